@@ -1,0 +1,3 @@
+//! Runs the receiver on this machine: emulator, deployment, simulator, report.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The AWS edges of the receiver: tables, queues, archive, batch responses, metrics, configuration.

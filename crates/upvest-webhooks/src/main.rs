@@ -1,0 +1,3 @@
+//! The operator's command line of the Upvest webhook receiver.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Upvest webhook events, categories, entity keys and signatures: pure, no I/O.

@@ -1,0 +1,1 @@
+//! Makes a delivery durable and answers 200.

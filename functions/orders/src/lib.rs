@@ -1,0 +1,1 @@
+//! Projects orders with their executions and cancellations.

@@ -1,0 +1,3 @@
+//! Projects orders with their executions and cancellations.
+
+fn main() {}

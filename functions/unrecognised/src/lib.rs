@@ -1,0 +1,1 @@
+//! Keeps the latest object of every event without a processor of its own.

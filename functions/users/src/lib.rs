@@ -1,0 +1,1 @@
+//! Projects users and their due-diligence checks.

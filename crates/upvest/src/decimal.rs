@@ -1,0 +1,87 @@
+//! Amounts and quantities, exact to the last digit.
+
+use std::fmt;
+use std::iter::Sum;
+use std::ops::Add;
+use std::str::FromStr;
+
+use bigdecimal::BigDecimal;
+
+/// An exact decimal as Upvest writes it: up to 63 integer and 27 fraction digits, in a string, never a float
+/// (contract section 1).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Decimal(BigDecimal);
+
+/// Why a text is not a decimal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a decimal of at most 63 integer and 27 fraction digits")]
+pub struct NoDecimal;
+
+impl FromStr for Decimal {
+    type Err = NoDecimal;
+
+    fn from_str(text: &str) -> Result<Self, NoDecimal> {
+        let unsigned = text.strip_prefix('-').unwrap_or(text);
+        let (integer, fraction) = match unsigned.split_once('.') {
+            Some((_, "")) => return Err(NoDecimal),
+            Some((integer, fraction)) => (integer, fraction),
+            None => (unsigned, ""),
+        };
+        let digits = |part: &str, most: usize| part.len() <= most && part.bytes().all(|b| b.is_ascii_digit());
+        if integer.is_empty() && fraction.is_empty() || !digits(integer, 63) || !digits(fraction, 27) {
+            return Err(NoDecimal);
+        }
+        BigDecimal::from_str(text).map(Self).map_err(|_| NoDecimal)
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.to_plain_string())
+    }
+}
+
+impl Add for Decimal {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+}
+
+impl Sum for Decimal {
+    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+        parts.fold(Self::default(), Add::add)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum(parts: &[&str]) -> String {
+        parts.iter().map(|part| part.parse::<Decimal>().unwrap()).sum::<Decimal>().to_string()
+    }
+
+    #[test]
+    fn sums_are_exact_where_floats_are_not() {
+        assert_eq!(sum(&["0.1", "0.2"]), "0.3");
+        assert_eq!(sum(&["852.20", "-0.000000000000000000000000001"]), "852.199999999999999999999999999");
+        let large = "9".repeat(63);
+        assert_eq!(sum(&[&large, "1"]), format!("1{}", "0".repeat(63)));
+    }
+
+    #[test]
+    fn a_sum_does_not_depend_on_the_order_of_its_parts() {
+        assert_eq!(sum(&["1", "0.50", ".25"]), sum(&[".25", "1", "0.50"]));
+        assert_eq!(sum(&[]), "0");
+    }
+
+    #[test]
+    fn what_is_not_a_plain_decimal_is_refused() {
+        let too_long = "1".repeat(64);
+        for text in ["", "-", ".", "1.", "1e5", "+1", " 1", "1,5", "NaN", "0x1", "--1", &too_long] {
+            assert_eq!(text.parse::<Decimal>(), Err(NoDecimal), "{text}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! A delivery's body: a batch of events.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::event::{Event, MalformedEvent};
+
+/// The most events that one delivery may carry. Upvest bounds a batch by size (1 MiB unless one event is larger),
+/// so that its real batches stay far below.
+pub const MAX_EVENTS: usize = 20_000;
+
+/// The largest body that is looked at, in bytes: what an HTTP API can hand to a function.
+pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
+
+/// One element of a delivery's batch.
+#[derive(Debug, Clone)]
+pub struct Part<'a> {
+    /// The element's exact text.
+    pub json: &'a str,
+    /// The event that it is, or why it is none.
+    pub event: Result<Event<'a>, MalformedEvent>,
+}
+
+/// Why a body is not a batch of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MalformedDelivery {
+    /// Larger than [`MAX_BODY_BYTES`].
+    #[error("body is larger than {MAX_BODY_BYTES} bytes")]
+    TooLarge,
+    /// Not UTF-8, or not JSON, or JSON that is neither an object nor an array.
+    #[error("body is not a JSON object or array")]
+    NotJson,
+    /// JSON without any event in it.
+    #[error("body holds no events")]
+    NoEvents,
+    /// More than [`MAX_EVENTS`] events.
+    #[error("body holds more than {MAX_EVENTS} events")]
+    TooManyEvents,
+}
+
+impl MalformedDelivery {
+    /// The reason as it appears in quarantine keys and metrics.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::TooLarge => "body-too-large",
+            Self::NotJson => "body-not-json",
+            Self::NoEvents => "body-without-events",
+            Self::TooManyEvents => "body-with-too-many-events",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Batch<'a> {
+    #[serde(borrow)]
+    payload: Option<&'a RawValue>,
+    #[serde(borrow, rename = "type")]
+    event_type: Option<&'a RawValue>,
+}
+
+/// Splits a body into its events, in the order sent.
+///
+/// Upvest sends `{"payload": [event, ...]}`; a bare array and a single event are accepted too, because the body of a
+/// test delivery is not documented (contract section 1). Splitting does not recurse, whatever the nesting.
+///
+/// # Errors
+///
+/// [`MalformedDelivery`] when there is nothing to split. A malformed event among good ones is not an error of the
+/// delivery: see [`Part::event`].
+pub fn split(body: &[u8]) -> Result<Vec<Part<'_>>, MalformedDelivery> {
+    if body.len() > MAX_BODY_BYTES {
+        return Err(MalformedDelivery::TooLarge);
+    }
+    let text = std::str::from_utf8(body).map_err(|_| MalformedDelivery::NotJson)?.trim();
+    let batch = match text.bytes().next() {
+        Some(b'{') => {
+            let batch: Batch<'_> = serde_json::from_str(text).map_err(|_| MalformedDelivery::NotJson)?;
+            match (batch.payload, batch.event_type) {
+                (Some(payload), _) => payload.get(),
+                (None, Some(_)) => text,
+                (None, None) => return Err(MalformedDelivery::NoEvents),
+            }
+        }
+        Some(b'[') => text,
+        _ => return Err(MalformedDelivery::NotJson),
+    };
+    let elements: Vec<&RawValue> = match batch.bytes().next() {
+        Some(b'[') => serde_json::from_str(batch).map_err(|_| MalformedDelivery::NotJson)?,
+        Some(b'{') => vec![serde_json::from_str(batch).map_err(|_| MalformedDelivery::NotJson)?],
+        _ => return Err(MalformedDelivery::NoEvents),
+    };
+    match elements.len() {
+        0 => Err(MalformedDelivery::NoEvents),
+        count if count > MAX_EVENTS => Err(MalformedDelivery::TooManyEvents),
+        _ => Ok(elements.iter().map(|raw| Part { json: raw.get(), event: Event::parse(raw.get()) }).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EVENT: &str =
+        r#"{"id":"e1","created_at":"2021-07-21T14:10:00Z","type":"ORDER.NEW","object": { "id" : "o1" }}"#;
+
+    #[test]
+    fn a_batch_an_array_and_a_single_event_are_all_accepted() {
+        for body in [
+            format!(r#"{{"payload":[{EVENT}]}}"#),
+            format!(r#"{{"extra":[[]],"payload":{EVENT}}}"#),
+            format!(" [{EVENT}]\n"),
+            EVENT.to_owned(),
+        ] {
+            let parts = split(body.as_bytes()).unwrap();
+            assert_eq!(parts.len(), 1);
+            assert_eq!(parts[0].event.as_ref().unwrap().json(), EVENT);
+        }
+    }
+
+    #[test]
+    fn a_malformed_event_leaves_its_neighbours_alone() {
+        let body = format!(r#"{{"payload":[{EVENT},{{"id":7}},null,{EVENT}]}}"#);
+        let parts = split(body.as_bytes()).unwrap();
+        let good: Vec<bool> = parts.iter().map(|part| part.event.is_ok()).collect();
+        assert_eq!(good, [true, false, false, true]);
+        assert_eq!(parts[1].json, r#"{"id":7}"#);
+    }
+
+    #[test]
+    fn a_body_without_events_says_why() {
+        let many = format!("[{}1]", "1,".repeat(MAX_EVENTS));
+        for (body, reason) in [
+            (&b""[..], MalformedDelivery::NotJson),
+            (b"hello", MalformedDelivery::NotJson),
+            (b"\xff\xfe{}", MalformedDelivery::NotJson),
+            (b"{\"payload\":[\0]}", MalformedDelivery::NotJson),
+            (b"{\"payload\":[}", MalformedDelivery::NotJson),
+            (b"[1][2]", MalformedDelivery::NotJson),
+            (br#"{"payload":[],"payload":[]}"#, MalformedDelivery::NotJson),
+            (b"{}", MalformedDelivery::NoEvents),
+            (br#"{"payload":[]}"#, MalformedDelivery::NoEvents),
+            (br#"{"payload":null}"#, MalformedDelivery::NoEvents),
+            (br#"{"payload":"x"}"#, MalformedDelivery::NoEvents),
+            (many.as_bytes(), MalformedDelivery::TooManyEvents),
+            (&vec![b' '; MAX_BODY_BYTES + 1], MalformedDelivery::TooLarge),
+        ] {
+            assert_eq!(split(body).map(|_| ()), Err(reason));
+        }
+    }
+
+    #[test]
+    fn a_nesting_bomb_is_one_malformed_event() {
+        let bomb = "[".repeat(1_000_000) + &"]".repeat(1_000_000);
+        let body = format!(r#"{{"payload":[{EVENT},{bomb}]}}"#);
+        let parts = split(body.as_bytes()).unwrap();
+        assert!(parts[0].event.is_ok());
+        assert_eq!(parts[1].event.as_ref().unwrap_err(), &MalformedEvent::TooDeep);
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_makes_it_panic(body in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let _ = split(&body);
+        }
+
+        #[test]
+        fn no_json_makes_it_panic(body in r#"[\[\]{}":,a-z0-9\\ -]{0,200}"#) {
+            let _ = split(body.as_bytes());
+        }
+    }
+}

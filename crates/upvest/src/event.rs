@@ -1,0 +1,245 @@
+//! One event: the fact that Upvest reports.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::category::{self, Category};
+use crate::entity_key::{EntityKey, NoEntityKey};
+use crate::occurred::Occurred;
+
+/// The deepest nesting of objects and arrays that an event may have.
+pub const MAX_DEPTH: usize = 64;
+
+/// The longest event id, in bytes. It is a table key and a queue's deduplication id, which takes 128.
+pub const MAX_ID_LENGTH: usize = 128;
+
+/// The longest event type, in bytes.
+pub const MAX_TYPE_LENGTH: usize = 128;
+
+/// An event, borrowed from the body of its delivery.
+///
+/// Only what every event has is interpreted; unknown fields, types, categories and statuses pass, because new ones
+/// arrive weekly (contract section 7.4).
+#[derive(Debug, Clone)]
+pub struct Event<'a> {
+    id: Cow<'a, str>,
+    event_type: Cow<'a, str>,
+    occurred: Occurred,
+    object: &'a RawValue,
+    json: &'a str,
+}
+
+/// Why a part of a delivery is not an event. The delivery's other events are not affected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MalformedEvent {
+    /// Not a JSON object with `id`, `type`, `created_at` and `object`, each once.
+    #[error("event is not an object with id, type, created_at and object")]
+    Incomplete,
+    /// The id is empty, too long, or has a character that a table key or a queue could not carry.
+    #[error("event id is not 1 to 128 printable ASCII characters without '!' and '#'")]
+    BadId,
+    /// The type is empty, too long or not printable ASCII.
+    #[error("event type is not 1 to 128 printable ASCII characters")]
+    BadType,
+    /// `created_at` is not an RFC 3339 time.
+    #[error("event created_at is not an RFC 3339 time")]
+    BadCreatedAt,
+    /// `object` is not a JSON object.
+    #[error("event object is not a JSON object")]
+    BadObject,
+    /// Objects and arrays are nested more than [`MAX_DEPTH`] deep.
+    #[error("event is nested more than {MAX_DEPTH} deep")]
+    TooDeep,
+}
+
+impl MalformedEvent {
+    /// The reason as it appears in quarantine keys and metrics.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Incomplete => "event-incomplete",
+            Self::BadId => "event-bad-id",
+            Self::BadType => "event-bad-type",
+            Self::BadCreatedAt => "event-bad-created-at",
+            Self::BadObject => "event-bad-object",
+            Self::TooDeep => "event-too-deep",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    r#type: Cow<'a, str>,
+    #[serde(borrow)]
+    created_at: Cow<'a, str>,
+    #[serde(borrow)]
+    object: &'a RawValue,
+}
+
+impl<'a> Event<'a> {
+    /// Parses the JSON text of one event.
+    ///
+    /// # Errors
+    ///
+    /// [`MalformedEvent`] with the first thing found wrong.
+    pub fn parse(json: &'a str) -> Result<Self, MalformedEvent> {
+        if depth(json) > MAX_DEPTH {
+            return Err(MalformedEvent::TooDeep);
+        }
+        let wire: Wire<'a> = serde_json::from_str(json).map_err(|_| MalformedEvent::Incomplete)?;
+        let printable = |text: &str, most: usize| {
+            (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        if !printable(&wire.id, MAX_ID_LENGTH) || wire.id.contains(['!', '#']) {
+            return Err(MalformedEvent::BadId);
+        }
+        if !printable(&wire.r#type, MAX_TYPE_LENGTH) {
+            return Err(MalformedEvent::BadType);
+        }
+        if !wire.object.get().starts_with('{') {
+            return Err(MalformedEvent::BadObject);
+        }
+        let occurred =
+            Occurred::new(&wire.created_at, &wire.id).map_err(|_| MalformedEvent::BadCreatedAt)?;
+        Ok(Self { id: wire.id, event_type: wire.r#type, occurred, object: wire.object, json })
+    }
+
+    /// The event's id: the same in every retry, and the receiver's idempotency key.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The type, for example `ORDER.FILLED`.
+    #[must_use]
+    pub fn event_type(&self) -> &str {
+        &self.event_type
+    }
+
+    /// The category: the type's text before its first full stop, for example `ORDER`.
+    #[must_use]
+    pub fn category_name(&self) -> &str {
+        self.event_type.split_once('.').map_or(&self.event_type, |(category, _)| category)
+    }
+
+    /// The state that the type names: its text after the first full stop, for example `FILLED`.
+    #[must_use]
+    pub fn state_name(&self) -> Option<&str> {
+        self.event_type.split_once('.').map(|(_, state)| state)
+    }
+
+    /// The row of the category table for this event; the catch-all row for an unknown category.
+    #[must_use]
+    pub fn category(&self) -> &'static Category {
+        category::of(&self.event_type)
+    }
+
+    /// When it occurred, and its place among the events of its entity.
+    #[must_use]
+    pub fn occurred(&self) -> &Occurred {
+        &self.occurred
+    }
+
+    /// The entity that the event is about.
+    ///
+    /// # Errors
+    ///
+    /// [`NoEntityKey`] when the object lacks a field that the key is made of.
+    pub fn entity_key(&self) -> Result<EntityKey, NoEntityKey> {
+        EntityKey::of(self)
+    }
+
+    /// The event's `object`, verbatim.
+    #[must_use]
+    pub fn object(&self) -> &'a RawValue {
+        self.object
+    }
+
+    /// The whole event, verbatim: the bytes that its delivery's signature covers.
+    #[must_use]
+    pub fn json(&self) -> &'a str {
+        self.json
+    }
+}
+
+/// The deepest nesting of arrays and objects in a JSON text, found without recursion.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"id":"55a877ce-effa-11ed-a05b-0242ac120003","created_at":"2021-07-21T14:10:00.00Z","type":"ORDER.NEW","object":{"id":"o1"},"webhook_id":"w"}"#;
+
+    fn with(field: &str, json: &str) -> String {
+        let mut event: serde_json::Value = serde_json::from_str(GOOD).unwrap();
+        event[field] = serde_json::from_str(json).unwrap();
+        event.to_string()
+    }
+
+    #[test]
+    fn an_event_keeps_its_exact_bytes() {
+        let event = Event::parse(GOOD).unwrap();
+        assert_eq!(event.json(), GOOD);
+        assert_eq!(event.object().get(), r#"{"id":"o1"}"#);
+        assert_eq!((event.category_name(), event.state_name()), ("ORDER", Some("NEW")));
+    }
+
+    #[test]
+    fn unknown_fields_and_types_pass() {
+        let newer = with("type", r#""CRYPTO_STAKE.SLASHED.TWICE""#).replace("webhook_id", "whatever");
+        let event = Event::parse(&newer).unwrap();
+        assert_eq!((event.category_name(), event.state_name()), ("CRYPTO_STAKE", Some("SLASHED.TWICE")));
+        assert_eq!(Event::parse(&with("type", r#""PING""#)).unwrap().category_name(), "PING");
+    }
+
+    #[test]
+    fn each_malformation_has_its_reason() {
+        let deep = format!("{}{}", "[".repeat(70), "]".repeat(70));
+        let long = format!("\"{}\"", "a".repeat(129));
+        for (json, reason) in [
+            ("7".to_owned(), MalformedEvent::Incomplete),
+            ("{}".to_owned(), MalformedEvent::Incomplete),
+            (GOOD.replacen('{', r#"{"id":"x","#, 1), MalformedEvent::Incomplete),
+            (with("id", "7"), MalformedEvent::Incomplete),
+            (with("id", "\"\""), MalformedEvent::BadId),
+            (with("id", "\"a b\""), MalformedEvent::BadId),
+            (with("id", "\"a!b\""), MalformedEvent::BadId),
+            (with("id", &long), MalformedEvent::BadId),
+            (with("type", "\"\""), MalformedEvent::BadType),
+            (with("type", "\"ORDER.\\u0000\""), MalformedEvent::BadType),
+            (with("created_at", "\"soon\""), MalformedEvent::BadCreatedAt),
+            (with("object", "[]"), MalformedEvent::BadObject),
+            (with("object", &deep), MalformedEvent::TooDeep),
+        ] {
+            assert_eq!(Event::parse(&json).map(|_| ()), Err(reason), "{json}");
+        }
+    }
+
+    #[test]
+    fn brackets_inside_strings_are_not_nesting() {
+        assert_eq!(depth(r#"{"a":"[[[[\"[[","b":[{}]}"#), 3);
+        assert!(Event::parse(&with("object", &format!("{{\"a\":\"{}\"}}", "[".repeat(500)))).is_ok());
+    }
+}

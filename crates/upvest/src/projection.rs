@@ -1,0 +1,275 @@
+//! The state of an entity, folded from its events.
+//!
+//! Every step keeps the newest of two values, each under its own key. Such a fold is commutative and idempotent: any
+//! order of a set of events, with any repeats, gives the same state.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::category::{Category, Domain, Role};
+use crate::entity_key::at_path;
+use crate::event::Event;
+use crate::occurred::Occurred;
+
+mod orders;
+mod users;
+
+/// The newest object of an entity, or of one part of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The event that brought it.
+    pub event_type: String,
+    /// When that event occurred.
+    pub occurred: Occurred,
+    /// Its status, if it has one.
+    pub status: Option<String>,
+    /// The object, verbatim JSON.
+    pub object: String,
+}
+
+/// The newest event of an entity, of whatever category.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastEvent {
+    /// Its type.
+    pub event_type: String,
+    /// When it occurred, with its id.
+    pub occurred: Occurred,
+}
+
+/// An entity's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Projection {
+    /// The newest event folded in.
+    pub last: LastEvent,
+    /// The newest snapshot; `None` while only parts have arrived, as when an execution precedes its order.
+    pub snapshot: Option<Snapshot>,
+    /// For each status the entity ever had: when it had it last.
+    pub history: BTreeMap<String, Occurred>,
+    /// The entity's parts (executions, checks ...): name of the map, id of the part, newest object.
+    pub parts: BTreeMap<String, BTreeMap<String, Snapshot>>,
+}
+
+/// What an event did to a projection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// It is the newest of its kind and shows in the state.
+    Newest,
+    /// A newer one was there already. It may have left a trace in the history.
+    Superseded,
+    /// The very same event was there already: nothing changed.
+    Repeated,
+}
+
+/// A value computed from a projection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Derived {
+    /// A text, such as an exact decimal.
+    Text(String),
+    /// A yes or no.
+    Flag(bool),
+    /// Several texts.
+    Texts(Vec<String>),
+}
+
+impl Projection {
+    /// Folds an event into the state that its entity has so far.
+    #[must_use]
+    pub fn fold(before: Option<Self>, event: &Event<'_>) -> (Self, Applied) {
+        let mut state = before.unwrap_or_else(|| Self {
+            last: LastEvent { event_type: event.event_type().to_owned(), occurred: event.occurred().clone() },
+            snapshot: None,
+            history: BTreeMap::new(),
+            parts: BTreeMap::new(),
+        });
+        let object: Value = serde_json::from_str(event.object().get()).unwrap_or_default();
+        let new = Snapshot {
+            event_type: event.event_type().to_owned(),
+            occurred: event.occurred().clone(),
+            status: status(event, &object),
+            object: event.object().get().to_owned(),
+        };
+        if new.occurred > state.last.occurred {
+            state.last = LastEvent { event_type: new.event_type.clone(), occurred: new.occurred.clone() };
+        }
+        let applied = match event.category().role {
+            Role::Snapshot => state.replace_snapshot(new),
+            Role::Part { map, id_field } => {
+                let id = id_field.and_then(|path| at_path(&object, path)).and_then(Value::as_str);
+                let id = id.unwrap_or(event.id()).to_owned();
+                state.replace_part(map, id, new)
+            }
+        };
+        (state, applied)
+    }
+
+    fn replace_snapshot(&mut self, new: Snapshot) -> Applied {
+        if let Some(status) = &new.status {
+            let at = self.history.entry(status.clone()).or_insert_with(|| new.occurred.clone());
+            if *at < new.occurred {
+                *at = new.occurred.clone();
+            }
+        }
+        match &self.snapshot {
+            Some(newest) if newest.occurred == new.occurred => Applied::Repeated,
+            Some(newest) if newest.occurred > new.occurred => Applied::Superseded,
+            _ => {
+                self.snapshot = Some(new);
+                Applied::Newest
+            }
+        }
+    }
+
+    fn replace_part(&mut self, map: &str, id: String, new: Snapshot) -> Applied {
+        let parts = self.parts.entry(map.to_owned()).or_default();
+        match parts.get(&id) {
+            Some(newest) if newest.occurred == new.occurred => Applied::Repeated,
+            Some(newest) if newest.occurred > new.occurred => Applied::Superseded,
+            _ => {
+                parts.insert(id, new);
+                Applied::Newest
+            }
+        }
+    }
+
+    /// The entity's current status: the one that it had last.
+    #[must_use]
+    pub fn status(&self) -> Option<&str> {
+        self.history.iter().max_by_key(|(_, occurred)| *occurred).map(|(status, _)| status.as_str())
+    }
+
+    /// A status further along the lifecycle that the entity left again, as in `FILLED` and then `PROCESSING`.
+    ///
+    /// It is read off the history, so that it does not depend on the order in which the events arrived.
+    #[must_use]
+    pub fn moved_back_from(&self) -> Option<&str> {
+        let category = crate::category::of(&self.snapshot.as_ref()?.event_type);
+        let rank = |status: &str| category.rank(status);
+        let current = rank(self.status()?)?;
+        self.history.keys().map(String::as_str).find(|status| rank(status).is_some_and(|other| other > current))
+    }
+
+    /// What the domain computes from the state, by attribute name: for an order what was filled, for a user whether
+    /// the user is cleared to invest.
+    #[must_use]
+    pub fn derived(&self, entity_type: &str) -> BTreeMap<&'static str, Derived> {
+        match entity_type {
+            "ORDER" => orders::derive(self),
+            "USER" | "BUSINESS" => users::derive(self),
+            _ => BTreeMap::new(),
+        }
+    }
+}
+
+/// The status that an event gives its object. `object.status` counts: event types and statuses may differ (contract
+/// section 5, notes). Where it is absent, the state in the type does, if it is a step of the lifecycle.
+fn status(event: &Event<'_>, object: &Value) -> Option<String> {
+    let given = object.get("status").and_then(Value::as_str).filter(|status| !status.is_empty());
+    let is_step = |category: &Category, state: &str| {
+        category.domain == Domain::Unrecognised || category.lifecycle.iter().any(|step| step.contains(&state))
+    };
+    let named = || event.state_name().filter(|state| is_step(event.category(), state));
+    given.or_else(named).map(str::to_owned)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub(crate) fn event(id: &str, second: u8, event_type: &str, object: &str) -> String {
+        format!(
+            r#"{{"id":"{id}","created_at":"2021-07-21T14:10:{second:02}Z","type":"{event_type}","object":{object}}}"#
+        )
+    }
+
+    pub(crate) fn fold(events: &[String]) -> Projection {
+        let parsed = events.iter().map(|json| Event::parse(json).unwrap());
+        parsed.fold(None, |state, event| Some(Projection::fold(state, &event).0)).unwrap()
+    }
+
+    fn order(id: &str, second: u8, status: &str) -> String {
+        event(id, second, &format!("ORDER.{status}"), &format!(r#"{{"id":"o1","status":"{status}"}}"#))
+    }
+
+    #[test]
+    fn a_late_event_does_not_replace_a_newer_one() {
+        let state = fold(&[order("e2", 2, "FILLED"), order("e1", 1, "NEW")]);
+        assert_eq!(state.status(), Some("FILLED"));
+        assert_eq!(state.last.event_type, "ORDER.FILLED");
+        assert_eq!(state.snapshot.unwrap().occurred.event_id(), "e2");
+    }
+
+    #[test]
+    fn each_event_says_what_it_did() {
+        let apply = |before: Option<Projection>, json: &str| Projection::fold(before, &Event::parse(json).unwrap());
+        let (state, applied) = apply(None, &order("e2", 2, "PROCESSING"));
+        assert_eq!(applied, Applied::Newest);
+        let (state, applied) = apply(Some(state), &order("e1", 1, "NEW"));
+        assert_eq!(applied, Applied::Superseded);
+        let (again, applied) = apply(Some(state.clone()), &order("e2", 2, "PROCESSING"));
+        assert_eq!((again, applied), (state, Applied::Repeated));
+    }
+
+    #[test]
+    fn a_state_that_moves_backwards_is_applied_and_flagged_in_any_order() {
+        let events = [order("e1", 1, "FILLED"), order("e2", 2, "PROCESSING")];
+        let reversed = [events[1].clone(), events[0].clone()];
+        for state in [fold(&events), fold(&reversed)] {
+            assert_eq!(state.status(), Some("PROCESSING"));
+            assert_eq!(state.moved_back_from(), Some("FILLED"));
+        }
+        assert_eq!(fold(&[order("e1", 1, "NEW"), order("e2", 2, "FILLED")]).moved_back_from(), None);
+        assert_eq!(fold(&[order("e1", 1, "FILLED"), order("e2", 2, "FROZEN")]).moved_back_from(), None);
+    }
+
+    #[test]
+    fn a_notice_without_a_status_leaves_the_status_alone() {
+        let execution = |id, second, state: &str| {
+            event(id, second, &format!("SAVINGS_PLAN_EXECUTION.{state}"), r#"{"id":"x"}"#)
+        };
+        let state = fold(&[execution("e1", 1, "NEW"), execution("e2", 2, "REMINDER")]);
+        assert_eq!(state.status(), Some("NEW"));
+        assert_eq!(state.snapshot.unwrap().event_type, "SAVINGS_PLAN_EXECUTION.REMINDER");
+    }
+
+    #[test]
+    fn object_status_outranks_the_type() {
+        let state = fold(&[event("e1", 1, "PORTFOLIO_ORDER.NEW", r#"{"id":"p","status":"PROCESSING"}"#)]);
+        assert_eq!(state.status(), Some("PROCESSING"));
+    }
+
+    fn any_event() -> impl Strategy<Value = String> {
+        let statuses = prop_oneof![Just("NEW"), Just("PROCESSING"), Just("FILLED"), Just("CANCELLED"), Just("NOVEL")];
+        (0..60_u8, 0..4_u8, 0..3_u8, statuses).prop_map(|(second, kind, part, status)| {
+            let id = format!("e{second}-{kind}-{part}-{status}");
+            match kind {
+                0 => event(
+                    &id,
+                    second,
+                    &format!("EXECUTION.{status}"),
+                    &format!(
+                        r#"{{"id":"x{part}","order_id":"o1","status":"{status}","share_quantity":"{second}.{part}"}}"#
+                    ),
+                ),
+                1 => event(&id, second, "ORDER_CANCELLATION.REJECTED", r#"{"order_id":"o1","status":"REJECTED"}"#),
+                _ => order(&id, second, status),
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_order_with_any_repeats_folds_to_the_same_state(
+            (events, shuffled) in proptest::collection::vec(any_event(), 1..12).prop_flat_map(|events| {
+                let twice: Vec<_> = events.iter().chain(&events).cloned().collect();
+                (Just(events), Just(twice).prop_shuffle())
+            })
+        ) {
+            let (straight, shuffled) = (fold(&events), fold(&shuffled));
+            prop_assert_eq!(&straight, &shuffled);
+            prop_assert_eq!(straight.derived("ORDER"), shuffled.derived("ORDER"));
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The signature base: the text that is signed.
+
+use std::borrow::Cow;
+
+use super::tokens::{is_key, is_tchar};
+use super::{Profile, Rejection, SignedRequest};
+
+/// Derived components of the dialect. Upvest documents no others.
+const DERIVED: [&str; 3] = ["@method", "@path", "@query"];
+
+/// A covered component: its text as listed, and what that text names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Component {
+    text: String,
+    /// Where the header's name ends when a dictionary key follows (`name:key`).
+    colon: Option<usize>,
+}
+
+impl Component {
+    /// Checks a component's name, without its quotes.
+    pub(super) fn parse(text: &str) -> Result<Self, Rejection> {
+        if text.starts_with('@') {
+            return match DERIVED.contains(&text) {
+                true => Ok(Self {
+                    text: text.to_owned(),
+                    colon: None,
+                }),
+                false => Err(Rejection::UnknownDerivedComponent {
+                    component: text.to_owned(),
+                }),
+            };
+        }
+        let colon = text.find(':');
+        let name = &text[..colon.unwrap_or(text.len())];
+        if name.is_empty()
+            || !name
+                .bytes()
+                .all(|byte| is_tchar(byte) && !byte.is_ascii_uppercase())
+        {
+            return Err(Rejection::MalformedSignatureInput);
+        }
+        if colon.is_some_and(|at| !is_key(&text[at + 1..])) {
+            return Err(Rejection::UnsupportedComponentParameter {
+                component: text.to_owned(),
+            });
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            colon,
+        })
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    fn value<'a>(
+        &self,
+        request: &SignedRequest<'a>,
+        profile: Profile,
+    ) -> Result<Option<Cow<'a, str>>, Rejection> {
+        Ok(match self.as_str() {
+            "@method" => Some(request.method.to_ascii_uppercase().into()),
+            "@path" if request.path.is_empty() => Some("/".into()),
+            "@path" => Some(request.path.into()),
+            "@query" => request
+                .query
+                .filter(|query| !query.is_empty())
+                .map(|query| format!("?{query}").into()),
+            _ => Some(self.header_value(request, profile)?),
+        })
+    }
+
+    fn header_value<'a>(
+        &self,
+        request: &SignedRequest<'a>,
+        profile: Profile,
+    ) -> Result<Cow<'a, str>, Rejection> {
+        let missing = || Rejection::CoveredHeaderMissing {
+            header: self.text.clone(),
+        };
+        match (self.colon, profile) {
+            (None, _) => match request.headers.get_combined(&self.text) {
+                // Gateways drop this header; the body's digest, which is always covered, vouches for the number.
+                None if self.text == "content-length" => Ok(request.body.len().to_string().into()),
+                value => value.ok_or_else(missing),
+            },
+            (Some(colon), Profile::UpvestV6) => {
+                let header = request
+                    .headers
+                    .get_combined(&self.text[..colon])
+                    .ok_or_else(missing)?;
+                dictionary_member(&header, &self.text[colon + 1..])
+                    .map(|value| value.to_owned().into())
+                    .ok_or_else(missing)
+            }
+            (Some(_), Profile::Quoted) => Err(Rejection::UnsupportedComponentParameter {
+                component: self.text.clone(),
+            }),
+        }
+    }
+}
+
+/// Writes the signature base. `parameters` is the text of the signature's parameters as received or as sent.
+///
+/// A covered `@query` without a query has no line: so do Upvest's own signers.
+pub(super) fn signature_base(
+    request: &SignedRequest<'_>,
+    profile: Profile,
+    components: &[Component],
+    parameters: &str,
+) -> Result<String, Rejection> {
+    let quote = match profile {
+        Profile::UpvestV6 => "",
+        Profile::Quoted => "\"",
+    };
+    let mut base = String::with_capacity(64 * components.len() + parameters.len());
+    for component in components {
+        let Some(value) = component.value(request, profile)? else {
+            continue;
+        };
+        if value.contains(['\r', '\n']) {
+            return Err(Rejection::LineBreakInComponent {
+                component: component.text.clone(),
+            });
+        }
+        for part in [quote, component.as_str(), quote, ": ", &value, "\n"] {
+            base.push_str(part);
+        }
+    }
+    for part in [quote, "@signature-params", quote, ": ", parameters] {
+        base.push_str(part);
+    }
+    Ok(base)
+}
+
+/// Finds the value of a member, as written, in a dictionary header `key=value, key="quoted", key=(list)`.
+fn dictionary_member<'a>(header: &'a str, key: &str) -> Option<&'a str> {
+    top_level_members(header)
+        .into_iter()
+        .filter_map(|member| member.split_once('='))
+        .find_map(|(own, value)| (own == key).then_some(value))
+}
+
+fn top_level_members(header: &str) -> Vec<&str> {
+    let (mut quoted, mut escaped, mut depth) = (false, false, 0_usize);
+    header
+        .split(|character| {
+            match character {
+                _ if escaped => escaped = false,
+                '\\' => escaped = quoted,
+                '"' => quoted = !quoted,
+                '(' if !quoted => depth += 1,
+                ')' if !quoted => depth = depth.saturating_sub(1),
+                ',' => return !quoted && depth == 0,
+                _ => {}
+            }
+            false
+        })
+        .map(str::trim)
+        .collect()
+}

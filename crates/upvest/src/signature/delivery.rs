@@ -1,0 +1,337 @@
+//! A delivery, before and after its signature was verified.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::base::{Component, signature_base};
+use super::tokens::{Member, SyntaxError, Value, parse_byte_sequences, parse_signature_input};
+use super::{
+    CLOCK_SKEW_SECONDS, Headers, MAX_HEADER_BYTES, MAX_KEY_ID_BYTES, Rejection, SignedRequest, VerifyingKey,
+    digest,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
+
+/// A parsed delivery of which nothing is trusted yet; it shows only the id of the key it claims.
+#[derive(Debug)]
+pub struct UnverifiedDelivery<'a> {
+    request: SignedRequest<'a>,
+    claims: Claims,
+    signature: Vec<u8>,
+}
+
+/// What a signature says about itself.
+#[derive(Debug)]
+struct Claims {
+    label: String,
+    /// The text after `label=`, to the byte: it is the value of `@signature-params`.
+    parameters: String,
+    components: Vec<Component>,
+    key_id: String,
+    algorithm: Option<String>,
+    created: Option<Timestamp>,
+    expires: Option<Timestamp>,
+}
+
+/// Whether a delivery was received within the time its signature allows, give or take
+/// [`CLOCK_SKEW_SECONDS`](super::CLOCK_SKEW_SECONDS).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Within its time, or without a limit.
+    Fresh,
+    /// Received after `expires`.
+    Expired,
+    /// Received before `created`.
+    NotYetValid,
+}
+
+/// A delivery whose signature and body digest hold. Only [`UnverifiedDelivery::verify`] builds it.
+#[derive(Debug)]
+pub struct Verified<'a> {
+    request: SignedRequest<'a>,
+    claims: Claims,
+    base: String,
+    freshness: Freshness,
+}
+
+impl<'a> UnverifiedDelivery<'a> {
+    /// Parses the signature headers of a request; of several signatures it takes `sig1`, or else the first one whose
+    /// label is in both headers.
+    ///
+    /// # Errors
+    /// Returns the [`Rejection`] for headers that are absent, too long or malformed, and for signatures that break the
+    /// policy whatever their key may be.
+    pub fn parse(request: SignedRequest<'a>) -> Result<Self, Rejection> {
+        let input =
+            bounded_header(request.headers, "signature-input")?.ok_or(Rejection::MissingSignatureInput)?;
+        let signatures = bounded_header(request.headers, "signature")?.ok_or(Rejection::MissingSignature)?;
+        let members = parse_signature_input(&input)
+            .map_err(|error| syntax_rejection(error, Rejection::MalformedSignatureInput))?;
+        let signatures = parse_byte_sequences(&signatures)
+            .map_err(|error| syntax_rejection(error, Rejection::MalformedSignature))?;
+        let (member, base64) = select(&members, &signatures).ok_or(Rejection::NoMatchingLabel)?;
+        let signature = STANDARD_PAD_INDIFFERENT
+            .decode(base64)
+            .map_err(|_| Rejection::MalformedSignature)?;
+        Ok(Self {
+            request,
+            claims: Claims::of(member)?,
+            signature,
+        })
+    }
+
+    /// Returns the id of the key that the sender claims to have used.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.claims.key_id
+    }
+
+    /// Verifies the body's digest and the signature in the profile and algorithm of the key.
+    ///
+    /// `received_at` decides on [`Verified::freshness`] alone: a stale delivery verifies all the same, because time
+    /// spent in our own queues must not make it invalid.
+    ///
+    /// # Errors
+    /// Returns the [`Rejection`] when the key is another one, a covered header or the digest is missing, the digest
+    /// does not match, or the signature does not hold.
+    pub fn verify(self, key: &VerifyingKey, received_at: Timestamp) -> Result<Verified<'a>, Rejection> {
+        let Self {
+            request,
+            claims,
+            signature,
+        } = self;
+        if claims.key_id != key.key_id() {
+            return Err(Rejection::KeyIdMismatch);
+        }
+        if claims
+            .algorithm
+            .as_deref()
+            .is_some_and(|name| name != key.algorithm().as_str())
+        {
+            return Err(Rejection::AlgorithmMismatch);
+        }
+        let profile = key.profile();
+        let header = profile.digest_header();
+        let digest = bounded_header(request.headers, header)?.ok_or(Rejection::MissingDigest { header })?;
+        if !claims.covers(header) {
+            return Err(Rejection::DigestNotCovered { header });
+        }
+        digest::check(profile, &digest, request.body)?;
+        let base = signature_base(&request, profile, &claims.components, &claims.parameters)?;
+        key.verify_base(base.as_bytes(), &signature)?;
+        let freshness = claims.freshness(received_at);
+        Ok(Verified {
+            request,
+            claims,
+            base,
+            freshness,
+        })
+    }
+}
+
+impl<'a> Verified<'a> {
+    /// Returns the body, byte for byte as it was signed.
+    #[must_use]
+    pub const fn body(&self) -> &'a [u8] {
+        self.request.body
+    }
+
+    /// Returns the id of the key that signed the delivery.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.claims.key_id
+    }
+
+    /// Returns the label of the signature that was verified.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.claims.label
+    }
+
+    /// Iterates over the covered components, in their order.
+    pub fn covered(&self) -> impl Iterator<Item = &str> {
+        self.claims.components.iter().map(Component::as_str)
+    }
+
+    /// Returns the text that was signed.
+    #[must_use]
+    pub fn signature_base(&self) -> &str {
+        &self.base
+    }
+
+    /// Returns when the signature was created, if it says so.
+    #[must_use]
+    pub const fn created(&self) -> Option<Timestamp> {
+        self.claims.created
+    }
+
+    /// Returns when the signature expires, if it says so.
+    #[must_use]
+    pub const fn expires(&self) -> Option<Timestamp> {
+        self.claims.expires
+    }
+
+    /// Says whether the delivery was received within the time its signature allows.
+    #[must_use]
+    pub const fn freshness(&self) -> Freshness {
+        self.freshness
+    }
+
+    /// Turns a delivery that is not fresh into a rejection, for callers with strict freshness.
+    ///
+    /// # Errors
+    /// Returns [`Rejection::Expired`] or [`Rejection::NotYetValid`].
+    pub fn require_fresh(self) -> Result<Self, Rejection> {
+        match self.freshness {
+            Freshness::Fresh => Ok(self),
+            Freshness::Expired => Err(Rejection::Expired),
+            Freshness::NotYetValid => Err(Rejection::NotYetValid),
+        }
+    }
+}
+
+impl Claims {
+    fn of(member: &Member<'_>) -> Result<Self, Rejection> {
+        let mut components: Vec<Component> = Vec::with_capacity(member.components.len());
+        for listed in &member.components {
+            if listed.has_parameters {
+                return Err(Rejection::UnsupportedComponentParameter {
+                    component: listed.name.to_owned(),
+                });
+            }
+            let component = Component::parse(listed.name)?;
+            if components.contains(&component) {
+                return Err(Rejection::DuplicateComponent {
+                    component: listed.name.to_owned(),
+                });
+            }
+            components.push(component);
+        }
+        let parameters = &member.parameters;
+        if parameters
+            .iter()
+            .enumerate()
+            .any(|(at, (key, _))| parameters[..at].iter().any(|(other, _)| other == key))
+        {
+            return Err(Rejection::DuplicateParameter);
+        }
+        let claims = Self {
+            label: member.label.to_owned(),
+            parameters: member.text.to_owned(),
+            components,
+            key_id: string_parameter(member, "keyid")?.unwrap_or_default(),
+            algorithm: string_parameter(member, "alg")?,
+            created: time_parameter(member, "created")?,
+            expires: time_parameter(member, "expires")?,
+        };
+        claims.check_policy()
+    }
+
+    fn check_policy(self) -> Result<Self, Rejection> {
+        match self.key_id.len() {
+            0 => return Err(Rejection::MissingKeyId),
+            1..=MAX_KEY_ID_BYTES => {}
+            _ => return Err(Rejection::MalformedSignatureInput),
+        }
+        match ["@method", "@path"]
+            .into_iter()
+            .find(|component| !self.covers(component))
+        {
+            Some(component) => Err(Rejection::ComponentNotCovered { component }),
+            None => Ok(self),
+        }
+    }
+
+    fn covers(&self, name: &str) -> bool {
+        self.components.iter().any(|component| component.as_str() == name)
+    }
+
+    fn freshness(&self, received_at: Timestamp) -> Freshness {
+        let skew = SignedDuration::from_secs(CLOCK_SKEW_SECONDS);
+        if self
+            .created
+            .is_some_and(|created| created.duration_since(received_at) > skew)
+        {
+            Freshness::NotYetValid
+        } else if self
+            .expires
+            .is_some_and(|expires| received_at.duration_since(expires) > skew)
+        {
+            Freshness::Expired
+        } else {
+            Freshness::Fresh
+        }
+    }
+}
+
+fn bounded_header<'a>(
+    headers: &'a Headers,
+    name: &'static str,
+) -> Result<Option<std::borrow::Cow<'a, str>>, Rejection> {
+    if headers.combined_len(name) > MAX_HEADER_BYTES {
+        return Err(Rejection::OversizedHeader { name });
+    }
+    Ok(headers.get_combined(name))
+}
+
+fn select<'m, 't>(
+    members: &'m [Member<'t>],
+    signatures: &[(&str, &'t str)],
+) -> Option<(&'m Member<'t>, &'t str)> {
+    let mut pairs = members.iter().filter_map(|member| {
+        let (_, base64) = signatures.iter().find(|(label, _)| *label == member.label)?;
+        Some((member, *base64))
+    });
+    let first = pairs.next()?;
+    if first.0.label == "sig1" {
+        return Some(first);
+    }
+    Some(pairs.find(|(member, _)| member.label == "sig1").unwrap_or(first))
+}
+
+fn string_parameter(member: &Member<'_>, name: &str) -> Result<Option<String>, Rejection> {
+    match parameter(member, name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(unescape(text))),
+        Some(_) => Err(Rejection::MalformedSignatureInput),
+    }
+}
+
+fn time_parameter(member: &Member<'_>, name: &str) -> Result<Option<Timestamp>, Rejection> {
+    match parameter(member, name) {
+        None => Ok(None),
+        Some(Value::Integer(second)) => Timestamp::from_second(second)
+            .map(Some)
+            .map_err(|_| Rejection::MalformedSignatureInput),
+        Some(_) => Err(Rejection::MalformedSignatureInput),
+    }
+}
+
+fn parameter<'t>(member: &Member<'t>, name: &str) -> Option<Value<'t>> {
+    member
+        .parameters
+        .iter()
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| *value)
+}
+
+fn unescape(text: &str) -> String {
+    let mut characters = text.chars();
+    let mut plain = String::with_capacity(text.len());
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => plain.extend(characters.next()),
+            _ => plain.push(character),
+        }
+    }
+    plain
+}
+
+fn syntax_rejection(error: SyntaxError, malformed: Rejection) -> Rejection {
+    match error {
+        SyntaxError::Malformed => malformed,
+        SyntaxError::DuplicateLabel => Rejection::DuplicateLabel,
+        SyntaxError::TooManyLabels => Rejection::TooManyLabels,
+        SyntaxError::TooManyComponents => Rejection::TooManyComponents,
+        SyntaxError::TooManyParameters => Rejection::TooManyParameters,
+    }
+}

@@ -1,0 +1,93 @@
+//! The headers of a request, as far as signatures care.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+/// An ordered list of headers with lower-case names; a name may occur several times.
+///
+/// Serialises as an array of `[name, value]` pairs, so that order and repetition survive.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<(String, String)>")]
+pub struct Headers(Vec<(String, String)>);
+
+impl Headers {
+    /// Creates an empty list.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Appends a header; the name is lower-cased, the value kept as it is.
+    pub fn push(&mut self, name: &str, value: impl Into<String>) {
+        self.0.push((name.to_ascii_lowercase(), value.into()));
+    }
+
+    /// Replaces all headers of that name by one, at the end of the list.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.remove(name);
+        self.push(name, value);
+    }
+
+    /// Removes all headers of that name.
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|(own, _)| !own.eq_ignore_ascii_case(name));
+    }
+
+    /// Iterates over the names and values in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Returns the values of a header (`name` in lower case), each trimmed and joined with `", "`, as RFC 9421
+    /// section 2.1 asks; `None` without such a header.
+    #[must_use]
+    pub fn get_combined(&self, name: &str) -> Option<Cow<'_, str>> {
+        let mut values = self.values(name);
+        let first = values.next()?;
+        let mut combined = Cow::Borrowed(first);
+        for value in values {
+            let text = combined.to_mut();
+            text.push_str(", ");
+            text.push_str(value);
+        }
+        Some(combined)
+    }
+
+    /// Returns how long [`get_combined`](Self::get_combined) would be, without building it.
+    pub(super) fn combined_len(&self, name: &str) -> usize {
+        self.values(name)
+            .map(|value| value.len() + 2)
+            .sum::<usize>()
+            .saturating_sub(2)
+    }
+
+    fn values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |(own, _)| own == name)
+            .map(|(_, value)| value.trim_matches([' ', '\t', '\r', '\n']))
+    }
+}
+
+impl<N: AsRef<str>, V: Into<String>> FromIterator<(N, V)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(headers: I) -> Self {
+        let mut list = Self::new();
+        list.extend(headers);
+        list
+    }
+}
+
+impl<N: AsRef<str>, V: Into<String>> Extend<(N, V)> for Headers {
+    fn extend<I: IntoIterator<Item = (N, V)>>(&mut self, headers: I) {
+        for (name, value) in headers {
+            self.push(name.as_ref(), value);
+        }
+    }
+}
+
+impl From<Vec<(String, String)>> for Headers {
+    fn from(headers: Vec<(String, String)>) -> Self {
+        headers.into_iter().collect()
+    }
+}

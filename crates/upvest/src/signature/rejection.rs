@@ -1,0 +1,196 @@
+//! Why a delivery was not accepted.
+
+/// The reason why a delivery's signature or digest does not hold.
+///
+/// Each variant has a stable kebab-case [`reason`](Self::reason), which names quarantine prefixes and metric
+/// dimensions. `docs/signatures.md` explains each one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// The request has no `signature-input` header.
+    #[error("the signature-input header is missing")]
+    MissingSignatureInput,
+    /// The request has no `signature` header.
+    #[error("the signature header is missing")]
+    MissingSignature,
+    /// A signature or digest header is longer than [`MAX_HEADER_BYTES`](super::MAX_HEADER_BYTES).
+    #[error("the {name} header is longer than {} bytes", super::MAX_HEADER_BYTES)]
+    OversizedHeader {
+        /// The header.
+        name: &'static str,
+    },
+    /// `signature-input` is not a dictionary of component lists with parameters of the expected types.
+    #[error("the signature-input header is malformed")]
+    MalformedSignatureInput,
+    /// `signature` is not a dictionary of base64 byte sequences.
+    #[error("the signature header is malformed")]
+    MalformedSignature,
+    /// More signatures than [`MAX_LABELS`](super::MAX_LABELS).
+    #[error("more than {} signature labels", super::MAX_LABELS)]
+    TooManyLabels,
+    /// More covered components than [`MAX_COMPONENTS`](super::MAX_COMPONENTS).
+    #[error("more than {} covered components", super::MAX_COMPONENTS)]
+    TooManyComponents,
+    /// More signature parameters than [`MAX_PARAMETERS`](super::MAX_PARAMETERS).
+    #[error("more than {} signature parameters", super::MAX_PARAMETERS)]
+    TooManyParameters,
+    /// A label occurs twice in `signature-input` or in `signature`.
+    #[error("a signature label occurs twice")]
+    DuplicateLabel,
+    /// A component is covered twice.
+    #[error("component {component} is covered twice")]
+    DuplicateComponent {
+        /// The component as named in `signature-input`.
+        component: String,
+    },
+    /// A signature parameter occurs twice.
+    #[error("a signature parameter occurs twice")]
+    DuplicateParameter,
+    /// No label of `signature-input` occurs in `signature`.
+    #[error("no label of signature-input occurs in signature")]
+    NoMatchingLabel,
+    /// The `keyid` parameter is absent or empty.
+    #[error("the keyid parameter is missing")]
+    MissingKeyId,
+    /// A derived component other than `@method`, `@path` and `@query` is covered.
+    #[error("derived component {component} is not known")]
+    UnknownDerivedComponent {
+        /// The component as named in `signature-input`.
+        component: String,
+    },
+    /// A component carries parameters, or a dictionary key that its profile does not have.
+    #[error("component {component} uses parameters that are not supported")]
+    UnsupportedComponentParameter {
+        /// The component as named in `signature-input`.
+        component: String,
+    },
+    /// `@method` or `@path` is not covered.
+    #[error("component {component} is not covered by the signature")]
+    ComponentNotCovered {
+        /// The missing component.
+        component: &'static str,
+    },
+    /// The delivery names another key than the one it was verified with.
+    #[error("the delivery was signed with another key")]
+    KeyIdMismatch,
+    /// The `alg` parameter contradicts the key.
+    #[error("the alg parameter contradicts the key")]
+    AlgorithmMismatch,
+    /// The digest header of the key's profile is missing.
+    #[error("the {header} header is missing")]
+    MissingDigest {
+        /// The profile's digest header.
+        header: &'static str,
+    },
+    /// The digest header of the key's profile is not covered, so that the signature says nothing about the body.
+    #[error("the {header} header is not covered by the signature")]
+    DigestNotCovered {
+        /// The profile's digest header.
+        header: &'static str,
+    },
+    /// The digest header cannot be parsed, or a digest in it has the wrong length.
+    #[error("the {header} header is malformed")]
+    MalformedDigest {
+        /// The profile's digest header.
+        header: &'static str,
+    },
+    /// The digest header has no algorithm that the profile knows.
+    #[error("the {header} header has no known algorithm")]
+    UnsupportedDigestAlgorithm {
+        /// The profile's digest header.
+        header: &'static str,
+    },
+    /// The digest is not that of the body.
+    #[error("the digest does not match the body")]
+    DigestMismatch,
+    /// A covered header is not part of the request.
+    #[error("covered header {header} is missing")]
+    CoveredHeaderMissing {
+        /// The component as named in `signature-input`.
+        header: String,
+    },
+    /// The value of a covered component contains a line break, which would forge a line of the signature base.
+    #[error("covered component {component} contains a line break")]
+    LineBreakInComponent {
+        /// The component as named in `signature-input`.
+        component: String,
+    },
+    /// The signature does not hold.
+    #[error("the signature does not hold")]
+    BadSignature,
+    /// The signature had expired when the delivery was received. Only callers with strict freshness reject it.
+    #[error("the signature had expired when it was received")]
+    Expired,
+    /// The signature was created after the delivery was received. Only callers with strict freshness reject it.
+    #[error("the signature was created after it was received")]
+    NotYetValid,
+}
+
+impl Rejection {
+    /// All reasons that [`reason`](Self::reason) returns.
+    pub const ALL: &'static [&'static str] = &[
+        "missing-signature-input",
+        "missing-signature",
+        "oversized-header",
+        "malformed-signature-input",
+        "malformed-signature",
+        "too-many-labels",
+        "too-many-components",
+        "too-many-parameters",
+        "duplicate-label",
+        "duplicate-component",
+        "duplicate-parameter",
+        "no-matching-label",
+        "missing-key-id",
+        "unknown-derived-component",
+        "unsupported-component-parameter",
+        "component-not-covered",
+        "key-id-mismatch",
+        "algorithm-mismatch",
+        "missing-digest",
+        "digest-not-covered",
+        "malformed-digest",
+        "unsupported-digest-algorithm",
+        "digest-mismatch",
+        "covered-header-missing",
+        "line-break-in-component",
+        "bad-signature",
+        "expired",
+        "not-yet-valid",
+    ];
+
+    /// Returns the stable name of the reason, in kebab case.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::MissingSignatureInput => "missing-signature-input",
+            Self::MissingSignature => "missing-signature",
+            Self::OversizedHeader { .. } => "oversized-header",
+            Self::MalformedSignatureInput => "malformed-signature-input",
+            Self::MalformedSignature => "malformed-signature",
+            Self::TooManyLabels => "too-many-labels",
+            Self::TooManyComponents => "too-many-components",
+            Self::TooManyParameters => "too-many-parameters",
+            Self::DuplicateLabel => "duplicate-label",
+            Self::DuplicateComponent { .. } => "duplicate-component",
+            Self::DuplicateParameter => "duplicate-parameter",
+            Self::NoMatchingLabel => "no-matching-label",
+            Self::MissingKeyId => "missing-key-id",
+            Self::UnknownDerivedComponent { .. } => "unknown-derived-component",
+            Self::UnsupportedComponentParameter { .. } => "unsupported-component-parameter",
+            Self::ComponentNotCovered { .. } => "component-not-covered",
+            Self::KeyIdMismatch => "key-id-mismatch",
+            Self::AlgorithmMismatch => "algorithm-mismatch",
+            Self::MissingDigest { .. } => "missing-digest",
+            Self::DigestNotCovered { .. } => "digest-not-covered",
+            Self::MalformedDigest { .. } => "malformed-digest",
+            Self::UnsupportedDigestAlgorithm { .. } => "unsupported-digest-algorithm",
+            Self::DigestMismatch => "digest-mismatch",
+            Self::CoveredHeaderMissing { .. } => "covered-header-missing",
+            Self::LineBreakInComponent { .. } => "line-break-in-component",
+            Self::BadSignature => "bad-signature",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not-yet-valid",
+        }
+    }
+}

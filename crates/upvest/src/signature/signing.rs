@@ -1,0 +1,402 @@
+//! Keys that sign: for the simulator, smoke tests, replays and requests to the API.
+
+use std::fmt;
+use std::fmt::Write as _;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretSlice};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use super::base::{Component, signature_base};
+use super::digest::{self, DigestAlgorithm};
+use super::tokens::is_key;
+use super::verifying::{checked_key_id, checked_secret};
+use super::{Algorithm, Headers, Jwk, KeyError, Profile, Rejection, SignedRequest, VerifyingKey};
+
+/// A key that signs: id, profile, algorithm and private key or shared secret.
+pub struct SigningKey {
+    key_id: String,
+    profile: Profile,
+    material: Material,
+}
+
+enum Material {
+    EcdsaP521(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+    Hmac(SecretSlice<u8>),
+}
+
+/// What a signature covers, and what it says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignatureOptions {
+    /// The label, `sig1` unless told.
+    pub label: String,
+    /// The covered components in the order in which they are signed.
+    pub components: Vec<String>,
+    /// The `created` parameter.
+    pub created: Option<Timestamp>,
+    /// The `expires` parameter.
+    pub expires: Option<Timestamp>,
+    /// The `nonce` parameter.
+    pub nonce: Option<String>,
+    /// Whether to send the `alg` parameter, which Upvest does not.
+    pub with_algorithm: bool,
+    /// The digest's hash; upvest-v6 has SHA-256 alone, whatever stands here.
+    pub digest: DigestAlgorithm,
+}
+
+/// The three headers that a signature adds to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignatureHeaders {
+    /// The name of the digest header: `digest` or `content-digest`.
+    pub digest_name: &'static str,
+    /// The value of the digest header.
+    pub digest: String,
+    /// The value of `signature-input`.
+    pub signature_input: String,
+    /// The value of `signature`.
+    pub signature: String,
+}
+
+/// Why a request cannot be signed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// The label is not a key of a structured-field dictionary.
+    #[error("{label:?} is not a signature label")]
+    InvalidLabel {
+        /// The label.
+        label: String,
+    },
+    /// The nonce is not printable ASCII.
+    #[error("the nonce is not printable ASCII")]
+    InvalidNonce,
+    /// A component cannot be covered in this request.
+    #[error("a component cannot be covered")]
+    Component(#[source] Rejection),
+    /// The cryptographic library could not sign.
+    #[error("signing failed")]
+    Unavailable,
+}
+
+impl SigningKey {
+    /// Generates an ECDSA P-521 key.
+    ///
+    /// # Errors
+    /// Returns [`KeyError::InvalidKeyId`], or [`KeyError::Unavailable`] when the library cannot generate one.
+    pub fn generate_p521(key_id: impl AsRef<str>, profile: Profile) -> Result<Self, KeyError> {
+        let pair =
+            EcdsaKeyPair::generate(&ECDSA_P521_SHA512_ASN1_SIGNING).map_err(|_| KeyError::Unavailable)?;
+        Self::new(key_id, profile, Material::EcdsaP521(pair))
+    }
+
+    /// Generates an Ed25519 key.
+    ///
+    /// # Errors
+    /// Returns [`KeyError::InvalidKeyId`], or [`KeyError::Unavailable`] when the library cannot generate one.
+    pub fn generate_ed25519(key_id: impl AsRef<str>, profile: Profile) -> Result<Self, KeyError> {
+        let pair = Ed25519KeyPair::generate().map_err(|_| KeyError::Unavailable)?;
+        Self::new(key_id, profile, Material::Ed25519(pair))
+    }
+
+    /// Creates an ECDSA P-521 key from its private scalar, big-endian, up to 66 bytes.
+    ///
+    /// # Errors
+    /// Returns [`KeyError::InvalidKeyId`], or [`KeyError::InvalidPrivateKey`] for a scalar out of range.
+    pub fn p521_from_scalar(
+        key_id: impl AsRef<str>,
+        profile: Profile,
+        scalar: &[u8],
+    ) -> Result<Self, KeyError> {
+        let der = scalar_to_der(scalar).ok_or(KeyError::InvalidPrivateKey)?;
+        let pair = EcdsaKeyPair::from_private_key_der(&ECDSA_P521_SHA512_ASN1_SIGNING, &der)
+            .map_err(|_| KeyError::InvalidPrivateKey)?;
+        Self::new(key_id, profile, Material::EcdsaP521(pair))
+    }
+
+    /// Creates an ECDSA P-521 key from its unencrypted PKCS#8 document, in DER.
+    ///
+    /// # Errors
+    /// Returns [`KeyError::InvalidKeyId`], or [`KeyError::InvalidPrivateKey`] for another kind of document.
+    pub fn p521_from_pkcs8(key_id: impl AsRef<str>, profile: Profile, der: &[u8]) -> Result<Self, KeyError> {
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P521_SHA512_ASN1_SIGNING, der)
+            .map_err(|_| KeyError::InvalidPrivateKey)?;
+        Self::new(key_id, profile, Material::EcdsaP521(pair))
+    }
+
+    /// Creates an Ed25519 key from its unencrypted PKCS#8 document (version 1 or 2), in DER.
+    ///
+    /// # Errors
+    /// Returns [`KeyError::InvalidKeyId`], or [`KeyError::InvalidPrivateKey`] for another kind of document.
+    pub fn ed25519_from_pkcs8(
+        key_id: impl AsRef<str>,
+        profile: Profile,
+        der: &[u8],
+    ) -> Result<Self, KeyError> {
+        let pair =
+            Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(|_| KeyError::InvalidPrivateKey)?;
+        Self::new(key_id, profile, Material::Ed25519(pair))
+    }
+
+    /// Creates an Ed25519 key from its 32-byte seed.
+    ///
+    /// # Errors
+    /// Returns [`KeyError::InvalidKeyId`], or [`KeyError::InvalidPrivateKey`] for a seed of another length.
+    pub fn ed25519_from_seed(
+        key_id: impl AsRef<str>,
+        profile: Profile,
+        seed: &[u8],
+    ) -> Result<Self, KeyError> {
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| KeyError::InvalidPrivateKey)?;
+        Self::new(key_id, profile, Material::Ed25519(pair))
+    }
+
+    /// Creates an HMAC-SHA-256 key.
+    ///
+    /// # Errors
+    /// Returns [`KeyError::InvalidKeyId`] or [`KeyError::SecretTooShort`].
+    pub fn hmac(
+        key_id: impl AsRef<str>,
+        profile: Profile,
+        secret: SecretSlice<u8>,
+    ) -> Result<Self, KeyError> {
+        Self::new(key_id, profile, Material::Hmac(checked_secret(secret)?))
+    }
+
+    fn new(key_id: impl AsRef<str>, profile: Profile, material: Material) -> Result<Self, KeyError> {
+        Ok(Self {
+            key_id: checked_key_id(key_id.as_ref())?,
+            profile,
+            material,
+        })
+    }
+
+    /// Returns the id that signatures carry in their `keyid` parameter.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    /// Returns the profile in which the key signs.
+    #[must_use]
+    pub const fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// Returns the key's algorithm.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        match self.material {
+            Material::EcdsaP521(_) => Algorithm::EcdsaP521Sha512,
+            Material::Ed25519(_) => Algorithm::Ed25519,
+            Material::Hmac(_) => Algorithm::HmacSha256,
+        }
+    }
+
+    /// Returns the public key; `None` for HMAC, which has none.
+    #[must_use]
+    pub fn to_jwk(&self) -> Option<Jwk> {
+        let raw = match &self.material {
+            Material::EcdsaP521(pair) => pair.public_key().as_ref(),
+            Material::Ed25519(pair) => pair.public_key().as_ref(),
+            Material::Hmac(_) => return None,
+        };
+        Jwk::from_raw(Some(self.key_id.clone()), self.algorithm(), raw).ok()
+    }
+
+    /// Exports the private key as PKCS#8 in DER; `None` for HMAC, whose secret the caller has.
+    ///
+    /// # Errors
+    /// Returns [`KeyError::Unavailable`] when the library cannot export it.
+    pub fn to_pkcs8(&self) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
+        let document = match &self.material {
+            Material::EcdsaP521(pair) => pair.to_pkcs8v1(),
+            Material::Ed25519(pair) => pair.to_pkcs8v1(),
+            Material::Hmac(_) => return Ok(None),
+        };
+        let document = document.map_err(|_| KeyError::Unavailable)?;
+        Ok(Some(Zeroizing::new(document.as_ref().to_vec())))
+    }
+
+    /// Returns the key that verifies what this one signs.
+    ///
+    /// # Errors
+    /// Returns [`KeyError::Unavailable`] when the library rejects its own public key.
+    pub fn verifying_key(&self) -> Result<VerifyingKey, KeyError> {
+        match &self.material {
+            Material::Hmac(secret) => VerifyingKey::hmac(&self.key_id, self.profile, secret.clone()),
+            _ => VerifyingKey::from_jwk(self.profile, &self.to_jwk().ok_or(KeyError::Unavailable)?),
+        }
+    }
+
+    /// Signs a request: computes the digest of its body and the three headers to send with it.
+    ///
+    /// The digest header is covered only if `options` lists it; a receiver with this crate's policy asks for it.
+    ///
+    /// # Errors
+    /// Returns [`SignError`] when a component is not in the request or an option cannot be written as a parameter.
+    pub fn sign(
+        &self,
+        request: &SignedRequest<'_>,
+        options: &SignatureOptions,
+    ) -> Result<SignatureHeaders, SignError> {
+        let digest_name = self.profile.digest_header();
+        let digest = digest::header_value(self.profile, options.digest, request.body);
+        let mut headers = request.headers.clone();
+        headers.set(digest_name, digest.as_str());
+        let request = SignedRequest {
+            headers: &headers,
+            ..*request
+        };
+
+        let components: Result<Vec<_>, _> = options
+            .components
+            .iter()
+            .map(|text| Component::parse(text))
+            .collect();
+        let parameters = self.parameters(options)?;
+        let base = components
+            .and_then(|components| signature_base(&request, self.profile, &components, &parameters))
+            .map_err(SignError::Component)?;
+        let signature = STANDARD.encode(self.sign_base(&base)?);
+        Ok(SignatureHeaders {
+            digest_name,
+            digest,
+            signature_input: format!("{}={parameters}", options.label),
+            signature: format!("{}=:{signature}:", options.label),
+        })
+    }
+
+    /// Signs a text as it stands, for callers that write the signature base themselves.
+    ///
+    /// # Errors
+    /// Returns [`SignError::Unavailable`] when the library cannot sign.
+    pub fn sign_base(&self, base: &str) -> Result<Vec<u8>, SignError> {
+        Ok(match &self.material {
+            Material::EcdsaP521(pair) => {
+                let signature = pair.sign(&SystemRandom::new(), base.as_bytes());
+                signature.map_err(|_| SignError::Unavailable)?.as_ref().to_vec()
+            }
+            Material::Ed25519(pair) => pair
+                .try_sign(base.as_bytes())
+                .map_err(|_| SignError::Unavailable)?
+                .as_ref()
+                .to_vec(),
+            Material::Hmac(secret) => Hmac::<Sha256>::new_from_slice(secret.expose_secret())
+                .map_err(|_| SignError::Unavailable)?
+                .chain_update(base)
+                .finalize()
+                .into_bytes()
+                .to_vec(),
+        })
+    }
+
+    fn parameters(&self, options: &SignatureOptions) -> Result<String, SignError> {
+        if !is_key(&options.label) {
+            return Err(SignError::InvalidLabel {
+                label: options.label.clone(),
+            });
+        }
+        let list: Vec<String> = options
+            .components
+            .iter()
+            .map(|component| format!("\"{component}\""))
+            .collect();
+        let mut text = format!("({});keyid={}", list.join(" "), quoted(&self.key_id));
+        let mut number = |name: &str, time: Option<Timestamp>| {
+            if let Some(time) = time {
+                // Writing to a String cannot fail.
+                let _ = write!(text, ";{name}={}", time.as_second());
+            }
+        };
+        number("created", options.created);
+        number("expires", options.expires);
+        if let Some(nonce) = &options.nonce {
+            if !nonce.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+                return Err(SignError::InvalidNonce);
+            }
+            text += &format!(";nonce={}", quoted(nonce));
+        }
+        if options.with_algorithm {
+            text += &format!(";alg=\"{}\"", self.algorithm());
+        }
+        Ok(text)
+    }
+}
+
+impl SignatureOptions {
+    /// Covers these components under the label `sig1`, without times or nonce.
+    pub fn new<C: Into<String>>(components: impl IntoIterator<Item = C>) -> Self {
+        Self {
+            label: "sig1".to_owned(),
+            components: components.into_iter().map(Into::into).collect(),
+            created: None,
+            expires: None,
+            nonce: None,
+            with_algorithm: false,
+            digest: DigestAlgorithm::Sha256,
+        }
+    }
+
+    /// Sets `created` and `expires`, in whole seconds.
+    #[must_use]
+    pub fn valid(self, created: Timestamp, expires: Timestamp) -> Self {
+        Self {
+            created: Some(created),
+            expires: Some(expires),
+            ..self
+        }
+    }
+}
+
+impl SignatureHeaders {
+    /// Returns the headers as names and values.
+    #[must_use]
+    pub fn into_pairs(self) -> [(&'static str, String); 3] {
+        [
+            (self.digest_name, self.digest),
+            ("signature-input", self.signature_input),
+            ("signature", self.signature),
+        ]
+    }
+
+    /// Adds the headers to a request, in place of those of the same name.
+    pub fn apply_to(self, headers: &mut Headers) {
+        for (name, value) in self.into_pairs() {
+            headers.set(name, value);
+        }
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SigningKey")
+            .field("key_id", &self.key_id)
+            .field("profile", &self.profile)
+            .field("algorithm", &self.algorithm())
+            .finish_non_exhaustive()
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// Wraps a scalar as an RFC 5915 `ECPrivateKey` without its optional parts; the library derives the public key.
+fn scalar_to_der(scalar: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    const SCALAR_BYTES: usize = 66;
+    const PREFIX: [u8; 7] = [0x30, 0x47, 0x02, 0x01, 0x01, 0x04, 0x42];
+    let padding = SCALAR_BYTES.checked_sub(scalar.len())?;
+    let mut der = Zeroizing::new(Vec::with_capacity(PREFIX.len() + SCALAR_BYTES));
+    der.extend_from_slice(&PREFIX);
+    der.resize(PREFIX.len() + padding, 0);
+    der.extend_from_slice(scalar);
+    Some(der)
+}

@@ -1,0 +1,165 @@
+//! Keys that verify.
+
+use std::fmt;
+
+use aws_lc_rs::signature::{ECDSA_P521_SHA512_FIXED, ParsedPublicKey, UnparsedPublicKey};
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretSlice};
+use sha2::Sha256;
+
+use super::{Algorithm, Jwk, JwkError, MAX_KEY_ID_BYTES, Profile, Rejection};
+
+/// Shortest HMAC secret, in bytes: the 128 bits that RFC 2104's security argument needs at least.
+pub(super) const MIN_SECRET_BYTES: usize = 16;
+/// Length of an ECDSA P-521 signature that is r and s one after the other.
+const FIXED_SIGNATURE_BYTES: usize = 132;
+
+/// A key that verifies deliveries: id, profile, algorithm and public key or shared secret.
+pub struct VerifyingKey {
+    key_id: String,
+    profile: Profile,
+    material: Material,
+}
+
+enum Material {
+    EcdsaP521(ParsedPublicKey),
+    Ed25519(ParsedPublicKey),
+    Hmac(SecretSlice<u8>),
+}
+
+/// Why a key cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The JWK has no `kid`.
+    #[error("the key has no id")]
+    MissingKeyId,
+    /// The id is empty, longer than [`MAX_KEY_ID_BYTES`](super::MAX_KEY_ID_BYTES), or not printable ASCII.
+    #[error("the key id is not 1 to {MAX_KEY_ID_BYTES} printable ASCII characters")]
+    InvalidKeyId,
+    /// The HMAC secret is too short to protect anything.
+    #[error("the secret is shorter than {MIN_SECRET_BYTES} bytes")]
+    SecretTooShort,
+    /// The private key cannot be read, is of another type, or is out of range.
+    #[error("the private key is malformed or of another type")]
+    InvalidPrivateKey,
+    /// The public key is not valid.
+    #[error("the public key is not valid")]
+    InvalidPublicKey(#[from] JwkError),
+    /// The cryptographic library could not generate or export a key.
+    #[error("the key could not be generated or exported")]
+    Unavailable,
+}
+
+impl VerifyingKey {
+    /// Creates the key that a JWK describes, under the JWK's `kid`.
+    ///
+    /// # Errors
+    /// Returns [`KeyError::MissingKeyId`] or [`KeyError::InvalidKeyId`] when the `kid` cannot be used.
+    pub fn from_jwk(profile: Profile, jwk: &Jwk) -> Result<Self, KeyError> {
+        let key_id = checked_key_id(jwk.key_id().ok_or(KeyError::MissingKeyId)?)?;
+        let public_key = jwk.public_key().clone();
+        let material = match jwk.algorithm() {
+            Algorithm::Ed25519 => Material::Ed25519(public_key),
+            Algorithm::EcdsaP521Sha512 | Algorithm::HmacSha256 => Material::EcdsaP521(public_key),
+        };
+        Ok(Self {
+            key_id,
+            profile,
+            material,
+        })
+    }
+
+    /// Creates an HMAC-SHA-256 key.
+    ///
+    /// # Errors
+    /// Returns [`KeyError::InvalidKeyId`] or [`KeyError::SecretTooShort`].
+    pub fn hmac(
+        key_id: impl AsRef<str>,
+        profile: Profile,
+        secret: SecretSlice<u8>,
+    ) -> Result<Self, KeyError> {
+        let key_id = checked_key_id(key_id.as_ref())?;
+        let material = Material::Hmac(checked_secret(secret)?);
+        Ok(Self {
+            key_id,
+            profile,
+            material,
+        })
+    }
+
+    /// Returns the id that deliveries name in their `keyid` parameter.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    /// Returns the profile in which the key's owner signs.
+    #[must_use]
+    pub const fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// Returns the key's algorithm.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        match self.material {
+            Material::EcdsaP521(_) => Algorithm::EcdsaP521Sha512,
+            Material::Ed25519(_) => Algorithm::Ed25519,
+            Material::Hmac(_) => Algorithm::HmacSha256,
+        }
+    }
+
+    /// Verifies a signature over a signature base.
+    pub(super) fn verify_base(&self, base: &[u8], signature: &[u8]) -> Result<(), Rejection> {
+        let holds = match &self.material {
+            Material::EcdsaP521(key) => {
+                key.verify_sig(base, signature).is_ok() || fixed_holds(key, base, signature)
+            }
+            Material::Ed25519(key) => key.verify_sig(base, signature).is_ok(),
+            Material::Hmac(secret) => Hmac::<Sha256>::new_from_slice(secret.expose_secret())
+                .is_ok_and(|mac| mac.chain_update(base).verify_slice(signature).is_ok()),
+        };
+        if holds {
+            Ok(())
+        } else {
+            Err(Rejection::BadSignature)
+        }
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("VerifyingKey")
+            .field("key_id", &self.key_id)
+            .field("profile", &self.profile)
+            .field("algorithm", &self.algorithm())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The other encoding of an ECDSA signature. Upvest's signers write ASN.1, but do not promise it for deliveries.
+fn fixed_holds(key: &ParsedPublicKey, base: &[u8], signature: &[u8]) -> bool {
+    signature.len() == FIXED_SIGNATURE_BYTES
+        && UnparsedPublicKey::new(&ECDSA_P521_SHA512_FIXED, key.as_ref())
+            .verify(base, signature)
+            .is_ok()
+}
+
+pub(super) fn checked_key_id(key_id: &str) -> Result<String, KeyError> {
+    let printable = key_id.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if (1..=MAX_KEY_ID_BYTES).contains(&key_id.len()) && printable {
+        Ok(key_id.to_owned())
+    } else {
+        Err(KeyError::InvalidKeyId)
+    }
+}
+
+pub(super) fn checked_secret(secret: SecretSlice<u8>) -> Result<SecretSlice<u8>, KeyError> {
+    if secret.expose_secret().len() < MIN_SECRET_BYTES {
+        Err(KeyError::SecretTooShort)
+    } else {
+        Ok(secret)
+    }
+}

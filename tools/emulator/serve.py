@@ -1,0 +1,110 @@
+"""Serves the emulator, MiniStack, to this machine only.
+
+    serve.py API_PORT WEBHOOK_PORT
+
+API_PORT answers AWS API calls. WEBHOOK_PORT is the HTTP API of the deployed stack, reached the way a sender reaches it
+in AWS: the URL's path is the path that the function sees, so that signatures which cover it hold.
+
+The process ends when its standard input closes: it never outlives the program that started it.
+
+Where MiniStack 1.5.33 behaves unlike AWS in what the receiver depends on, this file sets it right; each correction
+names the difference.
+"""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socketserver
+import sys
+import threading
+
+HOST = "127.0.0.1"
+API_PORT, WEBHOOK_PORT = (int(argument) for argument in sys.argv[1:3])
+ENDPOINT = f"http://{HOST}:{API_PORT}"
+
+# MiniStack reads these when it is imported. The functions inherit them.
+os.environ.update(GATEWAY_PORT=str(API_PORT), MINISTACK_HOST=HOST, AWS_ENDPOINT_URL=ENDPOINT)
+
+from hypercorn.asyncio import serve  # noqa: E402
+from hypercorn.config import Config  # noqa: E402
+from ministack.app import app as ministack  # noqa: E402
+from ministack.core import iam_actions  # noqa: E402
+from ministack.services import apigateway, lambda_svc  # noqa: E402
+
+INSERT = re.compile(r'\s*INSERT\s+INTO\s+"?([A-Za-z0-9_.-]+)"?', re.IGNORECASE)
+
+
+async def app(scope, receive, send):
+    """Forwards a request to MiniStack as if TLS had been terminated before it, as it always is in AWS."""
+    if scope["type"] == "http":
+        scope = {**scope, "scheme": "https"}
+        if scope["server"][1] == WEBHOOK_PORT:
+            prefix = f"/_aws/execute-api/{deployed_api()}"
+            scope["path"] = prefix + scope["path"]
+            scope["raw_path"] = prefix.encode() + scope["raw_path"]
+    await ministack(scope, receive, send)
+
+
+def deployed_api():
+    """Names the HTTP API of the stack. There is one stack per emulator."""
+    return next((key[-1] for key in apigateway._apis._data), "none")
+
+
+def send_at_once():
+    """The functions' runtime API writes each answer in two pieces, which Nagle's algorithm makes cost 40 ms a call."""
+    socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+    socketserver.StreamRequestHandler.wbufsize = -1
+
+
+def authorize_partiql():
+    """AWS authorizes each statement of a PartiQL batch on its table; MiniStack asks for an action that IAM has not."""
+    checks = iam_actions.dynamodb_transaction_checks
+
+    def with_partiql(action, body, region, account):
+        if action != "dynamodb:BatchExecuteStatement":
+            return checks(action, body, region, account)
+        found = [INSERT.match(statement["Statement"]) for statement in json.loads(body)["Statements"]]
+        if not all(found):
+            return []
+        tables = {match.group(1) for match in found}
+        return [
+            ("dynamodb:PartiQLInsert", f"arn:aws:dynamodb:{region}:{account}:table/{table}")
+            for table in sorted(tables)
+        ]
+
+    iam_actions.dynamodb_transaction_checks = with_partiql
+
+
+def read_concurrency_as_number():
+    """CloudFormation turns a parameter into the type of the property; MiniStack leaves it a string."""
+    concurrency = lambda_svc._sqs_esm_concurrency
+
+    def with_number(mapping, *rest):
+        scaling = {key: int(value) for key, value in (mapping.get("ScalingConfig") or {}).items()}
+        return concurrency({**mapping, "ScalingConfig": scaling}, *rest)
+
+    lambda_svc._sqs_esm_concurrency = with_number
+
+
+def end_with_parent():
+    """Ends the process group, functions included, when the starting program has gone."""
+    sys.stdin.buffer.read()
+    os.killpg(0, signal.SIGKILL)
+
+
+def main():
+    send_at_once()
+    authorize_partiql()
+    read_concurrency_as_number()
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    config = Config()
+    config.bind = [f"{HOST}:{API_PORT}", f"{HOST}:{WEBHOOK_PORT}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = os.environ.get("LOG_LEVEL", "WARNING")
+    asyncio.run(serve(app, config))
+
+
+if __name__ == "__main__":
+    main()

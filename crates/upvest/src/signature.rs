@@ -5,10 +5,12 @@
 //! `docs/signatures.md` describes the dialect, the policy and the published test vectors.
 
 mod base;
+mod claims;
 mod delivery;
 mod digest;
 mod headers;
 mod jwk;
+mod options;
 mod rejection;
 mod request;
 mod signing;
@@ -20,13 +22,15 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use delivery::{Freshness, UnverifiedDelivery, Verified};
+pub use claims::Freshness;
+pub use delivery::{UnverifiedDelivery, Verified};
 pub use digest::DigestAlgorithm;
 pub use headers::Headers;
 pub use jwk::{Jwk, JwkError};
+pub use options::{SignError, SignatureHeaders, SignatureOptions};
 pub use rejection::Rejection;
 pub use request::SignedRequest;
-pub use signing::{SignError, SignatureHeaders, SignatureOptions, SigningKey};
+pub use signing::SigningKey;
 pub use verifying::{KeyError, VerifyingKey};
 
 /// Longest accepted `signature-input`, `signature`, `digest` or `content-digest` header, in bytes.

@@ -1,23 +1,23 @@
 //! Keys that sign: for the simulator, smoke tests, replays and requests to the API.
 
 use std::fmt;
-use std::fmt::Write as _;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretSlice};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::base::{Component, signature_base};
-use super::digest::{self, DigestAlgorithm};
-use super::tokens::is_key;
+use super::digest;
 use super::verifying::{checked_key_id, checked_secret};
-use super::{Algorithm, Headers, Jwk, KeyError, Profile, Rejection, SignedRequest, VerifyingKey};
+use super::{
+    Algorithm, Jwk, KeyError, Profile, SignError, SignatureHeaders, SignatureOptions, SignedRequest,
+    VerifyingKey,
+};
 
 /// A key that signs: id, profile, algorithm and private key or shared secret.
 pub struct SigningKey {
@@ -30,59 +30,6 @@ enum Material {
     EcdsaP521(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
     Hmac(SecretSlice<u8>),
-}
-
-/// What a signature covers, and what it says about itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignatureOptions {
-    /// The label, `sig1` unless told.
-    pub label: String,
-    /// The covered components in the order in which they are signed.
-    pub components: Vec<String>,
-    /// The `created` parameter.
-    pub created: Option<Timestamp>,
-    /// The `expires` parameter.
-    pub expires: Option<Timestamp>,
-    /// The `nonce` parameter.
-    pub nonce: Option<String>,
-    /// Whether to send the `alg` parameter, which Upvest does not.
-    pub with_algorithm: bool,
-    /// The digest's hash; upvest-v6 has SHA-256 alone, whatever stands here.
-    pub digest: DigestAlgorithm,
-}
-
-/// The three headers that a signature adds to a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignatureHeaders {
-    /// The name of the digest header: `digest` or `content-digest`.
-    pub digest_name: &'static str,
-    /// The value of the digest header.
-    pub digest: String,
-    /// The value of `signature-input`.
-    pub signature_input: String,
-    /// The value of `signature`.
-    pub signature: String,
-}
-
-/// Why a request cannot be signed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SignError {
-    /// The label is not a key of a structured-field dictionary.
-    #[error("{label:?} is not a signature label")]
-    InvalidLabel {
-        /// The label.
-        label: String,
-    },
-    /// The nonce is not printable ASCII.
-    #[error("the nonce is not printable ASCII")]
-    InvalidNonce,
-    /// A component cannot be covered in this request.
-    #[error("a component cannot be covered")]
-    Component(#[source] Rejection),
-    /// The cryptographic library could not sign.
-    #[error("signing failed")]
-    Unavailable,
 }
 
 impl SigningKey {
@@ -260,7 +207,7 @@ impl SigningKey {
             .iter()
             .map(|text| Component::parse(text))
             .collect();
-        let parameters = self.parameters(options)?;
+        let parameters = options.parameters(&self.key_id, self.algorithm())?;
         let base = components
             .and_then(|components| signature_base(&request, self.profile, &components, &parameters))
             .map_err(SignError::Component)?;
@@ -296,82 +243,6 @@ impl SigningKey {
                 .to_vec(),
         })
     }
-
-    fn parameters(&self, options: &SignatureOptions) -> Result<String, SignError> {
-        if !is_key(&options.label) {
-            return Err(SignError::InvalidLabel {
-                label: options.label.clone(),
-            });
-        }
-        let list: Vec<String> = options
-            .components
-            .iter()
-            .map(|component| format!("\"{component}\""))
-            .collect();
-        let mut text = format!("({});keyid={}", list.join(" "), quoted(&self.key_id));
-        let mut number = |name: &str, time: Option<Timestamp>| {
-            if let Some(time) = time {
-                // Writing to a String cannot fail.
-                let _ = write!(text, ";{name}={}", time.as_second());
-            }
-        };
-        number("created", options.created);
-        number("expires", options.expires);
-        if let Some(nonce) = &options.nonce {
-            if !nonce.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-                return Err(SignError::InvalidNonce);
-            }
-            text += &format!(";nonce={}", quoted(nonce));
-        }
-        if options.with_algorithm {
-            text += &format!(";alg=\"{}\"", self.algorithm());
-        }
-        Ok(text)
-    }
-}
-
-impl SignatureOptions {
-    /// Covers these components under the label `sig1`, without times or nonce.
-    pub fn new<C: Into<String>>(components: impl IntoIterator<Item = C>) -> Self {
-        Self {
-            label: "sig1".to_owned(),
-            components: components.into_iter().map(Into::into).collect(),
-            created: None,
-            expires: None,
-            nonce: None,
-            with_algorithm: false,
-            digest: DigestAlgorithm::Sha256,
-        }
-    }
-
-    /// Sets `created` and `expires`, in whole seconds.
-    #[must_use]
-    pub fn valid(self, created: Timestamp, expires: Timestamp) -> Self {
-        Self {
-            created: Some(created),
-            expires: Some(expires),
-            ..self
-        }
-    }
-}
-
-impl SignatureHeaders {
-    /// Returns the headers as names and values.
-    #[must_use]
-    pub fn into_pairs(self) -> [(&'static str, String); 3] {
-        [
-            (self.digest_name, self.digest),
-            ("signature-input", self.signature_input),
-            ("signature", self.signature),
-        ]
-    }
-
-    /// Adds the headers to a request, in place of those of the same name.
-    pub fn apply_to(self, headers: &mut Headers) {
-        for (name, value) in self.into_pairs() {
-            headers.set(name, value);
-        }
-    }
 }
 
 impl fmt::Debug for SigningKey {
@@ -383,10 +254,6 @@ impl fmt::Debug for SigningKey {
             .field("algorithm", &self.algorithm())
             .finish_non_exhaustive()
     }
-}
-
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Wraps a scalar as an RFC 5915 `ECPrivateKey` without its optional parts; the library derives the public key.

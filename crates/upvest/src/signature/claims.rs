@@ -1,0 +1,144 @@
+//! What a signature says about itself, and the policy that holds whatever its key may be.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::base::Component;
+use super::tokens::{Member, Value};
+use super::{CLOCK_SKEW_SECONDS, MAX_KEY_ID_BYTES, Rejection};
+
+/// What a signature says about itself.
+#[derive(Debug)]
+pub(super) struct Claims {
+    pub(super) label: String,
+    /// The text after `label=`, to the byte: it is the value of `@signature-params`.
+    pub(super) parameters: String,
+    pub(super) components: Vec<Component>,
+    pub(super) key_id: String,
+    pub(super) algorithm: Option<String>,
+    pub(super) created: Option<Timestamp>,
+    pub(super) expires: Option<Timestamp>,
+}
+
+/// Whether a delivery was received within the time its signature allows, give or take
+/// [`CLOCK_SKEW_SECONDS`](super::CLOCK_SKEW_SECONDS).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Within its time, or without a limit.
+    Fresh,
+    /// Received after `expires`.
+    Expired,
+    /// Received before `created`.
+    NotYetValid,
+}
+
+impl Claims {
+    pub(super) fn of(member: &Member<'_>) -> Result<Self, Rejection> {
+        let mut components: Vec<Component> = Vec::with_capacity(member.components.len());
+        for listed in &member.components {
+            if listed.has_parameters {
+                return Err(Rejection::UnsupportedComponentParameter {
+                    component: listed.name.to_owned(),
+                });
+            }
+            let component = Component::parse(listed.name)?;
+            if components.contains(&component) {
+                return Err(Rejection::DuplicateComponent {
+                    component: listed.name.to_owned(),
+                });
+            }
+            components.push(component);
+        }
+        let parameters = &member.parameters;
+        if parameters
+            .iter()
+            .enumerate()
+            .any(|(at, (key, _))| parameters[..at].iter().any(|(other, _)| other == key))
+        {
+            return Err(Rejection::DuplicateParameter);
+        }
+        let claims = Self {
+            label: member.label.to_owned(),
+            parameters: member.text.to_owned(),
+            components,
+            key_id: string_parameter(member, "keyid")?.unwrap_or_default(),
+            algorithm: string_parameter(member, "alg")?,
+            created: time_parameter(member, "created")?,
+            expires: time_parameter(member, "expires")?,
+        };
+        claims.check_policy()
+    }
+
+    fn check_policy(self) -> Result<Self, Rejection> {
+        match self.key_id.len() {
+            0 => return Err(Rejection::MissingKeyId),
+            1..=MAX_KEY_ID_BYTES => {}
+            _ => return Err(Rejection::MalformedSignatureInput),
+        }
+        match ["@method", "@path"]
+            .into_iter()
+            .find(|component| !self.covers(component))
+        {
+            Some(component) => Err(Rejection::ComponentNotCovered { component }),
+            None => Ok(self),
+        }
+    }
+
+    pub(super) fn covers(&self, name: &str) -> bool {
+        self.components.iter().any(|component| component.as_str() == name)
+    }
+
+    pub(super) fn freshness(&self, received_at: Timestamp) -> Freshness {
+        let skew = SignedDuration::from_secs(CLOCK_SKEW_SECONDS);
+        if self
+            .created
+            .is_some_and(|created| created.duration_since(received_at) > skew)
+        {
+            Freshness::NotYetValid
+        } else if self
+            .expires
+            .is_some_and(|expires| received_at.duration_since(expires) > skew)
+        {
+            Freshness::Expired
+        } else {
+            Freshness::Fresh
+        }
+    }
+}
+
+fn string_parameter(member: &Member<'_>, name: &str) -> Result<Option<String>, Rejection> {
+    match parameter(member, name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(unescape(text))),
+        Some(_) => Err(Rejection::MalformedSignatureInput),
+    }
+}
+
+fn time_parameter(member: &Member<'_>, name: &str) -> Result<Option<Timestamp>, Rejection> {
+    match parameter(member, name) {
+        None => Ok(None),
+        Some(Value::Integer(second)) => Timestamp::from_second(second)
+            .map(Some)
+            .map_err(|_| Rejection::MalformedSignatureInput),
+        Some(_) => Err(Rejection::MalformedSignatureInput),
+    }
+}
+
+fn parameter<'t>(member: &Member<'t>, name: &str) -> Option<Value<'t>> {
+    member
+        .parameters
+        .iter()
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| *value)
+}
+
+fn unescape(text: &str) -> String {
+    let mut characters = text.chars();
+    let mut plain = String::with_capacity(text.len());
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => plain.extend(characters.next()),
+            _ => plain.push(character),
+        }
+    }
+    plain
+}

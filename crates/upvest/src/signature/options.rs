@@ -1,0 +1,133 @@
+//! What to sign, and the headers that come of it.
+
+use jiff::Timestamp;
+
+use super::tokens::is_key;
+use super::{Algorithm, DigestAlgorithm, Headers, Rejection};
+
+/// What a signature covers, and what it says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignatureOptions {
+    /// The label, `sig1` unless told.
+    pub label: String,
+    /// The covered components in the order in which they are signed.
+    pub components: Vec<String>,
+    /// The `created` parameter.
+    pub created: Option<Timestamp>,
+    /// The `expires` parameter.
+    pub expires: Option<Timestamp>,
+    /// The `nonce` parameter.
+    pub nonce: Option<String>,
+    /// Whether to send the `alg` parameter, which Upvest does not.
+    pub with_algorithm: bool,
+    /// The digest's hash; upvest-v6 has SHA-256 alone, whatever stands here.
+    pub digest: DigestAlgorithm,
+}
+
+/// The three headers that a signature adds to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignatureHeaders {
+    /// The name of the digest header: `digest` or `content-digest`.
+    pub digest_name: &'static str,
+    /// The value of the digest header.
+    pub digest: String,
+    /// The value of `signature-input`.
+    pub signature_input: String,
+    /// The value of `signature`.
+    pub signature: String,
+}
+
+/// Why a request cannot be signed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// The label is not a key of a structured-field dictionary.
+    #[error("{label:?} is not a signature label")]
+    InvalidLabel {
+        /// The label.
+        label: String,
+    },
+    /// The nonce is not printable ASCII.
+    #[error("the nonce is not printable ASCII")]
+    InvalidNonce,
+    /// A component cannot be covered in this request.
+    #[error("a component cannot be covered")]
+    Component(#[source] Rejection),
+    /// The cryptographic library could not sign.
+    #[error("signing failed")]
+    Unavailable,
+}
+
+impl SignatureOptions {
+    /// Covers these components under the label `sig1`, without times or nonce.
+    pub fn new<C: Into<String>>(components: impl IntoIterator<Item = C>) -> Self {
+        Self {
+            label: "sig1".to_owned(),
+            components: components.into_iter().map(Into::into).collect(),
+            created: None,
+            expires: None,
+            nonce: None,
+            with_algorithm: false,
+            digest: DigestAlgorithm::Sha256,
+        }
+    }
+
+    /// Sets `created` and `expires`, in whole seconds.
+    #[must_use]
+    pub fn valid(self, created: Timestamp, expires: Timestamp) -> Self {
+        Self {
+            created: Some(created),
+            expires: Some(expires),
+            ..self
+        }
+    }
+
+    /// Writes the text after `label=`, which is also the value of `@signature-params`.
+    pub(super) fn parameters(&self, key_id: &str, algorithm: Algorithm) -> Result<String, SignError> {
+        if !is_key(&self.label) {
+            return Err(SignError::InvalidLabel {
+                label: self.label.clone(),
+            });
+        }
+        let list: Vec<String> = self.components.iter().map(|name| format!("\"{name}\"")).collect();
+        let mut text = format!("({});keyid={}", list.join(" "), quoted(key_id));
+        for (name, time) in [("created", self.created), ("expires", self.expires)] {
+            if let Some(time) = time {
+                text += &format!(";{name}={}", time.as_second());
+            }
+        }
+        if let Some(nonce) = &self.nonce {
+            if !nonce.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+                return Err(SignError::InvalidNonce);
+            }
+            text += &format!(";nonce={}", quoted(nonce));
+        }
+        if self.with_algorithm {
+            text += &format!(";alg=\"{algorithm}\"");
+        }
+        Ok(text)
+    }
+}
+
+impl SignatureHeaders {
+    /// Returns the headers as names and values.
+    #[must_use]
+    pub fn into_pairs(self) -> [(&'static str, String); 3] {
+        [
+            (self.digest_name, self.digest),
+            ("signature-input", self.signature_input),
+            ("signature", self.signature),
+        ]
+    }
+
+    /// Adds the headers to a request, in place of those of the same name.
+    pub fn apply_to(self, headers: &mut Headers) {
+        for (name, value) in self.into_pairs() {
+            headers.set(name, value);
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}

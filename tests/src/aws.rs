@@ -1,0 +1,352 @@
+//! AWS in the test's own process: DynamoDB, SQS and S3 under the real SDK clients, without a socket.
+//!
+//! [`Aws`] holds one account. Its SDK clients sign, serialise, retry and parse as always; a connector in place of HTTP
+//! hands their requests to dynoxide (DynamoDB) and to in-memory models of SQS and S3. Within [`Aws::invoke`] calls can
+//! be throttled, cut off, answered in part, or kill the invocation ([`Fault`]), by script or by chance.
+//!
+//! One seed decides everything: run on one thread with tokio's time paused (`#[tokio::test(start_paused = true)]`), and
+//! the same seed gives the same [`Call`]s in the same order. The code under test must not add chance of its own:
+//! `tokio::select!` without `biased` and the iteration order of a `HashMap` do.
+
+mod clock;
+mod connector;
+mod dynamodb;
+mod faults;
+mod invocation;
+mod message;
+mod queue;
+mod record;
+mod rng;
+mod s3;
+mod sqs;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
+use serde_json::{Value, json};
+
+pub use clock::Clock;
+pub use faults::{CallFilter, Fault, FaultRates};
+pub use invocation::Crashed;
+pub use message::MessageAttribute;
+pub use queue::{QueueSettings, QueuedMessage};
+pub use record::{Call, Outcome, Service};
+pub use rng::Rng;
+pub use s3::StoredObject;
+pub(crate) use sqs::{REGION, queue_arn};
+
+use connector::{InProcess, State, World};
+use faults::FaultPlan;
+use invocation::Invocation;
+use queue::{Misbehaviour, Receive};
+use sqs::Queues;
+
+/// 2026-01-01T00:00:00Z, the time at which every simulated run begins.
+const START_UNIX_MS: u64 = 1_767_225_600_000;
+
+/// One AWS account in memory, and the SDK clients that call it. Clones share the account.
+#[derive(Clone)]
+pub struct Aws {
+    world: Arc<World>,
+    sdk_config: SdkConfig,
+    dynamodb: aws_sdk_dynamodb::Client,
+    sqs: aws_sdk_sqs::Client,
+    s3: aws_sdk_s3::Client,
+    rng: Rng,
+}
+
+impl Aws {
+    /// Starts an empty account. `seed` decides every fault, delay and order of it.
+    ///
+    /// # Panics
+    ///
+    /// If the in-memory database cannot be opened.
+    pub fn new(seed: u64) -> Self {
+        let rng = Rng::new(seed);
+        // The SDK draws from the generator of the thread, for its backoff jitter among others.
+        fastrand::seed(rng.fork("sdk").draw());
+        let clock = Clock::starting_at(START_UNIX_MS);
+        let database = dynoxide::Database::memory_with_clock(Arc::new(clock.clone()))
+            .expect("an in-memory database opens");
+        let state = State {
+            queues: Queues::new(rng.fork("queues")),
+            buckets: BTreeMap::new(),
+            faults: FaultPlan::new(rng.fork("faults")),
+            calls: Vec::new(),
+            members: rng.fork("members"),
+            travel: rng.fork("travel"),
+        };
+        let world = Arc::new(World::new(clock, database, state));
+        let sdk_config = sdk_config(InProcess(world.clone()));
+        let (dynamodb, sqs, s3) = clients(&sdk_config);
+        Self {
+            world,
+            sdk_config,
+            dynamodb,
+            sqs,
+            s3,
+            rng: rng.fork("scheduler"),
+        }
+    }
+
+    /// The configuration that the clients are built from, for code that builds its own.
+    ///
+    /// Such clients of one process share the SDK's retry quota per service; give them a `RetryPartition` of their own
+    /// where a run must not depend on the runs before it.
+    pub fn sdk_config(&self) -> &SdkConfig {
+        &self.sdk_config
+    }
+
+    /// The DynamoDB client.
+    pub fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
+        &self.dynamodb
+    }
+
+    /// The SQS client.
+    pub fn sqs(&self) -> &aws_sdk_sqs::Client {
+        &self.sqs
+    }
+
+    /// The S3 client.
+    pub fn s3(&self) -> &aws_sdk_s3::Client {
+        &self.s3
+    }
+
+    /// The time of the account.
+    pub fn clock(&self) -> &Clock {
+        &self.world.clock
+    }
+
+    /// A source of chance for the test's own decisions, derived from the seed.
+    pub fn rng(&self) -> Rng {
+        self.rng.clone()
+    }
+
+    /// Creates a table with a string key, and a second string as sort key if named.
+    ///
+    /// # Panics
+    ///
+    /// If the table exists.
+    pub fn create_table(&self, name: &str, partition_key: &str, sort_key: Option<&str>) {
+        let keys = [(Some(partition_key), "HASH"), (sort_key, "RANGE")];
+        let keys: Vec<(&str, &str)> = keys
+            .into_iter()
+            .filter_map(|(key, kind)| Some((key?, kind)))
+            .collect();
+        let schema = keys
+            .iter()
+            .map(|(key, kind)| json!({ "AttributeName": key, "KeyType": kind }));
+        let definitions = keys
+            .iter()
+            .map(|(key, _)| json!({ "AttributeName": key, "AttributeType": "S" }));
+        self.create_table_from(json!({
+            "TableName": name,
+            "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": schema.collect::<Vec<_>>(),
+            "AttributeDefinitions": definitions.collect::<Vec<_>>(),
+        }));
+    }
+
+    /// Creates a table from a `CreateTable` request, for those with indexes.
+    ///
+    /// # Panics
+    ///
+    /// If DynamoDB would refuse the request.
+    pub fn create_table_from(&self, request: Value) {
+        let request = serde_json::from_value(request).expect("a CreateTable request");
+        self.world
+            .database
+            .create_table(request)
+            .expect("the table can be created");
+    }
+
+    /// Creates a queue, and returns its URL. A dead-letter queue is created on its own.
+    pub fn create_queue(&self, settings: QueueSettings) -> String {
+        let url = sqs::queue_url(&settings.name);
+        self.world.state().queues.create(settings);
+        url
+    }
+
+    /// Creates a bucket.
+    pub fn create_bucket(&self, name: &str) {
+        self.world.state().buckets.entry(name.to_owned()).or_default();
+    }
+
+    /// Sets how often faults strike from here on.
+    pub fn set_fault_rates(&self, rates: FaultRates) {
+        let mut state = self.world.state();
+        let FaultRates {
+            duplicate_delivery,
+            reorder,
+            ..
+        } = rates;
+        state.faults.rates = rates;
+        state.queues.misbehaviour = Misbehaviour {
+            duplicate_delivery,
+            reorder,
+        };
+    }
+
+    /// Makes `fault` strike the call that `filter` selects, once. Scripts go before chance.
+    pub fn inject(&self, fault: Fault, filter: CallFilter) {
+        self.world.state().faults.inject(filter, fault);
+    }
+
+    /// Ends all faults, scripted and drawn.
+    pub fn heal(&self) {
+        self.set_fault_rates(FaultRates::default());
+        self.world.state().faults.heal();
+    }
+
+    /// Runs `work` as one invocation of the function `name`: its calls are recorded under that name, travel for a
+    /// while, and can be struck. Calls outside an invocation always succeed at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Crashed`] if a fault killed the invocation; `work` was dropped where it stood.
+    pub async fn invoke<T>(&self, name: &str, work: impl Future<Output = T>) -> Result<T, Crashed> {
+        Invocation::new(name).run(work).await
+    }
+
+    /// Every AWS call so far, in the order in which they took effect.
+    pub fn calls(&self) -> Vec<Call> {
+        self.world.state().calls.clone()
+    }
+
+    /// How many calls of `operation` invocations made; calls of the test itself do not count.
+    pub fn count(&self, service: Service, operation: &str) -> usize {
+        let state = self.world.state();
+        let of_invocations = state.calls.iter().filter(|call| call.invocation.is_some());
+        of_invocations
+            .filter(|call| call.service == service && call.operation == operation)
+            .count()
+    }
+
+    /// Forgets the calls so far.
+    pub fn clear_calls(&self) {
+        self.world.state().calls.clear();
+    }
+
+    /// The messages in a queue, in flight or not, in the order of their arrival.
+    pub fn messages(&self, queue: &str) -> Vec<QueuedMessage> {
+        self.world
+            .state()
+            .queues
+            .get(queue)
+            .map_or_else(Vec::new, |queue| queue.messages.clone())
+    }
+
+    /// Moves everything in a dead-letter queue back to the queues it came from; returns how many messages.
+    pub fn redrive(&self, dead_letter_queue: &str) -> usize {
+        self.world
+            .state()
+            .queues
+            .redrive(dead_letter_queue, self.world.clock.unix_ms())
+    }
+
+    /// All items of a table in DynamoDB's JSON, ordered by that JSON.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such table.
+    pub fn items(&self, table: &str) -> Vec<Value> {
+        let mut items = Vec::new();
+        let mut start = Value::Null;
+        loop {
+            let mut request = json!({ "TableName": table, "ConsistentRead": true });
+            if !start.is_null() {
+                request["ExclusiveStartKey"] = start;
+            }
+            let request = serde_json::from_value(request).expect("a Scan request");
+            let page = self
+                .world
+                .database
+                .scan(request)
+                .expect("the table can be scanned");
+            let page = serde_json::to_value(page).expect("a Scan response is JSON");
+            items.extend(page["Items"].as_array().cloned().unwrap_or_default());
+            start = page["LastEvaluatedKey"].clone();
+            if start.is_null() {
+                break;
+            }
+        }
+        items.sort_by_cached_key(Value::to_string);
+        items
+    }
+
+    /// The objects of a bucket by key.
+    pub fn objects(&self, bucket: &str) -> BTreeMap<String, StoredObject> {
+        self.world
+            .state()
+            .buckets
+            .get(bucket)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn receive(&self, queue: &str, max_messages: usize, max_bytes: usize) -> Vec<QueuedMessage> {
+        let now_ms = self.world.clock.unix_ms();
+        let request = Receive {
+            max_messages,
+            max_bytes,
+            visibility_ms: None,
+        };
+        self.world.state().queues.receive(queue, request, now_ms)
+    }
+
+    /// Deletes for the poller, which ignores a refusal: the message comes back, as one never deleted does.
+    pub(crate) fn delete(&self, queue: &str, receipt_handle: &str) {
+        let now_ms = self.world.clock.unix_ms();
+        let _refused = self.world.state().queues.delete(queue, receipt_handle, now_ms);
+    }
+
+    pub(crate) fn visibility_timeout(&self, queue: &str) -> std::time::Duration {
+        let state = self.world.state();
+        state
+            .queues
+            .get(queue)
+            .map(|queue| queue.settings.visibility_timeout)
+            .unwrap_or_default()
+    }
+}
+
+/// A backoff without jitter and a retry quota of its own keep one run from reaching into another.
+fn sdk_config(http_client: InProcess) -> SdkConfig {
+    let credentials = Credentials::builder()
+        .access_key_id("AKIAIOSFODNN7EXAMPLE")
+        .secret_access_key("in-process")
+        .provider_name("in-process")
+        .build();
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static(sqs::REGION))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .retry_config(RetryConfig::standard().with_use_static_exponential_base(true))
+        .http_client(http_client)
+        .build()
+}
+
+fn clients(config: &SdkConfig) -> (aws_sdk_dynamodb::Client, aws_sdk_sqs::Client, aws_sdk_s3::Client) {
+    let dynamodb = {
+        use aws_sdk_dynamodb::config::{Builder, retry::RetryPartition};
+        Builder::from(config).retry_partition(RetryPartition::custom("in-process").build())
+    };
+    let sqs = {
+        use aws_sdk_sqs::config::{Builder, retry::RetryPartition};
+        Builder::from(config).retry_partition(RetryPartition::custom("in-process").build())
+    };
+    let s3 = {
+        use aws_sdk_s3::config::{Builder, retry::RetryPartition};
+        Builder::from(config).retry_partition(RetryPartition::custom("in-process").build())
+    };
+    (
+        aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+        aws_sdk_sqs::Client::from_conf(sqs.build()),
+        aws_sdk_s3::Client::from_conf(s3.build()),
+    )
+}

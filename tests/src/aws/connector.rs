@@ -1,0 +1,187 @@
+//! The HTTP connector under the SDK clients: where faults strike and calls are recorded.
+
+use std::future::pending;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use dynoxide::Database;
+
+use super::clock::Clock;
+use super::faults::{Fault, FaultPlan, Target};
+use super::invocation::Invocation;
+use super::record::{Call, Outcome, Service};
+use super::rng::Rng;
+use super::sqs::Queues;
+use super::wire::{Reply, Request};
+use super::{dynamodb, s3};
+
+/// What the services hold, and what is known about the run.
+pub(crate) struct World {
+    pub(crate) clock: Clock,
+    pub(crate) database: Database,
+    state: Mutex<State>,
+}
+
+pub(crate) struct State {
+    pub(crate) queues: Queues,
+    pub(crate) buckets: s3::Buckets,
+    pub(crate) faults: FaultPlan,
+    pub(crate) calls: Vec<Call>,
+    /// Chooses which members of a batch fail.
+    pub(crate) members: Rng,
+    /// Chooses how long requests and replies travel, and so how concurrent invocations interleave.
+    pub(crate) travel: Rng,
+}
+
+impl World {
+    pub(crate) fn new(clock: Clock, database: Database, state: State) -> Self {
+        Self {
+            clock,
+            database,
+            state: Mutex::new(state),
+        }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serve(&self, request: &Request, partial: bool) -> Reply {
+        let now_ms = self.clock.unix_ms();
+        let state = &mut *self.state();
+        let members = &mut state.members;
+        match request.service {
+            Service::DynamoDb if partial => dynamodb::answer_partly(&self.database, request, members),
+            Service::DynamoDb => dynamodb::answer(&self.database, request),
+            Service::Sqs => state.queues.answer(request, now_ms, partial.then_some(members)),
+            Service::S3 => s3::answer(&mut state.buckets, request, now_ms),
+        }
+    }
+
+    fn record(&self, request: &Request, invocation: Option<&Invocation>, outcome: Outcome) {
+        self.state().calls.push(Call {
+            invocation: invocation.map(|invocation| invocation.name.clone()),
+            service: request.service,
+            operation: request.operation.clone(),
+            resource: request.resource.clone(),
+            outcome,
+        });
+    }
+
+    /// Calls of the test itself are neither struck nor delayed.
+    async fn answer(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let request = Request::read(request).await?;
+        match Invocation::current() {
+            Some(invocation) => self.answer_invocation(&request, &invocation).await,
+            None => {
+                let reply = self.serve(&request, false);
+                self.record(&request, None, outcome(&reply));
+                reply.into_http()
+            }
+        }
+    }
+
+    async fn answer_invocation(
+        &self,
+        request: &Request,
+        invocation: &Invocation,
+    ) -> Result<HttpResponse, ConnectorError> {
+        if invocation.has_crashed() {
+            return pending().await;
+        }
+        let (fault, there_ms, back_ms) = {
+            let target = Target {
+                invocation: &invocation.name,
+                service: request.service,
+                operation: &request.operation,
+                resource: &request.resource,
+            };
+            let state = &mut *self.state();
+            let travel_ms = |rng: &mut Rng| rng.below(4) as u64;
+            (
+                state.faults.decide(&target),
+                travel_ms(&mut state.travel),
+                travel_ms(&mut state.travel),
+            )
+        };
+        travel(there_ms).await;
+        if invocation.has_crashed() {
+            return pending().await;
+        }
+        let struck = |fault| self.record(request, Some(invocation), Outcome::Struck(fault));
+        match fault {
+            Some(fault @ Fault::Throttle) => {
+                struck(fault);
+                travel(back_ms).await;
+                return Reply::throttled(request.service).into_http();
+            }
+            Some(fault @ Fault::FailBeforeEffect) => {
+                struck(fault);
+                return Err(broken_connection());
+            }
+            Some(fault @ Fault::CrashBeforeEffect) => {
+                struck(fault);
+                return invocation.crash().await;
+            }
+            None | Some(Fault::LoseReply | Fault::CrashAfterEffect | Fault::Partial) => {}
+        }
+        let reply = self.serve(request, fault == Some(Fault::Partial));
+        self.record(
+            request,
+            Some(invocation),
+            fault.map_or_else(|| outcome(&reply), Outcome::Struck),
+        );
+        if fault == Some(Fault::CrashAfterEffect) {
+            return invocation.crash().await;
+        }
+        travel(back_ms).await;
+        if fault == Some(Fault::LoseReply) {
+            return Err(broken_connection());
+        }
+        reply.into_http()
+    }
+}
+
+async fn travel(ms: u64) {
+    match ms {
+        0 => tokio::task::yield_now().await,
+        _ => tokio::time::sleep(Duration::from_millis(ms)).await,
+    }
+}
+
+fn outcome(reply: &Reply) -> Outcome {
+    reply.error.clone().map_or(Outcome::Ok, Outcome::Refused)
+}
+
+fn broken_connection() -> ConnectorError {
+    ConnectorError::io(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into())
+}
+
+/// Hands the requests of SDK clients to the [`World`].
+#[derive(Clone)]
+pub(crate) struct InProcess(pub(crate) Arc<World>);
+
+impl std::fmt::Debug for InProcess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("InProcess")
+    }
+}
+
+impl HttpConnector for InProcess {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let world = self.0.clone();
+        HttpConnectorFuture::new(async move { world.answer(request).await })
+    }
+}
+
+impl HttpClient for InProcess {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}

@@ -1,0 +1,209 @@
+//! What goes wrong, and when.
+
+use std::sync::Arc;
+
+use super::record::Service;
+use super::rng::Rng;
+
+/// A fault that strikes one AWS call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The service answers that it is asked too often; nothing happened.
+    Throttle,
+    /// The connection breaks before the service saw the request.
+    FailBeforeEffect,
+    /// The request takes effect, then the connection breaks.
+    LoseReply,
+    /// The invocation is killed before the service saw the request.
+    CrashBeforeEffect,
+    /// The request takes effect, then the invocation is killed.
+    CrashAfterEffect,
+    /// Some members of a batch fail. Strikes batch operations only.
+    Partial,
+}
+
+/// How often faults strike, each in cases per 1000.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FaultRates {
+    /// [`Fault::Throttle`], per call.
+    pub throttle: u32,
+    /// [`Fault::FailBeforeEffect`], per call.
+    pub fail_before_effect: u32,
+    /// [`Fault::LoseReply`], per call.
+    pub lose_reply: u32,
+    /// [`Fault::CrashBeforeEffect`], per call.
+    pub crash_before_effect: u32,
+    /// [`Fault::CrashAfterEffect`], per call.
+    pub crash_after_effect: u32,
+    /// [`Fault::Partial`], per call of a batch operation.
+    pub partial: u32,
+    /// A message of a standard queue stays visible while it is handed out, so that another receiver gets it too; per
+    /// message received.
+    pub duplicate_delivery: u32,
+    /// A standard queue hands out its messages in random order; per receive.
+    pub reorder: u32,
+}
+
+impl FaultRates {
+    /// Every kind of fault, each often enough to meet the others within a run of some dozen deliveries.
+    pub fn stormy() -> Self {
+        Self {
+            throttle: 30,
+            fail_before_effect: 20,
+            lose_reply: 30,
+            crash_before_effect: 15,
+            crash_after_effect: 15,
+            partial: 100,
+            duplicate_delivery: 50,
+            reorder: 500,
+        }
+    }
+}
+
+/// Selects the call that a scripted fault strikes: the first that matches, or the one after some that match.
+#[derive(Clone, Debug, Default)]
+pub struct CallFilter {
+    operation: Option<(Service, &'static str)>,
+    resource: Option<String>,
+    invocation: Option<String>,
+    skip: u32,
+}
+
+impl CallFilter {
+    /// Any call of any invocation.
+    pub fn any() -> Self {
+        Self::default()
+    }
+
+    /// Calls of one operation.
+    pub fn operation(service: Service, operation: &'static str) -> Self {
+        Self {
+            operation: Some((service, operation)),
+            ..Self::default()
+        }
+    }
+
+    /// Only calls on this table, queue or bucket.
+    pub fn on(self, resource: impl Into<String>) -> Self {
+        Self {
+            resource: Some(resource.into()),
+            ..self
+        }
+    }
+
+    /// Only calls made by invocations of this name.
+    pub fn by(self, invocation: impl Into<String>) -> Self {
+        Self {
+            invocation: Some(invocation.into()),
+            ..self
+        }
+    }
+
+    /// Lets `count` matching calls pass first.
+    pub fn after(self, count: u32) -> Self {
+        Self { skip: count, ..self }
+    }
+
+    fn matches(&self, call: &Target<'_>) -> bool {
+        self.operation
+            .is_none_or(|wanted| wanted == (call.service, call.operation))
+            && self
+                .resource
+                .as_deref()
+                .is_none_or(|wanted| wanted == call.resource)
+            && self
+                .invocation
+                .as_deref()
+                .is_none_or(|wanted| wanted == &**call.invocation)
+    }
+}
+
+/// The call that a fault may strike.
+pub(crate) struct Target<'a> {
+    pub(crate) invocation: &'a Arc<str>,
+    pub(crate) service: Service,
+    pub(crate) operation: &'a str,
+    pub(crate) resource: &'a str,
+}
+
+impl Target<'_> {
+    fn is_batch(&self) -> bool {
+        matches!(
+            self.operation,
+            "SendMessageBatch"
+                | "DeleteMessageBatch"
+                | "ChangeMessageVisibilityBatch"
+                | "BatchGetItem"
+                | "BatchWriteItem"
+                | "BatchExecuteStatement"
+        )
+    }
+}
+
+/// Decides which call is struck: by script first, then by chance.
+#[derive(Debug)]
+pub(crate) struct FaultPlan {
+    pub(crate) rates: FaultRates,
+    script: Vec<(CallFilter, Fault)>,
+    rng: Rng,
+}
+
+impl FaultPlan {
+    pub(crate) fn new(rng: Rng) -> Self {
+        Self {
+            rates: FaultRates::default(),
+            script: Vec::new(),
+            rng,
+        }
+    }
+
+    pub(crate) fn inject(&mut self, filter: CallFilter, fault: Fault) {
+        self.script.push((filter, fault));
+    }
+
+    pub(crate) fn heal(&mut self) {
+        self.rates = FaultRates::default();
+        self.script.clear();
+    }
+
+    pub(crate) fn decide(&mut self, call: &Target<'_>) -> Option<Fault> {
+        self.scripted(call)
+            .or_else(|| self.drawn())
+            .filter(|&fault| fault != Fault::Partial || call.is_batch())
+    }
+
+    fn scripted(&mut self, call: &Target<'_>) -> Option<Fault> {
+        let mut struck = None;
+        for (at, (filter, _)) in self.script.iter_mut().enumerate() {
+            if !filter.matches(call) {
+                continue;
+            }
+            match filter.skip.checked_sub(1) {
+                Some(left) => filter.skip = left,
+                None if struck.is_none() => struck = Some(at),
+                None => {}
+            }
+        }
+        struck.map(|at| self.script.remove(at).1)
+    }
+
+    fn drawn(&mut self) -> Option<Fault> {
+        let rates = self.rates;
+        let mut lot = self.rng.below(1000) as u32;
+        let shares = [
+            (rates.throttle, Fault::Throttle),
+            (rates.fail_before_effect, Fault::FailBeforeEffect),
+            (rates.lose_reply, Fault::LoseReply),
+            (rates.crash_before_effect, Fault::CrashBeforeEffect),
+            (rates.crash_after_effect, Fault::CrashAfterEffect),
+            (rates.partial, Fault::Partial),
+        ];
+        for (share, fault) in shares {
+            if lot < share {
+                return Some(fault);
+            }
+            lot -= share;
+        }
+        None
+    }
+}

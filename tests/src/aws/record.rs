@@ -1,0 +1,57 @@
+//! The record of every AWS call of a run.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::faults::Fault;
+
+/// An AWS service that runs in process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    /// Amazon DynamoDB.
+    DynamoDb,
+    /// Amazon S3.
+    S3,
+    /// Amazon SQS.
+    Sqs,
+}
+
+/// What became of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Answered with success.
+    Ok,
+    /// Answered with this error code by the service itself, such as `ConditionalCheckFailedException`.
+    Refused(String),
+    /// Struck by a fault.
+    Struck(Fault),
+}
+
+/// One HTTP request of an SDK client. Retries of the SDK count, as AWS counts them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The invocation that made it; `None` for a call of the test itself.
+    pub invocation: Option<Arc<str>>,
+    /// The service called.
+    pub service: Service,
+    /// The operation, as the API names it.
+    pub operation: String,
+    /// The table, queue or bucket; of a call on several tables, the first.
+    pub resource: String,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let invocation = self.invocation.as_deref().unwrap_or("test");
+        let Self {
+            service,
+            operation,
+            resource,
+            outcome,
+            ..
+        } = self;
+        write!(f, "{invocation}: {service:?} {operation} {resource} {outcome:?}")
+    }
+}

@@ -1,0 +1,276 @@
+//! S3: objects in memory, written once or over, with the conditional put.
+
+use std::collections::BTreeMap;
+
+use md5::{Digest, Md5};
+
+use super::wire::{Reply, Request};
+
+/// The buckets by name, each with its objects by key.
+pub(crate) type Buckets = BTreeMap<String, BTreeMap<String, StoredObject>>;
+
+/// An object of a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredObject {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// The headers of the put that S3 gives back: content type, encoding, user metadata.
+    pub headers: BTreeMap<String, String>,
+    /// Milliseconds since the epoch.
+    pub modified_ms: u64,
+}
+
+impl StoredObject {
+    fn etag(&self) -> String {
+        format!("\"{}\"", hex(&Md5::digest(&self.bytes)))
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Names the operation that an S3 request asks for.
+pub(crate) fn operation(http: &http::Request<Vec<u8>>) -> &'static str {
+    let key = address(http).1;
+    match (http.method().as_str(), key.is_empty()) {
+        ("PUT", false) => "PutObject",
+        ("GET", false) => "GetObject",
+        ("HEAD", false) => "HeadObject",
+        ("DELETE", false) => "DeleteObject",
+        ("GET", true) => "ListObjectsV2",
+        _ => "Unknown",
+    }
+}
+
+/// Splits the address of a request into bucket and key; the bucket may be in the host name or in the path.
+pub(crate) fn address(http: &http::Request<Vec<u8>>) -> (String, String) {
+    let path = http.uri().path().trim_start_matches('/');
+    let host = http.uri().host().unwrap_or_default();
+    let (bucket, key) = match host.split_once(".s3.") {
+        Some((bucket, _)) => (bucket, path),
+        None => path.split_once('/').unwrap_or((path, "")),
+    };
+    (decoded(bucket), decoded(key))
+}
+
+/// Answers a request from the buckets.
+pub(crate) fn answer(buckets: &mut Buckets, request: &Request, now_ms: u64) -> Reply {
+    let (bucket, key) = address(&request.http);
+    let Some(objects) = buckets.get_mut(&bucket) else {
+        return error(404, "NoSuchBucket", "The specified bucket does not exist");
+    };
+    match request.operation.as_str() {
+        "PutObject" => put(objects, key, request, now_ms),
+        "GetObject" => objects.get(&key).map_or_else(
+            || error(404, "NoSuchKey", "The specified key does not exist."),
+            |object| Reply {
+                body: object.bytes.clone(),
+                ..described(object)
+            },
+        ),
+        "HeadObject" => objects.get(&key).map_or_else(
+            // The answer to HEAD has no body, so the SDK has only the status to go by.
+            || Reply {
+                body: Vec::new(),
+                ..error(404, "NotFound", "")
+            },
+            |object| Reply {
+                body: Vec::new(),
+                ..described(object)
+            },
+        ),
+        "DeleteObject" => {
+            objects.remove(&key);
+            Reply {
+                status: 204,
+                ..Reply::ok("")
+            }
+        }
+        "ListObjectsV2" => list(&bucket, objects, &request.http),
+        _ => error(405, "MethodNotAllowed", "The operation is not served in process."),
+    }
+}
+
+/// An error as S3 writes it.
+pub(crate) fn error(status: u16, code: &str, message: &str) -> Reply {
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    );
+    Reply {
+        status,
+        error: Some(code.to_owned()),
+        ..Reply::ok(body)
+    }
+}
+
+fn put(objects: &mut BTreeMap<String, StoredObject>, key: String, request: &Request, now_ms: u64) -> Reply {
+    let header = |name: &str| {
+        request
+            .http
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
+    if header("if-none-match") == Some("*") && objects.contains_key(&key) {
+        return error(
+            412,
+            "PreconditionFailed",
+            "At least one of the pre-conditions you specified did not hold",
+        );
+    }
+    let chunked = header("content-encoding").is_some_and(|encoding| encoding.contains("aws-chunked"));
+    let body = request.http.body();
+    let bytes = if chunked { unchunked(body) } else { body.clone() };
+    let kept = |name: &str| {
+        matches!(name, "content-type" | "content-disposition" | "cache-control")
+            || name.starts_with("x-amz-meta-")
+    };
+    let mut headers: BTreeMap<String, String> = (request.http.headers().iter())
+        .filter(|(name, _)| kept(name.as_str()))
+        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
+        .collect();
+    let encodings = header("content-encoding")
+        .unwrap_or_default()
+        .split(',')
+        .map(str::trim);
+    let encoding: Vec<&str> = encodings
+        .filter(|name| !name.is_empty() && *name != "aws-chunked")
+        .collect();
+    if !encoding.is_empty() {
+        headers.insert("content-encoding".to_owned(), encoding.join(","));
+    }
+    let object = StoredObject {
+        bytes,
+        headers,
+        modified_ms: now_ms,
+    };
+    let reply = Reply {
+        headers: vec![("etag".to_owned(), object.etag())],
+        ..Reply::ok("")
+    };
+    objects.insert(key, object);
+    reply
+}
+
+fn described(object: &StoredObject) -> Reply {
+    let own = [
+        ("etag", object.etag()),
+        ("content-length", object.bytes.len().to_string()),
+    ];
+    let own = own.map(|(name, value)| (name.to_owned(), value));
+    let kept = object
+        .headers
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone()));
+    Reply {
+        headers: own.into_iter().chain(kept).collect(),
+        ..Reply::ok("")
+    }
+}
+
+fn list(bucket: &str, objects: &BTreeMap<String, StoredObject>, http: &http::Request<Vec<u8>>) -> Reply {
+    let query: BTreeMap<String, String> = (http.uri().query().unwrap_or_default().split('&'))
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (name.to_owned(), decoded(value)))
+        .collect();
+    let parameter = |name: &str| query.get(name).map_or("", String::as_str);
+    let prefix = parameter("prefix");
+    let after = parameter("continuation-token").max(parameter("start-after"));
+    let limit = parameter("max-keys").parse().unwrap_or(1000).min(1000);
+    let matching: Vec<_> = (objects.iter())
+        .filter(|(key, _)| key.starts_with(prefix) && (after.is_empty() || key.as_str() > after))
+        .take(limit + 1)
+        .collect();
+    let page = &matching[..matching.len().min(limit)];
+    let contents: String = page
+        .iter()
+        .map(|(key, object)| {
+            let (key, etag, size) = (escaped(key), object.etag(), object.bytes.len());
+            format!("<Contents><Key>{key}</Key><ETag>{etag}</ETag><Size>{size}</Size></Contents>")
+        })
+        .collect();
+    let truncated = matching.len() > limit;
+    let next = page
+        .last()
+        .filter(|_| truncated)
+        .map_or_else(String::new, |(key, _)| {
+            format!("<NextContinuationToken>{}</NextContinuationToken>", escaped(key))
+        });
+    Reply::ok(format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult><Name>{bucket}</Name><Prefix>{}</Prefix>\
+         <KeyCount>{}</KeyCount><MaxKeys>{limit}</MaxKeys><IsTruncated>{truncated}</IsTruncated>{next}{contents}\
+         </ListBucketResult>",
+        escaped(prefix),
+        page.len(),
+    ))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+/// Undoes percent encoding.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escape = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match escape
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
+            .filter(|_| *first == b'%')
+        {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Undoes the `aws-chunked` framing that the SDK puts around bodies with a trailing checksum.
+fn unchunked(mut framed: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while let Some(end) = framed.windows(2).position(|pair| pair == b"\r\n") {
+        let header = String::from_utf8_lossy(&framed[..end]);
+        let size = header
+            .split(';')
+            .next()
+            .and_then(|size| usize::from_str_radix(size, 16).ok());
+        let start = end + 2;
+        match size
+            .filter(|size| *size > 0)
+            .and_then(|size| framed.get(start..start + size))
+        {
+            Some(chunk) => {
+                bytes.extend_from_slice(chunk);
+                framed = framed.get(start + chunk.len() + 2..).unwrap_or_default();
+            }
+            None => break,
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{decoded, unchunked};
+
+    #[test]
+    fn chunks_are_joined_and_the_trailer_is_dropped() {
+        let framed = b"3\r\nabc\r\n2;chunk-signature=x\r\nde\r\n0\r\nx-amz-checksum-crc32:AAAA\r\n\r\n";
+        assert_eq!(unchunked(framed), b"abcde");
+    }
+
+    #[test]
+    fn percent_escapes_are_decoded() {
+        assert_eq!(decoded("a%2Fb%C3%A4%"), "a/bä%");
+    }
+}

@@ -1,0 +1,164 @@
+//! Requests and replies as the in-process services see them.
+
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use serde_json::{Value, json};
+
+use super::record::Service;
+use super::s3;
+
+/// A request, read off the wire far enough to know who answers it.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) service: Service,
+    pub(crate) operation: String,
+    pub(crate) resource: String,
+    pub(crate) http: http::Request<Vec<u8>>,
+    /// The body of a JSON protocol; null for S3.
+    pub(crate) json: Value,
+}
+
+impl Request {
+    /// Reads a request of an SDK client.
+    pub(crate) async fn read(request: HttpRequest) -> Result<Self, ConnectorError> {
+        let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::user(error);
+        let (parts, body) = request
+            .try_into_http1x()
+            .map_err(|error| unreadable(error.into()))?
+            .into_parts();
+        let body = match body.bytes() {
+            Some(bytes) => bytes.to_vec(),
+            None => ByteStream::new(body)
+                .collect()
+                .await
+                .map_err(|error| unreadable(error.into()))?
+                .to_vec(),
+        };
+        let http = http::Request::from_parts(parts, body);
+        let target = http
+            .headers()
+            .get("x-amz-target")
+            .and_then(|target| target.to_str().ok());
+        let (service, operation) = match target.and_then(|target| target.split_once('.')) {
+            Some(("DynamoDB_20120810", operation)) => (Service::DynamoDb, operation.to_owned()),
+            Some(("AmazonSQS", operation)) => (Service::Sqs, operation.to_owned()),
+            Some((other, _)) => {
+                return Err(unreadable(format!("no such service in process: {other}").into()));
+            }
+            None => (Service::S3, s3::operation(&http).to_owned()),
+        };
+        let json = match service {
+            Service::S3 => Value::Null,
+            Service::DynamoDb | Service::Sqs => {
+                serde_json::from_slice(http.body()).map_err(|error| unreadable(error.into()))?
+            }
+        };
+        let resource = match service {
+            Service::S3 => s3::address(&http).0,
+            Service::DynamoDb | Service::Sqs => resource(&json),
+        };
+        Ok(Self {
+            service,
+            operation,
+            resource,
+            http,
+            json,
+        })
+    }
+}
+
+/// Finds the queue or the first table that a JSON request names.
+fn resource(json: &Value) -> String {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let table_in = |statement: &Value| Some(statement.as_str()?.split('"').nth(1)?.to_owned());
+    let first_action = |actions: &Value| actions[0].as_object()?.values().next().cloned();
+    text(&json["TableName"])
+        .or_else(|| {
+            json["QueueUrl"]
+                .as_str()
+                .and_then(|url| url.rsplit('/').next())
+                .map(str::to_owned)
+        })
+        .or_else(|| text(&json["QueueName"]))
+        .or_else(|| {
+            json["RequestItems"]
+                .as_object()
+                .and_then(|tables| tables.keys().next())
+                .cloned()
+        })
+        .or_else(|| table_in(&json["Statement"]))
+        .or_else(|| table_in(&json["Statements"][0]["Statement"]))
+        .or_else(|| first_action(&json["TransactItems"]).and_then(|action| text(&action["TableName"])))
+        .unwrap_or_default()
+}
+
+/// A reply of a service.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    /// The error code, if it is one.
+    pub(crate) error: Option<String>,
+}
+
+impl Reply {
+    pub(crate) fn ok(body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            status: 200,
+            headers: Vec::new(),
+            body: body.into(),
+            error: None,
+        }
+    }
+
+    pub(crate) fn json(body: &Value) -> Self {
+        Self::ok(body.to_string())
+    }
+
+    /// An error of a JSON protocol.
+    pub(crate) fn json_error(status: u16, code: &str, message: &str) -> Self {
+        let body = json!({ "__type": code, "message": message });
+        Self {
+            status,
+            error: Some(short_code(code)),
+            ..Self::json(&body)
+        }
+    }
+
+    /// The reply of a service that is asked too often.
+    pub(crate) fn throttled(service: Service) -> Self {
+        match service {
+            Service::DynamoDb => Self::json_error(
+                400,
+                "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
+                "The level of configured provisioned throughput for the table was exceeded.",
+            ),
+            Service::Sqs => Self::json_error(
+                400,
+                "com.amazonaws.sqs#RequestThrottled",
+                "The request was denied due to request throttling.",
+            ),
+            Service::S3 => s3::error(503, "SlowDown", "Please reduce your request rate."),
+        }
+    }
+
+    pub(crate) fn into_http(self) -> Result<HttpResponse, ConnectorError> {
+        let status = self
+            .status
+            .try_into()
+            .map_err(|_| ConnectorError::user("status out of range".into()))?;
+        let mut response = HttpResponse::new(status, SdkBody::from(self.body));
+        for (name, value) in self.headers {
+            response.headers_mut().insert(name, value);
+        }
+        Ok(response)
+    }
+}
+
+/// `com.amazonaws.sqs#QueueDoesNotExist` is `QueueDoesNotExist` to whoever reads the record.
+pub(crate) fn short_code(code: &str) -> String {
+    code.rsplit('#').next().unwrap_or(code).to_owned()
+}

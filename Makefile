@@ -1,12 +1,56 @@
-TOOLS := .tools
-TOOL_NAMES := emulator sam lint
+# Everything needs Rust, Python 3.10 or newer with venv, and make; `make help` lists the targets.
+# What they need beyond that is pinned in tools/ and installed into .tools/.
+
+SHELL := /bin/bash
 PYTHON ?= python3
+CARGO ?= cargo
+# Instruction set of the release build and the deployment: arm64 or x86_64.
+ARCH ?= arm64
+FUNCTIONS := $(patsubst functions/%/Cargo.toml,%,$(wildcard functions/*/Cargo.toml))
+
+EMULATOR := .tools/emulator/.installed
+SAM := .tools/sam/.installed
+LINT := .tools/lint/.installed
+
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: run test check build deploy clean help tools
+
+run: $(EMULATOR) $(SAM) ## Run the receiver on this machine (ONCE=1: exit after the report)
+	$(CARGO) build --workspace --bins
+	@target/debug/local-stack run
+
+test: $(EMULATOR) $(SAM) ## Run all tests, end to end ones included
+	$(CARGO) test --workspace
+
+check: $(LINT) $(SAM) ## Run everything that CI runs: format, lints, documentation, template, tests
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --workspace --no-deps
+	.tools/lint/bin/cfn-lint
+	.tools/sam/bin/sam validate
+	$(MAKE) test
+
+build: $(SAM) ## Build the functions for AWS into target/lambda (ARCH=arm64 or x86_64)
+	PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --release $(if $(filter x86_64,$(ARCH)),--x86-64,--arm64) \
+		$(FUNCTIONS:%=--package %)
+
+deploy: build ## Build and deploy to the AWS account of your credentials (ARGS= for sam deploy)
+	.tools/sam/bin/sam deploy --parameter-overrides Architecture=$(ARCH) $(ARGS)
+
+clean: ## Remove everything that the other targets made
+	rm -rf target .tools .local .aws-sam
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+tools: $(EMULATOR) $(SAM) $(LINT) ## Install the pinned tools into .tools
 
 .tools/%/.installed: tools/%.txt
-	@echo "installing $* into .tools/$*"
-	@$(PYTHON) -m venv --clear .tools/$*
-	@.tools/$*/bin/python -m pip install --quiet --disable-pip-version-check -r tools/$*.txt
+	@echo "Installing $* into .tools/$* (once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "Python 3.10 or newer is needed: set PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear .tools/$* || \
+		{ echo "Python's venv module is needed; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@.tools/$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement tools/$*.txt
 	@touch $@
-
-tools: $(TOOL_NAMES:%=.tools/%/.installed)
-.PHONY: tools

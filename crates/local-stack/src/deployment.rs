@@ -1,0 +1,90 @@
+//! `sam deploy` to the emulator.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use aws_config::SdkConfig;
+
+use crate::LocalStackError;
+use crate::emulator::Emulator;
+use crate::toolbox::{last_lines, run, sealed, tool};
+
+/// The name of the stack, as in `samconfig.toml`.
+const STACK: &str = "upvest-webhooks";
+
+/// Deploys the staged template.
+///
+/// # Errors
+///
+/// [`LocalStackError::Deploy`] with the end of what the SAM CLI printed.
+pub(crate) fn deploy(repository: &Path, staged: &Path, emulator: &Emulator) -> Result<(), LocalStackError> {
+    let sam = tool(repository, "sam/bin/sam")?;
+    let output = run(sealed(&sam, &emulator.endpoint_url())
+        .args([
+            "deploy",
+            "--no-confirm-changeset",
+            "--no-progressbar",
+            "--stack-name",
+            STACK,
+        ])
+        .arg("--parameter-overrides")
+        .args(parameters(repository)?)
+        .env("SAM_CLI_TELEMETRY", "0")
+        .env("SAM_CLI_POLL_DELAY", "1")
+        .current_dir(staged))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let log = staged.with_file_name("deploy.log");
+    let printed = [output.stdout, output.stderr].concat();
+    fs::write(&log, &printed).map_err(|source| LocalStackError::file("write", &log, source))?;
+    Err(LocalStackError::Deploy {
+        log,
+        last_lines: last_lines(&printed),
+    })
+}
+
+/// The outputs of the deployed stack by name.
+///
+/// # Errors
+///
+/// [`LocalStackError::Outputs`] when the emulator does not tell.
+pub(crate) async fn outputs(config: &SdkConfig) -> Result<BTreeMap<String, String>, LocalStackError> {
+    let client = aws_sdk_cloudformation::Client::new(config);
+    let response = client.describe_stacks().stack_name(STACK).send().await;
+    let stacks = response.map_err(|error| LocalStackError::Outputs(Box::new(error.into())))?;
+    let outputs = stacks.stacks().iter().flat_map(|stack| stack.outputs());
+    Ok(outputs
+        .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())))
+        .collect())
+}
+
+/// What differs from AWS: the machine's instruction set and certificates, and tables that may go with the emulator.
+fn parameters(repository: &Path) -> Result<[String; 3], LocalStackError> {
+    let architecture = if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "x86_64"
+    };
+    let certificates = certificates(repository)?;
+    Ok([
+        format!("Architecture={architecture}"),
+        "DeletionProtection=false".to_owned(),
+        format!("CertificateBundle={}", certificates.display()),
+    ])
+}
+
+/// A bundle of certificate authorities that is there on every machine: the one the SAM CLI brings.
+fn certificates(repository: &Path) -> Result<PathBuf, LocalStackError> {
+    let lib = tool(repository, "sam/lib")?;
+    let versions = fs::read_dir(&lib).map_err(|source| LocalStackError::file("list", &lib, source))?;
+    let bundle = Path::new("site-packages/certifi/cacert.pem");
+    versions
+        .filter_map(Result::ok)
+        .map(|python| python.path().join(bundle))
+        .find(|path| path.exists())
+        .ok_or_else(|| LocalStackError::ToolMissing {
+            path: lib.join("python3").join(bundle),
+        })
+}

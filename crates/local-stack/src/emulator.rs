@@ -1,0 +1,117 @@
+//! The emulator's process.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use std::os::unix::process::CommandExt;
+
+use crate::toolbox::{last_lines, sealed, tool};
+use crate::{LocalStackError, Options};
+
+/// How long the emulator may take to answer. It needs half a second on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running emulator with its functions. It ends when it is stopped or dropped, and, because its standard input closes
+/// then, also when this process ends without either.
+#[derive(Debug)]
+pub(crate) struct Emulator {
+    process: Child,
+    api_port: u16,
+    webhook_port: u16,
+}
+
+impl Emulator {
+    /// Starts the emulator on two free ports of the loopback interface and waits until it answers.
+    ///
+    /// # Errors
+    ///
+    /// [`LocalStackError::Emulator`] when it ends or stays silent.
+    pub(crate) fn start(
+        repository: &Path,
+        directory: &Path,
+        options: &Options,
+    ) -> Result<Self, LocalStackError> {
+        let [api_port, webhook_port] = free_ports().map_err(LocalStackError::NoPort)?;
+        let python = tool(repository, "emulator/bin/python")?;
+        let log = directory.join("emulator.log");
+        let scratch = directory.join("tmp");
+        let create = |source| LocalStackError::file("create", directory, source);
+        fs::create_dir_all(&scratch).map_err(create)?;
+        let output = File::create(&log).map_err(create)?;
+        let mut command = sealed(&python, &format!("http://{}:{api_port}", Ipv4Addr::LOCALHOST));
+        command
+            .arg(repository.join("tools/emulator/serve.py"))
+            .args([api_port.to_string(), webhook_port.to_string()])
+            .env("AUTH", options.auth.to_string())
+            .env("LOG_LEVEL", "WARNING")
+            .env("TMPDIR", &scratch)
+            .current_dir(directory)
+            .stdin(Stdio::piped())
+            .stdout(output.try_clone().map_err(create)?)
+            .stderr(output)
+            // Its own group: Ctrl-C is for this process, which then ends the whole group.
+            .process_group(0);
+        let process = command.spawn().map_err(|source| LocalStackError::Run {
+            program: python.display().to_string(),
+            source,
+        })?;
+        let mut emulator = Self {
+            process,
+            api_port,
+            webhook_port,
+        };
+        emulator.wait_until_ready(log)?;
+        Ok(emulator)
+    }
+
+    /// Where AWS API calls are answered.
+    pub(crate) fn endpoint_url(&self) -> String {
+        format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.api_port)
+    }
+
+    /// The local address of what the stack calls `url`: the path stays, because signatures cover it.
+    pub(crate) fn local_webhook_url(&self, url: &str) -> String {
+        let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let path = after_scheme.find('/').map_or("", |start| &after_scheme[start..]);
+        format!("http://{}:{}{path}", Ipv4Addr::LOCALHOST, self.webhook_port)
+    }
+
+    /// Ends the emulator and its functions.
+    pub(crate) fn stop(&mut self) {
+        drop(self.process.stdin.take());
+        // It ends by itself when its input closes. Waiting only fails when it is gone already.
+        let _ = self.process.wait();
+    }
+
+    fn wait_until_ready(&mut self, log: PathBuf) -> Result<(), LocalStackError> {
+        let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.api_port);
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            if matches!(self.process.try_wait(), Ok(Some(_))) {
+                break;
+            }
+            if TcpStream::connect(address).is_ok() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let last_lines = last_lines(&fs::read(&log).unwrap_or_default());
+        Err(LocalStackError::Emulator { log, last_lines })
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Two ports that were free a moment ago. Both are held until both are known, so that they differ.
+fn free_ports() -> std::io::Result<[u16; 2]> {
+    let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let (first, second) = (listen()?, listen()?);
+    Ok([first.local_addr()?.port(), second.local_addr()?.port()])
+}

@@ -1,0 +1,127 @@
+//! Partial batch responses: each message of a batch succeeds or fails on its own.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_sdk_sqs::Client;
+use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
+
+use crate::error::{Disposition, ErrorChain};
+
+/// The longest wait before a retry.
+const MAX_BACKOFF: Duration = Duration::from_secs(900);
+/// How many messages of a batch from a standard queue are worked on at a time.
+const CONCURRENCY: usize = 10;
+
+/// The receiving end of a queue that Lambda polls for us.
+#[derive(Debug, Clone)]
+pub struct SourceQueue {
+    client: Client,
+    url: String,
+}
+
+impl SourceQueue {
+    /// The queue at `url`.
+    #[must_use]
+    pub fn new(client: Client, url: String) -> Self {
+        Self { client, url }
+    }
+
+    /// Works on all messages of a batch at a time, each on its own.
+    pub async fn each(
+        &self,
+        event: &SqsEvent,
+        process: impl AsyncFn(&SqsMessage) -> Disposition,
+    ) -> SqsBatchResponse {
+        let process = &process;
+        let work = event.records.iter().map(|message| async move { (message, process(message).await) });
+        let done: Vec<_> = stream::iter(work).buffered(CONCURRENCY).collect().await;
+        let mut response = SqsBatchResponse::default();
+        for (message, disposition) in done {
+            if self.settle(message, disposition).await {
+                report(&mut response, message);
+            }
+        }
+        response
+    }
+
+    /// Works on the messages of a FIFO batch: the groups at a time, each group's messages in their order. Once one
+    /// fails, the rest of its group is reported too, untouched, so that no event overtakes it.
+    pub async fn in_order(
+        &self,
+        event: &SqsEvent,
+        process: impl AsyncFn(&SqsMessage) -> Disposition,
+    ) -> SqsBatchResponse {
+        let mut groups: BTreeMap<&str, Vec<&SqsMessage>> = BTreeMap::new();
+        for message in &event.records {
+            let group = message.attributes.get("MessageGroupId").map_or("", String::as_str);
+            groups.entry(group).or_default().push(message);
+        }
+        let process = &process;
+        let unfinished = join_all(groups.into_values().map(|messages| async move {
+            for (index, message) in messages.iter().enumerate() {
+                if self.settle(message, process(message).await).await {
+                    return messages[index..].to_vec();
+                }
+            }
+            Vec::new()
+        }));
+        let mut response = SqsBatchResponse::default();
+        for message in unfinished.await.into_iter().flatten() {
+            report(&mut response, message);
+        }
+        response
+    }
+
+    /// Sets when a message that is not done comes back; tells whether it is to be reported as failed.
+    async fn settle(&self, message: &SqsMessage, disposition: Disposition) -> bool {
+        let wait = match disposition {
+            Disposition::Acknowledge => return false,
+            Disposition::Retry(first) => backoff(first, receive_count(message)),
+            Disposition::DeadLetter => Duration::ZERO,
+        };
+        let Some(receipt) = &message.receipt_handle else { return true };
+        let change = self.client.change_message_visibility().queue_url(&self.url).receipt_handle(receipt);
+        let seconds = i32::try_from(wait.as_secs()).unwrap_or(i32::MAX);
+        if let Err(error) = change.visibility_timeout(seconds).send().await {
+            // The queue's own visibility timeout applies then: later, but not lost.
+            tracing::warn!(
+                sqs.message_id = message.message_id,
+                error = %ErrorChain(&error),
+                "could not set when a message is retried"
+            );
+        }
+        true
+    }
+}
+
+/// Reports a message as failed. A message without an id is reported as the empty id, on which Lambda retries the whole
+/// batch: better twice than lost.
+fn report(response: &mut SqsBatchResponse, message: &SqsMessage) {
+    response.add_failure(message.message_id.as_deref().unwrap_or_default());
+}
+
+/// How often the message was received, this time included.
+fn receive_count(message: &SqsMessage) -> u32 {
+    let count = message.attributes.get("ApproximateReceiveCount");
+    count.and_then(|count| count.parse().ok()).unwrap_or(1)
+}
+
+fn backoff(first: Duration, receive_count: u32) -> Duration {
+    let doubled = receive_count.saturating_sub(1).min(16);
+    first.saturating_mul(1 << doubled).min(MAX_BACKOFF)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_retry_waits_twice_as_long_up_to_a_quarter_of_an_hour() {
+        let first = Duration::from_secs(2);
+        let waits: Vec<u64> = [0, 1, 2, 3, 9, 10, u32::MAX].map(|count| backoff(first, count).as_secs()).to_vec();
+        assert_eq!(waits, [2, 2, 4, 8, 512, 900, 900]);
+    }
+}

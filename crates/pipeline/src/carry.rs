@@ -1,0 +1,192 @@
+//! Carrying bytes through a queue that takes only text.
+//!
+//! SQS takes UTF-8 without most control characters, at least one character, and at most 1 MiB for body and attributes
+//! together. Whatever fits goes verbatim, so that a message can be read as it is; anything else is encoded.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{Read, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use upvest::delivery::MAX_BODY_BYTES;
+
+/// The most bytes that a message's body and attributes may have together.
+pub const MAX_MESSAGE_BYTES: usize = 1_048_576;
+
+/// How the bytes are written in the message body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// As they are.
+    Verbatim,
+    /// There are none; the message body is a placeholder.
+    Empty,
+    /// In base64, because SQS would not take them as they are.
+    Base64,
+    /// Deflated (RFC 1951) and in base64, because they would not fit.
+    DeflateBase64,
+}
+
+/// Bytes as a message body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carried<'b> {
+    /// How they are written.
+    pub encoding: Encoding,
+    /// The message body.
+    pub text: Cow<'b, str>,
+}
+
+/// The bytes do not fit into a message, even compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("does not fit into a message of {MAX_MESSAGE_BYTES} bytes, even compressed")]
+pub struct TooLarge;
+
+/// A message body that does not hold what its encoding says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotCarried {
+    /// The encoding is not one of ours.
+    #[error("encoding is unknown")]
+    UnknownEncoding,
+    /// The body is not base64.
+    #[error("body is not base64")]
+    NotBase64,
+    /// The body does not inflate, or to more than can have been received.
+    #[error("body does not inflate to at most {MAX_BODY_BYTES} bytes")]
+    NotDeflated,
+}
+
+impl Encoding {
+    /// The name in the message attribute `encoding`, which a verbatim body does not have.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Verbatim => None,
+            Self::Empty => Some("empty"),
+            Self::Base64 => Some("base64"),
+            Self::DeflateBase64 => Some("deflate-base64"),
+        }
+    }
+
+    /// The encoding that the attribute names.
+    ///
+    /// # Errors
+    ///
+    /// [`NotCarried::UnknownEncoding`].
+    pub fn from_name(name: Option<&str>) -> Result<Self, NotCarried> {
+        [Self::Verbatim, Self::Empty, Self::Base64, Self::DeflateBase64]
+            .into_iter()
+            .find(|encoding| encoding.name() == name)
+            .ok_or(NotCarried::UnknownEncoding)
+    }
+}
+
+/// Writes `bytes` as a message body of at most `room` bytes.
+///
+/// # Errors
+///
+/// [`TooLarge`] when no encoding fits.
+pub fn carry(bytes: &[u8], room: usize) -> Result<Carried<'_>, TooLarge> {
+    if bytes.is_empty() {
+        return Ok(Carried { encoding: Encoding::Empty, text: Cow::Borrowed("-") });
+    }
+    if bytes.len() <= room
+        && let Ok(text) = std::str::from_utf8(bytes)
+        && text.chars().all(is_allowed)
+    {
+        return Ok(Carried { encoding: Encoding::Verbatim, text: Cow::Borrowed(text) });
+    }
+    if bytes.len().div_ceil(3) * 4 <= room {
+        return Ok(Carried { encoding: Encoding::Base64, text: Cow::Owned(STANDARD.encode(bytes)) });
+    }
+    let text = STANDARD.encode(deflate(bytes));
+    if text.len() > room {
+        return Err(TooLarge);
+    }
+    Ok(Carried { encoding: Encoding::DeflateBase64, text: Cow::Owned(text) })
+}
+
+/// Reads the bytes back, exactly as they were.
+///
+/// # Errors
+///
+/// [`NotCarried`] when the text is not what the encoding says.
+pub fn unload(encoding: Encoding, text: String) -> Result<Vec<u8>, NotCarried> {
+    match encoding {
+        Encoding::Verbatim => Ok(text.into_bytes()),
+        Encoding::Empty => Ok(Vec::new()),
+        Encoding::Base64 => STANDARD.decode(text).map_err(|_| NotCarried::NotBase64),
+        Encoding::DeflateBase64 => {
+            let deflated = STANDARD.decode(text).map_err(|_| NotCarried::NotBase64)?;
+            let mut bytes = Vec::new();
+            let most = MAX_BODY_BYTES as u64 + 1;
+            DeflateDecoder::new(&*deflated)
+                .take(most)
+                .read_to_end(&mut bytes)
+                .map_err(|_| NotCarried::NotDeflated)?;
+            if bytes.len() > MAX_BODY_BYTES { Err(NotCarried::NotDeflated) } else { Ok(bytes) }
+        }
+    }
+}
+
+impl fmt::Display for Encoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name().unwrap_or("verbatim"))
+    }
+}
+
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+    // A vector takes every byte: writing to it cannot fail.
+    let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
+    written.unwrap_or_default()
+}
+
+/// The characters that SQS accepts in a message (`SendMessage`, "Valid Characters").
+fn is_allowed(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn there_and_back(bytes: &[u8], room: usize) -> Encoding {
+        let carried = carry(bytes, room).unwrap();
+        assert!(carried.text.len() <= room && !carried.text.is_empty());
+        let encoding = Encoding::from_name(carried.encoding.name()).unwrap();
+        assert_eq!(unload(encoding, carried.text.into_owned()).unwrap(), bytes);
+        encoding
+    }
+
+    #[test]
+    fn what_sqs_takes_goes_verbatim() {
+        assert_eq!(there_and_back("{\"name\":\"Zoë 💶\"}\r\n\t".as_bytes(), 100), Encoding::Verbatim);
+    }
+
+    #[test]
+    fn what_sqs_would_refuse_or_change_is_encoded() {
+        for bytes in [&b"a\0b"[..], b"\xff\xfe", "\u{fffe}".as_bytes(), b"\x1b[0m"] {
+            assert_eq!(there_and_back(bytes, 100), Encoding::Base64);
+        }
+        assert_eq!(there_and_back(b"", 100), Encoding::Empty);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_compressed_or_refused() {
+        let long = vec![b'a'; 5_000];
+        assert_eq!(there_and_back(&long, 1_000), Encoding::DeflateBase64);
+        assert_eq!(there_and_back(&vec![0; MAX_BODY_BYTES], MAX_MESSAGE_BYTES), Encoding::DeflateBase64);
+        assert_eq!(carry(&long, 10), Err(TooLarge));
+    }
+
+    #[test]
+    fn a_bomb_does_not_inflate() {
+        let bomb = STANDARD.encode(deflate(&vec![0; MAX_BODY_BYTES + 1]));
+        assert_eq!(unload(Encoding::DeflateBase64, bomb), Err(NotCarried::NotDeflated));
+        assert_eq!(unload(Encoding::Base64, "?".to_owned()), Err(NotCarried::NotBase64));
+        assert_eq!(Encoding::from_name(Some("zip")), Err(NotCarried::UnknownEncoding));
+    }
+}

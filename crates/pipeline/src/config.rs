@@ -1,0 +1,79 @@
+//! Reading a function's configuration from its environment.
+
+use std::str::FromStr;
+
+/// A variable of the environment that is missing or wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// It is not set, or empty.
+    #[error("environment variable {0} is not set")]
+    Missing(&'static str),
+    /// Its value cannot be used.
+    #[error("environment variable {name} is not valid: {reason}")]
+    Invalid {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with the value.
+        reason: String,
+    },
+}
+
+/// Looks variables up, in the environment or in a test's map.
+pub struct Lookup<'l>(&'l dyn Fn(&str) -> Option<String>);
+
+impl<'l> Lookup<'l> {
+    /// Looks variables up with `lookup`.
+    #[must_use]
+    pub fn new(lookup: &'l dyn Fn(&str) -> Option<String>) -> Self {
+        Self(lookup)
+    }
+
+    /// The variable's value; an empty one counts as not set.
+    #[must_use]
+    pub fn optional(&self, name: &'static str) -> Option<String> {
+        (self.0)(name).filter(|value| !value.is_empty())
+    }
+
+    /// The variable's value.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Missing`] where there is none.
+    pub fn required(&self, name: &'static str) -> Result<String, ConfigError> {
+        self.optional(name).ok_or(ConfigError::Missing(name))
+    }
+
+    /// The variable's value read as a `T`, or `default` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] when it is no `T`.
+    pub fn parsed<T>(&self, name: &'static str, default: T) -> Result<T, ConfigError>
+    where
+        T: FromStr<Err: std::fmt::Display>,
+    {
+        let Some(value) = self.optional(name) else { return Ok(default) };
+        value.parse().map_err(|error: T::Err| ConfigError::Invalid { name, reason: error.to_string() })
+    }
+}
+
+/// The environment of the process.
+#[must_use]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_variable() {
+        let map = |name: &str| (name == "COUNT").then(|| "many".to_owned());
+        let lookup = Lookup::new(&map);
+        assert_eq!(lookup.required("QUEUE_URL"), Err(ConfigError::Missing("QUEUE_URL")));
+        assert_eq!(lookup.parsed("LIMIT", 7), Ok(7));
+        let error = lookup.parsed("COUNT", 7).unwrap_err().to_string();
+        assert_eq!(error, "environment variable COUNT is not valid: invalid digit found in string");
+    }
+}

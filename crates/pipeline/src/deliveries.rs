@@ -1,0 +1,53 @@
+//! The deliveries queue: from ingest to verify-and-store.
+
+use aws_sdk_sqs::Client;
+
+use crate::carry::TooLarge;
+use crate::envelope::Envelope;
+use crate::error::AwsError;
+
+/// The sending end of the deliveries queue.
+#[derive(Debug, Clone)]
+pub struct DeliveriesQueue {
+    client: Client,
+    url: String,
+}
+
+/// Why a delivery is not in the queue.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// It can never be: see [`TooLarge`].
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    /// The queue did not take it.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+}
+
+impl DeliveriesQueue {
+    /// The queue at `url`.
+    #[must_use]
+    pub fn new(client: Client, url: String) -> Self {
+        Self { client, url }
+    }
+
+    /// Opens the connection to SQS, so that the first delivery does not wait for a TLS handshake. A failure is left
+    /// for the first send to report.
+    pub async fn warm(&self) {
+        let name = aws_sdk_sqs::types::QueueAttributeName::QueueArn;
+        let _ = self.client.get_queue_attributes().queue_url(&self.url).attribute_names(name).send().await;
+    }
+
+    /// Makes a delivery durable.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; the delivery is then not known to be in the queue.
+    pub async fn send(&self, envelope: &Envelope) -> Result<(), SendError> {
+        let (body, attributes) = envelope.to_message()?;
+        let request = self.client.send_message().queue_url(&self.url).message_body(body);
+        let request = request.set_message_attributes(Some(attributes));
+        request.send().await.map_err(AwsError::of("SendMessage to the deliveries queue"))?;
+        Ok(())
+    }
+}

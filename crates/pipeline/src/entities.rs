@@ -1,0 +1,314 @@
+//! The entities table: the current state of every entity.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use upvest::category::{CATEGORIES, Role};
+use upvest::projection::{Derived, LastEvent, Projection, Snapshot};
+use upvest::{EntityKey, Occurred};
+
+use crate::error::AwsError;
+
+/// The largest item that is written, in bytes. `DynamoDB` takes 400 KB; the rest is left for what an estimate misses.
+const MAX_ITEM_BYTES: usize = 390 * 1024;
+
+type Item = HashMap<String, AttributeValue>;
+
+/// The current state of every entity.
+#[derive(Debug, Clone)]
+pub struct Entities {
+    client: Client,
+    table: String,
+}
+
+/// An entity's state as it is in the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The state.
+    pub projection: Projection,
+    /// How often it was written.
+    pub version: u64,
+}
+
+/// Why an entity's state could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum EntityError {
+    /// The table could not be read or written.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The item was changed since it was read.
+    #[error("entity {0} was changed by somebody else")]
+    Changed(EntityKey),
+    /// The item in the table is not one of ours.
+    #[error("entity {entity} in the entities table has no usable {attribute}")]
+    Unusable {
+        /// The entity.
+        entity: EntityKey,
+        /// The attribute at fault.
+        attribute: &'static str,
+    },
+    /// Its parts have become more than an item can hold.
+    #[error("entity {0} does not fit into an item")]
+    TooLarge(EntityKey),
+}
+
+impl Entities {
+    /// The entities in the table `table`.
+    #[must_use]
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// Reads an entity's state, as of now.
+    ///
+    /// # Errors
+    ///
+    /// [`EntityError::Aws`] or [`EntityError::Unusable`].
+    pub async fn load(&self, entity: &EntityKey) -> Result<Option<Stored>, EntityError> {
+        let key = AttributeValue::S(entity.to_string());
+        let request = self.client.get_item().table_name(&self.table).key("aggregate", key).consistent_read(true);
+        let answer = request.send().await.map_err(AwsError::of("GetItem of the entities table"))?;
+        let stored = answer.item.map(|item| from_item(entity, &item));
+        stored.transpose().map_err(|attribute| EntityError::Unusable { entity: entity.clone(), attribute })
+    }
+
+    /// Writes an entity's state, if the item is still the one that the state was folded from.
+    ///
+    /// The condition is the guard of every projection: of two writers that read the same version one wins, and the
+    /// other reads again and folds again.
+    ///
+    /// | in the table | `version` read | |
+    /// |---|---|---|
+    /// | no item | none | written |
+    /// | no item | 3 | refused |
+    /// | version 3 | none | refused |
+    /// | version 3 | 3 | written as version 4 |
+    /// | version 4 | 3 | refused |
+    ///
+    /// # Errors
+    ///
+    /// [`EntityError::Changed`] when it is not; [`EntityError::Aws`], [`EntityError::TooLarge`].
+    pub async fn save(
+        &self,
+        entity: &EntityKey,
+        projection: &Projection,
+        version: Option<u64>,
+    ) -> Result<(), EntityError> {
+        let item = to_item(entity, projection, version.unwrap_or(0) + 1)?;
+        let request = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        let request = match version {
+            None => request.condition_expression("attribute_not_exists(aggregate)"),
+            Some(version) => request
+                .condition_expression("version = :read")
+                .expression_attribute_values(":read", AttributeValue::N(version.to_string())),
+        };
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
+                Err(EntityError::Changed(entity.clone()))
+            }
+            Err(error) => Err(AwsError::of("PutItem to the entities table")(error).into()),
+        }
+    }
+}
+
+fn to_item(entity: &EntityKey, projection: &Projection, version: u64) -> Result<Item, EntityError> {
+    let mut item = Item::new();
+    let mut put = |name: &str, value| item.insert(name.to_owned(), value);
+    put("aggregate", text(entity.as_str()));
+    put("version", AttributeValue::N(version.to_string()));
+    put("last_event_id", text(projection.last.occurred.event_id()));
+    put("last_event_type", text(&projection.last.event_type));
+    put("last_occurred", text(projection.last.occurred.as_str()));
+    if let Some(status) = projection.status() {
+        put("status", text(status));
+    }
+    if let Some(status) = projection.moved_back_from() {
+        put("moved_back_from", text(status));
+    }
+    if let Some(snapshot) = &projection.snapshot {
+        put("object_type", text(&snapshot.event_type));
+        put("object_occurred", text(snapshot.occurred.as_str()));
+    }
+    let history = projection.history.iter().map(|(status, at)| (status.clone(), text(at.as_str())));
+    put("history", AttributeValue::M(history.collect()));
+    for (map, parts) in &projection.parts {
+        let parts = parts.iter().map(|(id, part)| (id.clone(), AttributeValue::M(part_item(part))));
+        put(map, AttributeValue::M(parts.collect()));
+    }
+    for (name, value) in projection.derived(entity.entity_type()) {
+        put(name, derived(value));
+    }
+    let size: usize = item.iter().map(|(name, value)| name.len() + size_of(value)).sum();
+    // An object that does not fit stays in the event log, or the archive, where `object_occurred` leads to.
+    let object = projection.snapshot.as_ref().map(|snapshot| &snapshot.object);
+    if let Some(object) = object.filter(|object| !object.is_empty() && size + object.len() <= MAX_ITEM_BYTES) {
+        item.insert("object".to_owned(), text(object));
+    }
+    if size > MAX_ITEM_BYTES { Err(EntityError::TooLarge(entity.clone())) } else { Ok(item) }
+}
+
+fn from_item(entity: &EntityKey, item: &Item) -> Result<Stored, &'static str> {
+    let version = item.get("version").and_then(|value| value.as_n().ok()).and_then(|n| n.parse().ok());
+    let last = LastEvent {
+        event_type: required(item, "last_event_type")?,
+        occurred: occurred(item, "last_occurred")?,
+    };
+    let mut history = BTreeMap::new();
+    for (status, at) in map(item, "history").into_iter().flatten() {
+        let at = at.as_s().cloned().ok().and_then(|at| Occurred::from_stored(at).ok());
+        history.insert(status.clone(), at.ok_or("history")?);
+    }
+    let snapshot = item.contains_key("object_occurred").then(|| {
+        Ok::<_, &'static str>(Snapshot {
+            event_type: required(item, "object_type")?,
+            occurred: occurred(item, "object_occurred")?,
+            // Only the history says what the status is.
+            status: None,
+            object: required(item, "object").unwrap_or_default(),
+        })
+    });
+    let mut parts = BTreeMap::new();
+    for name in part_maps(entity.entity_type()) {
+        let mut loaded = BTreeMap::new();
+        for (id, part) in map(item, name).into_iter().flatten() {
+            loaded.insert(id.clone(), part_from(part.as_m().map_err(|_| name)?)?);
+        }
+        if !loaded.is_empty() {
+            parts.insert(name.to_owned(), loaded);
+        }
+    }
+    let projection = Projection { last, snapshot: snapshot.transpose()?, history, parts };
+    Ok(Stored { projection, version: version.ok_or("version")? })
+}
+
+/// The names of the maps that an entity of this type keeps parts in.
+fn part_maps(entity_type: &str) -> impl Iterator<Item = &'static str> {
+    CATEGORIES.iter().filter(move |category| category.entity == entity_type).filter_map(|category| {
+        match category.role {
+            Role::Part { map, .. } => Some(map),
+            Role::Snapshot => None,
+        }
+    })
+}
+
+fn part_item(part: &Snapshot) -> Item {
+    let mut item = Item::from([
+        ("type".to_owned(), text(&part.event_type)),
+        ("occurred".to_owned(), text(part.occurred.as_str())),
+        ("object".to_owned(), text(&part.object)),
+    ]);
+    item.extend(part.status.as_deref().map(|status| ("status".to_owned(), text(status))));
+    item
+}
+
+fn part_from(item: &Item) -> Result<Snapshot, &'static str> {
+    Ok(Snapshot {
+        event_type: required(item, "type")?,
+        occurred: occurred(item, "occurred")?,
+        status: required(item, "status").ok(),
+        object: required(item, "object")?,
+    })
+}
+
+fn derived(value: Derived) -> AttributeValue {
+    match value {
+        Derived::Text(value) => AttributeValue::S(value),
+        Derived::Flag(value) => AttributeValue::Bool(value),
+        Derived::Texts(values) => AttributeValue::L(values.into_iter().map(AttributeValue::S).collect()),
+    }
+}
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
+
+fn required(item: &Item, name: &'static str) -> Result<String, &'static str> {
+    item.get(name).and_then(|value| value.as_s().ok()).cloned().ok_or(name)
+}
+
+fn occurred(item: &Item, name: &'static str) -> Result<Occurred, &'static str> {
+    Occurred::from_stored(required(item, name)?).map_err(|_| name)
+}
+
+fn map<'i>(item: &'i Item, name: &str) -> Option<&'i Item> {
+    item.get(name).and_then(|value| value.as_m().ok())
+}
+
+/// A value's size as `DynamoDB` counts it, for the kinds that an entity has.
+fn size_of(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
+        AttributeValue::L(values) => 3 + values.iter().map(|value| size_of(value) + 1).sum::<usize>(),
+        AttributeValue::M(values) => {
+            3 + values.iter().map(|(name, value)| name.len() + size_of(value) + 1).sum::<usize>()
+        }
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use upvest::Event;
+
+    use super::*;
+
+    fn event(id: u32, event_type: &str, object: &str) -> String {
+        format!(
+            r#"{{"id":"e{id}","created_at":"2021-07-21T14:10:00.{id:09}Z","type":"{event_type}","object":{object}}}"#
+        )
+    }
+
+    fn fold(events: &[String]) -> Projection {
+        let parsed = events.iter().map(|json| Event::parse(json).unwrap());
+        parsed.fold(None, |state, event| Some(Projection::fold(state, &event).0)).unwrap()
+    }
+
+    fn there_and_back(entity: &str, projection: &Projection) -> (Item, Stored) {
+        let entity = EntityKey::from_stored(entity.to_owned());
+        let item = to_item(&entity, projection, 7).unwrap();
+        let stored = from_item(&entity, &item).unwrap();
+        assert_eq!(to_item(&entity, &stored.projection, 7).unwrap(), item);
+        (item, stored)
+    }
+
+    #[test]
+    fn a_state_that_is_stored_and_read_folds_on_as_if_it_had_not_been() {
+        let events = [
+            event(1, "EXECUTION.FILLED", r#"{"id":"x1","order_id":"o1","share_quantity":"1.5","cash_amount":"3"}"#),
+            event(2, "ORDER.FILLED", r#"{"id":"o1","status":"FILLED"}"#),
+            event(3, "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#),
+        ];
+        let (item, stored) = there_and_back("ORDER#o1", &fold(&events[..2]));
+        assert_eq!(item["status"], text("FILLED"));
+        assert_eq!(item["filled_quantity"], text("1.5"));
+        assert_eq!(stored.version, 7);
+        let last = Event::parse(&events[2]).unwrap();
+        let (resumed, _) = Projection::fold(Some(stored.projection), &last);
+        let (item, _) = there_and_back("ORDER#o1", &resumed);
+        assert_eq!(item, there_and_back("ORDER#o1", &fold(&events)).0);
+        assert_eq!(item["moved_back_from"], text("FILLED"));
+    }
+
+    #[test]
+    fn an_object_too_large_for_an_item_is_left_out_and_parts_that_are_are_refused() {
+        let filler = "x".repeat(MAX_ITEM_BYTES);
+        let state = fold(&[event(1, "ORDER.NEW", &format!(r#"{{"id":"o1","status":"NEW","note":"{filler}"}}"#))]);
+        let (item, _) = there_and_back("ORDER#o1", &state);
+        assert!(!item.contains_key("object") && item["status"] == text("NEW"));
+        let part = format!(r#"{{"id":"x1","order_id":"o1","note":"{filler}"}}"#);
+        let entity = EntityKey::from_stored("ORDER#o1".to_owned());
+        let full = to_item(&entity, &fold(&[event(1, "EXECUTION.FILLED", &part)]), 1);
+        assert!(matches!(full, Err(EntityError::TooLarge(_))));
+    }
+
+    #[test]
+    fn an_item_that_is_not_ours_names_the_attribute() {
+        let entity = EntityKey::from_stored("ORDER#o1".to_owned());
+        let state = fold(&[event(1, "ORDER.NEW", r#"{"id":"o1"}"#)]);
+        let mut item = to_item(&entity, &state, 1).unwrap();
+        item.insert("last_occurred".to_owned(), text("yesterday"));
+        assert_eq!(from_item(&entity, &item), Err("last_occurred"));
+    }
+}

@@ -1,0 +1,237 @@
+//! A delivery as it travels in the deliveries queue.
+//!
+//! The message body is the delivery's raw body; all else is in message attributes. Nothing is re-serialised before the
+//! signature is checked.
+
+use std::collections::HashMap;
+
+use aws_lambda_events::event::sqs::SqsMessage;
+use aws_sdk_sqs::types::MessageAttributeValue;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use upvest::signature::{Headers, SignedRequest};
+use uuid::Uuid;
+
+use crate::carry::{self, Carried, Encoding, MAX_MESSAGE_BYTES, NotCarried, TooLarge};
+
+/// The headers kept whether or not the signature covers them.
+const ALWAYS_KEPT: [&str; 6] =
+    ["signature", "signature-input", "digest", "content-digest", "content-type", "content-length"];
+
+/// One HTTP request that Upvest, or somebody who claims to be Upvest, made to deliver events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The delivery's id, given at ingest; its leading bits are the time of receipt.
+    pub delivery_id: Uuid,
+    /// When the request arrived: the time by which the signature's freshness is judged.
+    pub received_at: Timestamp,
+    /// What the request was, but for its body.
+    pub request: Request,
+    /// The raw body.
+    #[serde(skip)]
+    pub body: Vec<u8>,
+}
+
+/// A delivery's request line and headers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The HTTP method.
+    pub method: String,
+    /// The path as the sender called it.
+    pub path: String,
+    /// The raw query, without `?`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// The sender's address, as the gateway saw it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_address: Option<String>,
+    /// The headers that the signature needs.
+    pub headers: Headers,
+}
+
+/// A message that is no envelope.
+#[derive(Debug, thiserror::Error)]
+pub enum NoEnvelope {
+    /// An attribute is missing or cannot be read.
+    #[error("message has no usable attribute {0}")]
+    Attribute(&'static str),
+    /// There is no body.
+    #[error("message has no body")]
+    Body,
+    /// The body is not what the attribute `encoding` says.
+    #[error("message body cannot be decoded")]
+    NotCarried(#[from] NotCarried),
+}
+
+impl Envelope {
+    /// The part of the request's headers that goes into an envelope: those that the signature covers, by the text of
+    /// `signature-input`, and those that it needs. Credentials and cookies that a sender adds stay out.
+    #[must_use]
+    pub fn needed_headers<'h>(headers: impl Iterator<Item = (&'h str, &'h str)> + Clone) -> Headers {
+        let is_input = |name: &str| name.eq_ignore_ascii_case("signature-input");
+        let inputs = headers.clone().filter(|(name, _)| is_input(name)).map(|(_, value)| value);
+        let inputs = inputs.collect::<Vec<_>>().join(" ").to_ascii_lowercase();
+        // A covered component is `"name"`, or in draft 6 `"name:member"`: a search in the text cannot fail, parsing can.
+        let covered = |name: &str| inputs.contains(&format!("\"{name}\"")) || inputs.contains(&format!("\"{name}:"));
+        headers
+            .map(|(name, value)| (name.to_ascii_lowercase(), value))
+            .filter(|(name, _)| ALWAYS_KEPT.contains(&name.as_str()) || covered(name))
+            .collect()
+    }
+
+    /// The request, for the check of its signature.
+    #[must_use]
+    pub fn signed_request(&self) -> SignedRequest<'_> {
+        SignedRequest {
+            method: &self.request.method,
+            path: &self.request.path,
+            query: self.request.query.as_deref(),
+            headers: &self.request.headers,
+            body: &self.body,
+        }
+    }
+
+    /// Writes the envelope as a message body with its attributes.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`] when it does not fit into one message.
+    pub fn to_message(&self) -> Result<(String, HashMap<String, MessageAttributeValue>), TooLarge> {
+        let mut attributes = vec![
+            ("delivery_id", self.delivery_id.to_string()),
+            ("received_at", self.received_at.to_string()),
+            ("request", ascii_json(&self.request)),
+        ];
+        let size = |(name, value): &(&str, String)| name.len() + "String".len() + value.len();
+        let taken = attributes.iter().map(size).sum::<usize>() + "encodingStringdeflate-base64".len();
+        let Carried { encoding, text } = carry::carry(&self.body, MAX_MESSAGE_BYTES.saturating_sub(taken))?;
+        attributes.extend(encoding.name().map(|name| ("encoding", name.to_owned())));
+        Ok((text.into_owned(), attributes.into_iter().map(string_attribute).collect()))
+    }
+
+    /// Reads the envelope back from a message.
+    ///
+    /// # Errors
+    ///
+    /// [`NoEnvelope`] when the message was not written by [`Envelope::to_message`].
+    pub fn from_message(message: &SqsMessage) -> Result<Self, NoEnvelope> {
+        let required = |name: &'static str| attribute(message, name).ok_or(NoEnvelope::Attribute(name));
+        let body = message.body.clone().ok_or(NoEnvelope::Body)?;
+        let bad = NoEnvelope::Attribute;
+        Ok(Self {
+            delivery_id: required("delivery_id")?.parse().map_err(|_| bad("delivery_id"))?,
+            received_at: required("received_at")?.parse().map_err(|_| bad("received_at"))?,
+            request: serde_json::from_str(required("request")?).map_err(|_| bad("request"))?,
+            body: carry::unload(Encoding::from_name(attribute(message, "encoding"))?, body)?,
+        })
+    }
+}
+
+/// The text of a message's attribute.
+#[must_use]
+pub fn attribute<'m>(message: &'m SqsMessage, name: &str) -> Option<&'m str> {
+    message.message_attributes.get(name)?.string_value.as_deref()
+}
+
+/// A named message attribute with a text value, which must not be empty.
+pub(crate) fn string_attribute((name, value): (&str, String)) -> (String, MessageAttributeValue) {
+    let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+    (name.to_owned(), attribute.unwrap_or_else(|_| unreachable!("the builder asks for a data type only")))
+}
+
+/// JSON in printable ASCII, because an attribute takes no control characters.
+fn ascii_json(request: &Request) -> String {
+    let json = serde_json::to_string(request).unwrap_or_else(|_| unreachable!("texts always serialise"));
+    let mut ascii = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_ascii() && c != '\u{7f}' {
+            ascii.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            ascii.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    ascii
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn envelope(body: &[u8]) -> Envelope {
+        Envelope {
+            delivery_id: "0192f0c1-2b3c-7def-8123-456789abcdef".parse().unwrap(),
+            received_at: "2026-11-21T10:00:00.123Z".parse().unwrap(),
+            request: Request {
+                method: "POST".to_owned(),
+                path: "/webhooks/up\u{7f}vest".to_owned(),
+                query: Some("a=ü💶\0".to_owned()),
+                source_address: None,
+                headers: [("signature", "sig1=:AA==:")].into_iter().collect(),
+            },
+            body: body.to_vec(),
+        }
+    }
+
+    fn received(envelope: &Envelope) -> SqsMessage {
+        let (body, attributes) = envelope.to_message().unwrap();
+        let mut message = SqsMessage::default();
+        message.body = Some(body);
+        for (name, value) in attributes {
+            let value = value.string_value.unwrap();
+            assert!(value.bytes().all(|byte| (b' '..0x7f).contains(&byte)), "{name}: {value}");
+            let json = serde_json::json!({ "stringValue": value, "dataType": "String" });
+            message.message_attributes.insert(name, serde_json::from_value(json).unwrap());
+        }
+        message
+    }
+
+    #[test]
+    fn an_envelope_survives_the_queue_byte_for_byte() {
+        for body in [&b"{\"payload\":[]}"[..], b"", b"\0\xff", &vec![b'['; 3_000_000]] {
+            assert_eq!(Envelope::from_message(&received(&envelope(body))).unwrap(), envelope(body));
+        }
+    }
+
+    #[test]
+    fn the_body_of_an_ordinary_delivery_is_the_message() {
+        let (body, attributes) = envelope(b"{\"payload\":[]}").to_message().unwrap();
+        assert_eq!(body, "{\"payload\":[]}");
+        assert!(!attributes.contains_key("encoding"));
+    }
+
+    #[test]
+    fn a_body_that_compression_cannot_make_fit_is_too_large() {
+        let mut state = 1_u64;
+        let noise = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        });
+        assert_eq!(envelope(&noise.take(1_000_000).collect::<Vec<_>>()).to_message(), Err(TooLarge));
+    }
+
+    #[test]
+    fn a_message_that_is_no_envelope_says_what_is_wrong() {
+        let mut message = received(&envelope(b"{}"));
+        message.message_attributes.remove("request");
+        let error = Envelope::from_message(&message).unwrap_err();
+        assert_eq!(error.to_string(), "message has no usable attribute request");
+        assert!(matches!(Envelope::from_message(&SqsMessage::default()), Err(NoEnvelope::Body)));
+    }
+
+    #[test]
+    fn only_headers_that_the_signature_needs_are_kept() {
+        let headers = [
+            ("Signature-Input", "sig1=(\"@method\" \"Accept\" \"x-list:member\");keyid=\"k\""),
+            ("Signature", "sig1=:AA==:"),
+            ("Accept", "*/*"),
+            ("X-List", "member=1"),
+            ("Authorization", "Bearer secret"),
+            ("Cookie", "session=secret"),
+        ];
+        let kept = Envelope::needed_headers(headers.into_iter());
+        let names: Vec<_> = kept.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["signature-input", "signature", "accept", "x-list"]);
+    }
+}

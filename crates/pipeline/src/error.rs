@@ -1,0 +1,56 @@
+//! Errors of AWS calls, and what to do about an error.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+/// A call to AWS that did not succeed. The same call may succeed later.
+#[derive(Debug, thiserror::Error)]
+#[error("{operation} failed")]
+pub struct AwsError {
+    operation: &'static str,
+    #[source]
+    source: Box<dyn Error + Send + Sync>,
+}
+
+impl AwsError {
+    /// Wraps what the SDK returned for the operation of this name.
+    pub fn of<E: Error + Send + Sync + 'static>(operation: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self { operation, source: Box::new(source) }
+    }
+
+    /// An answer that reports some entries of a batch as failed.
+    #[must_use]
+    pub fn entries(operation: &'static str, code: &str) -> Self {
+        Self { operation, source: format!("entries of the batch failed: {code}").into() }
+    }
+}
+
+/// Prints an error with all its sources, which the log formatter and the SDK's own `Display` leave out.
+pub struct ErrorChain<'e>(pub &'e (dyn Error + 'static));
+
+impl fmt::Display for ErrorChain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// Whether the same message would succeed later, and so what becomes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// It is done, or safely kept elsewhere: delete it.
+    Acknowledge,
+    /// It may succeed later: try again, the first time after this long, each further time after twice as long.
+    Retry(Duration),
+    /// It never will: let it reach the dead-letter queue without delay.
+    DeadLetter,
+}
+
+/// The wait before the first retry of a failure of our own infrastructure.
+pub const RETRY: Disposition = Disposition::Retry(Duration::from_secs(2));

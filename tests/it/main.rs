@@ -1,1 +1,3 @@
 //! In-process and end-to-end tests.
+
+mod in_process_aws;

@@ -46,8 +46,6 @@ impl MessageAttribute {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Submission {
     #[serde(default)]
-    pub(crate) id: String,
-    #[serde(default)]
     pub(crate) message_body: Option<String>,
     #[serde(default)]
     pub(crate) message_attributes: BTreeMap<String, MessageAttribute>,

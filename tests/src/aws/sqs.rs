@@ -35,7 +35,6 @@ pub(crate) fn queue_arn(name: &str) -> String {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Entry {
-    id: String,
     #[serde(default)]
     receipt_handle: String,
     #[serde(default)]
@@ -280,10 +279,26 @@ impl Queues {
 
 fn refusal(error: &SqsError) -> Reply {
     let mut reply = Reply::json_error(400, &format!("com.amazonaws.sqs#{}", error.code), &error.message);
+    reply.headers.push((
+        "x-amzn-query-error".to_owned(),
+        format!("{};Sender", query_code(error.code)),
+    ));
     reply
-        .headers
-        .push(("x-amzn-query-error".to_owned(), format!("{};Sender", error.code)));
-    reply
+}
+
+/// The code that the older query protocol knows the error by; the SDK goes by it where it is given.
+fn query_code(code: &str) -> String {
+    match code {
+        "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue".to_owned(),
+        "BatchEntryIdsNotDistinct"
+        | "BatchRequestTooLong"
+        | "EmptyBatchRequest"
+        | "InvalidBatchEntryId"
+        | "MessageNotInflight"
+        | "TooManyEntriesInBatchRequest"
+        | "UnsupportedOperation" => format!("AWS.SimpleQueueService.{code}"),
+        other => other.to_owned(),
+    }
 }
 
 fn check_batch(entries: &[Value]) -> Result<(), SqsError> {

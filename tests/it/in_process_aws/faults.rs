@@ -1,0 +1,178 @@
+//! Faults strike where they should, and a seed decides all of them.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use webhook_tests::aws::{
+    Aws, Call, CallFilter, Crashed, Fault, FaultRates, Outcome, QueueSettings, Service,
+};
+use webhook_tests::lambda::EventSource;
+
+use super::dynamodb::claim;
+
+fn account(seed: u64) -> Aws {
+    let aws = Aws::new(seed);
+    aws.create_table("events", "event_id", None);
+    aws.create_bucket("archive");
+    aws.create_queue(QueueSettings::new("deliveries"));
+    aws.create_queue(QueueSettings::new("orders.fifo"));
+    aws
+}
+
+/// Archives, stores and dispatches each record, some of it at the same time; reports what failed.
+async fn handle(aws: &Aws, event: SqsEvent) -> Result<SqsBatchResponse, Infallible> {
+    let mut response = SqsBatchResponse::default();
+    for record in event.records {
+        let id = record.message_id.unwrap();
+        let archive = aws
+            .s3()
+            .put_object()
+            .bucket("archive")
+            .key(&id)
+            .body(b"{}".to_vec().into());
+        let store = claim(aws, &id, &id);
+        let (archived, stored) = tokio::join!(biased; archive.send(), store.send());
+        let dispatch = aws
+            .sqs()
+            .send_message()
+            .queue_url(url("orders.fifo"))
+            .message_body(&id);
+        let dispatched = dispatch
+            .message_group_id("A")
+            .message_deduplication_id(&id)
+            .send()
+            .await;
+        let duplicate = stored.as_ref().is_err_and(|error| {
+            error
+                .as_service_error()
+                .is_some_and(|error| error.is_conditional_check_failed_exception())
+        });
+        if archived.is_err() || !(stored.is_ok() || duplicate) || dispatched.is_err() {
+            response.add_failure(id);
+        }
+    }
+    Ok(response)
+}
+
+fn url(queue: &str) -> String {
+    format!("https://sqs.eu-central-1.amazonaws.com/123456789012/{queue}")
+}
+
+/// Has 30 messages delivered under faults, then without, until the queue is empty.
+async fn run(seed: u64) -> Vec<Call> {
+    let aws = account(seed);
+    for delivery in 0..30 {
+        let send = aws.sqs().send_message().queue_url(url("deliveries"));
+        send.message_body(format!("{delivery}")).send().await.unwrap();
+    }
+    aws.set_fault_rates(FaultRates::stormy());
+    let source = EventSource::new("deliveries", "function").batch_size(5);
+    let mut rng = aws.rng();
+    for round in 0..200 {
+        if round == 20 {
+            aws.heal();
+        }
+        if rng.chance(100) {
+            source
+                .deliver_to_twins(&aws, async |event| handle(&aws, event).await)
+                .await;
+        } else {
+            source
+                .deliver(&aws, async |event| handle(&aws, event).await)
+                .await;
+        }
+        if aws.messages("deliveries").is_empty() {
+            break;
+        }
+        aws.clock().advance(Duration::from_secs(10));
+    }
+    assert!(aws.messages("deliveries").is_empty());
+    assert_eq!(aws.items("events").len(), 30);
+    assert_eq!(aws.objects("archive").len(), 30);
+    aws.calls()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_seed_gives_the_same_calls() {
+    for seed in 0..5 {
+        let (first, second) = (run(seed).await, run(seed).await);
+        assert!(
+            first
+                .iter()
+                .any(|call| matches!(call.outcome, Outcome::Struck(_)))
+        );
+        assert_eq!(first, second, "seed {seed}");
+    }
+    assert_ne!(run(1).await, run(2).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_kind_of_fault_is_met() {
+    let mut met = Vec::new();
+    for seed in 0..20 {
+        met.extend(run(seed).await.into_iter().filter_map(|call| match call.outcome {
+            Outcome::Struck(fault) => Some(fault),
+            _ => None,
+        }));
+    }
+    use Fault::{CrashAfterEffect, CrashBeforeEffect, FailBeforeEffect, LoseReply, Throttle};
+    for fault in [
+        CrashAfterEffect,
+        CrashBeforeEffect,
+        FailBeforeEffect,
+        LoseReply,
+        Throttle,
+    ] {
+        assert!(met.contains(&fault), "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scripted_fault_strikes_the_call_it_names() {
+    let aws = account(1);
+    aws.inject(
+        Fault::CrashAfterEffect,
+        CallFilter::any().on("events").by("function").after(2),
+    );
+    let work = async {
+        for event in ["e1", "e2", "e3", "e4"] {
+            claim(&aws, event, "d1").send().await.unwrap();
+        }
+    };
+    assert_eq!(aws.invoke("function", work).await, Err(Crashed));
+    assert_eq!(aws.items("events").len(), 3);
+    assert_eq!(aws.count(Service::DynamoDb, "PutItem"), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_the_test_itself_are_never_struck() {
+    let aws = account(1);
+    aws.set_fault_rates(FaultRates {
+        throttle: 1000,
+        ..FaultRates::default()
+    });
+    claim(&aws, "e1", "d1").send().await.unwrap();
+    assert_eq!(aws.count(Service::DynamoDb, "PutItem"), 0);
+    assert_eq!(aws.calls()[0].to_string(), "test: DynamoDb PutItem events Ok");
+    assert!(
+        aws.invoke("function", claim(&aws, "e2", "d1").send())
+            .await
+            .unwrap()
+            .is_err()
+    );
+    assert_eq!(aws.count(Service::DynamoDb, "PutItem"), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_retry_quota_of_one_run_is_not_that_of_the_next() {
+    for seed in 0..200 {
+        let aws = account(seed);
+        aws.inject(Fault::Throttle, CallFilter::any());
+        aws.inject(Fault::FailBeforeEffect, CallFilter::any());
+        aws.invoke("function", claim(&aws, "e1", "d1").send())
+            .await
+            .unwrap()
+            .unwrap();
+    }
+}

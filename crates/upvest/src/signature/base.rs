@@ -160,3 +160,119 @@ fn top_level_members(header: &str) -> Vec<&str> {
         .map(str::trim)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signature::Headers;
+
+    fn components(names: &[&str]) -> Vec<Component> {
+        names.iter().map(|name| Component::parse(name).unwrap()).collect()
+    }
+
+    fn base(profile: Profile, request: &SignedRequest<'_>, names: &[&str]) -> Result<String, Rejection> {
+        signature_base(request, profile, &components(names), "(...);keyid=\"k\"")
+    }
+
+    #[test]
+    fn the_profiles_differ_in_the_quotes_around_names() {
+        let headers = Headers::from_iter([("Accept", " a "), ("accept", "b")]);
+        let query = Some("a=b");
+        let request = SignedRequest {
+            method: "post",
+            path: "",
+            query,
+            headers: &headers,
+            body: b"four",
+        };
+        let names = ["accept", "@query", "@method", "content-length", "@path"];
+        assert_eq!(
+            base(Profile::UpvestV6, &request, &names).unwrap(),
+            "accept: a, b\n@query: ?a=b\n@method: POST\ncontent-length: 4\n@path: /\n\
+             @signature-params: (...);keyid=\"k\""
+        );
+        assert_eq!(
+            base(Profile::Quoted, &request, &names).unwrap(),
+            "\"accept\": a, b\n\"@query\": ?a=b\n\"@method\": POST\n\"content-length\": 4\n\"@path\": /\n\
+             \"@signature-params\": (...);keyid=\"k\""
+        );
+    }
+
+    #[test]
+    fn a_received_content_length_is_taken_as_it_is() {
+        let headers = Headers::from_iter([("content-length", "9")]);
+        let request = SignedRequest {
+            method: "POST",
+            path: "/",
+            query: Some(""),
+            headers: &headers,
+            body: b"four",
+        };
+        for profile in Profile::ALL {
+            let base = base(profile, &request, &["content-length", "@query"]).unwrap();
+            assert!(base.contains(": 9\n") && !base.contains("@query"), "{base}");
+        }
+    }
+
+    #[test]
+    fn members_of_dictionaries_belong_to_the_v6_profile() {
+        let headers = Headers::from_iter([("x-dict", r#"a=1, b="x, c=2", d=(1, 2)"#), ("x-dict", "c=3")]);
+        let request = SignedRequest {
+            method: "POST",
+            path: "/",
+            query: None,
+            headers: &headers,
+            body: b"",
+        };
+        let names = ["x-dict:a", "x-dict:b", "x-dict:c", "x-dict:d"];
+        let expected = "x-dict:a: 1\nx-dict:b: \"x, c=2\"\nx-dict:c: 3\nx-dict:d: (1, 2)\n";
+        assert!(
+            base(Profile::UpvestV6, &request, &names)
+                .unwrap()
+                .starts_with(expected)
+        );
+        assert_eq!(
+            base(Profile::UpvestV6, &request, &["x-dict:e"]),
+            Err(Rejection::CoveredHeaderMissing {
+                header: "x-dict:e".to_owned()
+            })
+        );
+        assert_eq!(
+            base(Profile::Quoted, &request, &["x-dict:a"]),
+            Err(Rejection::UnsupportedComponentParameter {
+                component: "x-dict:a".to_owned()
+            })
+        );
+    }
+
+    #[test]
+    fn names_that_are_not_lower_case_header_names_are_malformed() {
+        for name in ["", "Digest", "a b", "a\"", "é", ":a"] {
+            assert_eq!(
+                Component::parse(name),
+                Err(Rejection::MalformedSignatureInput),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_line_break_in_a_value_is_refused() {
+        let headers = Headers::from_iter([("accept", "a\n@path: /b")]);
+        let request = SignedRequest {
+            method: "POST",
+            path: "/\r",
+            query: None,
+            headers: &headers,
+            body: b"",
+        };
+        for name in ["accept", "@path"] {
+            assert_eq!(
+                base(Profile::UpvestV6, &request, &[name]),
+                Err(Rejection::LineBreakInComponent {
+                    component: name.to_owned()
+                })
+            );
+        }
+    }
+}

@@ -142,3 +142,58 @@ fn unescape(text: &str) -> String {
     }
     plain
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signature::tokens::parse_signature_input;
+
+    fn claims(input: &str) -> Result<Claims, Rejection> {
+        Claims::of(&parse_signature_input(input).unwrap()[0])
+    }
+
+    #[test]
+    fn freshness_allows_for_the_skew_of_clocks_and_no_more() {
+        let claims = claims(r#"sig1=("@method" "@path");keyid="k";created=1000;expires=1005"#).unwrap();
+        let at = |second| claims.freshness(Timestamp::from_second(second).unwrap());
+        assert_eq!(at(1000 - CLOCK_SKEW_SECONDS - 1), Freshness::NotYetValid);
+        assert_eq!(at(1000 - CLOCK_SKEW_SECONDS), Freshness::Fresh);
+        assert_eq!(at(1005 + CLOCK_SKEW_SECONDS), Freshness::Fresh);
+        assert_eq!(at(1005 + CLOCK_SKEW_SECONDS + 1), Freshness::Expired);
+    }
+
+    #[test]
+    fn times_at_the_ends_of_the_calendar_do_not_overflow() {
+        let claims =
+            claims(r#"sig1=("@method" "@path");keyid="k";created=-377705023201;expires=253402207200"#);
+        let claims = claims.unwrap();
+        assert_eq!(claims.freshness(Timestamp::MIN), Freshness::Fresh);
+        assert_eq!(claims.freshness(Timestamp::MAX), Freshness::Fresh);
+    }
+
+    #[test]
+    fn escapes_in_the_key_id_are_undone() {
+        let claims = claims(r#"sig1=("@method" "@path");keyid="a\"b\\c""#).unwrap();
+        assert_eq!(claims.key_id, r#"a"b\c"#);
+    }
+
+    #[test]
+    fn parameters_of_another_type_are_malformed() {
+        for parameter in [
+            "keyid=k",
+            "keyid=1",
+            "keyid",
+            r#"keyid="k";created="1""#,
+            r#"keyid="k";created=1.5"#,
+            r#"keyid="k";expires=999999999999999"#,
+            r#"keyid="k";alg=ed25519"#,
+        ] {
+            let input = format!(r#"sig1=("@method" "@path");{parameter}"#);
+            assert_eq!(
+                claims(&input).unwrap_err(),
+                Rejection::MalformedSignatureInput,
+                "{parameter}"
+            );
+        }
+    }
+}

@@ -195,3 +195,90 @@ fn syntax_rejection(error: SyntaxError, malformed: Rejection) -> Rejection {
         SyntaxError::TooManyParameters => Rejection::TooManyParameters,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::signature::Profile;
+
+    fn request(headers: &Headers) -> SignedRequest<'_> {
+        SignedRequest {
+            method: "POST",
+            path: "/",
+            query: None,
+            headers,
+            body: b"",
+        }
+    }
+
+    fn chosen_label(input: &str, signature: &str) -> Result<String, Rejection> {
+        let headers = Headers::from_iter([("signature-input", input), ("signature", signature)]);
+        Ok(UnverifiedDelivery::parse(request(&headers))?.claims.label)
+    }
+
+    #[test]
+    fn sig1_is_preferred_and_else_the_first_label_of_both_headers() {
+        let [a, b, sig1] =
+            ["a", "b", "sig1"].map(|label| format!(r#"{label}=("@method" "@path");keyid="k""#));
+        let input = format!("{a}, {b}, {sig1}");
+        assert_eq!(chosen_label(&input, "sig1=::, b=::, a=::").unwrap(), "sig1");
+        assert_eq!(chosen_label(&input, "b=::, a=::").unwrap(), "a");
+        assert_eq!(chosen_label(&input, "b=::").unwrap(), "b");
+        assert_eq!(chosen_label(&input, "c=::"), Err(Rejection::NoMatchingLabel));
+    }
+
+    #[test]
+    fn only_the_chosen_signature_is_held_to_the_policy() {
+        let input = r#"proxy=("signature";key="sig1");keyid="p", sig1=("@method" "@path");keyid="k""#;
+        assert_eq!(chosen_label(input, "proxy=::, sig1=::").unwrap(), "sig1");
+    }
+
+    /// Text that looks like the real headers, so that arbitrary input reaches the depths of the parser.
+    fn header_text() -> impl Strategy<Value = String> {
+        let token = prop_oneof![
+            Just(r#"sig1=("@method" "@path" "digest" "content-digest")"#.to_owned()),
+            Just(r#";keyid="k""#.to_owned()),
+            Just(";created=1;expires=-9223372036854775808".to_owned()),
+            Just("sig1=:AAAA:".to_owned()),
+            Just("SHA-256=AAAA".to_owned()),
+            "[ -~]{0,6}",
+            any::<char>().prop_map(String::from),
+            ".{0,40}",
+        ];
+        prop::collection::vec(token, 0..8).prop_map(|tokens| tokens.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_makes_it_panic_and_none_verifies(
+            names in prop::collection::vec(
+                prop_oneof![
+                    Just("signature-input".to_owned()),
+                    Just("signature".to_owned()),
+                    Just("digest".to_owned()),
+                    Just("content-digest".to_owned()),
+                    ".{0,12}",
+                ],
+                0..6,
+            ),
+            values in prop::collection::vec(header_text(), 6),
+            input in header_text(),
+            [method, path, query] in [".{0,8}", ".{0,8}", ".{0,8}"],
+            body in prop::collection::vec(any::<u8>(), 0..64),
+        ) {
+            let mut headers: Headers = names.iter().zip(values).collect();
+            headers.push("signature", "sig1=:AAAA:");
+            headers.push("signature-input", format!(r#"sig1=("@method" "@path" "digest" {input}"#));
+            let query = Some(query.as_str());
+            let request = SignedRequest { method: &method, path: &path, query, headers: &headers, body: &body };
+            for profile in Profile::ALL {
+                let key = VerifyingKey::hmac("k", profile, vec![7; 32].into()).unwrap();
+                let result = UnverifiedDelivery::parse(request)
+                    .and_then(|delivery| delivery.verify(&key, Timestamp::UNIX_EPOCH));
+                prop_assert!(result.is_err());
+            }
+        }
+    }
+}

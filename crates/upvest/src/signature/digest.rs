@@ -96,3 +96,76 @@ fn content_digests(value: &str) -> Option<Vec<(DigestAlgorithm, &str)>> {
         .filter_map(|(name, base64)| Some((DigestAlgorithm::of(name)?, base64)));
     Some(known.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digests_of_the_documentation_are_reproduced() {
+        let hello = br#"{"hello": "world"}"#;
+        let key = br#"{"key": "value"}"#;
+        assert_eq!(
+            header_value(Profile::UpvestV6, DigestAlgorithm::Sha256, hello),
+            "SHA-256=X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE="
+        );
+        assert_eq!(
+            header_value(Profile::UpvestV6, DigestAlgorithm::Sha512, key),
+            "SHA-256=lyTB4g5uPk1/V+0l+dTvsAblCFkNUoyQ2ll/andcE+U="
+        );
+        assert_eq!(
+            header_value(Profile::Quoted, DigestAlgorithm::Sha512, key),
+            "sha-512=:Hd9/AvGZkbjitW1+Ml8Fg1ux1mtcDYe6mLQjDyoowIWa3LM/PmwN2v9O+MjtQGrCA3EQWUL54dlgxKHyYbrucw==:"
+        );
+    }
+
+    #[test]
+    fn each_known_digest_of_several_must_hold() {
+        let sha256 = header_value(Profile::Quoted, DigestAlgorithm::Sha256, b"body");
+        let sha512 = header_value(Profile::Quoted, DigestAlgorithm::Sha512, b"body");
+        let other = header_value(Profile::Quoted, DigestAlgorithm::Sha512, b"other");
+        assert_eq!(
+            check(
+                Profile::Quoted,
+                &format!("md5=:AA==:, {sha256}, {sha512}"),
+                b"body"
+            ),
+            Ok(())
+        );
+        assert_eq!(
+            check(Profile::Quoted, &format!("{sha256}, {other}"), b"body"),
+            Err(Rejection::DigestMismatch)
+        );
+    }
+
+    #[test]
+    fn a_truncated_digest_is_malformed_rather_than_compared() {
+        let header = "digest";
+        for value in [
+            "SHA-256=",
+            "SHA-256=X48E",
+            "SHA-256",
+            "SHA-256=:AA==:",
+            "SHA-256=AA==, sha-256=AA==",
+        ] {
+            assert_eq!(
+                check(Profile::UpvestV6, value, b""),
+                Err(Rejection::MalformedDigest { header }),
+                "{value}"
+            );
+        }
+        assert_eq!(
+            check(Profile::UpvestV6, "MD5=AA==", b""),
+            Err(Rejection::UnsupportedDigestAlgorithm { header })
+        );
+    }
+
+    #[test]
+    fn names_of_algorithms_are_written_in_any_case_in_the_digest_header() {
+        let value = header_value(Profile::UpvestV6, DigestAlgorithm::Sha256, b"body").replace("SHA", "Sha");
+        assert_eq!(
+            check(Profile::UpvestV6, &format!("md5=AA==,{value}"), b"body"),
+            Ok(())
+        );
+    }
+}

@@ -91,3 +91,37 @@ impl From<Vec<(String, String)>> for Headers {
         headers.into_iter().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_values_are_trimmed_and_joined_in_order() {
+        let headers = Headers::from_iter([("Accept", " a\t"), ("x", "1"), ("ACCEPT", "b , c ")]);
+        assert_eq!(headers.get_combined("accept").as_deref(), Some("a, b , c"));
+        assert_eq!(headers.combined_len("accept"), "a, b , c".len());
+        assert_eq!(
+            (headers.get_combined("none"), headers.combined_len("none")),
+            (None, 0)
+        );
+    }
+
+    #[test]
+    fn order_and_repetition_survive_serialisation() {
+        let headers = Headers::from_iter([("b", "1"), ("a", "2"), ("B", "3")]);
+        let json = serde_json::to_string(&headers).unwrap();
+        assert_eq!(json, r#"[["b","1"],["a","2"],["b","3"]]"#);
+        assert_eq!(
+            serde_json::from_str::<Headers>(r#"[["B","1"],["a","2"],["b","3"]]"#).unwrap(),
+            headers
+        );
+    }
+
+    #[test]
+    fn setting_a_header_replaces_all_of_its_name() {
+        let mut headers = Headers::from_iter([("b", "1"), ("a", "2"), ("b", "3")]);
+        headers.set("B", "4");
+        assert_eq!(headers, Headers::from_iter([("a", "2"), ("b", "4")]));
+    }
+}

@@ -238,3 +238,99 @@ fn is_small_order(raw: &[u8]) -> bool {
         .any(|point| point[..31] == raw[..raw.len() - 1] && point[31] == unsigned_last);
     zero_or_one || near_p || order_8
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const DOCUMENTED: &str = r#"{"kid":"9ed77463-c18e-4794-ab5c-17423f9b801a","kty":"EC","crv":"P-521","x":"AcYAf5Ou0UvtehpeRvyhnvvrUQvjI4B3VCxfSmxK4gqKJGxO_jTB-nTdrHbBfmZpwmwYR86DppMg43E579K5MQ54","y":"ALkrId77iD0Ye2vBS5bTkLqPH-bo8urTpTXiNc6Ub-VOFbXfJrR0tQ8COvVXXu58BTu8jWV-1mtbjfJpDl3ISbcK"}"#;
+    /// The public key of RFC 8037, appendix A.
+    const ED25519_X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
+    fn changed(name: &str, value: Value) -> Result<Jwk, String> {
+        let mut jwk: Value = serde_json::from_str(DOCUMENTED).unwrap();
+        jwk[name] = value;
+        serde_json::from_value(jwk).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_documented_key_survives_a_round_trip() {
+        let jwk: Jwk = serde_json::from_str(DOCUMENTED).unwrap();
+        assert_eq!(jwk.key_id(), Some("9ed77463-c18e-4794-ab5c-17423f9b801a"));
+        assert_eq!(jwk.algorithm(), Algorithm::EcdsaP521Sha512);
+        assert_eq!(serde_json::to_string(&jwk).unwrap(), DOCUMENTED);
+    }
+
+    #[test]
+    fn an_ed25519_key_survives_a_round_trip_without_an_id() {
+        let text = json!({"kty": "OKP", "crv": "Ed25519", "x": ED25519_X});
+        let jwk: Jwk = serde_json::from_value(text.clone()).unwrap();
+        assert_eq!((jwk.key_id(), jwk.algorithm()), (None, Algorithm::Ed25519));
+        assert_eq!(serde_json::to_value(&jwk).unwrap(), text);
+    }
+
+    #[test]
+    fn members_that_contradict_a_public_signature_key_are_refused() {
+        for name in ["d", "k"] {
+            assert_eq!(
+                changed(name, json!("AA")).unwrap_err(),
+                JwkError::PrivateMember.to_string()
+            );
+        }
+        for (name, value) in [("alg", "ES256"), ("use", "enc")] {
+            assert_eq!(
+                changed(name, json!(value)).unwrap_err(),
+                JwkError::OtherPurpose.to_string()
+            );
+        }
+        assert!(changed("alg", json!("ES512")).is_ok());
+        assert!(changed("x5t", json!("ignored")).is_ok());
+        assert!(
+            changed("crv", json!("P-256"))
+                .unwrap_err()
+                .starts_with("unsupported key type")
+        );
+    }
+
+    #[test]
+    fn coordinates_have_exactly_their_length() {
+        let x = |text: &str| changed("x", json!(text)).unwrap_err();
+        let good = "AcYAf5Ou0UvtehpeRvyhnvvrUQvjI4B3VCxfSmxK4gqKJGxO_jTB-nTdrHbBfmZpwmwYR86DppMg43E579K5MQ54";
+        for text in [
+            "",
+            "AA",
+            "not base64!",
+            &good[4..],
+            &format!("AAAA{good}"),
+            &format!("{good}=="),
+        ] {
+            assert_eq!(
+                x(text),
+                JwkError::MalformedCoordinate { name: "x" }.to_string(),
+                "{text}"
+            );
+        }
+        assert!(changed("y", Value::Null).is_err());
+    }
+
+    #[test]
+    fn points_off_the_curve_and_of_small_order_are_refused() {
+        let x = "AcYAf5Ou0UvtehpeRvyhnvvrUQvjI4B3VCxfSmxK4gqKJGxO_jTB-nTdrHbBfmZpwmwYR86DppMg43E579K5MQ55";
+        assert_eq!(
+            changed("x", json!(x)).unwrap_err(),
+            JwkError::InvalidPoint.to_string()
+        );
+        let mut weak = vec![[0; 32], [0xff; 32]];
+        weak[1][0] = 0xec;
+        weak.push(weak[1]);
+        weak[2][31] = 0x7f;
+        let order_8 = "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85";
+        weak.push(hex::decode(order_8).unwrap().try_into().unwrap());
+        for point in weak {
+            let result = Jwk::from_raw(None, Algorithm::Ed25519, &point);
+            assert_eq!(result.unwrap_err(), JwkError::InvalidPoint, "{point:?}");
+        }
+    }
+}

@@ -280,3 +280,97 @@ pub(super) const fn is_tchar(byte: u8) -> bool {
                 | b'~'
         )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn syntax_error(text: &str) -> SyntaxError {
+        parse_signature_input(text).expect_err(text)
+    }
+
+    #[test]
+    fn the_text_of_a_member_is_kept_to_the_byte() {
+        let header = r#"a=( "x"  "@path" ); created=1 ,	sig1=("y";sf);keyid="k\"1";n=?0;t=to/ken"#;
+        let members = parse_signature_input(header).unwrap();
+        assert_eq!(members[0].text, r#"( "x"  "@path" ); created=1"#);
+        assert_eq!(members[0].parameters, [("created", Value::Integer(1))]);
+        assert_eq!(members[1].label, "sig1");
+        assert_eq!(members[1].text, r#"("y";sf);keyid="k\"1";n=?0;t=to/ken"#);
+        assert_eq!(members[1].parameters[0], ("keyid", Value::String(r#"k\"1"#)));
+        assert!(members[1].components[0].has_parameters);
+    }
+
+    #[test]
+    fn what_is_not_a_list_of_quoted_names_is_malformed() {
+        for text in [
+            "",
+            "sig1",
+            "sig1=",
+            "sig1=x",
+            "Sig1=()",
+            "sig1=(",
+            "sig1=(x)",
+            r#"sig1=("x" "#,
+            r#"sig1=("x""y")"#,
+            "sig1=(),",
+            "sig1=() b=()",
+            "sig1=();",
+            "sig1=();=1",
+            "sig1=();a=",
+            "sig1=();a=1.",
+            "sig1=();a=-",
+            "sig1=();a=1234567890123456",
+            r#"sig1=();a="x\y""#,
+            r#"sig1=();a="é""#,
+            "sig1=();a=:x",
+            "sig1=();a=?2",
+            "é",
+            "sig1=\u{0}",
+            "sig1=()\u{0}",
+        ] {
+            assert_eq!(syntax_error(text), SyntaxError::Malformed, "{text}");
+        }
+    }
+
+    #[test]
+    fn everything_that_can_be_repeated_is_bounded() {
+        let labels: Vec<String> = (0..=MAX_LABELS).map(|at| format!("s{at}=()")).collect();
+        assert_eq!(syntax_error(&labels.join(", ")), SyntaxError::TooManyLabels);
+        assert!(parse_signature_input(&labels[1..].join(", ")).is_ok());
+        let components = "\"x\" ".repeat(MAX_COMPONENTS + 1);
+        assert_eq!(
+            syntax_error(&format!("sig1=({components})")),
+            SyntaxError::TooManyComponents
+        );
+        let parameters = ";x".repeat(MAX_PARAMETERS + 1);
+        assert_eq!(
+            syntax_error(&format!("sig1=(){parameters}")),
+            SyntaxError::TooManyParameters
+        );
+        assert_eq!(syntax_error("sig1=(), sig1=()"), SyntaxError::DuplicateLabel);
+    }
+
+    #[test]
+    fn byte_sequences_are_split_but_not_decoded() {
+        assert_eq!(
+            parse_byte_sequences("a=:YQ==:, b=::"),
+            Ok(vec![("a", "YQ=="), ("b", "")])
+        );
+        assert_eq!(
+            parse_byte_sequences("a=:YQ==:, a=::"),
+            Err(SyntaxError::DuplicateLabel)
+        );
+        for text in [
+            "",
+            "a",
+            "a=YQ==",
+            "a=:YQ==",
+            "a=:Y Q:",
+            "a=:YQ==:;x=1",
+            "a=:YQ==:,",
+        ] {
+            assert_eq!(parse_byte_sequences(text), Err(SyntaxError::Malformed), "{text}");
+        }
+    }
+}

@@ -163,3 +163,85 @@ pub(super) fn checked_secret(secret: SecretSlice<u8>) -> Result<SecretSlice<u8>,
         Ok(secret)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+    use crate::signature::SigningKey;
+
+    #[test]
+    fn the_ed25519_example_of_rfc_9421_holds() {
+        let jwk: Jwk = serde_json::from_str(
+            r#"{"kty":"OKP","crv":"Ed25519","kid":"test-key-ed25519","x":"JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs"}"#,
+        )
+        .unwrap();
+        let base = "\"date\": Tue, 20 Apr 2021 02:07:55 GMT\n\"@method\": POST\n\"@path\": /foo\n\
+            \"@authority\": example.com\n\"content-type\": application/json\n\"content-length\": 18\n\
+            \"@signature-params\": (\"date\" \"@method\" \"@path\" \"@authority\" \"content-type\" \
+            \"content-length\");created=1618884473;keyid=\"test-key-ed25519\"";
+        let signature = STANDARD
+            .decode(
+                "wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw==",
+            )
+            .unwrap();
+        let key = VerifyingKey::from_jwk(Profile::Quoted, &jwk).unwrap();
+        assert_eq!(key.verify_base(base.as_bytes(), &signature), Ok(()));
+    }
+
+    #[test]
+    fn the_hmac_example_of_rfc_9421_holds() {
+        let secret =
+            "uzvJfB4u3N0Jy4T7NZ75MDVcr8zSTInedJtkgcu46YW4XByzNJjxBdtjUkdJPBtbmHhIDi6pcl8jsasjlTMtDQ==";
+        let base = "\"date\": Tue, 20 Apr 2021 02:07:55 GMT\n\"@authority\": example.com\n\
+            \"content-type\": application/json\n\
+            \"@signature-params\": (\"date\" \"@authority\" \"content-type\");created=1618884473\
+            ;keyid=\"test-shared-secret\"";
+        let secret = STANDARD.decode(secret).unwrap().into();
+        let key = VerifyingKey::hmac("test-shared-secret", Profile::Quoted, secret).unwrap();
+        let signature = STANDARD
+            .decode("pxcQw6G3AjtMBQjwo8XzkZf/bws5LelbaMk5rGIGtE8=")
+            .unwrap();
+        assert_eq!(key.verify_base(base.as_bytes(), &signature), Ok(()));
+        assert_eq!(
+            key.verify_base(base.as_bytes(), &signature[..31]),
+            Err(Rejection::BadSignature)
+        );
+        assert_eq!(
+            key.verify_base(base.as_bytes(), b""),
+            Err(Rejection::BadSignature)
+        );
+    }
+
+    #[test]
+    fn unusable_ids_and_short_secrets_are_refused() {
+        let hmac =
+            |key_id: &str, secret: &[u8]| VerifyingKey::hmac(key_id, Profile::Quoted, secret.to_vec().into());
+        for key_id in ["", "a\nb", "é", &"k".repeat(MAX_KEY_ID_BYTES + 1)] {
+            assert_eq!(
+                hmac(key_id, &[7; 32]).unwrap_err(),
+                KeyError::InvalidKeyId,
+                "{key_id}"
+            );
+        }
+        assert_eq!(
+            hmac("k", &[7; MIN_SECRET_BYTES - 1]).unwrap_err(),
+            KeyError::SecretTooShort
+        );
+        assert!(hmac("k", &[7; MIN_SECRET_BYTES]).is_ok());
+    }
+
+    #[test]
+    fn debug_output_shows_no_secret() {
+        let secret = b"sixteen byte key".to_vec();
+        let verifying = VerifyingKey::hmac("k", Profile::Quoted, secret.clone().into()).unwrap();
+        let signing = SigningKey::hmac("k", Profile::Quoted, secret.into()).unwrap();
+        let text = format!("{verifying:?} {signing:?}");
+        assert!(
+            text.contains("HmacSha256") && !text.contains("sixteen") && !text.contains("115"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,321 @@
+//! A vector before it is signed, and after.
+
+use std::error::Error;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::Serialize;
+use sha2::{Digest, Sha256, Sha512};
+use upvest::signature::{Algorithm, Headers, Jwk, Profile, SigningKey};
+
+/// Test keys. The scalar is that of the synthetic vector; nothing but tests may ever trust them.
+const SCALAR_TEXT: &str = "synthetic upvest webhook test key";
+const SEED_TEXT: &str = "synthetic upvest webhook test seed";
+const SECRET: &[u8] = b"synthetic upvest webhook test secret";
+
+pub(crate) const CREATED: i64 = 1_633_529_659;
+pub(crate) const EXPIRES: i64 = CREATED + 60;
+const BODY: &str = r#"{"payload":[{"created_at":"2021-10-06T14:14:19.12Z","id":"5b9e8f0a-6a3c-4b7e-9d58-2f0f3c1f7a11","object":{"id":"ad45b27f-c0e7-4cfb-b48c-a83670dbdfbd","name":"Sparplan für später","status":"ACTIVE"},"type":"ACCOUNT.ACTIVATED","webhook_id":"0e225118-168c-4d4d-84d9-c36096163162"}]}"#;
+
+/// One file of `events/vectors`; `docs/signatures.md` describes the members.
+#[derive(Serialize)]
+pub(crate) struct Vector {
+    pub(crate) name: &'static str,
+    pub(crate) description: &'static str,
+    profile: Profile,
+    key: Key,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
+    pub(crate) headers: Headers,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
+    pub(crate) received_at: String,
+    pub(crate) strict_freshness: bool,
+    expected: Expected,
+    #[serde(skip)]
+    base: String,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Key {
+    pub(crate) key_id: String,
+    algorithm: Algorithm,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwk: Option<Jwk>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hmac_secret_base64: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Expected {
+    Verified {
+        verified: bool,
+        freshness: &'static str,
+        signature_base: String,
+    },
+    Rejected {
+        rejection: &'static str,
+    },
+}
+
+/// What to sign; every part can be changed before it is signed.
+pub(crate) struct Plan {
+    name: &'static str,
+    description: &'static str,
+    pub(crate) profile: Profile,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) key_id: &'static str,
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
+    pub(crate) headers: Headers,
+    pub(crate) body: Vec<u8>,
+    pub(crate) label: &'static str,
+    /// The items of the component list as they are written, quotes included.
+    pub(crate) components: Vec<String>,
+    /// What follows the list.
+    pub(crate) parameters: String,
+    /// What stands between the components.
+    pub(crate) separator: &'static str,
+    pub(crate) digest: Option<String>,
+    /// Values of components that are not simply a header.
+    pub(crate) values: Vec<(String, String)>,
+    /// Whether names stand in quotes in the signature base, if not as the profile says.
+    pub(crate) quotes: Option<bool>,
+    /// Whether an ECDSA signature is r and s in fixed length rather than ASN.1.
+    pub(crate) fixed_length: bool,
+}
+
+impl Plan {
+    pub(crate) fn new(
+        name: &'static str,
+        description: &'static str,
+        profile: Profile,
+        algorithm: Algorithm,
+    ) -> Self {
+        let body = BODY.as_bytes().to_vec();
+        let key_id = match algorithm {
+            Algorithm::EcdsaP521Sha512 => "00000000-0000-4000-8000-000000000001",
+            Algorithm::Ed25519 => "00000000-0000-4000-8000-000000000002",
+            Algorithm::HmacSha256 => "00000000-0000-4000-8000-000000000003",
+        };
+        let length = body.len().to_string();
+        let headers = Headers::from_iter([
+            ("content-type", "application/json"),
+            ("content-length", &length),
+            ("accept", "*/*"),
+        ]);
+        Self {
+            name,
+            description,
+            profile,
+            algorithm,
+            key_id,
+            path: "/webhooks/upvest".to_owned(),
+            query: None,
+            headers,
+            label: "sig1",
+            components: list(&[
+                "content-type",
+                "@path",
+                profile.digest_header(),
+                "content-length",
+                "@method",
+            ]),
+            parameters: format!(
+                r#";keyid="{key_id}";created={CREATED};expires={EXPIRES};nonce="o085M4cMgpbicuOL""#
+            ),
+            separator: " ",
+            digest: Some(digest(profile, &body)),
+            body,
+            values: Vec::new(),
+            quotes: None,
+            fixed_length: false,
+        }
+    }
+
+    pub(crate) fn with(mut self, edit: impl FnOnce(&mut Self)) -> Self {
+        edit(&mut self);
+        self
+    }
+
+    pub(crate) fn set_body(&mut self, body: &[u8]) {
+        self.body = body.to_vec();
+        self.digest = Some(digest(self.profile, body));
+        self.headers.set("content-length", body.len().to_string());
+    }
+
+    pub(crate) fn sign(mut self) -> Result<Vector, Box<dyn Error>> {
+        let key = self.key()?;
+        if let Some(digest) = &self.digest {
+            self.headers.push(self.profile.digest_header(), digest.as_str());
+        }
+        let parameters = format!("({}){}", self.components.join(self.separator), self.parameters);
+        let base = self.base(&parameters);
+        let mut signature = key.sign_base(&base)?;
+        if self.fixed_length {
+            signature = der_to_fixed(&signature).ok_or("not an ECDSA signature")?;
+        }
+        let signature = STANDARD.encode(signature);
+        self.headers
+            .push("signature-input", format!("{}={parameters}", self.label));
+        self.headers
+            .push("signature", format!("{}=:{signature}:", self.label));
+        Ok(self.into_vector(&key, base))
+    }
+
+    fn key(&self) -> Result<SigningKey, Box<dyn Error>> {
+        Ok(match self.algorithm {
+            Algorithm::EcdsaP521Sha512 => {
+                SigningKey::p521_from_scalar(self.key_id, self.profile, &Sha512::digest(SCALAR_TEXT))?
+            }
+            Algorithm::Ed25519 => {
+                SigningKey::ed25519_from_seed(self.key_id, self.profile, &Sha256::digest(SEED_TEXT))?
+            }
+            Algorithm::HmacSha256 => SigningKey::hmac(self.key_id, self.profile, SECRET.to_vec().into())?,
+        })
+    }
+
+    fn base(&self, parameters: &str) -> String {
+        let quotes = self.quotes.unwrap_or(self.profile == Profile::Quoted);
+        let name = |item: &str| {
+            if quotes {
+                item.to_owned()
+            } else {
+                item.replace('"', "")
+            }
+        };
+        let mut lines = Vec::new();
+        for item in &self.components {
+            if let Some(value) = self.value(&item.replace('"', "")) {
+                lines.push(format!("{}: {value}", name(item)));
+            }
+        }
+        lines.push(format!("{}: {parameters}", name("\"@signature-params\"")));
+        lines.join("\n")
+    }
+
+    fn value(&self, component: &str) -> Option<String> {
+        if let Some((_, value)) = self.values.iter().find(|(name, _)| name == component) {
+            return Some(value.clone());
+        }
+        match component {
+            "@method" => Some("POST".to_owned()),
+            "@path" => Some(self.path.clone()),
+            "@query" => self.query.as_ref().map(|query| format!("?{query}")),
+            header => Some(self.headers.get_combined(header).unwrap_or_default().into_owned()),
+        }
+    }
+
+    fn into_vector(self, key: &SigningKey, base: String) -> Vector {
+        let secret = (self.algorithm == Algorithm::HmacSha256).then(|| STANDARD.encode(SECRET));
+        let key_id = self.key_id.to_owned();
+        let key = Key {
+            key_id,
+            algorithm: self.algorithm,
+            jwk: key.to_jwk(),
+            hmac_secret_base64: secret,
+        };
+        let (body, body_base64) = match String::from_utf8(self.body) {
+            Ok(text) => (Some(text), None),
+            Err(error) => (None, Some(STANDARD.encode(error.as_bytes()))),
+        };
+        Vector {
+            name: self.name,
+            description: self.description,
+            profile: self.profile,
+            key,
+            method: "POST".to_owned(),
+            path: self.path,
+            query: self.query,
+            headers: self.headers,
+            body,
+            body_base64,
+            received_at: time(CREATED + 1),
+            strict_freshness: false,
+            expected: Expected::Rejected { rejection: "" },
+            base,
+        }
+    }
+}
+
+impl Vector {
+    pub(crate) fn accepted(self, freshness: &'static str) -> Self {
+        let signature_base = self.base.clone();
+        Self {
+            expected: Expected::Verified {
+                verified: true,
+                freshness,
+                signature_base,
+            },
+            ..self
+        }
+    }
+
+    pub(crate) fn rejected(self, reason: &'static str) -> Self {
+        Self {
+            expected: Expected::Rejected { rejection: reason },
+            ..self
+        }
+    }
+
+    /// Changes the vector after it was signed.
+    pub(crate) fn tampered(mut self, edit: impl FnOnce(&mut Self)) -> Self {
+        edit(&mut self);
+        self
+    }
+
+    pub(crate) fn set_body(&mut self, body: &str) {
+        self.body = Some(body.to_owned());
+    }
+
+    pub(crate) fn edit_header(&mut self, name: &str, edit: impl FnOnce(&str) -> String) {
+        let value = edit(&self.headers.get_combined(name).unwrap_or_default());
+        self.headers.set(name, value);
+    }
+
+    pub(crate) fn set_key(&mut self, other: Self) {
+        self.profile = other.profile;
+        self.key = other.key;
+    }
+}
+
+/// Quotes the names of components.
+pub(crate) fn list(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| format!("\"{name}\"")).collect()
+}
+
+pub(crate) fn digest(profile: Profile, body: &[u8]) -> String {
+    match profile {
+        Profile::UpvestV6 => format!("SHA-256={}", STANDARD.encode(Sha256::digest(body))),
+        Profile::Quoted => format!("sha-512=:{}:", STANDARD.encode(Sha512::digest(body))),
+    }
+}
+
+pub(crate) fn time(second: i64) -> String {
+    Timestamp::from_second(second).unwrap_or_default().to_string()
+}
+
+/// Reads r and s from `SEQUENCE { INTEGER, INTEGER }` of P-521, whose length needs two bytes.
+fn der_to_fixed(der: &[u8]) -> Option<Vec<u8>> {
+    const HALF: usize = 66;
+    let integer = |at: usize| {
+        let end = at + 2 + usize::from(*der.get(at + 1)?);
+        let bytes: Vec<u8> = der
+            .get(at + 2..end)?
+            .iter()
+            .copied()
+            .skip_while(|byte| *byte == 0)
+            .collect();
+        let mut padded = vec![0; HALF.checked_sub(bytes.len())?];
+        padded.extend(bytes);
+        Some((padded, end))
+    };
+    let (r, end) = integer(3)?;
+    let (s, _) = integer(end)?;
+    Some([r, s].concat())
+}

@@ -24,7 +24,7 @@ pub(crate) struct Vector {
     pub(crate) name: &'static str,
     pub(crate) description: &'static str,
     profile: Profile,
-    key: Key,
+    pub(crate) key: Key,
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) query: Option<String>,

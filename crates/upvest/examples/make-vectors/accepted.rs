@@ -13,7 +13,12 @@ use crate::plan::{CREATED, EXPIRES, Plan, Vector, list, time};
 
 pub(crate) fn all() -> Result<Vec<Vector>, Box<dyn Error>> {
     let mut vectors = vec![synthetic()?];
-    for plan in plain().into_iter().chain(components()).chain(headers()) {
+    for plan in plain()
+        .into_iter()
+        .chain(components())
+        .chain(headers())
+        .chain(bodies())
+    {
         vectors.push(plan.sign()?.accepted("fresh"));
     }
     vectors.push(two_labels()?);
@@ -142,7 +147,6 @@ fn components() -> Vec<Plan> {
 }
 
 fn headers() -> Vec<Plan> {
-    let sha256 = |body: &[u8]| STANDARD.encode(Sha256::digest(body));
     vec![
         Plan::new(
             "several-header-values",
@@ -180,6 +184,12 @@ fn headers() -> Vec<Plan> {
             HmacSha256,
         )
         .with(|plan| plan.label = "upvest"),
+    ]
+}
+
+fn bodies() -> Vec<Plan> {
+    let sha256 = |body: &[u8]| STANDARD.encode(Sha256::digest(body));
+    vec![
         Plan::new(
             "several-content-digests",
             "Every digest of a known algorithm holds.",

@@ -2,11 +2,10 @@
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
-
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::toolbox::{last_lines, sealed, tool};
 use crate::{LocalStackError, Options};
@@ -35,27 +34,11 @@ impl Emulator {
         options: &Options,
     ) -> Result<Self, LocalStackError> {
         let [api_port, webhook_port] = free_ports().map_err(LocalStackError::NoPort)?;
-        let python = tool(repository, "emulator/bin/python")?;
         let log = directory.join("emulator.log");
-        let scratch = directory.join("tmp");
-        let create = |source| LocalStackError::file("create", directory, source);
-        fs::create_dir_all(&scratch).map_err(create)?;
-        let output = File::create(&log).map_err(create)?;
-        let mut command = sealed(&python, &format!("http://{}:{api_port}", Ipv4Addr::LOCALHOST));
-        command
-            .arg(repository.join("tools/emulator/serve.py"))
-            .args([api_port.to_string(), webhook_port.to_string()])
-            .env("AUTH", options.auth.to_string())
-            .env("LOG_LEVEL", "WARNING")
-            .env("TMPDIR", &scratch)
-            .current_dir(directory)
-            .stdin(Stdio::piped())
-            .stdout(output.try_clone().map_err(create)?)
-            .stderr(output)
-            // Its own group: Ctrl-C is for this process, which then ends the whole group.
-            .process_group(0);
+        let mut command = command(repository, directory, &log, [api_port, webhook_port])?;
+        command.env("AUTH", options.auth.to_string());
         let process = command.spawn().map_err(|source| LocalStackError::Run {
-            program: python.display().to_string(),
+            program: command.get_program().to_string_lossy().into_owned(),
             source,
         })?;
         let mut emulator = Self {
@@ -107,6 +90,35 @@ impl Drop for Emulator {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// The command that serves the emulator on `ports`, writes to `log` and unpacks functions below `directory`.
+fn command(
+    repository: &Path,
+    directory: &Path,
+    log: &Path,
+    [api_port, webhook_port]: [u16; 2],
+) -> Result<Command, LocalStackError> {
+    let python = tool(repository, "emulator/bin/python")?;
+    let scratch = directory.join("tmp");
+    // The functions that an earlier emulator unpacked.
+    let _ = fs::remove_dir_all(&scratch);
+    fs::create_dir_all(&scratch).map_err(|source| LocalStackError::file("create", &scratch, source))?;
+    let create = |source| LocalStackError::file("create", log, source);
+    let output = File::create(log).map_err(create)?;
+    let mut command = sealed(&python, &format!("http://{}:{api_port}", Ipv4Addr::LOCALHOST));
+    command
+        .arg(repository.join("tools/emulator/serve.py"))
+        .args([api_port.to_string(), webhook_port.to_string()])
+        .env("LOG_LEVEL", "WARNING")
+        .env("TMPDIR", &scratch)
+        .current_dir(directory)
+        .stdin(Stdio::piped())
+        .stdout(output.try_clone().map_err(create)?)
+        .stderr(output)
+        // Its own group: Ctrl-C is for this process, which then ends the whole group.
+        .process_group(0);
+    Ok(command)
 }
 
 /// Two ports that were free a moment ago. Both are held until both are known, so that they differ.

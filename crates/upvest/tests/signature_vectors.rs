@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Deserialize;
 use upvest::signature::{
-    Algorithm, Freshness, Headers, Jwk, Profile, Rejection, SignedRequest, UnverifiedDelivery, VerifyingKey,
+    Algorithm, Headers, Jwk, Profile, Rejection, SignedRequest, UnverifiedDelivery, VerifyingKey,
 };
 
 #[derive(Deserialize)]
@@ -107,12 +107,7 @@ fn outcome(vector: Vector) -> Expected {
     match verified {
         Ok(verified) => Expected::Verified {
             verified: true,
-            freshness: match verified.freshness() {
-                Freshness::Fresh => "fresh",
-                Freshness::Expired => "expired",
-                Freshness::NotYetValid => "not-yet-valid",
-            }
-            .to_owned(),
+            freshness: verified.freshness().to_string(),
             signature_base: verified.signature_base().to_owned(),
         },
         Err(rejection) => Expected::Rejected {

@@ -9,7 +9,8 @@ use upvest::signature::Algorithm::{EcdsaP521Sha512, Ed25519, HmacSha256};
 use upvest::signature::Headers;
 use upvest::signature::Profile::{Quoted, UpvestV6};
 
-use crate::plan::{CREATED, EXPIRES, Plan, Vector, list, time};
+use crate::plan::{CREATED, EXPIRES, Plan, list};
+use crate::vector::{Vector, time};
 
 pub(crate) fn all() -> Result<Vec<Vector>, Box<dyn Error>> {
     let mut vectors = vec![synthetic()?];

@@ -6,7 +6,9 @@
 
 mod accepted;
 mod plan;
+mod refuted;
 mod rejected;
+mod vector;
 
 use std::error::Error;
 use std::fs;
@@ -17,7 +19,11 @@ use serde_json::Value;
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/vectors");
     fs::create_dir_all(&folder)?;
-    for vector in accepted::all()?.into_iter().chain(rejected::all()?) {
+    for vector in accepted::all()?
+        .into_iter()
+        .chain(rejected::all()?)
+        .chain(refuted::all()?)
+    {
         let path = folder.join(format!("{}.json", vector.name));
         let old = fs::read(&path)
             .ok()

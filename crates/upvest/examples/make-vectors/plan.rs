@@ -1,13 +1,13 @@
-//! A vector before it is signed, and after.
+//! A vector before it is signed.
 
 use std::error::Error;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
-use serde::Serialize;
 use sha2::{Digest, Sha256, Sha512};
-use upvest::signature::{Algorithm, Headers, Jwk, Profile, SigningKey};
+use upvest::signature::{Algorithm, Headers, Profile, SigningKey};
+
+use crate::vector::{Expected, Key, Vector, time};
 
 /// Test keys. The scalar is that of the synthetic vector; nothing but tests may ever trust them.
 const SCALAR_TEXT: &str = "synthetic upvest webhook test key";
@@ -17,51 +17,6 @@ const SECRET: &[u8] = b"synthetic upvest webhook test secret";
 pub(crate) const CREATED: i64 = 1_633_529_659;
 pub(crate) const EXPIRES: i64 = CREATED + 60;
 const BODY: &str = r#"{"payload":[{"created_at":"2021-10-06T14:14:19.12Z","id":"5b9e8f0a-6a3c-4b7e-9d58-2f0f3c1f7a11","object":{"id":"ad45b27f-c0e7-4cfb-b48c-a83670dbdfbd","name":"Sparplan für später","status":"ACTIVE"},"type":"ACCOUNT.ACTIVATED","webhook_id":"0e225118-168c-4d4d-84d9-c36096163162"}]}"#;
-
-/// One file of `events/vectors`; `docs/signatures.md` describes the members.
-#[derive(Serialize)]
-pub(crate) struct Vector {
-    pub(crate) name: &'static str,
-    pub(crate) description: &'static str,
-    profile: Profile,
-    pub(crate) key: Key,
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) query: Option<String>,
-    pub(crate) headers: Headers,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body_base64: Option<String>,
-    pub(crate) received_at: String,
-    pub(crate) strict_freshness: bool,
-    expected: Expected,
-    #[serde(skip)]
-    base: String,
-}
-
-#[derive(Serialize)]
-pub(crate) struct Key {
-    pub(crate) key_id: String,
-    algorithm: Algorithm,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    jwk: Option<Jwk>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hmac_secret_base64: Option<String>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Expected {
-    Verified {
-        verified: bool,
-        freshness: &'static str,
-        signature_base: String,
-    },
-    Rejected {
-        rejection: &'static str,
-    },
-}
 
 /// What to sign; every part can be changed before it is signed.
 pub(crate) struct Plan {
@@ -243,47 +198,6 @@ impl Plan {
     }
 }
 
-impl Vector {
-    pub(crate) fn accepted(self, freshness: &'static str) -> Self {
-        let signature_base = self.base.clone();
-        Self {
-            expected: Expected::Verified {
-                verified: true,
-                freshness,
-                signature_base,
-            },
-            ..self
-        }
-    }
-
-    pub(crate) fn rejected(self, reason: &'static str) -> Self {
-        Self {
-            expected: Expected::Rejected { rejection: reason },
-            ..self
-        }
-    }
-
-    /// Changes the vector after it was signed.
-    pub(crate) fn tampered(mut self, edit: impl FnOnce(&mut Self)) -> Self {
-        edit(&mut self);
-        self
-    }
-
-    pub(crate) fn set_body(&mut self, body: &str) {
-        self.body = Some(body.to_owned());
-    }
-
-    pub(crate) fn edit_header(&mut self, name: &str, edit: impl FnOnce(&str) -> String) {
-        let value = edit(&self.headers.get_combined(name).unwrap_or_default());
-        self.headers.set(name, value);
-    }
-
-    pub(crate) fn set_key(&mut self, other: Self) {
-        self.profile = other.profile;
-        self.key = other.key;
-    }
-}
-
 /// Quotes the names of components.
 pub(crate) fn list(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| format!("\"{name}\"")).collect()
@@ -294,10 +208,6 @@ pub(crate) fn digest(profile: Profile, body: &[u8]) -> String {
         Profile::UpvestV6 => format!("SHA-256={}", STANDARD.encode(Sha256::digest(body))),
         Profile::Quoted => format!("sha-512=:{}:", STANDARD.encode(Sha512::digest(body))),
     }
-}
-
-pub(crate) fn time(second: i64) -> String {
-    Timestamp::from_second(second).unwrap_or_default().to_string()
 }
 
 /// Reads r and s from `SEQUENCE { INTEGER, INTEGER }` of P-521, whose length needs two bytes.

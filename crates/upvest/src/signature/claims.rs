@@ -1,5 +1,7 @@
 //! What a signature says about itself, and the policy that holds whatever its key may be.
 
+use std::fmt;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::base::Component;
@@ -29,6 +31,24 @@ pub enum Freshness {
     Expired,
     /// Received before `created`.
     NotYetValid,
+}
+
+impl Freshness {
+    /// Returns the name used in logs and records, in kebab case.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not-yet-valid",
+        }
+    }
+}
+
+impl fmt::Display for Freshness {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
 }
 
 impl Claims {

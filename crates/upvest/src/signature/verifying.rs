@@ -15,12 +15,14 @@ pub(super) const MIN_SECRET_BYTES: usize = 16;
 const FIXED_SIGNATURE_BYTES: usize = 132;
 
 /// A key that verifies deliveries: id, profile, algorithm and public key or shared secret.
+#[derive(Clone)]
 pub struct VerifyingKey {
     key_id: String,
     profile: Profile,
     material: Material,
 }
 
+#[derive(Clone)]
 enum Material {
     EcdsaP521(ParsedPublicKey),
     Ed25519(ParsedPublicKey),

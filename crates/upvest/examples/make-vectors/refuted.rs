@@ -1,0 +1,179 @@
+//! Well-formed deliveries that the key, the digest, the signature or the time refutes.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use upvest::signature::Algorithm::{EcdsaP521Sha512, Ed25519, HmacSha256};
+use upvest::signature::Profile::{self, Quoted, UpvestV6};
+
+use crate::plan::{CREATED, EXPIRES, Plan, digest};
+use crate::rejected::{Vectors, v6};
+use crate::vector::{Vector, time};
+
+pub(crate) fn all() -> Vectors {
+    let groups = [keys()?, digest_headers()?, digests()?, signatures()?, times()?];
+    Ok(groups.into_iter().flatten().collect())
+}
+
+fn keys() -> Vectors {
+    let other_id = v6(
+        "key-id-mismatch",
+        "The delivery names another key than the one given.",
+    )
+    .sign()?;
+    let algorithm = v6("algorithm-mismatch", "alg contradicts the key.")
+        .with(|plan| plan.parameters += ";alg=\"ed25519\"");
+    Ok(vec![
+        other_id
+            .tampered(|vector| vector.key.key_id = "00000000-0000-4000-8000-000000000009".to_owned())
+            .rejected("key-id-mismatch"),
+        algorithm.sign()?.rejected("algorithm-mismatch"),
+    ])
+}
+
+fn digest_headers() -> Vectors {
+    let with_digest = |name, description, profile: Profile, text: &str| {
+        let plan = Plan::new(name, description, profile, HmacSha256);
+        plan.with(|plan| plan.digest = Some(text.to_owned())).sign()
+    };
+    let truncated = digest(UpvestV6, b"x")[..20].to_owned();
+    Ok(vec![
+        with_digest(
+            "malformed-digest",
+            "A digest of 9 bytes instead of 32.",
+            UpvestV6,
+            &truncated,
+        )?
+        .rejected("malformed-digest"),
+        with_digest(
+            "malformed-content-digest",
+            "A content-digest without colons.",
+            Quoted,
+            "sha-256=AA==",
+        )?
+        .rejected("malformed-digest"),
+        with_digest(
+            "unsupported-digest-algorithm",
+            "A digest nobody asked for.",
+            UpvestV6,
+            "MD5=AA==",
+        )?
+        .rejected("unsupported-digest-algorithm"),
+    ])
+}
+
+fn digests() -> Vectors {
+    let other_profile = Plan::new(
+        "other-profile",
+        "A valid quoted delivery for a key whose profile is upvest-v6: its digest header is missing.",
+        Quoted,
+        HmacSha256,
+    );
+    let missing = v6(
+        "missing-digest",
+        "The digest is covered, but the header did not arrive.",
+    )
+    .sign()?;
+    let uncovered = v6(
+        "digest-not-covered",
+        "The digest matches the body, but is not covered.",
+    )
+    .with(|plan| plan.components.retain(|item| item != "\"digest\""));
+    let tampered = v6("digest-mismatch", "The body was changed.").sign()?;
+    let one_of_two = Plan::new(
+        "one-digest-of-two-mismatches",
+        "Each digest must hold.",
+        Quoted,
+        HmacSha256,
+    )
+    .with(|plan| {
+        let sha512 = plan.digest.take().unwrap_or_default();
+        plan.digest = Some(format!("{sha512}, sha-256=:{}:", STANDARD.encode([0; 32])));
+    });
+    let v6_key = v6("other-profile", "").sign()?;
+    Ok(vec![
+        other_profile
+            .sign()?
+            .tampered(|vector| vector.set_key(v6_key))
+            .rejected("missing-digest"),
+        missing
+            .tampered(|vector| vector.headers.remove("digest"))
+            .rejected("missing-digest"),
+        uncovered.sign()?.rejected("digest-not-covered"),
+        tampered
+            .tampered(|vector| vector.set_body(r#"{"payload":[]}"#))
+            .rejected("digest-mismatch"),
+        one_of_two.sign()?.rejected("digest-mismatch"),
+    ])
+}
+
+fn signatures() -> Vectors {
+    let path = v6("changed-path", "The path was changed on the way.").sign()?;
+    let order = v6(
+        "parameters-reordered",
+        "The same parameters in another order are another text.",
+    )
+    .sign()?;
+    let quoted_base = v6(
+        "quoted-base-for-upvest-v6",
+        "The base of RFC 9421 does not hold in upvest-v6.",
+    )
+    .with(|plan| plan.quotes = Some(true));
+    let plain_base = Plan::new(
+        "plain-base-for-quoted",
+        "The base of upvest-v6 does not hold in the quoted profile.",
+        Quoted,
+        Ed25519,
+    )
+    .with(|plan| plan.quotes = Some(false));
+    let zero = Plan::new("zero-signature", "r and s of zero.", UpvestV6, EcdsaP521Sha512).sign()?;
+    let short = v6("truncated-mac", "The first half of the right MAC.").sign()?;
+    Ok(vec![
+        path.tampered(|vector| vector.path = "/webhooks/elsewhere".to_owned())
+            .rejected("bad-signature"),
+        order
+            .tampered(|vector| {
+                let pair = format!(";created={CREATED};expires={EXPIRES}");
+                let swapped = format!(";expires={EXPIRES};created={CREATED}");
+                vector.edit_header("signature-input", |text| text.replace(&pair, &swapped));
+            })
+            .rejected("bad-signature"),
+        quoted_base.sign()?.rejected("bad-signature"),
+        plain_base.sign()?.rejected("bad-signature"),
+        zero.tampered(|vector| {
+            vector
+                .headers
+                .set("signature", format!("sig1=:{}:", STANDARD.encode([0; 132])));
+        })
+        .rejected("bad-signature"),
+        short
+            .tampered(|vector| {
+                // 24 base64 digits are 18 bytes.
+                vector.edit_header("signature", |text| format!("{}:", &text[.."sig1=:".len() + 24]));
+            })
+            .rejected("bad-signature"),
+    ])
+}
+
+fn times() -> Vectors {
+    let at = |name, description, second| {
+        let strict = |vector: &mut Vector| {
+            vector.received_at = time(second);
+            vector.strict_freshness = true;
+        };
+        v6(name, description).sign().map(|vector| vector.tampered(strict))
+    };
+    Ok(vec![
+        at(
+            "expired",
+            "Received more than 30 seconds after expires, under strict freshness.",
+            EXPIRES + 31,
+        )?
+        .rejected("expired"),
+        at(
+            "not-yet-valid",
+            "Received more than 30 seconds before created, under strict freshness.",
+            CREATED - 31,
+        )?
+        .rejected("not-yet-valid"),
+    ])
+}

@@ -8,6 +8,7 @@
 //! the same seed gives the same [`Call`]s in the same order. The code under test must not add chance of its own:
 //! `tokio::select!` without `biased` and the iteration order of a `HashMap` do.
 
+mod clients;
 mod clock;
 mod connector;
 mod dynamodb;
@@ -15,26 +16,26 @@ mod faults;
 mod invocation;
 mod message;
 mod queue;
+mod queued;
 mod record;
 mod rng;
 mod s3;
 mod sqs;
+mod sqs_replies;
 mod wire;
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
-use aws_config::retry::RetryConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
+use aws_config::SdkConfig;
 use serde_json::{Value, json};
 
 pub use clock::Clock;
 pub use faults::{CallFilter, Fault, FaultRates};
 pub use invocation::Crashed;
 pub use message::MessageAttribute;
-pub use queue::{QueueSettings, QueuedMessage};
+pub use queued::{QueueSettings, QueuedMessage};
 pub use record::{Call, Outcome, Service};
 pub use rng::Rng;
 pub use s3::StoredObject;
@@ -82,8 +83,8 @@ impl Aws {
             travel: rng.fork("travel"),
         };
         let world = Arc::new(World::new(clock, database, state));
-        let sdk_config = sdk_config(InProcess(world.clone()));
-        let (dynamodb, sqs, s3) = clients(&sdk_config);
+        let sdk_config = clients::sdk_config(InProcess(world.clone()));
+        let (dynamodb, sqs, s3) = clients::clients(&sdk_config);
         Self {
             world,
             sdk_config,
@@ -227,6 +228,21 @@ impl Aws {
             .count()
     }
 
+    /// How many calls invocations made, by service and operation.
+    pub fn tally(&self) -> BTreeMap<(Service, String), usize> {
+        let mut tally = BTreeMap::new();
+        for call in self
+            .world
+            .state()
+            .calls
+            .iter()
+            .filter(|call| call.invocation.is_some())
+        {
+            *tally.entry((call.service, call.operation.clone())).or_default() += 1;
+        }
+        tally
+    }
+
     /// Forgets the calls so far.
     pub fn clear_calls(&self) {
         self.world.state().calls.clear();
@@ -313,40 +329,4 @@ impl Aws {
             .map(|queue| queue.settings.visibility_timeout)
             .unwrap_or_default()
     }
-}
-
-/// A backoff without jitter and a retry quota of its own keep one run from reaching into another.
-fn sdk_config(http_client: InProcess) -> SdkConfig {
-    let credentials = Credentials::builder()
-        .access_key_id("AKIAIOSFODNN7EXAMPLE")
-        .secret_access_key("in-process")
-        .provider_name("in-process")
-        .build();
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static(sqs::REGION))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .retry_config(RetryConfig::standard().with_use_static_exponential_base(true))
-        .http_client(http_client)
-        .build()
-}
-
-fn clients(config: &SdkConfig) -> (aws_sdk_dynamodb::Client, aws_sdk_sqs::Client, aws_sdk_s3::Client) {
-    let dynamodb = {
-        use aws_sdk_dynamodb::config::{Builder, retry::RetryPartition};
-        Builder::from(config).retry_partition(RetryPartition::custom("in-process").build())
-    };
-    let sqs = {
-        use aws_sdk_sqs::config::{Builder, retry::RetryPartition};
-        Builder::from(config).retry_partition(RetryPartition::custom("in-process").build())
-    };
-    let s3 = {
-        use aws_sdk_s3::config::{Builder, retry::RetryPartition};
-        Builder::from(config).retry_partition(RetryPartition::custom("in-process").build())
-    };
-    (
-        aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
-        aws_sdk_sqs::Client::from_conf(sqs.build()),
-        aws_sdk_s3::Client::from_conf(s3.build()),
-    )
 }

@@ -107,6 +107,43 @@ async fn the_same_seed_gives_the_same_calls() {
     assert_ne!(run(1).await, run(2).await);
 }
 
+#[test]
+fn the_same_seed_gives_the_same_calls_on_other_threads() {
+    let on_a_thread = |seed| {
+        std::thread::spawn(move || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            runtime
+                .enable_time()
+                .start_paused(true)
+                .build()
+                .unwrap()
+                .block_on(run(seed))
+        })
+    };
+    let runs = [7, 8, 7, 8].map(on_a_thread).map(|thread| thread.join().unwrap());
+    assert_eq!(runs[..2], runs[2..]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_outlives_the_retries_of_the_sdk() {
+    let aws = account(1);
+    aws.set_fault_rates(FaultRates {
+        lose_reply: 1000,
+        outage: 1000,
+        ..FaultRates::default()
+    });
+    let failed = aws
+        .invoke("function", claim(&aws, "e1", "d1").send())
+        .await
+        .unwrap();
+    assert!(failed.unwrap_err().as_service_error().is_none());
+    assert_eq!(
+        aws.tally(),
+        [((Service::DynamoDb, "PutItem".to_owned()), 3)].into()
+    );
+    assert_eq!(aws.items("events").len(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_kind_of_fault_is_met() {
     let mut met = Vec::new();

@@ -92,60 +92,60 @@ impl World {
         request: &Request,
         invocation: &Invocation,
     ) -> Result<HttpResponse, ConnectorError> {
+        let journey = self.plan(request, invocation);
+        travel(journey.there_ms).await;
         if invocation.has_crashed() {
             return pending().await;
         }
-        let (fault, there_ms, back_ms) = {
-            let target = Target {
-                invocation: &invocation.name,
-                service: request.service,
-                operation: &request.operation,
-                resource: &request.resource,
-            };
-            let state = &mut *self.state();
-            let travel_ms = |rng: &mut Rng| rng.below(4) as u64;
-            (
-                state.faults.decide(&target),
-                travel_ms(&mut state.travel),
-                travel_ms(&mut state.travel),
-            )
+        let reply = match journey.fault {
+            Some(fault @ (Fault::Throttle | Fault::FailBeforeEffect | Fault::CrashBeforeEffect)) => {
+                self.record(request, Some(invocation), Outcome::Struck(fault));
+                Reply::throttled(request.service)
+            }
+            fault @ (None | Some(Fault::LoseReply | Fault::CrashAfterEffect | Fault::Partial)) => {
+                let reply = self.serve(request, fault == Some(Fault::Partial));
+                let outcome = fault.map_or_else(|| outcome(&reply), Outcome::Struck);
+                self.record(request, Some(invocation), outcome);
+                reply
+            }
         };
-        travel(there_ms).await;
-        if invocation.has_crashed() {
-            return pending().await;
-        }
-        let struck = |fault| self.record(request, Some(invocation), Outcome::Struck(fault));
-        match fault {
-            Some(fault @ Fault::Throttle) => {
-                struck(fault);
-                travel(back_ms).await;
-                return Reply::throttled(request.service).into_http();
+        match journey.fault {
+            Some(Fault::CrashBeforeEffect | Fault::CrashAfterEffect) => invocation.crash().await,
+            Some(Fault::FailBeforeEffect) => Err(broken_connection()),
+            Some(Fault::LoseReply) => {
+                travel(journey.back_ms).await;
+                Err(broken_connection())
             }
-            Some(fault @ Fault::FailBeforeEffect) => {
-                struck(fault);
-                return Err(broken_connection());
+            None | Some(Fault::Throttle | Fault::Partial) => {
+                travel(journey.back_ms).await;
+                reply.into_http()
             }
-            Some(fault @ Fault::CrashBeforeEffect) => {
-                struck(fault);
-                return invocation.crash().await;
-            }
-            None | Some(Fault::LoseReply | Fault::CrashAfterEffect | Fault::Partial) => {}
         }
-        let reply = self.serve(request, fault == Some(Fault::Partial));
-        self.record(
-            request,
-            Some(invocation),
-            fault.map_or_else(|| outcome(&reply), Outcome::Struck),
-        );
-        if fault == Some(Fault::CrashAfterEffect) {
-            return invocation.crash().await;
-        }
-        travel(back_ms).await;
-        if fault == Some(Fault::LoseReply) {
-            return Err(broken_connection());
-        }
-        reply.into_http()
     }
+
+    fn plan(&self, request: &Request, invocation: &Invocation) -> Journey {
+        let call = Target {
+            invocation: &invocation.name,
+            service: request.service,
+            operation: &request.operation,
+            resource: &request.resource,
+        };
+        let state = &mut *self.state();
+        let mut travel_ms = || state.travel.below(4) as u64;
+        let (there_ms, back_ms) = (travel_ms(), travel_ms());
+        Journey {
+            fault: state.faults.decide(&call),
+            there_ms,
+            back_ms,
+        }
+    }
+}
+
+/// What will happen to a call, and how long its request and its reply travel.
+struct Journey {
+    fault: Option<Fault>,
+    there_ms: u64,
+    back_ms: u64,
 }
 
 async fn travel(ms: u64) {

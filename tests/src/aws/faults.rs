@@ -37,6 +37,8 @@ pub struct FaultRates {
     pub crash_after_effect: u32,
     /// [`Fault::Partial`], per call of a batch operation.
     pub partial: u32,
+    /// A throttle or broken connection lasts long enough to outlive the SDK's retries; per fault of these kinds.
+    pub outage: u32,
     /// A message of a standard queue stays visible while it is handed out, so that another receiver gets it too; per
     /// message received.
     pub duplicate_delivery: u32,
@@ -54,6 +56,7 @@ impl FaultRates {
             crash_before_effect: 15,
             crash_after_effect: 15,
             partial: 100,
+            outage: 300,
             duplicate_delivery: 50,
             reorder: 500,
         }
@@ -63,7 +66,7 @@ impl FaultRates {
 /// Selects the call that a scripted fault strikes: the first that matches, or the one after some that match.
 #[derive(Clone, Debug, Default)]
 pub struct CallFilter {
-    operation: Option<(Service, &'static str)>,
+    operation: Option<(Service, String)>,
     resource: Option<String>,
     invocation: Option<String>,
     skip: u32,
@@ -76,9 +79,9 @@ impl CallFilter {
     }
 
     /// Calls of one operation.
-    pub fn operation(service: Service, operation: &'static str) -> Self {
+    pub fn operation(service: Service, operation: impl Into<String>) -> Self {
         Self {
-            operation: Some((service, operation)),
+            operation: Some((service, operation.into())),
             ..Self::default()
         }
     }
@@ -105,16 +108,19 @@ impl CallFilter {
     }
 
     fn matches(&self, call: &Target<'_>) -> bool {
-        self.operation
-            .is_none_or(|wanted| wanted == (call.service, call.operation))
-            && self
-                .resource
-                .as_deref()
-                .is_none_or(|wanted| wanted == call.resource)
-            && self
-                .invocation
-                .as_deref()
-                .is_none_or(|wanted| wanted == &**call.invocation)
+        let Self {
+            operation,
+            resource,
+            invocation,
+            ..
+        } = self;
+        operation
+            .as_ref()
+            .is_none_or(|(service, name)| *service == call.service && name == call.operation)
+            && resource.as_ref().is_none_or(|wanted| wanted == call.resource)
+            && invocation
+                .as_ref()
+                .is_none_or(|wanted| **wanted == **call.invocation)
     }
 }
 
@@ -167,8 +173,9 @@ impl FaultPlan {
     }
 
     pub(crate) fn decide(&mut self, call: &Target<'_>) -> Option<Fault> {
-        self.scripted(call)
-            .or_else(|| self.drawn())
+        let scripted = self.scripted(call);
+        scripted
+            .or_else(|| self.drawn(call))
             .filter(|&fault| fault != Fault::Partial || call.is_batch())
     }
 
@@ -187,7 +194,22 @@ impl FaultPlan {
         struck.map(|at| self.script.remove(at).1)
     }
 
-    fn drawn(&mut self) -> Option<Fault> {
+    fn drawn(&mut self, call: &Target<'_>) -> Option<Fault> {
+        let fault = self.draw()?;
+        let lasts = matches!(
+            fault,
+            Fault::Throttle | Fault::FailBeforeEffect | Fault::LoseReply
+        );
+        if lasts && self.rng.chance(self.rates.outage) {
+            let same = CallFilter::operation(call.service, call.operation)
+                .on(call.resource)
+                .by(&**call.invocation);
+            self.script.extend([(same.clone(), fault), (same, fault)]);
+        }
+        Some(fault)
+    }
+
+    fn draw(&mut self) -> Option<Fault> {
         let rates = self.rates;
         let mut lot = self.rng.below(1000) as u32;
         let shares = [

@@ -125,52 +125,42 @@ impl Submission {
 }
 
 fn check_attribute(name: &str, attribute: &MessageAttribute) -> Result<(), SqsError> {
-    let lower = name.to_ascii_lowercase();
-    let well_named = !name.is_empty()
-        && name.len() <= 256
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
-        && !name.starts_with('.')
-        && !name.ends_with('.')
-        && !name.contains("..")
-        && !lower.starts_with("aws.")
-        && !lower.starts_with("amazon.");
-    if !well_named {
+    if !is_well_named(name) {
         return Err(invalid(format!(
             "Message (user) attribute name '{name}' is invalid."
         )));
     }
     let kind = attribute.data_type.split('.').next().unwrap_or_default();
+    let value = attribute.string_value.as_deref().unwrap_or_default();
     let filled = match kind {
-        "String" | "Number" => attribute
-            .string_value
-            .as_deref()
-            .is_some_and(|value| !value.is_empty()),
+        "String" | "Number" => !value.is_empty(),
         "Binary" => attribute.bytes().is_some_and(|value| !value.is_empty()),
         other => {
-            return Err(invalid(format!(
-                "The type of message (user) attribute '{name}' is invalid: '{other}'."
-            )));
+            let message = format!("The type of message (user) attribute '{name}' is invalid: '{other}'.");
+            return Err(invalid(message));
         }
     };
     if !filled {
         return Err(invalid(format!(
-            "Message (user) attribute '{name}' must contain a non-empty value of type '{kind}'."
+            "Message (user) attribute '{name}' must contain a non-empty {kind} value."
         )));
     }
-    let value = attribute.string_value.as_deref().unwrap_or_default();
-    if !value.chars().all(is_allowed) {
+    if !value.chars().all(is_allowed) || (kind == "Number" && value.parse::<f64>().is_err()) {
         return Err(invalid(format!(
-            "Invalid binary character was found in the value of attribute '{name}'."
-        )));
-    }
-    if kind == "Number" && value.parse::<f64>().is_err() {
-        return Err(invalid(format!(
-            "Can't cast the value of message (user) attribute '{name}' to a number."
+            "The value of message (user) attribute '{name}' is invalid."
         )));
     }
     Ok(())
+}
+
+fn is_well_named(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    (1..=256).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+        && !(name.starts_with('.') || name.ends_with('.') || name.contains(".."))
+        && !(lower.starts_with("aws.") || lower.starts_with("amazon."))
 }
 
 pub(crate) fn invalid(message: impl Into<String>) -> SqsError {

@@ -1,115 +1,12 @@
 //! One SQS queue, standard or FIFO.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use super::message::{MessageAttribute, SqsError, Submission, invalid};
+use super::message::{SqsError, Submission, invalid, md5_of_body};
+use super::queued::{QueueSettings, QueuedMessage};
 use super::rng::Rng;
 
 const DEDUPLICATION_WINDOW_MS: u64 = 5 * 60 * 1000;
-
-/// What a queue is created with. A name that ends in `.fifo` makes it a FIFO queue.
-#[derive(Clone, Debug)]
-pub struct QueueSettings {
-    /// The name of the queue.
-    pub name: String,
-    /// How long a received message stays invisible.
-    pub visibility_timeout: Duration,
-    /// How long a message is kept.
-    pub retention: Duration,
-    /// The dead-letter queue, and how often a message is handed out before it goes there.
-    pub redrive: Option<(String, u32)>,
-    /// Whether a FIFO queue looks for duplicates within a message group only (`DeduplicationScope`).
-    pub deduplicates_per_group: bool,
-    /// Whether a FIFO queue takes the body's digest for a missing deduplication id.
-    pub deduplicates_by_content: bool,
-}
-
-impl QueueSettings {
-    /// A queue that hides a message for 30 seconds, keeps it for 14 days and has no dead-letter queue.
-    pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            visibility_timeout: Duration::from_secs(30),
-            retention: Duration::from_secs(14 * 24 * 3600),
-            redrive: None,
-            deduplicates_per_group: false,
-            deduplicates_by_content: false,
-        }
-    }
-
-    /// Sends a message to `dead_letter_queue` after it was handed out `max_receive_count` times.
-    pub fn redrive_to(self, dead_letter_queue: impl Into<String>, max_receive_count: u32) -> Self {
-        Self {
-            redrive: Some((dead_letter_queue.into(), max_receive_count)),
-            ..self
-        }
-    }
-
-    /// Hides a received message for this long.
-    pub fn visibility_timeout(self, visibility_timeout: Duration) -> Self {
-        Self {
-            visibility_timeout,
-            ..self
-        }
-    }
-
-    pub(crate) fn is_fifo(&self) -> bool {
-        self.name.ends_with(".fifo")
-    }
-}
-
-/// A message in a queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QueuedMessage {
-    /// The message id, as the sender was told.
-    pub id: String,
-    /// The body.
-    pub body: String,
-    /// The message attributes by name.
-    pub attributes: BTreeMap<String, MessageAttribute>,
-    /// The value of the system attribute `AWSTraceHeader`, if sent.
-    pub trace_header: Option<String>,
-    /// The message group.
-    pub group: Option<String>,
-    /// The deduplication id, in a FIFO queue.
-    pub deduplication_id: Option<String>,
-    /// The sequence number, in a FIFO queue.
-    pub sequence_number: Option<u128>,
-    /// When it was sent, in milliseconds since the epoch.
-    pub sent_ms: u64,
-    /// When it was handed out first, in milliseconds since the epoch.
-    pub first_received_ms: Option<u64>,
-    /// How often it was handed out from this queue.
-    pub receive_count: u32,
-    /// When it can be received again, in milliseconds since the epoch.
-    pub visible_at_ms: u64,
-    /// The queue it came from, in a dead-letter queue.
-    pub dead_letter_source: Option<String>,
-}
-
-impl QueuedMessage {
-    /// The receipt handle of its last receive.
-    pub fn receipt_handle(&self) -> String {
-        format!("{}#{}", self.id, self.receive_count)
-    }
-
-    pub(crate) fn md5_of_body(&self) -> String {
-        super::message::md5_of_body(&self.body)
-    }
-
-    pub(crate) fn md5_of_attributes(&self) -> Option<String> {
-        super::message::md5_of_attributes(&self.attributes)
-    }
-
-    pub(crate) fn system_attributes(&self) -> BTreeMap<String, String> {
-        super::sqs::system_attributes(self)
-    }
-
-    fn is_in_flight(&self, now_ms: u64) -> bool {
-        self.receive_count > 0 && self.visible_at_ms > now_ms
-    }
-}
 
 /// How a standard queue misbehaves, as SQS may at any time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -204,51 +101,33 @@ impl Queue {
 
     /// The scope and id by which a FIFO queue recognises a duplicate; `None` in a standard queue.
     fn deduplication(&self, submission: &Submission) -> Result<Option<(Option<String>, String)>, SqsError> {
-        let wrong = |name: &str| {
-            invalid(format!(
-                "The request includes parameter {name} that is not valid for this queue type."
-            ))
-        };
         if !self.settings.is_fifo() {
-            let refused = submission
-                .message_deduplication_id
-                .is_some()
-                .then(|| wrong("MessageDeduplicationId"));
-            return refused.map_or(Ok(None), Err);
+            let unfit = submission.message_deduplication_id.is_some();
+            return if unfit {
+                Err(unfit_for_queue("MessageDeduplicationId"))
+            } else {
+                Ok(None)
+            };
         }
         if submission.delay_seconds.is_some() {
-            return Err(wrong("DelaySeconds"));
+            return Err(unfit_for_queue("DelaySeconds"));
         }
         let Some(group) = submission.message_group_id.clone() else {
-            return Err(SqsError::new(
-                "MissingParameter",
-                "The request must contain the parameter MessageGroupId.",
-            ));
+            let message = "The request must contain the parameter MessageGroupId.";
+            return Err(SqsError::new("MissingParameter", message));
         };
-        for (name, id) in [
-            ("MessageGroupId", Some(&group)),
-            (
-                "MessageDeduplicationId",
-                submission.message_deduplication_id.as_ref(),
-            ),
-        ] {
-            // Letters, digits and punctuation of ASCII, 1 to 128 of them.
-            if id.is_some_and(|id| {
-                id.is_empty() || id.len() > 128 || !id.bytes().all(|byte| byte.is_ascii_graphic())
-            }) {
-                return Err(invalid(format!("Value for parameter {name} is invalid.")));
+        check_fifo_id("MessageGroupId", &group)?;
+        let id = match &submission.message_deduplication_id {
+            Some(id) => id.clone(),
+            None if self.settings.deduplicates_by_content => md5_of_body(submission.body()),
+            None => {
+                return Err(invalid(
+                    "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId \
+                     provided explicitly",
+                ));
             }
-        }
-        let by_content = || {
-            self.settings
-                .deduplicates_by_content
-                .then(|| super::message::md5_of_body(submission.body()))
         };
-        let Some(id) = submission.message_deduplication_id.clone().or_else(by_content) else {
-            return Err(invalid(
-                "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
-            ));
-        };
+        check_fifo_id("MessageDeduplicationId", &id)?;
         Ok(Some((self.settings.deduplicates_per_group.then_some(group), id)))
     }
 
@@ -270,71 +149,11 @@ impl Queue {
         });
     }
 
-    /// Hands out messages, and removes those that were handed out too often already: they go to the dead-letter queue.
-    pub(crate) fn receive(
-        &mut self,
-        request: Receive,
-        now_ms: u64,
-        misbehaviour: Misbehaviour,
-        rng: &mut Rng,
-    ) -> (Vec<QueuedMessage>, Vec<QueuedMessage>) {
+    /// Removes what expired and what was handed out too often; the latter belongs into the dead-letter queue.
+    pub(crate) fn clear_out(&mut self, now_ms: u64) -> Vec<QueuedMessage> {
         let retention_ms = self.settings.retention.as_millis() as u64;
         self.messages
             .retain(|message| message.sent_ms + retention_ms > now_ms);
-        let dead = self.take_dead(now_ms);
-        let mut order: Vec<usize> = (0..self.messages.len()).collect();
-        if !self.settings.is_fifo() && rng.chance(misbehaviour.reorder) {
-            rng.shuffle(&mut order);
-        }
-        let mut blocked = self.blocked_groups(now_ms);
-        let visibility_ms = request
-            .visibility_ms
-            .unwrap_or(self.settings.visibility_timeout.as_millis() as u64);
-        let (mut received, mut bytes) = (Vec::new(), 0);
-        for at in order {
-            let fifo = self.settings.is_fifo();
-            let message = &mut self.messages[at];
-            if fifo
-                && message
-                    .group
-                    .as_ref()
-                    .is_some_and(|group| blocked.contains(group))
-            {
-                continue;
-            }
-            if message.visible_at_ms > now_ms && !self.second_copies.remove(&message.id) {
-                continue;
-            }
-            if !received.is_empty() && bytes + message.body.len() > request.max_bytes {
-                // What does not fit must not be overtaken by later messages of its group.
-                blocked.extend(message.group.clone());
-                continue;
-            }
-            bytes += message.body.len();
-            message.receive_count += 1;
-            message.first_received_ms.get_or_insert(now_ms);
-            message.visible_at_ms = now_ms + visibility_ms;
-            if !fifo && rng.chance(misbehaviour.duplicate_delivery) {
-                self.second_copies.insert(message.id.clone());
-            }
-            received.push(message.clone());
-            if received.len() >= request.max_messages {
-                break;
-            }
-        }
-        (received, dead)
-    }
-
-    /// A FIFO queue hands out nothing of a group while one of it is in flight.
-    fn blocked_groups(&self, now_ms: u64) -> BTreeSet<String> {
-        let in_flight = self
-            .messages
-            .iter()
-            .filter(|message| message.is_in_flight(now_ms));
-        in_flight.filter_map(|message| message.group.clone()).collect()
-    }
-
-    fn take_dead(&mut self, now_ms: u64) -> Vec<QueuedMessage> {
         let Some((_, max_receive_count)) = self.settings.redrive else {
             return Vec::new();
         };
@@ -344,6 +163,63 @@ impl Queue {
         let (dead, alive) = std::mem::take(&mut self.messages).into_iter().partition(is_dead);
         self.messages = alive;
         dead
+    }
+
+    /// Hands out messages.
+    pub(crate) fn receive(
+        &mut self,
+        request: Receive,
+        now_ms: u64,
+        misbehaviour: Misbehaviour,
+        rng: &mut Rng,
+    ) -> Vec<QueuedMessage> {
+        let fifo = self.settings.is_fifo();
+        let mut order: Vec<usize> = (0..self.messages.len()).collect();
+        if !fifo && rng.chance(misbehaviour.reorder) {
+            rng.shuffle(&mut order);
+        }
+        let mut blocked = if fifo {
+            self.groups_in_flight(now_ms)
+        } else {
+            BTreeSet::new()
+        };
+        let default_ms = self.settings.visibility_timeout.as_millis() as u64;
+        let (mut received, mut bytes) = (Vec::new(), 0);
+        for at in order {
+            let message = &mut self.messages[at];
+            let waits = message
+                .group
+                .as_ref()
+                .is_some_and(|group| blocked.contains(group));
+            let visible = message.visible_at_ms <= now_ms || self.second_copies.remove(&message.id);
+            if waits || !visible {
+                continue;
+            }
+            if !received.is_empty() && bytes + message.body.len() > request.max_bytes {
+                // What does not fit must not be overtaken by later messages of its group.
+                blocked.extend(message.group.clone().filter(|_| fifo));
+                continue;
+            }
+            bytes += message.body.len();
+            message.hand_out(now_ms, request.visibility_ms.unwrap_or(default_ms));
+            if !fifo && rng.chance(misbehaviour.duplicate_delivery) {
+                self.second_copies.insert(message.id.clone());
+            }
+            received.push(message.clone());
+            if received.len() >= request.max_messages {
+                break;
+            }
+        }
+        received
+    }
+
+    /// A FIFO queue hands out nothing of a group while one of it is in flight.
+    fn groups_in_flight(&self, now_ms: u64) -> BTreeSet<String> {
+        let in_flight = self
+            .messages
+            .iter()
+            .filter(|message| message.is_in_flight(now_ms));
+        in_flight.filter_map(|message| message.group.clone()).collect()
     }
 
     /// Deletes by receipt handle. A FIFO queue refuses a handle whose visibility timeout is over; a standard queue
@@ -416,6 +292,22 @@ impl Queue {
             .filter(|message| message.visible_at_ms <= now_ms)
             .count();
         (visible, in_flight)
+    }
+}
+
+fn unfit_for_queue(parameter: &str) -> SqsError {
+    invalid(format!(
+        "The request includes parameter {parameter} that is not valid for this queue type."
+    ))
+}
+
+/// Accepts 1 to 128 letters, digits and punctuation marks of ASCII.
+fn check_fifo_id(name: &str, id: &str) -> Result<(), SqsError> {
+    let well_formed = (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    if well_formed {
+        Ok(())
+    } else {
+        Err(invalid(format!("Value for parameter {name} is invalid.")))
     }
 }
 

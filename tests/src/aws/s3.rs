@@ -122,24 +122,7 @@ fn put(objects: &mut BTreeMap<String, StoredObject>, key: String, request: &Requ
     let chunked = header("content-encoding").is_some_and(|encoding| encoding.contains("aws-chunked"));
     let body = request.http.body();
     let bytes = if chunked { unchunked(body) } else { body.clone() };
-    let kept = |name: &str| {
-        matches!(name, "content-type" | "content-disposition" | "cache-control")
-            || name.starts_with("x-amz-meta-")
-    };
-    let mut headers: BTreeMap<String, String> = (request.http.headers().iter())
-        .filter(|(name, _)| kept(name.as_str()))
-        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
-        .collect();
-    let encodings = header("content-encoding")
-        .unwrap_or_default()
-        .split(',')
-        .map(str::trim);
-    let encoding: Vec<&str> = encodings
-        .filter(|name| !name.is_empty() && *name != "aws-chunked")
-        .collect();
-    if !encoding.is_empty() {
-        headers.insert("content-encoding".to_owned(), encoding.join(","));
-    }
+    let headers = kept_headers(&request.http);
     let object = StoredObject {
         bytes,
         headers,
@@ -151,6 +134,29 @@ fn put(objects: &mut BTreeMap<String, StoredObject>, key: String, request: &Requ
     };
     objects.insert(key, object);
     reply
+}
+
+/// The headers of a put that S3 keeps with the object.
+fn kept_headers(http: &http::Request<Vec<u8>>) -> BTreeMap<String, String> {
+    let known = [
+        "content-type",
+        "content-disposition",
+        "content-encoding",
+        "cache-control",
+    ];
+    let headers = http.headers().iter();
+    let texts = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+    texts
+        .filter(|(name, value)| {
+            (known.contains(name) && *value != "aws-chunked") || name.starts_with("x-amz-meta-")
+        })
+        .map(|(name, value)| {
+            (
+                name.to_owned(),
+                value.replace(",aws-chunked", "").replace("aws-chunked,", ""),
+            )
+        })
+        .collect()
 }
 
 fn described(object: &StoredObject) -> Reply {

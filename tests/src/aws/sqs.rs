@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::message::{MAX_BYTES, MessageAttribute, SqsError, Submission, md5_of_attributes, md5_of_body};
-use super::queue::{Accepted, Misbehaviour, Queue, QueueSettings, QueuedMessage, Receive};
+use super::message::{MAX_BYTES, SqsError, Submission, invalid};
+use super::queue::{Misbehaviour, Queue, Receive};
+use super::queued::{QueueSettings, QueuedMessage};
 use super::rng::Rng;
+use super::sqs_replies::{accepted_as_json, received_as_json};
 use super::wire::{Reply, Request};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
@@ -64,7 +66,8 @@ impl Queues {
         let Some(queue) = self.queues.get_mut(name) else {
             return Vec::new();
         };
-        let (received, dead) = queue.receive(request, now_ms, self.misbehaviour, &mut self.rng);
+        let dead = queue.clear_out(now_ms);
+        let received = queue.receive(request, now_ms, self.misbehaviour, &mut self.rng);
         let dead_letter_queue = queue.settings.redrive.as_ref().map(|(name, _)| name.clone());
         if let Some(target) = dead_letter_queue.and_then(|target| self.queues.get_mut(&target)) {
             for message in dead {
@@ -219,7 +222,7 @@ impl Queues {
         self.queue(name)?;
         let max_messages = body["MaxNumberOfMessages"].as_u64().unwrap_or(1);
         if !(1..=10).contains(&max_messages) {
-            return Err(super::message::invalid(
+            return Err(invalid(
                 "Value for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.",
             ));
         }
@@ -337,79 +340,9 @@ fn check_batch(entries: &[Value]) -> Result<(), SqsError> {
 }
 
 fn read<T: serde::de::DeserializeOwned>(json: &Value) -> Result<T, SqsError> {
-    serde_json::from_value(json.clone()).map_err(|error| super::message::invalid(error.to_string()))
+    serde_json::from_value(json.clone()).map_err(|error| invalid(error.to_string()))
 }
 
 fn text<'a>(json: &'a Value, name: &str) -> &'a str {
     json[name].as_str().unwrap_or_default()
-}
-
-fn accepted_as_json(submission: &Submission, accepted: &Accepted) -> Value {
-    let mut json = json!({ "MessageId": accepted.id, "MD5OfMessageBody": md5_of_body(submission.body()) });
-    if let Some(digest) = md5_of_attributes(&submission.message_attributes) {
-        json["MD5OfMessageAttributes"] = digest.into();
-    }
-    if let Some(number) = accepted.sequence_number {
-        json["SequenceNumber"] = number.to_string().into();
-    }
-    json
-}
-
-fn received_as_json(message: &QueuedMessage, wanted_system: &BTreeSet<String>, wanted: &[String]) -> Value {
-    let mut system = system_attributes(message);
-    system.retain(|name, _| wanted_system.contains("All") || wanted_system.contains(name.as_str()));
-    let attributes: BTreeMap<String, MessageAttribute> = (message.attributes.iter())
-        .filter(|(name, _)| wanted.iter().any(|wanted| selects(wanted, name)))
-        .map(|(name, attribute)| (name.clone(), attribute.clone()))
-        .collect();
-    let mut json = Map::from_iter([
-        ("MessageId".to_owned(), message.id.clone().into()),
-        ("ReceiptHandle".to_owned(), message.receipt_handle().into()),
-        ("Body".to_owned(), message.body.clone().into()),
-        ("MD5OfBody".to_owned(), md5_of_body(&message.body).into()),
-        ("Attributes".to_owned(), json!(system)),
-    ]);
-    if let Some(digest) = md5_of_attributes(&attributes) {
-        json.insert("MD5OfMessageAttributes".to_owned(), digest.into());
-        json.insert("MessageAttributes".to_owned(), json!(attributes));
-    }
-    json.into()
-}
-
-fn selects(wanted: &str, name: &str) -> bool {
-    match wanted.strip_suffix(".*") {
-        Some(prefix) => name.starts_with(prefix),
-        None => wanted == "All" || wanted == name,
-    }
-}
-
-/// The system attributes that a receiver can ask for, and that Lambda puts into `attributes` of a record.
-pub(crate) fn system_attributes(message: &QueuedMessage) -> BTreeMap<String, String> {
-    let first_received = message.first_received_ms.map(|ms| ms.to_string());
-    let optional = [
-        ("ApproximateFirstReceiveTimestamp", first_received),
-        ("AWSTraceHeader", message.trace_header.clone()),
-        (
-            "DeadLetterQueueSourceArn",
-            message.dead_letter_source.as_deref().map(queue_arn),
-        ),
-        ("MessageDeduplicationId", message.deduplication_id.clone()),
-        ("MessageGroupId", message.group.clone()),
-        (
-            "SequenceNumber",
-            message.sequence_number.map(|number| number.to_string()),
-        ),
-    ];
-    let certain = [
-        ("ApproximateReceiveCount", message.receive_count.to_string()),
-        ("SenderId", ACCOUNT.to_owned()),
-        ("SentTimestamp", message.sent_ms.to_string()),
-    ];
-    let optional = optional
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)));
-    optional
-        .chain(certain)
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
 }

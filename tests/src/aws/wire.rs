@@ -23,50 +23,51 @@ pub(crate) struct Request {
 impl Request {
     /// Reads a request of an SDK client.
     pub(crate) async fn read(request: HttpRequest) -> Result<Self, ConnectorError> {
-        let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::user(error);
         let (parts, body) = request
             .try_into_http1x()
             .map_err(|error| unreadable(error.into()))?
             .into_parts();
         let body = match body.bytes() {
             Some(bytes) => bytes.to_vec(),
-            None => ByteStream::new(body)
-                .collect()
-                .await
-                .map_err(|error| unreadable(error.into()))?
-                .to_vec(),
+            None => {
+                let collected = ByteStream::new(body).collect().await;
+                collected.map_err(|error| unreadable(error.into()))?.to_vec()
+            }
         };
         let http = http::Request::from_parts(parts, body);
         let target = http
             .headers()
             .get("x-amz-target")
             .and_then(|target| target.to_str().ok());
-        let (service, operation) = match target.and_then(|target| target.split_once('.')) {
-            Some(("DynamoDB_20120810", operation)) => (Service::DynamoDb, operation.to_owned()),
-            Some(("AmazonSQS", operation)) => (Service::Sqs, operation.to_owned()),
-            Some((other, _)) => {
-                return Err(unreadable(format!("no such service in process: {other}").into()));
-            }
-            None => (Service::S3, s3::operation(&http).to_owned()),
+        let Some((api, operation)) = target.and_then(|target| target.split_once('.')) else {
+            let (operation, resource) = (s3::operation(&http).to_owned(), s3::address(&http).0);
+            return Ok(Self {
+                service: Service::S3,
+                operation,
+                resource,
+                http,
+                json: Value::Null,
+            });
         };
-        let json = match service {
-            Service::S3 => Value::Null,
-            Service::DynamoDb | Service::Sqs => {
-                serde_json::from_slice(http.body()).map_err(|error| unreadable(error.into()))?
-            }
+        let service = match api {
+            "DynamoDB_20120810" => Service::DynamoDb,
+            "AmazonSQS" => Service::Sqs,
+            other => return Err(unreadable(format!("no such service in process: {other}").into())),
         };
-        let resource = match service {
-            Service::S3 => s3::address(&http).0,
-            Service::DynamoDb | Service::Sqs => resource(&json),
-        };
+        let operation = operation.to_owned();
+        let json = serde_json::from_slice(http.body()).map_err(|error| unreadable(error.into()))?;
         Ok(Self {
             service,
             operation,
-            resource,
+            resource: resource(&json),
             http,
             json,
         })
     }
+}
+
+fn unreadable(error: Box<dyn std::error::Error + Send + Sync>) -> ConnectorError {
+    ConnectorError::user(error)
 }
 
 /// Finds the queue or the first table that a JSON request names.

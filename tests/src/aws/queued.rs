@@ -1,0 +1,117 @@
+//! What a queue is created with, and what lies in it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::message::MessageAttribute;
+
+/// What a queue is created with. A name that ends in `.fifo` makes it a FIFO queue.
+#[derive(Clone, Debug)]
+pub struct QueueSettings {
+    /// The name of the queue.
+    pub name: String,
+    /// How long a received message stays invisible.
+    pub visibility_timeout: Duration,
+    /// How long a message is kept.
+    pub retention: Duration,
+    /// The dead-letter queue, and how often a message is handed out before it goes there.
+    pub redrive: Option<(String, u32)>,
+    /// Whether a FIFO queue looks for duplicates within a message group only (`DeduplicationScope`).
+    pub deduplicates_per_group: bool,
+    /// Whether a FIFO queue takes the body's digest for a missing deduplication id.
+    pub deduplicates_by_content: bool,
+}
+
+impl QueueSettings {
+    /// A queue that hides a message for 30 seconds, keeps it for 14 days and has no dead-letter queue.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            visibility_timeout: Duration::from_secs(30),
+            retention: Duration::from_secs(14 * 24 * 3600),
+            redrive: None,
+            deduplicates_per_group: false,
+            deduplicates_by_content: false,
+        }
+    }
+
+    /// Sends a message to `dead_letter_queue` after it was handed out `max_receive_count` times.
+    pub fn redrive_to(self, dead_letter_queue: impl Into<String>, max_receive_count: u32) -> Self {
+        Self {
+            redrive: Some((dead_letter_queue.into(), max_receive_count)),
+            ..self
+        }
+    }
+
+    /// Hides a received message for this long.
+    pub fn visibility_timeout(self, visibility_timeout: Duration) -> Self {
+        Self {
+            visibility_timeout,
+            ..self
+        }
+    }
+
+    pub(crate) fn is_fifo(&self) -> bool {
+        self.name.ends_with(".fifo")
+    }
+}
+
+/// A message in a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueuedMessage {
+    /// The message id, as the sender was told.
+    pub id: String,
+    /// The body.
+    pub body: String,
+    /// The message attributes by name.
+    pub attributes: BTreeMap<String, MessageAttribute>,
+    /// The value of the system attribute `AWSTraceHeader`, if sent.
+    pub trace_header: Option<String>,
+    /// The message group.
+    pub group: Option<String>,
+    /// The deduplication id, in a FIFO queue.
+    pub deduplication_id: Option<String>,
+    /// The sequence number, in a FIFO queue.
+    pub sequence_number: Option<u128>,
+    /// When it was sent, in milliseconds since the epoch.
+    pub sent_ms: u64,
+    /// When it was handed out first, in milliseconds since the epoch.
+    pub first_received_ms: Option<u64>,
+    /// How often it was handed out from this queue.
+    pub receive_count: u32,
+    /// When it can be received again, in milliseconds since the epoch.
+    pub visible_at_ms: u64,
+    /// The queue it came from, in a dead-letter queue.
+    pub dead_letter_source: Option<String>,
+}
+
+impl QueuedMessage {
+    /// The receipt handle of its last receive.
+    pub fn receipt_handle(&self) -> String {
+        format!("{}#{}", self.id, self.receive_count)
+    }
+
+    pub(crate) fn md5_of_body(&self) -> String {
+        super::message::md5_of_body(&self.body)
+    }
+
+    pub(crate) fn md5_of_attributes(&self) -> Option<String> {
+        super::message::md5_of_attributes(&self.attributes)
+    }
+
+    pub(crate) fn system_attributes(&self) -> BTreeMap<String, String> {
+        super::sqs_replies::system_attributes(self)
+    }
+
+    /// Counts a receive and hides the message.
+    pub(crate) fn hand_out(&mut self, now_ms: u64, visibility_ms: u64) {
+        self.receive_count += 1;
+        self.first_received_ms.get_or_insert(now_ms);
+        self.visible_at_ms = now_ms + visibility_ms;
+    }
+
+    /// Whether it was handed out and is still invisible.
+    pub(crate) fn is_in_flight(&self, now_ms: u64) -> bool {
+        self.receive_count > 0 && self.visible_at_ms > now_ms
+    }
+}

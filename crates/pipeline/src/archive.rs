@@ -59,7 +59,10 @@ impl ArchivedDelivery {
         let body = String::from_utf8(envelope.body.clone());
         let body_base64 = body.is_err().then(|| STANDARD.encode(&envelope.body));
         Self {
-            envelope: Envelope { body: Vec::new(), ..envelope.clone() },
+            envelope: Envelope {
+                body: Vec::new(),
+                ..envelope.clone()
+            },
             key_id: key_id.map(str::to_owned),
             reason: None,
             events: Vec::new(),
@@ -93,7 +96,11 @@ pub fn verified_key(envelope: &Envelope) -> String {
 /// The key in quarantine: `quarantine/<reason>/<yyyy>/<mm>/<dd>/<hh>/<delivery id>`.
 #[must_use]
 pub fn quarantine_key(reason: &str, envelope: &Envelope) -> String {
-    format!("quarantine/{reason}/{}/{}", hour(envelope.received_at), envelope.delivery_id)
+    format!(
+        "quarantine/{reason}/{}/{}",
+        hour(envelope.received_at),
+        envelope.delivery_id
+    )
 }
 
 fn hour(at: Timestamp) -> String {
@@ -113,7 +120,11 @@ impl Archive {
     ///
     /// [`AwsError`] when it is not known to be kept.
     pub async fn keep(&self, envelope: &Envelope, key_id: &str) -> Result<(), AwsError> {
-        self.put(verified_key(envelope), &ArchivedDelivery::of(envelope, Some(key_id))).await
+        self.put(
+            verified_key(envelope),
+            &ArchivedDelivery::of(envelope, Some(key_id)),
+        )
+        .await
     }
 
     /// Puts a delivery, or the events of it at the places `events`, into quarantine.
@@ -140,11 +151,26 @@ impl Archive {
     async fn put(&self, key: String, delivery: &ArchivedDelivery) -> Result<(), AwsError> {
         const CALL: &str = "PutObject to the archive";
         let json = serde_json::to_vec(delivery).map_err(AwsError::of(CALL))?;
-        let request = self.client.put_object().bucket(&self.bucket).key(key).if_none_match("*");
-        let put = request.content_type("application/json").body(ByteStream::from(json)).send().await;
+        let request = self
+            .client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .if_none_match("*");
+        let put = request
+            .content_type("application/json")
+            .body(ByteStream::from(json))
+            .send()
+            .await;
         match put {
             Ok(_) => Ok(()),
-            Err(error) if error.raw_response().is_some_and(|answer| answer.status().as_u16() == 412) => Ok(()),
+            Err(error)
+                if error
+                    .raw_response()
+                    .is_some_and(|answer| answer.status().as_u16() == 412) =>
+            {
+                Ok(())
+            }
             Err(error) => Err(AwsError::of(CALL)(error)),
         }
     }
@@ -174,7 +200,10 @@ mod tests {
             let archived = ArchivedDelivery::parse(&json).unwrap();
             assert_eq!(archived.envelope, envelope);
             assert_eq!(archived.key_id.as_deref(), Some("k"));
-            assert_eq!(verified_key(&envelope), "verified/2026/11/21/09/0192f0c1-2b3c-7def-8123-456789abcdef");
+            assert_eq!(
+                verified_key(&envelope),
+                "verified/2026/11/21/09/0192f0c1-2b3c-7def-8123-456789abcdef"
+            );
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
 use lambda_runtime::tracing;
 
 /// Starts the structured log and the metrics of the function process.
@@ -23,7 +23,11 @@ pub async fn config() -> SdkConfig {
         .operation_attempt_timeout(Duration::from_secs(5))
         .build();
     aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(RetryConfig::standard().with_max_attempts(3).with_max_backoff(Duration::from_secs(1)))
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(3)
+                .with_max_backoff(Duration::from_secs(1)),
+        )
         .timeout_config(timeouts)
         .load()
         .await

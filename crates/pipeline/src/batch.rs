@@ -36,7 +36,10 @@ impl SourceQueue {
         process: impl AsyncFn(&SqsMessage) -> Disposition,
     ) -> SqsBatchResponse {
         let process = &process;
-        let work = event.records.iter().map(|message| async move { (message, process(message).await) });
+        let work = event
+            .records
+            .iter()
+            .map(|message| async move { (message, process(message).await) });
         let done: Vec<_> = stream::iter(work).buffered(CONCURRENCY).collect().await;
         let mut response = SqsBatchResponse::default();
         for (message, disposition) in done {
@@ -56,7 +59,10 @@ impl SourceQueue {
     ) -> SqsBatchResponse {
         let mut groups: BTreeMap<&str, Vec<&SqsMessage>> = BTreeMap::new();
         for message in &event.records {
-            let group = message.attributes.get("MessageGroupId").map_or("", String::as_str);
+            let group = message
+                .attributes
+                .get("MessageGroupId")
+                .map_or("", String::as_str);
             groups.entry(group).or_default().push(message);
         }
         let process = &process;
@@ -82,8 +88,14 @@ impl SourceQueue {
             Disposition::Retry(first) => backoff(first, receive_count(message)),
             Disposition::DeadLetter => Duration::ZERO,
         };
-        let Some(receipt) = &message.receipt_handle else { return true };
-        let change = self.client.change_message_visibility().queue_url(&self.url).receipt_handle(receipt);
+        let Some(receipt) = &message.receipt_handle else {
+            return true;
+        };
+        let change = self
+            .client
+            .change_message_visibility()
+            .queue_url(&self.url)
+            .receipt_handle(receipt);
         let seconds = i32::try_from(wait.as_secs()).unwrap_or(i32::MAX);
         if let Err(error) = change.visibility_timeout(seconds).send().await {
             // The queue's own visibility timeout applies then: later, but not lost.
@@ -121,7 +133,9 @@ mod tests {
     #[test]
     fn each_retry_waits_twice_as_long_up_to_a_quarter_of_an_hour() {
         let first = Duration::from_secs(2);
-        let waits: Vec<u64> = [0, 1, 2, 3, 9, 10, u32::MAX].map(|count| backoff(first, count).as_secs()).to_vec();
+        let waits: Vec<u64> = [0, 1, 2, 3, 9, 10, u32::MAX]
+            .map(|count| backoff(first, count).as_secs())
+            .to_vec();
         assert_eq!(waits, [2, 2, 4, 8, 512, 900, 900]);
     }
 }

@@ -90,22 +90,34 @@ impl Encoding {
 /// [`TooLarge`] when no encoding fits.
 pub fn carry(bytes: &[u8], room: usize) -> Result<Carried<'_>, TooLarge> {
     if bytes.is_empty() {
-        return Ok(Carried { encoding: Encoding::Empty, text: Cow::Borrowed("-") });
+        return Ok(Carried {
+            encoding: Encoding::Empty,
+            text: Cow::Borrowed("-"),
+        });
     }
     if bytes.len() <= room
         && let Ok(text) = std::str::from_utf8(bytes)
         && text.chars().all(is_allowed)
     {
-        return Ok(Carried { encoding: Encoding::Verbatim, text: Cow::Borrowed(text) });
+        return Ok(Carried {
+            encoding: Encoding::Verbatim,
+            text: Cow::Borrowed(text),
+        });
     }
     if bytes.len().div_ceil(3) * 4 <= room {
-        return Ok(Carried { encoding: Encoding::Base64, text: Cow::Owned(STANDARD.encode(bytes)) });
+        return Ok(Carried {
+            encoding: Encoding::Base64,
+            text: Cow::Owned(STANDARD.encode(bytes)),
+        });
     }
     let text = STANDARD.encode(deflate(bytes));
     if text.len() > room {
         return Err(TooLarge);
     }
-    Ok(Carried { encoding: Encoding::DeflateBase64, text: Cow::Owned(text) })
+    Ok(Carried {
+        encoding: Encoding::DeflateBase64,
+        text: Cow::Owned(text),
+    })
 }
 
 /// Reads the bytes back, exactly as they were.
@@ -126,7 +138,11 @@ pub fn unload(encoding: Encoding, text: String) -> Result<Vec<u8>, NotCarried> {
                 .take(most)
                 .read_to_end(&mut bytes)
                 .map_err(|_| NotCarried::NotDeflated)?;
-            if bytes.len() > MAX_BODY_BYTES { Err(NotCarried::NotDeflated) } else { Ok(bytes) }
+            if bytes.len() > MAX_BODY_BYTES {
+                Err(NotCarried::NotDeflated)
+            } else {
+                Ok(bytes)
+            }
         }
     }
 }
@@ -163,7 +179,10 @@ mod tests {
 
     #[test]
     fn what_sqs_takes_goes_verbatim() {
-        assert_eq!(there_and_back("{\"name\":\"Zoë 💶\"}\r\n\t".as_bytes(), 100), Encoding::Verbatim);
+        assert_eq!(
+            there_and_back("{\"name\":\"Zoë 💶\"}\r\n\t".as_bytes(), 100),
+            Encoding::Verbatim
+        );
     }
 
     #[test]
@@ -178,15 +197,24 @@ mod tests {
     fn what_does_not_fit_is_compressed_or_refused() {
         let long = vec![b'a'; 5_000];
         assert_eq!(there_and_back(&long, 1_000), Encoding::DeflateBase64);
-        assert_eq!(there_and_back(&vec![0; MAX_BODY_BYTES], MAX_MESSAGE_BYTES), Encoding::DeflateBase64);
+        assert_eq!(
+            there_and_back(&vec![0; MAX_BODY_BYTES], MAX_MESSAGE_BYTES),
+            Encoding::DeflateBase64
+        );
         assert_eq!(carry(&long, 10), Err(TooLarge));
     }
 
     #[test]
     fn a_bomb_does_not_inflate() {
         let bomb = STANDARD.encode(deflate(&vec![0; MAX_BODY_BYTES + 1]));
-        assert_eq!(unload(Encoding::DeflateBase64, bomb), Err(NotCarried::NotDeflated));
-        assert_eq!(unload(Encoding::Base64, "?".to_owned()), Err(NotCarried::NotBase64));
+        assert_eq!(
+            unload(Encoding::DeflateBase64, bomb),
+            Err(NotCarried::NotDeflated)
+        );
+        assert_eq!(
+            unload(Encoding::Base64, "?".to_owned()),
+            Err(NotCarried::NotBase64)
+        );
         assert_eq!(Encoding::from_name(Some("zip")), Err(NotCarried::UnknownEncoding));
     }
 }

@@ -11,7 +11,10 @@ pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 impl Clock {
     /// The machine's clock.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place where the machine's time enters")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the machine's time enters"
+    )]
     pub fn system() -> Self {
         Self(Arc::new(Timestamp::now))
     }

@@ -52,8 +52,13 @@ impl<'l> Lookup<'l> {
     where
         T: FromStr<Err: std::fmt::Display>,
     {
-        let Some(value) = self.optional(name) else { return Ok(default) };
-        value.parse().map_err(|error: T::Err| ConfigError::Invalid { name, reason: error.to_string() })
+        let Some(value) = self.optional(name) else {
+            return Ok(default);
+        };
+        value.parse().map_err(|error: T::Err| ConfigError::Invalid {
+            name,
+            reason: error.to_string(),
+        })
     }
 }
 
@@ -71,9 +76,15 @@ mod tests {
     fn an_error_names_the_variable() {
         let map = |name: &str| (name == "COUNT").then(|| "many".to_owned());
         let lookup = Lookup::new(&map);
-        assert_eq!(lookup.required("QUEUE_URL"), Err(ConfigError::Missing("QUEUE_URL")));
+        assert_eq!(
+            lookup.required("QUEUE_URL"),
+            Err(ConfigError::Missing("QUEUE_URL"))
+        );
         assert_eq!(lookup.parsed("LIMIT", 7), Ok(7));
         let error = lookup.parsed("COUNT", 7).unwrap_err().to_string();
-        assert_eq!(error, "environment variable COUNT is not valid: invalid digit found in string");
+        assert_eq!(
+            error,
+            "environment variable COUNT is not valid: invalid digit found in string"
+        );
     }
 }

@@ -35,7 +35,13 @@ impl DeliveriesQueue {
     /// for the first send to report.
     pub async fn warm(&self) {
         let name = aws_sdk_sqs::types::QueueAttributeName::QueueArn;
-        let _ = self.client.get_queue_attributes().queue_url(&self.url).attribute_names(name).send().await;
+        let _ = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .attribute_names(name)
+            .send()
+            .await;
     }
 
     /// Makes a delivery durable.
@@ -47,7 +53,10 @@ impl DeliveriesQueue {
         let (body, attributes) = envelope.to_message()?;
         let request = self.client.send_message().queue_url(&self.url).message_body(body);
         let request = request.set_message_attributes(Some(attributes));
-        request.send().await.map_err(AwsError::of("SendMessage to the deliveries queue"))?;
+        request
+            .send()
+            .await
+            .map_err(AwsError::of("SendMessage to the deliveries queue"))?;
         Ok(())
     }
 }

@@ -67,10 +67,21 @@ impl Entities {
     /// [`EntityError::Aws`] or [`EntityError::Unusable`].
     pub async fn load(&self, entity: &EntityKey) -> Result<Option<Stored>, EntityError> {
         let key = AttributeValue::S(entity.to_string());
-        let request = self.client.get_item().table_name(&self.table).key("aggregate", key).consistent_read(true);
-        let answer = request.send().await.map_err(AwsError::of("GetItem of the entities table"))?;
+        let request = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("aggregate", key)
+            .consistent_read(true);
+        let answer = request
+            .send()
+            .await
+            .map_err(AwsError::of("GetItem of the entities table"))?;
         let stored = answer.item.map(|item| from_item(entity, &item));
-        stored.transpose().map_err(|attribute| EntityError::Unusable { entity: entity.clone(), attribute })
+        stored.transpose().map_err(|attribute| EntityError::Unusable {
+            entity: entity.clone(),
+            attribute,
+        })
     }
 
     /// Writes an entity's state, if the item is still the one that the state was folded from.
@@ -96,7 +107,11 @@ impl Entities {
         version: Option<u64>,
     ) -> Result<(), EntityError> {
         let item = to_item(entity, projection, version.unwrap_or(0) + 1)?;
-        let request = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        let request = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item));
         let request = match version {
             None => request.condition_expression("attribute_not_exists(aggregate)"),
             Some(version) => request
@@ -105,7 +120,11 @@ impl Entities {
         };
         match request.send().await {
             Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+            {
                 Err(EntityError::Changed(entity.clone()))
             }
             Err(error) => Err(AwsError::of("PutItem to the entities table")(error).into()),
@@ -131,10 +150,15 @@ fn to_item(entity: &EntityKey, projection: &Projection, version: u64) -> Result<
         put("object_type", text(&snapshot.event_type));
         put("object_occurred", text(snapshot.occurred.as_str()));
     }
-    let history = projection.history.iter().map(|(status, at)| (status.clone(), text(at.as_str())));
+    let history = projection
+        .history
+        .iter()
+        .map(|(status, at)| (status.clone(), text(at.as_str())));
     put("history", AttributeValue::M(history.collect()));
     for (map, parts) in &projection.parts {
-        let parts = parts.iter().map(|(id, part)| (id.clone(), AttributeValue::M(part_item(part))));
+        let parts = parts
+            .iter()
+            .map(|(id, part)| (id.clone(), AttributeValue::M(part_item(part))));
         put(map, AttributeValue::M(parts.collect()));
     }
     for (name, value) in projection.derived(entity.entity_type()) {
@@ -143,21 +167,33 @@ fn to_item(entity: &EntityKey, projection: &Projection, version: u64) -> Result<
     let size: usize = item.iter().map(|(name, value)| name.len() + size_of(value)).sum();
     // An object that does not fit stays in the event log, or the archive, where `object_occurred` leads to.
     let object = projection.snapshot.as_ref().map(|snapshot| &snapshot.object);
-    if let Some(object) = object.filter(|object| !object.is_empty() && size + object.len() <= MAX_ITEM_BYTES) {
+    if let Some(object) = object.filter(|object| !object.is_empty() && size + object.len() <= MAX_ITEM_BYTES)
+    {
         item.insert("object".to_owned(), text(object));
     }
-    if size > MAX_ITEM_BYTES { Err(EntityError::TooLarge(entity.clone())) } else { Ok(item) }
+    if size > MAX_ITEM_BYTES {
+        Err(EntityError::TooLarge(entity.clone()))
+    } else {
+        Ok(item)
+    }
 }
 
 fn from_item(entity: &EntityKey, item: &Item) -> Result<Stored, &'static str> {
-    let version = item.get("version").and_then(|value| value.as_n().ok()).and_then(|n| n.parse().ok());
+    let version = item
+        .get("version")
+        .and_then(|value| value.as_n().ok())
+        .and_then(|n| n.parse().ok());
     let last = LastEvent {
         event_type: required(item, "last_event_type")?,
         occurred: occurred(item, "last_occurred")?,
     };
     let mut history = BTreeMap::new();
     for (status, at) in map(item, "history").into_iter().flatten() {
-        let at = at.as_s().cloned().ok().and_then(|at| Occurred::from_stored(at).ok());
+        let at = at
+            .as_s()
+            .cloned()
+            .ok()
+            .and_then(|at| Occurred::from_stored(at).ok());
         history.insert(status.clone(), at.ok_or("history")?);
     }
     let snapshot = item.contains_key("object_occurred").then(|| {
@@ -179,18 +215,27 @@ fn from_item(entity: &EntityKey, item: &Item) -> Result<Stored, &'static str> {
             parts.insert(name.to_owned(), loaded);
         }
     }
-    let projection = Projection { last, snapshot: snapshot.transpose()?, history, parts };
-    Ok(Stored { projection, version: version.ok_or("version")? })
+    let projection = Projection {
+        last,
+        snapshot: snapshot.transpose()?,
+        history,
+        parts,
+    };
+    Ok(Stored {
+        projection,
+        version: version.ok_or("version")?,
+    })
 }
 
 /// The names of the maps that an entity of this type keeps parts in.
 fn part_maps(entity_type: &str) -> impl Iterator<Item = &'static str> {
-    CATEGORIES.iter().filter(move |category| category.entity == entity_type).filter_map(|category| {
-        match category.role {
+    CATEGORIES
+        .iter()
+        .filter(move |category| category.entity == entity_type)
+        .filter_map(|category| match category.role {
             Role::Part { map, .. } => Some(map),
             Role::Snapshot => None,
-        }
-    })
+        })
 }
 
 fn part_item(part: &Snapshot) -> Item {
@@ -199,7 +244,11 @@ fn part_item(part: &Snapshot) -> Item {
         ("occurred".to_owned(), text(part.occurred.as_str())),
         ("object".to_owned(), text(&part.object)),
     ]);
-    item.extend(part.status.as_deref().map(|status| ("status".to_owned(), text(status))));
+    item.extend(
+        part.status
+            .as_deref()
+            .map(|status| ("status".to_owned(), text(status))),
+    );
     item
 }
 
@@ -225,7 +274,10 @@ fn text(value: &str) -> AttributeValue {
 }
 
 fn required(item: &Item, name: &'static str) -> Result<String, &'static str> {
-    item.get(name).and_then(|value| value.as_s().ok()).cloned().ok_or(name)
+    item.get(name)
+        .and_then(|value| value.as_s().ok())
+        .cloned()
+        .ok_or(name)
 }
 
 fn occurred(item: &Item, name: &'static str) -> Result<Occurred, &'static str> {
@@ -242,7 +294,10 @@ fn size_of(value: &AttributeValue) -> usize {
         AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
         AttributeValue::L(values) => 3 + values.iter().map(|value| size_of(value) + 1).sum::<usize>(),
         AttributeValue::M(values) => {
-            3 + values.iter().map(|(name, value)| name.len() + size_of(value) + 1).sum::<usize>()
+            3 + values
+                .iter()
+                .map(|(name, value)| name.len() + size_of(value) + 1)
+                .sum::<usize>()
         }
         _ => 1,
     }
@@ -262,7 +317,9 @@ mod tests {
 
     fn fold(events: &[String]) -> Projection {
         let parsed = events.iter().map(|json| Event::parse(json).unwrap());
-        parsed.fold(None, |state, event| Some(Projection::fold(state, &event).0)).unwrap()
+        parsed
+            .fold(None, |state, event| Some(Projection::fold(state, &event).0))
+            .unwrap()
     }
 
     fn there_and_back(entity: &str, projection: &Projection) -> (Item, Stored) {
@@ -276,7 +333,11 @@ mod tests {
     #[test]
     fn a_state_that_is_stored_and_read_folds_on_as_if_it_had_not_been() {
         let events = [
-            event(1, "EXECUTION.FILLED", r#"{"id":"x1","order_id":"o1","share_quantity":"1.5","cash_amount":"3"}"#),
+            event(
+                1,
+                "EXECUTION.FILLED",
+                r#"{"id":"x1","order_id":"o1","share_quantity":"1.5","cash_amount":"3"}"#,
+            ),
             event(2, "ORDER.FILLED", r#"{"id":"o1","status":"FILLED"}"#),
             event(3, "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#),
         ];
@@ -294,7 +355,11 @@ mod tests {
     #[test]
     fn an_object_too_large_for_an_item_is_left_out_and_parts_that_are_are_refused() {
         let filler = "x".repeat(MAX_ITEM_BYTES);
-        let state = fold(&[event(1, "ORDER.NEW", &format!(r#"{{"id":"o1","status":"NEW","note":"{filler}"}}"#))]);
+        let state = fold(&[event(
+            1,
+            "ORDER.NEW",
+            &format!(r#"{{"id":"o1","status":"NEW","note":"{filler}"}}"#),
+        )]);
         let (item, _) = there_and_back("ORDER#o1", &state);
         assert!(!item.contains_key("object") && item["status"] == text("NEW"));
         let part = format!(r#"{{"id":"x1","order_id":"o1","note":"{filler}"}}"#);

@@ -15,8 +15,14 @@ use uuid::Uuid;
 use crate::carry::{self, Carried, Encoding, MAX_MESSAGE_BYTES, NotCarried, TooLarge};
 
 /// The headers kept whether or not the signature covers them.
-const ALWAYS_KEPT: [&str; 6] =
-    ["signature", "signature-input", "digest", "content-digest", "content-type", "content-length"];
+const ALWAYS_KEPT: [&str; 6] = [
+    "signature",
+    "signature-input",
+    "digest",
+    "content-digest",
+    "content-type",
+    "content-length",
+];
 
 /// One HTTP request that Upvest, or somebody who claims to be Upvest, made to deliver events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,15 +73,16 @@ impl Envelope {
     /// The part of the request's headers that goes into an envelope: those that the signature covers, by the text of
     /// `signature-input`, and those that it needs. Credentials and cookies that a sender adds stay out.
     #[must_use]
-    pub fn needed_headers<'h>(headers: impl Iterator<Item = (&'h str, &'h str)> + Clone) -> Headers {
-        let is_input = |name: &str| name.eq_ignore_ascii_case("signature-input");
-        let inputs = headers.clone().filter(|(name, _)| is_input(name)).map(|(_, value)| value);
-        let inputs = inputs.collect::<Vec<_>>().join(" ").to_ascii_lowercase();
+    pub fn needed_headers(all: &Headers) -> Headers {
+        let inputs = all
+            .get_combined("signature-input")
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         // A covered component is `"name"`, or in draft 6 `"name:member"`: a search in the text cannot fail, parsing can.
-        let covered = |name: &str| inputs.contains(&format!("\"{name}\"")) || inputs.contains(&format!("\"{name}:"));
-        headers
-            .map(|(name, value)| (name.to_ascii_lowercase(), value))
-            .filter(|(name, _)| ALWAYS_KEPT.contains(&name.as_str()) || covered(name))
+        let covered =
+            |name: &str| inputs.contains(&format!("\"{name}\"")) || inputs.contains(&format!("\"{name}:"));
+        all.iter()
+            .filter(|(name, _)| ALWAYS_KEPT.contains(name) || covered(name))
             .collect()
     }
 
@@ -106,7 +113,10 @@ impl Envelope {
         let taken = attributes.iter().map(size).sum::<usize>() + "encodingStringdeflate-base64".len();
         let Carried { encoding, text } = carry::carry(&self.body, MAX_MESSAGE_BYTES.saturating_sub(taken))?;
         attributes.extend(encoding.name().map(|name| ("encoding", name.to_owned())));
-        Ok((text.into_owned(), attributes.into_iter().map(string_attribute).collect()))
+        Ok((
+            text.into_owned(),
+            attributes.into_iter().map(string_attribute).collect(),
+        ))
     }
 
     /// Reads the envelope back from a message.
@@ -135,8 +145,14 @@ pub fn attribute<'m>(message: &'m SqsMessage, name: &str) -> Option<&'m str> {
 
 /// A named message attribute with a text value, which must not be empty.
 pub(crate) fn string_attribute((name, value): (&str, String)) -> (String, MessageAttributeValue) {
-    let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build();
-    (name.to_owned(), attribute.unwrap_or_else(|_| unreachable!("the builder asks for a data type only")))
+    let attribute = MessageAttributeValue::builder()
+        .data_type("String")
+        .string_value(value)
+        .build();
+    (
+        name.to_owned(),
+        attribute.unwrap_or_else(|_| unreachable!("the builder asks for a data type only")),
+    )
 }
 
 /// JSON in printable ASCII, because an attribute takes no control characters.
@@ -180,9 +196,14 @@ mod tests {
         message.body = Some(body);
         for (name, value) in attributes {
             let value = value.string_value.unwrap();
-            assert!(value.bytes().all(|byte| (b' '..0x7f).contains(&byte)), "{name}: {value}");
+            assert!(
+                value.bytes().all(|byte| (b' '..0x7f).contains(&byte)),
+                "{name}: {value}"
+            );
             let json = serde_json::json!({ "stringValue": value, "dataType": "String" });
-            message.message_attributes.insert(name, serde_json::from_value(json).unwrap());
+            message
+                .message_attributes
+                .insert(name, serde_json::from_value(json).unwrap());
         }
         message
     }
@@ -190,7 +211,10 @@ mod tests {
     #[test]
     fn an_envelope_survives_the_queue_byte_for_byte() {
         for body in [&b"{\"payload\":[]}"[..], b"", b"\0\xff", &vec![b'['; 3_000_000]] {
-            assert_eq!(Envelope::from_message(&received(&envelope(body))).unwrap(), envelope(body));
+            assert_eq!(
+                Envelope::from_message(&received(&envelope(body))).unwrap(),
+                envelope(body)
+            );
         }
     }
 
@@ -208,7 +232,10 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             (state >> 56) as u8
         });
-        assert_eq!(envelope(&noise.take(1_000_000).collect::<Vec<_>>()).to_message(), Err(TooLarge));
+        assert_eq!(
+            envelope(&noise.take(1_000_000).collect::<Vec<_>>()).to_message(),
+            Err(TooLarge)
+        );
     }
 
     #[test]
@@ -217,20 +244,26 @@ mod tests {
         message.message_attributes.remove("request");
         let error = Envelope::from_message(&message).unwrap_err();
         assert_eq!(error.to_string(), "message has no usable attribute request");
-        assert!(matches!(Envelope::from_message(&SqsMessage::default()), Err(NoEnvelope::Body)));
+        assert!(matches!(
+            Envelope::from_message(&SqsMessage::default()),
+            Err(NoEnvelope::Body)
+        ));
     }
 
     #[test]
     fn only_headers_that_the_signature_needs_are_kept() {
         let headers = [
-            ("Signature-Input", "sig1=(\"@method\" \"Accept\" \"x-list:member\");keyid=\"k\""),
+            (
+                "Signature-Input",
+                "sig1=(\"@method\" \"Accept\" \"x-list:member\");keyid=\"k\"",
+            ),
             ("Signature", "sig1=:AA==:"),
             ("Accept", "*/*"),
             ("X-List", "member=1"),
             ("Authorization", "Bearer secret"),
             ("Cookie", "session=secret"),
         ];
-        let kept = Envelope::needed_headers(headers.into_iter());
+        let kept = Envelope::needed_headers(&headers.into_iter().collect());
         let names: Vec<_> = kept.iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["signature-input", "signature", "accept", "x-list"]);
     }

@@ -16,13 +16,19 @@ pub struct AwsError {
 impl AwsError {
     /// Wraps what the SDK returned for the operation of this name.
     pub fn of<E: Error + Send + Sync + 'static>(operation: &'static str) -> impl FnOnce(E) -> Self {
-        move |source| Self { operation, source: Box::new(source) }
+        move |source| Self {
+            operation,
+            source: Box::new(source),
+        }
     }
 
     /// An answer that reports some entries of a batch as failed.
     #[must_use]
     pub fn entries(operation: &'static str, code: &str) -> Self {
-        Self { operation, source: format!("entries of the batch failed: {code}").into() }
+        Self {
+            operation,
+            source: format!("entries of the batch failed: {code}").into(),
+        }
     }
 }
 

@@ -83,9 +83,15 @@ impl EventLog {
     ///
     /// [`AwsError`] when some event is not known to be in the log; others may be in it.
     pub async fn record(&self, entries: &[Entry]) -> Result<Vec<Logged>, AwsError> {
-        let fresh = try_join_all(entries.chunks(BATCH).map(|chunk| self.insert(chunk))).await?.concat();
-        let there: Vec<&str> =
-            entries.iter().zip(&fresh).filter(|(_, new)| !**new).map(|(entry, _)| entry.event_id.as_str()).collect();
+        let fresh = try_join_all(entries.chunks(BATCH).map(|chunk| self.insert(chunk)))
+            .await?
+            .concat();
+        let there: Vec<&str> = entries
+            .iter()
+            .zip(&fresh)
+            .filter(|(_, new)| !**new)
+            .map(|(entry, _)| entry.event_id.as_str())
+            .collect();
         let mut owners = HashMap::new();
         for found in try_join_all(there.chunks(READ_BATCH).map(|ids| self.owners(ids))).await? {
             owners.extend(found);
@@ -95,8 +101,9 @@ impl EventLog {
                 return Ok(Logged::New);
             }
             let owner = owners.remove(&entry.event_id);
-            let (delivery_id, sha256) =
-                owner.ok_or_else(|| AwsError::entries("BatchGetItem of the events table", "a duplicate is not there"))?;
+            let (delivery_id, sha256) = owner.ok_or_else(|| {
+                AwsError::entries("BatchGetItem of the events table", "a duplicate is not there")
+            })?;
             Ok(Logged::Already { delivery_id, sha256 })
         });
         logged.collect()
@@ -105,16 +112,33 @@ impl EventLog {
     /// Inserts up to 25 entries; tells for each whether it is new.
     async fn insert(&self, entries: &[Entry]) -> Result<Vec<bool>, AwsError> {
         const CALL: &str = "BatchExecuteStatement of the events table";
-        let statements = entries.iter().map(|entry| self.statement(entry)).collect::<Result<Vec<_>, _>>()?;
-        let request = self.client.batch_execute_statement().set_statements(Some(statements));
-        let responses = request.send().await.map_err(AwsError::of(CALL))?.responses.unwrap_or_default();
+        let statements = entries
+            .iter()
+            .map(|entry| self.statement(entry))
+            .collect::<Result<Vec<_>, _>>()?;
+        let request = self
+            .client
+            .batch_execute_statement()
+            .set_statements(Some(statements));
+        let responses = request
+            .send()
+            .await
+            .map_err(AwsError::of(CALL))?
+            .responses
+            .unwrap_or_default();
         if responses.len() != entries.len() {
-            return Err(AwsError::entries(CALL, "the number of answers is not that of the statements"));
+            return Err(AwsError::entries(
+                CALL,
+                "the number of answers is not that of the statements",
+            ));
         }
         let is_new = responses.into_iter().map(|response| match response.error {
             None => Ok(true),
             Some(error) if error.code == Some(BatchStatementErrorCodeEnum::DuplicateItem) => Ok(false),
-            Some(error) => Err(AwsError::entries(CALL, error.code.as_ref().map_or("unknown", |code| code.as_str()))),
+            Some(error) => Err(AwsError::entries(
+                CALL,
+                error.code.as_ref().map_or("unknown", |code| code.as_str()),
+            )),
         });
         is_new.collect()
     }
@@ -134,9 +158,15 @@ impl EventLog {
     /// Reads who owns the events of these ids, up to 100.
     async fn owners(&self, ids: &[&str]) -> Result<HashMap<String, Owner>, AwsError> {
         const CALL: &str = "BatchGetItem of the events table";
-        let keys = ids.iter().map(|id| HashMap::from([("event_id".to_owned(), AttributeValue::S((*id).to_owned()))]));
-        let wanted = KeysAndAttributes::builder().set_keys(Some(keys.collect())).consistent_read(true);
-        let wanted = wanted.projection_expression("event_id,delivery_id,sha256").build();
+        let keys = ids
+            .iter()
+            .map(|id| HashMap::from([("event_id".to_owned(), AttributeValue::S((*id).to_owned()))]));
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys.collect()))
+            .consistent_read(true);
+        let wanted = wanted
+            .projection_expression("event_id,delivery_id,sha256")
+            .build();
         let mut wanted = HashMap::from([(self.table.clone(), wanted.map_err(AwsError::of(CALL))?)]);
         let mut owners = HashMap::new();
         for _ in 0..READ_ATTEMPTS {
@@ -144,7 +174,9 @@ impl EventLog {
             let answer = request.send().await.map_err(AwsError::of(CALL))?;
             for mut item in answer.responses.unwrap_or_default().into_values().flatten() {
                 let mut text = |name: &str| item.remove(name).and_then(|value| value_text(value));
-                if let (Some(id), Some(delivery), Some(hash)) = (text("event_id"), text("delivery_id"), text("sha256")) {
+                if let (Some(id), Some(delivery), Some(hash)) =
+                    (text("event_id"), text("delivery_id"), text("sha256"))
+                {
                     owners.insert(id, (delivery, hash));
                 }
             }
@@ -160,7 +192,11 @@ impl EventLog {
 impl Entry {
     fn attributes(&self) -> Vec<(&'static str, String)> {
         let fits = self.object.len() <= MAX_OBJECT_BYTES;
-        let object = if fits { ("object", &self.object) } else { ("archived_at", &self.archived_at) };
+        let object = if fits {
+            ("object", &self.object)
+        } else {
+            ("archived_at", &self.archived_at)
+        };
         let mut attributes = vec![
             ("event_id", &self.event_id),
             ("type", &self.event_type),
@@ -171,7 +207,10 @@ impl Entry {
             object,
         ];
         attributes.extend(self.aggregate.as_ref().map(|aggregate| ("aggregate", aggregate)));
-        attributes.into_iter().map(|(name, value)| (name, value.clone())).collect()
+        attributes
+            .into_iter()
+            .map(|(name, value)| (name, value.clone()))
+            .collect()
     }
 }
 

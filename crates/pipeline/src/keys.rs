@@ -62,7 +62,13 @@ impl Keys {
         table: String,
         clock: Clock,
     ) -> Self {
-        Self { dynamodb, secrets, table, clock, remembered: Mutex::default() }
+        Self {
+            dynamodb,
+            secrets,
+            table,
+            clock,
+            remembered: Mutex::default(),
+        }
     }
 
     /// The key with this id; `None` when there is none in the table.
@@ -81,29 +87,55 @@ impl Keys {
             remembered.clear();
         }
         let until = now + if key.is_some() { KNOWN_FOR } else { UNKNOWN_FOR };
-        remembered.insert(key_id.to_owned(), Remembered { key: key.clone(), until });
+        remembered.insert(
+            key_id.to_owned(),
+            Remembered {
+                key: key.clone(),
+                until,
+            },
+        );
         Ok(key)
     }
 
     async fn read(&self, key_id: &str) -> Result<Option<Arc<VerifyingKey>>, KeysError> {
-        let request = self.dynamodb.get_item().table_name(&self.table).consistent_read(true);
+        let request = self
+            .dynamodb
+            .get_item()
+            .table_name(&self.table)
+            .consistent_read(true);
         let id = AttributeValue::S(key_id.to_owned());
-        let found = request.key("key_id", id).send().await.map_err(AwsError::of("GetItem of the keys table"))?;
+        let found = request
+            .key("key_id", id)
+            .send()
+            .await
+            .map_err(AwsError::of("GetItem of the keys table"))?;
         let Some(item) = found.item else { return Ok(None) };
-        let unusable = |attribute| KeysError::Unusable { key_id: key_id.to_owned(), attribute };
+        let unusable = |attribute| KeysError::Unusable {
+            key_id: key_id.to_owned(),
+            attribute,
+        };
         let text = |attribute: &'static str| {
-            item.get(attribute).and_then(|value| value.as_s().ok()).ok_or_else(|| unusable(attribute))
+            item.get(attribute)
+                .and_then(|value| value.as_s().ok())
+                .ok_or_else(|| unusable(attribute))
         };
         let profile: Profile = text("profile")?.parse().map_err(|_| unusable("profile"))?;
         let algorithm: Algorithm = text("algorithm")?.parse().map_err(|_| unusable("algorithm"))?;
         if algorithm == Algorithm::HmacSha256 {
-            let secret = self.secret(text("secret")?).await?.ok_or_else(|| unusable("secret"))?;
+            let secret = self
+                .secret(text("secret")?)
+                .await?
+                .ok_or_else(|| unusable("secret"))?;
             let key = VerifyingKey::hmac(key_id, profile, secret).map_err(|_| unusable("secret"))?;
             return Ok(Some(Arc::new(key)));
         }
         let jwk: Jwk = serde_json::from_str(text("jwk")?).map_err(|_| unusable("jwk"))?;
         let key = VerifyingKey::from_jwk(profile, &jwk.with_key_id(key_id)).map_err(|_| unusable("jwk"))?;
-        if key.algorithm() == algorithm { Ok(Some(Arc::new(key))) } else { Err(unusable("algorithm")) }
+        if key.algorithm() == algorithm {
+            Ok(Some(Arc::new(key)))
+        } else {
+            Err(unusable("algorithm"))
+        }
     }
 
     async fn secret(&self, arn: &str) -> Result<Option<SecretSlice<u8>>, AwsError> {

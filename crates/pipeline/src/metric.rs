@@ -55,9 +55,11 @@ pub fn unknown_key() {
 
 /// Events were stored for the first time, found to be repeated, or found to contradict the stored one.
 pub fn stored(new: usize, repeated: usize, conflicting: usize) {
-    for (name, count) in
-        [("EventsStored", new), ("EventsRepeated", repeated), ("EventsConflicting", conflicting)]
-    {
+    for (name, count) in [
+        ("EventsStored", new),
+        ("EventsRepeated", repeated),
+        ("EventsConflicting", conflicting),
+    ] {
         if count > 0 {
             counter!(name).increment(count as u64);
         }

@@ -2,12 +2,13 @@
 
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
 use upvest::entity_key::NoEntityKey;
 use upvest::projection::Applied;
 use upvest::{Domain, Event, Projection};
 
 use crate::batch::SourceQueue;
-use crate::config::{ConfigError, Lookup};
+use crate::config::{ConfigError, Lookup, environment};
 use crate::entities::{Entities, EntityError};
 use crate::error::{Disposition, ErrorChain, RETRY};
 use crate::metric;
@@ -22,6 +23,21 @@ pub struct Processor {
     domain: Domain,
     queue: SourceQueue,
     entities: Entities,
+}
+
+/// Runs the processor of `domain` as a Lambda function.
+///
+/// # Errors
+///
+/// When its configuration is not complete, or the Lambda runtime fails.
+pub async fn run(domain: Domain) -> Result<(), Error> {
+    crate::aws::start();
+    let processor = Processor::new(domain, &crate::aws::config().await, &Lookup::new(&environment))?;
+    let processor = &processor;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
+        Ok::<_, Error>(processor.handle(&event.payload).await)
+    }))
+    .await
 }
 
 /// Why an event was not folded into its entity.
@@ -63,7 +79,9 @@ impl ProcessError {
             Self::NoEvent(_)
             | Self::WrongDomain { .. }
             | Self::NoEntityKey { .. }
-            | Self::Entity(EntityError::Unusable { .. } | EntityError::TooLarge(_)) => Disposition::DeadLetter,
+            | Self::Entity(EntityError::Unusable { .. } | EntityError::TooLarge(_)) => {
+                Disposition::DeadLetter
+            }
         }
     }
 }
@@ -76,13 +94,23 @@ impl Processor {
     /// [`ConfigError`] naming the variable.
     pub fn new(domain: Domain, aws: &SdkConfig, lookup: &Lookup<'_>) -> Result<Self, ConfigError> {
         let queue = SourceQueue::new(aws_sdk_sqs::Client::new(aws), lookup.required("QUEUE_URL")?);
-        let entities = Entities::new(aws_sdk_dynamodb::Client::new(aws), lookup.required("ENTITIES_TABLE")?);
-        Ok(Self { domain, queue, entities })
+        let entities = Entities::new(
+            aws_sdk_dynamodb::Client::new(aws),
+            lookup.required("ENTITIES_TABLE")?,
+        );
+        Ok(Self {
+            domain,
+            queue,
+            entities,
+        })
     }
 
     /// Handles a batch of the domain's queue.
     pub async fn handle(&self, event: &SqsEvent) -> SqsBatchResponse {
-        let response = self.queue.in_order(event, async |message| self.settle(message).await).await;
+        let response = self
+            .queue
+            .in_order(event, async |message| self.settle(message).await)
+            .await;
         tracing::info!(
             batch.messages = event.records.len(),
             batch.failures = response.batch_item_failures.len(),
@@ -115,7 +143,11 @@ impl Processor {
         // The catch-all also gets the events of domains that have no processor of their own.
         if self.domain != Domain::Unrecognised && actual != self.domain {
             let event_id = event.id().to_owned();
-            return Err(ProcessError::WrongDomain { event_id, actual, expected: self.domain });
+            return Err(ProcessError::WrongDomain {
+                event_id,
+                actual,
+                expected: self.domain,
+            });
         }
         let applied = self.project(&event).await?;
         let result = match applied {
@@ -129,14 +161,19 @@ impl Processor {
 
     /// Folds the event into its entity; reads and folds again when the entity changed in between.
     async fn project(&self, event: &Event<'_>) -> Result<Applied, ProcessError> {
-        let no_key = |source| ProcessError::NoEntityKey { event_id: event.id().to_owned(), source };
+        let no_key = |source| ProcessError::NoEntityKey {
+            event_id: event.id().to_owned(),
+            source,
+        };
         let entity = event.entity_key().map_err(no_key)?;
         let mut attempt = 1;
         loop {
             let stored = self.entities.load(&entity).await?;
             let version = stored.as_ref().map(|stored| stored.version);
             let before = stored.map(|stored| stored.projection);
-            let was_back = before.as_ref().is_some_and(|state| state.moved_back_from().is_some());
+            let was_back = before
+                .as_ref()
+                .is_some_and(|state| state.moved_back_from().is_some());
             let (state, applied) = Projection::fold(before.clone(), event);
             if before.as_ref() == Some(&state) {
                 return Ok(applied);

@@ -46,10 +46,16 @@ impl FromStr for Routes {
     fn from_str(list: &str) -> Result<Self, BadRoutes> {
         let mut routes = BTreeMap::new();
         for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            let (domain, url) = entry.split_once('=').ok_or_else(|| BadRoutes::Entry(entry.to_owned()))?;
+            let (domain, url) = entry
+                .split_once('=')
+                .ok_or_else(|| BadRoutes::Entry(entry.to_owned()))?;
             routes.insert(domain.parse()?, url.to_owned());
         }
-        if routes.contains_key(&Domain::Unrecognised) { Ok(Self(routes)) } else { Err(BadRoutes::NoCatchAll) }
+        if routes.contains_key(&Domain::Unrecognised) {
+            Ok(Self(routes))
+        } else {
+            Err(BadRoutes::NoCatchAll)
+        }
     }
 }
 
@@ -57,7 +63,10 @@ impl Routes {
     /// The queue for a domain's events: the domain's own, or that of the catch-all while the domain has none.
     fn url(&self, domain: Domain) -> &str {
         // The constructor makes sure of the catch-all's queue.
-        self.0.get(&domain).or_else(|| self.0.get(&Domain::Unrecognised)).map_or("", String::as_str)
+        self.0
+            .get(&domain)
+            .or_else(|| self.0.get(&Domain::Unrecognised))
+            .map_or("", String::as_str)
     }
 }
 
@@ -98,16 +107,28 @@ impl DomainQueues {
     pub async fn send(&self, events: Vec<Dispatch>) -> Result<(), AwsError> {
         let mut by_queue: BTreeMap<&str, Vec<Dispatch>> = BTreeMap::new();
         for event in events {
-            by_queue.entry(self.routes.url(event.domain)).or_default().push(event);
+            by_queue
+                .entry(self.routes.url(event.domain))
+                .or_default()
+                .push(event);
         }
-        try_join_all(by_queue.into_iter().map(|(url, events)| self.send_to(url, events))).await?;
+        try_join_all(
+            by_queue
+                .into_iter()
+                .map(|(url, events)| self.send_to(url, events)),
+        )
+        .await?;
         Ok(())
     }
 
     async fn send_to(&self, url: &str, events: Vec<Dispatch>) -> Result<(), AwsError> {
         const CALL: &str = "SendMessageBatch to a domain queue";
         for batch in batches(events)? {
-            let request = self.client.send_message_batch().queue_url(url).set_entries(Some(batch));
+            let request = self
+                .client
+                .send_message_batch()
+                .queue_url(url)
+                .set_entries(Some(batch));
             let answer = request.send().await.map_err(AwsError::of(CALL))?;
             if let Some(failed) = answer.failed.first() {
                 return Err(AwsError::entries(CALL, &failed.code));
@@ -144,7 +165,11 @@ fn entry(index: usize, event: Dispatch) -> Result<SendMessageBatchRequestEntry, 
     let Carried { encoding, text } = carried.map_err(AwsError::of(CALL))?;
     let mut attributes: HashMap<String, MessageAttributeValue> = HashMap::new();
     attributes.extend([string_attribute(("delivery_id", event.delivery_id))]);
-    attributes.extend(encoding.name().map(|name| string_attribute(("encoding", name.to_owned()))));
+    attributes.extend(
+        encoding
+            .name()
+            .map(|name| string_attribute(("encoding", name.to_owned()))),
+    );
     SendMessageBatchRequestEntry::builder()
         .id(index.to_string())
         .message_body(text)
@@ -158,7 +183,11 @@ fn entry(index: usize, event: Dispatch) -> Result<SendMessageBatchRequestEntry, 
 /// The message group of an entity: its key, or the key's hash where SQS would not take it.
 fn group_id(entity: &str) -> String {
     let taken = entity.len() <= MAX_GROUP_LENGTH && entity.bytes().all(|byte| byte.is_ascii_graphic());
-    if taken { entity.to_owned() } else { hex::encode(Sha256::digest(entity)) }
+    if taken {
+        entity.to_owned()
+    } else {
+        hex::encode(Sha256::digest(entity))
+    }
 }
 
 /// A message of a domain queue, read back.
@@ -197,7 +226,10 @@ impl Dispatched {
         let body = message.body.clone().ok_or(NoEvent::Body)?;
         let bytes = carry::unload(Encoding::from_name(attribute(message, "encoding"))?, body)?;
         let json = String::from_utf8(bytes).map_err(|_| NoEvent::NotText)?;
-        Ok(Self { json, delivery_id: attribute(message, "delivery_id").map(str::to_owned) })
+        Ok(Self {
+            json,
+            delivery_id: attribute(message, "delivery_id").map(str::to_owned),
+        })
     }
 
     /// The event in it.
@@ -240,11 +272,22 @@ mod tests {
 
     #[test]
     fn a_domain_without_a_queue_goes_to_the_catch_all() {
-        let routes: Routes = "orders=https://q/orders, unrecognised=https://q/rest".parse().unwrap();
+        let routes: Routes = "orders=https://q/orders, unrecognised=https://q/rest"
+            .parse()
+            .unwrap();
         assert_eq!(routes.url(Domain::Orders), "https://q/orders");
         assert_eq!(routes.url(Domain::Fees), "https://q/rest");
-        assert_eq!("orders=https://q/orders".parse::<Routes>(), Err(BadRoutes::NoCatchAll));
-        assert_eq!("orders".parse::<Routes>(), Err(BadRoutes::Entry("orders".to_owned())));
-        assert!(matches!("order=https://q".parse::<Routes>(), Err(BadRoutes::Domain(_))));
+        assert_eq!(
+            "orders=https://q/orders".parse::<Routes>(),
+            Err(BadRoutes::NoCatchAll)
+        );
+        assert_eq!(
+            "orders".parse::<Routes>(),
+            Err(BadRoutes::Entry("orders".to_owned()))
+        );
+        assert!(matches!(
+            "order=https://q".parse::<Routes>(),
+            Err(BadRoutes::Domain(_))
+        ));
     }
 }

@@ -1,3 +1,9 @@
 //! Projects users and their due-diligence checks.
 
-fn main() {}
+use lambda_runtime::Error;
+use upvest::Domain;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    pipeline::processor::run(Domain::Users).await
+}

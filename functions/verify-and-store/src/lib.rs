@@ -1,1 +1,107 @@
 //! Proves deliveries, archives them, stores their events once and dispatches them.
+//!
+//! For each delivery: verify, archive, store, dispatch. Every step may be repeated, because every step may be
+//! followed by a crash: the archive's object and the log's item are written only once, and what was dispatched
+//! twice has one effect.
+
+use aws_config::SdkConfig;
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use pipeline::archive::Archive;
+use pipeline::batch::SourceQueue;
+use pipeline::clock::Clock;
+use pipeline::config::{ConfigError, Lookup};
+use pipeline::error::{Disposition, ErrorChain};
+use pipeline::events::EventLog;
+use pipeline::keys::Keys;
+use pipeline::metric;
+use pipeline::routing::{DomainQueues, Routes};
+
+mod delivery;
+mod error;
+mod freshness;
+mod intake;
+
+pub use error::DeliveryError;
+pub use freshness::FreshnessPolicy;
+
+/// What the function works with.
+#[derive(Debug)]
+pub struct Deps {
+    /// The deliveries queue, from which Lambda polls.
+    pub queue: SourceQueue,
+    /// The verification keys.
+    pub keys: Keys,
+    /// The archive of deliveries.
+    pub archive: Archive,
+    /// The event log.
+    pub log: EventLog,
+    /// The queues of the domains.
+    pub domains: DomainQueues,
+    /// What to do about a signature that is out of its time.
+    pub freshness: FreshnessPolicy,
+}
+
+impl Deps {
+    /// Builds the clients, from `DELIVERIES_QUEUE_URL`, `KEYS_TABLE`, `ARCHIVE_BUCKET`, `EVENTS_TABLE`,
+    /// `DOMAIN_QUEUES` and `FRESHNESS_POLICY`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the variable.
+    pub fn new(aws: &SdkConfig, lookup: &Lookup<'_>, clock: Clock) -> Result<Self, ConfigError> {
+        let sqs = aws_sdk_sqs::Client::new(aws);
+        let dynamodb = aws_sdk_dynamodb::Client::new(aws);
+        let secrets = aws_sdk_secretsmanager::Client::new(aws);
+        let s3 = aws_sdk_s3::Client::new(aws);
+        let routes: Routes =
+            lookup
+                .required("DOMAIN_QUEUES")?
+                .parse()
+                .map_err(|error| ConfigError::Invalid {
+                    name: "DOMAIN_QUEUES",
+                    reason: ErrorChain(&error).to_string(),
+                })?;
+        Ok(Self {
+            queue: SourceQueue::new(sqs.clone(), lookup.required("DELIVERIES_QUEUE_URL")?),
+            keys: Keys::new(dynamodb.clone(), secrets, lookup.required("KEYS_TABLE")?, clock),
+            archive: Archive::new(s3, lookup.required("ARCHIVE_BUCKET")?),
+            log: EventLog::new(dynamodb, lookup.required("EVENTS_TABLE")?),
+            domains: DomainQueues::new(sqs, routes),
+            freshness: lookup.parsed("FRESHNESS_POLICY", FreshnessPolicy::Flag)?,
+        })
+    }
+}
+
+/// Handles a batch of the deliveries queue.
+pub async fn handle(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
+    let response = deps
+        .queue
+        .each(event, async |message| settle(deps, message).await)
+        .await;
+    tracing::info!(
+        batch.deliveries = event.records.len(),
+        batch.failures = response.batch_item_failures.len(),
+        "handled a batch of deliveries"
+    );
+    metric::flush();
+    response
+}
+
+async fn settle(deps: &Deps, message: &SqsMessage) -> Disposition {
+    match delivery::receive(deps, message).await {
+        Ok(()) => Disposition::Acknowledge,
+        Err(error) => {
+            if matches!(error, DeliveryError::UnknownKey { .. }) {
+                metric::unknown_key();
+            }
+            let disposition = error.disposition();
+            tracing::error!(
+                sqs.message_id = message.message_id,
+                disposition = ?disposition,
+                error = %ErrorChain(&error),
+                "delivery was not handled"
+            );
+            disposition
+        }
+    }
+}

@@ -1,3 +1,22 @@
-//! Proves deliveries, archives them, stores their events once and dispatches them.
+//! Wires verify-and-store to Lambda.
 
-fn main() {}
+use aws_lambda_events::event::sqs::SqsEvent;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use pipeline::clock::Clock;
+use pipeline::config::{Lookup, environment};
+use verify_and_store::Deps;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    pipeline::aws::start();
+    let deps = Deps::new(
+        &pipeline::aws::config().await,
+        &Lookup::new(&environment),
+        Clock::system(),
+    )?;
+    let deps = &deps;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
+        Ok::<_, Error>(verify_and_store::handle(deps, &event.payload).await)
+    }))
+    .await
+}

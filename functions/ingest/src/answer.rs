@@ -1,0 +1,68 @@
+//! The answers that a sender can get.
+
+use lambda_http::{Body, Response};
+use serde_json::json;
+use uuid::Uuid;
+
+/// What a request is answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The delivery of this id is durable.
+    Received(Uuid),
+    /// Another path than the webhook's.
+    WrongPath,
+    /// Another method than POST.
+    NotPost,
+    /// No `signature` or no `signature-input`: not a delivery of Upvest's.
+    Unsigned,
+    /// Not from an address on the allow list, where others are rejected.
+    UnlistedSource,
+    /// Larger than a message can carry.
+    TooLarge,
+    /// The queue cannot be reached: Upvest will send it again.
+    Unavailable,
+}
+
+impl Answer {
+    pub(crate) fn status(self) -> u16 {
+        match self {
+            Self::Received(_) => 200,
+            Self::Unsigned => 401,
+            Self::UnlistedSource => 403,
+            Self::WrongPath => 404,
+            Self::NotPost => 405,
+            Self::TooLarge => 413,
+            Self::Unavailable => 503,
+        }
+    }
+
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Received(_) => "received",
+            Self::Unsigned => "missing-signature",
+            Self::UnlistedSource => "source-address-not-allowed",
+            Self::WrongPath => "no-such-path",
+            Self::NotPost => "method-not-allowed",
+            Self::TooLarge => "body-too-large",
+            Self::Unavailable => "temporarily-unavailable",
+        }
+    }
+
+    pub(crate) fn into_response(self) -> Response<Body> {
+        let body = match self {
+            Self::Received(delivery_id) => json!({ "delivery_id": delivery_id }),
+            refusal => json!({ "reason": refusal.reason() }),
+        };
+        let mut response = Response::new(Body::from(body.to_string()));
+        *response.status_mut() = self.status().try_into().unwrap_or_default();
+        let headers = response.headers_mut();
+        headers.insert(
+            "content-type",
+            lambda_http::http::HeaderValue::from_static("application/json"),
+        );
+        if self == Self::NotPost {
+            headers.insert("allow", lambda_http::http::HeaderValue::from_static("POST"));
+        }
+        response
+    }
+}

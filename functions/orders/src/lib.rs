@@ -1,1 +1,0 @@
-//! Projects orders with their executions and cancellations.

@@ -1,1 +1,0 @@
-//! Keeps the latest object of every event without a processor of its own.

@@ -1,1 +1,0 @@
-//! Projects users and their due-diligence checks.

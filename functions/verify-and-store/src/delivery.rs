@@ -1,0 +1,153 @@
+//! The way of one delivery: verify, archive, store, dispatch.
+
+use aws_lambda_events::event::sqs::SqsMessage;
+use pipeline::envelope::Envelope;
+use pipeline::metric;
+use upvest::signature::{Freshness, Rejection, UnverifiedDelivery};
+
+use crate::error::{DeliveryError, Step};
+use crate::freshness::FreshnessPolicy;
+use crate::intake::Intake;
+use crate::{Deps, intake};
+
+/// Handles one message of the deliveries queue. When it returns, the delivery is in the log or in quarantine.
+pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<(), DeliveryError> {
+    let envelope = Envelope::from_message(message)?;
+    match verify(deps, &envelope).await? {
+        Verdict::Rejected { key_id, rejection } => {
+            let reason = rejection.reason();
+            tracing::warn!(delivery.id = %envelope.delivery_id, reason, "delivery goes to quarantine: {rejection}");
+            quarantine(deps, &envelope, key_id.as_deref(), reason, Vec::new()).await
+        }
+        Verdict::Proven { key_id, body } => accept(deps, &envelope, &key_id, body).await,
+    }
+}
+
+/// What the signature says about a delivery.
+enum Verdict<'e> {
+    /// The signature holds, and the digest: these bytes are from the owner of the key.
+    Proven { key_id: String, body: &'e [u8] },
+    /// Nothing about it may be trusted.
+    Rejected {
+        key_id: Option<String>,
+        rejection: Rejection,
+    },
+}
+
+async fn verify<'e>(deps: &Deps, envelope: &'e Envelope) -> Result<Verdict<'e>, DeliveryError> {
+    let unverified = match UnverifiedDelivery::parse(envelope.signed_request()) {
+        Ok(unverified) => unverified,
+        Err(rejection) => {
+            return Ok(Verdict::Rejected {
+                key_id: None,
+                rejection,
+            });
+        }
+    };
+    let key_id = unverified.key_id().to_owned();
+    let delivery_id = || envelope.delivery_id.to_string();
+    let found = deps.keys.find(&key_id).await;
+    let found = found.map_err(|source| DeliveryError::Keys {
+        delivery_id: delivery_id(),
+        source,
+    })?;
+    let Some(key) = found else {
+        return Err(DeliveryError::UnknownKey {
+            delivery_id: delivery_id(),
+            key_id,
+        });
+    };
+    let verified = match unverified.verify(&key, envelope.received_at) {
+        Ok(verified) => verified,
+        Err(rejection) => {
+            return Ok(Verdict::Rejected {
+                key_id: Some(key_id),
+                rejection,
+            });
+        }
+    };
+    let freshness = match verified.freshness() {
+        Freshness::Fresh => "fresh",
+        Freshness::Expired => "expired",
+        Freshness::NotYetValid => "not-yet-valid",
+    };
+    metric::verified(freshness);
+    if verified.freshness() != Freshness::Fresh {
+        tracing::warn!(delivery.id = %envelope.delivery_id, freshness, "signature is out of its time");
+    }
+    match deps.freshness {
+        FreshnessPolicy::Flag => Ok(Verdict::Proven {
+            key_id,
+            body: verified.body(),
+        }),
+        FreshnessPolicy::Strict => Ok(match verified.require_fresh() {
+            Ok(verified) => Verdict::Proven {
+                key_id,
+                body: verified.body(),
+            },
+            Err(rejection) => Verdict::Rejected {
+                key_id: Some(key_id),
+                rejection,
+            },
+        }),
+    }
+}
+
+/// Keeps a proven delivery and hands its events on.
+async fn accept(deps: &Deps, envelope: &Envelope, key_id: &str, body: &[u8]) -> Result<(), DeliveryError> {
+    let failed = |step| {
+        move |source| DeliveryError::Aws {
+            delivery_id: envelope.delivery_id.to_string(),
+            step,
+            source,
+        }
+    };
+    deps.archive
+        .keep(envelope, key_id)
+        .await
+        .map_err(failed(Step::Archive))?;
+    let intake = match Intake::of(envelope, body) {
+        Ok(intake) => intake,
+        Err(malformed) => {
+            tracing::warn!(delivery.id = %envelope.delivery_id, "delivery goes to quarantine: {malformed}");
+            return quarantine(deps, envelope, Some(key_id), malformed.reason(), Vec::new()).await;
+        }
+    };
+    for (reason, events) in &intake.unusable {
+        tracing::warn!(delivery.id = %envelope.delivery_id, events = events.len(), reason, "events go to quarantine");
+        quarantine(deps, envelope, Some(key_id), reason, events.clone()).await?;
+    }
+    let logged = deps
+        .log
+        .record(&intake.entries)
+        .await
+        .map_err(failed(Step::Store))?;
+    let outcome = intake::judge(intake, &logged, &envelope.delivery_id.to_string());
+    let contradictions = deps
+        .log
+        .record(&outcome.conflicting)
+        .await
+        .map_err(failed(Step::Store))?;
+    outcome.report(envelope, &contradictions);
+    deps.domains
+        .send(outcome.dispatch)
+        .await
+        .map_err(failed(Step::Dispatch))
+}
+
+async fn quarantine(
+    deps: &Deps,
+    envelope: &Envelope,
+    key_id: Option<&str>,
+    reason: &'static str,
+    events: Vec<usize>,
+) -> Result<(), DeliveryError> {
+    let kept = deps.archive.quarantine(envelope, key_id, reason, events).await;
+    kept.map_err(|source| DeliveryError::Aws {
+        delivery_id: envelope.delivery_id.to_string(),
+        step: Step::Quarantine,
+        source,
+    })?;
+    metric::quarantined(reason);
+    Ok(())
+}

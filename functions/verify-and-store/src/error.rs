@@ -1,0 +1,92 @@
+//! Why a delivery is not handled yet, and what becomes of it.
+
+use std::time::Duration;
+
+use pipeline::envelope::NoEnvelope;
+use pipeline::error::{AwsError, Disposition, RETRY};
+use pipeline::keys::KeysError;
+
+/// The first wait for a key that is not there yet. With doubling and ten receives a delivery waits for an hour and
+/// three quarters before it goes to the dead-letter queue, from where it can be redriven once the key is there.
+const KEY_WAIT: Duration = Duration::from_secs(30);
+
+/// Why a delivery could not be handled. What is wrong with the delivery itself is no error: that goes to quarantine.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// The message is not a delivery's envelope.
+    #[error("message is not a delivery")]
+    NoEnvelope(#[from] NoEnvelope),
+    /// The delivery names a key that is not in the keys table.
+    #[error("delivery {delivery_id} is signed with the unknown key {key_id}")]
+    UnknownKey {
+        /// The delivery.
+        delivery_id: String,
+        /// The key's id, as the sender claims.
+        key_id: String,
+    },
+    /// The key could not be read.
+    #[error("key of delivery {delivery_id} cannot be had")]
+    Keys {
+        /// The delivery.
+        delivery_id: String,
+        /// Why not.
+        #[source]
+        source: KeysError,
+    },
+    /// The archive, the log or a queue could not be reached.
+    #[error("delivery {delivery_id} could not be {step}")]
+    Aws {
+        /// The delivery.
+        delivery_id: String,
+        /// What could not be done to it.
+        step: Step,
+        /// Why not.
+        #[source]
+        source: AwsError,
+    },
+}
+
+/// What is done to a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Put into quarantine.
+    Quarantine,
+    /// Archived.
+    Archive,
+    /// Its events stored.
+    Store,
+    /// Its events sent to the domains.
+    Dispatch,
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Quarantine => "quarantined",
+            Self::Archive => "archived",
+            Self::Store => "stored",
+            Self::Dispatch => "dispatched",
+        })
+    }
+}
+
+impl DeliveryError {
+    /// What becomes of the message.
+    #[must_use]
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::NoEnvelope(_) => Disposition::DeadLetter,
+            Self::UnknownKey { .. } => Disposition::Retry(KEY_WAIT),
+            // An unusable key is mended in the table, so that the delivery will verify later.
+            Self::Keys {
+                source: KeysError::Unusable { .. },
+                ..
+            } => Disposition::Retry(KEY_WAIT),
+            Self::Keys {
+                source: KeysError::Aws(_),
+                ..
+            }
+            | Self::Aws { .. } => RETRY,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The events of a proven delivery: what is logged, what is dispatched, what contradicts the log.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
+
+use pipeline::archive::verified_key;
+use pipeline::envelope::Envelope;
+use pipeline::events::{Entry, Logged};
+use pipeline::metric;
+use pipeline::routing::Dispatch;
+use sha2::{Digest, Sha256};
+use upvest::delivery::{MalformedDelivery, split};
+use upvest::{Domain, Event};
+
+/// The reason of events that are logged but belong to no entity.
+const NO_ENTITY_KEY: &str = "event-without-entity-key";
+
+/// The events of one delivery, sorted by what is to be done.
+#[derive(Debug, Default)]
+pub(crate) struct Intake {
+    /// To be logged; no two of the same id.
+    pub(crate) entries: Vec<Entry>,
+    /// To be dispatched, should this delivery own them: beside each entry, `None` where it names no entity.
+    dispatch: Vec<Option<Dispatch>>,
+    /// Of the same id as another of this delivery, with another content; by the key in the log.
+    conflicting: BTreeMap<String, Entry>,
+    /// Repeats within the delivery.
+    repeated: usize,
+    /// Reasons, and the places in the batch of the events that go to quarantine for them.
+    pub(crate) unusable: BTreeMap<&'static str, Vec<usize>>,
+}
+
+/// What is left to do once the log has spoken.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// To be dispatched: what this delivery brought first.
+    pub(crate) dispatch: Vec<Dispatch>,
+    /// To be logged beside the events that they contradict.
+    pub(crate) conflicting: Vec<Entry>,
+    new: usize,
+    repeated: usize,
+}
+
+impl Intake {
+    /// Sorts the events of a delivery.
+    ///
+    /// # Errors
+    ///
+    /// [`MalformedDelivery`] when the body is no batch of events.
+    pub(crate) fn of(envelope: &Envelope, body: &[u8]) -> Result<Self, MalformedDelivery> {
+        let mut intake = Self::default();
+        let mut seen = BTreeMap::new();
+        for (index, part) in split(body)?.into_iter().enumerate() {
+            let event = match part.event {
+                Ok(event) => event,
+                Err(malformed) => {
+                    intake.unusable.entry(malformed.reason()).or_default().push(index);
+                    continue;
+                }
+            };
+            let entry = entry(envelope, &event);
+            match seen.entry(entry.event_id.clone()) {
+                Slot::Occupied(first) if *first.get() == entry.sha256 => intake.repeated += 1,
+                Slot::Occupied(_) => intake.conflicting.extend([conflicting(entry)]),
+                Slot::Vacant(slot) => {
+                    slot.insert(entry.sha256.clone());
+                    if event.entity_key().is_err() {
+                        intake.unusable.entry(NO_ENTITY_KEY).or_default().push(index);
+                    }
+                    intake.dispatch.push(dispatch(envelope, &event));
+                    intake.entries.push(entry);
+                }
+            }
+        }
+        Ok(intake)
+    }
+}
+
+/// Decides by what the log holds.
+///
+/// | the log | | |
+/// |---|---|---|
+/// | did not have the event | new | this delivery dispatches it |
+/// | has it from this delivery | an earlier attempt stored it and may have crashed | this delivery dispatches it again |
+/// | has it from another delivery | that one is still in the queue or in the dead-letter queue, or is done | nothing |
+/// | has another event of that id | a contradiction | both are kept |
+pub(crate) fn judge(intake: Intake, logged: &[Logged], delivery_id: &str) -> Outcome {
+    let mut contradictions = intake.conflicting;
+    let mut outcome = Outcome {
+        dispatch: Vec::new(),
+        conflicting: Vec::new(),
+        new: 0,
+        repeated: intake.repeated,
+    };
+    for ((entry, dispatch), logged) in intake.entries.into_iter().zip(intake.dispatch).zip(logged) {
+        match logged {
+            Logged::New => {
+                outcome.new += 1;
+                outcome.dispatch.extend(dispatch);
+            }
+            Logged::Already { sha256, .. } if *sha256 != entry.sha256 => {
+                contradictions.extend([conflicting(entry)]);
+            }
+            Logged::Already {
+                delivery_id: owner, ..
+            } => {
+                outcome.repeated += 1;
+                if owner == delivery_id {
+                    outcome.dispatch.extend(dispatch);
+                }
+            }
+        }
+    }
+    outcome.conflicting = contradictions.into_values().collect();
+    outcome
+}
+
+impl Outcome {
+    /// Counts what became of the events; `contradictions` tells which of the conflicting ones are new to the log.
+    pub(crate) fn report(&self, envelope: &Envelope, contradictions: &[Logged]) {
+        let conflicting = contradictions
+            .iter()
+            .filter(|logged| **logged == Logged::New)
+            .count();
+        metric::stored(self.new, self.repeated, conflicting);
+        for _ in self
+            .dispatch
+            .iter()
+            .filter(|event| event.domain == Domain::Unrecognised)
+        {
+            metric::unrecognised();
+        }
+        if conflicting > 0 {
+            let ids: Vec<_> = self
+                .conflicting
+                .iter()
+                .map(|entry| entry.event_id.as_str())
+                .collect();
+            tracing::error!(delivery.id = %envelope.delivery_id, events = ?ids, "events contradict the event log");
+        }
+    }
+}
+
+fn entry(envelope: &Envelope, event: &Event<'_>) -> Entry {
+    Entry {
+        event_id: event.id().to_owned(),
+        event_type: event.event_type().to_owned(),
+        aggregate: event.entity_key().ok().map(|entity| entity.to_string()),
+        occurred: event.occurred().to_string(),
+        delivery_id: envelope.delivery_id.to_string(),
+        received_at: envelope.received_at.to_string(),
+        sha256: hex::encode(Sha256::digest(event.json())),
+        object: event.object().get().to_owned(),
+        archived_at: verified_key(envelope),
+    }
+}
+
+/// An entry beside the one that it contradicts. It belongs to no time line: which of the two is true is for a person
+/// to decide.
+fn conflicting(entry: Entry) -> (String, Entry) {
+    let key = format!("{}!{}", entry.event_id, entry.sha256);
+    (
+        key.clone(),
+        Entry {
+            event_id: key,
+            aggregate: None,
+            ..entry
+        },
+    )
+}
+
+fn dispatch(envelope: &Envelope, event: &Event<'_>) -> Option<Dispatch> {
+    Some(Dispatch {
+        event_id: event.id().to_owned(),
+        domain: event.category().domain,
+        entity: event.entity_key().ok()?,
+        json: event.json().to_owned(),
+        delivery_id: envelope.delivery_id.to_string(),
+    })
+}

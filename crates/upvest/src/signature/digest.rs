@@ -139,6 +139,21 @@ mod tests {
     }
 
     #[test]
+    fn every_bit_of_a_digest_counts() {
+        let digest = DigestAlgorithm::Sha256.hash(b"body");
+        for bit in 0..256 {
+            let mut changed = digest.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let value = format!("SHA-256={}", STANDARD.encode(changed));
+            assert_eq!(
+                check(Profile::UpvestV6, &value, b"body"),
+                Err(Rejection::DigestMismatch),
+                "bit {bit}"
+            );
+        }
+    }
+
+    #[test]
     fn a_truncated_digest_is_malformed_rather_than_compared() {
         let header = "digest";
         for value in [

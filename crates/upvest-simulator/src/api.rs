@@ -1,0 +1,78 @@
+//! What the simulator serves over HTTP, on the loopback interface alone: the part of Upvest's API that it stands in
+//! for, and its own control under `/simulator/`.
+
+mod auth;
+mod control;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use tokio::net::TcpListener;
+use upvest::delivery::MAX_BODY_BYTES;
+
+use crate::simulator::Simulator;
+
+/// Why the simulator cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Whoever reaches the control interface can make it post anything, so it is not opened to a network.
+    #[error("{0} is not a loopback address")]
+    NotLoopback(SocketAddr),
+    /// The address is taken or not there.
+    #[error("cannot listen on {address}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// The reason.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Listens on a loopback address; port 0 takes any free port.
+///
+/// # Errors
+/// [`ListenError`] when the address is not a loopback one, or not free.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    if !address.ip().is_loopback() {
+        return Err(ListenError::NotLoopback(address));
+    }
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| ListenError::Bind { address, source })
+}
+
+/// Serves until the listener fails.
+///
+/// # Errors
+/// What the listener reports.
+pub async fn serve(listener: TcpListener, simulator: Arc<Simulator>) -> io::Result<()> {
+    axum::serve(listener, router(simulator)).await
+}
+
+/// The routes, for callers that serve them in another way.
+pub fn router(simulator: Arc<Simulator>) -> Router {
+    Router::new()
+        .merge(auth::router())
+        .nest("/simulator", control::router())
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(simulator)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_loopback_addresses_are_listened_on() {
+        let everywhere = "0.0.0.0:0".parse().unwrap();
+        assert!(matches!(
+            listen(everywhere).await,
+            Err(ListenError::NotLoopback(_))
+        ));
+        assert!(listen("127.0.0.1:0".parse().unwrap()).await.is_ok());
+    }
+}

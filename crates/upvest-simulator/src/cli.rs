@@ -1,0 +1,279 @@
+//! The command line.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use upvest_simulator::{
+    Faults, KeyFileError, KeySource, Options, QueueError, SamplesError, Simulator, StartError,
+    SubscribeError, Subscription, Url, api, generate, load_or_create_key, read_events,
+};
+
+/// A stand-in for Upvest: signs, batches, retries and blocks like the real one.
+///
+/// It is a tool for development and tests. What is delivered is signed with a P-521 key of its own, which a receiver
+/// trusts only after `upvest-simulator key` was imported there.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Deliver events to a URL, and serve the verification keys and the control interface
+    Serve(Box<Serve>),
+    /// Print the public key of a key file as a JWK, creating the file if there is none
+    Key {
+        /// The private key, PKCS#8 in PEM
+        #[arg(value_name = "FILE")]
+        key_file: PathBuf,
+    },
+    /// Print generated events, one per line; the same seed gives the same events
+    Generate {
+        /// How many events
+        #[arg(long, default_value_t = 100)]
+        count: usize,
+        /// Which events
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// Where to serve GET /auth/verify_keys and /simulator/*; loopback addresses only
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8090")]
+    listen: SocketAddr,
+    /// Where to deliver to; without it only the API is served
+    #[arg(long, value_name = "URL")]
+    deliver_to: Option<Url>,
+    /// Events to deliver: a JSON file, or a folder of them; may be given several times
+    #[arg(long, value_name = "PATH")]
+    events: Vec<PathBuf>,
+    /// Also deliver so many generated events
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    generate: usize,
+    /// Stop when every event was accepted
+    #[arg(long, requires = "deliver_to")]
+    once: bool,
+    /// Decides on generated events, the order of covered components, nonces and faults
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Multiplies all waiting: 0.01 makes a retry after 600 seconds one after 6
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    time_scale: f64,
+    /// Keep the private key in this file (PKCS#8 in PEM, created if there is none), so that restarts keep it
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    #[command(flatten)]
+    subscription: SubscriptionArgs,
+    #[command(flatten)]
+    signing: SigningArgs,
+    #[command(flatten)]
+    faults: FaultArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Subscription")]
+struct SubscriptionArgs {
+    /// The subscription's id
+    #[arg(long, default_value = Subscription::SAMPLE_ID)]
+    subscription_id: String,
+    /// Deliver these categories alone
+    #[arg(long, value_name = "CATEGORY", value_delimiter = ',', default_value = "ALL")]
+    types: Vec<String>,
+    /// Do not deliver these categories
+    #[arg(long, value_name = "CATEGORY", value_delimiter = ',')]
+    exclude_types: Vec<String>,
+    /// How long an event waits for others to share its delivery
+    #[arg(long, value_name = "SECONDS", default_value_t = 1)]
+    delay: u64,
+    /// The size of a body at which a batch does not wait any longer
+    #[arg(long, value_name = "BYTES", default_value_t = 50 * 1024)]
+    max_package_size: usize,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Signatures and answers")]
+struct SigningArgs {
+    /// Send retries with the signature of the first attempt
+    #[arg(long)]
+    keep_signature: bool,
+    /// From a signature's creation to its expiry
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    signature_lifetime: u64,
+    /// How long an answer may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    answer_timeout: u64,
+}
+
+/// Probabilities per delivery.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Faults (probability per delivery, 0 to 1)")]
+struct FaultArgs {
+    /// Take a 200 for lost and retry the whole delivery
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    fault_duplicated: f64,
+    /// Before the genuine delivery, send one whose body was changed after signing
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    fault_tampered: f64,
+    /// Before the genuine delivery, send one without signature headers
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    fault_unsigned: f64,
+    /// Before the genuine delivery, send one that is signed with an unpublished key
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    fault_unknown_key: f64,
+    /// Before the genuine delivery, send one whose signature has expired
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    fault_expired: f64,
+    /// Hold the delivery back until another subscription's has overtaken it
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    fault_held_back: f64,
+}
+
+/// Why the program failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    #[error("the simulator cannot start")]
+    Start(#[from] StartError),
+    #[error("the subscription cannot be added")]
+    Subscribe(#[from] SubscribeError),
+    #[error("the events cannot be read")]
+    Events(#[from] SamplesError),
+    #[error("the events cannot be queued")]
+    Queue(#[from] QueueError),
+    #[error("the key cannot be used")]
+    Key(#[from] KeyFileError),
+    #[error("the API cannot be served")]
+    Listen(#[from] api::ListenError),
+    #[error("input or output failed")]
+    Io(#[from] io::Error),
+}
+
+impl Cli {
+    pub(crate) async fn run(self) -> Result<(), CliError> {
+        match self.command {
+            Command::Serve(serve) => serve.run().await,
+            Command::Key { key_file } => {
+                let jwk = load_or_create_key(&key_file)?.to_jwk();
+                Ok(writeln!(io::stdout(), "{}", serde_json::json!(jwk))?)
+            }
+            Command::Generate { count, seed } => {
+                let mut output = io::BufWriter::new(io::stdout().lock());
+                for event in generate(seed, count) {
+                    writeln!(output, "{event}")?;
+                }
+                Ok(output.flush()?)
+            }
+        }
+    }
+}
+
+impl Serve {
+    async fn run(self) -> Result<(), CliError> {
+        let mut events = Vec::new();
+        for path in &self.events {
+            events.extend(read_events(path)?);
+        }
+        events.extend(generate(self.seed, self.generate));
+        let once = self.once;
+        let listen = self.listen;
+        let (simulator, subscription) = self.start()?;
+        let target = subscription.as_ref().map(|subscription| subscription.url.clone());
+        if let Some(subscription) = subscription {
+            simulator.subscribe(subscription)?;
+        }
+        let listener = api::listen(listen).await?;
+        let address = listener.local_addr()?;
+        let mut output = io::stdout();
+        writeln!(output, "keys:     http://{address}/auth/verify_keys")?;
+        writeln!(output, "control:  http://{address}/simulator/state")?;
+        if let Some(target) = target {
+            writeln!(output, "delivers: {} events to {target}", events.len())?;
+        }
+        output.flush()?;
+        for event in &events {
+            simulator.queue(event)?;
+        }
+        tokio::select! {
+            served = api::serve(listener, Arc::clone(&simulator)) => Ok(served?),
+            () = simulator.delivered(), if once => Ok(()),
+        }
+    }
+
+    fn start(self) -> Result<(Arc<Simulator>, Option<Subscription>), StartError> {
+        let options = Options {
+            key: self.key_file.map_or(KeySource::Generate, KeySource::File),
+            seed: self.seed,
+            time_scale: self.time_scale,
+            resign_retries: !self.signing.keep_signature,
+            signature_lifetime: Duration::from_secs(self.signing.signature_lifetime),
+            answer_timeout: Some(Duration::from_secs(self.signing.answer_timeout)),
+            faults: self.faults.into(),
+            ..Options::default()
+        };
+        let subscription = self.deliver_to.map(|url| Subscription {
+            categories: self.subscription.types,
+            excluded_categories: self.subscription.exclude_types,
+            delay: Duration::from_secs(self.subscription.delay),
+            max_package_size: self.subscription.max_package_size,
+            ..Subscription::new(self.subscription.subscription_id, url)
+        });
+        Ok((Arc::new(Simulator::start(options)?), subscription))
+    }
+}
+
+impl From<FaultArgs> for Faults {
+    fn from(args: FaultArgs) -> Self {
+        Self {
+            duplicated: args.fault_duplicated,
+            tampered: args.fault_tampered,
+            unsigned: args.fault_unsigned,
+            unknown_key: args.fault_unknown_key,
+            expired: args.fault_expired,
+            held_back: args.fault_held_back,
+        }
+    }
+}
+
+/// Writes an error and what caused it to the standard error output.
+pub(crate) fn report(error: &CliError) {
+    let mut output = io::stderr().lock();
+    let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    for (depth, error) in chain.enumerate() {
+        let prefix = if depth == 0 { "error" } else { "  caused by" };
+        // There is nowhere left to report that this failed.
+        let _ = writeln!(output, "{prefix}: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_reach_the_subscription() {
+        let line = "upvest-simulator serve --deliver-to http://127.0.0.1:1/webhooks --types ORDER,EXECUTION \
+                    --delay 5 --fault-duplicated 0.5";
+        let Command::Serve(serve) = Cli::parse_from(line.split_whitespace()).command else {
+            panic!("not serve");
+        };
+        let (simulator, subscription) = serve.start().unwrap();
+        let subscription = subscription.unwrap();
+        assert_eq!(subscription.categories, ["ORDER", "EXECUTION"]);
+        assert_eq!(subscription.delay, Duration::from_secs(5));
+        assert!((simulator.state().faults.duplicated - 0.5).abs() < f64::EPSILON);
+    }
+}

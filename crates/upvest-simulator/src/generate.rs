@@ -1,0 +1,158 @@
+//! Generates events for load tests: lives of fictional investors, many at a time.
+
+mod order;
+mod story;
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::subscription::Subscription;
+use story::{Draft, Scene};
+
+/// How many stories are told at the same time.
+const CONCURRENT_STORIES: usize = 24;
+/// The longest time between two events, in microseconds.
+const LONGEST_PAUSE_MICROSECONDS: i64 = 400_000;
+
+#[derive(Serialize)]
+struct Event {
+    id: String,
+    created_at: String,
+    r#type: &'static str,
+    object: Value,
+    webhook_id: &'static str,
+}
+
+/// Generates `count` events as JSON texts; the same seed gives the same events, and a larger `count` continues them.
+///
+/// Users, accounts and instruments are used again and again, stories (an account is opened, an order is executed in
+/// parts, money is withdrawn ...) interleave, and now and then an execution precedes its order. Each event has an id
+/// of its own, and `created_at` never goes backwards. The names in it are made up.
+#[must_use]
+pub fn generate(seed: u64, count: usize) -> Vec<String> {
+    let mut generator = Generator::new(seed);
+    (0..count).map(|_| generator.next_event()).collect()
+}
+
+struct Generator {
+    scene: Scene,
+    stories: Vec<VecDeque<Draft>>,
+    now: Timestamp,
+}
+
+impl Generator {
+    fn new(seed: u64) -> Self {
+        Self {
+            scene: Scene::new(seed),
+            stories: vec![VecDeque::new(); CONCURRENT_STORIES],
+            now: story::first_day(),
+        }
+    }
+
+    fn next_event(&mut self) -> String {
+        let pause = self.scene.random.i64(1..=LONGEST_PAUSE_MICROSECONDS);
+        self.now += jiff::SignedDuration::from_micros(pause);
+        let chosen = self.scene.random.usize(..self.stories.len());
+        let next = loop {
+            if let Some(next) = self.stories[chosen].pop_front() {
+                break next;
+            }
+            self.stories[chosen] = self.scene.next_story(self.now).into();
+        };
+        let event = Event {
+            id: self.scene.uuid(),
+            created_at: self.now.to_string(),
+            r#type: next.event_type,
+            object: next.object_at(self.now),
+            webhook_id: Subscription::SAMPLE_ID,
+        };
+        // An event consists of texts and JSON values, which cannot fail to be written.
+        serde_json::to_string(&event).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+    use upvest::{Domain, EntityKey, Projection};
+
+    use super::*;
+
+    fn parsed(events: &[String]) -> Vec<upvest::Event<'_>> {
+        events
+            .iter()
+            .map(|json| upvest::Event::parse(json).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_events() {
+        assert_eq!(generate(5, 300), generate(5, 300));
+        assert_eq!(generate(5, 300)[..100], generate(5, 100));
+        assert_ne!(generate(5, 300), generate(6, 300));
+    }
+
+    #[test]
+    fn events_are_well_formed_in_order_and_about_entities_that_recur() {
+        let texts = generate(1, 3_000);
+        let events = parsed(&texts);
+        let ids: HashSet<&str> = events.iter().map(upvest::Event::id).collect();
+        assert_eq!(ids.len(), events.len());
+        assert!(events.is_sorted_by(|left, right| left.occurred() < right.occurred()));
+        let entities: BTreeSet<EntityKey> = events.iter().map(|event| event.entity_key().unwrap()).collect();
+        assert!(entities.len() * 2 < events.len(), "{} entities", entities.len());
+        let types: BTreeSet<&str> = events.iter().map(upvest::Event::event_type).collect();
+        for expected in [
+            "USER.ACTIVATED",
+            "USER_CHECK.FAILED",
+            "ORDER.FILLED",
+            "ORDER.CANCELLED",
+            "ORDER_CANCELLATION.REJECTED",
+            "EXECUTION.SETTLED",
+            "WITHDRAWAL.CONFIRMED",
+            "REPORT.CREATED",
+        ] {
+            assert!(types.contains(expected), "{types:?}");
+        }
+    }
+
+    #[test]
+    fn most_events_belong_to_domains_with_a_processor() {
+        let texts = generate(2, 3_000);
+        let of = |domain: Domain| {
+            let events = parsed(&texts);
+            events
+                .iter()
+                .filter(|event| event.category().domain == domain)
+                .count()
+        };
+        assert!(of(Domain::Orders) > 1_000, "{}", of(Domain::Orders));
+        assert!(of(Domain::Users) > 100, "{}", of(Domain::Users));
+    }
+
+    #[test]
+    fn executions_add_up_to_what_their_order_says() {
+        let texts = generate(3, 4_000);
+        let mut orders: BTreeMap<EntityKey, Projection> = BTreeMap::new();
+        for event in parsed(&texts) {
+            if event.category().domain == Domain::Orders {
+                let key = event.entity_key().unwrap();
+                let before = orders.remove(&key);
+                orders.insert(key, Projection::fold(before, &event).0);
+            }
+        }
+        let mut filled = 0;
+        for order in orders.values().filter(|order| order.status() == Some("FILLED")) {
+            let object: Value = serde_json::from_str(&order.snapshot.as_ref().unwrap().object).unwrap();
+            let sum = order.derived("ORDER")["filled_quantity"].clone();
+            let quantity: upvest::decimal::Decimal = object["quantity"].as_str().unwrap().parse().unwrap();
+            assert_eq!(sum, upvest::projection::Derived::Text(quantity.to_string()));
+            filled += 1;
+        }
+        assert!(filled > 100, "{filled}");
+    }
+}

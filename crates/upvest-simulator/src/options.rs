@@ -1,0 +1,77 @@
+//! The simulator's settings.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use upvest::signature::{KeyError, SigningKey};
+
+use crate::clock::Clock;
+use crate::faults::{Faults, InvalidFaults};
+use crate::key_file::KeyFileError;
+use crate::signer::SIGNATURE_LIFETIME;
+
+/// Where the key comes from that signs deliveries.
+#[derive(Debug, Default)]
+pub enum KeySource {
+    /// A new key, forgotten when the simulator ends.
+    #[default]
+    Generate,
+    /// A PKCS#8 file in PEM, created when it does not exist and replaced when the key is rotated.
+    File(PathBuf),
+    /// This key.
+    Key(SigningKey),
+}
+
+/// Settings of a simulator.
+#[derive(Debug)]
+pub struct Options {
+    /// Where the key comes from; by default a new one.
+    pub key: KeySource,
+    /// Decides on the order of covered components, nonces and faults; 0 by default.
+    pub seed: u64,
+    /// Multiplies all waiting: batch delays, retry delays and holding back; 1 by default.
+    pub time_scale: f64,
+    /// Whether a retry has a new signature, which is not known of Upvest (contract section 2.6); by default it has.
+    pub resign_retries: bool,
+    /// From a signature's `created` to its `expires`; [`SIGNATURE_LIFETIME`] by default. Not scaled.
+    pub signature_lifetime: Duration,
+    /// How long an answer may take; 10 seconds by default, `None` for ever. Not scaled.
+    pub answer_timeout: Option<Duration>,
+    /// What goes wrong on purpose; nothing by default.
+    pub faults: Faults,
+    /// The time that signatures and records carry; the machine's by default.
+    pub clock: Clock,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            key: KeySource::default(),
+            seed: 0,
+            time_scale: 1.0,
+            resign_retries: true,
+            signature_lifetime: SIGNATURE_LIFETIME,
+            answer_timeout: Some(Duration::from_secs(10)),
+            faults: Faults::default(),
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// Why a simulator cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The time scale is negative or not a number.
+    #[error("the time scale {0} is not a number from 0 upwards")]
+    TimeScale(f64),
+    /// A fault's probability is out of range.
+    #[error(transparent)]
+    Faults(#[from] InvalidFaults),
+    /// The key file cannot be used.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    /// A key cannot be generated.
+    #[error("a signing key cannot be generated")]
+    Key(#[from] KeyError),
+}

@@ -1,0 +1,81 @@
+//! What happened: one record per request.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use crate::faults::Fault;
+
+/// Most of an answer's body that a record keeps, in bytes.
+pub const MAX_ANSWER_BYTES: usize = 1024;
+
+/// One request and its answer.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeliveryRecord {
+    /// The subscription.
+    pub subscription_id: String,
+    /// The delivery's number within its subscription, from 1; all its attempts share it.
+    pub delivery: u64,
+    /// The attempt, from 1; 0 for a request that a fault made besides the delivery.
+    pub attempt: u32,
+    /// When it was sent.
+    #[serde(serialize_with = "as_text")]
+    pub at: Timestamp,
+    /// How long the answer took, in milliseconds.
+    pub took_ms: u64,
+    /// The `keyid` of its signature.
+    pub key_id: String,
+    /// The ids of its events, in their order.
+    pub events: Arc<[String]>,
+    /// The size of its body.
+    pub bytes: usize,
+    /// What the receiver answered.
+    pub answer: Answer,
+    /// What was made to go wrong with it.
+    pub fault: Option<Fault>,
+    /// Whether it ended its delivery: a 200 that was not lost.
+    pub accepted: bool,
+}
+
+/// The end of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// The receiver answered.
+    Answered {
+        /// The HTTP status.
+        status: u16,
+        /// The first [`MAX_ANSWER_BYTES`] of the body.
+        body: String,
+    },
+    /// No answer in time.
+    TimedOut,
+    /// No connection.
+    Unreachable,
+    /// The connection broke, or the answer was not HTTP.
+    Broken,
+    /// The request could not be signed, and was not sent.
+    NotSigned,
+}
+
+impl Answer {
+    /// Returns the HTTP status, if the receiver answered.
+    #[must_use]
+    pub const fn status(&self) -> Option<u16> {
+        match self {
+            Self::Answered { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// Says whether Upvest takes the answer for success: 200 and nothing else (contract section 1).
+    #[must_use]
+    pub const fn is_success(&self) -> bool {
+        matches!(self.status(), Some(200))
+    }
+}
+
+fn as_text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}

@@ -1,0 +1,167 @@
+//! Events in files.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use upvest::delivery::MalformedDelivery;
+use upvest::event::MalformedEvent;
+
+/// Why a file of events cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SamplesError {
+    /// A file or folder cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        source: io::Error,
+    },
+    /// A file holds no events.
+    #[error("{} holds no events", path.display())]
+    NoEvents {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        source: MalformedDelivery,
+    },
+    /// A part of a file is not an event.
+    #[error("event {index} (counted from 0) of {} is malformed", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The event's place in the file.
+        index: usize,
+        /// The reason.
+        #[source]
+        source: MalformedEvent,
+    },
+}
+
+/// Reads the events of a file, or of all `*.json` files of a folder in the order of their names. A file holds one
+/// event, or a story as an array of events; what stands between the tokens of JSON is left out, as Upvest does.
+///
+/// # Errors
+/// [`SamplesError`] for the first file that cannot be used.
+pub fn read_events(path: &Path) -> Result<Vec<String>, SamplesError> {
+    let read_error = |source| SamplesError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    if !path.is_dir() {
+        return read_file(path);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).map_err(read_error)? {
+        let file = entry.map_err(read_error)?.path();
+        if file.extension().is_some_and(|extension| extension == "json") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    let stories: Result<Vec<_>, _> = files.iter().map(|file| read_file(file)).collect();
+    Ok(stories?.into_iter().flatten().collect())
+}
+
+fn read_file(path: &Path) -> Result<Vec<String>, SamplesError> {
+    let text = fs::read(path).map_err(|source| SamplesError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let parts = upvest::split(&text).map_err(|source| SamplesError::NoEvents {
+        path: path.to_owned(),
+        source,
+    })?;
+    let events = parts.into_iter().enumerate().map(|(index, part)| {
+        let event = part.event.map_err(|source| SamplesError::Malformed {
+            path: path.to_owned(),
+            index,
+            source,
+        })?;
+        Ok(compact(event.json()))
+    });
+    events.collect()
+}
+
+/// Removes the white space between the tokens of a valid JSON text; keys, their order and numbers stay as they are.
+fn compact(json: &str) -> String {
+    let (mut in_string, mut escaped) = (false, false);
+    let significant = |character: &char| {
+        let keep = in_string || !character.is_ascii_whitespace();
+        match character {
+            _ if escaped => escaped = false,
+            '\\' => escaped = in_string,
+            '"' => in_string = !in_string,
+            _ => {}
+        }
+        keep
+    };
+    json.chars().filter(significant).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashSet};
+
+    use upvest::{Domain, Event, Projection};
+
+    use super::*;
+    use crate::Subscription;
+
+    fn samples() -> Vec<String> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/samples");
+        read_events(Path::new(folder)).unwrap()
+    }
+
+    #[test]
+    fn compacting_keeps_strings_as_they_are() {
+        let spaced = "{ \"a\" : [ 1.50 ,\n\t\"x \\\" \\\\\" , \" y\" ] }";
+        assert_eq!(compact(spaced), "{\"a\":[1.50,\"x \\\" \\\\\",\" y\"]}");
+    }
+
+    #[test]
+    fn every_sample_has_an_id_of_its_own_and_the_same_subscription() {
+        let samples = samples();
+        let ids: HashSet<String> = samples
+            .iter()
+            .map(|json| {
+                let value: serde_json::Value = serde_json::from_str(json).unwrap();
+                assert_eq!(value["webhook_id"], Subscription::SAMPLE_ID);
+                value["id"].as_str().unwrap().to_owned()
+            })
+            .collect();
+        assert_eq!(ids.len(), samples.len());
+    }
+
+    #[test]
+    fn the_samples_tell_their_stories_to_the_end() {
+        let samples = samples();
+        let mut states: BTreeMap<String, (Domain, Option<Projection>)> = BTreeMap::new();
+        for json in &samples {
+            let event = Event::parse(json).unwrap();
+            let key = event.entity_key().unwrap().to_string();
+            let state = states.entry(key).or_insert((event.category().domain, None));
+            state.1 = Some(Projection::fold(state.1.take(), &event).0);
+        }
+        let statuses = |domain: Domain| -> Vec<&str> {
+            let of_domain = states.values().filter(|(own, _)| *own == domain);
+            of_domain
+                .filter_map(|(_, state)| state.as_ref()?.status())
+                .collect()
+        };
+        let mut orders = statuses(Domain::Orders);
+        orders.sort_unstable();
+        assert_eq!(orders, ["CANCELLED", "FILLED", "FILLED", "FILLED"]);
+        assert_eq!(statuses(Domain::Users).len(), 2);
+        assert_eq!(
+            states
+                .values()
+                .filter(|(domain, _)| *domain == Domain::Unrecognised)
+                .count(),
+            1
+        );
+    }
+}

@@ -1,0 +1,246 @@
+//! The simulator's handle.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::task::JoinSet;
+use upvest::delivery::MalformedDelivery;
+use upvest::event::MalformedEvent;
+use upvest::signature::{Jwk, KeyError};
+
+use crate::deliverer::Deliverer;
+use crate::faults::{Faults, InvalidFaults};
+use crate::key_file::{self, KeyFileError};
+use crate::keys::{KeyRing, VerifyKeys, generate_key, stranger_key};
+use crate::lock::Lock;
+use crate::options::{KeySource, Options, StartError};
+use crate::post;
+use crate::queue::QueuedEvent;
+use crate::record::DeliveryRecord;
+use crate::shared::{Fixed, Shared};
+use crate::subscriber::{Subscriber, SubscriptionState};
+use crate::subscription::Subscription;
+
+/// Why a subscription cannot be added.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// There is one with that id.
+    #[error("subscription {0} exists already")]
+    Exists(String),
+    /// The URL's scheme is neither http nor https.
+    #[error("{0} is not an http or https URL")]
+    NotHttp(String),
+    /// The HTTP client cannot be created.
+    #[error("the HTTP client cannot be created")]
+    Client(#[from] reqwest::Error),
+}
+
+/// Why events cannot be queued. None of them was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueueError {
+    /// There are no events.
+    #[error(transparent)]
+    NoEvents(#[from] MalformedDelivery),
+    /// One of them is not an event.
+    #[error("event {index} (counted from 0) cannot be queued")]
+    Malformed {
+        /// Its place.
+        index: usize,
+        /// What is wrong with it.
+        #[source]
+        source: MalformedEvent,
+    },
+}
+
+/// Why the key cannot be rotated. The former key stays in use.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RotateError {
+    /// The key file cannot be written.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    /// A key cannot be generated.
+    #[error("a signing key cannot be generated")]
+    Key(#[from] KeyError),
+}
+
+/// How far the deliveries of all subscriptions have come.
+#[derive(Debug, Clone, Serialize)]
+pub struct State {
+    /// The id of the key that signs.
+    pub key_id: String,
+    /// Events that were queued and not yet accepted, over all subscriptions.
+    pub outstanding_events: usize,
+    /// Each subscription.
+    pub subscriptions: Vec<SubscriptionState>,
+    /// What goes wrong on purpose.
+    pub faults: Faults,
+}
+
+/// A stand-in for Upvest. Deliveries stop when it is dropped.
+#[derive(Debug)]
+pub struct Simulator {
+    shared: Arc<Shared>,
+    subscribers: Lock<Vec<Arc<Subscriber>>>,
+    deliverers: Lock<JoinSet<()>>,
+}
+
+impl Simulator {
+    /// Starts without any subscription.
+    ///
+    /// # Errors
+    /// [`StartError`] when an option is out of range or there is no key.
+    pub fn start(options: Options) -> Result<Self, StartError> {
+        if !(0.0..=f64::from(u16::MAX)).contains(&options.time_scale) {
+            return Err(StartError::TimeScale(options.time_scale));
+        }
+        options.faults.validate()?;
+        let (key, key_file) = match options.key {
+            KeySource::Generate => (generate_key()?, None),
+            KeySource::Key(key) => (key, None),
+            KeySource::File(path) => (key_file::load_or_create(&path)?, Some(path)),
+        };
+        let fixed = Fixed {
+            clock: options.clock,
+            key_file,
+            stranger: Arc::new(stranger_key()?),
+            seed: options.seed,
+            time_scale: options.time_scale,
+            resign_retries: options.resign_retries,
+            signature_lifetime: options.signature_lifetime,
+            answer_timeout: options.answer_timeout,
+        };
+        Ok(Self {
+            shared: Arc::new(Shared::new(fixed, KeyRing::new(key), options.faults)),
+            subscribers: Lock::default(),
+            deliverers: Lock::default(),
+        })
+    }
+
+    /// Adds a subscription and starts its deliverer, a task of the current tokio runtime. It receives the events that
+    /// are queued from then on.
+    ///
+    /// # Errors
+    /// [`SubscribeError`] when the id is taken or the URL cannot be delivered to.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn subscribe(&self, subscription: Subscription) -> Result<(), SubscribeError> {
+        let mut subscribers = self.subscribers.lock();
+        if subscribers
+            .iter()
+            .any(|own| own.subscription.id == subscription.id)
+        {
+            return Err(SubscribeError::Exists(subscription.id));
+        }
+        if !matches!(subscription.url.scheme(), "http" | "https") {
+            return Err(SubscribeError::NotHttp(subscription.url.to_string()));
+        }
+        let client = post::client(&subscription.url, self.shared.fixed.answer_timeout)?;
+        let subscriber = Arc::new(Subscriber::new(subscription));
+        // A generator of its own, so that other subscriptions' deliveries do not change what the seed decides here.
+        let mut root = fastrand::Rng::with_seed(self.shared.fixed.seed);
+        let random = (0..subscribers.len()).fold(root.fork(), |_, _| root.fork());
+        let deliverer = Deliverer::new(Arc::clone(&self.shared), Arc::clone(&subscriber), client, random);
+        self.deliverers.lock().spawn(deliverer.run());
+        subscribers.push(subscriber);
+        Ok(())
+    }
+
+    /// Queues events for every subscription that receives their category. `events` is the JSON text of one event, an
+    /// array of events, or a delivery's body; each event keeps its text.
+    ///
+    /// Returns how many events at least one subscription receives.
+    ///
+    /// # Errors
+    /// [`QueueError`] when a part is not an event; then none of them is queued.
+    pub fn queue(&self, events: &str) -> Result<usize, QueueError> {
+        let parts = upvest::split(events.as_bytes())?;
+        let events: Result<Vec<_>, _> = parts
+            .into_iter()
+            .enumerate()
+            .map(|(index, part)| {
+                part.event
+                    .map_err(|source| QueueError::Malformed { index, source })
+            })
+            .collect();
+        let subscribers = self.subscribers.lock();
+        let mut received = 0;
+        for event in events? {
+            let queued = QueuedEvent {
+                id: event.id().to_owned(),
+                occurred: event.occurred().clone(),
+                json: event.json().into(),
+            };
+            let receivers: Vec<_> = subscribers
+                .iter()
+                .filter(|subscriber| subscriber.subscription.receives(event.category_name()))
+                .collect();
+            // Counted before a deliverer can see them, so that the count never falls below what is outstanding.
+            self.shared.queued(receivers.len());
+            received += usize::from(!receivers.is_empty());
+            for subscriber in receivers {
+                subscriber.push(queued.clone());
+            }
+        }
+        Ok(received)
+    }
+
+    /// Waits until every queued event was accepted. Does not return while a receiver refuses them.
+    pub async fn delivered(&self) {
+        self.shared.all_delivered().await;
+    }
+
+    /// Signs with a new key from now on; the former one stays published for `overlap`. Returns the new public key.
+    ///
+    /// # Errors
+    /// [`RotateError`] when there is no new key, or it cannot be written to the key file.
+    pub fn rotate_key(&self, overlap: Duration) -> Result<Option<Jwk>, RotateError> {
+        let next = generate_key()?;
+        if let Some(path) = &self.shared.fixed.key_file {
+            key_file::save(path, &next)?;
+        }
+        let jwk = next.to_jwk();
+        let mut keys = self.shared.keys.lock();
+        keys.replace(next, self.shared.now() + overlap);
+        Ok(jwk)
+    }
+
+    /// Returns the published keys, the one in use first.
+    #[must_use]
+    pub fn verify_keys(&self) -> VerifyKeys {
+        let now = self.shared.now();
+        self.shared.keys.lock().published(now)
+    }
+
+    /// Replaces the faults; they concern deliveries that have not begun.
+    ///
+    /// # Errors
+    /// [`InvalidFaults`] when a probability is not between 0 and 1.
+    pub fn set_faults(&self, faults: Faults) -> Result<(), InvalidFaults> {
+        faults.validate()?;
+        self.shared.set_faults(faults);
+        Ok(())
+    }
+
+    /// Returns the record of every request so far, in the order in which they ended.
+    #[must_use]
+    pub fn records(&self) -> Vec<DeliveryRecord> {
+        self.shared.records()
+    }
+
+    /// Returns how far the deliveries have come.
+    #[must_use]
+    pub fn state(&self) -> State {
+        let subscribers = self.subscribers.lock();
+        State {
+            key_id: self.shared.current_key().key_id().to_owned(),
+            outstanding_events: self.shared.outstanding_events(),
+            subscriptions: subscribers.iter().map(|subscriber| subscriber.state()).collect(),
+            faults: self.shared.faults(),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What Upvest calls a webhook: where events are delivered, which ones, and how they are batched.
+
+use std::time::Duration;
+
+use reqwest::Url;
+
+/// A subscription to events (contract section 4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// Its id, which is the `webhook_id` of its events.
+    pub id: String,
+    /// Where deliveries are posted to.
+    pub url: Url,
+    /// Whether it receives events; what occurs while it does not is not kept for it.
+    pub enabled: bool,
+    /// The categories it receives; `ALL` stands for every one.
+    pub categories: Vec<String>,
+    /// The categories it does not receive; effective together with `ALL` alone.
+    pub excluded_categories: Vec<String>,
+    /// How long an event may wait for others to share its delivery: Upvest allows 1 to 30 seconds.
+    pub delay: Duration,
+    /// The size of a body, in bytes, at which a batch does not wait any longer: Upvest allows 100 to 1,048,576. One
+    /// event that is larger is sent all the same, alone.
+    pub max_package_size: usize,
+}
+
+impl Subscription {
+    /// The `webhook_id` of the events in `events/samples/`.
+    pub const SAMPLE_ID: &str = "5a3f1c1e-6b0d-4c57-9a44-0d7a4f2f8e10";
+
+    /// Creates an enabled subscription to all categories, with a delay of one second and packages of 50 KiB.
+    #[must_use]
+    pub fn new(id: impl Into<String>, url: Url) -> Self {
+        Self {
+            id: id.into(),
+            url,
+            enabled: true,
+            categories: vec!["ALL".to_owned()],
+            excluded_categories: Vec::new(),
+            delay: Duration::from_secs(1),
+            max_package_size: 50 * 1024,
+        }
+    }
+
+    /// Says whether events of a category are delivered to it.
+    #[must_use]
+    pub fn receives(&self, category: &str) -> bool {
+        let listed = |list: &[String], name: &str| list.iter().any(|own| own == name);
+        let included = if listed(&self.categories, "ALL") {
+            !listed(&self.excluded_categories, category)
+        } else {
+            listed(&self.categories, category)
+        };
+        self.enabled && included
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subscription() -> Subscription {
+        Subscription::new("s", "http://127.0.0.1/".parse().unwrap())
+    }
+
+    #[test]
+    fn exclusions_hold_together_with_all_alone() {
+        let mut subscription = subscription();
+        subscription.excluded_categories = vec!["USER".to_owned()];
+        assert!(subscription.receives("ORDER") && !subscription.receives("USER"));
+        subscription.categories = vec!["USER".to_owned()];
+        assert!(subscription.receives("USER") && !subscription.receives("ORDER"));
+    }
+
+    #[test]
+    fn a_disabled_subscription_receives_nothing() {
+        let disabled = Subscription {
+            enabled: false,
+            ..subscription()
+        };
+        assert!(!disabled.receives("ORDER"));
+    }
+}

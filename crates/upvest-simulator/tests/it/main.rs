@@ -1,0 +1,9 @@
+//! The simulator through its public interfaces, against a receiver on the loopback interface.
+
+mod api;
+mod batching;
+mod committed_deliveries;
+mod faults;
+mod keys;
+mod receiver;
+mod retries;

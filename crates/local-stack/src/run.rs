@@ -1,0 +1,153 @@
+//! `local-stack run`: the receiver and a stand-in for Upvest, the sample events on their way, and what became of them.
+
+mod receiver;
+mod report;
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::mpsc;
+
+use local_stack::{LocalStack, LocalStackError, Options};
+use upvest_simulator::{
+    Faults, InvalidFaults, KeySource, QueueError, SamplesError, Simulator, StartError, SubscribeError,
+    Subscription, Url, read_events,
+};
+
+use receiver::{Receiver, ReceiverError};
+use report::Report;
+
+/// How many of the samples are delivered again, with faults.
+const REPEATED: usize = 5;
+/// How much faster than Upvest the simulator delivers: batches wait a tenth of a second.
+const TIME_SCALE: f64 = 0.1;
+
+/// Why the run did not come to a report.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    #[error(transparent)]
+    Stack(#[from] LocalStackError),
+    #[error("the samples cannot be delivered")]
+    Samples(#[from] SamplesError),
+    #[error("the simulator does not start")]
+    Simulator(#[from] StartError),
+    #[error("the simulator refuses the receiver's URL")]
+    Subscribe(#[from] SubscribeError),
+    #[error("the simulator refuses the samples")]
+    Queue(#[from] QueueError),
+    #[error("the simulator refuses the faults")]
+    Faults(#[from] InvalidFaults),
+    #[error("the stack has no URL to deliver to")]
+    NoUrl,
+    #[error(transparent)]
+    Receiver(#[from] ReceiverError),
+}
+
+/// Runs, reports and, unless `once`, stays up until Ctrl-C. Says whether everything was as expected.
+pub(crate) async fn run(once: bool, auth: bool) -> Result<bool, RunError> {
+    // Ctrl-C before the handler is set ends this process, and the emulator with it.
+    let stack = LocalStack::start(Options {
+        auth,
+        ..Options::default()
+    })
+    .await?;
+    let receiver = Receiver::of(&stack);
+    let (simulator, events) = deliver_samples(&stack, &receiver).await?;
+    let observed = receiver.settle(&events).await?;
+    let report = Report {
+        records: &simulator.records(),
+        events: &events,
+        observed: &observed,
+    };
+    print(&report.text());
+    let problems = report.problems();
+    for problem in &problems {
+        print(&format!("NOT AS EXPECTED: {problem}\n"));
+    }
+    if !once {
+        print(&how_to_reach(&stack));
+        wait_for_interrupt();
+    }
+    drop(simulator);
+    stack.stop();
+    Ok(problems.is_empty())
+}
+
+/// Delivers every sample, then some of them again: forged first, and twice.
+async fn deliver_samples(
+    stack: &LocalStack,
+    receiver: &Receiver,
+) -> Result<(Simulator, Vec<String>), RunError> {
+    let events = read_events(Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../events/samples"
+    )))?;
+    let simulator = Simulator::start(upvest_simulator::Options {
+        key: KeySource::File(stack.directory().join("upvest-key.pem")),
+        time_scale: TIME_SCALE,
+        ..upvest_simulator::Options::default()
+    })?;
+    receiver.import(&simulator.verify_keys().keys).await?;
+    let url = stack
+        .outputs()
+        .get("WebhookUrl")
+        .and_then(|url| Url::parse(url).ok())
+        .ok_or(RunError::NoUrl)?;
+    let subscription = Subscription {
+        max_package_size: 8 * 1024,
+        ..Subscription::new(Subscription::SAMPLE_ID, url)
+    };
+    simulator.subscribe(subscription)?;
+    simulator.queue(&format!("[{}]", events.join(",")))?;
+    simulator.delivered().await;
+    simulator.set_faults(Faults {
+        duplicated: 1.0,
+        tampered: 1.0,
+        ..Faults::default()
+    })?;
+    simulator.queue(&format!("[{}]", events[..REPEATED.min(events.len())].join(",")))?;
+    simulator.delivered().await;
+    simulator.set_faults(Faults::default())?;
+    Ok((simulator, events))
+}
+
+/// How to reach the running stack, and what to try.
+fn how_to_reach(stack: &LocalStack) -> String {
+    let connection = stack.connection();
+    let file = stack.directory().join("stack.json");
+    let url = connection.outputs.get("WebhookUrl").map_or("", String::as_str);
+    let table = connection
+        .outputs
+        .get("EntitiesTableName")
+        .map_or("", String::as_str);
+    format!(
+        "\nThe receiver stays up until Ctrl-C.\n\
+         \n  deliveries     {url}\n  AWS API        {}\n  all addresses  {}\n\
+         \nTry:\n\
+         \n  curl -i {url} -d '{{}}'\n  \
+           AWS_ACCESS_KEY_ID={id} AWS_SECRET_ACCESS_KEY={secret} AWS_DEFAULT_REGION={region} \\\n    \
+           aws --endpoint-url {} dynamodb scan --table-name {table}\n",
+        connection.endpoint_url,
+        file.display(),
+        connection.endpoint_url,
+        id = connection.access_key_id,
+        secret = connection.secret_access_key,
+        region = connection.region,
+    )
+}
+
+/// Returns when Ctrl-C is pressed.
+fn wait_for_interrupt() {
+    let (stop, stopped) = mpsc::channel();
+    let handler = ctrlc::set_handler(move || {
+        let _ = stop.send(());
+    });
+    if handler.is_ok() {
+        // Fails only without a sender, and the handler keeps it.
+        let _ = stopped.recv();
+    }
+}
+
+/// Output that nobody can read is no reason to stop.
+fn print(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
+}

@@ -1,0 +1,215 @@
+//! The deployed receiver as its owner sees it: tables, queues and archive.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_sqs::types::QueueAttributeName;
+use jiff::Timestamp;
+use local_stack::LocalStack;
+use tokio::time::Instant;
+use upvest::signature::{Jwk, Profile};
+use upvest_simulator::Clock;
+
+/// How long the receiver may take to process everything.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// How often it is looked at, which bounds how exact the latencies are.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// An item of a table.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// What the emulator did not answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReceiverError {
+    #[error("a table cannot be read or written")]
+    Table(#[source] Box<aws_sdk_dynamodb::Error>),
+    #[error("a queue cannot be read")]
+    Queue(#[source] Box<aws_sdk_sqs::Error>),
+    #[error("the archive cannot be listed")]
+    Archive(#[source] Box<aws_sdk_s3::Error>),
+    #[error("a verification key cannot be written as JSON")]
+    Key(#[from] serde_json::Error),
+}
+
+/// The stores of a stack.
+pub(crate) struct Receiver {
+    dynamodb: aws_sdk_dynamodb::Client,
+    sqs: aws_sdk_sqs::Client,
+    s3: aws_sdk_s3::Client,
+    clock: Clock,
+    outputs: BTreeMap<String, String>,
+}
+
+/// What became of the deliveries.
+pub(crate) struct Observed {
+    /// The event log, by event id.
+    pub(crate) events: BTreeMap<String, Item>,
+    /// The entities' state, by aggregate key.
+    pub(crate) entities: BTreeMap<String, Item>,
+    /// How many deliveries are in quarantine, by reason.
+    pub(crate) quarantined: BTreeMap<String, usize>,
+    /// How many messages are in each queue that is not empty, by output name.
+    pub(crate) waiting: BTreeMap<String, usize>,
+    /// From the receipt of an entity's last event to the state that shows it, in milliseconds, ascending.
+    pub(crate) latencies_ms: Vec<i128>,
+}
+
+impl Receiver {
+    /// The receiver that `stack` runs.
+    pub(crate) fn of(stack: &LocalStack) -> Self {
+        let config = stack.sdk_config();
+        let s3 = aws_sdk_s3::config::Builder::from(config)
+            .force_path_style(true)
+            .build();
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::new(config),
+            sqs: aws_sdk_sqs::Client::new(config),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            clock: Clock::system(),
+            outputs: stack.outputs().clone(),
+        }
+    }
+
+    /// Puts Upvest's public keys into the keys table.
+    pub(crate) async fn import(&self, keys: &[Jwk]) -> Result<(), ReceiverError> {
+        for key in keys {
+            let text = |value: String| AttributeValue::S(value);
+            let now = self.clock.now().to_string();
+            let request = self
+                .dynamodb
+                .put_item()
+                .table_name(self.output("KeysTableName"))
+                .item("key_id", text(key.key_id().unwrap_or_default().to_owned()))
+                .item("profile", text(Profile::UpvestV6.to_string()))
+                .item("algorithm", text(key.algorithm().to_string()))
+                .item("jwk", text(serde_json::to_string(key)?))
+                .item("source", text("simulator".to_owned()))
+                .item("first_seen", text(now.clone()))
+                .item("last_seen", text(now));
+            request
+                .send()
+                .await
+                .map_err(|error| ReceiverError::Table(Box::new(error.into())))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until `events` are stored and the queues empty, or it takes too long, and returns what is there.
+    pub(crate) async fn settle(&self, events: &[String]) -> Result<Observed, ReceiverError> {
+        let started = Instant::now();
+        let mut shown = HashMap::new();
+        loop {
+            let entities = self.scan("EntitiesTableName", "aggregate").await?;
+            for item in entities.values() {
+                shown
+                    .entry(text(item, "last_event_id").to_owned())
+                    .or_insert_with(|| self.clock.now());
+            }
+            let waiting = self.waiting().await?;
+            let stored = self.scan("EventsTableName", "event_id").await?;
+            let unprocessed = waiting.keys().any(|name| !name.contains("DeadLetter"));
+            if (stored.len() >= events.len() && !unprocessed) || started.elapsed() > PATIENCE {
+                return Ok(Observed {
+                    latencies_ms: latencies(&stored, &shown),
+                    entities: self.scan("EntitiesTableName", "aggregate").await?,
+                    quarantined: self.quarantined().await?,
+                    events: stored,
+                    waiting,
+                });
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+
+    async fn scan(&self, output: &str, key: &str) -> Result<BTreeMap<String, Item>, ReceiverError> {
+        let mut pages = self
+            .dynamodb
+            .scan()
+            .table_name(self.output(output))
+            .into_paginator()
+            .items()
+            .send();
+        let mut items = BTreeMap::new();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| ReceiverError::Table(Box::new(error.into())))?;
+            items.insert(text(&item, key).to_owned(), item);
+        }
+        Ok(items)
+    }
+
+    /// Messages in each queue that has any.
+    async fn waiting(&self) -> Result<BTreeMap<String, usize>, ReceiverError> {
+        let counts = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        ];
+        let mut waiting = BTreeMap::new();
+        for (name, url) in self.outputs.iter().filter(|(name, _)| name.ends_with("QueueUrl")) {
+            let request = self
+                .sqs
+                .get_queue_attributes()
+                .queue_url(url)
+                .set_attribute_names(Some(counts.to_vec()));
+            let answer = request
+                .send()
+                .await
+                .map_err(|error| ReceiverError::Queue(Box::new(error.into())))?;
+            let numbers = answer.attributes.unwrap_or_default().into_values();
+            let messages: usize = numbers.filter_map(|number| number.parse::<usize>().ok()).sum();
+            if messages > 0 {
+                waiting.insert(name.clone(), messages);
+            }
+        }
+        Ok(waiting)
+    }
+
+    async fn quarantined(&self) -> Result<BTreeMap<String, usize>, ReceiverError> {
+        let request = self
+            .s3
+            .list_objects_v2()
+            .bucket(self.output("ArchiveBucketName"))
+            .prefix("quarantine/");
+        let mut pages = request.into_paginator().send();
+        let mut reasons = BTreeMap::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| ReceiverError::Archive(Box::new(error.into())))?;
+            for key in page.contents().iter().filter_map(|object| object.key()) {
+                let reason = key.split('/').nth(1).unwrap_or_default();
+                *reasons.entry(reason.to_owned()).or_default() += 1;
+            }
+        }
+        Ok(reasons)
+    }
+
+    fn output(&self, name: &str) -> &str {
+        self.outputs.get(name).map_or("", String::as_str)
+    }
+}
+
+/// A text attribute, empty where there is none.
+pub(crate) fn text<'i>(item: &'i Item, name: &str) -> &'i str {
+    item.get(name)
+        .and_then(|value| value.as_s().ok())
+        .map_or("", String::as_str)
+}
+
+/// The ids of the events that texts of events have.
+pub(crate) fn event_ids(events: &[String]) -> BTreeSet<String> {
+    let id = |event: &String| {
+        let event: serde_json::Value = serde_json::from_str(event).ok()?;
+        Some(event.get("id")?.as_str()?.to_owned())
+    };
+    events.iter().filter_map(id).collect()
+}
+
+fn latencies(stored: &BTreeMap<String, Item>, shown: &HashMap<String, Timestamp>) -> Vec<i128> {
+    let latency = |(id, at): (&String, &Timestamp)| {
+        let received: Timestamp = text(stored.get(id)?, "received_at").parse().ok()?;
+        Some((at.as_nanosecond() - received.as_nanosecond()) / 1_000_000)
+    };
+    let mut latencies: Vec<i128> = shown.iter().filter_map(latency).collect();
+    latencies.sort_unstable();
+    latencies
+}

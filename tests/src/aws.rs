@@ -1,7 +1,7 @@
-//! AWS in the test's own process: DynamoDB, SQS and S3 under the real SDK clients, without a socket.
+//! AWS in the test's own process: DynamoDB, SQS, S3 and Secrets Manager under the real SDK clients, without a socket.
 //!
 //! [`Aws`] holds one account. Its SDK clients sign, serialise, retry and parse as always; a connector in place of HTTP
-//! hands their requests to dynoxide (DynamoDB) and to in-memory models of SQS and S3. Within [`Aws::invoke`] calls can
+//! hands their requests to dynoxide (DynamoDB) and to in-memory models of the others. Within [`Aws::invoke`] calls can
 //! be throttled, cut off, answered in part, or kill the invocation ([`Fault`]), by script or by chance.
 //!
 //! One seed decides everything: run on one thread with tokio's time paused (`#[tokio::test(start_paused = true)]`), and
@@ -20,6 +20,7 @@ mod queued;
 mod record;
 mod rng;
 mod s3;
+mod secrets;
 mod sqs;
 mod sqs_replies;
 mod wire;
@@ -77,6 +78,7 @@ impl Aws {
         let state = State {
             queues: Queues::new(rng.fork("queues")),
             buckets: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             faults: FaultPlan::new(rng.fork("faults")),
             calls: Vec::new(),
             members: rng.fork("members"),
@@ -84,7 +86,9 @@ impl Aws {
         };
         let world = Arc::new(World::new(clock, database, state));
         let sdk_config = clients::sdk_config(InProcess(world.clone()));
-        let (dynamodb, sqs, s3) = clients::clients(&sdk_config);
+        let dynamodb = aws_sdk_dynamodb::Client::new(&sdk_config);
+        let sqs = aws_sdk_sqs::Client::new(&sdk_config);
+        let s3 = aws_sdk_s3::Client::new(&sdk_config);
         Self {
             world,
             sdk_config,
@@ -95,10 +99,7 @@ impl Aws {
         }
     }
 
-    /// The configuration that the clients are built from, for code that builds its own.
-    ///
-    /// Such clients of one process share the SDK's retry quota per service; give them a `RetryPartition` of their own
-    /// where a run must not depend on the runs before it.
+    /// The configuration that the clients are built from, for functions that build their own.
     pub fn sdk_config(&self) -> &SdkConfig {
         &self.sdk_config
     }
@@ -176,6 +177,11 @@ impl Aws {
     /// Creates a bucket.
     pub fn create_bucket(&self, name: &str) {
         self.world.state().buckets.entry(name.to_owned()).or_default();
+    }
+
+    /// Keeps a secret for `GetSecretValue`, under the id by which it will be asked for: a name or an ARN.
+    pub fn create_secret(&self, id: &str, value: &[u8]) {
+        self.world.state().secrets.insert(id.to_owned(), value.to_vec());
     }
 
     /// Sets how often faults strike from here on.

@@ -205,11 +205,36 @@ async fn calls_of_the_test_itself_are_never_struck() {
 async fn the_retry_quota_of_one_run_is_not_that_of_the_next() {
     for seed in 0..200 {
         let aws = account(seed);
-        aws.inject(Fault::Throttle, CallFilter::any());
-        aws.inject(Fault::FailBeforeEffect, CallFilter::any());
-        aws.invoke("function", claim(&aws, "e1", "d1").send())
+        aws.set_fault_rates(FaultRates {
+            throttle: 1000,
+            ..FaultRates::default()
+        });
+        let failed = aws
+            .invoke("function", claim(&aws, "e1", "d1").send())
             .await
-            .unwrap()
             .unwrap();
+        assert!(failed.is_err());
+        assert_eq!(aws.count(Service::DynamoDb, "PutItem"), 3, "seed {seed}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_is_read_by_a_client_of_the_function_itself() {
+    let aws = Aws::new(1);
+    aws.create_secret("hmac-key", &[0, 255]);
+    let secrets = aws_sdk_secretsmanager::Client::new(aws.sdk_config());
+    let read = secrets
+        .get_secret_value()
+        .secret_id("hmac-key")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(read.secret_binary.unwrap().as_ref(), [0, 255]);
+    let missing = secrets
+        .get_secret_value()
+        .secret_id("none")
+        .send()
+        .await
+        .unwrap_err();
+    assert!(missing.into_service_error().is_resource_not_found_exception());
 }

@@ -1,5 +1,6 @@
 //! The HTTP connector under the SDK clients: where faults strike and calls are recorded.
 
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use super::record::{Call, Outcome, Service};
 use super::rng::Rng;
 use super::sqs::Queues;
 use super::wire::{Reply, Request};
-use super::{dynamodb, s3};
+use super::{dynamodb, s3, secrets};
 
 /// What the services hold, and what is known about the run.
 pub(crate) struct World {
@@ -31,6 +32,7 @@ pub(crate) struct World {
 pub(crate) struct State {
     pub(crate) queues: Queues,
     pub(crate) buckets: s3::Buckets,
+    pub(crate) secrets: BTreeMap<String, Vec<u8>>,
     pub(crate) faults: FaultPlan,
     pub(crate) calls: Vec<Call>,
     /// Chooses which members of a batch fail.
@@ -60,6 +62,7 @@ impl World {
             Service::DynamoDb if partial => dynamodb::answer_partly(&self.database, request, members),
             Service::DynamoDb => dynamodb::answer(&self.database, request),
             Service::Sqs => state.queues.answer(request, now_ms, partial.then_some(members)),
+            Service::SecretsManager => secrets::answer(&state.secrets, request),
             Service::S3 => s3::answer(&mut state.buckets, request, now_ms),
         }
     }

@@ -12,6 +12,8 @@ pub enum Service {
     DynamoDb,
     /// Amazon S3.
     S3,
+    /// AWS Secrets Manager.
+    SecretsManager,
     /// Amazon SQS.
     Sqs,
 }
@@ -36,7 +38,7 @@ pub struct Call {
     pub service: Service,
     /// The operation, as the API names it.
     pub operation: String,
-    /// The table, queue or bucket; of a call on several tables, the first.
+    /// The table, queue, bucket or secret; of a call on several tables, the first.
     pub resource: String,
     /// What became of it.
     pub outcome: Outcome,

@@ -52,6 +52,7 @@ impl Request {
         let service = match api {
             "DynamoDB_20120810" => Service::DynamoDb,
             "AmazonSQS" => Service::Sqs,
+            "secretsmanager" => Service::SecretsManager,
             other => return Err(unreadable(format!("no such service in process: {other}").into())),
         };
         let operation = operation.to_owned();
@@ -76,6 +77,7 @@ fn resource(json: &Value) -> String {
     let table_in = |statement: &Value| Some(statement.as_str()?.split('"').nth(1)?.to_owned());
     let first_action = |actions: &Value| actions[0].as_object()?.values().next().cloned();
     text(&json["TableName"])
+        .or_else(|| text(&json["SecretId"]))
         .or_else(|| {
             json["QueueUrl"]
                 .as_str()
@@ -141,6 +143,11 @@ impl Reply {
                 400,
                 "com.amazonaws.sqs#RequestThrottled",
                 "The request was denied due to request throttling.",
+            ),
+            Service::SecretsManager => Self::json_error(
+                400,
+                "ThrottlingException",
+                "You exceeded the rate of this operation.",
             ),
             Service::S3 => s3::error(503, "SlowDown", "Please reduce your request rate."),
         }

@@ -1,0 +1,32 @@
+//! Secrets Manager: secrets to be read.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::json;
+
+use super::wire::{Reply, Request};
+
+/// Answers a request from the secrets, which are kept by id.
+pub(crate) fn answer(secrets: &BTreeMap<String, Vec<u8>>, request: &Request) -> Reply {
+    if request.operation != "GetSecretValue" {
+        return Reply::json_error(
+            400,
+            "InvalidRequestException",
+            "The operation is not served in process.",
+        );
+    }
+    match secrets.get(&request.resource) {
+        Some(value) => Reply::json(&json!({
+            "ARN": request.resource,
+            "Name": request.resource,
+            "SecretBinary": BASE64_STANDARD.encode(value),
+        })),
+        None => Reply::json_error(
+            400,
+            "ResourceNotFoundException",
+            "Secrets Manager can't find the specified secret.",
+        ),
+    }
+}

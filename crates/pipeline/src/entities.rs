@@ -200,7 +200,6 @@ fn from_item(entity: &EntityKey, item: &Item) -> Result<Stored, &'static str> {
         Ok::<_, &'static str>(Snapshot {
             event_type: required(item, "object_type")?,
             occurred: occurred(item, "object_occurred")?,
-            // Only the history says what the status is.
             status: None,
             object: required(item, "object").unwrap_or_default(),
         })

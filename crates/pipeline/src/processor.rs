@@ -20,9 +20,12 @@ const ATTEMPTS: usize = 5;
 /// The processor of one domain.
 #[derive(Debug, Clone)]
 pub struct Processor {
-    domain: Domain,
-    queue: SourceQueue,
-    entities: Entities,
+    /// The domain.
+    pub domain: Domain,
+    /// Its queue, from which Lambda polls.
+    pub queue: SourceQueue,
+    /// The entities table.
+    pub entities: Entities,
 }
 
 /// Runs the processor of `domain` as a Lambda function.

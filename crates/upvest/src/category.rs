@@ -99,7 +99,10 @@ impl FromStr for Domain {
     type Err = NoSuchDomain;
 
     fn from_str(name: &str) -> Result<Self, NoSuchDomain> {
-        Self::ALL.into_iter().find(|domain| domain.name() == name).ok_or_else(|| NoSuchDomain(name.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|domain| domain.name() == name)
+            .ok_or_else(|| NoSuchDomain(name.to_owned()))
     }
 }
 
@@ -143,7 +146,11 @@ impl Category {
     /// How far a status is along the lifecycle; `None` for one that the table does not know.
     #[must_use]
     pub fn rank(&self, status: &str) -> Option<usize> {
-        let steps = if self.statuses.is_empty() { self.lifecycle } else { self.statuses };
+        let steps = if self.statuses.is_empty() {
+            self.lifecycle
+        } else {
+            self.statuses
+        };
         steps.iter().position(|step| step.contains(&status))
     }
 
@@ -163,7 +170,9 @@ impl Category {
 /// The row for an event type: its own if it has one, else its category's, else [`UNRECOGNISED`].
 #[must_use]
 pub fn of(event_type: &str) -> &'static Category {
-    let category = event_type.split_once('.').map_or(event_type, |(category, _)| category);
+    let category = event_type
+        .split_once('.')
+        .map_or(event_type, |(category, _)| category);
     let row = |name: &str| CATEGORIES.iter().find(|row| row.name == name);
     row(event_type).or_else(|| row(category)).unwrap_or(&UNRECOGNISED)
 }
@@ -187,7 +196,13 @@ mod tests {
             let has_row = CATEGORIES.iter().any(|row| row.domain == domain);
             assert_eq!(has_row, domain != Domain::Unrecognised, "{domain}");
         }
-        assert!("order".parse::<Domain>().unwrap_err().to_string().contains("orders"));
+        assert!(
+            "order"
+                .parse::<Domain>()
+                .unwrap_err()
+                .to_string()
+                .contains("orders")
+        );
     }
 
     #[test]
@@ -211,7 +226,11 @@ mod tests {
         assert!(order.rank("NEW") < order.rank("PROCESSING"));
         assert_eq!(order.rank("FILLED"), order.rank("CANCELLED"));
         assert_eq!(order.rank("TELEPORTED"), None);
-        assert_eq!(of("ACCOUNT.CREATED").rank("CREATED"), None, "ranks are of object.status, not of types");
+        assert_eq!(
+            of("ACCOUNT.CREATED").rank("CREATED"),
+            None,
+            "ranks are of object.status, not of types"
+        );
     }
 
     /// The subscription categories of the newest known specification (contract section 5), and the two that are
@@ -226,8 +245,11 @@ mod tests {
             TAX_COLLECTION ISA_WRAPPER ISA_WRAPPER_ALLOWANCE CREDIT_FUNDING VIRTUAL_BANK_ACCOUNT \
             SECURITIES_TRANSFER ACCOUNT_TRANSFER TOPUP ISA_TRANSFER BUSINESS_CHECK";
         let known: BTreeSet<&str> = known.split_whitespace().collect();
-        let table: BTreeSet<&str> =
-            CATEGORIES.iter().filter(|row| row.is_whole()).map(|row| row.name).collect();
+        let table: BTreeSet<&str> = CATEGORIES
+            .iter()
+            .filter(|row| row.is_whole())
+            .map(|row| row.name)
+            .collect();
         assert_eq!(table, known);
     }
 }

@@ -60,13 +60,20 @@ mod tests {
     use super::*;
 
     fn sum(parts: &[&str]) -> String {
-        parts.iter().map(|part| part.parse::<Decimal>().unwrap()).sum::<Decimal>().to_string()
+        parts
+            .iter()
+            .map(|part| part.parse::<Decimal>().unwrap())
+            .sum::<Decimal>()
+            .to_string()
     }
 
     #[test]
     fn sums_are_exact_where_floats_are_not() {
         assert_eq!(sum(&["0.1", "0.2"]), "0.3");
-        assert_eq!(sum(&["852.20", "-0.000000000000000000000000001"]), "852.199999999999999999999999999");
+        assert_eq!(
+            sum(&["852.20", "-0.000000000000000000000000001"]),
+            "852.199999999999999999999999999"
+        );
         let large = "9".repeat(63);
         assert_eq!(sum(&[&large, "1"]), format!("1{}", "0".repeat(63)));
     }
@@ -80,7 +87,9 @@ mod tests {
     #[test]
     fn what_is_not_a_plain_decimal_is_refused() {
         let too_long = "1".repeat(64);
-        for text in ["", "-", ".", "1.", "1e5", "+1", " 1", "1,5", "NaN", "0x1", "--1", &too_long] {
+        for text in [
+            "", "-", ".", "1.", "1e5", "+1", " 1", "1,5", "NaN", "0x1", "--1", &too_long,
+        ] {
             assert_eq!(text.parse::<Decimal>(), Err(NoDecimal), "{text}");
         }
     }

@@ -72,7 +72,9 @@ pub fn split(body: &[u8]) -> Result<Vec<Part<'_>>, MalformedDelivery> {
     if body.len() > MAX_BODY_BYTES {
         return Err(MalformedDelivery::TooLarge);
     }
-    let text = std::str::from_utf8(body).map_err(|_| MalformedDelivery::NotJson)?.trim();
+    let text = std::str::from_utf8(body)
+        .map_err(|_| MalformedDelivery::NotJson)?
+        .trim();
     let batch = match text.bytes().next() {
         Some(b'{') => {
             let batch: Batch<'_> = serde_json::from_str(text).map_err(|_| MalformedDelivery::NotJson)?;
@@ -93,7 +95,13 @@ pub fn split(body: &[u8]) -> Result<Vec<Part<'_>>, MalformedDelivery> {
     match elements.len() {
         0 => Err(MalformedDelivery::NoEvents),
         count if count > MAX_EVENTS => Err(MalformedDelivery::TooManyEvents),
-        _ => Ok(elements.iter().map(|raw| Part { json: raw.get(), event: Event::parse(raw.get()) }).collect()),
+        _ => Ok(elements
+            .iter()
+            .map(|raw| Part {
+                json: raw.get(),
+                event: Event::parse(raw.get()),
+            })
+            .collect()),
     }
 }
 

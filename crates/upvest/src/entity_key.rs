@@ -37,11 +37,19 @@ impl EntityKey {
     pub fn of(event: &Event<'_>) -> Result<Self, NoEntityKey> {
         let category = event.category();
         let object: Value = serde_json::from_str(event.object().get()).unwrap_or_default();
-        if let Role::Part { id_field: Some(field), .. } = category.role {
+        if let Role::Part {
+            id_field: Some(field),
+            ..
+        } = category.role
+        {
             key_field(&object, field)?;
         }
         if category.domain == Domain::Unrecognised {
-            let name = if event.category_name().contains('#') { "UNRECOGNISED" } else { event.category_name() };
+            let name = if event.category_name().contains('#') {
+                "UNRECOGNISED"
+            } else {
+                event.category_name()
+            };
             let id = key_field(&object, "id").unwrap_or_else(|_| event.id().to_owned());
             return Ok(Self(format!("{name}#{id}")));
         }
@@ -91,7 +99,11 @@ fn key_field(object: &Value, path: &'static str) -> Result<String, NoEntityKey> 
     };
     let usable = (1..=MAX_FIELD_LENGTH).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
-    if usable { Ok(text) } else { Err(NoEntityKey::Unusable(path)) }
+    if usable {
+        Ok(text)
+    } else {
+        Err(NoEntityKey::Unusable(path))
+    }
 }
 
 #[cfg(test)]
@@ -102,16 +114,31 @@ mod tests {
         let json = format!(
             r#"{{"id":"e1","created_at":"2021-07-21T14:10:00Z","type":"{event_type}","object":{object}}}"#
         );
-        Event::parse(&json).unwrap().entity_key().map(|key| key.to_string())
+        Event::parse(&json)
+            .unwrap()
+            .entity_key()
+            .map(|key| key.to_string())
     }
 
     #[test]
     fn executions_and_cancellations_belong_to_their_order() {
         assert_eq!(key("ORDER.NEW", r#"{"id":"o1"}"#).unwrap(), "ORDER#o1");
-        assert_eq!(key("EXECUTION.FILLED", r#"{"id":"x1","order_id":"o1"}"#).unwrap(), "ORDER#o1");
-        assert_eq!(key("ORDER_CANCELLATION.REJECTED", r#"{"order_id":"o1"}"#).unwrap(), "ORDER#o1");
-        assert_eq!(key("USER_CHECK.PASSED", r#"{"id":"c1","user_id":"u1"}"#).unwrap(), "USER#u1");
-        assert_eq!(key("USER.DATA_CHANGE_FAILED", r#"{"user_id":"u1"}"#).unwrap(), "USER#u1");
+        assert_eq!(
+            key("EXECUTION.FILLED", r#"{"id":"x1","order_id":"o1"}"#).unwrap(),
+            "ORDER#o1"
+        );
+        assert_eq!(
+            key("ORDER_CANCELLATION.REJECTED", r#"{"order_id":"o1"}"#).unwrap(),
+            "ORDER#o1"
+        );
+        assert_eq!(
+            key("USER_CHECK.PASSED", r#"{"id":"c1","user_id":"u1"}"#).unwrap(),
+            "USER#u1"
+        );
+        assert_eq!(
+            key("USER.DATA_CHANGE_FAILED", r#"{"user_id":"u1"}"#).unwrap(),
+            "USER#u1"
+        );
     }
 
     #[test]
@@ -119,18 +146,33 @@ mod tests {
         let position = r#"{"account_id":"a1","instrument":{"uuid":"i1"}}"#;
         assert_eq!(key("POSITION.UPDATED", position).unwrap(), "POSITION#a1#i1");
         let balance = r#"{"account_group_id":"g1","currency":"EUR"}"#;
-        assert_eq!(key("CASH_BALANCE.UPDATED", balance).unwrap(), "CASH_BALANCE#g1#EUR");
+        assert_eq!(
+            key("CASH_BALANCE.UPDATED", balance).unwrap(),
+            "CASH_BALANCE#g1#EUR"
+        );
     }
 
     #[test]
     fn a_missing_or_ambiguous_key_field_is_named() {
         assert_eq!(key("ORDER.NEW", "{}"), Err(NoEntityKey::Missing("id")));
-        assert_eq!(key("ORDER.NEW", r#"{"id":null}"#), Err(NoEntityKey::Missing("id")));
+        assert_eq!(
+            key("ORDER.NEW", r#"{"id":null}"#),
+            Err(NoEntityKey::Missing("id"))
+        );
         let position = r#"{"account_id":"a1","instrument":{"isin":"US0378331005"}}"#;
-        assert_eq!(key("POSITION.UPDATED", position), Err(NoEntityKey::Missing("instrument.uuid")));
-        assert_eq!(key("EXECUTION.FILLED", r#"{"order_id":"o1"}"#), Err(NoEntityKey::Missing("id")));
+        assert_eq!(
+            key("POSITION.UPDATED", position),
+            Err(NoEntityKey::Missing("instrument.uuid"))
+        );
+        assert_eq!(
+            key("EXECUTION.FILLED", r#"{"order_id":"o1"}"#),
+            Err(NoEntityKey::Missing("id"))
+        );
         for id in ["", "a#b", "a b", "ü"] {
-            assert_eq!(key("ORDER.NEW", &format!(r#"{{"id":"{id}"}}"#)), Err(NoEntityKey::Unusable("id")));
+            assert_eq!(
+                key("ORDER.NEW", &format!(r#"{{"id":"{id}"}}"#)),
+                Err(NoEntityKey::Unusable("id"))
+            );
         }
     }
 

@@ -104,9 +104,14 @@ impl<'a> Event<'a> {
         if !wire.object.get().starts_with('{') {
             return Err(MalformedEvent::BadObject);
         }
-        let occurred =
-            Occurred::new(&wire.created_at, &wire.id).map_err(|_| MalformedEvent::BadCreatedAt)?;
-        Ok(Self { id: wire.id, event_type: wire.r#type, occurred, object: wire.object, json })
+        let occurred = Occurred::new(&wire.created_at, &wire.id).map_err(|_| MalformedEvent::BadCreatedAt)?;
+        Ok(Self {
+            id: wire.id,
+            event_type: wire.r#type,
+            occurred,
+            object: wire.object,
+            json,
+        })
     }
 
     /// The event's id: the same in every retry, and the receiver's idempotency key.
@@ -124,7 +129,9 @@ impl<'a> Event<'a> {
     /// The category: the type's text before its first full stop, for example `ORDER`.
     #[must_use]
     pub fn category_name(&self) -> &str {
-        self.event_type.split_once('.').map_or(&self.event_type, |(category, _)| category)
+        self.event_type
+            .split_once('.')
+            .map_or(&self.event_type, |(category, _)| category)
     }
 
     /// The state that the type names: its text after the first full stop, for example `FILLED`.
@@ -203,15 +210,24 @@ mod tests {
         let event = Event::parse(GOOD).unwrap();
         assert_eq!(event.json(), GOOD);
         assert_eq!(event.object().get(), r#"{"id":"o1"}"#);
-        assert_eq!((event.category_name(), event.state_name()), ("ORDER", Some("NEW")));
+        assert_eq!(
+            (event.category_name(), event.state_name()),
+            ("ORDER", Some("NEW"))
+        );
     }
 
     #[test]
     fn unknown_fields_and_types_pass() {
         let newer = with("type", r#""CRYPTO_STAKE.SLASHED.TWICE""#).replace("webhook_id", "whatever");
         let event = Event::parse(&newer).unwrap();
-        assert_eq!((event.category_name(), event.state_name()), ("CRYPTO_STAKE", Some("SLASHED.TWICE")));
-        assert_eq!(Event::parse(&with("type", r#""PING""#)).unwrap().category_name(), "PING");
+        assert_eq!(
+            (event.category_name(), event.state_name()),
+            ("CRYPTO_STAKE", Some("SLASHED.TWICE"))
+        );
+        assert_eq!(
+            Event::parse(&with("type", r#""PING""#)).unwrap().category_name(),
+            "PING"
+        );
     }
 
     #[test]

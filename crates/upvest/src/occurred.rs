@@ -45,7 +45,9 @@ impl Occurred {
     /// [`NoTimestamp`] when the text does not have that form.
     pub fn from_stored(text: String) -> Result<Self, NoTimestamp> {
         match text.split_once('#') {
-            Some((instant, _)) if instant.len() == Self::INSTANT_WIDTH && instant.parse::<Timestamp>().is_ok() => {
+            Some((instant, _))
+                if instant.len() == Self::INSTANT_WIDTH && instant.parse::<Timestamp>().is_ok() =>
+            {
                 Ok(Self(text))
             }
             _ => Err(NoTimestamp),
@@ -103,7 +105,13 @@ mod tests {
 
     #[test]
     fn what_is_not_a_time_is_refused() {
-        for text in ["", "yesterday", "2021-07-21", "2021-13-01T00:00:00Z", "-000001-01-01T00:00:00Z"] {
+        for text in [
+            "",
+            "yesterday",
+            "2021-07-21",
+            "2021-13-01T00:00:00Z",
+            "-000001-01-01T00:00:00Z",
+        ] {
             assert_eq!(Occurred::new(text, "e"), Err(NoTimestamp), "{text}");
         }
     }

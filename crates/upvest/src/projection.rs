@@ -22,7 +22,7 @@ pub struct Snapshot {
     pub event_type: String,
     /// When that event occurred.
     pub occurred: Occurred,
-    /// Its status, if it has one.
+    /// A part's status, if it has one. The entity's own is in its history.
     pub status: Option<String>,
     /// The object, verbatim JSON.
     pub object: String,
@@ -77,7 +77,10 @@ impl Projection {
     #[must_use]
     pub fn fold(before: Option<Self>, event: &Event<'_>) -> (Self, Applied) {
         let mut state = before.unwrap_or_else(|| Self {
-            last: LastEvent { event_type: event.event_type().to_owned(), occurred: event.occurred().clone() },
+            last: LastEvent {
+                event_type: event.event_type().to_owned(),
+                occurred: event.occurred().clone(),
+            },
             snapshot: None,
             history: BTreeMap::new(),
             parts: BTreeMap::new(),
@@ -90,12 +93,17 @@ impl Projection {
             object: event.object().get().to_owned(),
         };
         if new.occurred > state.last.occurred {
-            state.last = LastEvent { event_type: new.event_type.clone(), occurred: new.occurred.clone() };
+            state.last = LastEvent {
+                event_type: new.event_type.clone(),
+                occurred: new.occurred.clone(),
+            };
         }
         let applied = match event.category().role {
             Role::Snapshot => state.replace_snapshot(new),
             Role::Part { map, id_field } => {
-                let id = id_field.and_then(|path| at_path(&object, path)).and_then(Value::as_str);
+                let id = id_field
+                    .and_then(|path| at_path(&object, path))
+                    .and_then(Value::as_str);
                 let id = id.unwrap_or(event.id()).to_owned();
                 state.replace_part(map, id, new)
             }
@@ -105,7 +113,10 @@ impl Projection {
 
     fn replace_snapshot(&mut self, new: Snapshot) -> Applied {
         if let Some(status) = &new.status {
-            let at = self.history.entry(status.clone()).or_insert_with(|| new.occurred.clone());
+            let at = self
+                .history
+                .entry(status.clone())
+                .or_insert_with(|| new.occurred.clone());
             if *at < new.occurred {
                 *at = new.occurred.clone();
             }
@@ -135,7 +146,10 @@ impl Projection {
     /// The entity's current status: the one that it had last.
     #[must_use]
     pub fn status(&self) -> Option<&str> {
-        self.history.iter().max_by_key(|(_, occurred)| *occurred).map(|(status, _)| status.as_str())
+        self.history
+            .iter()
+            .max_by_key(|(_, occurred)| *occurred)
+            .map(|(status, _)| status.as_str())
     }
 
     /// A status further along the lifecycle that the entity left again, as in `FILLED` and then `PROCESSING`.
@@ -146,7 +160,10 @@ impl Projection {
         let category = crate::category::of(&self.snapshot.as_ref()?.event_type);
         let rank = |status: &str| category.rank(status);
         let current = rank(self.status()?)?;
-        self.history.keys().map(String::as_str).find(|status| rank(status).is_some_and(|other| other > current))
+        self.history
+            .keys()
+            .map(String::as_str)
+            .find(|status| rank(status).is_some_and(|other| other > current))
     }
 
     /// What the domain computes from the state, by attribute name: for an order what was filled, for a user whether
@@ -164,11 +181,18 @@ impl Projection {
 /// The status that an event gives its object. `object.status` counts: event types and statuses may differ (contract
 /// section 5, notes). Where it is absent, the state in the type does, if it is a step of the lifecycle.
 fn status(event: &Event<'_>, object: &Value) -> Option<String> {
-    let given = object.get("status").and_then(Value::as_str).filter(|status| !status.is_empty());
+    let given = object
+        .get("status")
+        .and_then(Value::as_str)
+        .filter(|status| !status.is_empty());
     let is_step = |category: &Category, state: &str| {
         category.domain == Domain::Unrecognised || category.lifecycle.iter().any(|step| step.contains(&state))
     };
-    let named = || event.state_name().filter(|state| is_step(event.category(), state));
+    let named = || {
+        event
+            .state_name()
+            .filter(|state| is_step(event.category(), state))
+    };
     given.or_else(named).map(str::to_owned)
 }
 
@@ -186,11 +210,18 @@ pub(crate) mod tests {
 
     pub(crate) fn fold(events: &[String]) -> Projection {
         let parsed = events.iter().map(|json| Event::parse(json).unwrap());
-        parsed.fold(None, |state, event| Some(Projection::fold(state, &event).0)).unwrap()
+        parsed
+            .fold(None, |state, event| Some(Projection::fold(state, &event).0))
+            .unwrap()
     }
 
     fn order(id: &str, second: u8, status: &str) -> String {
-        event(id, second, &format!("ORDER.{status}"), &format!(r#"{{"id":"o1","status":"{status}"}}"#))
+        event(
+            id,
+            second,
+            &format!("ORDER.{status}"),
+            &format!(r#"{{"id":"o1","status":"{status}"}}"#),
+        )
     }
 
     #[test]
@@ -203,7 +234,8 @@ pub(crate) mod tests {
 
     #[test]
     fn each_event_says_what_it_did() {
-        let apply = |before: Option<Projection>, json: &str| Projection::fold(before, &Event::parse(json).unwrap());
+        let apply =
+            |before: Option<Projection>, json: &str| Projection::fold(before, &Event::parse(json).unwrap());
         let (state, applied) = apply(None, &order("e2", 2, "PROCESSING"));
         assert_eq!(applied, Applied::Newest);
         let (state, applied) = apply(Some(state), &order("e1", 1, "NEW"));
@@ -220,28 +252,53 @@ pub(crate) mod tests {
             assert_eq!(state.status(), Some("PROCESSING"));
             assert_eq!(state.moved_back_from(), Some("FILLED"));
         }
-        assert_eq!(fold(&[order("e1", 1, "NEW"), order("e2", 2, "FILLED")]).moved_back_from(), None);
-        assert_eq!(fold(&[order("e1", 1, "FILLED"), order("e2", 2, "FROZEN")]).moved_back_from(), None);
+        assert_eq!(
+            fold(&[order("e1", 1, "NEW"), order("e2", 2, "FILLED")]).moved_back_from(),
+            None
+        );
+        assert_eq!(
+            fold(&[order("e1", 1, "FILLED"), order("e2", 2, "FROZEN")]).moved_back_from(),
+            None
+        );
     }
 
     #[test]
     fn a_notice_without_a_status_leaves_the_status_alone() {
         let execution = |id, second, state: &str| {
-            event(id, second, &format!("SAVINGS_PLAN_EXECUTION.{state}"), r#"{"id":"x"}"#)
+            event(
+                id,
+                second,
+                &format!("SAVINGS_PLAN_EXECUTION.{state}"),
+                r#"{"id":"x"}"#,
+            )
         };
         let state = fold(&[execution("e1", 1, "NEW"), execution("e2", 2, "REMINDER")]);
         assert_eq!(state.status(), Some("NEW"));
-        assert_eq!(state.snapshot.unwrap().event_type, "SAVINGS_PLAN_EXECUTION.REMINDER");
+        assert_eq!(
+            state.snapshot.unwrap().event_type,
+            "SAVINGS_PLAN_EXECUTION.REMINDER"
+        );
     }
 
     #[test]
     fn object_status_outranks_the_type() {
-        let state = fold(&[event("e1", 1, "PORTFOLIO_ORDER.NEW", r#"{"id":"p","status":"PROCESSING"}"#)]);
+        let state = fold(&[event(
+            "e1",
+            1,
+            "PORTFOLIO_ORDER.NEW",
+            r#"{"id":"p","status":"PROCESSING"}"#,
+        )]);
         assert_eq!(state.status(), Some("PROCESSING"));
     }
 
     fn any_event() -> impl Strategy<Value = String> {
-        let statuses = prop_oneof![Just("NEW"), Just("PROCESSING"), Just("FILLED"), Just("CANCELLED"), Just("NOVEL")];
+        let statuses = prop_oneof![
+            Just("NEW"),
+            Just("PROCESSING"),
+            Just("FILLED"),
+            Just("CANCELLED"),
+            Just("NOVEL")
+        ];
         (0..60_u8, 0..4_u8, 0..3_u8, statuses).prop_map(|(second, kind, part, status)| {
             let id = format!("e{second}-{kind}-{part}-{status}");
             match kind {

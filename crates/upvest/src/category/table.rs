@@ -5,8 +5,8 @@
 
 use super::Category;
 use super::Domain::{
-    Accounts, CorporateActions, Fees, Holdings, Instruments, Ledger, Orders, Payments, Portfolios, Reports, Taxes,
-    Transfers, Unrecognised, Users,
+    Accounts, CorporateActions, Fees, Holdings, Instruments, Ledger, Orders, Payments, Portfolios, Reports,
+    Taxes, Transfers, Unrecognised, Users,
 };
 use super::{Domain, Role};
 
@@ -26,19 +26,36 @@ const fn snapshot(domain: Domain, name: &'static str) -> Category {
 
 /// A part of another entity, in its map `map` under the object's `id`.
 const fn part(domain: Domain, name: &'static str, map: &'static str, entity: &'static str) -> Category {
-    Category { entity, role: Role::Part { map, id_field: Some("id") }, ..snapshot(domain, name) }
+    Category {
+        entity,
+        role: Role::Part {
+            map,
+            id_field: Some("id"),
+        },
+        ..snapshot(domain, name)
+    }
 }
 
 /// The row for everything that [`CATEGORIES`] does not name. Its entity is named after the event's own category.
 pub static UNRECOGNISED: Category = snapshot(Unrecognised, "");
 
-const PERSON: &[&[&str]] = &[&["CREATED"], &["ACTIVATED", "DEACTIVATED"], &["OFFBOARDING_INITIATED"], &["OFFBOARDED"]];
+const PERSON: &[&[&str]] = &[
+    &["CREATED"],
+    &["ACTIVATED", "DEACTIVATED"],
+    &["OFFBOARDING_INITIATED"],
+    &["OFFBOARDED"],
+];
 const PERSON_STATUS: &[&[&str]] = &[&["ACTIVE", "INACTIVE"], &["OFFBOARDING"], &["OFFBOARDED"]];
 const PERSON_NOTICES: &[&str] = &["DATA_CHANGED", "DATA_CHANGE_FAILED"];
 const CHECK: &[&[&str]] = &[&["CREATED"], &["PASSED", "FAILED"]];
 const CHECK_STATUS: &[&[&str]] = &[&["IN_PROGRESS"], &["PASSED", "FAILED"]];
 const ACCOUNT: &[&[&str]] = &[&["CREATED"], &["ACTIVATED"], &["CLOSING_INITIATED"], &["CLOSED"]];
-const ACCOUNT_STATUS: &[&[&str]] = &[&["PENDING_APPROVAL"], &["ACTIVE", "LOCKED"], &["CLOSING"], &["CLOSED"]];
+const ACCOUNT_STATUS: &[&[&str]] = &[
+    &["PENDING_APPROVAL"],
+    &["ACTIVE", "LOCKED"],
+    &["CLOSING"],
+    &["CLOSED"],
+];
 const ACCOUNT_NOTICES: &[&str] = &["UPDATED", "LOCKED"];
 const PAYMENT: &[&[&str]] = &[&["NEW"], &["PROCESSING"], &["CONFIRMED", "CANCELLED"]];
 const TRADE: &[&[&str]] = &[&["NEW"], &["PROCESSING"], &["FILLED"], &["SETTLED", "CANCELLED"]];
@@ -57,7 +74,10 @@ pub static CATEGORIES: &[Category] = &[
     },
     Category {
         key: &["user_id"],
-        role: Role::Part { map: "data_change_failures", id_field: None },
+        role: Role::Part {
+            map: "data_change_failures",
+            id_field: None,
+        },
         notices: &["DATA_CHANGE_FAILED"],
         ..snapshot(Users, "USER.DATA_CHANGE_FAILED")
     }
@@ -80,7 +100,10 @@ pub static CATEGORIES: &[Category] = &[
         statuses: CHECK_STATUS,
         ..part(Users, "BUSINESS_CHECK", "checks", "BUSINESS")
     },
-    Category { lifecycle: &[&["CREATED"], &["ACTIVATED"], &["DEACTIVATED"]], ..snapshot(Users, "ROLE") },
+    Category {
+        lifecycle: &[&["CREATED"], &["ACTIVATED"], &["DEACTIVATED"]],
+        ..snapshot(Users, "ROLE")
+    },
     // Accounts
     Category {
         lifecycle: ACCOUNT,
@@ -94,8 +117,14 @@ pub static CATEGORIES: &[Category] = &[
         notices: ACCOUNT_NOTICES,
         ..snapshot(Accounts, "ACCOUNT_GROUP")
     },
-    Category { lifecycle: &[&["CREATED"]], ..snapshot(Accounts, "VIRTUAL_BANK_ACCOUNT") },
-    Category { lifecycle: &[&["NEW"], &["ACTIVE", "INACTIVE"], &["CLOSED"]], ..snapshot(Accounts, "ISA_WRAPPER") },
+    Category {
+        lifecycle: &[&["CREATED"]],
+        ..snapshot(Accounts, "VIRTUAL_BANK_ACCOUNT")
+    },
+    Category {
+        lifecycle: &[&["NEW"], &["ACTIVE", "INACTIVE"], &["CLOSED"]],
+        ..snapshot(Accounts, "ISA_WRAPPER")
+    },
     Category {
         lifecycle: &[&["CREATED"], &["EXPIRED"]],
         notices: &["UPDATED"],
@@ -106,9 +135,18 @@ pub static CATEGORIES: &[Category] = &[
         lifecycle: &[&["ISSUED"], &["CONFIRMED"], &["SETTLED", "CANCELLED"]],
         ..snapshot(Payments, "TOPUP")
     },
-    Category { lifecycle: &[&["CONFIRMED", "CANCELLED"]], ..snapshot(Payments, "CREDIT_FUNDING") },
-    Category { lifecycle: PAYMENT, ..snapshot(Payments, "DIRECT_DEBIT") },
-    Category { lifecycle: PAYMENT, ..snapshot(Payments, "WITHDRAWAL") },
+    Category {
+        lifecycle: &[&["CONFIRMED", "CANCELLED"]],
+        ..snapshot(Payments, "CREDIT_FUNDING")
+    },
+    Category {
+        lifecycle: PAYMENT,
+        ..snapshot(Payments, "DIRECT_DEBIT")
+    },
+    Category {
+        lifecycle: PAYMENT,
+        ..snapshot(Payments, "WITHDRAWAL")
+    },
     Category {
         lifecycle: &[&["ISSUED"], &["CONFIRMED", "CANCELLED"]],
         ..snapshot(Payments, "VIRTUAL_CASH_INCREASE")
@@ -129,7 +167,10 @@ pub static CATEGORIES: &[Category] = &[
     },
     Category {
         key: &["order_id"],
-        role: Role::Part { map: "cancellations", id_field: None },
+        role: Role::Part {
+            map: "cancellations",
+            id_field: None,
+        },
         lifecycle: &[&["REJECTED"]],
         ..snapshot(Orders, "ORDER_CANCELLATION")
     }
@@ -145,28 +186,56 @@ pub static CATEGORIES: &[Category] = &[
         notices: &["UPDATED"],
         ..snapshot(Holdings, "CASH_BALANCE")
     },
-    Category { notices: &["CREATED"], ..snapshot(Holdings, "ACCOUNT_VALUATION") },
-    Category { notices: &["CREATED"], ..snapshot(Holdings, "INTRADAY_ACCOUNT_VALUATION") },
-    Category { key: &["account_id", "date"], notices: &["CREATED"], ..snapshot(Holdings, "ACCOUNT_RETURNS") },
+    Category {
+        notices: &["CREATED"],
+        ..snapshot(Holdings, "ACCOUNT_VALUATION")
+    },
+    Category {
+        notices: &["CREATED"],
+        ..snapshot(Holdings, "INTRADAY_ACCOUNT_VALUATION")
+    },
+    Category {
+        key: &["account_id", "date"],
+        notices: &["CREATED"],
+        ..snapshot(Holdings, "ACCOUNT_RETURNS")
+    },
     // Ledger: append only, a cancellation is a line of its own
-    Category { notices: &["EXECUTED"], ..snapshot(Ledger, "CASH_TRANSACTION") },
-    Category { notices: &["EXECUTED"], ..snapshot(Ledger, "SECURITY_TRANSACTION") },
+    Category {
+        notices: &["EXECUTED"],
+        ..snapshot(Ledger, "CASH_TRANSACTION")
+    },
+    Category {
+        notices: &["EXECUTED"],
+        ..snapshot(Ledger, "SECURITY_TRANSACTION")
+    },
     // Portfolios
     snapshot(Portfolios, "PORTFOLIO"),
-    Category { notices: &["CREATED", "CHANGED"], ..snapshot(Portfolios, "PORTFOLIO_ALLOCATION") },
-    Category { lifecycle: TRADE, ..snapshot(Portfolios, "PORTFOLIO_ORDER") },
+    Category {
+        notices: &["CREATED", "CHANGED"],
+        ..snapshot(Portfolios, "PORTFOLIO_ALLOCATION")
+    },
+    Category {
+        lifecycle: TRADE,
+        ..snapshot(Portfolios, "PORTFOLIO_ORDER")
+    },
     Category {
         key: &["execution_id", "account_id"],
         lifecycle: &[&["NEW"], &["PROCESSING"], &["FILLED", "CANCELLED"]],
         ..snapshot(Portfolios, "REBALANCING_EXECUTION_ORDER")
     },
-    Category { lifecycle: &[&["CREATED"], &["CANCELLED"]], ..snapshot(Portfolios, "SAVINGS_PLAN") },
+    Category {
+        lifecycle: &[&["CREATED"], &["CANCELLED"]],
+        ..snapshot(Portfolios, "SAVINGS_PLAN")
+    },
     Category {
         lifecycle: TRADE,
         notices: &["REMINDER", "DATA_CHANGED"],
         ..snapshot(Portfolios, "SAVINGS_PLAN_EXECUTION")
     },
-    Category { lifecycle: TRADE, ..snapshot(Portfolios, "ACCOUNT_LIQUIDATION") },
+    Category {
+        lifecycle: TRADE,
+        ..snapshot(Portfolios, "ACCOUNT_LIQUIDATION")
+    },
     // Transfers
     Category {
         lifecycle: SETTLEMENT,
@@ -174,7 +243,12 @@ pub static CATEGORIES: &[Category] = &[
         ..snapshot(Transfers, "SECURITIES_TRANSFER")
     },
     Category {
-        lifecycle: &[&["NEW"], &["PROCESSING"], &["PARTIALLY_SETTLED"], &["SETTLED", "CANCELLED"]],
+        lifecycle: &[
+            &["NEW"],
+            &["PROCESSING"],
+            &["PARTIALLY_SETTLED"],
+            &["SETTLED", "CANCELLED"],
+        ],
         ..snapshot(Transfers, "ACCOUNT_TRANSFER")
     },
     Category {
@@ -189,8 +263,16 @@ pub static CATEGORIES: &[Category] = &[
         ..snapshot(Transfers, "ISA_TRANSFER")
     },
     // Fees and taxes
-    Category { lifecycle: COLLECTION, statuses: COLLECTION_STATUS, ..snapshot(Fees, "FEE_COLLECTION") },
-    Category { lifecycle: COLLECTION, statuses: COLLECTION_STATUS, ..snapshot(Taxes, "TAX_COLLECTION") },
+    Category {
+        lifecycle: COLLECTION,
+        statuses: COLLECTION_STATUS,
+        ..snapshot(Fees, "FEE_COLLECTION")
+    },
+    Category {
+        lifecycle: COLLECTION,
+        statuses: COLLECTION_STATUS,
+        ..snapshot(Taxes, "TAX_COLLECTION")
+    },
     Category {
         lifecycle: &[&["CREATED"], &["DELETED"]],
         notices: &["UPDATED"],
@@ -198,16 +280,29 @@ pub static CATEGORIES: &[Category] = &[
         ..snapshot(Taxes, "TAX_EXEMPTION")
     },
     // Reports
-    Category { notices: &["CREATED"], ..snapshot(Reports, "REPORT") },
-    Category { notices: &["CREATED"], ..snapshot(Reports, "TREASURY_REPORT") },
+    Category {
+        notices: &["CREATED"],
+        ..snapshot(Reports, "REPORT")
+    },
+    Category {
+        notices: &["CREATED"],
+        ..snapshot(Reports, "TREASURY_REPORT")
+    },
     // Instruments
     Category {
         lifecycle: &[&["ONBOARDED"], &["ACTIVATED", "DEACTIVATED"]],
-        notices: &["FRACTIONAL_TRADING_ENABLED", "FRACTIONAL_TRADING_DISABLED", "DATA_CHANGED"],
+        notices: &[
+            "FRACTIONAL_TRADING_ENABLED",
+            "FRACTIONAL_TRADING_DISABLED",
+            "DATA_CHANGED",
+        ],
         ..snapshot(Instruments, "INSTRUMENT")
     },
     // Corporate actions
-    Category { notices: &["UPDATED"], ..snapshot(CorporateActions, "CORPORATE_ACTION") },
+    Category {
+        notices: &["UPDATED"],
+        ..snapshot(CorporateActions, "CORPORATE_ACTION")
+    },
 ];
 
 impl Category {

@@ -12,14 +12,26 @@ use crate::decimal::Decimal;
 /// A sum is left out while a figure that it needs cannot be read; `unreadable` then names the figure.
 pub(super) fn derive(order: &Projection) -> BTreeMap<&'static str, Derived> {
     let mut derived = BTreeMap::new();
-    let Some(executions) = order.parts.get("executions") else { return derived };
+    let Some(executions) = order.parts.get("executions") else {
+        return derived;
+    };
     let mut unreadable = Vec::new();
-    for (attribute, field) in [("filled_quantity", "share_quantity"), ("filled_amount", "cash_amount")] {
-        let effective = executions.iter().filter(|(_, execution)| execution.status.as_deref() != Some("CANCELLED"));
-        let figures = effective.map(|(id, execution)| figure(execution, field).ok_or_else(|| format!("executions.{id}.{field}")));
+    for (attribute, field) in [
+        ("filled_quantity", "share_quantity"),
+        ("filled_amount", "cash_amount"),
+    ] {
+        let effective = executions
+            .iter()
+            .filter(|(_, execution)| execution.status.as_deref() != Some("CANCELLED"));
+        let figures = effective.map(|(id, execution)| {
+            figure(execution, field).ok_or_else(|| format!("executions.{id}.{field}"))
+        });
         match figures.collect::<Result<Vec<_>, _>>() {
             Ok(figures) => {
-                derived.insert(attribute, Derived::Text(figures.into_iter().sum::<Decimal>().to_string()));
+                derived.insert(
+                    attribute,
+                    Derived::Text(figures.into_iter().sum::<Decimal>().to_string()),
+                );
             }
             Err(figure) => unreadable.push(figure),
         }
@@ -44,7 +56,12 @@ mod tests {
         let object = format!(
             r#"{{"id":"{id}","order_id":"o1","status":"{status}","share_quantity":"{quantity}","cash_amount":"{amount}"}}"#
         );
-        event(&format!("e-{id}-{second}"), second, &format!("EXECUTION.{status}"), &object)
+        event(
+            &format!("e-{id}-{second}"),
+            second,
+            &format!("EXECUTION.{status}"),
+            &object,
+        )
     }
 
     fn text(text: &str) -> Derived {
@@ -80,6 +97,9 @@ mod tests {
         let derived = state.derived("ORDER");
         assert_eq!(derived.get("filled_quantity"), None);
         assert_eq!(derived["filled_amount"], text("10"));
-        assert_eq!(derived["unreadable"], Derived::Texts(vec!["executions.x1.share_quantity".to_owned()]));
+        assert_eq!(
+            derived["unreadable"],
+            Derived::Texts(vec!["executions.x1.share_quantity".to_owned()])
+        );
     }
 }

@@ -13,7 +13,11 @@ pub(super) fn derive(user: &Projection) -> BTreeMap<&'static str, Derived> {
     let mut newest: BTreeMap<String, (&Occurred, bool)> = BTreeMap::new();
     for check in user.parts.get("checks").into_iter().flat_map(BTreeMap::values) {
         let object: Value = serde_json::from_str(&check.object).unwrap_or_default();
-        let check_type = object.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let check_type = object
+            .get("type")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
         let passed = check.status.as_deref() == Some("PASSED");
         let entry = newest.entry(check_type).or_insert((&check.occurred, passed));
         if entry.0 < &check.occurred {
@@ -31,7 +35,12 @@ mod tests {
     use super::*;
 
     fn user(second: u8, status: &str) -> String {
-        event(&format!("u{second}"), second, "USER.CREATED", &format!(r#"{{"id":"u1","status":"{status}"}}"#))
+        event(
+            &format!("u{second}"),
+            second,
+            "USER.CREATED",
+            &format!(r#"{{"id":"u1","status":"{status}"}}"#),
+        )
     }
 
     fn check(id: &str, second: u8, check_type: &str, status: &str) -> String {
@@ -50,14 +59,26 @@ mod tests {
         assert!(cleared(&[check("1", 1, "KYC", "PASSED"), user(2, "ACTIVE")]));
         assert!(!cleared(&[check("1", 1, "KYC", "PASSED"), user(2, "INACTIVE")]));
         let pending = check("2", 3, "INSTRUMENT_FIT", "IN_PROGRESS");
-        assert!(!cleared(&[check("1", 1, "KYC", "PASSED"), user(2, "ACTIVE"), pending]));
+        assert!(!cleared(&[
+            check("1", 1, "KYC", "PASSED"),
+            user(2, "ACTIVE"),
+            pending
+        ]));
     }
 
     #[test]
     fn only_the_newest_check_of_a_type_counts() {
-        let repeated = [user(1, "ACTIVE"), check("1", 2, "KYC", "FAILED"), check("2", 3, "KYC", "PASSED")];
+        let repeated = [
+            user(1, "ACTIVE"),
+            check("1", 2, "KYC", "FAILED"),
+            check("2", 3, "KYC", "PASSED"),
+        ];
         assert!(cleared(&repeated));
-        let failed_later = [user(1, "ACTIVE"), check("1", 2, "KYC", "PASSED"), check("2", 3, "KYC", "FAILED")];
+        let failed_later = [
+            user(1, "ACTIVE"),
+            check("1", 2, "KYC", "PASSED"),
+            check("2", 3, "KYC", "FAILED"),
+        ];
         assert!(!cleared(&failed_later));
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use upvest_simulator::{
-    Faults, KeyFileError, KeySource, Options, QueueError, SamplesError, Simulator, StartError,
-    SubscribeError, Subscription, Url, api, generate, load_or_create_key, read_events,
+    DeliveryRecord, Faults, KeyFileError, KeySource, Options, QueueError, SamplesError, Simulator,
+    StartError, SubscribeError, Subscription, Url, api, generate, load_or_create_key, read_events,
 };
 
 /// A stand-in for Upvest: signs, batches, retries and blocks like the real one.
@@ -46,7 +46,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Serve {
-    /// Where to serve GET /auth/verify_keys and /simulator/*; loopback addresses only
+    /// Where to serve the verification keys and the control interface; loopback addresses only
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8090")]
     listen: SocketAddr,
     /// Where to deliver to; without it only the API is served
@@ -90,6 +90,9 @@ struct SubscriptionArgs {
     /// Do not deliver these categories
     #[arg(long, value_name = "CATEGORY", value_delimiter = ',')]
     exclude_types: Vec<String>,
+    /// Deliver these categories over a second subscription, so that they can overtake the others
+    #[arg(long, value_name = "CATEGORY", value_delimiter = ',')]
+    apart: Vec<String>,
     /// How long an event waits for others to share its delivery
     #[arg(long, value_name = "SECONDS", default_value_t = 1)]
     delay: u64,
@@ -181,20 +184,16 @@ impl Serve {
             events.extend(read_events(path)?);
         }
         events.extend(generate(self.seed, self.generate));
-        let once = self.once;
-        let listen = self.listen;
-        let (simulator, subscription) = self.start()?;
-        let target = subscription.as_ref().map(|subscription| subscription.url.clone());
-        if let Some(subscription) = subscription {
-            simulator.subscribe(subscription)?;
-        }
+        let (once, listen) = (self.once, self.listen);
+        let (simulator, subscriptions) = self.start()?;
         let listener = api::listen(listen).await?;
         let address = listener.local_addr()?;
         let mut output = io::stdout();
         writeln!(output, "keys:     http://{address}/auth/verify_keys")?;
         writeln!(output, "control:  http://{address}/simulator/state")?;
-        if let Some(target) = target {
-            writeln!(output, "delivers: {} events to {target}", events.len())?;
+        for subscription in subscriptions {
+            writeln!(output, "delivers: to {} ({})", subscription.url, subscription.id)?;
+            simulator.subscribe(subscription)?;
         }
         output.flush()?;
         for event in &events {
@@ -202,11 +201,11 @@ impl Serve {
         }
         tokio::select! {
             served = api::serve(listener, Arc::clone(&simulator)) => Ok(served?),
-            () = simulator.delivered(), if once => Ok(()),
+            () = simulator.delivered(), if once => summarise(&simulator.records()),
         }
     }
 
-    fn start(self) -> Result<(Arc<Simulator>, Option<Subscription>), StartError> {
+    fn start(self) -> Result<(Arc<Simulator>, Vec<Subscription>), StartError> {
         let options = Options {
             key: self.key_file.map_or(KeySource::Generate, KeySource::File),
             seed: self.seed,
@@ -217,15 +216,49 @@ impl Serve {
             faults: self.faults.into(),
             ..Options::default()
         };
-        let subscription = self.deliver_to.map(|url| Subscription {
-            categories: self.subscription.types,
-            excluded_categories: self.subscription.exclude_types,
-            delay: Duration::from_secs(self.subscription.delay),
-            max_package_size: self.subscription.max_package_size,
-            ..Subscription::new(self.subscription.subscription_id, url)
-        });
-        Ok((Arc::new(Simulator::start(options)?), subscription))
+        let subscriptions = self.deliver_to.map(|url| self.subscription.subscriptions(url));
+        Ok((
+            Arc::new(Simulator::start(options)?),
+            subscriptions.unwrap_or_default(),
+        ))
     }
+}
+
+impl SubscriptionArgs {
+    fn subscriptions(self, url: Url) -> Vec<Subscription> {
+        let mut main = Subscription {
+            categories: self.types,
+            excluded_categories: self.exclude_types,
+            delay: Duration::from_secs(self.delay),
+            max_package_size: self.max_package_size,
+            ..Subscription::new(self.subscription_id, url)
+        };
+        if self.apart.is_empty() {
+            return vec![main];
+        }
+        let apart = Subscription {
+            id: format!("{}-apart", main.id),
+            categories: self.apart.clone(),
+            excluded_categories: Vec::new(),
+            ..main.clone()
+        };
+        main.categories.retain(|category| !self.apart.contains(category));
+        main.excluded_categories.extend(self.apart);
+        vec![main, apart]
+    }
+}
+
+/// Prints how many requests it took.
+fn summarise(records: &[DeliveryRecord]) -> Result<(), CliError> {
+    let accepted = records.iter().filter(|record| record.accepted);
+    let (deliveries, events) = accepted.fold((0, 0), |(deliveries, events), record| {
+        (deliveries + 1, events + record.events.len())
+    });
+    let requests = records.len();
+    Ok(writeln!(
+        io::stdout(),
+        "accepted: {deliveries} deliveries with {events} events, in {requests} requests"
+    )?)
 }
 
 impl From<FaultArgs> for Faults {
@@ -266,14 +299,14 @@ mod tests {
     #[test]
     fn flags_reach_the_subscription() {
         let line = "upvest-simulator serve --deliver-to http://127.0.0.1:1/webhooks --types ORDER,EXECUTION \
-                    --delay 5 --fault-duplicated 0.5";
+                    --apart EXECUTION --delay 5 --fault-duplicated 0.5";
         let Command::Serve(serve) = Cli::parse_from(line.split_whitespace()).command else {
             panic!("not serve");
         };
-        let (simulator, subscription) = serve.start().unwrap();
-        let subscription = subscription.unwrap();
-        assert_eq!(subscription.categories, ["ORDER", "EXECUTION"]);
-        assert_eq!(subscription.delay, Duration::from_secs(5));
+        let (simulator, subscriptions) = serve.start().unwrap();
+        let categories: Vec<_> = subscriptions.iter().map(|own| &own.categories).collect();
+        assert_eq!(categories, [&["ORDER"], &["EXECUTION"]]);
+        assert_eq!(subscriptions[1].delay, Duration::from_secs(5));
         assert!((simulator.state().faults.duplicated - 0.5).abs() < f64::EPSILON);
     }
 }

@@ -62,8 +62,8 @@ impl Default for Options {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The time scale is negative or not a number.
-    #[error("the time scale {0} is not a number from 0 upwards")]
+    /// The time scale is negative, too large or not a number.
+    #[error("the time scale {0} is not a number from 0 to 65535")]
     TimeScale(f64),
     /// A fault's probability is out of range.
     #[error(transparent)]

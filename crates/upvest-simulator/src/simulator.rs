@@ -198,14 +198,14 @@ impl Simulator {
     ///
     /// # Errors
     /// [`RotateError`] when there is no new key, or it cannot be written to the key file.
-    pub fn rotate_key(&self, overlap: Duration) -> Result<Option<Jwk>, RotateError> {
+    pub fn rotate_key(&self, overlap: Duration) -> Result<Jwk, RotateError> {
         let next = generate_key()?;
+        let jwk = next.to_jwk().ok_or(KeyError::Unavailable)?;
         if let Some(path) = &self.shared.fixed.key_file {
             key_file::save(path, &next)?;
         }
-        let jwk = next.to_jwk();
-        let mut keys = self.shared.keys.lock();
-        keys.replace(next, self.shared.now() + overlap);
+        let until = self.shared.now() + overlap;
+        self.shared.keys.lock().replace(next, until);
         Ok(jwk)
     }
 

@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use upvest::signature::Jwk;
 
 use crate::faults::{Faults, InvalidFaults};
 use crate::record::DeliveryRecord;
@@ -55,9 +56,9 @@ async fn queue_events(
 async fn rotate_key(
     State(simulator): State<Arc<Simulator>>,
     Json(rotation): Json<Rotation>,
-) -> Result<Response, RotateError> {
+) -> Result<Json<Jwk>, RotateError> {
     let overlap = Duration::from_secs(rotation.overlap_seconds.into());
-    Ok(Json(simulator.rotate_key(overlap)?).into_response())
+    Ok(Json(simulator.rotate_key(overlap)?))
 }
 
 async fn faults(State(simulator): State<Arc<Simulator>>) -> Json<Faults> {

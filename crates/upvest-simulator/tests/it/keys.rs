@@ -36,7 +36,7 @@ async fn after_a_rotation_the_new_key_signs_and_the_old_one_stays_for_the_overla
     let simulator = simulator(stopped_time(), [Subscription::new("s", receiver.url.clone())]);
     queue_generated(&simulator, 1, 1);
     simulator.delivered().await;
-    let new = simulator.rotate_key(Duration::from_secs(60)).unwrap().unwrap();
+    let new = simulator.rotate_key(Duration::from_secs(60)).unwrap();
     queue_generated(&simulator, 2, 1);
     simulator.delivered().await;
 

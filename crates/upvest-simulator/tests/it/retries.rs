@@ -178,3 +178,22 @@ async fn an_answer_that_takes_too_long_is_a_failure() {
     }
     assert_eq!(simulator.records()[0].answer, Answer::TimedOut);
 }
+
+#[tokio::test]
+async fn a_name_under_localhost_is_this_machine() {
+    let receiver = Receiver::start(&[]).await;
+    let mut url = receiver.url.clone();
+    url.set_host(Some("example.execute-api.localhost")).unwrap();
+    let options = Options {
+        time_scale: 0.001,
+        ..Options::default()
+    };
+    let simulator = simulator(options, [Subscription::new("s", url)]);
+    queue_generated(&simulator, 1, 1);
+    simulator.delivered().await;
+    assert!(
+        receiver.received()[0]
+            .header("host")
+            .starts_with("example.execute-api.localhost:")
+    );
+}

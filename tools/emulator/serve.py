@@ -77,6 +77,17 @@ def authorize_partiql():
     iam_actions.dynamodb_transaction_checks = with_partiql
 
 
+def authorize_batches():
+    """In IAM a batch of SQS messages is the action of one message; MiniStack asks for an action per batch call."""
+    extract = iam_actions.extract_iam_action
+
+    def without_batch(*arguments, **named):
+        action = extract(*arguments, **named)
+        return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
+
+    iam_actions.extract_iam_action = without_batch
+
+
 def read_concurrency_as_number():
     """CloudFormation turns a parameter into the type of the property; MiniStack leaves it a string."""
     concurrency = lambda_svc._sqs_esm_concurrency
@@ -97,6 +108,7 @@ def end_with_parent():
 def main():
     send_at_once()
     authorize_partiql()
+    authorize_batches()
     read_concurrency_as_number()
     threading.Thread(target=end_with_parent, daemon=True).start()
     config = Config()

@@ -5,7 +5,9 @@ mod report;
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use local_stack::{LocalStack, LocalStackError, Options};
 use upvest_simulator::{
@@ -16,6 +18,10 @@ use upvest_simulator::{
 use receiver::{Receiver, ReceiverError};
 use report::Report;
 
+/// The events that are delivered.
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/samples");
+/// How long the receiver may take to accept everything, and then to process it.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How many of the samples are delivered again, with faults.
 const REPEATED: usize = 5;
 /// How much faster than Upvest the simulator delivers: batches wait a tenth of a second.
@@ -51,8 +57,12 @@ pub(crate) async fn run(once: bool, auth: bool) -> Result<bool, RunError> {
     })
     .await?;
     let receiver = Receiver::of(&stack);
-    let (simulator, events) = deliver_samples(&stack, &receiver).await?;
-    let observed = receiver.settle(&events).await?;
+    let events = read_events(Path::new(SAMPLES))?;
+    let delivered = AtomicBool::new(false);
+    print("\nDelivering events/samples ...\n");
+    let (simulator, observed) = tokio::try_join!(deliver(&stack, &receiver, &events, &delivered), async {
+        Ok(receiver.observe(&events, &delivered).await?)
+    },)?;
     let report = Report {
         records: &simulator.records(),
         events: &events,
@@ -72,15 +82,13 @@ pub(crate) async fn run(once: bool, auth: bool) -> Result<bool, RunError> {
     Ok(problems.is_empty())
 }
 
-/// Delivers every sample, then some of them again: forged first, and twice.
-async fn deliver_samples(
+/// Delivers every sample, then some of them again: forged first, and twice. Sets `delivered` at the end.
+async fn deliver(
     stack: &LocalStack,
     receiver: &Receiver,
-) -> Result<(Simulator, Vec<String>), RunError> {
-    let events = read_events(Path::new(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../events/samples"
-    )))?;
+    events: &[String],
+    delivered: &AtomicBool,
+) -> Result<Simulator, RunError> {
     let simulator = Simulator::start(upvest_simulator::Options {
         key: KeySource::File(stack.directory().join("upvest-key.pem")),
         time_scale: TIME_SCALE,
@@ -90,24 +98,27 @@ async fn deliver_samples(
     let url = stack
         .outputs()
         .get("WebhookUrl")
-        .and_then(|url| Url::parse(url).ok())
-        .ok_or(RunError::NoUrl)?;
-    let subscription = Subscription {
+        .and_then(|url| Url::parse(url).ok());
+    let subscription = Subscription::new(Subscription::SAMPLE_ID, url.ok_or(RunError::NoUrl)?);
+    simulator.subscribe(Subscription {
         max_package_size: 8 * 1024,
-        ..Subscription::new(Subscription::SAMPLE_ID, url)
-    };
-    simulator.subscribe(subscription)?;
-    simulator.queue(&format!("[{}]", events.join(",")))?;
-    simulator.delivered().await;
-    simulator.set_faults(Faults {
+        ..subscription
+    })?;
+    let faults = Faults {
         duplicated: 1.0,
         tampered: 1.0,
         ..Faults::default()
-    })?;
-    simulator.queue(&format!("[{}]", events[..REPEATED.min(events.len())].join(",")))?;
-    simulator.delivered().await;
+    };
+    let repeated = &events[..REPEATED.min(events.len())];
+    for (faults, events) in [(Faults::default(), events), (faults, repeated)] {
+        simulator.set_faults(faults)?;
+        simulator.queue(&format!("[{}]", events.join(",")))?;
+        // What is refused for so long is in the report.
+        let _ = tokio::time::timeout(PATIENCE, simulator.delivered()).await;
+    }
     simulator.set_faults(Faults::default())?;
-    Ok((simulator, events))
+    delivered.store(true, Ordering::Relaxed);
+    Ok(simulator)
 }
 
 /// How to reach the running stack, and what to try.

@@ -1,6 +1,7 @@
 //! The deployed receiver as its owner sees it: tables, queues and archive.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -11,8 +12,8 @@ use tokio::time::Instant;
 use upvest::signature::{Jwk, Profile};
 use upvest_simulator::Clock;
 
-/// How long the receiver may take to process everything.
-const PATIENCE: Duration = Duration::from_secs(90);
+use super::PATIENCE;
+
 /// How often it is looked at, which bounds how exact the latencies are.
 const INTERVAL: Duration = Duration::from_millis(50);
 
@@ -95,21 +96,30 @@ impl Receiver {
         Ok(())
     }
 
-    /// Waits until `events` are stored and the queues empty, or it takes too long, and returns what is there.
-    pub(crate) async fn settle(&self, events: &[String]) -> Result<Observed, ReceiverError> {
-        let started = Instant::now();
+    /// Watches the stores until everything is `delivered`, `events` are stored and the queues empty, or until that takes
+    /// too long, and returns what is there.
+    pub(crate) async fn observe(
+        &self,
+        events: &[String],
+        delivered: &AtomicBool,
+    ) -> Result<Observed, ReceiverError> {
         let mut shown = HashMap::new();
+        let mut deadline = None;
         loop {
+            // Asked before anything is read: what is read then is not older than the last delivery.
+            if delivered.load(Ordering::Relaxed) && deadline.is_none() {
+                deadline = Some(Instant::now() + PATIENCE);
+            }
             let entities = self.scan("EntitiesTableName", "aggregate").await?;
             for item in entities.values() {
-                shown
-                    .entry(text(item, "last_event_id").to_owned())
-                    .or_insert_with(|| self.clock.now());
+                let event = text(item, "last_event_id").to_owned();
+                shown.entry(event).or_insert_with(|| self.clock.now());
             }
             let waiting = self.waiting().await?;
             let stored = self.scan("EventsTableName", "event_id").await?;
-            let unprocessed = waiting.keys().any(|name| !name.contains("DeadLetter"));
-            if (stored.len() >= events.len() && !unprocessed) || started.elapsed() > PATIENCE {
+            let processing = waiting.keys().any(|name| !name.contains("DeadLetter"));
+            let settled = stored.len() >= events.len() && !processing;
+            if deadline.is_some_and(|deadline| settled || Instant::now() > deadline) {
                 return Ok(Observed {
                     latencies_ms: latencies(&stored, &shown),
                     entities: self.scan("EntitiesTableName", "aggregate").await?,

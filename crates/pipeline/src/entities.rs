@@ -113,9 +113,13 @@ impl Entities {
             .table_name(&self.table)
             .set_item(Some(item));
         let request = match version {
-            None => request.condition_expression("attribute_not_exists(aggregate)"),
+            // `aggregate` is a reserved word.
+            None => request
+                .condition_expression("attribute_not_exists(#aggregate)")
+                .expression_attribute_names("#aggregate", "aggregate"),
             Some(version) => request
-                .condition_expression("version = :read")
+                .condition_expression("#version = :read")
+                .expression_attribute_names("#version", "version")
                 .expression_attribute_values(":read", AttributeValue::N(version.to_string())),
         };
         match request.send().await {

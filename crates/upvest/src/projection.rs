@@ -111,12 +111,9 @@ impl Projection {
         (state, applied)
     }
 
-    fn replace_snapshot(&mut self, new: Snapshot) -> Applied {
-        if let Some(status) = &new.status {
-            let at = self
-                .history
-                .entry(status.clone())
-                .or_insert_with(|| new.occurred.clone());
+    fn replace_snapshot(&mut self, mut new: Snapshot) -> Applied {
+        if let Some(status) = new.status.take() {
+            let at = self.history.entry(status).or_insert_with(|| new.occurred.clone());
             if *at < new.occurred {
                 *at = new.occurred.clone();
             }

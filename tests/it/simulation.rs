@@ -1,0 +1,262 @@
+//! Whole runs of the receiver under duplicates, reordering, crashes, throttling and lost replies.
+//!
+//! `SIMULATION_SEEDS` sets how many seeds are run; `SIMULATION_SEED` runs one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use pipeline::archive::ArchivedDelivery;
+use pipeline::entities::Entities;
+use sha2::{Digest, Sha256};
+use upvest::category::Category;
+use upvest::{Event, Projection};
+use verify_and_store::FreshnessPolicy;
+use webhook_tests::aws::{FaultRates, Rng};
+use webhook_tests::receiver::Receiver;
+use webhook_tests::story::{Delivery, Story};
+
+/// How many seeds a run takes where nobody says otherwise.
+const SEEDS: u64 = 2_000;
+
+#[test]
+fn nothing_is_lost_doubled_or_taken_on_trust_whatever_fails() {
+    let one = std::env::var("SIMULATION_SEED")
+        .ok()
+        .map(|seed| seed.parse::<u64>().unwrap());
+    let count = std::env::var("SIMULATION_SEEDS").map_or(SEEDS, |count| count.parse().unwrap());
+    let seeds = one.map_or(0..count, |seed| seed..seed + 1);
+    std::thread::scope(|scope| {
+        for parity in 0..2 {
+            let seeds = seeds.clone().filter(move |seed| seed % 2 == parity);
+            scope.spawn(move || seeds.for_each(simulate));
+        }
+    });
+}
+
+fn simulate(seed: u64) {
+    let run = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap()
+            .block_on(Run::new(seed).complete());
+    };
+    if let Err(panic) = std::panic::catch_unwind(run) {
+        eprintln!(
+            "seed {seed} fails; to run it alone:\n  \
+             SIMULATION_SEED={seed} cargo test -p webhook-tests --test it simulation"
+        );
+        std::panic::resume_unwind(panic);
+    }
+}
+
+struct Run {
+    receiver: Receiver,
+    story: Story,
+    rng: Rng,
+    /// For each delivery of the story: the ids under which it was answered 200.
+    answered: Vec<BTreeSet<String>>,
+}
+
+impl Run {
+    fn new(seed: u64) -> Self {
+        let receiver = Receiver::new(seed, FreshnessPolicy::Flag);
+        let mut rng = receiver.aws.rng();
+        let story = Story::new(&mut rng);
+        let answered = vec![BTreeSet::new(); story.deliveries.len()];
+        Self {
+            receiver,
+            story,
+            rng,
+            answered,
+        }
+    }
+
+    async fn complete(mut self) {
+        self.story.keys[0].import(&self.receiver.aws).await;
+        self.receiver.aws.set_fault_rates(FaultRates::stormy());
+        for _ in 0..60 + self.rng.below(60) {
+            self.step().await;
+        }
+        self.receiver.aws.heal();
+        self.story.keys[1].import(&self.receiver.aws).await;
+        while let Some(delivery) = self.answered.iter().position(BTreeSet::is_empty) {
+            self.post(delivery).await;
+        }
+        self.receiver.drain().await;
+        self.assert_log();
+        self.assert_archive();
+        self.assert_projections().await;
+    }
+
+    /// One thing that happens: Upvest posts, a function runs, time passes.
+    async fn step(&mut self) {
+        let domains: Vec<_> = self.receiver.domains().collect();
+        let domain = domains[self.rng.below(domains.len())];
+        match self.rng.below(20) {
+            0..8 => {
+                // Mostly the next one that was not answered; at times one that was, as after a lost 200.
+                let unanswered = self.answered.iter().position(BTreeSet::is_empty);
+                let any = self.rng.below(self.answered.len());
+                let again = self.rng.chance(150);
+                self.post(unanswered.filter(|_| !again).unwrap_or(any)).await;
+            }
+            8..12 => drop(self.receiver.verify_and_store().await),
+            12 => self.receiver.verify_and_store_twice().await,
+            13..17 => drop(self.receiver.process(domain).await),
+            17 => self.receiver.process_twice(domain).await,
+            _ => self
+                .receiver
+                .aws
+                .clock()
+                .advance(Duration::from_secs(self.rng.below(600) as u64)),
+        }
+    }
+
+    async fn post(&mut self, index: usize) {
+        let Delivery { headers, body, .. } = &self.story.deliveries[index];
+        let Ok(answer) = self.receiver.post(headers, body).await else {
+            return;
+        };
+        if answer.status() == 200 {
+            let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+            self.answered[index].insert(body["delivery_id"].as_str().unwrap().to_owned());
+        } else {
+            assert_eq!(
+                answer.status(),
+                503,
+                "a failure of our own asks for another delivery"
+            );
+        }
+    }
+
+    /// The log, by key: event id and hash of the event.
+    fn log(&self) -> BTreeMap<String, serde_json::Value> {
+        let items = self.receiver.aws.items("events").into_iter();
+        items
+            .map(|item| (item["event_id"]["S"].as_str().unwrap().to_owned(), item))
+            .collect()
+    }
+
+    /// Every version of every genuine event is in the log exactly once, and nothing else is.
+    fn assert_log(&self) {
+        let mut log = self.log();
+        let mut versions: BTreeMap<String, BTreeMap<String, &str>> = BTreeMap::new();
+        for json in self.story.genuine_events() {
+            let id = Event::parse(json).unwrap().id().to_owned();
+            versions.entry(id).or_default().insert(hash(json), json);
+        }
+        for (id, mut versions) in versions {
+            let item = log
+                .remove(&id)
+                .unwrap_or_else(|| panic!("event {id} is not in the log"));
+            let json = versions
+                .remove(item["sha256"]["S"].as_str().unwrap())
+                .expect("the log has what was sent");
+            assert_eq!(
+                item["object"]["S"].as_str().unwrap(),
+                Event::parse(json).unwrap().object().get()
+            );
+            for (hash, _) in versions {
+                assert!(
+                    log.remove(&format!("{id}!{hash}")).is_some(),
+                    "a contradiction of {id} is not kept"
+                );
+            }
+        }
+        assert_eq!(log, BTreeMap::new(), "the log has what Upvest never sent");
+    }
+
+    /// Every answered delivery is in the archive, byte for byte, or, if it was forged, in quarantine.
+    fn assert_archive(&self) {
+        let objects = self.receiver.aws.objects("archive");
+        let mut by_delivery: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for key in objects.keys() {
+            by_delivery
+                .entry(key.rsplit('/').next().unwrap().to_owned())
+                .or_default()
+                .push(key);
+        }
+        for (delivery, ids) in self.story.deliveries.iter().zip(&self.answered) {
+            for id in ids {
+                let keys = by_delivery
+                    .get(id)
+                    .unwrap_or_else(|| panic!("delivery {id} is nowhere"));
+                let of = |prefix| keys.iter().find(|key| key.starts_with(prefix));
+                let place = if delivery.genuine {
+                    "verified/"
+                } else {
+                    "quarantine/bad-signature/"
+                };
+                let key = of(place).unwrap_or_else(|| panic!("delivery {id} is in {keys:?}"));
+                assert!(
+                    delivery.genuine || of("verified/").is_none(),
+                    "a forged delivery counts as verified"
+                );
+                let archived = ArchivedDelivery::parse(&objects[*key].bytes).unwrap();
+                assert_eq!(archived.envelope.body, delivery.body);
+                assert!(!delivery.genuine || archived.key_id.is_some());
+            }
+        }
+    }
+
+    /// Every entity's state is the fold of its logged events.
+    async fn assert_projections(&self) {
+        let log = self.log();
+        let mut expected = BTreeMap::new();
+        for json in self.story.genuine_events() {
+            let event = Event::parse(json).unwrap();
+            let logged = log[event.id()]["sha256"]["S"] == hash(json);
+            if let (true, Ok(entity)) = (logged, event.entity_key()) {
+                let before = expected.remove(&entity);
+                expected.insert(entity, Projection::fold(before, &event).0);
+            }
+        }
+        assert_eq!(
+            self.receiver.aws.items("entities").len(),
+            expected.len(),
+            "entities"
+        );
+        let entities = Entities::new(self.receiver.aws.dynamodb().clone(), "entities".to_owned());
+        for (entity, state) in expected {
+            let stored = entities
+                .load(&entity)
+                .await
+                .unwrap()
+                .unwrap_or_else(|| panic!("{entity} has no state"));
+            assert_eq!(stored.projection, state, "{entity}");
+        }
+    }
+}
+
+fn hash(json: &str) -> String {
+    hex::encode(Sha256::digest(json))
+}
+
+#[test]
+fn the_stories_have_something_of_everything() {
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    for seed in 0..50 {
+        let story = Story::new(&mut Rng::new(seed));
+        for json in story.genuine_events() {
+            let Category { name, .. } = Event::parse(json).unwrap().category();
+            seen.insert(name);
+        }
+        if story.deliveries.iter().any(|delivery| !delivery.genuine) {
+            seen.insert("forged");
+        }
+    }
+    let all = [
+        "",
+        "EXECUTION",
+        "FEE_COLLECTION",
+        "ORDER",
+        "ORDER_CANCELLATION",
+        "USER",
+        "USER_CHECK",
+        "forged",
+    ];
+    assert_eq!(seen, BTreeSet::from(all));
+}

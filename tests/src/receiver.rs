@@ -1,0 +1,260 @@
+//! The whole receiver in process: the shipped handlers around the clients of a simulated account.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use jiff::Timestamp;
+use lambda_http::{Body, Response};
+use pipeline::archive::Archive;
+use pipeline::batch::SourceQueue;
+use pipeline::clock::Clock;
+use pipeline::deliveries::DeliveriesQueue;
+use pipeline::entities::Entities;
+use pipeline::events::EventLog;
+use pipeline::keys::Keys;
+use pipeline::processor::Processor;
+use pipeline::routing::DomainQueues;
+use serde_json::json;
+use upvest::Domain;
+use upvest::signature::Headers;
+use verify_and_store::FreshnessPolicy;
+
+use crate::aws::{Aws, Crashed, QueueSettings, Rng};
+use crate::lambda::{EventSource, Settlement};
+
+/// The path that the simulated Upvest calls.
+pub const PATH: &str = "/webhooks/upvest";
+/// The deliveries queue.
+pub const DELIVERIES: &str = "deliveries";
+/// Its dead-letter queue.
+pub const DELIVERIES_DLQ: &str = "deliveries-dlq";
+
+/// A receiver with tables, queues and functions of its own.
+pub struct Receiver {
+    /// The account that it runs in.
+    pub aws: Aws,
+    ingest: ingest::Deps,
+    verify_and_store: verify_and_store::Deps,
+    processors: BTreeMap<Domain, Processor>,
+}
+
+impl Receiver {
+    /// Sets the receiver up in an account of its own; `seed` decides all chance in it.
+    ///
+    /// # Panics
+    ///
+    /// If the account cannot be set up.
+    pub fn new(seed: u64, freshness: FreshnessPolicy) -> Self {
+        let aws = Aws::new(seed);
+        for (table, key) in [
+            ("keys", "key_id"),
+            ("entities", "aggregate"),
+            ("events", "event_id"),
+        ] {
+            aws.create_table(table, key, None);
+        }
+        aws.create_bucket("archive");
+        let queue = |name: &str, dead: &str, receives| {
+            let settings = QueueSettings::new(name).redrive_to(dead, receives);
+            aws.create_queue(QueueSettings::new(dead));
+            aws.create_queue(settings.visibility_timeout(Duration::from_secs(180)))
+        };
+        let deliveries = queue(DELIVERIES, DELIVERIES_DLQ, 10);
+        let domains = [Domain::Orders, Domain::Users, Domain::Unrecognised];
+        let urls = domains.map(|domain| (domain, queue(&queue_name(domain), &dead_letter_name(domain), 5)));
+        let routes = urls
+            .iter()
+            .map(|(domain, url)| format!("{domain}={url}"))
+            .collect::<Vec<_>>()
+            .join(",");
+        let now = aws.clock().clone();
+        let clock = Clock::from_fn(move || now.timestamp());
+        let (dynamodb, sqs, s3) = (aws.dynamodb().clone(), aws.sqs().clone(), aws.s3().clone());
+        let entities = Entities::new(dynamodb.clone(), "entities".to_owned());
+        let processors = urls.into_iter().map(|(domain, url)| {
+            let queue = SourceQueue::new(sqs.clone(), url);
+            (
+                domain,
+                Processor {
+                    domain,
+                    queue,
+                    entities: entities.clone(),
+                },
+            )
+        });
+        let secrets = aws_sdk_secretsmanager::Client::new(aws.sdk_config());
+        Self {
+            ingest: ingest(&aws, deliveries.clone(), clock.clone()),
+            verify_and_store: verify_and_store::Deps {
+                queue: SourceQueue::new(sqs.clone(), deliveries),
+                keys: Keys::new(dynamodb.clone(), secrets, "keys".to_owned(), clock),
+                archive: Archive::new(s3, "archive".to_owned()),
+                log: EventLog::new(dynamodb, "events".to_owned()),
+                domains: DomainQueues::new(sqs.clone(), routes.parse().expect("routes are well-formed")),
+                freshness,
+            },
+            processors: processors.collect(),
+            aws,
+        }
+    }
+
+    /// The domains that have a processor.
+    pub fn domains(&self) -> impl Iterator<Item = Domain> {
+        self.processors.keys().copied()
+    }
+
+    /// Posts a delivery, as the gateway hands it to ingest.
+    ///
+    /// # Errors
+    ///
+    /// [`Crashed`] when ingest was killed, so that the sender got no answer.
+    pub async fn post(&self, headers: &Headers, body: &[u8]) -> Result<Response<Body>, Crashed> {
+        let request = gateway_request(self.aws.clock().unix_ms(), headers, body);
+        let request = lambda_http::request::from_str(&request.to_string()).expect("a gateway request");
+        self.aws
+            .invoke("ingest", ingest::handle(&self.ingest, request))
+            .await
+    }
+
+    /// Lets Lambda poll the deliveries queue once; `None` when nothing is visible.
+    pub async fn verify_and_store(&self) -> Option<Settlement> {
+        let source = EventSource::new(DELIVERIES, "verify-and-store");
+        source
+            .deliver(&self.aws, async |event| self.handle_deliveries(event).await)
+            .await
+    }
+
+    /// Lets two invocations work on the same deliveries at the same time.
+    pub async fn verify_and_store_twice(&self) {
+        let source = EventSource::new(DELIVERIES, "verify-and-store");
+        source
+            .deliver_to_twins(&self.aws, async |event| self.handle_deliveries(event).await)
+            .await;
+    }
+
+    /// Lets Lambda poll a domain's queue once; `None` when nothing is visible.
+    pub async fn process(&self, domain: Domain) -> Option<Settlement> {
+        let source = EventSource::new(queue_name(domain), domain.name());
+        source
+            .deliver(&self.aws, async |event| self.handle_events(domain, event).await)
+            .await
+    }
+
+    /// Lets two invocations work on the same events at the same time.
+    pub async fn process_twice(&self, domain: Domain) {
+        let source = EventSource::new(queue_name(domain), domain.name());
+        source
+            .deliver_to_twins(&self.aws, async |event| self.handle_events(domain, event).await)
+            .await;
+    }
+
+    async fn handle_deliveries(&self, event: SqsEvent) -> Result<SqsBatchResponse, Infallible> {
+        Ok(verify_and_store::handle(&self.verify_and_store, &event).await)
+    }
+
+    async fn handle_events(&self, domain: Domain, event: SqsEvent) -> Result<SqsBatchResponse, Infallible> {
+        Ok(self.processors[&domain].handle(&event).await)
+    }
+
+    /// Polls every queue until all are empty, dead-letter queues redriven; time passes where nothing is visible.
+    ///
+    /// # Panics
+    ///
+    /// If messages are still there after a simulated week.
+    pub async fn drain(&self) {
+        for _ in 0..700 {
+            let mut worked = self.verify_and_store().await.is_some();
+            for domain in self.domains() {
+                worked |= self.process(domain).await.is_some();
+            }
+            if worked {
+                continue;
+            }
+            if self.waiting() == 0 {
+                return;
+            }
+            self.aws.redrive(DELIVERIES_DLQ);
+            for domain in self.domains() {
+                self.aws.redrive(&dead_letter_name(domain));
+            }
+            self.aws.clock().advance(Duration::from_secs(900));
+        }
+        panic!("{} messages are never done", self.waiting());
+    }
+
+    /// How many messages are in all queues.
+    pub fn waiting(&self) -> usize {
+        let of = |queue: &str| self.aws.messages(queue).len();
+        let domains = self
+            .domains()
+            .map(|domain| of(&queue_name(domain)) + of(&dead_letter_name(domain)));
+        of(DELIVERIES) + of(DELIVERIES_DLQ) + domains.sum::<usize>()
+    }
+}
+
+/// The name of a domain's queue.
+pub fn queue_name(domain: Domain) -> String {
+    format!("{domain}.fifo")
+}
+
+/// The name of a domain's dead-letter queue.
+pub fn dead_letter_name(domain: Domain) -> String {
+    format!("{domain}-dlq.fifo")
+}
+
+fn ingest(aws: &Aws, queue_url: String, clock: Clock) -> ingest::Deps {
+    let config = ingest::Config {
+        queue_url: queue_url.clone(),
+        path: PATH.to_owned(),
+        allowed: ingest::AllowList::default(),
+        source_policy: ingest::SourcePolicy::Flag,
+    };
+    let rng = std::sync::Mutex::new(aws.rng().fork("delivery ids"));
+    ingest::Deps {
+        queue: DeliveriesQueue::new(aws.sqs().clone(), queue_url),
+        config,
+        clock,
+        new_id: Box::new(move |at: Timestamp| delivery_id(at, &mut rng.lock().expect("nobody panics"))),
+    }
+}
+
+fn delivery_id(at: Timestamp, rng: &mut Rng) -> uuid::Uuid {
+    let mut random = [0; 10];
+    random[..8].copy_from_slice(&rng.draw().to_be_bytes());
+    let milliseconds = u64::try_from(at.as_millisecond()).unwrap_or_default();
+    uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid()
+}
+
+/// A request as an HTTP API hands it to a function (payload 2.0).
+fn gateway_request(unix_ms: u64, headers: &Headers, body: &[u8]) -> serde_json::Value {
+    use base64::Engine;
+    let headers: BTreeMap<_, _> = headers.iter().collect();
+    json!({
+        "version": "2.0",
+        "routeKey": format!("ANY {PATH}"),
+        "rawPath": PATH,
+        "rawQueryString": "",
+        "headers": headers,
+        "requestContext": {
+            "accountId": "000000000000",
+            "apiId": "api",
+            "domainName": "api.execute-api.eu-central-1.amazonaws.com",
+            "http": {
+                "method": "POST",
+                "path": PATH,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "34.90.198.99",
+                "userAgent": "",
+            },
+            "requestId": "request",
+            "routeKey": format!("ANY {PATH}"),
+            "stage": "$default",
+            "time": "",
+            "timeEpoch": unix_ms,
+        },
+        "body": base64::engine::general_purpose::STANDARD.encode(body),
+        "isBase64Encoded": true,
+    })
+}

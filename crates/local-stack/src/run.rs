@@ -20,6 +20,8 @@ use report::Report;
 
 /// The events that are delivered.
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/samples");
+/// The simulator's private key, in the folder of the stack. The receiver knows the public one.
+const KEY_FILE: &str = "upvest-key.pem";
 /// How long the receiver may take to accept everything, and then to process it.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How many of the samples are delivered again, with faults.
@@ -90,7 +92,7 @@ async fn deliver(
     delivered: &AtomicBool,
 ) -> Result<Simulator, RunError> {
     let simulator = Simulator::start(upvest_simulator::Options {
-        key: KeySource::File(stack.directory().join("upvest-key.pem")),
+        key: KeySource::File(stack.directory().join(KEY_FILE)),
         time_scale: TIME_SCALE,
         ..upvest_simulator::Options::default()
     })?;
@@ -124,25 +126,18 @@ async fn deliver(
 /// How to reach the running stack, and what to try.
 fn how_to_reach(stack: &LocalStack) -> String {
     let connection = stack.connection();
-    let file = stack.directory().join("stack.json");
     let url = connection.outputs.get("WebhookUrl").map_or("", String::as_str);
-    let table = connection
-        .outputs
-        .get("EntitiesTableName")
-        .map_or("", String::as_str);
+    let file = stack.directory().join("stack.json");
+    let key = stack.directory().join(KEY_FILE);
     format!(
         "\nThe receiver stays up until Ctrl-C.\n\
-         \n  deliveries     {url}\n  AWS API        {}\n  all addresses  {}\n\
-         \nTry:\n\
-         \n  curl -i {url} -d '{{}}'\n  \
-           AWS_ACCESS_KEY_ID={id} AWS_SECRET_ACCESS_KEY={secret} AWS_DEFAULT_REGION={region} \\\n    \
-           aws --endpoint-url {} dynamodb scan --table-name {table}\n",
+         \n  deliveries    {url}\n  AWS API       {}\n  all outputs   {}\n\
+         \nTry, in another terminal:\n\
+         \n  target/debug/upvest-simulator serve --once --generate 100 --key-file {} --deliver-to {url}\n\
+         \n  curl -i {url} -d '{{}}'\n",
         connection.endpoint_url,
         file.display(),
-        connection.endpoint_url,
-        id = connection.access_key_id,
-        secret = connection.secret_access_key,
-        region = connection.region,
+        key.display(),
     )
 }
 

@@ -191,3 +191,53 @@ fn table<const N: usize>(header: [&str; N]) -> Table {
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
     table
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn problems(stored: &[&str], entities: &[&str], waiting: &[(&str, usize)]) -> Vec<String> {
+        let items = |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), Item::new())).collect();
+        let observed = Observed {
+            events: items(stored),
+            entities: items(entities),
+            quarantined: BTreeMap::new(),
+            waiting: waiting
+                .iter()
+                .map(|(name, count)| ((*name).to_owned(), *count))
+                .collect(),
+            latencies_ms: Vec::new(),
+        };
+        let events = [r#"{"id":"a"}"#.to_owned(), r#"{"id":"b"}"#.to_owned()];
+        let report = Report {
+            records: &[],
+            events: &events,
+            observed: &observed,
+        };
+        report.problems()
+    }
+
+    #[test]
+    fn a_complete_run_has_no_problems() {
+        assert_eq!(
+            problems(&["a", "b"], &["ORDER#1", "USER#1"], &[]),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn what_is_lost_foreign_or_stuck_is_a_problem() {
+        let found = problems(&["a", "c"], &["ORDER#1"], &[("OrdersDeadLetterQueueUrl", 2)]);
+        assert_eq!(
+            found,
+            [
+                "1 events are not in the event log",
+                "1 events in the event log were not delivered",
+                "1 user state is missing",
+                "2 messages in OrdersDeadLetterQueueUrl",
+            ]
+        );
+    }
+}

@@ -1,3 +1,28 @@
 //! The operator's command line of the Upvest webhook receiver.
+//!
+//! It imports verification keys, delivers signed events by hand or as load, and shows what the receiver stored. It
+//! reads and writes a stack's tables with the operator's own AWS credentials; no function depends on it.
 
-fn main() {}
+mod cli;
+mod commands;
+mod key_file;
+mod key_store;
+mod output;
+mod sending;
+mod stack;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match cli::Cli::parse().run().await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            output::complain(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

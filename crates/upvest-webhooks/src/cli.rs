@@ -1,0 +1,241 @@
+//! The command line's grammar.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use pipeline::config::{Lookup, environment};
+
+use crate::commands::{entities, events, keys, send};
+use crate::output;
+use crate::stack::{Stack, StackError};
+
+const EXAMPLES: &str = "\
+Examples:
+  Trust a key that Upvest published, in the stack `webhooks-live`:
+    upvest-webhooks --stack webhooks-live keys import --profile upvest-v6 --jwk verify_keys.json
+
+  Deliver a file of events to the local stack, signed with the simulator's key:
+    upvest-webhooks --local send events/samples/01-*.json --private-key .local/upvest-key.pem
+
+  See what became of an order:
+    upvest-webhooks --local entities show ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4
+    upvest-webhooks --local events timeline ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4
+
+Environment:
+  UPVEST_WEBHOOKS_STACK, UPVEST_WEBHOOKS_LOCAL    as --stack and --local, which win
+  KEYS_TABLE, EVENTS_TABLE, ENTITIES_TABLE, ARCHIVE_BUCKET, WEBHOOK_URL
+                                                  each wins over the stack's output
+  AWS_*                                           as for any AWS tool
+
+Exit status: 0 done, 1 failed (or a delivery was not answered with 200), 2 wrong usage.";
+
+/// Operates a receiver of Upvest's webhooks: keys, test deliveries, events and entities
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = EXAMPLES,
+    max_term_width = 110,
+    subcommand_precedence_over_arg = true,
+    propagate_version = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    stack: StackArgs,
+    /// Print one JSON document instead of tables
+    #[arg(long, global = true, help_heading = "Global options")]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Which stack to work on.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct StackArgs {
+    /// Work on this CloudFormation stack, whose outputs are read
+    #[arg(long, value_name = "NAME", global = true, conflicts_with = "local")]
+    pub(crate) stack: Option<String>,
+    /// Work on the stack that runs on this machine, as described in FILE [default: .local/stack.json]
+    ///
+    /// Without --stack and --local, the file is used if it is there.
+    #[arg(
+        long,
+        value_name = "FILE",
+        global = true,
+        num_args = 0..=1,
+        default_missing_value = crate::stack::LOCAL_STACK_FILE
+    )]
+    pub(crate) local: Option<PathBuf>,
+    /// The stack's AWS region, unless the AWS configuration says it
+    #[arg(long, global = true)]
+    pub(crate) region: Option<String>,
+    /// Profile of the AWS configuration whose credentials to use
+    #[arg(long, value_name = "PROFILE", global = true)]
+    pub(crate) aws_profile: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Import and list the keys by which deliveries are verified
+    #[command(subcommand, subcommand_precedence_over_arg = true)]
+    Keys(keys::Command),
+    /// Sign deliveries and post them: single ones, or a load
+    Send(Box<send::Arguments>),
+    /// Look into the event log
+    #[command(subcommand, subcommand_precedence_over_arg = true)]
+    Events(events::Command),
+    /// Look at the current state of entities
+    #[command(subcommand, subcommand_precedence_over_arg = true)]
+    Entities(entities::Command),
+    /// Print a completion script for a shell
+    ///
+    /// For bash: upvest-webhooks completions bash > ~/.local/share/bash-completion/completions/upvest-webhooks
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    #[error(transparent)]
+    Keys(#[from] keys::KeysError),
+    #[error(transparent)]
+    Send(#[from] send::SendError),
+    #[error(transparent)]
+    Events(#[from] events::EventsError),
+    #[error(transparent)]
+    Entities(#[from] entities::EntitiesError),
+    #[error("the result cannot be printed")]
+    Output(#[from] io::Error),
+}
+
+impl CliError {
+    /// The process's exit status: 2 when another command line would have helped, else 1.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Stack(error) if error.is_usage() => 2,
+            Self::Send(error) if error.is_usage() => 2,
+            _ => 1,
+        }
+    }
+}
+
+impl Cli {
+    /// Runs the command; says whether everything went as it should.
+    pub(crate) async fn run(self) -> Result<bool, CliError> {
+        let args = self.stack;
+        let json = self.json;
+        let stack = || async move { Stack::find(&args, &Lookup::new(&environment)).await };
+        match self.command {
+            Command::Keys(command) => output::print(&command.run(&stack().await?).await?, json)?,
+            Command::Send(arguments) => {
+                let url = match arguments.url() {
+                    Some(url) => url.to_owned(),
+                    None => stack().await?.webhook_url()?,
+                };
+                let summary = arguments.run(&url).await?;
+                output::print(&summary, json)?;
+                return Ok(summary.all_accepted());
+            }
+            Command::Events(command) => output::print(&command.run(&stack().await?).await?, json)?,
+            Command::Entities(command) => output::print(&command.run(&stack().await?).await?, json)?,
+            Command::Completions { shell } => output::write(&completions(shell))?,
+        }
+        Ok(true)
+    }
+}
+
+fn completions(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "upvest-webhooks", &mut script);
+    script
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::error::ErrorKind> {
+        let words = std::iter::once("upvest-webhooks").chain(line.split_whitespace());
+        Cli::try_parse_from(words).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_local_stack_without_a_file_is_the_one_of_make_run() {
+        for line in ["--local keys list", "keys --local list", "keys list --local"] {
+            let local = parse(line).unwrap().stack.local;
+            assert_eq!(local, Some(PathBuf::from(".local/stack.json")), "{line}");
+        }
+        let local = parse("--local other.json keys list").unwrap().stack.local;
+        assert_eq!(local, Some(PathBuf::from("other.json")));
+    }
+
+    #[test]
+    fn a_stack_is_named_or_local_and_not_both() {
+        use clap::error::ErrorKind::ArgumentConflict;
+        assert_eq!(
+            parse("--stack s --local keys list").unwrap_err(),
+            ArgumentConflict
+        );
+    }
+
+    #[test]
+    fn every_shell_has_a_completion_script() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let script = String::from_utf8(completions(shell)).unwrap();
+            assert!(script.contains("timeline"), "{shell}");
+        }
+    }
+
+    #[test]
+    fn wrong_usage_exits_with_2_and_failure_with_1() {
+        let unnamed = StackError::NotNamed {
+            variable: "KEYS_TABLE",
+        };
+        assert_eq!(CliError::from(unnamed).exit_code(), 2);
+        assert_eq!(CliError::from(io::Error::other("disk full")).exit_code(), 1);
+    }
+
+    #[test]
+    fn importing_takes_exactly_one_key_file() {
+        use clap::error::ErrorKind::{ArgumentConflict, MissingRequiredArgument};
+        let import = "keys import --profile upvest-v6";
+        assert!(parse(&format!("{import} --key-id k --jwk f")).is_ok());
+        assert!(parse(&format!("{import} --jwk f")).is_ok());
+        assert!(parse(&format!("{import} --key-id k --hmac-secret-file f")).is_ok());
+        assert_eq!(parse(import).unwrap_err(), MissingRequiredArgument);
+        assert_eq!(
+            parse(&format!("{import} --hmac-secret-file f")).unwrap_err(),
+            MissingRequiredArgument
+        );
+        assert_eq!(
+            parse(&format!("{import} --key-id k --jwk f --hmac-secret-file f")).unwrap_err(),
+            ArgumentConflict
+        );
+    }
+
+    #[test]
+    fn sending_needs_something_to_send_and_a_key() {
+        use clap::error::ErrorKind::{ArgumentConflict, MissingRequiredArgument};
+        assert!(parse("send - --test-key").is_ok());
+        assert!(parse("send --generate 10 --test-key --cover @method,@path,digest").is_ok());
+        assert!(parse("send --deliveries 10 --test-key").is_ok());
+        assert_eq!(parse("send --test-key").unwrap_err(), MissingRequiredArgument);
+        assert_eq!(parse("send f").unwrap_err(), MissingRequiredArgument);
+        assert_eq!(
+            parse("send f --test-key --private-key k").unwrap_err(),
+            ArgumentConflict
+        );
+    }
+}

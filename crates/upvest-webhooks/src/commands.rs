@@ -1,0 +1,6 @@
+//! The commands.
+
+pub(crate) mod entities;
+pub(crate) mod events;
+pub(crate) mod keys;
+pub(crate) mod send;

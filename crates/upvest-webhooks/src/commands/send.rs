@@ -1,0 +1,414 @@
+//! `send`: signed deliveries to any URL.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{ArgGroup, Args};
+use pipeline::clock::Clock;
+use upvest::signature::{KeyError, Profile, SignError, SigningKey};
+
+use crate::key_file::{self, KeyFileError};
+use crate::output;
+use crate::sending::{
+    Fault, Load, Order, Pace, Payload, PayloadError, Signer, Source, Summary, Target, TargetError,
+    events_for, plan,
+};
+
+/// Deliveries at the same time where a rate is asked for and no number.
+const CONCURRENCY_WITH_RATE: usize = 32;
+
+const EXAMPLES: &str = "\
+Examples:
+  A file of events to the stack's own URL, signed with the key of the local simulator:
+    upvest-webhooks --local send events/samples/01-*.json --private-key .local/upvest-key.pem
+
+  Generated events, with a secret that was imported before, to any URL:
+    upvest-webhooks send --generate 50 --url https://hooks.example.com/webhooks/upvest \\
+      --hmac-secret-file smoke.key --key-id smoke --profile quoted
+
+  A load of 200 deliveries per second for a minute, one in twenty sent twice, in any order:
+    upvest-webhooks --local send --deliveries 12000 --rate 200 --duplicates 5 --shuffle \\
+      --private-key .local/upvest-key.pem
+
+  A forged delivery, which the receiver answers and puts into quarantine:
+    upvest-webhooks --local send events/samples/01-*.json --private-key .local/upvest-key.pem --tamper";
+
+/// Deliveries are posted to the stack's URL unless --url names another. Without --batch each file is one
+/// delivery: a whole body {"payload": [...]} byte for byte, events put into such a body.
+#[derive(Debug, Args)]
+#[command(
+    after_help = EXAMPLES,
+    group = ArgGroup::new("what").args(["files", "generate", "deliveries"]).required(true).multiple(true)
+)]
+pub(crate) struct Arguments {
+    /// Events, arrays of events or whole bodies, as JSON; `-` is standard input
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Deliver so many generated events (of fictional investors)
+    #[arg(long, value_name = "COUNT")]
+    generate: Option<usize>,
+    /// Put so many events into a delivery [default: a file's, or 10 generated ones]
+    #[arg(long, value_name = "COUNT")]
+    batch: Option<std::num::NonZeroUsize>,
+    /// Give every event a new id, so that it is not a duplicate
+    #[arg(long)]
+    fresh_ids: bool,
+    /// Send files as they are, whatever is in them
+    #[arg(long, requires = "files", conflicts_with_all = ["batch", "fresh_ids"])]
+    raw: bool,
+    /// Where to deliver to [default: the stack's own]
+    #[arg(long)]
+    url: Option<String>,
+    /// Allow http:// to another machine; what is sent can then be read on the way
+    #[arg(long)]
+    insecure_http: bool,
+    #[command(flatten)]
+    key: KeyArguments,
+    #[command(flatten)]
+    signature: SignatureArguments,
+    #[command(flatten)]
+    load: LoadArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Key")]
+#[group(required = true, multiple = false)]
+struct KeyArguments {
+    /// Sign with this private key: PKCS#8, PEM or DER, ECDSA P-521 or Ed25519
+    #[arg(long, value_name = "FILE")]
+    private_key: Option<PathBuf>,
+    /// Sign with this shared secret; every byte of the file counts
+    #[arg(long, value_name = "FILE", requires = "key_id")]
+    hmac_secret_file: Option<PathBuf>,
+    /// Sign with the published test key (events/deliveries/test-key.jwk verifies it); this machine only
+    #[arg(long, conflicts_with_all = ["key_id", "profile"])]
+    test_key: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Signature")]
+struct SignatureArguments {
+    /// The id of the key; without it a P-521 key has the id under which upvest-simulator publishes it
+    #[arg(long, value_name = "ID")]
+    key_id: Option<String>,
+    /// How to sign: upvest-v6 (as Upvest does) or quoted (draft 15 and RFC 9421)
+    #[arg(long, default_value_t = Profile::UpvestV6)]
+    profile: Profile,
+    /// Sign these components, in this order [default: @method,@path,digest,content-type,content-length and a query]
+    #[arg(long, value_name = "COMPONENT", value_delimiter = ',')]
+    cover: Vec<String>,
+    /// Change the body after it was signed
+    #[arg(long, conflicts_with = "drop_signature")]
+    tamper: bool,
+    /// Leave the signature's headers out
+    #[arg(long)]
+    drop_signature: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Load")]
+struct LoadArguments {
+    /// Make so many deliveries: the given ones again and again, or generated ones
+    #[arg(long, value_name = "COUNT")]
+    deliveries: Option<usize>,
+    /// Start so many deliveries per second [default: the next when one is answered]
+    #[arg(long, value_name = "PER_SECOND", value_parser = positive)]
+    rate: Option<f64>,
+    /// Wait for so many answers at the same time [default: 1, or 32 with --rate]
+    #[arg(long, value_name = "COUNT")]
+    concurrency: Option<std::num::NonZeroUsize>,
+    /// Make so many of a hundred deliveries twice
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
+    duplicates: f64,
+    /// Make the deliveries in random order
+    #[arg(long)]
+    shuffle: bool,
+    /// Decides on generated events, duplicates and order [default: random]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How long to wait for an answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    timeout: u64,
+}
+
+/// Why nothing was sent, or not everything.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SendError {
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    #[error("the key cannot be used")]
+    Key(#[from] KeyError),
+    #[error("a delivery cannot be signed")]
+    Sign(#[from] SignError),
+}
+
+impl SendError {
+    /// Whether another command line would have helped.
+    pub(crate) fn is_usage(&self) -> bool {
+        match self {
+            Self::Target(error) => !matches!(error, TargetError::Client(_)),
+            Self::KeyFile(error) => matches!(error, KeyFileError::Unnamed { .. }),
+            Self::Sign(error) => !matches!(error, SignError::Unavailable),
+            Self::Payload(_) | Self::Key(_) => false,
+        }
+    }
+}
+
+impl Arguments {
+    /// The URL that the command line names.
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+
+    /// Delivers to `url`.
+    pub(crate) async fn run(self, url: &str) -> Result<Summary, SendError> {
+        let target = Target::new(url, self.insecure_http)?;
+        if self.key.test_key {
+            target.allow_test_key()?;
+        }
+        let key = self.signing_key()?;
+        let seed = self.load.seed.unwrap_or_else(|| fastrand::u64(..));
+        let payloads = self.payloads(seed)?;
+        warn_of_malformed(&payloads);
+        let order = Order {
+            deliveries: self.load.deliveries,
+            duplicates_percent: self.load.duplicates,
+            shuffle: self.load.shuffle,
+        };
+        let slots = plan(payloads.len(), order, &mut fastrand::Rng::with_seed(seed));
+        let concurrency = self.load.concurrency.map(usize::from);
+        let pace = Pace {
+            rate: self.load.rate,
+            concurrency: concurrency.unwrap_or(self.load.rate.map_or(1, |_| CONCURRENCY_WITH_RATE)),
+        };
+        let load = Arc::new(Load {
+            payloads,
+            slots,
+            fresh_ids: self.fresh_ids.then(|| fastrand::u64(..)),
+            client: target.client(Duration::from_secs(self.load.timeout))?,
+            url: target.url().clone(),
+            clock: Clock::system(),
+            signer: self.signer(key, &target),
+        });
+        let (outcomes, took) = load.run(pace).await?;
+        Ok(Summary::of(url, &load.signer.key, seed, &outcomes, took))
+    }
+
+    fn payloads(&self, seed: u64) -> Result<Vec<Payload>, PayloadError> {
+        let batch = self.batch.map(usize::from);
+        let only_deliveries = self.files.is_empty().then_some(self.load.deliveries).flatten();
+        let generate = self
+            .generate
+            .or(only_deliveries.map(|count| events_for(count, batch)));
+        let source = Source {
+            files: &self.files,
+            generate: generate.unwrap_or(0),
+            seed,
+            batch,
+            take_apart: self.fresh_ids,
+            raw: self.raw,
+        };
+        source.payloads()
+    }
+
+    fn signing_key(&self) -> Result<SigningKey, SendError> {
+        let (key_id, profile) = (self.signature.key_id.as_deref(), self.signature.profile);
+        if let Some(path) = &self.key.private_key {
+            return Ok(key_file::private_key(path, key_id, profile)?);
+        }
+        match (&self.key.hmac_secret_file, key_id) {
+            (Some(path), Some(key_id)) => Ok(SigningKey::hmac(key_id, profile, key_file::secret(path)?)?),
+            _ => Ok(upvest_simulator::published_test_key()?),
+        }
+    }
+
+    fn signer(&self, key: SigningKey, target: &Target) -> Signer {
+        Signer {
+            key,
+            cover: self.signature.cover.clone(),
+            path: target.url().path().to_owned(),
+            query: target.url().query().map(str::to_owned),
+            fault: match (self.signature.tamper, self.signature.drop_signature) {
+                (true, _) => Some(Fault::Tamper),
+                (_, true) => Some(Fault::DropSignature),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// What a receiver will not take for an event is sent all the same, but not unnoticed.
+fn warn_of_malformed(payloads: &[Payload]) {
+    let malformed = payloads.iter().map(Payload::malformed).sum::<usize>();
+    if malformed > 0 {
+        output::note(&format!(
+            "{malformed} of the events are malformed, and sent all the same"
+        ));
+    }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    match number.is_finite() && number > 0.0 {
+        true => Ok(number),
+        false => Err("not a positive number".to_owned()),
+    }
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    match (0.0..=100.0).contains(&number) {
+        true => Ok(number),
+        false => Err("not between 0 and 100".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread::JoinHandle;
+
+    use clap::Parser;
+    use upvest::signature::{Headers, Rejection, SignedRequest, UnverifiedDelivery};
+
+    use super::*;
+    use crate::output::Report;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        send: Arguments,
+    }
+
+    fn arguments(line: &str) -> Arguments {
+        Line::parse_from(std::iter::once("send").chain(line.split_whitespace())).send
+    }
+
+    /// A receiver that answers each request of a run with the next of the given statuses.
+    fn receiver(statuses: &'static [u16]) -> (String, JoinHandle<Vec<(Headers, Vec<u8>)>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/webhooks/upvest", listener.local_addr().unwrap());
+        let requests = std::thread::spawn(move || {
+            let answer = |status: &u16| {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = Vec::new();
+                loop {
+                    let mut part = [0; 4096];
+                    let length = stream.read(&mut part).unwrap();
+                    request.extend_from_slice(&part[..length]);
+                    if let Some(request) = parsed(&request) {
+                        let answer = format!(
+                            "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: 14\r\n\r\n{{\"answer\": 42}}"
+                        );
+                        stream.write_all(answer.as_bytes()).unwrap();
+                        return request;
+                    }
+                }
+            };
+            statuses.iter().map(answer).collect()
+        });
+        (url, requests)
+    }
+
+    /// The headers and body of a request, if all of it is there.
+    fn parsed(request: &[u8]) -> Option<(Headers, Vec<u8>)> {
+        let end = request.windows(4).position(|window| window == b"\r\n\r\n")?;
+        let head = std::str::from_utf8(&request[..end]).unwrap();
+        assert!(head.starts_with("POST /webhooks/upvest HTTP/1.1"));
+        let headers: Headers = head
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once(": "))
+            .collect();
+        let length: usize = headers.get_combined("content-length")?.parse().unwrap();
+        let body = &request[end + 4..];
+        (body.len() == length).then(|| (headers, body.to_vec()))
+    }
+
+    fn verify((headers, body): &(Headers, Vec<u8>)) -> Result<(), Rejection> {
+        let request = SignedRequest {
+            method: "POST",
+            path: "/webhooks/upvest",
+            query: None,
+            headers,
+            body,
+        };
+        let key = upvest_simulator::published_test_key()
+            .unwrap()
+            .verifying_key()
+            .unwrap();
+        let now = Clock::system().now();
+        UnverifiedDelivery::parse(request)?.verify(&key, now).map(|_| ())
+    }
+
+    #[tokio::test]
+    async fn every_delivery_arrives_with_a_signature_that_holds() {
+        let (url, requests) = receiver(&[200, 200, 200]);
+        let summary = arguments("--generate 25 --test-key").run(&url).await.unwrap();
+        let requests = requests.join().unwrap();
+        assert!(summary.all_accepted(), "{}", summary.text());
+        assert!(
+            summary.text().contains("3 deliveries with 25 events"),
+            "{}",
+            summary.text()
+        );
+        for request in &requests {
+            verify(request).unwrap();
+        }
+        assert_eq!(upvest::split(&requests[2].1).unwrap().len(), 5);
+    }
+
+    #[tokio::test]
+    async fn repetitions_carry_the_same_events_even_with_fresh_ids() {
+        let (url, requests) = receiver(&[200, 200, 200, 200]);
+        let line =
+            "--generate 1 --deliveries 2 --fresh-ids --duplicates 100 --concurrency 4 --rate 1000 --test-key";
+        arguments(line).run(&url).await.unwrap();
+        let mut bodies: Vec<Vec<u8>> = requests
+            .join()
+            .unwrap()
+            .into_iter()
+            .map(|(_, body)| body)
+            .collect();
+        bodies.sort_unstable();
+        assert_eq!((&bodies[0], &bodies[2]), (&bodies[1], &bodies[3]));
+        assert_ne!(bodies[0], bodies[2]);
+    }
+
+    #[tokio::test]
+    async fn an_answer_other_than_200_fails_the_command() {
+        let (url, requests) = receiver(&[200, 503]);
+        let summary = arguments("--deliveries 2 --batch 1 --test-key --tamper")
+            .run(&url)
+            .await
+            .unwrap();
+        assert!(!summary.all_accepted());
+        assert!(summary.text().contains("1 x 200, 1 x 503"), "{}", summary.text());
+        for request in &requests.join().unwrap() {
+            assert_eq!(verify(request).unwrap_err(), Rejection::DigestMismatch);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_test_key_and_plain_http_stay_on_this_machine() {
+        for (line, url) in [
+            ("--generate 1 --test-key", "https://example.invalid/w"),
+            ("--generate 1 --private-key none.pem", "http://example.invalid/w"),
+        ] {
+            let error = arguments(line).run(url).await.unwrap_err();
+            assert!(error.is_usage(), "{error}");
+        }
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        assert!(positive("0.5").is_ok() && positive("0").is_err() && positive("inf").is_err());
+        assert!(percent("100").is_ok() && percent("101").is_err() && percent("NaN").is_err());
+    }
+}

@@ -1,0 +1,132 @@
+//! What the operator sees: tables or one JSON document on standard output, notes and errors on standard error.
+
+mod json;
+
+use std::error::Error;
+use std::io::{self, Write};
+
+use comfy_table::{Table, presets};
+use serde::Serialize;
+
+pub(crate) use json::pretty;
+
+/// The result of a command. Serialised, it is the JSON document.
+pub(crate) trait Report: Serialize {
+    /// The same for people.
+    fn text(&self) -> String;
+}
+
+/// Prints a result.
+///
+/// # Errors
+///
+/// What writing to standard output failed with. That nobody reads on is no failure.
+pub(crate) fn print(report: &impl Report, as_json: bool) -> io::Result<()> {
+    let text = if as_json {
+        pretty(&serde_json::to_string(report)?)
+    } else {
+        harmless(report.text().trim_end())
+    };
+    write(format!("{text}\n").as_bytes())
+}
+
+/// Writes bytes to standard output.
+///
+/// # Errors
+///
+/// As [`print`].
+pub(crate) fn write(bytes: &[u8]) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    match output.write_all(bytes).and_then(|()| output.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// Tells the operator something that is not part of the result.
+pub(crate) fn note(text: &str) {
+    // There is nowhere left to report that this failed.
+    let _ = writeln!(io::stderr(), "{}", harmless(text));
+}
+
+/// Reports an error with what caused it.
+pub(crate) fn complain(error: &dyn Error) {
+    let mut text = format!("error: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!("\n  because: {cause}"));
+        source = cause.source();
+    }
+    note(&text);
+}
+
+/// A table with a header.
+pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    table
+}
+
+/// Names and values, one pair per line, the values aligned. Pairs without a value are left out.
+pub(crate) fn facts<'f>(facts: impl IntoIterator<Item = (&'f str, Option<String>)>) -> String {
+    let facts: Vec<_> = facts
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    facts
+        .into_iter()
+        .map(|(name, value)| format!("{name:width$}  {value}\n"))
+        .collect()
+}
+
+/// Replaces control characters: what others sent must not steer the operator's terminal.
+fn harmless(text: &str) -> String {
+    let harmless = |c: char| {
+        if c.is_control() && c != '\n' {
+            '\u{fffd}'
+        } else {
+            c
+        }
+    };
+    text.chars().map(harmless).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned() {
+        let mut table = table(["id", "status"]);
+        table
+            .add_row(["a-long-identifier", "NEW"])
+            .add_row(["b", "FILLED"]);
+        let lines: Vec<String> = table.lines().collect();
+        let column = |line: &String, text: &str| {
+            let at = line.find(text).unwrap();
+            line[..at].chars().count()
+        };
+        let header = lines.iter().find(|line| line.contains("status")).unwrap();
+        let first = lines.iter().find(|line| line.contains("NEW")).unwrap();
+        let second = lines.iter().find(|line| line.contains("FILLED")).unwrap();
+        assert_eq!(column(header, "status"), column(first, "NEW"));
+        assert_eq!(column(header, "status"), column(second, "FILLED"));
+        assert!(!table.to_string().contains('\u{1b}'));
+    }
+
+    #[test]
+    fn facts_without_a_value_are_left_out() {
+        let text = facts([
+            ("a", Some("1".to_owned())),
+            ("long name", Some("2".to_owned())),
+            ("c", None),
+        ]);
+        assert_eq!(text, "a          1\nlong name  2\n");
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        assert_eq!(harmless("a\u{1b}[31mb\nc\u{9b}"), "a\u{fffd}[31mb\nc\u{fffd}");
+    }
+}

@@ -1,0 +1,190 @@
+//! Posting deliveries, one after another or many at a time.
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use indicatif::{ProgressBar, ProgressStyle};
+use pipeline::clock::Clock;
+use reqwest::{Client, Url};
+use tokio::time::Instant;
+use upvest::signature::SignError;
+
+use super::signing::Signed;
+use super::{Payload, Signer, Slot};
+
+/// Most of an answer's body that is kept, in bytes.
+const MAX_ANSWER_BYTES: usize = 1024;
+
+/// Deliveries to be made.
+#[derive(Debug)]
+pub(crate) struct Load {
+    pub(crate) payloads: Vec<Payload>,
+    pub(crate) slots: Vec<Slot>,
+    /// Makes new event ids, if set.
+    pub(crate) fresh_ids: Option<u64>,
+    pub(crate) signer: Signer,
+    pub(crate) client: Client,
+    pub(crate) url: Url,
+    pub(crate) clock: Clock,
+}
+
+/// How fast to deliver.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// Deliveries per second; `None` for as many as are answered.
+    pub(crate) rate: Option<f64>,
+    /// Deliveries that wait for their answer at the same time.
+    pub(crate) concurrency: usize,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome {
+    pub(crate) events: usize,
+    pub(crate) bytes: usize,
+    pub(crate) answer: Answer,
+    /// From the start of the request to the end of the answer.
+    pub(crate) took: Duration,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// With a status, and the beginning of a body.
+    Status { code: u16, body: String },
+    /// Not in time.
+    TimedOut,
+    /// Without a connection.
+    Unreachable,
+    /// With a broken connection.
+    Broken,
+}
+
+impl Answer {
+    /// Whether Upvest would take it for success.
+    pub(crate) fn is_success(&self) -> bool {
+        matches!(self, Self::Status { code: 200, .. })
+    }
+
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Status { code, .. } => code.to_string(),
+            Self::TimedOut => "timed out".to_owned(),
+            Self::Unreachable => "unreachable".to_owned(),
+            Self::Broken => "connection broken".to_owned(),
+        }
+    }
+}
+
+impl Load {
+    /// Makes all deliveries; returns what became of them, in the order of the plan, and how long all took.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError`] when one cannot be signed; those before it were sent.
+    pub(crate) async fn run(self: &Arc<Self>, pace: Pace) -> Result<(Vec<Outcome>, Duration), SignError> {
+        let bar = progress_bar(self.slots.len());
+        let slots = self.slots.clone();
+        let started = Instant::now();
+        let deliveries = stream::iter(slots.into_iter().enumerate()).map(|(number, slot)| {
+            let (load, bar) = (Arc::clone(self), bar.clone());
+            async move {
+                if let Some(rate) = pace.rate {
+                    let due = Duration::from_secs_f64(number as f64 / rate);
+                    tokio::time::sleep_until(started + due).await;
+                }
+                let outcome = load.deliver(slot).await;
+                bar.inc(1);
+                (number, outcome)
+            }
+        });
+        let mut outcomes: Vec<_> = deliveries
+            .buffer_unordered(pace.concurrency.max(1))
+            .collect()
+            .await;
+        let took = started.elapsed();
+        bar.finish_and_clear();
+        outcomes.sort_by_key(|(number, _)| *number);
+        let outcomes = outcomes
+            .into_iter()
+            .map(|(_, outcome)| outcome)
+            .collect::<Result<_, _>>()?;
+        Ok((outcomes, took))
+    }
+
+    async fn deliver(self: &Arc<Self>, slot: Slot) -> Result<Outcome, SignError> {
+        let load = Arc::clone(self);
+        // A P-521 signature takes long enough to hold up the reading of other answers.
+        let signed = tokio::task::spawn_blocking(move || load.sign(slot)).await;
+        let signed = signed.map_err(|_| SignError::Unavailable)??;
+        let bytes = signed.body.len();
+        let started = Instant::now();
+        let answer = self.post(signed).await;
+        Ok(Outcome {
+            events: self.payloads[slot.payload].events(),
+            bytes,
+            answer,
+            took: started.elapsed(),
+        })
+    }
+
+    fn sign(&self, slot: Slot) -> Result<Signed, SignError> {
+        // A repetition has the same ids as the delivery that it repeats, because it has the same seed.
+        let seed = |first: u64| first.wrapping_add(slot.serial as u64);
+        let mut ids = self.fresh_ids.map(|first| fastrand::Rng::with_seed(seed(first)));
+        let body = self.payloads[slot.payload].body(ids.as_mut());
+        self.signer.sign(body, self.clock.now())
+    }
+
+    async fn post(&self, signed: Signed) -> Answer {
+        let request = self.client.post(self.url.clone()).body(signed.body);
+        let request = signed
+            .headers
+            .iter()
+            .fold(request, |request, (name, value)| request.header(name, value));
+        match request.send().await {
+            Ok(response) => read(response).await,
+            Err(error) => Answer::failed(&error),
+        }
+    }
+}
+
+impl Answer {
+    fn failed(error: &reqwest::Error) -> Self {
+        match error {
+            error if error.is_timeout() => Self::TimedOut,
+            error if error.is_connect() => Self::Unreachable,
+            _ => Self::Broken,
+        }
+    }
+}
+
+async fn read(mut response: reqwest::Response) -> Answer {
+    let code = response.status().as_u16();
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            // The rest is read too, so that the connection can be used again.
+            Ok(Some(chunk)) => {
+                let room = MAX_ANSWER_BYTES - body.len();
+                body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            }
+            Ok(None) => break,
+            Err(error) => return Answer::failed(&error),
+        }
+    }
+    let body = String::from_utf8_lossy(&body).into_owned();
+    Answer::Status { code, body }
+}
+
+/// A bar on standard error, if that is a terminal and there is something to wait for.
+fn progress_bar(deliveries: usize) -> ProgressBar {
+    if deliveries < 2 || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(deliveries as u64);
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} deliveries, {per_sec}, {eta} left");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

@@ -1,0 +1,164 @@
+//! Signing deliveries, and spoiling them.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use upvest::signature::{Headers, SignError, SignatureOptions, SignedRequest, SigningKey};
+
+/// How long signatures are valid: as long as Upvest's are taken to be.
+const LIFETIME: Duration = Duration::from_secs(60);
+const NONCE_DIGITS: usize = 10;
+
+/// What goes wrong with a delivery on purpose, after it was signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// A byte of the body changes.
+    Tamper,
+    /// The signature's headers are left out.
+    DropSignature,
+}
+
+/// Signs bodies for one target.
+#[derive(Debug)]
+pub(crate) struct Signer {
+    pub(crate) key: SigningKey,
+    /// The covered components; empty stands for those that the receiver's policy asks for, and more.
+    pub(crate) cover: Vec<String>,
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
+    pub(crate) fault: Option<Fault>,
+}
+
+/// A signed delivery, ready to be posted.
+#[derive(Debug, Clone)]
+pub(crate) struct Signed {
+    pub(crate) headers: Headers,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Signer {
+    /// Signs a body as of `now`.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError`] when a component cannot be covered.
+    pub(crate) fn sign(&self, body: Vec<u8>, now: Timestamp) -> Result<Signed, SignError> {
+        let mut headers: Headers = [
+            ("content-type", "application/json".to_owned()),
+            ("content-length", body.len().to_string()),
+            ("accept", "*/*".to_owned()),
+        ]
+        .into_iter()
+        .collect();
+        let options = SignatureOptions {
+            nonce: Some((0..NONCE_DIGITS).map(|_| fastrand::digit(10)).collect()),
+            ..SignatureOptions::new(self.components()).valid(now, now + LIFETIME)
+        };
+        let request = SignedRequest {
+            method: "POST",
+            path: &self.path,
+            query: self.query.as_deref(),
+            headers: &headers,
+            body: &body,
+        };
+        self.key.sign(&request, &options)?.apply_to(&mut headers);
+        let mut signed = Signed { headers, body };
+        match self.fault {
+            Some(Fault::Tamper) => signed.tamper(),
+            Some(Fault::DropSignature) => {
+                signed.headers.remove("signature");
+                signed.headers.remove("signature-input");
+            }
+            None => {}
+        }
+        Ok(signed)
+    }
+
+    /// `digest` stands for the digest header of the key's profile.
+    fn components(&self) -> Vec<String> {
+        let digest = self.key.profile().digest_header();
+        if self.cover.is_empty() {
+            let mut all = vec!["@method", "@path", digest, "content-type", "content-length"];
+            all.extend(self.query.as_ref().map(|_| "@query"));
+            return all.into_iter().map(str::to_owned).collect();
+        }
+        let named = self
+            .cover
+            .iter()
+            .map(|name| if name == "digest" { digest } else { name });
+        named.map(str::to_owned).collect()
+    }
+}
+
+impl Signed {
+    /// Changes the last letter or digit of the body, so that JSON stays JSON.
+    fn tamper(&mut self) {
+        if let Some(byte) = self
+            .body
+            .iter_mut()
+            .rev()
+            .find(|byte| byte.is_ascii_alphanumeric())
+        {
+            *byte = if *byte == b'0' { b'1' } else { b'0' };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use upvest::signature::{Profile, Rejection, UnverifiedDelivery};
+
+    use super::*;
+
+    fn signer(profile: Profile, cover: &[&str], fault: Option<Fault>) -> Signer {
+        Signer {
+            key: SigningKey::generate_ed25519("k", profile).unwrap(),
+            cover: cover.iter().map(|name| (*name).to_owned()).collect(),
+            path: "/webhooks/upvest".to_owned(),
+            query: Some("a=b".to_owned()),
+            fault,
+        }
+    }
+
+    fn received(signer: &Signer) -> Result<(), Rejection> {
+        let now = "2026-01-05T09:30:00Z".parse().unwrap();
+        let signed = signer
+            .sign(br#"{"payload":[{"id":"e1"}]}"#.to_vec(), now)
+            .unwrap();
+        let request = SignedRequest {
+            method: "POST",
+            path: &signer.path,
+            query: signer.query.as_deref(),
+            headers: &signed.headers,
+            body: &signed.body,
+        };
+        let key = signer.key.verifying_key().unwrap();
+        UnverifiedDelivery::parse(request)?.verify(&key, now).map(|_| ())
+    }
+
+    #[test]
+    fn what_is_signed_verifies_in_both_profiles() {
+        for profile in Profile::ALL {
+            received(&signer(profile, &[], None)).unwrap();
+            received(&signer(profile, &["digest", "@path", "@method"], None)).unwrap();
+        }
+    }
+
+    #[test]
+    fn faults_are_found_by_the_receiver() {
+        let tampered = received(&signer(Profile::UpvestV6, &[], Some(Fault::Tamper)));
+        assert_eq!(tampered.unwrap_err(), Rejection::DigestMismatch);
+        let unsigned = received(&signer(Profile::Quoted, &[], Some(Fault::DropSignature)));
+        assert!(unsigned.is_err());
+    }
+
+    #[test]
+    fn a_component_that_is_not_in_the_request_cannot_be_covered() {
+        let now = "2026-01-05T09:30:00Z".parse().unwrap();
+        let signer = signer(Profile::UpvestV6, &["@method", "x-nothing"], None);
+        assert!(matches!(
+            signer.sign(Vec::new(), now),
+            Err(SignError::Component(_))
+        ));
+    }
+}

@@ -43,8 +43,6 @@ pub(crate) enum KeyFileError {
     NotPkcs8 { path: PathBuf },
     #[error("the private key in {} cannot be used: ECDSA P-521 and Ed25519 keys sign deliveries", path.display())]
     PrivateKey { path: PathBuf, source: KeyError },
-    #[error("the secret in {} cannot be used", path.display())]
-    Secret { path: PathBuf, source: KeyError },
 }
 
 /// Reads public keys, each with an id: those of a set (`{"keys": [...]}`), or the one of a JWK. With `key_id`, only

@@ -1,4 +1,5 @@
 //! In-process and end-to-end tests.
 
+mod deliveries;
 mod in_process_aws;
 mod simulation;

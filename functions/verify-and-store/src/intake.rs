@@ -93,6 +93,17 @@ pub(crate) fn judge(intake: Intake, logged: &[Logged], delivery_id: &str) -> Out
         repeated: intake.repeated,
     };
     for ((entry, dispatch), logged) in intake.entries.into_iter().zip(intake.dispatch).zip(logged) {
+        let in_log = match logged {
+            Logged::New => &entry.sha256,
+            Logged::Already { sha256, .. } => sha256,
+        };
+        // Of two versions within the delivery the log may have had the second one already.
+        if contradictions
+            .remove(&conflict_key(&entry.event_id, in_log))
+            .is_some()
+        {
+            outcome.repeated += 1;
+        }
         match logged {
             Logged::New => {
                 outcome.new += 1;
@@ -158,7 +169,7 @@ fn entry(envelope: &Envelope, event: &Event<'_>) -> Entry {
 /// An entry beside the one that it contradicts. It belongs to no time line: which of the two is true is for a person
 /// to decide.
 fn conflicting(entry: Entry) -> (String, Entry) {
-    let key = format!("{}!{}", entry.event_id, entry.sha256);
+    let key = conflict_key(&entry.event_id, &entry.sha256);
     (
         key.clone(),
         Entry {
@@ -167,6 +178,10 @@ fn conflicting(entry: Entry) -> (String, Entry) {
             ..entry
         },
     )
+}
+
+fn conflict_key(event_id: &str, sha256: &str) -> String {
+    format!("{event_id}!{sha256}")
 }
 
 fn dispatch(envelope: &Envelope, event: &Event<'_>) -> Option<Dispatch> {

@@ -1,0 +1,495 @@
+//! What becomes of a delivery, good or bad: the shipped handlers, one delivery at a time.
+
+use std::time::Duration;
+
+use pipeline::archive::ArchivedDelivery;
+use upvest::Domain;
+use upvest::signature::{Headers, Profile, SignatureOptions, SignedRequest, SigningKey};
+use verify_and_store::FreshnessPolicy;
+use webhook_tests::aws::{CallFilter, Fault, Service};
+use webhook_tests::receiver::{DELIVERIES, DELIVERIES_DLQ, PATH, Receiver};
+use webhook_tests::story::KeyPair;
+
+const COVERED: [&str; 3] = ["@method", "@path", "digest"];
+
+fn key() -> SigningKey {
+    SigningKey::ed25519_from_seed("key", Profile::UpvestV6, &[7; 32]).unwrap()
+}
+
+async fn receiver(freshness: FreshnessPolicy) -> Receiver {
+    let receiver = Receiver::new(1, freshness);
+    let jwk = serde_json::to_string(&key().to_jwk()).unwrap();
+    KeyPair {
+        key_id: "key".to_owned(),
+        jwk,
+    }
+    .import(&receiver.aws)
+    .await;
+    receiver
+}
+
+fn event(id: &str, event_type: &str, object: &str) -> String {
+    format!(r#"{{"id":"{id}","created_at":"2026-01-01T00:00:00Z","type":"{event_type}","object":{object}}}"#)
+}
+
+fn order(id: &str) -> String {
+    event(id, "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#)
+}
+
+fn signed(key: &SigningKey, body: &[u8], options: &SignatureOptions) -> Headers {
+    let mut headers: Headers = [("content-type", "application/json")].into_iter().collect();
+    let request = SignedRequest {
+        method: "POST",
+        path: PATH,
+        query: None,
+        headers: &headers,
+        body,
+    };
+    key.sign(&request, options).unwrap().apply_to(&mut headers);
+    headers
+}
+
+/// Posts, expects 200, and lets everything run once.
+async fn deliver(receiver: &Receiver, body: &[u8]) {
+    deliver_with(
+        receiver,
+        &signed(&key(), body, &SignatureOptions::new(COVERED)),
+        body,
+    )
+    .await;
+}
+
+async fn deliver_with(receiver: &Receiver, headers: &Headers, body: &[u8]) {
+    assert_eq!(receiver.post(headers, body).await.unwrap().status(), 200);
+    receiver.verify_and_store().await.unwrap();
+    let domains: Vec<Domain> = receiver.domains().collect();
+    for domain in domains {
+        while receiver.process(domain).await.is_some() {}
+    }
+}
+
+fn items(receiver: &Receiver, table: &str, key: &str) -> Vec<String> {
+    let items = receiver.aws.items(table);
+    let mut keys: Vec<_> = items
+        .iter()
+        .map(|item| item[key]["S"].as_str().unwrap().to_owned())
+        .collect();
+    keys.sort();
+    keys
+}
+
+fn quarantine(receiver: &Receiver) -> Vec<String> {
+    let objects = receiver.aws.objects("archive");
+    let quarantined = objects.keys().filter_map(|key| key.strip_prefix("quarantine/"));
+    quarantined
+        .map(|key| key.split_once('/').unwrap().0.to_owned())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_good_delivery_is_archived_logged_and_projected() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let body = format!(r#"{{"payload":[{}]}}"#, order("e1"));
+    deliver(&receiver, body.as_bytes()).await;
+    let log = &receiver.aws.items("events")[0];
+    assert_eq!(log["event_id"]["S"], "e1");
+    assert_eq!(log["aggregate"]["S"], "ORDER#o1");
+    assert_eq!(log["occurred"]["S"], "2026-01-01T00:00:00.000000000Z#e1");
+    assert_eq!(log["object"]["S"], r#"{"id":"o1","status":"NEW"}"#);
+    let (key, object) = receiver.aws.objects("archive").pop_first().unwrap();
+    assert_eq!(
+        key,
+        format!(
+            "verified/2026/01/01/00/{}",
+            log["delivery_id"]["S"].as_str().unwrap()
+        )
+    );
+    assert_eq!(
+        ArchivedDelivery::parse(&object.bytes).unwrap().envelope.body,
+        body.as_bytes()
+    );
+    let entity = &receiver.aws.items("entities")[0];
+    assert_eq!(
+        (&entity["aggregate"]["S"], &entity["status"]["S"]),
+        (&"ORDER#o1".into(), &"NEW".into())
+    );
+    assert_eq!(receiver.waiting(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_events_take_few_requests() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let events: Vec<String> = (0..100)
+        .map(|number| match number % 3 {
+            0 => event(
+                &format!("e{number}"),
+                "USER.CREATED",
+                &format!(r#"{{"id":"u{number}"}}"#),
+            ),
+            1 => event(
+                &format!("e{number}"),
+                "POSITION.UPDATED",
+                r#"{"account_id":"a","instrument":{"uuid":"i"}}"#,
+            ),
+            _ => event(
+                &format!("e{number}"),
+                "ORDER.NEW",
+                &format!(r#"{{"id":"o{number}"}}"#),
+            ),
+        })
+        .collect();
+    let body = format!(r#"{{"payload":[{}]}}"#, events.join(","));
+    let headers = signed(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
+    receiver.post(&headers, body.as_bytes()).await.unwrap();
+    receiver.aws.clear_calls();
+    receiver.verify_and_store().await.unwrap();
+    let tally = receiver.aws.tally();
+    println!("verify-and-store, 100 new events in 3 domains: {tally:?}");
+    assert!(tally.values().sum::<usize>() <= 30, "{tally:?}");
+    assert_eq!(receiver.aws.count(Service::DynamoDb, "BatchExecuteStatement"), 4);
+    assert_eq!(receiver.aws.items("events").len(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_verification_goes_to_quarantine_with_its_reason() {
+    let body = format!(r#"{{"payload":[{}]}}"#, order("e1"));
+    let body = body.as_bytes();
+    let good = signed(&key(), body, &SignatureOptions::new(COVERED));
+    let with = |name: &str, value: &str| {
+        let mut headers = good.clone();
+        headers.set(name, value);
+        headers
+    };
+    let other = SigningKey::ed25519_from_seed("key", Profile::UpvestV6, &[8; 32]).unwrap();
+    let input = good.get_combined("signature-input").unwrap();
+    let wrong_digest = with("digest", "SHA-256=X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=");
+    let mut without_digest = good.clone();
+    without_digest.remove("digest");
+    for (headers, reason) in [
+        (wrong_digest, "digest-mismatch"),
+        (without_digest, "missing-digest"),
+        (
+            signed(&key(), body, &SignatureOptions::new(["@method", "@path"])),
+            "digest-not-covered",
+        ),
+        (
+            signed(&key(), body, &SignatureOptions::new(["@method", "digest"])),
+            "component-not-covered",
+        ),
+        (
+            signed(&other, body, &SignatureOptions::new(COVERED)),
+            "bad-signature",
+        ),
+        (
+            with("signature-input", &format!("{input}, {input}")),
+            "duplicate-label",
+        ),
+        (
+            with("signature-input", &format!("{input};keyid=\"key\"")),
+            "duplicate-parameter",
+        ),
+        (with("signature-input", "sig1=(("), "malformed-signature-input"),
+        (with("signature", "sig1=:?:"), "malformed-signature"),
+        (
+            with("signature-input", &format!("{input};alg=\"hmac-sha256\"")),
+            "algorithm-mismatch",
+        ),
+    ] {
+        let receiver = receiver(FreshnessPolicy::Flag).await;
+        deliver_with(&receiver, &headers, body).await;
+        assert_eq!(quarantine(&receiver), [reason]);
+        assert_eq!(items(&receiver, "events", "event_id"), [""; 0], "{reason}");
+        assert_eq!(receiver.waiting(), 0, "{reason}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_signature_is_flagged_or_by_strict_policy_quarantined() {
+    for (policy, stored) in [(FreshnessPolicy::Flag, 1), (FreshnessPolicy::Strict, 0)] {
+        for (created, expires, reason) in [
+            ("2025-12-31T00:00:00Z", "2025-12-31T00:01:00Z", "expired"),
+            ("2026-01-02T00:00:00Z", "2026-01-02T00:01:00Z", "not-yet-valid"),
+        ] {
+            let receiver = receiver(policy).await;
+            let body = order("e1");
+            let times = (created.parse().unwrap(), expires.parse().unwrap());
+            let options = SignatureOptions::new(COVERED).valid(times.0, times.1);
+            deliver_with(
+                &receiver,
+                &signed(&key(), body.as_bytes(), &options),
+                body.as_bytes(),
+            )
+            .await;
+            assert_eq!(receiver.aws.items("events").len(), stored, "{reason}");
+            let quarantined = quarantine(&receiver);
+            assert_eq!(
+                quarantined,
+                if stored == 1 {
+                    vec![]
+                } else {
+                    vec![reason.to_owned()]
+                }
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn freshness_is_judged_by_the_time_of_receipt() {
+    let receiver = receiver(FreshnessPolicy::Strict).await;
+    let body = order("e1");
+    let now = receiver.aws.clock().timestamp();
+    let options = SignatureOptions::new(COVERED).valid(now, now + Duration::from_secs(5));
+    let headers = signed(&key(), body.as_bytes(), &options);
+    receiver.post(&headers, body.as_bytes()).await.unwrap();
+    receiver.aws.clock().advance(Duration::from_secs(24 * 3600));
+    receiver.verify_and_store().await.unwrap();
+    assert_eq!(items(&receiver, "events", "event_id"), ["e1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_holds_no_events_is_quarantined_whole() {
+    for (body, reason) in [
+        (&b"hello"[..], "body-not-json"),
+        (b"", "body-not-json"),
+        (b"\xff\0\x01", "body-not-json"),
+        (br#"{"payload":[]}"#, "body-without-events"),
+    ] {
+        let receiver = receiver(FreshnessPolicy::Flag).await;
+        deliver(&receiver, body).await;
+        assert_eq!(quarantine(&receiver), [reason]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_event_is_quarantined_alone_with_its_place_in_the_batch() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let bomb = "[".repeat(100_000) + &"]".repeat(100_000);
+    let no_key = event("e2", "ORDER.NEW", "{}");
+    let body = format!(
+        r#"{{"payload":[{},{{"id":7}},{bomb},{no_key},{}]}}"#,
+        order("e1"),
+        order("e3")
+    );
+    deliver(&receiver, body.as_bytes()).await;
+    assert_eq!(
+        items(&receiver, "events", "event_id"),
+        ["e1", "e2", "e3"],
+        "the log keeps what is an event"
+    );
+    assert_eq!(items(&receiver, "entities", "aggregate"), ["ORDER#o1"]);
+    let reasons = ["event-incomplete", "event-too-deep", "event-without-entity-key"];
+    assert_eq!(quarantine(&receiver), reasons);
+    for (key, object) in receiver
+        .aws
+        .objects("archive")
+        .range("quarantine/".to_owned().."verified".to_owned())
+    {
+        let archived = ArchivedDelivery::parse(&object.bytes).unwrap();
+        let place = reasons.iter().position(|reason| key.contains(reason)).unwrap() + 1;
+        assert_eq!(
+            (archived.events, archived.envelope.body),
+            (vec![place], body.clone().into_bytes())
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_categories_types_fields_and_statuses_are_stored_and_projected() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let events = [
+        event("e1", "DRAGON.BORN", r#"{"id":"d1"}"#),
+        event(
+            "e2",
+            "ORDER.TELEPORTED",
+            r#"{"id":"o1","status":"ELSEWHERE","wings":2}"#,
+        ),
+        event("e3", "PING", "{}"),
+    ];
+    deliver(
+        &receiver,
+        format!(r#"{{"payload":[{}]}}"#, events.join(",")).as_bytes(),
+    )
+    .await;
+    assert_eq!(
+        items(&receiver, "entities", "aggregate"),
+        ["DRAGON#d1", "ORDER#o1", "PING#e3"]
+    );
+    assert_eq!(items(&receiver, "events", "event_id"), ["e1", "e2", "e3"]);
+    assert_eq!(receiver.waiting(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_event_again_has_no_second_effect() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let body = format!(r#"{{"payload":[{0},{0}]}}"#, order("e1"));
+    deliver(&receiver, body.as_bytes()).await;
+    let before = (receiver.aws.items("events"), receiver.aws.items("entities"));
+    receiver.aws.clock().advance(Duration::from_secs(3600));
+    deliver(&receiver, body.as_bytes()).await;
+    assert_eq!(
+        (receiver.aws.items("events"), receiver.aws.items("entities")),
+        before
+    );
+    assert_eq!(
+        receiver.aws.objects("archive").len(),
+        2,
+        "both deliveries are evidence"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_payload_under_the_same_id_is_kept_beside_the_first() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let other = event("e1", "ORDER.NEW", r#"{"id":"o1","status":"FILLED"}"#);
+    deliver(&receiver, order("e1").as_bytes()).await;
+    deliver(&receiver, format!("[{other},{other}]").as_bytes()).await;
+    let ids = items(&receiver, "events", "event_id");
+    assert_eq!((ids.len(), ids[0].as_str()), (2, "e1"));
+    assert!(ids[1].starts_with("e1!"));
+    assert_eq!(
+        receiver.aws.items("entities")[0]["status"]["S"],
+        "NEW",
+        "the first one stands"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_versions_in_one_delivery_only_the_one_not_logged_is_a_contradiction() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let other = event("e1", "ORDER.NEW", r#"{"id":"o1","status":"FILLED"}"#);
+    deliver(&receiver, other.as_bytes()).await;
+    deliver(&receiver, format!("[{},{other}]", order("e1")).as_bytes()).await;
+    assert_eq!(items(&receiver, "events", "event_id").len(), 2);
+    assert_eq!(receiver.aws.items("entities")[0]["status"]["S"], "FILLED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_key_waits_in_the_queue_then_in_the_dead_letter_queue_until_the_key_is_there() {
+    let receiver = Receiver::new(1, FreshnessPolicy::Flag);
+    let body = order("e1");
+    let headers = signed(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
+    receiver.post(&headers, body.as_bytes()).await.unwrap();
+    let mut waited = Duration::ZERO;
+    while receiver.aws.messages(DELIVERIES_DLQ).is_empty() {
+        receiver.verify_and_store().await;
+        receiver.aws.clock().advance(Duration::from_secs(30));
+        waited += Duration::from_secs(30);
+    }
+    assert!(
+        waited > Duration::from_secs(3600),
+        "it goes to the dead-letter queue only after {waited:?}"
+    );
+    assert_eq!(quarantine(&receiver), [""; 0], "an unknown key is no verdict");
+    let jwk = serde_json::to_string(&key().to_jwk()).unwrap();
+    KeyPair {
+        key_id: "key".to_owned(),
+        jwk,
+    }
+    .import(&receiver.aws)
+    .await;
+    receiver.aws.redrive(DELIVERIES_DLQ);
+    receiver.drain().await;
+    assert_eq!(items(&receiver, "events", "event_id"), ["e1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_one_forged_key_id_reads_the_table_once_in_a_while() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let forger = SigningKey::ed25519_from_seed("forged", Profile::UpvestV6, &[9; 32]).unwrap();
+    let body = order("e1");
+    for _ in 0..10 {
+        let headers = signed(&forger, body.as_bytes(), &SignatureOptions::new(COVERED));
+        receiver.post(&headers, body.as_bytes()).await.unwrap();
+    }
+    receiver.aws.clear_calls();
+    receiver.verify_and_store().await.unwrap();
+    assert_eq!(receiver.aws.count(Service::DynamoDb, "GetItem"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_cannot_be_reached_answers_503_and_asks_for_another_delivery() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    for _ in 0..3 {
+        let send = CallFilter::operation(Service::Sqs, "SendMessage");
+        receiver.aws.inject(Fault::FailBeforeEffect, send);
+    }
+    let body = order("e1");
+    let headers = signed(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
+    let answer = receiver.post(&headers, body.as_bytes()).await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert_eq!(
+        receiver.post(&headers, body.as_bytes()).await.unwrap().status(),
+        200
+    );
+    assert_eq!(receiver.aws.messages(DELIVERIES).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_without_signature_headers_is_refused_and_one_too_large_is_413() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let unsigned: Headers = [("content-type", "application/json")].into_iter().collect();
+    let answer = receiver.post(&unsigned, b"{}").await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), &answer.body()[..]),
+        (401, &br#"{"reason":"missing-signature"}"#[..])
+    );
+    let mut rng = receiver.aws.rng();
+    let noise: Vec<u8> = (0..1_200_000).map(|_| rng.draw() as u8).collect();
+    let headers = signed(&key(), &noise, &SignatureOptions::new(COVERED));
+    assert_eq!(receiver.post(&headers, &noise).await.unwrap().status(), 413);
+    let large = format!(
+        "[{}]",
+        event(
+            "e1",
+            "ORDER.NEW",
+            &format!(r#"{{"id":"o1","note":"{}"}}"#, "x".repeat(4_000_000))
+        )
+    );
+    deliver(&receiver, large.as_bytes()).await;
+    let item = &receiver.aws.items("events")[0];
+    assert!(
+        item["object"].is_null()
+            && item["archived_at"]["S"]
+                .as_str()
+                .unwrap()
+                .starts_with("verified/")
+    );
+    assert_eq!(items(&receiver, "entities", "aggregate"), ["ORDER#o1"]);
+}
+
+/// A crash after every single AWS call, one after the other: nothing may be lost or doubled.
+#[tokio::test(start_paused = true)]
+async fn a_crash_after_any_call_loses_nothing() {
+    let body = format!(
+        r#"{{"payload":[{},{}]}}"#,
+        order("e1"),
+        event("e2", "USER.CREATED", r#"{"id":"u1"}"#)
+    );
+    for calls in 0.. {
+        let receiver = receiver(FreshnessPolicy::Flag).await;
+        let headers = signed(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
+        receiver
+            .aws
+            .inject(Fault::CrashAfterEffect, CallFilter::any().after(calls));
+        while !receiver
+            .post(&headers, body.as_bytes())
+            .await
+            .is_ok_and(|answer| answer.status() == 200)
+        {}
+        receiver.drain().await;
+        assert_eq!(
+            items(&receiver, "events", "event_id"),
+            ["e1", "e2"],
+            "crash after {calls} calls"
+        );
+        assert_eq!(
+            items(&receiver, "entities", "aggregate"),
+            ["ORDER#o1", "USER#u1"],
+            "crash after {calls} calls"
+        );
+        if receiver.aws.calls().len() < calls as usize {
+            break;
+        }
+    }
+}

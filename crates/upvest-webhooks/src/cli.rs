@@ -82,6 +82,10 @@ enum Command {
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Keys(keys::Command),
     /// Sign deliveries and post them: single ones, or a load
+    ///
+    /// They are posted to the stack's URL unless --url names another. Without --batch each file is one delivery: a
+    /// whole body {"payload": [...]} goes byte for byte, events are put into such a body. A new event id makes an
+    /// event new to the receiver (--fresh-ids); without it, what was sent before is a duplicate.
     Send(Box<send::Arguments>),
     /// Look into the event log
     #[command(subcommand, subcommand_precedence_over_arg = true)]

@@ -29,6 +29,8 @@ pub(crate) struct Stack {
 /// Why there is no stack to work on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StackError {
+    #[error("no stack is named: use --stack NAME, or --local for the one that `make run` starts")]
+    NothingNamed,
     #[error("no stack is named: use --stack NAME or --local, or set {variable}")]
     NotNamed { variable: &'static str },
     #[error(
@@ -55,7 +57,10 @@ pub(crate) enum StackError {
 impl StackError {
     /// Whether another command line would have helped.
     pub(crate) fn is_usage(&self) -> bool {
-        matches!(self, Self::NotNamed { .. } | Self::NameNeeded | Self::NoRegion)
+        matches!(
+            self,
+            Self::NothingNamed | Self::NotNamed { .. } | Self::NameNeeded | Self::NoRegion
+        )
     }
 }
 
@@ -85,6 +90,11 @@ impl Stack {
     ///
     /// [`StackError`] when it cannot be found out about. That a part is missing shows when it is asked for.
     pub(crate) async fn find(args: &StackArgs, variables: &Lookup<'_>) -> Result<Self, StackError> {
+        let part = |(variable, output): &(&'static str, &str)| {
+            let value = variables.optional(variable)?;
+            Some(((*output).to_owned(), value))
+        };
+        let parts: Vec<_> = PARTS.iter().filter_map(part).collect();
         let mut stack = match place(args, variables, Path::new(LOCAL_STACK_FILE).exists()) {
             Place::Local { file, chosen } => {
                 if chosen {
@@ -96,18 +106,15 @@ impl Stack {
                 Self::local(&file).await?
             }
             Place::Named(name) => Self::named(args, name).await?,
+            // Without a region, that nothing is named is what to say first.
+            Place::Unnamed if parts.is_empty() => return Err(StackError::NothingNamed),
             Place::Unnamed => Self {
                 config: aws_config(args).await?,
                 name: None,
                 outputs: BTreeMap::new(),
             },
         };
-        for (variable, output) in PARTS {
-            let value = variables.optional(variable);
-            stack
-                .outputs
-                .extend(value.map(|value| (output.to_owned(), value)));
-        }
+        stack.outputs.extend(parts);
         Ok(stack)
     }
 

@@ -8,6 +8,7 @@ use pipeline::error::AwsError;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use upvest::Occurred;
+use upvest::occurred::NoTimestamp;
 
 use crate::output::{self, Report, facts, pretty};
 use crate::stack::{Stack, StackError};
@@ -38,8 +39,12 @@ pub(crate) struct Timeline {
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
     limit: u16,
     /// Go on after this event, as the last page said
-    #[arg(long, value_name = "OCCURRED")]
+    #[arg(long, value_name = "OCCURRED", value_parser = occurred)]
     after: Option<String>,
+}
+
+fn occurred(text: &str) -> Result<String, NoTimestamp> {
+    Occurred::from_stored(text.to_owned()).map(|occurred| occurred.as_str().to_owned())
 }
 
 /// Why a command failed.
@@ -170,14 +175,16 @@ impl LoggedEvent {
 impl Timeline {
     async fn page(self, client: &aws_sdk_dynamodb::Client, table: String) -> Result<Page, EventsError> {
         let condition = match &self.after {
-            Some(_) => "aggregate = :entity AND occurred > :after",
-            None => "aggregate = :entity",
+            Some(_) => "#aggregate = :entity AND occurred > :after",
+            None => "#aggregate = :entity",
         };
         let request = client
             .query()
             .table_name(table)
             .index_name(TIMELINE_INDEX)
             .key_condition_expression(condition)
+            // A reserved word of DynamoDB.
+            .expression_attribute_names("#aggregate", "aggregate")
             .expression_attribute_values(":entity", AttributeValue::S(self.entity.clone()))
             // One more than is shown tells whether there is more.
             .limit(i32::from(self.limit) + 1);

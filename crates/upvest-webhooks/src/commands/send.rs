@@ -34,8 +34,7 @@ Examples:
   A forged delivery, which the receiver answers and puts into quarantine:
     upvest-webhooks --local send events/samples/01-*.json --private-key .local/upvest-key.pem --tamper";
 
-/// Deliveries are posted to the stack's URL unless --url names another. Without --batch each file is one
-/// delivery: a whole body {"payload": [...]} byte for byte, events put into such a body.
+// Without a docstring: it would replace the command's description.
 #[derive(Debug, Args)]
 #[command(
     after_help = EXAMPLES,
@@ -172,7 +171,8 @@ impl Arguments {
             target.allow_test_key()?;
         }
         let key = self.signing_key()?;
-        let seed = self.load.seed.unwrap_or_else(|| fastrand::u64(..));
+        // 32 bits, because JSON readers lose digits of larger numbers.
+        let seed = self.load.seed.unwrap_or_else(|| fastrand::u32(..).into());
         let payloads = self.payloads(seed)?;
         warn_of_malformed(&payloads);
         let order = Order {
@@ -290,8 +290,10 @@ mod tests {
         Line::parse_from(std::iter::once("send").chain(line.split_whitespace())).send
     }
 
+    type Request = (Headers, Vec<u8>);
+
     /// A receiver that answers each request of a run with the next of the given statuses.
-    fn receiver(statuses: &'static [u16]) -> (String, JoinHandle<Vec<(Headers, Vec<u8>)>>) {
+    fn receiver(statuses: &'static [u16]) -> (String, JoinHandle<Vec<Request>>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/webhooks/upvest", listener.local_addr().unwrap());
         let requests = std::thread::spawn(move || {
@@ -317,7 +319,7 @@ mod tests {
     }
 
     /// The headers and body of a request, if all of it is there.
-    fn parsed(request: &[u8]) -> Option<(Headers, Vec<u8>)> {
+    fn parsed(request: &[u8]) -> Option<Request> {
         let end = request.windows(4).position(|window| window == b"\r\n\r\n")?;
         let head = std::str::from_utf8(&request[..end]).unwrap();
         assert!(head.starts_with("POST /webhooks/upvest HTTP/1.1"));
@@ -331,7 +333,7 @@ mod tests {
         (body.len() == length).then(|| (headers, body.to_vec()))
     }
 
-    fn verify((headers, body): &(Headers, Vec<u8>)) -> Result<(), Rejection> {
+    fn verify((headers, body): &Request) -> Result<(), Rejection> {
         let request = SignedRequest {
             method: "POST",
             path: "/webhooks/upvest",

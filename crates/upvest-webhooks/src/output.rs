@@ -5,7 +5,7 @@ mod json;
 use std::error::Error;
 use std::io::{self, Write};
 
-use comfy_table::{Table, presets};
+use comfy_table::{LineStyle, Table, TableStyle};
 use serde::Serialize;
 
 pub(crate) use json::pretty;
@@ -60,10 +60,14 @@ pub(crate) fn complain(error: &dyn Error) {
     note(&text);
 }
 
+/// Columns side by side, and one line under their names.
+const RULE_UNDER_HEADER: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
 /// A table with a header.
 pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    table.load_style(RULE_UNDER_HEADER).set_header(header);
     table
 }
 

@@ -8,7 +8,6 @@ use pipeline::error::AwsError;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use upvest::Occurred;
-use upvest::occurred::NoTimestamp;
 
 use crate::output::{self, Report, facts, pretty};
 use crate::stack::{Stack, StackError};
@@ -43,8 +42,12 @@ pub(crate) struct Timeline {
     after: Option<String>,
 }
 
-fn occurred(text: &str) -> Result<String, NoTimestamp> {
-    Occurred::from_stored(text.to_owned()).map(|occurred| occurred.as_str().to_owned())
+fn occurred(text: &str) -> Result<String, &'static str> {
+    let occurred = Occurred::from_stored(text.to_owned());
+    occurred.map_or(
+        Err("expected <instant>#<event id> as the last page printed it"),
+        |_| Ok(text.to_owned()),
+    )
 }
 
 /// Why a command failed.

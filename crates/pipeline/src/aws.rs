@@ -10,7 +10,7 @@ use lambda_runtime::tracing;
 /// Starts the structured log and the metrics of the function process.
 pub fn start() {
     tracing::init_default_subscriber();
-    crate::metric::install();
+    crate::metric::install(crate::config::environment("STACK_NAME").unwrap_or_default());
 }
 
 /// The configuration of all AWS clients: the function's region and role, few and fast retries.

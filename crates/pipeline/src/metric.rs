@@ -1,7 +1,7 @@
 //! The metrics that the functions publish, in CloudWatch's embedded metric format: one line of log, no API call.
 //!
-//! All names stand here, so that an alarm can be held against what is really published. Dimensions are bounded: reasons
-//! and domains are fixed lists; ids never are dimensions.
+//! All names stand here, so that alarms can be held against what is really published. Every metric has the dimension
+//! `Stack`; others are bounded: reasons, statuses and domains are fixed lists, ids never are dimensions.
 
 use std::sync::OnceLock;
 
@@ -11,11 +11,37 @@ use metrics_cloudwatch_embedded::{Builder, Collector};
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "UpvestWebhooks";
 
+/// Requests answered, by `Status`.
+pub const ANSWERED: &str = "DeliveriesAnswered";
+/// Requests from an address outside the allow list.
+pub const UNLISTED_SOURCES: &str = "UnlistedSources";
+/// Deliveries whose signature holds, by `Freshness`.
+pub const VERIFIED: &str = "DeliveriesVerified";
+/// Deliveries that are in quarantine, whole or in part, for whatever reason.
+pub const QUARANTINED: &str = "Quarantined";
+/// The same, by `Reason`.
+pub const QUARANTINED_BY_REASON: &str = "QuarantinedByReason";
+/// Attempts at deliveries signed with a key that is not in the keys table.
+pub const UNKNOWN_KEYS: &str = "UnknownKeys";
+/// Events stored for the first time.
+pub const STORED: &str = "EventsStored";
+/// Events that were in the log already.
+pub const REPEATED: &str = "EventsRepeated";
+/// Events that contradict the logged one of the same id.
+pub const CONFLICTING: &str = "EventsConflicting";
+/// Events dispatched to the catch-all, of a category that this version does not know.
+pub const UNRECOGNISED: &str = "EventsUnrecognised";
+/// Events folded into their entity, by `Domain` and `Result`: `newest`, `superseded` or `repeated`.
+pub const PROJECTED: &str = "EventsProjected";
+/// States that moved backwards along their lifecycle, by `Domain`.
+pub const MOVED_BACK: &str = "StatesMovedBack";
+
 static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
 
-/// Directs the process's metrics to the log. Without it, as in tests, they go nowhere.
-pub(crate) fn install() {
-    if let Ok(collector) = Builder::new().cloudwatch_namespace(NAMESPACE).init() {
+/// Directs the process's metrics to the log, under the name of the stack. Without it, as in tests, they go nowhere.
+pub(crate) fn install(stack: String) {
+    let builder = Builder::new().cloudwatch_namespace(NAMESPACE).with_dimension("Stack", stack);
+    if let Ok(collector) = builder.init() {
         let _ = COLLECTOR.set(collector);
     }
 }
@@ -28,55 +54,71 @@ pub fn flush() {
     }
 }
 
-/// A request was answered with this status.
+/// Counts a request answered with this status.
 pub fn answered(status: u16) {
-    counter!("DeliveriesAnswered", "Status" => status.to_string()).increment(1);
+    counter!(ANSWERED, "Status" => status.to_string()).increment(1);
 }
 
-/// A request came from an address outside the allow list.
+/// Counts a request from an address outside the allow list.
 pub fn unlisted_source() {
-    counter!("UnlistedSources").increment(1);
+    counter!(UNLISTED_SOURCES).increment(1);
 }
 
-/// A delivery's signature holds; `freshness` is `fresh`, `expired` or `not-yet-valid`.
+/// Counts a delivery whose signature holds; `freshness` is `fresh`, `expired` or `not-yet-valid`.
 pub fn verified(freshness: &'static str) {
-    counter!("DeliveriesVerified", "Freshness" => freshness).increment(1);
+    counter!(VERIFIED, "Freshness" => freshness).increment(1);
 }
 
-/// A delivery, or events of it, went to quarantine.
+/// Counts a delivery that went to quarantine, whole or in part.
 pub fn quarantined(reason: &'static str) {
-    counter!("Quarantined", "Reason" => reason).increment(1);
+    counter!(QUARANTINED).increment(1);
+    counter!(QUARANTINED_BY_REASON, "Reason" => reason).increment(1);
 }
 
-/// A delivery was signed with a key that is not in the keys table.
+/// Counts an attempt at a delivery signed with a key that is not in the keys table.
 pub fn unknown_key() {
-    counter!("UnknownKeys").increment(1);
+    counter!(UNKNOWN_KEYS).increment(1);
 }
 
-/// Events were stored for the first time, found to be repeated, or found to contradict the stored one.
+/// Counts the events of a delivery: stored for the first time, repeated, contradicting the log.
 pub fn stored(new: usize, repeated: usize, conflicting: usize) {
-    for (name, count) in [
-        ("EventsStored", new),
-        ("EventsRepeated", repeated),
-        ("EventsConflicting", conflicting),
-    ] {
+    for (name, count) in [(STORED, new), (REPEATED, repeated), (CONFLICTING, conflicting)] {
         if count > 0 {
             counter!(name).increment(count as u64);
         }
     }
 }
 
-/// An event of a category that this version does not know was stored.
+/// Counts an event of a category that this version does not know.
 pub fn unrecognised() {
-    counter!("EventsUnrecognised").increment(1);
+    counter!(UNRECOGNISED).increment(1);
 }
 
-/// An event was folded into its entity; `result` is `newest`, `superseded` or `repeated`.
+/// Counts an event folded into its entity.
 pub fn projected(domain: &'static str, result: &'static str) {
-    counter!("EventsProjected", "Domain" => domain, "Result" => result).increment(1);
+    counter!(PROJECTED, "Domain" => domain, "Result" => result).increment(1);
 }
 
-/// An entity's state moved backwards along its lifecycle.
+/// Counts a state that moved backwards along its lifecycle.
 pub fn moved_back(domain: &'static str) {
-    counter!("StatesMovedBack", "Domain" => domain).increment(1);
+    counter!(MOVED_BACK, "Domain" => domain).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An alarm on a metric that nobody publishes never rings.
+    #[test]
+    fn every_alarm_of_ours_watches_a_metric_that_is_published() {
+        let published = [ANSWERED, QUARANTINED, UNKNOWN_KEYS, CONFLICTING];
+        let template = include_str!("../../../infra/alarms.yaml");
+        let ours: Vec<&str> = template
+            .split("Namespace: ")
+            .filter(|alarm| alarm.starts_with(NAMESPACE))
+            .filter_map(|alarm| alarm.split("MetricName: ").nth(1)?.split_whitespace().next())
+            .collect();
+        assert!(ours.len() >= published.len());
+        assert!(ours.iter().all(|name| published.contains(name)), "{ours:?}");
+    }
 }

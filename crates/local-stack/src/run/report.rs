@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use comfy_table::{Table, presets};
+use comfy_table::{LineStyle, Table, TableStyle};
 use upvest_simulator::{Answer, DeliveryRecord, Fault};
 
 use super::receiver::{Item, Observed, event_ids, text};
@@ -186,9 +186,13 @@ fn parts(item: &Item, map: &str) -> usize {
         .map_or(0, |parts| parts.len())
 }
 
+/// Columns side by side, and one line under their names.
+const RULE_UNDER_HEADER: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
 fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    table.load_style(RULE_UNDER_HEADER).set_header(header);
     table
 }
 

@@ -1,5 +1,7 @@
 //! What becomes of a delivery, good or bad: the shipped handlers, one delivery at a time.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, in its helpers too")]
+
 use std::time::Duration;
 
 use pipeline::archive::ArchivedDelivery;

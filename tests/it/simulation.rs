@@ -2,6 +2,9 @@
 //!
 //! `SIMULATION_SEEDS` sets how many seeds are run; `SIMULATION_SEED` runs one.
 
+#![expect(clippy::unwrap_used, reason = "a run that cannot go on fails")]
+#![expect(clippy::print_stderr, reason = "a failing seed has to be told")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -46,7 +49,7 @@ fn simulate(seed: u64) {
     if let Err(panic) = std::panic::catch_unwind(run) {
         eprintln!(
             "seed {seed} fails; to run it alone:\n  \
-             SIMULATION_SEED={seed} cargo test -p webhook-tests --test it simulation"
+             SIMULATION_SEED={seed} cargo test --workspace --test it simulation"
         );
         std::panic::resume_unwind(panic);
     }

@@ -173,7 +173,7 @@ impl EventLog {
             let request = self.client.batch_get_item().set_request_items(Some(wanted));
             let answer = request.send().await.map_err(AwsError::of(CALL))?;
             for mut item in answer.responses.unwrap_or_default().into_values().flatten() {
-                let mut text = |name: &str| item.remove(name).and_then(|value| value_text(value));
+                let mut text = |name: &str| item.remove(name).and_then(value_text);
                 if let (Some(id), Some(delivery), Some(hash)) =
                     (text("event_id"), text("delivery_id"), text("sha256"))
                 {

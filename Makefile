@@ -21,6 +21,7 @@ run: $(EMULATOR) $(SAM) ## Run the receiver on this machine (ONCE=1: exit after 
 	@target/debug/local-stack run
 
 test: $(EMULATOR) $(SAM) ## Run all tests, end to end ones included
+	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace
 
 check: $(LINT) $(SAM) ## Run everything that CI runs: format, lints, documentation, template, tests

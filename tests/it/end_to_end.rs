@@ -1,0 +1,13 @@
+//! The deployed template on the emulator, through its HTTP API, with the functions' IAM policies enforced.
+
+mod accepted;
+mod bad_input;
+// Both look at the processes of the emulator's functions in `/proc`.
+#[cfg(target_os = "linux")]
+mod crashes;
+#[cfg(target_os = "linux")]
+mod least_privilege;
+#[cfg(target_os = "linux")]
+mod processes;
+mod sender;
+mod stack;

@@ -1,0 +1,365 @@
+//! The stack that all end-to-end tests share, as its owner sees it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_sqs::types::QueueAttributeName;
+use local_stack::{LocalStack, LocalStackError, Options};
+use pipeline::archive::ArchivedDelivery;
+use pipeline::error::ErrorChain;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::sender::Delivery;
+
+/// How long anything may take to come about.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_millis(20);
+/// How long a delivery is invisible when its function was killed: the template's six minutes would outlast the test.
+const VISIBILITY_TIMEOUT_S: u32 = 12;
+/// The most keys in one batch read.
+const READ_BATCH: usize = 100;
+
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// Started by the first test that asks for it. It ends with this process, however that ends.
+static LOCAL: OnceLock<Result<LocalStack, String>> = OnceLock::new();
+
+/// The stack with clients of one test, whose connections belong to that test's runtime.
+pub(super) struct Stack {
+    local: &'static LocalStack,
+    pub(super) http: reqwest::Client,
+    pub(super) clients: Clients,
+}
+
+/// AWS clients with the credentials of the stack's owner or of one of its functions.
+pub(super) struct Clients {
+    pub(super) dynamodb: aws_sdk_dynamodb::Client,
+    pub(super) s3: aws_sdk_s3::Client,
+    pub(super) secrets: aws_sdk_secretsmanager::Client,
+    pub(super) sqs: aws_sdk_sqs::Client,
+}
+
+/// What the HTTP API answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) allow: Option<String>,
+    pub(super) body: Value,
+}
+
+impl Stack {
+    pub(super) async fn shared() -> Self {
+        let started = LOCAL.get_or_init(|| {
+            std::thread::spawn(start)
+                .join()
+                .expect("the start does not panic")
+        });
+        let local = started.as_ref().unwrap_or_else(|problem| panic!("{problem}"));
+        let connection = local.connection();
+        let owner = Credentials::new(
+            &connection.access_key_id,
+            &connection.secret_access_key,
+            None,
+            None,
+            "owner",
+        );
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build();
+        Self {
+            local,
+            http: http.expect("a client can be built"),
+            clients: clients(local, owner).await,
+        }
+    }
+
+    /// The clients of somebody else.
+    #[cfg(target_os = "linux")]
+    pub(super) async fn clients_of(&self, credentials: Credentials) -> Clients {
+        clients(self.local, credentials).await
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(super) fn directory(&self) -> &std::path::Path {
+        self.local.directory()
+    }
+
+    pub(super) fn output(&self, name: &str) -> &str {
+        self.local
+            .outputs()
+            .get(name)
+            .unwrap_or_else(|| panic!("the stack has an output {name}"))
+    }
+
+    pub(super) fn url(&self) -> &str {
+        self.output("WebhookUrl")
+    }
+
+    /// The path of the URL, as a sender signs it.
+    pub(super) fn path(&self) -> String {
+        reqwest::Url::parse(self.url())
+            .expect("the output is a URL")
+            .path()
+            .to_owned()
+    }
+
+    pub(super) async fn post(&self, delivery: &Delivery) -> Answer {
+        let request = delivery
+            .headers
+            .iter()
+            .fold(self.http.post(self.url()), |request, (name, value)| {
+                request.header(name, value)
+            });
+        answer(request.body(delivery.body.clone())).await
+    }
+
+    /// Posts a delivery that must be accepted, and returns its id.
+    pub(super) async fn deliver(&self, delivery: &Delivery) -> String {
+        let answer = self.post(delivery).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body["delivery_id"]
+            .as_str()
+            .expect("the answer names the delivery")
+            .to_owned()
+    }
+
+    /// Puts a key into the keys table; `material` is its `jwk` or the `secret` that holds it.
+    pub(super) async fn import(&self, key_id: &str, [profile, algorithm]: [&str; 2], material: (&str, &str)) {
+        let text = |value: &str| AttributeValue::S(value.to_owned());
+        let request = self
+            .clients
+            .dynamodb
+            .put_item()
+            .table_name(self.output("KeysTableName"));
+        let request = request
+            .item("key_id", text(key_id))
+            .item("profile", text(profile))
+            .item("algorithm", text(algorithm))
+            .item(material.0, text(material.1));
+        request.send().await.expect("the key can be written");
+    }
+
+    /// The events of these ids that are in the log.
+    pub(super) async fn events<I: AsRef<str>>(&self, ids: &[I]) -> Vec<Item> {
+        self.items(self.output("EventsTableName"), "event_id", ids).await
+    }
+
+    pub(super) async fn event(&self, id: &str) -> Option<Item> {
+        self.events(&[id]).await.pop()
+    }
+
+    /// The entities of these keys that have a state.
+    pub(super) async fn entities<I: AsRef<str>>(&self, keys: &[I]) -> Vec<Item> {
+        self.items(self.output("EntitiesTableName"), "aggregate", keys)
+            .await
+    }
+
+    pub(super) async fn entity(&self, key: &str) -> Option<Item> {
+        self.entities(&[key]).await.pop()
+    }
+
+    async fn items<I: AsRef<str>>(&self, table: &str, key: &str, values: &[I]) -> Vec<Item> {
+        let mut items = Vec::new();
+        for values in values.chunks(READ_BATCH) {
+            let keys = values
+                .iter()
+                .map(|value| Item::from([(key.to_owned(), AttributeValue::S(value.as_ref().to_owned()))]));
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(keys.collect()))
+                .consistent_read(true)
+                .build();
+            let request = self
+                .clients
+                .dynamodb
+                .batch_get_item()
+                .request_items(table, wanted.expect("there are keys"));
+            let answer = request.send().await.expect("the table can be read");
+            items.extend(answer.responses.unwrap_or_default().into_values().flatten());
+        }
+        items
+    }
+
+    /// The reasons for which a delivery, or a part of it, is in quarantine.
+    pub(super) async fn quarantined(&self, delivery_id: &str) -> BTreeSet<String> {
+        let keys = self.archive_keys("quarantine/", delivery_id).await;
+        keys.iter()
+            .map(|key| key.split('/').nth(1).unwrap_or_default().to_owned())
+            .collect()
+    }
+
+    /// Waits until a delivery is in quarantine, and returns why.
+    pub(super) async fn quarantine_of(&self, delivery_id: &str) -> BTreeSet<String> {
+        until("the delivery is in quarantine", async || {
+            Some(self.quarantined(delivery_id).await).filter(|reasons| !reasons.is_empty())
+        })
+        .await
+    }
+
+    /// Waits until a delivery is in the archive, and returns what is kept there.
+    pub(super) async fn archived(&self, delivery_id: &str) -> ArchivedDelivery {
+        let key = until("the delivery is in the archive", async || {
+            self.archive_keys("verified/", delivery_id).await.pop()
+        });
+        let request = self
+            .clients
+            .s3
+            .get_object()
+            .bucket(self.output("ArchiveBucketName"))
+            .key(key.await);
+        let object = request.send().await.expect("the object can be read");
+        let bytes = object
+            .body
+            .collect()
+            .await
+            .expect("the object arrives")
+            .into_bytes();
+        ArchivedDelivery::parse(&bytes).expect("the object is a delivery")
+    }
+
+    async fn archive_keys(&self, prefix: &str, delivery_id: &str) -> Vec<String> {
+        let request = self
+            .clients
+            .s3
+            .list_objects_v2()
+            .bucket(self.output("ArchiveBucketName"))
+            .prefix(prefix);
+        let mut pages = request.into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.expect("the archive can be listed");
+            let found = page
+                .contents
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|object| object.key);
+            keys.extend(found.filter(|key| key.ends_with(delivery_id)));
+        }
+        keys
+    }
+
+    /// How many deliveries are in some function's hands or wait for a retry.
+    pub(super) async fn in_flight(&self) -> u64 {
+        let name = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+        let request = self
+            .clients
+            .sqs
+            .get_queue_attributes()
+            .queue_url(self.output("DeliveriesQueueUrl"));
+        let answer = request.attribute_names(name.clone()).send().await;
+        let numbers = answer
+            .expect("the queue can be read")
+            .attributes
+            .unwrap_or_default();
+        numbers[&name].parse().expect("the queue counts")
+    }
+}
+
+/// A text attribute.
+pub(super) fn text<'i>(item: &'i Item, name: &str) -> &'i str {
+    item.get(name)
+        .and_then(|value| value.as_s().ok())
+        .map_or("", String::as_str)
+}
+
+/// How often an entity was written.
+pub(super) fn version(entity: &Item) -> &str {
+    entity
+        .get("version")
+        .and_then(|value| value.as_n().ok())
+        .map_or("", String::as_str)
+}
+
+/// Sends a request and reads the answer.
+pub(super) async fn answer(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.send().await.expect("the API answers");
+    let allow = response
+        .headers()
+        .get("allow")
+        .and_then(|value| value.to_str().ok());
+    Answer {
+        status: response.status().as_u16(),
+        allow: allow.map(str::to_owned),
+        body: response.json().await.unwrap_or_default(),
+    }
+}
+
+/// Looks until there is something to see, for a minute at most.
+pub(super) async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(seen) = look().await {
+            return seen;
+        }
+        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+fn start() -> Result<LocalStack, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime can be built").block_on(async {
+        let options = Options {
+            auth: true,
+            directory: "target/end-to-end".into(),
+            ..Options::default()
+        };
+        let local = LocalStack::start(options)
+            .await
+            .map_err(|error| explain(&error))?;
+        let connection = local.connection();
+        let owner = Credentials::new(
+            &connection.access_key_id,
+            &connection.secret_access_key,
+            None,
+            None,
+            "owner",
+        );
+        let request = clients(&local, owner).await.sqs.set_queue_attributes();
+        let request = request
+            .queue_url(&connection.outputs["DeliveriesQueueUrl"])
+            .attributes(
+                QueueAttributeName::VisibilityTimeout,
+                VISIBILITY_TIMEOUT_S.to_string(),
+            );
+        request
+            .send()
+            .await
+            .map_err(|error| ErrorChain(&error).to_string())?;
+        Ok(local)
+    })
+}
+
+fn explain(error: &LocalStackError) -> String {
+    let mut text = ErrorChain(error).to_string();
+    if matches!(error, LocalStackError::ToolMissing { .. }) {
+        // Writing to a text cannot fail.
+        let _ = write!(
+            text,
+            "; `make test` installs what the end-to-end tests need and runs them"
+        );
+    }
+    text
+}
+
+async fn clients(local: &LocalStack, credentials: Credentials) -> Clients {
+    let connection = local.connection();
+    let config: SdkConfig = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(connection.region.clone()))
+        .endpoint_url(&connection.endpoint_url)
+        .credentials_provider(credentials)
+        .load()
+        .await;
+    let s3 = aws_sdk_s3::config::Builder::from(&config)
+        .force_path_style(true)
+        .build();
+    Clients {
+        dynamodb: aws_sdk_dynamodb::Client::new(&config),
+        s3: aws_sdk_s3::Client::from_conf(s3),
+        secrets: aws_sdk_secretsmanager::Client::new(&config),
+        sqs: aws_sdk_sqs::Client::new(&config),
+    }
+}

@@ -1,0 +1,571 @@
+//! The contracts of `template.yaml`: what the code and the operator rely on and a linter cannot know.
+
+mod cloudformation;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use upvest::Domain;
+use upvest::category::CATEGORIES;
+
+use cloudformation::{Template, one_or_more, target, text_of};
+
+const FUNCTION: &str = "AWS::Serverless::Function";
+const QUEUE: &str = "AWS::SQS::Queue";
+const TABLE: &str = "AWS::DynamoDB::Table";
+const ROLE: &str = "AWS::IAM::Role";
+
+const FOURTEEN_DAYS_S: u64 = 14 * 24 * 3600;
+const ONE_MIB: u64 = 1_048_576;
+
+/// Resources in policies that end in a wildcard, and why.
+const WILDCARDS: [(&str, &str); 2] = [
+    ("${ArchiveBucket.Arn}/*", "the keys of objects to come"),
+    (
+        "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:upvest-webhooks/${AWS::StackName}/hmac/*",
+        "secrets that the operator adds, under names of this stack alone",
+    ),
+];
+
+/// What Lambda does in the name of a function that has a queue: it polls with the function's role.
+const POLLING: [&str; 3] = [
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+];
+/// What Lambda does in the name of every function.
+const LOGGING: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
+
+type Grants = BTreeSet<(String, String)>;
+
+fn grants<'a>(actions: impl IntoIterator<Item = &'a str>, resource: &str) -> Grants {
+    actions
+        .into_iter()
+        .map(|action| (action.to_owned(), resource.to_owned()))
+        .collect()
+}
+
+/// Every AWS operation that each function's code calls, and Lambda in its name.
+fn needed(function: &str) -> Grants {
+    let mut needed = grants(LOGGING, &format!("{}LogGroup", stem(function)));
+    match function {
+        "IngestFunction" => {
+            // `DeliveriesQueue::send` and `warm`.
+            needed.extend(grants(
+                ["sqs:SendMessage", "sqs:GetQueueAttributes"],
+                "DeliveriesQueue",
+            ));
+        }
+        "VerifyAndStoreFunction" => {
+            needed.extend(grants(POLLING, "DeliveriesQueue"));
+            // `SourceQueue::settle`.
+            needed.extend(grants(["sqs:ChangeMessageVisibility"], "DeliveriesQueue"));
+            // `Keys::read` and `Keys::secret`.
+            needed.extend(grants(["dynamodb:GetItem"], "KeysTable"));
+            needed.extend(grants(["secretsmanager:GetSecretValue"], WILDCARDS[1].0));
+            // `Archive::put`.
+            needed.extend(grants(["s3:PutObject"], WILDCARDS[0].0));
+            // `EventLog::insert` (in IAM a batch of statements is its statements) and `EventLog::owners`.
+            needed.extend(grants(
+                ["dynamodb:PartiQLInsert", "dynamodb:BatchGetItem"],
+                "EventsTable",
+            ));
+            // `DomainQueues::send` (in IAM a batch of messages is its messages).
+            for domain in domains() {
+                needed.extend(grants(["sqs:SendMessage"], &format!("{domain}Queue")));
+            }
+        }
+        _ => {
+            let queue = format!("{}Queue", stem(function));
+            needed.extend(grants(POLLING, &queue));
+            // `SourceQueue::settle`.
+            needed.extend(grants(["sqs:ChangeMessageVisibility"], &queue));
+            // `Entities::load` and `Entities::save`.
+            needed.extend(grants(["dynamodb:GetItem", "dynamodb:PutItem"], "EntitiesTable"));
+        }
+    }
+    needed
+}
+
+fn stem(function: &str) -> &str {
+    function
+        .strip_suffix("Function")
+        .expect("functions are called so")
+}
+
+fn domains() -> Vec<String> {
+    Template::loop_over("Domains", "Resources")
+}
+
+/// The statements of a role, its own and those of policies attached to it.
+fn statements<'t>(template: &'t Template, role: &str) -> Vec<&'t Value> {
+    let own = one_or_more(&template.properties(role)["Policies"]);
+    let attached = template
+        .resources("AWS::IAM::Policy")
+        .map(|(_, policy)| &policy["Properties"]);
+    let attached = attached.filter(|policy| {
+        one_or_more(&policy["Roles"])
+            .into_iter()
+            .any(|own| target(own) == role)
+    });
+    own.into_iter()
+        .chain(attached)
+        .flat_map(|policy| one_or_more(&policy["PolicyDocument"]["Statement"]))
+        .collect()
+}
+
+/// What a role may do to which resource: its logical id, or the text that builds its ARN.
+fn granted(template: &Template, role: &str) -> Grants {
+    let mut granted = Grants::new();
+    for statement in statements(template, role) {
+        assert_eq!(statement["Effect"], "Allow", "{role}");
+        for resource in one_or_more(&statement["Resource"]) {
+            let resource = resource["Fn::Sub"]
+                .as_str()
+                .or(resource.as_str())
+                .unwrap_or_else(|| target(resource));
+            granted.extend(grants(
+                one_or_more(&statement["Action"]).into_iter().map(text_of),
+                resource,
+            ));
+        }
+    }
+    granted
+}
+
+/// The event source of each function that has a queue.
+fn triggers(template: &Template) -> Vec<(&str, &Value, &Value)> {
+    let functions = template.resources(FUNCTION);
+    functions
+        .map(|(name, function)| (name, &function["Properties"]))
+        .flat_map(|(name, function)| {
+            let sources = function["Events"]
+                .as_object()
+                .into_iter()
+                .flat_map(|sources| sources.values());
+            sources.map(move |source| (name, function, &source["Properties"]))
+        })
+        .collect()
+}
+
+fn package(function: &Value) -> &str {
+    text_of(&function["CodeUri"])
+        .rsplit('/')
+        .next()
+        .expect("a path has an end")
+}
+
+fn functions_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions")
+}
+
+#[test]
+fn every_queue_trigger_reports_single_failures_and_bounds_its_concurrency() {
+    let template = Template::read();
+    let triggers = triggers(&template);
+    assert_eq!(triggers.len(), 1 + domains().len());
+    for (name, _, source) in triggers {
+        assert_eq!(
+            source["FunctionResponseTypes"],
+            json!(["ReportBatchItemFailures"]),
+            "{name}"
+        );
+        let bound = target(&source["ScalingConfig"]["MaximumConcurrency"]);
+        assert_eq!(template.section("Parameters")[bound]["MinValue"], 2, "{name}");
+    }
+}
+
+#[test]
+fn every_source_queue_outlasts_its_function_and_has_a_dead_letter_queue_of_its_own() {
+    let template = Template::read();
+    let mut dead_letter_queues = BTreeSet::new();
+    for (name, function, source) in triggers(&template) {
+        let queue = template.properties(target(&source["Queue"]));
+        let timeout_s = function["Timeout"].as_u64().unwrap();
+        assert!(
+            queue["VisibilityTimeout"].as_u64().unwrap() >= 6 * timeout_s,
+            "{name}"
+        );
+        assert!(
+            queue["RedrivePolicy"]["maxReceiveCount"].as_u64().unwrap() >= 5,
+            "{name}"
+        );
+        let dead_letters = target(&queue["RedrivePolicy"]["deadLetterTargetArn"]);
+        assert!(
+            dead_letter_queues.insert(dead_letters),
+            "{name} shares {dead_letters}"
+        );
+        assert_eq!(
+            template.properties(dead_letters)["FifoQueue"],
+            queue["FifoQueue"],
+            "{name}"
+        );
+    }
+    let queues: BTreeSet<&str> = template.resources(QUEUE).map(|(name, _)| name).collect();
+    assert_eq!(queues.len(), 2 * dead_letter_queues.len());
+}
+
+#[test]
+fn every_queue_keeps_large_messages_for_fourteen_days_encrypted() {
+    let template = Template::read();
+    for (name, queue) in template.resources(QUEUE) {
+        let queue = &queue["Properties"];
+        assert_eq!(queue["MessageRetentionPeriod"], FOURTEEN_DAYS_S, "{name}");
+        assert_eq!(queue["MaximumMessageSize"], ONE_MIB, "{name}");
+        assert_eq!(queue["SqsManagedSseEnabled"], true, "{name}");
+    }
+}
+
+#[test]
+fn domains_have_fifo_queues_that_order_by_entity_and_deduplicate_by_event() {
+    let template = Template::read();
+    for domain in domains() {
+        let queue = template.properties(&format!("{domain}Queue"));
+        assert_eq!(queue["FifoQueue"], true);
+        // Events with the same bytes and different ids are different events.
+        assert_eq!(queue["ContentBasedDeduplication"], false);
+        assert_eq!(queue["DeduplicationScope"], "messageGroup");
+        assert_eq!(queue["FifoThroughputLimit"], "perMessageGroupId");
+    }
+    assert!(template.properties("DeliveriesQueue").get("FifoQueue").is_none());
+}
+
+#[test]
+fn a_domain_is_named_alike_wherever_it_is_named() {
+    let template = Template::read();
+    let loops = domains();
+    assert_eq!(Template::loop_over("DomainOutputs", "Outputs"), loops);
+    let mapping = &template.section("Mappings")["Domains"];
+    let mapped: BTreeSet<&String> = mapping.as_object().unwrap().keys().collect();
+    assert_eq!(mapped, loops.iter().collect());
+
+    let variables = &template.properties("VerifyAndStoreFunction")["Environment"]["Variables"];
+    let routes: BTreeSet<&str> = one_or_more(&variables["DOMAIN_QUEUES"]["Fn::Join"][1])
+        .into_iter()
+        .map(|route| text_of(&route["Fn::Sub"]))
+        .collect();
+    let expected: Vec<String> = loops
+        .iter()
+        .map(|domain| format!("{}=${{{domain}Queue}}", text_of(&mapping[domain]["Package"])))
+        .collect();
+    assert_eq!(routes, expected.iter().map(String::as_str).collect());
+    for domain in &loops {
+        let package = text_of(&mapping[domain]["Package"]);
+        assert_eq!(package.parse::<Domain>().unwrap().name(), package);
+        assert_eq!(domain.to_lowercase(), package.replace('-', ""));
+        assert_eq!(
+            package,
+            text_of(&template.properties(&format!("{domain}Function"))["Environment"]["Variables"]["DOMAIN"])
+        );
+    }
+}
+
+#[test]
+fn a_processor_may_write_the_entities_of_its_domain_and_no_others() {
+    let template = Template::read();
+    for domain in domains() {
+        let processor: Domain = package(template.properties(&format!("{domain}Function")))
+            .parse()
+            .unwrap();
+        let own = CATEGORIES.iter().filter(|category| category.domain == processor);
+        let own: BTreeSet<String> = match processor {
+            // It takes the events of categories that nobody knows yet, and of domains without a processor.
+            Domain::Unrecognised => ["*".to_owned()].into(),
+            _ => own.map(|category| format!("{}#*", category.entity)).collect(),
+        };
+        let statements = statements(&template, &format!("{domain}Role"));
+        let mut writing = statements
+            .iter()
+            .filter(|statement| target(&statement["Resource"]) == "EntitiesTable");
+        let condition = &writing.next().unwrap()["Condition"]["ForAllValues:StringLike"];
+        let keys = one_or_more(&condition["dynamodb:LeadingKeys"]);
+        assert_eq!(
+            keys.into_iter()
+                .map(|key| text_of(key).to_owned())
+                .collect::<BTreeSet<_>>(),
+            own,
+            "{domain}"
+        );
+        assert!(writing.next().is_none());
+    }
+}
+
+#[test]
+fn every_function_is_a_package_of_its_own_and_every_package_a_function() {
+    let template = Template::read();
+    let mut deployed = BTreeSet::new();
+    for (name, function) in template.resources(FUNCTION) {
+        assert_eq!(function["Metadata"]["SkipBuild"], true, "{name}");
+        let function = &function["Properties"];
+        let package = package(function);
+        assert_eq!(text_of(&function["CodeUri"]), format!("target/lambda/{package}"));
+        assert_eq!(
+            (text_of(&function["Runtime"]), text_of(&function["Handler"])),
+            ("provided.al2023", "bootstrap")
+        );
+        let manifest = fs::read_to_string(functions_folder().join(package).join("Cargo.toml")).unwrap();
+        assert!(
+            manifest.contains(&format!("\nname = \"{package}\"\n")),
+            "{package}"
+        );
+        assert!(deployed.insert(package.to_owned()), "{package} is deployed twice");
+    }
+    let packages = fs::read_dir(functions_folder()).unwrap();
+    let packages = packages.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    assert_eq!(deployed, packages.collect());
+}
+
+#[test]
+fn every_function_has_a_role_and_a_log_group_with_retention_of_its_own() {
+    let template = Template::read();
+    let mut owned = BTreeSet::new();
+    for (name, function) in template.resources(FUNCTION) {
+        let function = &function["Properties"];
+        let group = target(&function["LoggingConfig"]["LogGroup"]);
+        assert_eq!(
+            template.properties(group)["RetentionInDays"],
+            json!({ "Ref": "LogRetentionDays" }),
+            "{name}"
+        );
+        let role = target(&function["Role"]);
+        let trust = &template.properties(role)["AssumeRolePolicyDocument"]["Statement"];
+        assert_eq!(
+            *trust,
+            json!([{ "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" }]),
+            "{name}"
+        );
+        assert!(
+            owned.insert(group) && owned.insert(role),
+            "{name} shares {group} or {role}"
+        );
+        assert!(
+            function.get("Policies").is_none(),
+            "{name} has policies beside its role"
+        );
+    }
+}
+
+#[test]
+fn the_operations_that_a_function_calls_are_the_operations_that_it_may_call() {
+    let template = Template::read();
+    for (name, function) in template.resources(FUNCTION) {
+        let granted = granted(&template, target(&function["Properties"]["Role"]));
+        assert_eq!(granted, needed(name), "{name}");
+    }
+}
+
+#[test]
+fn no_role_has_managed_policies_or_wildcards() {
+    let template = Template::read();
+    let allowed: BTreeMap<&str, &str> = WILDCARDS.into();
+    for (role, resource) in template.resources(ROLE) {
+        let properties = &resource["Properties"];
+        assert!(properties.get("ManagedPolicyArns").is_none(), "{role}");
+        for (action, resource) in granted(&template, role) {
+            assert!(!action.contains('*'), "{role} may {action}");
+            assert!(
+                !resource.contains('*') || allowed.contains_key(&*resource),
+                "{role} may {action} on {resource}"
+            );
+        }
+    }
+    assert_eq!(template.resources("AWS::IAM::ManagedPolicy").count(), 0);
+}
+
+#[test]
+fn only_verify_and_store_reads_keys_and_secrets_and_ingest_only_sends() {
+    let template = Template::read();
+    for (role, _) in template.resources(ROLE) {
+        let granted = granted(&template, role);
+        let reads = |(action, resource): &(String, String)| {
+            action.starts_with("secretsmanager:") || action.starts_with("kms:") || resource == "KeysTable"
+        };
+        assert_eq!(granted.iter().any(reads), role == "VerifyAndStoreRole", "{role}");
+    }
+    let services: BTreeSet<String> = granted(&template, "IngestRole")
+        .into_iter()
+        .map(|(action, _)| action)
+        .filter(|action| !action.starts_with("logs:"))
+        .collect();
+    assert_eq!(
+        services,
+        ["sqs:GetQueueAttributes".to_owned(), "sqs:SendMessage".to_owned()].into()
+    );
+}
+
+#[test]
+fn tables_are_protected_encrypted_recoverable_and_outlive_the_stack() {
+    let template = Template::read();
+    assert_eq!(
+        template.section("Parameters")["DeletionProtection"]["Default"],
+        "true"
+    );
+    for (name, table) in template.resources(TABLE) {
+        for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+            assert_eq!(table[policy], "Retain", "{name}");
+        }
+        let table = &table["Properties"];
+        assert_eq!(table["BillingMode"], "PAY_PER_REQUEST", "{name}");
+        assert_eq!(
+            table["DeletionProtectionEnabled"],
+            json!({ "Ref": "DeletionProtection" }),
+            "{name}"
+        );
+        assert_eq!(table["SSESpecification"]["SSEEnabled"], true, "{name}");
+        let recovery = &table["PointInTimeRecoverySpecification"];
+        assert_eq!(recovery["PointInTimeRecoveryEnabled"], true, "{name}");
+    }
+}
+
+#[test]
+fn tables_have_the_keys_that_the_code_writes() {
+    let template = Template::read();
+    let tables = template.resources(TABLE);
+    let keys: BTreeMap<&str, &str> = tables
+        .map(|(name, table)| {
+            (
+                name,
+                text_of(&table["Properties"]["KeySchema"][0]["AttributeName"]),
+            )
+        })
+        .collect();
+    let expected = [
+        ("EventsTable", "event_id"),
+        ("EntitiesTable", "aggregate"),
+        ("IdempotencyTable", "id"),
+        ("KeysTable", "key_id"),
+    ];
+    assert_eq!(keys, expected.into());
+    let index = &template.properties("EventsTable")["GlobalSecondaryIndexes"][0];
+    assert_eq!(index["IndexName"], "by-aggregate");
+    let names = one_or_more(&index["KeySchema"])
+        .into_iter()
+        .map(|key| text_of(&key["AttributeName"]));
+    assert_eq!(names.collect::<Vec<_>>(), ["aggregate", "occurred"]);
+    let expiry = &template.properties("IdempotencyTable")["TimeToLiveSpecification"];
+    assert_eq!(expiry["AttributeName"], "expiration");
+}
+
+#[test]
+fn the_archive_is_private_versioned_encrypted_and_outlives_the_stack() {
+    let template = Template::read();
+    let bucket = &template.section("Resources")["ArchiveBucket"];
+    assert_eq!(
+        (&bucket["DeletionPolicy"], &bucket["UpdateReplacePolicy"]),
+        (&json!("Retain"), &json!("Retain"))
+    );
+    let bucket = &bucket["Properties"];
+    for block in [
+        "BlockPublicAcls",
+        "BlockPublicPolicy",
+        "IgnorePublicAcls",
+        "RestrictPublicBuckets",
+    ] {
+        assert_eq!(bucket["PublicAccessBlockConfiguration"][block], true, "{block}");
+    }
+    assert_eq!(bucket["VersioningConfiguration"]["Status"], "Enabled");
+    assert_eq!(
+        bucket["OwnershipControls"]["Rules"][0]["ObjectOwnership"],
+        "BucketOwnerEnforced"
+    );
+    assert!(bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0].is_object());
+    // The evidence stays; only what failed verification may expire.
+    for rule in one_or_more(&bucket["LifecycleConfiguration"]["Rules"]) {
+        assert_eq!(rule["Prefix"], "quarantine/");
+    }
+}
+
+#[test]
+fn buckets_and_queues_refuse_plain_http() {
+    let template = Template::read();
+    let mut covered = BTreeSet::new();
+    let buckets = template.resources("AWS::S3::BucketPolicy");
+    for (name, policy) in buckets.chain(template.resources("AWS::SQS::QueuePolicy")) {
+        let policy = &policy["Properties"];
+        let refusal = &policy["PolicyDocument"]["Statement"][0];
+        assert_eq!(
+            (&refusal["Effect"], &refusal["Principal"]),
+            (&json!("Deny"), &json!("*")),
+            "{name}"
+        );
+        assert_eq!(
+            refusal["Condition"],
+            json!({ "Bool": { "aws:SecureTransport": "false" } }),
+            "{name}"
+        );
+        covered.extend(policy.get("Bucket").map(target));
+        covered.extend(
+            one_or_more(&policy["Queues"])
+                .into_iter()
+                .filter(|queue| queue.is_object())
+                .map(target),
+        );
+    }
+    let queues = template
+        .resources(QUEUE)
+        .chain(template.resources("AWS::S3::Bucket"));
+    assert_eq!(covered, queues.map(|(name, _)| name).collect());
+}
+
+#[test]
+fn the_api_hands_the_webhook_path_to_ingest_and_waits_for_its_answer() {
+    let template = Template::read();
+    let routes: Vec<_> = template.resources("AWS::ApiGatewayV2::Route").collect();
+    assert_eq!(routes.len(), 1);
+    assert_eq!(
+        routes[0].1["Properties"]["RouteKey"]["Fn::Sub"],
+        "ANY ${WebhookPath}"
+    );
+    // Signatures cover the path: a stage with a name would be a part of it.
+    assert_eq!(template.properties("ApiStage")["StageName"], "$default");
+    let stage = template.properties("ApiStage");
+    assert!(stage["DefaultRouteSettings"]["ThrottlingRateLimit"].is_object());
+    assert!(stage["AccessLogSettings"]["DestinationArn"].is_object());
+    let integration = template.properties("IngestIntegration");
+    assert_eq!(integration["PayloadFormatVersion"], "2.0");
+    let ingest = template.properties("IngestFunction");
+    assert!(integration["TimeoutInMillis"].as_u64().unwrap() > 1000 * ingest["Timeout"].as_u64().unwrap());
+}
+
+#[test]
+fn every_parameter_is_described_grouped_and_has_a_default() {
+    let template = Template::read();
+    let groups = &template.section("Metadata")["AWS::CloudFormation::Interface"]["ParameterGroups"];
+    let grouped: Vec<&str> = one_or_more(groups)
+        .into_iter()
+        .flat_map(|group| one_or_more(&group["Parameters"]))
+        .map(text_of)
+        .collect();
+    let parameters = template.section("Parameters");
+    assert_eq!(grouped.len(), parameters.len());
+    for (name, parameter) in parameters {
+        assert!(grouped.contains(&name.as_str()), "{name} is in no group");
+        assert!(text_of(&parameter["Description"]).len() > 20, "{name}");
+        assert!(parameter.get("Default").is_some(), "{name}");
+    }
+}
+
+#[test]
+fn the_outputs_that_tools_rely_on_are_there() {
+    let template = Template::read();
+    let outputs = template.section("Outputs");
+    for name in [
+        "WebhookUrl",
+        "EventsTableName",
+        "EntitiesTableName",
+        "KeysTableName",
+        "ArchiveBucketName",
+        "DeliveriesQueueUrl",
+    ] {
+        assert!(outputs.contains_key(name), "{name}");
+    }
+    assert!(
+        outputs
+            .values()
+            .all(|output| !text_of(&output["Description"]).is_empty())
+    );
+    let queues = template.resources(QUEUE).map(|(name, _)| format!("{name}Url"));
+    assert!(queues.into_iter().all(|name| outputs.contains_key(&name)));
+}

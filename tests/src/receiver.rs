@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
+use aws_lambda_events::encodings::Body;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jiff::Timestamp;
-use lambda_http::{Body, Response};
 use pipeline::archive::Archive;
 use pipeline::batch::SourceQueue;
 use pipeline::clock::Clock;
@@ -105,17 +105,26 @@ impl Receiver {
         self.processors.keys().copied()
     }
 
-    /// Posts a delivery, as the gateway hands it to ingest.
+    /// Posts a delivery, as the gateway hands it to ingest; gives back the status and body of the answer.
     ///
     /// # Errors
     ///
     /// [`Crashed`] when ingest was killed, so that the sender got no answer.
-    pub async fn post(&self, headers: &Headers, body: &[u8]) -> Result<Response<Body>, Crashed> {
+    ///
+    /// # Panics
+    ///
+    /// If the answer has no text.
+    pub async fn post(&self, headers: &Headers, body: &[u8]) -> Result<(i64, String), Crashed> {
         let request = gateway_request(self.aws.clock().unix_ms(), headers, body);
-        let request = lambda_http::request::from_str(&request.to_string()).expect("a gateway request");
-        self.aws
-            .invoke("ingest", ingest::handle(&self.ingest, request))
-            .await
+        let request = serde_json::from_value(request).expect("a gateway request");
+        let answer = self
+            .aws
+            .invoke("ingest", ingest::handle(&self.ingest, &request))
+            .await?;
+        match answer.body {
+            Some(Body::Text(text)) => Ok((answer.status_code, text)),
+            _ => panic!("answer {} without a text", answer.status_code),
+        }
     }
 
     /// Lets Lambda poll the deliveries queue once; `None` when nothing is visible.

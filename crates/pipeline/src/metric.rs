@@ -40,7 +40,9 @@ static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
 
 /// Directs the process's metrics to the log, under the name of the stack. Without it, as in tests, they go nowhere.
 pub(crate) fn install(stack: String) {
-    let builder = Builder::new().cloudwatch_namespace(NAMESPACE).with_dimension("Stack", stack);
+    let builder = Builder::new()
+        .cloudwatch_namespace(NAMESPACE)
+        .with_dimension("Stack", stack);
     if let Ok(collector) = builder.init() {
         let _ = COLLECTOR.set(collector);
     }

@@ -1,6 +1,8 @@
 //! The answers that a sender can get.
 
-use lambda_http::{Body, Response};
+use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use aws_lambda_events::encodings::Body;
+use http::HeaderValue;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -48,20 +50,19 @@ impl Answer {
         }
     }
 
-    pub(crate) fn into_response(self) -> Response<Body> {
+    pub(crate) fn into_response(self) -> ApiGatewayV2httpResponse {
         let body = match self {
             Self::Received(delivery_id) => json!({ "delivery_id": delivery_id }),
             refusal => json!({ "reason": refusal.reason() }),
         };
-        let mut response = Response::new(Body::from(body.to_string()));
-        *response.status_mut() = self.status().try_into().unwrap_or_default();
-        let headers = response.headers_mut();
-        headers.insert(
-            "content-type",
-            lambda_http::http::HeaderValue::from_static("application/json"),
-        );
+        let mut response = ApiGatewayV2httpResponse::default();
+        response.status_code = self.status().into();
+        response.body = Some(Body::Text(body.to_string()));
+        response
+            .headers
+            .insert("content-type", HeaderValue::from_static("application/json"));
         if self == Self::NotPost {
-            headers.insert("allow", lambda_http::http::HeaderValue::from_static("POST"));
+            response.headers.insert("allow", HeaderValue::from_static("POST"));
         }
         response
     }

@@ -5,9 +5,11 @@
 //! content to verify-and-store. It never sees a key.
 
 use aws_config::SdkConfig;
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
 use jiff::Timestamp;
-use lambda_http::request::RequestContext;
-use lambda_http::{Body, Request, RequestExt, Response};
 use pipeline::clock::Clock;
 use pipeline::config::{ConfigError, Lookup};
 use pipeline::deliveries::{DeliveriesQueue, SendError};
@@ -84,12 +86,11 @@ impl Deps {
     }
 }
 
-/// Handles one request.
-pub async fn handle(deps: &Deps, request: Request) -> Response<Body> {
-    let source = source_address(&request);
-    let answer = match refuse(&deps.config, &request, source.as_deref()) {
+/// Handles one request, as an HTTP API hands it over (payload 2.0).
+pub async fn handle(deps: &Deps, request: &ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
+    let answer = match refuse(&deps.config, request) {
         Some(refusal) => refusal,
-        None => accept(deps, &request, source).await,
+        None => accept(deps, request).await,
     };
     metric::answered(answer.status());
     metric::flush();
@@ -97,16 +98,18 @@ pub async fn handle(deps: &Deps, request: Request) -> Response<Body> {
 }
 
 /// What keeps a request from being a delivery, seen from outside.
-fn refuse(config: &Config, request: &Request, source: Option<&str>) -> Option<Answer> {
-    let listed = config.allowed.admits(source);
+fn refuse(config: &Config, request: &ApiGatewayV2httpRequest) -> Option<Answer> {
+    let listed = config
+        .allowed
+        .admits(request.request_context.http.source_ip.as_deref());
     if !listed {
         metric::unlisted_source();
-        tracing::warn!(listed, "request from an address that is not on the allow list");
+        tracing::warn!("request from an address that is not on the allow list");
     }
-    let has = |name| request.headers().contains_key(name);
-    if request.raw_http_path() != config.path {
+    let has = |name| request.headers.contains_key(name);
+    if request.raw_path.as_ref() != Some(&config.path) {
         Some(Answer::WrongPath)
-    } else if request.method() != "POST" {
+    } else if request.request_context.http.method != "POST" {
         Some(Answer::NotPost)
     } else if !listed && config.source_policy == SourcePolicy::Reject {
         Some(Answer::UnlistedSource)
@@ -118,8 +121,8 @@ fn refuse(config: &Config, request: &Request, source: Option<&str>) -> Option<An
 }
 
 /// Sends the delivery on its way.
-async fn accept(deps: &Deps, request: &Request, source: Option<String>) -> Answer {
-    let envelope = envelope(deps, request, source);
+async fn accept(deps: &Deps, request: &ApiGatewayV2httpRequest) -> Answer {
+    let envelope = envelope(deps, request);
     match deps.queue.send(&envelope).await {
         Ok(()) => {
             tracing::info!(
@@ -140,57 +143,117 @@ async fn accept(deps: &Deps, request: &Request, source: Option<String>) -> Answe
     }
 }
 
-fn envelope(deps: &Deps, request: &Request, source_address: Option<String>) -> Envelope {
+fn envelope(deps: &Deps, request: &ApiGatewayV2httpRequest) -> Envelope {
     let received_at = received_at(request).unwrap_or_else(|| deps.clock.now());
-    let headers = request.headers().iter();
-    let headers = headers
-        .filter_map(|(name, value)| Some((name.as_str(), std::str::from_utf8(value.as_bytes()).ok()?)))
+    let text = |value: &'_ HeaderValue| std::str::from_utf8(value.as_bytes()).ok().map(str::to_owned);
+    let headers = request
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str(), text(value)?)))
         .collect();
     Envelope {
         delivery_id: (deps.new_id)(received_at),
         received_at,
         request: envelope::Request {
-            method: request.method().to_string(),
-            path: request.raw_http_path().to_owned(),
-            query: raw_query(request),
-            source_address,
+            method: request.request_context.http.method.to_string(),
+            path: request.raw_path.clone().unwrap_or_default(),
+            query: request.raw_query_string.clone().filter(|query| !query.is_empty()),
+            source_address: request.request_context.http.source_ip.clone(),
             headers: Envelope::needed_headers(&headers),
         },
-        body: match request.body() {
-            Body::Text(text) => text.clone().into_bytes(),
-            Body::Binary(bytes) => bytes.clone(),
-            _ => Vec::new(),
-        },
+        body: body(request),
     }
+}
+
+/// The body's exact bytes: the gateway hands text over as it is and everything else in base64.
+fn body(request: &ApiGatewayV2httpRequest) -> Vec<u8> {
+    let text = request.body.as_deref().unwrap_or_default();
+    let decoded = request
+        .is_base64_encoded
+        .then(|| STANDARD.decode(text).ok())
+        .flatten();
+    decoded.unwrap_or_else(|| text.as_bytes().to_vec())
 }
 
 /// When the gateway received the request.
-fn received_at(request: &Request) -> Option<Timestamp> {
-    match request.request_context_ref()? {
-        RequestContext::ApiGatewayV2(context) => Timestamp::from_millisecond(context.time_epoch)
-            .ok()
-            .filter(|at| at.as_millisecond() > 0),
-        _ => None,
-    }
-}
-
-fn source_address(request: &Request) -> Option<String> {
-    match request.request_context_ref()? {
-        RequestContext::ApiGatewayV2(context) => context.http.source_ip.clone(),
-        _ => None,
-    }
-}
-
-fn raw_query(request: &Request) -> Option<String> {
-    request
-        .uri()
-        .query()
-        .filter(|query| !query.is_empty())
-        .map(str::to_owned)
+fn received_at(request: &ApiGatewayV2httpRequest) -> Option<Timestamp> {
+    let milliseconds = Some(request.request_context.time_epoch).filter(|milliseconds| *milliseconds > 0);
+    Timestamp::from_millisecond(milliseconds?).ok()
 }
 
 fn new_id(at: Timestamp) -> Uuid {
     let seconds = u64::try_from(at.as_second()).unwrap_or_default();
     let nanoseconds = u32::try_from(at.subsec_nanosecond()).unwrap_or_default();
     Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanoseconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::{BehaviorVersion, Region};
+
+    use super::*;
+
+    fn deps(source_policy: SourcePolicy) -> Deps {
+        let aws = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("eu-central-1"))
+            // Nothing listens there.
+            .endpoint_url("http://127.0.0.1:9")
+            .build();
+        let allowed = "34.90.198.99".parse().unwrap();
+        let path = "/webhooks/upvest".to_owned();
+        Deps::new(
+            &aws,
+            Config {
+                queue_url: "http://127.0.0.1:9/q".to_owned(),
+                path,
+                allowed,
+                source_policy,
+            },
+        )
+    }
+
+    fn request(method: &str, path: &str, source: &str, query: &str) -> ApiGatewayV2httpRequest {
+        let request = serde_json::json!({
+            "rawPath": path,
+            "rawQueryString": query,
+            "headers": { "X-Forwarded-Proto": " ", "Host": "?#", "Signature": "a", "signature-input": "b" },
+            "requestContext": { "timeEpoch": 1_767_225_600_123_i64, "http": { "method": method, "sourceIp": source } },
+            "body": "AP8=",
+            "isBase64Encoded": true,
+        });
+        serde_json::from_value(request).unwrap()
+    }
+
+    #[test]
+    fn what_cannot_be_a_delivery_is_refused_with_its_own_answer() {
+        let refused = |policy, method, path, source| {
+            refuse(&deps(policy).config, &request(method, path, source, "")).map(Answer::status)
+        };
+        let (flag, reject) = (SourcePolicy::Flag, SourcePolicy::Reject);
+        assert_eq!(refused(flag, "POST", "/webhooks/upvest", "34.90.198.99"), None);
+        assert_eq!(
+            refused(flag, "GET", "/webhooks/upvest", "34.90.198.99"),
+            Some(405)
+        );
+        assert_eq!(
+            refused(flag, "POST", "/webhooks/upvest/", "34.90.198.99"),
+            Some(404)
+        );
+        assert_eq!(refused(flag, "POST", "/webhooks/upvest", "10.0.0.1"), None);
+        assert_eq!(refused(reject, "POST", "/webhooks/upvest", "10.0.0.1"), Some(403));
+    }
+
+    #[test]
+    fn a_request_of_any_shape_is_carried_as_it_is() {
+        let query = "a=%zz&b[]=<>&c=\u{7f}";
+        let envelope = envelope(
+            &deps(SourcePolicy::Flag),
+            &request("POST", "/webhooks/upvest", "?", query),
+        );
+        assert_eq!(envelope.request.query.as_deref(), Some(query));
+        assert_eq!(envelope.body, [0, 0xff]);
+        assert_eq!(envelope.received_at.to_string(), "2026-01-01T00:00:00.123Z");
+        assert!(envelope.delivery_id.to_string().starts_with("019b76da-a87b-7"));
+    }
 }

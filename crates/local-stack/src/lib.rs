@@ -152,6 +152,10 @@ fn prepare(options: &Options) -> Result<(Emulator, PathBuf, File), LocalStackErr
     let repository = toolbox::repository();
     let directory = repository.join(&options.directory);
     let lock = staging::lock(&directory)?;
+    // Before minutes of building, not after.
+    for program in ["emulator/bin/python", "sam/bin/sam"] {
+        toolbox::tool(&repository, program)?;
+    }
     progress.step("Building the functions", || {
         toolbox::build(&repository, options.show_progress)
     })?;

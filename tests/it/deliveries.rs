@@ -457,6 +457,55 @@ async fn a_request_without_signature_headers_is_refused_and_one_too_large_is_413
     assert_eq!(items(&receiver, "entities", "aggregate"), ["ORDER#o1"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_poison_message_holds_up_its_own_entity_until_the_dead_letter_queue_takes_it() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let url = receiver
+        .aws
+        .sqs()
+        .get_queue_url()
+        .queue_name("orders.fifo")
+        .send()
+        .await
+        .unwrap()
+        .queue_url
+        .unwrap();
+    let misrouted = event("e0", "USER.CREATED", r#"{"id":"u1"}"#);
+    let poison = receiver
+        .aws
+        .sqs()
+        .send_message()
+        .queue_url(url)
+        .message_body(misrouted);
+    poison
+        .message_group_id("ORDER#o1")
+        .message_deduplication_id("poison")
+        .send()
+        .await
+        .unwrap();
+    let other = event("e2", "ORDER.NEW", r#"{"id":"o2"}"#);
+    let body = format!("[{},{other}]", order("e1"));
+    let headers = signed(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
+    receiver.post(&headers, body.as_bytes()).await.unwrap();
+    receiver.verify_and_store().await.unwrap();
+    receiver.process(Domain::Orders).await.unwrap();
+    assert_eq!(
+        items(&receiver, "entities", "aggregate"),
+        ["ORDER#o2"],
+        "the other entity goes on"
+    );
+    while receiver.aws.messages("orders-dlq.fifo").is_empty() {
+        receiver.process(Domain::Orders).await;
+        receiver.aws.clock().advance(Duration::from_secs(1));
+    }
+    while receiver.process(Domain::Orders).await.is_some() {}
+    assert_eq!(
+        items(&receiver, "entities", "aggregate"),
+        ["ORDER#o1", "ORDER#o2"]
+    );
+    assert_eq!(receiver.aws.messages("orders-dlq.fifo").len(), 1);
+}
+
 /// A crash after every single AWS call, one after the other: nothing may be lost or doubled.
 #[tokio::test(start_paused = true)]
 async fn a_crash_after_any_call_loses_nothing() {

@@ -130,6 +130,69 @@ fn backoff(first: Duration, receive_count: u32) -> Duration {
 mod tests {
     use super::*;
 
+    fn queue() -> SourceQueue {
+        use aws_sdk_sqs::config::{BehaviorVersion, Region};
+        let config = aws_sdk_sqs::Config::builder().behavior_version(BehaviorVersion::latest());
+        let config = config.region(Region::from_static("eu-central-1")).build();
+        SourceQueue::new(Client::from_conf(config), "https://sqs/queue".to_owned())
+    }
+
+    /// Messages of these ids and groups, without a receipt, so that nothing is sent to SQS.
+    fn batch(messages: &[(Option<&str>, &str)]) -> SqsEvent {
+        let mut event = SqsEvent::default();
+        for (id, group) in messages {
+            let mut message = SqsMessage::default();
+            message.message_id = id.map(str::to_owned);
+            message
+                .attributes
+                .insert("MessageGroupId".to_owned(), (*group).to_owned());
+            event.records.push(message);
+        }
+        event
+    }
+
+    fn failures(response: &SqsBatchResponse) -> Vec<&str> {
+        response
+            .batch_item_failures
+            .iter()
+            .map(|failure| failure.item_identifier.as_str())
+            .collect()
+    }
+
+    fn fail_on(failing: &str) -> impl AsyncFn(&SqsMessage) -> Disposition {
+        async move |message: &SqsMessage| {
+            if message.message_id.as_deref() == Some(failing) {
+                Disposition::DeadLetter
+            } else {
+                Disposition::Acknowledge
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_stops_its_own_message_group_only() {
+        let event = batch(&[
+            (Some("1"), "a"),
+            (Some("2"), "b"),
+            (Some("3"), "a"),
+            (Some("4"), "a"),
+            (Some("5"), "b"),
+        ]);
+        let response = queue().in_order(&event, fail_on("3")).await;
+        assert_eq!(failures(&response), ["3", "4"]);
+        let response = queue().each(&event, fail_on("3")).await;
+        assert_eq!(failures(&response), ["3"], "a standard queue has no groups");
+    }
+
+    #[tokio::test]
+    async fn a_failed_message_without_an_id_brings_the_whole_batch_back() {
+        let event = batch(&[(Some("1"), "a"), (None, "b")]);
+        let response = queue()
+            .each(&event, async |_: &SqsMessage| Disposition::DeadLetter)
+            .await;
+        assert_eq!(failures(&response), ["1", ""]);
+    }
+
     #[test]
     fn each_retry_waits_twice_as_long_up_to_a_quarter_of_an_hour() {
         let first = Duration::from_secs(2);

@@ -226,6 +226,12 @@ async fn an_expired_signature_is_flagged_or_by_strict_policy_quarantined() {
             )
             .await;
             assert_eq!(receiver.aws.items("events").len(), stored, "{reason}");
+            let objects = receiver.aws.objects("archive");
+            let flags = objects
+                .values()
+                .map(|object| ArchivedDelivery::parse(&object.bytes).unwrap().out_of_time);
+            let flag = (stored == 1).then(|| reason.to_owned());
+            assert_eq!(flags.collect::<Vec<_>>(), [flag], "what is stored is flagged");
             let quarantined = quarantine(&receiver);
             assert_eq!(
                 quarantined,

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+use upvest::signature::Freshness;
 
 use crate::envelope::Envelope;
 use crate::error::AwsError;
@@ -27,6 +28,9 @@ pub struct ArchivedDelivery {
     /// The key whose signature holds, or by which the sender claims to have signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
+    /// That its signature was out of its time on receipt: `expired` or `not-yet-valid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out_of_time: Option<String>,
     /// Why it, or a part of it, is in quarantine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -64,6 +68,7 @@ impl ArchivedDelivery {
                 ..envelope.clone()
             },
             key_id: key_id.map(str::to_owned),
+            out_of_time: None,
             reason: None,
             events: Vec::new(),
             body: body.ok(),
@@ -114,17 +119,23 @@ impl Archive {
         Self { client, bucket }
     }
 
-    /// Keeps a verified delivery.
+    /// Keeps a verified delivery, with a flag where its signature was out of its time.
     ///
     /// # Errors
     ///
     /// [`AwsError`] when it is not known to be kept.
-    pub async fn keep(&self, envelope: &Envelope, key_id: &str) -> Result<(), AwsError> {
-        self.put(
-            verified_key(envelope),
-            &ArchivedDelivery::of(envelope, Some(key_id)),
-        )
-        .await
+    pub async fn keep(
+        &self,
+        envelope: &Envelope,
+        key_id: &str,
+        freshness: Freshness,
+    ) -> Result<(), AwsError> {
+        let out_of_time = (freshness != Freshness::Fresh).then(|| freshness.as_str().to_owned());
+        let delivery = ArchivedDelivery {
+            out_of_time,
+            ..ArchivedDelivery::of(envelope, Some(key_id))
+        };
+        self.put(verified_key(envelope), &delivery).await
     }
 
     /// Puts a delivery, or the events of it at the places `events`, into quarantine.

@@ -3,7 +3,7 @@
 use aws_lambda_events::event::sqs::SqsMessage;
 use pipeline::envelope::Envelope;
 use pipeline::metric;
-use upvest::signature::{Freshness, Rejection, UnverifiedDelivery};
+use upvest::signature::{Freshness, Rejection, UnverifiedDelivery, Verified};
 
 use crate::error::{DeliveryError, Step};
 use crate::freshness::FreshnessPolicy;
@@ -14,34 +14,33 @@ use crate::{Deps, intake};
 pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<(), DeliveryError> {
     let envelope = Envelope::from_message(message)?;
     match verify(deps, &envelope).await? {
-        Verdict::Rejected { key_id, rejection } => {
+        Ok(verified) => accept(deps, &envelope, &verified).await,
+        Err(Rejected { key_id, rejection }) => {
             let reason = rejection.reason();
-            tracing::warn!(delivery.id = %envelope.delivery_id, reason, "delivery goes to quarantine: {rejection}");
+            tracing::warn!(delivery.id = %envelope.delivery_id, reason, "delivery goes to quarantine");
             quarantine(deps, &envelope, key_id.as_deref(), reason, Vec::new()).await
         }
-        Verdict::Proven { key_id, body } => accept(deps, &envelope, &key_id, body).await,
     }
 }
 
-/// What the signature says about a delivery.
-enum Verdict<'e> {
-    /// The signature holds, and the digest: these bytes are from the owner of the key.
-    Proven { key_id: String, body: &'e [u8] },
-    /// Nothing about it may be trusted.
-    Rejected {
-        key_id: Option<String>,
-        rejection: Rejection,
-    },
+/// A delivery of which nothing may be trusted.
+struct Rejected {
+    /// The key by which the sender claims to have signed.
+    key_id: Option<String>,
+    rejection: Rejection,
 }
 
-async fn verify<'e>(deps: &Deps, envelope: &'e Envelope) -> Result<Verdict<'e>, DeliveryError> {
+async fn verify<'e>(
+    deps: &Deps,
+    envelope: &'e Envelope,
+) -> Result<Result<Verified<'e>, Rejected>, DeliveryError> {
     let unverified = match UnverifiedDelivery::parse(envelope.signed_request()) {
         Ok(unverified) => unverified,
         Err(rejection) => {
-            return Ok(Verdict::Rejected {
+            return Ok(Err(Rejected {
                 key_id: None,
                 rejection,
-            });
+            }));
         }
     };
     let key_id = unverified.key_id().to_owned();
@@ -57,44 +56,27 @@ async fn verify<'e>(deps: &Deps, envelope: &'e Envelope) -> Result<Verdict<'e>, 
             key_id,
         });
     };
-    let verified = match unverified.verify(&key, envelope.received_at) {
-        Ok(verified) => verified,
-        Err(rejection) => {
-            return Ok(Verdict::Rejected {
-                key_id: Some(key_id),
-                rejection,
-            });
-        }
-    };
-    let freshness = match verified.freshness() {
-        Freshness::Fresh => "fresh",
-        Freshness::Expired => "expired",
-        Freshness::NotYetValid => "not-yet-valid",
-    };
-    metric::verified(freshness);
-    if verified.freshness() != Freshness::Fresh {
-        tracing::warn!(delivery.id = %envelope.delivery_id, freshness, "signature is out of its time");
-    }
-    match deps.freshness {
-        FreshnessPolicy::Flag => Ok(Verdict::Proven {
-            key_id,
-            body: verified.body(),
-        }),
-        FreshnessPolicy::Strict => Ok(match verified.require_fresh() {
-            Ok(verified) => Verdict::Proven {
-                key_id,
-                body: verified.body(),
-            },
-            Err(rejection) => Verdict::Rejected {
-                key_id: Some(key_id),
-                rejection,
-            },
-        }),
+    let verified = unverified.verify(&key, envelope.received_at);
+    let verified = verified.inspect(|verified| report_freshness(envelope, verified.freshness()));
+    let accepted = verified.and_then(|verified| match deps.freshness {
+        FreshnessPolicy::Flag => Ok(verified),
+        FreshnessPolicy::Strict => verified.require_fresh(),
+    });
+    Ok(accepted.map_err(|rejection| Rejected {
+        key_id: Some(key_id),
+        rejection,
+    }))
+}
+
+fn report_freshness(envelope: &Envelope, freshness: Freshness) {
+    metric::verified(freshness.as_str());
+    if freshness != Freshness::Fresh {
+        tracing::warn!(delivery.id = %envelope.delivery_id, %freshness, "signature is out of its time");
     }
 }
 
 /// Keeps a proven delivery and hands its events on.
-async fn accept(deps: &Deps, envelope: &Envelope, key_id: &str, body: &[u8]) -> Result<(), DeliveryError> {
+async fn accept(deps: &Deps, envelope: &Envelope, verified: &Verified<'_>) -> Result<(), DeliveryError> {
     let failed = |step| {
         move |source| DeliveryError::Aws {
             delivery_id: envelope.delivery_id.to_string(),
@@ -102,11 +84,10 @@ async fn accept(deps: &Deps, envelope: &Envelope, key_id: &str, body: &[u8]) -> 
             source,
         }
     };
-    deps.archive
-        .keep(envelope, key_id)
-        .await
-        .map_err(failed(Step::Archive))?;
-    let intake = match Intake::of(envelope, body) {
+    let key_id = verified.key_id();
+    let kept = deps.archive.keep(envelope, key_id, verified.freshness()).await;
+    kept.map_err(failed(Step::Archive))?;
+    let intake = match Intake::of(envelope, verified.body()) {
         Ok(intake) => intake,
         Err(malformed) => {
             tracing::warn!(delivery.id = %envelope.delivery_id, "delivery goes to quarantine: {malformed}");

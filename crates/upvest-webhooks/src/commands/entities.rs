@@ -18,7 +18,7 @@ pub(crate) enum Command {
     ///
     /// Example: upvest-webhooks entities show ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4
     Show {
-        /// The entity, written <TYPE>#<id>
+        /// The entity, written TYPE#ID
         entity: String,
     },
 }
@@ -30,7 +30,7 @@ pub(crate) enum EntitiesError {
     Stack(#[from] StackError),
     #[error(transparent)]
     Entity(#[from] EntityError),
-    #[error("no entity {0}: entities are written <TYPE>#<id>, like ORDER#9fc8c651-...")]
+    #[error("no entity {0}: entities are written TYPE#ID, like ORDER#9fc8c651-...")]
     None(EntityKey),
     #[error("the object of {entity} in the entities table is not JSON")]
     NotJson {

@@ -32,7 +32,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Timeline {
-    /// The entity, written <TYPE>#<id>
+    /// The entity, written TYPE#ID
     entity: String,
     /// Show at most so many events
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
@@ -59,7 +59,7 @@ pub(crate) enum EventsError {
     Aws(#[from] AwsError),
     #[error("no event {0} in the event log")]
     NoEvent(String),
-    #[error("no events of {0} in the event log: entities are written <TYPE>#<id>, like ORDER#9fc8c651-...")]
+    #[error("no events of {0} in the event log: entities are written TYPE#ID, like ORDER#9fc8c651-...")]
     NoEntity(String),
     #[error("event {event_id} in the events table has no usable {attribute}")]
     Unusable {

@@ -94,7 +94,7 @@ struct SignatureArguments {
     /// How to sign: upvest-v6 (as Upvest does) or quoted (draft 15 and RFC 9421)
     #[arg(long, default_value_t = Profile::UpvestV6)]
     profile: Profile,
-    /// Sign these components, in this order [default: @method,@path,digest,content-type,content-length and a query]
+    /// Sign these components, in this order; by default @method,@path,digest,content-type,content-length and a query
     #[arg(long, value_name = "COMPONENT", value_delimiter = ',')]
     cover: Vec<String>,
     /// Change the body after it was signed

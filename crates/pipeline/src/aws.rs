@@ -20,7 +20,9 @@ pub fn start() {
 pub async fn config() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
-        .operation_attempt_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(Duration::from_secs(3))
+        // Less than the shortest timeout of a function: ingest has to answer 503 before Lambda ends it.
+        .operation_timeout(Duration::from_secs(8))
         .build();
     aws_config::defaults(BehaviorVersion::latest())
         .retry_config(

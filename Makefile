@@ -36,8 +36,8 @@ build: $(SAM) ## Build the functions for AWS into target/lambda (ARCH=arm64 or x
 	PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --release $(if $(filter x86_64,$(ARCH)),--x86-64,--arm64) \
 		$(FUNCTIONS:%=--package %)
 
-deploy: build ## Build and deploy to the AWS account of your credentials (ARGS= for sam deploy)
-	.tools/sam/bin/sam deploy --parameter-overrides Architecture=$(ARCH) $(ARGS)
+deploy: build ## Build and deploy to the AWS account of your credentials (PARAMETERS= of the template, ARGS= for sam)
+	.tools/sam/bin/sam deploy --parameter-overrides Architecture=$(ARCH) $(PARAMETERS) $(ARGS)
 
 clean: ## Remove everything that the other targets made
 	rm -rf target .tools .local .aws-sam

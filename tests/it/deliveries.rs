@@ -464,7 +464,7 @@ async fn a_request_without_signature_headers_is_refused_and_one_too_large_is_413
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poison_message_holds_up_its_own_entity_until_the_dead_letter_queue_takes_it() {
+async fn a_hopeless_message_goes_to_the_dead_letter_queue_and_holds_nothing_up() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
     let url = receiver
         .aws
@@ -497,19 +497,13 @@ async fn a_poison_message_holds_up_its_own_entity_until_the_dead_letter_queue_ta
     receiver.process(Domain::Orders).await.unwrap();
     assert_eq!(
         items(&receiver, "entities", "aggregate"),
-        ["ORDER#o2"],
-        "the other entity goes on"
+        ["ORDER#o1", "ORDER#o2"]
     );
     while receiver.aws.messages("orders-dlq.fifo").is_empty() {
         receiver.process(Domain::Orders).await;
         receiver.aws.clock().advance(Duration::from_secs(1));
     }
-    while receiver.process(Domain::Orders).await.is_some() {}
-    assert_eq!(
-        items(&receiver, "entities", "aggregate"),
-        ["ORDER#o1", "ORDER#o2"]
-    );
-    assert_eq!(receiver.aws.messages("orders-dlq.fifo").len(), 1);
+    assert_eq!(receiver.waiting(), 1);
 }
 
 /// A crash after every single AWS call, one after the other: nothing may be lost or doubled.

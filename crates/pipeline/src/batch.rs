@@ -51,7 +51,8 @@ impl SourceQueue {
     }
 
     /// Works on the messages of a FIFO batch: the groups at a time, each group's messages in their order. Once one
-    /// fails, the rest of its group is reported too, untouched, so that no event overtakes it.
+    /// has to be retried, the rest of its group is reported too, untouched, so that no event overtakes it. One that
+    /// never will succeed holds nothing up: waiting would only use up the receives of those behind it.
     pub async fn in_order(
         &self,
         event: &SqsEvent,
@@ -67,12 +68,19 @@ impl SourceQueue {
         }
         let process = &process;
         let unfinished = join_all(groups.into_values().map(|messages| async move {
+            let mut failed = Vec::new();
             for (index, message) in messages.iter().enumerate() {
-                if self.settle(message, process(message).await).await {
-                    return messages[index..].to_vec();
+                let disposition = process(message).await;
+                if !self.settle(message, disposition).await {
+                    continue;
                 }
+                if let Disposition::Retry(_) = disposition {
+                    failed.extend_from_slice(&messages[index..]);
+                    break;
+                }
+                failed.push(*message);
             }
-            Vec::new()
+            failed
         }));
         let mut response = SqsBatchResponse::default();
         for message in unfinished.await.into_iter().flatten() {
@@ -159,28 +167,30 @@ mod tests {
             .collect()
     }
 
-    fn fail_on(failing: &str) -> impl AsyncFn(&SqsMessage) -> Disposition {
+    fn fail_on(failing: &str, how: Disposition) -> impl AsyncFn(&SqsMessage) -> Disposition {
         async move |message: &SqsMessage| {
-            if message.message_id.as_deref() == Some(failing) {
-                Disposition::DeadLetter
-            } else {
-                Disposition::Acknowledge
-            }
+            let fails = message.message_id.as_deref() == Some(failing);
+            if fails { how } else { Disposition::Acknowledge }
         }
     }
 
     #[tokio::test]
-    async fn a_failure_stops_its_own_message_group_only() {
-        let event = batch(&[
+    async fn a_retry_stops_its_own_message_group_and_a_hopeless_message_stops_nothing() {
+        let ids = [
             (Some("1"), "a"),
             (Some("2"), "b"),
             (Some("3"), "a"),
             (Some("4"), "a"),
             (Some("5"), "b"),
-        ]);
-        let response = queue().in_order(&event, fail_on("3")).await;
+        ];
+        let event = batch(&ids);
+        let response = queue().in_order(&event, fail_on("3", crate::error::RETRY)).await;
         assert_eq!(failures(&response), ["3", "4"]);
-        let response = queue().each(&event, fail_on("3")).await;
+        let response = queue()
+            .in_order(&event, fail_on("3", Disposition::DeadLetter))
+            .await;
+        assert_eq!(failures(&response), ["3"]);
+        let response = queue().each(&event, fail_on("3", crate::error::RETRY)).await;
         assert_eq!(failures(&response), ["3"], "a standard queue has no groups");
     }
 

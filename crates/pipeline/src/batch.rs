@@ -1,6 +1,6 @@
 //! Partial batch responses: each message of a batch succeeds or fails on its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
@@ -50,41 +50,44 @@ impl SourceQueue {
         response
     }
 
-    /// Works on the messages of a FIFO batch: the groups at a time, each group's messages in their order. Once one
-    /// has to be retried, the rest of its group is reported too, untouched, so that no event overtakes it. One that
-    /// never will succeed holds nothing up: waiting would only use up the receives of those behind it.
+    /// Works on the messages of a FIFO batch in rounds: the first of every group, then the second of every group, and so
+    /// on; `process` is given a round at a time. Once a message has to be retried, the rest of its group is reported
+    /// too, untouched, so that no event overtakes it. One that never will succeed holds nothing up: waiting would only
+    /// use up the receives of those behind it.
     pub async fn in_order(
         &self,
         event: &SqsEvent,
-        process: impl AsyncFn(&SqsMessage) -> Disposition,
+        process: impl AsyncFn(&[&SqsMessage]) -> Vec<Disposition>,
     ) -> SqsBatchResponse {
-        let mut groups: BTreeMap<&str, Vec<&SqsMessage>> = BTreeMap::new();
+        let mut groups: BTreeMap<&str, VecDeque<&SqsMessage>> = BTreeMap::new();
         for message in &event.records {
             let group = message
                 .attributes
                 .get("MessageGroupId")
                 .map_or("", String::as_str);
-            groups.entry(group).or_default().push(message);
+            groups.entry(group).or_default().push_back(message);
         }
-        let process = &process;
-        let unfinished = join_all(groups.into_values().map(|messages| async move {
-            let mut failed = Vec::new();
-            for (index, message) in messages.iter().enumerate() {
-                let disposition = process(message).await;
-                if !self.settle(message, disposition).await {
+        let mut response = SqsBatchResponse::default();
+        while !groups.is_empty() {
+            let round = groups
+                .iter_mut()
+                .filter_map(|(group, messages)| Some((*group, messages.pop_front()?)));
+            let (names, messages): (Vec<&str>, Vec<&SqsMessage>) = round.unzip();
+            let dispositions = process(&messages).await;
+            let settled = messages.iter().zip(&dispositions);
+            join_all(settled.map(|(message, disposition)| self.settle(message, *disposition))).await;
+            for ((group, message), disposition) in names.into_iter().zip(messages).zip(dispositions) {
+                if disposition == Disposition::Acknowledge {
                     continue;
                 }
+                report(&mut response, message);
                 if let Disposition::Retry(_) = disposition {
-                    failed.extend_from_slice(&messages[index..]);
-                    break;
+                    let rest = groups.remove(group).unwrap_or_default();
+                    rest.into_iter()
+                        .for_each(|message| report(&mut response, message));
                 }
-                failed.push(*message);
             }
-            failed
-        }));
-        let mut response = SqsBatchResponse::default();
-        for message in unfinished.await.into_iter().flatten() {
-            report(&mut response, message);
+            groups.retain(|_, messages| !messages.is_empty());
         }
         response
     }
@@ -124,7 +127,7 @@ fn report(response: &mut SqsBatchResponse, message: &SqsMessage) {
 }
 
 /// How often the message was received, this time included.
-fn receive_count(message: &SqsMessage) -> u32 {
+pub(crate) fn receive_count(message: &SqsMessage) -> u32 {
     let count = message.attributes.get("ApproximateReceiveCount");
     count.and_then(|count| count.parse().ok()).unwrap_or(1)
 }
@@ -167,11 +170,13 @@ mod tests {
             .collect()
     }
 
-    fn fail_on(failing: &str, how: Disposition) -> impl AsyncFn(&SqsMessage) -> Disposition {
-        async move |message: &SqsMessage| {
-            let fails = message.message_id.as_deref() == Some(failing);
-            if fails { how } else { Disposition::Acknowledge }
-        }
+    fn fails(message: &SqsMessage, failing: &str, how: Disposition) -> Disposition {
+        let fails = message.message_id.as_deref() == Some(failing);
+        if fails { how } else { Disposition::Acknowledge }
+    }
+
+    fn fail_on(failing: &str, how: Disposition) -> impl AsyncFn(&[&SqsMessage]) -> Vec<Disposition> {
+        async move |round: &[&SqsMessage]| round.iter().map(|message| fails(message, failing, how)).collect()
     }
 
     #[tokio::test]
@@ -190,8 +195,27 @@ mod tests {
             .in_order(&event, fail_on("3", Disposition::DeadLetter))
             .await;
         assert_eq!(failures(&response), ["3"]);
-        let response = queue().each(&event, fail_on("3", crate::error::RETRY)).await;
+        let one = async |message: &SqsMessage| fails(message, "3", crate::error::RETRY);
+        let response = queue().each(&event, one).await;
         assert_eq!(failures(&response), ["3"], "a standard queue has no groups");
+    }
+
+    #[tokio::test]
+    async fn a_round_has_one_message_of_each_group_in_their_order() {
+        let ids = [
+            (Some("1"), "a"),
+            (Some("2"), "b"),
+            (Some("3"), "a"),
+            (Some("4"), "a"),
+        ];
+        let rounds = std::cell::RefCell::new(Vec::new());
+        let record = async |round: &[&SqsMessage]| {
+            let ids = round.iter().filter_map(|message| message.message_id.clone());
+            rounds.borrow_mut().push(ids.collect::<Vec<_>>().join("+"));
+            vec![Disposition::Acknowledge; round.len()]
+        };
+        queue().in_order(&batch(&ids), record).await;
+        assert_eq!(rounds.into_inner(), ["1+2", "3", "4"]);
     }
 
     #[tokio::test]

@@ -46,7 +46,9 @@ pub(crate) struct EntityReport {
     status: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     moved_back_from: Option<String>,
-    derived: BTreeMap<&'static str, Value>,
+    derived: BTreeMap<String, Derived>,
+    /// The other entities that the object names.
+    related: Vec<String>,
     last_event: Event,
     /// The event that brought the object.
     object_event: Option<Event>,
@@ -79,15 +81,6 @@ struct Part {
     object: Option<Box<RawValue>>,
 }
 
-/// A derived value, as JSON has it.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Value {
-    Text(String),
-    Flag(bool),
-    Texts(Vec<String>),
-}
-
 impl Command {
     /// Runs the command.
     pub(crate) async fn run(self, stack: &Stack) -> Result<EntityReport, EntitiesError> {
@@ -113,12 +106,12 @@ impl EntityReport {
             status: status.clone(),
             occurred_at: occurred.instant().to_owned(),
         });
-        let derived = state.derived(entity.entity_type()).into_iter();
         Ok(Self {
             entity: entity.to_string(),
             status: state.status().map(str::to_owned),
             moved_back_from: state.moved_back_from().map(str::to_owned),
-            derived: derived.map(|(name, value)| (name, value.into())).collect(),
+            derived: state.derived(entity.entity_type()),
+            related: state.related(entity).iter().map(EntityKey::to_string).collect(),
             last_event: Event {
                 event_id: state.last.occurred.event_id().to_owned(),
                 r#type: state.last.event_type.clone(),
@@ -172,24 +165,12 @@ impl Event {
     }
 }
 
-impl From<Derived> for Value {
-    fn from(derived: Derived) -> Self {
-        match derived {
-            Derived::Text(text) => Self::Text(text),
-            Derived::Flag(flag) => Self::Flag(flag),
-            Derived::Texts(texts) => Self::Texts(texts),
-        }
-    }
-}
-
-impl Value {
-    fn text(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::Flag(true) => "yes".to_owned(),
-            Self::Flag(false) => "no".to_owned(),
-            Self::Texts(texts) => texts.join(", "),
-        }
+fn shown(value: &Derived) -> String {
+    match value {
+        Derived::Text(text) => text.clone(),
+        Derived::Flag(true) => "yes".to_owned(),
+        Derived::Flag(false) => "no".to_owned(),
+        Derived::Texts(texts) => texts.join(", "),
     }
 }
 
@@ -206,7 +187,11 @@ impl Report for EntityReport {
             ("status", self.status.clone()),
             ("moved back from", self.moved_back_from.clone()),
         ];
-        rows.extend(derived.map(|(name, value)| (name, Some(value.text()))));
+        rows.extend(derived.map(|(name, value)| (name, Some(shown(value)))));
+        rows.push((
+            "related",
+            Some(self.related.join(", ")).filter(|list| !list.is_empty()),
+        ));
         rows.push(("last event", Some(self.last_event.text())));
         rows.push(("object from", self.object_event.as_ref().map(Event::text)));
         rows.push(("version", Some(self.version.to_string())));

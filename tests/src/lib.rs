@@ -5,6 +5,7 @@
 //! what a simulated Upvest has to tell ([`story`]). It ships in no function.
 
 pub mod aws;
+pub mod effects;
 pub mod lambda;
 pub mod receiver;
 pub mod story;

@@ -2,26 +2,30 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pipeline::archive::Archive;
 use pipeline::batch::SourceQueue;
 use pipeline::clock::Clock;
 use pipeline::deliveries::DeliveriesQueue;
 use pipeline::entities::Entities;
 use pipeline::events::EventLog;
+use pipeline::idempotency::{Idempotency, Invocation};
 use pipeline::keys::Keys;
 use pipeline::processor::Processor;
-use pipeline::routing::DomainQueues;
+use pipeline::publish::EventBus;
+use pipeline::routing::{DomainQueues, Routes};
 use serde_json::json;
 use upvest::Domain;
 use upvest::signature::Headers;
 use verify_and_store::FreshnessPolicy;
 
 use crate::aws::{Aws, Crashed, QueueSettings, Rng};
+use crate::effects::Effects;
 use crate::lambda::{EventSource, Settlement};
 
 /// The path that the simulated Upvest calls.
@@ -31,13 +35,26 @@ pub const DELIVERIES: &str = "deliveries";
 /// Its dead-letter queue.
 pub const DELIVERIES_DLQ: &str = "deliveries-dlq";
 
+/// The queue that the actions of all domains have their effects in.
+pub const EFFECTS: &str = "effects";
+/// The bus that changes are published to.
+pub const CHANGES: &str = "changes";
+/// How long Lambda lets a processor work.
+const PROCESSOR_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
+/// How long records of actions are kept.
+const RECORDS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+
 /// A receiver with tables, queues and functions of its own.
 pub struct Receiver {
     /// The account that it runs in.
     pub aws: Aws,
     ingest: ingest::Deps,
     verify_and_store: verify_and_store::Deps,
-    processors: BTreeMap<Domain, Processor>,
+    processors: BTreeMap<Domain, Processor<Effects>>,
+    /// The actions of all domains.
+    pub effects: Effects,
+    routes: Routes,
+    invocations: AtomicU64,
 }
 
 impl Receiver {
@@ -52,52 +69,70 @@ impl Receiver {
             ("keys", "key_id"),
             ("entities", "aggregate"),
             ("events", "event_id"),
+            ("idempotency", "id"),
         ] {
             aws.create_table(table, key, None);
         }
         aws.create_bucket("archive");
+        aws.create_event_bus(CHANGES);
         let queue = |name: &str, dead: &str, receives| {
             let settings = QueueSettings::new(name).redrive_to(dead, receives);
             aws.create_queue(QueueSettings::new(dead));
             aws.create_queue(settings.visibility_timeout(Duration::from_secs(180)))
         };
         let deliveries = queue(DELIVERIES, DELIVERIES_DLQ, 10);
-        let domains = [Domain::Orders, Domain::Users, Domain::Unrecognised];
-        let urls = domains.map(|domain| (domain, queue(&queue_name(domain), &dead_letter_name(domain), 5)));
+        let urls =
+            Domain::ALL.map(|domain| (domain, queue(&queue_name(domain), &dead_letter_name(domain), 5)));
         let routes = urls
             .iter()
             .map(|(domain, url)| format!("{domain}={url}"))
             .collect::<Vec<_>>()
             .join(",");
+        let routes: Routes = routes.parse().expect("routes are well-formed");
         let now = aws.clock().clone();
         let clock = Clock::from_fn(move || now.timestamp());
         let (dynamodb, sqs, s3) = (aws.dynamodb().clone(), aws.sqs().clone(), aws.s3().clone());
-        let entities = Entities::new(dynamodb.clone(), "entities".to_owned());
+        let effects = Effects::new(sqs.clone(), aws.create_queue(QueueSettings::new(EFFECTS)));
         let processors = urls.into_iter().map(|(domain, url)| {
-            let queue = SourceQueue::new(sqs.clone(), url);
-            (
+            let processor = Processor {
                 domain,
-                Processor {
-                    domain,
-                    queue,
-                    entities: entities.clone(),
-                },
-            )
+                queue: SourceQueue::new(sqs.clone(), url),
+                entities: Entities::new(dynamodb.clone(), "entities".to_owned()),
+                idempotency: Idempotency::new(
+                    dynamodb.clone(),
+                    "idempotency".to_owned(),
+                    clock.clone(),
+                    RECORDS_KEPT,
+                ),
+                bus: Some(EventBus::new(aws.event_bridge().clone(), CHANGES.to_owned())),
+                actions: effects.clone(),
+                clock: clock.clone(),
+            };
+            (domain, processor)
         });
+        let processors = processors.collect();
         let secrets = aws_sdk_secretsmanager::Client::new(aws.sdk_config());
         Self {
             ingest: ingest(&aws, deliveries.clone(), clock.clone()),
             verify_and_store: verify_and_store::Deps {
                 queue: SourceQueue::new(sqs.clone(), deliveries),
-                keys: Keys::new(dynamodb.clone(), secrets, "keys".to_owned(), clock),
+                keys: Keys::new(dynamodb.clone(), secrets, "keys".to_owned(), clock.clone()),
                 archive: Archive::new(s3, "archive".to_owned()),
                 log: EventLog::new(dynamodb, "events".to_owned()),
-                domains: DomainQueues::new(sqs.clone(), routes.parse().expect("routes are well-formed")),
+                domains: DomainQueues::new(sqs.clone(), routes.clone()),
                 freshness,
             },
-            processors: processors.collect(),
+            processors,
+            effects,
+            routes,
+            invocations: AtomicU64::new(0),
             aws,
         }
+    }
+
+    /// The queues of the domains.
+    pub fn routes(&self) -> Routes {
+        self.routes.clone()
     }
 
     /// The domains that have a processor.
@@ -164,7 +199,12 @@ impl Receiver {
     }
 
     async fn handle_events(&self, domain: Domain, event: SqsEvent) -> Result<SqsBatchResponse, Infallible> {
-        Ok(self.processors[&domain].handle(&event).await)
+        let number = self.invocations.fetch_add(1, Ordering::Relaxed);
+        let invocation = Invocation {
+            request_id: format!("invocation-{number}"),
+            deadline: self.aws.clock().timestamp() + PROCESSOR_TIMEOUT,
+        };
+        Ok(self.processors[&domain].handle(&event, &invocation).await)
     }
 
     /// Polls every queue until all are empty, dead-letter queues redriven; time passes where nothing is visible.

@@ -53,6 +53,8 @@ pub(crate) struct EntityReport {
     /// The event that brought the object.
     object_event: Option<Event>,
     version: u64,
+    /// The events whose actions failed, and wait for a retry or a redrive.
+    unfinished: Vec<String>,
     /// Each status with the time when the entity had it last, in the order of these times.
     history: Vec<Step>,
     parts: BTreeMap<String, Vec<Part>>,
@@ -119,6 +121,7 @@ impl EntityReport {
             },
             object_event: state.snapshot.as_ref().map(Event::of),
             version: stored.version,
+            unfinished: stored.unfinished.keys().cloned().collect(),
             history: steps.collect(),
             parts: parts(state)?,
             object: state.snapshot.as_ref().map(object).transpose()?.flatten(),
@@ -165,6 +168,10 @@ impl Event {
     }
 }
 
+fn list(texts: &[String]) -> Option<String> {
+    Some(texts.join(", ")).filter(|list| !list.is_empty())
+}
+
 fn shown(value: &Derived) -> String {
     match value {
         Derived::Text(text) => text.clone(),
@@ -195,6 +202,7 @@ impl Report for EntityReport {
         rows.push(("last event", Some(self.last_event.text())));
         rows.push(("object from", self.object_event.as_ref().map(Event::text)));
         rows.push(("version", Some(self.version.to_string())));
+        rows.push(("unfinished", list(&self.unfinished)));
         let mut text = facts(rows);
         if !self.history.is_empty() {
             let mut table = output::table(["status", "last at"]);
@@ -224,6 +232,7 @@ impl Report for EntityReport {
 
 #[cfg(test)]
 mod tests {
+    use pipeline::entities::Transition;
     use upvest::Event as WebhookEvent;
 
     use super::*;
@@ -238,9 +247,15 @@ mod tests {
             let event = WebhookEvent::parse(json).unwrap();
             Some(Projection::fold(state, &event).0)
         };
+        let unfinished = Transition {
+            event_id: "e2".to_owned(),
+            previous: None,
+        };
         let stored = Stored {
             projection: events.iter().fold(None, fold).unwrap(),
             version: 3,
+            last_change: None,
+            unfinished: BTreeMap::from([("e2".to_owned(), unfinished)]),
         };
         EntityReport::of(&EntityKey::from_stored("ORDER#o1".to_owned()), &stored).unwrap()
     }
@@ -252,6 +267,7 @@ mod tests {
             "status           FILLED",
             "filled quantity  6",
             "filled amount    511.32",
+            "unfinished       e2",
             "last event       ORDER.FILLED at 2026-01-05T09:30:03.000000000Z, event e3",
             "\nhistory\n",
             "\nexecutions\n",

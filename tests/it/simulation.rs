@@ -11,8 +11,8 @@ use std::time::Duration;
 use pipeline::archive::ArchivedDelivery;
 use pipeline::entities::Entities;
 use sha2::{Digest, Sha256};
-use upvest::category::Category;
-use upvest::{Event, Projection};
+use upvest::category::{CATEGORIES, Role, UNRECOGNISED};
+use upvest::{EntityKey, Event, Projection};
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::aws::{FaultRates, Rng};
 use webhook_tests::receiver::Receiver;
@@ -237,25 +237,52 @@ fn hash(json: &str) -> String {
 #[test]
 fn the_stories_have_something_of_everything() {
     let mut seen: BTreeSet<&str> = BTreeSet::new();
-    for seed in 0..50 {
+    for seed in 0..400 {
         let story = Story::new(&mut Rng::new(seed));
         for json in story.genuine_events() {
-            let Category { name, .. } = Event::parse(json).unwrap().category();
-            seen.insert(name);
+            let event = Event::parse(json).unwrap();
+            seen.insert(event.category().name);
+            let oddities = [
+                ("about no entity", event.entity_key().is_err()),
+                ("a status never seen", json.contains("\"TELEPORTED\"")),
+                ("no decimal", json.contains("\"ten\"")),
+            ];
+            let told = oddities.into_iter().filter(|(_, is_told)| *is_told);
+            seen.extend(told.map(|(oddity, _)| oddity));
         }
         if story.deliveries.iter().any(|delivery| !delivery.genuine) {
             seen.insert("forged");
         }
     }
-    let all = [
-        "",
-        "EXECUTION",
-        "FEE_COLLECTION",
-        "ORDER",
-        "ORDER_CANCELLATION",
-        "USER",
-        "USER_CHECK",
+    let mut all: BTreeSet<&str> = CATEGORIES.iter().map(|row| row.name).collect();
+    all.extend([
+        UNRECOGNISED.name,
+        "about no entity",
+        "a status never seen",
+        "no decimal",
         "forged",
-    ];
-    assert_eq!(seen, BTreeSet::from(all));
+    ]);
+    assert_eq!(seen, all);
+}
+
+#[test]
+fn a_part_may_come_before_its_whole() {
+    let first_is_a_part = |seed| {
+        let story = Story::new(&mut Rng::new(seed));
+        let mut first: BTreeMap<EntityKey, Event<'_>> = BTreeMap::new();
+        for json in story.genuine_events() {
+            let event = Event::parse(json).unwrap();
+            let Ok(entity) = event.entity_key() else { continue };
+            let earlier = first
+                .get(&entity)
+                .is_none_or(|other| event.occurred() < other.occurred());
+            if earlier {
+                first.insert(entity, event);
+            }
+        }
+        first
+            .values()
+            .any(|event| matches!(event.category().role, Role::Part { .. }))
+    };
+    assert!((0..50).any(first_is_a_part));
 }

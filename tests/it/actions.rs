@@ -158,7 +158,12 @@ async fn an_action_that_fails_holds_up_its_own_entity_only_until_the_dead_letter
     assert!(effects(&receiver).contains(&"e2".to_owned()));
     let dead = receiver.aws.messages(&dead_letter_name(Domain::Orders));
     assert_eq!(dead.len(), 1);
-    assert!(receiver.effects.runs_of("e1").len() >= 5);
+    let reason = dead[0].attributes["reason"].string_value.as_deref();
+    assert_eq!(
+        reason,
+        Some("action of event e1 failed: the other side does not answer")
+    );
+    assert_eq!(receiver.effects.runs_of("e1").len(), 5);
 
     // Redriven when all is well, it runs with the state that it changed then, though another event came since.
     receiver.effects.mend();
@@ -191,6 +196,14 @@ async fn a_hopeless_action_goes_to_the_dead_letter_queue_and_the_next_event_does
     receiver.effects.trouble("e1", Trouble::Hopeless);
     deliver_events(&receiver, &[order(1, "NEW"), order(2, "FILLED")]).await;
     assert_eq!(effects(&receiver), ["e2"]);
+    let dead = receiver.aws.messages(&dead_letter_name(Domain::Orders));
+    assert_eq!(dead.len(), 1);
+    let reason = dead[0].attributes["reason"].string_value.as_deref();
+    assert_eq!(reason, Some("action of event e1 failed: no such customer"));
+    assert_eq!(receiver.effects.runs_of("e1").len(), 1, "it is not tried in vain");
+    // Redriven too early, it comes back: the dead-letter queue must not take it for a repeat.
+    receiver.aws.redrive(&dead_letter_name(Domain::Orders));
+    process_all(&receiver).await;
     assert_eq!(receiver.aws.messages(&dead_letter_name(Domain::Orders)).len(), 1);
 }
 

@@ -62,6 +62,7 @@ fn needed(function: &str) -> Grants {
             needed.extend(grants(POLLING, "DeliveriesQueue"));
             // `SourceQueue::settle`.
             needed.extend(grants(["sqs:ChangeMessageVisibility"], "DeliveriesQueue"));
+            needed.extend(grants(["sqs:SendMessage"], "DeliveriesDeadLetterQueue"));
             // `Keys::read` and `Keys::secret`.
             needed.extend(grants(["dynamodb:GetItem"], "KeysTable"));
             needed.extend(grants(["secretsmanager:GetSecretValue"], WILDCARDS[1].0));
@@ -82,6 +83,8 @@ fn needed(function: &str) -> Grants {
             needed.extend(grants(POLLING, &queue));
             // `SourceQueue::settle`.
             needed.extend(grants(["sqs:ChangeMessageVisibility"], &queue));
+            let dead_letters = format!("{}DeadLetterQueue", stem(function));
+            needed.extend(grants(["sqs:SendMessage"], &dead_letters));
             // `Entities::load` and `Entities::save`.
             needed.extend(grants(["dynamodb:GetItem", "dynamodb:PutItem"], "EntitiesTable"));
             // `Idempotency::claim`, `complete` and `release`.
@@ -202,6 +205,16 @@ fn every_source_queue_outlasts_its_function_and_has_a_dead_letter_queue_of_its_o
             "{name}"
         );
         let dead_letters = target(&queue["RedrivePolicy"]["deadLetterTargetArn"]);
+        let variables = &function["Environment"]["Variables"];
+        assert_eq!(
+            variables["MAX_RECEIVE_COUNT"], queue["RedrivePolicy"]["maxReceiveCount"],
+            "{name} gives a reason at the last receive"
+        );
+        assert_eq!(
+            target(&variables["DEAD_LETTER_QUEUE_URL"]),
+            dead_letters,
+            "{name}"
+        );
         assert!(
             dead_letter_queues.insert(dead_letters),
             "{name} shares {dead_letters}"

@@ -9,7 +9,7 @@ use aws_lambda_events::encodings::Body;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jiff::{SignedDuration, Timestamp};
 use pipeline::archive::Archive;
-use pipeline::batch::SourceQueue;
+use pipeline::batch::{DeadLetters, SourceQueue};
 use pipeline::clock::Clock;
 use pipeline::deliveries::DeliveriesQueue;
 use pipeline::entities::Entities;
@@ -75,17 +75,24 @@ impl Receiver {
         }
         aws.create_bucket("archive");
         aws.create_event_bus(CHANGES);
-        let queue = |name: &str, dead: &str, receives| {
-            let settings = QueueSettings::new(name).redrive_to(dead, receives);
-            aws.create_queue(QueueSettings::new(dead));
-            aws.create_queue(settings.visibility_timeout(Duration::from_secs(180)))
+        let queue = |name: &str, dead: &str, max_receives| {
+            let settings = QueueSettings::new(name).redrive_to(dead, max_receives);
+            let dead_letters = DeadLetters {
+                url: aws.create_queue(QueueSettings::new(dead)),
+                max_receives,
+            };
+            let url = aws.create_queue(settings.visibility_timeout(Duration::from_secs(180)));
+            (
+                url.clone(),
+                SourceQueue::new(aws.sqs().clone(), url, dead_letters),
+            )
         };
-        let deliveries = queue(DELIVERIES, DELIVERIES_DLQ, 10);
-        let urls =
+        let (deliveries_url, deliveries) = queue(DELIVERIES, DELIVERIES_DLQ, 10);
+        let queues =
             Domain::ALL.map(|domain| (domain, queue(&queue_name(domain), &dead_letter_name(domain), 5)));
-        let routes = urls
+        let routes = queues
             .iter()
-            .map(|(domain, url)| format!("{domain}={url}"))
+            .map(|(domain, (url, _))| format!("{domain}={url}"))
             .collect::<Vec<_>>()
             .join(",");
         let routes: Routes = routes.parse().expect("routes are well-formed");
@@ -93,10 +100,10 @@ impl Receiver {
         let clock = Clock::from_fn(move || now.timestamp());
         let (dynamodb, sqs, s3) = (aws.dynamodb().clone(), aws.sqs().clone(), aws.s3().clone());
         let effects = Effects::new(sqs.clone(), aws.create_queue(QueueSettings::new(EFFECTS)));
-        let processors = urls.into_iter().map(|(domain, url)| {
+        let processors = queues.into_iter().map(|(domain, (_, queue))| {
             let processor = Processor {
                 domain,
-                queue: SourceQueue::new(sqs.clone(), url),
+                queue,
                 entities: Entities::new(dynamodb.clone(), "entities".to_owned()),
                 idempotency: Idempotency::new(
                     dynamodb.clone(),
@@ -113,9 +120,9 @@ impl Receiver {
         let processors = processors.collect();
         let secrets = aws_sdk_secretsmanager::Client::new(aws.sdk_config());
         Self {
-            ingest: ingest(&aws, deliveries.clone(), clock.clone()),
+            ingest: ingest(&aws, deliveries_url, clock.clone()),
             verify_and_store: verify_and_store::Deps {
-                queue: SourceQueue::new(sqs.clone(), deliveries),
+                queue: deliveries,
                 keys: Keys::new(dynamodb.clone(), secrets, "keys".to_owned(), clock.clone()),
                 archive: Archive::new(s3, "archive".to_owned()),
                 log: EventLog::new(dynamodb, "events".to_owned()),

@@ -440,12 +440,12 @@ mod tests {
     #[test]
     fn an_object_too_large_for_an_item_is_left_out_and_parts_that_are_are_refused() {
         let filler = "x".repeat(MAX_ITEM_BYTES);
-        let state = fold(&[event(
+        let large = fold(&[event(
             1,
             "ORDER.NEW",
             &format!(r#"{{"id":"o1","status":"NEW","note":"{filler}"}}"#),
         )]);
-        let (item, _) = there_and_back("ORDER#o1", &state);
+        let (item, _) = there_and_back("ORDER#o1", &large);
         assert!(!item.contains_key("object") && item["status"] == text("NEW"));
         let part = format!(r#"{{"id":"x1","order_id":"o1","note":"{filler}"}}"#);
         let entity = EntityKey::from_stored("ORDER#o1".to_owned());

@@ -18,7 +18,7 @@ use crate::batch::SourceQueue;
 use crate::clock::Clock;
 use crate::config::{ConfigError, Lookup, environment};
 use crate::entities::{Entities, Transition};
-use crate::error::{AwsError, Disposition, ErrorChain};
+use crate::error::{AwsError, ErrorChain, Failure};
 use crate::idempotency::{Idempotency, Invocation};
 use crate::metric;
 use crate::publish::{EventBus, Publication};
@@ -81,7 +81,7 @@ struct Done {
 }
 
 impl<A: Actions> Processor<A> {
-    /// The processor of `domain`, from `QUEUE_URL`, `ENTITIES_TABLE`, `IDEMPOTENCY_TABLE`, `ACTION_RECORD_DAYS` (90) and
+    /// The processor of `domain`, from `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `MAX_RECEIVE_COUNT`, `ENTITIES_TABLE`, `IDEMPOTENCY_TABLE`, `ACTION_RECORD_DAYS` (90) and
     /// `EVENT_BUS_NAME` (nothing is published without it).
     ///
     /// # Errors
@@ -99,7 +99,7 @@ impl<A: Actions> Processor<A> {
         let bus = lookup.optional("EVENT_BUS_NAME");
         Ok(Self {
             domain,
-            queue: SourceQueue::new(aws_sdk_sqs::Client::new(aws), lookup.required("QUEUE_URL")?),
+            queue: SourceQueue::from_config(aws_sdk_sqs::Client::new(aws), lookup, "QUEUE_URL")?,
             entities: Entities::new(dynamodb.clone(), lookup.required("ENTITIES_TABLE")?),
             idempotency: Idempotency::new(
                 dynamodb,
@@ -132,7 +132,11 @@ impl<A: Actions> Processor<A> {
     }
 
     /// Processes messages of different entities: each by itself, except that their changes are published together.
-    async fn process_round(&self, round: &[&SqsMessage], invocation: &Invocation) -> Vec<Disposition> {
+    async fn process_round(
+        &self,
+        round: &[&SqsMessage],
+        invocation: &Invocation,
+    ) -> Vec<Result<(), Failure>> {
         let done = join_all(
             round
                 .iter()
@@ -210,8 +214,11 @@ impl<A: Actions> Processor<A> {
         };
         let noted = self.note_before(&entity, &projected, transition, &change).await?;
         if let Err(error) = self.act(&change, invocation).await {
-            self.note_failure(&entity, transition, noted || change.replay.is_some())
-                .await;
+            // While another invocation runs the action, it is up to that one.
+            let is_ours = !matches!(error, ProcessError::InProgress { .. });
+            if is_ours && !noted && change.replay.is_none() {
+                self.note_failure(&entity, transition).await;
+            }
             return Err(error);
         }
         let publication = self.bus.is_some() && change.replay.is_none();
@@ -241,7 +248,9 @@ impl<A: Actions> Processor<A> {
             return Ok(());
         };
         if let Err(error) = published {
-            self.note_failure(&done.entity, &transition, noted).await;
+            if !noted {
+                self.note_failure(&done.entity, &transition).await;
+            }
             return Err(ProcessError::Publish {
                 event_id: transition.event_id,
                 source: error,
@@ -273,10 +282,7 @@ impl<A: Actions> Processor<A> {
         Ok(noted)
     }
 
-    async fn note_failure(&self, entity: &EntityKey, transition: &Transition, noted: bool) {
-        if noted {
-            return;
-        }
+    async fn note_failure(&self, entity: &EntityKey, transition: &Transition) {
         if let Err(error) = self.note_unfinished(entity, transition).await {
             // The next attempt notes it, unless it goes well.
             tracing::warn!(event.id = transition.event_id, error = %ErrorChain(&error), "could not note a failure");
@@ -284,16 +290,15 @@ impl<A: Actions> Processor<A> {
     }
 }
 
-fn settle(message: &SqsMessage, result: Result<(), ProcessError>) -> Disposition {
-    let Err(error) = result else {
-        return Disposition::Acknowledge;
-    };
-    let disposition = error.disposition();
-    tracing::error!(
-        sqs.message_id = message.message_id,
-        disposition = ?disposition,
-        error = %ErrorChain(&error),
-        "event was not processed"
-    );
-    disposition
+fn settle(message: &SqsMessage, result: Result<(), ProcessError>) -> Result<(), Failure> {
+    result.map_err(|error| {
+        let failure = Failure::new(error.disposition(), &error);
+        tracing::error!(
+            sqs.message_id = message.message_id,
+            disposition = ?failure.disposition,
+            error = failure.reason,
+            "event was not processed"
+        );
+        failure
+    })
 }

@@ -23,7 +23,7 @@ const REFERENCES: [(&str, &str); 16] = [
     ("allocation_id", "PORTFOLIO_ALLOCATION"),
     ("portfolio_order_id", "PORTFOLIO_ORDER"),
     ("isa_wrapper_id", "ISA_WRAPPER"),
-    ("wrapper_id", "ISA_WRAPPER"),
+    ("tax_wrapper_id", "ISA_WRAPPER"),
     ("fee_collection_id", "FEE_COLLECTION"),
     ("tax_collection_id", "TAX_COLLECTION"),
     ("substituted_report_id", "REPORT"),

@@ -1,8 +1,10 @@
 //! How much of a fee or tax was collected.
+//!
+//! Upvest writes an amount of a fee as a text, and one of a tax as an object with `amount` and `currency`.
 
 use serde_json::Value;
 
-use super::{Unreadable, Values, decimal};
+use super::{Unreadable, Values};
 use crate::decimal::Decimal;
 use crate::entity_key::at_path;
 use crate::projection::Projection;
@@ -16,23 +18,30 @@ pub(super) fn derive(collection: &Projection, values: &mut Values) {
     };
     let processed = total(processed);
     if let Ok(processed) = &processed {
-        let whole = decimal(&object, "collection_amount", "object.");
+        let whole = amount(&object["collection_amount"], "object.collection_amount");
         values.figure("outstanding", whole.map(|whole| whole - processed.clone()));
     }
     values.figure("processed_total", processed);
 }
 
-/// The sum of an object's figures, or the one figure.
+/// The sum of what came from each source, or the one amount.
 fn total(processed: &Value) -> Result<Decimal, Unreadable> {
     const PLACE: &str = "object.processed_amount";
     match processed {
-        Value::Object(sources) => sources
-            .keys()
-            .map(|source| decimal(processed, source, &format!("{PLACE}.")))
+        Value::Object(sources) if !sources.contains_key("amount") => sources
+            .iter()
+            .map(|(source, figure)| amount(figure, &format!("{PLACE}.{source}")))
             .sum(),
-        Value::String(figure) => figure.parse().map_err(|_| Unreadable(PLACE.to_owned())),
-        _ => Err(Unreadable(PLACE.to_owned())),
+        _ => amount(processed, PLACE),
     }
+}
+
+/// An amount, with or without its currency.
+fn amount(value: &Value, place: &str) -> Result<Decimal, Unreadable> {
+    let figure = value.get("amount").unwrap_or(value).as_str();
+    figure
+        .and_then(|figure| figure.parse().ok())
+        .ok_or_else(|| Unreadable(place.to_owned()))
 }
 
 #[cfg(test)]
@@ -47,6 +56,17 @@ mod tests {
         );
         assert_eq!(derived["processed_total"], text("12.405"));
         assert_eq!(derived["outstanding"], text("0.005"));
+    }
+
+    #[test]
+    fn amounts_with_a_currency_are_read_as_those_without() {
+        let derived = derived(
+            "TAX_COLLECTION",
+            r#"{"id":"t","collection_amount":{"amount":"9","currency":"EUR"},
+                "processed_amount":{"cash_balance":{"amount":"4","currency":"EUR"},"sell_to_cover":"0.5"}}"#,
+        );
+        assert_eq!(derived["processed_total"], text("4.5"));
+        assert_eq!(derived["outstanding"], text("4.5"));
     }
 
     #[test]

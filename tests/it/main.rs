@@ -3,6 +3,7 @@
 mod actions;
 mod deliveries;
 mod end_to_end;
+mod example_action;
 mod idempotency;
 mod in_process_aws;
 mod simulation;

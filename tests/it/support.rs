@@ -73,8 +73,16 @@ pub(crate) async fn deliver_with(receiver: &Receiver, headers: &Headers, body: &
 
 /// Posts events as one delivery, and lets everything run once.
 pub(crate) async fn deliver_events(receiver: &Receiver, events: &[String]) {
+    post_events(receiver, events).await;
+    process_all(receiver).await;
+}
+
+/// Posts events as one delivery, and lets them be stored and dispatched.
+pub(crate) async fn post_events(receiver: &Receiver, events: &[String]) {
     let body = format!(r#"{{"payload":[{}]}}"#, events.join(","));
-    deliver(receiver, body.as_bytes()).await;
+    let headers = signed(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
+    assert_eq!(receiver.post(&headers, body.as_bytes()).await.unwrap().0, 200);
+    receiver.verify_and_store().await.unwrap();
 }
 
 /// Lets every domain's processor run until nothing is visible in its queue.

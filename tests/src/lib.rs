@@ -7,5 +7,6 @@
 pub mod aws;
 pub mod effects;
 pub mod lambda;
+pub mod order_desk;
 pub mod receiver;
 pub mod story;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jiff::{SignedDuration, Timestamp};
+use pipeline::action::DomainActions;
 use pipeline::archive::Archive;
 use pipeline::batch::{DeadLetters, SourceQueue};
 use pipeline::clock::Clock;
@@ -50,7 +51,7 @@ pub struct Receiver {
     pub aws: Aws,
     ingest: ingest::Deps,
     verify_and_store: verify_and_store::Deps,
-    processors: BTreeMap<Domain, Processor<Effects>>,
+    processors: BTreeMap<Domain, Processor>,
     /// The actions of all domains.
     pub effects: Effects,
     routes: Routes,
@@ -112,7 +113,7 @@ impl Receiver {
                     RECORDS_KEPT,
                 ),
                 bus: Some(EventBus::new(aws.event_bridge().clone(), CHANGES.to_owned())),
-                actions: effects.clone(),
+                actions: DomainActions::new(effects.clone()),
                 clock: clock.clone(),
             };
             (domain, processor)
@@ -193,6 +194,17 @@ impl Receiver {
             .await
     }
 
+    /// The same with other actions than [`Effects`].
+    pub async fn process_with(&self, domain: Domain, actions: &DomainActions) -> Option<Settlement> {
+        let processor = Processor {
+            actions: actions.clone(),
+            ..self.processors[&domain].clone()
+        };
+        let source = EventSource::new(queue_name(domain), domain.name());
+        let handle = async |event| Ok::<_, Infallible>(processor.handle(&event, &self.invocation()).await);
+        source.deliver(&self.aws, handle).await
+    }
+
     /// Lets two invocations work on the same events at the same time.
     pub async fn process_twice(&self, domain: Domain) {
         let source = EventSource::new(queue_name(domain), domain.name());
@@ -206,12 +218,15 @@ impl Receiver {
     }
 
     async fn handle_events(&self, domain: Domain, event: SqsEvent) -> Result<SqsBatchResponse, Infallible> {
+        Ok(self.processors[&domain].handle(&event, &self.invocation()).await)
+    }
+
+    fn invocation(&self) -> Invocation {
         let number = self.invocations.fetch_add(1, Ordering::Relaxed);
-        let invocation = Invocation {
+        Invocation {
             request_id: format!("invocation-{number}"),
             deadline: self.aws.clock().timestamp() + PROCESSOR_TIMEOUT,
-        };
-        Ok(self.processors[&domain].handle(&event, &invocation).await)
+        }
     }
 
     /// Polls every queue until all are empty, dead-letter queues redriven; time passes where nothing is visible.

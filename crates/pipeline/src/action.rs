@@ -4,7 +4,9 @@
 
 use std::error::Error;
 use std::fmt;
+use std::rc::Rc;
 
+use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 use upvest::projection::{Summary, turned};
 use upvest::{Domain, EntityKey, Event, Projection};
@@ -153,8 +155,66 @@ pub trait Actions {
     }
 }
 
-/// A domain without actions of its own.
-#[derive(Debug, Clone, Copy)]
-pub struct NoActions;
+/// The actions of a domain, whichever they are. One type for all domains, so that a processor is compiled once and not
+/// once for each of them.
+#[derive(Clone)]
+pub struct DomainActions(Rc<dyn AnyActions>);
 
-impl Actions for NoActions {}
+impl DomainActions {
+    /// Wraps a domain's actions.
+    pub fn new(actions: impl Actions + 'static) -> Self {
+        Self(Rc::new(actions))
+    }
+}
+
+impl fmt::Debug for DomainActions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DomainActions")
+    }
+}
+
+impl Actions for DomainActions {
+    fn wants(&self, change: &Change<'_>) -> bool {
+        self.0.wants(change)
+    }
+
+    async fn on_change(&self, change: &Change<'_>) -> Outcome {
+        self.0.on_change(change).await
+    }
+
+    fn wants_superseded(&self, change: &Change<'_>) -> bool {
+        self.0.wants_superseded(change)
+    }
+
+    async fn on_superseded(&self, change: &Change<'_>) -> Outcome {
+        self.0.on_superseded(change).await
+    }
+}
+
+type Outcome = Result<Value, ActionError>;
+
+/// [`Actions`] that a pointer can point to.
+trait AnyActions {
+    fn wants(&self, change: &Change<'_>) -> bool;
+    fn on_change<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome>;
+    fn wants_superseded(&self, change: &Change<'_>) -> bool;
+    fn on_superseded<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome>;
+}
+
+impl<A: Actions> AnyActions for A {
+    fn wants(&self, change: &Change<'_>) -> bool {
+        Actions::wants(self, change)
+    }
+
+    fn on_change<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome> {
+        Box::pin(Actions::on_change(self, change))
+    }
+
+    fn wants_superseded(&self, change: &Change<'_>) -> bool {
+        Actions::wants_superseded(self, change)
+    }
+
+    fn on_superseded<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome> {
+        Box::pin(Actions::on_superseded(self, change))
+    }
+}

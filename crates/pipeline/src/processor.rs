@@ -13,7 +13,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use upvest::projection::Applied;
 use upvest::{Domain, EntityKey, Event};
 
-use crate::action::{Actions, Change};
+use crate::action::{Actions, Change, DomainActions};
 use crate::batch::SourceQueue;
 use crate::clock::Clock;
 use crate::config::{ConfigError, Lookup, environment};
@@ -34,7 +34,7 @@ const SECONDS_OF_A_DAY: u64 = 24 * 3600;
 
 /// The processor of one domain.
 #[derive(Debug, Clone)]
-pub struct Processor<A> {
+pub struct Processor {
     /// The domain.
     pub domain: Domain,
     /// Its queue, from which Lambda polls.
@@ -46,7 +46,7 @@ pub struct Processor<A> {
     /// Where changes are published; `None` publishes nothing.
     pub bus: Option<EventBus>,
     /// The domain's own code.
-    pub actions: A,
+    pub actions: DomainActions,
     /// The time.
     pub clock: Clock,
 }
@@ -56,7 +56,11 @@ pub struct Processor<A> {
 /// # Errors
 ///
 /// When its configuration is not complete, or the Lambda runtime fails.
-pub async fn run<A: Actions>(domain: Domain, actions: A) -> Result<(), Error> {
+pub async fn run(domain: Domain, actions: impl Actions + 'static) -> Result<(), Error> {
+    run_with(domain, DomainActions::new(actions)).await
+}
+
+async fn run_with(domain: Domain, actions: DomainActions) -> Result<(), Error> {
     crate::aws::start();
     let lookup = Lookup::new(&environment);
     let processor = Processor::new(domain, actions, &crate::aws::config().await, &lookup)?;
@@ -80,7 +84,7 @@ struct Done {
     publication: Option<Publication>,
 }
 
-impl<A: Actions> Processor<A> {
+impl Processor {
     /// The processor of `domain`, from `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `MAX_RECEIVE_COUNT`, `ENTITIES_TABLE`, `IDEMPOTENCY_TABLE`, `ACTION_RECORD_DAYS` (90) and
     /// `EVENT_BUS_NAME` (nothing is published without it).
     ///
@@ -89,7 +93,7 @@ impl<A: Actions> Processor<A> {
     /// [`ConfigError`] naming the variable.
     pub fn new(
         domain: Domain,
-        actions: A,
+        actions: DomainActions,
         aws: &SdkConfig,
         lookup: &Lookup<'_>,
     ) -> Result<Self, ConfigError> {

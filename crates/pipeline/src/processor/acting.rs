@@ -16,7 +16,7 @@ use crate::metric;
 /// What is left of an invocation when an action is given up: time to release the record and to answer Lambda.
 const MARGIN: Duration = Duration::from_secs(2);
 
-impl<A: Actions> Processor<A> {
+impl Processor {
     /// Runs the action on a change, if the domain wants it.
     pub(super) async fn act(&self, change: &Change<'_>, invocation: &Invocation) -> Result<(), ProcessError> {
         if !self.actions.wants(change) {

@@ -6,7 +6,6 @@ use upvest::projection::Applied;
 use upvest::{EntityKey, Event, Projection};
 
 use super::{ProcessError, Processor};
-use crate::action::Actions;
 use crate::entities::{EntityError, Stored, Transition};
 use crate::metric;
 
@@ -34,7 +33,7 @@ impl Projected {
     }
 }
 
-impl<A: Actions> Processor<A> {
+impl Processor {
     /// Folds the event into its entity; reads and folds again when the entity changed in between.
     pub(super) async fn project(
         &self,

@@ -11,3 +11,4 @@ mod least_privilege;
 mod processes;
 mod sender;
 mod stack;
+mod subscriber;

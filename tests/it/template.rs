@@ -207,7 +207,8 @@ fn every_source_queue_outlasts_its_function_and_has_a_dead_letter_queue_of_its_o
         let dead_letters = target(&queue["RedrivePolicy"]["deadLetterTargetArn"]);
         let variables = &function["Environment"]["Variables"];
         assert_eq!(
-            variables["MAX_RECEIVE_COUNT"], queue["RedrivePolicy"]["maxReceiveCount"],
+            variables["MAX_RECEIVE_COUNT"],
+            queue["RedrivePolicy"]["maxReceiveCount"].to_string(),
             "{name} gives a reason at the last receive"
         );
         assert_eq!(

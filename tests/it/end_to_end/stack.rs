@@ -95,6 +95,11 @@ impl Stack {
             .unwrap_or_else(|| panic!("the stack has an output {name}"))
     }
 
+    /// The configuration of AWS clients of the stack's owner.
+    pub(super) fn sdk_config(&self) -> &SdkConfig {
+        self.local.sdk_config()
+    }
+
     pub(super) fn url(&self) -> &str {
         self.output("WebhookUrl")
     }

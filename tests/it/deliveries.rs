@@ -94,6 +94,32 @@ async fn a_hundred_events_take_few_requests() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn deliveries_that_are_handled_together_are_dispatched_in_the_order_of_their_arrival() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let states = ["NEW", "PROCESSING", "FILLED"];
+    for (number, state) in states.iter().enumerate() {
+        // The first takes longest to verify and store.
+        let others = (0..40 - 10 * number)
+            .map(|other| event(&format!("{number}-{other}"), "USER.CREATED", r#"{"id":"u"}"#));
+        let object = format!(r#"{{"id":"o1","status":"{state}"}}"#);
+        let order = event(&format!("e{number}"), &format!("ORDER.{state}"), &object);
+        let events: Vec<String> = others.chain([order]).collect();
+        let body = format!("[{}]", events.join(","));
+        let headers = signed(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
+        receiver.post(&headers, body.as_bytes()).await.unwrap();
+        receiver.aws.clock().advance(Duration::from_millis(1));
+    }
+    receiver.verify_and_store().await.unwrap();
+    let dispatched: Vec<String> = receiver
+        .aws
+        .messages("orders.fifo")
+        .into_iter()
+        .map(|message| message.deduplication_id.unwrap())
+        .collect();
+    assert_eq!(dispatched, ["e0", "e1", "e2"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_fails_verification_goes_to_quarantine_with_its_reason() {
     let body = format!(r#"{{"payload":[{}]}}"#, order("e1"));
     let body = body.as_bytes();

@@ -6,7 +6,6 @@ use std::time::Duration;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_sdk_sqs::Client;
 use futures_util::future::join_all;
-use futures_util::{StreamExt, stream};
 
 use crate::config::{ConfigError, Lookup};
 use crate::envelope::string_attribute;
@@ -14,8 +13,6 @@ use crate::error::{AwsError, Disposition, ErrorChain, Failure};
 
 /// The longest wait before a retry.
 const MAX_BACKOFF: Duration = Duration::from_secs(900);
-/// How many messages of a batch from a standard queue are worked on at a time.
-const CONCURRENCY: usize = 10;
 
 /// The attribute of a message in a dead-letter queue that says why it is there.
 pub const REASON: &str = "reason";
@@ -65,20 +62,18 @@ impl SourceQueue {
         Ok(Self::new(client, lookup.required(url)?, dead_letters))
     }
 
-    /// Works on all messages of a batch at a time, each on its own.
-    pub async fn each(
+    /// Works on all messages of a batch at a time. `process` tells of each how it went, in their order.
+    pub async fn together(
         &self,
         event: &SqsEvent,
-        process: impl AsyncFn(&SqsMessage) -> Result<(), Failure>,
+        process: impl AsyncFn(&[&SqsMessage]) -> Vec<Result<(), Failure>>,
     ) -> SqsBatchResponse {
-        let process = &process;
-        let work = event
-            .records
-            .iter()
-            .map(|message| async move { (message, self.settle(message, process(message).await).await) });
-        let done: Vec<_> = stream::iter(work).buffered(CONCURRENCY).collect().await;
+        let messages: Vec<&SqsMessage> = event.records.iter().collect();
+        let results = process(&messages).await.into_iter();
+        let settled = messages.iter().zip(results);
+        let settled = join_all(settled.map(|(message, result)| self.settle(message, result))).await;
         let mut response = SqsBatchResponse::default();
-        for (message, settled) in done {
+        for (message, settled) in messages.into_iter().zip(settled) {
             if settled == Settled::ComesBack {
                 report(&mut response, message);
             }
@@ -283,13 +278,22 @@ mod tests {
             .collect()
     }
 
-    fn fails_at(message: &SqsMessage, failing: Option<&str>) -> Result<(), Failure> {
-        let fails = message.message_id.as_deref() == failing;
-        let failure = Failure {
-            disposition: RETRY,
-            reason: "no answer".to_owned(),
-        };
-        if fails { Err(failure) } else { Ok(()) }
+    /// Fails for the message with this id, or without one.
+    fn all_fail_at(failing: Option<&str>) -> impl AsyncFn(&[&SqsMessage]) -> Vec<Result<(), Failure>> {
+        async move |messages: &[&SqsMessage]| {
+            let results = messages.iter().map(|message| {
+                let failure = Failure {
+                    disposition: RETRY,
+                    reason: "no answer".to_owned(),
+                };
+                if message.message_id.as_deref() == failing {
+                    Err(failure)
+                } else {
+                    Ok(())
+                }
+            });
+            results.collect()
+        }
     }
 
     #[tokio::test]
@@ -302,12 +306,9 @@ mod tests {
             (Some("5"), "b"),
         ];
         let event = batch(&ids);
-        let round =
-            async |round: &[&SqsMessage]| round.iter().map(|message| fails_at(message, Some("3"))).collect();
-        let response = queue().in_order(&event, round).await;
+        let response = queue().in_order(&event, all_fail_at(Some("3"))).await;
         assert_eq!(failures(&response), ["3", "4"]);
-        let one = async |message: &SqsMessage| fails_at(message, Some("3"));
-        let response = queue().each(&event, one).await;
+        let response = queue().together(&event, all_fail_at(Some("3"))).await;
         assert_eq!(failures(&response), ["3"], "a standard queue has no groups");
     }
 
@@ -332,8 +333,8 @@ mod tests {
     #[tokio::test]
     async fn a_failed_message_without_an_id_brings_the_whole_batch_back() {
         let event = batch(&[(Some("1"), "a"), (None, "b")]);
-        let one = async |message: &SqsMessage| fails_at(message, None);
-        assert_eq!(failures(&queue().each(&event, one).await), [""]);
+        let response = queue().together(&event, all_fail_at(None)).await;
+        assert_eq!(failures(&response), [""]);
     }
 
     #[test]

@@ -1,26 +1,43 @@
-//! The way of one delivery: verify, archive, store, dispatch.
+//! The way of one delivery: verify, archive, store. What is to be dispatched is left to the batch.
 
 use aws_lambda_events::event::sqs::SqsMessage;
+use jiff::Timestamp;
 use pipeline::envelope::Envelope;
 use pipeline::metric;
+use pipeline::routing::Dispatch;
 use upvest::signature::{Freshness, Rejection, UnverifiedDelivery, Verified};
+use uuid::Uuid;
 
 use crate::error::{DeliveryError, Step};
 use crate::freshness::FreshnessPolicy;
 use crate::intake::Intake;
 use crate::{Deps, intake};
 
-/// Handles one message of the deliveries queue. When it returns, the delivery is in the log or in quarantine.
-pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<(), DeliveryError> {
+/// A delivery that is in the log or in quarantine.
+#[derive(Debug)]
+pub(crate) struct Received {
+    /// When it arrived, and its id: the order in which events are dispatched.
+    pub(crate) arrival: (Timestamp, Uuid),
+    /// The events that it brought.
+    pub(crate) dispatch: Vec<Dispatch>,
+}
+
+/// Handles one message of the deliveries queue.
+pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Received, DeliveryError> {
     let envelope = Envelope::from_message(message)?;
-    match verify(deps, &envelope).await? {
-        Ok(verified) => accept(deps, &envelope, &verified).await,
+    let dispatch = match verify(deps, &envelope).await? {
+        Ok(verified) => accept(deps, &envelope, &verified).await?,
         Err(Rejected { key_id, rejection }) => {
             let reason = rejection.reason();
             tracing::warn!(delivery.id = %envelope.delivery_id, reason, "delivery goes to quarantine");
-            quarantine(deps, &envelope, key_id.as_deref(), reason, Vec::new()).await
+            quarantine(deps, &envelope, key_id.as_deref(), reason, Vec::new()).await?;
+            Vec::new()
         }
-    }
+    };
+    Ok(Received {
+        arrival: (envelope.received_at, envelope.delivery_id),
+        dispatch,
+    })
 }
 
 /// A delivery of which nothing may be trusted.
@@ -75,8 +92,12 @@ fn report_freshness(envelope: &Envelope, freshness: Freshness) {
     }
 }
 
-/// Keeps a proven delivery and hands its events on.
-async fn accept(deps: &Deps, envelope: &Envelope, verified: &Verified<'_>) -> Result<(), DeliveryError> {
+/// Keeps a proven delivery and its events; gives those to be dispatched.
+async fn accept(
+    deps: &Deps,
+    envelope: &Envelope,
+    verified: &Verified<'_>,
+) -> Result<Vec<Dispatch>, DeliveryError> {
     let failed = |step| {
         move |source| DeliveryError::Aws {
             delivery_id: envelope.delivery_id.to_string(),
@@ -91,7 +112,8 @@ async fn accept(deps: &Deps, envelope: &Envelope, verified: &Verified<'_>) -> Re
         Ok(intake) => intake,
         Err(malformed) => {
             tracing::warn!(delivery.id = %envelope.delivery_id, "delivery goes to quarantine: {malformed}");
-            return quarantine(deps, envelope, Some(key_id), malformed.reason(), Vec::new()).await;
+            quarantine(deps, envelope, Some(key_id), malformed.reason(), Vec::new()).await?;
+            return Ok(Vec::new());
         }
     };
     for (reason, events) in &intake.unusable {
@@ -110,10 +132,7 @@ async fn accept(deps: &Deps, envelope: &Envelope, verified: &Verified<'_>) -> Re
         .await
         .map_err(failed(Step::Store))?;
     outcome.report(envelope, &contradictions);
-    deps.domains
-        .send(outcome.dispatch)
-        .await
-        .map_err(failed(Step::Dispatch))
+    Ok(outcome.dispatch)
 }
 
 async fn quarantine(

@@ -55,8 +55,6 @@ pub enum Step {
     Archive,
     /// Its events stored.
     Store,
-    /// Its events sent to the domains.
-    Dispatch,
 }
 
 impl std::fmt::Display for Step {
@@ -65,7 +63,6 @@ impl std::fmt::Display for Step {
             Self::Quarantine => "quarantined",
             Self::Archive => "archived",
             Self::Store => "stored",
-            Self::Dispatch => "dispatched",
         })
     }
 }

@@ -6,21 +6,23 @@
 
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use futures_util::future::join_all;
 use pipeline::archive::Archive;
 use pipeline::batch::SourceQueue;
 use pipeline::clock::Clock;
 use pipeline::config::{ConfigError, Lookup};
-use pipeline::error::{ErrorChain, Failure};
+use pipeline::error::{ErrorChain, Failure, RETRY};
 use pipeline::events::EventLog;
 use pipeline::keys::Keys;
 use pipeline::metric;
-use pipeline::routing::{DomainQueues, Routes};
+use pipeline::routing::{Dispatch, DomainQueues, Routes};
 
 mod delivery;
 mod error;
 mod freshness;
 mod intake;
 
+use delivery::Received;
 pub use error::DeliveryError;
 pub use freshness::FreshnessPolicy;
 
@@ -76,7 +78,7 @@ impl Deps {
 pub async fn handle(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
     let response = deps
         .queue
-        .each(event, async |message| settle(deps, message).await)
+        .together(event, async |batch| handle_batch(deps, batch).await)
         .await;
     tracing::info!(
         batch.deliveries = event.records.len(),
@@ -87,7 +89,32 @@ pub async fn handle(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
     response
 }
 
-async fn settle(deps: &Deps, message: &SqsMessage) -> Result<(), Failure> {
+/// Stores all deliveries of a batch at a time, and then dispatches their events in the order in which they arrived, so
+/// that we add no disorder to what order there is.
+async fn handle_batch(deps: &Deps, batch: &[&SqsMessage]) -> Vec<Result<(), Failure>> {
+    let received = join_all(batch.iter().map(|message| Box::pin(receive(deps, message)))).await;
+    let mut in_order: Vec<&Received> = received.iter().flatten().collect();
+    in_order.sort_by_key(|received| received.arrival);
+    let events: Vec<Dispatch> = in_order
+        .iter()
+        .flat_map(|received| received.dispatch.clone())
+        .collect();
+    let dispatched = deps.domains.send(events).await.map_err(|error| {
+        let failure = Failure::new(RETRY, &error);
+        tracing::error!(
+            error = failure.reason,
+            "events of a batch of deliveries were not dispatched"
+        );
+        failure
+    });
+    let results = received.into_iter().map(|received| match received? {
+        Received { dispatch, .. } if dispatch.is_empty() => Ok(()),
+        _ => dispatched.clone(),
+    });
+    results.collect()
+}
+
+async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Received, Failure> {
     delivery::receive(deps, message).await.map_err(|error| {
         if matches!(error, DeliveryError::UnknownKey { .. }) {
             metric::unknown_key();

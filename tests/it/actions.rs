@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use pipeline::processor::Processor;
 use pipeline::routing::{Dispatch, DomainQueues};
 use serde_json::Value;
 use upvest::{Domain, Event};
@@ -16,7 +17,7 @@ use webhook_tests::aws::{CallFilter, Fault, Service};
 use webhook_tests::effects::{Run, Trouble};
 use webhook_tests::receiver::{CHANGES, EFFECTS, Receiver, dead_letter_name, queue_name};
 
-use crate::support::{deliver_events, event_at, items, process_all, receiver};
+use crate::support::{deliver_events, event_at, items, post_events, process_all, receiver};
 
 fn order(second: u8, status: &str) -> String {
     let object = format!(r#"{{"id":"o1","user_id":"u1","status":"{status}"}}"#);
@@ -103,6 +104,27 @@ async fn a_late_event_runs_the_hook_for_late_events_and_is_not_published() {
         items(&receiver, "idempotency", "id"),
         ["orders/change#e2", "orders/superseded#e1"]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_event_is_published_where_that_is_wanted_and_turns_nothing() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let topup = |second, status: &str| {
+        let object = format!(r#"{{"id":"t1","status":"{status}"}}"#);
+        event_at(&format!("e{second}"), second, &format!("TOPUP.{status}"), &object)
+    };
+    deliver_events(&receiver, &[topup(2, "SETTLED")]).await;
+    post_events(&receiver, &[topup(1, "CONFIRMED")]).await;
+    let wanting = Processor {
+        publishes_late: true,
+        ..receiver.processor(Domain::Payments)
+    };
+    receiver.process_by(wanting).await.unwrap();
+    let changes = published(&receiver);
+    assert_eq!(changes[0]["turned"]["funds_available"], true);
+    assert_eq!(changes[1]["late"], true);
+    assert_eq!(changes[1]["turned"], serde_json::json!({}));
+    assert_eq!(receiver.waiting(), 0);
 }
 
 #[tokio::test(start_paused = true)]

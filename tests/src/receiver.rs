@@ -175,10 +175,22 @@ impl Receiver {
 
     /// The same with other actions than [`Effects`].
     pub async fn process_with(&self, domain: Domain, actions: &DomainActions) -> Option<Settlement> {
-        let processor = Processor {
-            actions: actions.clone(),
-            ..self.processors[&domain].clone()
-        };
+        let actions = actions.clone();
+        self.process_by(Processor {
+            actions,
+            ..self.processor(domain)
+        })
+        .await
+    }
+
+    /// The processor of a domain as it is set up here.
+    pub fn processor(&self, domain: Domain) -> Processor {
+        self.processors[&domain].clone()
+    }
+
+    /// Lets Lambda poll the queue of a processor that was set up otherwise.
+    pub async fn process_by(&self, processor: Processor) -> Option<Settlement> {
+        let domain = processor.domain;
         let source = EventSource::new(queue_name(domain), domain.name());
         let handle = async |event| Ok::<_, Infallible>(processor.handle(&event, &self.invocation()).await);
         source.deliver(&self.aws, handle).await
@@ -281,6 +293,7 @@ fn processor(aws: &Aws, domain: Domain, queue: SourceQueue, effects: &Effects, c
             RECORDS_KEPT,
         ),
         bus: Some(EventBus::new(aws.event_bridge().clone(), CHANGES.to_owned())),
+        publishes_late: false,
         actions: DomainActions::new(effects.clone()),
         clock: clock.clone(),
     }

@@ -62,7 +62,7 @@ pub(crate) async fn outputs(config: &SdkConfig) -> Result<BTreeMap<String, Strin
 
 /// What differs from the defaults: the machine's instruction set and certificates, tables that may go with the emulator,
 /// and a bus, so that there are changes to look at.
-fn parameters(repository: &Path) -> Result<[String; 4], LocalStackError> {
+fn parameters(repository: &Path) -> Result<[String; 5], LocalStackError> {
     let architecture = if cfg!(target_arch = "aarch64") {
         "arm64"
     } else {
@@ -73,6 +73,7 @@ fn parameters(repository: &Path) -> Result<[String; 4], LocalStackError> {
         format!("Architecture={architecture}"),
         "DeletionProtection=false".to_owned(),
         "CreateEventBus=true".to_owned(),
+        "PublishLateEvents=true".to_owned(),
         format!("CertificateBundle={}", certificates.display()),
     ])
 }

@@ -28,6 +28,8 @@ pub struct Change<'c> {
     pub current: &'c Summary,
     /// The whole state as it is now: status history, parts, objects.
     pub state: &'c Projection,
+    /// Whether the event arrived after a newer one of its entity, and so changed nothing but, perhaps, the history.
+    pub late: bool,
     /// The id of the replay that brought the event again; `None` for one that Upvest delivered.
     pub replay: Option<&'c str>,
 }

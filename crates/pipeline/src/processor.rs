@@ -45,6 +45,8 @@ pub struct Processor {
     pub idempotency: Idempotency,
     /// Where changes are published; `None` publishes nothing.
     pub bus: Option<EventBus>,
+    /// Whether late events, which change nothing, are published too.
+    pub publishes_late: bool,
     /// The domain's own code.
     pub actions: DomainActions,
     /// The time.
@@ -78,6 +80,7 @@ async fn run_with(domain: Domain, actions: DomainActions) -> Result<(), Error> {
 
 /// An event whose change is applied and whose actions ran.
 struct Done {
+    event_id: String,
     entity: EntityKey,
     /// The change, with whether it is noted in the entity as unfinished.
     change: Option<(Transition, bool)>,
@@ -86,7 +89,7 @@ struct Done {
 
 impl Processor {
     /// The processor of `domain`, from `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `MAX_RECEIVE_COUNT`, `ENTITIES_TABLE`, `IDEMPOTENCY_TABLE`, `ACTION_RECORD_DAYS` (90) and
-    /// `EVENT_BUS_NAME` (nothing is published without it).
+    /// `EVENT_BUS_NAME` (nothing is published without it) and `PUBLISH_LATE_EVENTS` (false).
     ///
     /// # Errors
     ///
@@ -112,6 +115,7 @@ impl Processor {
                 std::time::Duration::from_secs(u64::from(days) * SECONDS_OF_A_DAY),
             ),
             bus: bus.map(|name| EventBus::new(aws_sdk_eventbridge::Client::new(aws), name)),
+            publishes_late: lookup.parsed("PUBLISH_LATE_EVENTS", false)?,
             actions,
             clock,
         })
@@ -204,16 +208,20 @@ impl Processor {
             previous: transition.as_ref().and_then(|change| change.previous.as_ref()),
             current: &current,
             state: &projected.stored.projection,
+            late: transition.is_none() && projected.applied == Applied::Superseded,
             replay: dispatched.replay.as_deref(),
         };
+        let is_published = self.bus.is_some() && change.replay.is_none();
         let Some(transition) = &transition else {
-            if projected.applied == Applied::Superseded {
+            if change.late {
                 self.act_on_superseded(&change, invocation).await?;
             }
+            let is_published = is_published && change.late && self.publishes_late;
             return Ok(Done {
+                event_id: event.id().to_owned(),
                 entity: entity.clone(),
                 change: None,
-                publication: None,
+                publication: is_published.then(|| Publication::of(&change)),
             });
         };
         let noted = self.note_before(&entity, &projected, transition, &change).await?;
@@ -225,9 +233,9 @@ impl Processor {
             }
             return Err(error);
         }
-        let publication = self.bus.is_some() && change.replay.is_none();
         Ok(Done {
-            publication: publication.then(|| Publication::of(&change)),
+            event_id: event.id().to_owned(),
+            publication: is_published.then(|| Publication::of(&change)),
             change: Some((transition.clone(), noted)),
             entity: entity.clone(),
         })
@@ -248,20 +256,17 @@ impl Processor {
 
     /// Notes whether all that follows from a change was done.
     async fn finish(&self, done: Done, published: Result<(), AwsError>) -> Result<(), ProcessError> {
-        let Some((transition, noted)) = done.change else {
-            return Ok(());
-        };
-        if let Err(error) = published {
-            if !noted {
-                self.note_failure(&done.entity, &transition).await;
+        if let Err(source) = published {
+            if let Some((transition, false)) = &done.change {
+                self.note_failure(&done.entity, transition).await;
             }
             return Err(ProcessError::Publish {
-                event_id: transition.event_id,
-                source: error,
+                event_id: done.event_id,
+                source,
             });
         }
-        if noted {
-            self.forget_unfinished(&done.entity, &transition.event_id).await?;
+        if let Some((_, true)) = done.change {
+            self.forget_unfinished(&done.entity, &done.event_id).await?;
         }
         Ok(())
     }

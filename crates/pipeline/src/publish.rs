@@ -55,6 +55,7 @@ struct Detail<'d> {
     previous: Option<&'d Summary>,
     current: &'d Summary,
     turned: BTreeMap<String, bool>,
+    late: bool,
     moved_back_from: Option<&'d str>,
     related: BTreeSet<String>,
     /// The event's object, verbatim; null when it would not fit.
@@ -90,7 +91,12 @@ impl Publication {
                 },
                 previous: change.previous,
                 current: change.current,
-                turned: turned(change.previous, change.current),
+                turned: if change.late {
+                    BTreeMap::new()
+                } else {
+                    turned(change.previous, change.current)
+                },
+                late: change.late,
                 moved_back_from: change.state.moved_back_from(),
                 related: related.iter().map(ToString::to_string).collect(),
                 object,

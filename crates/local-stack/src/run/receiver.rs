@@ -79,6 +79,7 @@ pub(crate) struct Change {
     pub(crate) previous: Option<Summary>,
     pub(crate) current: Summary,
     pub(crate) turned: BTreeMap<String, bool>,
+    pub(crate) late: bool,
 }
 
 /// The event of a published change.

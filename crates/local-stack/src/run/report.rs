@@ -252,6 +252,9 @@ fn short(entity: &str) -> String {
 
 /// The status, and the one before where it is another.
 fn status(change: &Change) -> String {
+    if change.late {
+        return "late: a newer event came before".to_owned();
+    }
     let now = change.current.status.clone().unwrap_or_default();
     let before = change
         .previous
@@ -301,6 +304,7 @@ mod tests {
             "event": { "id": id, "type": "ORDER.NEW" },
             "previous": { "version": 1, "status": "NEW", "derived": {} },
             "current": { "version": 2, "status": "FILLED", "derived": {} },
+            "late": false,
             "turned": { "funds_available": true, "cleared": false },
         });
         serde_json::from_value(change).unwrap()

@@ -1,5 +1,10 @@
 //! Idempotency records: who may claim, complete and release them.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, in its helpers too"
+)]
+
 use std::time::Duration;
 
 use pipeline::clock::Clock;

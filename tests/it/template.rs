@@ -312,7 +312,8 @@ fn leading_keys(template: &Template, domain: &str, table: &str) -> BTreeSet<Stri
     let mut of_table = statements
         .into_iter()
         .filter(|statement| statement["Resource"]["Fn::GetAtt"][0] == table);
-    let condition = &of_table.next().unwrap()["Condition"]["ForAllValues:StringLike"];
+    let statement = of_table.next().expect("a statement is about the table");
+    let condition = &statement["Condition"]["ForAllValues:StringLike"];
     assert!(of_table.next().is_none());
     let keys = one_or_more(&condition["dynamodb:LeadingKeys"]).into_iter();
     keys.map(|key| text_of(key).to_owned()).collect()

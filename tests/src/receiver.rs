@@ -76,21 +76,13 @@ impl Receiver {
         }
         aws.create_bucket("archive");
         aws.create_event_bus(CHANGES);
-        let queue = |name: &str, dead: &str, max_receives| {
-            let settings = QueueSettings::new(name).redrive_to(dead, max_receives);
-            let dead_letters = DeadLetters {
-                url: aws.create_queue(QueueSettings::new(dead)),
-                max_receives,
-            };
-            let url = aws.create_queue(settings.visibility_timeout(Duration::from_secs(180)));
+        let (deliveries_url, deliveries) = queue(&aws, DELIVERIES, DELIVERIES_DLQ, 10);
+        let queues = Domain::ALL.map(|domain| {
             (
-                url.clone(),
-                SourceQueue::new(aws.sqs().clone(), url, dead_letters),
+                domain,
+                queue(&aws, &queue_name(domain), &dead_letter_name(domain), 5),
             )
-        };
-        let (deliveries_url, deliveries) = queue(DELIVERIES, DELIVERIES_DLQ, 10);
-        let queues =
-            Domain::ALL.map(|domain| (domain, queue(&queue_name(domain), &dead_letter_name(domain), 5)));
+        });
         let routes = queues
             .iter()
             .map(|(domain, (url, _))| format!("{domain}={url}"))
@@ -102,20 +94,7 @@ impl Receiver {
         let (dynamodb, sqs, s3) = (aws.dynamodb().clone(), aws.sqs().clone(), aws.s3().clone());
         let effects = Effects::new(sqs.clone(), aws.create_queue(QueueSettings::new(EFFECTS)));
         let processors = queues.into_iter().map(|(domain, (_, queue))| {
-            let processor = Processor {
-                domain,
-                queue,
-                entities: Entities::new(dynamodb.clone(), "entities".to_owned()),
-                idempotency: Idempotency::new(
-                    dynamodb.clone(),
-                    "idempotency".to_owned(),
-                    clock.clone(),
-                    RECORDS_KEPT,
-                ),
-                bus: Some(EventBus::new(aws.event_bridge().clone(), CHANGES.to_owned())),
-                actions: DomainActions::new(effects.clone()),
-                clock: clock.clone(),
-            };
+            let processor = processor(&aws, domain, queue, &effects, &clock);
             (domain, processor)
         });
         let processors = processors.collect();
@@ -273,6 +252,38 @@ pub fn queue_name(domain: Domain) -> String {
 /// The name of a domain's dead-letter queue.
 pub fn dead_letter_name(domain: Domain) -> String {
     format!("{domain}-dlq.fifo")
+}
+
+/// A queue with its dead-letter queue: its URL, and its receiving end.
+fn queue(aws: &Aws, name: &str, dead: &str, max_receives: u32) -> (String, SourceQueue) {
+    let settings = QueueSettings::new(name).redrive_to(dead, max_receives);
+    let dead_letters = DeadLetters {
+        url: aws.create_queue(QueueSettings::new(dead)),
+        max_receives,
+    };
+    let url = aws.create_queue(settings.visibility_timeout(Duration::from_secs(180)));
+    (
+        url.clone(),
+        SourceQueue::new(aws.sqs().clone(), url, dead_letters),
+    )
+}
+
+fn processor(aws: &Aws, domain: Domain, queue: SourceQueue, effects: &Effects, clock: &Clock) -> Processor {
+    let dynamodb = aws.dynamodb();
+    Processor {
+        domain,
+        queue,
+        entities: Entities::new(dynamodb.clone(), "entities".to_owned()),
+        idempotency: Idempotency::new(
+            dynamodb.clone(),
+            "idempotency".to_owned(),
+            clock.clone(),
+            RECORDS_KEPT,
+        ),
+        bus: Some(EventBus::new(aws.event_bridge().clone(), CHANGES.to_owned())),
+        actions: DomainActions::new(effects.clone()),
+        clock: clock.clone(),
+    }
 }
 
 fn ingest(aws: &Aws, queue_url: String, clock: Clock) -> ingest::Deps {

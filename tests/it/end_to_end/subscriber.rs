@@ -1,5 +1,10 @@
 //! The example of a subscriber in another language, `infra/examples/subscriber.yaml`, deployed beside the receiver.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, in its helpers too"
+)]
+
 use aws_sdk_cloudformation::types::{Capability, Parameter};
 use serde_json::json;
 

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod bad_input;
+mod changes;
 // Both look at the processes of the emulator's functions in `/proc`.
 #[cfg(target_os = "linux")]
 mod crashes;
@@ -12,3 +13,4 @@ mod processes;
 mod sender;
 mod stack;
 mod subscriber;
+mod use_cases;

@@ -15,6 +15,7 @@ use pipeline::error::ErrorChain;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::changes::tap;
 use super::sender::Delivery;
 
 /// How long anything may take to come about.
@@ -28,11 +29,18 @@ const READ_BATCH: usize = 100;
 pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// Started by the first test that asks for it. It ends with this process, however that ends.
-static LOCAL: OnceLock<Result<LocalStack, String>> = OnceLock::new();
+static LOCAL: OnceLock<Result<Started, String>> = OnceLock::new();
+
+struct Started {
+    local: LocalStack,
+    /// The URL of the queue that gets a copy of everything that is published.
+    changes_queue: String,
+}
 
 /// The stack with clients of one test, whose connections belong to that test's runtime.
 pub(super) struct Stack {
     local: &'static LocalStack,
+    changes_queue: &'static str,
     pub(super) http: reqwest::Client,
     pub(super) clients: Clients,
 }
@@ -40,6 +48,7 @@ pub(super) struct Stack {
 /// AWS clients with the credentials of the stack's owner or of one of its functions.
 pub(super) struct Clients {
     pub(super) dynamodb: aws_sdk_dynamodb::Client,
+    pub(super) event_bridge: aws_sdk_eventbridge::Client,
     pub(super) s3: aws_sdk_s3::Client,
     pub(super) secrets: aws_sdk_secretsmanager::Client,
     pub(super) sqs: aws_sdk_sqs::Client,
@@ -60,7 +69,7 @@ impl Stack {
                 .join()
                 .expect("the start does not panic")
         });
-        let local = started.as_ref().unwrap_or_else(|problem| panic!("{problem}"));
+        let Started { local, changes_queue } = started.as_ref().unwrap_or_else(|problem| panic!("{problem}"));
         let connection = local.connection();
         let owner = Credentials::new(
             &connection.access_key_id,
@@ -72,9 +81,14 @@ impl Stack {
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build();
         Self {
             local,
+            changes_queue,
             http: http.expect("a client can be built"),
             clients: clients(local, owner).await,
         }
+    }
+
+    pub(super) fn changes_queue(&self) -> &str {
+        self.changes_queue
     }
 
     /// The clients of somebody else.
@@ -304,7 +318,7 @@ pub(super) async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T
     }
 }
 
-fn start() -> Result<LocalStack, String> {
+fn start() -> Result<Started, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime can be built").block_on(async {
         let options = Options {
@@ -323,7 +337,8 @@ fn start() -> Result<LocalStack, String> {
             None,
             "owner",
         );
-        let request = clients(&local, owner).await.sqs.set_queue_attributes();
+        let clients = clients(&local, owner).await;
+        let request = clients.sqs.set_queue_attributes();
         let request = request
             .queue_url(&connection.outputs["DeliveriesQueueUrl"])
             .attributes(
@@ -334,7 +349,8 @@ fn start() -> Result<LocalStack, String> {
             .send()
             .await
             .map_err(|error| ErrorChain(&error).to_string())?;
-        Ok(local)
+        let changes_queue = tap(&clients, &connection.outputs["EventBusName"]).await?;
+        Ok(Started { local, changes_queue })
     })
 }
 
@@ -363,6 +379,7 @@ async fn clients(local: &LocalStack, credentials: Credentials) -> Clients {
         .build();
     Clients {
         dynamodb: aws_sdk_dynamodb::Client::new(&config),
+        event_bridge: aws_sdk_eventbridge::Client::new(&config),
         s3: aws_sdk_s3::Client::from_conf(s3),
         secrets: aws_sdk_secretsmanager::Client::new(&config),
         sqs: aws_sdk_sqs::Client::new(&config),

@@ -87,6 +87,10 @@ async fn each_change_runs_the_action_once_and_is_published_with_what_was_before(
     assert_eq!(changes[1]["previous"]["status"], "NEW");
     assert_eq!(changes[1]["current"]["status"], "FILLED");
     assert_eq!(changes[1]["current"]["version"], 2);
+    assert_eq!(
+        (&changes[0]["reached"], &changes[1]["reached"]),
+        (&"NEW".into(), &"FILLED".into())
+    );
     assert_eq!(changes[1]["related"], serde_json::json!(["USER#u1"]));
     assert_eq!(changes[1]["object"]["status"], "FILLED");
 }
@@ -124,6 +128,7 @@ async fn a_late_event_is_published_where_that_is_wanted_and_turns_nothing() {
     assert_eq!(changes[0]["turned"]["funds_available"], true);
     assert_eq!(changes[1]["late"], true);
     assert_eq!(changes[1]["turned"], serde_json::json!({}));
+    assert_eq!(changes[1]["reached"], Value::Null);
     assert_eq!(receiver.waiting(), 0);
 }
 

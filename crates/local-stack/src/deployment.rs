@@ -18,7 +18,12 @@ const STACK: &str = "upvest-webhooks";
 /// # Errors
 ///
 /// [`LocalStackError::Deploy`] with the end of what the SAM CLI printed.
-pub(crate) fn deploy(repository: &Path, staged: &Path, emulator: &Emulator) -> Result<(), LocalStackError> {
+pub(crate) fn deploy(
+    repository: &Path,
+    staged: &Path,
+    emulator: &Emulator,
+    parameters: &[String],
+) -> Result<(), LocalStackError> {
     let sam = tool(repository, "sam/bin/sam")?;
     let output = run(sealed(&sam, &emulator.endpoint_url())
         .args([
@@ -29,7 +34,8 @@ pub(crate) fn deploy(repository: &Path, staged: &Path, emulator: &Emulator) -> R
             STACK,
         ])
         .arg("--parameter-overrides")
-        .args(parameters(repository)?)
+        .args(machine_parameters(repository)?)
+        .args(parameters)
         .env("SAM_CLI_TELEMETRY", "0")
         .env("SAM_CLI_POLL_DELAY", "1")
         .current_dir(staged))?;
@@ -60,9 +66,8 @@ pub(crate) async fn outputs(config: &SdkConfig) -> Result<BTreeMap<String, Strin
         .collect())
 }
 
-/// What differs from the defaults: the machine's instruction set and certificates, tables that may go with the emulator,
-/// and a bus, so that there are changes to look at.
-fn parameters(repository: &Path) -> Result<[String; 5], LocalStackError> {
+/// What differs from AWS: the machine's instruction set and certificates, and tables that may go with the emulator.
+fn machine_parameters(repository: &Path) -> Result<[String; 3], LocalStackError> {
     let architecture = if cfg!(target_arch = "aarch64") {
         "arm64"
     } else {
@@ -72,8 +77,6 @@ fn parameters(repository: &Path) -> Result<[String; 5], LocalStackError> {
     Ok([
         format!("Architecture={architecture}"),
         "DeletionProtection=false".to_owned(),
-        "CreateEventBus=true".to_owned(),
-        "PublishLateEvents=true".to_owned(),
         format!("CertificateBundle={}", certificates.display()),
     ])
 }

@@ -34,6 +34,8 @@ pub struct Options {
     pub auth: bool,
     /// The folder for everything the stack writes, relative to the repository. One stack at a time can use it.
     pub directory: PathBuf,
+    /// Template parameters, written `Name=value`.
+    pub parameters: Vec<String>,
     /// Whether to report the steps on standard error.
     pub show_progress: bool,
 }
@@ -44,6 +46,7 @@ impl Default for Options {
         Self {
             auth: false,
             directory: ".local".into(),
+            parameters: vec!["CreateEventBus=true".to_owned()],
             show_progress: true,
         }
     }
@@ -164,7 +167,7 @@ fn prepare(options: &Options) -> Result<(Emulator, PathBuf, File), LocalStackErr
         Emulator::start(&repository, &directory, options)
     })?;
     progress.step("Deploying template.yaml", || {
-        deployment::deploy(&repository, &staged, &emulator)
+        deployment::deploy(&repository, &staged, &emulator, &options.parameters)
     })?;
     Ok((emulator, directory, lock))
 }

@@ -54,11 +54,12 @@ pub(crate) enum RunError {
 /// Runs, reports and, unless `once`, stays up until Ctrl-C. Says whether everything was as expected.
 pub(crate) async fn run(once: bool, auth: bool) -> Result<bool, RunError> {
     // Ctrl-C before the handler is set ends this process, and the emulator with it.
-    let stack = LocalStack::start(Options {
+    let mut options = Options {
         auth,
         ..Options::default()
-    })
-    .await?;
+    };
+    options.parameters.push("PublishLateEvents=true".to_owned());
+    let stack = LocalStack::start(options).await?;
     let receiver = Receiver::of(&stack);
     let stories = stories()?;
     let events: Vec<String> = stories.iter().flat_map(|(_, events)| events.clone()).collect();

@@ -41,8 +41,15 @@ impl Change<'_> {
     /// that settle later.
     #[must_use]
     pub fn reached(&self, status: &str) -> bool {
+        self.new_status() == Some(status)
+    }
+
+    /// The status that this change gave the entity; `None` when it has the status that it had before.
+    #[must_use]
+    pub fn new_status(&self) -> Option<&str> {
         let before = self.previous.and_then(|previous| previous.status.as_deref());
-        self.current.status.as_deref() == Some(status) && before != Some(status)
+        let now = self.current.status.as_deref().filter(|_| !self.late);
+        now.filter(|now| before != Some(now))
     }
 
     /// Whether this change turned the computed flag true, for example `funds_available` of a deposit.

@@ -54,6 +54,7 @@ struct Detail<'d> {
     event: EventDetail<'d>,
     previous: Option<&'d Summary>,
     current: &'d Summary,
+    reached: Option<&'d str>,
     turned: BTreeMap<String, bool>,
     late: bool,
     moved_back_from: Option<&'d str>,
@@ -91,6 +92,7 @@ impl Publication {
                 },
                 previous: change.previous,
                 current: change.current,
+                reached: change.new_status(),
                 turned: if change.late {
                     BTreeMap::new()
                 } else {

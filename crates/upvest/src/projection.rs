@@ -61,7 +61,7 @@ pub struct Projection {
 /// What an event did to a projection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
-    /// It is the newest of its kind and shows in the state.
+    /// It shows in the state: it is the newest of its kind, or the newest that gives a status.
     Newest,
     /// A newer one was there already. It may have left a trace in the history.
     Superseded,
@@ -95,6 +95,7 @@ impl Projection {
                 occurred: new.occurred.clone(),
             };
         }
+        let status_before = state.status().map(str::to_owned);
         let applied = match event.category().role {
             Role::Snapshot => state.replace_snapshot(new).0,
             Role::Line => state.replace_line(new),
@@ -108,7 +109,9 @@ impl Projection {
                 }
             }
         };
-        (state, applied)
+        // The status can be older than the snapshot: a later notice without one may have come first.
+        let shows = applied == Applied::Superseded && state.status() != status_before.as_deref();
+        (state, if shows { Applied::Newest } else { applied })
     }
 
     /// Puts the newer of two snapshots into place, and gives back the other one.
@@ -297,6 +300,22 @@ pub(crate) mod tests {
             state.snapshot.unwrap().event_type,
             "SAVINGS_PLAN_EXECUTION.REMINDER"
         );
+    }
+
+    #[test]
+    fn a_status_that_arrives_after_a_later_notice_without_one_is_news() {
+        let execution = |id, second, state: &str| {
+            let event_type = format!("SAVINGS_PLAN_EXECUTION.{state}");
+            event(id, second, &event_type, r#"{"id":"x"}"#)
+        };
+        let (reminder, new) = (execution("e2", 2, "REMINDER"), execution("e1", 1, "NEW"));
+        let state = fold(&[reminder.clone()]);
+        let (state, applied) = Projection::fold(Some(state), &Event::parse(&new).unwrap());
+        assert_eq!(applied, Applied::Newest);
+        assert_eq!(state.status(), Some("NEW"));
+        assert_eq!(state, fold(&[new.clone(), reminder]));
+        let (_, again) = Projection::fold(Some(state), &Event::parse(&new).unwrap());
+        assert_eq!(again, Applied::Superseded);
     }
 
     #[test]

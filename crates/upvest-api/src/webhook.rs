@@ -1,18 +1,18 @@
 //! What Upvest calls a webhook: a subscription to events (contract section 4).
 
-use std::fmt;
-use std::net::IpAddr;
+mod limits;
+mod rules;
 
 use jiff::Timestamp;
 use reqwest::Url;
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::credentials::is_loopback;
+pub use self::limits::{Delay, PackageSize};
+pub use self::rules::InvalidWebhook;
+use self::rules::{check_categories, check_names, check_title, check_url};
 use crate::id::ResourceId;
 
-const MAX_TITLE: usize = 32;
-const MAX_URL: usize = 1000;
 const ALL: &str = "ALL";
 
 /// A subscription as Upvest reports it. Members that are not known are ignored, categories are not checked.
@@ -60,14 +60,6 @@ pub struct WebhookConfig {
     pub max_package_size: PackageSize,
 }
 
-/// How long an event waits for others: 1 to 30 seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Delay(u8);
-
-/// The size of a body, in bytes, at which a batch does not wait any longer: 100 to 1,048,576.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct PackageSize(u32);
-
 /// A subscription to create. Upvest creates it disabled: a [`WebhookChange`] enables it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NewWebhook {
@@ -114,115 +106,6 @@ pub struct WebhookChange {
     /// The idempotency key, for callers that may repeat the call after a crash; a new one by default.
     #[serde(skip)]
     pub idempotency_key: Option<Uuid>,
-}
-
-/// Which of Upvest's rules a subscription breaks.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum InvalidWebhook {
-    /// The title's length or characters.
-    #[error("the title {title:?} is not 1 to {MAX_TITLE} of: A-Z a-z 0-9 space ( ) [ ] {{ }} . -")]
-    Title {
-        /// The title.
-        title: String,
-    },
-    /// The URL's scheme.
-    #[error("{url} is not an https URL")]
-    NotHttps {
-        /// The URL.
-        url: String,
-    },
-    /// The URL's host.
-    #[error("{url} does not name its host: Upvest delivers to DNS names, not to addresses")]
-    NotADnsName {
-        /// The URL.
-        url: String,
-    },
-    /// The URL has a user, a password or a fragment.
-    #[error("the URL has a user, a password or a fragment, which Upvest does not send")]
-    Superfluous,
-    /// The URL's length.
-    #[error("the URL is longer than {MAX_URL} characters")]
-    UrlTooLong,
-    /// The delay.
-    #[error("a delay of {seconds} s is not 1 to 30 s")]
-    Delay {
-        /// The delay, in seconds.
-        seconds: u64,
-    },
-    /// The package size.
-    #[error("a package size of {bytes} bytes is not 100 to 1048576")]
-    PackageSize {
-        /// The size.
-        bytes: u64,
-    },
-    /// No category is received.
-    #[error("there are no categories; \"ALL\" receives every one")]
-    NoCategories,
-    /// A category is no upper-case word.
-    #[error("{category:?} is not a category, such as \"ORDER\"")]
-    Category {
-        /// The category.
-        category: String,
-    },
-    /// Categories are excluded from a list that does not have them.
-    #[error("categories can be excluded from \"ALL\" alone")]
-    ExcludedFromList,
-    /// A change of nothing.
-    #[error("the change is empty")]
-    EmptyChange,
-}
-
-impl Delay {
-    /// A delay in seconds.
-    ///
-    /// # Errors
-    /// [`InvalidWebhook::Delay`] when it is not 1 to 30.
-    pub fn from_seconds(seconds: u64) -> Result<Self, InvalidWebhook> {
-        u8::try_from(seconds)
-            .ok()
-            .filter(|seconds| (1..=30).contains(seconds))
-            .map(Self)
-            .ok_or(InvalidWebhook::Delay { seconds })
-    }
-
-    /// Returns the delay in seconds.
-    #[must_use]
-    pub const fn seconds(self) -> u8 {
-        self.0
-    }
-}
-
-impl PackageSize {
-    /// A size in bytes.
-    ///
-    /// # Errors
-    /// [`InvalidWebhook::PackageSize`] when it is not 100 to 1,048,576.
-    pub fn from_bytes(bytes: u64) -> Result<Self, InvalidWebhook> {
-        u32::try_from(bytes)
-            .ok()
-            .filter(|bytes| (100..=1_048_576).contains(bytes))
-            .map(Self)
-            .ok_or(InvalidWebhook::PackageSize { bytes })
-    }
-
-    /// Returns the size in bytes.
-    #[must_use]
-    pub const fn bytes(self) -> u32 {
-        self.0
-    }
-}
-
-impl fmt::Display for Delay {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}s", self.0)
-    }
-}
-
-impl Serialize for Delay {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
 }
 
 impl PartialEq<WebhookConfig> for ReportedConfig {
@@ -322,62 +205,6 @@ fn as_text<S: Serializer>(url: &Url, serializer: S) -> Result<S::Ok, S::Error> {
 
 fn as_optional_text<S: Serializer>(url: &Option<Url>, serializer: S) -> Result<S::Ok, S::Error> {
     url.as_ref().map(Url::as_str).serialize(serializer)
-}
-
-fn check_title(title: &str) -> Result<(), InvalidWebhook> {
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || b" ()[]{}.-".contains(&byte);
-    if (1..=MAX_TITLE).contains(&title.len()) && title.bytes().all(known) {
-        return Ok(());
-    }
-    Err(InvalidWebhook::Title {
-        title: title.chars().take(100).collect(),
-    })
-}
-
-fn check_url(url: &Url, allow_loopback: bool) -> Result<(), InvalidWebhook> {
-    let text = || url.to_string();
-    if url.as_str().len() > MAX_URL {
-        return Err(InvalidWebhook::UrlTooLong);
-    }
-    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-        return Err(InvalidWebhook::Superfluous);
-    }
-    if allow_loopback && is_loopback(url) && matches!(url.scheme(), "http" | "https") {
-        return Ok(());
-    }
-    if url.scheme() != "https" {
-        return Err(InvalidWebhook::NotHttps { url: text() });
-    }
-    let host = url.host_str().unwrap_or_default();
-    let address = host.starts_with('[') || host.parse::<IpAddr>().is_ok();
-    if address || is_loopback(url) || !host.contains('.') {
-        return Err(InvalidWebhook::NotADnsName { url: text() });
-    }
-    Ok(())
-}
-
-fn check_categories(categories: &[String], excluded: &[String]) -> Result<(), InvalidWebhook> {
-    if categories.is_empty() {
-        return Err(InvalidWebhook::NoCategories);
-    }
-    if !excluded.is_empty() && !categories.iter().any(|category| category == ALL) {
-        return Err(InvalidWebhook::ExcludedFromList);
-    }
-    check_names(categories)?;
-    check_names(excluded)
-}
-
-/// New categories appear weekly, so that their form alone is checked.
-fn check_names(categories: &[String]) -> Result<(), InvalidWebhook> {
-    let known = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-    let bad = categories
-        .iter()
-        .find(|category| category.is_empty() || !category.bytes().all(known));
-    bad.map_or(Ok(()), |category| {
-        Err(InvalidWebhook::Category {
-            category: category.chars().take(100).collect(),
-        })
-    })
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub struct Options {
     /// How often one call is tried at most; 5 by default.
     pub max_attempts: u32,
     /// How long after its beginning a call may still be tried again; 60 seconds by default. A wait that Upvest asks
-    /// for and that would not end by then is not begun.
+    /// for and that would not end by then is not begun. The request of a token has as long of its own.
     pub total_time: Duration,
     /// The longest random wait before the second attempt, doubled with each attempt; 200 milliseconds by default.
     pub first_backoff: Duration,

@@ -94,7 +94,10 @@ impl Inner {
 
     async fn attempt(&self, call: &Call, held: Option<&Held>, reading: Reading) -> Result<Reply, Failure> {
         let request = self.request(call, held, reading)?;
-        let mut response = request.send().await.map_err(Failure::network)?;
+        let mut response = request
+            .send()
+            .await
+            .map_err(|error| Failure::network(call, error))?;
         let status = response.status().as_u16();
         match (status, reading) {
             (200..300, Reading::Nothing) => Ok(Reply {
@@ -107,7 +110,7 @@ impl Inner {
             (200..300, Reading::Whole) => {
                 let limit = self.options.max_answer_bytes;
                 let body = read(&mut response, limit).await.map_err(|error| match error {
-                    ReadError::Broken(error) => Failure::network(error),
+                    ReadError::Broken(error) => Failure::network(call, error),
                     ReadError::TooLarge => Failure::Final(Error::TooLarge {
                         method: call.method,
                         path: call.path(),
@@ -148,18 +151,14 @@ impl Inner {
                 })
             })?;
         let method = Method::from_bytes(call.method.as_bytes()).unwrap_or_default();
-        let request = self.http.request(method, call.url.clone());
-        let mut request = headers.iter().fold(request, |request, (name, value)| {
-            let mut value = reqwest::header::HeaderValue::from_str(value);
-            if let (Ok(value), "authorization") = (&mut value, name) {
-                value.set_sensitive(true);
-            }
-            match value {
-                Ok(value) => request.header(name, value),
-                // The builder keeps what is wrong with it and tells when the request is sent.
-                Err(_) => request.header(name, "\n"),
-            }
-        });
+        let mut request = headers.iter().filter(|(name, _)| *name != "authorization").fold(
+            self.http.request(method, call.url.clone()),
+            |request, (name, value)| request.header(name, value),
+        );
+        if let Some(token) = token {
+            // The same text that was signed; set like this, the library never shows it.
+            request = request.bearer_auth(token);
+        }
         if let Some(body) = &call.body {
             request = request.body(body.bytes.to_vec());
         }
@@ -209,10 +208,14 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 }
 
 impl Failure {
-    /// A request that could not even be built is wrong for good.
-    fn network(error: reqwest::Error) -> Self {
-        // The URL of a file is a secret, and the path is told anyway.
-        Self::Temporary(Cause::Network(error.without_url()))
+    fn network(call: &Call, error: reqwest::Error) -> Self {
+        let wrong_for_good = error.is_builder();
+        // The path is told anyway, and a URL may hold more.
+        let cause = Cause::Network(error.without_url());
+        match wrong_for_good {
+            true => Self::Final(cause.into_error(call, 1)),
+            false => Self::Temporary(cause),
+        }
     }
 }
 

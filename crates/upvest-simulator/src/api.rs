@@ -1,10 +1,12 @@
 //! What the simulator serves over HTTP, on the loopback interface alone: the part of Upvest's API that it stands in
 //! for, with every request verified as Upvest does, and its own control under `/simulator/`.
 
+mod admission;
 mod auth;
 mod control;
 mod documents;
 mod gate;
+mod idempotency;
 mod problem;
 mod signature;
 mod webhooks;

@@ -66,13 +66,13 @@ pub enum ApiCredentialsError {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Document<'a> {
+struct Document {
     client_id: String,
     client_secret: String,
     key_id: String,
     private_key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    base_url: Option<&'a str>,
+    base_url: Option<String>,
 }
 
 impl ApiCredentials {
@@ -113,7 +113,7 @@ impl ApiCredentials {
             client_secret: self.client_secret.clone(),
             key_id: self.key.key_id().to_owned(),
             private_key: key_file::encode(&document).to_string(),
-            base_url: Some(base_url),
+            base_url: Some(base_url.to_owned()),
         };
         serde_json::to_string_pretty(&document).map_err(|_| KeyError::Unavailable)
     }
@@ -136,7 +136,7 @@ impl ApiCredentials {
         let malformed = || ApiCredentialsError::Malformed {
             path: path.to_owned(),
         };
-        let document: Document<'_> = serde_json::from_slice(&text).map_err(|_| malformed())?;
+        let document: Document = serde_json::from_slice(&text).map_err(|_| malformed())?;
         let key = key_file::decode(&document.private_key).ok_or_else(malformed)?;
         let key_id = &document.key_id;
         let key = SigningKey::p521_from_pkcs8(key_id, Profile::Quoted, &key)
@@ -178,5 +178,48 @@ impl fmt::Debug for ApiCredentials {
             .field("client_id", &self.client_id)
             .field("key_id", &self.key.key_id())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn temporary(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("upvest-simulator-{}-{name}.json", std::process::id()))
+    }
+
+    #[test]
+    fn a_credentials_file_gives_the_same_client_again() {
+        let path = temporary("client");
+        let generated = ApiCredentials::load_or_generate(&path).unwrap();
+        generated.save(&path, "http://127.0.0.1:8090").unwrap();
+        let loaded = ApiCredentials::load_or_generate(&path).unwrap();
+        let (before, after) = (generated.client().unwrap(), loaded.client().unwrap());
+        assert_eq!(before.client_id, after.client_id);
+        assert_eq!(before.client_secret, after.client_secret);
+        assert_eq!(
+            (before.key_id, before.public_key),
+            (after.key_id, after.public_key)
+        );
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_no_credentials_document_is_refused_and_not_quoted() {
+        let path = temporary("other");
+        std::fs::write(&path, r#"{"client_secret": 73313731}"#).unwrap();
+        let error = ApiCredentials::load_or_generate(&path).unwrap_err();
+        assert!(matches!(error, ApiCredentialsError::Malformed { .. }));
+        assert!(!format!("{error} {error:?}").contains("73313731"));
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let credentials = ApiCredentials::generate().unwrap();
+        let client = credentials.client().unwrap();
+        let shown = format!("{credentials:?} {client:?}");
+        assert!(shown.contains(&client.client_id) && !shown.contains(&client.client_secret));
     }
 }

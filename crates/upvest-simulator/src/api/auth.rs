@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use serde::Serialize;
 
-use super::gate::Caller;
+use super::admission::Caller;
 use super::problem::Problem;
 use crate::api_state::IssuedToken;
 use crate::keys::VerifyKeys;

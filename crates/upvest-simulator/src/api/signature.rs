@@ -4,6 +4,8 @@
 //! Where Upvest's limits are not known, they are assumed: [`MAX_LIFETIME_SECONDS`], [`MAX_AHEAD_SECONDS`], and that a
 //! covered header which Upvest's servers ignore or which changes on the way fails.
 
+mod input;
+
 use aws_lc_rs::signature::{ECDSA_P521_SHA512_ASN1, ED25519, UnparsedPublicKey};
 use axum::http::{HeaderMap, Method, Uri};
 use base64::Engine;
@@ -11,6 +13,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha512};
 use upvest::signature::Jwk;
 
+use self::input::{Input, parse_input};
 use crate::api_client::ApiClient;
 
 /// The longest accepted time from `created` to `expires`: Upvest's examples use up to 60 seconds.
@@ -93,14 +96,6 @@ pub(super) enum Refusal {
     Signature,
 }
 
-struct Input<'h> {
-    label: &'h str,
-    /// The text after the label, which is signed as it stands.
-    text: &'h str,
-    components: Vec<&'h str>,
-    parameters: Vec<(&'h str, &'h str)>,
-}
-
 /// Verifies a request with its client's key.
 pub(super) fn verify(incoming: Incoming<'_>, client: &ApiClient, now: i64) -> Result<Claims, Refusal> {
     if single(incoming.headers, "upvest-signature-version")? != "15" {
@@ -131,36 +126,6 @@ fn single<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<&'h str, Ref
         (Ok(value), None) => Ok(value),
         _ => Err(Refusal::Malformed(name)),
     }
-}
-
-/// Reads `label=("a" "b");name=value;name="value"`.
-fn parse_input(header: &str) -> Option<Input<'_>> {
-    let (label, text) = header.split_once('=')?;
-    let (list, mut rest) = text.strip_prefix('(')?.split_once(')')?;
-    let unquoted = |item: &'_ str| -> Option<(usize, usize)> {
-        let name = item.strip_prefix('"')?.strip_suffix('"')?;
-        (!name.is_empty() && !name.contains('"')).then_some((1, item.len() - 1))
-    };
-    let components = list
-        .split(' ')
-        .map(|item| unquoted(item).map(|(from, to)| &item[from..to]));
-    let components: Option<Vec<&str>> = components.collect();
-    let mut parameters = Vec::new();
-    while !rest.is_empty() {
-        let (name, after) = rest.strip_prefix(';')?.split_once('=')?;
-        let (value, after) = match after.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"')?,
-            None => after.split_at(after.find(';').unwrap_or(after.len())),
-        };
-        parameters.push((name, value));
-        rest = after;
-    }
-    Some(Input {
-        label,
-        text,
-        components: components?,
-        parameters,
-    })
 }
 
 fn check_components(incoming: Incoming<'_>, components: &[&str]) -> Result<(), Refusal> {

@@ -29,10 +29,9 @@ pub(crate) struct Inner {
     pub(crate) credentials: Credentials,
     pub(crate) options: Options,
     pub(crate) tokens: Tokens,
-    /// Talks to Upvest.
+    /// Talks to Upvest and to its storage of files. It has no default headers and keeps no cookies, so that a request
+    /// carries what it was given alone.
     pub(crate) http: reqwest::Client,
-    /// Talks to the storage of files: shares nothing with the other one, so that nothing leaks.
-    pub(crate) storage: reqwest::Client,
 }
 
 impl Client {
@@ -50,14 +49,13 @@ impl Client {
     /// [`BuildError`] when the TLS library finds no trusted certificates.
     pub fn with_options(credentials: Credentials, options: Options) -> Result<Self, BuildError> {
         let local = is_loopback(&credentials.base_url);
-        let (http, storage) = (http(&options, local)?, http(&options, local)?);
+        let http = http(&options, local)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 credentials,
                 options,
                 tokens: Tokens::default(),
                 http,
-                storage,
             }),
         })
     }

@@ -60,7 +60,7 @@ impl Client {
         let mut attempts = Attempts::new(&self.inner.options);
         loop {
             attempts.begin();
-            let error = match self.inner.storage.get(url.clone()).send().await {
+            let error = match self.inner.http.get(url.clone()).send().await {
                 Ok(response) if response.status().as_u16() == 200 => return Ok(response),
                 Ok(response) => Error::Storage {
                     namespace: namespace.to_owned(),

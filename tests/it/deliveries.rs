@@ -9,78 +9,16 @@ use std::time::Duration;
 
 use pipeline::archive::ArchivedDelivery;
 use upvest::Domain;
-use upvest::signature::{Headers, Profile, SignatureOptions, SignedRequest, SigningKey};
+use upvest::signature::{Headers, Profile, SignatureOptions, SigningKey};
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::aws::{CallFilter, Fault, Service};
-use webhook_tests::receiver::{DELIVERIES, DELIVERIES_DLQ, PATH, Receiver};
+use webhook_tests::receiver::{DELIVERIES, DELIVERIES_DLQ, Receiver};
 use webhook_tests::story::KeyPair;
 
-const COVERED: [&str; 3] = ["@method", "@path", "digest"];
-
-fn key() -> SigningKey {
-    SigningKey::ed25519_from_seed("key", Profile::UpvestV6, &[7; 32]).unwrap()
-}
-
-async fn receiver(freshness: FreshnessPolicy) -> Receiver {
-    let receiver = Receiver::new(1, freshness);
-    let jwk = serde_json::to_string(&key().to_jwk()).unwrap();
-    KeyPair {
-        key_id: "key".to_owned(),
-        jwk,
-    }
-    .import(&receiver.aws)
-    .await;
-    receiver
-}
-
-fn event(id: &str, event_type: &str, object: &str) -> String {
-    format!(r#"{{"id":"{id}","created_at":"2026-01-01T00:00:00Z","type":"{event_type}","object":{object}}}"#)
-}
+use crate::support::{COVERED, deliver, deliver_with, event, items, key, receiver, signed};
 
 fn order(id: &str) -> String {
     event(id, "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#)
-}
-
-fn signed(key: &SigningKey, body: &[u8], options: &SignatureOptions) -> Headers {
-    let mut headers: Headers = [("content-type", "application/json")].into_iter().collect();
-    let request = SignedRequest {
-        method: "POST",
-        path: PATH,
-        query: None,
-        headers: &headers,
-        body,
-    };
-    key.sign(&request, options).unwrap().apply_to(&mut headers);
-    headers
-}
-
-/// Posts, expects 200, and lets everything run once.
-async fn deliver(receiver: &Receiver, body: &[u8]) {
-    deliver_with(
-        receiver,
-        &signed(&key(), body, &SignatureOptions::new(COVERED)),
-        body,
-    )
-    .await;
-}
-
-async fn deliver_with(receiver: &Receiver, headers: &Headers, body: &[u8]) {
-    assert_eq!(receiver.post(headers, body).await.unwrap().0, 200);
-    receiver.verify_and_store().await.unwrap();
-    let domains: Vec<Domain> = receiver.domains().collect();
-    for domain in domains {
-        while receiver.process(domain).await.is_some() {}
-    }
-}
-
-fn items(receiver: &Receiver, table: &str, key: &str) -> Vec<String> {
-    let items = receiver.aws.items(table);
-    let mut keys: Vec<_> = items
-        .iter()
-        .map(|item| item[key]["S"].as_str().unwrap().to_owned())
-        .collect();
-    keys.sort();
-    keys
 }
 
 fn quarantine(receiver: &Receiver) -> Vec<String> {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
 
 mod dynamodb;
+mod event_bridge;
 mod faults;
 mod lambda;
 mod s3;

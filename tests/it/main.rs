@@ -1,7 +1,11 @@
 //! In-process and end-to-end tests.
 
+mod actions;
 mod deliveries;
 mod end_to_end;
+mod example_action;
+mod idempotency;
 mod in_process_aws;
 mod simulation;
+mod support;
 mod template;

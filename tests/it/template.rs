@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use upvest::Domain;
 use upvest::category::CATEGORIES;
 
-use cloudformation::{Template, one_or_more, target, text_of};
+use cloudformation::{Template, one_or_more, target, text_of, when_true};
 
 const FUNCTION: &str = "AWS::Serverless::Function";
 const QUEUE: &str = "AWS::SQS::Queue";
@@ -62,6 +62,7 @@ fn needed(function: &str) -> Grants {
             needed.extend(grants(POLLING, "DeliveriesQueue"));
             // `SourceQueue::settle`.
             needed.extend(grants(["sqs:ChangeMessageVisibility"], "DeliveriesQueue"));
+            needed.extend(grants(["sqs:SendMessage"], "DeliveriesDeadLetterQueue"));
             // `Keys::read` and `Keys::secret`.
             needed.extend(grants(["dynamodb:GetItem"], "KeysTable"));
             needed.extend(grants(["secretsmanager:GetSecretValue"], WILDCARDS[1].0));
@@ -82,8 +83,17 @@ fn needed(function: &str) -> Grants {
             needed.extend(grants(POLLING, &queue));
             // `SourceQueue::settle`.
             needed.extend(grants(["sqs:ChangeMessageVisibility"], &queue));
+            let dead_letters = format!("{}DeadLetterQueue", stem(function));
+            needed.extend(grants(["sqs:SendMessage"], &dead_letters));
             // `Entities::load` and `Entities::save`.
             needed.extend(grants(["dynamodb:GetItem", "dynamodb:PutItem"], "EntitiesTable"));
+            // `Idempotency::claim`, `complete` and `release`.
+            needed.extend(grants(
+                ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+                "IdempotencyTable",
+            ));
+            // `EventBus::publish`.
+            needed.extend(grants(["events:PutEvents"], "EventBus"));
         }
     }
     needed
@@ -113,6 +123,7 @@ fn statements<'t>(template: &'t Template, role: &str) -> Vec<&'t Value> {
     own.into_iter()
         .chain(attached)
         .flat_map(|policy| one_or_more(&policy["PolicyDocument"]["Statement"]))
+        .map(when_true)
         .collect()
 }
 
@@ -122,6 +133,7 @@ fn granted(template: &Template, role: &str) -> Grants {
     for statement in statements(template, role) {
         assert_eq!(statement["Effect"], "Allow", "{role}");
         for resource in one_or_more(&statement["Resource"]) {
+            let resource = when_true(resource);
             let resource = resource["Fn::Sub"]
                 .as_str()
                 .or(resource.as_str())
@@ -193,6 +205,16 @@ fn every_source_queue_outlasts_its_function_and_has_a_dead_letter_queue_of_its_o
             "{name}"
         );
         let dead_letters = target(&queue["RedrivePolicy"]["deadLetterTargetArn"]);
+        let variables = &function["Environment"]["Variables"];
+        assert_eq!(
+            variables["MAX_RECEIVE_COUNT"], queue["RedrivePolicy"]["maxReceiveCount"],
+            "{name} gives a reason at the last receive"
+        );
+        assert_eq!(
+            target(&variables["DEAD_LETTER_QUEUE_URL"]),
+            dead_letters,
+            "{name}"
+        );
         assert!(
             dead_letter_queues.insert(dead_letters),
             "{name} shares {dead_letters}"
@@ -263,7 +285,7 @@ fn a_domain_is_named_alike_wherever_it_is_named() {
 }
 
 #[test]
-fn a_processor_may_write_the_entities_of_its_domain_and_no_others() {
+fn a_processor_may_write_the_entities_and_records_of_its_domain_and_no_others() {
     let template = Template::read();
     for domain in domains() {
         let processor: Domain = package(template.properties(&format!("{domain}Function")))
@@ -275,21 +297,24 @@ fn a_processor_may_write_the_entities_of_its_domain_and_no_others() {
             Domain::Unrecognised => ["*".to_owned()].into(),
             _ => own.map(|category| format!("{}#*", category.entity)).collect(),
         };
-        let statements = statements(&template, &format!("{domain}Role"));
-        let mut writing = statements
-            .iter()
-            .filter(|statement| target(&statement["Resource"]) == "EntitiesTable");
-        let condition = &writing.next().unwrap()["Condition"]["ForAllValues:StringLike"];
-        let keys = one_or_more(&condition["dynamodb:LeadingKeys"]);
+        assert_eq!(leading_keys(&template, &domain, "EntitiesTable"), own, "{domain}");
         assert_eq!(
-            keys.into_iter()
-                .map(|key| text_of(key).to_owned())
-                .collect::<BTreeSet<_>>(),
-            own,
-            "{domain}"
+            leading_keys(&template, &domain, "IdempotencyTable"),
+            [format!("{processor}/*")].into()
         );
-        assert!(writing.next().is_none());
     }
+}
+
+/// The rows of a table that a domain's processor may touch.
+fn leading_keys(template: &Template, domain: &str, table: &str) -> BTreeSet<String> {
+    let statements = statements(template, &format!("{domain}Role"));
+    let mut of_table = statements
+        .into_iter()
+        .filter(|statement| statement["Resource"]["Fn::GetAtt"][0] == table);
+    let condition = &of_table.next().unwrap()["Condition"]["ForAllValues:StringLike"];
+    assert!(of_table.next().is_none());
+    let keys = one_or_more(&condition["dynamodb:LeadingKeys"]).into_iter();
+    keys.map(|key| text_of(key).to_owned()).collect()
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! AWS in the test's own process: DynamoDB, SQS, S3 and Secrets Manager under the real SDK clients, without a socket.
+//! AWS in the test's own process: DynamoDB, SQS, S3, EventBridge and Secrets Manager under the real SDK clients, without
+//! a socket.
 //!
 //! [`Aws`] holds one account. Its SDK clients sign, serialise, retry and parse as always; a connector in place of HTTP
 //! hands their requests to dynoxide (DynamoDB) and to in-memory models of the others. Within [`Aws::invoke`] calls can
@@ -12,6 +13,7 @@ mod clients;
 mod clock;
 mod connector;
 mod dynamodb;
+mod event_bridge;
 mod faults;
 mod invocation;
 mod message;
@@ -33,6 +35,7 @@ use aws_config::SdkConfig;
 use serde_json::{Value, json};
 
 pub use clock::Clock;
+pub use event_bridge::PublishedEntry;
 pub use faults::{CallFilter, Fault, FaultRates};
 pub use invocation::Crashed;
 pub use message::MessageAttribute;
@@ -43,6 +46,7 @@ pub use s3::StoredObject;
 pub(crate) use sqs::{REGION, queue_arn};
 
 use connector::{InProcess, State, World};
+use event_bridge::EventBuses;
 use faults::FaultPlan;
 use invocation::Invocation;
 use queue::{Misbehaviour, Receive};
@@ -59,6 +63,7 @@ pub struct Aws {
     dynamodb: aws_sdk_dynamodb::Client,
     sqs: aws_sdk_sqs::Client,
     s3: aws_sdk_s3::Client,
+    event_bridge: aws_sdk_eventbridge::Client,
     rng: Rng,
 }
 
@@ -78,6 +83,7 @@ impl Aws {
         let state = State {
             queues: Queues::new(rng.fork("queues")),
             buckets: BTreeMap::new(),
+            event_buses: EventBuses::new(),
             secrets: BTreeMap::new(),
             faults: FaultPlan::new(rng.fork("faults")),
             calls: Vec::new(),
@@ -89,12 +95,14 @@ impl Aws {
         let dynamodb = aws_sdk_dynamodb::Client::new(&sdk_config);
         let sqs = aws_sdk_sqs::Client::new(&sdk_config);
         let s3 = aws_sdk_s3::Client::new(&sdk_config);
+        let event_bridge = aws_sdk_eventbridge::Client::new(&sdk_config);
         Self {
             world,
             sdk_config,
             dynamodb,
             sqs,
             s3,
+            event_bridge,
             rng: rng.fork("scheduler"),
         }
     }
@@ -117,6 +125,11 @@ impl Aws {
     /// The S3 client.
     pub fn s3(&self) -> &aws_sdk_s3::Client {
         &self.s3
+    }
+
+    /// The EventBridge client.
+    pub fn event_bridge(&self) -> &aws_sdk_eventbridge::Client {
+        &self.event_bridge
     }
 
     /// The time of the account.
@@ -177,6 +190,11 @@ impl Aws {
     /// Creates a bucket.
     pub fn create_bucket(&self, name: &str) {
         self.world.state().buckets.entry(name.to_owned()).or_default();
+    }
+
+    /// Creates an event bus beside the `default` one.
+    pub fn create_event_bus(&self, name: &str) {
+        self.world.state().event_buses.create(name);
     }
 
     /// Keeps a secret for `GetSecretValue`, under the id by which it will be asked for: a name or an ARN.
@@ -309,6 +327,11 @@ impl Aws {
             .get(bucket)
             .cloned()
             .unwrap_or_default()
+    }
+
+    /// The events that a bus took in, in the order of their arrival; none if there is no such bus.
+    pub fn published(&self, bus: &str) -> Vec<PublishedEntry> {
+        self.world.state().event_buses.published(bus)
     }
 
     pub(crate) fn receive(&self, queue: &str, max_messages: usize, max_bytes: usize) -> Vec<QueuedMessage> {

@@ -5,6 +5,8 @@
 //! what a simulated Upvest has to tell ([`story`]). It ships in no function.
 
 pub mod aws;
+pub mod effects;
 pub mod lambda;
+pub mod order_desk;
 pub mod receiver;
 pub mod story;

@@ -2,26 +2,31 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use pipeline::action::DomainActions;
 use pipeline::archive::Archive;
-use pipeline::batch::SourceQueue;
+use pipeline::batch::{DeadLetters, SourceQueue};
 use pipeline::clock::Clock;
 use pipeline::deliveries::DeliveriesQueue;
 use pipeline::entities::Entities;
 use pipeline::events::EventLog;
+use pipeline::idempotency::{Idempotency, Invocation};
 use pipeline::keys::Keys;
 use pipeline::processor::Processor;
-use pipeline::routing::DomainQueues;
+use pipeline::publish::EventBus;
+use pipeline::routing::{DomainQueues, Routes};
 use serde_json::json;
 use upvest::Domain;
 use upvest::signature::Headers;
 use verify_and_store::FreshnessPolicy;
 
 use crate::aws::{Aws, Crashed, QueueSettings, Rng};
+use crate::effects::Effects;
 use crate::lambda::{EventSource, Settlement};
 
 /// The path that the simulated Upvest calls.
@@ -31,6 +36,15 @@ pub const DELIVERIES: &str = "deliveries";
 /// Its dead-letter queue.
 pub const DELIVERIES_DLQ: &str = "deliveries-dlq";
 
+/// The queue that the actions of all domains have their effects in.
+pub const EFFECTS: &str = "effects";
+/// The bus that changes are published to.
+pub const CHANGES: &str = "changes";
+/// How long Lambda lets a processor work.
+const PROCESSOR_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
+/// How long records of actions are kept.
+const RECORDS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+
 /// A receiver with tables, queues and functions of its own.
 pub struct Receiver {
     /// The account that it runs in.
@@ -38,6 +52,10 @@ pub struct Receiver {
     ingest: ingest::Deps,
     verify_and_store: verify_and_store::Deps,
     processors: BTreeMap<Domain, Processor>,
+    /// The actions of all domains.
+    pub effects: Effects,
+    routes: Routes,
+    invocations: AtomicU64,
 }
 
 impl Receiver {
@@ -52,52 +70,77 @@ impl Receiver {
             ("keys", "key_id"),
             ("entities", "aggregate"),
             ("events", "event_id"),
+            ("idempotency", "id"),
         ] {
             aws.create_table(table, key, None);
         }
         aws.create_bucket("archive");
-        let queue = |name: &str, dead: &str, receives| {
-            let settings = QueueSettings::new(name).redrive_to(dead, receives);
-            aws.create_queue(QueueSettings::new(dead));
-            aws.create_queue(settings.visibility_timeout(Duration::from_secs(180)))
+        aws.create_event_bus(CHANGES);
+        let queue = |name: &str, dead: &str, max_receives| {
+            let settings = QueueSettings::new(name).redrive_to(dead, max_receives);
+            let dead_letters = DeadLetters {
+                url: aws.create_queue(QueueSettings::new(dead)),
+                max_receives,
+            };
+            let url = aws.create_queue(settings.visibility_timeout(Duration::from_secs(180)));
+            (
+                url.clone(),
+                SourceQueue::new(aws.sqs().clone(), url, dead_letters),
+            )
         };
-        let deliveries = queue(DELIVERIES, DELIVERIES_DLQ, 10);
-        let domains = [Domain::Orders, Domain::Users, Domain::Unrecognised];
-        let urls = domains.map(|domain| (domain, queue(&queue_name(domain), &dead_letter_name(domain), 5)));
-        let routes = urls
+        let (deliveries_url, deliveries) = queue(DELIVERIES, DELIVERIES_DLQ, 10);
+        let queues =
+            Domain::ALL.map(|domain| (domain, queue(&queue_name(domain), &dead_letter_name(domain), 5)));
+        let routes = queues
             .iter()
-            .map(|(domain, url)| format!("{domain}={url}"))
+            .map(|(domain, (url, _))| format!("{domain}={url}"))
             .collect::<Vec<_>>()
             .join(",");
+        let routes: Routes = routes.parse().expect("routes are well-formed");
         let now = aws.clock().clone();
         let clock = Clock::from_fn(move || now.timestamp());
         let (dynamodb, sqs, s3) = (aws.dynamodb().clone(), aws.sqs().clone(), aws.s3().clone());
-        let entities = Entities::new(dynamodb.clone(), "entities".to_owned());
-        let processors = urls.into_iter().map(|(domain, url)| {
-            let queue = SourceQueue::new(sqs.clone(), url);
-            (
+        let effects = Effects::new(sqs.clone(), aws.create_queue(QueueSettings::new(EFFECTS)));
+        let processors = queues.into_iter().map(|(domain, (_, queue))| {
+            let processor = Processor {
                 domain,
-                Processor {
-                    domain,
-                    queue,
-                    entities: entities.clone(),
-                },
-            )
+                queue,
+                entities: Entities::new(dynamodb.clone(), "entities".to_owned()),
+                idempotency: Idempotency::new(
+                    dynamodb.clone(),
+                    "idempotency".to_owned(),
+                    clock.clone(),
+                    RECORDS_KEPT,
+                ),
+                bus: Some(EventBus::new(aws.event_bridge().clone(), CHANGES.to_owned())),
+                actions: DomainActions::new(effects.clone()),
+                clock: clock.clone(),
+            };
+            (domain, processor)
         });
+        let processors = processors.collect();
         let secrets = aws_sdk_secretsmanager::Client::new(aws.sdk_config());
         Self {
-            ingest: ingest(&aws, deliveries.clone(), clock.clone()),
+            ingest: ingest(&aws, deliveries_url, clock.clone()),
             verify_and_store: verify_and_store::Deps {
-                queue: SourceQueue::new(sqs.clone(), deliveries),
-                keys: Keys::new(dynamodb.clone(), secrets, "keys".to_owned(), clock),
+                queue: deliveries,
+                keys: Keys::new(dynamodb.clone(), secrets, "keys".to_owned(), clock.clone()),
                 archive: Archive::new(s3, "archive".to_owned()),
                 log: EventLog::new(dynamodb, "events".to_owned()),
-                domains: DomainQueues::new(sqs.clone(), routes.parse().expect("routes are well-formed")),
+                domains: DomainQueues::new(sqs.clone(), routes.clone()),
                 freshness,
             },
-            processors: processors.collect(),
+            processors,
+            effects,
+            routes,
+            invocations: AtomicU64::new(0),
             aws,
         }
+    }
+
+    /// The queues of the domains.
+    pub fn routes(&self) -> Routes {
+        self.routes.clone()
     }
 
     /// The domains that have a processor.
@@ -151,6 +194,17 @@ impl Receiver {
             .await
     }
 
+    /// The same with other actions than [`Effects`].
+    pub async fn process_with(&self, domain: Domain, actions: &DomainActions) -> Option<Settlement> {
+        let processor = Processor {
+            actions: actions.clone(),
+            ..self.processors[&domain].clone()
+        };
+        let source = EventSource::new(queue_name(domain), domain.name());
+        let handle = async |event| Ok::<_, Infallible>(processor.handle(&event, &self.invocation()).await);
+        source.deliver(&self.aws, handle).await
+    }
+
     /// Lets two invocations work on the same events at the same time.
     pub async fn process_twice(&self, domain: Domain) {
         let source = EventSource::new(queue_name(domain), domain.name());
@@ -164,7 +218,15 @@ impl Receiver {
     }
 
     async fn handle_events(&self, domain: Domain, event: SqsEvent) -> Result<SqsBatchResponse, Infallible> {
-        Ok(self.processors[&domain].handle(&event).await)
+        Ok(self.processors[&domain].handle(&event, &self.invocation()).await)
+    }
+
+    fn invocation(&self) -> Invocation {
+        let number = self.invocations.fetch_add(1, Ordering::Relaxed);
+        Invocation {
+            request_id: format!("invocation-{number}"),
+            deadline: self.aws.clock().timestamp() + PROCESSOR_TIMEOUT,
+        }
     }
 
     /// Polls every queue until all are empty, dead-letter queues redriven; time passes where nothing is visible.

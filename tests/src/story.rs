@@ -1,8 +1,9 @@
 //! What a simulated Upvest has to tell: events of a few entities, packed into deliveries, some of them bad.
 
+mod plot;
+
 use std::collections::BTreeSet;
 
-use serde_json::json;
 use upvest::signature::{Headers, Profile, SignatureOptions, SignedRequest, SigningKey};
 
 use crate::aws::{Aws, Rng};
@@ -69,7 +70,7 @@ impl Story {
     ///
     /// If a delivery cannot be signed.
     pub fn new(rng: &mut Rng) -> Self {
-        let mut events = events(rng);
+        let mut events = plot::events(rng);
         let repeats: Vec<String> = events.iter().filter(|_| rng.chance(150)).cloned().collect();
         events.extend(repeats);
         if rng.chance(300) {
@@ -148,101 +149,4 @@ fn delivery(events: &[String], key: &SigningKey, genuine: bool, rng: &mut Rng) -
         events: events.to_vec(),
         genuine,
     }
-}
-
-/// The events of a few orders, users and things unknown, each entity's in the order in which they happened.
-fn events(rng: &mut Rng) -> Vec<String> {
-    let mut events = Vec::new();
-    for entity in 0..2 + rng.below(4) {
-        match rng.below(4) {
-            0 => user(entity, &mut events, rng),
-            1 => unknown(entity, &mut events, rng),
-            _ => order(entity, &mut events, rng),
-        }
-    }
-    events
-}
-
-fn order(number: usize, events: &mut Vec<String>, rng: &mut Rng) {
-    let id = format!("order-{number}");
-    for status in ["NEW", "PROCESSING", "FILLED"].into_iter().take(1 + rng.below(3)) {
-        tell(
-            events,
-            &format!("ORDER.{status}"),
-            json!({ "id": id, "status": status }),
-            rng,
-        );
-    }
-    for execution in 0..rng.below(3) {
-        let execution_id = format!("{id}-execution-{execution}");
-        for status in ["FILLED", "SETTLED"].into_iter().take(1 + rng.below(2)) {
-            let object = json!({
-                "id": execution_id, "order_id": id, "status": status,
-                "share_quantity": format!("{}.{}", rng.below(100), 1 + rng.below(999)),
-                "cash_amount": format!("{}.01", rng.below(1000)),
-            });
-            tell(events, &format!("EXECUTION.{status}"), object, rng);
-        }
-    }
-    if rng.chance(200) {
-        let object = json!({ "order_id": id, "status": "REJECTED", "reason": "too late" });
-        tell(events, "ORDER_CANCELLATION.REJECTED", object, rng);
-    }
-    if rng.chance(100) {
-        tell(
-            events,
-            "ORDER.PROCESSING",
-            json!({ "id": id, "status": "PROCESSING" }),
-            rng,
-        );
-    }
-    if rng.chance(100) {
-        tell(events, "ORDER.NEW", json!({ "status": "of no order" }), rng);
-    }
-}
-
-fn user(number: usize, events: &mut Vec<String>, rng: &mut Rng) {
-    let id = format!("user-{number}");
-    tell(
-        events,
-        "USER.CREATED",
-        json!({ "id": id, "status": "INACTIVE" }),
-        rng,
-    );
-    for (check_type, status) in [("KYC", "PASSED"), ("INSTRUMENT_FIT", "FAILED")] {
-        let object = json!({ "id": format!("{id}-{check_type}"), "user_id": id, "type": check_type, "status": status });
-        tell(events, &format!("USER_CHECK.{status}"), object, rng);
-    }
-    if rng.chance(700) {
-        tell(
-            events,
-            "USER.ACTIVATED",
-            json!({ "id": id, "status": "ACTIVE" }),
-            rng,
-        );
-    }
-}
-
-fn unknown(number: usize, events: &mut Vec<String>, rng: &mut Rng) {
-    for state in ["BORN", "GROWN"] {
-        tell(
-            events,
-            &format!("DRAGON.{state}"),
-            json!({ "id": format!("dragon-{number}") }),
-            rng,
-        );
-    }
-    tell(
-        events,
-        "FEE_COLLECTION.CREATED",
-        json!({ "id": format!("fee-{number}") }),
-        rng,
-    );
-}
-
-fn tell(events: &mut Vec<String>, event_type: &str, object: serde_json::Value, rng: &mut Rng) {
-    let (number, minute, nanosecond) = (events.len(), events.len() % 60, rng.below(1_000_000_000));
-    events.push(format!(
-        r#"{{"id":"event-{number}","created_at":"2026-01-01T00:{minute:02}:00.{nanosecond:09}Z","type":"{event_type}","object":{object}}}"#
-    ));
 }

@@ -60,8 +60,9 @@ pub(crate) async fn outputs(config: &SdkConfig) -> Result<BTreeMap<String, Strin
         .collect())
 }
 
-/// What differs from AWS: the machine's instruction set and certificates, and tables that may go with the emulator.
-fn parameters(repository: &Path) -> Result<[String; 3], LocalStackError> {
+/// What differs from the defaults: the machine's instruction set and certificates, tables that may go with the emulator,
+/// and a bus, so that there are changes to look at.
+fn parameters(repository: &Path) -> Result<[String; 4], LocalStackError> {
     let architecture = if cfg!(target_arch = "aarch64") {
         "arm64"
     } else {
@@ -71,6 +72,7 @@ fn parameters(repository: &Path) -> Result<[String; 3], LocalStackError> {
     Ok([
         format!("Architecture={architecture}"),
         "DeletionProtection=false".to_owned(),
+        "CreateEventBus=true".to_owned(),
         format!("CertificateBundle={}", certificates.display()),
     ])
 }

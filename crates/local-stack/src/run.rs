@@ -4,7 +4,6 @@ mod receiver;
 mod report;
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -36,6 +35,8 @@ pub(crate) enum RunError {
     Stack(#[from] LocalStackError),
     #[error("the samples cannot be delivered")]
     Samples(#[from] SamplesError),
+    #[error("the folder of the samples cannot be read")]
+    Folder { source: io::Error },
     #[error("the simulator does not start")]
     Simulator(#[from] StartError),
     #[error("the simulator refuses the receiver's URL")]
@@ -59,15 +60,17 @@ pub(crate) async fn run(once: bool, auth: bool) -> Result<bool, RunError> {
     })
     .await?;
     let receiver = Receiver::of(&stack);
-    let events = read_events(Path::new(SAMPLES))?;
+    let stories = stories()?;
+    let events: Vec<String> = stories.iter().flat_map(|(_, events)| events.clone()).collect();
+    let tap = receiver.tap().await?;
     let delivered = AtomicBool::new(false);
     print("\nDelivering events/samples ...\n");
     let (simulator, observed) = tokio::try_join!(deliver(&stack, &receiver, &events, &delivered), async {
-        Ok(receiver.observe(&events, &delivered).await?)
+        Ok(receiver.observe(&events, &delivered, &tap).await?)
     },)?;
     let report = Report {
         records: &simulator.records(),
-        events: &events,
+        stories: &stories,
         observed: &observed,
     };
     print(&report.text());
@@ -82,6 +85,23 @@ pub(crate) async fn run(once: bool, auth: bool) -> Result<bool, RunError> {
     drop(simulator);
     stack.stop();
     Ok(problems.is_empty())
+}
+
+/// The samples: the title of each file, and its events.
+fn stories() -> Result<Vec<(String, Vec<String>)>, RunError> {
+    let unreadable = |source| RunError::Folder { source };
+    let entries = std::fs::read_dir(SAMPLES).map_err(unreadable)?;
+    let mut files: Vec<_> = entries
+        .map(|entry| Ok(entry.map_err(unreadable)?.path()))
+        .collect::<Result<_, RunError>>()?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    let stories = files.iter().map(|file| {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let title = name.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
+        Ok((title.replace('-', " "), read_events(file)?))
+    });
+    stories.collect()
 }
 
 /// Delivers every sample, then some of them again: forged first, and twice. Sets `delivered` at the end.

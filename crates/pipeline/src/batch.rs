@@ -1,6 +1,6 @@
 //! Partial batch responses: each message of a batch succeeds or fails on its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
@@ -8,96 +8,174 @@ use aws_sdk_sqs::Client;
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 
-use crate::error::{Disposition, ErrorChain};
+use crate::config::{ConfigError, Lookup};
+use crate::envelope::string_attribute;
+use crate::error::{AwsError, Disposition, ErrorChain, Failure};
 
 /// The longest wait before a retry.
 const MAX_BACKOFF: Duration = Duration::from_secs(900);
 /// How many messages of a batch from a standard queue are worked on at a time.
 const CONCURRENCY: usize = 10;
 
+/// The attribute of a message in a dead-letter queue that says why it is there.
+pub const REASON: &str = "reason";
+/// The longest reason, in bytes.
+const MAX_REASON_BYTES: usize = 1_000;
+/// The most attributes of a message.
+const MAX_ATTRIBUTES: usize = 10;
+
 /// The receiving end of a queue that Lambda polls for us.
 #[derive(Debug, Clone)]
 pub struct SourceQueue {
     client: Client,
     url: String,
+    dead_letters: DeadLetters,
+}
+
+/// Where a queue's messages go that cannot be processed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// The dead-letter queue.
+    pub url: String,
+    /// How often a message is received before it goes there: the queue's `maxReceiveCount`.
+    pub max_receives: u32,
 }
 
 impl SourceQueue {
     /// The queue at `url`.
     #[must_use]
-    pub fn new(client: Client, url: String) -> Self {
-        Self { client, url }
+    pub fn new(client: Client, url: String, dead_letters: DeadLetters) -> Self {
+        Self {
+            client,
+            url,
+            dead_letters,
+        }
+    }
+
+    /// The queue of the variable `url`, with `DEAD_LETTER_QUEUE_URL` and `MAX_RECEIVE_COUNT`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the variable.
+    pub fn from_config(client: Client, lookup: &Lookup<'_>, url: &'static str) -> Result<Self, ConfigError> {
+        let dead_letters = DeadLetters {
+            url: lookup.required("DEAD_LETTER_QUEUE_URL")?,
+            max_receives: lookup.parsed("MAX_RECEIVE_COUNT", u32::MAX)?,
+        };
+        Ok(Self::new(client, lookup.required(url)?, dead_letters))
     }
 
     /// Works on all messages of a batch at a time, each on its own.
     pub async fn each(
         &self,
         event: &SqsEvent,
-        process: impl AsyncFn(&SqsMessage) -> Disposition,
+        process: impl AsyncFn(&SqsMessage) -> Result<(), Failure>,
     ) -> SqsBatchResponse {
         let process = &process;
         let work = event
             .records
             .iter()
-            .map(|message| async move { (message, process(message).await) });
+            .map(|message| async move { (message, self.settle(message, process(message).await).await) });
         let done: Vec<_> = stream::iter(work).buffered(CONCURRENCY).collect().await;
         let mut response = SqsBatchResponse::default();
-        for (message, disposition) in done {
-            if self.settle(message, disposition).await {
+        for (message, settled) in done {
+            if settled == Settled::ComesBack {
                 report(&mut response, message);
             }
         }
         response
     }
 
-    /// Works on the messages of a FIFO batch: the groups at a time, each group's messages in their order. Once one
-    /// has to be retried, the rest of its group is reported too, untouched, so that no event overtakes it. One that
-    /// never will succeed holds nothing up: waiting would only use up the receives of those behind it.
+    /// Works on the messages of a FIFO batch in rounds: the first of every group, then the second of every group, and so
+    /// on; `process` is given a round at a time. Once a message has to be retried, the rest of its group is reported
+    /// too, untouched, so that no event overtakes it. One that goes to the dead-letter queue holds nothing up: waiting
+    /// would only use up the receives of those behind it.
     pub async fn in_order(
         &self,
         event: &SqsEvent,
-        process: impl AsyncFn(&SqsMessage) -> Disposition,
+        process: impl AsyncFn(&[&SqsMessage]) -> Vec<Result<(), Failure>>,
     ) -> SqsBatchResponse {
-        let mut groups: BTreeMap<&str, Vec<&SqsMessage>> = BTreeMap::new();
+        let mut groups: BTreeMap<&str, VecDeque<&SqsMessage>> = BTreeMap::new();
         for message in &event.records {
-            let group = message
-                .attributes
-                .get("MessageGroupId")
-                .map_or("", String::as_str);
-            groups.entry(group).or_default().push(message);
+            groups.entry(group_of(message)).or_default().push_back(message);
         }
-        let process = &process;
-        let unfinished = join_all(groups.into_values().map(|messages| async move {
-            let mut failed = Vec::new();
-            for (index, message) in messages.iter().enumerate() {
-                let disposition = process(message).await;
-                if !self.settle(message, disposition).await {
+        let mut response = SqsBatchResponse::default();
+        while !groups.is_empty() {
+            let round = groups
+                .iter_mut()
+                .filter_map(|(group, messages)| Some((*group, messages.pop_front()?)));
+            let (names, messages): (Vec<&str>, Vec<&SqsMessage>) = round.unzip();
+            let results = process(&messages).await.into_iter();
+            let settled = messages.iter().zip(results);
+            let settled = settled.map(|(message, result)| self.settle(message, result));
+            let settled = join_all(settled).await;
+            for ((group, message), settled) in names.into_iter().zip(messages).zip(settled) {
+                if settled == Settled::Gone {
                     continue;
                 }
-                if let Disposition::Retry(_) = disposition {
-                    failed.extend_from_slice(&messages[index..]);
-                    break;
-                }
-                failed.push(*message);
+                report(&mut response, message);
+                let rest = groups.remove(group).unwrap_or_default();
+                rest.into_iter()
+                    .for_each(|message| report(&mut response, message));
             }
-            failed
-        }));
-        let mut response = SqsBatchResponse::default();
-        for message in unfinished.await.into_iter().flatten() {
-            report(&mut response, message);
+            groups.retain(|_, messages| !messages.is_empty());
         }
         response
     }
 
-    /// Sets when a message that is not done comes back; tells whether it is to be reported as failed.
-    async fn settle(&self, message: &SqsMessage, disposition: Disposition) -> bool {
-        let wait = match disposition {
-            Disposition::Acknowledge => return false,
-            Disposition::Retry(first) => backoff(first, receive_count(message)),
-            Disposition::DeadLetter => Duration::ZERO,
+    /// Moves a message that failed for good to the dead-letter queue, and sets when another comes back.
+    async fn settle(&self, message: &SqsMessage, result: Result<(), Failure>) -> Settled {
+        let Err(Failure { disposition, reason }) = result else {
+            return Settled::Gone;
         };
+        let receives = receive_count(message);
+        let wait = match disposition {
+            Disposition::Retry(first) if receives < self.dead_letters.max_receives => {
+                backoff(first, receives)
+            }
+            Disposition::Retry(_) | Disposition::DeadLetter => {
+                match self.bury(message, &reason).await {
+                    Ok(()) => return Settled::Gone,
+                    // The queue moves it there by itself, without the reason, once its receives are used up.
+                    Err(error) => tracing::warn!(
+                        sqs.message_id = message.message_id,
+                        error = %ErrorChain(&error),
+                        "could not move a message to the dead-letter queue"
+                    ),
+                }
+                Duration::ZERO
+            }
+        };
+        self.come_back_after(wait, message).await;
+        Settled::ComesBack
+    }
+
+    /// Sends a copy of the message to the dead-letter queue, with the reason.
+    async fn bury(&self, message: &SqsMessage, reason: &str) -> Result<(), AwsError> {
+        let attributes = message.message_attributes.iter().filter_map(|(name, attribute)| {
+            let text = attribute.string_value.clone()?;
+            (name != REASON).then(|| string_attribute((name, text)))
+        });
+        let reason = string_attribute((REASON, printable(reason)));
+        let attributes = attributes.take(MAX_ATTRIBUTES - 1).chain([reason]);
+        let group = message.attributes.get("MessageGroupId");
+        let request = self
+            .client
+            .send_message()
+            .queue_url(&self.dead_letters.url)
+            .set_message_body(message.body.clone())
+            .set_message_attributes(Some(attributes.collect()))
+            .set_message_group_id(group.cloned())
+            // Not the event's id: an event that is redriven and fails again within five minutes would be lost.
+            .set_message_deduplication_id(group.and_then(|_| message.message_id.clone()));
+        let sent = request.send().await;
+        sent.map_err(AwsError::of("SendMessage to the dead-letter queue"))?;
+        Ok(())
+    }
+
+    async fn come_back_after(&self, wait: Duration, message: &SqsMessage) {
         let Some(receipt) = &message.receipt_handle else {
-            return true;
+            return;
         };
         let change = self
             .client
@@ -113,7 +191,36 @@ impl SourceQueue {
                 "could not set when a message is retried"
             );
         }
-        true
+    }
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Settled {
+    /// It is done, or in the dead-letter queue: Lambda deletes it.
+    Gone,
+    /// It stays in the queue, and is reported as failed.
+    ComesBack,
+}
+
+fn group_of(message: &SqsMessage) -> &str {
+    let group = message.attributes.get("MessageGroupId");
+    group.map_or("", String::as_str)
+}
+
+/// A reason as a message attribute takes it: not empty, not long, no control characters.
+fn printable(reason: &str) -> String {
+    let mut printable: String = reason
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    while printable.len() > MAX_REASON_BYTES {
+        printable.pop();
+    }
+    if printable.is_empty() {
+        "unknown".to_owned()
+    } else {
+        printable
     }
 }
 
@@ -137,12 +244,21 @@ fn backoff(first: Duration, receive_count: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::RETRY;
 
     fn queue() -> SourceQueue {
         use aws_sdk_sqs::config::{BehaviorVersion, Region};
         let config = aws_sdk_sqs::Config::builder().behavior_version(BehaviorVersion::latest());
         let config = config.region(Region::from_static("eu-central-1")).build();
-        SourceQueue::new(Client::from_conf(config), "https://sqs/queue".to_owned())
+        let dead_letters = DeadLetters {
+            url: "https://sqs/dead".to_owned(),
+            max_receives: 10,
+        };
+        SourceQueue::new(
+            Client::from_conf(config),
+            "https://sqs/queue".to_owned(),
+            dead_letters,
+        )
     }
 
     /// Messages of these ids and groups, without a receipt, so that nothing is sent to SQS.
@@ -167,15 +283,17 @@ mod tests {
             .collect()
     }
 
-    fn fail_on(failing: &str, how: Disposition) -> impl AsyncFn(&SqsMessage) -> Disposition {
-        async move |message: &SqsMessage| {
-            let fails = message.message_id.as_deref() == Some(failing);
-            if fails { how } else { Disposition::Acknowledge }
-        }
+    fn fails_at(message: &SqsMessage, failing: Option<&str>) -> Result<(), Failure> {
+        let fails = message.message_id.as_deref() == failing;
+        let failure = Failure {
+            disposition: RETRY,
+            reason: "no answer".to_owned(),
+        };
+        if fails { Err(failure) } else { Ok(()) }
     }
 
     #[tokio::test]
-    async fn a_retry_stops_its_own_message_group_and_a_hopeless_message_stops_nothing() {
+    async fn a_retry_stops_its_own_message_group() {
         let ids = [
             (Some("1"), "a"),
             (Some("2"), "b"),
@@ -184,23 +302,38 @@ mod tests {
             (Some("5"), "b"),
         ];
         let event = batch(&ids);
-        let response = queue().in_order(&event, fail_on("3", crate::error::RETRY)).await;
+        let round =
+            async |round: &[&SqsMessage]| round.iter().map(|message| fails_at(message, Some("3"))).collect();
+        let response = queue().in_order(&event, round).await;
         assert_eq!(failures(&response), ["3", "4"]);
-        let response = queue()
-            .in_order(&event, fail_on("3", Disposition::DeadLetter))
-            .await;
-        assert_eq!(failures(&response), ["3"]);
-        let response = queue().each(&event, fail_on("3", crate::error::RETRY)).await;
+        let one = async |message: &SqsMessage| fails_at(message, Some("3"));
+        let response = queue().each(&event, one).await;
         assert_eq!(failures(&response), ["3"], "a standard queue has no groups");
+    }
+
+    #[tokio::test]
+    async fn a_round_has_one_message_of_each_group_in_their_order() {
+        let ids = [
+            (Some("1"), "a"),
+            (Some("2"), "b"),
+            (Some("3"), "a"),
+            (Some("4"), "a"),
+        ];
+        let rounds = std::cell::RefCell::new(Vec::new());
+        let record = async |round: &[&SqsMessage]| {
+            let ids = round.iter().filter_map(|message| message.message_id.clone());
+            rounds.borrow_mut().push(ids.collect::<Vec<_>>().join("+"));
+            round.iter().map(|_| Ok(())).collect()
+        };
+        queue().in_order(&batch(&ids), record).await;
+        assert_eq!(rounds.into_inner(), ["1+2", "3", "4"]);
     }
 
     #[tokio::test]
     async fn a_failed_message_without_an_id_brings_the_whole_batch_back() {
         let event = batch(&[(Some("1"), "a"), (None, "b")]);
-        let response = queue()
-            .each(&event, async |_: &SqsMessage| Disposition::DeadLetter)
-            .await;
-        assert_eq!(failures(&response), ["1", ""]);
+        let one = async |message: &SqsMessage| fails_at(message, None);
+        assert_eq!(failures(&queue().each(&event, one).await), [""]);
     }
 
     #[test]
@@ -210,5 +343,12 @@ mod tests {
             .map(|count| backoff(first, count).as_secs())
             .to_vec();
         assert_eq!(waits, [2, 2, 4, 8, 512, 900, 900]);
+    }
+
+    #[test]
+    fn a_reason_is_cut_and_cleaned_to_what_an_attribute_takes() {
+        assert_eq!(printable("a\u{0}b\nc"), "a b c");
+        assert_eq!(printable(""), "unknown");
+        assert_eq!(printable(&"ü".repeat(1_000)).len(), MAX_REASON_BYTES);
     }
 }

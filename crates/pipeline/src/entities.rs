@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use upvest::category::{CATEGORIES, Role};
-use upvest::projection::{Derived, LastEvent, Projection, Snapshot};
+use serde::{Deserialize, Serialize};
+use upvest::category::CATEGORIES;
+use upvest::projection::{Derived, LastEvent, Projection, Snapshot, Summary};
 use upvest::{EntityKey, Occurred};
 
 use crate::error::AwsError;
@@ -27,8 +28,34 @@ pub struct Entities {
 pub struct Stored {
     /// The state.
     pub projection: Projection,
-    /// How often it was written.
+    /// How often it was written, this time included.
     pub version: u64,
+    /// The change that was applied last, for an attempt that follows a crash.
+    pub last_change: Option<Transition>,
+    /// The changes whose actions failed, by event id: what is needed to run them when their event comes back, even
+    /// though later events have changed the entity since.
+    pub unfinished: BTreeMap<String, Transition>,
+}
+
+/// A change of an entity: what made it, and what was before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transition {
+    /// The event that made it.
+    pub event_id: String,
+    /// The entity in short, before; `None` when there was nothing.
+    pub previous: Option<Summary>,
+}
+
+impl Stored {
+    /// The change that an event made, as long as it is the last one or its actions are unfinished.
+    #[must_use]
+    pub fn change_by(&self, event_id: &str) -> Option<&Transition> {
+        let last = self
+            .last_change
+            .as_ref()
+            .filter(|change| change.event_id == event_id);
+        last.or_else(|| self.unfinished.get(event_id))
+    }
 }
 
 /// Why an entity's state could not be read or written.
@@ -84,43 +111,38 @@ impl Entities {
         })
     }
 
-    /// Writes an entity's state, if the item is still the one that the state was folded from.
+    /// Writes an entity's state, if the item is still the one before its version.
     ///
     /// The condition is the guard of every projection: of two writers that read the same version one wins, and the
     /// other reads again and folds again.
     ///
-    /// | in the table | `version` read | |
+    /// | in the table | `version` of the state | |
     /// |---|---|---|
-    /// | no item | none | written |
-    /// | no item | 3 | refused |
-    /// | version 3 | none | refused |
-    /// | version 3 | 3 | written as version 4 |
-    /// | version 4 | 3 | refused |
+    /// | no item | 1 | written |
+    /// | no item | 4 | refused |
+    /// | version 3 | 1 | refused |
+    /// | version 3 | 4 | written |
+    /// | version 4 | 4 | refused |
     ///
     /// # Errors
     ///
     /// [`EntityError::Changed`] when it is not; [`EntityError::Aws`], [`EntityError::TooLarge`].
-    pub async fn save(
-        &self,
-        entity: &EntityKey,
-        projection: &Projection,
-        version: Option<u64>,
-    ) -> Result<(), EntityError> {
-        let item = to_item(entity, projection, version.unwrap_or(0) + 1)?;
+    pub async fn save(&self, entity: &EntityKey, state: &Stored) -> Result<(), EntityError> {
+        let item = to_item(entity, state)?;
         let request = self
             .client
             .put_item()
             .table_name(&self.table)
             .set_item(Some(item));
-        let request = match version {
+        let request = match state.version {
             // `aggregate` is a reserved word.
-            None => request
+            ..=1 => request
                 .condition_expression("attribute_not_exists(#aggregate)")
                 .expression_attribute_names("#aggregate", "aggregate"),
-            Some(version) => request
-                .condition_expression("#version = :read")
+            version => request
+                .condition_expression("#version = :before")
                 .expression_attribute_names("#version", "version")
-                .expression_attribute_values(":read", AttributeValue::N(version.to_string())),
+                .expression_attribute_values(":before", AttributeValue::N((version - 1).to_string())),
         };
         match request.send().await {
             Ok(_) => Ok(()),
@@ -136,11 +158,12 @@ impl Entities {
     }
 }
 
-fn to_item(entity: &EntityKey, projection: &Projection, version: u64) -> Result<Item, EntityError> {
+fn to_item(entity: &EntityKey, state: &Stored) -> Result<Item, EntityError> {
+    let projection = &state.projection;
     let mut item = Item::new();
     let mut put = |name: &str, value| item.insert(name.to_owned(), value);
     put("aggregate", text(entity.as_str()));
-    put("version", AttributeValue::N(version.to_string()));
+    put("version", AttributeValue::N(state.version.to_string()));
     put("last_event_id", text(projection.last.occurred.event_id()));
     put("last_event_type", text(&projection.last.event_type));
     put("last_occurred", text(projection.last.occurred.as_str()));
@@ -166,7 +189,22 @@ fn to_item(entity: &EntityKey, projection: &Projection, version: u64) -> Result<
         put(map, AttributeValue::M(parts.collect()));
     }
     for (name, value) in projection.derived(entity.entity_type()) {
-        put(name, derived(value));
+        put(&name, derived(value));
+    }
+    let related = projection.related(entity);
+    if !related.is_empty() {
+        put(
+            "related",
+            AttributeValue::L(related.iter().map(|key| text(key.as_str())).collect()),
+        );
+    }
+    if let Some(change) = &state.last_change {
+        put("last_change", transition_item(change));
+    }
+    if !state.unfinished.is_empty() {
+        let unfinished = state.unfinished.iter();
+        let unfinished = unfinished.map(|(event_id, change)| (event_id.clone(), transition_item(change)));
+        put("unfinished", AttributeValue::M(unfinished.collect()));
     }
     let size: usize = item.iter().map(|(name, value)| name.len() + size_of(value)).sum();
     // An object that does not fit stays in the event log, or the archive, where `object_occurred` leads to.
@@ -224,10 +262,27 @@ fn from_item(entity: &EntityKey, item: &Item) -> Result<Stored, &'static str> {
         history,
         parts,
     };
+    let last_change = item.get("last_change").map(transition_from).transpose()?;
+    let unfinished = map(item, "unfinished").into_iter().flatten();
+    let unfinished = unfinished.map(|(event_id, change)| Ok((event_id.clone(), transition_from(change)?)));
     Ok(Stored {
         projection,
         version: version.ok_or("version")?,
+        last_change,
+        unfinished: unfinished.collect::<Result<_, &'static str>>()?,
     })
+}
+
+/// A change as JSON: read by nobody but us, and small that way.
+fn transition_item(change: &Transition) -> AttributeValue {
+    // Texts, numbers and flags cannot fail to be written.
+    AttributeValue::S(serde_json::to_string(change).unwrap_or_default())
+}
+
+fn transition_from(value: &AttributeValue) -> Result<Transition, &'static str> {
+    let json = value.as_s().ok();
+    json.and_then(|json| serde_json::from_str(json).ok())
+        .ok_or("last_change")
 }
 
 /// The names of the maps that an entity of this type keeps parts in.
@@ -235,10 +290,7 @@ fn part_maps(entity_type: &str) -> impl Iterator<Item = &'static str> {
     CATEGORIES
         .iter()
         .filter(move |category| category.entity == entity_type)
-        .filter_map(|category| match category.role {
-            Role::Part { map, .. } => Some(map),
-            Role::Snapshot => None,
-        })
+        .filter_map(upvest::Category::map)
 }
 
 fn part_item(part: &Snapshot) -> Item {
@@ -325,11 +377,30 @@ mod tests {
             .unwrap()
     }
 
+    fn state(projection: Projection) -> Stored {
+        let transition = |event_id: &str, previous| Transition {
+            event_id: event_id.to_owned(),
+            previous,
+        };
+        let before = projection.summary("ORDER", 5);
+        Stored {
+            last_change: Some(transition("e2", Some(before))),
+            unfinished: BTreeMap::from([("e1".to_owned(), transition("e1", None))]),
+            projection,
+            version: 7,
+        }
+    }
+
     fn there_and_back(entity: &str, projection: &Projection) -> (Item, Stored) {
         let entity = EntityKey::from_stored(entity.to_owned());
-        let item = to_item(&entity, projection, 7).unwrap();
+        let state = state(projection.clone());
+        let item = to_item(&entity, &state).unwrap();
         let stored = from_item(&entity, &item).unwrap();
-        assert_eq!(to_item(&entity, &stored.projection, 7).unwrap(), item);
+        assert_eq!(to_item(&entity, &stored).unwrap(), item);
+        assert_eq!(
+            (&stored.last_change, &stored.unfinished),
+            (&state.last_change, &state.unfinished)
+        );
         (item, stored)
     }
 
@@ -356,26 +427,37 @@ mod tests {
     }
 
     #[test]
+    fn a_change_is_known_while_it_is_the_last_or_unfinished() {
+        let stored = state(fold(&[event(1, "ORDER.NEW", r#"{"id":"o1"}"#)]));
+        assert_eq!(stored.change_by("e1").unwrap().previous, None);
+        assert_eq!(
+            stored.change_by("e2").unwrap().previous.as_ref().unwrap().version,
+            5
+        );
+        assert_eq!(stored.change_by("e3"), None);
+    }
+
+    #[test]
     fn an_object_too_large_for_an_item_is_left_out_and_parts_that_are_are_refused() {
         let filler = "x".repeat(MAX_ITEM_BYTES);
-        let state = fold(&[event(
+        let large = fold(&[event(
             1,
             "ORDER.NEW",
             &format!(r#"{{"id":"o1","status":"NEW","note":"{filler}"}}"#),
         )]);
-        let (item, _) = there_and_back("ORDER#o1", &state);
+        let (item, _) = there_and_back("ORDER#o1", &large);
         assert!(!item.contains_key("object") && item["status"] == text("NEW"));
         let part = format!(r#"{{"id":"x1","order_id":"o1","note":"{filler}"}}"#);
         let entity = EntityKey::from_stored("ORDER#o1".to_owned());
-        let full = to_item(&entity, &fold(&[event(1, "EXECUTION.FILLED", &part)]), 1);
+        let full = to_item(&entity, &state(fold(&[event(1, "EXECUTION.FILLED", &part)])));
         assert!(matches!(full, Err(EntityError::TooLarge(_))));
     }
 
     #[test]
     fn an_item_that_is_not_ours_names_the_attribute() {
         let entity = EntityKey::from_stored("ORDER#o1".to_owned());
-        let state = fold(&[event(1, "ORDER.NEW", r#"{"id":"o1"}"#)]);
-        let mut item = to_item(&entity, &state, 1).unwrap();
+        let state = state(fold(&[event(1, "ORDER.NEW", r#"{"id":"o1"}"#)]));
+        let mut item = to_item(&entity, &state).unwrap();
         item.insert("last_occurred".to_owned(), text("yesterday"));
         assert_eq!(from_item(&entity, &item), Err("last_occurred"));
     }

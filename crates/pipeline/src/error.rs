@@ -50,12 +50,29 @@ impl fmt::Display for ErrorChain<'_> {
 /// Whether the same message would succeed later, and so what becomes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
-    /// It is done, or safely kept elsewhere: delete it.
-    Acknowledge,
     /// It may succeed later: try again, the first time after this long, each further time after twice as long.
     Retry(Duration),
-    /// It never will: let it reach the dead-letter queue without delay.
+    /// It never will: it goes to the dead-letter queue without delay.
     DeadLetter,
+}
+
+/// Why a message was not processed, and what becomes of it. A message that was is deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What becomes of it.
+    pub disposition: Disposition,
+    /// The reason, for the person who finds it in the dead-letter queue.
+    pub reason: String,
+}
+
+impl Failure {
+    /// A failure by this error.
+    pub fn new(disposition: Disposition, error: &(dyn Error + 'static)) -> Self {
+        Self {
+            disposition,
+            reason: ErrorChain(error).to_string(),
+        }
+    }
 }
 
 /// The wait before the first retry of a failure of our own infrastructure.

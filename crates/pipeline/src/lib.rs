@@ -3,6 +3,7 @@
 //! Adapters are concrete structs around real SDK clients; nothing here decides what an event means (that is
 //! [`upvest`]) and nothing here knows which function runs it (those are the crates under `functions/`).
 
+pub mod action;
 pub mod archive;
 pub mod aws;
 pub mod batch;
@@ -14,7 +15,9 @@ pub mod entities;
 pub mod envelope;
 pub mod error;
 pub mod events;
+pub mod idempotency;
 pub mod keys;
 pub mod metric;
 pub mod processor;
+pub mod publish;
 pub mod routing;

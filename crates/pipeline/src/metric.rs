@@ -36,6 +36,11 @@ pub const PROJECTED: &str = "EventsProjected";
 /// States that moved backwards along their lifecycle, by `Domain`.
 pub const MOVED_BACK: &str = "StatesMovedBack";
 
+/// Runs of actions, by `Domain` and `Result`: `completed` or `failed`.
+pub const ACTIONS: &str = "ActionsRun";
+/// Changes that the event bus took, by `Domain`.
+pub const PUBLISHED: &str = "ChangesPublished";
+
 static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
 
 /// Directs the process's metrics to the log, under the name of the stack. Without it, as in tests, they go nowhere.
@@ -104,6 +109,18 @@ pub fn projected(domain: &'static str, result: &'static str) {
 /// Counts a state that moved backwards along its lifecycle.
 pub fn moved_back(domain: &'static str) {
     counter!(MOVED_BACK, "Domain" => domain).increment(1);
+}
+
+/// Counts a run of an action.
+pub fn action(domain: &'static str, result: &'static str) {
+    counter!(ACTIONS, "Domain" => domain, "Result" => result).increment(1);
+}
+
+/// Counts changes that the event bus took.
+pub fn published(domain: &'static str, count: usize) {
+    if count > 0 {
+        counter!(PUBLISHED, "Domain" => domain).increment(count as u64);
+    }
 }
 
 #[cfg(test)]

@@ -1,21 +1,36 @@
-//! What all domain processors have in common: fold each event into its entity, in order, once.
+//! What all domain processors have in common: fold each event into its entity, in order, once; then run the domain's
+//! actions, and publish what changed.
+
+mod acting;
+mod error;
+mod projecting;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use futures_util::future::join_all;
+use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use upvest::entity_key::NoEntityKey;
 use upvest::projection::Applied;
-use upvest::{Domain, Event, Projection};
+use upvest::{Domain, EntityKey, Event};
 
+use crate::action::{Actions, Change, DomainActions};
 use crate::batch::SourceQueue;
+use crate::clock::Clock;
 use crate::config::{ConfigError, Lookup, environment};
-use crate::entities::{Entities, EntityError};
-use crate::error::{Disposition, ErrorChain, RETRY};
+use crate::entities::{Entities, Transition};
+use crate::error::{AwsError, ErrorChain, Failure};
+use crate::idempotency::{Idempotency, Invocation};
 use crate::metric;
-use crate::routing::{Dispatched, NoEvent};
+use crate::publish::{EventBus, Publication};
+use crate::routing::Dispatched;
 
-/// How often a write is repeated at once when somebody else changed the entity in between.
-const ATTEMPTS: usize = 5;
+pub use error::ProcessError;
+use projecting::Projected;
+
+/// How long idempotency records are kept where nothing else is configured. SQS keeps a message for 14 days in a queue
+/// and for 14 more in its dead-letter queue.
+const RECORD_DAYS: u32 = 90;
+const SECONDS_OF_A_DAY: u64 = 24 * 3600;
 
 /// The processor of one domain.
 #[derive(Debug, Clone)]
@@ -26,93 +41,90 @@ pub struct Processor {
     pub queue: SourceQueue,
     /// The entities table.
     pub entities: Entities,
+    /// The records of the actions that ran.
+    pub idempotency: Idempotency,
+    /// Where changes are published; `None` publishes nothing.
+    pub bus: Option<EventBus>,
+    /// The domain's own code.
+    pub actions: DomainActions,
+    /// The time.
+    pub clock: Clock,
 }
 
-/// Runs the processor of `domain` as a Lambda function.
+/// Runs the processor of `domain`, with its actions, as a Lambda function.
 ///
 /// # Errors
 ///
 /// When its configuration is not complete, or the Lambda runtime fails.
-pub async fn run(domain: Domain) -> Result<(), Error> {
+pub async fn run(domain: Domain, actions: impl Actions + 'static) -> Result<(), Error> {
+    run_with(domain, DomainActions::new(actions)).await
+}
+
+async fn run_with(domain: Domain, actions: DomainActions) -> Result<(), Error> {
     crate::aws::start();
-    let processor = Processor::new(domain, &crate::aws::config().await, &Lookup::new(&environment))?;
+    let lookup = Lookup::new(&environment);
+    let processor = Processor::new(domain, actions, &crate::aws::config().await, &lookup)?;
     let processor = &processor;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
-        Ok::<_, Error>(processor.handle(&event.payload).await)
+        let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
+        let invocation = Invocation {
+            request_id: event.context.request_id,
+            deadline: Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX),
+        };
+        Ok::<_, Error>(processor.handle(&event.payload, &invocation).await)
     }))
     .await
 }
 
-/// Why an event was not folded into its entity.
-#[derive(Debug, thiserror::Error)]
-pub enum ProcessError {
-    /// The message holds no event.
-    #[error(transparent)]
-    NoEvent(#[from] NoEvent),
-    /// The event belongs to another domain.
-    #[error("event {event_id} is of the domain {actual}, not {expected}")]
-    WrongDomain {
-        /// The event's id.
-        event_id: String,
-        /// The event's domain.
-        actual: Domain,
-        /// The processor's domain.
-        expected: Domain,
-    },
-    /// The event names no entity.
-    #[error("event {event_id} names no entity")]
-    NoEntityKey {
-        /// The event's id.
-        event_id: String,
-        /// What is missing.
-        #[source]
-        source: NoEntityKey,
-    },
-    /// The entity could not be read or written.
-    #[error(transparent)]
-    Entity(#[from] EntityError),
-}
-
-impl ProcessError {
-    /// What becomes of the message.
-    #[must_use]
-    pub fn disposition(&self) -> Disposition {
-        match self {
-            Self::Entity(EntityError::Aws(_) | EntityError::Changed(_)) => RETRY,
-            Self::NoEvent(_)
-            | Self::WrongDomain { .. }
-            | Self::NoEntityKey { .. }
-            | Self::Entity(EntityError::Unusable { .. } | EntityError::TooLarge(_)) => {
-                Disposition::DeadLetter
-            }
-        }
-    }
+/// An event whose change is applied and whose actions ran.
+struct Done {
+    entity: EntityKey,
+    /// The change, with whether it is noted in the entity as unfinished.
+    change: Option<(Transition, bool)>,
+    publication: Option<Publication>,
 }
 
 impl Processor {
-    /// The processor of `domain`, from `QUEUE_URL` and `ENTITIES_TABLE`.
+    /// The processor of `domain`, from `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `MAX_RECEIVE_COUNT`, `ENTITIES_TABLE`, `IDEMPOTENCY_TABLE`, `ACTION_RECORD_DAYS` (90) and
+    /// `EVENT_BUS_NAME` (nothing is published without it).
     ///
     /// # Errors
     ///
     /// [`ConfigError`] naming the variable.
-    pub fn new(domain: Domain, aws: &SdkConfig, lookup: &Lookup<'_>) -> Result<Self, ConfigError> {
-        let queue = SourceQueue::new(aws_sdk_sqs::Client::new(aws), lookup.required("QUEUE_URL")?);
-        let entities = Entities::new(
-            aws_sdk_dynamodb::Client::new(aws),
-            lookup.required("ENTITIES_TABLE")?,
-        );
+    pub fn new(
+        domain: Domain,
+        actions: DomainActions,
+        aws: &SdkConfig,
+        lookup: &Lookup<'_>,
+    ) -> Result<Self, ConfigError> {
+        let dynamodb = aws_sdk_dynamodb::Client::new(aws);
+        let clock = Clock::system();
+        let days: u32 = lookup.parsed("ACTION_RECORD_DAYS", RECORD_DAYS)?;
+        let bus = lookup.optional("EVENT_BUS_NAME");
         Ok(Self {
             domain,
-            queue,
-            entities,
+            queue: SourceQueue::from_config(aws_sdk_sqs::Client::new(aws), lookup, "QUEUE_URL")?,
+            entities: Entities::new(dynamodb.clone(), lookup.required("ENTITIES_TABLE")?),
+            idempotency: Idempotency::new(
+                dynamodb,
+                lookup.required("IDEMPOTENCY_TABLE")?,
+                clock.clone(),
+                std::time::Duration::from_secs(u64::from(days) * SECONDS_OF_A_DAY),
+            ),
+            bus: bus.map(|name| EventBus::new(aws_sdk_eventbridge::Client::new(aws), name)),
+            actions,
+            clock,
         })
     }
 
     /// Handles a batch of the domain's queue.
-    pub async fn handle(&self, event: &SqsEvent) -> SqsBatchResponse {
+    pub async fn handle(&self, event: &SqsEvent, invocation: &Invocation) -> SqsBatchResponse {
         let response = self
             .queue
-            .in_order(event, async |message| self.settle(message).await)
+            // Boxed, because the type of all that happens within is too deep for the compiler.
+            .in_order(event, async |round| {
+                Box::pin(self.process_round(round, invocation)).await
+            })
             .await;
         tracing::info!(
             batch.messages = event.records.len(),
@@ -123,75 +135,174 @@ impl Processor {
         response
     }
 
-    async fn settle(&self, message: &SqsMessage) -> Disposition {
-        match self.process(message).await {
-            Ok(()) => Disposition::Acknowledge,
-            Err(error) => {
-                let disposition = error.disposition();
-                tracing::error!(
-                    sqs.message_id = message.message_id,
-                    disposition = ?disposition,
-                    error = %ErrorChain(&error),
-                    "event was not processed"
-                );
-                disposition
-            }
+    /// Processes messages of different entities: each by itself, except that their changes are published together.
+    async fn process_round(
+        &self,
+        round: &[&SqsMessage],
+        invocation: &Invocation,
+    ) -> Vec<Result<(), Failure>> {
+        let done = join_all(
+            round
+                .iter()
+                .map(|message| Box::pin(self.process(message, invocation))),
+        )
+        .await;
+        let publications: Vec<&Publication> = done
+            .iter()
+            .filter_map(|done| done.as_ref().ok()?.publication.as_ref())
+            .collect();
+        let mut published = match &self.bus {
+            Some(bus) => bus.publish(&publications).await,
+            None => Vec::new(),
         }
+        .into_iter();
+        metric::published(
+            self.domain.name(),
+            published
+                .as_slice()
+                .iter()
+                .filter(|result| result.is_ok())
+                .count(),
+        );
+        let finished = done.into_iter().map(|done| {
+            let publication = match &done {
+                Ok(Done {
+                    publication: Some(_), ..
+                }) => published.next(),
+                _ => None,
+            };
+            async move { self.finish(done?, publication.unwrap_or(Ok(()))).await }
+        });
+        let results = join_all(finished).await;
+        round
+            .iter()
+            .zip(results)
+            .map(|(message, result)| settle(message, result))
+            .collect()
     }
 
-    async fn process(&self, message: &SqsMessage) -> Result<(), ProcessError> {
+    /// Applies the message's event, runs the domain's actions, and writes down what is to be published.
+    async fn process(&self, message: &SqsMessage, invocation: &Invocation) -> Result<Done, ProcessError> {
         let dispatched = Dispatched::from_message(message)?;
         let event = dispatched.event()?;
+        self.check_domain(&event)?;
+        let entity = event.entity_key().map_err(|source| ProcessError::NoEntityKey {
+            event_id: event.id().to_owned(),
+            source,
+        })?;
+        let projected = self.project(&entity, &event).await?;
+        let transition = projected.transition(&event, dispatched.replay.is_some());
+        let current = projected
+            .stored
+            .projection
+            .summary(entity.entity_type(), projected.stored.version);
+        let change = Change {
+            domain: self.domain,
+            entity: &entity,
+            event: &event,
+            delivery_id: dispatched.delivery_id.as_deref(),
+            previous: transition.as_ref().and_then(|change| change.previous.as_ref()),
+            current: &current,
+            state: &projected.stored.projection,
+            replay: dispatched.replay.as_deref(),
+        };
+        let Some(transition) = &transition else {
+            if projected.applied == Applied::Superseded {
+                self.act_on_superseded(&change, invocation).await?;
+            }
+            return Ok(Done {
+                entity: entity.clone(),
+                change: None,
+                publication: None,
+            });
+        };
+        let noted = self.note_before(&entity, &projected, transition, &change).await?;
+        if let Err(error) = self.act(&change, invocation).await {
+            // While another invocation runs the action, it is up to that one.
+            let is_ours = !matches!(error, ProcessError::InProgress { .. });
+            if is_ours && !noted && change.replay.is_none() {
+                self.note_failure(&entity, transition).await;
+            }
+            return Err(error);
+        }
+        let publication = self.bus.is_some() && change.replay.is_none();
+        Ok(Done {
+            publication: publication.then(|| Publication::of(&change)),
+            change: Some((transition.clone(), noted)),
+            entity: entity.clone(),
+        })
+    }
+
+    /// The catch-all also gets the events of domains that have no processor of their own.
+    fn check_domain(&self, event: &Event<'_>) -> Result<(), ProcessError> {
         let actual = event.category().domain;
-        // The catch-all also gets the events of domains that have no processor of their own.
-        if self.domain != Domain::Unrecognised && actual != self.domain {
-            let event_id = event.id().to_owned();
-            return Err(ProcessError::WrongDomain {
-                event_id,
-                actual,
-                expected: self.domain,
+        if self.domain == Domain::Unrecognised || actual == self.domain {
+            return Ok(());
+        }
+        Err(ProcessError::WrongDomain {
+            event_id: event.id().to_owned(),
+            actual,
+            expected: self.domain,
+        })
+    }
+
+    /// Notes whether all that follows from a change was done.
+    async fn finish(&self, done: Done, published: Result<(), AwsError>) -> Result<(), ProcessError> {
+        let Some((transition, noted)) = done.change else {
+            return Ok(());
+        };
+        if let Err(error) = published {
+            if !noted {
+                self.note_failure(&done.entity, &transition).await;
+            }
+            return Err(ProcessError::Publish {
+                event_id: transition.event_id,
+                source: error,
             });
         }
-        let applied = self.project(&event).await?;
-        let result = match applied {
-            Applied::Newest => "newest",
-            Applied::Superseded => "superseded",
-            Applied::Repeated => "repeated",
-        };
-        metric::projected(self.domain.name(), result);
+        if noted {
+            self.forget_unfinished(&done.entity, &transition.event_id).await?;
+        }
         Ok(())
     }
 
-    /// Folds the event into its entity; reads and folds again when the entity changed in between.
-    async fn project(&self, event: &Event<'_>) -> Result<Applied, ProcessError> {
-        let no_key = |source| ProcessError::NoEntityKey {
-            event_id: event.id().to_owned(),
-            source,
-        };
-        let entity = event.entity_key().map_err(no_key)?;
-        let mut attempt = 1;
-        loop {
-            let stored = self.entities.load(&entity).await?;
-            let version = stored.as_ref().map(|stored| stored.version);
-            let before = stored.map(|stored| stored.projection);
-            let was_back = before
-                .as_ref()
-                .is_some_and(|state| state.moved_back_from().is_some());
-            let (state, applied) = Projection::fold(before.clone(), event);
-            if before.as_ref() == Some(&state) {
-                return Ok(applied);
-            }
-            match self.entities.save(&entity, &state, version).await {
-                Err(EntityError::Changed(_)) if attempt < ATTEMPTS => attempt += 1,
-                Err(error) => return Err(error.into()),
-                Ok(()) => {
-                    if let Some(left) = state.moved_back_from().filter(|_| !was_back) {
-                        metric::moved_back(self.domain.name());
-                        tracing::warn!(event.id = event.id(), left, "entity's state moved backwards");
-                    }
-                    return Ok(applied);
-                }
-            }
+    /// Notes a change as unfinished before its actions run again, in case this attempt does not come to its end
+    /// either. Tells whether it is noted.
+    async fn note_before(
+        &self,
+        entity: &EntityKey,
+        projected: &Projected,
+        transition: &Transition,
+        change: &Change<'_>,
+    ) -> Result<bool, ProcessError> {
+        if change.replay.is_some() {
+            return Ok(false);
+        }
+        let noted = projected.stored.unfinished.contains_key(&transition.event_id);
+        if !noted && projected.applied != Applied::Newest {
+            self.note_unfinished(entity, transition).await?;
+            return Ok(true);
+        }
+        Ok(noted)
+    }
+
+    async fn note_failure(&self, entity: &EntityKey, transition: &Transition) {
+        if let Err(error) = self.note_unfinished(entity, transition).await {
+            // The next attempt notes it, unless it goes well.
+            tracing::warn!(event.id = transition.event_id, error = %ErrorChain(&error), "could not note a failure");
         }
     }
+}
+
+fn settle(message: &SqsMessage, result: Result<(), ProcessError>) -> Result<(), Failure> {
+    result.map_err(|error| {
+        let failure = Failure::new(error.disposition(), &error);
+        tracing::error!(
+            sqs.message_id = message.message_id,
+            disposition = ?failure.disposition,
+            error = failure.reason,
+            "event was not processed"
+        );
+        failure
+    })
 }

@@ -83,6 +83,8 @@ pub struct Dispatch {
     pub json: String,
     /// The delivery that brought it.
     pub delivery_id: String,
+    /// The replay that sends it again, if one does: it tells actions, and gets the event past the queue's memory of ids.
+    pub replay: Option<String>,
 }
 
 /// The sending ends of the domain queues.
@@ -165,6 +167,8 @@ fn entry(index: usize, event: Dispatch) -> Result<SendMessageBatchRequestEntry, 
     let Carried { encoding, text } = carried.map_err(AwsError::of(CALL))?;
     let mut attributes: HashMap<String, MessageAttributeValue> = HashMap::new();
     attributes.extend([string_attribute(("delivery_id", event.delivery_id))]);
+    let replay = event.replay.as_ref();
+    attributes.extend(replay.map(|replay| string_attribute(("replay", replay.clone()))));
     attributes.extend(
         encoding
             .name()
@@ -175,7 +179,10 @@ fn entry(index: usize, event: Dispatch) -> Result<SendMessageBatchRequestEntry, 
         .message_body(text)
         .set_message_attributes(Some(attributes))
         .message_group_id(group_id(event.entity.as_str()))
-        .message_deduplication_id(event.event_id)
+        .message_deduplication_id(match event.replay {
+            None => event.event_id,
+            Some(replay) => hex::encode(Sha256::digest(format!("{}#{replay}", event.event_id))),
+        })
         .build()
         .map_err(AwsError::of(CALL))
 }
@@ -197,6 +204,8 @@ pub struct Dispatched {
     pub json: String,
     /// The delivery that brought it.
     pub delivery_id: Option<String>,
+    /// The replay that brought it again; `None` for one that Upvest delivered.
+    pub replay: Option<String>,
 }
 
 /// A message that holds no event.
@@ -229,6 +238,7 @@ impl Dispatched {
         Ok(Self {
             json,
             delivery_id: attribute(message, "delivery_id").map(str::to_owned),
+            replay: attribute(message, "replay").map(str::to_owned),
         })
     }
 
@@ -253,6 +263,7 @@ mod tests {
             entity: EntityKey::from_stored("ORDER#o1".to_owned()),
             json: "x".repeat(size),
             delivery_id: "d1".to_owned(),
+            replay: None,
         }
     }
 
@@ -268,6 +279,27 @@ mod tests {
     fn a_group_id_is_what_sqs_takes() {
         assert_eq!(group_id("POSITION#a#b"), "POSITION#a#b");
         assert_eq!(group_id(&"x".repeat(129)).len(), 64);
+    }
+
+    #[test]
+    fn a_replay_gets_past_the_memory_of_ids_and_is_marked() {
+        let first = entry(0, dispatch(1)).unwrap();
+        let replayed = Dispatch {
+            replay: Some("r1".to_owned()),
+            ..dispatch(1)
+        };
+        let replayed = entry(0, replayed).unwrap();
+        assert_eq!(first.message_deduplication_id(), Some("e1"));
+        assert_ne!(
+            first.message_deduplication_id(),
+            replayed.message_deduplication_id()
+        );
+        let marked = |entry: &SendMessageBatchRequestEntry| {
+            entry
+                .message_attributes()
+                .is_some_and(|all| all.contains_key("replay"))
+        };
+        assert!(marked(&replayed) && !marked(&first));
     }
 
     #[test]

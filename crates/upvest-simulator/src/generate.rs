@@ -1,6 +1,8 @@
 //! Generates events for load tests: lives of fictional investors, many at a time.
 
 mod order;
+mod payments;
+mod securities;
 mod story;
 
 use std::collections::VecDeque;
@@ -29,7 +31,7 @@ struct Event {
 /// Generates `count` events as JSON texts; the same seed gives the same events, and a larger `count` continues them.
 ///
 /// Users, accounts and instruments are used again and again, stories (an account is opened, an order is executed in
-/// parts, money is withdrawn ...) interleave, and now and then an execution precedes its order. Each event has an id
+/// parts, a direct debit is charged back ...) of every domain interleave, and now and then an execution precedes its order. Each event has an id
 /// of its own, and `created_at` never goes backwards. The names in it are made up.
 #[must_use]
 pub fn generate(seed: u64, count: usize) -> Vec<String> {
@@ -114,6 +116,16 @@ mod tests {
             "ORDER_CANCELLATION.REJECTED",
             "EXECUTION.SETTLED",
             "WITHDRAWAL.CONFIRMED",
+            "DIRECT_DEBIT.CONFIRMED",
+            "CASH_TRANSACTION.EXECUTED",
+            "PORTFOLIO_ORDER.SETTLED",
+            "SAVINGS_PLAN_EXECUTION.FILLED",
+            "FEE_COLLECTION.FINALISED",
+            "TAX_COLLECTION.FINALISED",
+            "SECURITIES_TRANSFER.SETTLED",
+            "CORPORATE_ACTION.UPDATED",
+            "INSTRUMENT.ACTIVATED",
+            "ACCOUNT_RETURNS.CREATED",
             "REPORT.CREATED",
         ] {
             assert!(types.contains(expected), "{types:?}");
@@ -121,7 +133,41 @@ mod tests {
     }
 
     #[test]
-    fn most_events_belong_to_domains_with_a_processor() {
+    fn every_event_is_of_a_type_that_upvest_is_known_to_send() {
+        let texts = generate(4, 3_000);
+        let mut domains = BTreeSet::new();
+        for event in parsed(&texts) {
+            let (category, event_type) = (event.category(), event.event_type());
+            let state = event_type.rsplit('.').next().unwrap();
+            assert!(category.knows_state(state), "{event_type}");
+            domains.insert(category.domain);
+        }
+        let known = Domain::ALL.into_iter();
+        let known = known.filter(|domain| *domain != Domain::Unrecognised);
+        assert_eq!(domains, known.collect());
+    }
+
+    #[test]
+    fn a_charge_back_takes_back_what_a_direct_debit_brought() {
+        let mut debits: BTreeMap<String, String> = BTreeMap::new();
+        let mut charged_back = 0;
+        for event in parsed(&generate(5, 6_000)) {
+            let object: Value = serde_json::from_str(event.object().get()).unwrap();
+            let text = |path: &str| object.pointer(path).and_then(Value::as_str).map(str::to_owned);
+            if event.event_type() == "DIRECT_DEBIT.CONFIRMED" {
+                debits.insert(text("/id").unwrap(), text("/cash_amount").unwrap());
+            }
+            if text("/type").as_deref() == Some("SEPA_DIRECT_DEBIT_CHARGE_BACK") {
+                let brought = &debits[&text("/references/0/id").unwrap()];
+                assert_eq!(text("/delta/amount"), Some(format!("-{brought}")));
+                charged_back += 1;
+            }
+        }
+        assert!(charged_back > 5, "{charged_back}");
+    }
+
+    #[test]
+    fn most_events_are_about_orders_and_people() {
         let texts = generate(2, 3_000);
         let of = |domain: Domain| {
             let events = parsed(&texts);

@@ -104,8 +104,10 @@ fn compact(json: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, HashSet};
+    use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+    use serde_json::Value;
+    use upvest::category::CATEGORIES;
     use upvest::{Domain, Event, Projection};
 
     use super::*;
@@ -128,12 +130,98 @@ mod tests {
         let ids: HashSet<String> = samples
             .iter()
             .map(|json| {
-                let value: serde_json::Value = serde_json::from_str(json).unwrap();
+                let value: Value = serde_json::from_str(json).unwrap();
                 assert_eq!(value["webhook_id"], Subscription::SAMPLE_ID);
                 value["id"].as_str().unwrap().to_owned()
             })
             .collect();
         assert_eq!(ids.len(), samples.len());
+    }
+
+    #[test]
+    fn every_category_occurs() {
+        let samples = samples();
+        let seen: BTreeSet<&str> = samples
+            .iter()
+            .map(|json| Event::parse(json).unwrap().category().name)
+            .collect();
+        let unseen: Vec<&str> = CATEGORIES
+            .iter()
+            .map(|row| row.name)
+            .filter(|name| !seen.contains(name))
+            .collect();
+        assert_eq!(unseen, [""; 0]);
+        assert!(seen.contains(""), "something that nobody knows");
+    }
+
+    #[test]
+    fn no_event_is_older_than_the_one_before() {
+        let samples = samples();
+        let events = samples.iter().map(|json| Event::parse(json).unwrap());
+        assert!(events.is_sorted_by(|left, right| left.occurred() < right.occurred()));
+    }
+
+    #[test]
+    fn decimals_are_texts() {
+        for json in samples() {
+            let event: Value = serde_json::from_str(&json).unwrap();
+            assert!(!has_fraction(&event), "{json}");
+        }
+    }
+
+    fn has_fraction(value: &Value) -> bool {
+        match value {
+            Value::Number(number) => number.is_f64(),
+            Value::Array(items) => items.iter().any(has_fraction),
+            Value::Object(fields) => fields.values().any(has_fraction),
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn what_a_ledger_line_books_happened_before() {
+        let mut known = BTreeSet::new();
+        for json in samples() {
+            let event: Value = serde_json::from_str(&json).unwrap();
+            let references = event["object"]["references"].as_array().into_iter().flatten();
+            for reference in references.filter(|other| other["type"] != "CORPORATE_ACTION_TRANSACTION_ID") {
+                assert!(known.contains(reference["id"].as_str().unwrap()), "{json}");
+            }
+            collect_ids(&event["object"], &mut known);
+        }
+    }
+
+    fn collect_ids(value: &Value, ids: &mut BTreeSet<String>) {
+        ids.extend(value["id"].as_str().map(str::to_owned));
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| collect_ids(item, ids)),
+            Value::Object(fields) => fields.values().for_each(|field| collect_ids(field, ids)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_cash_balance_is_what_the_ledger_adds_up_to() {
+        let mut cents: BTreeMap<String, i64> = BTreeMap::new();
+        let mut last: BTreeMap<String, String> = BTreeMap::new();
+        for json in samples() {
+            let event: Value = serde_json::from_str(&json).unwrap();
+            let object = &event["object"];
+            let group = object["account_group_id"].as_str().unwrap_or_default().to_owned();
+            match event["type"].as_str().unwrap() {
+                "CASH_TRANSACTION.EXECUTED" => {
+                    let amount: String = object["delta"]["amount"].as_str().unwrap().replace('.', "");
+                    *cents.entry(group).or_default() += amount.parse::<i64>().unwrap();
+                }
+                "CASH_BALANCE.UPDATED" => {
+                    last.insert(group, object["balance"].as_str().unwrap().to_owned());
+                }
+                _ => {}
+            }
+        }
+        for (group, booked) in cents {
+            assert_eq!(last[&group].replace('.', "").parse(), Ok(booked), "{group}");
+        }
     }
 
     #[test]
@@ -155,7 +243,9 @@ mod tests {
         let mut orders = statuses(Domain::Orders);
         orders.sort_unstable();
         assert_eq!(orders, ["CANCELLED", "FILLED", "FILLED", "FILLED"]);
-        assert_eq!(statuses(Domain::Users).len(), 2);
+        let mut users = statuses(Domain::Users);
+        users.sort_unstable();
+        assert_eq!(users, ["ACTIVE", "ACTIVE", "ACTIVE", "ACTIVE", "INACTIVE"]);
         assert_eq!(
             states
                 .values()

@@ -106,11 +106,17 @@ impl FromStr for Domain {
     }
 }
 
+/// The map of a ledger line that holds the versions which a newer one replaced.
+pub const EARLIER: &str = "earlier";
+
 /// What an event of a category does to its entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Its object is the entity's latest snapshot.
     Snapshot,
+    /// Its object is a line that is written once. Should Upvest correct it, the newest version is the entity's object, and
+    /// the earlier ones stay in the map [`EARLIER`], under their event ids.
+    Line,
     /// Its object is one part of the entity, kept beside the snapshot in the map of this name, under the id in
     /// `id_field` (a path into the object), or under the event id where there is none.
     Part {
@@ -143,6 +149,16 @@ pub struct Category {
 }
 
 impl Category {
+    /// The map in which the entity keeps what events of this category bring beside the newest object.
+    #[must_use]
+    pub const fn map(&self) -> Option<&'static str> {
+        match self.role {
+            Role::Snapshot => None,
+            Role::Line => Some(EARLIER),
+            Role::Part { map, .. } => Some(map),
+        }
+    }
+
     /// How far a status is along the lifecycle; `None` for one that the table does not know.
     #[must_use]
     pub fn rank(&self, status: &str) -> Option<usize> {

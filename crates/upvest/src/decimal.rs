@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::iter::Sum;
-use std::ops::Add;
+use std::ops::{Add, Sub};
 use std::str::FromStr;
 
 use bigdecimal::BigDecimal;
+use bigdecimal::num_bigint::Sign;
 
 /// An exact decimal as Upvest writes it: up to 63 integer and 27 fraction digits, in a string, never a float
 /// (contract section 1).
@@ -46,6 +47,22 @@ impl Add for Decimal {
 
     fn add(self, other: Self) -> Self {
         Self(self.0 + other.0)
+    }
+}
+
+impl Sub for Decimal {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self(self.0 - other.0)
+    }
+}
+
+impl Decimal {
+    /// Whether it is more than zero.
+    #[must_use]
+    pub fn is_positive(&self) -> bool {
+        self.0.sign() == Sign::Plus
     }
 }
 

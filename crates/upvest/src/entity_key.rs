@@ -61,6 +61,11 @@ impl EntityKey {
         Ok(Self(key))
     }
 
+    /// The key of the entity of this type that a field of another entity's object names.
+    pub(crate) fn of_reference(entity: &str, id: &Value) -> Option<Self> {
+        Some(Self(format!("{entity}#{}", usable(id, "")?.ok()?)))
+    }
+
     /// Takes a key as an operator or a table gives it.
     #[must_use]
     pub fn from_stored(key: String) -> Self {
@@ -92,18 +97,25 @@ pub(crate) fn at_path<'v>(object: &'v Value, path: &str) -> Option<&'v Value> {
 }
 
 fn key_field(object: &Value, path: &'static str) -> Result<String, NoEntityKey> {
-    let text = match at_path(object, path) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) => number.to_string(),
-        _ => return Err(NoEntityKey::Missing(path)),
+    at_path(object, path)
+        .and_then(|value| usable(value, path))
+        .unwrap_or(Err(NoEntityKey::Missing(path)))
+}
+
+/// A value as a part of a key; `None` when it is neither a text nor a number.
+fn usable(value: &Value, path: &'static str) -> Option<Result<String, NoEntityKey>> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
     };
     let usable = (1..=MAX_FIELD_LENGTH).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
-    if usable {
+    Some(if usable {
         Ok(text)
     } else {
         Err(NoEntityKey::Unusable(path))
-    }
+    })
 }
 
 #[cfg(test)]

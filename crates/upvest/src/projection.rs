@@ -7,13 +7,21 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::category::{Category, Domain, Role};
+use crate::category::{Category, Domain, EARLIER, Role};
 use crate::entity_key::at_path;
 use crate::event::Event;
 use crate::occurred::Occurred;
 
-mod orders;
-mod users;
+mod derived;
+mod related;
+mod summary;
+
+pub use derived::Derived;
+pub use summary::{Summary, turned};
+
+/// The most entries of a map whose keys nothing bounds: statuses that an entity had, and parts without an id of their
+/// own. The newest stay. (Parts with an id are bounded by the size of an item instead: what they hold adds up.)
+pub const MAX_ENTRIES: usize = 100;
 
 /// The newest object of an entity, or of one part of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,17 +69,6 @@ pub enum Applied {
     Repeated,
 }
 
-/// A value computed from a projection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Derived {
-    /// A text, such as an exact decimal.
-    Text(String),
-    /// A yes or no.
-    Flag(bool),
-    /// Several texts.
-    Texts(Vec<String>),
-}
-
 impl Projection {
     /// Folds an event into the state that its entity has so far.
     #[must_use]
@@ -99,33 +96,58 @@ impl Projection {
             };
         }
         let applied = match event.category().role {
-            Role::Snapshot => state.replace_snapshot(new),
+            Role::Snapshot => state.replace_snapshot(new).0,
+            Role::Line => state.replace_line(new),
             Role::Part { map, id_field } => {
                 let id = id_field
                     .and_then(|path| at_path(&object, path))
                     .and_then(Value::as_str);
-                let id = id.unwrap_or(event.id()).to_owned();
-                state.replace_part(map, id, new)
+                match id {
+                    Some(id) => state.replace_part(map, id.to_owned(), new),
+                    None => state.add_part(map, new),
+                }
             }
         };
         (state, applied)
     }
 
-    fn replace_snapshot(&mut self, mut new: Snapshot) -> Applied {
+    /// Puts the newer of two snapshots into place, and gives back the other one.
+    fn replace_snapshot(&mut self, mut new: Snapshot) -> (Applied, Option<Snapshot>) {
         if let Some(status) = new.status.take() {
             let at = self.history.entry(status).or_insert_with(|| new.occurred.clone());
             if *at < new.occurred {
                 *at = new.occurred.clone();
             }
+            keep_newest(&mut self.history, |occurred| occurred);
         }
         match &self.snapshot {
-            Some(newest) if newest.occurred == new.occurred => Applied::Repeated,
-            Some(newest) if newest.occurred > new.occurred => Applied::Superseded,
-            _ => {
-                self.snapshot = Some(new);
-                Applied::Newest
+            Some(newest) if newest.occurred == new.occurred => (Applied::Repeated, None),
+            Some(newest) if newest.occurred > new.occurred => (Applied::Superseded, Some(new)),
+            _ => (Applied::Newest, self.snapshot.replace(new)),
+        }
+    }
+
+    /// As for a snapshot, except that nothing is overwritten: the other version stays beside it.
+    fn replace_line(&mut self, new: Snapshot) -> Applied {
+        let (applied, other) = self.replace_snapshot(new);
+        match other.map(|other| self.add_part(EARLIER, other)) {
+            // The repeat of a version that had been replaced already.
+            Some(Applied::Repeated) => Applied::Repeated,
+            _ => applied,
+        }
+    }
+
+    /// Adds a part that is told apart by its event alone.
+    fn add_part(&mut self, map: &str, new: Snapshot) -> Applied {
+        let occurred = new.occurred.clone();
+        let applied = self.replace_part(map, occurred.event_id().to_owned(), new);
+        if let Some(parts) = self.parts.get_mut(map) {
+            keep_newest(parts, |part| &part.occurred);
+            if !parts.contains_key(occurred.event_id()) {
+                return Applied::Superseded;
             }
         }
+        applied
     }
 
     fn replace_part(&mut self, map: &str, id: String, new: Snapshot) -> Applied {
@@ -162,16 +184,16 @@ impl Projection {
             .map(String::as_str)
             .find(|status| rank(status).is_some_and(|other| other > current))
     }
+}
 
-    /// What the domain computes from the state, by attribute name: for an order what was filled, for a user whether
-    /// the user is cleared to invest.
-    #[must_use]
-    pub fn derived(&self, entity_type: &str) -> BTreeMap<&'static str, Derived> {
-        match entity_type {
-            "ORDER" => orders::derive(self),
-            "USER" | "BUSINESS" => users::derive(self),
-            _ => BTreeMap::new(),
-        }
+/// Keeps the newest [`MAX_ENTRIES`] of a map. Which those are does not depend on the order of arrival.
+fn keep_newest<V>(entries: &mut BTreeMap<String, V>, occurred: impl Fn(&V) -> &Occurred) {
+    while entries.len() > MAX_ENTRIES {
+        let oldest = entries.iter().min_by_key(|(_, entry)| occurred(entry));
+        let Some(oldest) = oldest.map(|(key, _)| key.clone()) else {
+            return;
+        };
+        entries.remove(&oldest);
     }
 }
 

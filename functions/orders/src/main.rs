@@ -1,9 +1,11 @@
-//! Projects orders with their executions and cancellations.
+//! Projects orders with their executions and cancellations, and acts on their changes.
+
+mod actions;
 
 use lambda_runtime::Error;
 use upvest::Domain;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    pipeline::processor::run(Domain::Orders).await
+    pipeline::processor::run(Domain::Orders, actions::Own).await
 }

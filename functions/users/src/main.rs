@@ -1,9 +1,11 @@
-//! Projects users and their due-diligence checks.
+//! Projects people and businesses with their checks and roles, and acts on their changes.
+
+mod actions;
 
 use lambda_runtime::Error;
 use upvest::Domain;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    pipeline::processor::run(Domain::Users).await
+    pipeline::processor::run(Domain::Users, actions::Own).await
 }

@@ -190,6 +190,7 @@ fn dispatch(envelope: &Envelope, event: &Event<'_>) -> Option<Dispatch> {
         domain: event.category().domain,
         entity: event.entity_key().ok()?,
         json: event.json().to_owned(),
+        replay: None,
         delivery_id: envelope.delivery_id.to_string(),
     })
 }

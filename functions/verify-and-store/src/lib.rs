@@ -10,7 +10,7 @@ use pipeline::archive::Archive;
 use pipeline::batch::SourceQueue;
 use pipeline::clock::Clock;
 use pipeline::config::{ConfigError, Lookup};
-use pipeline::error::{Disposition, ErrorChain};
+use pipeline::error::{ErrorChain, Failure};
 use pipeline::events::EventLog;
 use pipeline::keys::Keys;
 use pipeline::metric;
@@ -42,7 +42,7 @@ pub struct Deps {
 }
 
 impl Deps {
-    /// Builds the clients, from `DELIVERIES_QUEUE_URL`, `KEYS_TABLE`, `ARCHIVE_BUCKET`, `EVENTS_TABLE`,
+    /// Builds the clients, from `DELIVERIES_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `MAX_RECEIVE_COUNT`, `KEYS_TABLE`, `ARCHIVE_BUCKET`, `EVENTS_TABLE`,
     /// `DOMAIN_QUEUES` and `FRESHNESS_POLICY`.
     ///
     /// # Errors
@@ -62,7 +62,7 @@ impl Deps {
                     reason: ErrorChain(&error).to_string(),
                 })?;
         Ok(Self {
-            queue: SourceQueue::new(sqs.clone(), lookup.required("DELIVERIES_QUEUE_URL")?),
+            queue: SourceQueue::from_config(sqs.clone(), lookup, "DELIVERIES_QUEUE_URL")?,
             keys: Keys::new(dynamodb.clone(), secrets, lookup.required("KEYS_TABLE")?, clock),
             archive: Archive::new(s3, lookup.required("ARCHIVE_BUCKET")?),
             log: EventLog::new(dynamodb, lookup.required("EVENTS_TABLE")?),
@@ -87,21 +87,18 @@ pub async fn handle(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
     response
 }
 
-async fn settle(deps: &Deps, message: &SqsMessage) -> Disposition {
-    match delivery::receive(deps, message).await {
-        Ok(()) => Disposition::Acknowledge,
-        Err(error) => {
-            if matches!(error, DeliveryError::UnknownKey { .. }) {
-                metric::unknown_key();
-            }
-            let disposition = error.disposition();
-            tracing::error!(
-                sqs.message_id = message.message_id,
-                disposition = ?disposition,
-                error = %ErrorChain(&error),
-                "delivery was not handled"
-            );
-            disposition
+async fn settle(deps: &Deps, message: &SqsMessage) -> Result<(), Failure> {
+    delivery::receive(deps, message).await.map_err(|error| {
+        if matches!(error, DeliveryError::UnknownKey { .. }) {
+            metric::unknown_key();
         }
-    }
+        let failure = Failure::new(error.disposition(), &error);
+        tracing::error!(
+            sqs.message_id = message.message_id,
+            disposition = ?failure.disposition,
+            error = failure.reason,
+            "delivery was not handled"
+        );
+        failure
+    })
 }

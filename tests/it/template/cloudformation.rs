@@ -68,6 +68,11 @@ pub(crate) fn one_or_more(value: &Value) -> Vec<&Value> {
         .map_or_else(|| vec![value], |values| values.iter().collect())
 }
 
+/// What stands in the template while its condition holds.
+pub(crate) fn when_true(value: &Value) -> &Value {
+    value.get("Fn::If").map_or(value, |branches| &branches[1])
+}
+
 fn as_written() -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
     let text = std::fs::read_to_string(path).expect("template.yaml can be read");

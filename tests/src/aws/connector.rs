@@ -14,6 +14,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use dynoxide::Database;
 
 use super::clock::Clock;
+use super::event_bridge::EventBuses;
 use super::faults::{Fault, FaultPlan, Target};
 use super::invocation::Invocation;
 use super::record::{Call, Outcome, Service};
@@ -32,6 +33,7 @@ pub(crate) struct World {
 pub(crate) struct State {
     pub(crate) queues: Queues,
     pub(crate) buckets: s3::Buckets,
+    pub(crate) event_buses: EventBuses,
     pub(crate) secrets: BTreeMap<String, Vec<u8>>,
     pub(crate) faults: FaultPlan,
     pub(crate) calls: Vec<Call>,
@@ -62,6 +64,7 @@ impl World {
             Service::DynamoDb if partial => dynamodb::answer_partly(&self.database, request, members),
             Service::DynamoDb => dynamodb::answer(&self.database, request),
             Service::Sqs => state.queues.answer(request, now_ms, partial.then_some(members)),
+            Service::EventBridge => state.event_buses.answer(request, partial.then_some(members)),
             Service::SecretsManager => secrets::answer(&state.secrets, request),
             Service::S3 => s3::answer(&mut state.buckets, request, now_ms),
         }

@@ -86,7 +86,7 @@ impl CallFilter {
         }
     }
 
-    /// Only calls on this table, queue or bucket.
+    /// Only calls on this table, queue, bucket or event bus.
     pub fn on(self, resource: impl Into<String>) -> Self {
         Self {
             resource: Some(resource.into()),
@@ -142,6 +142,7 @@ impl Target<'_> {
                 | "BatchGetItem"
                 | "BatchWriteItem"
                 | "BatchExecuteStatement"
+                | "PutEvents"
         )
     }
 }

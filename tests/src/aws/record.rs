@@ -10,6 +10,8 @@ use super::faults::Fault;
 pub enum Service {
     /// Amazon DynamoDB.
     DynamoDb,
+    /// Amazon EventBridge.
+    EventBridge,
     /// Amazon S3.
     S3,
     /// AWS Secrets Manager.
@@ -38,7 +40,7 @@ pub struct Call {
     pub service: Service,
     /// The operation, as the API names it.
     pub operation: String,
-    /// The table, queue, bucket or secret; of a call on several tables, the first.
+    /// The table, queue, bucket, event bus or secret; of a call on several, the first.
     pub resource: String,
     /// What became of it.
     pub outcome: Outcome,

@@ -77,19 +77,21 @@ impl Queues {
         received
     }
 
-    /// Moves everything in a dead-letter queue back to where it came from; says how many messages.
+    /// Moves everything in a dead-letter queue to the queue that it belongs to, which the operator names because
+    /// messages sent to it directly have no source; says how many messages.
     pub(crate) fn redrive(&mut self, dead_letter_queue: &str, now_ms: u64) -> usize {
         let Some(queue) = self.queues.get_mut(dead_letter_queue) else {
             return 0;
         };
         let waiting = std::mem::take(&mut queue.messages);
         let count = waiting.len();
+        let redrives_there = |queue: &&mut Queue| {
+            let target = queue.settings.redrive.as_ref();
+            target.is_some_and(|(target, _)| target == dead_letter_queue)
+        };
+        let mut home = self.queues.values_mut().find(redrives_there);
         for message in waiting {
-            let home = message
-                .dead_letter_source
-                .clone()
-                .and_then(|source| self.queues.get_mut(&source));
-            if let Some(home) = home {
+            if let Some(home) = &mut home {
                 home.take_in(message, None, now_ms);
             }
         }

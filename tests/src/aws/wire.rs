@@ -7,7 +7,7 @@ use aws_smithy_types::byte_stream::ByteStream;
 use serde_json::{Value, json};
 
 use super::record::Service;
-use super::s3;
+use super::{event_bridge, s3};
 
 /// A request, read off the wire far enough to know who answers it.
 #[derive(Debug)]
@@ -52,15 +52,20 @@ impl Request {
         let service = match api {
             "DynamoDB_20120810" => Service::DynamoDb,
             "AmazonSQS" => Service::Sqs,
+            "AWSEvents" => Service::EventBridge,
             "secretsmanager" => Service::SecretsManager,
             other => return Err(unreadable(format!("no such service in process: {other}").into())),
         };
         let operation = operation.to_owned();
         let json = serde_json::from_slice(http.body()).map_err(|error| unreadable(error.into()))?;
+        let resource = match service {
+            Service::EventBridge => bus(&json),
+            _ => resource(&json),
+        };
         Ok(Self {
             service,
             operation,
-            resource: resource(&json),
+            resource,
             http,
             json,
         })
@@ -69,6 +74,11 @@ impl Request {
 
 fn unreadable(error: Box<dyn std::error::Error + Send + Sync>) -> ConnectorError {
     ConnectorError::user(error)
+}
+
+/// Finds the bus of the first entry.
+fn bus(json: &Value) -> String {
+    event_bridge::bus_name(json["Entries"][0]["EventBusName"].as_str()).to_owned()
 }
 
 /// Finds the queue or the first table that a JSON request names.
@@ -144,11 +154,9 @@ impl Reply {
                 "com.amazonaws.sqs#RequestThrottled",
                 "The request was denied due to request throttling.",
             ),
-            Service::SecretsManager => Self::json_error(
-                400,
-                "ThrottlingException",
-                "You exceeded the rate of this operation.",
-            ),
+            Service::EventBridge | Service::SecretsManager => {
+                Self::json_error(400, "ThrottlingException", "Rate exceeded")
+            }
             Service::S3 => s3::error(503, "SlowDown", "Please reduce your request rate."),
         }
     }

@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sqs::types::QueueAttributeName;
 use jiff::Timestamp;
 use local_stack::LocalStack;
+use serde::Deserialize;
 use tokio::time::Instant;
+use upvest::projection::Summary;
 use upvest::signature::{Jwk, Profile};
 use upvest_simulator::Clock;
 
@@ -16,6 +19,9 @@ use super::PATIENCE;
 
 /// How often it is looked at, which bounds how exact the latencies are.
 const INTERVAL: Duration = Duration::from_millis(50);
+
+/// The rule that the tap is.
+const TAP: &str = "changes-tap";
 
 /// An item of a table.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -29,6 +35,8 @@ pub(crate) enum ReceiverError {
     Queue(#[source] Box<aws_sdk_sqs::Error>),
     #[error("the archive cannot be listed")]
     Archive(#[source] Box<aws_sdk_s3::Error>),
+    #[error("the event bus cannot be tapped")]
+    Bus(#[source] Box<aws_sdk_eventbridge::Error>),
     #[error("a verification key cannot be written as JSON")]
     Key(#[from] serde_json::Error),
 }
@@ -38,6 +46,7 @@ pub(crate) struct Receiver {
     dynamodb: aws_sdk_dynamodb::Client,
     sqs: aws_sdk_sqs::Client,
     s3: aws_sdk_s3::Client,
+    event_bridge: aws_sdk_eventbridge::Client,
     clock: Clock,
     outputs: BTreeMap<String, String>,
 }
@@ -48,12 +57,41 @@ pub(crate) struct Observed {
     pub(crate) events: BTreeMap<String, Item>,
     /// The entities' state, by aggregate key.
     pub(crate) entities: BTreeMap<String, Item>,
+    /// The changes that were published, by event id.
+    pub(crate) changes: BTreeMap<String, Change>,
     /// How many deliveries are in quarantine, by reason.
     pub(crate) quarantined: BTreeMap<String, usize>,
     /// How many messages are in each queue that is not empty, by output name.
     pub(crate) waiting: BTreeMap<String, usize>,
     /// From the receipt of an entity's last event to the state that shows it, in milliseconds, ascending.
     pub(crate) latencies_ms: Vec<i128>,
+}
+
+/// A queue that gets a copy of everything that is published.
+pub(crate) struct Tap(String);
+
+/// A published change, as far as the report shows it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Change {
+    pub(crate) domain: String,
+    pub(crate) entity: String,
+    pub(crate) event: ChangeEvent,
+    pub(crate) previous: Option<Summary>,
+    pub(crate) current: Summary,
+    pub(crate) turned: BTreeMap<String, bool>,
+}
+
+/// The event of a published change.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ChangeEvent {
+    pub(crate) id: String,
+    pub(crate) r#type: String,
+}
+
+/// What EventBridge hands to a rule's target.
+#[derive(Deserialize)]
+struct Published {
+    detail: Change,
 }
 
 impl Receiver {
@@ -67,6 +105,7 @@ impl Receiver {
             dynamodb: aws_sdk_dynamodb::Client::new(config),
             sqs: aws_sdk_sqs::Client::new(config),
             s3: aws_sdk_s3::Client::from_conf(s3),
+            event_bridge: aws_sdk_eventbridge::Client::new(config),
             clock: Clock::system(),
             outputs: stack.outputs().clone(),
         }
@@ -102,6 +141,7 @@ impl Receiver {
         &self,
         events: &[String],
         delivered: &AtomicBool,
+        tap: &Tap,
     ) -> Result<Observed, ReceiverError> {
         let mut shown = HashMap::new();
         let mut deadline = None;
@@ -123,6 +163,7 @@ impl Receiver {
                 return Ok(Observed {
                     latencies_ms: latencies(&stored, &shown),
                     entities: self.scan("EntitiesTableName", "aggregate").await?,
+                    changes: self.changes(tap).await?,
                     quarantined: self.quarantined().await?,
                     events: stored,
                     waiting,
@@ -175,6 +216,65 @@ impl Receiver {
         Ok(waiting)
     }
 
+    /// Sends a copy of everything that is published to a queue of its own, as a subscriber's rule would.
+    pub(crate) async fn tap(&self) -> Result<Tap, ReceiverError> {
+        let queue = self.sqs.create_queue().queue_name("changes-tap").send().await;
+        let queue = queue.map_err(|error| ReceiverError::Queue(Box::new(error.into())))?;
+        let url = queue.queue_url.unwrap_or_default();
+        let attributes = self.sqs.get_queue_attributes().queue_url(&url);
+        let attributes = attributes
+            .attribute_names(QueueAttributeName::QueueArn)
+            .send()
+            .await;
+        let attributes = attributes.map_err(|error| ReceiverError::Queue(Box::new(error.into())))?;
+        let arn = attributes
+            .attributes
+            .and_then(|attributes| attributes.get(&QueueAttributeName::QueueArn).cloned())
+            .unwrap_or_default();
+        let failed = |error| ReceiverError::Bus(Box::new(error));
+        let bus = self.output("EventBusName");
+        let rule = self.event_bridge.put_rule().name(TAP).event_bus_name(bus);
+        let rule = rule
+            .event_pattern(r#"{"source":["upvest-webhooks"]}"#)
+            .send()
+            .await;
+        rule.map_err(|error| failed(error.into()))?;
+        let target = Target::builder().id("queue").arn(arn).build();
+        let target = target.map_err(|error| failed(error.into()))?;
+        let targets = self.event_bridge.put_targets().rule(TAP).event_bus_name(bus);
+        targets
+            .targets(target)
+            .send()
+            .await
+            .map_err(|error| failed(error.into()))?;
+        Ok(Tap(url))
+    }
+
+    /// Everything that was published so far.
+    async fn changes(&self, Tap(url): &Tap) -> Result<BTreeMap<String, Change>, ReceiverError> {
+        let mut changes = BTreeMap::new();
+        loop {
+            let messages = self
+                .sqs
+                .receive_message()
+                .queue_url(url)
+                .max_number_of_messages(10);
+            let answer = messages.send().await;
+            let answer = answer.map_err(|error| ReceiverError::Queue(Box::new(error.into())))?;
+            let messages = answer.messages.unwrap_or_default();
+            if messages.is_empty() {
+                return Ok(changes);
+            }
+            for message in messages {
+                let body = message.body.unwrap_or_default();
+                let Ok(Published { detail }) = serde_json::from_str(&body) else {
+                    continue;
+                };
+                changes.insert(detail.event.id.clone(), detail);
+            }
+        }
+    }
+
     async fn quarantined(&self) -> Result<BTreeMap<String, usize>, ReceiverError> {
         let request = self
             .s3
@@ -206,12 +306,12 @@ pub(crate) fn text<'i>(item: &'i Item, name: &str) -> &'i str {
 }
 
 /// The ids of the events that texts of events have.
-pub(crate) fn event_ids(events: &[String]) -> BTreeSet<String> {
+pub(crate) fn event_ids<'e>(events: impl IntoIterator<Item = &'e String>) -> BTreeSet<String> {
     let id = |event: &String| {
         let event: serde_json::Value = serde_json::from_str(event).ok()?;
         Some(event.get("id")?.as_str()?.to_owned())
     };
-    events.iter().filter_map(id).collect()
+    events.into_iter().filter_map(id).collect()
 }
 
 fn latencies(stored: &BTreeMap<String, Item>, shown: &HashMap<String, Timestamp>) -> Vec<i128> {

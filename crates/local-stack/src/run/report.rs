@@ -1,19 +1,21 @@
 //! What became of the samples, as tables, and what of it is not as expected.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use comfy_table::{LineStyle, Table, TableStyle};
+use upvest::{Domain, Event};
 use upvest_simulator::{Answer, DeliveryRecord, Fault};
 
-use super::receiver::{Item, Observed, event_ids, text};
+use super::receiver::{Change, Item, Observed, event_ids, text};
 
 /// The facts of a run.
 pub(crate) struct Report<'r> {
     /// Every request that the simulator made.
     pub(crate) records: &'r [DeliveryRecord],
-    /// The sample events.
-    pub(crate) events: &'r [String],
+    /// The titles of the samples, and their events.
+    pub(crate) stories: &'r [(String, Vec<String>)],
     /// What the receiver made of them.
     pub(crate) observed: &'r Observed,
 }
@@ -24,6 +26,8 @@ impl Report<'_> {
         let sections = [
             ("Deliveries", self.deliveries()),
             ("Events", self.events()),
+            ("What happened: the changes that were published", self.changes()),
+            ("Domains", self.domains()),
             ("Orders", self.orders()),
             ("Users", self.users()),
         ];
@@ -42,7 +46,7 @@ impl Report<'_> {
             .iter()
             .filter(|record| !record.answer.is_success())
             .count();
-        let ids = event_ids(self.events);
+        let ids = event_ids(self.stories.iter().flat_map(|(_, events)| events));
         let missing = ids
             .iter()
             .filter(|id| !self.observed.events.contains_key(*id))
@@ -62,14 +66,8 @@ impl Report<'_> {
                 forged.abs_diff(quarantined),
                 "is the difference between forged and quarantined deliveries",
             ),
-            (
-                usize::from(self.entities("ORDER#").next().is_none()),
-                "order state is missing",
-            ),
-            (
-                usize::from(self.entities("USER#").next().is_none()),
-                "user state is missing",
-            ),
+            (self.domains_without_state(), "domains have no state"),
+            (self.unpublished(), "entities' last changes were not published"),
         ] {
             if count > 0 {
                 problems.push(format!("{count} {what}"));
@@ -78,6 +76,63 @@ impl Report<'_> {
         let waiting = self.observed.waiting.iter();
         problems.extend(waiting.map(|(queue, messages)| format!("{messages} messages in {queue}")));
         problems
+    }
+
+    /// How many domains the samples tell about that have no entity in the table.
+    fn domains_without_state(&self) -> usize {
+        let told = self.stories.iter().flat_map(|(_, events)| events);
+        let told: BTreeSet<Domain> = told.filter_map(|json| domain_of(json)).collect();
+        let shown: BTreeSet<Domain> = self.observed.entities.values().map(domain_of_item).collect();
+        told.difference(&shown).count()
+    }
+
+    /// How many entities have a snapshot whose change nobody was told.
+    fn unpublished(&self) -> usize {
+        let entities = self.observed.entities.values();
+        let snapshots = entities.filter_map(|item| text(item, "object_occurred").split_once('#'));
+        snapshots
+            .filter(|(_, event)| !self.observed.changes.contains_key(*event))
+            .count()
+    }
+
+    fn changes(&self) -> Table {
+        let mut table = table(["story", "event", "entity", "status", "turned"]);
+        for (title, events) in self.stories {
+            let ids = events
+                .iter()
+                .filter_map(|json| Some(Event::parse(json).ok()?.id().to_owned()));
+            let changes = ids.filter_map(|id| self.observed.changes.get(&id));
+            for (index, change) in changes.enumerate() {
+                table.add_row([
+                    if index == 0 { title.as_str() } else { "" },
+                    &change.event.r#type,
+                    &short(&change.entity),
+                    &status(change),
+                    &turned(change),
+                ]);
+            }
+        }
+        table
+    }
+
+    fn domains(&self) -> Table {
+        let mut table = table(["domain", "entities", "changes published"]);
+        for domain in Domain::ALL {
+            let entities = self.observed.entities.values();
+            let changes = self.observed.changes.values();
+            table.add_row([
+                domain.name().to_owned(),
+                entities
+                    .filter(|item| domain_of_item(item) == domain)
+                    .count()
+                    .to_string(),
+                changes
+                    .filter(|change| change.domain == domain.name())
+                    .count()
+                    .to_string(),
+            ]);
+        }
+        table
     }
 
     fn deliveries(&self) -> Table {
@@ -179,6 +234,43 @@ impl Report<'_> {
     }
 }
 
+/// The domain of an entity in the table.
+fn domain_of_item(item: &Item) -> Domain {
+    upvest::category::of(text(item, "last_event_type")).domain
+}
+
+fn domain_of(json: &str) -> Option<Domain> {
+    Some(Event::parse(json).ok()?.category().domain)
+}
+
+/// An entity key with no more of each id than tells them apart in a story.
+fn short(entity: &str) -> String {
+    let parts = entity.split('#').enumerate();
+    let parts = parts.map(|(index, part)| part.get(..8).filter(|_| index > 0).unwrap_or(part));
+    parts.collect::<Vec<_>>().join("#")
+}
+
+/// The status, and the one before where it is another.
+fn status(change: &Change) -> String {
+    let now = change.current.status.clone().unwrap_or_default();
+    let before = change
+        .previous
+        .as_ref()
+        .and_then(|previous| previous.status.clone());
+    match before {
+        Some(before) if before != now => format!("{before} → {now}"),
+        _ => now,
+    }
+}
+
+fn turned(change: &Change) -> String {
+    let flags = change.turned.iter().map(|(flag, now)| {
+        let flag = flag.replace('_', " ");
+        if *now { flag } else { format!("no longer {flag}") }
+    });
+    flags.collect::<Vec<_>>().join(", ")
+}
+
 /// How many parts an entity has in a map.
 fn parts(item: &Item, map: &str) -> usize {
     item.get(map)
@@ -202,11 +294,45 @@ mod tests {
 
     use super::*;
 
-    fn problems(stored: &[&str], entities: &[&str], waiting: &[(&str, usize)]) -> Vec<String> {
-        let items = |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), Item::new())).collect();
+    fn change(id: &str) -> Change {
+        let change = serde_json::json!({
+            "domain": "orders",
+            "entity": "ORDER#1",
+            "event": { "id": id, "type": "ORDER.NEW" },
+            "previous": { "version": 1, "status": "NEW", "derived": {} },
+            "current": { "version": 2, "status": "FILLED", "derived": {} },
+            "turned": { "funds_available": true, "cleared": false },
+        });
+        serde_json::from_value(change).unwrap()
+    }
+
+    #[test]
+    fn a_change_reads_as_what_it_was_and_is() {
+        let change = change("a");
+        assert_eq!(status(&change), "NEW → FILLED");
+        assert_eq!(turned(&change), "no longer cleared, funds available");
+        assert_eq!(
+            short("CASH_BALANCE#d0fc0305-97b7-4e3b#EUR"),
+            "CASH_BALANCE#d0fc0305#EUR"
+        );
+    }
+
+    fn problems(
+        stored: &[&str],
+        entities: &[&str],
+        changes: &[&str],
+        waiting: &[(&str, usize)],
+    ) -> Vec<String> {
+        let item = || {
+            let texts = [("last_event_type", "ORDER.NEW"), ("object_occurred", "2026#a")];
+            let texts = texts.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
+            Item::from(texts)
+        };
+        let items = |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), item())).collect();
         let observed = Observed {
             events: items(stored),
             entities: items(entities),
+            changes: changes.iter().map(|id| ((*id).to_owned(), change(id))).collect(),
             quarantined: BTreeMap::new(),
             waiting: waiting
                 .iter()
@@ -214,10 +340,15 @@ mod tests {
                 .collect(),
             latencies_ms: Vec::new(),
         };
-        let events = [r#"{"id":"a"}"#.to_owned(), r#"{"id":"b"}"#.to_owned()];
+        let event = |id: &str| {
+            format!(
+                r#"{{"id":"{id}","type":"ORDER.NEW","created_at":"2026-01-05T09:30:00Z","object":{{"id":"1"}}}}"#
+            )
+        };
+        let stories = [("a story".to_owned(), vec![event("a"), event("b")])];
         let report = Report {
             records: &[],
-            events: &events,
+            stories: &stories,
             observed: &observed,
         };
         report.problems()
@@ -226,20 +357,20 @@ mod tests {
     #[test]
     fn a_complete_run_has_no_problems() {
         assert_eq!(
-            problems(&["a", "b"], &["ORDER#1", "USER#1"], &[]),
+            problems(&["a", "b"], &["ORDER#1"], &["a"], &[]),
             Vec::<String>::new()
         );
     }
 
     #[test]
     fn what_is_lost_foreign_or_stuck_is_a_problem() {
-        let found = problems(&["a", "c"], &["ORDER#1"], &[("OrdersDeadLetterQueueUrl", 2)]);
+        let found = problems(&["a", "c"], &["ORDER#1"], &[], &[("OrdersDeadLetterQueueUrl", 2)]);
         assert_eq!(
             found,
             [
                 "1 events are not in the event log",
                 "1 events in the event log were not delivered",
-                "1 user state is missing",
+                "1 entities' last changes were not published",
                 "2 messages in OrdersDeadLetterQueueUrl",
             ]
         );

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::story::{Draft, Investor, Scene, decimal};
 
-const INSTRUMENTS: [&str; 6] = [
+pub(super) const INSTRUMENTS: [&str; 6] = [
     "US0378331005",
     "IE00B0M62Q58",
     "DE0007664005",

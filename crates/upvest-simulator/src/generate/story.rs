@@ -34,7 +34,7 @@ impl Draft {
 pub(super) struct Investor {
     pub(super) user_id: String,
     pub(super) account_id: String,
-    account_group_id: String,
+    pub(super) account_group_id: String,
 }
 
 /// Whom the stories are about, and the dice.
@@ -68,10 +68,19 @@ impl Scene {
             return self.account_opening(&now);
         };
         match self.random.u8(..100) {
-            0..60 => self.filled_order(&investor, &now),
-            60..72 => self.cancelled_order(&investor, &now),
-            72..82 => self.deposit(&investor, &now),
-            82..92 => self.withdrawal(&investor, &now),
+            0..48 => self.filled_order(&investor, &now),
+            48..56 => self.cancelled_order(&investor, &now),
+            56..62 => self.deposit(&investor, &now),
+            62..66 => self.direct_debit(&investor, &now),
+            66..71 => self.withdrawal(&investor, &now),
+            71..75 => self.portfolio_order(&investor, &now),
+            75..79 => self.savings_plan(&investor, &now),
+            79..82 => self.fee_collection(&investor, &now),
+            82..85 => self.tax_collection(&investor, &now),
+            85..88 => self.securities_transfer(&investor, &now),
+            88..91 => self.corporate_action(&investor, &now),
+            91..93 => self.instrument_news(&now),
+            93..96 => self.valuations(&investor, &now),
             _ => self.report(&investor, &now),
         }
     }
@@ -165,58 +174,12 @@ impl Scene {
         ]
     }
 
-    fn deposit(&mut self, investor: &Investor, now: &str) -> Vec<Draft> {
-        let (id, reference, amount) = (self.uuid(), self.uuid(), self.amount());
-        let topup = |status: &str| {
-            json!({
-                "id": id, "account_group_id": investor.account_group_id, "settlement_reference": reference,
-                "cash_amount": amount, "currency": "EUR", "created_at": now, "status": status
-            })
-        };
-        vec![
-            Draft::new("TOPUP.CONFIRMED", topup("CONFIRMED")),
-            Draft::new("TOPUP.SETTLED", topup("SETTLED")),
-            self.cash_balance(investor),
-        ]
-    }
-
-    fn withdrawal(&mut self, investor: &Investor, now: &str) -> Vec<Draft> {
-        let (id, reference_account_id, amount) = (self.uuid(), self.uuid(), self.amount());
-        let withdrawal = |status: &str| {
-            json!({
-                "id": id, "created_at": now, "updated_at": now, "reference_account_id": reference_account_id,
-                "account_group_id": investor.account_group_id, "user_id": investor.user_id, "amount": amount,
-                "currency": "EUR", "remittance_information": "Withdrawal", "status": status
-            })
-        };
-        vec![
-            Draft::new("WITHDRAWAL.NEW", withdrawal("NEW")),
-            Draft::new("WITHDRAWAL.PROCESSING", withdrawal("PROCESSING")),
-            Draft::new("WITHDRAWAL.CONFIRMED", withdrawal("CONFIRMED")),
-            self.cash_balance(investor),
-        ]
-    }
-
     fn report(&mut self, investor: &Investor, now: &str) -> Vec<Draft> {
         let object = json!({
             "id": self.uuid(), "created_at": now, "user_id": investor.user_id, "type": "BUY_ORDER",
             "substituted_report_id": null, "data": {"account": {"id": investor.account_id}}
         });
         vec![Draft::new("REPORT.CREATED", object)]
-    }
-
-    fn cash_balance(&mut self, investor: &Investor) -> Draft {
-        let balance = self.amount();
-        let object = json!({
-            "account_group_id": investor.account_group_id, "currency": "EUR", "balance": balance,
-            "locked_for_trading": "0", "pending_settlement": "0", "available_for_withdrawal": balance,
-            "available_for_trading": balance
-        });
-        Draft::new("CASH_BALANCE.UPDATED", object)
-    }
-
-    fn amount(&mut self) -> String {
-        decimal(self.random.u64(100..500_000), 2)
     }
 }
 

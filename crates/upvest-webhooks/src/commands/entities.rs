@@ -46,11 +46,15 @@ pub(crate) struct EntityReport {
     status: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     moved_back_from: Option<String>,
-    derived: BTreeMap<&'static str, Value>,
+    derived: BTreeMap<String, Derived>,
+    /// The other entities that the object names.
+    related: Vec<String>,
     last_event: Event,
     /// The event that brought the object.
     object_event: Option<Event>,
     version: u64,
+    /// The events whose actions failed, and wait for a retry or a redrive.
+    unfinished: Vec<String>,
     /// Each status with the time when the entity had it last, in the order of these times.
     history: Vec<Step>,
     parts: BTreeMap<String, Vec<Part>>,
@@ -79,15 +83,6 @@ struct Part {
     object: Option<Box<RawValue>>,
 }
 
-/// A derived value, as JSON has it.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Value {
-    Text(String),
-    Flag(bool),
-    Texts(Vec<String>),
-}
-
 impl Command {
     /// Runs the command.
     pub(crate) async fn run(self, stack: &Stack) -> Result<EntityReport, EntitiesError> {
@@ -113,12 +108,12 @@ impl EntityReport {
             status: status.clone(),
             occurred_at: occurred.instant().to_owned(),
         });
-        let derived = state.derived(entity.entity_type()).into_iter();
         Ok(Self {
             entity: entity.to_string(),
             status: state.status().map(str::to_owned),
             moved_back_from: state.moved_back_from().map(str::to_owned),
-            derived: derived.map(|(name, value)| (name, value.into())).collect(),
+            derived: state.derived(entity.entity_type()),
+            related: state.related(entity).iter().map(EntityKey::to_string).collect(),
             last_event: Event {
                 event_id: state.last.occurred.event_id().to_owned(),
                 r#type: state.last.event_type.clone(),
@@ -126,6 +121,7 @@ impl EntityReport {
             },
             object_event: state.snapshot.as_ref().map(Event::of),
             version: stored.version,
+            unfinished: stored.unfinished.keys().cloned().collect(),
             history: steps.collect(),
             parts: parts(state)?,
             object: state.snapshot.as_ref().map(object).transpose()?.flatten(),
@@ -172,24 +168,16 @@ impl Event {
     }
 }
 
-impl From<Derived> for Value {
-    fn from(derived: Derived) -> Self {
-        match derived {
-            Derived::Text(text) => Self::Text(text),
-            Derived::Flag(flag) => Self::Flag(flag),
-            Derived::Texts(texts) => Self::Texts(texts),
-        }
-    }
+fn list(texts: &[String]) -> Option<String> {
+    Some(texts.join(", ")).filter(|list| !list.is_empty())
 }
 
-impl Value {
-    fn text(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::Flag(true) => "yes".to_owned(),
-            Self::Flag(false) => "no".to_owned(),
-            Self::Texts(texts) => texts.join(", "),
-        }
+fn shown(value: &Derived) -> String {
+    match value {
+        Derived::Text(text) => text.clone(),
+        Derived::Flag(true) => "yes".to_owned(),
+        Derived::Flag(false) => "no".to_owned(),
+        Derived::Texts(texts) => texts.join(", "),
     }
 }
 
@@ -206,10 +194,15 @@ impl Report for EntityReport {
             ("status", self.status.clone()),
             ("moved back from", self.moved_back_from.clone()),
         ];
-        rows.extend(derived.map(|(name, value)| (name, Some(value.text()))));
+        rows.extend(derived.map(|(name, value)| (name, Some(shown(value)))));
+        rows.push((
+            "related",
+            Some(self.related.join(", ")).filter(|list| !list.is_empty()),
+        ));
         rows.push(("last event", Some(self.last_event.text())));
         rows.push(("object from", self.object_event.as_ref().map(Event::text)));
         rows.push(("version", Some(self.version.to_string())));
+        rows.push(("unfinished", list(&self.unfinished)));
         let mut text = facts(rows);
         if !self.history.is_empty() {
             let mut table = output::table(["status", "last at"]);
@@ -239,6 +232,7 @@ impl Report for EntityReport {
 
 #[cfg(test)]
 mod tests {
+    use pipeline::entities::Transition;
     use upvest::Event as WebhookEvent;
 
     use super::*;
@@ -253,9 +247,15 @@ mod tests {
             let event = WebhookEvent::parse(json).unwrap();
             Some(Projection::fold(state, &event).0)
         };
+        let unfinished = Transition {
+            event_id: "e2".to_owned(),
+            previous: None,
+        };
         let stored = Stored {
             projection: events.iter().fold(None, fold).unwrap(),
             version: 3,
+            last_change: None,
+            unfinished: BTreeMap::from([("e2".to_owned(), unfinished)]),
         };
         EntityReport::of(&EntityKey::from_stored("ORDER#o1".to_owned()), &stored).unwrap()
     }
@@ -267,6 +267,7 @@ mod tests {
             "status           FILLED",
             "filled quantity  6",
             "filled amount    511.32",
+            "unfinished       e2",
             "last event       ORDER.FILLED at 2026-01-05T09:30:03.000000000Z, event e3",
             "\nhistory\n",
             "\nexecutions\n",

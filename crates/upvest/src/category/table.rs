@@ -201,10 +201,12 @@ pub static CATEGORIES: &[Category] = &[
     },
     // Ledger: append only, a cancellation is a line of its own
     Category {
+        role: Role::Line,
         notices: &["EXECUTED"],
         ..snapshot(Ledger, "CASH_TRANSACTION")
     },
     Category {
+        role: Role::Line,
         notices: &["EXECUTED"],
         ..snapshot(Ledger, "SECURITY_TRANSACTION")
     },

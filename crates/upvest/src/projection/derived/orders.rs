@@ -1,21 +1,18 @@
-//! What an order has been filled with.
-
-use std::collections::BTreeMap;
+//! What an order has been filled with, and why it was cancelled.
 
 use serde_json::Value;
 
-use super::{Derived, Projection, Snapshot};
+use super::{Unreadable, Values, decimal};
 use crate::decimal::Decimal;
+use crate::projection::{Projection, Snapshot};
 
-/// `filled_quantity` and `filled_amount`: exact sums over the order's executions that were not cancelled.
-///
-/// A sum is left out while a figure that it needs cannot be read; `unreadable` then names the figure.
-pub(super) fn derive(order: &Projection) -> BTreeMap<&'static str, Derived> {
-    let mut derived = BTreeMap::new();
+/// `filled_quantity` and `filled_amount`: exact sums over the order's executions that were not cancelled, once there is
+/// an execution. `cancellation_reason`, where Upvest gives one.
+pub(super) fn derive(order: &Projection, values: &mut Values) {
+    values.text_of(&order.object(), "cancellation_reason");
     let Some(executions) = order.parts.get("executions") else {
-        return derived;
+        return;
     };
-    let mut unreadable = Vec::new();
     for (attribute, field) in [
         ("filled_quantity", "share_quantity"),
         ("filled_amount", "cash_amount"),
@@ -23,34 +20,22 @@ pub(super) fn derive(order: &Projection) -> BTreeMap<&'static str, Derived> {
         let effective = executions
             .iter()
             .filter(|(_, execution)| execution.status.as_deref() != Some("CANCELLED"));
-        let figures = effective.map(|(id, execution)| {
-            figure(execution, field).ok_or_else(|| format!("executions.{id}.{field}"))
-        });
-        match figures.collect::<Result<Vec<_>, _>>() {
-            Ok(figures) => {
-                derived.insert(
-                    attribute,
-                    Derived::Text(figures.into_iter().sum::<Decimal>().to_string()),
-                );
-            }
-            Err(figure) => unreadable.push(figure),
-        }
+        let sum = effective
+            .map(|(id, execution)| figure(id, execution, field))
+            .sum();
+        values.figure(attribute, sum);
     }
-    if !unreadable.is_empty() {
-        derived.insert("unreadable", Derived::Texts(unreadable));
-    }
-    derived
 }
 
-fn figure(execution: &Snapshot, field: &str) -> Option<Decimal> {
-    let object: Value = serde_json::from_str(&execution.object).ok()?;
-    object.get(field)?.as_str()?.parse().ok()
+fn figure(id: &str, execution: &Snapshot, field: &str) -> Result<Decimal, Unreadable> {
+    let object: Value = serde_json::from_str(&execution.object).unwrap_or_default();
+    decimal(&object, field, &format!("executions.{id}."))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{event, fold};
-    use super::*;
+    use super::super::tests::{text, unreadable};
+    use crate::projection::tests::{event, fold};
 
     fn execution(id: &str, second: u8, status: &str, quantity: &str, amount: &str) -> String {
         let object = format!(
@@ -62,10 +47,6 @@ mod tests {
             &format!("EXECUTION.{status}"),
             &object,
         )
-    }
-
-    fn text(text: &str) -> Derived {
-        Derived::Text(text.to_owned())
     }
 
     #[test]
@@ -99,7 +80,7 @@ mod tests {
         assert_eq!(derived["filled_amount"], text("10"));
         assert_eq!(
             derived["unreadable"],
-            Derived::Texts(vec!["executions.x1.share_quantity".to_owned()])
+            unreadable(&["executions.x1.share_quantity"])
         );
     }
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Derived, Projection};
+use super::Values;
 use crate::occurred::Occurred;
+use crate::projection::Projection;
 
 /// `cleared`: the user is `ACTIVE`, there is at least one due-diligence check, and the newest check of each type
 /// passed. An older check of the same type, failed or expired, does not count.
-pub(super) fn derive(user: &Projection) -> BTreeMap<&'static str, Derived> {
+pub(super) fn derive(user: &Projection, values: &mut Values) {
     let mut newest: BTreeMap<String, (&Occurred, bool)> = BTreeMap::new();
     for check in user.parts.get("checks").into_iter().flat_map(BTreeMap::values) {
         let object: Value = serde_json::from_str(&check.object).unwrap_or_default();
@@ -25,14 +26,13 @@ pub(super) fn derive(user: &Projection) -> BTreeMap<&'static str, Derived> {
         }
     }
     let checked = !newest.is_empty() && newest.values().all(|(_, passed)| *passed);
-    let cleared = checked && user.status() == Some("ACTIVE");
-    BTreeMap::from([("cleared", Derived::Flag(cleared))])
+    values.flag("cleared", checked && user.status() == Some("ACTIVE"));
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{event, fold};
-    use super::*;
+    use super::super::Derived;
+    use crate::projection::tests::{event, fold};
 
     fn user(second: u8, status: &str) -> String {
         event(

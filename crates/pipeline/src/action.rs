@@ -1,0 +1,220 @@
+//! Where a domain's own code goes: what runs after a change was applied.
+//!
+//! Each domain's crate has an `actions.rs` with its [`Actions`]. docs/actions.md shows how to write one.
+
+use std::error::Error;
+use std::fmt;
+use std::rc::Rc;
+
+use futures_util::future::LocalBoxFuture;
+use serde_json::Value;
+use upvest::projection::{Summary, turned};
+use upvest::{Domain, EntityKey, Event, Projection};
+
+/// A change of an entity, as an action sees it.
+#[derive(Debug, Clone)]
+pub struct Change<'c> {
+    /// The domain.
+    pub domain: Domain,
+    /// The entity that changed.
+    pub entity: &'c EntityKey,
+    /// The event that changed it.
+    pub event: &'c Event<'c>,
+    /// The delivery that brought the event.
+    pub delivery_id: Option<&'c str>,
+    /// What the entity was before the event; `None` when there was nothing, and for a replay.
+    pub previous: Option<&'c Summary>,
+    /// What it is now. When an action is retried, later events may already be in it.
+    pub current: &'c Summary,
+    /// The whole state as it is now: status history, parts, objects.
+    pub state: &'c Projection,
+    /// The id of the replay that brought the event again; `None` for one that Upvest delivered.
+    pub replay: Option<&'c str>,
+}
+
+impl Change<'_> {
+    /// Whether this change gave the entity the status, which it did not have before.
+    ///
+    /// `change.reached("FILLED")` is true once for an order, whichever event brought it, and false for the executions
+    /// that settle later.
+    #[must_use]
+    pub fn reached(&self, status: &str) -> bool {
+        let before = self.previous.and_then(|previous| previous.status.as_deref());
+        self.current.status.as_deref() == Some(status) && before != Some(status)
+    }
+
+    /// Whether this change turned the computed flag true, for example `funds_available` of a deposit.
+    #[must_use]
+    pub fn turned_true(&self, flag: &str) -> bool {
+        turned(self.previous, self.current).get(flag) == Some(&true)
+    }
+
+    /// The key to give to whatever the action calls, so that a second run of the same action for the same event has no
+    /// second effect there.
+    #[must_use]
+    pub fn idempotency_key(&self) -> String {
+        match self.replay {
+            None => self.event.id().to_owned(),
+            Some(replay) => format!("{}#{replay}", self.event.id()),
+        }
+    }
+}
+
+/// Why an action failed. Any error turns into one that is retried, so `?` does.
+///
+/// It is retried with growing pauses, while later events of the same entity wait; then the event goes to the domain's
+/// dead-letter queue.
+#[derive(Debug)]
+pub struct ActionError {
+    source: Box<dyn Error + Send + Sync>,
+    permanent: bool,
+}
+
+impl ActionError {
+    /// A failure that no retry would change: the event goes to the dead-letter queue without delay.
+    pub fn permanent(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            source: source.into(),
+            permanent: true,
+        }
+    }
+
+    /// A failure that may pass, told in words rather than by an error.
+    pub fn temporary(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            source: source.into(),
+            permanent: false,
+        }
+    }
+
+    /// Whether no retry would change it.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        self.permanent
+    }
+
+    /// The error that the action met.
+    #[must_use]
+    pub fn into_source(self) -> Box<dyn Error + Send + Sync> {
+        self.source
+    }
+}
+
+impl fmt::Display for ActionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.source)
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for ActionError {
+    fn from(error: E) -> Self {
+        Self {
+            source: Box::new(error),
+            permanent: false,
+        }
+    }
+}
+
+/// What a domain does when an entity changes. All methods have defaults that do nothing.
+///
+/// A run is recorded in the idempotency table under `<domain>/change#<event id>`, so that an event that is processed
+/// again does not run it again. Only a crash between the action's effect and its record makes it run twice, with the
+/// same [`Change::idempotency_key`].
+pub trait Actions {
+    /// Whether [`on_change`](Self::on_change) runs for this change. A `false` costs nothing; a run costs two writes to
+    /// the idempotency table.
+    fn wants(&self, change: &Change<'_>) -> bool {
+        let _ = change;
+        false
+    }
+
+    /// Runs after a change was applied to the entity, once per event. The result is kept in the idempotency record.
+    ///
+    /// # Errors
+    ///
+    /// [`ActionError`]; see there for what follows.
+    fn on_change(&self, change: &Change<'_>) -> impl Future<Output = Result<Value, ActionError>> {
+        let _ = change;
+        std::future::ready(Ok(Value::Null))
+    }
+
+    /// Whether [`on_superseded`](Self::on_superseded) runs for a late event.
+    fn wants_superseded(&self, change: &Change<'_>) -> bool {
+        let _ = change;
+        false
+    }
+
+    /// Runs for an event that arrived after a newer one of its entity, and so did not change it; once per event.
+    ///
+    /// # Errors
+    ///
+    /// [`ActionError`]; see there for what follows.
+    fn on_superseded(&self, change: &Change<'_>) -> impl Future<Output = Result<Value, ActionError>> {
+        let _ = change;
+        std::future::ready(Ok(Value::Null))
+    }
+}
+
+/// The actions of a domain, whichever they are. One type for all domains, so that a processor is compiled once and not
+/// once for each of them.
+#[derive(Clone)]
+pub struct DomainActions(Rc<dyn AnyActions>);
+
+impl DomainActions {
+    /// Wraps a domain's actions.
+    pub fn new(actions: impl Actions + 'static) -> Self {
+        Self(Rc::new(actions))
+    }
+}
+
+impl fmt::Debug for DomainActions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DomainActions")
+    }
+}
+
+impl Actions for DomainActions {
+    fn wants(&self, change: &Change<'_>) -> bool {
+        self.0.wants(change)
+    }
+
+    async fn on_change(&self, change: &Change<'_>) -> Outcome {
+        self.0.on_change(change).await
+    }
+
+    fn wants_superseded(&self, change: &Change<'_>) -> bool {
+        self.0.wants_superseded(change)
+    }
+
+    async fn on_superseded(&self, change: &Change<'_>) -> Outcome {
+        self.0.on_superseded(change).await
+    }
+}
+
+type Outcome = Result<Value, ActionError>;
+
+/// [`Actions`] that a pointer can point to.
+trait AnyActions {
+    fn wants(&self, change: &Change<'_>) -> bool;
+    fn on_change<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome>;
+    fn wants_superseded(&self, change: &Change<'_>) -> bool;
+    fn on_superseded<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome>;
+}
+
+impl<A: Actions> AnyActions for A {
+    fn wants(&self, change: &Change<'_>) -> bool {
+        Actions::wants(self, change)
+    }
+
+    fn on_change<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome> {
+        Box::pin(Actions::on_change(self, change))
+    }
+
+    fn wants_superseded(&self, change: &Change<'_>) -> bool {
+        Actions::wants_superseded(self, change)
+    }
+
+    fn on_superseded<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome> {
+        Box::pin(Actions::on_superseded(self, change))
+    }
+}

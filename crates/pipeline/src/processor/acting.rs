@@ -1,0 +1,105 @@
+//! Running a domain's actions under their idempotency records.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{ProcessError, Processor};
+use crate::action::{ActionError, Actions, Change};
+use crate::error::ErrorChain;
+use crate::idempotency::{Claim, Invocation};
+use crate::metric;
+
+/// What is left of an invocation when an action is given up: time to release the record and to answer Lambda.
+const MARGIN: Duration = Duration::from_secs(2);
+
+impl Processor {
+    /// Runs the action on a change, if the domain wants it.
+    pub(super) async fn act(&self, change: &Change<'_>, invocation: &Invocation) -> Result<(), ProcessError> {
+        if !self.actions.wants(change) {
+            return Ok(());
+        }
+        self.run_once("change", change, invocation, self.actions.on_change(change))
+            .await
+    }
+
+    /// Runs the action on a late event, if the domain wants it.
+    pub(super) async fn act_on_superseded(
+        &self,
+        change: &Change<'_>,
+        invocation: &Invocation,
+    ) -> Result<(), ProcessError> {
+        if !self.actions.wants_superseded(change) {
+            return Ok(());
+        }
+        let action = self.actions.on_superseded(change);
+        self.run_once("superseded", change, invocation, action).await
+    }
+
+    /// Runs an action under the record `<domain>/<name>#<event id>`.
+    async fn run_once(
+        &self,
+        name: &str,
+        change: &Change<'_>,
+        invocation: &Invocation,
+        action: impl Future<Output = Result<Value, ActionError>>,
+    ) -> Result<(), ProcessError> {
+        let event_id = || change.event.id().to_owned();
+        let id = format!("{}/{name}#{}", self.domain, change.idempotency_key());
+        let payload = hex::encode(Sha256::digest(change.event.json()));
+        let claim = self.idempotency.claim(&id, &payload, invocation).await;
+        let lease = match claim.map_err(ProcessError::Claim)? {
+            Claim::Acquired(lease) => lease,
+            Claim::Completed(_) => return Ok(()),
+            Claim::InProgress => return Err(ProcessError::InProgress { event_id: event_id() }),
+            Claim::OtherPayload => return Err(ProcessError::OtherPayload { event_id: event_id() }),
+        };
+        let outcome = self.limited(invocation, action).await;
+        metric::action(
+            self.domain.name(),
+            if outcome.is_ok() { "completed" } else { "failed" },
+        );
+        match outcome {
+            Ok(result) => {
+                let completed = self.idempotency.complete(&lease, &result.to_string()).await;
+                completed.map_err(|source| ProcessError::Complete {
+                    event_id: event_id(),
+                    source,
+                })
+            }
+            Err(error) => {
+                if let Err(error) = self.idempotency.release(&lease).await {
+                    tracing::warn!(event.id = change.event.id(), error = %ErrorChain(&error), "could not release a record");
+                }
+                Err(ProcessError::Action {
+                    event_id: event_id(),
+                    permanent: error.is_permanent(),
+                    source: error.into_source(),
+                })
+            }
+        }
+    }
+
+    /// Runs an action until shortly before Lambda ends the invocation. A panic in it is a failure like any other.
+    async fn limited(
+        &self,
+        invocation: &Invocation,
+        action: impl Future<Output = Result<Value, ActionError>>,
+    ) -> Result<Value, ActionError> {
+        let left = invocation.deadline.duration_since(self.clock.now());
+        let left = Duration::try_from(left)
+            .unwrap_or_default()
+            .saturating_sub(MARGIN);
+        let action = AssertUnwindSafe(action).catch_unwind();
+        match tokio::time::timeout(left, action).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(ActionError::temporary("the action panicked")),
+            Err(_) => Err(ActionError::temporary(
+                "the action did not end before the invocation's time was up",
+            )),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Folding an event into its entity, and noting there which changes are unfinished.
+
+use std::collections::BTreeMap;
+
+use upvest::projection::Applied;
+use upvest::{EntityKey, Event, Projection};
+
+use super::{ProcessError, Processor};
+use crate::entities::{EntityError, Stored, Transition};
+use crate::metric;
+
+/// How often a write is repeated at once when somebody else changed the entity in between.
+const ATTEMPTS: usize = 5;
+
+/// An entity after an event.
+pub(super) struct Projected {
+    /// What the event did.
+    pub(super) applied: Applied,
+    /// The entity's state as it is in the table now.
+    pub(super) stored: Stored,
+}
+
+impl Projected {
+    /// The change to act on: the one just made, the one that an earlier attempt made and left unfinished, or, in a
+    /// replay, whichever the event once made. `None` when there is nothing to do.
+    pub(super) fn transition(&self, event: &Event<'_>, is_replay: bool) -> Option<Transition> {
+        let known = self.stored.change_by(event.id()).filter(|_| !is_replay);
+        let replayed = || Transition {
+            event_id: event.id().to_owned(),
+            previous: None,
+        };
+        known.cloned().or_else(|| is_replay.then(replayed))
+    }
+}
+
+impl Processor {
+    /// Folds the event into its entity; reads and folds again when the entity changed in between.
+    pub(super) async fn project(
+        &self,
+        entity: &EntityKey,
+        event: &Event<'_>,
+    ) -> Result<Projected, ProcessError> {
+        let mut attempt = 1;
+        loop {
+            let before = self.entities.load(entity).await?;
+            let so_far = before.as_ref().map(|before| before.projection.clone());
+            let (projection, applied) = Projection::fold(so_far, event);
+            let before = match before {
+                Some(stored) if stored.projection == projection => {
+                    self.count(applied);
+                    return Ok(Projected { applied, stored });
+                }
+                before => before,
+            };
+            let stored = next(entity, event, before.as_ref(), (projection, applied));
+            match self.entities.save(entity, &stored).await {
+                Err(EntityError::Changed(_)) if attempt < ATTEMPTS => attempt += 1,
+                Err(error) => return Err(error.into()),
+                Ok(()) => {
+                    self.count(applied);
+                    self.flag_move_backwards(event, before.as_ref(), &stored);
+                    return Ok(Projected { applied, stored });
+                }
+            }
+        }
+    }
+
+    fn count(&self, applied: Applied) {
+        let result = match applied {
+            Applied::Newest => "newest",
+            Applied::Superseded => "superseded",
+            Applied::Repeated => "repeated",
+        };
+        metric::projected(self.domain.name(), result);
+    }
+
+    fn flag_move_backwards(&self, event: &Event<'_>, before: Option<&Stored>, after: &Stored) {
+        let was_back = before.is_some_and(|before| before.projection.moved_back_from().is_some());
+        if let Some(left) = after.projection.moved_back_from().filter(|_| !was_back) {
+            metric::moved_back(self.domain.name());
+            tracing::warn!(event.id = event.id(), left, "entity's state moved backwards");
+        }
+    }
+
+    /// Notes in the entity that a change's actions are unfinished.
+    pub(super) async fn note_unfinished(
+        &self,
+        entity: &EntityKey,
+        transition: &Transition,
+    ) -> Result<(), EntityError> {
+        self.edit(entity, |unfinished| {
+            unfinished.insert(transition.event_id.clone(), transition.clone());
+        })
+        .await
+    }
+
+    /// Notes that the actions of a change went well after all.
+    pub(super) async fn forget_unfinished(
+        &self,
+        entity: &EntityKey,
+        event_id: &str,
+    ) -> Result<(), EntityError> {
+        self.edit(entity, |unfinished| {
+            unfinished.remove(event_id);
+        })
+        .await
+    }
+
+    async fn edit(
+        &self,
+        entity: &EntityKey,
+        edit: impl Fn(&mut BTreeMap<String, Transition>),
+    ) -> Result<(), EntityError> {
+        let mut attempt = 1;
+        loop {
+            // An entity is never deleted; without it there is nothing to note.
+            let Some(mut stored) = self.entities.load(entity).await? else {
+                return Ok(());
+            };
+            let before = stored.unfinished.clone();
+            edit(&mut stored.unfinished);
+            if stored.unfinished == before {
+                return Ok(());
+            }
+            stored.version += 1;
+            match self.entities.save(entity, &stored).await {
+                Err(EntityError::Changed(_)) if attempt < ATTEMPTS => attempt += 1,
+                result => return result,
+            }
+        }
+    }
+}
+
+/// The entity after an event that changed it.
+fn next(
+    entity: &EntityKey,
+    event: &Event<'_>,
+    before: Option<&Stored>,
+    (projection, applied): (Projection, Applied),
+) -> Stored {
+    let made_now = || Transition {
+        event_id: event.id().to_owned(),
+        previous: before.map(|before| before.projection.summary(entity.entity_type(), before.version)),
+    };
+    Stored {
+        projection,
+        version: before.map_or(0, |before| before.version) + 1,
+        last_change: match applied {
+            Applied::Newest => Some(made_now()),
+            // It left a trace in the history, no more.
+            Applied::Superseded | Applied::Repeated => before.and_then(|before| before.last_change.clone()),
+        },
+        unfinished: before.map(|before| before.unfinished.clone()).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,208 @@
+//! The shipped action: publishing changes to an EventBridge bus.
+//!
+//! The form of what is published is in `events/schemas/change.v1.schema.json`. Publishing is at least once, with the
+//! event's id in the detail, so it needs no idempotency record.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use upvest::projection::{Summary, turned};
+
+use crate::action::Change;
+use crate::error::AwsError;
+
+/// The `source` of everything that is published.
+pub const SOURCE: &str = "upvest-webhooks";
+/// The version of the published form. It changes when a field goes or changes its meaning.
+pub const SCHEMA_VERSION: u32 = 1;
+
+const CALL: &str = "PutEvents";
+/// The most entries in one request.
+const MAX_ENTRIES: usize = 10;
+/// The largest request, in bytes.
+const MAX_REQUEST_BYTES: usize = 256 * 1024;
+/// Room for what is not the detail: source, type, time.
+const ENTRY_OVERHEAD_BYTES: usize = 1024;
+/// How often entries that the bus did not take are sent.
+const ATTEMPTS: u32 = 3;
+
+/// An event bus.
+#[derive(Debug, Clone)]
+pub struct EventBus {
+    client: Client,
+    name: String,
+}
+
+/// A change, ready to be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publication {
+    event_type: String,
+    detail: String,
+}
+
+/// The published form.
+#[derive(Serialize)]
+struct Detail<'d> {
+    schema_version: u32,
+    domain: &'static str,
+    entity: &'d str,
+    entity_type: &'d str,
+    event: EventDetail<'d>,
+    previous: Option<&'d Summary>,
+    current: &'d Summary,
+    turned: BTreeMap<String, bool>,
+    moved_back_from: Option<&'d str>,
+    related: BTreeSet<String>,
+    /// The event's object, verbatim; null when it would not fit.
+    object: Option<&'d RawValue>,
+    /// Where an object that did not fit is: the event log has it under this id.
+    object_in_event_log: Option<&'d str>,
+}
+
+#[derive(Serialize)]
+struct EventDetail<'d> {
+    id: &'d str,
+    r#type: &'d str,
+    created_at: &'d str,
+    delivery_id: Option<&'d str>,
+}
+
+impl Publication {
+    /// Writes a change down as it is published.
+    #[must_use]
+    pub fn of(change: &Change<'_>) -> Self {
+        let write = |object: Option<&RawValue>| {
+            let related = change.state.related(change.entity);
+            let detail = Detail {
+                schema_version: SCHEMA_VERSION,
+                domain: change.domain.name(),
+                entity: change.entity.as_str(),
+                entity_type: change.entity.entity_type(),
+                event: EventDetail {
+                    id: change.event.id(),
+                    r#type: change.event.event_type(),
+                    created_at: change.event.occurred().instant(),
+                    delivery_id: change.delivery_id,
+                },
+                previous: change.previous,
+                current: change.current,
+                turned: turned(change.previous, change.current),
+                moved_back_from: change.state.moved_back_from(),
+                related: related.iter().map(ToString::to_string).collect(),
+                object,
+                object_in_event_log: object.is_none().then(|| change.event.id()),
+            };
+            // Texts, numbers and JSON that was parsed before cannot fail to be written.
+            serde_json::to_string(&detail).unwrap_or_default()
+        };
+        let mut detail = write(Some(change.event.object()));
+        if detail.len() > MAX_REQUEST_BYTES - ENTRY_OVERHEAD_BYTES {
+            detail = write(None);
+        }
+        Self {
+            event_type: change.event.event_type().to_owned(),
+            detail,
+        }
+    }
+
+    /// The detail, JSON.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    fn entry(&self, bus: &str) -> PutEventsRequestEntry {
+        PutEventsRequestEntry::builder()
+            .event_bus_name(bus)
+            .source(SOURCE)
+            .detail_type(&self.event_type)
+            .detail(&self.detail)
+            .build()
+    }
+
+    fn size(&self) -> usize {
+        self.detail.len() + ENTRY_OVERHEAD_BYTES
+    }
+}
+
+impl EventBus {
+    /// The bus with this name or ARN.
+    #[must_use]
+    pub fn new(client: Client, name: String) -> Self {
+        Self { client, name }
+    }
+
+    /// Publishes changes, as many as fit into each request, and tells for each whether the bus took it.
+    pub async fn publish(&self, publications: &[&Publication]) -> Vec<Result<(), AwsError>> {
+        let mut results = Vec::with_capacity(publications.len());
+        for request in requests(publications) {
+            results.extend(self.publish_request(request).await);
+        }
+        results
+    }
+
+    /// Sends the entries of one request; those that the bus did not take again, a few times.
+    async fn publish_request(&self, publications: &[&Publication]) -> Vec<Result<(), AwsError>> {
+        let mut results: Vec<Option<Result<(), AwsError>>> = publications.iter().map(|_| None).collect();
+        for attempt in 1..=ATTEMPTS {
+            let open: Vec<usize> = (0..results.len())
+                .filter(|index| !matches!(results[*index], Some(Ok(()))))
+                .collect();
+            if open.is_empty() {
+                break;
+            }
+            if attempt > 1 {
+                tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
+            }
+            let entries = open.iter().map(|index| publications[*index].entry(&self.name));
+            match self
+                .client
+                .put_events()
+                .set_entries(Some(entries.collect()))
+                .send()
+                .await
+            {
+                // The SDK has retried already.
+                Err(error) => {
+                    let error = crate::error::ErrorChain(&error).to_string();
+                    for index in open {
+                        results[index] = Some(Err(AwsError::entries(CALL, &error)));
+                    }
+                    break;
+                }
+                Ok(answer) => {
+                    for (position, index) in open.into_iter().enumerate() {
+                        let entry = answer.entries().get(position);
+                        let code = entry.map_or(Some("no answer"), |entry| entry.error_code());
+                        results[index] = Some(code.map_or(Ok(()), |code| Err(AwsError::entries(CALL, code))));
+                    }
+                }
+            }
+        }
+        results
+            .into_iter()
+            .map(|result| result.unwrap_or(Ok(())))
+            .collect()
+    }
+}
+
+/// Cuts publications into requests that EventBridge takes.
+fn requests<'p, 'q>(mut rest: &'p [&'q Publication]) -> impl Iterator<Item = &'p [&'q Publication]> {
+    std::iter::from_fn(move || {
+        let mut room = MAX_REQUEST_BYTES;
+        let fitting = rest.iter().take(MAX_ENTRIES).take_while(|publication| {
+            let fits = publication.size() <= room;
+            room = room.saturating_sub(publication.size());
+            fits
+        });
+        // At least one: each fits by itself, or is for EventBridge to refuse.
+        let count = fitting.count().max(1).min(rest.len());
+        let (request, others) = rest.split_at(count);
+        rest = others;
+        Some(request).filter(|request| !request.is_empty())
+    })
+}

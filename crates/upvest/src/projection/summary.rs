@@ -1,0 +1,91 @@
+//! A state in short: what one compares before and after a change.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Derived, Projection};
+
+/// What an entity was at one version of its state, without its objects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// How often the state had been written.
+    pub version: u64,
+    /// The status.
+    pub status: Option<String>,
+    /// What was computed from the state ([`Projection::derived`]).
+    pub derived: BTreeMap<String, Derived>,
+}
+
+impl Summary {
+    /// The value of a computed flag; `None` where it is not known.
+    #[must_use]
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        match self.derived.get(name) {
+            Some(Derived::Flag(value)) => Some(*value),
+            _ => None,
+        }
+    }
+}
+
+impl Projection {
+    /// The state in short, as version `version` of an entity of type `entity_type`.
+    #[must_use]
+    pub fn summary(&self, entity_type: &str, version: u64) -> Summary {
+        Summary {
+            version,
+            status: self.status().map(str::to_owned),
+            derived: self.derived(entity_type),
+        }
+    }
+}
+
+/// The flags that a change turned, and what they are now: `funds_available: true` when a deposit is booked for the first
+/// time, `false` when a booked one is cancelled.
+///
+/// A flag that was not known before counts as false: it turns when it becomes true.
+#[must_use]
+pub fn turned(previous: Option<&Summary>, current: &Summary) -> BTreeMap<String, bool> {
+    let flags = current
+        .derived
+        .keys()
+        .filter_map(|name| Some((name, current.flag(name)?)));
+    let turned = flags.filter(|(name, now)| {
+        let before = previous.and_then(|previous| previous.flag(name)).unwrap_or(false);
+        before != *now
+    });
+    turned.map(|(name, now)| (name.clone(), now)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(flag: bool) -> Summary {
+        Summary {
+            version: 1,
+            status: Some("CONFIRMED".to_owned()),
+            derived: BTreeMap::from([
+                ("funds_available".to_owned(), Derived::Flag(flag)),
+                ("note".to_owned(), Derived::Text("x".to_owned())),
+            ]),
+        }
+    }
+
+    #[test]
+    fn only_flags_that_changed_have_turned() {
+        let [no, yes] = [false, true].map(summary);
+        let name = "funds_available".to_owned();
+        assert_eq!(turned(None, &no), BTreeMap::new());
+        assert_eq!(turned(None, &yes), BTreeMap::from([(name.clone(), true)]));
+        assert_eq!(turned(Some(&no), &yes), BTreeMap::from([(name.clone(), true)]));
+        assert_eq!(turned(Some(&yes), &yes), BTreeMap::new());
+        assert_eq!(turned(Some(&yes), &no), BTreeMap::from([(name, false)]));
+    }
+
+    #[test]
+    fn a_summary_that_is_stored_and_read_is_the_same() {
+        let json = serde_json::to_string(&summary(true)).unwrap();
+        assert_eq!(serde_json::from_str::<Summary>(&json).unwrap(), summary(true));
+    }
+}

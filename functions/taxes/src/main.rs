@@ -1,0 +1,11 @@
+//! Projects tax exemptions and collections, and acts on their changes.
+
+mod actions;
+
+use lambda_runtime::Error;
+use upvest::Domain;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    pipeline::processor::run(Domain::Taxes, actions::Own).await
+}

@@ -1,0 +1,11 @@
+//! Projects transfers of securities, accounts and tax wrappers, and acts on their changes.
+
+mod actions;
+
+use lambda_runtime::Error;
+use upvest::Domain;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    pipeline::processor::run(Domain::Transfers, actions::Own).await
+}

@@ -1,0 +1,337 @@
+//! What follows from a change: the domain's action runs once, and the change is published at least once.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, in its helpers too"
+)]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use pipeline::routing::{Dispatch, DomainQueues};
+use serde_json::Value;
+use upvest::{Domain, Event};
+use verify_and_store::FreshnessPolicy;
+use webhook_tests::aws::{CallFilter, Fault, Service};
+use webhook_tests::effects::{Run, Trouble};
+use webhook_tests::receiver::{CHANGES, EFFECTS, Receiver, dead_letter_name, queue_name};
+
+use crate::support::{deliver_events, event_at, items, process_all, receiver};
+
+fn order(second: u8, status: &str) -> String {
+    let object = format!(r#"{{"id":"o1","user_id":"u1","status":"{status}"}}"#);
+    event_at(&format!("e{second}"), second, &format!("ORDER.{status}"), &object)
+}
+
+/// The details that were published, checked against their schema.
+fn published(receiver: &Receiver) -> Vec<Value> {
+    let schema = include_str!("../../events/schemas/change.v1.schema.json");
+    let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+    let entries = receiver.aws.published(CHANGES).into_iter();
+    entries
+        .map(|entry| {
+            assert_eq!(entry.source, "upvest-webhooks");
+            let detail: Value = serde_json::from_str(&entry.detail).unwrap();
+            assert_eq!(detail["event"]["type"], entry.detail_type);
+            let errors: Vec<String> = schema
+                .iter_errors(&detail)
+                .map(|error| error.to_string())
+                .collect();
+            assert_eq!(errors, [""; 0], "{detail}");
+            detail
+        })
+        .collect()
+}
+
+fn effects(receiver: &Receiver) -> Vec<String> {
+    let messages = receiver.aws.messages(EFFECTS).into_iter();
+    messages.map(|message| message.body).collect()
+}
+
+fn statuses(runs: &[Run]) -> Vec<(Option<&str>, Option<&str>)> {
+    runs.iter()
+        .map(|run| (run.status.0.as_deref(), run.status.1.as_deref()))
+        .collect()
+}
+
+/// Lets time pass and the domain's processor run, until its queue is empty or `rounds` are over.
+async fn retry(receiver: &Receiver, domain: Domain, rounds: usize) {
+    for _ in 0..rounds {
+        receiver.aws.clock().advance(Duration::from_secs(900));
+        process_all(receiver).await;
+        if receiver.aws.messages(&queue_name(domain)).is_empty() {
+            return;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_change_runs_the_action_once_and_is_published_with_what_was_before() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    deliver_events(&receiver, &[order(1, "NEW"), order(2, "FILLED")]).await;
+    deliver_events(&receiver, &[order(1, "NEW"), order(2, "FILLED")]).await;
+    let runs = receiver.effects.runs();
+    assert_eq!(
+        statuses(&runs),
+        [(None, Some("NEW")), (Some("NEW"), Some("FILLED"))]
+    );
+    assert_eq!(effects(&receiver), ["e1", "e2"]);
+    assert_eq!(
+        items(&receiver, "idempotency", "id"),
+        ["orders/change#e1", "orders/change#e2"]
+    );
+    let changes = published(&receiver);
+    assert_eq!(changes.len(), 2);
+    assert_eq!(changes[0]["previous"], Value::Null);
+    assert_eq!(changes[1]["previous"]["status"], "NEW");
+    assert_eq!(changes[1]["current"]["status"], "FILLED");
+    assert_eq!(changes[1]["current"]["version"], 2);
+    assert_eq!(changes[1]["related"], serde_json::json!(["USER#u1"]));
+    assert_eq!(changes[1]["object"]["status"], "FILLED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_event_runs_the_hook_for_late_events_and_is_not_published() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    deliver_events(&receiver, &[order(2, "FILLED")]).await;
+    deliver_events(&receiver, &[order(1, "NEW")]).await;
+    let late = receiver.effects.runs_of("e1");
+    assert_eq!(late.len(), 1);
+    assert!(late[0].superseded);
+    assert_eq!(published(&receiver).len(), 1);
+    assert_eq!(
+        items(&receiver, "idempotency", "id"),
+        ["orders/change#e2", "orders/superseded#e1"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_after_any_call_runs_the_action_again_only_if_its_record_was_not_completed() {
+    for calls in 0.. {
+        let receiver = receiver(FreshnessPolicy::Flag).await;
+        let crash = CallFilter::any().by("orders").after(calls);
+        receiver.aws.inject(Fault::CrashAfterEffect, crash);
+        deliver_events(&receiver, &[order(1, "NEW")]).await;
+        let crashed_in = receiver
+            .aws
+            .calls()
+            .into_iter()
+            .rfind(|call| call.invocation.as_deref() == Some("orders"))
+            .unwrap();
+        receiver.aws.heal();
+        receiver.drain().await;
+        let runs = receiver.effects.runs_of("e1");
+        // The action's effect happened, and nobody was told.
+        let twice = crashed_in.service == Service::Sqs && crashed_in.operation == "SendMessage";
+        assert_eq!(runs.len(), 1 + usize::from(twice), "crash after {calls} calls");
+        assert!(runs.iter().all(|run| run.key == "e1"));
+        assert_eq!(
+            statuses(&runs)[0],
+            (None, Some("NEW")),
+            "crash after {calls} calls"
+        );
+        let ids: BTreeSet<String> = published(&receiver)
+            .iter()
+            .map(|change| change["event"]["id"].to_string())
+            .collect();
+        assert_eq!(ids.len(), 1, "crash after {calls} calls");
+        let record = &receiver.aws.items("idempotency")[0];
+        assert_eq!(record["status"]["S"], "COMPLETED");
+        assert!(record["data"]["S"].as_str().unwrap().contains("done_for"));
+        if receiver.aws.clock().timestamp() == Receiver::new(1, FreshnessPolicy::Flag).aws.clock().timestamp()
+        {
+            assert!(calls > 4, "the crash never struck");
+            return;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_fails_holds_up_its_own_entity_only_until_the_dead_letter_queue_takes_the_event() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    receiver.effects.trouble("e1", Trouble::Fails);
+    let other = event_at("n1", 3, "ORDER.NEW", r#"{"id":"o2","status":"NEW"}"#);
+    deliver_events(&receiver, &[order(1, "NEW"), order(2, "FILLED"), other]).await;
+    assert_eq!(effects(&receiver), ["n1"], "the other order went on");
+    assert_eq!(receiver.effects.runs_of("e2"), [], "the same order waits");
+    retry(&receiver, Domain::Orders, 20).await;
+    assert!(effects(&receiver).contains(&"e2".to_owned()));
+    let dead = receiver.aws.messages(&dead_letter_name(Domain::Orders));
+    assert_eq!(dead.len(), 1);
+    let reason = dead[0].attributes["reason"].string_value.as_deref();
+    assert_eq!(
+        reason,
+        Some("action of event e1 failed: the other side does not answer")
+    );
+    assert_eq!(receiver.effects.runs_of("e1").len(), 5);
+
+    // Redriven when all is well, it runs with the state that it changed then, though another event came since.
+    receiver.effects.mend();
+    receiver.aws.redrive(&dead_letter_name(Domain::Orders));
+    process_all(&receiver).await;
+    let runs = receiver.effects.runs_of("e1");
+    let last = runs.last().unwrap();
+    assert!(last.returned && !last.superseded);
+    assert_eq!(last.status.0, None);
+    assert_eq!(effects(&receiver).iter().filter(|id| *id == "e1").count(), 1);
+    let changes = published(&receiver);
+    let of = |id: &str| {
+        changes
+            .iter()
+            .filter(|change| change["event"]["id"] == id)
+            .count()
+    };
+    assert_eq!((of("e1"), of("e2"), of("n1")), (1, 1, 1));
+    let entity = receiver.aws.items("entities");
+    assert!(
+        entity.iter().all(|item| item.get("unfinished").is_none()),
+        "{entity:?}"
+    );
+    assert_eq!(receiver.waiting(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hopeless_action_goes_to_the_dead_letter_queue_and_the_next_event_does_not_wait() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    receiver.effects.trouble("e1", Trouble::Hopeless);
+    deliver_events(&receiver, &[order(1, "NEW"), order(2, "FILLED")]).await;
+    assert_eq!(effects(&receiver), ["e2"]);
+    let dead = receiver.aws.messages(&dead_letter_name(Domain::Orders));
+    assert_eq!(dead.len(), 1);
+    let reason = dead[0].attributes["reason"].string_value.as_deref();
+    assert_eq!(reason, Some("action of event e1 failed: no such customer"));
+    assert_eq!(receiver.effects.runs_of("e1").len(), 1, "it is not tried in vain");
+    // Redriven too early, it comes back: the dead-letter queue must not take it for a repeat.
+    receiver.aws.redrive(&dead_letter_name(Domain::Orders));
+    process_all(&receiver).await;
+    assert_eq!(receiver.aws.messages(&dead_letter_name(Domain::Orders)).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_panics_or_never_ends_is_a_failure_like_any_other() {
+    for trouble in [Trouble::Panics, Trouble::Hangs] {
+        let receiver = receiver(FreshnessPolicy::Flag).await;
+        receiver.effects.trouble("e1", trouble);
+        let other = event_at("n1", 3, "ORDER.NEW", r#"{"id":"o2","status":"NEW"}"#);
+        deliver_events(&receiver, &[order(1, "NEW"), other]).await;
+        assert_eq!(effects(&receiver), ["n1"], "{trouble:?}");
+        receiver.effects.mend();
+        retry(&receiver, Domain::Orders, 3).await;
+        assert_eq!(effects(&receiver), ["n1", "e1"], "{trouble:?}");
+        assert_eq!(statuses(&receiver.effects.runs_of("e1"))[1], (None, Some("NEW")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_that_the_bus_refuses_are_sent_again_and_nothing_else_is() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let events: Vec<String> = (0..10)
+        .map(|number| {
+            event_at(
+                &format!("e{number}"),
+                1,
+                "ORDER.NEW",
+                &format!(r#"{{"id":"o{number}"}}"#),
+            )
+        })
+        .collect();
+    receiver.aws.inject(
+        Fault::Partial,
+        CallFilter::operation(Service::EventBridge, "PutEvents"),
+    );
+    deliver_events(&receiver, &events).await;
+    assert_eq!(receiver.aws.count(Service::EventBridge, "PutEvents"), 2);
+    assert_eq!(published(&receiver).len(), 10);
+    assert_eq!(receiver.waiting(), effects(&receiver).len() - 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_changes_of_different_entities_are_published_with_one_request() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let events: Vec<String> = (0..10)
+        .map(|number| {
+            event_at(
+                &format!("e{number}"),
+                1,
+                "ORDER.NEW",
+                &format!(r#"{{"id":"o{number}"}}"#),
+            )
+        })
+        .collect();
+    deliver_events(&receiver, &events).await;
+    assert_eq!(receiver.aws.count(Service::EventBridge, "PutEvents"), 1);
+    assert_eq!(published(&receiver).len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_bus_is_out_of_reach_the_event_waits_and_its_action_does_not_run_again() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    for _ in 0..6 {
+        let put = CallFilter::operation(Service::EventBridge, "PutEvents");
+        receiver.aws.inject(Fault::FailBeforeEffect, put);
+    }
+    deliver_events(&receiver, &[order(1, "NEW")]).await;
+    assert_eq!(published(&receiver).len(), 0);
+    retry(&receiver, Domain::Orders, 5).await;
+    let changes = published(&receiver);
+    assert_eq!(changes.len(), 1);
+    assert_eq!(changes[0]["previous"], Value::Null);
+    assert_eq!(receiver.effects.runs().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_was_not_published_is_published_when_redriven_though_a_later_one_was() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    for _ in 0..3 * 5 {
+        let put = CallFilter::operation(Service::EventBridge, "PutEvents");
+        receiver.aws.inject(Fault::FailBeforeEffect, put);
+    }
+    deliver_events(&receiver, &[order(1, "NEW")]).await;
+    retry(&receiver, Domain::Orders, 20).await;
+    assert_eq!(receiver.aws.messages(&dead_letter_name(Domain::Orders)).len(), 1);
+    deliver_events(&receiver, &[order(2, "FILLED")]).await;
+    receiver.aws.redrive(&dead_letter_name(Domain::Orders));
+    process_all(&receiver).await;
+    let ids: Vec<Value> = published(&receiver)
+        .iter()
+        .map(|change| change["event"]["id"].clone())
+        .collect();
+    assert_eq!(ids, ["e2", "e1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_too_large_for_the_bus_is_replaced_by_where_it_is() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let note = "x".repeat(300 * 1024);
+    let object = format!(r#"{{"id":"o1","status":"NEW","note":"{note}"}}"#);
+    deliver_events(&receiver, &[event_at("e1", 1, "ORDER.NEW", &object)]).await;
+    let changes = published(&receiver);
+    assert_eq!(changes[0]["object"], Value::Null);
+    assert_eq!(changes[0]["object_in_event_log"], "e1");
+    assert_eq!(changes[0]["current"]["status"], "NEW");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_is_told_to_the_action_under_a_key_of_its_own_and_not_published() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    deliver_events(&receiver, &[order(1, "NEW"), order(2, "FILLED")]).await;
+    let json = order(1, "NEW");
+    let event = Event::parse(&json).unwrap();
+    let replayed = Dispatch {
+        event_id: event.id().to_owned(),
+        domain: Domain::Orders,
+        entity: event.entity_key().unwrap(),
+        json: json.clone(),
+        delivery_id: "d1".to_owned(),
+        replay: Some("after-the-fix".to_owned()),
+    };
+    let queues = DomainQueues::new(receiver.aws.sqs().clone(), receiver.routes());
+    queues.send(vec![replayed]).await.unwrap();
+    process_all(&receiver).await;
+    let runs = receiver.effects.runs_of("e1");
+    assert_eq!(runs.len(), 2);
+    assert_eq!(runs[1].replay.as_deref(), Some("after-the-fix"));
+    assert_eq!(runs[1].key, "e1#after-the-fix");
+    assert_eq!(published(&receiver).len(), 2);
+    assert_eq!(receiver.aws.items("entities")[0]["status"]["S"], "FILLED");
+}

@@ -1,0 +1,171 @@
+//! An action for the tests: it has an effect that can be seen, and can be made to fail.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pipeline::action::{ActionError, Actions, Change};
+use serde_json::{Value, json};
+
+/// Sends a message to a queue for every change, and keeps a list of its runs. Clones share the list.
+#[derive(Clone, Debug)]
+pub struct Effects {
+    sqs: aws_sdk_sqs::Client,
+    queue_url: String,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    runs: Vec<Run>,
+    failing: BTreeSet<String>,
+    panicking: BTreeSet<String>,
+    hanging: BTreeSet<String>,
+    hopeless: BTreeSet<String>,
+}
+
+/// One run of the action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The event.
+    pub event_id: String,
+    /// The entity.
+    pub entity: String,
+    /// The key that the action was given.
+    pub key: String,
+    /// The status before, and the one after.
+    pub status: (Option<String>, Option<String>),
+    /// Whether it ran for a late event.
+    pub superseded: bool,
+    /// The replay that it ran for.
+    pub replay: Option<String>,
+    /// Whether it came to its end, and said that all went well.
+    pub returned: bool,
+}
+
+/// What an action does that does not go well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It fails, and may not fail the next time.
+    Fails,
+    /// It fails, and says that it always will.
+    Hopeless,
+    /// It panics.
+    Panics,
+    /// It never ends.
+    Hangs,
+}
+
+impl Effects {
+    /// The effects are messages in the queue at `queue_url`.
+    pub fn new(sqs: aws_sdk_sqs::Client, queue_url: String) -> Self {
+        Self {
+            sqs,
+            queue_url,
+            state: Arc::default(),
+        }
+    }
+
+    /// Makes the action have this trouble with an event, until [`Effects::mend`].
+    pub fn trouble(&self, event_id: &str, trouble: Trouble) {
+        let mut state = self.state();
+        let list = match trouble {
+            Trouble::Fails => &mut state.failing,
+            Trouble::Hopeless => &mut state.hopeless,
+            Trouble::Panics => &mut state.panicking,
+            Trouble::Hangs => &mut state.hanging,
+        };
+        list.insert(event_id.to_owned());
+    }
+
+    /// Ends all trouble.
+    pub fn mend(&self) {
+        let runs = std::mem::take(&mut self.state().runs);
+        *self.state() = State {
+            runs,
+            ..State::default()
+        };
+    }
+
+    /// All runs so far.
+    pub fn runs(&self) -> Vec<Run> {
+        self.state().runs.clone()
+    }
+
+    /// The runs for an event.
+    pub fn runs_of(&self, event_id: &str) -> Vec<Run> {
+        let mut runs = self.runs();
+        runs.retain(|run| run.event_id == event_id);
+        runs
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn run(&self, change: &Change<'_>, superseded: bool) -> Result<Value, ActionError> {
+        let event_id = change.event.id();
+        let index = {
+            let mut state = self.state();
+            state.runs.push(Run {
+                event_id: event_id.to_owned(),
+                entity: change.entity.to_string(),
+                key: change.idempotency_key(),
+                status: (
+                    change.previous.and_then(|previous| previous.status.clone()),
+                    change.current.status.clone(),
+                ),
+                superseded,
+                replay: change.replay.map(str::to_owned),
+                returned: false,
+            });
+            state.runs.len() - 1
+        };
+        self.have_trouble(event_id).await?;
+        let effect = self.sqs.send_message().queue_url(&self.queue_url);
+        effect.message_body(change.idempotency_key()).send().await?;
+        self.state().runs[index].returned = true;
+        Ok(json!({ "done_for": event_id }))
+    }
+
+    async fn have_trouble(&self, event_id: &str) -> Result<(), ActionError> {
+        let has = |list: &BTreeSet<String>| list.contains(event_id);
+        let (fails, hopeless, hangs, panics) = {
+            let state = self.state();
+            (
+                has(&state.failing),
+                has(&state.hopeless),
+                has(&state.hanging),
+                has(&state.panicking),
+            )
+        };
+        assert!(!panics, "the action panics, as it was told");
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        if hopeless {
+            return Err(ActionError::permanent("no such customer"));
+        }
+        if fails {
+            return Err(ActionError::temporary("the other side does not answer"));
+        }
+        Ok(())
+    }
+}
+
+impl Actions for Effects {
+    fn wants(&self, _: &Change<'_>) -> bool {
+        true
+    }
+
+    async fn on_change(&self, change: &Change<'_>) -> Result<Value, ActionError> {
+        self.run(change, false).await
+    }
+
+    fn wants_superseded(&self, _: &Change<'_>) -> bool {
+        true
+    }
+
+    async fn on_superseded(&self, change: &Change<'_>) -> Result<Value, ActionError> {
+        self.run(change, true).await
+    }
+}

@@ -125,6 +125,7 @@ impl Receiver {
             verify_and_store: verify_and_store::Deps {
                 queue: deliveries,
                 keys: Keys::new(dynamodb.clone(), secrets, "keys".to_owned(), clock.clone()),
+                key_requests: None,
                 archive: Archive::new(s3, "archive".to_owned()),
                 log: EventLog::new(dynamodb, "events".to_owned()),
                 domains: DomainQueues::new(sqs.clone(), routes.clone()),

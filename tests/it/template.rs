@@ -29,6 +29,9 @@ const WILDCARDS: [(&str, &str); 2] = [
     ),
 ];
 
+/// The parameter that names the secret with Upvest's credentials, by its ARN or its name.
+const UPVEST_SECRET: &str = "UpvestSecret";
+
 /// What Lambda does in the name of a function that has a queue: it polls with the function's role.
 const POLLING: [&str; 3] = [
     "sqs:ReceiveMessage",
@@ -73,11 +76,28 @@ fn needed(function: &str) -> Grants {
                 ["dynamodb:PartiQLInsert", "dynamodb:BatchGetItem"],
                 "EventsTable",
             ));
+            // `KeyRequests::send`.
+            needed.extend(grants(["sqs:SendMessage"], "KeyRequestsQueue"));
             // `DomainQueues::send` (in IAM a batch of messages is its messages).
             for domain in domains() {
                 needed.extend(grants(["sqs:SendMessage"], &format!("{domain}Queue")));
             }
         }
+        "RefreshKeysFunction" => {
+            needed.extend(grants(POLLING, "KeyRequestsQueue"));
+            // `SourceQueue::settle`.
+            needed.extend(grants(["sqs:ChangeMessageVisibility"], "KeyRequestsQueue"));
+            needed.extend(grants(["sqs:SendMessage"], "KeyRequestsDeadLetterQueue"));
+            // `UpvestAccess::read`.
+            needed.extend(grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET));
+            // `KeysTable::all`, `import`, `note_seen` and `retire`.
+            needed.extend(grants(
+                ["dynamodb:Scan", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+                "KeysTable",
+            ));
+        }
+        // `UpvestAccess::read`.
+        "RegisterWebhookFunction" => needed.extend(grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET)),
         _ => {
             let queue = format!("{}Queue", stem(function));
             needed.extend(grants(POLLING, &queue));
@@ -177,15 +197,19 @@ fn functions_folder() -> PathBuf {
 fn every_queue_trigger_reports_single_failures_and_bounds_its_concurrency() {
     let template = Template::read();
     let triggers = triggers(&template);
-    assert_eq!(triggers.len(), 1 + domains().len());
+    assert_eq!(triggers.len(), 2 + domains().len());
     for (name, _, source) in triggers {
         assert_eq!(
             source["FunctionResponseTypes"],
             json!(["ReportBatchItemFailures"]),
             "{name}"
         );
-        let bound = target(&source["ScalingConfig"]["MaximumConcurrency"]);
-        assert_eq!(template.section("Parameters")[bound]["MinValue"], 2, "{name}");
+        let bound = &source["ScalingConfig"]["MaximumConcurrency"];
+        let least = match bound.is_number() {
+            true => bound,
+            false => &template.section("Parameters")[target(bound)]["MinValue"],
+        };
+        assert_eq!(*least, 2, "{name}");
     }
 }
 
@@ -402,14 +426,26 @@ fn no_role_has_managed_policies_or_wildcards() {
 }
 
 #[test]
-fn only_verify_and_store_reads_keys_and_secrets_and_ingest_only_sends() {
+fn keys_and_secrets_are_touched_by_three_functions_and_ingest_only_sends() {
     let template = Template::read();
     for (role, _) in template.resources(ROLE) {
         let granted = granted(&template, role);
-        let reads = |(action, resource): &(String, String)| {
-            action.starts_with("secretsmanager:") || action.starts_with("kms:") || resource == "KeysTable"
+        let touches = |wanted: &str| granted.iter().any(|(_, resource)| resource == wanted);
+        let secret = |(action, _): &(String, String)| {
+            action.starts_with("secretsmanager:") || action.starts_with("kms:")
         };
-        assert_eq!(granted.iter().any(reads), role == "VerifyAndStoreRole", "{role}");
+        let (verify, refresh, register) = (
+            role == "VerifyAndStoreRole",
+            role == "RefreshKeysRole",
+            role == "RegisterWebhookRole",
+        );
+        assert_eq!(touches("KeysTable"), verify || refresh, "{role}");
+        assert_eq!(
+            granted.iter().any(secret),
+            verify || refresh || register,
+            "{role}"
+        );
+        assert_eq!(touches(UPVEST_SECRET), refresh || register, "{role}");
     }
     let services: BTreeSet<String> = granted(&template, "IngestRole")
         .into_iter()
@@ -420,6 +456,101 @@ fn only_verify_and_store_reads_keys_and_secrets_and_ingest_only_sends() {
         services,
         ["sqs:GetQueueAttributes".to_owned(), "sqs:SendMessage".to_owned()].into()
     );
+}
+
+#[test]
+fn a_secret_that_is_named_is_granted_with_the_suffix_that_its_arn_has() {
+    let template = Template::read();
+    for role in ["RefreshKeysRole", "RegisterWebhookRole"] {
+        let statements = statements(&template, role);
+        let secret = statements
+            .into_iter()
+            .find(|statement| statement["Sid"] == "ReadUpvestSecret");
+        let by_name = &secret.unwrap()["Resource"]["Fn::If"];
+        assert_eq!(by_name[0], "NamesSecretByArn");
+        assert!(
+            text_of(&by_name[2]["Fn::Sub"]).ends_with(":secret:${UpvestSecret}-??????"),
+            "{role}"
+        );
+    }
+}
+
+#[test]
+fn without_credentials_nothing_that_needs_them_is_created() {
+    let template = Template::read();
+    let resources = template.section("Resources");
+    let managing = |name: &str| {
+        [
+            "RefreshKeys",
+            "KeyRequests",
+            "RegisterWebhook",
+            "Subscription",
+            "UpvestSubscription",
+        ]
+        .iter()
+        .any(|part| name.starts_with(part))
+    };
+    let mut conditional = BTreeSet::new();
+    for (name, resource) in resources {
+        assert_eq!(resource["Condition"] == "ManagesUpvest", managing(name), "{name}");
+        if managing(name) {
+            conditional.insert(name.as_str());
+        }
+    }
+    assert_eq!(conditional.len(), 14, "{conditional:?}");
+    let variables = &template.properties("VerifyAndStoreFunction")["Environment"]["Variables"];
+    assert_eq!(
+        variables["KEY_REQUESTS_QUEUE_URL"],
+        json!({ "Fn::If": ["ManagesUpvest", { "Ref": "KeyRequestsQueue" }, ""] })
+    );
+}
+
+#[test]
+fn the_subscription_follows_the_settings_of_its_function_and_needs_the_whole_front_door() {
+    let template = Template::read();
+    let function = template.properties("RegisterWebhookFunction");
+    let variables = function["Environment"]["Variables"].as_object().unwrap();
+    let resource = &template.section("Resources")["UpvestSubscription"];
+    assert_eq!(
+        resource["DependsOn"],
+        json!(["ApiStage", "IngestRoute", "IngestPermission"])
+    );
+    let properties = resource["Properties"].as_object().unwrap();
+    let mirrored: BTreeSet<String> = properties.values().map(Value::to_string).collect();
+    for (name, value) in variables.iter().filter(|(name, _)| *name != "KEEP_SUBSCRIPTION") {
+        assert!(
+            mirrored.contains(&value.to_string()),
+            "a change of {name} is not noticed"
+        );
+    }
+    let answered_within = resource["Properties"]["ServiceTimeout"].as_u64().unwrap();
+    assert!(answered_within > function["Timeout"].as_u64().unwrap());
+    let check = &template.section("Resources")["SubscriptionCheckSchedule"];
+    assert_eq!(check["DependsOn"], "UpvestSubscription");
+}
+
+#[test]
+fn every_schedule_may_invoke_its_function() {
+    let template = Template::read();
+    let rules: Vec<_> = template.resources("AWS::Events::Rule").collect();
+    assert_eq!(rules.len(), 2);
+    for (name, rule) in rules {
+        let function = target(&rule["Properties"]["Targets"][0]["Arn"]);
+        let mut permissions = template.resources("AWS::Lambda::Permission");
+        let permission = permissions
+            .find(|(_, permission)| permission["Properties"]["SourceArn"]["Fn::GetAtt"][0] == name);
+        let permission = &permission.unwrap().1["Properties"];
+        assert_eq!(target(&permission["FunctionName"]), function, "{name}");
+        assert_eq!(permission["Principal"], "events.amazonaws.com", "{name}");
+    }
+}
+
+#[test]
+fn a_delivery_of_the_subscription_fits_into_a_message() {
+    let template = Template::read();
+    let size = &template.section("Parameters")["WebhookMaxPackageSize"];
+    assert!(size["Default"].as_u64().unwrap() <= ONE_MIB / 4);
+    assert!(size["MaxValue"].as_u64().unwrap() < ONE_MIB);
 }
 
 #[test]

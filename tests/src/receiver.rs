@@ -16,6 +16,7 @@ use pipeline::deliveries::DeliveriesQueue;
 use pipeline::entities::Entities;
 use pipeline::events::EventLog;
 use pipeline::idempotency::{Idempotency, Invocation};
+use pipeline::key_requests::KeyRequests;
 use pipeline::keys::Keys;
 use pipeline::processor::Processor;
 use pipeline::publish::EventBus;
@@ -35,6 +36,12 @@ pub const PATH: &str = "/webhooks/upvest";
 pub const DELIVERIES: &str = "deliveries";
 /// Its dead-letter queue.
 pub const DELIVERIES_DLQ: &str = "deliveries-dlq";
+/// The queue of requests to fetch keys, of a receiver that has one.
+pub const KEY_REQUESTS: &str = "key-requests.fifo";
+/// Its dead-letter queue.
+pub const KEY_REQUESTS_DLQ: &str = "key-requests-dlq.fifo";
+/// How often a request to fetch keys is received at most.
+const KEY_REQUEST_RECEIVES: u32 = 5;
 
 /// The queue that the actions of all domains have their effects in.
 pub const EFFECTS: &str = "effects";
@@ -104,6 +111,7 @@ impl Receiver {
             verify_and_store: verify_and_store::Deps {
                 queue: deliveries,
                 keys: Keys::new(dynamodb.clone(), secrets, "keys".to_owned(), clock.clone()),
+                key_requests: None,
                 archive: Archive::new(s3, "archive".to_owned()),
                 log: EventLog::new(dynamodb, "events".to_owned()),
                 domains: DomainQueues::new(sqs.clone(), routes.clone()),
@@ -115,6 +123,22 @@ impl Receiver {
             invocations: AtomicU64::new(0),
             aws,
         }
+    }
+
+    /// The same receiver with a queue in which verify-and-store asks for keys; gives back the receiving end too.
+    pub fn with_key_requests(mut self) -> (Self, SourceQueue) {
+        let (sqs, clock) = (self.aws.sqs().clone(), self.aws.clock().clone());
+        let dead_letters = DeadLetters {
+            url: self.aws.create_queue(QueueSettings::new(KEY_REQUESTS_DLQ)),
+            max_receives: KEY_REQUEST_RECEIVES,
+        };
+        let settings = QueueSettings::new(KEY_REQUESTS).redrive_to(KEY_REQUESTS_DLQ, KEY_REQUEST_RECEIVES);
+        let url = self
+            .aws
+            .create_queue(settings.visibility_timeout(Duration::from_secs(360)));
+        let clock = Clock::from_fn(move || clock.timestamp());
+        self.verify_and_store.key_requests = Some(KeyRequests::new(sqs.clone(), url.clone(), clock));
+        (self, SourceQueue::new(sqs, url, dead_letters))
     }
 
     /// The queues of the domains.

@@ -36,6 +36,17 @@ pub const PROJECTED: &str = "EventsProjected";
 /// States that moved backwards along their lifecycle, by `Domain`.
 pub const MOVED_BACK: &str = "StatesMovedBack";
 
+/// Fetches of Upvest's verification keys that brought the keys table up to date.
+pub const KEYS_REFRESHED: &str = "KeysRefreshed";
+/// Changes of the keys table by such a fetch, by `Change`: `new`, `returned` or `retired`.
+pub const KEYS_CHANGED: &str = "KeysChanged";
+/// Keys that Upvest serves under the id of another key of the table.
+pub const KEYS_CONFLICTING: &str = "KeysConflicting";
+/// Checks that found the subscription as it is to be.
+pub const SUBSCRIPTION_HEALTHY: &str = "SubscriptionHealthy";
+/// Checks that found it missing, disabled or changed, and repaired it.
+pub const SUBSCRIPTION_REPAIRED: &str = "SubscriptionRepaired";
+
 /// Runs of actions, by `Domain` and `Result`: `completed` or `failed`.
 pub const ACTIONS: &str = "ActionsRun";
 /// Changes that the event bus took, by `Domain`.
@@ -123,6 +134,35 @@ pub fn published(domain: &'static str, count: usize) {
     }
 }
 
+/// Counts a fetch that brought the keys table up to date.
+pub fn keys_refreshed() {
+    counter!(KEYS_REFRESHED).increment(1);
+}
+
+/// Counts changes of the keys table; `change` is `new`, `returned` or `retired`.
+pub fn keys_changed(change: &'static str, count: usize) {
+    if count > 0 {
+        counter!(KEYS_CHANGED, "Change" => change).increment(count as u64);
+    }
+}
+
+/// Counts keys that are served under the id of another key.
+pub fn keys_conflicting(count: usize) {
+    if count > 0 {
+        counter!(KEYS_CONFLICTING).increment(count as u64);
+    }
+}
+
+/// Counts a check that found the subscription as it is to be.
+pub fn subscription_healthy() {
+    counter!(SUBSCRIPTION_HEALTHY).increment(1);
+}
+
+/// Counts a repair of the subscription.
+pub fn subscription_repaired() {
+    counter!(SUBSCRIPTION_REPAIRED).increment(1);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,7 +170,15 @@ mod tests {
     /// An alarm on a metric that nobody publishes never rings.
     #[test]
     fn every_alarm_of_ours_watches_a_metric_that_is_published() {
-        let published = [ANSWERED, QUARANTINED, UNKNOWN_KEYS, CONFLICTING];
+        let published = [
+            ANSWERED,
+            QUARANTINED,
+            UNKNOWN_KEYS,
+            CONFLICTING,
+            KEYS_REFRESHED,
+            KEYS_CONFLICTING,
+            SUBSCRIPTION_REPAIRED,
+        ];
         let template = include_str!("../../../infra/alarms.yaml");
         let ours: Vec<&str> = template
             .split("Namespace: ")

@@ -1,8 +1,15 @@
 //! What the simulator serves over HTTP, on the loopback interface alone: the part of Upvest's API that it stands in
-//! for, and its own control under `/simulator/`.
+//! for, with every request verified as Upvest does, and its own control under `/simulator/`.
 
+mod admission;
 mod auth;
 mod control;
+mod documents;
+mod gate;
+mod idempotency;
+mod problem;
+mod signature;
+mod webhooks;
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,6 +17,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware;
 use tokio::net::TcpListener;
 use upvest::delivery::MAX_BODY_BYTES;
 
@@ -55,8 +63,14 @@ pub async fn serve(listener: TcpListener, simulator: Arc<Simulator>) -> io::Resu
 
 /// The routes, for callers that serve them in another way.
 pub fn router(simulator: Arc<Simulator>) -> Router {
-    Router::new()
+    let upvest = Router::new()
         .merge(auth::router())
+        .merge(webhooks::router())
+        .merge(documents::router())
+        .layer(middleware::from_fn_with_state(Arc::clone(&simulator), gate::gate));
+    Router::new()
+        .merge(upvest)
+        .merge(documents::storage_router())
         .nest("/simulator", control::router())
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(simulator)

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use upvest_simulator::{
-    DeliveryRecord, Faults, KeyFileError, KeySource, Options, QueueError, SamplesError, Simulator,
-    StartError, SubscribeError, Subscription, Url, api, generate, load_or_create_key, read_events,
+    ApiCredentials, ApiCredentialsError, DeliveryRecord, Faults, KeyFileError, KeySource, Options,
+    QueueError, SamplesError, Simulator, StartError, SubscribeError, Subscription, Url, api, generate,
+    load_or_create_key, read_events,
 };
 
 /// A stand-in for Upvest: signs, batches, retries and blocks like the real one.
@@ -25,7 +26,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Deliver events to a URL, and serve the verification keys and the control interface
+    /// Deliver events to a URL, and serve the API and the control interface
     Serve(Box<Serve>),
     /// Print the public key of a key file as a JWK, creating the file if there is none
     Key {
@@ -46,7 +47,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Serve {
-    /// Where to serve the verification keys and the control interface; loopback addresses only
+    /// Where to serve the API and the control interface; loopback addresses only
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8090")]
     listen: SocketAddr,
     /// Where to deliver to; without it only the API is served
@@ -70,6 +71,10 @@ struct Serve {
     /// Keep the private key in this file (PKCS#8 in PEM, created if there is none), so that restarts keep it
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
+    /// Let this client call the API: a JSON document with `client_id`, `client_secret`, `key_id` and `private_key`,
+    /// written with a generated client if there is none; its `base_url` is set to where the API is served
+    #[arg(long, value_name = "FILE")]
+    api_credentials: Option<PathBuf>,
     #[command(flatten)]
     subscription: SubscriptionArgs,
     #[command(flatten)]
@@ -152,6 +157,8 @@ pub(crate) enum CliError {
     Queue(#[from] QueueError),
     #[error("the key cannot be used")]
     Key(#[from] KeyFileError),
+    #[error("the API client cannot be used")]
+    ApiCredentials(#[from] ApiCredentialsError),
     #[error("the API cannot be served")]
     Listen(#[from] api::ListenError),
     #[error("input or output failed")]
@@ -185,11 +192,23 @@ impl Serve {
         }
         events.extend(generate(self.seed, self.generate));
         let (once, listen) = (self.once, self.listen);
-        let (simulator, subscriptions) = self.start()?;
+        let client = match &self.api_credentials {
+            Some(path) => Some((path.clone(), ApiCredentials::load_or_generate(path)?)),
+            None => None,
+        };
+        let (simulator, subscriptions) = self.start(client.as_ref().map(|(_, client)| client))?;
         let listener = api::listen(listen).await?;
         let address = listener.local_addr()?;
         let mut output = io::stdout();
-        writeln!(output, "keys:     http://{address}/auth/verify_keys")?;
+        writeln!(output, "API:      http://{address}")?;
+        match client {
+            Some((path, client)) => {
+                client.save(&path, &format!("http://{address}"))?;
+                writeln!(output, "client:   {}", path.display())?;
+            }
+            None => writeln!(output, "client:   http://{address}/simulator/api-credentials")?,
+        }
+        writeln!(output, "keys:     http://{address}/simulator/verify-keys")?;
         writeln!(output, "control:  http://{address}/simulator/state")?;
         for subscription in subscriptions {
             writeln!(output, "delivers: to {} ({})", subscription.url, subscription.id)?;
@@ -205,7 +224,10 @@ impl Serve {
         }
     }
 
-    fn start(self) -> Result<(Arc<Simulator>, Vec<Subscription>), StartError> {
+    fn start(
+        self,
+        client: Option<&ApiCredentials>,
+    ) -> Result<(Arc<Simulator>, Vec<Subscription>), StartError> {
         let options = Options {
             key: self.key_file.map_or(KeySource::Generate, KeySource::File),
             seed: self.seed,
@@ -214,6 +236,11 @@ impl Serve {
             signature_lifetime: Duration::from_secs(self.signing.signature_lifetime),
             answer_timeout: Some(Duration::from_secs(self.signing.answer_timeout)),
             faults: self.faults.into(),
+            api_clients: client
+                .map(ApiCredentials::client)
+                .transpose()?
+                .into_iter()
+                .collect(),
             ..Options::default()
         };
         let subscriptions = self.deliver_to.map(|url| self.subscription.subscriptions(url));
@@ -303,7 +330,7 @@ mod tests {
         let Command::Serve(serve) = Cli::parse_from(line.split_whitespace()).command else {
             panic!("not serve");
         };
-        let (simulator, subscriptions) = serve.start().unwrap();
+        let (simulator, subscriptions) = serve.start(None).unwrap();
         let categories: Vec<_> = subscriptions.iter().map(|own| &own.categories).collect();
         assert_eq!(categories, [&["ORDER"], &["EXECUTION"]]);
         assert_eq!(subscriptions[1].delay, Duration::from_secs(5));

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::Client;
 use tokio::time::Instant;
 use upvest::signature::{SignError, SigningKey};
 
@@ -15,7 +14,7 @@ use crate::record::{Answer, DeliveryRecord};
 use crate::retry::retry_delay;
 use crate::shared::Shared;
 use crate::signer::{DeliverySigner, SignedDelivery};
-use crate::subscriber::Subscriber;
+use crate::subscriber::{Subscriber, Target};
 
 const LONGEST_HOLD_BACK: Duration = Duration::from_secs(10);
 const EXPIRED_FOR: Duration = Duration::from_secs(3600);
@@ -24,31 +23,34 @@ const EXPIRED_FOR: Duration = Duration::from_secs(3600);
 pub(crate) struct Deliverer {
     shared: Arc<Shared>,
     subscriber: Arc<Subscriber>,
-    client: Client,
     random: fastrand::Rng,
     deliveries: u64,
 }
 
 impl Deliverer {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        subscriber: Arc<Subscriber>,
-        client: Client,
-        random: fastrand::Rng,
-    ) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, subscriber: Arc<Subscriber>, random: fastrand::Rng) -> Self {
         Self {
             shared,
             subscriber,
-            client,
             random,
             deliveries: 0,
         }
     }
 
+    /// Delivers until the subscription ends.
     pub(crate) async fn run(mut self) {
-        let delay = self.shared.scaled(self.subscriber.subscription.delay);
+        let subscriber = Arc::clone(&self.subscriber);
+        tokio::select! {
+            () = self.deliver_all() => {}
+            () = subscriber.ended() => {}
+        }
+        self.shared.dropped(subscriber.abandon());
+    }
+
+    async fn deliver_all(&mut self) {
         loop {
-            let batch = self.subscriber.next_batch(delay).await;
+            let shared = Arc::clone(&self.shared);
+            let batch = self.subscriber.next_batch(|delay| shared.scaled(delay)).await;
             self.deliveries += 1;
             self.deliver(&batch).await;
             self.subscriber.delivered();
@@ -62,13 +64,14 @@ impl Deliverer {
         if plan.held_back {
             self.hold_back().await;
         }
+        let mut target = self.subscriber.enabled().await;
         for fault in plan.besides {
-            self.send_besides(batch, fault).await;
+            self.send_besides(&target, batch, fault).await;
         }
         let mut lose_success = plan.duplicated;
-        let mut signed = self.sign_now(batch);
+        let mut signed = self.sign_now(&target, batch);
         for attempt in 1.. {
-            let mut record = self.send(batch, attempt, &signed).await;
+            let mut record = self.send(&target, batch, attempt, &signed).await;
             if record.accepted && lose_success {
                 record.accepted = false;
                 record.fault = Some(Fault::Duplicated);
@@ -83,8 +86,9 @@ impl Deliverer {
             }
             self.subscriber.failed(attempt);
             tokio::time::sleep(self.shared.scaled(retry_delay(attempt))).await;
+            target = self.subscriber.enabled().await;
             if self.shared.resigns_retries() {
-                signed = self.sign_now(batch);
+                signed = self.sign_now(&target, batch);
             }
         }
     }
@@ -96,14 +100,14 @@ impl Deliverer {
         let _ = tokio::time::timeout(longest, self.shared.next_delivery()).await;
     }
 
-    async fn send_besides(&mut self, batch: &Batch, fault: Fault) {
+    async fn send_besides(&mut self, target: &Target, batch: &Batch, fault: Fault) {
         let current = self.shared.current_key();
         let now = self.shared.now();
         let mut signed = match fault {
-            Fault::UnknownKey => self.sign(&self.shared.stranger(), batch, now),
-            Fault::Expired => self.sign(&current, batch, now - EXPIRED_FOR),
+            Fault::UnknownKey => self.sign(target, &self.shared.stranger(), batch, now),
+            Fault::Expired => self.sign(target, &current, batch, now - EXPIRED_FOR),
             Fault::Tampered | Fault::Unsigned | Fault::Duplicated | Fault::HeldBack => {
-                self.sign(&current, batch, now)
+                self.sign(target, &current, batch, now)
             }
         };
         if let Ok(delivery) = &mut signed {
@@ -116,7 +120,7 @@ impl Deliverer {
                 _ => {}
             }
         }
-        let record = self.send(batch, 0, &signed).await;
+        let record = self.send(target, batch, 0, &signed).await;
         self.shared.record(DeliveryRecord {
             fault: Some(fault),
             accepted: false,
@@ -124,17 +128,18 @@ impl Deliverer {
         });
     }
 
-    fn sign_now(&mut self, batch: &Batch) -> Result<SignedDelivery, SignError> {
-        self.sign(&self.shared.current_key(), batch, self.shared.now())
+    fn sign_now(&mut self, target: &Target, batch: &Batch) -> Result<SignedDelivery, SignError> {
+        self.sign(target, &self.shared.current_key(), batch, self.shared.now())
     }
 
     fn sign(
         &mut self,
+        target: &Target,
         key: &SigningKey,
         batch: &Batch,
         created: Timestamp,
     ) -> Result<SignedDelivery, SignError> {
-        let url = &self.subscriber.subscription.url;
+        let url = &target.subscription.url;
         let signer = DeliverySigner {
             key,
             path: url.path(),
@@ -146,16 +151,17 @@ impl Deliverer {
 
     async fn send(
         &self,
+        target: &Target,
         batch: &Batch,
         attempt: u32,
         signed: &Result<SignedDelivery, SignError>,
     ) -> DeliveryRecord {
         let at = self.shared.now();
         let start = Instant::now();
-        let subscription = &self.subscriber.subscription;
+        let subscription = &target.subscription;
         let (answer, key_id) = match signed {
             Ok(delivery) => (
-                post(&self.client, &subscription.url, delivery).await,
+                post(&target.client, &subscription.url, delivery).await,
                 delivery.key_id.clone(),
             ),
             Err(_) => (Answer::NotSigned, String::new()),

@@ -96,7 +96,7 @@ fn key_error(path: &Path, source: KeyError) -> KeyFileError {
     }
 }
 
-fn encode(document: &[u8]) -> Zeroizing<String> {
+pub(crate) fn encode(document: &[u8]) -> Zeroizing<String> {
     let base64 = Zeroizing::new(STANDARD.encode(document));
     let mut text = Zeroizing::new(format!("{BEGIN}\n"));
     for (index, character) in base64.chars().enumerate() {
@@ -111,14 +111,14 @@ fn encode(document: &[u8]) -> Zeroizing<String> {
     text
 }
 
-fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+pub(crate) fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let base64 = text.trim().strip_prefix(BEGIN)?.strip_suffix(END)?;
     let base64: Zeroizing<String> = Zeroizing::new(base64.split_ascii_whitespace().collect());
     STANDARD.decode(base64.as_bytes()).ok().map(Zeroizing::new)
 }
 
 /// Writes a new file beside the old one and renames it, so that a crash leaves one of the two whole.
-fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]

@@ -2,13 +2,15 @@
 //!
 //! A [`Simulator`] holds P-521 keys and subscriptions. Queued events are batched per subscription, signed in the
 //! profile `upvest-v6` and posted; only a 200 counts, anything else is retried as a whole on Upvest's schedule and
-//! blocks all later deliveries of that subscription. [`Faults`] go wrong on purpose. [`api`] serves the verification
-//! keys and lets a running simulator be controlled. Facts about Upvest are those of its public documentation; where
+//! blocks all later deliveries of that subscription. [`Faults`] go wrong on purpose. [`api`] serves Upvest's API for
+//! registered clients, as strictly as Upvest, and lets a running simulator be controlled. Facts about Upvest are those of its public documentation; where
 //! it is silent, the item says what was assumed.
 //!
 //! It is a tool for development and tests, and never part of a deployment.
 
 pub mod api;
+mod api_client;
+mod api_state;
 mod clock;
 mod deliverer;
 mod faults;
@@ -28,6 +30,8 @@ mod simulator;
 mod subscriber;
 mod subscription;
 
+pub use api_client::{ApiClient, ApiCredentials, ApiCredentialsError};
+pub use api_state::{ApiRequest, TestBehaviour, Trouble};
 pub use clock::Clock;
 pub use faults::{Fault, Faults, InvalidFaults};
 pub use generate::generate;

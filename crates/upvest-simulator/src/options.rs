@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use upvest::signature::{KeyError, SigningKey};
 
+use crate::api_client::ApiClient;
 use crate::clock::Clock;
 use crate::faults::{Faults, InvalidFaults};
 use crate::key_file::KeyFileError;
@@ -41,6 +42,11 @@ pub struct Options {
     pub faults: Faults,
     /// The time that signatures and records carry; the machine's by default.
     pub clock: Clock,
+    /// Who may call the API; by default a generated client, see
+    /// [`Simulator::api_credentials`](crate::Simulator::api_credentials).
+    pub api_clients: Vec<ApiClient>,
+    /// How long access tokens are valid; 1,799 seconds by default, as was seen in the sandbox (contract section 3.4).
+    pub token_lifetime: Duration,
 }
 
 impl Default for Options {
@@ -54,6 +60,8 @@ impl Default for Options {
             answer_timeout: Some(Duration::from_secs(10)),
             faults: Faults::default(),
             clock: Clock::system(),
+            api_clients: Vec::new(),
+            token_lifetime: Duration::from_secs(1799),
         }
     }
 }

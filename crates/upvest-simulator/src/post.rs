@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use reqwest::header::HeaderMap;
 use reqwest::{Client, Url, redirect};
 
 use crate::record::{Answer, MAX_ANSWER_BYTES};
@@ -23,35 +24,53 @@ pub(crate) fn client(url: &Url, timeout: Option<Duration>) -> reqwest::Result<Cl
     builder.build()
 }
 
+/// An answer with its headers.
+pub(crate) struct RawAnswer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
 pub(crate) async fn post(client: &Client, url: &Url, delivery: &SignedDelivery) -> Answer {
-    let request = delivery
-        .headers
-        .iter()
-        .fold(client.post(url.clone()), |request, (name, value)| {
-            request.header(name, value)
-        });
-    match request.body(delivery.body.clone()).send().await {
-        Ok(response) => read(response).await,
+    match exchange(client, url, delivery).await {
+        Ok(answer) => Answer::Answered {
+            status: answer.status,
+            body: String::from_utf8_lossy(&answer.body).into_owned(),
+        },
         Err(error) if error.is_timeout() => Answer::TimedOut,
         Err(error) if error.is_connect() => Answer::Unreachable,
         Err(_) => Answer::Broken,
     }
 }
 
-async fn read(mut response: reqwest::Response) -> Answer {
-    let status = response.status().as_u16();
+/// Posts a delivery and returns the whole answer, its body cut off like a record's; `None` when there is none.
+pub(crate) async fn post_and_read(
+    client: &Client,
+    url: &Url,
+    delivery: &SignedDelivery,
+) -> Option<RawAnswer> {
+    exchange(client, url, delivery).await.ok()
+}
+
+async fn exchange(client: &Client, url: &Url, delivery: &SignedDelivery) -> reqwest::Result<RawAnswer> {
+    let request = delivery
+        .headers
+        .iter()
+        .fold(client.post(url.clone()), |request, (name, value)| {
+            request.header(name, value)
+        });
+    let mut response = request.body(delivery.body.clone()).send().await?;
     let mut body = Vec::new();
     while body.len() < MAX_ANSWER_BYTES {
-        match response.chunk().await {
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => break,
-            Err(error) if error.is_timeout() => return Answer::TimedOut,
-            Err(_) => return Answer::Broken,
+        match response.chunk().await? {
+            Some(chunk) => body.extend_from_slice(&chunk),
+            None => break,
         }
     }
     body.truncate(MAX_ANSWER_BYTES);
-    Answer::Answered {
-        status,
-        body: String::from_utf8_lossy(&body).into_owned(),
-    }
+    Ok(RawAnswer {
+        status: response.status().as_u16(),
+        headers: std::mem::take(response.headers_mut()),
+        body,
+    })
 }

@@ -106,6 +106,12 @@ impl Shared {
         });
     }
 
+    /// Events that nobody waits for any longer.
+    pub(crate) fn dropped(&self, events: usize) {
+        self.progress
+            .send_modify(|progress| progress.outstanding_events -= events);
+    }
+
     /// Waits until no event is outstanding.
     pub(crate) async fn all_delivered(&self) {
         self.progress_until(|progress| progress.outstanding_events == 0)

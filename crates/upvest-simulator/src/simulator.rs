@@ -1,5 +1,8 @@
 //! The simulator's handle.
 
+mod api;
+mod subscriptions;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +12,8 @@ use upvest::delivery::MalformedDelivery;
 use upvest::event::MalformedEvent;
 use upvest::signature::{Jwk, KeyError};
 
+use crate::api_client::ApiCredentials;
+use crate::api_state::ApiState;
 use crate::deliverer::Deliverer;
 use crate::faults::{Faults, InvalidFaults};
 use crate::key_file::{self, KeyFileError};
@@ -19,7 +24,7 @@ use crate::post;
 use crate::queue::QueuedEvent;
 use crate::record::DeliveryRecord;
 use crate::shared::{Fixed, Shared};
-use crate::subscriber::{Subscriber, SubscriptionState};
+use crate::subscriber::{Subscriber, SubscriptionState, Target};
 use crate::subscription::Subscription;
 
 /// Why a subscription cannot be added.
@@ -32,6 +37,9 @@ pub enum SubscribeError {
     /// The URL's scheme is neither http nor https.
     #[error("{0} is not an http or https URL")]
     NotHttp(String),
+    /// There is none with that id.
+    #[error("there is no subscription {0}")]
+    Unknown(String),
     /// The HTTP client cannot be created.
     #[error("the HTTP client cannot be created")]
     Client(#[from] reqwest::Error),
@@ -85,7 +93,15 @@ pub struct State {
 pub struct Simulator {
     shared: Arc<Shared>,
     subscribers: Lock<Vec<Arc<Subscriber>>>,
-    deliverers: Lock<JoinSet<()>>,
+    deliverers: Lock<Deliverers>,
+    api: ApiState,
+}
+
+/// The tasks that deliver, and how many there ever were.
+#[derive(Debug, Default)]
+struct Deliverers {
+    tasks: JoinSet<()>,
+    started: usize,
 }
 
 impl Simulator {
@@ -113,7 +129,14 @@ impl Simulator {
             signature_lifetime: options.signature_lifetime,
             answer_timeout: options.answer_timeout,
         };
+        let (mut clients, mut generated) = (options.api_clients, None);
+        if clients.is_empty() {
+            let credentials = ApiCredentials::generate()?;
+            clients.push(credentials.client()?);
+            generated = Some(credentials);
+        }
         Ok(Self {
+            api: ApiState::new(clients, generated, options.token_lifetime),
             shared: Arc::new(Shared::new(fixed, KeyRing::new(key), options.faults)),
             subscribers: Lock::default(),
             deliverers: Lock::default(),
@@ -132,22 +155,31 @@ impl Simulator {
         let mut subscribers = self.subscribers.lock();
         if subscribers
             .iter()
-            .any(|own| own.subscription.id == subscription.id)
+            .any(|own| own.target().subscription.id == subscription.id)
         {
             return Err(SubscribeError::Exists(subscription.id));
         }
+        let subscriber = Arc::new(Subscriber::new(self.target(subscription)?));
+        let mut deliverers = self.deliverers.lock();
+        // A generator of its own, so that other subscriptions' deliveries do not change what the seed decides here.
+        let mut root = fastrand::Rng::with_seed(self.shared.fixed.seed);
+        let random = (0..deliverers.started).fold(root.fork(), |_, _| root.fork());
+        let deliverer = Deliverer::new(Arc::clone(&self.shared), Arc::clone(&subscriber), random);
+        deliverers.tasks.spawn(deliverer.run());
+        deliverers.started += 1;
+        subscribers.push(subscriber);
+        Ok(())
+    }
+
+    fn target(&self, subscription: Subscription) -> Result<Target, SubscribeError> {
         if !matches!(subscription.url.scheme(), "http" | "https") {
             return Err(SubscribeError::NotHttp(subscription.url.to_string()));
         }
-        let client = post::client(&subscription.url, self.shared.fixed.answer_timeout)?;
-        let subscriber = Arc::new(Subscriber::new(subscription));
-        // A generator of its own, so that other subscriptions' deliveries do not change what the seed decides here.
-        let mut root = fastrand::Rng::with_seed(self.shared.fixed.seed);
-        let random = (0..subscribers.len()).fold(root.fork(), |_, _| root.fork());
-        let deliverer = Deliverer::new(Arc::clone(&self.shared), Arc::clone(&subscriber), client, random);
-        self.deliverers.lock().spawn(deliverer.run());
-        subscribers.push(subscriber);
-        Ok(())
+        Ok(Target {
+            client: post::client(&subscription.url, self.shared.fixed.answer_timeout)?,
+            updated_at: self.shared.now(),
+            subscription,
+        })
     }
 
     /// Queues events for every subscription that receives their category. `events` is the JSON text of one event, an
@@ -170,6 +202,7 @@ impl Simulator {
         let subscribers = self.subscribers.lock();
         let mut received = 0;
         for event in events? {
+            self.publish_document(&event);
             let queued = QueuedEvent {
                 id: event.id().to_owned(),
                 occurred: event.occurred().clone(),
@@ -177,7 +210,7 @@ impl Simulator {
             };
             let receivers: Vec<_> = subscribers
                 .iter()
-                .filter(|subscriber| subscriber.subscription.receives(event.category_name()))
+                .filter(|subscriber| subscriber.target().subscription.receives(event.category_name()))
                 .collect();
             // Counted before a deliverer can see them, so that the count never falls below what is outstanding.
             self.shared.queued(receivers.len());

@@ -9,6 +9,8 @@ use reqwest::Url;
 pub struct Subscription {
     /// Its id, which is the `webhook_id` of its events.
     pub id: String,
+    /// Its title.
+    pub title: String,
     /// Where deliveries are posted to.
     pub url: Url,
     /// Whether it receives events; what occurs while it does not is not kept for it.
@@ -33,6 +35,7 @@ impl Subscription {
     pub fn new(id: impl Into<String>, url: Url) -> Self {
         Self {
             id: id.into(),
+            title: "Simulated".to_owned(),
             url,
             enabled: true,
             categories: vec!["ALL".to_owned()],

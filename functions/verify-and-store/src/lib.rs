@@ -13,6 +13,7 @@ use pipeline::clock::Clock;
 use pipeline::config::{ConfigError, Lookup};
 use pipeline::error::{ErrorChain, Failure, RETRY};
 use pipeline::events::EventLog;
+use pipeline::key_requests::KeyRequests;
 use pipeline::keys::Keys;
 use pipeline::metric;
 use pipeline::routing::{Dispatch, DomainQueues, Routes};
@@ -33,6 +34,8 @@ pub struct Deps {
     pub queue: SourceQueue,
     /// The verification keys.
     pub keys: Keys,
+    /// Where a fetch of keys is asked for when a delivery names an unknown one; `None` asks nobody.
+    pub key_requests: Option<KeyRequests>,
     /// The archive of deliveries.
     pub archive: Archive,
     /// The event log.
@@ -45,7 +48,7 @@ pub struct Deps {
 
 impl Deps {
     /// Builds the clients, from `DELIVERIES_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `MAX_RECEIVE_COUNT`, `KEYS_TABLE`, `ARCHIVE_BUCKET`, `EVENTS_TABLE`,
-    /// `DOMAIN_QUEUES` and `FRESHNESS_POLICY`.
+    /// `DOMAIN_QUEUES`, `FRESHNESS_POLICY` and `KEY_REQUESTS_QUEUE_URL` (no keys are asked for without it).
     ///
     /// # Errors
     ///
@@ -65,7 +68,15 @@ impl Deps {
                 })?;
         Ok(Self {
             queue: SourceQueue::from_config(sqs.clone(), lookup, "DELIVERIES_QUEUE_URL")?,
-            keys: Keys::new(dynamodb.clone(), secrets, lookup.required("KEYS_TABLE")?, clock),
+            keys: Keys::new(
+                dynamodb.clone(),
+                secrets,
+                lookup.required("KEYS_TABLE")?,
+                clock.clone(),
+            ),
+            key_requests: lookup
+                .optional("KEY_REQUESTS_QUEUE_URL")
+                .map(|url| KeyRequests::new(sqs.clone(), url, clock)),
             archive: Archive::new(s3, lookup.required("ARCHIVE_BUCKET")?),
             log: EventLog::new(dynamodb, lookup.required("EVENTS_TABLE")?),
             domains: DomainQueues::new(sqs, routes),
@@ -115,17 +126,22 @@ async fn handle_batch(deps: &Deps, batch: &[&SqsMessage]) -> Vec<Result<(), Fail
 }
 
 async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Received, Failure> {
-    delivery::receive(deps, message).await.map_err(|error| {
-        if matches!(error, DeliveryError::UnknownKey { .. }) {
-            metric::unknown_key();
+    let error = match delivery::receive(deps, message).await {
+        Ok(received) => return Ok(received),
+        Err(error) => error,
+    };
+    if matches!(error, DeliveryError::UnknownKey { .. }) {
+        metric::unknown_key();
+        if let Some(requests) = &deps.key_requests {
+            requests.request().await;
         }
-        let failure = Failure::new(error.disposition(), &error);
-        tracing::error!(
-            sqs.message_id = message.message_id,
-            disposition = ?failure.disposition,
-            error = failure.reason,
-            "delivery was not handled"
-        );
-        failure
-    })
+    }
+    let failure = Failure::new(error.disposition(), &error);
+    tracing::error!(
+        sqs.message_id = message.message_id,
+        disposition = ?failure.disposition,
+        error = failure.reason,
+        "delivery was not handled"
+    );
+    Err(failure)
 }

@@ -2,6 +2,8 @@
 //!
 //! Bodies must be declared as `application/json`, which a foreign web page cannot do without being asked first.
 
+mod behaviour;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use serde_json::value::RawValue;
 use upvest::signature::Jwk;
 
 use crate::faults::{Faults, InvalidFaults};
+use crate::keys::VerifyKeys;
 use crate::record::DeliveryRecord;
 use crate::simulator::{self, QueueError, RotateError, Simulator};
 
@@ -25,6 +28,15 @@ pub(super) fn router() -> Router<Arc<Simulator>> {
         .route("/faults", get(faults).post(set_faults))
         .route("/deliveries", get(deliveries))
         .route("/state", get(state))
+        .route("/verify-keys", get(verify_keys))
+        .route("/drop-subscription", post(drop_subscription))
+        .merge(behaviour::router())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Drop {
+    id: String,
 }
 
 #[derive(Serialize)]
@@ -79,6 +91,18 @@ async fn deliveries(State(simulator): State<Arc<Simulator>>) -> Json<Vec<Deliver
 
 async fn state(State(simulator): State<Arc<Simulator>>) -> Json<simulator::State> {
     Json(simulator.state())
+}
+
+/// The published keys, for who has no API client.
+async fn verify_keys(State(simulator): State<Arc<Simulator>>) -> Json<VerifyKeys> {
+    Json(simulator.verify_keys())
+}
+
+async fn drop_subscription(State(simulator): State<Arc<Simulator>>, Json(drop): Json<Drop>) -> StatusCode {
+    match simulator.drop_subscription(&drop.id) {
+        true => StatusCode::NO_CONTENT,
+        false => StatusCode::NOT_FOUND,
+    }
 }
 
 impl IntoResponse for QueueError {

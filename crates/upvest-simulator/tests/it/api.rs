@@ -53,7 +53,7 @@ async fn served() -> (Served, Receiver) {
 #[tokio::test]
 async fn verification_keys_have_the_documented_shape() {
     let (served, _) = served().await;
-    let body = served.get("/auth/verify_keys").await;
+    let body = served.get("/simulator/verify-keys").await;
     let key = &body["keys"][0];
     assert_eq!((&key["kty"], &key["crv"]), (&json!("EC"), &json!("P-521")));
     assert_eq!(key["kid"], json!(served.simulator.state().key_id));
@@ -105,7 +105,7 @@ async fn keys_and_faults_are_changed_while_it_runs() {
         .post("/simulator/rotate-key", &json!({"overlap_seconds": 60}))
         .await;
     let jwk: Value = response.json().await.unwrap();
-    let keys = served.get("/auth/verify_keys").await;
+    let keys = served.get("/simulator/verify-keys").await;
     assert_eq!(keys["keys"][0], jwk);
     assert_eq!(keys["keys"].as_array().unwrap().len(), 2);
 

@@ -1,6 +1,8 @@
 //! The simulator through its public interfaces, against a receiver on the loopback interface.
 
 mod api;
+mod api_control;
+mod api_requests;
 mod batching;
 mod committed_deliveries;
 mod faults;

@@ -1,0 +1,103 @@
+//! The client's handle.
+
+use std::sync::Arc;
+
+use reqwest::{Url, redirect, retry};
+
+use crate::credentials::{Credentials, is_loopback};
+use crate::error::Error;
+use crate::options::Options;
+use crate::request::{Call, join};
+use crate::scope::Scope;
+use crate::token::Tokens;
+
+const USER_AGENT: &str = concat!("upvest-webhooks/", env!("CARGO_PKG_VERSION"));
+
+/// A client of Upvest's Investment API. Clones share connections and access tokens.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// Why a client cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client cannot be built")]
+pub struct BuildError(#[from] reqwest::Error);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) credentials: Credentials,
+    pub(crate) options: Options,
+    pub(crate) tokens: Tokens,
+    /// Talks to Upvest and to its storage of files. It has no default headers and keeps no cookies, so that a request
+    /// carries what it was given alone.
+    pub(crate) http: reqwest::Client,
+}
+
+impl Client {
+    /// Creates a client with the default [`Options`].
+    ///
+    /// # Errors
+    /// [`BuildError`] when the TLS library finds no trusted certificates.
+    pub fn new(credentials: Credentials) -> Result<Self, BuildError> {
+        Self::with_options(credentials, Options::default())
+    }
+
+    /// Creates a client.
+    ///
+    /// # Errors
+    /// [`BuildError`] when the TLS library finds no trusted certificates.
+    pub fn with_options(credentials: Credentials, options: Options) -> Result<Self, BuildError> {
+        let local = is_loopback(&credentials.base_url);
+        let http = http(&options, local)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                credentials,
+                options,
+                tokens: Tokens::default(),
+                http,
+            }),
+        })
+    }
+
+    /// Returns the base of all calls.
+    #[must_use]
+    pub fn base_url(&self) -> &Url {
+        &self.inner.credentials.base_url
+    }
+
+    pub(crate) fn call(&self, method: &'static str, segments: &[&str], scope: Scope) -> Call {
+        Call::new(method, join(self.base_url(), segments), scope)
+    }
+
+    pub(crate) async fn json<T: serde::de::DeserializeOwned>(&self, call: &Call) -> Result<T, Error> {
+        self.inner.send(call).await?.into_json(call)
+    }
+}
+
+impl Inner {
+    /// Says whether the client talks to this machine, so that unencrypted URLs on it are meant for tests.
+    pub(crate) fn is_local(&self) -> bool {
+        is_loopback(&self.credentials.base_url)
+    }
+}
+
+/// An HTTP client that sends each request once, to nobody but whom the URL names.
+fn http(options: &Options, local: bool) -> reqwest::Result<reqwest::Client> {
+    let mut builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(redirect::Policy::none())
+        // The library would repeat a request with its signature, whose nonce is good for one.
+        .retry(retry::never())
+        .https_only(!local);
+    if local {
+        builder = builder.no_proxy();
+    }
+    if let Some(timeout) = options.connect_timeout {
+        builder = builder.connect_timeout(timeout);
+    }
+    if let Some(timeout) = options.request_timeout {
+        builder = builder.read_timeout(timeout);
+    }
+    builder.build()
+}

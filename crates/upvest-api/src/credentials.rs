@@ -1,0 +1,310 @@
+//! Who a client is: one JSON document, as it is kept in a secret store.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use reqwest::Url;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::error::Category;
+use upvest::signature::SigningKey;
+use zeroize::Zeroizing;
+
+use crate::private_key::{self, PrivateKeyError};
+
+/// The base of Upvest's sandbox (contract section 3.4).
+pub const SANDBOX_URL: &str = "https://sandbox.upvest.co";
+/// The base of Upvest's live environment (contract section 3.4).
+pub const LIVE_URL: &str = "https://api.upvest.co";
+
+const FIELDS: &str =
+    "client_id, client_secret, key_id, private_key, private_key_passphrase, environment, base_url";
+
+/// The credentials of one API client.
+///
+/// They are read from a JSON object whose members are all strings:
+///
+/// | Member | Holds |
+/// |---|---|
+/// | `client_id` | the client id that Upvest gave out, a UUID |
+/// | `client_secret` | the client secret that Upvest gave out |
+/// | `key_id` | the id that Upvest gave to the public key |
+/// | `private_key` | the private key, P-521 or Ed25519, PKCS#8 in PEM: `PRIVATE KEY` or `ENCRYPTED PRIVATE KEY` |
+/// | `private_key_passphrase` | the passphrase of an encrypted private key |
+/// | `environment` | optional: `sandbox` or `live` |
+/// | `base_url` | optional, in place of `environment`: another base, `https`, or `http` on a loopback address |
+///
+/// With neither `environment` nor `base_url` it is the sandbox. `Debug` shows no secret, and secrets are wiped from
+/// memory on drop; the document that they were read from is its owner's.
+pub struct Credentials {
+    pub(crate) client_id: String,
+    pub(crate) client_secret: SecretString,
+    pub(crate) signing_key: SigningKey,
+    pub(crate) base_url: Url,
+}
+
+/// Why credentials cannot be used. No text holds a secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialsError {
+    /// It is not JSON.
+    #[error("the credentials are not JSON (line {line}, column {column})")]
+    NotJson {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+    },
+    /// It is JSON, but no object of strings.
+    #[error(
+        "the credentials are not one JSON object whose members are all strings (line {line}, column {column})"
+    )]
+    NotAnObjectOfStrings {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+    },
+    /// A member is missing or empty.
+    #[error("the credentials lack {name}: add it to the document")]
+    Missing {
+        /// The member.
+        name: &'static str,
+    },
+    /// A member is not known.
+    #[error("the credentials have an unknown member {name:?}; known ones are {FIELDS}")]
+    Unknown {
+        /// The member.
+        name: String,
+    },
+    /// The client id or secret cannot be sent in a header or form.
+    #[error("{name} is malformed: it is to be printable ASCII without spaces at its ends")]
+    Malformed {
+        /// The member.
+        name: &'static str,
+    },
+    /// `environment` is none of Upvest's.
+    #[error("environment is {0:?}: it is to be \"sandbox\" or \"live\"")]
+    Environment(String),
+    /// There are both `environment` and `base_url`.
+    #[error("environment and base_url exclude one another: remove one of them")]
+    TwoBases,
+    /// `base_url` is no URL that credentials may be sent to.
+    #[error(
+        "base_url is to be https://HOST, or http:// on 127.0.0.1 or localhost, without user, query or fragment"
+    )]
+    BaseUrl,
+    /// The private key cannot be used.
+    #[error("private_key cannot be used")]
+    PrivateKey(#[from] PrivateKeyError),
+}
+
+impl Credentials {
+    /// Reads credentials from their JSON document.
+    ///
+    /// # Errors
+    /// [`CredentialsError`] says which member is wrong, and what to do.
+    pub fn from_json(document: &str) -> Result<Self, CredentialsError> {
+        let members: BTreeMap<String, Text> = serde_json::from_str(document).map_err(|error| {
+            // The error's own text may quote a value.
+            let (line, column) = (error.line(), error.column());
+            match error.classify() {
+                Category::Data => CredentialsError::NotAnObjectOfStrings { line, column },
+                _ => CredentialsError::NotJson { line, column },
+            }
+        })?;
+        let mut members = Members(members);
+        let client_id = members.printable("client_id")?;
+        let client_secret = SecretString::from(members.printable("client_secret")?);
+        let key_id = members.required("key_id")?;
+        let private_key = members.required("private_key")?;
+        let passphrase = members.optional("private_key_passphrase");
+        let base_url = members.base_url()?;
+        if let Some(name) = members.0.into_keys().next() {
+            return Err(CredentialsError::Unknown { name });
+        }
+        let passphrase = passphrase.map(SecretString::from);
+        let signing_key = private_key::read(&key_id, &private_key.into(), passphrase.as_ref())?;
+        Ok(Self {
+            client_id,
+            client_secret,
+            signing_key,
+            base_url,
+        })
+    }
+
+    /// Returns the client id.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// Returns the id of the key that signs requests.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        self.signing_key.key_id()
+    }
+
+    /// Returns the base of all calls.
+    #[must_use]
+    pub const fn base_url(&self) -> &Url {
+        &self.base_url
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Credentials")
+            .field("client_id", &self.client_id)
+            .field("key_id", &self.key_id())
+            .field("base_url", &self.base_url.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A member's text, wiped on drop.
+#[derive(Deserialize)]
+#[serde(from = "String")]
+struct Text(Zeroizing<String>);
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+struct Members(BTreeMap<String, Text>);
+
+impl Members {
+    fn optional(&mut self, name: &'static str) -> Option<String> {
+        let mut text = self.0.remove(name)?;
+        Some(std::mem::take(&mut *text.0)).filter(|text| !text.is_empty())
+    }
+
+    fn required(&mut self, name: &'static str) -> Result<String, CredentialsError> {
+        self.optional(name).ok_or(CredentialsError::Missing { name })
+    }
+
+    fn printable(&mut self, name: &'static str) -> Result<String, CredentialsError> {
+        let text = self.required(name)?;
+        if text.trim() == text && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            Ok(text)
+        } else {
+            Err(CredentialsError::Malformed { name })
+        }
+    }
+
+    fn base_url(&mut self) -> Result<Url, CredentialsError> {
+        let base = match (self.optional("environment"), self.optional("base_url")) {
+            (Some(_), Some(_)) => return Err(CredentialsError::TwoBases),
+            (None, Some(base)) => base,
+            (None, None) => SANDBOX_URL.to_owned(),
+            (Some(environment), None) => match environment.as_str() {
+                "sandbox" => SANDBOX_URL.to_owned(),
+                "live" => LIVE_URL.to_owned(),
+                _ => return Err(CredentialsError::Environment(environment)),
+            },
+        };
+        let url = Url::parse(&base).map_err(|_| CredentialsError::BaseUrl)?;
+        let secure = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
+        let bare = url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none();
+        (secure && bare && url.has_host())
+            .then_some(url)
+            .ok_or(CredentialsError::BaseUrl)
+    }
+}
+
+/// Says whether a URL names this machine: a loopback address, or `localhost` and names under it (RFC 6761).
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || address
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const PEM: &str = include_str!("../tests/keys/p521.pem");
+
+    fn document() -> Value {
+        json!({"client_id": "363f3305-7ab0-4e82-a158-f9d382ad08b6", "client_secret": "WHIW1yic-ouct3sceh",
+               "key_id": "key-1", "private_key": PEM})
+    }
+
+    fn with(name: &str, value: Value) -> Result<Credentials, CredentialsError> {
+        let mut document = document();
+        document[name] = value;
+        Credentials::from_json(&document.to_string())
+    }
+
+    #[test]
+    fn the_base_is_the_sandbox_unless_the_document_names_another() {
+        let base = |credentials: &Credentials| credentials.base_url().as_str().to_owned();
+        let plain = Credentials::from_json(&document().to_string()).unwrap();
+        assert_eq!(
+            (plain.key_id(), base(&plain).as_str()),
+            ("key-1", "https://sandbox.upvest.co/")
+        );
+        assert_eq!(
+            base(&with("environment", json!("live")).unwrap()),
+            "https://api.upvest.co/"
+        );
+        assert_eq!(
+            base(&with("base_url", json!("http://127.0.0.1:8090")).unwrap()),
+            "http://127.0.0.1:8090/"
+        );
+        for refused in [
+            "http://api.upvest.co",
+            "https://u:p@api.upvest.co",
+            "ftp://localhost",
+            "x",
+        ] {
+            assert!(matches!(
+                with("base_url", json!(refused)),
+                Err(CredentialsError::BaseUrl)
+            ));
+        }
+        assert!(matches!(
+            with("environment", json!("prod")),
+            Err(CredentialsError::Environment(_))
+        ));
+    }
+
+    #[test]
+    fn a_wrong_document_says_what_to_change_and_no_secret() {
+        let missing = with("key_id", json!("")).unwrap_err().to_string();
+        assert_eq!(missing, "the credentials lack key_id: add it to the document");
+        let unknown = with("enviroment", json!("live")).unwrap_err().to_string();
+        assert!(
+            unknown.contains("\"enviroment\"") && unknown.contains("environment,"),
+            "{unknown}"
+        );
+        let number = with("client_secret", json!(73_313_731)).unwrap_err().to_string();
+        assert!(
+            number.contains("strings") && !number.contains("73313731"),
+            "{number}"
+        );
+        let broken = Credentials::from_json("{\"client_secret\": \"abc").unwrap_err();
+        assert!(matches!(broken, CredentialsError::NotJson { line: 1, .. }));
+        let padded = with("client_secret", json!("secret\n")).unwrap_err().to_string();
+        assert!(padded.starts_with("client_secret is malformed"), "{padded}");
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let text = format!("{:?}", Credentials::from_json(&document().to_string()).unwrap());
+        assert!(text.contains("363f3305"));
+        assert!(!text.contains("WHIW1yic") && !text.contains("MIH"), "{text}");
+    }
+}

@@ -1,0 +1,55 @@
+//! Reports of users.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::download::Download;
+use crate::error::Error;
+use crate::id::ResourceId;
+use crate::request::PDF;
+use crate::scope::Scope;
+
+/// A report (`GET /reports/{report_id}` of Upvest's API description). Members that are not known are ignored.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// Its id.
+    pub id: ResourceId,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// The user whom it concerns.
+    pub user_id: String,
+    /// Its type, such as `BUY_ORDER`; new ones appear.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The report that it replaces.
+    #[serde(default)]
+    pub substituted_report_id: Option<ResourceId>,
+    /// What else it says, such as its account.
+    #[serde(default)]
+    pub data: Value,
+}
+
+impl Client {
+    /// Fetches a report as JSON.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::is_not_found`] tells a report that is not there.
+    pub async fn report(&self, id: &ResourceId) -> Result<Report, Error> {
+        let call = self.call("GET", &["reports", id.as_str()], Scope::ReportsRead);
+        self.json(&call).await
+    }
+
+    /// Begins to fetch a report as PDF.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::is_not_found`] tells a report that is not there, the status 406 one that has no PDF.
+    pub async fn report_pdf(&self, id: &ResourceId) -> Result<Download, Error> {
+        let mut call = self.call("GET", &["reports", id.as_str()], Scope::ReportsRead);
+        call.accept = PDF;
+        let response = self.inner.open(&call).await?;
+        Ok(Download::new(response, call.path()))
+    }
+}

@@ -1,0 +1,72 @@
+//! What a call sends, before it is signed.
+
+use reqwest::Url;
+use uuid::Uuid;
+
+use crate::scope::Scope;
+
+/// One call. It is signed anew for every attempt; all attempts share its idempotency key.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) method: &'static str,
+    pub(crate) url: Url,
+    pub(crate) accept: &'static str,
+    /// The scope of its access token; `None` for the request of a token.
+    pub(crate) scope: Option<Scope>,
+    pub(crate) body: Option<Body>,
+    pub(crate) idempotency_key: Option<Uuid>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Body {
+    pub(crate) content_type: &'static str,
+    pub(crate) bytes: zeroize::Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} bytes of {}", self.bytes.len(), self.content_type)
+    }
+}
+
+/// The only spellings that Upvest accepts (contract section 3.1).
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const PDF: &str = "application/pdf";
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+
+impl Call {
+    pub(crate) fn new(method: &'static str, url: Url, scope: Scope) -> Self {
+        let needs_key = matches!(method, "POST" | "PATCH");
+        Self {
+            method,
+            url,
+            accept: JSON,
+            scope: Some(scope),
+            body: None,
+            idempotency_key: needs_key.then(Uuid::new_v4),
+        }
+    }
+
+    pub(crate) fn with_json(mut self, bytes: Vec<u8>, idempotency_key: Option<Uuid>) -> Self {
+        self.body = Some(Body {
+            content_type: JSON,
+            bytes: bytes.into(),
+        });
+        self.idempotency_key = idempotency_key.or(self.idempotency_key);
+        self
+    }
+
+    pub(crate) fn path(&self) -> String {
+        self.url.path().to_owned()
+    }
+}
+
+/// Appends segments to the base's path, percent-encoded.
+pub(crate) fn join(base: &Url, segments: &[&str]) -> Url {
+    let mut url = base.clone();
+    // Only URLs that cannot be a base, such as mailto:, have no segments; the credentials hold none of them.
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(segments);
+    }
+    url
+}

@@ -1,0 +1,579 @@
+//! Requests to Upvest's API, written and signed by hand: what is accepted and what is refused.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha512};
+use upvest::signature::{Profile, SigningKey};
+use upvest_simulator::{ApiClient, Clock, Options, Simulator, api};
+use uuid::Uuid;
+
+const CLIENT_ID: &str = "5ec16164-6173-461d-b90d-116d68f55b40";
+const SECRET: &str = "WHIW1yic-ouct3sceh";
+const KEY_ID: &str = "1c32a0ab-1d4b-4e5f-8b0a-66f2e2d6c0de";
+const NOW: i64 = 1_767_600_000;
+const WEBHOOK: &str = r#"{"title":"User webhook","url":"https://tenant.tld/webhooks/users","type":["USER"]}"#;
+const MINIMAL: &str = "upvest-client-id authorization upvest-api-version content-type content-length accept @method \
+                       @path content-digest";
+
+/// A request, and how it is signed.
+#[derive(Clone)]
+struct Signed {
+    method: Method,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: String,
+    /// The covered components in their order, separated by spaces.
+    covered: String,
+    /// The parameters in their order; `NONCE` becomes one.
+    parameters: String,
+}
+
+struct Upvest {
+    base: String,
+    simulator: Arc<Simulator>,
+    key: SigningKey,
+    http: Client,
+}
+
+impl Signed {
+    fn new(method: Method, path: &str, token: &str) -> Self {
+        let mut headers = vec![
+            ("upvest-signature-version", "15"),
+            ("upvest-client-id", CLIENT_ID),
+            ("accept", "application/json"),
+        ];
+        let authorization = format!("Bearer {token}");
+        if !token.is_empty() {
+            headers.push(("authorization", &authorization));
+        }
+        Self {
+            method,
+            path: path.to_owned(),
+            headers: headers
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            body: String::new(),
+            covered: "@method @path accept upvest-client-id authorization".to_owned(),
+            parameters: format!(
+                "keyid=\"{KEY_ID}\";created={NOW};expires={};nonce=\"NONCE\"",
+                NOW + 10
+            ),
+        }
+    }
+
+    /// A creation of a subscription, signed like the official Java example.
+    fn creation(token: &str) -> Self {
+        Self::new(Method::POST, "/webhooks", token)
+            .header("upvest-api-version", "1")
+            .body("application/json", WEBHOOK)
+            .covered(MINIMAL)
+    }
+
+    fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.retain(|(own, _)| own != name);
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|(own, _)| own != name);
+        self
+    }
+
+    fn body(self, content_type: &str, body: &str) -> Self {
+        let digest = format!("sha-512=:{}:", STANDARD.encode(Sha512::digest(body)));
+        let mut request = self
+            .header("content-type", content_type)
+            .header("content-length", &body.len().to_string())
+            .header("content-digest", &digest);
+        request.body = body.to_owned();
+        request
+    }
+
+    fn covered(mut self, covered: &str) -> Self {
+        self.covered = covered.to_owned();
+        self
+    }
+
+    fn parameters(mut self, parameters: &str) -> Self {
+        self.parameters = parameters.to_owned();
+        self
+    }
+
+    fn value(&self, component: &str) -> String {
+        let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
+        match component {
+            "@method" => self.method.to_string(),
+            "@path" => path.to_owned(),
+            "@query" => format!("?{query}"),
+            name => {
+                let found = self.headers.iter().find(|(own, _)| own == name);
+                found.map(|(_, value)| value.clone()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Adds the two headers of the signature.
+    fn sign(self, key: &SigningKey) -> Self {
+        let names: Vec<&str> = self.covered.split_whitespace().collect();
+        let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+        let nonce = Uuid::new_v4().simple().to_string();
+        let text = format!(
+            "({});{}",
+            quoted.join(" "),
+            self.parameters.replace("NONCE", &nonce)
+        );
+        let lines: Vec<String> = names
+            .iter()
+            .map(|name| format!("\"{name}\": {}\n", self.value(name)))
+            .collect();
+        let base = format!("{}\"@signature-params\": {text}", lines.concat());
+        let signature = STANDARD.encode(key.sign_base(&base).expect("a signature"));
+        self.header("signature-input", &format!("sig1={text}"))
+            .header("signature", &format!("sig1=:{signature}:"))
+    }
+}
+
+impl Upvest {
+    async fn start() -> Self {
+        let key = SigningKey::generate_p521(KEY_ID, Profile::Quoted).expect("a key");
+        let options = Options {
+            api_clients: vec![ApiClient {
+                client_id: CLIENT_ID.to_owned(),
+                client_secret: SECRET.to_owned(),
+                key_id: KEY_ID.to_owned(),
+                public_key: key.to_jwk().expect("a public key"),
+            }],
+            clock: Clock::from_fn(|| jiff::Timestamp::from_second(NOW).expect("a time")),
+            ..Options::default()
+        };
+        let simulator = Arc::new(Simulator::start(options).expect("valid options"));
+        let listener = api::listen("127.0.0.1:0".parse().expect("an address"))
+            .await
+            .expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(api::serve(listener, Arc::clone(&simulator)));
+        Self {
+            base,
+            simulator,
+            key,
+            http: Client::builder().no_proxy().build().expect("a client"),
+        }
+    }
+
+    /// Sends a request as it stands.
+    async fn send(&self, request: &Signed) -> (u16, Value) {
+        let url = format!("{}{}", self.base, request.path);
+        let sent = request.headers.iter().fold(
+            self.http.request(request.method.clone(), url),
+            |sent, (name, value)| sent.header(name, value),
+        );
+        let response = sent.body(request.body.clone()).send().await.expect("an answer");
+        let status = response.status().as_u16();
+        if status >= 400 {
+            let headers = response.headers();
+            assert_eq!(headers["content-type"], "application/problem+json");
+            assert!(headers.contains_key("upvest-request-id"));
+        }
+        (status, response.json().await.unwrap_or_default())
+    }
+
+    async fn sign_and_send(&self, request: Signed) -> (u16, Value) {
+        self.send(&request.sign(&self.key)).await
+    }
+
+    async fn token(&self, scope: &str) -> String {
+        let (status, answer) = self.sign_and_send(token_request(scope)).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["access_token"].as_str().expect("a token").to_owned()
+    }
+
+    /// Signs, sends and expects a refusal whose detail has these words.
+    async fn refuses(&self, request: Signed, status: u16, words: &str) {
+        let (answered, problem) = self.sign_and_send(request).await;
+        let detail = problem["detail"].as_str().unwrap_or_default();
+        assert_eq!(
+            (answered, detail.contains(words)),
+            (status, true),
+            "{words}: {problem}"
+        );
+        assert_eq!(problem["status"], status);
+    }
+}
+
+fn token_request(scope: &str) -> Signed {
+    let form = format!(
+        "client_id={CLIENT_ID}&client_secret={SECRET}&grant_type=client_credentials&scope={}",
+        scope.replace(':', "%3A")
+    );
+    Signed::new(Method::POST, "/auth/token", "")
+        .body("application/x-www-form-urlencoded", &form)
+        .covered("@method @path accept upvest-client-id content-type content-digest content-length")
+}
+
+#[tokio::test]
+async fn what_the_official_examples_send_is_accepted() {
+    let upvest = Upvest::start().await;
+    let token = upvest.token("webhooks:admin").await;
+    let key = Uuid::new_v4().to_string();
+    let (admin, get) = (
+        Signed::creation(&token),
+        Signed::new(Method::GET, "/webhooks?limit=7", &token),
+    );
+    let dated = |request: Signed| request.header("date", "Mon, 05 Jan 2026 08:00:00 GMT");
+    let parameters = |order: [&str; 4], lifetime: i64| {
+        let parameter = |name: &str| match name {
+            "keyid" => format!("keyid=\"{KEY_ID}\""),
+            "created" => format!("created={NOW}"),
+            "expires" => format!("expires={}", NOW + lifetime),
+            _ => "nonce=\"NONCE\"".to_owned(),
+        };
+        order.map(parameter).join(";")
+    };
+    let python = ["keyid", "nonce", "created", "expires"];
+    let java = ["keyid", "created", "nonce", "expires"];
+    let examples = [
+        ("Java, POST", admin.clone().header("idempotency-key", &key).parameters(&parameters(java, 60))),
+        (
+            "Java, GET",
+            get.clone()
+                .header("upvest-api-version", "1")
+                .covered("upvest-client-id authorization upvest-api-version accept @method @path @query")
+                .parameters(&parameters(java, 60)),
+        ),
+        (
+            "Python",
+            dated(admin.clone())
+                .header("idempotency-key", &Uuid::new_v4().to_string())
+                .covered(
+                    "@method @path authorization content-type accept upvest-api-version upvest-client-id \
+                     idempotency-key date content-digest content-length",
+                )
+                .parameters(&parameters(python, 10)),
+        ),
+        (
+            "JavaScript",
+            dated(get.clone())
+                .covered("@method @path @query accept authorization upvest-client-id date")
+                .parameters(&parameters(["keyid", "created", "expires", "nonce"], 5)),
+        ),
+        (
+            "proxy",
+            admin
+                .header("accept", "*/*")
+                .covered(
+                    "content-length upvest-client-id accept content-type upvest-api-version authorization @method \
+                     @path content-digest",
+                )
+                .parameters(&parameters(java, 60)),
+        ),
+        ("proxy, GET", get.covered("authorization accept upvest-client-id @method @path @query")),
+    ];
+    for (name, request) in examples {
+        let (status, answer) = upvest.sign_and_send(request).await;
+        assert!(matches!(status, 200 | 201), "{name}: {status} {answer}");
+    }
+    let nameless = token_request("webhooks:read")
+        .without("upvest-client-id")
+        .covered("@method @path accept content-type content-digest content-length");
+    assert_eq!(
+        upvest.sign_and_send(nameless).await.0,
+        200,
+        "Java's token request"
+    );
+}
+
+#[tokio::test]
+async fn what_belongs_to_a_request_is_to_be_covered_and_nothing_else() {
+    let upvest = Upvest::start().await;
+    let good = Signed::creation(&upvest.token("webhooks:admin").await);
+    for name in MINIMAL.split_whitespace() {
+        let without = MINIMAL.split_whitespace().filter(|other| *other != name);
+        let covered = without.collect::<Vec<_>>().join(" ");
+        let words = format!("{name} is to be covered");
+        upvest.refuses(good.clone().covered(&covered), 401, &words).await;
+    }
+    for (name, words) in [
+        ("@path", "@path is covered twice"),
+        ("host", "host cannot be covered"),
+        ("user-agent", "user-agent cannot be covered"),
+        ("x-request-id", "x-request-id cannot be covered"),
+        ("cf-ray", "cf-ray cannot be covered"),
+        (
+            "upvest-signature-version",
+            "upvest-signature-version cannot be covered",
+        ),
+        ("idempotency-key", "idempotency-key is covered and not in"),
+        ("@query", "@query is covered and not in"),
+        ("@authority", "@authority is covered and not in"),
+    ] {
+        let covered = format!("{MINIMAL} {name}");
+        upvest.refuses(good.clone().covered(&covered), 401, words).await;
+    }
+    assert!(upvest.simulator.subscriptions().is_empty());
+    assert_eq!(upvest.sign_and_send(good).await.0, 201);
+}
+
+#[tokio::test]
+async fn a_signature_is_to_say_when_and_with_which_key_it_was_made() {
+    let upvest = Upvest::start().await;
+    let good = Signed::creation(&upvest.token("webhooks:admin").await);
+    let times = |created: i64, expires: i64| {
+        let (created, expires) = (NOW + created, NOW + expires);
+        format!("keyid=\"{KEY_ID}\";created={created};expires={expires};nonce=\"NONCE\"")
+    };
+    let cases = [
+        (times(-20, -1), "expired"),
+        (times(11, 20), "future"),
+        (times(0, 301), "valid for too long"),
+        (times(5, 5), "or for no time"),
+        (good.parameters.replace(KEY_ID, "other"), "keyid"),
+        (format!("keyid=\"{KEY_ID}\";created={NOW}"), "expires is missing"),
+        (good.parameters.replace("NONCE", ""), "nonce is malformed"),
+        (good.parameters.replace("nonce", "other"), "nonce is missing"),
+        (format!("{};created=1", good.parameters), "created is malformed"),
+    ];
+    for (parameters, words) in cases {
+        upvest
+            .refuses(good.clone().parameters(&parameters), 401, words)
+            .await;
+    }
+    let good = good.parameters(&times(10, 60));
+    assert_eq!(
+        upvest.sign_and_send(good).await.0,
+        201,
+        "a clock may be a little ahead"
+    );
+}
+
+#[tokio::test]
+async fn the_version_of_the_signature_and_the_digest_are_taken_by_the_letter() {
+    let upvest = Upvest::start().await;
+    let good = Signed::creation(&upvest.token("webhooks:admin").await);
+    let cases = [
+        (
+            good.clone().without("upvest-signature-version"),
+            "upvest-signature-version is missing",
+        ),
+        (good.clone().header("upvest-signature-version", "6"), "is not 15"),
+        (
+            good.clone().header("content-digest", "sha-512=:AAAA:"),
+            "content-digest is not that",
+        ),
+        (
+            good.clone().header("content-digest", "SHA-256=AAAA"),
+            "content-digest is not that",
+        ),
+    ];
+    for (request, words) in cases {
+        upvest.refuses(request, 401, words).await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_changed_after_signing_is_refused() {
+    let upvest = Upvest::start().await;
+    let token = upvest.token("webhooks:admin").await;
+    let signed = || Signed::creation(&token).sign(&upvest.key);
+    let other_body = WEBHOOK.replace("tenant", "tenent");
+    let mut same_length = signed();
+    same_length.body.clone_from(&other_body);
+    let mut other_path = signed();
+    other_path.path = "/webhooks/x".to_owned();
+    let mut with_query = signed();
+    with_query.path = "/webhooks?a=b".to_owned();
+    let cases = [
+        ("an other body", same_length, "content-digest is not that"),
+        (
+            "an other body and digest",
+            signed().body("application/json", &other_body),
+            "does not hold",
+        ),
+        ("an other path", other_path, "does not hold"),
+        ("a query", with_query, "@query is to be covered"),
+        (
+            "an other accept",
+            signed().header("accept", "application/pdf"),
+            "does not hold",
+        ),
+        (
+            "no signature",
+            signed().without("signature"),
+            "signature is missing",
+        ),
+        (
+            "no signature input",
+            signed().without("signature-input"),
+            "signature-input is missing",
+        ),
+        (
+            "an other method's",
+            Signed {
+                method: Method::PUT,
+                ..signed()
+            },
+            "does not hold",
+        ),
+    ];
+    for (name, request, words) in cases {
+        let (status, problem) = upvest.send(&request).await;
+        let detail = problem["detail"].as_str().unwrap_or_default();
+        assert!(
+            status == 401 && detail.contains(words),
+            "{name}: {status} {problem}"
+        );
+    }
+    let stranger = SigningKey::generate_p521(KEY_ID, Profile::Quoted).unwrap();
+    let (status, _) = upvest.send(&Signed::creation(&token).sign(&stranger)).await;
+    assert_eq!(status, 401, "another key under the same id");
+    assert!(upvest.simulator.subscriptions().is_empty());
+}
+
+#[tokio::test]
+async fn a_signature_is_good_for_one_request() {
+    let upvest = Upvest::start().await;
+    let token = upvest.token("webhooks:admin").await;
+    let signed = Signed::creation(&token).sign(&upvest.key);
+    assert_eq!(upvest.send(&signed).await.0, 201);
+    let (status, problem) = upvest.send(&signed).await;
+    assert_eq!(
+        (status, &problem["detail"]),
+        (401, &json!("the nonce was used before"))
+    );
+}
+
+#[tokio::test]
+async fn headers_are_taken_by_the_letter() {
+    let upvest = Upvest::start().await;
+    let token = upvest.token("webhooks:admin").await;
+    let good = Signed::creation(&token);
+    let charset = "application/json; charset=utf-8";
+    upvest
+        .refuses(
+            good.clone().body(charset, WEBHOOK),
+            400,
+            "unexpected request Content-Type",
+        )
+        .await;
+    upvest
+        .refuses(good.clone().header("accept", "text/html"), 406, "accept")
+        .await;
+    upvest
+        .refuses(
+            good.clone().header("upvest-api-version", "2"),
+            400,
+            "upvest-api-version",
+        )
+        .await;
+    upvest
+        .refuses(
+            good.clone().header("idempotency-key", "seven"),
+            400,
+            "idempotency-key",
+        )
+        .await;
+    upvest
+        .refuses(good.header("upvest-client-id", "nobody"), 401, "no such client")
+        .await;
+}
+
+#[tokio::test]
+async fn a_token_is_needed_that_is_valid_and_has_the_scope() {
+    let upvest = Upvest::start().await;
+    let (reading, other) = (
+        upvest.token("webhooks:read").await,
+        upvest.token("reports:read").await,
+    );
+    let get = |token: &str| Signed::new(Method::GET, "/webhooks", token);
+    assert_eq!(upvest.sign_and_send(get(&reading)).await.0, 200);
+    upvest
+        .refuses(get(&other), 403, "webhooks:read or webhooks:admin")
+        .await;
+    upvest
+        .refuses(Signed::creation(&reading), 403, "webhooks:admin")
+        .await;
+    upvest.refuses(get("ory_at_forged"), 401, "access token").await;
+    let without = get("").covered("@method @path accept upvest-client-id");
+    upvest.refuses(without, 401, "access token").await;
+    upvest.simulator.revoke_tokens();
+    upvest.refuses(get(&reading), 401, "access token").await;
+    let keys = Signed::new(
+        Method::GET,
+        "/auth/verify_keys",
+        &upvest.token("webhooks:admin").await,
+    );
+    let (status, keys) = upvest.sign_and_send(keys).await;
+    assert_eq!((status, &keys["keys"][0]["crv"]), (200, &json!("P-521")));
+}
+
+#[tokio::test]
+async fn a_token_is_given_to_who_knows_the_secret() {
+    let upvest = Upvest::start().await;
+    let form = |body: &str| token_request("x:y").body("application/x-www-form-urlencoded", body);
+    let cases = [
+        (
+            format!("client_id={CLIENT_ID}&client_secret=wrong&grant_type=client_credentials&scope=a%3Ab"),
+            401,
+        ),
+        (
+            format!("client_id={CLIENT_ID}&client_secret={SECRET}&grant_type=password&scope=a%3Ab"),
+            400,
+        ),
+        (
+            format!("client_id={CLIENT_ID}&client_secret={SECRET}&grant_type=client_credentials&scope="),
+            400,
+        ),
+    ];
+    for (body, status) in cases {
+        upvest.refuses(form(&body), status, "").await;
+    }
+}
+
+#[tokio::test]
+async fn an_idempotency_key_stands_for_one_request() {
+    let upvest = Upvest::start().await;
+    let token = upvest.token("webhooks:admin").await;
+    let key = Uuid::new_v4().to_string();
+    let create = || Signed::creation(&token).header("idempotency-key", &key);
+    let (status, first) = upvest.sign_and_send(create()).await;
+    assert_eq!(status, 201);
+    assert_eq!(upvest.sign_and_send(create()).await, (201, first));
+    let other = create().body("application/json", &WEBHOOK.replace("User", "Other"));
+    upvest.refuses(other, 400, "idempotency key was used").await;
+    assert_eq!(upvest.simulator.subscriptions().len(), 1);
+}
+
+#[tokio::test]
+async fn bodies_keep_to_the_schema() {
+    let upvest = Upvest::start().await;
+    let token = upvest.token("webhooks:admin").await;
+    let changed = |name: &str, value: Value| {
+        let mut body: Value = serde_json::from_str(WEBHOOK).expect("JSON");
+        body[name] = value;
+        Signed::creation(&token).body("application/json", &body.to_string())
+    };
+    let cases = [
+        (changed("enabled", json!(true)), "enabled"),
+        (changed("surprise", json!(1)), "surprise"),
+        (changed("title", json!("under_score")), "title"),
+        (changed("title", Value::Null), "title"),
+        (changed("url", json!("http://tenant.tld/")), "url"),
+        (changed("url", json!("https://1.2.3.4/")), "url"),
+        (changed("type", json!(["user"])), "type"),
+        (changed("config", json!({"delay": "31s"})), "delay"),
+        (changed("config", json!({"delay": "01s"})), "delay"),
+        (
+            changed("config", json!({"max_package_size": 99})),
+            "max_package_size",
+        ),
+    ];
+    for (request, words) in cases {
+        upvest.refuses(request, 400, words).await;
+    }
+    assert!(upvest.simulator.subscriptions().is_empty());
+}

@@ -1,0 +1,52 @@
+//! Why keys were not refreshed.
+
+use lambda_runtime::Diagnostic;
+use pipeline::error::{AwsError, ErrorChain};
+use pipeline::upvest_api::AccessError;
+
+/// Why keys were not refreshed. What the table holds stays as it is.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RefreshError {
+    /// Upvest could not be asked.
+    #[error("Upvest's verification keys cannot be fetched")]
+    Access(#[from] AccessError),
+    /// Upvest serves no key that can be used. To believe it would retire every key.
+    #[error("Upvest serves no verification key that can be used (entries: {entries})")]
+    NoUsableKeys {
+        /// How many entries it serves.
+        entries: usize,
+    },
+    /// The keys table could not be read or written.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The event is no batch of messages, or a key or the answer cannot be written as JSON.
+    #[error("not the expected JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+impl RefreshError {
+    /// Tells the error with all its sources, and what to do about it.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        match self {
+            Self::Access(error) => format!("{self}: {}", error.explain()),
+            _ => ErrorChain(self).to_string(),
+        }
+    }
+}
+
+impl From<RefreshError> for Diagnostic {
+    fn from(error: RefreshError) -> Self {
+        let error_type = match &error {
+            RefreshError::Access(_) => "Access",
+            RefreshError::NoUsableKeys { .. } => "NoUsableKeys",
+            RefreshError::Aws(_) => "Aws",
+            RefreshError::Json(_) => "Json",
+        };
+        Self {
+            error_type: error_type.to_owned(),
+            error_message: error.explain(),
+        }
+    }
+}

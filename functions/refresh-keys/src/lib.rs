@@ -1,0 +1,115 @@
+//! Fetches Upvest's verification keys into the keys table, and keeps the old ones.
+//!
+//! It is invoked by a schedule, and by the key requests queue when a delivery names an unknown key. Whatever Upvest
+//! serves, no key is ever overwritten or deleted: deliveries that it signed must be verifiable for good.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use pipeline::batch::SourceQueue;
+use pipeline::clock::Clock;
+use pipeline::config::{ConfigError, Lookup};
+use pipeline::error::{Disposition, Failure};
+use pipeline::metric;
+use pipeline::upvest_api::UpvestAccess;
+use serde_json::{Value, json};
+use upvest_api::{Options, VerifyKeys};
+
+mod error;
+mod refresh;
+mod table;
+
+pub use error::RefreshError;
+pub use refresh::{Changes, refresh};
+pub use table::KeysTable;
+
+/// The first wait before a request is tried again. With five receives it is tried for a minute and a quarter; after
+/// that the deliveries that still wait for a key ask anew.
+const REQUEST_WAIT: Duration = Duration::from_secs(5);
+/// The member of an event that has messages.
+const RECORDS: &str = "Records";
+
+/// What the function works with.
+#[derive(Debug)]
+pub struct Deps {
+    /// The key requests queue, from which Lambda polls.
+    pub queue: SourceQueue,
+    /// Upvest's API.
+    pub upvest: UpvestAccess,
+    /// The keys table.
+    pub keys: KeysTable,
+}
+
+impl Deps {
+    /// Builds the clients, from `UPVEST_SECRET`, `KEYS_TABLE`, `KEY_REQUESTS_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL` and
+    /// `MAX_RECEIVE_COUNT`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the variable.
+    pub fn new(aws: &SdkConfig, lookup: &Lookup<'_>, clock: Clock) -> Result<Self, ConfigError> {
+        let sqs = aws_sdk_sqs::Client::new(aws);
+        let dynamodb = aws_sdk_dynamodb::Client::new(aws);
+        Ok(Self {
+            queue: SourceQueue::from_config(sqs, lookup, "KEY_REQUESTS_QUEUE_URL")?,
+            upvest: UpvestAccess::from_config(aws, lookup, clock.clone(), options())?,
+            keys: KeysTable::new(dynamodb, lookup.required("KEYS_TABLE")?, clock),
+        })
+    }
+}
+
+/// A token and the keys, each with all its attempts, are to take less than an invocation may.
+fn options() -> Options {
+    Options {
+        request_timeout: Some(Duration::from_secs(8)),
+        total_time: Duration::from_secs(12),
+        ..Options::default()
+    }
+}
+
+/// Handles an event of the schedule or a batch of the key requests queue: one fetch either way.
+///
+/// # Errors
+///
+/// [`RefreshError`] when a scheduled fetch fails, so that Lambda tries again. For messages the answer says so.
+pub async fn handle(deps: &Deps, event: Value) -> Result<Value, RefreshError> {
+    let result = if event.get(RECORDS).is_some() {
+        let event: SqsEvent = serde_json::from_value(event)?;
+        Ok(serde_json::to_value(serve(deps, &event).await)?)
+    } else {
+        run(deps).await.map(|changes| json!(changes.count()))
+    };
+    metric::flush();
+    result
+}
+
+/// Serves requests of a batch by one fetch, on which they succeed or fail together.
+async fn serve(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
+    let outcome = run(deps)
+        .await
+        .map(drop)
+        .map_err(|error| Failure::new(Disposition::Retry(REQUEST_WAIT), &error));
+    let same_for_all = async |round: &[&SqsMessage]| vec![outcome.clone(); round.len()];
+    deps.queue.in_order(event, same_for_all).await
+}
+
+async fn run(deps: &Deps) -> Result<Changes, RefreshError> {
+    let fetch = async || -> Result<VerifyKeys, RefreshError> {
+        Ok(deps
+            .upvest
+            .call(async |client| client.verify_keys().await)
+            .await?)
+    };
+    // Boxed, because it is too deep for the compiler within the runtime's own futures.
+    match Box::pin(refresh(&deps.keys, fetch)).await {
+        Ok(changes) => {
+            changes.report();
+            Ok(changes)
+        }
+        Err(error) => {
+            tracing::error!(error = error.explain(), "verification keys were not refreshed");
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Wires refresh-keys to Lambda.
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use pipeline::clock::Clock;
+use pipeline::config::{Lookup, environment};
+use refresh_keys::Deps;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    pipeline::aws::start();
+    let deps = Deps::new(
+        &pipeline::aws::config().await,
+        &Lookup::new(&environment),
+        Clock::system(),
+    )?;
+    let deps = &deps;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<serde_json::Value>| {
+        refresh_keys::handle(deps, event.payload).await
+    }))
+    .await
+}

@@ -1,0 +1,198 @@
+//! The subscription as a resource of the stack.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use pipeline::upvest_api::UpvestAccess;
+use tokio::time::timeout;
+use upvest_api::{Deletion, NewWebhook, ResourceId, Webhook};
+
+use crate::Deps;
+use crate::answer::{Answer, Status};
+use crate::error::RegisterError;
+use crate::request::{PhysicalId, Request};
+use crate::subscription::{Subscription, delete};
+
+/// What the resource's physical id is to be, kept where it survives a panic and the end of the time: a later Delete
+/// goes by it.
+struct Progress(Mutex<PhysicalId>);
+
+impl Progress {
+    fn note(&self, physical: PhysicalId) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = physical;
+    }
+
+    fn physical(&self) -> PhysicalId {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Does what CloudFormation asks, and answers it in any case.
+pub(crate) async fn serve(
+    deps: &Deps,
+    request: &Request,
+    deadline: Timestamp,
+) -> Result<Status, RegisterError> {
+    let progress = Progress(Mutex::new(request.subscription()));
+    let work = AssertUnwindSafe(perform(deps, request, &progress)).catch_unwind();
+    let result = match timeout(time_for_work(deps, deadline), work).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(RegisterError::Panicked),
+        Err(_) => Err(RegisterError::OutOfTime),
+    };
+    match &result {
+        Ok(()) => tracing::info!(?request, "did what CloudFormation asked for"),
+        Err(error) => {
+            tracing::error!(
+                ?request,
+                error = error.explain(),
+                "could not do what CloudFormation asked for"
+            );
+        }
+    }
+    let physical = match (&request.physical_resource_id, progress.physical()) {
+        // CloudFormation takes another id for another resource, and would delete this one.
+        (Some(own), physical) if result.is_err() || physical == request.subscription() => own.clone(),
+        (_, physical) => physical.text(&request.request_id),
+    };
+    let answer = Answer::new(request, physical, &result);
+    let status = answer.status;
+    answer.send(&deps.http, &request.response_url).await?;
+    Ok(status)
+}
+
+fn time_for_work(deps: &Deps, deadline: Timestamp) -> Duration {
+    let left = deadline.duration_since(deps.clock.now());
+    let left = Duration::try_from(left).unwrap_or_default();
+    left.saturating_sub(deps.patience.reserve)
+}
+
+async fn perform(deps: &Deps, request: &Request, progress: &Progress) -> Result<(), RegisterError> {
+    match request.kind.as_str() {
+        "Create" => create(&subscription(deps)?, request, progress).await,
+        "Update" => update(&subscription(deps)?, request, progress).await,
+        "Delete" => remove(deps, request).await,
+        other => Err(RegisterError::UnknownRequest(other.chars().take(50).collect())),
+    }
+}
+
+fn subscription(deps: &Deps) -> Result<Subscription<'_>, RegisterError> {
+    Ok(Subscription {
+        upvest: upvest(deps)?,
+        wanted: wanted(deps)?,
+        patience: deps.patience,
+    })
+}
+
+fn upvest(deps: &Deps) -> Result<&UpvestAccess, RegisterError> {
+    Ok(deps.settings.upvest.as_ref().map_err(Clone::clone)?)
+}
+
+fn wanted(deps: &Deps) -> Result<&NewWebhook, RegisterError> {
+    Ok(deps.settings.wanted.as_ref().map_err(Clone::clone)?)
+}
+
+/// Adopts the subscription that is there, or creates one.
+async fn create(
+    subscription: &Subscription<'_>,
+    request: &Request,
+    progress: &Progress,
+) -> Result<(), RegisterError> {
+    let id = match subscription.find().await? {
+        Some(existing) => {
+            subscription.patch(&existing).await?;
+            existing.id
+        }
+        None => {
+            progress.note(PhysicalId::Unknown);
+            let created = create_enabled(subscription, request, progress).await?;
+            created.id
+        }
+    };
+    subscription.test(&id).await?;
+    progress.note(PhysicalId::Subscription(id));
+    Ok(())
+}
+
+/// Changes the subscription in place. One that is gone is replaced: by one with its URL, which a check may have
+/// created, or by a new one.
+async fn update(
+    subscription: &Subscription<'_>,
+    request: &Request,
+    progress: &Progress,
+) -> Result<(), RegisterError> {
+    let own = match request.subscription() {
+        PhysicalId::Subscription(id) => subscription.get(&id).await?,
+        PhysicalId::Nothing | PhysicalId::Unknown => None,
+    };
+    let moved = own
+        .as_ref()
+        .is_none_or(|own| own.url != subscription.wanted.url.as_str());
+    let existing = match own {
+        Some(own) => Some(own),
+        None => subscription.find().await?,
+    };
+    let id = match existing {
+        Some(existing) => {
+            subscription.patch(&existing).await?;
+            existing.id
+        }
+        None => create_enabled(subscription, request, progress).await?.id,
+    };
+    if moved {
+        subscription.test(&id).await?;
+    }
+    progress.note(PhysicalId::Subscription(id));
+    Ok(())
+}
+
+async fn create_enabled(
+    subscription: &Subscription<'_>,
+    request: &Request,
+    progress: &Progress,
+) -> Result<Webhook, RegisterError> {
+    let created = subscription.create(&request.request_id).await?;
+    progress.note(PhysicalId::Subscription(created.id.clone()));
+    subscription.patch(&created).await?;
+    Ok(created)
+}
+
+/// Deletes what the resource stands for, and nothing else.
+async fn remove(deps: &Deps, request: &Request) -> Result<(), RegisterError> {
+    let physical = request.subscription();
+    if physical == PhysicalId::Nothing {
+        return Ok(());
+    }
+    if deps.settings.keep.clone()? {
+        tracing::info!("the subscription is kept");
+        return Ok(());
+    }
+    match physical {
+        PhysicalId::Nothing => {}
+        PhysicalId::Unknown => subscription(deps)?.delete_by_url().await?,
+        PhysicalId::Subscription(id) => {
+            if delete(upvest(deps)?, &id).await? == Deletion::AlreadyGone {
+                warn_of_others(deps, &id).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// After a check replaced a subscription that was dropped, CloudFormation does not know the new one. It is not deleted:
+/// CloudFormation also has the old one deleted after an update took the new one over.
+async fn warn_of_others(deps: &Deps, id: &ResourceId) {
+    let Ok(subscription) = subscription(deps) else {
+        return;
+    };
+    if let Ok(Some(other)) = subscription.find().await {
+        tracing::warn!(
+            gone = %id,
+            other = %other.id,
+            "the subscription was gone, and another one has its URL: if the stack is deleted, delete that too"
+        );
+    }
+}

@@ -1,0 +1,81 @@
+//! Why the subscription is not as it is to be.
+
+use lambda_runtime::Diagnostic;
+use pipeline::config::ConfigError;
+use pipeline::error::ErrorChain;
+use pipeline::upvest_api::AccessError;
+
+/// Why the subscription is not as it is to be. No text holds a secret or CloudFormation's URL.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// A setting is missing or wrong.
+    #[error("the function is not configured")]
+    Config(#[from] ConfigError),
+    /// Upvest could not be called.
+    #[error("Upvest's API cannot be called")]
+    Access(#[from] AccessError),
+    /// The endpoint does not answer as Upvest needs it.
+    #[error("Upvest tested {url}, which answered {status} in place of 200: {body}")]
+    TestFailed {
+        /// The endpoint.
+        url: String,
+        /// What it answered.
+        status: u16,
+        /// The beginning of its body.
+        body: String,
+    },
+    /// Upvest could not test the endpoint.
+    #[error("Upvest could not test the endpoint {url}")]
+    Untested {
+        /// The endpoint.
+        url: String,
+        /// What Upvest said.
+        #[source]
+        source: AccessError,
+    },
+    /// CloudFormation asks for something else than to create, update or delete.
+    #[error("CloudFormation asks for {0:?}, which is not known")]
+    UnknownRequest(String),
+    /// The invocation's time is over.
+    #[error("there was no time left: Upvest's API or the endpoint is too slow")]
+    OutOfTime,
+    /// The function panicked.
+    #[error("the function panicked; its log says where")]
+    Panicked,
+    /// CloudFormation could not be answered.
+    #[error("CloudFormation cannot be answered")]
+    Unanswered(#[source] reqwest::Error),
+    /// The answer was not taken.
+    #[error("the answer to CloudFormation was refused with status {0}")]
+    AnswerRefused(u16),
+}
+
+impl RegisterError {
+    /// Tells the error with all its sources, and what to do about it.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        match self {
+            Self::Access(source) | Self::Untested { source, .. } => format!("{self}: {}", source.explain()),
+            _ => ErrorChain(self).to_string(),
+        }
+    }
+}
+
+impl From<RegisterError> for Diagnostic {
+    fn from(error: RegisterError) -> Self {
+        let error_type = match &error {
+            RegisterError::Config(_) => "Config",
+            RegisterError::Access(_) => "Access",
+            RegisterError::TestFailed { .. } | RegisterError::Untested { .. } => "Test",
+            RegisterError::UnknownRequest(_) => "UnknownRequest",
+            RegisterError::OutOfTime => "OutOfTime",
+            RegisterError::Panicked => "Panicked",
+            RegisterError::Unanswered(_) | RegisterError::AnswerRefused(_) => "Unanswered",
+        };
+        Self {
+            error_type: error_type.to_owned(),
+            error_message: error.explain(),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Keeps the subscription at Upvest as the stack wants it.
+//!
+//! CloudFormation invokes it as a custom resource, to create, update and delete the subscription with the stack; a
+//! schedule invokes it to repair a subscription that was disabled, changed or dropped meanwhile (contract section 7,
+//! item 5). What is wanted stands in the environment alone.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use jiff::Timestamp;
+use pipeline::clock::Clock;
+use pipeline::config::Lookup;
+use pipeline::metric;
+use serde_json::{Value, json};
+
+mod answer;
+mod check;
+mod custom_resource;
+mod error;
+mod request;
+mod settings;
+mod subscription;
+
+pub use check::Health;
+pub use error::RegisterError;
+pub use settings::Settings;
+
+/// What the function works with.
+#[derive(Debug)]
+pub struct Deps {
+    /// What is wanted, and the access to Upvest.
+    pub settings: Settings,
+    /// Answers CloudFormation.
+    pub http: reqwest::Client,
+    /// The time.
+    pub clock: Clock,
+    /// How long things may take.
+    pub patience: Patience,
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// How long a new subscription is tested before it counts as failed: new routes take a while to be served.
+    pub test_for: Duration,
+    /// The pause between two tests, and between two tries to change a subscription that Upvest does not find yet.
+    pub pause: Duration,
+    /// What is left of an invocation's time to answer CloudFormation in.
+    pub reserve: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            test_for: Duration::from_secs(60),
+            pause: Duration::from_secs(3),
+            reserve: Duration::from_secs(8),
+        }
+    }
+}
+
+impl Deps {
+    /// Builds the clients, and reads [`Settings`]; what is wrong with those is told to whoever invokes the function.
+    ///
+    /// # Errors
+    ///
+    /// When the TLS library finds no trusted certificates.
+    pub fn new(aws: &SdkConfig, lookup: &Lookup<'_>, clock: Clock) -> Result<Self, RegisterError> {
+        Ok(Self {
+            settings: Settings::read(aws, lookup, &clock),
+            http: answer::client().map_err(RegisterError::Unanswered)?,
+            clock,
+            patience: Patience::default(),
+        })
+    }
+}
+
+/// Handles a request of CloudFormation, which it answers itself, or an event of the schedule.
+///
+/// # Errors
+///
+/// [`RegisterError`] when CloudFormation cannot be answered, or the check fails, so that Lambda tries again.
+pub async fn handle(deps: &Deps, event: &Value, deadline: Timestamp) -> Result<Value, RegisterError> {
+    let result = match request::Request::of(event) {
+        // Boxed, because they are too deep for the compiler within the runtime's own futures.
+        Some(request) => Box::pin(custom_resource::serve(deps, &request, deadline))
+            .await
+            .map(|status| json!({ "answered": status })),
+        None => Box::pin(check::run(deps, event))
+            .await
+            .map(|health| json!({ "subscription": health })),
+    };
+    if let Err(error) = &result {
+        tracing::error!(error = error.explain(), "the subscription was not looked after");
+    }
+    metric::flush();
+    result
+}

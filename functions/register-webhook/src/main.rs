@@ -1,0 +1,24 @@
+//! Wires register-webhook to Lambda.
+
+use jiff::Timestamp;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use pipeline::clock::Clock;
+use pipeline::config::{Lookup, environment};
+use register_webhook::Deps;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    pipeline::aws::start();
+    let deps = Deps::new(
+        &pipeline::aws::config().await,
+        &Lookup::new(&environment),
+        Clock::system(),
+    )?;
+    let deps = &deps;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<serde_json::Value>| {
+        let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
+        let deadline = Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX);
+        register_webhook::handle(deps, &event.payload, deadline).await
+    }))
+    .await
+}

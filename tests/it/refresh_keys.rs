@@ -1,0 +1,420 @@
+//! refresh-keys against a simulated Upvest, and the receiver that asks it for keys.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, in its helpers too"
+)]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use axum::Json;
+use axum::Router;
+use axum::routing::{get, post};
+use pipeline::key_requests::KeyRequests;
+use refresh_keys::{Deps, KeysTable, RefreshError};
+use serde_json::{Value, json};
+use upvest::signature::{Profile, SignatureOptions, SigningKey};
+use upvest_simulator::{Subscription, Trouble, generate};
+use verify_and_store::FreshnessPolicy;
+use webhook_tests::aws::{Aws, QueueSettings};
+use webhook_tests::lambda::{EventSource, Settlement};
+use webhook_tests::receiver::{DELIVERIES_DLQ, KEY_REQUESTS, KEY_REQUESTS_DLQ, PATH, Receiver};
+use webhook_tests::story::KeyPair;
+
+use crate::support::{COVERED, signed};
+use crate::upvest::{SECRET, Server, Upvest, access, clock};
+
+/// A receiver that asks for keys, the function that it asks, and Upvest.
+struct World {
+    receiver: Receiver,
+    refresh: Deps,
+    upvest: Upvest,
+}
+
+impl World {
+    async fn new() -> Self {
+        let (receiver, queue) = Receiver::new(1, FreshnessPolicy::Flag).with_key_requests();
+        let aws = &receiver.aws;
+        let upvest = Upvest::start_in_time_of(aws).await;
+        let refresh = Deps {
+            queue,
+            upvest: access(aws),
+            keys: KeysTable::new(aws.dynamodb().clone(), "keys".to_owned(), clock(aws)),
+        };
+        Self {
+            receiver,
+            refresh,
+            upvest,
+        }
+    }
+
+    fn aws(&self) -> &Aws {
+        &self.receiver.aws
+    }
+
+    fn advance(&self, seconds: u64) {
+        self.aws().clock().advance(Duration::from_secs(seconds));
+    }
+
+    async fn scheduled(&self) -> Result<Value, RefreshError> {
+        refresh_keys::handle(&self.refresh, json!({ "detail-type": "Scheduled Event" })).await
+    }
+
+    /// Lets Lambda poll the key requests queue once; `None` when nothing is visible.
+    async fn requested(&self) -> Option<Settlement> {
+        let source = EventSource::new(KEY_REQUESTS, "refresh-keys");
+        let handle = async |event| {
+            let event = serde_json::to_value(event).unwrap();
+            let answer = refresh_keys::handle(&self.refresh, event).await?;
+            Ok::<_, RefreshError>(serde_json::from_value(answer).unwrap())
+        };
+        source.deliver(self.aws(), handle).await
+    }
+
+    fn key_id(&self) -> String {
+        self.upvest.simulator.state().key_id
+    }
+
+    fn item(&self, key_id: &str) -> Value {
+        let items = self.aws().items("keys");
+        items
+            .into_iter()
+            .find(|item| item["key_id"]["S"] == key_id)
+            .unwrap_or_default()
+    }
+
+    async fn put(&self, attributes: &[(&str, &str)]) {
+        use aws_sdk_dynamodb::types::AttributeValue::S;
+        let put = self.aws().dynamodb().put_item().table_name("keys");
+        let put = attributes
+            .iter()
+            .fold(put, |put, (name, value)| put.item(*name, S((*value).to_owned())));
+        put.send().await.unwrap();
+    }
+
+    /// Has Upvest deliver generated events, and the receiver take the deliveries in.
+    async fn deliver(&self, endpoint: &Server, seed: u64, count: usize) -> BTreeSet<String> {
+        let before = endpoint.taken().len();
+        let mut ids = BTreeSet::new();
+        for event in generate(seed, count) {
+            let parsed: Value = serde_json::from_str(&event).unwrap();
+            ids.insert(parsed["id"].as_str().unwrap().to_owned());
+            self.upvest.simulator.queue(&event).unwrap();
+        }
+        self.upvest.simulator.delivered().await;
+        for taken in &endpoint.taken()[before..] {
+            let answer = self.receiver.post(&taken.headers, &taken.body).await;
+            assert_eq!(answer.unwrap().0, 200);
+        }
+        ids
+    }
+
+    async fn subscribe(&self) -> Server {
+        let endpoint = Server::start().await;
+        let url = format!("{}{PATH}", endpoint.base_url);
+        let subscription = Subscription::new("s", url.parse().unwrap());
+        self.upvest.simulator.subscribe(subscription).unwrap();
+        endpoint
+    }
+
+    /// Posts a delivery that claims to be signed with this key.
+    async fn forge(&self, key_id: &str) {
+        let key = SigningKey::ed25519_from_seed(key_id, Profile::UpvestV6, &[9; 32]).unwrap();
+        let body = br#"{"payload":[]}"#;
+        let headers = signed(&key, body, &SignatureOptions::new(COVERED));
+        assert_eq!(self.receiver.post(&headers, body).await.unwrap().0, 200);
+    }
+}
+
+fn stored_events(aws: &Aws) -> BTreeSet<String> {
+    let items = aws.items("events");
+    items
+        .iter()
+        .map(|item| item["event_id"]["S"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn in_quarantine(aws: &Aws) -> usize {
+    let objects = aws.objects("archive");
+    objects
+        .keys()
+        .filter(|key| key.starts_with("quarantine/"))
+        .count()
+}
+
+#[tokio::test]
+async fn a_new_key_is_added_and_a_known_one_is_seen_again() {
+    let world = World::new().await;
+    let counts = world.scheduled().await.unwrap();
+    assert_eq!((&counts["new"], &counts["known"]), (&json!(1), &json!(0)));
+    let added = world.item(&world.key_id());
+    assert_eq!(added["profile"]["S"], "upvest-v6");
+    assert_eq!(added["algorithm"]["S"], "ecdsa-p521-sha512");
+    assert_eq!(added["source"]["S"], "upvest");
+    assert_eq!(added["first_seen"]["S"], "2026-01-01T00:00:00Z");
+    let jwk: Value = serde_json::from_str(added["jwk"]["S"].as_str().unwrap()).unwrap();
+    assert_eq!(jwk["kid"], world.key_id());
+
+    world.advance(3600);
+    let counts = world.scheduled().await.unwrap();
+    assert_eq!((&counts["new"], &counts["known"]), (&json!(0), &json!(1)));
+    let seen = world.item(&world.key_id());
+    assert_eq!(seen["last_seen"]["S"], "2026-01-01T01:00:00Z");
+    assert_eq!(seen["first_seen"], added["first_seen"]);
+    assert_eq!(seen["jwk"], added["jwk"]);
+}
+
+#[tokio::test]
+async fn a_key_that_is_served_no_longer_is_retired_once_and_kept() {
+    let world = World::new().await;
+    world.scheduled().await.unwrap();
+    let old = world.key_id();
+    world
+        .upvest
+        .simulator
+        .rotate_key(Duration::from_secs(600))
+        .unwrap();
+    let counts = world.scheduled().await.unwrap();
+    assert_eq!((&counts["new"], &counts["retired"]), (&json!(1), &json!(0)));
+
+    world.advance(600);
+    assert_eq!(world.scheduled().await.unwrap()["retired"], 1);
+    world.advance(3600);
+    assert_eq!(world.scheduled().await.unwrap()["retired"], 0);
+    let item = world.item(&old);
+    assert_eq!(item["retired_at"]["S"], "2026-01-01T00:10:00Z");
+    assert_eq!(item["last_seen"]["S"], "2026-01-01T00:00:00Z");
+    assert!(item["jwk"]["S"].is_string());
+    assert!(world.item(&world.key_id())["retired_at"].is_null());
+}
+
+#[tokio::test]
+async fn a_retired_key_that_is_served_again_is_in_use_again() {
+    let world = World::new().await;
+    world.scheduled().await.unwrap();
+    let (id, item) = (world.key_id(), world.item(&world.key_id()));
+    let text = |name: &str| item[name]["S"].as_str().unwrap();
+    let mut attributes: Vec<_> = ["key_id", "profile", "algorithm", "jwk", "source", "first_seen"]
+        .iter()
+        .map(|name| (*name, text(name)))
+        .collect();
+    attributes.push(("retired_at", "2025-12-31T00:00:00Z"));
+    world.put(&attributes).await;
+    assert_eq!(world.scheduled().await.unwrap()["returned"], 1);
+    let item = world.item(&id);
+    assert!(item["retired_at"].is_null() && item["last_seen"]["S"].is_string());
+}
+
+#[tokio::test]
+async fn another_key_under_a_served_id_is_never_overwritten() {
+    for source in ["upvest", "import"] {
+        let world = World::new().await;
+        let id = world.key_id();
+        let other = upvest_simulator::generate_key().unwrap().to_jwk().unwrap();
+        let other = serde_json::to_string(&other.with_key_id(&id)).unwrap();
+        world
+            .put(&[
+                ("key_id", &id),
+                ("profile", "upvest-v6"),
+                ("algorithm", "ecdsa-p521-sha512"),
+                ("jwk", &other),
+                ("source", source),
+                ("last_seen", "2025-01-01T00:00:00Z"),
+            ])
+            .await;
+        let before = world.item(&id);
+        assert_eq!(world.scheduled().await.unwrap()["conflicting"], 1);
+        assert_eq!(world.item(&id), before);
+    }
+}
+
+#[tokio::test]
+async fn keys_of_the_operator_are_left_alone() {
+    let world = World::new().await;
+    let imported = upvest_simulator::generate_key().unwrap();
+    let pair = KeyPair {
+        key_id: "imported".to_owned(),
+        jwk: serde_json::to_string(&imported.to_jwk()).unwrap(),
+    };
+    pair.import(world.aws()).await;
+    world
+        .put(&[
+            ("key_id", "smoke"),
+            ("profile", "quoted"),
+            ("algorithm", "hmac-sha256"),
+            ("secret", "arn"),
+            ("source", "import"),
+        ])
+        .await;
+    // The key that Upvest serves, imported by hand before.
+    let served = world.upvest.simulator.verify_keys().keys.remove(0);
+    let served = serde_json::to_string(&served).unwrap();
+    let id = world.key_id();
+    world
+        .put(&[("key_id", &id), ("jwk", &served), ("source", "import")])
+        .await;
+    let before = world.aws().items("keys");
+    let counts = world.scheduled().await.unwrap();
+    assert_eq!((&counts["known"], &counts["retired"]), (&json!(1), &json!(0)));
+    assert_eq!(world.aws().items("keys"), before);
+}
+
+#[tokio::test]
+async fn a_failing_fetch_keeps_all_keys_and_fails_the_invocation() {
+    let world = World::new().await;
+    world.scheduled().await.unwrap();
+    let before = world.aws().items("keys");
+    world.upvest.simulator.add_trouble(Trouble {
+        answers: 100,
+        status: Some(503),
+        ..Trouble::default()
+    });
+    assert!(matches!(
+        world.scheduled().await.unwrap_err(),
+        RefreshError::Access(_)
+    ));
+    world.upvest.simulator.clear_trouble();
+    world.aws().create_secret(SECRET, b"{}");
+    world.advance(301);
+    let error = world.scheduled().await.unwrap_err().explain();
+    assert!(error.contains("lack client_id"), "{error}");
+    assert_eq!(world.aws().items("keys"), before);
+}
+
+#[tokio::test]
+async fn an_answer_without_usable_keys_retires_none() {
+    let world = World::new().await;
+    world.scheduled().await.unwrap();
+    let before = world.aws().items("keys");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    let token = json!({ "access_token": "token", "expires_in": 1799, "token_type": "bearer" });
+    let router = Router::new()
+        .route("/auth/token", post(async move || Json(token)))
+        .route(
+            "/auth/verify_keys",
+            get(async || Json(json!({ "keys": [{ "kid": "k", "kty": "RSA" }] }))),
+        );
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let mut credentials = world.upvest.credentials();
+    credentials["base_url"] = base_url.into();
+    world
+        .aws()
+        .create_secret(SECRET, credentials.to_string().as_bytes());
+    world.advance(301);
+    assert!(matches!(
+        world.scheduled().await.unwrap_err(),
+        RefreshError::NoUsableKeys { entries: 1 }
+    ));
+    assert_eq!(world.aws().items("keys"), before);
+}
+
+#[tokio::test]
+async fn a_request_whose_fetch_fails_is_retried_and_then_kept_with_the_reason() {
+    let world = World::new().await;
+    world.forge("unknown").await;
+    world.receiver.verify_and_store().await.unwrap();
+    world.aws().create_secret(SECRET, b"{}");
+    let mut receives = 0;
+    for _ in 0..20 {
+        receives += usize::from(world.requested().await.is_some());
+        world.advance(10);
+    }
+    assert_eq!(receives, 5);
+    assert!(world.aws().messages(KEY_REQUESTS).is_empty());
+    let dead = &world.aws().messages(KEY_REQUESTS_DLQ)[0];
+    let reason = dead.attributes["reason"].string_value.as_deref().unwrap();
+    assert!(reason.contains("lack client_id"), "{reason}");
+
+    // The delivery still waits, and asks anew.
+    let credentials = world.upvest.credentials().to_string();
+    world.aws().create_secret(SECRET, credentials.as_bytes());
+    world.receiver.verify_and_store().await.unwrap();
+    assert!(matches!(
+        world.requested().await.unwrap(),
+        Settlement::Partial { kept, .. } if kept.is_empty()
+    ));
+    assert!(world.item(&world.key_id()).is_object());
+}
+
+#[tokio::test]
+async fn nothing_is_lost_or_quarantined_when_the_key_is_replaced_in_the_middle_of_a_load() {
+    let world = World::new().await;
+    world.scheduled().await.unwrap();
+    let (old, endpoint) = (world.key_id(), world.subscribe().await);
+    let mut ids = world.deliver(&endpoint, 1, 40).await;
+    world.receiver.verify_and_store().await.unwrap();
+    // Some of these wait in the queue, signed by the old key, when the new one takes its place.
+    ids.extend(world.deliver(&endpoint, 2, 40).await);
+    world.upvest.simulator.rotate_key(Duration::ZERO).unwrap();
+    ids.extend(world.deliver(&endpoint, 3, 40).await);
+    assert!(endpoint.taken().len() > 3);
+    for _ in 0..10 {
+        while world.receiver.verify_and_store().await.is_some() {}
+        while world.requested().await.is_some() {}
+        world.advance(61);
+    }
+    assert_eq!(stored_events(world.aws()), ids);
+    assert_eq!(in_quarantine(world.aws()), 0);
+    assert!(world.aws().messages(DELIVERIES_DLQ).is_empty());
+    assert!(world.item(&old)["retired_at"]["S"].is_string());
+    world.receiver.drain().await;
+}
+
+#[tokio::test]
+async fn a_retired_key_still_verifies() {
+    let world = World::new().await;
+    world.scheduled().await.unwrap();
+    let (old, endpoint) = (world.key_id(), world.subscribe().await);
+    let ids = world.deliver(&endpoint, 1, 5).await;
+    world.upvest.simulator.rotate_key(Duration::ZERO).unwrap();
+    world.scheduled().await.unwrap();
+    assert!(world.item(&old)["retired_at"]["S"].is_string());
+    while world.receiver.verify_and_store().await.is_some() {}
+    assert_eq!(stored_events(world.aws()), ids);
+}
+
+#[tokio::test]
+async fn a_storm_of_forged_key_ids_asks_for_keys_once_in_a_minute() {
+    let world = World::new().await;
+    for number in 0..50 {
+        world.forge(&format!("forged-{number}")).await;
+    }
+    while world.receiver.verify_and_store().await.is_some() {}
+    assert_eq!(world.aws().messages(KEY_REQUESTS).len(), 1);
+
+    // Other processes do not know that it was asked for already, the queue does.
+    let url = world.aws().create_queue(QueueSettings::new("other.fifo"));
+    let url = url.replace("other.fifo", KEY_REQUESTS);
+    let another = || KeyRequests::new(world.aws().sqs().clone(), url.clone(), clock(world.aws()));
+    for _ in 0..3 {
+        another().request().await;
+    }
+    while world.requested().await.is_some() {}
+    another().request().await;
+    assert!(
+        world.aws().messages(KEY_REQUESTS).is_empty(),
+        "one fetch is enough"
+    );
+    assert_eq!(world.upvest.methods("/auth/verify_keys").len(), 1);
+
+    world.advance(60);
+    for _ in 0..3 {
+        another().request().await;
+    }
+    assert_eq!(world.aws().messages(KEY_REQUESTS).len(), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_sent_costs_the_delivery_nothing() {
+    let world = World::new().await;
+    let clock = clock(world.aws());
+    let nowhere = "https://sqs.eu-central-1.amazonaws.com/123456789012/nowhere.fifo".to_owned();
+    KeyRequests::new(world.aws().sqs().clone(), nowhere, clock)
+        .request()
+        .await;
+    world.forge("unknown").await;
+    let settled = world.receiver.verify_and_store().await.unwrap();
+    assert!(matches!(settled, Settlement::Partial { kept, .. } if kept.len() == 1));
+}

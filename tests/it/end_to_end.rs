@@ -14,3 +14,4 @@ mod sender;
 mod stack;
 mod subscriber;
 mod use_cases;
+mod upvest;

@@ -24,6 +24,8 @@ use progress::Progress;
 
 /// The region that the emulator is told to be.
 const REGION: &str = "eu-central-1";
+/// The path of the webhook URL, the template's default.
+const WEBHOOK_PATH: &str = "/webhooks/upvest";
 /// The emulator's root credentials: it knows one account and takes any name for it.
 const ACCESS_KEY: &str = "test";
 
@@ -63,7 +65,7 @@ pub struct Connection {
     pub access_key_id: String,
     /// The secret of the emulator's root credentials.
     pub secret_access_key: String,
-    /// The outputs of the stack. `WebhookUrl` is the local one: it can be posted to as it is.
+    /// The outputs of the stack.
     pub outputs: BTreeMap<String, String>,
 }
 
@@ -77,38 +79,90 @@ pub struct LocalStack {
     _lock: File,
 }
 
-impl LocalStack {
-    /// Builds the functions, starts the emulator on free ports of the loopback interface, deploys the template and
-    /// writes `stack.json`.
+/// An emulator that runs, and a template that is ready to be deployed to it.
+#[derive(Debug)]
+pub struct Emulated {
+    emulator: Emulator,
+    repository: PathBuf,
+    directory: PathBuf,
+    staged: PathBuf,
+    sdk_config: SdkConfig,
+    options: Options,
+    lock: File,
+}
+
+impl Emulated {
+    /// The configuration of AWS clients that talk to the emulator as its owner.
+    #[must_use]
+    pub fn sdk_config(&self) -> &SdkConfig {
+        &self.sdk_config
+    }
+
+    /// The folder for everything the stack writes.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Deploys the template with these parameters, written `Name=value`, besides those of the options, and writes
+    /// `stack.json`.
     ///
     /// # Errors
     ///
     /// [`LocalStackError`] with what to do about it.
-    pub async fn start(options: Options) -> Result<Self, LocalStackError> {
-        let prepared = tokio::task::spawn_blocking(move || prepare(&options));
-        let (emulator, directory, lock) = match prepared.await {
-            Ok(result) => result?,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        };
-        let sdk_config = sdk_config(&emulator.endpoint_url()).await;
-        let mut outputs = deployment::outputs(&sdk_config).await?;
-        if let Some(url) = outputs.get_mut("WebhookUrl") {
-            *url = emulator.local_webhook_url(url);
-        }
+    pub async fn deploy(mut self, parameters: Vec<String>) -> Result<LocalStack, LocalStackError> {
+        let url = self.emulator.local_url(WEBHOOK_PATH);
+        self.options.parameters.push(format!("PublicUrl={url}"));
+        self.options.parameters.extend(parameters);
+        let deployed = tokio::task::spawn_blocking(move || {
+            let progress = Progress::new(self.options.show_progress);
+            progress.step("Deploying template.yaml", || {
+                deployment::deploy(
+                    &self.repository,
+                    &self.staged,
+                    &self.emulator,
+                    &self.options.parameters,
+                )
+            })?;
+            Ok::<_, LocalStackError>(self)
+        });
+        let deployed = joined(deployed.await)?;
         let connection = Connection {
-            endpoint_url: emulator.endpoint_url(),
+            endpoint_url: deployed.emulator.endpoint_url(),
             region: REGION.to_owned(),
             access_key_id: ACCESS_KEY.to_owned(),
             secret_access_key: ACCESS_KEY.to_owned(),
-            outputs,
+            outputs: deployment::outputs(&deployed.sdk_config).await?,
         };
-        write_connection(&directory.join("stack.json"), &connection)?;
-        Ok(Self {
+        write_connection(&deployed.directory.join("stack.json"), &connection)?;
+        Ok(LocalStack {
             connection,
+            sdk_config: deployed.sdk_config,
+            directory: deployed.directory,
+            emulator: deployed.emulator,
+            _lock: deployed.lock,
+        })
+    }
+}
+
+impl LocalStack {
+    /// Builds the functions and starts the emulator on free ports of the loopback interface.
+    ///
+    /// # Errors
+    ///
+    /// [`LocalStackError`] with what to do about it.
+    pub async fn prepare(options: Options) -> Result<Emulated, LocalStackError> {
+        let prepared = tokio::task::spawn_blocking(move || prepare(options));
+        let prepared = joined(prepared.await)?;
+        let sdk_config = sdk_config(&prepared.emulator.endpoint_url()).await;
+        Ok(Emulated {
+            emulator: prepared.emulator,
+            repository: prepared.repository,
+            directory: prepared.directory,
+            staged: prepared.staged,
             sdk_config,
-            directory,
-            emulator,
-            _lock: lock,
+            options: prepared.options,
+            lock: prepared.lock,
         })
     }
 
@@ -150,7 +204,17 @@ impl Drop for LocalStack {
     }
 }
 
-fn prepare(options: &Options) -> Result<(Emulator, PathBuf, File), LocalStackError> {
+/// What [`LocalStack::prepare`] does before there is anything to await.
+struct Prepared {
+    emulator: Emulator,
+    repository: PathBuf,
+    directory: PathBuf,
+    staged: PathBuf,
+    options: Options,
+    lock: File,
+}
+
+fn prepare(options: Options) -> Result<Prepared, LocalStackError> {
     let progress = Progress::new(options.show_progress);
     let repository = toolbox::repository();
     let directory = repository.join(&options.directory);
@@ -164,12 +228,23 @@ fn prepare(options: &Options) -> Result<(Emulator, PathBuf, File), LocalStackErr
     })?;
     let staged = staging::stage(&repository, &directory)?;
     let emulator = progress.step("Starting the emulator", || {
-        Emulator::start(&repository, &directory, options)
+        Emulator::start(&repository, &directory, &options)
     })?;
-    progress.step("Deploying template.yaml", || {
-        deployment::deploy(&repository, &staged, &emulator, &options.parameters)
-    })?;
-    Ok((emulator, directory, lock))
+    Ok(Prepared {
+        emulator,
+        repository,
+        directory,
+        staged,
+        options,
+        lock,
+    })
+}
+
+/// The result of a blocking task; its panic goes on here.
+fn joined<T>(
+    result: Result<Result<T, LocalStackError>, tokio::task::JoinError>,
+) -> Result<T, LocalStackError> {
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
 async fn sdk_config(endpoint_url: &str) -> SdkConfig {

@@ -2,6 +2,7 @@
 
 mod receiver;
 mod report;
+mod upvest;
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,24 +10,19 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use local_stack::{LocalStack, LocalStackError, Options};
-use upvest_simulator::{
-    Faults, InvalidFaults, KeySource, QueueError, SamplesError, Simulator, StartError, SubscribeError,
-    Subscription, Url, read_events,
-};
+use upvest_simulator::{Faults, InvalidFaults, QueueError, SamplesError, Simulator, read_events};
 
 use receiver::{Receiver, ReceiverError};
 use report::Report;
 
 /// The events that are delivered.
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/samples");
-/// The simulator's private key, in the folder of the stack. The receiver knows the public one.
-const KEY_FILE: &str = "upvest-key.pem";
 /// How long the receiver may take to accept everything, and then to process it.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How many of the samples are delivered again, with faults.
 const REPEATED: usize = 5;
-/// How much faster than Upvest the simulator delivers: batches wait a tenth of a second.
-const TIME_SCALE: f64 = 0.1;
+/// The size of a delivery, in bytes, so that the samples make several.
+const PACKAGE_SIZE: usize = 8 * 1024;
 
 /// Why the run did not come to a report.
 #[derive(Debug, thiserror::Error)]
@@ -37,16 +33,12 @@ pub(crate) enum RunError {
     Samples(#[from] SamplesError),
     #[error("the folder of the samples cannot be read")]
     Folder { source: io::Error },
-    #[error("the simulator does not start")]
-    Simulator(#[from] StartError),
-    #[error("the simulator refuses the receiver's URL")]
-    Subscribe(#[from] SubscribeError),
+    #[error(transparent)]
+    Upvest(#[from] upvest::UpvestError),
     #[error("the simulator refuses the samples")]
     Queue(#[from] QueueError),
     #[error("the simulator refuses the faults")]
     Faults(#[from] InvalidFaults),
-    #[error("the stack has no URL to deliver to")]
-    NoUrl,
     #[error(transparent)]
     Receiver(#[from] ReceiverError),
 }
@@ -54,22 +46,29 @@ pub(crate) enum RunError {
 /// Runs, reports and, unless `once`, stays up until Ctrl-C. Says whether everything was as expected.
 pub(crate) async fn run(once: bool, auth: bool) -> Result<bool, RunError> {
     // Ctrl-C before the handler is set ends this process, and the emulator with it.
-    let mut options = Options {
+    let emulated = LocalStack::prepare(Options {
         auth,
         ..Options::default()
-    };
-    options.parameters.push("PublishLateEvents=true".to_owned());
-    let stack = LocalStack::start(options).await?;
+    })
+    .await?;
+    let simulator = upvest::start(&emulated).await?;
+    let parameters = [
+        format!("UpvestSecret={}", upvest::SECRET),
+        format!("WebhookMaxPackageSize={PACKAGE_SIZE}"),
+        "PublishLateEvents=true".to_owned(),
+    ];
+    let stack = emulated.deploy(parameters.to_vec()).await?;
     let receiver = Receiver::of(&stack);
     let stories = stories()?;
     let events: Vec<String> = stories.iter().flat_map(|(_, events)| events.clone()).collect();
     let tap = receiver.tap().await?;
     let delivered = AtomicBool::new(false);
     print("\nDelivering events/samples ...\n");
-    let (simulator, observed) = tokio::try_join!(deliver(&stack, &receiver, &events, &delivered), async {
+    let ((), observed) = tokio::try_join!(deliver(&simulator, &receiver, &events, &delivered), async {
         Ok(receiver.observe(&events, &delivered, &tap).await?)
     },)?;
     let report = Report {
+        subscriptions: &simulator.subscriptions(),
         records: &simulator.records(),
         stories: &stories,
         observed: &observed,
@@ -83,7 +82,6 @@ pub(crate) async fn run(once: bool, auth: bool) -> Result<bool, RunError> {
         print(&how_to_reach(&stack));
         wait_for_interrupt();
     }
-    drop(simulator);
     stack.stop();
     Ok(problems.is_empty())
 }
@@ -107,26 +105,13 @@ fn stories() -> Result<Vec<(String, Vec<String>)>, RunError> {
 
 /// Delivers every sample, then some of them again: forged first, and twice. Sets `delivered` at the end.
 async fn deliver(
-    stack: &LocalStack,
+    simulator: &Simulator,
     receiver: &Receiver,
     events: &[String],
     delivered: &AtomicBool,
-) -> Result<Simulator, RunError> {
-    let simulator = Simulator::start(upvest_simulator::Options {
-        key: KeySource::File(stack.directory().join(KEY_FILE)),
-        time_scale: TIME_SCALE,
-        ..upvest_simulator::Options::default()
-    })?;
-    receiver.import(&simulator.verify_keys().keys).await?;
-    let url = stack
-        .outputs()
-        .get("WebhookUrl")
-        .and_then(|url| Url::parse(url).ok());
-    let subscription = Subscription::new(Subscription::SAMPLE_ID, url.ok_or(RunError::NoUrl)?);
-    simulator.subscribe(Subscription {
-        max_package_size: 8 * 1024,
-        ..subscription
-    })?;
+) -> Result<(), RunError> {
+    // The test delivery has had them fetched. Without waiting, the samples would wait for their next attempt.
+    receiver.keys().await?;
     let faults = Faults {
         duplicated: 1.0,
         tampered: 1.0,
@@ -141,7 +126,7 @@ async fn deliver(
     }
     simulator.set_faults(Faults::default())?;
     delivered.store(true, Ordering::Relaxed);
-    Ok(simulator)
+    Ok(())
 }
 
 /// How to reach the running stack, and what to try.
@@ -149,12 +134,13 @@ fn how_to_reach(stack: &LocalStack) -> String {
     let connection = stack.connection();
     let url = connection.outputs.get("WebhookUrl").map_or("", String::as_str);
     let file = stack.directory().join("stack.json");
-    let key = stack.directory().join(KEY_FILE);
+    let key = stack.directory().join(upvest::KEY_FILE);
     format!(
         "\nThe receiver stays up until Ctrl-C.\n\
          \n  deliveries    {url}\n  AWS API       {}\n  all outputs   {}\n\
          \nTry, in another terminal:\n\
          \n  target/debug/upvest-simulator serve --once --generate 100 --key-file {} --deliver-to {url}\n\
+         \n  target/debug/upvest-webhooks webhooks list\n\
          \n  curl -i {url} -d '{{}}'\n",
         connection.endpoint_url,
         file.display(),

@@ -8,7 +8,7 @@ use pipeline::keys::KeysError;
 
 /// The first wait for a key that is not there yet. With doubling and ten receives a delivery waits for an hour and a half
 /// before it goes to the dead-letter queue, from where it can be redriven once the key is there.
-const KEY_WAIT: Duration = Duration::from_secs(30);
+const KEY_WAIT: Duration = Duration::from_secs(10);
 
 /// Why a delivery could not be handled. What is wrong with the delivery itself is no error: that goes to quarantine.
 #[derive(Debug, thiserror::Error)]

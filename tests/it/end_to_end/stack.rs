@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -14,6 +14,7 @@ use pipeline::archive::ArchivedDelivery;
 use pipeline::error::ErrorChain;
 use serde_json::Value;
 use tokio::time::Instant;
+use upvest_simulator::Simulator;
 
 use super::changes::tap;
 use super::sender::Delivery;
@@ -35,12 +36,15 @@ struct Started {
     local: LocalStack,
     /// The URL of the queue that gets a copy of everything that is published.
     changes_queue: String,
+    /// It serves Upvest's API to the stack.
+    upvest: Arc<Simulator>,
 }
 
 /// The stack with clients of one test, whose connections belong to that test's runtime.
 pub(super) struct Stack {
     local: &'static LocalStack,
     changes_queue: &'static str,
+    upvest: &'static Arc<Simulator>,
     pub(super) http: reqwest::Client,
     pub(super) clients: Clients,
 }
@@ -69,7 +73,11 @@ impl Stack {
                 .join()
                 .expect("the start does not panic")
         });
-        let Started { local, changes_queue } = started.as_ref().unwrap_or_else(|problem| panic!("{problem}"));
+        let Started {
+            local,
+            changes_queue,
+            upvest,
+        } = started.as_ref().unwrap_or_else(|problem| panic!("{problem}"));
         let connection = local.connection();
         let owner = Credentials::new(
             &connection.access_key_id,
@@ -82,6 +90,7 @@ impl Stack {
         Self {
             local,
             changes_queue,
+            upvest,
             http: http.expect("a client can be built"),
             clients: clients(local, owner).await,
         }
@@ -112,6 +121,11 @@ impl Stack {
     /// The configuration of AWS clients of the stack's owner.
     pub(super) fn sdk_config(&self) -> &SdkConfig {
         self.local.sdk_config()
+    }
+
+    /// The stand-in for Upvest that serves its API to the stack.
+    pub(super) fn upvest(&self) -> &Simulator {
+        self.upvest
     }
 
     pub(super) fn url(&self) -> &str {
@@ -326,7 +340,13 @@ fn start() -> Result<Started, String> {
             directory: "target/end-to-end".into(),
             ..Options::default()
         };
-        let local = LocalStack::start(options)
+        let emulated = LocalStack::prepare(options)
+            .await
+            .map_err(|error| explain(&error))?;
+        let upvest = super::upvest::start(emulated.sdk_config()).await;
+        let parameters = vec![format!("UpvestSecret={}", super::upvest::SECRET)];
+        let local = emulated
+            .deploy(parameters)
             .await
             .map_err(|error| explain(&error))?;
         let connection = local.connection();
@@ -350,7 +370,11 @@ fn start() -> Result<Started, String> {
             .await
             .map_err(|error| ErrorChain(&error).to_string())?;
         let changes_queue = tap(&clients, &connection.outputs["EventBusName"]).await?;
-        Ok(Started { local, changes_queue })
+        Ok(Started {
+            local,
+            changes_queue,
+            upvest,
+        })
     })
 }
 

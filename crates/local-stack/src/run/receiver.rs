@@ -12,7 +12,6 @@ use local_stack::LocalStack;
 use serde::Deserialize;
 use tokio::time::Instant;
 use upvest::projection::Summary;
-use upvest::signature::{Jwk, Profile};
 use upvest_simulator::Clock;
 
 use super::PATIENCE;
@@ -37,8 +36,6 @@ pub(crate) enum ReceiverError {
     Archive(#[source] Box<aws_sdk_s3::Error>),
     #[error("the event bus cannot be tapped")]
     Bus(#[source] Box<aws_sdk_eventbridge::Error>),
-    #[error("a verification key cannot be written as JSON")]
-    Key(#[from] serde_json::Error),
 }
 
 /// The stores of a stack.
@@ -112,26 +109,11 @@ impl Receiver {
         }
     }
 
-    /// Puts Upvest's public keys into the keys table.
-    pub(crate) async fn import(&self, keys: &[Jwk]) -> Result<(), ReceiverError> {
-        for key in keys {
-            let text = |value: String| AttributeValue::S(value);
-            let now = self.clock.now().to_string();
-            let request = self
-                .dynamodb
-                .put_item()
-                .table_name(self.output("KeysTableName"))
-                .item("key_id", text(key.key_id().unwrap_or_default().to_owned()))
-                .item("profile", text(Profile::UpvestV6.to_string()))
-                .item("algorithm", text(key.algorithm().to_string()))
-                .item("jwk", text(serde_json::to_string(key)?))
-                .item("source", text("simulator".to_owned()))
-                .item("first_seen", text(now.clone()))
-                .item("last_seen", text(now));
-            request
-                .send()
-                .await
-                .map_err(|error| ReceiverError::Table(Box::new(error.into())))?;
+    /// Waits until the receiver has fetched Upvest's keys.
+    pub(crate) async fn keys(&self) -> Result<(), ReceiverError> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.scan("KeysTableName", "key_id").await?.is_empty() && Instant::now() < deadline {
+            tokio::time::sleep(INTERVAL).await;
         }
         Ok(())
     }

@@ -6,12 +6,17 @@ use std::fmt::Display;
 use aws_sdk_dynamodb::types::AttributeValue;
 use comfy_table::{LineStyle, Table, TableStyle};
 use upvest::{Domain, Event};
-use upvest_simulator::{Answer, DeliveryRecord, Fault};
+use upvest_simulator::{Answer, DeliveryRecord, Fault, Subscription};
 
 use super::receiver::{Change, Item, Observed, event_ids, text};
 
+/// The type of the event that Upvest's test of a subscription delivers.
+const TEST_EVENT: &str = "WEBHOOK.TEST";
+
 /// The facts of a run.
 pub(crate) struct Report<'r> {
+    /// What the receiver subscribed to at Upvest.
+    pub(crate) subscriptions: &'r [Subscription],
     /// Every request that the simulator made.
     pub(crate) records: &'r [DeliveryRecord],
     /// The titles of the samples, and their events.
@@ -24,6 +29,7 @@ impl Report<'_> {
     /// The tables.
     pub(crate) fn text(&self) -> String {
         let sections = [
+            ("Subscriptions at Upvest, made by the receiver", self.subscriptions()),
             ("Deliveries", self.deliveries()),
             ("Events", self.events()),
             ("What happened: the changes that were published", self.changes()),
@@ -51,7 +57,10 @@ impl Report<'_> {
             .iter()
             .filter(|id| !self.observed.events.contains_key(*id))
             .count();
-        let foreign = self.observed.events.len() + missing - ids.len();
+        let tests = self.observed.events.values();
+        let tests = tests.filter(|item| text(item, "type") == TEST_EVENT).count();
+        let foreign = self.observed.events.len() + missing - ids.len() - tests;
+        let enabled = self.subscriptions.iter().filter(|subscription| subscription.enabled);
         let forged = self
             .records
             .iter()
@@ -59,6 +68,10 @@ impl Report<'_> {
             .count();
         let quarantined: usize = self.observed.quarantined.values().sum();
         for (count, what) in [
+            (
+                enabled.count().abs_diff(1),
+                "is how far the number of enabled subscriptions is from one",
+            ),
             (refused, "deliveries were not answered with 200"),
             (missing, "events are not in the event log"),
             (foreign, "events in the event log were not delivered"),
@@ -135,6 +148,19 @@ impl Report<'_> {
         table
     }
 
+    fn subscriptions(&self) -> Table {
+        let mut table = table(["title", "url", "categories", "enabled"]);
+        for subscription in self.subscriptions {
+            table.add_row([
+                subscription.title.clone(),
+                subscription.url.to_string(),
+                subscription.categories.join(", "),
+                if subscription.enabled { "yes" } else { "no" }.to_owned(),
+            ]);
+        }
+        table
+    }
+
     fn deliveries(&self) -> Table {
         let mut table = table(["delivery", "attempt", "kind", "events", "bytes", "answer", "ms"]);
         for record in self.records {
@@ -167,7 +193,9 @@ impl Report<'_> {
             .iter()
             .filter(|record| record.fault != Some(Fault::Tampered));
         let delivered: usize = genuine.map(|record| record.events.len()).sum();
-        let stored = self.observed.events.len();
+        let tests = self.observed.events.values();
+        let tests = tests.filter(|item| text(item, "type") == TEST_EVENT).count();
+        let stored = self.observed.events.len() - tests;
         let latencies = &self.observed.latencies_ms;
         let mut table = table(["", "count"]);
         let mut row = |name: &str, value: &dyn Display| {
@@ -350,7 +378,9 @@ mod tests {
             )
         };
         let stories = [("a story".to_owned(), vec![event("a"), event("b")])];
+        let url = "https://a.example/webhooks/upvest".parse().unwrap();
         let report = Report {
+            subscriptions: &[Subscription::new("s", url)],
             records: &[],
             stories: &stories,
             observed: &observed,

@@ -1,0 +1,84 @@
+//! What the stack does at Upvest by itself: it subscribes, and fetches the keys that deliveries are signed with.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, mpsc};
+
+use aws_config::SdkConfig;
+use serde_json::json;
+use upvest_simulator::api::{listen, serve};
+use upvest_simulator::{Options, Simulator};
+
+use super::sender::{event, new_id};
+use super::stack::{Stack, text, until};
+
+/// The secret with the credentials for the simulator's API.
+pub(super) const SECRET: &str = "upvest";
+
+/// Starts a simulator that serves its API, and puts credentials for it into a secret of the emulator.
+pub(super) async fn start(config: &SdkConfig) -> Arc<Simulator> {
+    let options = Options {
+        time_scale: 0.1,
+        ..Options::default()
+    };
+    let (started, starts) = mpsc::channel();
+    // The API serves all tests, and so outlives the runtime of each of them.
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime can be built").block_on(async {
+            let simulator = Arc::new(Simulator::start(options).expect("the simulator starts"));
+            let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            let listener = listen(loopback).await.expect("a port is free");
+            let address = listener.local_addr().expect("a listener has an address");
+            started.send((simulator.clone(), address)).expect("the test waits");
+            serve(listener, simulator).await
+        })
+    });
+    let (simulator, address) = starts.recv().expect("the simulator starts");
+    let credentials = simulator.api_credentials(&format!("http://{address}"));
+    let secret = aws_sdk_secretsmanager::Client::new(config).create_secret().name(SECRET);
+    secret
+        .set_secret_string(credentials.expect("the credentials are JSON"))
+        .send()
+        .await
+        .expect("the emulator takes a secret");
+    simulator
+}
+
+/// Has the simulator deliver an order's event; gives back the event's id.
+fn deliver(simulator: &Simulator) -> String {
+    let id = new_id();
+    let order = json!({ "id": new_id(), "status": "NEW" });
+    simulator
+        .queue(&event(&id, "ORDER.NEW", &order))
+        .expect("the simulator takes an event");
+    id
+}
+
+#[tokio::test]
+async fn a_deployed_stack_is_subscribed_enabled_and_tested_and_knows_the_keys() {
+    let stack = Stack::shared().await;
+    let simulator = stack.upvest();
+    let subscriptions = simulator.subscriptions();
+    assert_eq!(subscriptions.len(), 1);
+    let subscription = &subscriptions[0];
+    assert_eq!(subscription.url.as_str(), stack.url());
+    assert_eq!(subscription.categories, ["ALL"]);
+    assert!(subscription.enabled);
+    assert_eq!(stack.output("SubscriptionId"), subscription.id);
+    let tested = simulator.api_requests().into_iter().any(|request| {
+        request.path == format!("/webhooks/{}/test", subscription.id) && request.status == 200
+    });
+    assert!(tested);
+    let id = deliver(simulator);
+    let item = until("the event is in the log", async || stack.event(&id).await).await;
+    assert_eq!(text(&item, "type"), "ORDER.NEW");
+}
+
+#[tokio::test]
+async fn a_key_that_upvest_rotates_is_fetched_when_the_first_delivery_names_it() {
+    let stack = Stack::shared().await;
+    let simulator = stack.upvest();
+    simulator.rotate_key(std::time::Duration::from_secs(600)).expect("a key can be generated");
+    let id = deliver(simulator);
+    until("the event is in the log", async || stack.event(&id).await).await;
+}

@@ -19,6 +19,8 @@ use webhook_tests::receiver::{CHANGES, EFFECTS, Receiver, dead_letter_name, queu
 
 use crate::support::{deliver_events, event_at, items, post_events, process_all, receiver};
 
+const SCHEMA: &str = include_str!("../../events/schemas/change.v1.schema.json");
+
 fn order(second: u8, status: &str) -> String {
     let object = format!(r#"{{"id":"o1","user_id":"u1","status":"{status}"}}"#);
     event_at(&format!("e{second}"), second, &format!("ORDER.{status}"), &object)
@@ -26,8 +28,7 @@ fn order(second: u8, status: &str) -> String {
 
 /// The details that were published, checked against their schema.
 fn published(receiver: &Receiver) -> Vec<Value> {
-    let schema = include_str!("../../events/schemas/change.v1.schema.json");
-    let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+    let schema = jsonschema::validator_for(&serde_json::from_str(SCHEMA).unwrap()).unwrap();
     let entries = receiver.aws.published(CHANGES).into_iter();
     entries
         .map(|entry| {
@@ -336,6 +337,13 @@ async fn an_object_too_large_for_the_bus_is_replaced_by_where_it_is() {
     assert_eq!(changes[0]["object"], Value::Null);
     assert_eq!(changes[0]["object_in_event_log"], "e1");
     assert_eq!(changes[0]["current"]["status"], "NEW");
+}
+
+#[test]
+fn the_schema_names_every_domain() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let named = &schema["properties"]["domain"]["enum"];
+    assert_eq!(*named, serde_json::json!(Domain::ALL.map(Domain::name)));
 }
 
 #[tokio::test(start_paused = true)]

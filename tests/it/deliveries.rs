@@ -472,6 +472,36 @@ async fn a_hopeless_message_goes_to_the_dead_letter_queue_and_holds_nothing_up()
 
 /// A crash after every single AWS call, one after the other: nothing may be lost or doubled.
 #[tokio::test(start_paused = true)]
+async fn an_entity_that_would_not_fit_into_an_item_keeps_its_state_and_its_event_says_why() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let note = "x".repeat(150 * 1024);
+    let execution = |number: u8| {
+        let object = format!(r#"{{"id":"x{number}","order_id":"o1","share_quantity":"1","note":"{note}"}}"#);
+        event(&format!("e{number}"), "EXECUTION.FILLED", &object)
+    };
+    for number in 1..=3 {
+        let other = event(
+            &format!("n{number}"),
+            "ORDER.NEW",
+            r#"{"id":"o2","status":"NEW"}"#,
+        );
+        let body = format!("[{},{other}]", execution(number));
+        deliver(&receiver, body.as_bytes()).await;
+    }
+    let order = receiver.aws.items("entities").into_iter();
+    let order = order
+        .into_iter()
+        .find(|item| item["aggregate"]["S"] == "ORDER#o1")
+        .unwrap();
+    assert_eq!(order["filled_quantity"]["S"], "2");
+    let dead = receiver.aws.messages("orders-dlq.fifo");
+    assert_eq!(dead.len(), 1);
+    let reason = dead[0].attributes["reason"].string_value.as_deref();
+    assert_eq!(reason, Some("entity ORDER#o1 does not fit into an item"));
+    assert_eq!(receiver.aws.items("events").len(), 6, "the log has it");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_crash_after_any_call_loses_nothing() {
     let body = format!(
         r#"{{"payload":[{},{}]}}"#,

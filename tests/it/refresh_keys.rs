@@ -113,7 +113,10 @@ impl World {
     async fn subscribe(&self) -> Server {
         let endpoint = Server::start().await;
         let url = format!("{}{PATH}", endpoint.base_url);
-        let subscription = Subscription::new("s", url.parse().unwrap());
+        let subscription = Subscription {
+            max_package_size: 4_000,
+            ..Subscription::new("s", url.parse().unwrap())
+        };
         self.upvest.simulator.subscribe(subscription).unwrap();
         endpoint
     }

@@ -13,5 +13,5 @@ mod processes;
 mod sender;
 mod stack;
 mod subscriber;
-mod use_cases;
 mod upvest;
+mod use_cases;

@@ -322,12 +322,17 @@ pub(super) async fn answer(request: reqwest::RequestBuilder) -> Answer {
 
 /// Looks until there is something to see, for a minute at most.
 pub(super) async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    until_within(PATIENCE, what, look).await
+}
+
+/// The same with another patience.
+pub(super) async fn until_within<T>(patience: Duration, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(seen) = look().await {
             return seen;
         }
-        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        assert!(Instant::now() < deadline, "{what}: not within {patience:?}");
         tokio::time::sleep(INTERVAL).await;
     }
 }

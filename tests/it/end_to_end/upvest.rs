@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use serde_json::json;
@@ -9,7 +10,7 @@ use upvest_simulator::api::{listen, serve};
 use upvest_simulator::{Options, Simulator};
 
 use super::sender::{event, new_id};
-use super::stack::{Stack, text, until};
+use super::stack::{Stack, text, until, until_within};
 
 /// The secret with the credentials for the simulator's API.
 pub(super) const SECRET: &str = "upvest";
@@ -29,13 +30,17 @@ pub(super) async fn start(config: &SdkConfig) -> Arc<Simulator> {
             let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             let listener = listen(loopback).await.expect("a port is free");
             let address = listener.local_addr().expect("a listener has an address");
-            started.send((simulator.clone(), address)).expect("the test waits");
+            started
+                .send((simulator.clone(), address))
+                .expect("the test waits");
             serve(listener, simulator).await
         })
     });
     let (simulator, address) = starts.recv().expect("the simulator starts");
     let credentials = simulator.api_credentials(&format!("http://{address}"));
-    let secret = aws_sdk_secretsmanager::Client::new(config).create_secret().name(SECRET);
+    let secret = aws_sdk_secretsmanager::Client::new(config)
+        .create_secret()
+        .name(SECRET);
     secret
         .set_secret_string(credentials.expect("the credentials are JSON"))
         .send()
@@ -78,7 +83,9 @@ async fn a_deployed_stack_is_subscribed_enabled_and_tested_and_knows_the_keys() 
 async fn a_key_that_upvest_rotates_is_fetched_when_the_first_delivery_names_it() {
     let stack = Stack::shared().await;
     let simulator = stack.upvest();
-    simulator.rotate_key(std::time::Duration::from_secs(600)).expect("a key can be generated");
+    simulator
+        .rotate_key(std::time::Duration::from_secs(600))
+        .expect("a key can be generated");
     let id = deliver(simulator);
     until("the event is in the log", async || stack.event(&id).await).await;
 }

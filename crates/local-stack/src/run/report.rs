@@ -29,7 +29,10 @@ impl Report<'_> {
     /// The tables.
     pub(crate) fn text(&self) -> String {
         let sections = [
-            ("Subscriptions at Upvest, made by the receiver", self.subscriptions()),
+            (
+                "Subscriptions at Upvest, made by the receiver",
+                self.subscriptions(),
+            ),
             ("Deliveries", self.deliveries()),
             ("Events", self.events()),
             ("What happened: the changes that were published", self.changes()),
@@ -60,7 +63,10 @@ impl Report<'_> {
         let tests = self.observed.events.values();
         let tests = tests.filter(|item| text(item, "type") == TEST_EVENT).count();
         let foreign = self.observed.events.len() + missing - ids.len() - tests;
-        let enabled = self.subscriptions.iter().filter(|subscription| subscription.enabled);
+        let enabled = self
+            .subscriptions
+            .iter()
+            .filter(|subscription| subscription.enabled);
         let forged = self
             .records
             .iter()

@@ -46,7 +46,10 @@ pub(crate) async fn start(emulated: &Emulated) -> Result<Arc<Simulator>, UpvestE
     tokio::spawn(serve(listener, simulator.clone()));
     let credentials = simulator.api_credentials(&base_url)?;
     let secrets = aws_sdk_secretsmanager::Client::new(emulated.sdk_config());
-    let created = secrets.create_secret().name(SECRET).set_secret_string(credentials);
+    let created = secrets
+        .create_secret()
+        .name(SECRET)
+        .set_secret_string(credentials);
     created
         .send()
         .await

@@ -88,7 +88,7 @@ fn needed(function: &str) -> Grants {
             // `SourceQueue::settle`.
             needed.extend(grants(["sqs:ChangeMessageVisibility"], "KeyRequestsQueue"));
             needed.extend(grants(["sqs:SendMessage"], "KeyRequestsDeadLetterQueue"));
-            // `UpvestAccess::read`.
+            // `upvest_api::read_secret`.
             needed.extend(grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET));
             // `KeysTable::all`, `import`, `note_seen` and `retire`.
             needed.extend(grants(
@@ -96,7 +96,7 @@ fn needed(function: &str) -> Grants {
                 "KeysTable",
             ));
         }
-        // `UpvestAccess::read`.
+        // `upvest_api::read_secret`.
         "RegisterWebhookFunction" => needed.extend(grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET)),
         _ => {
             let queue = format!("{}Queue", stem(function));
@@ -716,6 +716,7 @@ fn the_outputs_that_tools_rely_on_are_there() {
         "KeysTableName",
         "ArchiveBucketName",
         "DeliveriesQueueUrl",
+        "UpvestSecret",
     ] {
         assert!(outputs.contains_key(name), "{name}");
     }

@@ -89,7 +89,7 @@ fn needed(function: &str) -> Grants {
             // `SourceQueue::settle`.
             needed.extend(grants(["sqs:ChangeMessageVisibility"], "KeyRequestsQueue"));
             needed.extend(grants(["sqs:SendMessage"], "KeyRequestsDeadLetterQueue"));
-            // `UpvestAccess::read`.
+            // `upvest_api::read_secret`.
             needed.extend(grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET));
             // `KeysTable::all`, `import`, `note_seen` and `retire`.
             needed.extend(grants(
@@ -97,7 +97,7 @@ fn needed(function: &str) -> Grants {
                 "KeysTable",
             ));
         }
-        // `UpvestAccess::read`.
+        // `upvest_api::read_secret`.
         "RegisterWebhookFunction" => needed.extend(grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET)),
         _ => {
             let queue = format!("{}Queue", stem(function));
@@ -700,6 +700,7 @@ fn the_outputs_that_tools_rely_on_are_there() {
         "KeysTableName",
         "ArchiveBucketName",
         "DeliveriesQueueUrl",
+        "UpvestSecret",
     ] {
         assert!(outputs.contains_key(name), "{name}");
     }

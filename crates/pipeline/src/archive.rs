@@ -8,9 +8,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use upvest::signature::Freshness;
+use uuid::Uuid;
 
 use crate::envelope::Envelope;
 use crate::error::AwsError;
+
+const QUARANTINE: &str = "quarantine/";
 
 /// The archive.
 #[derive(Debug, Clone)]
@@ -43,6 +46,26 @@ pub struct ArchivedDelivery {
     /// The raw body in base64, if it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
+}
+
+/// A delivery that was found in the archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The object's key.
+    pub key: String,
+    /// What it holds.
+    pub delivery: ArchivedDelivery,
+}
+
+/// Why a delivery cannot be read. Absence is no error.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The bucket could not be read.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The object is not a delivery.
+    #[error(transparent)]
+    NotArchived(#[from] NotArchived),
 }
 
 /// A text that is not an archived delivery.
@@ -95,17 +118,27 @@ impl ArchivedDelivery {
 /// The key of a verified delivery: `verified/<yyyy>/<mm>/<dd>/<hh>/<delivery id>`.
 #[must_use]
 pub fn verified_key(envelope: &Envelope) -> String {
-    format!("verified/{}/{}", hour(envelope.received_at), envelope.delivery_id)
+    verified_at(envelope.received_at, envelope.delivery_id)
+}
+
+fn verified_at(at: Timestamp, delivery_id: Uuid) -> String {
+    format!("verified/{}/{delivery_id}", hour(at))
 }
 
 /// The key in quarantine: `quarantine/<reason>/<yyyy>/<mm>/<dd>/<hh>/<delivery id>`.
 #[must_use]
 pub fn quarantine_key(reason: &str, envelope: &Envelope) -> String {
-    format!(
-        "quarantine/{reason}/{}/{}",
-        hour(envelope.received_at),
-        envelope.delivery_id
-    )
+    quarantined_at(reason, envelope.received_at, envelope.delivery_id)
+}
+
+fn quarantined_at(reason: &str, at: Timestamp, delivery_id: Uuid) -> String {
+    format!("{QUARANTINE}{reason}/{}/{delivery_id}", hour(at))
+}
+
+/// When a delivery was received, which its id tells.
+fn received_at(delivery_id: Uuid) -> Option<Timestamp> {
+    let (seconds, nanoseconds) = delivery_id.get_timestamp()?.to_unix();
+    Timestamp::new(seconds.try_into().ok()?, nanoseconds.try_into().ok()?).ok()
 }
 
 fn hour(at: Timestamp) -> String {
@@ -156,6 +189,68 @@ impl Archive {
             ..ArchivedDelivery::of(envelope, key_id)
         };
         self.put(quarantine_key(reason, envelope), &delivery).await
+    }
+
+    /// The verified delivery of this id.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when that cannot be found out.
+    pub async fn verified(&self, delivery_id: Uuid) -> Result<Option<Found>, ReadError> {
+        match received_at(delivery_id) {
+            Some(at) => self.get(verified_at(at, delivery_id)).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The delivery of this id in quarantine, for whatever reason: the whole, or the events of it that are there.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when that cannot be found out.
+    pub async fn quarantined(&self, delivery_id: Uuid) -> Result<Option<Found>, ReadError> {
+        let Some(at) = received_at(delivery_id) else {
+            return Ok(None);
+        };
+        for reason in self.reasons().await? {
+            if let Some(found) = self.get(quarantined_at(&reason, at, delivery_id)).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The reasons for which anything is in quarantine.
+    async fn reasons(&self) -> Result<Vec<String>, AwsError> {
+        let list = self.client.list_objects_v2().bucket(&self.bucket);
+        let mut pages = list.prefix(QUARANTINE).delimiter("/").into_paginator().send();
+        let mut reasons = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(AwsError::of("ListObjectsV2 of the archive"))?;
+            let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix());
+            let names = folders.filter_map(|folder| folder.strip_prefix(QUARANTINE)?.strip_suffix('/'));
+            reasons.extend(names.map(str::to_owned));
+        }
+        Ok(reasons)
+    }
+
+    async fn get(&self, key: String) -> Result<Option<Found>, ReadError> {
+        const CALL: &str = "GetObject of the archive";
+        let request = self.client.get_object().bucket(&self.bucket).key(&key);
+        let object = match request.send().await {
+            Ok(object) => object,
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_no_such_key()) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(AwsError::of(CALL)(error).into()),
+        };
+        let body = object.body.collect().await.map_err(AwsError::of(CALL))?;
+        let delivery = ArchivedDelivery::parse(&body.into_bytes())?;
+        Ok(Some(Found { key, delivery }))
     }
 
     /// Writes an object once. One that is there already was written by an earlier attempt at the same delivery.
@@ -216,5 +311,12 @@ mod tests {
                 "verified/2026/11/21/09/0192f0c1-2b3c-7def-8123-456789abcdef"
             );
         }
+    }
+
+    #[test]
+    fn the_id_of_a_delivery_tells_when_it_was_received() {
+        let at = received_at("019b76da-a87b-7def-8123-456789abcdef".parse().unwrap()).unwrap();
+        assert_eq!(at.as_millisecond(), 0x019b_76da_a87b);
+        assert_eq!(received_at(Uuid::nil()), None);
     }
 }

@@ -16,6 +16,7 @@ pub mod envelope;
 pub mod error;
 pub mod events;
 pub mod idempotency;
+pub mod key_refresh;
 pub mod key_requests;
 pub mod keys;
 pub mod metric;

@@ -156,7 +156,7 @@ impl UpvestAccess {
         if let Some(held) = held.as_ref().filter(|held| held.until > now) {
             return Ok((held.client.clone(), true));
         }
-        let document = Box::pin(self.read()).await?;
+        let document = Box::pin(read_secret(&self.secrets, &self.secret)).await?;
         let credentials = Credentials::from_json(document.expose_secret())?;
         let client = Client::with_options(credentials, self.options.clone())?;
         *held = Some(Held {
@@ -165,19 +165,22 @@ impl UpvestAccess {
         });
         Ok((client, false))
     }
+}
 
-    async fn read(&self) -> Result<SecretString, AccessError> {
-        let value = self
-            .secrets
-            .get_secret_value()
-            .secret_id(&self.secret)
-            .send()
-            .await;
-        let value = value.map_err(AwsError::of("GetSecretValue of Upvest's credentials"))?;
-        let text = match (value.secret_string, value.secret_binary) {
-            (Some(text), _) => Some(text),
-            (None, binary) => binary.and_then(|binary| String::from_utf8(binary.into_inner()).ok()),
-        };
-        text.map(SecretString::from).ok_or(AccessError::NoText)
-    }
+/// Reads the document of credentials from the secret of this name or ARN.
+///
+/// # Errors
+///
+/// [`AccessError::Secret`] or [`AccessError::NoText`].
+pub async fn read_secret(
+    secrets: &aws_sdk_secretsmanager::Client,
+    secret: &str,
+) -> Result<SecretString, AccessError> {
+    let value = secrets.get_secret_value().secret_id(secret).send().await;
+    let value = value.map_err(AwsError::of("GetSecretValue of Upvest's credentials"))?;
+    let text = match (value.secret_string, value.secret_binary) {
+        (Some(text), _) => Some(text),
+        (None, binary) => binary.and_then(|binary| String::from_utf8(binary.into_inner()).ok()),
+    };
+    text.map(SecretString::from).ok_or(AccessError::NoText)
 }

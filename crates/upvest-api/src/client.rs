@@ -66,6 +66,12 @@ impl Client {
         &self.inner.credentials.base_url
     }
 
+    /// Says whether it talks to this machine, whose URLs subscriptions may then name, without TLS, for tests.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.inner.is_local()
+    }
+
     pub(crate) fn call(&self, method: &'static str, segments: &[&str], scope: Scope) -> Call {
         Call::new(method, join(self.base_url(), segments), scope)
     }

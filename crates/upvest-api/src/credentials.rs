@@ -43,6 +43,41 @@ pub struct Credentials {
     pub(crate) base_url: Url,
 }
 
+/// One of Upvest's two environments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Environment {
+    /// For tests, without money.
+    Sandbox,
+    /// The real one.
+    Live,
+}
+
+impl Environment {
+    /// Returns the name that it has in credentials.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sandbox => "sandbox",
+            Self::Live => "live",
+        }
+    }
+
+    /// Returns the base of its calls.
+    #[must_use]
+    pub const fn base_url(self) -> &'static str {
+        match self {
+            Self::Sandbox => SANDBOX_URL,
+            Self::Live => LIVE_URL,
+        }
+    }
+}
+
+impl fmt::Display for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
 /// Why credentials cannot be used. No text holds a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -94,6 +129,14 @@ pub enum CredentialsError {
         "base_url is to be https://HOST, or http:// on 127.0.0.1 or localhost, without user, query or fragment"
     )]
     BaseUrl,
+    /// They are for another base than the environment that is wanted.
+    #[error("the credentials are for {base_url}, and not for {wanted} ({})", wanted.base_url())]
+    OtherEnvironment {
+        /// The base that they name.
+        base_url: Url,
+        /// The environment that is wanted.
+        wanted: Environment,
+    },
     /// The private key cannot be used.
     #[error("private_key cannot be used")]
     PrivateKey(#[from] PrivateKeyError),
@@ -105,6 +148,19 @@ impl Credentials {
     /// # Errors
     /// [`CredentialsError`] says which member is wrong, and what to do.
     pub fn from_json(document: &str) -> Result<Self, CredentialsError> {
+        Self::read(document, None)
+    }
+
+    /// Reads credentials for this environment from their JSON document, which may leave the environment out.
+    ///
+    /// # Errors
+    /// [`CredentialsError::OtherEnvironment`] when the document names another one or another base, or else as
+    /// [`from_json`](Self::from_json).
+    pub fn from_json_for(document: &str, wanted: Environment) -> Result<Self, CredentialsError> {
+        Self::read(document, Some(wanted))
+    }
+
+    fn read(document: &str, wanted: Option<Environment>) -> Result<Self, CredentialsError> {
         let members: BTreeMap<String, Text> = serde_json::from_str(document).map_err(|error| {
             // The error's own text may quote a value.
             let (line, column) = (error.line(), error.column());
@@ -119,7 +175,7 @@ impl Credentials {
         let key_id = members.required("key_id")?;
         let private_key = members.required("private_key")?;
         let passphrase = members.optional("private_key_passphrase");
-        let base_url = members.base_url()?;
+        let base_url = members.base_url(wanted)?;
         if let Some(name) = members.0.into_keys().next() {
             return Err(CredentialsError::Unknown { name });
         }
@@ -195,11 +251,11 @@ impl Members {
         }
     }
 
-    fn base_url(&mut self) -> Result<Url, CredentialsError> {
+    fn base_url(&mut self, wanted: Option<Environment>) -> Result<Url, CredentialsError> {
         let base = match (self.optional("environment"), self.optional("base_url")) {
             (Some(_), Some(_)) => return Err(CredentialsError::TwoBases),
             (None, Some(base)) => base,
-            (None, None) => SANDBOX_URL.to_owned(),
+            (None, None) => wanted.unwrap_or(Environment::Sandbox).base_url().to_owned(),
             (Some(environment), None) => match environment.as_str() {
                 "sandbox" => SANDBOX_URL.to_owned(),
                 "live" => LIVE_URL.to_owned(),
@@ -212,9 +268,16 @@ impl Members {
             && url.password().is_none()
             && url.query().is_none()
             && url.fragment().is_none();
-        (secure && bare && url.has_host())
-            .then_some(url)
-            .ok_or(CredentialsError::BaseUrl)
+        if !(secure && bare && url.has_host()) {
+            return Err(CredentialsError::BaseUrl);
+        }
+        match wanted.filter(|wanted| Url::parse(wanted.base_url()).as_ref() != Ok(&url)) {
+            Some(wanted) => Err(CredentialsError::OtherEnvironment {
+                base_url: url,
+                wanted,
+            }),
+            None => Ok(url),
+        }
     }
 }
 
@@ -246,6 +309,36 @@ mod tests {
         let mut document = document();
         document[name] = value;
         Credentials::from_json(&document.to_string())
+    }
+
+    #[test]
+    fn a_wanted_environment_is_used_unless_the_document_names_another() {
+        let read = |member: Option<(&str, &str)>, wanted| {
+            let mut document = document();
+            if let Some((name, value)) = member {
+                document[name] = value.into();
+            }
+            let read = Credentials::from_json_for(&document.to_string(), wanted);
+            read.map(|credentials| credentials.base_url().to_string())
+        };
+        let live = "https://api.upvest.co/";
+        assert_eq!(read(None, Environment::Live).unwrap(), live);
+        assert_eq!(
+            read(Some(("environment", "live")), Environment::Live).unwrap(),
+            live
+        );
+        assert_eq!(
+            read(Some(("base_url", LIVE_URL)), Environment::Live).unwrap(),
+            live
+        );
+        for (member, wanted) in [
+            (("environment", "live"), Environment::Sandbox),
+            (("environment", "sandbox"), Environment::Live),
+            (("base_url", "http://127.0.0.1:1"), Environment::Sandbox),
+        ] {
+            let error = read(Some(member), wanted).unwrap_err().to_string();
+            assert!(error.contains(&format!("not for {wanted}")), "{error}");
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ mod webhooks;
 
 pub use client::{BuildError, Client};
 pub use clock::Clock;
-pub use credentials::{Credentials, CredentialsError, LIVE_URL, SANDBOX_URL};
+pub use credentials::{Credentials, CredentialsError, Environment, LIVE_URL, SANDBOX_URL};
 pub use download::Download;
 pub use error::{Error, Problem};
 pub use hint::Hint;

@@ -6,15 +6,21 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use pipeline::config::{Lookup, environment};
+use upvest_api::Hint;
 
-use crate::commands::{entities, events, keys, send};
+use crate::commands::{entities, events, keys, send, webhooks};
 use crate::output;
-use crate::stack::{Stack, StackError};
+use crate::stack::{StackError, StackFinder};
+use crate::upvest_account::UpvestError;
 
 const EXAMPLES: &str = "\
 Examples:
   Trust a key that Upvest published, in the stack `webhooks-live`:
     upvest-webhooks --stack webhooks-live keys import --profile upvest-v6 --jwk verify_keys.json
+
+  See the subscriptions at Upvest, and have one tested:
+    upvest-webhooks --stack webhooks-live webhooks list
+    upvest-webhooks --stack webhooks-live webhooks test a8eb3540-5a84-40f9-b2bb-7f99f282fc5a
 
   Deliver a file of events to the local stack, signed with the simulator's key:
     upvest-webhooks --local send events/samples/01-*.json --private-key .local/upvest-key.pem
@@ -27,11 +33,12 @@ Environment:
   UPVEST_WEBHOOKS_STACK, UPVEST_WEBHOOKS_LOCAL    as --stack and --local, which win
   KEYS_TABLE, EVENTS_TABLE, ENTITIES_TABLE, ARCHIVE_BUCKET, WEBHOOK_URL
                                                   each wins over the stack's output
+  UPVEST_CREDENTIALS, UPVEST_SECRET               as --upvest-credentials and --upvest-secret, which win
   AWS_*                                           as for any AWS tool
 
-Exit status: 0 done, 1 failed (or a delivery was not answered with 200), 2 wrong usage.";
+Exit status: 0 done, 1 failed (or a delivery or test was not answered with 200), 2 wrong usage.";
 
-/// Operates a receiver of Upvest's webhooks: keys, test deliveries, events and entities
+/// Operates a receiver of Upvest's webhooks: subscriptions, keys, test deliveries, events and entities
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -78,7 +85,10 @@ pub(crate) struct StackArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Import and list the keys by which deliveries are verified
+    /// Manage the subscriptions at Upvest, which it calls webhooks
+    #[command(subcommand_precedence_over_arg = true)]
+    Webhooks(Box<webhooks::Webhooks>),
+    /// Fetch, import and list the keys by which deliveries are verified
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Keys(keys::Command),
     /// Sign deliveries and post them: single ones, or a load
@@ -108,6 +118,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Stack(#[from] StackError),
     #[error(transparent)]
+    Webhooks(#[from] webhooks::WebhooksError),
+    #[error(transparent)]
     Keys(#[from] keys::KeysError),
     #[error(transparent)]
     Send(#[from] send::SendError),
@@ -124,8 +136,19 @@ impl CliError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Stack(error) if error.is_usage() => 2,
+            Self::Webhooks(error) if error.is_usage() => 2,
+            Self::Keys(error) if error.is_usage() => 2,
             Self::Send(error) if error.is_usage() => 2,
             _ => 1,
+        }
+    }
+
+    /// What probably made Upvest refuse, and what to do.
+    pub(crate) fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::Webhooks(error) => error.upvest().and_then(UpvestError::hint),
+            Self::Keys(error) => error.hint(),
+            _ => None,
         }
     }
 }
@@ -133,22 +156,30 @@ impl CliError {
 impl Cli {
     /// Runs the command; says whether everything went as it should.
     pub(crate) async fn run(self) -> Result<bool, CliError> {
-        let args = self.stack;
         let json = self.json;
-        let stack = || async move { Stack::find(&args, &Lookup::new(&environment)).await };
+        let stacks = StackFinder::new(self.stack, Lookup::new(&environment));
         match self.command {
-            Command::Keys(command) => output::print(&command.run(&stack().await?).await?, json)?,
+            Command::Webhooks(webhooks) => {
+                let report = webhooks.run(&stacks).await?;
+                output::print(&report, json)?;
+                return Ok(report.succeeded());
+            }
+            Command::Keys(command) => {
+                let report = command.run(&stacks).await?;
+                output::print(&report, json)?;
+                return Ok(report.succeeded());
+            }
             Command::Send(arguments) => {
                 let url = match arguments.url() {
                     Some(url) => url.to_owned(),
-                    None => stack().await?.webhook_url()?,
+                    None => stacks.stack().await?.webhook_url()?,
                 };
                 let summary = arguments.run(&url).await?;
                 output::print(&summary, json)?;
                 return Ok(summary.all_accepted());
             }
-            Command::Events(command) => output::print(&command.run(&stack().await?).await?, json)?,
-            Command::Entities(command) => output::print(&command.run(&stack().await?).await?, json)?,
+            Command::Events(command) => output::print(&command.run(stacks.stack().await?).await?, json)?,
+            Command::Entities(command) => output::print(&command.run(stacks.stack().await?).await?, json)?,
             Command::Completions { shell } => output::write(&completions(shell))?,
         }
         Ok(true)
@@ -225,6 +256,41 @@ mod tests {
         );
         assert_eq!(
             parse(&format!("{import} --key-id k --jwk f --hmac-secret-file f")).unwrap_err(),
+            ArgumentConflict
+        );
+    }
+
+    #[test]
+    fn both_profiles_keep_their_meaning() {
+        assert!(parse("webhooks list --profile live").is_ok());
+        assert!(parse("webhooks --profile sandbox list").is_ok());
+        assert!(parse("keys refresh --profile sandbox --dry-run").is_ok());
+        assert!(parse("keys import --profile sandbox --jwk f").is_err());
+        assert!(parse("webhooks list --profile upvest-v6").is_err());
+    }
+
+    #[test]
+    fn credentials_come_from_one_place() {
+        use clap::error::ErrorKind::ArgumentConflict;
+        let line = "webhooks list --upvest-secret s --upvest-credentials f";
+        assert_eq!(parse(line).unwrap_err(), ArgumentConflict);
+    }
+
+    #[test]
+    fn batching_keeps_to_the_limits_of_upvest() {
+        assert!(parse("webhooks create --delay 30s --max-package-size 1048576").is_ok());
+        for wrong in ["--delay 31s", "--delay 5", "--delay 1m", "--max-package-size 99"] {
+            assert!(parse(&format!("webhooks create {wrong}")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_update_needs_something_to_change() {
+        use clap::error::ErrorKind::{ArgumentConflict, MissingRequiredArgument};
+        assert!(parse("webhooks update w --title T").is_ok());
+        assert_eq!(parse("webhooks update w").unwrap_err(), MissingRequiredArgument);
+        assert_eq!(
+            parse("webhooks update w --exclude USER --exclude-nothing").unwrap_err(),
             ArgumentConflict
         );
     }

@@ -4,3 +4,4 @@ pub(crate) mod entities;
 pub(crate) mod events;
 pub(crate) mod keys;
 pub(crate) mod send;
+pub(crate) mod webhooks;

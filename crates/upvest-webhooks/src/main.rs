@@ -1,7 +1,7 @@
 //! The operator's command line of the Upvest webhook receiver.
 //!
-//! It imports verification keys, delivers signed events by hand or as load, and shows what the receiver stored. It
-//! reads and writes a stack's tables with the operator's own AWS credentials; no function depends on it.
+//! It manages the subscriptions at Upvest, fetches and imports verification keys, delivers signed events by hand or as
+//! load, and shows what the receiver stored. It reads and writes a stack's tables with the operator's own AWS credentials; no function depends on it.
 
 mod cli;
 mod commands;
@@ -9,7 +9,10 @@ mod key_file;
 mod key_store;
 mod output;
 mod sending;
+#[cfg(test)]
+mod simulated;
 mod stack;
+mod upvest_account;
 
 use std::process::ExitCode;
 
@@ -21,7 +24,7 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            output::complain(&error);
+            output::complain(&error, error.hint().map(|hint| hint.to_string()).as_deref());
             ExitCode::from(error.exit_code())
         }
     }

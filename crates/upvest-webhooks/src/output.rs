@@ -49,15 +49,22 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr(), "{}", harmless(text));
 }
 
-/// Reports an error with what caused it.
-pub(crate) fn complain(error: &dyn Error) {
+/// Reports an error with what caused it, and a hint at what to do.
+pub(crate) fn complain(error: &dyn Error, hint: Option<&str>) {
+    note(&complaint(error, hint));
+}
+
+fn complaint(error: &dyn Error, hint: Option<&str>) -> String {
     let mut text = format!("error: {error}");
     let mut source = error.source();
     while let Some(cause) = source {
         text.push_str(&format!("\n  because: {cause}"));
         source = cause.source();
     }
-    note(&text);
+    if let Some(hint) = hint {
+        text.push_str(&format!("\n  hint: {hint}"));
+    }
+    text
 }
 
 /// Columns side by side, and one line under their names.
@@ -85,7 +92,7 @@ pub(crate) fn facts<'f>(facts: impl IntoIterator<Item = (&'f str, Option<String>
 }
 
 /// Replaces control characters: what others sent must not steer the operator's terminal.
-fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     let harmless = |c: char| {
         if c.is_control() && c != '\n' {
             '\u{fffd}'
@@ -117,6 +124,14 @@ mod tests {
         assert_eq!(column(header, "status"), column(first, "NEW"));
         assert_eq!(column(header, "status"), column(second, "FILLED"));
         assert!(!table.to_string().contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_complaint_ends_with_what_to_do() {
+        let error = io::Error::other(io::Error::other("the clock is wrong"));
+        let text = complaint(&error, Some("set the clock"));
+        assert!(text.starts_with("error: the clock is wrong"), "{text}");
+        assert!(text.ends_with("\n  hint: set the clock"), "{text}");
     }
 
     #[test]

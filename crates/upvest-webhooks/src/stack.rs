@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::config::Credentials;
 use pipeline::config::Lookup;
 use pipeline::error::AwsError;
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 
 use crate::cli::StackArgs;
 use crate::output;
@@ -24,6 +25,13 @@ pub(crate) struct Stack {
     config: SdkConfig,
     name: Option<String>,
     outputs: BTreeMap<String, String>,
+}
+
+/// The stack to work on, looked for when it is first asked for: some commands can do without.
+pub(crate) struct StackFinder<'l> {
+    args: StackArgs,
+    variables: Lookup<'l>,
+    found: OnceCell<Stack>,
 }
 
 /// Why there is no stack to work on.
@@ -80,6 +88,71 @@ struct Connection {
     access_key_id: String,
     secret_access_key: String,
     outputs: BTreeMap<String, String>,
+}
+
+impl<'l> StackFinder<'l> {
+    /// Finds the stack as [`Stack::find`] does.
+    pub(crate) fn new(args: StackArgs, variables: Lookup<'l>) -> Self {
+        Self {
+            args,
+            variables,
+            found: OnceCell::new(),
+        }
+    }
+
+    /// The stack.
+    ///
+    /// # Errors
+    ///
+    /// [`StackError`] when it cannot be found out about.
+    pub(crate) async fn stack(&self) -> Result<&Stack, StackError> {
+        let find = || Stack::find(&self.args, &self.variables);
+        self.found.get_or_try_init(find).await
+    }
+
+    /// How AWS clients reach the stack, or the operator's account where none is named.
+    ///
+    /// # Errors
+    ///
+    /// [`StackError`] when there is no region, or the stack that is named cannot be found out about.
+    pub(crate) async fn aws(&self) -> Result<SdkConfig, StackError> {
+        match self.stack().await {
+            Ok(stack) => Ok(stack.config().clone()),
+            Err(StackError::NothingNamed) => aws_config(&self.args).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The variables of the environment.
+    pub(crate) fn variables(&self) -> &Lookup<'l> {
+        &self.variables
+    }
+}
+
+#[cfg(test)]
+impl Stack {
+    /// A stack that was found.
+    pub(crate) fn of(config: SdkConfig, outputs: &[(&str, &str)]) -> Self {
+        let outputs = outputs.iter();
+        Self {
+            config,
+            name: Some(LOCAL_STACK_NAME.to_owned()),
+            outputs: outputs
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl StackFinder<'static> {
+    /// Has found this stack.
+    pub(crate) fn of(stack: Stack) -> Self {
+        Self {
+            found: OnceCell::new_with(Some(stack)),
+            ..Self::new(StackArgs::default(), Lookup::new(&|_| None))
+        }
+    }
 }
 
 impl Stack {
@@ -190,6 +263,11 @@ impl Stack {
         self.part("ARCHIVE_BUCKET")
     }
 
+    /// The secret with the credentials of the Upvest API client, if the stack has one.
+    pub(crate) fn upvest_secret(&self) -> Option<&str> {
+        self.outputs.get("UpvestSecret").map(String::as_str)
+    }
+
     /// The URL to deliver to.
     pub(crate) fn webhook_url(&self) -> Result<String, StackError> {
         self.part("WEBHOOK_URL")
@@ -210,12 +288,13 @@ impl Stack {
 }
 
 /// The variable of the environment and the stack's output that name the same part.
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 6] = [
     ("KEYS_TABLE", "KeysTableName"),
     ("EVENTS_TABLE", "EventsTableName"),
     ("ENTITIES_TABLE", "EntitiesTableName"),
     ("ARCHIVE_BUCKET", "ArchiveBucketName"),
     ("WEBHOOK_URL", "WebhookUrl"),
+    ("UPVEST_SECRET", "UpvestSecret"),
 ];
 
 fn place(args: &StackArgs, variables: &Lookup<'_>, local_exists: bool) -> Place {

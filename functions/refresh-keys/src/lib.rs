@@ -11,18 +11,12 @@ use pipeline::batch::SourceQueue;
 use pipeline::clock::Clock;
 use pipeline::config::{ConfigError, Lookup};
 use pipeline::error::{Disposition, Failure};
+use pipeline::key_refresh::refresh;
+pub use pipeline::key_refresh::{Changes, KeysTable, RefreshError};
 use pipeline::metric;
 use pipeline::upvest_api::UpvestAccess;
 use serde_json::{Value, json};
 use upvest_api::{Options, VerifyKeys};
-
-mod error;
-mod refresh;
-mod table;
-
-pub use error::RefreshError;
-pub use refresh::{Changes, refresh};
-pub use table::KeysTable;
 
 /// The first wait before a request is tried again. With five receives it is tried for a minute and a quarter; after
 /// that the deliveries that still wait for a key ask anew.
@@ -104,7 +98,7 @@ async fn run(deps: &Deps) -> Result<Changes, RefreshError> {
     // Boxed, because it is too deep for the compiler within the runtime's own futures.
     match Box::pin(refresh(&deps.keys, fetch)).await {
         Ok(changes) => {
-            changes.report();
+            report(&changes);
             Ok(changes)
         }
         Err(error) => {
@@ -112,4 +106,26 @@ async fn run(deps: &Deps) -> Result<Changes, RefreshError> {
             Err(error)
         }
     }
+}
+
+/// Logs and counts the changes.
+fn report(changes: &Changes) {
+    metric::keys_refreshed();
+    metric::keys_changed("new", changes.new.len());
+    metric::keys_changed("returned", changes.returned.len());
+    metric::keys_changed("retired", changes.retired.len());
+    metric::keys_conflicting(changes.conflicting.len());
+    if !changes.conflicting.is_empty() {
+        tracing::error!(
+            keys = ?changes.conflicting,
+            "Upvest serves other keys under these ids than the table has; the table's were kept"
+        );
+    }
+    tracing::info!(
+        keys.new = ?changes.new,
+        keys.returned = ?changes.returned,
+        keys.retired = ?changes.retired,
+        keys.known = changes.known.len(),
+        "refreshed the verification keys"
+    );
 }

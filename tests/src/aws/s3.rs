@@ -1,6 +1,6 @@
 //! S3: objects in memory, written once or over, with the conditional put.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use md5::{Digest, Md5};
 
@@ -189,8 +189,19 @@ fn list(bucket: &str, objects: &BTreeMap<String, StoredObject>, http: &http::Req
         .take(limit + 1)
         .collect();
     let page = &matching[..matching.len().min(limit)];
+    let folder_of = |key: &str| folder(key, prefix, parameter("delimiter"));
+    let folders: BTreeSet<String> = page.iter().filter_map(|(key, _)| folder_of(key)).collect();
+    let folders: String = (folders.iter())
+        .map(|folder| {
+            format!(
+                "<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>",
+                escaped(folder)
+            )
+        })
+        .collect();
     let contents: String = page
         .iter()
+        .filter(|(key, _)| folder_of(key).is_none())
         .map(|(key, object)| {
             let (key, etag, size) = (escaped(key), object.etag(), object.bytes.len());
             format!("<Contents><Key>{key}</Key><ETag>{etag}</ETag><Size>{size}</Size></Contents>")
@@ -206,10 +217,18 @@ fn list(bucket: &str, objects: &BTreeMap<String, StoredObject>, http: &http::Req
     Reply::ok(format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult><Name>{bucket}</Name><Prefix>{}</Prefix>\
          <KeyCount>{}</KeyCount><MaxKeys>{limit}</MaxKeys><IsTruncated>{truncated}</IsTruncated>{next}{contents}\
+         {folders}\
          </ListBucketResult>",
         escaped(prefix),
         page.len(),
     ))
+}
+
+/// What a key begins with, up to the first delimiter after the prefix.
+fn folder(key: &str, prefix: &str, delimiter: &str) -> Option<String> {
+    let rest = key.strip_prefix(prefix).filter(|_| !delimiter.is_empty())?;
+    let end = rest.find(delimiter)? + delimiter.len();
+    Some(format!("{prefix}{}", &rest[..end]))
 }
 
 fn escaped(text: &str) -> String {

@@ -127,6 +127,27 @@ impl Command {
     }
 }
 
+/// Whether an event is in the log.
+///
+/// # Errors
+///
+/// [`AwsError`] when the table cannot be read.
+pub(crate) async fn is_logged(
+    client: &aws_sdk_dynamodb::Client,
+    table: &str,
+    event_id: &str,
+) -> Result<bool, AwsError> {
+    let request = client
+        .get_item()
+        .table_name(table)
+        .key("event_id", AttributeValue::S(event_id.to_owned()))
+        .projection_expression("event_id")
+        .consistent_read(true);
+    let answer = request.send().await;
+    let answer = answer.map_err(AwsError::of("GetItem of the events table"))?;
+    Ok(answer.item.is_some())
+}
+
 async fn find(
     stack: &Stack,
     client: &aws_sdk_dynamodb::Client,

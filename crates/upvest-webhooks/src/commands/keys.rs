@@ -5,15 +5,27 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use pipeline::clock::Clock;
 use pipeline::error::AwsError;
+use pipeline::key_refresh::{self, Changes, KeysTable, RefreshError};
+use pipeline::upvest_api::AccessError;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use upvest::signature::{KeyError, Profile, VerifyingKey};
+use upvest_api::Hint;
 
 use crate::key_file::{self, KeyFileError};
 use crate::key_store::{self, Imported, Item, KeyStore, Material, NewKey, StoreError, secret_name};
 use crate::output::{self, Report};
-use crate::stack::{Stack, StackError};
+use crate::stack::{Stack, StackError, StackFinder};
+use crate::upvest_account::{UpvestArgs, UpvestError};
+
+const REFRESH_EXAMPLES: &str = "\
+Examples:
+  With the credentials of the stack's own secret:
+    upvest-webhooks --stack webhooks-live keys refresh
+
+  See what it would do, with credentials from a file:
+    upvest-webhooks --stack webhooks-live keys refresh --upvest-credentials upvest.json --dry-run";
 
 const IMPORT_EXAMPLES: &str = "\
 Examples:
@@ -30,6 +42,11 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Fetch the keys that Upvest signs with, and trust them
+    ///
+    /// What the function refresh-keys does on its schedule, now: adds the keys that are new and notes those that are
+    /// served no longer. No key is overwritten or deleted. It fails when an id belongs to another key of the table.
+    Refresh(Box<Refresh>),
     /// Trust deliveries that are signed with a key
     ///
     /// Importing the same key again notes that it was seen; another key under a known id is refused without
@@ -37,6 +54,16 @@ pub(crate) enum Command {
     Import(Import),
     /// List the keys that are, or were, trusted
     List,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = REFRESH_EXAMPLES)]
+pub(crate) struct Refresh {
+    #[command(flatten)]
+    pub(crate) upvest: UpvestArgs,
+    /// Show what would change, and change nothing
+    #[arg(long, help_heading = "Options")]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
@@ -79,6 +106,10 @@ pub(crate) enum KeysError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Aws(#[from] AwsError),
+    #[error(transparent)]
+    Upvest(#[from] UpvestError),
+    #[error("the keys were not refreshed")]
+    Refresh(#[from] RefreshError),
     #[error("the JWK of key {key_id} in the keys table is not JSON")]
     Stored {
         key_id: String,
@@ -86,12 +117,60 @@ pub(crate) enum KeysError {
     },
 }
 
-/// The result of either command.
+impl KeysError {
+    /// Whether another command line would have helped.
+    pub(crate) fn is_usage(&self) -> bool {
+        match self {
+            Self::Stack(error) => error.is_usage(),
+            Self::Upvest(error) => error.is_usage(),
+            _ => false,
+        }
+    }
+
+    /// What probably made Upvest refuse, and what to do.
+    pub(crate) fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::Upvest(error) => error.hint(),
+            Self::Refresh(RefreshError::Access(AccessError::Upvest(error))) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// The result of any of the commands.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum KeysReport {
+    Refreshed(Refreshed),
     Imported { imported: Vec<ImportedKey> },
     Listed { keys: Vec<ListedKey> },
+}
+
+/// What a fetch changed, or would change.
+#[derive(Debug, Serialize)]
+pub(crate) struct Refreshed {
+    dry_run: bool,
+    keys: Vec<RefreshedKey>,
+    /// What is wrong with each entry that is no usable key.
+    unusable: Vec<String>,
+}
+
+/// A key that Upvest serves or served.
+#[derive(Debug, Serialize)]
+pub(crate) struct RefreshedKey {
+    key_id: String,
+    result: RefreshResult,
+}
+
+/// What became of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum RefreshResult {
+    New,
+    Known,
+    Returned,
+    Retired,
+    Conflicting,
 }
 
 /// A key that was imported.
@@ -121,7 +200,8 @@ pub(crate) struct ListedKey {
 
 impl Command {
     /// Runs the command.
-    pub(crate) async fn run(self, stack: &Stack) -> Result<KeysReport, KeysError> {
+    pub(crate) async fn run(self, stacks: &StackFinder<'_>) -> Result<KeysReport, KeysError> {
+        let stack = stacks.stack().await?;
         let store = KeyStore {
             dynamodb: aws_sdk_dynamodb::Client::new(stack.config()),
             secrets: aws_sdk_secretsmanager::Client::new(stack.config()),
@@ -129,6 +209,7 @@ impl Command {
             clock: Clock::system(),
         };
         match self {
+            Self::Refresh(refresh) => refresh.run(stacks, stack).await.map(KeysReport::Refreshed),
             Self::Import(import) => import.run(stack, &store).await,
             Self::List => {
                 let keys = store
@@ -139,6 +220,96 @@ impl Command {
                     .collect::<Result<_, _>>()?;
                 Ok(KeysReport::Listed { keys })
             }
+        }
+    }
+}
+
+impl Refresh {
+    async fn run(&self, stacks: &StackFinder<'_>, stack: &Stack) -> Result<Refreshed, KeysError> {
+        let client = self.upvest.client(stacks).await?;
+        let dynamodb = aws_sdk_dynamodb::Client::new(stack.config());
+        let table = KeysTable::new(dynamodb, stack.keys_table()?, Clock::system());
+        let fetch = async || {
+            client
+                .verify_keys()
+                .await
+                .map_err(|error| AccessError::from(error).into())
+        };
+        let plan = key_refresh::plan(&table, fetch).await?;
+        let changes = match self.dry_run {
+            true => plan.into_changes(),
+            false => plan.carry_out(&table).await?,
+        };
+        Ok(Refreshed::of(changes, self.dry_run))
+    }
+}
+
+impl Refreshed {
+    fn of(changes: Changes, dry_run: bool) -> Self {
+        let Changes {
+            new,
+            mut known,
+            returned,
+            retired,
+            conflicting,
+            unusable,
+        } = changes;
+        known.retain(|key_id| !returned.contains(key_id));
+        let results = [
+            (new, RefreshResult::New),
+            (known, RefreshResult::Known),
+            (returned, RefreshResult::Returned),
+            (retired, RefreshResult::Retired),
+            (conflicting, RefreshResult::Conflicting),
+        ];
+        let keys = results.into_iter().flat_map(|(key_ids, result)| {
+            let key = move |key_id| RefreshedKey { key_id, result };
+            key_ids.into_iter().map(key)
+        });
+        Self {
+            dry_run,
+            keys: keys.collect(),
+            unusable,
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut table = output::table(["key id", "result"]);
+        for key in &self.keys {
+            table.add_row([key.key_id.as_str(), key.result.explain()]);
+        }
+        let mut text = format!("{table}\n");
+        for unusable in &self.unusable {
+            text.push_str(&format!("\n{unusable}"));
+        }
+        if self.dry_run {
+            text.push_str("\ndry run: nothing was changed");
+        }
+        text
+    }
+}
+
+impl RefreshResult {
+    fn explain(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Known => "known",
+            Self::Returned => "returned: served again",
+            Self::Retired => "retired: served no longer, and kept",
+            Self::Conflicting => "conflicting: the table has another key under this id, which was kept",
+        }
+    }
+}
+
+impl KeysReport {
+    /// Whether nothing is left for the operator to decide.
+    pub(crate) fn succeeded(&self) -> bool {
+        match self {
+            Self::Refreshed(refreshed) => {
+                let conflicts = |key: &RefreshedKey| key.result == RefreshResult::Conflicting;
+                !refreshed.keys.iter().any(conflicts)
+            }
+            _ => true,
         }
     }
 }
@@ -225,6 +396,7 @@ impl ListedKey {
 impl Report for KeysReport {
     fn text(&self) -> String {
         match self {
+            Self::Refreshed(refreshed) => refreshed.text(),
             Self::Imported { imported } => {
                 let mut table = output::table(["key id", "profile", "algorithm", "result"]);
                 for key in imported {
@@ -233,7 +405,7 @@ impl Report for KeysReport {
                 table.to_string()
             }
             Self::Listed { keys } if keys.is_empty() => {
-                "no keys; import some with `upvest-webhooks keys import`".to_owned()
+                "no keys; fetch Upvest's with `upvest-webhooks keys refresh`, or import some with `keys import`".to_owned()
             }
             Self::Listed { keys } => {
                 let header = [
@@ -269,15 +441,19 @@ mod tests {
     use std::collections::HashMap;
 
     use aws_sdk_dynamodb::types::AttributeValue;
+    use verify_and_store::FreshnessPolicy;
 
     use super::*;
+    use crate::simulated::World;
 
     #[test]
-    fn a_listed_key_shows_when_it_was_seen_and_its_jwk_as_json() {
+    fn a_listed_key_shows_whence_it_is_when_it_was_seen_and_its_jwk_as_json() {
         let attributes = [
             ("key_id", "k"),
             ("profile", "upvest-v6"),
+            ("source", "upvest"),
             ("first_seen", "2026-01-05T09:30:00Z"),
+            ("retired_at", "2026-02-05T09:30:00Z"),
             ("jwk", r#"{"kty":"OKP"}"#),
         ];
         let item: HashMap<_, _> = attributes
@@ -286,10 +462,77 @@ mod tests {
         let report = KeysReport::Listed {
             keys: vec![ListedKey::of(&item).unwrap()],
         };
-        assert!(report.text().contains("2026-01-05T09:30:00Z"));
+        for shown in ["upvest", "2026-01-05T09:30:00Z", "2026-02-05T09:30:00Z"] {
+            assert!(report.text().contains(shown), "{shown}");
+        }
         assert_eq!(
             serde_json::to_string(&report).unwrap(),
-            r#"{"keys":[{"key_id":"k","profile":"upvest-v6","algorithm":null,"source":null,"first_seen":"2026-01-05T09:30:00Z","last_seen":null,"retired_at":null,"jwk":{"kty":"OKP"}}]}"#
+            r#"{"keys":[{"key_id":"k","profile":"upvest-v6","algorithm":null,"source":"upvest","first_seen":"2026-01-05T09:30:00Z","last_seen":null,"retired_at":"2026-02-05T09:30:00Z","jwk":{"kty":"OKP"}}]}"#
         );
+    }
+    fn refresh(dry_run: bool) -> Command {
+        Command::Refresh(Box::new(Refresh {
+            upvest: UpvestArgs::default(),
+            dry_run,
+        }))
+    }
+
+    fn results(report: &KeysReport) -> Vec<(&str, RefreshResult)> {
+        let KeysReport::Refreshed(refreshed) = report else {
+            panic!("{report:?}");
+        };
+        let keys = refreshed.keys.iter();
+        keys.map(|key| (key.key_id.as_str(), key.result)).collect()
+    }
+
+    #[tokio::test]
+    async fn the_keys_of_upvest_are_new_once_and_known_from_then_on() {
+        let world = World::new(FreshnessPolicy::Flag).await;
+        let key_id = world.simulator.state().key_id;
+        let first = refresh(false).run(&world.stacks).await.unwrap();
+        assert_eq!(results(&first), [(key_id.as_str(), RefreshResult::New)]);
+        let second = refresh(false).run(&world.stacks).await.unwrap();
+        assert_eq!(results(&second), [(key_id.as_str(), RefreshResult::Known)]);
+        assert!(first.succeeded() && second.succeeded());
+        let listed = Command::List.run(&world.stacks).await.unwrap();
+        assert!(listed.text().contains(&key_id), "{}", listed.text());
+        world.assert_no_secret_in(&format!("{} {first:?} {listed:?}", first.text()));
+    }
+
+    #[tokio::test]
+    async fn a_dry_run_of_a_refresh_writes_nothing() {
+        let world = World::new(FreshnessPolicy::Flag).await;
+        let report = refresh(true).run(&world.stacks).await.unwrap();
+        assert_eq!(results(&report)[0].1, RefreshResult::New);
+        assert!(
+            report.text().ends_with("nothing was changed"),
+            "{}",
+            report.text()
+        );
+        assert!(world.receiver.aws.items("keys").is_empty());
+    }
+
+    #[tokio::test]
+    async fn another_key_under_a_served_id_is_kept_and_told() {
+        let world = World::new(FreshnessPolicy::Flag).await;
+        let key_id = world.simulator.state().key_id;
+        let put = world.receiver.aws.dynamodb().put_item().table_name("keys");
+        let put = put
+            .item("key_id", AttributeValue::S(key_id.clone()))
+            .item("source", AttributeValue::S("import".to_owned()));
+        put.send().await.unwrap();
+        let report = refresh(false).run(&world.stacks).await.unwrap();
+        assert_eq!(results(&report), [(key_id.as_str(), RefreshResult::Conflicting)]);
+        assert!(!report.succeeded());
+        assert!(world.receiver.aws.items("keys")[0].get("jwk").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_refused_fetch_says_what_to_do() {
+        let world = World::new(FreshnessPolicy::Flag).await;
+        world.refuse("/auth/verify_keys", 403);
+        let error = refresh(false).run(&world.stacks).await.unwrap_err();
+        let hint = error.hint().unwrap().to_string();
+        assert!(hint.contains("webhooks:read"), "{hint}");
     }
 }

@@ -1,8 +1,9 @@
 //! Why keys were not refreshed.
 
 use lambda_runtime::Diagnostic;
-use pipeline::error::{AwsError, ErrorChain};
-use pipeline::upvest_api::AccessError;
+
+use crate::error::{AwsError, ErrorChain};
+use crate::upvest_api::AccessError;
 
 /// Why keys were not refreshed. What the table holds stays as it is.
 #[derive(Debug, thiserror::Error)]

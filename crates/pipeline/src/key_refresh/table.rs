@@ -1,14 +1,14 @@
-//! The keys table, as this function writes it.
+//! The keys table, as a fetch writes it.
 
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use pipeline::clock::Clock;
-use pipeline::error::AwsError;
 use upvest::signature::{Jwk, Profile};
 
-use crate::error::RefreshError;
+use super::error::RefreshError;
+use crate::clock::Clock;
+use crate::error::AwsError;
 
 /// The `source` of keys that were fetched from Upvest.
 const SOURCE: &str = "upvest";
@@ -24,15 +24,15 @@ pub struct KeysTable {
 
 /// A key as the table has it.
 #[derive(Debug)]
-pub(crate) struct Stored {
+pub(super) struct Stored {
     source: String,
     jwk: Option<String>,
-    pub(crate) retired: bool,
+    pub(super) retired: bool,
 }
 
 /// What became of a key that the table did not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Imported {
+pub(super) enum Imported {
     New,
     /// Somebody else wrote a key of that id meanwhile.
     Raced,
@@ -49,12 +49,12 @@ impl Stored {
     }
 
     /// Whether it was fetched from Upvest. Others belong to the operator.
-    pub(crate) fn is_ours(&self) -> bool {
+    pub(super) fn is_ours(&self) -> bool {
         self.source == SOURCE
     }
 
     /// Whether it is this public key, however its JSON is written.
-    pub(crate) fn is_key(&self, jwk: &Jwk) -> bool {
+    pub(super) fn is_key(&self, jwk: &Jwk) -> bool {
         let stored = self.jwk.as_deref();
         let stored = stored.and_then(|stored| serde_json::from_str::<Jwk>(stored).ok());
         stored.is_some_and(|stored| match jwk.key_id() {
@@ -72,7 +72,7 @@ impl KeysTable {
     }
 
     /// All keys by id.
-    pub(crate) async fn all(&self) -> Result<BTreeMap<String, Stored>, AwsError> {
+    pub(super) async fn all(&self) -> Result<BTreeMap<String, Stored>, AwsError> {
         let scan = self.client.scan().table_name(&self.name).consistent_read(true);
         let mut items = scan.into_paginator().items().send();
         let mut keys = BTreeMap::new();
@@ -86,7 +86,7 @@ impl KeysTable {
     }
 
     /// Adds a key, unless there is one of its id.
-    pub(crate) async fn import(&self, key_id: &str, jwk: &Jwk) -> Result<Imported, RefreshError> {
+    pub(super) async fn import(&self, key_id: &str, jwk: &Jwk) -> Result<Imported, RefreshError> {
         let now = self.clock.now().to_string();
         let attributes = [
             ("key_id", key_id.to_owned()),
@@ -120,7 +120,7 @@ impl KeysTable {
     }
 
     /// Notes that a key is served, in whatever state it was.
-    pub(crate) async fn note_seen(&self, key_id: &str, stored: &Stored) -> Result<(), AwsError> {
+    pub(super) async fn note_seen(&self, key_id: &str, stored: &Stored) -> Result<(), AwsError> {
         let stored = AttributeValue::S(stored.jwk.clone().unwrap_or_default());
         let request = self
             .update(key_id, "SET last_seen = :now REMOVE retired_at")
@@ -131,7 +131,7 @@ impl KeysTable {
     }
 
     /// Notes that a key is served no longer. `false` when somebody else did, or the key is another one by now.
-    pub(crate) async fn retire(&self, key_id: &str) -> Result<bool, AwsError> {
+    pub(super) async fn retire(&self, key_id: &str) -> Result<bool, AwsError> {
         let request = self
             .update(key_id, "SET retired_at = :now")
             .condition_expression("#source = :source AND attribute_not_exists(retired_at)");

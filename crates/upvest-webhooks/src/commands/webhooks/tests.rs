@@ -1,0 +1,310 @@
+//! The commands against a simulated Upvest.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, in its helpers too"
+)]
+
+use clap::Parser;
+use pipeline::clock::Clock;
+use pipeline::key_refresh::{KeysTable, refresh};
+use pipeline::upvest_api::AccessError;
+use serde_json::{Value, json};
+use upvest_simulator::TestBehaviour;
+use verify_and_store::FreshnessPolicy;
+
+use super::*;
+use crate::cli::CliError;
+use crate::output::Report;
+use crate::simulated::World;
+
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(flatten)]
+    webhooks: Webhooks,
+}
+
+/// What a command gave.
+struct Outcome {
+    text: String,
+    json: Value,
+    succeeded: bool,
+}
+
+impl World {
+    /// Runs a command line, which nobody watches.
+    async fn run(&self, line: &str) -> Result<Outcome, CliError> {
+        self.run_and_answer(line, None).await
+    }
+
+    /// Runs a command line, and answers its question so.
+    async fn run_and_answer(&self, line: &str, answer: Option<bool>) -> Result<Outcome, CliError> {
+        let words = std::iter::once("webhooks").chain(line.split_whitespace());
+        let webhooks = Line::try_parse_from(words).unwrap().webhooks;
+        let search = Search {
+            at_most: Duration::ZERO,
+            pause: Duration::from_millis(1),
+        };
+        let mut ask = |_: &str| Ok(answer);
+        let run = webhooks.run_with(&self.stacks, &mut ask, search);
+        let result = self.receiving(run).await;
+        match result {
+            Ok(report) => {
+                let json = serde_json::to_string(&report).unwrap();
+                let text = report.text();
+                self.assert_no_secret_in(&format!("{text} {json} {report:?}"));
+                Ok(Outcome {
+                    succeeded: report.succeeded(),
+                    json: serde_json::from_str(&json).unwrap(),
+                    text,
+                })
+            }
+            Err(error) => {
+                self.assert_no_secret_in(&format!("{error} {error:?}"));
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Creates a subscription to the receiver, and returns its id.
+    async fn created(&self, options: &str) -> String {
+        let outcome = self.run(&format!("create {options}")).await.unwrap();
+        outcome.json["webhook"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Has the receiver know the keys of Upvest.
+    async fn know_keys(&self) {
+        let client = UpvestArgs::default().client(&self.stacks).await.unwrap();
+        let dynamodb = self.receiver.aws.dynamodb().clone();
+        let table = KeysTable::new(dynamodb, "keys".to_owned(), Clock::system());
+        let fetch = async || {
+            client
+                .verify_keys()
+                .await
+                .map_err(|error| AccessError::from(error).into())
+        };
+        refresh(&table, fetch).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_is_created_enabled_changed_and_deleted() {
+    let world = World::new(FreshnessPolicy::Flag).await;
+    let id = world.created("--category ALL --exclude USER").await;
+    let listed = world.run("list").await.unwrap();
+    assert_eq!(listed.json["webhooks"][0]["enabled"], false);
+    assert_eq!(listed.json["webhooks"][0]["url"], world.url);
+    assert_eq!(listed.json["webhooks"][0]["exclude_type"], json!(["USER"]));
+    assert!(listed.text.contains(&id) && listed.text.contains("ALL but USER"));
+
+    let enabled = world.run(&format!("enable {id}")).await.unwrap();
+    assert_eq!(enabled.json["webhook"]["enabled"], true);
+    let updated = world
+        .run(&format!("update {id} --delay 7s --exclude-nothing"))
+        .await;
+    let changes = &updated.unwrap().json["changes"];
+    assert_eq!(
+        *changes,
+        json!([{"member": "exclude_type", "before": "USER", "after": ""},
+               {"member": "delay", "before": "1s", "after": "7s"}])
+    );
+    let got = world.run(&format!("get {id}")).await.unwrap();
+    let config = json!({"delay": "7s", "max_package_size": 262_144});
+    assert_eq!(got.json["webhook"]["config"], config);
+
+    let deleted = world.run(&format!("delete {id} --yes")).await.unwrap();
+    assert_eq!(deleted.text, format!("{id}: deleted"));
+    let again = world.run(&format!("delete {id} --yes")).await.unwrap();
+    assert_eq!(again.text, format!("{id}: not there"));
+    assert_eq!(world.run("list").await.unwrap().json, json!({"webhooks": []}));
+}
+
+#[tokio::test]
+async fn a_subscription_can_be_enabled_as_it_is_created() {
+    let world = World::new(FreshnessPolicy::Flag).await;
+    let id = world.created("--title All --enable").await;
+    assert_eq!(
+        world.changes(),
+        ["POST /webhooks".to_owned(), format!("PATCH /webhooks/{id}")]
+    );
+    let got = world.run(&format!("get {id}")).await.unwrap();
+    assert_eq!(
+        (&got.json["webhook"]["enabled"], &got.json["webhook"]["title"]),
+        (&json!(true), &json!("All"))
+    );
+}
+
+#[tokio::test]
+async fn what_was_created_is_told_although_it_could_not_be_enabled() {
+    let world = World::new(FreshnessPolicy::Flag).await;
+    world.refuse("/webhooks/", 403);
+    let error = world.run("create --enable").await.map(drop).unwrap_err();
+    assert!(
+        error.to_string().contains("was created, but not enabled"),
+        "{error}"
+    );
+    assert!(error.hint().unwrap().to_string().contains("webhooks:admin"));
+}
+
+#[tokio::test]
+async fn a_second_subscription_to_a_url_has_to_be_meant() {
+    let world = World::new(FreshnessPolicy::Flag).await;
+    let id = world.created("").await;
+    let error = world.run("create").await.map(drop).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with(&format!("subscription {id} delivers to")),
+        "{error}"
+    );
+    assert_ne!(world.created("--another").await, id);
+}
+
+#[tokio::test]
+async fn a_dry_run_shows_the_requests_and_changes_nothing() {
+    let world = World::new(FreshnessPolicy::Flag).await;
+    let id = world.created("").await;
+    let before = (world.changes(), world.run("list").await.unwrap().json);
+    let create = world.run("create --another --enable --dry-run").await.unwrap();
+    assert_eq!(create.json["requests"][0]["body"]["url"], world.url);
+    assert_eq!(create.json["requests"][1]["body"], json!({"enabled": true}));
+    let update = world
+        .run(&format!("update {id} --title New --dry-run"))
+        .await
+        .unwrap();
+    assert_eq!(update.json["requests"][0]["body"], json!({"title": "New"}));
+    assert!(
+        update.text.starts_with(&format!("PATCH /webhooks/{id}\n")),
+        "{}",
+        update.text
+    );
+    assert!(update.text.contains("Upvest webhooks"), "{}", update.text);
+    for line in ["enable", "disable", "delete"] {
+        world.run(&format!("{line} {id} --dry-run")).await.unwrap();
+    }
+    assert_eq!((world.changes(), world.run("list").await.unwrap().json), before);
+}
+
+#[tokio::test]
+async fn what_is_so_already_is_not_asked_for() {
+    let world = World::new(FreshnessPolicy::Flag).await;
+    let id = world.created("").await;
+    let before = world.changes();
+    for line in ["disable ID", "update ID --delay 1s", "update ID --category ALL"] {
+        let outcome = world.run(&line.replace("ID", &id)).await.unwrap();
+        assert_eq!(outcome.json["result"], "as it was", "{line}");
+    }
+    assert_eq!(world.changes(), before);
+}
+
+#[tokio::test]
+async fn nothing_is_deleted_without_a_yes() {
+    let world = World::new(FreshnessPolicy::Flag).await;
+    let id = world.created("").await;
+    let line = format!("delete {id}");
+    let error = world.run(&line).await.map(drop).unwrap_err();
+    assert!(error.to_string().ends_with("use --yes"), "{error}");
+    assert_eq!(error.exit_code(), 2);
+    let kept = world.run_and_answer(&line, Some(false)).await.unwrap();
+    assert!(!kept.succeeded && kept.text.ends_with("kept"));
+    assert!(world.run(&format!("get {id}")).await.is_ok());
+    let deleted = world.run_and_answer(&line, Some(true)).await.unwrap();
+    assert!(deleted.text.ends_with("deleted"));
+}
+
+#[tokio::test]
+async fn credentials_of_another_environment_are_refused_before_anything_is_sent() {
+    let world = World::new(FreshnessPolicy::Flag).await;
+    for profile in ["sandbox", "live"] {
+        let error = world.run(&format!("list --profile {profile}")).await.map(drop);
+        let CliError::Webhooks(WebhooksError::Upvest(UpvestError::Access(AccessError::Credentials(error)))) =
+            error.unwrap_err()
+        else {
+            panic!("not refused");
+        };
+        assert!(
+            error.to_string().contains(&format!("not for {profile}")),
+            "{error}"
+        );
+    }
+    assert!(world.simulator.api_requests().is_empty());
+}
+
+#[tokio::test]
+async fn credentials_may_be_in_a_file() {
+    let world = World::new(FreshnessPolicy::Flag).await;
+    let path = std::env::temp_dir().join(format!("upvest-{}.json", std::process::id()));
+    std::fs::write(&path, &world.document).unwrap();
+    let line = format!("list --upvest-credentials {}", path.display());
+    let listed = world.run(&line).await;
+    std::fs::write(&path, r#"{"client_secret": 73313731}"#).unwrap();
+    let error = world.run(&line).await.map(drop).unwrap_err();
+    std::fs::remove_file(&path).unwrap();
+    assert!(listed.is_ok());
+    assert!(error.to_string().contains("cannot be used"), "{error}");
+    assert!(!format!("{error:?}").contains("73313731"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_test_is_followed_into_the_event_log() {
+    let world = World::new(FreshnessPolicy::Flag).await;
+    world.know_keys().await;
+    let id = world.created("").await;
+    let tested = world.run(&format!("test {id}")).await.unwrap();
+    assert!(tested.succeeded, "{}", tested.text);
+    assert_eq!(tested.json["response"]["status"], 200);
+    assert_eq!(tested.json["arrival"]["result"], "stored");
+    let items = world.receiver.aws.items("events");
+    assert_eq!(tested.json["arrival"]["event_ids"][0], items[0]["event_id"]["S"]);
+    for shown in [
+        "200: delivered",
+        "content-type: ",
+        "delivery_id",
+        "are in the event log",
+    ] {
+        assert!(tested.text.contains(shown), "{shown} is not in {}", tested.text);
+    }
+}
+
+#[tokio::test]
+async fn a_test_in_quarantine_says_why() {
+    let world = World::new(FreshnessPolicy::Strict).await;
+    world.know_keys().await;
+    let id = world.created("").await;
+    let tested = world.run(&format!("test {id}")).await.unwrap();
+    assert!(!tested.succeeded);
+    assert_eq!(tested.json["arrival"]["result"], "quarantined");
+    assert_eq!(tested.json["arrival"]["reason"], "not-yet-valid");
+}
+
+#[tokio::test]
+async fn a_test_with_an_unknown_key_says_how_to_fetch_it() {
+    let world = World::new(FreshnessPolicy::Flag).await;
+    let id = world.created("").await;
+    let tested = world.run(&format!("test {id}")).await.unwrap();
+    assert_eq!(tested.json["arrival"]["result"], "not-seen");
+    assert!(
+        !tested.succeeded && tested.text.contains("keys refresh"),
+        "{}",
+        tested.text
+    );
+}
+
+#[tokio::test]
+async fn a_test_that_upvest_tells_nothing_about_is_not_judged() {
+    let world = World::new(FreshnessPolicy::Flag).await;
+    world.simulator.set_test_behaviour(TestBehaviour::Accept);
+    let id = world.created("").await;
+    let tested = world.run(&format!("test {id}")).await.unwrap();
+    assert!(tested.succeeded);
+    assert!(tested.text.contains("cannot be told"), "{}", tested.text);
+}
+
+#[tokio::test]
+async fn a_missing_scope_is_named() {
+    let world = World::new(FreshnessPolicy::Flag).await;
+    world.refuse("/webhooks", 403);
+    let error = world.run("list").await.map(drop).unwrap_err();
+    let hint = error.hint().unwrap().to_string();
+    assert!(hint.contains("webhooks:read"), "{hint}");
+}

@@ -1,0 +1,143 @@
+//! A receiver in process and a simulated Upvest on the loopback interface, for tests of the commands.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, in its helpers too"
+)]
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use upvest_simulator::{Simulator, Trouble, api};
+use verify_and_store::FreshnessPolicy;
+use webhook_tests::receiver::{PATH, Receiver};
+
+use crate::stack::{Stack, StackFinder};
+
+/// The secret that holds the credentials.
+const SECRET: &str = "upvest";
+
+/// A stack whose secret holds the credentials of a client at the simulated Upvest.
+pub(crate) struct World {
+    pub(crate) receiver: Receiver,
+    pub(crate) simulator: Arc<Simulator>,
+    pub(crate) stacks: StackFinder<'static>,
+    /// The document of credentials.
+    pub(crate) document: String,
+    /// Where the receiver listens.
+    pub(crate) url: String,
+    posted: Mutex<mpsc::UnboundedReceiver<Posted>>,
+}
+
+impl World {
+    /// Starts both. The receiver lives some months ago, so that with [`FreshnessPolicy::Strict`] it takes all
+    /// signatures for not yet valid.
+    pub(crate) async fn new(freshness: FreshnessPolicy) -> Self {
+        let receiver = Receiver::new(1, freshness);
+        let simulator = Arc::new(Simulator::start(upvest_simulator::Options::default()).unwrap());
+        let listener = api::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(api::serve(listener, Arc::clone(&simulator)));
+        let document = simulator.api_credentials(&base_url).unwrap().unwrap();
+        receiver.aws.create_secret(SECRET, document.as_bytes());
+        let (url, posted) = listen().await;
+        let outputs = [
+            ("WebhookUrl", url.as_str()),
+            ("KeysTableName", "keys"),
+            ("EventsTableName", "events"),
+            ("ArchiveBucketName", "archive"),
+            ("UpvestSecret", SECRET),
+        ];
+        let stack = Stack::of(receiver.aws.sdk_config().clone(), &outputs);
+        Self {
+            stacks: StackFinder::of(stack),
+            receiver,
+            simulator,
+            document,
+            url,
+            posted: Mutex::new(posted),
+        }
+    }
+
+    /// Does something while the receiver takes what is posted, and verifies it at once.
+    pub(crate) async fn receiving<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut posted = self.posted.lock().await;
+        let receive = async {
+            while let Some(posted) = posted.recv().await {
+                let answer = take(&self.receiver, &posted.headers, &posted.body).await;
+                posted.reply.send(answer).unwrap();
+            }
+            panic!("nobody listens");
+        };
+        tokio::select! {
+            done = work => done,
+            () = receive => unreachable!(),
+        }
+    }
+
+    /// Has Upvest answer the next request to this path with a status.
+    pub(crate) fn refuse(&self, path: &str, status: u16) {
+        self.simulator.add_trouble(Trouble {
+            answers: 1,
+            status: Some(status),
+            path_prefix: Some(path.to_owned()),
+            ..Trouble::default()
+        });
+    }
+
+    /// The requests so far that change something at Upvest.
+    pub(crate) fn changes(&self) -> Vec<String> {
+        let requests = self.simulator.api_requests().into_iter();
+        requests
+            .filter(|request| request.method != "GET" && request.path != "/auth/token")
+            .map(|request| format!("{} {}", request.method, request.path))
+            .collect()
+    }
+
+    /// Looks for each secret of the credentials in a text.
+    pub(crate) fn assert_no_secret_in(&self, text: &str) {
+        let document: serde_json::Value = serde_json::from_str(&self.document).unwrap();
+        let member = |name: &str| document[name].as_str().unwrap().to_owned();
+        let key = member("private_key");
+        let lines = key.lines().filter(|line| !line.starts_with("-----"));
+        for secret in lines.chain([member("client_secret").as_str()]) {
+            assert!(!text.contains(secret), "a secret is in: {text}");
+        }
+    }
+}
+
+/// A delivery that was posted, and where its answer goes.
+struct Posted {
+    headers: HeaderMap,
+    body: Bytes,
+    reply: oneshot::Sender<(StatusCode, String)>,
+}
+
+/// Listens on the loopback interface. The receiver cannot move between threads, so what is posted comes to it.
+async fn listen() -> (String, mpsc::UnboundedReceiver<Posted>) {
+    let (sender, posted) = mpsc::unbounded_channel();
+    let listener = api::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let url = format!("http://{}{PATH}", listener.local_addr().unwrap());
+    let router = Router::new().fallback(async move |headers: HeaderMap, body: Bytes| {
+        let (reply, answer) = oneshot::channel();
+        let posted = Posted { headers, body, reply };
+        sender.send(posted).ok().unwrap();
+        answer.await.unwrap()
+    });
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, posted)
+}
+
+async fn take(receiver: &Receiver, headers: &HeaderMap, body: &[u8]) -> (StatusCode, String) {
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+        .collect();
+    let (status, body) = receiver.post(&headers, body).await.unwrap();
+    receiver.verify_and_store().await;
+    let status = u16::try_from(status).unwrap();
+    (StatusCode::from_u16(status).unwrap(), body)
+}

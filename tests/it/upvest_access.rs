@@ -1,10 +1,5 @@
 //! Access to Upvest with credentials that change.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on fails, in its helpers too"
-)]
-
 use std::time::Duration;
 
 use pipeline::upvest_api::{AccessError, UpvestAccess};

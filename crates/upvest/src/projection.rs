@@ -309,7 +309,7 @@ pub(crate) mod tests {
             event(id, second, &event_type, r#"{"id":"x"}"#)
         };
         let (reminder, new) = (execution("e2", 2, "REMINDER"), execution("e1", 1, "NEW"));
-        let state = fold(&[reminder.clone()]);
+        let state = fold(std::slice::from_ref(&reminder));
         let (state, applied) = Projection::fold(Some(state), &Event::parse(&new).unwrap());
         assert_eq!(applied, Applied::Newest);
         assert_eq!(state.status(), Some("NEW"));

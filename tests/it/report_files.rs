@@ -381,7 +381,7 @@ async fn what_is_in_the_bucket_already_is_never_overwritten() {
 async fn a_bucket_that_fails_has_the_file_fetched_again_and_no_temporary_file_left() {
     let world = World::new().await;
     world.put_report("r1");
-    let put = || CallFilter::operation(Service::S3, "PutObject");
+    let put = || CallFilter::operation(Service::S3, "PutObject").on(BUCKET);
     for _ in 0..3 {
         world.aws().inject(Fault::FailBeforeEffect, put());
     }
@@ -398,7 +398,7 @@ async fn a_bucket_that_fails_has_the_file_fetched_again_and_no_temporary_file_le
 async fn an_answer_of_the_bucket_that_is_lost_does_no_harm() {
     let world = World::new().await;
     world.put_report("r1");
-    let put = CallFilter::operation(Service::S3, "PutObject");
+    let put = CallFilter::operation(Service::S3, "PutObject").on(BUCKET);
     world.aws().inject(Fault::LoseReply, put);
     world.deliver(&[report("e1", "r1", None)]).await;
     assert_eq!(world.keys(), ["reports/2026/01/01/r1.pdf"]);

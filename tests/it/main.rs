@@ -8,6 +8,7 @@ mod idempotency;
 mod in_process_aws;
 mod refresh_keys;
 mod register_webhook;
+mod report_files;
 mod simulation;
 mod support;
 mod template;

@@ -21,17 +21,20 @@ const FOURTEEN_DAYS_S: u64 = 14 * 24 * 3600;
 const ONE_MIB: u64 = 1_048_576;
 
 /// Resources in policies that end in a wildcard, and why.
-const WILDCARDS: [(&str, &str); 2] = [
+const WILDCARDS: [(&str, &str); 3] = [
     ("${ArchiveBucket.Arn}/*", "the keys of objects to come"),
     (
         "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:upvest-webhooks/${AWS::StackName}/hmac/*",
         "secrets that the operator adds, under names of this stack alone",
     ),
+    ("${ReportsBucket.Arn}/*", "the keys of objects to come"),
 ];
 
 /// The secret with Upvest's credentials. Secrets Manager gives its ARN a suffix of six characters.
 const UPVEST_SECRET: &str =
     "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${UpvestSecret}-??????";
+/// The roles of the functions that call Upvest.
+const UPVEST_CALLERS: [&str; 3] = ["RefreshKeysRole", "RegisterWebhookRole", "ReportsRole"];
 
 /// What Lambda does in the name of a function that has a queue: it polls with the function's role.
 const POLLING: [&str; 3] = [
@@ -115,6 +118,12 @@ fn needed(function: &str) -> Grants {
             ));
             // `EventBus::publish`.
             needed.extend(grants(["events:PutEvents"], "EventBus"));
+            if function == "ReportsFunction" {
+                // `UpvestAccess::read`.
+                needed.extend(grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET));
+                // `Retrieval::store`.
+                needed.extend(grants(["s3:PutObject"], WILDCARDS[2].0));
+            }
         }
     }
     needed
@@ -427,7 +436,7 @@ fn no_role_has_managed_policies_or_wildcards() {
 }
 
 #[test]
-fn keys_and_secrets_are_touched_by_three_functions_and_ingest_only_sends() {
+fn keys_and_secrets_are_touched_by_four_functions_and_ingest_only_sends() {
     let template = Template::read();
     for (role, _) in template.resources(ROLE) {
         let granted = granted(&template, role);
@@ -435,18 +444,11 @@ fn keys_and_secrets_are_touched_by_three_functions_and_ingest_only_sends() {
         let secret = |(action, _): &(String, String)| {
             action.starts_with("secretsmanager:") || action.starts_with("kms:")
         };
-        let (verify, refresh, register) = (
-            role == "VerifyAndStoreRole",
-            role == "RefreshKeysRole",
-            role == "RegisterWebhookRole",
-        );
+        let (verify, refresh) = (role == "VerifyAndStoreRole", role == "RefreshKeysRole");
+        let calls_upvest = UPVEST_CALLERS.contains(&role);
         assert_eq!(touches("KeysTable"), verify || refresh, "{role}");
-        assert_eq!(
-            granted.iter().any(secret),
-            verify || refresh || register,
-            "{role}"
-        );
-        assert_eq!(touches(UPVEST_SECRET), refresh || register, "{role}");
+        assert_eq!(granted.iter().any(secret), verify || calls_upvest, "{role}");
+        assert_eq!(touches(UPVEST_SECRET), calls_upvest, "{role}");
     }
     let services: BTreeSet<String> = granted(&template, "IngestRole")
         .into_iter()
@@ -591,31 +593,76 @@ fn tables_have_the_keys_that_the_code_writes() {
 }
 
 #[test]
-fn the_archive_is_private_versioned_encrypted_and_outlives_the_stack() {
+fn buckets_are_private_versioned_encrypted_and_outlive_the_stack() {
     let template = Template::read();
-    let bucket = &template.section("Resources")["ArchiveBucket"];
-    assert_eq!(
-        (&bucket["DeletionPolicy"], &bucket["UpdateReplacePolicy"]),
-        (&json!("Retain"), &json!("Retain"))
-    );
-    let bucket = &bucket["Properties"];
-    for block in [
-        "BlockPublicAcls",
-        "BlockPublicPolicy",
-        "IgnorePublicAcls",
-        "RestrictPublicBuckets",
-    ] {
-        assert_eq!(bucket["PublicAccessBlockConfiguration"][block], true, "{block}");
+    let buckets: Vec<_> = template.resources("AWS::S3::Bucket").collect();
+    assert_eq!(buckets.len(), 2);
+    for (name, bucket) in buckets {
+        assert_eq!(
+            (&bucket["DeletionPolicy"], &bucket["UpdateReplacePolicy"]),
+            (&json!("Retain"), &json!("Retain")),
+            "{name}"
+        );
+        let bucket = &bucket["Properties"];
+        for block in [
+            "BlockPublicAcls",
+            "BlockPublicPolicy",
+            "IgnorePublicAcls",
+            "RestrictPublicBuckets",
+        ] {
+            assert_eq!(
+                bucket["PublicAccessBlockConfiguration"][block], true,
+                "{name}: {block}"
+            );
+        }
+        assert_eq!(bucket["VersioningConfiguration"]["Status"], "Enabled", "{name}");
+        assert_eq!(
+            bucket["OwnershipControls"]["Rules"][0]["ObjectOwnership"], "BucketOwnerEnforced",
+            "{name}"
+        );
+        let encryption = &bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];
+        assert!(encryption.is_object(), "{name}");
     }
-    assert_eq!(bucket["VersioningConfiguration"]["Status"], "Enabled");
-    assert_eq!(
-        bucket["OwnershipControls"]["Rules"][0]["ObjectOwnership"],
-        "BucketOwnerEnforced"
-    );
-    assert!(bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0].is_object());
     // The evidence stays; only what failed verification may expire.
-    for rule in one_or_more(&bucket["LifecycleConfiguration"]["Rules"]) {
+    let archive = template.properties("ArchiveBucket");
+    for rule in one_or_more(&archive["LifecycleConfiguration"]["Rules"]) {
         assert_eq!(rule["Prefix"], "quarantine/");
+    }
+}
+
+#[test]
+fn files_of_reports_are_retrieved_by_their_own_processor_and_where_that_is_wanted_only() {
+    let template = Template::read();
+    assert_eq!(
+        template.section("Parameters")["RetrieveReports"]["Default"],
+        "false"
+    );
+    let rule = &template.section("Rules")["RetrievalNeedsCredentials"];
+    assert_eq!(
+        rule["Assertions"][0]["Assert"],
+        json!({ "Fn::Not": [{ "Fn::Equals": [{ "Ref": "UpvestSecret" }, ""] }] })
+    );
+    for name in ["ReportsRetrievalPolicy", "ReportsBucket", "ReportsBucketPolicy"] {
+        let resource = &template.section("Resources")[name];
+        assert_eq!(resource["Condition"], "RetrievesReports", "{name}");
+    }
+    for domain in domains() {
+        let function = template.properties(&format!("{domain}Function"));
+        for (variable, source) in [
+            ("REPORTS_BUCKET", "ReportsBucket"),
+            ("UPVEST_SECRET", "UpvestSecret"),
+            ("TREASURY_REPORTS_FOLDER", "TreasuryReportsFolder"),
+        ] {
+            let told = match domain.as_str() {
+                "Reports" => json!({ "Ref": source }),
+                _ => json!(""),
+            };
+            assert_eq!(
+                function["Environment"]["Variables"][variable],
+                json!({ "Fn::If": ["RetrievesReports", told, ""] }),
+                "{domain}"
+            );
+        }
     }
 }
 

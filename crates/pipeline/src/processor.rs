@@ -59,14 +59,27 @@ pub struct Processor {
 ///
 /// When its configuration is not complete, or the Lambda runtime fails.
 pub async fn run(domain: Domain, actions: impl Actions + 'static) -> Result<(), Error> {
-    run_with(domain, DomainActions::new(actions)).await
+    run_with(domain, |_, _| Ok(actions)).await
 }
 
-async fn run_with(domain: Domain, actions: DomainActions) -> Result<(), Error> {
+/// Runs the processor of `domain` with actions that are made of the AWS configuration and the environment, once per
+/// process: for actions that have clients of their own.
+///
+/// # Errors
+///
+/// When the configuration of the processor or its actions is not complete, or the Lambda runtime fails.
+pub async fn run_with<A: Actions + 'static>(
+    domain: Domain,
+    actions: impl FnOnce(&SdkConfig, &Lookup<'_>) -> Result<A, ConfigError>,
+) -> Result<(), Error> {
     crate::aws::start();
     let lookup = Lookup::new(&environment);
-    let processor = Processor::new(domain, actions, &crate::aws::config().await, &lookup)?;
-    let processor = &processor;
+    let aws = crate::aws::config().await;
+    let actions = DomainActions::new(actions(&aws, &lookup)?);
+    serve(&Processor::new(domain, actions, &aws, &lookup)?).await
+}
+
+async fn serve(processor: &Processor) -> Result<(), Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
         let invocation = Invocation {

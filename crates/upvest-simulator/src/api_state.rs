@@ -11,6 +11,9 @@ use uuid::Uuid;
 use crate::api_client::{ApiClient, ApiCredentials};
 use crate::lock::Lock;
 
+/// Where the paths of stored files begin.
+const STORAGE: &str = "/storage";
+
 /// Something that goes wrong with the API's next answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -27,7 +30,8 @@ pub struct Trouble {
     pub delay_ms: u64,
     /// Whether the request has its effect all the same, so that its answer alone is lost.
     pub after_effect: bool,
-    /// Concerns requests alone whose path begins so.
+    /// Concerns requests alone whose path begins so. The storage of files, under `/storage`, has trouble only if it
+    /// is named.
     pub path_prefix: Option<String>,
 }
 
@@ -182,8 +186,8 @@ impl ApiState {
         let mut troubles = self.trouble.lock();
         troubles.retain(|trouble| trouble.answers > 0);
         let concerns = |trouble: &&mut Trouble| {
-            let prefix = trouble.path_prefix.as_deref().unwrap_or_default();
-            path.starts_with(prefix)
+            let named = trouble.path_prefix.as_deref();
+            named.map_or(!path.starts_with(STORAGE), |prefix| path.starts_with(prefix))
         };
         let trouble = troubles.iter_mut().find(concerns)?;
         trouble.answers -= 1;

@@ -167,6 +167,13 @@ fn resolve(value: Value, mappings: &Value) -> Value {
             .fold(mappings, |map, name| &map[text_of(name)])
             .clone();
     }
+    let choices = list(&value["Fn::Select"][1]);
+    let index = value["Fn::Select"][0]
+        .as_str()
+        .and_then(|index| index.parse::<usize>().ok());
+    if let Some(choice) = index.and_then(|index| choices.get(index)) {
+        return choice.clone();
+    }
     let parts = list(&value["Fn::Join"][1]);
     if !parts.is_empty() && parts.iter().all(known) {
         let parts: Vec<&str> = parts.iter().map(text_of).collect();

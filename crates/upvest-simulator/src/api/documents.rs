@@ -108,10 +108,13 @@ async fn storage(
     let file = place
         .filter(|(_, until)| simulator.now() < *until)
         .and_then(|(key, _)| simulator.api().files.lock().get(&key).cloned());
-    let response = match file {
+    let trouble = simulator.api().take_trouble(&record.path);
+    let refusal = trouble.and_then(|trouble| StatusCode::from_u16(trouble.status?).ok());
+    let response = match (file, refusal) {
         _ if parts.headers.keys().any(private) => StatusCode::BAD_REQUEST.into_response(),
-        Some(file) => file.bytes.into_response(),
-        None => StatusCode::FORBIDDEN.into_response(),
+        (_, Some(status)) => status.into_response(),
+        (Some(file), None) => file.bytes.into_response(),
+        (None, None) => StatusCode::FORBIDDEN.into_response(),
     };
     record.status = response.status().as_u16();
     simulator.api().record(record);

@@ -1,10 +1,5 @@
 //! A receiver in process and a simulated Upvest on the loopback interface, for tests of the commands.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on fails, in its helpers too"
-)]
-
 use std::sync::Arc;
 
 use axum::Router;

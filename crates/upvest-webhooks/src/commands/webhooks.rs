@@ -128,7 +128,10 @@ pub(crate) enum WebhooksError {
     )]
     AlreadyThere { id: ResourceId, url: Url },
     #[error("subscription {id} was created, but not enabled: try `webhooks enable {id}`")]
-    NotEnabled { id: ResourceId, source: UpvestError },
+    NotEnabled {
+        id: ResourceId,
+        source: Box<UpvestError>,
+    },
     #[error("subscription {id} waits {delay:?}, which Upvest does not take any longer: use --delay too")]
     OldDelay { id: ResourceId, delay: String },
     #[error(
@@ -167,7 +170,8 @@ impl WebhooksError {
     /// What failed at Upvest.
     pub(crate) fn upvest(&self) -> Option<&UpvestError> {
         match self {
-            Self::Upvest(error) | Self::NotEnabled { source: error, .. } => Some(error),
+            Self::Upvest(error) => Some(error),
+            Self::NotEnabled { source, .. } => Some(source),
             _ => None,
         }
     }
@@ -253,7 +257,7 @@ impl Create {
             let enabled = enable_new(client, &webhook.id).await;
             webhook = enabled.map_err(|error| WebhooksError::NotEnabled {
                 id: webhook.id,
-                source: error.into(),
+                source: Box::new(error.into()),
             })?;
         }
         Ok(WebhooksReport::Created {

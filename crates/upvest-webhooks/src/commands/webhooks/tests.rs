@@ -1,10 +1,5 @@
 //! The commands against a simulated Upvest.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on fails, in its helpers too"
-)]
-
 use clap::Parser;
 use pipeline::clock::Clock;
 use pipeline::key_refresh::{KeysTable, refresh};

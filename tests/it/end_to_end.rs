@@ -13,5 +13,6 @@ mod processes;
 mod sender;
 mod stack;
 mod subscriber;
+mod subscription;
 mod upvest;
 mod use_cases;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::Router;
 use axum::routing::{get, post};
+use pipeline::error::ErrorChain;
 use pipeline::key_requests::KeyRequests;
 use refresh_keys::{Deps, KeysTable, RefreshError};
 use serde_json::{Value, json};
@@ -23,7 +24,7 @@ use webhook_tests::receiver::{DELIVERIES_DLQ, KEY_REQUESTS, KEY_REQUESTS_DLQ, PA
 use webhook_tests::story::KeyPair;
 
 use crate::support::{COVERED, signed};
-use crate::upvest::{SECRET, Server, Upvest, access, clock};
+use crate::upvest::{Log, SECRET, Server, Upvest, access, clock, secrets};
 
 /// A receiver that asks for keys, the function that it asks, and Upvest.
 struct World {
@@ -420,4 +421,30 @@ async fn a_request_that_cannot_be_sent_costs_the_delivery_nothing() {
     world.forge("unknown").await;
     let settled = world.receiver.verify_and_store().await.unwrap();
     assert!(matches!(settled, Settlement::Partial { kept, .. } if kept.len() == 1));
+}
+
+#[tokio::test]
+async fn no_secret_is_logged_or_answered() {
+    let world = World::new().await;
+    let log = Log::default();
+    let logged = log.keep();
+    let mut told = world.scheduled().await.unwrap().to_string();
+    let mut wrong = world.upvest.credentials();
+    wrong["private_key"] = "not-the-right-secret".into();
+    world.aws().create_secret(SECRET, wrong.to_string().as_bytes());
+    let world = World {
+        refresh: Deps {
+            upvest: access(world.aws()),
+            ..world.refresh
+        },
+        ..world
+    };
+    let refused = world.scheduled().await.unwrap_err();
+    told.push_str(&format!("{refused:?} {}", ErrorChain(&refused)));
+    drop(logged);
+    let text = log.text() + &told;
+    assert!(text.contains(&world.key_id()), "the key is named: {text}");
+    for secret in secrets(&world.upvest.credentials()) {
+        assert!(!text.contains(&secret), "{secret} is told");
+    }
 }

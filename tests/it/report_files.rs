@@ -24,7 +24,7 @@ use webhook_tests::aws::{Aws, CallFilter, Fault, Service, StoredObject};
 use webhook_tests::receiver::{Receiver, dead_letter_name, queue_name};
 
 use crate::support::{event_at, items, post_events, receiver};
-use crate::upvest::{Log, SECRET, Upvest, access};
+use crate::upvest::{Log, SECRET, Upvest, access, secrets};
 
 const BUCKET: &str = "reports";
 
@@ -535,9 +535,7 @@ async fn neither_log_nor_record_nor_dead_letter_holds_a_secret() {
     });
     let mut secrets: Vec<String> = storage.collect();
     assert!(secrets.len() > 4);
-    let credentials = world.upvest.credentials();
-    secrets.push(credentials["client_secret"].as_str().unwrap().to_owned());
-    secrets.push("ory_at_".to_owned());
+    secrets.extend(self::secrets(&world.upvest.credentials()));
     for secret in secrets {
         assert!(!held.contains(&secret), "{secret}");
     }

@@ -1,6 +1,6 @@
 //! The contracts of `template.yaml`: what the code and the operator rely on and a linter cannot know.
 
-mod cloudformation;
+pub(crate) mod cloudformation;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

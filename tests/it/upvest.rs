@@ -78,6 +78,18 @@ impl Upvest {
     }
 }
 
+/// What nobody may be told: the parts of these credentials, of wrong ones, and of tokens.
+pub(crate) fn secrets(credentials: &Value) -> Vec<String> {
+    let key = credentials["private_key"].as_str().unwrap().lines();
+    let key = key.filter(|line| !line.starts_with("-----"));
+    let others = [
+        credentials["client_secret"].as_str().unwrap(),
+        "not-the-right-secret",
+        "ory_at_",
+    ];
+    key.chain(others).map(str::to_owned).collect()
+}
+
 /// Access to Upvest at the account's time, with the credentials of the secret.
 pub(crate) fn access(aws: &Aws) -> UpvestAccess {
     let time = aws.clock().clone();

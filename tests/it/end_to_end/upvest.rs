@@ -63,10 +63,10 @@ fn deliver(simulator: &Simulator) -> String {
 async fn a_deployed_stack_is_subscribed_enabled_and_tested_and_knows_the_keys() {
     let stack = Stack::shared().await;
     let simulator = stack.upvest();
-    let subscriptions = simulator.subscriptions();
+    let mut subscriptions = simulator.subscriptions();
+    subscriptions.retain(|subscription| subscription.url.as_str() == stack.url());
     assert_eq!(subscriptions.len(), 1);
     let subscription = &subscriptions[0];
-    assert_eq!(subscription.url.as_str(), stack.url());
     assert_eq!(subscription.categories, ["ALL"]);
     assert!(subscription.enabled);
     assert_eq!(stack.output("SubscriptionId"), subscription.id);

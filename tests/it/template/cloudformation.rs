@@ -76,7 +76,12 @@ pub(crate) fn when_true(value: &Value) -> &Value {
 fn as_written() -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
     let text = std::fs::read_to_string(path).expect("template.yaml can be read");
-    to_json(&Yaml::load_from_str(&text).expect("template.yaml is YAML")[0])
+    parse(&text)
+}
+
+/// A template as it is written, but for its tags.
+pub(crate) fn parse(text: &str) -> Value {
+    to_json(&Yaml::load_from_str(text).expect("a template is YAML")[0])
 }
 
 fn to_json(node: &Yaml<'_>) -> Value {
@@ -95,7 +100,7 @@ fn to_json(node: &Yaml<'_>) -> Value {
         Yaml::Value(Scalar::FloatingPoint(value)) => json!(value.into_inner()),
         Yaml::Value(Scalar::String(value)) => json!(value),
         Yaml::Representation(..) | Yaml::Alias(_) | Yaml::BadValue => {
-            panic!("template.yaml has YAML that this reader does not expect: {node:?}")
+            panic!("the template has YAML that this reader does not expect: {node:?}")
         }
     }
 }

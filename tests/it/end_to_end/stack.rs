@@ -349,7 +349,10 @@ fn start() -> Result<Started, String> {
             .await
             .map_err(|error| explain(&error))?;
         let upvest = super::upvest::start(emulated.sdk_config()).await;
-        let parameters = vec![format!("UpvestSecret={}", super::upvest::SECRET)];
+        let parameters = vec![
+            format!("UpvestSecret={}", super::upvest::SECRET),
+            "RetrieveReports=true".to_owned(),
+        ];
         let local = emulated
             .deploy(parameters)
             .await

@@ -80,6 +80,41 @@ async fn a_deployed_stack_is_subscribed_enabled_and_tested_and_knows_the_keys() 
 }
 
 #[tokio::test]
+async fn the_file_of_a_new_report_is_retrieved_into_its_bucket() {
+    let stack = Stack::shared().await;
+    let (event_id, report) = (new_id(), new_id());
+    // The simulator has the reports of which it delivers events.
+    let object = json!({ "id": report, "user_id": new_id(), "type": "BUY_ORDER" });
+    stack
+        .upvest()
+        .queue(&event(&event_id, "REPORT.CREATED", &object))
+        .expect("the simulator takes an event");
+    let (s3, bucket) = (&stack.clients.s3, stack.output("ReportsBucketName"));
+    // Longer where another test rotates the key meanwhile.
+    let key = until_within(
+        Duration::from_secs(240),
+        "the file is in the bucket",
+        async || {
+            let list = s3
+                .list_objects_v2()
+                .bucket(bucket)
+                .prefix("reports/")
+                .send()
+                .await;
+            let objects = list.expect("the bucket can be listed").contents?;
+            let mut keys = objects.into_iter().filter_map(|object| object.key);
+            keys.find(|key| key.ends_with(&format!("/{report}.pdf")))
+        },
+    )
+    .await;
+    let file = s3.head_object().bucket(bucket).key(key).send().await;
+    let file = file.expect("the file is there");
+    assert_eq!(file.content_type(), Some("application/pdf"));
+    let metadata = file.metadata().expect("the file has metadata");
+    assert_eq!(metadata.get("event-id"), Some(&event_id));
+}
+
+#[tokio::test]
 async fn a_key_that_upvest_rotates_is_fetched_when_the_first_delivery_names_it() {
     let stack = Stack::shared().await;
     let simulator = stack.upvest();

@@ -70,13 +70,22 @@ impl World {
         }
     }
 
-    fn record(&self, request: &Request, invocation: Option<&Invocation>, outcome: Outcome) {
+    fn record(
+        &self,
+        request: &Request,
+        invocation: Option<&Invocation>,
+        outcome: Outcome,
+        reply: Option<&Reply>,
+    ) {
+        let from_database = reply.filter(|_| request.service == Service::DynamoDb);
         self.state().calls.push(Call {
             invocation: invocation.map(|invocation| invocation.name.clone()),
             service: request.service,
             operation: request.operation.clone(),
             resource: request.resource.clone(),
             outcome,
+            bytes: request.http.body().len(),
+            half_units: from_database.map_or(0, dynamodb::half_units),
         });
     }
 
@@ -87,7 +96,7 @@ impl World {
             Some(invocation) => self.answer_invocation(&request, &invocation).await,
             None => {
                 let reply = self.serve(&request, false);
-                self.record(&request, None, outcome(&reply));
+                self.record(&request, None, outcome(&reply), Some(&reply));
                 reply.into_http()
             }
         }
@@ -105,13 +114,13 @@ impl World {
         }
         let reply = match journey.fault {
             Some(fault @ (Fault::Throttle | Fault::FailBeforeEffect | Fault::CrashBeforeEffect)) => {
-                self.record(request, Some(invocation), Outcome::Struck(fault));
+                self.record(request, Some(invocation), Outcome::Struck(fault), None);
                 Reply::throttled(request.service)
             }
             fault @ (None | Some(Fault::LoseReply | Fault::CrashAfterEffect | Fault::Partial)) => {
                 let reply = self.serve(request, fault == Some(Fault::Partial));
                 let outcome = fault.map_or_else(|| outcome(&reply), Outcome::Struck);
-                self.record(request, Some(invocation), outcome);
+                self.record(request, Some(invocation), outcome, Some(&reply));
                 reply
             }
         };

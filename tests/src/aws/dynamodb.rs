@@ -33,6 +33,20 @@ pub(crate) fn answer_partly(database: &Database, request: &Request, rng: &mut Rn
     }
 }
 
+/// The capacity that a reply says was consumed, in halves of a unit: a read may take half of one.
+pub(crate) fn half_units(reply: &Reply) -> u32 {
+    let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let consumed = &body["ConsumedCapacity"];
+    let consumed = consumed
+        .as_array()
+        .map_or(std::slice::from_ref(consumed), Vec::as_slice);
+    let units: f64 = consumed
+        .iter()
+        .filter_map(|table| table["CapacityUnits"].as_f64())
+        .sum();
+    (units * 2.0) as u32
+}
+
 fn refusal(error: &DynoxideError) -> Reply {
     Reply {
         status: error.status_code(),
@@ -66,8 +80,11 @@ fn run<Q: DeserializeOwned, A: Serialize>(
     body: &[u8],
     action: impl FnOnce(Q) -> Result<A, DynoxideError>,
 ) -> Result<Vec<u8>, DynoxideError> {
-    let request = serde_json::from_slice(body)
-        .map_err(|error| DynoxideError::SerializationException(error.to_string()))?;
+    let malformed = |error: serde_json::Error| DynoxideError::SerializationException(error.to_string());
+    let mut request: Value = serde_json::from_slice(body).map_err(malformed)?;
+    // For the record of calls; clients do not look at it.
+    request["ReturnConsumedCapacity"] = "TOTAL".into();
+    let request = serde_json::from_value(request).map_err(malformed)?;
     serde_json::to_vec(&action(request)?)
         .map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }

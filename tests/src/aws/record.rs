@@ -44,6 +44,10 @@ pub struct Call {
     pub resource: String,
     /// What became of it.
     pub outcome: Outcome,
+    /// The size of the request's body.
+    pub bytes: usize,
+    /// What it consumed of DynamoDB's capacity, in halves of a read or write unit.
+    pub half_units: u32,
 }
 
 impl fmt::Display for Call {

@@ -27,6 +27,15 @@ fn order(second: u8, status: &str) -> String {
 }
 
 /// The details that were published, checked against their schema.
+/// The first events of ten orders.
+fn ten_orders() -> Vec<String> {
+    let order = |number| {
+        let object = format!(r#"{{"id":"o{number}"}}"#);
+        event_at(&format!("e{number}"), 1, "ORDER.NEW", &object)
+    };
+    (0..10).map(order).collect()
+}
+
 fn published(receiver: &Receiver) -> Vec<Value> {
     let schema = jsonschema::validator_for(&serde_json::from_str(SCHEMA).unwrap()).unwrap();
     let entries = receiver.aws.published(CHANGES).into_iter();
@@ -251,23 +260,44 @@ async fn an_action_that_panics_or_never_ends_is_a_failure_like_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_action_that_kills_its_function_every_time_runs_as_a_change_when_it_is_redriven_later() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let effect = CallFilter::operation(Service::Sqs, "SendMessage").on(EFFECTS);
+    for _ in 0..5 {
+        receiver.aws.inject(Fault::CrashBeforeEffect, effect.clone());
+    }
+    deliver_events(&receiver, &[order(1, "NEW")]).await;
+    retry(&receiver, Domain::Orders, 6).await;
+    let dead = dead_letter_name(Domain::Orders);
+    assert_eq!(receiver.aws.messages(&dead).len(), 1);
+    assert!(!receiver.aws.messages(&dead)[0].attributes.contains_key("reason"));
+    deliver_events(&receiver, &[order(2, "FILLED")]).await;
+    receiver.aws.redrive(&dead);
+    process_all(&receiver).await;
+    assert_eq!(effects(&receiver), ["e2", "e1"]);
+    let last = receiver.effects.runs_of("e1").pop().unwrap();
+    assert_eq!(last.status, (None, Some("FILLED".to_owned())));
+    assert!(!last.superseded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_invocations_with_the_same_event_run_its_action_once() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    post_events(&receiver, &[order(1, "NEW")]).await;
+    receiver.process_twice(Domain::Orders).await;
+    retry(&receiver, Domain::Orders, 3).await;
+    assert_eq!(effects(&receiver), ["e1"]);
+    assert_eq!(receiver.effects.runs().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn entries_that_the_bus_refuses_are_sent_again_and_nothing_else_is() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
-    let events: Vec<String> = (0..10)
-        .map(|number| {
-            event_at(
-                &format!("e{number}"),
-                1,
-                "ORDER.NEW",
-                &format!(r#"{{"id":"o{number}"}}"#),
-            )
-        })
-        .collect();
     receiver.aws.inject(
         Fault::Partial,
         CallFilter::operation(Service::EventBridge, "PutEvents"),
     );
-    deliver_events(&receiver, &events).await;
+    deliver_events(&receiver, &ten_orders()).await;
     assert_eq!(receiver.aws.count(Service::EventBridge, "PutEvents"), 2);
     assert_eq!(published(&receiver).len(), 10);
     assert_eq!(receiver.waiting(), effects(&receiver).len() - 10);
@@ -276,17 +306,7 @@ async fn entries_that_the_bus_refuses_are_sent_again_and_nothing_else_is() {
 #[tokio::test(start_paused = true)]
 async fn ten_changes_of_different_entities_are_published_with_one_request() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
-    let events: Vec<String> = (0..10)
-        .map(|number| {
-            event_at(
-                &format!("e{number}"),
-                1,
-                "ORDER.NEW",
-                &format!(r#"{{"id":"o{number}"}}"#),
-            )
-        })
-        .collect();
-    deliver_events(&receiver, &events).await;
+    deliver_events(&receiver, &ten_orders()).await;
     assert_eq!(receiver.aws.count(Service::EventBridge, "PutEvents"), 1);
     assert_eq!(published(&receiver).len(), 10);
 }

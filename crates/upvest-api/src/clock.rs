@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-/// A source of the time that signatures and tokens are judged by. Waiting is tokio's business.
+/// A source of the current time. Waiting is tokio's business.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 

@@ -4,6 +4,7 @@ mod actions;
 mod cost;
 mod deliveries;
 mod end_to_end;
+mod entities;
 mod example_action;
 mod idempotency;
 mod in_process_aws;

@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod key_file;
 mod key_store;
+mod operation;
 mod output;
 mod sending;
 #[cfg(test)]

@@ -312,6 +312,11 @@ impl Stack {
         self.part("ARCHIVE_BUCKET")
     }
 
+    /// The event bus that changes are published to, if the stack publishes any.
+    pub(crate) fn event_bus(&self) -> Option<&str> {
+        self.outputs.get("EventBusName").map(String::as_str)
+    }
+
     /// The secret with the credentials of the Upvest API client, if the stack has one.
     pub(crate) fn upvest_secret(&self) -> Option<&str> {
         self.outputs.get("UpvestSecret").map(String::as_str)

@@ -394,9 +394,15 @@ impl Known {
 
 impl Explanation {
     fn add_entity(&mut self, entity: Entity) {
-        let fault = entity.log.fault();
-        let faults = fault.map(|fault| format!("entity {}: {fault}", entity.entity));
-        self.findings.extend(faults);
+        let unfinished = entity.unfinished.iter().map(|event_id| {
+            format!(
+                "an action for event {event_id}, or its publication, failed: it runs again when the event comes back \
+                 from its queue or dead-letter queue"
+            )
+        });
+        let faults = entity.log.fault().into_iter().chain(unfinished);
+        self.findings
+            .extend(faults.map(|fault| format!("entity {}: {fault}", entity.entity)));
         self.entity = Some(entity);
     }
 
@@ -451,13 +457,6 @@ impl Explained {
             Bytes::NotInDelivery => faults.push(format!("delivery {} does not have it", self.delivery_id)),
         }
         faults.extend(self.actions.iter().filter_map(actions::Action::fault));
-        if self.unfinished {
-            faults.push(
-                "an action or the publication failed; it runs again when the event comes back from its queue or \
-                 dead-letter queue"
-                    .to_owned(),
-            );
-        }
         let own = |fault| format!("event {}: {fault}", self.event_id);
         faults.into_iter().map(own).collect()
     }

@@ -158,7 +158,7 @@ async fn a_tampered_archive_object_does_not_hold_any_more() {
     let object = signed.archived(&key).to_string();
     for (tampered, reason) in [
         (object.replace("FILLED", "FAILED"), "(digest-mismatch)"),
-        (object.replace("sig1=:", "sig1=:AA"), "(bad-signature)"),
+        (object.replace(r#""method":"POST""#, r#""method":"PUT""#), "(bad-signature)"),
         ("{}".to_owned(), "object is not an archived delivery"),
         (object.replace(&second, "019b76da-a87b-7def-8123-456789abcdef"), "says that it is delivery"),
     ] {
@@ -270,9 +270,15 @@ async fn a_failed_action_is_told() {
     signed.receiver.effects.trouble("e1", Trouble::Fails);
     signed.deliver(&[order("e1", 1, "NEW")]).await;
     let explanation = signed.explain("e1").await;
-    assert_finding(&explanation, "event e1: an action or the publication failed");
+    let failed = "entity ORDER#o1: an action for event e1, or its publication, failed";
+    assert_finding(&explanation, failed);
     assert!(explanation.events[0].unfinished && explanation.events[0].actions.is_empty());
-    assert_finding(&signed.explain("ORDER#o1").await, "✗ unfinished  e1");
+    let text = signed.explain("ORDER#o1").await.text();
+    assert!(text.contains("✗ unfinished  e1"), "{text}");
+    // Also when the event itself is not shown.
+    signed.receiver.aws.clock().advance(Duration::from_secs(1));
+    signed.store(&[order("e2", 2, "FILLED")]).await;
+    assert_finding(&signed.explain("ORDER#o1 --limit 1").await, failed);
     signed.receiver.effects.mend();
     signed.receiver.drain().await;
     assert_holds(&signed.explain("e1").await);

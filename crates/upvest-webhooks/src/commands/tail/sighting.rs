@@ -118,12 +118,12 @@ impl Fate {
 }
 
 impl State {
-    /// The status, and whether the event is in it.
+    /// The status; until the event is in it, only that the event waits for that.
     pub(super) fn text(&self) -> String {
         let status = self.status.as_deref().unwrap_or("no status");
         match self.processed {
             true => status.to_owned(),
-            false => "not yet".to_owned(),
+            false => "waiting".to_owned(),
         }
     }
 }

@@ -174,6 +174,7 @@ async fn filters_choose_events_and_hide_deliveries_without_any() {
     let signed = Signed::new().await;
     let user = event("e2", 2, "USER.CREATED", r#"{"id":"u1"}"#);
     signed.store(&[order("e1", 1, "NEW"), user, order("e3", 3, "FILLED")]).await;
+    signed.pass(1);
     signed.store(&[event("e4", 4, "USER.ACTIVATED", r#"{"id":"u2"}"#)]).await;
     for (filter, expected) in [
         ("", vec![vec!["e1", "e2", "e3"], vec!["e4"]]),

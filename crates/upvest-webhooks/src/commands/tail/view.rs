@@ -52,7 +52,7 @@ fn arrange(app: &App, body: Rect) -> (Option<Rect>, Option<Rect>) {
     }
     let both = match (body.width >= WIDE, body.height >= TALL) {
         (true, _) => Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]),
-        (false, true) => Layout::vertical([Constraint::Fill(3), Constraint::Fill(2)]),
+        (false, true) => Layout::vertical([Constraint::Fill(2), Constraint::Fill(3)]),
         (false, false) => return (None, Some(body)),
     };
     let [list, details] = both.areas(body);
@@ -62,11 +62,10 @@ fn arrange(app: &App, body: Rect) -> (Option<Rect>, Option<Rect>) {
 fn draw_header(frame: &mut Frame<'_>, app: &mut App, now: Timestamp, area: Rect) {
     let rates = app.rates(now);
     let title = format!(" {} ", line_of(&app.title));
-    let counts = format!(
-        "in the last minute: {} deliveries, {} events",
-        rates.deliveries, rates.events
-    );
-    let short = format!("{}/min, {} events", rates.deliveries, rates.events);
+    let events = count(rates.events, "event", "events");
+    let deliveries = count(rates.deliveries, "delivery", "deliveries");
+    let counts = format!("in the last minute: {deliveries}, {events}");
+    let short = format!("{}/min, {events}", rates.deliveries);
     let quarantined = match rates.quarantined {
         0 => Span::raw(" "),
         count => Span::styled(
@@ -113,8 +112,8 @@ fn mode(app: &App, rows: &[Row]) -> Line<'static> {
     }];
     let shown = rows.iter().filter(|row| row.event.is_none()).count();
     spans.push(match app.kept() {
-        kept if kept == shown => format!("  {shown} deliveries").dim(),
-        kept => format!("  {shown} of {kept} deliveries").dim(),
+        kept if kept == shown => format!("  {}", count(kept, "delivery", "deliveries")).dim(),
+        kept => format!("  {shown} of {}", count(kept, "delivery", "deliveries")).dim(),
     });
     if app.quarantine_only {
         spans.push("  quarantine only".fg(Color::LightRed));
@@ -174,7 +173,10 @@ fn draw_empty(frame: &mut Frame<'_>, app: &App, area: Rect) {
     let text = match (app.kept(), app.has_looked) {
         (0, false) => "looking into the archive ...".to_owned(),
         (0, true) => "no deliveries yet: they show here as soon as they are verified".to_owned(),
-        (kept, _) => format!("none of {kept} deliveries matches; esc clears the filter, x shows all again"),
+        (kept, _) => {
+            let kept = count(kept, "delivery", "deliveries");
+            format!("none of {kept} matches; esc clears the filter, x shows more than quarantine")
+        }
     };
     let [_, middle, _] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(2), Constraint::Fill(1)]).areas(area);
@@ -205,12 +207,10 @@ fn delivery_line<'a>(delivery: &Sighting, width: usize) -> Line<'a> {
     if let Some(out_of_time) = &delivery.out_of_time {
         spans.push(Span::raw(format!("  {}", line_of(out_of_time))).fg(Color::Yellow));
     }
-    let count = match delivery.events.len() {
-        0 => String::new(),
-        1 => "  1 event".to_owned(),
-        count => format!("  {count} events"),
-    };
-    spans.push(Span::raw(count));
+    if !delivery.events.is_empty() {
+        let events = count(delivery.events.len(), "event", "events");
+        spans.push(Span::raw(format!("  {events}")));
+    }
     if !is_narrow {
         let from = delivery.source_address.as_deref().map(|address| format!("  from {}", line_of(address)));
         spans.push(Span::raw(from.unwrap_or_default()).dim());
@@ -274,17 +274,16 @@ fn detail_lines<'a>(app: &App, row: Row) -> Vec<Line<'a>> {
     let Some(delivery) = app.delivery(row) else {
         return Vec::new();
     };
-    let mut lines = Vec::new();
-    if let Some(event) = app.event(row) {
-        lines.extend(event_facts(event));
-        lines.push(Line::default());
-    }
-    lines.extend(delivery_facts(delivery));
-    if app.event(row).is_some() {
-        lines.push(Line::default());
-        lines.extend(object_lines(&app.object));
-    }
-    lines
+    let Some(event) = app.event(row) else {
+        return delivery_facts(delivery);
+    };
+    let object = object_lines(&app.object);
+    // One that was asked for is not to be looked for below the rest.
+    let sections = match app.object {
+        Object::Hidden => [event_facts(event), delivery_facts(delivery), object],
+        _ => [event_facts(event), object, delivery_facts(delivery)],
+    };
+    sections.join(&Line::default())
 }
 
 fn event_facts<'a>(event: &Seen) -> Vec<Line<'a>> {
@@ -335,6 +334,11 @@ fn object_lines<'a>(object: &Object) -> Vec<Line<'a>> {
                 .collect()
         }
     }
+}
+
+/// A number with what it counts.
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// The time of day, UTC, to the millisecond.

@@ -56,6 +56,30 @@ impl Stored {
             .filter(|change| change.event_id == event_id);
         last.or_else(|| self.unfinished.get(event_id))
     }
+
+    /// Reads an item of the table.
+    ///
+    /// # Errors
+    ///
+    /// [`EntityError::Unusable`] when it is not an entity's.
+    pub fn from_item(
+        entity: &EntityKey,
+        item: &HashMap<String, AttributeValue>,
+    ) -> Result<Self, EntityError> {
+        from_item(entity, item).map_err(|attribute| EntityError::Unusable {
+            entity: entity.clone(),
+            attribute,
+        })
+    }
+
+    /// The item that [`Entities::save`] would write.
+    ///
+    /// # Errors
+    ///
+    /// [`EntityError::TooLarge`].
+    pub fn to_item(&self, entity: &EntityKey) -> Result<HashMap<String, AttributeValue>, EntityError> {
+        to_item(entity, self)
+    }
 }
 
 /// Why an entity's state could not be read or written.
@@ -104,11 +128,8 @@ impl Entities {
             .send()
             .await
             .map_err(AwsError::of("GetItem of the entities table"))?;
-        let stored = answer.item.map(|item| from_item(entity, &item));
-        stored.transpose().map_err(|attribute| EntityError::Unusable {
-            entity: entity.clone(),
-            attribute,
-        })
+        let stored = answer.item.map(|item| Stored::from_item(entity, &item));
+        stored.transpose()
     }
 
     /// Writes an entity's state, if the item is still the one before its version.

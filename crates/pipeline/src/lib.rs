@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod archive;
+pub mod audit;
 pub mod aws;
 pub mod batch;
 pub mod carry;

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use pipeline::clock::Clock;
 use pipeline::config::{Lookup, environment};
 use upvest_api::Hint;
 
-use crate::commands::{entities, events, keys, send, webhooks};
+use crate::commands::{entities, events, explain, keys, send, tail, webhooks};
 use crate::output;
 use crate::stack::{StackError, StackFinder};
 use crate::upvest_account::UpvestError;
@@ -29,9 +30,13 @@ Examples:
     upvest-webhooks --local entities show ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4
     upvest-webhooks --local events timeline ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4
 
+  See why it is as it is, from the signed bytes to the actions that ran; watch what arrives:
+    upvest-webhooks --stack webhooks-live explain ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4
+    upvest-webhooks --stack webhooks-live tail
+
 Environment:
   UPVEST_WEBHOOKS_STACK, UPVEST_WEBHOOKS_LOCAL    as --stack and --local, which win
-  KEYS_TABLE, EVENTS_TABLE, ENTITIES_TABLE, ARCHIVE_BUCKET, WEBHOOK_URL
+  KEYS_TABLE, EVENTS_TABLE, ENTITIES_TABLE, IDEMPOTENCY_TABLE, AUDIT_TABLE, ARCHIVE_BUCKET, WEBHOOK_URL
                                                   each wins over the stack's output
   UPVEST_CREDENTIALS, UPVEST_SECRET               as --upvest-credentials and --upvest-secret, which win
   AWS_*                                           as for any AWS tool
@@ -103,6 +108,21 @@ enum Command {
     /// Look at the current state of entities
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Entities(entities::Command),
+    /// Explain a state or an event: back to the signed bytes, forward to its actions
+    ///
+    /// Folds the entity's state again from the log, reads the archived delivery of each event, verifies its signature
+    /// with the key of the keys table, compares the log with the signed bytes, and reads the records of the actions
+    /// that ran. Exit status 1 says that something on the way does not hold; what it is comes last.
+    ///
+    /// Example: upvest-webhooks explain ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4
+    Explain(explain::Arguments),
+    /// Watch deliveries and their events as they are verified
+    ///
+    /// On a terminal it is a screen with a filter and details; elsewhere, with --plain or --json, it prints lines. It
+    /// reads the archive again and again, so that it works with a local stack as with one in AWS, and disturbs nothing.
+    ///
+    /// Example: upvest-webhooks tail --since 10m --category ORDER --state
+    Tail(tail::Arguments),
     /// Print a completion script for a shell
     ///
     /// For bash: upvest-webhooks completions bash > ~/.local/share/bash-completion/completions/upvest-webhooks
@@ -127,6 +147,10 @@ pub(crate) enum CliError {
     Events(#[from] events::EventsError),
     #[error(transparent)]
     Entities(#[from] entities::EntitiesError),
+    #[error(transparent)]
+    Explain(#[from] explain::ExplainError),
+    #[error(transparent)]
+    Tail(#[from] tail::TailError),
     #[error("the result cannot be printed")]
     Output(#[from] io::Error),
 }
@@ -139,6 +163,8 @@ impl CliError {
             Self::Webhooks(error) if error.is_usage() => 2,
             Self::Keys(error) if error.is_usage() => 2,
             Self::Send(error) if error.is_usage() => 2,
+            Self::Explain(explain::ExplainError::Stack(error)) if error.is_usage() => 2,
+            Self::Tail(tail::TailError::Stack(error)) if error.is_usage() => 2,
             _ => 1,
         }
     }
@@ -180,6 +206,12 @@ impl Cli {
             }
             Command::Events(command) => output::print(&command.run(stacks.stack().await?).await?, json)?,
             Command::Entities(command) => output::print(&command.run(stacks.stack().await?).await?, json)?,
+            Command::Explain(arguments) => {
+                let explanation = arguments.run(stacks.stack().await?, &Clock::system()).await?;
+                output::print(&explanation, json)?;
+                return Ok(explanation.holds());
+            }
+            Command::Tail(arguments) => arguments.run(stacks.stack().await?, json).await?,
             Command::Completions { shell } => output::write(&completions(shell))?,
         }
         Ok(true)

@@ -2,6 +2,8 @@
 
 pub(crate) mod entities;
 pub(crate) mod events;
+pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod send;
+pub(crate) mod tail;
 pub(crate) mod webhooks;

@@ -3,12 +3,16 @@
 //! It manages the subscriptions at Upvest, fetches and imports verification keys, delivers signed events by hand or as
 //! load, and shows what the receiver stored. It reads and writes a stack's tables with the operator's own AWS credentials; no function depends on it.
 
+mod archived;
 mod cli;
 mod commands;
 mod key_file;
 mod key_store;
+mod operation;
 mod output;
 mod sending;
+#[cfg(test)]
+mod signed;
 #[cfg(test)]
 mod simulated;
 mod stack;

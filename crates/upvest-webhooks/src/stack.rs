@@ -1,6 +1,7 @@
 //! Finding the stack to work on, and the names of what is in it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use pipeline::config::Lookup;
 use pipeline::error::AwsError;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
+use upvest::Domain;
 
 use crate::cli::StackArgs;
 use crate::output;
@@ -25,6 +27,33 @@ pub(crate) struct Stack {
     config: SdkConfig,
     name: Option<String>,
     outputs: BTreeMap<String, String>,
+}
+
+/// A queue of a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Queue {
+    /// Deliveries on their way to verify-and-store.
+    Deliveries,
+    /// Requests to fetch verification keys.
+    KeyRequests,
+    /// Events on their way to a domain.
+    Domain(Domain),
+}
+
+impl fmt::Display for Queue {
+    /// Its name in the template: `Deliveries`, `CorporateActions`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let domain = match self {
+            Self::Deliveries => return f.write_str("Deliveries"),
+            Self::KeyRequests => return f.write_str("KeyRequests"),
+            Self::Domain(domain) => domain.name(),
+        };
+        for word in domain.split('-') {
+            let (first, rest) = word.split_at(1);
+            write!(f, "{}{rest}", first.to_uppercase())?;
+        }
+        Ok(())
+    }
 }
 
 /// The stack to work on, looked for when it is first asked for: some commands can do without.
@@ -59,7 +88,7 @@ pub(crate) enum StackError {
     )]
     Lookup { name: String, source: AwsError },
     #[error("stack {stack} has no output {output}: is it a stack of this receiver, and completely deployed?")]
-    NoOutput { stack: String, output: &'static str },
+    NoOutput { stack: String, output: String },
 }
 
 impl StackError {
@@ -258,9 +287,34 @@ impl Stack {
         self.part("ENTITIES_TABLE")
     }
 
+    /// The name of the idempotency table.
+    pub(crate) fn idempotency_table(&self) -> Result<String, StackError> {
+        self.part("IDEMPOTENCY_TABLE")
+    }
+
+    /// The name of the audit table.
+    pub(crate) fn audit_table(&self) -> Result<String, StackError> {
+        self.part("AUDIT_TABLE")
+    }
+
+    /// The URL of a queue.
+    pub(crate) fn queue_url(&self, queue: Queue) -> Result<String, StackError> {
+        self.output(&format!("{queue}QueueUrl"))
+    }
+
+    /// The URL of a queue's dead-letter queue.
+    pub(crate) fn dead_letter_queue_url(&self, queue: Queue) -> Result<String, StackError> {
+        self.output(&format!("{queue}DeadLetterQueueUrl"))
+    }
+
     /// The name of the archive bucket.
     pub(crate) fn archive_bucket(&self) -> Result<String, StackError> {
         self.part("ARCHIVE_BUCKET")
+    }
+
+    /// The event bus that changes are published to, if the stack publishes any.
+    pub(crate) fn event_bus(&self) -> Option<&str> {
+        self.outputs.get("EventBusName").map(String::as_str)
     }
 
     /// The secret with the credentials of the Upvest API client, if the stack has one.
@@ -276,22 +330,31 @@ impl Stack {
     fn part(&self, variable: &'static str) -> Result<String, StackError> {
         let output = PARTS.iter().find(|(name, _)| *name == variable);
         let output = output.map_or(variable, |(_, output)| *output);
+        match (&self.name, self.outputs.get(output)) {
+            (None, None) => Err(StackError::NotNamed { variable }),
+            _ => self.output(output),
+        }
+    }
+
+    fn output(&self, output: &str) -> Result<String, StackError> {
         let value = self.outputs.get(output).cloned();
         value.ok_or_else(|| match &self.name {
             Some(stack) => StackError::NoOutput {
                 stack: stack.clone(),
-                output,
+                output: output.to_owned(),
             },
-            None => StackError::NotNamed { variable },
+            None => StackError::NothingNamed,
         })
     }
 }
 
 /// The variable of the environment and the stack's output that name the same part.
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 8] = [
     ("KEYS_TABLE", "KeysTableName"),
     ("EVENTS_TABLE", "EventsTableName"),
     ("ENTITIES_TABLE", "EntitiesTableName"),
+    ("IDEMPOTENCY_TABLE", "IdempotencyTableName"),
+    ("AUDIT_TABLE", "AuditTableName"),
     ("ARCHIVE_BUCKET", "ArchiveBucketName"),
     ("WEBHOOK_URL", "WebhookUrl"),
     ("UPVEST_SECRET", "UpvestSecret"),

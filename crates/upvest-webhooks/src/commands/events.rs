@@ -13,7 +13,7 @@ use crate::output::{self, Report, facts, pretty};
 use crate::stack::{Stack, StackError};
 
 /// The index of the events table that is an entity's time line.
-const TIMELINE_INDEX: &str = "by-aggregate";
+pub(super) const TIMELINE_INDEX: &str = "by-aggregate";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -79,18 +79,18 @@ pub(crate) enum EventsReport {
 /// An event of the log.
 #[derive(Debug, Serialize)]
 pub(crate) struct LoggedEvent {
-    event_id: String,
-    r#type: String,
-    aggregate: Option<String>,
-    occurred: String,
-    received_at: String,
-    delivery_id: String,
-    sha256: String,
+    pub(super) event_id: String,
+    pub(super) r#type: String,
+    pub(super) aggregate: Option<String>,
+    pub(super) occurred: String,
+    pub(super) received_at: String,
+    pub(super) delivery_id: String,
+    pub(super) sha256: String,
     /// The object, unless it was too large for the table.
-    object: Option<Box<RawValue>>,
+    pub(super) object: Option<Box<RawValue>>,
     /// Where the archive keeps the delivery of an object that was too large.
     #[serde(skip_serializing_if = "Option::is_none")]
-    archived_at: Option<String>,
+    pub(super) archived_at: Option<String>,
 }
 
 /// A part of an entity's time line.
@@ -173,7 +173,12 @@ async fn find(
 }
 
 impl LoggedEvent {
-    fn of(item: &HashMap<String, AttributeValue>) -> Result<Self, EventsError> {
+    /// Reads an item of the events table.
+    ///
+    /// # Errors
+    ///
+    /// [`EventsError::Unusable`] when it is not one of an event.
+    pub(super) fn of(item: &HashMap<String, AttributeValue>) -> Result<Self, EventsError> {
         let optional = |name| text(item, name).map(str::to_owned);
         let event_id = optional("event_id").unwrap_or_default();
         let unusable = |attribute| EventsError::Unusable {

@@ -6,7 +6,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -16,6 +16,7 @@ use upvest_api::{Client, Deletion, InvalidWebhook, ResourceId, TestOutcome, Url,
 use self::arguments::{Create, Update};
 use self::arrival::{Arrival, Search};
 use self::report::{Changed, PlannedRequest, Shown, Tested, WebhooksReport, differences};
+use crate::operation::ask_on_terminal;
 use crate::stack::{StackError, StackFinder};
 use crate::upvest_account::{UpvestArgs, UpvestError};
 
@@ -349,19 +350,6 @@ impl Delete {
         };
         Ok(WebhooksReport::Deleted { id: self.id, result })
     }
-}
-
-fn ask_on_terminal(question: &str) -> io::Result<Option<bool>> {
-    let (input, mut output) = (io::stdin(), io::stderr());
-    if !input.is_terminal() || !output.is_terminal() {
-        return Ok(None);
-    }
-    write!(output, "{} [y/N] ", crate::output::harmless(question))?;
-    output.flush()?;
-    let mut answer = String::new();
-    input.lock().read_line(&mut answer)?;
-    let answer = answer.trim().to_lowercase();
-    Ok(Some(matches!(answer.as_str(), "y" | "yes")))
 }
 
 async fn test(

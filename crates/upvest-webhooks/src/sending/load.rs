@@ -1,11 +1,9 @@
 //! Posting deliveries, one after another or many at a time.
 
-use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use indicatif::{ProgressBar, ProgressStyle};
 use pipeline::clock::Clock;
 use reqwest::{Client, Url};
 use tokio::time::Instant;
@@ -13,6 +11,7 @@ use upvest::signature::SignError;
 
 use super::signing::Signed;
 use super::{Payload, Signer, Slot};
+use crate::operation::progress_bar;
 
 /// Most of an answer's body that is kept, in bytes.
 const MAX_ANSWER_BYTES: usize = 1024;
@@ -85,7 +84,7 @@ impl Load {
     ///
     /// [`SignError`] when one cannot be signed; those before it were sent.
     pub(crate) async fn run(self: &Arc<Self>, pace: Pace) -> Result<(Vec<Outcome>, Duration), SignError> {
-        let bar = progress_bar(self.slots.len());
+        let bar = progress_bar(self.slots.len(), "deliveries");
         let slots = self.slots.clone();
         let started = Instant::now();
         let deliveries = stream::iter(slots.into_iter().enumerate()).map(|(number, slot)| {
@@ -177,14 +176,4 @@ async fn read(mut response: reqwest::Response) -> Answer {
     }
     let body = String::from_utf8_lossy(&body).into_owned();
     Answer::Status { code, body }
-}
-
-/// A bar on standard error, if that is a terminal and there is something to wait for.
-fn progress_bar(deliveries: usize) -> ProgressBar {
-    if deliveries < 2 || !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(deliveries as u64);
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} deliveries, {per_sec}, {eta} left");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

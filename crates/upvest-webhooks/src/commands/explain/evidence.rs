@@ -1,0 +1,336 @@
+//! The delivery behind an event: its archived object, verified again by the key that the keys table has.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pipeline::archive::{Archive, Found, ReadError};
+use pipeline::error::{AwsError, ErrorChain};
+use pipeline::keys::{Keys, KeysError};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
+use upvest::Event;
+use upvest::signature::{UnverifiedDelivery, VerifyingKey};
+use uuid::Uuid;
+
+use super::read::{Table, text};
+use crate::commands::events::LoggedEvent;
+
+/// Where deliveries and keys are.
+pub(super) struct Evidence {
+    pub(super) archive: Archive,
+    pub(super) keys: Keys,
+    pub(super) keys_table: Table,
+    /// What the keys table says of each key, once it was read.
+    pub(super) histories: Mutex<BTreeMap<String, KeyHistory>>,
+}
+
+/// When a key was in use.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(super) struct KeyHistory {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) first_seen: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) retired_at: Option<String>,
+}
+
+/// A delivery, looked at again.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Delivery {
+    pub(super) delivery_id: String,
+    /// The key of its object in the archive; absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) archived_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) received_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) source_address: Option<String>,
+    /// How many elements its batch has, as far as it can be trusted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) batch: Option<usize>,
+    pub(super) signature: Signature,
+    /// The events that were asked for, as they were signed.
+    #[serde(skip)]
+    pub(super) events: Vec<Signed>,
+    /// What is wrong with it.
+    #[serde(skip)]
+    pub(super) faults: Vec<String>,
+}
+
+/// What the signature is worth today.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "result", rename_all = "kebab-case")]
+pub(super) enum Signature {
+    /// It holds, and so does the body's digest.
+    Holds {
+        key_id: String,
+        profile: &'static str,
+        algorithm: &'static str,
+        freshness: &'static str,
+        key: KeyHistory,
+    },
+    /// It does not.
+    Broken { reason: &'static str, why: String },
+    /// There is nothing to verify, or nothing to verify it by.
+    Unverifiable { why: String },
+}
+
+/// An event as a delivery has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Signed {
+    pub(super) event_id: String,
+    pub(super) event_type: String,
+    pub(super) entity: Option<String>,
+    pub(super) occurred: String,
+    pub(super) sha256: String,
+    pub(super) object: String,
+}
+
+/// Whether the log has what was signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Bytes {
+    /// Byte for byte.
+    AsSigned,
+    /// The delivery has the event with other content.
+    Changed,
+    /// The delivery does not have the event.
+    NotInDelivery,
+    /// There is nothing proven to compare with.
+    Unproven,
+}
+
+/// Which of a delivery's events are of interest.
+pub(super) enum Wanted<'w> {
+    All,
+    Only(&'w BTreeSet<String>),
+}
+
+impl Evidence {
+    /// Looks at the archived delivery of an id again.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when the archive cannot be read. That the delivery is not there, or does not hold, is a result.
+    pub(super) async fn delivery(&self, id: &str, wanted: &Wanted<'_>) -> Result<Delivery, AwsError> {
+        let found = match id.parse::<Uuid>() {
+            Ok(id) => self.archive.verified(id).await,
+            Err(_) => Ok(None),
+        };
+        match found {
+            Ok(Some(found)) => Ok(self.examine(id, &found, wanted).await),
+            Ok(None) => Ok(Delivery::without(
+                id,
+                "the archived delivery is missing".to_owned(),
+            )),
+            Err(ReadError::NotArchived(error)) => Ok(Delivery::without(id, ErrorChain(&error).to_string())),
+            Err(ReadError::Aws(error)) => Err(error),
+        }
+    }
+
+    /// Verifies a delivery that was found again.
+    pub(super) async fn examine(&self, id: &str, found: &Found, wanted: &Wanted<'_>) -> Delivery {
+        let envelope = &found.delivery.envelope;
+        let mut delivery = Delivery {
+            delivery_id: id.to_owned(),
+            archived_at: Some(found.key.clone()),
+            received_at: Some(envelope.received_at.to_string()),
+            source_address: envelope.request.source_address.clone(),
+            batch: None,
+            signature: Signature::Unverifiable { why: String::new() },
+            events: Vec::new(),
+            faults: Vec::new(),
+        };
+        if envelope.delivery_id.to_string() != id {
+            let fault = format!("the archived object says that it is delivery {}", envelope.delivery_id);
+            delivery.faults.push(fault);
+        }
+        delivery.signature = self.verify(found).await;
+        match delivery.signature.fault() {
+            Some(fault) => delivery.faults.push(fault),
+            None => delivery.take_events(&envelope.body, wanted),
+        }
+        delivery
+    }
+
+    async fn verify(&self, found: &Found) -> Signature {
+        let envelope = &found.delivery.envelope;
+        let unverified = match UnverifiedDelivery::parse(envelope.signed_request()) {
+            Ok(unverified) => unverified,
+            Err(rejection) => return Signature::broken(&rejection),
+        };
+        let key_id = unverified.key_id().to_owned();
+        let key = match self.keys.find(&key_id).await {
+            Ok(Some(key)) => key,
+            Ok(None) => {
+                let why = format!("its key {key_id} is not in the keys table");
+                return Signature::Unverifiable { why };
+            }
+            Err(error) => return Signature::without_key(&error),
+        };
+        match unverified.verify(&key, envelope.received_at) {
+            Ok(verified) => self.holds(&key, verified.freshness().as_str()).await,
+            Err(rejection) => Signature::broken(&rejection),
+        }
+    }
+
+    async fn holds(&self, key: &VerifyingKey, freshness: &'static str) -> Signature {
+        let key_id = key.key_id().to_owned();
+        Signature::Holds {
+            profile: key.profile().as_str(),
+            algorithm: key.algorithm().as_str(),
+            freshness,
+            key: self.history(&key_id).await,
+            key_id,
+        }
+    }
+
+    /// What the keys table says of a key. That it says nothing does not change that the signature holds.
+    async fn history(&self, key_id: &str) -> KeyHistory {
+        let mut histories = self.histories.lock().await;
+        if let Some(known) = histories.get(key_id) {
+            return known.clone();
+        }
+        let item = self.keys_table.item(key_id).await.ok().flatten();
+        let item = item.unwrap_or_default();
+        let own = |name| text(&item, name).map(str::to_owned);
+        let history = KeyHistory {
+            source: own("source"),
+            first_seen: own("first_seen"),
+            retired_at: own("retired_at"),
+        };
+        histories.insert(key_id.to_owned(), history.clone());
+        history
+    }
+}
+
+impl Signature {
+    fn broken(rejection: &upvest::signature::Rejection) -> Self {
+        Self::Broken {
+            reason: rejection.reason(),
+            why: rejection.to_string(),
+        }
+    }
+
+    fn without_key(error: &KeysError) -> Self {
+        Self::Unverifiable {
+            why: format!("its key cannot be had: {}", ErrorChain(error)),
+        }
+    }
+
+    fn fault(&self) -> Option<String> {
+        match self {
+            Self::Holds { .. } => None,
+            Self::Broken { reason, why } => {
+                Some(format!("the signature does not hold any more: {why} ({reason})"))
+            }
+            Self::Unverifiable { why } => Some(format!("the signature cannot be verified: {why}")),
+        }
+    }
+}
+
+impl Delivery {
+    fn without(id: &str, fault: String) -> Self {
+        Self {
+            delivery_id: id.to_owned(),
+            archived_at: None,
+            received_at: None,
+            source_address: None,
+            batch: None,
+            signature: Signature::Unverifiable { why: fault.clone() },
+            events: Vec::new(),
+            faults: vec![fault],
+        }
+    }
+
+    /// Whether what it holds is proven.
+    pub(super) fn is_proven(&self) -> bool {
+        matches!(self.signature, Signature::Holds { .. })
+    }
+
+    fn take_events(&mut self, body: &[u8], wanted: &Wanted<'_>) {
+        // A proven body that is no batch is in quarantine, and no event can be of it.
+        let parts = upvest::split(body).unwrap_or_default();
+        self.batch = Some(parts.len());
+        let events = parts.iter().filter_map(|part| part.event.as_ref().ok());
+        let events = events.filter(|event| match wanted {
+            Wanted::All => true,
+            Wanted::Only(ids) => ids.contains(event.id()),
+        });
+        self.events = events.map(Signed::of).collect();
+    }
+
+    /// Compares an event of the log with what this delivery says of it. The second part is what differs.
+    pub(super) fn compare(&self, event: &LoggedEvent) -> (Bytes, Vec<&'static str>) {
+        if !self.is_proven() {
+            return (Bytes::Unproven, Vec::new());
+        }
+        let of_id = |signed: &&Signed| signed.event_id == base_id(&event.event_id);
+        let mut versions = self.events.iter().filter(of_id).peekable();
+        let Some(first) = versions.peek().copied() else {
+            return (Bytes::NotInDelivery, Vec::new());
+        };
+        let same = versions.find(|signed| signed.sha256 == event.sha256);
+        let mut differs = same.unwrap_or(first).differences(event);
+        if self.received_at.as_ref() != Some(&event.received_at) {
+            differs.push("received_at");
+        }
+        let result = if differs.is_empty() {
+            Bytes::AsSigned
+        } else {
+            Bytes::Changed
+        };
+        (result, differs)
+    }
+
+    /// The object of an event as it was signed.
+    pub(super) fn object_of(&self, event: &LoggedEvent) -> Option<&str> {
+        let own = |signed: &&Signed| {
+            signed.event_id == base_id(&event.event_id) && signed.sha256 == event.sha256
+        };
+        self.events
+            .iter()
+            .find(own)
+            .map(|signed| signed.object.as_str())
+    }
+}
+
+impl Signed {
+    fn of(event: &Event<'_>) -> Self {
+        Self {
+            event_id: event.id().to_owned(),
+            event_type: event.event_type().to_owned(),
+            entity: event.entity_key().ok().map(|entity| entity.to_string()),
+            occurred: event.occurred().to_string(),
+            sha256: hex::encode(Sha256::digest(event.json())),
+            object: event.object().get().to_owned(),
+        }
+    }
+
+    /// What the log has otherwise.
+    fn differences(&self, event: &LoggedEvent) -> Vec<&'static str> {
+        // A contradiction is kept out of the time lines.
+        let entity = self.entity.as_ref().filter(|_| !is_contradiction(&event.event_id));
+        let object = event.object.as_ref().map(|object| object.get());
+        let fields = [
+            ("sha256", self.sha256 == event.sha256),
+            ("type", self.event_type == event.r#type),
+            ("aggregate", entity == event.aggregate.as_ref()),
+            ("occurred", self.occurred == event.occurred),
+            ("object", object.is_none_or(|object| object == self.object)),
+        ];
+        let differing = fields.into_iter().filter(|(_, same)| !same);
+        differing.map(|(name, _)| name).collect()
+    }
+}
+
+/// The id that Upvest gave an event: a contradiction is logged under `<event id>!<sha256>`.
+pub(super) fn base_id(event_id: &str) -> &str {
+    event_id.split_once('!').map_or(event_id, |(id, _)| id)
+}
+
+/// Whether this is the id of an event that contradicts the one of its base id.
+pub(super) fn is_contradiction(event_id: &str) -> bool {
+    event_id.contains('!')
+}

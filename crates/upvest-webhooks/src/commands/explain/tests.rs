@@ -1,0 +1,439 @@
+//! Explanations of what the receiver in process did.
+
+use std::time::Duration;
+
+use clap::Parser;
+use pipeline::events::{Entry, EventLog};
+use serde_json::Value;
+use upvest::Domain;
+use webhook_tests::aws::{CallFilter, Fault, Service};
+use webhook_tests::effects::Trouble;
+
+use super::*;
+use crate::output::Report;
+use crate::signed::{Signed, event, order};
+
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(flatten)]
+    explain: Arguments,
+}
+
+impl Signed {
+    async fn try_explain(&self, line: &str) -> Result<Explanation, ExplainError> {
+        let words = std::iter::once("explain").chain(line.split_whitespace());
+        let arguments = Line::try_parse_from(words).unwrap().explain;
+        arguments.run(&self.stack, &self.clock()).await
+    }
+
+    async fn explain(&self, line: &str) -> Explanation {
+        self.try_explain(line).await.unwrap()
+    }
+
+    /// Two deliveries that make an order.
+    async fn with_order() -> (Self, [String; 2]) {
+        let signed = Self::new().await;
+        let first = signed.deliver(&[order("e1", 1, "NEW")]).await;
+        signed.receiver.aws.clock().advance(Duration::from_secs(1));
+        let execution = event(
+            "e2",
+            2,
+            "EXECUTION.FILLED",
+            r#"{"id":"x1","order_id":"o1","share_quantity":"1","cash_amount":"3","status":"FILLED"}"#,
+        );
+        let second = signed.deliver(&[execution, order("e3", 3, "FILLED")]).await;
+        (signed, [first, second])
+    }
+}
+
+fn json(explanation: &Explanation) -> Value {
+    serde_json::to_value(explanation).unwrap()
+}
+
+#[track_caller]
+fn assert_finding(explanation: &Explanation, expected: &str) {
+    let findings = &explanation.findings;
+    assert!(findings.iter().any(|finding| finding.contains(expected)), "{findings:?}");
+    assert!(!explanation.holds());
+    let text = explanation.text();
+    assert!(text.contains(expected), "{expected:?} is not in\n{text}");
+}
+
+#[track_caller]
+fn assert_holds(explanation: &Explanation) {
+    assert!(explanation.holds(), "{}", explanation.text());
+    assert!(explanation.text().ends_with("✓ everything on the way holds\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_whole_chain_of_an_entity_holds() {
+    let (signed, [first, second]) = Signed::with_order().await;
+    let explanation = signed.explain("ORDER#o1").await;
+    assert_holds(&explanation);
+    let json = json(&explanation);
+    assert_eq!(json["entity"]["status"], "FILLED");
+    assert_eq!(json["entity"]["log"], serde_json::json!({"result": "same", "events": 3}));
+    let ids: Vec<_> = explanation.events.iter().map(|event| event.event_id.as_str()).collect();
+    assert_eq!(ids, ["e1", "e2", "e3"]);
+    for (event, delivery) in explanation.events.iter().zip([&first, &second, &second]) {
+        assert_eq!(event.delivery_id, *delivery);
+        assert_eq!(event.bytes, Bytes::AsSigned);
+        assert_eq!(event.actions[0].action, "orders/change");
+        assert_eq!(event.actions[0].state, actions::State::Completed);
+        assert_eq!(event.step.as_ref().unwrap().effect, "newest");
+    }
+    let statuses = [(None, "NEW"), (Some("NEW"), "NEW"), (Some("NEW"), "FILLED")];
+    for (event, (before, after)) in json["events"].as_array().unwrap().iter().zip(statuses) {
+        assert_eq!(event["step"]["previous_status"].as_str(), before);
+        assert_eq!(event["step"]["status"], after);
+    }
+    let signature = &json["deliveries"][&first]["signature"];
+    assert_eq!(signature["result"], "holds");
+    assert_eq!(signature["key_id"], "key");
+    assert_eq!(signature["algorithm"], "ed25519");
+    let text = explanation.text();
+    for expected in [
+        "✓ log         its 3 events fold to exactly this state",
+        &format!("✓ archived    {}", signed.archived_at(&first)),
+        "NEW → FILLED",
+        r#"✓ action      orders/change completed, result {"done_for":"e3"}"#,
+        "to changes, if it was handled to its end",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is not in\n{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn personal_data_is_shown_on_request_only() {
+    let (signed, _) = Signed::with_order().await;
+    for subject in ["ORDER#o1", "e1"] {
+        let without = signed.explain(subject).await;
+        assert!(!format!("{} {}", without.text(), json(&without)).contains("user_id"));
+        let with = signed.explain(&format!("{subject} --object")).await;
+        assert!(with.text().contains("  \"user_id\": \"u1\"\n"), "{}", with.text());
+        assert_eq!(json(&with)["entity"]["object"]["user_id"], "u1");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_event_is_told_as_superseded() {
+    let signed = Signed::new().await;
+    signed.deliver(&[order("e2", 2, "FILLED")]).await;
+    signed.receiver.aws.clock().advance(Duration::from_secs(1));
+    signed.deliver(&[order("e1", 1, "NEW")]).await;
+    let explanation = signed.explain("ORDER#o1").await;
+    assert_holds(&explanation);
+    let late = &explanation.events[0];
+    assert_eq!(late.step.as_ref().unwrap().effect, "superseded");
+    assert_eq!(late.actions[0].action, "orders/superseded");
+    assert!(explanation.text().contains("superseded: a newer event had been received before it"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_newest_events_are_shown_and_all_are_folded() {
+    let (signed, _) = Signed::with_order().await;
+    let explanation = signed.explain("ORDER#o1 --limit 1").await;
+    assert_holds(&explanation);
+    assert_eq!(explanation.events[0].event_id, "e3");
+    assert_eq!(explanation.events.len(), 1);
+    assert_eq!(explanation.entity.as_ref().unwrap().log, Comparison::Same { events: 3 });
+    assert!(explanation.text().contains("2 before them: --limit"), "{}", explanation.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_archive_object_is_told() {
+    let (signed, [first, _]) = Signed::with_order().await;
+    signed.delete_archived(&signed.archived_at(&first)).await;
+    let explanation = signed.explain("ORDER#o1").await;
+    assert_finding(&explanation, &format!("delivery {first}: the archived delivery is missing"));
+    assert_eq!(explanation.findings.len(), 1);
+    assert_eq!(explanation.events[0].bytes, Bytes::Unproven);
+    assert_eq!(explanation.events[1].bytes, Bytes::AsSigned);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tampered_archive_object_does_not_hold_any_more() {
+    let (signed, [_, second]) = Signed::with_order().await;
+    let key = signed.archived_at(&second);
+    let object = signed.archived(&key).to_string();
+    for (tampered, reason) in [
+        (object.replace("FILLED", "FAILED"), "(digest-mismatch)"),
+        (object.replace(r#""method":"POST""#, r#""method":"PUT""#), "(bad-signature)"),
+        ("{}".to_owned(), "object is not an archived delivery"),
+        (object.replace(&second, "019b76da-a87b-7def-8123-456789abcdef"), "says that it is delivery"),
+    ] {
+        signed.put_archived(&key, tampered.into_bytes()).await;
+        assert_finding(&signed.explain("ORDER#o1").await, reason);
+        assert_finding(&signed.explain("e3").await, reason);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_gone_leaves_the_signature_unverified() {
+    let (signed, _) = Signed::with_order().await;
+    let delete = signed.receiver.aws.dynamodb().delete_item().table_name("keys");
+    let key = aws_sdk_dynamodb::types::AttributeValue::S("key".to_owned());
+    delete.key("key_id", key).send().await.unwrap();
+    let explanation = signed.explain("e1").await;
+    assert_finding(&explanation, "its key key is not in the keys table");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_history_of_a_key_is_told() {
+    let (signed, _) = Signed::with_order().await;
+    for (name, at) in [("first_seen", "2025-01-01T00:00:00Z"), ("retired_at", "2026-02-01T00:00:00Z")] {
+        signed.set("keys", ("key_id", "key"), (name, at)).await;
+    }
+    let explanation = signed.explain("e1").await;
+    assert_holds(&explanation);
+    let text = explanation.text();
+    assert!(
+        text.contains("first seen 2025-01-01T00:00:00Z, retired 2026-02-01T00:00:00Z"),
+        "{text}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_was_changed_in_the_log_is_not_what_was_signed() {
+    let (signed, _) = Signed::with_order().await;
+    let object = r#"{"id":"o1","status":"NEW","user_id":"u2"}"#;
+    signed.set("events", ("event_id", "e1"), ("object", object)).await;
+    assert_finding(
+        &signed.explain("ORDER#o1").await,
+        "event e1: the log does not have what was signed: object",
+    );
+    signed.set("events", ("event_id", "e3"), ("sha256", "00")).await;
+    signed.set("events", ("event_id", "e3"), ("received_at", "2026-01-01T00:00:00Z")).await;
+    assert_finding(
+        &signed.explain("e3").await,
+        "event e3: the log does not have what was signed: sha256, received_at",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entity_that_was_edited_by_hand_is_not_what_the_log_folds_to() {
+    let (signed, _) = Signed::with_order().await;
+    let item = ("aggregate", "ORDER#o1");
+    signed.set("entities", item, ("status", "CANCELLED")).await;
+    let explanation = signed.explain("ORDER#o1").await;
+    assert_finding(&explanation, "status is CANCELLED, by the log FILLED");
+    // The object is personal data: only that it differs is told.
+    signed.set("entities", item, ("object", r#"{"id":"someone"}"#)).await;
+    let explanation = signed.explain("e3").await;
+    assert_finding(&explanation, "object; status is CANCELLED");
+    assert!(!explanation.text().contains("someone"));
+    signed.set("entities", item, ("last_occurred", "yesterday")).await;
+    assert_finding(&signed.explain("ORDER#o1").await, "has no usable last_occurred");
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_are_not_processed_yet_are_told() {
+    let (signed, _) = Signed::with_order().await;
+    signed.receiver.aws.clock().advance(Duration::from_secs(1));
+    signed.store(&[order("e4", 4, "CANCELLED")]).await;
+    let explanation = signed.explain("ORDER#o1").await;
+    assert_finding(&explanation, "the state lacks the last 1 event: they wait in the domain's queue");
+    let lacks = vec!["e4".to_owned()];
+    assert_eq!(explanation.entity.unwrap().log, Comparison::Behind { lacks });
+    signed.store(&[event("e5", 5, "USER.CREATED", r#"{"id":"u1"}"#)]).await;
+    assert_finding(&signed.explain("USER#u1").await, "there is no state, but 1 event in the log");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_never_got_into_the_state_is_found() {
+    let (signed, _) = Signed::with_order().await;
+    // It is logged, and its message is lost.
+    let clock = signed.receiver.aws.clock();
+    clock.advance(Duration::from_secs(1));
+    let log = EventLog::new(signed.receiver.aws.dynamodb().clone(), "events".to_owned());
+    let lost = Entry {
+        event_id: "e4".to_owned(),
+        event_type: "ORDER.CANCELLED".to_owned(),
+        aggregate: Some("ORDER#o1".to_owned()),
+        occurred: "2026-01-01T00:00:04.000000000Z#e4".to_owned(),
+        delivery_id: "lost".to_owned(),
+        received_at: clock.timestamp().to_string(),
+        sha256: String::new(),
+        object: r#"{"id":"o1","status":"CANCELLED"}"#.to_owned(),
+        archived_at: String::new(),
+    };
+    log.record(&[lost]).await.unwrap();
+    signed.receiver.aws.clock().advance(Duration::from_secs(1));
+    signed.deliver(&[order("e5", 5, "PROCESSING")]).await;
+    let explanation = signed.explain("ORDER#o1").await;
+    assert_finding(&explanation, "the state lacks event e4, and has later ones");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_action_is_told() {
+    let signed = Signed::new().await;
+    signed.receiver.effects.trouble("e1", Trouble::Fails);
+    signed.deliver(&[order("e1", 1, "NEW")]).await;
+    let explanation = signed.explain("e1").await;
+    let failed = "entity ORDER#o1: an action for event e1, or its publication, failed";
+    assert_finding(&explanation, failed);
+    assert!(explanation.events[0].unfinished && explanation.events[0].actions.is_empty());
+    let text = signed.explain("ORDER#o1").await.text();
+    assert!(text.contains("✗ unfinished  e1"), "{text}");
+    // Also when the event itself is not shown.
+    signed.receiver.aws.clock().advance(Duration::from_secs(1));
+    signed.store(&[order("e2", 2, "FILLED")]).await;
+    assert_finding(&signed.explain("ORDER#o1 --limit 1").await, failed);
+    signed.receiver.effects.mend();
+    signed.receiver.drain().await;
+    assert_holds(&signed.explain("e1").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_was_stopped_is_in_progress_until_its_lease_ends() {
+    let signed = Signed::new().await;
+    signed.store(&[order("e1", 1, "NEW")]).await;
+    let complete = CallFilter::operation(Service::DynamoDb, "UpdateItem").on("idempotency");
+    signed.receiver.aws.inject(Fault::CrashBeforeEffect, complete);
+    signed.receiver.process(Domain::Orders).await;
+    let explanation = signed.explain("e1").await;
+    assert_eq!(explanation.events[0].actions[0].state, actions::State::InProgress);
+    assert_holds_but_for_lease(&explanation);
+    signed.receiver.aws.clock().advance(Duration::from_secs(31));
+    let explanation = signed.explain("e1").await;
+    assert_eq!(explanation.events[0].actions[0].state, actions::State::Abandoned);
+    assert_finding(&explanation, "the action orders/change was stopped before its end");
+}
+
+#[track_caller]
+fn assert_holds_but_for_lease(explanation: &Explanation) {
+    assert_holds(explanation);
+    let text = explanation.text();
+    assert!(
+        text.contains("? action      orders/change in progress, until 2026-01-01T00:00:30Z at most"),
+        "{text}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_record_says_nothing_any_more() {
+    let (signed, _) = Signed::with_order().await;
+    signed.receiver.aws.clock().advance(Duration::from_secs(91 * 24 * 3600));
+    let explanation = signed.explain("e1").await;
+    assert_holds(&explanation);
+    let text = explanation.text();
+    assert!(
+        text.contains("? action      record of orders/change expired on 2026-04-01T00:00:00Z"),
+        "{text}"
+    );
+    for item in signed.receiver.aws.items("idempotency") {
+        let delete = signed.receiver.aws.dynamodb().delete_item().table_name("idempotency");
+        let id = item["id"]["S"].as_str().unwrap().to_owned();
+        let id = aws_sdk_dynamodb::types::AttributeValue::S(id);
+        delete.key("id", id).send().await.unwrap();
+    }
+    let explanation = signed.explain("e1").await;
+    assert_holds(&explanation);
+    assert!(explanation.text().contains("? action      no record"), "{}", explanation.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_ran_for_other_content_is_told() {
+    let (signed, _) = Signed::with_order().await;
+    signed.set("idempotency", ("id", "orders/change#e1"), ("validation", "00")).await;
+    assert_finding(
+        &signed.explain("e1").await,
+        "event e1: the action orders/change ran for other content than the log has",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn repeats_and_contradictions_are_found_in_the_archive() {
+    let (signed, _) = Signed::with_order().await;
+    let clock = signed.receiver.aws.clock().clone();
+    clock.advance(Duration::from_secs(3600));
+    let repeat = signed.deliver(&[order("e1", 1, "NEW")]).await;
+    assert_holds(&signed.explain("e1").await);
+    let explanation = signed.explain("e1 --repeats 2h").await;
+    assert_holds(&explanation);
+    assert!(explanation.text().contains(&repeat), "{}", explanation.text());
+    assert_eq!(json(&explanation)["repeats"][0]["same"], true);
+    let explanation = signed.explain("e1 --repeats 1h").await;
+    assert!(explanation.text().contains("no other delivery of it in that time"));
+    clock.advance(Duration::from_secs(60));
+    let other = signed.deliver(&[order("e1", 1, "CANCELLED")]).await;
+    let explanation = signed.explain("e1 --repeats 2h").await;
+    assert_finding(&explanation, &format!("event e1: delivery {other} brought it with other content"));
+    let logged_as = json(&explanation)["repeats"][1]["logged_as"].as_str().unwrap().to_owned();
+    let explanation = signed.explain(&logged_as).await;
+    assert_finding(&explanation, &format!("event {logged_as}: it contradicts event e1"));
+    assert_eq!(explanation.findings.len(), 1, "{:?}", explanation.findings);
+    let versions: Vec<_> = explanation.events.iter().map(|event| event.bytes).collect();
+    assert_eq!(versions, [Bytes::AsSigned, Bytes::AsSigned]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_tells_what_it_held_and_what_became_of_it() {
+    let (signed, [first, _]) = Signed::with_order().await;
+    let text = signed.explain(&first).await.text();
+    assert!(text.contains("e1 ") && text.contains(" stored"), "{text}");
+    let id = signed
+        .deliver(&[order("e1", 1, "NEW"), order("e3", 3, "CANCELLED"), "{\"id\":\"none\"}".to_owned()])
+        .await;
+    let explanation = signed.explain(&id).await;
+    let json = json(&explanation);
+    assert_eq!(json["delivery"]["events"][0]["result"], "repeat");
+    assert_eq!(json["delivery"]["events"][0]["of_delivery"], first);
+    assert_eq!(json["delivery"]["events"][1]["result"], "contradiction");
+    assert_eq!(json["delivery"]["quarantine"]["places"], serde_json::json!([2]));
+    assert_finding(&explanation, "a part of it is in quarantine: event-incomplete");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forged_delivery_shows_nothing_of_what_it_claims() {
+    let signed = Signed::new().await;
+    let id = signed.post_forged(&[order("e1", 1, "NEW")]).await;
+    signed.receiver.verify_and_store().await.unwrap();
+    let explanation = signed.explain(&format!("{id} --object")).await;
+    assert_finding(&explanation, "it is in quarantine: bad-signature");
+    let shown = format!("{} {}", explanation.text(), json(&explanation));
+    assert!(!shown.contains("e1") && !shown.contains("ORDER"), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_was_delivered_and_is_not_logged_is_lost() {
+    let (signed, [first, _]) = Signed::with_order().await;
+    let delete = signed.receiver.aws.dynamodb().delete_item().table_name("events");
+    let id = aws_sdk_dynamodb::types::AttributeValue::S("e1".to_owned());
+    delete.key("event_id", id).send().await.unwrap();
+    assert_finding(&signed.explain(&first).await, "event e1: it was delivered, and is not in the log");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_too_large_for_the_log_is_read_from_the_archive() {
+    let signed = Signed::new().await;
+    let note = "x".repeat(390 * 1024);
+    let object = format!(r#"{{"id":"o1","status":"NEW","note":"{note}"}}"#);
+    let id = signed.deliver(&[event("e1", 1, "ORDER.NEW", &object)]).await;
+    signed.receiver.aws.clock().advance(Duration::from_secs(1));
+    signed.deliver(&[order("e2", 2, "FILLED")]).await;
+    assert_holds(&signed.explain("ORDER#o1 --limit 1").await);
+    signed.delete_archived(&signed.archived_at(&id)).await;
+    let explanation = signed.explain("ORDER#o1 --limit 1").await;
+    assert_finding(&explanation, "the state cannot be compared with the log: event e1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_without_an_entity_is_explained_as_such() {
+    let signed = Signed::new().await;
+    signed.deliver(&[event("e1", 1, "ORDER.NEW", r#"{"status":"NEW"}"#)]).await;
+    let explanation = signed.explain("e1").await;
+    assert_holds(&explanation);
+    assert!(explanation.text().contains("? entity      none"), "{}", explanation.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_unknown_is_an_error_that_says_what_was_looked_for() {
+    let signed = Signed::new().await;
+    let error = signed.try_explain("ORDER#none").await.unwrap_err().to_string();
+    assert!(error.starts_with("no entity ORDER#none"), "{error}");
+    for unknown in ["e9", "019b76da-a87b-7def-8123-456789abcdef", "a8eb3540-5a84-40f9-b2bb-7f99f282fc5a"] {
+        let error = signed.try_explain(unknown).await.unwrap_err().to_string();
+        assert!(error.starts_with(&format!("no event or delivery {unknown}")), "{error}");
+    }
+}

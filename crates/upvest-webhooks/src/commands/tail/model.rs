@@ -1,0 +1,365 @@
+//! What the screen knows: the deliveries, which of them are shown, and which one is selected.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use super::feed::Update;
+use super::sighting::{Fate, Seen, Sighting};
+
+/// The most rows that are kept. Older ones are left to the archive.
+const MAX_ROWS: usize = 5_000;
+/// Over which time rates are counted.
+const RATE_TIME: Duration = Duration::from_secs(60);
+/// How far a page moves.
+const PAGE: isize = 10;
+
+/// A row: a delivery by its number, or an event of it by its index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Row {
+    pub(super) delivery: u64,
+    pub(super) event: Option<usize>,
+}
+
+/// What is to be done after a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Command {
+    /// Nothing but to draw.
+    Draw,
+    /// Leave.
+    Quit,
+    /// Read the object of the event at a place of the batch of an archived delivery.
+    Read { archived_at: String, place: usize },
+}
+
+/// The object of the selected event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum Object {
+    /// Nobody asked for it.
+    #[default]
+    Hidden,
+    /// It is being read.
+    Reading,
+    /// As it was delivered, indented.
+    Shown(String),
+    /// It cannot be had.
+    Unreadable(String),
+}
+
+/// Counts over the last minute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Rates {
+    pub(super) deliveries: usize,
+    pub(super) events: usize,
+    pub(super) quarantined: usize,
+}
+
+/// The screen's state.
+#[derive(Debug)]
+pub(super) struct App {
+    pub(super) title: String,
+    deliveries: VecDeque<(u64, Sighting)>,
+    next_number: u64,
+    rows_kept: usize,
+    arrivals: VecDeque<(Timestamp, Rates)>,
+    pub(super) filter: String,
+    /// Whether keys go to the filter.
+    pub(super) editing: bool,
+    pub(super) quarantine_only: bool,
+    /// The first delivery that is not shown, while it is paused.
+    paused_at: Option<u64>,
+    pub(super) selected: Option<Row>,
+    /// Whether the newest row is selected whenever one comes.
+    pub(super) following: bool,
+    pub(super) details: bool,
+    pub(super) details_offset: u16,
+    pub(super) object: Object,
+    pub(super) trouble: Option<String>,
+    /// Whether the archive was looked through at least once.
+    pub(super) has_looked: bool,
+}
+
+impl App {
+    pub(super) fn new(title: String, quarantine_only: bool) -> Self {
+        Self {
+            title,
+            deliveries: VecDeque::new(),
+            next_number: 0,
+            rows_kept: 0,
+            arrivals: VecDeque::new(),
+            filter: String::new(),
+            editing: false,
+            quarantine_only,
+            paused_at: None,
+            selected: None,
+            following: true,
+            details: false,
+            details_offset: 0,
+            object: Object::Hidden,
+            trouble: None,
+            has_looked: false,
+        }
+    }
+
+    /// Takes in what the feed tells.
+    pub(super) fn take(&mut self, update: Update) {
+        match update {
+            Update::Sighted(sighting) => self.add(*sighting),
+            Update::Caught => {
+                self.has_looked = true;
+                self.trouble = None;
+            }
+            Update::Trouble { why, retry_in } => {
+                self.trouble = Some(format!("{why}; trying again in {} s", retry_in.as_secs_f32()));
+            }
+        }
+    }
+
+    fn add(&mut self, sighting: Sighting) {
+        let is_quarantined = sighting.result != Fate::Verified;
+        let rates = Rates {
+            deliveries: usize::from(!is_quarantined),
+            events: if is_quarantined { 0 } else { sighting.events.len() },
+            quarantined: usize::from(is_quarantined),
+        };
+        self.arrivals.push_back((sighting.received_at, rates));
+        self.rows_kept += 1 + sighting.events.len();
+        self.deliveries.push_back((self.next_number, sighting));
+        self.next_number += 1;
+        while self.rows_kept > MAX_ROWS && self.deliveries.len() > 1 {
+            if let Some((_, oldest)) = self.deliveries.pop_front() {
+                self.rows_kept -= 1 + oldest.events.len();
+            }
+        }
+        self.settle();
+    }
+
+    /// What was received within the last minute.
+    pub(super) fn rates(&mut self, now: Timestamp) -> Rates {
+        self.arrivals.retain(|(at, _)| *at + RATE_TIME > now);
+        let sum = |sum: Rates, (_, rates): &(_, Rates)| Rates {
+            deliveries: sum.deliveries + rates.deliveries,
+            events: sum.events + rates.events,
+            quarantined: sum.quarantined + rates.quarantined,
+        };
+        self.arrivals.iter().fold(Rates::default(), sum)
+    }
+
+    /// How many deliveries are kept.
+    pub(super) fn kept(&self) -> usize {
+        self.deliveries.len()
+    }
+
+    /// How many deliveries came since it was paused; `None` while it is not.
+    pub(super) fn held_back(&self) -> Option<u64> {
+        self.paused_at.map(|paused_at| self.next_number - paused_at)
+    }
+
+    /// The rows that pass the filter, oldest first.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let end = self.paused_at.unwrap_or(self.next_number);
+        let filter = self.filter.to_lowercase();
+        let mut rows = Vec::new();
+        for (number, sighting) in self.deliveries.iter().take_while(|(number, _)| *number < end) {
+            if self.quarantine_only && sighting.result == Fate::Verified {
+                continue;
+            }
+            let whole = sighting.matches(&filter);
+            let events = sighting.events.iter().enumerate();
+            let events: Vec<usize> = events
+                .filter(|(_, event)| whole || event.matches(&filter))
+                .map(|(index, _)| index)
+                .collect();
+            if !whole && events.is_empty() {
+                continue;
+            }
+            let row = |event| Row {
+                delivery: *number,
+                event,
+            };
+            rows.push(row(None));
+            rows.extend(events.into_iter().map(|index| row(Some(index))));
+        }
+        rows
+    }
+
+    /// The delivery of a row.
+    pub(super) fn delivery(&self, row: Row) -> Option<&Sighting> {
+        let at = self
+            .deliveries
+            .binary_search_by_key(&row.delivery, |(number, _)| *number)
+            .ok()?;
+        self.deliveries.get(at).map(|(_, sighting)| sighting)
+    }
+
+    /// The event of a row, if it is one of an event.
+    pub(super) fn event(&self, row: Row) -> Option<&Seen> {
+        self.delivery(row)?.events.get(row.event?)
+    }
+
+    /// Sees to it that a row is selected that is there.
+    fn settle(&mut self) {
+        let rows = self.rows();
+        let selected = match self.selected {
+            Some(selected) if !self.following => {
+                let at = rows.partition_point(|row| *row < selected);
+                rows.get(at).or(rows.last()).copied()
+            }
+            _ => rows.last().copied(),
+        };
+        self.select(selected);
+    }
+
+    fn select(&mut self, row: Option<Row>) {
+        if self.selected != row {
+            self.selected = row;
+            // What was asked for is one object, not those of whatever comes next.
+            self.object = Object::Hidden;
+            self.details_offset = 0;
+        }
+    }
+
+    fn move_by(&mut self, by: isize) {
+        let rows = self.rows();
+        let at = self.selected.map_or(0, |selected| rows.partition_point(|row| *row < selected));
+        let last = rows.len().saturating_sub(1);
+        let to = at.saturating_add_signed(by).min(last);
+        self.following = to == last && by > 0;
+        self.select(rows.get(to).copied());
+    }
+
+    /// Shows the object that was read, if its event is still selected.
+    pub(super) fn show_object(&mut self, read: Result<Option<String>, String>) {
+        if self.object == Object::Reading {
+            self.object = match read {
+                Ok(Some(object)) => Object::Shown(object),
+                Ok(None) => Object::Unreadable("the archived delivery is not there any more".to_owned()),
+                Err(why) => Object::Unreadable(why),
+            };
+        }
+    }
+
+    /// Does what a key is for.
+    pub(super) fn press(&mut self, key: KeyEvent) -> Command {
+        if key.kind == KeyEventKind::Release {
+            return Command::Draw;
+        }
+        if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
+            return Command::Quit;
+        }
+        match self.editing {
+            true => self.edit(key.code),
+            false => return self.command(key.code),
+        }
+        self.settle();
+        Command::Draw
+    }
+
+    fn edit(&mut self, key: KeyCode) {
+        match key {
+            KeyCode::Enter => self.editing = false,
+            KeyCode::Esc => {
+                self.editing = false;
+                self.filter.clear();
+            }
+            KeyCode::Backspace => {
+                self.filter.pop();
+            }
+            KeyCode::Char(character) => self.filter.push(character),
+            _ => {}
+        }
+    }
+
+    fn command(&mut self, key: KeyCode) -> Command {
+        match key {
+            KeyCode::Char('q') => return Command::Quit,
+            KeyCode::Char('o') => return self.toggle_object(),
+            KeyCode::Up | KeyCode::Char('k') => self.move_by(-1),
+            KeyCode::Down | KeyCode::Char('j') => self.move_by(1),
+            KeyCode::PageUp => self.move_by(-PAGE),
+            KeyCode::PageDown => self.move_by(PAGE),
+            KeyCode::Home | KeyCode::Char('g') => self.move_by(isize::MIN),
+            KeyCode::End | KeyCode::Char('G' | 'f') => self.follow(),
+            KeyCode::Char('J') => self.details_offset = self.details_offset.saturating_add(1),
+            KeyCode::Char('K') => self.details_offset = self.details_offset.saturating_sub(1),
+            KeyCode::Enter => self.details = !self.details,
+            KeyCode::Char('/') => self.editing = true,
+            KeyCode::Char('x') => {
+                self.quarantine_only = !self.quarantine_only;
+                self.settle();
+            }
+            KeyCode::Char(' ') => self.pause(),
+            KeyCode::Esc => self.step_back(),
+            _ => {}
+        }
+        Command::Draw
+    }
+
+    fn follow(&mut self) {
+        self.following = true;
+        self.settle();
+    }
+
+    fn pause(&mut self) {
+        self.paused_at = match self.paused_at {
+            Some(_) => None,
+            None => Some(self.next_number),
+        };
+        self.settle();
+    }
+
+    fn step_back(&mut self) {
+        match self.details {
+            true => self.details = false,
+            false => {
+                self.filter.clear();
+                self.settle();
+            }
+        }
+    }
+
+    fn toggle_object(&mut self) -> Command {
+        if self.object != Object::Hidden {
+            self.object = Object::Hidden;
+            return Command::Draw;
+        }
+        let of_row = |row| {
+            let place = self.event(row)?.place;
+            let archived_at = self.delivery(row)?.archived_at.clone();
+            Some(Command::Read { archived_at, place })
+        };
+        let Some(read) = self.selected.and_then(of_row) else {
+            return Command::Draw;
+        };
+        self.details = true;
+        // Rows that come must not take the selection, and with it the object, away.
+        self.following = false;
+        self.object = Object::Reading;
+        read
+    }
+}
+
+impl Sighting {
+    /// Whether the delivery itself has the text, which is in lower case.
+    fn matches(&self, text: &str) -> bool {
+        let optional = [&self.reason, &self.source_address, &self.key_id, &self.out_of_time];
+        let optional = optional.into_iter().filter_map(Option::as_deref);
+        let own = [self.delivery_id.as_str(), self.result.name()];
+        own.into_iter()
+            .chain(optional)
+            .any(|own| own.to_lowercase().contains(text))
+    }
+}
+
+impl Seen {
+    /// Whether the event has the text, which is in lower case.
+    fn matches(&self, text: &str) -> bool {
+        let status = self.state.as_ref().and_then(|state| state.status.as_deref());
+        let own = [Some(self.r#type.as_str()), Some(&self.event_id), self.entity.as_deref(), status];
+        own.into_iter()
+            .flatten()
+            .any(|own| own.to_lowercase().contains(text))
+    }
+}

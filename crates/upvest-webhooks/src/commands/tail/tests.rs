@@ -1,0 +1,428 @@
+//! Watching the receiver in process.
+
+use clap::Parser;
+use jiff::Timestamp;
+use webhook_tests::aws::{CallFilter, Fault, FaultRates, Service};
+
+use super::feed::{LookError, Update};
+use super::sighting::{Fate, Sighting};
+use super::*;
+use crate::signed::{Signed, event, order};
+
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(flatten)]
+    tail: Arguments,
+}
+
+fn arguments(line: &str) -> Arguments {
+    let words = std::iter::once("tail").chain(line.split_whitespace());
+    Line::try_parse_from(words).unwrap().tail
+}
+
+/// A feed, and what it told.
+struct Watched {
+    feed: Feed,
+    updates: mpsc::Receiver<Update>,
+    sender: mpsc::Sender<Update>,
+}
+
+impl Signed {
+    fn watch(&self, line: &str) -> Watched {
+        let arguments = arguments(line);
+        let reader = Reader {
+            objects: arguments.object,
+            ..arguments.reader(&self.stack).unwrap()
+        };
+        let (sender, updates) = mpsc::channel(1000);
+        Watched {
+            feed: Feed::new(reader, arguments.watch(&self.clock()), self.clock()),
+            updates,
+            sender,
+        }
+    }
+
+    fn pass(&self, seconds: u64) {
+        self.receiver.aws.clock().advance(Duration::from_secs(seconds));
+    }
+}
+
+impl Watched {
+    /// What one look tells.
+    async fn look(&mut self) -> Vec<Sighting> {
+        self.try_look().await.unwrap()
+    }
+
+    async fn try_look(&mut self) -> Result<Vec<Sighting>, LookError> {
+        self.feed.look(&self.sender).await?;
+        Ok(self.told())
+    }
+
+    fn told(&mut self) -> Vec<Sighting> {
+        let updates = std::iter::from_fn(|| self.updates.try_recv().ok());
+        let sightings = updates.filter_map(|update| match update {
+            Update::Sighted(sighting) => Some(*sighting),
+            _ => None,
+        });
+        sightings.collect()
+    }
+
+    async fn ids(&mut self) -> Vec<String> {
+        let sightings = self.look().await.into_iter();
+        sightings.map(|sighting| sighting.delivery_id).collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_delivery_is_seen_once_in_the_order_of_receipt() {
+    let signed = Signed::new().await;
+    signed.deliver(&[order("e0", 0, "NEW")]).await;
+    signed.pass(1);
+    let mut watched = signed.watch("");
+    assert!(watched.look().await.is_empty(), "what came before is not asked for");
+    let mut expected = Vec::new();
+    for number in 1..=20 {
+        expected.push(signed.store(&[order(&format!("e{number}"), 1, "NEW")]).await);
+        signed.pass(1);
+    }
+    assert_eq!(watched.ids().await, expected);
+    for _ in 0..3 {
+        signed.pass(60);
+        assert!(watched.look().await.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_is_verified_late_is_seen_too() {
+    let signed = Signed::new().await;
+    let mut watched = signed.watch("");
+    let slow = signed.store(&[order("e1", 1, "NEW")]).await;
+    let key = signed.archived_at(&slow);
+    let object = signed.archived(&key).to_string().into_bytes();
+    signed.delete_archived(&key).await;
+    signed.pass(30);
+    let quick = signed.store(&[order("e2", 2, "FILLED")]).await;
+    assert_eq!(watched.ids().await, [quick]);
+    signed.pass(60);
+    assert!(watched.look().await.is_empty());
+    signed.put_archived(&key, object).await;
+    assert_eq!(watched.ids().await, [slow]);
+    assert!(watched.look().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_missed_across_the_hour() {
+    let signed = Signed::new().await;
+    signed.pass(3598);
+    let mut watched = signed.watch("");
+    let mut expected = Vec::new();
+    for number in 0..4 {
+        expected.push(signed.store(&[order(&format!("e{number}"), 1, "NEW")]).await);
+        signed.pass(1);
+    }
+    let hours: std::collections::BTreeSet<_> =
+        expected.iter().map(|id| signed.archived_at(id)[..23].to_owned()).collect();
+    assert_eq!(hours.len(), 2, "{hours:?}");
+    assert_eq!(watched.ids().await, expected);
+    assert!(watched.look().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_past_is_shown_on_request() {
+    let signed = Signed::new().await;
+    let first = signed.store(&[order("e1", 1, "NEW")]).await;
+    signed.pass(3 * 3600);
+    let second = signed.store(&[order("e2", 2, "FILLED")]).await;
+    signed.pass(60);
+    assert_eq!(signed.watch("--since 10m").ids().await, [second.clone()]);
+    let mut watched = signed.watch("--since 4h");
+    assert_eq!(watched.ids().await, [first, second]);
+    assert!(watched.look().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_shows_whence_it_came_and_what_it_holds() {
+    let signed = Signed::new().await;
+    let id = signed.store(&[order("e1", 1, "NEW")]).await;
+    let sighting = signed.watch("--since 1m").look().await.remove(0);
+    assert_eq!(
+        serde_json::to_value(&sighting).unwrap(),
+        serde_json::json!({
+            "received_at": "2026-01-01T00:00:00Z",
+            "delivery_id": id,
+            "result": "verified",
+            "source_address": "34.90.198.99",
+            "key_id": "key",
+            "archived_at": signed.archived_at(&id),
+            "body_bytes": sighting.body_bytes,
+            "events": [{
+                "place": 0,
+                "event_id": "e1",
+                "type": "ORDER.NEW",
+                "entity": "ORDER#o1",
+                "occurred_at": "2026-01-01T00:00:01.000000000Z",
+            }],
+        })
+    );
+    let with_object = signed.watch("--since 1m --object").look().await.remove(0);
+    let json = serde_json::to_string(&with_object).unwrap();
+    assert!(json.contains(r#""object":{"id":"o1","status":"NEW","user_id":"u1"}"#), "{json}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn filters_choose_events_and_hide_deliveries_without_any() {
+    let signed = Signed::new().await;
+    let user = event("e2", 2, "USER.CREATED", r#"{"id":"u1"}"#);
+    signed.store(&[order("e1", 1, "NEW"), user, order("e3", 3, "FILLED")]).await;
+    signed.pass(1);
+    signed.store(&[event("e4", 4, "USER.ACTIVATED", r#"{"id":"u2"}"#)]).await;
+    for (filter, expected) in [
+        ("", vec![vec!["e1", "e2", "e3"], vec!["e4"]]),
+        ("--category order", vec![vec!["e1", "e3"]]),
+        ("--type ORDER.FILLED --type USER.ACTIVATED", vec![vec!["e3"], vec!["e4"]]),
+        ("--category USER --entity USER#u1", vec![vec!["e2"]]),
+        ("--entity USER#none", vec![]),
+    ] {
+        let sightings = signed.watch(&format!("--since 1m {filter}")).look().await;
+        let events = sightings.iter().map(|sighting| {
+            let events = sighting.events.iter();
+            events.map(|event| event.event_id.as_str()).collect::<Vec<_>>()
+        });
+        assert_eq!(events.collect::<Vec<_>>(), expected, "{filter}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn quarantine_is_seen_with_its_reason_and_nothing_unproven_is_shown() {
+    let signed = Signed::new().await;
+    signed.store(&[order("e1", 1, "NEW")]).await;
+    let forged = signed.post_forged(&[order("e2", 2, "FILLED")]).await;
+    signed.receiver.verify_and_store().await.unwrap();
+    let partly = signed.store(&[order("e3", 3, "NEW"), "{}".to_owned()]).await;
+    let sightings = signed.watch("--since 1m --quarantine-only").look().await;
+    let seen: Vec<_> = sightings
+        .iter()
+        .map(|sighting| (sighting.delivery_id.as_str(), sighting.reason.as_deref()))
+        .collect();
+    let mut expected = [
+        (forged.as_str(), Some("bad-signature")),
+        (partly.as_str(), Some("event-incomplete")),
+    ];
+    expected.sort_unstable();
+    assert_eq!(seen, expected);
+    let shown = serde_json::to_string(&sightings).unwrap();
+    assert!(!shown.contains("e2") && !shown.contains("FILLED"), "{shown}");
+    assert_eq!(signed.watch("--since 1m").look().await.len(), 4);
+    assert_eq!(signed.watch("--since 1m --category ORDER").look().await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_state_of_an_entity_is_shown_once_the_event_is_in_it() {
+    let signed = Signed::new().await;
+    signed.store(&[order("e1", 1, "NEW")]).await;
+    let state = |sightings: Vec<Sighting>| sightings[0].events[0].state.clone().unwrap();
+    let waiting = state(signed.watch("--since 1m --state").look().await);
+    assert_eq!((waiting.status.as_deref(), waiting.processed), (None, false));
+    signed.process().await;
+    let done = state(signed.watch("--since 1m --state").look().await);
+    assert_eq!((done.status.as_deref(), done.processed), (Some("NEW"), true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_trouble_nothing_is_missing_and_nothing_is_seen_twice() {
+    let signed = Signed::new().await;
+    let mut watched = signed.watch("");
+    let mut expected = Vec::new();
+    for number in 0..12 {
+        expected.push(signed.store(&[order(&format!("e{number}"), 1, "NEW")]).await);
+        signed.pass(1);
+    }
+    let aws = &signed.receiver.aws;
+    let get = || CallFilter::operation(Service::S3, "GetObject").after(5);
+    // More than the SDK repeats by itself.
+    aws.set_fault_rates(FaultRates {
+        throttle: 1000,
+        outage: 1000,
+        ..FaultRates::default()
+    });
+    assert!(aws.invoke("tail", watched.try_look()).await.unwrap().is_err());
+    aws.heal();
+    aws.inject(Fault::LoseReply, get());
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let look = aws.invoke("tail", watched.try_look()).await.unwrap();
+        seen.extend(look.unwrap_or_default());
+        seen.extend(watched.told());
+        // Longer than deliveries are waited for: what could not be read is looked for all the same.
+        signed.pass(10);
+    }
+    let ids: Vec<_> = seen.into_iter().map(|sighting| sighting.delivery_id).collect();
+    assert_eq!(ids, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_longer_than_deliveries_are_waited_for_hides_none() {
+    let signed = Signed::new().await;
+    let mut watched = signed.watch("");
+    let id = signed.store(&[order("e1", 1, "NEW")]).await;
+    let aws = &signed.receiver.aws;
+    aws.set_fault_rates(FaultRates {
+        fail_before_effect: 1000,
+        outage: 1000,
+        ..FaultRates::default()
+    });
+    for _ in 0..3 {
+        signed.pass(600);
+        assert!(aws.invoke("tail", watched.try_look()).await.unwrap().is_err());
+    }
+    aws.heal();
+    assert_eq!(watched.ids().await, [id]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_no_delivery_is_shown_as_such_and_does_not_stop_the_rest() {
+    let signed = Signed::new().await;
+    let id = signed.store(&[order("e1", 1, "NEW")]).await;
+    signed.put_archived(&signed.archived_at(&id), b"{}".to_vec()).await;
+    signed.put_archived("verified/2026/01/01/00/readme", Vec::new()).await;
+    signed.pass(1);
+    signed.store(&[order("e2", 2, "FILLED")]).await;
+    let sightings = signed.watch("--since 1m").look().await;
+    let results: Vec<_> = sightings.iter().map(|sighting| sighting.result).collect();
+    assert_eq!(results, [Fate::Unreadable, Fate::Verified]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn trouble_is_told_and_the_feed_goes_on() {
+    let signed = Signed::new().await;
+    let mut watched = signed.watch("");
+    let id = signed.store(&[order("e1", 1, "NEW")]).await;
+    let aws = &signed.receiver.aws;
+    aws.set_fault_rates(FaultRates {
+        throttle: 1000,
+        outage: 1000,
+        ..FaultRates::default()
+    });
+    let run = aws.invoke("tail", watched.feed.run(watched.sender));
+    let watch = async {
+        let mut pauses = Vec::new();
+        while pauses.len() < 3 {
+            match watched.updates.recv().await.unwrap() {
+                Update::Trouble { why, retry_in } => {
+                    assert!(why.contains("ListObjectsV2 of the archive failed"), "{why}");
+                    pauses.push(retry_in);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(pauses.is_sorted() && pauses[0] < pauses[2], "{pauses:?}");
+        aws.heal();
+        loop {
+            match watched.updates.recv().await.unwrap() {
+                Update::Sighted(sighting) => return sighting.delivery_id,
+                Update::Trouble { .. } => {}
+                Update::Caught => panic!("the delivery comes first"),
+            }
+        }
+    };
+    tokio::select! {
+        ended = run => panic!("{ended:?}"),
+        seen = watch => assert_eq!(seen, id),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_is_not_there_ends_it_at_once() {
+    let signed = Signed::new().await;
+    let mut arguments = arguments("").reader(&signed.stack).unwrap();
+    arguments.bucket = "nowhere".to_owned();
+    let watch = self::arguments("").watch(&signed.clock());
+    let (sender, _updates) = mpsc::channel(10);
+    let ended = Feed::new(arguments, watch, signed.clock()).run(sender).await;
+    assert!(ended.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn lines_tell_each_delivery_with_its_events() {
+    let signed = Signed::new().await;
+    let id = signed.deliver(&[order("e1", 1, "NEW")]).await;
+    let forged = signed.post_forged(&[order("e2", 2, "FILLED")]).await;
+    signed.receiver.verify_and_store().await.unwrap();
+    let mut text = String::new();
+    for (form, line) in [
+        (Form::Text, "--since 1m --state"),
+        (Form::Text, "--since 1m --category ORDER --object"),
+    ] {
+        let mut watched = signed.watch(line);
+        watched.feed.look(&watched.sender).await.unwrap();
+        drop(watched.sender);
+        let mut printed = Vec::new();
+        lines::print(&mut watched.updates, &mut printed, form, None).await.unwrap();
+        text.push_str(&String::from_utf8(printed).unwrap());
+    }
+    let mut deliveries = [
+        (
+            id.clone(),
+            format!(
+                "2026-01-01T00:00:00.000Z  verified     {id}  from 34.90.198.99  key key\n  \
+                 ORDER.NEW                     ORDER#o1                                      event e1  NEW\n"
+            ),
+        ),
+        (
+            forged.clone(),
+            format!("2026-01-01T00:00:00.000Z  quarantined  {forged}  bad-signature  from 34.90.198.99  key key\n"),
+        ),
+    ];
+    deliveries.sort();
+    let expected = format!(
+        "{}{}2026-01-01T00:00:00.000Z  verified     {id}  from 34.90.198.99  key key\n  \
+         ORDER.NEW                     ORDER#o1                                      event e1\n    {{\n      \
+         \"id\": \"o1\",\n      \"status\": \"NEW\",\n      \"user_id\": \"u1\"\n    }}\n",
+        deliveries[0].1, deliveries[1].1
+    );
+    assert_eq!(text, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_after_so_many_deliveries() {
+    let signed = Signed::new().await;
+    for number in 0..3 {
+        signed.store(&[order(&format!("e{number}"), 1, "NEW")]).await;
+    }
+    let watched = signed.watch("--since 1m");
+    let (mut updates, feed) = (watched.updates, watched.feed.run(watched.sender));
+    let mut printed = Vec::new();
+    let print = lines::print(&mut updates, &mut printed, Form::Json, Some(2));
+    tokio::select! {
+        ended = feed => panic!("{ended:?}"),
+        result = print => result.unwrap(),
+    }
+    let printed = String::from_utf8(printed).unwrap();
+    assert_eq!(printed.lines().count(), 2, "{printed}");
+    for line in printed.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["result"], "verified");
+        let received: Timestamp = line["received_at"].as_str().unwrap().parse().unwrap();
+        assert_eq!(received, signed.now());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_object_of_one_event_can_be_read_alone() {
+    let signed = Signed::new().await;
+    let id = signed.store(&[order("e1", 1, "NEW"), order("e2", 2, "FILLED")]).await;
+    let reader = arguments("").reader(&signed.stack).unwrap();
+    let key = signed.archived_at(&id);
+    let object = reader.object(&key, 1).await.unwrap().unwrap();
+    assert_eq!(object, r#"{"id":"o1","status":"FILLED","user_id":"u1"}"#);
+    assert_eq!(reader.object(&key, 2).await.unwrap(), None);
+    signed.delete_archived(&key).await;
+    assert_eq!(reader.object(&key, 1).await.unwrap(), None);
+}
+
+#[test]
+fn lines_are_printed_wherever_no_screen_is_meant() {
+    assert_eq!(arguments("--plain").form(false), Some(Form::Text));
+    assert_eq!(arguments("--count 3").form(false), Some(Form::Text));
+    assert_eq!(arguments("").form(true), Some(Form::Json));
+}

@@ -1,0 +1,281 @@
+//! The screen as it looks, and what keys do to it.
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::super::feed::Update;
+use super::super::model::Command;
+use super::*;
+
+fn now() -> Timestamp {
+    "2026-01-05T09:30:30Z".parse().unwrap()
+}
+
+fn app() -> App {
+    App::new("webhooks-live, eu-central-1".to_owned(), false)
+}
+
+fn delivery(second: u8, result: Fate, reason: Option<&str>, events: Vec<Seen>) -> Sighting {
+    let id = format!("019b8d9a-7f0{second:x}-7def-8123-456789abcdef");
+    let shelf = match reason {
+        Some(reason) => format!("quarantine/{reason}"),
+        None => "verified".to_owned(),
+    };
+    Sighting {
+        received_at: format!("2026-01-05T09:30:{second:02}.120Z").parse().unwrap(),
+        archived_at: format!("{shelf}/2026/01/05/09/{id}"),
+        delivery_id: id,
+        result,
+        reason: reason.map(str::to_owned),
+        source_address: Some("34.90.198.99".to_owned()),
+        key_id: Some("0b4bd5e2-93f4-4a0f-9a5c-0d5d6d1f0c11".to_owned()),
+        out_of_time: None,
+        body_bytes: 1234,
+        events,
+    }
+}
+
+fn seen(place: usize, event_type: &str, entity: &str, status: Option<(&str, bool)>) -> Seen {
+    Seen {
+        place,
+        event_id: format!("1dffadfa-612c-4c01-ae66-66d745b11e{place:02}"),
+        r#type: event_type.to_owned(),
+        entity: Some(entity.to_owned()),
+        occurred_at: "2026-01-05T09:29:58.000000000Z".to_owned(),
+        state: status.map(|(status, processed)| State {
+            status: Some(status.to_owned()),
+            processed,
+        }),
+        object: None,
+        occurred: String::new(),
+    }
+}
+
+fn sight(app: &mut App, sighting: Sighting) {
+    app.take(Update::Sighted(Box::new(sighting)));
+    app.take(Update::Caught);
+}
+
+fn running() -> App {
+    let mut app = app();
+    let order = "ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4";
+    let user = "USER#2a4e0f0c-8a07-4a58-8d3c-0f6a4d1c2b3e";
+    let first = vec![
+        seen(0, "ORDER.NEW", order, Some(("NEW", true))),
+        seen(1, "USER_CHECK.PASSED", user, Some(("ACTIVE", true))),
+    ];
+    sight(&mut app, delivery(1, Fate::Verified, None, first));
+    let forged = delivery(4, Fate::Quarantined, Some("bad-signature"), Vec::new());
+    sight(&mut app, forged);
+    let last = vec![
+        seen(0, "EXECUTION.FILLED", order, Some(("NEW", false))),
+        seen(1, "ORDER.FILLED", order, Some(("NEW", false))),
+    ];
+    let late = Sighting {
+        out_of_time: Some("expired".to_owned()),
+        ..delivery(9, Fate::Verified, None, last)
+    };
+    sight(&mut app, late);
+    app
+}
+
+fn press(app: &mut App, keys: &str) -> Command {
+    let code = |key| match key {
+        '\n' => KeyCode::Enter,
+        '\u{1b}' => KeyCode::Esc,
+        '\u{8}' => KeyCode::Backspace,
+        '↑' => KeyCode::Up,
+        '↓' => KeyCode::Down,
+        key => KeyCode::Char(key),
+    };
+    let mut last = Command::Draw;
+    for key in keys.chars() {
+        last = app.press(KeyEvent::new(code(key), KeyModifiers::NONE));
+    }
+    last
+}
+
+/// The screen's text, without the space at the ends of lines.
+fn screen(app: &mut App, width: u16, height: u16) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| draw(frame, app, now())).unwrap();
+    let buffer = terminal.backend().buffer();
+    let cells = buffer.content().chunks(usize::from(width));
+    let lines = cells.map(|cells| cells.iter().map(|cell| cell.symbol()).collect::<String>());
+    lines.map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+#[track_caller]
+fn assert_screen(app: &mut App, (width, height): (u16, u16), expected: &str) {
+    let shown = screen(app, width, height);
+    if std::env::var_os("SHOW_SCREENS").is_some() {
+        println!("{}\n{shown}---", std::panic::Location::caller());
+        return;
+    }
+    assert!(shown == expected.trim_start_matches('\n'), "the screen is\n{shown}");
+}
+
+#[test]
+fn nothing_has_come_yet() {
+    let mut app = app();
+    assert!(screen(&mut app, 80, 10).contains("looking into the archive ..."));
+    app.take(Update::Caught);
+    assert_screen(&mut app, (80, 8), "");
+}
+
+#[test]
+fn deliveries_come_with_their_events() {
+    assert_screen(&mut running(), (150, 16), "");
+}
+
+#[test]
+fn a_narrow_screen_has_the_essence() {
+    assert_screen(&mut running(), (60, 15), "");
+}
+
+#[test]
+fn a_filter_is_typed_and_kept() {
+    let mut app = running();
+    press(&mut app, "/filled");
+    assert_screen(&mut app, (100, 10), "");
+    press(&mut app, "\n");
+    assert_screen(&mut app, (100, 10), "");
+    press(&mut app, "/x");
+    assert!(screen(&mut app, 100, 10).contains("none of 3 deliveries matches"));
+    press(&mut app, "\u{8}\n\u{1b}");
+    assert!(screen(&mut app, 100, 16).contains("USER_CHECK.PASSED"));
+}
+
+#[test]
+fn details_hide_the_object_until_it_is_asked_for() {
+    let mut app = running();
+    press(&mut app, "\n");
+    assert_screen(&mut app, (150, 22), "");
+    let command = press(&mut app, "o");
+    let archived_at = "verified/2026/01/05/09/019b8d9a-7f09-7def-8123-456789abcdef".to_owned();
+    assert_eq!(command, Command::Read { archived_at, place: 1 });
+    assert!(screen(&mut app, 150, 22).contains("object: is being read"));
+    app.show_object(Ok(Some("{\n  \"id\": \"9fc8c651\",\n  \"note\": \"\u{1b}[31m\"\n}".to_owned())));
+    assert_screen(&mut app, (90, 34), "");
+    press(&mut app, "o");
+    assert!(!screen(&mut app, 90, 34).contains("9fc8c651\","));
+}
+
+#[test]
+fn an_object_is_hidden_again_when_another_event_is_selected() {
+    let mut app = running();
+    press(&mut app, "o");
+    app.show_object(Ok(Some("{\"secret\": 1}".to_owned())));
+    assert!(screen(&mut app, 150, 30).contains("secret"));
+    press(&mut app, "↑");
+    assert!(!screen(&mut app, 150, 30).contains("secret"));
+    // What is read too late is of another event.
+    app.show_object(Ok(Some("{\"secret\": 1}".to_owned())));
+    assert!(!screen(&mut app, 150, 30).contains("secret"));
+}
+
+#[test]
+fn trouble_is_shown_while_it_lasts() {
+    let mut app = running();
+    app.take(Update::Trouble {
+        why: "ListObjectsV2 of the archive failed: service error: SlowDown\u{1b}[2J".to_owned(),
+        retry_in: std::time::Duration::from_secs(4),
+    });
+    assert_screen(&mut app, (100, 10), "");
+    app.take(Update::Caught);
+    assert!(screen(&mut app, 100, 10).contains(" following"));
+}
+
+#[test]
+fn a_paused_screen_stands_still_and_counts() {
+    let mut app = running();
+    press(&mut app, " ");
+    let before = screen(&mut app, 100, 16);
+    sight(&mut app, delivery(15, Fate::Verified, None, vec![seen(0, "USER.CREATED", "USER#u", None)]));
+    let paused = screen(&mut app, 100, 16);
+    assert!(before.contains(" paused  3 deliveries"), "{before}");
+    assert!(paused.contains(" paused, 1 new  3 of 4 deliveries"), "{paused}");
+    assert!(!paused.contains("USER.CREATED"));
+    press(&mut app, " ");
+    assert!(screen(&mut app, 100, 16).contains("USER.CREATED"));
+}
+
+#[test]
+fn the_selection_stays_where_it_is_while_more_comes() {
+    let mut app = running();
+    press(&mut app, "↑↑");
+    let selected = app.selected;
+    sight(&mut app, delivery(15, Fate::Verified, None, vec![seen(0, "USER.CREATED", "USER#u", None)]));
+    assert_eq!(app.selected, selected);
+    assert!(screen(&mut app, 100, 16).contains(" not following"));
+    press(&mut app, "f");
+    assert_eq!(app.event(app.selected.unwrap()).unwrap().r#type, "USER.CREATED");
+    press(&mut app, "g");
+    assert_eq!(app.selected, app.rows().first().copied());
+    press(&mut app, "G↓↓");
+    assert_eq!(app.selected, app.rows().last().copied());
+}
+
+#[test]
+fn only_quarantine_is_shown_on_request() {
+    let mut app = running();
+    press(&mut app, "x");
+    let shown = screen(&mut app, 100, 10);
+    assert!(shown.contains("bad-signature") && !shown.contains("ORDER"), "{shown}");
+    assert!(shown.contains("quarantine only"), "{shown}");
+}
+
+#[test]
+fn texts_of_others_do_not_steer_the_terminal() {
+    let mut app = app();
+    let mut sighting = delivery(1, Fate::Verified, None, vec![seen(0, "ORDER.NEW", "ORDER#1\u{1b}[2J\n", None)]);
+    sighting.key_id = Some("\u{9b}31m\nk".to_owned());
+    sight(&mut app, sighting);
+    press(&mut app, "\n");
+    let shown = screen(&mut app, 150, 30);
+    assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
+}
+
+#[test]
+fn every_size_of_terminal_can_be_drawn() {
+    for details in [false, true] {
+        let mut app = running();
+        app.details = details;
+        for width in (1..=200).step_by(7) {
+            for height in 1..=40 {
+                screen(&mut app, width, height);
+            }
+        }
+    }
+}
+
+#[test]
+fn old_rows_make_room_for_new_ones() {
+    let mut app = app();
+    for _ in 0..100 {
+        let events = (0..99).map(|place| seen(place, "ORDER.NEW", "ORDER#1", None)).collect();
+        sight(&mut app, delivery(1, Fate::Verified, None, events));
+    }
+    assert_eq!(app.kept(), 50);
+    assert_eq!(app.rows().len(), 5_000);
+}
+
+#[test]
+fn rates_are_of_the_last_minute() {
+    let mut app = running();
+    let rates = app.rates(now());
+    assert_eq!((rates.deliveries, rates.events, rates.quarantined), (2, 4, 1));
+    let rates = app.rates("2026-01-05T09:31:05Z".parse().unwrap());
+    assert_eq!((rates.deliveries, rates.events, rates.quarantined), (1, 2, 0));
+}
+
+#[test]
+fn control_c_and_q_leave() {
+    let mut app = running();
+    assert_eq!(press(&mut app, "q"), Command::Quit);
+    press(&mut app, "/");
+    assert_eq!(press(&mut app, "q"), Command::Draw);
+    let control_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+    assert_eq!(app.press(control_c), Command::Quit);
+}

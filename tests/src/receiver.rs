@@ -76,11 +76,12 @@ impl Receiver {
         for (table, key) in [
             ("keys", "key_id"),
             ("entities", "aggregate"),
-            ("events", "event_id"),
             ("idempotency", "id"),
+            ("audit", "id"),
         ] {
             aws.create_table(table, key, None);
         }
+        aws.create_table_from(events_table());
         aws.create_bucket("archive");
         aws.create_event_bus(CHANGES);
         let (deliveries_url, deliveries) = queue(&aws, DELIVERIES, DELIVERIES_DLQ, 10);
@@ -278,6 +279,28 @@ impl Receiver {
             .map(|domain| of(&queue_name(domain)) + of(&dead_letter_name(domain)));
         of(DELIVERIES) + of(DELIVERIES_DLQ) + domains.sum::<usize>()
     }
+}
+
+/// The event log with the index that is an entity's time line, as the template creates it.
+fn events_table() -> serde_json::Value {
+    json!({
+        "TableName": "events",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+            { "AttributeName": "event_id", "AttributeType": "S" },
+            { "AttributeName": "aggregate", "AttributeType": "S" },
+            { "AttributeName": "occurred", "AttributeType": "S" },
+        ],
+        "KeySchema": [{ "AttributeName": "event_id", "KeyType": "HASH" }],
+        "GlobalSecondaryIndexes": [{
+            "IndexName": "by-aggregate",
+            "KeySchema": [
+                { "AttributeName": "aggregate", "KeyType": "HASH" },
+                { "AttributeName": "occurred", "KeyType": "RANGE" },
+            ],
+            "Projection": { "ProjectionType": "INCLUDE", "NonKeyAttributes": ["type"] },
+        }],
+    })
 }
 
 /// The name of a domain's queue.

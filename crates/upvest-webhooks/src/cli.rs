@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use pipeline::config::{Lookup, environment};
 use upvest_api::Hint;
 
-use crate::commands::{entities, events, keys, send, webhooks};
+use crate::commands::{archive, entities, events, keys, replay, send, webhooks};
 use crate::output;
 use crate::stack::{StackError, StackFinder};
 use crate::upvest_account::UpvestError;
@@ -103,6 +103,11 @@ enum Command {
     /// Look at the current state of entities
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Entities(entities::Command),
+    /// Check the archive of signed deliveries
+    #[command(subcommand, subcommand_precedence_over_arg = true)]
+    Archive(archive::Command),
+    /// Send events of the log to the domain queues again, to bring state back
+    Replay(Box<replay::Replay>),
     /// Print a completion script for a shell
     ///
     /// For bash: upvest-webhooks completions bash > ~/.local/share/bash-completion/completions/upvest-webhooks
@@ -127,6 +132,10 @@ pub(crate) enum CliError {
     Events(#[from] events::EventsError),
     #[error(transparent)]
     Entities(#[from] entities::EntitiesError),
+    #[error(transparent)]
+    Archive(#[from] archive::ArchiveError),
+    #[error(transparent)]
+    Replay(#[from] replay::ReplayError),
     #[error("the result cannot be printed")]
     Output(#[from] io::Error),
 }
@@ -139,6 +148,8 @@ impl CliError {
             Self::Webhooks(error) if error.is_usage() => 2,
             Self::Keys(error) if error.is_usage() => 2,
             Self::Send(error) if error.is_usage() => 2,
+            Self::Archive(error) if error.is_usage() => 2,
+            Self::Replay(error) if error.is_usage() => 2,
             _ => 1,
         }
     }
@@ -179,7 +190,21 @@ impl Cli {
                 return Ok(summary.all_accepted());
             }
             Command::Events(command) => output::print(&command.run(stacks.stack().await?).await?, json)?,
-            Command::Entities(command) => output::print(&command.run(stacks.stack().await?).await?, json)?,
+            Command::Entities(command) => {
+                let report = command.run(stacks.stack().await?).await?;
+                output::print(&report, json)?;
+                return Ok(report.succeeded());
+            }
+            Command::Archive(command) => {
+                let report = command.run(stacks.stack().await?).await?;
+                output::print(&report, json)?;
+                return Ok(report.succeeded());
+            }
+            Command::Replay(replay) => {
+                let report = replay.run(stacks.stack().await?).await?;
+                output::print(&report, json)?;
+                return Ok(report.succeeded());
+            }
             Command::Completions { shell } => output::write(&completions(shell))?,
         }
         Ok(true)

@@ -1,7 +1,9 @@
 //! The commands.
 
+pub(crate) mod archive;
 pub(crate) mod entities;
 pub(crate) mod events;
 pub(crate) mod keys;
+pub(crate) mod replay;
 pub(crate) mod send;
 pub(crate) mod webhooks;

@@ -5,10 +5,14 @@
 
 mod cli;
 mod commands;
+#[cfg(test)]
+mod in_process;
 mod key_file;
 mod key_store;
+mod logged;
 mod operation;
 mod output;
+mod period;
 mod sending;
 #[cfg(test)]
 mod simulated;

@@ -366,23 +366,40 @@ fn the_schema_names_every_domain() {
     assert_eq!(*named, serde_json::json!(Domain::ALL.map(Domain::name)));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_replay_is_told_to_the_action_under_a_key_of_its_own_and_not_published() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
-    deliver_events(&receiver, &[order(1, "NEW"), order(2, "FILLED")]).await;
-    let json = order(1, "NEW");
-    let event = Event::parse(&json).unwrap();
+async fn replay(receiver: &Receiver, json: &str) {
+    let event = Event::parse(json).unwrap();
     let replayed = Dispatch {
         event_id: event.id().to_owned(),
-        domain: Domain::Orders,
+        domain: event.category().domain,
         entity: event.entity_key().unwrap(),
-        json: json.clone(),
+        json: json.to_owned(),
         delivery_id: "d1".to_owned(),
         replay: Some("after-the-fix".to_owned()),
     };
     let queues = DomainQueues::new(receiver.aws.sqs().clone(), receiver.routes());
     queues.send(vec![replayed]).await.unwrap();
-    process_all(&receiver).await;
+    process_all(receiver).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_runs_no_action_and_is_not_published() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    deliver_events(&receiver, &[order(1, "NEW"), order(2, "FILLED")]).await;
+    let before = receiver.aws.items("entities");
+    replay(&receiver, &order(1, "NEW")).await;
+    replay(&receiver, &order(2, "FILLED")).await;
+    assert_eq!(receiver.effects.runs().len(), 2);
+    assert_eq!(published(&receiver).len(), 2);
+    assert_eq!(receiver.aws.items("entities"), before);
+    assert_eq!(receiver.waiting(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_asks_for_replays_is_told_of_them_under_a_key_of_their_own() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    receiver.effects.want_replays();
+    deliver_events(&receiver, &[order(1, "NEW"), order(2, "FILLED")]).await;
+    replay(&receiver, &order(1, "NEW")).await;
     let runs = receiver.effects.runs_of("e1");
     assert_eq!(runs.len(), 2);
     assert_eq!(runs[1].replay.as_deref(), Some("after-the-fix"));

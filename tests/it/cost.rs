@@ -99,7 +99,7 @@ impl Bill {
             }
             (Service::DynamoDb, _) => self.add("DynamoDB write units", units, price::WRITE_UNITS),
             (Service::S3, "PutObject") => self.add("S3 PUT requests", 1.0, price::S3_PUT),
-            (Service::EventBridge | Service::S3 | Service::SecretsManager, _) => {}
+            _ => {}
         }
     }
 

@@ -21,6 +21,7 @@ struct State {
     panicking: BTreeSet<String>,
     hanging: BTreeSet<String>,
     hopeless: BTreeSet<String>,
+    wants_replays: bool,
 }
 
 /// One run of the action.
@@ -77,11 +78,17 @@ impl Effects {
         list.insert(event_id.to_owned());
     }
 
+    /// Makes the action run for replays too.
+    pub fn want_replays(&self) {
+        self.state().wants_replays = true;
+    }
+
     /// Ends all trouble.
     pub fn mend(&self) {
-        let runs = std::mem::take(&mut self.state().runs);
-        *self.state() = State {
-            runs,
+        let mut state = self.state();
+        *state = State {
+            runs: std::mem::take(&mut state.runs),
+            wants_replays: state.wants_replays,
             ..State::default()
         };
     }
@@ -159,6 +166,10 @@ impl Actions for Effects {
 
     async fn on_change(&self, change: &Change<'_>) -> Result<Value, ActionError> {
         self.run(change, false).await
+    }
+
+    fn wants_replays(&self) -> bool {
+        self.state().wants_replays
     }
 
     fn wants_superseded(&self, _: &Change<'_>) -> bool {

@@ -77,6 +77,7 @@ impl Receiver {
             ("keys", "key_id"),
             ("entities", "aggregate"),
             ("idempotency", "id"),
+            ("audit", "id"),
         ] {
             aws.create_table(table, key, None);
         }

@@ -147,6 +147,12 @@ pub trait Actions {
         std::future::ready(Ok(Value::Null))
     }
 
+    /// Whether the domain is asked about replays at all. By default none of its code runs for them: a replay brings
+    /// state back, and a mail must not go out twice. What says yes here sees [`Change::replay`] and decides.
+    fn wants_replays(&self) -> bool {
+        false
+    }
+
     /// Whether [`on_superseded`](Self::on_superseded) runs for a late event.
     fn wants_superseded(&self, change: &Change<'_>) -> bool {
         let _ = change;
@@ -191,6 +197,10 @@ impl Actions for DomainActions {
         self.0.on_change(change).await
     }
 
+    fn wants_replays(&self) -> bool {
+        self.0.wants_replays()
+    }
+
     fn wants_superseded(&self, change: &Change<'_>) -> bool {
         self.0.wants_superseded(change)
     }
@@ -206,6 +216,7 @@ type Outcome = Result<Value, ActionError>;
 trait AnyActions {
     fn wants(&self, change: &Change<'_>) -> bool;
     fn on_change<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome>;
+    fn wants_replays(&self) -> bool;
     fn wants_superseded(&self, change: &Change<'_>) -> bool;
     fn on_superseded<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome>;
 }
@@ -217,6 +228,10 @@ impl<A: Actions> AnyActions for A {
 
     fn on_change<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome> {
         Box::pin(Actions::on_change(self, change))
+    }
+
+    fn wants_replays(&self) -> bool {
+        Actions::wants_replays(self)
     }
 
     fn wants_superseded(&self, change: &Change<'_>) -> bool {

@@ -7,11 +7,16 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use upvest::signature::Freshness;
 use uuid::Uuid;
 
 use crate::envelope::Envelope;
 use crate::error::AwsError;
+
+mod verified;
+
+pub use verified::VerifiedKeys;
 
 const QUARANTINE: &str = "quarantine/";
 
@@ -135,8 +140,9 @@ fn quarantined_at(reason: &str, at: Timestamp, delivery_id: Uuid) -> String {
     format!("{QUARANTINE}{reason}/{}/{delivery_id}", hour(at))
 }
 
-/// When a delivery was received, which its id tells.
-fn received_at(delivery_id: Uuid) -> Option<Timestamp> {
+/// When a delivery was received, which its id tells to the millisecond.
+#[must_use]
+pub fn received_at(delivery_id: Uuid) -> Option<Timestamp> {
     let (seconds, nanoseconds) = delivery_id.get_timestamp()?.to_unix();
     Timestamp::new(seconds.try_into().ok()?, nanoseconds.try_into().ok()?).ok()
 }
@@ -201,6 +207,30 @@ impl Archive {
             Some(at) => self.get(verified_at(at, delivery_id)).await,
             None => Ok(None),
         }
+    }
+
+    /// The delivery under this key.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when that cannot be found out, or the object is none.
+    pub async fn object(&self, key: &str) -> Result<Option<Found>, ReadError> {
+        self.get(key.to_owned()).await
+    }
+
+    /// The exact bytes of the event with this hash in the delivery under a key; `None` when either is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when that cannot be found out.
+    pub async fn event(&self, key: &str, sha256: &str) -> Result<Option<String>, ReadError> {
+        let Some(found) = self.object(key).await? else {
+            return Ok(None);
+        };
+        let parts = upvest::delivery::split(&found.delivery.envelope.body).unwrap_or_default();
+        let mut texts = parts.into_iter().map(|part| part.json);
+        let wanted = texts.find(|json| hex::encode(Sha256::digest(json)) == sha256);
+        Ok(wanted.map(str::to_owned))
     }
 
     /// The delivery of this id in quarantine, for whatever reason: the whole, or the events of it that are there.

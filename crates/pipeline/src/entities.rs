@@ -13,6 +13,12 @@ use crate::error::AwsError;
 
 /// The largest item that is written, in bytes. `DynamoDB` takes 400 KB; the rest is left for what an estimate misses.
 const MAX_ITEM_BYTES: usize = 390 * 1024;
+/// What an object leaves free of that for the values computed from it and for notes of what is unfinished.
+const NOTES_BYTES: usize = 16 * 1024;
+
+/// The attributes of an item that tell how the events came, one by one and with what trouble. All others tell what the
+/// events say: they are the same whenever the same events are folded, in whatever order.
+pub const NOTES: [&str; 3] = ["version", "last_change", "unfinished"];
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -117,6 +123,20 @@ impl Entities {
     ///
     /// [`EntityError::Aws`] or [`EntityError::Unusable`].
     pub async fn load(&self, entity: &EntityKey) -> Result<Option<Stored>, EntityError> {
+        let item = self.item(entity).await?;
+        let stored = item.map(|item| Stored::from_item(entity, &item));
+        stored.transpose()
+    }
+
+    /// Reads an entity's item, as of now.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn item(
+        &self,
+        entity: &EntityKey,
+    ) -> Result<Option<HashMap<String, AttributeValue>>, AwsError> {
         let key = AttributeValue::S(entity.to_string());
         let request = self
             .client
@@ -124,12 +144,40 @@ impl Entities {
             .table_name(&self.table)
             .key("aggregate", key)
             .consistent_read(true);
-        let answer = request
+        let answer = request.send().await;
+        Ok(answer
+            .map_err(AwsError::of("GetItem of the entities table"))?
+            .item)
+    }
+
+    /// Reads which entities there are, in no order, after one of them; and after which of them those that follow come.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn keys(
+        &self,
+        after: Option<EntityKey>,
+    ) -> Result<(Vec<EntityKey>, Option<EntityKey>), AwsError> {
+        let key = |entity: EntityKey| Item::from([("aggregate".to_owned(), text(entity.as_str()))]);
+        let entity = |item: &Item| {
+            Some(EntityKey::from_stored(
+                item.get("aggregate")?.as_s().ok()?.clone(),
+            ))
+        };
+        let scan = self.client.scan().table_name(&self.table);
+        let page = scan
+            .projection_expression("#aggregate")
+            // A reserved word of DynamoDB.
+            .expression_attribute_names("#aggregate", "aggregate")
+            .set_exclusive_start_key(after.map(key))
             .send()
             .await
-            .map_err(AwsError::of("GetItem of the entities table"))?;
-        let stored = answer.item.map(|item| Stored::from_item(entity, &item));
-        stored.transpose()
+            .map_err(AwsError::of("Scan of the entities table"))?;
+        Ok((
+            page.items().iter().filter_map(entity).collect(),
+            page.last_evaluated_key().and_then(entity),
+        ))
     }
 
     /// Writes an entity's state, if the item is still the one before its version.
@@ -180,11 +228,24 @@ impl Entities {
 }
 
 fn to_item(entity: &EntityKey, state: &Stored) -> Result<Item, EntityError> {
-    let projection = &state.projection;
+    let mut item = state_item(entity, &state.projection);
+    item.extend(notes(state));
+    let size = |item: &Item| -> usize { item.iter().map(|(name, value)| name.len() + size_of(value)).sum() };
+    if size(&item) > MAX_ITEM_BYTES {
+        item.remove("object");
+    }
+    if size(&item) > MAX_ITEM_BYTES {
+        Err(EntityError::TooLarge(entity.clone()))
+    } else {
+        Ok(item)
+    }
+}
+
+/// What the events say.
+fn state_item(entity: &EntityKey, projection: &Projection) -> Item {
     let mut item = Item::new();
     let mut put = |name: &str, value| item.insert(name.to_owned(), value);
     put("aggregate", text(entity.as_str()));
-    put("version", AttributeValue::N(state.version.to_string()));
     put("last_event_id", text(projection.last.occurred.event_id()));
     put("last_event_type", text(&projection.last.event_type));
     put("last_occurred", text(projection.last.occurred.as_str()));
@@ -193,10 +254,6 @@ fn to_item(entity: &EntityKey, state: &Stored) -> Result<Item, EntityError> {
     }
     if let Some(status) = projection.moved_back_from() {
         put("moved_back_from", text(status));
-    }
-    if let Some(snapshot) = &projection.snapshot {
-        put("object_type", text(&snapshot.event_type));
-        put("object_occurred", text(snapshot.occurred.as_str()));
     }
     let history = projection
         .history
@@ -209,6 +266,36 @@ fn to_item(entity: &EntityKey, state: &Stored) -> Result<Item, EntityError> {
             .map(|(id, part)| (id.clone(), AttributeValue::M(part_item(part))));
         put(map, AttributeValue::M(parts.collect()));
     }
+    // An object that does not fit stays in the event log, or the archive, where `object_occurred` leads to. Nothing is
+    // computed from it then, because the next write could not compute it again.
+    let size: usize = item.iter().map(|(name, value)| name.len() + size_of(value)).sum();
+    let fits = |snapshot: &Snapshot| size + snapshot.object.len() + NOTES_BYTES <= MAX_ITEM_BYTES;
+    let without_object = |snapshot: &Snapshot| Projection {
+        snapshot: Some(Snapshot {
+            object: String::new(),
+            ..snapshot.clone()
+        }),
+        ..projection.clone()
+    };
+    let too_large = projection.snapshot.as_ref().filter(|snapshot| !fits(snapshot));
+    match too_large.map(without_object) {
+        Some(projection) => item.extend(object_item(entity, &projection)),
+        None => item.extend(object_item(entity, projection)),
+    }
+    item
+}
+
+/// The newest object, and what is computed from it and from the parts.
+fn object_item(entity: &EntityKey, projection: &Projection) -> Item {
+    let mut item = Item::new();
+    let mut put = |name: &str, value| item.insert(name.to_owned(), value);
+    if let Some(snapshot) = &projection.snapshot {
+        put("object_type", text(&snapshot.event_type));
+        put("object_occurred", text(snapshot.occurred.as_str()));
+        if !snapshot.object.is_empty() {
+            put("object", text(&snapshot.object));
+        }
+    }
     for (name, value) in projection.derived(entity.entity_type()) {
         put(&name, derived(value));
     }
@@ -219,26 +306,21 @@ fn to_item(entity: &EntityKey, state: &Stored) -> Result<Item, EntityError> {
             AttributeValue::L(related.iter().map(|key| text(key.as_str())).collect()),
         );
     }
+    item
+}
+
+/// How the events came.
+fn notes(state: &Stored) -> Item {
+    let mut item = Item::from([("version".to_owned(), AttributeValue::N(state.version.to_string()))]);
     if let Some(change) = &state.last_change {
-        put("last_change", transition_item(change));
+        item.insert("last_change".to_owned(), transition_item(change));
     }
     if !state.unfinished.is_empty() {
         let unfinished = state.unfinished.iter();
         let unfinished = unfinished.map(|(event_id, change)| (event_id.clone(), transition_item(change)));
-        put("unfinished", AttributeValue::M(unfinished.collect()));
+        item.insert("unfinished".to_owned(), AttributeValue::M(unfinished.collect()));
     }
-    let size: usize = item.iter().map(|(name, value)| name.len() + size_of(value)).sum();
-    // An object that does not fit stays in the event log, or the archive, where `object_occurred` leads to.
-    let object = projection.snapshot.as_ref().map(|snapshot| &snapshot.object);
-    if let Some(object) = object.filter(|object| !object.is_empty() && size + object.len() <= MAX_ITEM_BYTES)
-    {
-        item.insert("object".to_owned(), text(object));
-    }
-    if size > MAX_ITEM_BYTES {
-        Err(EntityError::TooLarge(entity.clone()))
-    } else {
-        Ok(item)
-    }
+    item
 }
 
 fn from_item(entity: &EntityKey, item: &Item) -> Result<Stored, &'static str> {
@@ -472,6 +554,47 @@ mod tests {
         let entity = EntityKey::from_stored("ORDER#o1".to_owned());
         let full = to_item(&entity, &state(fold(&[event(1, "EXECUTION.FILLED", &part)])));
         assert!(matches!(full, Err(EntityError::TooLarge(_))));
+    }
+
+    #[test]
+    fn only_the_notes_depend_on_how_the_events_came() {
+        let entity = EntityKey::from_stored("TOPUP#t1".to_owned());
+        let filler = "x".repeat(MAX_ITEM_BYTES - NOTES_BYTES - 400);
+        let object =
+            format!(r#"{{"id":"t1","account_group_id":"g1","status":"CONFIRMED","note":"{filler}"}}"#);
+        let projection = fold(&[event(1, "TOPUP.CONFIRMED", &object)]);
+        let quiet = Stored {
+            projection,
+            version: 1,
+            last_change: None,
+            unfinished: BTreeMap::new(),
+        };
+        let noisy = Stored {
+            projection: quiet.projection.clone(),
+            ..state(fold(&[event(1, "ORDER.NEW", r#"{"id":"o1"}"#)]))
+        };
+        let said = |stored: &Stored| {
+            let mut item = stored.to_item(&entity).unwrap();
+            item.retain(|name, _| !NOTES.contains(&name.as_str()));
+            item
+        };
+        assert!(said(&quiet).contains_key("object"));
+        assert_eq!(said(&quiet), said(&noisy));
+    }
+
+    #[test]
+    fn what_was_computed_from_an_object_stays_as_long_as_the_object() {
+        let entity = EntityKey::from_stored("TOPUP#t1".to_owned());
+        for (filler, is_kept) in [(10, true), (MAX_ITEM_BYTES, false)] {
+            let note = "x".repeat(filler);
+            let object =
+                format!(r#"{{"id":"t1","account_group_id":"g1","status":"CONFIRMED","note":"{note}"}}"#);
+            let first = state(fold(&[event(1, "TOPUP.CONFIRMED", &object)]));
+            let item = first.to_item(&entity).unwrap();
+            assert_eq!(item.contains_key("object"), is_kept);
+            let again = Stored::from_item(&entity, &item).unwrap();
+            assert_eq!(again.to_item(&entity).unwrap(), item);
+        }
     }
 
     #[test]

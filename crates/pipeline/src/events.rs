@@ -1,6 +1,7 @@
 //! The events table: the event log, which is also the receiver's idempotency record.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
@@ -10,12 +11,18 @@ use futures_util::future::try_join_all;
 
 use crate::error::AwsError;
 
+mod reading;
+
+pub use reading::{LOAD_BATCH, LogError, LoggedEvent, Mark, Marks, Place};
+
 /// The most statements in one batch.
 const BATCH: usize = 25;
 /// The most keys in one batch read.
 const READ_BATCH: usize = 100;
-/// How often the rest of a throttled batch read is asked for.
-const READ_ATTEMPTS: usize = 5;
+/// How often the rest of a throttled batch read is asked for, when none of it came the last time.
+const READ_ATTEMPTS: u32 = 5;
+/// How long the first of these waits; each other one twice as long as the one before.
+const READ_PAUSE: Duration = Duration::from_millis(25);
 /// The largest `object` kept in an item, in bytes. An item takes 400 KB in all; what is larger stays in the archive.
 pub const MAX_OBJECT_BYTES: usize = 380 * 1024;
 
@@ -63,8 +70,16 @@ pub enum Logged {
     },
 }
 
-/// The identity of an event in the log, as read back.
-type Owner = (String, String);
+/// The key under which the log keeps an event beside another of the same id, which it contradicts.
+#[must_use]
+pub fn conflict_key(event_id: &str, sha256: &str) -> String {
+    format!("{event_id}!{sha256}")
+}
+
+/// The identity of an event in the log, as read back: its delivery and its hash.
+pub type Owner = (String, String);
+
+type Item = HashMap<String, AttributeValue>;
 
 impl EventLog {
     /// The log in the table `table`.
@@ -155,37 +170,49 @@ impl EventLog {
             .map_err(AwsError::of("BatchExecuteStatement of the events table"))
     }
 
-    /// Reads who owns the events of these ids, up to 100.
-    async fn owners(&self, ids: &[&str]) -> Result<HashMap<String, Owner>, AwsError> {
+    /// The delivery and the hash of each event of these ids, up to 100, that is in the log.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when some of them are not known.
+    pub async fn owners(&self, ids: &[&str]) -> Result<HashMap<String, Owner>, AwsError> {
+        let items = self.batch_get(ids, Some("event_id,delivery_id,sha256")).await?;
+        let owner = |mut item: Item| -> Option<(String, Owner)> {
+            let mut text = |name: &str| item.remove(name).and_then(value_text);
+            Some((text("event_id")?, (text("delivery_id")?, text("sha256")?)))
+        };
+        Ok(items.into_iter().filter_map(owner).collect())
+    }
+
+    /// Reads the items of these ids, up to 100, in no order: all attributes, or those of a projection expression.
+    async fn batch_get(&self, ids: &[&str], projection: Option<&str>) -> Result<Vec<Item>, AwsError> {
         const CALL: &str = "BatchGetItem of the events table";
-        let keys = ids
-            .iter()
-            .map(|id| HashMap::from([("event_id".to_owned(), AttributeValue::S((*id).to_owned()))]));
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let key = |id: &&str| Item::from([("event_id".to_owned(), AttributeValue::S((*id).to_owned()))]);
         let wanted = KeysAndAttributes::builder()
-            .set_keys(Some(keys.collect()))
-            .consistent_read(true);
-        let wanted = wanted
-            .projection_expression("event_id,delivery_id,sha256")
+            .set_keys(Some(ids.iter().map(key).collect()))
+            .set_projection_expression(projection.map(str::to_owned))
+            .consistent_read(true)
             .build();
         let mut wanted = HashMap::from([(self.table.clone(), wanted.map_err(AwsError::of(CALL))?)]);
-        let mut owners = HashMap::new();
-        for _ in 0..READ_ATTEMPTS {
+        let (mut items, mut in_vain) = (Vec::new(), 0);
+        loop {
             let request = self.client.batch_get_item().set_request_items(Some(wanted));
             let answer = request.send().await.map_err(AwsError::of(CALL))?;
-            for mut item in answer.responses.unwrap_or_default().into_values().flatten() {
-                let mut text = |name: &str| item.remove(name).and_then(value_text);
-                if let (Some(id), Some(delivery), Some(hash)) =
-                    (text("event_id"), text("delivery_id"), text("sha256"))
-                {
-                    owners.insert(id, (delivery, hash));
-                }
-            }
+            let before = items.len();
+            items.extend(answer.responses.unwrap_or_default().into_values().flatten());
             wanted = answer.unprocessed_keys.unwrap_or_default();
             if wanted.is_empty() {
-                return Ok(owners);
+                return Ok(items);
             }
+            in_vain = if items.len() > before { 0 } else { in_vain + 1 };
+            if in_vain == READ_ATTEMPTS {
+                return Err(AwsError::entries(CALL, "unprocessed keys"));
+            }
+            tokio::time::sleep(READ_PAUSE * (1 << in_vain)).await;
         }
-        Err(AwsError::entries(CALL, "unprocessed keys"))
     }
 }
 

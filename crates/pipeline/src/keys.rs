@@ -40,9 +40,17 @@ struct Remembered {
 /// Why a key could not be had. Absence is no error.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
-    /// The table or the secret could not be read.
+    /// The table could not be read.
     #[error(transparent)]
     Aws(#[from] AwsError),
+    /// The secret of an HMAC key could not be read.
+    #[error("the secret of key {key_id} cannot be read")]
+    Secret {
+        /// The key's id.
+        key_id: String,
+        /// What the call failed with.
+        source: AwsError,
+    },
     /// The item in the table is not a key.
     #[error("key {key_id} in the keys table has no usable {attribute}")]
     Unusable {
@@ -122,10 +130,12 @@ impl Keys {
         let profile: Profile = text("profile")?.parse().map_err(|_| unusable("profile"))?;
         let algorithm: Algorithm = text("algorithm")?.parse().map_err(|_| unusable("algorithm"))?;
         if algorithm == Algorithm::HmacSha256 {
-            let secret = self
-                .secret(text("secret")?)
-                .await?
-                .ok_or_else(|| unusable("secret"))?;
+            let secret = self.secret(text("secret")?).await;
+            let secret = secret.map_err(|source| KeysError::Secret {
+                key_id: key_id.to_owned(),
+                source,
+            })?;
+            let secret = secret.ok_or_else(|| unusable("secret"))?;
             let key = VerifyingKey::hmac(key_id, profile, secret).map_err(|_| unusable("secret"))?;
             return Ok(Some(Arc::new(key)));
         }

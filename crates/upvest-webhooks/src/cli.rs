@@ -9,7 +9,7 @@ use pipeline::clock::Clock;
 use pipeline::config::{Lookup, environment};
 use upvest_api::Hint;
 
-use crate::commands::{entities, events, explain, keys, send, tail, webhooks};
+use crate::commands::{archive, entities, events, explain, keys, replay, send, tail, webhooks};
 use crate::output;
 use crate::stack::{StackError, StackFinder};
 use crate::upvest_account::UpvestError;
@@ -123,6 +123,11 @@ enum Command {
     ///
     /// Example: upvest-webhooks tail --since 10m --category ORDER --state
     Tail(tail::Arguments),
+    /// Check the archive of signed deliveries
+    #[command(subcommand, subcommand_precedence_over_arg = true)]
+    Archive(archive::Command),
+    /// Send events of the log to the domain queues again, to bring state back
+    Replay(Box<replay::Replay>),
     /// Print a completion script for a shell
     ///
     /// For bash: upvest-webhooks completions bash > ~/.local/share/bash-completion/completions/upvest-webhooks
@@ -151,6 +156,10 @@ pub(crate) enum CliError {
     Explain(#[from] explain::ExplainError),
     #[error(transparent)]
     Tail(#[from] tail::TailError),
+    #[error(transparent)]
+    Archive(#[from] archive::ArchiveError),
+    #[error(transparent)]
+    Replay(#[from] replay::ReplayError),
     #[error("the result cannot be printed")]
     Output(#[from] io::Error),
 }
@@ -165,6 +174,8 @@ impl CliError {
             Self::Send(error) if error.is_usage() => 2,
             Self::Explain(explain::ExplainError::Stack(error)) if error.is_usage() => 2,
             Self::Tail(tail::TailError::Stack(error)) if error.is_usage() => 2,
+            Self::Archive(error) if error.is_usage() => 2,
+            Self::Replay(error) if error.is_usage() => 2,
             _ => 1,
         }
     }
@@ -205,13 +216,27 @@ impl Cli {
                 return Ok(summary.all_accepted());
             }
             Command::Events(command) => output::print(&command.run(stacks.stack().await?).await?, json)?,
-            Command::Entities(command) => output::print(&command.run(stacks.stack().await?).await?, json)?,
             Command::Explain(arguments) => {
                 let explanation = arguments.run(stacks.stack().await?, &Clock::system()).await?;
                 output::print(&explanation, json)?;
                 return Ok(explanation.holds());
             }
             Command::Tail(arguments) => arguments.run(stacks.stack().await?, json).await?,
+            Command::Entities(command) => {
+                let report = command.run(stacks.stack().await?).await?;
+                output::print(&report, json)?;
+                return Ok(report.succeeded());
+            }
+            Command::Archive(command) => {
+                let report = command.run(stacks.stack().await?).await?;
+                output::print(&report, json)?;
+                return Ok(report.succeeded());
+            }
+            Command::Replay(replay) => {
+                let report = replay.run(stacks.stack().await?).await?;
+                output::print(&report, json)?;
+                return Ok(report.succeeded());
+            }
             Command::Completions { shell } => output::write(&completions(shell))?,
         }
         Ok(true)

@@ -1,9 +1,11 @@
 //! The commands.
 
+pub(crate) mod archive;
 pub(crate) mod entities;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod keys;
+pub(crate) mod replay;
 pub(crate) mod send;
 pub(crate) mod tail;
 pub(crate) mod webhooks;

@@ -6,10 +6,14 @@
 mod archived;
 mod cli;
 mod commands;
+#[cfg(test)]
+mod in_process;
 mod key_file;
 mod key_store;
+mod logged;
 mod operation;
 mod output;
+mod period;
 mod sending;
 #[cfg(test)]
 mod signed;

@@ -138,6 +138,15 @@ pub(crate) fn progress_bar(count: usize, what: &str) -> ProgressBar {
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
+/// Counts on standard error what there is no end known of, if that is a terminal. `what` is counted, in the plural.
+pub(crate) fn counter(what: &str) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(&format!("{{spinner}} {{pos}} {what}, {{per_sec}}"));
+    ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}
+
 /// Puts a question that is answered with yes or no; `None` when there is nobody to answer.
 ///
 /// # Errors

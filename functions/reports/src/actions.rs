@@ -45,9 +45,8 @@ impl Own {
 }
 
 impl Actions for Own {
-    // A replay brings back the state. The file is there already, or a redrive of the event brings it.
     fn wants(&self, change: &Change<'_>) -> bool {
-        self.retrieval.is_some() && change.replay.is_none() && Document::is_announced_by(change.event)
+        self.retrieval.is_some() && Document::is_announced_by(change.event)
     }
 
     async fn on_change(&self, change: &Change<'_>) -> Result<Value, ActionError> {

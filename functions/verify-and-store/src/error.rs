@@ -80,7 +80,7 @@ impl DeliveryError {
                 ..
             } => Disposition::Retry(KEY_WAIT),
             Self::Keys {
-                source: KeysError::Aws(_),
+                source: KeysError::Aws(_) | KeysError::Secret { .. },
                 ..
             }
             | Self::Aws { .. } => RETRY,

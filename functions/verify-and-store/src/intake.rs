@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry as Slot;
 
 use pipeline::archive::verified_key;
 use pipeline::envelope::Envelope;
-use pipeline::events::{Entry, Logged};
+use pipeline::events::{Entry, Logged, conflict_key};
 use pipeline::metric;
 use pipeline::routing::Dispatch;
 use sha2::{Digest, Sha256};
@@ -178,10 +178,6 @@ fn conflicting(entry: Entry) -> (String, Entry) {
             ..entry
         },
     )
-}
-
-fn conflict_key(event_id: &str, sha256: &str) -> String {
-    format!("{event_id}!{sha256}")
 }
 
 fn dispatch(envelope: &Envelope, event: &Event<'_>) -> Option<Dispatch> {

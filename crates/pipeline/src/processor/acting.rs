@@ -19,7 +19,7 @@ const MARGIN: Duration = Duration::from_secs(2);
 impl Processor {
     /// Runs the action on a change, if the domain wants it.
     pub(super) async fn act(&self, change: &Change<'_>, invocation: &Invocation) -> Result<(), ProcessError> {
-        if !self.actions.wants(change) {
+        if self.skips(change) || !self.actions.wants(change) {
             return Ok(());
         }
         self.run_once("change", change, invocation, self.actions.on_change(change))
@@ -32,11 +32,16 @@ impl Processor {
         change: &Change<'_>,
         invocation: &Invocation,
     ) -> Result<(), ProcessError> {
-        if !self.actions.wants_superseded(change) {
+        if self.skips(change) || !self.actions.wants_superseded(change) {
             return Ok(());
         }
         let action = self.actions.on_superseded(change);
         self.run_once("superseded", change, invocation, action).await
+    }
+
+    /// A replay is for the state alone, unless the domain's code asks for it.
+    fn skips(&self, change: &Change<'_>) -> bool {
+        change.replay.is_some() && !self.actions.wants_replays()
     }
 
     /// Runs an action under the record `<domain>/<name>#<event id>`.

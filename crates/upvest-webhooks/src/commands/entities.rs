@@ -1,9 +1,15 @@
 //! `entities`: the current state of what events are about.
 
+mod verify;
+#[cfg(test)]
+mod verify_tests;
+
 use std::collections::BTreeMap;
 
 use clap::Subcommand;
 use pipeline::entities::{Entities, EntityError, Stored};
+use pipeline::error::AwsError;
+use pipeline::events::LogError;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use upvest::EntityKey;
@@ -21,6 +27,8 @@ pub(crate) enum Command {
         /// The entity, written TYPE#ID
         entity: String,
     },
+    /// Compare entities with what their events in the log say
+    Verify(verify::Verify),
 }
 
 /// Why a command failed.
@@ -30,6 +38,10 @@ pub(crate) enum EntitiesError {
     Stack(#[from] StackError),
     #[error(transparent)]
     Entity(#[from] EntityError),
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    #[error(transparent)]
+    Log(#[from] LogError),
     #[error("no entity {0}: entities are written TYPE#ID, like ORDER#9fc8c651-...")]
     None(EntityKey),
     #[error("the object of {entity} in the entities table is not JSON")]
@@ -37,6 +49,14 @@ pub(crate) enum EntitiesError {
         entity: EntityKey,
         source: serde_json::Error,
     },
+}
+
+/// The result of either command.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum EntitiesReport {
+    Shown(Box<EntityReport>),
+    Verified(verify::Verified),
 }
 
 /// An entity's state.
@@ -85,17 +105,42 @@ struct Part {
 
 impl Command {
     /// Runs the command.
-    pub(crate) async fn run(self, stack: &Stack) -> Result<EntityReport, EntitiesError> {
-        let Self::Show { entity } = self;
-        let entity = EntityKey::from_stored(entity);
-        let client = aws_sdk_dynamodb::Client::new(stack.config());
-        let stored = Entities::new(client, stack.entities_table()?)
-            .load(&entity)
-            .await?;
-        let Some(stored) = stored else {
-            return Err(EntitiesError::None(entity));
-        };
-        EntityReport::of(&entity, &stored).map_err(|source| EntitiesError::NotJson { entity, source })
+    pub(crate) async fn run(self, stack: &Stack) -> Result<EntitiesReport, EntitiesError> {
+        match self {
+            Self::Show { entity } => Ok(EntitiesReport::Shown(Box::new(show(stack, entity).await?))),
+            Self::Verify(verify) => Ok(EntitiesReport::Verified(verify.run(stack).await?)),
+        }
+    }
+}
+
+async fn show(stack: &Stack, entity: String) -> Result<EntityReport, EntitiesError> {
+    let entity = EntityKey::from_stored(entity);
+    let client = aws_sdk_dynamodb::Client::new(stack.config());
+    let stored = Entities::new(client, stack.entities_table()?)
+        .load(&entity)
+        .await?;
+    let Some(stored) = stored else {
+        return Err(EntitiesError::None(entity));
+    };
+    EntityReport::of(&entity, &stored).map_err(|source| EntitiesError::NotJson { entity, source })
+}
+
+impl EntitiesReport {
+    /// Whether nothing is wrong.
+    pub(crate) fn succeeded(&self) -> bool {
+        match self {
+            Self::Shown(_) => true,
+            Self::Verified(verified) => verified.succeeded(),
+        }
+    }
+}
+
+impl Report for EntitiesReport {
+    fn text(&self) -> String {
+        match self {
+            Self::Shown(entity) => entity.text(),
+            Self::Verified(verified) => verified.text(),
+        }
     }
 }
 

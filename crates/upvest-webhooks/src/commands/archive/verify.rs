@@ -1,0 +1,236 @@
+//! The check, both ways: from the archive to the log, and from the log to the archive.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use jiff::Timestamp;
+use pipeline::archive::{Found, ReadError, received_at, verified_key};
+use pipeline::events::LoggedEvent;
+use pipeline::keys::{Keys, KeysError};
+use sha2::{Digest, Sha256};
+use upvest::delivery::split;
+use upvest::signature::{Freshness, UnverifiedDelivery};
+use uuid::Uuid;
+
+use super::ArchiveError;
+use super::delivery::compare;
+use super::report::{Finding, Problem, VerifyReport};
+use crate::logged::Logged;
+use crate::operation::counter;
+
+/// How many deliveries are read at the same time.
+const AT_A_TIME: usize = 8;
+
+/// What is checked.
+pub(super) struct Verification {
+    pub(super) logged: Logged,
+    pub(super) keys: Keys,
+    /// Deliveries received then.
+    pub(super) received: Range<Timestamp>,
+}
+
+/// What came of one delivery.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    pub(super) is_in_range: bool,
+    pub(super) events: u64,
+    /// The key that signed, where its secret cannot be read.
+    pub(super) not_checked: Option<String>,
+    pub(super) findings: Vec<Finding>,
+}
+
+impl Verification {
+    /// Checks all.
+    pub(super) async fn run(&self) -> Result<VerifyReport, ArchiveError> {
+        let mut report = VerifyReport::of(&self.received);
+        self.check_archive(&mut report).await?;
+        self.check_log(&mut report).await?;
+        Ok(report)
+    }
+
+    async fn check_archive(&self, report: &mut VerifyReport) -> Result<(), ArchiveError> {
+        let progress = counter("deliveries verified");
+        let mut keys = self.logged.archive.verified_between(self.received.clone(), None);
+        while let Some(keys) = keys.next().await? {
+            let checks = keys.into_iter().map(|key| self.check_object(key));
+            let mut checks = stream::iter(checks).buffered(AT_A_TIME);
+            while let Some(checked) = checks.next().await {
+                report.add_delivery(checked?);
+                progress.inc(1);
+            }
+        }
+        progress.finish_and_clear();
+        Ok(())
+    }
+
+    async fn check_object(&self, key: String) -> Result<Checked, ArchiveError> {
+        let bad = |reason: String| {
+            let finding = Finding::of_delivery(Problem::BadObject, &key, reason);
+            Ok(Checked {
+                findings: vec![finding],
+                ..Checked::default()
+            })
+        };
+        let found = match self.logged.archive.object(&key).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return bad("it was listed, and is not there".to_owned()),
+            Err(ReadError::NotArchived(error)) => return bad(error.to_string()),
+            Err(error) => return Err(error.into()),
+        };
+        let envelope = &found.delivery.envelope;
+        let place = verified_key(envelope);
+        if place != key {
+            return bad(format!("what it holds belongs under {place}"));
+        }
+        let at = envelope.received_at;
+        if received_at(envelope.delivery_id).map(Timestamp::as_millisecond) != Some(at.as_millisecond()) {
+            return bad(format!(
+                "it says that it was received at {at}, and its id does not"
+            ));
+        }
+        if !self.received.contains(&at) {
+            return Ok(Checked::default());
+        }
+        let mut checked = self.verify(&found).await?;
+        checked.is_in_range = true;
+        let (events, findings) = compare(&self.logged, &found).await?;
+        checked.events = events;
+        checked.findings.extend(findings);
+        Ok(checked)
+    }
+
+    /// Verifies the signature as of the time of receipt.
+    async fn verify(&self, found: &Found) -> Result<Checked, ArchiveError> {
+        let unverifiable = |reason: String| {
+            let finding = Finding::of_delivery(Problem::Unverifiable, &found.key, reason);
+            Ok(Checked {
+                findings: vec![finding],
+                ..Checked::default()
+            })
+        };
+        let delivery = &found.delivery;
+        let unverified = match UnverifiedDelivery::parse(delivery.envelope.signed_request()) {
+            Ok(unverified) => unverified,
+            Err(rejection) => return unverifiable(rejection.reason().to_owned()),
+        };
+        let key_id = unverified.key_id().to_owned();
+        let key = match self.keys.find(&key_id).await {
+            Ok(Some(key)) => key,
+            Ok(None) => return unverifiable(format!("no key {key_id} in the keys table")),
+            Err(KeysError::Secret { key_id, .. }) => {
+                return Ok(Checked {
+                    not_checked: Some(key_id),
+                    ..Checked::default()
+                });
+            }
+            Err(error @ KeysError::Unusable { .. }) => return unverifiable(error.to_string()),
+            Err(error @ KeysError::Aws(_)) => return Err(error.into()),
+        };
+        let freshness = match unverified.verify(&key, delivery.envelope.received_at) {
+            Ok(verified) => verified.freshness(),
+            Err(rejection) => return unverifiable(rejection.reason().to_owned()),
+        };
+        let out_of_time = Some(freshness.as_str()).filter(|_| freshness != Freshness::Fresh);
+        let noted = (delivery.key_id.as_deref(), delivery.out_of_time.as_deref());
+        let mut checked = Checked::default();
+        if noted != (Some(key_id.as_str()), out_of_time) {
+            let reason = "its notes on key and freshness are not what its signature says".to_owned();
+            checked
+                .findings
+                .push(Finding::of_delivery(Problem::BadObject, &found.key, reason));
+        }
+        Ok(checked)
+    }
+
+    async fn check_log(&self, report: &mut VerifyReport) -> Result<(), ArchiveError> {
+        let progress = counter("events of the log compared");
+        let mut after = None;
+        loop {
+            let (events, next) = self.logged.log.received(&self.received, after).await?;
+            let mut by_delivery: BTreeMap<String, Vec<LoggedEvent>> = BTreeMap::new();
+            for event in events {
+                by_delivery
+                    .entry(event.delivery_id.clone())
+                    .or_default()
+                    .push(event);
+            }
+            let checks = by_delivery
+                .into_iter()
+                .map(|(id, events)| self.look_for(id, events));
+            let mut checks = stream::iter(checks).buffered(AT_A_TIME);
+            while let Some(checked) = checks.next().await {
+                let (events, findings) = checked?;
+                report.add_logged(events, findings);
+                progress.inc(events);
+            }
+            after = next;
+            if after.is_none() {
+                progress.finish_and_clear();
+                return Ok(());
+            }
+        }
+    }
+
+    /// Looks for the bytes of logged events in the delivery that is said to have brought them.
+    async fn look_for(
+        &self,
+        delivery_id: String,
+        events: Vec<LoggedEvent>,
+    ) -> Result<(u64, Vec<Finding>), ArchiveError> {
+        let count = events.len() as u64;
+        let extra = |reason: &str| {
+            let finding = |event: &LoggedEvent| {
+                Finding::of_event(Problem::Extra, &event.event_id, None, reason.to_owned())
+            };
+            Ok((count, events.iter().map(finding).collect()))
+        };
+        let Ok(id) = delivery_id.parse::<Uuid>() else {
+            return extra("its delivery_id is none");
+        };
+        let found = match self.logged.archive.verified(id).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return extra(&format!("its delivery {delivery_id} is not in the archive")),
+            Err(ReadError::NotArchived(_)) => {
+                return extra(&format!(
+                    "its delivery {delivery_id} cannot be read in the archive"
+                ));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let envelope = &found.delivery.envelope;
+        let mut bytes = BTreeSet::new();
+        let mut ids = BTreeSet::new();
+        for part in split(&envelope.body).unwrap_or_default() {
+            bytes.insert(hex::encode(Sha256::digest(part.json)));
+            ids.extend(part.event.ok().map(|event| event.id().to_owned()));
+        }
+        let check = |event: &LoggedEvent| {
+            let finding = |problem, reason: &str| {
+                Some(Finding::of_event(
+                    problem,
+                    &event.event_id,
+                    Some(&found.key),
+                    reason.to_owned(),
+                ))
+            };
+            let is_there = bytes.contains(&event.sha256);
+            if is_there && event.received_at == envelope.received_at {
+                return None;
+            }
+            if is_there {
+                return finding(Problem::Changed, "its received_at is not its delivery's");
+            }
+            let id = event.event_id.split('!').next().unwrap_or_default();
+            if ids.contains(id) {
+                return finding(
+                    Problem::Changed,
+                    "its sha256 is not that of its bytes in its delivery",
+                );
+            }
+            finding(Problem::Extra, "its delivery does not have it")
+        };
+        Ok((count, events.iter().filter_map(check).collect()))
+    }
+}

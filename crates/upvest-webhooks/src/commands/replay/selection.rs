@@ -1,0 +1,83 @@
+//! Which events a replay is of.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Which events a replay is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Selection {
+    /// Those of these ids.
+    Events(Vec<String>),
+    /// Those of these entities.
+    Entities(Vec<String>),
+    /// Those in the log that the filter lets pass.
+    Log(Filter),
+    /// Those received in this time that the filter lets pass.
+    Received {
+        since: Timestamp,
+        until: Timestamp,
+        filter: Filter,
+    },
+}
+
+/// Lets events pass by their type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Filter {
+    /// All.
+    Any,
+    /// Those of these types.
+    Types(Vec<String>),
+    /// Those whose type begins with one of these categories.
+    Categories(Vec<String>),
+    /// Those of the domains of these names.
+    Domains(Vec<String>),
+}
+
+impl Filter {
+    pub(super) fn lets_pass(&self, event_type: &str) -> bool {
+        let category = event_type
+            .split_once('.')
+            .map_or(event_type, |(category, _)| category);
+        match self {
+            Self::Any => true,
+            Self::Types(types) => types.iter().any(|name| name == event_type),
+            Self::Categories(categories) => categories.iter().any(|name| name == category),
+            Self::Domains(domains) => {
+                let domain = upvest::category::of(event_type).domain.name();
+                domains.iter().any(|name| name == domain)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Selection {
+    /// What comes after `event` or `events`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Events(ids) => write!(f, "{}", ids.join(", ")),
+            Self::Entities(entities) => write!(f, "of {}", entities.join(", ")),
+            Self::Log(filter) => write!(f, "{filter}in the log"),
+            Self::Received { since, until, filter } => {
+                write!(
+                    f,
+                    "{filter}in the archive that was received from {since} to {until}"
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => Ok(()),
+            Self::Types(types) => write!(f, "of type {} ", types.join(", ")),
+            Self::Categories(categories) => write!(f, "of category {} ", categories.join(", ")),
+            Self::Domains(domains) => write!(f, "of domain {} ", domains.join(", ")),
+        }
+    }
+}

@@ -5,15 +5,12 @@ use std::collections::btree_map::Entry as Slot;
 
 use pipeline::archive::verified_key;
 use pipeline::envelope::Envelope;
-use pipeline::events::{Entry, Logged};
+use pipeline::events::{Entry, Logged, conflict_key};
 use pipeline::metric;
 use pipeline::routing::Dispatch;
 use sha2::{Digest, Sha256};
-use upvest::delivery::{MalformedDelivery, split};
+use upvest::delivery::{MalformedDelivery, NO_ENTITY_KEY, split};
 use upvest::{Domain, Event};
-
-/// The reason of events that are logged but belong to no entity.
-const NO_ENTITY_KEY: &str = "event-without-entity-key";
 
 /// The events of one delivery, sorted by what is to be done.
 #[derive(Debug, Default)]
@@ -178,10 +175,6 @@ fn conflicting(entry: Entry) -> (String, Entry) {
             ..entry
         },
     )
-}
-
-fn conflict_key(event_id: &str, sha256: &str) -> String {
-    format!("{event_id}!{sha256}")
 }
 
 fn dispatch(envelope: &Envelope, event: &Event<'_>) -> Option<Dispatch> {

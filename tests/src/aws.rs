@@ -25,6 +25,7 @@ mod s3;
 mod secrets;
 mod sqs;
 mod sqs_replies;
+mod sts;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -44,6 +45,7 @@ pub use record::{Call, Outcome, Service};
 pub use rng::Rng;
 pub use s3::StoredObject;
 pub(crate) use sqs::{REGION, queue_arn};
+pub use sts::OPERATOR;
 
 use connector::{InProcess, State, World};
 use event_bridge::EventBuses;

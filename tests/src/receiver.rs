@@ -78,6 +78,7 @@ impl Receiver {
             ("entities", "aggregate"),
             ("events", "event_id"),
             ("idempotency", "id"),
+            ("audit", "id"),
         ] {
             aws.create_table(table, key, None);
         }

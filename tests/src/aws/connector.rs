@@ -21,7 +21,7 @@ use super::record::{Call, Outcome, Service};
 use super::rng::Rng;
 use super::sqs::Queues;
 use super::wire::{Reply, Request};
-use super::{dynamodb, s3, secrets};
+use super::{dynamodb, s3, secrets, sts};
 
 /// What the services hold, and what is known about the run.
 pub(crate) struct World {
@@ -66,6 +66,7 @@ impl World {
             Service::Sqs => state.queues.answer(request, now_ms, partial.then_some(members)),
             Service::EventBridge => state.event_buses.answer(request, partial.then_some(members)),
             Service::SecretsManager => secrets::answer(&state.secrets, request),
+            Service::Sts => sts::answer(request),
             Service::S3 => s3::answer(&mut state.buckets, request, now_ms),
         }
     }

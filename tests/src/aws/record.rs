@@ -18,6 +18,8 @@ pub enum Service {
     SecretsManager,
     /// Amazon SQS.
     Sqs,
+    /// AWS Security Token Service.
+    Sts,
 }
 
 /// What became of a call.

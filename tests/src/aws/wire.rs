@@ -7,7 +7,7 @@ use aws_smithy_types::byte_stream::ByteStream;
 use serde_json::{Value, json};
 
 use super::record::Service;
-use super::{event_bridge, s3};
+use super::{event_bridge, s3, sts};
 
 /// A request, read off the wire far enough to know who answers it.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct Request {
     pub(crate) operation: String,
     pub(crate) resource: String,
     pub(crate) http: http::Request<Vec<u8>>,
-    /// The body of a JSON protocol; null for S3.
+    /// The body of a JSON protocol; null for S3 and STS.
     pub(crate) json: Value,
 }
 
@@ -39,6 +39,15 @@ impl Request {
             .headers()
             .get("x-amz-target")
             .and_then(|target| target.to_str().ok());
+        if http.uri().host().is_some_and(|host| host.starts_with("sts.")) {
+            return Ok(Self {
+                service: Service::Sts,
+                operation: sts::operation(&http).to_owned(),
+                resource: String::new(),
+                http,
+                json: Value::Null,
+            });
+        }
         let Some((api, operation)) = target.and_then(|target| target.split_once('.')) else {
             let (operation, resource) = (s3::operation(&http).to_owned(), s3::address(&http).0);
             return Ok(Self {
@@ -157,6 +166,7 @@ impl Reply {
             Service::EventBridge | Service::SecretsManager => {
                 Self::json_error(400, "ThrottlingException", "Rate exceeded")
             }
+            Service::Sts => sts::error(400, "Throttling", "Rate exceeded"),
             Service::S3 => s3::error(503, "SlowDown", "Please reduce your request rate."),
         }
     }

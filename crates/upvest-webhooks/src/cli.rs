@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use pipeline::clock::Clock;
 use pipeline::config::{Lookup, environment};
 use upvest_api::Hint;
 
-use crate::commands::{entities, events, keys, send, webhooks};
+use crate::commands::{audit, dlq, entities, events, keys, quarantine, send, webhooks};
 use crate::output;
 use crate::stack::{StackError, StackFinder};
 use crate::upvest_account::UpvestError;
@@ -24,6 +25,10 @@ Examples:
 
   Deliver a file of events to the local stack, signed with the simulator's key:
     upvest-webhooks --local send events/samples/01-*.json --private-key .local/upvest-key.pem
+
+  Repair what failed, once its cause is mended:
+    upvest-webhooks --stack webhooks-live dlq redrive --queue orders --reason 'INC-42'
+    upvest-webhooks --stack webhooks-live quarantine reverify --dry-run
 
   See what became of an order:
     upvest-webhooks --local entities show ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4
@@ -103,6 +108,15 @@ enum Command {
     /// Look at the current state of entities
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Entities(entities::Command),
+    /// See what could not be proven or understood, and verify it again
+    #[command(subcommand, subcommand_precedence_over_arg = true)]
+    Quarantine(quarantine::Command),
+    /// See what could not be processed, and send it back
+    #[command(subcommand, subcommand_precedence_over_arg = true)]
+    Dlq(dlq::Command),
+    /// See what operators did, and why
+    #[command(subcommand, subcommand_precedence_over_arg = true)]
+    Audit(audit::Command),
     /// Print a completion script for a shell
     ///
     /// For bash: upvest-webhooks completions bash > ~/.local/share/bash-completion/completions/upvest-webhooks
@@ -127,6 +141,12 @@ pub(crate) enum CliError {
     Events(#[from] events::EventsError),
     #[error(transparent)]
     Entities(#[from] entities::EntitiesError),
+    #[error(transparent)]
+    Quarantine(#[from] quarantine::QuarantineError),
+    #[error(transparent)]
+    Dlq(#[from] dlq::DlqError),
+    #[error(transparent)]
+    Audit(#[from] audit::AuditCommandError),
     #[error("the result cannot be printed")]
     Output(#[from] io::Error),
 }
@@ -139,6 +159,9 @@ impl CliError {
             Self::Webhooks(error) if error.is_usage() => 2,
             Self::Keys(error) if error.is_usage() => 2,
             Self::Send(error) if error.is_usage() => 2,
+            Self::Quarantine(error) if error.is_usage() => 2,
+            Self::Dlq(error) if error.is_usage() => 2,
+            Self::Audit(error) if error.is_usage() => 2,
             _ => 1,
         }
     }
@@ -180,6 +203,17 @@ impl Cli {
             }
             Command::Events(command) => output::print(&command.run(stacks.stack().await?).await?, json)?,
             Command::Entities(command) => output::print(&command.run(stacks.stack().await?).await?, json)?,
+            Command::Quarantine(command) => {
+                let report = command.run(stacks.stack().await?, Clock::system()).await?;
+                output::print(&report, json)?;
+                return Ok(report.succeeded());
+            }
+            Command::Dlq(command) => {
+                let report = command.run(stacks.stack().await?, Clock::system()).await?;
+                output::print(&report, json)?;
+                return Ok(report.succeeded());
+            }
+            Command::Audit(command) => output::print(&command.run(stacks.stack().await?).await?, json)?,
             Command::Completions { shell } => output::write(&completions(shell))?,
         }
         Ok(true)

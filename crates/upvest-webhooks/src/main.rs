@@ -9,10 +9,13 @@ mod key_file;
 mod key_store;
 mod operation;
 mod output;
+#[cfg(test)]
+mod repairs;
 mod sending;
 #[cfg(test)]
 mod simulated;
 mod stack;
+mod times;
 mod upvest_account;
 
 use std::process::ExitCode;

@@ -745,8 +745,10 @@ fn the_outputs_that_tools_rely_on_are_there() {
         "EventsTableName",
         "EntitiesTableName",
         "KeysTableName",
+        "AuditTableName",
         "ArchiveBucketName",
         "DeliveriesQueueUrl",
+        "FreshnessPolicy",
         "UpvestSecret",
     ] {
         assert!(outputs.contains_key(name), "{name}");

@@ -19,6 +19,7 @@ mod verified;
 pub use verified::VerifiedKeys;
 
 const QUARANTINE: &str = "quarantine/";
+const LIST: &str = "ListObjectsV2 of the archive";
 
 /// The archive.
 #[derive(Debug, Clone)]
@@ -60,6 +61,16 @@ pub struct Found {
     pub key: String,
     /// What it holds.
     pub delivery: ArchivedDelivery,
+}
+
+/// A delivery in quarantine, or some events of it, as the bucket lists it. One delivery may be there for several reasons.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    key: String,
+    reason: String,
+    delivery_id: Uuid,
+    received_at: Timestamp,
+    bytes: u64,
 }
 
 /// Why a delivery cannot be read. Absence is no error.
@@ -120,6 +131,53 @@ impl ArchivedDelivery {
     }
 }
 
+impl Quarantined {
+    /// Reads an object's key.
+    fn parse(key: &str, bytes: u64) -> Option<Self> {
+        let (reason, rest) = key.strip_prefix(QUARANTINE)?.split_once('/')?;
+        let (hour, delivery_id) = rest.rsplit_once('/')?;
+        let delivery_id = delivery_id.parse().ok()?;
+        let received_at = received_at(delivery_id).or_else(|| beginning(hour))?;
+        Some(Self {
+            key: key.to_owned(),
+            reason: reason.to_owned(),
+            delivery_id,
+            received_at,
+            bytes,
+        })
+    }
+
+    /// The object's key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Why it is there.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// The delivery.
+    #[must_use]
+    pub fn delivery_id(&self) -> Uuid {
+        self.delivery_id
+    }
+
+    /// When the delivery was received.
+    #[must_use]
+    pub fn received_at(&self) -> Timestamp {
+        self.received_at
+    }
+
+    /// The size of the object.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
 /// The key of a verified delivery: `verified/<yyyy>/<mm>/<dd>/<hh>/<delivery id>`.
 #[must_use]
 pub fn verified_key(envelope: &Envelope) -> String {
@@ -149,6 +207,12 @@ pub fn received_at(delivery_id: Uuid) -> Option<Timestamp> {
 
 fn hour(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y/%m/%d/%H").to_string()
+}
+
+/// The time at which an hour of a key begins.
+fn beginning(hour: &str) -> Option<Timestamp> {
+    let (date, hour) = hour.rsplit_once('/')?;
+    format!("{}T{hour}:00:00Z", date.replace('/', "-")).parse().ok()
 }
 
 impl Archive {
@@ -250,13 +314,112 @@ impl Archive {
         Ok(None)
     }
 
+    /// What is in quarantine for some reasons, or for any, and was received from `since` on; in the order of receipt.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when the bucket cannot be read.
+    pub async fn list_quarantine(
+        &self,
+        reasons: &[String],
+        since: Option<Timestamp>,
+    ) -> Result<Vec<Quarantined>, AwsError> {
+        let all = match reasons {
+            [] => self.reasons().await?,
+            _ => reasons.to_vec(),
+        };
+        let mut listed = Vec::new();
+        for reason in all {
+            let prefix = format!("{QUARANTINE}{reason}/");
+            let list = self.client.list_objects_v2().bucket(&self.bucket);
+            let list = list.set_start_after(since.map(|since| format!("{prefix}{}", hour(since))));
+            let mut pages = list.prefix(prefix).into_paginator().send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(AwsError::of(LIST))?;
+                let objects = page.contents().iter();
+                listed.extend(objects.filter_map(|object| {
+                    let bytes = object.size().and_then(|size| size.try_into().ok());
+                    Quarantined::parse(object.key()?, bytes.unwrap_or_default())
+                }));
+            }
+        }
+        listed.retain(|quarantined| since.is_none_or(|since| quarantined.received_at >= since));
+        listed.sort_by(|one, other| {
+            let order = |quarantined: &Quarantined| (quarantined.received_at, quarantined.delivery_id);
+            order(one)
+                .cmp(&order(other))
+                .then_with(|| one.key.cmp(&other.key))
+        });
+        Ok(listed)
+    }
+
+    /// Everything in quarantine of one delivery.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when the bucket cannot be read.
+    pub async fn quarantined_parts(&self, delivery_id: Uuid) -> Result<Vec<Quarantined>, AwsError> {
+        let Some(at) = received_at(delivery_id) else {
+            return Ok(Vec::new());
+        };
+        let mut parts = Vec::new();
+        for reason in self.reasons().await? {
+            let list = self.client.list_objects_v2().bucket(&self.bucket);
+            let list = list.prefix(quarantined_at(&reason, at, delivery_id)).send().await;
+            let list = list.map_err(AwsError::of(LIST))?;
+            let objects = list.contents().iter();
+            parts.extend(objects.filter_map(|object| {
+                let bytes = object.size().and_then(|size| size.try_into().ok());
+                Quarantined::parse(object.key()?, bytes.unwrap_or_default())
+            }));
+        }
+        Ok(parts)
+    }
+
+    /// What is in quarantine there; `None` when it is there no longer.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when that cannot be found out.
+    pub async fn read(&self, quarantined: &Quarantined) -> Result<Option<ArchivedDelivery>, ReadError> {
+        let found = self.get(quarantined.key.clone()).await?;
+        Ok(found.map(|found| found.delivery))
+    }
+
+    /// Takes something out of quarantine. The bucket keeps versions: the bytes stay behind a delete marker for as long as
+    /// the bucket's rules say.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when it is not known to be gone.
+    pub async fn remove(&self, quarantined: &Quarantined) -> Result<(), AwsError> {
+        let request = self.client.delete_object().bucket(&self.bucket);
+        let removed = request.key(&quarantined.key).send().await;
+        removed.map_err(AwsError::of("DeleteObject of the archive"))?;
+        Ok(())
+    }
+
+    /// Whether the archive has the delivery as verified.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when that cannot be found out.
+    pub async fn is_verified(&self, envelope: &Envelope) -> Result<bool, AwsError> {
+        let request = self.client.head_object().bucket(&self.bucket);
+        match request.key(verified_key(envelope)).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(false),
+            Err(error) => Err(AwsError::of("HeadObject of the archive")(error)),
+        }
+    }
+
     /// The reasons for which anything is in quarantine.
     async fn reasons(&self) -> Result<Vec<String>, AwsError> {
         let list = self.client.list_objects_v2().bucket(&self.bucket);
         let mut pages = list.prefix(QUARANTINE).delimiter("/").into_paginator().send();
         let mut reasons = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(AwsError::of("ListObjectsV2 of the archive"))?;
+            let page = page.map_err(AwsError::of(LIST))?;
             let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix());
             let names = folders.filter_map(|folder| folder.strip_prefix(QUARANTINE)?.strip_suffix('/'));
             reasons.extend(names.map(str::to_owned));
@@ -340,6 +503,25 @@ mod tests {
                 verified_key(&envelope),
                 "verified/2026/11/21/09/0192f0c1-2b3c-7def-8123-456789abcdef"
             );
+        }
+    }
+
+    #[test]
+    fn a_key_in_quarantine_tells_reason_delivery_and_time() {
+        let id = "019b76da-a87b-7def-8123-456789abcdef";
+        let at = |key: &str| Quarantined::parse(key, 7);
+        let quarantined = at(&format!("quarantine/bad-signature/2026/01/01/00/{id}")).unwrap();
+        assert_eq!(quarantined.reason(), "bad-signature");
+        assert_eq!(quarantined.delivery_id().to_string(), id);
+        assert_eq!(quarantined.received_at().as_millisecond(), 0x019b_76da_a87b);
+        let without_time = at(&format!("quarantine/expired/2026/01/02/03/{}", Uuid::nil())).unwrap();
+        assert_eq!(without_time.received_at().to_string(), "2026-01-02T03:00:00Z");
+        for other in [
+            format!("verified/2026/01/01/00/{id}"),
+            format!("quarantine/{id}"),
+            "quarantine/expired/2026/01/01/00/no-id".to_owned(),
+        ] {
+            assert_eq!(at(&other), None, "{other}");
         }
     }
 

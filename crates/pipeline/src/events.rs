@@ -124,6 +124,35 @@ impl EventLog {
         logged.collect()
     }
 
+    /// Whether all of these events, given by id and the SHA-256 of their bytes, are in the log, be it beside others of
+    /// the same id that they contradict.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn holds_all(&self, events: &[(&str, &str)]) -> Result<bool, AwsError> {
+        for events in events.chunks(READ_BATCH / 2) {
+            let conflicting: Vec<String> = events
+                .iter()
+                .map(|(id, sha256)| conflict_key(id, sha256))
+                .collect();
+            let ids = events.iter().map(|(id, _)| *id);
+            let mut ids: Vec<&str> = ids.chain(conflicting.iter().map(String::as_str)).collect();
+            // A batch read refuses a key that it is given twice.
+            ids.sort_unstable();
+            ids.dedup();
+            let found = self.owners(&ids).await?;
+            let is_logged = |(id, sha256): &(&str, &str)| {
+                let first = found.get(*id).is_some_and(|(_, logged)| logged == sha256);
+                first || found.contains_key(&conflict_key(id, sha256))
+            };
+            if !events.iter().all(is_logged) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Inserts up to 25 entries; tells for each whether it is new.
     async fn insert(&self, entries: &[Entry]) -> Result<Vec<bool>, AwsError> {
         const CALL: &str = "BatchExecuteStatement of the events table";

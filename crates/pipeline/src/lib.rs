@@ -25,3 +25,4 @@ pub mod processor;
 pub mod publish;
 pub mod routing;
 pub mod upvest_api;
+pub mod verification;

@@ -9,7 +9,9 @@ use pipeline::clock::Clock;
 use pipeline::config::{Lookup, environment};
 use upvest_api::Hint;
 
-use crate::commands::{archive, entities, events, explain, keys, replay, send, tail, webhooks};
+use crate::commands::{
+    archive, audit, dlq, entities, events, explain, keys, quarantine, replay, send, tail, webhooks,
+};
 use crate::output;
 use crate::stack::{StackError, StackFinder};
 use crate::upvest_account::UpvestError;
@@ -25,6 +27,10 @@ Examples:
 
   Deliver a file of events to the local stack, signed with the simulator's key:
     upvest-webhooks --local send events/samples/01-*.json --private-key .local/upvest-key.pem
+
+  Repair what failed, once its cause is mended:
+    upvest-webhooks --stack webhooks-live dlq redrive --queue orders --reason 'INC-42'
+    upvest-webhooks --stack webhooks-live quarantine reverify --dry-run
 
   See what became of an order:
     upvest-webhooks --local entities show ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4
@@ -128,6 +134,15 @@ enum Command {
     Archive(archive::Command),
     /// Send events of the log to the domain queues again, to bring state back
     Replay(Box<replay::Replay>),
+    /// See what could not be proven or understood, and verify it again
+    #[command(subcommand, subcommand_precedence_over_arg = true)]
+    Quarantine(quarantine::Command),
+    /// See what could not be processed, and send it back
+    #[command(subcommand, subcommand_precedence_over_arg = true)]
+    Dlq(dlq::Command),
+    /// See what operators did, and why
+    #[command(subcommand, subcommand_precedence_over_arg = true)]
+    Audit(audit::Command),
     /// Print a completion script for a shell
     ///
     /// For bash: upvest-webhooks completions bash > ~/.local/share/bash-completion/completions/upvest-webhooks
@@ -160,6 +175,12 @@ pub(crate) enum CliError {
     Archive(#[from] archive::ArchiveError),
     #[error(transparent)]
     Replay(#[from] replay::ReplayError),
+    #[error(transparent)]
+    Quarantine(#[from] quarantine::QuarantineError),
+    #[error(transparent)]
+    Dlq(#[from] dlq::DlqError),
+    #[error(transparent)]
+    Audit(#[from] audit::AuditCommandError),
     #[error("the result cannot be printed")]
     Output(#[from] io::Error),
 }
@@ -176,6 +197,9 @@ impl CliError {
             Self::Tail(tail::TailError::Stack(error)) if error.is_usage() => 2,
             Self::Archive(error) if error.is_usage() => 2,
             Self::Replay(error) if error.is_usage() => 2,
+            Self::Quarantine(error) if error.is_usage() => 2,
+            Self::Dlq(error) if error.is_usage() => 2,
+            Self::Audit(error) if error.is_usage() => 2,
             _ => 1,
         }
     }
@@ -237,6 +261,17 @@ impl Cli {
                 output::print(&report, json)?;
                 return Ok(report.succeeded());
             }
+            Command::Quarantine(command) => {
+                let report = command.run(stacks.stack().await?, Clock::system()).await?;
+                output::print(&report, json)?;
+                return Ok(report.succeeded());
+            }
+            Command::Dlq(command) => {
+                let report = command.run(stacks.stack().await?, Clock::system()).await?;
+                output::print(&report, json)?;
+                return Ok(report.succeeded());
+            }
+            Command::Audit(command) => output::print(&command.run(stacks.stack().await?).await?, json)?,
             Command::Completions { shell } => output::write(&completions(shell))?,
         }
         Ok(true)

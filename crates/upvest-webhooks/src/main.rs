@@ -14,12 +14,15 @@ mod logged;
 mod operation;
 mod output;
 mod period;
+#[cfg(test)]
+mod repairs;
 mod sending;
 #[cfg(test)]
 mod signed;
 #[cfg(test)]
 mod simulated;
 mod stack;
+mod times;
 mod upvest_account;
 
 use std::process::ExitCode;

@@ -9,6 +9,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use pipeline::config::Lookup;
 use pipeline::error::AwsError;
+use pipeline::verification::FreshnessPolicy;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 use upvest::Domain;
@@ -315,6 +316,15 @@ impl Stack {
     /// The event bus that changes are published to, if the stack publishes any.
     pub(crate) fn event_bus(&self) -> Option<&str> {
         self.outputs.get("EventBusName").map(String::as_str)
+    }
+
+    /// What the stack does about signatures that are out of their time: its parameter of that name.
+    pub(crate) fn freshness_policy(&self) -> FreshnessPolicy {
+        let policy = self
+            .outputs
+            .get("FreshnessPolicy")
+            .and_then(|name| name.parse().ok());
+        policy.unwrap_or(FreshnessPolicy::Flag)
     }
 
     /// The secret with the credentials of the Upvest API client, if the stack has one.

@@ -12,6 +12,9 @@ pub const MAX_EVENTS: usize = 20_000;
 /// The largest body that is looked at, in bytes: what an HTTP API can hand to a function.
 pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
+/// The reason for which an event is in quarantine that is in the log too, but belongs to no entity.
+pub const NO_ENTITY_KEY: &str = "event-without-entity-key";
+
 /// One element of a delivery's batch.
 #[derive(Debug, Clone)]
 pub struct Part<'a> {
@@ -19,6 +22,17 @@ pub struct Part<'a> {
     pub json: &'a str,
     /// The event that it is, or why it is none.
     pub event: Result<Event<'a>, MalformedEvent>,
+}
+
+impl Part<'_> {
+    /// Why the element goes to quarantine: as it appears in quarantine keys and metrics.
+    #[must_use]
+    pub fn quarantine_reason(&self) -> Option<&'static str> {
+        match &self.event {
+            Err(malformed) => Some(malformed.reason()),
+            Ok(event) => event.entity_key().is_err().then_some(NO_ENTITY_KEY),
+        }
+    }
 }
 
 /// Why a body is not a batch of events.

@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use pipeline::envelope::Envelope;
 use pipeline::metric;
 use pipeline::routing::Dispatch;
-use upvest::signature::{Freshness, Rejection, UnverifiedDelivery, Verified};
+use pipeline::verification::{self, Verdict};
+use upvest::signature::{Freshness, Rejection, Verified};
 use uuid::Uuid;
 
 use crate::error::{DeliveryError, Step};
-use crate::freshness::FreshnessPolicy;
 use crate::intake::Intake;
 use crate::{Deps, intake};
 
@@ -51,38 +51,30 @@ async fn verify<'e>(
     deps: &Deps,
     envelope: &'e Envelope,
 ) -> Result<Result<Verified<'e>, Rejected>, DeliveryError> {
-    let unverified = match UnverifiedDelivery::parse(envelope.signed_request()) {
-        Ok(unverified) => unverified,
-        Err(rejection) => {
-            return Ok(Err(Rejected {
-                key_id: None,
-                rejection,
-            }));
-        }
-    };
-    let key_id = unverified.key_id().to_owned();
     let delivery_id = || envelope.delivery_id.to_string();
-    let found = deps.keys.find(&key_id).await;
-    let found = found.map_err(|source| DeliveryError::Keys {
+    let verdict = verification::verify(&deps.keys, deps.freshness, envelope).await;
+    let verdict = verdict.map_err(|source| DeliveryError::Keys {
         delivery_id: delivery_id(),
         source,
     })?;
-    let Some(key) = found else {
-        return Err(DeliveryError::UnknownKey {
+    match verdict {
+        Verdict::Holds(verified) => {
+            report_freshness(envelope, verified.freshness());
+            Ok(Ok(verified))
+        }
+        Verdict::Rejected { key_id, rejection } => {
+            match rejection {
+                Rejection::Expired => report_freshness(envelope, Freshness::Expired),
+                Rejection::NotYetValid => report_freshness(envelope, Freshness::NotYetValid),
+                _ => {}
+            }
+            Ok(Err(Rejected { key_id, rejection }))
+        }
+        Verdict::UnknownKey { key_id } => Err(DeliveryError::UnknownKey {
             delivery_id: delivery_id(),
             key_id,
-        });
-    };
-    let verified = unverified.verify(&key, envelope.received_at);
-    let verified = verified.inspect(|verified| report_freshness(envelope, verified.freshness()));
-    let accepted = verified.and_then(|verified| match deps.freshness {
-        FreshnessPolicy::Flag => Ok(verified),
-        FreshnessPolicy::Strict => verified.require_fresh(),
-    });
-    Ok(accepted.map_err(|rejection| Rejected {
-        key_id: Some(key_id),
-        rejection,
-    }))
+        }),
+    }
 }
 
 fn report_freshness(envelope: &Envelope, freshness: Freshness) {

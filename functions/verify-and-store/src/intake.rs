@@ -9,11 +9,8 @@ use pipeline::events::{Entry, Logged, conflict_key};
 use pipeline::metric;
 use pipeline::routing::Dispatch;
 use sha2::{Digest, Sha256};
-use upvest::delivery::{MalformedDelivery, split};
+use upvest::delivery::{MalformedDelivery, NO_ENTITY_KEY, split};
 use upvest::{Domain, Event};
-
-/// The reason of events that are logged but belong to no entity.
-const NO_ENTITY_KEY: &str = "event-without-entity-key";
 
 /// The events of one delivery, sorted by what is to be done.
 #[derive(Debug, Default)]

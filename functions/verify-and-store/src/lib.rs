@@ -20,12 +20,11 @@ use pipeline::routing::{Dispatch, DomainQueues, Routes};
 
 mod delivery;
 mod error;
-mod freshness;
 mod intake;
 
 use delivery::Received;
 pub use error::DeliveryError;
-pub use freshness::FreshnessPolicy;
+pub use pipeline::verification::FreshnessPolicy;
 
 /// What the function works with.
 #[derive(Debug)]

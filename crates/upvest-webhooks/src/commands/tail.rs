@@ -71,7 +71,9 @@ pub(crate) struct Arguments {
 pub(crate) enum TailError {
     #[error(transparent)]
     Stack(#[from] StackError),
-    #[error("the archive cannot be watched: check the credentials, and that they may list and read the bucket")]
+    #[error(
+        "the archive cannot be watched: check the credentials, and that they may list and read the bucket"
+    )]
     Archive(#[source] AwsError),
     #[error("the terminal cannot be used as a screen: --plain prints lines")]
     Terminal(#[source] io::Error),
@@ -115,11 +117,7 @@ impl Arguments {
         }
     }
 
-    async fn print(
-        &self,
-        mut updates: mpsc::Receiver<feed::Update>,
-        form: Form,
-    ) -> Result<(), TailError> {
+    async fn print(&self, mut updates: mpsc::Receiver<feed::Update>, form: Form) -> Result<(), TailError> {
         let printed = lines::print(&mut updates, &mut io::stdout(), form, self.count).await;
         printed.map_err(TailError::Output)
     }

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use super::base::{Component, signature_base};
 use super::claims::{Claims, Freshness};
 use super::tokens::{Member, SyntaxError, parse_byte_sequences, parse_signature_input};
-use super::{Headers, MAX_HEADER_BYTES, Rejection, SignedRequest, VerifyingKey, digest};
+use super::{Headers, MAX_HEADER_BYTES, Profile, Rejection, SignedRequest, VerifyingKey, digest};
 
-/// A parsed delivery of which nothing is trusted yet; it shows only the id of the key it claims.
+/// A parsed delivery of which nothing is trusted yet; it shows only what it claims.
 #[derive(Debug)]
 pub struct UnverifiedDelivery<'a> {
     request: SignedRequest<'a>,
@@ -58,6 +58,24 @@ impl<'a> UnverifiedDelivery<'a> {
     #[must_use]
     pub fn key_id(&self) -> &str {
         &self.claims.key_id
+    }
+
+    /// Iterates over the components that the sender claims to have covered, in their order.
+    pub fn unverified_covered(&self) -> impl Iterator<Item = &str> {
+        self.claims.components.iter().map(Component::as_str)
+    }
+
+    /// Writes the text that the signature has to be of in this profile, for somebody who looks for what is wrong.
+    ///
+    /// # Errors
+    /// Returns the [`Rejection`] when a covered component cannot be written.
+    pub fn unverified_base(&self, profile: Profile) -> Result<String, Rejection> {
+        signature_base(
+            &self.request,
+            profile,
+            &self.claims.components,
+            &self.claims.parameters,
+        )
     }
 
     /// Verifies the body's digest and the signature in the profile and algorithm of the key.
@@ -201,7 +219,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::signature::Profile;
 
     fn request(headers: &Headers) -> SignedRequest<'_> {
         SignedRequest {

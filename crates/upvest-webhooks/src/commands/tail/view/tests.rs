@@ -113,7 +113,10 @@ fn assert_screen(app: &mut App, (width, height): (u16, u16), expected: &str) {
         println!("{}\n{shown}---", std::panic::Location::caller());
         return;
     }
-    assert!(shown == expected.trim_start_matches('\n'), "the screen is\n{shown}");
+    assert!(
+        shown == expected.trim_start_matches('\n'),
+        "the screen is\n{shown}"
+    );
 }
 
 #[test]
@@ -154,9 +157,17 @@ fn details_hide_the_object_until_it_is_asked_for() {
     assert_screen(&mut app, (150, 22), "");
     let command = press(&mut app, "o");
     let archived_at = "verified/2026/01/05/09/019b8d9a-7f09-7def-8123-456789abcdef".to_owned();
-    assert_eq!(command, Command::Read { archived_at, place: 1 });
+    assert_eq!(
+        command,
+        Command::Read {
+            archived_at,
+            place: 1
+        }
+    );
     assert!(screen(&mut app, 150, 22).contains("object: is being read"));
-    app.show_object(Ok(Some("{\n  \"id\": \"9fc8c651\",\n  \"note\": \"\u{1b}[31m\"\n}".to_owned())));
+    app.show_object(Ok(Some(
+        "{\n  \"id\": \"9fc8c651\",\n  \"note\": \"\u{1b}[31m\"\n}".to_owned(),
+    )));
     assert_screen(&mut app, (90, 34), "");
     press(&mut app, "o");
     assert!(!screen(&mut app, 90, 34).contains("9fc8c651\","));
@@ -192,7 +203,15 @@ fn a_paused_screen_stands_still_and_counts() {
     let mut app = running();
     press(&mut app, " ");
     let before = screen(&mut app, 100, 16);
-    sight(&mut app, delivery(15, Fate::Verified, None, vec![seen(0, "USER.CREATED", "USER#u", None)]));
+    sight(
+        &mut app,
+        delivery(
+            15,
+            Fate::Verified,
+            None,
+            vec![seen(0, "USER.CREATED", "USER#u", None)],
+        ),
+    );
     let paused = screen(&mut app, 100, 16);
     assert!(before.contains(" paused  3 deliveries"), "{before}");
     assert!(paused.contains(" paused, 1 new  3 of 4 deliveries"), "{paused}");
@@ -206,7 +225,15 @@ fn the_selection_stays_where_it_is_while_more_comes() {
     let mut app = running();
     press(&mut app, "↑↑");
     let selected = app.selected;
-    sight(&mut app, delivery(15, Fate::Verified, None, vec![seen(0, "USER.CREATED", "USER#u", None)]));
+    sight(
+        &mut app,
+        delivery(
+            15,
+            Fate::Verified,
+            None,
+            vec![seen(0, "USER.CREATED", "USER#u", None)],
+        ),
+    );
     assert_eq!(app.selected, selected);
     assert!(screen(&mut app, 100, 16).contains(" not following"));
     press(&mut app, "f");
@@ -222,14 +249,22 @@ fn only_quarantine_is_shown_on_request() {
     let mut app = running();
     press(&mut app, "x");
     let shown = screen(&mut app, 100, 10);
-    assert!(shown.contains("bad-signature") && !shown.contains("ORDER"), "{shown}");
+    assert!(
+        shown.contains("bad-signature") && !shown.contains("ORDER"),
+        "{shown}"
+    );
     assert!(shown.contains("quarantine only"), "{shown}");
 }
 
 #[test]
 fn texts_of_others_do_not_steer_the_terminal() {
     let mut app = app();
-    let mut sighting = delivery(1, Fate::Verified, None, vec![seen(0, "ORDER.NEW", "ORDER#1\u{1b}[2J\n", None)]);
+    let mut sighting = delivery(
+        1,
+        Fate::Verified,
+        None,
+        vec![seen(0, "ORDER.NEW", "ORDER#1\u{1b}[2J\n", None)],
+    );
     sighting.key_id = Some("\u{9b}31m\nk".to_owned());
     sight(&mut app, sighting);
     press(&mut app, "\n");
@@ -254,7 +289,9 @@ fn every_size_of_terminal_can_be_drawn() {
 fn old_rows_make_room_for_new_ones() {
     let mut app = app();
     for _ in 0..100 {
-        let events = (0..99).map(|place| seen(place, "ORDER.NEW", "ORDER#1", None)).collect();
+        let events = (0..99)
+            .map(|place| seen(place, "ORDER.NEW", "ORDER#1", None))
+            .collect();
         sight(&mut app, delivery(1, Fate::Verified, None, events));
     }
     assert_eq!(app.kept(), 50);

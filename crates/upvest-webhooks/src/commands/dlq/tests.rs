@@ -1,0 +1,405 @@
+//! The commands against a receiver in process.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use upvest::Domain;
+use verify_and_store::FreshnessPolicy;
+use webhook_tests::aws::{CallFilter, Crashed, Fault, Service};
+use webhook_tests::effects::Trouble;
+use webhook_tests::receiver::{DELIVERIES_DLQ, dead_letter_name, queue_name};
+
+use super::*;
+use crate::output::Report;
+use crate::repairs::{Site, event, parsed};
+
+const REASON: [&str; 3] = ["--yes", "--reason", "INC-42"];
+
+fn order(id: &str, second: u8, status: &str) -> String {
+    let object = format!(r#"{{"id":"{id}","status":"{status}"}}"#);
+    event(
+        &format!("{id}-{second}"),
+        second,
+        &format!("ORDER.{status}"),
+        &object,
+    )
+}
+
+/// A site where actions find these events hopeless, so that they are in the dead-letter queue of the orders.
+async fn site_with(events: &[String], hopeless: &[&str]) -> Site {
+    let site = Site::with_key(FreshnessPolicy::Flag).await;
+    for id in hopeless {
+        site.receiver.effects.trouble(id, Trouble::Hopeless);
+    }
+    site.post(events).await;
+    site.settle().await;
+    assert_eq!(dead(&site).len(), hopeless.len());
+    site.pass(1);
+    site
+}
+
+/// Three events of two orders, all hopeless until now.
+async fn mended_site() -> Site {
+    let events = [
+        order("o1", 1, "NEW"),
+        order("o2", 1, "NEW"),
+        order("o1", 2, "FILLED"),
+    ];
+    let site = site_with(&events, &["o1-1", "o2-1", "o1-2"]).await;
+    site.receiver.effects.mend();
+    site
+}
+
+/// The ids of the events in the dead-letter queue of the orders.
+fn dead(site: &Site) -> Vec<String> {
+    ids(site, &dead_letter_name(Domain::Orders))
+}
+
+fn ids(site: &Site, queue: &str) -> Vec<String> {
+    let messages = site.receiver.aws.messages(queue).into_iter();
+    let id = |body: String| {
+        serde_json::from_str::<Value>(&body).unwrap()["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    messages.map(|message| id(message.body)).collect()
+}
+
+async fn run_at(site: &Site, words: &[&str], clock: Clock) -> Result<Result<DlqReport, DlqError>, Crashed> {
+    let command = parsed::<Command>(words);
+    site.receiver
+        .aws
+        .invoke("operator", command.run(&site.stack, clock))
+        .await
+}
+
+async fn run(site: &Site, words: &[&str]) -> DlqReport {
+    run_at(site, words, site.clock()).await.unwrap().unwrap()
+}
+
+async fn redrive(site: &Site, words: &[&str]) -> RedriveReport {
+    let words = [&["redrive"][..], words, &REASON[..]].concat();
+    match run(site, &words).await {
+        DlqReport::Redriven(report) => report,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The numbers of the only queue of a report: redriven, others, came since.
+fn numbers(report: &RedriveReport) -> (usize, usize, usize) {
+    let [QueueRedriven { done, .. }] = report.queues.as_slice() else {
+        panic!("{report:?}");
+    };
+    (done.redriven, done.other, done.came_since)
+}
+
+fn all_visible(site: &Site, queue: &str) -> bool {
+    let now_ms = site.receiver.aws.clock().unix_ms();
+    let messages = site.receiver.aws.messages(queue);
+    messages.iter().all(|message| message.visible_at_ms <= now_ms)
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_are_counted_and_listed_with_what_they_are_about_and_stay_where_they_are() {
+    let site = mended_site().await;
+    let counts = run(&site, &["list"]).await;
+    let DlqReport::List(list) = &counts else { panic!() };
+    let orders = list
+        .queues
+        .iter()
+        .find(|counts| counts.queue.as_str() == "orders")
+        .unwrap();
+    assert_eq!((orders.counts.waiting, list.queues.len()), (3, 15));
+    assert!(!counts.text().contains("o1-1"), "{}", counts.text());
+
+    let listed = run(&site, &["list", "--messages", "--entity", "ORDER#o1"]).await;
+    let text = listed.text();
+    for part in ["o1-1", "ORDER#o1", "ORDER.FILLED", "no such customer", "1s"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("o2"), "{text}");
+    assert_eq!(dead(&site), ["o1-1", "o2-1", "o1-2"]);
+    assert!(all_visible(&site, &dead_letter_name(Domain::Orders)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_ends_at_its_limit_and_says_so() {
+    let site = mended_site().await;
+    let listed = run(
+        &site,
+        &["list", "--messages", "--queue", "orders", "--limit", "2"],
+    )
+    .await;
+    let DlqReport::List(list) = &listed else { panic!() };
+    assert_eq!((list.messages.as_ref().unwrap().len(), list.more), (2, true));
+    assert!(all_visible(&site, &dead_letter_name(Domain::Orders)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_shown_with_its_reason_and_its_body_only_if_wanted() {
+    let site = mended_site().await;
+    let shown = run(&site, &["show", "o1-2"]).await.text();
+    assert!(
+        shown.contains("no such customer") && shown.contains("ORDER#o1"),
+        "{shown}"
+    );
+    assert!(!shown.contains("\"status\""), "{shown}");
+    let shown = run(&site, &["show", "o1-2", "--body"]).await.text();
+    assert!(shown.contains("\"status\": \"FILLED\""), "{shown}");
+    assert!(all_visible(&site, &dead_letter_name(Domain::Orders)));
+    let error = run_at(&site, &["show", "o3"], site.clock())
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert!(matches!(error, DlqError::NotThere(_)), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_redriven_keeps_its_order_and_loses_its_reason_and_has_its_effect_once() {
+    let site = mended_site().await;
+    let report = redrive(&site, &["--queue", "orders"]).await;
+    assert_eq!(numbers(&report), (3, 0, 0));
+    assert_eq!(dead(&site), [""; 0]);
+    let queued = site.receiver.aws.messages(&queue_name(Domain::Orders));
+    assert_eq!(ids(&site, &queue_name(Domain::Orders)), ["o1-1", "o2-1", "o1-2"]);
+    for message in &queued {
+        assert!(!message.attributes.contains_key("reason"));
+        assert!(message.attributes.contains_key("delivery_id"));
+    }
+    assert_eq!(queued[0].group.as_deref(), Some("ORDER#o1"));
+    site.settle().await;
+    assert_eq!(site.effects(), ["o1-1", "o2-1", "o1-2"]);
+    assert_eq!(dead(&site), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_done_and_why_is_in_the_audit_table() {
+    let site = mended_site().await;
+    let report = redrive(&site, &["--queue", "orders", "--because", "customer"]).await;
+    assert!(DlqReport::Redriven(report).succeeded());
+    let [operation] = &site.operations()[..] else {
+        panic!()
+    };
+    assert_eq!(operation["command"], "dlq redrive");
+    assert_eq!(operation["reason"], "INC-42");
+    assert_eq!(operation["request"]["filter"]["because"], "customer");
+    assert_eq!(operation["result"]["queues"][0]["redriven"], 3);
+    assert_eq!(operation["ended"], true);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_filter_leaves_the_others_where_they_are_and_visible() {
+    let site = mended_site().await;
+    let report = redrive(&site, &["--entity", "ORDER#o1", "--type", "ORDER.FILLED"]).await;
+    assert_eq!(numbers(&report), (1, 2, 0));
+    assert_eq!(dead(&site), ["o1-1", "o2-1"]);
+    assert!(all_visible(&site, &dead_letter_name(Domain::Orders)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_hidden_behind_a_message_that_stays_is_redriven_too_in_its_order() {
+    let mut events = vec![order("o1", 0, "NEW")];
+    events.extend((1..25).map(|second| order("o1", second, "FILLED")));
+    let hopeless: Vec<String> = (0..25).map(|second| format!("o1-{second}")).collect();
+    let hopeless: Vec<&str> = hopeless.iter().map(String::as_str).collect();
+    let site = site_with(&events, &hopeless).await;
+    site.receiver.effects.mend();
+    let report = redrive(&site, &["--type", "ORDER.FILLED"]).await;
+    assert_eq!(numbers(&report), (24, 1, 0));
+    assert_eq!(dead(&site), ["o1-0"]);
+    assert_eq!(ids(&site, &queue_name(Domain::Orders)), hopeless[1..]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_seen_behind_many_that_stay_is_told() {
+    let mut events: Vec<String> = (0..12).map(|second| order("o1", second, "NEW")).collect();
+    events.push(order("o1", 12, "FILLED"));
+    let hopeless: Vec<String> = (0..13).map(|second| format!("o1-{second}")).collect();
+    let hopeless: Vec<&str> = hopeless.iter().map(String::as_str).collect();
+    let site = site_with(&events, &hopeless).await;
+    let report = redrive(&site, &["--type", "ORDER.FILLED"]).await;
+    let text = DlqReport::Redriven(report).text();
+    assert!(
+        text.contains("there may be others behind them of: ORDER#o1"),
+        "{text}"
+    );
+    assert_eq!(dead(&site).len(), 13);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_are_chosen_by_id_and_an_id_that_is_not_there_is_told() {
+    let site = mended_site().await;
+    let report = redrive(&site, &["o2-1", "o9-9"]).await;
+    assert_eq!(numbers(&report), (1, 2, 0));
+    assert_eq!(report.missing, ["o9-9"]);
+    assert!(!DlqReport::Redriven(report).succeeded());
+    assert_eq!(dead(&site), ["o1-1", "o1-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_counts_and_changes_nothing() {
+    let site = mended_site().await;
+    let report = run(&site, &["redrive", "--dry-run", "--entity", "ORDER#o1"]).await;
+    let DlqReport::Redriven(redriven) = &report else {
+        panic!()
+    };
+    assert_eq!(numbers(redriven), (2, 1, 0));
+    assert!(
+        report.text().ends_with("nothing was sent back"),
+        "{}",
+        report.text()
+    );
+    assert_eq!((dead(&site).len(), site.operations().len()), (3, 0));
+    assert!(all_visible(&site, &dead_letter_name(Domain::Orders)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn empty_queues_need_no_operation() {
+    let site = Site::new(FreshnessPolicy::Flag).await;
+    let report = redrive(&site, &[]).await;
+    assert!(site.operations().is_empty() && report.queues.is_empty());
+    let report = DlqReport::Redriven(report);
+    assert!(report.succeeded());
+    assert_eq!(report.text(), "no messages to send back\n");
+    assert_eq!(
+        run(&site, &["list", "--messages"]).await.text().trim(),
+        "no messages"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_fails_again_is_not_redriven_by_the_same_command_whatever_the_clocks_say() {
+    for ahead in [0, 3_600] {
+        let site = mended_site().await;
+        site.receiver.effects.trouble("o1-1", Trouble::Hopeless);
+        let now = site.receiver.aws.clock().clone();
+        let clock = Clock::from_fn(move || now.timestamp() + SignedDuration::from_secs(ahead));
+        let words = [&["redrive"][..], &REASON[..]].concat();
+        let processors = async {
+            loop {
+                site.settle().await;
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+        };
+        let report = tokio::select! {
+            biased;
+            report = run_at(&site, &words, clock) => report.unwrap().unwrap(),
+            () = processors => unreachable!(),
+        };
+        let DlqReport::Redriven(redriven) = &report else {
+            panic!()
+        };
+        assert_eq!(numbers(redriven), (3, 0, 1), "{ahead}");
+        assert!(report.text().contains("failed again"), "{}", report.text());
+        site.settle().await;
+        assert_eq!(dead(&site), ["o1-1"], "{ahead}");
+        assert!(all_visible(&site, &dead_letter_name(Domain::Orders)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_crash_at_any_call_the_same_command_finishes_and_every_effect_is_there_once() {
+    for fault in [Fault::CrashBeforeEffect, Fault::CrashAfterEffect] {
+        for calls in 0.. {
+            let site = mended_site().await;
+            site.receiver
+                .aws
+                .inject(fault, CallFilter::any().by("operator").after(calls));
+            let words = [&["redrive"][..], &REASON[..]].concat();
+            let crashed = run_at(&site, &words, site.clock()).await.is_err();
+            if calls % 2 == 0 {
+                site.settle().await;
+            }
+            // What was received when the command was killed is out of sight until then.
+            site.pass(301);
+            let report = redrive(&site, &[]).await;
+            assert!(report.failure.is_none(), "{fault:?} {calls}");
+            site.settle().await;
+            let mut effects = site.effects();
+            assert!(
+                effects.iter().position(|id| id == "o1-1") < effects.iter().position(|id| id == "o1-2"),
+                "{fault:?} {calls}: {effects:?}"
+            );
+            effects.sort();
+            assert_eq!(effects, ["o1-1", "o1-2", "o2-1"], "{fault:?} {calls}");
+            assert_eq!(
+                (dead(&site).len(), site.receiver.waiting()),
+                (0, 0),
+                "{fault:?} {calls}"
+            );
+            if !crashed {
+                assert!(calls > 10, "{calls} calls were struck");
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_deletion_was_not_confirmed_is_in_the_queue_once() {
+    let site = mended_site().await;
+    for operation in ["SendMessage", "DeleteMessage"] {
+        let call = CallFilter::operation(Service::Sqs, operation).by("operator");
+        site.receiver.aws.inject(Fault::LoseReply, call);
+    }
+    redrive(&site, &["--entity", "ORDER#o1"]).await;
+    assert_eq!(ids(&site, &queue_name(Domain::Orders)), ["o1-1", "o1-2"]);
+    assert_eq!(dead(&site), ["o2-1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_halfway_is_told_and_loses_nothing() {
+    let site = mended_site().await;
+    let home = queue_name(Domain::Orders);
+    for _ in 0..3 {
+        let call = CallFilter::operation(Service::Sqs, "SendMessage")
+            .on(&home)
+            .by("operator");
+        site.receiver.aws.inject(Fault::Throttle, call.after(1));
+    }
+    let report = redrive(&site, &[]).await;
+    assert_eq!(numbers(&report).0, 1);
+    let failure = report.failure.clone().unwrap();
+    assert!(failure.contains("SendMessage"), "{failure}");
+    assert_eq!(site.operations()[0]["result"]["failure"], json!(failure));
+    assert!(!DlqReport::Redriven(report).succeeded());
+    assert!(all_visible(&site, &dead_letter_name(Domain::Orders)));
+    site.receiver.aws.heal();
+    assert_eq!(numbers(&redrive(&site, &[]).await).0, 2);
+    site.settle().await;
+    assert_eq!(site.effects().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_redriven_that_the_audit_table_does_not_know_of() {
+    let site = mended_site().await;
+    for _ in 0..3 {
+        let call = CallFilter::operation(Service::DynamoDb, "PutItem").on("audit");
+        site.receiver.aws.inject(Fault::Throttle, call);
+    }
+    let words = [&["redrive"][..], &REASON[..]].concat();
+    let error = run_at(&site, &words, site.clock()).await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("nothing was done"), "{error}");
+    assert_eq!(dead(&site).len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn deliveries_that_waited_for_a_key_are_verified_and_processed_once_it_is_there() {
+    let site = Site::new(FreshnessPolicy::Flag).await;
+    site.post(&[order("o1", 1, "NEW")]).await;
+    while site.receiver.aws.messages(DELIVERIES_DLQ).is_empty() {
+        site.pass(900);
+        site.settle().await;
+    }
+    let listed = run(&site, &["list", "--messages", "--queue", "deliveries"])
+        .await
+        .text();
+    assert!(listed.contains("signed with the unknown key key"), "{listed}");
+    site.import(7).await;
+    site.pass(60);
+    let report = redrive(&site, &["--queue", "deliveries"]).await;
+    assert_eq!(numbers(&report), (1, 0, 0));
+    site.settle().await;
+    assert_eq!(site.effects(), ["o1-1"]);
+    assert_eq!(site.receiver.waiting(), 0);
+}

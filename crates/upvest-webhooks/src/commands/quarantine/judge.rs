@@ -1,0 +1,161 @@
+//! Whether what is in quarantine holds by now.
+
+use std::collections::BTreeMap;
+
+use pipeline::archive::{Archive, ArchivedDelivery, Quarantined};
+use pipeline::clock::Clock;
+use pipeline::error::AwsError;
+use pipeline::events::EventLog;
+use pipeline::keys::{Keys, KeysError};
+use pipeline::verification::{FreshnessPolicy, Verdict, verify};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use upvest::delivery::{NO_ENTITY_KEY, split};
+use upvest::signature::Rejection;
+
+use crate::stack::{Stack, StackError};
+
+/// What a stack verifies by, and where it keeps what was verified.
+pub(crate) struct Judge {
+    pub(crate) keys: Keys,
+    pub(crate) archive: Archive,
+    log: EventLog,
+    policy: FreshnessPolicy,
+}
+
+/// Whether something in quarantine holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outlook", rename_all = "kebab-case")]
+pub(crate) enum Outlook {
+    /// The stack has it as verified by now: it needs no place in quarantine.
+    Verified,
+    /// It holds: sent again, it is taken.
+    Holds {
+        /// Whether the stack shows when that is done.
+        provable: bool,
+    },
+    /// It does not.
+    Fails {
+        /// The reason, as in quarantine keys.
+        reason: String,
+        /// The same for people.
+        why: String,
+    },
+}
+
+/// Why that cannot be found out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JudgeError {
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+}
+
+impl Judge {
+    /// What this stack verifies by.
+    ///
+    /// # Errors
+    ///
+    /// [`StackError`] when the stack does not name a part.
+    pub(crate) fn of(stack: &Stack, clock: Clock) -> Result<Self, StackError> {
+        let dynamodb = aws_sdk_dynamodb::Client::new(stack.config());
+        let secrets = aws_sdk_secretsmanager::Client::new(stack.config());
+        let s3 = aws_sdk_s3::Client::new(stack.config());
+        Ok(Self {
+            keys: Keys::new(dynamodb.clone(), secrets, stack.keys_table()?, clock),
+            archive: Archive::new(s3, stack.archive_bucket()?),
+            log: EventLog::new(dynamodb, stack.events_table()?),
+            policy: stack.freshness_policy(),
+        })
+    }
+
+    /// Verifies a delivery as verify-and-store does, as of the time of its receipt, and looks into the events that are
+    /// in quarantine.
+    ///
+    /// # Errors
+    ///
+    /// [`JudgeError`] when the stack cannot be read.
+    pub(crate) async fn outlook(
+        &self,
+        quarantined: &Quarantined,
+        delivery: &ArchivedDelivery,
+    ) -> Result<Outlook, JudgeError> {
+        let for_its_signature = Rejection::ALL.contains(&quarantined.reason());
+        if for_its_signature && self.archive.is_verified(&delivery.envelope).await? {
+            return Ok(Outlook::Verified);
+        }
+        match verify(&self.keys, self.policy, &delivery.envelope).await? {
+            Verdict::Rejected { rejection, .. } => {
+                Ok(Outlook::fails(rejection.reason(), rejection.to_string()))
+            }
+            Verdict::UnknownKey { key_id } => {
+                let why = format!("key {key_id} is not in the keys table");
+                Ok(Outlook::fails("unknown-key", why))
+            }
+            Verdict::Holds(_) if for_its_signature => Ok(Outlook::Holds { provable: true }),
+            Verdict::Holds(verified) => self.events(quarantined, delivery, verified.body()).await,
+        }
+    }
+
+    /// The same for a delivery that was verified, and some or all events of which are in quarantine.
+    async fn events(
+        &self,
+        quarantined: &Quarantined,
+        delivery: &ArchivedDelivery,
+        body: &[u8],
+    ) -> Result<Outlook, JudgeError> {
+        let parts = match split(body) {
+            Ok(parts) => parts,
+            Err(malformed) => return Ok(Outlook::fails(malformed.reason(), malformed.to_string())),
+        };
+        let is_whole = delivery.events.is_empty();
+        let (mut understood, mut standing) = (Vec::new(), BTreeMap::<&str, usize>::new());
+        let meant = |place: &usize| is_whole || delivery.events.contains(place);
+        for (_, part) in parts.iter().enumerate().filter(|(place, _)| meant(place)) {
+            match (part.quarantine_reason(), &part.event) {
+                (None, Ok(event)) => understood.push((event.id(), hex::encode(Sha256::digest(event.json())))),
+                (reason, _) => *standing.entry(reason.unwrap_or_default()).or_default() += 1,
+            }
+        }
+        let fails = || {
+            let counts = standing
+                .iter()
+                .map(|(reason, count)| format!("{count} × {reason}"));
+            let counts: Vec<String> = counts.collect();
+            let reason = standing.keys().next().copied().unwrap_or_default();
+            let others = if understood.is_empty() {
+                ""
+            } else {
+                "; its other events are in the log"
+            };
+            Outlook::fails(reason, format!("{}{others}", counts.join(", ")))
+        };
+        if understood.is_empty() {
+            return Ok(fails());
+        }
+        // Such an event is in the log from the first time on, so that the log does not show whether it was dispatched.
+        let provable = quarantined.reason() != NO_ENTITY_KEY;
+        let events: Vec<(&str, &str)> = understood
+            .iter()
+            .map(|(id, sha256)| (*id, sha256.as_str()))
+            .collect();
+        if !provable || !self.log.holds_all(&events).await? {
+            return Ok(Outlook::Holds { provable });
+        }
+        // The events of a whole body that still fail went to quarantine for reasons of their own.
+        Ok(match is_whole || standing.is_empty() {
+            true => Outlook::Verified,
+            false => fails(),
+        })
+    }
+}
+
+impl Outlook {
+    fn fails(reason: &str, why: String) -> Self {
+        Self::Fails {
+            reason: reason.to_owned(),
+            why,
+        }
+    }
+}

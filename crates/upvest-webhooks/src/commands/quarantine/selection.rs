@@ -1,0 +1,130 @@
+//! Choosing from what is in quarantine.
+
+use clap::Args;
+use futures_util::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
+use pipeline::archive::{Archive, ArchivedDelivery, Quarantined, ReadError};
+use pipeline::error::AwsError;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::times;
+
+/// How many objects are read at a time.
+const AT_A_TIME: usize = 8;
+
+/// What of the quarantine is meant.
+#[derive(Debug, Clone, Default, Args, Serialize)]
+pub(crate) struct Selection {
+    /// Only what is there for this reason, such as bad-signature; may be repeated
+    #[arg(long, value_name = "QUARANTINE_REASON")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) because: Vec<String>,
+    /// Only what was received at this instant or later; a date means its midnight in UTC
+    #[arg(long, value_name = "INSTANT", value_parser = times::instant)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) since: Option<Timestamp>,
+    /// Only what was received before this instant
+    #[arg(long, value_name = "INSTANT", value_parser = times::instant)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<Timestamp>,
+    /// Only what was received longer ago than this: 30m, 36h, 7d
+    #[arg(long, value_name = "AGE", value_parser = times::age)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) older_than: Option<SignedDuration>,
+    /// Only what claims to be signed with this key
+    #[arg(long, value_name = "ID")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key_id: Option<String>,
+}
+
+/// Why the quarantine cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SelectError {
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    #[error("{key} cannot be read")]
+    Read { key: String, source: ReadError },
+}
+
+impl Selection {
+    /// Whether it takes everything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.because.is_empty()
+            && self.since.is_none()
+            && self.until.is_none()
+            && self.older_than.is_none()
+            && self.key_id.is_none()
+    }
+
+    /// Shows what is chosen to `visit`, in the order of receipt: of these deliveries, or of all where none is named.
+    /// Ends where `visit` says `false`.
+    ///
+    /// # Errors
+    ///
+    /// [`SelectError`] when the quarantine cannot be read.
+    pub(crate) async fn each(
+        &self,
+        archive: &Archive,
+        ids: &[Uuid],
+        now: Timestamp,
+        mut visit: impl AsyncFnMut(Quarantined, ArchivedDelivery) -> Result<bool, SelectError>,
+    ) -> Result<(), SelectError> {
+        let candidates = self.candidates(archive, ids, now).await?;
+        for some in candidates.chunks(AT_A_TIME) {
+            let read = try_join_all(some.iter().map(|quarantined| read(archive, quarantined))).await?;
+            for (quarantined, delivery) in some.iter().zip(read) {
+                // It may be gone since the bucket was listed.
+                let Some(delivery) = delivery else { continue };
+                let is_meant = self.key_id.is_none() || self.key_id == delivery.key_id;
+                if is_meant && !visit(quarantined.clone(), delivery).await? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn candidates(
+        &self,
+        archive: &Archive,
+        ids: &[Uuid],
+        now: Timestamp,
+    ) -> Result<Vec<Quarantined>, AwsError> {
+        let mut candidates = Vec::new();
+        match ids {
+            [] => candidates = archive.list_quarantine(&self.because, self.since).await?,
+            _ => {
+                for id in ids {
+                    candidates.extend(archive.quarantined_parts(*id).await?);
+                }
+            }
+        }
+        candidates.retain(|quarantined| self.takes(quarantined, now));
+        Ok(candidates)
+    }
+
+    fn takes(&self, quarantined: &Quarantined, now: Timestamp) -> bool {
+        let at = quarantined.received_at();
+        (self.because.is_empty() || self.because.iter().any(|reason| reason == quarantined.reason()))
+            && self.since.is_none_or(|since| at >= since)
+            && self.until.is_none_or(|until| at < until)
+            && self.older_than.is_none_or(|age| now.duration_since(at) > age)
+    }
+}
+
+/// Reads an object of the quarantine; `None` when it is gone.
+///
+/// # Errors
+///
+/// [`SelectError::Read`] naming the object.
+pub(crate) async fn read(
+    archive: &Archive,
+    quarantined: &Quarantined,
+) -> Result<Option<ArchivedDelivery>, SelectError> {
+    let read = archive.read(quarantined).await;
+    read.map_err(|source| SelectError::Read {
+        key: quarantined.key().to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,515 @@
+//! The commands against a receiver in process.
+
+use std::time::Duration;
+
+use pipeline::envelope::{Envelope, Request};
+use upvest::signature::{Freshness, SignatureOptions, SignedRequest};
+use verify_and_store::FreshnessPolicy;
+use webhook_tests::aws::{CallFilter, Crashed, Fault, Service};
+use webhook_tests::receiver::{DELIVERIES, PATH};
+
+use super::reverify::Became;
+use super::*;
+use crate::output::Report;
+use crate::repairs::{Site, event, key, parsed, signed};
+
+const REASON: [&str; 3] = ["--yes", "--reason", "INC-42"];
+/// Longer than the functions remember a key.
+const FORGOTTEN: u64 = 301;
+
+fn order(id: &str) -> String {
+    event(id, 1, "ORDER.NEW", &format!(r#"{{"id":"{id}","status":"NEW"}}"#))
+}
+
+fn body_of(events: &[String]) -> Vec<u8> {
+    format!(r#"{{"payload":[{}]}}"#, events.join(",")).into_bytes()
+}
+
+/// A site that took another key for the one that signs, until now: one delivery is in quarantine.
+async fn mended_site() -> Site {
+    let site = Site::new(FreshnessPolicy::Flag).await;
+    site.import(8).await;
+    site.post(&[order("e1")]).await;
+    assert_eq!(reasons(&site), ["bad-signature"]);
+    site.import(7).await;
+    site.pass(FORGOTTEN);
+    site
+}
+
+/// Why objects are in quarantine.
+fn reasons(site: &Site) -> Vec<String> {
+    let keys = objects(site, "quarantine/");
+    keys.iter()
+        .map(|key| key.split('/').nth(1).unwrap().to_owned())
+        .collect()
+}
+
+fn objects(site: &Site, prefix: &str) -> Vec<String> {
+    let objects = site.receiver.aws.objects("archive").into_keys();
+    objects.filter(|key| key.starts_with(prefix)).collect()
+}
+
+/// The id of the only delivery in quarantine.
+fn delivery(site: &Site) -> String {
+    let keys = objects(site, "quarantine/");
+    keys[0].rsplit('/').next().unwrap().to_owned()
+}
+
+async fn try_to_run(
+    site: &Site,
+    words: &[&str],
+) -> Result<Result<QuarantineReport, QuarantineError>, Crashed> {
+    let command = parsed::<Command>(words);
+    let run = site
+        .receiver
+        .aws
+        .invoke("operator", command.run(&site.stack, site.clock()));
+    let functions = async {
+        loop {
+            site.settle().await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        done = run => done,
+        () = functions => unreachable!(),
+    }
+}
+
+async fn run(site: &Site, words: &[&str]) -> QuarantineReport {
+    try_to_run(site, words).await.unwrap().unwrap()
+}
+
+async fn reverify(site: &Site, words: &[&str]) -> QuarantineReport {
+    run(site, &[&["reverify"][..], words, &REASON[..]].concat()).await
+}
+
+/// How many deliveries became what.
+fn became(report: &QuarantineReport) -> Vec<(Became, usize)> {
+    match report {
+        QuarantineReport::Reverified(report) => report.counts().into_iter().collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// How often commands sent a delivery.
+fn sent(site: &Site) -> usize {
+    let calls = site.receiver.aws.calls().into_iter();
+    calls
+        .filter(|call| call.invocation.as_deref() == Some("operator"))
+        .filter(|call| call.operation == "SendMessage" && call.resource == DELIVERIES)
+        .count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_holds_once_its_key_is_right_is_verified_and_processed_once() {
+    let site = mended_site().await;
+    let report = reverify(&site, &[]).await;
+    assert_eq!(became(&report), [(Became::Verified, 1)]);
+    assert!(report.succeeded());
+    site.settle().await;
+    assert_eq!(site.effects(), ["e1"]);
+    assert_eq!((reasons(&site).len(), objects(&site, "verified/").len()), (0, 1));
+    let again = reverify(&site, &[]).await;
+    assert!(
+        again.text().starts_with("nothing in quarantine"),
+        "{}",
+        again.text()
+    );
+    assert_eq!((sent(&site), site.effects().len()), (1, 1));
+    let operations = site.operations();
+    assert_eq!(operations.len(), 1, "what does nothing is no operation");
+    assert_eq!(operations[0]["command"], "quarantine reverify");
+    assert_eq!(operations[0]["result"]["became"]["verified"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_crash_at_any_call_the_same_command_finishes_and_the_effect_is_there_once() {
+    for fault in [Fault::CrashBeforeEffect, Fault::CrashAfterEffect] {
+        for calls in 0.. {
+            let site = mended_site().await;
+            site.receiver
+                .aws
+                .inject(fault, CallFilter::any().by("operator").after(calls));
+            let words = [&["reverify"][..], &REASON[..]].concat();
+            let crashed = try_to_run(&site, &words).await.is_err();
+            let in_quarantine = reasons(&site).len();
+            let verified = objects(&site, "verified/").len();
+            let queued = site.receiver.aws.messages(DELIVERIES).len();
+            assert!(in_quarantine == 1 || verified == 1, "{fault:?} {calls} {queued}");
+            site.settle().await;
+            let report = reverify(&site, &[]).await;
+            assert!(report.succeeded(), "{fault:?} {calls}: {}", report.text());
+            site.settle().await;
+            assert_eq!(site.effects(), ["e1"], "{fault:?} {calls}");
+            assert_eq!((reasons(&site).len(), sent(&site)), (0, 1), "{fault:?} {calls}");
+            if !crashed {
+                assert!(calls > 8, "{calls} calls were struck");
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_stack_does_not_verify_in_time_stays_and_the_next_run_finishes_it() {
+    let site = Site::new(FreshnessPolicy::Flag).await;
+    site.import(8).await;
+    site.post(&[order("e1")]).await;
+    // The function still remembers the wrong key.
+    site.import(7).await;
+    let report = reverify(&site, &["--wait", "3"]).await;
+    assert_eq!(became(&report), [(Became::Waits, 1)]);
+    assert!(!report.succeeded());
+    assert!(report.text().contains("dlq list"), "{}", report.text());
+    assert_eq!(reasons(&site), ["bad-signature"]);
+    site.pass(FORGOTTEN);
+    assert_eq!(became(&reverify(&site, &[]).await), [(Became::Verified, 1)]);
+    assert_eq!((site.effects(), reasons(&site).len()), (vec!["e1".to_owned()], 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_still_fails_stays_with_its_reason() {
+    let site = mended_site().await;
+    let body = body_of(&[order("e2")]);
+    let mut headers = signed(&key(7), &body);
+    headers.remove("digest");
+    site.post_body(&headers, &body).await;
+    let body = body_of(&[order("e3")]);
+    let mut headers = signed(&key(7), &body);
+    let input = headers
+        .get_combined("signature-input")
+        .unwrap()
+        .replace("\"key\"", "\"other\"");
+    headers.set("signature-input", input);
+    headers.set("digest", "SHA-256=?");
+    plant(&site, &headers, &body, "bad-signature", &[], false).await;
+
+    let report = reverify(&site, &[]).await;
+    assert_eq!(became(&report), [(Became::Verified, 1), (Became::Fails, 2)]);
+    assert!(!report.succeeded());
+    let text = report.text();
+    for why in [
+        "missing-digest (the digest header is missing)",
+        "unknown-key (key other is not in the keys table)",
+    ] {
+        assert!(text.contains(why), "{text}");
+    }
+    assert_eq!(reasons(&site), ["bad-signature", "missing-digest"]);
+    assert_eq!((site.effects(), sent(&site)), (vec!["e1".to_owned()], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_policy_of_the_stack_and_the_time_of_receipt_decide_about_freshness() {
+    for (policy, result) in [
+        (FreshnessPolicy::Strict, Became::Fails),
+        (FreshnessPolicy::Flag, Became::Verified),
+    ] {
+        let site = Site::with_key(policy).await;
+        let body = body_of(&[order("e1")]);
+        let (created, expires) = ("2025-12-31T00:00:00Z", "2025-12-31T00:01:00Z");
+        let options = SignatureOptions::new(["@method", "@path", "digest"]);
+        let options = options.valid(created.parse().unwrap(), expires.parse().unwrap());
+        let mut headers = signed(&key(7), &body);
+        let request = SignedRequest {
+            method: "POST",
+            path: PATH,
+            query: None,
+            headers: &headers,
+            body: &body,
+        };
+        key(7).sign(&request, &options).unwrap().apply_to(&mut headers);
+        plant(&site, &headers, &body, "expired", &[], false).await;
+        assert_eq!(became(&reverify(&site, &[]).await), [(result, 1)]);
+    }
+}
+
+/// Puts a delivery into quarantine as an older version may have done, and into the archive if it was verified.
+async fn plant(
+    site: &Site,
+    headers: &upvest::signature::Headers,
+    body: &[u8],
+    reason: &'static str,
+    events: &[usize],
+    verified: bool,
+) {
+    let at = site.receiver.aws.clock().timestamp();
+    let milliseconds = u64::try_from(at.as_millisecond()).unwrap();
+    let envelope = Envelope {
+        delivery_id: uuid::Builder::from_unix_timestamp_millis(milliseconds, &[7; 10]).into_uuid(),
+        received_at: at,
+        request: Request {
+            method: "POST".to_owned(),
+            path: PATH.to_owned(),
+            query: None,
+            source_address: None,
+            headers: Envelope::needed_headers(headers),
+        },
+        body: body.to_vec(),
+    };
+    let archive = archive_of(&site.stack).unwrap();
+    if verified {
+        archive.keep(&envelope, "key", Freshness::Fresh).await.unwrap();
+    }
+    archive
+        .quarantine(&envelope, Some("key"), reason, events.to_vec())
+        .await
+        .unwrap();
+    site.pass(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_are_understood_by_now_are_picked_up_and_leave_the_quarantine_once_they_are_logged() {
+    let site = Site::with_key(FreshnessPolicy::Flag).await;
+    let body = body_of(&[order("e1"), order("e2")]);
+    let headers = signed(&key(7), &body);
+    plant(&site, &headers, &body, "event-too-deep", &[1], true).await;
+    let report = reverify(&site, &[]).await;
+    assert_eq!(became(&report), [(Became::Verified, 1)], "{}", report.text());
+    site.settle().await;
+    assert_eq!(site.effects(), ["e1", "e2"]);
+    assert!(reasons(&site).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_stays_for_the_events_that_still_fail_and_is_not_sent_for_them_again() {
+    let site = Site::with_key(FreshnessPolicy::Flag).await;
+    let body = body_of(&[order("e1"), r#"{"id":7}"#.to_owned()]);
+    let headers = signed(&key(7), &body);
+    plant(&site, &headers, &body, "event-incomplete", &[0, 1], true).await;
+    for _ in 0..2 {
+        let report = reverify(&site, &[]).await;
+        assert!(!report.succeeded());
+        let text = report.text();
+        assert!(
+            text.contains("1 × event-incomplete; its other events are in the log"),
+            "{text}"
+        );
+        assert_eq!(reasons(&site), ["event-incomplete"]);
+    }
+    site.settle().await;
+    assert_eq!((site.effects(), sent(&site)), (vec!["e1".to_owned()], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_understood_by_now_is_picked_up_whole() {
+    let site = Site::with_key(FreshnessPolicy::Flag).await;
+    let body = body_of(&[order("e1"), r#"{"id":7}"#.to_owned()]);
+    let headers = signed(&key(7), &body);
+    plant(&site, &headers, &body, "body-not-json", &[], true).await;
+    assert_eq!(became(&reverify(&site, &[]).await), [(Became::Verified, 1)]);
+    assert_eq!(
+        reasons(&site),
+        ["event-incomplete"],
+        "the event has a reason of its own"
+    );
+    assert_eq!(site.effects(), ["e1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_without_an_entity_is_sent_and_stays_because_nothing_shows_that_it_is_done() {
+    let site = Site::with_key(FreshnessPolicy::Flag).await;
+    let body = body_of(&[order("e1")]);
+    let headers = signed(&key(7), &body);
+    plant(&site, &headers, &body, "event-without-entity-key", &[0], true).await;
+    let report = reverify(&site, &[]).await;
+    assert_eq!(became(&report), [(Became::Sent, 1)]);
+    site.settle().await;
+    assert_eq!((site.effects(), reasons(&site).len()), (vec!["e1".to_owned()], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_tells_what_holds_and_sends_nothing() {
+    let site = mended_site().await;
+    let report = run(&site, &["reverify", "--dry-run"]).await;
+    let text = report.text();
+    assert!(
+        text.contains("holds: would be sent") && text.ends_with("nothing was sent"),
+        "{text}"
+    );
+    assert!(report.succeeded());
+    assert_eq!(
+        (reasons(&site).len(), sent(&site), site.operations().len()),
+        (1, 0, 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_halfway_is_told_and_loses_nothing() {
+    let site = mended_site().await;
+    for _ in 0..3 {
+        let call = CallFilter::operation(Service::Sqs, "SendMessage")
+            .on(DELIVERIES)
+            .by("operator");
+        site.receiver.aws.inject(Fault::Throttle, call);
+    }
+    let report = reverify(&site, &[]).await;
+    assert!(!report.succeeded());
+    assert!(
+        report.text().contains("ended early: the delivery was not sent"),
+        "{}",
+        report.text()
+    );
+    assert_eq!(reasons(&site), ["bad-signature"]);
+    assert!(site.operations()[0]["result"]["failure"].is_string());
+    assert_eq!(became(&reverify(&site, &[]).await), [(Became::Verified, 1)]);
+    assert_eq!(site.effects(), ["e1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_is_named_and_done_already_is_no_failure_and_an_unknown_one_is() {
+    let site = mended_site().await;
+    let id = delivery(&site);
+    for _ in 0..2 {
+        assert!(reverify(&site, &[&id]).await.succeeded());
+    }
+    let report = reverify(&site, &["019b76da-a87b-7def-8123-456789abcdef"]).await;
+    assert!(!report.succeeded());
+    assert!(
+        report.text().contains("neither in quarantine nor verified"),
+        "{}",
+        report.text()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_quarantine_is_listed_in_the_order_of_receipt_and_filtered() {
+    let site = Site::new(FreshnessPolicy::Flag).await;
+    site.import(8).await;
+    site.post(&[order("e1")]).await;
+    site.pass(3_600);
+    let body = body_of(&[order("e2")]);
+    let mut headers = signed(&key(7), &body);
+    headers.remove("digest");
+    site.post_body(&headers, &body).await;
+    site.pass(3_600);
+    site.post(&[order("e3")]).await;
+
+    let listed = async |words: &[&str]| {
+        let report = run(&site, &[&["list"][..], words].concat()).await;
+        let json = serde_json::to_value(&report).unwrap();
+        let listed = json["quarantine"].as_array().unwrap().iter();
+        let listed = listed.map(|listed| {
+            let received = listed["received_at"].as_str().unwrap();
+            format!("{} {}", &received[11..13], listed["reason"].as_str().unwrap())
+        });
+        (listed.collect::<Vec<_>>().join(", "), json["more"] == true)
+    };
+    let all = "00 bad-signature, 01 missing-digest, 02 bad-signature";
+    assert_eq!(listed(&[]).await, (all.to_owned(), false));
+    for (words, expected, more) in [
+        (&["--because", "missing-digest"][..], "01 missing-digest", false),
+        (
+            &[
+                "--since",
+                "2026-01-01T00:30:00Z",
+                "--until",
+                "2026-01-01T01:30:00Z",
+            ],
+            "01 missing-digest",
+            false,
+        ),
+        (&["--older-than", "90m"], "00 bad-signature", false),
+        (&["--key-id", "key", "--limit", "1"], "00 bad-signature", true),
+        (&["--key-id", "other"], "", false),
+        (&["--since", "2026-01-02"], "", false),
+    ] {
+        assert_eq!(listed(words).await, (expected.to_owned(), more), "{words:?}");
+    }
+    let text = run(&site, &["list"]).await.text();
+    assert!(text.contains("34.90.198.99") && text.contains("2h 0m"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_is_shown_with_what_was_signed_and_its_body_only_if_wanted() {
+    let site = Site::new(FreshnessPolicy::Flag).await;
+    site.import(8).await;
+    site.post(&[order("e1")]).await;
+    let id = delivery(&site);
+    let shown = run(&site, &["show", &id]).await.text();
+    for part in [
+        "in quarantine: bad-signature",
+        "fails: bad-signature (the signature does not hold)",
+        "covered    @method, @path, digest",
+        "  @path: /webhooks/upvest\n  digest: SHA-256=",
+        "  @signature-params: (",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(!shown.contains("ORDER.NEW"), "{shown}");
+    let shown = run(&site, &["show", &id, "--body"]).await.text();
+    assert!(shown.contains("\"type\": \"ORDER.NEW\""), "{shown}");
+    site.import(7).await;
+    let shown = run(&site, &["show", &id]).await.text();
+    assert!(shown.contains("now     holds"), "{shown}");
+    let error = try_to_run(&site, &["show", "019b76da-a87b-7def-8123-456789abcdef"]).await;
+    assert!(matches!(error, Ok(Err(QuarantineError::NotThere(_)))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_discarded_is_on_record_before_it_is_gone() {
+    for fault in [Fault::CrashBeforeEffect, Fault::CrashAfterEffect] {
+        let site = mended_site().await;
+        let id = delivery(&site);
+        site.receiver
+            .aws
+            .inject(fault, CallFilter::operation(Service::S3, "DeleteObject"));
+        let words = [&["discard", &id][..], &REASON[..]].concat();
+        try_to_run(&site, &words).await.unwrap_err();
+        let [operation] = &site.operations()[..] else {
+            panic!()
+        };
+        let record = &operation["request"]["discard"][0];
+        assert_eq!(
+            (&record["delivery_id"], &record["reason"]),
+            (&id.clone().into(), &"bad-signature".into())
+        );
+        let sha256 = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(body_of(&[order("e1")])));
+        assert_eq!(record["sha256"], sha256);
+        assert_eq!(
+            (operation["ended"].as_bool(), operation["reason"].as_str()),
+            (Some(false), Some("INC-42"))
+        );
+        assert_eq!(
+            reasons(&site).len(),
+            usize::from(fault == Fault::CrashBeforeEffect)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_was_chosen_is_discarded() {
+    let site = mended_site().await;
+    let body = body_of(&[order("e2")]);
+    let mut headers = signed(&key(7), &body);
+    headers.remove("digest");
+    site.post_body(&headers, &body).await;
+    let error = try_to_run(&site, &[&["discard"][..], &REASON[..]].concat())
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert!(error.is_usage(), "{error}");
+
+    let dry = run(&site, &["discard", "--because", "missing-digest", "--dry-run"])
+        .await
+        .text();
+    assert!(
+        dry.contains("missing-digest") && dry.ends_with("nothing was discarded"),
+        "{dry}"
+    );
+    assert_eq!((reasons(&site).len(), site.operations().len()), (2, 0));
+
+    let words = [&["discard", "--because", "missing-digest"][..], &REASON[..]].concat();
+    let report = run(&site, &words).await;
+    assert!(
+        report.succeeded() && report.text().contains("delete markers"),
+        "{}",
+        report.text()
+    );
+    assert_eq!(reasons(&site), ["bad-signature"]);
+    assert_eq!(site.operations()[0]["result"]["discarded"], 1);
+    let words = [&["discard", "--all"][..], &REASON[..]].concat();
+    run(&site, &words).await;
+    assert!(reasons(&site).is_empty());
+}

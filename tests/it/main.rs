@@ -1,6 +1,7 @@
 //! In-process and end-to-end tests.
 
 mod actions;
+mod canary;
 mod deliveries;
 mod end_to_end;
 mod example_action;

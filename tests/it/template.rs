@@ -392,9 +392,17 @@ fn the_canary_is_one_parameter_and_nothing_of_it_is_there_without() {
 }
 
 #[test]
+fn no_function_logs_what_secrets_manager_answers() {
+    let template = Template::read();
+    let levels = &template.section("Parameters")["LogLevel"]["AllowedValues"];
+    assert_eq!(*levels, json!(["DEBUG", "INFO", "WARN", "ERROR"]));
+}
+
+#[test]
 fn the_canary_posts_to_the_url_that_is_subscribed_at_upvest() {
     let template = Template::read();
-    let url = |function: &str| template.properties(function)["Environment"]["Variables"]["WEBHOOK_URL"].clone();
+    let url =
+        |function: &str| template.properties(function)["Environment"]["Variables"]["WEBHOOK_URL"].clone();
     assert_eq!(url("CanaryFunction"), url("RegisterWebhookFunction"));
 }
 
@@ -506,7 +514,11 @@ fn keys_and_secrets_are_touched_by_five_functions_and_ingest_only_sends() {
         let (canary, calls_upvest) = (role == "CanaryRole", UPVEST_CALLERS.contains(&role));
         assert_eq!(touches("KeysTable"), verify || refresh || canary, "{role}");
         assert_eq!(touches("CanarySecret"), verify || canary, "{role}");
-        assert_eq!(granted.iter().any(secret), verify || canary || calls_upvest, "{role}");
+        assert_eq!(
+            granted.iter().any(secret),
+            verify || canary || calls_upvest,
+            "{role}"
+        );
         assert_eq!(touches(UPVEST_SECRET), calls_upvest, "{role}");
     }
     let services: BTreeSet<String> = granted(&template, "IngestRole")

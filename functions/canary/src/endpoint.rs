@@ -47,12 +47,7 @@ impl Endpoint {
     }
 
     /// Signs a delivery to the URL.
-    pub(crate) fn sign(
-        &self,
-        key: &SigningKey,
-        body: Vec<u8>,
-        now: Timestamp,
-    ) -> Result<Signed, SignError> {
+    pub(crate) fn sign(&self, key: &SigningKey, body: Vec<u8>, now: Timestamp) -> Result<Signed, SignError> {
         let mut headers: Headers = [
             ("content-type", "application/json".to_owned()),
             ("content-length", body.len().to_string()),
@@ -122,7 +117,10 @@ mod tests {
 
     #[test]
     fn path_and_query_are_signed_as_they_arrive() {
-        assert!(signed("https://example.com/webhooks/upvest", ("/webhooks/upvest", None)));
+        assert!(signed(
+            "https://example.com/webhooks/upvest",
+            ("/webhooks/upvest", None)
+        ));
         assert!(signed("https://example.com/w?a=b", ("/w", Some("a=b"))));
         assert!(!signed("https://example.com/w?a=b", ("/w", Some("a=c"))));
         assert!(!signed("https://example.com/w", ("/x", None)));

@@ -36,7 +36,9 @@ pub enum KeyError {
     #[error("the canary's secret holds no key")]
     Secret(#[source] Option<upvest::signature::KeyError>),
     /// Under the key's id the table has something that is not this key, or not limited to synthetic events.
-    #[error("key {key_id} in the keys table is not the canary's, or not limited to synthetic events: delete that item")]
+    #[error(
+        "key {key_id} in the keys table is not the canary's, or not limited to synthetic events: delete that item"
+    )]
     Changed {
         /// The key's id.
         key_id: String,
@@ -93,7 +95,12 @@ impl CanaryKey {
     }
 
     async fn read(&self) -> Result<SecretSlice<u8>, KeyError> {
-        let value = self.secrets.get_secret_value().secret_id(&self.secret).send().await;
+        let value = self
+            .secrets
+            .get_secret_value()
+            .secret_id(&self.secret)
+            .send()
+            .await;
         let value = value.map_err(AwsError::of("GetSecretValue of the canary's key"))?;
         let text = value.secret_string.ok_or(KeyError::Secret(None))?;
         Ok(SecretSlice::from(text.into_bytes()))
@@ -117,7 +124,8 @@ impl CanaryKey {
             ("last_seen", &now),
         ];
         let attributes = described.iter().chain(expected);
-        let item = attributes.map(|(name, value)| ((*name).to_owned(), AttributeValue::S((*value).to_owned())));
+        let item =
+            attributes.map(|(name, value)| ((*name).to_owned(), AttributeValue::S((*value).to_owned())));
         let put = self
             .dynamodb
             .put_item()

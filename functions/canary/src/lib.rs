@@ -121,10 +121,7 @@ async fn run(deps: &Deps, report: &mut Report, body: Vec<u8>) -> Result<(), Cana
 }
 
 /// Looks until something is there, or the time is up.
-async fn wait_until<E>(
-    deadline: Instant,
-    is_there: impl AsyncFn() -> Result<bool, E>,
-) -> Result<bool, E> {
+async fn wait_until<E>(deadline: Instant, is_there: impl AsyncFn() -> Result<bool, E>) -> Result<bool, E> {
     let mut pause = FIRST_PAUSE;
     loop {
         if is_there().await? {

@@ -485,7 +485,11 @@ mod tests {
 
     #[test]
     fn a_limited_key_is_listed_with_its_limit() {
-        let attributes = [("key_id", "canary-1"), ("source", "canary"), ("only", "synthetic")];
+        let attributes = [
+            ("key_id", "canary-1"),
+            ("source", "canary"),
+            ("only", "synthetic"),
+        ];
         let item: HashMap<_, _> = attributes
             .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())))
             .into();
@@ -493,7 +497,11 @@ mod tests {
             keys: vec![ListedKey::of(&item).unwrap()],
         };
         assert!(report.text().contains("canary (signs synthetic events only)"));
-        assert!(serde_json::to_string(&report).unwrap().contains(r#""only":"synthetic""#));
+        assert!(
+            serde_json::to_string(&report)
+                .unwrap()
+                .contains(r#""only":"synthetic""#)
+        );
     }
 
     fn refresh(dry_run: bool) -> Command {

@@ -1,6 +1,7 @@
 //! In-process and end-to-end tests.
 
 mod actions;
+mod canary;
 mod cost;
 mod deliveries;
 mod end_to_end;

@@ -73,6 +73,7 @@ fn needed(function: &str) -> Grants {
             // `Keys::read` and `Keys::secret`.
             needed.extend(grants(["dynamodb:GetItem"], "KeysTable"));
             needed.extend(grants(["secretsmanager:GetSecretValue"], WILDCARDS[1].0));
+            needed.extend(grants(["secretsmanager:GetSecretValue"], "CanarySecret"));
             // `Archive::put`.
             needed.extend(grants(["s3:PutObject"], WILDCARDS[0].0));
             // `EventLog::insert` (in IAM a batch of statements is its statements) and `EventLog::owners`.
@@ -99,6 +100,15 @@ fn needed(function: &str) -> Grants {
                 ["dynamodb:Scan", "dynamodb:PutItem", "dynamodb:UpdateItem"],
                 "KeysTable",
             ));
+        }
+        "CanaryFunction" => {
+            // `CanaryKey::read`, `find` and `register`.
+            needed.extend(grants(["secretsmanager:GetSecretValue"], "CanarySecret"));
+            needed.extend(grants(["dynamodb:GetItem", "dynamodb:PutItem"], "KeysTable"));
+            // `EventLog::contains`.
+            needed.extend(grants(["dynamodb:GetItem"], "EventsTable"));
+            // `Entities::load`.
+            needed.extend(grants(["dynamodb:GetItem"], "EntitiesTable"));
         }
         // `upvest_api::read_secret`.
         "RegisterWebhookFunction" => needed.extend(grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET)),
@@ -340,9 +350,65 @@ fn a_processor_may_write_the_entities_and_records_of_its_domain_and_no_others() 
     }
 }
 
-/// The rows of a table that a domain's processor may touch.
-fn leading_keys(template: &Template, domain: &str, table: &str) -> BTreeSet<String> {
-    let statements = statements(template, &format!("{domain}Role"));
+#[test]
+fn the_canary_may_write_its_own_key_and_read_its_own_event_and_entity_alone() {
+    let template = Template::read();
+    let keys = |table| leading_keys(&template, "Canary", table);
+    assert_eq!(keys("KeysTable"), ["canary-*".to_owned()].into());
+    assert_eq!(
+        keys("EventsTable"),
+        [format!("{}*", upvest::synthetic::ID_PREFIX)].into()
+    );
+    assert_eq!(
+        keys("EntitiesTable"),
+        [upvest::synthetic::canary_entity().to_string()].into()
+    );
+}
+
+#[test]
+fn the_canary_is_one_parameter_and_nothing_of_it_is_there_without() {
+    let template = Template::read();
+    assert_eq!(template.section("Parameters")["CanaryMinutes"]["Default"], 0);
+    let mut conditional = BTreeSet::new();
+    for (name, resource) in template.section("Resources") {
+        assert_eq!(
+            resource["Condition"] == "RunsCanary",
+            name.starts_with("Canary"),
+            "{name}"
+        );
+        conditional.extend(name.starts_with("Canary").then_some(name));
+    }
+    assert_eq!(conditional.len(), 6, "{conditional:?}");
+    // The verifier knows the key by what the function registers; a value in the template would be no secret.
+    let secret = template.properties("CanarySecret");
+    assert!(secret["GenerateSecretString"]["PasswordLength"].as_u64().unwrap() >= 32);
+    assert!(secret.get("SecretString").is_none() && secret.get("Name").is_none());
+    // A run comes to its end before the next one begins, whatever the interval.
+    let timeout_s = template.properties("CanaryFunction")["Timeout"].as_u64().unwrap();
+    let minutes = one_or_more(&template.section("Parameters")["CanaryMinutes"]["AllowedValues"]);
+    let minutes: Vec<u64> = minutes.into_iter().filter_map(Value::as_u64).collect();
+    assert_eq!(minutes[0], 0);
+    assert!(minutes[1..].iter().all(|minutes| minutes * 60 > timeout_s));
+}
+
+#[test]
+fn no_function_logs_what_secrets_manager_answers() {
+    let template = Template::read();
+    let levels = &template.section("Parameters")["LogLevel"]["AllowedValues"];
+    assert_eq!(*levels, json!(["DEBUG", "INFO", "WARN", "ERROR"]));
+}
+
+#[test]
+fn the_canary_posts_to_the_url_that_is_subscribed_at_upvest() {
+    let template = Template::read();
+    let url =
+        |function: &str| template.properties(function)["Environment"]["Variables"]["WEBHOOK_URL"].clone();
+    assert_eq!(url("CanaryFunction"), url("RegisterWebhookFunction"));
+}
+
+/// The rows of a table that a domain's processor, or another function, may touch.
+fn leading_keys(template: &Template, function: &str, table: &str) -> BTreeSet<String> {
+    let statements = statements(template, &format!("{function}Role"));
     let mut of_table = statements
         .into_iter()
         .filter(|statement| statement["Resource"]["Fn::GetAtt"][0] == table);
@@ -436,7 +502,7 @@ fn no_role_has_managed_policies_or_wildcards() {
 }
 
 #[test]
-fn keys_and_secrets_are_touched_by_four_functions_and_ingest_only_sends() {
+fn keys_and_secrets_are_touched_by_five_functions_and_ingest_only_sends() {
     let template = Template::read();
     for (role, _) in template.resources(ROLE) {
         let granted = granted(&template, role);
@@ -445,9 +511,14 @@ fn keys_and_secrets_are_touched_by_four_functions_and_ingest_only_sends() {
             action.starts_with("secretsmanager:") || action.starts_with("kms:")
         };
         let (verify, refresh) = (role == "VerifyAndStoreRole", role == "RefreshKeysRole");
-        let calls_upvest = UPVEST_CALLERS.contains(&role);
-        assert_eq!(touches("KeysTable"), verify || refresh, "{role}");
-        assert_eq!(granted.iter().any(secret), verify || calls_upvest, "{role}");
+        let (canary, calls_upvest) = (role == "CanaryRole", UPVEST_CALLERS.contains(&role));
+        assert_eq!(touches("KeysTable"), verify || refresh || canary, "{role}");
+        assert_eq!(touches("CanarySecret"), verify || canary, "{role}");
+        assert_eq!(
+            granted.iter().any(secret),
+            verify || canary || calls_upvest,
+            "{role}"
+        );
         assert_eq!(touches(UPVEST_SECRET), calls_upvest, "{role}");
     }
     let services: BTreeSet<String> = granted(&template, "IngestRole")
@@ -519,7 +590,7 @@ fn the_subscription_follows_the_settings_of_its_function_and_needs_the_whole_fro
 fn every_schedule_may_invoke_its_function() {
     let template = Template::read();
     let rules: Vec<_> = template.resources("AWS::Events::Rule").collect();
-    assert_eq!(rules.len(), 2);
+    assert_eq!(rules.len(), 3);
     for (name, rule) in rules {
         let function = target(&rule["Properties"]["Targets"][0]["Arn"]);
         let mut permissions = template.resources("AWS::Lambda::Permission");

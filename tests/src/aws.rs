@@ -52,6 +52,7 @@ use event_bridge::EventBuses;
 use faults::FaultPlan;
 use invocation::Invocation;
 use queue::{Misbehaviour, Receive};
+use secrets::Secret;
 use sqs::Queues;
 
 /// 2026-01-01T00:00:00Z, the time at which every simulated run begins.
@@ -201,7 +202,14 @@ impl Aws {
 
     /// Keeps a secret for `GetSecretValue`, under the id by which it will be asked for: a name or an ARN.
     pub fn create_secret(&self, id: &str, value: &[u8]) {
-        self.world.state().secrets.insert(id.to_owned(), value.to_vec());
+        let secret = Secret::Binary(value.to_vec());
+        self.world.state().secrets.insert(id.to_owned(), secret);
+    }
+
+    /// The same with a text, as CloudFormation generates one.
+    pub fn create_secret_string(&self, id: &str, value: &str) {
+        let secret = Secret::Text(value.to_owned());
+        self.world.state().secrets.insert(id.to_owned(), secret);
     }
 
     /// Sets how often faults strike from here on.

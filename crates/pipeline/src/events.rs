@@ -153,6 +153,24 @@ impl EventLog {
         Ok(true)
     }
 
+    /// Whether an event of this id is in the log.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when that cannot be found out.
+    pub async fn contains(&self, event_id: &str) -> Result<bool, AwsError> {
+        let request = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("event_id", AttributeValue::S(event_id.to_owned()))
+            .projection_expression("event_id")
+            .consistent_read(true);
+        let found = request.send().await;
+        let found = found.map_err(AwsError::of("GetItem of the events table"))?;
+        Ok(found.item.is_some())
+    }
+
     /// Inserts up to 25 entries; tells for each whether it is new.
     async fn insert(&self, entries: &[Entry]) -> Result<Vec<bool>, AwsError> {
         const CALL: &str = "BatchExecuteStatement of the events table";

@@ -20,6 +20,11 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(15);
 /// The most key ids remembered: forged ids must not fill the memory.
 const REMEMBERED: usize = 1_000;
 
+/// The attribute of a key that may sign only some events, and its one value. An HMAC key without it may sign all.
+pub const ONLY: &str = "only";
+/// See [`ONLY`].
+pub const ONLY_SYNTHETIC: &str = "synthetic";
+
 /// Reads verification keys, remembers them, and remembers which ids are unknown.
 #[derive(Debug)]
 pub struct Keys {
@@ -127,6 +132,14 @@ impl Keys {
                 .and_then(|value| value.as_s().ok())
                 .ok_or_else(|| unusable(attribute))
         };
+        let limited = |key: VerifyingKey| match item.get(ONLY) {
+            None => Ok(Some(Arc::new(key))),
+            Some(AttributeValue::S(only)) if only == ONLY_SYNTHETIC => {
+                Ok(Some(Arc::new(key.only_synthetic())))
+            }
+            // A limit that this version does not know is not taken for none.
+            Some(_) => Err(unusable(ONLY)),
+        };
         let profile: Profile = text("profile")?.parse().map_err(|_| unusable("profile"))?;
         let algorithm: Algorithm = text("algorithm")?.parse().map_err(|_| unusable("algorithm"))?;
         if algorithm == Algorithm::HmacSha256 {
@@ -137,12 +150,12 @@ impl Keys {
             })?;
             let secret = secret.ok_or_else(|| unusable("secret"))?;
             let key = VerifyingKey::hmac(key_id, profile, secret).map_err(|_| unusable("secret"))?;
-            return Ok(Some(Arc::new(key)));
+            return limited(key);
         }
         let jwk: Jwk = serde_json::from_str(text("jwk")?).map_err(|_| unusable("jwk"))?;
         let key = VerifyingKey::from_jwk(profile, &jwk.with_key_id(key_id)).map_err(|_| unusable("jwk"))?;
         if key.algorithm() == algorithm {
-            Ok(Some(Arc::new(key)))
+            limited(key)
         } else {
             Err(unusable("algorithm"))
         }

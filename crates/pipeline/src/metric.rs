@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use metrics::counter;
+use metrics::{Unit, counter, describe_histogram, histogram};
 use metrics_cloudwatch_embedded::{Builder, Collector};
 
 /// The namespace of all metrics.
@@ -52,6 +52,16 @@ pub const ACTIONS: &str = "ActionsRun";
 /// Changes that the event bus took, by `Domain`.
 pub const PUBLISHED: &str = "ChangesPublished";
 
+/// Events that the receiver sent to itself, by `Stage`: `store` or `project`. They are in none of [`STORED`],
+/// [`UNRECOGNISED`] and [`PROJECTED`], and their deliveries not in [`VERIFIED`].
+pub const SYNTHETIC: &str = "SyntheticEvents";
+/// Runs of the canary whose event went all the way.
+pub const CANARY_DELIVERED: &str = "CanaryDelivered";
+/// Runs of the canary that failed, by `Stage`: `key`, `post`, `store` or `project`.
+pub const CANARY_FAILED: &str = "CanaryFailed";
+/// Milliseconds from the canary's request to the end of a `Stage`: `post`, `store` or `project`.
+pub const CANARY_MILLISECONDS: &str = "CanaryMilliseconds";
+
 static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
 
 /// Directs the process's metrics to the log, under the name of the stack. Without it, as in tests, they go nowhere.
@@ -61,6 +71,7 @@ pub(crate) fn install(stack: String) {
         .with_dimension("Stack", stack);
     if let Ok(collector) = builder.init() {
         let _ = COLLECTOR.set(collector);
+        describe_histogram!(CANARY_MILLISECONDS, Unit::Milliseconds, "");
     }
 }
 
@@ -163,6 +174,28 @@ pub fn subscription_repaired() {
     counter!(SUBSCRIPTION_REPAIRED).increment(1);
 }
 
+/// Counts synthetic events that were stored for the first time or projected; `stage` is `store` or `project`.
+pub fn synthetic(stage: &'static str, count: usize) {
+    if count > 0 {
+        counter!(SYNTHETIC, "Stage" => stage).increment(count as u64);
+    }
+}
+
+/// Counts a run of the canary whose event went all the way.
+pub fn canary_delivered() {
+    counter!(CANARY_DELIVERED).increment(1);
+}
+
+/// Counts a run of the canary that failed at a stage.
+pub fn canary_failed(stage: &'static str) {
+    counter!(CANARY_FAILED, "Stage" => stage).increment(1);
+}
+
+/// Notes how long after its request the canary's event had passed a stage.
+pub fn canary_passed(stage: &'static str, milliseconds: u64) {
+    histogram!(CANARY_MILLISECONDS, "Stage" => stage).record(milliseconds as f64);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +211,7 @@ mod tests {
             KEYS_REFRESHED,
             KEYS_CONFLICTING,
             SUBSCRIPTION_REPAIRED,
+            CANARY_DELIVERED,
         ];
         let template = include_str!("../../../infra/alarms.yaml");
         let ours: Vec<&str> = template

@@ -100,6 +100,19 @@ struct Done {
     publication: Option<Publication>,
 }
 
+impl Done {
+    /// What the receiver sends to itself ends here, whoever signed it: no action hears of it, and nothing is published.
+    fn without_effects(event: &Event<'_>, entity: EntityKey) -> Self {
+        metric::synthetic("project", 1);
+        Self {
+            event_id: event.id().to_owned(),
+            entity,
+            change: None,
+            publication: None,
+        }
+    }
+}
+
 impl Processor {
     /// The processor of `domain`, from `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `MAX_RECEIVE_COUNT`, `ENTITIES_TABLE`, `IDEMPOTENCY_TABLE`, `ACTION_RECORD_DAYS` (90) and
     /// `EVENT_BUS_NAME` (nothing is published without it) and `PUBLISH_LATE_EVENTS` (false).
@@ -208,6 +221,10 @@ impl Processor {
             source,
         })?;
         let projected = self.project(&entity, &event).await?;
+        if event.is_synthetic() {
+            return Ok(Done::without_effects(&event, entity));
+        }
+        self.count(projected.applied);
         let transition = projected.transition(&event, dispatched.replay.is_some());
         let current = projected
             .stored

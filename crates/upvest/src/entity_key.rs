@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::category::{Domain, Role};
 use crate::event::Event;
+use crate::synthetic;
 
 /// The longest value of a key field, in bytes.
 const MAX_FIELD_LENGTH: usize = 256;
@@ -82,6 +83,12 @@ impl EntityKey {
     #[must_use]
     pub fn entity_type(&self) -> &str {
         self.0.split_once('#').map_or(&self.0, |(entity, _)| entity)
+    }
+
+    /// Whether it is an entity that synthetic events are about.
+    #[must_use]
+    pub fn is_synthetic(&self) -> bool {
+        self.entity_type() == synthetic::CATEGORY
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use crate::category::{self, Category};
 use crate::entity_key::{EntityKey, NoEntityKey};
 use crate::occurred::Occurred;
+use crate::synthetic;
 
 /// The deepest nesting of objects and arrays that an event may have.
 pub const MAX_DEPTH: usize = 64;
@@ -138,6 +139,12 @@ impl<'a> Event<'a> {
     #[must_use]
     pub fn state_name(&self) -> Option<&str> {
         self.event_type.split_once('.').map(|(_, state)| state)
+    }
+
+    /// Whether it is one that the receiver sent to itself.
+    #[must_use]
+    pub fn is_synthetic(&self) -> bool {
+        synthetic::is_synthetic(&self.event_type)
     }
 
     /// The row of the category table for this event; the catch-all row for an unknown category.

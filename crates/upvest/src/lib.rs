@@ -14,6 +14,7 @@ pub mod event;
 pub mod occurred;
 pub mod projection;
 pub mod signature;
+pub mod synthetic;
 
 pub use category::{Category, Domain};
 pub use delivery::split;

@@ -40,6 +40,13 @@ struct Key {
     algorithm: Algorithm,
     jwk: Option<Jwk>,
     hmac_secret_base64: Option<String>,
+    only: Option<Only>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Only {
+    Synthetic,
 }
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]
@@ -80,7 +87,10 @@ impl Key {
         };
         let key = key.unwrap();
         assert_eq!(key.algorithm(), self.algorithm);
-        key
+        match self.only {
+            Some(Only::Synthetic) => key.only_synthetic(),
+            None => key,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use pipeline::metric;
 use pipeline::routing::Dispatch;
 use pipeline::verification::{self, Verdict};
 use upvest::signature::{Freshness, Rejection, Verified};
+use upvest::synthetic::Scope;
 use uuid::Uuid;
 
 use crate::error::{DeliveryError, Step};
@@ -59,7 +60,10 @@ async fn verify<'e>(
     })?;
     match verdict {
         Verdict::Holds(verified) => {
-            report_freshness(envelope, verified.freshness());
+            // The canary goes on while Upvest is silent, and must not hide that it is.
+            if verified.scope() != Scope::Synthetic {
+                report_freshness(envelope, verified.freshness());
+            }
             Ok(Ok(verified))
         }
         Verdict::Rejected { key_id, rejection } => {
@@ -100,7 +104,7 @@ async fn accept(
     let key_id = verified.key_id();
     let kept = deps.archive.keep(envelope, key_id, verified.freshness()).await;
     kept.map_err(failed(Step::Archive))?;
-    let intake = match Intake::of(envelope, verified.body()) {
+    let intake = match Intake::of(envelope, verified) {
         Ok(intake) => intake,
         Err(malformed) => {
             tracing::warn!(delivery.id = %envelope.delivery_id, "delivery goes to quarantine: {malformed}");

@@ -10,7 +10,12 @@ use pipeline::metric;
 use pipeline::routing::Dispatch;
 use sha2::{Digest, Sha256};
 use upvest::delivery::{MalformedDelivery, NO_ENTITY_KEY, split};
+use upvest::signature::Verified;
+use upvest::synthetic::is_synthetic;
 use upvest::{Domain, Event};
+
+/// The reason of synthetic events that none of our own keys signed.
+const SYNTHETIC: &str = "event-synthetic";
 
 /// The events of one delivery, sorted by what is to be done.
 #[derive(Debug, Default)]
@@ -36,6 +41,8 @@ pub(crate) struct Outcome {
     pub(crate) conflicting: Vec<Entry>,
     new: usize,
     repeated: usize,
+    /// New synthetic events, which are counted apart.
+    synthetic: usize,
 }
 
 impl Intake {
@@ -44,10 +51,10 @@ impl Intake {
     /// # Errors
     ///
     /// [`MalformedDelivery`] when the body is no batch of events.
-    pub(crate) fn of(envelope: &Envelope, body: &[u8]) -> Result<Self, MalformedDelivery> {
+    pub(crate) fn of(envelope: &Envelope, verified: &Verified<'_>) -> Result<Self, MalformedDelivery> {
         let mut intake = Self::default();
         let mut seen = BTreeMap::new();
-        for (index, part) in split(body)?.into_iter().enumerate() {
+        for (index, part) in split(verified.body())?.into_iter().enumerate() {
             let event = match part.event {
                 Ok(event) => event,
                 Err(malformed) => {
@@ -55,6 +62,10 @@ impl Intake {
                     continue;
                 }
             };
+            if !verified.scope().covers(&event) {
+                intake.unusable.entry(SYNTHETIC).or_default().push(index);
+                continue;
+            }
             let entry = entry(envelope, &event);
             match seen.entry(entry.event_id.clone()) {
                 Slot::Occupied(first) if *first.get() == entry.sha256 => intake.repeated += 1,
@@ -88,6 +99,7 @@ pub(crate) fn judge(intake: Intake, logged: &[Logged], delivery_id: &str) -> Out
         conflicting: Vec::new(),
         new: 0,
         repeated: intake.repeated,
+        synthetic: 0,
     };
     for ((entry, dispatch), logged) in intake.entries.into_iter().zip(intake.dispatch).zip(logged) {
         let in_log = match logged {
@@ -103,7 +115,7 @@ pub(crate) fn judge(intake: Intake, logged: &[Logged], delivery_id: &str) -> Out
         }
         match logged {
             Logged::New => {
-                outcome.new += 1;
+                *outcome.count_of_new(&entry) += 1;
                 outcome.dispatch.extend(dispatch);
             }
             Logged::Already { sha256, .. } if *sha256 != entry.sha256 => {
@@ -124,6 +136,14 @@ pub(crate) fn judge(intake: Intake, logged: &[Logged], delivery_id: &str) -> Out
 }
 
 impl Outcome {
+    fn count_of_new(&mut self, entry: &Entry) -> &mut usize {
+        if is_synthetic(&entry.event_type) {
+            &mut self.synthetic
+        } else {
+            &mut self.new
+        }
+    }
+
     /// Counts what became of the events; `contradictions` tells which of the conflicting ones are new to the log.
     pub(crate) fn report(&self, envelope: &Envelope, contradictions: &[Logged]) {
         let conflicting = contradictions
@@ -131,10 +151,11 @@ impl Outcome {
             .filter(|logged| **logged == Logged::New)
             .count();
         metric::stored(self.new, self.repeated, conflicting);
+        metric::synthetic("store", self.synthetic);
         for _ in self
             .dispatch
             .iter()
-            .filter(|event| event.domain == Domain::Unrecognised)
+            .filter(|event| event.domain == Domain::Unrecognised && !event.entity.is_synthetic())
         {
             metric::unrecognised();
         }

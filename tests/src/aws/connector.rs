@@ -34,7 +34,7 @@ pub(crate) struct State {
     pub(crate) queues: Queues,
     pub(crate) buckets: s3::Buckets,
     pub(crate) event_buses: EventBuses,
-    pub(crate) secrets: BTreeMap<String, Vec<u8>>,
+    pub(crate) secrets: BTreeMap<String, secrets::Secret>,
     pub(crate) faults: FaultPlan,
     pub(crate) calls: Vec<Call>,
     /// Chooses which members of a batch fail.

@@ -8,8 +8,14 @@ use serde_json::json;
 
 use super::wire::{Reply, Request};
 
+/// The value of a secret, as it was created.
+pub(crate) enum Secret {
+    Binary(Vec<u8>),
+    Text(String),
+}
+
 /// Answers a request from the secrets, which are kept by id.
-pub(crate) fn answer(secrets: &BTreeMap<String, Vec<u8>>, request: &Request) -> Reply {
+pub(crate) fn answer(secrets: &BTreeMap<String, Secret>, request: &Request) -> Reply {
     if request.operation != "GetSecretValue" {
         return Reply::json_error(
             400,
@@ -18,10 +24,15 @@ pub(crate) fn answer(secrets: &BTreeMap<String, Vec<u8>>, request: &Request) -> 
         );
     }
     match secrets.get(&request.resource) {
-        Some(value) => Reply::json(&json!({
+        Some(Secret::Binary(value)) => Reply::json(&json!({
             "ARN": request.resource,
             "Name": request.resource,
             "SecretBinary": BASE64_STANDARD.encode(value),
+        })),
+        Some(Secret::Text(value)) => Reply::json(&json!({
+            "ARN": request.resource,
+            "Name": request.resource,
+            "SecretString": value,
         })),
         None => Reply::json_error(
             400,

@@ -47,7 +47,6 @@ impl Processor {
             let (projection, applied) = Projection::fold(so_far, event);
             let before = match before {
                 Some(stored) if stored.projection == projection => {
-                    self.count(applied);
                     return Ok(Projected { applied, stored });
                 }
                 before => before,
@@ -57,7 +56,6 @@ impl Processor {
                 Err(EntityError::Changed(_)) if attempt < ATTEMPTS => attempt += 1,
                 Err(error) => return Err(error.into()),
                 Ok(()) => {
-                    self.count(applied);
                     self.flag_move_backwards(event, before.as_ref(), &stored);
                     return Ok(Projected { applied, stored });
                 }
@@ -65,7 +63,7 @@ impl Processor {
         }
     }
 
-    fn count(&self, applied: Applied) {
+    pub(super) fn count(&self, applied: Applied) {
         let result = match applied {
             Applied::Newest => "newest",
             Applied::Superseded => "superseded",

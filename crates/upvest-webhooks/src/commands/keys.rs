@@ -196,6 +196,9 @@ pub(crate) struct ListedKey {
     jwk: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
+    /// What alone it may sign.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    only: Option<String>,
 }
 
 impl Command {
@@ -389,7 +392,16 @@ impl ListedKey {
             last_seen: text("last_seen"),
             retired_at: text("retired_at"),
             secret: text("secret"),
+            only: text(pipeline::keys::ONLY),
         })
+    }
+
+    fn source_and_limit(&self) -> String {
+        let source = self.source.clone().unwrap_or_default();
+        match &self.only {
+            Some(only) => format!("{source} (signs {only} events only)"),
+            None => source,
+        }
     }
 }
 
@@ -424,7 +436,7 @@ impl Report for KeysReport {
                         key.key_id.clone(),
                         cell(&key.profile),
                         cell(&key.algorithm),
-                        cell(&key.source),
+                        key.source_and_limit(),
                         cell(&key.first_seen),
                         cell(&key.last_seen),
                         cell(&key.retired_at),
@@ -470,6 +482,28 @@ mod tests {
             r#"{"keys":[{"key_id":"k","profile":"upvest-v6","algorithm":null,"source":"upvest","first_seen":"2026-01-05T09:30:00Z","last_seen":null,"retired_at":"2026-02-05T09:30:00Z","jwk":{"kty":"OKP"}}]}"#
         );
     }
+
+    #[test]
+    fn a_limited_key_is_listed_with_its_limit() {
+        let attributes = [
+            ("key_id", "canary-1"),
+            ("source", "canary"),
+            ("only", "synthetic"),
+        ];
+        let item: HashMap<_, _> = attributes
+            .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())))
+            .into();
+        let report = KeysReport::Listed {
+            keys: vec![ListedKey::of(&item).unwrap()],
+        };
+        assert!(report.text().contains("canary (signs synthetic events only)"));
+        assert!(
+            serde_json::to_string(&report)
+                .unwrap()
+                .contains(r#""only":"synthetic""#)
+        );
+    }
+
     fn refresh(dry_run: bool) -> Command {
         Command::Refresh(Box::new(Refresh {
             upvest: UpvestArgs::default(),

@@ -174,6 +174,7 @@ impl Plan {
             algorithm: self.algorithm,
             jwk: key.to_jwk(),
             hmac_secret_base64: secret,
+            only: None,
         };
         let (body, body_base64) = match String::from_utf8(self.body) {
             Ok(text) => (Some(text), None),

@@ -22,7 +22,17 @@ fn keys() -> Vectors {
     .sign()?;
     let algorithm = v6("algorithm-mismatch", "alg contradicts the key.")
         .with(|plan| plan.parameters += ";alg=\"ed25519\"");
+    let limited = Plan::new(
+        "key-only-synthetic",
+        "The signature holds, but the key may sign synthetic events alone, and this is an account's.",
+        UpvestV6,
+        HmacSha256,
+    )
+    .sign()?;
     Ok(vec![
+        limited
+            .tampered(|vector| vector.key.only = Some("synthetic"))
+            .rejected("key-only-synthetic"),
         other_id
             .tampered(|vector| vector.key.key_id = "00000000-0000-4000-8000-000000000009".to_owned())
             .rejected("key-id-mismatch"),

@@ -34,6 +34,9 @@ pub(crate) struct Key {
     pub(crate) jwk: Option<Jwk>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hmac_secret_base64: Option<String>,
+    /// What alone the key may sign.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) only: Option<&'static str>,
 }
 
 #[derive(Serialize)]

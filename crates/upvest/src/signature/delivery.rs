@@ -10,6 +10,7 @@ use super::base::{Component, signature_base};
 use super::claims::{Claims, Freshness};
 use super::tokens::{Member, SyntaxError, parse_byte_sequences, parse_signature_input};
 use super::{Headers, MAX_HEADER_BYTES, Profile, Rejection, SignedRequest, VerifyingKey, digest};
+use crate::synthetic::Scope;
 
 /// A parsed delivery of which nothing is trusted yet; it shows only what it claims.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub struct Verified<'a> {
     claims: Claims,
     base: String,
     freshness: Freshness,
+    scope: Scope,
 }
 
 impl<'a> UnverifiedDelivery<'a> {
@@ -85,7 +87,7 @@ impl<'a> UnverifiedDelivery<'a> {
     ///
     /// # Errors
     /// Returns the [`Rejection`] when the key is another one, a covered header or the digest is missing, the digest
-    /// does not match, or the signature does not hold.
+    /// does not match, the signature does not hold, or the key may not sign such a body.
     pub fn verify(self, key: &VerifyingKey, received_at: Timestamp) -> Result<Verified<'a>, Rejection> {
         let Self {
             request,
@@ -111,12 +113,16 @@ impl<'a> UnverifiedDelivery<'a> {
         digest::check(profile, &digest, request.body)?;
         let base = signature_base(&request, profile, &claims.components, &claims.parameters)?;
         key.verify_base(base.as_bytes(), &signature)?;
+        if !key.scope().covers_delivery(request.body) {
+            return Err(Rejection::KeyOnlySynthetic);
+        }
         let freshness = claims.freshness(received_at);
         Ok(Verified {
             request,
             claims,
             base,
             freshness,
+            scope: key.scope(),
         })
     }
 }
@@ -167,6 +173,13 @@ impl<'a> Verified<'a> {
     #[must_use]
     pub const fn freshness(&self) -> Freshness {
         self.freshness
+    }
+
+    /// Returns which events the delivery may report. The body of one that may report synthetic events alone has been
+    /// held against that.
+    #[must_use]
+    pub const fn scope(&self) -> Scope {
+        self.scope
     }
 
     /// Turns a delivery that is not fresh into a rejection, for callers with strict freshness.

@@ -118,6 +118,9 @@ pub enum Rejection {
     /// The signature does not hold.
     #[error("the signature does not hold")]
     BadSignature,
+    /// The key may sign synthetic events alone, and the body has something else.
+    #[error("the key may sign synthetic events alone")]
+    KeyOnlySynthetic,
     /// The signature had expired when the delivery was received. Only callers with strict freshness reject it.
     #[error("the signature had expired when it was received")]
     Expired,
@@ -155,6 +158,7 @@ impl Rejection {
         "covered-header-missing",
         "line-break-in-component",
         "bad-signature",
+        "key-only-synthetic",
         "expired",
         "not-yet-valid",
     ];
@@ -189,6 +193,7 @@ impl Rejection {
             Self::CoveredHeaderMissing { .. } => "covered-header-missing",
             Self::LineBreakInComponent { .. } => "line-break-in-component",
             Self::BadSignature => "bad-signature",
+            Self::KeyOnlySynthetic => "key-only-synthetic",
             Self::Expired => "expired",
             Self::NotYetValid => "not-yet-valid",
         }

@@ -8,18 +8,20 @@ use secrecy::{ExposeSecret, SecretSlice};
 use sha2::Sha256;
 
 use super::{Algorithm, Jwk, JwkError, MAX_KEY_ID_BYTES, Profile, Rejection};
+use crate::synthetic::Scope;
 
 /// Shortest HMAC secret, in bytes: the 128 bits that RFC 2104's security argument needs at least.
 pub(super) const MIN_SECRET_BYTES: usize = 16;
 /// Length of an ECDSA P-521 signature that is r and s one after the other.
 const FIXED_SIGNATURE_BYTES: usize = 132;
 
-/// A key that verifies deliveries: id, profile, algorithm and public key or shared secret.
+/// A key that verifies deliveries: id, profile, algorithm, public key or shared secret, and what its owner may report.
 #[derive(Clone)]
 pub struct VerifyingKey {
     key_id: String,
     profile: Profile,
     material: Material,
+    scope: Scope,
 }
 
 #[derive(Clone)]
@@ -54,7 +56,7 @@ pub enum KeyError {
 }
 
 impl VerifyingKey {
-    /// Creates the key that a JWK describes, under the JWK's `kid`.
+    /// Creates the key that a JWK describes, under the JWK's `kid`; its owner is taken to be Upvest.
     ///
     /// # Errors
     /// Returns [`KeyError::MissingKeyId`] or [`KeyError::InvalidKeyId`] when the `kid` cannot be used.
@@ -69,10 +71,11 @@ impl VerifyingKey {
             key_id,
             profile,
             material,
+            scope: Scope::Upvest,
         })
     }
 
-    /// Creates an HMAC-SHA-256 key.
+    /// Creates an HMAC-SHA-256 key; its owner is taken to be us.
     ///
     /// # Errors
     /// Returns [`KeyError::InvalidKeyId`] or [`KeyError::SecretTooShort`].
@@ -87,7 +90,23 @@ impl VerifyingKey {
             key_id,
             profile,
             material,
+            scope: Scope::Everything,
         })
+    }
+
+    /// Limits the key to deliveries of synthetic events.
+    #[must_use]
+    pub fn only_synthetic(self) -> Self {
+        Self {
+            scope: Scope::Synthetic,
+            ..self
+        }
+    }
+
+    /// Returns which events the key's owner may report.
+    #[must_use]
+    pub const fn scope(&self) -> Scope {
+        self.scope
     }
 
     /// Returns the id that deliveries name in their `keyid` parameter.
@@ -137,6 +156,7 @@ impl fmt::Debug for VerifyingKey {
             .field("key_id", &self.key_id)
             .field("profile", &self.profile)
             .field("algorithm", &self.algorithm())
+            .field("scope", &self.scope)
             .finish_non_exhaustive()
     }
 }

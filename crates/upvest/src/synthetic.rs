@@ -1,0 +1,183 @@
+//! Synthetic events: those that the receiver sends to itself, to see that its pipeline works.
+//!
+//! They take the way of every event, from the public URL to the entities table, and are about entities of their own
+//! alone. [`Scope`] says which keys may report them, and that the canary's key may report nothing else.
+
+use jiff::Timestamp;
+
+use crate::delivery::split;
+use crate::entity_key::EntityKey;
+use crate::event::Event;
+
+/// The category of synthetic events, and so the first part of their entities' keys. Upvest's categories are upper-case
+/// letters, digits and underscores, so that none of them, known or to come, is this one.
+pub const CATEGORY: &str = "synthetic";
+/// The type of the canary's events.
+pub const CANARY: &str = "synthetic.canary";
+/// What the ids of events begin with that a key of [`Scope::Synthetic`] signs. Upvest's ids are UUIDs: an event of such
+/// a key can take no other event's place in the log, nor contradict it.
+pub const ID_PREFIX: &str = "synthetic-";
+
+/// The canary's `object.id`.
+const CANARY_OBJECT: &str = "canary";
+
+/// Which events a key may report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All but synthetic ones: Upvest's keys.
+    Upvest,
+    /// All: HMAC keys, which are our own.
+    Everything,
+    /// Synthetic ones alone: the canary's key, so that nobody who gets hold of it can report anything real.
+    Synthetic,
+}
+
+impl Scope {
+    /// Whether a key of this scope may report the event.
+    #[must_use]
+    pub fn covers(self, event: &Event<'_>) -> bool {
+        match self {
+            Self::Upvest => !event.is_synthetic(),
+            Self::Everything => true,
+            Self::Synthetic => event.is_synthetic() && event.id().starts_with(ID_PREFIX),
+        }
+    }
+
+    /// Whether a delivery with this body may be taken in. An event that Upvest's keys may not report leaves the others
+    /// of its delivery alone; of a delivery of the canary's key nothing is taken in unless it is synthetic throughout.
+    #[must_use]
+    pub fn covers_delivery(self, body: &[u8]) -> bool {
+        let covers = |event: &Event<'_>| self.covers(event);
+        match self {
+            Self::Upvest | Self::Everything => true,
+            Self::Synthetic => {
+                split(body).is_ok_and(|parts| parts.iter().all(|part| part.event.as_ref().is_ok_and(covers)))
+            }
+        }
+    }
+}
+
+/// Whether an event of this type is synthetic.
+#[must_use]
+pub fn is_synthetic(event_type: &str) -> bool {
+    event_type
+        .split_once('.')
+        .map_or(event_type, |(category, _)| category)
+        == CATEGORY
+}
+
+/// Writes the body of a delivery with one event of the canary; `run` makes the event's id, which is given back too.
+#[must_use]
+pub fn canary_delivery(run: &str, created_at: Timestamp) -> (String, Vec<u8>) {
+    let id = format!("{ID_PREFIX}{run}");
+    let event = serde_json::json!({
+        "id": id,
+        "created_at": created_at.to_string(),
+        "type": CANARY,
+        "object": { "id": CANARY_OBJECT },
+    });
+    let body = serde_json::json!({ "payload": [event] }).to_string();
+    (id, body.into_bytes())
+}
+
+/// The entity that the canary's events are about.
+#[must_use]
+pub fn canary_entity() -> EntityKey {
+    EntityKey::from_stored(format!("{CATEGORY}#{CANARY_OBJECT}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::category::{self, CATEGORIES, Domain};
+
+    fn event(id: &str, event_type: &str) -> String {
+        format!(
+            r#"{{"id":"{id}","created_at":"2026-11-22T09:00:00Z","type":"{event_type}","object":{{"id":"canary"}}}}"#
+        )
+    }
+
+    fn covers(scope: Scope, id: &str, event_type: &str) -> bool {
+        scope.covers(&Event::parse(&event(id, event_type)).unwrap())
+    }
+
+    fn delivery(events: &[String]) -> Vec<u8> {
+        format!(r#"{{"payload":[{}]}}"#, events.join(",")).into_bytes()
+    }
+
+    #[test]
+    fn the_canarys_event_is_one_that_only_our_own_keys_may_report() {
+        let (id, body) = canary_delivery("run", "2026-11-22T09:00:00.5Z".parse().unwrap());
+        assert_eq!(id, "synthetic-run");
+        let parts = split(&body).unwrap();
+        let event = parts[0].event.as_ref().unwrap();
+        assert_eq!((event.id(), event.event_type()), (&*id, CANARY));
+        assert!(event.is_synthetic());
+        assert_eq!(event.entity_key().unwrap(), canary_entity());
+        assert_eq!(event.category().domain, Domain::Unrecognised);
+        assert_eq!(event.occurred().instant(), "2026-11-22T09:00:00.500000000Z");
+        assert!(Scope::Synthetic.covers_delivery(&body));
+        assert!(Scope::Synthetic.covers(event) && Scope::Everything.covers(event));
+        assert!(!Scope::Upvest.covers(event));
+    }
+
+    #[test]
+    fn the_canarys_key_reports_nothing_that_could_be_real() {
+        let synthetic = ("synthetic-1", CANARY);
+        for (id, event_type) in [
+            ("synthetic-1", "ORDER.FILLED"),
+            ("synthetic-1", "SYNTHETIC.CANARY"),
+            ("synthetic-1", "synthetics.canary"),
+            ("55a877ce-effa-11ed-a05b-0242ac120003", CANARY),
+        ] {
+            assert!(!covers(Scope::Synthetic, id, event_type), "{id} {event_type}");
+            let hidden = delivery(&[event(synthetic.0, synthetic.1), event(id, event_type)]);
+            assert!(!Scope::Synthetic.covers_delivery(&hidden), "{id} {event_type}");
+            assert!(Scope::Everything.covers_delivery(&hidden));
+        }
+        let malformed = delivery(&[event(synthetic.0, synthetic.1), "{}".to_owned()]);
+        for body in [malformed, b"no json".to_vec(), b"{\"payload\":[]}".to_vec()] {
+            assert!(!Scope::Synthetic.covers_delivery(&body));
+        }
+    }
+
+    #[test]
+    fn a_letter_written_as_its_number_makes_no_other_type() {
+        let escaped = event("synthetic-1", r"\u0073ynthetic.canary");
+        assert!(Event::parse(&escaped).unwrap().is_synthetic());
+    }
+
+    #[test]
+    fn no_category_of_upvest_is_synthetic() {
+        for category in CATEGORIES {
+            assert!(!is_synthetic(category.name) && category.entity != CATEGORY);
+        }
+        assert!(!is_synthetic(category::UNRECOGNISED.name));
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_that_upvest_may_give_is_synthetic(name in "[A-Z0-9_]{1,20}(\\.[A-Z0-9_.]{1,20})?") {
+            prop_assert!(!is_synthetic(&name));
+            prop_assert!(covers(Scope::Upvest, "e1", &name));
+        }
+
+        #[test]
+        fn only_synthetic_events_are_about_synthetic_entities(event_type in "[ -~]{1,30}", id in "[ -~]{0,20}") {
+            let json = serde_json::json!({
+                "id": "synthetic-1",
+                "created_at": "2026-11-22T09:00:00Z",
+                "type": event_type,
+                "object": { "id": id, "order_id": id, "user_id": id },
+            })
+            .to_string();
+            if let Ok(event) = Event::parse(&json)
+                && let Ok(entity) = event.entity_key()
+            {
+                prop_assert_eq!(entity.is_synthetic(), event.is_synthetic());
+            }
+        }
+    }
+}

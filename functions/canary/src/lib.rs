@@ -1,0 +1,136 @@
+//! Sends a synthetic event through the public URL, and follows it to the entities table.
+//!
+//! The event takes the way of Upvest's events, station by station. What is synthetic about it is decided in
+//! [`upvest::synthetic`] (which keys may report it) and in the processor (no action, nothing published).
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use pipeline::clock::Clock;
+use pipeline::config::{ConfigError, Lookup};
+use pipeline::entities::Entities;
+use pipeline::error::ErrorChain;
+use pipeline::events::EventLog;
+use pipeline::metric;
+use tokio::time::Instant;
+use upvest::synthetic::{canary_delivery, canary_entity};
+use uuid::Uuid;
+
+mod endpoint;
+mod error;
+mod key;
+mod report;
+
+pub use endpoint::Endpoint;
+pub use error::{CanaryError, Stage, StartError};
+pub use key::{CanaryKey, KeyError};
+pub use report::Report;
+
+/// How long the event may take from the request to the entities table. Several times what a cold start of every
+/// function takes; what is slower has been retried somewhere.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The first pause between two looks into a table, and so how exact a time is that is short. Each is longer by half.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What the function works with.
+#[derive(Debug)]
+pub struct Deps {
+    /// The key that signs.
+    pub key: CanaryKey,
+    /// The public URL.
+    pub endpoint: Endpoint,
+    /// The event log.
+    pub log: EventLog,
+    /// The entities table.
+    pub entities: Entities,
+    /// The time.
+    pub clock: Clock,
+    /// How long the event may take.
+    pub patience: Duration,
+}
+
+impl Deps {
+    /// Builds the clients, from `CANARY_SECRET`, `KEYS_TABLE`, `EVENTS_TABLE`, `ENTITIES_TABLE` and `WEBHOOK_URL`.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] naming the variable, or when the TLS library finds no trusted certificates.
+    pub fn new(aws: &SdkConfig, lookup: &Lookup<'_>, clock: Clock) -> Result<Self, StartError> {
+        let dynamodb = aws_sdk_dynamodb::Client::new(aws);
+        let url = lookup.required("WEBHOOK_URL")?;
+        let url = url.parse().map_err(|error| ConfigError::Invalid {
+            name: "WEBHOOK_URL",
+            reason: ErrorChain(&error).to_string(),
+        })?;
+        Ok(Self {
+            key: CanaryKey::new(
+                aws_sdk_secretsmanager::Client::new(aws),
+                lookup.required("CANARY_SECRET")?,
+                dynamodb.clone(),
+                lookup.required("KEYS_TABLE")?,
+                clock.clone(),
+            ),
+            endpoint: Endpoint::new(url)?,
+            log: EventLog::new(dynamodb.clone(), lookup.required("EVENTS_TABLE")?),
+            entities: Entities::new(dynamodb, lookup.required("ENTITIES_TABLE")?),
+            clock,
+            patience: PATIENCE,
+        })
+    }
+}
+
+/// Sends an event and follows it. A run that fails is no error of the invocation: Lambda would repeat it, and what
+/// counts is whether the next one of the schedule fails as well.
+pub async fn handle(deps: &Deps) -> Report {
+    let (event_id, body) = canary_delivery(&Uuid::new_v4().to_string(), deps.clock.now());
+    let mut report = Report::new(event_id);
+    let outcome = run(deps, &mut report, body).await;
+    report.finish(outcome);
+    metric::flush();
+    report
+}
+
+async fn run(deps: &Deps, report: &mut Report, body: Vec<u8>) -> Result<(), CanaryError> {
+    let key = deps.key.ready().await?;
+    let request = deps.endpoint.sign(&key, body, deps.clock.now())?;
+    let begun = Instant::now();
+    deps.endpoint.post(request).await?;
+    report.passed(Stage::Post, begun.elapsed());
+
+    let deadline = begun + deps.patience;
+    let is_stored = async || deps.log.contains(&report.event_id).await;
+    let stored = wait_until(deadline, is_stored).await.map_err(CanaryError::Log)?;
+    if !stored {
+        return Err(CanaryError::NotStored(deps.patience));
+    }
+    report.passed(Stage::Store, begun.elapsed());
+
+    let entity = canary_entity();
+    let is_projected = async || {
+        let stored = deps.entities.load(&entity).await?;
+        Ok(stored.is_some_and(|stored| stored.projection.last.occurred.event_id() == report.event_id))
+    };
+    let projected = wait_until(deadline, is_projected).await;
+    if !projected.map_err(CanaryError::Entities)? {
+        return Err(CanaryError::NotProjected(deps.patience));
+    }
+    report.passed(Stage::Project, begun.elapsed());
+    Ok(())
+}
+
+/// Looks until something is there, or the time is up.
+async fn wait_until<E>(deadline: Instant, is_there: impl AsyncFn() -> Result<bool, E>) -> Result<bool, E> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        if is_there().await? {
+            return Ok(true);
+        }
+        if Instant::now() >= deadline {
+            return Ok(false);
+        }
+        tokio::time::sleep_until(deadline.min(Instant::now() + pause)).await;
+        pause = LONGEST_PAUSE.min(pause * 3 / 2);
+    }
+}

@@ -1,0 +1,21 @@
+//! Wires the canary to Lambda.
+
+use canary::Deps;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use pipeline::clock::Clock;
+use pipeline::config::{Lookup, environment};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    pipeline::aws::start();
+    let deps = Deps::new(
+        &pipeline::aws::config().await,
+        &Lookup::new(&environment),
+        Clock::system(),
+    )?;
+    let deps = &deps;
+    lambda_runtime::run(service_fn(async |_: LambdaEvent<serde_json::Value>| {
+        Ok::<_, Error>(canary::handle(deps).await)
+    }))
+    .await
+}

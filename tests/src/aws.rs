@@ -9,6 +9,7 @@
 //! the same seed gives the same [`Call`]s in the same order. The code under test must not add chance of its own:
 //! `tokio::select!` without `biased` and the iteration order of a `HashMap` do.
 
+mod account;
 mod clients;
 mod clock;
 mod connector;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use serde_json::{Value, json};
 
+pub use account::{Account, Alarm};
 pub use clock::Clock;
 pub use event_bridge::PublishedEntry;
 pub use faults::{CallFilter, Fault, FaultRates};
@@ -85,6 +87,7 @@ impl Aws {
             buckets: BTreeMap::new(),
             event_buses: EventBuses::new(),
             secrets: BTreeMap::new(),
+            account: Account::default(),
             faults: FaultPlan::new(rng.fork("faults")),
             calls: Vec::new(),
             members: rng.fork("members"),
@@ -200,6 +203,11 @@ impl Aws {
     /// Keeps a secret for `GetSecretValue`, under the id by which it will be asked for: a name or an ARN.
     pub fn create_secret(&self, id: &str, value: &[u8]) {
         self.world.state().secrets.insert(id.to_owned(), value.to_vec());
+    }
+
+    /// Changes what is said of the account where it holds no data for it: alarms, protections, denials.
+    pub fn edit_account(&self, edit: impl FnOnce(&mut Account)) {
+        edit(&mut self.world.state().account);
     }
 
     /// Sets how often faults strike from here on.

@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use pipeline::config::{Lookup, environment};
 use upvest_api::Hint;
 
-use crate::commands::{entities, events, keys, send, webhooks};
+use crate::commands::{doctor, entities, events, keys, reconcile, send, webhooks};
 use crate::output;
 use crate::stack::{StackError, StackFinder};
 use crate::upvest_account::UpvestError;
@@ -103,6 +103,18 @@ enum Command {
     /// Look at the current state of entities
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Entities(entities::Command),
+    /// Check a deployed stack and its subscription at Upvest, and say what to do about what is wrong
+    ///
+    /// Looks at the URL and what it answers, the subscription, verification keys, API credentials, clocks, queues,
+    /// tables, archive, quarantine, event bus and alarms, all at once. It changes nothing; the two requests that it
+    /// makes to the URL are answered 405 and 401, and counted as such.
+    Doctor(Box<doctor::Arguments>),
+    /// Compare the current state of entities with what Upvest's API says, and tell the stack what it missed
+    ///
+    /// Finds what is missing, stale, diverged or extra, and changes nothing without --repair. A repair never writes
+    /// state: it posts an event for each difference to the stack's URL, as Upvest would have, signed with a key of yours
+    /// and marked (`reconciled`). A real event that is newer wins over it. Run it again after an interruption.
+    Reconcile(Box<reconcile::Arguments>),
     /// Print a completion script for a shell
     ///
     /// For bash: upvest-webhooks completions bash > ~/.local/share/bash-completion/completions/upvest-webhooks
@@ -127,6 +139,10 @@ pub(crate) enum CliError {
     Events(#[from] events::EventsError),
     #[error(transparent)]
     Entities(#[from] entities::EntitiesError),
+    #[error(transparent)]
+    Doctor(#[from] doctor::DoctorError),
+    #[error(transparent)]
+    Reconcile(#[from] reconcile::ReconcileError),
     #[error("the result cannot be printed")]
     Output(#[from] io::Error),
 }
@@ -139,6 +155,8 @@ impl CliError {
             Self::Webhooks(error) if error.is_usage() => 2,
             Self::Keys(error) if error.is_usage() => 2,
             Self::Send(error) if error.is_usage() => 2,
+            Self::Doctor(error) if error.is_usage() => 2,
+            Self::Reconcile(error) if error.is_usage() => 2,
             _ => 1,
         }
     }
@@ -148,6 +166,7 @@ impl CliError {
         match self {
             Self::Webhooks(error) => error.upvest().and_then(UpvestError::hint),
             Self::Keys(error) => error.hint(),
+            Self::Reconcile(error) => error.upvest().and_then(UpvestError::hint),
             _ => None,
         }
     }
@@ -180,6 +199,16 @@ impl Cli {
             }
             Command::Events(command) => output::print(&command.run(stacks.stack().await?).await?, json)?,
             Command::Entities(command) => output::print(&command.run(stacks.stack().await?).await?, json)?,
+            Command::Doctor(arguments) => {
+                let report = arguments.run(&stacks).await?;
+                output::print(&report, json)?;
+                return Ok(report.succeeded());
+            }
+            Command::Reconcile(arguments) => {
+                let report = Box::pin(arguments.run(&stacks)).await?;
+                output::print(&report, json)?;
+                return Ok(report.succeeded());
+            }
             Command::Completions { shell } => output::write(&completions(shell))?,
         }
         Ok(true)

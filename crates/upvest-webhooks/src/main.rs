@@ -8,6 +8,7 @@ mod commands;
 mod key_file;
 mod key_store;
 mod operation;
+mod operator_key;
 mod output;
 mod sending;
 #[cfg(test)]

@@ -39,6 +39,15 @@ impl Request {
             .headers()
             .get("x-amz-target")
             .and_then(|target| target.to_str().ok());
+        if let Some((service, operation)) = operation_without_target(&http) {
+            return Ok(Self {
+                service,
+                operation,
+                resource: String::new(),
+                http,
+                json: Value::Null,
+            });
+        }
         let Some((api, operation)) = target.and_then(|target| target.split_once('.')) else {
             let (operation, resource) = (s3::operation(&http).to_owned(), s3::address(&http).0);
             return Ok(Self {
@@ -74,6 +83,22 @@ impl Request {
 
 fn unreadable(error: Box<dyn std::error::Error + Send + Sync>) -> ConnectorError {
     ConnectorError::user(error)
+}
+
+/// Names the operation of the query protocol, in its form, and of the CBOR protocol, in its path.
+fn operation_without_target(http: &http::Request<Vec<u8>>) -> Option<(Service, String)> {
+    if http.headers().contains_key("smithy-protocol") {
+        let operation = http.uri().path().rsplit('/').next()?;
+        return Some((Service::CloudWatch, operation.to_owned()));
+    }
+    let service = match http.uri().host()?.split('.').next()? {
+        "sts" => Service::Sts,
+        "cloudformation" => Service::CloudFormation,
+        _ => return None,
+    };
+    let form = std::str::from_utf8(http.body()).ok()?;
+    let action = form.split('&').find_map(|pair| pair.strip_prefix("Action="))?;
+    Some((service, action.to_owned()))
 }
 
 /// Finds the bus of the first entry.
@@ -154,7 +179,11 @@ impl Reply {
                 "com.amazonaws.sqs#RequestThrottled",
                 "The request was denied due to request throttling.",
             ),
-            Service::EventBridge | Service::SecretsManager => {
+            Service::EventBridge
+            | Service::SecretsManager
+            | Service::CloudFormation
+            | Service::CloudWatch
+            | Service::Sts => {
                 Self::json_error(400, "ThrottlingException", "Rate exceeded")
             }
             Service::S3 => s3::error(503, "SlowDown", "Please reduce your request rate."),

@@ -9,6 +9,7 @@
 //! the same seed gives the same [`Call`]s in the same order. The code under test must not add chance of its own:
 //! `tokio::select!` without `biased` and the iteration order of a `HashMap` do.
 
+mod account;
 mod clients;
 mod clock;
 mod connector;
@@ -17,6 +18,7 @@ mod event_bridge;
 mod faults;
 mod invocation;
 mod message;
+mod query;
 mod queue;
 mod queued;
 mod record;
@@ -25,7 +27,6 @@ mod s3;
 mod secrets;
 mod sqs;
 mod sqs_replies;
-mod sts;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use serde_json::{Value, json};
 
+pub use account::{Account, Alarm, OPERATOR};
 pub use clock::Clock;
 pub use event_bridge::PublishedEntry;
 pub use faults::{CallFilter, Fault, FaultRates};
@@ -45,7 +47,6 @@ pub use record::{Call, Outcome, Service};
 pub use rng::Rng;
 pub use s3::StoredObject;
 pub(crate) use sqs::{REGION, queue_arn};
-pub use sts::OPERATOR;
 
 use connector::{InProcess, State, World};
 use event_bridge::EventBuses;
@@ -88,6 +89,7 @@ impl Aws {
             buckets: BTreeMap::new(),
             event_buses: EventBuses::new(),
             secrets: BTreeMap::new(),
+            account: Account::default(),
             faults: FaultPlan::new(rng.fork("faults")),
             calls: Vec::new(),
             members: rng.fork("members"),
@@ -210,6 +212,11 @@ impl Aws {
     pub fn create_secret_string(&self, id: &str, value: &str) {
         let secret = Secret::Text(value.to_owned());
         self.world.state().secrets.insert(id.to_owned(), secret);
+    }
+
+    /// Changes what is said of the account where it holds no data for it: alarms, protections, denials.
+    pub fn edit_account(&self, edit: impl FnOnce(&mut Account)) {
+        edit(&mut self.world.state().account);
     }
 
     /// Sets how often faults strike from here on.

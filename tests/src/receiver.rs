@@ -162,7 +162,26 @@ impl Receiver {
     ///
     /// If the answer has no text.
     pub async fn post(&self, headers: &Headers, body: &[u8]) -> Result<(i64, String), Crashed> {
-        let request = gateway_request(self.aws.clock().unix_ms(), headers, body);
+        self.request("POST", headers, body).await
+    }
+
+    /// The same by any method.
+    ///
+    /// # Errors
+    ///
+    /// As for [`post`](Self::post).
+    ///
+    /// # Panics
+    ///
+    /// If the answer has no text.
+    pub async fn request(
+        &self,
+        method: &str,
+        headers: &Headers,
+        body: &[u8],
+    ) -> Result<(i64, String), Crashed> {
+        let mut request = gateway_request(self.aws.clock().unix_ms(), headers, body);
+        request["requestContext"]["http"]["method"] = method.into();
         let request = serde_json::from_value(request).expect("a gateway request");
         let answer = self
             .aws

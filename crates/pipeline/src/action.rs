@@ -58,6 +58,15 @@ impl Change<'_> {
         turned(self.previous, self.current).get(flag) == Some(&true)
     }
 
+    /// The operation that told the change after `upvest-webhooks reconcile` had found it at Upvest's API; `None` for a
+    /// change that an event of Upvest's told.
+    ///
+    /// The change is as new as any other: its own event never came, or comes late.
+    #[must_use]
+    pub fn reconciliation(&self) -> Option<String> {
+        self.event.reconciliation()
+    }
+
     /// The key to give to whatever the action calls, so that a second run of the same action for the same event has no
     /// second effect there.
     #[must_use]

@@ -180,6 +180,30 @@ impl Entities {
         ))
     }
 
+    /// The keys of all entities of a type, for example `ORDER`. Reads the whole table, a page at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when it cannot be read.
+    pub async fn keys_of_type(&self, entity_type: &str) -> Result<Vec<EntityKey>, AwsError> {
+        let scan = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .projection_expression("#aggregate")
+            .filter_expression("begins_with(#aggregate, :type)")
+            .expression_attribute_names("#aggregate", "aggregate")
+            .expression_attribute_values(":type", AttributeValue::S(format!("{entity_type}#")));
+        let mut items = scan.into_paginator().items().send();
+        let mut keys = Vec::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(AwsError::of("Scan of the entities table"))?;
+            let key = item.get("aggregate").and_then(|key| key.as_s().ok());
+            keys.extend(key.cloned().map(EntityKey::from_stored));
+        }
+        Ok(keys)
+    }
+
     /// Writes an entity's state, if the item is still the one before its version.
     ///
     /// The condition is the guard of every projection: of two writers that read the same version one wins, and the

@@ -71,6 +71,9 @@ struct EventDetail<'d> {
     r#type: &'d str,
     created_at: &'d str,
     delivery_id: Option<&'d str>,
+    /// The operation of an operator that told the event in Upvest's place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reconciled_by: Option<String>,
 }
 
 impl Publication {
@@ -89,6 +92,7 @@ impl Publication {
                     r#type: change.event.event_type(),
                     created_at: change.event.occurred().instant(),
                     delivery_id: change.delivery_id,
+                    reconciled_by: change.reconciliation(),
                 },
                 previous: change.previous,
                 current: change.current,

@@ -1,5 +1,6 @@
 //! What came back, as far as it was read.
 
+use jiff::Timestamp;
 use reqwest::header::{CONTENT_LENGTH, HeaderMap};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
@@ -11,6 +12,8 @@ use crate::request::Call;
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Zeroizing<Vec<u8>>,
+    /// When Upvest says that it answered, in whole seconds.
+    pub(crate) date: Option<Timestamp>,
 }
 
 /// Why a body was not read.

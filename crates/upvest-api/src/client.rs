@@ -1,6 +1,6 @@
 //! The client's handle.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::{Url, redirect, retry};
 
@@ -32,6 +32,8 @@ pub(crate) struct Inner {
     /// Talks to Upvest and to its storage of files. It has no default headers and keeps no cookies, so that a request
     /// carries what it was given alone.
     pub(crate) http: reqwest::Client,
+    /// How far our clock was ahead of Upvest's at the last answer, in seconds.
+    pub(crate) clock_ahead_seconds: Mutex<Option<i64>>,
 }
 
 impl Client {
@@ -56,6 +58,7 @@ impl Client {
                 options,
                 tokens: Tokens::default(),
                 http,
+                clock_ahead_seconds: Mutex::default(),
             }),
         })
     }
@@ -85,6 +88,21 @@ impl Inner {
     /// Says whether the client talks to this machine, so that unencrypted URLs on it are meant for tests.
     pub(crate) fn is_local(&self) -> bool {
         is_loopback(&self.credentials.base_url)
+    }
+
+    pub(crate) fn clock_ahead_seconds(&self) -> Option<i64> {
+        *self
+            .clock_ahead_seconds
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn note_clock_ahead(&self, seconds: i64) {
+        let mut noted = self
+            .clock_ahead_seconds
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *noted = Some(seconds);
     }
 }
 

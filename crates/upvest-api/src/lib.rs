@@ -21,6 +21,7 @@ mod options;
 mod private_key;
 mod reports;
 mod request;
+mod resources;
 mod retry;
 mod scope;
 mod sending;
@@ -41,6 +42,7 @@ pub use options::Options;
 pub use private_key::PrivateKeyError;
 pub use reports::Report;
 pub use reqwest::Url;
+pub use resources::{Fetched, List, Listing, Pages, RESOURCES, Resource};
 pub use scope::Scope;
 pub use webhook::{
     Delay, InvalidWebhook, NewWebhook, PackageSize, ReportedConfig, Webhook, WebhookChange, WebhookConfig,

@@ -14,15 +14,39 @@ pub enum Scope {
     ReportsRead,
     /// Ask for the location of files.
     FilesRead,
+    /// Read users.
+    UsersRead,
+    /// Read the checks of users.
+    ChecksRead,
+    /// Read accounts and account groups.
+    AccountsRead,
+    /// Read orders and their executions.
+    OrdersRead,
+    /// Read direct debits and withdrawals.
+    PaymentsRead,
+    /// Read fee collections.
+    FeesRead,
+    /// Read instruments.
+    InstrumentsRead,
+    /// Read portfolio allocations and orders.
+    PortfoliosRead,
 }
 
 impl Scope {
     /// All scopes that this client may ask for.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 12] = [
         Self::WebhooksRead,
         Self::WebhooksAdmin,
         Self::ReportsRead,
         Self::FilesRead,
+        Self::UsersRead,
+        Self::ChecksRead,
+        Self::AccountsRead,
+        Self::OrdersRead,
+        Self::PaymentsRead,
+        Self::FeesRead,
+        Self::InstrumentsRead,
+        Self::PortfoliosRead,
     ];
 
     /// Returns its name in a token request.
@@ -33,6 +57,14 @@ impl Scope {
             Self::WebhooksAdmin => "webhooks:admin",
             Self::ReportsRead => "reports:read",
             Self::FilesRead => "files:read",
+            Self::UsersRead => "users:read",
+            Self::ChecksRead => "checks:read",
+            Self::AccountsRead => "accounts:read",
+            Self::OrdersRead => "orders:read",
+            Self::PaymentsRead => "payments:read",
+            Self::FeesRead => "fees:read",
+            Self::InstrumentsRead => "instruments:read",
+            Self::PortfoliosRead => "portfolios:read",
         }
     }
 }

@@ -99,11 +99,16 @@ impl Inner {
             .await
             .map_err(|error| Failure::network(call, error))?;
         let status = response.status().as_u16();
+        let date = text(response.headers(), DATE.as_str()).and_then(http_date);
+        if let Some(date) = date {
+            self.note_clock_ahead(self.options.clock.now().as_second() - date.as_second());
+        }
         match (status, reading) {
             (200..300, Reading::Nothing) => Ok(Reply {
                 answer: Answer {
                     status,
                     body: Vec::new().into(),
+                    date,
                 },
                 response,
             }),
@@ -117,7 +122,7 @@ impl Inner {
                         limit,
                     }),
                 })?;
-                let answer = Answer { status, body };
+                let answer = Answer { status, body, date };
                 Ok(Reply { response, answer })
             }
             (300..400, _) => Err(Failure::Final(Error::Redirected {

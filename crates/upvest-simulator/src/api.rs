@@ -8,6 +8,7 @@ mod documents;
 mod gate;
 mod idempotency;
 mod problem;
+mod resources;
 mod signature;
 mod webhooks;
 
@@ -67,6 +68,7 @@ pub fn router(simulator: Arc<Simulator>) -> Router {
         .merge(auth::router())
         .merge(webhooks::router())
         .merge(documents::router())
+        .merge(resources::router())
         .layer(middleware::from_fn_with_state(Arc::clone(&simulator), gate::gate));
     Router::new()
         .merge(upvest)

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::api_client::{ApiClient, ApiCredentials};
 use crate::lock::Lock;
+use crate::resources::Resources;
 
 /// Where the paths of stored files begin.
 const STORAGE: &str = "/storage";
@@ -104,6 +105,7 @@ pub(crate) struct ApiState {
     pub(crate) generated: Option<ApiCredentials>,
     pub(crate) token_lifetime: Lock<Duration>,
     pub(crate) test_behaviour: Lock<TestBehaviour>,
+    pub(crate) resources: Lock<Resources>,
     pub(crate) reports: Lock<HashMap<String, serde_json::Value>>,
     pub(crate) files: Lock<HashMap<FileKey, StoredFile>>,
     /// Locations given out: what they lead to, and until when.
@@ -126,6 +128,7 @@ impl ApiState {
             generated,
             token_lifetime: Lock::new(token_lifetime),
             test_behaviour: Lock::default(),
+            resources: Lock::default(),
             reports: Lock::default(),
             files: Lock::default(),
             locations: Lock::default(),

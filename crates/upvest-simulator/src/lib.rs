@@ -22,6 +22,7 @@ mod options;
 mod post;
 mod queue;
 mod record;
+mod resources;
 mod retry;
 mod samples;
 mod shared;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::task::JoinSet;
+use upvest::Event;
 use upvest::delivery::MalformedDelivery;
 use upvest::event::MalformedEvent;
 use upvest::signature::{Jwk, KeyError};
@@ -190,18 +191,10 @@ impl Simulator {
     /// # Errors
     /// [`QueueError`] when a part is not an event; then none of them is queued.
     pub fn queue(&self, events: &str) -> Result<usize, QueueError> {
-        let parts = upvest::split(events.as_bytes())?;
-        let events: Result<Vec<_>, _> = parts
-            .into_iter()
-            .enumerate()
-            .map(|(index, part)| {
-                part.event
-                    .map_err(|source| QueueError::Malformed { index, source })
-            })
-            .collect();
+        let events = parsed(events)?;
         let subscribers = self.subscribers.lock();
         let mut received = 0;
-        for event in events? {
+        for event in events {
             self.publish_document(&event);
             let queued = QueuedEvent {
                 id: event.id().to_owned(),
@@ -220,6 +213,16 @@ impl Simulator {
             }
         }
         Ok(received)
+    }
+
+    /// Lets events happen that no subscription ever receives: the API alone knows of them.
+    ///
+    /// # Errors
+    /// [`QueueError`] when a part is not an event; then none of them happens.
+    pub fn lose(&self, events: &str) -> Result<usize, QueueError> {
+        let events = parsed(events)?;
+        events.iter().for_each(|event| self.publish_document(event));
+        Ok(events.len())
     }
 
     /// Waits until every queued event was accepted. Does not return while a receiver refuses them.
@@ -276,4 +279,13 @@ impl Simulator {
             faults: self.shared.faults(),
         }
     }
+}
+
+fn parsed(events: &str) -> Result<Vec<Event<'_>>, QueueError> {
+    let parts = upvest::split(events.as_bytes())?.into_iter().enumerate();
+    let events = parts.map(|(index, part)| {
+        part.event
+            .map_err(|source| QueueError::Malformed { index, source })
+    });
+    events.collect()
 }

@@ -10,7 +10,8 @@ use pipeline::config::{Lookup, environment};
 use upvest_api::Hint;
 
 use crate::commands::{
-    archive, audit, dlq, entities, events, explain, keys, quarantine, replay, send, tail, webhooks,
+    archive, audit, dlq, doctor, entities, events, explain, keys, quarantine, reconcile, replay, send, tail,
+    webhooks,
 };
 use crate::output;
 use crate::stack::{StackError, StackFinder};
@@ -143,6 +144,18 @@ enum Command {
     /// See what operators did, and why
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Audit(audit::Command),
+    /// Check a deployed stack and its subscription at Upvest, and say what to do about what is wrong
+    ///
+    /// Looks at the URL and what it answers, the subscription, verification keys, API credentials, clocks, queues,
+    /// tables, archive, quarantine, event bus and alarms, all at once. It changes nothing; the two requests that it
+    /// makes to the URL are answered 405 and 401, and counted as such.
+    Doctor(Box<doctor::Arguments>),
+    /// Compare the current state of entities with what Upvest's API says, and tell the stack what it missed
+    ///
+    /// Finds what is missing, stale, diverged or extra, and changes nothing without --repair. A repair never writes
+    /// state: it posts an event for each difference to the stack's URL, as Upvest would have, signed with a key of yours
+    /// and marked (`reconciled`). A real event that is newer wins over it. Run it again after an interruption.
+    Reconcile(Box<reconcile::Arguments>),
     /// Print a completion script for a shell
     ///
     /// For bash: upvest-webhooks completions bash > ~/.local/share/bash-completion/completions/upvest-webhooks
@@ -181,6 +194,10 @@ pub(crate) enum CliError {
     Dlq(#[from] dlq::DlqError),
     #[error(transparent)]
     Audit(#[from] audit::AuditCommandError),
+    #[error(transparent)]
+    Doctor(#[from] doctor::DoctorError),
+    #[error(transparent)]
+    Reconcile(#[from] reconcile::ReconcileError),
     #[error("the result cannot be printed")]
     Output(#[from] io::Error),
 }
@@ -200,6 +217,8 @@ impl CliError {
             Self::Quarantine(error) if error.is_usage() => 2,
             Self::Dlq(error) if error.is_usage() => 2,
             Self::Audit(error) if error.is_usage() => 2,
+            Self::Doctor(error) if error.is_usage() => 2,
+            Self::Reconcile(error) if error.is_usage() => 2,
             _ => 1,
         }
     }
@@ -209,6 +228,7 @@ impl CliError {
         match self {
             Self::Webhooks(error) => error.upvest().and_then(UpvestError::hint),
             Self::Keys(error) => error.hint(),
+            Self::Reconcile(error) => error.upvest().and_then(UpvestError::hint),
             _ => None,
         }
     }
@@ -272,6 +292,16 @@ impl Cli {
                 return Ok(report.succeeded());
             }
             Command::Audit(command) => output::print(&command.run(stacks.stack().await?).await?, json)?,
+            Command::Doctor(arguments) => {
+                let report = arguments.run(&stacks).await?;
+                output::print(&report, json)?;
+                return Ok(report.succeeded());
+            }
+            Command::Reconcile(arguments) => {
+                let report = Box::pin(arguments.run(&stacks)).await?;
+                output::print(&report, json)?;
+                return Ok(report.succeeded());
+            }
             Command::Completions { shell } => output::write(&completions(shell))?,
         }
         Ok(true)

@@ -160,7 +160,12 @@ impl KeyStore {
         Ok(items)
     }
 
-    async fn find(&self, key_id: &str) -> Result<Option<Item>, AwsError> {
+    /// The key of this id.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when the table cannot be read.
+    pub(crate) async fn find(&self, key_id: &str) -> Result<Option<Item>, AwsError> {
         let request = self
             .dynamodb
             .get_item()
@@ -173,7 +178,12 @@ impl KeyStore {
         Ok(answer.map_err(AwsError::of("GetItem of the keys table"))?.item)
     }
 
-    async fn is_same(&self, item: &Item, key: &NewKey) -> Result<bool, AwsError> {
+    /// Whether the item of the table is this key.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when its secret cannot be read.
+    pub(crate) async fn is_same(&self, item: &Item, key: &NewKey) -> Result<bool, AwsError> {
         let has = |name, value: &str| text(item, name) == Some(value);
         if !has("profile", key.profile.as_str()) || !has("algorithm", key.algorithm().as_str()) {
             return Ok(false);

@@ -12,6 +12,7 @@ mod key_file;
 mod key_store;
 mod logged;
 mod operation;
+mod operator_key;
 mod output;
 mod period;
 #[cfg(test)]

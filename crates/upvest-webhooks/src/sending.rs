@@ -7,7 +7,7 @@ mod signing;
 mod summary;
 mod target;
 
-pub(crate) use load::{Load, Pace};
+pub(crate) use load::{Answer, Load, Pace};
 pub(crate) use payload::{Payload, PayloadError, Source, events_for};
 pub(crate) use plan::{Order, Slot, plan};
 pub(crate) use signing::{Fault, Signer};

@@ -4,16 +4,20 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
+use pipeline::clock::Clock;
+use pipeline::key_refresh::{KeysTable, refresh};
+use pipeline::upvest_api::AccessError;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use upvest_simulator::{Simulator, Trouble, api};
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::receiver::{PATH, Receiver};
 
 use crate::stack::{Stack, StackFinder};
+use crate::upvest_account::UpvestArgs;
 
 /// The secret that holds the credentials.
-const SECRET: &str = "upvest";
+pub(crate) const SECRET: &str = "upvest";
 
 /// A stack whose secret holds the credentials of a client at the simulated Upvest.
 pub(crate) struct World {
@@ -62,7 +66,7 @@ impl World {
         let mut posted = self.posted.lock().await;
         let receive = async {
             while let Some(posted) = posted.recv().await {
-                let answer = take(&self.receiver, &posted.headers, &posted.body).await;
+                let answer = take(&self.receiver, &posted).await;
                 posted.reply.send(answer).unwrap();
             }
             panic!("nobody listens");
@@ -71,6 +75,20 @@ impl World {
             done = work => done,
             () = receive => unreachable!(),
         }
+    }
+
+    /// Has the receiver know the keys of Upvest.
+    pub(crate) async fn know_keys(&self) {
+        let client = UpvestArgs::default().client(&self.stacks).await.unwrap();
+        let dynamodb = self.receiver.aws.dynamodb().clone();
+        let table = KeysTable::new(dynamodb, "keys".to_owned(), Clock::system());
+        let fetch = async || {
+            client
+                .verify_keys()
+                .await
+                .map_err(|error| AccessError::from(error).into())
+        };
+        refresh(&table, fetch).await.unwrap();
     }
 
     /// Has Upvest answer the next request to this path with a status.
@@ -106,6 +124,7 @@ impl World {
 
 /// A delivery that was posted, and where its answer goes.
 struct Posted {
+    method: Method,
     headers: HeaderMap,
     body: Bytes,
     reply: oneshot::Sender<(StatusCode, String)>,
@@ -116,9 +135,14 @@ async fn listen() -> (String, mpsc::UnboundedReceiver<Posted>) {
     let (sender, posted) = mpsc::unbounded_channel();
     let listener = api::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let url = format!("http://{}{PATH}", listener.local_addr().unwrap());
-    let router = Router::new().fallback(async move |headers: HeaderMap, body: Bytes| {
+    let router = Router::new().fallback(async move |method: Method, headers: HeaderMap, body: Bytes| {
         let (reply, answer) = oneshot::channel();
-        let posted = Posted { headers, body, reply };
+        let posted = Posted {
+            method,
+            headers,
+            body,
+            reply,
+        };
         sender.send(posted).ok().unwrap();
         answer.await.unwrap()
     });
@@ -126,12 +150,13 @@ async fn listen() -> (String, mpsc::UnboundedReceiver<Posted>) {
     (url, posted)
 }
 
-async fn take(receiver: &Receiver, headers: &HeaderMap, body: &[u8]) -> (StatusCode, String) {
+async fn take(receiver: &Receiver, posted: &Posted) -> (StatusCode, String) {
+    let headers = posted.headers.iter();
     let headers = headers
-        .iter()
         .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
         .collect();
-    let (status, body) = receiver.post(&headers, body).await.unwrap();
+    let answer = receiver.request(posted.method.as_str(), &headers, &posted.body);
+    let (status, body) = answer.await.unwrap();
     receiver.verify_and_store().await;
     let status = u16::try_from(status).unwrap();
     (StatusCode::from_u16(status).unwrap(), body)

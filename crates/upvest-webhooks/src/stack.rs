@@ -337,6 +337,11 @@ impl Stack {
         self.part("WEBHOOK_URL")
     }
 
+    /// An output that not every stack has.
+    pub(crate) fn optional(&self, output: &str) -> Option<&str> {
+        self.outputs.get(output).map(String::as_str)
+    }
+
     fn part(&self, variable: &'static str) -> Result<String, StackError> {
         let output = PARTS.iter().find(|(name, _)| *name == variable);
         let output = output.map_or(variable, |(_, output)| *output);

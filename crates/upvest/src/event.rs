@@ -174,6 +174,20 @@ impl<'a> Event<'a> {
         self.object
     }
 
+    /// The operation by which an operator told what Upvest's API says and no event did; `None` for Upvest's own events.
+    ///
+    /// Such an event has a member `reconciled` with the operation's id. Whatever else Upvest may give that name is not
+    /// taken for it.
+    #[must_use]
+    pub fn reconciliation(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Marked {
+            reconciled: Option<serde_json::Value>,
+        }
+        let marked: Marked = serde_json::from_str(self.json).ok()?;
+        Some(marked.reconciled?.get("operation")?.as_str()?.to_owned())
+    }
+
     /// The whole event, verbatim: the bytes that its delivery's signature covers.
     #[must_use]
     pub fn json(&self) -> &'a str {

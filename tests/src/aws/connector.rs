@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use dynoxide::Database;
 
+use super::account::Account;
 use super::clock::Clock;
 use super::event_bridge::EventBuses;
 use super::faults::{Fault, FaultPlan, Target};
@@ -21,7 +22,7 @@ use super::record::{Call, Outcome, Service};
 use super::rng::Rng;
 use super::sqs::Queues;
 use super::wire::{Reply, Request};
-use super::{dynamodb, s3, secrets, sts};
+use super::{dynamodb, s3, secrets};
 
 /// What the services hold, and what is known about the run.
 pub(crate) struct World {
@@ -35,6 +36,7 @@ pub(crate) struct State {
     pub(crate) buckets: s3::Buckets,
     pub(crate) event_buses: EventBuses,
     pub(crate) secrets: BTreeMap<String, secrets::Secret>,
+    pub(crate) account: Account,
     pub(crate) faults: FaultPlan,
     pub(crate) calls: Vec<Call>,
     /// Chooses which members of a batch fail.
@@ -59,15 +61,23 @@ impl World {
     fn serve(&self, request: &Request, partial: bool) -> Reply {
         let now_ms = self.clock.unix_ms();
         let state = &mut *self.state();
+        if let Some(reply) = state.account.answer(request) {
+            return reply;
+        }
         let members = &mut state.members;
         match request.service {
             Service::DynamoDb if partial => dynamodb::answer_partly(&self.database, request, members),
-            Service::DynamoDb => dynamodb::answer(&self.database, request),
+            Service::DynamoDb => {
+                let reply = dynamodb::answer(&self.database, request);
+                state.account.complete(request, reply)
+            }
             Service::Sqs => state.queues.answer(request, now_ms, partial.then_some(members)),
             Service::EventBridge => state.event_buses.answer(request, partial.then_some(members)),
             Service::SecretsManager => secrets::answer(&state.secrets, request),
-            Service::Sts => sts::answer(request),
             Service::S3 => s3::answer(&mut state.buckets, request, now_ms),
+            Service::CloudFormation | Service::CloudWatch | Service::Sts => {
+                unreachable!("the account answers")
+            }
         }
     }
 

@@ -88,6 +88,7 @@ impl EventBuses {
     pub(crate) fn answer(&mut self, request: &Request, partial: Option<&mut Rng>) -> Reply {
         let answer = match request.operation.as_str() {
             "PutEvents" => self.put_events(&request.json, partial),
+            "DescribeEventBus" => self.describe(&request.json),
             other => Err(Refusal {
                 code: "UnknownOperationException",
                 message: format!("{other} is not served in process."),
@@ -96,6 +97,17 @@ impl EventBuses {
         match answer {
             Ok(body) => Reply::json(&body),
             Err(refusal) => Reply::json_error(400, refusal.code, &refusal.message),
+        }
+    }
+
+    fn describe(&self, body: &Value) -> Result<Value, Refusal> {
+        let name = bus_name(body["Name"].as_str());
+        match self.buses.contains_key(name) {
+            true => Ok(json!({ "Name": name })),
+            false => Err(Refusal {
+                code: "ResourceNotFoundException",
+                message: format!("Event bus {name} does not exist."),
+            }),
         }
     }
 

@@ -20,6 +20,8 @@ pub struct QueueSettings {
     pub deduplicates_per_group: bool,
     /// Whether a FIFO queue takes the body's digest for a missing deduplication id.
     pub deduplicates_by_content: bool,
+    /// Whether its messages are encrypted at rest.
+    pub is_encrypted: bool,
 }
 
 impl QueueSettings {
@@ -32,6 +34,7 @@ impl QueueSettings {
             redrive: None,
             deduplicates_per_group: false,
             deduplicates_by_content: false,
+            is_encrypted: true,
         }
     }
 

@@ -8,6 +8,10 @@ use super::faults::Fault;
 /// An AWS service that runs in process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
+    /// AWS CloudFormation.
+    CloudFormation,
+    /// Amazon CloudWatch.
+    CloudWatch,
     /// Amazon DynamoDB.
     DynamoDb,
     /// Amazon EventBridge.

@@ -33,6 +33,19 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 /// Names the operation that an S3 request asks for.
 pub(crate) fn operation(http: &http::Request<Vec<u8>>) -> &'static str {
     let key = address(http).1;
+    let asks_for = |name: &str| {
+        let mut query = http.uri().query().unwrap_or_default().split('&');
+        query.any(|pair| pair.trim_end_matches('=') == name)
+    };
+    for (name, operation) in [
+        ("versioning", "GetBucketVersioning"),
+        ("publicAccessBlock", "GetPublicAccessBlock"),
+        ("encryption", "GetBucketEncryption"),
+    ] {
+        if asks_for(name) {
+            return operation;
+        }
+    }
     match (http.method().as_str(), key.is_empty()) {
         ("PUT", false) => "PutObject",
         ("GET", false) => "GetObject",

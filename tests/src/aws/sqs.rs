@@ -264,6 +264,7 @@ impl Queues {
             ("MaximumMessageSize", MAX_BYTES.to_string()),
             ("MessageRetentionPeriod", settings.retention.as_secs().to_string()),
             ("QueueArn", queue_arn(name)),
+            ("SqsManagedSseEnabled", settings.is_encrypted.to_string()),
             (
                 "VisibilityTimeout",
                 settings.visibility_timeout.as_secs().to_string(),

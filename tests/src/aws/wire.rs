@@ -7,7 +7,7 @@ use aws_smithy_types::byte_stream::ByteStream;
 use serde_json::{Value, json};
 
 use super::record::Service;
-use super::{event_bridge, s3, sts};
+use super::{event_bridge, query, s3};
 
 /// A request, read off the wire far enough to know who answers it.
 #[derive(Debug)]
@@ -39,10 +39,10 @@ impl Request {
             .headers()
             .get("x-amz-target")
             .and_then(|target| target.to_str().ok());
-        if http.uri().host().is_some_and(|host| host.starts_with("sts.")) {
+        if let Some((service, operation)) = operation_without_target(&http) {
             return Ok(Self {
-                service: Service::Sts,
-                operation: sts::operation(&http).to_owned(),
+                service,
+                operation,
                 resource: String::new(),
                 http,
                 json: Value::Null,
@@ -83,6 +83,22 @@ impl Request {
 
 fn unreadable(error: Box<dyn std::error::Error + Send + Sync>) -> ConnectorError {
     ConnectorError::user(error)
+}
+
+/// Names the operation of the query protocol, in its form, and of the CBOR protocol, in its path.
+fn operation_without_target(http: &http::Request<Vec<u8>>) -> Option<(Service, String)> {
+    if http.headers().contains_key("smithy-protocol") {
+        let operation = http.uri().path().rsplit('/').next()?;
+        return Some((Service::CloudWatch, operation.to_owned()));
+    }
+    let service = match http.uri().host()?.split('.').next()? {
+        "sts" => Service::Sts,
+        "cloudformation" => Service::CloudFormation,
+        _ => return None,
+    };
+    let form = std::str::from_utf8(http.body()).ok()?;
+    let action = form.split('&').find_map(|pair| pair.strip_prefix("Action="))?;
+    Some((service, action.to_owned()))
 }
 
 /// Finds the bus of the first entry.
@@ -163,10 +179,10 @@ impl Reply {
                 "com.amazonaws.sqs#RequestThrottled",
                 "The request was denied due to request throttling.",
             ),
-            Service::EventBridge | Service::SecretsManager => {
+            Service::EventBridge | Service::SecretsManager | Service::CloudWatch => {
                 Self::json_error(400, "ThrottlingException", "Rate exceeded")
             }
-            Service::Sts => sts::error(400, "Throttling", "Rate exceeded"),
+            Service::CloudFormation | Service::Sts => query::error(400, "Throttling", "Rate exceeded"),
             Service::S3 => s3::error(503, "SlowDown", "Please reduce your request rate."),
         }
     }

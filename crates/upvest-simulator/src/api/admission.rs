@@ -120,9 +120,18 @@ fn scope(simulator: &Simulator, parts: &Parts, client: &ApiClient) -> Result<Str
 /// The scopes of Upvest's API description, one of which a token is to have.
 fn wanted_scopes(method: &Method, path: &str) -> &'static [&'static str] {
     let reads = method == Method::GET && !path.ends_with("/test");
-    match path.split('/').nth(1) {
-        Some("reports") => &["reports:read"],
-        Some("files") => &["files:read"],
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    match segments[..] {
+        ["reports", ..] | ["users", _, "reports"] => &["reports:read"],
+        ["files", ..] => &["files:read"],
+        ["users", _, "checks"] => &["checks:read", "checks:admin"],
+        ["users", ..] => &["users:read", "users:admin"],
+        ["accounts", _, "orders"] | ["orders", ..] => &["orders:read", "orders:admin"],
+        ["account_groups", _, "payments", ..] | ["payments", ..] => &["payments:read", "payments:admin"],
+        ["accounts" | "account_groups", ..] => &["accounts:read", "accounts:admin"],
+        ["fees", ..] => &["fees:read", "fees:admin"],
+        ["instruments", ..] => &["instruments:read"],
+        ["portfolios", ..] => &["portfolios:read", "portfolios:admin"],
         _ if reads => &["webhooks:read", "webhooks:admin"],
         _ => &["webhooks:admin"],
     }

@@ -24,6 +24,7 @@ use crate::simulator::{self, QueueError, RotateError, Simulator};
 pub(super) fn router() -> Router<Arc<Simulator>> {
     Router::new()
         .route("/events", post(queue_events))
+        .route("/lost-events", post(lose_events))
         .route("/rotate-key", post(rotate_key))
         .route("/faults", get(faults).post(set_faults))
         .route("/deliveries", get(deliveries))
@@ -63,6 +64,15 @@ async fn queue_events(
 ) -> Result<(StatusCode, Json<Queued>), QueueError> {
     let queued = simulator.queue(events.get())?;
     Ok((StatusCode::ACCEPTED, Json(Queued { queued })))
+}
+
+/// Events that happen and are never delivered.
+async fn lose_events(
+    State(simulator): State<Arc<Simulator>>,
+    Json(events): Json<Box<RawValue>>,
+) -> Result<StatusCode, QueueError> {
+    simulator.lose(events.get())?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn rotate_key(

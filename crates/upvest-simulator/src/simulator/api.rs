@@ -60,6 +60,22 @@ impl Simulator {
         }
     }
 
+    /// Puts an object of a category in the place of the one with its `id`, without an event that tells so.
+    pub fn put_object(&self, category: &str, object: Value) {
+        self.api.resources.lock().put(category, object);
+    }
+
+    /// Takes an object away, without an event that tells so. `false` when there is none.
+    pub fn remove_object(&self, category: &str, id: &str) -> bool {
+        self.api.resources.lock().remove(category, id)
+    }
+
+    /// Returns an object as the API gives it out.
+    #[must_use]
+    pub fn object(&self, category: &str, id: &str) -> Option<Value> {
+        self.api.resources.lock().one(category, id)
+    }
+
     /// Adds a file, or replaces the one of that name.
     pub fn put_file(&self, namespace: &str, name: &str, bytes: impl Into<Vec<u8>>) {
         let file = StoredFile {
@@ -93,8 +109,9 @@ impl Simulator {
         &self.api
     }
 
-    /// Makes what an event speaks of available: the report, or a treasury report's file.
+    /// Makes what an event speaks of available: the object, the report, or a treasury report's file.
     pub(super) fn publish_document(&self, event: &Event<'_>) {
+        self.api.resources.lock().take(event);
         let object = || serde_json::from_str::<Value>(event.json()).map(|mut event| event["object"].take());
         match (event.category_name(), object()) {
             ("REPORT", Ok(report)) => self.put_report(report),

@@ -7,10 +7,10 @@ use futures_util::{StreamExt, stream};
 use pipeline::clock::Clock;
 use reqwest::{Client, Url};
 use tokio::time::Instant;
-use upvest::signature::SignError;
+use upvest::signature::{SignError, SigningKey};
 
 use super::signing::Signed;
-use super::{Payload, Signer, Slot};
+use super::{Payload, Signer, Slot, Target, TargetError};
 use crate::operation::progress_bar;
 
 /// Most of an answer's body that is kept, in bytes.
@@ -78,6 +78,41 @@ impl Answer {
 }
 
 impl Load {
+    /// A delivery for each event, signed as Upvest would.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError::Client`].
+    pub(crate) fn of_events(
+        events: Vec<String>,
+        key: SigningKey,
+        target: &Target,
+        timeout: Duration,
+    ) -> Result<Self, TargetError> {
+        let slot = |number| Slot {
+            payload: number,
+            serial: number,
+        };
+        Ok(Self {
+            slots: (0..events.len()).map(slot).collect(),
+            payloads: events
+                .into_iter()
+                .map(|event| Payload::Events(vec![event]))
+                .collect(),
+            fresh_ids: None,
+            signer: Signer {
+                key,
+                cover: Vec::new(),
+                path: target.url().path().to_owned(),
+                query: target.url().query().map(str::to_owned),
+                fault: None,
+            },
+            client: target.client(timeout)?,
+            url: target.url().clone(),
+            clock: Clock::system(),
+        })
+    }
+
     /// Makes all deliveries; returns what became of them, in the order of the plan, and how long all took.
     ///
     /// # Errors

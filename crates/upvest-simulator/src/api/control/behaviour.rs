@@ -22,6 +22,7 @@ pub(super) fn router() -> Router<Arc<Simulator>> {
         .route("/test-behaviour", post(set_test_behaviour))
         .route("/reports", post(put_report))
         .route("/files", post(put_file))
+        .route("/objects", post(put_object).delete(remove_object))
         .route("/api-requests", get(api_requests))
         .route("/api-credentials", get(api_credentials))
 }
@@ -48,6 +49,20 @@ struct File {
     namespace: String,
     name: String,
     text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Object {
+    category: String,
+    object: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ObjectId {
+    category: String,
+    id: String,
 }
 
 async fn add_trouble(State(simulator): State<Arc<Simulator>>, Json(trouble): Json<Trouble>) -> StatusCode {
@@ -89,6 +104,18 @@ async fn put_report(State(simulator): State<Arc<Simulator>>, Json(report): Json<
 async fn put_file(State(simulator): State<Arc<Simulator>>, Json(file): Json<File>) -> StatusCode {
     simulator.put_file(&file.namespace, &file.name, file.text);
     StatusCode::NO_CONTENT
+}
+
+async fn put_object(State(simulator): State<Arc<Simulator>>, Json(put): Json<Object>) -> StatusCode {
+    simulator.put_object(&put.category, put.object);
+    StatusCode::NO_CONTENT
+}
+
+async fn remove_object(State(simulator): State<Arc<Simulator>>, Json(named): Json<ObjectId>) -> StatusCode {
+    match simulator.remove_object(&named.category, &named.id) {
+        true => StatusCode::NO_CONTENT,
+        false => StatusCode::NOT_FOUND,
+    }
 }
 
 async fn api_requests(State(simulator): State<Arc<Simulator>>) -> Json<Vec<ApiRequest>> {

@@ -1,8 +1,6 @@
 //! The commands against a simulated Upvest.
 
 use clap::Parser;
-use pipeline::clock::Clock;
-use pipeline::key_refresh::{KeysTable, refresh};
 use pipeline::upvest_api::AccessError;
 use serde_json::{Value, json};
 use upvest_simulator::TestBehaviour;
@@ -65,20 +63,6 @@ impl World {
     async fn created(&self, options: &str) -> String {
         let outcome = self.run(&format!("create {options}")).await.unwrap();
         outcome.json["webhook"]["id"].as_str().unwrap().to_owned()
-    }
-
-    /// Has the receiver know the keys of Upvest.
-    async fn know_keys(&self) {
-        let client = UpvestArgs::default().client(&self.stacks).await.unwrap();
-        let dynamodb = self.receiver.aws.dynamodb().clone();
-        let table = KeysTable::new(dynamodb, "keys".to_owned(), Clock::system());
-        let fetch = async || {
-            client
-                .verify_keys()
-                .await
-                .map_err(|error| AccessError::from(error).into())
-        };
-        refresh(&table, fetch).await.unwrap();
     }
 }
 

@@ -1,0 +1,353 @@
+//! Reading what events are about: users, accounts, orders, payments, reports ...
+//!
+//! Upvest's description 1.9.0 of its API says what can be read, and by which scope.
+
+use jiff::Timestamp;
+use reqwest::Url;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::id::ResourceId;
+use crate::request::Call;
+use crate::scope::Scope;
+
+/// How much is asked for at once. Upvest puts up to 1000 on a page, and an answer is read up to a size.
+const PAGE: usize = 500;
+/// What stands for an id in a path.
+const ID: &str = "{}";
+
+/// Where the objects of one category of events can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Resource {
+    /// The category, for example `ORDER`.
+    pub category: &'static str,
+    /// The scope that reading needs.
+    pub scope: Scope,
+    /// Where all of them are listed.
+    pub listing: Listing,
+    path: Option<&'static str>,
+}
+
+/// Where the objects of a category are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Listing {
+    /// One list has all.
+    One(List),
+    /// Each object of another category has a list.
+    Each {
+        /// The other category.
+        parent: &'static str,
+        /// Its objects' lists.
+        list: List,
+    },
+    /// They are in this member of each object of another category.
+    Within {
+        /// The other category.
+        parent: &'static str,
+        /// The member.
+        member: &'static str,
+    },
+    /// There is no list that could be read to its end.
+    Nowhere,
+}
+
+/// A list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct List {
+    path: &'static str,
+    is_paged: bool,
+}
+
+/// An object as Upvest answered it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Fetched {
+    /// The object, verbatim.
+    pub object: Box<RawValue>,
+    /// When it surely was so: not later than the answer's own date, nor than the request by our clock. Whatever
+    /// happened to the object since is younger.
+    pub at: Timestamp,
+}
+
+/// The pages of a list, one after another.
+#[derive(Debug)]
+pub struct Pages<'c> {
+    client: &'c Client,
+    scope: Scope,
+    url: Url,
+    is_paged: bool,
+    offset: usize,
+    ended: bool,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    meta: Meta,
+    data: Vec<Box<RawValue>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Meta {
+    total_count: Option<usize>,
+}
+
+const fn all(category: &'static str, scope: Scope, path: &'static str, list: &'static str) -> Resource {
+    let listing = Listing::One(List {
+        path: list,
+        is_paged: true,
+    });
+    Resource {
+        category,
+        scope,
+        listing,
+        path: Some(path),
+    }
+}
+
+const fn under(
+    parent: &'static str,
+    category: &'static str,
+    scope: Scope,
+    path: &'static str,
+    list: &'static str,
+) -> Resource {
+    let list = List {
+        path: list,
+        is_paged: true,
+    };
+    Resource {
+        category,
+        scope,
+        listing: Listing::Each { parent, list },
+        path: Some(path),
+    }
+}
+
+/// What can be read.
+pub static RESOURCES: &[Resource] = &[
+    all("USER", Scope::UsersRead, "users/{}", "users"),
+    Resource {
+        category: "USER_CHECK",
+        scope: Scope::ChecksRead,
+        listing: Listing::Each {
+            parent: "USER",
+            list: List {
+                path: "users/{}/checks",
+                is_paged: false,
+            },
+        },
+        path: None,
+    },
+    all(
+        "ACCOUNT_GROUP",
+        Scope::AccountsRead,
+        "account_groups/{}",
+        "account_groups",
+    ),
+    all("ACCOUNT", Scope::AccountsRead, "accounts/{}", "accounts"),
+    under(
+        "ACCOUNT_GROUP",
+        "DIRECT_DEBIT",
+        Scope::PaymentsRead,
+        "payments/direct_debits/{}",
+        "account_groups/{}/payments/direct_debits",
+    ),
+    under(
+        "ACCOUNT_GROUP",
+        "WITHDRAWAL",
+        Scope::PaymentsRead,
+        "payments/withdrawals/{}",
+        "account_groups/{}/payments/withdrawals",
+    ),
+    under(
+        "ACCOUNT",
+        "ORDER",
+        Scope::OrdersRead,
+        "orders/{}",
+        "accounts/{}/orders",
+    ),
+    Resource {
+        category: "EXECUTION",
+        scope: Scope::OrdersRead,
+        listing: Listing::Within {
+            parent: "ORDER",
+            member: "executions",
+        },
+        path: None,
+    },
+    under(
+        "USER",
+        "REPORT",
+        Scope::ReportsRead,
+        "reports/{}",
+        "users/{}/reports",
+    ),
+    // Its list asks for one account and its group.
+    Resource {
+        category: "FEE_COLLECTION",
+        scope: Scope::FeesRead,
+        listing: Listing::Nowhere,
+        path: Some("fees/collections/{}"),
+    },
+    all(
+        "INSTRUMENT",
+        Scope::InstrumentsRead,
+        "instruments/{}",
+        "instruments",
+    ),
+    all(
+        "PORTFOLIO_ALLOCATION",
+        Scope::PortfoliosRead,
+        "portfolios/allocations/{}",
+        "portfolios/allocations",
+    ),
+    all(
+        "PORTFOLIO_ORDER",
+        Scope::PortfoliosRead,
+        "portfolios/orders/{}",
+        "portfolios/orders",
+    ),
+];
+
+impl Fetched {
+    /// A part of an answer, which was so when the whole was.
+    #[must_use]
+    pub fn new(object: Box<RawValue>, at: Timestamp) -> Self {
+        Self { object, at }
+    }
+}
+
+impl Resource {
+    /// Where objects of a category can be read; `None` where they cannot.
+    #[must_use]
+    pub fn of(category: &str) -> Option<&'static Self> {
+        RESOURCES.iter().find(|resource| resource.category == category)
+    }
+
+    /// Whether an object can be read by its id alone.
+    #[must_use]
+    pub fn has_path(&self) -> bool {
+        self.path.is_some()
+    }
+}
+
+impl Client {
+    /// Reads an object by its id; `None` when there is none, and where the resource [has no path](Resource::has_path).
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn read(&self, resource: &Resource, id: &ResourceId) -> Result<Option<Fetched>, Error> {
+        let Some(path) = resource.path else {
+            return Ok(None);
+        };
+        let call = self.call("GET", &segments(path, Some(id)), resource.scope);
+        match self.fetch_json(&call).await {
+            Ok((object, at)) => Ok(Some(Fetched { object, at })),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The pages of a list, oldest object first; `parent` is the object whose list it is.
+    #[must_use]
+    pub fn pages(&self, scope: Scope, list: List, parent: Option<&ResourceId>) -> Pages<'_> {
+        Pages {
+            client: self,
+            scope,
+            url: self.call("GET", &segments(list.path, parent), scope).url,
+            is_paged: list.is_paged,
+            offset: 0,
+            ended: false,
+        }
+    }
+
+    /// Makes sure that Upvest gives out an access token with the scope.
+    ///
+    /// # Errors
+    /// [`Error::Token`] when it does not.
+    pub async fn authorize(&self, scope: Scope) -> Result<(), Error> {
+        self.inner.token(scope).await.map(drop)
+    }
+
+    /// Returns how far our clock was ahead of Upvest's at the last answer, in seconds; negative when it was behind.
+    #[must_use]
+    pub fn clock_ahead_seconds(&self) -> Option<i64> {
+        self.inner.clock_ahead_seconds()
+    }
+
+    async fn fetch_json<T: serde::de::DeserializeOwned>(&self, call: &Call) -> Result<(T, Timestamp), Error> {
+        let before = self.inner.options.clock.now();
+        let answer = self.inner.send(call).await?;
+        let at = answer.date.map_or(before, |date| date.min(before));
+        Ok((answer.into_json(call)?, at))
+    }
+}
+
+impl Pages<'_> {
+    /// The objects of the next page; `None` after the last. One that is deleted meanwhile may hide another at a page's
+    /// edge, and one that is created may come twice.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn next(&mut self) -> Result<Option<Vec<Fetched>>, Error> {
+        if self.ended {
+            return Ok(None);
+        }
+        let mut call = Call::new("GET", self.url.clone(), self.scope);
+        if self.is_paged {
+            let query = format!("order=ASC&offset={}&limit={PAGE}", self.offset);
+            call.url.set_query(Some(&query));
+        }
+        let (Page { meta, data }, at) = self.client.fetch_json(&call).await?;
+        self.offset += data.len();
+        let reached = match meta.total_count {
+            Some(total) => self.offset >= total,
+            None => data.len() < PAGE,
+        };
+        self.ended = reached || data.is_empty() || !self.is_paged;
+        Ok(Some(
+            data.into_iter().map(|object| Fetched { object, at }).collect(),
+        ))
+    }
+}
+
+fn segments<'s>(path: &'s str, id: Option<&'s ResourceId>) -> Vec<&'s str> {
+    let segments = path.split('/');
+    segments
+        .map(|segment| match (segment, id) {
+            (ID, Some(id)) => id.as_str(),
+            _ => segment,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_parent_can_be_listed_itself() {
+        for resource in RESOURCES {
+            let (Listing::Each { parent, .. } | Listing::Within { parent, .. }) = resource.listing else {
+                continue;
+            };
+            let parent = Resource::of(parent).unwrap();
+            assert_ne!(parent.listing, Listing::Nowhere, "{}", resource.category);
+        }
+    }
+
+    #[test]
+    fn an_id_takes_its_place_in_the_path() {
+        let id: ResourceId = "o1".parse().unwrap();
+        assert_eq!(
+            segments("accounts/{}/orders", Some(&id)),
+            ["accounts", "o1", "orders"]
+        );
+        assert_eq!(segments("users", None), ["users"]);
+    }
+}

@@ -1,0 +1,98 @@
+//! What events were about, as the API gives it out: the newest object of each entity.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use upvest::{Event, Occurred};
+
+/// The categories whose objects the API gives out. Reports have a store of their own.
+pub(crate) const CATEGORIES: [&str; 12] = [
+    "USER",
+    "USER_CHECK",
+    "ACCOUNT",
+    "ACCOUNT_GROUP",
+    "ORDER",
+    "EXECUTION",
+    "DIRECT_DEBIT",
+    "WITHDRAWAL",
+    "FEE_COLLECTION",
+    "INSTRUMENT",
+    "PORTFOLIO_ALLOCATION",
+    "PORTFOLIO_ORDER",
+];
+
+/// The newest objects, by category and id.
+#[derive(Debug, Default)]
+pub(crate) struct Resources(BTreeMap<(String, String), Held>);
+
+#[derive(Debug)]
+struct Held {
+    /// When the event occurred that brought it; `None` for one that was put in its place.
+    occurred: Option<Occurred>,
+    object: Value,
+}
+
+impl Resources {
+    /// Takes an event's object, unless a newer one is there.
+    pub(crate) fn take(&mut self, event: &Event<'_>) {
+        if !CATEGORIES.contains(&event.category_name()) {
+            return;
+        }
+        let object: Value = serde_json::from_str(event.object().get()).unwrap_or_default();
+        // Some events, such as a failed change of data, have no object of their own.
+        let Some(id) = object["id"].as_str() else { return };
+        let key = (event.category_name().to_owned(), id.to_owned());
+        let occurred = Some(event.occurred().clone());
+        if self.0.get(&key).is_none_or(|held| held.occurred < occurred) {
+            self.0.insert(key, Held { occurred, object });
+        }
+    }
+
+    /// Puts an object in the place of the one with its `id`.
+    pub(crate) fn put(&mut self, category: &str, object: Value) {
+        if let Some(id) = object["id"].as_str() {
+            let key = (category.to_owned(), id.to_owned());
+            let held = Held {
+                occurred: self.0.get(&key).and_then(|held| held.occurred.clone()),
+                object,
+            };
+            self.0.insert(key, held);
+        }
+    }
+
+    /// Takes an object away. `false` when there is none.
+    pub(crate) fn remove(&mut self, category: &str, id: &str) -> bool {
+        self.0.remove(&(category.to_owned(), id.to_owned())).is_some()
+    }
+
+    /// The object of that id.
+    pub(crate) fn one(&self, category: &str, id: &str) -> Option<Value> {
+        let held = self.0.get(&(category.to_owned(), id.to_owned()))?;
+        Some(self.complete(category, held.object.clone()))
+    }
+
+    /// The objects of a category whose member, if one is named, has the value.
+    pub(crate) fn all(&self, category: &str, member: Option<(&str, &str)>) -> Vec<Value> {
+        let of_category = self.0.iter().filter(|((own, _), _)| own == category);
+        let objects = of_category.map(|(_, held)| &held.object);
+        let matching =
+            objects.filter(|object| member.is_none_or(|(name, value)| object[name].as_str() == Some(value)));
+        matching
+            .map(|object| self.complete(category, object.clone()))
+            .collect()
+    }
+
+    /// An order is given out with its executions as they are by now.
+    fn complete(&self, category: &str, mut object: Value) -> Value {
+        if category == "ORDER" {
+            let executions = self.all(
+                "EXECUTION",
+                Some(("order_id", object["id"].as_str().unwrap_or_default())),
+            );
+            if !executions.is_empty() {
+                object["executions"] = json!(executions);
+            }
+        }
+        object
+    }
+}

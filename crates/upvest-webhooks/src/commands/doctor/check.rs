@@ -1,0 +1,189 @@
+//! What a check finds, and how checks run beside each other.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use pipeline::error::{AwsError, ErrorChain};
+use pipeline::upvest_api::AccessError;
+use serde::Serialize;
+
+use crate::stack::StackError;
+use crate::upvest_account::UpvestError;
+
+/// The codes by which AWS services refuse who lacks a permission.
+const DENIALS: [&str; 6] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",
+    "NotAuthorized",
+    "UnauthorizedException",
+    "UnauthorizedOperation",
+];
+
+/// A part of the receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Area {
+    Deployment,
+    Endpoint,
+    Upvest,
+    Keys,
+    Queues,
+    Storage,
+    Alarms,
+}
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Verdict {
+    Ok,
+    Warning,
+    Failed,
+    Skipped,
+}
+
+/// One result of a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Finding {
+    pub(super) check: String,
+    pub(super) result: Verdict,
+    /// What was found, or why nothing was looked for.
+    pub(super) found: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) advice: Option<String>,
+}
+
+impl Finding {
+    pub(super) fn ok(check: impl Into<String>, found: impl Into<String>) -> Self {
+        Self::new(check, Verdict::Ok, found, None)
+    }
+
+    pub(super) fn warning(
+        check: impl Into<String>,
+        found: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self::new(check, Verdict::Warning, found, Some(advice.into()))
+    }
+
+    pub(super) fn failed(
+        check: impl Into<String>,
+        found: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self::new(check, Verdict::Failed, found, Some(advice.into()))
+    }
+
+    pub(super) fn skipped(check: impl Into<String>, why: impl Into<String>) -> Self {
+        Self::new(check, Verdict::Skipped, why, None)
+    }
+
+    fn new(
+        check: impl Into<String>,
+        result: Verdict,
+        found: impl Into<String>,
+        advice: Option<String>,
+    ) -> Self {
+        Self {
+            check: check.into(),
+            result,
+            found: found.into(),
+            advice,
+        }
+    }
+}
+
+/// Why a check came to no result.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CheckError {
+    #[error("you lack the permission {action}")]
+    Denied { action: &'static str },
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    #[error(transparent)]
+    Upvest(#[from] UpvestError),
+    #[error(transparent)]
+    Stack(#[from] StackError),
+}
+
+impl From<upvest_api::Error> for CheckError {
+    fn from(error: upvest_api::Error) -> Self {
+        Self::Upvest(error.into())
+    }
+}
+
+impl CheckError {
+    /// Wraps what the SDK returned for a call that needs this permission.
+    pub(super) fn of<E>(action: &'static str) -> impl FnOnce(SdkError<E>) -> Self
+    where
+        SdkError<E>: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        move |error| match error.code() {
+            Some(code) if DENIALS.contains(&code) => Self::Denied { action },
+            _ => Self::Aws(AwsError::of(action)(error)),
+        }
+    }
+
+    /// The same for a call that is made elsewhere, where its error has lost its type.
+    pub(super) fn of_error(action: &'static str) -> impl FnOnce(AwsError) -> Self {
+        move |error| match is_denial(&error) {
+            true => Self::Denied { action },
+            false => Self::Aws(error),
+        }
+    }
+
+    fn into_finding(self, check: &str) -> Finding {
+        match self {
+            // What a stack does not have cannot be checked; that a part of it is missing, the version tells.
+            Self::Denied { .. }
+            | Self::Stack(
+                StackError::NoOutput { .. } | StackError::NameNeeded | StackError::NotNamed { .. },
+            )
+            | Self::Upvest(UpvestError::NoCredentials) => Finding::skipped(check, self.to_string()),
+            Self::Aws(_) | Self::Stack(_) => Finding::failed(
+                check,
+                ErrorChain(&self).to_string(),
+                "check the region (--region), the credentials (--aws-profile) and the connection to AWS",
+            ),
+            Self::Upvest(UpvestError::Access(AccessError::Secret(error))) if is_denial(&error) => {
+                Finding::skipped(check, "you lack the permission secretsmanager:GetSecretValue")
+            }
+            Self::Upvest(error) => {
+                let hint = error.hint().map(|hint| hint.to_string());
+                let advice = hint.unwrap_or_else(|| match &error {
+                    UpvestError::Access(AccessError::Upvest(_)) => {
+                        "check base_url in the credentials, and the connection to Upvest".to_owned()
+                    }
+                    _ => "check the secret or file with the credentials (--upvest-secret, --upvest-credentials)"
+                        .to_owned(),
+                });
+                Finding::failed(check, ErrorChain(&error).to_string(), advice)
+            }
+        }
+    }
+}
+
+fn is_denial(error: &AwsError) -> bool {
+    let chain = ErrorChain(error).to_string();
+    DENIALS.iter().any(|code| chain.contains(code))
+}
+
+/// Runs a check for as long as it may take. Whatever goes wrong with it becomes a finding, and hides no other check.
+pub(super) async fn run(
+    area: Area,
+    name: &'static str,
+    at_most: Duration,
+    check: impl Future<Output = Result<Vec<Finding>, CheckError>>,
+) -> (Area, Vec<Finding>) {
+    let findings = match tokio::time::timeout(at_most, check).await {
+        Ok(Ok(findings)) => findings,
+        Ok(Err(error)) => vec![error.into_finding(name)],
+        Err(_) => {
+            let found = format!("no answer within {} s", at_most.as_secs());
+            vec![Finding::failed(name, found, "try again with a longer --timeout")]
+        }
+    };
+    (area, findings)
+}

@@ -1,0 +1,173 @@
+//! The stack as CloudFormation knows it, who looks at it, and what time it is on all sides.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use pipeline::clock::Clock;
+
+use super::check::{CheckError, Finding};
+use crate::stack::Stack;
+
+const CLOCK: &str = "clock";
+const STATUS: &str = "stack";
+const VERSION: &str = "version";
+const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Answers carry whole seconds and are under way a while.
+const NOTABLE_SECONDS: i64 = 3;
+/// The functions' signatures are valid for ten seconds at Upvest.
+const FATAL_SECONDS: i64 = 9;
+
+/// The stack's parameters.
+pub(super) type Parameters = BTreeMap<String, String>;
+
+/// What CloudFormation says about the stack.
+pub(super) struct Described {
+    pub(super) status: String,
+    pub(super) parameters: Parameters,
+}
+
+/// Asks CloudFormation about the stack.
+///
+/// # Errors
+///
+/// [`CheckError`].
+pub(super) async fn describe(stack: &Stack) -> Result<Described, CheckError> {
+    let client = aws_sdk_cloudformation::Client::new(stack.config());
+    let request = client.describe_stacks().stack_name(stack.name()?);
+    let answer = request
+        .send()
+        .await
+        .map_err(CheckError::of("cloudformation:DescribeStacks"))?;
+    let found = answer.stacks().first();
+    let parameters = found.map(|found| found.parameters()).unwrap_or_default().iter();
+    let parameters = parameters.filter_map(|parameter| {
+        let value = parameter.parameter_value()?.to_owned();
+        Some((parameter.parameter_key()?.to_owned(), value))
+    });
+    Ok(Described {
+        status: found
+            .and_then(|found| found.stack_status())
+            .map(|status| status.as_str().to_owned())
+            .unwrap_or_default(),
+        parameters: parameters.collect(),
+    })
+}
+
+/// Whether the last deployment went well.
+pub(super) fn status(described: &Described) -> Vec<Finding> {
+    let status = described.status.as_str();
+    vec![match status {
+        "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" => Finding::ok(STATUS, status),
+        _ if status.ends_with("_IN_PROGRESS") => Finding::warning(
+            STATUS,
+            status,
+            "wait for the end of the deployment, and look again",
+        ),
+        "UPDATE_ROLLBACK_COMPLETE" => Finding::warning(
+            STATUS,
+            status,
+            "the last deployment was taken back: see the stack's events, and deploy again",
+        ),
+        _ => Finding::failed(STATUS, status, "see the stack's events, and deploy again"),
+    }]
+}
+
+/// Whether this command and the stack are of one version.
+pub(super) fn version(stack: &Stack) -> Vec<Finding> {
+    vec![match stack.optional("Version") {
+        Some(OWN_VERSION) => Finding::ok(VERSION, format!("{OWN_VERSION}, as this command")),
+        Some(deployed) => Finding::warning(
+            VERSION,
+            format!("the stack is {deployed}, this command {OWN_VERSION}"),
+            "use the command of the stack's version, or deploy this one",
+        ),
+        None => Finding::warning(
+            VERSION,
+            "the stack does not tell its version",
+            "deploy it: versions before this one had no output Version",
+        ),
+    }]
+}
+
+/// Who asks, and how far the clocks of this machine, AWS and Upvest are apart.
+pub(super) async fn clocks(
+    stack: &Stack,
+    clock: &Clock,
+    upvest: Option<&upvest_api::Client>,
+) -> Result<Vec<Finding>, CheckError> {
+    let date = Dates::default();
+    let client = aws_sdk_sts::Client::new(stack.config());
+    let request = client.get_caller_identity().customize().interceptor(date.clone());
+    let caller = request
+        .send()
+        .await
+        .map_err(CheckError::of("sts:GetCallerIdentity"))?;
+    let own_ahead_of_aws = date.last().map(|date| clock.now().as_second() - date.as_second());
+    if let Some(upvest) = upvest {
+        // Only for its date: whether it is allowed, another check tells.
+        let _ = upvest.authorize(upvest_api::Scope::WebhooksRead).await;
+    }
+    let own_ahead_of_upvest = upvest.and_then(upvest_api::Client::clock_ahead_seconds);
+    let caller = caller.arn().unwrap_or("unknown").to_owned();
+    let mut findings = vec![Finding::ok("you", caller)];
+    findings.extend(own_ahead_of_aws.map(|seconds| {
+        let advice = "set the clock of this machine";
+        judge("clock of this machine", "AWS", seconds, advice)
+    }));
+    findings.push(match (own_ahead_of_aws, own_ahead_of_upvest) {
+        (Some(aws), Some(upvest)) => {
+            let advice =
+                "nothing of yours: ask Upvest, because the functions' signatures carry the time of AWS";
+            judge("clock of AWS", "Upvest", upvest - aws, advice)
+        }
+        (None, _) => Finding::skipped(CLOCK, "AWS told no time"),
+        (_, None) => Finding::skipped(CLOCK, "Upvest told no time"),
+    });
+    Ok(findings)
+}
+
+fn judge(whose: &str, than: &str, ahead_seconds: i64, advice: &str) -> Finding {
+    let direction = if ahead_seconds < 0 { "behind" } else { "ahead of" };
+    let found = format!("{} s {direction} {than}'s", ahead_seconds.abs());
+    match ahead_seconds.abs() {
+        0..=NOTABLE_SECONDS => Finding::ok(whose, found),
+        0..=FATAL_SECONDS => Finding::warning(whose, found, advice),
+        _ => Finding::failed(whose, found, advice),
+    }
+}
+
+/// Notes the `date` of answers.
+#[derive(Debug, Clone, Default)]
+struct Dates(Arc<Mutex<Option<Timestamp>>>);
+
+impl Dates {
+    fn last(&self) -> Option<Timestamp> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Dates {
+    fn name(&self) -> &'static str {
+        "Dates"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        let date = date.and_then(|date| rfc2822::DateTimeParser::new().parse_timestamp(date).ok());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = date;
+        Ok(())
+    }
+}

@@ -1,0 +1,260 @@
+//! The URL that Upvest calls: its name, its certificate, and what it answers.
+
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pipeline::error::ErrorChain;
+use reqwest::{Client, Method, Url, header};
+use serde::Deserialize;
+use upvest::signature::SigningKey;
+
+use super::check::{CheckError, Finding};
+use crate::operator_key::OperatorKey;
+use crate::sending::{Answer, Load, Pace, Target};
+use crate::stack::Stack;
+
+const DNS: &str = "name";
+const TLS: &str = "certificate";
+const REACHED: &str = "reachable";
+const REDIRECT: &str = "no redirect";
+const GET: &str = "GET is refused";
+const UNSIGNED: &str = "unsigned POST is refused";
+const PROBE: &str = "signed POST is answered 200";
+/// The most of an answer's body that is read.
+const MAX_BODY_BYTES: usize = 4096;
+
+/// One event, always the same: the receiver stores it once, and takes every other probe for a duplicate.
+const PROBE_EVENT: &str = r#"{"id":"upvest-webhooks-doctor","created_at":"2026-01-01T00:00:00Z","type":"WEBHOOK.TEST","object":{"id":"upvest-webhooks-doctor"}}"#;
+
+/// What was answered.
+struct Answered {
+    status: u16,
+    /// Where to, for a redirect.
+    location: Option<String>,
+    /// The reason that ingest gives in its body.
+    reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    reason: String,
+}
+
+/// Checks the URL without leaving a trace but two refused requests.
+pub(super) async fn check(stack: &Stack, timeout: Duration) -> Result<Vec<Finding>, CheckError> {
+    let text = stack.webhook_url()?;
+    // What the operator does not send here is no secret, so that plain http needs no leave.
+    let target = match Target::new(&text, true) {
+        Ok(target) => target,
+        Err(error) => {
+            let advice = "deploy the stack with a PublicUrl that begins with https://";
+            return Ok(vec![Finding::failed(REACHED, error.to_string(), advice)]);
+        }
+    };
+    let Some(name) = resolve(target.url()).await else {
+        return Ok(vec![Finding::failed(
+            REACHED,
+            "the URL has no host",
+            "set PublicUrl",
+        )]);
+    };
+    let mut findings = vec![name];
+    let client = match target.client(timeout) {
+        Ok(client) => client,
+        Err(error) => {
+            let found = ErrorChain(&error).to_string();
+            findings.push(Finding::failed(
+                REACHED,
+                found,
+                "install certificates of the usual authorities",
+            ));
+            return Ok(findings);
+        }
+    };
+    match ask(&client, Method::GET, target.url()).await {
+        Err(error) => findings.push(unreachable(&error)),
+        Ok(got) => {
+            findings.push(certificate(target.url()));
+            findings.push(Finding::ok(REACHED, target.url().as_str()));
+            let posted = ask(&client, Method::POST, target.url()).await;
+            findings.extend(answers(&got, posted.as_ref()));
+        }
+    }
+    Ok(findings)
+}
+
+/// Posts a signed delivery with an event that is always the same.
+pub(super) async fn probe(
+    stack: &Stack,
+    key: Option<&OperatorKey>,
+    timeout: Duration,
+) -> Result<Vec<Finding>, CheckError> {
+    let Some(key) = key else {
+        let why = "needs --probe-key and --probe-key-id, a key that was imported with `keys import --hmac-secret-file`";
+        return Ok(vec![Finding::skipped(PROBE, why)]);
+    };
+    let url = stack.webhook_url()?;
+    let signing_key = match key.signing_key(stack).await {
+        Ok(signing_key) => signing_key,
+        Err(error) => {
+            let found = ErrorChain(&error).to_string();
+            return Ok(vec![Finding::failed(
+                PROBE,
+                found,
+                "import the key with `keys import --hmac-secret-file`",
+            )]);
+        }
+    };
+    let answer = post(&url, signing_key, timeout).await;
+    Ok(vec![match answer {
+        Ok(Some(answer)) if answer.is_success() => {
+            Finding::ok(PROBE, "200; the event is a duplicate from now on")
+        }
+        Ok(answer) => {
+            let answer = answer.map_or("nothing".to_owned(), |answer| answer.name());
+            let advice = "Upvest takes 200 alone for success, and sends nothing else until then: see the logs of ingest";
+            Finding::failed(PROBE, format!("answered {answer}"), advice)
+        }
+        Err(found) => Finding::failed(PROBE, found, "see `upvest-webhooks send --help`"),
+    }])
+}
+
+/// What the probe was answered, or why it was not posted.
+async fn post(url: &str, key: SigningKey, timeout: Duration) -> Result<Option<Answer>, String> {
+    let load = Target::new(url, false)
+        .and_then(|target| Load::of_events(vec![PROBE_EVENT.to_owned()], key, &target, timeout));
+    let load = load.map_err(|error| ErrorChain(&error).to_string())?;
+    let pace = Pace {
+        rate: None,
+        concurrency: 1,
+    };
+    let sent = Arc::new(load).run(pace).await;
+    let (outcomes, _) = sent.map_err(|error| ErrorChain(&error).to_string())?;
+    Ok(outcomes.into_iter().next().map(|outcome| outcome.answer))
+}
+
+/// `None` for a URL without a host.
+async fn resolve(url: &Url) -> Option<Finding> {
+    let host = url.host_str()?.to_owned();
+    let port = url.port_or_known_default().unwrap_or(443);
+    if host == "localhost" || host.ends_with(".localhost") {
+        return Some(Finding::ok(DNS, "this machine"));
+    }
+    if host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok() {
+        return Some(Finding::skipped(DNS, "the URL has an address for a host"));
+    }
+    let address = (host.clone(), port);
+    let found = tokio::task::spawn_blocking(move || address.to_socket_addrs().map(Iterator::count)).await;
+    Some(match found {
+        Ok(Ok(1..)) => Finding::ok(DNS, host),
+        Ok(Err(error)) => unresolved(&host, &error.to_string()),
+        Ok(Ok(0)) | Err(_) => unresolved(&host, "no address"),
+    })
+}
+
+fn unresolved(host: &str, why: &str) -> Finding {
+    let advice = "add the name to the DNS, or set PublicUrl to the one that is there";
+    Finding::failed(DNS, format!("{host}: {why}"), advice)
+}
+
+fn certificate(url: &Url) -> Finding {
+    match url.scheme() {
+        "https" => Finding::ok(TLS, "trusted, and for this name"),
+        _ => Finding::skipped(TLS, "the URL is http://, as on this machine alone"),
+    }
+}
+
+fn unreachable(error: &reqwest::Error) -> Finding {
+    let chain = ErrorChain(error).to_string();
+    // The TLS library's errors are not among those that the client tells apart.
+    if chain.contains("certificate") {
+        let advice = "Upvest refuses it too: renew the certificate of the custom domain, or attach the one for this name";
+        return Finding::failed(TLS, chain, advice);
+    }
+    let advice = "see whether the API is deployed, and whether PublicUrl leads to it";
+    Finding::failed(REACHED, chain, advice)
+}
+
+async fn ask(client: &Client, method: Method, url: &Url) -> Result<Answered, reqwest::Error> {
+    let request = client.request(method, url.clone());
+    let mut response = request.send().await?;
+    let location = response.headers().get(header::LOCATION);
+    let location = location
+        .and_then(|location| location.to_str().ok())
+        .map(str::to_owned);
+    let status = response.status().as_u16();
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > MAX_BODY_BYTES {
+            break;
+        }
+    }
+    let refusal: Option<Refusal> = serde_json::from_slice(&body).ok();
+    Ok(Answered {
+        status,
+        location,
+        reason: refusal.map(|refusal| refusal.reason),
+    })
+}
+
+fn answers(got: &Answered, posted: Result<&Answered, &reqwest::Error>) -> Vec<Finding> {
+    let redirects = [Some(got), posted.ok()].into_iter().flatten();
+    let redirect = redirects
+        .into_iter()
+        .find(|answered| (300..400).contains(&answered.status));
+    if let Some(redirect) = redirect {
+        let to = redirect.location.as_deref().unwrap_or("nowhere");
+        let found = format!("answered {} to {to}", redirect.status);
+        let advice =
+            "Upvest follows no redirect: subscribe the URL that it leads to (PublicUrl), with the same path";
+        return vec![Finding::failed(REDIRECT, found, advice)];
+    }
+    let posted = match posted {
+        Ok(posted) => judge_post(posted),
+        Err(error) => unreachable(error),
+    };
+    vec![Finding::ok(REDIRECT, "none"), judge_get(got), posted]
+}
+
+fn judge_get(answered: &Answered) -> Finding {
+    match (answered.status, answered.reason.as_deref()) {
+        (405, Some("method-not-allowed")) => Finding::ok(GET, "405 by ingest"),
+        (405, _) => Finding::warning(
+            GET,
+            "405, but not by ingest",
+            "see what answers in front of the API",
+        ),
+        (status, _) => not_ingest(GET, status),
+    }
+}
+
+fn judge_post(answered: &Answered) -> Finding {
+    match (answered.status, answered.reason.as_deref()) {
+        (401, Some("missing-signature")) => Finding::ok(UNSIGNED, "401 by ingest, and no delivery of it"),
+        (403, Some("source-address-not-allowed")) => Finding::skipped(
+            UNSIGNED,
+            "403: only Upvest's addresses are let through (SourceAddressPolicy)",
+        ),
+        (200, _) => Finding::failed(
+            UNSIGNED,
+            "answered 200",
+            "this is not the receiver, and what it takes from Upvest is lost: correct PublicUrl at once",
+        ),
+        (status, _) => not_ingest(UNSIGNED, status),
+    }
+}
+
+fn not_ingest(check: &str, status: u16) -> Finding {
+    let advice = match status {
+        404 => {
+            "the path is another one than WebhookPath: whatever is in front of the API has to leave it unchanged"
+        }
+        403 => "something in front of the API refuses, such as a firewall: let Upvest's addresses through",
+        429 => "the API is throttled: raise ThrottlingRateLimit",
+        500.. => "see the logs of ingest, and whether the deliveries queue can be reached",
+        _ => "see what answers in front of the API",
+    };
+    Finding::failed(check, format!("answered {status}"), advice)
+}

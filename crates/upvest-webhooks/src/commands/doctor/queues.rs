@@ -1,0 +1,223 @@
+//! The queues: how they are set, and what waits in them.
+
+use std::collections::HashMap;
+
+use aws_sdk_sqs::types::QueueAttributeName::{self, *};
+use futures_util::future::join_all;
+use upvest::Domain;
+
+use super::check::{CheckError, Finding};
+use crate::stack::{Queue, Stack, StackError};
+
+const SETTINGS: &str = "settings";
+const DEAD_LETTERS: &str = "dead letters";
+const BACKLOG: &str = "backlog";
+/// 14 days, the longest that SQS keeps a message.
+const RETENTION_SECONDS: u64 = 1_209_600;
+/// How often a function may time out while its message is invisible (AWS's advice for a function at a queue).
+const TIMEOUTS: u64 = 6;
+/// From here on messages come in faster than they are worked off, or nothing works them off.
+const NOTABLE_BACKLOG: u64 = 1_000;
+
+type Attributes = HashMap<QueueAttributeName, String>;
+
+/// A queue and its dead-letter queue, as SQS describes them.
+struct Pair {
+    queue: Queue,
+    own: Attributes,
+    dead: Attributes,
+}
+
+impl Queue {
+    /// The timeout of the function that works it off, in seconds.
+    fn function_seconds(self) -> u64 {
+        match self {
+            Self::Deliveries | Self::KeyRequests => 60,
+            Self::Domain(_) => 30,
+        }
+    }
+
+    /// How often a message is received at most, which the function knows too.
+    fn max_receives(self) -> u64 {
+        match self {
+            Self::KeyRequests => 5,
+            Self::Deliveries | Self::Domain(_) => 10,
+        }
+    }
+
+    fn is_fifo(self) -> bool {
+        self != Self::Deliveries
+    }
+}
+
+/// Checks all queues of the stack.
+pub(super) async fn check(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
+    let client = aws_sdk_sqs::Client::new(stack.config());
+    let key_requests = stack.upvest_secret().map(|_| Queue::KeyRequests);
+    let queues = std::iter::once(Queue::Deliveries).chain(key_requests);
+    let queues = queues.chain(Domain::ALL.map(Queue::Domain));
+    let described = join_all(queues.map(async |queue| (queue, describe(&client, stack, queue).await))).await;
+    let (mut findings, mut pairs) = (Vec::new(), Vec::new());
+    for (queue, described) in described {
+        match described {
+            Ok(pair) => pairs.push(pair),
+            Err(CheckError::Aws(error)) => {
+                let found = format!("{queue}: {}", pipeline::error::ErrorChain(&error));
+                let advice = "deploy the stack again, which brings back what is missing";
+                findings.push(Finding::failed(SETTINGS, found, advice));
+            }
+            // Whoever may not look at one may not look at any.
+            Err(error) => return Err(error),
+        }
+    }
+    findings.extend(or_all_well(settings(&pairs), || {
+        Finding::ok(
+            SETTINGS,
+            format!(
+                "{} queues with dead-letter queues, as in the template",
+                pairs.len()
+            ),
+        )
+    }));
+    findings.extend(or_all_well(dead_letters(&pairs), || {
+        Finding::ok(DEAD_LETTERS, "none")
+    }));
+    findings.extend(or_all_well(backlogs(&pairs), || {
+        let waiting: u64 = pairs.iter().map(|pair| waiting(&pair.own)).sum();
+        Finding::ok(BACKLOG, format!("{waiting} messages wait"))
+    }));
+    Ok(findings)
+}
+
+async fn describe(client: &aws_sdk_sqs::Client, stack: &Stack, queue: Queue) -> Result<Pair, CheckError> {
+    let attributes = async |url: Result<String, StackError>| {
+        let request = client.get_queue_attributes().queue_url(url?).attribute_names(All);
+        let answer = request.send().await;
+        let answer = answer.map_err(CheckError::of("sqs:GetQueueAttributes"))?;
+        Ok::<_, CheckError>(answer.attributes.unwrap_or_default())
+    };
+    Ok(Pair {
+        queue,
+        own: attributes(stack.queue_url(queue)).await?,
+        dead: attributes(stack.dead_letter_queue_url(queue)).await?,
+    })
+}
+
+fn or_all_well(mut findings: Vec<Finding>, all_well: impl FnOnce() -> Finding) -> Vec<Finding> {
+    if findings.is_empty() {
+        findings.push(all_well());
+    }
+    findings
+}
+
+/// What differs from the template. A queue without a working dead-letter queue loses what fails; the rest is a warning.
+fn settings(pairs: &[Pair]) -> Vec<Finding> {
+    let advice = "deploy the stack again, which sets it back";
+    let of_pair = |pair: &Pair| {
+        let failed = redrive_problem(pair).into_iter();
+        let failed = failed.map(|problem| (true, problem));
+        let shorter = visibility_problem(pair).into_iter();
+        let warnings = shorter
+            .chain(plain_problems(pair))
+            .map(|problem| (false, problem));
+        let queue = pair.queue;
+        let finding = move |(is_fatal, problem): (bool, String)| {
+            let found = format!("{queue}: {problem}");
+            match is_fatal {
+                true => Finding::failed(SETTINGS, found, advice),
+                false => Finding::warning(SETTINGS, found, advice),
+            }
+        };
+        failed.chain(warnings).map(finding).collect::<Vec<_>>()
+    };
+    pairs.iter().flat_map(of_pair).collect()
+}
+
+fn redrive_problem(pair: &Pair) -> Option<String> {
+    let policy = pair
+        .own
+        .get(&RedrivePolicy)
+        .map(String::as_str)
+        .unwrap_or_default();
+    let policy: serde_json::Value = serde_json::from_str(policy).unwrap_or_default();
+    let (target, count) = (&policy["deadLetterTargetArn"], &policy["maxReceiveCount"]);
+    // SQS takes and gives the count as a number and as a text.
+    let count = count.as_u64().or_else(|| count.as_str()?.parse().ok());
+    let Some(target) = target.as_str() else {
+        return Some("has no redrive policy, so that what fails is lost after 14 days".to_owned());
+    };
+    if pair.dead.get(&QueueArn).map(String::as_str) != Some(target) {
+        return Some(format!(
+            "redrives to {target}, which is not its dead-letter queue"
+        ));
+    }
+    let wanted = pair.queue.max_receives();
+    (count != Some(wanted)).then(|| {
+        let count = count.map_or("no".to_owned(), |count| count.to_string());
+        format!("redrives after {count} receives, and its function reckons with {wanted}")
+    })
+}
+
+fn visibility_problem(pair: &Pair) -> Option<String> {
+    let least = TIMEOUTS * pair.queue.function_seconds();
+    let set = number(&pair.own, &VisibilityTimeout);
+    (set < least).then(|| format!("hides a message for {set} s, and is to for {least} s at least"))
+}
+
+fn plain_problems(pair: &Pair) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (whose, attributes) in [("", &pair.own), ("its dead-letter queue ", &pair.dead)] {
+        let retention = number(attributes, &MessageRetentionPeriod);
+        if retention < RETENTION_SECONDS {
+            problems.push(format!(
+                "{whose}keeps messages for {} h instead of 14 days",
+                retention / 3600
+            ));
+        }
+        let sse = attributes.get(&SqsManagedSseEnabled).map(String::as_str);
+        if sse != Some("true") && !attributes.contains_key(&KmsMasterKeyId) {
+            problems.push(format!("{whose}is not encrypted"));
+        }
+        let is_fifo = attributes.get(&FifoQueue).map(String::as_str) == Some("true");
+        if is_fifo != pair.queue.is_fifo() {
+            problems.push(format!("{whose}is of the wrong kind, FIFO or standard"));
+        }
+    }
+    problems
+}
+
+fn dead_letters(pairs: &[Pair]) -> Vec<Finding> {
+    let with_letters = pairs.iter().filter(|pair| waiting(&pair.dead) > 0);
+    let finding = |pair: &Pair| {
+        let found = format!("{}: {} messages", pair.queue, waiting(&pair.dead));
+        let advice = "see why with `upvest-webhooks dlq list`, mend it, then `upvest-webhooks dlq redrive`";
+        Finding::failed(DEAD_LETTERS, found, advice)
+    };
+    with_letters.map(finding).collect()
+}
+
+fn backlogs(pairs: &[Pair]) -> Vec<Finding> {
+    let long = pairs.iter().filter(|pair| waiting(&pair.own) >= NOTABLE_BACKLOG);
+    let finding = |pair: &Pair| {
+        let found = format!("{}: {} messages wait", pair.queue, waiting(&pair.own));
+        let advice = "see whether its function fails or is throttled; if not, raise VerifyMaximumConcurrency or \
+                      ProcessorMaximumConcurrency";
+        Finding::warning(BACKLOG, found, advice)
+    };
+    long.map(finding).collect()
+}
+
+/// All messages, those included that are being worked on.
+fn waiting(attributes: &Attributes) -> u64 {
+    let counts = [
+        ApproximateNumberOfMessages,
+        ApproximateNumberOfMessagesNotVisible,
+        ApproximateNumberOfMessagesDelayed,
+    ];
+    counts.iter().map(|name| number(attributes, name)).sum()
+}
+
+fn number(attributes: &Attributes, name: &QueueAttributeName) -> u64 {
+    let text = attributes.get(name).map(String::as_str).unwrap_or_default();
+    text.parse().unwrap_or(0)
+}

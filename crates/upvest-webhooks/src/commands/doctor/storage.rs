@@ -1,0 +1,195 @@
+//! Tables, the archive with its quarantine, and the event bus.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::{PointInTimeRecoveryStatus, TableStatus};
+use aws_sdk_s3::types::BucketVersioningStatus;
+use aws_sdk_sqs::error::ProvideErrorMetadata;
+use futures_util::future::join_all;
+
+use super::check::{CheckError, Finding};
+use crate::stack::Stack;
+
+const TABLES: &str = "tables";
+const ARCHIVE: &str = "archive";
+const QUARANTINE: &str = "quarantine";
+const BUS: &str = "event bus";
+const PREFIX: &str = "quarantine/";
+/// The most objects in quarantine that are counted.
+const MOST_COUNTED: usize = 10_000;
+const REDEPLOY: &str = "deploy the stack again, which sets it back";
+
+/// Checks all tables.
+pub(super) async fn tables(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
+    let client = aws_sdk_dynamodb::Client::new(stack.config());
+    let names = [
+        stack.events_table()?,
+        stack.entities_table()?,
+        stack.idempotency_table()?,
+        stack.keys_table()?,
+        stack.audit_table()?,
+    ];
+    let checked = join_all(names.iter().map(|name| table(&client, name))).await;
+    let mut findings = Vec::new();
+    for problems in checked {
+        findings.extend(problems?);
+    }
+    if findings.is_empty() {
+        let found = format!("{} tables, active and protected", names.len());
+        findings.push(Finding::ok(TABLES, found));
+    }
+    Ok(findings)
+}
+
+async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<Vec<Finding>, CheckError> {
+    let described = client.describe_table().table_name(name).send().await;
+    let described = match described {
+        Err(error) if error.code() == Some("ResourceNotFoundException") => {
+            let advice = "restore it from its backup, and name it in the stack again: docs/operations.md";
+            return Ok(vec![Finding::failed(
+                TABLES,
+                format!("{name} is not there"),
+                advice,
+            )]);
+        }
+        described => described.map_err(CheckError::of("dynamodb:DescribeTable"))?.table,
+    };
+    let backups = client.describe_continuous_backups().table_name(name).send().await;
+    let backups = backups.map_err(CheckError::of("dynamodb:DescribeContinuousBackups"))?;
+    let recovery = backups
+        .continuous_backups_description()
+        .and_then(|backups| backups.point_in_time_recovery_description())
+        .and_then(|recovery| recovery.point_in_time_recovery_status());
+    let mut problems = Vec::new();
+    let status = described.as_ref().and_then(|table| table.table_status());
+    if !matches!(status, Some(TableStatus::Active | TableStatus::Updating)) {
+        let status = status.map_or("in no status", TableStatus::as_str);
+        let advice = "see it in the DynamoDB console: nothing can be stored until it is ACTIVE";
+        problems.push(Finding::failed(TABLES, format!("{name} is {status}"), advice));
+    }
+    if recovery != Some(&PointInTimeRecoveryStatus::Enabled) {
+        problems.push(Finding::warning(
+            TABLES,
+            format!("{name} has no point-in-time recovery"),
+            REDEPLOY,
+        ));
+    }
+    if described.and_then(|table| table.deletion_protection_enabled) != Some(true) {
+        let advice = "set the parameter DeletionProtection to true";
+        problems.push(Finding::warning(TABLES, format!("{name} can be deleted"), advice));
+    }
+    Ok(problems)
+}
+
+/// Checks the archive's protection.
+pub(super) async fn archive(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
+    let client = aws_sdk_s3::Client::new(stack.config());
+    let bucket = stack.archive_bucket()?;
+    let versioning = client.get_bucket_versioning().bucket(&bucket).send().await;
+    let versioning = versioning.map_err(CheckError::of("s3:GetBucketVersioning"))?;
+    let block = client.get_public_access_block().bucket(&bucket).send().await;
+    let is_blocked = match block {
+        Err(error) if error.code() == Some("NoSuchPublicAccessBlockConfiguration") => false,
+        block => {
+            let block = block.map_err(CheckError::of("s3:GetBucketPublicAccessBlock"))?;
+            block.public_access_block_configuration().is_some_and(|block| {
+                let all = [
+                    block.block_public_acls(),
+                    block.block_public_policy(),
+                    block.ignore_public_acls(),
+                    block.restrict_public_buckets(),
+                ];
+                all.iter().all(|set| *set == Some(true))
+            })
+        }
+    };
+    let encryption = client.get_bucket_encryption().bucket(&bucket).send().await;
+    let is_encrypted = match encryption {
+        Err(error) if error.code() == Some("ServerSideEncryptionConfigurationNotFoundError") => false,
+        encryption => encryption
+            .map_err(CheckError::of("s3:GetEncryptionConfiguration"))?
+            .server_side_encryption_configuration()
+            .is_some(),
+    };
+    let mut findings = Vec::new();
+    if !is_blocked {
+        findings.push(Finding::failed(
+            ARCHIVE,
+            format!("{bucket} may be made public"),
+            REDEPLOY,
+        ));
+    }
+    if versioning.status() != Some(&BucketVersioningStatus::Enabled) {
+        let found = format!("{bucket} keeps no versions, so that what is overwritten is gone");
+        findings.push(Finding::warning(ARCHIVE, found, REDEPLOY));
+    }
+    if !is_encrypted {
+        findings.push(Finding::warning(
+            ARCHIVE,
+            format!("{bucket} is not encrypted"),
+            REDEPLOY,
+        ));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok(ARCHIVE, "private, encrypted, versions kept"));
+    }
+    Ok(findings)
+}
+
+/// Counts what is in quarantine, by reason.
+pub(super) async fn quarantine(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
+    let client = aws_sdk_s3::Client::new(stack.config());
+    let list = client
+        .list_objects_v2()
+        .bucket(stack.archive_bucket()?)
+        .prefix(PREFIX);
+    let mut pages = list.into_paginator().send();
+    let mut by_reason: BTreeMap<String, usize> = BTreeMap::new();
+    let mut count = 0;
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(CheckError::of("s3:ListBucket"))?;
+        for object in page.contents() {
+            let rest = object
+                .key()
+                .and_then(|key| key.strip_prefix(PREFIX))
+                .unwrap_or_default();
+            let reason = rest.split('/').next().unwrap_or_default();
+            *by_reason.entry(reason.to_owned()).or_default() += 1;
+            count += 1;
+        }
+        if count >= MOST_COUNTED {
+            break;
+        }
+    }
+    if count == 0 {
+        return Ok(vec![Finding::ok(QUARANTINE, "empty")]);
+    }
+    let reasons: Vec<String> = by_reason
+        .iter()
+        .map(|(reason, count)| format!("{count} {reason}"))
+        .collect();
+    let more = if count >= MOST_COUNTED { " and more" } else { "" };
+    let found = format!("{}{more}", reasons.join(", "));
+    let advice = "see them with `upvest-webhooks quarantine list`, and verify again or discard each";
+    Ok(vec![Finding::warning(QUARANTINE, found, advice)])
+}
+
+/// Whether the bus is there that changes are published to.
+pub(super) async fn event_bus(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
+    let Some(name) = stack.optional("EventBusName") else {
+        let why = "changes are not published (CreateEventBus, EventBusName)";
+        return Ok(vec![Finding::skipped(BUS, why)]);
+    };
+    let client = aws_sdk_eventbridge::Client::new(stack.config());
+    match client.describe_event_bus().name(name).send().await {
+        Err(error) if error.code() == Some("ResourceNotFoundException") => {
+            let found = format!("{name} is not there, so that no event is processed to its end");
+            let advice = "create the bus, or deploy the stack with another EventBusName";
+            Ok(vec![Finding::failed(BUS, found, advice)])
+        }
+        described => {
+            described.map_err(CheckError::of("events:DescribeEventBus"))?;
+            Ok(vec![Finding::ok(BUS, name)])
+        }
+    }
+}

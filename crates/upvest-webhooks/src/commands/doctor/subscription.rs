@@ -1,0 +1,149 @@
+//! The subscription at Upvest, and the API client that looks after it.
+
+use futures_util::future::join_all;
+use upvest_api::{Client, Delay, NewWebhook, PackageSize, Scope, Url, Webhook, WebhookChange, WebhookConfig};
+
+use super::check::{CheckError, Finding};
+use super::deployment::Parameters;
+use crate::stack::Stack;
+
+const THERE: &str = "subscription";
+const SETTINGS: &str = "subscription settings";
+const SCOPES: &str = "API credentials";
+
+/// Checks that Upvest gives out tokens with all scopes that the functions need.
+pub(super) async fn credentials(stack: &Stack, upvest: &Client) -> Result<Vec<Finding>, CheckError> {
+    let mut scopes = vec![Scope::WebhooksRead, Scope::WebhooksAdmin];
+    if stack.optional("ReportsBucketName").is_some() {
+        scopes.extend([Scope::ReportsRead, Scope::FilesRead]);
+    }
+    let authorized = join_all(scopes.iter().map(|scope| upvest.authorize(*scope))).await;
+    let mut findings = Vec::new();
+    for (scope, authorized) in scopes.iter().zip(authorized) {
+        match authorized {
+            Ok(()) => {}
+            Err(error) if matches!(error.status(), Some(400 | 403)) => {
+                let found = format!("no token with the scope {scope}");
+                let advice = format!("ask Upvest to allow the client the scope {scope}");
+                findings.push(Finding::failed(SCOPES, found, advice));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if findings.is_empty() {
+        let names: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+        findings.push(Finding::ok(
+            SCOPES,
+            format!("accepted, with {}", names.join(", ")),
+        ));
+    }
+    Ok(findings)
+}
+
+/// Checks that one enabled subscription delivers to the stack, as it was deployed.
+pub(super) async fn check(
+    stack: &Stack,
+    upvest: &Client,
+    parameters: &Parameters,
+) -> Result<Vec<Finding>, CheckError> {
+    let url = stack.webhook_url()?;
+    let all = upvest.list_webhooks().await?;
+    let same = |webhook: &&Webhook| match (webhook.url.parse::<Url>(), url.parse::<Url>()) {
+        (Ok(theirs), Ok(ours)) => theirs == ours,
+        _ => webhook.url == url,
+    };
+    let ours: Vec<&Webhook> = all.iter().filter(same).collect();
+    let Some(first) = ours.iter().find(|webhook| webhook.enabled).or(ours.first()) else {
+        return Ok(vec![missing(stack, &all, &url)]);
+    };
+    let mut findings = vec![match first.enabled {
+        true => Finding::ok(THERE, format!("{}, enabled", first.id)),
+        false => Finding::failed(
+            THERE,
+            format!("{} is disabled", first.id),
+            format!("upvest-webhooks webhooks enable {}", first.id),
+        ),
+    }];
+    let others = ours.iter().filter(|webhook| webhook.id != first.id);
+    findings.extend(others.map(|other| {
+        let found = format!(
+            "{} delivers to the same URL, so that every event comes twice",
+            other.id
+        );
+        Finding::warning(
+            THERE,
+            found,
+            format!("upvest-webhooks webhooks delete {}", other.id),
+        )
+    }));
+    findings.push(settings(first, parameters));
+    Ok(findings)
+}
+
+fn missing(stack: &Stack, all: &[Webhook], url: &str) -> Finding {
+    let own = stack.optional("SubscriptionId");
+    let elsewhere = all.iter().find(|webhook| Some(webhook.id.as_str()) == own);
+    match elsewhere {
+        Some(webhook) => {
+            let found = format!("{} delivers to {}", webhook.id, webhook.url);
+            Finding::failed(
+                THERE,
+                found,
+                format!("upvest-webhooks webhooks update {} --url {url}", webhook.id),
+            )
+        }
+        None => {
+            let found = format!("none of {} delivers to {url}", all.len());
+            Finding::failed(THERE, found, "upvest-webhooks webhooks create --enable")
+        }
+    }
+}
+
+/// Compares a subscription with the stack's parameters.
+fn settings(webhook: &Webhook, parameters: &Parameters) -> Finding {
+    let Some(wanted) = wanted(webhook, parameters) else {
+        return Finding::skipped(SETTINGS, "the stack's parameters are not known");
+    };
+    let Some(change) = WebhookChange::between(webhook, &wanted) else {
+        return Finding::ok(SETTINGS, "as deployed");
+    };
+    let differing = [
+        ("title", change.title.is_some()),
+        ("categories", change.categories.is_some()),
+        ("excluded categories", change.excluded_categories.is_some()),
+        ("batching", change.config.is_some()),
+    ];
+    let names: Vec<&str> = differing
+        .iter()
+        .filter_map(|(name, differs)| differs.then_some(*name))
+        .collect();
+    if names.is_empty() {
+        return Finding::ok(SETTINGS, "as deployed");
+    }
+    let found = format!("{} differ from the stack's parameters", names.join(", "));
+    let advice = format!(
+        "upvest-webhooks webhooks update {}, or wait for register-webhook, which sets them back",
+        webhook.id
+    );
+    Finding::warning(SETTINGS, found, advice)
+}
+
+/// The subscription that the stack's parameters ask for.
+fn wanted(webhook: &Webhook, parameters: &Parameters) -> Option<NewWebhook> {
+    let value = |name: &str| parameters.get(name).map(String::as_str);
+    let list = |name: &str| {
+        let names = value(name).unwrap_or_default().split(',');
+        let names = names.map(str::trim).filter(|name| !name.is_empty());
+        names.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut wanted = NewWebhook::new(value("WebhookTitle")?, webhook.url.parse().ok()?);
+    wanted.categories = list("WebhookCategories");
+    wanted.excluded_categories = list("ExcludedWebhookCategories");
+    let seconds = value("WebhookDelay")?.strip_suffix('s')?.parse().ok()?;
+    let bytes = value("WebhookMaxPackageSize")?.parse().ok()?;
+    wanted.config = Some(WebhookConfig {
+        delay: Delay::from_seconds(seconds).ok()?,
+        max_package_size: PackageSize::from_bytes(bytes).ok()?,
+    });
+    Some(wanted)
+}

@@ -1,0 +1,131 @@
+//! What to compare, and how to repair.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args};
+use jiff::SignedDuration;
+use upvest::{Domain, EntityKey};
+
+use super::ReconcileError;
+use super::repair::Repair;
+use crate::operation::OperationArgs;
+use crate::operator_key::OperatorKey;
+use crate::sending::Target;
+use crate::stack::Stack;
+use crate::upvest_account::UpvestArgs;
+
+const EXAMPLES: &str = "\
+Examples:
+  Compare all orders and payments with Upvest:
+    upvest-webhooks --stack webhooks-live reconcile orders payments
+
+  One order, at once:
+    upvest-webhooks --stack webhooks-live reconcile --entity ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4
+
+  Tell the stack what it missed of the orders, after a question:
+    upvest-webhooks --stack webhooks-live reconcile orders --repair --reason \"subscription was disabled\" \\
+      --key-file smoke.key --key-id smoke
+
+Exit status: 0 when nothing differs, or all that differed was told; 1 otherwise.";
+
+// Without a docstring: it would replace the command's description.
+#[derive(Debug, Args)]
+#[command(
+    after_help = EXAMPLES,
+    group = ArgGroup::new("what").args(["domains", "entities"]).required(true)
+)]
+pub(crate) struct Arguments {
+    /// Compare all entities of these domains: users, accounts, payments, orders, reports ...
+    #[arg(value_name = "DOMAIN")]
+    pub(super) domains: Vec<Domain>,
+    /// Compare this entity alone, written TYPE#ID; may be given several times
+    #[arg(long = "entity", value_name = "ENTITY")]
+    entities: Vec<String>,
+    /// Leave alone what changed at Upvest in the last so many minutes: its events may be on their way
+    #[arg(long, value_name = "MINUTES", default_value_t = 10)]
+    grace: u32,
+    #[command(flatten)]
+    pub(super) upvest: UpvestArgs,
+    #[command(flatten)]
+    repair: RepairArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Repair")]
+struct RepairArguments {
+    /// Tell the stack what is missing, stale or diverged, by events that say what Upvest's API says
+    #[arg(long)]
+    repair: bool,
+    /// Sign these events with this shared secret, which the stack knows (`keys import --hmac-secret-file`)
+    #[arg(long, value_name = "FILE", requires = "key_id")]
+    key_file: Option<PathBuf>,
+    /// The id under which the stack knows the secret
+    #[arg(long, value_name = "ID", requires = "key_file")]
+    key_id: Option<String>,
+    /// Why, for the audit table
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Show what would be told, and tell nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// Make at most so many requests to Upvest, and tell so many events, a second
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 50.0, value_parser = rate)]
+    rate: f64,
+}
+
+fn rate(text: &str) -> Result<f64, &'static str> {
+    let rate = text.parse().ok().filter(|rate| (0.01..=10_000.0).contains(rate));
+    rate.ok_or("expected a number from 0.01 to 10000")
+}
+
+impl Arguments {
+    /// Whether events are to be told.
+    pub(super) fn repairs(&self) -> bool {
+        self.repair.repair && !self.repair.dry_run
+    }
+
+    pub(super) fn rate(&self) -> f64 {
+        self.repair.rate
+    }
+
+    pub(super) fn grace(&self) -> SignedDuration {
+        SignedDuration::from_mins(self.grace.into())
+    }
+
+    pub(super) fn entities(&self) -> impl Iterator<Item = EntityKey> {
+        self.entities.iter().cloned().map(EntityKey::from_stored)
+    }
+
+    /// What the audit table is told.
+    pub(super) fn operation(&self) -> OperationArgs {
+        OperationArgs {
+            reason: self.repair.reason.clone(),
+            dry_run: self.repair.dry_run,
+            yes: self.repair.yes,
+            rate: self.repair.rate,
+        }
+    }
+
+    /// What the grammar cannot say.
+    pub(super) fn check(&self) -> Result<(), ReconcileError> {
+        match self.repairs() {
+            true if self.repair.reason.is_none() => Err(ReconcileError::NoReason),
+            true if self.repair.key_file.is_none() => Err(ReconcileError::NoKey),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes sure that events can be told: the key, and where they go.
+    pub(super) async fn prepare(&self, stack: &Stack) -> Result<Repair, ReconcileError> {
+        let named = self.repair.key_file.clone().zip(self.repair.key_id.clone());
+        let key = named.map(OperatorKey::from).ok_or(ReconcileError::NoKey)?;
+        stack.audit_table()?;
+        Ok(Repair {
+            target: Target::new(&stack.webhook_url()?, false)?,
+            key: key.signing_key(stack).await?,
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! The event that tells what Upvest's API says, in the form of Upvest's own.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use upvest::category::Category;
+use upvest_api::Fetched;
+use uuid::Uuid;
+
+use super::compare::Kind;
+
+/// What the state in the type is where the event stands for no step of the lifecycle.
+const RECONCILED: &str = "RECONCILED";
+
+/// An event in Upvest's form, with the mark that it is not Upvest's own.
+#[derive(Serialize)]
+struct Told<'t> {
+    id: String,
+    /// When the API said so: an event that occurred later outdoes it, and one that occurred earlier does not.
+    created_at: String,
+    r#type: String,
+    object: &'t RawValue,
+    reconciled: Mark,
+}
+
+#[derive(Serialize)]
+struct Mark {
+    operation: Uuid,
+}
+
+/// The event's JSON. Its id follows from the operation and the object, so that a repetition is a duplicate.
+pub(super) fn told(operation: Uuid, event_type: &str, fetched: &Fetched) -> String {
+    let object = fetched.object.get();
+    let id = super::walk::id_of(&fetched.object).map_or_else(|| object.to_owned(), String::from);
+    let category = event_type.split('.').next().unwrap_or_default();
+    let digest = Sha256::digest(format!("{operation}#{category}#{id}"));
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    let event = Told {
+        id: uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string(),
+        created_at: fetched.at.to_string(),
+        r#type: event_type.to_owned(),
+        object: &fetched.object,
+        reconciled: Mark { operation },
+    };
+    // Texts and JSON that was parsed before cannot fail to be written.
+    serde_json::to_string(&event).unwrap_or_default()
+}
+
+/// The type of the event: that of Upvest's own event where the status is new to us and names it, so that whoever waits
+/// for that event gets it; else `<CATEGORY>.RECONCILED`.
+pub(super) fn type_for(category: &Category, kind: Kind, ours: Option<&str>, theirs: Option<&str>) -> String {
+    let is_step = |status: &str| {
+        category.statuses.is_empty() && category.lifecycle.iter().any(|step| step.contains(&status))
+    };
+    let state = match (theirs, category.notices) {
+        (Some(theirs), _) if ours != Some(theirs) && is_step(theirs) => theirs,
+        // A report is announced once.
+        (None, ["CREATED"]) if category.lifecycle.is_empty() && kind == Kind::Missing => "CREATED",
+        _ => RECONCILED,
+    };
+    format!("{}.{state}", category.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use upvest::category;
+
+    use super::*;
+
+    #[test]
+    fn a_status_that_is_new_to_us_is_told_as_upvest_would_have() {
+        let of = |event_type, kind, ours, theirs| type_for(category::of(event_type), kind, ours, theirs);
+        let order = |kind, ours, theirs| of("ORDER.NEW", kind, ours, Some(theirs));
+        assert_eq!(order(Kind::Missing, None, "FILLED"), "ORDER.FILLED");
+        assert_eq!(order(Kind::Stale, Some("NEW"), "FILLED"), "ORDER.FILLED");
+        assert_eq!(
+            order(Kind::Diverged, Some("FILLED"), "FILLED"),
+            "ORDER.RECONCILED"
+        );
+        assert_eq!(order(Kind::Missing, None, "NOVEL"), "ORDER.RECONCILED");
+        assert_eq!(of("REPORT.CREATED", Kind::Missing, None, None), "REPORT.CREATED");
+        assert_eq!(
+            of("REPORT.CREATED", Kind::Diverged, None, None),
+            "REPORT.RECONCILED"
+        );
+        assert_eq!(
+            of("USER.CREATED", Kind::Missing, None, Some("ACTIVE")),
+            "USER.RECONCILED"
+        );
+    }
+}

@@ -1,0 +1,113 @@
+//! Reading from Upvest, at a bounded rate.
+
+use std::collections::VecDeque;
+
+use serde_json::value::RawValue;
+use upvest_api::{Client, Error, Fetched, Listing, Pages, Resource, ResourceId};
+
+use crate::operation::Throttle;
+
+/// Upvest, asked so often a second at most.
+pub(super) struct Reader<'c> {
+    client: &'c Client,
+    throttle: Throttle,
+}
+
+/// All objects of a category, page by page.
+pub(super) struct Walk<'c> {
+    resource: &'static Resource,
+    pages: Option<Pages<'c>>,
+    parents: VecDeque<ResourceId>,
+}
+
+impl<'c> Reader<'c> {
+    pub(super) fn new(client: &'c Client, per_second: f64) -> Self {
+        Self {
+            client,
+            throttle: Throttle::new(per_second),
+        }
+    }
+
+    /// Begins to list what a resource has; `None` where there is no list of its own.
+    pub(super) async fn walk(&mut self, resource: &'static Resource) -> Result<Option<Walk<'c>>, Error> {
+        let (pages, parents) = match resource.listing {
+            Listing::One(list) => (
+                Some(self.client.pages(resource.scope, list, None)),
+                VecDeque::new(),
+            ),
+            Listing::Each { parent, .. } => (None, self.ids(parent).await?),
+            _ => return Ok(None),
+        };
+        Ok(Some(Walk {
+            resource,
+            pages,
+            parents,
+        }))
+    }
+
+    /// What belongs to one object of the parent category alone.
+    pub(super) fn walk_of(&self, resource: &'static Resource, parent: ResourceId) -> Walk<'c> {
+        Walk {
+            resource,
+            pages: None,
+            parents: [parent].into(),
+        }
+    }
+
+    /// The next objects; `None` after the last.
+    pub(super) async fn next(&mut self, walk: &mut Walk<'c>) -> Result<Option<Vec<Fetched>>, Error> {
+        loop {
+            if let Some(pages) = &mut walk.pages {
+                self.throttle.due().await;
+                match pages.next().await {
+                    Ok(Some(objects)) => return Ok(Some(objects)),
+                    Ok(None) => {}
+                    // The parent went away since it was listed.
+                    Err(error) if error.is_not_found() => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            let Some(parent) = walk.parents.pop_front() else {
+                return Ok(None);
+            };
+            let Listing::Each { list, .. } = walk.resource.listing else {
+                return Ok(None);
+            };
+            walk.pages = Some(self.client.pages(walk.resource.scope, list, Some(&parent)));
+        }
+    }
+
+    /// One object; `None` when there is none.
+    pub(super) async fn read(
+        &mut self,
+        resource: &Resource,
+        id: &ResourceId,
+    ) -> Result<Option<Fetched>, Error> {
+        self.throttle.due().await;
+        self.client.read(resource, id).await
+    }
+
+    async fn ids(&mut self, category: &str) -> Result<VecDeque<ResourceId>, Error> {
+        let mut ids = VecDeque::new();
+        let Some(resource) = Resource::of(category) else {
+            return Ok(ids);
+        };
+        let Some(mut walk) = Box::pin(self.walk(resource)).await? else {
+            return Ok(ids);
+        };
+        while let Some(objects) = Box::pin(self.next(&mut walk)).await? {
+            ids.extend(objects.iter().filter_map(|fetched| id_of(&fetched.object)));
+        }
+        Ok(ids)
+    }
+}
+
+/// The id of an object.
+pub(super) fn id_of(object: &RawValue) -> Option<ResourceId> {
+    #[derive(serde::Deserialize)]
+    struct Identified {
+        id: ResourceId,
+    }
+    let identified: Identified = serde_json::from_str(object.get()).ok()?;
+    Some(identified.id)
+}

@@ -1,0 +1,222 @@
+//! What an operator looks at in an account beside its data: who calls, the stack, alarms, and how resources are
+//! protected. Canned, and spoiled by the test.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
+use jiff::fmt::rfc2822;
+use serde_json::{Value, json};
+
+use super::record::Service;
+use super::wire::{Reply, Request};
+use super::{query, s3};
+
+/// Whom `GetCallerIdentity` names.
+pub const OPERATOR: &str = "arn:aws:sts::123456789012:assumed-role/operator/erika";
+
+const CBOR: (&str, &str) = ("smithy-protocol", "rpc-v2-cbor");
+
+/// What is said of the account where it holds no data for it.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    /// How far the clock of STS is ahead of this machine's, in seconds; without it, its answers have no `date`.
+    pub ahead_seconds: Option<i64>,
+    /// The operations that the caller may not use, such as `DescribeAlarms`.
+    pub denied: BTreeSet<String>,
+    /// The protections that a resource lacks: its name, and the name of the operation that tells.
+    pub lacking: BTreeSet<(String, &'static str)>,
+    /// The alarms.
+    pub alarms: Vec<Alarm>,
+    /// The stack's status, such as `UPDATE_COMPLETE`.
+    pub stack_status: String,
+    /// The stack's parameters.
+    pub stack_parameters: BTreeMap<String, String>,
+}
+
+/// An alarm of CloudWatch.
+#[derive(Clone, Debug, Default)]
+pub struct Alarm {
+    /// Its name.
+    pub name: String,
+    /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
+    pub state: &'static str,
+    /// Its description.
+    pub description: String,
+    /// Whether it is made of other alarms.
+    pub is_composite: bool,
+}
+
+impl Account {
+    /// Answers what the other services do not; `None` for what is theirs.
+    pub(crate) fn answer(&self, request: &Request) -> Option<Reply> {
+        if self.denied.contains(&request.operation) {
+            return Some(denial(request));
+        }
+        let lacks = |operation| self.lacking.contains(&(request.resource.clone(), operation));
+        match (request.service, request.operation.as_str()) {
+            (Service::Sts, "GetCallerIdentity") => Some(self.identity()),
+            (Service::CloudFormation, "DescribeStacks") => Some(self.stack()),
+            (Service::CloudWatch, "DescribeAlarms") => Some(self.describe_alarms()),
+            (Service::Sts | Service::CloudFormation | Service::CloudWatch, _) => Some(denial(request)),
+            (Service::DynamoDb, "DescribeContinuousBackups") => {
+                Some(backups(!lacks("DescribeContinuousBackups")))
+            }
+            (Service::S3, operation) => bucket_setting(operation, lacks),
+            _ => None,
+        }
+    }
+
+    /// Adds to DynamoDB's description of a table what its engine does not know.
+    pub(crate) fn complete(&self, request: &Request, reply: Reply) -> Reply {
+        if request.operation != "DescribeTable" || reply.error.is_some() {
+            return reply;
+        }
+        let mut body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let key = (request.resource.clone(), "DescribeTable");
+        body["Table"]["DeletionProtectionEnabled"] = json!(!self.lacking.contains(&key));
+        Reply::json(&body)
+    }
+
+    fn identity(&self) -> Reply {
+        let mut reply = Reply::ok(format!(
+            "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+             <Arn>{OPERATOR}</Arn><UserId>AROAEXAMPLE:erika</UserId>\
+             <Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
+        ));
+        let date = self.ahead_seconds.map(|seconds| {
+            let now = pipeline::clock::Clock::system().now() + SignedDuration::from_secs(seconds);
+            let date = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
+            ("date".to_owned(), date.expect("a year of four digits"))
+        });
+        reply.headers.extend(date);
+        reply
+    }
+
+    fn stack(&self) -> Reply {
+        let parameter = |(name, value): (&String, &String)| {
+            format!(
+                "<member><ParameterKey>{name}</ParameterKey><ParameterValue>{value}</ParameterValue></member>"
+            )
+        };
+        let parameters: String = self.stack_parameters.iter().map(parameter).collect();
+        Reply::ok(format!(
+            "<DescribeStacksResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
+             <DescribeStacksResult><Stacks><member><StackName>upvest-webhooks</StackName>\
+             <CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>{}</StackStatus>\
+             <Parameters>{parameters}</Parameters></member></Stacks></DescribeStacksResult></DescribeStacksResponse>",
+            self.stack_status
+        ))
+    }
+
+    fn describe_alarms(&self) -> Reply {
+        let of_kind = |is_composite: bool| {
+            let alarms = self
+                .alarms
+                .iter()
+                .filter(|alarm| alarm.is_composite == is_composite);
+            let alarms = alarms.map(|alarm| {
+                json!({ "AlarmName": alarm.name, "StateValue": alarm.state, "AlarmDescription": alarm.description })
+            });
+            alarms.collect::<Vec<_>>()
+        };
+        cbor(
+            200,
+            &json!({ "MetricAlarms": of_kind(false), "CompositeAlarms": of_kind(true) }),
+        )
+    }
+}
+
+fn backups(on: bool) -> Reply {
+    let status = if on { "ENABLED" } else { "DISABLED" };
+    Reply::json(&json!({ "ContinuousBackupsDescription": {
+        "ContinuousBackupsStatus": "ENABLED",
+        "PointInTimeRecoveryDescription": { "PointInTimeRecoveryStatus": status, "RecoveryPeriodInDays": 35 },
+    } }))
+}
+
+fn bucket_setting(operation: &str, lacks: impl Fn(&'static str) -> bool) -> Option<Reply> {
+    let xml = match operation {
+        "GetBucketVersioning" if lacks("GetBucketVersioning") => "<VersioningConfiguration/>",
+        "GetBucketVersioning" => {
+            "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+        }
+        "GetPublicAccessBlock" if lacks("GetPublicAccessBlock") => {
+            let code = "NoSuchPublicAccessBlockConfiguration";
+            return Some(s3::error(
+                404,
+                code,
+                "The public access block configuration was not found",
+            ));
+        }
+        "GetPublicAccessBlock" => {
+            "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls>\
+             <IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy>\
+             <RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>"
+        }
+        "GetBucketEncryption" if lacks("GetBucketEncryption") => {
+            let code = "ServerSideEncryptionConfigurationNotFoundError";
+            return Some(s3::error(
+                404,
+                code,
+                "The server side encryption configuration was not found",
+            ));
+        }
+        "GetBucketEncryption" => {
+            "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>\
+             <SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule>\
+             </ServerSideEncryptionConfiguration>"
+        }
+        _ => return None,
+    };
+    Some(Reply::ok(xml))
+}
+
+fn denial(request: &Request) -> Reply {
+    let message = format!("not authorized to perform: {}", request.operation);
+    match request.service {
+        Service::S3 => s3::error(403, "AccessDenied", &message),
+        Service::Sts | Service::CloudFormation => query::error(403, "AccessDenied", &message),
+        Service::CloudWatch => Reply {
+            error: Some("AccessDenied".to_owned()),
+            ..cbor(403, &json!({ "__type": "AccessDenied", "message": message }))
+        },
+        _ => Reply::json_error(400, "AccessDeniedException", &message),
+    }
+}
+
+/// A reply of the CBOR protocol.
+fn cbor(status: u16, value: &Value) -> Reply {
+    let mut body = Vec::new();
+    encode(value, &mut body);
+    Reply {
+        status,
+        headers: vec![(CBOR.0.to_owned(), CBOR.1.to_owned())],
+        ..Reply::ok(body)
+    }
+}
+
+/// CBOR of what the replies here are made of: texts, lists and maps.
+fn encode(value: &Value, body: &mut Vec<u8>) {
+    let mut head = |major: u8, length: usize| {
+        body.push((major << 5) | 25);
+        body.extend(u16::try_from(length).expect("a short value").to_be_bytes());
+    };
+    match value {
+        Value::Array(values) => {
+            head(4, values.len());
+            values.iter().for_each(|value| encode(value, body));
+        }
+        Value::Object(members) => {
+            head(5, members.len());
+            for (name, value) in members {
+                encode(&json!(name), body);
+                encode(value, body);
+            }
+        }
+        value => {
+            let text = value.as_str().expect("a text");
+            head(3, text.len());
+            body.extend_from_slice(text.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Errors of the services whose protocol is a form and XML.
+
+use super::wire::Reply;
+
+/// An error as they write it.
+pub(crate) fn error(status: u16, code: &str, message: &str) -> Reply {
+    Reply {
+        status,
+        error: Some(code.to_owned()),
+        ..Reply::ok(format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+             <RequestId>r</RequestId></ErrorResponse>"
+        ))
+    }
+}

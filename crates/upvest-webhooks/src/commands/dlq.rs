@@ -106,7 +106,7 @@ pub(crate) enum DlqError {
     #[error(transparent)]
     Aws(#[from] AwsError),
     #[error(
-        "no message {0} can be seen in the dead-letter queues; one that another command looks at is back in 5 minutes"
+        "no message {0} can be seen in the dead-letter queues; one that another command looks at is back in 2 minutes"
     )]
     NotThere(String),
 }

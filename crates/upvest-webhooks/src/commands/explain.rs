@@ -55,7 +55,9 @@ pub(crate) enum ExplainError {
     Events(#[from] EventsError),
     #[error(transparent)]
     Archive(#[from] ReadError),
-    #[error("no entity {0}: neither a state nor events (entities are written TYPE#ID, like ORDER#9fc8c651-...)")]
+    #[error(
+        "no entity {0}: neither a state nor events (entities are written TYPE#ID, like ORDER#9fc8c651-...)"
+    )]
     NoEntity(String),
     #[error(
         "no event or delivery {0}: neither in the event log nor in the archive (entities are written TYPE#ID, like \

@@ -116,7 +116,9 @@ impl Action {
                 "the action {action} was stopped before its end; it runs again when the event comes back from its \
                  queue or dead-letter queue"
             ),
-            State::Unusable => format!("the record of the action {action} is not one that the receiver writes"),
+            State::Unusable => {
+                format!("the record of the action {action} is not one that the receiver writes")
+            }
         })
     }
 

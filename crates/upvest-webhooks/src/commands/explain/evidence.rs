@@ -143,7 +143,10 @@ impl Evidence {
             faults: Vec::new(),
         };
         if envelope.delivery_id.to_string() != id {
-            let fault = format!("the archived object says that it is delivery {}", envelope.delivery_id);
+            let fault = format!(
+                "the archived object says that it is delivery {}",
+                envelope.delivery_id
+            );
             delivery.faults.push(fault);
         }
         delivery.signature = self.verify(found).await;
@@ -286,13 +289,9 @@ impl Delivery {
 
     /// The object of an event as it was signed.
     pub(super) fn object_of(&self, event: &LoggedEvent) -> Option<&str> {
-        let own = |signed: &&Signed| {
-            signed.event_id == base_id(&event.event_id) && signed.sha256 == event.sha256
-        };
-        self.events
-            .iter()
-            .find(own)
-            .map(|signed| signed.object.as_str())
+        let own =
+            |signed: &&Signed| signed.event_id == base_id(&event.event_id) && signed.sha256 == event.sha256;
+        self.events.iter().find(own).map(|signed| signed.object.as_str())
     }
 }
 
@@ -311,7 +310,10 @@ impl Signed {
     /// What the log has otherwise.
     fn differences(&self, event: &LoggedEvent) -> Vec<&'static str> {
         // A contradiction is kept out of the time lines.
-        let entity = self.entity.as_ref().filter(|_| !is_contradiction(&event.event_id));
+        let entity = self
+            .entity
+            .as_ref()
+            .filter(|_| !is_contradiction(&event.event_id));
         let object = event.object.as_ref().map(|object| object.get());
         let fields = [
             ("sha256", self.sha256 == event.sha256),

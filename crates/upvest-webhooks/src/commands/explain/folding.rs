@@ -171,9 +171,7 @@ pub(super) fn compare(entity: &EntityKey, item: Option<(&Item, &Stored)>, events
         };
     };
     let Some((item, stored)) = item else {
-        return Comparison::NoState {
-            events: events.len(),
-        };
+        return Comparison::NoState { events: events.len() };
     };
     // What only says how the events were handled is taken as it is.
     let written = |projection| {
@@ -195,9 +193,7 @@ pub(super) fn compare(entity: &EntityKey, item: Option<(&Item, &Stored)>, events
         }
     };
     if *item == expected {
-        return Comparison::Same {
-            events: events.len(),
-        };
+        return Comparison::Same { events: events.len() };
     }
     let is_kept = |events: &[&Foldable]| {
         let state = fold(events.iter().copied());
@@ -230,7 +226,9 @@ fn lacking(events: &[Foldable], is_kept: impl Fn(&[&Foldable]) -> bool) -> Optio
 
 fn differences(kept: &Item, folded: &Item) -> Vec<Difference> {
     let names: BTreeSet<&String> = kept.keys().chain(folded.keys()).collect();
-    let differing = names.into_iter().filter(|name| kept.get(*name) != folded.get(*name));
+    let differing = names
+        .into_iter()
+        .filter(|name| kept.get(*name) != folded.get(*name));
     let shown = |item: &Item, name: &str| {
         let value = item.get(name).filter(|_| SHOWN.contains(&name))?;
         match value {
@@ -252,7 +250,8 @@ impl Difference {
         match (&self.kept, &self.folded) {
             (None, None) => self.attribute.clone(),
             (kept, folded) => {
-                let or_nothing = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+                let or_nothing =
+                    |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
                 format!(
                     "{} is {}, by the log {}",
                     self.attribute,
@@ -282,7 +281,10 @@ impl Comparison {
             ),
             Self::Differs { attributes } => {
                 let differences: Vec<_> = attributes.iter().map(Difference::text).collect();
-                format!("the state is not what the log folds to: {}", differences.join("; "))
+                format!(
+                    "the state is not what the log folds to: {}",
+                    differences.join("; ")
+                )
             }
             Self::Unknown { why } => format!("the state cannot be compared with the log: {why}"),
         })

@@ -66,7 +66,11 @@ impl Inquiry {
         let secrets = aws_sdk_secretsmanager::Client::new(stack.config());
         let keys_table = stack.keys_table()?;
         Ok(Self {
-            log: Log(table(stack.events_table()?, "event_id", "a read of the events table")),
+            log: Log(table(
+                stack.events_table()?,
+                "event_id",
+                "a read of the events table",
+            )),
             entities: table(
                 stack.entities_table()?,
                 "aggregate",
@@ -169,7 +173,9 @@ impl Inquiry {
         let timeline = known.iter().flat_map(|known| &known.timeline);
         let elsewhere = timeline.filter(|event| event.object.is_none());
         let events = || shown.iter().copied().chain(elsewhere.clone());
-        let wanted: BTreeSet<String> = events().map(|event| base_id(&event.event_id).to_owned()).collect();
+        let wanted: BTreeSet<String> = events()
+            .map(|event| base_id(&event.event_id).to_owned())
+            .collect();
         let ids: BTreeSet<String> = events().map(|event| event.delivery_id.clone()).collect();
         let wanted = &Wanted::Only(&wanted);
         let deliveries = stream::iter(ids)
@@ -286,7 +292,9 @@ impl Inquiry {
             // Nothing of it was taken, whatever holds today.
             false => Vec::new(),
         };
-        let lost = fates.iter().filter(|fate| matches!(fate.outcome, Outcome::NotLogged));
+        let lost = fates
+            .iter()
+            .filter(|fate| matches!(fate.outcome, Outcome::NotLogged));
         explanation.findings.extend(
             lost.map(|fate| format!("event {}: it was delivered, and is not in the log", fate.event_id)),
         );
@@ -446,7 +454,9 @@ impl Explained {
     fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if let Some(other) = &self.contradicts {
-            faults.push(format!("it contradicts event {other}: a person has to decide which is true"));
+            faults.push(format!(
+                "it contradicts event {other}: a person has to decide which is true"
+            ));
         }
         match self.bytes {
             Bytes::AsSigned | Bytes::Unproven => {}
@@ -482,7 +492,9 @@ impl Quarantine {
             (true, _) => format!("a part of it is in quarantine: {reason}"),
             (false, false) => format!("it is in quarantine: {reason}"),
             (false, true) => {
-                format!("it is in quarantine: {reason}; today its signature holds, so that it can be re-verified")
+                format!(
+                    "it is in quarantine: {reason}; today its signature holds, so that it can be re-verified"
+                )
             }
         }
     }

@@ -109,7 +109,9 @@ impl Log {
         ids: &BTreeSet<String>,
     ) -> Result<BTreeMap<String, LoggedEvent>, EventsError> {
         let items = self.0.items(ids).await?;
-        let events = items.into_iter().map(|(id, item)| Ok((id, LoggedEvent::of(&item)?)));
+        let events = items
+            .into_iter()
+            .map(|(id, item)| Ok((id, LoggedEvent::of(&item)?)));
         events.collect()
     }
 

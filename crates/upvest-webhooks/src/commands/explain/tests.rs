@@ -53,7 +53,10 @@ fn json(explanation: &Explanation) -> Value {
 #[track_caller]
 fn assert_finding(explanation: &Explanation, expected: &str) {
     let findings = &explanation.findings;
-    assert!(findings.iter().any(|finding| finding.contains(expected)), "{findings:?}");
+    assert!(
+        findings.iter().any(|finding| finding.contains(expected)),
+        "{findings:?}"
+    );
     assert!(!explanation.holds());
     let text = explanation.text();
     assert!(text.contains(expected), "{expected:?} is not in\n{text}");
@@ -72,8 +75,15 @@ async fn the_whole_chain_of_an_entity_holds() {
     assert_holds(&explanation);
     let json = json(&explanation);
     assert_eq!(json["entity"]["status"], "FILLED");
-    assert_eq!(json["entity"]["log"], serde_json::json!({"result": "same", "events": 3}));
-    let ids: Vec<_> = explanation.events.iter().map(|event| event.event_id.as_str()).collect();
+    assert_eq!(
+        json["entity"]["log"],
+        serde_json::json!({"result": "same", "events": 3})
+    );
+    let ids: Vec<_> = explanation
+        .events
+        .iter()
+        .map(|event| event.event_id.as_str())
+        .collect();
     assert_eq!(ids, ["e1", "e2", "e3"]);
     for (event, delivery) in explanation.events.iter().zip([&first, &second, &second]) {
         assert_eq!(event.delivery_id, *delivery);
@@ -126,7 +136,11 @@ async fn a_late_event_is_told_as_superseded() {
     let late = &explanation.events[0];
     assert_eq!(late.step.as_ref().unwrap().effect, "superseded");
     assert_eq!(late.actions[0].action, "orders/superseded");
-    assert!(explanation.text().contains("superseded: a newer event had been received before it"));
+    assert!(
+        explanation
+            .text()
+            .contains("superseded: a newer event had been received before it")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -136,8 +150,15 @@ async fn the_newest_events_are_shown_and_all_are_folded() {
     assert_holds(&explanation);
     assert_eq!(explanation.events[0].event_id, "e3");
     assert_eq!(explanation.events.len(), 1);
-    assert_eq!(explanation.entity.as_ref().unwrap().log, Comparison::Same { events: 3 });
-    assert!(explanation.text().contains("2 before them: --limit"), "{}", explanation.text());
+    assert_eq!(
+        explanation.entity.as_ref().unwrap().log,
+        Comparison::Same { events: 3 }
+    );
+    assert!(
+        explanation.text().contains("2 before them: --limit"),
+        "{}",
+        explanation.text()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -145,7 +166,10 @@ async fn a_deleted_archive_object_is_told() {
     let (signed, [first, _]) = Signed::with_order().await;
     signed.delete_archived(&signed.archived_at(&first)).await;
     let explanation = signed.explain("ORDER#o1").await;
-    assert_finding(&explanation, &format!("delivery {first}: the archived delivery is missing"));
+    assert_finding(
+        &explanation,
+        &format!("delivery {first}: the archived delivery is missing"),
+    );
     assert_eq!(explanation.findings.len(), 1);
     assert_eq!(explanation.events[0].bytes, Bytes::Unproven);
     assert_eq!(explanation.events[1].bytes, Bytes::AsSigned);
@@ -158,9 +182,15 @@ async fn a_tampered_archive_object_does_not_hold_any_more() {
     let object = signed.archived(&key).to_string();
     for (tampered, reason) in [
         (object.replace("FILLED", "FAILED"), "(digest-mismatch)"),
-        (object.replace(r#""method":"POST""#, r#""method":"PUT""#), "(bad-signature)"),
+        (
+            object.replace(r#""method":"POST""#, r#""method":"PUT""#),
+            "(bad-signature)",
+        ),
         ("{}".to_owned(), "object is not an archived delivery"),
-        (object.replace(&second, "019b76da-a87b-7def-8123-456789abcdef"), "says that it is delivery"),
+        (
+            object.replace(&second, "019b76da-a87b-7def-8123-456789abcdef"),
+            "says that it is delivery",
+        ),
     ] {
         signed.put_archived(&key, tampered.into_bytes()).await;
         assert_finding(&signed.explain("ORDER#o1").await, reason);
@@ -181,7 +211,10 @@ async fn a_key_that_is_gone_leaves_the_signature_unverified() {
 #[tokio::test(start_paused = true)]
 async fn the_history_of_a_key_is_told() {
     let (signed, _) = Signed::with_order().await;
-    for (name, at) in [("first_seen", "2025-01-01T00:00:00Z"), ("retired_at", "2026-02-01T00:00:00Z")] {
+    for (name, at) in [
+        ("first_seen", "2025-01-01T00:00:00Z"),
+        ("retired_at", "2026-02-01T00:00:00Z"),
+    ] {
         signed.set("keys", ("key_id", "key"), (name, at)).await;
     }
     let explanation = signed.explain("e1").await;
@@ -203,7 +236,13 @@ async fn an_event_that_was_changed_in_the_log_is_not_what_was_signed() {
         "event e1: the log does not have what was signed: object",
     );
     signed.set("events", ("event_id", "e3"), ("sha256", "00")).await;
-    signed.set("events", ("event_id", "e3"), ("received_at", "2026-01-01T00:00:00Z")).await;
+    signed
+        .set(
+            "events",
+            ("event_id", "e3"),
+            ("received_at", "2026-01-01T00:00:00Z"),
+        )
+        .await;
     assert_finding(
         &signed.explain("e3").await,
         "event e3: the log does not have what was signed: sha256, received_at",
@@ -218,7 +257,9 @@ async fn an_entity_that_was_edited_by_hand_is_not_what_the_log_folds_to() {
     let explanation = signed.explain("ORDER#o1").await;
     assert_finding(&explanation, "status is CANCELLED, by the log FILLED");
     // The object is personal data: only that it differs is told.
-    signed.set("entities", item, ("object", r#"{"id":"someone"}"#)).await;
+    signed
+        .set("entities", item, ("object", r#"{"id":"someone"}"#))
+        .await;
     let explanation = signed.explain("e3").await;
     assert_finding(&explanation, "object; status is CANCELLED");
     assert!(!explanation.text().contains("someone"));
@@ -232,11 +273,19 @@ async fn events_that_are_not_processed_yet_are_told() {
     signed.receiver.aws.clock().advance(Duration::from_secs(1));
     signed.store(&[order("e4", 4, "CANCELLED")]).await;
     let explanation = signed.explain("ORDER#o1").await;
-    assert_finding(&explanation, "the state lacks the last 1 event: they wait in the domain's queue");
+    assert_finding(
+        &explanation,
+        "the state lacks the last 1 event: they wait in the domain's queue",
+    );
     let lacks = vec!["e4".to_owned()];
     assert_eq!(explanation.entity.unwrap().log, Comparison::Behind { lacks });
-    signed.store(&[event("e5", 5, "USER.CREATED", r#"{"id":"u1"}"#)]).await;
-    assert_finding(&signed.explain("USER#u1").await, "there is no state, but 1 event in the log");
+    signed
+        .store(&[event("e5", 5, "USER.CREATED", r#"{"id":"u1"}"#)])
+        .await;
+    assert_finding(
+        &signed.explain("USER#u1").await,
+        "there is no state, but 1 event in the log",
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -297,7 +346,10 @@ async fn an_action_that_was_stopped_is_in_progress_until_its_lease_ends() {
     signed.receiver.aws.clock().advance(Duration::from_secs(31));
     let explanation = signed.explain("e1").await;
     assert_eq!(explanation.events[0].actions[0].state, actions::State::Abandoned);
-    assert_finding(&explanation, "the action orders/change was stopped before its end");
+    assert_finding(
+        &explanation,
+        "the action orders/change was stopped before its end",
+    );
 }
 
 #[track_caller]
@@ -313,7 +365,11 @@ fn assert_holds_but_for_lease(explanation: &Explanation) {
 #[tokio::test(start_paused = true)]
 async fn an_expired_record_says_nothing_any_more() {
     let (signed, _) = Signed::with_order().await;
-    signed.receiver.aws.clock().advance(Duration::from_secs(91 * 24 * 3600));
+    signed
+        .receiver
+        .aws
+        .clock()
+        .advance(Duration::from_secs(91 * 24 * 3600));
     let explanation = signed.explain("e1").await;
     assert_holds(&explanation);
     let text = explanation.text();
@@ -322,20 +378,31 @@ async fn an_expired_record_says_nothing_any_more() {
         "{text}"
     );
     for item in signed.receiver.aws.items("idempotency") {
-        let delete = signed.receiver.aws.dynamodb().delete_item().table_name("idempotency");
+        let delete = signed
+            .receiver
+            .aws
+            .dynamodb()
+            .delete_item()
+            .table_name("idempotency");
         let id = item["id"]["S"].as_str().unwrap().to_owned();
         let id = aws_sdk_dynamodb::types::AttributeValue::S(id);
         delete.key("id", id).send().await.unwrap();
     }
     let explanation = signed.explain("e1").await;
     assert_holds(&explanation);
-    assert!(explanation.text().contains("? action      no record"), "{}", explanation.text());
+    assert!(
+        explanation.text().contains("? action      no record"),
+        "{}",
+        explanation.text()
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_action_that_ran_for_other_content_is_told() {
     let (signed, _) = Signed::with_order().await;
-    signed.set("idempotency", ("id", "orders/change#e1"), ("validation", "00")).await;
+    signed
+        .set("idempotency", ("id", "orders/change#e1"), ("validation", "00"))
+        .await;
     assert_finding(
         &signed.explain("e1").await,
         "event e1: the action orders/change ran for other content than the log has",
@@ -354,14 +421,27 @@ async fn repeats_and_contradictions_are_found_in_the_archive() {
     assert!(explanation.text().contains(&repeat), "{}", explanation.text());
     assert_eq!(json(&explanation)["repeats"][0]["same"], true);
     let explanation = signed.explain("e1 --repeats 1h").await;
-    assert!(explanation.text().contains("no other delivery of it in that time"));
+    assert!(
+        explanation
+            .text()
+            .contains("no other delivery of it in that time")
+    );
     clock.advance(Duration::from_secs(60));
     let other = signed.deliver(&[order("e1", 1, "CANCELLED")]).await;
     let explanation = signed.explain("e1 --repeats 2h").await;
-    assert_finding(&explanation, &format!("event e1: delivery {other} brought it with other content"));
-    let logged_as = json(&explanation)["repeats"][1]["logged_as"].as_str().unwrap().to_owned();
+    assert_finding(
+        &explanation,
+        &format!("event e1: delivery {other} brought it with other content"),
+    );
+    let logged_as = json(&explanation)["repeats"][1]["logged_as"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let explanation = signed.explain(&logged_as).await;
-    assert_finding(&explanation, &format!("event {logged_as}: it contradicts event e1"));
+    assert_finding(
+        &explanation,
+        &format!("event {logged_as}: it contradicts event e1"),
+    );
     assert_eq!(explanation.findings.len(), 1, "{:?}", explanation.findings);
     let versions: Vec<_> = explanation.events.iter().map(|event| event.bytes).collect();
     assert_eq!(versions, [Bytes::AsSigned, Bytes::AsSigned]);
@@ -373,7 +453,11 @@ async fn a_delivery_tells_what_it_held_and_what_became_of_it() {
     let text = signed.explain(&first).await.text();
     assert!(text.contains("e1 ") && text.contains(" stored"), "{text}");
     let id = signed
-        .deliver(&[order("e1", 1, "NEW"), order("e3", 3, "CANCELLED"), "{\"id\":\"none\"}".to_owned()])
+        .deliver(&[
+            order("e1", 1, "NEW"),
+            order("e3", 3, "CANCELLED"),
+            "{\"id\":\"none\"}".to_owned(),
+        ])
         .await;
     let explanation = signed.explain(&id).await;
     let json = json(&explanation);
@@ -401,7 +485,10 @@ async fn an_event_that_was_delivered_and_is_not_logged_is_lost() {
     let delete = signed.receiver.aws.dynamodb().delete_item().table_name("events");
     let id = aws_sdk_dynamodb::types::AttributeValue::S("e1".to_owned());
     delete.key("event_id", id).send().await.unwrap();
-    assert_finding(&signed.explain(&first).await, "event e1: it was delivered, and is not in the log");
+    assert_finding(
+        &signed.explain(&first).await,
+        "event e1: it was delivered, and is not in the log",
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -415,16 +502,25 @@ async fn an_object_too_large_for_the_log_is_read_from_the_archive() {
     assert_holds(&signed.explain("ORDER#o1 --limit 1").await);
     signed.delete_archived(&signed.archived_at(&id)).await;
     let explanation = signed.explain("ORDER#o1 --limit 1").await;
-    assert_finding(&explanation, "the state cannot be compared with the log: event e1");
+    assert_finding(
+        &explanation,
+        "the state cannot be compared with the log: event e1",
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_event_without_an_entity_is_explained_as_such() {
     let signed = Signed::new().await;
-    signed.deliver(&[event("e1", 1, "ORDER.NEW", r#"{"status":"NEW"}"#)]).await;
+    signed
+        .deliver(&[event("e1", 1, "ORDER.NEW", r#"{"status":"NEW"}"#)])
+        .await;
     let explanation = signed.explain("e1").await;
     assert_holds(&explanation);
-    assert!(explanation.text().contains("? entity      none"), "{}", explanation.text());
+    assert!(
+        explanation.text().contains("? entity      none"),
+        "{}",
+        explanation.text()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -432,8 +528,15 @@ async fn what_is_unknown_is_an_error_that_says_what_was_looked_for() {
     let signed = Signed::new().await;
     let error = signed.try_explain("ORDER#none").await.unwrap_err().to_string();
     assert!(error.starts_with("no entity ORDER#none"), "{error}");
-    for unknown in ["e9", "019b76da-a87b-7def-8123-456789abcdef", "a8eb3540-5a84-40f9-b2bb-7f99f282fc5a"] {
+    for unknown in [
+        "e9",
+        "019b76da-a87b-7def-8123-456789abcdef",
+        "a8eb3540-5a84-40f9-b2bb-7f99f282fc5a",
+    ] {
         let error = signed.try_explain(unknown).await.unwrap_err().to_string();
-        assert!(error.starts_with(&format!("no event or delivery {unknown}")), "{error}");
+        assert!(
+            error.starts_with(&format!("no event or delivery {unknown}")),
+            "{error}"
+        );
     }
 }

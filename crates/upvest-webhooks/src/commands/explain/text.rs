@@ -20,7 +20,8 @@ struct Lines(String);
 
 impl Lines {
     fn add(&mut self, mark: char, name: &str, value: impl AsRef<str>) {
-        self.0.push_str(&format!("{mark} {name:<10}  {}\n", value.as_ref()));
+        self.0
+            .push_str(&format!("{mark} {name:<10}  {}\n", value.as_ref()));
     }
 
     fn add_some(&mut self, name: &str, value: Option<impl AsRef<str>>) {
@@ -100,7 +101,12 @@ impl Entity {
             Comparison::Unknown { why } => lines.add(DARK, "log", format!("cannot be compared: {why}")),
             other => lines.add(FAILS, "log", other.fault().unwrap_or_default()),
         }
-        format!("{}\n{}{}", self.entity, lines.0, object_text(self.object.as_deref()))
+        format!(
+            "{}\n{}{}",
+            self.entity,
+            lines.0,
+            object_text(self.object.as_deref())
+        )
     }
 }
 
@@ -112,7 +118,11 @@ impl Explained {
             lines.add(FAILS, "contradicts", format!("event {other}"));
         }
         if self.entity.is_none() && self.contradicts.is_none() {
-            lines.add(DARK, "entity", "none: its object names none, so that it is in quarantine and has no state");
+            lines.add(
+                DARK,
+                "entity",
+                "none: its object names none, so that it is in quarantine and has no state",
+            );
         }
         if let Some(delivery) = delivery {
             self.add_origin(&mut lines, delivery);
@@ -145,10 +155,18 @@ impl Explained {
     fn add_bytes(&self, lines: &mut Lines) {
         let Self { sha256, .. } = self;
         match self.bytes {
-            Bytes::AsSigned => lines.add(HOLDS, "bytes", format!("the log has what was signed, sha256 {sha256}")),
+            Bytes::AsSigned => lines.add(
+                HOLDS,
+                "bytes",
+                format!("the log has what was signed, sha256 {sha256}"),
+            ),
             Bytes::Changed => {
                 let differs = self.differs.join(", ");
-                lines.add(FAILS, "bytes", format!("the log does not have what was signed: {differs}"));
+                lines.add(
+                    FAILS,
+                    "bytes",
+                    format!("the log does not have what was signed: {differs}"),
+                );
             }
             Bytes::NotInDelivery => lines.add(FAILS, "bytes", "the delivery does not have the event"),
             Bytes::Unproven => lines.add(DARK, "bytes", "nothing proven is there to compare the log with"),
@@ -189,7 +207,11 @@ impl Explained {
             _ => {}
         }
         if let (Some(bus), true, false) = (bus, self.step.is_some(), self.unfinished) {
-            lines.add(DARK, "published", format!("no record is kept; to {bus}, if it was handled to its end"));
+            lines.add(
+                DARK,
+                "published",
+                format!("no record is kept; to {bus}, if it was handled to its end"),
+            );
         }
     }
 }

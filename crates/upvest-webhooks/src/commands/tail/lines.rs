@@ -45,7 +45,7 @@ pub(super) async fn print(
             }
             Update::Trouble { why, retry_in } => {
                 in_trouble = true;
-                output::note(&format!("{why}; trying again in {} s", retry_in.as_secs_f32()));
+                output::note(&format!("trying again in {} s: {why}", retry_in.as_secs_f32()));
             }
             Update::Caught if in_trouble => {
                 in_trouble = false;
@@ -120,7 +120,9 @@ mod tests {
 
     #[test]
     fn a_line_of_json_is_one_line_that_steers_no_terminal() {
-        let key = "verified/2026/01/01/00/019b76da-a87b-7def-8123-456789abcdef".parse().unwrap();
+        let key = "verified/2026/01/01/00/019b76da-a87b-7def-8123-456789abcdef"
+            .parse()
+            .unwrap();
         let sighting = Sighting::unreadable(&key, "a\u{1b}[31m\u{9b}b\nc");
         let line = json(&sighting).unwrap();
         assert!(!line.chars().any(char::is_control), "{line}");

@@ -112,7 +112,7 @@ impl App {
                 self.trouble = None;
             }
             Update::Trouble { why, retry_in } => {
-                self.trouble = Some(format!("{why}; trying again in {} s", retry_in.as_secs_f32()));
+                self.trouble = Some(format!("trying again in {} s: {why}", retry_in.as_secs_f32()));
             }
         }
     }
@@ -223,7 +223,9 @@ impl App {
 
     fn move_by(&mut self, by: isize) {
         let rows = self.rows();
-        let at = self.selected.map_or(0, |selected| rows.partition_point(|row| *row < selected));
+        let at = self
+            .selected
+            .map_or(0, |selected| rows.partition_point(|row| *row < selected));
         let last = rows.len().saturating_sub(1);
         let to = at.saturating_add_signed(by).min(last);
         self.following = to == last && by > 0;
@@ -344,7 +346,12 @@ impl App {
 impl Sighting {
     /// Whether the delivery itself has the text, which is in lower case.
     fn matches(&self, text: &str) -> bool {
-        let optional = [&self.reason, &self.source_address, &self.key_id, &self.out_of_time];
+        let optional = [
+            &self.reason,
+            &self.source_address,
+            &self.key_id,
+            &self.out_of_time,
+        ];
         let optional = optional.into_iter().filter_map(Option::as_deref);
         let own = [self.delivery_id.as_str(), self.result.name()];
         own.into_iter()
@@ -357,7 +364,12 @@ impl Seen {
     /// Whether the event has the text, which is in lower case.
     fn matches(&self, text: &str) -> bool {
         let status = self.state.as_ref().and_then(|state| state.status.as_deref());
-        let own = [Some(self.r#type.as_str()), Some(&self.event_id), self.entity.as_deref(), status];
+        let own = [
+            Some(self.r#type.as_str()),
+            Some(&self.event_id),
+            self.entity.as_deref(),
+            status,
+        ];
         own.into_iter()
             .flatten()
             .any(|own| own.to_lowercase().contains(text))

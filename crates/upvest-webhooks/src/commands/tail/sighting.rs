@@ -199,7 +199,11 @@ impl Reader {
         let request = self.client.get_object().bucket(&self.bucket).key(key);
         let object = match request.send().await {
             Ok(object) => object,
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_no_such_key()) =>
+            {
                 return Ok(None);
             }
             Err(error) => return Err(AwsError::of(GET)(error)),
@@ -286,11 +290,7 @@ impl Seen {
 }
 
 /// Looks up the states of the events' entities, a few times while events are not in them yet.
-async fn look_up_states(
-    entities: &Entities,
-    sighting: &mut Sighting,
-    attempts: u32,
-) -> Result<(), AwsError> {
+async fn look_up_states(entities: &Entities, sighting: &mut Sighting, attempts: u32) -> Result<(), AwsError> {
     for attempt in 1..=attempts {
         let open = sighting.events.iter_mut().filter(|event| !event.is_processed());
         let states = stream::iter(open.map(async |event| {
@@ -313,7 +313,9 @@ impl Seen {
     }
 
     async fn state_in(&self, entities: &Entities) -> Result<Option<State>, AwsError> {
-        let Some(entity) = &self.entity else { return Ok(None) };
+        let Some(entity) = &self.entity else {
+            return Ok(None);
+        };
         let entity = EntityKey::from_stored(entity.clone());
         match entities.load(&entity).await {
             Ok(stored) => Ok(Some(State {

@@ -79,7 +79,10 @@ async fn each_delivery_is_seen_once_in_the_order_of_receipt() {
     signed.deliver(&[order("e0", 0, "NEW")]).await;
     signed.pass(1);
     let mut watched = signed.watch("");
-    assert!(watched.look().await.is_empty(), "what came before is not asked for");
+    assert!(
+        watched.look().await.is_empty(),
+        "what came before is not asked for"
+    );
     let mut expected = Vec::new();
     for number in 1..=20 {
         expected.push(signed.store(&[order(&format!("e{number}"), 1, "NEW")]).await);
@@ -120,8 +123,10 @@ async fn nothing_is_missed_across_the_hour() {
         expected.push(signed.store(&[order(&format!("e{number}"), 1, "NEW")]).await);
         signed.pass(1);
     }
-    let hours: std::collections::BTreeSet<_> =
-        expected.iter().map(|id| signed.archived_at(id)[..23].to_owned()).collect();
+    let hours: std::collections::BTreeSet<_> = expected
+        .iter()
+        .map(|id| signed.archived_at(id)[..23].to_owned())
+        .collect();
     assert_eq!(hours.len(), 2, "{hours:?}");
     assert_eq!(watched.ids().await, expected);
     assert!(watched.look().await.is_empty());
@@ -166,20 +171,30 @@ async fn a_delivery_shows_whence_it_came_and_what_it_holds() {
     );
     let with_object = signed.watch("--since 1m --object").look().await.remove(0);
     let json = serde_json::to_string(&with_object).unwrap();
-    assert!(json.contains(r#""object":{"id":"o1","status":"NEW","user_id":"u1"}"#), "{json}");
+    assert!(
+        json.contains(r#""object":{"id":"o1","status":"NEW","user_id":"u1"}"#),
+        "{json}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn filters_choose_events_and_hide_deliveries_without_any() {
     let signed = Signed::new().await;
     let user = event("e2", 2, "USER.CREATED", r#"{"id":"u1"}"#);
-    signed.store(&[order("e1", 1, "NEW"), user, order("e3", 3, "FILLED")]).await;
+    signed
+        .store(&[order("e1", 1, "NEW"), user, order("e3", 3, "FILLED")])
+        .await;
     signed.pass(1);
-    signed.store(&[event("e4", 4, "USER.ACTIVATED", r#"{"id":"u2"}"#)]).await;
+    signed
+        .store(&[event("e4", 4, "USER.ACTIVATED", r#"{"id":"u2"}"#)])
+        .await;
     for (filter, expected) in [
         ("", vec![vec!["e1", "e2", "e3"], vec!["e4"]]),
         ("--category order", vec![vec!["e1", "e3"]]),
-        ("--type ORDER.FILLED --type USER.ACTIVATED", vec![vec!["e3"], vec!["e4"]]),
+        (
+            "--type ORDER.FILLED --type USER.ACTIVATED",
+            vec![vec!["e3"], vec!["e4"]],
+        ),
         ("--category USER --entity USER#u1", vec![vec!["e2"]]),
         ("--entity USER#none", vec![]),
     ] {
@@ -283,8 +298,12 @@ async fn an_outage_longer_than_deliveries_are_waited_for_hides_none() {
 async fn an_object_that_is_no_delivery_is_shown_as_such_and_does_not_stop_the_rest() {
     let signed = Signed::new().await;
     let id = signed.store(&[order("e1", 1, "NEW")]).await;
-    signed.put_archived(&signed.archived_at(&id), b"{}".to_vec()).await;
-    signed.put_archived("verified/2026/01/01/00/readme", Vec::new()).await;
+    signed
+        .put_archived(&signed.archived_at(&id), b"{}".to_vec())
+        .await;
+    signed
+        .put_archived("verified/2026/01/01/00/readme", Vec::new())
+        .await;
     signed.pass(1);
     signed.store(&[order("e2", 2, "FILLED")]).await;
     let sightings = signed.watch("--since 1m").look().await;
@@ -357,7 +376,9 @@ async fn lines_tell_each_delivery_with_its_events() {
         watched.feed.look(&watched.sender).await.unwrap();
         drop(watched.sender);
         let mut printed = Vec::new();
-        lines::print(&mut watched.updates, &mut printed, form, None).await.unwrap();
+        lines::print(&mut watched.updates, &mut printed, form, None)
+            .await
+            .unwrap();
         text.push_str(&String::from_utf8(printed).unwrap());
     }
     let mut deliveries = [
@@ -370,7 +391,9 @@ async fn lines_tell_each_delivery_with_its_events() {
         ),
         (
             forged.clone(),
-            format!("2026-01-01T00:00:00.000Z  quarantined  {forged}  bad-signature  from 34.90.198.99  key key\n"),
+            format!(
+                "2026-01-01T00:00:00.000Z  quarantined  {forged}  bad-signature  from 34.90.198.99  key key\n"
+            ),
         ),
     ];
     deliveries.sort();
@@ -410,7 +433,9 @@ async fn it_ends_after_so_many_deliveries() {
 #[tokio::test(start_paused = true)]
 async fn the_object_of_one_event_can_be_read_alone() {
     let signed = Signed::new().await;
-    let id = signed.store(&[order("e1", 1, "NEW"), order("e2", 2, "FILLED")]).await;
+    let id = signed
+        .store(&[order("e1", 1, "NEW"), order("e2", 2, "FILLED")])
+        .await;
     let reader = arguments("").reader(&signed.stack).unwrap();
     let key = signed.archived_at(&id);
     let object = reader.object(&key, 1).await.unwrap().unwrap();

@@ -125,7 +125,12 @@ fn mode(app: &App, rows: &[Row]) -> Line<'static> {
 }
 
 fn draw_footer(frame: &mut Frame<'_>, app: &App, area: Rect) {
-    let mut keys = vec![("q", "quit"), ("enter", "details"), ("/", "filter"), ("space", "pause")];
+    let mut keys = vec![
+        ("q", "quit"),
+        ("enter", "details"),
+        ("/", "filter"),
+        ("space", "pause"),
+    ];
     if app.details {
         keys.extend([("o", "object"), ("J K", "scroll")]);
     }
@@ -143,14 +148,18 @@ fn draw_footer(frame: &mut Frame<'_>, app: &App, area: Rect) {
 }
 
 fn draw_list(frame: &mut Frame<'_>, app: &App, rows: &[Row], area: Rect) {
-    let block = Block::new().borders(Borders::TOP).border_style(Style::new().dim());
+    let block = Block::new()
+        .borders(Borders::TOP)
+        .border_style(Style::new().dim());
     let inner = block.inner(area);
     frame.render_widget(block, area);
     if rows.is_empty() {
         return draw_empty(frame, app, inner);
     }
     let height = usize::from(inner.height);
-    let selected = app.selected.map(|selected| rows.partition_point(|row| *row < selected));
+    let selected = app
+        .selected
+        .map(|selected| rows.partition_point(|row| *row < selected));
     // The selected row stays in the middle, except at either end.
     let most = rows.len().saturating_sub(height);
     let first = selected.unwrap_or(most).saturating_sub(height / 2).min(most);
@@ -164,7 +173,11 @@ fn draw_list(frame: &mut Frame<'_>, app: &App, rows: &[Row], area: Rect) {
         // Filled up, so that the whole row is highlighted.
         let rest = width.saturating_sub(line.width());
         let fill = Span::raw(" ".repeat(rest));
-        line.spans.into_iter().chain(iter::once(fill)).collect::<Line<'_>>().style(style)
+        line.spans
+            .into_iter()
+            .chain(iter::once(fill))
+            .collect::<Line<'_>>()
+            .style(style)
     });
     frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()), inner);
 }
@@ -212,7 +225,10 @@ fn delivery_line<'a>(delivery: &Sighting, width: usize) -> Line<'a> {
         spans.push(Span::raw(format!("  {events}")));
     }
     if !is_narrow {
-        let from = delivery.source_address.as_deref().map(|address| format!("  from {}", line_of(address)));
+        let from = delivery
+            .source_address
+            .as_deref()
+            .map(|address| format!("  from {}", line_of(address)));
         spans.push(Span::raw(from.unwrap_or_default()).dim());
         spans.push(Span::raw(format!("  {}", delivery.delivery_id)).dim());
     }
@@ -328,7 +344,9 @@ fn object_lines<'a>(object: &Object) -> Vec<Line<'a>> {
             vec![Line::from(format!(" object: {}", line_of(why))).fg(Color::LightRed)]
         }
         Object::Shown(object) => {
-            let lines = object.lines().map(|line| Line::from(format!(" {}", line_of(line))));
+            let lines = object
+                .lines()
+                .map(|line| Line::from(format!(" {}", line_of(line))));
             iter::once(Line::from(" object: personal data; o hides it").dim())
                 .chain(lines)
                 .collect()

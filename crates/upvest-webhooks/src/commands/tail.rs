@@ -11,6 +11,7 @@ mod view;
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use clap::Args;
@@ -75,6 +76,8 @@ pub(crate) enum TailError {
         "the archive cannot be watched: check the credentials, and that they may list and read the bucket"
     )]
     Archive(#[source] AwsError),
+    #[error("the archive could not be read in all that time")]
+    NeverRead,
     #[error("the terminal cannot be used as a screen: --plain prints lines")]
     Terminal(#[source] io::Error),
     #[error("the result cannot be printed")]
@@ -94,6 +97,7 @@ impl Arguments {
             ..self.reader(stack)?
         };
         let feed = Feed::new(reader.clone(), self.watch(&clock), clock.clone());
+        let has_looked = feed.has_looked();
         let stopped = stop_signal()?;
         let (sender, updates) = mpsc::channel(WAITING);
         let show = async {
@@ -113,7 +117,10 @@ impl Arguments {
             () = stopped.notified() => Ok(()),
             shown = show => shown,
             watched = feed.run(sender) => watched.map_err(TailError::Archive),
-            () = time_is_up => Ok(()),
+            () = time_is_up => match has_looked.load(Relaxed) {
+                true => Ok(()),
+                false => Err(TailError::NeverRead),
+            },
         }
     }
 

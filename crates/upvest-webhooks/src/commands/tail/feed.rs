@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -68,7 +71,7 @@ pub(super) struct Feed {
     seen: BTreeSet<ObjectKey>,
     /// The object that could not be read last, and how often in a row.
     stuck: Option<(ObjectKey, u32)>,
-    has_looked: bool,
+    has_looked: Arc<AtomicBool>,
 }
 
 /// Why a look ended early.
@@ -98,8 +101,13 @@ impl Feed {
             clock,
             seen: BTreeSet::new(),
             stuck: None,
-            has_looked: false,
+            has_looked: Arc::default(),
         }
+    }
+
+    /// Whether the archive could be looked through at all.
+    pub(super) fn has_looked(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.has_looked)
     }
 
     /// Tells all that there is, until nobody listens.
@@ -111,12 +119,15 @@ impl Feed {
         let mut failures = 0;
         loop {
             let told = match self.look(&updates).await {
-                Ok(()) if failures > 0 || !self.has_looked => {
-                    (failures, self.has_looked) = (0, true);
-                    updates.send(Update::Caught).await
+                Ok(()) => {
+                    let had_looked = self.has_looked.swap(true, Relaxed);
+                    let had_failed = std::mem::take(&mut failures) > 0;
+                    match had_looked && !had_failed {
+                        true => Ok(()),
+                        false => updates.send(Update::Caught).await,
+                    }
                 }
-                Ok(()) => Ok(()),
-                Err(LookError::Aws(error)) if !self.has_looked && is_refusal(&error) => {
+                Err(LookError::Aws(error)) if !self.has_looked.load(Relaxed) && is_refusal(&error) => {
                     return Err(error);
                 }
                 Err(LookError::Left) => return Ok(()),

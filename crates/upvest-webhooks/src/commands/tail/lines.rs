@@ -45,7 +45,7 @@ pub(super) async fn print(
             }
             Update::Trouble { why, retry_in } => {
                 in_trouble = true;
-                output::note(&format!("{why}; trying again in {} s", retry_in.as_secs_f32()));
+                output::note(&format!("trying again in {} s: {why}", retry_in.as_secs_f32()));
             }
             Update::Caught if in_trouble => {
                 in_trouble = false;

@@ -112,7 +112,7 @@ impl App {
                 self.trouble = None;
             }
             Update::Trouble { why, retry_in } => {
-                self.trouble = Some(format!("{why}; trying again in {} s", retry_in.as_secs_f32()));
+                self.trouble = Some(format!("trying again in {} s: {why}", retry_in.as_secs_f32()));
             }
         }
     }

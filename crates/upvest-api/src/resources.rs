@@ -344,7 +344,10 @@ mod tests {
     #[test]
     fn an_id_takes_its_place_in_the_path() {
         let id: ResourceId = "o1".parse().unwrap();
-        assert_eq!(segments("accounts/{}/orders", Some(&id)), ["accounts", "o1", "orders"]);
+        assert_eq!(
+            segments("accounts/{}/orders", Some(&id)),
+            ["accounts", "o1", "orders"]
+        );
         assert_eq!(segments("users", None), ["users"]);
     }
 }

@@ -85,7 +85,10 @@ impl Resources {
     /// An order is given out with its executions as they are by now.
     fn complete(&self, category: &str, mut object: Value) -> Value {
         if category == "ORDER" {
-            let executions = self.all("EXECUTION", Some(("order_id", object["id"].as_str().unwrap_or_default())));
+            let executions = self.all(
+                "EXECUTION",
+                Some(("order_id", object["id"].as_str().unwrap_or_default())),
+            );
             if !executions.is_empty() {
                 object["executions"] = json!(executions);
             }

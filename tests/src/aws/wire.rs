@@ -183,9 +183,7 @@ impl Reply {
             | Service::SecretsManager
             | Service::CloudFormation
             | Service::CloudWatch
-            | Service::Sts => {
-                Self::json_error(400, "ThrottlingException", "Rate exceeded")
-            }
+            | Service::Sts => Self::json_error(400, "ThrottlingException", "Rate exceeded"),
             Service::S3 => s3::error(503, "SlowDown", "Please reduce your request rate."),
         }
     }

@@ -118,7 +118,9 @@ fn page(mut all: Vec<Value>, uri: &Uri) -> Result<Json<Value>, Problem> {
     let (offset, limit) = (number("offset", 0)?, number("limit", DEFAULT_LIMIT)?);
     let order = query.get("order").map_or("ASC", String::as_str);
     if limit > MAX_LIMIT || !matches!(order, "ASC" | "DESC") {
-        return Err(Problem::bad_request("limit is to be up to 1000, order ASC or DESC"));
+        return Err(Problem::bad_request(
+            "limit is to be up to 1000, order ASC or DESC",
+        ));
     }
     all.sort_by_cached_key(|object| (object["created_at"].to_string(), object["id"].to_string()));
     if order == "DESC" {

@@ -123,7 +123,9 @@ impl Patient<'_> {
     async fn examine(&self) -> Results {
         let Self { stack, timeout, .. } = *self;
         let mut checks: Vec<Check<'_>> = vec![
-            self.check(Area::Deployment, "version", async { Ok(deployment::version(stack)) }),
+            self.check(Area::Deployment, "version", async {
+                Ok(deployment::version(stack))
+            }),
             self.check(
                 Area::Deployment,
                 "clock",
@@ -147,10 +149,15 @@ impl Patient<'_> {
     }
 
     fn upvest_checks(&self) -> Vec<Check<'_>> {
-        let Self { stack, parameters, .. } = self;
+        let Self {
+            stack, parameters, ..
+        } = self;
         let Some(upvest) = &self.upvest else {
             let skipped = |name: &'static str| async move {
-                Ok(vec![Finding::skipped(name, "needs credentials for Upvest that can be used")])
+                Ok(vec![Finding::skipped(
+                    name,
+                    "needs credentials for Upvest that can be used",
+                )])
             };
             return vec![
                 self.check(Area::Upvest, "subscription", skipped("subscription")),

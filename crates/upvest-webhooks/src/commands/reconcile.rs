@@ -33,7 +33,9 @@ pub(crate) enum ReconcileError {
     Upvest(#[from] UpvestError),
     #[error("--repair needs --reason, for the audit table; --dry-run shows what would be told")]
     NoReason,
-    #[error("--repair needs --key-file and --key-id: a key that was imported with `keys import --hmac-secret-file`")]
+    #[error(
+        "--repair needs --key-file and --key-id: a key that was imported with `keys import --hmac-secret-file`"
+    )]
     NoKey,
     #[error("{entity} cannot be compared: {why}")]
     Entity { entity: EntityKey, why: &'static str },

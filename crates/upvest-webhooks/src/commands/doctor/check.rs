@@ -138,7 +138,9 @@ impl CheckError {
         match self {
             // What a stack does not have cannot be checked; that a part of it is missing, the version tells.
             Self::Denied { .. }
-            | Self::Stack(StackError::NoOutput { .. } | StackError::NameNeeded | StackError::NotNamed { .. })
+            | Self::Stack(
+                StackError::NoOutput { .. } | StackError::NameNeeded | StackError::NotNamed { .. },
+            )
             | Self::Upvest(UpvestError::NoCredentials) => Finding::skipped(check, self.to_string()),
             Self::Aws(_) | Self::Stack(_) => Finding::failed(
                 check,

@@ -65,9 +65,11 @@ pub(super) fn status(described: &Described) -> Vec<Finding> {
     let status = described.status.as_str();
     vec![match status {
         "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" => Finding::ok(STATUS, status),
-        _ if status.ends_with("_IN_PROGRESS") => {
-            Finding::warning(STATUS, status, "wait for the end of the deployment, and look again")
-        }
+        _ if status.ends_with("_IN_PROGRESS") => Finding::warning(
+            STATUS,
+            status,
+            "wait for the end of the deployment, and look again",
+        ),
         "UPDATE_ROLLBACK_COMPLETE" => Finding::warning(
             STATUS,
             status,
@@ -121,7 +123,8 @@ pub(super) async fn clocks(
     }));
     findings.push(match (own_ahead_of_aws, own_ahead_of_upvest) {
         (Some(aws), Some(upvest)) => {
-            let advice = "nothing of yours: ask Upvest, because the functions' signatures carry the time of AWS";
+            let advice =
+                "nothing of yours: ask Upvest, because the functions' signatures carry the time of AWS";
             judge("clock of AWS", "Upvest", upvest - aws, advice)
         }
         (None, _) => Finding::skipped(CLOCK, "AWS told no time"),

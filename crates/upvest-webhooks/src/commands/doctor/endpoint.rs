@@ -53,14 +53,22 @@ pub(super) async fn check(stack: &Stack, timeout: Duration) -> Result<Vec<Findin
         }
     };
     let Some(name) = resolve(target.url()).await else {
-        return Ok(vec![Finding::failed(REACHED, "the URL has no host", "set PublicUrl")]);
+        return Ok(vec![Finding::failed(
+            REACHED,
+            "the URL has no host",
+            "set PublicUrl",
+        )]);
     };
     let mut findings = vec![name];
     let client = match target.client(timeout) {
         Ok(client) => client,
         Err(error) => {
             let found = ErrorChain(&error).to_string();
-            findings.push(Finding::failed(REACHED, found, "install certificates of the usual authorities"));
+            findings.push(Finding::failed(
+                REACHED,
+                found,
+                "install certificates of the usual authorities",
+            ));
             return Ok(findings);
         }
     };
@@ -91,12 +99,18 @@ pub(super) async fn probe(
         Ok(signing_key) => signing_key,
         Err(error) => {
             let found = ErrorChain(&error).to_string();
-            return Ok(vec![Finding::failed(PROBE, found, "import the key with `keys import --hmac-secret-file`")]);
+            return Ok(vec![Finding::failed(
+                PROBE,
+                found,
+                "import the key with `keys import --hmac-secret-file`",
+            )]);
         }
     };
     let answer = post(&url, signing_key, timeout).await;
     Ok(vec![match answer {
-        Ok(Some(answer)) if answer.is_success() => Finding::ok(PROBE, "200; the event is a duplicate from now on"),
+        Ok(Some(answer)) if answer.is_success() => {
+            Finding::ok(PROBE, "200; the event is a duplicate from now on")
+        }
         Ok(answer) => {
             let answer = answer.map_or("nothing".to_owned(), |answer| answer.name());
             let advice = "Upvest takes 200 alone for success, and sends nothing else until then: see the logs of ingest";
@@ -166,7 +180,9 @@ async fn ask(client: &Client, method: Method, url: &Url) -> Result<Answered, req
     let request = client.request(method, url.clone());
     let mut response = request.send().await?;
     let location = response.headers().get(header::LOCATION);
-    let location = location.and_then(|location| location.to_str().ok()).map(str::to_owned);
+    let location = location
+        .and_then(|location| location.to_str().ok())
+        .map(str::to_owned);
     let status = response.status().as_u16();
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
@@ -185,11 +201,14 @@ async fn ask(client: &Client, method: Method, url: &Url) -> Result<Answered, req
 
 fn answers(got: &Answered, posted: Result<&Answered, &reqwest::Error>) -> Vec<Finding> {
     let redirects = [Some(got), posted.ok()].into_iter().flatten();
-    let redirect = redirects.into_iter().find(|answered| (300..400).contains(&answered.status));
+    let redirect = redirects
+        .into_iter()
+        .find(|answered| (300..400).contains(&answered.status));
     if let Some(redirect) = redirect {
         let to = redirect.location.as_deref().unwrap_or("nowhere");
         let found = format!("answered {} to {to}", redirect.status);
-        let advice = "Upvest follows no redirect: subscribe the URL that it leads to (PublicUrl), with the same path";
+        let advice =
+            "Upvest follows no redirect: subscribe the URL that it leads to (PublicUrl), with the same path";
         return vec![Finding::failed(REDIRECT, found, advice)];
     }
     let posted = match posted {
@@ -202,7 +221,11 @@ fn answers(got: &Answered, posted: Result<&Answered, &reqwest::Error>) -> Vec<Fi
 fn judge_get(answered: &Answered) -> Finding {
     match (answered.status, answered.reason.as_deref()) {
         (405, Some("method-not-allowed")) => Finding::ok(GET, "405 by ingest"),
-        (405, _) => Finding::warning(GET, "405, but not by ingest", "see what answers in front of the API"),
+        (405, _) => Finding::warning(
+            GET,
+            "405, but not by ingest",
+            "see what answers in front of the API",
+        ),
         (status, _) => not_ingest(GET, status),
     }
 }
@@ -225,7 +248,9 @@ fn judge_post(answered: &Answered) -> Finding {
 
 fn not_ingest(check: &str, status: u16) -> Finding {
     let advice = match status {
-        404 => "the path is another one than WebhookPath: whatever is in front of the API has to leave it unchanged",
+        404 => {
+            "the path is another one than WebhookPath: whatever is in front of the API has to leave it unchanged"
+        }
         403 => "something in front of the API refuses, such as a firewall: let Upvest's addresses through",
         429 => "the API is throttled: raise ThrottlingRateLimit",
         500.. => "see the logs of ingest, and whether the deliveries queue can be reached",

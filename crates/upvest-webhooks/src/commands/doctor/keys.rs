@@ -30,7 +30,10 @@ pub(super) async fn check(
         table: stack.keys_table()?,
         clock: clock.clone(),
     };
-    let stored = store.list().await.map_err(CheckError::of_error("dynamodb:Scan"))?;
+    let stored = store
+        .list()
+        .await
+        .map_err(CheckError::of_error("dynamodb:Scan"))?;
     let served = upvest.verify_keys().await?;
     let mut findings = Vec::new();
     for jwk in &served.usable {
@@ -45,8 +48,14 @@ pub(super) async fn check(
         findings.push(Finding::ok(KNOWN, found));
     }
     findings.push(freshness(&stored, parameters, clock.now()));
-    let retired = stored.iter().filter(|item| item.contains_key("retired_at")).count();
-    findings.push(Finding::ok(RETIRED, format!("{retired} kept for verifying again")));
+    let retired = stored
+        .iter()
+        .filter(|item| item.contains_key("retired_at"))
+        .count();
+    findings.push(Finding::ok(
+        RETIRED,
+        format!("{retired} kept for verifying again"),
+    ));
     Ok(findings)
 }
 
@@ -66,17 +75,25 @@ fn problem(jwk: &Jwk, stored: &[Item]) -> Option<Finding> {
 }
 
 fn freshness(stored: &[Item], parameters: &Parameters, now: Timestamp) -> Finding {
-    let fetched = stored.iter().filter(|item| text(item, "source") == Some("upvest"));
+    let fetched = stored
+        .iter()
+        .filter(|item| text(item, "source") == Some("upvest"));
     let seen = fetched.filter_map(|item| text(item, "last_seen")?.parse::<Timestamp>().ok());
     let Some(last) = seen.max() else {
         return Finding::warning(FRESH, "never", REFRESH);
     };
-    let hours = parameters.get("StaleKeysHours").and_then(|hours| hours.parse().ok());
+    let hours = parameters
+        .get("StaleKeysHours")
+        .and_then(|hours| hours.parse().ok());
     let stale = SignedDuration::from_hours(hours.unwrap_or(STALE_HOURS));
     let age = now.duration_since(last);
     let found = format!("{} minutes ago", age.as_mins());
     match age > stale {
-        true => Finding::failed(FRESH, found, "see the logs of refresh-keys, or `upvest-webhooks keys refresh`"),
+        true => Finding::failed(
+            FRESH,
+            found,
+            "see the logs of refresh-keys, or `upvest-webhooks keys refresh`",
+        ),
         false => Finding::ok(FRESH, found),
     }
 }

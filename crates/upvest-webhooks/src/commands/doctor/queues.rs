@@ -71,9 +71,17 @@ pub(super) async fn check(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
         }
     }
     findings.extend(or_all_well(settings(&pairs), || {
-        Finding::ok(SETTINGS, format!("{} queues with dead-letter queues, as in the template", pairs.len()))
+        Finding::ok(
+            SETTINGS,
+            format!(
+                "{} queues with dead-letter queues, as in the template",
+                pairs.len()
+            ),
+        )
     }));
-    findings.extend(or_all_well(dead_letters(&pairs), || Finding::ok(DEAD_LETTERS, "none")));
+    findings.extend(or_all_well(dead_letters(&pairs), || {
+        Finding::ok(DEAD_LETTERS, "none")
+    }));
     findings.extend(or_all_well(backlogs(&pairs), || {
         let waiting: u64 = pairs.iter().map(|pair| waiting(&pair.own)).sum();
         Finding::ok(BACKLOG, format!("{waiting} messages wait"))
@@ -109,7 +117,9 @@ fn settings(pairs: &[Pair]) -> Vec<Finding> {
         let failed = redrive_problem(pair).into_iter();
         let failed = failed.map(|problem| (true, problem));
         let shorter = visibility_problem(pair).into_iter();
-        let warnings = shorter.chain(plain_problems(pair)).map(|problem| (false, problem));
+        let warnings = shorter
+            .chain(plain_problems(pair))
+            .map(|problem| (false, problem));
         let queue = pair.queue;
         let finding = move |(is_fatal, problem): (bool, String)| {
             let found = format!("{queue}: {problem}");
@@ -124,7 +134,11 @@ fn settings(pairs: &[Pair]) -> Vec<Finding> {
 }
 
 fn redrive_problem(pair: &Pair) -> Option<String> {
-    let policy = pair.own.get(&RedrivePolicy).map(String::as_str).unwrap_or_default();
+    let policy = pair
+        .own
+        .get(&RedrivePolicy)
+        .map(String::as_str)
+        .unwrap_or_default();
     let policy: serde_json::Value = serde_json::from_str(policy).unwrap_or_default();
     let (target, count) = (&policy["deadLetterTargetArn"], &policy["maxReceiveCount"]);
     // SQS takes and gives the count as a number and as a text.
@@ -133,7 +147,9 @@ fn redrive_problem(pair: &Pair) -> Option<String> {
         return Some("has no redrive policy, so that what fails is lost after 14 days".to_owned());
     };
     if pair.dead.get(&QueueArn).map(String::as_str) != Some(target) {
-        return Some(format!("redrives to {target}, which is not its dead-letter queue"));
+        return Some(format!(
+            "redrives to {target}, which is not its dead-letter queue"
+        ));
     }
     let wanted = pair.queue.max_receives();
     (count != Some(wanted)).then(|| {
@@ -153,7 +169,10 @@ fn plain_problems(pair: &Pair) -> Vec<String> {
     for (whose, attributes) in [("", &pair.own), ("its dead-letter queue ", &pair.dead)] {
         let retention = number(attributes, &MessageRetentionPeriod);
         if retention < RETENTION_SECONDS {
-            problems.push(format!("{whose}keeps messages for {} h instead of 14 days", retention / 3600));
+            problems.push(format!(
+                "{whose}keeps messages for {} h instead of 14 days",
+                retention / 3600
+            ));
         }
         let sse = attributes.get(&SqsManagedSseEnabled).map(String::as_str);
         if sse != Some("true") && !attributes.contains_key(&KmsMasterKeyId) {

@@ -46,7 +46,11 @@ async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<Vec<Find
     let described = match described {
         Err(error) if error.code() == Some("ResourceNotFoundException") => {
             let advice = "restore it from its backup, and name it in the stack again: docs/operations.md";
-            return Ok(vec![Finding::failed(TABLES, format!("{name} is not there"), advice)]);
+            return Ok(vec![Finding::failed(
+                TABLES,
+                format!("{name} is not there"),
+                advice,
+            )]);
         }
         described => described.map_err(CheckError::of("dynamodb:DescribeTable"))?.table,
     };
@@ -64,7 +68,11 @@ async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<Vec<Find
         problems.push(Finding::failed(TABLES, format!("{name} is {status}"), advice));
     }
     if recovery != Some(&PointInTimeRecoveryStatus::Enabled) {
-        problems.push(Finding::warning(TABLES, format!("{name} has no point-in-time recovery"), REDEPLOY));
+        problems.push(Finding::warning(
+            TABLES,
+            format!("{name} has no point-in-time recovery"),
+            REDEPLOY,
+        ));
     }
     if described.and_then(|table| table.deletion_protection_enabled) != Some(true) {
         let advice = "set the parameter DeletionProtection to true";
@@ -105,14 +113,22 @@ pub(super) async fn archive(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
     };
     let mut findings = Vec::new();
     if !is_blocked {
-        findings.push(Finding::failed(ARCHIVE, format!("{bucket} may be made public"), REDEPLOY));
+        findings.push(Finding::failed(
+            ARCHIVE,
+            format!("{bucket} may be made public"),
+            REDEPLOY,
+        ));
     }
     if versioning.status() != Some(&BucketVersioningStatus::Enabled) {
         let found = format!("{bucket} keeps no versions, so that what is overwritten is gone");
         findings.push(Finding::warning(ARCHIVE, found, REDEPLOY));
     }
     if !is_encrypted {
-        findings.push(Finding::warning(ARCHIVE, format!("{bucket} is not encrypted"), REDEPLOY));
+        findings.push(Finding::warning(
+            ARCHIVE,
+            format!("{bucket} is not encrypted"),
+            REDEPLOY,
+        ));
     }
     if findings.is_empty() {
         findings.push(Finding::ok(ARCHIVE, "private, encrypted, versions kept"));
@@ -123,14 +139,20 @@ pub(super) async fn archive(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
 /// Counts what is in quarantine, by reason.
 pub(super) async fn quarantine(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
     let client = aws_sdk_s3::Client::new(stack.config());
-    let list = client.list_objects_v2().bucket(stack.archive_bucket()?).prefix(PREFIX);
+    let list = client
+        .list_objects_v2()
+        .bucket(stack.archive_bucket()?)
+        .prefix(PREFIX);
     let mut pages = list.into_paginator().send();
     let mut by_reason: BTreeMap<String, usize> = BTreeMap::new();
     let mut count = 0;
     while let Some(page) = pages.next().await {
         let page = page.map_err(CheckError::of("s3:ListBucket"))?;
         for object in page.contents() {
-            let rest = object.key().and_then(|key| key.strip_prefix(PREFIX)).unwrap_or_default();
+            let rest = object
+                .key()
+                .and_then(|key| key.strip_prefix(PREFIX))
+                .unwrap_or_default();
             let reason = rest.split('/').next().unwrap_or_default();
             *by_reason.entry(reason.to_owned()).or_default() += 1;
             count += 1;
@@ -142,7 +164,10 @@ pub(super) async fn quarantine(stack: &Stack) -> Result<Vec<Finding>, CheckError
     if count == 0 {
         return Ok(vec![Finding::ok(QUARANTINE, "empty")]);
     }
-    let reasons: Vec<String> = by_reason.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+    let reasons: Vec<String> = by_reason
+        .iter()
+        .map(|(reason, count)| format!("{count} {reason}"))
+        .collect();
     let more = if count >= MOST_COUNTED { " and more" } else { "" };
     let found = format!("{}{more}", reasons.join(", "));
     let advice = "see them with `upvest-webhooks quarantine list`, and verify again or discard each";

@@ -32,7 +32,10 @@ pub(super) async fn credentials(stack: &Stack, upvest: &Client) -> Result<Vec<Fi
     }
     if findings.is_empty() {
         let names: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
-        findings.push(Finding::ok(SCOPES, format!("accepted, with {}", names.join(", "))));
+        findings.push(Finding::ok(
+            SCOPES,
+            format!("accepted, with {}", names.join(", ")),
+        ));
     }
     Ok(findings)
 }
@@ -63,8 +66,15 @@ pub(super) async fn check(
     }];
     let others = ours.iter().filter(|webhook| webhook.id != first.id);
     findings.extend(others.map(|other| {
-        let found = format!("{} delivers to the same URL, so that every event comes twice", other.id);
-        Finding::warning(THERE, found, format!("upvest-webhooks webhooks delete {}", other.id))
+        let found = format!(
+            "{} delivers to the same URL, so that every event comes twice",
+            other.id
+        );
+        Finding::warning(
+            THERE,
+            found,
+            format!("upvest-webhooks webhooks delete {}", other.id),
+        )
     }));
     findings.push(settings(first, parameters));
     Ok(findings)
@@ -76,7 +86,11 @@ fn missing(stack: &Stack, all: &[Webhook], url: &str) -> Finding {
     match elsewhere {
         Some(webhook) => {
             let found = format!("{} delivers to {}", webhook.id, webhook.url);
-            Finding::failed(THERE, found, format!("upvest-webhooks webhooks update {} --url {url}", webhook.id))
+            Finding::failed(
+                THERE,
+                found,
+                format!("upvest-webhooks webhooks update {} --url {url}", webhook.id),
+            )
         }
         None => {
             let found = format!("none of {} delivers to {url}", all.len());

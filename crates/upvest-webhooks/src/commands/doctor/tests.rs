@@ -146,7 +146,11 @@ impl Clinic {
     async fn examine(&self, line: &str) -> Diagnosis {
         let words = std::iter::once("doctor").chain(line.split_whitespace());
         let doctor = Line::try_parse_from(words).unwrap().doctor;
-        let report = self.world.receiving(doctor.run(&self.world.stacks)).await.unwrap();
+        let report = self
+            .world
+            .receiving(doctor.run(&self.world.stacks))
+            .await
+            .unwrap();
         let diagnosis = Diagnosis {
             json: serde_json::to_value(&report).unwrap(),
             text: report.text(),
@@ -166,7 +170,13 @@ impl Diagnosis {
         let text = |finding: &Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
         findings
             .filter(|finding| finding["result"] == result)
-            .map(|finding| (text(finding, "check"), text(finding, "found"), text(finding, "advice")))
+            .map(|finding| {
+                (
+                    text(finding, "check"),
+                    text(finding, "found"),
+                    text(finding, "advice"),
+                )
+            })
             .collect()
     }
 
@@ -181,7 +191,11 @@ impl Diagnosis {
         assert_eq!(its_check, check);
         assert!(its_finding.contains(found), "{its_finding:?}");
         assert!(its_advice.contains(advice), "{its_advice:?}");
-        assert!(self.text.contains(its_finding) && self.text.contains(its_advice), "{}", self.text);
+        assert!(
+            self.text.contains(its_finding) && self.text.contains(its_advice),
+            "{}",
+            self.text
+        );
     }
 }
 
@@ -196,7 +210,9 @@ fn alarm(state: &'static str) -> Alarm {
 
 /// A server that answers everything alike.
 async fn server(answer: impl IntoResponse + Clone + Send + Sync + 'static) -> String {
-    let listener = upvest_simulator::api::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let listener = upvest_simulator::api::listen("127.0.0.1:0".parse().unwrap())
+        .await
+        .unwrap();
     let url = format!("http://{}/webhooks/upvest", listener.local_addr().unwrap());
     let router = Router::new().fallback(async move || answer.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -206,14 +222,27 @@ async fn server(answer: impl IntoResponse + Clone + Send + Sync + 'static) -> St
 #[tokio::test]
 async fn nothing_is_wrong_with_a_healthy_stack() {
     let clinic = Clinic::healthy().await;
-    let before = (clinic.world.changes(), clinic.world.receiver.aws.objects("archive"));
+    let before = (
+        clinic.world.changes(),
+        clinic.world.receiver.aws.objects("archive"),
+    );
     let diagnosis = clinic.examine("").await;
     assert_eq!(diagnosis.of("failed"), [], "{}", diagnosis.text);
     assert_eq!(diagnosis.of("warning"), [], "{}", diagnosis.text);
-    let skipped: Vec<String> = diagnosis.of("skipped").into_iter().map(|(check, ..)| check).collect();
+    let skipped: Vec<String> = diagnosis
+        .of("skipped")
+        .into_iter()
+        .map(|(check, ..)| check)
+        .collect();
     assert_eq!(skipped, ["name", "certificate", "signed POST is answered 200"]);
     assert!(diagnosis.of("ok").len() >= 18, "{}", diagnosis.text);
-    assert_eq!((clinic.world.changes(), clinic.world.receiver.aws.objects("archive")), before);
+    assert_eq!(
+        (
+            clinic.world.changes(),
+            clinic.world.receiver.aws.objects("archive")
+        ),
+        before
+    );
     assert!(clinic.world.receiver.aws.items("events").is_empty());
 }
 
@@ -224,23 +253,19 @@ async fn a_probe_is_stored_once_however_often_it_is_made() {
     std::fs::write(&file, b"sixteen bytes or more").unwrap();
     let line = format!("--probe-key {} --probe-key-id smoke", file.display());
     let unknown = clinic.examine(&line).await;
-    unknown.assert_only("failed", "signed POST is answered 200", "does not know key smoke", "keys import");
-    assert!(clinic.world.receiver.aws.objects("archive").is_empty(), "nothing was posted");
+    unknown.assert_only(
+        "failed",
+        "signed POST is answered 200",
+        "does not know key smoke",
+        "keys import",
+    );
+    assert!(
+        clinic.world.receiver.aws.objects("archive").is_empty(),
+        "nothing was posted"
+    );
 
+    clinic.world.know_secret("smoke", b"sixteen bytes or more").await;
     let aws = &clinic.world.receiver.aws;
-    aws.create_secret("hmac", b"sixteen bytes or more");
-    let item = [
-        ("key_id", "smoke"),
-        ("profile", "quoted"),
-        ("algorithm", "hmac-sha256"),
-        ("secret", "hmac"),
-        ("source", "import"),
-    ];
-    let put = aws.dynamodb().put_item().table_name("keys");
-    let put = item.iter().fold(put, |put, (name, value)| {
-        put.item(*name, AttributeValue::S((*value).to_owned()))
-    });
-    put.send().await.unwrap();
     for _ in 0..2 {
         let diagnosis = clinic.examine(&line).await;
         assert_eq!(diagnosis.of("failed"), [], "{}", diagnosis.text);
@@ -248,7 +273,12 @@ async fn a_probe_is_stored_once_however_often_it_is_made() {
     }
     std::fs::write(&file, b"quite another secret").unwrap();
     let other = clinic.examine(&line).await;
-    other.assert_only("failed", "signed POST is answered 200", "another secret", "keys import");
+    other.assert_only(
+        "failed",
+        "signed POST is answered 200",
+        "another secret",
+        "keys import",
+    );
     std::fs::remove_file(&file).unwrap();
 }
 
@@ -263,7 +293,10 @@ async fn a_subscription_that_does_not_deliver_here_is_found() {
     };
     change(WebhookChange::enabled(false)).await;
     let enable = format!("webhooks enable {id}");
-    clinic.examine("").await.assert_only("failed", "subscription", "is disabled", &enable);
+    clinic
+        .examine("")
+        .await
+        .assert_only("failed", "subscription", "is disabled", &enable);
 
     change(WebhookChange {
         enabled: Some(true),
@@ -272,7 +305,12 @@ async fn a_subscription_that_does_not_deliver_here_is_found() {
     })
     .await;
     let differs = clinic.examine("").await;
-    differs.assert_only("warning", "subscription settings", "title differ", "webhooks update");
+    differs.assert_only(
+        "warning",
+        "subscription settings",
+        "title differ",
+        "webhooks update",
+    );
 
     clinic.unsubscribe();
     let missing = clinic.examine("").await;
@@ -287,7 +325,12 @@ async fn a_subscription_of_the_stack_to_another_url_is_led_back() {
     clinic.output("SubscriptionId", elsewhere.id.as_str());
     let diagnosis = clinic.examine("").await;
     let advice = format!("webhooks update {} --url {}", elsewhere.id, clinic.world.url);
-    diagnosis.assert_only("failed", "subscription", "delivers to http://127.0.0.1:9", &advice);
+    diagnosis.assert_only(
+        "failed",
+        "subscription",
+        "delivers to http://127.0.0.1:9",
+        &advice,
+    );
 }
 
 #[tokio::test]
@@ -322,7 +365,11 @@ async fn a_key_that_is_missing_and_keys_that_are_stale_are_found() {
     let stale = clinic.examine("").await;
     stale.assert_only("failed", "last fetched", "minutes ago", "refresh-keys");
     clinic.world.know_keys().await;
-    clinic.world.simulator.rotate_key(Duration::from_secs(3600)).unwrap();
+    clinic
+        .world
+        .simulator
+        .rotate_key(Duration::from_secs(3600))
+        .unwrap();
     let missing = clinic.examine("").await;
     missing.assert_only("failed", "verification keys", "is not known", "keys refresh");
 }
@@ -340,8 +387,15 @@ async fn a_scope_that_upvest_does_not_give_and_credentials_that_it_refuses_are_f
         let diagnosis = clinic.examine("").await;
         clinic.world.simulator.clear_trouble();
         let failed = diagnosis.of("failed");
-        let (_, _, advice) = failed.iter().find(|(check, ..)| check == "API credentials").unwrap();
-        let expected = if status == 403 { "scope webhooks:read" } else { "client_id or client_secret" };
+        let (_, _, advice) = failed
+            .iter()
+            .find(|(check, ..)| check == "API credentials")
+            .unwrap();
+        let expected = if status == 403 {
+            "scope webhooks:read"
+        } else {
+            "client_id or client_secret"
+        };
         assert!(advice.contains(expected), "{}", diagnosis.text);
         assert!(!diagnosis.of("ok").is_empty(), "the other checks ran");
     }
@@ -354,9 +408,17 @@ async fn a_stack_without_credentials_is_checked_as_far_as_it_goes() {
     clinic.admit();
     let diagnosis = clinic.examine("").await;
     assert_eq!(diagnosis.of("failed"), [], "{}", diagnosis.text);
-    let skipped: Vec<String> = diagnosis.of("skipped").into_iter().map(|(check, ..)| check).collect();
+    let skipped: Vec<String> = diagnosis
+        .of("skipped")
+        .into_iter()
+        .map(|(check, ..)| check)
+        .collect();
     for check in ["API credentials", "subscription", "verification keys"] {
-        assert!(skipped.iter().any(|skipped| skipped == check), "{}", diagnosis.text);
+        assert!(
+            skipped.iter().any(|skipped| skipped == check),
+            "{}",
+            diagnosis.text
+        );
     }
 }
 
@@ -368,17 +430,32 @@ async fn a_dead_letter_fails_and_a_backlog_warns() {
         let url = url.to_owned();
         async move {
             for _ in 0..count {
-                sqs.send_message().queue_url(&url).message_body("x").send().await.unwrap();
+                sqs.send_message()
+                    .queue_url(&url)
+                    .message_body("x")
+                    .send()
+                    .await
+                    .unwrap();
             }
         }
     };
     send(&clinic.outputs["DeliveriesQueueUrl"], 1_000).await;
     let diagnosis = clinic.examine("").await;
-    diagnosis.assert_only("warning", "backlog", "Deliveries: 1000 messages", "VerifyMaximumConcurrency");
+    diagnosis.assert_only(
+        "warning",
+        "backlog",
+        "Deliveries: 1000 messages",
+        "VerifyMaximumConcurrency",
+    );
     let clinic = Clinic::healthy().await;
     let sqs = clinic.world.receiver.aws.sqs();
     let url = &clinic.outputs["DeliveriesDeadLetterQueueUrl"];
-    sqs.send_message().queue_url(url).message_body("x").send().await.unwrap();
+    sqs.send_message()
+        .queue_url(url)
+        .message_body("x")
+        .send()
+        .await
+        .unwrap();
     let diagnosis = clinic.examine("").await;
     diagnosis.assert_only("failed", "dead letters", "Deliveries: 1 messages", "dlq redrive");
 }
@@ -387,14 +464,18 @@ async fn a_dead_letter_fails_and_a_backlog_warns() {
 async fn a_queue_that_is_set_otherwise_is_found() {
     type Spoil = fn(QueueSettings) -> QueueSettings;
     let cases: [(&str, &str, Spoil); 5] = [
-        ("failed", "Orders: has no redrive policy", |settings| QueueSettings {
-            redrive: None,
-            ..settings
+        ("failed", "Orders: has no redrive policy", |settings| {
+            QueueSettings {
+                redrive: None,
+                ..settings
+            }
         }),
         ("failed", "which is not its dead-letter queue", |settings| {
             settings.redrive_to("UsersDead.fifo", 10)
         }),
-        ("failed", "redrives after 3 receives", |settings| settings.redrive_to("OrdersDead.fifo", 3)),
+        ("failed", "redrives after 3 receives", |settings| {
+            settings.redrive_to("OrdersDead.fifo", 3)
+        }),
         ("warning", "hides a message for 30 s", |settings| {
             settings.visibility_timeout(Duration::from_secs(30))
         }),
@@ -407,7 +488,10 @@ async fn a_queue_that_is_set_otherwise_is_found() {
         let mut clinic = Clinic::healthy().await;
         clinic.add_queue(Queue::Domain(Domain::Orders), spoil);
         clinic.admit();
-        clinic.examine("").await.assert_only(result, "settings", found, "deploy the stack again");
+        clinic
+            .examine("")
+            .await
+            .assert_only(result, "settings", found, "deploy the stack again");
     }
 }
 
@@ -420,20 +504,48 @@ async fn an_alarm_that_rings_fails_with_its_own_description() {
     diagnosis.assert_only("failed", "alarms", RINGING, "An event has the id of a logged one");
     aws.edit_account(|account| {
         let is_composite = true;
-        account.alarms = vec![Alarm { is_composite, ..alarm("ALARM") }];
+        account.alarms = vec![Alarm {
+            is_composite,
+            ..alarm("ALARM")
+        }];
     });
-    clinic.examine("").await.assert_only("failed", "alarms", RINGING, "An event has");
+    clinic
+        .examine("")
+        .await
+        .assert_only("failed", "alarms", RINGING, "An event has");
     aws.edit_account(|account| account.alarms.clear());
-    clinic.examine("").await.assert_only("warning", "alarms", "has none", "deploy");
+    clinic
+        .examine("")
+        .await
+        .assert_only("warning", "alarms", "has none", "deploy");
 }
 
 #[tokio::test]
 async fn a_url_that_upvest_could_not_use_is_found() {
-    let redirect = server((StatusCode::MOVED_PERMANENTLY, [("location", "https://www.example.com/")])).await;
+    let redirect = server((
+        StatusCode::MOVED_PERMANENTLY,
+        [("location", "https://www.example.com/")],
+    ))
+    .await;
     let cases = [
-        (redirect, "no redirect", "301 to https://www.example.com/", "PublicUrl"),
-        ("http://127.0.0.1:9/webhooks/upvest".to_owned(), "reachable", "error sending", "deployed"),
-        ("http://nowhere.invalid/webhooks/upvest".to_owned(), "name", "nowhere.invalid", "DNS"),
+        (
+            redirect,
+            "no redirect",
+            "301 to https://www.example.com/",
+            "PublicUrl",
+        ),
+        (
+            "http://127.0.0.1:9/webhooks/upvest".to_owned(),
+            "reachable",
+            "error sending",
+            "deployed",
+        ),
+        (
+            "http://nowhere.invalid/webhooks/upvest".to_owned(),
+            "name",
+            "nowhere.invalid",
+            "DNS",
+        ),
     ];
     for (url, check, found, advice) in cases {
         let mut clinic = Clinic::healthy().await;
@@ -442,7 +554,10 @@ async fn a_url_that_upvest_could_not_use_is_found() {
         let diagnosis = clinic.examine("").await;
         let failed = diagnosis.of("failed");
         let [_, (_, its_finding, its_advice)] = [
-            failed.iter().find(|(failed, ..)| failed == "subscription").unwrap(),
+            failed
+                .iter()
+                .find(|(failed, ..)| failed == "subscription")
+                .unwrap(),
             failed.iter().find(|(failed, ..)| failed == check).unwrap(),
         ];
         assert!(its_finding.contains(found), "{its_finding}");
@@ -461,7 +576,12 @@ async fn an_endpoint_that_is_not_ingest_is_found() {
         let diagnosis = clinic.examine("").await;
         let failed = diagnosis.of("failed");
         let checks: Vec<&str> = failed.iter().map(|(check, ..)| check.as_str()).collect();
-        assert_eq!(checks, ["GET is refused", "unsigned POST is refused"], "{}", diagnosis.text);
+        assert_eq!(
+            checks,
+            ["GET is refused", "unsigned POST is refused"],
+            "{}",
+            diagnosis.text
+        );
         assert!(failed[1].2.contains(expected), "{}", diagnosis.text);
     }
 }
@@ -474,7 +594,12 @@ async fn a_clock_that_is_off_is_found_and_told_whose_it_is() {
     let diagnosis = clinic.examine("").await;
     let failed = diagnosis.of("failed");
     let checks: Vec<&str> = failed.iter().map(|(check, ..)| check.as_str()).collect();
-    assert_eq!(checks, ["clock of this machine", "clock of AWS"], "{}", diagnosis.text);
+    assert_eq!(
+        checks,
+        ["clock of this machine", "clock of AWS"],
+        "{}",
+        diagnosis.text
+    );
     assert!(failed[0].1.contains("behind AWS"), "{}", diagnosis.text);
     assert!(failed[1].1.contains("ahead of Upvest"), "{}", diagnosis.text);
 }
@@ -499,13 +624,21 @@ async fn what_one_may_not_look_at_is_skipped_with_the_permission_it_takes() {
         assert_eq!(diagnosis.of("failed"), [], "{}", diagnosis.text);
         let lack = format!("you lack the permission {action}");
         let skipped = diagnosis.of("skipped");
-        assert!(skipped.iter().any(|(_, why, _)| *why == lack), "{}", diagnosis.text);
+        assert!(
+            skipped.iter().any(|(_, why, _)| *why == lack),
+            "{}",
+            diagnosis.text
+        );
     }
     let aws = &clinic.world.receiver.aws;
     aws.edit_account(|account| account.denied = ["GetSecretValue".to_owned()].into());
     let diagnosis = clinic.examine("").await;
     assert_eq!(diagnosis.of("failed"), [], "{}", diagnosis.text);
-    assert!(diagnosis.text.contains("secretsmanager:GetSecretValue"), "{}", diagnosis.text);
+    assert!(
+        diagnosis.text.contains("secretsmanager:GetSecretValue"),
+        "{}",
+        diagnosis.text
+    );
 }
 
 #[tokio::test]
@@ -513,42 +646,103 @@ async fn storage_that_is_not_protected_and_a_quarantine_that_is_not_empty_are_fo
     let clinic = Clinic::healthy().await;
     let aws = &clinic.world.receiver.aws;
     for (resource, operation, result, check, found) in [
-        ("events", "DescribeTable", "warning", "tables", "events can be deleted"),
-        ("keys", "DescribeContinuousBackups", "warning", "tables", "keys has no point-in-time"),
-        ("archive", "GetBucketVersioning", "warning", "archive", "keeps no versions"),
-        ("archive", "GetPublicAccessBlock", "failed", "archive", "made public"),
-        ("archive", "GetBucketEncryption", "warning", "archive", "not encrypted"),
+        (
+            "events",
+            "DescribeTable",
+            "warning",
+            "tables",
+            "events can be deleted",
+        ),
+        (
+            "keys",
+            "DescribeContinuousBackups",
+            "warning",
+            "tables",
+            "keys has no point-in-time",
+        ),
+        (
+            "archive",
+            "GetBucketVersioning",
+            "warning",
+            "archive",
+            "keeps no versions",
+        ),
+        (
+            "archive",
+            "GetPublicAccessBlock",
+            "failed",
+            "archive",
+            "made public",
+        ),
+        (
+            "archive",
+            "GetBucketEncryption",
+            "warning",
+            "archive",
+            "not encrypted",
+        ),
     ] {
         aws.edit_account(|account| account.lacking = [(resource.to_owned(), operation)].into());
         clinic.examine("").await.assert_only(result, check, found, "");
     }
     aws.edit_account(|account| account.lacking.clear());
-    for key in ["quarantine/digest-mismatch/2026/01/01/00/a", "quarantine/unknown-key/2026/01/01/00/b"] {
+    for key in [
+        "quarantine/digest-mismatch/2026/01/01/00/a",
+        "quarantine/unknown-key/2026/01/01/00/b",
+    ] {
         let body = aws_sdk_s3::primitives::ByteStream::from_static(b"{}");
-        aws.s3().put_object().bucket("archive").key(key).body(body).send().await.unwrap();
+        aws.s3()
+            .put_object()
+            .bucket("archive")
+            .key(key)
+            .body(body)
+            .send()
+            .await
+            .unwrap();
     }
     let full = clinic.examine("").await;
-    full.assert_only("warning", "quarantine", "1 digest-mismatch, 1 unknown-key", "quarantine list");
+    full.assert_only(
+        "warning",
+        "quarantine",
+        "1 digest-mismatch, 1 unknown-key",
+        "quarantine list",
+    );
 }
 
 #[tokio::test]
 async fn parts_that_are_gone_and_a_version_that_differs_are_found() {
     let mut clinic = Clinic::healthy().await;
     clinic.output("Version", "0.0.1");
-    clinic.examine("").await.assert_only("warning", "version", "the stack is 0.0.1", "deploy");
+    clinic
+        .examine("")
+        .await
+        .assert_only("warning", "version", "the stack is 0.0.1", "deploy");
     clinic.output("Version", env!("CARGO_PKG_VERSION"));
     clinic.output("EventBusName", "gone");
-    clinic.examine("").await.assert_only("failed", "event bus", "gone is not there", "EventBusName");
+    clinic
+        .examine("")
+        .await
+        .assert_only("failed", "event bus", "gone is not there", "EventBusName");
     clinic.output("EventBusName", "changes");
     clinic.output("IdempotencyTableName", "gone");
-    clinic.examine("").await.assert_only("failed", "tables", "gone is not there", "restore");
+    clinic
+        .examine("")
+        .await
+        .assert_only("failed", "tables", "gone is not there", "restore");
     clinic.output("IdempotencyTableName", "idempotency");
     let status = |status: &str| {
         let status = status.to_owned();
-        clinic.world.receiver.aws.edit_account(|account| account.stack_status = status);
+        clinic
+            .world
+            .receiver
+            .aws
+            .edit_account(|account| account.stack_status = status);
     };
     status("UPDATE_ROLLBACK_FAILED");
-    clinic.examine("").await.assert_only("failed", "stack", "UPDATE_ROLLBACK_FAILED", "events");
+    clinic
+        .examine("")
+        .await
+        .assert_only("failed", "stack", "UPDATE_ROLLBACK_FAILED", "events");
 }
 
 #[tokio::test]

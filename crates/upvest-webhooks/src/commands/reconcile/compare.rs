@@ -124,14 +124,22 @@ mod tests {
 
     #[test]
     fn the_newer_version_decides_who_is_right() {
-        let at = |second: u8, status: &str| {
-            json!({"id": "o", "updated_at": format!("2026-01-05T09:30:{second:02}Z"), "status": status})
-        };
+        let at = |second: u8, status: &str| json!({"id": "o", "updated_at": format!("2026-01-05T09:30:{second:02}Z"), "status": status});
         let status = vec!["status".to_owned()];
-        assert_eq!(order(at(1, "NEW"), at(2, "FILLED")), Some((Kind::Stale, status.clone())));
-        assert_eq!(order(at(1, "NEW"), at(1, "FILLED")), Some((Kind::Diverged, status)));
+        assert_eq!(
+            order(at(1, "NEW"), at(2, "FILLED")),
+            Some((Kind::Stale, status.clone()))
+        );
+        assert_eq!(
+            order(at(1, "NEW"), at(1, "FILLED")),
+            Some((Kind::Diverged, status))
+        );
         assert_eq!(order(at(2, "FILLED"), at(1, "NEW")), None);
-        assert_eq!(order(at(1, "NEW"), at(2, "NEW")), None, "a new time alone is no change");
+        assert_eq!(
+            order(at(1, "NEW"), at(2, "NEW")),
+            None,
+            "a new time alone is no change"
+        );
     }
 
     #[test]
@@ -154,6 +162,9 @@ mod tests {
         let ours = json!({"l": [{"x": "1", "y": "a"}], "o": {"p": 1}, "m": [1]});
         let theirs = json!({"l": [{"x": "2", "y": "a"}], "o": {"p": 2}, "m": [1, 2]});
         let (kind, fields) = order(ours, theirs).unwrap();
-        assert_eq!((kind, fields.join(" ")), (Kind::Diverged, "l[0].x m o.p".to_owned()));
+        assert_eq!(
+            (kind, fields.join(" ")),
+            (Kind::Diverged, "l[0].x m o.p".to_owned())
+        );
     }
 }

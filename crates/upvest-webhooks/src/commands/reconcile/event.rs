@@ -74,10 +74,19 @@ mod tests {
         let order = |kind, ours, theirs| of("ORDER.NEW", kind, ours, Some(theirs));
         assert_eq!(order(Kind::Missing, None, "FILLED"), "ORDER.FILLED");
         assert_eq!(order(Kind::Stale, Some("NEW"), "FILLED"), "ORDER.FILLED");
-        assert_eq!(order(Kind::Diverged, Some("FILLED"), "FILLED"), "ORDER.RECONCILED");
+        assert_eq!(
+            order(Kind::Diverged, Some("FILLED"), "FILLED"),
+            "ORDER.RECONCILED"
+        );
         assert_eq!(order(Kind::Missing, None, "NOVEL"), "ORDER.RECONCILED");
         assert_eq!(of("REPORT.CREATED", Kind::Missing, None, None), "REPORT.CREATED");
-        assert_eq!(of("REPORT.CREATED", Kind::Diverged, None, None), "REPORT.RECONCILED");
-        assert_eq!(of("USER.CREATED", Kind::Missing, None, Some("ACTIVE")), "USER.RECONCILED");
+        assert_eq!(
+            of("REPORT.CREATED", Kind::Diverged, None, None),
+            "REPORT.RECONCILED"
+        );
+        assert_eq!(
+            of("USER.CREATED", Kind::Missing, None, Some("ACTIVE")),
+            "USER.RECONCILED"
+        );
     }
 }

@@ -53,7 +53,8 @@ impl<'c> Examination<'c> {
         for entity in arguments.entities() {
             self.one(&entity).await?;
         }
-        let named = |category: &&Category| category.is_whole() && arguments.domains.contains(&category.domain);
+        let named =
+            |category: &&Category| category.is_whole() && arguments.domains.contains(&category.domain);
         for category in CATEGORIES.iter().filter(named) {
             let Some(resource) = Resource::of(category.name) else {
                 self.report(category).readable = false;
@@ -73,7 +74,11 @@ impl<'c> Examination<'c> {
     }
 
     /// Compares all of a category.
-    async fn all(&mut self, category: &'static Category, resource: &'static Resource) -> Result<(), ReconcileError> {
+    async fn all(
+        &mut self,
+        category: &'static Category,
+        resource: &'static Resource,
+    ) -> Result<(), ReconcileError> {
         let mut seen = HashSet::new();
         let walk = self.reader.walk(resource).await?;
         if let Some(mut walk) = walk {
@@ -104,13 +109,19 @@ impl<'c> Examination<'c> {
         };
         let category = upvest::category::of(&format!("{}.", entity.entity_type()));
         let resource = Resource::of(category.name).filter(|resource| resource.has_path());
-        let resource = resource.ok_or_else(|| refused("Upvest does not give out such an object by its id"))?;
-        let id = entity.as_str().split_once('#').and_then(|(_, id)| id.parse().ok());
+        let resource =
+            resource.ok_or_else(|| refused("Upvest does not give out such an object by its id"))?;
+        let id = entity
+            .as_str()
+            .split_once('#')
+            .and_then(|(_, id)| id.parse().ok());
         let id: upvest_api::ResourceId = id.ok_or_else(|| refused("entities are written TYPE#ID"))?;
         self.report(category);
         self.unlisted(category, resource, entity).await?;
         for part in parts_of(category) {
-            let Some(resource) = Resource::of(part.name) else { continue };
+            let Some(resource) = Resource::of(part.name) else {
+                continue;
+            };
             if matches!(resource.listing, Listing::Each { .. }) {
                 let mut walk = self.reader.walk_of(resource, id.clone());
                 while let Some(page) = self.next(&mut walk).await? {
@@ -128,7 +139,10 @@ impl<'c> Examination<'c> {
         resource: &Resource,
         entity: &EntityKey,
     ) -> Result<(), ReconcileError> {
-        let id = entity.as_str().split_once('#').and_then(|(_, id)| id.parse().ok());
+        let id = entity
+            .as_str()
+            .split_once('#')
+            .and_then(|(_, id)| id.parse().ok());
         let Some(id) = id else { return Ok(()) };
         if let Some(fetched) = self.reader.read(resource, &id).await? {
             self.page(category, &[fetched]).await?;
@@ -154,7 +168,11 @@ impl<'c> Examination<'c> {
     }
 
     /// Compares objects of a category, and what is within them; gives back their entities.
-    async fn page(&mut self, category: &'static Category, page: &[Fetched]) -> Result<Vec<EntityKey>, ReconcileError> {
+    async fn page(
+        &mut self,
+        category: &'static Category,
+        page: &[Fetched],
+    ) -> Result<Vec<EntityKey>, ReconcileError> {
         let mut entities = Vec::new();
         for chunk in page.chunks(AT_A_TIME) {
             let keyed = chunk.iter().map(|fetched| (fetched, key_of(category, fetched)));
@@ -231,7 +249,10 @@ impl<'c> Examination<'c> {
     }
 
     fn add(&mut self, difference: Difference) {
-        let report = self.categories.iter_mut().find(|report| report.category == difference.category);
+        let report = self
+            .categories
+            .iter_mut()
+            .find(|report| report.category == difference.category);
         if let Some(report) = report {
             *report.count(difference.kind) += 1;
         }
@@ -240,7 +261,10 @@ impl<'c> Examination<'c> {
 
     /// The report on a category, which begins when it is first asked for.
     fn report(&mut self, category: &Category) -> &mut CategoryReport {
-        let at = self.categories.iter().position(|report| report.category == category.name);
+        let at = self
+            .categories
+            .iter()
+            .position(|report| report.category == category.name);
         let at = at.unwrap_or_else(|| {
             self.categories.push(CategoryReport::new(category));
             self.categories.len() - 1

@@ -50,11 +50,16 @@ impl Repair {
             concurrency: CONCURRENCY,
         };
         let (outcomes, _) = load.run(pace).await?;
-        let accepted = outcomes.iter().filter(|outcome| outcome.answer.is_success()).count();
+        let accepted = outcomes
+            .iter()
+            .filter(|outcome| outcome.answer.is_success())
+            .count();
         let result = json!({ "told": told, "accepted": accepted });
         // What was done is done, whether or not it is recorded that it ended.
         if let Err(error) = audit.log().end(operation.id, &result).await {
-            crate::output::note(&format!("the end of the operation is not in the audit table: {error}"));
+            crate::output::note(&format!(
+                "the end of the operation is not in the audit table: {error}"
+            ));
         }
         report.repair = Some(RepairReport {
             operation: operation.id,

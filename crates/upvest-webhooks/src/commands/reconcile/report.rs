@@ -125,7 +125,9 @@ impl ReconcileReport {
 
     /// What an event could tell: its type and object.
     pub(super) fn repairs(&self) -> impl Iterator<Item = &(String, Fetched)> {
-        self.differences.iter().filter_map(|difference| difference.repair.as_ref())
+        self.differences
+            .iter()
+            .filter_map(|difference| difference.repair.as_ref())
     }
 
     /// How many differences there are, by kind.
@@ -172,7 +174,13 @@ impl Report for ReconcileReport {
                 report.extra,
                 report.recent,
             ];
-            let counts = counts.map(|count| if report.readable { count.to_string() } else { String::new() });
+            let counts = counts.map(|count| {
+                if report.readable {
+                    count.to_string()
+                } else {
+                    String::new()
+                }
+            });
             let [compared, missing, stale, diverged, extra, recent] = counts;
             let note = report.note();
             let category = report.category.to_owned();
@@ -208,7 +216,10 @@ impl ReconcileReport {
         let mut table = output::table(["entity", "object", "kind", "here", "at Upvest", "fields", "event"]);
         for difference in self.differences.iter().take(MOST_LISTED) {
             let object = format!("{} {}", difference.category, difference.id);
-            let event = difference.repair.as_ref().map(|(event_type, _)| event_type.as_str());
+            let event = difference
+                .repair
+                .as_ref()
+                .map(|(event_type, _)| event_type.as_str());
             table.add_row([
                 difference.entity.as_str(),
                 &object,

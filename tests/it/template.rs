@@ -808,6 +808,13 @@ fn every_parameter_is_described_grouped_and_has_a_default() {
 }
 
 #[test]
+fn the_stack_tells_the_version_that_it_was_built_from() {
+    let template = Template::read();
+    let version = &template.section("Outputs")["Version"]["Value"];
+    assert_eq!(text_of(version), env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
 fn the_outputs_that_tools_rely_on_are_there() {
     let template = Template::read();
     let outputs = template.section("Outputs");

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -9,6 +10,7 @@ use pipeline::clock::Clock;
 use pipeline::key_refresh::{KeysTable, refresh};
 use pipeline::upvest_api::AccessError;
 use tokio::sync::{Mutex, mpsc, oneshot};
+use upvest::signature::Algorithm;
 use upvest_simulator::{Simulator, Trouble, api};
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::receiver::{PATH, Receiver};
@@ -75,6 +77,37 @@ impl World {
             done = work => done,
             () = receive => unreachable!(),
         }
+    }
+
+    /// Has commands find the stack with these outputs too.
+    pub(crate) fn adopt(&mut self, more: &[(&str, &str)]) {
+        let outputs = [
+            ("WebhookUrl", self.url.as_str()),
+            ("KeysTableName", "keys"),
+            ("EventsTableName", "events"),
+            ("ArchiveBucketName", "archive"),
+        ];
+        let outputs = [&outputs[..], more].concat();
+        let config = self.receiver.aws.sdk_config().clone();
+        self.stacks = StackFinder::of(Stack::of(config, &outputs));
+    }
+
+    /// Has the receiver know a shared secret, as `keys import --hmac-secret-file` does.
+    pub(crate) async fn know_secret(&self, key_id: &str, secret: &[u8]) {
+        let aws = &self.receiver.aws;
+        aws.create_secret("hmac", secret);
+        let item = [
+            ("key_id", key_id),
+            ("profile", "quoted"),
+            ("algorithm", Algorithm::HmacSha256.as_str()),
+            ("secret", "hmac"),
+            ("source", "import"),
+        ];
+        let put = aws.dynamodb().put_item().table_name("keys");
+        let put = item.iter().fold(put, |put, (name, value)| {
+            put.item(*name, AttributeValue::S((*value).to_owned()))
+        });
+        put.send().await.unwrap();
     }
 
     /// Has the receiver know the keys of Upvest.

@@ -4,6 +4,7 @@
 
 mod documents;
 mod leniency;
+mod resources;
 mod retries;
 mod secrets;
 mod signatures;

@@ -512,6 +512,43 @@ async fn a_token_is_needed_that_is_valid_and_has_the_scope() {
 }
 
 #[tokio::test]
+async fn what_events_are_about_is_read_by_the_scope_of_its_own() {
+    let upvest = Upvest::start().await;
+    let wrong = upvest.token("webhooks:admin").await;
+    for (path, scope) in [
+        ("/users", "users:read"),
+        ("/users/u/checks", "checks:read"),
+        ("/users/u/reports", "reports:read"),
+        ("/accounts", "accounts:read"),
+        ("/accounts/a/orders", "orders:read"),
+        ("/account_groups", "accounts:read"),
+        ("/account_groups/g/payments/direct_debits", "payments:read"),
+        ("/account_groups/g/payments/withdrawals", "payments:read"),
+        ("/instruments", "instruments:read"),
+        ("/portfolios/orders", "portfolios:read"),
+    ] {
+        let get = |token: &str| Signed::new(Method::GET, path, token);
+        let right = upvest.token(scope).await;
+        let (status, list) = upvest.sign_and_send(get(&right)).await;
+        assert_eq!((status, &list["data"]), (200, &json!([])), "{path}");
+        upvest.refuses(get(&wrong), 403, scope).await;
+    }
+    for (path, scope) in [
+        ("/orders/o", "orders:read"),
+        ("/payments/withdrawals/w", "payments:read"),
+        ("/fees/collections/f", "fees:read"),
+    ] {
+        let token = upvest.token(scope).await;
+        upvest
+            .refuses(Signed::new(Method::GET, path, &token), 404, "there is no")
+            .await;
+        upvest
+            .refuses(Signed::new(Method::GET, path, &wrong), 403, scope)
+            .await;
+    }
+}
+
+#[tokio::test]
 async fn a_token_is_given_to_who_knows_the_secret() {
     let upvest = Upvest::start().await;
     let form = |body: &str| token_request("x:y").body("application/x-www-form-urlencoded", body);

@@ -1,1 +1,541 @@
+//! A stack that received what a simulated Upvest delivered, and what it did not.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use pipeline::clock::Clock;
+use serde_json::{Value, json};
+use upvest_simulator::{Subscription, Trouble, generate};
+use verify_and_store::FreshnessPolicy;
+
+use super::*;
+use crate::output::Report;
+use crate::simulated::{SECRET, World};
+
+const KEY: &[u8] = b"sixteen bytes or more";
+const ALL: &str = "users accounts payments orders reports fees instruments portfolios";
+const REPAIR: &str = "--repair --yes --key-id smoke --key-file";
+
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(flatten)]
+    reconcile: Arguments,
+}
+
+/// A world whose receiver has processed all that was delivered.
+struct Desk {
+    world: World,
+    key_file: PathBuf,
+}
+
+/// What a command gave.
+struct Outcome {
+    json: Value,
+    text: String,
+    succeeded: bool,
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.key_file);
+    }
+}
+
+impl Desk {
+    async fn open(name: &str) -> Self {
+        let mut world = World::new(FreshnessPolicy::Flag).await;
+        world.receiver.aws.create_table("audit", "id", None);
+        world.adopt(&[
+            ("EntitiesTableName", "entities"),
+            ("AuditTableName", "audit"),
+            ("UpvestSecret", SECRET),
+        ]);
+        world.know_keys().await;
+        world.know_secret("smoke", KEY).await;
+        let subscription = Subscription {
+            delay: Duration::from_millis(1),
+            ..Subscription::new("s", world.url.parse().unwrap())
+        };
+        world.simulator.subscribe(subscription).unwrap();
+        let key_file = std::env::temp_dir().join(format!("reconcile-{name}-{}", std::process::id()));
+        std::fs::write(&key_file, KEY).unwrap();
+        Self { world, key_file }
+    }
+
+    /// Lets events happen, and the receiver process them.
+    async fn happen(&self, events: &[String]) {
+        self.world
+            .simulator
+            .queue(&format!("[{}]", events.join(",")))
+            .unwrap();
+        self.world.receiving(self.world.simulator.delivered()).await;
+        self.world.receiver.drain().await;
+    }
+
+    /// Lets events happen that are never delivered.
+    fn lose(&self, events: &[String]) {
+        self.world
+            .simulator
+            .lose(&format!("[{}]", events.join(",")))
+            .unwrap();
+    }
+
+    async fn run(&self, line: &str) -> Result<Outcome, ReconcileError> {
+        let words = std::iter::once("reconcile").chain(line.split_whitespace());
+        let arguments = Line::try_parse_from(words).unwrap().reconcile;
+        let report = self.world.receiving(arguments.run(&self.world.stacks)).await?;
+        let outcome = Outcome {
+            json: serde_json::to_value(&report).unwrap(),
+            text: report.text(),
+            succeeded: report.succeeded(),
+        };
+        self.world
+            .assert_no_secret_in(&format!("{} {}", outcome.text, outcome.json));
+        Ok(outcome)
+    }
+
+    async fn compare(&self, what: &str) -> Outcome {
+        self.run(&format!("{what} --rate 10000")).await.unwrap()
+    }
+
+    /// Repairs, and has the receiver process what it was told.
+    async fn repair(&self, what: &str) -> Outcome {
+        let repaired = self.tell(what).await;
+        self.world.receiver.drain().await;
+        repaired
+    }
+
+    /// Repairs, and leaves what the receiver was told in its queues.
+    async fn tell(&self, what: &str) -> Outcome {
+        let line = format!(
+            "{what} --rate 10000 {REPAIR} {} --reason r",
+            self.key_file.display()
+        );
+        self.run(&line).await.unwrap()
+    }
+
+    /// The status of an entity in the table.
+    fn status(&self, entity: &str) -> Option<String> {
+        let items = self.world.receiver.aws.items("entities");
+        let item = items.into_iter().find(|item| item["aggregate"]["S"] == entity)?;
+        Some(item["status"]["S"].as_str()?.to_owned())
+    }
+
+    /// The items of the event log.
+    fn logged(&self) -> Vec<Value> {
+        self.world.receiver.aws.items("events")
+    }
+}
+
+impl Outcome {
+    /// The differences: entity, kind, fields.
+    fn differences(&self) -> Vec<(String, String, String)> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let differences = self.json["differences"].as_array().unwrap().iter();
+        differences
+            .map(|difference| {
+                let fields = difference["fields"].as_array().unwrap().iter();
+                let fields = fields.map(text).collect::<Vec<_>>().join(" ");
+                (text(&difference["entity"]), text(&difference["kind"]), fields)
+            })
+            .collect()
+    }
+
+    fn category(&self, name: &str) -> &Value {
+        let categories = self.json["categories"].as_array().unwrap();
+        categories
+            .iter()
+            .find(|category| category["category"] == name)
+            .unwrap()
+    }
+}
+
+fn difference(entity: &str, kind: &str, fields: &str) -> (String, String, String) {
+    (entity.to_owned(), kind.to_owned(), fields.to_owned())
+}
+
+fn event(id: &str, at: &str, event_type: &str, object: &Value) -> String {
+    json!({ "id": id, "created_at": at, "type": event_type, "object": object, "webhook_id": "s" }).to_string()
+}
+
+fn account() -> String {
+    let object = json!({"id": "a1", "created_at": "2026-01-05T09:00:00Z", "updated_at": "2026-01-05T09:00:00Z",
+        "account_group_id": "g1", "users": [{"id": "u1", "type": "OWNER"}], "status": "ACTIVE"});
+    event("account", "2026-01-05T09:00:00Z", "ACCOUNT.CREATED", &object)
+}
+
+/// An order of account `a1`, that was so in this second.
+fn order(id: &str, second: u8, status: &str) -> String {
+    let at = format!("2026-01-05T09:30:{second:02}Z");
+    let object = json!({"id": id, "created_at": "2026-01-05T09:30:00Z", "updated_at": at, "account_id": "a1",
+        "quantity": "6", "status": status, "executions": []});
+    event(
+        &format!("{id}-{status}"),
+        &at,
+        &format!("ORDER.{status}"),
+        &object,
+    )
+}
+
+fn execution(order: &str, second: u8, status: &str) -> String {
+    let object = json!({"id": format!("{order}-x"), "order_id": order, "share_quantity": "6", "cash_amount": "511.32",
+        "transaction_time": "2026-01-05T09:30:02Z", "status": status});
+    let at = format!("2026-01-05T09:30:{second:02}Z");
+    event(
+        &format!("{order}-x-{status}"),
+        &at,
+        &format!("EXECUTION.{status}"),
+        &object,
+    )
+}
+
+#[tokio::test]
+async fn what_was_delivered_does_not_differ() {
+    let desk = Desk::open("clean").await;
+    desk.happen(&generate(5, 400)).await;
+    let outcome = desk.compare(ALL).await;
+    assert_eq!(outcome.differences(), [], "{}", outcome.text);
+    assert!(outcome.succeeded, "{}", outcome.text);
+    for category in [
+        "USER",
+        "USER_CHECK",
+        "ACCOUNT",
+        "ORDER",
+        "EXECUTION",
+        "WITHDRAWAL",
+        "REPORT",
+    ] {
+        assert!(
+            outcome.category(category)["compared"].as_u64() > Some(0),
+            "{category}: {}",
+            outcome.text
+        );
+    }
+    for category in ["TOPUP", "BUSINESS", "SAVINGS_PLAN"] {
+        assert_eq!(outcome.category(category)["readable"], false);
+    }
+    assert!(
+        outcome.text.contains("not readable at Upvest"),
+        "{}",
+        outcome.text
+    );
+    let changed = desk.world.changes();
+    assert!(changed.is_empty(), "{changed:?}");
+}
+
+#[tokio::test]
+async fn what_no_event_told_is_missing_or_stale_and_a_repair_ends_it() {
+    let desk = Desk::open("repair").await;
+    desk.happen(&[account(), order("o1", 1, "NEW")]).await;
+    desk.lose(&[
+        order("o1", 3, "FILLED"),
+        execution("o1", 2, "FILLED"),
+        order("o2", 1, "NEW"),
+    ]);
+    let report = json!({"id": "r1", "created_at": "2026-01-05T09:00:00Z", "user_id": "u1", "type": "BUY_ORDER",
+        "substituted_report_id": null, "data": {}});
+    let user = json!({"id": "u1", "created_at": "2026-01-05T09:00:00Z", "updated_at": "2026-01-05T09:00:00Z",
+        "status": "ACTIVE"});
+    desk.lose(&[
+        event("user", "2026-01-05T09:00:00Z", "USER.CREATED", &user),
+        event("report", "2026-01-05T09:00:00Z", "REPORT.CREATED", &report),
+    ]);
+    let found = desk.compare("users orders reports").await;
+    let mut differences = found.differences();
+    differences.sort();
+    assert_eq!(
+        differences,
+        [
+            difference("ORDER#o1", "missing", ""),
+            difference("ORDER#o1", "stale", "status"),
+            difference("ORDER#o2", "missing", ""),
+            difference("REPORT#r1", "missing", ""),
+            difference("USER#u1", "missing", ""),
+        ],
+        "{}",
+        found.text
+    );
+    assert!(
+        !found.succeeded && found.text.contains("5 of them could be told"),
+        "{}",
+        found.text
+    );
+    assert!(
+        desk.world.receiver.aws.items("audit").is_empty(),
+        "nothing was done"
+    );
+
+    let line = format!(
+        "users orders reports {REPAIR} {} --dry-run",
+        desk.key_file.display()
+    );
+    let dry = desk.run(&line);
+    assert!(dry.await.unwrap().json["repair"].is_null());
+    assert!(
+        desk.world.receiver.aws.items("audit").is_empty(),
+        "nothing was done"
+    );
+
+    let repaired = desk.repair("users orders reports").await;
+    assert!(repaired.succeeded, "{}", repaired.text);
+    assert_eq!(
+        (
+            &repaired.json["repair"]["told"],
+            &repaired.json["repair"]["accepted"]
+        ),
+        (&json!(5), &json!(5))
+    );
+    let again = desk.compare("users orders reports").await;
+    assert_eq!(again.differences(), [], "{}", again.text);
+    assert_eq!(desk.status("ORDER#o1").as_deref(), Some("FILLED"));
+    assert_eq!(desk.status("ORDER#o2").as_deref(), Some("NEW"));
+    assert_eq!(desk.status("USER#u1").as_deref(), Some("ACTIVE"));
+
+    let operation = repaired.json["repair"]["operation"].clone();
+    let audit = &desk.world.receiver.aws.items("audit")[0];
+    assert_eq!(
+        (&audit["id"]["S"], &audit["command"]["S"]),
+        (&operation, &json!("reconcile"))
+    );
+    assert!(
+        audit["result"]["S"].as_str().unwrap().contains("\"accepted\":5"),
+        "{audit}"
+    );
+    assert!(
+        audit["request"]["S"].as_str().unwrap().contains("\"stale\":1"),
+        "{audit}"
+    );
+}
+
+#[tokio::test]
+async fn a_repair_is_told_as_upvest_would_have_and_marked() {
+    let desk = Desk::open("marked").await;
+    desk.happen(&[account(), order("o1", 1, "NEW")]).await;
+    desk.lose(&[order("o1", 3, "FILLED")]);
+    let repaired = desk.repair("orders").await;
+    let operation = repaired.json["repair"]["operation"].as_str().unwrap();
+    let published = desk.world.receiver.aws.published("changes");
+    let last = published.last().unwrap();
+    let detail: Value = serde_json::from_str(&last.detail).unwrap();
+    assert_eq!(
+        (last.detail_type.as_str(), &detail["reached"]),
+        ("ORDER.FILLED", &json!("FILLED"))
+    );
+    assert_eq!(detail["event"]["reconciled_by"], operation);
+    assert!(published[0].detail.contains("ACCOUNT") && !published[0].detail.contains("reconciled_by"));
+    let runs = desk.world.receiver.effects.runs();
+    let run = runs.last().unwrap();
+    assert_eq!(
+        (run.entity.as_str(), run.superseded),
+        ("ORDER#o1", false),
+        "the action learns of it"
+    );
+}
+
+#[tokio::test]
+async fn what_was_repaired_is_not_told_again() {
+    let desk = Desk::open("again").await;
+    desk.happen(&[account()]).await;
+    desk.lose(&[order("o1", 1, "NEW")]);
+    desk.repair("orders").await;
+    let logged = desk.logged();
+    let again = desk.repair("orders").await;
+    assert!(
+        again.succeeded && again.json["repair"].is_null(),
+        "{}",
+        again.text
+    );
+    assert_eq!(desk.logged(), logged);
+}
+
+#[tokio::test]
+async fn one_operation_tells_an_object_under_one_id_whatever_else_it_tells() {
+    let at: jiff::Timestamp = "2026-01-05T09:30:00Z".parse().unwrap();
+    let fetched = |object: &str| {
+        let object = serde_json::value::RawValue::from_string(object.to_owned()).unwrap();
+        upvest_api::Fetched::new(object, at)
+    };
+    let order = fetched(r#"{"id":"o1","status":"NEW"}"#);
+    let (one, other) = (uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2));
+    let told = event::told(one, "ORDER.NEW", &order);
+    assert_eq!(event::told(one, "ORDER.NEW", &order), told);
+    let id = |json: &str| upvest::Event::parse(json).unwrap().id().to_owned();
+    assert_ne!(id(&event::told(other, "ORDER.NEW", &order)), id(&told));
+    assert_ne!(id(&event::told(one, "EXECUTION.NEW", &order)), id(&told));
+    let parsed = upvest::Event::parse(&told).unwrap();
+    assert_eq!(parsed.reconciliation(), Some(one.to_string()));
+    assert_eq!(parsed.object().get(), order.object.get());
+    let own = r#"{"id":"e","created_at":"2026-01-05T09:30:00Z","type":"ORDER.NEW","object":{"id":"o1"},"reconciled":true}"#;
+    assert_eq!(upvest::Event::parse(own).unwrap().reconciliation(), None);
+}
+
+#[tokio::test]
+async fn a_newer_event_of_upvest_wins_over_a_repair_and_an_older_one_does_not() {
+    let desk = Desk::open("newer").await;
+    desk.happen(&[account(), order("o1", 1, "NEW"), order("o2", 1, "NEW")])
+        .await;
+    desk.lose(&[order("o1", 2, "PROCESSING"), order("o2", 2, "PROCESSING")]);
+    let told = desk.tell("orders").await;
+    assert_eq!(told.json["repair"]["told"], 2, "{}", told.text);
+    // Created after the reading, and delivered before the repair is processed.
+    let later = (Clock::system().now() + jiff::SignedDuration::from_mins(1)).to_string();
+    let object = json!({"id": "o1", "updated_at": later, "account_id": "a1", "status": "FILLED"});
+    desk.happen(&[event("later", &later, "ORDER.FILLED", &object)])
+        .await;
+    assert_eq!(desk.status("ORDER#o1").as_deref(), Some("FILLED"));
+    assert_eq!(desk.status("ORDER#o2").as_deref(), Some("PROCESSING"));
+    // The lost event comes after all.
+    desk.happen(&[order("o2", 2, "PROCESSING"), order("o1", 2, "PROCESSING")])
+        .await;
+    assert_eq!(desk.status("ORDER#o1").as_deref(), Some("FILLED"));
+    assert_eq!(desk.status("ORDER#o2").as_deref(), Some("PROCESSING"));
+}
+
+#[tokio::test]
+async fn other_content_of_one_version_is_diverged_and_what_upvest_does_not_have_is_extra() {
+    let desk = Desk::open("diverged").await;
+    desk.happen(&[
+        account(),
+        order("o1", 1, "NEW"),
+        order("o2", 1, "NEW"),
+        execution("o1", 2, "FILLED"),
+    ])
+    .await;
+    let mut object = desk.world.simulator.object("ORDER", "o1").unwrap();
+    object["quantity"] = json!("7");
+    desk.world.simulator.put_object("ORDER", object);
+    assert!(desk.world.simulator.remove_object("ORDER", "o2"));
+    let found = desk.compare("orders").await;
+    let expected = [
+        difference("ORDER#o1", "diverged", "quantity"),
+        difference("ORDER#o2", "extra", ""),
+    ];
+    assert_eq!(found.differences(), expected, "{}", found.text);
+    assert!(!found.json.to_string().contains("\"7\""), "no value is shown");
+    let repaired = desk.repair("orders").await;
+    assert!(!repaired.succeeded, "the extra one stays");
+    assert!(repaired.text.contains("ORDER.RECONCILED"), "{}", repaired.text);
+    let again = desk.compare("orders").await;
+    assert_eq!(
+        again.differences(),
+        [difference("ORDER#o2", "extra", "")],
+        "{}",
+        again.text
+    );
+}
+
+#[tokio::test]
+async fn a_stale_part_is_repaired_beside_its_order() {
+    let desk = Desk::open("parts").await;
+    desk.happen(&[account(), order("o1", 1, "FILLED"), execution("o1", 2, "FILLED")])
+        .await;
+    desk.lose(&[execution("o1", 9, "SETTLED")]);
+    let found = desk.compare("--entity ORDER#o1").await;
+    assert_eq!(
+        found.differences(),
+        [difference("ORDER#o1", "stale", "status")],
+        "{}",
+        found.text
+    );
+    assert_eq!(found.json["differences"][0]["category"], "EXECUTION");
+    desk.repair("--entity ORDER#o1").await;
+    assert!(desk.compare("orders").await.succeeded);
+}
+
+#[tokio::test]
+async fn the_checks_of_one_user_are_compared_with_the_user() {
+    let desk = Desk::open("checks").await;
+    let user = json!({"id": "u1", "created_at": "2026-01-05T09:00:00Z", "updated_at": "2026-01-05T09:00:00Z",
+        "status": "ACTIVE"});
+    let check = |status: &str| json!({"id": "c1", "user_id": "u1", "type": "KYC", "status": status});
+    let at = "2026-01-05T09:00:00Z";
+    desk.happen(&[
+        event("user", at, "USER.CREATED", &user),
+        event("c1", at, "USER_CHECK.CREATED", &check("IN_PROGRESS")),
+    ])
+    .await;
+    desk.lose(&[event(
+        "c2",
+        "2026-01-05T09:01:00Z",
+        "USER_CHECK.PASSED",
+        &check("PASSED"),
+    )]);
+    let repaired = desk.repair("--entity USER#u1").await;
+    assert_eq!(
+        repaired.differences(),
+        [difference("USER#u1", "stale", "status")],
+        "{}",
+        repaired.text
+    );
+    assert!(desk.compare("users").await.succeeded);
+}
+
+#[tokio::test]
+async fn what_changed_a_moment_ago_is_left_to_its_event() {
+    let desk = Desk::open("recent").await;
+    desk.happen(&[account(), order("o1", 1, "NEW")]).await;
+    let now = Clock::system().now().to_string();
+    let object =
+        json!({"id": "o1", "created_at": now, "updated_at": now, "account_id": "a1", "status": "FILLED"});
+    desk.lose(&[event("late", &now, "ORDER.FILLED", &object)]);
+    let outcome = desk.compare("orders").await;
+    assert!(outcome.succeeded, "{}", outcome.text);
+    assert_eq!(outcome.category("ORDER")["recent"], 1);
+    assert_eq!(desk.compare("orders --grace 0").await.differences().len(), 1);
+}
+
+#[tokio::test]
+async fn a_category_that_upvest_refuses_keeps_no_other_from_being_compared() {
+    let desk = Desk::open("refused").await;
+    desk.happen(&[account(), order("o1", 1, "NEW")]).await;
+    desk.world.simulator.add_trouble(Trouble {
+        answers: 9,
+        status: Some(403),
+        path_prefix: Some("/users".to_owned()),
+        ..Trouble::default()
+    });
+    let outcome = desk.compare("users orders").await;
+    assert!(!outcome.succeeded, "{}", outcome.text);
+    let error = outcome.category("USER")["error"].as_str().unwrap();
+    assert!(error.contains("scope users:read"), "{error}");
+    assert_eq!(outcome.category("ORDER")["compared"], 1, "{}", outcome.text);
+}
+
+#[tokio::test]
+async fn nothing_is_told_with_a_key_that_the_stack_does_not_know_or_without_a_reason() {
+    let desk = Desk::open("key").await;
+    let error = desk.run("orders --repair --yes").await.map(drop).unwrap_err();
+    assert!(
+        error.is_usage() && error.to_string().contains("--reason"),
+        "{error}"
+    );
+    let error = desk
+        .run("orders --repair --yes --reason r")
+        .await
+        .map(drop)
+        .unwrap_err();
+    assert!(
+        error.is_usage() && error.to_string().contains("--key-file"),
+        "{error}"
+    );
+    let line = format!(
+        "orders --repair --reason r --key-id other --key-file {}",
+        desk.key_file.display()
+    );
+    let error = desk.run(&line).await.map(drop).unwrap_err();
+    assert!(error.to_string().contains("does not know key other"), "{error}");
+    std::fs::write(&desk.key_file, b"quite another secret").unwrap();
+    let line = format!("orders {REPAIR} {} --reason r", desk.key_file.display());
+    let error = desk.run(&line).await.map(drop).unwrap_err();
+    assert!(error.to_string().contains("another secret"), "{error}");
+    assert!(desk.world.receiver.aws.items("audit").is_empty());
+    for entity in ["TOPUP#t1", "POSITION#a#b", "order"] {
+        let error = desk
+            .run(&format!("--entity {entity}"))
+            .await
+            .map(drop)
+            .unwrap_err();
+        assert!(error.is_usage(), "{error}");
+    }
+}

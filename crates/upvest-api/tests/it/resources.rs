@@ -1,0 +1,154 @@
+//! Reading users, accounts, orders, payments, reports.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use upvest_api::{Client, Error, Fetched, Listing, RESOURCES, Resource, ResourceId, Scope};
+use upvest_simulator::{Trouble, generate};
+
+use crate::upvest::Upvest;
+
+/// An Upvest where some hundred events have happened.
+async fn lively() -> Upvest {
+    let upvest = Upvest::start().await;
+    let events = format!("[{}]", generate(3, 600).join(","));
+    upvest.simulator.lose(&events).unwrap();
+    upvest
+}
+
+fn id(fetched: &Fetched) -> ResourceId {
+    let object: Value = serde_json::from_str(fetched.object.get()).unwrap();
+    object["id"].as_str().unwrap().parse().unwrap()
+}
+
+async fn listed(client: &Client, resource: &Resource) -> Vec<Fetched> {
+    let (list, parents) = match resource.listing {
+        Listing::One(list) => (list, vec![None]),
+        Listing::Each { parent, list } => {
+            let parents = Box::pin(listed(client, Resource::of(parent).unwrap())).await;
+            (list, parents.iter().map(|parent| Some(id(parent))).collect())
+        }
+        _ => return Vec::new(),
+    };
+    let mut all = Vec::new();
+    for parent in parents {
+        let mut pages = client.pages(resource.scope, list, parent.as_ref());
+        while let Some(page) = pages.next().await.unwrap() {
+            all.extend(page);
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn what_is_listed_can_be_read_one_by_one_with_a_token_of_its_own_scope() {
+    let upvest = lively().await;
+    let client = upvest.client();
+    for resource in RESOURCES {
+        let all = listed(&client, resource).await;
+        let ids: BTreeSet<ResourceId> = all.iter().map(id).collect();
+        assert_eq!(ids.len(), all.len(), "{}", resource.category);
+        assert!(
+            !all.is_empty() || !matches!(resource.listing, Listing::One(_) | Listing::Each { .. }),
+            "{} has none",
+            resource.category
+        );
+        for fetched in all.iter().take(3).filter(|_| resource.has_path()) {
+            let read = client.read(resource, &id(fetched)).await.unwrap().unwrap();
+            assert_eq!(read.object.get(), fetched.object.get());
+        }
+    }
+    let wanted: BTreeSet<&str> = RESOURCES.iter().map(|resource| resource.scope.as_str()).collect();
+    let asked = upvest.simulator.api_requests();
+    let asked: BTreeSet<&str> = asked
+        .iter()
+        .filter_map(|request| request.scope.as_deref())
+        .collect();
+    // Fees have no list, and so nothing to read.
+    assert!(
+        wanted
+            .iter()
+            .all(|scope| asked.contains(scope) || *scope == "fees:read"),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_list_is_read_page_by_page_to_its_end() {
+    let upvest = Upvest::start().await;
+    for number in 0..1_203 {
+        let created_at = format!("2026-01-05T08:{:02}:{:02}Z", number / 60, number % 60);
+        let user = serde_json::json!({"id": format!("u{number}"), "created_at": created_at});
+        upvest.simulator.put_object("USER", user);
+    }
+    let users = listed(&upvest.client(), Resource::of("USER").unwrap()).await;
+    assert_eq!(users.len(), 1_203);
+    let queries: Vec<_> = upvest
+        .requests("/users")
+        .into_iter()
+        .filter_map(|request| request.query)
+        .collect();
+    assert_eq!(
+        queries,
+        [0, 500, 1000].map(|offset| format!("order=ASC&offset={offset}&limit=500"))
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_none_and_what_is_refused_an_error() {
+    let upvest = lively().await;
+    let client = upvest.client();
+    let orders = Resource::of("ORDER").unwrap();
+    let missing: ResourceId = "no-such-order".parse().unwrap();
+    assert!(client.read(orders, &missing).await.unwrap().is_none());
+    upvest.simulator.add_trouble(Trouble {
+        answers: 1,
+        status: Some(403),
+        path_prefix: Some("/orders".to_owned()),
+        ..Trouble::default()
+    });
+    let refused = client.read(orders, &missing).await.unwrap_err();
+    assert_eq!(refused.status(), Some(403));
+    assert!(refused.hint().unwrap().to_string().contains("orders:read"));
+}
+
+#[tokio::test]
+async fn an_order_has_its_executions_as_they_are_by_now() {
+    let upvest = lively().await;
+    let client = upvest.client();
+    let mut settled = 0;
+    for order in listed(&client, Resource::of("ORDER").unwrap()).await {
+        let order: Value = serde_json::from_str(order.object.get()).unwrap();
+        let executions = order["executions"].as_array().unwrap().iter();
+        settled += executions
+            .filter(|execution| execution["status"] == "SETTLED")
+            .count();
+    }
+    assert!(settled > 0);
+}
+
+#[tokio::test]
+async fn a_scope_is_authorized_or_refused_and_the_clocks_are_compared() {
+    let upvest = Upvest::start().await;
+    let client = upvest.client();
+    assert_eq!(client.clock_ahead_seconds(), None);
+    client.authorize(Scope::OrdersRead).await.unwrap();
+    assert!(client.clock_ahead_seconds().unwrap().abs() <= 2);
+    upvest.simulator.add_trouble(Trouble {
+        answers: 1,
+        status: Some(403),
+        path_prefix: Some("/auth/token".to_owned()),
+        ..Trouble::default()
+    });
+    let refused = client.authorize(Scope::UsersRead).await.unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            Error::Token {
+                scope: Scope::UsersRead,
+                ..
+            }
+        ),
+        "{refused}"
+    );
+}

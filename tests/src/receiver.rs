@@ -116,6 +116,7 @@ impl Receiver {
                 log: EventLog::new(dynamodb, "events".to_owned()),
                 domains: DomainQueues::new(sqs.clone(), routes.clone()),
                 freshness,
+                clock,
             },
             processors,
             effects,

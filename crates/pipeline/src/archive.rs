@@ -135,8 +135,8 @@ fn quarantined_at(reason: &str, at: Timestamp, delivery_id: Uuid) -> String {
     format!("{QUARANTINE}{reason}/{}/{delivery_id}", hour(at))
 }
 
-/// When a delivery was received, which its id tells.
-fn received_at(delivery_id: Uuid) -> Option<Timestamp> {
+/// When a delivery was received, which its id tells to the millisecond.
+pub(crate) fn received_at(delivery_id: Uuid) -> Option<Timestamp> {
     let (seconds, nanoseconds) = delivery_id.get_timestamp()?.to_unix();
     Timestamp::new(seconds.try_into().ok()?, nanoseconds.try_into().ok()?).ok()
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use pipeline::envelope::Envelope;
 use pipeline::metric;
 use pipeline::routing::Dispatch;
-use upvest::signature::{Freshness, Rejection, UnverifiedDelivery, Verified};
+use upvest::signature::{Algorithm, Freshness, Rejection, UnverifiedDelivery, Verified};
 use uuid::Uuid;
 
 use crate::error::{DeliveryError, Step};
@@ -75,6 +75,9 @@ async fn verify<'e>(
     };
     let verified = unverified.verify(&key, envelope.received_at);
     let verified = verified.inspect(|verified| report_freshness(envelope, verified.freshness()));
+    if verified.is_ok() && key.algorithm() != Algorithm::HmacSha256 {
+        metric::from_upvest();
+    }
     let accepted = verified.and_then(|verified| match deps.freshness {
         FreshnessPolicy::Flag => Ok(verified),
         FreshnessPolicy::Strict => verified.require_fresh(),
@@ -132,6 +135,7 @@ async fn accept(
         .await
         .map_err(failed(Step::Store))?;
     outcome.report(envelope, &contradictions);
+    metric::stored_after(deps.clock.now().duration_since(envelope.received_at));
     Ok(outcome.dispatch)
 }
 

@@ -162,7 +162,20 @@ impl Receiver {
     ///
     /// If the answer has no text.
     pub async fn post(&self, headers: &Headers, body: &[u8]) -> Result<(i64, String), Crashed> {
-        let request = gateway_request(self.aws.clock().unix_ms(), headers, body);
+        self.request(gateway_request(self.aws.clock().unix_ms(), headers, body))
+            .await
+    }
+
+    /// The same with a request as the gateway hands it over.
+    ///
+    /// # Errors
+    ///
+    /// [`Crashed`] when ingest was killed.
+    ///
+    /// # Panics
+    ///
+    /// If the request is none, or the answer has no text.
+    pub async fn request(&self, request: serde_json::Value) -> Result<(i64, String), Crashed> {
         let request = serde_json::from_value(request).expect("a gateway request");
         let answer = self
             .aws
@@ -348,7 +361,7 @@ fn delivery_id(at: Timestamp, rng: &mut Rng) -> uuid::Uuid {
 }
 
 /// A request as an HTTP API hands it to a function (payload 2.0).
-fn gateway_request(unix_ms: u64, headers: &Headers, body: &[u8]) -> serde_json::Value {
+pub fn gateway_request(unix_ms: u64, headers: &Headers, body: &[u8]) -> serde_json::Value {
     use base64::Engine;
     let headers: BTreeMap<_, _> = headers.iter().collect();
     json!({

@@ -120,7 +120,9 @@ async fn handle_batch(deps: &Deps, batch: &[&SqsMessage]) -> Vec<Result<(), Fail
     report_unrecognised(&events);
     let dispatched = deps.domains.send(events).await.map_err(|error| {
         let failure = Failure::new(RETRY, &error);
+        let deliveries: Vec<_> = in_order.iter().map(|received| received.arrival.1).collect();
         tracing::error!(
+            ?deliveries,
             error = failure.reason,
             "events of a batch of deliveries were not dispatched"
         );

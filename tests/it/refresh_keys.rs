@@ -27,14 +27,14 @@ use crate::support::{COVERED, signed};
 use crate::upvest::{Log, SECRET, Server, Upvest, access, clock, secrets};
 
 /// A receiver that asks for keys, the function that it asks, and Upvest.
-struct World {
-    receiver: Receiver,
+pub(crate) struct World {
+    pub(crate) receiver: Receiver,
     refresh: Deps,
     upvest: Upvest,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let (receiver, queue) = Receiver::new(1, FreshnessPolicy::Flag).with_key_requests();
         let aws = &receiver.aws;
         let upvest = Upvest::start_in_time_of(aws).await;
@@ -58,7 +58,7 @@ impl World {
         self.aws().clock().advance(Duration::from_secs(seconds));
     }
 
-    async fn scheduled(&self) -> Result<Value, RefreshError> {
+    pub(crate) async fn scheduled(&self) -> Result<Value, RefreshError> {
         refresh_keys::handle(&self.refresh, json!({ "detail-type": "Scheduled Event" })).await
     }
 
@@ -73,7 +73,7 @@ impl World {
         source.deliver(self.aws(), handle).await
     }
 
-    fn key_id(&self) -> String {
+    pub(crate) fn key_id(&self) -> String {
         self.upvest.simulator.state().key_id
     }
 
@@ -85,7 +85,7 @@ impl World {
             .unwrap_or_default()
     }
 
-    async fn put(&self, attributes: &[(&str, &str)]) {
+    pub(crate) async fn put(&self, attributes: &[(&str, &str)]) {
         use aws_sdk_dynamodb::types::AttributeValue::S;
         let put = self.aws().dynamodb().put_item().table_name("keys");
         let put = attributes
@@ -95,7 +95,7 @@ impl World {
     }
 
     /// Has Upvest deliver generated events, and the receiver take the deliveries in.
-    async fn deliver(&self, endpoint: &Server, seed: u64, count: usize) -> BTreeSet<String> {
+    pub(crate) async fn deliver(&self, endpoint: &Server, seed: u64, count: usize) -> BTreeSet<String> {
         let before = endpoint.taken().len();
         let mut ids = BTreeSet::new();
         for event in generate(seed, count) {
@@ -111,7 +111,7 @@ impl World {
         ids
     }
 
-    async fn subscribe(&self) -> Server {
+    pub(crate) async fn subscribe(&self) -> Server {
         let endpoint = Server::start().await;
         let url = format!("{}{PATH}", endpoint.base_url);
         let subscription = Subscription {

@@ -5,7 +5,7 @@
     reason = "a test that cannot go on fails, in its helpers too"
 )]
 
-mod stack;
+pub(crate) mod stack;
 
 use std::time::Duration;
 

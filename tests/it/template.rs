@@ -21,13 +21,14 @@ const FOURTEEN_DAYS_S: u64 = 14 * 24 * 3600;
 const ONE_MIB: u64 = 1_048_576;
 
 /// Resources in policies that end in a wildcard, and why.
-const WILDCARDS: [(&str, &str); 3] = [
+const WILDCARDS: [(&str, &str); 4] = [
     ("${ArchiveBucket.Arn}/*", "the keys of objects to come"),
     (
         "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:upvest-webhooks/${AWS::StackName}/hmac/*",
         "secrets that the operator adds, under names of this stack alone",
     ),
     ("${ReportsBucket.Arn}/*", "the keys of objects to come"),
+    ("*", "X-Ray, whose operations know no resources"),
 ];
 
 /// The secret with Upvest's credentials. Secrets Manager gives its ARN a suffix of six characters.
@@ -44,6 +45,8 @@ const POLLING: [&str; 3] = [
 ];
 /// What Lambda does in the name of every function.
 const LOGGING: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
+/// What Lambda does in the name of every function that it traces.
+const TRACING: [&str; 2] = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"];
 
 type Grants = BTreeSet<(String, String)>;
 
@@ -57,6 +60,7 @@ fn grants<'a>(actions: impl IntoIterator<Item = &'a str>, resource: &str) -> Gra
 /// Every AWS operation that each function's code calls, and Lambda in its name.
 fn needed(function: &str) -> Grants {
     let mut needed = grants(LOGGING, &format!("{}LogGroup", stem(function)));
+    needed.extend(grants(TRACING, "*"));
     match function {
         "IngestFunction" => {
             // `DeliveriesQueue::send` and `warm`.
@@ -492,6 +496,11 @@ fn no_role_has_managed_policies_or_wildcards() {
         assert!(properties.get("ManagedPolicyArns").is_none(), "{role}");
         for (action, resource) in granted(&template, role) {
             assert!(!action.contains('*'), "{role} may {action}");
+            assert_eq!(
+                resource == "*",
+                TRACING.contains(&&*action),
+                "{role} may {action}"
+            );
             assert!(
                 !resource.contains('*') || allowed.contains_key(&*resource),
                 "{role} may {action} on {resource}"
@@ -499,6 +508,31 @@ fn no_role_has_managed_policies_or_wildcards() {
         }
     }
     assert_eq!(template.resources("AWS::IAM::ManagedPolicy").count(), 0);
+}
+
+#[test]
+fn functions_are_traced_and_may_write_traces_only_where_that_is_wanted() {
+    let template = Template::read();
+    let globals = &template.section("Globals")["Function"];
+    assert_eq!(globals["Tracing"], json!({ "Ref": "Tracing" }));
+    assert_eq!(
+        template.section("Parameters")["Tracing"]["Default"],
+        "PassThrough"
+    );
+    assert_eq!(
+        template.section("Conditions")["Traces"],
+        json!({ "Fn::Equals": [{ "Ref": "Tracing" }, "Active"] })
+    );
+    for (role, resource) in template.resources(ROLE) {
+        let policy = &resource["Properties"]["Policies"][0]["PolicyDocument"];
+        let statements = one_or_more(&policy["Statement"]);
+        let traces = statements
+            .iter()
+            .find(|statement| when_true(statement)["Sid"] == "WriteTraces");
+        let condition = &traces.unwrap_or_else(|| panic!("{role} may write traces"))["Fn::If"];
+        assert_eq!(condition[0], "Traces", "{role}");
+        assert_eq!(condition[2], json!({ "Ref": "AWS::NoValue" }), "{role}");
+    }
 }
 
 #[test]
@@ -524,7 +558,7 @@ fn keys_and_secrets_are_touched_by_five_functions_and_ingest_only_sends() {
     let services: BTreeSet<String> = granted(&template, "IngestRole")
         .into_iter()
         .map(|(action, _)| action)
-        .filter(|action| !action.starts_with("logs:"))
+        .filter(|action| !action.starts_with("logs:") && !TRACING.contains(&&**action))
         .collect();
     assert_eq!(
         services,

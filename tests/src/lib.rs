@@ -7,6 +7,7 @@
 pub mod aws;
 pub mod effects;
 pub mod lambda;
+pub mod metrics;
 pub mod order_desk;
 pub mod receiver;
 pub mod story;

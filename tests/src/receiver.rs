@@ -117,6 +117,7 @@ impl Receiver {
                 log: EventLog::new(dynamodb, "events".to_owned()),
                 domains: DomainQueues::new(sqs.clone(), routes.clone()),
                 freshness,
+                clock,
             },
             processors,
             effects,
@@ -162,26 +163,20 @@ impl Receiver {
     ///
     /// If the answer has no text.
     pub async fn post(&self, headers: &Headers, body: &[u8]) -> Result<(i64, String), Crashed> {
-        self.request("POST", headers, body).await
+        self.request(gateway_request(self.aws.clock().unix_ms(), headers, body))
+            .await
     }
 
-    /// The same by any method.
+    /// The same with a request as the gateway hands it over.
     ///
     /// # Errors
     ///
-    /// As for [`post`](Self::post).
+    /// [`Crashed`] when ingest was killed.
     ///
     /// # Panics
     ///
-    /// If the answer has no text.
-    pub async fn request(
-        &self,
-        method: &str,
-        headers: &Headers,
-        body: &[u8],
-    ) -> Result<(i64, String), Crashed> {
-        let mut request = gateway_request(self.aws.clock().unix_ms(), headers, body);
-        request["requestContext"]["http"]["method"] = method.into();
+    /// If the request is none, or the answer has no text.
+    pub async fn request(&self, request: serde_json::Value) -> Result<(i64, String), Crashed> {
         let request = serde_json::from_value(request).expect("a gateway request");
         let answer = self
             .aws
@@ -389,7 +384,7 @@ fn delivery_id(at: Timestamp, rng: &mut Rng) -> uuid::Uuid {
 }
 
 /// A request as an HTTP API hands it to a function (payload 2.0).
-fn gateway_request(unix_ms: u64, headers: &Headers, body: &[u8]) -> serde_json::Value {
+pub fn gateway_request(unix_ms: u64, headers: &Headers, body: &[u8]) -> serde_json::Value {
     use base64::Engine;
     let headers: BTreeMap<_, _> = headers.iter().collect();
     json!({

@@ -5,12 +5,20 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
-use lambda_runtime::tracing;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::retries::RequestAttempts;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+
+use crate::metric;
 
 /// Starts the structured log and the metrics of the function process.
 pub fn start() {
-    tracing::init_default_subscriber();
-    crate::metric::install(crate::config::environment("STACK_NAME").unwrap_or_default());
+    crate::log::install();
+    metric::install(crate::config::environment("STACK_NAME").unwrap_or_default());
 }
 
 /// The configuration of all AWS clients: the function's region and role, few and fast retries.
@@ -33,4 +41,63 @@ pub async fn config() -> SdkConfig {
         .timeout_config(timeouts)
         .load()
         .await
+}
+
+/// Counts the requests of a client, each attempt.
+#[derive(Debug)]
+pub struct CountRequests;
+
+impl Intercept for CountRequests {
+    fn name(&self) -> &'static str {
+        "CountRequests"
+    }
+
+    fn read_before_attempt(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let service = config.load::<Metadata>().map_or("unknown", Metadata::service);
+        let attempts = config
+            .load::<RequestAttempts>()
+            .map_or(1, RequestAttempts::attempts);
+        metric::aws_request(service, attempts > 1);
+        Ok(())
+    }
+}
+
+/// A client of SQS whose requests are counted.
+#[must_use]
+pub fn sqs(aws: &SdkConfig) -> aws_sdk_sqs::Client {
+    let config = aws_sdk_sqs::config::Builder::from(aws).interceptor(CountRequests);
+    aws_sdk_sqs::Client::from_conf(config.build())
+}
+
+/// A client of DynamoDB whose requests are counted.
+#[must_use]
+pub fn dynamodb(aws: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    let config = aws_sdk_dynamodb::config::Builder::from(aws).interceptor(CountRequests);
+    aws_sdk_dynamodb::Client::from_conf(config.build())
+}
+
+/// A client of S3 whose requests are counted.
+#[must_use]
+pub fn s3(aws: &SdkConfig) -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::config::Builder::from(aws).interceptor(CountRequests);
+    aws_sdk_s3::Client::from_conf(config.build())
+}
+
+/// A client of Secrets Manager whose requests are counted.
+#[must_use]
+pub fn secrets(aws: &SdkConfig) -> aws_sdk_secretsmanager::Client {
+    let config = aws_sdk_secretsmanager::config::Builder::from(aws).interceptor(CountRequests);
+    aws_sdk_secretsmanager::Client::from_conf(config.build())
+}
+
+/// A client of EventBridge whose requests are counted.
+#[must_use]
+pub fn event_bridge(aws: &SdkConfig) -> aws_sdk_eventbridge::Client {
+    let config = aws_sdk_eventbridge::config::Builder::from(aws).interceptor(CountRequests);
+    aws_sdk_eventbridge::Client::from_conf(config.build())
 }

@@ -226,7 +226,7 @@ fn report(response: &mut SqsBatchResponse, message: &SqsMessage) {
 }
 
 /// How often the message was received, this time included.
-fn receive_count(message: &SqsMessage) -> u32 {
+pub(crate) fn receive_count(message: &SqsMessage) -> u32 {
     let count = message.attributes.get("ApproximateReceiveCount");
     count.and_then(|count| count.parse().ok()).unwrap_or(1)
 }

@@ -5,12 +5,14 @@ use aws_sdk_sqs::Client;
 use crate::carry::TooLarge;
 use crate::envelope::Envelope;
 use crate::error::AwsError;
+use crate::trace::TraceHeader;
 
 /// The sending end of the deliveries queue.
 #[derive(Debug, Clone)]
 pub struct DeliveriesQueue {
     client: Client,
     url: String,
+    trace: TraceHeader,
 }
 
 /// Why a delivery is not in the queue.
@@ -28,7 +30,14 @@ impl DeliveriesQueue {
     /// The queue at `url`.
     #[must_use]
     pub fn new(client: Client, url: String) -> Self {
-        Self { client, url }
+        let trace = TraceHeader::of_invocation();
+        Self { client, url, trace }
+    }
+
+    /// The same queue with messages that carry this trace.
+    #[must_use]
+    pub fn traced_by(self, trace: TraceHeader) -> Self {
+        Self { trace, ..self }
     }
 
     /// Opens the connection to SQS, so that the first delivery does not wait for a TLS handshake. A failure is left
@@ -54,6 +63,7 @@ impl DeliveriesQueue {
         let request = self.client.send_message().queue_url(&self.url).message_body(body);
         let request = request.set_message_attributes(Some(attributes));
         request
+            .set_message_system_attributes(self.trace.attributes())
             .send()
             .await
             .map_err(AwsError::of("SendMessage to the deliveries queue"))?;

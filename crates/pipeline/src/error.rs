@@ -32,16 +32,27 @@ impl AwsError {
     }
 }
 
-/// Prints an error with all its sources, which the log formatter and the SDK's own `Display` leave out.
+/// Prints an error with all its sources, which the log formatter and the SDK's own `Display` leave out. Where JSON holds
+/// another value than was expected, the place is printed and not the value, which may be a person's name.
 pub struct ErrorChain<'e>(pub &'e (dyn Error + 'static));
 
 impl fmt::Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
+        let mut next = Some(self.0);
+        let mut separator = "";
+        while let Some(error) = next {
+            f.write_str(separator)?;
+            match error.downcast_ref::<serde_json::Error>() {
+                Some(json) if json.is_data() => write!(
+                    f,
+                    "JSON is not of the expected form (line {}, column {})",
+                    json.line(),
+                    json.column()
+                )?,
+                _ => write!(f, "{error}")?,
+            }
+            separator = ": ";
+            next = error.source();
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use upvest_api::VerifyKeys;
 
 pub use self::error::RefreshError;
 pub use self::table::KeysTable;
+pub(crate) use self::table::SOURCE;
 use self::table::{Imported, Stored};
 use crate::error::ErrorChain;
 

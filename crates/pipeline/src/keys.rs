@@ -12,6 +12,8 @@ use upvest::signature::{Algorithm, Jwk, Profile, VerifyingKey};
 
 use crate::clock::Clock;
 use crate::error::AwsError;
+use crate::key_refresh::SOURCE;
+use crate::metric;
 
 /// How long a key read from the table is used without reading it again.
 const KNOWN_FOR: Duration = Duration::from_secs(300);
@@ -132,6 +134,11 @@ impl Keys {
                 .and_then(|value| value.as_s().ok())
                 .ok_or_else(|| unusable(attribute))
         };
+        if text("source").is_ok_and(|source| source == SOURCE)
+            && let Ok(Ok(seen)) = text("last_seen").map(|seen| seen.parse::<Timestamp>())
+        {
+            metric::key_age(self.clock.now().duration_since(seen));
+        }
         let limited = |key: VerifyingKey| match item.get(ONLY) {
             None => Ok(Some(Arc::new(key))),
             Some(AttributeValue::S(only)) if only == ONLY_SYNTHETIC => {

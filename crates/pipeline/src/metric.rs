@@ -5,6 +5,7 @@
 
 use std::sync::OnceLock;
 
+use jiff::SignedDuration;
 use metrics::{Unit, counter, describe_histogram, histogram};
 use metrics_cloudwatch_embedded::{Builder, Collector};
 
@@ -17,6 +18,8 @@ pub const ANSWERED: &str = "DeliveriesAnswered";
 pub const UNLISTED_SOURCES: &str = "UnlistedSources";
 /// Deliveries whose signature holds, by `Freshness`.
 pub const VERIFIED: &str = "DeliveriesVerified";
+/// Deliveries among them that Upvest signed, and not a key of our own.
+pub const FROM_UPVEST: &str = "DeliveriesFromUpvest";
 /// Deliveries that are in quarantine, whole or in part, for whatever reason.
 pub const QUARANTINED: &str = "Quarantined";
 /// The same, by `Reason`.
@@ -31,6 +34,13 @@ pub const REPEATED: &str = "EventsRepeated";
 pub const CONFLICTING: &str = "EventsConflicting";
 /// Events dispatched to the catch-all, of a category that this version does not know.
 pub const UNRECOGNISED: &str = "EventsUnrecognised";
+/// How long it took from the receipt of a delivery until its events were in the log, in milliseconds.
+pub const RECEIPT_TO_STORED: &str = "ReceiptToStored";
+/// How long it took from the receipt of an event's delivery until the event was in its entity's state, in milliseconds,
+/// by `Domain`.
+pub const RECEIPT_TO_PROJECTED: &str = "ReceiptToProjected";
+/// How old events are by Upvest's `created_at` when they become the newest of their entity, in seconds, by `Domain`.
+pub const EVENT_AGE: &str = "EventAge";
 /// Events folded into their entity, by `Domain` and `Result`: `newest`, `superseded` or `repeated`.
 pub const PROJECTED: &str = "EventsProjected";
 /// States that moved backwards along their lifecycle, by `Domain`.
@@ -42,6 +52,8 @@ pub const KEYS_REFRESHED: &str = "KeysRefreshed";
 pub const KEYS_CHANGED: &str = "KeysChanged";
 /// Keys that Upvest serves under the id of another key of the table.
 pub const KEYS_CONFLICTING: &str = "KeysConflicting";
+/// How long ago a fetch last saw the key that deliveries are verified with, in seconds.
+pub const KEY_AGE: &str = "KeyAge";
 /// Checks that found the subscription as it is to be.
 pub const SUBSCRIPTION_HEALTHY: &str = "SubscriptionHealthy";
 /// Checks that found it missing, disabled or changed, and repaired it.
@@ -49,6 +61,8 @@ pub const SUBSCRIPTION_REPAIRED: &str = "SubscriptionRepaired";
 
 /// Runs of actions, by `Domain` and `Result`: `completed` or `failed`.
 pub const ACTIONS: &str = "ActionsRun";
+/// Those among them that were not the first attempt at their event, by `Domain`.
+pub const ACTIONS_RETRIED: &str = "ActionsRetried";
 /// Changes that the event bus took, by `Domain`.
 pub const PUBLISHED: &str = "ChangesPublished";
 
@@ -62,6 +76,11 @@ pub const CANARY_FAILED: &str = "CanaryFailed";
 /// Milliseconds from the canary's request to the end of a `Stage`: `post`, `store` or `project`.
 pub const CANARY_MILLISECONDS: &str = "CanaryMilliseconds";
 
+/// Requests to AWS, each attempt counted, by `Service`.
+pub const AWS_REQUESTS: &str = "AwsRequests";
+/// Those among them that repeat one that failed, by `Service`.
+pub const AWS_RETRIES: &str = "AwsRetries";
+
 static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
 
 /// Directs the process's metrics to the log, under the name of the stack. Without it, as in tests, they go nowhere.
@@ -73,13 +92,23 @@ pub(crate) fn install(stack: String) {
         let _ = COLLECTOR.set(collector);
         describe_histogram!(CANARY_MILLISECONDS, Unit::Milliseconds, "");
     }
+    for name in [RECEIPT_TO_STORED, RECEIPT_TO_PROJECTED] {
+        describe_histogram!(name, Unit::Milliseconds, "");
+    }
+    for name in [EVENT_AGE, KEY_AGE] {
+        describe_histogram!(name, Unit::Seconds, "");
+    }
 }
 
 /// Writes what was counted since the last flush to standard output, where Lambda takes it for the log.
 pub fn flush() {
+    flush_to(std::io::stdout());
+}
+
+fn flush_to(output: impl std::io::Write) {
     if let Some(collector) = COLLECTOR.get() {
         // Metrics must not fail a delivery.
-        let _ = collector.flush(std::io::stdout());
+        let _ = collector.flush(output);
     }
 }
 
@@ -96,6 +125,11 @@ pub fn unlisted_source() {
 /// Counts a delivery whose signature holds; `freshness` is `fresh`, `expired` or `not-yet-valid`.
 pub fn verified(freshness: &'static str) {
     counter!(VERIFIED, "Freshness" => freshness).increment(1);
+}
+
+/// Counts a delivery that Upvest signed.
+pub fn from_upvest() {
+    counter!(FROM_UPVEST).increment(1);
 }
 
 /// Counts a delivery that went to quarantine, whole or in part.
@@ -118,6 +152,11 @@ pub fn stored(new: usize, repeated: usize, conflicting: usize) {
     }
 }
 
+/// Measures how long the events of a delivery took into the log.
+pub fn stored_after(receipt: SignedDuration) {
+    histogram!(RECEIPT_TO_STORED).record(milliseconds(receipt));
+}
+
 /// Counts an event of a category that this version does not know.
 pub fn unrecognised() {
     counter!(UNRECOGNISED).increment(1);
@@ -128,6 +167,16 @@ pub fn projected(domain: &'static str, result: &'static str) {
     counter!(PROJECTED, "Domain" => domain, "Result" => result).increment(1);
 }
 
+/// Measures how long an event took from its receipt into the state of its entity.
+pub fn projected_after(domain: &'static str, receipt: SignedDuration) {
+    histogram!(RECEIPT_TO_PROJECTED, "Domain" => domain).record(milliseconds(receipt));
+}
+
+/// Measures how old the newest event of an entity is.
+pub fn event_age(domain: &'static str, age: SignedDuration) {
+    histogram!(EVENT_AGE, "Domain" => domain).record(seconds(age));
+}
+
 /// Counts a state that moved backwards along its lifecycle.
 pub fn moved_back(domain: &'static str) {
     counter!(MOVED_BACK, "Domain" => domain).increment(1);
@@ -136,6 +185,11 @@ pub fn moved_back(domain: &'static str) {
 /// Counts a run of an action.
 pub fn action(domain: &'static str, result: &'static str) {
     counter!(ACTIONS, "Domain" => domain, "Result" => result).increment(1);
+}
+
+/// Counts a run of an action that was not the first attempt at its event.
+pub fn action_retried(domain: &'static str) {
+    counter!(ACTIONS_RETRIED, "Domain" => domain).increment(1);
 }
 
 /// Counts changes that the event bus took.
@@ -162,6 +216,11 @@ pub fn keys_conflicting(count: usize) {
     if count > 0 {
         counter!(KEYS_CONFLICTING).increment(count as u64);
     }
+}
+
+/// Measures how long ago a fetch last saw a key that deliveries are verified with.
+pub fn key_age(age: SignedDuration) {
+    histogram!(KEY_AGE).record(seconds(age));
 }
 
 /// Counts a check that found the subscription as it is to be.
@@ -196,30 +255,53 @@ pub fn canary_passed(stage: &'static str, milliseconds: u64) {
     histogram!(CANARY_MILLISECONDS, "Stage" => stage).record(milliseconds as f64);
 }
 
+/// Counts a request to an AWS service.
+pub fn aws_request(service: &str, is_retry: bool) {
+    counter!(AWS_REQUESTS, "Service" => service.to_owned()).increment(1);
+    if is_retry {
+        counter!(AWS_RETRIES, "Service" => service.to_owned()).increment(1);
+    }
+}
+
+/// Clocks differ: what seems to lie in the future took no time.
+fn milliseconds(duration: SignedDuration) -> f64 {
+    seconds(duration) * 1000.0
+}
+
+fn seconds(duration: SignedDuration) -> f64 {
+    duration.as_secs_f64().max(0.0)
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
-    /// An alarm on a metric that nobody publishes never rings.
+    /// The only test that installs the metrics of this process, and the only one that writes them.
     #[test]
-    fn every_alarm_of_ours_watches_a_metric_that_is_published() {
-        let published = [
-            ANSWERED,
-            QUARANTINED,
-            UNKNOWN_KEYS,
-            CONFLICTING,
-            KEYS_REFRESHED,
-            KEYS_CONFLICTING,
-            SUBSCRIPTION_REPAIRED,
-            CANARY_DELIVERED,
-        ];
-        let template = include_str!("../../../infra/alarms.yaml");
-        let ours: Vec<&str> = template
-            .split("Namespace: ")
-            .filter(|alarm| alarm.starts_with(NAMESPACE))
-            .filter_map(|alarm| alarm.split("MetricName: ").nth(1)?.split_whitespace().next())
-            .collect();
-        assert!(ours.len() >= published.len());
-        assert!(ours.iter().all(|name| published.contains(name)), "{ours:?}");
+    fn metrics_are_lines_of_the_embedded_format_with_the_stack_in_their_dimensions() {
+        install("receiver".to_owned());
+        answered(200);
+        stored_after(SignedDuration::from_millis(1_500));
+        stored_after(SignedDuration::from_millis(-20));
+        event_age("orders", SignedDuration::from_secs(60));
+        let mut output = Vec::new();
+        flush_to(&mut output);
+        let lines = output
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty());
+        let lines: Vec<Value> = lines.map(|line| serde_json::from_slice(line).unwrap()).collect();
+        let of = |name: &str| lines.iter().find(|line| line.get(name).is_some()).unwrap();
+        let directive = |name: &str| of(name)["_aws"]["CloudWatchMetrics"][0].clone();
+        assert_eq!(of(ANSWERED)[ANSWERED], 1);
+        assert_eq!(of(ANSWERED)["Status"], "200");
+        assert_eq!(of(ANSWERED)["Stack"], "receiver");
+        assert_eq!(directive(ANSWERED)["Namespace"], NAMESPACE);
+        assert_eq!(directive(ANSWERED)["Dimensions"], json!([["Stack", "Status"]]));
+        assert_eq!(of(RECEIPT_TO_STORED)[RECEIPT_TO_STORED], json!([1500.0, 0.0]));
+        assert_eq!(directive(RECEIPT_TO_STORED)["Metrics"][0]["Unit"], "Milliseconds");
+        assert_eq!(directive(EVENT_AGE)["Metrics"][0]["Unit"], "Seconds");
+        assert_eq!(directive(EVENT_AGE)["Dimensions"], json!([["Stack", "Domain"]]));
     }
 }

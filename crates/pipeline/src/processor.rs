@@ -5,6 +5,8 @@ mod acting;
 mod error;
 mod projecting;
 
+use std::collections::BTreeSet;
+
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
@@ -14,16 +16,19 @@ use upvest::projection::Applied;
 use upvest::{Domain, EntityKey, Event};
 
 use crate::action::{Actions, Change, DomainActions};
+use crate::archive::received_at;
 use crate::batch::SourceQueue;
 use crate::clock::Clock;
 use crate::config::{ConfigError, Lookup, environment};
 use crate::entities::{Entities, Transition};
+use crate::envelope::attribute;
 use crate::error::{AwsError, ErrorChain, Failure};
 use crate::idempotency::{Idempotency, Invocation};
 use crate::metric;
 use crate::publish::{EventBus, Publication};
 use crate::routing::Dispatched;
 
+use acting::Attempt;
 pub use error::ProcessError;
 use projecting::Projected;
 
@@ -126,13 +131,13 @@ impl Processor {
         aws: &SdkConfig,
         lookup: &Lookup<'_>,
     ) -> Result<Self, ConfigError> {
-        let dynamodb = aws_sdk_dynamodb::Client::new(aws);
+        let dynamodb = crate::aws::dynamodb(aws);
         let clock = Clock::system();
         let days: u32 = lookup.parsed("ACTION_RECORD_DAYS", RECORD_DAYS)?;
         let bus = lookup.optional("EVENT_BUS_NAME");
         Ok(Self {
             domain,
-            queue: SourceQueue::from_config(aws_sdk_sqs::Client::new(aws), lookup, "QUEUE_URL")?,
+            queue: SourceQueue::from_config(crate::aws::sqs(aws), lookup, "QUEUE_URL")?,
             entities: Entities::new(dynamodb.clone(), lookup.required("ENTITIES_TABLE")?),
             idempotency: Idempotency::new(
                 dynamodb,
@@ -140,7 +145,7 @@ impl Processor {
                 clock.clone(),
                 std::time::Duration::from_secs(u64::from(days) * SECONDS_OF_A_DAY),
             ),
-            bus: bus.map(|name| EventBus::new(aws_sdk_eventbridge::Client::new(aws), name)),
+            bus: bus.map(|name| EventBus::new(crate::aws::event_bridge(aws), name)),
             publishes_late: lookup.parsed("PUBLISH_LATE_EVENTS", false)?,
             actions,
             clock,
@@ -157,8 +162,10 @@ impl Processor {
             })
             .await;
         tracing::info!(
+            domain = self.domain.name(),
             batch.messages = event.records.len(),
             batch.failures = response.batch_item_failures.len(),
+            batch.deliveries = ?deliveries_of(event),
             "processed a batch"
         );
         metric::flush();
@@ -225,6 +232,8 @@ impl Processor {
             return Ok(Done::without_effects(&event, entity));
         }
         self.count(projected.applied);
+        self.measure(&dispatched, &event, projected.applied);
+        let attempt = &Attempt::new(invocation, message);
         let transition = projected.transition(&event, dispatched.replay.is_some());
         let current = projected
             .stored
@@ -244,7 +253,7 @@ impl Processor {
         let is_published = self.bus.is_some() && change.replay.is_none();
         let Some(transition) = &transition else {
             if change.late {
-                self.act_on_superseded(&change, invocation).await?;
+                self.act_on_superseded(&change, attempt).await?;
             }
             let is_published = is_published && change.late && self.publishes_late;
             return Ok(Done {
@@ -255,7 +264,7 @@ impl Processor {
             });
         };
         let noted = self.note_before(&entity, &projected, transition, &change).await?;
-        if let Err(error) = self.act(&change, invocation).await {
+        if let Err(error) = self.act(&change, attempt).await {
             // While another invocation runs the action, it is up to that one.
             let is_ours = !matches!(error, ProcessError::InProgress { .. });
             if is_ours && !noted && change.replay.is_none() {
@@ -269,6 +278,24 @@ impl Processor {
             change: Some((transition.clone(), noted)),
             entity: entity.clone(),
         })
+    }
+
+    /// Measures how long an event took to get here. A replay or a repeat says nothing about that.
+    fn measure(&self, dispatched: &Dispatched, event: &Event<'_>, applied: Applied) {
+        if dispatched.replay.is_some() || applied == Applied::Repeated {
+            return;
+        }
+        let now = self.clock.now();
+        let delivery_id = dispatched.delivery_id.as_deref().unwrap_or_default();
+        if let Some(received_at) = delivery_id.parse().ok().and_then(received_at) {
+            metric::projected_after(self.domain.name(), now.duration_since(received_at));
+        }
+        let created_at = event.occurred().instant().parse::<Timestamp>();
+        if let Ok(created_at) = created_at
+            && applied == Applied::Newest
+        {
+            metric::event_age(self.domain.name(), now.duration_since(created_at));
+        }
     }
 
     /// The catch-all also gets the events of domains that have no processor of their own.
@@ -329,11 +356,20 @@ impl Processor {
     }
 }
 
+/// The deliveries that brought the messages of a batch, each once.
+fn deliveries_of(event: &SqsEvent) -> BTreeSet<&str> {
+    let messages = event.records.iter();
+    messages
+        .filter_map(|message| attribute(message, "delivery_id"))
+        .collect()
+}
+
 fn settle(message: &SqsMessage, result: Result<(), ProcessError>) -> Result<(), Failure> {
     result.map_err(|error| {
         let failure = Failure::new(error.disposition(), &error);
         tracing::error!(
             sqs.message_id = message.message_id,
+            delivery.id = attribute(message, "delivery_id"),
             disposition = ?failure.disposition,
             error = failure.reason,
             "event was not processed"

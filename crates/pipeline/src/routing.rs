@@ -13,6 +13,7 @@ use upvest::{Domain, EntityKey, Event};
 use crate::carry::{self, Carried, Encoding, MAX_MESSAGE_BYTES, NotCarried};
 use crate::envelope::{attribute, string_attribute};
 use crate::error::AwsError;
+use crate::trace::TraceHeader;
 
 /// The most messages in one batch.
 const BATCH: usize = 10;
@@ -92,13 +93,24 @@ pub struct Dispatch {
 pub struct DomainQueues {
     client: Client,
     routes: Routes,
+    trace: TraceHeader,
 }
 
 impl DomainQueues {
     /// The queues at `routes`.
     #[must_use]
     pub fn new(client: Client, routes: Routes) -> Self {
-        Self { client, routes }
+        Self {
+            client,
+            routes,
+            trace: TraceHeader::of_invocation(),
+        }
+    }
+
+    /// The same queues with messages that carry this trace.
+    #[must_use]
+    pub fn traced_by(self, trace: TraceHeader) -> Self {
+        Self { trace, ..self }
     }
 
     /// Sends events to their domains, in their order for each queue.
@@ -125,7 +137,11 @@ impl DomainQueues {
 
     async fn send_to(&self, url: &str, events: Vec<Dispatch>) -> Result<(), AwsError> {
         const CALL: &str = "SendMessageBatch to a domain queue";
-        for batch in batches(events)? {
+        let trace = self.trace.attributes();
+        for mut batch in batches(events)? {
+            for entry in &mut batch {
+                entry.message_system_attributes.clone_from(&trace);
+            }
             let request = self
                 .client
                 .send_message_batch()

@@ -105,7 +105,7 @@ impl UpvestAccess {
         clock: Clock,
         options: Options,
     ) -> Result<Self, ConfigError> {
-        let secrets = aws_sdk_secretsmanager::Client::new(aws);
+        let secrets = crate::aws::secrets(aws);
         Ok(Self::new(
             secrets,
             lookup.required("UPVEST_SECRET")?,

@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use upvest::signature::Algorithm;
 use upvest_simulator::{Simulator, Trouble, api};
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::receiver::{PATH, Receiver};
+use webhook_tests::receiver::{PATH, Receiver, gateway_request};
 
 use crate::stack::{Stack, StackFinder};
 use crate::upvest_account::UpvestArgs;
@@ -188,8 +188,9 @@ async fn take(receiver: &Receiver, posted: &Posted) -> (StatusCode, String) {
     let headers = headers
         .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
         .collect();
-    let answer = receiver.request(posted.method.as_str(), &headers, &posted.body);
-    let (status, body) = answer.await.unwrap();
+    let mut request = gateway_request(receiver.aws.clock().unix_ms(), &headers, &posted.body);
+    request["requestContext"]["http"]["method"] = posted.method.as_str().into();
+    let (status, body) = receiver.request(request).await.unwrap();
     receiver.verify_and_store().await;
     let status = u16::try_from(status).unwrap();
     (StatusCode::from_u16(status).unwrap(), body)

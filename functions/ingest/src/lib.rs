@@ -71,7 +71,7 @@ impl Deps {
     /// Builds the clients.
     #[must_use]
     pub fn new(aws: &SdkConfig, config: Config) -> Self {
-        let queue = DeliveriesQueue::new(aws_sdk_sqs::Client::new(aws), config.queue_url.clone());
+        let queue = DeliveriesQueue::new(pipeline::aws::sqs(aws), config.queue_url.clone());
         Self {
             queue,
             config,
@@ -89,7 +89,15 @@ impl Deps {
 /// Handles one request, as an HTTP API hands it over (payload 2.0).
 pub async fn handle(deps: &Deps, request: &ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
     let answer = match refuse(&deps.config, request) {
-        Some(refusal) => refusal,
+        Some(refusal) => {
+            let request_id = request.request_context.request_id.as_deref();
+            tracing::warn!(
+                gateway.request_id = request_id,
+                status = refusal.status(),
+                "refused a request"
+            );
+            refusal
+        }
         None => accept(deps, request).await,
     };
     metric::answered(answer.status());
@@ -104,7 +112,11 @@ fn refuse(config: &Config, request: &ApiGatewayV2httpRequest) -> Option<Answer> 
         .admits(request.request_context.http.source_ip.as_deref());
     if !listed {
         metric::unlisted_source();
-        tracing::warn!("request from an address that is not on the allow list");
+        let request_id = request.request_context.request_id.as_deref();
+        tracing::warn!(
+            gateway.request_id = request_id,
+            "request from an address that is not on the allow list"
+        );
     }
     let has = |name| request.headers.contains_key(name);
     if request.raw_path.as_ref() != Some(&config.path) {
@@ -133,11 +145,13 @@ async fn accept(deps: &Deps, request: &ApiGatewayV2httpRequest) -> Answer {
             Answer::Received(envelope.delivery_id)
         }
         Err(error @ SendError::TooLarge(_)) => {
-            tracing::error!(delivery.bytes = envelope.body.len(), error = %error, "delivery was refused");
+            let bytes = envelope.body.len();
+            tracing::error!(delivery.id = %envelope.delivery_id, delivery.bytes = bytes, %error, "delivery was refused");
             Answer::TooLarge
         }
         Err(error @ SendError::Aws(_)) => {
-            tracing::error!(error = %ErrorChain(&error), "delivery could not be made durable");
+            let error = ErrorChain(&error);
+            tracing::error!(delivery.id = %envelope.delivery_id, %error, "delivery could not be made durable");
             Answer::Unavailable
         }
     }

@@ -43,8 +43,7 @@ impl Deps {
     ///
     /// [`ConfigError`] naming the variable.
     pub fn new(aws: &SdkConfig, lookup: &Lookup<'_>, clock: Clock) -> Result<Self, ConfigError> {
-        let sqs = aws_sdk_sqs::Client::new(aws);
-        let dynamodb = aws_sdk_dynamodb::Client::new(aws);
+        let (sqs, dynamodb) = (pipeline::aws::sqs(aws), pipeline::aws::dynamodb(aws));
         Ok(Self {
             queue: SourceQueue::from_config(sqs, lookup, "KEY_REQUESTS_QUEUE_URL")?,
             upvest: UpvestAccess::from_config(aws, lookup, clock.clone(), options())?,

@@ -10,6 +10,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pipeline::action::Change;
+use pipeline::aws::CountRequests;
 use pipeline::clock::Clock;
 use pipeline::config::{ConfigError, Lookup};
 use pipeline::error::AwsError;
@@ -210,5 +211,5 @@ fn s3(aws: &SdkConfig) -> Client {
         .operation_timeout(UPLOAD_TIME)
         .build();
     let config = aws_sdk_s3::config::Builder::from(aws).timeout_config(timeouts);
-    Client::from_conf(config.build())
+    Client::from_conf(config.interceptor(CountRequests).build())
 }

@@ -60,6 +60,9 @@ async fn verify<'e>(
     })?;
     match verdict {
         Verdict::Holds(verified) => {
+            if verified.scope() == Scope::Upvest {
+                metric::from_upvest();
+            }
             // The canary goes on while Upvest is silent, and must not hide that it is.
             if verified.scope() != Scope::Synthetic {
                 report_freshness(envelope, verified.freshness());
@@ -128,6 +131,7 @@ async fn accept(
         .await
         .map_err(failed(Step::Store))?;
     outcome.report(envelope, &contradictions);
+    metric::stored_after(deps.clock.now().duration_since(envelope.received_at));
     Ok(outcome.dispatch)
 }
 

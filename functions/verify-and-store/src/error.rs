@@ -5,6 +5,8 @@ use std::time::Duration;
 use pipeline::envelope::NoEnvelope;
 use pipeline::error::{AwsError, Disposition, RETRY};
 use pipeline::keys::KeysError;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 /// The first wait for a key that is not there yet. With doubling and ten receives a delivery waits for an hour and a half
 /// before it goes to the dead-letter queue, from where it can be redriven once the key is there.
@@ -17,7 +19,10 @@ pub enum DeliveryError {
     #[error("message is not a delivery")]
     NoEnvelope(#[from] NoEnvelope),
     /// The delivery names a key that is not in the keys table.
-    #[error("delivery {delivery_id} is signed with the unknown key {key_id}")]
+    #[error(
+        "delivery {delivery_id} is signed with an unknown key: {}",
+        presentable(key_id)
+    )]
     UnknownKey {
         /// The delivery.
         delivery_id: String,
@@ -64,6 +69,15 @@ impl std::fmt::Display for Step {
             Self::Archive => "archived",
             Self::Store => "stored",
         })
+    }
+}
+
+/// A key id as it may be logged. It is what a sender claims in a header that nobody has verified: only the form that
+/// Upvest's ids have is shown, of anything else a hash, by which it can be told from others.
+fn presentable(key_id: &str) -> String {
+    match Uuid::try_parse(key_id) {
+        Ok(id) => id.to_string(),
+        Err(_) => format!("sha256 {}", &hex::encode(Sha256::digest(key_id))[..16]),
     }
 }
 

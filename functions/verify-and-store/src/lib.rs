@@ -4,6 +4,8 @@
 //! followed by a crash: the archive's object and the log's item are written only once, and what was dispatched
 //! twice has one effect.
 
+use std::collections::BTreeSet;
+
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
@@ -11,12 +13,14 @@ use pipeline::archive::Archive;
 use pipeline::batch::SourceQueue;
 use pipeline::clock::Clock;
 use pipeline::config::{ConfigError, Lookup};
+use pipeline::envelope::attribute;
 use pipeline::error::{ErrorChain, Failure, RETRY};
 use pipeline::events::EventLog;
 use pipeline::key_requests::KeyRequests;
 use pipeline::keys::Keys;
 use pipeline::metric;
 use pipeline::routing::{Dispatch, DomainQueues, Routes};
+use upvest::Domain;
 
 mod delivery;
 mod error;
@@ -43,6 +47,8 @@ pub struct Deps {
     pub domains: DomainQueues,
     /// What to do about a signature that is out of its time.
     pub freshness: FreshnessPolicy,
+    /// The time.
+    pub clock: Clock,
 }
 
 impl Deps {
@@ -53,10 +59,8 @@ impl Deps {
     ///
     /// [`ConfigError`] naming the variable.
     pub fn new(aws: &SdkConfig, lookup: &Lookup<'_>, clock: Clock) -> Result<Self, ConfigError> {
-        let sqs = aws_sdk_sqs::Client::new(aws);
-        let dynamodb = aws_sdk_dynamodb::Client::new(aws);
-        let secrets = aws_sdk_secretsmanager::Client::new(aws);
-        let s3 = aws_sdk_s3::Client::new(aws);
+        let (sqs, s3) = (pipeline::aws::sqs(aws), pipeline::aws::s3(aws));
+        let (dynamodb, secrets) = (pipeline::aws::dynamodb(aws), pipeline::aws::secrets(aws));
         let routes: Routes =
             lookup
                 .required("DOMAIN_QUEUES")?
@@ -75,11 +79,12 @@ impl Deps {
             ),
             key_requests: lookup
                 .optional("KEY_REQUESTS_QUEUE_URL")
-                .map(|url| KeyRequests::new(sqs.clone(), url, clock)),
+                .map(|url| KeyRequests::new(sqs.clone(), url, clock.clone())),
             archive: Archive::new(s3, lookup.required("ARCHIVE_BUCKET")?),
             log: EventLog::new(dynamodb, lookup.required("EVENTS_TABLE")?),
             domains: DomainQueues::new(sqs, routes),
             freshness: lookup.parsed("FRESHNESS_POLICY", FreshnessPolicy::Flag)?,
+            clock,
         })
     }
 }
@@ -90,8 +95,13 @@ pub async fn handle(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
         .queue
         .together(event, async |batch| handle_batch(deps, batch).await)
         .await;
+    let deliveries = event
+        .records
+        .iter()
+        .filter_map(|message| attribute(message, "delivery_id"));
     tracing::info!(
-        batch.deliveries = event.records.len(),
+        batch.messages = event.records.len(),
+        batch.deliveries = ?deliveries.collect::<Vec<_>>(),
         batch.failures = response.batch_item_failures.len(),
         "handled a batch of deliveries"
     );
@@ -109,9 +119,12 @@ async fn handle_batch(deps: &Deps, batch: &[&SqsMessage]) -> Vec<Result<(), Fail
         .iter()
         .flat_map(|received| received.dispatch.clone())
         .collect();
+    report_unrecognised(&events);
     let dispatched = deps.domains.send(events).await.map_err(|error| {
         let failure = Failure::new(RETRY, &error);
+        let deliveries: Vec<_> = in_order.iter().map(|received| received.arrival.1).collect();
         tracing::error!(
+            ?deliveries,
             error = failure.reason,
             "events of a batch of deliveries were not dispatched"
         );
@@ -122,6 +135,19 @@ async fn handle_batch(deps: &Deps, batch: &[&SqsMessage]) -> Vec<Result<(), Fail
         _ => dispatched.clone(),
     });
     results.collect()
+}
+
+/// Names the categories that this version does not know. They are names of types; what else an event holds is not named.
+fn report_unrecognised(events: &[Dispatch]) {
+    let unknown = events.iter().filter(|event| event.domain == Domain::Unrecognised);
+    let categories: BTreeSet<&str> = unknown
+        .map(|event| event.entity.entity_type())
+        .filter(|name| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'))
+        .collect();
+    if !categories.is_empty() {
+        let ids: BTreeSet<&str> = events.iter().map(|event| event.delivery_id.as_str()).collect();
+        tracing::warn!(?categories, deliveries = ?ids, "events of unknown categories go to the catch-all");
+    }
 }
 
 async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Received, Failure> {
@@ -138,6 +164,7 @@ async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Received, Failure>
     let failure = Failure::new(error.disposition(), &error);
     tracing::error!(
         sqs.message_id = message.message_id,
+        delivery.id = attribute(message, "delivery_id"),
         disposition = ?failure.disposition,
         error = failure.reason,
         "delivery was not handled"

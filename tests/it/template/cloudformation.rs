@@ -3,13 +3,21 @@
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
-/// `template.yaml` as CloudFormation sees it after its language extensions ran.
+/// The template that is deployed.
+const MAIN: &str = "template.yaml";
+
+/// A template as CloudFormation sees it after its language extensions ran.
 pub(crate) struct Template(Value);
 
 impl Template {
     /// Reads the template of this repository.
     pub(crate) fn read() -> Self {
-        let mut template = as_written();
+        Self::read_file(MAIN)
+    }
+
+    /// Reads the template in a file of this repository.
+    pub(crate) fn read_file(path: &str) -> Self {
+        let mut template = as_written(path);
         let mappings = template["Mappings"].clone();
         for section in ["Resources", "Outputs"] {
             let written_out = without_loops(&template[section]);
@@ -25,7 +33,7 @@ impl Template {
 
     /// What a loop of a section runs over.
     pub(crate) fn loop_over(name: &str, section: &str) -> Vec<String> {
-        let template = as_written();
+        let template = as_written(MAIN);
         let list = template[section][format!("Fn::ForEach::{name}")][1].as_array();
         let list = list.expect("the loop has a list");
         list.iter().map(|item| text_of(item).to_owned()).collect()
@@ -73,15 +81,20 @@ pub(crate) fn when_true(value: &Value) -> &Value {
     value.get("Fn::If").map_or(value, |branches| &branches[1])
 }
 
-fn as_written() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
-    let text = std::fs::read_to_string(path).expect("template.yaml can be read");
-    parse(&text)
+/// A template as its file has it, loops and all.
+pub(crate) fn as_written(path: &str) -> Value {
+    parse(&repository_file(path))
 }
 
 /// A template as it is written, but for its tags.
 pub(crate) fn parse(text: &str) -> Value {
     to_json(&Yaml::load_from_str(text).expect("a template is YAML")[0])
+}
+
+/// A text file of this repository.
+pub(crate) fn repository_file(path: &str) -> String {
+    let path = format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path} cannot be read: {error}"))
 }
 
 fn to_json(node: &Yaml<'_>) -> Value {
@@ -118,7 +131,7 @@ fn long_form(tag: &str, argument: Value) -> Value {
 
 fn without_loops(section: &Value) -> Value {
     let mut entries = Map::new();
-    for (name, body) in section.as_object().expect("a section is a map") {
+    for (name, body) in section.as_object().into_iter().flatten() {
         if !name.starts_with("Fn::ForEach::") {
             entries.insert(name.clone(), body.clone());
             continue;

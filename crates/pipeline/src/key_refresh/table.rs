@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::error::AwsError;
 
 /// The `source` of keys that were fetched from Upvest.
-const SOURCE: &str = "upvest";
+pub(crate) const SOURCE: &str = "upvest";
 const UPDATE: &str = "UpdateItem of the keys table";
 
 /// The keys table.

@@ -3,12 +3,14 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use aws_lambda_events::event::sqs::SqsMessage;
 use futures_util::FutureExt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{ProcessError, Processor};
 use crate::action::{ActionError, Actions, Change};
+use crate::batch::receive_count;
 use crate::error::ErrorChain;
 use crate::idempotency::{Claim, Invocation};
 use crate::metric;
@@ -16,13 +18,28 @@ use crate::metric;
 /// What is left of an invocation when an action is given up: time to release the record and to answer Lambda.
 const MARGIN: Duration = Duration::from_secs(2);
 
+/// An attempt at the event of a message.
+pub(super) struct Attempt<'a> {
+    invocation: &'a Invocation,
+    is_first: bool,
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new(invocation: &'a Invocation, message: &SqsMessage) -> Self {
+        Self {
+            invocation,
+            is_first: receive_count(message) <= 1,
+        }
+    }
+}
+
 impl Processor {
     /// Runs the action on a change, if the domain wants it.
-    pub(super) async fn act(&self, change: &Change<'_>, invocation: &Invocation) -> Result<(), ProcessError> {
+    pub(super) async fn act(&self, change: &Change<'_>, attempt: &Attempt<'_>) -> Result<(), ProcessError> {
         if self.skips(change) || !self.actions.wants(change) {
             return Ok(());
         }
-        self.run_once("change", change, invocation, self.actions.on_change(change))
+        self.run_once("change", change, attempt, self.actions.on_change(change))
             .await
     }
 
@@ -30,13 +47,13 @@ impl Processor {
     pub(super) async fn act_on_superseded(
         &self,
         change: &Change<'_>,
-        invocation: &Invocation,
+        attempt: &Attempt<'_>,
     ) -> Result<(), ProcessError> {
         if self.skips(change) || !self.actions.wants_superseded(change) {
             return Ok(());
         }
         let action = self.actions.on_superseded(change);
-        self.run_once("superseded", change, invocation, action).await
+        self.run_once("superseded", change, attempt, action).await
     }
 
     /// A replay is for the state alone, unless the domain's code asks for it.
@@ -49,20 +66,23 @@ impl Processor {
         &self,
         name: &str,
         change: &Change<'_>,
-        invocation: &Invocation,
+        attempt: &Attempt<'_>,
         action: impl Future<Output = Result<Value, ActionError>>,
     ) -> Result<(), ProcessError> {
         let event_id = || change.event.id().to_owned();
         let id = format!("{}/{name}#{}", self.domain, change.idempotency_key());
         let payload = hex::encode(Sha256::digest(change.event.json()));
-        let claim = self.idempotency.claim(&id, &payload, invocation).await;
+        let claim = self.idempotency.claim(&id, &payload, attempt.invocation).await;
         let lease = match claim.map_err(ProcessError::Claim)? {
             Claim::Acquired(lease) => lease,
             Claim::Completed(_) => return Ok(()),
             Claim::InProgress => return Err(ProcessError::InProgress { event_id: event_id() }),
             Claim::OtherPayload => return Err(ProcessError::OtherPayload { event_id: event_id() }),
         };
-        let outcome = self.limited(invocation, action).await;
+        let outcome = self.limited(attempt.invocation, action).await;
+        if !attempt.is_first {
+            metric::action_retried(self.domain.name());
+        }
         metric::action(
             self.domain.name(),
             if outcome.is_ok() { "completed" } else { "failed" },

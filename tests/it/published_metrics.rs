@@ -1,0 +1,239 @@
+//! What the functions really publish, which alarms and dashboard are held against: see `operations.rs`.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, in its helpers too"
+)]
+
+use std::time::Duration;
+
+use pipeline::action::DomainActions;
+use pipeline::deliveries::DeliveriesQueue;
+use pipeline::{aws, metric};
+use serde_json::json;
+use upvest::Domain;
+use upvest::signature::{Headers, SignatureOptions};
+use verify_and_store::FreshnessPolicy;
+use webhook_tests::aws::{Aws, CallFilter, Fault, QueueSettings, Service};
+use webhook_tests::effects::Trouble;
+use webhook_tests::metrics::{Measured, Measurement};
+use webhook_tests::receiver::{PATH, Receiver, gateway_request};
+
+use crate::refresh_keys::World;
+use crate::register_webhook::stack::Stack;
+use crate::support::{
+    COVERED, deliver, deliver_events, deliver_with, event, event_at, key, process_all, receiver, signed,
+};
+
+/// Runs every function in every way that is measured.
+pub(crate) async fn published() -> Vec<Measurement> {
+    let measured = Measured::default();
+    let _guard = metrics::set_default_local_recorder(&measured);
+    answer_in_every_way().await;
+    judge_in_every_way().await;
+    process_in_every_way().await;
+    look_after_keys_and_subscription().await;
+    call_aws(&Aws::new(1)).await;
+    measured.all()
+}
+
+async fn answer_in_every_way() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    assert_eq!(receiver.post(&Headers::default(), b"{}").await.unwrap().0, 401);
+    let mut rng = receiver.aws.rng();
+    let noise: Vec<u8> = (0..1_200_000).map(|_| rng.draw() as u8).collect();
+    let headers = signed(&key(), b"", &SignatureOptions::new(COVERED));
+    assert_eq!(receiver.post(&headers, &noise).await.unwrap().0, 413);
+    for _ in 0..3 {
+        let send = CallFilter::operation(Service::Sqs, "SendMessage");
+        receiver.aws.inject(Fault::FailBeforeEffect, send);
+    }
+    assert_eq!(receiver.post(&headers, b"").await.unwrap().0, 503);
+    for (change, status) in [("/rawPath", 404), ("/requestContext/http/method", 405)] {
+        let mut request = gateway_request(0, &headers, b"");
+        *request.pointer_mut(change).unwrap() = json!("other");
+        assert_eq!(receiver.request(request).await.unwrap().0, status);
+    }
+    assert_eq!(from_an_unlisted_address(&receiver, &headers).await, 403);
+}
+
+async fn from_an_unlisted_address(receiver: &Receiver, headers: &Headers) -> i64 {
+    let config = ingest::Config {
+        queue_url: String::new(),
+        path: PATH.to_owned(),
+        allowed: "10.0.0.0/8".parse().unwrap(),
+        source_policy: ingest::SourcePolicy::Reject,
+    };
+    let deps = ingest::Deps {
+        queue: DeliveriesQueue::new(receiver.aws.sqs().clone(), String::new()),
+        ..ingest::Deps::new(receiver.aws.sdk_config(), config)
+    };
+    let request = serde_json::from_value(gateway_request(0, headers, b"")).unwrap();
+    ingest::handle(&deps, &request).await.status_code
+}
+
+async fn judge_in_every_way() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let order = event("e1", "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#);
+    deliver(&receiver, order.as_bytes()).await;
+    deliver(&receiver, order.as_bytes()).await;
+    let other = event("e1", "ORDER.NEW", r#"{"id":"o1","status":"FILLED"}"#);
+    deliver(&receiver, other.as_bytes()).await;
+    let unknown = event("e2", "DIVIDEND.NEW", r#"{"id":"d1"}"#);
+    deliver(&receiver, unknown.as_bytes()).await;
+    for (created, expires) in [
+        ("2025-12-31T00:00:00Z", "2025-12-31T00:01:00Z"),
+        ("2026-01-02T00:00:00Z", "2026-01-02T00:01:00Z"),
+    ] {
+        let options =
+            SignatureOptions::new(COVERED).valid(created.parse().unwrap(), expires.parse().unwrap());
+        deliver_with(&receiver, &signed(&key(), b"[]", &options), b"[]").await;
+    }
+    let forged = signed(&key(), b"[]", &SignatureOptions::new(COVERED));
+    deliver_with(&receiver, &forged, b"[{}]").await;
+    let stranger = Receiver::new(1, FreshnessPolicy::Flag);
+    deliver(&stranger, order.as_bytes()).await;
+}
+
+async fn process_in_every_way() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let order = |id: &str, second, status: &str| {
+        let object = format!(r#"{{"id":"o1","status":"{status}"}}"#);
+        event_at(id, second, &format!("ORDER.{status}"), &object)
+    };
+    receiver.effects.trouble("e2", Trouble::Fails);
+    deliver_events(&receiver, &[order("e2", 20, "FILLED")]).await;
+    receiver.effects.mend();
+    receiver.aws.clock().advance(Duration::from_secs(60));
+    process_all(&receiver).await;
+    deliver_events(&receiver, &[order("e1", 10, "NEW")]).await;
+    deliver_events(&receiver, &[order("e3", 30, "PROCESSING")]).await;
+}
+
+async fn look_after_keys_and_subscription() {
+    let world = World::new().await;
+    world.scheduled().await.unwrap();
+    let endpoint = world.subscribe().await;
+    world.deliver(&endpoint, 1, 3).await;
+    world.receiver.verify_and_store().await.unwrap();
+    let conflicting = [
+        ("key_id", &*world.key_id()),
+        ("source", "operator"),
+        ("jwk", "{}"),
+    ];
+    world.put(&conflicting).await;
+    world.scheduled().await.unwrap();
+    for change in ["returned", "retired"] {
+        metric::keys_changed(change, 1);
+    }
+    let stack = Stack::new().await;
+    for _ in 0..2 {
+        register_webhook::handle(&stack.deps(), &json!({}), stack.deadline())
+            .await
+            .unwrap();
+    }
+}
+
+/// Has a request to SQS throttled once.
+async fn call_aws(account: &Aws) {
+    let url = account.create_queue(QueueSettings::new("queue"));
+    account.inject(
+        Fault::Throttle,
+        CallFilter::operation(Service::Sqs, "SendMessage"),
+    );
+    let send = aws::sqs(account.sdk_config()).send_message().queue_url(url);
+    let sent = account.invoke("test", send.message_body("text").send()).await;
+    sent.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_attempt_at_a_request_to_aws_is_counted() {
+    let measured = Measured::default();
+    let _guard = metrics::set_default_local_recorder(&measured);
+    let account = Aws::new(1);
+    call_aws(&account).await;
+    assert_eq!(account.count(Service::Sqs, "SendMessage"), 2);
+    assert_eq!(
+        measured.values(metric::AWS_REQUESTS, &[("Service", "SQS")]),
+        [1.0; 2]
+    );
+    assert_eq!(measured.values(metric::AWS_RETRIES, &[("Service", "SQS")]), [1.0]);
+    account.create_table("table", "id", None);
+    account.create_bucket("bucket");
+    account.create_secret("secret", b"text");
+    let config = account.sdk_config();
+    let scan = aws::dynamodb(config).scan().table_name("table").send();
+    let list = aws::s3(config).list_objects_v2().bucket("bucket").send();
+    let secret = aws::secrets(config).get_secret_value().secret_id("secret").send();
+    let put = aws::event_bridge(config).put_events().send();
+    let _ = (scan.await, list.await, secret.await, put.await);
+    for service in ["DynamoDB", "S3", "Secrets Manager", "EventBridge"] {
+        let requests = measured.values(metric::AWS_REQUESTS, &[("Service", service)]);
+        assert_eq!(requests, [1.0], "{service}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_way_of_an_event_is_measured_from_the_receipt_of_its_delivery() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let measured = Measured::default();
+    let _guard = metrics::set_default_local_recorder(&measured);
+    let body = event("e1", "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#);
+    let headers = signed(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
+    let start = receiver.aws.clock().timestamp();
+    receiver.post(&headers, body.as_bytes()).await.unwrap();
+    receiver.aws.clock().advance(Duration::from_secs(2));
+    receiver.verify_and_store().await.unwrap();
+    receiver.aws.clock().advance(Duration::from_secs(3));
+    receiver.effects.trouble("e1", Trouble::Fails);
+    receiver.process(Domain::Orders).await.unwrap();
+    let only = |name: &str, labels: &[(&str, &str)]| {
+        let values = measured.values(name, labels);
+        assert_eq!(values.len(), 1, "{name}: {values:?}");
+        values[0]
+    };
+    let orders = [("Domain", "orders")];
+    let stored = only(metric::RECEIPT_TO_STORED, &[]);
+    let projected = only(metric::RECEIPT_TO_PROJECTED, &orders);
+    let age = only(metric::EVENT_AGE, &orders);
+    assert!((2_000.0..3_000.0).contains(&stored), "{stored}");
+    assert!((5_000.0..6_000.0).contains(&projected), "{projected}");
+    let created: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let before = start.duration_since(created).as_secs_f64();
+    assert!((before + 5.0..before + 6.0).contains(&age), "{age}");
+
+    receiver.effects.mend();
+    receiver.aws.clock().advance(Duration::from_secs(60));
+    let again = DomainActions::new(receiver.effects.clone());
+    receiver.process_with(Domain::Orders, &again).await.unwrap();
+    assert_eq!(only(metric::ACTIONS_RETRIED, &orders), 1.0);
+    only(metric::RECEIPT_TO_PROJECTED, &orders);
+}
+
+#[tokio::test(start_paused = true)]
+async fn deliveries_that_we_signed_ourselves_do_not_break_the_silence() {
+    use upvest::signature::{Profile, SigningKey};
+    let measured = Measured::default();
+    let _guard = metrics::set_default_local_recorder(&measured);
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    receiver.aws.create_secret("own", &[7; 32]);
+    let put = receiver.aws.dynamodb().put_item().table_name("keys");
+    let attributes = [
+        ("key_id", "own"),
+        ("profile", "upvest-v6"),
+        ("algorithm", "hmac-sha256"),
+        ("secret", "own"),
+    ];
+    let put = attributes.into_iter().fold(put, |put, (name, value)| {
+        put.item(name, aws_sdk_dynamodb::types::AttributeValue::S(value.to_owned()))
+    });
+    put.send().await.unwrap();
+    let body = event("e1", "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#);
+    let own = SigningKey::hmac("own", Profile::UpvestV6, vec![7; 32].into()).unwrap();
+    let headers = signed(&own, body.as_bytes(), &SignatureOptions::new(COVERED));
+    deliver_with(&receiver, &headers, body.as_bytes()).await;
+    assert_eq!(measured.values(metric::VERIFIED, &[]), [1.0]);
+    assert_eq!(measured.values(metric::FROM_UPVEST, &[]), [0.0; 0]);
+    deliver(&receiver, body.as_bytes()).await;
+    assert_eq!(measured.values(metric::FROM_UPVEST, &[]), [1.0]);
+}

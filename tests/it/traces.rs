@@ -1,0 +1,95 @@
+//! X-Ray's trace header on the messages between the functions.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, in its helpers too"
+)]
+
+use pipeline::deliveries::DeliveriesQueue;
+use pipeline::envelope::{Envelope, Request};
+use pipeline::routing::{Dispatch, DomainQueues, Routes};
+use pipeline::trace::TraceHeader;
+use upvest::{Domain, EntityKey};
+use webhook_tests::aws::{Aws, QueueSettings};
+
+const TRACED: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+const NOT_SAMPLED: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0";
+
+fn header(value: &'static str) -> TraceHeader {
+    TraceHeader::from_fn(move || Some(value.to_owned()))
+}
+
+fn headers(aws: &Aws, queue: &str) -> Vec<Option<String>> {
+    let messages = aws.messages(queue);
+    messages.into_iter().map(|message| message.trace_header).collect()
+}
+
+fn dispatch(number: u32) -> Dispatch {
+    Dispatch {
+        event_id: format!("e{number}"),
+        domain: Domain::Unrecognised,
+        entity: EntityKey::from_stored("THING#1".to_owned()),
+        json: "{}".to_owned(),
+        delivery_id: "d1".to_owned(),
+        replay: None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_carries_the_trace_of_the_request_that_brought_it() {
+    let aws = Aws::new(1);
+    let url = aws.create_queue(QueueSettings::new("deliveries"));
+    let envelope = Envelope {
+        delivery_id: "0192f0c1-2b3c-7def-8123-456789abcdef".parse().unwrap(),
+        received_at: "2026-01-01T00:00:00Z".parse().unwrap(),
+        request: Request {
+            method: "POST".to_owned(),
+            path: "/".to_owned(),
+            query: None,
+            source_address: None,
+            headers: upvest::signature::Headers::default(),
+        },
+        body: b"{}".to_vec(),
+    };
+    let queue = DeliveriesQueue::new(aws.sqs().clone(), url);
+    queue
+        .clone()
+        .traced_by(header(TRACED))
+        .send(&envelope)
+        .await
+        .unwrap();
+    queue
+        .traced_by(header(NOT_SAMPLED))
+        .send(&envelope)
+        .await
+        .unwrap();
+    assert_eq!(headers(&aws, "deliveries"), [Some(TRACED.to_owned()), None]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_event_carries_the_trace_of_the_batch_that_dispatched_it() {
+    let aws = Aws::new(1);
+    let url = aws.create_queue(QueueSettings::new("rest.fifo"));
+    let routes: Routes = format!("unrecognised={url}").parse().unwrap();
+    let queues = DomainQueues::new(aws.sqs().clone(), routes);
+    let events = (0..12).map(dispatch).collect();
+    queues
+        .clone()
+        .traced_by(header(TRACED))
+        .send(events)
+        .await
+        .unwrap();
+    queues
+        .traced_by(header("not a header"))
+        .send(vec![dispatch(12)])
+        .await
+        .unwrap();
+    let headers = headers(&aws, "rest.fifo");
+    assert_eq!(headers.len(), 13);
+    assert!(
+        headers[..12]
+            .iter()
+            .all(|header| header.as_deref() == Some(TRACED))
+    );
+    assert_eq!(headers[12], None);
+}

@@ -106,6 +106,11 @@ impl Stack {
         clients(self.local, credentials).await
     }
 
+    /// The file that tells the command line how to reach the stack.
+    pub(super) fn description(&self) -> std::path::PathBuf {
+        self.local.directory().join("stack.json")
+    }
+
     #[cfg(target_os = "linux")]
     pub(super) fn directory(&self) -> &std::path::Path {
         self.local.directory()
@@ -183,6 +188,21 @@ impl Stack {
 
     pub(super) async fn event(&self, id: &str) -> Option<Item> {
         self.events(&[id]).await.pop()
+    }
+
+    /// The keys of the log's items that begin so: an event, and what contradicts it.
+    pub(super) async fn event_keys(&self, beginning: &str) -> Vec<String> {
+        let scan = self.clients.dynamodb.scan();
+        let scan = scan
+            .table_name(self.output("EventsTableName"))
+            .filter_expression("begins_with(event_id, :beginning)")
+            .expression_attribute_values(":beginning", AttributeValue::S(beginning.to_owned()));
+        let mut items = scan.into_paginator().items().send();
+        let mut keys = Vec::new();
+        while let Some(item) = items.next().await {
+            keys.push(text(&item.expect("the table can be read"), "event_id").to_owned());
+        }
+        keys
     }
 
     /// The entities of these keys that have a state.

@@ -17,9 +17,11 @@ use upvest::signature::{Headers, Profile, SignatureOptions, SigningKey};
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::aws::{CallFilter, Fault, Service};
 use webhook_tests::metrics::Measured;
-use webhook_tests::receiver::{DELIVERIES, DELIVERIES_DLQ, Receiver, dead_letter_name, gateway_request, queue_name};
+use webhook_tests::receiver::{
+    DELIVERIES, DELIVERIES_DLQ, Receiver, dead_letter_name, gateway_request, queue_name,
+};
 
-use crate::support::{COVERED, deliver_events, event, key, process_all, receiver};
+use crate::support::{COVERED, deliver_events, event, event_at, key, process_all, receiver};
 use crate::upvest::Log;
 
 const NAME: &str = "Erika-Mark-Mustermann";
@@ -85,7 +87,14 @@ async fn post_marked(receiver: &Receiver, body: &[u8]) {
 }
 
 async fn good_deliveries(receiver: &Receiver) {
-    let types = ["USER.CREATED", "WITHDRAWAL.NEW", "ORDER.FILLED", "POSITION.UPDATED", "ACCOUNT.ACTIVATED", "NOVELTY.NEW"];
+    let types = [
+        "USER.CREATED",
+        "WITHDRAWAL.NEW",
+        "ORDER.FILLED",
+        "POSITION.UPDATED",
+        "ACCOUNT.ACTIVATED",
+        "NOVELTY.NEW",
+    ];
     let events: Vec<String> = types
         .iter()
         .map(|event_type| event(&format!("good-{event_type}"), event_type, &person("p1")))
@@ -99,8 +108,16 @@ async fn good_deliveries(receiver: &Receiver) {
     process_all(receiver).await;
     let again = event("good-ORDER.FILLED", "ORDER.FILLED", &person("p2"));
     post_marked(receiver, again.as_bytes()).await;
-    let back = event("good-back", "ORDER.NEW", &person("p1").replace("ACTIVE", "NEW"));
-    deliver_events(receiver, &[back]).await;
+    for (second, status) in [(1, "FILLED"), (2, "PROCESSING")] {
+        let object = person("p7").replace("ACTIVE", status);
+        let order = event_at(
+            &format!("good-back-{second}"),
+            second,
+            &format!("ORDER.{status}"),
+            &object,
+        );
+        deliver_events(receiver, &[order]).await;
+    }
 }
 
 async fn bad_bodies(receiver: &Receiver) {
@@ -151,24 +168,40 @@ async fn trouble(receiver: &Receiver) {
     for queue in [DELIVERIES.to_owned(), queue_name(Domain::Orders)] {
         let url = receiver.aws.sqs().get_queue_url().queue_name(&queue).send().await;
         let url = url.unwrap().queue_url.unwrap();
-        let send = receiver.aws.sqs().send_message().queue_url(url).message_body(person("p5"));
+        let send = receiver
+            .aws
+            .sqs()
+            .send_message()
+            .queue_url(url)
+            .message_body(person("p5"));
         let fifo = queue.ends_with(".fifo").then(|| "group".to_owned());
-        let send = send.set_message_group_id(fifo.clone()).set_message_deduplication_id(fifo);
+        let send = send
+            .set_message_group_id(fifo.clone())
+            .set_message_deduplication_id(fifo);
         send.send().await.unwrap();
     }
     let body = event("e3", "WITHDRAWAL.NEW", &person("p6"));
-    for (service, operation) in [(Service::DynamoDb, "BatchExecuteStatement"), (Service::S3, "PutObject")] {
+    for (service, operation) in [
+        (Service::DynamoDb, "BatchExecuteStatement"),
+        (Service::S3, "PutObject"),
+    ] {
         for _ in 0..3 {
             let call = CallFilter::operation(service, operation);
             receiver.aws.inject(Fault::FailBeforeEffect, call);
         }
-        assert_eq!(post(receiver, &marked(&key(), body.as_bytes()), body.as_bytes()).await, 200);
+        assert_eq!(
+            post(receiver, &marked(&key(), body.as_bytes()), body.as_bytes()).await,
+            200
+        );
     }
     for _ in 0..3 {
         let call = CallFilter::operation(Service::Sqs, "SendMessage").by("ingest");
         receiver.aws.inject(Fault::FailBeforeEffect, call);
     }
-    assert_eq!(post(receiver, &marked(&key(), body.as_bytes()), body.as_bytes()).await, 503);
+    assert_eq!(
+        post(receiver, &marked(&key(), body.as_bytes()), body.as_bytes()).await,
+        503
+    );
     while receiver.aws.messages(DELIVERIES_DLQ).len() < 2 {
         receiver.verify_and_store().await;
         receiver.aws.clock().advance(Duration::from_secs(900));
@@ -210,13 +243,24 @@ async fn nothing_of_a_delivery_is_logged_measured_or_given_as_a_reason() {
     let reasons = reasons.join("\n");
     for mark in MARKS {
         let messages = format!("{:?}", receiver.aws.messages(DELIVERIES_DLQ));
-        assert!(archive.contains(mark) || messages.contains(mark), "{mark} was on the way");
+        assert!(
+            archive.contains(mark) || messages.contains(mark),
+            "{mark} was on the way"
+        );
         for (place, text) in [("log", &log), ("metrics", &measured), ("reasons", &reasons)] {
             let line = text.lines().find(|line| line.contains(mark));
             assert!(line.is_none(), "{mark} is in the {place}: {line:?}");
         }
     }
-    assert!(log.contains("good-back") && measured.contains("QuarantinedByReason"));
+    for said in [
+        "good-back-2",
+        "good-USER.CREATED",
+        "JSON is not of the expected form",
+        "NOVELTY",
+    ] {
+        assert!(log.contains(said), "{said}");
+    }
+    assert!(measured.contains("QuarantinedByReason"));
     for line in log.lines() {
         assert_is_useful(&serde_json::from_str(line).unwrap());
     }
@@ -226,7 +270,14 @@ async fn nothing_of_a_delivery_is_logged_measured_or_given_as_a_reason() {
 fn assert_is_useful(line: &Value) {
     let fields = line["fields"].as_object().unwrap();
     assert!(fields["message"].is_string(), "{line}");
-    let ids = ["delivery.id", "event.id", "sqs.message_id", "gateway.request_id", "deliveries", "batch.deliveries"];
+    let ids = [
+        "delivery.id",
+        "event.id",
+        "sqs.message_id",
+        "gateway.request_id",
+        "deliveries",
+        "batch.deliveries",
+    ];
     assert!(ids.iter().any(|id| fields.contains_key(*id)), "{line}");
 }
 

@@ -85,7 +85,8 @@ async fn judge_in_every_way() {
         ("2025-12-31T00:00:00Z", "2025-12-31T00:01:00Z"),
         ("2026-01-02T00:00:00Z", "2026-01-02T00:01:00Z"),
     ] {
-        let options = SignatureOptions::new(COVERED).valid(created.parse().unwrap(), expires.parse().unwrap());
+        let options =
+            SignatureOptions::new(COVERED).valid(created.parse().unwrap(), expires.parse().unwrap());
         deliver_with(&receiver, &signed(&key(), b"[]", &options), b"[]").await;
     }
     let forged = signed(&key(), b"[]", &SignatureOptions::new(COVERED));
@@ -115,7 +116,11 @@ async fn look_after_keys_and_subscription() {
     let endpoint = world.subscribe().await;
     world.deliver(&endpoint, 1, 3).await;
     world.receiver.verify_and_store().await.unwrap();
-    let conflicting = [("key_id", &*world.key_id()), ("source", "operator"), ("jwk", "{}")];
+    let conflicting = [
+        ("key_id", &*world.key_id()),
+        ("source", "operator"),
+        ("jwk", "{}"),
+    ];
     world.put(&conflicting).await;
     world.scheduled().await.unwrap();
     for change in ["returned", "retired"] {
@@ -132,7 +137,10 @@ async fn look_after_keys_and_subscription() {
 /// Has a request to SQS throttled once.
 async fn call_aws(account: &Aws) {
     let url = account.create_queue(QueueSettings::new("queue"));
-    account.inject(Fault::Throttle, CallFilter::operation(Service::Sqs, "SendMessage"));
+    account.inject(
+        Fault::Throttle,
+        CallFilter::operation(Service::Sqs, "SendMessage"),
+    );
     let send = aws::sqs(account.sdk_config()).send_message().queue_url(url);
     let sent = account.invoke("test", send.message_body("text").send()).await;
     sent.unwrap().unwrap();
@@ -145,7 +153,10 @@ async fn each_attempt_at_a_request_to_aws_is_counted() {
     let account = Aws::new(1);
     call_aws(&account).await;
     assert_eq!(account.count(Service::Sqs, "SendMessage"), 2);
-    assert_eq!(measured.values(metric::AWS_REQUESTS, &[("Service", "SQS")]), [1.0; 2]);
+    assert_eq!(
+        measured.values(metric::AWS_REQUESTS, &[("Service", "SQS")]),
+        [1.0; 2]
+    );
     assert_eq!(measured.values(metric::AWS_RETRIES, &[("Service", "SQS")]), [1.0]);
     account.create_table("table", "id", None);
     account.create_bucket("bucket");

@@ -430,7 +430,11 @@ fn no_role_has_managed_policies_or_wildcards() {
         assert!(properties.get("ManagedPolicyArns").is_none(), "{role}");
         for (action, resource) in granted(&template, role) {
             assert!(!action.contains('*'), "{role} may {action}");
-            assert_eq!(resource == "*", TRACING.contains(&&*action), "{role} may {action}");
+            assert_eq!(
+                resource == "*",
+                TRACING.contains(&&*action),
+                "{role} may {action}"
+            );
             assert!(
                 !resource.contains('*') || allowed.contains_key(&*resource),
                 "{role} may {action} on {resource}"
@@ -445,7 +449,10 @@ fn functions_are_traced_and_may_write_traces_only_where_that_is_wanted() {
     let template = Template::read();
     let globals = &template.section("Globals")["Function"];
     assert_eq!(globals["Tracing"], json!({ "Ref": "Tracing" }));
-    assert_eq!(template.section("Parameters")["Tracing"]["Default"], "PassThrough");
+    assert_eq!(
+        template.section("Parameters")["Tracing"]["Default"],
+        "PassThrough"
+    );
     assert_eq!(
         template.section("Conditions")["Traces"],
         json!({ "Fn::Equals": [{ "Ref": "Tracing" }, "Active"] })
@@ -607,6 +614,7 @@ fn tables_have_the_keys_that_the_code_writes() {
         ("EntitiesTable", "aggregate"),
         ("IdempotencyTable", "id"),
         ("KeysTable", "key_id"),
+        ("AuditTable", "id"),
     ];
     assert_eq!(keys, expected.into());
     let index = &template.properties("EventsTable")["GlobalSecondaryIndexes"][0];

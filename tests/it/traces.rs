@@ -52,8 +52,17 @@ async fn a_delivery_carries_the_trace_of_the_request_that_brought_it() {
         body: b"{}".to_vec(),
     };
     let queue = DeliveriesQueue::new(aws.sqs().clone(), url);
-    queue.clone().traced_by(header(TRACED)).send(&envelope).await.unwrap();
-    queue.traced_by(header(NOT_SAMPLED)).send(&envelope).await.unwrap();
+    queue
+        .clone()
+        .traced_by(header(TRACED))
+        .send(&envelope)
+        .await
+        .unwrap();
+    queue
+        .traced_by(header(NOT_SAMPLED))
+        .send(&envelope)
+        .await
+        .unwrap();
     assert_eq!(headers(&aws, "deliveries"), [Some(TRACED.to_owned()), None]);
 }
 
@@ -64,10 +73,23 @@ async fn every_event_carries_the_trace_of_the_batch_that_dispatched_it() {
     let routes: Routes = format!("unrecognised={url}").parse().unwrap();
     let queues = DomainQueues::new(aws.sqs().clone(), routes);
     let events = (0..12).map(dispatch).collect();
-    queues.clone().traced_by(header(TRACED)).send(events).await.unwrap();
-    queues.traced_by(header("not a header")).send(vec![dispatch(12)]).await.unwrap();
+    queues
+        .clone()
+        .traced_by(header(TRACED))
+        .send(events)
+        .await
+        .unwrap();
+    queues
+        .traced_by(header("not a header"))
+        .send(vec![dispatch(12)])
+        .await
+        .unwrap();
     let headers = headers(&aws, "rest.fifo");
     assert_eq!(headers.len(), 13);
-    assert!(headers[..12].iter().all(|header| header.as_deref() == Some(TRACED)));
+    assert!(
+        headers[..12]
+            .iter()
+            .all(|header| header.as_deref() == Some(TRACED))
+    );
     assert_eq!(headers[12], None);
 }

@@ -95,7 +95,10 @@ impl Recorder for Measured {
     }
 
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        panic!("{} is a gauge, which would be published at every flush for good", key.name())
+        panic!(
+            "{} is a gauge, which would be published at every flush for good",
+            key.name()
+        )
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {

@@ -27,7 +27,9 @@ const OWN: [&str; 7] = [
 /// Directs the process's log to standard output, at the level of `AWS_LAMBDA_LOG_LEVEL` or `RUST_LOG`, or `INFO`.
 pub(crate) fn install() {
     let level = environment("AWS_LAMBDA_LOG_LEVEL").or_else(|| environment("RUST_LOG"));
-    let level = level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
+    let level = level
+        .and_then(|level| level.parse().ok())
+        .unwrap_or(LevelFilter::INFO);
     // It fails only where a log was installed before, which then stays.
     let _ = tracing::subscriber::set_global_default(subscriber(level, std::io::stdout));
     std::panic::set_hook(Box::new(report_panic));

@@ -255,7 +255,9 @@ mod tests {
         event_age("orders", SignedDuration::from_secs(60));
         let mut output = Vec::new();
         flush_to(&mut output);
-        let lines = output.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let lines = output
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty());
         let lines: Vec<Value> = lines.map(|line| serde_json::from_slice(line).unwrap()).collect();
         let of = |name: &str| lines.iter().find(|line| line.get(name).is_some()).unwrap();
         let directive = |name: &str| of(name)["_aws"]["CloudWatchMetrics"][0].clone();

@@ -53,7 +53,8 @@ fn sampled(header: &str) -> Option<String> {
         let mut parts = header.split(';').filter_map(|part| part.trim().split_once('='));
         parts.find(|(key, _)| *key == name).map(|(_, value)| value)
     };
-    let is_hex = |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hex =
+        |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let (root, parent) = (part("Root")?, part("Parent")?);
     let (time, id) = root.strip_prefix("1-")?.split_once('-')?;
     let usable = part("Sampled") == Some("1") && is_hex(time, 8) && is_hex(id, 24) && is_hex(parent, 16);
@@ -67,7 +68,10 @@ mod tests {
     #[test]
     fn only_a_recorded_trace_is_carried_and_only_its_documented_parts() {
         let traced = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
-        assert_eq!(sampled(&format!("{traced};Lineage=1:a:0")).as_deref(), Some(traced));
+        assert_eq!(
+            sampled(&format!("{traced};Lineage=1:a:0")).as_deref(),
+            Some(traced)
+        );
         for other in [
             "",
             "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0",

@@ -91,7 +91,11 @@ pub async fn handle(deps: &Deps, request: &ApiGatewayV2httpRequest) -> ApiGatewa
     let answer = match refuse(&deps.config, request) {
         Some(refusal) => {
             let request_id = request.request_context.request_id.as_deref();
-            tracing::warn!(gateway.request_id = request_id, status = refusal.status(), "refused a request");
+            tracing::warn!(
+                gateway.request_id = request_id,
+                status = refusal.status(),
+                "refused a request"
+            );
             refusal
         }
         None => accept(deps, request).await,
@@ -109,7 +113,10 @@ fn refuse(config: &Config, request: &ApiGatewayV2httpRequest) -> Option<Answer> 
     if !listed {
         metric::unlisted_source();
         let request_id = request.request_context.request_id.as_deref();
-        tracing::warn!(gateway.request_id = request_id, "request from an address that is not on the allow list");
+        tracing::warn!(
+            gateway.request_id = request_id,
+            "request from an address that is not on the allow list"
+        );
     }
     let has = |name| request.headers.contains_key(name);
     if request.raw_path.as_ref() != Some(&config.path) {

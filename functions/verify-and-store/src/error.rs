@@ -19,7 +19,10 @@ pub enum DeliveryError {
     #[error("message is not a delivery")]
     NoEnvelope(#[from] NoEnvelope),
     /// The delivery names a key that is not in the keys table.
-    #[error("delivery {delivery_id} is signed with an unknown key: {}", presentable(key_id))]
+    #[error(
+        "delivery {delivery_id} is signed with an unknown key: {}",
+        presentable(key_id)
+    )]
     UnknownKey {
         /// The delivery.
         delivery_id: String,

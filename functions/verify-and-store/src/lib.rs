@@ -96,7 +96,10 @@ pub async fn handle(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
         .queue
         .together(event, async |batch| handle_batch(deps, batch).await)
         .await;
-    let deliveries = event.records.iter().filter_map(|message| attribute(message, "delivery_id"));
+    let deliveries = event
+        .records
+        .iter()
+        .filter_map(|message| attribute(message, "delivery_id"));
     tracing::info!(
         batch.messages = event.records.len(),
         batch.deliveries = ?deliveries.collect::<Vec<_>>(),

@@ -21,7 +21,7 @@ use webhook_tests::receiver::{
     DELIVERIES, DELIVERIES_DLQ, Receiver, dead_letter_name, gateway_request, queue_name,
 };
 
-use crate::support::{COVERED, deliver_events, event, key, process_all, receiver};
+use crate::support::{COVERED, deliver_events, event, event_at, key, process_all, receiver};
 use crate::upvest::Log;
 
 const NAME: &str = "Erika-Mark-Mustermann";
@@ -108,8 +108,16 @@ async fn good_deliveries(receiver: &Receiver) {
     process_all(receiver).await;
     let again = event("good-ORDER.FILLED", "ORDER.FILLED", &person("p2"));
     post_marked(receiver, again.as_bytes()).await;
-    let back = event("good-back", "ORDER.NEW", &person("p1").replace("ACTIVE", "NEW"));
-    deliver_events(receiver, &[back]).await;
+    for (second, status) in [(1, "FILLED"), (2, "PROCESSING")] {
+        let object = person("p7").replace("ACTIVE", status);
+        let order = event_at(
+            &format!("good-back-{second}"),
+            second,
+            &format!("ORDER.{status}"),
+            &object,
+        );
+        deliver_events(receiver, &[order]).await;
+    }
 }
 
 async fn bad_bodies(receiver: &Receiver) {
@@ -244,7 +252,15 @@ async fn nothing_of_a_delivery_is_logged_measured_or_given_as_a_reason() {
             assert!(line.is_none(), "{mark} is in the {place}: {line:?}");
         }
     }
-    assert!(log.contains("good-back") && measured.contains("QuarantinedByReason"));
+    for said in [
+        "good-back-2",
+        "good-USER.CREATED",
+        "JSON is not of the expected form",
+        "NOVELTY",
+    ] {
+        assert!(log.contains(said), "{said}");
+    }
+    assert!(measured.contains("QuarantinedByReason"));
     for line in log.lines() {
         assert_is_useful(&serde_json::from_str(line).unwrap());
     }

@@ -685,6 +685,7 @@ fn tables_have_the_keys_that_the_code_writes() {
         ("EntitiesTable", "aggregate"),
         ("IdempotencyTable", "id"),
         ("KeysTable", "key_id"),
+        ("AuditTable", "id"),
     ];
     assert_eq!(keys, expected.into());
     let index = &template.properties("EventsTable")["GlobalSecondaryIndexes"][0];

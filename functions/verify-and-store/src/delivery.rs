@@ -60,7 +60,7 @@ async fn verify<'e>(
     match verdict {
         Verdict::Holds(verified) => {
             report_freshness(envelope, verified.freshness());
-            Ok(Ok(verified))
+            Ok(Ok(*verified))
         }
         Verdict::Rejected { key_id, rejection } => {
             match rejection {

@@ -35,7 +35,7 @@ impl FromStr for FreshnessPolicy {
 #[derive(Debug)]
 pub enum Verdict<'e> {
     /// Signature and digest hold, and the policy takes it.
-    Holds(Verified<'e>),
+    Holds(Box<Verified<'e>>),
     /// Nothing of it may be trusted.
     Rejected {
         /// The key by which the sender claims to have signed.
@@ -79,7 +79,7 @@ pub async fn verify<'e>(
         FreshnessPolicy::Strict => verified.require_fresh(),
     });
     Ok(match accepted {
-        Ok(verified) => Verdict::Holds(verified),
+        Ok(verified) => Verdict::Holds(Box::new(verified)),
         Err(rejection) => Verdict::Rejected {
             key_id: Some(key_id),
             rejection,

@@ -67,7 +67,7 @@ async fn verify<'e>(
             if verified.scope() != Scope::Synthetic {
                 report_freshness(envelope, verified.freshness());
             }
-            Ok(Ok(verified))
+            Ok(Ok(*verified))
         }
         Verdict::Rejected { key_id, rejection } => {
             match rejection {

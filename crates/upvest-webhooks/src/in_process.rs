@@ -114,8 +114,8 @@ impl Deployed {
         delete.send().await.unwrap();
     }
 
-    /// Gives an attribute of an item another text.
-    pub(crate) async fn change(&self, table: &str, key: &str, id: &str, attribute: &str, text: &str) {
+    /// Gives an attribute of an item another text; the item is named by its table, and the name and value of its key.
+    pub(crate) async fn change(&self, [table, key, id]: [&str; 3], attribute: &str, text: &str) {
         let mut item = self.item(table, key, id).await;
         item.insert(attribute.to_owned(), AttributeValue::S(text.to_owned()));
         let put = self.receiver.aws.dynamodb().put_item().table_name(table);

@@ -30,13 +30,17 @@ What it finds:
   unverifiable  a delivery whose signature does not hold, or whose key is not known
   bad-object    an object that is no delivery, or another one than its key says
 
-A delivery of the last minutes may be in the archive before its events are in the log. The whole log is read, whatever
-the range, because it has no index by time. Exit status: 0 when nothing was found, else 1.";
+A delivery of the last minutes may be in the archive before its events are in the log. The whole log is read, whatever \
+the range, because it has no index by time.
+
+Exit status: 0 when nothing was found, else 1.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Verify the deliveries of a time once more, by the signatures and all keys ever known, and compare them with the
-    /// event log both ways
+    /// Verify archived deliveries once more, and compare them with the event log both ways
+    ///
+    /// Each signature is checked with the key that it names, be it retired, as of the time of receipt. Nothing is asked of
+    /// Upvest.
     Verify(Verify),
 }
 

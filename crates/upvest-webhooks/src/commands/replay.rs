@@ -28,7 +28,7 @@ use reading::Reached;
 pub(crate) use report::ReplayReport;
 use report::{Counts, Failures};
 use selection::{Filter, Selection};
-use sending::Sender;
+use sending::{Record, Sender};
 
 /// The command, as the audit table has it.
 const COMMAND: &str = "replay";
@@ -39,21 +39,21 @@ Examples:
     upvest-webhooks replay --domain orders --since 2026-01-05 --until 2026-01-06 --dry-run
 
   Bring back the state of an entity from its events:
-    upvest-webhooks replay --entity ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4 --reason 'item was deleted'
+    upvest-webhooks replay --entity ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4 \\
+      --reason 'item was deleted'
 
   Bring back the state of all entities of a domain, gently:
     upvest-webhooks replay --domain orders --reason 'table was restored' --rate 20
 
 Order: the events of an entity are sent by the time when they occurred. With --since, all are sent as they were received.
 
-A replay brings state back: folding an event twice changes nothing, and no action runs and nothing is published, unless
-an action asks for replays. Each replay has an id, that of its record in the audit table, which its events carry.
+A replay brings state back: folding an event twice changes nothing. No action runs and nothing is published, unless an \
+action asks for replays. Each replay has an id, that of its record in the audit table, which its events carry.
 
-After an interruption: replay --resume ID. Up to 500 events, or one delivery if that has more, are then sent twice,
+After an interruption: replay --resume ID. Up to 500 events, or one delivery if that has more, are then sent twice, \
 without an effect.";
 
-/// Sends events of the log to the domain queues again, to bring state back
-// The group's order is that in which `--help` shows it.
+// Without a docstring: it would replace the command's description.
 #[derive(Debug, Args)]
 #[command(
     after_help = EXAMPLES,
@@ -68,7 +68,7 @@ pub(crate) struct Replay {
     what: What,
     /// Send to these domains only, of those that take an event: its own, and `unrecognised`, which takes all
     /// [default: its own]
-    #[arg(long, value_name = "DOMAIN", num_args = 1.., conflicts_with = "resume")]
+    #[arg(long, value_name = "DOMAIN", num_args = 1.., conflicts_with = "resume", help_heading = "Replay")]
     to: Vec<Domain>,
     /// Go on with a replay that was interrupted
     #[arg(long, value_name = "ID", conflicts_with_all = ["event", "entity", "event_type", "category", "domain", "since"])]
@@ -81,7 +81,7 @@ pub(crate) struct Replay {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Which events")]
 struct What {
-    /// These events
+    /// The events of these ids
     #[arg(
         long,
         value_name = "ID",
@@ -232,26 +232,31 @@ impl Replay {
         let Some(audit) = audit.filter(|_| !self.operation.dry_run) else {
             return Ok(report);
         };
-        output::note(&report.counts());
+        if !self.operation.yes {
+            output::note(&report.counts());
+        }
         if !self.operation.confirm(&report.question())? {
             report.decline();
             return Ok(report);
         }
-        let mut sender = Sender::new(stack, &logged, &task, self.operation.rate)?;
+        let queues = sending::queues(stack)?;
         let id = match task.operation {
             Some(id) => id,
             None => {
-                audit
-                    .begin(COMMAND, self.operation.reason(), task.record())
-                    .await?
-                    .id
+                let operation = audit.begin(COMMAND, self.operation.reason(), task.record());
+                operation.await?.id
             }
         };
         output::note(&format!(
             "replay {id}; after an interruption: upvest-webhooks replay --resume {id}"
         ));
-        let failures = sender.run(&task, id, audit.log(), report.remaining()).await?;
-        report.end(id, sender.sent(), failures);
+        let record = Record {
+            id,
+            audit: audit.log(),
+        };
+        let sender = Sender::new(&logged, &task, queues, record, self.operation.rate);
+        let (sent, failures) = sender.run(report.remaining()).await?;
+        report.end(id, sent, failures);
         Ok(report)
     }
 

@@ -40,7 +40,7 @@ impl Deployed {
     }
 
     async fn change_event(&self, id: &str, attribute: &str, text: &str) {
-        self.change("events", "event_id", id, attribute, text).await;
+        self.change(["events", "event_id", id], attribute, text).await;
     }
 }
 
@@ -325,7 +325,11 @@ async fn more_deliveries_than_a_page_of_keys_has_are_all_checked() {
 async fn a_retired_key_verifies_and_an_unknown_one_does_not() {
     let deployed = deployed().await;
     deployed
-        .change("keys", "key_id", KEY_ID, "retired_at", "2026-01-01T00:00:00.500Z")
+        .change(
+            ["keys", "key_id", KEY_ID],
+            "retired_at",
+            "2026-01-01T00:00:00.500Z",
+        )
         .await;
     assert_eq!(deployed.found().await, []);
     deployed.delete("keys", "key_id", KEY_ID).await;
@@ -343,7 +347,7 @@ async fn another_key_under_the_same_id_does_not_verify() {
     let deployed = deployed().await;
     let other = SigningKey::ed25519_from_seed(KEY_ID, Profile::UpvestV6, &[8; 32]).unwrap();
     let jwk = serde_json::to_string(&other.to_jwk()).unwrap();
-    deployed.change("keys", "key_id", KEY_ID, "jwk", &jwk).await;
+    deployed.change(["keys", "key_id", KEY_ID], "jwk", &jwk).await;
     let found = deployed.found().await;
     assert_eq!(found.len(), 2);
     assert_eq!(
@@ -381,7 +385,7 @@ async fn a_delivery_whose_secret_cannot_be_read_is_not_checked_and_not_wrong() {
     let (count, events, _) = not_checked().await;
     assert_eq!((count, events), (0, 1));
     deployed
-        .change("keys", "key_id", "smoke", "secret", "arn:gone")
+        .change(["keys", "key_id", "smoke"], "secret", "arn:gone")
         .await;
     let (count, events, text) = not_checked().await;
     assert_eq!((count, events), (1, 1), "its events are compared all the same");

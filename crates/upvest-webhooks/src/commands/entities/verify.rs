@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use futures_util::{StreamExt, stream};
 use pipeline::entities::{Entities, Stored};
 use pipeline::error::ErrorChain;
@@ -36,20 +36,22 @@ What it finds:
   without-events  an entity in the table has no event in the log
   unreadable      an event that the log or the archive does not have any more
 
-An entity whose events are still in a queue, or in a dead-letter queue, differs until they are processed. `replay --entity`
-brings back what is missing or behind. Where the table holds what no event says, that does not help: delete the item, and
-then replay the entity. The attributes version, last_change and unfinished tell how the events came, not what they say;
-they are not compared.";
+An entity whose events are still in a queue, or in a dead-letter queue, differs until they are processed.
+
+`replay --entity` brings back what is missing or behind. Where the table holds what no event says, that does not help: \
+delete the item, and then replay the entity.
+
+The attributes version, last_change and unfinished tell how the events came, not what they say; they are not compared.";
 
 // Without a docstring: it would replace the command's description.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, group = ArgGroup::new("what").args(["domain", "entity"]).required(true))]
 pub(crate) struct Verify {
     /// All entities of these domains
-    #[arg(long, value_name = "DOMAIN", num_args = 1.., required_unless_present = "entity")]
+    #[arg(long, value_name = "DOMAIN", num_args = 1..)]
     domain: Vec<Domain>,
     /// These entities, written TYPE#ID
-    #[arg(long, value_name = "ENTITY", num_args = 1.., conflicts_with = "domain")]
+    #[arg(long, value_name = "ENTITY", num_args = 1..)]
     entity: Vec<String>,
 }
 

@@ -95,10 +95,10 @@ async fn a_deleted_entity_and_one_whose_events_wait_are_missing() {
 async fn a_changed_attribute_is_named_and_one_that_is_behind_too() {
     let deployed = deployed().await;
     deployed
-        .change("entities", "aggregate", "ORDER#o1", "filled_amount", "1000")
+        .change(["entities", "aggregate", "ORDER#o1"], "filled_amount", "1000")
         .await;
     deployed
-        .change("entities", "aggregate", "ORDER#o2", "note", "mine")
+        .change(["entities", "aggregate", "ORDER#o2"], "note", "mine")
         .await;
     let different = |entity: &str, names| (entity.to_owned(), Problem::Different, named(names));
     let expected = [
@@ -154,7 +154,11 @@ async fn an_event_that_is_nowhere_is_named() {
 async fn an_item_that_is_no_entity_is_different() {
     let deployed = deployed().await;
     deployed
-        .change("entities", "aggregate", "ORDER#o1", "last_occurred", "yesterday")
+        .change(
+            ["entities", "aggregate", "ORDER#o1"],
+            "last_occurred",
+            "yesterday",
+        )
         .await;
     let found = deployed.different("orders").await;
     assert_eq!((found.len(), found[0].1), (1, Problem::Different));

@@ -168,7 +168,7 @@ impl Report for ReplayReport {
             (Outcome::DryRun, _) => format!("{}nothing was sent: this was a dry run\n", self.counts()),
             (Outcome::Declined, _) => "nothing was sent\n".to_owned(),
             (Outcome::Done, None) => String::new(),
-            (Outcome::Done, Some(id)) => format!("replay {id}: {} events sent\n", self.sent),
+            (Outcome::Done, Some(id)) => format!("{}replay {id}: {} events sent\n", self.counts(), self.sent),
         };
         if self.failed > 0 {
             let mut table = output::table(["could not be sent", "because"]);

@@ -23,11 +23,21 @@ const NOTE_AFTER: u64 = if cfg!(test) { 2 } else { 500 };
 /// How often messages are sent again, beyond the SDK's own retries.
 const ATTEMPTS: u32 = 3;
 
+/// The record of a replay.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Record<'s> {
+    pub(super) id: Uuid,
+    pub(super) audit: &'s AuditLog,
+}
+
 /// Sends what is selected.
 pub(super) struct Sender<'s> {
     logged: &'s Logged,
+    task: &'s Task,
     queues: DomainQueues,
-    rate: f64,
+    record: Record<'s>,
+    throttle: Throttle,
+    bar: ProgressBar,
     progress: Progress,
     /// How many messages were sent when the audit table was told last.
     noted: u64,
@@ -37,83 +47,70 @@ pub(super) struct Sender<'s> {
 impl<'s> Sender<'s> {
     /// Sends at most `rate` messages a second.
     pub(super) fn new(
-        stack: &Stack,
         logged: &'s Logged,
-        task: &Task,
+        task: &'s Task,
+        queues: DomainQueues,
+        record: Record<'s>,
         rate: f64,
-    ) -> Result<Self, ReplayError> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             logged,
-            queues: DomainQueues::new(aws_sdk_sqs::Client::new(stack.config()), routes(stack)?),
-            rate,
+            task,
+            queues,
+            record,
+            throttle: Throttle::new(rate),
+            bar: ProgressBar::hidden(),
             progress: task.progress.clone(),
             noted: task.progress.sent,
             failures: Failures::default(),
-        })
+        }
     }
 
-    /// How many messages were sent, those before an interruption included.
-    pub(super) fn sent(&self) -> u64 {
-        self.progress.sent
-    }
-
-    /// Sends all, and records that it is done.
-    pub(super) async fn run(
-        &mut self,
-        task: &Task,
-        id: Uuid,
-        audit: &AuditLog,
-        count: u64,
-    ) -> Result<Failures, ReplayError> {
-        let bar = progress_bar(usize::try_from(count).unwrap_or(usize::MAX), "events");
-        let logged = self.logged;
-        let mut throttle = Throttle::new(self.rate);
-        let mut send = async |page: Page| self.send_page(task, id, audit, page, &mut throttle, &bar).await;
+    /// Sends all that is left, so many messages, and records that it is done. Gives how many were sent, those before an
+    /// interruption included.
+    pub(super) async fn run(mut self, count: u64) -> Result<(u64, Failures), ReplayError> {
+        self.bar = progress_bar(usize::try_from(count).unwrap_or(usize::MAX), "events");
+        let (logged, task) = (self.logged, self.task);
+        let mut send = async |page: Page| self.send_page(page).await;
         let read = reading::read(logged, task, &mut send).await;
-        bar.finish_and_clear();
+        self.bar.finish_and_clear();
         let ended = match read {
-            Ok(()) => self.record_end(id, audit).await,
+            Ok(()) => self.record_end().await,
             Err(error) => {
                 // What was noted before is still good to go on from.
-                let _ = self.note(id, audit).await;
+                let _ = self.note().await;
                 Err(error)
             }
         };
-        ended.map_err(|source| ReplayError::Interrupted {
-            id,
-            sent: self.progress.sent,
-            source: Box::new(source),
-        })?;
-        Ok(std::mem::take(&mut self.failures))
+        match ended {
+            Ok(()) => Ok((self.progress.sent, self.failures)),
+            Err(source) => Err(ReplayError::Interrupted {
+                id: self.record.id,
+                sent: self.progress.sent,
+                source: Box::new(source),
+            }),
+        }
     }
 
-    async fn send_page(
-        &mut self,
-        task: &Task,
-        id: Uuid,
-        audit: &AuditLog,
-        page: Page,
-        throttle: &mut Throttle,
-        bar: &ProgressBar,
-    ) -> Result<(), ReplayError> {
+    async fn send_page(&mut self, page: Page) -> Result<(), ReplayError> {
         self.failures.extend(page.failures);
-        let replay = id.to_string();
+        let (task, replay) = (self.task, self.record.id.to_string());
         for events in page.events.chunks(LOAD_BATCH) {
             let targets = |event_type: &str| task.targets(event_type);
             let (dispatches, failures) = reading::dispatches(self.logged, events, targets, &replay).await?;
             self.failures.extend(failures);
             for batch in dispatches.chunks(BATCH) {
                 for _ in batch {
-                    throttle.due().await;
+                    self.throttle.due().await;
                 }
                 self.send(batch).await?;
                 self.progress.sent += batch.len() as u64;
-                bar.inc(batch.len() as u64);
+                self.bar.inc(batch.len() as u64);
             }
         }
         self.reach(page.reached);
         if self.progress.sent - self.noted >= NOTE_AFTER {
-            self.note(id, audit).await?;
+            self.note().await?;
         }
         Ok(())
     }
@@ -137,22 +134,28 @@ impl<'s> Sender<'s> {
         }
     }
 
-    async fn note(&mut self, id: Uuid, audit: &AuditLog) -> Result<(), ReplayError> {
+    async fn note(&mut self) -> Result<(), ReplayError> {
+        let Record { id, audit } = self.record;
         let noted = audit.note_progress(id, &json!(self.progress)).await;
         noted.map_err(ReplayError::Unrecorded)?;
         self.noted = self.progress.sent;
         Ok(())
     }
 
-    async fn record_end(&self, id: Uuid, audit: &AuditLog) -> Result<(), ReplayError> {
+    async fn record_end(&self) -> Result<(), ReplayError> {
+        let Record { id, audit } = self.record;
         let result = json!({ "sent": self.progress.sent, "failed": self.failures.count() });
         audit.end(id, &result).await.map_err(ReplayError::Unrecorded)
     }
 }
 
 /// The queues of the domains.
-fn routes(stack: &Stack) -> Result<Routes, ReplayError> {
+pub(super) fn queues(stack: &Stack) -> Result<DomainQueues, ReplayError> {
     let route = |domain: Domain| Ok(format!("{domain}={}", stack.queue_url(Queue::Domain(domain))?));
     let routes: Result<Vec<String>, StackError> = Domain::ALL.into_iter().map(route).collect();
-    Ok(routes?.join(",").parse()?)
+    let routes: Routes = routes?.join(",").parse()?;
+    Ok(DomainQueues::new(
+        aws_sdk_sqs::Client::new(stack.config()),
+        routes,
+    ))
 }

@@ -81,58 +81,16 @@ fn ids(ids: &[&str]) -> Vec<String> {
     ids.iter().map(|id| (*id).to_owned()).collect()
 }
 
-#[tokio::test(start_paused = true)]
-async fn each_selector_sends_its_events_to_their_domains() {
+/// Runs replays one after the other, and looks at what each sends, and that it changes nothing.
+async fn assert_sent(lines: &[(&str, &[(&'static str, &[&str])])]) {
     let deployed = deployed().await;
-    let orders = |list: &[&str]| ("orders", ids(list));
-    let payments = ("payments", ids(&["t1-1"]));
-    for (line, expected) in [
-        ("--event o1-3 o2-1", vec![orders(&["o2-1", "o1-3"])]),
-        (
-            "--event t1-1 --event o1-1 o1-1",
-            vec![payments.clone(), orders(&["o1-1"])],
-        ),
-        ("--entity ORDER#o1", vec![orders(&["o1-1", "x1-2", "o1-3"])]),
-        (
-            "--entity TOPUP#t1 ORDER#o2",
-            vec![payments.clone(), orders(&["o2-1"])],
-        ),
-        ("--type ORDER.NEW", vec![orders(&["o1-1", "o2-1", "o3-1"])]),
-        (
-            "--category ORDER",
-            vec![orders(&["o1-1", "o1-3", "o2-1", "o3-1"])],
-        ),
-        (
-            "--category EXECUTION TOPUP",
-            vec![payments.clone(), orders(&["x1-2"])],
-        ),
-        (
-            "--domain orders",
-            vec![orders(&["o1-1", "x1-2", "o1-3", "o2-1", "o3-1"])],
-        ),
-        // As received.
-        (
-            "--since 2026-01-01 --until 2026-01-02",
-            vec![
-                payments.clone(),
-                orders(&["o1-3", "o1-1", "o2-1", "x1-2", "o3-1"]),
-            ],
-        ),
-        (
-            "--since 2026-01-01T00:00:01Z --until 2026-01-01T00:00:02Z",
-            vec![orders(&["o1-1", "o2-1"])],
-        ),
-        (
-            "--type ORDER.NEW --since 2026-01-01T00:00:02Z --until 2026-01-02",
-            vec![orders(&["o3-1"])],
-        ),
-        (
-            "--domain payments --since 2026-01-01 --until 2026-01-02",
-            vec![payments],
-        ),
-    ] {
-        let before = deployed.entities();
+    let before = deployed.entities();
+    for (line, expected) in lines {
         let report = deployed.replay(line).await.unwrap();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(domain, list)| (*domain, ids(list)))
+            .collect();
         assert_eq!(deployed.sent(), expected, "{line}");
         let count: usize = expected.iter().map(|(_, ids)| ids.len()).sum();
         assert_eq!(
@@ -148,6 +106,66 @@ async fn each_selector_sends_its_events_to_their_domains() {
         deployed.process().await;
         assert_eq!(deployed.entities(), before, "{line}");
     }
+}
+
+const PAYMENT: (&str, &[&str]) = ("payments", &["t1-1"]);
+
+#[tokio::test(start_paused = true)]
+async fn each_selector_sends_its_events_to_their_domains_in_the_order_of_their_entity() {
+    assert_sent(&[
+        ("--event o1-3 o2-1", &[("orders", &["o2-1", "o1-3"])]),
+        (
+            "--event t1-1 --event o1-1 o1-1",
+            &[PAYMENT, ("orders", &["o1-1"])],
+        ),
+        ("--entity ORDER#o1", &[("orders", &["o1-1", "x1-2", "o1-3"])]),
+        ("--entity TOPUP#t1 ORDER#o2", &[PAYMENT, ("orders", &["o2-1"])]),
+        ("--type ORDER.NEW", &[("orders", &["o1-1", "o2-1", "o3-1"])]),
+        (
+            "--category ORDER",
+            &[("orders", &["o1-1", "o1-3", "o2-1", "o3-1"])],
+        ),
+        ("--category EXECUTION TOPUP", &[PAYMENT, ("orders", &["x1-2"])]),
+        (
+            "--domain orders",
+            &[("orders", &["o1-1", "x1-2", "o1-3", "o2-1", "o3-1"])],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_selects_what_was_received_then_in_that_order() {
+    assert_sent(&[
+        (
+            "--since 2026-01-01 --until 2026-01-02",
+            &[PAYMENT, ("orders", &["o1-3", "o1-1", "o2-1", "x1-2", "o3-1"])],
+        ),
+        (
+            "--since 2026-01-01T00:00:01Z --until 2026-01-01T00:00:02Z",
+            &[("orders", &["o1-1", "o2-1"])],
+        ),
+        (
+            "--type ORDER.NEW --since 2026-01-01T00:00:02Z --until 2026-01-02",
+            &[("orders", &["o3-1"])],
+        ),
+        (
+            "--domain payments --since 2026-01-01 --until 2026-01-02",
+            &[PAYMENT],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_was_delivered_again_belongs_to_the_time_when_it_came_first() {
+    let deployed = deployed().await;
+    deployed
+        .deliver(&[order("o1", 1, "NEW"), order("o4", 1, "NEW")])
+        .await;
+    let late = "--since 2026-01-01T00:00:03Z --until 2026-01-02";
+    deployed.replay(late).await.unwrap();
+    assert_eq!(deployed.sent(), [("orders", ids(&["o4-1"]))]);
 }
 
 #[tokio::test(start_paused = true)]

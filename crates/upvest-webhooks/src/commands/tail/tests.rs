@@ -139,7 +139,10 @@ async fn the_past_is_shown_on_request() {
     signed.pass(3 * 3600);
     let second = signed.store(&[order("e2", 2, "FILLED")]).await;
     signed.pass(60);
-    assert_eq!(signed.watch("--since 10m").ids().await, [second.clone()]);
+    assert_eq!(
+        signed.watch("--since 10m").ids().await,
+        std::slice::from_ref(&second)
+    );
     let mut watched = signed.watch("--since 4h");
     assert_eq!(watched.ids().await, [first, second]);
     assert!(watched.look().await.is_empty());

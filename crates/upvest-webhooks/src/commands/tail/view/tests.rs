@@ -261,6 +261,11 @@ fn details_hide_the_object_until_it_is_asked_for() {
  q quit  enter details  / filter  space pause  o object  J K scroll  x quarantine  f follow  ↑ ↓ move
 "#,
     );
+}
+
+#[test]
+fn an_object_that_was_asked_for_stands_beside_its_event() {
+    let mut app = running();
     let command = press(&mut app, "o");
     let archived_at = "verified/2026/01/05/09/019b8d9a-7f09-7def-8123-456789abcdef".to_owned();
     assert_eq!(

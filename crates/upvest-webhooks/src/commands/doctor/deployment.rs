@@ -137,8 +137,8 @@ fn judge(whose: &str, than: &str, ahead_seconds: i64, advice: &str) -> Finding {
     let direction = if ahead_seconds < 0 { "behind" } else { "ahead of" };
     let found = format!("{} s {direction} {than}'s", ahead_seconds.abs());
     match ahead_seconds.abs() {
-        0..=NOTABLE_SECONDS => Finding::ok(whose, found),
-        0..=FATAL_SECONDS => Finding::warning(whose, found, advice),
+        seconds if seconds <= NOTABLE_SECONDS => Finding::ok(whose, found),
+        seconds if seconds <= FATAL_SECONDS => Finding::warning(whose, found, advice),
         _ => Finding::failed(whose, found, advice),
     }
 }

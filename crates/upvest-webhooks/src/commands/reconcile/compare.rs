@@ -104,7 +104,7 @@ fn is_same(ours: &Value, theirs: &Value) -> bool {
         _ => false,
     };
     let same_amount = match (ours.parse::<Decimal>(), theirs.parse::<Decimal>()) {
-        (Ok(ours), Ok(theirs)) => ours.to_string() == theirs.to_string(),
+        (Ok(ours), Ok(theirs)) => ours == theirs,
         _ => false,
     };
     same_time || same_amount

@@ -229,8 +229,9 @@ impl<'c> Examination<'c> {
             }
         };
         let Some((kind, fields)) = differs else { return };
-        let changed = changed_at(&theirs);
-        if changed.is_some_and(|changed| fetched.at.duration_since(changed) < self.grace) {
+        // The answer's date has whole seconds, so that its age may be negative.
+        let is_young = |changed| fetched.at.duration_since(changed) < self.grace;
+        if !self.grace.is_zero() && changed_at(&theirs).is_some_and(is_young) {
             self.report(category).recent += 1;
             return;
         }

@@ -27,7 +27,7 @@ pub struct AuditLog {
 /// Something that an operator did, or began to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
-    /// Its id, which also marks what it sends (`replay`): UUIDv7, so that operations sort by time.
+    /// Its id, which also marks what it sends (`replay`): `UUIDv7`, so that operations sort by time.
     pub id: Uuid,
     /// When it began.
     pub began_at: Timestamp,

@@ -196,7 +196,8 @@ async fn alarms_and_dashboard_watch_metrics_that_the_functions_really_publish() 
         assert!(watched.dimensions.contains_key("Stack"), "{watched:?}");
         assert!(
             published.iter().any(|published| watched.is(published)),
-            "nobody publishes what {watched:?}"
+            "nobody publishes what {} watches: {watched:?}",
+            watched.by
         );
     }
     let is_watched = |published: &&Measurement| watched.iter().any(|watched| watched.is(published));

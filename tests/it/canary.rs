@@ -131,6 +131,14 @@ impl World {
     }
 }
 
+/// Runs the canary in every way that is measured.
+pub(crate) async fn watch_in_every_way() {
+    let mut world = World::new().await;
+    for works in [Works::All, Works::Verify, Works::Ingest] {
+        world.run(works).await;
+    }
+}
+
 /// The first future's result; the second one runs meanwhile.
 async fn until_done<T>(work: impl Future<Output = T>, meanwhile: impl Future<Output = ()>) -> T {
     tokio::select! {

@@ -33,6 +33,7 @@ pub(crate) async fn published() -> Vec<Measurement> {
     judge_in_every_way().await;
     process_in_every_way().await;
     look_after_keys_and_subscription().await;
+    crate::canary::watch_in_every_way().await;
     call_aws(&Aws::new(1)).await;
     measured.all()
 }

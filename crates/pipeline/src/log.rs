@@ -14,7 +14,8 @@ use upvest::Domain;
 use crate::config::environment;
 
 /// The receiver's crates, beside those that are called as their domain.
-const OWN: [&str; 7] = [
+const OWN: [&str; 8] = [
+    "canary",
     "ingest",
     "pipeline",
     "refresh_keys",

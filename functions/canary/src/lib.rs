@@ -58,7 +58,7 @@ impl Deps {
     ///
     /// [`StartError`] naming the variable, or when the TLS library finds no trusted certificates.
     pub fn new(aws: &SdkConfig, lookup: &Lookup<'_>, clock: Clock) -> Result<Self, StartError> {
-        let dynamodb = aws_sdk_dynamodb::Client::new(aws);
+        let dynamodb = pipeline::aws::dynamodb(aws);
         let url = lookup.required("WEBHOOK_URL")?;
         let url = url.parse().map_err(|error| ConfigError::Invalid {
             name: "WEBHOOK_URL",
@@ -66,7 +66,7 @@ impl Deps {
         })?;
         Ok(Self {
             key: CanaryKey::new(
-                aws_sdk_secretsmanager::Client::new(aws),
+                pipeline::aws::secrets(aws),
                 lookup.required("CANARY_SECRET")?,
                 dynamodb.clone(),
                 lookup.required("KEYS_TABLE")?,

@@ -29,7 +29,9 @@ struct Walk<'s> {
 
 impl<'s> Walk<'s> {
     fn through(title: &str, stack: &'s Stack) -> Self {
-        let section = PAGE.split("\n## ").find(|section| section.starts_with(&format!("{title}\n")));
+        let section = PAGE
+            .split("\n## ")
+            .find(|section| section.starts_with(&format!("{title}\n")));
         let section = section.unwrap_or_else(|| panic!("the page has a section {title}"));
         let blocks = section.split("```sh\n").skip(1);
         let blocks: Vec<_> = blocks.map(|block| block.split("```").next().unwrap()).collect();
@@ -47,9 +49,15 @@ impl<'s> Walk<'s> {
     /// Runs the next block as it stands on the page; gives what it printed.
     async fn run(&mut self) -> String {
         let block = self.blocks.next().expect("there is another block");
-        assert!(!block.starts_with("aws "), "the test does what the AWS CLI is told: {block}");
+        assert!(
+            !block.starts_with("aws "),
+            "the test does what the AWS CLI is told: {block}"
+        );
         let mut command = self.command(block);
-        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        let output = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .unwrap()
+            .unwrap();
         let expected = if block.starts_with(FINDS) { 1 } else { 0 };
         let printed = printed(&output);
         assert_eq!(output.status.code(), Some(expected), "{block}{printed}");
@@ -61,7 +69,10 @@ impl<'s> Walk<'s> {
         let block = self.blocks.next().expect("there is another block");
         until_within(Duration::from_secs(120), block, async || {
             let mut command = self.command(block);
-            let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+            let output = tokio::task::spawn_blocking(move || command.output())
+                .await
+                .unwrap()
+                .unwrap();
             Some(printed(&output)).filter(|printed| output.status.success() && printed.contains(wanted))
         })
         .await
@@ -105,7 +116,10 @@ async fn forged_deliveries_are_looked_at_and_discarded() {
     let mut walk = Walk::through("Forged deliveries", &stack);
     walk.set("DELIVERY", &delivery);
     let seen = walk.run().await;
-    assert!(seen.contains(&delivery) && seen.contains(&forger.key_id), "{seen}");
+    assert!(
+        seen.contains(&delivery) && seen.contains(&forger.key_id),
+        "{seen}"
+    );
     let done = walk.run().await;
     assert!(done.contains("INC-1: forged"), "{done}");
     assert!(stack.quarantined(&delivery).await.is_empty());
@@ -130,12 +144,20 @@ async fn a_poison_event_is_sent_back_once_its_entity_is_mended() {
     let order = new_id();
     let entity = format!("ORDER#{order}");
     let status = |id: &str, status: &str| {
-        event(id, &format!("ORDER.{status}"), &json!({ "id": order, "status": status }))
+        event(
+            id,
+            &format!("ORDER.{status}"),
+            &json!({ "id": order, "status": status }),
+        )
     };
     let [first, second] = [new_id(), new_id()];
     stack.deliver(&sender.delivery(&[status(&first, "NEW")])).await;
     until("the order has a state", async || stack.entity(&entity).await).await;
-    let break_item = stack.clients.dynamodb.update_item().table_name(stack.output("EntitiesTableName"));
+    let break_item = stack
+        .clients
+        .dynamodb
+        .update_item()
+        .table_name(stack.output("EntitiesTableName"));
     let broken = AttributeValue::S("yesterday".to_owned());
     break_item
         .key("aggregate", AttributeValue::S(entity.clone()))
@@ -144,22 +166,38 @@ async fn a_poison_event_is_sent_back_once_its_entity_is_mended() {
         .send()
         .await
         .unwrap();
-    stack.deliver(&sender.delivery(&[status(&second, "FILLED")])).await;
+    stack
+        .deliver(&sender.delivery(&[status(&second, "FILLED")]))
+        .await;
     let mut walk = Walk::through("A poison event", &stack);
     walk.set("EVENT", &second);
     walk.set("ENTITY", &entity);
     let seen = walk.run_until(&second).await;
     assert!(seen.contains("last_occurred"), "it says why: {seen}");
     walk.skip_aws();
-    let delete = stack.clients.dynamodb.delete_item().table_name(stack.output("EntitiesTableName"));
-    delete.key("aggregate", AttributeValue::S(entity.clone())).send().await.unwrap();
+    let delete = stack
+        .clients
+        .dynamodb
+        .delete_item()
+        .table_name(stack.output("EntitiesTableName"));
+    delete
+        .key("aggregate", AttributeValue::S(entity.clone()))
+        .send()
+        .await
+        .unwrap();
     walk.run().await;
     until("the order is filled", async || {
-        stack.entity(&entity).await.filter(|item| text(item, "status") == "FILLED")
+        stack
+            .entity(&entity)
+            .await
+            .filter(|item| text(item, "status") == "FILLED")
     })
     .await;
     let explained = walk.run_until("FILLED").await;
-    assert!(explained.contains(&first) && explained.contains(&second), "{explained}");
+    assert!(
+        explained.contains(&first) && explained.contains(&second),
+        "{explained}"
+    );
     walk.end();
 }
 
@@ -192,7 +230,9 @@ async fn a_deleted_archive_object_is_missed_and_comes_back() {
     let sender = Sender::known(&stack).await;
     let (order, id) = (new_id(), new_id());
     let object = json!({ "id": order, "status": "NEW" });
-    let delivery = stack.deliver(&sender.delivery(&[event(&id, "ORDER.NEW", &object)])).await;
+    let delivery = stack
+        .deliver(&sender.delivery(&[event(&id, "ORDER.NEW", &object)]))
+        .await;
     until("the event is in the log", async || stack.event(&id).await).await;
     let received_at = stack.archived(&delivery).await.envelope.received_at;
     let key = pipeline::archive::verified_key(&stack.archived(&delivery).await.envelope);
@@ -233,7 +273,9 @@ async fn a_dropped_subscription_is_created_again() {
 async fn deliveries_are_watched_and_the_stack_is_examined() {
     let stack = Stack::shared().await;
     let (order, _) = new_order(&new_id());
-    let delivery = stack.deliver(&Sender::known(&stack).await.delivery(&[order])).await;
+    let delivery = stack
+        .deliver(&Sender::known(&stack).await.delivery(&[order]))
+        .await;
     stack.archived(&delivery).await;
     let mut walk = Walk::through("A queue that cannot be reached", &stack);
     let seen = walk.run().await;

@@ -397,7 +397,7 @@ async fn deliveries_that_waited_for_a_key_are_verified_and_processed_once_it_is_
     let listed = run(&site, &["list", "--messages", "--queue", "deliveries"])
         .await
         .text();
-    assert!(listed.contains("signed with the unknown key key"), "{listed}");
+    assert!(listed.contains("signed with an unknown key"), "{listed}");
     site.import(7).await;
     site.pass(60);
     let report = redrive(&site, &["--queue", "deliveries"]).await;

@@ -43,7 +43,6 @@ impl Clinic {
     async fn healthy() -> Self {
         let world = World::new(FreshnessPolicy::Flag).await;
         let aws = &world.receiver.aws;
-        aws.create_table("audit", "id", None);
         let mut outputs = BTreeMap::from([
             ("WebhookUrl".to_owned(), world.url.clone()),
             ("UpvestSecret".to_owned(), SECRET.to_owned()),

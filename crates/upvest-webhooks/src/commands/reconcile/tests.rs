@@ -45,7 +45,6 @@ impl Drop for Desk {
 impl Desk {
     async fn open(name: &str) -> Self {
         let world = World::new(FreshnessPolicy::Flag).await;
-        world.receiver.aws.create_table("audit", "id", None);
         world.know_keys().await;
         world.know_secret("smoke", KEY).await;
         let subscription = Subscription {

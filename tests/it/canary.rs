@@ -209,7 +209,7 @@ async fn its_event_goes_through_every_station_and_nobody_is_told() {
     assert_eq!((first.failed_stage, first.error), (None, None));
     assert_eq!(
         items(&world.receiver, "events", "event_id"),
-        [first.event_id.clone()]
+        std::slice::from_ref(&first.event_id)
     );
     assert_eq!(
         items(&world.receiver, "entities", "aggregate"),

@@ -1,10 +1,5 @@
 //! The entities table, as processors write it.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on fails, in its helpers too"
-)]
-
 use pipeline::entities::{Entities, EntityError, Stored};
 use upvest::EntityKey;
 use verify_and_store::FreshnessPolicy;

@@ -116,29 +116,34 @@ fn needed(function: &str) -> Grants {
         }
         // `upvest_api::read_secret`.
         "RegisterWebhookFunction" => needed.extend(grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET)),
-        _ => {
-            let queue = format!("{}Queue", stem(function));
-            needed.extend(grants(POLLING, &queue));
-            // `SourceQueue::settle`.
-            needed.extend(grants(["sqs:ChangeMessageVisibility"], &queue));
-            let dead_letters = format!("{}DeadLetterQueue", stem(function));
-            needed.extend(grants(["sqs:SendMessage"], &dead_letters));
-            // `Entities::load` and `Entities::save`.
-            needed.extend(grants(["dynamodb:GetItem", "dynamodb:PutItem"], "EntitiesTable"));
-            // `Idempotency::claim`, `complete` and `release`.
-            needed.extend(grants(
-                ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
-                "IdempotencyTable",
-            ));
-            // `EventBus::publish`.
-            needed.extend(grants(["events:PutEvents"], "EventBus"));
-            if function == "ReportsFunction" {
-                // `UpvestAccess::read`.
-                needed.extend(grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET));
-                // `Retrieval::store`.
-                needed.extend(grants(["s3:PutObject"], WILDCARDS[2].0));
-            }
-        }
+        _ => needed.extend(needed_by_processor(function)),
+    }
+    needed
+}
+
+/// What a domain's processor calls.
+fn needed_by_processor(function: &str) -> Grants {
+    let mut needed = Grants::new();
+    let queue = format!("{}Queue", stem(function));
+    needed.extend(grants(POLLING, &queue));
+    // `SourceQueue::settle`.
+    needed.extend(grants(["sqs:ChangeMessageVisibility"], &queue));
+    let dead_letters = format!("{}DeadLetterQueue", stem(function));
+    needed.extend(grants(["sqs:SendMessage"], &dead_letters));
+    // `Entities::load` and `Entities::save`.
+    needed.extend(grants(["dynamodb:GetItem", "dynamodb:PutItem"], "EntitiesTable"));
+    // `Idempotency::claim`, `complete` and `release`.
+    needed.extend(grants(
+        ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+        "IdempotencyTable",
+    ));
+    // `EventBus::publish`.
+    needed.extend(grants(["events:PutEvents"], "EventBus"));
+    if function == "ReportsFunction" {
+        // `UpvestAccess::read`.
+        needed.extend(grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET));
+        // `Retrieval::store`.
+        needed.extend(grants(["s3:PutObject"], WILDCARDS[2].0));
     }
     needed
 }

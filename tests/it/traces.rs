@@ -1,10 +1,5 @@
 //! X-Ray's trace header on the messages between the functions.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on fails, in its helpers too"
-)]
-
 use pipeline::deliveries::DeliveriesQueue;
 use pipeline::envelope::{Envelope, Request};
 use pipeline::routing::{Dispatch, DomainQueues, Routes};

@@ -13,7 +13,7 @@ use crate::commands::{
     archive, audit, dlq, doctor, entities, events, explain, keys, quarantine, reconcile, replay, send, tail,
     webhooks,
 };
-use crate::output;
+use crate::output::{self, Report};
 use crate::stack::{StackError, StackFinder};
 use crate::upvest_account::UpvestError;
 
@@ -240,72 +240,50 @@ impl Cli {
         let json = self.json;
         let stacks = StackFinder::new(self.stack, Lookup::new(&environment));
         match self.command {
-            Command::Webhooks(webhooks) => {
-                let report = webhooks.run(&stacks).await?;
-                output::print(&report, json)?;
-                return Ok(report.succeeded());
-            }
-            Command::Keys(command) => {
-                let report = command.run(&stacks).await?;
-                output::print(&report, json)?;
-                return Ok(report.succeeded());
-            }
+            Command::Webhooks(webhooks) => show(&webhooks.run(&stacks).await?, json),
+            Command::Keys(command) => show(&command.run(&stacks).await?, json),
             Command::Send(arguments) => {
                 let url = match arguments.url() {
                     Some(url) => url.to_owned(),
                     None => stacks.stack().await?.webhook_url()?,
                 };
-                let summary = arguments.run(&url).await?;
-                output::print(&summary, json)?;
-                return Ok(summary.all_accepted());
+                show(&arguments.run(&url).await?, json)
             }
-            Command::Events(command) => output::print(&command.run(stacks.stack().await?).await?, json)?,
+            Command::Events(command) => show(&command.run(stacks.stack().await?).await?, json),
             Command::Explain(arguments) => {
                 let explanation = arguments.run(stacks.stack().await?, &Clock::system()).await?;
-                output::print(&explanation, json)?;
-                return Ok(explanation.holds());
+                show(&explanation, json)
             }
-            Command::Tail(arguments) => arguments.run(stacks.stack().await?, json).await?,
-            Command::Entities(command) => {
-                let report = command.run(stacks.stack().await?).await?;
-                output::print(&report, json)?;
-                return Ok(report.succeeded());
+            Command::Tail(arguments) => {
+                arguments.run(stacks.stack().await?, json).await?;
+                Ok(true)
             }
-            Command::Archive(command) => {
-                let report = command.run(stacks.stack().await?).await?;
-                output::print(&report, json)?;
-                return Ok(report.succeeded());
-            }
-            Command::Replay(replay) => {
-                let report = replay.run(stacks.stack().await?).await?;
-                output::print(&report, json)?;
-                return Ok(report.succeeded());
-            }
+            Command::Entities(command) => show(&command.run(stacks.stack().await?).await?, json),
+            Command::Archive(command) => show(&command.run(stacks.stack().await?).await?, json),
+            Command::Replay(replay) => show(&replay.run(stacks.stack().await?).await?, json),
             Command::Quarantine(command) => {
                 let report = command.run(stacks.stack().await?, Clock::system()).await?;
-                output::print(&report, json)?;
-                return Ok(report.succeeded());
+                show(&report, json)
             }
             Command::Dlq(command) => {
                 let report = command.run(stacks.stack().await?, Clock::system()).await?;
-                output::print(&report, json)?;
-                return Ok(report.succeeded());
+                show(&report, json)
             }
-            Command::Audit(command) => output::print(&command.run(stacks.stack().await?).await?, json)?,
-            Command::Doctor(arguments) => {
-                let report = arguments.run(&stacks).await?;
-                output::print(&report, json)?;
-                return Ok(report.succeeded());
+            Command::Audit(command) => show(&command.run(stacks.stack().await?).await?, json),
+            Command::Doctor(arguments) => show(&arguments.run(&stacks).await?, json),
+            Command::Reconcile(arguments) => show(&Box::pin(arguments.run(&stacks)).await?, json),
+            Command::Completions { shell } => {
+                output::write(&completions(shell))?;
+                Ok(true)
             }
-            Command::Reconcile(arguments) => {
-                let report = Box::pin(arguments.run(&stacks)).await?;
-                output::print(&report, json)?;
-                return Ok(report.succeeded());
-            }
-            Command::Completions { shell } => output::write(&completions(shell))?,
         }
-        Ok(true)
     }
+}
+
+/// Prints what came of a command; says whether everything went as it should.
+fn show(report: &impl Report, json: bool) -> Result<bool, CliError> {
+    output::print(report, json)?;
+    Ok(report.succeeded())
 }
 
 fn completions(shell: Shell) -> Vec<u8> {

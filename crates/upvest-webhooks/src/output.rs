@@ -14,6 +14,11 @@ pub(crate) use json::pretty;
 pub(crate) trait Report: Serialize {
     /// The same for people.
     fn text(&self) -> String;
+
+    /// Whether everything went as it should, which decides the exit status.
+    fn succeeded(&self) -> bool {
+        true
+    }
 }
 
 /// Prints a result.

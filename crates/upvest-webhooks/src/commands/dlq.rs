@@ -18,7 +18,7 @@ use serde_json::json;
 use letter::{Filter, Letter};
 use queue::{DeadLetterQueue, QueueName};
 pub(crate) use report::DlqReport;
-use report::{List, QueueCounts, QueueRedriven, RedriveReport, Shown};
+use report::{List, QueueCounts, RedriveReport, Shown};
 use sweep::{Redrive, Redriven};
 
 use crate::operation::{Audit, OperationArgs, OperationError, Throttle, progress_bar};

@@ -125,21 +125,18 @@ async fn show(stack: &Stack, entity: String) -> Result<EntityReport, EntitiesErr
     EntityReport::of(&entity, &stored).map_err(|source| EntitiesError::NotJson { entity, source })
 }
 
-impl EntitiesReport {
-    /// Whether nothing is wrong.
-    pub(crate) fn succeeded(&self) -> bool {
-        match self {
-            Self::Shown(_) => true,
-            Self::Verified(verified) => verified.succeeded(),
-        }
-    }
-}
-
 impl Report for EntitiesReport {
     fn text(&self) -> String {
         match self {
             Self::Shown(entity) => entity.text(),
             Self::Verified(verified) => verified.text(),
+        }
+    }
+
+    fn succeeded(&self) -> bool {
+        match self {
+            Self::Shown(_) => true,
+            Self::Verified(verified) => verified.succeeded(),
         }
     }
 }

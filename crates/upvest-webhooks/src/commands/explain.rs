@@ -222,11 +222,6 @@ impl Arguments {
 }
 
 impl Explanation {
-    /// Whether all that was looked at holds.
-    pub(crate) fn holds(&self) -> bool {
-        self.findings.is_empty()
-    }
-
     fn leave_objects_out(&mut self) {
         if let Some(entity) = &mut self.entity {
             entity.object = None;

@@ -304,19 +304,6 @@ impl RefreshResult {
     }
 }
 
-impl KeysReport {
-    /// Whether nothing is left for the operator to decide.
-    pub(crate) fn succeeded(&self) -> bool {
-        match self {
-            Self::Refreshed(refreshed) => {
-                let conflicts = |key: &RefreshedKey| key.result == RefreshResult::Conflicting;
-                !refreshed.keys.iter().any(conflicts)
-            }
-            _ => true,
-        }
-    }
-}
-
 impl Import {
     async fn run(self, stack: &Stack, store: &KeyStore) -> Result<KeysReport, KeysError> {
         let mut imported = Vec::new();
@@ -444,6 +431,16 @@ impl Report for KeysReport {
                 }
                 table.to_string()
             }
+        }
+    }
+
+    fn succeeded(&self) -> bool {
+        match self {
+            Self::Refreshed(refreshed) => {
+                let conflicts = |key: &RefreshedKey| key.result == RefreshResult::Conflicting;
+                !refreshed.keys.iter().any(conflicts)
+            }
+            _ => true,
         }
     }
 }

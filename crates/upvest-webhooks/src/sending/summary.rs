@@ -96,11 +96,6 @@ impl Summary {
             all_accepted: outcomes.iter().all(|outcome| outcome.answer.is_success()),
         }
     }
-
-    /// Whether every delivery was answered with 200.
-    pub(crate) fn all_accepted(&self) -> bool {
-        self.all_accepted
-    }
 }
 
 impl Latency {
@@ -192,6 +187,10 @@ impl Report for Summary {
         ]));
         text
     }
+
+    fn succeeded(&self) -> bool {
+        self.all_accepted
+    }
 }
 
 #[cfg(test)]
@@ -238,7 +237,7 @@ mod tests {
         };
         let summary = |outcomes: &[Outcome]| Summary::of("u", &key, 0, outcomes, Duration::from_secs(2));
         let good = summary(&[outcome(status(200)), outcome(status(200))]);
-        assert!(good.all_accepted());
+        assert!(good.succeeded());
         assert!(good.text().contains("answers     2 x 200"), "{}", good.text());
         assert!(
             good.text().contains("1.0 deliveries/s, 2.0 events/s"),
@@ -246,7 +245,7 @@ mod tests {
             good.text()
         );
         for bad in [status(204), status(401), Answer::TimedOut, Answer::Unreachable] {
-            assert!(!summary(&[outcome(status(200)), outcome(bad)]).all_accepted());
+            assert!(!summary(&[outcome(status(200)), outcome(bad)]).succeeded());
         }
     }
 

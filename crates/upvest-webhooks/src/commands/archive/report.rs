@@ -136,11 +136,6 @@ impl VerifyReport {
         }
     }
 
-    /// Whether nothing is wrong.
-    pub(crate) fn succeeded(&self) -> bool {
-        self.found.is_empty()
-    }
-
     #[cfg(test)]
     pub(super) fn findings(&self) -> &[Finding] {
         &self.findings
@@ -189,5 +184,9 @@ impl Report for VerifyReport {
             text.push_str(&format!("and {unnamed} more\n"));
         }
         text
+    }
+
+    fn succeeded(&self) -> bool {
+        self.found.is_empty()
     }
 }

@@ -84,24 +84,21 @@ pub(crate) struct QueueRedriven {
     pub(crate) done: Redriven,
 }
 
-impl DlqReport {
-    /// Whether everything was done that was asked for.
-    pub(crate) fn succeeded(&self) -> bool {
-        match self {
-            Self::Redriven(report) => {
-                report.failure.is_none() && report.missing.is_empty() && !report.declined
-            }
-            _ => true,
-        }
-    }
-}
-
 impl Report for DlqReport {
     fn text(&self) -> String {
         match self {
             Self::List(list) => list.text(),
             Self::Shown(shown) => shown.text(),
             Self::Redriven(report) => report.text(),
+        }
+    }
+
+    fn succeeded(&self) -> bool {
+        match self {
+            Self::Redriven(report) => {
+                report.failure.is_none() && report.missing.is_empty() && !report.declined
+            }
+            _ => true,
         }
     }
 }

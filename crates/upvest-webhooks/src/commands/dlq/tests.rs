@@ -8,6 +8,7 @@ use webhook_tests::aws::{CallFilter, Crashed, Fault, Service};
 use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{DELIVERIES_DLQ, dead_letter_name, queue_name};
 
+use super::report::QueueRedriven;
 use super::*;
 use crate::output::Report;
 use crate::repairs::{Site, event, parsed};

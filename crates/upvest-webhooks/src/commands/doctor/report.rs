@@ -45,11 +45,6 @@ impl DoctorReport {
             findings,
         }
     }
-
-    /// Whether no check failed.
-    pub(crate) fn succeeded(&self) -> bool {
-        self.failed == 0
-    }
 }
 
 impl Area {
@@ -95,5 +90,9 @@ impl Report for DoctorReport {
             "{table}\n\n{}: {} ok, {} warnings, {} failed, {} skipped",
             self.stack, self.ok, self.warnings, self.failed, self.skipped
         )
+    }
+
+    fn succeeded(&self) -> bool {
+        self.failed == 0
     }
 }

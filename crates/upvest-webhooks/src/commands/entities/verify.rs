@@ -279,11 +279,6 @@ impl Verified {
         }
     }
 
-    /// Whether all entities are what their events say.
-    pub(super) fn succeeded(&self) -> bool {
-        self.found == 0
-    }
-
     #[cfg(test)]
     pub(super) fn findings(&self) -> &[Finding] {
         &self.findings
@@ -310,5 +305,9 @@ impl Report for Verified {
             text.push_str(&format!("and {unnamed} more\n"));
         }
         text
+    }
+
+    fn succeeded(&self) -> bool {
+        self.found == 0
     }
 }

@@ -57,14 +57,14 @@ fn assert_finding(explanation: &Explanation, expected: &str) {
         findings.iter().any(|finding| finding.contains(expected)),
         "{findings:?}"
     );
-    assert!(!explanation.holds());
+    assert!(!explanation.succeeded());
     let text = explanation.text();
     assert!(text.contains(expected), "{expected:?} is not in\n{text}");
 }
 
 #[track_caller]
 fn assert_holds(explanation: &Explanation) {
-    assert!(explanation.holds(), "{}", explanation.text());
+    assert!(explanation.succeeded(), "{}", explanation.text());
     assert!(explanation.text().ends_with("✓ everything on the way holds\n"));
 }
 

@@ -63,6 +63,10 @@ impl Report for Explanation {
         paragraph(self.verdict());
         text
     }
+
+    fn succeeded(&self) -> bool {
+        self.findings.is_empty()
+    }
 }
 
 impl Explanation {

@@ -88,19 +88,6 @@ pub(crate) struct DiscardReport {
     pub(crate) declined: bool,
 }
 
-impl QuarantineReport {
-    /// Whether everything was done that was asked for.
-    pub(crate) fn succeeded(&self) -> bool {
-        match self {
-            Self::List { .. } | Self::Shown(_) => true,
-            Self::Reverified(report) => report.succeeded(),
-            Self::Discarded(report) => {
-                report.failure.is_none() && report.missing.is_empty() && !report.declined
-            }
-        }
-    }
-}
-
 impl Report for QuarantineReport {
     fn text(&self) -> String {
         match self {
@@ -109,6 +96,16 @@ impl Report for QuarantineReport {
             Self::Shown(shown) => shown.text(),
             Self::Reverified(report) => report.text(),
             Self::Discarded(report) => report.text(),
+        }
+    }
+
+    fn succeeded(&self) -> bool {
+        match self {
+            Self::List { .. } | Self::Shown(_) => true,
+            Self::Reverified(report) => report.succeeded(),
+            Self::Discarded(report) => {
+                report.failure.is_none() && report.missing.is_empty() && !report.declined
+            }
         }
     }
 }

@@ -140,13 +140,6 @@ impl ReconcileReport {
             "extra": sum(|report| report.extra),
         })
     }
-
-    /// Whether all was compared, and nothing is left that differs.
-    pub(crate) fn succeeded(&self) -> bool {
-        let is_complete = self.categories.iter().all(|report| report.error.is_none());
-        let accepted = self.repair.as_ref().map_or(0, |repair| repair.accepted);
-        is_complete && self.differences.len() == accepted
-    }
 }
 
 impl Kind {
@@ -208,6 +201,12 @@ impl Report for ReconcileReport {
             None => String::new(),
         });
         text
+    }
+
+    fn succeeded(&self) -> bool {
+        let is_complete = self.categories.iter().all(|report| report.error.is_none());
+        let accepted = self.repair.as_ref().map_or(0, |repair| repair.accepted);
+        is_complete && self.differences.len() == accepted
     }
 }
 

@@ -136,11 +136,6 @@ impl ReplayReport {
         self.selected.iter().map(|row| row.events).sum()
     }
 
-    /// Whether everything that is selected was sent, or would be.
-    pub(crate) fn succeeded(&self) -> bool {
-        self.failed == 0
-    }
-
     pub(super) fn question(&self) -> String {
         format!("Send {} events to their domains again?", self.remaining())
     }
@@ -182,5 +177,9 @@ impl Report for ReplayReport {
             }
         }
         text
+    }
+
+    fn succeeded(&self) -> bool {
+        self.failed == 0
     }
 }

@@ -81,8 +81,11 @@ fn ids(ids: &[&str]) -> Vec<String> {
     ids.iter().map(|id| (*id).to_owned()).collect()
 }
 
+/// Domains, and the ids of the events that each is sent.
+type Sent<'a> = &'a [(&'static str, &'a [&'a str])];
+
 /// Runs replays one after the other, and looks at what each sends, and that it changes nothing.
-async fn assert_sent(lines: &[(&str, &[(&'static str, &[&str])])]) {
+async fn assert_sent(lines: &[(&str, Sent<'_>)]) {
     let deployed = deployed().await;
     let before = deployed.entities();
     for (line, expected) in lines {

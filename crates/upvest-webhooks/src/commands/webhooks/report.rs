@@ -203,15 +203,6 @@ impl WebhooksReport {
             changes,
         }
     }
-
-    /// Whether everything went as it should.
-    pub(crate) fn succeeded(&self) -> bool {
-        match self {
-            Self::Tested(tested) => tested.succeeded(),
-            Self::Deleted { result, .. } => *result != "kept",
-            _ => true,
-        }
-    }
 }
 
 impl Report for WebhooksReport {
@@ -238,6 +229,14 @@ impl Report for WebhooksReport {
                 requests, changes, ..
             } => planned(requests, changes),
             Self::Tested(tested) => tested.text(),
+        }
+    }
+
+    fn succeeded(&self) -> bool {
+        match self {
+            Self::Tested(tested) => tested.succeeded(),
+            Self::Deleted { result, .. } => *result != "kept",
+            _ => true,
         }
     }
 }

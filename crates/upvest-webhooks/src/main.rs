@@ -14,7 +14,6 @@ mod logged;
 mod operation;
 mod operator_key;
 mod output;
-mod period;
 #[cfg(test)]
 mod repairs;
 mod sending;

@@ -14,8 +14,8 @@ use pipeline::events::LogError;
 use pipeline::keys::{Keys, KeysError};
 
 use crate::logged::Logged;
-use crate::period::{NoTime, When, period};
 use crate::stack::{Stack, StackError};
+use crate::times::{NoTime, When, period};
 pub(crate) use report::VerifyReport;
 use verify::Verification;
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::output::{self, Report, facts, pretty};
 use crate::stack::{Stack, StackError};
-use crate::times;
+use crate::times::When;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -34,9 +34,9 @@ pub(crate) struct ListArgs {
     /// Only operations of this command, such as `dlq redrive`
     #[arg(long, value_name = "COMMAND")]
     command: Option<String>,
-    /// Only operations that began at this instant or later
-    #[arg(long, value_name = "INSTANT", value_parser = times::instant)]
-    since: Option<Timestamp>,
+    /// Only operations that began since then: a time, a day (UTC), or an age like 36h
+    #[arg(long, value_name = "TIME")]
+    since: Option<When>,
     /// List at most so many
     #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
     limit: u16,
@@ -72,11 +72,12 @@ impl Command {
     /// Runs the command.
     pub(crate) async fn run(self, stack: &Stack) -> Result<AuditReport, AuditCommandError> {
         let client = aws_sdk_dynamodb::Client::new(stack.config());
-        let log = AuditLog::new(client, stack.audit_table()?, Clock::system());
+        let clock = Clock::system();
+        let log = AuditLog::new(client, stack.audit_table()?, clock.clone());
         match self {
             Self::List(list) => {
                 let mut operations = log.operations().await?;
-                operations.retain(|operation| list.takes(operation));
+                operations.retain(|operation| list.takes(operation, clock.now()));
                 let more = operations.len() > usize::from(list.limit);
                 operations.truncate(list.limit.into());
                 Ok(AuditReport::List { operations, more })
@@ -91,10 +92,12 @@ impl Command {
 }
 
 impl ListArgs {
-    fn takes(&self, operation: &Operation) -> bool {
+    fn takes(&self, operation: &Operation, now: Timestamp) -> bool {
         let command = self.command.as_ref();
         command.is_none_or(|command| *command == operation.command)
-            && self.since.is_none_or(|since| operation.began_at >= since)
+            && self
+                .since
+                .is_none_or(|since| operation.began_at >= since.instant(now))
     }
 }
 

@@ -64,7 +64,7 @@ pub(crate) enum Command {
     /// The audit table keeps their ids, reasons and the SHA-256 of their bodies. The bucket keeps versions: the bytes
     /// stay behind a delete marker for a day, or longer where object lock says so, and can be brought back until then.
     ///
-    /// Example: upvest-webhooks quarantine discard --because missing-digest --older-than 7d --reason "scanner, INC-7"
+    /// Example: upvest-webhooks quarantine discard --because missing-digest --until 7d --reason "scanner, INC-7"
     Discard(Box<DiscardArgs>),
 }
 

@@ -2,13 +2,13 @@
 
 use clap::Args;
 use futures_util::future::try_join_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use pipeline::archive::{Archive, ArchivedDelivery, Quarantined, ReadError};
 use pipeline::error::AwsError;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::times;
+use crate::times::When;
 
 /// How many objects are read at a time.
 const AT_A_TIME: usize = 8;
@@ -20,18 +20,14 @@ pub(crate) struct Selection {
     #[arg(long, value_name = "QUARANTINE_REASON")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) because: Vec<String>,
-    /// Only what was received at this instant or later; a date means its midnight in UTC
-    #[arg(long, value_name = "INSTANT", value_parser = times::instant)]
+    /// Only what was received since then: a time, a day (UTC), or an age like 36h
+    #[arg(long, value_name = "TIME")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) since: Option<Timestamp>,
-    /// Only what was received before this instant
-    #[arg(long, value_name = "INSTANT", value_parser = times::instant)]
+    pub(crate) since: Option<When>,
+    /// Only what was received before then; an age like 7d for what is older
+    #[arg(long, value_name = "TIME")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) until: Option<Timestamp>,
-    /// Only what was received longer ago than this: 30m, 36h, 7d
-    #[arg(long, value_name = "AGE", value_parser = times::age)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) older_than: Option<SignedDuration>,
+    pub(crate) until: Option<When>,
     /// Only what claims to be signed with this key
     #[arg(long, value_name = "ID")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,11 +46,7 @@ pub(crate) enum SelectError {
 impl Selection {
     /// Whether it takes everything.
     pub(crate) fn is_empty(&self) -> bool {
-        self.because.is_empty()
-            && self.since.is_none()
-            && self.until.is_none()
-            && self.older_than.is_none()
-            && self.key_id.is_none()
+        self.because.is_empty() && self.since.is_none() && self.until.is_none() && self.key_id.is_none()
     }
 
     /// Shows what is chosen to `visit`, in the order of receipt: of these deliveries, or of all where none is named.
@@ -92,8 +84,9 @@ impl Selection {
         now: Timestamp,
     ) -> Result<Vec<Quarantined>, AwsError> {
         let mut candidates = Vec::new();
+        let since = self.since.map(|since| since.instant(now));
         match ids {
-            [] => candidates = archive.list_quarantine(&self.because, self.since).await?,
+            [] => candidates = archive.list_quarantine(&self.because, since).await?,
             _ => {
                 for id in ids {
                     candidates.extend(archive.quarantined_parts(*id).await?);
@@ -107,9 +100,8 @@ impl Selection {
     fn takes(&self, quarantined: &Quarantined, now: Timestamp) -> bool {
         let at = quarantined.received_at();
         (self.because.is_empty() || self.because.iter().any(|reason| reason == quarantined.reason()))
-            && self.since.is_none_or(|since| at >= since)
-            && self.until.is_none_or(|until| at < until)
-            && self.older_than.is_none_or(|age| now.duration_since(at) > age)
+            && self.since.is_none_or(|since| at >= since.instant(now))
+            && self.until.is_none_or(|until| at < until.instant(now))
     }
 }
 

@@ -423,7 +423,7 @@ async fn the_quarantine_is_listed_in_the_order_of_receipt_and_filtered() {
             "01 missing-digest",
             false,
         ),
-        (&["--older-than", "90m"], "00 bad-signature", false),
+        (&["--until", "90m"], "00 bad-signature", false),
         (&["--key-id", "key", "--limit", "1"], "00 bad-signature", true),
         (&["--key-id", "other"], "", false),
         (&["--since", "2026-01-02"], "", false),

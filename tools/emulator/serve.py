@@ -31,7 +31,7 @@ from hypercorn.asyncio import serve  # noqa: E402
 from hypercorn.config import Config  # noqa: E402
 from ministack.app import app as ministack  # noqa: E402
 from ministack.core import iam_actions  # noqa: E402
-from ministack.services import apigateway, lambda_svc  # noqa: E402
+from ministack.services import apigateway, dynamodb, lambda_svc  # noqa: E402
 
 INSERT = re.compile(r'\s*INSERT\s+INTO\s+"?([A-Za-z0-9_.-]+)"?', re.IGNORECASE)
 
@@ -99,6 +99,18 @@ def read_concurrency_as_number():
     lambda_svc._sqs_esm_concurrency = with_number
 
 
+def describe_protection_as_boolean():
+    """CloudFormation turns a parameter into the type of the property; MiniStack leaves it a string."""
+    describe = dynamodb._table_description
+
+    def with_boolean(name):
+        description = describe(name)
+        protection = str(description["DeletionProtectionEnabled"])
+        return {**description, "DeletionProtectionEnabled": protection.lower() == "true"}
+
+    dynamodb._table_description = with_boolean
+
+
 def end_with_parent():
     """Ends the process group, functions included, when the starting program has gone."""
     sys.stdin.buffer.read()
@@ -110,6 +122,7 @@ def main():
     authorize_partiql()
     authorize_batches()
     read_concurrency_as_number()
+    describe_protection_as_boolean()
     threading.Thread(target=end_with_parent, daemon=True).start()
     config = Config()
     config.bind = [f"{HOST}:{API_PORT}", f"{HOST}:{WEBHOOK_PORT}"]

@@ -19,6 +19,11 @@ fn report(user: &str, replaced: &Value) -> Subject {
     )
 }
 
+/// Upvest has the report, whose file the stack retrieves before it tells of it.
+fn keep_at_upvest(case: &Case, report: &Subject) {
+    case.stack.upvest().put_report(report.object.clone());
+}
+
 fn created(report: &Subject, minute: u8) -> String {
     report.event_with(minute, "CREATED", &Value::Null)
 }
@@ -28,6 +33,7 @@ async fn a_report_is_told_once_though_it_is_delivered_twice() {
     let case = Case::new().await;
     let user = new_id();
     let report = report(&user, &Value::Null);
+    keep_at_upvest(&case, &report);
     let event = created(&report, 1);
     let changes = case.deliver(std::slice::from_ref(&event)).await;
     assert_eq!(types(&changes), ["REPORT.CREATED"]);
@@ -52,8 +58,10 @@ async fn a_report_that_replaces_another_names_it_and_leaves_it_as_it_is() {
     let case = Case::new().await;
     let user = new_id();
     let first = report(&user, &Value::Null);
+    keep_at_upvest(&case, &first);
     case.deliver(&[created(&first, 1)]).await;
     let second = report(&user, &json!(first.id()));
+    keep_at_upvest(&case, &second);
     let changes = case.deliver(&[created(&second, 2)]).await;
     assert_eq!(
         related(&changes[0]),
@@ -71,6 +79,8 @@ async fn a_treasury_report_is_told_with_the_name_of_its_file() {
         "TREASURY_REPORT",
         json!({ "type": "TRADING", "filename": "trading_buy_05012026.csv" }),
     );
+    let file = "trading_buy_05012026.csv";
+    case.stack.upvest().put_file("settlement_reports", file, "1;2\n");
     let changes = case.deliver(&[created(&report, 1)]).await;
     assert_eq!(
         changes[0]["detail"]["object"]["filename"],

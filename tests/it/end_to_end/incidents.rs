@@ -8,13 +8,12 @@
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::sender::{Sender, event, new_id, new_order};
-use super::stack::{Stack, text, until, until_within};
+use super::stack::{Stack, until};
 
 const PAGE: &str = include_str!("../../../docs/incidents.md");
 /// Above a block whose last command is to find something wrong.
@@ -70,20 +69,6 @@ impl<'s> Walk<'s> {
         let mut command = self.command(block);
         let output = tokio::task::spawn_blocking(move || command.output()).await;
         printed(&output.unwrap().unwrap())
-    }
-
-    /// Runs the next block again and again until what it prints is as wanted: the emulator takes its time.
-    async fn run_until(&mut self, wanted: &str) -> String {
-        let block = self.blocks.next().expect("there is another block");
-        until_within(Duration::from_secs(120), block, async || {
-            let mut command = self.command(block);
-            let output = tokio::task::spawn_blocking(move || command.output())
-                .await
-                .unwrap()
-                .unwrap();
-            Some(printed(&output)).filter(|printed| output.status.success() && printed.contains(wanted))
-        })
-        .await
     }
 
     /// Passes over a block for the AWS CLI, which the test does itself.
@@ -146,70 +131,6 @@ async fn a_rotated_key_is_fetched_by_hand() {
 }
 
 #[tokio::test]
-async fn a_poison_event_is_sent_back_once_its_entity_is_mended() {
-    let stack = Stack::shared().await;
-    let sender = Sender::known(&stack).await;
-    let order = new_id();
-    let entity = format!("ORDER#{order}");
-    let status = |id: &str, status: &str| {
-        event(
-            id,
-            &format!("ORDER.{status}"),
-            &json!({ "id": order, "status": status }),
-        )
-    };
-    let [first, second] = [new_id(), new_id()];
-    stack.deliver(&sender.delivery(&[status(&first, "NEW")])).await;
-    until("the order has a state", async || stack.entity(&entity).await).await;
-    let break_item = stack
-        .clients
-        .dynamodb
-        .update_item()
-        .table_name(stack.output("EntitiesTableName"));
-    let broken = AttributeValue::S("yesterday".to_owned());
-    break_item
-        .key("aggregate", AttributeValue::S(entity.clone()))
-        .update_expression("SET last_occurred = :broken")
-        .expression_attribute_values(":broken", broken)
-        .send()
-        .await
-        .unwrap();
-    stack
-        .deliver(&sender.delivery(&[status(&second, "FILLED")]))
-        .await;
-    let mut walk = Walk::through("A poison event", &stack);
-    walk.set("EVENT", &second);
-    walk.set("ENTITY", &entity);
-    let seen = walk.run_until(&second).await;
-    assert!(seen.contains("last_occurred"), "it says why: {seen}");
-    walk.skip_aws();
-    let delete = stack
-        .clients
-        .dynamodb
-        .delete_item()
-        .table_name(stack.output("EntitiesTableName"));
-    delete
-        .key("aggregate", AttributeValue::S(entity.clone()))
-        .send()
-        .await
-        .unwrap();
-    walk.run().await;
-    until("the order is filled", async || {
-        stack
-            .entity(&entity)
-            .await
-            .filter(|item| text(item, "status") == "FILLED")
-    })
-    .await;
-    let explained = walk.run_until("FILLED").await;
-    assert!(
-        explained.contains(&first) && explained.contains(&second),
-        "{explained}"
-    );
-    walk.end();
-}
-
-#[tokio::test]
 async fn a_conflicting_payload_is_explained() {
     let stack = Stack::shared().await;
     let sender = Sender::known(&stack).await;
@@ -226,13 +147,14 @@ async fn a_conflicting_payload_is_explained() {
         stack.event_keys(&contradiction).await.pop()
     })
     .await;
+    until("the order has a state", async || {
+        stack.entity(&format!("ORDER#{order}")).await
+    })
+    .await;
     let mut walk = Walk::through("A conflicting payload", &stack);
     walk.set("CONFLICT", &conflict);
     let explained = walk.run().await;
-    assert!(
-        explained.contains("NEW") && explained.contains(&conflict),
-        "{explained}"
-    );
+    assert!(explained.contains("contradicts"), "{explained}");
     assert!(
         explained.matches(&id).count() > 1,
         "the first one too: {explained}"

@@ -9,6 +9,7 @@ mod crashes;
 mod incidents;
 #[cfg(target_os = "linux")]
 mod least_privilege;
+mod outages;
 #[cfg(target_os = "linux")]
 mod processes;
 mod sender;

@@ -12,6 +12,7 @@ mod least_privilege;
 mod outages;
 #[cfg(target_os = "linux")]
 mod processes;
+mod readme;
 mod sender;
 mod stack;
 mod subscriber;

@@ -5,6 +5,8 @@
     reason = "a test that cannot go on fails, in its helpers too"
 )]
 
+use std::time::Duration;
+
 use aws_sdk_cloudformation::types::{Capability, Parameter, Stack as Described};
 use aws_sdk_sqs::types::QueueAttributeName;
 use local_stack::Connection;
@@ -13,12 +15,14 @@ use upvest_simulator::DeliveryRecord;
 
 use super::incidents::Walk;
 use super::sender::{Sender, batch, event, new_id, new_order};
-use super::stack::{Stack, text, until, version};
+use super::stack::{Stack, text, until, until_within, version};
 
 /// The name of every local stack.
 const STACK: &str = "upvest-webhooks";
 /// What a signature's age must be to have expired, in seconds.
 const AN_HOUR: i64 = 3600;
+/// How long the canary's schedule may take, and then the canary.
+const A_SCHEDULE: Duration = Duration::from_secs(240);
 
 impl Stack {
     /// Puts the deliveries queue out of everybody's reach, or back into it.
@@ -168,4 +172,24 @@ async fn a_delivery_of_a_wrong_clock_is_accepted_once_the_policy_allows_it() {
     let clock = found.lines().find(|line| line.contains("clock of this machine"));
     assert!(clock.is_some_and(|line| line.contains("ok")), "{found}");
     walk.end();
+}
+
+#[tokio::test]
+async fn the_canary_goes_all_the_way_by_itself_and_nothing_is_published_of_it() {
+    let (stack, _turn) = Stack::alone().await;
+    let entity = upvest::synthetic::canary_entity();
+    let state = until_within(A_SCHEDULE, "the canary has a state", async || {
+        stack.entity(entity.as_str()).await
+    })
+    .await;
+    let event_id = text(&state, "last_event_id").to_owned();
+    assert!(stack.event(&event_id).await.is_some());
+    // By the time a later change is published, the canary's would be.
+    let id = new_id();
+    let (order, order_entity) = new_order(&id);
+    stack
+        .deliver(&Sender::known(&stack).await.delivery(&[order]))
+        .await;
+    stack.published(&order_entity, &id).await;
+    assert!(!stack.has_published(entity.as_str()).await);
 }

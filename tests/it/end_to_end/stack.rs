@@ -75,12 +75,12 @@ impl Stack {
         Self::started(&SHARED, "target/end-to-end", &[]).await
     }
 
-    /// A stack that no other test uses as long as the guard is held, with [`FreshnessPolicy`] `strict`.
+    /// A stack that no other test uses as long as the guard is held, with a canary and [`FreshnessPolicy`] `strict`.
     ///
     /// [`FreshnessPolicy`]: pipeline::verification::FreshnessPolicy
     pub(super) async fn alone() -> (Self, tokio::sync::MutexGuard<'static, ()>) {
         let turn = TURN.lock().await;
-        let parameters = &["FreshnessPolicy=strict"];
+        let parameters = &["FreshnessPolicy=strict", "CanaryMinutes=2"];
         let stack = Self::started(&ALONE, "target/end-to-end-alone", parameters).await;
         (stack, turn)
     }

@@ -255,7 +255,7 @@ async fn what_is_remembered_of_an_entity_is_bounded() {
         send(&receiver, ALL, &balance(number), None).await;
     }
     let before = effects(&receiver);
-    for number in 50..149 {
+    for number in 118..149 {
         send(&receiver, ALL, &balance(number), None).await;
         assert_eq!(effects(&receiver), before, "{number}");
     }

@@ -3,13 +3,13 @@
 use sha2::{Digest, Sha256};
 
 /// The most events that are remembered.
-const MAX_EVENTS: usize = 100;
+const MAX_EVENTS: usize = 32;
 /// The bytes kept of the hash of an event's id: enough that no two of so few are alike.
 const BYTES: usize = 8;
 
 type Mark = [u8; BYTES];
 
-/// The last 100 events that were applied to an entity as its newest. Not those of replays, which have no effects.
+/// The last 32 events that were applied to an entity as its newest. Not those of replays, which have no effects.
 ///
 /// An event that comes again after newer ones looks like one that arrives late: both change nothing. What tells them
 /// apart is written here, by the write that applies the event.
@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(bytes.len(), MAX_EVENTS * BYTES);
         let again = AppliedEvents::from_bytes(&bytes).unwrap();
         assert_eq!(again, applied);
-        assert!(!again.contains("e49") && again.contains("e50") && again.contains("e149"));
+        assert!(!again.contains("e117") && again.contains("e118") && again.contains("e149"));
         assert_eq!(AppliedEvents::from_bytes(&bytes[1..]), None);
     }
 }

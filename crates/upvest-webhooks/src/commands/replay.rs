@@ -51,7 +51,9 @@ A replay brings state back: folding an event twice changes nothing. No action ru
 action asks for replays. Each replay has an id, that of its record in the audit table, which its events carry.
 
 After an interruption: replay --resume ID. Up to 500 events, or one delivery if that has more, are then sent twice, \
-without an effect.";
+without an effect. The id is on the screen, and in `audit list`.
+
+Exit status: 0 when all was sent, 1 when something could not be had or sent, or you said no.";
 
 // Without a docstring: it would replace the command's description.
 #[derive(Debug, Args)]
@@ -129,6 +131,9 @@ struct Progress {
     sent: u64,
     /// What is done.
     reached: Option<Reached>,
+    /// What of that could not be had.
+    #[serde(default, skip_serializing_if = "Failures::is_empty")]
+    failures: Failures,
 }
 
 /// A replay to be done, or to be gone on with.
@@ -216,6 +221,7 @@ impl ReplayError {
 impl Replay {
     /// Runs the command.
     pub(crate) async fn run(self, stack: &Stack) -> Result<ReplayReport, ReplayError> {
+        self.operation.must_be_answerable()?;
         let clock = Clock::system();
         let logged = Logged::of(stack)?;
         let audit = match (self.operation.dry_run, self.resume) {

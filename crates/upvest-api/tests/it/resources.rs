@@ -37,8 +37,16 @@ async fn listed(client: &Client, resource: &Resource) -> Vec<Fetched> {
     let mut all = Vec::new();
     for parent in parents {
         let mut pages = client.pages(resource.scope, list, parent.as_ref());
-        while let Some(page) = pages.next().await.unwrap() {
-            all.extend(page);
+        loop {
+            match pages.next().await {
+                Ok(Some(page)) => all.extend(page),
+                // An account group may have no balance yet.
+                Err(error) if error.is_not_found() => break,
+                ended => {
+                    assert!(ended.unwrap().is_none());
+                    break;
+                }
+            }
         }
     }
     all

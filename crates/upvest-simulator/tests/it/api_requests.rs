@@ -532,7 +532,6 @@ async fn what_events_are_about_is_read_by_the_scope_of_its_own() {
         ("/accounts/a/liquidations", "account_liquidations:read"),
         ("/transactions/cash", "transactions:read"),
         ("/transactions/securities", "transactions:read"),
-        ("/fees/collections?account_id=a&account_group_id=g", "fees:read"),
     ] {
         let get = |token: &str| Signed::new(Method::GET, path, token);
         let right = upvest.token(scope).await;

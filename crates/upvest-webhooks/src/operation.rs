@@ -89,6 +89,11 @@ impl Audit {
         })
     }
 
+    /// Who works on the stack, as an AWS principal.
+    pub(crate) fn operator(&self) -> &str {
+        &self.operator
+    }
+
     /// The audit table.
     pub(crate) fn log(&self) -> &AuditLog {
         &self.log

@@ -134,6 +134,16 @@ struct Progress {
     /// What of that could not be had.
     #[serde(default, skip_serializing_if = "Failures::is_empty")]
     failures: Failures,
+    /// Who went on with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    resumed: Vec<Resumed>,
+}
+
+/// That somebody went on with a replay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Resumed {
+    operator: String,
+    at: Timestamp,
 }
 
 /// A replay to be done, or to be gone on with.
@@ -228,7 +238,7 @@ impl Replay {
             (true, None) => None,
             _ => Some(Audit::of(stack, clock.clone()).await?),
         };
-        let task = match (self.resume, &audit) {
+        let mut task = match (self.resume, &audit) {
             (Some(id), Some(audit)) => Task::interrupted(audit, id).await?,
             _ => self.task(clock.now())?,
         };
@@ -247,7 +257,10 @@ impl Replay {
         }
         let queues = sending::queues(stack)?;
         let id = match task.operation {
-            Some(id) => id,
+            Some(id) => {
+                task.resume(&audit, id, clock.now()).await?;
+                id
+            }
             None => {
                 let operation = audit.begin(COMMAND, self.operation.reason(), task.record());
                 operation.await?.id
@@ -330,6 +343,14 @@ impl Task {
             },
             operation: Some(id),
         })
+    }
+
+    /// Records who goes on, before anything is sent.
+    async fn resume(&mut self, audit: &Audit, id: Uuid, at: Timestamp) -> Result<(), ReplayError> {
+        let operator = audit.operator().to_owned();
+        self.progress.resumed.push(Resumed { operator, at });
+        let noted = audit.log().note_progress(id, &json!(self.progress)).await;
+        noted.map_err(ReplayError::Unrecorded)
     }
 
     fn record(&self) -> Value {

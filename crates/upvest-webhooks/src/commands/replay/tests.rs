@@ -7,7 +7,7 @@ use clap::Parser;
 use pipeline::archive::ArchivedDelivery;
 use pipeline::entities::NOTES;
 use serde_json::Value;
-use webhook_tests::aws::{CallFilter, Fault, FaultRates, Service};
+use webhook_tests::aws::{CallFilter, Fault, FaultRates, OPERATOR, Service};
 use webhook_tests::receiver::CHANGES;
 use webhook_tests::story::Story;
 
@@ -527,6 +527,11 @@ async fn what_failed_before_an_interruption_is_told_after_it() {
     assert!(report.text().contains("unlogged"), "{}", report.text());
     let result = &deployed.operations()[0]["result"]["S"];
     assert_eq!(result, r#"{"failed":1,"sent":6}"#);
+    let progress = deployed.operations()[0]["progress"]["S"].to_string();
+    assert!(
+        progress.contains("resumed") && progress.contains(OPERATOR),
+        "{progress}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,8 +9,10 @@ mod crashes;
 mod incidents;
 #[cfg(target_os = "linux")]
 mod least_privilege;
+mod outages;
 #[cfg(target_os = "linux")]
 mod processes;
+mod readme;
 mod sender;
 mod stack;
 mod subscriber;

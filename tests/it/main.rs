@@ -9,6 +9,7 @@ mod entities;
 mod example_action;
 mod idempotency;
 mod in_process_aws;
+mod late_copies;
 mod operations;
 mod private_log;
 mod published_metrics;

@@ -266,6 +266,10 @@ impl Run {
                 .or_default();
             *runs += usize::from(run.returned);
         }
+        for event in went_well.keys().filter_map(|key| key.strip_suffix(" true")) {
+            let as_change = went_well.get(&format!("{event} false"));
+            assert_eq!(as_change, None, "{event} was the newest, and then late");
+        }
         let changes = self.receiver.aws.published(CHANGES).into_iter();
         let published: BTreeSet<String> = changes
             .map(|change| {

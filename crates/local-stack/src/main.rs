@@ -4,9 +4,11 @@ mod run;
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use local_stack::Options;
 
 /// The receiver on this machine, without an AWS account.
 #[derive(Debug, Parser)]
@@ -26,13 +28,25 @@ enum Command {
         /// Enforces the functions' IAM policies.
         #[arg(long, env = "AUTH", value_parser = clap::builder::BoolishValueParser::new())]
         auth: bool,
+        /// Folder for everything that the stack writes, relative to the repository.
+        #[arg(long, value_name = "FOLDER", default_value = ".local")]
+        directory: PathBuf,
     },
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Command::Run { once, auth } = Arguments::parse().command;
-    match run::run(once, auth).await {
+    let Command::Run {
+        once,
+        auth,
+        directory,
+    } = Arguments::parse().command;
+    let options = Options {
+        auth,
+        directory,
+        ..Options::default()
+    };
+    match run::run(options, once).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

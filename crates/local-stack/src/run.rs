@@ -5,11 +5,12 @@ mod report;
 mod upvest;
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use local_stack::{LocalStack, LocalStackError, Options};
+use tokio::sync::Notify;
 use upvest_simulator::{Faults, InvalidFaults, QueueError, SamplesError, Simulator, read_events};
 
 use receiver::{Receiver, ReceiverError};
@@ -18,7 +19,7 @@ use report::Report;
 /// The events that are delivered.
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/samples");
 /// How long the receiver may take to accept everything, and then to process it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// How many of the samples are delivered again, with faults.
 const REPEATED: usize = 5;
 /// The size of a delivery, in bytes, so that the samples make several.
@@ -44,13 +45,9 @@ pub(crate) enum RunError {
 }
 
 /// Runs, reports and, unless `once`, stays up until Ctrl-C. Says whether everything was as expected.
-pub(crate) async fn run(once: bool, auth: bool) -> Result<bool, RunError> {
+pub(crate) async fn run(options: Options, once: bool) -> Result<bool, RunError> {
     // Ctrl-C before the handler is set ends this process, and the emulator with it.
-    let emulated = LocalStack::prepare(Options {
-        auth,
-        ..Options::default()
-    })
-    .await?;
+    let emulated = LocalStack::prepare(options).await?;
     let simulator = upvest::start(&emulated).await?;
     let parameters = [
         format!("UpvestSecret={}", upvest::SECRET),
@@ -80,7 +77,7 @@ pub(crate) async fn run(once: bool, auth: bool) -> Result<bool, RunError> {
     }
     if !once {
         print(&how_to_reach(&stack));
-        wait_for_interrupt();
+        wait_for_interrupt().await;
     }
     stack.stop();
     Ok(problems.is_empty())
@@ -148,15 +145,12 @@ fn how_to_reach(stack: &LocalStack) -> String {
     )
 }
 
-/// Returns when Ctrl-C is pressed.
-fn wait_for_interrupt() {
-    let (stop, stopped) = mpsc::channel();
-    let handler = ctrlc::set_handler(move || {
-        let _ = stop.send(());
-    });
-    if handler.is_ok() {
-        // Fails only without a sender, and the handler keeps it.
-        let _ = stopped.recv();
+/// Returns when Ctrl-C is pressed. It waits without holding up this thread, on which Upvest's API is served.
+async fn wait_for_interrupt() {
+    let stop = Arc::new(Notify::new());
+    let stopped = stop.clone();
+    if ctrlc::set_handler(move || stop.notify_one()).is_ok() {
+        stopped.notified().await;
     }
 }
 

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::envelope::Envelope;
 use crate::error::AwsError;
 
+mod sending;
 mod verified;
 
 pub use verified::VerifiedKeys;
@@ -46,12 +47,25 @@ pub struct ArchivedDelivery {
     /// The places in the batch of the events that are in quarantine; all of them where there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<usize>,
+    /// When an operator sent it on its way again. What verify-and-store puts into quarantine anew has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
     /// The raw body, if it is UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
     /// The raw body in base64, if it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
+}
+
+/// What must be true for an object to be written.
+enum Condition {
+    /// Nothing.
+    None,
+    /// It is not there.
+    Absent,
+    /// It is the one with this entity tag.
+    Unchanged(String),
 }
 
 /// A delivery that was found in the archive.
@@ -110,6 +124,7 @@ impl ArchivedDelivery {
             out_of_time: None,
             reason: None,
             events: Vec::new(),
+            sent_at: None,
             body: body.ok(),
             body_base64,
         }
@@ -238,10 +253,14 @@ impl Archive {
             out_of_time,
             ..ArchivedDelivery::of(envelope, Some(key_id))
         };
-        self.put(verified_key(envelope), &delivery).await
+        // One that is there already was written by an earlier attempt at the same delivery.
+        self.put(&verified_key(envelope), &delivery, Condition::Absent)
+            .await?;
+        Ok(())
     }
 
-    /// Puts a delivery, or the events of it at the places `events`, into quarantine.
+    /// Puts a delivery, or the events of it at the places `events`, into quarantine; over the object that is there
+    /// already, whose note that it was sent again is then done with: this is what came of it.
     ///
     /// # Errors
     ///
@@ -258,7 +277,9 @@ impl Archive {
             events,
             ..ArchivedDelivery::of(envelope, key_id)
         };
-        self.put(quarantine_key(reason, envelope), &delivery).await
+        self.put(&quarantine_key(reason, envelope), &delivery, Condition::None)
+            .await?;
+        Ok(())
     }
 
     /// The verified delivery of this id.
@@ -428,6 +449,12 @@ impl Archive {
     }
 
     async fn get(&self, key: String) -> Result<Option<Found>, ReadError> {
+        let tagged = self.get_tagged(key).await?;
+        Ok(tagged.map(|(found, _)| found))
+    }
+
+    /// An object, with its entity tag.
+    async fn get_tagged(&self, key: String) -> Result<Option<(Found, String)>, ReadError> {
         const CALL: &str = "GetObject of the archive";
         let request = self.client.get_object().bucket(&self.bucket).key(&key);
         let object = match request.send().await {
@@ -441,34 +468,41 @@ impl Archive {
             }
             Err(error) => return Err(AwsError::of(CALL)(error).into()),
         };
+        let tag = object.e_tag.unwrap_or_default();
         let body = object.body.collect().await.map_err(AwsError::of(CALL))?;
         let delivery = ArchivedDelivery::parse(&body.into_bytes())?;
-        Ok(Some(Found { key, delivery }))
+        Ok(Some((Found { key, delivery }, tag)))
     }
 
-    /// Writes an object once. One that is there already was written by an earlier attempt at the same delivery.
-    async fn put(&self, key: String, delivery: &ArchivedDelivery) -> Result<(), AwsError> {
+    /// Writes an object, and tells whether that was done: not where the condition does not hold.
+    async fn put(
+        &self,
+        key: &str,
+        delivery: &ArchivedDelivery,
+        condition: Condition,
+    ) -> Result<bool, AwsError> {
         const CALL: &str = "PutObject to the archive";
         let json = serde_json::to_vec(delivery).map_err(AwsError::of(CALL))?;
-        let request = self
-            .client
-            .put_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .if_none_match("*");
+        let request = self.client.put_object().bucket(&self.bucket).key(key);
+        let (request, refusals): (_, &[u16]) = match condition {
+            Condition::None => (request, &[]),
+            Condition::Absent => (request.if_none_match("*"), &[412]),
+            // Gone, being changed, changed.
+            Condition::Unchanged(tag) => (request.if_match(tag), &[404, 409, 412]),
+        };
         let put = request
             .content_type("application/json")
             .body(ByteStream::from(json))
             .send()
             .await;
         match put {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(true),
             Err(error)
                 if error
                     .raw_response()
-                    .is_some_and(|answer| answer.status().as_u16() == 412) =>
+                    .is_some_and(|answer| refusals.contains(&answer.status().as_u16())) =>
             {
-                Ok(())
+                Ok(false)
             }
             Err(error) => Err(AwsError::of(CALL)(error)),
         }

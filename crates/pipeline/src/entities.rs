@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use upvest::category::CATEGORIES;
@@ -11,6 +12,10 @@ use upvest::{EntityKey, Occurred};
 
 use crate::error::AwsError;
 
+mod applied;
+
+pub use applied::AppliedEvents;
+
 /// The largest item that is written, in bytes. `DynamoDB` takes 400 KB; the rest is left for what an estimate misses.
 const MAX_ITEM_BYTES: usize = 390 * 1024;
 /// What an object leaves free of that for the values computed from it and for notes of what is unfinished.
@@ -18,7 +23,7 @@ const NOTES_BYTES: usize = 16 * 1024;
 
 /// The attributes of an item that tell how the events came, one by one and with what trouble. All others tell what the
 /// events say: they are the same whenever the same events are folded, in whatever order.
-pub const NOTES: [&str; 3] = ["version", "last_change", "unfinished"];
+pub const NOTES: [&str; 4] = ["version", "last_change", "applied", "unfinished"];
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -38,6 +43,8 @@ pub struct Stored {
     pub version: u64,
     /// The change that was applied last, for an attempt that follows a crash.
     pub last_change: Option<Transition>,
+    /// The events that were applied last, by which a repeat is told from a late event.
+    pub applied: AppliedEvents,
     /// The changes whose actions failed, by event id: what is needed to run them when their event comes back, even
     /// though later events have changed the entity since.
     pub unfinished: BTreeMap<String, Transition>,
@@ -339,6 +346,10 @@ fn notes(state: &Stored) -> Item {
     if let Some(change) = &state.last_change {
         item.insert("last_change".to_owned(), transition_item(change));
     }
+    if !state.applied.is_empty() {
+        let applied = Blob::new(state.applied.to_bytes());
+        item.insert("applied".to_owned(), AttributeValue::B(applied));
+    }
     if !state.unfinished.is_empty() {
         let unfinished = state.unfinished.iter();
         let unfinished = unfinished.map(|(event_id, change)| (event_id.clone(), transition_item(change)));
@@ -390,12 +401,19 @@ fn from_item(entity: &EntityKey, item: &Item) -> Result<Stored, &'static str> {
         parts,
     };
     let last_change = item.get("last_change").map(transition_from).transpose()?;
+    let applied = item.get("applied").map(|value| {
+        let bytes = value.as_b().ok()?;
+        AppliedEvents::from_bytes(bytes.as_ref())
+    });
     let unfinished = map(item, "unfinished").into_iter().flatten();
     let unfinished = unfinished.map(|(event_id, change)| Ok((event_id.clone(), transition_from(change)?)));
     Ok(Stored {
         projection,
         version: version.ok_or("version")?,
         last_change,
+        applied: applied
+            .unwrap_or_else(|| Some(AppliedEvents::default()))
+            .ok_or("applied")?,
         unfinished: unfinished.collect::<Result<_, &'static str>>()?,
     })
 }
@@ -474,6 +492,7 @@ fn map<'i>(item: &'i Item, name: &str) -> Option<&'i Item> {
 fn size_of(value: &AttributeValue) -> usize {
     match value {
         AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
+        AttributeValue::B(bytes) => bytes.as_ref().len(),
         AttributeValue::L(values) => 3 + values.iter().map(|value| size_of(value) + 1).sum::<usize>(),
         AttributeValue::M(values) => {
             3 + values
@@ -512,6 +531,7 @@ mod tests {
         let before = projection.summary("ORDER", 5);
         Stored {
             last_change: Some(transition("e2", Some(before))),
+            applied: AppliedEvents::default().with("e1").with("e2"),
             unfinished: BTreeMap::from([("e1".to_owned(), transition("e1", None))]),
             projection,
             version: 7,
@@ -525,8 +545,8 @@ mod tests {
         let stored = from_item(&entity, &item).unwrap();
         assert_eq!(to_item(&entity, &stored).unwrap(), item);
         assert_eq!(
-            (&stored.last_change, &stored.unfinished),
-            (&state.last_change, &state.unfinished)
+            (&stored.last_change, &stored.applied, &stored.unfinished),
+            (&state.last_change, &state.applied, &state.unfinished)
         );
         (item, stored)
     }
@@ -591,6 +611,7 @@ mod tests {
             projection,
             version: 1,
             last_change: None,
+            applied: AppliedEvents::default(),
             unfinished: BTreeMap::new(),
         };
         let noisy = Stored {

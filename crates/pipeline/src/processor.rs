@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::config::{ConfigError, Lookup, environment};
 use crate::entities::{Entities, Transition};
 use crate::envelope::attribute;
-use crate::error::{AwsError, ErrorChain, Failure};
+use crate::error::{AwsError, Failure};
 use crate::idempotency::{Idempotency, Invocation};
 use crate::metric;
 use crate::publish::{EventBus, Publication};
@@ -30,7 +30,6 @@ use crate::routing::Dispatched;
 
 use acting::Attempt;
 pub use error::ProcessError;
-use projecting::Projected;
 
 /// How long idempotency records are kept where nothing else is configured. SQS keeps a message for 14 days in a queue
 /// and for 14 more in its dead-letter queue.
@@ -227,14 +226,15 @@ impl Processor {
             event_id: event.id().to_owned(),
             source,
         })?;
-        let projected = self.project(&entity, &event).await?;
+        let is_replay = dispatched.replay.is_some();
+        let projected = self.project(&entity, &event, is_replay).await?;
         if event.is_synthetic() {
             return Ok(Done::without_effects(&event, entity));
         }
         self.count(projected.applied);
         self.measure(&dispatched, &event, projected.applied);
         let attempt = &Attempt::new(invocation, message);
-        let transition = projected.transition(&event, dispatched.replay.is_some());
+        let transition = projected.transition(&event, is_replay);
         let current = projected
             .stored
             .projection
@@ -265,12 +265,10 @@ impl Processor {
         };
         let noted = self.note_before(&entity, &projected, transition, &change).await?;
         if let Err(error) = self.act(&change, attempt).await {
-            // While another invocation runs the action, it is up to that one.
-            let is_ours = !matches!(error, ProcessError::InProgress { .. });
-            if is_ours && !noted && change.replay.is_none() {
-                self.note_failure(&entity, transition).await;
-            }
-            return Err(error);
+            return Err(match noted || change.replay.is_some() {
+                true => error,
+                false => self.note_failed_action(&entity, transition, error).await,
+            });
         }
         Ok(Done {
             event_id: event.id().to_owned(),
@@ -326,33 +324,6 @@ impl Processor {
             self.forget_unfinished(&done.entity, &done.event_id).await?;
         }
         Ok(())
-    }
-
-    /// Notes a change as unfinished before its actions run again, in case this attempt does not come to its end
-    /// either. Tells whether it is noted.
-    async fn note_before(
-        &self,
-        entity: &EntityKey,
-        projected: &Projected,
-        transition: &Transition,
-        change: &Change<'_>,
-    ) -> Result<bool, ProcessError> {
-        if change.replay.is_some() {
-            return Ok(false);
-        }
-        let noted = projected.stored.unfinished.contains_key(&transition.event_id);
-        if !noted && projected.applied != Applied::Newest {
-            self.note_unfinished(entity, transition).await?;
-            return Ok(true);
-        }
-        Ok(noted)
-    }
-
-    async fn note_failure(&self, entity: &EntityKey, transition: &Transition) {
-        if let Err(error) = self.note_unfinished(entity, transition).await {
-            // The next attempt notes it, unless it goes well.
-            tracing::warn!(event.id = transition.event_id, error = %ErrorChain(&error), "could not note a failure");
-        }
     }
 }
 

@@ -119,9 +119,13 @@ enum Command {
     ///
     /// Folds the entity's state again from the log, reads the archived delivery of each event, verifies its signature
     /// with the key of the keys table, compares the log with the signed bytes, and reads the records of the actions
-    /// that ran. Exit status 1 says that something on the way does not hold; what it is comes last.
+    /// that ran, for the event itself and for replays of it. It changes nothing.
     ///
-    /// Example: upvest-webhooks explain ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4
+    /// Each line has a mark: ✓ was checked and holds, ✗ was checked and does not hold, ? cannot be known for certain; lines
+    /// without a mark are only told. Whether a change was published is recorded nowhere: that line says what follows
+    /// from the records, and why. What does not hold is told once more at the end, and the exit status is 1.
+    ///
+    /// Example: upvest-webhooks explain 'ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4'
     Explain(explain::Arguments),
     /// Watch deliveries and their events as they are verified
     ///
@@ -136,6 +140,13 @@ enum Command {
     /// Send events of the log to the domain queues again, to bring state back
     Replay(Box<replay::Replay>),
     /// See what could not be proven or understood, and verify it again
+    ///
+    /// A delivery is in quarantine when its signature or digest did not hold, or its body is no batch of events; of a good
+    /// delivery, single events are when they cannot be understood. Nothing in quarantine was acted on, nothing waits for it,
+    /// and Upvest does not send it again. It is kept for as long as the stack's parameter `QuarantineDays` says.
+    ///
+    /// First `list`, and `show` one of each reason. Mend the cause: a wrong key, a proxy that changes bodies, a version
+    /// that is too old. Then `reverify --dry-run`, and `reverify`. What Upvest did not send, `discard`.
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Quarantine(quarantine::Command),
     /// See what could not be processed, and send it back

@@ -5,6 +5,8 @@ mod json;
 use std::error::Error;
 use std::io::{self, Write};
 
+use anstream::AutoStream;
+use anstyle::AnsiColor;
 use comfy_table::{LineStyle, Table, TableStyle};
 use serde::Serialize;
 
@@ -27,12 +29,13 @@ pub(crate) trait Report: Serialize {
 ///
 /// What writing to standard output failed with. That nobody reads on is no failure.
 pub(crate) fn print(report: &impl Report, as_json: bool) -> io::Result<()> {
-    let text = if as_json {
-        pretty(&serde_json::to_string(report)?)
-    } else {
-        harmless(report.text().trim_end())
-    };
-    write(format!("{text}\n").as_bytes())
+    if as_json {
+        let text = pretty(&serde_json::to_string(report)?);
+        return write(format!("{text}\n").as_bytes());
+    }
+    let text = coloured(&harmless(&trimmed(&report.text())));
+    // Colours are for terminals, unless NO_COLOR is set.
+    until_unread(&mut AutoStream::auto(io::stdout().lock()), text.as_bytes())
 }
 
 /// Writes bytes to standard output.
@@ -41,7 +44,10 @@ pub(crate) fn print(report: &impl Report, as_json: bool) -> io::Result<()> {
 ///
 /// As [`print()`].
 pub(crate) fn write(bytes: &[u8]) -> io::Result<()> {
-    let mut output = io::stdout().lock();
+    until_unread(&mut io::stdout().lock(), bytes)
+}
+
+fn until_unread(output: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     match output.write_all(bytes).and_then(|()| output.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
@@ -96,6 +102,25 @@ pub(crate) fn facts<'f>(facts: impl IntoIterator<Item = (&'f str, Option<String>
         .collect()
 }
 
+/// Lines without the spaces that fill a table's last column, which would wrap in a terminal.
+fn trimmed(text: &str) -> String {
+    let lines = text.trim_end().lines();
+    lines.flat_map(|line| [line.trim_end(), "\n"]).collect()
+}
+
+/// Marks in the colours that they mean.
+fn coloured(text: &str) -> String {
+    let marks = [
+        ("✓", AnsiColor::Green),
+        ("✗", AnsiColor::Red),
+        ("! warning", AnsiColor::Yellow),
+    ];
+    marks.into_iter().fold(text.to_owned(), |text, (mark, colour)| {
+        let style = colour.on_default();
+        text.replace(mark, &format!("{style}{mark}{style:#}"))
+    })
+}
+
 /// Replaces control characters: what others sent must not steer the operator's terminal.
 pub(crate) fn harmless(text: &str) -> String {
     let harmless = |c: char| {
@@ -129,6 +154,23 @@ mod tests {
         assert_eq!(column(header, "status"), column(first, "NEW"));
         assert_eq!(column(header, "status"), column(second, "FILLED"));
         assert!(!table.to_string().contains('\u{1b}'));
+    }
+
+    #[test]
+    fn what_fills_the_last_column_is_not_printed() {
+        let mut table = table(["id", "status"]);
+        table.add_row(["1", "NEW"]).add_row(["2", "PROCESSING"]);
+        let printed = trimmed(&table.to_string());
+        assert!(printed.lines().all(|line| line.trim_end() == line), "{printed}");
+        assert!(printed.contains("NEW\n") && printed.ends_with("PROCESSING\n"));
+    }
+
+    #[test]
+    fn marks_have_colours_and_the_rest_has_none() {
+        assert_eq!(
+            coloured("✓ a\n✗ b\nc"),
+            "\u{1b}[32m✓\u{1b}[0m a\n\u{1b}[31m✗\u{1b}[0m b\nc"
+        );
     }
 
     #[test]

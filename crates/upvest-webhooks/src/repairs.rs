@@ -70,6 +70,7 @@ impl Site {
         let mut outputs = vec![
             ("KeysTableName".to_owned(), "keys".to_owned()),
             ("EventsTableName".to_owned(), "events".to_owned()),
+            ("EntitiesTableName".to_owned(), "entities".to_owned()),
             ("AuditTableName".to_owned(), "audit".to_owned()),
             ("ArchiveBucketName".to_owned(), "archive".to_owned()),
             ("FreshnessPolicy".to_owned(), policy.to_owned()),

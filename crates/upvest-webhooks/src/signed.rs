@@ -42,6 +42,7 @@ impl Signed {
             ("EventsTableName", "events"),
             ("EntitiesTableName", "entities"),
             ("IdempotencyTableName", "idempotency"),
+            ("AuditTableName", "audit"),
             ("ArchiveBucketName", "archive"),
             ("EventBusName", "changes"),
         ];

@@ -65,6 +65,13 @@ impl Stack {
         .await
     }
 
+    /// Whether any change of the entity was published so far.
+    pub(super) async fn has_published(&self, entity: &str) -> bool {
+        self.read_changes().await;
+        let read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+        read.contains_key(entity)
+    }
+
     async fn read_changes(&self) {
         loop {
             let request = self.clients.sqs.receive_message().queue_url(self.changes_queue());

@@ -1,4 +1,4 @@
-//! The stack that all end-to-end tests share, as its owner sees it.
+//! The stacks of the end-to-end tests, as their owner sees them: one that all share, and one for what would disturb others.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
@@ -30,7 +30,11 @@ const READ_BATCH: usize = 100;
 pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// Started by the first test that asks for it. It ends with this process, however that ends.
-static LOCAL: OnceLock<Result<Started, String>> = OnceLock::new();
+static SHARED: OnceLock<Result<Started, String>> = OnceLock::new();
+/// The same, for one test after the other.
+static ALONE: OnceLock<Result<Started, String>> = OnceLock::new();
+/// Held by the test that has the stack [`ALONE`].
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 struct Started {
     local: LocalStack,
@@ -68,8 +72,26 @@ pub(super) struct Answer {
 
 impl Stack {
     pub(super) async fn shared() -> Self {
-        let started = LOCAL.get_or_init(|| {
-            std::thread::spawn(start)
+        Self::started(&SHARED, "target/end-to-end", &[]).await
+    }
+
+    /// A stack that no other test uses as long as the guard is held, with a canary and [`FreshnessPolicy`] `strict`.
+    ///
+    /// [`FreshnessPolicy`]: pipeline::verification::FreshnessPolicy
+    pub(super) async fn alone() -> (Self, tokio::sync::MutexGuard<'static, ()>) {
+        let turn = TURN.lock().await;
+        let parameters = &["FreshnessPolicy=strict", "CanaryMinutes=2"];
+        let stack = Self::started(&ALONE, "target/end-to-end-alone", parameters).await;
+        (stack, turn)
+    }
+
+    async fn started(
+        stack: &'static OnceLock<Result<Started, String>>,
+        directory: &'static str,
+        parameters: &'static [&'static str],
+    ) -> Self {
+        let started = stack.get_or_init(|| {
+            std::thread::spawn(|| start(directory, parameters))
                 .join()
                 .expect("the start does not panic")
         });
@@ -357,22 +379,24 @@ pub(super) async fn until_within<T>(patience: Duration, what: &str, look: impl A
     }
 }
 
-fn start() -> Result<Started, String> {
+fn start(directory: &str, parameters: &[&str]) -> Result<Started, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime can be built").block_on(async {
         let options = Options {
             auth: true,
-            directory: "target/end-to-end".into(),
+            directory: directory.into(),
             ..Options::default()
         };
         let emulated = LocalStack::prepare(options)
             .await
             .map_err(|error| explain(&error))?;
         let upvest = super::upvest::start(emulated.sdk_config()).await;
-        let parameters = vec![
-            format!("UpvestSecret={}", super::upvest::SECRET),
-            "RetrieveReports=true".to_owned(),
-        ];
+        let upvest_secret = format!("UpvestSecret={}", super::upvest::SECRET);
+        let parameters = parameters
+            .iter()
+            .chain(&[upvest_secret.as_str(), "RetrieveReports=true"])
+            .map(|parameter| (*parameter).to_owned())
+            .collect();
         let local = emulated
             .deploy(parameters)
             .await

@@ -52,6 +52,23 @@ async fn an_object_is_written_once_and_read_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_object_is_written_over_the_one_that_was_read_and_over_no_other() {
+    let aws = archive();
+    let put = || aws.s3().put_object().bucket("archive").key("quarantine/1");
+    let put = async |tag: &str, bytes: &'static [u8]| {
+        let put = put().if_match(tag).body(ByteStream::from_static(bytes)).send();
+        let put = put.await.map(|put| put.e_tag.unwrap());
+        put.map_err(|error| error.raw_response().unwrap().status().as_u16())
+    };
+    assert_eq!(put("\"0\"", b"{}").await, Err(404));
+    let first = put_once(&aws, "quarantine/1", b"{}").send().await.unwrap();
+    let first = first.e_tag.unwrap();
+    let second = put(&first, b"[]").await.unwrap();
+    assert_eq!(put(&first, b"{}").await, Err(412));
+    put(&second, b"{}").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_not_there_is_a_typed_error() {
     let aws = archive();
     let get = aws

@@ -125,7 +125,14 @@ fn put(objects: &mut BTreeMap<String, StoredObject>, key: String, request: &Requ
             .get(name)
             .and_then(|value| value.to_str().ok())
     };
-    if header("if-none-match") == Some("*") && objects.contains_key(&key) {
+    let there = objects.get(&key);
+    let unchanged = |tag: &str| there.is_some_and(|object| object.etag() == tag);
+    if header("if-match").is_some() && there.is_none() {
+        return error(404, "NoSuchKey", "The specified key does not exist.");
+    }
+    if (header("if-none-match") == Some("*") && there.is_some())
+        || header("if-match").is_some_and(|tag| !unchanged(tag))
+    {
         return error(
             412,
             "PreconditionFailed",

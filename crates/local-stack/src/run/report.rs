@@ -44,7 +44,9 @@ impl Report<'_> {
         for (title, table) in sections {
             text.push_str(&format!("\n{title}\n{table}\n"));
         }
-        text
+        // A table's last column is filled with spaces, which would wrap in a terminal.
+        let lines = text.lines();
+        lines.flat_map(|line| [line.trim_end(), "\n"]).collect()
     }
 
     /// What is not as expected.

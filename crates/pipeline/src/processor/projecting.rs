@@ -6,7 +6,9 @@ use upvest::projection::Applied;
 use upvest::{EntityKey, Event, Projection};
 
 use super::{ProcessError, Processor};
+use crate::action::Change;
 use crate::entities::{EntityError, Stored, Transition};
+use crate::error::{Disposition, ErrorChain};
 use crate::metric;
 
 /// How often a write is repeated at once when somebody else changed the entity in between.
@@ -39,19 +41,27 @@ impl Processor {
         &self,
         entity: &EntityKey,
         event: &Event<'_>,
+        is_replay: bool,
     ) -> Result<Projected, ProcessError> {
         let mut attempt = 1;
         loop {
             let before = self.entities.load(entity).await?;
             let so_far = before.as_ref().map(|before| before.projection.clone());
             let (projection, applied) = Projection::fold(so_far, event);
+            let applied = match &before {
+                Some(stored) if stored.applied.contains(event.id()) => Applied::Repeated,
+                _ => applied,
+            };
             let before = match before {
                 Some(stored) if stored.projection == projection => {
                     return Ok(Projected { applied, stored });
                 }
                 before => before,
             };
-            let stored = next(entity, event, before.as_ref(), (projection, applied));
+            let mut stored = next(entity, event, before.as_ref(), (projection, applied));
+            if applied == Applied::Newest && !is_replay {
+                stored.applied = stored.applied.with(event.id());
+            }
             match self.entities.save(entity, &stored).await {
                 Err(EntityError::Changed(_)) if attempt < ATTEMPTS => attempt += 1,
                 Err(error) => return Err(error.into()),
@@ -77,6 +87,58 @@ impl Processor {
         if let Some(left) = after.projection.moved_back_from().filter(|_| !was_back) {
             metric::moved_back(self.domain.name());
             tracing::warn!(event.id = event.id(), left, "entity's state moved backwards");
+        }
+    }
+
+    /// Notes a change as unfinished before its actions run again, in case this attempt does not come to its end
+    /// either. Tells whether it is noted.
+    pub(super) async fn note_before(
+        &self,
+        entity: &EntityKey,
+        projected: &Projected,
+        transition: &Transition,
+        change: &Change<'_>,
+    ) -> Result<bool, ProcessError> {
+        if change.replay.is_some() {
+            return Ok(false);
+        }
+        let noted = projected.stored.unfinished.contains_key(&transition.event_id);
+        if !noted && projected.applied != Applied::Newest {
+            self.note_unfinished(entity, transition).await?;
+            return Ok(true);
+        }
+        Ok(noted)
+    }
+
+    pub(super) async fn note_failure(&self, entity: &EntityKey, transition: &Transition) {
+        if let Err(error) = self.note_unfinished(entity, transition).await {
+            // The next attempt notes it, unless it goes well.
+            tracing::warn!(event.id = transition.event_id, error = %ErrorChain(&error), "could not note a failure");
+        }
+    }
+
+    /// Notes the change whose action failed; gives the error to report.
+    pub(super) async fn note_failed_action(
+        &self,
+        entity: &EntityKey,
+        transition: &Transition,
+        error: ProcessError,
+    ) -> ProcessError {
+        match (&error, error.disposition()) {
+            // While another invocation runs the action, it is up to that one.
+            (ProcessError::InProgress { .. }, _) => error,
+            // Redriven after later events, a change that is not noted would be taken for a repeat.
+            (_, Disposition::DeadLetter) => match self.note_unfinished(entity, transition).await {
+                Ok(()) => error,
+                Err(unnoted) => {
+                    tracing::warn!(event.id = transition.event_id, error = %ErrorChain(&error), "could not note a failure");
+                    unnoted.into()
+                }
+            },
+            _ => {
+                self.note_failure(entity, transition).await;
+                error
+            }
         }
     }
 
@@ -148,6 +210,7 @@ fn next(
             // It left a trace in the history, no more.
             Applied::Superseded | Applied::Repeated => before.and_then(|before| before.last_change.clone()),
         },
+        applied: before.map(|before| before.applied.clone()).unwrap_or_default(),
         unfinished: before.map(|before| before.unfinished.clone()).unwrap_or_default(),
     }
 }

@@ -274,7 +274,7 @@ impl Report for EntityReport {
 
 #[cfg(test)]
 mod tests {
-    use pipeline::entities::Transition;
+    use pipeline::entities::{AppliedEvents, Transition};
     use upvest::Event as WebhookEvent;
 
     use super::*;
@@ -297,6 +297,7 @@ mod tests {
             projection: events.iter().fold(None, fold).unwrap(),
             version: 3,
             last_change: None,
+            applied: AppliedEvents::default(),
             unfinished: BTreeMap::from([("e2".to_owned(), unfinished)]),
         };
         EntityReport::of(&EntityKey::from_stored("ORDER#o1".to_owned()), &stored).unwrap()

@@ -4,6 +4,7 @@ mod actions;
 mod evidence;
 mod folding;
 mod inquiry;
+mod publication;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use clap::Args;
 use pipeline::archive::ReadError;
+use pipeline::audit::AuditError;
 use pipeline::clock::Clock;
 use pipeline::error::AwsError;
 use serde::Serialize;
@@ -27,19 +29,20 @@ use actions::Action;
 use evidence::{Bytes, Delivery, Signature};
 use folding::{Comparison, Step};
 use inquiry::Inquiry;
+use publication::Publication;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The entity, written TYPE#ID, or the id of an event or of a delivery
+    /// An entity, written TYPE#ID, an event's id, or a delivery's id; quote it, for shells take # and ! otherwise
     #[arg(value_name = "EVENT|ENTITY|DELIVERY")]
     subject: String,
     /// Show at most so many events of an entity, the newest ones; its state is folded from all
     #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
     limit: u16,
-    /// Look through the archive for other deliveries of the event, received up to so long after it
+    /// Also find other deliveries of the event: read all that were received up to so long after it, such as 1h
     #[arg(long, value_name = "TIME", value_parser = length_of_time)]
     repeats: Option<Duration>,
-    /// Show the objects too, which are personal data
+    /// Show the objects too, which hold personal data
     #[arg(long)]
     object: bool,
 }
@@ -55,6 +58,8 @@ pub(crate) enum ExplainError {
     Events(#[from] EventsError),
     #[error(transparent)]
     Archive(#[from] ReadError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     #[error(
         "no entity {0}: neither a state nor events (entities are written TYPE#ID, like ORDER#9fc8c651-...)"
     )]
@@ -132,6 +137,9 @@ struct Explained {
     step: Option<Step>,
     actions: Vec<Action>,
     unfinished: bool,
+    /// What follows about its publication; absent where it belongs to no entity, or the entity cannot be folded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    publication: Option<Publication>,
     #[serde(skip_serializing_if = "Option::is_none")]
     object: Option<Box<RawValue>>,
 }

@@ -48,6 +48,8 @@ pub(crate) enum Command {
     List(ListArgs),
     /// Show a delivery: why it is in quarantine, what its signature covers, and whether it would hold now
     ///
+    /// Until its signature holds, all that it shows is what the sender claims.
+    ///
     /// Example: upvest-webhooks quarantine show 019b76da-a87b-7def-8123-456789abcdef
     Show(ShowArgs),
     /// Verify again, and send what holds by now on its way
@@ -55,13 +57,18 @@ pub(crate) enum Command {
     /// Mend the cause first: import a key, or deploy a version that understands an event. The signature is verified by
     /// the keys and the policy of the stack, as of the time of receipt. What holds is sent to the deliveries queue, under
     /// its delivery id, and leaves the quarantine once the stack has verified it; what still fails stays, with its reason.
-    /// Interrupt it when you like: nothing is lost, and the same command goes on.
+    ///
+    /// Without ids and filters it takes everything. Interrupt it when you like, and run it again: nothing is lost, and what
+    /// was sent in the last hour is waited for, not sent again. The stack remembers a key for five minutes, and refuses until
+    /// then what holds by a corrected one. Exit status 0: everything chosen holds and is on its way; 1: something still
+    /// fails, or the stack has not verified it yet.
     ///
     /// Example: upvest-webhooks quarantine reverify --key-id 9ed77463-c18e-4794-ab5c-17423f9b801a --reason "INC-42"
     Reverify(Box<ReverifyArgs>),
     /// Remove deliveries from quarantine for good
     ///
-    /// The audit table keeps their ids, reasons and the SHA-256 of their bodies. The bucket keeps versions: the bytes
+    /// For what Upvest did not send: its own events that are discarded are not in the log, and do not come again. The
+    /// audit table keeps the ids, the reasons and the SHA-256 of the bodies. The bucket keeps versions: the bytes
     /// stay behind a delete marker for a day, or longer where object lock says so, and can be brought back until then.
     ///
     /// Example: upvest-webhooks quarantine discard --because missing-digest --until 7d --reason "scanner, INC-7"
@@ -95,7 +102,7 @@ pub(crate) struct ReverifyArgs {
     /// Reverify at most so many, the oldest first
     #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// How many seconds to wait while the stack verifies nothing of what was sent
+    /// Give up after so many seconds in which the stack verified nothing of what was sent
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     wait: u64,
     #[command(flatten)]
@@ -300,14 +307,16 @@ impl ReverifyArgs {
 
 fn question(judged: &[Judged]) -> String {
     let count = |takes: fn(&Outlook) -> bool| judged.iter().filter(|one| takes(&one.outlook)).count();
-    let (holds, fails, verified) = (
-        count(|outlook| matches!(outlook, Outlook::Holds { .. })),
+    let (holds, on_their_way, fails, verified) = (
+        count(|outlook| matches!(outlook, Outlook::Holds { sent_at: None })),
+        count(|outlook| matches!(outlook, Outlook::Holds { sent_at: Some(_) })),
         count(|outlook| matches!(outlook, Outlook::Fails { .. })),
         count(|outlook| matches!(outlook, Outlook::Verified)),
     );
     format!(
-        "In quarantine: {holds} that hold now and are sent on their way, {verified} that are verified already and are \
-         taken out, {fails} that still fail and stay. Go on?"
+        "In quarantine: {holds} that hold now and are sent on their way, {on_their_way} that were sent in the last hour \
+         and are waited for, {verified} that are verified already and are taken out, {fails} that still fail and stay. \
+         Go on?"
     )
 }
 

@@ -31,7 +31,7 @@ use selection::{Filter, Selection};
 use sending::{Record, Sender};
 
 /// The command, as the audit table has it.
-const COMMAND: &str = "replay";
+pub(crate) const COMMAND: &str = "replay";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -41,7 +41,8 @@ An entity whose events are still in a queue, or in a dead-letter queue, differs 
 `replay --entity` brings back what is missing or behind. Where the table holds what no event says, that does not help: \
 delete the item, and then replay the entity.
 
-The attributes version, last_change and unfinished tell how the events came, not what they say; they are not compared.
+The attributes version, last_change, applied and unfinished tell how the events came, not what they say; they are not \
+compared.
 
 Exit status: 0 when nothing was found, else 1.";
 

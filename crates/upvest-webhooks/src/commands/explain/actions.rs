@@ -12,13 +12,17 @@ use super::read::{Item, Table, number, text};
 use crate::commands::events::LoggedEvent;
 
 /// The names of the actions that every domain has.
-const ACTIONS: [&str; 2] = ["change", "superseded"];
+const CHANGE: &str = "change";
+const ACTIONS: [&str; 2] = [CHANGE, "superseded"];
 
 /// The record of an action for an event.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Action {
     /// Domain and name, such as `orders/change`.
     pub(super) action: String,
+    /// The replay that it ran for: the id of its operation in the audit table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) replay: Option<String>,
     pub(super) state: State,
     /// What it gave back.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,7 +54,8 @@ pub(super) enum State {
     Unusable,
 }
 
-/// Reads the records of the actions for these events, by event id.
+/// Reads the records of the actions for these events, by event id: those of the events themselves, then those of the
+/// replays with these ids.
 ///
 /// # Errors
 ///
@@ -58,31 +63,60 @@ pub(super) enum State {
 pub(super) async fn of_events(
     table: &Table,
     events: &[&LoggedEvent],
+    replays: &[String],
     now: Timestamp,
 ) -> Result<BTreeMap<String, Vec<Action>>, AwsError> {
-    let ids: BTreeSet<String> = events.iter().flat_map(|event| record_ids(event)).collect();
-    let items = table.items(&ids).await?;
+    let places = |event: &LoggedEvent| Place::all(event, replays);
+    let ids = events.iter().flat_map(|event| places(event));
+    let items = table.items(&ids.map(|place| place.id).collect()).await?;
     let actions = events.iter().map(|event| {
-        let items = record_ids(event).filter_map(|id| items.get_key_value(&id));
-        let actions = items.map(|(id, item)| Action::of(id, item, event, now));
+        let actions = places(event).into_iter().filter_map(|place| {
+            let item = items.get(&place.id)?;
+            Some(Action::of(place, item, event, now))
+        });
         (event.event_id.clone(), actions.collect())
     });
     Ok(actions.collect())
 }
 
-/// Where the records of an event are. The catch-all acts for domains that have no processor of their own.
-fn record_ids(event: &LoggedEvent) -> impl Iterator<Item = String> {
-    let domain = category::of(&event.r#type).domain;
-    let domains: BTreeSet<&str> = [domain, Domain::Unrecognised].map(Domain::name).into();
-    let event_id = event.event_id.clone();
-    domains
-        .into_iter()
-        .flat_map(|domain| ACTIONS.map(|action| (domain, action)))
-        .map(move |(domain, action)| format!("{domain}/{action}#{event_id}"))
+/// Where the record of an action is.
+struct Place {
+    action: String,
+    replay: Option<String>,
+    id: String,
+}
+
+impl Place {
+    /// Where the records of an event may be. The catch-all acts for domains that have no processor of their own.
+    fn all(event: &LoggedEvent, replays: &[String]) -> Vec<Self> {
+        let domain = category::of(&event.r#type).domain;
+        let domains: BTreeSet<&str> = [domain, Domain::Unrecognised].map(Domain::name).into();
+        let event_id = &event.event_id;
+        let mut places = Vec::new();
+        for domain in &domains {
+            places.extend(ACTIONS.map(|name| Self {
+                action: format!("{domain}/{name}"),
+                replay: None,
+                id: format!("{domain}/{name}#{event_id}"),
+            }));
+        }
+        for (replay, domain) in replays
+            .iter()
+            .flat_map(|replay| domains.iter().map(move |domain| (replay, domain)))
+        {
+            // As `Change::idempotency_key` writes it. A replayed event is never late.
+            places.push(Self {
+                action: format!("{domain}/{CHANGE}"),
+                replay: Some(replay.clone()),
+                id: format!("{domain}/{CHANGE}#{event_id}#{replay}"),
+            });
+        }
+        places
+    }
 }
 
 impl Action {
-    fn of(id: &str, item: &Item, event: &LoggedEvent, now: Timestamp) -> Self {
+    fn of(place: Place, item: &Item, event: &LoggedEvent, now: Timestamp) -> Self {
         let kept_until = number(item, "expiration").and_then(|at| Timestamp::from_second(at).ok());
         let leased_until = number(item, "in_progress_expiration");
         let leased_until = leased_until.and_then(|at| Timestamp::from_millisecond(at).ok());
@@ -95,7 +129,8 @@ impl Action {
         };
         let data = text(item, "data").map(str::to_owned);
         Self {
-            action: id.split_once('#').map_or(id, |(action, _)| action).to_owned(),
+            action: place.action,
+            replay: place.replay,
             state,
             result: data.and_then(|data| RawValue::from_string(data).ok()),
             leased_until: leased_until.map(|at| at.to_string()),
@@ -104,9 +139,17 @@ impl Action {
         }
     }
 
+    /// Its name, with the replay that it ran for.
+    fn name(&self) -> String {
+        match &self.replay {
+            None => self.action.clone(),
+            Some(replay) => format!("{} for replay {replay}", self.action),
+        }
+    }
+
     /// What is wrong with it.
     pub(super) fn fault(&self) -> Option<String> {
-        let action = &self.action;
+        let action = self.name();
         Some(match self.state {
             _ if self.other_payload => {
                 format!("the action {action} ran for other content than the log has")
@@ -124,7 +167,7 @@ impl Action {
 
     /// The same for people.
     pub(super) fn text(&self) -> String {
-        let Self { action, .. } = self;
+        let action = self.name();
         let kept_until = self.kept_until.as_deref().unwrap_or("no end");
         match self.state {
             _ if self.other_payload => format!("{action} ran for other content than the log has"),

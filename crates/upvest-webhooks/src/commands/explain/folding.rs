@@ -12,6 +12,10 @@ use upvest::{EntityKey, Event, Occurred, Projection};
 use super::read::Item;
 use crate::commands::events::LoggedEvent;
 
+/// The effect of an event that shows in the state.
+pub(super) const NEWEST: &str = "newest";
+/// The effect of one that came after a newer one.
+pub(super) const SUPERSEDED: &str = "superseded";
 /// The longest log of which each event is left out in turn, to see which one the state lacks.
 const MAX_TRIALS: usize = 200;
 /// Attributes whose values tell nothing of a person.
@@ -42,7 +46,8 @@ pub(super) struct Step {
     pub(super) previous_status: Option<String>,
     /// The status after it.
     pub(super) status: Option<String>,
-    /// Whether it shows in the state: `newest`, `superseded` or `repeated`, in the order in which events were received.
+    /// Whether it shows in the state: `newest`, `superseded` or `repeated`, in the order in which events were received;
+    /// `newest` also where the entity notes that it was.
     pub(super) effect: &'static str,
 }
 
@@ -156,8 +161,8 @@ pub(super) fn steps(events: &[Foldable]) -> BTreeMap<String, Step> {
 
 fn effect(applied: Option<Applied>) -> &'static str {
     match applied {
-        Some(Applied::Newest) => "newest",
-        Some(Applied::Superseded) => "superseded",
+        Some(Applied::Newest) => NEWEST,
+        Some(Applied::Superseded) => SUPERSEDED,
         Some(Applied::Repeated) => "repeated",
         None => "",
     }
@@ -264,6 +269,16 @@ impl Difference {
 }
 
 impl Comparison {
+    /// Whether the state is known to lack the event.
+    pub(super) fn lacks(&self, event_id: &str) -> bool {
+        match self {
+            Self::NoState { .. } => true,
+            Self::Behind { lacks } => lacks.iter().any(|lacking| lacking == event_id),
+            Self::Lacks { event_id: lacking } => lacking == event_id,
+            Self::Same { .. } | Self::Differs { .. } | Self::Unknown { .. } => false,
+        }
+    }
+
     /// What is wrong with the state.
     pub(super) fn fault(&self) -> Option<String> {
         Some(match self {

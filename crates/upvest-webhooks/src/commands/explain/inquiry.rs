@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use pipeline::archive::Archive;
+use pipeline::audit::{AuditError, AuditLog};
 use pipeline::clock::Clock;
 use pipeline::entities::Stored;
 use pipeline::error::{AwsError, ErrorChain};
@@ -17,11 +18,13 @@ use uuid::Uuid;
 
 use super::actions;
 use super::evidence::{Bytes, Delivery, Evidence, Signed, Wanted, base_id, is_contradiction};
-use super::folding::{self, Comparison, Foldable, Step};
+use super::folding::{self, Comparison, Foldable, NEWEST, Step};
+use super::publication::Publication;
 use super::read::{Item, Log, Table};
 use super::{Contents, Entity, ExplainError, Explained, Explanation, Fate, Outcome, Quarantine, Repeat};
 use crate::archived::{self, Range, Shelf};
 use crate::commands::events::LoggedEvent;
+use crate::commands::replay;
 use crate::stack::Stack;
 
 /// How many deliveries are read at a time.
@@ -32,6 +35,7 @@ pub(super) struct Inquiry {
     pub(super) log: Log,
     entities: Table,
     idempotency: Table,
+    audit: AuditLog,
     evidence: Evidence,
     s3: aws_sdk_s3::Client,
     bucket: String,
@@ -40,7 +44,7 @@ pub(super) struct Inquiry {
 }
 
 /// An entity as it is kept, and all its events.
-struct Known {
+pub(super) struct Known {
     entity: EntityKey,
     item: Option<Item>,
     stored: Option<Result<Stored, String>>,
@@ -81,6 +85,7 @@ impl Inquiry {
                 "id",
                 "a read of the idempotency table",
             ),
+            audit: AuditLog::new(dynamodb.clone(), stack.audit_table()?, clock.clone()),
             evidence: Evidence {
                 archive: Archive::new(s3.clone(), bucket.clone()),
                 keys: Keys::new(dynamodb.clone(), secrets, keys_table.clone(), clock.clone()),
@@ -193,23 +198,40 @@ impl Inquiry {
         deliveries: BTreeMap<String, Delivery>,
     ) -> Result<(), ExplainError> {
         let folded = known.map(|known| known.fold(&deliveries));
-        let mut records = actions::of_events(&self.idempotency, shown, self.now).await?;
+        let replays = self.replays().await?;
+        let mut records = actions::of_events(&self.idempotency, shown, &replays, self.now).await?;
         if let (Some(known), Some(folded)) = (known, &folded) {
             explanation.add_entity(known.entity(folded.comparison.clone()));
         }
         explanation.add_deliveries(shown, deliveries);
         for event in shown {
             let mut explained = Explained::of(event, explanation.deliveries.get(&event.delivery_id));
-            explained.step = folded
-                .as_ref()
-                .and_then(|folded| folded.steps.get(&event.event_id).cloned());
+            explained.step = folded.as_ref().and_then(|folded| folded.step(event, known?));
             explained.actions = records.remove(&event.event_id).unwrap_or_default();
             explained.unfinished = known.is_some_and(|known| known.is_unfinished(&event.event_id));
+            if let (Some(known), Some(folded), Some(step)) = (known, &folded, &explained.step) {
+                let lacks = folded.comparison.lacks(&event.event_id);
+                let bus = self.bus.as_deref();
+                let publication = Publication::of(event, known, lacks, step.effect, bus);
+                explained.publication = Some(publication);
+            }
             explanation.findings.extend(explained.faults());
             explanation.events.push(explained);
         }
         explanation.published_to.clone_from(&self.bus);
         Ok(())
+    }
+
+    /// The ids of all replays, by which their actions have records of their own.
+    async fn replays(&self) -> Result<Vec<String>, AuditError> {
+        let mut operations = self.audit.operations().await?;
+        operations.retain(|operation| operation.command == replay::COMMAND);
+        // Newest first, and told in the order in which they ran.
+        operations.reverse();
+        Ok(operations
+            .iter()
+            .map(|operation| operation.id.to_string())
+            .collect())
     }
 
     /// Looks for the events shown in deliveries that came later.
@@ -343,14 +365,31 @@ impl Inquiry {
     }
 }
 
+impl Folded {
+    /// What an event did: by the entity's own note, or else by the order of receipt.
+    fn step(&self, event: &LoggedEvent, known: &Known) -> Option<Step> {
+        let mut step = self.steps.get(&event.event_id)?.clone();
+        if known.is_applied(&event.event_id) {
+            step.effect = NEWEST;
+        }
+        Some(step)
+    }
+}
+
 impl Known {
-    fn stored(&self) -> Option<&Stored> {
+    pub(super) fn stored(&self) -> Option<&Stored> {
         self.stored.as_ref()?.as_ref().ok()
     }
 
-    fn is_unfinished(&self, event_id: &str) -> bool {
+    pub(super) fn is_unfinished(&self, event_id: &str) -> bool {
         self.stored()
             .is_some_and(|stored| stored.unfinished.contains_key(event_id))
+    }
+
+    /// Whether the entity notes that the event was applied as its newest.
+    pub(super) fn is_applied(&self, event_id: &str) -> bool {
+        self.stored()
+            .is_some_and(|stored| stored.applied.contains(event_id))
     }
 
     fn fold(&self, deliveries: &BTreeMap<String, Delivery>) -> Folded {
@@ -446,6 +485,7 @@ impl Explained {
             step: None,
             actions: Vec::new(),
             unfinished: false,
+            publication: None,
             object: event.object.clone(),
         }
     }

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use clap::Parser;
+use pipeline::audit::AuditLog;
 use pipeline::events::{Entry, EventLog};
+use pipeline::routing::{Dispatch, DomainQueues};
 use serde_json::Value;
-use upvest::Domain;
+use upvest::{Domain, Event};
 use webhook_tests::aws::{CallFilter, Fault, Service};
 use webhook_tests::effects::Trouble;
 
@@ -28,6 +30,43 @@ impl Signed {
 
     async fn explain(&self, line: &str) -> Explanation {
         self.try_explain(line).await.unwrap()
+    }
+
+    /// Lets an event be processed again for a replay that the audit table knows; gives the replay's id.
+    async fn replay(&self, json: &str) -> String {
+        let table = "audit".to_owned();
+        let audit = AuditLog::new(self.receiver.aws.dynamodb().clone(), table, self.clock());
+        let operation = audit.begin("arn", "replay", "INC-42", Value::Null).await.unwrap();
+        let event = Event::parse(json).unwrap();
+        let replayed = Dispatch {
+            event_id: event.id().to_owned(),
+            domain: event.category().domain,
+            entity: event.entity_key().unwrap(),
+            json: json.to_owned(),
+            delivery_id: "d1".to_owned(),
+            replay: Some(operation.id.to_string()),
+        };
+        let queues = DomainQueues::new(self.receiver.aws.sqs().clone(), self.receiver.routes());
+        queues.send(vec![replayed]).await.unwrap();
+        self.process().await;
+        operation.id.to_string()
+    }
+
+    /// Logs an event of the order whose message is lost.
+    async fn log_without_dispatch(&self, id: &str, second: u8, status: &str) {
+        let log = EventLog::new(self.receiver.aws.dynamodb().clone(), "events".to_owned());
+        let lost = Entry {
+            event_id: id.to_owned(),
+            event_type: format!("ORDER.{status}"),
+            aggregate: Some("ORDER#o1".to_owned()),
+            occurred: format!("2026-01-01T00:00:{second:02}.000000000Z#{id}"),
+            delivery_id: "lost".to_owned(),
+            received_at: self.now().to_string(),
+            sha256: String::new(),
+            object: format!(r#"{{"id":"o1","status":"{status}"}}"#),
+            archived_at: String::new(),
+        };
+        log.record(&[lost]).await.unwrap();
     }
 
     /// Two deliveries that make an order.
@@ -107,7 +146,7 @@ async fn the_whole_chain_of_an_entity_holds() {
         &format!("✓ archived    {}", signed.archived_at(&first)),
         "NEW → FILLED",
         r#"✓ action      orders/change completed, result {"done_for":"e3"}"#,
-        "to changes, if it was handled to its end",
+        "? published   not recorded; it follows: to changes, because it was applied as its entity's newest",
     ] {
         assert!(text.contains(expected), "{expected:?} is not in\n{text}");
     }
@@ -141,6 +180,108 @@ async fn a_late_event_is_told_as_superseded() {
             .text()
             .contains("superseded: a newer event had been received before it")
     );
+}
+
+/// What follows about the publication of the only event, or of the oldest.
+fn published(explanation: &Explanation) -> (String, String) {
+    let publication = &json(explanation)["events"][0]["publication"];
+    let text = |name: &str| publication[name].as_str().unwrap_or_default().to_owned();
+    (text("follows"), text("because"))
+}
+
+#[track_caller]
+fn assert_publication(explanation: &Explanation, expected: &str, because: &str) {
+    let (follows, why) = published(explanation);
+    assert_eq!(follows, expected, "{why}");
+    assert!(why.contains(because), "{why}");
+    let text = explanation.text();
+    assert!(
+        text.contains("? published   not recorded; it follows: "),
+        "{text}"
+    );
+    assert!(text.contains(&why), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whether_an_event_was_published_is_told_as_what_follows_from_the_records() {
+    let signed = Signed::new().await;
+    signed.store(&[order("e2", 2, "FILLED")]).await;
+    assert_publication(&signed.explain("e2").await, "open", "does not have it yet");
+    signed.receiver.effects.trouble("e2", Trouble::Fails);
+    signed.process().await;
+    assert_publication(&signed.explain("e2").await, "open", "unfinished");
+    signed.receiver.effects.mend();
+    signed.receiver.drain().await;
+    let newest = signed.explain("e2").await;
+    assert_publication(&newest, "published", "its first attempt is still under way");
+    signed.receiver.aws.clock().advance(Duration::from_secs(1));
+    signed.deliver(&[order("e1", 1, "NEW")]).await;
+    let late = signed.explain("e1").await;
+    assert_publication(&late, "not-published", "PublishLateEvents");
+    signed.receiver.aws.clock().advance(Duration::from_secs(1));
+    signed.deliver(&[order("e3", 3, "CANCELLED")]).await;
+    let followed = signed.explain("e2").await;
+    assert_publication(&followed, "published", "nothing of it is unfinished");
+    assert!(!published(&followed).1.contains("attempt"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_entity_notes_outweighs_the_order_of_receipt() {
+    let (signed, _) = Signed::with_order().await;
+    let later = ("received_at", "2026-01-01T00:00:59Z");
+    signed.set("events", ("event_id", "e1"), later).await;
+    let explanation = signed.explain("ORDER#o1").await;
+    assert_eq!(explanation.events[0].step.as_ref().unwrap().effect, "newest");
+    assert_publication(&explanation, "published", "applied as its entity's newest");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_only_a_replay_applied_may_not_have_been_published() {
+    let signed = Signed::new().await;
+    signed.log_without_dispatch("e1", 1, "NEW").await;
+    signed.replay(&order("e1", 1, "NEW")).await;
+    assert_publication(&signed.explain("e1").await, "open", "does not note");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_bus_nothing_was_published() {
+    let mut signed = Signed::new().await;
+    signed.deliver(&[order("e1", 1, "NEW")]).await;
+    let outputs = ["Keys", "Events", "Entities", "Idempotency", "Audit"];
+    let outputs = outputs.map(|name| (format!("{name}TableName"), name.to_lowercase()));
+    let outputs = outputs
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let outputs: Vec<_> = outputs.chain([("ArchiveBucketName", "archive")]).collect();
+    signed.stack = crate::stack::Stack::of(signed.receiver.aws.sdk_config().clone(), &outputs);
+    assert_publication(&signed.explain("e1").await, "not-published", "no event bus");
+}
+
+#[tokio::test(start_paused = true)]
+async fn actions_that_ran_for_replays_are_told_with_their_replay() {
+    let (signed, _) = Signed::with_order().await;
+    signed.replay(&order("e1", 1, "NEW")).await;
+    let without = signed.explain("e1").await;
+    assert_eq!(
+        without.events[0].actions.len(),
+        1,
+        "the action did not ask for replays"
+    );
+    signed.receiver.effects.want_replays();
+    let replay = signed.replay(&order("e1", 1, "NEW")).await;
+    for subject in ["e1", "ORDER#o1"] {
+        let explanation = signed.explain(subject).await;
+        assert_holds(&explanation);
+        let json = json(&explanation);
+        let actions = json["events"][0]["actions"].as_array().unwrap();
+        assert_eq!(actions.len(), 2);
+        assert_eq!(actions[0]["replay"], Value::Null);
+        assert_eq!(actions[1]["replay"], replay);
+        assert_eq!(actions[1]["action"], "orders/change");
+        let text = explanation.text();
+        let told = format!("✓ action      orders/change for replay {replay} completed");
+        assert!(text.contains(&told), "{text}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -291,22 +432,8 @@ async fn events_that_are_not_processed_yet_are_told() {
 #[tokio::test(start_paused = true)]
 async fn an_event_that_never_got_into_the_state_is_found() {
     let (signed, _) = Signed::with_order().await;
-    // It is logged, and its message is lost.
-    let clock = signed.receiver.aws.clock();
-    clock.advance(Duration::from_secs(1));
-    let log = EventLog::new(signed.receiver.aws.dynamodb().clone(), "events".to_owned());
-    let lost = Entry {
-        event_id: "e4".to_owned(),
-        event_type: "ORDER.CANCELLED".to_owned(),
-        aggregate: Some("ORDER#o1".to_owned()),
-        occurred: "2026-01-01T00:00:04.000000000Z#e4".to_owned(),
-        delivery_id: "lost".to_owned(),
-        received_at: clock.timestamp().to_string(),
-        sha256: String::new(),
-        object: r#"{"id":"o1","status":"CANCELLED"}"#.to_owned(),
-        archived_at: String::new(),
-    };
-    log.record(&[lost]).await.unwrap();
+    signed.receiver.aws.clock().advance(Duration::from_secs(1));
+    signed.log_without_dispatch("e4", 4, "CANCELLED").await;
     signed.receiver.aws.clock().advance(Duration::from_secs(1));
     signed.deliver(&[order("e5", 5, "PROCESSING")]).await;
     let explanation = signed.explain("ORDER#o1").await;

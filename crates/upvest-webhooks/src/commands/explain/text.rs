@@ -201,21 +201,18 @@ impl Explained {
             };
             lines.add(mark, "action", action.text());
         }
-        match (self.unfinished, self.actions.is_empty()) {
+        let has_own = self.actions.iter().any(|action| action.replay.is_none());
+        match (self.unfinished, has_own) {
             (true, _) => lines.add(FAILS, "action", "failed, or the publication did; waits for a retry or a redrive"),
-            (false, true) if self.step.is_some() => lines.add(
+            (false, false) if self.step.is_some() => lines.add(
                 DARK,
                 "action",
                 "no record: the domain's code did not want the event, has not got to it, or the record expired",
             ),
             _ => {}
         }
-        if let (Some(bus), true, false) = (bus, self.step.is_some(), self.unfinished) {
-            lines.add(
-                DARK,
-                "published",
-                format!("no record is kept; to {bus}, if it was handled to its end"),
-            );
+        if let Some(publication) = &self.publication {
+            lines.add(DARK, "published", publication.text(bus));
         }
     }
 }

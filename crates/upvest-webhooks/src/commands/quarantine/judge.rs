@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use pipeline::archive::{Archive, ArchivedDelivery, Quarantined};
 use pipeline::clock::Clock;
+use pipeline::entities::{Entities, EntityError};
 use pipeline::error::AwsError;
 use pipeline::events::EventLog;
 use pipeline::keys::{Keys, KeysError};
 use pipeline::verification::{FreshnessPolicy, Verdict, verify};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use upvest::Event;
 use upvest::delivery::{NO_ENTITY_KEY, split};
 use upvest::signature::Rejection;
 
@@ -20,7 +23,9 @@ pub(crate) struct Judge {
     pub(crate) keys: Keys,
     pub(crate) archive: Archive,
     log: EventLog,
+    entities: Entities,
     policy: FreshnessPolicy,
+    clock: Clock,
 }
 
 /// Whether something in quarantine holds.
@@ -31,8 +36,9 @@ pub(crate) enum Outlook {
     Verified,
     /// It holds: sent again, it is taken.
     Holds {
-        /// Whether the stack shows when that is done.
-        provable: bool,
+        /// When it was sent, if it may still be on its way: it is not sent again then.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sent_at: Option<Timestamp>,
     },
     /// It does not.
     Fails {
@@ -50,6 +56,8 @@ pub(crate) enum JudgeError {
     Keys(#[from] KeysError),
     #[error(transparent)]
     Aws(#[from] AwsError),
+    #[error(transparent)]
+    Entity(#[from] EntityError),
 }
 
 impl Judge {
@@ -63,9 +71,11 @@ impl Judge {
         let secrets = aws_sdk_secretsmanager::Client::new(stack.config());
         let s3 = aws_sdk_s3::Client::new(stack.config());
         Ok(Self {
-            keys: Keys::new(dynamodb.clone(), secrets, stack.keys_table()?, clock),
+            keys: Keys::new(dynamodb.clone(), secrets, stack.keys_table()?, clock.clone()),
             archive: Archive::new(s3, stack.archive_bucket()?),
-            log: EventLog::new(dynamodb, stack.events_table()?),
+            log: EventLog::new(dynamodb.clone(), stack.events_table()?),
+            entities: Entities::new(dynamodb, stack.entities_table()?),
+            clock,
             policy: stack.freshness_policy(),
         })
     }
@@ -93,8 +103,19 @@ impl Judge {
                 let why = format!("key {key_id} is not in the keys table");
                 Ok(Outlook::fails("unknown-key", why))
             }
-            Verdict::Holds(_) if for_its_signature => Ok(Outlook::Holds { provable: true }),
+            Verdict::Holds(_) if for_its_signature => Ok(self.holds(delivery)),
             Verdict::Holds(verified) => self.events(quarantined, delivery, verified.body()).await,
+        }
+    }
+
+    /// When it is now.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn holds(&self, delivery: &ArchivedDelivery) -> Outlook {
+        Outlook::Holds {
+            sent_at: delivery.on_its_way_since(self.now()),
         }
     }
 
@@ -114,7 +135,7 @@ impl Judge {
         let meant = |place: &usize| is_whole || delivery.events.contains(place);
         for (_, part) in parts.iter().enumerate().filter(|(place, _)| meant(place)) {
             match (part.quarantine_reason(), &part.event) {
-                (None, Ok(event)) => understood.push((event.id(), hex::encode(Sha256::digest(event.json())))),
+                (None, Ok(event)) => understood.push(event),
                 (reason, _) => *standing.entry(reason.unwrap_or_default()).or_default() += 1,
             }
         }
@@ -134,20 +155,50 @@ impl Judge {
         if understood.is_empty() {
             return Ok(fails());
         }
-        // Such an event is in the log from the first time on, so that the log does not show whether it was dispatched.
-        let provable = quarantined.reason() != NO_ENTITY_KEY;
-        let events: Vec<(&str, &str)> = understood
-            .iter()
-            .map(|(id, sha256)| (*id, sha256.as_str()))
-            .collect();
-        if !provable || !self.log.holds_all(&events).await? {
-            return Ok(Outlook::Holds { provable });
+        // An event without an entity is in the log from the first time on: its entity tells whether it was processed.
+        let is_taken = match quarantined.reason() {
+            NO_ENTITY_KEY => self.entities_show(&understood, delivery).await?,
+            _ => self.log_holds(&understood).await?,
+        };
+        if !is_taken {
+            return Ok(self.holds(delivery));
         }
         // The events of a whole body that still fail went to quarantine for reasons of their own.
         Ok(match is_whole || standing.is_empty() {
             true => Outlook::Verified,
             false => fails(),
         })
+    }
+
+    async fn log_holds(&self, events: &[&Event<'_>]) -> Result<bool, AwsError> {
+        let hash = |event: &&Event<'_>| hex::encode(Sha256::digest(event.json()));
+        let hashes: Vec<String> = events.iter().map(hash).collect();
+        let events = events.iter().map(|event| event.id());
+        let events: Vec<(&str, &str)> = events.zip(hashes.iter().map(String::as_str)).collect();
+        self.log.holds_all(&events).await
+    }
+
+    /// Whether each event's entity notes that it was applied, or has a trace of it since the delivery was sent. A replay
+    /// leaves a trace too, but no note.
+    async fn entities_show(
+        &self,
+        events: &[&Event<'_>],
+        delivery: &ArchivedDelivery,
+    ) -> Result<bool, EntityError> {
+        for event in events {
+            let Ok(entity) = event.entity_key() else {
+                return Ok(false);
+            };
+            let Some(stored) = self.entities.load(&entity).await? else {
+                return Ok(false);
+            };
+            let mut history = stored.projection.history.values();
+            let has_trace = delivery.sent_at.is_some() && history.any(|at| at.event_id() == event.id());
+            if !has_trace && !stored.applied.contains(event.id()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 

@@ -215,11 +215,8 @@ impl ReverifyReport {
         if self.more {
             text.push_str("\nthere is more: run the command again, or use --limit");
         }
-        if self.counts().contains_key(&Became::Waits) {
-            text.push_str(
-                "\nnot verified by the stack in time: look into `dlq list` and the log of verify-and-store; run the \
-                 command again to see whether it is done",
-            );
+        for became in self.counts().into_keys() {
+            text.push_str(became.hint());
         }
         if let Some(failure) = &self.failure {
             text.push_str(&format!(
@@ -246,16 +243,41 @@ impl ReverifyReport {
     }
 }
 
+impl Became {
+    /// What to do about it.
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Verified | Self::Fails => "",
+            Self::Waits => {
+                "\nnot verified by the stack in time: look into `dlq list` and the log of verify-and-store; run the \
+                 command again to see whether it is done (what was sent in the last hour is not sent again)"
+            }
+            Self::Refused => {
+                "\nrefused by the stack again: it remembers a key for five minutes, and may be of an older version than \
+                 this command; run the command again later"
+            }
+            Self::Sent => {
+                "\nsent, and its entity does not show it: run the command again to see whether it does; where a newer \
+                 event came before it, it never will: discard it"
+            }
+        }
+    }
+}
+
 impl Reverified {
     fn result(&self) -> String {
         match self.became {
             Some(Became::Verified) => "verified, and out of quarantine".to_owned(),
-            Some(Became::Sent) => "sent; discard it once `entities show` shows its event".to_owned(),
+            Some(Became::Sent) => "sent, and its entity does not show it".to_owned(),
             Some(Became::Waits) => "sent, and not verified yet".to_owned(),
+            Some(Became::Refused) => "sent, and refused by the stack again".to_owned(),
             Some(Became::Fails) => self.outlook.text(),
             None => match self.outlook {
                 Outlook::Verified => "verified already: would be taken out of quarantine".to_owned(),
-                Outlook::Holds { .. } => "holds: would be sent".to_owned(),
+                Outlook::Holds { sent_at: None } => "holds: would be sent".to_owned(),
+                Outlook::Holds { sent_at: Some(at) } => {
+                    format!("holds, and was sent at {at}: would be waited for")
+                }
                 Outlook::Fails { .. } => self.outlook.text(),
             },
         }

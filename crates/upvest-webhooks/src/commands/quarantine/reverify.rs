@@ -10,11 +10,13 @@ use pipeline::deliveries::{DeliveriesQueue, SendError};
 use pipeline::error::AwsError;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
+use upvest::delivery::NO_ENTITY_KEY;
 use uuid::Uuid;
 
 use super::judge::{Judge, JudgeError, Outlook};
 use super::selection::{SelectError, Selection, read};
 use crate::operation::Throttle;
+use crate::output;
 
 /// How long to wait before the stack is asked again whether it has verified what was sent.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -24,6 +26,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Judged {
     pub(crate) quarantined: Quarantined,
     pub(crate) outlook: Outlook,
+    /// Whether its object notes that it was sent, until the stack refuses it.
+    pub(crate) is_noted: bool,
     pub(crate) became: Option<Became>,
 }
 
@@ -33,12 +37,14 @@ pub(crate) struct Judged {
 pub(crate) enum Became {
     /// The stack has verified it, and it is in quarantine no longer.
     Verified,
-    /// It was sent, and whether all is done with it does not show; it stays in quarantine until it is discarded.
+    /// It was sent, and its entity does not show it. It stays: whether all is done with it cannot be told.
     Sent,
     /// It still fails, in part or in whole, and stays.
     Fails,
     /// It was sent, and the stack has not verified it in time; it stays.
     Waits,
+    /// It was sent, and the stack has put it into quarantine again.
+    Refused,
 }
 
 /// Why it ended early.
@@ -75,6 +81,7 @@ pub(crate) async fn judge(
         match judge.outlook(&quarantined, &delivery).await {
             Ok(outlook) => judged.push(Judged {
                 quarantined,
+                is_noted: matches!(outlook, Outlook::Holds { sent_at: Some(_) }),
                 outlook,
                 became: None,
             }),
@@ -89,10 +96,11 @@ pub(crate) async fn judge(
     }
 }
 
-/// Sends what holds, waits for the stack to verify it, and then takes it out of quarantine.
+/// Sends what holds and is not on its way already, waits for the stack to verify it, and then takes it out of quarantine.
 ///
 /// Nothing leaves the quarantine before the stack is seen to have it. After an interruption at any step the delivery is
-/// still in quarantine, and the next run finds out whether it was verified meanwhile: then it is not sent again.
+/// still in quarantine, with a note if it was sent or about to be. The next run goes by that, and by whether the stack
+/// has verified it meanwhile: either way it is not sent again.
 pub(crate) struct Reverification<'r> {
     pub(crate) judge: &'r Judge,
     pub(crate) queue: &'r DeliveriesQueue,
@@ -113,19 +121,16 @@ impl Reverification<'_> {
         throttle: &mut Throttle,
     ) -> Result<(), ReverifyError> {
         // A delivery may be in quarantine for several reasons, and needs to be sent once.
-        let mut sent = BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for one in judged.iter_mut() {
-            match &one.outlook {
+            match one.outlook {
                 Outlook::Fails { .. } => one.became = Some(Became::Fails),
                 Outlook::Verified => self.remove(one).await?,
-                Outlook::Holds { provable } => {
-                    if !sent.contains(&one.quarantined.delivery_id()) {
+                Outlook::Holds { sent_at } => {
+                    if seen.insert(one.quarantined.delivery_id()) && sent_at.is_none() {
                         throttle.due().await;
                         self.send(&one.quarantined).await?;
-                        sent.insert(one.quarantined.delivery_id());
-                    }
-                    if !provable {
-                        one.became = Some(Became::Sent);
+                        one.is_noted = true;
                     }
                 }
             }
@@ -135,10 +140,20 @@ impl Reverification<'_> {
     }
 
     async fn send(&self, quarantined: &Quarantined) -> Result<(), ReverifyError> {
-        if let Some(delivery) = read(&self.judge.archive, quarantined).await? {
-            self.queue.send(&delivery.envelope).await?;
+        let (archive, now) = (&self.judge.archive, self.judge.now());
+        let noted = archive.note_sending(quarantined, now).await;
+        let unreadable = |source| SelectError::of(quarantined, source);
+        let Some(delivery) = noted.map_err(unreadable)? else {
+            return Ok(());
+        };
+        let sent = self.queue.send(&delivery.envelope).await;
+        if sent.is_err() && archive.forget_sending(quarantined, now).await.is_err() {
+            output::note(&format!(
+                "delivery {} was not sent, and counts as sent for an hour",
+                quarantined.delivery_id()
+            ));
         }
-        Ok(())
+        Ok(sent?)
     }
 
     async fn remove(&self, one: &mut Judged) -> Result<(), ReverifyError> {
@@ -168,21 +183,29 @@ impl Reverification<'_> {
             sleep(PAUSE).await;
         }
         for one in judged.iter_mut().filter(|one| one.became.is_none()) {
-            one.became = Some(Became::Waits);
+            one.became = Some(match one.quarantined.reason() {
+                NO_ENTITY_KEY => Became::Sent,
+                _ => Became::Waits,
+            });
         }
         Ok(())
     }
 
     /// Says whether it is clear what became of something that was sent.
     async fn look_again(&self, one: &mut Judged) -> Result<bool, ReverifyError> {
-        let outlook = match read(&self.judge.archive, &one.quarantined).await? {
-            Some(delivery) => self.judge.outlook(&one.quarantined, &delivery).await?,
+        let Some(delivery) = read(&self.judge.archive, &one.quarantined).await? else {
             // Somebody else runs the same command.
-            None => Outlook::Verified,
+            one.outlook = Outlook::Verified;
+            one.became = Some(Became::Verified);
+            return Ok(true);
         };
+        let outlook = self.judge.outlook(&one.quarantined, &delivery).await?;
         match outlook {
             Outlook::Verified => self.remove(one).await?,
             Outlook::Fails { .. } => one.became = Some(Became::Fails),
+            Outlook::Holds { .. } if one.is_noted && delivery.sent_at.is_none() => {
+                one.became = Some(Became::Refused);
+            }
             Outlook::Holds { .. } => return Ok(false),
         }
         one.outlook = outlook;

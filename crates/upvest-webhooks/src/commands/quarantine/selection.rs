@@ -16,7 +16,7 @@ const AT_A_TIME: usize = 8;
 /// What of the quarantine is meant.
 #[derive(Debug, Clone, Default, Args, Serialize)]
 pub(crate) struct Selection {
-    /// Only what is there for this reason, such as bad-signature; may be repeated
+    /// Only what is there for this reason, as `quarantine list` names it, such as bad-signature; may be repeated
     #[arg(long, value_name = "QUARANTINE_REASON")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) because: Vec<String>,
@@ -41,6 +41,16 @@ pub(crate) enum SelectError {
     Aws(#[from] AwsError),
     #[error("{key} cannot be read")]
     Read { key: String, source: ReadError },
+}
+
+impl SelectError {
+    /// That this cannot be read.
+    pub(crate) fn of(quarantined: &Quarantined, source: ReadError) -> Self {
+        Self::Read {
+            key: quarantined.key().to_owned(),
+            source,
+        }
+    }
 }
 
 impl Selection {
@@ -115,8 +125,5 @@ pub(crate) async fn read(
     quarantined: &Quarantined,
 ) -> Result<Option<ArchivedDelivery>, SelectError> {
     let read = archive.read(quarantined).await;
-    read.map_err(|source| SelectError::Read {
-        key: quarantined.key().to_owned(),
-        source,
-    })
+    read.map_err(|source| SelectError::of(quarantined, source))
 }

@@ -174,7 +174,10 @@ impl Outlook {
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Verified => "verified: needs no place in quarantine".to_owned(),
-            Self::Holds { .. } => "holds: `quarantine reverify` sends it on its way".to_owned(),
+            Self::Holds { sent_at: None } => "holds: `quarantine reverify` sends it on its way".to_owned(),
+            Self::Holds { sent_at: Some(at) } => format!(
+                "holds, and was sent at {at}: `quarantine reverify` takes it out once the stack has verified it"
+            ),
             Self::Fails { reason, why } if reason.is_empty() => format!("fails: {why}"),
             Self::Fails { reason, why } => format!("fails: {reason} ({why})"),
         }

@@ -77,6 +77,22 @@ async fn try_to_run(
     }
 }
 
+/// Runs the command while the stack does nothing; gives whether it was killed.
+async fn is_killed_while_the_stack_stands_still(site: &Site) -> bool {
+    let words = [&["reverify", "--wait", "1"][..], &REASON[..]].concat();
+    let command = parsed::<Command>(&words);
+    let run = command.run(&site.stack, site.clock());
+    site.receiver.aws.invoke("operator", run).await.is_err()
+}
+
+/// Runs the command while the stack does nothing.
+async fn run_alone(site: &Site, words: &[&str]) -> QuarantineReport {
+    let command = parsed::<Command>(words);
+    let run = command.run(&site.stack, site.clock());
+    let done = site.receiver.aws.invoke("operator", run).await;
+    done.unwrap().unwrap()
+}
+
 async fn run(site: &Site, words: &[&str]) -> QuarantineReport {
     try_to_run(site, words).await.unwrap().unwrap()
 }
@@ -160,20 +176,105 @@ async fn after_a_crash_at_any_call_the_same_command_finishes_and_the_effect_is_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_stack_does_not_verify_in_time_stays_and_the_next_run_finishes_it() {
+async fn what_is_on_its_way_is_not_sent_again_by_a_run_that_follows_a_crash_at_any_call() {
+    let (mut already_sent, mut not_sent_yet) = (0, 0);
+    for fault in [Fault::CrashBeforeEffect, Fault::CrashAfterEffect] {
+        for calls in 0.. {
+            let site = mended_site().await;
+            site.receiver
+                .aws
+                .inject(fault, CallFilter::any().by("operator").after(calls));
+            let killed = is_killed_while_the_stack_stands_still(&site).await;
+            site.receiver.aws.heal();
+            if sent(&site) == 1 {
+                already_sent += 1;
+            }
+            let report = reverify(&site, &[]).await;
+            if sent(&site) == 0 {
+                // It was about to be sent. That this did not happen shows in time.
+                not_sent_yet += 1;
+                assert_eq!(became(&report), [(Became::Waits, 1)]);
+                assert_eq!(reasons(&site), ["bad-signature"]);
+                site.pass(3_601);
+                assert!(reverify(&site, &[]).await.succeeded());
+            } else {
+                assert!(report.succeeded(), "{fault:?} {calls}: {}", report.text());
+            }
+            site.settle().await;
+            assert_eq!(site.effects(), ["e1"], "{fault:?} {calls}");
+            assert_eq!((reasons(&site).len(), sent(&site)), (0, 1), "{fault:?} {calls}");
+            if !killed {
+                break;
+            }
+        }
+    }
+    assert!(
+        already_sent > 2,
+        "{already_sent} runs were killed after it was sent"
+    );
+    assert_eq!(
+        not_sent_yet, 2,
+        "runs that were killed between their mark and the message"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rehearsal_tells_what_is_on_its_way_already() {
+    let site = mended_site().await;
+    assert!(!is_killed_while_the_stack_stands_still(&site).await);
+    for words in [&["reverify", "--dry-run"][..], &["show", &delivery(&site)]] {
+        let text = run_alone(&site, words).await.text();
+        assert!(text.contains("sent at 2026-01-01T00:05:02Z"), "{text}");
+    }
+    site.settle().await;
+    assert!(reverify(&site, &[]).await.succeeded());
+    assert_eq!((sent(&site), site.effects()), (1, vec!["e1".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_who_verify_the_same_at_once_send_it_once() {
+    let site = mended_site().await;
+    let words = [&["reverify", "--wait", "1"][..], &REASON[..]].concat();
+    let run = |command: Command| {
+        site.receiver
+            .aws
+            .invoke("operator", command.run(&site.stack, site.clock()))
+    };
+    let (one, other) = tokio::join!(run(parsed(&words)), run(parsed(&words)));
+    one.unwrap().unwrap();
+    other.unwrap().unwrap();
+    assert_eq!(sent(&site), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_stack_refuses_again_is_told_at_once_and_sent_by_the_next_run() {
     let site = Site::new(FreshnessPolicy::Flag).await;
     site.import(8).await;
     site.post(&[order("e1")]).await;
     // The function still remembers the wrong key.
     site.import(7).await;
-    let report = reverify(&site, &["--wait", "3"]).await;
+    let report = reverify(&site, &["--wait", "3600"]).await;
+    assert!(!report.succeeded());
+    let text = report.text();
+    assert!(text.contains("refused by the stack again"), "{text}");
+    assert_eq!(reasons(&site), ["bad-signature"]);
+    site.pass(FORGOTTEN);
+    assert_eq!(became(&reverify(&site, &[]).await), [(Became::Verified, 1)]);
+    assert_eq!((site.effects(), sent(&site)), (vec!["e1".to_owned()], 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_stack_does_not_verify_in_time_stays_and_the_next_run_finishes_it() {
+    let site = mended_site().await;
+    let words = [&["reverify", "--wait", "3"][..], &REASON[..]].concat();
+    let report = run_alone(&site, &words).await;
     assert_eq!(became(&report), [(Became::Waits, 1)]);
     assert!(!report.succeeded());
     assert!(report.text().contains("dlq list"), "{}", report.text());
     assert_eq!(reasons(&site), ["bad-signature"]);
-    site.pass(FORGOTTEN);
     assert_eq!(became(&reverify(&site, &[]).await), [(Became::Verified, 1)]);
     assert_eq!((site.effects(), reasons(&site).len()), (vec!["e1".to_owned()], 0));
+    assert_eq!(sent(&site), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -320,16 +421,55 @@ async fn a_body_that_is_understood_by_now_is_picked_up_whole() {
     assert_eq!(site.effects(), ["e1"]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_event_without_an_entity_is_sent_and_stays_because_nothing_shows_that_it_is_done() {
-    let site = Site::with_key(FreshnessPolicy::Flag).await;
-    let body = body_of(&[order("e1")]);
+/// Puts an event into the log and into quarantine as a version did that found no entity in it.
+async fn plant_without_entity(site: &Site, json: &str) {
+    let body = body_of(&[json.to_owned()]);
     let headers = signed(&key(7), &body);
-    plant(&site, &headers, &body, "event-without-entity-key", &[0]).await;
+    plant(site, &headers, &body, "event-without-entity-key", &[0]).await;
+    let event = upvest::Event::parse(json).unwrap();
+    let log = pipeline::events::EventLog::new(site.receiver.aws.dynamodb().clone(), "events".to_owned());
+    let entry = pipeline::events::Entry {
+        event_id: event.id().to_owned(),
+        event_type: event.event_type().to_owned(),
+        aggregate: None,
+        occurred: event.occurred().to_string(),
+        delivery_id: delivery(site),
+        received_at: site.receiver.aws.clock().timestamp().to_string(),
+        sha256: hex::encode(<sha2::Sha256 as sha2::Digest>::digest(json)),
+        object: event.object().get().to_owned(),
+        archived_at: String::new(),
+    };
+    log.record(&[entry]).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_names_an_entity_by_now_is_sent_once_and_leaves_once_the_entity_shows_it() {
+    let site = Site::with_key(FreshnessPolicy::Flag).await;
+    plant_without_entity(&site, &order("e1")).await;
     let report = reverify(&site, &[]).await;
-    assert_eq!(became(&report), [(Became::Sent, 1)]);
+    assert_eq!(became(&report), [(Became::Verified, 1)], "{}", report.text());
     site.settle().await;
-    assert_eq!((site.effects(), reasons(&site).len()), (vec!["e1".to_owned()], 1));
+    assert_eq!((site.effects(), reasons(&site).len()), (vec!["e1".to_owned()], 0));
+    assert_eq!(sent(&site), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_left_no_trace_in_its_entity_stays_because_nothing_shows_that_it_is_done() {
+    let site = Site::with_key(FreshnessPolicy::Flag).await;
+    let newer = event("e2", 2, "ORDER.NEW", r#"{"id":"e1","status":"NEW"}"#);
+    site.post(&[newer]).await;
+    site.settle().await;
+    plant_without_entity(&site, &order("e1")).await;
+    for _ in 0..2 {
+        let report = reverify(&site, &["--wait", "2"]).await;
+        assert_eq!(became(&report), [(Became::Sent, 1)]);
+        assert!(report.text().contains("discard it"), "{}", report.text());
+    }
+    assert_eq!(
+        (site.effects(), reasons(&site).len()),
+        (vec!["e2".to_owned(), "e1".to_owned()], 1)
+    );
+    assert_eq!(sent(&site), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,69 @@
+//! The first command of the README: the whole receiver on this machine, as a newcomer sees it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, in its helpers too"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+/// Beside the folder of `make run`, which may be in use.
+const DIRECTORY: &str = "target/readme";
+
+/// A receiver that runs until it is told to end, and ends with the test in any case.
+struct Running(Child);
+
+impl Running {
+    fn start() -> Self {
+        let mut command = Command::new(format!("{ROOT}/target/debug/local-stack"));
+        command.args(["run", "--directory", DIRECTORY]);
+        Self(command.stdout(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// What it printed, up to and including the line with `last`.
+    fn printed_until(&mut self, last: &str) -> String {
+        let mut printed = String::new();
+        for line in BufReader::new(self.0.stdout.as_mut().unwrap()).lines() {
+            let line = line.unwrap();
+            printed.extend([line.as_str(), "\n"]);
+            if line.contains(last) {
+                return printed;
+            }
+        }
+        panic!("it ended before it printed {last:?}: {printed}");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The emulator sees its parent end, and ends with the functions.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn upvest_webhooks(arguments: &[&str]) -> Output {
+    let mut command = Command::new(format!("{ROOT}/target/debug/upvest-webhooks"));
+    let description = format!("{ROOT}/{DIRECTORY}/stack.json");
+    command.env("UPVEST_WEBHOOKS_LOCAL", description).args(arguments);
+    command.output().unwrap()
+}
+
+#[test]
+fn make_run_shows_what_became_of_the_samples_and_stays_up_with_upvest_until_it_is_told_to_end() {
+    let mut running = Running::start();
+    let printed = running.printed_until("curl -i");
+    assert!(printed.contains("CORPORATE_ACTION.UPDATED"), "{printed}");
+    assert!(!printed.contains("NOT AS EXPECTED"), "{printed}");
+
+    let listed = upvest_webhooks(&["webhooks", "list"]);
+    assert!(listed.status.success(), "{listed:?}");
+    assert!(String::from_utf8_lossy(&listed.stdout).contains("Upvest webhooks"));
+
+    let process = i32::try_from(running.0.id()).unwrap();
+    let told = Command::new("kill").args(["-INT", &process.to_string()]).status();
+    assert!(told.unwrap().success());
+    assert!(running.0.wait().unwrap().success());
+}

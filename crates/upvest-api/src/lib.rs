@@ -42,7 +42,7 @@ pub use options::Options;
 pub use private_key::PrivateKeyError;
 pub use reports::Report;
 pub use reqwest::Url;
-pub use resources::{Fetched, List, Listing, Pages, RESOURCES, Resource};
+pub use resources::{Fetched, List, Listing, Pages, Parent, RESOURCES, Resource, why_unreadable};
 pub use scope::Scope;
 pub use webhook::{
     Delay, InvalidWebhook, NewWebhook, PackageSize, ReportedConfig, Webhook, WebhookChange, WebhookConfig,

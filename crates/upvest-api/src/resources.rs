@@ -2,6 +2,8 @@
 //!
 //! Upvest's description 1.9.0 of its API says what can be read, and by which scope.
 
+mod table;
+
 use jiff::Timestamp;
 use reqwest::Url;
 use serde::Deserialize;
@@ -12,9 +14,12 @@ use crate::error::Error;
 use crate::id::ResourceId;
 use crate::request::Call;
 use crate::scope::Scope;
+pub use table::{RESOURCES, why_unreadable};
 
 /// How much is asked for at once. Upvest puts up to 1000 on a page, and an answer is read up to a size.
 const PAGE: usize = 500;
+/// The same of large objects.
+const HEAVY_PAGE: usize = 100;
 /// What stands for an id in a path.
 const ID: &str = "{}";
 
@@ -51,15 +56,38 @@ pub enum Listing {
         /// The member.
         member: &'static str,
     },
-    /// There is no list that could be read to its end.
-    Nowhere,
 }
 
 /// A list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct List {
     path: &'static str,
-    is_paged: bool,
+    form: Form,
+}
+
+/// How a list is asked for, and answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Page by page, oldest object first.
+    Sorted,
+    /// Page by page, in an order that cannot be chosen.
+    Unsorted,
+    /// The same for large objects: a valuation has each position of its account.
+    Heavy,
+    /// Page by page, oldest object first, with the account and its group in the query.
+    OfAccount,
+    /// All at once.
+    Whole,
+    /// As one object that is not in a list.
+    Single,
+}
+
+/// An object that has a list of others.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Parent {
+    id: ResourceId,
+    /// An account's group, whatever it looks like.
+    account_group_id: Option<serde_json::Value>,
 }
 
 /// An object as Upvest answered it.
@@ -79,7 +107,8 @@ pub struct Pages<'c> {
     client: &'c Client,
     scope: Scope,
     url: Url,
-    is_paged: bool,
+    form: Form,
+    filter: String,
     offset: usize,
     ended: bool,
 }
@@ -95,124 +124,6 @@ struct Page {
 struct Meta {
     total_count: Option<usize>,
 }
-
-const fn all(category: &'static str, scope: Scope, path: &'static str, list: &'static str) -> Resource {
-    let listing = Listing::One(List {
-        path: list,
-        is_paged: true,
-    });
-    Resource {
-        category,
-        scope,
-        listing,
-        path: Some(path),
-    }
-}
-
-const fn under(
-    parent: &'static str,
-    category: &'static str,
-    scope: Scope,
-    path: &'static str,
-    list: &'static str,
-) -> Resource {
-    let list = List {
-        path: list,
-        is_paged: true,
-    };
-    Resource {
-        category,
-        scope,
-        listing: Listing::Each { parent, list },
-        path: Some(path),
-    }
-}
-
-/// What can be read.
-pub static RESOURCES: &[Resource] = &[
-    all("USER", Scope::UsersRead, "users/{}", "users"),
-    Resource {
-        category: "USER_CHECK",
-        scope: Scope::ChecksRead,
-        listing: Listing::Each {
-            parent: "USER",
-            list: List {
-                path: "users/{}/checks",
-                is_paged: false,
-            },
-        },
-        path: None,
-    },
-    all(
-        "ACCOUNT_GROUP",
-        Scope::AccountsRead,
-        "account_groups/{}",
-        "account_groups",
-    ),
-    all("ACCOUNT", Scope::AccountsRead, "accounts/{}", "accounts"),
-    under(
-        "ACCOUNT_GROUP",
-        "DIRECT_DEBIT",
-        Scope::PaymentsRead,
-        "payments/direct_debits/{}",
-        "account_groups/{}/payments/direct_debits",
-    ),
-    under(
-        "ACCOUNT_GROUP",
-        "WITHDRAWAL",
-        Scope::PaymentsRead,
-        "payments/withdrawals/{}",
-        "account_groups/{}/payments/withdrawals",
-    ),
-    under(
-        "ACCOUNT",
-        "ORDER",
-        Scope::OrdersRead,
-        "orders/{}",
-        "accounts/{}/orders",
-    ),
-    Resource {
-        category: "EXECUTION",
-        scope: Scope::OrdersRead,
-        listing: Listing::Within {
-            parent: "ORDER",
-            member: "executions",
-        },
-        path: None,
-    },
-    under(
-        "USER",
-        "REPORT",
-        Scope::ReportsRead,
-        "reports/{}",
-        "users/{}/reports",
-    ),
-    // Its list asks for one account and its group.
-    Resource {
-        category: "FEE_COLLECTION",
-        scope: Scope::FeesRead,
-        listing: Listing::Nowhere,
-        path: Some("fees/collections/{}"),
-    },
-    all(
-        "INSTRUMENT",
-        Scope::InstrumentsRead,
-        "instruments/{}",
-        "instruments",
-    ),
-    all(
-        "PORTFOLIO_ALLOCATION",
-        Scope::PortfoliosRead,
-        "portfolios/allocations/{}",
-        "portfolios/allocations",
-    ),
-    all(
-        "PORTFOLIO_ORDER",
-        Scope::PortfoliosRead,
-        "portfolios/orders/{}",
-        "portfolios/orders",
-    ),
-];
 
 impl Fetched {
     /// A part of an answer, which was so when the whole was.
@@ -253,14 +164,27 @@ impl Client {
         }
     }
 
-    /// The pages of a list, oldest object first; `parent` is the object whose list it is.
+    /// The pages of a list, oldest object first where there is a choice; `parent` is the object whose list it is.
     #[must_use]
-    pub fn pages(&self, scope: Scope, list: List, parent: Option<&ResourceId>) -> Pages<'_> {
+    pub fn pages(&self, scope: Scope, list: List, parent: Option<&Parent>) -> Pages<'_> {
+        let List { path, form } = list;
+        let id = parent.map(|parent| &parent.id);
+        let group = parent.and_then(|parent| parent.account_group_id.as_ref()?.as_str()?.parse().ok());
+        let name = |name: &str, id: &ResourceId| format!("&{name}={}", id.as_str());
+        let filter = match form {
+            // Without both of them, Upvest says what is missing.
+            Form::OfAccount => [("account_id", id), ("account_group_id", group.as_ref())]
+                .into_iter()
+                .filter_map(|(member, id)| Some(name(member, id?)))
+                .collect(),
+            _ => String::new(),
+        };
         Pages {
             client: self,
             scope,
-            url: self.call("GET", &segments(list.path, parent), scope).url,
-            is_paged: list.is_paged,
+            url: self.call("GET", &segments(path, id), scope).url,
+            form,
+            filter,
             offset: 0,
             ended: false,
         }
@@ -288,6 +212,15 @@ impl Client {
     }
 }
 
+impl Form {
+    const fn page(self) -> usize {
+        match self {
+            Self::Heavy => HEAVY_PAGE,
+            _ => PAGE,
+        }
+    }
+}
+
 impl Pages<'_> {
     /// The objects of the next page; `None` after the last. One that is deleted meanwhile may hide another at a page's
     /// edge, and one that is created may come twice.
@@ -299,20 +232,42 @@ impl Pages<'_> {
             return Ok(None);
         }
         let mut call = Call::new("GET", self.url.clone(), self.scope);
-        if self.is_paged {
-            let query = format!("order=ASC&offset={}&limit={PAGE}", self.offset);
-            call.url.set_query(Some(&query));
+        let query = self.query();
+        call.url.set_query(query.as_deref());
+        if self.form == Form::Single {
+            self.ended = true;
+            let (object, at) = self.client.fetch_json(&call).await?;
+            return Ok(Some(vec![Fetched { object, at }]));
         }
         let (Page { meta, data }, at) = self.client.fetch_json(&call).await?;
         self.offset += data.len();
         let reached = match meta.total_count {
             Some(total) => self.offset >= total,
-            None => data.len() < PAGE,
+            None => data.len() < self.form.page(),
         };
-        self.ended = reached || data.is_empty() || !self.is_paged;
+        self.ended = reached || data.is_empty() || self.form == Form::Whole;
         Ok(Some(
             data.into_iter().map(|object| Fetched { object, at }).collect(),
         ))
+    }
+
+    fn query(&self) -> Option<String> {
+        let page = format!("offset={}&limit={}", self.offset, self.form.page());
+        match self.form {
+            Form::Sorted | Form::Heavy => Some(format!("order=ASC&{page}")),
+            Form::OfAccount => Some(format!("order=ASC&{page}{}", self.filter)),
+            Form::Unsorted => Some(page),
+            Form::Whole | Form::Single => None,
+        }
+    }
+}
+
+impl From<ResourceId> for Parent {
+    fn from(id: ResourceId) -> Self {
+        Self {
+            id,
+            account_group_id: None,
+        }
     }
 }
 
@@ -336,8 +291,7 @@ mod tests {
             let (Listing::Each { parent, .. } | Listing::Within { parent, .. }) = resource.listing else {
                 continue;
             };
-            let parent = Resource::of(parent).unwrap();
-            assert_ne!(parent.listing, Listing::Nowhere, "{}", resource.category);
+            assert!(Resource::of(parent).is_some(), "{}", resource.category);
         }
     }
 

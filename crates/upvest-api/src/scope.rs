@@ -30,11 +30,21 @@ pub enum Scope {
     InstrumentsRead,
     /// Read portfolio allocations and orders.
     PortfoliosRead,
+    /// Read positions and cash balances.
+    PositionsRead,
+    /// Read the valuations of accounts.
+    ValuationsRead,
+    /// Read the returns of accounts.
+    AccountReturnsRead,
+    /// Read cash and security transactions.
+    TransactionsRead,
+    /// Read the liquidations of accounts.
+    AccountLiquidationsRead,
 }
 
 impl Scope {
     /// All scopes that this client may ask for.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::WebhooksRead,
         Self::WebhooksAdmin,
         Self::ReportsRead,
@@ -47,6 +57,11 @@ impl Scope {
         Self::FeesRead,
         Self::InstrumentsRead,
         Self::PortfoliosRead,
+        Self::PositionsRead,
+        Self::ValuationsRead,
+        Self::AccountReturnsRead,
+        Self::TransactionsRead,
+        Self::AccountLiquidationsRead,
     ];
 
     /// Returns its name in a token request.
@@ -65,6 +80,11 @@ impl Scope {
             Self::FeesRead => "fees:read",
             Self::InstrumentsRead => "instruments:read",
             Self::PortfoliosRead => "portfolios:read",
+            Self::PositionsRead => "positions:read",
+            Self::ValuationsRead => "valuations:read",
+            Self::AccountReturnsRead => "account_returns:read",
+            Self::TransactionsRead => "transactions:read",
+            Self::AccountLiquidationsRead => "account_liquidations:read",
         }
     }
 }

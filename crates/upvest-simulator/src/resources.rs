@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use upvest::{Event, Occurred};
 
 /// The categories whose objects the API gives out. Reports have a store of their own.
-pub(crate) const CATEGORIES: [&str; 12] = [
+pub(crate) const CATEGORIES: [&str; 19] = [
     "USER",
     "USER_CHECK",
     "ACCOUNT",
@@ -19,9 +19,16 @@ pub(crate) const CATEGORIES: [&str; 12] = [
     "INSTRUMENT",
     "PORTFOLIO_ALLOCATION",
     "PORTFOLIO_ORDER",
+    "POSITION",
+    "CASH_BALANCE",
+    "ACCOUNT_VALUATION",
+    "ACCOUNT_RETURNS",
+    "CASH_TRANSACTION",
+    "SECURITY_TRANSACTION",
+    "ACCOUNT_LIQUIDATION",
 ];
 
-/// The newest objects, by category and id.
+/// The newest objects, by category and id; those without an id by what else tells them apart, joined by `#`.
 #[derive(Debug, Default)]
 pub(crate) struct Resources(BTreeMap<(String, String), Held>);
 
@@ -40,18 +47,20 @@ impl Resources {
         }
         let object: Value = serde_json::from_str(event.object().get()).unwrap_or_default();
         // Some events, such as a failed change of data, have no object of their own.
-        let Some(id) = object["id"].as_str() else { return };
-        let key = (event.category_name().to_owned(), id.to_owned());
+        let Some(id) = id_of(event.category_name(), &object) else {
+            return;
+        };
+        let key = (event.category_name().to_owned(), id);
         let occurred = Some(event.occurred().clone());
         if self.0.get(&key).is_none_or(|held| held.occurred < occurred) {
             self.0.insert(key, Held { occurred, object });
         }
     }
 
-    /// Puts an object in the place of the one with its `id`.
+    /// Puts an object in the place of the one with its id.
     pub(crate) fn put(&mut self, category: &str, object: Value) {
-        if let Some(id) = object["id"].as_str() {
-            let key = (category.to_owned(), id.to_owned());
+        if let Some(id) = id_of(category, &object) {
+            let key = (category.to_owned(), id);
             let held = Held {
                 occurred: self.0.get(&key).and_then(|held| held.occurred.clone()),
                 object,
@@ -95,4 +104,13 @@ impl Resources {
         }
         object
     }
+}
+
+fn id_of(category: &str, object: &Value) -> Option<String> {
+    if let Some(id) = object["id"].as_str() {
+        return Some(id.to_owned());
+    }
+    let fields = upvest::category::of(&format!("{category}.")).key.iter();
+    let values = fields.map(|path| object.pointer(&format!("/{}", path.replace('.', "/")))?.as_str());
+    Some(values.collect::<Option<Vec<_>>>()?.join("#"))
 }

@@ -221,6 +221,8 @@ impl CliError {
             Self::Webhooks(error) if error.is_usage() => 2,
             Self::Keys(error) if error.is_usage() => 2,
             Self::Send(error) if error.is_usage() => 2,
+            Self::Events(events::EventsError::Stack(error)) if error.is_usage() => 2,
+            Self::Entities(entities::EntitiesError::Stack(error)) if error.is_usage() => 2,
             Self::Explain(explain::ExplainError::Stack(error)) if error.is_usage() => 2,
             Self::Tail(tail::TailError::Stack(error)) if error.is_usage() => 2,
             Self::Archive(error) if error.is_usage() => 2,
@@ -350,6 +352,15 @@ mod tests {
             variable: "KEYS_TABLE",
         };
         assert_eq!(CliError::from(unnamed).exit_code(), 2);
+        let unnamed = || StackError::NotNamed {
+            variable: "ENTITIES_TABLE",
+        };
+        let entities = entities::EntitiesError::from(unnamed());
+        assert_eq!(CliError::from(entities).exit_code(), 2);
+        assert_eq!(
+            CliError::from(events::EventsError::from(unnamed())).exit_code(),
+            2
+        );
         assert_eq!(CliError::from(io::Error::other("disk full")).exit_code(), 1);
     }
 

@@ -18,16 +18,16 @@ use crate::stack::{Stack, StackError};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Repair")]
 pub(crate) struct OperationArgs {
-    /// Why, for the audit table
+    /// Why, for the audit table: a ticket, say, and nothing personal
     #[arg(long, value_name = "TEXT", required_unless_present = "dry_run")]
     pub(crate) reason: Option<String>,
     /// Show what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Do not ask
+    /// Do not ask; needed where there is no terminal
     #[arg(long)]
     pub(crate) yes: bool,
-    /// Do at most so many a second
+    /// Send back at most so many messages, events or deliveries a second
     #[arg(long, value_name = "PER_SECOND", default_value_t = 50.0, value_parser = rate)]
     pub(crate) rate: f64,
 }
@@ -89,6 +89,11 @@ impl Audit {
         })
     }
 
+    /// Who works on the stack, as an AWS principal.
+    pub(crate) fn operator(&self) -> &str {
+        &self.operator
+    }
+
     /// The audit table.
     pub(crate) fn log(&self) -> &AuditLog {
         &self.log
@@ -147,16 +152,20 @@ pub(crate) fn counter(what: &str) -> ProgressBar {
     ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
+fn somebody_is_there() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
 /// Puts a question that is answered with yes or no; `None` when there is nobody to answer.
 ///
 /// # Errors
 ///
 /// What reading the answer failed with.
 pub(crate) fn ask_on_terminal(question: &str) -> io::Result<Option<bool>> {
-    let (input, mut output) = (io::stdin(), io::stderr());
-    if !input.is_terminal() || !output.is_terminal() {
+    if !somebody_is_there() {
         return Ok(None);
     }
+    let (input, mut output) = (io::stdin(), io::stderr());
     write!(output, "{} [y/N] ", harmless(question))?;
     output.flush()?;
     let mut answer = String::new();
@@ -176,6 +185,18 @@ impl OperationArgs {
             return Ok(true);
         }
         ask_on_terminal(question)?.ok_or(OperationError::NobodyToAsk)
+    }
+
+    /// Makes sure that somebody can be asked later, where much is read before the question.
+    ///
+    /// # Errors
+    ///
+    /// [`OperationError::NobodyToAsk`] without a terminal.
+    pub(crate) fn must_be_answerable(&self) -> Result<(), OperationError> {
+        if self.yes || self.dry_run || somebody_is_there() {
+            return Ok(());
+        }
+        Err(OperationError::NobodyToAsk)
     }
 
     /// The operator's reason. The grammar sees to it that there is one unless nothing is done.

@@ -126,6 +126,13 @@ fn wanted_scopes(method: &Method, path: &str) -> &'static [&'static str] {
         ["files", ..] => &["files:read"],
         ["users", _, "checks"] => &["checks:read", "checks:admin"],
         ["users", ..] => &["users:read", "users:admin"],
+        ["accounts", _, "positions"] | ["account_groups", _, "payments", "cash_balance"] => {
+            &["positions:read"]
+        }
+        ["accounts", _, "valuations"] => &["valuations:read"],
+        ["accounts", _, "returns"] => &["account_returns:read"],
+        ["accounts", _, "liquidations"] => &["account_liquidations:read", "account_liquidations:admin"],
+        ["transactions", ..] => &["transactions:read"],
         ["accounts", _, "orders"] | ["orders", ..] => &["orders:read", "orders:admin"],
         ["account_groups", _, "payments", ..] | ["payments", ..] => &["payments:read", "payments:admin"],
         ["accounts" | "account_groups", ..] => &["accounts:read", "accounts:admin"],

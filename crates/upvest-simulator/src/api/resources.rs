@@ -30,18 +30,24 @@ const SINGLE: [(&str, &str); 10] = [
 ];
 
 /// The path of a list of all, and its category.
-const LISTS: [(&str, &str); 6] = [
+const LISTS: [(&str, &str); 8] = [
     ("/users", "USER"),
     ("/accounts", "ACCOUNT"),
     ("/account_groups", "ACCOUNT_GROUP"),
     ("/instruments", "INSTRUMENT"),
     ("/portfolios/allocations", "PORTFOLIO_ALLOCATION"),
     ("/portfolios/orders", "PORTFOLIO_ORDER"),
+    ("/transactions/cash", "CASH_TRANSACTION"),
+    ("/transactions/securities", "SECURITY_TRANSACTION"),
 ];
 
 /// The path of a list of what belongs to something, its category, and the member that names the owner.
-const OWNED: [(&str, &str, &str); 4] = [
+const OWNED: [(&str, &str, &str); 8] = [
     ("/accounts/{id}/orders", "ORDER", "account_id"),
+    (POSITIONS, "POSITION", "account_id"),
+    ("/accounts/{id}/valuations", "ACCOUNT_VALUATION", "account_id"),
+    ("/accounts/{id}/returns", "ACCOUNT_RETURNS", "account_id"),
+    ("/accounts/{id}/liquidations", "ACCOUNT_LIQUIDATION", "account_id"),
     (
         "/account_groups/{id}/payments/direct_debits",
         "DIRECT_DEBIT",
@@ -55,10 +61,17 @@ const OWNED: [(&str, &str, &str); 4] = [
     ("/users/{id}/reports", "REPORT", "user_id"),
 ];
 
+const POSITIONS: &str = "/accounts/{id}/positions";
+/// What a list may be asked; that of positions has no order.
+const QUERY: [&str; 4] = ["offset", "limit", "order", "sort"];
+
 type Shared = State<Arc<Simulator>>;
 
 pub(super) fn router() -> Router<Arc<Simulator>> {
-    let mut router = Router::new().route("/users/{id}/checks", get(checks));
+    let mut router = Router::new()
+        .route("/users/{id}/checks", get(checks))
+        .route("/account_groups/{id}/payments/cash_balance", get(cash_balance))
+        .route("/fees/collections", get(fee_collections));
     for (path, category) in SINGLE {
         let handler = async move |State(simulator): Shared, Path(id): Path<String>| {
             let object = simulator.api().resources.lock().one(category, &id);
@@ -68,13 +81,15 @@ pub(super) fn router() -> Router<Arc<Simulator>> {
         router = router.route(path, get(handler));
     }
     for (path, category) in LISTS {
-        let handler =
-            async move |State(simulator): Shared, uri: Uri| page(objects(&simulator, category, None), &uri);
+        let handler = async move |State(simulator): Shared, uri: Uri| {
+            page(objects(&simulator, category, None), &uri, &QUERY)
+        };
         router = router.route(path, get(handler));
     }
     for (path, category, owner) in OWNED {
+        let known = if path == POSITIONS { &QUERY[..2] } else { &QUERY };
         let handler = async move |State(simulator): Shared, Path(id): Path<String>, uri: Uri| {
-            page(objects(&simulator, category, Some((owner, &id))), &uri)
+            page(objects(&simulator, category, Some((owner, &id))), &uri, known)
         };
         router = router.route(path, get(handler));
     }
@@ -90,6 +105,26 @@ async fn checks(State(simulator): Shared, Path(id): Path<String>, uri: Uri) -> R
     Ok(Json(json!({ "data": checks })))
 }
 
+/// The one that is no list.
+async fn cash_balance(State(simulator): Shared, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+    let mut balances = objects(&simulator, "CASH_BALANCE", Some(("account_group_id", &id)));
+    let missing = || Problem::not_found(format!("there is no cash balance of {id}"));
+    balances.pop().map(Json).ok_or_else(missing)
+}
+
+/// The one list that asks for an account and its group.
+async fn fee_collections(State(simulator): Shared, uri: Uri) -> Result<Json<Value>, Problem> {
+    let query = query(&uri);
+    let mut collections = objects(&simulator, "FEE_COLLECTION", None);
+    for owner in ["account_id", "account_group_id"] {
+        let id = query.get(owner);
+        let id = id.ok_or_else(|| Problem::bad_request(format!("{owner} is missing")))?;
+        collections.retain(|object| object[owner].as_str() == Some(id));
+    }
+    let known = [&QUERY[..3], &["account_id", "account_group_id"]].concat();
+    page(collections, &uri, &known)
+}
+
 fn objects(simulator: &Simulator, category: &str, member: Option<(&str, &str)>) -> Vec<Value> {
     if category != "REPORT" {
         return simulator.api().resources.lock().all(category, member);
@@ -101,17 +136,19 @@ fn objects(simulator: &Simulator, category: &str, member: Option<(&str, &str)>) 
     matching.cloned().collect()
 }
 
-fn page(mut all: Vec<Value>, uri: &Uri) -> Result<Json<Value>, Problem> {
-    let query: HashMap<_, _> = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
-        .into_owned()
-        .collect();
+fn query(uri: &Uri) -> HashMap<String, String> {
+    let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    query.into_owned().collect()
+}
+
+fn page(mut all: Vec<Value>, uri: &Uri, known: &[&str]) -> Result<Json<Value>, Problem> {
+    let query = query(uri);
     let number = |name: &str, default: usize| match query.get(name) {
         Some(text) => text
             .parse()
             .map_err(|_| Problem::bad_request(format!("{name} is not a number"))),
         None => Ok(default),
     };
-    let known = ["offset", "limit", "order", "sort"];
     if let Some(name) = query.keys().find(|name| !known.contains(&name.as_str())) {
         return Err(Problem::bad_request(format!("{name} is not known")));
     }

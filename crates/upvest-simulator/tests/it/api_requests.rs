@@ -526,6 +526,12 @@ async fn what_events_are_about_is_read_by_the_scope_of_its_own() {
         ("/account_groups/g/payments/withdrawals", "payments:read"),
         ("/instruments", "instruments:read"),
         ("/portfolios/orders", "portfolios:read"),
+        ("/accounts/a/positions", "positions:read"),
+        ("/accounts/a/valuations", "valuations:read"),
+        ("/accounts/a/returns", "account_returns:read"),
+        ("/accounts/a/liquidations", "account_liquidations:read"),
+        ("/transactions/cash", "transactions:read"),
+        ("/transactions/securities", "transactions:read"),
     ] {
         let get = |token: &str| Signed::new(Method::GET, path, token);
         let right = upvest.token(scope).await;
@@ -537,6 +543,7 @@ async fn what_events_are_about_is_read_by_the_scope_of_its_own() {
         ("/orders/o", "orders:read"),
         ("/payments/withdrawals/w", "payments:read"),
         ("/fees/collections/f", "fees:read"),
+        ("/account_groups/g/payments/cash_balance", "positions:read"),
     ] {
         let token = upvest.token(scope).await;
         upvest

@@ -33,6 +33,8 @@ What it finds:
 A delivery of the last minutes may be in the archive before its events are in the log. The whole log is read, whatever \
 the range, because it has no index by time.
 
+The signatures of deliveries of your own are checked where you may read their secret; the others are counted.
+
 Exit status: 0 when nothing was found, else 1.";
 
 #[derive(Debug, Subcommand)]

@@ -10,13 +10,12 @@ mod report;
 mod tests;
 mod walk;
 
-use pipeline::clock::Clock;
 use pipeline::error::AwsError;
 
 pub(crate) use self::arguments::Arguments;
 use self::examination::Examination;
 pub(crate) use self::report::ReconcileReport;
-use crate::operation::{Audit, OperationError};
+use crate::operation::OperationError;
 use crate::operator_key::OperatorKeyError;
 use crate::sending::TargetError;
 use crate::stack::{StackError, StackFinder};
@@ -102,8 +101,7 @@ impl Arguments {
         if !self.operation().confirm(&question)? {
             return Ok(report);
         }
-        let audit = Audit::of(stack, Clock::system()).await?;
-        repair.run(&audit, &self, &mut report).await?;
+        repair.run(&self, &mut report).await?;
         Ok(report)
     }
 }

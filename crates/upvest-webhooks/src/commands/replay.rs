@@ -51,7 +51,9 @@ A replay brings state back: folding an event twice changes nothing. No action ru
 action asks for replays. Each replay has an id, that of its record in the audit table, which its events carry.
 
 After an interruption: replay --resume ID. Up to 500 events, or one delivery if that has more, are then sent twice, \
-without an effect.";
+without an effect. The id is on the screen, and in `audit list`.
+
+Exit status: 0 when all was sent, 1 when something could not be had or sent, or you said no.";
 
 // Without a docstring: it would replace the command's description.
 #[derive(Debug, Args)]
@@ -129,6 +131,19 @@ struct Progress {
     sent: u64,
     /// What is done.
     reached: Option<Reached>,
+    /// What of that could not be had.
+    #[serde(default, skip_serializing_if = "Failures::is_empty")]
+    failures: Failures,
+    /// Who went on with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    resumed: Vec<Resumed>,
+}
+
+/// That somebody went on with a replay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Resumed {
+    operator: String,
+    at: Timestamp,
 }
 
 /// A replay to be done, or to be gone on with.
@@ -216,13 +231,14 @@ impl ReplayError {
 impl Replay {
     /// Runs the command.
     pub(crate) async fn run(self, stack: &Stack) -> Result<ReplayReport, ReplayError> {
+        self.operation.must_be_answerable()?;
         let clock = Clock::system();
         let logged = Logged::of(stack)?;
         let audit = match (self.operation.dry_run, self.resume) {
             (true, None) => None,
             _ => Some(Audit::of(stack, clock.clone()).await?),
         };
-        let task = match (self.resume, &audit) {
+        let mut task = match (self.resume, &audit) {
             (Some(id), Some(audit)) => Task::interrupted(audit, id).await?,
             _ => self.task(clock.now())?,
         };
@@ -241,7 +257,10 @@ impl Replay {
         }
         let queues = sending::queues(stack)?;
         let id = match task.operation {
-            Some(id) => id,
+            Some(id) => {
+                task.resume(&audit, id, clock.now()).await?;
+                id
+            }
             None => {
                 let operation = audit.begin(COMMAND, self.operation.reason(), task.record());
                 operation.await?.id
@@ -324,6 +343,14 @@ impl Task {
             },
             operation: Some(id),
         })
+    }
+
+    /// Records who goes on, before anything is sent.
+    async fn resume(&mut self, audit: &Audit, id: Uuid, at: Timestamp) -> Result<(), ReplayError> {
+        let operator = audit.operator().to_owned();
+        self.progress.resumed.push(Resumed { operator, at });
+        let noted = audit.log().note_progress(id, &json!(self.progress)).await;
+        noted.map_err(ReplayError::Unrecorded)
     }
 
     fn record(&self) -> Value {

@@ -159,6 +159,10 @@ impl Report for VerifyReport {
             ("events in the log", Some(self.logged_events.to_string())),
             ("not checked", (self.not_checked > 0).then(not_checked)),
         ]);
+        if self.deliveries + self.logged_events == 0 && self.succeeded() {
+            text.push_str("\nnothing was received then\n");
+            return text;
+        }
         if self.succeeded() {
             text.push_str("\nnothing is wrong: what was verified holds, and archive and log say the same\n");
             return text;

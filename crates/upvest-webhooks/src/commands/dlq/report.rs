@@ -68,6 +68,8 @@ pub(crate) struct RedriveReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) operation: Option<Uuid>,
     pub(crate) queues: Vec<QueueRedriven>,
+    /// How many letters could not be seen at the beginning, because somebody has received them.
+    pub(crate) out_of_sight: usize,
     /// Ids that were given and cannot be seen.
     pub(crate) missing: Vec<String>,
     /// What ended it early.
@@ -173,12 +175,15 @@ fn shortened(reason: &str) -> String {
     format!("{start}…")
 }
 
-/// The text of an attribute; of the one that holds a delivery's headers without the values of some.
+/// The text of an attribute; of the one that holds a delivery's headers without the values of some, and not at all where
+/// these cannot be told apart.
 fn without_credentials(name: &str, text: &str) -> String {
-    let request = serde_json::from_str::<Request>(text).ok();
-    let request = request.filter(|_| name == "request").map(harmless_request);
-    let json = request.and_then(|request| serde_json::to_string(&request).ok());
-    json.unwrap_or_else(|| text.to_owned())
+    if name != "request" {
+        return text.to_owned();
+    }
+    let request = serde_json::from_str::<Request>(text).map(harmless_request);
+    let json = request.and_then(|request| serde_json::to_string(&request));
+    json.unwrap_or_else(|_| format!("{} bytes that cannot be read", text.len()))
 }
 
 /// Tells of letters that cannot be seen.
@@ -254,6 +259,7 @@ impl RedriveReport {
             dry_run,
             operation: None,
             queues: Vec::new(),
+            out_of_sight: 0,
             missing: Vec::new(),
             failure: None,
             declined: false,
@@ -277,6 +283,12 @@ impl RedriveReport {
         };
         for id in &self.missing {
             text.push_str(&format!("\n{id}: no message of this id can be seen"));
+        }
+        if self.out_of_sight > 0 {
+            text.push_str(&format!(
+                "\n{} out of sight: another command looks at them, or one that was killed did; they are back in 2 minutes",
+                self.out_of_sight
+            ));
         }
         if self.queues.iter().any(|queue| queue.done.came_since > 0) {
             text.push_str("\nwhat came since then failed again, or is new: see `dlq list --messages`");
@@ -310,5 +322,20 @@ impl RedriveReport {
             groups.extend(done.cut_off.iter().cloned());
         }
         format!("{table}\n{}", behind(&groups))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_shown_without_credentials_or_not_at_all() {
+        let json = r#"{"method":"POST","path":"/w","headers":[["authorization","Bearer secret"],["a","b"]]}"#;
+        for text in [json, &json[1..]] {
+            let shown = without_credentials("request", text);
+            assert!(!shown.contains("secret"), "{shown}");
+        }
+        assert_eq!(without_credentials("delivery_id", "d1"), "d1");
     }
 }

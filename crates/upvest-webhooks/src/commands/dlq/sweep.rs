@@ -20,12 +20,19 @@ struct Held {
     /// Groups of which there may be more behind the letters that are held: SQS hands out nothing of a group while a
     /// part of it is out of sight.
     cut_off: BTreeSet<String>,
+    /// How many letters in a row came that were held already.
+    again: usize,
 }
 
 impl Held {
-    /// Holds a batch; gives the ids of those that were not held before, in their order.
-    fn hold(&mut self, batch: Vec<Letter>, asked_for: i32) -> Vec<String> {
-        if usize::try_from(asked_for) == Ok(batch.len()) {
+    /// Holds a batch; gives the ids of those that were not held before, in their order. `None` when nothing more is to be
+    /// had: no letter came, or none but those that are held, each of them.
+    ///
+    /// A letter that is held for long can be seen again. Then it is received again, which hides it for another while, and
+    /// may come before others that nobody has seen yet.
+    fn hold(&mut self, batch: Vec<Letter>, asked_for: i32) -> Option<Vec<String>> {
+        let size = batch.len();
+        if usize::try_from(asked_for) == Ok(size) {
             self.cut_off
                 .extend(batch.last().and_then(|letter| letter.group.clone()));
         }
@@ -36,7 +43,9 @@ impl Held {
             letter.body = before.map_or(letter.body, |_| String::new());
             self.letters.insert(id.clone(), letter).is_none().then_some(id)
         });
-        fresh.collect()
+        let fresh: Vec<String> = fresh.collect();
+        self.again = if fresh.is_empty() { self.again + size } else { 0 };
+        (size > 0 && self.again <= self.letters.len()).then_some(fresh)
     }
 
     fn groups(&self) -> BTreeSet<String> {
@@ -79,9 +88,11 @@ pub(crate) async fn look(
             Ok(batch) => batch,
             Err(error) => break Err(error),
         };
-        let fresh = held.hold(batch, BATCH);
+        let Some(fresh) = held.hold(batch, BATCH) else {
+            break Ok(());
+        };
         let mut letters = fresh.iter().filter_map(|id| held.letters.get(id));
-        if fresh.is_empty() || letters.try_for_each(&mut visit).is_break() {
+        if letters.try_for_each(&mut visit).is_break() {
             break Ok(());
         }
         for letter in held.letters.values_mut() {
@@ -167,10 +178,9 @@ impl Run<'_> {
         let mut emptied = BTreeSet::new();
         (self.done.other, self.done.came_since) = (0, 0);
         loop {
-            let fresh = held.hold(self.queue.receive(most).await?, most);
-            if fresh.is_empty() {
+            let Some(fresh) = held.hold(self.queue.receive(most).await?, most) else {
                 return Ok(!emptied.is_disjoint(&held.groups()));
-            }
+            };
             for id in fresh {
                 let Some(letter) = held.letters.get_mut(&id) else {
                     continue;

@@ -230,6 +230,44 @@ async fn what_cannot_be_seen_behind_many_that_stay_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn messages_that_stay_and_are_seen_again_meanwhile_hide_no_others() {
+    let waits: Vec<String> = (0..12).map(|number| format!("w{number}")).collect();
+    let goes: Vec<String> = (0..90).map(|number| format!("g{number}")).collect();
+    let mut events: Vec<String> = waits.iter().map(|id| order(id, 1, "NEW")).collect();
+    events.extend(goes.iter().map(|id| order(id, 1, "FILLED")));
+    let hopeless: Vec<String> = waits.iter().chain(&goes).map(|id| format!("{id}-1")).collect();
+    let hopeless: Vec<&str> = hopeless.iter().map(String::as_str).collect();
+    let site = site_with(&events, &hopeless).await;
+    let time = async {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            site.pass(1);
+        }
+    };
+    // At this rate it takes longer than what stays is out of sight.
+    let words = ["--type", "ORDER.FILLED", "--rate", "0.5"];
+    let report = tokio::select! {
+        report = redrive(&site, &words) => report,
+        () = time => unreachable!(),
+    };
+    assert_eq!(numbers(&report), (90, 12, 0));
+    assert_eq!(dead(&site).len(), 12);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_killed_command_left_out_of_sight_is_told() {
+    let site = mended_site().await;
+    let send = CallFilter::operation(Service::Sqs, "SendMessage").by("operator");
+    site.receiver.aws.inject(Fault::CrashBeforeEffect, send);
+    let words = [&["redrive"][..], &REASON[..]].concat();
+    assert!(run_at(&site, &words, site.clock()).await.is_err());
+    let report = redrive(&site, &[]).await;
+    assert_eq!((report.queues.len(), report.out_of_sight), (0, 3));
+    let text = DlqReport::Redriven(report).text();
+    assert!(text.contains("3 out of sight"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn messages_are_chosen_by_id_and_an_id_that_is_not_there_is_told() {
     let site = mended_site().await;
     let report = redrive(&site, &["o2-1", "o9-9"]).await;

@@ -128,6 +128,20 @@ async fn an_entity_without_events_is_found() {
     assert_eq!(deployed.different("payments").await, []);
 }
 
+/// An event that came when its category was not known stays in the time line that it had then.
+#[tokio::test(start_paused = true)]
+async fn an_entity_whose_events_belong_to_others_by_now_ends_no_check() {
+    let deployed = deployed().await;
+    deployed
+        .change(["events", "event_id", "x1-2"], "aggregate", "EXECUTION#x1")
+        .await;
+    let mut found = deployed.different("orders").await;
+    found.retain(|(entity, ..)| entity != "ORDER#o1");
+    assert_eq!(found, []);
+    let one = deployed.verify_entities("--entity EXECUTION#x1").await.unwrap();
+    assert!(one.succeeded(), "{}", one.text());
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_event_that_is_nowhere_is_named() {
     let deployed = Deployed::new().await;

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 use jiff::SignedDuration;
+use pipeline::clock::Clock;
 use upvest::{Domain, EntityKey};
 
 use super::ReconcileError;
 use super::repair::Repair;
-use crate::operation::OperationArgs;
+use crate::operation::{Audit, OperationArgs};
 use crate::operator_key::OperatorKey;
 use crate::sending::Target;
 use crate::stack::Stack;
@@ -26,6 +27,19 @@ Examples:
     upvest-webhooks --stack webhooks-live reconcile orders --repair --reason \"subscription was disabled\" \\
       --key-file smoke.key --key-id smoke
 
+What it finds:
+  missing   Upvest has it, and the stack does not
+  stale     Upvest has a newer version
+  diverged  both have one version, or one without a time, with other content
+  extra     the stack has it, and Upvest does not; sought among what can be read by its id
+  recent    it differs, and changed so short a time ago that its event may be on the way (--grace)
+
+Events that Upvest still has to deliver come by themselves, and actions would run for them and for the repair: repair \
+what is lost for good.
+
+The API client needs the scope of what is read, like orders:read, which a refusal names. Upvest's API does not give out \
+everything that it sends events of; the report says of what, and why.
+
 Exit status: 0 when nothing differs, or all that differed was told; 1 otherwise.";
 
 // Without a docstring: it would replace the command's description.
@@ -35,13 +49,15 @@ Exit status: 0 when nothing differs, or all that differed was told; 1 otherwise.
     group = ArgGroup::new("what").args(["domains", "entities"]).required(true)
 )]
 pub(crate) struct Arguments {
-    /// Compare all entities of these domains: users, accounts, payments, orders, reports ...
+    /// Compare all entities of these domains: users, accounts, payments, orders, holdings, ledger, reports ...
     #[arg(value_name = "DOMAIN")]
     pub(super) domains: Vec<Domain>,
     /// Compare this entity alone, written TYPE#ID; may be given several times
     #[arg(long = "entity", value_name = "ENTITY")]
     entities: Vec<String>,
     /// Leave alone what changed at Upvest in the last so many minutes: its events may be on their way
+    ///
+    /// Positions, cash balances and returns say no time: they are left alone when the stack had an event of them so lately.
     #[arg(long, value_name = "MINUTES", default_value_t = 10)]
     grace: u32,
     #[command(flatten)]
@@ -62,13 +78,13 @@ struct RepairArguments {
     /// The id under which the stack knows the secret
     #[arg(long, value_name = "ID", requires = "key_file")]
     key_id: Option<String>,
-    /// Why, for the audit table
+    /// Why, for the audit table: a ticket, say, and nothing personal
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Show what would be told, and tell nothing
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask
+    /// Do not ask; needed where there is no terminal
     #[arg(long)]
     yes: bool,
     /// Make at most so many requests to Upvest, and tell so many events, a second
@@ -118,14 +134,16 @@ impl Arguments {
         }
     }
 
-    /// Makes sure that events can be told: the key, and where they go.
+    /// Makes sure that events can be told: the key, where they go, who tells them, and that somebody can be asked.
     pub(super) async fn prepare(&self, stack: &Stack) -> Result<Repair, ReconcileError> {
         let named = self.repair.key_file.clone().zip(self.repair.key_id.clone());
         let key = named.map(OperatorKey::from).ok_or(ReconcileError::NoKey)?;
-        stack.audit_table()?;
+        let key = key.signing_key(stack).await?;
+        self.operation().must_be_answerable()?;
         Ok(Repair {
             target: Target::new(&stack.webhook_url()?, false)?,
-            key: key.signing_key(stack).await?,
+            key,
+            audit: Audit::of(stack, Clock::system()).await?,
         })
     }
 }

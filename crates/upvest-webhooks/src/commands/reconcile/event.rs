@@ -55,8 +55,8 @@ pub(super) fn type_for(category: &Category, kind: Kind, ours: Option<&str>, thei
     };
     let state = match (theirs, category.notices) {
         (Some(theirs), _) if ours != Some(theirs) && is_step(theirs) => theirs,
-        // A report is announced once.
-        (None, ["CREATED"]) if category.lifecycle.is_empty() && kind == Kind::Missing => "CREATED",
+        // A report, a booking, a position: one notice alone ever tells of it.
+        (None, [notice]) if category.lifecycle.is_empty() && kind == Kind::Missing => notice,
         _ => RECONCILED,
     };
     format!("{}.{state}", category.name)
@@ -79,7 +79,9 @@ mod tests {
             "ORDER.RECONCILED"
         );
         assert_eq!(order(Kind::Missing, None, "NOVEL"), "ORDER.RECONCILED");
-        assert_eq!(of("REPORT.CREATED", Kind::Missing, None, None), "REPORT.CREATED");
+        for told in ["REPORT.CREATED", "CASH_TRANSACTION.EXECUTED", "POSITION.UPDATED"] {
+            assert_eq!(of(told, Kind::Missing, None, None), told);
+        }
         assert_eq!(
             of("REPORT.CREATED", Kind::Diverged, None, None),
             "REPORT.RECONCILED"

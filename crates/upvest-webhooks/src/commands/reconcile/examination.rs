@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use upvest::category::{CATEGORIES, Category, Role};
 use upvest::projection::{Projection, Snapshot};
 use upvest::{EntityKey, Event};
-use upvest_api::{Client, Fetched, Listing, Resource};
+use upvest_api::{Client, Fetched, Listing, Resource, why_unreadable};
 use uuid::Uuid;
 
 use super::arguments::Arguments;
@@ -57,7 +57,7 @@ impl<'c> Examination<'c> {
             |category: &&Category| category.is_whole() && arguments.domains.contains(&category.domain);
         for category in CATEGORIES.iter().filter(named) {
             let Some(resource) = Resource::of(category.name) else {
-                self.report(category).readable = false;
+                self.report(category).unreadable = Some(why_unreadable(category.name));
                 continue;
             };
             self.report(category);
@@ -109,15 +109,17 @@ impl<'c> Examination<'c> {
         };
         let category = upvest::category::of(&format!("{}.", entity.entity_type()));
         let resource = Resource::of(category.name).filter(|resource| resource.has_path());
-        let resource =
-            resource.ok_or_else(|| refused("Upvest does not give out such an object by its id"))?;
+        let resource = resource
+            .ok_or_else(|| refused("Upvest does not give out such an object by its id; name its domain"))?;
         let id = entity
             .as_str()
             .split_once('#')
             .and_then(|(_, id)| id.parse().ok());
         let id: upvest_api::ResourceId = id.ok_or_else(|| refused("entities are written TYPE#ID"))?;
         self.report(category);
-        self.unlisted(category, resource, entity).await?;
+        if !self.unlisted(category, resource, entity).await? {
+            return Err(refused("neither Upvest nor the stack has it"));
+        }
         for part in parts_of(category) {
             let Some(resource) = Resource::of(part.name) else {
                 continue;
@@ -132,26 +134,28 @@ impl<'c> Examination<'c> {
         Ok(())
     }
 
-    /// Compares an entity of ours that no list has shown.
+    /// Compares an entity that no list has shown; says whether it is at Upvest or here.
     async fn unlisted(
         &mut self,
         category: &'static Category,
         resource: &Resource,
         entity: &EntityKey,
-    ) -> Result<(), ReconcileError> {
+    ) -> Result<bool, ReconcileError> {
         let id = entity
             .as_str()
             .split_once('#')
             .and_then(|(_, id)| id.parse().ok());
-        let Some(id) = id else { return Ok(()) };
+        let Some(id) = id else { return Ok(false) };
         if let Some(fetched) = self.reader.read(resource, &id).await? {
             self.page(category, &[fetched]).await?;
-            return Ok(());
+            return Ok(true);
         }
-        let stored = self.entities.load(entity).await?;
+        let Some(stored) = self.entities.load(entity).await? else {
+            return Ok(false);
+        };
         // Without a snapshot there is nothing that Upvest was said to have.
-        let Some(snapshot) = stored.and_then(|stored| stored.projection.snapshot) else {
-            return Ok(());
+        let Some(snapshot) = stored.projection.snapshot else {
+            return Ok(true);
         };
         self.report(category).compared += 1;
         self.add(Difference {
@@ -164,7 +168,7 @@ impl<'c> Examination<'c> {
             theirs: None,
             repair: None,
         });
-        Ok(())
+        Ok(true)
     }
 
     /// Compares objects of a category, and what is within them; gives back their entities.
@@ -229,9 +233,11 @@ impl<'c> Examination<'c> {
             }
         };
         let Some((kind, fields)) = differs else { return };
+        // What says no time of its own, like a position, is as old as the event that told us of it last.
+        let changed = changed_at(&theirs).or_else(|| ours?.occurred.instant().parse().ok());
         // The answer's date has whole seconds, so that its age may be negative.
         let is_young = |changed| fetched.at.duration_since(changed) < self.grace;
-        if !self.grace.is_zero() && changed_at(&theirs).is_some_and(is_young) {
+        if !self.grace.is_zero() && changed.is_some_and(is_young) {
             self.report(category).recent += 1;
             return;
         }

@@ -1,5 +1,6 @@
 //! Telling the stack what no event did, through its front door.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ const CONCURRENCY: usize = 8;
 pub(super) struct Repair {
     pub(super) target: Target,
     pub(super) key: SigningKey,
+    pub(super) audit: Audit,
 }
 
 impl Repair {
@@ -28,7 +30,6 @@ impl Repair {
     /// comparing again: what arrived differs no longer.
     pub(super) async fn run(
         self,
-        audit: &Audit,
         arguments: &Arguments,
         report: &mut ReconcileReport,
     ) -> Result<(), ReconcileError> {
@@ -38,6 +39,7 @@ impl Repair {
             "domains": domains, "entities": entities, "key_id": self.key.key_id(), "found": report.counts(),
         });
         let options = arguments.operation();
+        let audit = &self.audit;
         let operation = audit.begin("reconcile", options.reason(), request).await?;
         let events = report.repairs();
         let events: Vec<String> = events
@@ -54,7 +56,11 @@ impl Repair {
             .iter()
             .filter(|outcome| outcome.answer.is_success())
             .count();
-        let result = json!({ "told": told, "accepted": accepted });
+        let mut answers = BTreeMap::new();
+        for outcome in &outcomes {
+            *answers.entry(outcome.answer.name()).or_default() += 1;
+        }
+        let result = json!({ "told": told, "accepted": accepted, "answers": answers });
         // What was done is done, whether or not it is recorded that it ended.
         if let Err(error) = audit.log().end(operation.id, &result).await {
             crate::output::note(&format!(
@@ -65,6 +71,7 @@ impl Repair {
             operation: operation.id,
             told,
             accepted,
+            answers,
         });
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! What differs, and what was told about it.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use upvest::category::Category;
 use upvest_api::Fetched;
@@ -28,8 +30,8 @@ pub(crate) struct ReconcileReport {
 pub(super) struct CategoryReport {
     pub(super) category: &'static str,
     domain: &'static str,
-    /// Whether Upvest's API gives its objects out by id or list.
-    pub(super) readable: bool,
+    /// Why Upvest's API does not give its objects out; null where it does.
+    pub(super) unreadable: Option<&'static str>,
     /// Objects at Upvest, and entities that are here alone.
     pub(super) compared: usize,
     missing: usize,
@@ -69,6 +71,8 @@ pub(super) struct RepairReport {
     pub(super) operation: Uuid,
     pub(super) told: usize,
     pub(super) accepted: usize,
+    /// How often the stack answered what.
+    pub(super) answers: BTreeMap<String, usize>,
 }
 
 impl CategoryReport {
@@ -76,7 +80,7 @@ impl CategoryReport {
         Self {
             category: category.name,
             domain: category.domain.name(),
-            readable: true,
+            unreadable: None,
             compared: 0,
             missing: 0,
             stale: 0,
@@ -99,11 +103,11 @@ impl CategoryReport {
 
     /// What is to be known beside the counts.
     fn note(&self) -> String {
-        match (&self.error, self.readable, self.unusable) {
+        match (&self.error, self.unreadable, self.unusable) {
             (Some(error), ..) => error.clone(),
-            (None, false, _) => "not readable at Upvest".to_owned(),
-            (None, true, 0) => String::new(),
-            (None, true, unusable) => format!("{unusable} could not be compared"),
+            (None, Some(why), _) => format!("not readable at Upvest: {why}"),
+            (None, None, 0) => String::new(),
+            (None, None, unusable) => format!("{unusable} could not be compared"),
         }
     }
 }
@@ -168,7 +172,7 @@ impl Report for ReconcileReport {
                 report.recent,
             ];
             let counts = counts.map(|count| {
-                if report.readable {
+                if report.unreadable.is_none() {
                     count.to_string()
                 } else {
                     String::new()
@@ -192,9 +196,15 @@ impl Report for ReconcileReport {
                 operation,
                 told,
                 accepted,
-            }) => format!(
-                "\n{accepted} of {told} events accepted (operation {operation}); run it again to see that nothing differs"
-            ),
+                answers,
+            }) => {
+                let answers = answers.iter().map(|(answer, count)| format!("{count} × {answer}"));
+                format!(
+                    "\n{accepted} of {told} events accepted (operation {operation}); answers: {}; run it again, once they are \
+                     processed, to see that nothing differs",
+                    answers.collect::<Vec<_>>().join(", ")
+                )
+            }
             None if self.repairable() > 0 => {
                 format!("\n{} of them could be told with --repair; nothing was", self.repairable())
             }
@@ -215,13 +225,14 @@ impl ReconcileReport {
         let mut table = output::table(["entity", "object", "kind", "here", "at Upvest", "fields", "event"]);
         for difference in self.differences.iter().take(MOST_LISTED) {
             let object = format!("{} {}", difference.category, difference.id);
+            let object = object.trim_end();
             let event = difference
                 .repair
                 .as_ref()
                 .map(|(event_type, _)| event_type.as_str());
             table.add_row([
                 difference.entity.as_str(),
-                &object,
+                object,
                 difference.kind.name(),
                 difference.ours.as_deref().unwrap_or_default(),
                 difference.theirs.as_deref().unwrap_or_default(),

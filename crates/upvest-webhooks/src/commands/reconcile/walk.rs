@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use serde_json::value::RawValue;
-use upvest_api::{Client, Error, Fetched, Listing, Pages, Resource, ResourceId};
+use upvest_api::{Client, Error, Fetched, Listing, Pages, Parent, Resource, ResourceId};
 
 use crate::operation::Throttle;
 
@@ -17,7 +17,7 @@ pub(super) struct Reader<'c> {
 pub(super) struct Walk<'c> {
     resource: &'static Resource,
     pages: Option<Pages<'c>>,
-    parents: VecDeque<ResourceId>,
+    parents: VecDeque<Parent>,
 }
 
 impl<'c> Reader<'c> {
@@ -35,7 +35,7 @@ impl<'c> Reader<'c> {
                 Some(self.client.pages(resource.scope, list, None)),
                 VecDeque::new(),
             ),
-            Listing::Each { parent, .. } => (None, self.ids(parent).await?),
+            Listing::Each { parent, .. } => (None, self.parents(parent).await?),
             _ => return Ok(None),
         };
         Ok(Some(Walk {
@@ -50,7 +50,7 @@ impl<'c> Reader<'c> {
         Walk {
             resource,
             pages: None,
-            parents: [parent].into(),
+            parents: [parent.into()].into(),
         }
     }
 
@@ -62,8 +62,8 @@ impl<'c> Reader<'c> {
                 match pages.next().await {
                     Ok(Some(objects)) => return Ok(Some(objects)),
                     Ok(None) => {}
-                    // The parent went away since it was listed.
-                    Err(error) if error.is_not_found() => {}
+                    // The parent went away since it was listed, or has nothing of this kind.
+                    Err(error) if error.is_not_found() && walk.is_of_parents() => {}
                     Err(error) => return Err(error),
                 }
             }
@@ -87,18 +87,25 @@ impl<'c> Reader<'c> {
         self.client.read(resource, id).await
     }
 
-    async fn ids(&mut self, category: &str) -> Result<VecDeque<ResourceId>, Error> {
-        let mut ids = VecDeque::new();
+    async fn parents(&mut self, category: &str) -> Result<VecDeque<Parent>, Error> {
+        let mut parents = VecDeque::new();
         let Some(resource) = Resource::of(category) else {
-            return Ok(ids);
+            return Ok(parents);
         };
         let Some(mut walk) = Box::pin(self.walk(resource)).await? else {
-            return Ok(ids);
+            return Ok(parents);
         };
         while let Some(objects) = Box::pin(self.next(&mut walk)).await? {
-            ids.extend(objects.iter().filter_map(|fetched| id_of(&fetched.object)));
+            let read = |fetched: &Fetched| serde_json::from_str(fetched.object.get()).ok();
+            parents.extend(objects.iter().filter_map(read));
         }
-        Ok(ids)
+        Ok(parents)
+    }
+}
+
+impl Walk<'_> {
+    fn is_of_parents(&self) -> bool {
+        matches!(self.resource.listing, Listing::Each { .. })
     }
 }
 

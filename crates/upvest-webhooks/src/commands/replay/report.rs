@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use upvest::Domain;
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ pub(super) struct Counts {
 }
 
 /// An event or a delivery that could not be sent again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Failure {
     /// Its id or key.
     pub(super) what: String,
@@ -29,7 +29,7 @@ pub(super) struct Failure {
 }
 
 /// Failures, so many that memory has room for them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Failures {
     named: Vec<Failure>,
     count: u64,
@@ -47,6 +47,7 @@ pub(crate) struct ReplayReport {
     pub(super) left_out: u64,
     /// How many messages were sent, those before an interruption included.
     pub(super) sent: u64,
+    /// How many events or deliveries could not be had, those before an interruption included.
     pub(super) failed: u64,
     failures: Vec<Failure>,
 }
@@ -89,9 +90,14 @@ impl Counts {
 }
 
 impl Failures {
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     pub(super) fn extend(&mut self, failures: Vec<Failure>) {
         self.count += failures.len() as u64;
-        let room = NAMED - self.named.len();
+        let room = NAMED.saturating_sub(self.named.len());
         self.named.extend(failures.into_iter().take(room));
     }
 
@@ -180,6 +186,6 @@ impl Report for ReplayReport {
     }
 
     fn succeeded(&self) -> bool {
-        self.failed == 0
+        self.failed == 0 && self.result != Outcome::Declined
     }
 }

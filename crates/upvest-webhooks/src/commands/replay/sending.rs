@@ -41,7 +41,6 @@ pub(super) struct Sender<'s> {
     progress: Progress,
     /// How many messages were sent when the audit table was told last.
     noted: u64,
-    failures: Failures,
 }
 
 impl<'s> Sender<'s> {
@@ -62,7 +61,6 @@ impl<'s> Sender<'s> {
             bar: ProgressBar::hidden(),
             progress: task.progress.clone(),
             noted: task.progress.sent,
-            failures: Failures::default(),
         }
     }
 
@@ -83,7 +81,7 @@ impl<'s> Sender<'s> {
             }
         };
         match ended {
-            Ok(()) => Ok((self.progress.sent, self.failures)),
+            Ok(()) => Ok((self.progress.sent, self.progress.failures)),
             Err(source) => Err(ReplayError::Interrupted {
                 id: self.record.id,
                 sent: self.progress.sent,
@@ -93,12 +91,12 @@ impl<'s> Sender<'s> {
     }
 
     async fn send_page(&mut self, page: Page) -> Result<(), ReplayError> {
-        self.failures.extend(page.failures);
+        let mut failures = page.failures;
         let (task, replay) = (self.task, self.record.id.to_string());
         for events in page.events.chunks(LOAD_BATCH) {
             let targets = |event_type: &str| task.targets(event_type);
-            let (dispatches, failures) = reading::dispatches(self.logged, events, targets, &replay).await?;
-            self.failures.extend(failures);
+            let (dispatches, failed) = reading::dispatches(self.logged, events, targets, &replay).await?;
+            failures.extend(failed);
             for batch in dispatches.chunks(BATCH) {
                 for _ in batch {
                     self.throttle.due().await;
@@ -108,6 +106,8 @@ impl<'s> Sender<'s> {
                 self.bar.inc(batch.len() as u64);
             }
         }
+        // Together with what was reached: a page that is sent again fails again.
+        self.progress.failures.extend(failures);
         self.reach(page.reached);
         if self.progress.sent - self.noted >= NOTE_AFTER {
             self.note().await?;
@@ -144,7 +144,7 @@ impl<'s> Sender<'s> {
 
     async fn record_end(&self) -> Result<(), ReplayError> {
         let Record { id, audit } = self.record;
-        let result = json!({ "sent": self.progress.sent, "failed": self.failures.count() });
+        let result = json!({ "sent": self.progress.sent, "failed": self.progress.failures.count() });
         audit.end(id, &result).await.map_err(ReplayError::Unrecorded)
     }
 }

@@ -7,7 +7,7 @@ use clap::Parser;
 use pipeline::archive::ArchivedDelivery;
 use pipeline::entities::NOTES;
 use serde_json::Value;
-use webhook_tests::aws::{CallFilter, Fault, FaultRates, Service};
+use webhook_tests::aws::{CallFilter, Fault, FaultRates, OPERATOR, Service};
 use webhook_tests::receiver::CHANGES;
 use webhook_tests::story::Story;
 
@@ -496,6 +496,42 @@ async fn a_failure_says_how_to_go_on() {
     assert_eq!((report.sent, report.replay), (5, Some(*id)));
     let again = deployed.refusal(&format!("--resume {id}")).await;
     assert!(again.contains("there is nothing to go on with"), "{again}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_before_an_interruption_is_told_after_it() {
+    let deployed = deployed().await;
+    let key = &deployed.verified()[0];
+    let object = deployed.receiver.aws.objects("archive")[key].clone();
+    let mut delivery = ArchivedDelivery::parse(&object.bytes).unwrap().envelope;
+    let events = [
+        order("o1", 3, "FILLED"),
+        topup("t1", 1, "CONFIRMED"),
+        event("unlogged", 1, "ORDER.NEW", r#"{"id":"o9"}"#),
+    ];
+    delivery.body = format!("[{}]", events.join(",")).into_bytes();
+    let object = serde_json::to_vec(&ArchivedDelivery::of(&delivery, Some("key"))).unwrap();
+    deployed.put_object(key, object).await;
+    // The first delivery goes to two queues, and is noted then.
+    let send = CallFilter::operation(Service::Sqs, "SendMessageBatch").by("replay");
+    deployed
+        .receiver
+        .aws
+        .inject(Fault::CrashBeforeEffect, send.after(2));
+    let replay = parse("--since 2026-01-01 --until 2026-01-02 --yes --reason test");
+    let run = Box::pin(replay.run(&deployed.stack));
+    assert!(deployed.receiver.aws.invoke("replay", run).await.is_err());
+    let id = deployed.operations()[0]["id"]["S"].as_str().unwrap().to_owned();
+    let report = deployed.replay(&format!("--resume {id}")).await.unwrap();
+    assert_eq!((report.sent, report.failed, report.succeeded()), (6, 1, false));
+    assert!(report.text().contains("unlogged"), "{}", report.text());
+    let result = &deployed.operations()[0]["result"]["S"];
+    assert_eq!(result, r#"{"failed":1,"sent":6}"#);
+    let progress = deployed.operations()[0]["progress"]["S"].to_string();
+    assert!(
+        progress.contains("resumed") && progress.contains(OPERATOR),
+        "{progress}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,6 +8,8 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 
+use super::stack::Stack;
+
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// Beside the folder of `make run`, which may be in use.
 const DIRECTORY: &str = "target/readme";
@@ -51,8 +53,10 @@ fn upvest_webhooks(arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-#[test]
-fn make_run_shows_what_became_of_the_samples_and_stays_up_with_upvest_until_it_is_told_to_end() {
+#[tokio::test]
+async fn make_run_shows_what_became_of_the_samples_and_stays_up_with_upvest_until_it_is_told_to_end() {
+    // Its start builds what runs here.
+    Stack::shared().await;
     let mut running = Running::start();
     let printed = running.printed_until("curl -i");
     assert!(printed.contains("CORPORATE_ACTION.UPDATED"), "{printed}");

@@ -3,18 +3,20 @@
 //! `cargo test --workspace --test it -- cost --nocapture` prints the table of docs/cost.md. What is counted depends on
 //! nothing but the code; prices and times are constants below.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
+use std::time::Duration;
 
 use pipeline::action::{Actions, DomainActions};
 use pipeline::processor::Processor;
+use serde_json::Value;
 use upvest::Domain;
 use upvest_simulator::generate;
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::aws::{Call, Service};
 use webhook_tests::receiver::{CHANGES, Receiver};
 
-use crate::support::{post_events, receiver};
+use crate::support::{enqueue_events, receiver};
 
 /// What ships: no action of one's own.
 struct NoActions;
@@ -62,12 +64,25 @@ struct Usage {
     price: f64,
 }
 
-/// What a run took.
-struct Bill(BTreeMap<&'static str, Usage>);
+/// What a run of so many events took.
+struct Bill {
+    events: usize,
+    usage: BTreeMap<&'static str, Usage>,
+    /// What the write units went to: how often something was written, by the units that each took.
+    writes: BTreeMap<&'static str, BTreeMap<usize, usize>>,
+}
 
 impl Bill {
+    fn of(events: usize) -> Self {
+        Self {
+            events,
+            usage: BTreeMap::new(),
+            writes: BTreeMap::new(),
+        }
+    }
+
     fn add(&mut self, what: &'static str, count: f64, price: f64) {
-        let usage = self.0.entry(what).or_default();
+        let usage = self.usage.entry(what).or_default();
         usage.count += count;
         usage.price = price;
     }
@@ -103,16 +118,71 @@ impl Bill {
         }
     }
 
+    /// The units of each write: those of states as the calls took them, those of events by the size of their items.
+    fn count_writes(&mut self, receiver: &Receiver) {
+        let saves = receiver.aws.calls().into_iter();
+        for call in saves.filter(|call| call.resource == "entities" && call.operation == "PutItem") {
+            self.wrote("the state of an entity", call.half_units as usize / 2);
+        }
+        for item in receiver.aws.items("events") {
+            let attributes = item.as_object().unwrap();
+            let size = |(name, value): (&String, &Value)| name.len() + value["S"].as_str().unwrap().len();
+            self.wrote(
+                "an event",
+                attributes.iter().map(size).sum::<usize>().div_ceil(1024),
+            );
+            let indexed = ["event_id", "aggregate", "occurred", "type"].map(|name| (name, &attributes[name]));
+            let size = indexed.map(|(name, value)| name.len() + value["S"].as_str().unwrap().len());
+            self.wrote(
+                "its place in by-aggregate",
+                size.iter().sum::<usize>().div_ceil(1024),
+            );
+        }
+        let units = self.writes.values().flatten().map(|(units, count)| units * count);
+        assert_eq!(
+            units.sum::<usize>() as f64,
+            self.usage["DynamoDB write units"].count
+        );
+    }
+
+    fn wrote(&mut self, what: &'static str, units: usize) {
+        *self.writes.entry(what).or_default().entry(units).or_default() += 1;
+    }
+
+    /// What the write units went to, in percent of the writes.
+    fn writes_table(&self) -> String {
+        let mut table = String::new();
+        for (what, by_units) in &self.writes {
+            let writes: usize = by_units.values().sum();
+            let units: usize = by_units.iter().map(|(units, count)| units * count).sum();
+            let percent = |wanted: &dyn Fn(usize) -> bool| {
+                let matching = by_units.iter().filter(|(units, _)| wanted(**units));
+                100 * matching.map(|(_, count)| count).sum::<usize>() as u64 / writes as u64
+            };
+            // Writing to a text cannot fail.
+            let _ = writeln!(
+                table,
+                "| {what} | {} % | {} % | {} % | {} % | {:.3} |",
+                percent(&|units| units == 1),
+                percent(&|units| units == 2),
+                percent(&|units| units == 3),
+                percent(&|units| units > 3),
+                units as f64 / self.events as f64
+            );
+        }
+        table
+    }
+
     /// The price of a million events, in dollars.
     fn total(&self) -> f64 {
-        let cost = |usage: &Usage| usage.count / EVENTS as f64 * usage.price;
-        self.0.values().map(cost).sum()
+        let cost = |usage: &Usage| usage.count / self.events as f64 * usage.price;
+        self.usage.values().map(cost).sum()
     }
 
     fn table(&self) -> String {
         let mut table = String::new();
-        for (what, usage) in &self.0 {
-            let per_event = usage.count / EVENTS as f64;
+        for (what, usage) in &self.usage {
+            let per_event = usage.count / self.events as f64;
             // Writing to a text cannot fail.
             let _ = writeln!(
                 table,
@@ -136,22 +206,68 @@ fn shipped(receiver: &Receiver, domain: Domain, publishes: bool) -> Processor {
     }
 }
 
-/// Runs generated events through the receiver, so many in a delivery, and bills it.
-async fn bill(per_delivery: usize, publishes: bool) -> Bill {
+/// How events arrive.
+#[derive(Clone, Copy)]
+struct Traffic {
+    per_delivery: usize,
+    /// Deliveries that wait whenever Lambda polls.
+    at_once: usize,
+    publishes: bool,
+}
+
+const TEN: Traffic = Traffic {
+    per_delivery: 10,
+    at_once: 1,
+    publishes: false,
+};
+
+/// The same events with orders that are executed in one go: without the executions that follow an order's first one.
+fn executed_at_once(events: Vec<String>) -> Vec<String> {
+    let mut first: HashMap<String, String> = HashMap::new();
+    let id = |object: &Value| object["id"].as_str().unwrap_or_default().to_owned();
+    let kept = events.into_iter().filter_map(|json| {
+        let mut event: Value = serde_json::from_str(&json).unwrap();
+        let object = &mut event["object"];
+        if let Some(order) = object["order_id"]
+            .as_str()
+            .filter(|_| json.contains("EXECUTION."))
+        {
+            let first = first.entry(order.to_owned()).or_insert_with(|| id(object));
+            return (*first == id(object)).then_some(json);
+        }
+        let first = first.get(&id(object));
+        match object["executions"].as_array_mut() {
+            Some(executions) if !executions.is_empty() => {
+                executions.retain(|execution| Some(&id(execution)) == first);
+                Some(event.to_string())
+            }
+            _ => Some(json),
+        }
+    });
+    kept.collect()
+}
+
+/// Runs events through the receiver, and bills it.
+async fn bill(events: &[String], traffic: Traffic) -> Bill {
     let receiver = receiver(FreshnessPolicy::Flag).await;
     let processors: Vec<Processor> = receiver
         .domains()
-        .map(|domain| shipped(&receiver, domain, publishes))
+        .map(|domain| shipped(&receiver, domain, traffic.publishes))
         .collect();
-    let events = generate(7, EVENTS);
-    let mut bill = Bill(BTreeMap::new());
+    let mut bill = Bill::of(events.len());
     receiver.aws.clear_calls();
-    for batch in events.chunks(per_delivery) {
-        post_events(&receiver, batch).await;
-        bill.add("API Gateway requests", 1.0, price::API);
-        bill.invocation(INGEST);
-        bill.invocation(VERIFY);
-        bill.poll(price::SQS_STANDARD);
+    for batch in events.chunks(traffic.per_delivery * traffic.at_once) {
+        for delivery in batch.chunks(traffic.per_delivery) {
+            enqueue_events(&receiver, delivery).await;
+            // Deliveries of one millisecond have no order.
+            receiver.aws.clock().advance(Duration::from_millis(1));
+            bill.add("API Gateway requests", 1.0, price::API);
+            bill.invocation(INGEST);
+        }
+        while receiver.verify_and_store().await.is_some() {
+            bill.invocation(VERIFY);
+            bill.poll(price::SQS_STANDARD);
+        }
         for processor in &processors {
             while receiver.process_by(processor.clone()).await.is_some() {
                 bill.invocation(PROCESSOR);
@@ -161,9 +277,10 @@ async fn bill(per_delivery: usize, publishes: bool) -> Bill {
     }
     assert_eq!(
         (receiver.waiting(), receiver.aws.items("events").len()),
-        (0, EVENTS)
+        (0, events.len())
     );
     receiver.aws.calls().iter().for_each(|call| bill.call(call));
+    bill.count_writes(&receiver);
     let published = receiver.aws.published(CHANGES).len();
     bill.add("EventBridge events", published as f64, price::EVENT_BUS);
     bill
@@ -171,17 +288,35 @@ async fn bill(per_delivery: usize, publishes: bool) -> Bill {
 
 #[tokio::test(start_paused = true)]
 async fn a_million_events_cost_what_the_documentation_says() {
-    let plain = bill(10, false).await;
-    println!("10 events in a delivery, nothing published:\n\n{}", plain.table());
-    let published = bill(10, true).await;
-    println!("the same, with every change published:\n\n{}", published.table());
-    let single = bill(1, false).await;
-    println!("1 event in a delivery, nothing published:\n\n{}", single.table());
+    let events = generate(7, EVENTS);
+    let busy = Traffic { at_once: 10, ..TEN };
+    let publishes = Traffic {
+        publishes: true,
+        ..TEN
+    };
+    let single = Traffic {
+        per_delivery: 1,
+        ..TEN
+    };
+    let in_one_go = executed_at_once(events.clone());
     let documented = include_str!("../../docs/cost.md");
-    for bill in [&plain, &published, &single] {
-        assert!(
-            documented.contains(&bill.table()),
-            "docs/cost.md is not up to date"
-        );
+    let mut missing = Vec::new();
+    for (title, events, traffic) in [
+        ("ten events in a delivery", &events, TEN),
+        ("the same, ten deliveries at a time", &events, busy),
+        ("the same, orders executed in one go", &in_one_go, busy),
+        (
+            "ten events in a delivery, every change published",
+            &events,
+            publishes,
+        ),
+        ("one event in a delivery", &events, single),
+    ] {
+        let bill = bill(events, traffic).await;
+        let (table, writes) = (bill.table(), bill.writes_table());
+        println!("{title}:\n\n{table}\n{writes}");
+        let is_documented = documented.contains(&table) && documented.contains(&writes);
+        missing.extend(Some(title).filter(|_| !is_documented));
     }
+    assert!(missing.is_empty(), "docs/cost.md is not up to date: {missing:?}");
 }

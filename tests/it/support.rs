@@ -79,10 +79,15 @@ pub(crate) async fn deliver_events(receiver: &Receiver, events: &[String]) {
 
 /// Posts events as one delivery, and lets them be stored and dispatched.
 pub(crate) async fn post_events(receiver: &Receiver, events: &[String]) {
+    enqueue_events(receiver, events).await;
+    receiver.verify_and_store().await.unwrap();
+}
+
+/// Posts events as one delivery, and leaves it in the deliveries queue.
+pub(crate) async fn enqueue_events(receiver: &Receiver, events: &[String]) {
     let body = format!(r#"{{"payload":[{}]}}"#, events.join(","));
     let headers = signed(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
     assert_eq!(receiver.post(&headers, body.as_bytes()).await.unwrap().0, 200);
-    receiver.verify_and_store().await.unwrap();
 }
 
 /// Lets every domain's processor run until nothing is visible in its queue.

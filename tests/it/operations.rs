@@ -458,6 +458,79 @@ fn every_alarm_ends_with_the_link_of_its_section_in_the_runbook_and_every_sectio
     }
 }
 
+/// What metric filters count of a line of the access log.
+fn counted(template: &Template, route: &str, status: &str) -> Vec<String> {
+    let holds = |term: &str| {
+        let (field, rest) = term.split_once(' ').expect("a term has an operator");
+        let (operator, value) = rest.split_once(' ').expect("a term has a value");
+        let own = if field == "$.routeKey" { route } else { status };
+        match operator {
+            "=" => own == value.trim_matches('"'),
+            "!=" => own != value.trim_matches('"'),
+            other => panic!("{other} is not known here"),
+        }
+    };
+    let filters = template.resources("AWS::Logs::MetricFilter");
+    let counting = filters.filter(|(_, filter)| {
+        let pattern = &filter["Properties"]["FilterPattern"];
+        let pattern = pattern["Fn::Sub"].as_str().unwrap_or_else(|| text_of(pattern));
+        let terms = pattern.trim_matches(['{', '}', ' ']).split(" && ");
+        terms.map(|term| term.trim_matches(['(', ')'])).all(holds)
+    });
+    let metric =
+        |filter: &Value| text_of(&filter["Properties"]["MetricTransformations"][0]["MetricName"]).to_owned();
+    counting.map(|(_, filter)| metric(filter)).collect()
+}
+
+#[test]
+fn every_answer_that_may_block_upvest_rings_and_strangers_wake_nobody() {
+    let template = Template::read();
+    let webhook = text_of(&template.properties("IngestRoute")["RouteKey"]["Fn::Sub"]);
+    let ours = |status: &str| counted(&template, webhook, status);
+    for status in ["400", "403", "404", "408", "413", "500", "502", "503", "504"] {
+        assert_eq!(ours(status), ["DeliveriesRefused"], "{status}");
+    }
+    assert_eq!(ours("429"), ["DeliveriesThrottled"]);
+    assert_eq!(ours("401"), ["RequestsUnsigned"]);
+    // A delivery is a POST.
+    assert_eq!(ours("405"), [""; 0]);
+    assert_eq!(ours("200"), [""; 0]);
+    // Scanners ask other paths, which the API itself answers.
+    for status in ["400", "403", "404"] {
+        assert_eq!(counted(&template, "-", status), [""; 0], "{status}");
+    }
+}
+
+/// How long Upvest waits at most before it tries a delivery again.
+const LONGEST_RETRY_S: u64 = 600;
+
+#[test]
+fn unsigned_requests_ring_when_they_come_as_upvest_would_and_not_for_a_look_of_doctor_or_a_scanner() {
+    let nested = Template::read_file(ALARMS);
+    let alarm = nested.properties("UnsignedAlarm");
+    let period_s = alarm["Period"].as_u64().expect("a number");
+    let periods = alarm["EvaluationPeriods"].as_u64().expect("a number");
+    assert!(alarm.get("DatapointsToAlarm").is_none(), "in every period");
+    assert_eq!(
+        (
+            &alarm["Threshold"],
+            &alarm["ComparisonOperator"],
+            &alarm["TreatMissingData"]
+        ),
+        (&0.into(), &"GreaterThanThreshold".into(), &"notBreaching".into())
+    );
+    assert!(
+        period_s >= LONGEST_RETRY_S,
+        "each period has an attempt of Upvest's"
+    );
+    // Whoever comes once an hour leaves periods empty.
+    assert!(periods >= 2 && period_s * periods <= 3600);
+    let rule = nested.properties("WebhooksUnhealthyAlarm")["AlarmRule"].to_string();
+    for alarm in ["RefusedAlarm", "UnsignedAlarm"] {
+        assert!(rule.contains(alarm), "{alarm}");
+    }
+}
+
 #[test]
 fn the_access_log_has_what_its_metric_filters_look_at() {
     let template = Template::read();

@@ -7,6 +7,8 @@ mod archived;
 mod cli;
 mod commands;
 #[cfg(test)]
+mod documented;
+#[cfg(test)]
 mod in_process;
 mod key_file;
 mod key_store;
@@ -14,6 +16,8 @@ mod logged;
 mod operation;
 mod operator_key;
 mod output;
+#[cfg(test)]
+mod permissions;
 #[cfg(test)]
 mod repairs;
 mod sending;

@@ -44,10 +44,17 @@ pub(crate) fn print(report: &impl Report, as_json: bool) -> io::Result<()> {
 ///
 /// As [`print()`].
 pub(crate) fn write(bytes: &[u8]) -> io::Result<()> {
+<<<<<<< HEAD
     until_unread(&mut io::stdout().lock(), bytes)
 }
 
 fn until_unread(output: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+=======
+    #[cfg(not(test))]
+    let mut output = io::stdout().lock();
+    #[cfg(test)]
+    let mut output = io::sink();
+>>>>>>> doctor-wip
     match output.write_all(bytes).and_then(|()| output.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,

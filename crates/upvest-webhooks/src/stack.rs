@@ -248,7 +248,7 @@ impl Stack {
         let client = aws_sdk_cloudformation::Client::new(&config);
         let answer = client.describe_stacks().stack_name(&name).send().await;
         let stacks = answer
-            .map_err(AwsError::of("DescribeStacks"))
+            .map_err(AwsError::of("cloudformation:DescribeStacks"))
             .map_err(|source| StackError::Lookup {
                 name: name.clone(),
                 source,

@@ -123,10 +123,11 @@ fn refuse(config: &Config, request: &ApiGatewayV2httpRequest) -> Option<Answer> 
         Some(Answer::WrongPath)
     } else if request.request_context.http.method != "POST" {
         Some(Answer::NotPost)
+    } else if !has("signature") || !has("signature-input") {
+        // Before the address: 403 is for what could be a delivery of Upvest's, from an address that is not listed yet.
+        Some(Answer::Unsigned)
     } else if !listed && config.source_policy == SourcePolicy::Reject {
         Some(Answer::UnlistedSource)
-    } else if !has("signature") || !has("signature-input") {
-        Some(Answer::Unsigned)
     } else {
         None
     }
@@ -256,6 +257,10 @@ mod tests {
         );
         assert_eq!(refused(flag, "POST", "/webhooks/upvest", "10.0.0.1"), None);
         assert_eq!(refused(reject, "POST", "/webhooks/upvest", "10.0.0.1"), Some(403));
+        let mut unsigned = request("POST", "/webhooks/upvest", "10.0.0.1", "");
+        unsigned.headers.remove("signature");
+        let answer = refuse(&deps(reject).config, &unsigned).map(Answer::status);
+        assert_eq!(answer, Some(401), "no address makes it a delivery");
     }
 
     #[test]

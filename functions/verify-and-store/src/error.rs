@@ -8,7 +8,7 @@ use pipeline::keys::KeysError;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// The first wait for a key that is not there yet. With doubling and ten receives a delivery waits for an hour and a half
+/// The first wait for a key that is not there yet. With doubling and ten receives a delivery waits for fifty minutes
 /// before it goes to the dead-letter queue, from where it can be redriven once the key is there.
 const KEY_WAIT: Duration = Duration::from_secs(10);
 

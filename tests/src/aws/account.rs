@@ -31,6 +31,12 @@ pub struct Account {
     pub stack_status: String,
     /// The stack's parameters.
     pub stack_parameters: BTreeMap<String, String>,
+    /// The stack's resources: their type, name in the template, and name.
+    pub stack_resources: Vec<(&'static str, String, String)>,
+    /// The names of those that are not there any more.
+    pub gone: BTreeSet<String>,
+    /// The names of functions, event sources and schedules that are switched off.
+    pub switched_off: BTreeSet<String>,
 }
 
 /// An alarm of CloudWatch.
@@ -44,6 +50,8 @@ pub struct Alarm {
     pub description: String,
     /// Whether it is made of other alarms.
     pub is_composite: bool,
+    /// Whether it tells nobody.
+    pub is_silenced: bool,
 }
 
 impl Account {
@@ -57,7 +65,13 @@ impl Account {
             (Service::Sts, "GetCallerIdentity") => Some(self.identity()),
             (Service::CloudFormation, "DescribeStacks") => Some(self.stack()),
             (Service::CloudWatch, "DescribeAlarms") => Some(self.describe_alarms()),
-            (Service::Sts | Service::CloudFormation | Service::CloudWatch, _) => Some(denial(request)),
+            (Service::CloudFormation, "ListStackResources") => Some(self.resources()),
+            (Service::Lambda, "GetFunction") => Some(self.function(&request.resource)),
+            (Service::Lambda, "ListEventSourceMappings") => Some(self.event_sources()),
+            (Service::EventBridge, "DescribeRule") => Some(self.schedule(&request.json)),
+            (Service::Sts | Service::CloudFormation | Service::CloudWatch | Service::Lambda, _) => {
+                Some(denial(request))
+            }
             (Service::DynamoDb, "DescribeContinuousBackups") => {
                 Some(backups(!lacks("DescribeContinuousBackups")))
             }
@@ -108,6 +122,62 @@ impl Account {
         ))
     }
 
+    fn resources(&self) -> Reply {
+        let member = |(resource_type, logical, physical): &(&str, String, String)| {
+            format!(
+                "<member><LogicalResourceId>{logical}</LogicalResourceId>\
+                 <PhysicalResourceId>{physical}</PhysicalResourceId><ResourceType>{resource_type}</ResourceType>\
+                 <ResourceStatus>CREATE_COMPLETE</ResourceStatus>\
+                 <LastUpdatedTimestamp>2026-01-01T00:00:00Z</LastUpdatedTimestamp></member>"
+            )
+        };
+        let members: String = self.stack_resources.iter().map(member).collect();
+        Reply::ok(format!(
+            "<ListStackResourcesResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
+             <ListStackResourcesResult><StackResourceSummaries>{members}</StackResourceSummaries>\
+             </ListStackResourcesResult></ListStackResourcesResponse>"
+        ))
+    }
+
+    fn function(&self, name: &str) -> Reply {
+        if self.gone.contains(name) {
+            return Reply::json_error(404, "ResourceNotFoundException", "Function not found");
+        }
+        let mut function = json!({ "Configuration": { "FunctionName": name, "State": "Active" } });
+        if self.switched_off.contains(name) {
+            function["Concurrency"] = json!({ "ReservedConcurrentExecutions": 0 });
+        }
+        Reply::json(&function)
+    }
+
+    fn event_sources(&self) -> Reply {
+        let all = self.stack_resources.iter();
+        let sources = all.filter(|(resource_type, ..)| *resource_type == "AWS::Lambda::EventSourceMapping");
+        let sources = sources.filter(|(.., uuid)| !self.gone.contains(uuid));
+        let sources = sources.map(|(.., uuid)| {
+            let state = if self.switched_off.contains(uuid) {
+                "Disabled"
+            } else {
+                "Enabled"
+            };
+            json!({ "UUID": uuid, "State": state })
+        });
+        Reply::json(&json!({ "EventSourceMappings": sources.collect::<Vec<_>>() }))
+    }
+
+    fn schedule(&self, body: &Value) -> Reply {
+        let name = body["Name"].as_str().unwrap_or_default();
+        if self.gone.contains(name) {
+            return Reply::json_error(400, "ResourceNotFoundException", "Rule does not exist.");
+        }
+        let state = if self.switched_off.contains(name) {
+            "DISABLED"
+        } else {
+            "ENABLED"
+        };
+        Reply::json(&json!({ "Name": name, "State": state }))
+    }
+
     fn describe_alarms(&self) -> Reply {
         let of_kind = |is_composite: bool| {
             let alarms = self
@@ -115,7 +185,8 @@ impl Account {
                 .iter()
                 .filter(|alarm| alarm.is_composite == is_composite);
             let alarms = alarms.map(|alarm| {
-                json!({ "AlarmName": alarm.name, "StateValue": alarm.state, "AlarmDescription": alarm.description })
+                json!({ "AlarmName": alarm.name, "StateValue": alarm.state, "AlarmDescription": alarm.description,
+                    "ActionsEnabled": !alarm.is_silenced })
             });
             alarms.collect::<Vec<_>>()
         };
@@ -195,7 +266,7 @@ fn cbor(status: u16, value: &Value) -> Reply {
     }
 }
 
-/// CBOR of what the replies here are made of: texts, lists and maps.
+/// CBOR of what the replies here are made of: texts, truths, lists and maps.
 fn encode(value: &Value, body: &mut Vec<u8>) {
     let mut head = |major: u8, length: usize| {
         body.push((major << 5) | 25);
@@ -213,6 +284,7 @@ fn encode(value: &Value, body: &mut Vec<u8>) {
                 encode(value, body);
             }
         }
+        Value::Bool(value) => body.push(0xf4 | u8::from(*value)),
         value => {
             let text = value.as_str().expect("a text");
             head(3, text.len());

@@ -73,9 +73,9 @@ impl World {
             }
             Service::Sqs => state.queues.answer(request, now_ms, partial.then_some(members)),
             Service::EventBridge => state.event_buses.answer(request, partial.then_some(members)),
-            Service::SecretsManager => secrets::answer(&state.secrets, request),
+            Service::SecretsManager => secrets::answer(&mut state.secrets, request),
             Service::S3 => s3::answer(&mut state.buckets, request, now_ms),
-            Service::CloudFormation | Service::CloudWatch | Service::Sts => {
+            Service::CloudFormation | Service::CloudWatch | Service::Lambda | Service::Sts => {
                 unreachable!("the account answers")
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::message::MessageAttribute;
+use super::message::{MAX_BYTES, MessageAttribute};
 
 /// What a queue is created with. A name that ends in `.fifo` makes it a FIFO queue.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct QueueSettings {
     pub deduplicates_by_content: bool,
     /// Whether its messages are encrypted at rest.
     pub is_encrypted: bool,
+    /// The largest message that it says to take; what is sent is held against SQS's own limit.
+    pub max_bytes: usize,
 }
 
 impl QueueSettings {
@@ -35,6 +37,7 @@ impl QueueSettings {
             deduplicates_per_group: false,
             deduplicates_by_content: false,
             is_encrypted: true,
+            max_bytes: MAX_BYTES,
         }
     }
 

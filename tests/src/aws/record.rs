@@ -16,6 +16,8 @@ pub enum Service {
     DynamoDb,
     /// Amazon EventBridge.
     EventBridge,
+    /// AWS Lambda.
+    Lambda,
     /// Amazon S3.
     S3,
     /// AWS Secrets Manager.
@@ -46,7 +48,7 @@ pub struct Call {
     pub service: Service,
     /// The operation, as the API names it.
     pub operation: String,
-    /// The table, queue, bucket, event bus or secret; of a call on several, the first.
+    /// The table, queue, bucket, event bus, function or secret; of a call on several, the first.
     pub resource: String,
     /// What became of it.
     pub outcome: Outcome,

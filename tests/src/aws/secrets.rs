@@ -1,4 +1,4 @@
-//! Secrets Manager: secrets to be read.
+//! Secrets Manager: secrets to be created and read.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,10 @@ pub(crate) enum Secret {
 }
 
 /// Answers a request from the secrets, which are kept by id.
-pub(crate) fn answer(secrets: &BTreeMap<String, Secret>, request: &Request) -> Reply {
+pub(crate) fn answer(secrets: &mut BTreeMap<String, Secret>, request: &Request) -> Reply {
+    if ["CreateSecret", "PutSecretValue"].contains(&&*request.operation) {
+        return keep(secrets, request);
+    }
     if request.operation != "GetSecretValue" {
         return Reply::json_error(
             400,
@@ -40,4 +43,16 @@ pub(crate) fn answer(secrets: &BTreeMap<String, Secret>, request: &Request) -> R
             "Secrets Manager can't find the specified secret.",
         ),
     }
+}
+
+fn keep(secrets: &mut BTreeMap<String, Secret>, request: &Request) -> Reply {
+    let value = request.json["SecretBinary"].as_str().unwrap_or_default();
+    let Ok(value) = BASE64_STANDARD.decode(value) else {
+        return Reply::json_error(400, "InvalidParameterException", "The secret is not base64.");
+    };
+    if request.operation == "CreateSecret" && secrets.contains_key(&request.resource) {
+        return Reply::json_error(400, "ResourceExistsException", "A secret of that name is there.");
+    }
+    secrets.insert(request.resource.clone(), Secret::Binary(value));
+    Reply::json(&json!({ "ARN": request.resource, "Name": request.resource }))
 }

@@ -261,7 +261,7 @@ impl Queues {
             ("ApproximateNumberOfMessages", visible.to_string()),
             ("ApproximateNumberOfMessagesNotVisible", in_flight.to_string()),
             ("ApproximateNumberOfMessagesDelayed", delayed.to_string()),
-            ("MaximumMessageSize", MAX_BYTES.to_string()),
+            ("MaximumMessageSize", settings.max_bytes.to_string()),
             ("MessageRetentionPeriod", settings.retention.as_secs().to_string()),
             ("QueueArn", queue_arn(name)),
             ("SqsManagedSseEnabled", settings.is_encrypted.to_string()),

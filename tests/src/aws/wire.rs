@@ -16,7 +16,7 @@ pub(crate) struct Request {
     pub(crate) operation: String,
     pub(crate) resource: String,
     pub(crate) http: http::Request<Vec<u8>>,
-    /// The body of a JSON protocol; null for S3 and STS.
+    /// The body of a JSON protocol; null for S3, STS and Lambda.
     pub(crate) json: Value,
 }
 
@@ -39,11 +39,11 @@ impl Request {
             .headers()
             .get("x-amz-target")
             .and_then(|target| target.to_str().ok());
-        if let Some((service, operation)) = operation_without_target(&http) {
+        if let Some((service, operation, resource)) = operation_without_target(&http) {
             return Ok(Self {
                 service,
                 operation,
-                resource: String::new(),
+                resource,
                 http,
                 json: Value::Null,
             });
@@ -69,6 +69,9 @@ impl Request {
         let json = serde_json::from_slice(http.body()).map_err(|error| unreadable(error.into()))?;
         let resource = match service {
             Service::EventBridge => bus(&json),
+            Service::SecretsManager if operation == "CreateSecret" => {
+                json["Name"].as_str().unwrap_or_default().to_owned()
+            }
             _ => resource(&json),
         };
         Ok(Self {
@@ -85,20 +88,29 @@ fn unreadable(error: Box<dyn std::error::Error + Send + Sync>) -> ConnectorError
     ConnectorError::user(error)
 }
 
-/// Names the operation of the query protocol, in its form, and of the CBOR protocol, in its path.
-fn operation_without_target(http: &http::Request<Vec<u8>>) -> Option<(Service, String)> {
+/// Names the operation of the query protocol, in its form, of the CBOR protocol, in its path, and of Lambda, whose paths
+/// name a resource too.
+fn operation_without_target(http: &http::Request<Vec<u8>>) -> Option<(Service, String, String)> {
     if http.headers().contains_key("smithy-protocol") {
         let operation = http.uri().path().rsplit('/').next()?;
-        return Some((Service::CloudWatch, operation.to_owned()));
+        return Some((Service::CloudWatch, operation.to_owned(), String::new()));
     }
     let service = match http.uri().host()?.split('.').next()? {
         "sts" => Service::Sts,
         "cloudformation" => Service::CloudFormation,
+        "lambda" => {
+            let path = http.uri().path().trim_matches('/');
+            let (operation, resource) = match path.split_once("/functions/") {
+                Some((_, function)) => ("GetFunction", function),
+                None => ("ListEventSourceMappings", ""),
+            };
+            return Some((Service::Lambda, operation.to_owned(), resource.to_owned()));
+        }
         _ => return None,
     };
     let form = std::str::from_utf8(http.body()).ok()?;
     let action = form.split('&').find_map(|pair| pair.strip_prefix("Action="))?;
-    Some((service, action.to_owned()))
+    Some((service, action.to_owned(), String::new()))
 }
 
 /// Finds the bus of the first entry.
@@ -179,7 +191,7 @@ impl Reply {
                 "com.amazonaws.sqs#RequestThrottled",
                 "The request was denied due to request throttling.",
             ),
-            Service::EventBridge | Service::SecretsManager | Service::CloudWatch => {
+            Service::EventBridge | Service::SecretsManager | Service::CloudWatch | Service::Lambda => {
                 Self::json_error(400, "ThrottlingException", "Rate exceeded")
             }
             Service::CloudFormation | Service::Sts => query::error(400, "Throttling", "Rate exceeded"),

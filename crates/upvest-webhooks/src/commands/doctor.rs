@@ -4,6 +4,7 @@ mod alarms;
 mod check;
 mod deployment;
 mod endpoint;
+mod functions;
 mod keys;
 mod queues;
 mod report;
@@ -21,7 +22,7 @@ use pipeline::clock::Clock;
 use upvest_api::Client;
 
 use self::check::{Area, CheckError, Finding};
-use self::deployment::Parameters;
+use self::deployment::{Parameters, Resources};
 pub(crate) use self::report::DoctorReport;
 use crate::operator_key::OperatorKey;
 use crate::stack::{Stack, StackError, StackFinder};
@@ -35,7 +36,9 @@ Examples:
   The whole way of a delivery too, signed with a key that `keys import --hmac-secret-file` made known:
     upvest-webhooks --stack webhooks-live doctor --probe-key smoke.key --probe-key-id smoke
 
-Exit status: 0 when no check failed, whatever the warnings; 1 when one did.";
+A check that you lack the permission for fails, and names it; infra/examples/operator-look.json has them all.
+
+Exit status: 0 when no check failed, whatever the warnings; 1 when one did, or no stack was found; 2 wrong usage.";
 
 // Without a docstring: it would replace the command's description.
 #[derive(Debug, Args)]
@@ -74,6 +77,8 @@ struct Patient<'p> {
     stack: &'p Stack,
     upvest: Option<Client>,
     parameters: Parameters,
+    /// `None` where CloudFormation does not tell.
+    resources: Option<Resources>,
     clock: Clock,
     probe_key: Option<OperatorKey>,
     timeout: Duration,
@@ -100,11 +105,12 @@ impl Arguments {
             stack,
             upvest,
             parameters: Parameters::new(),
+            resources: None,
             clock: Clock::system(),
             probe_key: self.probe_key.zip(self.probe_key_id).map(OperatorKey::from),
             timeout,
         };
-        // First, because other checks compare with the parameters.
+        // First, because other checks compare with the parameters, and go through the resources.
         let deployment = async {
             let described = deployment::describe(stack).await?;
             let findings = deployment::status(&described);
@@ -112,6 +118,11 @@ impl Arguments {
             Ok(findings)
         };
         results.push(check::run(Area::Deployment, "stack", timeout, deployment).await);
+        let resources = async {
+            patient.resources = Some(deployment::resources(stack).await?);
+            Ok(Vec::new())
+        };
+        results.push(check::run(Area::Functions, "functions", timeout, resources).await);
         results.extend(patient.examine().await);
         let name = stack.name().unwrap_or("the stack").to_owned();
         Ok(DoctorReport::of(name, results))
@@ -142,10 +153,34 @@ impl Patient<'_> {
             self.check(Area::Storage, "archive", storage::archive(stack)),
             self.check(Area::Storage, "quarantine", storage::quarantine(stack)),
             self.check(Area::Storage, "event bus", storage::event_bus(stack)),
-            self.check(Area::Alarms, "alarms", alarms::check(stack)),
+            self.check(Area::Alarms, "alarms", alarms::check(stack, &self.parameters)),
         ];
+        checks.extend(self.function_checks());
         checks.extend(self.upvest_checks());
         join_all(checks).await
+    }
+
+    fn function_checks(&self) -> Vec<Check<'_>> {
+        let (stack, Some(resources)) = (self.stack, &self.resources) else {
+            return Vec::new();
+        };
+        vec![
+            self.check(
+                Area::Functions,
+                "functions",
+                functions::functions(stack, resources),
+            ),
+            self.check(
+                Area::Functions,
+                "event sources",
+                functions::sources(stack, resources),
+            ),
+            self.check(
+                Area::Functions,
+                "schedules",
+                functions::schedules(stack, resources),
+            ),
+        ]
     }
 
     fn upvest_checks(&self) -> Vec<Check<'_>> {

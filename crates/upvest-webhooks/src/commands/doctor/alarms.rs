@@ -1,14 +1,73 @@
 //! The stack's alarms.
 
-use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
+use aws_sdk_cloudwatch::types::{AlarmType, CompositeAlarm, MetricAlarm, StateValue};
 
 use super::check::{CheckError, Finding};
+use super::deployment::Parameters;
 use crate::stack::Stack;
 
 const ALARMS: &str = "alarms";
+const TOLD: &str = "somebody is told";
 
-/// Which alarms ring. CloudFormation names them after the stack.
-pub(super) async fn check(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
+/// What an alarm of either kind says.
+struct Alarm {
+    name: String,
+    state: Option<StateValue>,
+    description: Option<String>,
+    /// Whether it tells anybody.
+    is_on: bool,
+}
+
+impl From<MetricAlarm> for Alarm {
+    fn from(alarm: MetricAlarm) -> Self {
+        Self {
+            name: alarm.alarm_name.unwrap_or_default(),
+            state: alarm.state_value,
+            description: alarm.alarm_description,
+            is_on: alarm.actions_enabled.unwrap_or(true),
+        }
+    }
+}
+
+impl From<CompositeAlarm> for Alarm {
+    fn from(alarm: CompositeAlarm) -> Self {
+        Self {
+            name: alarm.alarm_name.unwrap_or_default(),
+            state: alarm.state_value,
+            description: alarm.alarm_description,
+            is_on: alarm.actions_enabled.unwrap_or(true),
+        }
+    }
+}
+
+/// Which alarms ring, and whether anybody is told. CloudFormation names them after the stack.
+pub(super) async fn check(stack: &Stack, parameters: &Parameters) -> Result<Vec<Finding>, CheckError> {
+    let alarms = list(stack).await?;
+    if alarms.is_empty() {
+        let advice = "deploy the stack again: infra/alarms.yaml has its alarms";
+        return Ok(vec![Finding::warning(ALARMS, "the stack has none", advice)]);
+    }
+    let in_state = |state: StateValue| {
+        alarms
+            .iter()
+            .filter(move |alarm| alarm.state.as_ref() == Some(&state))
+    };
+    let ringing = in_state(StateValue::Alarm).map(|alarm| {
+        let advice = alarm.description.as_deref();
+        let advice = advice.unwrap_or("see its section in docs/operations.md");
+        Finding::failed(ALARMS, format!("{} rings", alarm.name), advice)
+    });
+    let mut findings: Vec<Finding> = ringing.collect();
+    if findings.is_empty() {
+        let without_data = in_state(StateValue::InsufficientData).count();
+        let found = format!("none of {} rings ({without_data} without data yet)", alarms.len());
+        findings.push(Finding::ok(ALARMS, found));
+    }
+    findings.extend(told(&alarms, parameters));
+    Ok(findings)
+}
+
+async fn list(stack: &Stack) -> Result<Vec<Alarm>, CheckError> {
     let client = aws_sdk_cloudwatch::Client::new(stack.config());
     let request = client
         .describe_alarms()
@@ -16,30 +75,32 @@ pub(super) async fn check(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
         .alarm_types(AlarmType::MetricAlarm)
         .alarm_types(AlarmType::CompositeAlarm);
     let mut pages = request.into_paginator().send();
-    let (mut findings, mut count, mut without_data) = (Vec::new(), 0, 0);
+    let mut alarms = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(CheckError::of("cloudwatch:DescribeAlarms"))?;
-        let metric = page.metric_alarms().iter();
-        let metric = metric.map(|alarm| (alarm.alarm_name(), alarm.state_value(), alarm.alarm_description()));
-        let composite = page.composite_alarms().iter();
-        let composite =
-            composite.map(|alarm| (alarm.alarm_name(), alarm.state_value(), alarm.alarm_description()));
-        for (name, state, description) in metric.chain(composite) {
-            count += 1;
-            without_data += usize::from(state == Some(&StateValue::InsufficientData));
-            if state == Some(&StateValue::Alarm) {
-                let found = format!("{} rings", name.unwrap_or("an alarm"));
-                let advice = description.unwrap_or("see its section in docs/operations.md");
-                findings.push(Finding::failed(ALARMS, found, advice));
-            }
-        }
+        alarms.extend(page.metric_alarms.into_iter().flatten().map(Alarm::from));
+        alarms.extend(page.composite_alarms.into_iter().flatten().map(Alarm::from));
     }
-    if count == 0 {
-        let advice = "deploy the stack again: infra/alarms.yaml has its alarms";
-        findings.push(Finding::warning(ALARMS, "the stack has none", advice));
-    } else if findings.is_empty() {
-        let found = format!("none of {count} rings ({without_data} without data yet)");
-        findings.push(Finding::ok(ALARMS, found));
+    Ok(alarms)
+}
+
+fn told(alarms: &[Alarm], parameters: &Parameters) -> Vec<Finding> {
+    if parameters.is_empty() {
+        return vec![Finding::skipped(TOLD, "the stack's parameters are not known")];
     }
-    Ok(findings)
+    let is_set = |name: &str| parameters.get(name).is_some_and(|value| !value.is_empty());
+    if !["AlarmTopicArn", "AlarmEmail"].into_iter().any(is_set) {
+        let advice = "deploy the stack with AlarmTopicArn or AlarmEmail, unless nobody is to be told";
+        return vec![Finding::warning(TOLD, "alarms tell nobody", advice)];
+    }
+    let silenced = alarms.iter().filter(|alarm| !alarm.is_on).map(|alarm| {
+        let found = format!("{} tells nobody: its actions are off", alarm.name);
+        let advice = format!("aws cloudwatch enable-alarm-actions --alarm-names {}", alarm.name);
+        Finding::warning(TOLD, found, advice)
+    });
+    let silenced: Vec<Finding> = silenced.collect();
+    match silenced.is_empty() {
+        true => vec![Finding::ok(TOLD, "by every alarm")],
+        false => silenced,
+    }
 }

@@ -20,6 +20,9 @@ const DENIALS: [&str; 6] = [
     "UnauthorizedOperation",
 ];
 
+/// The policy with the permissions of those who look.
+const POLICY: &str = "infra/examples/operator-look.json";
+
 /// A part of the receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -28,6 +31,7 @@ pub(super) enum Area {
     Endpoint,
     Upvest,
     Keys,
+    Functions,
     Queues,
     Storage,
     Alarms,
@@ -98,7 +102,7 @@ impl Finding {
 /// Why a check came to no result.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CheckError {
-    #[error("you lack the permission {action}")]
+    #[error("not checked: you lack the permission {action}")]
     Denied { action: &'static str },
     #[error(transparent)]
     Aws(#[from] AwsError),
@@ -136,9 +140,14 @@ impl CheckError {
 
     fn into_finding(self, check: &str) -> Finding {
         match self {
+            // What nobody looked at is not well.
+            Self::Denied { action } => {
+                let advice =
+                    format!("have {action} allowed to you: {POLICY} has all that this command needs");
+                Finding::failed(check, self.to_string(), advice)
+            }
             // What a stack does not have cannot be checked; that a part of it is missing, the version tells.
-            Self::Denied { .. }
-            | Self::Stack(
+            Self::Stack(
                 StackError::NoOutput { .. } | StackError::NameNeeded | StackError::NotNamed { .. },
             )
             | Self::Upvest(UpvestError::NoCredentials) => Finding::skipped(check, self.to_string()),
@@ -148,7 +157,8 @@ impl CheckError {
                 "check the region (--region), the credentials (--aws-profile) and the connection to AWS",
             ),
             Self::Upvest(UpvestError::Access(AccessError::Secret(error))) if is_denial(&error) => {
-                Finding::skipped(check, "you lack the permission secretsmanager:GetSecretValue")
+                let action = "secretsmanager:GetSecretValue";
+                Self::Denied { action }.into_finding(check)
             }
             Self::Upvest(error) => {
                 let hint = error.hint().map(|hint| hint.to_string());

@@ -27,6 +27,18 @@ const FATAL_SECONDS: i64 = 9;
 /// The stack's parameters.
 pub(super) type Parameters = BTreeMap<String, String>;
 
+/// The stack's resources by type: the name in the template, and the one that AWS gave.
+#[derive(Debug, Default)]
+pub(super) struct Resources(BTreeMap<String, Vec<(String, String)>>);
+
+impl Resources {
+    /// Those of a type, with the name in the template and the one that AWS gave.
+    pub(super) fn of(&self, resource_type: &str) -> impl Iterator<Item = (&str, &str)> {
+        let of_type = self.0.get(resource_type).into_iter().flatten();
+        of_type.map(|(logical, physical)| (logical.as_str(), physical.as_str()))
+    }
+}
+
 /// What CloudFormation says about the stack.
 pub(super) struct Described {
     pub(super) status: String,
@@ -58,6 +70,30 @@ pub(super) async fn describe(stack: &Stack) -> Result<Described, CheckError> {
             .unwrap_or_default(),
         parameters: parameters.collect(),
     })
+}
+
+/// Asks CloudFormation what the stack is made of.
+///
+/// # Errors
+///
+/// [`CheckError`].
+pub(super) async fn resources(stack: &Stack) -> Result<Resources, CheckError> {
+    let client = aws_sdk_cloudformation::Client::new(stack.config());
+    let request = client.list_stack_resources().stack_name(stack.name()?);
+    let listed: Result<Vec<_>, _> = request.into_paginator().items().send().collect().await;
+    let listed = listed.map_err(CheckError::of("cloudformation:ListStackResources"))?;
+    let mut resources = Resources::default();
+    for resource in &listed {
+        let names = resource
+            .logical_resource_id()
+            .zip(resource.physical_resource_id());
+        let Some(((logical, physical), resource_type)) = names.zip(resource.resource_type()) else {
+            continue;
+        };
+        let of_type = resources.0.entry(resource_type.to_owned()).or_default();
+        of_type.push((logical.to_owned(), physical.to_owned()));
+    }
+    Ok(resources)
 }
 
 /// Whether the last deployment went well.

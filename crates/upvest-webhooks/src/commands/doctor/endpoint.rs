@@ -41,7 +41,7 @@ struct Refusal {
     reason: String,
 }
 
-/// Checks the URL without leaving a trace but two refused requests.
+/// Checks the URL without leaving a trace but two refused requests, which ring no alarm.
 pub(super) async fn check(stack: &Stack, timeout: Duration) -> Result<Vec<Finding>, CheckError> {
     let text = stack.webhook_url()?;
     // What the operator does not send here is no secret, so that plain http needs no leave.
@@ -91,7 +91,8 @@ pub(super) async fn probe(
     timeout: Duration,
 ) -> Result<Vec<Finding>, CheckError> {
     let Some(key) = key else {
-        let why = "needs --probe-key and --probe-key-id, a key that was imported with `keys import --hmac-secret-file`";
+        let why = "needs --probe-key and --probe-key-id, a key of your own: \
+                   `keys import --key-id ID --profile quoted --hmac-secret-file FILE`";
         return Ok(vec![Finding::skipped(PROBE, why)]);
     };
     let url = stack.webhook_url()?;
@@ -102,7 +103,7 @@ pub(super) async fn probe(
             return Ok(vec![Finding::failed(
                 PROBE,
                 found,
-                "import the key with `keys import --hmac-secret-file`",
+                "import the key: `keys import --key-id ID --profile quoted --hmac-secret-file FILE`",
             )]);
         }
     };

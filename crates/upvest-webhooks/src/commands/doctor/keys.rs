@@ -67,7 +67,8 @@ fn problem(jwk: &Jwk, stored: &[Item]) -> Option<Finding> {
     let known = text(item, "jwk").and_then(|stored| serde_json::from_str::<Jwk>(stored).ok());
     if known.map(|known| known.with_key_id(key_id)).as_ref() != Some(jwk) {
         let found = format!("{key_id} is another key in the table than at Upvest");
-        let advice = "find out which one is genuine, then `upvest-webhooks keys import --replace`";
+        let advice = "find out which one is genuine, then \
+                      `upvest-webhooks keys import --profile upvest-v6 --jwk FILE --replace`";
         return Some(Finding::failed(KNOWN, found, advice));
     }
     let is_retired = item.contains_key("retired_at");

@@ -14,6 +14,8 @@ const DEAD_LETTERS: &str = "dead letters";
 const BACKLOG: &str = "backlog";
 /// 14 days, the longest that SQS keeps a message.
 const RETENTION_SECONDS: u64 = 1_209_600;
+/// The largest message that SQS takes, which a delivery may need.
+const MESSAGE_BYTES: u64 = 1_048_576;
 /// How often a function may time out while its message is invisible (AWS's advice for a function at a queue).
 const TIMEOUTS: u64 = 6;
 /// From here on messages come in faster than they are worked off, or nothing works them off.
@@ -47,6 +49,15 @@ impl Queue {
 
     fn is_fifo(self) -> bool {
         self != Self::Deliveries
+    }
+
+    /// What commands call it.
+    fn argument(self) -> &'static str {
+        match self {
+            Self::Deliveries => "deliveries",
+            Self::KeyRequests => "key-requests",
+            Self::Domain(domain) => domain.name(),
+        }
     }
 }
 
@@ -110,11 +121,12 @@ fn or_all_well(mut findings: Vec<Finding>, all_well: impl FnOnce() -> Finding) -
     findings
 }
 
-/// What differs from the template. A queue without a working dead-letter queue loses what fails; the rest is a warning.
+/// What differs from the template. A queue without a working dead-letter queue loses what fails, and one that does not
+/// take large messages blocks Upvest; the rest is a warning.
 fn settings(pairs: &[Pair]) -> Vec<Finding> {
     let advice = "deploy the stack again, which sets it back";
     let of_pair = |pair: &Pair| {
-        let failed = redrive_problem(pair).into_iter();
+        let failed = redrive_problem(pair).into_iter().chain(size_problem(pair));
         let failed = failed.map(|problem| (true, problem));
         let shorter = visibility_problem(pair).into_iter();
         let warnings = shorter
@@ -158,6 +170,13 @@ fn redrive_problem(pair: &Pair) -> Option<String> {
     })
 }
 
+fn size_problem(pair: &Pair) -> Option<String> {
+    let largest = number(&pair.own, &MaximumMessageSize);
+    (largest < MESSAGE_BYTES).then(|| {
+        format!("takes messages of {largest} bytes at most, so that what is larger cannot be sent to it")
+    })
+}
+
 fn visibility_problem(pair: &Pair) -> Option<String> {
     let least = TIMEOUTS * pair.queue.function_seconds();
     let set = number(&pair.own, &VisibilityTimeout);
@@ -190,7 +209,11 @@ fn dead_letters(pairs: &[Pair]) -> Vec<Finding> {
     let with_letters = pairs.iter().filter(|pair| waiting(&pair.dead) > 0);
     let finding = |pair: &Pair| {
         let found = format!("{}: {} messages", pair.queue, waiting(&pair.dead));
-        let advice = "see why with `upvest-webhooks dlq list`, mend it, then `upvest-webhooks dlq redrive`";
+        let queue = pair.queue.argument();
+        let advice = format!(
+            "see why with `upvest-webhooks dlq list --messages --queue {queue}`, mend it, then \
+             `upvest-webhooks dlq redrive --queue {queue} --reason WHY`"
+        );
         Finding::failed(DEAD_LETTERS, found, advice)
     };
     with_letters.map(finding).collect()

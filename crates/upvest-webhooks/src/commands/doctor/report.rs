@@ -54,6 +54,7 @@ impl Area {
             Self::Endpoint => "Endpoint",
             Self::Upvest => "Upvest",
             Self::Keys => "Keys",
+            Self::Functions => "Functions",
             Self::Queues => "Queues",
             Self::Storage => "Storage",
             Self::Alarms => "Alarms",

@@ -170,7 +170,7 @@ pub(super) async fn quarantine(stack: &Stack) -> Result<Vec<Finding>, CheckError
         .collect();
     let more = if count >= MOST_COUNTED { " and more" } else { "" };
     let found = format!("{}{more}", reasons.join(", "));
-    let advice = "see them with `upvest-webhooks quarantine list`, and verify again or discard each";
+    let advice = "see them with `upvest-webhooks quarantine list`; verify them again, or discard them";
     Ok(vec![Finding::warning(QUARANTINE, found, advice)])
 }
 

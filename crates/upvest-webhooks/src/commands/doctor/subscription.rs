@@ -107,25 +107,56 @@ fn settings(webhook: &Webhook, parameters: &Parameters) -> Finding {
     let Some(change) = WebhookChange::between(webhook, &wanted) else {
         return Finding::ok(SETTINGS, "as deployed");
     };
-    let differing = [
-        ("title", change.title.is_some()),
-        ("categories", change.categories.is_some()),
-        ("excluded categories", change.excluded_categories.is_some()),
-        ("batching", change.config.is_some()),
-    ];
-    let names: Vec<&str> = differing
-        .iter()
-        .filter_map(|(name, differs)| differs.then_some(*name))
-        .collect();
-    if names.is_empty() {
+    let differences = differences(webhook, change);
+    if differences.is_empty() {
         return Finding::ok(SETTINGS, "as deployed");
     }
-    let found = format!("{} differ from the stack's parameters", names.join(", "));
+    let (found, flags): (Vec<String>, Vec<String>) = differences.into_iter().unzip();
     let advice = format!(
-        "upvest-webhooks webhooks update {}, or wait for register-webhook, which sets them back",
-        webhook.id
+        "`upvest-webhooks webhooks update {} {}`, or wait for register-webhook where it looks after the subscription",
+        webhook.id,
+        flags.join(" ")
     );
-    Finding::warning(SETTINGS, found, advice)
+    Finding::warning(SETTINGS, found.join(", "), advice)
+}
+
+/// What a change would change, and the flags that do it.
+fn differences(webhook: &Webhook, change: WebhookChange) -> Vec<(String, String)> {
+    let instead = |what: &str, own: &str, wanted: &str| format!("{what} {own:?} instead of {wanted:?}");
+    let title = change.title.map(|title| {
+        let found = instead("title", &webhook.title, &title);
+        (found, format!("--title '{title}'"))
+    });
+    let categories = change.categories.map(|wanted| {
+        let found = instead("categories", &webhook.categories.join(","), &wanted.join(","));
+        (found, repeated("--category", &wanted))
+    });
+    let excluded = change.excluded_categories.map(|wanted| {
+        let own = webhook.excluded_categories.join(",");
+        let flags = match wanted.is_empty() {
+            true => "--exclude-nothing".to_owned(),
+            false => repeated("--exclude", &wanted),
+        };
+        (instead("excluded categories", &own, &wanted.join(",")), flags)
+    });
+    let config = change.config.map(|wanted| {
+        let (delay, bytes) = (wanted.delay, wanted.max_package_size.bytes());
+        let own = format!(
+            "{}, {} bytes",
+            webhook.config.delay, webhook.config.max_package_size
+        );
+        let found = instead("batching", &own, &format!("{delay}, {bytes} bytes"));
+        (found, format!("--delay {delay} --max-package-size {bytes}"))
+    });
+    [title, categories, excluded, config]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn repeated(flag: &str, values: &[String]) -> String {
+    let flags: Vec<String> = values.iter().map(|value| format!("{flag} {value}")).collect();
+    flags.join(" ")
 }
 
 /// The subscription that the stack's parameters ask for.

@@ -68,8 +68,23 @@ impl Clinic {
                 ("WebhookCategories", "ALL"),
                 ("WebhookDelay", "1s"),
                 ("WebhookMaxPackageSize", "262144"),
+                ("AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:on-call"),
             ] {
                 account.stack_parameters.insert(name.to_owned(), value.to_owned());
+            }
+            for (resource_type, logical, physical) in [
+                ("AWS::Lambda::Function", "IngestFunction", "ingest-1"),
+                ("AWS::Lambda::Function", "OrdersFunction", "orders-1"),
+                (
+                    "AWS::Lambda::EventSourceMapping",
+                    "OrdersFunctionEvents",
+                    "mapping-1",
+                ),
+                ("AWS::Events::Rule", "RefreshKeysSchedule", "schedule-1"),
+                ("AWS::SQS::Queue", "OrdersQueue", "https://sqs/orders-1"),
+            ] {
+                let names = (logical.to_owned(), physical.to_owned());
+                account.stack_resources.push((resource_type, names.0, names.1));
             }
         });
         let mut clinic = Self { world, outputs };
@@ -156,6 +171,9 @@ impl Clinic {
         };
         let failed = diagnosis.of("failed").len();
         assert_eq!(report.succeeded(), failed == 0);
+        for (_, _, advice) in diagnosis.of("failed").iter().chain(&diagnosis.of("warning")) {
+            crate::documented::assert_commands_parse(&advice.replace('`', "\n"), "advice");
+        }
         self.world
             .assert_no_secret_in(&format!("{} {}", diagnosis.text, diagnosis.json));
         diagnosis
@@ -203,7 +221,7 @@ fn alarm(state: &'static str) -> Alarm {
         name: RINGING.to_owned(),
         state,
         description: "An event has the id of a logged one and another content.".to_owned(),
-        is_composite: false,
+        ..Alarm::default()
     }
 }
 
@@ -234,7 +252,7 @@ async fn nothing_is_wrong_with_a_healthy_stack() {
         .map(|(check, ..)| check)
         .collect();
     assert_eq!(skipped, ["name", "certificate", "signed POST is answered 200"]);
-    assert!(diagnosis.of("ok").len() >= 18, "{}", diagnosis.text);
+    assert!(diagnosis.of("ok").len() >= 22, "{}", diagnosis.text);
     assert_eq!(
         (
             clinic.world.changes(),
@@ -307,8 +325,8 @@ async fn a_subscription_that_does_not_deliver_here_is_found() {
     differs.assert_only(
         "warning",
         "subscription settings",
-        "title differ",
-        "webhooks update",
+        "title \"Other\" instead of \"Upvest webhooks\"",
+        &format!("webhooks update {id} --title 'Upvest webhooks'"),
     );
 
     clinic.unsubscribe();
@@ -462,7 +480,7 @@ async fn a_dead_letter_fails_and_a_backlog_warns() {
 #[tokio::test]
 async fn a_queue_that_is_set_otherwise_is_found() {
     type Spoil = fn(QueueSettings) -> QueueSettings;
-    let cases: [(&str, &str, Spoil); 5] = [
+    let cases: [(&str, &str, Spoil); 6] = [
         ("failed", "Orders: has no redrive policy", |settings| {
             QueueSettings {
                 redrive: None,
@@ -474,6 +492,12 @@ async fn a_queue_that_is_set_otherwise_is_found() {
         }),
         ("failed", "redrives after 3 receives", |settings| {
             settings.redrive_to("OrdersDead.fifo", 3)
+        }),
+        ("failed", "takes messages of 262144 bytes at most", |settings| {
+            QueueSettings {
+                max_bytes: 262_144,
+                ..settings
+            }
         }),
         ("warning", "hides a message for 30 s", |settings| {
             settings.visibility_timeout(Duration::from_secs(30))
@@ -517,6 +541,71 @@ async fn an_alarm_that_rings_fails_with_its_own_description() {
         .examine("")
         .await
         .assert_only("warning", "alarms", "has none", "deploy");
+}
+
+#[tokio::test]
+async fn alarms_that_tell_nobody_are_found() {
+    let clinic = Clinic::healthy().await;
+    let aws = &clinic.world.receiver.aws;
+    aws.edit_account(|account| account.alarms[0].is_silenced = true);
+    let silenced = clinic.examine("").await;
+    let advice = format!("aws cloudwatch enable-alarm-actions --alarm-names {RINGING}");
+    silenced.assert_only("warning", "somebody is told", "its actions are off", &advice);
+    aws.edit_account(|account| {
+        account.alarms = vec![alarm("OK")];
+        account
+            .stack_parameters
+            .insert("AlarmTopicArn".to_owned(), String::new());
+    });
+    let untold = clinic.examine("").await;
+    untold.assert_only("warning", "somebody is told", "alarms tell nobody", "AlarmEmail");
+    aws.edit_account(|account| {
+        let email = "on-call@example.com".to_owned();
+        account.stack_parameters.insert("AlarmEmail".to_owned(), email);
+    });
+    assert_eq!(clinic.examine("").await.of("warning"), []);
+}
+
+#[tokio::test]
+async fn what_is_switched_off_or_gone_is_found_with_the_command_that_brings_it_back() {
+    let clinic = Clinic::healthy().await;
+    let aws = &clinic.world.receiver.aws;
+    for (name, check, off, command, gone) in [
+        (
+            "ingest-1",
+            "functions",
+            "IngestFunction is switched off",
+            "aws lambda delete-function-concurrency --function-name ingest-1",
+            "IngestFunction is not there",
+        ),
+        (
+            "mapping-1",
+            "event sources",
+            "OrdersFunctionEvents is Disabled",
+            "aws lambda update-event-source-mapping --enabled --uuid mapping-1",
+            "OrdersFunctionEvents is not there",
+        ),
+        (
+            "schedule-1",
+            "schedules",
+            "RefreshKeysSchedule is disabled",
+            "aws events enable-rule --name schedule-1",
+            "RefreshKeysSchedule is not there",
+        ),
+    ] {
+        aws.edit_account(|account| account.switched_off = [name.to_owned()].into());
+        clinic
+            .examine("")
+            .await
+            .assert_only("failed", check, off, command);
+        aws.edit_account(|account| {
+            account.switched_off.clear();
+            account.gone = [name.to_owned()].into();
+        });
+        let diagnosis = clinic.examine("").await;
+        diagnosis.assert_only("failed", check, gone, "deploy the stack again");
+        aws.edit_account(|account| account.gone.clear());
+    }
 }
 
 #[tokio::test]
@@ -604,40 +693,54 @@ async fn a_clock_that_is_off_is_found_and_told_whose_it_is() {
 }
 
 #[tokio::test]
-async fn what_one_may_not_look_at_is_skipped_with_the_permission_it_takes() {
+async fn what_one_may_not_look_at_fails_with_the_permission_it_takes_and_hides_no_other_check() {
     let clinic = Clinic::healthy().await;
-    let denials = [
+    let aws = &clinic.world.receiver.aws;
+    let healthy = clinic.examine("").await.of("ok").len();
+    for (operation, action) in [
         ("GetQueueAttributes", "sqs:GetQueueAttributes"),
         ("DescribeTable", "dynamodb:DescribeTable"),
+        ("DescribeContinuousBackups", "dynamodb:DescribeContinuousBackups"),
         ("DescribeAlarms", "cloudwatch:DescribeAlarms"),
         ("DescribeStacks", "cloudformation:DescribeStacks"),
+        ("ListStackResources", "cloudformation:ListStackResources"),
+        ("GetFunction", "lambda:GetFunction"),
+        ("ListEventSourceMappings", "lambda:ListEventSourceMappings"),
+        ("DescribeRule", "events:DescribeRule"),
         ("GetBucketVersioning", "s3:GetBucketVersioning"),
+        ("GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock"),
+        ("GetBucketEncryption", "s3:GetEncryptionConfiguration"),
         ("ListObjectsV2", "s3:ListBucket"),
         ("DescribeEventBus", "events:DescribeEventBus"),
         ("Scan", "dynamodb:Scan"),
-    ];
-    for (operation, action) in denials {
-        let aws = &clinic.world.receiver.aws;
+        ("GetCallerIdentity", "sts:GetCallerIdentity"),
+        ("GetSecretValue", "secretsmanager:GetSecretValue"),
+    ] {
         aws.edit_account(|account| account.denied = [operation.to_owned()].into());
         let diagnosis = clinic.examine("").await;
-        assert_eq!(diagnosis.of("failed"), [], "{}", diagnosis.text);
-        let lack = format!("you lack the permission {action}");
-        let skipped = diagnosis.of("skipped");
-        assert!(
-            skipped.iter().any(|(_, why, _)| *why == lack),
-            "{}",
-            diagnosis.text
-        );
+        let lack = format!("not checked: you lack the permission {action}");
+        let failed = diagnosis.of("failed");
+        assert_eq!(failed.len(), 1, "{}", diagnosis.text);
+        assert_eq!(failed[0].1, lack, "{}", diagnosis.text);
+        assert!(failed[0].2.contains("operator-look.json"), "{}", diagnosis.text);
+        let missing = healthy - diagnosis.of("ok").len();
+        assert!(missing <= 7, "{operation}: {}", diagnosis.text);
     }
+}
+
+#[tokio::test]
+async fn whoever_may_look_at_nothing_is_told_so_check_by_check() {
+    let clinic = Clinic::healthy().await;
     let aws = &clinic.world.receiver.aws;
-    aws.edit_account(|account| account.denied = ["GetSecretValue".to_owned()].into());
+    clinic.examine("").await;
+    let made = aws.calls().into_iter().map(|call| call.operation).collect();
+    aws.edit_account(|account| account.denied = made);
     let diagnosis = clinic.examine("").await;
-    assert_eq!(diagnosis.of("failed"), [], "{}", diagnosis.text);
-    assert!(
-        diagnosis.text.contains("secretsmanager:GetSecretValue"),
-        "{}",
-        diagnosis.text
-    );
+    let failed = diagnosis.of("failed");
+    assert!(failed.len() > 8, "{}", diagnosis.text);
+    for (_, found, _) in &failed {
+        assert!(found.contains("you lack the permission"), "{}", diagnosis.text);
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,126 @@
+//! The functions: whether they may run, what hands them their messages, and what wakes them.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_eventbridge::types::RuleState;
+use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use aws_sdk_lambda::types::{LastUpdateStatus, State};
+use aws_sdk_sqs::error::ProvideErrorMetadata;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::check::{CheckError, Finding};
+use super::deployment::Resources;
+use crate::stack::Stack;
+
+const FUNCTIONS: &str = "functions";
+const SOURCES: &str = "event sources";
+const SCHEDULES: &str = "schedules";
+const GONE: &str = "ResourceNotFoundException";
+const REDEPLOY: &str = "deploy the stack again, which brings back what is missing";
+/// So many requests are under way at once, which keeps below what Lambda lets through.
+const CONCURRENCY: usize = 8;
+
+/// Checks that every function is there and may run.
+pub(super) async fn functions(stack: &Stack, resources: &Resources) -> Result<Vec<Finding>, CheckError> {
+    let client = &aws_sdk_lambda::Client::new(stack.config());
+    let names = resources.of("AWS::Lambda::Function");
+    let looked = stream::iter(names).map(async |(logical, name)| {
+        match client.get_function().function_name(name).send().await {
+            Err(error) if error.code() == Some(GONE) => Ok(Some(gone(FUNCTIONS, logical))),
+            found => {
+                let found = found.map_err(CheckError::of("lambda:GetFunction"))?;
+                Ok::<_, CheckError>(function_problem(logical, name, &found))
+            }
+        }
+    });
+    let findings: Vec<_> = looked.buffered(CONCURRENCY).try_collect().await?;
+    Ok(summary(FUNCTIONS, findings, "may run"))
+}
+
+fn function_problem(logical: &str, name: &str, found: &GetFunctionOutput) -> Option<Finding> {
+    let reserved = found
+        .concurrency()
+        .and_then(|concurrency| concurrency.reserved_concurrent_executions());
+    if reserved == Some(0) {
+        let found = format!("{logical} is switched off: its reserved concurrency is 0");
+        let advice = format!("aws lambda delete-function-concurrency --function-name {name}");
+        return Some(Finding::failed(FUNCTIONS, found, advice));
+    }
+    let configuration = found.configuration()?;
+    let reason = if configuration.state() == Some(&State::Failed) {
+        configuration.state_reason()
+    } else if configuration.last_update_status() == Some(&LastUpdateStatus::Failed) {
+        configuration.last_update_status_reason()
+    } else {
+        return None;
+    };
+    let found = format!("{logical} failed to be set up: {}", reason.unwrap_or("no reason"));
+    Some(Finding::failed(
+        FUNCTIONS,
+        found,
+        "mend that, and deploy the stack again",
+    ))
+}
+
+/// Checks that every queue is read by its function.
+pub(super) async fn sources(stack: &Stack, resources: &Resources) -> Result<Vec<Finding>, CheckError> {
+    let client = aws_sdk_lambda::Client::new(stack.config());
+    let pages = client.list_event_source_mappings().into_paginator().items();
+    let listed: Result<Vec<_>, _> = pages.send().collect().await;
+    let listed = listed.map_err(CheckError::of("lambda:ListEventSourceMappings"))?;
+    let states: BTreeMap<&str, &str> = listed
+        .iter()
+        .filter_map(|mapping| Some((mapping.uuid()?, mapping.state()?)))
+        .collect();
+    let finding = |(logical, uuid): (&str, &str)| match states.get(uuid) {
+        None => Some(gone(SOURCES, logical)),
+        Some(&"Enabled") => None,
+        Some(state @ (&"Disabled" | &"Disabling")) => {
+            let advice = format!("aws lambda update-event-source-mapping --enabled --uuid {uuid}");
+            let found = format!("{logical} is {state}, so that nothing reads its queue");
+            Some(Finding::failed(SOURCES, found, advice))
+        }
+        Some(state) => Some(Finding::warning(
+            SOURCES,
+            format!("{logical} is {state}"),
+            "look again in a minute",
+        )),
+    };
+    let findings = resources.of("AWS::Lambda::EventSourceMapping").map(finding);
+    Ok(summary(SOURCES, findings.collect(), "are read"))
+}
+
+/// Checks that the functions which are to run every so often are woken.
+pub(super) async fn schedules(stack: &Stack, resources: &Resources) -> Result<Vec<Finding>, CheckError> {
+    let client = aws_sdk_eventbridge::Client::new(stack.config());
+    let mut findings = Vec::new();
+    for (logical, name) in resources.of("AWS::Events::Rule") {
+        let described = client.describe_rule().name(name).send().await;
+        findings.push(match described {
+            Err(error) if error.code() == Some(GONE) => Some(gone(SCHEDULES, logical)),
+            described => {
+                let described = described.map_err(CheckError::of("events:DescribeRule"))?;
+                (described.state() == Some(&RuleState::Disabled)).then(|| {
+                    let advice = format!("aws events enable-rule --name {name}");
+                    Finding::failed(SCHEDULES, format!("{logical} is disabled"), advice)
+                })
+            }
+        });
+    }
+    Ok(summary(SCHEDULES, findings, "are on"))
+}
+
+fn gone(check: &str, logical: &str) -> Finding {
+    Finding::failed(check, format!("{logical} is not there"), REDEPLOY)
+}
+
+/// The problems, or that all is well with so many.
+fn summary(check: &str, looked_at: Vec<Option<Finding>>, all_well: &str) -> Vec<Finding> {
+    let count = looked_at.len();
+    let problems: Vec<Finding> = looked_at.into_iter().flatten().collect();
+    match (problems.is_empty(), count) {
+        (false, _) => problems,
+        (true, 0) => vec![Finding::skipped(check, "the stack has none")],
+        (true, _) => vec![Finding::ok(check, format!("all {count} {all_well}"))],
+    }
+}

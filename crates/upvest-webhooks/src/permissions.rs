@@ -1,0 +1,651 @@
+//! The calls that each command makes, held against the policies for operators and the table of the documentation.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use clap::Parser;
+use serde_json::Value;
+use upvest::Domain;
+use upvest_simulator::Subscription;
+use verify_and_store::FreshnessPolicy;
+use webhook_tests::aws::{Call, Outcome, Service};
+use webhook_tests::receiver::{DELIVERIES, DELIVERIES_DLQ, dead_letter_name, gateway_request, queue_name};
+use webhook_tests::story::KeyPair;
+
+use crate::cli::Cli;
+use crate::repairs::{event, key, signed};
+use crate::simulated::{SECRET, World};
+use crate::stack::Queue;
+
+const OPERATOR: &str = "operator";
+const STACK: &str = "upvest-webhooks";
+const PAGE: &str = "docs/operations.md";
+const TABLE_HEAD: &str = "| Commands | Policy | Calls |\n|---|---|---|\n";
+/// What each command with `--stack` calls before it does anything.
+const BEFORE_ALL: (&str, &str) = (
+    "cloudformation:DescribeStacks",
+    "arn:aws:cloudformation:eu-central-1:123456789012:stack/upvest-webhooks/1",
+);
+
+/// The commands that look, in the order of the table.
+const LOOKING: [(&str, &str); 24] = [
+    ("events show", "events show order-1"),
+    ("events timeline", "events timeline ORDER#o1"),
+    ("entities show", "entities show ORDER#o1"),
+    ("entities verify", "entities verify --domain orders"),
+    ("explain", "explain ORDER#o1"),
+    ("explain", "explain order-2"),
+    ("tail", "tail --plain --since 10m --for 1s"),
+    ("archive verify", "archive verify --since 1h"),
+    ("quarantine list", "quarantine list"),
+    ("quarantine show", "quarantine show $FORGED"),
+    ("quarantine reverify --dry-run", "quarantine reverify --dry-run"),
+    (
+        "quarantine discard --dry-run",
+        "quarantine discard $FORGED --dry-run",
+    ),
+    ("dlq list", "dlq list --messages"),
+    ("dlq show", "dlq show $LETTER --queue orders"),
+    ("dlq redrive --dry-run", "dlq redrive --queue orders --dry-run"),
+    ("audit list", "audit list"),
+    ("audit show", "audit show $OPERATION"),
+    ("replay --dry-run", "replay --domain orders --dry-run"),
+    ("keys list", "keys list"),
+    ("keys refresh --dry-run", "keys refresh --dry-run"),
+    ("webhooks list", "webhooks list"),
+    ("webhooks get", "webhooks get $SUBSCRIPTION"),
+    ("reconcile", "reconcile orders --grace 0"),
+    ("doctor", "doctor"),
+];
+
+/// The commands that change something.
+const REPAIRING: [(&str, &str); 16] = [
+    (
+        "quarantine discard",
+        "quarantine discard $FORGED --reason r --yes",
+    ),
+    ("quarantine reverify", "quarantine reverify --reason r --yes"),
+    ("dlq redrive", "dlq redrive --queue orders --reason r --yes"),
+    ("replay", "replay --domain orders --reason r --yes"),
+    ("replay", "replay --since 1h --reason r --yes"),
+    ("keys refresh", "keys refresh"),
+    ("keys import", "keys import --profile upvest-v6 --jwk $JWK"),
+    ("keys import", "keys import --profile upvest-v6 --jwk $JWK"),
+    (
+        "keys import",
+        "keys import --key-id smoke --profile quoted --hmac-secret-file $SECRET",
+    ),
+    (
+        "keys import",
+        "keys import --key-id smoke --profile quoted --hmac-secret-file $OTHER --replace",
+    ),
+    (
+        "reconcile --repair",
+        "reconcile --entity ORDER#o3 --grace 0 --repair --yes --key-id smoke --key-file $OTHER --reason r",
+    ),
+    (
+        "doctor --probe-key",
+        "doctor --probe-key $OTHER --probe-key-id smoke",
+    ),
+    ("webhooks enable", "webhooks enable $SUBSCRIPTION"),
+    ("webhooks update", "webhooks update $SUBSCRIPTION --title Other"),
+    ("webhooks test", "webhooks test $SUBSCRIPTION"),
+    ("webhooks delete", "webhooks delete $SUBSCRIPTION --yes"),
+];
+
+/// An action of IAM, on the ARN that AWS would give what it is done to.
+type Right = (String, String);
+
+/// A stack in which there is something to do for every command.
+struct Stage {
+    world: World,
+    stand_ins: BTreeMap<&'static str, String>,
+    files: std::path::PathBuf,
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.files);
+    }
+}
+
+impl Stage {
+    async fn set() -> Self {
+        let mut world = World::new(FreshnessPolicy::Flag).await;
+        catch_up(&world);
+        adopt(&mut world);
+        world.know_keys().await;
+        let files = std::env::temp_dir().join(format!("permissions-{}", std::process::id()));
+        std::fs::create_dir_all(&files).unwrap();
+        let mut stage = Self {
+            world,
+            stand_ins: BTreeMap::new(),
+            files,
+        };
+        stage.deliver().await;
+        stage.quarantine().await;
+        stage.bury().await;
+        stage.write_files();
+        stage.describe_stack();
+        let overlap = std::time::Duration::from_secs(3600);
+        stage.world.simulator.rotate_key(overlap).unwrap();
+        stage.run("replay --event order-1 --reason r --yes").await;
+        let operation = stage.world.receiver.aws.items("audit")[0]["id"]["S"].clone();
+        stage
+            .stand_ins
+            .insert("$OPERATION", operation.as_str().unwrap().to_owned());
+        stage
+    }
+
+    /// Delivers an order's events, one of which is too large for the log.
+    async fn deliver(&mut self) {
+        let subscription = Subscription::new("s", self.world.url.parse().unwrap());
+        self.world.simulator.subscribe(subscription).unwrap();
+        let large = format!(
+            r#"{{"id":"o1","status":"FILLED","note":"{}"}}"#,
+            "x".repeat(500_000)
+        );
+        let events = [
+            event("order-1", 1, "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#),
+            event("order-2", 2, "ORDER.FILLED", &large),
+        ];
+        let simulator = &self.world.simulator;
+        simulator.queue(&format!("[{}]", events.join(","))).unwrap();
+        self.world.receiving(simulator.delivered()).await;
+        self.world.receiver.drain().await;
+        let object = r#"{"id":"o3","created_at":"2026-01-01T00:00:03Z","updated_at":"2026-01-01T00:00:03Z",
+            "account_id":"a1","quantity":"6","status":"NEW","executions":[]}"#;
+        let lost = event("order-3", 3, "ORDER.NEW", object);
+        simulator.lose(&format!("[{lost}]")).unwrap();
+        let id = simulator.subscriptions()[0].id.clone();
+        self.stand_ins.insert("$SUBSCRIPTION", id);
+    }
+
+    /// Puts two deliveries into quarantine, and then has the key be the one that signed them.
+    async fn quarantine(&mut self) {
+        let import = async |seed| {
+            let jwk = serde_json::to_string(&key(seed).to_jwk()).unwrap();
+            let key_id = "key".to_owned();
+            KeyPair { key_id, jwk }.import(&self.world.receiver.aws).await;
+        };
+        import(8).await;
+        for id in ["forged", "wronged"] {
+            let body = event(id, 3, "ORDER.CANCELLED", r#"{"id":"o2","status":"CANCELLED"}"#);
+            let headers = signed(&key(7), body.as_bytes());
+            let now = self.world.receiver.aws.clock().unix_ms();
+            let request = gateway_request(now, &headers, body.as_bytes());
+            assert_eq!(self.world.receiver.request(request).await.unwrap().0, 200);
+        }
+        self.world.receiver.verify_and_store().await;
+        import(7).await;
+        let objects = self.world.receiver.aws.objects("archive").into_keys();
+        let quarantined = objects.filter(|key| key.starts_with("quarantine/"));
+        let ids: Vec<String> = quarantined
+            .filter_map(|key| Some(key.rsplit('/').next()?.to_owned()))
+            .collect();
+        assert_eq!(ids.len(), 2);
+        self.stand_ins.insert("$FORGED", ids[0].clone());
+    }
+
+    /// Puts a message into the dead-letter queue of the orders.
+    async fn bury(&mut self) {
+        let url = queue_url(&dead_letter_name(Domain::Orders));
+        let send = self.world.receiver.aws.sqs().send_message().queue_url(url);
+        let send = send.message_group_id("g").message_deduplication_id("d");
+        let sent = send.message_body("no event").send().await.unwrap();
+        self.stand_ins.insert("$LETTER", sent.message_id.unwrap());
+    }
+
+    fn write_files(&mut self) {
+        let jwk = serde_json::to_string(&key(9).to_jwk().unwrap().with_key_id("nine")).unwrap();
+        for (name, content) in [
+            ("$JWK", jwk.as_str()),
+            ("$SECRET", "sixteen bytes or more"),
+            ("$OTHER", "another sixteen bytes"),
+        ] {
+            let file = self.files.join(name.trim_start_matches('$'));
+            std::fs::write(&file, content).unwrap();
+            self.stand_ins.insert(name, file.display().to_string());
+        }
+    }
+
+    fn describe_stack(&self) {
+        self.world.receiver.aws.edit_account(|account| {
+            account.stack_status = "UPDATE_COMPLETE".to_owned();
+            for (resource_type, name) in [
+                ("AWS::Lambda::Function", "upvest-webhooks-IngestFunction-1"),
+                ("AWS::Lambda::EventSourceMapping", "mapping"),
+                ("AWS::Events::Rule", "upvest-webhooks-RefreshKeysSchedule-1"),
+            ] {
+                let names = (name.to_owned(), name.to_owned());
+                account.stack_resources.push((resource_type, names.0, names.1));
+            }
+        });
+    }
+
+    /// Runs a command as an operator; gives what it takes in IAM.
+    async fn run(&self, line: &str) -> BTreeSet<Right> {
+        let words = line.split_whitespace().map(|word| {
+            let stand_in = self.stand_ins.get(word).map(String::as_str);
+            stand_in.unwrap_or(word).to_owned()
+        });
+        let words = std::iter::once(STACK.to_owned()).chain(words);
+        let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{error}"));
+        let aws = &self.world.receiver.aws;
+        catch_up(&self.world);
+        aws.clear_calls();
+        let started = std::time::Instant::now();
+        let run = aws.invoke(OPERATOR, cli.run_on(&self.world.stacks));
+        let done = self.world.receiving(run).await.unwrap();
+        eprintln!("TIME {line} {:?}", started.elapsed());
+        if let Err(error) = done {
+            panic!("{line}: {}", pipeline::error::ErrorChain(&error));
+        }
+        let calls = aws.calls().into_iter();
+        let own = calls.filter(|call| call.invocation.as_deref() == Some(OPERATOR));
+        let rights: BTreeSet<Right> = own.filter_map(|call| right(&call)).collect();
+        assert!(!rights.is_empty(), "{line} calls nothing");
+        rights
+    }
+}
+
+/// Sets the clock of the account, which stands still, to the time of this machine, by which commands go.
+fn catch_up(world: &World) {
+    let clock = world.receiver.aws.clock();
+    let late = pipeline::clock::Clock::system()
+        .now()
+        .duration_since(clock.timestamp());
+    clock.advance(late.unsigned_abs());
+}
+
+fn queue_url(name: &str) -> String {
+    format!("https://sqs.eu-central-1.amazonaws.com/123456789012/{name}")
+}
+
+/// Has commands find the whole stack.
+fn adopt(world: &mut World) {
+    let mut outputs: Vec<(String, String)> = [
+        ("EntitiesTableName", "entities"),
+        ("IdempotencyTableName", "idempotency"),
+        ("AuditTableName", "audit"),
+        ("UpvestSecret", SECRET),
+        ("EventBusName", "changes"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
+    let mut queues = vec![(
+        Queue::Deliveries,
+        DELIVERIES.to_owned(),
+        DELIVERIES_DLQ.to_owned(),
+    )];
+    queues.extend(Domain::ALL.map(|domain| {
+        (
+            Queue::Domain(domain),
+            queue_name(domain),
+            dead_letter_name(domain),
+        )
+    }));
+    for (queue, name, dead) in queues {
+        outputs.push((format!("{queue}QueueUrl"), queue_url(&name)));
+        outputs.push((format!("{queue}DeadLetterQueueUrl"), queue_url(&dead)));
+    }
+    for dead in ["KeyRequestsQueueUrl", "KeyRequestsDeadLetterQueueUrl"] {
+        outputs.push((dead.to_owned(), queue_url(&dead_letter_name(Domain::Fees))));
+    }
+    let outputs: Vec<(&str, &str)> = outputs
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    world.adopt(&outputs);
+}
+
+/// What a call takes; `None` for one that is allowed to everybody.
+fn right(call: &Call) -> Option<Right> {
+    let (name, operation) = (call.resource.as_str(), call.operation.trim_end_matches("Batch"));
+    let place = "eu-central-1:123456789012";
+    let (action, arn) = match call.service {
+        Service::Sts => return None,
+        Service::CloudFormation => (format!("cloudformation:{operation}"), BEFORE_ALL.1.to_owned()),
+        Service::CloudWatch => (format!("cloudwatch:{operation}"), "*".to_owned()),
+        Service::Lambda if name.is_empty() => (format!("lambda:{operation}"), "*".to_owned()),
+        Service::Lambda => (
+            format!("lambda:{operation}"),
+            format!("arn:aws:lambda:{place}:function:{name}"),
+        ),
+        Service::EventBridge if operation == "DescribeRule" => {
+            let rule = format!("arn:aws:events:{place}:rule/{STACK}-RefreshKeysSchedule-1");
+            (format!("events:{operation}"), rule)
+        }
+        Service::EventBridge => (
+            format!("events:{operation}"),
+            format!("arn:aws:events:{place}:event-bus/{STACK}"),
+        ),
+        Service::DynamoDb => {
+            // All queries are about the time line of an entity.
+            let index = if operation == "Query" {
+                "/index/by-aggregate"
+            } else {
+                ""
+            };
+            let arn = format!(
+                "arn:aws:dynamodb:{place}:table/{STACK}-{}Table-1{index}",
+                capitalised(name)
+            );
+            let operation = if call.operation == "BatchGetItem" {
+                "BatchGetItem"
+            } else {
+                operation
+            };
+            (format!("dynamodb:{operation}"), arn)
+        }
+        Service::Sqs => {
+            let name = name.trim_end_matches(".fifo");
+            let kind = if name.ends_with("-dlq") {
+                "DeadLetterQueue"
+            } else {
+                "Queue"
+            };
+            let name = capitalised(name.trim_end_matches("-dlq"));
+            (
+                format!("sqs:{operation}"),
+                format!("arn:aws:sqs:{place}:{STACK}-{name}{kind}-1"),
+            )
+        }
+        Service::SecretsManager => {
+            // `upvest` is the secret with Upvest's credentials; the others are keys.
+            let name = if name == SECRET {
+                "UPVEST_SECRET-AbCdEf"
+            } else {
+                name
+            };
+            (
+                format!("secretsmanager:{operation}"),
+                format!("arn:aws:secretsmanager:{place}:secret:{name}"),
+            )
+        }
+        Service::S3 => s3_right(operation),
+    };
+    assert!(!matches!(call.outcome, Outcome::Struck(_)));
+    Some((action, arn))
+}
+
+fn s3_right(operation: &str) -> (String, String) {
+    let bucket = format!("arn:aws:s3:::{STACK}-archivebucket-1");
+    let action = match operation {
+        "ListObjectsV2" => "ListBucket",
+        "GetPublicAccessBlock" => "GetBucketPublicAccessBlock",
+        "GetBucketEncryption" => "GetEncryptionConfiguration",
+        "HeadObject" => "GetObject",
+        other => other,
+    };
+    let arn = match action {
+        "GetObject" => format!("{bucket}/verified/1"),
+        // No command deletes what was verified.
+        "DeleteObject" => format!("{bucket}/quarantine/1"),
+        _ => bucket,
+    };
+    (format!("s3:{action}"), arn)
+}
+
+/// `corporate-actions` as it is in the template.
+fn capitalised(name: &str) -> String {
+    let word = |word: &str| {
+        let (first, rest) = word.split_at(1);
+        format!("{}{rest}", first.to_uppercase())
+    };
+    name.split('-').map(word).collect()
+}
+
+/// A policy for operators of the stack.
+struct Policy(Vec<Value>);
+
+impl Policy {
+    fn read(name: &str) -> Self {
+        let policy: Value =
+            serde_json::from_str(&file(&format!("infra/examples/operator-{name}.json"))).unwrap();
+        assert_eq!(policy["Version"], "2012-10-17");
+        Self(policy["Statement"].as_array().unwrap().clone())
+    }
+
+    /// The numbers of the statements, with the numbers of their resources, that allow this.
+    fn allowing(&self, (action, arn): &Right) -> Vec<(usize, usize)> {
+        let statements = self.0.iter().enumerate();
+        let of_action =
+            statements.filter(|(_, statement)| list(&statement["Action"]).any(|own| own == action));
+        let allowing = of_action.flat_map(|(number, statement)| {
+            let resources = list(&statement["Resource"]).enumerate();
+            let matching = resources.filter(|(_, pattern)| matches(&pattern.replace("STACK", STACK), arn));
+            matching
+                .map(move |(resource, _)| (number, resource))
+                .collect::<Vec<_>>()
+        });
+        allowing.collect()
+    }
+
+    /// Fails unless everything that the policy allows is needed by somebody who has it.
+    fn assert_needed(&self, made: &BTreeSet<Right>) {
+        let used: BTreeSet<_> = made.iter().flat_map(|right| self.allowing(right)).collect();
+        for (number, statement) in self.0.iter().enumerate() {
+            assert_eq!(statement["Effect"], "Allow");
+            for action in list(&statement["Action"]) {
+                let of_statement = Self(vec![statement.clone()]);
+                let mut with_action = made.iter().filter(|(own, _)| own == action);
+                let is_made = with_action.any(|right| !of_statement.allowing(right).is_empty());
+                assert!(is_made, "{}: no command needs {action}", statement["Sid"]);
+            }
+            for (resource, pattern) in list(&statement["Resource"]).enumerate() {
+                assert!(
+                    used.contains(&(number, resource)),
+                    "{}: no command needs {pattern}",
+                    statement["Sid"]
+                );
+            }
+        }
+    }
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &str> {
+    let several = value.as_array().into_iter().flatten();
+    several
+        .chain(value.is_string().then_some(value))
+        .filter_map(Value::as_str)
+}
+
+/// Whether a pattern with `*` for anything and `?` for one character matches, as in IAM.
+fn matches(pattern: &str, text: &str) -> bool {
+    match (pattern.chars().next(), text.chars().next()) {
+        (None, end) => end.is_none(),
+        (Some('*'), _) => {
+            let rest = &pattern[1..];
+            matches(rest, text)
+                || text
+                    .chars()
+                    .next()
+                    .is_some_and(|c| matches(pattern, &text[c.len_utf8()..]))
+        }
+        (Some('?'), Some(c)) => matches(&pattern[1..], &text[c.len_utf8()..]),
+        (Some(p), Some(c)) => p == c && matches(&pattern[p.len_utf8()..], &text[c.len_utf8()..]),
+        (Some(_), None) => false,
+    }
+}
+
+fn file(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The calls by command, in the order of the commands.
+type Made = Vec<(&'static str, BTreeSet<Right>)>;
+
+async fn made(stage: &Stage, commands: &[(&'static str, &str)]) -> Made {
+    let mut made: Made = Vec::new();
+    for (name, line) in commands {
+        let rights = stage.run(line).await;
+        match made.last_mut().filter(|(last, _)| last == name) {
+            Some((_, all)) => all.extend(rights),
+            None => made.push((name, rights)),
+        }
+    }
+    made
+}
+
+/// The rows of the table: commands with the same calls share one.
+fn rows(policy: &str, made: &Made) -> String {
+    let mut rows: Vec<(String, Vec<&str>)> = Vec::new();
+    for (command, rights) in made {
+        let calls = calls(rights);
+        match rows.iter_mut().find(|(own, _)| *own == calls) {
+            Some((_, commands)) => commands.push(command),
+            None => rows.push((calls, vec![command])),
+        }
+    }
+    let row = |(calls, commands): &(String, Vec<&str>)| {
+        format!("| `{}` | {policy} | {calls} |\n", commands.join("`, `"))
+    };
+    rows.iter().map(row).collect()
+}
+
+fn calls(rights: &BTreeSet<Right>) -> String {
+    let mut by_action: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (action, arn) in rights.iter().filter(|right| right.0 != BEFORE_ALL.0) {
+        by_action.entry(action).or_default().extend(place(arn));
+    }
+    let call = |(action, places): (&&str, &BTreeSet<String>)| match places.is_empty() {
+        true => format!("`{action}`"),
+        false => format!(
+            "`{action}` ({})",
+            places.iter().cloned().collect::<Vec<_>>().join(", ")
+        ),
+    };
+    match by_action.is_empty() {
+        true => "nothing more".to_owned(),
+        false => by_action.iter().map(call).collect::<Vec<_>>().join("; "),
+    }
+}
+
+/// What the table calls a resource.
+fn place(arn: &str) -> Option<String> {
+    let name = arn.rsplit(':').next()?;
+    let own = name.split_once(&format!("{STACK}-")).map(|(_, own)| own);
+    let own = own.and_then(|own| own.split('-').next()).unwrap_or_default();
+    Some(match arn.split(':').nth(2)? {
+        "dynamodb" => own.trim_end_matches("Table").to_lowercase(),
+        "sqs" if own.ends_with("DeadLetterQueue") => "dead-letter queues".to_owned(),
+        "sqs" if own == "DeliveriesQueue" => "deliveries queue".to_owned(),
+        "sqs" => "domain queues".to_owned(),
+        "s3" if name.contains("/quarantine/") => "quarantine".to_owned(),
+        "s3" => "archive".to_owned(),
+        "secretsmanager" if name.contains("UPVEST_SECRET") => "Upvest's credentials".to_owned(),
+        "secretsmanager" => "keys of your own".to_owned(),
+        _ => return None,
+    })
+}
+
+#[tokio::test]
+async fn operators_have_the_permissions_that_commands_need_and_no_others() {
+    let stage = Stage::set().await;
+    let looking = made(&stage, &LOOKING).await;
+    let repairing = made(&stage, &REPAIRING).await;
+    let (look, repair) = (Policy::read("look"), Policy::read("repair"));
+    let before_all = (BEFORE_ALL.0.to_owned(), BEFORE_ALL.1.to_owned());
+    for (command, rights) in &looking {
+        for right in rights.iter().chain([&before_all]) {
+            assert!(
+                !look.allowing(right).is_empty(),
+                "{command} needs {right:?} to look"
+            );
+        }
+    }
+    for (command, rights) in &repairing {
+        for right in rights {
+            let allowed = !look.allowing(right).is_empty() || !repair.allowing(right).is_empty();
+            assert!(allowed, "{command} needs {right:?} to repair");
+        }
+    }
+    let all = |made: &Made| {
+        made.iter()
+            .flat_map(|(_, rights)| rights.clone())
+            .collect::<BTreeSet<_>>()
+    };
+    let mut looks = all(&looking);
+    looks.insert(before_all);
+    look.assert_needed(&looks);
+    repair.assert_needed(&all(&repairing));
+    // What one who looks has, one who repairs need not be given twice.
+    let twice: Vec<_> = all(&repairing)
+        .into_iter()
+        .filter(|right| !look.allowing(right).is_empty())
+        .collect();
+    let twice: Vec<_> = twice
+        .iter()
+        .filter(|right| !repair.allowing(right).is_empty())
+        .collect();
+    assert!(twice.is_empty(), "{twice:?}");
+
+    let beyond = |rights: &BTreeSet<Right>| {
+        let beyond = rights.iter().filter(|right| look.allowing(right).is_empty());
+        beyond.cloned().collect()
+    };
+    let beyond: Made = repairing
+        .iter()
+        .map(|(command, rights)| (*command, beyond(rights)))
+        .collect();
+    let table = format!(
+        "{TABLE_HEAD}{}{}",
+        rows("look", &looking),
+        rows("repair", &beyond)
+    );
+    let page = file(PAGE);
+    assert!(
+        page.contains(&format!("\n{table}\n")),
+        "{PAGE} is to have this table:\n\n{table}"
+    );
+}
+
+#[test]
+fn one_who_looks_can_change_nothing() {
+    // Receiving hides a message for a moment, and looking gives it back at once.
+    let harmless = ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"];
+    for statement in &Policy::read("look").0 {
+        for action in list(&statement["Action"]).filter(|action| !harmless.contains(action)) {
+            let (_, operation) = action.split_once(':').unwrap();
+            let reads = ["Get", "List", "Describe", "Query", "Scan", "BatchGet"];
+            assert!(reads.iter().any(|read| operation.starts_with(read)), "{action}");
+        }
+        for resource in list(&statement["Resource"]) {
+            assert!(
+                !resource.contains("/hmac/"),
+                "whoever reads a shared secret can sign with it"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_command_is_one_that_looks_or_one_that_repairs() {
+    use clap::CommandFactory;
+    let named: BTreeSet<String> = LOOKING
+        .iter()
+        .chain(&REPAIRING)
+        .map(|(_, line)| line.split_whitespace().next().unwrap().to_owned())
+        .collect();
+    // They call nothing of AWS but for the stack's outputs.
+    let without = ["send", "completions", "help"];
+    for command in Cli::command().get_subcommands() {
+        let name = command.get_name();
+        assert!(named.contains(name) || without.contains(&name), "{name}");
+        for part in command
+            .get_subcommands()
+            .map(clap::Command::get_name)
+            .filter(|part| *part != "help")
+        {
+            let full = format!("{name} {part}");
+            let all = LOOKING.iter().chain(&REPAIRING);
+            let is_named = all.map(|(_, line)| line).any(|line| line.starts_with(&full));
+            assert!(
+                is_named || ["webhooks create", "webhooks disable"].contains(&&*full),
+                "{full}"
+            );
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 
 use crate::cli::Cli;
@@ -10,7 +10,9 @@ use crate::cli::Cli;
 const NAME: &str = "upvest-webhooks";
 
 /// What stands for something that the reader has, and what it could be.
-const STAND_INS: [(&str, &str); 5] = [
+const STAND_INS: [(&str, &str); 7] = [
+    ("$DELIVERY", "9fc8c651-1a1d-47c4-b0c2-1f724601ecf4"),
+    ("DELIVERY", "9fc8c651-1a1d-47c4-b0c2-1f724601ecf4"),
     ("$RECEIVED", "2026-01-05T09:30:00Z"),
     ("$A_MOMENT_LATER", "2026-01-05T09:30:01Z"),
     ("$STACK", "webhooks-live"),
@@ -31,16 +33,29 @@ pub(crate) fn assert_commands_parse(text: &str, place: &str) -> usize {
 
 fn parse(command: &str, is_whole: bool) -> Result<(), clap::Error> {
     let words = words(command);
-    let given = words.into_iter().filter(|word| word != NAME);
-    match Cli::try_parse_from(std::iter::once(NAME.to_owned()).chain(given)) {
-        Ok(_) => Ok(()),
-        Err(error) => match error.kind() {
-            ErrorKind::DisplayHelp => Ok(()),
-            ErrorKind::MissingRequiredArgument | ErrorKind::MissingSubcommand if !is_whole => Ok(()),
-            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !is_whole => Ok(()),
-            _ => Err(error),
-        },
+    let given = words.iter().skip(usize::from(words[0] == NAME));
+    let Err(error) = Cli::try_parse_from([NAME].into_iter().chain(given.map(String::as_str))) else {
+        return Ok(());
+    };
+    let lacks = match error.kind() {
+        ErrorKind::DisplayHelp => return Ok(()),
+        ErrorKind::MissingRequiredArgument
+        | ErrorKind::MissingSubcommand
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => true,
+        _ => error.to_string().contains("a value is required"),
+    };
+    match (lacks && !is_whole) || refuses_placeholder(&error) {
+        true => Ok(()),
+        false => Err(error),
     }
+}
+
+/// Whether all that is wrong is that a name stands where the reader is to put a value.
+fn refuses_placeholder(error: &clap::Error) -> bool {
+    let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else {
+        return false;
+    };
+    value.starts_with('$') || value.chars().all(|c| c.is_ascii_uppercase())
 }
 
 /// The commands in lines of their own, and those in spans of code, which may leave out what they need.
@@ -152,10 +167,10 @@ fn every_command_in_the_help_can_be_given() {
 #[test]
 fn a_wrong_flag_a_wrong_value_and_a_missing_argument_are_noticed() {
     for (wrong, is_whole) in [
-        ("upvest-webhooks dlq redrive --queue orders --because x", true),
+        ("upvest-webhooks dlq redrive --queue orders", true),
         ("upvest-webhooks reconcile nonsense", true),
         ("upvest-webhooks explain", true),
-        ("dlq redrive --queue orders --because x", false),
+        ("dlq redrive --queue orders --nonsense", false),
     ] {
         assert!(parse(wrong, is_whole).is_err(), "{wrong}");
     }

@@ -5,7 +5,7 @@ mod json;
 use std::error::Error;
 use std::io::{self, Write};
 
-use anstream::AutoStream;
+use anstream::{AutoStream, ColorChoice};
 use anstyle::AnsiColor;
 use comfy_table::{LineStyle, Table, TableStyle};
 use serde::Serialize;
@@ -33,9 +33,13 @@ pub(crate) fn print(report: &impl Report, as_json: bool) -> io::Result<()> {
         let text = pretty(&serde_json::to_string(report)?);
         return write(format!("{text}\n").as_bytes());
     }
-    let text = coloured(&harmless(&trimmed(&report.text())));
+    let text = harmless(&trimmed(&report.text()));
     // Colours are for terminals, unless NO_COLOR is set.
-    until_unread(&mut AutoStream::auto(io::stdout().lock()), text.as_bytes())
+    let text = match AutoStream::choice(&io::stdout()) {
+        ColorChoice::Never => text,
+        _ => coloured(&text),
+    };
+    write(text.as_bytes())
 }
 
 /// Writes bytes to standard output.
@@ -44,17 +48,10 @@ pub(crate) fn print(report: &impl Report, as_json: bool) -> io::Result<()> {
 ///
 /// As [`print()`].
 pub(crate) fn write(bytes: &[u8]) -> io::Result<()> {
-<<<<<<< HEAD
-    until_unread(&mut io::stdout().lock(), bytes)
-}
-
-fn until_unread(output: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
-=======
     #[cfg(not(test))]
     let mut output = io::stdout().lock();
     #[cfg(test)]
     let mut output = io::sink();
->>>>>>> doctor-wip
     match output.write_all(bytes).and_then(|()| output.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,

@@ -64,7 +64,10 @@ const REPAIRING: [(&str, &str); 16] = [
         "quarantine discard",
         "quarantine discard $FORGED --reason r --yes",
     ),
-    ("quarantine reverify", "quarantine reverify --reason r --yes"),
+    (
+        "quarantine reverify",
+        "quarantine reverify --wait 1 --reason r --yes",
+    ),
     ("dlq redrive", "dlq redrive --queue orders --reason r --yes"),
     ("replay", "replay --domain orders --reason r --yes"),
     ("replay", "replay --since 1h --reason r --yes"),
@@ -234,10 +237,8 @@ impl Stage {
         let aws = &self.world.receiver.aws;
         catch_up(&self.world);
         aws.clear_calls();
-        let started = std::time::Instant::now();
         let run = aws.invoke(OPERATOR, cli.run_on(&self.world.stacks));
         let done = self.world.receiving(run).await.unwrap();
-        eprintln!("TIME {line} {:?}", started.elapsed());
         if let Err(error) = done {
             panic!("{line}: {}", pipeline::error::ErrorChain(&error));
         }
@@ -380,8 +381,8 @@ fn s3_right(operation: &str) -> (String, String) {
     };
     let arn = match action {
         "GetObject" => format!("{bucket}/verified/1"),
-        // No command deletes what was verified.
-        "DeleteObject" => format!("{bucket}/quarantine/1"),
+        // No command writes or deletes what was verified.
+        "DeleteObject" | "PutObject" => format!("{bucket}/quarantine/1"),
         _ => bucket,
     };
     (format!("s3:{action}"), arn)

@@ -3,6 +3,11 @@
 //! `cargo test --workspace --test it -- cost --nocapture` prints the table of docs/cost.md. What is counted depends on
 //! nothing but the code; prices and times are constants below.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, in its helpers too"
+)]
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::time::Duration;

@@ -339,19 +339,7 @@ fn right(call: &Call) -> Option<Right> {
             };
             (format!("dynamodb:{operation}"), arn)
         }
-        Service::Sqs => {
-            let name = name.trim_end_matches(".fifo");
-            let kind = if name.ends_with("-dlq") {
-                "DeadLetterQueue"
-            } else {
-                "Queue"
-            };
-            let name = capitalised(name.trim_end_matches("-dlq"));
-            (
-                format!("sqs:{operation}"),
-                format!("arn:aws:sqs:{place}:{STACK}-{name}{kind}-1"),
-            )
-        }
+        Service::Sqs => sqs_right(name, operation),
         Service::SecretsManager => {
             // `upvest` is the secret with Upvest's credentials; the others are keys.
             let name = if name == SECRET {
@@ -368,6 +356,17 @@ fn right(call: &Call) -> Option<Right> {
     };
     assert!(!matches!(call.outcome, Outcome::Struck(_)));
     Some((action, arn))
+}
+
+fn sqs_right(queue: &str, operation: &str) -> (String, String) {
+    let name = queue.trim_end_matches(".fifo");
+    let kind = match name.ends_with("-dlq") {
+        true => "DeadLetterQueue",
+        false => "Queue",
+    };
+    let name = capitalised(name.trim_end_matches("-dlq"));
+    let arn = format!("arn:aws:sqs:eu-central-1:123456789012:{STACK}-{name}{kind}-1");
+    (format!("sqs:{operation}"), arn)
 }
 
 fn s3_right(operation: &str) -> (String, String) {

@@ -115,6 +115,27 @@ fn printed(output: &Output) -> String {
     text(&output.stdout) + &text(&output.stderr)
 }
 
+impl Stack {
+    /// Makes an entity's item one that no processor can read.
+    async fn break_entity(&self, entity: &str) {
+        let request = self.clients.dynamodb.update_item();
+        let request = request
+            .table_name(self.output("EntitiesTableName"))
+            .key("aggregate", AttributeValue::S(entity.to_owned()))
+            .update_expression("SET last_occurred = :broken")
+            .expression_attribute_values(":broken", AttributeValue::S("yesterday".to_owned()));
+        request.send().await.unwrap();
+    }
+
+    async fn delete_entity(&self, entity: &str) {
+        let request = self.clients.dynamodb.delete_item();
+        let request = request
+            .table_name(self.output("EntitiesTableName"))
+            .key("aggregate", AttributeValue::S(entity.to_owned()));
+        request.send().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn forged_deliveries_are_looked_at_and_discarded() {
     let stack = Stack::shared().await;
@@ -165,19 +186,7 @@ async fn a_poison_event_is_sent_back_once_its_entity_is_mended() {
     let [first, second] = ids;
     stack.deliver(&sender.delivery(&[status(&first, "NEW")])).await;
     until("the order has a state", async || stack.entity(&entity).await).await;
-    let break_item = stack
-        .clients
-        .dynamodb
-        .update_item()
-        .table_name(stack.output("EntitiesTableName"));
-    let broken = AttributeValue::S("yesterday".to_owned());
-    break_item
-        .key("aggregate", AttributeValue::S(entity.clone()))
-        .update_expression("SET last_occurred = :broken")
-        .expression_attribute_values(":broken", broken)
-        .send()
-        .await
-        .unwrap();
+    stack.break_entity(&entity).await;
     stack
         .deliver(&sender.delivery(&[status(&second, "FILLED")]))
         .await;
@@ -187,16 +196,7 @@ async fn a_poison_event_is_sent_back_once_its_entity_is_mended() {
     let seen = walk.run_until(&second).await;
     assert!(seen.contains("last_occurred"), "it says why: {seen}");
     walk.skip("aws ");
-    let delete = stack
-        .clients
-        .dynamodb
-        .delete_item()
-        .table_name(stack.output("EntitiesTableName"));
-    delete
-        .key("aggregate", AttributeValue::S(entity.clone()))
-        .send()
-        .await
-        .unwrap();
+    stack.delete_entity(&entity).await;
     walk.run().await;
     until("the order is filled", async || {
         stack

@@ -30,27 +30,47 @@ pub(super) async fn tables(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
         stack.audit_table()?,
     ];
     let checked = join_all(names.iter().map(|name| table(&client, name))).await;
-    let mut findings = Vec::new();
-    for problems in checked {
-        findings.extend(problems?);
+    let mut found: Vec<(Problem, Vec<&str>)> = Vec::new();
+    for (name, problems) in names.iter().zip(checked) {
+        for problem in problems? {
+            match found.iter_mut().find(|(own, _)| own.what == problem.what) {
+                Some((_, tables)) => tables.push(name),
+                None => found.push((problem, vec![name])),
+            }
+        }
     }
-    if findings.is_empty() {
+    if found.is_empty() {
         let found = format!("{} tables, active and protected", names.len());
-        findings.push(Finding::ok(TABLES, found));
+        return Ok(vec![Finding::ok(TABLES, found)]);
     }
-    Ok(findings)
+    let findings = found.into_iter().map(|(problem, tables)| {
+        let text = format!("{}: {}", problem.what, tables.join(", "));
+        match problem.fails {
+            true => Finding::failed(TABLES, text, problem.advice),
+            false => Finding::warning(TABLES, text, problem.advice),
+        }
+    });
+    Ok(findings.collect())
 }
 
-async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<Vec<Finding>, CheckError> {
+/// What is wrong with a table. Tables with the same problem share a finding.
+struct Problem {
+    what: String,
+    advice: &'static str,
+    fails: bool,
+}
+
+async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<Vec<Problem>, CheckError> {
+    let problem = |what: &str, advice, fails| Problem {
+        what: what.to_owned(),
+        advice,
+        fails,
+    };
     let described = client.describe_table().table_name(name).send().await;
     let described = match described {
         Err(error) if error.code() == Some("ResourceNotFoundException") => {
             let advice = "restore it from its backup, and name it in the stack again: docs/operations.md";
-            return Ok(vec![Finding::failed(
-                TABLES,
-                format!("{name} is not there"),
-                advice,
-            )]);
+            return Ok(vec![problem("not there", advice, true)]);
         }
         described => described.map_err(CheckError::of("dynamodb:DescribeTable"))?.table,
     };
@@ -65,18 +85,14 @@ async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<Vec<Find
     if !matches!(status, Some(TableStatus::Active | TableStatus::Updating)) {
         let status = status.map_or("in no status", TableStatus::as_str);
         let advice = "see it in the DynamoDB console: nothing can be stored until it is ACTIVE";
-        problems.push(Finding::failed(TABLES, format!("{name} is {status}"), advice));
+        problems.push(problem(status, advice, true));
     }
     if recovery != Some(&PointInTimeRecoveryStatus::Enabled) {
-        problems.push(Finding::warning(
-            TABLES,
-            format!("{name} has no point-in-time recovery"),
-            REDEPLOY,
-        ));
+        problems.push(problem("no point-in-time recovery", REDEPLOY, false));
     }
     if described.and_then(|table| table.deletion_protection_enabled) != Some(true) {
         let advice = "set the parameter DeletionProtection to true";
-        problems.push(Finding::warning(TABLES, format!("{name} can be deleted"), advice));
+        problems.push(problem("can be deleted", advice, false));
     }
     Ok(problems)
 }

@@ -753,14 +753,14 @@ async fn storage_that_is_not_protected_is_found() {
             "DescribeTable",
             "warning",
             "tables",
-            "events can be deleted",
+            "can be deleted: events",
         ),
         (
             "keys",
             "DescribeContinuousBackups",
             "warning",
             "tables",
-            "keys has no point-in-time",
+            "no point-in-time recovery: keys",
         ),
         (
             "archive",
@@ -835,7 +835,7 @@ async fn parts_that_are_gone_and_a_version_that_differs_are_found() {
     clinic
         .examine("")
         .await
-        .assert_only("failed", "tables", "gone is not there", "restore");
+        .assert_only("failed", "tables", "not there: gone", "restore");
     clinic.output("IdempotencyTableName", "idempotency");
     let status = |status: &str| {
         let status = status.to_owned();

@@ -190,6 +190,39 @@ async fn a_late_event_whose_hook_was_cut_short_is_still_late_when_it_comes_back(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_that_no_attempt_came_to_act_on_is_acted_on_when_it_is_redriven_after_later_events() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let on_entities = |operation: &str| CallFilter::operation(Service::DynamoDb, operation).on("entities");
+    receiver
+        .aws
+        .inject(Fault::CrashBeforeEffect, on_entities("PutItem"));
+    send(&receiver, ALL, &order(1, "NEW"), None).await;
+    // The second attempt makes the change, and dies of it; no other gets as far as that.
+    receiver
+        .aws
+        .inject(Fault::CrashAfterEffect, on_entities("PutItem"));
+    let dead = dead_letter_name(Domain::Orders);
+    while receiver.aws.messages(&dead).is_empty() {
+        receiver.aws.clock().advance(Duration::from_secs(181));
+        receiver.process_by(ALL.processor(&receiver)).await;
+        receiver.aws.heal();
+        receiver
+            .aws
+            .inject(Fault::CrashBeforeEffect, on_entities("GetItem"));
+    }
+    receiver.aws.heal();
+    assert_eq!(receiver.aws.items("entities").len(), 1);
+    assert_eq!(receiver.effects.runs(), []);
+    send(&receiver, ALL, &order(2, "FILLED"), None).await;
+    for _ in 0..2 {
+        send(&receiver, ALL, &order(1, "NEW"), None).await;
+    }
+    let runs = receiver.effects.runs_of("e1");
+    assert!(runs.len() == 1 && !runs[0].superseded, "{runs:?}");
+    assert!(published_late(&receiver).contains(&("e1".to_owned(), false)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_change_whose_action_failed_runs_as_that_change_when_it_is_redriven_and_then_never_again() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
     receiver.effects.trouble("e1", Trouble::Hopeless);

@@ -227,13 +227,13 @@ impl Processor {
             source,
         })?;
         let is_replay = dispatched.replay.is_some();
-        let projected = self.project(&entity, &event, is_replay).await?;
+        let attempt = &Attempt::new(invocation, message);
+        let projected = self.project(&entity, &event, is_replay, attempt).await?;
         if event.is_synthetic() {
             return Ok(Done::without_effects(&event, entity));
         }
         self.count(projected.applied);
         self.measure(&dispatched, &event, projected.applied);
-        let attempt = &Attempt::new(invocation, message);
         let transition = projected.transition(&event, is_replay);
         let current = projected
             .stored

@@ -31,6 +31,11 @@ impl<'a> Attempt<'a> {
             is_first: receive_count(message) <= 1,
         }
     }
+
+    /// Whether the message was not received before.
+    pub(super) fn is_first(&self) -> bool {
+        self.is_first
+    }
 }
 
 impl Processor {

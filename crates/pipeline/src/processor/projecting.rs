@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use upvest::projection::Applied;
 use upvest::{EntityKey, Event, Projection};
 
+use super::acting::Attempt;
 use super::{ProcessError, Processor};
 use crate::action::Change;
 use crate::entities::{EntityError, Stored, Transition};
@@ -42,8 +43,9 @@ impl Processor {
         entity: &EntityKey,
         event: &Event<'_>,
         is_replay: bool,
+        attempt: &Attempt<'_>,
     ) -> Result<Projected, ProcessError> {
-        let mut attempt = 1;
+        let mut writes = 1;
         loop {
             let before = self.entities.load(entity).await?;
             let so_far = before.as_ref().map(|before| before.projection.clone());
@@ -61,9 +63,17 @@ impl Processor {
             let mut stored = next(entity, event, before.as_ref(), (projection, applied));
             if applied == Applied::Newest && !is_replay {
                 stored.applied = stored.applied.with(event.id());
+                // This attempt may be the last: after a crash the event is in the dead-letter queue, and later events
+                // take its place as the last change before it is redriven.
+                if !attempt.is_first() && !event.is_synthetic() {
+                    let change = stored.last_change.clone();
+                    stored
+                        .unfinished
+                        .extend(change.map(|change| (event.id().to_owned(), change)));
+                }
             }
             match self.entities.save(entity, &stored).await {
-                Err(EntityError::Changed(_)) if attempt < ATTEMPTS => attempt += 1,
+                Err(EntityError::Changed(_)) if writes < ATTEMPTS => writes += 1,
                 Err(error) => return Err(error.into()),
                 Ok(()) => {
                     self.flag_move_backwards(event, before.as_ref(), &stored);

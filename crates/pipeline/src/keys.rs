@@ -17,8 +17,9 @@ use crate::metric;
 
 /// How long a key read from the table is used without reading it again.
 const KNOWN_FOR: Duration = Duration::from_secs(300);
-/// How long a key id that is not in the table is taken for unknown without asking again.
-const UNKNOWN_FOR: Duration = Duration::from_secs(15);
+/// How long a key id that is not in the table is taken for unknown without asking again: shorter than a delivery that names it
+/// waits for its next attempt, so that this finds a key that was fetched meanwhile.
+const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 /// The most key ids remembered: forged ids must not fill the memory.
 const REMEMBERED: usize = 1_000;
 

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pipeline::processor::Processor;
-use pipeline::routing::{Dispatch, DomainQueues};
+use pipeline::queues::domains::{Dispatch, DomainQueues};
 use serde_json::Value;
 use upvest::{Domain, Event};
 use verify_and_store::FreshnessPolicy;

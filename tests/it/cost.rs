@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::time::Duration;
 
-use pipeline::action::{Actions, DomainActions};
+use pipeline::actions::{Actions, DomainActions};
 use pipeline::processor::Processor;
 use serde_json::Value;
 use upvest::Domain;

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use pipeline::archive::ArchivedDelivery;
+use pipeline::stores::archive::ArchivedDelivery;
 use upvest::Domain;
 use upvest::signature::{Headers, Profile, SignatureOptions, SigningKey};
 use verify_and_store::FreshnessPolicy;

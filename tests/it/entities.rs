@@ -1,6 +1,6 @@
 //! The entities table, as processors write it.
 
-use pipeline::entities::{Entities, EntityError, Stored};
+use pipeline::stores::entities::{Entities, EntityError, Stored};
 use upvest::EntityKey;
 use verify_and_store::FreshnessPolicy;
 

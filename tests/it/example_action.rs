@@ -11,7 +11,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use pipeline::action::DomainActions;
+use pipeline::actions::DomainActions;
 use serde_json::Value;
 use upvest::Domain;
 use verify_and_store::FreshnessPolicy;

@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
-use pipeline::clock::Clock;
-use pipeline::idempotency::{Claim, CompleteError, Idempotency, Invocation, Lease};
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::idempotency::{Claim, CompleteError, Idempotency, Invocation, Lease};
 use webhook_tests::aws::{Aws, CallFilter, Fault, Service};
 
 const LEASE: Duration = Duration::from_secs(30);

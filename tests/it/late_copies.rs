@@ -7,9 +7,9 @@
 
 use std::time::Duration;
 
-use pipeline::action::{ActionError, Actions, Change, DomainActions};
+use pipeline::actions::{ActionError, Actions, Change, DomainActions};
 use pipeline::processor::Processor;
-use pipeline::routing::{Dispatch, DomainQueues};
+use pipeline::queues::domains::{Dispatch, DomainQueues};
 use serde_json::Value;
 use upvest::{Domain, Event};
 use verify_and_store::FreshnessPolicy;

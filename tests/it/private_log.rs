@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use lambda_runtime::tracing::subscriber::filter::LevelFilter;
 use lambda_runtime::tracing::subscriber::util::SubscriberInitExt;
-use pipeline::action::{ActionError, Actions, Change, DomainActions};
+use pipeline::actions::{ActionError, Actions, Change, DomainActions};
 use serde_json::{Value, json};
 use upvest::Domain;
 use upvest::signature::{Headers, Profile, SignatureOptions, SigningKey};
@@ -222,7 +222,7 @@ fn reasons(receiver: &Receiver) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn nothing_of_a_delivery_is_logged_measured_or_given_as_a_reason() {
     let log = Log::default();
-    let _logged = pipeline::log::subscriber(LevelFilter::TRACE, log.clone()).set_default();
+    let _logged = pipeline::runtime::log::subscriber(LevelFilter::TRACE, log.clone()).set_default();
     let measured = Measured::default();
     let _measured = metrics::set_default_local_recorder(&measured);
     let receiver = receiver(FreshnessPolicy::Flag).await;
@@ -286,6 +286,9 @@ fn the_log_of_every_function_follows_the_configured_level() {
     let functions = concat!(env!("CARGO_MANIFEST_DIR"), "/../functions");
     for folder in std::fs::read_dir(functions).unwrap() {
         let name = folder.unwrap().file_name().to_string_lossy().replace('-', "_");
-        assert!(pipeline::log::is_own(&name), "{name} is not in pipeline::log");
+        assert!(
+            pipeline::runtime::log::is_own(&name),
+            "{name} is not in pipeline::runtime::log"
+        );
     }
 }

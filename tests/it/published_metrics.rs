@@ -7,9 +7,9 @@
 
 use std::time::Duration;
 
-use pipeline::action::DomainActions;
-use pipeline::deliveries::DeliveriesQueue;
-use pipeline::{aws, metric};
+use pipeline::actions::DomainActions;
+use pipeline::queues::deliveries::DeliveriesQueue;
+use pipeline::runtime::{aws, metrics};
 use serde_json::json;
 use upvest::Domain;
 use upvest::signature::{Headers, SignatureOptions};
@@ -28,7 +28,7 @@ use crate::support::{
 /// Runs every function in every way that is measured.
 pub(crate) async fn published() -> Vec<Measurement> {
     let measured = Measured::default();
-    let _guard = metrics::set_default_local_recorder(&measured);
+    let _guard = ::metrics::set_default_local_recorder(&measured);
     answer_in_every_way().await;
     judge_in_every_way().await;
     process_in_every_way().await;
@@ -125,7 +125,7 @@ async fn look_after_keys_and_subscription() {
     world.put(&conflicting).await;
     world.scheduled().await.unwrap();
     for change in ["returned", "retired"] {
-        metric::keys_changed(change, 1);
+        metrics::keys_changed(change, 1);
     }
     let stack = Stack::new().await;
     for _ in 0..2 {
@@ -150,15 +150,18 @@ async fn call_aws(account: &Aws) {
 #[tokio::test(start_paused = true)]
 async fn each_attempt_at_a_request_to_aws_is_counted() {
     let measured = Measured::default();
-    let _guard = metrics::set_default_local_recorder(&measured);
+    let _guard = ::metrics::set_default_local_recorder(&measured);
     let account = Aws::new(1);
     call_aws(&account).await;
     assert_eq!(account.count(Service::Sqs, "SendMessage"), 2);
     assert_eq!(
-        measured.values(metric::AWS_REQUESTS, &[("Service", "SQS")]),
+        measured.values(metrics::AWS_REQUESTS, &[("Service", "SQS")]),
         [1.0; 2]
     );
-    assert_eq!(measured.values(metric::AWS_RETRIES, &[("Service", "SQS")]), [1.0]);
+    assert_eq!(
+        measured.values(metrics::AWS_RETRIES, &[("Service", "SQS")]),
+        [1.0]
+    );
     account.create_table("table", "id", None);
     account.create_bucket("bucket");
     account.create_secret("secret", b"text");
@@ -169,7 +172,7 @@ async fn each_attempt_at_a_request_to_aws_is_counted() {
     let put = aws::event_bridge(config).put_events().send();
     let _ = (scan.await, list.await, secret.await, put.await);
     for service in ["DynamoDB", "S3", "Secrets Manager", "EventBridge"] {
-        let requests = measured.values(metric::AWS_REQUESTS, &[("Service", service)]);
+        let requests = measured.values(metrics::AWS_REQUESTS, &[("Service", service)]);
         assert_eq!(requests, [1.0], "{service}");
     }
 }
@@ -178,7 +181,7 @@ async fn each_attempt_at_a_request_to_aws_is_counted() {
 async fn the_way_of_an_event_is_measured_from_the_receipt_of_its_delivery() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
     let measured = Measured::default();
-    let _guard = metrics::set_default_local_recorder(&measured);
+    let _guard = ::metrics::set_default_local_recorder(&measured);
     let body = event("e1", "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#);
     let headers = signed(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
     let start = receiver.aws.clock().timestamp();
@@ -194,9 +197,9 @@ async fn the_way_of_an_event_is_measured_from_the_receipt_of_its_delivery() {
         values[0]
     };
     let orders = [("Domain", "orders")];
-    let stored = only(metric::RECEIPT_TO_STORED, &[]);
-    let projected = only(metric::RECEIPT_TO_PROJECTED, &orders);
-    let age = only(metric::EVENT_AGE, &orders);
+    let stored = only(metrics::RECEIPT_TO_STORED, &[]);
+    let projected = only(metrics::RECEIPT_TO_PROJECTED, &orders);
+    let age = only(metrics::EVENT_AGE, &orders);
     assert!((2_000.0..3_000.0).contains(&stored), "{stored}");
     assert!((5_000.0..6_000.0).contains(&projected), "{projected}");
     let created: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
@@ -207,15 +210,15 @@ async fn the_way_of_an_event_is_measured_from_the_receipt_of_its_delivery() {
     receiver.aws.clock().advance(Duration::from_secs(60));
     let again = DomainActions::new(receiver.effects.clone());
     receiver.process_with(Domain::Orders, &again).await.unwrap();
-    assert_eq!(only(metric::ACTIONS_RETRIED, &orders), 1.0);
-    only(metric::RECEIPT_TO_PROJECTED, &orders);
+    assert_eq!(only(metrics::ACTIONS_RETRIED, &orders), 1.0);
+    only(metrics::RECEIPT_TO_PROJECTED, &orders);
 }
 
 #[tokio::test(start_paused = true)]
 async fn deliveries_that_we_signed_ourselves_do_not_break_the_silence() {
     use upvest::signature::{Profile, SigningKey};
     let measured = Measured::default();
-    let _guard = metrics::set_default_local_recorder(&measured);
+    let _guard = ::metrics::set_default_local_recorder(&measured);
     let receiver = receiver(FreshnessPolicy::Flag).await;
     receiver.aws.create_secret("own", &[7; 32]);
     let put = receiver.aws.dynamodb().put_item().table_name("keys");
@@ -233,8 +236,8 @@ async fn deliveries_that_we_signed_ourselves_do_not_break_the_silence() {
     let own = SigningKey::hmac("own", Profile::UpvestV6, vec![7; 32].into()).unwrap();
     let headers = signed(&own, body.as_bytes(), &SignatureOptions::new(COVERED));
     deliver_with(&receiver, &headers, body.as_bytes()).await;
-    assert_eq!(measured.values(metric::VERIFIED, &[]), [1.0]);
-    assert_eq!(measured.values(metric::FROM_UPVEST, &[]), [0.0; 0]);
+    assert_eq!(measured.values(metrics::VERIFIED, &[]), [1.0]);
+    assert_eq!(measured.values(metrics::FROM_UPVEST, &[]), [0.0; 0]);
     deliver(&receiver, body.as_bytes()).await;
-    assert_eq!(measured.values(metric::FROM_UPVEST, &[]), [1.0]);
+    assert_eq!(measured.values(metrics::FROM_UPVEST, &[]), [1.0]);
 }

@@ -12,7 +12,7 @@ use axum::Json;
 use axum::Router;
 use axum::routing::{get, post};
 use pipeline::error::ErrorChain;
-use pipeline::key_requests::KeyRequests;
+use pipeline::queues::key_requests::KeyRequests;
 use refresh_keys::{Deps, KeysTable, RefreshError};
 use serde_json::{Value, json};
 use upvest::signature::{Profile, SignatureOptions, SigningKey};

@@ -9,7 +9,7 @@ pub(crate) mod stack;
 
 use std::time::Duration;
 
-use pipeline::clock::Clock;
+use pipeline::runtime::clock::Clock;
 use register_webhook::{RegisterError, Settings};
 use serde_json::json;
 use upvest_simulator::{Subscription, TestBehaviour, Trouble};

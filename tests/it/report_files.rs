@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use pipeline::action::DomainActions;
-use pipeline::config::{ConfigError, Lookup};
-use pipeline::routing::{Dispatch, DomainQueues};
+use pipeline::actions::DomainActions;
+use pipeline::queues::domains::{Dispatch, DomainQueues};
+use pipeline::runtime::config::{ConfigError, Lookup};
 use reports::{Own, Retrieval, SETTLEMENT_REPORTS};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};

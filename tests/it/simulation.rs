@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use pipeline::archive::ArchivedDelivery;
-use pipeline::entities::{Entities, Stored};
+use pipeline::stores::archive::ArchivedDelivery;
+use pipeline::stores::entities::{Entities, Stored};
 use sha2::{Digest, Sha256};
 use upvest::category::{CATEGORIES, Role, UNRECOGNISED};
 use upvest::{EntityKey, Event, Projection};

@@ -1,9 +1,9 @@
 //! X-Ray's trace header on the messages between the functions.
 
-use pipeline::deliveries::DeliveriesQueue;
-use pipeline::envelope::{Envelope, Request};
-use pipeline::routing::{Dispatch, DomainQueues, Routes};
-use pipeline::trace::TraceHeader;
+use pipeline::queues::deliveries::DeliveriesQueue;
+use pipeline::queues::domains::{Dispatch, DomainQueues, Routes};
+use pipeline::queues::envelope::{Envelope, Request};
+use pipeline::runtime::trace::TraceHeader;
 use upvest::{Domain, EntityKey};
 use webhook_tests::aws::{Aws, QueueSettings};
 

@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, StatusCode};
 use lambda_runtime::tracing::subscriber::fmt::MakeWriter;
 use lambda_runtime::tracing::subscriber::util::SubscriberInitExt;
 use lambda_runtime::tracing::{self, subscriber};
-use pipeline::clock::Clock;
+use pipeline::runtime::clock::Clock;
 use pipeline::upvest_api::UpvestAccess;
 use serde_json::Value;
 use upvest::signature::Headers;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pipeline::action::{ActionError, Actions, Change};
+use pipeline::actions::{ActionError, Actions, Change};
 use serde_json::{Value, json};
 
 /// Sends a message to a queue for every change, and keeps a list of its runs. Clones share the list.

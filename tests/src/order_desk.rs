@@ -1,6 +1,6 @@
 //! Your own code for changes of payments.
 
-use pipeline::action::{ActionError, Actions, Change};
+use pipeline::actions::{ActionError, Actions, Change};
 use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};

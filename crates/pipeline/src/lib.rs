@@ -1,30 +1,23 @@
-//! The AWS edges of the receiver: queues, tables, archive, batch responses, metrics and configuration.
+//! The AWS edges of the receiver: tables and buckets, queues, the processors' common part, and what a function runs on.
+//!
+//! | Room | Holds |
+//! |---|---|
+//! | [`stores`] | one module per table and bucket: item format, keys, conditions and reads; nobody else knows an attribute's name |
+//! | [`queues`] | what travels through SQS, how it is encoded, and how batches are consumed, with all waits |
+//! | [`processor`] | what all domain processors have in common: fold, act, publish |
+//! | [`actions`] | what the user's own code implements |
+//! | [`runtime`] | AWS clients, configuration, clock, log, metrics, traces |
+//! | [`verification`], [`key_refresh`], [`upvest_api`] | finding a delivery's key, fetching keys, the API client of a function |
 //!
 //! Adapters are concrete structs around real SDK clients; nothing here decides what an event means (that is
 //! [`upvest`]) and nothing here knows which function runs it (those are the crates under `functions/`).
 
-pub mod action;
-pub mod archive;
-pub mod audit;
-pub mod aws;
-pub mod batch;
-pub mod carry;
-pub mod clock;
-pub mod config;
-pub mod deliveries;
-pub mod entities;
-pub mod envelope;
+pub mod actions;
 pub mod error;
-pub mod events;
-pub mod idempotency;
 pub mod key_refresh;
-pub mod key_requests;
-pub mod keys;
-pub mod log;
-pub mod metric;
 pub mod processor;
-pub mod publish;
-pub mod routing;
-pub mod trace;
+pub mod queues;
+pub mod runtime;
+pub mod stores;
 pub mod upvest_api;
 pub mod verification;

@@ -2,6 +2,7 @@
 //! actions, and publish what changed.
 
 mod acting;
+pub mod bus;
 mod error;
 mod projecting;
 
@@ -15,18 +16,18 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use upvest::projection::Applied;
 use upvest::{Domain, EntityKey, Event};
 
-use crate::action::{Actions, Change, DomainActions};
-use crate::archive::received_at;
-use crate::batch::SourceQueue;
-use crate::clock::Clock;
-use crate::config::{ConfigError, Lookup, environment};
-use crate::entities::{Entities, Transition};
-use crate::envelope::attribute;
+use crate::actions::{Actions, Change, DomainActions};
 use crate::error::{AwsError, Failure};
-use crate::idempotency::{Idempotency, Invocation};
-use crate::metric;
-use crate::publish::{EventBus, Publication};
-use crate::routing::Dispatched;
+use crate::processor::bus::{EventBus, Publication};
+use crate::queues::consumer::SourceQueue;
+use crate::queues::domains::Dispatched;
+use crate::queues::envelope::attribute;
+use crate::runtime::clock::Clock;
+use crate::runtime::config::{ConfigError, Lookup, environment};
+use crate::runtime::metrics;
+use crate::stores::archive::received_at;
+use crate::stores::entities::{Entities, Transition};
+use crate::stores::idempotency::{Idempotency, Invocation};
 
 use acting::Attempt;
 pub use error::ProcessError;
@@ -76,9 +77,9 @@ pub async fn run_with<A: Actions + 'static>(
     domain: Domain,
     actions: impl FnOnce(&SdkConfig, &Lookup<'_>) -> Result<A, ConfigError>,
 ) -> Result<(), Error> {
-    crate::aws::start();
+    crate::runtime::aws::start();
     let lookup = Lookup::new(&environment);
-    let aws = crate::aws::config().await;
+    let aws = crate::runtime::aws::config().await;
     let actions = DomainActions::new(actions(&aws, &lookup)?);
     serve(&Processor::new(domain, actions, &aws, &lookup)?).await
 }
@@ -107,7 +108,7 @@ struct Done {
 impl Done {
     /// What the receiver sends to itself ends here, whoever signed it: no action hears of it, and nothing is published.
     fn without_effects(event: &Event<'_>, entity: EntityKey) -> Self {
-        metric::synthetic("project", 1);
+        metrics::synthetic("project", 1);
         Self {
             event_id: event.id().to_owned(),
             entity,
@@ -130,13 +131,13 @@ impl Processor {
         aws: &SdkConfig,
         lookup: &Lookup<'_>,
     ) -> Result<Self, ConfigError> {
-        let dynamodb = crate::aws::dynamodb(aws);
+        let dynamodb = crate::runtime::aws::dynamodb(aws);
         let clock = Clock::system();
         let days: u32 = lookup.parsed("ACTION_RECORD_DAYS", RECORD_DAYS)?;
         let bus = lookup.optional("EVENT_BUS_NAME");
         Ok(Self {
             domain,
-            queue: SourceQueue::from_config(crate::aws::sqs(aws), lookup, "QUEUE_URL")?,
+            queue: SourceQueue::from_config(crate::runtime::aws::sqs(aws), lookup, "QUEUE_URL")?,
             entities: Entities::new(dynamodb.clone(), lookup.required("ENTITIES_TABLE")?),
             idempotency: Idempotency::new(
                 dynamodb,
@@ -144,7 +145,7 @@ impl Processor {
                 clock.clone(),
                 std::time::Duration::from_secs(u64::from(days) * SECONDS_OF_A_DAY),
             ),
-            bus: bus.map(|name| EventBus::new(crate::aws::event_bridge(aws), name)),
+            bus: bus.map(|name| EventBus::new(crate::runtime::aws::event_bridge(aws), name)),
             publishes_late: lookup.parsed("PUBLISH_LATE_EVENTS", false)?,
             actions,
             clock,
@@ -167,7 +168,7 @@ impl Processor {
             batch.deliveries = ?deliveries_of(event),
             "processed a batch"
         );
-        metric::flush();
+        metrics::flush();
         response
     }
 
@@ -192,7 +193,7 @@ impl Processor {
             None => Vec::new(),
         }
         .into_iter();
-        metric::published(
+        metrics::published(
             self.domain.name(),
             published
                 .as_slice()
@@ -286,13 +287,13 @@ impl Processor {
         let now = self.clock.now();
         let delivery_id = dispatched.delivery_id.as_deref().unwrap_or_default();
         if let Some(received_at) = delivery_id.parse().ok().and_then(received_at) {
-            metric::projected_after(self.domain.name(), now.duration_since(received_at));
+            metrics::projected_after(self.domain.name(), now.duration_since(received_at));
         }
         let created_at = event.occurred().instant().parse::<Timestamp>();
         if let Ok(created_at) = created_at
             && applied == Applied::Newest
         {
-            metric::event_age(self.domain.name(), now.duration_since(created_at));
+            metrics::event_age(self.domain.name(), now.duration_since(created_at));
         }
     }
 

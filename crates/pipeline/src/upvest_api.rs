@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
-use crate::clock::Clock;
-use crate::config::{ConfigError, Lookup};
 use crate::error::{AwsError, ErrorChain};
+use crate::runtime::clock::Clock;
+use crate::runtime::config::{ConfigError, Lookup};
 
 /// How long credentials are used without reading the secret again.
 const KEPT_FOR: Duration = Duration::from_secs(300);
@@ -105,7 +105,7 @@ impl UpvestAccess {
         clock: Clock,
         options: Options,
     ) -> Result<Self, ConfigError> {
-        let secrets = crate::aws::secrets(aws);
+        let secrets = crate::runtime::aws::secrets(aws);
         Ok(Self::new(
             secrets,
             lookup.required("UPVEST_SECRET")?,

@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use upvest::signature::{Rejection, UnverifiedDelivery, Verified};
 
-use crate::envelope::Envelope;
-use crate::keys::{Keys, KeysError};
+use crate::queues::envelope::Envelope;
+use crate::stores::keys::{Keys, KeysError};
 
 /// What to do about a delivery that arrived after its signature expired, or before it was made.
 ///

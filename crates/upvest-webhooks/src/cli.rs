@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use pipeline::clock::Clock;
-use pipeline::config::{Lookup, environment};
+use pipeline::runtime::clock::Clock;
+use pipeline::runtime::config::{Lookup, environment};
 use upvest_api::Hint;
 
 use crate::commands::{

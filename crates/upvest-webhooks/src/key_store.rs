@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_secretsmanager::primitives::Blob;
-use pipeline::clock::Clock;
 use pipeline::error::AwsError;
+use pipeline::runtime::clock::Clock;
 use secrecy::{ExposeSecret, SecretSlice};
 use subtle::ConstantTimeEq;
 use upvest::signature::{Algorithm, Jwk, Profile};

@@ -1,8 +1,8 @@
 //! Events as the log and the archive have them together.
 
-use pipeline::archive::{Archive, ReadError};
 use pipeline::error::AwsError;
-use pipeline::events::{EventLog, LogError, LoggedEvent};
+use pipeline::stores::archive::{Archive, ReadError};
+use pipeline::stores::events::{EventLog, LogError, LoggedEvent};
 
 use crate::stack::{Stack, StackError};
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use pipeline::audit::{AuditLog, Operation};
-use pipeline::clock::Clock;
 use pipeline::error::AwsError;
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::audit::{AuditLog, Operation};
 use serde_json::Value;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use pipeline::clock::Clock;
 use pipeline::error::AwsError;
+use pipeline::runtime::clock::Clock;
 use upvest::signature::{Algorithm, KeyError, Profile, SigningKey};
 
 use crate::key_file::{self, KeyFileError};

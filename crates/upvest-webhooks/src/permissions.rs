@@ -253,7 +253,7 @@ impl Stage {
 /// Sets the clock of the account, which stands still, to the time of this machine, by which commands go.
 fn catch_up(world: &World) {
     let clock = world.receiver.aws.clock();
-    let late = pipeline::clock::Clock::system()
+    let late = pipeline::runtime::clock::Clock::system()
         .now()
         .duration_since(clock.timestamp());
     clock.advance(late.unsigned_abs());

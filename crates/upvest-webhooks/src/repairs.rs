@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Parser;
-use pipeline::clock::Clock;
+use pipeline::runtime::clock::Clock;
 use serde_json::Value;
 use upvest::Domain;
 use upvest::signature::{Headers, Profile, SignatureOptions, SignedRequest, SigningKey};

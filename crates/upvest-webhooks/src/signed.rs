@@ -1,7 +1,7 @@
 //! A receiver in process that knows a key, and deliveries signed by it, for tests of the commands.
 
 use jiff::Timestamp;
-use pipeline::clock::Clock;
+use pipeline::runtime::clock::Clock;
 use upvest::signature::{Headers, Profile, SignatureOptions, SignedRequest, SigningKey};
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::receiver::{PATH, Receiver};

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
-use pipeline::config::Lookup;
 use pipeline::error::AwsError;
+use pipeline::runtime::config::Lookup;
 use pipeline::verification::FreshnessPolicy;
 use serde::Deserialize;
 use tokio::sync::OnceCell;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use pipeline::config::ConfigError;
-use pipeline::entities::EntityError;
 use pipeline::error::AwsError;
+use pipeline::runtime::config::ConfigError;
+use pipeline::stores::entities::EntityError;
 use serde::Serialize;
 use upvest::signature::SignError;
 

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use pipeline::clock::Clock;
 use pipeline::error::AwsError;
-use pipeline::keys::{ONLY, ONLY_SYNTHETIC};
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::keys::{ONLY, ONLY_SYNTHETIC};
 use secrecy::SecretSlice;
 use upvest::signature::{Algorithm, Profile, SigningKey};
 

@@ -6,12 +6,12 @@
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use pipeline::clock::Clock;
-use pipeline::config::{ConfigError, Lookup};
-use pipeline::entities::Entities;
 use pipeline::error::ErrorChain;
-use pipeline::events::EventLog;
-use pipeline::metric;
+use pipeline::runtime::clock::Clock;
+use pipeline::runtime::config::{ConfigError, Lookup};
+use pipeline::runtime::metrics;
+use pipeline::stores::entities::Entities;
+use pipeline::stores::events::EventLog;
 use tokio::time::Instant;
 use upvest::synthetic::{canary_delivery, canary_entity};
 use uuid::Uuid;
@@ -58,7 +58,7 @@ impl Deps {
     ///
     /// [`StartError`] naming the variable, or when the TLS library finds no trusted certificates.
     pub fn new(aws: &SdkConfig, lookup: &Lookup<'_>, clock: Clock) -> Result<Self, StartError> {
-        let dynamodb = pipeline::aws::dynamodb(aws);
+        let dynamodb = pipeline::runtime::aws::dynamodb(aws);
         let url = lookup.required("WEBHOOK_URL")?;
         let url = url.parse().map_err(|error| ConfigError::Invalid {
             name: "WEBHOOK_URL",
@@ -66,7 +66,7 @@ impl Deps {
         })?;
         Ok(Self {
             key: CanaryKey::new(
-                pipeline::aws::secrets(aws),
+                pipeline::runtime::aws::secrets(aws),
                 lookup.required("CANARY_SECRET")?,
                 dynamodb.clone(),
                 lookup.required("KEYS_TABLE")?,
@@ -88,7 +88,7 @@ pub async fn handle(deps: &Deps) -> Report {
     let mut report = Report::new(event_id);
     let outcome = run(deps, &mut report, body).await;
     report.finish(outcome);
-    metric::flush();
+    metrics::flush();
     report
 }
 

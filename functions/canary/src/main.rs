@@ -2,14 +2,14 @@
 
 use canary::Deps;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use pipeline::clock::Clock;
-use pipeline::config::{Lookup, environment};
+use pipeline::runtime::clock::Clock;
+use pipeline::runtime::config::{Lookup, environment};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    pipeline::aws::start();
+    pipeline::runtime::aws::start();
     let deps = Deps::new(
-        &pipeline::aws::config().await,
+        &pipeline::runtime::aws::config().await,
         &Lookup::new(&environment),
         Clock::system(),
     )?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pipeline::error::ErrorChain;
-use pipeline::metric;
+use pipeline::runtime::metrics;
 use serde::Serialize;
 
 use crate::error::{CanaryError, Stage};
@@ -49,14 +49,14 @@ impl Report {
             Stage::Store => self.store_ms = Some(milliseconds),
             Stage::Project => self.project_ms = Some(milliseconds),
         }
-        metric::canary_passed(stage.as_str(), milliseconds);
+        metrics::canary_passed(stage.as_str(), milliseconds);
     }
 
     /// Notes how the run ended, counts and logs it.
     pub(crate) fn finish(&mut self, outcome: Result<(), CanaryError>) {
         let Err(error) = outcome else {
             self.delivered = true;
-            metric::canary_delivered();
+            metrics::canary_delivered();
             tracing::info!(
                 event.id = self.event_id,
                 canary.post_ms = self.post_ms,
@@ -68,7 +68,7 @@ impl Report {
         };
         let stage = error.stage();
         let error = ErrorChain(&error).to_string();
-        metric::canary_failed(stage.as_str());
+        metrics::canary_failed(stage.as_str());
         tracing::error!(
             event.id = self.event_id,
             canary.stage = stage.as_str(),

@@ -10,12 +10,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use jiff::Timestamp;
-use pipeline::clock::Clock;
-use pipeline::config::{ConfigError, Lookup};
-use pipeline::deliveries::{DeliveriesQueue, SendError};
-use pipeline::envelope::{self, Envelope};
 use pipeline::error::ErrorChain;
-use pipeline::metric;
+use pipeline::queues::deliveries::{DeliveriesQueue, SendError};
+use pipeline::queues::envelope::{self, Envelope};
+use pipeline::runtime::clock::Clock;
+use pipeline::runtime::config::{ConfigError, Lookup};
+use pipeline::runtime::metrics;
 use uuid::Uuid;
 
 mod answer;
@@ -71,7 +71,7 @@ impl Deps {
     /// Builds the clients.
     #[must_use]
     pub fn new(aws: &SdkConfig, config: Config) -> Self {
-        let queue = DeliveriesQueue::new(pipeline::aws::sqs(aws), config.queue_url.clone());
+        let queue = DeliveriesQueue::new(pipeline::runtime::aws::sqs(aws), config.queue_url.clone());
         Self {
             queue,
             config,
@@ -100,8 +100,8 @@ pub async fn handle(deps: &Deps, request: &ApiGatewayV2httpRequest) -> ApiGatewa
         }
         None => accept(deps, request).await,
     };
-    metric::answered(answer.status());
-    metric::flush();
+    metrics::answered(answer.status());
+    metrics::flush();
     answer.into_response()
 }
 
@@ -111,7 +111,7 @@ fn refuse(config: &Config, request: &ApiGatewayV2httpRequest) -> Option<Answer> 
         .allowed
         .admits(request.request_context.http.source_ip.as_deref());
     if !listed {
-        metric::unlisted_source();
+        metrics::unlisted_source();
         let request_id = request.request_context.request_id.as_deref();
         tracing::warn!(
             gateway.request_id = request_id,

@@ -3,13 +3,13 @@
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use ingest::{Config, Deps};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use pipeline::config::{Lookup, environment};
+use pipeline::runtime::config::{Lookup, environment};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    pipeline::aws::start();
+    pipeline::runtime::aws::start();
     let config = Config::from_lookup(&Lookup::new(&environment))?;
-    let deps = &Deps::new(&pipeline::aws::config().await, config);
+    let deps = &Deps::new(&pipeline::runtime::aws::config().await, config);
     deps.warm().await;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<ApiGatewayV2httpRequest>| {
         Ok::<_, Error>(ingest::handle(deps, &event.payload).await)

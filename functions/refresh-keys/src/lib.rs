@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use pipeline::batch::SourceQueue;
-use pipeline::clock::Clock;
-use pipeline::config::{ConfigError, Lookup};
 use pipeline::error::{Disposition, Failure};
 use pipeline::key_refresh::refresh;
 pub use pipeline::key_refresh::{Changes, KeysTable, RefreshError};
-use pipeline::metric;
+use pipeline::queues::consumer::SourceQueue;
+use pipeline::runtime::clock::Clock;
+use pipeline::runtime::config::{ConfigError, Lookup};
+use pipeline::runtime::metrics;
 use pipeline::upvest_api::UpvestAccess;
 use serde_json::{Value, json};
 use upvest_api::{Options, VerifyKeys};
@@ -43,7 +43,10 @@ impl Deps {
     ///
     /// [`ConfigError`] naming the variable.
     pub fn new(aws: &SdkConfig, lookup: &Lookup<'_>, clock: Clock) -> Result<Self, ConfigError> {
-        let (sqs, dynamodb) = (pipeline::aws::sqs(aws), pipeline::aws::dynamodb(aws));
+        let (sqs, dynamodb) = (
+            pipeline::runtime::aws::sqs(aws),
+            pipeline::runtime::aws::dynamodb(aws),
+        );
         Ok(Self {
             queue: SourceQueue::from_config(sqs, lookup, "KEY_REQUESTS_QUEUE_URL")?,
             upvest: UpvestAccess::from_config(aws, lookup, clock.clone(), options())?,
@@ -73,7 +76,7 @@ pub async fn handle(deps: &Deps, event: Value) -> Result<Value, RefreshError> {
     } else {
         run(deps).await.map(|changes| json!(changes.count()))
     };
-    metric::flush();
+    metrics::flush();
     result
 }
 
@@ -109,11 +112,11 @@ async fn run(deps: &Deps) -> Result<Changes, RefreshError> {
 
 /// Logs and counts the changes.
 fn report(changes: &Changes) {
-    metric::keys_refreshed();
-    metric::keys_changed("new", changes.new.len());
-    metric::keys_changed("returned", changes.returned.len());
-    metric::keys_changed("retired", changes.retired.len());
-    metric::keys_conflicting(changes.conflicting.len());
+    metrics::keys_refreshed();
+    metrics::keys_changed("new", changes.new.len());
+    metrics::keys_changed("returned", changes.returned.len());
+    metrics::keys_changed("retired", changes.retired.len());
+    metrics::keys_conflicting(changes.conflicting.len());
     if !changes.conflicting.is_empty() {
         tracing::error!(
             keys = ?changes.conflicting,

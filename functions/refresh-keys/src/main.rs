@@ -1,15 +1,15 @@
 //! Wires refresh-keys to Lambda.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use pipeline::clock::Clock;
-use pipeline::config::{Lookup, environment};
+use pipeline::runtime::clock::Clock;
+use pipeline::runtime::config::{Lookup, environment};
 use refresh_keys::Deps;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    pipeline::aws::start();
+    pipeline::runtime::aws::start();
     let deps = Deps::new(
-        &pipeline::aws::config().await,
+        &pipeline::runtime::aws::config().await,
         &Lookup::new(&environment),
         Clock::system(),
     )?;

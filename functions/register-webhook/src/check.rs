@@ -1,6 +1,6 @@
 //! The regular check of the subscription.
 
-use pipeline::metric;
+use pipeline::runtime::metrics;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -48,10 +48,10 @@ pub(crate) async fn run(deps: &Deps, event: &Value) -> Result<Health, RegisterEr
     };
     match health {
         Health::Healthy => {
-            metric::subscription_healthy();
+            metrics::subscription_healthy();
             tracing::info!("the subscription is as it is to be");
         }
-        Health::Patched | Health::Created => metric::subscription_repaired(),
+        Health::Patched | Health::Created => metrics::subscription_repaired(),
     }
     Ok(health)
 }

@@ -1,8 +1,8 @@
 //! Why the subscription is not as it is to be.
 
 use lambda_runtime::Diagnostic;
-use pipeline::config::ConfigError;
 use pipeline::error::ErrorChain;
+use pipeline::runtime::config::ConfigError;
 use pipeline::upvest_api::AccessError;
 
 /// Why the subscription is not as it is to be. No text holds a secret or CloudFormation's URL.

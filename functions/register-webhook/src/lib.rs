@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use jiff::Timestamp;
-use pipeline::clock::Clock;
-use pipeline::config::Lookup;
-use pipeline::metric;
+use pipeline::runtime::clock::Clock;
+use pipeline::runtime::config::Lookup;
+use pipeline::runtime::metrics;
 use serde_json::{Value, json};
 
 mod answer;
@@ -93,6 +93,6 @@ pub async fn handle(deps: &Deps, event: &Value, deadline: Timestamp) -> Result<V
     if let Err(error) = &result {
         tracing::error!(error = error.explain(), "the subscription was not looked after");
     }
-    metric::flush();
+    metrics::flush();
     result
 }

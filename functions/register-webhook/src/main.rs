@@ -2,15 +2,15 @@
 
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use pipeline::clock::Clock;
-use pipeline::config::{Lookup, environment};
+use pipeline::runtime::clock::Clock;
+use pipeline::runtime::config::{Lookup, environment};
 use register_webhook::Deps;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    pipeline::aws::start();
+    pipeline::runtime::aws::start();
     let deps = Deps::new(
-        &pipeline::aws::config().await,
+        &pipeline::runtime::aws::config().await,
         &Lookup::new(&environment),
         Clock::system(),
     )?;

@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use pipeline::clock::Clock;
-use pipeline::config::{ConfigError, Lookup};
+use pipeline::runtime::clock::Clock;
+use pipeline::runtime::config::{ConfigError, Lookup};
 use pipeline::upvest_api::UpvestAccess;
 use upvest_api::{Delay, NewWebhook, Options, PackageSize, Url, WebhookConfig};
 

@@ -1,8 +1,8 @@
 //! Your own code for changes of this domain's entities: docs/actions.md shows how to write it.
 
 use aws_config::SdkConfig;
-use pipeline::action::{ActionError, Actions, Change};
-use pipeline::config::{ConfigError, Lookup};
+use pipeline::actions::{ActionError, Actions, Change};
+use pipeline::runtime::config::{ConfigError, Lookup};
 use serde_json::Value;
 
 use crate::document::Document;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::civil::Date;
-use pipeline::action::Change;
+use pipeline::actions::Change;
 use serde::Deserialize;
 use upvest::Event;
 use upvest_api::ResourceId;

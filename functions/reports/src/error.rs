@@ -1,6 +1,6 @@
 //! Why a file was not retrieved, and whether it may be later.
 
-use pipeline::action::ActionError;
+use pipeline::actions::ActionError;
 use pipeline::error::AwsError;
 use pipeline::upvest_api::AccessError;
 use upvest_api::Error;

@@ -2,9 +2,9 @@
 
 use aws_lambda_events::event::sqs::SqsMessage;
 use jiff::Timestamp;
-use pipeline::envelope::Envelope;
-use pipeline::metric;
-use pipeline::routing::Dispatch;
+use pipeline::queues::domains::Dispatch;
+use pipeline::queues::envelope::Envelope;
+use pipeline::runtime::metrics;
 use pipeline::verification::{self, Verdict};
 use upvest::signature::{Freshness, Rejection, Verified};
 use upvest::synthetic::Scope;
@@ -61,7 +61,7 @@ async fn verify<'e>(
     match verdict {
         Verdict::Holds(verified) => {
             if verified.scope() == Scope::Upvest {
-                metric::from_upvest();
+                metrics::from_upvest();
             }
             // The canary goes on while Upvest is silent, and must not hide that it is.
             if verified.scope() != Scope::Synthetic {
@@ -85,7 +85,7 @@ async fn verify<'e>(
 }
 
 fn report_freshness(envelope: &Envelope, freshness: Freshness) {
-    metric::verified(freshness.as_str());
+    metrics::verified(freshness.as_str());
     if freshness != Freshness::Fresh {
         tracing::warn!(delivery.id = %envelope.delivery_id, %freshness, "signature is out of its time");
     }
@@ -131,7 +131,7 @@ async fn accept(
         .await
         .map_err(failed(Step::Store))?;
     outcome.report(envelope, &contradictions);
-    metric::stored_after(deps.clock.now().duration_since(envelope.received_at));
+    metrics::stored_after(deps.clock.now().duration_since(envelope.received_at));
     Ok(outcome.dispatch)
 }
 
@@ -148,6 +148,6 @@ async fn quarantine(
         step: Step::Quarantine,
         source,
     })?;
-    metric::quarantined(reason);
+    metrics::quarantined(reason);
     Ok(())
 }

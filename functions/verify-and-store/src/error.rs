@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use pipeline::envelope::NoEnvelope;
 use pipeline::error::{AwsError, Disposition, RETRY};
-use pipeline::keys::KeysError;
+use pipeline::queues::envelope::NoEnvelope;
+use pipeline::stores::keys::KeysError;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 

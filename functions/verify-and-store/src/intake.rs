@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 
-use pipeline::archive::verified_key;
-use pipeline::envelope::Envelope;
-use pipeline::events::{Entry, Logged, conflict_key};
-use pipeline::metric;
-use pipeline::routing::Dispatch;
+use pipeline::queues::domains::Dispatch;
+use pipeline::queues::envelope::Envelope;
+use pipeline::runtime::metrics;
+use pipeline::stores::archive::verified_key;
+use pipeline::stores::events::{Entry, Logged, conflict_key};
 use sha2::{Digest, Sha256};
 use upvest::delivery::{MalformedDelivery, NO_ENTITY_KEY, split};
 use upvest::signature::Verified;
@@ -150,14 +150,14 @@ impl Outcome {
             .iter()
             .filter(|logged| **logged == Logged::New)
             .count();
-        metric::stored(self.new, self.repeated, conflicting);
-        metric::synthetic("store", self.synthetic);
+        metrics::stored(self.new, self.repeated, conflicting);
+        metrics::synthetic("store", self.synthetic);
         for _ in self
             .dispatch
             .iter()
             .filter(|event| event.domain == Domain::Unrecognised && !event.entity.is_synthetic())
         {
-            metric::unrecognised();
+            metrics::unrecognised();
         }
         if conflicting > 0 {
             let ids: Vec<_> = self

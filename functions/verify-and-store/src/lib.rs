@@ -9,17 +9,17 @@ use std::collections::BTreeSet;
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
-use pipeline::archive::Archive;
-use pipeline::batch::SourceQueue;
-use pipeline::clock::Clock;
-use pipeline::config::{ConfigError, Lookup};
-use pipeline::envelope::attribute;
 use pipeline::error::{ErrorChain, Failure, RETRY};
-use pipeline::events::EventLog;
-use pipeline::key_requests::KeyRequests;
-use pipeline::keys::Keys;
-use pipeline::metric;
-use pipeline::routing::{Dispatch, DomainQueues, Routes};
+use pipeline::queues::consumer::SourceQueue;
+use pipeline::queues::domains::{Dispatch, DomainQueues, Routes};
+use pipeline::queues::envelope::attribute;
+use pipeline::queues::key_requests::KeyRequests;
+use pipeline::runtime::clock::Clock;
+use pipeline::runtime::config::{ConfigError, Lookup};
+use pipeline::runtime::metrics;
+use pipeline::stores::archive::Archive;
+use pipeline::stores::events::EventLog;
+use pipeline::stores::keys::Keys;
 use upvest::Domain;
 
 mod delivery;
@@ -59,8 +59,11 @@ impl Deps {
     ///
     /// [`ConfigError`] naming the variable.
     pub fn new(aws: &SdkConfig, lookup: &Lookup<'_>, clock: Clock) -> Result<Self, ConfigError> {
-        let (sqs, s3) = (pipeline::aws::sqs(aws), pipeline::aws::s3(aws));
-        let (dynamodb, secrets) = (pipeline::aws::dynamodb(aws), pipeline::aws::secrets(aws));
+        let (sqs, s3) = (pipeline::runtime::aws::sqs(aws), pipeline::runtime::aws::s3(aws));
+        let (dynamodb, secrets) = (
+            pipeline::runtime::aws::dynamodb(aws),
+            pipeline::runtime::aws::secrets(aws),
+        );
         let routes: Routes =
             lookup
                 .required("DOMAIN_QUEUES")?
@@ -105,7 +108,7 @@ pub async fn handle(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
         batch.failures = response.batch_item_failures.len(),
         "handled a batch of deliveries"
     );
-    metric::flush();
+    metrics::flush();
     response
 }
 
@@ -156,7 +159,7 @@ async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Received, Failure>
         Err(error) => error,
     };
     if matches!(error, DeliveryError::UnknownKey { .. }) {
-        metric::unknown_key();
+        metrics::unknown_key();
         if let Some(requests) = &deps.key_requests {
             requests.request().await;
         }

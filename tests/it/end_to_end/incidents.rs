@@ -256,7 +256,7 @@ async fn a_deleted_archive_object_is_missed_and_comes_back() {
         .await;
     until("the event is in the log", async || stack.event(&id).await).await;
     let received_at = stack.archived(&delivery).await.envelope.received_at;
-    let key = pipeline::archive::verified_key(&stack.archived(&delivery).await.envelope);
+    let key = pipeline::stores::archive::verified_key(&stack.archived(&delivery).await.envelope);
     let (s3, bucket) = (&stack.clients.s3, stack.output("ArchiveBucketName"));
     let deleted = s3.delete_object().bucket(bucket).key(&key).send().await.unwrap();
     let marker = deleted.version_id.expect("the bucket keeps versions");

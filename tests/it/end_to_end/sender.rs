@@ -104,7 +104,7 @@ impl Sender {
 
     /// Parameters of a signature made `age_s` seconds ago.
     pub(super) fn parameters(&self, age_s: i64) -> String {
-        let created = pipeline::clock::Clock::system().now().as_second() - age_s;
+        let created = pipeline::runtime::clock::Clock::system().now().as_second() - age_s;
         let expires = created + LIFETIME_S;
         format!(
             ";expires={expires};nonce=\"4711\";keyid=\"{}\";created={created}",

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pipeline::clock::Clock;
-use pipeline::config::Lookup;
+use pipeline::runtime::clock::Clock;
+use pipeline::runtime::config::Lookup;
 use register_webhook::{Deps, Patience, Settings};
 use serde_json::{Value, json};
 use upvest_simulator::{Subscription, Url};

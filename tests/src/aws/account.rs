@@ -98,7 +98,7 @@ impl Account {
              <Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
         ));
         let date = self.ahead_seconds.map(|seconds| {
-            let now = pipeline::clock::Clock::system().now() + SignedDuration::from_secs(seconds);
+            let now = pipeline::runtime::clock::Clock::system().now() + SignedDuration::from_secs(seconds);
             let date = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
             ("date".to_owned(), date.expect("a year of four digits"))
         });

@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use upvest::signature::{Jwk, Profile};
 
 use super::error::RefreshError;
-use crate::clock::Clock;
 use crate::error::AwsError;
+use crate::runtime::clock::Clock;
 
 /// The `source` of keys that were fetched from Upvest.
 pub(crate) const SOURCE: &str = "upvest";

@@ -9,11 +9,11 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{ProcessError, Processor};
-use crate::action::{ActionError, Actions, Change};
-use crate::batch::receive_count;
+use crate::actions::{ActionError, Actions, Change};
 use crate::error::ErrorChain;
-use crate::idempotency::{Claim, Invocation};
-use crate::metric;
+use crate::queues::consumer::receive_count;
+use crate::runtime::metrics;
+use crate::stores::idempotency::{Claim, Invocation};
 
 /// What is left of an invocation when an action is given up: time to release the record and to answer Lambda.
 const MARGIN: Duration = Duration::from_secs(2);
@@ -86,9 +86,9 @@ impl Processor {
         };
         let outcome = self.limited(attempt.invocation, action).await;
         if !attempt.is_first {
-            metric::action_retried(self.domain.name());
+            metrics::action_retried(self.domain.name());
         }
-        metric::action(
+        metrics::action(
             self.domain.name(),
             if outcome.is_ok() { "completed" } else { "failed" },
         );

@@ -5,10 +5,10 @@ use std::error::Error;
 use upvest::Domain;
 use upvest::entity_key::NoEntityKey;
 
-use crate::entities::EntityError;
 use crate::error::{AwsError, Disposition, RETRY};
-use crate::idempotency::CompleteError;
-use crate::routing::NoEvent;
+use crate::queues::domains::NoEvent;
+use crate::stores::entities::EntityError;
+use crate::stores::idempotency::CompleteError;
 
 /// Why an event was not processed.
 #[derive(Debug, thiserror::Error)]

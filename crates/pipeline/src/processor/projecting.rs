@@ -7,10 +7,10 @@ use upvest::{EntityKey, Event, Projection};
 
 use super::acting::Attempt;
 use super::{ProcessError, Processor};
-use crate::action::Change;
-use crate::entities::{EntityError, Stored, Transition};
+use crate::actions::Change;
 use crate::error::{Disposition, ErrorChain};
-use crate::metric;
+use crate::runtime::metrics;
+use crate::stores::entities::{EntityError, Stored, Transition};
 
 /// How often a write is repeated at once when somebody else changed the entity in between.
 const ATTEMPTS: usize = 5;
@@ -89,13 +89,13 @@ impl Processor {
             Applied::Superseded => "superseded",
             Applied::Repeated => "repeated",
         };
-        metric::projected(self.domain.name(), result);
+        metrics::projected(self.domain.name(), result);
     }
 
     fn flag_move_backwards(&self, event: &Event<'_>, before: Option<&Stored>, after: &Stored) {
         let was_back = before.is_some_and(|before| before.projection.moved_back_from().is_some());
         if let Some(left) = after.projection.moved_back_from().filter(|_| !was_back) {
-            metric::moved_back(self.domain.name());
+            metrics::moved_back(self.domain.name());
             tracing::warn!(event.id = event.id(), left, "entity's state moved backwards");
         }
     }

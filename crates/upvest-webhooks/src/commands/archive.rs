@@ -7,11 +7,11 @@ mod tests;
 mod verify;
 
 use clap::{Args, Subcommand};
-use pipeline::archive::ReadError;
-use pipeline::clock::Clock;
 use pipeline::error::AwsError;
-use pipeline::events::LogError;
-use pipeline::keys::{Keys, KeysError};
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::archive::ReadError;
+use pipeline::stores::events::LogError;
+use pipeline::stores::keys::{Keys, KeysError};
 
 use crate::logged::Logged;
 use crate::stack::{Stack, StackError};

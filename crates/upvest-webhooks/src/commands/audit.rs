@@ -2,8 +2,8 @@
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use pipeline::audit::{AuditError, AuditLog, Operation};
-use pipeline::clock::Clock;
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::audit::{AuditError, AuditLog, Operation};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use clap::{Args, Subcommand};
-use pipeline::clock::Clock;
 use pipeline::error::{AwsError, ErrorChain};
+use pipeline::runtime::clock::Clock;
 use serde_json::json;
 
 use letter::{Filter, Letter};

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use clap::Args;
 use futures_util::future::{LocalBoxFuture, join_all};
-use pipeline::clock::Clock;
+use pipeline::runtime::clock::Clock;
 use upvest_api::Client;
 
 use self::check::{Area, CheckError, Finding};

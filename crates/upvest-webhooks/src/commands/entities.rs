@@ -7,9 +7,9 @@ mod verify_tests;
 use std::collections::BTreeMap;
 
 use clap::Subcommand;
-use pipeline::entities::{Entities, EntityError, Stored};
 use pipeline::error::AwsError;
-use pipeline::events::LogError;
+use pipeline::stores::entities::{Entities, EntityError, Stored};
+use pipeline::stores::events::LogError;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use upvest::EntityKey;
@@ -274,7 +274,7 @@ impl Report for EntityReport {
 
 #[cfg(test)]
 mod tests {
-    use pipeline::entities::{AppliedEvents, Transition};
+    use pipeline::stores::entities::{AppliedEvents, Transition};
     use upvest::Event as WebhookEvent;
 
     use super::*;

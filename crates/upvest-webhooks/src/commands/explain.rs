@@ -14,10 +14,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
-use pipeline::archive::ReadError;
-use pipeline::audit::AuditError;
-use pipeline::clock::Clock;
 use pipeline::error::AwsError;
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::archive::ReadError;
+use pipeline::stores::audit::AuditError;
 use serde::Serialize;
 use serde_json::value::RawValue;
 

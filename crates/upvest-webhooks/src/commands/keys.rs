@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use pipeline::clock::Clock;
 use pipeline::error::AwsError;
 use pipeline::key_refresh::{self, Changes, KeysTable, RefreshError};
+use pipeline::runtime::clock::Clock;
 use pipeline::upvest_api::AccessError;
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -379,7 +379,7 @@ impl ListedKey {
             last_seen: text("last_seen"),
             retired_at: text("retired_at"),
             secret: text("secret"),
-            only: text(pipeline::keys::ONLY),
+            only: text(pipeline::stores::keys::ONLY),
         })
     }
 

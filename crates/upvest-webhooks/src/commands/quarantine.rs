@@ -13,11 +13,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use pipeline::archive::{Archive, ArchivedDelivery, Quarantined, ReadError};
-use pipeline::clock::Clock;
-use pipeline::deliveries::DeliveriesQueue;
 use pipeline::error::{AwsError, ErrorChain};
-use pipeline::keys::KeysError;
+use pipeline::queues::deliveries::DeliveriesQueue;
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::archive::{Archive, ArchivedDelivery, Quarantined, ReadError};
+use pipeline::stores::keys::KeysError;
 use serde_json::json;
 use uuid::Uuid;
 

@@ -39,7 +39,7 @@ pub(crate) enum ReconcileError {
     #[error("{entity} cannot be compared: {why}")]
     Entity { entity: EntityKey, why: &'static str },
     #[error("the entities table cannot be read")]
-    Entities(#[from] pipeline::entities::EntityError),
+    Entities(#[from] pipeline::stores::entities::EntityError),
     #[error(transparent)]
     Aws(#[from] AwsError),
     #[error(transparent)]

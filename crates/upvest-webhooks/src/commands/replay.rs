@@ -9,11 +9,11 @@ mod tests;
 
 use clap::{ArgGroup, Args};
 use jiff::Timestamp;
-use pipeline::audit::{AuditError, Operation};
-use pipeline::clock::Clock;
 use pipeline::error::AwsError;
-use pipeline::events::LogError;
-use pipeline::routing::BadRoutes;
+use pipeline::queues::domains::BadRoutes;
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::audit::{AuditError, Operation};
+use pipeline::stores::events::LogError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use upvest::{Domain, EntityKey};

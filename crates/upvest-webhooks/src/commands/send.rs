@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
-use pipeline::clock::Clock;
+use pipeline::runtime::clock::Clock;
 use upvest::signature::{KeyError, Profile, SignError, SigningKey};
 
 use crate::key_file::{self, KeyFileError};

@@ -15,9 +15,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use clap::Args;
-use pipeline::clock::Clock;
-use pipeline::entities::Entities;
 use pipeline::error::AwsError;
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::entities::Entities;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 

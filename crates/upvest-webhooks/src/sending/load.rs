@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use pipeline::clock::Clock;
+use pipeline::runtime::clock::Clock;
 use reqwest::{Client, Url};
 use tokio::time::Instant;
 use upvest::signature::{SignError, SigningKey};

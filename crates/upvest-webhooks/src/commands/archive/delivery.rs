@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pipeline::archive::Found;
-use pipeline::events::{LOAD_BATCH, LoggedEvent, conflict_key};
+use pipeline::stores::archive::Found;
+use pipeline::stores::events::{LOAD_BATCH, LoggedEvent, conflict_key};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use upvest::Event;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
-use pipeline::batch::REASON;
 use pipeline::error::AwsError;
+use pipeline::queues::consumer::REASON;
 use serde::Serialize;
 use upvest::Domain;
 

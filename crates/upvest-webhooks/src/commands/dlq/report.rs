@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use pipeline::envelope::Request;
+use pipeline::queues::envelope::Request;
 use serde::Serialize;
 use uuid::Uuid;
 

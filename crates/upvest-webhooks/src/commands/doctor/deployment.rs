@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use pipeline::clock::Clock;
+use pipeline::runtime::clock::Clock;
 
 use super::check::{CheckError, Finding};
 use crate::stack::Stack;

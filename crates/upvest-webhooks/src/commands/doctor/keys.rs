@@ -1,7 +1,7 @@
 //! The keys table beside the keys that Upvest serves.
 
 use jiff::{SignedDuration, Timestamp};
-use pipeline::clock::Clock;
+use pipeline::runtime::clock::Clock;
 use upvest::signature::Jwk;
 use upvest_api::Client;
 

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pipeline::archive::{Archive, Found, ReadError};
 use pipeline::error::{AwsError, ErrorChain};
-use pipeline::keys::{Keys, KeysError};
+use pipeline::stores::archive::{Archive, Found, ReadError};
+use pipeline::stores::keys::{Keys, KeysError};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;

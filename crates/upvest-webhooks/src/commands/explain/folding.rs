@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use pipeline::entities::{EntityError, Stored};
+use pipeline::stores::entities::{EntityError, Stored};
 use serde::Serialize;
 use upvest::projection::Applied;
 use upvest::{EntityKey, Event, Occurred, Projection};

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use pipeline::archive::Archive;
-use pipeline::audit::{AuditError, AuditLog};
-use pipeline::clock::Clock;
-use pipeline::entities::Stored;
 use pipeline::error::{AwsError, ErrorChain};
-use pipeline::keys::Keys;
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::archive::Archive;
+use pipeline::stores::audit::{AuditError, AuditLog};
+use pipeline::stores::entities::Stored;
+use pipeline::stores::keys::Keys;
 use serde_json::value::RawValue;
 use tokio::sync::Mutex;
 use upvest::{EntityKey, Occurred};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use clap::Parser;
-use pipeline::audit::AuditLog;
-use pipeline::events::{Entry, EventLog};
-use pipeline::routing::{Dispatch, DomainQueues};
+use pipeline::queues::domains::{Dispatch, DomainQueues};
+use pipeline::stores::audit::AuditLog;
+use pipeline::stores::events::{Entry, EventLog};
 use serde_json::Value;
 use upvest::{Domain, Event};
 use webhook_tests::aws::{CallFilter, Fault, Service};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use pipeline::archive::{Archive, ArchivedDelivery, Quarantined};
-use pipeline::clock::Clock;
 use pipeline::error::{AwsError, ErrorChain};
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::archive::{Archive, ArchivedDelivery, Quarantined};
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};

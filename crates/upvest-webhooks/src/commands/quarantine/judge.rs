@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use pipeline::archive::{Archive, ArchivedDelivery, Quarantined};
-use pipeline::clock::Clock;
-use pipeline::entities::{Entities, EntityError};
 use pipeline::error::AwsError;
-use pipeline::events::EventLog;
-use pipeline::keys::{Keys, KeysError};
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::archive::{Archive, ArchivedDelivery, Quarantined};
+use pipeline::stores::entities::{Entities, EntityError};
+use pipeline::stores::events::EventLog;
+use pipeline::stores::keys::{Keys, KeysError};
 use pipeline::verification::{FreshnessPolicy, Verdict, verify};
 use serde::Serialize;
 use sha2::{Digest, Sha256};

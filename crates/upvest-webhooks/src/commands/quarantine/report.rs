@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use pipeline::archive::{ArchivedDelivery, Quarantined};
+use pipeline::stores::archive::{ArchivedDelivery, Quarantined};
 use serde::Serialize;
 use uuid::Uuid;
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use jiff::Timestamp;
-use pipeline::archive::{ArchivedDelivery, Quarantined};
-use pipeline::deliveries::{DeliveriesQueue, SendError};
 use pipeline::error::AwsError;
+use pipeline::queues::deliveries::{DeliveriesQueue, SendError};
+use pipeline::stores::archive::{ArchivedDelivery, Quarantined};
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 use upvest::delivery::NO_ENTITY_KEY;

@@ -3,8 +3,8 @@
 use clap::Args;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
-use pipeline::archive::{Archive, ArchivedDelivery, Quarantined, ReadError};
 use pipeline::error::AwsError;
+use pipeline::stores::archive::{Archive, ArchivedDelivery, Quarantined, ReadError};
 use serde::Serialize;
 use uuid::Uuid;
 

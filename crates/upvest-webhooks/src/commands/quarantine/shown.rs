@@ -1,9 +1,9 @@
 //! Everything about a delivery in quarantine.
 
 use jiff::Timestamp;
-use pipeline::archive::ArchivedDelivery;
-use pipeline::envelope::Request;
-use pipeline::keys::KeysError;
+use pipeline::queues::envelope::Request;
+use pipeline::stores::archive::ArchivedDelivery;
+use pipeline::stores::keys::KeysError;
 use serde::Serialize;
 use upvest::signature::UnverifiedDelivery;
 use uuid::Uuid;

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use pipeline::envelope::{Envelope, Request};
+use pipeline::queues::envelope::{Envelope, Request};
 use upvest::signature::{Freshness, Rejection, SignatureOptions, SignedRequest};
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::aws::{CallFilter, Crashed, Fault, Outcome, Service};
@@ -431,8 +431,9 @@ async fn plant_without_entity(site: &Site, json: &str) {
     let headers = signed(&key(7), &body);
     plant(site, &headers, &body, "event-without-entity-key", &[0]).await;
     let event = upvest::Event::parse(json).unwrap();
-    let log = pipeline::events::EventLog::new(site.receiver.aws.dynamodb().clone(), "events".to_owned());
-    let entry = pipeline::events::Entry {
+    let log =
+        pipeline::stores::events::EventLog::new(site.receiver.aws.dynamodb().clone(), "events".to_owned());
+    let entry = pipeline::stores::events::Entry {
         event_id: event.id().to_owned(),
         event_type: event.event_type().to_owned(),
         aggregate: None,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 use jiff::SignedDuration;
-use pipeline::clock::Clock;
+use pipeline::runtime::clock::Clock;
 use upvest::{Domain, EntityKey};
 
 use super::ReconcileError;

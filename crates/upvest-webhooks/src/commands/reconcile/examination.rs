@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
-use pipeline::entities::Entities;
+use pipeline::stores::entities::Entities;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use upvest::category::{CATEGORIES, Category, Role};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use pipeline::clock::Clock;
+use pipeline::runtime::clock::Clock;
 use serde_json::{Value, json};
 use upvest_simulator::{Subscription, Trouble, generate};
 use verify_and_store::FreshnessPolicy;

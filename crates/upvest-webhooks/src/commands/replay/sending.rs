@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use pipeline::audit::AuditLog;
-use pipeline::events::LOAD_BATCH;
-use pipeline::routing::{Dispatch, DomainQueues, Routes};
+use pipeline::queues::domains::{Dispatch, DomainQueues, Routes};
+use pipeline::stores::audit::AuditLog;
+use pipeline::stores::events::LOAD_BATCH;
 use serde_json::json;
 use upvest::Domain;
 use uuid::Uuid;

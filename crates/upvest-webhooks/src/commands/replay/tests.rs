@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::Parser;
-use pipeline::archive::ArchivedDelivery;
-use pipeline::entities::NOTES;
+use pipeline::stores::archive::ArchivedDelivery;
+use pipeline::stores::entities::NOTES;
 use serde_json::Value;
 use webhook_tests::aws::{CallFilter, Fault, FaultRates, OPERATOR, Service};
 use webhook_tests::receiver::CHANGES;

@@ -11,8 +11,8 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use pipeline::clock::Clock;
 use pipeline::error::{AwsError, ErrorChain};
+use pipeline::runtime::clock::Clock;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 

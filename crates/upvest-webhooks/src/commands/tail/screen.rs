@@ -4,8 +4,8 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
-use pipeline::clock::Clock;
 use pipeline::error::ErrorChain;
+use pipeline::runtime::clock::Clock;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event};
 use tokio::sync::mpsc;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use pipeline::archive::{Archive, Found, ReadError};
 use pipeline::error::{AwsError, ErrorChain};
+use pipeline::stores::archive::{Archive, Found, ReadError};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 use upvest_api::{EndpointAnswer, Url};

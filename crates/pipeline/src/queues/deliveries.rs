@@ -2,10 +2,10 @@
 
 use aws_sdk_sqs::Client;
 
-use crate::carry::TooLarge;
-use crate::envelope::Envelope;
 use crate::error::AwsError;
-use crate::trace::TraceHeader;
+use crate::queues::encoding::TooLarge;
+use crate::queues::envelope::Envelope;
+use crate::runtime::trace::TraceHeader;
 
 /// The sending end of the deliveries queue.
 #[derive(Debug, Clone)]

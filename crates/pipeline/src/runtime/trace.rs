@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
 
-use crate::config::environment;
+use crate::runtime::config::environment;
 
 /// Where Lambda's runtime keeps the trace header of the invocation.
 const VARIABLE: &str = "_X_AMZN_TRACE_ID";

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 
-use crate::clock::Clock;
 use crate::error::{AwsError, ErrorChain};
+use crate::runtime::clock::Clock;
 
 /// At most one fetch is asked for in each of these.
 pub const INTERVAL: Duration = Duration::from_secs(60);

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use upvest::projection::{Summary, turned};
 
-use crate::action::Change;
+use crate::actions::Change;
 use crate::error::AwsError;
 
 /// The `source` of everything that is published.

@@ -88,7 +88,7 @@ impl Encoding {
 /// # Errors
 ///
 /// [`TooLarge`] when no encoding fits.
-pub fn carry(bytes: &[u8], room: usize) -> Result<Carried<'_>, TooLarge> {
+pub fn encode(bytes: &[u8], room: usize) -> Result<Carried<'_>, TooLarge> {
     if bytes.is_empty() {
         return Ok(Carried {
             encoding: Encoding::Empty,
@@ -125,7 +125,7 @@ pub fn carry(bytes: &[u8], room: usize) -> Result<Carried<'_>, TooLarge> {
 /// # Errors
 ///
 /// [`NotCarried`] when the text is not what the encoding says.
-pub fn unload(encoding: Encoding, text: String) -> Result<Vec<u8>, NotCarried> {
+pub fn decode(encoding: Encoding, text: String) -> Result<Vec<u8>, NotCarried> {
     match encoding {
         Encoding::Verbatim => Ok(text.into_bytes()),
         Encoding::Empty => Ok(Vec::new()),
@@ -170,10 +170,10 @@ mod tests {
     use super::*;
 
     fn there_and_back(bytes: &[u8], room: usize) -> Encoding {
-        let carried = carry(bytes, room).unwrap();
+        let carried = encode(bytes, room).unwrap();
         assert!(carried.text.len() <= room && !carried.text.is_empty());
         let encoding = Encoding::from_name(carried.encoding.name()).unwrap();
-        assert_eq!(unload(encoding, carried.text.into_owned()).unwrap(), bytes);
+        assert_eq!(decode(encoding, carried.text.into_owned()).unwrap(), bytes);
         encoding
     }
 
@@ -201,18 +201,18 @@ mod tests {
             there_and_back(&vec![0; MAX_BODY_BYTES], MAX_MESSAGE_BYTES),
             Encoding::DeflateBase64
         );
-        assert_eq!(carry(&long, 10), Err(TooLarge));
+        assert_eq!(encode(&long, 10), Err(TooLarge));
     }
 
     #[test]
     fn a_bomb_does_not_inflate() {
         let bomb = STANDARD.encode(deflate(&vec![0; MAX_BODY_BYTES + 1]));
         assert_eq!(
-            unload(Encoding::DeflateBase64, bomb),
+            decode(Encoding::DeflateBase64, bomb),
             Err(NotCarried::NotDeflated)
         );
         assert_eq!(
-            unload(Encoding::Base64, "?".to_owned()),
+            decode(Encoding::Base64, "?".to_owned()),
             Err(NotCarried::NotBase64)
         );
         assert_eq!(Encoding::from_name(Some("zip")), Err(NotCarried::UnknownEncoding));

@@ -10,10 +10,10 @@ use futures_util::future::try_join_all;
 use sha2::{Digest, Sha256};
 use upvest::{Domain, EntityKey, Event};
 
-use crate::carry::{self, Carried, Encoding, MAX_MESSAGE_BYTES, NotCarried};
-use crate::envelope::{attribute, string_attribute};
 use crate::error::AwsError;
-use crate::trace::TraceHeader;
+use crate::queues::encoding::{self, Carried, Encoding, MAX_MESSAGE_BYTES, NotCarried};
+use crate::queues::envelope::{attribute, string_attribute};
+use crate::runtime::trace::TraceHeader;
 
 /// The most messages in one batch.
 const BATCH: usize = 10;
@@ -179,7 +179,7 @@ fn batches(events: Vec<Dispatch>) -> Result<Vec<Vec<SendMessageBatchRequestEntry
 
 fn entry(index: usize, event: Dispatch) -> Result<SendMessageBatchRequestEntry, AwsError> {
     const CALL: &str = "SendMessageBatch to a domain queue";
-    let carried = carry::carry(event.json.as_bytes(), MAX_MESSAGE_BYTES - ATTRIBUTES);
+    let carried = encoding::encode(event.json.as_bytes(), MAX_MESSAGE_BYTES - ATTRIBUTES);
     let Carried { encoding, text } = carried.map_err(AwsError::of(CALL))?;
     let mut attributes: HashMap<String, MessageAttributeValue> = HashMap::new();
     attributes.extend([string_attribute(("delivery_id", event.delivery_id))]);
@@ -249,7 +249,7 @@ impl Dispatched {
     /// [`NoEvent`] when it was not written by [`DomainQueues::send`].
     pub fn from_message(message: &SqsMessage) -> Result<Self, NoEvent> {
         let body = message.body.clone().ok_or(NoEvent::Body)?;
-        let bytes = carry::unload(Encoding::from_name(attribute(message, "encoding"))?, body)?;
+        let bytes = encoding::decode(Encoding::from_name(attribute(message, "encoding"))?, body)?;
         let json = String::from_utf8(bytes).map_err(|_| NoEvent::NotText)?;
         Ok(Self {
             json,

@@ -7,9 +7,9 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_sdk_sqs::Client;
 use futures_util::future::join_all;
 
-use crate::config::{ConfigError, Lookup};
-use crate::envelope::string_attribute;
 use crate::error::{AwsError, Disposition, ErrorChain, Failure};
+use crate::queues::envelope::string_attribute;
+use crate::runtime::config::{ConfigError, Lookup};
 
 /// The longest wait before a retry.
 const MAX_BACKOFF: Duration = Duration::from_secs(900);

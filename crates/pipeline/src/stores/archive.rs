@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use upvest::signature::Freshness;
 use uuid::Uuid;
 
-use crate::envelope::Envelope;
 use crate::error::AwsError;
+use crate::queues::envelope::Envelope;
 
 mod sending;
 mod verified;
@@ -512,7 +512,7 @@ impl Archive {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::envelope::Request;
+    use crate::queues::envelope::Request;
 
     #[test]
     fn an_archived_delivery_comes_back_byte_for_byte() {

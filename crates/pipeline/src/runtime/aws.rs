@@ -13,12 +13,12 @@ use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
-use crate::metric;
+use crate::runtime::metrics;
 
 /// Starts the structured log and the metrics of the function process.
 pub fn start() {
-    crate::log::install();
-    metric::install(crate::config::environment("STACK_NAME").unwrap_or_default());
+    crate::runtime::log::install();
+    metrics::install(crate::runtime::config::environment("STACK_NAME").unwrap_or_default());
 }
 
 /// The configuration of all AWS clients: the function's region and role, few and fast retries.
@@ -62,7 +62,7 @@ impl Intercept for CountRequests {
         let attempts = config
             .load::<RequestAttempts>()
             .map_or(1, RequestAttempts::attempts);
-        metric::aws_request(service, attempts > 1);
+        metrics::aws_request(service, attempts > 1);
         Ok(())
     }
 }

@@ -10,10 +10,10 @@ use secrecy::SecretSlice;
 use tokio::sync::Mutex;
 use upvest::signature::{Algorithm, Jwk, Profile, VerifyingKey};
 
-use crate::clock::Clock;
 use crate::error::AwsError;
 use crate::key_refresh::SOURCE;
-use crate::metric;
+use crate::runtime::clock::Clock;
+use crate::runtime::metrics;
 
 /// How long a key read from the table is used without reading it again.
 const KNOWN_FOR: Duration = Duration::from_secs(300);
@@ -138,7 +138,7 @@ impl Keys {
         if text("source").is_ok_and(|source| source == SOURCE)
             && let Ok(Ok(seen)) = text("last_seen").map(|seen| seen.parse::<Timestamp>())
         {
-            metric::key_age(self.clock.now().duration_since(seen));
+            metrics::key_age(self.clock.now().duration_since(seen));
         }
         let limited = |key: VerifyingKey| match item.get(ONLY) {
             None => Ok(Some(Arc::new(key))),

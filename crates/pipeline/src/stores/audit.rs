@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::clock::Clock;
 use crate::error::AwsError;
+use crate::runtime::clock::Clock;
 
 const PUT: &str = "PutItem of the audit table";
 const UPDATE: &str = "UpdateItem of the audit table";

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use upvest::signature::{Headers, SignedRequest};
 use uuid::Uuid;
 
-use crate::carry::{self, Carried, Encoding, MAX_MESSAGE_BYTES, NotCarried, TooLarge};
+use crate::queues::encoding::{self, Carried, Encoding, MAX_MESSAGE_BYTES, NotCarried, TooLarge};
 
 /// The headers kept whether or not the signature covers them.
 const ALWAYS_KEPT: [&str; 6] = [
@@ -111,7 +111,8 @@ impl Envelope {
         ];
         let size = |(name, value): &(&str, String)| name.len() + "String".len() + value.len();
         let taken = attributes.iter().map(size).sum::<usize>() + "encodingStringdeflate-base64".len();
-        let Carried { encoding, text } = carry::carry(&self.body, MAX_MESSAGE_BYTES.saturating_sub(taken))?;
+        let Carried { encoding, text } =
+            encoding::encode(&self.body, MAX_MESSAGE_BYTES.saturating_sub(taken))?;
         attributes.extend(encoding.name().map(|name| ("encoding", name.to_owned())));
         Ok((
             text.into_owned(),
@@ -132,7 +133,7 @@ impl Envelope {
             delivery_id: required("delivery_id")?.parse().map_err(|_| bad("delivery_id"))?,
             received_at: required("received_at")?.parse().map_err(|_| bad("received_at"))?,
             request: serde_json::from_str(required("request")?).map_err(|_| bad("request"))?,
-            body: carry::unload(Encoding::from_name(attribute(message, "encoding"))?, body)?,
+            body: encoding::decode(Encoding::from_name(attribute(message, "encoding"))?, body)?,
         })
     }
 }

@@ -11,7 +11,7 @@ use lambda_runtime::tracing::subscriber::filter::{EnvFilter, LevelFilter};
 use lambda_runtime::tracing::subscriber::fmt::MakeWriter;
 use upvest::Domain;
 
-use crate::config::environment;
+use crate::runtime::config::environment;
 
 /// The receiver's crates, beside those that are called as their domain.
 const OWN: [&str; 8] = [

@@ -11,8 +11,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 
-use crate::clock::Clock;
 use crate::error::AwsError;
+use crate::runtime::clock::Clock;
 
 /// The largest result that is kept, in bytes. A larger one is left out.
 const MAX_RESULT_BYTES: usize = 64 * 1024;

@@ -1,0 +1,9 @@
+//! One room for each table and bucket. The item format, the keys, the conditions and the reads of a store are known in
+//! its module and nowhere else.
+
+pub mod archive;
+pub mod audit;
+pub mod entities;
+pub mod events;
+pub mod idempotency;
+pub mod keys;

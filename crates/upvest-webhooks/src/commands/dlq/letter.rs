@@ -147,7 +147,7 @@ impl Letter {
 
 fn content(attributes: &HashMap<String, MessageAttributeValue>, body: &str) -> Option<Vec<u8>> {
     let encoding = attributes.get("encoding").and_then(|value| value.string_value());
-    carry::unload(Encoding::from_name(encoding).ok()?, body.to_owned()).ok()
+    encoding::decode(Encoding::from_name(encoding).ok()?, body.to_owned()).ok()
 }
 
 impl Filter {

@@ -17,23 +17,25 @@ export SAM_CLI_TELEMETRY := 0
 .PHONY: run test check build deploy clean help tools
 
 run: $(EMULATOR) $(SAM) ## Run the receiver on this machine (ONCE=1: exit after the report)
-	$(CARGO) build --workspace --bins
+	$(CARGO) build --locked --workspace --bins
 	@target/debug/local-stack run
 
 test: $(EMULATOR) $(SAM) ## Run all tests, end to end ones included
-	$(CARGO) build --workspace --bins
-	$(CARGO) test --workspace
+	$(CARGO) build --locked --workspace --bins
+	$(CARGO) test --locked --workspace
 
-check: $(LINT) $(SAM) ## Run everything that CI runs: format, lints, documentation, template, tests
+check: $(LINT) $(SAM) ## Run everything that CI runs: format, spelling, licences, lints, documentation, template, tests
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --workspace --no-deps
+	.tools/lint/bin/typos
+	.tools/lint/bin/cargo-deny --locked check bans licenses sources
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --workspace --no-deps
 	.tools/lint/bin/cfn-lint
 	.tools/sam/bin/sam validate
 	$(MAKE) test
 
 build: $(SAM) ## Build the functions for AWS into target/lambda (ARCH=arm64 or x86_64)
-	PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --release $(if $(filter x86_64,$(ARCH)),--x86-64,--arm64) \
+	PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked --release $(if $(filter x86_64,$(ARCH)),--x86-64,--arm64) \
 		$(FUNCTIONS:%=--package %)
 
 deploy: build ## Build and deploy to the AWS account of your credentials (PARAMETERS= of the template, ARGS= for sam)

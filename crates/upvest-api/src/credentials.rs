@@ -378,9 +378,9 @@ mod tests {
     fn a_wrong_document_says_what_to_change_and_no_secret() {
         let missing = with("key_id", json!("")).unwrap_err().to_string();
         assert_eq!(missing, "the credentials lack key_id: add it to the document");
-        let unknown = with("enviroment", json!("live")).unwrap_err().to_string();
+        let unknown = with("surroundings", json!("live")).unwrap_err().to_string();
         assert!(
-            unknown.contains("\"enviroment\"") && unknown.contains("environment,"),
+            unknown.contains("\"surroundings\"") && unknown.contains("environment,"),
             "{unknown}"
         );
         let number = with("client_secret", json!(73_313_731)).unwrap_err().to_string();

@@ -98,7 +98,7 @@ async fn each_change_runs_the_action_once_and_is_published_with_what_was_before(
     assert_eq!(changes[1]["current"]["status"], "FILLED");
     assert_eq!(changes[1]["current"]["version"], 2);
     assert_eq!(
-        (&changes[0]["reached"], &changes[1]["reached"]),
+        (&changes[0]["status_entered"], &changes[1]["status_entered"]),
         (&"NEW".into(), &"FILLED".into())
     );
     assert_eq!(changes[1]["related"], serde_json::json!(["USER#u1"]));
@@ -112,11 +112,11 @@ async fn a_late_event_runs_the_hook_for_late_events_and_is_not_published() {
     deliver_events(&receiver, &[order(1, "NEW")]).await;
     let late = receiver.effects.runs_of("e1");
     assert_eq!(late.len(), 1);
-    assert!(late[0].superseded);
+    assert!(late[0].late);
     assert_eq!(published(&receiver).len(), 1);
     assert_eq!(
         items(&receiver, "idempotency", "id"),
-        ["orders/change#e2", "orders/superseded#e1"]
+        ["orders/change#e2", "orders/late#e1"]
     );
 }
 
@@ -135,10 +135,10 @@ async fn a_late_event_is_published_where_that_is_wanted_and_turns_nothing() {
     };
     receiver.process_by(wanting).await.unwrap();
     let changes = published(&receiver);
-    assert_eq!(changes[0]["turned"]["funds_available"], true);
+    assert_eq!(changes[0]["flags_changed"]["funds_available"], true);
     assert_eq!(changes[1]["late"], true);
-    assert_eq!(changes[1]["turned"], serde_json::json!({}));
-    assert_eq!(changes[1]["reached"], Value::Null);
+    assert_eq!(changes[1]["flags_changed"], serde_json::json!({}));
+    assert_eq!(changes[1]["status_entered"], Value::Null);
     assert_eq!(receiver.waiting(), 0);
 }
 
@@ -208,7 +208,7 @@ async fn an_action_that_fails_holds_up_its_own_entity_only_until_the_dead_letter
     process_all(&receiver).await;
     let runs = receiver.effects.runs_of("e1");
     let last = runs.last().unwrap();
-    assert!(last.returned && !last.superseded);
+    assert!(last.returned && !last.late);
     assert_eq!(last.status.0, None);
     assert_eq!(effects(&receiver).iter().filter(|id| *id == "e1").count(), 1);
     let changes = published(&receiver);
@@ -277,7 +277,7 @@ async fn an_action_that_kills_its_function_every_time_runs_as_a_change_when_it_i
     assert_eq!(effects(&receiver), ["e2", "e1"]);
     let last = receiver.effects.runs_of("e1").pop().unwrap();
     assert_eq!(last.status, (None, Some("FILLED".to_owned())));
-    assert!(!last.superseded);
+    assert!(!last.late);
 }
 
 #[tokio::test(start_paused = true)]

@@ -75,12 +75,12 @@ impl Actions for Wanting {
         self.effects.on_change(change).await
     }
 
-    fn wants_superseded(&self, _: &Change<'_>) -> bool {
+    fn wants_late(&self, _: &Change<'_>) -> bool {
         self.setup.wants_late
     }
 
-    async fn on_superseded(&self, change: &Change<'_>) -> Result<Value, ActionError> {
-        self.effects.on_superseded(change).await
+    async fn on_late(&self, change: &Change<'_>) -> Result<Value, ActionError> {
+        self.effects.on_late(change).await
     }
 }
 
@@ -163,7 +163,7 @@ async fn an_event_that_is_late_is_told_as_late_once_and_stays_late_when_it_comes
         }
         let runs = receiver.effects.runs_of("e1");
         assert_eq!(runs.len(), usize::from(setup.wants_late), "{setup:?}");
-        assert!(runs.iter().all(|run| run.superseded));
+        assert!(runs.iter().all(|run| run.late));
         let late = published_late(&receiver);
         assert_eq!(
             late.contains(&("e1".to_owned(), true)),
@@ -185,7 +185,7 @@ async fn a_late_event_whose_hook_was_cut_short_is_still_late_when_it_comes_back(
     receiver.aws.clock().advance(Duration::from_secs(181));
     while receiver.process_by(ALL.processor(&receiver)).await.is_some() {}
     let runs = receiver.effects.runs_of("e1");
-    assert!(runs.len() == 1 && runs[0].superseded, "{runs:?}");
+    assert!(runs.len() == 1 && runs[0].late, "{runs:?}");
     assert!(published_late(&receiver).contains(&("e1".to_owned(), true)));
 }
 
@@ -218,7 +218,7 @@ async fn a_change_that_no_attempt_came_to_act_on_is_acted_on_when_it_is_redriven
         send(&receiver, ALL, &order(1, "NEW"), None).await;
     }
     let runs = receiver.effects.runs_of("e1");
-    assert!(runs.len() == 1 && !runs[0].superseded, "{runs:?}");
+    assert!(runs.len() == 1 && !runs[0].late, "{runs:?}");
     assert!(published_late(&receiver).contains(&("e1".to_owned(), false)));
 }
 
@@ -234,10 +234,7 @@ async fn a_change_whose_action_failed_runs_as_that_change_when_it_is_redriven_an
     receiver.aws.redrive(&dead);
     while receiver.process_by(ALL.processor(&receiver)).await.is_some() {}
     let runs = receiver.effects.runs_of("e1");
-    assert!(
-        runs[1].returned && runs.iter().all(|run| !run.superseded),
-        "{runs:?}"
-    );
+    assert!(runs[1].returned && runs.iter().all(|run| !run.late), "{runs:?}");
     let before = effects(&receiver);
     send(&receiver, ALL, &order(1, "NEW"), None).await;
     assert_eq!(effects(&receiver), before);
@@ -272,7 +269,7 @@ async fn an_event_that_only_a_replay_applied_is_late_and_not_a_repeat() {
     assert_eq!(receiver.effects.runs(), []);
     send(&receiver, ALL, &order(1, "NEW"), None).await;
     let runs = receiver.effects.runs_of("e1");
-    assert!(runs.len() == 1 && runs[0].superseded, "{runs:?}");
+    assert!(runs.len() == 1 && runs[0].late, "{runs:?}");
 }
 
 #[tokio::test(start_paused = true)]

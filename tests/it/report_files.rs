@@ -276,10 +276,7 @@ async fn another_event_for_the_same_report_and_an_older_one_leave_what_is_there(
     let told = json!({ "bucket": "reports", "key": "reports/2026/01/01/r1.pdf", "already_there": true });
     assert_eq!(world.result("e3"), told);
     let records = items(&world.receiver, "idempotency", "id");
-    assert!(
-        records.contains(&"reports/superseded#e1".to_owned()),
-        "{records:?}"
-    );
+    assert!(records.contains(&"reports/late#e1".to_owned()), "{records:?}");
     assert_eq!((world.receiver.waiting(), world.temporary_files()), (0, 0));
 }
 

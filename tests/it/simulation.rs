@@ -262,7 +262,7 @@ impl Run {
         for run in self.receiver.effects.runs() {
             assert_eq!(run.key, run.event_id);
             let runs = went_well
-                .entry(format!("{} {}", run.event_id, run.superseded))
+                .entry(format!("{} {}", run.event_id, run.late))
                 .or_default();
             *runs += usize::from(run.returned);
         }

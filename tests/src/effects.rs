@@ -36,7 +36,7 @@ pub struct Run {
     /// The status before, and the one after.
     pub status: (Option<String>, Option<String>),
     /// Whether it ran for a late event.
-    pub superseded: bool,
+    pub late: bool,
     /// The replay that it ran for.
     pub replay: Option<String>,
     /// Whether it came to its end, and said that all went well.
@@ -109,7 +109,7 @@ impl Effects {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn run(&self, change: &Change<'_>, superseded: bool) -> Result<Value, ActionError> {
+    async fn run(&self, change: &Change<'_>, late: bool) -> Result<Value, ActionError> {
         let event_id = change.event.id();
         let index = {
             let mut state = self.state();
@@ -121,7 +121,7 @@ impl Effects {
                     change.previous.and_then(|previous| previous.status.clone()),
                     change.current.status.clone(),
                 ),
-                superseded,
+                late,
                 replay: change.replay.map(str::to_owned),
                 returned: false,
             });
@@ -172,11 +172,11 @@ impl Actions for Effects {
         self.state().wants_replays
     }
 
-    fn wants_superseded(&self, _: &Change<'_>) -> bool {
+    fn wants_late(&self, _: &Change<'_>) -> bool {
         true
     }
 
-    async fn on_superseded(&self, change: &Change<'_>) -> Result<Value, ActionError> {
+    async fn on_late(&self, change: &Change<'_>) -> Result<Value, ActionError> {
         self.run(change, true).await
     }
 }

@@ -31,7 +31,7 @@ impl Own {
 impl Actions for Own {
     // Once for each deposit, whichever event booked it.
     fn wants(&self, change: &Change<'_>) -> bool {
-        change.turned_true("funds_available")
+        change.became_true("funds_available")
     }
 
     async fn on_change(&self, change: &Change<'_>) -> Result<Value, ActionError> {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
-use upvest::projection::{Summary, turned};
+use upvest::projection::{Summary, flags_changed};
 use upvest::{Domain, EntityKey, Event, Projection};
 
 /// A change of an entity, as an action sees it.
@@ -35,27 +35,27 @@ pub struct Change<'c> {
 }
 
 impl Change<'_> {
-    /// Whether this change gave the entity the status, which it did not have before.
+    /// Tells whether this change gave the entity the status, which it did not have before.
     ///
-    /// `change.reached("FILLED")` is true once for an order, whichever event brought it, and false for the executions
+    /// `change.entered("FILLED")` is true once for an order, whichever event brought it, and false for the executions
     /// that settle later.
     #[must_use]
-    pub fn reached(&self, status: &str) -> bool {
-        self.new_status() == Some(status)
+    pub fn entered(&self, status: &str) -> bool {
+        self.status_entered() == Some(status)
     }
 
-    /// The status that this change gave the entity; `None` when it has the status that it had before.
+    /// Returns the status that this change gave the entity; `None` when it has the status that it had before.
     #[must_use]
-    pub fn new_status(&self) -> Option<&str> {
+    pub fn status_entered(&self) -> Option<&str> {
         let before = self.previous.and_then(|previous| previous.status.as_deref());
         let now = self.current.status.as_deref().filter(|_| !self.late);
         now.filter(|now| before != Some(now))
     }
 
-    /// Whether this change turned the computed flag true, for example `funds_available` of a deposit.
+    /// Tells whether this change set the computed flag to true, for example `funds_available` of a deposit.
     #[must_use]
-    pub fn turned_true(&self, flag: &str) -> bool {
-        turned(self.previous, self.current).get(flag) == Some(&true)
+    pub fn became_true(&self, flag: &str) -> bool {
+        flags_changed(self.previous, self.current).get(flag) == Some(&true)
     }
 
     /// The operation that told the change after `upvest-webhooks reconcile` had found it at Upvest's API; `None` for a
@@ -162,8 +162,8 @@ pub trait Actions {
         false
     }
 
-    /// Whether [`on_superseded`](Self::on_superseded) runs for a late event.
-    fn wants_superseded(&self, change: &Change<'_>) -> bool {
+    /// Whether [`on_late`](Self::on_late) runs for a late event.
+    fn wants_late(&self, change: &Change<'_>) -> bool {
         let _ = change;
         false
     }
@@ -173,7 +173,7 @@ pub trait Actions {
     /// # Errors
     ///
     /// [`ActionError`]; see there for what follows.
-    fn on_superseded(&self, change: &Change<'_>) -> impl Future<Output = Result<Value, ActionError>> {
+    fn on_late(&self, change: &Change<'_>) -> impl Future<Output = Result<Value, ActionError>> {
         let _ = change;
         std::future::ready(Ok(Value::Null))
     }
@@ -210,12 +210,12 @@ impl Actions for DomainActions {
         self.0.wants_replays()
     }
 
-    fn wants_superseded(&self, change: &Change<'_>) -> bool {
-        self.0.wants_superseded(change)
+    fn wants_late(&self, change: &Change<'_>) -> bool {
+        self.0.wants_late(change)
     }
 
-    async fn on_superseded(&self, change: &Change<'_>) -> Outcome {
-        self.0.on_superseded(change).await
+    async fn on_late(&self, change: &Change<'_>) -> Outcome {
+        self.0.on_late(change).await
     }
 }
 
@@ -226,8 +226,8 @@ trait AnyActions {
     fn wants(&self, change: &Change<'_>) -> bool;
     fn on_change<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome>;
     fn wants_replays(&self) -> bool;
-    fn wants_superseded(&self, change: &Change<'_>) -> bool;
-    fn on_superseded<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome>;
+    fn wants_late(&self, change: &Change<'_>) -> bool;
+    fn on_late<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome>;
 }
 
 impl<A: Actions> AnyActions for A {
@@ -243,11 +243,11 @@ impl<A: Actions> AnyActions for A {
         Actions::wants_replays(self)
     }
 
-    fn wants_superseded(&self, change: &Change<'_>) -> bool {
-        Actions::wants_superseded(self, change)
+    fn wants_late(&self, change: &Change<'_>) -> bool {
+        Actions::wants_late(self, change)
     }
 
-    fn on_superseded<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome> {
-        Box::pin(Actions::on_superseded(self, change))
+    fn on_late<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome> {
+        Box::pin(Actions::on_late(self, change))
     }
 }

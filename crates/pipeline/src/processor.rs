@@ -248,13 +248,13 @@ impl Processor {
             previous: transition.as_ref().and_then(|change| change.previous.as_ref()),
             current: &current,
             state: &projected.stored.projection,
-            late: transition.is_none() && projected.applied == Applied::Superseded,
+            late: transition.is_none() && projected.applied == Applied::Late,
             replay: dispatched.replay.as_deref(),
         };
         let is_published = self.bus.is_some() && change.replay.is_none();
         let Some(transition) = &transition else {
             if change.late {
-                self.act_on_superseded(&change, attempt).await?;
+                self.act_on_late(&change, attempt).await?;
             }
             let is_published = is_published && change.late && self.publishes_late;
             return Ok(Done {
@@ -281,7 +281,7 @@ impl Processor {
 
     /// Measures how long an event took to get here. A replay or a repeat says nothing about that.
     fn measure(&self, dispatched: &Dispatched, event: &Event<'_>, applied: Applied) {
-        if dispatched.replay.is_some() || applied == Applied::Repeated {
+        if dispatched.replay.is_some() || applied == Applied::Duplicate {
             return;
         }
         let now = self.clock.now();
@@ -291,7 +291,7 @@ impl Processor {
         }
         let created_at = event.occurred().instant().parse::<Timestamp>();
         if let Ok(created_at) = created_at
-            && applied == Applied::Newest
+            && applied == Applied::Fresh
         {
             metrics::event_age(self.domain.name(), now.duration_since(created_at));
         }

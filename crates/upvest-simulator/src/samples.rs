@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use upvest::delivery::MalformedDelivery;
-use upvest::event::MalformedEvent;
+use upvest::delivery::DeliveryError;
+use upvest::event::EventError;
 
 /// Why a file of events cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum SamplesError {
         path: PathBuf,
         /// The reason.
         #[source]
-        source: MalformedDelivery,
+        source: DeliveryError,
     },
     /// A part of a file is not an event.
     #[error("event {index} (counted from 0) of {} is malformed", path.display())]
@@ -37,7 +37,7 @@ pub enum SamplesError {
         index: usize,
         /// The reason.
         #[source]
-        source: MalformedEvent,
+        source: EventError,
     },
 }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use upvest::Event;
-use upvest::delivery::MalformedDelivery;
-use upvest::event::MalformedEvent;
+use upvest::delivery::DeliveryError;
+use upvest::event::EventError;
 use upvest::signature::{Jwk, KeyError};
 
 use crate::api_client::ApiCredentials;
@@ -52,7 +52,7 @@ pub enum SubscribeError {
 pub enum QueueError {
     /// There are no events.
     #[error(transparent)]
-    NoEvents(#[from] MalformedDelivery),
+    NoEvents(#[from] DeliveryError),
     /// One of them is not an event.
     #[error("event {index} (counted from 0) cannot be queued")]
     Malformed {
@@ -60,7 +60,7 @@ pub enum QueueError {
         index: usize,
         /// What is wrong with it.
         #[source]
-        source: MalformedEvent,
+        source: EventError,
     },
 }
 

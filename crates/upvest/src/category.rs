@@ -43,13 +43,13 @@ pub enum Domain {
     Unrecognised,
 }
 
-/// A text that names no domain.
+/// Says that a text names no domain, and which domains there are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no such domain: {0:?}; the domains are: {names}", names = Domain::ALL.map(Domain::name).join(", "))]
-pub struct NoSuchDomain(pub String);
+pub struct UnknownDomainError(pub String);
 
 impl Domain {
-    /// Every domain, the catch-all last.
+    /// Lists every domain, the catch-all last: the one list that templates, dashboards and docs are made of.
     pub const ALL: [Self; 14] = [
         Self::Users,
         Self::Accounts,
@@ -67,7 +67,7 @@ impl Domain {
         Self::Unrecognised,
     ];
 
-    /// The name: also that of the processor's package, and in the configuration.
+    /// Names the domain as its processor's binary and the configuration do.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -96,13 +96,13 @@ impl fmt::Display for Domain {
 }
 
 impl FromStr for Domain {
-    type Err = NoSuchDomain;
+    type Err = UnknownDomainError;
 
-    fn from_str(name: &str) -> Result<Self, NoSuchDomain> {
+    fn from_str(name: &str) -> Result<Self, UnknownDomainError> {
         Self::ALL
             .into_iter()
             .find(|domain| domain.name() == name)
-            .ok_or_else(|| NoSuchDomain(name.to_owned()))
+            .ok_or_else(|| UnknownDomainError(name.to_owned()))
     }
 }
 
@@ -149,7 +149,7 @@ pub struct Category {
 }
 
 impl Category {
-    /// The map in which the entity keeps what events of this category bring beside the newest object.
+    /// Names the map in which the entity keeps what events of this category bring beside the newest object.
     #[must_use]
     pub const fn map(&self) -> Option<&'static str> {
         match self.role {
@@ -159,7 +159,7 @@ impl Category {
         }
     }
 
-    /// How far a status is along the lifecycle; `None` for one that the table does not know.
+    /// Ranks a status by how far it is along the lifecycle; `None` for one that the table does not know.
     #[must_use]
     pub fn rank(&self, status: &str) -> Option<usize> {
         let steps = if self.statuses.is_empty() {
@@ -170,27 +170,43 @@ impl Category {
         steps.iter().position(|step| step.contains(&status))
     }
 
-    /// Whether the table knows an event type's state.
+    /// Tells whether the table knows the state that an event type names, be it a step of the lifecycle or a notice.
     #[must_use]
     pub fn knows_state(&self, state: &str) -> bool {
         self.notices.contains(&state) || self.lifecycle.iter().any(|step| step.contains(&state))
     }
 
-    /// Whether the row names a whole category rather than a single event type.
+    /// Tells whether the row stands for a whole category rather than a single event type.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         !self.name.contains('.')
     }
 }
 
-/// The row for an event type: its own if it has one, else its category's, else [`UNRECOGNISED`].
+/// The category of synthetic events, and so the first part of their entities' keys. Upvest's categories are upper-case
+/// letters, digits and underscores, so that none of them, known or to come, is this one.
+pub const SYNTHETIC: &str = "synthetic";
+
+/// Reads the category off an event type: its text before the first full stop.
+pub(crate) fn name_of(event_type: &str) -> &str {
+    event_type
+        .split_once('.')
+        .map_or(event_type, |(category, _)| category)
+}
+
+/// Tells whether events of this type are synthetic: those that the receiver sends to itself ([`crate::synthetic`]).
+#[must_use]
+pub fn is_synthetic(event_type: &str) -> bool {
+    name_of(event_type) == SYNTHETIC
+}
+
+/// Finds the row for an event type: its own if it has one, else its category's, else [`UNRECOGNISED`].
 #[must_use]
 pub fn of(event_type: &str) -> &'static Category {
-    let category = event_type
-        .split_once('.')
-        .map_or(event_type, |(category, _)| category);
     let row = |name: &str| CATEGORIES.iter().find(|row| row.name == name);
-    row(event_type).or_else(|| row(category)).unwrap_or(&UNRECOGNISED)
+    row(event_type)
+        .or_else(|| row(name_of(event_type)))
+        .unwrap_or(&UNRECOGNISED)
 }
 
 #[cfg(test)]

@@ -13,26 +13,26 @@ use bigdecimal::num_bigint::Sign;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Decimal(BigDecimal);
 
-/// Why a text is not a decimal.
+/// Says that a text is not a decimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a decimal of at most 63 integer and 27 fraction digits")]
-pub struct NoDecimal;
+pub struct DecimalError;
 
 impl FromStr for Decimal {
-    type Err = NoDecimal;
+    type Err = DecimalError;
 
-    fn from_str(text: &str) -> Result<Self, NoDecimal> {
+    fn from_str(text: &str) -> Result<Self, DecimalError> {
         let unsigned = text.strip_prefix('-').unwrap_or(text);
         let (integer, fraction) = match unsigned.split_once('.') {
-            Some((_, "")) => return Err(NoDecimal),
+            Some((_, "")) => return Err(DecimalError),
             Some((integer, fraction)) => (integer, fraction),
             None => (unsigned, ""),
         };
         let digits = |part: &str, most: usize| part.len() <= most && part.bytes().all(|b| b.is_ascii_digit());
         if integer.is_empty() && fraction.is_empty() || !digits(integer, 63) || !digits(fraction, 27) {
-            return Err(NoDecimal);
+            return Err(DecimalError);
         }
-        BigDecimal::from_str(text).map(Self).map_err(|_| NoDecimal)
+        BigDecimal::from_str(text).map(Self).map_err(|_| DecimalError)
     }
 }
 
@@ -59,7 +59,7 @@ impl Sub for Decimal {
 }
 
 impl Decimal {
-    /// Whether it is more than zero.
+    /// Tells whether it is more than zero.
     #[must_use]
     pub fn is_positive(&self) -> bool {
         self.0.sign() == Sign::Plus
@@ -107,7 +107,7 @@ mod tests {
         for text in [
             "", "-", ".", "1.", "1e5", "+1", " 1", "1,5", "NaN", "0x1", "--1", &too_long,
         ] {
-            assert_eq!(text.parse::<Decimal>(), Err(NoDecimal), "{text}");
+            assert_eq!(text.parse::<Decimal>(), Err(DecimalError), "{text}");
         }
     }
 }

@@ -3,29 +3,30 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::event::{Event, MalformedEvent};
+use crate::event::{Event, EventError};
 
 /// The most events that one delivery may carry. Upvest bounds a batch by size (1 MiB unless one event is larger),
 /// so that its real batches stay far below.
 pub const MAX_EVENTS: usize = 20_000;
 
-/// The largest body that is looked at, in bytes: what an HTTP API can hand to a function.
+/// The largest body that is looked at, in bytes: what Lambda takes from an HTTP API (6 MB).
 pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
 /// The reason for which an event is in quarantine that is in the log too, but belongs to no entity.
 pub const NO_ENTITY_KEY: &str = "event-without-entity-key";
 
-/// One element of a delivery's batch.
+/// One element of a delivery's batch: an event, or what stands in an event's place.
 #[derive(Debug, Clone)]
-pub struct Part<'a> {
+pub struct Element<'a> {
     /// The element's exact text.
     pub json: &'a str,
     /// The event that it is, or why it is none.
-    pub event: Result<Event<'a>, MalformedEvent>,
+    pub event: Result<Event<'a>, EventError>,
 }
 
-impl Part<'_> {
-    /// Why the element goes to quarantine: as it appears in quarantine keys and metrics.
+impl Element<'_> {
+    /// Names the reason for which the element goes to quarantine, as quarantine keys and metrics have it; `None` for an
+    /// event that some entity's processor takes.
     #[must_use]
     pub fn quarantine_reason(&self) -> Option<&'static str> {
         match &self.event {
@@ -35,9 +36,9 @@ impl Part<'_> {
     }
 }
 
-/// Why a body is not a batch of events.
+/// Says why a body is not a batch of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum MalformedDelivery {
+pub enum DeliveryError {
     /// Larger than [`MAX_BODY_BYTES`].
     #[error("body is larger than {MAX_BODY_BYTES} bytes")]
     TooLarge,
@@ -52,8 +53,8 @@ pub enum MalformedDelivery {
     TooManyEvents,
 }
 
-impl MalformedDelivery {
-    /// The reason as it appears in quarantine keys and metrics.
+impl DeliveryError {
+    /// Names the reason as quarantine keys and metrics have it.
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
@@ -78,40 +79,51 @@ struct Batch<'a> {
 /// Upvest sends `{"payload": [event, ...]}`; a bare array and a single event are accepted too, because the body of a
 /// test delivery is not documented (contract section 1). Splitting does not recurse, whatever the nesting.
 ///
+/// ```
+/// let body = br#"{"payload": [
+///     {"id": "e1", "created_at": "2021-07-21T14:10:00Z", "type": "ORDER.NEW", "object": {"id": "o1"}},
+///     {"id": 7}
+/// ]}"#;
+/// let elements = upvest::split(body)?;
+/// assert_eq!(elements[0].event.as_ref().unwrap().event_type(), "ORDER.NEW");
+/// assert_eq!(elements[1].quarantine_reason(), Some("event-incomplete"));
+/// # Ok::<_, upvest::delivery::DeliveryError>(())
+/// ```
+///
 /// # Errors
 ///
-/// [`MalformedDelivery`] when there is nothing to split. A malformed event among good ones is not an error of the
-/// delivery: see [`Part::event`].
-pub fn split(body: &[u8]) -> Result<Vec<Part<'_>>, MalformedDelivery> {
+/// [`DeliveryError`] when there is nothing to split. A malformed event among good ones is not an error of the
+/// delivery: see [`Element::event`].
+pub fn split(body: &[u8]) -> Result<Vec<Element<'_>>, DeliveryError> {
     if body.len() > MAX_BODY_BYTES {
-        return Err(MalformedDelivery::TooLarge);
+        return Err(DeliveryError::TooLarge);
     }
     let text = std::str::from_utf8(body)
-        .map_err(|_| MalformedDelivery::NotJson)?
+        .map_err(|_| DeliveryError::NotJson)?
         .trim();
     let batch = match text.bytes().next() {
         Some(b'{') => {
-            let batch: Batch<'_> = serde_json::from_str(text).map_err(|_| MalformedDelivery::NotJson)?;
+            let batch: Batch<'_> = serde_json::from_str(text).map_err(|_| DeliveryError::NotJson)?;
             match (batch.payload, batch.event_type) {
                 (Some(payload), _) => payload.get(),
                 (None, Some(_)) => text,
-                (None, None) => return Err(MalformedDelivery::NoEvents),
+                (None, None) => return Err(DeliveryError::NoEvents),
             }
         }
         Some(b'[') => text,
-        _ => return Err(MalformedDelivery::NotJson),
+        _ => return Err(DeliveryError::NotJson),
     };
     let elements: Vec<&RawValue> = match batch.bytes().next() {
-        Some(b'[') => serde_json::from_str(batch).map_err(|_| MalformedDelivery::NotJson)?,
-        Some(b'{') => vec![serde_json::from_str(batch).map_err(|_| MalformedDelivery::NotJson)?],
-        _ => return Err(MalformedDelivery::NoEvents),
+        Some(b'[') => serde_json::from_str(batch).map_err(|_| DeliveryError::NotJson)?,
+        Some(b'{') => vec![serde_json::from_str(batch).map_err(|_| DeliveryError::NotJson)?],
+        _ => return Err(DeliveryError::NoEvents),
     };
     match elements.len() {
-        0 => Err(MalformedDelivery::NoEvents),
-        count if count > MAX_EVENTS => Err(MalformedDelivery::TooManyEvents),
+        0 => Err(DeliveryError::NoEvents),
+        count if count > MAX_EVENTS => Err(DeliveryError::TooManyEvents),
         _ => Ok(elements
             .iter()
-            .map(|raw| Part {
+            .map(|raw| Element {
                 json: raw.get(),
                 event: Event::parse(raw.get()),
             })
@@ -155,19 +167,19 @@ mod tests {
     fn a_body_without_events_says_why() {
         let many = format!("[{}1]", "1,".repeat(MAX_EVENTS));
         for (body, reason) in [
-            (&b""[..], MalformedDelivery::NotJson),
-            (b"hello", MalformedDelivery::NotJson),
-            (b"\xff\xfe{}", MalformedDelivery::NotJson),
-            (b"{\"payload\":[\0]}", MalformedDelivery::NotJson),
-            (b"{\"payload\":[}", MalformedDelivery::NotJson),
-            (b"[1][2]", MalformedDelivery::NotJson),
-            (br#"{"payload":[],"payload":[]}"#, MalformedDelivery::NotJson),
-            (b"{}", MalformedDelivery::NoEvents),
-            (br#"{"payload":[]}"#, MalformedDelivery::NoEvents),
-            (br#"{"payload":null}"#, MalformedDelivery::NoEvents),
-            (br#"{"payload":"x"}"#, MalformedDelivery::NoEvents),
-            (many.as_bytes(), MalformedDelivery::TooManyEvents),
-            (&vec![b' '; MAX_BODY_BYTES + 1], MalformedDelivery::TooLarge),
+            (&b""[..], DeliveryError::NotJson),
+            (b"hello", DeliveryError::NotJson),
+            (b"\xff\xfe{}", DeliveryError::NotJson),
+            (b"{\"payload\":[\0]}", DeliveryError::NotJson),
+            (b"{\"payload\":[}", DeliveryError::NotJson),
+            (b"[1][2]", DeliveryError::NotJson),
+            (br#"{"payload":[],"payload":[]}"#, DeliveryError::NotJson),
+            (b"{}", DeliveryError::NoEvents),
+            (br#"{"payload":[]}"#, DeliveryError::NoEvents),
+            (br#"{"payload":null}"#, DeliveryError::NoEvents),
+            (br#"{"payload":"x"}"#, DeliveryError::NoEvents),
+            (many.as_bytes(), DeliveryError::TooManyEvents),
+            (&vec![b' '; MAX_BODY_BYTES + 1], DeliveryError::TooLarge),
         ] {
             assert_eq!(split(body).map(|_| ()), Err(reason));
         }
@@ -179,7 +191,7 @@ mod tests {
         let body = format!(r#"{{"payload":[{EVENT},{bomb}]}}"#);
         let parts = split(body.as_bytes()).unwrap();
         assert!(parts[0].event.is_ok());
-        assert_eq!(parts[1].event.as_ref().unwrap_err(), &MalformedEvent::TooDeep);
+        assert_eq!(parts[1].event.as_ref().unwrap_err(), &EventError::TooDeep);
     }
 
     proptest! {

@@ -3,10 +3,9 @@
 use std::fmt;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::category::{Domain, Role};
-use crate::event::Event;
-use crate::synthetic;
+use crate::category::{self, Domain, Role};
 
 /// The longest value of a key field, in bytes.
 const MAX_FIELD_LENGTH: usize = 256;
@@ -16,9 +15,9 @@ const MAX_FIELD_LENGTH: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntityKey(String);
 
-/// Why an event names no entity.
+/// Says why an event names no entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoEntityKey {
+pub enum EntityKeyError {
     /// The object has no such field, or it is not a text or number.
     #[error("object has no {0}")]
     Missing(&'static str),
@@ -28,16 +27,16 @@ pub enum NoEntityKey {
 }
 
 impl EntityKey {
-    /// The key of the entity that `event` is about, by its row in the category table.
+    /// Derives the key of the entity that an event is about, by its type's row in the category table.
     ///
     /// An event of an unknown category is keyed by its object's `id`, or, where there is no usable one, by its own id.
     ///
     /// # Errors
     ///
-    /// [`NoEntityKey`] when an event of a known category lacks a field of its key, or a part has no id.
-    pub fn of(event: &Event<'_>) -> Result<Self, NoEntityKey> {
-        let category = event.category();
-        let object: Value = serde_json::from_str(event.object().get()).unwrap_or_default();
+    /// [`EntityKeyError`] when an event of a known category lacks a field of its key, or a part has no id.
+    pub fn of(event_type: &str, event_id: &str, object: &RawValue) -> Result<Self, EntityKeyError> {
+        let category = category::of(event_type);
+        let object: Value = serde_json::from_str(object.get()).unwrap_or_default();
         if let Role::Part {
             id_field: Some(field),
             ..
@@ -46,12 +45,9 @@ impl EntityKey {
             key_field(&object, field)?;
         }
         if category.domain == Domain::Unrecognised {
-            let name = if event.category_name().contains('#') {
-                "UNRECOGNISED"
-            } else {
-                event.category_name()
-            };
-            let id = key_field(&object, "id").unwrap_or_else(|_| event.id().to_owned());
+            let name = Some(category::name_of(event_type)).filter(|name| !name.contains('#'));
+            let name = name.unwrap_or("UNRECOGNISED");
+            let id = key_field(&object, "id").unwrap_or_else(|_| event_id.to_owned());
             return Ok(Self(format!("{name}#{id}")));
         }
         let mut key = category.entity.to_owned();
@@ -62,7 +58,7 @@ impl EntityKey {
         Ok(Self(key))
     }
 
-    /// The key of the entity of this type that a field of another entity's object names.
+    /// Builds the key of the entity of this type that a field of another entity's object names.
     pub(crate) fn of_reference(entity: &str, id: &Value) -> Option<Self> {
         Some(Self(format!("{entity}#{}", usable(id, "")?.ok()?)))
     }
@@ -73,22 +69,22 @@ impl EntityKey {
         Self(key)
     }
 
-    /// The key as text.
+    /// Returns the key as tables and queues have it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The part before the first `#`, for example `ORDER`.
+    /// Returns the part before the first `#`, for example `ORDER`.
     #[must_use]
     pub fn entity_type(&self) -> &str {
         self.0.split_once('#').map_or(&self.0, |(entity, _)| entity)
     }
 
-    /// Whether it is an entity that synthetic events are about.
+    /// Tells whether it is an entity that synthetic events are about.
     #[must_use]
     pub fn is_synthetic(&self) -> bool {
-        self.entity_type() == synthetic::CATEGORY
+        self.entity_type() == category::SYNTHETIC
     }
 }
 
@@ -98,19 +94,19 @@ impl fmt::Display for EntityKey {
     }
 }
 
-/// The value at a path like `instrument.uuid`.
+/// Finds the value at a path like `instrument.uuid`.
 pub(crate) fn at_path<'v>(object: &'v Value, path: &str) -> Option<&'v Value> {
     path.split('.').try_fold(object, |value, field| value.get(field))
 }
 
-fn key_field(object: &Value, path: &'static str) -> Result<String, NoEntityKey> {
+fn key_field(object: &Value, path: &'static str) -> Result<String, EntityKeyError> {
     at_path(object, path)
         .and_then(|value| usable(value, path))
-        .unwrap_or(Err(NoEntityKey::Missing(path)))
+        .unwrap_or(Err(EntityKeyError::Missing(path)))
 }
 
 /// A value as a part of a key; `None` when it is neither a text nor a number.
-fn usable(value: &Value, path: &'static str) -> Option<Result<String, NoEntityKey>> {
+fn usable(value: &Value, path: &'static str) -> Option<Result<String, EntityKeyError>> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
@@ -121,15 +117,16 @@ fn usable(value: &Value, path: &'static str) -> Option<Result<String, NoEntityKe
     Some(if usable {
         Ok(text)
     } else {
-        Err(NoEntityKey::Unusable(path))
+        Err(EntityKeyError::Unusable(path))
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Event;
 
-    fn key(event_type: &str, object: &str) -> Result<String, NoEntityKey> {
+    fn key(event_type: &str, object: &str) -> Result<String, EntityKeyError> {
         let json = format!(
             r#"{{"id":"e1","created_at":"2021-07-21T14:10:00Z","type":"{event_type}","object":{object}}}"#
         );
@@ -173,24 +170,24 @@ mod tests {
 
     #[test]
     fn a_missing_or_ambiguous_key_field_is_named() {
-        assert_eq!(key("ORDER.NEW", "{}"), Err(NoEntityKey::Missing("id")));
+        assert_eq!(key("ORDER.NEW", "{}"), Err(EntityKeyError::Missing("id")));
         assert_eq!(
             key("ORDER.NEW", r#"{"id":null}"#),
-            Err(NoEntityKey::Missing("id"))
+            Err(EntityKeyError::Missing("id"))
         );
         let position = r#"{"account_id":"a1","instrument":{"isin":"US0378331005"}}"#;
         assert_eq!(
             key("POSITION.UPDATED", position),
-            Err(NoEntityKey::Missing("instrument.uuid"))
+            Err(EntityKeyError::Missing("instrument.uuid"))
         );
         assert_eq!(
             key("EXECUTION.FILLED", r#"{"order_id":"o1"}"#),
-            Err(NoEntityKey::Missing("id"))
+            Err(EntityKeyError::Missing("id"))
         );
         for id in ["", "a#b", "a b", "ü"] {
             assert_eq!(
                 key("ORDER.NEW", &format!(r#"{{"id":"{id}"}}"#)),
-                Err(NoEntityKey::Unusable("id"))
+                Err(EntityKeyError::Unusable("id"))
             );
         }
     }

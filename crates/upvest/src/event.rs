@@ -6,9 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::category::{self, Category};
-use crate::entity_key::{EntityKey, NoEntityKey};
+use crate::entity_key::{EntityKey, EntityKeyError};
 use crate::occurred::Occurred;
-use crate::synthetic;
 
 /// The deepest nesting of objects and arrays that an event may have.
 pub const MAX_DEPTH: usize = 64;
@@ -34,7 +33,7 @@ pub struct Event<'a> {
 
 /// Why a part of a delivery is not an event. The delivery's other events are not affected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum MalformedEvent {
+pub enum EventError {
     /// Not a JSON object with `id`, `type`, `created_at` and `object`, each once.
     #[error("event is not an object with id, type, created_at and object")]
     Incomplete,
@@ -55,8 +54,8 @@ pub enum MalformedEvent {
     TooDeep,
 }
 
-impl MalformedEvent {
-    /// The reason as it appears in quarantine keys and metrics.
+impl EventError {
+    /// Names the reason as quarantine keys and metrics have it.
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
@@ -83,29 +82,40 @@ struct Wire<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// Parses the JSON text of one event.
+    /// Parses the JSON text of one event, as [`split`](crate::split) found it in a delivery.
+    ///
+    /// ```
+    /// use upvest::Event;
+    ///
+    /// let event = Event::parse(
+    ///     r#"{"id": "e1", "created_at": "2021-07-21T14:10:00.00Z", "type": "ORDER.FILLED", "object": {"id": "o1"}}"#,
+    /// )?;
+    /// assert_eq!((event.category_name(), event.state_name()), ("ORDER", Some("FILLED")));
+    /// assert_eq!(event.entity_key()?.as_str(), "ORDER#o1");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`MalformedEvent`] with the first thing found wrong.
-    pub fn parse(json: &'a str) -> Result<Self, MalformedEvent> {
+    /// [`EventError`] with the first thing found wrong.
+    pub fn parse(json: &'a str) -> Result<Self, EventError> {
         if depth(json) > MAX_DEPTH {
-            return Err(MalformedEvent::TooDeep);
+            return Err(EventError::TooDeep);
         }
-        let wire: Wire<'a> = serde_json::from_str(json).map_err(|_| MalformedEvent::Incomplete)?;
+        let wire: Wire<'a> = serde_json::from_str(json).map_err(|_| EventError::Incomplete)?;
         let printable = |text: &str, most: usize| {
             (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
         };
         if !printable(&wire.id, MAX_ID_LENGTH) || wire.id.contains(['!', '#']) {
-            return Err(MalformedEvent::BadId);
+            return Err(EventError::BadId);
         }
         if !printable(&wire.r#type, MAX_TYPE_LENGTH) {
-            return Err(MalformedEvent::BadType);
+            return Err(EventError::BadType);
         }
         if !wire.object.get().starts_with('{') {
-            return Err(MalformedEvent::BadObject);
+            return Err(EventError::BadObject);
         }
-        let occurred = Occurred::new(&wire.created_at, &wire.id).map_err(|_| MalformedEvent::BadCreatedAt)?;
+        let occurred = Occurred::new(&wire.created_at, &wire.id).map_err(|_| EventError::BadCreatedAt)?;
         Ok(Self {
             id: wire.id,
             event_type: wire.r#type,
@@ -115,19 +125,19 @@ impl<'a> Event<'a> {
         })
     }
 
-    /// The event's id: the same in every retry, and the receiver's idempotency key.
+    /// Returns the event's id: the same in every retry, and the receiver's idempotency key.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The type, for example `ORDER.FILLED`.
+    /// Returns the type, for example `ORDER.FILLED`.
     #[must_use]
     pub fn event_type(&self) -> &str {
         &self.event_type
     }
 
-    /// The category: the type's text before its first full stop, for example `ORDER`.
+    /// Reads the category off the type: its text before the first full stop, for example `ORDER`.
     #[must_use]
     pub fn category_name(&self) -> &str {
         self.event_type
@@ -135,46 +145,46 @@ impl<'a> Event<'a> {
             .map_or(&self.event_type, |(category, _)| category)
     }
 
-    /// The state that the type names: its text after the first full stop, for example `FILLED`.
+    /// Reads the state off the type: its text after the first full stop, for example `FILLED`.
     #[must_use]
     pub fn state_name(&self) -> Option<&str> {
         self.event_type.split_once('.').map(|(_, state)| state)
     }
 
-    /// Whether it is one that the receiver sent to itself.
+    /// Tells whether it is one that the receiver sent to itself ([`crate::synthetic`]).
     #[must_use]
     pub fn is_synthetic(&self) -> bool {
-        synthetic::is_synthetic(&self.event_type)
+        category::is_synthetic(&self.event_type)
     }
 
-    /// The row of the category table for this event; the catch-all row for an unknown category.
+    /// Finds the row of the category table for this event; the catch-all row for an unknown category.
     #[must_use]
     pub fn category(&self) -> &'static Category {
         category::of(&self.event_type)
     }
 
-    /// When it occurred, and its place among the events of its entity.
+    /// Returns when it occurred, and so its place among the events of its entity.
     #[must_use]
     pub fn occurred(&self) -> &Occurred {
         &self.occurred
     }
 
-    /// The entity that the event is about.
+    /// Derives the key of the entity that the event is about.
     ///
     /// # Errors
     ///
-    /// [`NoEntityKey`] when the object lacks a field that the key is made of.
-    pub fn entity_key(&self) -> Result<EntityKey, NoEntityKey> {
-        EntityKey::of(self)
+    /// [`EntityKeyError`] when the object lacks a field that the key is made of.
+    pub fn entity_key(&self) -> Result<EntityKey, EntityKeyError> {
+        EntityKey::of(&self.event_type, &self.id, self.object)
     }
 
-    /// The event's `object`, verbatim.
+    /// Returns the event's `object`, verbatim.
     #[must_use]
     pub fn object(&self) -> &'a RawValue {
         self.object
     }
 
-    /// The operation by which an operator told what Upvest's API says and no event did; `None` for Upvest's own events.
+    /// Reads the operation by which an operator told what Upvest's API says and no event did; `None` for Upvest's own events.
     ///
     /// Such an event has a member `reconciled` with the operation's id. Whatever else Upvest may give that name is not
     /// taken for it.
@@ -188,14 +198,15 @@ impl<'a> Event<'a> {
         Some(marked.reconciled?.get("operation")?.as_str()?.to_owned())
     }
 
-    /// The whole event, verbatim: the bytes that its delivery's signature covers.
+    /// Returns the whole event, verbatim: the bytes that its delivery's signature covers.
     #[must_use]
     pub fn json(&self) -> &'a str {
         self.json
     }
 }
 
-/// The deepest nesting of arrays and objects in a JSON text, found without recursion.
+/// Finds the deepest nesting of arrays and objects in a JSON text, without recursion: a body may be one bracket a
+/// million times.
 fn depth(json: &str) -> usize {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for byte in json.bytes() {
@@ -256,19 +267,19 @@ mod tests {
         let deep = format!("{}{}", "[".repeat(70), "]".repeat(70));
         let long = format!("\"{}\"", "a".repeat(129));
         for (json, reason) in [
-            ("7".to_owned(), MalformedEvent::Incomplete),
-            ("{}".to_owned(), MalformedEvent::Incomplete),
-            (GOOD.replacen('{', r#"{"id":"x","#, 1), MalformedEvent::Incomplete),
-            (with("id", "7"), MalformedEvent::Incomplete),
-            (with("id", "\"\""), MalformedEvent::BadId),
-            (with("id", "\"a b\""), MalformedEvent::BadId),
-            (with("id", "\"a!b\""), MalformedEvent::BadId),
-            (with("id", &long), MalformedEvent::BadId),
-            (with("type", "\"\""), MalformedEvent::BadType),
-            (with("type", "\"ORDER.\\u0000\""), MalformedEvent::BadType),
-            (with("created_at", "\"soon\""), MalformedEvent::BadCreatedAt),
-            (with("object", "[]"), MalformedEvent::BadObject),
-            (with("object", &deep), MalformedEvent::TooDeep),
+            ("7".to_owned(), EventError::Incomplete),
+            ("{}".to_owned(), EventError::Incomplete),
+            (GOOD.replacen('{', r#"{"id":"x","#, 1), EventError::Incomplete),
+            (with("id", "7"), EventError::Incomplete),
+            (with("id", "\"\""), EventError::BadId),
+            (with("id", "\"a b\""), EventError::BadId),
+            (with("id", "\"a!b\""), EventError::BadId),
+            (with("id", &long), EventError::BadId),
+            (with("type", "\"\""), EventError::BadType),
+            (with("type", "\"ORDER.\\u0000\""), EventError::BadType),
+            (with("created_at", "\"soon\""), EventError::BadCreatedAt),
+            (with("object", "[]"), EventError::BadObject),
+            (with("object", &deep), EventError::TooDeep),
         ] {
             assert_eq!(Event::parse(&json).map(|_| ()), Err(reason), "{json}");
         }

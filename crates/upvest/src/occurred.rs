@@ -14,10 +14,10 @@ use jiff::tz::TimeZone;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Occurred(String);
 
-/// Why a text is not the time of an event.
+/// Says that a text is not the time of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("created_at is not an RFC 3339 time of the years 0000 to 9999")]
-pub struct NoTimestamp;
+pub struct OccurredError;
 
 impl Occurred {
     /// Width of the instant in front of the `#`, in bytes.
@@ -27,14 +27,14 @@ impl Occurred {
     ///
     /// # Errors
     ///
-    /// [`NoTimestamp`] when `created_at` is not such a time.
-    pub fn new(created_at: &str, event_id: &str) -> Result<Self, NoTimestamp> {
-        let instant: Timestamp = created_at.parse().map_err(|_| NoTimestamp)?;
+    /// [`OccurredError`] when `created_at` is not such a time.
+    pub fn new(created_at: &str, event_id: &str) -> Result<Self, OccurredError> {
+        let instant: Timestamp = created_at.parse().map_err(|_| OccurredError)?;
         let zoned = instant.to_zoned(TimeZone::UTC);
         if zoned.year() < 0 {
-            return Err(NoTimestamp);
+            return Err(OccurredError);
         }
-        let text = strtime::format("%Y-%m-%dT%H:%M:%S.%9f", &zoned).map_err(|_| NoTimestamp)?;
+        let text = strtime::format("%Y-%m-%dT%H:%M:%S.%9f", &zoned).map_err(|_| OccurredError)?;
         Ok(Self(format!("{text}Z#{event_id}")))
     }
 
@@ -42,31 +42,31 @@ impl Occurred {
     ///
     /// # Errors
     ///
-    /// [`NoTimestamp`] when the text does not have that form.
-    pub fn from_stored(text: String) -> Result<Self, NoTimestamp> {
+    /// [`OccurredError`] when the text does not have that form.
+    pub fn from_stored(text: String) -> Result<Self, OccurredError> {
         match text.split_once('#') {
             Some((instant, _))
                 if instant.len() == Self::INSTANT_WIDTH && instant.parse::<Timestamp>().is_ok() =>
             {
                 Ok(Self(text))
             }
-            _ => Err(NoTimestamp),
+            _ => Err(OccurredError),
         }
     }
 
-    /// The whole text, instant and event id.
+    /// Returns the whole text: what a table sorts by.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The instant alone, RFC 3339 with nine fraction digits and `Z`.
+    /// Returns the instant alone, RFC 3339 with nine fraction digits and `Z`.
     #[must_use]
     pub fn instant(&self) -> &str {
         &self.0[..Self::INSTANT_WIDTH]
     }
 
-    /// The id of the event.
+    /// Returns the id of the event.
     #[must_use]
     pub fn event_id(&self) -> &str {
         &self.0[Self::INSTANT_WIDTH + 1..]
@@ -112,7 +112,7 @@ mod tests {
             "2021-13-01T00:00:00Z",
             "-000001-01-01T00:00:00Z",
         ] {
-            assert_eq!(Occurred::new(text, "e"), Err(NoTimestamp), "{text}");
+            assert_eq!(Occurred::new(text, "e"), Err(OccurredError), "{text}");
         }
     }
 

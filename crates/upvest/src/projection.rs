@@ -17,7 +17,7 @@ mod related;
 mod summary;
 
 pub use derived::Derived;
-pub use summary::{Summary, turned};
+pub use summary::{Summary, flags_changed};
 
 /// The most entries of a map whose keys nothing bounds: statuses that an entity had, and parts without an id of their
 /// own. The newest stay. (Parts with an id are bounded by the size of an item instead: what they hold adds up.)
@@ -58,19 +58,33 @@ pub struct Projection {
     pub parts: BTreeMap<String, BTreeMap<String, Snapshot>>,
 }
 
-/// What an event did to a projection.
+/// Says what an event did to the state of its entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
     /// It shows in the state: it is the newest of its kind, or the newest that gives a status.
-    Newest,
+    Fresh,
     /// A newer one was there already. It may have left a trace in the history.
-    Superseded,
+    Late,
     /// The very same event was there already: nothing changed.
-    Repeated,
+    Duplicate,
 }
 
 impl Projection {
-    /// Folds an event into the state that its entity has so far.
+    /// Folds an event into the state that its entity has so far, and says what it did there.
+    ///
+    /// ```
+    /// use upvest::projection::Applied;
+    /// use upvest::{Event, Projection};
+    ///
+    /// let event = |id, second, status| format!(
+    ///     r#"{{"id":"{id}","created_at":"2021-07-21T14:10:0{second}Z","type":"ORDER.{status}","object":{{"id":"o1"}}}}"#
+    /// );
+    /// let (state, _) = Projection::fold(None, &Event::parse(&event("e2", 2, "FILLED"))?);
+    /// // The order is that of the facts, not of their arrival.
+    /// let (state, applied) = Projection::fold(Some(state), &Event::parse(&event("e1", 1, "NEW"))?);
+    /// assert_eq!((state.status(), applied), (Some("FILLED"), Applied::Late));
+    /// # Ok::<_, upvest::event::EventError>(())
+    /// ```
     #[must_use]
     pub fn fold(before: Option<Self>, event: &Event<'_>) -> (Self, Applied) {
         let mut state = before.unwrap_or_else(|| Self {
@@ -110,8 +124,8 @@ impl Projection {
             }
         };
         // The status can be older than the snapshot: a later notice without one may have come first.
-        let shows = applied == Applied::Superseded && state.status() != status_before.as_deref();
-        (state, if shows { Applied::Newest } else { applied })
+        let shows = applied == Applied::Late && state.status() != status_before.as_deref();
+        (state, if shows { Applied::Fresh } else { applied })
     }
 
     /// Puts the newer of two snapshots into place, and gives back the other one.
@@ -124,9 +138,9 @@ impl Projection {
             keep_newest(&mut self.history, |occurred| occurred);
         }
         match &self.snapshot {
-            Some(newest) if newest.occurred == new.occurred => (Applied::Repeated, None),
-            Some(newest) if newest.occurred > new.occurred => (Applied::Superseded, Some(new)),
-            _ => (Applied::Newest, self.snapshot.replace(new)),
+            Some(newest) if newest.occurred == new.occurred => (Applied::Duplicate, None),
+            Some(newest) if newest.occurred > new.occurred => (Applied::Late, Some(new)),
+            _ => (Applied::Fresh, self.snapshot.replace(new)),
         }
     }
 
@@ -135,7 +149,7 @@ impl Projection {
         let (applied, other) = self.replace_snapshot(new);
         match other.map(|other| self.add_part(EARLIER, other)) {
             // The repeat of a version that had been replaced already.
-            Some(Applied::Repeated) => Applied::Repeated,
+            Some(Applied::Duplicate) => Applied::Duplicate,
             _ => applied,
         }
     }
@@ -147,7 +161,7 @@ impl Projection {
         if let Some(parts) = self.parts.get_mut(map) {
             keep_newest(parts, |part| &part.occurred);
             if !parts.contains_key(occurred.event_id()) {
-                return Applied::Superseded;
+                return Applied::Late;
             }
         }
         applied
@@ -156,16 +170,16 @@ impl Projection {
     fn replace_part(&mut self, map: &str, id: String, new: Snapshot) -> Applied {
         let parts = self.parts.entry(map.to_owned()).or_default();
         match parts.get(&id) {
-            Some(newest) if newest.occurred == new.occurred => Applied::Repeated,
-            Some(newest) if newest.occurred > new.occurred => Applied::Superseded,
+            Some(newest) if newest.occurred == new.occurred => Applied::Duplicate,
+            Some(newest) if newest.occurred > new.occurred => Applied::Late,
             _ => {
                 parts.insert(id, new);
-                Applied::Newest
+                Applied::Fresh
             }
         }
     }
 
-    /// The entity's current status: the one that it had last.
+    /// Returns the entity's current status: the one that it had last.
     #[must_use]
     pub fn status(&self) -> Option<&str> {
         self.history
@@ -174,7 +188,7 @@ impl Projection {
             .map(|(status, _)| status.as_str())
     }
 
-    /// A status further along the lifecycle that the entity left again, as in `FILLED` and then `PROCESSING`.
+    /// Finds a status further along the lifecycle that the entity left again, as in `FILLED` and then `PROCESSING`.
     ///
     /// It is read off the history, so that it does not depend on the order in which the events arrived.
     #[must_use]
@@ -200,7 +214,7 @@ fn keep_newest<V>(entries: &mut BTreeMap<String, V>, occurred: impl Fn(&V) -> &O
     }
 }
 
-/// The status that an event gives its object. `object.status` counts: event types and statuses may differ (contract
+/// Reads the status that an event gives its object. `object.status` counts: event types and statuses may differ (contract
 /// section 5, notes). Where it is absent, the state in the type does, if it is a step of the lifecycle.
 fn status(event: &Event<'_>, object: &Value) -> Option<String> {
     let given = object
@@ -259,11 +273,11 @@ pub(crate) mod tests {
         let apply =
             |before: Option<Projection>, json: &str| Projection::fold(before, &Event::parse(json).unwrap());
         let (state, applied) = apply(None, &order("e2", 2, "PROCESSING"));
-        assert_eq!(applied, Applied::Newest);
+        assert_eq!(applied, Applied::Fresh);
         let (state, applied) = apply(Some(state), &order("e1", 1, "NEW"));
-        assert_eq!(applied, Applied::Superseded);
+        assert_eq!(applied, Applied::Late);
         let (again, applied) = apply(Some(state.clone()), &order("e2", 2, "PROCESSING"));
-        assert_eq!((again, applied), (state, Applied::Repeated));
+        assert_eq!((again, applied), (state, Applied::Duplicate));
     }
 
     #[test]
@@ -311,11 +325,11 @@ pub(crate) mod tests {
         let (reminder, new) = (execution("e2", 2, "REMINDER"), execution("e1", 1, "NEW"));
         let state = fold(std::slice::from_ref(&reminder));
         let (state, applied) = Projection::fold(Some(state), &Event::parse(&new).unwrap());
-        assert_eq!(applied, Applied::Newest);
+        assert_eq!(applied, Applied::Fresh);
         assert_eq!(state.status(), Some("NEW"));
         assert_eq!(state, fold(&[new.clone(), reminder]));
         let (_, again) = Projection::fold(Some(state), &Event::parse(&new).unwrap());
-        assert_eq!(again, Applied::Superseded);
+        assert_eq!(again, Applied::Late);
     }
 
     #[test]

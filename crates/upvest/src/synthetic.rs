@@ -5,23 +5,21 @@
 
 use jiff::Timestamp;
 
+use crate::category;
 use crate::delivery::split;
 use crate::entity_key::EntityKey;
 use crate::event::Event;
 
-/// The category of synthetic events, and so the first part of their entities' keys. Upvest's categories are upper-case
-/// letters, digits and underscores, so that none of them, known or to come, is this one.
-pub const CATEGORY: &str = "synthetic";
-/// The type of the canary's events.
+/// The type of the canary's events. Its category is [`category::SYNTHETIC`].
 pub const CANARY: &str = "synthetic.canary";
 /// What the ids of events begin with that a key of [`Scope::Synthetic`] signs. Upvest's ids are UUIDs: an event of such
-/// a key can take no other event's place in the log, nor contradict it.
+/// a key can take no other event's place in the log, nor conflict with it.
 pub const ID_PREFIX: &str = "synthetic-";
 
 /// The canary's `object.id`.
 const CANARY_OBJECT: &str = "canary";
 
-/// Which events a key may report.
+/// Says which events a key may report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// All but synthetic ones: Upvest's keys.
@@ -33,7 +31,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Whether a key of this scope may report the event.
+    /// Tells whether a key of this scope may report the event.
     #[must_use]
     pub fn covers(self, event: &Event<'_>) -> bool {
         match self {
@@ -43,7 +41,7 @@ impl Scope {
         }
     }
 
-    /// Whether a delivery with this body may be taken in. An event that Upvest's keys may not report leaves the others
+    /// Tells whether a delivery with this body may be taken in. An event that Upvest's keys may not report leaves the others
     /// of its delivery alone; of a delivery of the canary's key nothing is taken in unless it is synthetic throughout.
     #[must_use]
     pub fn covers_delivery(self, body: &[u8]) -> bool {
@@ -55,15 +53,6 @@ impl Scope {
             }
         }
     }
-}
-
-/// Whether an event of this type is synthetic.
-#[must_use]
-pub fn is_synthetic(event_type: &str) -> bool {
-    event_type
-        .split_once('.')
-        .map_or(event_type, |(category, _)| category)
-        == CATEGORY
 }
 
 /// Writes the body of a delivery with one event of the canary; `run` makes the event's id, which is given back too.
@@ -80,10 +69,10 @@ pub fn canary_delivery(run: &str, created_at: Timestamp) -> (String, Vec<u8>) {
     (id, body.into_bytes())
 }
 
-/// The entity that the canary's events are about.
+/// Builds the key of the entity that the canary's events are about.
 #[must_use]
 pub fn canary_entity() -> EntityKey {
-    EntityKey::from_stored(format!("{CATEGORY}#{CANARY_OBJECT}"))
+    EntityKey::from_stored(format!("{}#{CANARY_OBJECT}", category::SYNTHETIC))
 }
 
 #[cfg(test)]
@@ -91,7 +80,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::category::{self, CATEGORIES, Domain};
+    use crate::category::{CATEGORIES, Domain, is_synthetic};
 
     fn event(id: &str, event_type: &str) -> String {
         format!(
@@ -151,8 +140,8 @@ mod tests {
 
     #[test]
     fn no_category_of_upvest_is_synthetic() {
-        for category in CATEGORIES {
-            assert!(!is_synthetic(category.name) && category.entity != CATEGORY);
+        for row in CATEGORIES {
+            assert!(!is_synthetic(row.name) && row.entity != category::SYNTHETIC);
         }
         assert!(!is_synthetic(category::UNRECOGNISED.name));
     }

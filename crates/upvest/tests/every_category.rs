@@ -140,7 +140,7 @@ proptest! {
         for json in &shuffled {
             let event = Event::parse(json).unwrap();
             let (after, applied) = Projection::fold(state, &event);
-            if applied == Applied::Newest {
+            if applied == Applied::Fresh {
                 prop_assert!(newest.insert(event.id().to_owned()), "{} was the newest twice", event.id());
             }
             state = Some(after);

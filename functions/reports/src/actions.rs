@@ -54,11 +54,11 @@ impl Actions for Own {
     }
 
     // A report's file is as welcome when the event that announces it is late.
-    fn wants_superseded(&self, change: &Change<'_>) -> bool {
+    fn wants_late(&self, change: &Change<'_>) -> bool {
         self.wants(change)
     }
 
-    async fn on_superseded(&self, change: &Change<'_>) -> Result<Value, ActionError> {
+    async fn on_late(&self, change: &Change<'_>) -> Result<Value, ActionError> {
         self.retrieve(change).await
     }
 }

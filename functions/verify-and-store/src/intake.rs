@@ -9,9 +9,9 @@ use pipeline::runtime::metrics;
 use pipeline::stores::archive::verified_key;
 use pipeline::stores::events::{Entry, Logged, conflict_key};
 use sha2::{Digest, Sha256};
-use upvest::delivery::{MalformedDelivery, NO_ENTITY_KEY, split};
+use upvest::category::is_synthetic;
+use upvest::delivery::{DeliveryError, NO_ENTITY_KEY, split};
 use upvest::signature::Verified;
-use upvest::synthetic::is_synthetic;
 use upvest::{Domain, Event};
 
 /// The reason of synthetic events that none of our own keys signed.
@@ -50,8 +50,8 @@ impl Intake {
     ///
     /// # Errors
     ///
-    /// [`MalformedDelivery`] when the body is no batch of events.
-    pub(crate) fn of(envelope: &Envelope, verified: &Verified<'_>) -> Result<Self, MalformedDelivery> {
+    /// [`DeliveryError`] when the body is no batch of events.
+    pub(crate) fn of(envelope: &Envelope, verified: &Verified<'_>) -> Result<Self, DeliveryError> {
         let mut intake = Self::default();
         let mut seen = BTreeMap::new();
         for (index, part) in split(verified.body())?.into_iter().enumerate() {

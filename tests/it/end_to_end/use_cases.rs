@@ -141,9 +141,14 @@ fn statuses(changes: &[Value]) -> Vec<Option<&str>> {
     changes.iter().map(status).collect()
 }
 
-/// The changes that turned a flag, and to what.
+/// Lists the changes that set or cleared a flag, and which way.
 fn turns<'c>(changes: &'c [Value], flag: &str) -> Vec<(&'c str, bool)> {
-    let turn = |change: &'c Value| Some((event_type(change), change["detail"]["turned"][flag].as_bool()?));
+    let turn = |change: &'c Value| {
+        Some((
+            event_type(change),
+            change["detail"]["flags_changed"][flag].as_bool()?,
+        ))
+    };
     changes.iter().filter_map(turn).collect()
 }
 

@@ -75,7 +75,7 @@ pub(crate) struct Change {
     pub(crate) event: ChangeEvent,
     pub(crate) previous: Option<Summary>,
     pub(crate) current: Summary,
-    pub(crate) turned: BTreeMap<String, bool>,
+    pub(crate) flags_changed: BTreeMap<String, bool>,
     pub(crate) late: bool,
 }
 

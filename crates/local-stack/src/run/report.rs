@@ -117,7 +117,7 @@ impl Report<'_> {
     }
 
     fn changes(&self) -> Table {
-        let mut table = table(["story", "event", "entity", "status", "turned"]);
+        let mut table = table(["story", "event", "entity", "status", "flags"]);
         for (title, events) in self.stories {
             let ids = events
                 .iter()
@@ -129,7 +129,7 @@ impl Report<'_> {
                     &change.event.r#type,
                     &short(&change.entity),
                     &status(change),
-                    &turned(change),
+                    &flags_told(change),
                 ]);
             }
         }
@@ -302,8 +302,8 @@ fn status(change: &Change) -> String {
     }
 }
 
-fn turned(change: &Change) -> String {
-    let flags = change.turned.iter().map(|(flag, now)| {
+fn flags_told(change: &Change) -> String {
+    let flags = change.flags_changed.iter().map(|(flag, now)| {
         let flag = flag.replace('_', " ");
         if *now { flag } else { format!("no longer {flag}") }
     });
@@ -341,7 +341,7 @@ mod tests {
             "previous": { "version": 1, "status": "NEW", "derived": {} },
             "current": { "version": 2, "status": "FILLED", "derived": {} },
             "late": false,
-            "turned": { "funds_available": true, "cleared": false },
+            "flags_changed": { "funds_available": true, "cleared": false },
         });
         serde_json::from_value(change).unwrap()
     }
@@ -350,7 +350,7 @@ mod tests {
     fn a_change_reads_as_what_it_was_and_is() {
         let change = change("a");
         assert_eq!(status(&change), "NEW → FILLED");
-        assert_eq!(turned(&change), "no longer cleared, funds available");
+        assert_eq!(flags_told(&change), "no longer cleared, funds available");
         assert_eq!(
             short("CASH_BALANCE#d0fc0305-97b7-4e3b#EUR"),
             "CASH_BALANCE#d0fc0305#EUR"

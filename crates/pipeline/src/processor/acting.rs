@@ -49,16 +49,16 @@ impl Processor {
     }
 
     /// Runs the action on a late event, if the domain wants it.
-    pub(super) async fn act_on_superseded(
+    pub(super) async fn act_on_late(
         &self,
         change: &Change<'_>,
         attempt: &Attempt<'_>,
     ) -> Result<(), ProcessError> {
-        if self.skips(change) || !self.actions.wants_superseded(change) {
+        if self.skips(change) || !self.actions.wants_late(change) {
             return Ok(());
         }
-        let action = self.actions.on_superseded(change);
-        self.run_once("superseded", change, attempt, action).await
+        let action = self.actions.on_late(change);
+        self.run_once("late", change, attempt, action).await
     }
 
     /// A replay is for the state alone, unless the domain's code asks for it.

@@ -10,7 +10,7 @@ use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use upvest::projection::{Summary, turned};
+use upvest::projection::{Summary, flags_changed};
 
 use crate::actions::Change;
 use crate::error::AwsError;
@@ -54,8 +54,8 @@ struct Detail<'d> {
     event: EventDetail<'d>,
     previous: Option<&'d Summary>,
     current: &'d Summary,
-    reached: Option<&'d str>,
-    turned: BTreeMap<String, bool>,
+    status_entered: Option<&'d str>,
+    flags_changed: BTreeMap<String, bool>,
     late: bool,
     moved_back_from: Option<&'d str>,
     related: BTreeSet<String>,
@@ -96,11 +96,11 @@ impl Publication {
                 },
                 previous: change.previous,
                 current: change.current,
-                reached: change.new_status(),
-                turned: if change.late {
+                status_entered: change.status_entered(),
+                flags_changed: if change.late {
                     BTreeMap::new()
                 } else {
-                    turned(change.previous, change.current)
+                    flags_changed(change.previous, change.current)
                 },
                 late: change.late,
                 moved_back_from: change.state.moved_back_from(),

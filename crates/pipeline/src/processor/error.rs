@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use upvest::Domain;
-use upvest::entity_key::NoEntityKey;
+use upvest::entity_key::EntityKeyError;
 
 use crate::error::{AwsError, Disposition, RETRY};
 use crate::queues::domains::NoEvent;
@@ -33,7 +33,7 @@ pub enum ProcessError {
         event_id: String,
         /// What is missing.
         #[source]
-        source: NoEntityKey,
+        source: EntityKeyError,
     },
     /// The entity could not be read or written.
     #[error(transparent)]

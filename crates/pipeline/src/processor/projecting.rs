@@ -51,7 +51,7 @@ impl Processor {
             let so_far = before.as_ref().map(|before| before.projection.clone());
             let (projection, applied) = Projection::fold(so_far, event);
             let applied = match &before {
-                Some(stored) if stored.applied.contains(event.id()) => Applied::Repeated,
+                Some(stored) if stored.applied.contains(event.id()) => Applied::Duplicate,
                 _ => applied,
             };
             let before = match before {
@@ -61,7 +61,7 @@ impl Processor {
                 before => before,
             };
             let mut stored = next(entity, event, before.as_ref(), (projection, applied));
-            if applied == Applied::Newest && !is_replay {
+            if applied == Applied::Fresh && !is_replay {
                 stored.applied = stored.applied.with(event.id());
                 // This attempt may be the last: after a crash the event is in the dead-letter queue, and later events
                 // take its place as the last change before it is redriven.
@@ -85,9 +85,9 @@ impl Processor {
 
     pub(super) fn count(&self, applied: Applied) {
         let result = match applied {
-            Applied::Newest => "newest",
-            Applied::Superseded => "superseded",
-            Applied::Repeated => "repeated",
+            Applied::Fresh => "fresh",
+            Applied::Late => "late",
+            Applied::Duplicate => "duplicate",
         };
         metrics::projected(self.domain.name(), result);
     }
@@ -113,7 +113,7 @@ impl Processor {
             return Ok(false);
         }
         let noted = projected.stored.unfinished.contains_key(&transition.event_id);
-        if !noted && projected.applied != Applied::Newest {
+        if !noted && projected.applied != Applied::Fresh {
             self.note_unfinished(entity, transition).await?;
             return Ok(true);
         }
@@ -216,9 +216,9 @@ fn next(
         projection,
         version: before.map_or(0, |before| before.version) + 1,
         last_change: match applied {
-            Applied::Newest => Some(made_now()),
+            Applied::Fresh => Some(made_now()),
             // It left a trace in the history, no more.
-            Applied::Superseded | Applied::Repeated => before.and_then(|before| before.last_change.clone()),
+            Applied::Late | Applied::Duplicate => before.and_then(|before| before.last_change.clone()),
         },
         applied: before.map(|before| before.applied.clone()).unwrap_or_default(),
         unfinished: before.map(|before| before.unfinished.clone()).unwrap_or_default(),

@@ -34,7 +34,7 @@ pub enum BadRoutes {
     Entry(String),
     /// An entry's domain does not exist.
     #[error(transparent)]
-    Domain(#[from] upvest::category::NoSuchDomain),
+    Domain(#[from] upvest::category::UnknownDomainError),
     /// The catch-all has no queue, so that some events would have nowhere to go.
     #[error("the domain unrecognised has no queue")]
     NoCatchAll,
@@ -238,7 +238,7 @@ pub enum NoEvent {
     NotText,
     /// The text is not an event.
     #[error("message body is not an event")]
-    Malformed(#[from] upvest::event::MalformedEvent),
+    Malformed(#[from] upvest::event::EventError),
 }
 
 impl Dispatched {

@@ -29,8 +29,8 @@ pub const UNKNOWN_KEYS: &str = "UnknownKeys";
 /// Events stored for the first time.
 pub const STORED: &str = "EventsStored";
 /// Events that were in the log already.
-pub const REPEATED: &str = "EventsRepeated";
-/// Events that contradict the logged one of the same id.
+pub const DUPLICATE: &str = "EventsDuplicate";
+/// Counts events in conflict with the logged one of the same id.
 pub const CONFLICTING: &str = "EventsConflicting";
 /// Events dispatched to the catch-all, of a category that this version does not know.
 pub const UNRECOGNISED: &str = "EventsUnrecognised";
@@ -41,7 +41,7 @@ pub const RECEIPT_TO_STORED: &str = "ReceiptToStored";
 pub const RECEIPT_TO_PROJECTED: &str = "ReceiptToProjected";
 /// How old events are by Upvest's `created_at` when they become the newest of their entity, in seconds, by `Domain`.
 pub const EVENT_AGE: &str = "EventAge";
-/// Events folded into their entity, by `Domain` and `Result`: `newest`, `superseded` or `repeated`.
+/// Events folded into their entity, by `Domain` and `Result`: `fresh`, `late` or `duplicate`.
 pub const PROJECTED: &str = "EventsProjected";
 /// States that moved backwards along their lifecycle, by `Domain`.
 pub const MOVED_BACK: &str = "StatesMovedBack";
@@ -143,9 +143,9 @@ pub fn unknown_key() {
     counter!(UNKNOWN_KEYS).increment(1);
 }
 
-/// Counts the events of a delivery: stored for the first time, repeated, contradicting the log.
-pub fn stored(new: usize, repeated: usize, conflicting: usize) {
-    for (name, count) in [(STORED, new), (REPEATED, repeated), (CONFLICTING, conflicting)] {
+/// Counts the events of a delivery: stored for the first time, duplicates, in conflict with the log.
+pub fn stored(new: usize, duplicates: usize, conflicting: usize) {
+    for (name, count) in [(STORED, new), (DUPLICATE, duplicates), (CONFLICTING, conflicting)] {
         if count > 0 {
             counter!(name).increment(count as u64);
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use upvest::delivery::MalformedDelivery;
+use upvest::delivery::DeliveryError;
 
 /// Events per delivery where nothing else decides.
 const DEFAULT_BATCH: usize = 10;
@@ -47,10 +47,7 @@ pub(crate) enum PayloadError {
         source: serde_json::Error,
     },
     #[error("{} holds no events; --raw sends it as it is", path.display())]
-    NoEvents {
-        path: PathBuf,
-        source: MalformedDelivery,
-    },
+    NoEvents { path: PathBuf, source: DeliveryError },
 }
 
 impl Source<'_> {
@@ -109,7 +106,7 @@ impl Source<'_> {
         if events.is_empty() {
             return Err(PayloadError::NoEvents {
                 path: path.to_owned(),
-                source: MalformedDelivery::NoEvents,
+                source: DeliveryError::NoEvents,
             });
         }
         Ok(Payload::Events(events))

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Derived, Projection};
 
-/// What an entity was at one version of its state, without its objects.
+/// Says what an entity was at one version of its state, without its objects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// How often the state had been written.
@@ -18,7 +18,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The value of a computed flag; `None` where it is not known.
+    /// Reads a computed flag; `None` where it is not known.
     #[must_use]
     pub fn flag(&self, name: &str) -> Option<bool> {
         match self.derived.get(name) {
@@ -29,7 +29,7 @@ impl Summary {
 }
 
 impl Projection {
-    /// The state in short, as version `version` of an entity of type `entity_type`.
+    /// Sums up the state, as version `version` of an entity of type `entity_type`.
     #[must_use]
     pub fn summary(&self, entity_type: &str, version: u64) -> Summary {
         Summary {
@@ -40,21 +40,20 @@ impl Projection {
     }
 }
 
-/// The flags that a change turned, and what they are now: `funds_available: true` when a deposit is booked for the first
-/// time, `false` when a booked one is cancelled.
+/// Finds the flags that a change set or cleared, and what they are after it: `funds_available: true` when a deposit is
+/// booked for the first time, `false` when a booked one is cancelled.
 ///
-/// A flag that was not known before counts as false: it turns when it becomes true.
+/// A flag that was not known before counts as false, so that only its first `true` is a change.
 #[must_use]
-pub fn turned(previous: Option<&Summary>, current: &Summary) -> BTreeMap<String, bool> {
+pub fn flags_changed(previous: Option<&Summary>, current: &Summary) -> BTreeMap<String, bool> {
     let flags = current
         .derived
         .keys()
         .filter_map(|name| Some((name, current.flag(name)?)));
-    let turned = flags.filter(|(name, now)| {
-        let before = previous.and_then(|previous| previous.flag(name)).unwrap_or(false);
-        before != *now
-    });
-    turned.map(|(name, now)| (name.clone(), now)).collect()
+    flags
+        .filter(|(name, now)| previous.and_then(|previous| previous.flag(name)).unwrap_or(false) != *now)
+        .map(|(name, now)| (name.clone(), now))
+        .collect()
 }
 
 #[cfg(test)]
@@ -73,14 +72,17 @@ mod tests {
     }
 
     #[test]
-    fn only_flags_that_changed_have_turned() {
+    fn only_flags_that_differ_from_before_have_changed() {
         let [no, yes] = [false, true].map(summary);
         let name = "funds_available".to_owned();
-        assert_eq!(turned(None, &no), BTreeMap::new());
-        assert_eq!(turned(None, &yes), BTreeMap::from([(name.clone(), true)]));
-        assert_eq!(turned(Some(&no), &yes), BTreeMap::from([(name.clone(), true)]));
-        assert_eq!(turned(Some(&yes), &yes), BTreeMap::new());
-        assert_eq!(turned(Some(&yes), &no), BTreeMap::from([(name, false)]));
+        assert_eq!(flags_changed(None, &no), BTreeMap::new());
+        assert_eq!(flags_changed(None, &yes), BTreeMap::from([(name.clone(), true)]));
+        assert_eq!(
+            flags_changed(Some(&no), &yes),
+            BTreeMap::from([(name.clone(), true)])
+        );
+        assert_eq!(flags_changed(Some(&yes), &yes), BTreeMap::new());
+        assert_eq!(flags_changed(Some(&yes), &no), BTreeMap::from([(name, false)]));
     }
 
     #[test]

@@ -158,7 +158,10 @@ async fn cash_turns_available_with_the_first_amount_and_unavailable_with_the_las
         [(update, true), (update, false)]
     );
     assert_eq!(case.selected(PAGE, CASH, &changes).await, [update]);
-    assert_eq!(changes[1]["detail"]["turned"], json!({ "cash_available": true }));
+    assert_eq!(
+        changes[1]["detail"]["flags_changed"],
+        json!({ "cash_available": true })
+    );
     assert_eq!(
         related(&changes[1]),
         [&*format!("ACCOUNT_GROUP#{group}")].into_iter().collect()

@@ -13,7 +13,7 @@ use crate::commands::events::LoggedEvent;
 
 /// The names of the actions that every domain has.
 const CHANGE: &str = "change";
-const ACTIONS: [&str; 2] = [CHANGE, "superseded"];
+const ACTIONS: [&str; 2] = [CHANGE, "late"];
 
 /// The record of an action for an event.
 #[derive(Debug, Clone, Serialize)]

@@ -13,9 +13,9 @@ use super::read::Item;
 use crate::commands::events::LoggedEvent;
 
 /// The effect of an event that shows in the state.
-pub(super) const NEWEST: &str = "newest";
+pub(super) const FRESH: &str = "fresh";
 /// The effect of one that came after a newer one.
-pub(super) const SUPERSEDED: &str = "superseded";
+pub(super) const LATE: &str = "late";
 /// The longest log of which each event is left out in turn, to see which one the state lacks.
 const MAX_TRIALS: usize = 200;
 /// Attributes whose values tell nothing of a person.
@@ -46,8 +46,8 @@ pub(super) struct Step {
     pub(super) previous_status: Option<String>,
     /// The status after it.
     pub(super) status: Option<String>,
-    /// Whether it shows in the state: `newest`, `superseded` or `repeated`, in the order in which events were received;
-    /// `newest` also where the entity notes that it was.
+    /// Whether it shows in the state: `fresh`, `late` or `duplicate`, in the order in which events were received;
+    /// `fresh` also where the entity notes that it was.
     pub(super) effect: &'static str,
 }
 
@@ -161,9 +161,9 @@ pub(super) fn steps(events: &[Foldable]) -> BTreeMap<String, Step> {
 
 fn effect(applied: Option<Applied>) -> &'static str {
     match applied {
-        Some(Applied::Newest) => NEWEST,
-        Some(Applied::Superseded) => SUPERSEDED,
-        Some(Applied::Repeated) => "repeated",
+        Some(Applied::Fresh) => FRESH,
+        Some(Applied::Late) => LATE,
+        Some(Applied::Duplicate) => "duplicate",
         None => "",
     }
 }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::actions;
 use super::evidence::{Bytes, Delivery, Evidence, Signed, Wanted, base_id, is_contradiction};
-use super::folding::{self, Comparison, Foldable, NEWEST, Step};
+use super::folding::{self, Comparison, FRESH, Foldable, Step};
 use super::publication::Publication;
 use super::read::{Item, Log, Table};
 use super::{Contents, Entity, ExplainError, Explained, Explanation, Fate, Outcome, Quarantine, Repeat};
@@ -370,7 +370,7 @@ impl Folded {
     fn step(&self, event: &LoggedEvent, known: &Known) -> Option<Step> {
         let mut step = self.steps.get(&event.event_id)?.clone();
         if known.is_applied(&event.event_id) {
-            step.effect = NEWEST;
+            step.effect = FRESH;
         }
         Some(step)
     }

@@ -1,9 +1,9 @@
 //! Whether a change was published. No record is kept of that: what is told here follows from the records that are.
 
 use serde::Serialize;
-use upvest::synthetic::is_synthetic;
+use upvest::category::is_synthetic;
 
-use super::folding::SUPERSEDED;
+use super::folding::LATE;
 use super::inquiry::Known;
 use crate::commands::events::LoggedEvent;
 
@@ -57,7 +57,7 @@ impl Publication {
                 Follows::Published,
                 "it was applied as its entity's newest and nothing of it is unfinished",
             ),
-            Some(_) if effect == SUPERSEDED => (
+            Some(_) if effect == LATE => (
                 Follows::NotPublished,
                 "a newer event was received before it; only with PublishLateEvents=true it is published, as late",
             ),

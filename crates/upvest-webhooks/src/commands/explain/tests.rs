@@ -129,7 +129,7 @@ async fn the_whole_chain_of_an_entity_holds() {
         assert_eq!(event.bytes, Bytes::AsSigned);
         assert_eq!(event.actions[0].action, "orders/change");
         assert_eq!(event.actions[0].state, actions::State::Completed);
-        assert_eq!(event.step.as_ref().unwrap().effect, "newest");
+        assert_eq!(event.step.as_ref().unwrap().effect, "fresh");
     }
     let statuses = [(None, "NEW"), (Some("NEW"), "NEW"), (Some("NEW"), "FILLED")];
     for (event, (before, after)) in json["events"].as_array().unwrap().iter().zip(statuses) {
@@ -165,7 +165,7 @@ async fn personal_data_is_shown_on_request_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_event_is_told_as_superseded() {
+async fn a_late_event_is_told_as_late() {
     let signed = Signed::new().await;
     signed.deliver(&[order("e2", 2, "FILLED")]).await;
     signed.receiver.aws.clock().advance(Duration::from_secs(1));
@@ -173,12 +173,12 @@ async fn a_late_event_is_told_as_superseded() {
     let explanation = signed.explain("ORDER#o1").await;
     assert_holds(&explanation);
     let late = &explanation.events[0];
-    assert_eq!(late.step.as_ref().unwrap().effect, "superseded");
-    assert_eq!(late.actions[0].action, "orders/superseded");
+    assert_eq!(late.step.as_ref().unwrap().effect, "late");
+    assert_eq!(late.actions[0].action, "orders/late");
     assert!(
         explanation
             .text()
-            .contains("superseded: a newer event had been received before it")
+            .contains("late: a newer event had been received before it")
     );
 }
 
@@ -231,7 +231,7 @@ async fn what_the_entity_notes_outweighs_the_order_of_receipt() {
     let later = ("received_at", "2026-01-01T00:00:59Z");
     signed.set("events", ("event_id", "e1"), later).await;
     let explanation = signed.explain("ORDER#o1").await;
-    assert_eq!(explanation.events[0].step.as_ref().unwrap().effect, "newest");
+    assert_eq!(explanation.events[0].step.as_ref().unwrap().effect, "fresh");
     assert_publication(&explanation, "published", "applied as its entity's newest");
 }
 

@@ -187,8 +187,8 @@ impl Explained {
             };
             lines.add(TOLD, "status", status);
             let effect = match step.effect {
-                "superseded" => "superseded: a newer event had been received before it",
-                "repeated" => "none: it was in the state already",
+                "late" => "late: a newer event had been received before it",
+                "duplicate" => "none: it was in the state already",
                 _ => "shows in the state",
             };
             lines.add(TOLD, "effect", effect);

@@ -439,7 +439,7 @@ async fn a_repair_is_told_as_upvest_would_have_and_marked() {
     let last = published.last().unwrap();
     let detail: Value = serde_json::from_str(&last.detail).unwrap();
     assert_eq!(
-        (last.detail_type.as_str(), &detail["reached"]),
+        (last.detail_type.as_str(), &detail["status_entered"]),
         ("ORDER.FILLED", &json!("FILLED"))
     );
     assert_eq!(detail["event"]["reconciled_by"], operation);
@@ -447,7 +447,7 @@ async fn a_repair_is_told_as_upvest_would_have_and_marked() {
     let runs = desk.world.receiver.effects.runs();
     let run = runs.last().unwrap();
     assert_eq!(
-        (run.entity.as_str(), run.superseded),
+        (run.entity.as_str(), run.late),
         ("ORDER#o1", false),
         "the action learns of it"
     );

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use upvest::signature::{Rejection, UnverifiedDelivery, Verified};
+use upvest::signature::{UnverifiedDelivery, Verified, VerifyError};
 
 use crate::queues::envelope::Envelope;
 use crate::stores::keys::{Keys, KeysError};
@@ -41,7 +41,7 @@ pub enum Verdict<'e> {
         /// The key by which the sender claims to have signed.
         key_id: Option<String>,
         /// Why.
-        rejection: Rejection,
+        rejection: VerifyError,
     },
     /// The key by which the sender claims to have signed is not in the keys table.
     UnknownKey {

@@ -3,15 +3,52 @@
 //! A delivery is an [`UnverifiedDelivery`] until [`UnverifiedDelivery::verify`] turns it into a [`Verified`], the only
 //! way to its body. Parsing needs no key; the key decides by its [`Profile`] how the signature base is written.
 //! `docs/signatures.md` describes the dialect, the policy and the published test vectors.
+//!
+//! # Example
+//!
+//! We sign a delivery as Upvest would, and verify what arrives:
+//!
+//! ```
+//! use jiff::Timestamp;
+//! use upvest::signature::{
+//!     Freshness, Headers, Profile, SignatureOptions, SignedRequest, SigningKey, UnverifiedDelivery, VerifyError,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let created: Timestamp = "2026-11-28T12:00:00Z".parse()?;
+//! let body = br#"{"payload":[]}"#;
+//! let mut headers = Headers::from_iter([("content-type", "application/json")]);
+//! let key = SigningKey::generate_p521("9ed77463-c18e-4794-ab5c-17423f9b801a", Profile::UpvestV6)?;
+//! let request = SignedRequest { method: "POST", path: "/webhooks/upvest", query: None, headers: &headers, body };
+//! let options = SignatureOptions::new(["@method", "@path", "content-type", "digest"])
+//!     .valid(created, created + jiff::SignedDuration::from_secs(60));
+//! key.sign(&request, &options)?.apply_to(&mut headers);
+//!
+//! // What the receiver does. `key_id` tells which key to look up; nothing else of the delivery is to be believed yet.
+//! let received_at = created + jiff::SignedDuration::from_secs(1);
+//! let request = SignedRequest { method: "POST", path: "/webhooks/upvest", query: None, headers: &headers, body };
+//! let delivery = UnverifiedDelivery::parse(request)?;
+//! assert_eq!(delivery.key_id(), "9ed77463-c18e-4794-ab5c-17423f9b801a");
+//! let verified = delivery.verify(&key.verifying_key()?, received_at)?;
+//! assert_eq!(verified.body(), body);
+//! assert_eq!(verified.freshness(), Freshness::Fresh);
+//!
+//! // Any other body is refused: the signature covers its digest.
+//! let forged = SignedRequest { body: br#"{"payload":[{}]}"#, ..request };
+//! let refused = UnverifiedDelivery::parse(forged)?.verify(&key.verifying_key()?, received_at);
+//! assert_eq!(refused.unwrap_err(), VerifyError::DigestMismatch);
+//! # Ok(())
+//! # }
+//! ```
 
 mod base;
 mod claims;
 mod delivery;
 mod digest;
+mod error;
 mod headers;
 mod jwk;
 mod options;
-mod rejection;
 mod request;
 mod signing;
 mod tokens;
@@ -25,25 +62,27 @@ use serde::{Deserialize, Serialize};
 pub use claims::Freshness;
 pub use delivery::{UnverifiedDelivery, Verified};
 pub use digest::DigestAlgorithm;
+pub use error::VerifyError;
 pub use headers::Headers;
 pub use jwk::{Jwk, JwkError};
 pub use options::{SignError, SignatureHeaders, SignatureOptions};
-pub use rejection::Rejection;
 pub use request::SignedRequest;
 pub use signing::SigningKey;
 pub use verifying::{KeyError, VerifyingKey};
 
-/// Longest accepted `signature-input`, `signature`, `digest` or `content-digest` header, in bytes.
+/// Bounds each of the headers `signature-input`, `signature`, `digest` and `content-digest`, in bytes.
+///
+/// API Gateway lets 10,240 bytes of headers through in all, so a delivery that arrives has little more than this.
 pub const MAX_HEADER_BYTES: usize = 8 * 1024;
-/// Most signatures (labels) in one request.
+/// Bounds the signatures (labels) of one request.
 pub const MAX_LABELS: usize = 8;
-/// Most components that one signature may cover.
+/// Bounds the components that one signature may cover; Upvest's own signer covers about ten.
 pub const MAX_COMPONENTS: usize = 64;
-/// Most parameters of one signature.
+/// Bounds the parameters of one signature; RFC 9421 (section 2.3) defines six.
 pub const MAX_PARAMETERS: usize = 16;
-/// Longest key id, in bytes.
+/// Bounds a key id, in bytes; Upvest's are UUIDs of 36.
 pub const MAX_KEY_ID_BYTES: usize = 256;
-/// How far the sender's clock may differ from ours, in seconds, before a delivery counts as expired or not yet valid.
+/// Allows the sender's clock to differ from ours by so many seconds before a delivery counts as expired or not yet valid.
 pub const CLOCK_SKEW_SECONDS: i64 = 30;
 
 /// A dialect of HTTP message signatures: a property of a key, never guessed from a request.
@@ -58,7 +97,7 @@ pub enum Profile {
 }
 
 impl Profile {
-    /// All profiles.
+    /// Lists every profile, for parsers and tests.
     pub const ALL: [Self; 2] = [Self::UpvestV6, Self::Quoted];
 
     /// Returns the name used in the keys table and on the command line.
@@ -86,7 +125,7 @@ pub enum Algorithm {
     /// ECDSA on P-521 with SHA-512, the signature in ASN.1 DER: what Upvest uses.
     #[serde(rename = "ecdsa-p521-sha512")]
     EcdsaP521Sha512,
-    /// Ed25519.
+    /// Ed25519 (RFC 8032): allowed for clients' keys at Upvest, and used by tests.
     #[serde(rename = "ed25519")]
     Ed25519,
     /// HMAC-SHA-256, for deliveries that we sign ourselves.
@@ -95,7 +134,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// All algorithms.
+    /// Lists every algorithm, for parsers and tests.
     pub const ALL: [Self; 3] = [Self::EcdsaP521Sha512, Self::Ed25519, Self::HmacSha256];
 
     /// Returns the name used in the keys table and in the `alg` parameter.
@@ -112,7 +151,7 @@ impl Algorithm {
 /// A name that is none of [`Profile`] or [`Algorithm`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {kind} {name:?}")]
-pub struct UnknownName {
+pub struct UnknownNameError {
     kind: &'static str,
     name: String,
 }
@@ -130,11 +169,11 @@ impl fmt::Display for Algorithm {
 }
 
 impl FromStr for Profile {
-    type Err = UnknownName;
+    type Err = UnknownNameError;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL.into_iter().find(|profile| profile.as_str() == name);
-        found.ok_or_else(|| UnknownName {
+        found.ok_or_else(|| UnknownNameError {
             kind: "profile",
             name: name.to_owned(),
         })
@@ -142,11 +181,11 @@ impl FromStr for Profile {
 }
 
 impl FromStr for Algorithm {
-    type Err = UnknownName;
+    type Err = UnknownNameError;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name);
-        found.ok_or_else(|| UnknownName {
+        found.ok_or_else(|| UnknownNameError {
             kind: "algorithm",
             name: name.to_owned(),
         })

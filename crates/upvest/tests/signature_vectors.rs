@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Deserialize;
 use upvest::signature::{
-    Algorithm, Headers, Jwk, Profile, Rejection, SignedRequest, UnverifiedDelivery, VerifyingKey,
+    Algorithm, Headers, Jwk, Profile, SignedRequest, UnverifiedDelivery, VerifyError, VerifyingKey,
 };
 
 #[derive(Deserialize)]
@@ -147,7 +147,10 @@ fn every_rejection_reason_has_a_vector_and_every_vector_a_known_reason() {
             Expected::Verified { .. } => None,
         })
         .collect();
-    let known: BTreeSet<String> = Rejection::ALL.iter().map(|reason| (*reason).to_owned()).collect();
+    let known: BTreeSet<String> = VerifyError::ALL
+        .iter()
+        .map(|reason| (*reason).to_owned())
+        .collect();
     assert_eq!(reasons, known);
 }
 
@@ -172,7 +175,7 @@ fn every_profile_and_algorithm_has_a_vector_that_verifies() {
 fn every_rejection_reason_is_documented() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/signatures.md");
     let page = fs::read_to_string(page).unwrap();
-    for reason in Rejection::ALL {
+    for reason in VerifyError::ALL {
         assert!(page.contains(&format!("`{reason}`")), "{reason}");
     }
 }

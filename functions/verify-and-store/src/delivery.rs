@@ -6,7 +6,7 @@ use pipeline::queues::domains::Dispatch;
 use pipeline::queues::envelope::Envelope;
 use pipeline::runtime::metrics;
 use pipeline::verification::{self, Verdict};
-use upvest::signature::{Freshness, Rejection, Verified};
+use upvest::signature::{Freshness, Verified, VerifyError};
 use upvest::synthetic::Scope;
 use uuid::Uuid;
 
@@ -45,7 +45,7 @@ pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Receive
 struct Rejected {
     /// The key by which the sender claims to have signed.
     key_id: Option<String>,
-    rejection: Rejection,
+    rejection: VerifyError,
 }
 
 async fn verify<'e>(
@@ -71,8 +71,8 @@ async fn verify<'e>(
         }
         Verdict::Rejected { key_id, rejection } => {
             match rejection {
-                Rejection::Expired => report_freshness(envelope, Freshness::Expired),
-                Rejection::NotYetValid => report_freshness(envelope, Freshness::NotYetValid),
+                VerifyError::Expired => report_freshness(envelope, Freshness::Expired),
+                VerifyError::NotYetValid => report_freshness(envelope, Freshness::NotYetValid),
                 _ => {}
             }
             Ok(Err(Rejected { key_id, rejection }))

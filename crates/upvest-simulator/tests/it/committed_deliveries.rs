@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use upvest::signature::{
-    Freshness, Jwk, Profile, Rejection, SignedRequest, UnverifiedDelivery, VerifyingKey,
+    Freshness, Jwk, Profile, SignedRequest, UnverifiedDelivery, VerifyError, VerifyingKey,
 };
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/deliveries");
@@ -19,7 +19,7 @@ fn key() -> VerifyingKey {
 }
 
 /// Verifies at the time at which API Gateway received it, and counts good events and all.
-fn verify(name: &str) -> Result<(Freshness, usize, usize), Rejection> {
+fn verify(name: &str) -> Result<(Freshness, usize, usize), VerifyError> {
     let text = std::fs::read_to_string(Path::new(FOLDER).join(name)).expect("a delivery");
     let payload: Value = serde_json::from_str(&text).expect("JSON");
     let headers = payload["headers"].as_object().expect("headers");
@@ -57,10 +57,10 @@ fn each_committed_delivery_is_what_its_name_says() {
         ("one-malformed-event.json", fresh(2, 3)),
         ("order-again.json", fresh(7, 7)),
         ("order.json", fresh(7, 7)),
-        ("tampered.json", Err(Rejection::DigestMismatch)),
+        ("tampered.json", Err(VerifyError::DigestMismatch)),
         ("unknown-category.json", fresh(1, 1)),
-        ("unknown-key.json", Err(Rejection::KeyIdMismatch)),
-        ("unsigned.json", Err(Rejection::MissingSignatureInput)),
+        ("unknown-key.json", Err(VerifyError::KeyIdMismatch)),
+        ("unsigned.json", Err(VerifyError::MissingSignatureInput)),
         ("users.json", fresh(8, 8)),
     ];
     for (name, outcome) in &expected {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
-use upvest::signature::{Freshness, Rejection};
+use upvest::signature::{Freshness, VerifyError};
 use upvest_simulator::{Fault, Faults, Options, Subscription};
 
 use crate::receiver::{Receiver, queue_generated, simulator, stopped_time, verifying_keys};
@@ -37,9 +37,9 @@ async fn each_fault_is_what_it_says_and_costs_no_event() {
     assert_eq!(
         outcome,
         [
-            Err(Rejection::DigestMismatch),
-            Err(Rejection::MissingSignatureInput),
-            Err(Rejection::KeyIdMismatch),
+            Err(VerifyError::DigestMismatch),
+            Err(VerifyError::MissingSignatureInput),
+            Err(VerifyError::KeyIdMismatch),
             Ok(Freshness::Expired),
             Ok(Freshness::Fresh),
             Ok(Freshness::Fresh),

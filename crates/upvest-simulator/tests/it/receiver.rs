@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use upvest::signature::{
-    Freshness, Headers, Profile, Rejection, SignedRequest, UnverifiedDelivery, VerifyingKey,
+    Freshness, Headers, Profile, SignedRequest, UnverifiedDelivery, VerifyError, VerifyingKey,
 };
 use upvest_simulator::{Clock, Options, Simulator, Subscription, Url, generate};
 
@@ -38,7 +38,7 @@ impl Received {
         self.headers.get_combined(name).unwrap_or_default().into_owned()
     }
 
-    pub(crate) fn verify(&self, key: &VerifyingKey, now: Timestamp) -> Result<Freshness, Rejection> {
+    pub(crate) fn verify(&self, key: &VerifyingKey, now: Timestamp) -> Result<Freshness, VerifyError> {
         let request = SignedRequest {
             method: "POST",
             path: &self.path,

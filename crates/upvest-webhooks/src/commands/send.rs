@@ -275,7 +275,7 @@ mod tests {
     use std::thread::JoinHandle;
 
     use clap::Parser;
-    use upvest::signature::{Headers, Rejection, SignedRequest, UnverifiedDelivery};
+    use upvest::signature::{Headers, SignedRequest, UnverifiedDelivery, VerifyError};
 
     use super::*;
     use crate::output::Report;
@@ -333,7 +333,7 @@ mod tests {
         (body.len() == length).then(|| (headers, body.to_vec()))
     }
 
-    fn verify((headers, body): &Request) -> Result<(), Rejection> {
+    fn verify((headers, body): &Request) -> Result<(), VerifyError> {
         let request = SignedRequest {
             method: "POST",
             path: "/webhooks/upvest",
@@ -393,7 +393,7 @@ mod tests {
         assert!(!summary.succeeded());
         assert!(summary.text().contains("1 x 200, 1 x 503"), "{}", summary.text());
         for request in &requests.join().unwrap() {
-            assert_eq!(verify(request).unwrap_err(), Rejection::DigestMismatch);
+            assert_eq!(verify(request).unwrap_err(), VerifyError::DigestMismatch);
         }
     }
 

@@ -106,7 +106,7 @@ impl Signed {
 
 #[cfg(test)]
 mod tests {
-    use upvest::signature::{Profile, Rejection, UnverifiedDelivery};
+    use upvest::signature::{Profile, UnverifiedDelivery, VerifyError};
 
     use super::*;
 
@@ -120,7 +120,7 @@ mod tests {
         }
     }
 
-    fn received(signer: &Signer) -> Result<(), Rejection> {
+    fn received(signer: &Signer) -> Result<(), VerifyError> {
         let now = "2026-01-05T09:30:00Z".parse().unwrap();
         let signed = signer
             .sign(br#"{"payload":[{"id":"e1"}]}"#.to_vec(), now)
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn faults_are_found_by_the_receiver() {
         let tampered = received(&signer(Profile::UpvestV6, &[], Some(Fault::Tamper)));
-        assert_eq!(tampered.unwrap_err(), Rejection::DigestMismatch);
+        assert_eq!(tampered.unwrap_err(), VerifyError::DigestMismatch);
         let unsigned = received(&signer(Profile::Quoted, &[], Some(Fault::DropSignature)));
         assert!(unsigned.is_err());
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::tokens::{is_key, is_tchar};
-use super::{Profile, Rejection, SignedRequest};
+use super::{Profile, SignedRequest, VerifyError};
 
 /// Derived components of the dialect. Upvest documents no others.
 const DERIVED: [&str; 3] = ["@method", "@path", "@query"];
@@ -18,14 +18,14 @@ pub(super) struct Component {
 
 impl Component {
     /// Checks a component's name, without its quotes.
-    pub(super) fn parse(text: &str) -> Result<Self, Rejection> {
+    pub(super) fn parse(text: &str) -> Result<Self, VerifyError> {
         if text.starts_with('@') {
             return match DERIVED.contains(&text) {
                 true => Ok(Self {
                     text: text.to_owned(),
                     colon: None,
                 }),
-                false => Err(Rejection::UnknownDerivedComponent {
+                false => Err(VerifyError::UnknownDerivedComponent {
                     component: text.to_owned(),
                 }),
             };
@@ -37,10 +37,10 @@ impl Component {
                 .bytes()
                 .all(|byte| is_tchar(byte) && !byte.is_ascii_uppercase())
         {
-            return Err(Rejection::MalformedSignatureInput);
+            return Err(VerifyError::MalformedSignatureInput);
         }
         if colon.is_some_and(|at| !is_key(&text[at + 1..])) {
-            return Err(Rejection::UnsupportedComponentParameter {
+            return Err(VerifyError::UnsupportedComponentParameter {
                 component: text.to_owned(),
             });
         }
@@ -58,7 +58,7 @@ impl Component {
         &self,
         request: &SignedRequest<'a>,
         profile: Profile,
-    ) -> Result<Option<Cow<'a, str>>, Rejection> {
+    ) -> Result<Option<Cow<'a, str>>, VerifyError> {
         Ok(match self.as_str() {
             "@method" => Some(request.method.to_ascii_uppercase().into()),
             "@path" if request.path.is_empty() => Some("/".into()),
@@ -75,8 +75,8 @@ impl Component {
         &self,
         request: &SignedRequest<'a>,
         profile: Profile,
-    ) -> Result<Cow<'a, str>, Rejection> {
-        let missing = || Rejection::CoveredHeaderMissing {
+    ) -> Result<Cow<'a, str>, VerifyError> {
+        let missing = || VerifyError::CoveredHeaderMissing {
             header: self.text.clone(),
         };
         match (self.colon, profile) {
@@ -94,7 +94,7 @@ impl Component {
                     .map(|value| value.to_owned().into())
                     .ok_or_else(missing)
             }
-            (Some(_), Profile::Quoted) => Err(Rejection::UnsupportedComponentParameter {
+            (Some(_), Profile::Quoted) => Err(VerifyError::UnsupportedComponentParameter {
                 component: self.text.clone(),
             }),
         }
@@ -109,7 +109,7 @@ pub(super) fn signature_base(
     profile: Profile,
     components: &[Component],
     parameters: &str,
-) -> Result<String, Rejection> {
+) -> Result<String, VerifyError> {
     let quote = match profile {
         Profile::UpvestV6 => "",
         Profile::Quoted => "\"",
@@ -120,7 +120,7 @@ pub(super) fn signature_base(
             continue;
         };
         if value.contains(['\r', '\n']) {
-            return Err(Rejection::LineBreakInComponent {
+            return Err(VerifyError::LineBreakInComponent {
                 component: component.text.clone(),
             });
         }
@@ -170,7 +170,7 @@ mod tests {
         names.iter().map(|name| Component::parse(name).unwrap()).collect()
     }
 
-    fn base(profile: Profile, request: &SignedRequest<'_>, names: &[&str]) -> Result<String, Rejection> {
+    fn base(profile: Profile, request: &SignedRequest<'_>, names: &[&str]) -> Result<String, VerifyError> {
         signature_base(request, profile, &components(names), "(...);keyid=\"k\"")
     }
 
@@ -233,13 +233,13 @@ mod tests {
         );
         assert_eq!(
             base(Profile::UpvestV6, &request, &["x-dict:e"]),
-            Err(Rejection::CoveredHeaderMissing {
+            Err(VerifyError::CoveredHeaderMissing {
                 header: "x-dict:e".to_owned()
             })
         );
         assert_eq!(
             base(Profile::Quoted, &request, &["x-dict:a"]),
-            Err(Rejection::UnsupportedComponentParameter {
+            Err(VerifyError::UnsupportedComponentParameter {
                 component: "x-dict:a".to_owned()
             })
         );
@@ -250,7 +250,7 @@ mod tests {
         for name in ["", "Digest", "a b", "a\"", "é", ":a"] {
             assert_eq!(
                 Component::parse(name),
-                Err(Rejection::MalformedSignatureInput),
+                Err(VerifyError::MalformedSignatureInput),
                 "{name}"
             );
         }
@@ -269,7 +269,7 @@ mod tests {
         for name in ["accept", "@path"] {
             assert_eq!(
                 base(Profile::UpvestV6, &request, &[name]),
-                Err(Rejection::LineBreakInComponent {
+                Err(VerifyError::LineBreakInComponent {
                     component: name.to_owned()
                 })
             );

@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::base::Component;
 use super::tokens::{Member, Value};
-use super::{CLOCK_SKEW_SECONDS, MAX_KEY_ID_BYTES, Rejection};
+use super::{CLOCK_SKEW_SECONDS, MAX_KEY_ID_BYTES, VerifyError};
 
-/// What a signature says about itself.
+/// Holds what a signature says about itself, before anybody knows whether it is true.
 #[derive(Debug)]
 pub(super) struct Claims {
     pub(super) label: String,
@@ -21,15 +21,15 @@ pub(super) struct Claims {
     pub(super) expires: Option<Timestamp>,
 }
 
-/// Whether a delivery was received within the time its signature allows, give or take
+/// Tells whether a delivery was received within the time its signature allows, give or take
 /// [`CLOCK_SKEW_SECONDS`](super::CLOCK_SKEW_SECONDS).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// Within its time, or without a limit.
+    /// It was received within its time, or its signature sets no limit.
     Fresh,
-    /// Received after `expires`.
+    /// It was received after `expires`.
     Expired,
-    /// Received before `created`.
+    /// It was received before `created`, so one of the two clocks is wrong.
     NotYetValid,
 }
 
@@ -52,17 +52,17 @@ impl fmt::Display for Freshness {
 }
 
 impl Claims {
-    pub(super) fn of(member: &Member<'_>) -> Result<Self, Rejection> {
+    pub(super) fn of(member: &Member<'_>) -> Result<Self, VerifyError> {
         let mut components: Vec<Component> = Vec::with_capacity(member.components.len());
         for listed in &member.components {
             if listed.has_parameters {
-                return Err(Rejection::UnsupportedComponentParameter {
+                return Err(VerifyError::UnsupportedComponentParameter {
                     component: listed.name.to_owned(),
                 });
             }
             let component = Component::parse(listed.name)?;
             if components.contains(&component) {
-                return Err(Rejection::DuplicateComponent {
+                return Err(VerifyError::DuplicateComponent {
                     component: listed.name.to_owned(),
                 });
             }
@@ -74,7 +74,7 @@ impl Claims {
             .enumerate()
             .any(|(at, (key, _))| parameters[..at].iter().any(|(other, _)| other == key))
         {
-            return Err(Rejection::DuplicateParameter);
+            return Err(VerifyError::DuplicateParameter);
         }
         let claims = Self {
             label: member.label.to_owned(),
@@ -88,17 +88,18 @@ impl Claims {
         claims.check_policy()
     }
 
-    fn check_policy(self) -> Result<Self, Rejection> {
+    fn check_policy(self) -> Result<Self, VerifyError> {
+        // An empty id is what an absent one was parsed as, and no key can have it.
         match self.key_id.len() {
-            0 => return Err(Rejection::MissingKeyId),
+            0 => return Err(VerifyError::MissingKeyId),
             1..=MAX_KEY_ID_BYTES => {}
-            _ => return Err(Rejection::MalformedSignatureInput),
+            _ => return Err(VerifyError::MalformedSignatureInput),
         }
         match ["@method", "@path"]
             .into_iter()
             .find(|component| !self.covers(component))
         {
-            Some(component) => Err(Rejection::ComponentNotCovered { component }),
+            Some(component) => Err(VerifyError::ComponentNotCovered { component }),
             None => Ok(self),
         }
     }
@@ -108,6 +109,7 @@ impl Claims {
     }
 
     pub(super) fn freshness(&self, received_at: Timestamp) -> Freshness {
+        // Distances rather than sums: a time at the end of the calendar plus the skew would overflow.
         let skew = SignedDuration::from_secs(CLOCK_SKEW_SECONDS);
         if self
             .created
@@ -125,21 +127,21 @@ impl Claims {
     }
 }
 
-fn string_parameter(member: &Member<'_>, name: &str) -> Result<Option<String>, Rejection> {
+fn string_parameter(member: &Member<'_>, name: &str) -> Result<Option<String>, VerifyError> {
     match parameter(member, name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(unescape(text))),
-        Some(_) => Err(Rejection::MalformedSignatureInput),
+        Some(_) => Err(VerifyError::MalformedSignatureInput),
     }
 }
 
-fn time_parameter(member: &Member<'_>, name: &str) -> Result<Option<Timestamp>, Rejection> {
+fn time_parameter(member: &Member<'_>, name: &str) -> Result<Option<Timestamp>, VerifyError> {
     match parameter(member, name) {
         None => Ok(None),
         Some(Value::Integer(second)) => Timestamp::from_second(second)
             .map(Some)
-            .map_err(|_| Rejection::MalformedSignatureInput),
-        Some(_) => Err(Rejection::MalformedSignatureInput),
+            .map_err(|_| VerifyError::MalformedSignatureInput),
+        Some(_) => Err(VerifyError::MalformedSignatureInput),
     }
 }
 
@@ -168,7 +170,7 @@ mod tests {
     use super::*;
     use crate::signature::tokens::parse_signature_input;
 
-    fn claims(input: &str) -> Result<Claims, Rejection> {
+    fn claims(input: &str) -> Result<Claims, VerifyError> {
         Claims::of(&parse_signature_input(input).unwrap()[0])
     }
 
@@ -211,7 +213,7 @@ mod tests {
             let input = format!(r#"sig1=("@method" "@path");{parameter}"#);
             assert_eq!(
                 claims(&input).unwrap_err(),
-                Rejection::MalformedSignatureInput,
+                VerifyError::MalformedSignatureInput,
                 "{parameter}"
             );
         }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::base::{Component, signature_base};
 use super::claims::{Claims, Freshness};
 use super::tokens::{Member, SyntaxError, parse_byte_sequences, parse_signature_input};
-use super::{Headers, MAX_HEADER_BYTES, Profile, Rejection, SignedRequest, VerifyingKey, digest};
+use super::{Headers, MAX_HEADER_BYTES, Profile, SignedRequest, VerifyError, VerifyingKey, digest};
 use crate::synthetic::Scope;
 
 /// A parsed delivery of which nothing is trusted yet; it shows only what it claims.
@@ -35,20 +35,21 @@ impl<'a> UnverifiedDelivery<'a> {
     /// label is in both headers.
     ///
     /// # Errors
-    /// Returns the [`Rejection`] for headers that are absent, too long or malformed, and for signatures that break the
+    /// Returns the [`VerifyError`] for headers that are absent, too long or malformed, and for signatures that break the
     /// policy whatever their key may be.
-    pub fn parse(request: SignedRequest<'a>) -> Result<Self, Rejection> {
+    pub fn parse(request: SignedRequest<'a>) -> Result<Self, VerifyError> {
         let input =
-            bounded_header(request.headers, "signature-input")?.ok_or(Rejection::MissingSignatureInput)?;
-        let signatures = bounded_header(request.headers, "signature")?.ok_or(Rejection::MissingSignature)?;
+            bounded_header(request.headers, "signature-input")?.ok_or(VerifyError::MissingSignatureInput)?;
+        let signatures =
+            bounded_header(request.headers, "signature")?.ok_or(VerifyError::MissingSignature)?;
         let members = parse_signature_input(&input)
-            .map_err(|error| syntax_rejection(error, Rejection::MalformedSignatureInput))?;
+            .map_err(|error| syntax_rejection(error, VerifyError::MalformedSignatureInput))?;
         let signatures = parse_byte_sequences(&signatures)
-            .map_err(|error| syntax_rejection(error, Rejection::MalformedSignature))?;
-        let (member, base64) = select(&members, &signatures).ok_or(Rejection::NoMatchingLabel)?;
+            .map_err(|error| syntax_rejection(error, VerifyError::MalformedSignature))?;
+        let (member, base64) = select(&members, &signatures).ok_or(VerifyError::NoMatchingLabel)?;
         let signature = STANDARD_PAD_INDIFFERENT
             .decode(base64)
-            .map_err(|_| Rejection::MalformedSignature)?;
+            .map_err(|_| VerifyError::MalformedSignature)?;
         Ok(Self {
             request,
             claims: Claims::of(member)?,
@@ -70,8 +71,8 @@ impl<'a> UnverifiedDelivery<'a> {
     /// Writes the text that the signature has to be of in this profile, for somebody who looks for what is wrong.
     ///
     /// # Errors
-    /// Returns the [`Rejection`] when a covered component cannot be written.
-    pub fn unverified_base(&self, profile: Profile) -> Result<String, Rejection> {
+    /// Returns the [`VerifyError`] when a covered component cannot be written.
+    pub fn unverified_base(&self, profile: Profile) -> Result<String, VerifyError> {
         signature_base(
             &self.request,
             profile,
@@ -86,35 +87,37 @@ impl<'a> UnverifiedDelivery<'a> {
     /// spent in our own queues must not make it invalid.
     ///
     /// # Errors
-    /// Returns the [`Rejection`] when the key is another one, a covered header or the digest is missing, the digest
+    /// Returns the [`VerifyError`] when the key is another one, a covered header or the digest is missing, the digest
     /// does not match, the signature does not hold, or the key may not sign such a body.
-    pub fn verify(self, key: &VerifyingKey, received_at: Timestamp) -> Result<Verified<'a>, Rejection> {
+    pub fn verify(self, key: &VerifyingKey, received_at: Timestamp) -> Result<Verified<'a>, VerifyError> {
         let Self {
             request,
             claims,
             signature,
         } = self;
         if claims.key_id != key.key_id() {
-            return Err(Rejection::KeyIdMismatch);
+            return Err(VerifyError::KeyIdMismatch);
         }
         if claims
             .algorithm
             .as_deref()
             .is_some_and(|name| name != key.algorithm().as_str())
         {
-            return Err(Rejection::AlgorithmMismatch);
+            return Err(VerifyError::AlgorithmMismatch);
         }
         let profile = key.profile();
         let header = profile.digest_header();
-        let digest = bounded_header(request.headers, header)?.ok_or(Rejection::MissingDigest { header })?;
+        let digest = bounded_header(request.headers, header)?.ok_or(VerifyError::MissingDigest { header })?;
         if !claims.covers(header) {
-            return Err(Rejection::DigestNotCovered { header });
+            return Err(VerifyError::DigestNotCovered { header });
         }
+        // Before the signature, because a hash costs less than a curve: a body that was swapped is refused cheaply.
         digest::check(profile, &digest, request.body)?;
         let base = signature_base(&request, profile, &claims.components, &claims.parameters)?;
         key.verify_base(base.as_bytes(), &signature)?;
+        // After the signature: until it holds the body must not be parsed as events.
         if !key.scope().covers_delivery(request.body) {
-            return Err(Rejection::KeyOnlySynthetic);
+            return Err(VerifyError::KeyOnlySynthetic);
         }
         let freshness = claims.freshness(received_at);
         Ok(Verified {
@@ -151,7 +154,7 @@ impl<'a> Verified<'a> {
         self.claims.components.iter().map(Component::as_str)
     }
 
-    /// Returns the text that was signed.
+    /// Returns the signature base: the text over which the signature holds.
     #[must_use]
     pub fn signature_base(&self) -> &str {
         &self.base
@@ -185,19 +188,20 @@ impl<'a> Verified<'a> {
     /// Turns a delivery that is not fresh into a rejection, for callers with strict freshness.
     ///
     /// # Errors
-    /// Returns [`Rejection::Expired`] or [`Rejection::NotYetValid`].
-    pub fn require_fresh(self) -> Result<Self, Rejection> {
+    /// Returns [`VerifyError::Expired`] or [`VerifyError::NotYetValid`].
+    pub fn require_fresh(self) -> Result<Self, VerifyError> {
         match self.freshness {
             Freshness::Fresh => Ok(self),
-            Freshness::Expired => Err(Rejection::Expired),
-            Freshness::NotYetValid => Err(Rejection::NotYetValid),
+            Freshness::Expired => Err(VerifyError::Expired),
+            Freshness::NotYetValid => Err(VerifyError::NotYetValid),
         }
     }
 }
 
-fn bounded_header<'a>(headers: &'a Headers, name: &'static str) -> Result<Option<Cow<'a, str>>, Rejection> {
+fn bounded_header<'a>(headers: &'a Headers, name: &'static str) -> Result<Option<Cow<'a, str>>, VerifyError> {
+    // Measured before it is joined, so that a flood of headers is not copied.
     if headers.combined_len(name) > MAX_HEADER_BYTES {
-        return Err(Rejection::OversizedHeader { name });
+        return Err(VerifyError::OversizedHeader { name });
     }
     Ok(headers.get_combined(name))
 }
@@ -217,13 +221,13 @@ fn select<'m, 't>(
     Some(pairs.find(|(member, _)| member.label == "sig1").unwrap_or(first))
 }
 
-fn syntax_rejection(error: SyntaxError, malformed: Rejection) -> Rejection {
+fn syntax_rejection(error: SyntaxError, malformed: VerifyError) -> VerifyError {
     match error {
         SyntaxError::Malformed => malformed,
-        SyntaxError::DuplicateLabel => Rejection::DuplicateLabel,
-        SyntaxError::TooManyLabels => Rejection::TooManyLabels,
-        SyntaxError::TooManyComponents => Rejection::TooManyComponents,
-        SyntaxError::TooManyParameters => Rejection::TooManyParameters,
+        SyntaxError::DuplicateLabel => VerifyError::DuplicateLabel,
+        SyntaxError::TooManyLabels => VerifyError::TooManyLabels,
+        SyntaxError::TooManyComponents => VerifyError::TooManyComponents,
+        SyntaxError::TooManyParameters => VerifyError::TooManyParameters,
     }
 }
 
@@ -243,7 +247,7 @@ mod tests {
         }
     }
 
-    fn chosen_label(input: &str, signature: &str) -> Result<String, Rejection> {
+    fn chosen_label(input: &str, signature: &str) -> Result<String, VerifyError> {
         let headers = Headers::from_iter([("signature-input", input), ("signature", signature)]);
         Ok(UnverifiedDelivery::parse(request(&headers))?.claims.label)
     }
@@ -256,7 +260,7 @@ mod tests {
         assert_eq!(chosen_label(&input, "sig1=::, b=::, a=::").unwrap(), "sig1");
         assert_eq!(chosen_label(&input, "b=::, a=::").unwrap(), "a");
         assert_eq!(chosen_label(&input, "b=::").unwrap(), "b");
-        assert_eq!(chosen_label(&input, "c=::"), Err(Rejection::NoMatchingLabel));
+        assert_eq!(chosen_label(&input, "c=::"), Err(VerifyError::NoMatchingLabel));
     }
 
     #[test]

@@ -6,9 +6,9 @@ use sha2::{Digest, Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
 use super::tokens::parse_byte_sequences;
-use super::{Profile, Rejection};
+use super::{Profile, VerifyError};
 
-/// The hash of a body digest.
+/// Names the hash of a body digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DigestAlgorithm {
     /// SHA-256: the only one of the upvest-v6 profile.
@@ -51,32 +51,33 @@ pub(super) fn header_value(profile: Profile, algorithm: DigestAlgorithm, body: &
 
 /// Checks the digest header of the profile against the body: every digest of a known algorithm must hold, and at
 /// least one must be there.
-pub(super) fn check(profile: Profile, value: &str, body: &[u8]) -> Result<(), Rejection> {
+pub(super) fn check(profile: Profile, value: &str, body: &[u8]) -> Result<(), VerifyError> {
     let header = profile.digest_header();
     let digests = match profile {
         Profile::UpvestV6 => instance_digests(value),
         Profile::Quoted => content_digests(value),
     }
-    .ok_or(Rejection::MalformedDigest { header })?;
+    .ok_or(VerifyError::MalformedDigest { header })?;
     if digests.is_empty() {
-        return Err(Rejection::UnsupportedDigestAlgorithm { header });
+        return Err(VerifyError::UnsupportedDigestAlgorithm { header });
     }
     for (algorithm, base64) in digests {
         let claimed = STANDARD_PAD_INDIFFERENT
             .decode(base64)
-            .map_err(|_| Rejection::MalformedDigest { header })?;
+            .map_err(|_| VerifyError::MalformedDigest { header })?;
         let actual = algorithm.hash(body);
+        // `ct_eq` is false for other lengths too, but a cut digest is a fault of the sender and no sign of another body.
         if claimed.len() != actual.len() {
-            return Err(Rejection::MalformedDigest { header });
+            return Err(VerifyError::MalformedDigest { header });
         }
         if !bool::from(claimed.ct_eq(&actual)) {
-            return Err(Rejection::DigestMismatch);
+            return Err(VerifyError::DigestMismatch);
         }
     }
     Ok(())
 }
 
-/// The SHA-256 digests of a `digest` header (RFC 3230): `algorithm=base64, ...`, algorithms in any case.
+/// Finds the SHA-256 digests of a `digest` header (RFC 3230): `algorithm=base64, ...`, algorithms in any case.
 fn instance_digests(value: &str) -> Option<Vec<(DigestAlgorithm, &str)>> {
     let mut digests = Vec::new();
     for member in value.split(',') {
@@ -88,7 +89,7 @@ fn instance_digests(value: &str) -> Option<Vec<(DigestAlgorithm, &str)>> {
     (digests.len() <= 1).then_some(digests)
 }
 
-/// The known digests of a `content-digest` header (RFC 9530): `algorithm=:base64:, ...`.
+/// Finds the known digests of a `content-digest` header (RFC 9530): `algorithm=:base64:, ...`.
 fn content_digests(value: &str) -> Option<Vec<(DigestAlgorithm, &str)>> {
     let members = parse_byte_sequences(value).ok()?;
     let known = members
@@ -134,7 +135,7 @@ mod tests {
         );
         assert_eq!(
             check(Profile::Quoted, &format!("{sha256}, {other}"), b"body"),
-            Err(Rejection::DigestMismatch)
+            Err(VerifyError::DigestMismatch)
         );
     }
 
@@ -147,7 +148,7 @@ mod tests {
             let value = format!("SHA-256={}", STANDARD.encode(changed));
             assert_eq!(
                 check(Profile::UpvestV6, &value, b"body"),
-                Err(Rejection::DigestMismatch),
+                Err(VerifyError::DigestMismatch),
                 "bit {bit}"
             );
         }
@@ -165,13 +166,13 @@ mod tests {
         ] {
             assert_eq!(
                 check(Profile::UpvestV6, value, b""),
-                Err(Rejection::MalformedDigest { header }),
+                Err(VerifyError::MalformedDigest { header }),
                 "{value}"
             );
         }
         assert_eq!(
             check(Profile::UpvestV6, "MD5=AA==", b""),
-            Err(Rejection::UnsupportedDigestAlgorithm { header })
+            Err(VerifyError::UnsupportedDigestAlgorithm { header })
         );
     }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct Headers(Vec<(String, String)>);
 
 impl Headers {
-    /// Creates an empty list.
+    /// Creates a list without headers.
     #[must_use]
     pub const fn new() -> Self {
         Self(Vec::new())
@@ -29,7 +29,7 @@ impl Headers {
         self.push(name, value);
     }
 
-    /// Removes all headers of that name.
+    /// Removes all headers of that name, written in whatever case.
     pub fn remove(&mut self, name: &str) {
         self.0.retain(|(own, _)| !own.eq_ignore_ascii_case(name));
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Algorithm;
 
-/// Length of a P-521 coordinate.
+/// Counts the bytes of a P-521 coordinate: 521 bits, rounded up.
 const COORDINATE_BYTES: usize = 66;
 /// Marks an uncompressed point (SEC 1, section 2.3.3).
 const UNCOMPRESSED: u8 = 4;
@@ -27,7 +27,7 @@ pub struct Jwk {
     public_key: ParsedPublicKey,
 }
 
-/// Why a JWK is not a key that verifies deliveries.
+/// Tells why a JWK is not a key that verifies deliveries.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwkError {
@@ -37,15 +37,15 @@ pub enum JwkError {
     /// Another key type or curve than `EC` with `P-521` or `OKP` with `Ed25519`.
     #[error("unsupported key type {key_type:?} with curve {curve:?}")]
     UnsupportedKey {
-        /// The `kty` member.
+        /// Repeats the `kty` member.
         key_type: String,
-        /// The `crv` member.
+        /// Repeats the `crv` member.
         curve: String,
     },
     /// A coordinate is missing, superfluous, not base64url without padding, or of the wrong length.
     #[error("coordinate {name} of the JWK is malformed")]
     MalformedCoordinate {
-        /// The member.
+        /// Names the member: `x` or `y`.
         name: &'static str,
     },
     /// The coordinates are not a point on the curve, or one that lets anybody sign.
@@ -97,7 +97,7 @@ impl Jwk {
         })
     }
 
-    /// Returns the `kid` member.
+    /// Returns the `kid` member, by which deliveries name the key.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()

@@ -3,20 +3,20 @@
 use jiff::Timestamp;
 
 use super::tokens::is_key;
-use super::{Algorithm, DigestAlgorithm, Headers, Rejection};
+use super::{Algorithm, DigestAlgorithm, Headers, VerifyError};
 
-/// What a signature covers, and what it says about itself.
+/// Chooses what a signature covers, and what it says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignatureOptions {
-    /// The label, `sig1` unless told.
+    /// Names the signature in both of its headers; `sig1` unless told.
     pub label: String,
     /// The covered components in the order in which they are signed.
     pub components: Vec<String>,
-    /// The `created` parameter.
+    /// Becomes the `created` parameter, in whole seconds.
     pub created: Option<Timestamp>,
-    /// The `expires` parameter.
+    /// Becomes the `expires` parameter, in whole seconds.
     pub expires: Option<Timestamp>,
-    /// The `nonce` parameter.
+    /// Becomes the `nonce` parameter, which has to be printable ASCII.
     pub nonce: Option<String>,
     /// Whether to send the `alg` parameter, which Upvest does not.
     pub with_algorithm: bool,
@@ -24,27 +24,27 @@ pub struct SignatureOptions {
     pub digest: DigestAlgorithm,
 }
 
-/// The three headers that a signature adds to a request.
+/// Holds the three headers that a signature adds to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignatureHeaders {
-    /// The name of the digest header: `digest` or `content-digest`.
+    /// Names the digest header: `digest` or `content-digest`.
     pub digest_name: &'static str,
-    /// The value of the digest header.
+    /// Is sent as the digest header.
     pub digest: String,
-    /// The value of `signature-input`.
+    /// Is sent as `signature-input`.
     pub signature_input: String,
-    /// The value of `signature`.
+    /// Is sent as `signature`.
     pub signature: String,
 }
 
-/// Why a request cannot be signed.
+/// Tells why a request cannot be signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignError {
     /// The label is not a key of a structured-field dictionary.
     #[error("{label:?} is not a signature label")]
     InvalidLabel {
-        /// The label.
+        /// Repeats the label that was asked for.
         label: String,
     },
     /// The nonce is not printable ASCII.
@@ -52,7 +52,7 @@ pub enum SignError {
     InvalidNonce,
     /// A component cannot be covered in this request.
     #[error("a component cannot be covered")]
-    Component(#[source] Rejection),
+    Component(#[source] VerifyError),
     /// The cryptographic library could not sign.
     #[error("signing failed")]
     Unavailable,
@@ -110,7 +110,7 @@ impl SignatureOptions {
 }
 
 impl SignatureHeaders {
-    /// Returns the headers as names and values.
+    /// Returns the headers as names and values, the digest first.
     #[must_use]
     pub fn into_pairs(self) -> [(&'static str, String); 3] {
         [

@@ -2,17 +2,17 @@
 
 use super::Headers;
 
-/// A request as it was received, or as it will be sent; borrowed, because bodies are large.
+/// Shows a request as it was received, or as it will be sent; borrowed, because bodies are large.
 #[derive(Debug, Clone, Copy)]
 pub struct SignedRequest<'a> {
-    /// The method; upper-cased where it is signed.
+    /// Holds the method in any case; it is upper-cased where it is signed.
     pub method: &'a str,
-    /// The path the sender called, before any rewriting by a gateway.
+    /// Holds the path that the sender called, before any rewriting by a gateway.
     pub path: &'a str,
-    /// The raw query without its `?`; empty counts as absent.
+    /// Holds the raw query without its `?`; an empty one counts as absent.
     pub query: Option<&'a str>,
-    /// All headers.
+    /// Holds all headers that arrived, or all that will be sent but for those that signing adds.
     pub headers: &'a Headers,
-    /// The raw body, byte for byte.
+    /// Holds the raw body, byte for byte.
     pub body: &'a [u8],
 }

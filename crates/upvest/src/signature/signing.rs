@@ -33,7 +33,7 @@ enum Material {
 }
 
 impl SigningKey {
-    /// Generates an ECDSA P-521 key.
+    /// Generates an ECDSA P-521 key from the operating system's randomness.
     ///
     /// # Errors
     /// Returns [`KeyError::InvalidKeyId`], or [`KeyError::Unavailable`] when the library cannot generate one.
@@ -43,7 +43,7 @@ impl SigningKey {
         Self::new(key_id, profile, Material::EcdsaP521(pair))
     }
 
-    /// Generates an Ed25519 key.
+    /// Generates an Ed25519 key from the operating system's randomness.
     ///
     /// # Errors
     /// Returns [`KeyError::InvalidKeyId`], or [`KeyError::Unavailable`] when the library cannot generate one.
@@ -104,7 +104,7 @@ impl SigningKey {
         Self::new(key_id, profile, Material::Ed25519(pair))
     }
 
-    /// Creates an HMAC-SHA-256 key.
+    /// Creates an HMAC-SHA-256 key, for deliveries that we sign ourselves.
     ///
     /// # Errors
     /// Returns [`KeyError::InvalidKeyId`] or [`KeyError::SecretTooShort`].
@@ -136,7 +136,7 @@ impl SigningKey {
         self.profile
     }
 
-    /// Returns the key's algorithm.
+    /// Returns the algorithm in which the key signs.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
         match self.material {
@@ -277,7 +277,7 @@ mod tests {
     use proptest::sample::{Index, select, subsequence};
 
     use super::*;
-    use crate::signature::{DigestAlgorithm, Freshness, Headers, Rejection, UnverifiedDelivery};
+    use crate::signature::{DigestAlgorithm, Freshness, Headers, UnverifiedDelivery, VerifyError};
 
     static KEYS: LazyLock<Vec<SigningKey>> = LazyLock::new(|| {
         Profile::ALL
@@ -350,7 +350,7 @@ mod tests {
         headers
     }
 
-    fn verify(key: &SigningKey, headers: &Headers, body: &[u8]) -> Result<Freshness, Rejection> {
+    fn verify(key: &SigningKey, headers: &Headers, body: &[u8]) -> Result<Freshness, VerifyError> {
         let verifying = key.verifying_key().unwrap();
         let delivery = UnverifiedDelivery::parse(request(headers, body))?;
         let verified = delivery.verify(&verifying, Timestamp::from_second(1_000).unwrap())?;
@@ -388,7 +388,7 @@ mod tests {
             body[at] = to;
             for key in KEYS.iter() {
                 let headers = signed(key, &components, |_| {});
-                prop_assert_eq!(verify(key, &headers, &body), Err(Rejection::DigestMismatch));
+                prop_assert_eq!(verify(key, &headers, &body), Err(VerifyError::DigestMismatch));
             }
         }
 
@@ -412,7 +412,7 @@ mod tests {
             let verifying = key.verifying_key().unwrap();
             let base = |headers: &Headers| {
                 let verified = UnverifiedDelivery::parse(request(headers, BODY))?.verify(&verifying, Timestamp::UNIX_EPOCH)?;
-                Ok::<_, Rejection>(verified.signature_base().to_owned())
+                Ok::<_, VerifyError>(verified.signature_base().to_owned())
             };
             if let Ok(text) = base(&changed) {
                 prop_assert_eq!(Ok(text), base(&original));
@@ -457,14 +457,14 @@ mod tests {
             sign(|options| options.nonce = Some("é".into())),
             SignError::InvalidNonce
         );
-        let missing = Rejection::CoveredHeaderMissing {
+        let missing = VerifyError::CoveredHeaderMissing {
             header: "none".into(),
         };
         assert_eq!(
             sign(|options| options.components.push("none".into())),
             SignError::Component(missing)
         );
-        let unknown = Rejection::UnknownDerivedComponent {
+        let unknown = VerifyError::UnknownDerivedComponent {
             component: "@status".into(),
         };
         assert_eq!(

@@ -6,7 +6,7 @@
 
 use super::{MAX_COMPONENTS, MAX_LABELS, MAX_PARAMETERS};
 
-/// What is wrong with a header's text.
+/// Tells what is wrong with a header's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SyntaxError {
     Malformed,
@@ -20,7 +20,7 @@ pub(super) enum SyntaxError {
 #[derive(Debug)]
 pub(super) struct Member<'a> {
     pub(super) label: &'a str,
-    /// Everything after `label=`, as received.
+    /// Holds everything after `label=`, as received.
     pub(super) text: &'a str,
     pub(super) components: Vec<Component<'a>>,
     pub(super) parameters: Vec<(&'a str, Value<'a>)>,

@@ -7,12 +7,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretSlice};
 use sha2::Sha256;
 
-use super::{Algorithm, Jwk, JwkError, MAX_KEY_ID_BYTES, Profile, Rejection};
+use super::{Algorithm, Jwk, JwkError, MAX_KEY_ID_BYTES, Profile, VerifyError};
 use crate::synthetic::Scope;
 
-/// Shortest HMAC secret, in bytes: the 128 bits that RFC 2104's security argument needs at least.
+/// Bounds an HMAC secret from below, in bytes: 128 bits, which nobody can search through.
 pub(super) const MIN_SECRET_BYTES: usize = 16;
-/// Length of an ECDSA P-521 signature that is r and s one after the other.
+/// Counts the bytes of an ECDSA P-521 signature that is r and s one after the other.
 const FIXED_SIGNATURE_BYTES: usize = 132;
 
 /// A key that verifies deliveries: id, profile, algorithm, public key or shared secret, and what its owner may report.
@@ -31,7 +31,7 @@ enum Material {
     Hmac(SecretSlice<u8>),
 }
 
-/// Why a key cannot be used.
+/// Tells why a key cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -121,7 +121,7 @@ impl VerifyingKey {
         self.profile
     }
 
-    /// Returns the key's algorithm.
+    /// Returns the algorithm, which the key alone decides and never the delivery.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
         match self.material {
@@ -131,8 +131,8 @@ impl VerifyingKey {
         }
     }
 
-    /// Verifies a signature over a signature base.
-    pub(super) fn verify_base(&self, base: &[u8], signature: &[u8]) -> Result<(), Rejection> {
+    /// Verifies a signature over a signature base; for ECDSA in either of its two encodings.
+    pub(super) fn verify_base(&self, base: &[u8], signature: &[u8]) -> Result<(), VerifyError> {
         let holds = match &self.material {
             Material::EcdsaP521(key) => {
                 key.verify_sig(base, signature).is_ok() || fixed_holds(key, base, signature)
@@ -144,7 +144,7 @@ impl VerifyingKey {
         if holds {
             Ok(())
         } else {
-            Err(Rejection::BadSignature)
+            Err(VerifyError::BadSignature)
         }
     }
 }
@@ -229,11 +229,11 @@ mod tests {
         assert_eq!(key.verify_base(base.as_bytes(), &signature), Ok(()));
         assert_eq!(
             key.verify_base(base.as_bytes(), &signature[..31]),
-            Err(Rejection::BadSignature)
+            Err(VerifyError::BadSignature)
         );
         assert_eq!(
             key.verify_base(base.as_bytes(), b""),
-            Err(Rejection::BadSignature)
+            Err(VerifyError::BadSignature)
         );
     }
 

@@ -209,7 +209,7 @@ impl Evidence {
 }
 
 impl Signature {
-    fn broken(rejection: &upvest::signature::Rejection) -> Self {
+    fn broken(rejection: &upvest::signature::VerifyError) -> Self {
         Self::Broken {
             reason: rejection.reason(),
             why: rejection.to_string(),

@@ -14,7 +14,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use upvest::Event;
 use upvest::delivery::{NO_ENTITY_KEY, split};
-use upvest::signature::Rejection;
+use upvest::signature::VerifyError;
 
 use crate::stack::{Stack, StackError};
 
@@ -91,7 +91,7 @@ impl Judge {
         quarantined: &Quarantined,
         delivery: &ArchivedDelivery,
     ) -> Result<Outlook, JudgeError> {
-        let for_its_signature = Rejection::ALL.contains(&quarantined.reason());
+        let for_its_signature = VerifyError::ALL.contains(&quarantined.reason());
         if for_its_signature && self.archive.is_verified(&delivery.envelope).await? {
             return Ok(Outlook::Verified);
         }

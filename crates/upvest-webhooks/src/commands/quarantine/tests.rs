@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pipeline::queues::envelope::{Envelope, Request};
-use upvest::signature::{Freshness, Rejection, SignatureOptions, SignedRequest};
+use upvest::signature::{Freshness, SignatureOptions, SignedRequest, VerifyError};
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::aws::{CallFilter, Crashed, Fault, Outcome, Service};
 use webhook_tests::receiver::{DELIVERIES, PATH};
@@ -353,7 +353,7 @@ async fn plant(
     reason: &'static str,
     events: &[usize],
 ) {
-    let verified = !Rejection::ALL.contains(&reason);
+    let verified = !VerifyError::ALL.contains(&reason);
     let at = site.receiver.aws.clock().timestamp();
     let milliseconds = u64::try_from(at.as_millisecond()).unwrap();
     let envelope = Envelope {

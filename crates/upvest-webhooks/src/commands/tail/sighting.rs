@@ -11,7 +11,7 @@ use pipeline::stores::archive::ArchivedDelivery;
 use pipeline::stores::entities::{Entities, EntityError};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use upvest::signature::Rejection;
+use upvest::signature::VerifyError;
 use upvest::{EntityKey, Event};
 
 use crate::archived::ObjectKey;
@@ -259,7 +259,7 @@ impl Sighting {
         !self
             .reason
             .as_deref()
-            .is_some_and(|reason| Rejection::ALL.contains(&reason))
+            .is_some_and(|reason| VerifyError::ALL.contains(&reason))
     }
 
     fn take_events(&mut self, delivery: &ArchivedDelivery, reader: &Reader) {

@@ -1,12 +1,12 @@
-//! Why a delivery was not accepted.
+//! The reasons for which a delivery is refused.
 
-/// The reason why a delivery's signature or digest does not hold.
+/// Tells why a delivery's signature or digest does not hold.
 ///
 /// Each variant has a stable kebab-case [`reason`](Self::reason), which names quarantine prefixes and metric
 /// dimensions. `docs/signatures.md` explains each one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Rejection {
+pub enum VerifyError {
     /// The request has no `signature-input` header.
     #[error("the signature-input header is missing")]
     MissingSignatureInput,
@@ -16,7 +16,7 @@ pub enum Rejection {
     /// A signature or digest header is longer than [`MAX_HEADER_BYTES`](super::MAX_HEADER_BYTES).
     #[error("the {name} header is longer than {} bytes", super::MAX_HEADER_BYTES)]
     OversizedHeader {
-        /// The header.
+        /// Names the header.
         name: &'static str,
     },
     /// `signature-input` is not a dictionary of component lists with parameters of the expected types.
@@ -37,16 +37,16 @@ pub enum Rejection {
     /// A label occurs twice in `signature-input` or in `signature`.
     #[error("a signature label occurs twice")]
     DuplicateLabel,
-    /// A component is covered twice.
+    /// A component is covered twice, so that its two lines could tell different values.
     #[error("component {component} is covered twice")]
     DuplicateComponent {
-        /// The component as named in `signature-input`.
+        /// Repeats the component as `signature-input` names it.
         component: String,
     },
-    /// A signature parameter occurs twice.
+    /// A signature parameter occurs twice: which one counts would be a matter of the parser.
     #[error("a signature parameter occurs twice")]
     DuplicateParameter,
-    /// No label of `signature-input` occurs in `signature`.
+    /// No label of `signature-input` occurs in `signature`, so there is nothing to verify.
     #[error("no label of signature-input occurs in signature")]
     NoMatchingLabel,
     /// The `keyid` parameter is absent or empty.
@@ -55,19 +55,19 @@ pub enum Rejection {
     /// A derived component other than `@method`, `@path` and `@query` is covered.
     #[error("derived component {component} is not known")]
     UnknownDerivedComponent {
-        /// The component as named in `signature-input`.
+        /// Repeats the component as `signature-input` names it.
         component: String,
     },
     /// A component carries parameters, or a dictionary key that its profile does not have.
     #[error("component {component} uses parameters that are not supported")]
     UnsupportedComponentParameter {
-        /// The component as named in `signature-input`.
+        /// Repeats the component as `signature-input` names it.
         component: String,
     },
     /// `@method` or `@path` is not covered.
     #[error("component {component} is not covered by the signature")]
     ComponentNotCovered {
-        /// The missing component.
+        /// Names the missing component.
         component: &'static str,
     },
     /// The delivery names another key than the one it was verified with.
@@ -79,25 +79,25 @@ pub enum Rejection {
     /// The digest header of the key's profile is missing.
     #[error("the {header} header is missing")]
     MissingDigest {
-        /// The profile's digest header.
+        /// Names the profile's digest header.
         header: &'static str,
     },
     /// The digest header of the key's profile is not covered, so that the signature says nothing about the body.
     #[error("the {header} header is not covered by the signature")]
     DigestNotCovered {
-        /// The profile's digest header.
+        /// Names the profile's digest header.
         header: &'static str,
     },
     /// The digest header cannot be parsed, or a digest in it has the wrong length.
     #[error("the {header} header is malformed")]
     MalformedDigest {
-        /// The profile's digest header.
+        /// Names the profile's digest header.
         header: &'static str,
     },
     /// The digest header has no algorithm that the profile knows.
     #[error("the {header} header has no known algorithm")]
     UnsupportedDigestAlgorithm {
-        /// The profile's digest header.
+        /// Names the profile's digest header.
         header: &'static str,
     },
     /// The digest is not that of the body.
@@ -106,16 +106,16 @@ pub enum Rejection {
     /// A covered header is not part of the request.
     #[error("covered header {header} is missing")]
     CoveredHeaderMissing {
-        /// The component as named in `signature-input`.
+        /// Repeats the component as `signature-input` names it.
         header: String,
     },
     /// The value of a covered component contains a line break, which would forge a line of the signature base.
     #[error("covered component {component} contains a line break")]
     LineBreakInComponent {
-        /// The component as named in `signature-input`.
+        /// Repeats the component as `signature-input` names it.
         component: String,
     },
-    /// The signature does not hold.
+    /// The signature does not hold over the base that the delivery gives.
     #[error("the signature does not hold")]
     BadSignature,
     /// The key may sign synthetic events alone, and the body has something else.
@@ -129,8 +129,8 @@ pub enum Rejection {
     NotYetValid,
 }
 
-impl Rejection {
-    /// All reasons that [`reason`](Self::reason) returns.
+impl VerifyError {
+    /// Lists all reasons that [`reason`](Self::reason) returns, in the order of the checks.
     pub const ALL: &'static [&'static str] = &[
         "missing-signature-input",
         "missing-signature",

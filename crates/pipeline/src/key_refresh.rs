@@ -3,7 +3,6 @@
 //! Whatever Upvest serves, no key is ever overwritten or deleted: deliveries that it signed must be verifiable for good.
 
 mod error;
-mod table;
 
 use std::collections::BTreeMap;
 
@@ -11,10 +10,8 @@ use upvest::signature::Jwk;
 use upvest_api::VerifyKeys;
 
 pub use self::error::RefreshError;
-pub use self::table::KeysTable;
-pub(crate) use self::table::SOURCE;
-use self::table::{Imported, Stored};
 use crate::error::ErrorChain;
+use crate::stores::keys::{KeyRow, KeysTable};
 
 /// What a fetch found, by key ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,7 +51,8 @@ impl Changes {
 pub struct Plan {
     changes: Changes,
     add: Vec<(String, Jwk)>,
-    seen: Vec<(String, Stored)>,
+    served: Vec<KeyRow>,
+    gone: Vec<KeyRow>,
 }
 
 /// Fetches the keys, and compares them with the table's.
@@ -69,7 +67,7 @@ pub async fn plan(
     table: &KeysTable,
     fetch: impl AsyncFnOnce() -> Result<VerifyKeys, RefreshError>,
 ) -> Result<Plan, RefreshError> {
-    let stored = table.all().await?;
+    let rows = table.rows().await?;
     let served = fetch().await?;
     for key in &served.unusable {
         tracing::warn!(error = %ErrorChain(key), "Upvest serves a key that cannot be used");
@@ -79,7 +77,7 @@ pub async fn plan(
             entries: served.unusable.len(),
         });
     }
-    Ok(Plan::of(stored, served))
+    Ok(Plan::of(rows, served))
 }
 
 /// Fetches the keys, and brings the table up to date.
@@ -95,49 +93,53 @@ pub async fn refresh(
 }
 
 impl Plan {
-    fn of(mut stored: BTreeMap<String, Stored>, served: VerifyKeys) -> Self {
+    fn of(rows: Vec<KeyRow>, served: VerifyKeys) -> Self {
+        let mut rows: BTreeMap<String, KeyRow> =
+            rows.into_iter().map(|row| (row.key_id.clone(), row)).collect();
         let mut plan = Self {
             changes: Changes::default(),
             add: Vec::new(),
-            seen: Vec::new(),
+            served: Vec::new(),
+            gone: Vec::new(),
         };
         for jwk in served.usable {
-            // Usable keys have an id.
-            let Some(key_id) = jwk.key_id().map(str::to_owned) else {
-                continue;
-            };
-            let known = stored.remove(&key_id);
-            plan.take_in(key_id, jwk, known);
+            let key_id = jwk
+                .key_id()
+                .expect("the client tells keys without an id as unusable");
+            match rows.remove(key_id) {
+                Some(row) => plan.compare(row, &jwk),
+                None => {
+                    plan.changes.new.push(key_id.to_owned());
+                    plan.add.push((key_id.to_owned(), jwk));
+                }
+            }
         }
         // A key in a form that cannot be used today is served all the same.
         for key_id in served.unusable.iter().filter_map(|key| key.key_id.as_deref()) {
-            stored.remove(key_id);
+            rows.remove(key_id);
         }
         let unusable = served.unusable.iter();
         plan.changes.unusable = unusable.map(|key| ErrorChain(key).to_string()).collect();
-        let gone = stored
-            .into_iter()
-            .filter(|(_, key)| key.is_ours() && !key.retired);
-        plan.changes.retired = gone.map(|(key_id, _)| key_id).collect();
+        plan.gone = rows
+            .into_values()
+            .filter(|row| row.is_fetched() && !row.is_retired())
+            .collect();
+        plan.changes.retired = plan.gone.iter().map(|row| row.key_id.clone()).collect();
         plan
     }
 
-    fn take_in(&mut self, key_id: String, jwk: Jwk, known: Option<Stored>) {
-        let Some(known) = known else {
-            self.changes.new.push(key_id.clone());
-            self.add.push((key_id, jwk));
-            return;
-        };
-        if !known.is_key(&jwk) {
-            self.changes.conflicting.push(key_id);
+    /// Compares a served key with the row that the table has under its id.
+    fn compare(&mut self, row: KeyRow, jwk: &Jwk) {
+        if !row.is_public_key(jwk) {
+            self.changes.conflicting.push(row.key_id);
             return;
         }
-        self.changes.known.push(key_id.clone());
-        if known.is_ours() {
-            if known.retired {
-                self.changes.returned.push(key_id.clone());
+        self.changes.known.push(row.key_id.clone());
+        if row.is_fetched() {
+            if row.is_retired() {
+                self.changes.returned.push(row.key_id.clone());
             }
-            self.seen.push((key_id, known));
+            self.served.push(row);
         }
     }
 
@@ -157,16 +159,17 @@ impl Plan {
         changes.new.clear();
         for (key_id, jwk) in self.add {
             // Whoever was faster wrote the same key, or another one, which the next fetch tells.
-            if table.import(&key_id, &jwk).await? == Imported::New {
+            if table.add_fetched(&key_id, &jwk).await? {
                 changes.new.push(key_id);
             }
         }
-        for (key_id, known) in self.seen {
-            table.note_seen(&key_id, &known).await?;
+        for row in &self.served {
+            table.note_served(row).await?;
         }
-        for key_id in std::mem::take(&mut changes.retired) {
-            if table.retire(&key_id).await? {
-                changes.retired.push(key_id);
+        changes.retired.clear();
+        for row in self.gone {
+            if table.retire(&row).await? {
+                changes.retired.push(row.key_id);
             }
         }
         Ok(changes)

@@ -3,7 +3,9 @@
 
 pub mod archive;
 pub mod audit;
+mod batch_get;
 pub mod entities;
 pub mod events;
 pub mod idempotency;
+mod item;
 pub mod keys;

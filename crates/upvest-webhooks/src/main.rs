@@ -11,7 +11,6 @@ mod documented;
 #[cfg(test)]
 mod in_process;
 mod key_file;
-mod key_store;
 mod logged;
 mod operation;
 mod operator_key;

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use pipeline::error::AwsError;
 use pipeline::runtime::clock::Clock;
-use upvest::signature::{Algorithm, KeyError, Profile, SigningKey};
+use pipeline::stores::keys::{HmacSecrets, KeysTable, Material, NewKey};
+use upvest::signature::{Algorithm, KeyError, SigningKey};
 
 use crate::key_file::{self, KeyFileError};
-use crate::key_store::{KeyStore, Material, NewKey, text};
 use crate::stack::{Stack, StackError};
 
 /// A secret in a file, and the id under which the stack knows it.
@@ -53,22 +53,17 @@ impl OperatorKey {
     /// [`OperatorKeyError`], also when the stack knows no such key: what it signs would end in quarantine.
     pub(crate) async fn signing_key(&self, stack: &Stack) -> Result<SigningKey, OperatorKeyError> {
         let key_id = || self.key_id.clone();
-        let store = KeyStore {
-            dynamodb: aws_sdk_dynamodb::Client::new(stack.config()),
-            secrets: aws_sdk_secretsmanager::Client::new(stack.config()),
-            table: stack.keys_table()?,
-            clock: Clock::system(),
-        };
+        let dynamodb = pipeline::runtime::aws::dynamodb(stack.config());
+        let table = KeysTable::new(dynamodb, stack.keys_table()?, Clock::system());
+        let secrets = HmacSecrets::new(pipeline::runtime::aws::secrets(stack.config()));
         let secret = key_file::secret(&self.file)?;
         let failed = |source| OperatorKeyError::Store {
             key_id: key_id(),
             source,
         };
-        let item = store.find(&self.key_id).await.map_err(failed)?;
-        let item = item.ok_or_else(|| OperatorKeyError::Unknown { key_id: key_id() })?;
-        let is_shared = text(&item, "algorithm") == Some(Algorithm::HmacSha256.as_str());
-        let profile: Option<Profile> = text(&item, "profile").and_then(|profile| profile.parse().ok());
-        let Some(profile) = profile.filter(|_| is_shared) else {
+        let row = table.row(&self.key_id).await.map_err(failed)?;
+        let row = row.ok_or_else(|| OperatorKeyError::Unknown { key_id: key_id() })?;
+        let Some(profile) = row.profile_of(Algorithm::HmacSha256) else {
             return Err(OperatorKeyError::NotShared { key_id: key_id() });
         };
         let key = NewKey {
@@ -79,7 +74,7 @@ impl OperatorKey {
                 secret_name: String::new(),
             },
         };
-        if !store.is_same(&item, &key).await.map_err(failed)? {
+        if !row.is_key(&key, &secrets).await.map_err(failed)? {
             return Err(OperatorKeyError::OtherSecret { key_id: key_id() });
         }
         let unusable = |source| OperatorKeyError::Key {

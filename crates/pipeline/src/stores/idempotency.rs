@@ -4,25 +4,25 @@
 //! Lambda ends the invocation; only the owner can complete or release it, so that a slow twin, whose lease somebody else
 //! has taken over, cannot.
 
-use std::collections::HashMap;
+mod record;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
+
+use self::record::{COMPLETED, IN_PROGRESS};
+pub use self::record::{Record, RecordState};
+use super::batch_get::BatchGet;
+use super::item::{condition_held, item_in_the_way, number, text};
 
 use crate::error::AwsError;
 use crate::runtime::clock::Clock;
 
 /// The largest result that is kept, in bytes. A larger one is left out.
 const MAX_RESULT_BYTES: usize = 64 * 1024;
-
-/// The value of `status` while somebody works.
-const IN_PROGRESS: &str = "IN_PROGRESS";
-/// The value of `status` once it is done.
-const COMPLETED: &str = "COMPLETED";
-
-type Item = HashMap<String, AttributeValue>;
 
 /// The records of the actions that ran.
 #[derive(Debug, Clone)]
@@ -128,14 +128,14 @@ impl Idempotency {
             id: id.to_owned(),
             owner: invocation.request_id.clone(),
         };
-        let there = match request.send().await {
+        let existing = match request.send().await {
             Ok(_) => return Ok(Claim::Acquired(lease)),
-            Err(error) => refused(error, "PutItem to the idempotency table")?,
+            Err(error) => Record::from_item(&item_in_the_way(error, "PutItem to the idempotency table")?),
         };
-        Ok(match there.status.as_deref() {
-            _ if there.validation.as_deref() != Some(payload) => Claim::OtherPayload,
-            Some(COMPLETED) => Claim::Completed(there.data),
-            _ if there.owner.as_deref() == Some(&invocation.request_id) => Claim::Acquired(lease),
+        Ok(match existing.status.as_deref() {
+            _ if existing.validation.as_deref() != Some(payload) => Claim::OtherPayload,
+            Some(COMPLETED) => Claim::Completed(existing.data),
+            _ if existing.owner.as_deref() == Some(&invocation.request_id) => Claim::Acquired(lease),
             _ => Claim::InProgress,
         })
     }
@@ -169,13 +169,13 @@ impl Idempotency {
             .expression_attribute_values(":expiration", number(self.expiration(self.clock.now())))
             .expression_attribute_values(":result", text(kept))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let there = match request.send().await {
+        let existing = match request.send().await {
             Ok(_) => return Ok(()),
-            Err(error) => refused(error, "UpdateItem of the idempotency table")?,
+            Err(error) => Record::from_item(&item_in_the_way(error, "UpdateItem of the idempotency table")?),
         };
-        let ours = there.owner.as_deref() == Some(&lease.owner);
-        // The reply to our first request was lost, and the SDK repeated it.
-        if ours && there.status.as_deref() == Some(COMPLETED) {
+        let is_ours = existing.owner.as_deref() == Some(&lease.owner);
+        // The reply to our first request was lost, and the SDK sent it again.
+        if is_ours && existing.status.as_deref() == Some(COMPLETED) {
             return Ok(());
         }
         Err(CompleteError::LeaseLost(lease.id.clone()))
@@ -198,80 +198,33 @@ impl Idempotency {
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":owner", text(&lease.owner))
-            .expression_attribute_values(":in_progress", text(IN_PROGRESS))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => refused(error, CALL).map(|_| ()),
-        }
+            .expression_attribute_values(":in_progress", text(IN_PROGRESS));
+        condition_held(request.send().await, CALL).map(drop)
+    }
+
+    /// Reads the records of these ids that are there, by id.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when some of them are not known.
+    pub async fn records(&self, ids: &BTreeSet<String>) -> Result<BTreeMap<String, Record>, AwsError> {
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let read = BatchGet::new(
+            &self.client,
+            &self.table,
+            "id",
+            "BatchGetItem of the idempotency table",
+        );
+        let items = read.read(&ids).await?;
+        Ok(items
+            .iter()
+            .map(Record::from_item)
+            .map(|record| (record.id.clone(), record))
+            .collect())
     }
 
     fn expiration(&self, now: Timestamp) -> i64 {
         let retention = i64::try_from(self.retention.as_secs()).unwrap_or(i64::MAX);
         now.as_second().saturating_add(retention)
     }
-}
-
-/// A record that stood in the way of a write.
-#[derive(Debug, Default)]
-struct There {
-    status: Option<String>,
-    owner: Option<String>,
-    validation: Option<String>,
-    data: Option<String>,
-}
-
-/// The record on which a condition failed; any other failure is an error.
-fn refused<E, R>(
-    error: aws_sdk_dynamodb::error::SdkError<E, R>,
-    call: &'static str,
-) -> Result<There, AwsError>
-where
-    E: ConditionFailure + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    match error.as_service_error().and_then(ConditionFailure::item) {
-        Some(item) => {
-            let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
-            Ok(There {
-                status: text("status"),
-                owner: text("owner"),
-                validation: text("validation"),
-                data: text("data"),
-            })
-        }
-        None => Err(AwsError::of(call)(error)),
-    }
-}
-
-/// The item in the way, of an error that says that a condition failed.
-trait ConditionFailure {
-    fn item(&self) -> Option<Item>;
-}
-
-macro_rules! condition_failure {
-    ($($error:path),*) => {$(
-        impl ConditionFailure for $error {
-            fn item(&self) -> Option<Item> {
-                match self {
-                    Self::ConditionalCheckFailedException(failure) => Some(failure.item().cloned().unwrap_or_default()),
-                    _ => None,
-                }
-            }
-        }
-    )*};
-}
-
-condition_failure!(
-    aws_sdk_dynamodb::operation::put_item::PutItemError,
-    aws_sdk_dynamodb::operation::update_item::UpdateItemError,
-    aws_sdk_dynamodb::operation::delete_item::DeleteItemError
-);
-
-fn text(value: &str) -> AttributeValue {
-    AttributeValue::S(value.to_owned())
-}
-
-fn number(value: i64) -> AttributeValue {
-    AttributeValue::N(value.to_string())
 }

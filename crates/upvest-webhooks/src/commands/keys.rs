@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use pipeline::error::AwsError;
-use pipeline::key_refresh::{self, Changes, KeysTable, RefreshError};
+use pipeline::key_refresh::{self, Changes, RefreshError};
 use pipeline::runtime::clock::Clock;
+use pipeline::stores::keys::{
+    HmacSecrets, ImportError, Imported, KeyRow, KeysTable, Material, NewKey, secret_name,
+};
 use pipeline::upvest_api::AccessError;
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -14,7 +17,6 @@ use upvest::signature::{KeyError, Profile, VerifyingKey};
 use upvest_api::Hint;
 
 use crate::key_file::{self, KeyFileError};
-use crate::key_store::{self, Imported, Item, KeyStore, Material, NewKey, StoreError, secret_name};
 use crate::output::{self, Report};
 use crate::stack::{Stack, StackError, StackFinder};
 use crate::upvest_account::{UpvestArgs, UpvestError};
@@ -103,7 +105,7 @@ pub(crate) enum KeysError {
     #[error("key {key_id} cannot verify deliveries")]
     Key { key_id: String, source: KeyError },
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Import(#[from] ImportError),
     #[error(transparent)]
     Aws(#[from] AwsError),
     #[error(transparent)]
@@ -205,20 +207,16 @@ impl Command {
     /// Runs the command.
     pub(crate) async fn run(self, stacks: &StackFinder<'_>) -> Result<KeysReport, KeysError> {
         let stack = stacks.stack().await?;
-        let store = KeyStore {
-            dynamodb: aws_sdk_dynamodb::Client::new(stack.config()),
-            secrets: aws_sdk_secretsmanager::Client::new(stack.config()),
-            table: stack.keys_table()?,
-            clock: Clock::system(),
-        };
+        let dynamodb = pipeline::runtime::aws::dynamodb(stack.config());
+        let table = KeysTable::new(dynamodb, stack.keys_table()?, Clock::system());
         match self {
-            Self::Refresh(refresh) => refresh.run(stacks, stack).await.map(KeysReport::Refreshed),
-            Self::Import(import) => import.run(stack, &store).await,
+            Self::Refresh(refresh) => refresh.run(stacks, &table).await.map(KeysReport::Refreshed),
+            Self::Import(import) => import.run(stack, &table).await,
             Self::List => {
-                let keys = store
-                    .list()
+                let keys = table
+                    .rows()
                     .await?
-                    .iter()
+                    .into_iter()
                     .map(ListedKey::of)
                     .collect::<Result<_, _>>()?;
                 Ok(KeysReport::Listed { keys })
@@ -228,20 +226,18 @@ impl Command {
 }
 
 impl Refresh {
-    async fn run(&self, stacks: &StackFinder<'_>, stack: &Stack) -> Result<Refreshed, KeysError> {
+    async fn run(&self, stacks: &StackFinder<'_>, table: &KeysTable) -> Result<Refreshed, KeysError> {
         let client = self.upvest.client(stacks).await?;
-        let dynamodb = aws_sdk_dynamodb::Client::new(stack.config());
-        let table = KeysTable::new(dynamodb, stack.keys_table()?, Clock::system());
         let fetch = async || {
             client
                 .verify_keys()
                 .await
                 .map_err(|error| AccessError::from(error).into())
         };
-        let plan = key_refresh::plan(&table, fetch).await?;
+        let plan = key_refresh::plan(table, fetch).await?;
         let changes = match self.dry_run {
             true => plan.into_changes(),
-            false => plan.carry_out(&table).await?,
+            false => plan.carry_out(table).await?,
         };
         Ok(Refreshed::of(changes, self.dry_run))
     }
@@ -305,11 +301,12 @@ impl RefreshResult {
 }
 
 impl Import {
-    async fn run(self, stack: &Stack, store: &KeyStore) -> Result<KeysReport, KeysError> {
+    async fn run(self, stack: &Stack, table: &KeysTable) -> Result<KeysReport, KeysError> {
+        let secrets = HmacSecrets::new(pipeline::runtime::aws::secrets(stack.config()));
         let mut imported = Vec::new();
         // All keys are read and checked before the first is written.
         for key in self.keys(stack)? {
-            let result = match store.import(&key, self.replace).await? {
+            let result = match table.import(&key, &secrets, self.replace).await? {
                 Imported::New => "new",
                 Imported::Known => "known already",
                 Imported::Replaced => "replaced another key",
@@ -362,24 +359,22 @@ impl Import {
 }
 
 impl ListedKey {
-    fn of(item: &Item) -> Result<Self, KeysError> {
-        let text = |name| key_store::text(item, name).map(str::to_owned);
-        let key_id = text("key_id").unwrap_or_default();
-        let jwk = text("jwk").map(RawValue::from_string).transpose();
+    fn of(row: KeyRow) -> Result<Self, KeysError> {
+        let jwk = row.jwk.map(RawValue::from_string).transpose();
         Ok(Self {
             jwk: jwk.map_err(|source| KeysError::Stored {
-                key_id: key_id.clone(),
+                key_id: row.key_id.clone(),
                 source,
             })?,
-            key_id,
-            profile: text("profile"),
-            algorithm: text("algorithm"),
-            source: text("source"),
-            first_seen: text("first_seen"),
-            last_seen: text("last_seen"),
-            retired_at: text("retired_at"),
-            secret: text("secret"),
-            only: text(pipeline::stores::keys::ONLY),
+            key_id: row.key_id,
+            profile: row.profile,
+            algorithm: row.algorithm,
+            source: row.source,
+            first_seen: row.first_seen,
+            last_seen: row.last_seen,
+            retired_at: row.retired_at,
+            secret: row.secret,
+            only: row.only,
         })
     }
 
@@ -447,8 +442,6 @@ impl Report for KeysReport {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use aws_sdk_dynamodb::types::AttributeValue;
     use verify_and_store::FreshnessPolicy;
 
@@ -457,19 +450,18 @@ mod tests {
 
     #[test]
     fn a_listed_key_shows_whence_it_is_when_it_was_seen_and_its_jwk_as_json() {
-        let attributes = [
-            ("key_id", "k"),
-            ("profile", "upvest-v6"),
-            ("source", "upvest"),
-            ("first_seen", "2026-01-05T09:30:00Z"),
-            ("retired_at", "2026-02-05T09:30:00Z"),
-            ("jwk", r#"{"kty":"OKP"}"#),
-        ];
-        let item: HashMap<_, _> = attributes
-            .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())))
-            .into();
+        let text = |text: &str| Some(text.to_owned());
+        let row = KeyRow {
+            key_id: "k".to_owned(),
+            profile: text("upvest-v6"),
+            source: text("upvest"),
+            first_seen: text("2026-01-05T09:30:00Z"),
+            retired_at: text("2026-02-05T09:30:00Z"),
+            jwk: text(r#"{"kty":"OKP"}"#),
+            ..KeyRow::default()
+        };
         let report = KeysReport::Listed {
-            keys: vec![ListedKey::of(&item).unwrap()],
+            keys: vec![ListedKey::of(row).unwrap()],
         };
         for shown in ["upvest", "2026-01-05T09:30:00Z", "2026-02-05T09:30:00Z"] {
             assert!(report.text().contains(shown), "{shown}");
@@ -482,16 +474,14 @@ mod tests {
 
     #[test]
     fn a_limited_key_is_listed_with_its_limit() {
-        let attributes = [
-            ("key_id", "canary-1"),
-            ("source", "canary"),
-            ("only", "synthetic"),
-        ];
-        let item: HashMap<_, _> = attributes
-            .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())))
-            .into();
+        let row = KeyRow {
+            key_id: "canary-1".to_owned(),
+            source: Some("canary".to_owned()),
+            only: Some("synthetic".to_owned()),
+            ..KeyRow::default()
+        };
         let report = KeysReport::Listed {
-            keys: vec![ListedKey::of(&item).unwrap()],
+            keys: vec![ListedKey::of(row).unwrap()],
         };
         assert!(report.text().contains("canary (signs synthetic events only)"));
         assert!(

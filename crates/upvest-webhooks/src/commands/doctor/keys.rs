@@ -2,12 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 use pipeline::runtime::clock::Clock;
+use pipeline::stores::keys::{KeyRow, KeysTable};
 use upvest::signature::Jwk;
 use upvest_api::Client;
 
 use super::check::{CheckError, Finding};
 use super::deployment::Parameters;
-use crate::key_store::{Item, KeyStore, text};
 use crate::stack::Stack;
 
 const KNOWN: &str = "verification keys";
@@ -24,20 +24,15 @@ pub(super) async fn check(
     parameters: &Parameters,
     clock: &Clock,
 ) -> Result<Vec<Finding>, CheckError> {
-    let store = KeyStore {
-        dynamodb: aws_sdk_dynamodb::Client::new(stack.config()),
-        secrets: aws_sdk_secretsmanager::Client::new(stack.config()),
-        table: stack.keys_table()?,
-        clock: clock.clone(),
-    };
-    let stored = store
-        .list()
+    let dynamodb = pipeline::runtime::aws::dynamodb(stack.config());
+    let rows = KeysTable::new(dynamodb, stack.keys_table()?, clock.clone())
+        .rows()
         .await
         .map_err(CheckError::of_error("dynamodb:Scan"))?;
     let served = upvest.verify_keys().await?;
     let mut findings = Vec::new();
     for jwk in &served.usable {
-        findings.extend(problem(jwk, &stored));
+        findings.extend(problem(jwk, &rows));
     }
     for unusable in &served.unusable {
         let advice = "deploy the newest version of the receiver, and ask Upvest about the key";
@@ -47,11 +42,8 @@ pub(super) async fn check(
         let found = format!("all {} that Upvest serves are known", served.usable.len());
         findings.push(Finding::ok(KNOWN, found));
     }
-    findings.push(freshness(&stored, parameters, clock.now()));
-    let retired = stored
-        .iter()
-        .filter(|item| item.contains_key("retired_at"))
-        .count();
+    findings.push(freshness(&rows, parameters, clock.now()));
+    let retired = rows.iter().filter(|row| row.is_retired()).count();
     findings.push(Finding::ok(
         RETIRED,
         format!("{retired} kept for verifying again"),
@@ -59,27 +51,24 @@ pub(super) async fn check(
     Ok(findings)
 }
 
-fn problem(jwk: &Jwk, stored: &[Item]) -> Option<Finding> {
+fn problem(jwk: &Jwk, rows: &[KeyRow]) -> Option<Finding> {
     let key_id = jwk.key_id().unwrap_or_default();
-    let Some(item) = stored.iter().find(|item| text(item, "key_id") == Some(key_id)) else {
+    let Some(row) = rows.iter().find(|row| row.key_id == key_id) else {
         return Some(Finding::failed(KNOWN, format!("{key_id} is not known"), REFRESH));
     };
-    let known = text(item, "jwk").and_then(|stored| serde_json::from_str::<Jwk>(stored).ok());
-    if known.map(|known| known.with_key_id(key_id)).as_ref() != Some(jwk) {
+    if !row.is_public_key(jwk) {
         let found = format!("{key_id} is another key in the table than at Upvest");
         let advice = "find out which one is genuine, then \
                       `upvest-webhooks keys import --profile upvest-v6 --jwk FILE --replace`";
         return Some(Finding::failed(KNOWN, found, advice));
     }
-    let is_retired = item.contains_key("retired_at");
-    is_retired.then(|| Finding::warning(KNOWN, format!("{key_id} is retired, and served again"), REFRESH))
+    row.is_retired()
+        .then(|| Finding::warning(KNOWN, format!("{key_id} is retired, and served again"), REFRESH))
 }
 
-fn freshness(stored: &[Item], parameters: &Parameters, now: Timestamp) -> Finding {
-    let fetched = stored
-        .iter()
-        .filter(|item| text(item, "source") == Some("upvest"));
-    let seen = fetched.filter_map(|item| text(item, "last_seen")?.parse::<Timestamp>().ok());
+fn freshness(rows: &[KeyRow], parameters: &Parameters, now: Timestamp) -> Finding {
+    let fetched = rows.iter().filter(|row| row.is_fetched());
+    let seen = fetched.filter_map(KeyRow::last_seen_at);
     let Some(last) = seen.max() else {
         return Finding::warning(FRESH, "never", REFRESH);
     };

@@ -1,0 +1,88 @@
+//! Reading many items of a table by key, in requests of a hundred.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use futures_util::future::try_join_all;
+
+use super::item::{Item, text};
+use crate::error::AwsError;
+
+/// The most keys in one request (`BatchGetItem`).
+pub(super) const BATCH: usize = 100;
+/// How often the rest of a throttled read is asked for, when none of it came the last time.
+const ATTEMPTS: u32 = 5;
+/// How long the first of these waits; each other one twice as long as the one before.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// A read of many items of a table, as of now.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BatchGet<'t> {
+    client: &'t Client,
+    table: &'t str,
+    key: &'static str,
+    projection: Option<&'static str>,
+    /// What the read is called in an error.
+    call: &'static str,
+}
+
+impl<'t> BatchGet<'t> {
+    /// Reads all attributes of items of the table `table`, whose key is the attribute `key`. An error names `call`.
+    pub(super) fn new(client: &'t Client, table: &'t str, key: &'static str, call: &'static str) -> Self {
+        Self {
+            client,
+            table,
+            key,
+            projection: None,
+            call,
+        }
+    }
+
+    /// Reads the attributes of this projection expression alone.
+    pub(super) fn only(self, projection: &'static str) -> Self {
+        Self {
+            projection: Some(projection),
+            ..self
+        }
+    }
+
+    /// Reads the items of these keys, which must differ, in no order. What is not there is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when some of them are not known.
+    pub(super) async fn read(&self, keys: &[&str]) -> Result<Vec<Item>, AwsError> {
+        let batches = keys.chunks(BATCH).map(|keys| self.read_batch(keys));
+        Ok(try_join_all(batches).await?.into_iter().flatten().collect())
+    }
+
+    async fn read_batch(&self, keys: &[&str]) -> Result<Vec<Item>, AwsError> {
+        let key = |key: &&str| Item::from([(self.key.to_owned(), text(*key))]);
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys.iter().map(key).collect()))
+            .set_projection_expression(self.projection.map(str::to_owned))
+            .consistent_read(true)
+            .build()
+            .expect("the builder asks for keys alone, which are set");
+        let mut wanted = HashMap::from([(self.table.to_owned(), wanted)]);
+        let (mut items, mut in_vain) = (Vec::new(), 0);
+        loop {
+            let request = self.client.batch_get_item().set_request_items(Some(wanted));
+            let answer = request.send().await.map_err(AwsError::of(self.call))?;
+            let before = items.len();
+            items.extend(answer.responses.unwrap_or_default().into_values().flatten());
+            wanted = answer.unprocessed_keys.unwrap_or_default();
+            if wanted.is_empty() {
+                return Ok(items);
+            }
+            // Large items come a few at a time (16 MB an answer), which is no sign of throttling.
+            in_vain = if items.len() > before { 0 } else { in_vain + 1 };
+            if in_vain == ATTEMPTS {
+                return Err(AwsError::entries(self.call, "unprocessed keys"));
+            }
+            tokio::time::sleep(PAUSE * (1 << in_vain)).await;
+        }
+    }
+}

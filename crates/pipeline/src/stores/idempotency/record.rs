@@ -1,0 +1,73 @@
+//! A record of the idempotency table, read back.
+
+use jiff::Timestamp;
+
+use crate::stores::item::{Item, number_of, text_of};
+
+/// The value of `status` while somebody works.
+pub(super) const IN_PROGRESS: &str = "IN_PROGRESS";
+/// The value of `status` once the work is done.
+pub(super) const COMPLETED: &str = "COMPLETED";
+
+/// A record as the table has it. Somebody else may have written it, so anything but the id may be missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Record {
+    /// What was done, and for which event: the table's key.
+    pub id: String,
+    /// The hash of the payload that it was done for.
+    pub validation: Option<String>,
+    /// What it gave back (JSON).
+    pub data: Option<String>,
+    /// When the lease of one that is in progress ends.
+    pub leased_until: Option<Timestamp>,
+    /// When the record ends.
+    pub kept_until: Option<Timestamp>,
+    pub(super) status: Option<String>,
+    pub(super) owner: Option<String>,
+}
+
+/// How far the work of a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordState {
+    /// It came to its end.
+    Completed,
+    /// Somebody is at it.
+    InProgress,
+    /// Whoever was at it was stopped before it came to its end.
+    Abandoned,
+    /// The record's time is over, so that it says nothing any more.
+    Expired,
+    /// The record is not one of ours.
+    Unusable,
+}
+
+impl Record {
+    pub(super) fn from_item(item: &Item) -> Self {
+        let own = |name| text_of(item, name).map(str::to_owned);
+        Self {
+            id: own("id").unwrap_or_default(),
+            validation: own("validation"),
+            data: own("data"),
+            leased_until: number_of(item, "in_progress_expiration")
+                .and_then(|at| Timestamp::from_millisecond(at).ok()),
+            kept_until: number_of(item, "expiration").and_then(|at| Timestamp::from_second(at).ok()),
+            status: own("status"),
+            owner: own("owner"),
+        }
+    }
+
+    /// Tells how far the work is. `DynamoDB` deletes records days after they have expired, so the time counts and not
+    /// whether the record is there.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> RecordState {
+        match self.status.as_deref() {
+            _ if self.kept_until.is_some_and(|until| until < now) => RecordState::Expired,
+            Some(COMPLETED) => RecordState::Completed,
+            Some(IN_PROGRESS) if self.leased_until.is_some_and(|until| until >= now) => {
+                RecordState::InProgress
+            }
+            Some(IN_PROGRESS) => RecordState::Abandoned,
+            _ => RecordState::Unusable,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What an operator writes into the keys table.
+
+use secrecy::{ExposeSecret, SecretSlice};
+use subtle::ConstantTimeEq;
+use upvest::signature::{Algorithm, Jwk, Profile};
+
+use super::{HmacSecrets, KeyRow, KeysTable, UPDATE};
+use crate::error::AwsError;
+
+/// A key that an operator wants to be trusted.
+#[derive(Debug)]
+pub struct NewKey {
+    /// The id that deliveries name.
+    pub key_id: String,
+    /// How its owner signs.
+    pub profile: Profile,
+    /// What verifies.
+    pub material: Material,
+}
+
+/// What verifies a signature.
+#[derive(Debug)]
+pub enum Material {
+    /// A public key.
+    Public(Jwk),
+    /// A shared secret.
+    Shared {
+        /// Its bytes.
+        secret: SecretSlice<u8>,
+        /// The name under which Secrets Manager is to keep it: see [`secret_name`](super::secret_name).
+        secret_name: String,
+    },
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Imported {
+    /// The key was not there.
+    New,
+    /// It was there; the time when it was last seen was brought up to date.
+    Known,
+    /// Another key was there under its id.
+    Replaced,
+}
+
+/// Why a key was not imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The table or the secret could not be read or written.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// Its id belongs to another key.
+    #[error("another key is known as {key_id}: use --replace if this one shall take its place")]
+    OtherKey {
+        /// The id.
+        key_id: String,
+    },
+    /// Somebody else wrote a key of this id between the read and the write.
+    #[error("key {key_id} was written by somebody else at the same time: try again")]
+    Raced {
+        /// The id.
+        key_id: String,
+    },
+}
+
+impl NewKey {
+    /// Names the algorithm of its signatures.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        match &self.material {
+            Material::Public(jwk) => jwk.algorithm(),
+            Material::Shared { .. } => Algorithm::HmacSha256,
+        }
+    }
+}
+
+impl KeysTable {
+    /// Makes a key known, or notes that it was seen again. With `replace` it takes the place of another key of its id.
+    ///
+    /// # Errors
+    ///
+    /// [`ImportError::OtherKey`] when its id belongs to another key, unless `replace`; [`ImportError::Raced`],
+    /// [`ImportError::Aws`].
+    pub async fn import(
+        &self,
+        key: &NewKey,
+        secrets: &HmacSecrets,
+        replace: bool,
+    ) -> Result<Imported, ImportError> {
+        let key_id = || key.key_id.clone();
+        let known = self.row(&key.key_id).await?;
+        if let Some(row) = &known {
+            if row.is_key(key, secrets).await? {
+                self.note_imported_again(&key.key_id).await?;
+                return Ok(Imported::Known);
+            }
+            if !replace {
+                return Err(ImportError::OtherKey { key_id: key_id() });
+            }
+        }
+        let row = self.new_row(key, secrets).await?;
+        if known.is_some() {
+            self.replace(&row).await?;
+            Ok(Imported::Replaced)
+        } else if self.add(&row).await? {
+            Ok(Imported::New)
+        } else {
+            Err(ImportError::Raced { key_id: key_id() })
+        }
+    }
+
+    async fn note_imported_again(&self, key_id: &str) -> Result<(), AwsError> {
+        self.update(key_id, "SET last_seen = :now")
+            .send()
+            .await
+            .map_err(AwsError::of(UPDATE))?;
+        Ok(())
+    }
+
+    /// Describes a key as the table is to have it. A shared secret is kept first, because its ARN is a part of that.
+    async fn new_row(&self, key: &NewKey, secrets: &HmacSecrets) -> Result<KeyRow, AwsError> {
+        let (key_id, profile, now) = (&key.key_id, key.profile, self.clock.now());
+        Ok(match &key.material {
+            Material::Public(jwk) => KeyRow::imported_public(key_id, profile, jwk, now),
+            Material::Shared { secret, secret_name } => {
+                let arn = secrets.keep(secret_name, secret).await?;
+                KeyRow::imported_hmac(key_id, profile, arn, now)
+            }
+        })
+    }
+}
+
+impl KeyRow {
+    /// Whether it is this key, with the same material and profile.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when its secret cannot be read.
+    pub async fn is_key(&self, key: &NewKey, secrets: &HmacSecrets) -> Result<bool, AwsError> {
+        if !self.is_signed_with(key.profile, key.algorithm()) {
+            return Ok(false);
+        }
+        match (&key.material, &self.secret) {
+            (Material::Public(jwk), _) => Ok(self.is_public_key(jwk)),
+            (Material::Shared { .. }, None) => Ok(false),
+            (Material::Shared { secret, .. }, Some(arn)) => {
+                let stored = secrets.read(arn).await?;
+                Ok(stored.is_some_and(|stored| stored.expose_secret().ct_eq(secret.expose_secret()).into()))
+            }
+        }
+    }
+}

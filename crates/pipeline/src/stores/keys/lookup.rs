@@ -1,0 +1,144 @@
+//! Finding the key of a delivery: read from the table, and remembered for a while.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+use upvest::signature::{Algorithm, VerifyingKey};
+
+use super::row::Limit;
+use super::{HmacSecrets, KeyRow, KeysTable};
+use crate::error::AwsError;
+use crate::runtime::clock::Clock;
+use crate::runtime::metrics;
+
+/// How long a key read from the table is used without reading it again: a key that an operator takes away is used for
+/// five minutes more.
+const KNOWN_FOR: Duration = Duration::from_secs(300);
+/// How long a key id that is not in the table is taken for unknown without asking again: shorter than a delivery that
+/// names it waits for its next attempt, so that this finds a key that was fetched meanwhile.
+const UNKNOWN_FOR: Duration = Duration::from_secs(5);
+/// The most key ids remembered: forged ids must not fill the memory.
+const REMEMBERED: usize = 1_000;
+
+/// Finds verification keys, remembers them, and remembers which ids are unknown.
+#[derive(Debug)]
+pub struct Keys {
+    table: KeysTable,
+    secrets: HmacSecrets,
+    clock: Clock,
+    // Held across the read: of several deliveries with the same new key id, one reads and the others wait for it.
+    remembered: Mutex<HashMap<String, Remembered>>,
+}
+
+#[derive(Debug, Clone)]
+struct Remembered {
+    key: Option<Arc<VerifyingKey>>,
+    until: Timestamp,
+}
+
+/// Why a key could not be had. Absence is no error.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// The table could not be read.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The secret of an HMAC key could not be read.
+    #[error("the secret of key {key_id} cannot be read")]
+    Secret {
+        /// The key's id.
+        key_id: String,
+        /// What the call failed with.
+        source: AwsError,
+    },
+    /// The item in the table is not a key.
+    #[error("key {key_id} in the keys table has no usable {attribute}")]
+    Unusable {
+        /// The key's id.
+        key_id: String,
+        /// The attribute at fault.
+        attribute: &'static str,
+    },
+}
+
+impl Keys {
+    /// Finds keys in the table `table`.
+    #[must_use]
+    pub fn new(
+        dynamodb: aws_sdk_dynamodb::Client,
+        secrets: aws_sdk_secretsmanager::Client,
+        table: String,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            table: KeysTable::new(dynamodb, table, clock.clone()),
+            secrets: HmacSecrets::new(secrets),
+            clock,
+            remembered: Mutex::default(),
+        }
+    }
+
+    /// Finds the key with this id; `None` when there is none in the table.
+    ///
+    /// # Errors
+    ///
+    /// [`KeysError`] when that cannot be found out, or what is found is not a key.
+    pub async fn find(&self, key_id: &str) -> Result<Option<Arc<VerifyingKey>>, KeysError> {
+        let mut remembered = self.remembered.lock().await;
+        let now = self.clock.now();
+        if let Some(known) = remembered.get(key_id).filter(|known| known.until > now) {
+            return Ok(known.key.clone());
+        }
+        let key = match self.table.row(key_id).await? {
+            Some(row) => Some(Arc::new(self.read(&row).await?)),
+            None => None,
+        };
+        if remembered.len() >= REMEMBERED {
+            remembered.clear();
+        }
+        let entry = Remembered {
+            until: now + if key.is_some() { KNOWN_FOR } else { UNKNOWN_FOR },
+            key: key.clone(),
+        };
+        remembered.insert(key_id.to_owned(), entry);
+        Ok(key)
+    }
+
+    /// Makes the key of a row, which may be one that somebody else wrote.
+    async fn read(&self, row: &KeyRow) -> Result<VerifyingKey, KeysError> {
+        let unusable = |attribute| KeysError::Unusable {
+            key_id: row.key_id.clone(),
+            attribute,
+        };
+        if row.is_fetched()
+            && let Some(seen) = row.last_seen_at()
+        {
+            metrics::key_age(self.clock.now().duration_since(seen));
+        }
+        let profile = row.parsed_profile().map_err(unusable)?;
+        let algorithm = row.parsed_algorithm().map_err(unusable)?;
+        let key = if algorithm == Algorithm::HmacSha256 {
+            let arn = row.secret.as_deref().ok_or_else(|| unusable("secret"))?;
+            let secret = self.secrets.read(arn).await;
+            let secret = secret.map_err(|source| KeysError::Secret {
+                key_id: row.key_id.clone(),
+                source,
+            })?;
+            let secret = secret.ok_or_else(|| unusable("secret"))?;
+            VerifyingKey::hmac(&row.key_id, profile, secret).map_err(|_| unusable("secret"))?
+        } else {
+            let jwk = row.parsed_jwk().map_err(unusable)?;
+            let key = VerifyingKey::from_jwk(profile, &jwk).map_err(|_| unusable("jwk"))?;
+            if key.algorithm() != algorithm {
+                return Err(unusable("algorithm"));
+            }
+            key
+        };
+        Ok(match row.limit().map_err(unusable)? {
+            Limit::None => key,
+            Limit::SyntheticEvents => key.only_synthetic(),
+        })
+    }
+}

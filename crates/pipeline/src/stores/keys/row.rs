@@ -1,0 +1,264 @@
+//! A row of the keys table: its attributes, read and written.
+
+use jiff::Timestamp;
+use upvest::signature::{Algorithm, Jwk, Profile};
+
+use crate::stores::item::{Item, text, text_of};
+
+/// The `source` of keys that were fetched from Upvest.
+const FETCHED: &str = "upvest";
+/// The `source` of keys that an operator imported.
+const IMPORTED: &str = "import";
+/// The `source` of the canary's key.
+const CANARY: &str = "canary";
+/// The one value of `only`: a key that signs synthetic events and nothing else.
+const SYNTHETIC: &str = "synthetic";
+
+/// A key as the keys table has it.
+///
+/// Rows that somebody else wrote are honoured, so all but the id may be missing, and texts are kept as they are. What a
+/// row is worth for verifying is decided by [`Keys`](super::Keys).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyRow {
+    /// The id that deliveries name as `keyid`: the table's key.
+    pub key_id: String,
+    /// How its owner signs, as [`Profile`] writes it.
+    pub profile: Option<String>,
+    /// Its algorithm, as [`Algorithm`] writes it.
+    pub algorithm: Option<String>,
+    /// Who wrote the row: `upvest` (a fetch), `import` (an operator) or `canary`.
+    pub source: Option<String>,
+    /// When it was written (RFC 3339).
+    pub first_seen: Option<String>,
+    /// When Upvest served it last, or an operator imported it again (RFC 3339).
+    pub last_seen: Option<String>,
+    /// When a fetch found that Upvest does not serve it any longer (RFC 3339).
+    pub retired_at: Option<String>,
+    /// The public key as JWK, in JSON.
+    pub jwk: Option<String>,
+    /// The ARN of the secret that holds an HMAC key.
+    pub secret: Option<String>,
+    /// The events that it may sign, where these are not all; an empty text for a value that is no text.
+    pub only: Option<String>,
+}
+
+/// Which events a key of the table may sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Limit {
+    None,
+    SyntheticEvents,
+}
+
+/// The name of an attribute that cannot be used.
+pub(super) type Unusable = &'static str;
+
+impl KeyRow {
+    /// Describes a public key that Upvest serves.
+    pub(super) fn fetched(key_id: &str, jwk: &Jwk, now: Timestamp) -> Self {
+        Self {
+            jwk: Some(json(jwk)),
+            ..Self::new(key_id, Profile::UpvestV6, jwk.algorithm(), FETCHED, now)
+        }
+    }
+
+    /// Describes a public key that an operator imports.
+    pub(super) fn imported_public(key_id: &str, profile: Profile, jwk: &Jwk, now: Timestamp) -> Self {
+        Self {
+            jwk: Some(json(jwk)),
+            ..Self::new(key_id, profile, jwk.algorithm(), IMPORTED, now)
+        }
+    }
+
+    /// Describes an HMAC key that an operator imports, by the ARN of its secret.
+    pub(super) fn imported_hmac(key_id: &str, profile: Profile, arn: String, now: Timestamp) -> Self {
+        Self {
+            secret: Some(arn),
+            ..Self::new(key_id, profile, Algorithm::HmacSha256, IMPORTED, now)
+        }
+    }
+
+    /// Describes the canary's key, by the ARN of its secret.
+    pub(super) fn canary(key_id: &str, profile: Profile, arn: &str, now: Timestamp) -> Self {
+        Self {
+            secret: Some(arn.to_owned()),
+            only: Some(SYNTHETIC.to_owned()),
+            ..Self::new(key_id, profile, Algorithm::HmacSha256, CANARY, now)
+        }
+    }
+
+    fn new(key_id: &str, profile: Profile, algorithm: Algorithm, source: &str, now: Timestamp) -> Self {
+        Self {
+            key_id: key_id.to_owned(),
+            profile: Some(profile.to_string()),
+            algorithm: Some(algorithm.to_string()),
+            source: Some(source.to_owned()),
+            first_seen: Some(now.to_string()),
+            last_seen: Some(now.to_string()),
+            ..Self::default()
+        }
+    }
+
+    /// Whether a fetch from Upvest wrote it. The other rows belong to the operator, and no fetch changes them.
+    #[must_use]
+    pub fn is_fetched(&self) -> bool {
+        self.source.as_deref() == Some(FETCHED)
+    }
+
+    /// Whether Upvest has stopped serving it.
+    #[must_use]
+    pub fn is_retired(&self) -> bool {
+        self.retired_at.is_some()
+    }
+
+    /// Gives the time at which it was last seen.
+    #[must_use]
+    pub fn last_seen_at(&self) -> Option<Timestamp> {
+        self.last_seen.as_ref()?.parse().ok()
+    }
+
+    /// Whether it is this public key, however its JSON is written.
+    #[must_use]
+    pub fn is_public_key(&self, jwk: &Jwk) -> bool {
+        let stored = self.jwk.as_deref().map(serde_json::from_str::<Jwk>);
+        stored.is_some_and(|stored| {
+            stored
+                .is_ok_and(|stored| stored.with_key_id(&self.key_id) == jwk.clone().with_key_id(&self.key_id))
+        })
+    }
+
+    /// Gives the profile of a key of this algorithm; `None` for a key of another one, or without a usable profile.
+    #[must_use]
+    pub fn profile_of(&self, algorithm: Algorithm) -> Option<Profile> {
+        let profile = self.parsed_profile().ok()?;
+        self.is_signed_with(profile, algorithm).then_some(profile)
+    }
+
+    /// Whether it is signed with in this way.
+    #[must_use]
+    pub fn is_signed_with(&self, profile: Profile, algorithm: Algorithm) -> bool {
+        self.profile.as_deref() == Some(profile.as_str())
+            && self.algorithm.as_deref() == Some(algorithm.as_str())
+    }
+
+    /// Reads `profile`, or names it as unusable.
+    pub(super) fn parsed_profile(&self) -> Result<Profile, Unusable> {
+        parsed(self.profile.as_deref(), "profile")
+    }
+
+    /// Reads `algorithm`, or names it as unusable.
+    pub(super) fn parsed_algorithm(&self) -> Result<Algorithm, Unusable> {
+        parsed(self.algorithm.as_deref(), "algorithm")
+    }
+
+    /// Reads `jwk`, or names it as unusable.
+    pub(super) fn parsed_jwk(&self) -> Result<Jwk, Unusable> {
+        let jwk = self.jwk.as_deref().ok_or("jwk")?;
+        let jwk: Jwk = serde_json::from_str(jwk).map_err(|_| "jwk")?;
+        Ok(jwk.with_key_id(&self.key_id))
+    }
+
+    /// Reads `only`, or names it as unusable: a limit that this version does not know is not taken for none.
+    pub(super) fn limit(&self) -> Result<Limit, Unusable> {
+        match self.only.as_deref() {
+            None => Ok(Limit::None),
+            Some(SYNTHETIC) => Ok(Limit::SyntheticEvents),
+            Some(_) => Err("only"),
+        }
+    }
+
+    /// Reads an item of the table.
+    pub(super) fn from_item(item: &Item) -> Self {
+        let own = |name| text_of(item, name).map(str::to_owned);
+        Self {
+            key_id: own("key_id").unwrap_or_default(),
+            profile: own("profile"),
+            algorithm: own("algorithm"),
+            source: own("source"),
+            first_seen: own("first_seen"),
+            last_seen: own("last_seen"),
+            retired_at: own("retired_at"),
+            jwk: own("jwk"),
+            secret: own("secret"),
+            // A limit of another kind must not disappear: it would be taken for none.
+            only: item
+                .get("only")
+                .map(|only| only.as_s().cloned().unwrap_or_default()),
+        }
+    }
+
+    /// Writes the item that keeps it.
+    pub(super) fn to_item(&self) -> Item {
+        let attributes = [
+            ("key_id", Some(&self.key_id)),
+            ("profile", self.profile.as_ref()),
+            ("algorithm", self.algorithm.as_ref()),
+            ("source", self.source.as_ref()),
+            ("first_seen", self.first_seen.as_ref()),
+            ("last_seen", self.last_seen.as_ref()),
+            ("retired_at", self.retired_at.as_ref()),
+            ("jwk", self.jwk.as_ref()),
+            ("secret", self.secret.as_ref()),
+            ("only", self.only.as_ref()),
+        ];
+        attributes
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), text(value?))))
+            .collect()
+    }
+}
+
+fn parsed<T: std::str::FromStr>(text: Option<&str>, attribute: Unusable) -> Result<T, Unusable> {
+    text.and_then(|text| text.parse().ok()).ok_or(attribute)
+}
+
+fn json(jwk: &Jwk) -> String {
+    serde_json::to_string(jwk).expect("a JWK holds texts alone, which JSON can always write")
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::types::AttributeValue;
+
+    use super::*;
+
+    const ED25519: &str =
+        r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+
+    #[test]
+    fn a_row_comes_back_as_it_was_written() {
+        let now = "2026-01-05T09:30:00Z".parse().unwrap();
+        let jwk: Jwk = serde_json::from_str(ED25519).unwrap();
+        for row in [
+            KeyRow::fetched("k", &jwk, now),
+            KeyRow::imported_public("k", Profile::Quoted, &jwk, now),
+            KeyRow::imported_hmac("k", Profile::Quoted, "arn:secret".to_owned(), now),
+            KeyRow::canary("k", Profile::UpvestV6, "arn:secret", now),
+        ] {
+            assert_eq!(KeyRow::from_item(&row.to_item()), row);
+        }
+    }
+
+    #[test]
+    fn a_public_key_is_the_same_under_any_spelling() {
+        let row = KeyRow {
+            key_id: "k".to_owned(),
+            jwk: Some(ED25519.replace(',', " , ")),
+            ..KeyRow::default()
+        };
+        let jwk: Jwk = serde_json::from_str(ED25519).unwrap();
+        assert!(row.is_public_key(&jwk) && row.is_public_key(&jwk.with_key_id("k")));
+        assert!(!KeyRow::default().is_public_key(&serde_json::from_str(ED25519).unwrap()));
+    }
+
+    #[test]
+    fn a_limit_that_is_unknown_or_no_text_is_not_taken_for_none() {
+        let limit = |only: AttributeValue| {
+            let item = Item::from([("only".to_owned(), only)]);
+            KeyRow::from_item(&item).limit()
+        };
+        assert_eq!(limit(text(SYNTHETIC)), Ok(Limit::SyntheticEvents));
+        assert_eq!(limit(text("orders")), Err("only"));
+        assert_eq!(limit(AttributeValue::Bool(true)), Err("only"));
+        assert_eq!(KeyRow::default().limit(), Ok(Limit::None));
+    }
+}

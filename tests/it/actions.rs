@@ -8,12 +8,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use fake_aws::{CallFilter, Fault, Service};
 use pipeline::processor::Processor;
 use pipeline::queues::domains::{Dispatch, DomainQueues};
 use serde_json::Value;
 use upvest::{Domain, Event};
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::aws::{CallFilter, Fault, Service};
 use webhook_tests::effects::{Run, Trouble};
 use webhook_tests::receiver::{CHANGES, EFFECTS, Receiver, dead_letter_name, queue_name};
 

@@ -14,6 +14,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use canary::{CanaryKey, Deps, Endpoint, Report, Stage};
+use fake_aws::{CallFilter, Fault, Service};
 use pipeline::queues::domains::{Dispatch, DomainQueues};
 use pipeline::stores::entities::Entities;
 use pipeline::stores::events::EventLog;
@@ -23,7 +24,6 @@ use upvest::Domain;
 use upvest::signature::{Headers, Profile, SignatureOptions, SigningKey};
 use upvest::synthetic::{CANARY, canary_delivery, canary_entity};
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::aws::{CallFilter, Fault, Service};
 use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{CHANGES, DELIVERIES, PATH, Receiver};
 

@@ -12,13 +12,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::time::Duration;
 
+use fake_aws::{Call, Service};
 use pipeline::actions::{Actions, DomainActions};
 use pipeline::processor::Processor;
 use serde_json::Value;
 use upvest::Domain;
 use upvest_simulator::generate;
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::aws::{Call, Service};
 use webhook_tests::receiver::{CHANGES, Receiver};
 
 use crate::support::{enqueue_events, receiver};

@@ -7,11 +7,11 @@
 
 use std::time::Duration;
 
+use fake_aws::{CallFilter, Fault, Service};
 use pipeline::stores::archive::ArchivedDelivery;
 use upvest::Domain;
 use upvest::signature::{Headers, Profile, SignatureOptions, SigningKey};
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::aws::{CallFilter, Fault, Service};
 use webhook_tests::receiver::{DELIVERIES, DELIVERIES_DLQ, Receiver};
 use webhook_tests::story::KeyPair;
 

@@ -7,9 +7,9 @@
 
 use std::time::Duration;
 
+use fake_aws::{Aws, CallFilter, Fault, Service};
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::idempotency::{Claim, CompleteError, Idempotency, Invocation, Lease};
-use webhook_tests::aws::{Aws, CallFilter, Fault, Service};
 
 const LEASE: Duration = Duration::from_secs(30);
 const RETENTION: Duration = Duration::from_secs(3600);

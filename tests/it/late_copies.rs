@@ -7,13 +7,13 @@
 
 use std::time::Duration;
 
+use fake_aws::{CallFilter, Fault, Service};
 use pipeline::actions::{ActionError, Actions, Change, DomainActions};
 use pipeline::processor::Processor;
 use pipeline::queues::domains::{Dispatch, DomainQueues};
 use serde_json::Value;
 use upvest::{Domain, Event};
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::aws::{CallFilter, Fault, Service};
 use webhook_tests::effects::{Effects, Trouble};
 use webhook_tests::receiver::{CHANGES, Receiver, dead_letter_name};
 

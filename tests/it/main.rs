@@ -8,7 +8,6 @@ mod end_to_end;
 mod entities;
 mod example_action;
 mod idempotency;
-mod in_process_aws;
 mod late_copies;
 mod operations;
 mod private_log;

@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use fake_aws::{CallFilter, Fault, Service};
 use lambda_runtime::tracing::subscriber::filter::LevelFilter;
 use lambda_runtime::tracing::subscriber::util::SubscriberInitExt;
 use pipeline::actions::{ActionError, Actions, Change, DomainActions};
@@ -15,7 +16,6 @@ use serde_json::{Value, json};
 use upvest::Domain;
 use upvest::signature::{Headers, Profile, SignatureOptions, SigningKey};
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::aws::{CallFilter, Fault, Service};
 use webhook_tests::metrics::Measured;
 use webhook_tests::receiver::{
     DELIVERIES, DELIVERIES_DLQ, Receiver, dead_letter_name, gateway_request, queue_name,

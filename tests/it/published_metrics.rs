@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use fake_aws::{Aws, CallFilter, Fault, QueueSettings, Service};
 use pipeline::actions::DomainActions;
 use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::runtime::{aws, metrics};
@@ -14,7 +15,6 @@ use serde_json::json;
 use upvest::Domain;
 use upvest::signature::{Headers, SignatureOptions};
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::aws::{Aws, CallFilter, Fault, QueueSettings, Service};
 use webhook_tests::effects::Trouble;
 use webhook_tests::metrics::{Measured, Measurement};
 use webhook_tests::receiver::{PATH, Receiver, gateway_request};

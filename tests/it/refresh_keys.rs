@@ -11,6 +11,8 @@ use std::time::Duration;
 use axum::Json;
 use axum::Router;
 use axum::routing::{get, post};
+use fake_aws::lambda::{EventSource, Settlement};
+use fake_aws::{Aws, QueueSettings};
 use pipeline::error::ErrorChain;
 use pipeline::queues::key_requests::KeyRequests;
 use pipeline::stores::keys::KeysTable;
@@ -19,8 +21,6 @@ use serde_json::{Value, json};
 use upvest::signature::{Profile, SignatureOptions, SigningKey};
 use upvest_simulator::{Subscription, Trouble, generate};
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::aws::{Aws, QueueSettings};
-use webhook_tests::lambda::{EventSource, Settlement};
 use webhook_tests::receiver::{DELIVERIES_DLQ, KEY_REQUESTS, KEY_REQUESTS_DLQ, PATH, Receiver};
 use webhook_tests::story::KeyPair;
 

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use fake_aws::{Aws, CallFilter, Fault, Service, StoredObject};
 use pipeline::actions::DomainActions;
 use pipeline::queues::domains::{Dispatch, DomainQueues};
 use pipeline::runtime::config::{ConfigError, Lookup};
@@ -20,7 +21,6 @@ use sha2::{Digest, Sha256};
 use upvest::{Domain, Event};
 use upvest_simulator::Trouble;
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::aws::{Aws, CallFilter, Fault, Service, StoredObject};
 use webhook_tests::receiver::{Receiver, dead_letter_name, queue_name};
 
 use crate::support::{event_at, items, post_events, receiver};

@@ -8,13 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use fake_aws::{Call, Fault, FaultRates, Outcome, Rng};
 use pipeline::stores::archive::ArchivedDelivery;
 use pipeline::stores::entities::{Entities, Stored};
 use sha2::{Digest, Sha256};
 use upvest::category::{CATEGORIES, Role, UNRECOGNISED};
 use upvest::{EntityKey, Event, Projection};
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::aws::{Call, Fault, FaultRates, Outcome, Rng};
 use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{CHANGES, Receiver};
 use webhook_tests::story::{Delivery, Story};

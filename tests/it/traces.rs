@@ -1,11 +1,11 @@
 //! X-Ray's trace header on the messages between the functions.
 
+use fake_aws::{Aws, QueueSettings};
 use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::queues::domains::{Dispatch, DomainQueues, Routes};
 use pipeline::queues::envelope::{Envelope, Request};
 use pipeline::runtime::trace::TraceHeader;
 use upvest::{Domain, EntityKey};
-use webhook_tests::aws::{Aws, QueueSettings};
 
 const TRACED: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
 const NOT_SAMPLED: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0";

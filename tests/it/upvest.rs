@@ -13,6 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
+use fake_aws::Aws;
 use lambda_runtime::tracing::subscriber::fmt::MakeWriter;
 use lambda_runtime::tracing::subscriber::util::SubscriberInitExt;
 use lambda_runtime::tracing::{self, subscriber};
@@ -21,7 +22,6 @@ use pipeline::upvest_api::UpvestAccess;
 use serde_json::Value;
 use upvest::signature::Headers;
 use upvest_simulator::{Simulator, api};
-use webhook_tests::aws::Aws;
 
 /// The secret that holds the credentials.
 pub(crate) const SECRET: &str = "upvest";

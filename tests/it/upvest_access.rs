@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use fake_aws::Aws;
 use pipeline::upvest_api::{AccessError, UpvestAccess};
 use upvest_simulator::Trouble;
-use webhook_tests::aws::Aws;
 
 use crate::upvest::{SECRET, Upvest, access};
 

@@ -26,9 +26,9 @@ use upvest::Domain;
 use upvest::signature::Headers;
 use verify_and_store::FreshnessPolicy;
 
-use crate::aws::{Aws, Crashed, QueueSettings, Rng};
 use crate::effects::Effects;
-use crate::lambda::{EventSource, Settlement};
+use fake_aws::lambda::{EventSource, Settlement};
+use fake_aws::{Aws, CrashError, QueueSettings, Rng};
 
 /// The path that the simulated Upvest calls.
 pub const PATH: &str = "/webhooks/upvest";
@@ -157,12 +157,12 @@ impl Receiver {
     ///
     /// # Errors
     ///
-    /// [`Crashed`] when ingest was killed, so that the sender got no answer.
+    /// [`CrashError`] when ingest was killed, so that the sender got no answer.
     ///
     /// # Panics
     ///
     /// If the answer has no text.
-    pub async fn post(&self, headers: &Headers, body: &[u8]) -> Result<(i64, String), Crashed> {
+    pub async fn post(&self, headers: &Headers, body: &[u8]) -> Result<(i64, String), CrashError> {
         self.request(gateway_request(self.aws.clock().unix_ms(), headers, body))
             .await
     }
@@ -171,12 +171,12 @@ impl Receiver {
     ///
     /// # Errors
     ///
-    /// [`Crashed`] when ingest was killed.
+    /// [`CrashError`] when ingest was killed.
     ///
     /// # Panics
     ///
     /// If the request is none, or the answer has no text.
-    pub async fn request(&self, request: serde_json::Value) -> Result<(i64, String), Crashed> {
+    pub async fn request(&self, request: serde_json::Value) -> Result<(i64, String), CrashError> {
         let request = serde_json::from_value(request).expect("a gateway request");
         let answer = self
             .aws

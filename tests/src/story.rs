@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use upvest::signature::{Headers, Profile, SignatureOptions, SignedRequest, SigningKey};
 
-use crate::aws::{Aws, Rng};
 use crate::receiver::PATH;
+use fake_aws::{Aws, Rng};
 
 /// One delivery of the story.
 #[derive(Debug, Clone)]

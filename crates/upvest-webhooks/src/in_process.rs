@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use fake_aws::QueuedMessage;
 use serde_json::Value;
 use upvest::Domain;
 use upvest::signature::{Headers, Profile, SignatureOptions, SignedRequest, SigningKey};
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::aws::QueuedMessage;
 use webhook_tests::receiver::{PATH, Receiver, queue_name};
 use webhook_tests::story::KeyPair;
 

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use clap::Parser;
+use fake_aws::{Call, Outcome, Service};
 use serde_json::Value;
 use upvest::Domain;
 use upvest_simulator::Subscription;
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::aws::{Call, Outcome, Service};
 use webhook_tests::receiver::{DELIVERIES, DELIVERIES_DLQ, dead_letter_name, gateway_request, queue_name};
 use webhook_tests::story::KeyPair;
 

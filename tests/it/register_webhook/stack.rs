@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use fake_aws::Aws;
 use jiff::Timestamp;
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::Lookup;
 use register_webhook::{Deps, Patience, Settings};
 use serde_json::{Value, json};
 use upvest_simulator::{Subscription, Url};
-use webhook_tests::aws::Aws;
 use webhook_tests::receiver::PATH;
 
 use crate::upvest::{SECRET, Server, Upvest, clock};

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use upvest::Domain;
 use upvest::category::{CATEGORIES, Category, Role};
 
-use crate::aws::Rng;
+use fake_aws::Rng;
 
 /// How often something is told that should not be, in cases per 1000.
 const ODDITY: u32 = 30;

@@ -159,9 +159,9 @@ fn shown(operation: &Operation) -> String {
 
 #[cfg(test)]
 mod tests {
+    use fake_aws::OPERATOR;
     use serde_json::json;
     use verify_and_store::FreshnessPolicy;
-    use webhook_tests::aws::OPERATOR;
 
     use super::*;
     use crate::operation::Audit;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use clap::Parser;
+use fake_aws::{CallFilter, Fault, Service};
 use upvest::signature::{Profile, SigningKey};
-use webhook_tests::aws::{CallFilter, Fault, Service};
 use webhook_tests::story::Story;
 
 use super::report::Problem;

@@ -1,10 +1,10 @@
 //! The commands against a receiver in process.
 
+use fake_aws::{CallFilter, CrashError, Fault, Service};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use upvest::Domain;
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::aws::{CallFilter, Crashed, Fault, Service};
 use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{DELIVERIES_DLQ, dead_letter_name, queue_name};
 
@@ -66,7 +66,11 @@ fn ids(site: &Site, queue: &str) -> Vec<String> {
     messages.map(|message| id(message.body)).collect()
 }
 
-async fn run_at(site: &Site, words: &[&str], clock: Clock) -> Result<Result<DlqReport, DlqError>, Crashed> {
+async fn run_at(
+    site: &Site,
+    words: &[&str],
+    clock: Clock,
+) -> Result<Result<DlqReport, DlqError>, CrashError> {
     let command = parsed::<Command>(words);
     site.receiver
         .aws

@@ -7,11 +7,11 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use clap::Parser;
+use fake_aws::{Alarm, QueueSettings};
 use serde_json::Value;
 use upvest::Domain;
 use upvest_api::{NewWebhook, Webhook, WebhookChange};
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::aws::{Alarm, QueueSettings};
 
 use super::*;
 use crate::output::Report;

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use clap::Parser;
+use fake_aws::{CallFilter, Fault, Service};
 use pipeline::queues::domains::{Dispatch, DomainQueues};
 use pipeline::stores::audit::AuditLog;
 use pipeline::stores::events::{Entry, EventLog};
 use serde_json::Value;
 use upvest::{Domain, Event};
-use webhook_tests::aws::{CallFilter, Fault, Service};
 use webhook_tests::effects::Trouble;
 
 use super::*;

@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use fake_aws::{CallFilter, CrashError, Fault, Outcome, Service};
 use pipeline::queues::envelope::{Envelope, Request};
 use upvest::signature::{Freshness, SignatureOptions, SignedRequest, VerifyError};
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::aws::{CallFilter, Crashed, Fault, Outcome, Service};
 use webhook_tests::receiver::{DELIVERIES, PATH};
 
 use super::reverify::Became;
@@ -60,7 +60,7 @@ fn delivery(site: &Site) -> String {
 async fn try_to_run(
     site: &Site,
     words: &[&str],
-) -> Result<Result<QuarantineReport, QuarantineError>, Crashed> {
+) -> Result<Result<QuarantineReport, QuarantineError>, CrashError> {
     let command = parsed::<Command>(words);
     let is_done = Cell::new(false);
     let run = async {

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::Parser;
+use fake_aws::{CallFilter, Fault, FaultRates, OPERATOR, Service};
 use pipeline::stores::archive::ArchivedDelivery;
 use pipeline::stores::entities::NOTES;
 use serde_json::Value;
-use webhook_tests::aws::{CallFilter, Fault, FaultRates, OPERATOR, Service};
 use webhook_tests::receiver::CHANGES;
 use webhook_tests::story::Story;
 

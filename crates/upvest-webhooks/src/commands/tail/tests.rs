@@ -1,8 +1,8 @@
 //! Watching the receiver in process.
 
 use clap::Parser;
+use fake_aws::{CallFilter, Fault, FaultRates, Service};
 use jiff::Timestamp;
-use webhook_tests::aws::{CallFilter, Fault, FaultRates, Service};
 
 use super::feed::{LookError, Update};
 use super::sighting::{Fate, Sighting};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::record::Service;
-use super::rng::Rng;
+use crate::record::Service;
+use crate::rng::Rng;
 
 /// A fault that strikes one AWS call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::rng::Rng;
-use super::wire::{Reply, Request};
+use crate::rng::Rng;
+use crate::wire::{Reply, Request};
 
 /// The bus that every account has.
 const DEFAULT_BUS: &str = "default";

@@ -4,12 +4,10 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use webhook_tests::aws::{
-    Aws, Call, CallFilter, Crashed, Fault, FaultRates, Outcome, QueueSettings, Service,
-};
-use webhook_tests::lambda::EventSource;
+use fake_aws::lambda::EventSource;
+use fake_aws::{Aws, Call, CallFilter, CrashError, Fault, FaultRates, Outcome, QueueSettings, Service};
 
-use super::dynamodb::claim;
+use crate::dynamodb::claim;
 
 fn account(seed: u64) -> Aws {
     let aws = Aws::new(seed);
@@ -177,7 +175,7 @@ async fn a_scripted_fault_strikes_the_call_it_names() {
             claim(&aws, event, "d1").send().await.unwrap();
         }
     };
-    assert_eq!(aws.invoke("function", work).await, Err(Crashed));
+    assert_eq!(aws.invoke("function", work).await, Err(CrashError));
     assert_eq!(aws.items("events").len(), 3);
     assert_eq!(aws.count(Service::DynamoDb, "PutItem"), 3);
 }

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
 use jiff::fmt::rfc2822;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::record::Service;
-use super::wire::{Reply, Request};
-use super::{query, s3};
+use crate::record::Service;
+use crate::wire::{Reply, Request};
+use crate::{query, s3};
 
 /// Whom `GetCallerIdentity` names.
 pub const OPERATOR: &str = "arn:aws:sts::123456789012:assumed-role/operator/erika";
@@ -98,8 +98,8 @@ impl Account {
              <Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
         ));
         let date = self.ahead_seconds.map(|seconds| {
-            let now = pipeline::runtime::clock::Clock::system().now() + SignedDuration::from_secs(seconds);
-            let date = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
+            let answered_at = machine_time() + SignedDuration::from_secs(seconds);
+            let date = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&answered_at);
             ("date".to_owned(), date.expect("a year of four digits"))
         });
         reply.headers.extend(date);
@@ -195,6 +195,14 @@ impl Account {
             &json!({ "MetricAlarms": of_kind(false), "CompositeAlarms": of_kind(true) }),
         )
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an operator's command holds the date of STS against the clock of this machine, not of the account"
+)]
+fn machine_time() -> Timestamp {
+    Timestamp::now()
 }
 
 fn backups(on: bool) -> Reply {

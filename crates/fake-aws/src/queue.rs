@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::message::{SqsError, Submission, invalid, md5_of_body};
-use super::queued::{QueueSettings, QueuedMessage};
-use super::rng::Rng;
+use crate::message::{SqsError, Submission, invalid, md5_of_body};
+use crate::queued::{QueueSettings, QueuedMessage};
+use crate::rng::Rng;
 
 const DEDUPLICATION_WINDOW_MS: u64 = 5 * 60 * 1000;
 

@@ -3,7 +3,7 @@
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
-use webhook_tests::aws::{Aws, CallFilter, Fault, Service};
+use fake_aws::{Aws, CallFilter, Fault, Service};
 
 fn archive() -> Aws {
     let aws = Aws::new(1);

@@ -5,9 +5,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::record::Service;
-use super::rng::Rng;
-use super::wire::{Reply, Request, short_code};
+use crate::record::Service;
+use crate::rng::Rng;
+use crate::wire::{Reply, Request, short_code};
 
 /// Answers a request from the database.
 pub(crate) fn answer(database: &Database, request: &Request) -> Reply {

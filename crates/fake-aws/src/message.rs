@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 
-use super::s3::hex;
+use crate::s3::hex;
 
 /// The most bytes of a message, and of all messages of a batch together: bodies, attribute names, types and values.
 pub(crate) const MAX_BYTES: usize = 1024 * 1024;

@@ -1,6 +1,6 @@
 //! Errors of the services whose protocol is a form and XML.
 
-use super::wire::Reply;
+use crate::wire::Reply;
 
 /// An error as they write it.
 pub(crate) fn error(status: u16, code: &str, message: &str) -> Reply {

@@ -6,7 +6,7 @@ use aws_sdk_eventbridge::operation::put_events::builders::PutEventsFluentBuilder
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_eventbridge::types::builders::PutEventsRequestEntryBuilder;
-use webhook_tests::aws::{Aws, CallFilter, Fault, Outcome, PublishedEntry, Service};
+use fake_aws::{Aws, CallFilter, Fault, Outcome, PublishedEntry, Service};
 
 /// The most bytes that the entries of a request may have together.
 const MAX_BYTES: usize = 262_144;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use md5::{Digest, Md5};
 
-use super::wire::{Reply, Request};
+use crate::wire::{Reply, Request};
 
 /// The buckets by name, each with its objects by key.
 pub(crate) type Buckets = BTreeMap<String, BTreeMap<String, StoredObject>>;

@@ -13,16 +13,16 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use dynoxide::Database;
 
-use super::account::Account;
-use super::clock::Clock;
-use super::event_bridge::EventBuses;
-use super::faults::{Fault, FaultPlan, Target};
-use super::invocation::Invocation;
-use super::record::{Call, Outcome, Service};
-use super::rng::Rng;
-use super::sqs::Queues;
-use super::wire::{Reply, Request};
-use super::{dynamodb, s3, secrets};
+use crate::account::Account;
+use crate::clock::Clock;
+use crate::event_bridge::EventBuses;
+use crate::faults::{Fault, FaultPlan, Target};
+use crate::invocation::Invocation;
+use crate::record::{Call, Outcome, Service};
+use crate::rng::Rng;
+use crate::sqs::Queues;
+use crate::wire::{Reply, Request};
+use crate::{dynamodb, s3, secrets};
 
 /// What the services hold, and what is known about the run.
 pub(crate) struct World {

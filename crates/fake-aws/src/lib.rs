@@ -1,13 +1,59 @@
-//! AWS in the test's own process: DynamoDB, SQS, S3, EventBridge and Secrets Manager under the real SDK clients, without
-//! a socket.
+//! AWS in the process of a test, under the real SDK clients: DynamoDB, SQS, S3, EventBridge, Secrets Manager and the
+//! poller of Lambda, without a socket.
 //!
-//! [`Aws`] holds one account. Its SDK clients sign, serialise, retry and parse as always; a connector in place of HTTP
-//! hands their requests to dynoxide (DynamoDB) and to in-memory models of the others. Within [`Aws::invoke`] calls can
-//! be throttled, cut off, answered in part, or kill the invocation ([`Fault`]), by script or by chance.
+//! [`Aws`] holds one account. Its SDK clients sign, serialise, retry and parse as they do in production; a connector in
+//! the place of HTTP hands their requests to dynoxide (DynamoDB) and to models in memory (the other services). So a
+//! test runs the code that ships, with its conditions and its handling of errors, and needs no trait between that code
+//! and AWS.
 //!
-//! One seed decides everything: run on one thread with tokio's time paused (`#[tokio::test(start_paused = true)]`), and
-//! the same seed gives the same [`Call`]s in the same order. The code under test must not add chance of its own:
-//! `tokio::select!` without `biased` and the iteration order of a `HashMap` do.
+//! # A first test
+//!
+//! Make an account, give its clients to the code under test, and choose a call that goes wrong:
+//!
+//! ```
+//! use fake_aws::{Aws, CallFilter, Fault, QueueSettings, Service};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let aws = Aws::new(1);
+//! let url = aws.create_queue(QueueSettings::new("deliveries"));
+//!
+//! // SQS takes the message, but its answer gets lost.
+//! let sends = CallFilter::operation(Service::Sqs, "SendMessage").on("deliveries");
+//! aws.inject(Fault::LoseReply, sends);
+//!
+//! // An invocation of the function `ingest`, as the code under test would make the call.
+//! let send = aws.sqs().send_message().queue_url(&url).message_body("hello").send();
+//! aws.invoke("ingest", send).await??;
+//!
+//! // The SDK sent it again, so it is there twice.
+//! assert_eq!(aws.count(Service::Sqs, "SendMessage"), 2);
+//! assert_eq!(aws.messages("deliveries").len(), 2);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Code that builds its own clients takes [`Aws::sdk_config`].
+//!
+//! # What can go wrong
+//!
+//! A [`Fault`] throttles a call, breaks its connection before or after the effect, fails a part of a batch, or kills
+//! the invocation in the middle ([`CrashError`]). Faults strike by script ([`Aws::inject`]) or by chance
+//! ([`Aws::set_fault_rates`]), and only within [`Aws::invoke`]: the calls of the test itself always succeed at once.
+//! Standard queues also hand out messages twice and out of order. [`lambda::EventSource`] polls a queue for a function
+//! and settles its batches as Lambda does.
+//!
+//! # One seed decides everything
+//!
+//! Run on one thread with tokio's time paused (`#[tokio::test(start_paused = true)]`): then the same seed gives the
+//! same [`Call`]s in the same order, and a failure that chance found can be looked at again. The code under test must
+//! not add chance of its own; `tokio::select!` without `biased` and the iteration order of a `HashMap` do.
+//!
+//! # What is not here
+//!
+//! IAM is not evaluated, streams and point-in-time recovery do not exist, and no operation that the receiver does not
+//! call is served: it is answered with an error that says so. Limits of AWS that a caller can run into (sizes, batch
+//! counts, characters of a message, windows of deduplication) hold.
 
 mod account;
 mod clients;
@@ -17,6 +63,7 @@ mod dynamodb;
 mod event_bridge;
 mod faults;
 mod invocation;
+pub mod lambda;
 mod message;
 mod query;
 mod queue;
@@ -40,13 +87,12 @@ pub use account::{Account, Alarm, OPERATOR};
 pub use clock::Clock;
 pub use event_bridge::PublishedEntry;
 pub use faults::{CallFilter, Fault, FaultRates};
-pub use invocation::Crashed;
+pub use invocation::CrashError;
 pub use message::MessageAttribute;
 pub use queued::{QueueSettings, QueuedMessage};
 pub use record::{Call, Outcome, Service};
 pub use rng::Rng;
 pub use s3::StoredObject;
-pub(crate) use sqs::{REGION, queue_arn};
 
 use connector::{InProcess, State, World};
 use event_bridge::EventBuses;
@@ -250,8 +296,8 @@ impl Aws {
     ///
     /// # Errors
     ///
-    /// [`Crashed`] if a fault killed the invocation; `work` was dropped where it stood.
-    pub async fn invoke<T>(&self, name: &str, work: impl Future<Output = T>) -> Result<T, Crashed> {
+    /// [`CrashError`] if a fault killed the invocation; `work` was dropped where it stood.
+    pub async fn invoke<T>(&self, name: &str, work: impl Future<Output = T>) -> Result<T, CrashError> {
         Invocation::new(name).run(work).await
     }
 

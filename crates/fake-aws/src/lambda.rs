@@ -6,7 +6,8 @@ use std::time::Duration;
 use aws_lambda_events::encodings::Base64Data;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage, SqsMessageAttribute};
 
-use crate::aws::{Aws, QueuedMessage};
+use crate::sqs::{REGION, queue_arn};
+use crate::{Aws, QueuedMessage};
 
 /// The most bytes that Lambda hands to an invocation (its synchronous payload limit).
 const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
@@ -172,9 +173,9 @@ fn record(queue: &str, message: &QueuedMessage) -> SqsMessage {
     record.md5_of_message_attributes = message.md5_of_attributes();
     record.attributes = message.system_attributes().into_iter().collect();
     record.message_attributes = attributes(message);
-    record.event_source_arn = Some(crate::aws::queue_arn(queue));
+    record.event_source_arn = Some(queue_arn(queue));
     record.event_source = Some("aws:sqs".to_owned());
-    record.aws_region = Some(crate::aws::REGION.to_owned());
+    record.aws_region = Some(REGION.to_owned());
     record
 }
 

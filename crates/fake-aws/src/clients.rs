@@ -7,7 +7,7 @@ use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
 
-use super::connector::InProcess;
+use crate::connector::InProcess;
 
 /// Counts accounts, to give each a region of its own: clients of one service and region share their retry quota
 /// process-wide, so one run would reach into the next.

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
-use super::wire::{Reply, Request};
+use crate::wire::{Reply, Request};
 
 /// The value of a secret, as it was created.
 pub(crate) enum Secret {

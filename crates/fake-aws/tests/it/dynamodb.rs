@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse,
     KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
-use webhook_tests::aws::{Aws, CallFilter, Fault, Outcome, Service};
+use fake_aws::{Aws, CallFilter, Fault, Outcome, Service};
 
 pub(crate) fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())

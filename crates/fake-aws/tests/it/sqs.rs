@@ -9,7 +9,7 @@ use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{
     Message, MessageAttributeValue, MessageSystemAttributeName, SendMessageBatchRequestEntry,
 };
-use webhook_tests::aws::{Aws, CallFilter, Fault, FaultRates, QueueSettings};
+use fake_aws::{Aws, CallFilter, Fault, FaultRates, QueueSettings};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

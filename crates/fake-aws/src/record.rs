@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::faults::Fault;
+use crate::faults::Fault;
 
 /// An AWS service that runs in process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

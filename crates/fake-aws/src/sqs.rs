@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::message::{MAX_BYTES, SqsError, Submission, invalid};
-use super::queue::{Misbehaviour, Queue, Receive};
-use super::queued::{QueueSettings, QueuedMessage};
-use super::rng::Rng;
-use super::sqs_replies::{accepted_as_json, received_as_json};
-use super::wire::{Reply, Request};
+use crate::message::{MAX_BYTES, SqsError, Submission, invalid};
+use crate::queue::{Misbehaviour, Queue, Receive};
+use crate::queued::{QueueSettings, QueuedMessage};
+use crate::rng::Rng;
+use crate::sqs_replies::{accepted_as_json, received_as_json};
+use crate::wire::{Reply, Request};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const REGION: &str = "eu-central-1";

@@ -6,8 +6,8 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use serde_json::{Value, json};
 
-use super::record::Service;
-use super::{event_bridge, query, s3};
+use crate::record::Service;
+use crate::{event_bridge, query, s3};
 
 /// A request, read off the wire far enough to know who answers it.
 #[derive(Debug)]

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::message::{MessageAttribute, Submission, md5_of_attributes, md5_of_body};
-use super::queue::Accepted;
-use super::queued::QueuedMessage;
-use super::sqs::{ACCOUNT, queue_arn};
+use crate::message::{MessageAttribute, Submission, md5_of_attributes, md5_of_body};
+use crate::queue::Accepted;
+use crate::queued::QueuedMessage;
+use crate::sqs::{ACCOUNT, queue_arn};
 
 /// What the sender of a message is told.
 pub(crate) fn accepted_as_json(submission: &Submission, accepted: &Accepted) -> Value {

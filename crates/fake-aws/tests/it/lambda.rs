@@ -7,10 +7,10 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::MessageAttributeValue;
-use webhook_tests::aws::{Aws, CallFilter, Fault, QueueSettings, Service};
-use webhook_tests::lambda::{EventSource, Settlement};
+use fake_aws::lambda::{EventSource, Settlement};
+use fake_aws::{Aws, CallFilter, Fault, QueueSettings, Service};
 
-use super::dynamodb::claim;
+use crate::dynamodb::claim;
 
 async fn with_messages(settings: QueueSettings, bodies: &[&str]) -> (Aws, EventSource) {
     let aws = Aws::new(1);

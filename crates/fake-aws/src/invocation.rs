@@ -11,9 +11,10 @@ tokio::task_local! {
     static CURRENT: Invocation;
 }
 
-/// The invocation was killed in the middle of an AWS call; nothing after that call ran.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Crashed;
+/// Says that a fault killed the invocation in the middle of an AWS call; nothing after that call ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the invocation was killed in the middle of an AWS call")]
+pub struct CrashError;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Invocation {
@@ -41,14 +42,14 @@ impl Invocation {
     }
 
     /// Runs `work` until it ends or a fault kills it. What is killed is dropped: it takes no further step.
-    pub(crate) async fn run<T>(self, work: impl Future<Output = T>) -> Result<T, Crashed> {
+    pub(crate) async fn run<T>(self, work: impl Future<Output = T>) -> Result<T, CrashError> {
         let death = self.death.clone();
         let killed = async move { death.notice.notified().await };
         CURRENT
             .scope(self, async move {
                 tokio::select! {
                     biased;
-                    () = killed => Err(Crashed),
+                    () = killed => Err(CrashError),
                     done = work => Ok(done),
                 }
             })

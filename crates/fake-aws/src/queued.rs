@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::message::{MAX_BYTES, MessageAttribute};
+use crate::message::{MAX_BYTES, MessageAttribute};
 
 /// What a queue is created with. A name that ends in `.fifo` makes it a FIFO queue.
 #[derive(Clone, Debug)]
@@ -98,15 +98,15 @@ impl QueuedMessage {
     }
 
     pub(crate) fn md5_of_body(&self) -> String {
-        super::message::md5_of_body(&self.body)
+        crate::message::md5_of_body(&self.body)
     }
 
     pub(crate) fn md5_of_attributes(&self) -> Option<String> {
-        super::message::md5_of_attributes(&self.attributes)
+        crate::message::md5_of_attributes(&self.attributes)
     }
 
     pub(crate) fn system_attributes(&self) -> BTreeMap<String, String> {
-        super::sqs_replies::system_attributes(self)
+        crate::sqs_replies::system_attributes(self)
     }
 
     /// Counts a receive and hides the message.

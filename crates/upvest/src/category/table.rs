@@ -3,12 +3,8 @@
 //! Sources: contract section 5 (types, lifecycles, keys) and section 6 (domains). Lifecycles that Upvest's pages do
 //! not spell out are read off the order of the specification's enumerations.
 
-use super::Category;
-use super::Domain::{
-    Accounts, CorporateActions, Fees, Holdings, Instruments, Ledger, Orders, Payments, Portfolios, Reports,
-    Taxes, Transfers, Unrecognised, Users,
-};
-use super::{Domain, Role};
+use super::Domain::*;
+use super::{Category, Domain, Role};
 
 /// What most rows have in common: a snapshot of an entity that is named like the category and keyed by `id`.
 const fn snapshot(domain: Domain, name: &'static str) -> Category {

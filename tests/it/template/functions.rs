@@ -1,0 +1,251 @@
+//! Functions, the front door, and what the deployer chooses.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::cloudformation::{Template, one_or_more, target, text_of};
+use super::{FUNCTION, QUEUE};
+
+pub(super) fn package(function: &Value) -> &str {
+    text_of(&function["CodeUri"])
+        .rsplit('/')
+        .next()
+        .expect("a path has an end")
+}
+
+fn functions_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions")
+}
+
+#[test]
+fn the_canary_is_one_parameter_and_nothing_of_it_is_there_without() {
+    let template = Template::read();
+    assert_eq!(template.section("Parameters")["CanaryMinutes"]["Default"], 0);
+    let mut conditional = BTreeSet::new();
+    for (name, resource) in template.section("Resources") {
+        assert_eq!(
+            resource["Condition"] == "RunsCanary",
+            name.starts_with("Canary"),
+            "{name}"
+        );
+        conditional.extend(name.starts_with("Canary").then_some(name));
+    }
+    assert_eq!(conditional.len(), 6, "{conditional:?}");
+    // The verifier knows the key by what the function registers; a value in the template would be no secret.
+    let secret = template.properties("CanarySecret");
+    assert!(secret["GenerateSecretString"]["PasswordLength"].as_u64().unwrap() >= 32);
+    assert!(secret.get("SecretString").is_none() && secret.get("Name").is_none());
+    // A run comes to its end before the next one begins, whatever the interval.
+    let timeout_s = template.properties("CanaryFunction")["Timeout"].as_u64().unwrap();
+    let minutes = one_or_more(&template.section("Parameters")["CanaryMinutes"]["AllowedValues"]);
+    let minutes: Vec<u64> = minutes.into_iter().filter_map(Value::as_u64).collect();
+    assert_eq!(minutes[0], 0);
+    assert!(minutes[1..].iter().all(|minutes| minutes * 60 > timeout_s));
+}
+
+#[test]
+fn the_canary_posts_to_the_url_that_is_subscribed_at_upvest() {
+    let template = Template::read();
+    let url =
+        |function: &str| template.properties(function)["Environment"]["Variables"]["WEBHOOK_URL"].clone();
+    assert_eq!(url("CanaryFunction"), url("RegisterWebhookFunction"));
+}
+
+#[test]
+fn every_function_is_a_package_of_its_own_and_every_package_a_function() {
+    let template = Template::read();
+    let mut deployed = BTreeSet::new();
+    for (name, function) in template.resources(FUNCTION) {
+        assert_eq!(function["Metadata"]["SkipBuild"], true, "{name}");
+        let function = &function["Properties"];
+        let package = package(function);
+        assert_eq!(text_of(&function["CodeUri"]), format!("target/lambda/{package}"));
+        assert_eq!(
+            (text_of(&function["Runtime"]), text_of(&function["Handler"])),
+            ("provided.al2023", "bootstrap")
+        );
+        let manifest = fs::read_to_string(functions_folder().join(package).join("Cargo.toml")).unwrap();
+        assert!(
+            manifest.contains(&format!("\nname = \"{package}\"\n")),
+            "{package}"
+        );
+        assert!(deployed.insert(package.to_owned()), "{package} is deployed twice");
+    }
+    let packages = fs::read_dir(functions_folder()).unwrap();
+    let packages = packages.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    assert_eq!(deployed, packages.collect());
+}
+
+#[test]
+fn every_function_has_a_role_and_a_log_group_with_retention_of_its_own() {
+    let template = Template::read();
+    let mut owned = BTreeSet::new();
+    for (name, function) in template.resources(FUNCTION) {
+        let function = &function["Properties"];
+        let group = target(&function["LoggingConfig"]["LogGroup"]);
+        assert_eq!(
+            template.properties(group)["RetentionInDays"],
+            json!({ "Ref": "LogRetentionDays" }),
+            "{name}"
+        );
+        let role = target(&function["Role"]);
+        let trust = &template.properties(role)["AssumeRolePolicyDocument"]["Statement"];
+        assert_eq!(
+            *trust,
+            json!([{ "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" }]),
+            "{name}"
+        );
+        assert!(
+            owned.insert(group) && owned.insert(role),
+            "{name} shares {group} or {role}"
+        );
+        assert!(
+            function.get("Policies").is_none(),
+            "{name} has policies beside its role"
+        );
+    }
+}
+
+#[test]
+fn without_credentials_nothing_that_needs_them_is_created() {
+    let template = Template::read();
+    let resources = template.section("Resources");
+    let managing = |name: &str| {
+        [
+            "RefreshKeys",
+            "KeyRequests",
+            "RegisterWebhook",
+            "Subscription",
+            "UpvestSubscription",
+        ]
+        .iter()
+        .any(|part| name.starts_with(part))
+    };
+    let mut conditional = BTreeSet::new();
+    for (name, resource) in resources {
+        assert_eq!(resource["Condition"] == "ManagesUpvest", managing(name), "{name}");
+        if managing(name) {
+            conditional.insert(name.as_str());
+        }
+    }
+    assert_eq!(conditional.len(), 14, "{conditional:?}");
+    let variables = &template.properties("VerifyAndStoreFunction")["Environment"]["Variables"];
+    assert_eq!(
+        variables["KEY_REQUESTS_QUEUE_URL"],
+        json!({ "Fn::If": ["ManagesUpvest", { "Ref": "KeyRequestsQueue" }, ""] })
+    );
+}
+
+#[test]
+fn the_subscription_follows_the_settings_of_its_function_and_needs_the_whole_front_door() {
+    let template = Template::read();
+    let function = template.properties("RegisterWebhookFunction");
+    let variables = function["Environment"]["Variables"].as_object().unwrap();
+    let resource = &template.section("Resources")["UpvestSubscription"];
+    assert_eq!(
+        resource["DependsOn"],
+        json!(["ApiStage", "IngestRoute", "IngestPermission"])
+    );
+    let properties = resource["Properties"].as_object().unwrap();
+    let mirrored: BTreeSet<String> = properties.values().map(Value::to_string).collect();
+    for (name, value) in variables.iter().filter(|(name, _)| *name != "KEEP_SUBSCRIPTION") {
+        assert!(
+            mirrored.contains(&value.to_string()),
+            "a change of {name} is not noticed"
+        );
+    }
+    let answered_within = resource["Properties"]["ServiceTimeout"].as_u64().unwrap();
+    assert!(answered_within > function["Timeout"].as_u64().unwrap());
+    let check = &template.section("Resources")["SubscriptionCheckSchedule"];
+    assert_eq!(check["DependsOn"], "UpvestSubscription");
+}
+
+#[test]
+fn every_schedule_may_invoke_its_function() {
+    let template = Template::read();
+    let rules: Vec<_> = template.resources("AWS::Events::Rule").collect();
+    assert_eq!(rules.len(), 3);
+    for (name, rule) in rules {
+        let function = target(&rule["Properties"]["Targets"][0]["Arn"]);
+        let mut permissions = template.resources("AWS::Lambda::Permission");
+        let permission = permissions
+            .find(|(_, permission)| permission["Properties"]["SourceArn"]["Fn::GetAtt"][0] == name);
+        let permission = &permission.unwrap().1["Properties"];
+        assert_eq!(target(&permission["FunctionName"]), function, "{name}");
+        assert_eq!(permission["Principal"], "events.amazonaws.com", "{name}");
+    }
+}
+
+#[test]
+fn the_api_hands_the_webhook_path_to_ingest_and_waits_for_its_answer() {
+    let template = Template::read();
+    let routes: Vec<_> = template.resources("AWS::ApiGatewayV2::Route").collect();
+    assert_eq!(routes.len(), 1);
+    assert_eq!(
+        routes[0].1["Properties"]["RouteKey"]["Fn::Sub"],
+        "ANY ${WebhookPath}"
+    );
+    // Signatures cover the path: a stage with a name would be a part of it.
+    assert_eq!(template.properties("ApiStage")["StageName"], "$default");
+    let stage = template.properties("ApiStage");
+    assert!(stage["DefaultRouteSettings"]["ThrottlingRateLimit"].is_object());
+    assert!(stage["AccessLogSettings"]["DestinationArn"].is_object());
+    let integration = template.properties("IngestIntegration");
+    assert_eq!(integration["PayloadFormatVersion"], "2.0");
+    let ingest = template.properties("IngestFunction");
+    assert!(integration["TimeoutInMillis"].as_u64().unwrap() > 1000 * ingest["Timeout"].as_u64().unwrap());
+}
+
+#[test]
+fn every_parameter_is_described_grouped_and_has_a_default() {
+    let template = Template::read();
+    let groups = &template.section("Metadata")["AWS::CloudFormation::Interface"]["ParameterGroups"];
+    let grouped: Vec<&str> = one_or_more(groups)
+        .into_iter()
+        .flat_map(|group| one_or_more(&group["Parameters"]))
+        .map(text_of)
+        .collect();
+    let parameters = template.section("Parameters");
+    assert_eq!(grouped.len(), parameters.len());
+    for (name, parameter) in parameters {
+        assert!(grouped.contains(&name.as_str()), "{name} is in no group");
+        assert!(text_of(&parameter["Description"]).len() > 20, "{name}");
+        assert!(parameter.get("Default").is_some(), "{name}");
+    }
+}
+
+#[test]
+fn the_stack_tells_the_version_that_it_was_built_from() {
+    let template = Template::read();
+    let version = &template.section("Outputs")["Version"]["Value"];
+    assert_eq!(text_of(version), env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn the_outputs_that_tools_rely_on_are_there() {
+    let template = Template::read();
+    let outputs = template.section("Outputs");
+    for name in [
+        "WebhookUrl",
+        "EventsTableName",
+        "EntitiesTableName",
+        "KeysTableName",
+        "AuditTableName",
+        "ArchiveBucketName",
+        "DeliveriesQueueUrl",
+        "FreshnessPolicy",
+        "UpvestSecret",
+    ] {
+        assert!(outputs.contains_key(name), "{name}");
+    }
+    assert!(
+        outputs
+            .values()
+            .all(|output| !text_of(&output["Description"]).is_empty())
+    );
+    let queues = template.resources(QUEUE).map(|(name, _)| format!("{name}Url"));
+    assert!(queues.into_iter().all(|name| outputs.contains_key(&name)));
+}

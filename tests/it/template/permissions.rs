@@ -1,0 +1,323 @@
+//! Least privilege: what each function may do, held against what its code calls.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use upvest::Domain;
+use upvest::category::CATEGORIES;
+
+use super::cloudformation::{Template, one_or_more, target, text_of, when_true};
+use super::functions::package;
+use super::{FUNCTION, ROLE, domains, stem};
+
+/// Resources in policies that end in a wildcard, and why.
+const WILDCARDS: [(&str, &str); 4] = [
+    ("${ArchiveBucket.Arn}/*", "the keys of objects to come"),
+    (
+        "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:upvest-webhooks/${AWS::StackName}/hmac/*",
+        "secrets that the operator adds, under names of this stack alone",
+    ),
+    ("${ReportsBucket.Arn}/*", "the keys of objects to come"),
+    ("*", "X-Ray, whose operations know no resources"),
+];
+
+/// The secret with Upvest's credentials. Secrets Manager gives its ARN a suffix of six characters.
+const UPVEST_SECRET: &str =
+    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${UpvestSecret}-??????";
+/// The roles of the functions that call Upvest.
+const UPVEST_CALLERS: [&str; 3] = ["RefreshKeysRole", "RegisterWebhookRole", "ReportsRole"];
+
+/// What Lambda does in the name of a function that has a queue: it polls with the function's role.
+const POLLING: [&str; 3] = [
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+];
+
+/// What Lambda does in the name of every function.
+const LOGGING: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
+
+/// What Lambda does in the name of every function that it traces.
+const TRACING: [&str; 2] = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"];
+
+type Grants = BTreeSet<(String, String)>;
+
+fn grants<'a>(actions: impl IntoIterator<Item = &'a str>, resource: &str) -> Grants {
+    actions
+        .into_iter()
+        .map(|action| (action.to_owned(), resource.to_owned()))
+        .collect()
+}
+
+/// Every AWS operation that each function's code calls, and Lambda in its name.
+fn needed(function: &str) -> Grants {
+    let mut needed = grants(LOGGING, &format!("{}LogGroup", stem(function)));
+    needed.extend(grants(TRACING, "*"));
+    match function {
+        "IngestFunction" => {
+            // `DeliveriesQueue::send` and `warm`.
+            needed.extend(grants(
+                ["sqs:SendMessage", "sqs:GetQueueAttributes"],
+                "DeliveriesQueue",
+            ));
+        }
+        "VerifyAndStoreFunction" => {
+            needed.extend(grants(POLLING, "DeliveriesQueue"));
+            // `SourceQueue::settle`.
+            needed.extend(grants(["sqs:ChangeMessageVisibility"], "DeliveriesQueue"));
+            needed.extend(grants(["sqs:SendMessage"], "DeliveriesDeadLetterQueue"));
+            // `Keys::read` and `Keys::secret`.
+            needed.extend(grants(["dynamodb:GetItem"], "KeysTable"));
+            needed.extend(grants(["secretsmanager:GetSecretValue"], WILDCARDS[1].0));
+            needed.extend(grants(["secretsmanager:GetSecretValue"], "CanarySecret"));
+            // `Archive::put`.
+            needed.extend(grants(["s3:PutObject"], WILDCARDS[0].0));
+            // `EventLog::insert` (in IAM a batch of statements is its statements) and `EventLog::owners`.
+            needed.extend(grants(
+                ["dynamodb:PartiQLInsert", "dynamodb:BatchGetItem"],
+                "EventsTable",
+            ));
+            // `KeyRequests::send`.
+            needed.extend(grants(["sqs:SendMessage"], "KeyRequestsQueue"));
+            // `DomainQueues::send` (in IAM a batch of messages is its messages).
+            for domain in domains() {
+                needed.extend(grants(["sqs:SendMessage"], &format!("{domain}Queue")));
+            }
+        }
+        "RefreshKeysFunction" => {
+            needed.extend(grants(POLLING, "KeyRequestsQueue"));
+            // `SourceQueue::settle`.
+            needed.extend(grants(["sqs:ChangeMessageVisibility"], "KeyRequestsQueue"));
+            needed.extend(grants(["sqs:SendMessage"], "KeyRequestsDeadLetterQueue"));
+            // `upvest_api::read_secret`.
+            needed.extend(grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET));
+            // `KeysTable::all`, `import`, `note_seen` and `retire`.
+            needed.extend(grants(
+                ["dynamodb:Scan", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+                "KeysTable",
+            ));
+        }
+        "CanaryFunction" => {
+            // `CanaryKey::read`, `find` and `register`.
+            needed.extend(grants(["secretsmanager:GetSecretValue"], "CanarySecret"));
+            needed.extend(grants(["dynamodb:GetItem", "dynamodb:PutItem"], "KeysTable"));
+            // `EventLog::contains`.
+            needed.extend(grants(["dynamodb:GetItem"], "EventsTable"));
+            // `Entities::load`.
+            needed.extend(grants(["dynamodb:GetItem"], "EntitiesTable"));
+        }
+        // `upvest_api::read_secret`.
+        "RegisterWebhookFunction" => needed.extend(grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET)),
+        _ => needed.extend(needed_by_processor(function)),
+    }
+    needed
+}
+
+/// What a domain's processor calls.
+fn needed_by_processor(function: &str) -> Grants {
+    let mut needed = Grants::new();
+    let queue = format!("{}Queue", stem(function));
+    needed.extend(grants(POLLING, &queue));
+    // `SourceQueue::settle`.
+    needed.extend(grants(["sqs:ChangeMessageVisibility"], &queue));
+    let dead_letters = format!("{}DeadLetterQueue", stem(function));
+    needed.extend(grants(["sqs:SendMessage"], &dead_letters));
+    // `Entities::load` and `Entities::save`.
+    needed.extend(grants(["dynamodb:GetItem", "dynamodb:PutItem"], "EntitiesTable"));
+    // `Idempotency::claim`, `complete` and `release`.
+    needed.extend(grants(
+        ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+        "IdempotencyTable",
+    ));
+    // `EventBus::publish`.
+    needed.extend(grants(["events:PutEvents"], "EventBus"));
+    if function == "ReportsFunction" {
+        // `UpvestAccess::read`.
+        needed.extend(grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET));
+        // `Retrieval::store`.
+        needed.extend(grants(["s3:PutObject"], WILDCARDS[2].0));
+    }
+    needed
+}
+
+/// The statements of a role, its own and those of policies attached to it.
+fn statements<'t>(template: &'t Template, role: &str) -> Vec<&'t Value> {
+    let own = one_or_more(&template.properties(role)["Policies"]);
+    let attached = template
+        .resources("AWS::IAM::Policy")
+        .map(|(_, policy)| &policy["Properties"]);
+    let attached = attached.filter(|policy| {
+        one_or_more(&policy["Roles"])
+            .into_iter()
+            .any(|own| target(own) == role)
+    });
+    own.into_iter()
+        .chain(attached)
+        .flat_map(|policy| one_or_more(&policy["PolicyDocument"]["Statement"]))
+        .map(when_true)
+        .collect()
+}
+
+/// What a role may do to which resource: its logical id, or the text that builds its ARN.
+fn granted(template: &Template, role: &str) -> Grants {
+    let mut granted = Grants::new();
+    for statement in statements(template, role) {
+        assert_eq!(statement["Effect"], "Allow", "{role}");
+        for resource in one_or_more(&statement["Resource"]) {
+            let resource = when_true(resource);
+            let resource = resource["Fn::Sub"]
+                .as_str()
+                .or(resource.as_str())
+                .unwrap_or_else(|| target(resource));
+            granted.extend(grants(
+                one_or_more(&statement["Action"]).into_iter().map(text_of),
+                resource,
+            ));
+        }
+    }
+    granted
+}
+
+#[test]
+fn a_processor_may_write_the_entities_and_records_of_its_domain_and_no_others() {
+    let template = Template::read();
+    for domain in domains() {
+        let processor: Domain = package(template.properties(&format!("{domain}Function")))
+            .parse()
+            .unwrap();
+        let own = CATEGORIES.iter().filter(|category| category.domain == processor);
+        let own: BTreeSet<String> = match processor {
+            // It takes the events of categories that nobody knows yet, and of domains without a processor.
+            Domain::Unrecognised => ["*".to_owned()].into(),
+            _ => own.map(|category| format!("{}#*", category.entity)).collect(),
+        };
+        assert_eq!(leading_keys(&template, &domain, "EntitiesTable"), own, "{domain}");
+        assert_eq!(
+            leading_keys(&template, &domain, "IdempotencyTable"),
+            [format!("{processor}/*")].into()
+        );
+    }
+}
+
+#[test]
+fn the_canary_may_write_its_own_key_and_read_its_own_event_and_entity_alone() {
+    let template = Template::read();
+    let keys = |table| leading_keys(&template, "Canary", table);
+    assert_eq!(keys("KeysTable"), ["canary-*".to_owned()].into());
+    assert_eq!(
+        keys("EventsTable"),
+        [format!("{}*", upvest::synthetic::ID_PREFIX)].into()
+    );
+    assert_eq!(
+        keys("EntitiesTable"),
+        [upvest::synthetic::canary_entity().to_string()].into()
+    );
+}
+
+#[test]
+fn no_function_logs_what_secrets_manager_answers() {
+    let template = Template::read();
+    let levels = &template.section("Parameters")["LogLevel"]["AllowedValues"];
+    assert_eq!(*levels, json!(["DEBUG", "INFO", "WARN", "ERROR"]));
+}
+
+/// The rows of a table that a domain's processor, or another function, may touch.
+fn leading_keys(template: &Template, function: &str, table: &str) -> BTreeSet<String> {
+    let statements = statements(template, &format!("{function}Role"));
+    let mut of_table = statements
+        .into_iter()
+        .filter(|statement| statement["Resource"]["Fn::GetAtt"][0] == table);
+    let statement = of_table.next().expect("a statement is about the table");
+    let condition = &statement["Condition"]["ForAllValues:StringLike"];
+    assert!(of_table.next().is_none());
+    let keys = one_or_more(&condition["dynamodb:LeadingKeys"]).into_iter();
+    keys.map(|key| text_of(key).to_owned()).collect()
+}
+
+#[test]
+fn the_operations_that_a_function_calls_are_the_operations_that_it_may_call() {
+    let template = Template::read();
+    for (name, function) in template.resources(FUNCTION) {
+        let granted = granted(&template, target(&function["Properties"]["Role"]));
+        assert_eq!(granted, needed(name), "{name}");
+    }
+}
+
+#[test]
+fn no_role_has_managed_policies_or_wildcards() {
+    let template = Template::read();
+    let allowed: BTreeMap<&str, &str> = WILDCARDS.into();
+    for (role, resource) in template.resources(ROLE) {
+        let properties = &resource["Properties"];
+        assert!(properties.get("ManagedPolicyArns").is_none(), "{role}");
+        for (action, resource) in granted(&template, role) {
+            assert!(!action.contains('*'), "{role} may {action}");
+            assert_eq!(
+                resource == "*",
+                TRACING.contains(&&*action),
+                "{role} may {action}"
+            );
+            assert!(
+                !resource.contains('*') || allowed.contains_key(&*resource),
+                "{role} may {action} on {resource}"
+            );
+        }
+    }
+    assert_eq!(template.resources("AWS::IAM::ManagedPolicy").count(), 0);
+}
+
+#[test]
+fn functions_are_traced_and_may_write_traces_only_where_that_is_wanted() {
+    let template = Template::read();
+    let globals = &template.section("Globals")["Function"];
+    assert_eq!(globals["Tracing"], json!({ "Ref": "Tracing" }));
+    assert_eq!(
+        template.section("Parameters")["Tracing"]["Default"],
+        "PassThrough"
+    );
+    assert_eq!(
+        template.section("Conditions")["Traces"],
+        json!({ "Fn::Equals": [{ "Ref": "Tracing" }, "Active"] })
+    );
+    for (role, resource) in template.resources(ROLE) {
+        let policy = &resource["Properties"]["Policies"][0]["PolicyDocument"];
+        let statements = one_or_more(&policy["Statement"]);
+        let traces = statements
+            .iter()
+            .find(|statement| when_true(statement)["Sid"] == "WriteTraces");
+        let condition = &traces.unwrap_or_else(|| panic!("{role} may write traces"))["Fn::If"];
+        assert_eq!(condition[0], "Traces", "{role}");
+        assert_eq!(condition[2], json!({ "Ref": "AWS::NoValue" }), "{role}");
+    }
+}
+
+#[test]
+fn keys_and_secrets_are_touched_by_five_functions_and_ingest_only_sends() {
+    let template = Template::read();
+    for (role, _) in template.resources(ROLE) {
+        let granted = granted(&template, role);
+        let touches = |wanted: &str| granted.iter().any(|(_, resource)| resource == wanted);
+        let secret = |(action, _): &(String, String)| {
+            action.starts_with("secretsmanager:") || action.starts_with("kms:")
+        };
+        let (verify, refresh) = (role == "VerifyAndStoreRole", role == "RefreshKeysRole");
+        let (canary, calls_upvest) = (role == "CanaryRole", UPVEST_CALLERS.contains(&role));
+        assert_eq!(touches("KeysTable"), verify || refresh || canary, "{role}");
+        assert_eq!(touches("CanarySecret"), verify || canary, "{role}");
+        assert_eq!(
+            granted.iter().any(secret),
+            verify || canary || calls_upvest,
+            "{role}"
+        );
+        assert_eq!(touches(UPVEST_SECRET), calls_upvest, "{role}");
+    }
+    let services: BTreeSet<String> = granted(&template, "IngestRole")
+        .into_iter()
+        .map(|(action, _)| action)
+        .filter(|action| !action.starts_with("logs:") && !TRACING.contains(&&**action))
+        .collect();
+    assert_eq!(
+        services,
+        ["sqs:GetQueueAttributes".to_owned(), "sqs:SendMessage".to_owned()].into()
+    );
+}

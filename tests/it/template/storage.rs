@@ -1,0 +1,168 @@
+//! Tables and buckets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use super::cloudformation::{Template, one_or_more, target, text_of};
+use super::{QUEUE, TABLE, domains};
+
+#[test]
+fn tables_are_protected_encrypted_recoverable_and_outlive_the_stack() {
+    let template = Template::read();
+    assert_eq!(
+        template.section("Parameters")["DeletionProtection"]["Default"],
+        "true"
+    );
+    for (name, table) in template.resources(TABLE) {
+        for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+            assert_eq!(table[policy], "Retain", "{name}");
+        }
+        let table = &table["Properties"];
+        assert_eq!(table["BillingMode"], "PAY_PER_REQUEST", "{name}");
+        assert_eq!(
+            table["DeletionProtectionEnabled"],
+            json!({ "Ref": "DeletionProtection" }),
+            "{name}"
+        );
+        assert_eq!(table["SSESpecification"]["SSEEnabled"], true, "{name}");
+        let recovery = &table["PointInTimeRecoverySpecification"];
+        assert_eq!(recovery["PointInTimeRecoveryEnabled"], true, "{name}");
+    }
+}
+
+#[test]
+fn tables_have_the_keys_that_the_code_writes() {
+    let template = Template::read();
+    let tables = template.resources(TABLE);
+    let keys: BTreeMap<&str, &str> = tables
+        .map(|(name, table)| {
+            (
+                name,
+                text_of(&table["Properties"]["KeySchema"][0]["AttributeName"]),
+            )
+        })
+        .collect();
+    let expected = [
+        ("EventsTable", "event_id"),
+        ("EntitiesTable", "aggregate"),
+        ("IdempotencyTable", "id"),
+        ("KeysTable", "key_id"),
+        ("AuditTable", "id"),
+    ];
+    assert_eq!(keys, expected.into());
+    let index = &template.properties("EventsTable")["GlobalSecondaryIndexes"][0];
+    assert_eq!(index["IndexName"], "by-aggregate");
+    let names = one_or_more(&index["KeySchema"])
+        .into_iter()
+        .map(|key| text_of(&key["AttributeName"]));
+    assert_eq!(names.collect::<Vec<_>>(), ["aggregate", "occurred"]);
+    let expiry = &template.properties("IdempotencyTable")["TimeToLiveSpecification"];
+    assert_eq!(expiry["AttributeName"], "expiration");
+}
+
+#[test]
+fn buckets_are_private_versioned_encrypted_and_outlive_the_stack() {
+    let template = Template::read();
+    let buckets: Vec<_> = template.resources("AWS::S3::Bucket").collect();
+    assert_eq!(buckets.len(), 2);
+    for (name, bucket) in buckets {
+        assert_eq!(
+            (&bucket["DeletionPolicy"], &bucket["UpdateReplacePolicy"]),
+            (&json!("Retain"), &json!("Retain")),
+            "{name}"
+        );
+        let bucket = &bucket["Properties"];
+        for block in [
+            "BlockPublicAcls",
+            "BlockPublicPolicy",
+            "IgnorePublicAcls",
+            "RestrictPublicBuckets",
+        ] {
+            assert_eq!(
+                bucket["PublicAccessBlockConfiguration"][block], true,
+                "{name}: {block}"
+            );
+        }
+        assert_eq!(bucket["VersioningConfiguration"]["Status"], "Enabled", "{name}");
+        assert_eq!(
+            bucket["OwnershipControls"]["Rules"][0]["ObjectOwnership"], "BucketOwnerEnforced",
+            "{name}"
+        );
+        let encryption = &bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];
+        assert!(encryption.is_object(), "{name}");
+    }
+    // The evidence stays; only what failed verification may expire.
+    let archive = template.properties("ArchiveBucket");
+    for rule in one_or_more(&archive["LifecycleConfiguration"]["Rules"]) {
+        assert_eq!(rule["Prefix"], "quarantine/");
+    }
+}
+
+#[test]
+fn files_of_reports_are_retrieved_by_their_own_processor_and_where_that_is_wanted_only() {
+    let template = Template::read();
+    assert_eq!(
+        template.section("Parameters")["RetrieveReports"]["Default"],
+        "false"
+    );
+    let rule = &template.section("Rules")["RetrievalNeedsCredentials"];
+    assert_eq!(
+        rule["Assertions"][0]["Assert"],
+        json!({ "Fn::Not": [{ "Fn::Equals": [{ "Ref": "UpvestSecret" }, ""] }] })
+    );
+    for name in ["ReportsRetrievalPolicy", "ReportsBucket", "ReportsBucketPolicy"] {
+        let resource = &template.section("Resources")[name];
+        assert_eq!(resource["Condition"], "RetrievesReports", "{name}");
+    }
+    for domain in domains() {
+        let function = template.properties(&format!("{domain}Function"));
+        for (variable, source) in [
+            ("REPORTS_BUCKET", "ReportsBucket"),
+            ("UPVEST_SECRET", "UpvestSecret"),
+            ("TREASURY_REPORTS_FOLDER", "TreasuryReportsFolder"),
+        ] {
+            let told = match domain.as_str() {
+                "Reports" => json!({ "Ref": source }),
+                _ => json!(""),
+            };
+            assert_eq!(
+                function["Environment"]["Variables"][variable],
+                json!({ "Fn::If": ["RetrievesReports", told, ""] }),
+                "{domain}"
+            );
+        }
+    }
+}
+
+#[test]
+fn buckets_and_queues_refuse_plain_http() {
+    let template = Template::read();
+    let mut covered = BTreeSet::new();
+    let buckets = template.resources("AWS::S3::BucketPolicy");
+    for (name, policy) in buckets.chain(template.resources("AWS::SQS::QueuePolicy")) {
+        let policy = &policy["Properties"];
+        let refusal = &policy["PolicyDocument"]["Statement"][0];
+        assert_eq!(
+            (&refusal["Effect"], &refusal["Principal"]),
+            (&json!("Deny"), &json!("*")),
+            "{name}"
+        );
+        assert_eq!(
+            refusal["Condition"],
+            json!({ "Bool": { "aws:SecureTransport": "false" } }),
+            "{name}"
+        );
+        covered.extend(policy.get("Bucket").map(target));
+        covered.extend(
+            one_or_more(&policy["Queues"])
+                .into_iter()
+                .filter(|queue| queue.is_object())
+                .map(target),
+        );
+    }
+    let queues = template
+        .resources(QUEUE)
+        .chain(template.resources("AWS::S3::Bucket"));
+    assert_eq!(covered, queues.map(|(name, _)| name).collect());
+}

@@ -1,11 +1,10 @@
 //! Looking through the archive by time: which deliveries are there, and when they were received.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use aws_sdk_s3::Client;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use pipeline::error::AwsError;
 use uuid::Uuid;
 
@@ -162,20 +161,10 @@ fn hours(range: Range) -> Vec<String> {
     (first..=last).filter_map(folder).collect()
 }
 
-/// Reads a length of time from the command line, like `30s` or `1h 30m`.
-///
-/// # Errors
-///
-/// What was expected.
-pub(crate) fn length_of_time(text: &str) -> Result<Duration, &'static str> {
-    const EXPECTED: &str = "expected a length of time like 30s, 10m or 1h";
-    let length: SignedDuration = text.parse().map_err(|_| EXPECTED)?;
-    let length = Duration::try_from(length).map_err(|_| EXPECTED)?;
-    Some(length).filter(|length| !length.is_zero()).ok_or(EXPECTED)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn at(text: &str) -> Timestamp {
@@ -216,15 +205,6 @@ mod tests {
             "verified/00000000-0000-0000-0000-000000000000",
         ] {
             assert_eq!(key.parse::<ObjectKey>(), Err(NoDelivery), "{key}");
-        }
-    }
-
-    #[test]
-    fn lengths_of_time_are_positive() {
-        assert_eq!(length_of_time("10m"), Ok(Duration::from_secs(600)));
-        assert_eq!(length_of_time("1h 30m"), Ok(Duration::from_secs(5400)));
-        for wrong in ["0s", "-1s", "10", "soon", ""] {
-            assert!(length_of_time(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -1,21 +1,21 @@
 //! The command line's grammar.
 
 use std::io;
-use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use operator::{Progress, Reporter};
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{Lookup, environment};
-use upvest_api::Hint;
 
+use crate::arguments::StackArgs;
 use crate::commands::{
     archive, audit, dlq, doctor, entities, events, explain, keys, quarantine, reconcile, replay, send, tail,
     webhooks,
 };
 use crate::output::{self, Report};
 use crate::stack::{StackError, StackFinder};
-use crate::upvest_account::UpvestError;
+use crate::terminal::Screen;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -67,32 +67,6 @@ pub(crate) struct Cli {
     json: bool,
     #[command(subcommand)]
     command: Command,
-}
-
-/// Which stack to work on.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Global options")]
-pub(crate) struct StackArgs {
-    /// Work on this CloudFormation stack, whose outputs are read
-    #[arg(long, value_name = "NAME", global = true, conflicts_with = "local")]
-    pub(crate) stack: Option<String>,
-    /// Work on the stack that runs on this machine, as described in FILE [default: .local/stack.json]
-    ///
-    /// Without --stack and --local, the file is used if it is there.
-    #[arg(
-        long,
-        value_name = "FILE",
-        global = true,
-        num_args = 0..=1,
-        default_missing_value = crate::stack::LOCAL_STACK_FILE
-    )]
-    pub(crate) local: Option<PathBuf>,
-    /// The stack's AWS region, unless the AWS configuration says it
-    #[arg(long, global = true)]
-    pub(crate) region: Option<String>,
-    /// Profile of the AWS configuration whose credentials to use
-    #[arg(long, value_name = "PROFILE", global = true)]
-    pub(crate) aws_profile: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -188,8 +162,6 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Keys(#[from] keys::KeysError),
     #[error(transparent)]
-    Send(#[from] send::SendError),
-    #[error(transparent)]
     Events(#[from] events::EventsError),
     #[error(transparent)]
     Entities(#[from] entities::EntitiesError),
@@ -222,7 +194,6 @@ impl CliError {
             Self::Stack(error) if error.is_usage() => 2,
             Self::Webhooks(error) if error.is_usage() => 2,
             Self::Keys(error) if error.is_usage() => 2,
-            Self::Send(error) if error.is_usage() => 2,
             Self::Events(events::EventsError::Stack(error)) if error.is_usage() => 2,
             Self::Entities(entities::EntitiesError::Stack(error)) if error.is_usage() => 2,
             Self::Explain(explain::ExplainError::Stack(error)) if error.is_usage() => 2,
@@ -239,20 +210,27 @@ impl CliError {
     }
 
     /// What probably made Upvest refuse, and what to do.
-    pub(crate) fn hint(&self) -> Option<Hint> {
-        match self {
-            Self::Webhooks(error) => error.upvest().and_then(UpvestError::hint),
+    pub(crate) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Webhooks(error) => error.hint(),
             Self::Keys(error) => error.hint(),
-            Self::Reconcile(error) => error.upvest().and_then(UpvestError::hint),
+            Self::Reconcile(error) => error.hint(),
             _ => None,
-        }
+        };
+        hint.map(|hint| hint.to_string())
     }
 }
 
 impl Cli {
     /// Runs the command; says whether everything went as it should.
     pub(crate) async fn run(self) -> Result<bool, CliError> {
-        let stacks = StackFinder::new(self.stack, Lookup::new(&environment));
+        let screen = Screen::default();
+        let report = |progress: Progress<'_>| screen.show(progress);
+        let stacks = StackFinder::new(
+            self.stack.into(),
+            Lookup::new(&environment),
+            Reporter::new(&report),
+        );
         self.command.run(&stacks, self.json).await
     }
 
@@ -273,7 +251,7 @@ impl Command {
                     Some(url) => url.to_owned(),
                     None => stacks.stack().await?.webhook_url()?,
                 };
-                show(&arguments.run(&url).await?, json)
+                show(&arguments.run(&url, stacks.reporter()).await?, json)
             }
             Self::Events(command) => show(&command.run(stacks.stack().await?).await?, json),
             Self::Explain(arguments) => {
@@ -320,6 +298,8 @@ fn completions(shell: Shell) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use operator::StackChoice;
+
     use super::*;
 
     fn parse(line: &str) -> Result<Cli, clap::error::ErrorKind> {
@@ -335,11 +315,11 @@ mod tests {
     #[test]
     fn a_local_stack_without_a_file_is_the_one_of_make_run() {
         for line in ["--local keys list", "keys --local list", "keys list --local"] {
-            let local = parse(line).unwrap().stack.local;
-            assert_eq!(local, Some(PathBuf::from(".local/stack.json")), "{line}");
+            let choice = StackChoice::from(parse(line).unwrap().stack);
+            assert_eq!(choice.local, Some(".local/stack.json".into()), "{line}");
         }
-        let local = parse("--local other.json keys list").unwrap().stack.local;
-        assert_eq!(local, Some(PathBuf::from("other.json")));
+        let choice = StackChoice::from(parse("--local other.json keys list").unwrap().stack);
+        assert_eq!(choice.local, Some("other.json".into()));
     }
 
     #[test]
@@ -361,13 +341,8 @@ mod tests {
 
     #[test]
     fn wrong_usage_exits_with_2_and_failure_with_1() {
-        let unnamed = StackError::NotNamed {
-            variable: "KEYS_TABLE",
-        };
-        assert_eq!(CliError::from(unnamed).exit_code(), 2);
-        let unnamed = || StackError::NotNamed {
-            variable: "ENTITIES_TABLE",
-        };
+        let unnamed = || StackError::usage("no stack is named");
+        assert_eq!(CliError::from(unnamed()).exit_code(), 2);
         let entities = entities::EntitiesError::from(unnamed());
         assert_eq!(CliError::from(entities).exit_code(), 2);
         assert_eq!(

@@ -56,7 +56,7 @@ impl Deployed {
             .iter()
             .map(|(output, value)| (output.as_str(), value.as_str()))
             .collect();
-        let stack = Stack::of(receiver.aws.sdk_config().clone(), &outputs);
+        let stack = crate::stack::deployed(receiver.aws.sdk_config().clone(), &outputs);
         Self { receiver, stack }
     }
 

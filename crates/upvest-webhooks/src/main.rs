@@ -4,29 +4,27 @@
 //! load, and shows what the receiver stored. It reads and writes a stack's tables with the operator's own AWS credentials; no function depends on it.
 
 mod archived;
+mod arguments;
 mod cli;
 mod commands;
 #[cfg(test)]
 mod documented;
 #[cfg(test)]
 mod in_process;
-mod key_file;
 mod logged;
 mod operation;
-mod operator_key;
 mod output;
 #[cfg(test)]
 mod permissions;
 #[cfg(test)]
 mod repairs;
-mod sending;
 #[cfg(test)]
 mod signed;
 #[cfg(test)]
 mod simulated;
 mod stack;
+mod terminal;
 mod times;
-mod upvest_account;
 
 use std::process::ExitCode;
 
@@ -38,7 +36,7 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            output::complain(&error, error.hint().map(|hint| hint.to_string()).as_deref());
+            output::complain(&error, error.hint().as_deref());
             ExitCode::from(error.exit_code())
         }
     }

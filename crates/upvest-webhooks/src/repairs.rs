@@ -89,7 +89,7 @@ impl Site {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
-        let stack = Stack::of(receiver.aws.sdk_config().clone(), &outputs);
+        let stack = crate::stack::deployed(receiver.aws.sdk_config().clone(), &outputs);
         Self { receiver, stack }
     }
 

@@ -46,7 +46,7 @@ impl Signed {
             ("ArchiveBucketName", "archive"),
             ("EventBusName", "changes"),
         ];
-        let stack = Stack::of(receiver.aws.sdk_config().clone(), &outputs);
+        let stack = crate::stack::deployed(receiver.aws.sdk_config().clone(), &outputs);
         Self { receiver, stack }
     }
 

@@ -16,8 +16,8 @@ use upvest_simulator::{Simulator, Trouble, api};
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::receiver::{PATH, Receiver, gateway_request};
 
-use crate::stack::{Stack, StackFinder};
-use crate::upvest_account::UpvestArgs;
+use crate::arguments::UpvestArgs;
+use crate::stack::StackFinder;
 
 /// The secret that holds the credentials.
 pub(crate) const SECRET: &str = "upvest";
@@ -53,7 +53,7 @@ impl World {
             ("ArchiveBucketName", "archive"),
             ("UpvestSecret", SECRET),
         ];
-        let stack = Stack::of(receiver.aws.sdk_config().clone(), &outputs);
+        let stack = crate::stack::deployed(receiver.aws.sdk_config().clone(), &outputs);
         Self {
             stacks: StackFinder::of(stack),
             receiver,
@@ -90,7 +90,7 @@ impl World {
         ];
         let outputs = [&outputs[..], more].concat();
         let config = self.receiver.aws.sdk_config().clone();
-        self.stacks = StackFinder::of(Stack::of(config, &outputs));
+        self.stacks = StackFinder::of(crate::stack::deployed(config, &outputs));
     }
 
     /// Has the receiver know a shared secret, as `keys import --hmac-secret-file` does.

@@ -15,7 +15,7 @@ use pipeline::stores::keys::{Keys, KeysError};
 
 use crate::logged::Logged;
 use crate::stack::{Stack, StackError};
-use crate::times::{NoTime, When, period};
+use operator::times::{When, period};
 pub(crate) use report::VerifyReport;
 use verify::Verification;
 
@@ -64,8 +64,6 @@ pub(crate) enum ArchiveError {
     #[error(transparent)]
     Stack(#[from] StackError),
     #[error(transparent)]
-    Period(#[from] NoTime),
-    #[error(transparent)]
     Aws(#[from] AwsError),
     #[error(transparent)]
     Archive(#[from] ReadError),
@@ -80,7 +78,6 @@ impl ArchiveError {
     pub(crate) fn is_usage(&self) -> bool {
         match self {
             Self::Stack(error) => error.is_usage(),
-            Self::Period(_) => true,
             _ => false,
         }
     }

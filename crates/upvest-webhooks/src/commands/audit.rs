@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::output::{self, Report, facts, pretty};
 use crate::stack::{Stack, StackError};
-use crate::times::When;
+use operator::times::When;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -21,7 +21,7 @@ pub(crate) use report::DlqReport;
 use report::{List, QueueCounts, RedriveReport, Shown};
 use sweep::{Redrive, Redriven};
 
-use crate::operation::{Audit, OperationArgs, OperationError, Throttle, progress_bar};
+use crate::operation::{Audit, OperationArgs, Throttle, progress_bar};
 use crate::output;
 use crate::stack::{Stack, StackError};
 
@@ -107,8 +107,6 @@ pub(crate) enum DlqError {
     #[error(transparent)]
     Stack(#[from] StackError),
     #[error(transparent)]
-    Operation(#[from] OperationError),
-    #[error(transparent)]
     Aws(#[from] AwsError),
     #[error(
         "no message {0} can be seen in the dead-letter queues; one that another command looks at is back in 2 minutes"
@@ -121,7 +119,6 @@ impl DlqError {
     pub(crate) fn is_usage(&self) -> bool {
         match self {
             Self::Stack(error) => error.is_usage(),
-            Self::Operation(error) => error.is_usage(),
             _ => false,
         }
     }

@@ -24,9 +24,9 @@ use upvest_api::Client;
 use self::check::{Area, CheckError, Finding};
 use self::deployment::{Parameters, Resources};
 pub(crate) use self::report::DoctorReport;
-use crate::operator_key::OperatorKey;
+use crate::arguments::UpvestArgs;
 use crate::stack::{Stack, StackError, StackFinder};
-use crate::upvest_account::UpvestArgs;
+use operator::operator_key::OperatorKey;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -21,7 +21,7 @@ use pipeline::stores::audit::AuditError;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::archived::length_of_time;
+use crate::arguments::length_of_time;
 use crate::commands::events::EventsError;
 use crate::stack::{Stack, StackError};
 

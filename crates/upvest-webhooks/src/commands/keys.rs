@@ -16,10 +16,10 @@ use serde_json::value::RawValue;
 use upvest::signature::{KeyError, Profile, VerifyingKey};
 use upvest_api::Hint;
 
-use crate::key_file::{self, KeyFileError};
+use crate::arguments::UpvestArgs;
 use crate::output::{self, Report};
 use crate::stack::{Stack, StackError, StackFinder};
-use crate::upvest_account::{UpvestArgs, UpvestError};
+use operator::{ErrorKind, key_file};
 
 const REFRESH_EXAMPLES: &str = "\
 Examples:
@@ -100,16 +100,12 @@ struct KeyFile {
 pub(crate) enum KeysError {
     #[error(transparent)]
     Stack(#[from] StackError),
-    #[error(transparent)]
-    File(#[from] KeyFileError),
     #[error("key {key_id} cannot verify deliveries")]
     Key { key_id: String, source: KeyError },
     #[error(transparent)]
     Import(#[from] ImportError),
     #[error(transparent)]
     Aws(#[from] AwsError),
-    #[error(transparent)]
-    Upvest(#[from] UpvestError),
     #[error("the keys were not refreshed")]
     Refresh(#[from] RefreshError),
     #[error("the JWK of key {key_id} in the keys table is not JSON")]
@@ -124,7 +120,6 @@ impl KeysError {
     pub(crate) fn is_usage(&self) -> bool {
         match self {
             Self::Stack(error) => error.is_usage(),
-            Self::Upvest(error) => error.is_usage(),
             _ => false,
         }
     }
@@ -132,7 +127,7 @@ impl KeysError {
     /// What probably made Upvest refuse, and what to do.
     pub(crate) fn hint(&self) -> Option<Hint> {
         match self {
-            Self::Upvest(error) => error.hint(),
+            Self::Stack(error) => error.hint(),
             Self::Refresh(RefreshError::Access(AccessError::Upvest(error))) => error.hint(),
             _ => None,
         }
@@ -328,7 +323,8 @@ impl Import {
         };
         let (Some(path), Some(key_id)) = (&self.file.hmac_secret_file, &self.key_id) else {
             let path = self.file.jwk.clone().unwrap_or_default();
-            let keys = key_file::public_keys(&path, self.key_id.as_deref())?
+            let keys = key_file::public_keys(&path, self.key_id.as_deref())
+                .map_err(|error| error.of_kind(ErrorKind::Failed))?
                 .into_iter()
                 .map(|jwk| {
                     let key_id = jwk.key_id().unwrap_or_default().to_owned();

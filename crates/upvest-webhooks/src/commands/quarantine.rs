@@ -21,21 +21,23 @@ use pipeline::stores::keys::KeysError;
 use serde_json::json;
 use uuid::Uuid;
 
+use discard::DiscardArgs;
 use judge::{Judge, JudgeError, Outlook};
+use operator::Reporter;
+use operator::quarantine::selection::{Selection, read};
 pub(crate) use report::QuarantineReport;
 use report::{Listed, ReverifyReport};
 use reverify::{Judged, Reverification, ReverifyError};
-use selection::{SelectError, Selection, read};
+use selection::SelectionArgs;
 pub(crate) use shown::harmless_request;
 use shown::{Part, Shown, Signature};
 
-use crate::operation::{Audit, OperationArgs, OperationError, Throttle, progress_bar};
+use crate::operation::{Audit, OperationArgs, Throttle, progress_bar};
 use crate::output;
 use crate::stack::{Queue, Stack, StackError};
 
-/// The names in the audit table.
+/// The name in the audit table.
 const REVERIFY: &str = "quarantine reverify";
-const DISCARD: &str = "quarantine discard";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -78,7 +80,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
-    selection: Selection,
+    selection: SelectionArgs,
     /// List at most so many
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
     limit: u16,
@@ -98,7 +100,7 @@ pub(crate) struct ReverifyArgs {
     /// Ids of deliveries; without any, all that the filters take
     ids: Vec<Uuid>,
     #[command(flatten)]
-    selection: Selection,
+    selection: SelectionArgs,
     /// Reverify at most so many, the oldest first
     #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
@@ -109,28 +111,11 @@ pub(crate) struct ReverifyArgs {
     operation: OperationArgs,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct DiscardArgs {
-    /// Ids of deliveries; without any, all that the filters take
-    ids: Vec<Uuid>,
-    #[command(flatten)]
-    selection: Selection,
-    /// Discard all that is in quarantine
-    #[arg(long, conflicts_with = "ids")]
-    all: bool,
-    #[command(flatten)]
-    operation: OperationArgs,
-}
-
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum QuarantineError {
     #[error(transparent)]
     Stack(#[from] StackError),
-    #[error(transparent)]
-    Operation(#[from] OperationError),
-    #[error(transparent)]
-    Select(#[from] SelectError),
     #[error(transparent)]
     Judge(#[from] JudgeError),
     #[error(transparent)]
@@ -143,8 +128,6 @@ pub(crate) enum QuarantineError {
     Read(#[from] ReadError),
     #[error("nothing of delivery {0} is in quarantine")]
     NotThere(Uuid),
-    #[error("nothing is chosen: name deliveries, use filters, or say --all")]
-    NothingChosen,
 }
 
 impl QuarantineError {
@@ -152,8 +135,6 @@ impl QuarantineError {
     pub(crate) fn is_usage(&self) -> bool {
         match self {
             Self::Stack(error) => error.is_usage(),
-            Self::Operation(error) => error.is_usage(),
-            Self::NothingChosen => true,
             _ => false,
         }
     }
@@ -173,8 +154,8 @@ impl Command {
                 Ok(QuarantineReport::Reverified(report))
             }
             Self::Discard(discard) => {
-                let report = discard.run(stack, clock).await?;
-                Ok(QuarantineReport::Discarded(report))
+                let repair = discard.repair.of(stack, clock, Reporter::silent());
+                Ok(QuarantineReport::Discarded(discard.run(&repair).await?))
             }
         }
     }
@@ -197,7 +178,8 @@ impl ListArgs {
             Ok(true)
         };
         let at = clock.now();
-        self.selection.each(&archive_of(stack)?, &[], at, visit).await?;
+        let selection = self.selection.of(Vec::new());
+        selection.each(&archive_of(stack)?, at, visit).await?;
         Ok(QuarantineReport::List {
             at,
             quarantine: listed,
@@ -242,10 +224,11 @@ impl ShowArgs {
 
 impl ReverifyArgs {
     async fn run(self, stack: &Stack, clock: Clock) -> Result<ReverifyReport, QuarantineError> {
+        let selection = self.selection.clone().of(self.ids.clone());
         let judge = Judge::of(stack, clock.clone())?;
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let now = clock.now();
-        let (mut judged, more) = reverify::judge(&judge, &self.selection, &self.ids, now, limit).await?;
+        let (mut judged, more) = reverify::judge(&judge, &selection, now, limit).await?;
         let mut report = ReverifyReport::new(now, self.operation.dry_run, more);
         report.missing = self.missing(&judge.archive, &judged).await?;
         report.tell(&judged);
@@ -261,7 +244,7 @@ impl ReverifyArgs {
         let queue = DeliveriesQueue::new(aws_sdk_sqs::Client::new(stack.config()), queue);
         let audit = Audit::of(stack, clock).await?;
         let operation = audit
-            .begin(REVERIFY, self.operation.reason(), self.request())
+            .begin(REVERIFY, self.operation.reason(), self.request(&selection))
             .await?;
         report.operation = Some(operation.id);
         let bar = progress_bar(judged.len(), "deliveries");
@@ -295,10 +278,10 @@ impl ReverifyArgs {
         Ok(missing)
     }
 
-    fn request(&self) -> serde_json::Value {
+    fn request(&self, selection: &Selection) -> serde_json::Value {
         json!({
-            "ids": self.ids,
-            "selection": self.selection,
+            "ids": selection.ids,
+            "selection": selection,
             "limit": self.limit,
             "rate": self.operation.rate,
         })

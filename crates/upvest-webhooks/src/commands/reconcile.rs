@@ -15,13 +15,8 @@ use pipeline::error::AwsError;
 pub(crate) use self::arguments::Arguments;
 use self::examination::Examination;
 pub(crate) use self::report::ReconcileReport;
-use crate::operation::OperationError;
-use crate::operator_key::OperatorKeyError;
-use crate::sending::TargetError;
 use crate::stack::{StackError, StackFinder};
-use crate::upvest_account::UpvestError;
 use upvest::EntityKey;
-use upvest::signature::SignError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +24,7 @@ pub(crate) enum ReconcileError {
     #[error(transparent)]
     Stack(#[from] StackError),
     #[error(transparent)]
-    Upvest(#[from] UpvestError),
+    Upvest(#[from] upvest_api::Error),
     #[error("--repair needs --reason, for the audit table; --dry-run shows what would be told")]
     NoReason,
     #[error(
@@ -42,14 +37,6 @@ pub(crate) enum ReconcileError {
     Entities(#[from] pipeline::stores::entities::EntityError),
     #[error(transparent)]
     Aws(#[from] AwsError),
-    #[error(transparent)]
-    Operation(#[from] OperationError),
-    #[error(transparent)]
-    Key(#[from] OperatorKeyError),
-    #[error(transparent)]
-    Target(#[from] TargetError),
-    #[error("an event cannot be signed")]
-    Sign(#[from] SignError),
 }
 
 impl ReconcileError {
@@ -57,25 +44,18 @@ impl ReconcileError {
     pub(crate) fn is_usage(&self) -> bool {
         match self {
             Self::Stack(error) => error.is_usage(),
-            Self::Upvest(error) => error.is_usage(),
-            Self::Operation(error) => error.is_usage(),
             Self::NoReason | Self::NoKey | Self::Entity { .. } => true,
             _ => false,
         }
     }
 
-    /// What failed at Upvest.
-    pub(crate) fn upvest(&self) -> Option<&UpvestError> {
+    /// What probably made Upvest refuse, and what to do.
+    pub(crate) fn hint(&self) -> Option<upvest_api::Hint> {
         match self {
-            Self::Upvest(error) => Some(error),
+            Self::Upvest(error) => error.hint(),
+            Self::Stack(error) => error.hint(),
             _ => None,
         }
-    }
-}
-
-impl From<upvest_api::Error> for ReconcileError {
-    fn from(error: upvest_api::Error) -> Self {
-        Self::Upvest(error.into())
     }
 }
 

@@ -20,10 +20,10 @@ use upvest::{Domain, EntityKey};
 use uuid::Uuid;
 
 use crate::logged::{Logged, LoggedError};
-use crate::operation::{Audit, OperationArgs, OperationError};
+use crate::operation::{Audit, OperationArgs};
 use crate::output;
 use crate::stack::{Stack, StackError};
-use crate::times::{NoTime, When, period};
+use operator::times::{When, period};
 use reading::Reached;
 pub(crate) use report::ReplayReport;
 use report::{Counts, Failures};
@@ -161,10 +161,6 @@ pub(crate) enum ReplayError {
     #[error(transparent)]
     Stack(#[from] StackError),
     #[error(transparent)]
-    Operation(#[from] OperationError),
-    #[error(transparent)]
-    Period(#[from] NoTime),
-    #[error(transparent)]
     Logged(#[from] LoggedError),
     #[error(transparent)]
     Audit(#[from] AuditError),
@@ -221,8 +217,6 @@ impl ReplayError {
     pub(crate) fn is_usage(&self) -> bool {
         match self {
             Self::Stack(error) => error.is_usage(),
-            Self::Operation(error) => error.is_usage(),
-            Self::Period(_) => true,
             _ => false,
         }
     }
@@ -293,7 +287,7 @@ impl Replay {
 }
 
 impl What {
-    fn selection(&self, now: Timestamp) -> Result<Selection, NoTime> {
+    fn selection(&self, now: Timestamp) -> Result<Selection, StackError> {
         if !self.event.is_empty() {
             return Ok(Selection::Events(self.event.clone()));
         }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
+use operator::{Error, Reporter, Result};
 use pipeline::runtime::clock::Clock;
-use upvest::signature::{KeyError, Profile, SignError, SigningKey};
+use upvest::signature::{Profile, SigningKey};
 
-use crate::key_file::{self, KeyFileError};
-use crate::output;
-use crate::sending::{
-    Fault, Load, Order, Pace, Payload, PayloadError, Signer, Source, Summary, Target, TargetError,
-    events_for, plan,
+use crate::output::{self, Report, facts};
+use operator::key_file;
+use operator::send::{
+    Fault, Latency, Load, Order, Pace, Payload, Signer, Source, Summary, Target, events_for, plan,
 };
 
 /// Deliveries at the same time where a rate is asked for and no number.
@@ -131,33 +131,6 @@ struct LoadArguments {
     timeout: u64,
 }
 
-/// Why nothing was sent, or not everything.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SendError {
-    #[error(transparent)]
-    Target(#[from] TargetError),
-    #[error(transparent)]
-    Payload(#[from] PayloadError),
-    #[error(transparent)]
-    KeyFile(#[from] KeyFileError),
-    #[error("the key cannot be used")]
-    Key(#[from] KeyError),
-    #[error("a delivery cannot be signed")]
-    Sign(#[from] SignError),
-}
-
-impl SendError {
-    /// Whether another command line would have helped.
-    pub(crate) fn is_usage(&self) -> bool {
-        match self {
-            Self::Target(error) => !matches!(error, TargetError::Client(_)),
-            Self::KeyFile(error) => matches!(error, KeyFileError::Unnamed { .. }),
-            Self::Sign(error) => !matches!(error, SignError::Unavailable),
-            Self::Payload(_) | Self::Key(_) => false,
-        }
-    }
-}
-
 impl Arguments {
     /// The URL that the command line names.
     pub(crate) fn url(&self) -> Option<&str> {
@@ -165,7 +138,7 @@ impl Arguments {
     }
 
     /// Delivers to `url`.
-    pub(crate) async fn run(self, url: &str) -> Result<Summary, SendError> {
+    pub(crate) async fn run(self, url: &str, reporter: Reporter<'_>) -> Result<Summary> {
         let target = Target::new(url, self.insecure_http)?;
         if self.key.test_key {
             target.allow_test_key()?;
@@ -174,7 +147,7 @@ impl Arguments {
         // 32 bits, because JSON readers lose digits of larger numbers.
         let seed = self.load.seed.unwrap_or_else(|| fastrand::u32(..).into());
         let payloads = self.payloads(seed)?;
-        warn_of_malformed(&payloads);
+        warn_of_malformed(&payloads, reporter);
         let order = Order {
             deliveries: self.load.deliveries,
             duplicates_percent: self.load.duplicates,
@@ -195,11 +168,11 @@ impl Arguments {
             clock: Clock::system(),
             signer: self.signer(key, &target),
         });
-        let (outcomes, took) = load.run(pace).await?;
+        let (outcomes, took) = load.run(pace, reporter).await?;
         Ok(Summary::of(url, &load.signer.key, seed, &outcomes, took))
     }
 
-    fn payloads(&self, seed: u64) -> Result<Vec<Payload>, PayloadError> {
+    fn payloads(&self, seed: u64) -> Result<Vec<Payload>> {
         let batch = self.batch.map(usize::from);
         let only_deliveries = self.files.is_empty().then_some(self.load.deliveries).flatten();
         let generate = self
@@ -216,15 +189,16 @@ impl Arguments {
         source.payloads()
     }
 
-    fn signing_key(&self) -> Result<SigningKey, SendError> {
+    fn signing_key(&self) -> Result<SigningKey> {
         let (key_id, profile) = (self.signature.key_id.as_deref(), self.signature.profile);
         if let Some(path) = &self.key.private_key {
-            return Ok(key_file::private_key(path, key_id, profile)?);
+            return key_file::private_key(path, key_id, profile);
         }
         match (&self.key.hmac_secret_file, key_id) {
-            (Some(path), Some(key_id)) => Ok(SigningKey::hmac(key_id, profile, key_file::secret(path)?)?),
-            _ => Ok(upvest_simulator::published_test_key()?),
+            (Some(path), Some(key_id)) => SigningKey::hmac(key_id, profile, key_file::secret(path)?),
+            _ => upvest_simulator::published_test_key(),
         }
+        .map_err(Error::context("the key cannot be used"))
     }
 
     fn signer(&self, key: SigningKey, target: &Target) -> Signer {
@@ -242,11 +216,67 @@ impl Arguments {
     }
 }
 
+impl Report for Summary {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        if !self.sent.is_empty() {
+            let mut table = output::table(["delivery", "events", "bytes", "answer", "ms", "body"]);
+            for (index, sent) in self.sent.iter().enumerate() {
+                table.add_row([
+                    (index + 1).to_string(),
+                    sent.events.to_string(),
+                    sent.bytes.to_string(),
+                    sent.answer.clone(),
+                    format!("{:.2}", sent.ms),
+                    sent.body.clone(),
+                ]);
+            }
+            text.push_str(&format!("{table}\n\n"));
+        }
+        let key = format!("{} ({}, {})", self.key_id, self.profile, self.algorithm);
+        let answers: Vec<String> = self
+            .answers
+            .iter()
+            .map(|(answer, count)| format!("{count} x {answer}"))
+            .collect();
+        let latency = self.latency_ms.map(|latency| {
+            let Latency { p50, p90, p99, max } = latency;
+            format!("p50 {p50:.2}, p90 {p90:.2}, p99 {p99:.2}, max {max:.2} ms")
+        });
+        text.push_str(&facts([
+            ("url", Some(self.url.clone())),
+            ("key", Some(key)),
+            ("seed", Some(self.seed.to_string())),
+            (
+                "sent",
+                Some(format!(
+                    "{} deliveries with {} events, {} bytes, in {:.2} s",
+                    self.deliveries, self.events, self.bytes, self.seconds
+                )),
+            ),
+            ("answers", Some(answers.join(", "))),
+            ("latency", latency),
+            (
+                "throughput",
+                Some(format!(
+                    "{:.1} deliveries/s, {:.1} events/s",
+                    self.deliveries_per_second, self.events_per_second
+                )),
+            ),
+        ]));
+        text
+    }
+
+    fn succeeded(&self) -> bool {
+        self.all_accepted
+    }
+}
+
 /// What a receiver will not take for an event is sent all the same, but not unnoticed.
-fn warn_of_malformed(payloads: &[Payload]) {
+fn warn_of_malformed(payloads: &[Payload], reporter: Reporter<'_>) {
     let malformed = payloads.iter().map(Payload::malformed).sum::<usize>();
     if malformed > 0 {
-        output::note(&format!(
+        reporter.note(&format!(
             "{malformed} of the events are malformed, and sent all the same"
         ));
     }
@@ -352,7 +382,10 @@ mod tests {
     #[tokio::test]
     async fn every_delivery_arrives_with_a_signature_that_holds() {
         let (url, requests) = receiver(&[200, 200, 200]);
-        let summary = arguments("--generate 25 --test-key").run(&url).await.unwrap();
+        let summary = arguments("--generate 25 --test-key")
+            .run(&url, Reporter::silent())
+            .await
+            .unwrap();
         let requests = requests.join().unwrap();
         assert!(summary.succeeded(), "{}", summary.text());
         assert!(
@@ -371,7 +404,7 @@ mod tests {
         let (url, requests) = receiver(&[200, 200, 200, 200]);
         let line =
             "--generate 1 --deliveries 2 --fresh-ids --duplicates 100 --concurrency 4 --rate 1000 --test-key";
-        arguments(line).run(&url).await.unwrap();
+        arguments(line).run(&url, Reporter::silent()).await.unwrap();
         let mut bodies: Vec<Vec<u8>> = requests
             .join()
             .unwrap()
@@ -387,7 +420,7 @@ mod tests {
     async fn an_answer_other_than_200_fails_the_command() {
         let (url, requests) = receiver(&[200, 503]);
         let summary = arguments("--deliveries 2 --batch 1 --test-key --tamper")
-            .run(&url)
+            .run(&url, Reporter::silent())
             .await
             .unwrap();
         assert!(!summary.succeeded());
@@ -403,7 +436,7 @@ mod tests {
             ("--generate 1 --test-key", "https://example.invalid/w"),
             ("--generate 1 --private-key none.pem", "http://example.invalid/w"),
         ] {
-            let error = arguments(line).run(url).await.unwrap_err();
+            let error = arguments(line).run(url, Reporter::silent()).await.unwrap_err();
             assert!(error.is_usage(), "{error}");
         }
     }

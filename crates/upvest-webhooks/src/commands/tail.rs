@@ -21,7 +21,8 @@ use pipeline::stores::entities::Entities;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 
-use crate::archived::{self, Shelf, length_of_time};
+use crate::archived::{self, Shelf};
+use crate::arguments::length_of_time;
 use crate::stack::{Stack, StackError};
 
 use feed::{Feed, Watch};

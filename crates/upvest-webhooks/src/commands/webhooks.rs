@@ -16,9 +16,9 @@ use upvest_api::{Client, Deletion, InvalidWebhook, ResourceId, TestOutcome, Url,
 use self::arguments::{Create, Update};
 use self::arrival::{Arrival, Search};
 use self::report::{Changed, PlannedRequest, Shown, Tested, WebhooksReport, differences};
+use crate::arguments::UpvestArgs;
 use crate::operation::ask_on_terminal;
 use crate::stack::{StackError, StackFinder};
-use crate::upvest_account::{UpvestArgs, UpvestError};
 
 /// How long a subscription that was created a moment ago may not be there yet.
 const LAG: Duration = Duration::from_secs(10);
@@ -118,7 +118,7 @@ pub(crate) enum WebhooksError {
     #[error(transparent)]
     Stack(#[from] StackError),
     #[error(transparent)]
-    Upvest(#[from] UpvestError),
+    Upvest(#[from] upvest_api::Error),
     #[error("the stack's WebhookUrl {url} is not a URL: use --url")]
     StackUrl { url: String },
     #[error("the subscription would break Upvest's rules")]
@@ -131,7 +131,7 @@ pub(crate) enum WebhooksError {
     #[error("subscription {id} was created, but not enabled: try `webhooks enable {id}`")]
     NotEnabled {
         id: ResourceId,
-        source: Box<UpvestError>,
+        source: Box<upvest_api::Error>,
     },
     #[error("subscription {id} waits {delay:?}, which Upvest does not take any longer: use --delay too")]
     OldDelay { id: ResourceId, delay: String },
@@ -148,18 +148,11 @@ pub(crate) enum WebhooksError {
     Json(#[from] serde_json::Error),
 }
 
-impl From<upvest_api::Error> for WebhooksError {
-    fn from(error: upvest_api::Error) -> Self {
-        Self::Upvest(error.into())
-    }
-}
-
 impl WebhooksError {
     /// Whether another command line would have helped.
     pub(crate) fn is_usage(&self) -> bool {
         match self {
             Self::Stack(error) => error.is_usage(),
-            Self::Upvest(error) => error.is_usage(),
             Self::Invalid(_)
             | Self::OldDelay { .. }
             | Self::OldPackageSize { .. }
@@ -168,11 +161,12 @@ impl WebhooksError {
         }
     }
 
-    /// What failed at Upvest.
-    pub(crate) fn upvest(&self) -> Option<&UpvestError> {
+    /// What probably made Upvest refuse, and what to do.
+    pub(crate) fn hint(&self) -> Option<upvest_api::Hint> {
         match self {
-            Self::Upvest(error) => Some(error),
-            Self::NotEnabled { source, .. } => Some(source),
+            Self::Upvest(error) => error.hint(),
+            Self::NotEnabled { source, .. } => source.hint(),
+            Self::Stack(error) => error.hint(),
             _ => None,
         }
     }
@@ -258,7 +252,7 @@ impl Create {
             let enabled = enable_new(client, &webhook.id).await;
             webhook = enabled.map_err(|error| WebhooksError::NotEnabled {
                 id: webhook.id,
-                source: Box::new(error.into()),
+                source: Box::new(error),
             })?;
         }
         Ok(WebhooksReport::Created {

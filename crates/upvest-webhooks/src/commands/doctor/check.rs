@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use operator::ErrorKind;
 use pipeline::error::{AwsError, ErrorChain};
 use pipeline::upvest_api::AccessError;
 use serde::Serialize;
 
 use crate::stack::StackError;
-use crate::upvest_account::UpvestError;
 
 /// The codes by which AWS services refuse who lacks a permission.
 const DENIALS: [&str; 6] = [
@@ -22,6 +22,10 @@ const DENIALS: [&str; 6] = [
 
 /// The policy with the permissions of those who look.
 const POLICY: &str = "infra/examples/operator-look.json";
+
+/// What to do about credentials that cannot be had or used.
+const CREDENTIALS: &str =
+    "check the secret or file with the credentials (--upvest-secret, --upvest-credentials)";
 
 /// A part of the receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -107,15 +111,9 @@ pub(super) enum CheckError {
     #[error(transparent)]
     Aws(#[from] AwsError),
     #[error(transparent)]
-    Upvest(#[from] UpvestError),
+    Upvest(#[from] upvest_api::Error),
     #[error(transparent)]
     Stack(#[from] StackError),
-}
-
-impl From<upvest_api::Error> for CheckError {
-    fn from(error: upvest_api::Error) -> Self {
-        Self::Upvest(error.into())
-    }
 }
 
 impl CheckError {
@@ -147,30 +145,28 @@ impl CheckError {
                 Finding::failed(check, self.to_string(), advice)
             }
             // What a stack does not have cannot be checked; that a part of it is missing, the version tells.
-            Self::Stack(
-                StackError::NoOutput { .. } | StackError::NameNeeded | StackError::NotNamed { .. },
-            )
-            | Self::Upvest(UpvestError::NoCredentials) => Finding::skipped(check, self.to_string()),
+            Self::Stack(error) if matches!(error.kind(), ErrorKind::Usage | ErrorKind::NotFound) => {
+                Finding::skipped(check, error.to_string())
+            }
+            Self::Stack(error) if error.find::<AccessError>().is_some() => match error.kind() {
+                ErrorKind::Denied => {
+                    let action = "secretsmanager:GetSecretValue";
+                    Self::Denied { action }.into_finding(check)
+                }
+                _ => Finding::failed(check, ErrorChain(&error).to_string(), CREDENTIALS),
+            },
+            Self::Upvest(error) => {
+                let hint = error.hint().map(|hint| hint.to_string());
+                let advice = hint.unwrap_or_else(|| {
+                    "check base_url in the credentials, and the connection to Upvest".to_owned()
+                });
+                Finding::failed(check, ErrorChain(&error).to_string(), advice)
+            }
             Self::Aws(_) | Self::Stack(_) => Finding::failed(
                 check,
                 ErrorChain(&self).to_string(),
                 "check the region (--region), the credentials (--aws-profile) and the connection to AWS",
             ),
-            Self::Upvest(UpvestError::Access(AccessError::Secret(error))) if is_denial(&error) => {
-                let action = "secretsmanager:GetSecretValue";
-                Self::Denied { action }.into_finding(check)
-            }
-            Self::Upvest(error) => {
-                let hint = error.hint().map(|hint| hint.to_string());
-                let advice = hint.unwrap_or_else(|| match &error {
-                    UpvestError::Access(AccessError::Upvest(_)) => {
-                        "check base_url in the credentials, and the connection to Upvest".to_owned()
-                    }
-                    _ => "check the secret or file with the credentials (--upvest-secret, --upvest-credentials)"
-                        .to_owned(),
-                });
-                Finding::failed(check, ErrorChain(&error).to_string(), advice)
-            }
         }
     }
 }

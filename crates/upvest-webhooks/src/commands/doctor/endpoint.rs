@@ -10,9 +10,9 @@ use serde::Deserialize;
 use upvest::signature::SigningKey;
 
 use super::check::{CheckError, Finding};
-use crate::operator_key::OperatorKey;
-use crate::sending::{Answer, Load, Pace, Target};
 use crate::stack::Stack;
+use operator::operator_key::OperatorKey;
+use operator::send::{Answer, Load, Pace, Target};
 
 const DNS: &str = "name";
 const TLS: &str = "certificate";
@@ -130,7 +130,7 @@ async fn post(url: &str, key: SigningKey, timeout: Duration) -> Result<Option<An
         rate: None,
         concurrency: 1,
     };
-    let sent = Arc::new(load).run(pace).await;
+    let sent = Arc::new(load).run(pace, operator::Reporter::silent()).await;
     let (outcomes, _) = sent.map_err(|error| ErrorChain(&error).to_string())?;
     Ok(outcomes.into_iter().next().map(|outcome| outcome.answer))
 }

@@ -30,34 +30,19 @@ struct Pair {
     dead: Attributes,
 }
 
-impl Queue {
-    /// The timeout of the function that works it off, in seconds.
-    fn function_seconds(self) -> u64 {
-        match self {
-            Self::Deliveries | Self::KeyRequests => 60,
-            Self::Domain(_) => 30,
-        }
+/// The timeout of the function that works a queue off, in seconds.
+fn function_seconds(queue: Queue) -> u64 {
+    match queue {
+        Queue::Deliveries | Queue::KeyRequests => 60,
+        Queue::Domain(_) => 30,
     }
+}
 
-    /// How often a message is received at most, which the function knows too.
-    fn max_receives(self) -> u64 {
-        match self {
-            Self::KeyRequests => 5,
-            Self::Deliveries | Self::Domain(_) => 10,
-        }
-    }
-
-    fn is_fifo(self) -> bool {
-        self != Self::Deliveries
-    }
-
-    /// What commands call it.
-    fn argument(self) -> &'static str {
-        match self {
-            Self::Deliveries => "deliveries",
-            Self::KeyRequests => "key-requests",
-            Self::Domain(domain) => domain.name(),
-        }
+/// How often a message is received at most, which the function knows too.
+fn max_receives(queue: Queue) -> u64 {
+    match queue {
+        Queue::KeyRequests => 5,
+        Queue::Deliveries | Queue::Domain(_) => 10,
     }
 }
 
@@ -163,7 +148,7 @@ fn redrive_problem(pair: &Pair) -> Option<String> {
             "redrives to {target}, which is not its dead-letter queue"
         ));
     }
-    let wanted = pair.queue.max_receives();
+    let wanted = max_receives(pair.queue);
     (count != Some(wanted)).then(|| {
         let count = count.map_or("no".to_owned(), |count| count.to_string());
         format!("redrives after {count} receives, and its function reckons with {wanted}")
@@ -178,7 +163,7 @@ fn size_problem(pair: &Pair) -> Option<String> {
 }
 
 fn visibility_problem(pair: &Pair) -> Option<String> {
-    let least = TIMEOUTS * pair.queue.function_seconds();
+    let least = TIMEOUTS * function_seconds(pair.queue);
     let set = number(&pair.own, &VisibilityTimeout);
     (set < least).then(|| format!("hides a message for {set} s, and is to for {least} s at least"))
 }
@@ -198,7 +183,7 @@ fn plain_problems(pair: &Pair) -> Vec<String> {
             problems.push(format!("{whose}is not encrypted"));
         }
         let is_fifo = attributes.get(&FifoQueue).map(String::as_str) == Some("true");
-        if is_fifo != pair.queue.is_fifo() {
+        if is_fifo != (pair.queue != Queue::Deliveries) {
             problems.push(format!("{whose}is of the wrong kind, FIFO or standard"));
         }
     }
@@ -209,7 +194,7 @@ fn dead_letters(pairs: &[Pair]) -> Vec<Finding> {
     let with_letters = pairs.iter().filter(|pair| waiting(&pair.dead) > 0);
     let finding = |pair: &Pair| {
         let found = format!("{}: {} messages", pair.queue, waiting(&pair.dead));
-        let queue = pair.queue.argument();
+        let queue = pair.queue.as_str();
         let advice = format!(
             "see why with `upvest-webhooks dlq list --messages --queue {queue}`, mend it, then \
              `upvest-webhooks dlq redrive --queue {queue} --reason WHY`"

@@ -108,7 +108,7 @@ impl Clinic {
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
         let config = self.world.receiver.aws.sdk_config().clone();
-        self.world.stacks = StackFinder::of(Stack::of(config, &outputs));
+        self.world.stacks = StackFinder::of(crate::stack::deployed(config, &outputs));
     }
 
     fn output(&mut self, name: &str, value: &str) {

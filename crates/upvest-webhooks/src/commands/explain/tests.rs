@@ -253,7 +253,7 @@ async fn without_a_bus_nothing_was_published() {
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
     let outputs: Vec<_> = outputs.chain([("ArchiveBucketName", "archive")]).collect();
-    signed.stack = crate::stack::Stack::of(signed.receiver.aws.sdk_config().clone(), &outputs);
+    signed.stack = crate::stack::deployed(signed.receiver.aws.sdk_config().clone(), &outputs);
     assert_publication(&signed.explain("e1").await, "not-published", "no event bus");
 }
 

@@ -1,121 +1,97 @@
-//! Removing deliveries from quarantine for good.
+//! `quarantine discard`: removing deliveries from quarantine for good.
 
 use std::collections::BTreeMap;
 
-use pipeline::error::{AwsError, ErrorChain};
-use pipeline::runtime::clock::Clock;
-use pipeline::stores::archive::{Archive, ArchivedDelivery, Quarantined};
-use serde::Serialize;
-use serde_json::json;
-use sha2::{Digest, Sha256};
+use clap::Args;
+use operator::quarantine::discard::{Discarded, Record, discard};
+use operator::{Error, Repair, Result};
 use uuid::Uuid;
 
-use super::report::DiscardReport;
-use super::{DISCARD, DiscardArgs, QuarantineError, archive_of, ended};
-use crate::operation::{Audit, Throttle, progress_bar};
-use crate::stack::Stack;
+use super::selection::SelectionArgs;
+use crate::arguments::RepairArgs;
+use crate::output::{self, Report};
 
-/// The most deliveries of one operation: its item in the audit table names them all, and takes 400 KB.
-const OF_ONE_OPERATION: usize = 500;
-
-/// Something in quarantine that is to go.
-#[derive(Debug)]
-struct Doomed {
-    quarantined: Quarantined,
-    record: Record,
-}
-
-/// What is left of it in the audit table.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Record {
-    pub(crate) delivery_id: Uuid,
-    pub(crate) reason: String,
-    /// Of the body, in hexadecimal.
-    pub(crate) sha256: String,
-    pub(crate) bytes: usize,
+#[derive(Debug, Args)]
+pub(crate) struct DiscardArgs {
+    /// Ids of deliveries; without any, all that the filters take
+    ids: Vec<Uuid>,
+    #[command(flatten)]
+    selection: SelectionArgs,
+    /// Discard all that is in quarantine
+    #[arg(long, conflicts_with = "ids")]
+    all: bool,
+    #[command(flatten)]
+    pub(super) repair: RepairArgs,
 }
 
 impl DiscardArgs {
-    pub(super) async fn run(self, stack: &Stack, clock: Clock) -> Result<DiscardReport, QuarantineError> {
-        if self.ids.is_empty() && self.selection.is_empty() && !self.all {
-            return Err(QuarantineError::NothingChosen);
+    /// Runs the command.
+    pub(super) async fn run(self, repair: &Repair<'_>) -> Result<Discarded> {
+        let selection = self.selection.of(self.ids);
+        if selection.is_empty() && !self.all {
+            return Err(Error::usage(
+                "nothing is chosen: name deliveries, use filters, or say --all",
+            ));
         }
-        let archive = archive_of(stack)?;
-        let doomed = self.doomed(&archive, &clock).await?;
-        let mut report = DiscardReport::new(self.operation.dry_run);
-        let is_found = |id: &&Uuid| doomed.iter().any(|one| one.record.delivery_id == **id);
-        let missing = self.ids.iter().filter(|id| !is_found(id));
-        report.missing = missing.copied().collect();
-        if self.operation.dry_run || doomed.is_empty() {
-            report.discarded = doomed.into_iter().map(|one| one.record).collect();
-            return Ok(report);
-        }
-        if !self.operation.confirm(&question(&doomed))? {
-            report.declined = true;
-            return Ok(report);
-        }
-        let audit = Audit::of(stack, clock).await?;
-        let mut throttle = Throttle::new(self.operation.rate);
-        let bar = progress_bar(doomed.len(), "deliveries");
-        for some in doomed.chunks(OF_ONE_OPERATION) {
-            // The record is there before the first of them is gone.
-            let records: Vec<&Record> = some.iter().map(|one| &one.record).collect();
-            let request = json!({ "ids": self.ids, "selection": self.selection, "discard": records });
-            let operation = audit.begin(DISCARD, self.operation.reason(), request).await?;
-            report.operations.push(operation.id);
-            let mut gone = 0;
-            for one in some {
-                throttle.due().await;
-                if let Err(error) = archive.remove(&one.quarantined).await {
-                    report.failure = Some(failure(&error));
-                    break;
-                }
-                gone += 1;
-                report.discarded.push(one.record.clone());
-                bar.inc(1);
-            }
-            let result = json!({ "discarded": gone, "failure": report.failure });
-            report.failure = ended(&audit, operation.id, &result, report.failure).await;
-            if report.failure.is_some() {
-                break;
-            }
-        }
-        bar.finish_and_clear();
-        Ok(report)
-    }
-
-    async fn doomed(&self, archive: &Archive, clock: &Clock) -> Result<Vec<Doomed>, QuarantineError> {
-        let mut doomed = Vec::new();
-        let visit = async |quarantined: Quarantined, delivery: ArchivedDelivery| {
-            let body = &delivery.envelope.body;
-            let record = Record {
-                delivery_id: quarantined.delivery_id(),
-                reason: quarantined.reason().to_owned(),
-                sha256: hex::encode(Sha256::digest(body)),
-                bytes: body.len(),
-            };
-            doomed.push(Doomed { quarantined, record });
-            Ok(true)
-        };
-        self.selection
-            .each(archive, &self.ids, clock.now(), visit)
-            .await?;
-        Ok(doomed)
+        discard(repair, &selection, |records| {
+            self.repair.confirm(&question(records))
+        })
+        .await
     }
 }
 
-fn failure(error: &AwsError) -> String {
-    ErrorChain(error).to_string()
-}
-
-fn question(doomed: &[Doomed]) -> String {
+fn question(records: &[Record]) -> String {
     let mut counts = BTreeMap::<&str, usize>::new();
-    for one in doomed {
-        *counts.entry(one.record.reason.as_str()).or_default() += 1;
+    for record in records {
+        *counts.entry(record.reason.as_str()).or_default() += 1;
     }
     let counts: Vec<String> = counts
         .iter()
         .map(|(reason, count)| format!("{count} × {reason}"))
         .collect();
     format!("Removed from quarantine for good: {}. Go on?", counts.join(", "))
+}
+
+impl Report for Discarded {
+    fn text(&self) -> String {
+        if self.ending.declined {
+            return "nothing was discarded".to_owned();
+        }
+        let mut text = match self.discarded.is_empty() {
+            true => "nothing in quarantine to discard\n".to_owned(),
+            false => table(&self.discarded),
+        };
+        for id in &self.missing {
+            text.push_str(&format!("\n{id}: not in quarantine"));
+        }
+        if let Some(failure) = &self.ending.failure {
+            text.push_str(&format!(
+                "\nended early: {failure}\n  hint: run the command again"
+            ));
+        }
+        match self.ending.dry_run {
+            true => text.push_str("\ndry run: nothing was discarded"),
+            false => text.push_str(
+                "\nthe bucket keeps what was discarded behind delete markers, for a day or as long as object lock says",
+            ),
+        }
+        text
+    }
+
+    fn succeeded(&self) -> bool {
+        self.ending.is_good() && self.missing.is_empty()
+    }
+}
+
+fn table(records: &[Record]) -> String {
+    let mut table = output::table(["delivery", "reason", "bytes", "sha256 of the body"]);
+    for record in records {
+        table.add_row([
+            record.delivery_id.to_string(),
+            record.reason.clone(),
+            record.bytes.to_string(),
+            record.sha256.clone(),
+        ]);
+    }
+    format!("{table}\n")
 }

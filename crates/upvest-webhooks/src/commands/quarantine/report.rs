@@ -7,12 +7,12 @@ use pipeline::stores::archive::{ArchivedDelivery, Quarantined};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::discard::Record;
 use super::judge::Outlook;
 use super::reverify::{Became, Judged};
 use super::shown::Shown;
 use crate::output::{self, Report};
 use crate::times::age_at;
+use operator::quarantine::discard::Discarded;
 
 /// The result of any of the commands.
 #[derive(Debug, Serialize)]
@@ -26,7 +26,7 @@ pub(crate) enum QuarantineReport {
     },
     Shown(Box<Shown>),
     Reverified(ReverifyReport),
-    Discarded(DiscardReport),
+    Discarded(Discarded),
 }
 
 /// Something in quarantine.
@@ -73,21 +73,6 @@ pub(crate) struct Reverified {
     became: Option<Became>,
 }
 
-/// What was discarded, or would be.
-#[derive(Debug, Serialize)]
-pub(crate) struct DiscardReport {
-    dry_run: bool,
-    /// The operations in the audit table.
-    pub(crate) operations: Vec<Uuid>,
-    pub(crate) discarded: Vec<Record>,
-    /// Deliveries that were named and are not in quarantine.
-    pub(crate) missing: Vec<Uuid>,
-    /// What ended it early.
-    pub(crate) failure: Option<String>,
-    /// That the operator said no.
-    pub(crate) declined: bool,
-}
-
 impl Report for QuarantineReport {
     fn text(&self) -> String {
         match self {
@@ -103,9 +88,7 @@ impl Report for QuarantineReport {
         match self {
             Self::List { .. } | Self::Shown(_) => true,
             Self::Reverified(report) => report.succeeded(),
-            Self::Discarded(report) => {
-                report.failure.is_none() && report.missing.is_empty() && !report.declined
-            }
+            Self::Discarded(report) => report.succeeded(),
         }
     }
 }
@@ -281,57 +264,5 @@ impl Reverified {
                 Outlook::Fails { .. } => self.outlook.text(),
             },
         }
-    }
-}
-
-impl DiscardReport {
-    /// Nothing was done so far.
-    pub(crate) fn new(dry_run: bool) -> Self {
-        Self {
-            dry_run,
-            operations: Vec::new(),
-            discarded: Vec::new(),
-            missing: Vec::new(),
-            failure: None,
-            declined: false,
-        }
-    }
-
-    fn text(&self) -> String {
-        if self.declined {
-            return "nothing was discarded".to_owned();
-        }
-        let mut text = match self.discarded.is_empty() {
-            true => "nothing in quarantine to discard\n".to_owned(),
-            false => self.table(),
-        };
-        for id in &self.missing {
-            text.push_str(&format!("\n{id}: not in quarantine"));
-        }
-        if let Some(failure) = &self.failure {
-            text.push_str(&format!(
-                "\nended early: {failure}\n  hint: run the command again"
-            ));
-        }
-        match self.dry_run {
-            true => text.push_str("\ndry run: nothing was discarded"),
-            false => text.push_str(
-                "\nthe bucket keeps what was discarded behind delete markers, for a day or as long as object lock says",
-            ),
-        }
-        text
-    }
-
-    fn table(&self) -> String {
-        let mut table = output::table(["delivery", "reason", "bytes", "sha256 of the body"]);
-        for record in &self.discarded {
-            table.add_row([
-                record.delivery_id.to_string(),
-                record.reason.clone(),
-                record.bytes.to_string(),
-                record.sha256.clone(),
-            ]);
-        }
-        format!("{table}\n")
     }
 }

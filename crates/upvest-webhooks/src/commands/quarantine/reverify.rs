@@ -11,12 +11,11 @@ use pipeline::stores::archive::{ArchivedDelivery, Quarantined};
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 use upvest::delivery::NO_ENTITY_KEY;
-use uuid::Uuid;
 
 use super::judge::{Judge, JudgeError, Outlook};
-use super::selection::{SelectError, Selection, read};
 use crate::operation::Throttle;
 use crate::output;
+use operator::quarantine::selection::{Selection, read};
 
 /// How long to wait before the stack is asked again whether it has verified what was sent.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -51,7 +50,7 @@ pub(crate) enum Became {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReverifyError {
     #[error(transparent)]
-    Select(#[from] SelectError),
+    Select(#[from] operator::Error),
     #[error(transparent)]
     Judge(#[from] JudgeError),
     #[error("the delivery was not sent")]
@@ -68,7 +67,6 @@ pub(crate) enum ReverifyError {
 pub(crate) async fn judge(
     judge: &Judge,
     selection: &Selection,
-    ids: &[Uuid],
     now: Timestamp,
     limit: usize,
 ) -> Result<(Vec<Judged>, bool), ReverifyError> {
@@ -89,7 +87,7 @@ pub(crate) async fn judge(
         }
         Ok(failure.is_none())
     };
-    selection.each(&judge.archive, ids, now, visit).await?;
+    selection.each(&judge.archive, now, visit).await?;
     match failure {
         Some(error) => Err(error.into()),
         None => Ok((judged, more)),
@@ -142,7 +140,7 @@ impl Reverification<'_> {
     async fn send(&self, quarantined: &Quarantined) -> Result<(), ReverifyError> {
         let (archive, now) = (&self.judge.archive, self.judge.now());
         let noted = archive.note_sending(quarantined, now).await;
-        let unreadable = |source| SelectError::of(quarantined, source);
+        let unreadable = operator::Error::context(format!("{} cannot be read", quarantined.key()));
         let Some(delivery) = noted.map_err(unreadable)? else {
             return Ok(());
         };

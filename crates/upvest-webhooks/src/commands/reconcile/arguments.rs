@@ -9,11 +9,11 @@ use upvest::{Domain, EntityKey};
 
 use super::ReconcileError;
 use super::repair::Repair;
+use crate::arguments::UpvestArgs;
 use crate::operation::{Audit, OperationArgs};
-use crate::operator_key::OperatorKey;
-use crate::sending::Target;
 use crate::stack::Stack;
-use crate::upvest_account::UpvestArgs;
+use operator::operator_key::OperatorKey;
+use operator::send::Target;
 
 const EXAMPLES: &str = "\
 Examples:

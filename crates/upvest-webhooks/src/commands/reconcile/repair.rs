@@ -11,7 +11,7 @@ use super::arguments::Arguments;
 use super::report::{ReconcileReport, RepairReport};
 use super::{ReconcileError, event};
 use crate::operation::Audit;
-use crate::sending::{Load, Pace, Target};
+use operator::send::{Load, Pace, Target};
 
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -51,7 +51,7 @@ impl Repair {
             rate: Some(options.rate),
             concurrency: CONCURRENCY,
         };
-        let (outcomes, _) = load.run(pace).await?;
+        let (outcomes, _) = load.run(pace, operator::Reporter::silent()).await?;
         let accepted = outcomes
             .iter()
             .filter(|outcome| outcome.answer.is_success())

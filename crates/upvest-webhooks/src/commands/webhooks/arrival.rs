@@ -169,10 +169,7 @@ impl Search {
                 status: answer.status,
             });
         }
-        let stack = match stacks.stack().await {
-            Err(StackError::NothingNamed) => return Err(SearchError::NoStack),
-            stack => stack?,
-        };
+        let stack = stacks.if_named().await?.ok_or(SearchError::NoStack)?;
         let stack_url = stack.webhook_url()?;
         if !is_same(webhook_url, &stack_url) {
             return Err(SearchError::OtherUrl {

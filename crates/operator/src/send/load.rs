@@ -10,49 +10,64 @@ use tokio::time::Instant;
 use upvest::signature::{SignError, SigningKey};
 
 use super::signing::Signed;
-use super::{Payload, Signer, Slot, Target, TargetError};
-use crate::operation::progress_bar;
+use super::{Payload, Signer, Slot, Target};
+use crate::error::{Error, ErrorKind, Result};
+use crate::reporter::Reporter;
 
 /// Most of an answer's body that is kept, in bytes.
 const MAX_ANSWER_BYTES: usize = 1024;
 
 /// Deliveries to be made.
 #[derive(Debug)]
-pub(crate) struct Load {
-    pub(crate) payloads: Vec<Payload>,
-    pub(crate) slots: Vec<Slot>,
+pub struct Load {
+    /// The bodies that are delivered.
+    pub payloads: Vec<Payload>,
+    /// Which of them, in which order.
+    pub slots: Vec<Slot>,
     /// Makes new event ids, if set.
-    pub(crate) fresh_ids: Option<u64>,
-    pub(crate) signer: Signer,
-    pub(crate) client: Client,
-    pub(crate) url: Url,
-    pub(crate) clock: Clock,
+    pub fresh_ids: Option<u64>,
+    /// Signs each delivery, or spoils it.
+    pub signer: Signer,
+    /// Posts them.
+    pub client: Client,
+    /// Where to.
+    pub url: Url,
+    /// By which clock they are signed.
+    pub clock: Clock,
 }
 
 /// How fast to deliver.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace {
+pub struct Pace {
     /// Deliveries per second; `None` for as many as are answered.
-    pub(crate) rate: Option<f64>,
+    pub rate: Option<f64>,
     /// Deliveries that wait for their answer at the same time.
-    pub(crate) concurrency: usize,
+    pub concurrency: usize,
 }
 
 /// What became of a delivery.
 #[derive(Debug, Clone)]
-pub(crate) struct Outcome {
-    pub(crate) events: usize,
-    pub(crate) bytes: usize,
-    pub(crate) answer: Answer,
+pub struct Outcome {
+    /// How many events it brought.
+    pub events: usize,
+    /// The size of its body.
+    pub bytes: usize,
+    /// What the receiver answered.
+    pub answer: Answer,
     /// From the start of the request to the end of the answer.
-    pub(crate) took: Duration,
+    pub took: Duration,
 }
 
 /// How a request ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// With a status, and the beginning of a body.
-    Status { code: u16, body: String },
+    Status {
+        /// The HTTP status.
+        code: u16,
+        /// The beginning of the body, 1 KB at most.
+        body: String,
+    },
     /// Not in time.
     TimedOut,
     /// Without a connection.
@@ -62,12 +77,15 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    /// Whether Upvest would take it for success.
-    pub(crate) fn is_success(&self) -> bool {
+    /// Tells whether Upvest would take it for success.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
         matches!(self, Self::Status { code: 200, .. })
     }
 
-    pub(crate) fn name(&self) -> String {
+    /// Names it, for counting: the status, or how the request failed.
+    #[must_use]
+    pub fn name(&self) -> String {
         match self {
             Self::Status { code, .. } => code.to_string(),
             Self::TimedOut => "timed out".to_owned(),
@@ -78,17 +96,17 @@ impl Answer {
 }
 
 impl Load {
-    /// A delivery for each event, signed as Upvest would.
+    /// Plans a delivery for each event, signed as Upvest would.
     ///
     /// # Errors
     ///
-    /// [`TargetError::Client`].
-    pub(crate) fn of_events(
+    /// [`Error`] when no client can be set up.
+    pub fn of_events(
         events: Vec<String>,
         key: SigningKey,
         target: &Target,
         timeout: Duration,
-    ) -> Result<Self, TargetError> {
+    ) -> Result<Self> {
         let slot = |number| Slot {
             payload: number,
             serial: number,
@@ -117,20 +135,24 @@ impl Load {
     ///
     /// # Errors
     ///
-    /// [`SignError`] when one cannot be signed; those before it were sent.
-    pub(crate) async fn run(self: &Arc<Self>, pace: Pace) -> Result<(Vec<Outcome>, Duration), SignError> {
-        let bar = progress_bar(self.slots.len(), "deliveries");
+    /// [`Error`] when one cannot be signed; those before it were sent.
+    pub async fn run(
+        self: &Arc<Self>,
+        pace: Pace,
+        reporter: Reporter<'_>,
+    ) -> Result<(Vec<Outcome>, Duration)> {
+        let work = reporter.begin(self.slots.len() as u64, "deliveries");
         let slots = self.slots.clone();
         let started = Instant::now();
         let deliveries = stream::iter(slots.into_iter().enumerate()).map(|(number, slot)| {
-            let (load, bar) = (Arc::clone(self), bar.clone());
+            let (load, work) = (Arc::clone(self), &work);
             async move {
                 if let Some(rate) = pace.rate {
                     let due = Duration::from_secs_f64(number as f64 / rate);
                     tokio::time::sleep_until(started + due).await;
                 }
                 let outcome = load.deliver(slot).await;
-                bar.inc(1);
+                work.done(1);
                 (number, outcome)
             }
         });
@@ -139,12 +161,12 @@ impl Load {
             .collect()
             .await;
         let took = started.elapsed();
-        bar.finish_and_clear();
         outcomes.sort_by_key(|(number, _)| *number);
         let outcomes = outcomes
             .into_iter()
             .map(|(_, outcome)| outcome)
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<_, SignError>>()
+            .map_err(unsigned)?;
         Ok((outcomes, took))
     }
 
@@ -193,6 +215,15 @@ impl Answer {
             _ => Self::Broken,
         }
     }
+}
+
+/// Says that a delivery cannot be signed, which another choice of components mends.
+fn unsigned(error: SignError) -> Error {
+    let kind = match error {
+        SignError::Unavailable => ErrorKind::Failed,
+        _ => ErrorKind::Usage,
+    };
+    Error::context("a delivery cannot be signed")(error).of_kind(kind)
 }
 
 async fn read(mut response: reqwest::Response) -> Answer {

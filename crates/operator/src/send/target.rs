@@ -5,27 +5,12 @@ use std::time::Duration;
 
 use reqwest::{Client, Url, redirect};
 
+use crate::error::{Error, Result};
+
 /// A URL to deliver to.
 #[derive(Debug, Clone)]
-pub(crate) struct Target {
+pub struct Target {
     url: Url,
-}
-
-/// Why nothing is sent to a URL.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TargetError {
-    #[error("{text:?} is not an http:// or https:// URL")]
-    NotHttp { text: String },
-    #[error(
-        "{url} is neither encrypted nor on this machine, and events hold personal data: use https://, or --insecure-http"
-    )]
-    Insecure { url: Url },
-    #[error(
-        "{url} is not on this machine: everybody has the test key, so a receiver elsewhere must not trust it"
-    )]
-    TestKey { url: Url },
-    #[error("the HTTP client cannot be set up")]
-    Client(#[source] reqwest::Error),
 }
 
 impl Target {
@@ -33,19 +18,21 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// [`TargetError::NotHttp`], [`TargetError::Insecure`].
-    pub(crate) fn new(text: &str, insecure_http: bool) -> Result<Self, TargetError> {
+    /// [`Error`] of the kind usage for any other.
+    pub fn new(text: &str, insecure_http: bool) -> Result<Self> {
         let url = Url::parse(text)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"));
-        let url = url.ok_or_else(|| TargetError::NotHttp {
-            text: text.to_owned(),
-        })?;
+        let url = url.ok_or_else(|| Error::usage(format!("{text:?} is not an http:// or https:// URL")))?;
         let target = Self { url };
         if target.url.scheme() == "https" || target.is_loopback() || insecure_http {
             Ok(target)
         } else {
-            Err(TargetError::Insecure { url: target.url })
+            let url = target.url;
+            Err(Error::usage(format!(
+                "{url} is neither encrypted nor on this machine, and events hold personal data: use https://, or \
+                 --insecure-http"
+            )))
         }
     }
 
@@ -53,27 +40,30 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// [`TargetError::TestKey`] for another machine.
-    pub(crate) fn allow_test_key(&self) -> Result<(), TargetError> {
+    /// [`Error`] of the kind usage for another machine.
+    pub fn allow_test_key(&self) -> Result<()> {
         if self.is_loopback() {
             Ok(())
         } else {
-            Err(TargetError::TestKey {
-                url: self.url.clone(),
-            })
+            Err(Error::usage(format!(
+                "{} is not on this machine: everybody has the test key, so a receiver elsewhere must not trust it",
+                self.url
+            )))
         }
     }
 
-    pub(crate) fn url(&self) -> &Url {
+    /// Gives the URL.
+    #[must_use]
+    pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// A client that follows no redirect: Upvest follows none.
+    /// Makes a client that follows no redirect: Upvest follows none.
     ///
     /// # Errors
     ///
-    /// [`TargetError::Client`].
-    pub(crate) fn client(&self, timeout: Duration) -> Result<Client, TargetError> {
+    /// [`Error`] when it cannot be set up.
+    pub fn client(&self, timeout: Duration) -> Result<Client> {
         let mut builder = Client::builder()
             .redirect(redirect::Policy::none())
             .timeout(timeout)
@@ -85,7 +75,9 @@ impl Target {
         if let Some(host) = self.url.host_str().filter(|host| host.ends_with(".localhost")) {
             builder = builder.resolve(host, SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
         }
-        builder.build().map_err(TargetError::Client)
+        builder
+            .build()
+            .map_err(Error::context("the HTTP client cannot be set up"))
     }
 
     fn is_loopback(&self) -> bool {
@@ -119,12 +111,12 @@ mod tests {
             "http://10.0.0.1/w",
         ] {
             let refused = Target::new(url, false).unwrap_err();
-            assert!(matches!(refused, TargetError::Insecure { .. }), "{url}");
+            assert!(refused.to_string().contains("--insecure-http"), "{refused}");
             assert!(Target::new(url, true).is_ok(), "{url}");
         }
         for text in ["example.com", "ftp://example.com", ""] {
             let refused = Target::new(text, true).unwrap_err();
-            assert!(matches!(refused, TargetError::NotHttp { .. }), "{text}");
+            assert!(refused.to_string().contains("is not an http"), "{refused}");
         }
     }
 

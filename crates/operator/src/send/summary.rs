@@ -7,56 +7,79 @@ use serde::Serialize;
 use upvest::signature::SigningKey;
 
 use super::load::{Answer, Outcome};
-use crate::output::{self, Report, facts};
 
 /// The most deliveries that are listed one by one.
 const MOST_LISTED: usize = 20;
 
 /// The result of `send`.
 #[derive(Debug, Serialize)]
-pub(crate) struct Summary {
-    url: String,
-    key_id: String,
-    profile: &'static str,
-    algorithm: &'static str,
-    seed: u64,
-    deliveries: usize,
-    events: usize,
-    bytes: usize,
-    seconds: f64,
-    deliveries_per_second: f64,
-    events_per_second: f64,
+pub struct Summary {
+    /// Where the deliveries went.
+    pub url: String,
+    /// The key that signed.
+    pub key_id: String,
+    /// How it signed.
+    pub profile: &'static str,
+    /// By which algorithm.
+    pub algorithm: &'static str,
+    /// What decides on generated events, duplicates and order.
+    pub seed: u64,
+    /// How many deliveries were made.
+    pub deliveries: usize,
+    /// How many events they brought.
+    pub events: usize,
+    /// The size of all bodies.
+    pub bytes: usize,
+    /// How long it took.
+    pub seconds: f64,
+    /// Deliveries per second.
+    pub deliveries_per_second: f64,
+    /// Events per second.
+    pub events_per_second: f64,
     /// How many deliveries got which answer.
-    answers: BTreeMap<String, usize>,
-    latency_ms: Option<Latency>,
+    pub answers: BTreeMap<String, usize>,
+    /// How long the answers took; `None` where there was none.
+    pub latency_ms: Option<Latency>,
     /// The deliveries one by one, unless there are many.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    sent: Vec<Sent>,
+    pub sent: Vec<Sent>,
+    /// Whether each was answered with 200.
     #[serde(skip)]
-    all_accepted: bool,
+    pub all_accepted: bool,
 }
 
 /// The time that answers took, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-struct Latency {
-    p50: f64,
-    p90: f64,
-    p99: f64,
-    max: f64,
+pub struct Latency {
+    /// Half of the answers took no longer.
+    pub p50: f64,
+    /// 90 % of the answers took no longer.
+    pub p90: f64,
+    /// 99 % of the answers took no longer.
+    pub p99: f64,
+    /// The slowest answer.
+    pub max: f64,
 }
 
+/// One delivery of a run.
 #[derive(Debug, Serialize)]
-struct Sent {
-    events: usize,
-    bytes: usize,
-    answer: String,
-    ms: f64,
-    body: String,
+pub struct Sent {
+    /// How many events it brought.
+    pub events: usize,
+    /// The size of its body.
+    pub bytes: usize,
+    /// What it was answered.
+    pub answer: String,
+    /// How long that took, in milliseconds.
+    pub ms: f64,
+    /// The beginning of the answer's body.
+    pub body: String,
 }
 
 impl Summary {
     /// Sums up what became of deliveries that took so long in all.
-    pub(crate) fn of(url: &str, key: &SigningKey, seed: u64, outcomes: &[Outcome], took: Duration) -> Self {
+    #[must_use]
+    pub fn of(url: &str, key: &SigningKey, seed: u64, outcomes: &[Outcome], took: Duration) -> Self {
         let seconds = took.as_secs_f64();
         let events = outcomes.iter().map(|outcome| outcome.events).sum();
         let per_second = |count: usize| {
@@ -137,62 +160,6 @@ impl Sent {
     }
 }
 
-impl Report for Summary {
-    fn text(&self) -> String {
-        let mut text = String::new();
-        if !self.sent.is_empty() {
-            let mut table = output::table(["delivery", "events", "bytes", "answer", "ms", "body"]);
-            for (index, sent) in self.sent.iter().enumerate() {
-                table.add_row([
-                    (index + 1).to_string(),
-                    sent.events.to_string(),
-                    sent.bytes.to_string(),
-                    sent.answer.clone(),
-                    format!("{:.2}", sent.ms),
-                    sent.body.clone(),
-                ]);
-            }
-            text.push_str(&format!("{table}\n\n"));
-        }
-        let key = format!("{} ({}, {})", self.key_id, self.profile, self.algorithm);
-        let answers: Vec<String> = self
-            .answers
-            .iter()
-            .map(|(answer, count)| format!("{count} x {answer}"))
-            .collect();
-        let latency = self.latency_ms.map(|latency| {
-            let Latency { p50, p90, p99, max } = latency;
-            format!("p50 {p50:.2}, p90 {p90:.2}, p99 {p99:.2}, max {max:.2} ms")
-        });
-        text.push_str(&facts([
-            ("url", Some(self.url.clone())),
-            ("key", Some(key)),
-            ("seed", Some(self.seed.to_string())),
-            (
-                "sent",
-                Some(format!(
-                    "{} deliveries with {} events, {} bytes, in {:.2} s",
-                    self.deliveries, self.events, self.bytes, self.seconds
-                )),
-            ),
-            ("answers", Some(answers.join(", "))),
-            ("latency", latency),
-            (
-                "throughput",
-                Some(format!(
-                    "{:.1} deliveries/s, {:.1} events/s",
-                    self.deliveries_per_second, self.events_per_second
-                )),
-            ),
-        ]));
-        text
-    }
-
-    fn succeeded(&self) -> bool {
-        self.all_accepted
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use upvest::signature::Profile;
@@ -237,15 +204,11 @@ mod tests {
         };
         let summary = |outcomes: &[Outcome]| Summary::of("u", &key, 0, outcomes, Duration::from_secs(2));
         let good = summary(&[outcome(status(200)), outcome(status(200))]);
-        assert!(good.succeeded());
-        assert!(good.text().contains("answers     2 x 200"), "{}", good.text());
-        assert!(
-            good.text().contains("1.0 deliveries/s, 2.0 events/s"),
-            "{}",
-            good.text()
-        );
+        assert!(good.all_accepted);
+        assert_eq!(good.answers["200"], 2);
+        assert!(good.deliveries_per_second == 1.0 && good.events_per_second == 2.0);
         for bad in [status(204), status(401), Answer::TimedOut, Answer::Unreachable] {
-            assert!(!summary(&[outcome(status(200)), outcome(bad)]).succeeded());
+            assert!(!summary(&[outcome(status(200)), outcome(bad)]).all_accepted);
         }
     }
 

@@ -1,106 +1,69 @@
 //! Keys in files: public ones as JWK, private ones as PKCS#8, secrets as they are.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretSlice;
 use serde_json::Value;
-use upvest::signature::{Jwk, KeyError, Profile, SigningKey};
+use upvest::signature::{Jwk, Profile, SigningKey};
 use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
 
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
-
-/// Why a file holds no key that can be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum KeyFileError {
-    #[error("cannot read key file {}", path.display())]
-    Read { path: PathBuf, source: io::Error },
-    #[error("{} is not a JWK, nor a set of them ({{\"keys\": [...]}})", path.display())]
-    NotJson {
-        path: PathBuf,
-        source: serde_json::Error,
-    },
-    #[error("key {key_id} in {} cannot be used", path.display())]
-    Unusable {
-        path: PathBuf,
-        key_id: String,
-        source: serde_json::Error,
-    },
-    #[error("{} has no key {wanted}; its keys are: {found}", path.display())]
-    NotInSet {
-        path: PathBuf,
-        wanted: String,
-        found: String,
-    },
-    #[error("a key in {} has no kid: use --key-id", path.display())]
-    Unnamed { path: PathBuf },
-    #[error("{} holds no keys", path.display())]
-    Empty { path: PathBuf },
-    #[error("{} is not an unencrypted PKCS#8 key, in PEM (\"PRIVATE KEY\") or DER", path.display())]
-    NotPkcs8 { path: PathBuf },
-    #[error("the private key in {} cannot be used: ECDSA P-521 and Ed25519 keys sign deliveries", path.display())]
-    PrivateKey { path: PathBuf, source: KeyError },
-}
 
 /// Reads public keys, each with an id: those of a set (`{"keys": [...]}`), or the one of a JWK. With `key_id`, only
 /// that key of a set, and a JWK under that id.
 ///
 /// # Errors
 ///
-/// [`KeyFileError`] when the file holds no such key, or one that cannot verify deliveries.
-pub(crate) fn public_keys(path: &Path, key_id: Option<&str>) -> Result<Vec<Jwk>, KeyFileError> {
+/// [`Error`] when the file holds no such key, or one that cannot verify deliveries.
+pub fn public_keys(path: &Path, key_id: Option<&str>) -> Result<Vec<Jwk>> {
     let text = read(path)?;
-    let not_json = |source| KeyFileError::NotJson {
-        path: path.to_owned(),
-        source,
-    };
-    let content: Value = serde_json::from_slice(&text).map_err(not_json)?;
+    let shown = path.display();
+    let content: Value = serde_json::from_slice(&text).map_err(Error::context(format!(
+        "{shown} is not a JWK, nor a set of them ({{\"keys\": [...]}})"
+    )))?;
     let keys = match content.get("keys") {
         Some(Value::Array(members)) => choose(path, members, key_id)?,
         _ => vec![&content],
     };
     let keys = keys.into_iter().map(|key| {
         let kid = kid(key).to_owned();
-        let jwk: Jwk = serde_json::from_value(key.clone()).map_err(|source| KeyFileError::Unusable {
-            path: path.to_owned(),
-            key_id: key_id.unwrap_or(&kid).to_owned(),
-            source,
-        })?;
+        let jwk: Jwk = serde_json::from_value(key.clone()).map_err(Error::context(format!(
+            "key {} in {shown} cannot be used",
+            key_id.unwrap_or(&kid)
+        )))?;
         match key_id {
             Some(key_id) => Ok(jwk.with_key_id(key_id)),
-            None if jwk.key_id().is_none() => Err(KeyFileError::Unnamed {
-                path: path.to_owned(),
-            }),
+            None if jwk.key_id().is_none() => Err(unnamed(path)),
             None => Ok(jwk),
         }
     });
     keys.collect()
 }
 
-fn choose<'k>(
-    path: &Path,
-    members: &'k [Value],
-    key_id: Option<&str>,
-) -> Result<Vec<&'k Value>, KeyFileError> {
+fn choose<'k>(path: &Path, members: &'k [Value], key_id: Option<&str>) -> Result<Vec<&'k Value>> {
+    let shown = path.display();
     if members.is_empty() {
-        return Err(KeyFileError::Empty {
-            path: path.to_owned(),
-        });
+        return Err(Error::failed(format!("{shown} holds no keys")));
     }
     let Some(wanted) = key_id else {
         return Ok(members.iter().collect());
     };
     match members.iter().find(|member| kid(member) == wanted) {
         Some(member) => Ok(vec![member]),
-        None => Err(KeyFileError::NotInSet {
-            path: path.to_owned(),
-            wanted: wanted.to_owned(),
-            found: members.iter().map(kid).collect::<Vec<_>>().join(", "),
-        }),
+        None => Err(Error::not_found(format!(
+            "{shown} has no key {wanted}; its keys are: {}",
+            members.iter().map(kid).collect::<Vec<_>>().join(", ")
+        ))),
     }
+}
+
+fn unnamed(path: &Path) -> Error {
+    Error::usage(format!("a key in {} has no kid: use --key-id", path.display()))
 }
 
 fn kid(jwk: &Value) -> &str {
@@ -111,12 +74,9 @@ fn kid(jwk: &Value) -> &str {
 ///
 /// # Errors
 ///
-/// [`KeyFileError::Read`].
-pub(crate) fn secret(path: &Path) -> Result<SecretSlice<u8>, KeyFileError> {
-    let bytes = std::fs::read(path).map_err(|source| KeyFileError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+/// [`Error`] when the file cannot be read.
+pub fn secret(path: &Path) -> Result<SecretSlice<u8>> {
+    let bytes = std::fs::read(path).map_err(unreadable(path))?;
     Ok(SecretSlice::from(bytes))
 }
 
@@ -125,39 +85,34 @@ pub(crate) fn secret(path: &Path) -> Result<SecretSlice<u8>, KeyFileError> {
 ///
 /// # Errors
 ///
-/// [`KeyFileError`] when the file holds no such key.
-pub(crate) fn private_key(
-    path: &Path,
-    key_id: Option<&str>,
-    profile: Profile,
-) -> Result<SigningKey, KeyFileError> {
-    let document = pkcs8(&read(path)?).ok_or_else(|| KeyFileError::NotPkcs8 {
-        path: path.to_owned(),
+/// [`Error`] when the file holds no such key.
+pub fn private_key(path: &Path, key_id: Option<&str>, profile: Profile) -> Result<SigningKey> {
+    let shown = path.display();
+    let document = pkcs8(&read(path)?).ok_or_else(|| {
+        Error::failed(format!(
+            "{shown} is not an unencrypted PKCS#8 key, in PEM (\"PRIVATE KEY\") or DER"
+        ))
     })?;
-    let unusable = |source| KeyFileError::PrivateKey {
-        path: path.to_owned(),
-        source,
-    };
     let key_id = match key_id {
         Some(key_id) => key_id.to_owned(),
         None => upvest_simulator::key_from_pkcs8(&document)
-            .map_err(|_| KeyFileError::Unnamed {
-                path: path.to_owned(),
-            })?
+            .map_err(|_| unnamed(path))?
             .key_id()
             .to_owned(),
     };
     SigningKey::p521_from_pkcs8(&key_id, profile, &document)
         .or_else(|_| SigningKey::ed25519_from_pkcs8(&key_id, profile, &document))
-        .map_err(unusable)
+        .map_err(Error::context(format!(
+            "the private key in {shown} cannot be used: ECDSA P-521 and Ed25519 keys sign deliveries"
+        )))
 }
 
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
-    let bytes = std::fs::read(path).map_err(|source| KeyFileError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(Zeroizing::new(bytes))
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    std::fs::read(path).map(Zeroizing::new).map_err(unreadable(path))
+}
+
+fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    Error::context(format!("cannot read key file {}", path.display()))
 }
 
 /// The DER document of a file that is PEM or DER.
@@ -180,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    struct TempFile(PathBuf);
+    struct TempFile(std::path::PathBuf);
 
     impl TempFile {
         fn new(name: &str, content: impl AsRef<[u8]>) -> Self {
@@ -227,27 +182,19 @@ mod tests {
 
     #[test]
     fn what_is_not_a_named_public_key_is_refused() {
-        let refused = |name: &str, content: &str| {
+        let assert_refused = |name: &str, content: &str, why: &str| {
             let file = TempFile::new(name, content);
-            public_keys(&file.0, None).unwrap_err()
+            let error = public_keys(&file.0, None).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
         };
-        assert!(matches!(refused("text", "-----"), KeyFileError::NotJson { .. }));
-        assert!(matches!(
-            refused("empty", r#"{"keys":[]}"#),
-            KeyFileError::Empty { .. }
-        ));
+        assert_refused("text", "-----", "is not a JWK, nor a set of them");
+        assert_refused("empty", r#"{"keys":[]}"#, "holds no keys");
         let mut nameless = jwk("k");
         nameless.as_object_mut().unwrap().remove("kid");
-        assert!(matches!(
-            refused("nameless", &nameless.to_string()),
-            KeyFileError::Unnamed { .. }
-        ));
+        assert_refused("nameless", &nameless.to_string(), "has no kid");
         let mut private = jwk("k");
         private["d"] = json!("AA");
-        assert!(matches!(
-            refused("private", &private.to_string()),
-            KeyFileError::Unusable { .. }
-        ));
+        assert_refused("private", &private.to_string(), "cannot be used");
         let missing = public_keys(Path::new("/nowhere"), None).unwrap_err();
         assert_eq!(missing.to_string(), "cannot read key file /nowhere");
     }
@@ -263,7 +210,7 @@ mod tests {
             assert_eq!(read.to_jwk(), key.to_jwk(), "{name}");
             assert_eq!(read.algorithm(), Algorithm::Ed25519);
             let nameless = private_key(&file.0, None, Profile::Quoted).unwrap_err();
-            assert!(matches!(nameless, KeyFileError::Unnamed { .. }));
+            assert_eq!(nameless.kind(), crate::ErrorKind::Usage);
         }
     }
 
@@ -282,6 +229,9 @@ mod tests {
         let pem = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
         let file = TempFile::new("encrypted.pem", pem);
         let error = private_key(&file.0, Some("k"), Profile::UpvestV6).unwrap_err();
-        assert!(matches!(error, KeyFileError::NotPkcs8 { .. }));
+        assert!(
+            error.to_string().contains("is not an unencrypted PKCS#8 key"),
+            "{error}"
+        );
     }
 }

@@ -7,47 +7,40 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use upvest::delivery::DeliveryError;
 
+use crate::error::{Error, Result};
+
 /// Events per delivery where nothing else decides.
 const DEFAULT_BATCH: usize = 10;
 
 /// What to deliver.
 #[derive(Debug)]
-pub(crate) struct Source<'s> {
+pub struct Source<'s> {
     /// Files of events or whole bodies; `-` is standard input.
-    pub(crate) files: &'s [PathBuf],
+    pub files: &'s [PathBuf],
     /// How many events to make up.
-    pub(crate) generate: usize,
+    pub generate: usize,
     /// Which events to make up.
-    pub(crate) seed: u64,
+    pub seed: u64,
     /// Events per delivery; `None` delivers each file as one.
-    pub(crate) batch: Option<usize>,
+    pub batch: Option<usize>,
     /// Whether bodies are taken apart in any case, because their events change.
-    pub(crate) take_apart: bool,
+    pub take_apart: bool,
     /// Whether files are bodies, whatever is in them.
-    pub(crate) raw: bool,
+    pub raw: bool,
 }
 
 /// The content of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Payload {
+pub enum Payload {
     /// A body as it is, and how many events are in it.
-    Verbatim { body: Vec<u8>, events: usize },
+    Verbatim {
+        /// The body.
+        body: Vec<u8>,
+        /// How many events are in it.
+        events: usize,
+    },
     /// Events, each as JSON text.
     Events(Vec<String>),
-}
-
-/// Why there is nothing to deliver.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PayloadError {
-    #[error("cannot read {}", path.display())]
-    Read { path: PathBuf, source: io::Error },
-    #[error("{} is not JSON; --raw sends it as it is", path.display())]
-    NotJson {
-        path: PathBuf,
-        source: serde_json::Error,
-    },
-    #[error("{} holds no events; --raw sends it as it is", path.display())]
-    NoEvents { path: PathBuf, source: DeliveryError },
 }
 
 impl Source<'_> {
@@ -55,8 +48,8 @@ impl Source<'_> {
     ///
     /// # Errors
     ///
-    /// [`PayloadError`] for the first file that cannot be used.
-    pub(crate) fn payloads(&self) -> Result<Vec<Payload>, PayloadError> {
+    /// [`Error`] for the first file that cannot be used.
+    pub fn payloads(&self) -> Result<Vec<Payload>> {
         let mut payloads = Vec::new();
         for path in self.files {
             let body = read(path)?;
@@ -81,21 +74,15 @@ impl Source<'_> {
 
     /// The content of a file: whole bodies stay as they are if they can; else a sequence of events, arrays of events
     /// and bodies.
-    fn parse(&self, path: &Path, body: Vec<u8>) -> Result<Payload, PayloadError> {
+    fn parse(&self, path: &Path, body: Vec<u8>) -> Result<Payload> {
         let values = serde_json::Deserializer::from_slice(&body).into_iter::<&RawValue>();
-        let values: Vec<&RawValue> =
-            values
-                .collect::<Result<_, _>>()
-                .map_err(|source| PayloadError::NotJson {
-                    path: path.to_owned(),
-                    source,
-                })?;
+        let values: Vec<&RawValue> = values.collect::<Result<_, _>>().map_err(Error::context(format!(
+            "{} is not JSON; --raw sends it as it is",
+            path.display()
+        )))?;
         let mut events = Vec::new();
         for value in &values {
-            let parts = upvest::split(value.get().as_bytes()).map_err(|source| PayloadError::NoEvents {
-                path: path.to_owned(),
-                source,
-            })?;
+            let parts = upvest::split(value.get().as_bytes()).map_err(no_events(path))?;
             events.extend(parts.into_iter().map(|part| part.json.to_owned()));
         }
         let whole = matches!(&values[..], [value] if is_body(value));
@@ -104,17 +91,14 @@ impl Source<'_> {
             return Ok(Payload::Verbatim { body, events });
         }
         if events.is_empty() {
-            return Err(PayloadError::NoEvents {
-                path: path.to_owned(),
-                source: DeliveryError::NoEvents,
-            });
+            return Err(no_events(path)(DeliveryError::NoEvents));
         }
         Ok(Payload::Events(events))
     }
 }
 
-/// How many events to make up for so many deliveries.
-pub(crate) fn events_for(deliveries: usize, batch: Option<usize>) -> usize {
+/// Counts the events to make up for so many deliveries.
+pub fn events_for(deliveries: usize, batch: Option<usize>) -> usize {
     deliveries.saturating_mul(batch.unwrap_or(DEFAULT_BATCH))
 }
 
@@ -131,8 +115,9 @@ impl Payload {
         }
     }
 
-    /// How many of the events a receiver will not take for such.
-    pub(crate) fn malformed(&self) -> usize {
+    /// Counts the events that a receiver will not take for such.
+    #[must_use]
+    pub fn malformed(&self) -> usize {
         match self {
             Self::Verbatim { body, .. } => {
                 let parts = upvest::split(body).unwrap_or_default();
@@ -145,16 +130,17 @@ impl Payload {
         }
     }
 
-    /// How many events there are.
-    pub(crate) fn events(&self) -> usize {
+    /// Counts the events.
+    #[must_use]
+    pub fn events(&self) -> usize {
         match self {
             Self::Verbatim { events, .. } => *events,
             Self::Events(events) => events.len(),
         }
     }
 
-    /// The body. `ids`, if given, makes the events' new ids.
-    pub(crate) fn body(&self, ids: Option<&mut fastrand::Rng>) -> Vec<u8> {
+    /// Writes the body. `ids`, if given, makes the events' new ids.
+    pub fn body(&self, ids: Option<&mut fastrand::Rng>) -> Vec<u8> {
         let events = match self {
             Self::Verbatim { body, .. } => return body.clone(),
             Self::Events(events) => events,
@@ -216,17 +202,21 @@ fn random_uuid(random: &mut fastrand::Rng) -> String {
     uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, PayloadError> {
+fn no_events(path: &Path) -> impl FnOnce(DeliveryError) -> Error {
+    Error::context(format!(
+        "{} holds no events; --raw sends it as it is",
+        path.display()
+    ))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
     let content = if path == Path::new("-") {
         let mut content = Vec::new();
         io::stdin().lock().read_to_end(&mut content).map(|_| content)
     } else {
         std::fs::read(path)
     };
-    content.map_err(|source| PayloadError::Read {
-        path: path.to_owned(),
-        source,
-    })
+    content.map_err(Error::context(format!("cannot read {}", path.display())))
 }
 
 #[cfg(test)]
@@ -236,7 +226,7 @@ mod tests {
     const EVENT: &str =
         r#"{"type":"ORDER.NEW", "id" : "e\u0031","created_at":"2026-01-05T09:30:00Z","object":{"id":"o1"}}"#;
 
-    fn parse(content: &str, batch: Option<usize>) -> Result<Payload, PayloadError> {
+    fn parse(content: &str, batch: Option<usize>) -> Result<Payload> {
         let source = Source {
             files: &[],
             generate: 0,
@@ -274,9 +264,14 @@ mod tests {
 
     #[test]
     fn a_file_without_events_is_refused() {
-        assert!(matches!(parse("hello", None), Err(PayloadError::NotJson { .. })));
-        assert!(matches!(parse("{}", None), Err(PayloadError::NoEvents { .. })));
-        assert!(matches!(parse("", None), Err(PayloadError::NoEvents { .. })));
+        for (text, why) in [
+            ("hello", "is not JSON"),
+            ("{}", "holds no events"),
+            ("", "holds no events"),
+        ] {
+            let error = parse(text, None).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
     }
 
     #[test]

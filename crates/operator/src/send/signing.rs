@@ -11,7 +11,7 @@ const NONCE_DIGITS: usize = 10;
 
 /// What goes wrong with a delivery on purpose, after it was signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// A byte of the body changes.
     Tamper,
     /// The signature's headers are left out.
@@ -20,20 +20,26 @@ pub(crate) enum Fault {
 
 /// Signs bodies for one target.
 #[derive(Debug)]
-pub(crate) struct Signer {
-    pub(crate) key: SigningKey,
+pub struct Signer {
+    /// Signs as its profile says.
+    pub key: SigningKey,
     /// The covered components; empty stands for those that the receiver's policy asks for, and more.
-    pub(crate) cover: Vec<String>,
-    pub(crate) path: String,
-    pub(crate) query: Option<String>,
-    pub(crate) fault: Option<Fault>,
+    pub cover: Vec<String>,
+    /// The path of the target.
+    pub path: String,
+    /// The query of the target.
+    pub query: Option<String>,
+    /// What is to go wrong.
+    pub fault: Option<Fault>,
 }
 
 /// A signed delivery, ready to be posted.
 #[derive(Debug, Clone)]
-pub(crate) struct Signed {
-    pub(crate) headers: Headers,
-    pub(crate) body: Vec<u8>,
+pub struct Signed {
+    /// All headers, those of the signature included unless they were dropped.
+    pub headers: Headers,
+    /// The bytes that are posted.
+    pub body: Vec<u8>,
 }
 
 impl Signer {
@@ -42,7 +48,7 @@ impl Signer {
     /// # Errors
     ///
     /// [`SignError`] when a component cannot be covered.
-    pub(crate) fn sign(&self, body: Vec<u8>, now: Timestamp) -> Result<Signed, SignError> {
+    pub fn sign(&self, body: Vec<u8>, now: Timestamp) -> Result<Signed, SignError> {
         let mut headers: Headers = [
             ("content-type", "application/json".to_owned()),
             ("content-length", body.len().to_string()),

@@ -2,26 +2,27 @@
 
 /// How deliveries follow each other.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Order {
+pub struct Order {
     /// How many different deliveries to make; `None` makes each payload one.
-    pub(crate) deliveries: Option<usize>,
+    pub deliveries: Option<usize>,
     /// How many of a hundred deliveries are made twice.
-    pub(crate) duplicates_percent: f64,
+    pub duplicates_percent: f64,
     /// Whether to mix all deliveries, repetitions included.
-    pub(crate) shuffle: bool,
+    pub shuffle: bool,
 }
 
 /// One delivery of the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Slot {
+pub struct Slot {
     /// Which payload it carries.
-    pub(crate) payload: usize,
+    pub payload: usize,
     /// Which delivery it is; a repetition has the number of the delivery that it repeats.
-    pub(crate) serial: usize,
+    pub serial: usize,
 }
 
 /// Plans deliveries of so many payloads, which are used again and again if there are fewer of them.
-pub(crate) fn plan(payloads: usize, order: Order, random: &mut fastrand::Rng) -> Vec<Slot> {
+#[must_use]
+pub fn plan(payloads: usize, order: Order, random: &mut fastrand::Rng) -> Vec<Slot> {
     if payloads == 0 {
         return Vec::new();
     }

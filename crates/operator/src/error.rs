@@ -1,0 +1,269 @@
+//! The one error of all operations.
+//!
+//! Whoever called an operation wants to know two things: what to tell a person, and what to do next. The first is the
+//! text with its causes; the second is the [`ErrorKind`], by which a program decides and which exit codes follow from.
+//! An enumeration of everything that can go wrong would be matched by nobody.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use upvest_api::Hint;
+
+/// What an operation gives back.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The codes by which AWS services refuse who lacks a permission.
+const DENIALS: [&str; 6] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",
+    "NotAuthorized",
+    "UnauthorizedException",
+    "UnauthorizedOperation",
+];
+/// What the SDK and the HTTP client call a request that reached nobody.
+const UNREACHED: [&str; 2] = ["dispatch failure", "error sending request"];
+
+/// What kind of failure it is, for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The operation was asked for in a way in which it cannot be done: another request would help.
+    Usage,
+    /// What was asked for is not there.
+    NotFound,
+    /// AWS or Upvest does not allow it to the operator.
+    Denied,
+    /// AWS, Upvest or the receiver cannot be reached.
+    Unreachable,
+    /// Anything else. The same request may succeed later.
+    Failed,
+}
+
+/// Why an operation did not begin, or did not come to its end.
+///
+/// It prints as one sentence without its causes; [`std::error::Error::source`] has these.
+///
+/// ```
+/// use operator::{Error, ErrorKind};
+///
+/// let error = Error::not_found("no event 1a9e in the event log");
+/// assert_eq!(error.kind(), ErrorKind::NotFound);
+/// assert_eq!(error.to_string(), "no event 1a9e in the event log");
+/// ```
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    /// Without a sentence of its own it prints as its cause does.
+    message: Option<String>,
+    cause: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// Makes an error of a kind that prints as this sentence.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: Some(message.into()),
+            cause: None,
+        }
+    }
+
+    /// Makes an error that another request would avoid.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Usage, message)
+    }
+
+    /// Makes an error about something that is not there.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::NotFound, message)
+    }
+
+    /// Makes an error of no special kind.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Failed, message)
+    }
+
+    /// Puts a sentence before an error, which stays its cause and decides on its kind.
+    pub fn context<E: Into<Self>>(message: impl Into<String>) -> impl FnOnce(E) -> Self {
+        move |cause| {
+            let cause = cause.into();
+            Self {
+                kind: cause.kind,
+                message: Some(message.into()),
+                cause: Some(Box::new(cause)),
+            }
+        }
+    }
+
+    /// Gives the error another kind, where who reports it knows better than who found it.
+    #[must_use]
+    pub fn of_kind(self, kind: ErrorKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// Tells what kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Tells whether another request would have helped.
+    pub fn is_usage(&self) -> bool {
+        self.kind == ErrorKind::Usage
+    }
+
+    /// Finds an error of a type among the causes.
+    pub fn find<E: StdError + 'static>(&self) -> Option<&E> {
+        let mut next: Option<&(dyn StdError + 'static)> = self.cause();
+        while let Some(error) = next {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            next = match error.downcast_ref::<Self>() {
+                Some(own) => own.cause(),
+                None => error.source(),
+            };
+        }
+        None
+    }
+
+    /// Guesses why Upvest refused, and what to do about it.
+    pub fn hint(&self) -> Option<Hint> {
+        self.find::<upvest_api::Error>()?.hint()
+    }
+
+    /// Makes an error that prints as its cause does.
+    fn caused_by(cause: impl StdError + Send + Sync + 'static) -> Self {
+        Self {
+            kind: kind_of(&cause),
+            message: None,
+            cause: Some(Box::new(cause)),
+        }
+    }
+
+    fn cause(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(self.cause.as_deref()?)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.message, &self.cause) {
+            (Some(message), _) => f.write_str(message),
+            (None, Some(cause)) => cause.fmt(f),
+            (None, None) => f.write_str("the operation failed"),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self.message {
+            Some(_) => self.cause(),
+            // It printed as its cause, which would else be told twice.
+            None => self.cause()?.source(),
+        }
+    }
+}
+
+/// Tells from the texts of an error and its causes, because an AWS error has lost its type where it arrives here.
+fn kind_of(error: &(dyn StdError + 'static)) -> ErrorKind {
+    let chain = pipeline::error::ErrorChain(error).to_string();
+    let is_any = |texts: &[&str]| texts.iter().any(|text| chain.contains(text));
+    if is_any(&DENIALS) {
+        ErrorKind::Denied
+    } else if is_any(&UNREACHED) {
+        ErrorKind::Unreachable
+    } else {
+        ErrorKind::Failed
+    }
+}
+
+/// Makes errors of other crates the cause of one that prints as they do.
+macro_rules! causes {
+    ($($error:ty),+ $(,)?) => {
+        $(impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self::caused_by(error)
+            }
+        })+
+    };
+}
+
+causes!(
+    pipeline::error::AwsError,
+    pipeline::queues::deliveries::SendError,
+    pipeline::queues::domains::BadRoutes,
+    pipeline::stores::archive::ReadError,
+    pipeline::stores::audit::AuditError,
+    pipeline::stores::entities::EntityError,
+    pipeline::stores::events::LogError,
+    pipeline::stores::keys::KeysError,
+    serde_json::Error,
+    reqwest::Error,
+    std::io::Error,
+    upvest::delivery::DeliveryError,
+    upvest::signature::KeyError,
+    upvest::signature::SignError,
+    upvest_api::BuildError,
+    upvest_api::CredentialsError,
+    upvest_api::Error,
+    upvest_api::InvalidWebhook,
+);
+
+impl From<pipeline::upvest_api::AccessError> for Error {
+    /// Keeps what Upvest itself said where [`Error::find`] looks for it: it prints as that, so its source skips it.
+    fn from(error: pipeline::upvest_api::AccessError) -> Self {
+        match error {
+            pipeline::upvest_api::AccessError::Upvest(error) => error.into(),
+            error => Self::caused_by(error),
+        }
+    }
+}
+
+impl From<pipeline::key_refresh::RefreshError> for Error {
+    fn from(error: pipeline::key_refresh::RefreshError) -> Self {
+        match error {
+            pipeline::key_refresh::RefreshError::Access(error) => error.into(),
+            error => Self::caused_by(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pipeline::error::{AwsError, ErrorChain};
+
+    fn refused(why: &str) -> AwsError {
+        AwsError::entries("GetItem of the events table", why)
+    }
+
+    #[test]
+    fn an_error_of_another_crate_prints_once() {
+        let error = Error::from(refused("Throttled"));
+        assert_eq!(
+            ErrorChain(&error).to_string(),
+            ErrorChain(&refused("Throttled")).to_string()
+        );
+        let told = Error::context("the log cannot be read")(error);
+        assert!(
+            ErrorChain(&told)
+                .to_string()
+                .starts_with("the log cannot be read: GetItem of")
+        );
+    }
+
+    #[test]
+    fn a_sentence_before_an_error_keeps_its_kind() {
+        let told = Error::context::<AwsError>("the log cannot be read")(refused("AccessDeniedException"));
+        assert_eq!(told.kind(), ErrorKind::Denied);
+        assert_eq!(told.of_kind(ErrorKind::Failed).kind(), ErrorKind::Failed);
+    }
+
+    #[test]
+    fn a_cause_is_found_however_deep_it_is() {
+        let deep = Error::context::<Error>("outer")(Error::context("inner")(refused("Throttled")));
+        assert!(deep.find::<AwsError>().is_some());
+        assert!(deep.find::<upvest_api::Error>().is_none());
+    }
+}

@@ -1,0 +1,45 @@
+//! Operations on a deployed receiver of Upvest's webhooks: everything that the command line can do, without a terminal.
+//!
+//! Each operation is a function that takes a [`Stack`] and plain values, and gives back a value that serialises as the
+//! document that the command line prints. It parses no arguments, draws no table and prints nothing.
+//!
+//! | Module | Operations |
+//! |---|---|
+//! | [`stack`] | finding a stack; the one place that makes AWS clients and opens stores |
+//! | [`repair`] | the frame of every repair: preview, question, audit, throttle, progress, end |
+//! | [`quarantine`] | what could not be proven: list, show, reverify, discard |
+//!
+//! # Conventions
+//!
+//! - What takes long says how far it is through a [`Reporter`]: a callback, told [`Progress`].
+//! - What changes something is a [`Repair`]. Before it does, it shows its preview to a closure that answers yes or no.
+//! - Every failure is an [`Error`] with an [`ErrorKind`]. Things that are found to be wrong are no failures but results.
+//!
+//! ```no_run
+//! use operator::{Reporter, StackChoice, StackFinder};
+//! use pipeline::runtime::config::{Lookup, environment};
+//!
+//! # async fn find() -> operator::Result<()> {
+//! let choice = StackChoice { stack: Some("webhooks-live".to_owned()), ..StackChoice::default() };
+//! let finder = StackFinder::new(choice, Lookup::new(&environment), Reporter::silent());
+//! println!("delivered to {}", finder.stack().await?.webhook_url()?);
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod error;
+pub mod key_file;
+pub mod operator_key;
+pub mod quarantine;
+pub mod records;
+pub mod repair;
+pub mod reporter;
+pub mod send;
+pub mod stack;
+pub mod times;
+pub mod upvest_account;
+
+pub use error::{Error, ErrorKind, Result};
+pub use repair::{Repair, RepairOptions};
+pub use reporter::{Progress, Reporter};
+pub use stack::{Queue, Stack, StackChoice, StackFinder};

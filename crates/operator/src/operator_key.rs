@@ -1,0 +1,66 @@
+//! An operator's own key: a shared secret that the stack knows, to sign deliveries that the operator makes.
+
+use std::path::PathBuf;
+
+use pipeline::error::AwsError;
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::keys::{Material, NewKey};
+use upvest::signature::{Algorithm, SigningKey};
+
+use crate::error::{Error, Result};
+use crate::key_file;
+use crate::stack::Stack;
+
+/// A secret in a file, and the id under which the stack knows it.
+#[derive(Debug, Clone)]
+pub struct OperatorKey {
+    file: PathBuf,
+    key_id: String,
+}
+
+impl From<(PathBuf, String)> for OperatorKey {
+    fn from((file, key_id): (PathBuf, String)) -> Self {
+        Self { file, key_id }
+    }
+}
+
+impl OperatorKey {
+    /// Reads the key, to sign as the keys table says.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], also when the stack knows no such key: what it signs would end in quarantine.
+    pub async fn signing_key(&self, stack: &Stack) -> Result<SigningKey> {
+        let key_id = &self.key_id;
+        let (table, secrets) = (stack.keys(Clock::system())?, stack.hmac_secrets());
+        let secret = key_file::secret(&self.file)?;
+        let unasked =
+            || Error::context::<AwsError>(format!("the keys table cannot be asked for key {key_id}"));
+        let row = table.row(key_id).await.map_err(unasked())?.ok_or_else(|| {
+            Error::not_found(format!(
+                "the stack does not know key {key_id}, and would put into quarantine what it signs: import it with \
+                 `keys import --key-id {key_id} --profile quoted --hmac-secret-file FILE`"
+            ))
+        })?;
+        let Some(profile) = row.profile_of(Algorithm::HmacSha256) else {
+            return Err(Error::failed(format!(
+                "key {key_id} of the stack is no shared secret"
+            )));
+        };
+        let key = NewKey {
+            key_id: key_id.clone(),
+            profile,
+            material: Material::Shared {
+                secret: secret.clone(),
+                secret_name: String::new(),
+            },
+        };
+        if !row.is_key(&key, &secrets).await.map_err(unasked())? {
+            return Err(Error::failed(format!(
+                "the stack knows another secret as {key_id} than the one in the file"
+            )));
+        }
+        SigningKey::hmac(key_id, profile, secret)
+            .map_err(Error::context(format!("key {key_id} cannot be used")))
+    }
+}

@@ -1,0 +1,135 @@
+//! Removing deliveries from quarantine for good.
+
+use pipeline::error::ErrorChain;
+use pipeline::stores::archive::{Archive, ArchivedDelivery, Quarantined};
+use serde::Serialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::selection::Selection;
+use crate::error::Result;
+use crate::repair::{Decision, Ending, Repair};
+
+/// The name in the audit table.
+const COMMAND: &str = "quarantine discard";
+/// The most deliveries of one operation: its item in the audit table names them all, and takes 400 KB.
+const OF_ONE_OPERATION: usize = 500;
+
+/// What was discarded, or would be.
+#[derive(Debug, Serialize)]
+pub struct Discarded {
+    /// How it ended.
+    #[serde(flatten)]
+    pub ending: Ending,
+    /// The operations in the audit table.
+    pub operations: Vec<Uuid>,
+    /// What is left of each delivery in the audit table.
+    pub discarded: Vec<Record>,
+    /// Deliveries that were named and are not in quarantine.
+    pub missing: Vec<Uuid>,
+}
+
+/// What the audit table keeps of a delivery that was discarded.
+#[derive(Debug, Clone, Serialize)]
+pub struct Record {
+    /// The delivery.
+    pub delivery_id: Uuid,
+    /// Why it was in quarantine.
+    pub reason: String,
+    /// Of the body, in hexadecimal.
+    pub sha256: String,
+    /// The size of the body.
+    pub bytes: usize,
+}
+
+/// Removes what is selected, after `confirm` has seen it.
+///
+/// The audit table names every delivery before the first of its operation is gone.
+///
+/// # Errors
+///
+/// [`Error`](crate::Error) when nothing was removed. What ended a removal early is in [`Ending::failure`].
+pub async fn discard(
+    repair: &Repair<'_>,
+    selection: &Selection,
+    confirm: impl FnOnce(&[Record]) -> Result<bool>,
+) -> Result<Discarded> {
+    let archive = repair.stack.archive()?;
+    let (found, records) = find(repair, selection, &archive).await?;
+    let is_found = |id: &&Uuid| records.iter().any(|record| record.delivery_id == **id);
+    let mut report = Discarded {
+        ending: repair.ending(),
+        operations: Vec::new(),
+        discarded: Vec::new(),
+        missing: selection.ids.iter().filter(|id| !is_found(id)).copied().collect(),
+    };
+    match repair.decide(!records.is_empty(), || confirm(&records))? {
+        Decision::Preview => report.discarded = records,
+        Decision::Declined => report.ending.declined = true,
+        Decision::GoOn => remove(repair, selection, &archive, (&found, &records), &mut report).await?,
+    }
+    Ok(report)
+}
+
+async fn find(
+    repair: &Repair<'_>,
+    selection: &Selection,
+    archive: &Archive,
+) -> Result<(Vec<Quarantined>, Vec<Record>)> {
+    let (mut found, mut records) = (Vec::new(), Vec::new());
+    let visit = async |quarantined: Quarantined, delivery: ArchivedDelivery| {
+        let body = &delivery.envelope.body;
+        records.push(Record {
+            delivery_id: quarantined.delivery_id(),
+            reason: quarantined.reason().to_owned(),
+            sha256: hex::encode(Sha256::digest(body)),
+            bytes: body.len(),
+        });
+        found.push(quarantined);
+        Ok(true)
+    };
+    selection.each(archive, repair.clock.now(), visit).await?;
+    Ok((found, records))
+}
+
+async fn remove(
+    repair: &Repair<'_>,
+    selection: &Selection,
+    archive: &Archive,
+    (found, records): (&[Quarantined], &[Record]),
+    report: &mut Discarded,
+) -> Result<()> {
+    let audit = repair.audit().await?;
+    let mut throttle = repair.throttle();
+    let work = repair.reporter.begin(found.len() as u64, "deliveries");
+    let parts = found
+        .chunks(OF_ONE_OPERATION)
+        .zip(records.chunks(OF_ONE_OPERATION));
+    for (found, records) in parts {
+        let request = json!({ "ids": selection.ids, "selection": selection, "discard": records });
+        let gone = &mut report.discarded;
+        let remove = async |_: &_| {
+            let before = gone.len();
+            let mut failure = None;
+            for (quarantined, record) in found.iter().zip(records) {
+                throttle.due().await;
+                if let Err(error) = archive.remove(quarantined).await {
+                    failure = Some(ErrorChain(&error).to_string());
+                    break;
+                }
+                gone.push(record.clone());
+                work.done(1);
+            }
+            let result = json!({ "discarded": gone.len() - before, "failure": failure });
+            (result, failure)
+        };
+        let (operation, failure) = repair.audited(&audit, COMMAND, request, remove).await?;
+        report.operations.push(operation);
+        report.ending.failure = failure;
+        if report.ending.failure.is_some() {
+            break;
+        }
+    }
+    Ok(())
+}

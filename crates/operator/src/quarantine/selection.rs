@@ -1,0 +1,98 @@
+//! Choosing from what is in quarantine.
+
+use futures_util::future::try_join_all;
+use jiff::Timestamp;
+use pipeline::stores::archive::{Archive, ArchivedDelivery, Quarantined};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::times::When;
+
+/// How many objects are read at a time.
+const AT_A_TIME: usize = 8;
+
+/// Which deliveries in quarantine are meant. It serialises as the audit table has it.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Selection {
+    /// Of these deliveries; of all where none is named.
+    #[serde(skip)]
+    pub ids: Vec<Uuid>,
+    /// For one of these reasons; for any where none is named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub because: Vec<String>,
+    /// Received since then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<When>,
+    /// Received before then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<When>,
+    /// By their own account signed with this key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+}
+
+impl Selection {
+    /// Tells whether it takes everything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let filters_nothing = self.because.is_empty() && self.since.is_none() && self.until.is_none();
+        self.ids.is_empty() && filters_nothing && self.key_id.is_none()
+    }
+
+    /// Shows what is chosen to `visit`, in the order of receipt. Ends where `visit` says `false`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the quarantine cannot be read, or `visit` fails.
+    pub async fn each(
+        &self,
+        archive: &Archive,
+        now: Timestamp,
+        mut visit: impl AsyncFnMut(Quarantined, ArchivedDelivery) -> Result<bool>,
+    ) -> Result<()> {
+        let candidates = self.candidates(archive, now).await?;
+        for some in candidates.chunks(AT_A_TIME) {
+            let read = try_join_all(some.iter().map(|quarantined| read(archive, quarantined))).await?;
+            for (quarantined, delivery) in some.iter().zip(read) {
+                // It may be gone since the bucket was listed.
+                let Some(delivery) = delivery else { continue };
+                let is_meant = self.key_id.is_none() || self.key_id == delivery.key_id;
+                if is_meant && !visit(quarantined.clone(), delivery).await? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn candidates(&self, archive: &Archive, now: Timestamp) -> Result<Vec<Quarantined>> {
+        let since = self.since.map(|since| since.instant(now));
+        let mut candidates = Vec::new();
+        if self.ids.is_empty() {
+            candidates = archive.list_quarantine(&self.because, since).await?;
+        }
+        for id in &self.ids {
+            candidates.extend(archive.quarantined_parts(*id).await?);
+        }
+        candidates.retain(|quarantined| self.takes(quarantined, now));
+        Ok(candidates)
+    }
+
+    fn takes(&self, quarantined: &Quarantined, now: Timestamp) -> bool {
+        let at = quarantined.received_at();
+        (self.because.is_empty() || self.because.iter().any(|reason| reason == quarantined.reason()))
+            && self.since.is_none_or(|since| at >= since.instant(now))
+            && self.until.is_none_or(|until| at < until.instant(now))
+    }
+}
+
+/// Reads an object of the quarantine; `None` when it is gone.
+///
+/// # Errors
+///
+/// [`Error`] naming the object.
+pub async fn read(archive: &Archive, quarantined: &Quarantined) -> Result<Option<ArchivedDelivery>> {
+    let read = archive.read(quarantined).await;
+    read.map_err(Error::context(format!("{} cannot be read", quarantined.key())))
+}

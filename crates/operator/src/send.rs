@@ -1,0 +1,16 @@
+//! Signed deliveries, made by the operator: the one signer and sender behind `send`, `reconcile --repair` and the probe
+//! of `doctor`.
+
+mod load;
+mod payload;
+mod plan;
+mod signing;
+mod summary;
+mod target;
+
+pub use load::{Answer, Load, Outcome, Pace};
+pub use payload::{Payload, Source, events_for};
+pub use plan::{Order, Slot, plan};
+pub use signing::{Fault, Signed, Signer};
+pub use summary::{Latency, Sent, Summary};
+pub use target::Target;

@@ -1,0 +1,128 @@
+//! The one place that makes AWS clients, and the stores of a stack from them.
+
+use pipeline::queues::deliveries::DeliveriesQueue;
+use pipeline::queues::domains::{DomainQueues, Routes};
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::archive::Archive;
+use pipeline::stores::audit::AuditLog;
+use pipeline::stores::entities::Entities;
+use pipeline::stores::events::EventLog;
+use pipeline::stores::keys::{HmacSecrets, Keys, KeysTable};
+use upvest::Domain;
+
+use super::{Queue, Stack};
+use crate::error::Result;
+
+/// Clients, for what no store of the receiver covers.
+impl Stack {
+    /// Makes a client of DynamoDB.
+    pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(self.config())
+    }
+
+    /// Makes a client of S3.
+    pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
+        // Local emulators know buckets by path alone.
+        let config = aws_sdk_s3::config::Builder::from(self.config())
+            .force_path_style(self.config().endpoint_url().is_some());
+        aws_sdk_s3::Client::from_conf(config.build())
+    }
+
+    /// Makes a client of SQS.
+    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(self.config())
+    }
+
+    /// Makes a client of Secrets Manager.
+    pub(crate) fn secrets(&self) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(self.config())
+    }
+
+    /// Makes a client of STS.
+    pub(crate) fn sts(&self) -> aws_sdk_sts::Client {
+        aws_sdk_sts::Client::new(self.config())
+    }
+
+    /// Makes a client of CloudFormation.
+    pub(crate) fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
+        aws_sdk_cloudformation::Client::new(self.config())
+    }
+
+    /// Makes a client of CloudWatch.
+    pub(crate) fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
+        aws_sdk_cloudwatch::Client::new(self.config())
+    }
+
+    /// Makes a client of EventBridge.
+    pub(crate) fn event_bridge(&self) -> aws_sdk_eventbridge::Client {
+        aws_sdk_eventbridge::Client::new(self.config())
+    }
+
+    /// Makes a client of Lambda.
+    pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
+        aws_sdk_lambda::Client::new(self.config())
+    }
+}
+
+/// The stores of a stack. Each fails where the stack does not name it.
+impl Stack {
+    /// Opens the event log.
+    pub(crate) fn event_log(&self) -> Result<EventLog> {
+        Ok(EventLog::new(self.dynamodb(), self.events_table()?))
+    }
+
+    /// Opens the entities.
+    pub(crate) fn entities(&self) -> Result<Entities> {
+        Ok(Entities::new(self.dynamodb(), self.entities_table()?))
+    }
+
+    /// Opens the keys that deliveries are verified by.
+    pub(crate) fn verifying_keys(&self, clock: Clock) -> Result<Keys> {
+        Ok(Keys::new(
+            self.dynamodb(),
+            self.secrets(),
+            self.keys_table()?,
+            clock,
+        ))
+    }
+
+    /// Opens the keys table.
+    pub(crate) fn keys(&self, clock: Clock) -> Result<KeysTable> {
+        Ok(KeysTable::new(self.dynamodb(), self.keys_table()?, clock))
+    }
+
+    /// Opens the secrets of HMAC keys, which the keys table refers to.
+    pub(crate) fn hmac_secrets(&self) -> HmacSecrets {
+        HmacSecrets::new(self.secrets())
+    }
+
+    /// Opens the audit table.
+    pub(crate) fn audit_log(&self, clock: Clock) -> Result<AuditLog> {
+        Ok(AuditLog::new(self.dynamodb(), self.audit_table()?, clock))
+    }
+
+    /// Opens the archive, which has the quarantine too.
+    pub(crate) fn archive(&self) -> Result<Archive> {
+        Ok(Archive::new(self.s3(), self.archive_bucket()?))
+    }
+
+    /// Opens the queue of deliveries.
+    pub(crate) fn deliveries_queue(&self) -> Result<DeliveriesQueue> {
+        Ok(DeliveriesQueue::new(
+            self.sqs(),
+            self.queue_url(Queue::Deliveries)?,
+        ))
+    }
+
+    /// Opens the queues of the domains.
+    pub(crate) fn domain_queues(&self) -> Result<DomainQueues> {
+        let route = |domain: Domain| Ok(format!("{domain}={}", self.queue_url(Queue::Domain(domain))?));
+        let routes = Domain::ALL.into_iter().map(route).collect::<Result<Vec<_>>>()?;
+        let routes: Routes = routes.join(",").parse().map_err(crate::Error::context::<
+            pipeline::queues::domains::BadRoutes,
+        >(
+            "the queues of the domains are not known"
+        ))?;
+        Ok(DomainQueues::new(self.sqs(), routes))
+    }
+}

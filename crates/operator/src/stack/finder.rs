@@ -1,0 +1,300 @@
+//! Finding the stack that an operator means.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::Credentials;
+use pipeline::error::AwsError;
+use pipeline::runtime::config::Lookup;
+use serde::Deserialize;
+use tokio::sync::OnceCell;
+
+use super::{PARTS, Stack};
+use crate::error::{Error, Result};
+use crate::reporter::Reporter;
+
+/// Where `make run` describes the stack that it runs.
+pub const LOCAL_STACK_FILE: &str = ".local/stack.json";
+/// The name under which `make run` deploys (`samconfig.toml`).
+const LOCAL_STACK_NAME: &str = "upvest-webhooks";
+
+/// Which stack is meant, and as whom to work on it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StackChoice {
+    /// The CloudFormation stack of this name.
+    pub stack: Option<String>,
+    /// The stack on this machine that a file describes.
+    pub local: Option<PathBuf>,
+    /// The AWS region, unless the AWS configuration says it.
+    pub region: Option<String>,
+    /// The profile of the AWS configuration whose credentials are used.
+    pub aws_profile: Option<String>,
+}
+
+/// Looks for the stack when it is first asked for: some operations can do without.
+pub struct StackFinder<'f> {
+    choice: StackChoice,
+    variables: Lookup<'f>,
+    reporter: Reporter<'f>,
+    found: OnceCell<Option<Stack>>,
+}
+
+/// Where the stack is.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    Local { file: PathBuf, chosen: bool },
+    Named(String),
+    Unnamed,
+}
+
+/// The content of `stack.json`.
+#[derive(Deserialize)]
+struct Connection {
+    endpoint_url: String,
+    region: String,
+    access_key_id: String,
+    secret_access_key: String,
+    outputs: BTreeMap<String, String>,
+}
+
+/// Says that no stack was named.
+pub(super) fn nothing_named() -> Error {
+    Error::usage("no stack is named: use --stack NAME, or --local for the one that `make run` starts")
+}
+
+impl<'f> StackFinder<'f> {
+    /// Finds the stack that was chosen, or else the one that the environment names, or else the one that runs on this
+    /// machine. Variables of the environment that name a part of it (`KEYS_TABLE` ...) win over its outputs.
+    #[must_use]
+    pub fn new(choice: StackChoice, variables: Lookup<'f>, reporter: Reporter<'f>) -> Self {
+        Self {
+            choice,
+            variables,
+            reporter,
+            found: OnceCell::new(),
+        }
+    }
+
+    /// Has found this stack already, in an environment without variables.
+    #[must_use]
+    pub fn of(stack: Stack) -> Self {
+        Self {
+            found: OnceCell::new_with(Some(Some(stack))),
+            ..Self::new(StackChoice::default(), Lookup::new(&|_| None), Reporter::silent())
+        }
+    }
+
+    /// Gives the stack.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when none is named, or it cannot be looked up.
+    pub async fn stack(&self) -> Result<&Stack> {
+        self.if_named().await?.ok_or_else(nothing_named)
+    }
+
+    /// Gives the stack, if one is named.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the one that is named cannot be looked up.
+    pub async fn if_named(&self) -> Result<Option<&Stack>> {
+        Ok(self.found.get_or_try_init(|| self.find()).await?.as_ref())
+    }
+
+    /// Tells how AWS clients reach the stack, or the operator's account where none is named.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when there is no region, or the stack that is named cannot be looked up.
+    pub async fn aws(&self) -> Result<SdkConfig> {
+        match self.if_named().await? {
+            Some(stack) => Ok(stack.config().clone()),
+            None => self.choice.aws().await,
+        }
+    }
+
+    /// Looks variables of the environment up.
+    pub fn variables(&self) -> &Lookup<'f> {
+        &self.variables
+    }
+
+    /// Tells what operations on the stack report to.
+    pub fn reporter(&self) -> Reporter<'f> {
+        self.reporter
+    }
+
+    async fn find(&self) -> Result<Option<Stack>> {
+        let part = |(variable, output): &(&'static str, &str)| {
+            let value = self.variables.optional(variable)?;
+            Some(((*output).to_owned(), value))
+        };
+        let parts: Vec<_> = PARTS.iter().filter_map(part).collect();
+        let stack = match self.place(Path::new(LOCAL_STACK_FILE).exists()) {
+            Place::Local { file, chosen } => {
+                if chosen {
+                    let file = file.display();
+                    self.reporter.note(&format!(
+                        "using the local stack of {file} (--stack NAME for another)"
+                    ));
+                }
+                local(&file).await?
+            }
+            Place::Named(name) => named(self.choice.aws().await?, name).await?,
+            // Without a region, that nothing is named is what to say first.
+            Place::Unnamed if parts.is_empty() => return Ok(None),
+            Place::Unnamed => Stack::new(self.choice.aws().await?, None, []),
+        };
+        Ok(Some(stack.with_parts(parts)))
+    }
+
+    fn place(&self, local_exists: bool) -> Place {
+        let StackChoice { stack, local, .. } = &self.choice;
+        let there = |file: PathBuf| Place::Local { file, chosen: false };
+        let file = || {
+            self.variables
+                .optional("UPVEST_WEBHOOKS_LOCAL")
+                .map(PathBuf::from)
+        };
+        let name = || self.variables.optional("UPVEST_WEBHOOKS_STACK");
+        (local.clone().map(there))
+            .or_else(|| stack.clone().map(Place::Named))
+            .or_else(|| file().map(there))
+            .or_else(|| name().map(Place::Named))
+            .unwrap_or(match local_exists {
+                true => Place::Local {
+                    file: LOCAL_STACK_FILE.into(),
+                    chosen: true,
+                },
+                false => Place::Unnamed,
+            })
+    }
+}
+
+impl StackChoice {
+    async fn aws(&self) -> Result<SdkConfig> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        if let Some(profile) = &self.aws_profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = &self.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        let config = loader.load().await;
+        match config.region() {
+            Some(_) => Ok(config),
+            None => Err(Error::usage(
+                "no AWS region is configured: use --region or set AWS_REGION",
+            )),
+        }
+    }
+}
+
+async fn local(file: &Path) -> Result<Stack> {
+    let shown = file.display();
+    let text = std::fs::read(file).map_err(Error::context(format!(
+        "cannot read {shown}: start the local stack with `make run`, or name a stack with --stack"
+    )))?;
+    let connection: Connection = serde_json::from_slice(&text).map_err(Error::context(format!(
+        "{shown} does not describe a stack; `make run` writes such a file"
+    )))?;
+    let (id, secret) = (connection.access_key_id, connection.secret_access_key);
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(connection.region))
+        .endpoint_url(connection.endpoint_url)
+        .credentials_provider(Credentials::new(id, secret, None, None, "stack.json"));
+    let name = Some(LOCAL_STACK_NAME.to_owned());
+    Ok(Stack::new(config.load().await, name, connection.outputs))
+}
+
+async fn named(config: SdkConfig, name: String) -> Result<Stack> {
+    let client = aws_sdk_cloudformation::Client::new(&config);
+    let answer = client.describe_stacks().stack_name(&name).send().await;
+    let stacks = answer
+        .map_err(AwsError::of("cloudformation:DescribeStacks"))
+        .map_err(Error::context(format!(
+            "stack {name} cannot be looked up: check its name, the region (--region) and the credentials (--aws-profile)"
+        )))?;
+    let outputs: Vec<(String, String)> = stacks
+        .stacks()
+        .iter()
+        .flat_map(|stack| stack.outputs())
+        .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())))
+        .collect();
+    Ok(Stack::new(config, Some(name), outputs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place_of(local: Option<&str>, stack: Option<&str>, variables: &[(&str, &str)], exists: bool) -> Place {
+        let choice = StackChoice {
+            local: local.map(PathBuf::from),
+            stack: stack.map(str::to_owned),
+            ..StackChoice::default()
+        };
+        let find = |name: &str| {
+            let found = variables.iter().find(|(own, _)| *own == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        StackFinder::new(choice, Lookup::new(&find), Reporter::silent()).place(exists)
+    }
+
+    #[test]
+    fn the_choice_wins_over_the_environment_and_both_over_a_running_local_stack() {
+        let both = [("UPVEST_WEBHOOKS_LOCAL", "l"), ("UPVEST_WEBHOOKS_STACK", "s")];
+        let local = |file: &str, chosen| Place::Local {
+            file: file.into(),
+            chosen,
+        };
+        assert_eq!(
+            place_of(None, Some("n"), &both, true),
+            Place::Named("n".to_owned())
+        );
+        assert_eq!(place_of(Some("f"), None, &both, true), local("f", false));
+        assert_eq!(place_of(None, None, &both, true), local("l", false));
+        assert_eq!(
+            place_of(None, None, &both[1..], true),
+            Place::Named("s".to_owned())
+        );
+        assert_eq!(place_of(None, None, &[], true), local(LOCAL_STACK_FILE, true));
+        assert_eq!(place_of(None, None, &[], false), Place::Unnamed);
+    }
+
+    #[tokio::test]
+    async fn a_local_stack_is_read_from_its_file_and_the_environment_wins() {
+        let file = std::env::temp_dir().join(format!("stack-{}.json", std::process::id()));
+        let json = r#"{"endpoint_url": "http://127.0.0.1:1", "region": "eu-central-1", "access_key_id": "a",
+            "secret_access_key": "b", "outputs": {"KeysTableName": "keys", "EventsTableName": "events"}}"#;
+        std::fs::write(&file, json).unwrap();
+        let choice = StackChoice {
+            local: Some(file.clone()),
+            ..StackChoice::default()
+        };
+        let variables = |name: &str| (name == "EVENTS_TABLE").then(|| "other".to_owned());
+        let finder = StackFinder::new(choice, Lookup::new(&variables), Reporter::silent());
+        let stack = finder.stack().await.unwrap();
+        std::fs::remove_file(file).unwrap();
+        assert_eq!(stack.keys_table().unwrap(), "keys");
+        assert_eq!(stack.events_table().unwrap(), "other");
+        assert_eq!(stack.name().unwrap(), "upvest-webhooks");
+        let error = stack.entities_table().unwrap_err().to_string();
+        assert!(
+            error.starts_with("stack upvest-webhooks has no output EntitiesTableName"),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_missing_file_says_what_to_do() {
+        let choice = StackChoice {
+            local: Some("/nowhere/stack.json".into()),
+            ..StackChoice::default()
+        };
+        let finder = StackFinder::new(choice, Lookup::new(&|_| None), Reporter::silent());
+        let error = finder.stack().await.unwrap_err().to_string();
+        assert!(error.contains("make run"), "{error}");
+    }
+}

@@ -1,0 +1,78 @@
+//! The API client at Upvest: where its credentials are, and calls in its name.
+
+use std::path::{Path, PathBuf};
+
+use pipeline::upvest_api::read_secret;
+use secrecy::{ExposeSecret, SecretString};
+use upvest_api::{Client, Credentials, CredentialsError, Environment};
+
+use crate::error::{Error, Result};
+use crate::stack::StackFinder;
+
+const NO_CREDENTIALS: &str = "no credentials for Upvest are named: use --upvest-secret or --upvest-credentials, or a stack that was \
+    deployed with the parameter UpvestSecret";
+
+/// In whose name Upvest is called.
+#[derive(Debug, Clone, Default)]
+pub struct UpvestAccount {
+    /// The secret with the credentials, by name or ARN.
+    pub secret: Option<String>,
+    /// The file with the credentials.
+    pub file: Option<PathBuf>,
+    /// The environment that is meant; credentials that name the other one are refused.
+    pub environment: Option<Environment>,
+}
+
+impl UpvestAccount {
+    /// Makes a client with the credentials that are named here, or else in the environment, or else by the stack.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when there are none, or they are for another environment than the one that is meant. No text holds a
+    /// secret.
+    pub async fn client(&self, stacks: &StackFinder<'_>) -> Result<Client> {
+        if let Some(secret) = &self.secret {
+            return self.client_of_secret(stacks, secret).await;
+        }
+        let named = || {
+            stacks
+                .variables()
+                .optional("UPVEST_CREDENTIALS")
+                .map(PathBuf::from)
+        };
+        if let Some(path) = self.file.clone().or_else(named) {
+            return self.client_of_file(&path);
+        }
+        let secret = stacks.if_named().await?.and_then(|stack| stack.upvest_secret());
+        let secret = secret.ok_or_else(|| Error::usage(NO_CREDENTIALS))?;
+        self.client_of_secret(stacks, secret).await
+    }
+
+    async fn client_of_secret(&self, stacks: &StackFinder<'_>, secret: &str) -> Result<Client> {
+        let secrets = aws_sdk_secretsmanager::Client::new(&stacks.aws().await?);
+        let document = read_secret(&secrets, secret).await?;
+        let credentials = self
+            .credentials(&document)
+            .map_err(pipeline::upvest_api::AccessError::from)?;
+        Ok(Client::new(credentials)?)
+    }
+
+    fn client_of_file(&self, path: &Path) -> Result<Client> {
+        let shown = path.display();
+        let document = std::fs::read_to_string(path)
+            .map_err(Error::context(format!("cannot read credentials file {shown}")))?;
+        let credentials = self
+            .credentials(&document.into())
+            .map_err(Error::context(format!(
+                "the credentials in {shown} cannot be used"
+            )))?;
+        Ok(Client::new(credentials)?)
+    }
+
+    fn credentials(&self, document: &SecretString) -> Result<Credentials, CredentialsError> {
+        match self.environment {
+            Some(environment) => Credentials::from_json_for(document.expose_secret(), environment),
+            None => Credentials::from_json(document.expose_secret()),
+        }
+    }
+}

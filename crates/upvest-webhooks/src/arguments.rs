@@ -1,0 +1,11 @@
+//! Arguments that several commands share, and the plain values that operations take in their place.
+
+mod repair;
+mod stack;
+mod time;
+mod upvest;
+
+pub(crate) use repair::RepairArgs;
+pub(crate) use stack::StackArgs;
+pub(crate) use time::length_of_time;
+pub(crate) use upvest::UpvestArgs;

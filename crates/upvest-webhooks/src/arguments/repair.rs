@@ -1,0 +1,83 @@
+//! How a repair is done: its reason, its rate, and who is asked.
+
+use clap::Args;
+use operator::repair::RepairOptions;
+use operator::{Error, Repair, Reporter, Result, Stack};
+use pipeline::runtime::clock::Clock;
+
+use crate::terminal;
+
+/// How a repair is done.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Repair")]
+pub(crate) struct RepairArgs {
+    /// Why, for the audit table: a ticket, say, and nothing personal
+    #[arg(long, value_name = "TEXT", required_unless_present = "dry_run")]
+    pub(crate) reason: Option<String>,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask; needed where there is no terminal
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Send back at most so many messages, events or deliveries a second
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 50.0, value_parser = rate)]
+    pub(crate) rate: f64,
+}
+
+/// Reads how much may be done a second.
+pub(crate) fn rate(text: &str) -> Result<f64, &'static str> {
+    let rate = text.parse().ok().filter(|rate| (0.01..=10_000.0).contains(rate));
+    rate.ok_or("expected a number from 0.01 to 10000")
+}
+
+fn nobody_to_ask() -> Error {
+    Error::usage("nobody can be asked, without a terminal: use --yes, or --dry-run to see what would be done")
+}
+
+impl RepairArgs {
+    /// Sets a repair of a stack up. The grammar sees to it that there is a reason unless nothing is done.
+    pub(crate) fn of<'r>(&self, stack: &'r Stack, clock: Clock, reporter: Reporter<'r>) -> Repair<'r> {
+        Repair {
+            stack,
+            options: RepairOptions {
+                reason: self.reason().to_owned(),
+                dry_run: self.dry_run,
+                per_second: self.rate,
+            },
+            clock,
+            reporter,
+        }
+    }
+
+    /// Asks whether to go on, unless that was said already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] of the kind usage without a terminal.
+    pub(crate) fn confirm(&self, question: &str) -> Result<bool> {
+        if self.yes {
+            return Ok(true);
+        }
+        terminal::ask(question)
+            .map_err(Error::context("the answer cannot be read"))?
+            .ok_or_else(nobody_to_ask)
+    }
+
+    /// Makes sure that somebody can be asked later, where much is read before the question.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] of the kind usage without a terminal.
+    pub(crate) fn must_be_answerable(&self) -> Result<()> {
+        match self.yes || self.dry_run || terminal::is_attended() {
+            true => Ok(()),
+            false => Err(nobody_to_ask()),
+        }
+    }
+
+    /// The operator's reason.
+    pub(crate) fn reason(&self) -> &str {
+        self.reason.as_deref().unwrap_or_default()
+    }
+}

@@ -1,0 +1,43 @@
+//! Which stack to work on.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use operator::StackChoice;
+
+/// Which stack to work on.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct StackArgs {
+    /// Work on this CloudFormation stack, whose outputs are read
+    #[arg(long, value_name = "NAME", global = true, conflicts_with = "local")]
+    stack: Option<String>,
+    /// Work on the stack that runs on this machine, as described in FILE [default: .local/stack.json]
+    ///
+    /// Without --stack and --local, the file is used if it is there.
+    #[arg(
+        long,
+        value_name = "FILE",
+        global = true,
+        num_args = 0..=1,
+        default_missing_value = operator::stack::LOCAL_STACK_FILE
+    )]
+    local: Option<PathBuf>,
+    /// The stack's AWS region, unless the AWS configuration says it
+    #[arg(long, global = true)]
+    region: Option<String>,
+    /// Profile of the AWS configuration whose credentials to use
+    #[arg(long, value_name = "PROFILE", global = true)]
+    aws_profile: Option<String>,
+}
+
+impl From<StackArgs> for StackChoice {
+    fn from(args: StackArgs) -> Self {
+        Self {
+            stack: args.stack,
+            local: args.local,
+            region: args.region,
+            aws_profile: args.aws_profile,
+        }
+    }
+}

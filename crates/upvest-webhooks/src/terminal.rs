@@ -1,0 +1,81 @@
+//! The terminal beside the result: questions, and how far an operation is.
+
+use std::cell::RefCell;
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use operator::Progress;
+
+use crate::output::{harmless, note};
+
+/// Whether somebody can answer a question.
+pub(crate) fn is_attended() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Puts a question that is answered with yes or no; `None` when there is nobody to answer.
+///
+/// # Errors
+///
+/// What reading the answer failed with.
+pub(crate) fn ask(question: &str) -> io::Result<Option<bool>> {
+    if !is_attended() {
+        return Ok(None);
+    }
+    let (input, mut output) = (io::stdin(), io::stderr());
+    write!(output, "{} [y/N] ", harmless(question))?;
+    output.flush()?;
+    let mut answer = String::new();
+    input.lock().read_line(&mut answer)?;
+    let answer = answer.trim().to_lowercase();
+    Ok(Some(matches!(answer.as_str(), "y" | "yes")))
+}
+
+/// Shows what operations report: notes as lines, and work as a bar on standard error, if that is a terminal.
+#[derive(Debug, Default)]
+pub(crate) struct Screen {
+    bar: RefCell<Option<ProgressBar>>,
+}
+
+impl Screen {
+    /// Shows one report.
+    pub(crate) fn show(&self, progress: Progress<'_>) {
+        match progress {
+            Progress::Note(text) => note(text),
+            Progress::Begun {
+                count: Some(count),
+                what,
+            } => drop(self.bar.replace(Some(progress_bar(count, what)))),
+            Progress::Begun { count: None, what } => drop(self.bar.replace(Some(counter(what)))),
+            Progress::Done(more) => {
+                if let Some(bar) = &*self.bar.borrow() {
+                    bar.inc(more);
+                }
+            }
+            Progress::Ended => {
+                if let Some(bar) = self.bar.take() {
+                    bar.finish_and_clear();
+                }
+            }
+        }
+    }
+}
+
+/// A bar, unless there is nothing to wait for. `what` is counted, in the plural.
+pub(crate) fn progress_bar(count: u64, what: &str) -> ProgressBar {
+    if count < 2 || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let template = format!("{{bar:40}} {{pos}}/{{len}} {what}, {{per_sec}}, {{eta}} left");
+    let style = ProgressStyle::with_template(&template);
+    ProgressBar::new(count).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Counts what there is no end known of. `what` is counted, in the plural.
+pub(crate) fn counter(what: &str) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(&format!("{{spinner}} {{pos}} {what}, {{per_sec}}"));
+    ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}

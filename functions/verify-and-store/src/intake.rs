@@ -7,7 +7,7 @@ use pipeline::queues::domains::Dispatch;
 use pipeline::queues::envelope::Envelope;
 use pipeline::runtime::metrics;
 use pipeline::stores::archive::verified_key;
-use pipeline::stores::events::{Entry, Logged, conflict_key};
+use pipeline::stores::events::{NewEvent, Recorded, conflict_key};
 use sha2::{Digest, Sha256};
 use upvest::category::is_synthetic;
 use upvest::delivery::{DeliveryError, NO_ENTITY_KEY, split};
@@ -21,11 +21,11 @@ const SYNTHETIC: &str = "event-synthetic";
 #[derive(Debug, Default)]
 pub(crate) struct Intake {
     /// To be logged; no two of the same id.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<NewEvent>,
     /// To be dispatched, should this delivery own them: beside each entry, `None` where it names no entity.
     dispatch: Vec<Option<Dispatch>>,
     /// Of the same id as another of this delivery, with another content; by the key in the log.
-    conflicting: BTreeMap<String, Entry>,
+    conflicting: BTreeMap<String, NewEvent>,
     /// Repeats within the delivery.
     repeated: usize,
     /// Reasons, and the places in the batch of the events that go to quarantine for them.
@@ -38,7 +38,7 @@ pub(crate) struct Outcome {
     /// To be dispatched: what this delivery brought first.
     pub(crate) dispatch: Vec<Dispatch>,
     /// To be logged beside the events that they contradict.
-    pub(crate) conflicting: Vec<Entry>,
+    pub(crate) conflicting: Vec<NewEvent>,
     new: usize,
     repeated: usize,
     /// New synthetic events, which are counted apart.
@@ -92,7 +92,7 @@ impl Intake {
 /// | has it from this delivery | an earlier attempt stored it and may have crashed | this delivery dispatches it again |
 /// | has it from another delivery | that one is still in the queue or in the dead-letter queue, or is done | nothing |
 /// | has another event of that id | a contradiction | both are kept |
-pub(crate) fn judge(intake: Intake, logged: &[Logged], delivery_id: &str) -> Outcome {
+pub(crate) fn judge(intake: Intake, logged: &[Recorded], delivery_id: &str) -> Outcome {
     let mut contradictions = intake.conflicting;
     let mut outcome = Outcome {
         dispatch: Vec::new(),
@@ -103,8 +103,8 @@ pub(crate) fn judge(intake: Intake, logged: &[Logged], delivery_id: &str) -> Out
     };
     for ((entry, dispatch), logged) in intake.entries.into_iter().zip(intake.dispatch).zip(logged) {
         let in_log = match logged {
-            Logged::New => &entry.sha256,
-            Logged::Already { sha256, .. } => sha256,
+            Recorded::New => &entry.sha256,
+            Recorded::Existing(owner) => &owner.sha256,
         };
         // Of two versions within the delivery the log may have had the second one already.
         if contradictions
@@ -114,18 +114,16 @@ pub(crate) fn judge(intake: Intake, logged: &[Logged], delivery_id: &str) -> Out
             outcome.repeated += 1;
         }
         match logged {
-            Logged::New => {
+            Recorded::New => {
                 *outcome.count_of_new(&entry) += 1;
                 outcome.dispatch.extend(dispatch);
             }
-            Logged::Already { sha256, .. } if *sha256 != entry.sha256 => {
+            Recorded::Existing(owner) if owner.sha256 != entry.sha256 => {
                 contradictions.extend([conflicting(entry)]);
             }
-            Logged::Already {
-                delivery_id: owner, ..
-            } => {
+            Recorded::Existing(owner) => {
                 outcome.repeated += 1;
-                if owner == delivery_id {
+                if owner.delivery_id == delivery_id {
                     outcome.dispatch.extend(dispatch);
                 }
             }
@@ -136,7 +134,7 @@ pub(crate) fn judge(intake: Intake, logged: &[Logged], delivery_id: &str) -> Out
 }
 
 impl Outcome {
-    fn count_of_new(&mut self, entry: &Entry) -> &mut usize {
+    fn count_of_new(&mut self, entry: &NewEvent) -> &mut usize {
         if is_synthetic(&entry.event_type) {
             &mut self.synthetic
         } else {
@@ -145,10 +143,10 @@ impl Outcome {
     }
 
     /// Counts what became of the events; `contradictions` tells which of the conflicting ones are new to the log.
-    pub(crate) fn report(&self, envelope: &Envelope, contradictions: &[Logged]) {
+    pub(crate) fn report(&self, envelope: &Envelope, contradictions: &[Recorded]) {
         let conflicting = contradictions
             .iter()
-            .filter(|logged| **logged == Logged::New)
+            .filter(|logged| **logged == Recorded::New)
             .count();
         metrics::stored(self.new, self.repeated, conflicting);
         metrics::synthetic("store", self.synthetic);
@@ -170,8 +168,8 @@ impl Outcome {
     }
 }
 
-fn entry(envelope: &Envelope, event: &Event<'_>) -> Entry {
-    Entry {
+fn entry(envelope: &Envelope, event: &Event<'_>) -> NewEvent {
+    NewEvent {
         event_id: event.id().to_owned(),
         event_type: event.event_type().to_owned(),
         aggregate: event.entity_key().ok().map(|entity| entity.to_string()),
@@ -184,18 +182,9 @@ fn entry(envelope: &Envelope, event: &Event<'_>) -> Entry {
     }
 }
 
-/// An entry beside the one that it contradicts. It belongs to no time line: which of the two is true is for a person
-/// to decide.
-fn conflicting(entry: Entry) -> (String, Entry) {
-    let key = conflict_key(&entry.event_id, &entry.sha256);
-    (
-        key.clone(),
-        Entry {
-            event_id: key,
-            aggregate: None,
-            ..entry
-        },
-    )
+fn conflicting(event: NewEvent) -> (String, NewEvent) {
+    let event = event.as_conflict();
+    (event.event_id.clone(), event)
 }
 
 fn dispatch(envelope: &Envelope, event: &Event<'_>) -> Option<Dispatch> {

@@ -1,98 +1,39 @@
 //! The entities table: the current state of every entity.
-
-use std::collections::{BTreeMap, HashMap};
-
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::AttributeValue;
-use serde::{Deserialize, Serialize};
-use upvest::category::CATEGORIES;
-use upvest::projection::{Derived, LastEvent, Projection, Snapshot, Summary};
-use upvest::{EntityKey, Occurred};
-
-use crate::error::AwsError;
+//!
+//! | Module | Knows |
+//! |---|---|
+//! | `item` | the attributes of an item, and how large it may be |
+//! | `stored` | a state with the notes of how it came about |
+//! | `applied` | which events were applied last, in few bytes |
+//! | `comparison` | what differs between an item and the one that its events give |
 
 mod applied;
+mod comparison;
+mod item;
+mod stored;
 
-pub use applied::AppliedEvents;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
+use upvest::EntityKey;
 
-/// The largest item that is written, in bytes. `DynamoDB` takes 400 KB; the rest is left for what an estimate misses.
-const MAX_ITEM_BYTES: usize = 390 * 1024;
-/// What an object leaves free of that for the values computed from it and for notes of what is unfinished.
-const NOTES_BYTES: usize = 16 * 1024;
+pub use self::applied::AppliedEvents;
+pub use self::comparison::{AttributeDifference, EntityItem};
+pub use self::stored::{Stored, Transition};
+use super::item::{Item, condition_held, text, text_of};
+use crate::error::AwsError;
+
+const SCAN: &str = "Scan of the entities table";
 
 /// The attributes of an item that tell how the events came, one by one and with what trouble. All others tell what the
 /// events say: they are the same whenever the same events are folded, in whatever order.
 pub const NOTES: [&str; 4] = ["version", "last_change", "applied", "unfinished"];
 
-type Item = HashMap<String, AttributeValue>;
-
-/// The current state of every entity.
+/// Reads and writes the current state of every entity.
 #[derive(Debug, Clone)]
 pub struct Entities {
     client: Client,
     table: String,
-}
-
-/// An entity's state as it is in the table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
-    /// The state.
-    pub projection: Projection,
-    /// How often it was written, this time included.
-    pub version: u64,
-    /// The change that was applied last, for an attempt that follows a crash.
-    pub last_change: Option<Transition>,
-    /// The events that were applied last, by which a repeat is told from a late event.
-    pub applied: AppliedEvents,
-    /// The changes whose actions failed, by event id: what is needed to run them when their event comes back, even
-    /// though later events have changed the entity since.
-    pub unfinished: BTreeMap<String, Transition>,
-}
-
-/// A change of an entity: what made it, and what was before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Transition {
-    /// The event that made it.
-    pub event_id: String,
-    /// The entity in short, before; `None` when there was nothing.
-    pub previous: Option<Summary>,
-}
-
-impl Stored {
-    /// The change that an event made, as long as it is the last one or its actions are unfinished.
-    #[must_use]
-    pub fn change_by(&self, event_id: &str) -> Option<&Transition> {
-        let last = self
-            .last_change
-            .as_ref()
-            .filter(|change| change.event_id == event_id);
-        last.or_else(|| self.unfinished.get(event_id))
-    }
-
-    /// Reads an item of the table.
-    ///
-    /// # Errors
-    ///
-    /// [`EntityError::Unusable`] when it is not an entity's.
-    pub fn from_item(
-        entity: &EntityKey,
-        item: &HashMap<String, AttributeValue>,
-    ) -> Result<Self, EntityError> {
-        from_item(entity, item).map_err(|attribute| EntityError::Unusable {
-            entity: entity.clone(),
-            attribute,
-        })
-    }
-
-    /// The item that [`Entities::save`] would write.
-    ///
-    /// # Errors
-    ///
-    /// [`EntityError::TooLarge`].
-    pub fn to_item(&self, entity: &EntityKey) -> Result<HashMap<String, AttributeValue>, EntityError> {
-        to_item(entity, self)
-    }
 }
 
 /// Why an entity's state could not be read or written.
@@ -118,7 +59,7 @@ pub enum EntityError {
 }
 
 impl Entities {
-    /// The entities in the table `table`.
+    /// Uses the table `table`.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
@@ -131,30 +72,25 @@ impl Entities {
     /// [`EntityError::Aws`] or [`EntityError::Unusable`].
     pub async fn load(&self, entity: &EntityKey) -> Result<Option<Stored>, EntityError> {
         let item = self.item(entity).await?;
-        let stored = item.map(|item| Stored::from_item(entity, &item));
-        stored.transpose()
+        item.map(|item| item.read(entity)).transpose()
     }
 
-    /// Reads an entity's item, as of now.
+    /// Reads an entity's item, as of now; `None` when there is none.
     ///
     /// # Errors
     ///
     /// [`AwsError`] when the table cannot be read.
-    pub async fn item(
-        &self,
-        entity: &EntityKey,
-    ) -> Result<Option<HashMap<String, AttributeValue>>, AwsError> {
-        let key = AttributeValue::S(entity.to_string());
-        let request = self
+    pub async fn item(&self, entity: &EntityKey) -> Result<Option<EntityItem>, AwsError> {
+        let found = self
             .client
             .get_item()
             .table_name(&self.table)
-            .key("aggregate", key)
-            .consistent_read(true);
-        let answer = request.send().await;
-        Ok(answer
-            .map_err(AwsError::of("GetItem of the entities table"))?
-            .item)
+            .key("aggregate", text(entity.as_str()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(AwsError::of("GetItem of the entities table"))?;
+        Ok(found.item.map(EntityItem))
     }
 
     /// Reads which entities there are, in no order, after one of them; and after which of them those that follow come.
@@ -166,49 +102,45 @@ impl Entities {
         &self,
         after: Option<EntityKey>,
     ) -> Result<(Vec<EntityKey>, Option<EntityKey>), AwsError> {
-        let key = |entity: EntityKey| Item::from([("aggregate".to_owned(), text(entity.as_str()))]);
-        let entity = |item: &Item| {
-            Some(EntityKey::from_stored(
-                item.get("aggregate")?.as_s().ok()?.clone(),
-            ))
-        };
-        let scan = self.client.scan().table_name(&self.table);
-        let page = scan
-            .projection_expression("#aggregate")
-            // A reserved word of DynamoDB.
-            .expression_attribute_names("#aggregate", "aggregate")
-            .set_exclusive_start_key(after.map(key))
+        let page = self
+            .scan_keys()
+            .set_exclusive_start_key(
+                after.map(|entity| Item::from([("aggregate".to_owned(), text(entity.as_str()))])),
+            )
             .send()
             .await
-            .map_err(AwsError::of("Scan of the entities table"))?;
+            .map_err(AwsError::of(SCAN))?;
         Ok((
-            page.items().iter().filter_map(entity).collect(),
-            page.last_evaluated_key().and_then(entity),
+            page.items().iter().filter_map(key_of).collect(),
+            page.last_evaluated_key().and_then(key_of),
         ))
     }
 
-    /// The keys of all entities of a type, for example `ORDER`. Reads the whole table, a page at a time.
+    /// Reads the keys of all entities of a type, for example `ORDER`. Reads the whole table, a page at a time.
     ///
     /// # Errors
     ///
     /// [`AwsError`] when it cannot be read.
     pub async fn keys_of_type(&self, entity_type: &str) -> Result<Vec<EntityKey>, AwsError> {
         let scan = self
-            .client
-            .scan()
-            .table_name(&self.table)
-            .projection_expression("#aggregate")
+            .scan_keys()
             .filter_expression("begins_with(#aggregate, :type)")
-            .expression_attribute_names("#aggregate", "aggregate")
-            .expression_attribute_values(":type", AttributeValue::S(format!("{entity_type}#")));
+            .expression_attribute_values(":type", text(format!("{entity_type}#")));
         let mut items = scan.into_paginator().items().send();
         let mut keys = Vec::new();
         while let Some(item) = items.next().await {
-            let item = item.map_err(AwsError::of("Scan of the entities table"))?;
-            let key = item.get("aggregate").and_then(|key| key.as_s().ok());
-            keys.extend(key.cloned().map(EntityKey::from_stored));
+            keys.extend(key_of(&item.map_err(AwsError::of(SCAN))?));
         }
         Ok(keys)
+    }
+
+    fn scan_keys(&self) -> ScanFluentBuilder {
+        self.client
+            .scan()
+            .table_name(&self.table)
+            .projection_expression("#aggregate")
+            // A reserved word of DynamoDB.
+            .expression_attribute_names("#aggregate", "aggregate")
     }
 
     /// Writes an entity's state, if the item is still the one before its version.
@@ -228,12 +160,11 @@ impl Entities {
     ///
     /// [`EntityError::Changed`] when it is not; [`EntityError::Aws`], [`EntityError::TooLarge`].
     pub async fn save(&self, entity: &EntityKey, state: &Stored) -> Result<(), EntityError> {
-        let item = to_item(entity, state)?;
         let request = self
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(item));
+            .set_item(Some(state.to_item(entity)?.0));
         let request = match state.version {
             // `aggregate` is a reserved word.
             ..=1 => request
@@ -244,410 +175,13 @@ impl Entities {
                 .expression_attribute_names("#version", "version")
                 .expression_attribute_values(":before", AttributeValue::N((version - 1).to_string())),
         };
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-            {
-                Err(EntityError::Changed(entity.clone()))
-            }
-            Err(error) => Err(AwsError::of("PutItem to the entities table")(error).into()),
+        match condition_held(request.send().await, "PutItem to the entities table")? {
+            true => Ok(()),
+            false => Err(EntityError::Changed(entity.clone())),
         }
     }
 }
 
-fn to_item(entity: &EntityKey, state: &Stored) -> Result<Item, EntityError> {
-    let mut item = state_item(entity, &state.projection);
-    item.extend(notes(state));
-    let size = |item: &Item| -> usize { item.iter().map(|(name, value)| name.len() + size_of(value)).sum() };
-    if size(&item) > MAX_ITEM_BYTES {
-        item.remove("object");
-    }
-    if size(&item) > MAX_ITEM_BYTES {
-        Err(EntityError::TooLarge(entity.clone()))
-    } else {
-        Ok(item)
-    }
-}
-
-/// What the events say.
-fn state_item(entity: &EntityKey, projection: &Projection) -> Item {
-    let mut item = Item::new();
-    let mut put = |name: &str, value| item.insert(name.to_owned(), value);
-    put("aggregate", text(entity.as_str()));
-    put("last_event_id", text(projection.last.occurred.event_id()));
-    put("last_event_type", text(&projection.last.event_type));
-    put("last_occurred", text(projection.last.occurred.as_str()));
-    if let Some(status) = projection.status() {
-        put("status", text(status));
-    }
-    if let Some(status) = projection.moved_back_from() {
-        put("moved_back_from", text(status));
-    }
-    let history = projection
-        .history
-        .iter()
-        .map(|(status, at)| (status.clone(), text(at.as_str())));
-    put("history", AttributeValue::M(history.collect()));
-    for (map, parts) in &projection.parts {
-        let parts = parts
-            .iter()
-            .map(|(id, part)| (id.clone(), AttributeValue::M(part_item(part))));
-        put(map, AttributeValue::M(parts.collect()));
-    }
-    // An object that does not fit stays in the event log, or the archive, where `object_occurred` leads to. Nothing is
-    // computed from it then, because the next write could not compute it again.
-    let size: usize = item.iter().map(|(name, value)| name.len() + size_of(value)).sum();
-    let fits = |snapshot: &Snapshot| size + snapshot.object.len() + NOTES_BYTES <= MAX_ITEM_BYTES;
-    let without_object = |snapshot: &Snapshot| Projection {
-        snapshot: Some(Snapshot {
-            object: String::new(),
-            ..snapshot.clone()
-        }),
-        ..projection.clone()
-    };
-    let too_large = projection.snapshot.as_ref().filter(|snapshot| !fits(snapshot));
-    match too_large.map(without_object) {
-        Some(projection) => item.extend(object_item(entity, &projection)),
-        None => item.extend(object_item(entity, projection)),
-    }
-    item
-}
-
-/// The newest object, and what is computed from it and from the parts.
-fn object_item(entity: &EntityKey, projection: &Projection) -> Item {
-    let mut item = Item::new();
-    let mut put = |name: &str, value| item.insert(name.to_owned(), value);
-    if let Some(snapshot) = &projection.snapshot {
-        put("object_type", text(&snapshot.event_type));
-        put("object_occurred", text(snapshot.occurred.as_str()));
-        if !snapshot.object.is_empty() {
-            put("object", text(&snapshot.object));
-        }
-    }
-    for (name, value) in projection.derived(entity.entity_type()) {
-        put(&name, derived(value));
-    }
-    let related = projection.related(entity);
-    if !related.is_empty() {
-        put(
-            "related",
-            AttributeValue::L(related.iter().map(|key| text(key.as_str())).collect()),
-        );
-    }
-    item
-}
-
-/// How the events came.
-fn notes(state: &Stored) -> Item {
-    let mut item = Item::from([("version".to_owned(), AttributeValue::N(state.version.to_string()))]);
-    if let Some(change) = &state.last_change {
-        item.insert("last_change".to_owned(), transition_item(change));
-    }
-    if !state.applied.is_empty() {
-        let applied = Blob::new(state.applied.to_bytes());
-        item.insert("applied".to_owned(), AttributeValue::B(applied));
-    }
-    if !state.unfinished.is_empty() {
-        let unfinished = state.unfinished.iter();
-        let unfinished = unfinished.map(|(event_id, change)| (event_id.clone(), transition_item(change)));
-        item.insert("unfinished".to_owned(), AttributeValue::M(unfinished.collect()));
-    }
-    item
-}
-
-fn from_item(entity: &EntityKey, item: &Item) -> Result<Stored, &'static str> {
-    let version = item
-        .get("version")
-        .and_then(|value| value.as_n().ok())
-        .and_then(|n| n.parse().ok());
-    let last = LastEvent {
-        event_type: required(item, "last_event_type")?,
-        occurred: occurred(item, "last_occurred")?,
-    };
-    let mut history = BTreeMap::new();
-    for (status, at) in map(item, "history").into_iter().flatten() {
-        let at = at
-            .as_s()
-            .cloned()
-            .ok()
-            .and_then(|at| Occurred::from_stored(at).ok());
-        history.insert(status.clone(), at.ok_or("history")?);
-    }
-    let snapshot = item.contains_key("object_occurred").then(|| {
-        Ok::<_, &'static str>(Snapshot {
-            event_type: required(item, "object_type")?,
-            occurred: occurred(item, "object_occurred")?,
-            status: None,
-            object: required(item, "object").unwrap_or_default(),
-        })
-    });
-    let mut parts = BTreeMap::new();
-    for name in part_maps(entity.entity_type()) {
-        let mut loaded = BTreeMap::new();
-        for (id, part) in map(item, name).into_iter().flatten() {
-            loaded.insert(id.clone(), part_from(part.as_m().map_err(|_| name)?)?);
-        }
-        if !loaded.is_empty() {
-            parts.insert(name.to_owned(), loaded);
-        }
-    }
-    let projection = Projection {
-        last,
-        snapshot: snapshot.transpose()?,
-        history,
-        parts,
-    };
-    let last_change = item.get("last_change").map(transition_from).transpose()?;
-    let applied = item.get("applied").map(|value| {
-        let bytes = value.as_b().ok()?;
-        AppliedEvents::from_bytes(bytes.as_ref())
-    });
-    let unfinished = map(item, "unfinished").into_iter().flatten();
-    let unfinished = unfinished.map(|(event_id, change)| Ok((event_id.clone(), transition_from(change)?)));
-    Ok(Stored {
-        projection,
-        version: version.ok_or("version")?,
-        last_change,
-        applied: applied
-            .unwrap_or_else(|| Some(AppliedEvents::default()))
-            .ok_or("applied")?,
-        unfinished: unfinished.collect::<Result<_, &'static str>>()?,
-    })
-}
-
-/// A change as JSON: read by nobody but us, and small that way.
-fn transition_item(change: &Transition) -> AttributeValue {
-    // Texts, numbers and flags cannot fail to be written.
-    AttributeValue::S(serde_json::to_string(change).unwrap_or_default())
-}
-
-fn transition_from(value: &AttributeValue) -> Result<Transition, &'static str> {
-    let json = value.as_s().ok();
-    json.and_then(|json| serde_json::from_str(json).ok())
-        .ok_or("last_change")
-}
-
-/// The names of the maps that an entity of this type keeps parts in.
-fn part_maps(entity_type: &str) -> impl Iterator<Item = &'static str> {
-    CATEGORIES
-        .iter()
-        .filter(move |category| category.entity == entity_type)
-        .filter_map(upvest::Category::map)
-}
-
-fn part_item(part: &Snapshot) -> Item {
-    let mut item = Item::from([
-        ("type".to_owned(), text(&part.event_type)),
-        ("occurred".to_owned(), text(part.occurred.as_str())),
-        ("object".to_owned(), text(&part.object)),
-    ]);
-    item.extend(
-        part.status
-            .as_deref()
-            .map(|status| ("status".to_owned(), text(status))),
-    );
-    item
-}
-
-fn part_from(item: &Item) -> Result<Snapshot, &'static str> {
-    Ok(Snapshot {
-        event_type: required(item, "type")?,
-        occurred: occurred(item, "occurred")?,
-        status: required(item, "status").ok(),
-        object: required(item, "object")?,
-    })
-}
-
-fn derived(value: Derived) -> AttributeValue {
-    match value {
-        Derived::Text(value) => AttributeValue::S(value),
-        Derived::Flag(value) => AttributeValue::Bool(value),
-        Derived::Texts(values) => AttributeValue::L(values.into_iter().map(AttributeValue::S).collect()),
-    }
-}
-
-fn text(value: &str) -> AttributeValue {
-    AttributeValue::S(value.to_owned())
-}
-
-fn required(item: &Item, name: &'static str) -> Result<String, &'static str> {
-    item.get(name)
-        .and_then(|value| value.as_s().ok())
-        .cloned()
-        .ok_or(name)
-}
-
-fn occurred(item: &Item, name: &'static str) -> Result<Occurred, &'static str> {
-    Occurred::from_stored(required(item, name)?).map_err(|_| name)
-}
-
-fn map<'i>(item: &'i Item, name: &str) -> Option<&'i Item> {
-    item.get(name).and_then(|value| value.as_m().ok())
-}
-
-/// A value's size as `DynamoDB` counts it, for the kinds that an entity has.
-fn size_of(value: &AttributeValue) -> usize {
-    match value {
-        AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
-        AttributeValue::B(bytes) => bytes.as_ref().len(),
-        AttributeValue::L(values) => 3 + values.iter().map(|value| size_of(value) + 1).sum::<usize>(),
-        AttributeValue::M(values) => {
-            3 + values
-                .iter()
-                .map(|(name, value)| name.len() + size_of(value) + 1)
-                .sum::<usize>()
-        }
-        _ => 1,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use upvest::Event;
-
-    use super::*;
-
-    fn event(id: u32, event_type: &str, object: &str) -> String {
-        format!(
-            r#"{{"id":"e{id}","created_at":"2021-07-21T14:10:00.{id:09}Z","type":"{event_type}","object":{object}}}"#
-        )
-    }
-
-    fn fold(events: &[String]) -> Projection {
-        let parsed = events.iter().map(|json| Event::parse(json).unwrap());
-        parsed
-            .fold(None, |state, event| Some(Projection::fold(state, &event).0))
-            .unwrap()
-    }
-
-    fn state(projection: Projection) -> Stored {
-        let transition = |event_id: &str, previous| Transition {
-            event_id: event_id.to_owned(),
-            previous,
-        };
-        let before = projection.summary("ORDER", 5);
-        Stored {
-            last_change: Some(transition("e2", Some(before))),
-            applied: AppliedEvents::default().with("e1").with("e2"),
-            unfinished: BTreeMap::from([("e1".to_owned(), transition("e1", None))]),
-            projection,
-            version: 7,
-        }
-    }
-
-    fn there_and_back(entity: &str, projection: &Projection) -> (Item, Stored) {
-        let entity = EntityKey::from_stored(entity.to_owned());
-        let state = state(projection.clone());
-        let item = to_item(&entity, &state).unwrap();
-        let stored = from_item(&entity, &item).unwrap();
-        assert_eq!(to_item(&entity, &stored).unwrap(), item);
-        assert_eq!(
-            (&stored.last_change, &stored.applied, &stored.unfinished),
-            (&state.last_change, &state.applied, &state.unfinished)
-        );
-        (item, stored)
-    }
-
-    #[test]
-    fn a_state_that_is_stored_and_read_folds_on_as_if_it_had_not_been() {
-        let events = [
-            event(
-                1,
-                "EXECUTION.FILLED",
-                r#"{"id":"x1","order_id":"o1","share_quantity":"1.5","cash_amount":"3"}"#,
-            ),
-            event(2, "ORDER.FILLED", r#"{"id":"o1","status":"FILLED"}"#),
-            event(3, "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#),
-        ];
-        let (item, stored) = there_and_back("ORDER#o1", &fold(&events[..2]));
-        assert_eq!(item["status"], text("FILLED"));
-        assert_eq!(item["filled_quantity"], text("1.5"));
-        assert_eq!(stored.version, 7);
-        let last = Event::parse(&events[2]).unwrap();
-        let (resumed, _) = Projection::fold(Some(stored.projection), &last);
-        let (item, _) = there_and_back("ORDER#o1", &resumed);
-        assert_eq!(item, there_and_back("ORDER#o1", &fold(&events)).0);
-        assert_eq!(item["moved_back_from"], text("FILLED"));
-    }
-
-    #[test]
-    fn a_change_is_known_while_it_is_the_last_or_unfinished() {
-        let stored = state(fold(&[event(1, "ORDER.NEW", r#"{"id":"o1"}"#)]));
-        assert_eq!(stored.change_by("e1").unwrap().previous, None);
-        assert_eq!(
-            stored.change_by("e2").unwrap().previous.as_ref().unwrap().version,
-            5
-        );
-        assert_eq!(stored.change_by("e3"), None);
-    }
-
-    #[test]
-    fn an_object_too_large_for_an_item_is_left_out_and_parts_that_are_are_refused() {
-        let filler = "x".repeat(MAX_ITEM_BYTES);
-        let large = fold(&[event(
-            1,
-            "ORDER.NEW",
-            &format!(r#"{{"id":"o1","status":"NEW","note":"{filler}"}}"#),
-        )]);
-        let (item, _) = there_and_back("ORDER#o1", &large);
-        assert!(!item.contains_key("object") && item["status"] == text("NEW"));
-        let part = format!(r#"{{"id":"x1","order_id":"o1","note":"{filler}"}}"#);
-        let entity = EntityKey::from_stored("ORDER#o1".to_owned());
-        let full = to_item(&entity, &state(fold(&[event(1, "EXECUTION.FILLED", &part)])));
-        assert!(matches!(full, Err(EntityError::TooLarge(_))));
-    }
-
-    #[test]
-    fn only_the_notes_depend_on_how_the_events_came() {
-        let entity = EntityKey::from_stored("TOPUP#t1".to_owned());
-        let filler = "x".repeat(MAX_ITEM_BYTES - NOTES_BYTES - 400);
-        let object =
-            format!(r#"{{"id":"t1","account_group_id":"g1","status":"CONFIRMED","note":"{filler}"}}"#);
-        let projection = fold(&[event(1, "TOPUP.CONFIRMED", &object)]);
-        let quiet = Stored {
-            projection,
-            version: 1,
-            last_change: None,
-            applied: AppliedEvents::default(),
-            unfinished: BTreeMap::new(),
-        };
-        let noisy = Stored {
-            projection: quiet.projection.clone(),
-            ..state(fold(&[event(1, "ORDER.NEW", r#"{"id":"o1"}"#)]))
-        };
-        let said = |stored: &Stored| {
-            let mut item = stored.to_item(&entity).unwrap();
-            item.retain(|name, _| !NOTES.contains(&name.as_str()));
-            item
-        };
-        assert!(said(&quiet).contains_key("object"));
-        assert_eq!(said(&quiet), said(&noisy));
-    }
-
-    #[test]
-    fn what_was_computed_from_an_object_stays_as_long_as_the_object() {
-        let entity = EntityKey::from_stored("TOPUP#t1".to_owned());
-        for (filler, is_kept) in [(10, true), (MAX_ITEM_BYTES, false)] {
-            let note = "x".repeat(filler);
-            let object =
-                format!(r#"{{"id":"t1","account_group_id":"g1","status":"CONFIRMED","note":"{note}"}}"#);
-            let first = state(fold(&[event(1, "TOPUP.CONFIRMED", &object)]));
-            let item = first.to_item(&entity).unwrap();
-            assert_eq!(item.contains_key("object"), is_kept);
-            let again = Stored::from_item(&entity, &item).unwrap();
-            assert_eq!(again.to_item(&entity).unwrap(), item);
-        }
-    }
-
-    #[test]
-    fn an_item_that_is_not_ours_names_the_attribute() {
-        let entity = EntityKey::from_stored("ORDER#o1".to_owned());
-        let state = state(fold(&[event(1, "ORDER.NEW", r#"{"id":"o1"}"#)]));
-        let mut item = to_item(&entity, &state).unwrap();
-        item.insert("last_occurred".to_owned(), text("yesterday"));
-        assert_eq!(from_item(&entity, &item), Err("last_occurred"));
-    }
+fn key_of(item: &Item) -> Option<EntityKey> {
+    text_of(item, "aggregate").map(|key| EntityKey::from_stored(key.to_owned()))
 }

@@ -85,6 +85,12 @@ impl Idempotency {
         }
     }
 
+    /// Reads the records in the table `table`, and writes none: for those who only look.
+    #[must_use]
+    pub fn reader(client: Client, table: String, clock: Clock) -> Self {
+        Self::new(client, table, clock, Duration::ZERO)
+    }
+
     /// Claims the record `id` for a payload with the hash `payload`.
     ///
     /// | in the table | |

@@ -1,19 +1,13 @@
 //! `events`: what the event log holds.
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::AttributeValue;
 use clap::{Args, Subcommand};
-use pipeline::error::AwsError;
+use pipeline::stores::events::{EventLog, LogError, LoggedEvent, TimelineEntry};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use upvest::Occurred;
+use upvest::{EntityKey, Occurred};
 
 use crate::output::{self, Report, facts, pretty};
 use crate::stack::{Stack, StackError};
-
-/// The index of the events table that is an entity's time line.
-pub(super) const TIMELINE_INDEX: &str = "by-aggregate";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -39,15 +33,12 @@ pub(crate) struct Timeline {
     limit: u16,
     /// Go on after this event, as the last page said
     #[arg(long, value_name = "OCCURRED", value_parser = occurred)]
-    after: Option<String>,
+    after: Option<Occurred>,
 }
 
-fn occurred(text: &str) -> Result<String, &'static str> {
-    let occurred = Occurred::from_stored(text.to_owned());
-    occurred.map_or(
-        Err("expected <instant>#<event id> as the last page printed it"),
-        |_| Ok(text.to_owned()),
-    )
+fn occurred(text: &str) -> Result<Occurred, &'static str> {
+    Occurred::from_stored(text.to_owned())
+        .map_err(|_| "expected <instant>#<event id> as the last page printed it")
 }
 
 /// Why a command failed.
@@ -56,15 +47,15 @@ pub(crate) enum EventsError {
     #[error(transparent)]
     Stack(#[from] StackError),
     #[error(transparent)]
-    Aws(#[from] AwsError),
+    Log(#[from] LogError),
     #[error("no event {0} in the event log")]
     NoEvent(String),
     #[error("no events of {0} in the event log: entities are written TYPE#ID, like ORDER#9fc8c651-...")]
     NoEntity(String),
-    #[error("event {event_id} in the events table has no usable {attribute}")]
-    Unusable {
+    #[error("the object of event {event_id} in the events table is not JSON")]
+    NotJson {
         event_id: String,
-        attribute: &'static str,
+        source: serde_json::Error,
     },
 }
 
@@ -72,25 +63,25 @@ pub(crate) enum EventsError {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum EventsReport {
-    Event(Box<LoggedEvent>),
+    Event(Box<EventReport>),
     Timeline(Page),
 }
 
 /// An event of the log.
 #[derive(Debug, Serialize)]
-pub(crate) struct LoggedEvent {
-    pub(super) event_id: String,
-    pub(super) r#type: String,
-    pub(super) aggregate: Option<String>,
-    pub(super) occurred: String,
-    pub(super) received_at: String,
-    pub(super) delivery_id: String,
-    pub(super) sha256: String,
+pub(crate) struct EventReport {
+    event_id: String,
+    r#type: String,
+    aggregate: Option<String>,
+    occurred: String,
+    received_at: String,
+    delivery_id: String,
+    sha256: String,
     /// The object, unless it was too large for the table.
-    pub(super) object: Option<Box<RawValue>>,
+    object: Option<Box<RawValue>>,
     /// Where the archive keeps the delivery of an object that was too large.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) archived_at: Option<String>,
+    archived_at: Option<String>,
 }
 
 /// A part of an entity's time line.
@@ -113,159 +104,74 @@ pub(crate) struct Entry {
 impl Command {
     /// Runs the command.
     pub(crate) async fn run(self, stack: &Stack) -> Result<EventsReport, EventsError> {
-        let client = aws_sdk_dynamodb::Client::new(stack.config());
+        let dynamodb = pipeline::runtime::aws::dynamodb(stack.config());
+        let log = EventLog::new(dynamodb, stack.events_table()?);
         match self {
             Self::Show { event_id } => {
-                let event = find(stack, &client, event_id).await?;
-                Ok(EventsReport::Event(Box::new(event)))
+                let Some(event) = log.find(&event_id).await? else {
+                    return Err(EventsError::NoEvent(event_id));
+                };
+                let mut report = EventReport::of(event)?;
+                if let Some(key) = &report.archived_at {
+                    report.archived_at = Some(format!("s3://{}/{key}", stack.archive_bucket()?));
+                }
+                Ok(EventsReport::Event(Box::new(report)))
             }
-            Self::Timeline(timeline) => {
-                let page = timeline.page(&client, stack.events_table()?).await?;
-                Ok(EventsReport::Timeline(page))
-            }
+            Self::Timeline(timeline) => Ok(EventsReport::Timeline(timeline.page(&log).await?)),
         }
     }
 }
 
-/// Whether an event is in the log.
-///
-/// # Errors
-///
-/// [`AwsError`] when the table cannot be read.
-pub(crate) async fn is_logged(
-    client: &aws_sdk_dynamodb::Client,
-    table: &str,
-    event_id: &str,
-) -> Result<bool, AwsError> {
-    let request = client
-        .get_item()
-        .table_name(table)
-        .key("event_id", AttributeValue::S(event_id.to_owned()))
-        .projection_expression("event_id")
-        .consistent_read(true);
-    let answer = request.send().await;
-    let answer = answer.map_err(AwsError::of("GetItem of the events table"))?;
-    Ok(answer.item.is_some())
-}
-
-async fn find(
-    stack: &Stack,
-    client: &aws_sdk_dynamodb::Client,
-    event_id: String,
-) -> Result<LoggedEvent, EventsError> {
-    let request = client
-        .get_item()
-        .table_name(stack.events_table()?)
-        .key("event_id", AttributeValue::S(event_id.clone()))
-        .consistent_read(true);
-    let answer = request
-        .send()
-        .await
-        .map_err(AwsError::of("GetItem of the events table"))?;
-    let Some(item) = answer.item else {
-        return Err(EventsError::NoEvent(event_id));
-    };
-    let mut event = LoggedEvent::of(&item)?;
-    if let Some(key) = &event.archived_at {
-        event.archived_at = Some(format!("s3://{}/{key}", stack.archive_bucket()?));
-    }
-    Ok(event)
-}
-
-impl LoggedEvent {
-    /// Reads an item of the events table.
-    ///
-    /// # Errors
-    ///
-    /// [`EventsError::Unusable`] when it is not one of an event.
-    pub(super) fn of(item: &HashMap<String, AttributeValue>) -> Result<Self, EventsError> {
-        let optional = |name| text(item, name).map(str::to_owned);
-        let event_id = optional("event_id").unwrap_or_default();
-        let unusable = |attribute| EventsError::Unusable {
-            event_id: event_id.clone(),
-            attribute,
-        };
-        let required = |name| optional(name).ok_or_else(|| unusable(name));
-        let object = optional("object").map(RawValue::from_string).transpose();
+impl EventReport {
+    fn of(event: LoggedEvent) -> Result<Self, EventsError> {
+        let object = event.object.map(RawValue::from_string).transpose();
         Ok(Self {
-            r#type: required("type")?,
-            aggregate: optional("aggregate"),
-            occurred: required("occurred")?,
-            received_at: required("received_at")?,
-            delivery_id: required("delivery_id")?,
-            sha256: required("sha256")?,
-            object: object.map_err(|_| unusable("object"))?,
-            archived_at: optional("archived_at"),
-            event_id,
+            object: object.map_err(|source| EventsError::NotJson {
+                event_id: event.event_id.clone(),
+                source,
+            })?,
+            event_id: event.event_id,
+            r#type: event.event_type,
+            aggregate: event.aggregate.map(|entity| entity.to_string()),
+            occurred: event.occurred.to_string(),
+            received_at: event.received_at.to_string(),
+            delivery_id: event.delivery_id,
+            sha256: event.sha256,
+            archived_at: event.archived_at,
         })
     }
 }
 
 impl Timeline {
-    async fn page(self, client: &aws_sdk_dynamodb::Client, table: String) -> Result<Page, EventsError> {
-        let condition = match &self.after {
-            Some(_) => "#aggregate = :entity AND occurred > :after",
-            None => "#aggregate = :entity",
-        };
-        let request = client
-            .query()
-            .table_name(table)
-            .index_name(TIMELINE_INDEX)
-            .key_condition_expression(condition)
-            // A reserved word of DynamoDB.
-            .expression_attribute_names("#aggregate", "aggregate")
-            .expression_attribute_values(":entity", AttributeValue::S(self.entity.clone()))
-            // One more than is shown tells whether there is more.
-            .limit(i32::from(self.limit) + 1);
-        let request = match &self.after {
-            Some(after) => request.expression_attribute_values(":after", AttributeValue::S(after.clone())),
-            None => request,
-        };
-        let wanted = usize::from(self.limit);
-        let mut items = request.into_paginator().items().send();
-        let mut events = Vec::new();
-        let (mut last, mut more) = (None, false);
-        while let Some(item) = items.next().await {
-            let item = item.map_err(AwsError::of("Query of the events table"))?;
-            if events.len() == wanted {
-                more = true;
-                break;
-            }
-            let (entry, occurred) = Entry::of(&item)?;
-            events.push(entry);
-            last = Some(occurred.as_str().to_owned());
-        }
-        if events.is_empty() && self.after.is_none() {
+    async fn page(self, log: &EventLog) -> Result<Page, EventsError> {
+        let entity = EntityKey::from_stored(self.entity.clone());
+        // One more than is shown tells whether there is more.
+        let limit = i32::from(self.limit) + 1;
+        let mut entries = log.timeline(&entity, self.after.as_ref(), limit).await?;
+        if entries.is_empty() && self.after.is_none() {
             return Err(EventsError::NoEntity(self.entity));
         }
+        let is_more = entries.len() > usize::from(self.limit);
+        entries.truncate(self.limit.into());
         Ok(Page {
             entity: self.entity,
-            events,
-            next: last.filter(|_| more),
+            next: entries
+                .last()
+                .filter(|_| is_more)
+                .map(|entry| entry.occurred.to_string()),
+            events: entries.into_iter().map(Entry::from).collect(),
         })
     }
 }
 
-impl Entry {
-    fn of(item: &HashMap<String, AttributeValue>) -> Result<(Self, Occurred), EventsError> {
-        let event_id = text(item, "event_id").unwrap_or_default().to_owned();
-        let unusable = |attribute| EventsError::Unusable {
-            event_id: event_id.clone(),
-            attribute,
-        };
-        let occurred = text(item, "occurred").and_then(|text| Occurred::from_stored(text.to_owned()).ok());
-        let occurred = occurred.ok_or_else(|| unusable("occurred"))?;
-        let entry = Self {
-            occurred_at: occurred.instant().to_owned(),
-            r#type: text(item, "type").ok_or_else(|| unusable("type"))?.to_owned(),
-            event_id,
-        };
-        Ok((entry, occurred))
+impl From<TimelineEntry> for Entry {
+    fn from(entry: TimelineEntry) -> Self {
+        Self {
+            occurred_at: entry.occurred.instant().to_owned(),
+            r#type: entry.event_type,
+            event_id: entry.occurred.event_id().to_owned(),
+        }
     }
-}
-
-fn text<'i>(item: &'i HashMap<String, AttributeValue>, name: &str) -> Option<&'i str> {
-    item.get(name)?.as_s().ok().map(String::as_str)
 }
 
 impl Report for EventsReport {
@@ -277,7 +183,7 @@ impl Report for EventsReport {
     }
 }
 
-impl LoggedEvent {
+impl EventReport {
     fn text(&self) -> String {
         let some = |value: &str| Some(value.to_owned());
         let mut text = facts([
@@ -315,27 +221,27 @@ impl Page {
 mod tests {
     use super::*;
 
-    fn item(attributes: &[(&str, &str)]) -> HashMap<String, AttributeValue> {
-        let attribute =
-            |(name, value): &(&str, &str)| ((*name).to_owned(), AttributeValue::S((*value).to_owned()));
-        attributes.iter().map(attribute).collect()
+    fn logged() -> LoggedEvent {
+        LoggedEvent {
+            event_id: "e1".to_owned(),
+            event_type: "ORDER.NEW".to_owned(),
+            aggregate: Some(EntityKey::from_stored("ORDER#o1".to_owned())),
+            occurred: Occurred::new("2026-01-05T09:30:00.310Z", "e1").unwrap(),
+            delivery_id: "d1".to_owned(),
+            received_at: "2026-01-05T09:30:01Z".parse().unwrap(),
+            sha256: "00ff".to_owned(),
+            object: None,
+            archived_at: None,
+        }
     }
-
-    const LOGGED: [(&str, &str); 7] = [
-        ("event_id", "e1"),
-        ("type", "ORDER.NEW"),
-        ("aggregate", "ORDER#o1"),
-        ("occurred", "2026-01-05T09:30:00.310000000Z#e1"),
-        ("received_at", "2026-01-05T09:30:01Z"),
-        ("delivery_id", "d1"),
-        ("sha256", "00ff"),
-    ];
 
     #[test]
     fn an_event_shows_its_object_verbatim() {
-        let mut attributes = LOGGED.to_vec();
-        attributes.push(("object", r#"{"quantity": 1.00, "id":"o1"}"#));
-        let report = EventsReport::Event(Box::new(LoggedEvent::of(&item(&attributes)).unwrap()));
+        let event = LoggedEvent {
+            object: Some(r#"{"quantity": 1.00, "id":"o1"}"#.to_owned()),
+            ..logged()
+        };
+        let report = EventsReport::Event(Box::new(EventReport::of(event).unwrap()));
         assert!(
             report
                 .text()
@@ -350,28 +256,37 @@ mod tests {
 
     #[test]
     fn an_object_too_large_for_the_table_says_where_it_is() {
-        let mut attributes = LOGGED.to_vec();
-        attributes.push(("archived_at", "verified/2026/01/05/09/d1"));
-        let event = LoggedEvent::of(&item(&attributes)).unwrap();
-        assert!(event.text().contains("object in  verified/2026/01/05/09/d1"));
+        let event = LoggedEvent {
+            archived_at: Some("verified/2026/01/05/09/d1".to_owned()),
+            ..logged()
+        };
+        let text = EventReport::of(event).unwrap().text();
+        assert!(text.contains("object in  verified/2026/01/05/09/d1"), "{text}");
     }
 
     #[test]
-    fn an_item_that_is_no_event_names_what_is_missing() {
-        let error = LoggedEvent::of(&item(&LOGGED[..2])).unwrap_err();
+    fn an_object_that_is_no_json_names_its_event() {
+        let event = LoggedEvent {
+            object: Some("{".to_owned()),
+            ..logged()
+        };
         assert_eq!(
-            error.to_string(),
-            "event e1 in the events table has no usable occurred"
+            EventReport::of(event).unwrap_err().to_string(),
+            "the object of event e1 in the events table is not JSON"
         );
     }
 
     #[test]
     fn a_page_tells_how_to_go_on() {
-        let (entry, occurred) = Entry::of(&item(&LOGGED)).unwrap();
+        let occurred = logged().occurred;
         let page = Page {
             entity: "ORDER#o1".to_owned(),
-            events: vec![entry],
-            next: Some(occurred.as_str().to_owned()),
+            next: Some(occurred.to_string()),
+            events: vec![Entry::from(TimelineEntry {
+                entity: EntityKey::from_stored("ORDER#o1".to_owned()),
+                occurred,
+                event_type: "ORDER.NEW".to_owned(),
+            })],
         };
         let text = page.text();
         assert!(text.contains("2026-01-05T09:30:00.310000000Z"), "{text}");

@@ -5,7 +5,6 @@ mod evidence;
 mod folding;
 mod inquiry;
 mod publication;
-mod read;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -18,11 +17,11 @@ use pipeline::error::AwsError;
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::ReadError;
 use pipeline::stores::audit::AuditError;
+use pipeline::stores::events::LogError;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::arguments::length_of_time;
-use crate::commands::events::EventsError;
 use crate::stack::{Stack, StackError};
 
 use actions::Action;
@@ -55,7 +54,7 @@ pub(crate) enum ExplainError {
     #[error(transparent)]
     Aws(#[from] AwsError),
     #[error(transparent)]
-    Events(#[from] EventsError),
+    Log(#[from] LogError),
     #[error(transparent)]
     Archive(#[from] ReadError),
     #[error(transparent)]
@@ -217,7 +216,7 @@ impl Arguments {
         let inquiry = Inquiry::of(stack, clock)?;
         let mut explanation = if self.subject.contains('#') {
             inquiry.entity(&self.subject, usize::from(self.limit)).await?
-        } else if let Some(event) = inquiry.log.event(&self.subject).await? {
+        } else if let Some(event) = inquiry.log.find(&self.subject).await? {
             inquiry.event(event, self.repeats).await?
         } else {
             inquiry.delivery(&self.subject).await?

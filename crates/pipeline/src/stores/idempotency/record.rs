@@ -1,6 +1,7 @@
 //! A record of the idempotency table, read back.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::stores::item::{Item, number_of, text_of};
 
@@ -27,7 +28,8 @@ pub struct Record {
 }
 
 /// How far the work of a record is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RecordState {
     /// It came to its end.
     Completed,

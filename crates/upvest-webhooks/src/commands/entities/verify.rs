@@ -1,12 +1,9 @@
 //! `entities verify`: whether the entities are what their events say.
 
-use std::collections::{BTreeSet, HashMap};
-
-use aws_sdk_dynamodb::types::AttributeValue;
 use clap::{ArgGroup, Args};
 use futures_util::{StreamExt, stream};
 use pipeline::error::ErrorChain;
-use pipeline::stores::entities::{Entities, Stored};
+use pipeline::stores::entities::{Entities, EntityItem, Stored};
 use pipeline::stores::events::LOAD_BATCH;
 use serde::Serialize;
 use upvest::category::CATEGORIES;
@@ -21,8 +18,8 @@ use crate::stack::Stack;
 
 /// How many entities are checked at the same time.
 const AT_A_TIME: usize = 8;
-/// How many marks of an entity are read at a time.
-const MARKS: i32 = 100;
+/// How many entries of a time line are read at a time.
+const ENTRIES: i32 = 100;
 /// How many findings are named; the rest is counted.
 const NAMED: usize = 1000;
 
@@ -130,18 +127,18 @@ impl Check {
         let progress = counter("entities compared");
         let (mut after, mut last) = (None, None);
         loop {
-            let (marks, next) = self.logged.log.marks(after).await?;
+            let page = self.logged.log.timelines(after).await?;
             let mut entities = Vec::new();
-            for mark in marks {
-                let is_of_them = domains.contains(&upvest::category::of(&mark.event_type).domain);
-                if is_of_them && last.as_ref() != Some(&mark.entity) {
-                    last = Some(mark.entity.clone());
-                    entities.push(mark.entity);
+            for entry in page.entries {
+                let is_of_them = domains.contains(&upvest::category::of(&entry.event_type).domain);
+                if is_of_them && last.as_ref() != Some(&entry.entity) {
+                    last = Some(entry.entity.clone());
+                    entities.push(entry.entity);
                 }
             }
             progress.inc(entities.len() as u64);
             self.compare_all(entities, verified).await?;
-            after = next;
+            after = page.next;
             if after.is_none() {
                 progress.finish_and_clear();
                 return Ok(());
@@ -229,12 +226,12 @@ impl Check {
     async fn fold(&self, entity: &EntityKey) -> Result<Result<Option<Projection>, String>, EntitiesError> {
         let (mut state, mut after) = (None, None);
         loop {
-            let marks = self.logged.log.timeline(entity, after.as_ref(), MARKS).await?;
-            let Some(last) = marks.last() else {
+            let entries = self.logged.log.timeline(entity, after.as_ref(), ENTRIES).await?;
+            let Some(last) = entries.last() else {
                 return Ok(Ok(state));
             };
             after = Some(last.occurred.clone());
-            let ids: Vec<&str> = marks.iter().map(|mark| mark.occurred.event_id()).collect();
+            let ids: Vec<&str> = entries.iter().map(|entry| entry.occurred.event_id()).collect();
             for ids in ids.chunks(LOAD_BATCH) {
                 let mut events = self.logged.log.load(ids).await?;
                 for id in ids {
@@ -256,17 +253,14 @@ impl Check {
 }
 
 /// The names of the attributes that are not as they would be written.
-fn differences(
-    entity: &EntityKey,
-    projection: Projection,
-    item: &HashMap<String, AttributeValue>,
-) -> Result<Vec<String>, String> {
-    let stored = Stored::from_item(entity, item).map_err(|error| ErrorChain(&error).to_string())?;
+fn differences(entity: &EntityKey, projection: Projection, item: &EntityItem) -> Result<Vec<String>, String> {
+    let stored = item
+        .read(entity)
+        .map_err(|error| ErrorChain(&error).to_string())?;
     let expected = Stored { projection, ..stored }.to_item(entity);
     let expected = expected.map_err(|error| ErrorChain(&error).to_string())?;
-    let names = BTreeSet::from_iter(expected.keys().chain(item.keys()));
-    let differs = |name: &&&String| expected.get(**name) != item.get(**name);
-    Ok(names.iter().filter(differs).map(|name| (*name).clone()).collect())
+    let differences = item.differences(&expected).into_iter();
+    Ok(differences.map(|difference| difference.attribute).collect())
 }
 
 /// Whether a domain of these has entities of this type.

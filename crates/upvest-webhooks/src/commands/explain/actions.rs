@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use upvest::{Domain, category};
 
-use super::read::{Item, Table, number, text};
-use crate::commands::events::LoggedEvent;
+use pipeline::stores::events::LoggedEvent;
+use pipeline::stores::idempotency::{Idempotency, Record, RecordState};
 
 /// The names of the actions that every domain has.
 const CHANGE: &str = "change";
@@ -23,7 +23,7 @@ pub(super) struct Action {
     /// The replay that it ran for: the id of its operation in the audit table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) replay: Option<String>,
-    pub(super) state: State,
+    pub(super) state: RecordState,
     /// What it gave back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) result: Option<Box<RawValue>>,
@@ -38,22 +38,6 @@ pub(super) struct Action {
     pub(super) other_payload: bool,
 }
 
-/// How far an action is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum State {
-    /// It came to its end.
-    Completed,
-    /// Somebody is at it.
-    InProgress,
-    /// Whoever was at it was stopped before it came to its end.
-    Abandoned,
-    /// The record's time is over, so that it says nothing any more.
-    Expired,
-    /// The record is not one of ours.
-    Unusable,
-}
-
 /// Reads the records of the actions for these events, by event id: those of the events themselves, then those of the
 /// replays with these ids.
 ///
@@ -61,18 +45,18 @@ pub(super) enum State {
 ///
 /// [`AwsError`] when the table cannot be read.
 pub(super) async fn of_events(
-    table: &Table,
+    records: &Idempotency,
     events: &[&LoggedEvent],
     replays: &[String],
     now: Timestamp,
 ) -> Result<BTreeMap<String, Vec<Action>>, AwsError> {
     let places = |event: &LoggedEvent| Place::all(event, replays);
     let ids = events.iter().flat_map(|event| places(event));
-    let items = table.items(&ids.map(|place| place.id).collect()).await?;
+    let records = records.records(&ids.map(|place| place.id).collect()).await?;
     let actions = events.iter().map(|event| {
         let actions = places(event).into_iter().filter_map(|place| {
-            let item = items.get(&place.id)?;
-            Some(Action::of(place, item, event, now))
+            let record = records.get(&place.id)?;
+            Some(Action::of(place, record, event, now))
         });
         (event.event_id.clone(), actions.collect())
     });
@@ -89,7 +73,7 @@ struct Place {
 impl Place {
     /// Where the records of an event may be. The catch-all acts for domains that have no processor of their own.
     fn all(event: &LoggedEvent, replays: &[String]) -> Vec<Self> {
-        let domain = category::of(&event.r#type).domain;
+        let domain = category::of(&event.event_type).domain;
         let domains: BTreeSet<&str> = [domain, Domain::Unrecognised].map(Domain::name).into();
         let event_id = &event.event_id;
         let mut places = Vec::new();
@@ -116,26 +100,19 @@ impl Place {
 }
 
 impl Action {
-    fn of(place: Place, item: &Item, event: &LoggedEvent, now: Timestamp) -> Self {
-        let kept_until = number(item, "expiration").and_then(|at| Timestamp::from_second(at).ok());
-        let leased_until = number(item, "in_progress_expiration");
-        let leased_until = leased_until.and_then(|at| Timestamp::from_millisecond(at).ok());
-        let state = match text(item, "status") {
-            _ if kept_until.is_some_and(|until| until < now) => State::Expired,
-            Some("COMPLETED") => State::Completed,
-            Some("IN_PROGRESS") if leased_until.is_some_and(|until| until >= now) => State::InProgress,
-            Some("IN_PROGRESS") => State::Abandoned,
-            _ => State::Unusable,
-        };
-        let data = text(item, "data").map(str::to_owned);
+    fn of(place: Place, record: &Record, event: &LoggedEvent, now: Timestamp) -> Self {
+        let result = record.data.clone();
         Self {
             action: place.action,
             replay: place.replay,
-            state,
-            result: data.and_then(|data| RawValue::from_string(data).ok()),
-            leased_until: leased_until.map(|at| at.to_string()),
-            kept_until: kept_until.map(|at| at.to_string()),
-            other_payload: text(item, "validation").is_some_and(|hash| hash != event.sha256),
+            state: record.state(now),
+            result: result.and_then(|result| RawValue::from_string(result).ok()),
+            leased_until: record.leased_until.map(|at| at.to_string()),
+            kept_until: record.kept_until.map(|at| at.to_string()),
+            other_payload: record
+                .validation
+                .as_ref()
+                .is_some_and(|hash| *hash != event.sha256),
         }
     }
 
@@ -154,12 +131,12 @@ impl Action {
             _ if self.other_payload => {
                 format!("the action {action} ran for other content than the log has")
             }
-            State::Completed | State::InProgress | State::Expired => return None,
-            State::Abandoned => format!(
+            RecordState::Completed | RecordState::InProgress | RecordState::Expired => return None,
+            RecordState::Abandoned => format!(
                 "the action {action} was stopped before its end; it runs again when the event comes back from its \
                  queue or dead-letter queue"
             ),
-            State::Unusable => {
+            RecordState::Unusable => {
                 format!("the record of the action {action} is not one that the receiver writes")
             }
         })
@@ -171,17 +148,19 @@ impl Action {
         let kept_until = self.kept_until.as_deref().unwrap_or("no end");
         match self.state {
             _ if self.other_payload => format!("{action} ran for other content than the log has"),
-            State::Completed => {
+            RecordState::Completed => {
                 let result = self.result.as_ref().map_or("null", |result| result.get());
                 format!("{action} completed, result {result}; record kept until {kept_until}")
             }
-            State::InProgress => {
+            RecordState::InProgress => {
                 let until = self.leased_until.as_deref().unwrap_or_default();
                 format!("{action} in progress, until {until} at most")
             }
-            State::Abandoned => format!("{action} was stopped before its end"),
-            State::Expired => format!("record of {action} expired on {kept_until}: it says nothing any more"),
-            State::Unusable => format!("record of {action} is not one that the receiver writes"),
+            RecordState::Abandoned => format!("{action} was stopped before its end"),
+            RecordState::Expired => {
+                format!("record of {action} expired on {kept_until}: it says nothing any more")
+            }
+            RecordState::Unusable => format!("record of {action} is not one that the receiver writes"),
         }
     }
 }

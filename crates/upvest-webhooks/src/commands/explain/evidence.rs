@@ -4,22 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline::error::{AwsError, ErrorChain};
 use pipeline::stores::archive::{Archive, Found, ReadError};
-use pipeline::stores::keys::{Keys, KeysError};
+use pipeline::stores::events::{LoggedEvent, conflicts_with, original_id};
+use pipeline::stores::keys::{Keys, KeysError, KeysTable};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
-use upvest::Event;
 use upvest::signature::{UnverifiedDelivery, VerifyingKey};
+use upvest::{EntityKey, Event};
 use uuid::Uuid;
-
-use super::read::{Table, text};
-use crate::commands::events::LoggedEvent;
 
 /// Where deliveries and keys are.
 pub(super) struct Evidence {
     pub(super) archive: Archive,
     pub(super) keys: Keys,
-    pub(super) keys_table: Table,
+    pub(super) keys_table: KeysTable,
     /// What the keys table says of each key, once it was read.
     pub(super) histories: Mutex<BTreeMap<String, KeyHistory>>,
 }
@@ -195,13 +193,17 @@ impl Evidence {
         if let Some(known) = histories.get(key_id) {
             return known.clone();
         }
-        let item = self.keys_table.item(key_id).await.ok().flatten();
-        let item = item.unwrap_or_default();
-        let own = |name| text(&item, name).map(str::to_owned);
+        let row = self
+            .keys_table
+            .row(key_id)
+            .await
+            .ok()
+            .flatten()
+            .unwrap_or_default();
         let history = KeyHistory {
-            source: own("source"),
-            first_seen: own("first_seen"),
-            retired_at: own("retired_at"),
+            source: row.source,
+            first_seen: row.first_seen,
+            retired_at: row.retired_at,
         };
         histories.insert(key_id.to_owned(), history.clone());
         history
@@ -269,14 +271,14 @@ impl Delivery {
         if !self.is_proven() {
             return (Bytes::Unproven, Vec::new());
         }
-        let of_id = |signed: &&Signed| signed.event_id == base_id(&event.event_id);
+        let of_id = |signed: &&Signed| signed.event_id == original_id(&event.event_id);
         let mut versions = self.events.iter().filter(of_id).peekable();
         let Some(first) = versions.peek().copied() else {
             return (Bytes::NotInDelivery, Vec::new());
         };
         let same = versions.find(|signed| signed.sha256 == event.sha256);
         let mut differs = same.unwrap_or(first).differences(event);
-        if self.received_at.as_ref() != Some(&event.received_at) {
+        if self.received_at != Some(event.received_at.to_string()) {
             differs.push("received_at");
         }
         let result = if differs.is_empty() {
@@ -289,8 +291,9 @@ impl Delivery {
 
     /// The object of an event as it was signed.
     pub(super) fn object_of(&self, event: &LoggedEvent) -> Option<&str> {
-        let own =
-            |signed: &&Signed| signed.event_id == base_id(&event.event_id) && signed.sha256 == event.sha256;
+        let own = |signed: &&Signed| {
+            signed.event_id == original_id(&event.event_id) && signed.sha256 == event.sha256
+        };
         self.events.iter().find(own).map(|signed| signed.object.as_str())
     }
 }
@@ -313,26 +316,19 @@ impl Signed {
         let entity = self
             .entity
             .as_ref()
-            .filter(|_| !is_contradiction(&event.event_id));
-        let object = event.object.as_ref().map(|object| object.get());
+            .filter(|_| conflicts_with(&event.event_id).is_none());
+        let object = event.object.as_ref();
         let fields = [
             ("sha256", self.sha256 == event.sha256),
-            ("type", self.event_type == event.r#type),
-            ("aggregate", entity == event.aggregate.as_ref()),
-            ("occurred", self.occurred == event.occurred),
-            ("object", object.is_none_or(|object| object == self.object)),
+            ("type", self.event_type == event.event_type),
+            (
+                "aggregate",
+                entity.map(String::as_str) == event.aggregate.as_ref().map(EntityKey::as_str),
+            ),
+            ("occurred", self.occurred == event.occurred.as_str()),
+            ("object", object.is_none_or(|object| *object == self.object)),
         ];
         let differing = fields.into_iter().filter(|(_, same)| !same);
         differing.map(|(name, _)| name).collect()
     }
-}
-
-/// The id that Upvest gave an event: a contradiction is logged under `<event id>!<sha256>`.
-pub(super) fn base_id(event_id: &str) -> &str {
-    event_id.split_once('!').map_or(event_id, |(id, _)| id)
-}
-
-/// Whether this is the id of an event that contradicts the one of its base id.
-pub(super) fn is_contradiction(event_id: &str) -> bool {
-    event_id.contains('!')
 }

@@ -1,16 +1,13 @@
 //! An entity's state, folded again from the log, and compared with the one that is kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use pipeline::stores::entities::{EntityError, Stored};
+use pipeline::stores::entities::{AttributeDifference, EntityError, EntityItem, Stored};
+use pipeline::stores::events::LoggedEvent;
 use serde::Serialize;
 use upvest::projection::Applied;
-use upvest::{EntityKey, Event, Occurred, Projection};
-
-use super::read::Item;
-use crate::commands::events::LoggedEvent;
+use upvest::{EntityKey, Event, Projection};
 
 /// The effect of an event that shows in the state.
 pub(super) const FRESH: &str = "fresh";
@@ -18,18 +15,6 @@ pub(super) const FRESH: &str = "fresh";
 pub(super) const LATE: &str = "late";
 /// The longest log of which each event is left out in turn, to see which one the state lacks.
 const MAX_TRIALS: usize = 200;
-/// Attributes whose values tell nothing of a person.
-const SHOWN: [&str; 8] = [
-    "status",
-    "moved_back_from",
-    "last_event_id",
-    "last_event_type",
-    "last_occurred",
-    "object_type",
-    "object_occurred",
-    "version",
-];
-
 /// An event of the log that can be folded.
 #[derive(Debug, Clone)]
 pub(super) struct Foldable {
@@ -88,23 +73,16 @@ impl Foldable {
     ///
     /// Why it cannot be folded.
     pub(super) fn of(event: &LoggedEvent, archived_object: Option<&str>) -> Result<Self, String> {
-        let object = event.object.as_ref().map(|object| object.get());
-        let object = object
+        let object = event
+            .object
+            .as_deref()
             .or(archived_object)
             .ok_or("its object is not to be had: it was too large for the log")?;
-        let occurred = Occurred::from_stored(event.occurred.clone());
-        let occurred = occurred.map_err(|error| error.to_string())?;
-        let text = |text: &str| serde_json::to_string(text).unwrap_or_default();
-        let json = format!(
-            r#"{{"id":{},"type":{},"created_at":{},"object":{object}}}"#,
-            text(&event.event_id),
-            text(&event.r#type),
-            text(occurred.instant()),
-        );
+        let json = event.with_object(object).ok_or("its object is not JSON")?;
         Event::parse(&json).map_err(|error| error.to_string())?;
         Ok(Self {
             event_id: event.event_id.clone(),
-            received_at: event.received_at.parse().unwrap_or_default(),
+            received_at: event.received_at,
             delivery_id: event.delivery_id.clone(),
             json,
         })
@@ -169,7 +147,11 @@ fn effect(applied: Option<Applied>) -> &'static str {
 }
 
 /// Compares the item of an entity with what all its events, oldest first, fold to.
-pub(super) fn compare(entity: &EntityKey, item: Option<(&Item, &Stored)>, events: &[Foldable]) -> Comparison {
+pub(super) fn compare(
+    entity: &EntityKey,
+    item: Option<(&EntityItem, &Stored)>,
+    events: &[Foldable],
+) -> Comparison {
     let Some(folded) = fold(events) else {
         return Comparison::Unknown {
             why: "the log has no events of it".to_owned(),
@@ -205,7 +187,11 @@ pub(super) fn compare(entity: &EntityKey, item: Option<(&Item, &Stored)>, events
         state.is_some_and(|state| written(state).is_ok_and(|state| state == *item))
     };
     lacking(events, is_kept).unwrap_or_else(|| Comparison::Differs {
-        attributes: differences(item, &expected),
+        attributes: item
+            .differences(&expected)
+            .into_iter()
+            .map(Difference::from)
+            .collect(),
     })
 }
 
@@ -229,24 +215,14 @@ fn lacking(events: &[Foldable], is_kept: impl Fn(&[&Foldable]) -> bool) -> Optio
     })
 }
 
-fn differences(kept: &Item, folded: &Item) -> Vec<Difference> {
-    let names: BTreeSet<&String> = kept.keys().chain(folded.keys()).collect();
-    let differing = names
-        .into_iter()
-        .filter(|name| kept.get(*name) != folded.get(*name));
-    let shown = |item: &Item, name: &str| {
-        let value = item.get(name).filter(|_| SHOWN.contains(&name))?;
-        match value {
-            AttributeValue::S(value) | AttributeValue::N(value) => Some(value.clone()),
-            _ => None,
+impl From<AttributeDifference> for Difference {
+    fn from(difference: AttributeDifference) -> Self {
+        Self {
+            attribute: difference.attribute,
+            kept: difference.first,
+            folded: difference.second,
         }
-    };
-    let differences = differing.map(|name| Difference {
-        attribute: name.clone(),
-        kept: shown(kept, name),
-        folded: shown(folded, name),
-    });
-    differences.collect()
+    }
 }
 
 impl Difference {

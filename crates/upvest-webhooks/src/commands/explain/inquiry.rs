@@ -9,21 +9,21 @@ use pipeline::error::{AwsError, ErrorChain};
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::Archive;
 use pipeline::stores::audit::{AuditError, AuditLog};
-use pipeline::stores::entities::Stored;
-use pipeline::stores::keys::Keys;
+use pipeline::stores::entities::{Entities, EntityItem, Stored};
+use pipeline::stores::events::{EventLog, LoggedEvent, conflict_key, conflicts_with, original_id};
+use pipeline::stores::idempotency::Idempotency;
+use pipeline::stores::keys::{Keys, KeysTable};
 use serde_json::value::RawValue;
 use tokio::sync::Mutex;
-use upvest::{EntityKey, Occurred};
+use upvest::EntityKey;
 use uuid::Uuid;
 
 use super::actions;
-use super::evidence::{Bytes, Delivery, Evidence, Signed, Wanted, base_id, is_contradiction};
+use super::evidence::{Bytes, Delivery, Evidence, Signed, Wanted};
 use super::folding::{self, Comparison, FRESH, Foldable, Step};
 use super::publication::Publication;
-use super::read::{Item, Log, Table};
 use super::{Contents, Entity, ExplainError, Explained, Explanation, Fate, Outcome, Quarantine, Repeat};
 use crate::archived::{self, Range, Shelf};
-use crate::commands::events::LoggedEvent;
 use crate::commands::replay;
 use crate::stack::Stack;
 
@@ -32,9 +32,9 @@ const AT_A_TIME: usize = 8;
 
 /// What is asked, and where.
 pub(super) struct Inquiry {
-    pub(super) log: Log,
-    entities: Table,
-    idempotency: Table,
+    pub(super) log: EventLog,
+    entities: Entities,
+    idempotency: Idempotency,
     audit: AuditLog,
     evidence: Evidence,
     s3: aws_sdk_s3::Client,
@@ -46,7 +46,7 @@ pub(super) struct Inquiry {
 /// An entity as it is kept, and all its events.
 pub(super) struct Known {
     entity: EntityKey,
-    item: Option<Item>,
+    item: Option<EntityItem>,
     stored: Option<Result<Stored, String>>,
     timeline: Vec<LoggedEvent>,
 }
@@ -59,37 +59,19 @@ struct Folded {
 
 impl Inquiry {
     pub(super) fn of(stack: &Stack, clock: &Clock) -> Result<Self, ExplainError> {
-        let dynamodb = aws_sdk_dynamodb::Client::new(stack.config());
-        let table = |name, key, call| Table {
-            client: dynamodb.clone(),
-            name,
-            key,
-            call,
-        };
+        let dynamodb = pipeline::runtime::aws::dynamodb(stack.config());
         let (s3, bucket) = (archived::s3(stack), stack.archive_bucket()?);
         let secrets = aws_sdk_secretsmanager::Client::new(stack.config());
         let keys_table = stack.keys_table()?;
         Ok(Self {
-            log: Log(table(
-                stack.events_table()?,
-                "event_id",
-                "a read of the events table",
-            )),
-            entities: table(
-                stack.entities_table()?,
-                "aggregate",
-                "a read of the entities table",
-            ),
-            idempotency: table(
-                stack.idempotency_table()?,
-                "id",
-                "a read of the idempotency table",
-            ),
+            log: EventLog::new(dynamodb.clone(), stack.events_table()?),
+            entities: Entities::new(dynamodb.clone(), stack.entities_table()?),
+            idempotency: Idempotency::reader(dynamodb.clone(), stack.idempotency_table()?, clock.clone()),
             audit: AuditLog::new(dynamodb.clone(), stack.audit_table()?, clock.clone()),
             evidence: Evidence {
                 archive: Archive::new(s3.clone(), bucket.clone()),
                 keys: Keys::new(dynamodb.clone(), secrets, keys_table.clone(), clock.clone()),
-                keys_table: table(keys_table, "key_id", "a read of the keys table"),
+                keys_table: KeysTable::new(dynamodb, keys_table, clock.clone()),
                 histories: Mutex::default(),
             },
             s3,
@@ -129,9 +111,8 @@ impl Inquiry {
             subject: event.event_id.clone(),
             ..Explanation::default()
         };
-        if is_contradiction(&event.event_id) {
-            let contradicted = base_id(&event.event_id);
-            match self.log.event(contradicted).await? {
+        if let Some(contradicted) = conflicts_with(&event.event_id) {
+            match self.log.find(contradicted).await? {
                 Some(contradicted) => shown.push(contradicted),
                 None => explanation
                     .findings
@@ -142,7 +123,7 @@ impl Inquiry {
         let shown: Vec<&LoggedEvent> = shown.iter().collect();
         let entity = shown.iter().find_map(|event| event.aggregate.clone());
         let known = match entity {
-            Some(entity) => Some(self.know(EntityKey::from_stored(entity)).await?),
+            Some(entity) => Some(self.know(entity).await?),
             None => None,
         };
         let deliveries = self.deliveries(&shown, known.as_ref()).await?;
@@ -156,13 +137,13 @@ impl Inquiry {
 
     async fn know(&self, entity: EntityKey) -> Result<Known, ExplainError> {
         // The state first: what is logged in between shows as not yet in it, and not the other way round.
-        let item = self.entities.item(entity.as_str()).await?;
+        let item = self.entities.item(&entity).await?;
         let stored = item.as_ref().map(|item| {
-            let stored = Stored::from_item(&entity, item);
+            let stored = item.read(&entity);
             stored.map_err(|error| ErrorChain(&error).to_string())
         });
         Ok(Known {
-            timeline: self.log.timeline(&entity).await?,
+            timeline: self.log.history(&entity).await?,
             entity,
             item,
             stored,
@@ -179,7 +160,7 @@ impl Inquiry {
         let elsewhere = timeline.filter(|event| event.object.is_none());
         let events = || shown.iter().copied().chain(elsewhere.clone());
         let wanted: BTreeSet<String> = events()
-            .map(|event| base_id(&event.event_id).to_owned())
+            .map(|event| original_id(&event.event_id).to_owned())
             .collect();
         let ids: BTreeSet<String> = events().map(|event| event.delivery_id.clone()).collect();
         let wanted = &Wanted::Only(&wanted);
@@ -243,7 +224,7 @@ impl Inquiry {
         let Some(event) = explanation.events.first() else {
             return Ok(());
         };
-        let id = base_id(&event.event_id).to_owned();
+        let id = original_id(&event.event_id).to_owned();
         let owner = event.delivery_id.clone();
         let range = event.received_at.parse().map(|from: Timestamp| Range {
             from,
@@ -266,11 +247,12 @@ impl Inquiry {
         let others: BTreeSet<String> = repeats
             .iter()
             .filter(|repeat| !repeat.same)
-            .map(|repeat| format!("{id}!{}", repeat.sha256))
+            .map(|repeat| conflict_key(&id, &repeat.sha256))
             .collect();
-        let logged = self.log.events(&others).await?;
+        let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        let logged = self.log.load(&others).await?;
         for repeat in repeats.iter_mut().filter(|repeat| !repeat.same) {
-            let key = format!("{id}!{}", repeat.sha256);
+            let key = conflict_key(&id, &repeat.sha256);
             let finding = format!(
                 "event {id}: delivery {} brought it with other content",
                 repeat.delivery_id
@@ -335,11 +317,12 @@ impl Inquiry {
 
     async fn fates(&self, delivery: &Delivery) -> Result<Vec<Fate>, ExplainError> {
         let own = |signed: &Signed| {
-            let contradiction = format!("{}!{}", signed.event_id, signed.sha256);
+            let contradiction = conflict_key(&signed.event_id, &signed.sha256);
             [signed.event_id.clone(), contradiction]
         };
         let ids: BTreeSet<String> = delivery.events.iter().flat_map(own).collect();
-        let logged = self.log.events(&ids).await?;
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let logged = self.log.load(&ids).await?;
         let fates = delivery.events.iter().map(|signed| {
             let [id, contradiction] = own(signed);
             let outcome = match logged.get(&id) {
@@ -469,24 +452,25 @@ impl Explained {
     fn of(event: &LoggedEvent, delivery: Option<&Delivery>) -> Self {
         let compared = delivery.map(|delivery| delivery.compare(event));
         let (bytes, differs) = compared.unwrap_or((Bytes::Unproven, Vec::new()));
-        let occurred = Occurred::from_stored(event.occurred.clone());
-        let contradicts = is_contradiction(&event.event_id).then(|| base_id(&event.event_id).to_owned());
         Self {
             event_id: event.event_id.clone(),
-            r#type: event.r#type.clone(),
-            entity: event.aggregate.clone(),
-            occurred_at: occurred.map_or_else(|_| event.occurred.clone(), |at| at.instant().to_owned()),
-            received_at: event.received_at.clone(),
+            r#type: event.event_type.clone(),
+            entity: event.aggregate.as_ref().map(EntityKey::to_string),
+            occurred_at: event.occurred.instant().to_owned(),
+            received_at: event.received_at.to_string(),
             delivery_id: event.delivery_id.clone(),
             sha256: event.sha256.clone(),
-            contradicts,
+            contradicts: conflicts_with(&event.event_id).map(str::to_owned),
             bytes,
             differs,
             step: None,
             actions: Vec::new(),
             unfinished: false,
             publication: None,
-            object: event.object.clone(),
+            object: event
+                .object
+                .clone()
+                .and_then(|object| RawValue::from_string(object).ok()),
         }
     }
 

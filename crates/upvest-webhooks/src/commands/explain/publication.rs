@@ -1,11 +1,11 @@
 //! Whether a change was published. No record is kept of that: what is told here follows from the records that are.
 
+use pipeline::stores::events::LoggedEvent;
 use serde::Serialize;
 use upvest::category::is_synthetic;
 
 use super::folding::LATE;
 use super::inquiry::Known;
-use crate::commands::events::LoggedEvent;
 
 /// What follows about the publication of an event, and from what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,7 +40,7 @@ impl Publication {
         let last = known.stored().and_then(|stored| stored.last_change.as_ref());
         let (follows, because) = match bus {
             None => (Follows::NotPublished, "the stack has no event bus today"),
-            Some(_) if is_synthetic(&event.r#type) => {
+            Some(_) if is_synthetic(&event.event_type) => {
                 (Follows::NotPublished, "synthetic events have no effects")
             }
             Some(_) if lacks => (Follows::Open, "the state does not have it yet"),

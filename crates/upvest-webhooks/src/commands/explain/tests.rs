@@ -6,7 +6,7 @@ use clap::Parser;
 use fake_aws::{CallFilter, Fault, Service};
 use pipeline::queues::domains::{Dispatch, DomainQueues};
 use pipeline::stores::audit::AuditLog;
-use pipeline::stores::events::{Entry, EventLog};
+use pipeline::stores::events::{EventLog, NewEvent};
 use serde_json::Value;
 use upvest::{Domain, Event};
 use webhook_tests::effects::Trouble;
@@ -55,7 +55,7 @@ impl Signed {
     /// Logs an event of the order whose message is lost.
     async fn log_without_dispatch(&self, id: &str, second: u8, status: &str) {
         let log = EventLog::new(self.receiver.aws.dynamodb().clone(), "events".to_owned());
-        let lost = Entry {
+        let lost = NewEvent {
             event_id: id.to_owned(),
             event_type: format!("ORDER.{status}"),
             aggregate: Some("ORDER#o1".to_owned()),
@@ -128,7 +128,10 @@ async fn the_whole_chain_of_an_entity_holds() {
         assert_eq!(event.delivery_id, *delivery);
         assert_eq!(event.bytes, Bytes::AsSigned);
         assert_eq!(event.actions[0].action, "orders/change");
-        assert_eq!(event.actions[0].state, actions::State::Completed);
+        assert_eq!(
+            event.actions[0].state,
+            pipeline::stores::idempotency::RecordState::Completed
+        );
         assert_eq!(event.step.as_ref().unwrap().effect, "fresh");
     }
     let statuses = [(None, "NEW"), (Some("NEW"), "NEW"), (Some("NEW"), "FILLED")];
@@ -468,11 +471,17 @@ async fn an_action_that_was_stopped_is_in_progress_until_its_lease_ends() {
     signed.receiver.aws.inject(Fault::CrashBeforeEffect, complete);
     signed.receiver.process(Domain::Orders).await;
     let explanation = signed.explain("e1").await;
-    assert_eq!(explanation.events[0].actions[0].state, actions::State::InProgress);
+    assert_eq!(
+        explanation.events[0].actions[0].state,
+        pipeline::stores::idempotency::RecordState::InProgress
+    );
     assert_holds_but_for_lease(&explanation);
     signed.receiver.aws.clock().advance(Duration::from_secs(31));
     let explanation = signed.explain("e1").await;
-    assert_eq!(explanation.events[0].actions[0].state, actions::State::Abandoned);
+    assert_eq!(
+        explanation.events[0].actions[0].state,
+        pipeline::stores::idempotency::RecordState::Abandoned
+    );
     assert_finding(
         &explanation,
         "the action orders/change was stopped before its end",

@@ -196,7 +196,7 @@ impl Explained {
         for action in &self.actions {
             let mark = match (action.fault(), action.state) {
                 (Some(_), _) => FAILS,
-                (None, super::actions::State::Completed) => HOLDS,
+                (None, pipeline::stores::idempotency::RecordState::Completed) => HOLDS,
                 (None, _) => DARK,
             };
             lines.add(mark, "action", action.text());

@@ -433,7 +433,7 @@ async fn plant_without_entity(site: &Site, json: &str) {
     let event = upvest::Event::parse(json).unwrap();
     let log =
         pipeline::stores::events::EventLog::new(site.receiver.aws.dynamodb().clone(), "events".to_owned());
-    let entry = pipeline::stores::events::Entry {
+    let entry = pipeline::stores::events::NewEvent {
         event_id: event.id().to_owned(),
         event_type: event.event_type().to_owned(),
         aggregate: None,

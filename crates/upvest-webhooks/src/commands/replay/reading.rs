@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use pipeline::error::AwsError;
 use pipeline::queues::domains::Dispatch;
 use pipeline::stores::archive::{Found, ReadError};
-use pipeline::stores::events::{LOAD_BATCH, LoggedEvent, Mark, Owner, Place};
+use pipeline::stores::events::{LOAD_BATCH, LoggedEvent, Owner, TimelineCursor, TimelineEntry};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use upvest::delivery::split;
@@ -20,8 +20,8 @@ use super::{Filter, ReplayError, Selection, Task};
 use crate::logged::{Logged, LoggedError};
 use crate::operation::counter;
 
-/// How many marks of an entity are read at a time.
-const MARKS: i32 = 100;
+/// How many entries of a time line are read at a time.
+const ENTRIES: i32 = 100;
 /// How many ids can be looked up at a time.
 const LOOK_UP: usize = 100;
 /// How many deliveries are read at the same time.
@@ -80,10 +80,12 @@ pub(super) async fn count(logged: &Logged, task: &Task) -> Result<Counts, Replay
         // The index alone tells, without a look at each entity.
         let mut after = None;
         loop {
-            let (marks, next) = logged.log.marks(after).await?;
-            let selected = marks.iter().filter(|mark| filter.lets_pass(&mark.event_type));
-            selected.for_each(|mark| add(&mark.event_type));
-            after = next;
+            let page = logged.log.timelines(after).await?;
+            let types = page.entries.iter().map(|entry| entry.event_type.as_str());
+            types
+                .filter(|event_type| filter.lets_pass(event_type))
+                .for_each(&mut add);
+            after = page.next;
             if after.is_none() {
                 break;
             }
@@ -197,18 +199,18 @@ async fn read_log(
         last = Some(place.entity);
     }
     loop {
-        let (marks, next) = logged.log.marks(after).await?;
-        for Mark {
+        let page = logged.log.timelines(after).await?;
+        for TimelineEntry {
             entity, event_type, ..
-        } in marks
+        } in page.entries
         {
-            // An entity whose marks are not together is read twice, which does no harm.
+            // An entity whose entries are not together is read twice, which does no harm.
             if filter.lets_pass(&event_type) && last.as_ref() != Some(&entity) {
                 read_entity(logged, &entity, None, filter, take).await?;
                 last = Some(entity);
             }
         }
-        after = next;
+        after = page.next;
         if after.is_none() {
             return Ok(());
         }
@@ -225,8 +227,8 @@ async fn read_entity(
 ) -> Result<bool, ReplayError> {
     let mut any = false;
     loop {
-        let marks = logged.log.timeline(entity, after.as_ref(), MARKS).await?;
-        let Some(last) = marks.last() else {
+        let entries = logged.log.timeline(entity, after.as_ref(), ENTRIES).await?;
+        let Some(last) = entries.last() else {
             return Ok(any);
         };
         any = true;
@@ -235,10 +237,10 @@ async fn read_entity(
             occurred: last.occurred.to_string(),
         };
         after = Some(last.occurred.clone());
-        let selected = marks.iter().filter(|mark| filter.lets_pass(&mark.event_type));
+        let selected = entries.iter().filter(|entry| filter.lets_pass(&entry.event_type));
         let page = Page {
             events: selected
-                .map(|mark| Selected::of(&mark.occurred, &mark.event_type))
+                .map(|entry| Selected::of(&entry.occurred, &entry.event_type))
                 .collect(),
             reached: Some(reached),
             ..Page::default()
@@ -320,14 +322,15 @@ async fn events_of(logged: &Logged, found: &Found, filter: &Filter) -> Result<Pa
     let delivery_id = envelope.delivery_id.to_string();
     let mut page = Page::default();
     for event in events {
-        let Some((owner, sha256)) = owners.get(event.id()) else {
+        let Some(owner) = owners.get(event.id()) else {
             page.failures.push(Failure {
                 what: event.id().to_owned(),
                 reason: format!("{} has it, and the event log does not (yet)", found.key),
             });
             continue;
         };
-        if *owner == delivery_id && *sha256 == hex::encode(Sha256::digest(event.json())) {
+        let sha256 = hex::encode(Sha256::digest(event.json()));
+        if owner.delivery_id == delivery_id && owner.sha256 == sha256 {
             // Of the same event twice in a delivery, one is enough.
             owners.remove(event.id());
             page.events.push(Selected::delivered(&event, &delivery_id));
@@ -337,9 +340,9 @@ async fn events_of(logged: &Logged, found: &Found, filter: &Filter) -> Result<Pa
 }
 
 impl Reached {
-    fn place(&self) -> Option<Place> {
+    fn place(&self) -> Option<TimelineCursor> {
         match self {
-            Self::Entity { entity, occurred } => Some(Place {
+            Self::Entity { entity, occurred } => Some(TimelineCursor {
                 entity: EntityKey::from_stored(entity.clone()),
                 occurred: Occurred::from_stored(occurred.clone()).ok()?,
             }),

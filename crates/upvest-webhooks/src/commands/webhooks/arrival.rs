@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use pipeline::error::{AwsError, ErrorChain};
 use pipeline::stores::archive::{Archive, Found, ReadError};
+use pipeline::stores::events::EventLog;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 use upvest_api::{EndpointAnswer, Url};
 use uuid::Uuid;
 
-use crate::commands::events::is_logged;
 use crate::stack::{Stack, StackError, StackFinder};
 
 const OK: u16 = 200;
@@ -84,8 +84,7 @@ struct EventId {
 /// Where a delivery is looked for.
 struct Place {
     archive: Archive,
-    dynamodb: aws_sdk_dynamodb::Client,
-    events_table: String,
+    log: EventLog,
 }
 
 impl Default for Search {
@@ -200,8 +199,10 @@ impl Place {
         let s3 = aws_sdk_s3::Client::from_conf(s3);
         Ok(Self {
             archive: Archive::new(s3, stack.archive_bucket()?),
-            dynamodb: aws_sdk_dynamodb::Client::new(stack.config()),
-            events_table: stack.events_table()?,
+            log: EventLog::new(
+                pipeline::runtime::aws::dynamodb(stack.config()),
+                stack.events_table()?,
+            ),
         })
     }
 
@@ -235,7 +236,7 @@ impl Place {
 
     async fn are_logged(&self, event_ids: &[String]) -> Result<bool, AwsError> {
         for event_id in event_ids {
-            if !is_logged(&self.dynamodb, &self.events_table, event_id).await? {
+            if !self.log.contains(event_id).await? {
                 return Ok(false);
             }
         }

@@ -1,0 +1,199 @@
+//! An item of the events table: its attributes, read back.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use upvest::{EntityKey, Occurred};
+
+use crate::error::AwsError;
+use crate::stores::item::{Item, take_text};
+
+/// What separates an event's id from its hash in the key of a conflicting event.
+const CONFLICT: char = '!';
+
+/// An event of the log, read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedEvent {
+    /// Its key: the event's id, or, for one that conflicts with another, its [`conflict_key`].
+    pub event_id: String,
+    /// The event's type.
+    pub event_type: String,
+    /// The entity in whose time line it is.
+    pub aggregate: Option<EntityKey>,
+    /// When it occurred.
+    pub occurred: Occurred,
+    /// The delivery that brought it.
+    pub delivery_id: String,
+    /// When that delivery arrived.
+    pub received_at: Timestamp,
+    /// SHA-256 of the event's exact bytes, in hexadecimal.
+    pub sha256: String,
+    /// The event's `object`, verbatim, if it was read and is not in the archive.
+    pub object: Option<String>,
+    /// Where the archive has an event whose object is too large for an item.
+    pub archived_at: Option<String>,
+}
+
+/// Why the log cannot be read. Absence is no error.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The table could not be read.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The item is not an event.
+    #[error("event {event_id} in the events table has no usable {attribute}")]
+    Unusable {
+        /// The item's key.
+        event_id: String,
+        /// The attribute at fault.
+        attribute: &'static str,
+    },
+}
+
+/// Makes the key under which the log keeps an event beside another of the same id, with which it conflicts.
+#[must_use]
+pub fn conflict_key(event_id: &str, sha256: &str) -> String {
+    format!("{event_id}{CONFLICT}{sha256}")
+}
+
+/// Gives the id of the event with which the one under this key conflicts; `None` when the key is an event's own id.
+#[must_use]
+pub fn conflicts_with(key: &str) -> Option<&str> {
+    key.split_once(CONFLICT).map(|(id, _)| id)
+}
+
+/// Gives the id that Upvest gave the event under this key.
+#[must_use]
+pub fn original_id(key: &str) -> &str {
+    conflicts_with(key).unwrap_or(key)
+}
+
+impl LoggedEvent {
+    /// Writes the event as JSON: id, time and type as the log has them, and the object verbatim. `None` when the object
+    /// is not here, or is no JSON. (The exact bytes, with the members that no processor needs, are in the archive.)
+    #[must_use]
+    pub fn to_json(&self) -> Option<String> {
+        self.with_object(self.object.as_ref()?)
+    }
+
+    /// Writes the event as JSON, as [`to_json`](Self::to_json), with this object; `None` when it is no JSON.
+    #[must_use]
+    pub fn with_object(&self, object: &str) -> Option<String> {
+        #[derive(Serialize)]
+        struct EventDocument<'e> {
+            id: &'e str,
+            created_at: &'e str,
+            r#type: &'e str,
+            object: &'e RawValue,
+        }
+        let document = EventDocument {
+            id: self.occurred.event_id(),
+            created_at: self.occurred.instant(),
+            r#type: &self.event_type,
+            object: serde_json::from_str(object).ok()?,
+        };
+        serde_json::to_string(&document).ok()
+    }
+
+    pub(super) fn from_item(item: Item) -> Result<Self, LogError> {
+        let mut required = Required::of(item);
+        Ok(Self {
+            event_type: required.text("type")?,
+            delivery_id: required.text("delivery_id")?,
+            sha256: required.text("sha256")?,
+            received_at: required
+                .text("received_at")?
+                .parse()
+                .map_err(|_| required.unusable("received_at"))?,
+            occurred: required.occurred()?,
+            aggregate: take_text(&mut required.item, "aggregate").map(EntityKey::from_stored),
+            object: take_text(&mut required.item, "object"),
+            archived_at: take_text(&mut required.item, "archived_at"),
+            event_id: required.event_id,
+        })
+    }
+}
+
+/// The attributes that an item must have, taken out one by one.
+pub(super) struct Required {
+    event_id: String,
+    item: Item,
+}
+
+impl Required {
+    pub(super) fn of(mut item: Item) -> Self {
+        Self {
+            event_id: take_text(&mut item, "event_id").unwrap_or_default(),
+            item,
+        }
+    }
+
+    /// Takes a text attribute.
+    pub(super) fn text(&mut self, attribute: &'static str) -> Result<String, LogError> {
+        take_text(&mut self.item, attribute).ok_or_else(|| self.unusable(attribute))
+    }
+
+    /// Takes the attribute `occurred`.
+    pub(super) fn occurred(&mut self) -> Result<Occurred, LogError> {
+        let occurred = self.text("occurred")?;
+        Occurred::from_stored(occurred).map_err(|_| self.unusable("occurred"))
+    }
+
+    fn unusable(&self, attribute: &'static str) -> LogError {
+        LogError::Unusable {
+            event_id: self.event_id.clone(),
+            attribute,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use upvest::Event;
+
+    use super::*;
+    use crate::stores::item::text;
+
+    fn logged(object: &str) -> LoggedEvent {
+        LoggedEvent {
+            event_id: "e1".to_owned(),
+            event_type: "ORDER.NEW".to_owned(),
+            aggregate: None,
+            occurred: Occurred::new("2026-01-05T09:30:00.310Z", "e1").unwrap(),
+            delivery_id: "d1".to_owned(),
+            received_at: "2026-01-05T09:30:01Z".parse().unwrap(),
+            sha256: "00ff".to_owned(),
+            object: Some(object.to_owned()),
+            archived_at: None,
+        }
+    }
+
+    #[test]
+    fn an_event_put_together_again_has_the_same_place_and_object() {
+        let object = r#"{"id":"o1", "quantity": 1.00}"#;
+        let json = logged(object).to_json().unwrap();
+        let event = Event::parse(&json).unwrap();
+        assert_eq!(event.object().get(), object);
+        assert_eq!((event.id(), event.event_type()), ("e1", "ORDER.NEW"));
+        assert_eq!(*event.occurred(), logged(object).occurred);
+        assert_eq!(logged("{").to_json(), None);
+    }
+
+    #[test]
+    fn an_item_that_is_no_event_names_what_is_missing() {
+        let item = [("event_id", "e1"), ("type", "ORDER.NEW"), ("delivery_id", "d1")];
+        let item = item.map(|(name, value)| (name.to_owned(), text(value)));
+        assert_eq!(
+            LoggedEvent::from_item(item.into()).unwrap_err().to_string(),
+            "event e1 in the events table has no usable sha256"
+        );
+    }
+
+    #[test]
+    fn the_key_of_a_conflicting_event_tells_the_event_that_it_conflicts_with() {
+        let key = conflict_key("e1", "00ff");
+        assert_eq!(key, "e1!00ff");
+        assert_eq!((conflicts_with(&key), original_id(&key)), (Some("e1"), "e1"));
+        assert_eq!((conflicts_with("e1"), original_id("e1")), (None, "e1"));
+    }
+}

@@ -1,0 +1,163 @@
+//! Writing events into the log, each once.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest};
+use futures_util::future::try_join_all;
+
+use super::{EventLog, Owner, conflict_key};
+use crate::error::AwsError;
+
+const CALL: &str = "BatchExecuteStatement of the events table";
+/// The most statements in one batch (`BatchExecuteStatement`).
+const BATCH: usize = 25;
+/// The largest `object` kept in an item, in bytes. An item takes 400 KB in all; what is larger stays in the archive.
+pub const MAX_OBJECT_BYTES: usize = 380 * 1024;
+
+/// An event to be logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEvent {
+    /// The event's id, or, for one that conflicts with a logged one, its [`conflict_key`].
+    pub event_id: String,
+    /// The event's type.
+    pub event_type: String,
+    /// The entity; `None` keeps the event out of the time lines.
+    pub aggregate: Option<String>,
+    /// When it occurred, as [`upvest::Occurred`] writes it.
+    pub occurred: String,
+    /// The delivery that brought it, and that owns its dispatch.
+    pub delivery_id: String,
+    /// When that delivery arrived.
+    pub received_at: String,
+    /// SHA-256 of the event's exact bytes, in hexadecimal.
+    pub sha256: String,
+    /// The event's `object`, verbatim.
+    pub object: String,
+    /// Where the archive keeps the delivery: the place of an object too large for an item.
+    pub archived_at: String,
+}
+
+/// What the log had under an event's id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recorded {
+    /// Nothing: the event was written.
+    New,
+    /// An event already: a duplicate where the hash is the same, else a conflict.
+    Existing(Owner),
+}
+
+impl NewEvent {
+    /// The same event, as it is kept beside the one that has its id already and other content. It belongs to no time
+    /// line: which of the two is true is for a person to decide.
+    #[must_use]
+    pub fn as_conflict(self) -> Self {
+        Self {
+            event_id: conflict_key(&self.event_id, &self.sha256),
+            aggregate: None,
+            ..self
+        }
+    }
+
+    fn into_attributes(self) -> Vec<(&'static str, String)> {
+        let object = if self.object.len() <= MAX_OBJECT_BYTES {
+            ("object", self.object)
+        } else {
+            ("archived_at", self.archived_at)
+        };
+        let mut attributes = vec![
+            ("event_id", self.event_id),
+            ("type", self.event_type),
+            ("occurred", self.occurred),
+            ("delivery_id", self.delivery_id),
+            ("received_at", self.received_at),
+            ("sha256", self.sha256),
+            object,
+        ];
+        attributes.extend(self.aggregate.map(|aggregate| ("aggregate", aggregate)));
+        attributes
+    }
+}
+
+impl EventLog {
+    /// Logs events whose ids differ from each other, each only if its id is not in the log yet.
+    ///
+    /// A `PartiQL` insert is conditional by nature: it fails with `DuplicateItem` where the key exists. 25 fit into a
+    /// request. When the reply to a request is lost and the SDK sends it again, our own events come back as existing,
+    /// under our own delivery id.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when some event is not known to be in the log; others may be in it.
+    pub async fn record(&self, events: &[NewEvent]) -> Result<Vec<Recorded>, AwsError> {
+        let is_new = try_join_all(events.chunks(BATCH).map(|chunk| self.insert(chunk)))
+            .await?
+            .concat();
+        let existing: Vec<&str> = events
+            .iter()
+            .zip(&is_new)
+            .filter(|(_, is_new)| !**is_new)
+            .map(|(event, _)| event.event_id.as_str())
+            .collect();
+        let mut owners: HashMap<String, Owner> = self.owners(&existing).await?;
+        events
+            .iter()
+            .zip(is_new)
+            .map(|(event, is_new)| match is_new {
+                true => Ok(Recorded::New),
+                false => owners
+                    .remove(&event.event_id)
+                    .map(Recorded::Existing)
+                    .ok_or_else(|| {
+                        AwsError::entries(
+                            "BatchGetItem of the events table",
+                            "an existing event is not there",
+                        )
+                    }),
+            })
+            .collect()
+    }
+
+    /// Inserts up to 25 events; tells for each whether it is new.
+    async fn insert(&self, events: &[NewEvent]) -> Result<Vec<bool>, AwsError> {
+        let statements = events.iter().map(|event| self.statement(event.clone()));
+        let responses = self
+            .client
+            .batch_execute_statement()
+            .set_statements(Some(statements.collect()))
+            .send()
+            .await
+            .map_err(AwsError::of(CALL))?
+            .responses
+            .unwrap_or_default();
+        if responses.len() != events.len() {
+            return Err(AwsError::entries(
+                CALL,
+                "the number of answers is not that of the statements",
+            ));
+        }
+        let is_new = responses.into_iter().map(|response| match response.error {
+            None => Ok(true),
+            Some(error) if error.code == Some(BatchStatementErrorCodeEnum::DuplicateItem) => Ok(false),
+            Some(error) => Err(AwsError::entries(
+                CALL,
+                error.code.as_ref().map_or("unknown", |code| code.as_str()),
+            )),
+        });
+        is_new.collect()
+    }
+
+    fn statement(&self, event: NewEvent) -> BatchStatementRequest {
+        let (names, values): (Vec<_>, Vec<_>) = event.into_attributes().into_iter().unzip();
+        let fields: Vec<String> = names.iter().map(|name| format!("'{name}':?")).collect();
+        let values = values.into_iter().map(AttributeValue::S).collect();
+        BatchStatementRequest::builder()
+            .statement(format!(
+                "INSERT INTO \"{}\" VALUE {{{}}}",
+                self.table,
+                fields.join(",")
+            ))
+            .set_parameters(Some(values))
+            .build()
+            .expect("the builder asks for the statement alone, which is set")
+    }
+}

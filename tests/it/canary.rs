@@ -27,7 +27,7 @@ use verify_and_store::FreshnessPolicy;
 use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{CHANGES, DELIVERIES, PATH, Receiver};
 
-use crate::support::{COVERED, deliver, deliver_with, event, items, process_all, receiver, signed};
+use crate::support::{COVERED, deliver, deliver_with, event, items, process_all, receiver, sign_with};
 use crate::upvest::{Log, Server, clock};
 
 const SECRET: &str =
@@ -120,7 +120,7 @@ impl World {
     /// Has a delivery signed by the canary's key taken in.
     async fn deliver_by_the_canarys_key(&self, body: &[u8]) {
         let key = SigningKey::hmac(KEY_ID, Profile::UpvestV6, SECRET_VALUE.as_bytes().to_vec().into());
-        let headers = signed(&key.unwrap(), body, &SignatureOptions::new(COVERED));
+        let headers = sign_with(&key.unwrap(), body, &SignatureOptions::new(COVERED));
         deliver_with(&self.receiver, &headers, body).await;
     }
 
@@ -390,7 +390,7 @@ async fn a_synthetic_event_of_an_unknown_key_waits_for_the_key_and_is_never_take
     let receiver = receiver(FreshnessPolicy::Flag).await;
     let key = SigningKey::hmac("canary-forged", Profile::UpvestV6, vec![7; 32].into()).unwrap();
     let (_, body) = canary_delivery("forged", "2026-01-01T00:00:00Z".parse().unwrap());
-    let headers = signed(&key, &body, &SignatureOptions::new(COVERED));
+    let headers = sign_with(&key, &body, &SignatureOptions::new(COVERED));
     deliver_with(&receiver, &headers, &body).await;
     assert_eq!(items(&receiver, "events", "event_id"), [""; 0]);
     assert_eq!(receiver.aws.messages(DELIVERIES).len(), 1);
@@ -402,7 +402,7 @@ async fn a_synthetic_event_under_the_canarys_key_id_by_another_key_goes_to_quara
     world.run(Works::All).await;
     let key = SigningKey::hmac(KEY_ID, Profile::UpvestV6, vec![7; 32].into()).unwrap();
     let (_, body) = canary_delivery("forged", "2026-01-01T00:00:00Z".parse().unwrap());
-    let headers = signed(&key, &body, &SignatureOptions::new(COVERED));
+    let headers = sign_with(&key, &body, &SignatureOptions::new(COVERED));
     deliver_with(&world.receiver, &headers, &body).await;
     assert_eq!(quarantine(&world.receiver), ["bad-signature"]);
     assert_eq!(items(&world.receiver, "events", "event_id").len(), 1);
@@ -455,7 +455,7 @@ async fn an_hmac_key_of_the_operator_signs_what_it_wants() {
     put.send().await.unwrap();
     let key = SigningKey::hmac("smoke", Profile::UpvestV6, vec![7; 32].into()).unwrap();
     let body = delivery(&[order("e1"), synthetic("synthetic-1")]);
-    let headers = signed(&key, &body, &SignatureOptions::new(COVERED));
+    let headers = sign_with(&key, &body, &SignatureOptions::new(COVERED));
     deliver_with(&receiver, &headers, &body).await;
     assert_eq!(items(&receiver, "events", "event_id"), ["e1", "synthetic-1"]);
     assert_eq!(

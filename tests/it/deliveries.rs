@@ -12,10 +12,10 @@ use pipeline::stores::archive::ArchivedDelivery;
 use upvest::Domain;
 use upvest::signature::{Headers, Profile, SignatureOptions, SigningKey};
 use verify_and_store::FreshnessPolicy;
+use webhook_tests::deliveries::import_key;
 use webhook_tests::receiver::{DELIVERIES, DELIVERIES_DLQ, Receiver};
-use webhook_tests::story::KeyPair;
 
-use crate::support::{COVERED, deliver, deliver_with, event, items, key, receiver, signed};
+use crate::support::{COVERED, deliver, deliver_with, event, items, key, receiver, sign_with};
 
 fn order(id: &str) -> String {
     event(id, "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#)
@@ -82,7 +82,7 @@ async fn a_hundred_events_take_few_requests() {
         })
         .collect();
     let body = format!(r#"{{"payload":[{}]}}"#, events.join(","));
-    let headers = signed(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
+    let headers = sign_with(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
     receiver.post(&headers, body.as_bytes()).await.unwrap();
     receiver.aws.clear_calls();
     receiver.verify_and_store().await.unwrap();
@@ -105,7 +105,7 @@ async fn deliveries_that_are_handled_together_are_dispatched_in_the_order_of_the
         let order = event(&format!("e{number}"), &format!("ORDER.{state}"), &object);
         let events: Vec<String> = others.chain([order]).collect();
         let body = format!("[{}]", events.join(","));
-        let headers = signed(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
+        let headers = sign_with(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
         receiver.post(&headers, body.as_bytes()).await.unwrap();
         receiver.aws.clock().advance(Duration::from_millis(1));
     }
@@ -123,7 +123,7 @@ async fn deliveries_that_are_handled_together_are_dispatched_in_the_order_of_the
 async fn what_fails_verification_goes_to_quarantine_with_its_reason() {
     let body = format!(r#"{{"payload":[{}]}}"#, order("e1"));
     let body = body.as_bytes();
-    let good = signed(&key(), body, &SignatureOptions::new(COVERED));
+    let good = sign_with(&key(), body, &SignatureOptions::new(COVERED));
     let with = |name: &str, value: &str| {
         let mut headers = good.clone();
         headers.set(name, value);
@@ -138,15 +138,15 @@ async fn what_fails_verification_goes_to_quarantine_with_its_reason() {
         (wrong_digest, "digest-mismatch"),
         (without_digest, "missing-digest"),
         (
-            signed(&key(), body, &SignatureOptions::new(["@method", "@path"])),
+            sign_with(&key(), body, &SignatureOptions::new(["@method", "@path"])),
             "digest-not-covered",
         ),
         (
-            signed(&key(), body, &SignatureOptions::new(["@method", "digest"])),
+            sign_with(&key(), body, &SignatureOptions::new(["@method", "digest"])),
             "component-not-covered",
         ),
         (
-            signed(&other, body, &SignatureOptions::new(COVERED)),
+            sign_with(&other, body, &SignatureOptions::new(COVERED)),
             "bad-signature",
         ),
         (
@@ -185,7 +185,7 @@ async fn an_expired_signature_is_flagged_or_by_strict_policy_quarantined() {
             let options = SignatureOptions::new(COVERED).valid(times.0, times.1);
             deliver_with(
                 &receiver,
-                &signed(&key(), body.as_bytes(), &options),
+                &sign_with(&key(), body.as_bytes(), &options),
                 body.as_bytes(),
             )
             .await;
@@ -215,7 +215,7 @@ async fn freshness_is_judged_by_the_time_of_receipt() {
     let body = order("e1");
     let now = receiver.aws.clock().timestamp();
     let options = SignatureOptions::new(COVERED).valid(now, now + Duration::from_secs(5));
-    let headers = signed(&key(), body.as_bytes(), &options);
+    let headers = sign_with(&key(), body.as_bytes(), &options);
     receiver.post(&headers, body.as_bytes()).await.unwrap();
     receiver.aws.clock().advance(Duration::from_secs(24 * 3600));
     receiver.verify_and_store().await.unwrap();
@@ -343,7 +343,7 @@ async fn of_two_versions_in_one_delivery_only_the_one_not_logged_is_a_contradict
 async fn an_unknown_key_waits_in_the_queue_then_in_the_dead_letter_queue_until_the_key_is_there() {
     let receiver = Receiver::new(1, FreshnessPolicy::Flag);
     let body = order("e1");
-    let headers = signed(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
+    let headers = sign_with(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
     receiver.post(&headers, body.as_bytes()).await.unwrap();
     let mut waited = Duration::ZERO;
     while receiver.aws.messages(DELIVERIES_DLQ).is_empty() {
@@ -356,13 +356,7 @@ async fn an_unknown_key_waits_in_the_queue_then_in_the_dead_letter_queue_until_t
         "it goes to the dead-letter queue only after {waited:?}"
     );
     assert_eq!(quarantine(&receiver), [""; 0], "an unknown key is no verdict");
-    let jwk = serde_json::to_string(&key().to_jwk()).unwrap();
-    KeyPair {
-        key_id: "key".to_owned(),
-        jwk,
-    }
-    .import(&receiver.aws)
-    .await;
+    import_key(&receiver.aws, key().to_jwk().unwrap()).await;
     receiver.aws.redrive(DELIVERIES_DLQ);
     receiver.drain().await;
     assert_eq!(items(&receiver, "events", "event_id"), ["e1"]);
@@ -374,7 +368,7 @@ async fn a_storm_of_one_forged_key_id_reads_the_table_once_in_a_while() {
     let forger = SigningKey::ed25519_from_seed("forged", Profile::UpvestV6, &[9; 32]).unwrap();
     let body = order("e1");
     for _ in 0..10 {
-        let headers = signed(&forger, body.as_bytes(), &SignatureOptions::new(COVERED));
+        let headers = sign_with(&forger, body.as_bytes(), &SignatureOptions::new(COVERED));
         receiver.post(&headers, body.as_bytes()).await.unwrap();
     }
     receiver.aws.clear_calls();
@@ -390,7 +384,7 @@ async fn a_queue_that_cannot_be_reached_answers_503_and_asks_for_another_deliver
         receiver.aws.inject(Fault::FailBeforeEffect, send);
     }
     let body = order("e1");
-    let headers = signed(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
+    let headers = sign_with(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
     let answer = receiver.post(&headers, body.as_bytes()).await.unwrap();
     assert_eq!(answer.0, 503);
     assert_eq!(receiver.post(&headers, body.as_bytes()).await.unwrap().0, 200);
@@ -405,7 +399,7 @@ async fn a_request_without_signature_headers_is_refused_and_one_too_large_is_413
     assert_eq!(answer, (401, r#"{"reason":"missing-signature"}"#.to_owned()));
     let mut rng = receiver.aws.rng();
     let noise: Vec<u8> = (0..1_200_000).map(|_| rng.draw() as u8).collect();
-    let headers = signed(&key(), &noise, &SignatureOptions::new(COVERED));
+    let headers = sign_with(&key(), &noise, &SignatureOptions::new(COVERED));
     assert_eq!(receiver.post(&headers, &noise).await.unwrap().0, 413);
     let large = format!(
         "[{}]",
@@ -455,7 +449,7 @@ async fn a_hopeless_message_goes_to_the_dead_letter_queue_and_holds_nothing_up()
         .unwrap();
     let other = event("e2", "ORDER.NEW", r#"{"id":"o2"}"#);
     let body = format!("[{},{other}]", order("e1"));
-    let headers = signed(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
+    let headers = sign_with(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
     receiver.post(&headers, body.as_bytes()).await.unwrap();
     receiver.verify_and_store().await.unwrap();
     receiver.process(Domain::Orders).await.unwrap();
@@ -510,7 +504,7 @@ async fn a_crash_after_any_call_loses_nothing() {
     );
     for calls in 0.. {
         let receiver = receiver(FreshnessPolicy::Flag).await;
-        let headers = signed(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
+        let headers = sign_with(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
         receiver
             .aws
             .inject(Fault::CrashAfterEffect, CallFilter::any().after(calls));

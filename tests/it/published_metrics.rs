@@ -22,7 +22,7 @@ use webhook_tests::receiver::{PATH, Receiver, gateway_request};
 use crate::refresh_keys::World;
 use crate::register_webhook::stack::Stack;
 use crate::support::{
-    COVERED, deliver, deliver_events, deliver_with, event, event_at, key, process_all, receiver, signed,
+    COVERED, deliver, deliver_events, deliver_with, event, event_at, key, process_all, receiver, sign_with,
 };
 
 /// Runs every function in every way that is measured.
@@ -43,7 +43,7 @@ async fn answer_in_every_way() {
     assert_eq!(receiver.post(&Headers::default(), b"{}").await.unwrap().0, 401);
     let mut rng = receiver.aws.rng();
     let noise: Vec<u8> = (0..1_200_000).map(|_| rng.draw() as u8).collect();
-    let headers = signed(&key(), b"", &SignatureOptions::new(COVERED));
+    let headers = sign_with(&key(), b"", &SignatureOptions::new(COVERED));
     assert_eq!(receiver.post(&headers, &noise).await.unwrap().0, 413);
     for _ in 0..3 {
         let send = CallFilter::operation(Service::Sqs, "SendMessage");
@@ -88,9 +88,9 @@ async fn judge_in_every_way() {
     ] {
         let options =
             SignatureOptions::new(COVERED).valid(created.parse().unwrap(), expires.parse().unwrap());
-        deliver_with(&receiver, &signed(&key(), b"[]", &options), b"[]").await;
+        deliver_with(&receiver, &sign_with(&key(), b"[]", &options), b"[]").await;
     }
-    let forged = signed(&key(), b"[]", &SignatureOptions::new(COVERED));
+    let forged = sign_with(&key(), b"[]", &SignatureOptions::new(COVERED));
     deliver_with(&receiver, &forged, b"[{}]").await;
     let stranger = Receiver::new(1, FreshnessPolicy::Flag);
     deliver(&stranger, order.as_bytes()).await;
@@ -183,7 +183,7 @@ async fn the_way_of_an_event_is_measured_from_the_receipt_of_its_delivery() {
     let measured = Measured::default();
     let _guard = ::metrics::set_default_local_recorder(&measured);
     let body = event("e1", "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#);
-    let headers = signed(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
+    let headers = sign_with(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
     let start = receiver.aws.clock().timestamp();
     receiver.post(&headers, body.as_bytes()).await.unwrap();
     receiver.aws.clock().advance(Duration::from_secs(2));
@@ -234,7 +234,7 @@ async fn deliveries_that_we_signed_ourselves_do_not_break_the_silence() {
     put.send().await.unwrap();
     let body = event("e1", "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#);
     let own = SigningKey::hmac("own", Profile::UpvestV6, vec![7; 32].into()).unwrap();
-    let headers = signed(&own, body.as_bytes(), &SignatureOptions::new(COVERED));
+    let headers = sign_with(&own, body.as_bytes(), &SignatureOptions::new(COVERED));
     deliver_with(&receiver, &headers, body.as_bytes()).await;
     assert_eq!(measured.values(metrics::VERIFIED, &[]), [1.0]);
     assert_eq!(measured.values(metrics::FROM_UPVEST, &[]), [0.0; 0]);

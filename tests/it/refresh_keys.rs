@@ -21,10 +21,10 @@ use serde_json::{Value, json};
 use upvest::signature::{Profile, SignatureOptions, SigningKey};
 use upvest_simulator::{Subscription, Trouble, generate};
 use verify_and_store::FreshnessPolicy;
+use webhook_tests::deliveries::import_key;
 use webhook_tests::receiver::{DELIVERIES_DLQ, KEY_REQUESTS, KEY_REQUESTS_DLQ, PATH, Receiver};
-use webhook_tests::story::KeyPair;
 
-use crate::support::{COVERED, signed};
+use crate::support::{COVERED, sign_with};
 use crate::upvest::{Log, SECRET, Server, Upvest, access, clock, secrets};
 
 /// A receiver that asks for keys, the function that it asks, and Upvest.
@@ -127,7 +127,7 @@ impl World {
     async fn forge(&self, key_id: &str) {
         let key = SigningKey::ed25519_from_seed(key_id, Profile::UpvestV6, &[9; 32]).unwrap();
         let body = br#"{"payload":[]}"#;
-        let headers = signed(&key, body, &SignatureOptions::new(COVERED));
+        let headers = sign_with(&key, body, &SignatureOptions::new(COVERED));
         assert_eq!(self.receiver.post(&headers, body).await.unwrap().0, 200);
     }
 }
@@ -238,11 +238,7 @@ async fn another_key_under_a_served_id_is_never_overwritten() {
 async fn keys_of_the_operator_are_left_alone() {
     let world = World::new().await;
     let imported = upvest_simulator::generate_key().unwrap();
-    let pair = KeyPair {
-        key_id: "imported".to_owned(),
-        jwk: serde_json::to_string(&imported.to_jwk()).unwrap(),
-    };
-    pair.import(world.aws()).await;
+    import_key(world.aws(), imported.to_jwk().unwrap().with_key_id("imported")).await;
     world
         .put(&[
             ("key_id", "smoke"),

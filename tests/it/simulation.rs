@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use upvest::category::{CATEGORIES, Role, UNRECOGNISED};
 use upvest::{EntityKey, Event, Projection};
 use verify_and_store::FreshnessPolicy;
+use webhook_tests::deliveries::import_key;
 use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{CHANGES, Receiver};
 use webhook_tests::story::{Delivery, Story};
@@ -79,7 +80,7 @@ impl Run {
     }
 
     async fn complete(mut self) {
-        self.story.keys[0].import(&self.receiver.aws).await;
+        import_key(&self.receiver.aws, self.story.keys[0].clone()).await;
         self.receiver.aws.set_fault_rates(FaultRates::stormy());
         self.trouble_some_actions();
         for _ in 0..60 + self.rng.below(60) {
@@ -87,7 +88,7 @@ impl Run {
         }
         self.receiver.aws.heal();
         self.receiver.effects.mend();
-        self.story.keys[1].import(&self.receiver.aws).await;
+        import_key(&self.receiver.aws, self.story.keys[1].clone()).await;
         while let Some(delivery) = self.answered.iter().position(BTreeSet::is_empty) {
             self.post(delivery).await;
         }

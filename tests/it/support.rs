@@ -1,4 +1,4 @@
-//! What several of the in-process tests need: events, signed deliveries, and a receiver that knows the key.
+//! What several of the in-process tests need: a receiver that knows the key, and deliveries that it takes in.
 
 #![expect(
     clippy::unwrap_used,
@@ -6,62 +6,36 @@
 )]
 
 use upvest::Domain;
-use upvest::signature::{Headers, Profile, SignatureOptions, SignedRequest, SigningKey};
+use upvest::signature::{Headers, SigningKey};
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::receiver::{PATH, Receiver};
-use webhook_tests::story::KeyPair;
+use webhook_tests::deliveries::{KNOWN_SEED, body, import_key, sign, signing_key};
+use webhook_tests::receiver::Receiver;
+
+pub(crate) use webhook_tests::deliveries::{event as event_at, sign_with};
 
 /// What the signatures of these tests cover.
 pub(crate) const COVERED: [&str; 3] = ["@method", "@path", "digest"];
 
-/// The key that signs.
+/// Makes the key that signs.
 pub(crate) fn key() -> SigningKey {
-    SigningKey::ed25519_from_seed("key", Profile::UpvestV6, &[7; 32]).unwrap()
+    signing_key(KNOWN_SEED)
 }
 
-/// A receiver that knows the key.
+/// Sets up a receiver that knows the key.
 pub(crate) async fn receiver(freshness: FreshnessPolicy) -> Receiver {
     let receiver = Receiver::new(1, freshness);
-    let jwk = serde_json::to_string(&key().to_jwk()).unwrap();
-    KeyPair {
-        key_id: "key".to_owned(),
-        jwk,
-    }
-    .import(&receiver.aws)
-    .await;
+    import_key(&receiver.aws, key().to_jwk().unwrap()).await;
     receiver
 }
 
-/// An event of the first second of 2026.
+/// Writes an event of the first second of 2026.
 pub(crate) fn event(id: &str, event_type: &str, object: &str) -> String {
     event_at(id, 0, event_type, object)
 }
 
-/// An event of some second of the first minute of 2026.
-pub(crate) fn event_at(id: &str, second: u8, event_type: &str, object: &str) -> String {
-    format!(
-        r#"{{"id":"{id}","created_at":"2026-01-01T00:00:{second:02}Z","type":"{event_type}","object":{object}}}"#
-    )
-}
-
-/// The headers of a delivery that the key signed.
-pub(crate) fn signed(key: &SigningKey, body: &[u8], options: &SignatureOptions) -> Headers {
-    let mut headers: Headers = [("content-type", "application/json")].into_iter().collect();
-    let request = SignedRequest {
-        method: "POST",
-        path: PATH,
-        query: None,
-        headers: &headers,
-        body,
-    };
-    key.sign(&request, options).unwrap().apply_to(&mut headers);
-    headers
-}
-
 /// Posts, expects 200, and lets everything run once.
 pub(crate) async fn deliver(receiver: &Receiver, body: &[u8]) {
-    let headers = signed(&key(), body, &SignatureOptions::new(COVERED));
-    deliver_with(receiver, &headers, body).await;
+    deliver_with(receiver, &sign(&key(), body), body).await;
 }
 
 /// The same with headers of the test's own.
@@ -85,8 +59,8 @@ pub(crate) async fn post_events(receiver: &Receiver, events: &[String]) {
 
 /// Posts events as one delivery, and leaves it in the deliveries queue.
 pub(crate) async fn enqueue_events(receiver: &Receiver, events: &[String]) {
-    let body = format!(r#"{{"payload":[{}]}}"#, events.join(","));
-    let headers = signed(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
+    let body = body(events);
+    let headers = sign(&key(), body.as_bytes());
     assert_eq!(receiver.post(&headers, body.as_bytes()).await.unwrap().0, 200);
 }
 

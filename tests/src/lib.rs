@@ -1,9 +1,12 @@
 //! Simulation and end-to-end tests through the public interfaces.
 //!
 //! The library is the ground the tests stand on, over the AWS of [`fake_aws`]: the receiver set up in it
-//! ([`receiver`]), an action whose effects can be seen ([`effects`]), what the functions measure ([`metrics`]), and what
-//! a simulated Upvest has to say ([`story`]). It ships in no function.
+//! ([`receiver`]), the same as an operator's commands find it ([`deployment`]), events and signed deliveries written by
+//! hand ([`deliveries`]) or made up from a seed ([`story`]), an action whose effects can be seen ([`effects`]), and what
+//! the functions measure ([`metrics`]). It ships in no function.
 
+pub mod deliveries;
+pub mod deployment;
 pub mod effects;
 pub mod metrics;
 pub mod order_desk;

@@ -4,10 +4,10 @@ mod plot;
 
 use std::collections::BTreeSet;
 
-use upvest::signature::{Headers, Profile, SignatureOptions, SignedRequest, SigningKey};
+use upvest::signature::{Headers, Jwk, Profile, SignatureOptions, SigningKey};
 
-use crate::receiver::PATH;
-use fake_aws::{Aws, Rng};
+use crate::deliveries::{body, sign_headers};
+use fake_aws::Rng;
 
 /// One delivery of the story.
 #[derive(Debug, Clone)]
@@ -28,39 +28,7 @@ pub struct Story {
     /// All deliveries.
     pub deliveries: Vec<Delivery>,
     /// The keys that sign them; the second becomes known to the receiver only later.
-    pub keys: [KeyPair; 2],
-}
-
-/// A verification key as the keys table holds it.
-#[derive(Debug, Clone)]
-pub struct KeyPair {
-    /// The key's id.
-    pub key_id: String,
-    /// The public key, JSON.
-    pub jwk: String,
-}
-
-impl KeyPair {
-    /// Puts the key into the keys table.
-    ///
-    /// # Panics
-    ///
-    /// If the table does not take it.
-    pub async fn import(&self, aws: &Aws) {
-        use aws_sdk_dynamodb::types::AttributeValue::S;
-        let put = aws
-            .dynamodb()
-            .put_item()
-            .table_name("keys")
-            .item("key_id", S(self.key_id.clone()));
-        let put = put
-            .item("profile", S("upvest-v6".to_owned()))
-            .item("algorithm", S("ed25519".to_owned()));
-        put.item("jwk", S(self.jwk.clone()))
-            .send()
-            .await
-            .expect("the keys table takes a key");
-    }
+    pub keys: [Jwk; 2],
 }
 
 impl Story {
@@ -90,10 +58,7 @@ impl Story {
                 deliveries.push(delivery(&forged(batch), &key(signer.key_id(), rng), false, rng));
             }
         }
-        let keys = keys.map(|key| KeyPair {
-            key_id: key.key_id().to_owned(),
-            jwk: serde_json::to_string(&key.to_jwk()).expect("a public key is JSON"),
-        });
+        let keys = keys.map(|key| key.to_jwk().expect("a key pair has a public half"));
         Self { deliveries, keys }
     }
 
@@ -127,22 +92,12 @@ fn delivery(events: &[String], key: &SigningKey, genuine: bool, rng: &mut Rng) -
     if rng.chance(150) {
         batch.insert(rng.below(batch.len() + 1), "{\"id\":\"no event\"}".to_owned());
     }
-    let body = format!("{{\"payload\":[{}]}}", batch.join(",")).into_bytes();
+    let body = body(&batch).into_bytes();
     let mut components = ["@method", "@path", "digest", "content-type", "content-length"];
     rng.shuffle(&mut components);
     let mut headers: Headers = [("content-type", "application/json")].into_iter().collect();
     headers.push("content-length", body.len().to_string());
-    let request = SignedRequest {
-        method: "POST",
-        path: PATH,
-        query: None,
-        headers: &headers,
-        body: &body,
-    };
-    let signed = key
-        .sign(&request, &SignatureOptions::new(components))
-        .expect("the components are there");
-    signed.apply_to(&mut headers);
+    let headers = sign_headers(key, headers, &body, &SignatureOptions::new(components));
     Delivery {
         headers,
         body,

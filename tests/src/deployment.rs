@@ -1,0 +1,435 @@
+//! A stack deployed in process, as an operator's commands find one.
+//!
+//! [`Deployment::builder`] sets up the whole receiver in an account of its own, with a key that it knows; beside a
+//! simulated Upvest it is a [`ConnectedDeployment`].
+//!
+//! ```
+//! use upvest::Domain;
+//! use webhook_tests::deliveries::order;
+//! use webhook_tests::deployment::Deployment;
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! let deployment = Deployment::builder().start().await;
+//! deployment.deliver(&[order("o1", 1, "NEW")]).await;
+//! assert_eq!(deployment.entities().len(), 1);
+//! assert!(deployment.waiting(Domain::Orders).is_empty());
+//! # }
+//! ```
+
+mod connected;
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use fake_aws::{Aws, QueuedMessage};
+use jiff::Timestamp;
+use operator::{Queue, Stack};
+use pipeline::runtime::clock::Clock;
+use serde_json::{Value, json};
+use upvest::Domain;
+use upvest::signature::{Headers, SigningKey};
+use verify_and_store::FreshnessPolicy;
+
+use crate::deliveries::{KNOWN_SEED, body, import_key, sign, signing_key};
+use crate::receiver::{CHANGES, DELIVERIES, DELIVERIES_DLQ, EFFECTS, Receiver, dead_letter_name, queue_name};
+
+pub use connected::{ConnectedDeployment, UPVEST_SECRET};
+
+/// A receiver in an account of its own, and the outputs of its stack.
+pub struct Deployment {
+    /// The receiver that is deployed.
+    pub receiver: Receiver,
+    /// The stack, as commands find it.
+    pub stack: Stack,
+    outputs: BTreeMap<String, String>,
+}
+
+/// Says how a [`Deployment`] is to be set up.
+#[derive(Debug)]
+pub struct DeploymentBuilder {
+    seed: u64,
+    freshness: FreshnessPolicy,
+    key_seed: Option<u8>,
+}
+
+impl DeploymentBuilder {
+    /// Has `seed` decide all chance in the account, in place of 1.
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// Has expired signatures dealt with by this policy, in place of being flagged.
+    pub fn freshness(self, freshness: FreshnessPolicy) -> Self {
+        Self { freshness, ..self }
+    }
+
+    /// Has the receiver know no key, so that no delivery can be verified yet.
+    pub fn without_key(self) -> Self {
+        Self {
+            key_seed: None,
+            ..self
+        }
+    }
+
+    /// Sets the receiver up; it has received nothing.
+    ///
+    /// # Panics
+    ///
+    /// If the account cannot be set up.
+    pub async fn start(self) -> Deployment {
+        let receiver = Receiver::new(self.seed, self.freshness);
+        let outputs = outputs(&receiver.aws, self.freshness).await;
+        let stack = stack(&receiver.aws, outputs.clone());
+        let deployment = Deployment {
+            receiver,
+            stack,
+            outputs,
+        };
+        if let Some(seed) = self.key_seed {
+            deployment.know_key(&signing_key(seed)).await;
+        }
+        deployment
+    }
+
+    /// Sets the receiver up beside a simulated Upvest, whose credentials the stack has; both listen on the loopback
+    /// interface. The receiver knows none of Upvest's keys yet.
+    ///
+    /// # Panics
+    ///
+    /// If one of them cannot be set up.
+    pub async fn connect(self) -> ConnectedDeployment {
+        ConnectedDeployment::beside(self.without_key().start().await).await
+    }
+}
+
+/// Names what the template puts out of the tables, buckets, queues and policies that a [`Receiver`] has.
+async fn outputs(aws: &Aws, freshness: FreshnessPolicy) -> BTreeMap<String, String> {
+    let named = [
+        ("KeysTableName", "keys"),
+        ("EventsTableName", "events"),
+        ("EntitiesTableName", "entities"),
+        ("IdempotencyTableName", "idempotency"),
+        ("AuditTableName", "audit"),
+        ("ArchiveBucketName", "archive"),
+        ("EventBusName", CHANGES),
+        (
+            "FreshnessPolicy",
+            match freshness {
+                FreshnessPolicy::Flag => "flag",
+                FreshnessPolicy::Strict => "strict",
+            },
+        ),
+    ];
+    let mut outputs: BTreeMap<String, String> = named
+        .into_iter()
+        .map(|(output, name)| (output.to_owned(), name.to_owned()))
+        .collect();
+    let of_domains = Domain::ALL.map(|domain| {
+        (
+            Queue::Domain(domain),
+            queue_name(domain),
+            dead_letter_name(domain),
+        )
+    });
+    let deliveries = (
+        Queue::Deliveries,
+        DELIVERIES.to_owned(),
+        DELIVERIES_DLQ.to_owned(),
+    );
+    for (name, queue, dead_letters) in of_domains.into_iter().chain([deliveries]) {
+        outputs.insert(format!("{name}QueueUrl"), queue_url(aws, queue).await);
+        outputs.insert(
+            format!("{name}DeadLetterQueueUrl"),
+            queue_url(aws, dead_letters).await,
+        );
+    }
+    outputs
+}
+
+fn stack(aws: &Aws, outputs: impl IntoIterator<Item = (String, String)>) -> Stack {
+    Stack::new(
+        aws.sdk_config().clone(),
+        Some("upvest-webhooks".to_owned()),
+        outputs,
+    )
+}
+
+async fn queue_url(aws: &Aws, name: String) -> String {
+    let found = aws.sqs().get_queue_url().queue_name(name).send().await;
+    found
+        .ok()
+        .and_then(|found| found.queue_url)
+        .expect("the queue exists")
+}
+
+impl Deployment {
+    /// Begins a stack that flags expired signatures and knows the key of [`signing_key`]`(`[`KNOWN_SEED`]`)`.
+    pub fn builder() -> DeploymentBuilder {
+        DeploymentBuilder {
+            seed: 1,
+            freshness: FreshnessPolicy::Flag,
+            key_seed: Some(KNOWN_SEED),
+        }
+    }
+
+    /// Sets up the stack that [`Deployment::builder`] begins.
+    pub async fn new() -> Self {
+        Self::builder().start().await
+    }
+
+    /// Gives the stack more outputs, or other values for those that it has.
+    pub fn add_outputs(&mut self, more: &[(&str, &str)]) {
+        let more = more
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        self.outputs.extend(more);
+        self.stack = stack(&self.receiver.aws, self.outputs.clone());
+    }
+
+    /// Returns a clock that tells the time of the account.
+    pub fn clock(&self) -> Clock {
+        let clock = self.receiver.aws.clock().clone();
+        Clock::from_fn(move || clock.timestamp())
+    }
+
+    /// Tells the time of the account, which stands still unless a test moves it.
+    pub fn now(&self) -> Timestamp {
+        self.receiver.aws.clock().timestamp()
+    }
+
+    /// Lets seconds pass in the account.
+    pub fn pass(&self, seconds: u64) {
+        self.receiver.aws.clock().advance(Duration::from_secs(seconds));
+    }
+
+    /// Has the receiver know a key, in place of the one that had its id.
+    ///
+    /// # Panics
+    ///
+    /// If it is a shared secret, which has no public half.
+    pub async fn know_key(&self, key: &SigningKey) {
+        import_key(&self.receiver.aws, key.to_jwk().expect("a key pair")).await;
+    }
+}
+
+/// Deliveries.
+impl Deployment {
+    /// Posts events as one delivery, signed with the key that the receiver knows; returns the delivery's id.
+    ///
+    /// # Panics
+    ///
+    /// If ingest answers otherwise than with 200.
+    pub async fn post(&self, events: &[String]) -> String {
+        self.post_signed(&signing_key(KNOWN_SEED), events).await
+    }
+
+    /// Posts events as one delivery, signed with this key; returns the delivery's id.
+    ///
+    /// # Panics
+    ///
+    /// If ingest answers otherwise than with 200.
+    pub async fn post_signed(&self, key: &SigningKey, events: &[String]) -> String {
+        let body = body(events);
+        self.post_body(&sign(key, body.as_bytes()), body.as_bytes()).await
+    }
+
+    /// Posts a delivery with headers of the test's own; returns its id.
+    ///
+    /// # Panics
+    ///
+    /// If ingest answers otherwise than with 200.
+    pub async fn post_body(&self, headers: &Headers, body: &[u8]) -> String {
+        let (status, answer) = self.receiver.post(headers, body).await.expect("ingest lives");
+        assert_eq!(status, 200, "{answer}");
+        let answer: Value = serde_json::from_str(&answer).expect("the answer is JSON");
+        answer["delivery_id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Posts events as one delivery and has it verified once, so that the events are stored and dispatched; returns
+    /// the delivery's id.
+    ///
+    /// # Panics
+    ///
+    /// If ingest answers otherwise than with 200.
+    pub async fn store(&self, events: &[String]) -> String {
+        self.store_signed(&signing_key(KNOWN_SEED), events).await
+    }
+
+    /// Posts events as one delivery, signed with this key, and has it verified once; returns the delivery's id.
+    ///
+    /// # Panics
+    ///
+    /// If ingest answers otherwise than with 200.
+    pub async fn store_signed(&self, key: &SigningKey, events: &[String]) -> String {
+        let id = self.post_signed(key, events).await;
+        self.receiver.verify_and_store().await.expect("a delivery waits");
+        id
+    }
+
+    /// Posts events as one delivery and has it verified and its events processed; returns the delivery's id.
+    ///
+    /// # Panics
+    ///
+    /// If ingest answers otherwise than with 200.
+    pub async fn deliver(&self, events: &[String]) -> String {
+        let id = self.store(events).await;
+        self.process().await;
+        id
+    }
+
+    /// Has every domain's processor run until nothing is visible in its queue.
+    pub async fn process(&self) {
+        for domain in Domain::ALL {
+            while self.receiver.process(domain).await.is_some() {}
+        }
+    }
+
+    /// Has everything that is visible verified and processed.
+    pub async fn settle(&self) {
+        while self.receiver.verify_and_store().await.is_some() {}
+        self.process().await;
+    }
+
+    /// Lists the messages that wait for a domain.
+    pub fn waiting(&self, domain: Domain) -> Vec<QueuedMessage> {
+        self.receiver.aws.messages(&queue_name(domain))
+    }
+
+    /// Lists the actions that ran, as the idempotency keys they were given, in the order of their first run.
+    pub fn effects(&self) -> Vec<String> {
+        let messages = self.receiver.aws.messages(EFFECTS).into_iter();
+        messages.map(|message| message.body).collect()
+    }
+}
+
+/// What is stored, to be read and to be spoiled.
+impl Deployment {
+    /// Lists the items of the entities table.
+    pub fn entities(&self) -> Vec<Value> {
+        self.receiver.aws.items("entities")
+    }
+
+    /// Empties the entities table.
+    ///
+    /// # Panics
+    ///
+    /// If an item has no key.
+    pub async fn delete_entities(&self) {
+        for item in self.entities() {
+            let entity = item["aggregate"]["S"].as_str().expect("a key");
+            self.delete("entities", "aggregate", entity).await;
+        }
+    }
+
+    /// Reads an item.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub async fn item(&self, table: &str, key: &str, id: &str) -> HashMap<String, AttributeValue> {
+        let get = self.receiver.aws.dynamodb().get_item().table_name(table);
+        let found = get.key(key, AttributeValue::S(id.to_owned())).send().await;
+        found.expect("the table exists").item.expect("the item exists")
+    }
+
+    /// Gives an attribute of an item another text; the item is named by its table, and the name and value of its key.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such item.
+    pub async fn set(&self, [table, key, id]: [&str; 3], attribute: &str, text: &str) {
+        let mut item = self.item(table, key, id).await;
+        item.insert(attribute.to_owned(), AttributeValue::S(text.to_owned()));
+        let put = self.receiver.aws.dynamodb().put_item().table_name(table);
+        let put = put.set_item(Some(item)).send().await;
+        put.expect("the table takes the item");
+    }
+
+    /// Deletes an item.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such table.
+    pub async fn delete(&self, table: &str, key: &str, id: &str) {
+        let delete = self.receiver.aws.dynamodb().delete_item().table_name(table);
+        let delete = delete.key(key, AttributeValue::S(id.to_owned()));
+        delete.send().await.expect("the table exists");
+    }
+
+    /// Lists the keys of the verified deliveries in the archive, in the order of receipt.
+    pub fn verified(&self) -> Vec<String> {
+        let keys = self.receiver.aws.objects("archive").into_keys();
+        keys.filter(|key| key.starts_with("verified/")).collect()
+    }
+
+    /// Reads an object of the archive as JSON.
+    ///
+    /// # Panics
+    ///
+    /// If there is none, or it is no JSON.
+    pub fn archived(&self, key: &str) -> Value {
+        serde_json::from_slice(&self.receiver.aws.objects("archive")[key].bytes)
+            .expect("an archived object is JSON")
+    }
+
+    /// Finds the key under which the archive has a delivery.
+    ///
+    /// # Panics
+    ///
+    /// If it has none.
+    pub fn archived_at(&self, delivery_id: &str) -> String {
+        let objects = self.receiver.aws.objects("archive");
+        let key = objects.into_keys().find(|key| key.ends_with(delivery_id));
+        key.expect("the delivery is archived")
+    }
+
+    /// Overwrites an object of the archive.
+    ///
+    /// # Panics
+    ///
+    /// If there is no archive.
+    pub async fn put_archived(&self, key: &str, bytes: Vec<u8>) {
+        let put = self.receiver.aws.s3().put_object().bucket("archive").key(key);
+        put.body(bytes.into())
+            .send()
+            .await
+            .expect("the archive takes an object");
+    }
+
+    /// Deletes an object of the archive.
+    ///
+    /// # Panics
+    ///
+    /// If there is no archive.
+    pub async fn delete_archived(&self, key: &str) {
+        let delete = self.receiver.aws.s3().delete_object().bucket("archive").key(key);
+        delete.send().await.expect("the archive deletes an object");
+    }
+
+    /// Lists the operations of the audit table, oldest first, with their JSON read.
+    ///
+    /// # Panics
+    ///
+    /// If one of them has text that is no JSON where JSON belongs.
+    pub fn operations(&self) -> Vec<Value> {
+        let mut items = self.receiver.aws.items("audit");
+        items.sort_by_key(|item| item["id"]["S"].to_string());
+        let json_in = |item: &Value, name: &str| {
+            item[name]["S"].as_str().map_or(Value::Null, |text| {
+                serde_json::from_str(text).expect("the audit table has JSON")
+            })
+        };
+        let operations = items.iter().map(|item| {
+            json!({
+                "command": item["command"]["S"],
+                "reason": item["reason"]["S"],
+                "request": json_in(item, "request"),
+                "result": json_in(item, "result"),
+                "ended": item.get("ended_at").is_some(),
+            })
+        });
+        operations.collect()
+    }
+}

@@ -8,7 +8,7 @@
 use upvest::Domain;
 use upvest::signature::{Headers, SigningKey};
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::deliveries::{KNOWN_SEED, body, import_key, sign, signing_key};
+use webhook_tests::deliveries::{KNOWN_SEED, body_of, import_key, sign, signing_key};
 use webhook_tests::receiver::Receiver;
 
 pub(crate) use webhook_tests::deliveries::{event as event_at, sign_with};
@@ -59,7 +59,7 @@ pub(crate) async fn post_events(receiver: &Receiver, events: &[String]) {
 
 /// Posts events as one delivery, and leaves it in the deliveries queue.
 pub(crate) async fn enqueue_events(receiver: &Receiver, events: &[String]) {
-    let body = body(events);
+    let body = body_of(events);
     let headers = sign(&key(), body.as_bytes());
     assert_eq!(receiver.post(&headers, body.as_bytes()).await.unwrap().0, 200);
 }

@@ -70,7 +70,7 @@ pub fn sign_headers(
 }
 
 /// Packs events into the body of a delivery.
-pub fn body(events: &[String]) -> String {
+pub fn body_of(events: &[String]) -> String {
     format!(r#"{{"payload":[{}]}}"#, events.join(","))
 }
 

@@ -32,7 +32,7 @@ use upvest::Domain;
 use upvest::signature::{Headers, SigningKey};
 use verify_and_store::FreshnessPolicy;
 
-use crate::deliveries::{KNOWN_SEED, body, import_key, sign, signing_key};
+use crate::deliveries::{KNOWN_SEED, body_of, import_key, sign, signing_key};
 use crate::receiver::{CHANGES, DELIVERIES, DELIVERIES_DLQ, EFFECTS, Receiver, dead_letter_name, queue_name};
 
 pub use connected::{ConnectedDeployment, UPVEST_SECRET};
@@ -231,7 +231,7 @@ impl Deployment {
     ///
     /// If ingest answers otherwise than with 200.
     pub async fn post_signed(&self, key: &SigningKey, events: &[String]) -> String {
-        let body = body(events);
+        let body = body_of(events);
         self.post_body(&sign(key, body.as_bytes()), body.as_bytes()).await
     }
 
@@ -334,12 +334,12 @@ impl Deployment {
         found.expect("the table exists").item.expect("the item exists")
     }
 
-    /// Gives an attribute of an item another text; the item is named by its table, and the name and value of its key.
+    /// Gives an attribute of an item another text: `(name, text)`, of the item that has `(name, value)` as its key.
     ///
     /// # Panics
     ///
     /// If there is no such item.
-    pub async fn set(&self, [table, key, id]: [&str; 3], attribute: &str, text: &str) {
+    pub async fn set(&self, table: &str, (key, id): (&str, &str), (attribute, text): (&str, &str)) {
         let mut item = self.item(table, key, id).await;
         item.insert(attribute.to_owned(), AttributeValue::S(text.to_owned()));
         let put = self.receiver.aws.dynamodb().put_item().table_name(table);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use upvest::signature::{Headers, Jwk, Profile, SignatureOptions, SigningKey};
 
-use crate::deliveries::{body, sign_headers};
+use crate::deliveries::{body_of, sign_headers};
 use fake_aws::Rng;
 
 /// One delivery of the story.
@@ -92,7 +92,7 @@ fn delivery(events: &[String], key: &SigningKey, genuine: bool, rng: &mut Rng) -
     if rng.chance(150) {
         batch.insert(rng.below(batch.len() + 1), "{\"id\":\"no event\"}".to_owned());
     }
-    let body = body(&batch).into_bytes();
+    let body = body_of(&batch).into_bytes();
     let mut components = ["@method", "@path", "digest", "content-type", "content-length"];
     rng.shuffle(&mut components);
     let mut headers: Headers = [("content-type", "application/json")].into_iter().collect();

@@ -9,19 +9,11 @@ mod cli;
 mod commands;
 #[cfg(test)]
 mod documented;
-#[cfg(test)]
-mod in_process;
 mod logged;
 mod operation;
 mod output;
 #[cfg(test)]
 mod permissions;
-#[cfg(test)]
-mod repairs;
-#[cfg(test)]
-mod signed;
-#[cfg(test)]
-mod simulated;
 mod stack;
 mod terminal;
 mod times;

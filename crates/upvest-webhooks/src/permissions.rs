@@ -8,14 +8,11 @@ use fake_aws::{Call, Outcome, Service};
 use serde_json::Value;
 use upvest::Domain;
 use upvest_simulator::Subscription;
-use verify_and_store::FreshnessPolicy;
-use webhook_tests::receiver::{DELIVERIES, DELIVERIES_DLQ, dead_letter_name, gateway_request, queue_name};
-use webhook_tests::story::KeyPair;
+use webhook_tests::deliveries::{event, sign, signing_key};
+use webhook_tests::deployment::{ConnectedDeployment, UPVEST_SECRET};
+use webhook_tests::receiver::{dead_letter_name, gateway_request};
 
 use crate::cli::Cli;
-use crate::repairs::{event, key, signed};
-use crate::simulated::{SECRET, World};
-use crate::stack::Queue;
 
 const OPERATOR: &str = "operator";
 const STACK: &str = "upvest-webhooks";
@@ -101,7 +98,7 @@ type Right = (String, String);
 
 /// A stack in which there is something to do for every command.
 struct Stage {
-    world: World,
+    world: ConnectedDeployment,
     stand_ins: BTreeMap<&'static str, String>,
     files: std::path::PathBuf,
 }
@@ -114,9 +111,9 @@ impl Drop for Stage {
 
 impl Stage {
     async fn set() -> Self {
-        let mut world = World::new(FreshnessPolicy::Flag).await;
+        let mut world = ConnectedDeployment::new().await;
         catch_up(&world);
-        adopt(&mut world);
+        add_key_requests(&mut world);
         world.know_keys().await;
         let files = std::env::temp_dir().join(format!("permissions-{}", std::process::id()));
         std::fs::create_dir_all(&files).unwrap();
@@ -166,21 +163,16 @@ impl Stage {
 
     /// Puts two deliveries into quarantine, and then has the key be the one that signed them.
     async fn quarantine(&mut self) {
-        let import = async |seed| {
-            let jwk = serde_json::to_string(&key(seed).to_jwk()).unwrap();
-            let key_id = "key".to_owned();
-            KeyPair { key_id, jwk }.import(&self.world.receiver.aws).await;
-        };
-        import(8).await;
+        self.world.know_key(&signing_key(8)).await;
         for id in ["forged", "wronged"] {
             let body = event(id, 3, "ORDER.CANCELLED", r#"{"id":"o2","status":"CANCELLED"}"#);
-            let headers = signed(&key(7), body.as_bytes());
+            let headers = sign(&signing_key(7), body.as_bytes());
             let now = self.world.receiver.aws.clock().unix_ms();
             let request = gateway_request(now, &headers, body.as_bytes());
             assert_eq!(self.world.receiver.request(request).await.unwrap().0, 200);
         }
         self.world.receiver.verify_and_store().await;
-        import(7).await;
+        self.world.know_key(&signing_key(7)).await;
         let objects = self.world.receiver.aws.objects("archive").into_keys();
         let quarantined = objects.filter(|key| key.starts_with("quarantine/"));
         let ids: Vec<String> = quarantined
@@ -200,7 +192,7 @@ impl Stage {
     }
 
     fn write_files(&mut self) {
-        let jwk = serde_json::to_string(&key(9).to_jwk().unwrap().with_key_id("nine")).unwrap();
+        let jwk = serde_json::to_string(&signing_key(9).to_jwk().unwrap().with_key_id("nine")).unwrap();
         for (name, content) in [
             ("$JWK", jwk.as_str()),
             ("$SECRET", "sixteen bytes or more"),
@@ -251,7 +243,7 @@ impl Stage {
 }
 
 /// Sets the clock of the account, which stands still, to the time of this machine, by which commands go.
-fn catch_up(world: &World) {
+fn catch_up(world: &ConnectedDeployment) {
     let clock = world.receiver.aws.clock();
     let late = pipeline::runtime::clock::Clock::system()
         .now()
@@ -263,41 +255,13 @@ fn queue_url(name: &str) -> String {
     format!("https://sqs.eu-central-1.amazonaws.com/123456789012/{name}")
 }
 
-/// Has commands find the whole stack.
-fn adopt(world: &mut World) {
-    let mut outputs: Vec<(String, String)> = [
-        ("EntitiesTableName", "entities"),
-        ("IdempotencyTableName", "idempotency"),
-        ("AuditTableName", "audit"),
-        ("UpvestSecret", SECRET),
-        ("EventBusName", "changes"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into();
-    let mut queues = vec![(
-        Queue::Deliveries,
-        DELIVERIES.to_owned(),
-        DELIVERIES_DLQ.to_owned(),
-    )];
-    queues.extend(Domain::ALL.map(|domain| {
-        (
-            Queue::Domain(domain),
-            queue_name(domain),
-            dead_letter_name(domain),
-        )
-    }));
-    for (queue, name, dead) in queues {
-        outputs.push((format!("{queue}QueueUrl"), queue_url(&name)));
-        outputs.push((format!("{queue}DeadLetterQueueUrl"), queue_url(&dead)));
-    }
-    for dead in ["KeyRequestsQueueUrl", "KeyRequestsDeadLetterQueueUrl"] {
-        outputs.push((dead.to_owned(), queue_url(&dead_letter_name(Domain::Fees))));
-    }
-    let outputs: Vec<(&str, &str)> = outputs
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
-    world.adopt(&outputs);
+/// Has commands find queues of key requests, which no receiver in process has.
+fn add_key_requests(world: &mut ConnectedDeployment) {
+    let url = queue_url(&dead_letter_name(Domain::Fees));
+    world.add_outputs(&[
+        ("KeyRequestsQueueUrl", &url),
+        ("KeyRequestsDeadLetterQueueUrl", &url),
+    ]);
 }
 
 /// What a call takes; `None` for one that is allowed to everybody.
@@ -342,7 +306,7 @@ fn right(call: &Call) -> Option<Right> {
         Service::Sqs => sqs_right(name, operation),
         Service::SecretsManager => {
             // `upvest` is the secret with Upvest's credentials; the others are keys.
-            let name = if name == SECRET {
+            let name = if name == UPVEST_SECRET {
                 "UPVEST_SECRET-AbCdEf"
             } else {
                 name

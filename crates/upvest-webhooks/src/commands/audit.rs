@@ -161,11 +161,11 @@ fn shown(operation: &Operation) -> String {
 mod tests {
     use fake_aws::OPERATOR;
     use serde_json::json;
-    use verify_and_store::FreshnessPolicy;
+
+    use webhook_tests::deployment::Deployment;
 
     use super::*;
     use crate::operation::Audit;
-    use crate::repairs::Site;
 
     fn list(command: Option<&str>, limit: u16) -> Command {
         Command::List(ListArgs {
@@ -177,7 +177,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_done_is_listed_newest_first_and_shown_with_its_result() {
-        let site = Site::new(FreshnessPolicy::Flag).await;
+        let site = Deployment::builder().without_key().start().await;
         let audit = Audit::of(&site.stack, site.clock()).await.unwrap();
         let first = audit
             .begin("dlq redrive", "INC-1", json!({"queues": ["orders"]}))
@@ -210,7 +210,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_list_is_filtered_and_says_that_there_is_more() {
-        let site = Site::new(FreshnessPolicy::Flag).await;
+        let site = Deployment::builder().without_key().start().await;
         let audit = Audit::of(&site.stack, site.clock()).await.unwrap();
         for command in ["replay", "dlq redrive", "replay"] {
             audit.begin(command, "r", json!({})).await.unwrap();

@@ -439,10 +439,10 @@ impl Report for KeysReport {
 #[cfg(test)]
 mod tests {
     use aws_sdk_dynamodb::types::AttributeValue;
-    use verify_and_store::FreshnessPolicy;
+
+    use webhook_tests::deployment::ConnectedDeployment;
 
     use super::*;
-    use crate::simulated::World;
 
     #[test]
     fn a_listed_key_shows_whence_it_is_when_it_was_seen_and_its_jwk_as_json() {
@@ -504,7 +504,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_keys_of_upvest_are_new_once_and_known_from_then_on() {
-        let world = World::new(FreshnessPolicy::Flag).await;
+        let world = ConnectedDeployment::new().await;
         let key_id = world.simulator.state().key_id;
         let first = refresh(false).run(&world.stacks).await.unwrap();
         assert_eq!(results(&first), [(key_id.as_str(), RefreshResult::New)]);
@@ -518,7 +518,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_dry_run_of_a_refresh_writes_nothing() {
-        let world = World::new(FreshnessPolicy::Flag).await;
+        let world = ConnectedDeployment::new().await;
         let report = refresh(true).run(&world.stacks).await.unwrap();
         assert_eq!(results(&report)[0].1, RefreshResult::New);
         assert!(
@@ -531,7 +531,7 @@ mod tests {
 
     #[tokio::test]
     async fn another_key_under_a_served_id_is_kept_and_told() {
-        let world = World::new(FreshnessPolicy::Flag).await;
+        let world = ConnectedDeployment::new().await;
         let key_id = world.simulator.state().key_id;
         let put = world.receiver.aws.dynamodb().put_item().table_name("keys");
         let put = put
@@ -546,7 +546,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_refused_fetch_says_what_to_do() {
-        let world = World::new(FreshnessPolicy::Flag).await;
+        let world = ConnectedDeployment::new().await;
         world.refuse("/auth/verify_keys", 403);
         let error = refresh(false).run(&world.stacks).await.unwrap_err();
         let hint = error.hint().unwrap().to_string();

@@ -6,11 +6,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use clap::Parser;
 use fake_aws::{CallFilter, Fault, Service};
 use upvest::signature::{Profile, SigningKey};
+use webhook_tests::deliveries::{KEY_ID, event, import_key, order, topup};
+use webhook_tests::deployment::Deployment;
 use webhook_tests::story::Story;
 
 use super::report::Problem;
 use super::*;
-use crate::in_process::{Deployed, KEY_ID, event, order, topup};
 use crate::output::Report;
 
 const ALL: &str = "--since 2025-12-31 --until 2027-01-01";
@@ -21,32 +22,30 @@ struct Line {
     verify: Verify,
 }
 
-impl Deployed {
-    async fn verify_archive(&self, line: &str) -> Result<VerifyReport, ArchiveError> {
-        let words = std::iter::once("verify").chain(line.split_whitespace());
-        let verify = Line::try_parse_from(words).unwrap().verify;
-        let run = Box::pin(Command::Verify(verify).run(&self.stack));
-        self.receiver.aws.invoke("verify", run).await.unwrap()
-    }
+async fn verify_archive(deployed: &Deployment, line: &str) -> Result<VerifyReport, ArchiveError> {
+    let words = std::iter::once("verify").chain(line.split_whitespace());
+    let verify = Line::try_parse_from(words).unwrap().verify;
+    let run = Box::pin(Command::Verify(verify).run(&deployed.stack));
+    deployed.receiver.aws.invoke("verify", run).await.unwrap()
+}
 
-    /// What is found in everything: problem, event, and what the reason says.
-    async fn found(&self) -> Vec<(Problem, Option<String>, String)> {
-        let report = self.verify_archive(ALL).await.unwrap();
-        assert_eq!(report.succeeded(), report.findings().is_empty());
-        let findings = report.findings().iter();
-        findings
-            .map(|finding| (finding.problem, finding.event_id.clone(), finding.reason.clone()))
-            .collect()
-    }
+/// What is found in everything: problem, event, and what the reason says.
+async fn findings_of(deployed: &Deployment) -> Vec<(Problem, Option<String>, String)> {
+    let report = verify_archive(deployed, ALL).await.unwrap();
+    assert_eq!(report.succeeded(), report.findings().is_empty());
+    let findings = report.findings().iter();
+    findings
+        .map(|finding| (finding.problem, finding.event_id.clone(), finding.reason.clone()))
+        .collect()
+}
 
-    async fn change_event(&self, id: &str, attribute: &str, text: &str) {
-        self.change(["events", "event_id", id], attribute, text).await;
-    }
+async fn change_event(deployed: &Deployment, id: &str, attribute: &str, text: &str) {
+    deployed.set("events", ("event_id", id), (attribute, text)).await;
 }
 
 /// Two deliveries, the second of which repeats an event of the first, and contradicts another.
-async fn deployed() -> Deployed {
-    let deployed = Deployed::new().await;
+async fn deployed() -> Deployment {
+    let deployed = Deployment::new().await;
     let first = [order("o1", 1, "NEW"), topup("t1", 2, "CONFIRMED")];
     deployed.deliver(&first).await;
     deployed.receiver.aws.clock().advance(Duration::from_secs(1));
@@ -71,7 +70,7 @@ fn without_reasons(found: Vec<(Problem, Option<String>, String)>) -> Vec<(Proble
 #[tokio::test(start_paused = true)]
 async fn repeats_and_contradictions_are_as_they_should_be() {
     let deployed = deployed().await;
-    let report = deployed.verify_archive(ALL).await.unwrap();
+    let report = verify_archive(&deployed, ALL).await.unwrap();
     assert!(report.succeeded(), "{}", report.text());
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(
@@ -88,18 +87,18 @@ async fn repeats_and_contradictions_are_as_they_should_be() {
 #[tokio::test(start_paused = true)]
 async fn whatever_was_received_nothing_is_wrong() {
     for seed in 0..40 {
-        let deployed = Deployed::without_key(seed).await;
+        let deployed = Deployment::builder().seed(seed).without_key().start().await;
         let receiver = &deployed.receiver;
         let story = Story::new(&mut receiver.aws.rng());
         for key in &story.keys {
-            key.import(&receiver.aws).await;
+            import_key(&receiver.aws, key.clone()).await;
         }
         for delivery in &story.deliveries {
             receiver.post(&delivery.headers, &delivery.body).await.unwrap();
             receiver.aws.clock().advance(Duration::from_secs(600));
         }
         receiver.drain().await;
-        let report = deployed.verify_archive(ALL).await.unwrap();
+        let report = verify_archive(&deployed, ALL).await.unwrap();
         assert!(report.succeeded(), "seed {seed}: {}", report.text());
         let json = serde_json::to_value(&report).unwrap();
         let genuine = story
@@ -119,8 +118,8 @@ async fn whatever_was_received_nothing_is_wrong() {
 #[tokio::test(start_paused = true)]
 async fn the_events_of_a_deleted_delivery_are_extra() {
     let deployed = deployed().await;
-    deployed.delete_object(&deployed.verified()[0]).await;
-    let mut found = deployed.found().await;
+    deployed.delete_archived(&deployed.verified()[0]).await;
+    let mut found = findings_of(&deployed).await;
     found.sort();
     assert!(found[0].2.contains("is not in the archive"), "{found:?}");
     let expected = [event_of(Problem::Extra, "o1-1"), event_of(Problem::Extra, "t1-2")];
@@ -137,8 +136,8 @@ async fn a_change_of_any_byte_of_a_body_is_found() {
     for at in body.clone().step_by(7) {
         let mut changed = object.clone();
         changed[at] ^= 1;
-        deployed.put_object(&key, changed).await;
-        let found = deployed.found().await;
+        deployed.put_archived(&key, changed).await;
+        let found = findings_of(&deployed).await;
         let is_found = found
             .iter()
             .any(|(problem, _, _)| matches!(problem, Problem::Unverifiable | Problem::BadObject));
@@ -154,9 +153,9 @@ async fn a_changed_event_is_found_in_the_delivery_and_in_the_log() {
     let object = deployed.receiver.aws.objects("archive")[&key].bytes.clone();
     let text = String::from_utf8(object).unwrap();
     deployed
-        .put_object(&key, text.replace("FILLED", "FIXXED").into_bytes())
+        .put_archived(&key, text.replace("FILLED", "FIXXED").into_bytes())
         .await;
-    let mut found = without_reasons(deployed.found().await);
+    let mut found = without_reasons(findings_of(&deployed).await);
     found.sort();
     assert_eq!(
         found,
@@ -178,8 +177,8 @@ async fn when_and_by_which_key_a_delivery_was_received_cannot_be_rewritten() {
     ] {
         let changed = text.replace(from, to);
         assert_ne!(changed, text, "{from}");
-        deployed.put_object(&key, changed.into_bytes()).await;
-        assert_ne!(deployed.found().await, [], "{from}");
+        deployed.put_archived(&key, changed.into_bytes()).await;
+        assert_ne!(findings_of(&deployed).await, [], "{from}");
     }
 }
 
@@ -187,7 +186,7 @@ async fn when_and_by_which_key_a_delivery_was_received_cannot_be_rewritten() {
 async fn an_event_that_the_log_lost_is_missing() {
     let deployed = deployed().await;
     deployed.delete("events", "event_id", "o1-3").await;
-    let found = without_reasons(deployed.found().await);
+    let found = without_reasons(findings_of(&deployed).await);
     assert_eq!(found, [event_of(Problem::Missing, "o1-3")]);
 }
 
@@ -198,7 +197,7 @@ async fn a_contradiction_that_the_log_lost_is_found() {
     let keys = items.iter().map(|item| item["event_id"]["S"].as_str().unwrap());
     let conflicting = keys.clone().find(|key| key.contains('!')).unwrap();
     deployed.delete("events", "event_id", conflicting).await;
-    let found = without_reasons(deployed.found().await);
+    let found = without_reasons(findings_of(&deployed).await);
     assert_eq!(found, [event_of(Problem::Changed, "t1-2")]);
 }
 
@@ -226,8 +225,8 @@ async fn a_change_of_anything_that_the_log_says_is_found() {
         ("delivery_id", "nobody", Problem::Extra),
     ] {
         let deployed = deployed().await;
-        deployed.change_event("o1-3", attribute, text).await;
-        let found = without_reasons(deployed.found().await);
+        change_event(&deployed, "o1-3", attribute, text).await;
+        let found = without_reasons(findings_of(&deployed).await);
         assert_eq!(found, [event_of(problem, "o1-3")], "{attribute} {text}");
     }
 }
@@ -240,7 +239,7 @@ async fn an_event_that_nobody_delivered_is_extra() {
     item.insert("sha256".to_owned(), AttributeValue::S("00ff".to_owned()));
     let put = deployed.receiver.aws.dynamodb().put_item().table_name("events");
     put.set_item(Some(item)).send().await.unwrap();
-    let found = deployed.found().await;
+    let found = findings_of(&deployed).await;
     assert!(found[0].2.contains("its delivery does not have it"), "{found:?}");
     assert_eq!(without_reasons(found), [event_of(Problem::Extra, "forged")]);
 }
@@ -251,12 +250,12 @@ async fn objects_that_are_no_deliveries_or_lie_elsewhere_are_bad() {
     let key = deployed.verified()[0].clone();
     let bytes = deployed.receiver.aws.objects("archive")[&key].bytes.clone();
     let copy = "verified/2026/01/01/00/019b76da-a87b-7def-8123-456789abcdef";
-    deployed.put_object(copy, bytes.clone()).await;
+    deployed.put_archived(copy, bytes.clone()).await;
     deployed
-        .put_object("verified/2026/01/01/00/notes.txt", b"hello".to_vec())
+        .put_archived("verified/2026/01/01/00/notes.txt", b"hello".to_vec())
         .await;
-    deployed.put_object(&key.replace("/00/", "/01/"), bytes).await;
-    let found = deployed.found().await;
+    deployed.put_archived(&key.replace("/00/", "/01/"), bytes).await;
+    let found = findings_of(&deployed).await;
     assert_eq!(found.len(), 3, "{found:?}");
     assert!(
         found.iter().all(|(problem, _, _)| *problem == Problem::BadObject),
@@ -271,10 +270,10 @@ async fn objects_that_are_no_deliveries_or_lie_elsewhere_are_bad() {
 
 #[tokio::test(start_paused = true)]
 async fn a_range_takes_its_first_instant_and_not_its_last() {
-    let deployed = Deployed::new().await;
+    let deployed = Deployment::new().await;
     let clock = deployed.receiver.aws.clock();
     clock.advance(Duration::from_millis(3_599_999));
-    for (number, wait_ms) in [1, 1, 998, 24 * 3_600_000].into_iter().enumerate() {
+    for (number, wait_ms) in (0..).zip([1, 1, 998, 24 * 3_600_000]) {
         // Received at 00:59:59.999, 01:00:00, 01:00:00.001 and 01:00:00.999.
         deployed
             .deliver(&[order(&format!("o{number}"), number, "NEW")])
@@ -291,7 +290,7 @@ async fn a_range_takes_its_first_instant_and_not_its_last() {
         ("01:00:01", "23:00:00", 0),
     ] {
         let line = format!("--since 2026-01-01T{since}Z --until 2026-01-01T{until}Z");
-        let report = deployed.verify_archive(&line).await.unwrap();
+        let report = verify_archive(&deployed, &line).await.unwrap();
         assert!(report.succeeded(), "{line}: {}", report.text());
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!(
@@ -304,20 +303,20 @@ async fn a_range_takes_its_first_instant_and_not_its_last() {
 
 #[tokio::test(start_paused = true)]
 async fn more_deliveries_than_a_page_of_keys_has_are_all_checked() {
-    let deployed = Deployed::new().await;
+    let deployed = Deployment::new().await;
     deployed.deliver(&[order("o1", 1, "NEW")]).await;
     let key = deployed.verified()[0].clone();
     let object = deployed.receiver.aws.objects("archive")[&key].bytes.clone();
     for number in 0..1_100 {
         deployed
-            .put_object(&format!("verified/2026/01/01/00/{number:04}"), object.clone())
+            .put_archived(&format!("verified/2026/01/01/00/{number:04}"), object.clone())
             .await;
     }
     assert_eq!(
-        deployed.verify_archive(ALL).await.unwrap().findings().len(),
+        verify_archive(&deployed, ALL).await.unwrap().findings().len(),
         1_000
     );
-    let report = deployed.verify_archive(ALL).await.unwrap();
+    let report = verify_archive(&deployed, ALL).await.unwrap();
     assert!(report.text().ends_with("and 100 more\n"));
 }
 
@@ -325,15 +324,15 @@ async fn more_deliveries_than_a_page_of_keys_has_are_all_checked() {
 async fn a_retired_key_verifies_and_an_unknown_one_does_not() {
     let deployed = deployed().await;
     deployed
-        .change(
-            ["keys", "key_id", KEY_ID],
-            "retired_at",
-            "2026-01-01T00:00:00.500Z",
+        .set(
+            "keys",
+            ("key_id", KEY_ID),
+            ("retired_at", "2026-01-01T00:00:00.500Z"),
         )
         .await;
-    assert_eq!(deployed.found().await, []);
+    assert_eq!(findings_of(&deployed).await, []);
     deployed.delete("keys", "key_id", KEY_ID).await;
-    let found = deployed.found().await;
+    let found = findings_of(&deployed).await;
     let expected = (
         Problem::Unverifiable,
         None,
@@ -347,8 +346,8 @@ async fn another_key_under_the_same_id_does_not_verify() {
     let deployed = deployed().await;
     let other = SigningKey::ed25519_from_seed(KEY_ID, Profile::UpvestV6, &[8; 32]).unwrap();
     let jwk = serde_json::to_string(&other.to_jwk()).unwrap();
-    deployed.change(["keys", "key_id", KEY_ID], "jwk", &jwk).await;
-    let found = deployed.found().await;
+    deployed.set("keys", ("key_id", KEY_ID), ("jwk", &jwk)).await;
+    let found = findings_of(&deployed).await;
     assert_eq!(found.len(), 2);
     assert_eq!(
         found[0],
@@ -358,7 +357,7 @@ async fn another_key_under_the_same_id_does_not_verify() {
 
 #[tokio::test(start_paused = true)]
 async fn a_delivery_whose_secret_cannot_be_read_is_not_checked_and_not_wrong() {
-    let deployed = Deployed::new().await;
+    let deployed = Deployment::new().await;
     let secret = vec![9; 32];
     deployed.receiver.aws.create_secret("arn:smoke", &secret);
     let attributes = [
@@ -371,9 +370,9 @@ async fn a_delivery_whose_secret_cannot_be_read_is_not_checked_and_not_wrong() {
     let put = deployed.receiver.aws.dynamodb().put_item().table_name("keys");
     put.set_item(Some(item.into())).send().await.unwrap();
     let key = SigningKey::hmac("smoke", Profile::Quoted, secret.into()).unwrap();
-    deployed.post_signed(&key, &[order("o1", 1, "NEW")]).await;
+    deployed.store_signed(&key, &[order("o1", 1, "NEW")]).await;
     let not_checked = async || {
-        let report = deployed.verify_archive(ALL).await.unwrap();
+        let report = verify_archive(&deployed, ALL).await.unwrap();
         assert!(report.succeeded(), "{}", report.text());
         let json = serde_json::to_value(&report).unwrap();
         (
@@ -385,7 +384,7 @@ async fn a_delivery_whose_secret_cannot_be_read_is_not_checked_and_not_wrong() {
     let (count, events, _) = not_checked().await;
     assert_eq!((count, events), (0, 1));
     deployed
-        .change(["keys", "key_id", "smoke"], "secret", "arn:gone")
+        .set("keys", ("key_id", "smoke"), ("secret", "arn:gone"))
         .await;
     let (count, events, text) = not_checked().await;
     assert_eq!((count, events), (1, 1), "its events are compared all the same");
@@ -409,34 +408,32 @@ async fn what_cannot_be_read_is_an_error_and_no_finding() {
                 .aws
                 .inject(Fault::FailBeforeEffect, call.clone());
         }
-        assert!(deployed.verify_archive(ALL).await.is_err(), "{operation}");
+        assert!(verify_archive(&deployed, ALL).await.is_err(), "{operation}");
         deployed.receiver.aws.heal();
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_event_of_a_category_that_was_unknown_when_it_came_is_not_changed() {
-    let deployed = Deployed::new().await;
+    let deployed = Deployment::new().await;
     let execution = r#"{"id":"x1","order_id":"o1","status":"FILLED"}"#;
     deployed
         .deliver(&[event("e1", 1, "EXECUTION.FILLED", execution)])
         .await;
-    deployed.change_event("e1", "aggregate", "EXECUTION#x1").await;
-    assert_eq!(deployed.found().await, []);
+    change_event(&deployed, "e1", "aggregate", "EXECUTION#x1").await;
+    assert_eq!(findings_of(&deployed).await, []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_large_event_is_where_the_log_says() {
-    let deployed = Deployed::new().await;
+    let deployed = Deployment::new().await;
     let note = "x".repeat(400 * 1024);
     let large = event("e1", 1, "ORDER.NEW", &format!(r#"{{"id":"o1","note":"{note}"}}"#));
     deployed.deliver(&[large]).await;
-    assert_eq!(deployed.found().await, []);
-    deployed
-        .change_event("e1", "archived_at", "verified/2026/01/01/00/other")
-        .await;
+    assert_eq!(findings_of(&deployed).await, []);
+    change_event(&deployed, "e1", "archived_at", "verified/2026/01/01/00/other").await;
     assert_eq!(
-        without_reasons(deployed.found().await),
+        without_reasons(findings_of(&deployed).await),
         [event_of(Problem::Changed, "e1")]
     );
 }

@@ -1,37 +1,41 @@
 //! The commands against a receiver in process.
 
+use clap::Parser;
 use fake_aws::{CallFilter, CrashError, Fault, Service};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use upvest::Domain;
-use verify_and_store::FreshnessPolicy;
+use webhook_tests::deliveries::{order, signing_key};
+use webhook_tests::deployment::Deployment;
 use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{DELIVERIES_DLQ, dead_letter_name, queue_name};
 
 use super::report::QueueRedriven;
 use super::*;
 use crate::output::Report;
-use crate::repairs::{Site, event, parsed};
 
 const REASON: [&str; 3] = ["--yes", "--reason", "INC-42"];
 
-fn order(id: &str, second: u8, status: &str) -> String {
-    let object = format!(r#"{{"id":"{id}","status":"{status}"}}"#);
-    event(
-        &format!("{id}-{second}"),
-        second,
-        &format!("ORDER.{status}"),
-        &object,
-    )
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn parsed(words: &[&str]) -> Command {
+    Line::try_parse_from(std::iter::once(&"test").chain(words))
+        .unwrap_or_else(|error| panic!("{error}"))
+        .command
 }
 
 /// A site where actions find these events hopeless, so that they are in the dead-letter queue of the orders.
-async fn site_with(events: &[String], hopeless: &[&str]) -> Site {
-    let site = Site::with_key(FreshnessPolicy::Flag).await;
+async fn site_with(events: &[String], hopeless: &[&str]) -> Deployment {
+    let site = Deployment::new().await;
     for id in hopeless {
         site.receiver.effects.trouble(id, Trouble::Hopeless);
     }
-    site.post(events).await;
+    site.store(events).await;
+    site.pass(1);
     site.settle().await;
     assert_eq!(dead(&site).len(), hopeless.len());
     site.pass(1);
@@ -39,7 +43,7 @@ async fn site_with(events: &[String], hopeless: &[&str]) -> Site {
 }
 
 /// Three events of two orders, all hopeless until now.
-async fn mended_site() -> Site {
+async fn mended_site() -> Deployment {
     let events = [
         order("o1", 1, "NEW"),
         order("o2", 1, "NEW"),
@@ -51,11 +55,11 @@ async fn mended_site() -> Site {
 }
 
 /// The ids of the events in the dead-letter queue of the orders.
-fn dead(site: &Site) -> Vec<String> {
+fn dead(site: &Deployment) -> Vec<String> {
     ids(site, &dead_letter_name(Domain::Orders))
 }
 
-fn ids(site: &Site, queue: &str) -> Vec<String> {
+fn ids(site: &Deployment, queue: &str) -> Vec<String> {
     let messages = site.receiver.aws.messages(queue).into_iter();
     let id = |body: String| {
         serde_json::from_str::<Value>(&body).unwrap()["id"]
@@ -67,22 +71,22 @@ fn ids(site: &Site, queue: &str) -> Vec<String> {
 }
 
 async fn run_at(
-    site: &Site,
+    site: &Deployment,
     words: &[&str],
     clock: Clock,
 ) -> Result<Result<DlqReport, DlqError>, CrashError> {
-    let command = parsed::<Command>(words);
+    let command = parsed(words);
     site.receiver
         .aws
         .invoke("operator", command.run(&site.stack, clock))
         .await
 }
 
-async fn run(site: &Site, words: &[&str]) -> DlqReport {
+async fn run(site: &Deployment, words: &[&str]) -> DlqReport {
     run_at(site, words, site.clock()).await.unwrap().unwrap()
 }
 
-async fn redrive(site: &Site, words: &[&str]) -> RedriveReport {
+async fn redrive(site: &Deployment, words: &[&str]) -> RedriveReport {
     let words = [&["redrive"][..], words, &REASON[..]].concat();
     match run(site, &words).await {
         DlqReport::Redriven(report) => report,
@@ -98,7 +102,7 @@ fn numbers(report: &RedriveReport) -> (usize, usize, usize) {
     (done.redriven, done.other, done.came_since)
 }
 
-fn all_visible(site: &Site, queue: &str) -> bool {
+fn all_visible(site: &Deployment, queue: &str) -> bool {
     let now_ms = site.receiver.aws.clock().unix_ms();
     let messages = site.receiver.aws.messages(queue);
     messages.iter().all(|message| message.visible_at_ms <= now_ms)
@@ -300,7 +304,7 @@ async fn a_dry_run_counts_and_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn empty_queues_need_no_operation() {
-    let site = Site::new(FreshnessPolicy::Flag).await;
+    let site = Deployment::builder().without_key().start().await;
     let report = redrive(&site, &[]).await;
     assert!(site.operations().is_empty() && report.queues.is_empty());
     let report = DlqReport::Redriven(report);
@@ -431,8 +435,9 @@ async fn nothing_is_redriven_that_the_audit_table_does_not_know_of() {
 
 #[tokio::test(start_paused = true)]
 async fn deliveries_that_waited_for_a_key_are_verified_and_processed_once_it_is_there() {
-    let site = Site::new(FreshnessPolicy::Flag).await;
-    site.post(&[order("o1", 1, "NEW")]).await;
+    let site = Deployment::builder().without_key().start().await;
+    site.store(&[order("o1", 1, "NEW")]).await;
+    site.pass(1);
     while site.receiver.aws.messages(DELIVERIES_DLQ).is_empty() {
         site.pass(900);
         site.settle().await;
@@ -441,7 +446,7 @@ async fn deliveries_that_waited_for_a_key_are_verified_and_processed_once_it_is_
         .await
         .text();
     assert!(listed.contains("signed with an unknown key"), "{listed}");
-    site.import(7).await;
+    site.know_key(&signing_key(7)).await;
     site.pass(60);
     let report = redrive(&site, &["--queue", "deliveries"]).await;
     assert_eq!(numbers(&report), (1, 0, 0));

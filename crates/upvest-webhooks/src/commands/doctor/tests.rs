@@ -11,11 +11,10 @@ use fake_aws::{Alarm, QueueSettings};
 use serde_json::Value;
 use upvest::Domain;
 use upvest_api::{NewWebhook, Webhook, WebhookChange};
-use verify_and_store::FreshnessPolicy;
+use webhook_tests::deployment::{ConnectedDeployment, UPVEST_SECRET};
 
 use super::*;
 use crate::output::Report;
-use crate::simulated::{SECRET, World};
 use crate::stack::Queue;
 
 const RINGING: &str = "upvest-webhooks-Alarms-1A-ConflictAlarm-2B";
@@ -28,7 +27,7 @@ struct Line {
 
 /// A world whose stack is complete.
 struct Clinic {
-    world: World,
+    world: ConnectedDeployment,
     outputs: BTreeMap<String, String>,
 }
 
@@ -41,11 +40,11 @@ struct Diagnosis {
 impl Clinic {
     /// A stack without any fault, and its one enabled subscription.
     async fn healthy() -> Self {
-        let world = World::new(FreshnessPolicy::Flag).await;
+        let world = ConnectedDeployment::new().await;
         let aws = &world.receiver.aws;
         let mut outputs = BTreeMap::from([
             ("WebhookUrl".to_owned(), world.url.clone()),
-            ("UpvestSecret".to_owned(), SECRET.to_owned()),
+            ("UpvestSecret".to_owned(), UPVEST_SECRET.to_owned()),
             ("Version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
             ("EventBusName".to_owned(), "changes".to_owned()),
             ("ArchiveBucketName".to_owned(), "archive".to_owned()),

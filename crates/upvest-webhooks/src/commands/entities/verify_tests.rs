@@ -2,10 +2,11 @@
 
 use clap::Parser;
 use upvest::EntityKey;
+use webhook_tests::deliveries::{event, order, topup};
+use webhook_tests::deployment::Deployment;
 
 use super::verify::{Problem, Verified, Verify};
 use super::*;
-use crate::in_process::{Deployed, event, order, topup};
 
 #[derive(Debug, Parser)]
 struct Line {
@@ -13,30 +14,30 @@ struct Line {
     verify: Verify,
 }
 
-impl Deployed {
-    async fn verify_entities(&self, line: &str) -> Result<Verified, EntitiesError> {
-        let words = std::iter::once("verify").chain(line.split_whitespace());
-        let verify = Line::try_parse_from(words).unwrap().verify;
-        match Command::Verify(verify).run(&self.stack).await? {
-            EntitiesReport::Verified(verified) => Ok(verified),
-            shown => panic!("{shown:?}"),
-        }
-    }
-
-    /// What is found in a domain: entity, problem and detail.
-    async fn different(&self, domain: &str) -> Vec<(String, Problem, Option<String>)> {
-        let verified = self.verify_entities(&format!("--domain {domain}")).await.unwrap();
-        assert_eq!(verified.succeeded(), verified.findings().is_empty());
-        let findings = verified.findings().iter().cloned();
-        findings
-            .map(|finding| (finding.entity, finding.problem, finding.detail))
-            .collect()
+async fn verify_entities(deployed: &Deployment, line: &str) -> Result<Verified, EntitiesError> {
+    let words = std::iter::once("verify").chain(line.split_whitespace());
+    let verify = Line::try_parse_from(words).unwrap().verify;
+    match Command::Verify(verify).run(&deployed.stack).await? {
+        EntitiesReport::Verified(verified) => Ok(verified),
+        shown => panic!("{shown:?}"),
     }
 }
 
+/// What is found in a domain: entity, problem and detail.
+async fn differences_in(deployed: &Deployment, domain: &str) -> Vec<(String, Problem, Option<String>)> {
+    let verified = verify_entities(deployed, &format!("--domain {domain}"))
+        .await
+        .unwrap();
+    assert_eq!(verified.succeeded(), verified.findings().is_empty());
+    let findings = verified.findings().iter().cloned();
+    findings
+        .map(|finding| (finding.entity, finding.problem, finding.detail))
+        .collect()
+}
+
 /// Two orders and a payment, received in disorder and with repeats.
-async fn deployed() -> Deployed {
-    let deployed = Deployed::new().await;
+async fn deployed() -> Deployment {
+    let deployed = Deployment::new().await;
     let execution = r#"{"id":"x1","order_id":"o1","status":"FILLED","share_quantity":"1","cash_amount":"2"}"#;
     for events in [
         vec![order("o1", 3, "FILLED"), topup("t1", 1, "CONFIRMED")],
@@ -62,8 +63,7 @@ fn named(names: &str) -> Option<String> {
 #[tokio::test(start_paused = true)]
 async fn entities_that_are_what_their_events_say_are_in_order() {
     let deployed = deployed().await;
-    let verified = deployed
-        .verify_entities("--domain orders payments")
+    let verified = verify_entities(&deployed, "--domain orders payments")
         .await
         .unwrap();
     assert_eq!(verified.findings(), []);
@@ -72,9 +72,9 @@ async fn entities_that_are_what_their_events_say_are_in_order() {
         "{}",
         verified.text()
     );
-    let one = deployed.verify_entities("--entity ORDER#o1").await.unwrap();
+    let one = verify_entities(&deployed, "--entity ORDER#o1").await.unwrap();
     assert!(one.succeeded());
-    let error = deployed.verify_entities("--entity ORDER#o9").await.unwrap_err();
+    let error = verify_entities(&deployed, "--entity ORDER#o9").await.unwrap_err();
     assert!(error.to_string().starts_with("no entity ORDER#o9"), "{error}");
 }
 
@@ -82,32 +82,32 @@ async fn entities_that_are_what_their_events_say_are_in_order() {
 async fn a_deleted_entity_and_one_whose_events_wait_are_missing() {
     let deployed = deployed().await;
     deployed.delete("entities", "aggregate", "ORDER#o1").await;
-    deployed.post(&[order("o3", 1, "NEW")]).await;
-    let found = deployed.different("orders").await;
+    deployed.store(&[order("o3", 1, "NEW")]).await;
+    let found = differences_in(&deployed, "orders").await;
     let missing = |entity: &str| (entity.to_owned(), Problem::Missing, None);
     assert_eq!(found, [missing("ORDER#o1"), missing("ORDER#o3")]);
     deployed.process().await;
-    assert_eq!(deployed.different("orders").await, [missing("ORDER#o1")]);
-    assert_eq!(deployed.different("payments").await, []);
+    assert_eq!(differences_in(&deployed, "orders").await, [missing("ORDER#o1")]);
+    assert_eq!(differences_in(&deployed, "payments").await, []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_changed_attribute_is_named_and_one_that_is_behind_too() {
     let deployed = deployed().await;
     deployed
-        .change(["entities", "aggregate", "ORDER#o1"], "filled_amount", "1000")
+        .set("entities", ("aggregate", "ORDER#o1"), ("filled_amount", "1000"))
         .await;
     deployed
-        .change(["entities", "aggregate", "ORDER#o2"], "note", "mine")
+        .set("entities", ("aggregate", "ORDER#o2"), ("note", "mine"))
         .await;
     let different = |entity: &str, names| (entity.to_owned(), Problem::Different, named(names));
     let expected = [
         different("ORDER#o1", "filled_amount"),
         different("ORDER#o2", "note"),
     ];
-    assert_eq!(deployed.different("orders").await, expected);
-    deployed.post(&[topup("t1", 2, "SETTLED")]).await;
-    let found = deployed.different("payments").await;
+    assert_eq!(differences_in(&deployed, "orders").await, expected);
+    deployed.store(&[topup("t1", 2, "SETTLED")]).await;
+    let found = differences_in(&deployed, "payments").await;
     assert_eq!(
         (found[0].0.as_str(), found[0].1),
         ("TOPUP#t1", Problem::Different)
@@ -124,8 +124,8 @@ async fn an_entity_without_events_is_found() {
     let put = deployed.receiver.aws.dynamodb().put_item().table_name("entities");
     put.set_item(Some(item)).send().await.unwrap();
     let expected = ("ORDER#forged".to_owned(), Problem::WithoutEvents, None);
-    assert_eq!(deployed.different("orders").await, [expected]);
-    assert_eq!(deployed.different("payments").await, []);
+    assert_eq!(differences_in(&deployed, "orders").await, [expected]);
+    assert_eq!(differences_in(&deployed, "payments").await, []);
 }
 
 /// An event that came when its category was not known stays in the time line that it had then.
@@ -133,18 +133,18 @@ async fn an_entity_without_events_is_found() {
 async fn an_entity_whose_events_belong_to_others_by_now_ends_no_check() {
     let deployed = deployed().await;
     deployed
-        .change(["events", "event_id", "x1-2"], "aggregate", "EXECUTION#x1")
+        .set("events", ("event_id", "x1-2"), ("aggregate", "EXECUTION#x1"))
         .await;
-    let mut found = deployed.different("orders").await;
+    let mut found = differences_in(&deployed, "orders").await;
     found.retain(|(entity, ..)| entity != "ORDER#o1");
     assert_eq!(found, []);
-    let one = deployed.verify_entities("--entity EXECUTION#x1").await.unwrap();
+    let one = verify_entities(&deployed, "--entity EXECUTION#x1").await.unwrap();
     assert!(one.succeeded(), "{}", one.text());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_is_nowhere_is_named() {
-    let deployed = Deployed::new().await;
+    let deployed = Deployment::new().await;
     let note = "x".repeat(400 * 1024);
     deployed
         .deliver(&[event(
@@ -154,9 +154,9 @@ async fn an_event_that_is_nowhere_is_named() {
             &format!(r#"{{"id":"o1","note":"{note}"}}"#),
         )])
         .await;
-    assert_eq!(deployed.different("orders").await, []);
-    deployed.delete_object(&deployed.verified()[0]).await;
-    let found = deployed.different("orders").await;
+    assert_eq!(differences_in(&deployed, "orders").await, []);
+    deployed.delete_archived(&deployed.verified()[0]).await;
+    let found = differences_in(&deployed, "orders").await;
     assert_eq!((found.len(), found[0].1), (1, Problem::Unreadable));
     assert!(
         found[0].2.as_deref().unwrap().starts_with("event e1: "),
@@ -168,13 +168,13 @@ async fn an_event_that_is_nowhere_is_named() {
 async fn an_item_that_is_no_entity_is_different() {
     let deployed = deployed().await;
     deployed
-        .change(
-            ["entities", "aggregate", "ORDER#o1"],
-            "last_occurred",
-            "yesterday",
+        .set(
+            "entities",
+            ("aggregate", "ORDER#o1"),
+            ("last_occurred", "yesterday"),
         )
         .await;
-    let found = deployed.different("orders").await;
+    let found = differences_in(&deployed, "orders").await;
     assert_eq!((found.len(), found[0].1), (1, Problem::Different));
     assert!(
         found[0].2.as_deref().unwrap().contains("last_occurred"),

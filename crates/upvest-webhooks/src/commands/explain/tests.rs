@@ -9,11 +9,18 @@ use pipeline::stores::audit::AuditLog;
 use pipeline::stores::events::{EventLog, NewEvent};
 use serde_json::Value;
 use upvest::{Domain, Event};
+use webhook_tests::deliveries::{event, signing_key};
+use webhook_tests::deployment::Deployment;
 use webhook_tests::effects::Trouble;
 
 use super::*;
 use crate::output::Report;
-use crate::signed::{Signed, event, order};
+
+/// Writes an event of the order `o1` that takes it to a status.
+fn order(id: &str, second: u8, status: &str) -> String {
+    let object = format!(r#"{{"id":"o1","status":"{status}","user_id":"u1"}}"#);
+    event(id, second, &format!("ORDER.{status}"), &object)
+}
 
 #[derive(Debug, Parser)]
 struct Line {
@@ -21,68 +28,66 @@ struct Line {
     explain: Arguments,
 }
 
-impl Signed {
-    async fn try_explain(&self, line: &str) -> Result<Explanation, ExplainError> {
-        let words = std::iter::once("explain").chain(line.split_whitespace());
-        let arguments = Line::try_parse_from(words).unwrap().explain;
-        arguments.run(&self.stack, &self.clock()).await
-    }
+async fn try_explain(signed: &Deployment, line: &str) -> Result<Explanation, ExplainError> {
+    let words = std::iter::once("explain").chain(line.split_whitespace());
+    let arguments = Line::try_parse_from(words).unwrap().explain;
+    arguments.run(&signed.stack, &signed.clock()).await
+}
 
-    async fn explain(&self, line: &str) -> Explanation {
-        self.try_explain(line).await.unwrap()
-    }
+async fn explain(signed: &Deployment, line: &str) -> Explanation {
+    try_explain(signed, line).await.unwrap()
+}
 
-    /// Lets an event be processed again for a replay that the audit table knows; gives the replay's id.
-    async fn replay(&self, json: &str) -> String {
-        let table = "audit".to_owned();
-        let audit = AuditLog::new(self.receiver.aws.dynamodb().clone(), table, self.clock());
-        let operation = audit.begin("arn", "replay", "INC-42", Value::Null).await.unwrap();
-        let event = Event::parse(json).unwrap();
-        let replayed = Dispatch {
-            event_id: event.id().to_owned(),
-            domain: event.category().domain,
-            entity: event.entity_key().unwrap(),
-            json: json.to_owned(),
-            delivery_id: "d1".to_owned(),
-            replay: Some(operation.id.to_string()),
-        };
-        let queues = DomainQueues::new(self.receiver.aws.sqs().clone(), self.receiver.routes());
-        queues.send(vec![replayed]).await.unwrap();
-        self.process().await;
-        operation.id.to_string()
-    }
+/// Lets an event be processed again for a replay that the audit table knows; gives the replay's id.
+async fn replay(signed: &Deployment, json: &str) -> String {
+    let table = "audit".to_owned();
+    let audit = AuditLog::new(signed.receiver.aws.dynamodb().clone(), table, signed.clock());
+    let operation = audit.begin("arn", "replay", "INC-42", Value::Null).await.unwrap();
+    let event = Event::parse(json).unwrap();
+    let replayed = Dispatch {
+        event_id: event.id().to_owned(),
+        domain: event.category().domain,
+        entity: event.entity_key().unwrap(),
+        json: json.to_owned(),
+        delivery_id: "d1".to_owned(),
+        replay: Some(operation.id.to_string()),
+    };
+    let queues = DomainQueues::new(signed.receiver.aws.sqs().clone(), signed.receiver.routes());
+    queues.send(vec![replayed]).await.unwrap();
+    signed.process().await;
+    operation.id.to_string()
+}
 
-    /// Logs an event of the order whose message is lost.
-    async fn log_without_dispatch(&self, id: &str, second: u8, status: &str) {
-        let log = EventLog::new(self.receiver.aws.dynamodb().clone(), "events".to_owned());
-        let lost = NewEvent {
-            event_id: id.to_owned(),
-            event_type: format!("ORDER.{status}"),
-            aggregate: Some("ORDER#o1".to_owned()),
-            occurred: format!("2026-01-01T00:00:{second:02}.000000000Z#{id}"),
-            delivery_id: "lost".to_owned(),
-            received_at: self.now().to_string(),
-            sha256: String::new(),
-            object: format!(r#"{{"id":"o1","status":"{status}"}}"#),
-            archived_at: String::new(),
-        };
-        log.record(&[lost]).await.unwrap();
-    }
+/// Logs an event of the order whose message is lost.
+async fn log_without_dispatch(signed: &Deployment, id: &str, second: u8, status: &str) {
+    let log = EventLog::new(signed.receiver.aws.dynamodb().clone(), "events".to_owned());
+    let lost = NewEvent {
+        event_id: id.to_owned(),
+        event_type: format!("ORDER.{status}"),
+        aggregate: Some("ORDER#o1".to_owned()),
+        occurred: format!("2026-01-01T00:00:{second:02}.000000000Z#{id}"),
+        delivery_id: "lost".to_owned(),
+        received_at: signed.now().to_string(),
+        sha256: String::new(),
+        object: format!(r#"{{"id":"o1","status":"{status}"}}"#),
+        archived_at: String::new(),
+    };
+    log.record(&[lost]).await.unwrap();
+}
 
-    /// Two deliveries that make an order.
-    async fn with_order() -> (Self, [String; 2]) {
-        let signed = Self::new().await;
-        let first = signed.deliver(&[order("e1", 1, "NEW")]).await;
-        signed.receiver.aws.clock().advance(Duration::from_secs(1));
-        let execution = event(
-            "e2",
-            2,
-            "EXECUTION.FILLED",
-            r#"{"id":"x1","order_id":"o1","share_quantity":"1","cash_amount":"3","status":"FILLED"}"#,
-        );
-        let second = signed.deliver(&[execution, order("e3", 3, "FILLED")]).await;
-        (signed, [first, second])
-    }
+/// Two deliveries that make an order.
+async fn with_order() -> (Deployment, [String; 2]) {
+    let signed = Deployment::new().await;
+    let first = signed.deliver(&[order("e1", 1, "NEW")]).await;
+    signed.receiver.aws.clock().advance(Duration::from_secs(1));
+    let execution = event(
+        "e2",
+        2,
+        "EXECUTION.FILLED",
+        r#"{"id":"x1","order_id":"o1","share_quantity":"1","cash_amount":"3","status":"FILLED"}"#,
+    );
+    let second = signed.deliver(&[execution, order("e3", 3, "FILLED")]).await;
+    (signed, [first, second])
 }
 
 fn json(explanation: &Explanation) -> Value {
@@ -109,8 +114,8 @@ fn assert_holds(explanation: &Explanation) {
 
 #[tokio::test(start_paused = true)]
 async fn the_whole_chain_of_an_entity_holds() {
-    let (signed, [first, second]) = Signed::with_order().await;
-    let explanation = signed.explain("ORDER#o1").await;
+    let (signed, [first, second]) = with_order().await;
+    let explanation = explain(&signed, "ORDER#o1").await;
     assert_holds(&explanation);
     let json = json(&explanation);
     assert_eq!(json["entity"]["status"], "FILLED");
@@ -157,11 +162,11 @@ async fn the_whole_chain_of_an_entity_holds() {
 
 #[tokio::test(start_paused = true)]
 async fn personal_data_is_shown_on_request_only() {
-    let (signed, _) = Signed::with_order().await;
+    let (signed, _) = with_order().await;
     for subject in ["ORDER#o1", "e1"] {
-        let without = signed.explain(subject).await;
+        let without = explain(&signed, subject).await;
         assert!(!format!("{} {}", without.text(), json(&without)).contains("user_id"));
-        let with = signed.explain(&format!("{subject} --object")).await;
+        let with = explain(&signed, &format!("{subject} --object")).await;
         assert!(with.text().contains("  \"user_id\": \"u1\"\n"), "{}", with.text());
         assert_eq!(json(&with)["entity"]["object"]["user_id"], "u1");
     }
@@ -169,11 +174,11 @@ async fn personal_data_is_shown_on_request_only() {
 
 #[tokio::test(start_paused = true)]
 async fn a_late_event_is_told_as_late() {
-    let signed = Signed::new().await;
+    let signed = Deployment::new().await;
     signed.deliver(&[order("e2", 2, "FILLED")]).await;
     signed.receiver.aws.clock().advance(Duration::from_secs(1));
     signed.deliver(&[order("e1", 1, "NEW")]).await;
-    let explanation = signed.explain("ORDER#o1").await;
+    let explanation = explain(&signed, "ORDER#o1").await;
     assert_holds(&explanation);
     let late = &explanation.events[0];
     assert_eq!(late.step.as_ref().unwrap().effect, "late");
@@ -207,48 +212,48 @@ fn assert_publication(explanation: &Explanation, expected: &str, because: &str) 
 
 #[tokio::test(start_paused = true)]
 async fn whether_an_event_was_published_is_told_as_what_follows_from_the_records() {
-    let signed = Signed::new().await;
+    let signed = Deployment::new().await;
     signed.store(&[order("e2", 2, "FILLED")]).await;
-    assert_publication(&signed.explain("e2").await, "open", "does not have it yet");
+    assert_publication(&explain(&signed, "e2").await, "open", "does not have it yet");
     signed.receiver.effects.trouble("e2", Trouble::Fails);
     signed.process().await;
-    assert_publication(&signed.explain("e2").await, "open", "unfinished");
+    assert_publication(&explain(&signed, "e2").await, "open", "unfinished");
     signed.receiver.effects.mend();
     signed.receiver.drain().await;
-    let newest = signed.explain("e2").await;
+    let newest = explain(&signed, "e2").await;
     assert_publication(&newest, "published", "its first attempt is still under way");
     signed.receiver.aws.clock().advance(Duration::from_secs(1));
     signed.deliver(&[order("e1", 1, "NEW")]).await;
-    let late = signed.explain("e1").await;
+    let late = explain(&signed, "e1").await;
     assert_publication(&late, "not-published", "PublishLateEvents");
     signed.receiver.aws.clock().advance(Duration::from_secs(1));
     signed.deliver(&[order("e3", 3, "CANCELLED")]).await;
-    let followed = signed.explain("e2").await;
+    let followed = explain(&signed, "e2").await;
     assert_publication(&followed, "published", "nothing of it is unfinished");
     assert!(!published(&followed).1.contains("attempt"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_the_entity_notes_outweighs_the_order_of_receipt() {
-    let (signed, _) = Signed::with_order().await;
+    let (signed, _) = with_order().await;
     let later = ("received_at", "2026-01-01T00:00:59Z");
     signed.set("events", ("event_id", "e1"), later).await;
-    let explanation = signed.explain("ORDER#o1").await;
+    let explanation = explain(&signed, "ORDER#o1").await;
     assert_eq!(explanation.events[0].step.as_ref().unwrap().effect, "fresh");
     assert_publication(&explanation, "published", "applied as its entity's newest");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_only_a_replay_applied_may_not_have_been_published() {
-    let signed = Signed::new().await;
-    signed.log_without_dispatch("e1", 1, "NEW").await;
-    signed.replay(&order("e1", 1, "NEW")).await;
-    assert_publication(&signed.explain("e1").await, "open", "does not note");
+    let signed = Deployment::new().await;
+    log_without_dispatch(&signed, "e1", 1, "NEW").await;
+    replay(&signed, &order("e1", 1, "NEW")).await;
+    assert_publication(&explain(&signed, "e1").await, "open", "does not note");
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_bus_nothing_was_published() {
-    let mut signed = Signed::new().await;
+    let mut signed = Deployment::new().await;
     signed.deliver(&[order("e1", 1, "NEW")]).await;
     let outputs = ["Keys", "Events", "Entities", "Idempotency", "Audit"];
     let outputs = outputs.map(|name| (format!("{name}TableName"), name.to_lowercase()));
@@ -257,23 +262,23 @@ async fn without_a_bus_nothing_was_published() {
         .map(|(name, value)| (name.as_str(), value.as_str()));
     let outputs: Vec<_> = outputs.chain([("ArchiveBucketName", "archive")]).collect();
     signed.stack = crate::stack::deployed(signed.receiver.aws.sdk_config().clone(), &outputs);
-    assert_publication(&signed.explain("e1").await, "not-published", "no event bus");
+    assert_publication(&explain(&signed, "e1").await, "not-published", "no event bus");
 }
 
 #[tokio::test(start_paused = true)]
 async fn actions_that_ran_for_replays_are_told_with_their_replay() {
-    let (signed, _) = Signed::with_order().await;
-    signed.replay(&order("e1", 1, "NEW")).await;
-    let without = signed.explain("e1").await;
+    let (signed, _) = with_order().await;
+    replay(&signed, &order("e1", 1, "NEW")).await;
+    let without = explain(&signed, "e1").await;
     assert_eq!(
         without.events[0].actions.len(),
         1,
         "the action did not ask for replays"
     );
     signed.receiver.effects.want_replays();
-    let replay = signed.replay(&order("e1", 1, "NEW")).await;
+    let replay = replay(&signed, &order("e1", 1, "NEW")).await;
     for subject in ["e1", "ORDER#o1"] {
-        let explanation = signed.explain(subject).await;
+        let explanation = explain(&signed, subject).await;
         assert_holds(&explanation);
         let json = json(&explanation);
         let actions = json["events"][0]["actions"].as_array().unwrap();
@@ -289,8 +294,8 @@ async fn actions_that_ran_for_replays_are_told_with_their_replay() {
 
 #[tokio::test(start_paused = true)]
 async fn the_newest_events_are_shown_and_all_are_folded() {
-    let (signed, _) = Signed::with_order().await;
-    let explanation = signed.explain("ORDER#o1 --limit 1").await;
+    let (signed, _) = with_order().await;
+    let explanation = explain(&signed, "ORDER#o1 --limit 1").await;
     assert_holds(&explanation);
     assert_eq!(explanation.events[0].event_id, "e3");
     assert_eq!(explanation.events.len(), 1);
@@ -307,9 +312,9 @@ async fn the_newest_events_are_shown_and_all_are_folded() {
 
 #[tokio::test(start_paused = true)]
 async fn a_deleted_archive_object_is_told() {
-    let (signed, [first, _]) = Signed::with_order().await;
+    let (signed, [first, _]) = with_order().await;
     signed.delete_archived(&signed.archived_at(&first)).await;
-    let explanation = signed.explain("ORDER#o1").await;
+    let explanation = explain(&signed, "ORDER#o1").await;
     assert_finding(
         &explanation,
         &format!("delivery {first}: the archived delivery is missing"),
@@ -321,7 +326,7 @@ async fn a_deleted_archive_object_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tampered_archive_object_does_not_hold_any_more() {
-    let (signed, [_, second]) = Signed::with_order().await;
+    let (signed, [_, second]) = with_order().await;
     let key = signed.archived_at(&second);
     let object = signed.archived(&key).to_string();
     for (tampered, reason) in [
@@ -337,31 +342,31 @@ async fn a_tampered_archive_object_does_not_hold_any_more() {
         ),
     ] {
         signed.put_archived(&key, tampered.into_bytes()).await;
-        assert_finding(&signed.explain("ORDER#o1").await, reason);
-        assert_finding(&signed.explain("e3").await, reason);
+        assert_finding(&explain(&signed, "ORDER#o1").await, reason);
+        assert_finding(&explain(&signed, "e3").await, reason);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_gone_leaves_the_signature_unverified() {
-    let (signed, _) = Signed::with_order().await;
+    let (signed, _) = with_order().await;
     let delete = signed.receiver.aws.dynamodb().delete_item().table_name("keys");
     let key = aws_sdk_dynamodb::types::AttributeValue::S("key".to_owned());
     delete.key("key_id", key).send().await.unwrap();
-    let explanation = signed.explain("e1").await;
+    let explanation = explain(&signed, "e1").await;
     assert_finding(&explanation, "its key key is not in the keys table");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_history_of_a_key_is_told() {
-    let (signed, _) = Signed::with_order().await;
+    let (signed, _) = with_order().await;
     for (name, at) in [
         ("first_seen", "2025-01-01T00:00:00Z"),
         ("retired_at", "2026-02-01T00:00:00Z"),
     ] {
         signed.set("keys", ("key_id", "key"), (name, at)).await;
     }
-    let explanation = signed.explain("e1").await;
+    let explanation = explain(&signed, "e1").await;
     assert_holds(&explanation);
     let text = explanation.text();
     assert!(
@@ -372,11 +377,11 @@ async fn the_history_of_a_key_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_was_changed_in_the_log_is_not_what_was_signed() {
-    let (signed, _) = Signed::with_order().await;
+    let (signed, _) = with_order().await;
     let object = r#"{"id":"o1","status":"NEW","user_id":"u2"}"#;
     signed.set("events", ("event_id", "e1"), ("object", object)).await;
     assert_finding(
-        &signed.explain("ORDER#o1").await,
+        &explain(&signed, "ORDER#o1").await,
         "event e1: the log does not have what was signed: object",
     );
     signed.set("events", ("event_id", "e3"), ("sha256", "00")).await;
@@ -388,35 +393,35 @@ async fn an_event_that_was_changed_in_the_log_is_not_what_was_signed() {
         )
         .await;
     assert_finding(
-        &signed.explain("e3").await,
+        &explain(&signed, "e3").await,
         "event e3: the log does not have what was signed: sha256, received_at",
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_entity_that_was_edited_by_hand_is_not_what_the_log_folds_to() {
-    let (signed, _) = Signed::with_order().await;
+    let (signed, _) = with_order().await;
     let item = ("aggregate", "ORDER#o1");
     signed.set("entities", item, ("status", "CANCELLED")).await;
-    let explanation = signed.explain("ORDER#o1").await;
+    let explanation = explain(&signed, "ORDER#o1").await;
     assert_finding(&explanation, "status is CANCELLED, by the log FILLED");
     // The object is personal data: only that it differs is told.
     signed
         .set("entities", item, ("object", r#"{"id":"someone"}"#))
         .await;
-    let explanation = signed.explain("e3").await;
+    let explanation = explain(&signed, "e3").await;
     assert_finding(&explanation, "object; status is CANCELLED");
     assert!(!explanation.text().contains("someone"));
     signed.set("entities", item, ("last_occurred", "yesterday")).await;
-    assert_finding(&signed.explain("ORDER#o1").await, "has no usable last_occurred");
+    assert_finding(&explain(&signed, "ORDER#o1").await, "has no usable last_occurred");
 }
 
 #[tokio::test(start_paused = true)]
 async fn events_that_are_not_processed_yet_are_told() {
-    let (signed, _) = Signed::with_order().await;
+    let (signed, _) = with_order().await;
     signed.receiver.aws.clock().advance(Duration::from_secs(1));
     signed.store(&[order("e4", 4, "CANCELLED")]).await;
-    let explanation = signed.explain("ORDER#o1").await;
+    let explanation = explain(&signed, "ORDER#o1").await;
     assert_finding(
         &explanation,
         "the state lacks the last 1 event: they wait in the domain's queue",
@@ -427,57 +432,57 @@ async fn events_that_are_not_processed_yet_are_told() {
         .store(&[event("e5", 5, "USER.CREATED", r#"{"id":"u1"}"#)])
         .await;
     assert_finding(
-        &signed.explain("USER#u1").await,
+        &explain(&signed, "USER#u1").await,
         "there is no state, but 1 event in the log",
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_never_got_into_the_state_is_found() {
-    let (signed, _) = Signed::with_order().await;
+    let (signed, _) = with_order().await;
     signed.receiver.aws.clock().advance(Duration::from_secs(1));
-    signed.log_without_dispatch("e4", 4, "CANCELLED").await;
+    log_without_dispatch(&signed, "e4", 4, "CANCELLED").await;
     signed.receiver.aws.clock().advance(Duration::from_secs(1));
     signed.deliver(&[order("e5", 5, "PROCESSING")]).await;
-    let explanation = signed.explain("ORDER#o1").await;
+    let explanation = explain(&signed, "ORDER#o1").await;
     assert_finding(&explanation, "the state lacks event e4, and has later ones");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_action_is_told() {
-    let signed = Signed::new().await;
+    let signed = Deployment::new().await;
     signed.receiver.effects.trouble("e1", Trouble::Fails);
     signed.deliver(&[order("e1", 1, "NEW")]).await;
-    let explanation = signed.explain("e1").await;
+    let explanation = explain(&signed, "e1").await;
     let failed = "entity ORDER#o1: an action for event e1, or its publication, failed";
     assert_finding(&explanation, failed);
     assert!(explanation.events[0].unfinished && explanation.events[0].actions.is_empty());
-    let text = signed.explain("ORDER#o1").await.text();
+    let text = explain(&signed, "ORDER#o1").await.text();
     assert!(text.contains("✗ unfinished  e1"), "{text}");
     // Also when the event itself is not shown.
     signed.receiver.aws.clock().advance(Duration::from_secs(1));
     signed.store(&[order("e2", 2, "FILLED")]).await;
-    assert_finding(&signed.explain("ORDER#o1 --limit 1").await, failed);
+    assert_finding(&explain(&signed, "ORDER#o1 --limit 1").await, failed);
     signed.receiver.effects.mend();
     signed.receiver.drain().await;
-    assert_holds(&signed.explain("e1").await);
+    assert_holds(&explain(&signed, "e1").await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_action_that_was_stopped_is_in_progress_until_its_lease_ends() {
-    let signed = Signed::new().await;
+    let signed = Deployment::new().await;
     signed.store(&[order("e1", 1, "NEW")]).await;
     let complete = CallFilter::operation(Service::DynamoDb, "UpdateItem").on("idempotency");
     signed.receiver.aws.inject(Fault::CrashBeforeEffect, complete);
     signed.receiver.process(Domain::Orders).await;
-    let explanation = signed.explain("e1").await;
+    let explanation = explain(&signed, "e1").await;
     assert_eq!(
         explanation.events[0].actions[0].state,
         pipeline::stores::idempotency::RecordState::InProgress
     );
     assert_holds_but_for_lease(&explanation);
     signed.receiver.aws.clock().advance(Duration::from_secs(31));
-    let explanation = signed.explain("e1").await;
+    let explanation = explain(&signed, "e1").await;
     assert_eq!(
         explanation.events[0].actions[0].state,
         pipeline::stores::idempotency::RecordState::Abandoned
@@ -500,13 +505,13 @@ fn assert_holds_but_for_lease(explanation: &Explanation) {
 
 #[tokio::test(start_paused = true)]
 async fn an_expired_record_says_nothing_any_more() {
-    let (signed, _) = Signed::with_order().await;
+    let (signed, _) = with_order().await;
     signed
         .receiver
         .aws
         .clock()
         .advance(Duration::from_secs(91 * 24 * 3600));
-    let explanation = signed.explain("e1").await;
+    let explanation = explain(&signed, "e1").await;
     assert_holds(&explanation);
     let text = explanation.text();
     assert!(
@@ -524,7 +529,7 @@ async fn an_expired_record_says_nothing_any_more() {
         let id = aws_sdk_dynamodb::types::AttributeValue::S(id);
         delete.key("id", id).send().await.unwrap();
     }
-    let explanation = signed.explain("e1").await;
+    let explanation = explain(&signed, "e1").await;
     assert_holds(&explanation);
     assert!(
         explanation.text().contains("? action      no record"),
@@ -535,28 +540,28 @@ async fn an_expired_record_says_nothing_any_more() {
 
 #[tokio::test(start_paused = true)]
 async fn an_action_that_ran_for_other_content_is_told() {
-    let (signed, _) = Signed::with_order().await;
+    let (signed, _) = with_order().await;
     signed
         .set("idempotency", ("id", "orders/change#e1"), ("validation", "00"))
         .await;
     assert_finding(
-        &signed.explain("e1").await,
+        &explain(&signed, "e1").await,
         "event e1: the action orders/change ran for other content than the log has",
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn repeats_and_contradictions_are_found_in_the_archive() {
-    let (signed, _) = Signed::with_order().await;
+    let (signed, _) = with_order().await;
     let clock = signed.receiver.aws.clock().clone();
     clock.advance(Duration::from_secs(3600));
     let repeat = signed.deliver(&[order("e1", 1, "NEW")]).await;
-    assert_holds(&signed.explain("e1").await);
-    let explanation = signed.explain("e1 --repeats 2h").await;
+    assert_holds(&explain(&signed, "e1").await);
+    let explanation = explain(&signed, "e1 --repeats 2h").await;
     assert_holds(&explanation);
     assert!(explanation.text().contains(&repeat), "{}", explanation.text());
     assert_eq!(json(&explanation)["repeats"][0]["same"], true);
-    let explanation = signed.explain("e1 --repeats 1h").await;
+    let explanation = explain(&signed, "e1 --repeats 1h").await;
     assert!(
         explanation
             .text()
@@ -564,7 +569,7 @@ async fn repeats_and_contradictions_are_found_in_the_archive() {
     );
     clock.advance(Duration::from_secs(60));
     let other = signed.deliver(&[order("e1", 1, "CANCELLED")]).await;
-    let explanation = signed.explain("e1 --repeats 2h").await;
+    let explanation = explain(&signed, "e1 --repeats 2h").await;
     assert_finding(
         &explanation,
         &format!("event e1: delivery {other} brought it with other content"),
@@ -573,7 +578,7 @@ async fn repeats_and_contradictions_are_found_in_the_archive() {
         .as_str()
         .unwrap()
         .to_owned();
-    let explanation = signed.explain(&logged_as).await;
+    let explanation = explain(&signed, &logged_as).await;
     assert_finding(
         &explanation,
         &format!("event {logged_as}: it contradicts event e1"),
@@ -585,8 +590,8 @@ async fn repeats_and_contradictions_are_found_in_the_archive() {
 
 #[tokio::test(start_paused = true)]
 async fn a_delivery_tells_what_it_held_and_what_became_of_it() {
-    let (signed, [first, _]) = Signed::with_order().await;
-    let text = signed.explain(&first).await.text();
+    let (signed, [first, _]) = with_order().await;
+    let text = explain(&signed, &first).await.text();
     assert!(text.contains("e1 ") && text.contains(" stored"), "{text}");
     let id = signed
         .deliver(&[
@@ -595,7 +600,7 @@ async fn a_delivery_tells_what_it_held_and_what_became_of_it() {
             "{\"id\":\"none\"}".to_owned(),
         ])
         .await;
-    let explanation = signed.explain(&id).await;
+    let explanation = explain(&signed, &id).await;
     let json = json(&explanation);
     assert_eq!(json["delivery"]["events"][0]["result"], "repeat");
     assert_eq!(json["delivery"]["events"][0]["of_delivery"], first);
@@ -606,10 +611,12 @@ async fn a_delivery_tells_what_it_held_and_what_became_of_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_forged_delivery_shows_nothing_of_what_it_claims() {
-    let signed = Signed::new().await;
-    let id = signed.post_forged(&[order("e1", 1, "NEW")]).await;
+    let signed = Deployment::new().await;
+    let id = signed
+        .post_signed(&signing_key(8), &[order("e1", 1, "NEW")])
+        .await;
     signed.receiver.verify_and_store().await.unwrap();
-    let explanation = signed.explain(&format!("{id} --object")).await;
+    let explanation = explain(&signed, &format!("{id} --object")).await;
     assert_finding(&explanation, "it is in quarantine: bad-signature");
     let shown = format!("{} {}", explanation.text(), json(&explanation));
     assert!(!shown.contains("e1") && !shown.contains("ORDER"), "{shown}");
@@ -617,27 +624,27 @@ async fn a_forged_delivery_shows_nothing_of_what_it_claims() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_was_delivered_and_is_not_logged_is_lost() {
-    let (signed, [first, _]) = Signed::with_order().await;
+    let (signed, [first, _]) = with_order().await;
     let delete = signed.receiver.aws.dynamodb().delete_item().table_name("events");
     let id = aws_sdk_dynamodb::types::AttributeValue::S("e1".to_owned());
     delete.key("event_id", id).send().await.unwrap();
     assert_finding(
-        &signed.explain(&first).await,
+        &explain(&signed, &first).await,
         "event e1: it was delivered, and is not in the log",
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_object_too_large_for_the_log_is_read_from_the_archive() {
-    let signed = Signed::new().await;
+    let signed = Deployment::new().await;
     let note = "x".repeat(390 * 1024);
     let object = format!(r#"{{"id":"o1","status":"NEW","note":"{note}"}}"#);
     let id = signed.deliver(&[event("e1", 1, "ORDER.NEW", &object)]).await;
     signed.receiver.aws.clock().advance(Duration::from_secs(1));
     signed.deliver(&[order("e2", 2, "FILLED")]).await;
-    assert_holds(&signed.explain("ORDER#o1 --limit 1").await);
+    assert_holds(&explain(&signed, "ORDER#o1 --limit 1").await);
     signed.delete_archived(&signed.archived_at(&id)).await;
-    let explanation = signed.explain("ORDER#o1 --limit 1").await;
+    let explanation = explain(&signed, "ORDER#o1 --limit 1").await;
     assert_finding(
         &explanation,
         "the state cannot be compared with the log: event e1",
@@ -646,11 +653,11 @@ async fn an_object_too_large_for_the_log_is_read_from_the_archive() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_without_an_entity_is_explained_as_such() {
-    let signed = Signed::new().await;
+    let signed = Deployment::new().await;
     signed
         .deliver(&[event("e1", 1, "ORDER.NEW", r#"{"status":"NEW"}"#)])
         .await;
-    let explanation = signed.explain("e1").await;
+    let explanation = explain(&signed, "e1").await;
     assert_holds(&explanation);
     assert!(
         explanation.text().contains("? entity      none"),
@@ -661,15 +668,15 @@ async fn an_event_without_an_entity_is_explained_as_such() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_unknown_is_an_error_that_says_what_was_looked_for() {
-    let signed = Signed::new().await;
-    let error = signed.try_explain("ORDER#none").await.unwrap_err().to_string();
+    let signed = Deployment::new().await;
+    let error = try_explain(&signed, "ORDER#none").await.unwrap_err().to_string();
     assert!(error.starts_with("no entity ORDER#none"), "{error}");
     for unknown in [
         "e9",
         "019b76da-a87b-7def-8123-456789abcdef",
         "a8eb3540-5a84-40f9-b2bb-7f99f282fc5a",
     ] {
-        let error = signed.try_explain(unknown).await.unwrap_err().to_string();
+        let error = try_explain(&signed, unknown).await.unwrap_err().to_string();
         assert!(
             error.starts_with(&format!("no event or delivery {unknown}")),
             "{error}"

@@ -4,64 +4,87 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use clap::Parser;
 use fake_aws::{CallFilter, CrashError, Fault, Outcome, Service};
 use pipeline::queues::envelope::{Envelope, Request};
-use upvest::signature::{Freshness, SignatureOptions, SignedRequest, VerifyError};
+use upvest::signature::{Freshness, Headers, SignatureOptions, SignedRequest, VerifyError};
 use verify_and_store::FreshnessPolicy;
+use webhook_tests::deliveries::{body_of, event, sign, signing_key};
+use webhook_tests::deployment::Deployment;
 use webhook_tests::receiver::{DELIVERIES, PATH};
 
 use super::reverify::Became;
 use super::*;
 use crate::output::Report;
-use crate::repairs::{Site, event, key, parsed, signed};
 
 const REASON: [&str; 3] = ["--yes", "--reason", "INC-42"];
 /// Longer than the functions remember a key.
 const FORGOTTEN: u64 = 301;
 
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn parsed(words: &[&str]) -> Command {
+    Line::try_parse_from(std::iter::once(&"test").chain(words))
+        .unwrap_or_else(|error| panic!("{error}"))
+        .command
+}
+
 fn order(id: &str) -> String {
     event(id, 1, "ORDER.NEW", &format!(r#"{{"id":"{id}","status":"NEW"}}"#))
 }
 
-fn body_of(events: &[String]) -> Vec<u8> {
-    format!(r#"{{"payload":[{}]}}"#, events.join(",")).into_bytes()
+/// Posts events and has them verified once; a second passes.
+async fn post(site: &Deployment, events: &[String]) {
+    site.store(events).await;
+    site.pass(1);
+}
+
+/// Posts a delivery and has it verified once; a second passes.
+async fn post_body(site: &Deployment, headers: &Headers, body: &[u8]) {
+    site.post_body(headers, body).await;
+    site.receiver.verify_and_store().await.unwrap();
+    site.pass(1);
 }
 
 /// A site that took another key for the one that signs, until now: one delivery is in quarantine.
-async fn mended_site() -> Site {
-    let site = Site::new(FreshnessPolicy::Flag).await;
-    site.import(8).await;
-    site.post(&[order("e1")]).await;
+async fn mended_site() -> Deployment {
+    let site = Deployment::builder().without_key().start().await;
+    site.know_key(&signing_key(8)).await;
+    post(&site, &[order("e1")]).await;
     assert_eq!(reasons(&site), ["bad-signature"]);
-    site.import(7).await;
+    site.know_key(&signing_key(7)).await;
     site.pass(FORGOTTEN);
     site
 }
 
 /// Why objects are in quarantine.
-fn reasons(site: &Site) -> Vec<String> {
+fn reasons(site: &Deployment) -> Vec<String> {
     let keys = objects(site, "quarantine/");
     keys.iter()
         .map(|key| key.split('/').nth(1).unwrap().to_owned())
         .collect()
 }
 
-fn objects(site: &Site, prefix: &str) -> Vec<String> {
+fn objects(site: &Deployment, prefix: &str) -> Vec<String> {
     let objects = site.receiver.aws.objects("archive").into_keys();
     objects.filter(|key| key.starts_with(prefix)).collect()
 }
 
 /// The id of the only delivery in quarantine.
-fn delivery(site: &Site) -> String {
+fn delivery(site: &Deployment) -> String {
     let keys = objects(site, "quarantine/");
     keys[0].rsplit('/').next().unwrap().to_owned()
 }
 
 async fn try_to_run(
-    site: &Site,
+    site: &Deployment,
     words: &[&str],
 ) -> Result<Result<QuarantineReport, QuarantineError>, CrashError> {
-    let command = parsed::<Command>(words);
+    let command = parsed(words);
     let is_done = Cell::new(false);
     let run = async {
         let run = command.run(&site.stack, site.clock());
@@ -79,26 +102,26 @@ async fn try_to_run(
 }
 
 /// Runs the command while the stack does nothing; gives whether it was killed.
-async fn is_killed_while_the_stack_stands_still(site: &Site) -> bool {
+async fn is_killed_while_the_stack_stands_still(site: &Deployment) -> bool {
     let words = [&["reverify", "--wait", "1"][..], &REASON[..]].concat();
-    let command = parsed::<Command>(&words);
+    let command = parsed(&words);
     let run = command.run(&site.stack, site.clock());
     site.receiver.aws.invoke("operator", run).await.is_err()
 }
 
 /// Runs the command while the stack does nothing.
-async fn run_alone(site: &Site, words: &[&str]) -> QuarantineReport {
-    let command = parsed::<Command>(words);
+async fn run_alone(site: &Deployment, words: &[&str]) -> QuarantineReport {
+    let command = parsed(words);
     let run = command.run(&site.stack, site.clock());
     let done = site.receiver.aws.invoke("operator", run).await;
     done.unwrap().unwrap()
 }
 
-async fn run(site: &Site, words: &[&str]) -> QuarantineReport {
+async fn run(site: &Deployment, words: &[&str]) -> QuarantineReport {
     try_to_run(site, words).await.unwrap().unwrap()
 }
 
-async fn reverify(site: &Site, words: &[&str]) -> QuarantineReport {
+async fn reverify(site: &Deployment, words: &[&str]) -> QuarantineReport {
     run(site, &[&["reverify"][..], words, &REASON[..]].concat()).await
 }
 
@@ -111,7 +134,7 @@ fn became(report: &QuarantineReport) -> Vec<(Became, usize)> {
 }
 
 /// How often commands sent a delivery.
-fn sent(site: &Site) -> usize {
+fn sent(site: &Deployment) -> usize {
     let calls = site.receiver.aws.calls().into_iter();
     calls
         .filter(|call| call.invocation.as_deref() == Some("operator"))
@@ -254,11 +277,11 @@ async fn two_who_verify_the_same_at_once_send_it_once() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_stack_refuses_again_is_told_at_once_and_sent_by_the_next_run() {
-    let site = Site::new(FreshnessPolicy::Flag).await;
-    site.import(8).await;
-    site.post(&[order("e1")]).await;
+    let site = Deployment::builder().without_key().start().await;
+    site.know_key(&signing_key(8)).await;
+    post(&site, &[order("e1")]).await;
     // The function still remembers the wrong key.
-    site.import(7).await;
+    site.know_key(&signing_key(7)).await;
     let report = reverify(&site, &["--wait", "3600"]).await;
     assert!(!report.succeeded());
     let text = report.text();
@@ -286,12 +309,12 @@ async fn what_the_stack_does_not_verify_in_time_stays_and_the_next_run_finishes_
 #[tokio::test(start_paused = true)]
 async fn what_still_fails_stays_with_its_reason() {
     let site = mended_site().await;
-    let body = body_of(&[order("e2")]);
-    let mut headers = signed(&key(7), &body);
+    let body = body_of(&[order("e2")]).into_bytes();
+    let mut headers = sign(&signing_key(7), &body);
     headers.remove("digest");
-    site.post_body(&headers, &body).await;
-    let body = body_of(&[order("e3")]);
-    let mut headers = signed(&key(7), &body);
+    post_body(&site, &headers, &body).await;
+    let body = body_of(&[order("e3")]).into_bytes();
+    let mut headers = sign(&signing_key(7), &body);
     let input = headers
         .get_combined("signature-input")
         .unwrap()
@@ -324,12 +347,12 @@ async fn the_policy_of_the_stack_and_the_time_of_receipt_decide_about_freshness(
         ),
         (FreshnessPolicy::Flag, "verified, and out of quarantine", 0),
     ] {
-        let site = Site::with_key(policy).await;
-        let body = body_of(&[order("e1")]);
+        let site = Deployment::builder().freshness(policy).start().await;
+        let body = body_of(&[order("e1")]).into_bytes();
         let (created, expires) = ("2025-12-31T00:00:00Z", "2025-12-31T00:01:00Z");
         let options = SignatureOptions::new(["@method", "@path", "digest"]);
         let options = options.valid(created.parse().unwrap(), expires.parse().unwrap());
-        let mut headers = signed(&key(7), &body);
+        let mut headers = sign(&signing_key(7), &body);
         let request = SignedRequest {
             method: "POST",
             path: PATH,
@@ -337,7 +360,10 @@ async fn the_policy_of_the_stack_and_the_time_of_receipt_decide_about_freshness(
             headers: &headers,
             body: &body,
         };
-        key(7).sign(&request, &options).unwrap().apply_to(&mut headers);
+        signing_key(7)
+            .sign(&request, &options)
+            .unwrap()
+            .apply_to(&mut headers);
         plant(&site, &headers, &body, "expired", &[]).await;
         let report = reverify(&site, &[]).await;
         assert!(report.text().contains(result), "{}", report.text());
@@ -347,7 +373,7 @@ async fn the_policy_of_the_stack_and_the_time_of_receipt_decide_about_freshness(
 
 /// Puts a delivery into quarantine as an older version may have done, and into the archive if it was verified.
 async fn plant(
-    site: &Site,
+    site: &Deployment,
     headers: &upvest::signature::Headers,
     body: &[u8],
     reason: &'static str,
@@ -381,9 +407,9 @@ async fn plant(
 
 #[tokio::test(start_paused = true)]
 async fn events_that_are_understood_by_now_are_picked_up_and_leave_the_quarantine_once_they_are_logged() {
-    let site = Site::with_key(FreshnessPolicy::Flag).await;
-    let body = body_of(&[order("e1"), order("e2")]);
-    let headers = signed(&key(7), &body);
+    let site = Deployment::new().await;
+    let body = body_of(&[order("e1"), order("e2")]).into_bytes();
+    let headers = sign(&signing_key(7), &body);
     plant(&site, &headers, &body, "event-too-deep", &[1]).await;
     let report = reverify(&site, &[]).await;
     assert_eq!(became(&report), [(Became::Verified, 1)], "{}", report.text());
@@ -395,9 +421,9 @@ async fn events_that_are_understood_by_now_are_picked_up_and_leave_the_quarantin
 
 #[tokio::test(start_paused = true)]
 async fn a_delivery_stays_for_the_events_that_still_fail_and_is_not_sent_for_them_again() {
-    let site = Site::with_key(FreshnessPolicy::Flag).await;
-    let body = body_of(&[order("e1"), r#"{"id":7}"#.to_owned()]);
-    let headers = signed(&key(7), &body);
+    let site = Deployment::new().await;
+    let body = body_of(&[order("e1"), r#"{"id":7}"#.to_owned()]).into_bytes();
+    let headers = sign(&signing_key(7), &body);
     plant(&site, &headers, &body, "event-incomplete", &[0, 1]).await;
     for _ in 0..2 {
         let report = reverify(&site, &[]).await;
@@ -412,9 +438,9 @@ async fn a_delivery_stays_for_the_events_that_still_fail_and_is_not_sent_for_the
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_is_understood_by_now_is_picked_up_whole() {
-    let site = Site::with_key(FreshnessPolicy::Flag).await;
-    let body = body_of(&[order("e1"), r#"{"id":7}"#.to_owned()]);
-    let headers = signed(&key(7), &body);
+    let site = Deployment::new().await;
+    let body = body_of(&[order("e1"), r#"{"id":7}"#.to_owned()]).into_bytes();
+    let headers = sign(&signing_key(7), &body);
     plant(&site, &headers, &body, "body-not-json", &[]).await;
     assert_eq!(became(&reverify(&site, &[]).await), [(Became::Verified, 1)]);
     assert_eq!(
@@ -426,9 +452,9 @@ async fn a_body_that_is_understood_by_now_is_picked_up_whole() {
 }
 
 /// Puts an event into the log and into quarantine as a version did that found no entity in it.
-async fn plant_without_entity(site: &Site, json: &str) {
-    let body = body_of(&[json.to_owned()]);
-    let headers = signed(&key(7), &body);
+async fn plant_without_entity(site: &Deployment, json: &str) {
+    let body = body_of(&[json.to_owned()]).into_bytes();
+    let headers = sign(&signing_key(7), &body);
     plant(site, &headers, &body, "event-without-entity-key", &[0]).await;
     let event = upvest::Event::parse(json).unwrap();
     let log =
@@ -449,7 +475,7 @@ async fn plant_without_entity(site: &Site, json: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_names_an_entity_by_now_is_sent_once_and_leaves_once_the_entity_shows_it() {
-    let site = Site::with_key(FreshnessPolicy::Flag).await;
+    let site = Deployment::new().await;
     plant_without_entity(&site, &order("e1")).await;
     let report = reverify(&site, &[]).await;
     assert_eq!(became(&report), [(Became::Verified, 1)], "{}", report.text());
@@ -460,9 +486,9 @@ async fn an_event_that_names_an_entity_by_now_is_sent_once_and_leaves_once_the_e
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_left_no_trace_in_its_entity_stays_because_nothing_shows_that_it_is_done() {
-    let site = Site::with_key(FreshnessPolicy::Flag).await;
+    let site = Deployment::new().await;
     let newer = event("e2", 2, "ORDER.NEW", r#"{"id":"e1","status":"NEW"}"#);
-    site.post(&[newer]).await;
+    post(&site, &[newer]).await;
     site.settle().await;
     plant_without_entity(&site, &order("e1")).await;
     for _ in 0..2 {
@@ -533,16 +559,16 @@ async fn a_delivery_that_is_named_and_done_already_is_no_failure_and_an_unknown_
 
 #[tokio::test(start_paused = true)]
 async fn the_quarantine_is_listed_in_the_order_of_receipt_and_filtered() {
-    let site = Site::new(FreshnessPolicy::Flag).await;
-    site.import(8).await;
-    site.post(&[order("e1")]).await;
+    let site = Deployment::builder().without_key().start().await;
+    site.know_key(&signing_key(8)).await;
+    post(&site, &[order("e1")]).await;
     site.pass(3_600);
-    let body = body_of(&[order("e2")]);
-    let mut headers = signed(&key(7), &body);
+    let body = body_of(&[order("e2")]).into_bytes();
+    let mut headers = sign(&signing_key(7), &body);
     headers.remove("digest");
-    site.post_body(&headers, &body).await;
+    post_body(&site, &headers, &body).await;
     site.pass(3_600);
-    site.post(&[order("e3")]).await;
+    post(&site, &[order("e3")]).await;
 
     let listed = async |words: &[&str]| {
         let report = run(&site, &[&["list"][..], words].concat()).await;
@@ -581,9 +607,9 @@ async fn the_quarantine_is_listed_in_the_order_of_receipt_and_filtered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_delivery_is_shown_with_what_was_signed_and_its_body_only_if_wanted() {
-    let site = Site::new(FreshnessPolicy::Flag).await;
-    site.import(8).await;
-    site.post(&[order("e1")]).await;
+    let site = Deployment::builder().without_key().start().await;
+    site.know_key(&signing_key(8)).await;
+    post(&site, &[order("e1")]).await;
     let id = delivery(&site);
     let shown = run(&site, &["show", &id]).await.text();
     for part in [
@@ -598,7 +624,7 @@ async fn a_delivery_is_shown_with_what_was_signed_and_its_body_only_if_wanted() 
     assert!(!shown.contains("ORDER.NEW"), "{shown}");
     let shown = run(&site, &["show", &id, "--body"]).await.text();
     assert!(shown.contains("\"type\": \"ORDER.NEW\""), "{shown}");
-    site.import(7).await;
+    site.know_key(&signing_key(7)).await;
     let shown = run(&site, &["show", &id]).await.text();
     assert!(shown.contains("now     holds"), "{shown}");
     let error = try_to_run(&site, &["show", "019b76da-a87b-7def-8123-456789abcdef"]).await;
@@ -639,10 +665,10 @@ async fn what_is_discarded_is_on_record_before_it_is_gone() {
 #[tokio::test(start_paused = true)]
 async fn only_what_was_chosen_is_discarded() {
     let site = mended_site().await;
-    let body = body_of(&[order("e2")]);
-    let mut headers = signed(&key(7), &body);
+    let body = body_of(&[order("e2")]).into_bytes();
+    let mut headers = sign(&signing_key(7), &body);
     headers.remove("digest");
-    site.post_body(&headers, &body).await;
+    post_body(&site, &headers, &body).await;
     let error = try_to_run(&site, &[&["discard"][..], &REASON[..]].concat())
         .await
         .unwrap()

@@ -7,11 +7,10 @@ use clap::Parser;
 use pipeline::runtime::clock::Clock;
 use serde_json::{Value, json};
 use upvest_simulator::{Subscription, Trouble, generate};
-use verify_and_store::FreshnessPolicy;
+use webhook_tests::deployment::{ConnectedDeployment, UPVEST_SECRET};
 
 use super::*;
 use crate::output::Report;
-use crate::simulated::{SECRET, World};
 
 const KEY: &[u8] = b"sixteen bytes or more";
 const ALL: &str = "users accounts payments orders holdings ledger reports fees instruments portfolios";
@@ -25,7 +24,7 @@ struct Line {
 
 /// A world whose receiver has processed all that was delivered.
 struct Desk {
-    world: World,
+    world: ConnectedDeployment,
     key_file: PathBuf,
 }
 
@@ -44,7 +43,7 @@ impl Drop for Desk {
 
 impl Desk {
     async fn open(name: &str) -> Self {
-        let world = World::new(FreshnessPolicy::Flag).await;
+        let world = ConnectedDeployment::new().await;
         world.know_keys().await;
         world.know_secret("smoke", KEY).await;
         let subscription = Subscription {
@@ -61,10 +60,10 @@ impl Desk {
 
     /// Has commands find the whole stack.
     fn adopt(&mut self) {
-        self.world.adopt(&[
+        self.world.add_outputs(&[
             ("EntitiesTableName", "entities"),
             ("AuditTableName", "audit"),
-            ("UpvestSecret", SECRET),
+            ("UpvestSecret", UPVEST_SECRET),
         ]);
     }
 

@@ -8,11 +8,12 @@ use fake_aws::{CallFilter, Fault, FaultRates, OPERATOR, Service};
 use pipeline::stores::archive::ArchivedDelivery;
 use pipeline::stores::entities::NOTES;
 use serde_json::Value;
+use webhook_tests::deliveries::{event, import_key, order, topup};
+use webhook_tests::deployment::Deployment;
 use webhook_tests::receiver::CHANGES;
 use webhook_tests::story::Story;
 
 use super::*;
-use crate::in_process::{Deployed, event, order, topup};
 use crate::output::Report;
 
 #[derive(Debug, Parser)]
@@ -26,41 +27,39 @@ fn parse(line: &str) -> Replay {
     Line::try_parse_from(words).unwrap().replay
 }
 
-impl Deployed {
-    /// Runs a command line as an invocation, so that faults can strike it.
-    async fn replay(&self, line: &str) -> Result<ReplayReport, ReplayError> {
-        let replay = parse(&format!("{line} --yes --reason test"));
-        let run = Box::pin(replay.run(&self.stack));
-        self.receiver.aws.invoke("replay", run).await.unwrap()
-    }
+/// Runs a command line as an invocation, so that faults can strike it.
+async fn replay(deployed: &Deployment, line: &str) -> Result<ReplayReport, ReplayError> {
+    let replay = parse(&format!("{line} --yes --reason test"));
+    let run = Box::pin(replay.run(&deployed.stack));
+    deployed.receiver.aws.invoke("replay", run).await.unwrap()
+}
 
-    async fn refusal(&self, line: &str) -> String {
-        self.replay(line).await.unwrap_err().to_string()
-    }
+async fn refusal(deployed: &Deployment, line: &str) -> String {
+    replay(deployed, line).await.unwrap_err().to_string()
+}
 
-    /// The ids of the events that wait, by domain and in their order.
-    fn sent(&self) -> Vec<(&'static str, Vec<String>)> {
-        let ids = |domain| {
-            let messages = self.waiting(domain).into_iter();
-            let ids = messages.map(|message| {
-                let event: Value = serde_json::from_str(&message.body).unwrap();
-                event["id"].as_str().unwrap().to_owned()
-            });
-            (domain.name(), ids.collect::<Vec<_>>())
-        };
-        let mut sent: Vec<_> = Domain::ALL.into_iter().map(ids).collect();
-        sent.retain(|(_, ids)| !ids.is_empty());
-        sent
-    }
+/// The ids of the events that wait, by domain and in their order.
+fn sent(deployed: &Deployment) -> Vec<(&'static str, Vec<String>)> {
+    let ids = |domain| {
+        let messages = deployed.waiting(domain).into_iter();
+        let ids = messages.map(|message| {
+            let event: Value = serde_json::from_str(&message.body).unwrap();
+            event["id"].as_str().unwrap().to_owned()
+        });
+        (domain.name(), ids.collect::<Vec<_>>())
+    };
+    let mut sent: Vec<_> = Domain::ALL.into_iter().map(ids).collect();
+    sent.retain(|(_, ids)| !ids.is_empty());
+    sent
+}
 
-    fn operations(&self) -> Vec<Value> {
-        self.receiver.aws.items("audit")
-    }
+fn audit_items(deployed: &Deployment) -> Vec<Value> {
+    deployed.receiver.aws.items("audit")
 }
 
 /// Three orders and a payment, received a second apart and in disorder.
-async fn deployed() -> Deployed {
-    let deployed = Deployed::new().await;
+async fn deployed() -> Deployment {
+    let deployed = Deployment::new().await;
     let execution = r#"{"id":"x1","order_id":"o1","status":"FILLED","share_quantity":"1","cash_amount":"2"}"#;
     let deliveries = [
         vec![order("o1", 3, "FILLED"), topup("t1", 1, "CONFIRMED")],
@@ -89,12 +88,12 @@ async fn assert_sent(lines: &[(&str, Sent<'_>)]) {
     let deployed = deployed().await;
     let before = deployed.entities();
     for (line, expected) in lines {
-        let report = deployed.replay(line).await.unwrap();
+        let report = replay(&deployed, line).await.unwrap();
         let expected: Vec<_> = expected
             .iter()
             .map(|(domain, list)| (*domain, ids(list)))
             .collect();
-        assert_eq!(deployed.sent(), expected, "{line}");
+        assert_eq!(sent(&deployed), expected, "{line}");
         let count: usize = expected.iter().map(|(_, ids)| ids.len()).sum();
         assert_eq!(
             (report.remaining(), report.succeeded()),
@@ -167,15 +166,15 @@ async fn an_event_that_was_delivered_again_belongs_to_the_time_when_it_came_firs
         .deliver(&[order("o1", 1, "NEW"), order("o4", 1, "NEW")])
         .await;
     let late = "--since 2026-01-01T00:00:03Z --until 2026-01-02";
-    deployed.replay(late).await.unwrap();
-    assert_eq!(deployed.sent(), [("orders", ids(&["o4-1"]))]);
+    replay(&deployed, late).await.unwrap();
+    assert_eq!(sent(&deployed), [("orders", ids(&["o4-1"]))]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_counts_by_domain_and_type_and_does_nothing() {
     let deployed = deployed().await;
-    let replay = parse("--since 2026-01-01 --until 2026-01-02 --dry-run");
-    let report = replay.run(&deployed.stack).await.unwrap();
+    let preview = parse("--since 2026-01-01 --until 2026-01-02 --dry-run");
+    let report = preview.run(&deployed.stack).await.unwrap();
     let text = report.text();
     for row in [
         ["orders", "ORDER.NEW", "3"],
@@ -188,7 +187,7 @@ async fn a_dry_run_counts_by_domain_and_type_and_does_nothing() {
     }
     assert!(text.contains("6 events in all"), "{text}");
     assert!(text.contains("nothing was sent: this was a dry run"), "{text}");
-    assert_eq!((deployed.sent(), deployed.operations()), (vec![], vec![]));
+    assert_eq!((sent(&deployed), audit_items(&deployed)), (vec![], vec![]));
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!((&json["result"], &json["sent"]), (&"dry_run".into(), &0.into()));
 }
@@ -202,14 +201,14 @@ async fn without_a_yes_nothing_is_sent() {
         .unwrap_err();
     assert!(error.to_string().contains("--yes"), "{error}");
     assert!(error.is_usage());
-    assert_eq!((deployed.sent(), deployed.operations()), (vec![], vec![]));
+    assert_eq!((sent(&deployed), audit_items(&deployed)), (vec![], vec![]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_replay_is_recorded_with_who_why_and_what_came_of_it() {
     let deployed = deployed().await;
-    let report = deployed.replay("--domain orders").await.unwrap();
-    let record = &deployed.operations()[0];
+    let report = replay(&deployed, "--domain orders").await.unwrap();
+    let record = &audit_items(&deployed)[0];
     let text = |name: &str| record[name]["S"].as_str().unwrap();
     assert_eq!(text("id"), report.replay.unwrap().to_string());
     assert_eq!((text("command"), text("reason")), ("replay", "test"));
@@ -248,10 +247,10 @@ async fn nothing_selected_says_what_there_is_none_of() {
         ),
         ("--since 2026-01-02 --until 2026-01-01", "no time lies between"),
     ] {
-        let error = deployed.refusal(line).await;
+        let error = refusal(&deployed, line).await;
         assert!(error.contains(expected), "{line}: {error}");
     }
-    assert_eq!((deployed.sent(), deployed.operations()), (vec![], vec![]));
+    assert_eq!((sent(&deployed), audit_items(&deployed)), (vec![], vec![]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -262,13 +261,13 @@ async fn an_event_that_contradicts_another_is_not_sent() {
     let items = deployed.receiver.aws.items("events");
     let keys = items.iter().map(|item| item["event_id"]["S"].as_str().unwrap());
     let conflicting = keys.clone().find(|key| key.contains('!')).unwrap();
-    let error = deployed.refusal(&format!("--event {conflicting}")).await;
+    let error = refusal(&deployed, &format!("--event {conflicting}")).await;
     assert!(error.contains("contradicts"), "{error}");
     for line in [
         "--since 2026-01-01 --until 2026-01-02",
         "--domain orders payments",
     ] {
-        let report = deployed.replay(line).await.unwrap();
+        let report = replay(&deployed, line).await.unwrap();
         assert_eq!((report.sent, report.failed), (6, 0), "{line}");
         deployed.process().await;
     }
@@ -277,11 +276,10 @@ async fn an_event_that_contradicts_another_is_not_sent() {
 #[tokio::test(start_paused = true)]
 async fn events_go_to_the_chosen_domains_that_take_them() {
     let deployed = deployed().await;
-    let report = deployed
-        .replay("--since 2026-01-01 --until 2026-01-02 --to payments")
+    let report = replay(&deployed, "--since 2026-01-01 --until 2026-01-02 --to payments")
         .await
         .unwrap();
-    assert_eq!(deployed.sent(), [("payments", ids(&["t1-1"]))]);
+    assert_eq!(sent(&deployed), [("payments", ids(&["t1-1"]))]);
     assert_eq!((report.sent, report.left_out), (1, 5));
     assert!(
         report
@@ -289,15 +287,14 @@ async fn events_go_to_the_chosen_domains_that_take_them() {
             .contains("5 more for domains that --to does not name")
     );
     deployed.process().await;
-    deployed
-        .replay("--entity ORDER#o2 TOPUP#t1 --to unrecognised orders")
+    replay(&deployed, "--entity ORDER#o2 TOPUP#t1 --to unrecognised orders")
         .await
         .unwrap();
     let expected = [
         ("orders", ids(&["o2-1"])),
         ("unrecognised", ids(&["o2-1", "t1-1"])),
     ];
-    assert_eq!(deployed.sent(), expected);
+    assert_eq!(sent(&deployed), expected);
     deployed.process().await;
     assert_eq!(deployed.receiver.waiting(), 0);
 }
@@ -309,11 +306,11 @@ async fn actions_skip_a_replay_unless_they_ask_for_it() {
         deployed.receiver.effects.runs().len(),
         deployed.receiver.aws.published(CHANGES).len(),
     );
-    deployed.replay("--entity ORDER#o1").await.unwrap();
+    replay(&deployed, "--entity ORDER#o1").await.unwrap();
     deployed.process().await;
     assert_eq!(deployed.receiver.effects.runs().len(), runs);
     deployed.receiver.effects.want_replays();
-    let report = deployed.replay("--entity ORDER#o1").await.unwrap();
+    let report = replay(&deployed, "--entity ORDER#o1").await.unwrap();
     deployed.process().await;
     let replayed = &deployed.receiver.effects.runs()[runs..];
     assert_eq!(replayed.len(), 3);
@@ -327,7 +324,7 @@ async fn actions_skip_a_replay_unless_they_ask_for_it() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_too_large_for_the_log_comes_from_the_archive_byte_for_byte() {
-    let deployed = Deployed::new().await;
+    let deployed = Deployment::new().await;
     let note = "x".repeat(400 * 1024);
     let large = event(
         "e1",
@@ -341,13 +338,13 @@ async fn an_event_too_large_for_the_log_comes_from_the_archive_byte_for_byte() {
         "--event e1",
         "--since 2026-01-01 --until 2026-01-02 --type ORDER.NEW",
     ] {
-        deployed.replay(line).await.unwrap();
+        replay(&deployed, line).await.unwrap();
         let messages = deployed.waiting(Domain::Orders);
         assert!(messages.iter().any(|message| message.body == large), "{line}");
         deployed.process().await;
     }
-    deployed.delete_object(&deployed.verified()[0]).await;
-    let report = deployed.replay("--entity ORDER#o1 ORDER#o2").await.unwrap();
+    deployed.delete_archived(&deployed.verified()[0]).await;
+    let report = replay(&deployed, "--entity ORDER#o1 ORDER#o2").await.unwrap();
     assert_eq!((report.sent, report.failed, report.succeeded()), (1, 1, false));
     assert!(
         report.text().contains("the archive does not have it"),
@@ -369,16 +366,15 @@ async fn what_somebody_put_into_the_archive_is_not_sent() {
     ];
     delivery.body = format!("[{}]", forged.join(",")).into_bytes();
     let forged = serde_json::to_vec(&ArchivedDelivery::of(&delivery, Some("key"))).unwrap();
-    deployed.put_object(key, forged).await;
+    deployed.put_archived(key, forged).await;
     deployed
-        .put_object("verified/2026/01/01/00/notes.txt", b"hello".to_vec())
+        .put_archived("verified/2026/01/01/00/notes.txt", b"hello".to_vec())
         .await;
-    let report = deployed
-        .replay("--since 2026-01-01 --until 2026-01-02 --domain orders")
+    let report = replay(&deployed, "--since 2026-01-01 --until 2026-01-02 --domain orders")
         .await
         .unwrap();
     assert_eq!(
-        deployed.sent(),
+        sent(&deployed),
         [("orders", ids(&["o1-3", "o2-1", "x1-2", "o3-1"]))]
     );
     assert_eq!((report.failed, report.succeeded()), (2, false));
@@ -401,29 +397,29 @@ async fn interrupted(line: &str, calls: u32, pause: Duration) -> bool {
     deployed.delete_entities().await;
     let crash = CallFilter::any().by("replay").after(calls);
     deployed.receiver.aws.inject(Fault::CrashAfterEffect, crash);
-    let replay = parse(&format!("{line} --yes --reason test"));
-    let run = Box::pin(replay.run(&deployed.stack));
+    let struck = parse(&format!("{line} --yes --reason test"));
+    let run = Box::pin(struck.run(&deployed.stack));
     let outcome = deployed.receiver.aws.invoke("replay", run).await;
     deployed.receiver.aws.heal();
     deployed.receiver.aws.clock().advance(pause);
     let is_struck = outcome.is_err();
-    let operations = deployed.operations();
+    let operations = audit_items(&deployed);
     let rest = match operations.first() {
         None => line.to_owned(),
         Some(begun) => format!("--resume {}", begun["id"]["S"].as_str().unwrap()),
     };
     if operations.first().is_none_or(|begun| begun["ended_at"].is_null()) {
-        let report = deployed.replay(&rest).await.unwrap();
+        let report = replay(&deployed, &rest).await.unwrap();
         assert!(report.succeeded(), "{}", report.text());
     }
-    let sent: BTreeSet<String> = deployed.sent().into_iter().flat_map(|(_, ids)| ids).collect();
+    let sent: BTreeSet<String> = sent(&deployed).into_iter().flat_map(|(_, ids)| ids).collect();
     assert_eq!(sent.len(), 6, "{line}, {calls} calls");
     let runs = deployed.receiver.effects.runs().len();
     deployed.process().await;
     assert_eq!(said(deployed.entities()), said(before), "{line}, {calls} calls");
     assert_eq!(deployed.receiver.effects.runs().len(), runs);
     assert_eq!(deployed.receiver.waiting(), 0);
-    assert_eq!(deployed.operations().len(), 1);
+    assert_eq!(audit_items(&deployed).len(), 1);
     is_struck
 }
 
@@ -465,7 +461,7 @@ async fn what_is_left_after_an_interruption_is_all_that_is_sent() {
             .aws
             .invoke("replay", async { run.await.map(|report| report.sent) })
             .await;
-        let operation = &deployed.operations()[0];
+        let operation = &audit_items(&deployed)[0];
         let progress: Value = serde_json::from_str(operation["progress"]["S"].as_str().unwrap()).unwrap();
         let id = operation["id"]["S"].as_str().unwrap();
         let replay = parse(&format!("--resume {id} --dry-run"));
@@ -486,15 +482,15 @@ async fn a_failure_says_how_to_go_on() {
             .aws
             .inject(Fault::FailBeforeEffect, send.clone());
     }
-    let error = deployed.replay("--domain orders").await.unwrap_err();
+    let error = replay(&deployed, "--domain orders").await.unwrap_err();
     let ReplayError::Interrupted { id, .. } = &error else {
         panic!("{error:?}");
     };
     assert!(error.to_string().contains(&format!("--resume {id}")), "{error}");
     deployed.receiver.aws.heal();
-    let report = deployed.replay(&format!("--resume {id}")).await.unwrap();
+    let report = replay(&deployed, &format!("--resume {id}")).await.unwrap();
     assert_eq!((report.sent, report.replay), (5, Some(*id)));
-    let again = deployed.refusal(&format!("--resume {id}")).await;
+    let again = refusal(&deployed, &format!("--resume {id}")).await;
     assert!(again.contains("there is nothing to go on with"), "{again}");
 }
 
@@ -511,23 +507,23 @@ async fn what_failed_before_an_interruption_is_told_after_it() {
     ];
     delivery.body = format!("[{}]", events.join(",")).into_bytes();
     let object = serde_json::to_vec(&ArchivedDelivery::of(&delivery, Some("key"))).unwrap();
-    deployed.put_object(key, object).await;
+    deployed.put_archived(key, object).await;
     // The first delivery goes to two queues, and is noted then.
     let send = CallFilter::operation(Service::Sqs, "SendMessageBatch").by("replay");
     deployed
         .receiver
         .aws
         .inject(Fault::CrashBeforeEffect, send.after(2));
-    let replay = parse("--since 2026-01-01 --until 2026-01-02 --yes --reason test");
-    let run = Box::pin(replay.run(&deployed.stack));
+    let struck = parse("--since 2026-01-01 --until 2026-01-02 --yes --reason test");
+    let run = Box::pin(struck.run(&deployed.stack));
     assert!(deployed.receiver.aws.invoke("replay", run).await.is_err());
-    let id = deployed.operations()[0]["id"]["S"].as_str().unwrap().to_owned();
-    let report = deployed.replay(&format!("--resume {id}")).await.unwrap();
+    let id = audit_items(&deployed)[0]["id"]["S"].as_str().unwrap().to_owned();
+    let report = replay(&deployed, &format!("--resume {id}")).await.unwrap();
     assert_eq!((report.sent, report.failed, report.succeeded()), (6, 1, false));
     assert!(report.text().contains("unlogged"), "{}", report.text());
-    let result = &deployed.operations()[0]["result"]["S"];
+    let result = &audit_items(&deployed)[0]["result"]["S"];
     assert_eq!(result, r#"{"failed":1,"sent":6}"#);
-    let progress = deployed.operations()[0]["progress"]["S"].to_string();
+    let progress = audit_items(&deployed)[0]["progress"]["S"].to_string();
     assert!(
         progress.contains("resumed") && progress.contains(OPERATOR),
         "{progress}"
@@ -541,8 +537,8 @@ async fn messages_that_the_queue_does_not_take_at_once_are_sent_again() {
     for _ in 0..2 {
         deployed.receiver.aws.inject(Fault::Partial, send.clone());
     }
-    deployed.replay("--domain orders").await.unwrap();
-    let sent = deployed.sent().remove(0).1;
+    replay(&deployed, "--domain orders").await.unwrap();
+    let sent = sent(&deployed).remove(0).1;
     assert_eq!(BTreeSet::from_iter(sent).len(), 5);
 }
 
@@ -550,11 +546,11 @@ async fn messages_that_the_queue_does_not_take_at_once_are_sent_again() {
 async fn only_an_interrupted_replay_can_be_gone_on_with() {
     let deployed = deployed().await;
     let id = Uuid::nil();
-    let unknown = deployed.refusal(&format!("--resume {id}")).await;
+    let unknown = refusal(&deployed, &format!("--resume {id}")).await;
     assert_eq!(unknown, format!("no operation {id} in the audit table"));
     let audit = Audit::of(&deployed.stack, Clock::system()).await.unwrap();
     let other = audit.begin("dlq redrive", "test", json!({})).await.unwrap().id;
-    let refused = deployed.refusal(&format!("--resume {other}")).await;
+    let refused = refusal(&deployed, &format!("--resume {other}")).await;
     assert_eq!(
         refused,
         format!("operation {other} is no replay, but `dlq redrive`")
@@ -597,7 +593,7 @@ fn everything() -> String {
 
 #[tokio::test(start_paused = true)]
 async fn a_rebuild_gives_the_same_items_byte_for_byte() {
-    let deployed = Deployed::new().await;
+    let deployed = Deployment::new().await;
     let check = r#"{"id":"k1","user_id":"u1","type":"KYC","status":"PASSED"}"#;
     let execution =
         r#"{"id":"x1","order_id":"o1","status":"FILLED","share_quantity":"1.50","cash_amount":"3"}"#;
@@ -631,8 +627,7 @@ async fn a_rebuild_gives_the_same_items_byte_for_byte() {
         assert!(item.as_object_mut().unwrap().remove("applied").is_some());
     }
     deployed.delete_entities().await;
-    deployed
-        .replay(&format!("--domain {}", everything()))
+    replay(&deployed, &format!("--domain {}", everything()))
         .await
         .unwrap();
     deployed.process().await;
@@ -643,12 +638,12 @@ async fn a_rebuild_gives_the_same_items_byte_for_byte() {
 async fn after_any_disorder_and_trouble_a_rebuild_gives_the_same_but_for_the_notes_of_it() {
     let mut rebuilt = 0;
     for seed in 0..40 {
-        let deployed = Deployed::without_key(seed).await;
+        let deployed = Deployment::builder().seed(seed).without_key().start().await;
         let receiver = &deployed.receiver;
         let mut rng = receiver.aws.rng();
         let story = Story::new(&mut rng);
         for key in &story.keys {
-            key.import(&receiver.aws).await;
+            import_key(&receiver.aws, key.clone()).await;
         }
         receiver.aws.set_fault_rates(FaultRates::stormy());
         for delivery in &story.deliveries {
@@ -671,7 +666,7 @@ async fn after_any_disorder_and_trouble_a_rebuild_gives_the_same_but_for_the_not
                 continue;
             }
             deployed.delete_entities().await;
-            deployed.replay(&line).await.unwrap();
+            replay(&deployed, &line).await.unwrap();
             receiver.drain().await;
             let after: Vec<Value> = deployed.entities().into_iter().map(without_notes).collect();
             assert_eq!(after, before, "seed {seed}: {line}");

@@ -3,11 +3,18 @@
 use clap::Parser;
 use fake_aws::{CallFilter, Fault, FaultRates, Service};
 use jiff::Timestamp;
+use webhook_tests::deliveries::{event, signing_key};
+use webhook_tests::deployment::Deployment;
 
 use super::feed::{LookError, Update};
 use super::sighting::{Fate, Sighting};
 use super::*;
-use crate::signed::{Signed, event, order};
+
+/// Writes an event of the order `o1` that takes it to a status.
+fn order(id: &str, second: u8, status: &str) -> String {
+    let object = format!(r#"{{"id":"o1","status":"{status}","user_id":"u1"}}"#);
+    event(id, second, &format!("ORDER.{status}"), &object)
+}
 
 #[derive(Debug, Parser)]
 struct Line {
@@ -27,23 +34,17 @@ struct Watched {
     sender: mpsc::Sender<Update>,
 }
 
-impl Signed {
-    fn watch(&self, line: &str) -> Watched {
-        let arguments = arguments(line);
-        let reader = Reader {
-            objects: arguments.object,
-            ..arguments.reader(&self.stack).unwrap()
-        };
-        let (sender, updates) = mpsc::channel(1000);
-        Watched {
-            feed: Feed::new(reader, arguments.watch(&self.clock()), self.clock()),
-            updates,
-            sender,
-        }
-    }
-
-    fn pass(&self, seconds: u64) {
-        self.receiver.aws.clock().advance(Duration::from_secs(seconds));
+fn watch(signed: &Deployment, line: &str) -> Watched {
+    let arguments = arguments(line);
+    let reader = Reader {
+        objects: arguments.object,
+        ..arguments.reader(&signed.stack).unwrap()
+    };
+    let (sender, updates) = mpsc::channel(1000);
+    Watched {
+        feed: Feed::new(reader, arguments.watch(&signed.clock()), signed.clock()),
+        updates,
+        sender,
     }
 }
 
@@ -75,10 +76,10 @@ impl Watched {
 
 #[tokio::test(start_paused = true)]
 async fn each_delivery_is_seen_once_in_the_order_of_receipt() {
-    let signed = Signed::new().await;
+    let signed = Deployment::new().await;
     signed.deliver(&[order("e0", 0, "NEW")]).await;
     signed.pass(1);
-    let mut watched = signed.watch("");
+    let mut watched = watch(&signed, "");
     assert!(
         watched.look().await.is_empty(),
         "what came before is not asked for"
@@ -97,8 +98,8 @@ async fn each_delivery_is_seen_once_in_the_order_of_receipt() {
 
 #[tokio::test(start_paused = true)]
 async fn a_delivery_that_is_verified_late_is_seen_too() {
-    let signed = Signed::new().await;
-    let mut watched = signed.watch("");
+    let signed = Deployment::new().await;
+    let mut watched = watch(&signed, "");
     let slow = signed.store(&[order("e1", 1, "NEW")]).await;
     let key = signed.archived_at(&slow);
     let object = signed.archived(&key).to_string().into_bytes();
@@ -115,9 +116,9 @@ async fn a_delivery_that_is_verified_late_is_seen_too() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_missed_across_the_hour() {
-    let signed = Signed::new().await;
+    let signed = Deployment::new().await;
     signed.pass(3598);
-    let mut watched = signed.watch("");
+    let mut watched = watch(&signed, "");
     let mut expected = Vec::new();
     for number in 0..4 {
         expected.push(signed.store(&[order(&format!("e{number}"), 1, "NEW")]).await);
@@ -134,25 +135,25 @@ async fn nothing_is_missed_across_the_hour() {
 
 #[tokio::test(start_paused = true)]
 async fn the_past_is_shown_on_request() {
-    let signed = Signed::new().await;
+    let signed = Deployment::new().await;
     let first = signed.store(&[order("e1", 1, "NEW")]).await;
     signed.pass(3 * 3600);
     let second = signed.store(&[order("e2", 2, "FILLED")]).await;
     signed.pass(60);
     assert_eq!(
-        signed.watch("--since 10m").ids().await,
+        watch(&signed, "--since 10m").ids().await,
         std::slice::from_ref(&second)
     );
-    let mut watched = signed.watch("--since 4h");
+    let mut watched = watch(&signed, "--since 4h");
     assert_eq!(watched.ids().await, [first, second]);
     assert!(watched.look().await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_delivery_shows_whence_it_came_and_what_it_holds() {
-    let signed = Signed::new().await;
+    let signed = Deployment::new().await;
     let id = signed.store(&[order("e1", 1, "NEW")]).await;
-    let sighting = signed.watch("--since 1m").look().await.remove(0);
+    let sighting = watch(&signed, "--since 1m").look().await.remove(0);
     assert_eq!(
         serde_json::to_value(&sighting).unwrap(),
         serde_json::json!({
@@ -172,7 +173,7 @@ async fn a_delivery_shows_whence_it_came_and_what_it_holds() {
             }],
         })
     );
-    let with_object = signed.watch("--since 1m --object").look().await.remove(0);
+    let with_object = watch(&signed, "--since 1m --object").look().await.remove(0);
     let json = serde_json::to_string(&with_object).unwrap();
     assert!(
         json.contains(r#""object":{"id":"o1","status":"NEW","user_id":"u1"}"#),
@@ -182,7 +183,7 @@ async fn a_delivery_shows_whence_it_came_and_what_it_holds() {
 
 #[tokio::test(start_paused = true)]
 async fn filters_choose_events_and_hide_deliveries_without_any() {
-    let signed = Signed::new().await;
+    let signed = Deployment::new().await;
     let user = event("e2", 2, "USER.CREATED", r#"{"id":"u1"}"#);
     signed
         .store(&[order("e1", 1, "NEW"), user, order("e3", 3, "FILLED")])
@@ -201,7 +202,7 @@ async fn filters_choose_events_and_hide_deliveries_without_any() {
         ("--category USER --entity USER#u1", vec![vec!["e2"]]),
         ("--entity USER#none", vec![]),
     ] {
-        let sightings = signed.watch(&format!("--since 1m {filter}")).look().await;
+        let sightings = watch(&signed, &format!("--since 1m {filter}")).look().await;
         let events = sightings.iter().map(|sighting| {
             let events = sighting.events.iter();
             events.map(|event| event.event_id.as_str()).collect::<Vec<_>>()
@@ -212,12 +213,14 @@ async fn filters_choose_events_and_hide_deliveries_without_any() {
 
 #[tokio::test(start_paused = true)]
 async fn quarantine_is_seen_with_its_reason_and_nothing_unproven_is_shown() {
-    let signed = Signed::new().await;
+    let signed = Deployment::new().await;
     signed.store(&[order("e1", 1, "NEW")]).await;
-    let forged = signed.post_forged(&[order("e2", 2, "FILLED")]).await;
+    let forged = signed
+        .post_signed(&signing_key(8), &[order("e2", 2, "FILLED")])
+        .await;
     signed.receiver.verify_and_store().await.unwrap();
     let partly = signed.store(&[order("e3", 3, "NEW"), "{}".to_owned()]).await;
-    let sightings = signed.watch("--since 1m --quarantine-only").look().await;
+    let sightings = watch(&signed, "--since 1m --quarantine-only").look().await;
     let seen: Vec<_> = sightings
         .iter()
         .map(|sighting| (sighting.delivery_id.as_str(), sighting.reason.as_deref()))
@@ -230,26 +233,29 @@ async fn quarantine_is_seen_with_its_reason_and_nothing_unproven_is_shown() {
     assert_eq!(seen, expected);
     let shown = serde_json::to_string(&sightings).unwrap();
     assert!(!shown.contains("e2") && !shown.contains("FILLED"), "{shown}");
-    assert_eq!(signed.watch("--since 1m").look().await.len(), 4);
-    assert_eq!(signed.watch("--since 1m --category ORDER").look().await.len(), 2);
+    assert_eq!(watch(&signed, "--since 1m").look().await.len(), 4);
+    assert_eq!(
+        watch(&signed, "--since 1m --category ORDER").look().await.len(),
+        2
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_state_of_an_entity_is_shown_once_the_event_is_in_it() {
-    let signed = Signed::new().await;
+    let signed = Deployment::new().await;
     signed.store(&[order("e1", 1, "NEW")]).await;
     let state = |sightings: Vec<Sighting>| sightings[0].events[0].state.clone().unwrap();
-    let waiting = state(signed.watch("--since 1m --state").look().await);
+    let waiting = state(watch(&signed, "--since 1m --state").look().await);
     assert_eq!((waiting.status.as_deref(), waiting.processed), (None, false));
     signed.process().await;
-    let done = state(signed.watch("--since 1m --state").look().await);
+    let done = state(watch(&signed, "--since 1m --state").look().await);
     assert_eq!((done.status.as_deref(), done.processed), (Some("NEW"), true));
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_trouble_nothing_is_missing_and_nothing_is_seen_twice() {
-    let signed = Signed::new().await;
-    let mut watched = signed.watch("");
+    let signed = Deployment::new().await;
+    let mut watched = watch(&signed, "");
     let mut expected = Vec::new();
     for number in 0..12 {
         expected.push(signed.store(&[order(&format!("e{number}"), 1, "NEW")]).await);
@@ -280,8 +286,8 @@ async fn after_trouble_nothing_is_missing_and_nothing_is_seen_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_longer_than_deliveries_are_waited_for_hides_none() {
-    let signed = Signed::new().await;
-    let mut watched = signed.watch("");
+    let signed = Deployment::new().await;
+    let mut watched = watch(&signed, "");
     let id = signed.store(&[order("e1", 1, "NEW")]).await;
     let aws = &signed.receiver.aws;
     aws.set_fault_rates(FaultRates {
@@ -299,7 +305,7 @@ async fn an_outage_longer_than_deliveries_are_waited_for_hides_none() {
 
 #[tokio::test(start_paused = true)]
 async fn an_object_that_is_no_delivery_is_shown_as_such_and_does_not_stop_the_rest() {
-    let signed = Signed::new().await;
+    let signed = Deployment::new().await;
     let id = signed.store(&[order("e1", 1, "NEW")]).await;
     signed
         .put_archived(&signed.archived_at(&id), b"{}".to_vec())
@@ -309,15 +315,15 @@ async fn an_object_that_is_no_delivery_is_shown_as_such_and_does_not_stop_the_re
         .await;
     signed.pass(1);
     signed.store(&[order("e2", 2, "FILLED")]).await;
-    let sightings = signed.watch("--since 1m").look().await;
+    let sightings = watch(&signed, "--since 1m").look().await;
     let results: Vec<_> = sightings.iter().map(|sighting| sighting.result).collect();
     assert_eq!(results, [Fate::Unreadable, Fate::Verified]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn trouble_is_told_and_the_feed_goes_on() {
-    let signed = Signed::new().await;
-    let mut watched = signed.watch("");
+    let signed = Deployment::new().await;
+    let mut watched = watch(&signed, "");
     let id = signed.store(&[order("e1", 1, "NEW")]).await;
     let aws = &signed.receiver.aws;
     aws.set_fault_rates(FaultRates {
@@ -355,7 +361,7 @@ async fn trouble_is_told_and_the_feed_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bucket_that_is_not_there_ends_it_at_once() {
-    let signed = Signed::new().await;
+    let signed = Deployment::new().await;
     let mut arguments = arguments("").reader(&signed.stack).unwrap();
     arguments.bucket = "nowhere".to_owned();
     let watch = self::arguments("").watch(&signed.clock());
@@ -366,16 +372,18 @@ async fn a_bucket_that_is_not_there_ends_it_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn lines_tell_each_delivery_with_its_events() {
-    let signed = Signed::new().await;
+    let signed = Deployment::new().await;
     let id = signed.deliver(&[order("e1", 1, "NEW")]).await;
-    let forged = signed.post_forged(&[order("e2", 2, "FILLED")]).await;
+    let forged = signed
+        .post_signed(&signing_key(8), &[order("e2", 2, "FILLED")])
+        .await;
     signed.receiver.verify_and_store().await.unwrap();
     let mut text = String::new();
     for (form, line) in [
         (Form::Text, "--since 1m --state"),
         (Form::Text, "--since 1m --category ORDER --object"),
     ] {
-        let mut watched = signed.watch(line);
+        let mut watched = watch(&signed, line);
         watched.feed.look(&watched.sender).await.unwrap();
         drop(watched.sender);
         let mut printed = Vec::new();
@@ -411,11 +419,11 @@ async fn lines_tell_each_delivery_with_its_events() {
 
 #[tokio::test(start_paused = true)]
 async fn it_ends_after_so_many_deliveries() {
-    let signed = Signed::new().await;
+    let signed = Deployment::new().await;
     for number in 0..3 {
         signed.store(&[order(&format!("e{number}"), 1, "NEW")]).await;
     }
-    let watched = signed.watch("--since 1m");
+    let watched = watch(&signed, "--since 1m");
     let (mut updates, feed) = (watched.updates, watched.feed.run(watched.sender));
     let mut printed = Vec::new();
     let print = lines::print(&mut updates, &mut printed, Form::Json, Some(2));
@@ -435,7 +443,7 @@ async fn it_ends_after_so_many_deliveries() {
 
 #[tokio::test(start_paused = true)]
 async fn the_object_of_one_event_can_be_read_alone() {
-    let signed = Signed::new().await;
+    let signed = Deployment::new().await;
     let id = signed
         .store(&[order("e1", 1, "NEW"), order("e2", 2, "FILLED")])
         .await;

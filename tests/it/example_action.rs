@@ -11,11 +11,11 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use pipeline::actions::DomainActions;
+use pipeline::actions::{ConfigError, DomainActions, Lookup, Setup};
 use serde_json::Value;
 use upvest::Domain;
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::order_desk::Own;
+use webhook_tests::order_desk;
 use webhook_tests::receiver::{Receiver, dead_letter_name};
 
 use crate::support::{event_at, post_events, receiver};
@@ -58,6 +58,13 @@ fn topup(second: u8, group: &str, status: &str) -> String {
     )
 }
 
+fn actions_for(receiver: &Receiver, url: &str) -> DomainActions {
+    let variables = |name: &str| (name == "ORDER_DESK_URL").then(|| url.to_owned());
+    let environment = Lookup::new(&variables);
+    let setup = Setup::new(receiver.aws.sdk_config(), &environment);
+    DomainActions::new(order_desk::actions(&setup).unwrap())
+}
+
 async fn process(receiver: &Receiver, actions: &DomainActions) {
     while receiver.process_with(Domain::Payments, actions).await.is_some() {}
 }
@@ -66,7 +73,7 @@ async fn process(receiver: &Receiver, actions: &DomainActions) {
 async fn the_order_desk_is_told_once_of_each_deposit() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
     let (url, told) = order_desk().await;
-    let actions = DomainActions::new(Own::new(url));
+    let actions = actions_for(&receiver, &url);
     post_events(
         &receiver,
         &[topup(1, "g1", "CONFIRMED"), topup(2, "g1", "SETTLED")],
@@ -90,7 +97,7 @@ async fn the_order_desk_is_told_once_of_each_deposit() {
 async fn what_the_order_desk_will_never_take_goes_to_the_dead_letter_queue() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
     let (url, told) = order_desk().await;
-    let actions = DomainActions::new(Own::new(url));
+    let actions = actions_for(&receiver, &url);
     post_events(
         &receiver,
         &[topup(1, "g2", "CONFIRMED"), topup(2, "g1", "CONFIRMED")],
@@ -101,6 +108,14 @@ async fn what_the_order_desk_will_never_take_goes_to_the_dead_letter_queue() {
     let dead = receiver.aws.messages(&dead_letter_name(Domain::Payments));
     let reason = dead[0].attributes["reason"].string_value.as_deref().unwrap();
     assert!(reason.contains("does not know the account group"), "{reason}");
+}
+
+#[tokio::test]
+async fn without_its_variable_the_action_is_not_made() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let environment = Lookup::new(&|_| None);
+    let refused = order_desk::actions(&Setup::new(receiver.aws.sdk_config(), &environment)).err();
+    assert_eq!(refused, Some(ConfigError::Missing("ORDER_DESK_URL")));
 }
 
 #[test]

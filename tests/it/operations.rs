@@ -315,7 +315,7 @@ fn the_dashboard_shows_every_domain_under_its_own_name() {
     assert_eq!(variables.as_object().map(Map::len), Some(3 * domains.len()));
     let text = body.to_string();
     for (index, domain) in domains.iter().enumerate() {
-        let name = text_of(&template.section("Mappings")["Domains"][domain]["Package"]);
+        let name = text_of(&template.section("Mappings")["Domains"][domain]["Name"]);
         for variable in ["Queue", "DeadLetterQueue", "Function"] {
             let labelled = format!(r#""${{{variable}{index}}}",{{"label":"{name}"}}"#);
             assert!(text.contains(&labelled), "{labelled}");

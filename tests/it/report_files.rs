@@ -12,10 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fake_aws::{Aws, CallFilter, Fault, Service, StoredObject};
-use pipeline::actions::DomainActions;
+use pipeline::actions::{ConfigError, DomainActions, Lookup, Setup};
 use pipeline::queues::domains::{Dispatch, DomainQueues};
-use pipeline::runtime::config::{ConfigError, Lookup};
-use reports::{Own, Retrieval, SETTLEMENT_REPORTS};
+use processors::report_files::{ReportFiles, Retrieval, SETTLEMENT_REPORTS};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use upvest::{Domain, Event};
@@ -62,7 +61,7 @@ impl World {
         retrieval.directory.clone_from(&directory);
         change(&mut retrieval);
         Self {
-            actions: DomainActions::new(Own::new(Some(retrieval))),
+            actions: DomainActions::new(ReportFiles::new(Some(retrieval))),
             receiver,
             upvest,
             directory,
@@ -479,12 +478,20 @@ async fn another_folder_can_be_named() {
     assert_eq!(world.objects().len(), 1);
 }
 
+fn from_environment(
+    aws: &Aws,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<ReportFiles, ConfigError> {
+    ReportFiles::from_setup(&Setup::new(aws.sdk_config(), &Lookup::new(environment)))
+}
+
 #[tokio::test]
 async fn without_a_bucket_nothing_is_retrieved() {
     let world = World::new().await;
     world.put_report("r1");
-    let own = Own::from_config(world.aws().sdk_config(), &Lookup::new(&|_| None)).unwrap();
-    let actions = DomainActions::new(own);
+    let no_variables = |_: &str| None;
+    let files = from_environment(world.aws(), &no_variables).unwrap();
+    let actions = DomainActions::new(files);
     post_events(&world.receiver, &[report("e1", "r1", None)]).await;
     let settled = world.receiver.process_with(Domain::Reports, &actions).await;
     assert!(settled.is_some());
@@ -497,10 +504,10 @@ async fn without_a_bucket_nothing_is_retrieved() {
 fn a_bucket_without_credentials_is_told_at_the_start() {
     let aws = Aws::new(1);
     let bucket = |name: &str| (name == "REPORTS_BUCKET").then(|| BUCKET.to_owned());
-    let refused = Own::from_config(aws.sdk_config(), &Lookup::new(&bucket));
+    let refused = from_environment(&aws, &bucket);
     assert_eq!(refused.unwrap_err(), ConfigError::Missing("UPVEST_SECRET"));
     let both = |name: &str| (name != "TREASURY_REPORTS_FOLDER").then(|| "name".to_owned());
-    assert!(Own::from_config(aws.sdk_config(), &Lookup::new(&both)).is_ok());
+    assert!(from_environment(&aws, &both).is_ok());
 }
 
 #[tokio::test]

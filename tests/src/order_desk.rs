@@ -1,12 +1,12 @@
 //! Your own code for changes of payments.
 
-use pipeline::actions::{ActionError, Actions, Change};
+use pipeline::actions::{ActionError, Actions, Change, ConfigError, Setup};
 use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Tells the order desk about each deposit that can be invested.
-pub struct Own {
+pub struct PaymentsActions {
     http: reqwest::Client,
     order_desk: String,
 }
@@ -20,15 +20,7 @@ struct Deposit {
     currency: String,
 }
 
-impl Own {
-    /// The order desk listens at the URL `order_desk`.
-    pub fn new(order_desk: String) -> Self {
-        let http = reqwest::Client::new();
-        Self { http, order_desk }
-    }
-}
-
-impl Actions for Own {
+impl Actions for PaymentsActions {
     // Once for each deposit, whichever event booked it.
     fn wants(&self, change: &Change<'_>) -> bool {
         change.became_true("funds_available")
@@ -56,4 +48,16 @@ impl Actions for Own {
         answer.error_for_status()?;
         Ok(json!({ "told": "order desk" }))
     }
+}
+
+/// Makes the actions, once for each process of the function.
+///
+/// # Errors
+///
+/// [`ConfigError`] naming the environment variable that they need.
+pub fn actions(setup: &Setup<'_>) -> Result<PaymentsActions, ConfigError> {
+    Ok(PaymentsActions {
+        http: reqwest::Client::new(),
+        order_desk: setup.environment.required("ORDER_DESK_URL")?,
+    })
 }

@@ -40,23 +40,35 @@ pub(crate) fn stage(repository: &Path, directory: &Path) -> Result<PathBuf, Loca
     for name in SOURCES {
         link(&repository.join(name), &staged.join(name))?;
     }
-    for package in functions(repository)? {
-        let binary = repository.join("target/debug").join(&package);
+    for name in binaries(repository)? {
+        let binary = repository.join("target/debug").join(&name);
         link(
             &binary,
-            &staged.join("target/lambda").join(&package).join("bootstrap"),
+            &staged.join("target/lambda").join(&name).join("bootstrap"),
         )?;
     }
     Ok(staged)
 }
 
-/// The packages below `functions`, in order.
-fn functions(repository: &Path) -> Result<Vec<String>, LocalStackError> {
-    let mut names: Vec<String> = entries(&repository.join("functions"))?
-        .into_iter()
-        .filter(|path| path.join("Cargo.toml").exists())
-        .filter_map(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()))
-        .collect();
+/// Lists the binaries of the packages below `functions`, in order.
+///
+/// A package with a `main.rs` has one of its own name; each file in `src/bin` is another.
+fn binaries(repository: &Path) -> Result<Vec<String>, LocalStackError> {
+    let mut names = Vec::new();
+    for package in entries(&repository.join("functions"))? {
+        if package.join("src/main.rs").exists() {
+            names.extend(
+                package
+                    .file_name()
+                    .map(|name| name.to_string_lossy().into_owned()),
+            );
+        }
+        let more = package.join("src/bin");
+        if more.is_dir() {
+            let sources = entries(&more)?.into_iter();
+            names.extend(sources.filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned())));
+        }
+    }
     names.sort();
     Ok(names)
 }
@@ -90,14 +102,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_function_is_staged_under_its_package_name() {
+    fn every_function_is_staged_under_the_name_of_its_binary() {
         let root = std::env::temp_dir().join(format!("local-stack-staging-{}", std::process::id()));
         for file in [
             "template.yaml",
             "samconfig.toml",
             "infra/part.yaml",
-            "functions/ingest/Cargo.toml",
+            "functions/ingest/src/main.rs",
+            "functions/processors/src/bin/orders.rs",
             "target/debug/ingest",
+            "target/debug/orders",
         ] {
             let path = root.join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -106,6 +120,7 @@ mod tests {
         let staged = stage(&root, &root.join(".local")).unwrap();
         let content = |name: &str| fs::read_to_string(staged.join(name)).unwrap();
         assert_eq!(content("target/lambda/ingest/bootstrap"), "target/debug/ingest");
+        assert_eq!(content("target/lambda/orders/bootstrap"), "target/debug/orders");
         assert_eq!(content("infra/part.yaml"), "infra/part.yaml");
         fs::remove_dir_all(&root).unwrap();
     }

@@ -1,15 +1,19 @@
 //! Where a domain's own code goes: what runs after a change was applied.
 //!
-//! Each domain's crate has an `actions.rs` with its [`Actions`]. docs/actions.md shows how to write one.
+//! Each domain has a file with its [`Actions`] in `functions/processors/src/actions`. docs/actions.md shows how to write
+//! one.
 
 use std::error::Error;
 use std::fmt;
 use std::rc::Rc;
 
+use aws_config::SdkConfig;
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 use upvest::projection::{Summary, flags_changed};
 use upvest::{Domain, EntityKey, Event, Projection};
+
+pub use crate::runtime::config::{ConfigError, Lookup};
 
 /// A change of an entity, as an action sees it.
 #[derive(Debug, Clone)]
@@ -75,6 +79,26 @@ impl Change<'_> {
             None => self.event.id().to_owned(),
             Some(replay) => format!("{}#{replay}", self.event.id()),
         }
+    }
+}
+
+/// What a domain's actions can be made of, once for each process of its function.
+///
+/// A release may add to it. The code that takes it belongs to whoever deploys, and stays as it is.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Setup<'s> {
+    /// The AWS configuration, for clients of your own.
+    pub aws: &'s SdkConfig,
+    /// The function's environment variables.
+    pub environment: &'s Lookup<'s>,
+}
+
+impl<'s> Setup<'s> {
+    /// Offers the configuration and the environment to the actions.
+    #[must_use]
+    pub fn new(aws: &'s SdkConfig, environment: &'s Lookup<'s>) -> Self {
+        Self { aws, environment }
     }
 }
 

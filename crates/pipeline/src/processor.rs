@@ -16,7 +16,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use upvest::projection::Applied;
 use upvest::{Domain, EntityKey, Event};
 
-use crate::actions::{Actions, Change, DomainActions};
+use crate::actions::{Actions, Change, DomainActions, Setup};
 use crate::error::{AwsError, Failure};
 use crate::processor::bus::{EventBus, Publication};
 use crate::queues::consumer::SourceQueue;
@@ -58,30 +58,20 @@ pub struct Processor {
     pub clock: Clock,
 }
 
-/// Runs the processor of `domain`, with its actions, as a Lambda function.
-///
-/// # Errors
-///
-/// When its configuration is not complete, or the Lambda runtime fails.
-pub async fn run(domain: Domain, actions: impl Actions + 'static) -> Result<(), Error> {
-    run_with(domain, |_, _| Ok(actions)).await
-}
-
-/// Runs the processor of `domain` with actions that are made of the AWS configuration and the environment, once per
-/// process: for actions that have clients of their own.
+/// Runs the processor of `domain` as a Lambda function, with the actions that `make_actions` makes once per process.
 ///
 /// # Errors
 ///
 /// When the configuration of the processor or its actions is not complete, or the Lambda runtime fails.
-pub async fn run_with<A: Actions + 'static>(
+pub async fn run<A: Actions + 'static>(
     domain: Domain,
-    actions: impl FnOnce(&SdkConfig, &Lookup<'_>) -> Result<A, ConfigError>,
+    make_actions: impl FnOnce(&Setup<'_>) -> Result<A, ConfigError>,
 ) -> Result<(), Error> {
     crate::runtime::aws::start();
-    let lookup = Lookup::new(&environment);
+    let environment = Lookup::new(&environment);
     let aws = crate::runtime::aws::config().await;
-    let actions = DomainActions::new(actions(&aws, &lookup)?);
-    serve(&Processor::new(domain, actions, &aws, &lookup)?).await
+    let actions = DomainActions::new(make_actions(&Setup::new(&aws, &environment))?);
+    serve(&Processor::new(domain, actions, &aws, &environment)?).await
 }
 
 async fn serve(processor: &Processor) -> Result<(), Error> {

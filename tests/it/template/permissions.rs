@@ -7,7 +7,7 @@ use upvest::Domain;
 use upvest::category::CATEGORIES;
 
 use super::cloudformation::{Template, one_or_more, target, text_of, when_true};
-use super::functions::package;
+use super::functions::binary;
 use super::{FUNCTION, ROLE, domains, stem};
 
 /// Resources in policies that end in a wildcard, and why.
@@ -182,7 +182,7 @@ fn granted(template: &Template, role: &str) -> Grants {
 fn a_processor_may_write_the_entities_and_records_of_its_domain_and_no_others() {
     let template = Template::read();
     for domain in domains() {
-        let processor: Domain = package(template.properties(&format!("{domain}Function")))
+        let processor: Domain = binary(template.properties(&format!("{domain}Function")))
             .parse()
             .unwrap();
         let own = CATEGORIES.iter().filter(|category| category.domain == processor);

@@ -129,15 +129,15 @@ fn a_domain_is_named_alike_wherever_it_is_named() {
         .collect();
     let expected: Vec<String> = loops
         .iter()
-        .map(|domain| format!("{}=${{{domain}Queue}}", text_of(&mapping[domain]["Package"])))
+        .map(|domain| format!("{}=${{{domain}Queue}}", text_of(&mapping[domain]["Name"])))
         .collect();
     assert_eq!(routes, expected.iter().map(String::as_str).collect());
     for domain in &loops {
-        let package = text_of(&mapping[domain]["Package"]);
-        assert_eq!(package.parse::<Domain>().unwrap().name(), package);
-        assert_eq!(domain.to_lowercase(), package.replace('-', ""));
+        let name = text_of(&mapping[domain]["Name"]);
+        assert_eq!(name.parse::<Domain>().unwrap().name(), name);
+        assert_eq!(domain.to_lowercase(), name.replace('-', ""));
         assert_eq!(
-            package,
+            name,
             text_of(&template.properties(&format!("{domain}Function"))["Environment"]["Variables"]["DOMAIN"])
         );
     }

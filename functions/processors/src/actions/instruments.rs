@@ -1,0 +1,18 @@
+//! Your own code for changes of instruments: docs/actions.md shows how to write it.
+
+use pipeline::actions::{Actions, ConfigError, Setup};
+
+/// Does what follows from a change of instruments: nothing, until you write it.
+#[derive(Debug)]
+pub struct InstrumentsActions;
+
+impl Actions for InstrumentsActions {}
+
+/// Makes the actions, once for each process of the function.
+///
+/// # Errors
+///
+/// [`ConfigError`] naming the environment variable that they need.
+pub fn actions(_setup: &Setup<'_>) -> Result<InstrumentsActions, ConfigError> {
+    Ok(InstrumentsActions)
+}

@@ -1,0 +1,10 @@
+//! Runs the processor of the domain `corporate-actions`. Written by `make generate`.
+
+use lambda_runtime::Error;
+use processors::actions::corporate_actions;
+use upvest::Domain;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    pipeline::processor::run(Domain::CorporateActions, corporate_actions::actions).await
+}

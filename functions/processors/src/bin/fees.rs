@@ -1,0 +1,10 @@
+//! Runs the processor of the domain `fees`. Written by `make generate`.
+
+use lambda_runtime::Error;
+use processors::actions::fees;
+use upvest::Domain;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    pipeline::processor::run(Domain::Fees, fees::actions).await
+}

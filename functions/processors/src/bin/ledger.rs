@@ -1,0 +1,10 @@
+//! Runs the processor of the domain `ledger`. Written by `make generate`.
+
+use lambda_runtime::Error;
+use processors::actions::ledger;
+use upvest::Domain;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    pipeline::processor::run(Domain::Ledger, ledger::actions).await
+}

@@ -1,0 +1,10 @@
+//! Runs the processor of the domain `transfers`. Written by `make generate`.
+
+use lambda_runtime::Error;
+use processors::actions::transfers;
+use upvest::Domain;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    pipeline::processor::run(Domain::Transfers, transfers::actions).await
+}

@@ -1,0 +1,100 @@
+//! What the package of the domains' processors repeats: a binary and a module for each domain.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::category::Domain;
+use crate::{Files, GenerateError, read, read_if_there};
+
+/// The file that declares the modules with the domains' actions.
+pub(crate) const MODULES: &str = "functions/processors/src/actions.rs";
+/// Where the modules are.
+const ACTIONS: &str = "functions/processors/src/actions";
+/// Where the binaries are.
+const BINARIES: &str = "functions/processors/src/bin";
+/// The list of the actions' files as they were first released, with their hashes.
+const RELEASED: &str = "functions/processors/released-actions.txt";
+
+/// The regions of [`MODULES`].
+pub(crate) fn module_regions() -> Vec<(&'static str, Vec<String>)> {
+    let mut modules: Vec<String> = Domain::ALL
+        .into_iter()
+        .map(|domain| format!("pub mod {};", module(domain)))
+        .collect();
+    // As rustfmt has them.
+    modules.sort();
+    vec![("modules", modules)]
+}
+
+/// Adds the files that are generated as a whole.
+pub(crate) fn add_files(root: &Path, files: &mut Files) -> Result<(), GenerateError> {
+    files.extend(files_in(root, BINARIES)?.into_iter().map(|path| (path, None)));
+    for domain in Domain::ALL {
+        let path = Path::new(BINARIES).join(format!("{domain}.rs"));
+        files.insert(path, Some(binary(domain)));
+    }
+    files.insert(RELEASED.into(), Some(released(root)?));
+    Ok(())
+}
+
+fn module(domain: Domain) -> String {
+    domain.name().replace('-', "_")
+}
+
+fn binary(domain: Domain) -> String {
+    let module = module(domain);
+    format!(
+        "//! Runs the processor of the domain `{domain}`. Written by `make generate`.\n\
+         \n\
+         use lambda_runtime::Error;\n\
+         use processors::actions::{module};\n\
+         use upvest::Domain;\n\
+         \n\
+         #[tokio::main(flavor = \"current_thread\")]\n\
+         async fn main() -> Result<(), Error> {{\n    \
+             pipeline::processor::run(Domain::{domain:?}, {module}::actions).await\n\
+         }}\n"
+    )
+}
+
+/// Lists each actions file with the hash that it was first released with.
+///
+/// A line that is there stays as it is: the file is the user's from then on, and a test holds it to the line.
+fn released(root: &Path) -> Result<String, GenerateError> {
+    let listed = read_if_there(root, Path::new(RELEASED))?.unwrap_or_default();
+    let mut lines: BTreeMap<&str, String> = listed
+        .lines()
+        .filter_map(|line| Some((line.split_once("  ")?.1, line.to_owned())))
+        .collect();
+    let names: Vec<(Domain, String)> = Domain::ALL
+        .into_iter()
+        .map(|domain| (domain, format!("{}.rs", module(domain))))
+        .collect();
+    for (domain, name) in &names {
+        let path = Path::new(ACTIONS).join(name);
+        if !root.join(&path).exists() {
+            return Err(GenerateError::NoActions {
+                path,
+                domain: *domain,
+            });
+        }
+        if !lines.contains_key(name.as_str()) {
+            let sha256 = hex::encode(Sha256::digest(read(root, &path)?));
+            lines.insert(name, format!("{sha256}  {name}"));
+        }
+    }
+    Ok(lines.into_values().map(|line| line + "\n").collect())
+}
+
+fn files_in(root: &Path, folder: &str) -> Result<Vec<PathBuf>, GenerateError> {
+    let entries = fs::read_dir(root.join(folder)).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let entries = entries.map_err(|source| GenerateError::File {
+        path: folder.into(),
+        source,
+    })?;
+    let name = |entry: fs::DirEntry| Path::new(folder).join(entry.file_name());
+    Ok(entries.into_iter().map(name).collect())
+}

@@ -3,7 +3,6 @@
 //! It manages the subscriptions at Upvest, fetches and imports verification keys, delivers signed events by hand or as
 //! load, and shows what the receiver stored. It reads and writes a stack's tables with the operator's own AWS credentials; no function depends on it.
 
-mod archived;
 mod arguments;
 mod cli;
 mod commands;

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use pipeline::stores::archive::{QUARANTINE_PREFIX, VERIFIED_PREFIX};
+use serde_json::{Value, json};
 
-use super::cloudformation::{Template, one_or_more, target, text_of};
+use super::cloudformation::{Template, as_written, one_or_more, target, text_of};
 use super::{QUEUE, TABLE, domains};
 
 #[test]
@@ -95,8 +96,28 @@ fn buckets_are_private_versioned_encrypted_and_outlive_the_stack() {
     // The evidence stays; only what failed verification may expire.
     let archive = template.properties("ArchiveBucket");
     for rule in one_or_more(&archive["LifecycleConfiguration"]["Rules"]) {
-        assert_eq!(rule["Prefix"], "quarantine/");
+        assert_eq!(rule["Prefix"], QUARANTINE_PREFIX);
     }
+}
+
+#[test]
+fn operators_may_change_what_is_in_quarantine_and_nothing_else_of_the_archive() {
+    let policy = as_written("infra/examples/operator-repair.json");
+    let statements = one_or_more(&policy["Statement"]).into_iter();
+    let resources = statements.flat_map(|statement| one_or_more(&statement["Resource"]));
+    let objects: Vec<&str> = resources
+        .filter_map(Value::as_str)
+        .filter(|resource| resource.contains("archivebucket-*/"))
+        .collect();
+    let within_quarantine = format!("archivebucket-*/{QUARANTINE_PREFIX}*");
+    assert!(!objects.is_empty());
+    assert!(
+        objects
+            .iter()
+            .all(|resource| resource.ends_with(&within_quarantine)),
+        "{objects:?}"
+    );
+    assert!(!within_quarantine.contains(VERIFIED_PREFIX));
 }
 
 #[test]

@@ -81,10 +81,13 @@ pub fn dynamodb(aws: &SdkConfig) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::from_conf(config.build())
 }
 
-/// A client of S3 whose requests are counted.
+/// Makes a client of S3 whose requests are counted.
 #[must_use]
 pub fn s3(aws: &SdkConfig) -> aws_sdk_s3::Client {
-    let config = aws_sdk_s3::config::Builder::from(aws).interceptor(CountRequests);
+    let config = aws_sdk_s3::config::Builder::from(aws)
+        // Local emulators know buckets by path alone.
+        .force_path_style(aws.endpoint_url().is_some())
+        .interceptor(CountRequests);
     aws_sdk_s3::Client::from_conf(config.build())
 }
 

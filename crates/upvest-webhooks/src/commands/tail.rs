@@ -17,11 +17,11 @@ use std::time::Duration;
 use clap::Args;
 use pipeline::error::AwsError;
 use pipeline::runtime::clock::Clock;
+use pipeline::stores::archive::{Archive, Place};
 use pipeline::stores::entities::Entities;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 
-use crate::archived::{self, Shelf};
 use crate::arguments::length_of_time;
 use crate::stack::{Stack, StackError};
 
@@ -149,8 +149,10 @@ impl Arguments {
             false => None,
         };
         Ok(Reader {
-            client: archived::s3(stack),
-            bucket: stack.archive_bucket()?,
+            archive: Archive::new(
+                pipeline::runtime::aws::s3(stack.config()),
+                stack.archive_bucket()?,
+            ),
             entities,
             filter: self.filter.clone(),
             objects: self.object,
@@ -158,12 +160,12 @@ impl Arguments {
     }
 
     fn watch(&self, clock: &Clock) -> Watch {
-        let shelves = match self.quarantine_only {
-            true => vec![Shelf::Quarantine],
-            false => vec![Shelf::Verified, Shelf::Quarantine],
+        let places = match self.quarantine_only {
+            true => vec![Place::Quarantine],
+            false => vec![Place::Verified, Place::Quarantine],
         };
         Watch {
-            shelves,
+            places,
             from: clock.now() - self.since.unwrap_or_default(),
             late: self.late,
             every: self.every,

@@ -41,7 +41,7 @@ impl Archive {
         quarantined: &Quarantined,
         now: Timestamp,
     ) -> Result<Option<ArchivedDelivery>, ReadError> {
-        let Some((found, tag)) = self.get_tagged(quarantined.key.clone()).await? else {
+        let Some((found, tag)) = self.get_tagged(quarantined.key().to_owned()).await? else {
             return Ok(None);
         };
         if found.delivery.on_its_way_since(now).is_some() {
@@ -52,7 +52,7 @@ impl Archive {
             ..found.delivery
         };
         let condition = Condition::Unchanged(tag);
-        let is_written = self.put(&quarantined.key, &noted.to_object(), condition).await?;
+        let is_written = self.put(quarantined.key(), &noted.to_object(), condition).await?;
         Ok(Some(noted).filter(|_| is_written))
     }
 
@@ -62,14 +62,15 @@ impl Archive {
     ///
     /// [`ReadError`] when it may still be there.
     pub async fn forget_sending(&self, quarantined: &Quarantined, at: Timestamp) -> Result<(), ReadError> {
-        let found = self.get_tagged(quarantined.key.clone()).await?;
+        let found = self.get_tagged(quarantined.key().to_owned()).await?;
         if let Some((found, tag)) = found.filter(|(found, _)| found.delivery.sent_at == Some(at)) {
             let unsent = ArchivedDelivery {
                 sent_at: None,
                 ..found.delivery
             };
             let condition = Condition::Unchanged(tag);
-            self.put(&quarantined.key, &unsent.to_object(), condition).await?;
+            self.put(quarantined.key(), &unsent.to_object(), condition)
+                .await?;
         }
         Ok(())
     }

@@ -1,15 +1,16 @@
-//! Listing the verified deliveries of a range of time.
+//! Verified deliveries: kept, found, and listed in the order of receipt.
 
 use std::ops::Range;
 
 use aws_sdk_s3::Client;
 use jiff::Timestamp;
+use upvest::signature::Freshness;
 use uuid::Uuid;
 
-use super::{Archive, hour, received_at};
+use super::layout::{DeliveryKey, VERIFIED_PREFIX, hour, received_at, verified_at, verified_key};
+use super::{Archive, ArchivedDelivery, Condition, Found, LIST, ReadError};
 use crate::error::AwsError;
-
-const VERIFIED: &str = "verified/";
+use crate::queues::envelope::Envelope;
 
 /// The keys under `verified/` that a range of time holds, in the order of receipt.
 ///
@@ -25,11 +26,59 @@ pub struct VerifiedKeys {
 }
 
 impl Archive {
+    /// Keeps a verified delivery, with a flag where its signature was out of its time.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when it is not known to be kept.
+    pub async fn keep(
+        &self,
+        envelope: &Envelope,
+        key_id: &str,
+        freshness: Freshness,
+    ) -> Result<(), AwsError> {
+        let out_of_time = (freshness != Freshness::Fresh).then(|| freshness.as_str().to_owned());
+        let delivery = ArchivedDelivery {
+            out_of_time,
+            ..ArchivedDelivery::of(envelope, Some(key_id))
+        };
+        // One that is there already was written by an earlier attempt at the same delivery.
+        self.put(&verified_key(envelope), &delivery, Condition::Absent)
+            .await?;
+        Ok(())
+    }
+
+    /// The verified delivery of this id.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when that cannot be found out.
+    pub async fn verified(&self, delivery_id: Uuid) -> Result<Option<Found>, ReadError> {
+        match received_at(delivery_id) {
+            Some(at) => self.get(verified_at(at, delivery_id)).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the archive has the delivery as verified.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when that cannot be found out.
+    pub async fn is_verified(&self, envelope: &Envelope) -> Result<bool, AwsError> {
+        let request = self.client.head_object().bucket(&self.bucket);
+        match request.key(verified_key(envelope)).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(false),
+            Err(error) => Err(AwsError::of("HeadObject of the archive")(error)),
+        }
+    }
+
     /// The verified deliveries received in a range of time, after the key `after` if one is named: all whose receipt, by
     /// the key, may be in the range, to the millisecond. What lies among them and is no delivery's key is listed too.
     #[must_use]
     pub fn verified_between(&self, received: Range<Timestamp>, after: Option<&str>) -> VerifiedKeys {
-        let hour = format!("{VERIFIED}{}/", hour(received.start));
+        let hour = format!("{VERIFIED_PREFIX}{}/", hour(received.start));
         VerifiedKeys {
             client: self.client.clone(),
             bucket: self.bucket.clone(),
@@ -49,9 +98,9 @@ impl VerifiedKeys {
     pub async fn next(&mut self) -> Result<Option<Vec<String>>, AwsError> {
         while !self.is_done {
             let list = self.client.list_objects_v2().bucket(&self.bucket);
-            let list = list.prefix(VERIFIED).start_after(&self.start_after);
+            let list = list.prefix(VERIFIED_PREFIX).start_after(&self.start_after);
             let page = list.send().await;
-            let page = page.map_err(AwsError::of("ListObjectsV2 of the archive"))?;
+            let page = page.map_err(AwsError::of(LIST))?;
             let listed = page.contents().iter().filter_map(|object| object.key());
             let end = self.end();
             let within: Vec<String> = listed.take_while(|key| **key < *end).map(str::to_owned).collect();
@@ -69,14 +118,13 @@ impl VerifiedKeys {
 
     /// What is greater than every key of the last hour: `0` follows `/`.
     fn end(&self) -> String {
-        format!("{VERIFIED}{}0", hour(self.received.end))
+        format!("{VERIFIED_PREFIX}{}0", hour(self.received.end))
     }
 
     fn may_hold(&self, key: &str) -> bool {
-        let id = key.rsplit('/').next().and_then(|id| id.parse::<Uuid>().ok());
         // Of the time of receipt, the id has no more than the milliseconds.
-        id.and_then(received_at).is_none_or(|at| {
-            let milliseconds = at.as_millisecond();
+        key.parse::<DeliveryKey>().ok().is_none_or(|key| {
+            let milliseconds = key.received_at.as_millisecond();
             (self.received.start.as_millisecond()..=self.received.end.as_millisecond())
                 .contains(&milliseconds)
         })

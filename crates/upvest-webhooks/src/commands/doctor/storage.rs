@@ -1,11 +1,10 @@
 //! Tables, the archive with its quarantine, and the event bus.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_dynamodb::types::{PointInTimeRecoveryStatus, TableStatus};
 use aws_sdk_s3::types::BucketVersioningStatus;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use futures_util::future::join_all;
+use pipeline::stores::archive::Archive;
 
 use super::check::{CheckError, Finding};
 use crate::stack::Stack;
@@ -14,7 +13,6 @@ const TABLES: &str = "tables";
 const ARCHIVE: &str = "archive";
 const QUARANTINE: &str = "quarantine";
 const BUS: &str = "event bus";
-const PREFIX: &str = "quarantine/";
 /// The most objects in quarantine that are counted.
 const MOST_COUNTED: usize = 10_000;
 const REDEPLOY: &str = "deploy the stack again, which sets it back";
@@ -154,29 +152,15 @@ pub(super) async fn archive(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
 
 /// Counts what is in quarantine, by reason.
 pub(super) async fn quarantine(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
-    let client = aws_sdk_s3::Client::new(stack.config());
-    let list = client
-        .list_objects_v2()
-        .bucket(stack.archive_bucket()?)
-        .prefix(PREFIX);
-    let mut pages = list.into_paginator().send();
-    let mut by_reason: BTreeMap<String, usize> = BTreeMap::new();
-    let mut count = 0;
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(CheckError::of("s3:ListBucket"))?;
-        for object in page.contents() {
-            let rest = object
-                .key()
-                .and_then(|key| key.strip_prefix(PREFIX))
-                .unwrap_or_default();
-            let reason = rest.split('/').next().unwrap_or_default();
-            *by_reason.entry(reason.to_owned()).or_default() += 1;
-            count += 1;
-        }
-        if count >= MOST_COUNTED {
-            break;
-        }
-    }
+    let archive = Archive::new(
+        pipeline::runtime::aws::s3(stack.config()),
+        stack.archive_bucket()?,
+    );
+    let by_reason = archive
+        .count_quarantine(MOST_COUNTED)
+        .await
+        .map_err(CheckError::of_error("s3:ListBucket"))?;
+    let count: usize = by_reason.values().sum();
     if count == 0 {
         return Ok(vec![Finding::ok(QUARANTINE, "empty")]);
     }

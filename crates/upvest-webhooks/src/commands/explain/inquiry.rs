@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use pipeline::error::{AwsError, ErrorChain};
 use pipeline::runtime::clock::Clock;
-use pipeline::stores::archive::Archive;
+use pipeline::stores::archive::{Archive, Place};
 use pipeline::stores::audit::{AuditError, AuditLog};
 use pipeline::stores::entities::{Entities, EntityItem, Stored};
 use pipeline::stores::events::{EventLog, LoggedEvent, conflict_key, conflicts_with, original_id};
@@ -23,7 +23,6 @@ use super::evidence::{Bytes, Delivery, Evidence, Signed, Wanted};
 use super::folding::{self, Comparison, FRESH, Foldable, Step};
 use super::publication::Publication;
 use super::{Contents, Entity, ExplainError, Explained, Explanation, Fate, Outcome, Quarantine, Repeat};
-use crate::archived::{self, Range, Shelf};
 use crate::commands::replay;
 use crate::stack::Stack;
 
@@ -37,8 +36,6 @@ pub(super) struct Inquiry {
     idempotency: Idempotency,
     audit: AuditLog,
     evidence: Evidence,
-    s3: aws_sdk_s3::Client,
-    bucket: String,
     bus: Option<String>,
     now: Timestamp,
 }
@@ -60,7 +57,7 @@ struct Folded {
 impl Inquiry {
     pub(super) fn of(stack: &Stack, clock: &Clock) -> Result<Self, ExplainError> {
         let dynamodb = pipeline::runtime::aws::dynamodb(stack.config());
-        let (s3, bucket) = (archived::s3(stack), stack.archive_bucket()?);
+        let s3 = pipeline::runtime::aws::s3(stack.config());
         let secrets = aws_sdk_secretsmanager::Client::new(stack.config());
         let keys_table = stack.keys_table()?;
         Ok(Self {
@@ -69,13 +66,11 @@ impl Inquiry {
             idempotency: Idempotency::reader(dynamodb.clone(), stack.idempotency_table()?, clock.clone()),
             audit: AuditLog::new(dynamodb.clone(), stack.audit_table()?, clock.clone()),
             evidence: Evidence {
-                archive: Archive::new(s3.clone(), bucket.clone()),
+                archive: Archive::new(s3, stack.archive_bucket()?),
                 keys: Keys::new(dynamodb.clone(), secrets, keys_table.clone(), clock.clone()),
                 keys_table: KeysTable::new(dynamodb, keys_table, clock.clone()),
                 histories: Mutex::default(),
             },
-            s3,
-            bucket,
             bus: stack.event_bus().map(str::to_owned),
             now: clock.now(),
         })
@@ -226,13 +221,12 @@ impl Inquiry {
         };
         let id = original_id(&event.event_id).to_owned();
         let owner = event.delivery_id.clone();
-        let range = event.received_at.parse().map(|from: Timestamp| Range {
-            from,
-            to: from + within,
-        });
-        let Ok(range) = range else { return Ok(()) };
+        let Ok(from) = event.received_at.parse::<Timestamp>() else {
+            return Ok(());
+        };
+        let range = from..=from + within;
         let known_hash = event.sha256.clone();
-        let keys = archived::deliveries(&self.s3, &self.bucket, Shelf::Verified, range).await?;
+        let keys = self.evidence.archive.received(Place::Verified, &range).await?;
         let ids = keys.into_iter().map(|key| key.delivery_id.to_string());
         let wanted = BTreeSet::from([id.clone()]);
         let wanted = &Wanted::Only(&wanted);

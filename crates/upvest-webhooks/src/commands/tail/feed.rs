@@ -13,11 +13,11 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use pipeline::error::{AwsError, ErrorChain};
 use pipeline::runtime::clock::Clock;
+use pipeline::stores::archive::{DeliveryKey, Place};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::sighting::{Reader, Sighting};
-use crate::archived::{self, ObjectKey, Range, Shelf};
 
 /// How many deliveries are read at a time.
 const AT_A_TIME: usize = 8;
@@ -51,7 +51,7 @@ pub(super) enum Update {
 /// How the archive is watched.
 #[derive(Debug, Clone)]
 pub(super) struct Watch {
-    pub(super) shelves: Vec<Shelf>,
+    pub(super) places: Vec<Place>,
     /// From when on deliveries are shown, by the time of their receipt.
     pub(super) from: Timestamp,
     /// How long after their receipt deliveries are still looked for.
@@ -68,9 +68,9 @@ pub(super) struct Feed {
     /// Where the next look begins: what was received earlier is not expected any more.
     from: Timestamp,
     /// What was received since then, and shown.
-    seen: BTreeSet<ObjectKey>,
+    seen: BTreeSet<DeliveryKey>,
     /// The object that could not be read last, and how often in a row.
-    stuck: Option<(ObjectKey, u32)>,
+    stuck: Option<(DeliveryKey, u32)>,
     has_looked: Arc<AtomicBool>,
 }
 
@@ -161,14 +161,11 @@ impl Feed {
     /// [`LookError`]; what was not told is told by a later look.
     pub(super) async fn look(&mut self, updates: &mpsc::Sender<Update>) -> Result<(), LookError> {
         let now = self.clock.now();
-        let range = Range {
-            from: self.from,
-            to: now + CLOCK_SKEW,
-        };
+        let range = self.from..=now + CLOCK_SKEW;
         let mut new = Vec::new();
-        for shelf in &self.watch.shelves {
-            let there = archived::deliveries(&self.reader.client, &self.reader.bucket, *shelf, range).await?;
-            new.extend(there.into_iter().filter(|key| !self.seen.contains(key)));
+        for place in &self.watch.places {
+            let found = self.reader.archive.received(*place, &range).await?;
+            new.extend(found.into_iter().filter(|key| !self.seen.contains(key)));
         }
         new.sort_unstable();
         let reader = &self.reader;
@@ -200,7 +197,7 @@ impl Feed {
 }
 
 /// Counts that an object could not be read; tells whether that was often enough.
-fn give_up(stuck: &mut Option<(ObjectKey, u32)>, key: &ObjectKey) -> bool {
+fn give_up(stuck: &mut Option<(DeliveryKey, u32)>, key: &DeliveryKey) -> bool {
     let before = stuck.take().filter(|(stuck, _)| stuck == key);
     let times = before.map_or(0, |(_, times)| times) + 1;
     *stuck = Some((key.clone(), times));

@@ -2,21 +2,17 @@
 
 use std::time::Duration;
 
-use aws_sdk_s3::Client;
 use clap::Args;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use pipeline::error::{AwsError, ErrorChain};
-use pipeline::stores::archive::ArchivedDelivery;
+use pipeline::stores::archive::{Archive, ArchivedDelivery, DeliveryKey, ReadError};
 use pipeline::stores::entities::{Entities, EntityError};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use upvest::signature::VerifyError;
 use upvest::{EntityKey, Event};
 
-use crate::archived::ObjectKey;
-
-const GET: &str = "GetObject of the archive";
 /// How many entities are read at a time.
 const AT_A_TIME: usize = 8;
 /// How often the state of an entity is looked at before the event is shown without it.
@@ -97,8 +93,7 @@ pub(crate) struct Filter {
 /// Reads what there is to see of a delivery.
 #[derive(Debug, Clone)]
 pub(super) struct Reader {
-    pub(super) client: Client,
-    pub(super) bucket: String,
+    pub(super) archive: Archive,
     /// Where states are looked up; `None` looks none up.
     pub(super) entities: Option<Entities>,
     pub(super) filter: Filter,
@@ -158,13 +153,16 @@ impl Reader {
     /// # Errors
     ///
     /// [`AwsError`] when it cannot be read now.
-    pub(super) async fn sight(&self, key: &ObjectKey, now: Timestamp) -> Result<Option<Sighting>, AwsError> {
-        let Some(bytes) = self.get(&key.key).await? else {
-            return Ok(None);
-        };
-        let mut sighting = match ArchivedDelivery::parse(&bytes) {
-            Ok(delivery) => Sighting::of(key, &delivery, self),
-            Err(error) => Sighting::unreadable(key, &ErrorChain(&error).to_string()),
+    pub(super) async fn sight(
+        &self,
+        key: &DeliveryKey,
+        now: Timestamp,
+    ) -> Result<Option<Sighting>, AwsError> {
+        let mut sighting = match self.archive.object(&key.key).await {
+            Ok(Some(found)) => Sighting::of(key, &found.delivery, self),
+            Ok(None) => return Ok(None),
+            Err(ReadError::NotArchived(error)) => Sighting::unreadable(key, &ErrorChain(&error).to_string()),
+            Err(ReadError::Aws(error)) => return Err(error),
         };
         if !self.filter.shows(&sighting) {
             return Ok(None);
@@ -184,37 +182,19 @@ impl Reader {
     ///
     /// [`AwsError`] when it cannot be read now.
     pub(super) async fn object(&self, key: &str, place: usize) -> Result<Option<String>, AwsError> {
-        let Some(bytes) = self.get(key).await? else {
-            return Ok(None);
+        let found = match self.archive.object(key).await {
+            Ok(Some(found)) => found,
+            Ok(None) | Err(ReadError::NotArchived(_)) => return Ok(None),
+            Err(ReadError::Aws(error)) => return Err(error),
         };
-        let Ok(delivery) = ArchivedDelivery::parse(&bytes) else {
-            return Ok(None);
-        };
-        let parts = upvest::split(&delivery.envelope.body).unwrap_or_default();
+        let parts = upvest::split(&found.delivery.envelope.body).unwrap_or_default();
         let event = parts.get(place).and_then(|part| part.event.as_ref().ok());
         Ok(event.map(|event| event.object().get().to_owned()))
-    }
-
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, AwsError> {
-        let request = self.client.get_object().bucket(&self.bucket).key(key);
-        let object = match request.send().await {
-            Ok(object) => object,
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|error| error.is_no_such_key()) =>
-            {
-                return Ok(None);
-            }
-            Err(error) => return Err(AwsError::of(GET)(error)),
-        };
-        let bytes = object.body.collect().await.map_err(AwsError::of(GET))?;
-        Ok(Some(bytes.to_vec()))
     }
 }
 
 impl Sighting {
-    fn of(key: &ObjectKey, delivery: &ArchivedDelivery, reader: &Reader) -> Self {
+    fn of(key: &DeliveryKey, delivery: &ArchivedDelivery, reader: &Reader) -> Self {
         let envelope = &delivery.envelope;
         let result = match delivery.reason {
             Some(_) => Fate::Quarantined,
@@ -239,7 +219,7 @@ impl Sighting {
     }
 
     /// An object that stays unseen, with what is wrong with it.
-    pub(super) fn unreadable(key: &ObjectKey, why: &str) -> Self {
+    pub(super) fn unreadable(key: &DeliveryKey, why: &str) -> Self {
         Self {
             received_at: key.received_at,
             delivery_id: key.delivery_id.to_string(),

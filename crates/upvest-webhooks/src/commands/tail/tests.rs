@@ -362,11 +362,11 @@ async fn trouble_is_told_and_the_feed_goes_on() {
 #[tokio::test(start_paused = true)]
 async fn a_bucket_that_is_not_there_ends_it_at_once() {
     let signed = Deployment::new().await;
-    let mut arguments = arguments("").reader(&signed.stack).unwrap();
-    arguments.bucket = "nowhere".to_owned();
-    let watch = self::arguments("").watch(&signed.clock());
+    let mut reader = arguments("").reader(&signed.stack).unwrap();
+    reader.archive = Archive::new(signed.receiver.aws.s3().clone(), "nowhere".to_owned());
+    let watch = arguments("").watch(&signed.clock());
     let (sender, _updates) = mpsc::channel(10);
-    let ended = Feed::new(arguments, watch, signed.clock()).run(sender).await;
+    let ended = Feed::new(reader, watch, signed.clock()).run(sender).await;
     assert!(ended.is_err());
 }
 

@@ -1,0 +1,118 @@
+//! What an object of the archive holds: a delivery, with all that is needed to verify its signature again.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::queues::envelope::Envelope;
+
+/// A delivery as the archive keeps it: all that is needed to verify its signature again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchivedDelivery {
+    /// The delivery but for its body.
+    #[serde(flatten)]
+    pub envelope: Envelope,
+    /// The key whose signature holds, or by which the sender claims to have signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// That its signature was out of its time on receipt: `expired` or `not-yet-valid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out_of_time: Option<String>,
+    /// Why it, or a part of it, is in quarantine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The places in the batch of the events that are in quarantine; all of them where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<usize>,
+    /// When an operator sent it on its way again. What verify-and-store puts into quarantine anew has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
+    /// The raw body, if it is UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) body: Option<String>,
+    /// The raw body in base64, if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) body_base64: Option<String>,
+}
+
+/// A text that is not an archived delivery.
+#[derive(Debug, thiserror::Error)]
+pub enum NotArchivedError {
+    /// It is not the JSON that the archive writes.
+    #[error("object is not an archived delivery")]
+    Json(#[from] serde_json::Error),
+    /// Its body is not base64.
+    #[error("archived body is not base64")]
+    Body(#[from] base64::DecodeError),
+}
+
+impl ArchivedDelivery {
+    /// A delivery as it is to be kept.
+    #[must_use]
+    pub fn of(envelope: &Envelope, key_id: Option<&str>) -> Self {
+        let body = String::from_utf8(envelope.body.clone());
+        let body_base64 = body.is_err().then(|| STANDARD.encode(&envelope.body));
+        Self {
+            envelope: Envelope {
+                body: Vec::new(),
+                ..envelope.clone()
+            },
+            key_id: key_id.map(str::to_owned),
+            out_of_time: None,
+            reason: None,
+            events: Vec::new(),
+            sent_at: None,
+            body: body.ok(),
+            body_base64,
+        }
+    }
+
+    /// Reads an object of the archive back, with the body where it belongs.
+    ///
+    /// # Errors
+    ///
+    /// [`NotArchivedError`] when it is none.
+    pub fn parse(json: &[u8]) -> Result<Self, NotArchivedError> {
+        let mut archived: Self = serde_json::from_slice(json)?;
+        archived.envelope.body = match (archived.body.take(), archived.body_base64.take()) {
+            (Some(text), _) => text.into_bytes(),
+            (None, Some(base64)) => STANDARD.decode(base64)?,
+            (None, None) => Vec::new(),
+        };
+        Ok(archived)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queues::envelope::Request;
+    use crate::stores::archive::verified_key;
+
+    #[test]
+    fn an_archived_delivery_comes_back_byte_for_byte() {
+        for body in [&b"{\"payload\":[]}"[..], b"", b"\0\xff"] {
+            let envelope = Envelope {
+                delivery_id: "0192f0c1-2b3c-7def-8123-456789abcdef".parse().unwrap(),
+                received_at: "2026-11-21T09:59:59.999Z".parse().unwrap(),
+                request: Request {
+                    method: "POST".to_owned(),
+                    path: "/webhooks/upvest".to_owned(),
+                    query: None,
+                    source_address: Some("34.90.198.99".to_owned()),
+                    headers: [("digest", "SHA-256=x")].into_iter().collect(),
+                },
+                body: body.to_vec(),
+            };
+            let json = serde_json::to_vec(&ArchivedDelivery::of(&envelope, Some("k"))).unwrap();
+            let archived = ArchivedDelivery::parse(&json).unwrap();
+            assert_eq!(archived.envelope, envelope);
+            assert_eq!(archived.key_id.as_deref(), Some("k"));
+            assert_eq!(
+                verified_key(&envelope),
+                "verified/2026/11/21/09/0192f0c1-2b3c-7def-8123-456789abcdef"
+            );
+        }
+    }
+}

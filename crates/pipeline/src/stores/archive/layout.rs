@@ -1,0 +1,190 @@
+//! The keys of the archive's objects.
+//!
+//! | Key | Holds |
+//! |---|---|
+//! | `verified/<yyyy>/<mm>/<dd>/<hh>/<delivery id>` | a delivery whose signature holds |
+//! | `quarantine/<reason>/<yyyy>/<mm>/<dd>/<hh>/<delivery id>` | one that is in quarantine, whole or in part |
+//!
+//! The hour is that of the receipt, in UTC, and an id begins with the milliseconds of the receipt: the order of the keys
+//! is the order of receipt. The template repeats the prefixes in its lifecycle rule and its policies; a test holds them
+//! against these.
+
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use uuid::Uuid;
+
+use crate::queues::envelope::Envelope;
+
+/// What the keys of verified deliveries begin with.
+pub const VERIFIED_PREFIX: &str = "verified/";
+/// What the keys of deliveries in quarantine begin with; the reason follows.
+pub const QUARANTINE_PREFIX: &str = "quarantine/";
+
+/// Where a delivery is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Among those whose signature holds.
+    Verified,
+    /// In quarantine, in whole or in part.
+    Quarantine,
+}
+
+/// The key of a delivery's object, read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DeliveryKey {
+    /// When the delivery was received, to the millisecond: its id tells.
+    pub received_at: Timestamp,
+    /// The delivery.
+    pub delivery_id: Uuid,
+    /// The whole key.
+    pub key: String,
+}
+
+/// A key that is not of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("key is not of a delivery")]
+pub struct DeliveryKeyError;
+
+impl FromStr for DeliveryKey {
+    type Err = DeliveryKeyError;
+
+    fn from_str(key: &str) -> Result<Self, DeliveryKeyError> {
+        let id = key.rsplit('/').next().unwrap_or_default();
+        let delivery_id: Uuid = id.parse().map_err(|_| DeliveryKeyError)?;
+        Ok(Self {
+            received_at: received_at(delivery_id).ok_or(DeliveryKeyError)?,
+            delivery_id,
+            key: key.to_owned(),
+        })
+    }
+}
+
+/// The parts of a key in quarantine.
+pub(super) struct QuarantineKey<'k> {
+    pub(super) reason: &'k str,
+    pub(super) delivery_id: Uuid,
+    pub(super) received_at: Timestamp,
+}
+
+impl<'k> QuarantineKey<'k> {
+    /// Reads a key. Where the id tells no time, the hour of the key does.
+    pub(super) fn parse(key: &'k str) -> Option<Self> {
+        let (reason, rest) = key.strip_prefix(QUARANTINE_PREFIX)?.split_once('/')?;
+        let (hour, delivery_id) = rest.rsplit_once('/')?;
+        let delivery_id = delivery_id.parse().ok()?;
+        Some(Self {
+            reason,
+            delivery_id,
+            received_at: received_at(delivery_id).or_else(|| beginning(hour))?,
+        })
+    }
+}
+
+/// Makes the key of a verified delivery: `verified/<yyyy>/<mm>/<dd>/<hh>/<delivery id>`.
+#[must_use]
+pub fn verified_key(envelope: &Envelope) -> String {
+    verified_at(envelope.received_at, envelope.delivery_id)
+}
+
+pub(super) fn verified_at(at: Timestamp, delivery_id: Uuid) -> String {
+    format!("{VERIFIED_PREFIX}{}/{delivery_id}", hour(at))
+}
+
+/// Makes the key in quarantine: `quarantine/<reason>/<yyyy>/<mm>/<dd>/<hh>/<delivery id>`.
+#[must_use]
+pub fn quarantine_key(reason: &str, envelope: &Envelope) -> String {
+    quarantined_at(reason, envelope.received_at, envelope.delivery_id)
+}
+
+pub(super) fn quarantined_at(reason: &str, at: Timestamp, delivery_id: Uuid) -> String {
+    format!("{QUARANTINE_PREFIX}{reason}/{}/{delivery_id}", hour(at))
+}
+
+/// Tells when a delivery was received, to the millisecond, by its id; `None` when it is of another kind.
+#[must_use]
+pub fn received_at(delivery_id: Uuid) -> Option<Timestamp> {
+    let (seconds, nanoseconds) = delivery_id.get_timestamp()?.to_unix();
+    Timestamp::new(seconds.try_into().ok()?, nanoseconds.try_into().ok()?).ok()
+}
+
+/// Writes the hour of a time as it stands in keys.
+pub(super) fn hour(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%Y/%m/%d/%H").to_string()
+}
+
+/// Tells the time at which an hour of a key begins.
+fn beginning(hour: &str) -> Option<Timestamp> {
+    let (date, hour) = hour.rsplit_once('/')?;
+    format!("{}T{hour}:00:00Z", date.replace('/', "-")).parse().ok()
+}
+
+/// Writes the hours that a range touches, as they stand in keys.
+pub(super) fn hours(range: &RangeInclusive<Timestamp>) -> Vec<String> {
+    const SECONDS: i64 = 3600;
+    let first = range.start().as_second().div_euclid(SECONDS);
+    let last = range.end().as_second().div_euclid(SECONDS);
+    let starts = (first..=last).filter_map(|number| Timestamp::from_second(number * SECONDS).ok());
+    starts.map(hour).collect()
+}
+
+/// Makes what the ids of deliveries received from then on are greater than: their first 48 bits are milliseconds.
+pub(super) fn first_id(from: Timestamp) -> String {
+    let milliseconds = u64::try_from(from.as_millisecond()).unwrap_or_default();
+    let digits = format!("{milliseconds:012x}");
+    format!("{}-{}", &digits[..8], &digits[8..])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_range_touches_the_hours_that_it_begins_and_ends_in() {
+        let range = |from, to| hours(&(at(from)..=at(to)));
+        assert_eq!(
+            range("2026-02-28T22:59:59.9Z", "2026-03-01T00:00:00Z"),
+            ["2026/02/28/22", "2026/02/28/23", "2026/03/01/00"]
+        );
+        assert_eq!(
+            range("2026-02-28T22:00:00Z", "2026-02-28T22:00:00Z"),
+            ["2026/02/28/22"]
+        );
+        assert!(range("2026-02-28T23:00:00Z", "2026-02-28T22:00:00Z").is_empty());
+    }
+
+    #[test]
+    fn an_id_of_the_first_millisecond_of_a_range_comes_after_its_beginning() {
+        let id = "019b76da-a87b-7def-8123-456789abcdef";
+        let key: DeliveryKey = format!("verified/2026/01/01/00/{id}").parse().unwrap();
+        assert!(first_id(key.received_at).as_str() < id);
+        let later = key.received_at + Duration::from_millis(1);
+        assert!(first_id(later).as_str() > id);
+    }
+
+    #[test]
+    fn a_key_that_is_not_of_a_delivery_is_left_aside() {
+        for key in [
+            "verified/readme.txt",
+            "",
+            "verified/00000000-0000-0000-0000-000000000000",
+        ] {
+            assert_eq!(key.parse::<DeliveryKey>(), Err(DeliveryKeyError), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_id_of_a_delivery_tells_when_it_was_received() {
+        let at = received_at("019b76da-a87b-7def-8123-456789abcdef".parse().unwrap()).unwrap();
+        assert_eq!(at.as_millisecond(), 0x019b_76da_a87b);
+        assert_eq!(received_at(Uuid::nil()), None);
+    }
+}

@@ -1,0 +1,69 @@
+//! What was received in a range of time, be it verified or in quarantine.
+
+use std::ops::RangeInclusive;
+
+use jiff::Timestamp;
+
+use super::layout::{DeliveryKey, Place, QUARANTINE_PREFIX, VERIFIED_PREFIX, first_id, hours};
+use super::{Archive, LIST};
+use crate::error::AwsError;
+
+impl Archive {
+    /// Lists the deliveries in a place that were received within the range, in the order of their receipt.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when the bucket cannot be listed.
+    pub async fn received(
+        &self,
+        place: Place,
+        range: &RangeInclusive<Timestamp>,
+    ) -> Result<Vec<DeliveryKey>, AwsError> {
+        let folders = match place {
+            Place::Verified => vec![VERIFIED_PREFIX.to_owned()],
+            Place::Quarantine => self
+                .reasons()
+                .await?
+                .iter()
+                .map(|reason| format!("{QUARANTINE_PREFIX}{reason}/"))
+                .collect(),
+        };
+        let mut found = Vec::new();
+        for folder in folders {
+            for hour in hours(range) {
+                found.extend(self.of_hour(&format!("{folder}{hour}/"), range).await?);
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    async fn of_hour(
+        &self,
+        prefix: &str,
+        range: &RangeInclusive<Timestamp>,
+    ) -> Result<Vec<DeliveryKey>, AwsError> {
+        // Ids begin with the time, so that what was received before need not be listed.
+        let list = self
+            .list(prefix)
+            .start_after(format!("{prefix}{}", first_id(*range.start())));
+        let mut pages = list.into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(AwsError::of(LIST))?;
+            let keys = page
+                .contents()
+                .iter()
+                .filter_map(|object| object.key()?.parse().ok());
+            for key in keys {
+                let key: DeliveryKey = key;
+                // The listing is ordered by key, which is by time.
+                if key.received_at > *range.end() {
+                    return Ok(found);
+                }
+                found.push(key);
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,252 @@
+//! Deliveries in quarantine: put there, listed, read and taken out.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_s3::types::Object;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::layout::{QUARANTINE_PREFIX, QuarantineKey, hour, quarantined_at, received_at};
+use super::{Archive, ArchivedDelivery, Condition, Found, LIST, ReadError, quarantine_key};
+use crate::error::AwsError;
+use crate::queues::envelope::Envelope;
+
+/// A delivery in quarantine, or some events of it, as the bucket lists it. One delivery may be there for several reasons.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    key: String,
+    reason: String,
+    delivery_id: Uuid,
+    received_at: Timestamp,
+    bytes: u64,
+}
+
+impl Quarantined {
+    fn of(object: &Object) -> Option<Self> {
+        let key = object.key()?;
+        let QuarantineKey {
+            reason,
+            delivery_id,
+            received_at,
+        } = QuarantineKey::parse(key)?;
+        Some(Self {
+            key: key.to_owned(),
+            reason: reason.to_owned(),
+            delivery_id,
+            received_at,
+            bytes: object
+                .size()
+                .and_then(|size| size.try_into().ok())
+                .unwrap_or_default(),
+        })
+    }
+
+    /// The object's key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Why it is there.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// The delivery.
+    #[must_use]
+    pub fn delivery_id(&self) -> Uuid {
+        self.delivery_id
+    }
+
+    /// When the delivery was received.
+    #[must_use]
+    pub fn received_at(&self) -> Timestamp {
+        self.received_at
+    }
+
+    /// The size of the object.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl Archive {
+    /// Puts a delivery, or the events of it at the places `events`, into quarantine; over the object that is there
+    /// already, whose note that it was sent again is then done with: this is what came of it.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when it is not known to be there.
+    pub async fn quarantine(
+        &self,
+        envelope: &Envelope,
+        key_id: Option<&str>,
+        reason: &'static str,
+        events: Vec<usize>,
+    ) -> Result<(), AwsError> {
+        let delivery = ArchivedDelivery {
+            reason: Some(reason.to_owned()),
+            events,
+            ..ArchivedDelivery::of(envelope, key_id)
+        };
+        self.put(&quarantine_key(reason, envelope), &delivery, Condition::None)
+            .await?;
+        Ok(())
+    }
+
+    /// The delivery of this id in quarantine, for whatever reason: the whole, or the events of it that are there.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when that cannot be found out.
+    pub async fn quarantined(&self, delivery_id: Uuid) -> Result<Option<Found>, ReadError> {
+        let Some(at) = received_at(delivery_id) else {
+            return Ok(None);
+        };
+        for reason in self.reasons().await? {
+            if let Some(found) = self.get(quarantined_at(&reason, at, delivery_id)).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is in quarantine for some reasons, or for any, and was received from `since` on; in the order of receipt.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when the bucket cannot be read.
+    pub async fn list_quarantine(
+        &self,
+        reasons: &[String],
+        since: Option<Timestamp>,
+    ) -> Result<Vec<Quarantined>, AwsError> {
+        let all = match reasons {
+            [] => self.reasons().await?,
+            _ => reasons.to_vec(),
+        };
+        let mut listed = Vec::new();
+        for reason in all {
+            let prefix = format!("{QUARANTINE_PREFIX}{reason}/");
+            let start_after = since.map(|since| format!("{prefix}{}", hour(since)));
+            let list = self.list(prefix).set_start_after(start_after);
+            let mut pages = list.into_paginator().send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(AwsError::of(LIST))?;
+                listed.extend(page.contents().iter().filter_map(Quarantined::of));
+            }
+        }
+        listed.retain(|quarantined| since.is_none_or(|since| quarantined.received_at >= since));
+        listed.sort_by(|one, other| {
+            let order = |quarantined: &Quarantined| (quarantined.received_at, quarantined.delivery_id);
+            order(one)
+                .cmp(&order(other))
+                .then_with(|| one.key.cmp(&other.key))
+        });
+        Ok(listed)
+    }
+
+    /// Everything in quarantine of one delivery.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when the bucket cannot be read.
+    pub async fn quarantined_parts(&self, delivery_id: Uuid) -> Result<Vec<Quarantined>, AwsError> {
+        let Some(at) = received_at(delivery_id) else {
+            return Ok(Vec::new());
+        };
+        let mut parts = Vec::new();
+        for reason in self.reasons().await? {
+            let list = self.list(quarantined_at(&reason, at, delivery_id));
+            let list = list.send().await.map_err(AwsError::of(LIST))?;
+            parts.extend(list.contents().iter().filter_map(Quarantined::of));
+        }
+        Ok(parts)
+    }
+
+    /// What is in quarantine there; `None` when it is there no longer.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when that cannot be found out.
+    pub async fn read(&self, quarantined: &Quarantined) -> Result<Option<ArchivedDelivery>, ReadError> {
+        let found = self.get(quarantined.key.clone()).await?;
+        Ok(found.map(|found| found.delivery))
+    }
+
+    /// Takes something out of quarantine. The bucket keeps versions: the bytes stay behind a delete marker for as long as
+    /// the bucket's rules say.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when it is not known to be gone.
+    pub async fn remove(&self, quarantined: &Quarantined) -> Result<(), AwsError> {
+        let request = self.client.delete_object().bucket(&self.bucket);
+        let removed = request.key(&quarantined.key).send().await;
+        removed.map_err(AwsError::of("DeleteObject of the archive"))?;
+        Ok(())
+    }
+
+    /// Counts what is in quarantine by reason, up to about `most`: a whole quarantine may be long.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when the bucket cannot be listed.
+    pub async fn count_quarantine(&self, most: usize) -> Result<BTreeMap<String, usize>, AwsError> {
+        let mut pages = self.list(QUARANTINE_PREFIX).into_paginator().send();
+        let (mut by_reason, mut count) = (BTreeMap::new(), 0);
+        while count < most
+            && let Some(page) = pages.next().await
+        {
+            let page = page.map_err(AwsError::of(LIST))?;
+            for object in page.contents() {
+                let rest = object.key().and_then(|key| key.strip_prefix(QUARANTINE_PREFIX));
+                let reason = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
+                *by_reason.entry(reason.to_owned()).or_default() += 1;
+                count += 1;
+            }
+        }
+        Ok(by_reason)
+    }
+
+    /// The reasons for which anything is in quarantine.
+    pub(super) async fn reasons(&self) -> Result<Vec<String>, AwsError> {
+        let list = self.list(QUARANTINE_PREFIX).delimiter("/");
+        let mut pages = list.into_paginator().send();
+        let mut reasons = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(AwsError::of(LIST))?;
+            let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix());
+            let names =
+                folders.filter_map(|folder| folder.strip_prefix(QUARANTINE_PREFIX)?.strip_suffix('/'));
+            reasons.extend(names.map(str::to_owned));
+        }
+        Ok(reasons)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_in_quarantine_tells_reason_delivery_and_time() {
+        let id = "019b76da-a87b-7def-8123-456789abcdef";
+        let at = |key: &str| Quarantined::of(&Object::builder().key(key).size(7).build());
+        let quarantined = at(&format!("quarantine/bad-signature/2026/01/01/00/{id}")).unwrap();
+        assert_eq!(quarantined.reason(), "bad-signature");
+        assert_eq!(quarantined.delivery_id().to_string(), id);
+        assert_eq!(quarantined.received_at().as_millisecond(), 0x019b_76da_a87b);
+        let without_time = at(&format!("quarantine/expired/2026/01/02/03/{}", Uuid::nil())).unwrap();
+        assert_eq!(without_time.received_at().to_string(), "2026-01-02T03:00:00Z");
+        for other in [
+            format!("verified/2026/01/01/00/{id}"),
+            format!("quarantine/{id}"),
+            "quarantine/expired/2026/01/01/00/no-id".to_owned(),
+        ] {
+            assert_eq!(at(&other), None, "{other}");
+        }
+    }
+}

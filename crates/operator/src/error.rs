@@ -192,7 +192,7 @@ macro_rules! causes {
 causes!(
     pipeline::error::AwsError,
     pipeline::queues::deliveries::SendError,
-    pipeline::queues::domains::BadRoutes,
+    pipeline::queues::domains::RoutesError,
     pipeline::stores::archive::ReadError,
     pipeline::stores::audit::AuditError,
     pipeline::stores::entities::EntityError,

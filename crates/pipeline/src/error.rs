@@ -85,6 +85,3 @@ impl Failure {
         }
     }
 }
-
-/// The wait before the first retry of a failure of our own infrastructure.
-pub const RETRY: Disposition = Disposition::Retry(Duration::from_secs(2));

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use pipeline::error::{Disposition, Failure};
+use pipeline::error::Failure;
 use pipeline::key_refresh::refresh;
 pub use pipeline::key_refresh::{Changes, RefreshError};
-use pipeline::queues::consumer::SourceQueue;
+use pipeline::queues::consumer::{SourceQueue, waits};
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{ConfigError, Lookup};
 use pipeline::runtime::metrics;
@@ -19,9 +19,6 @@ use pipeline::upvest_api::UpvestAccess;
 use serde_json::{Value, json};
 use upvest_api::{Options, VerifyKeys};
 
-/// The first wait before a request is tried again. With five receives it is tried for a minute and a quarter; after
-/// that the deliveries that still wait for a key ask anew.
-const REQUEST_WAIT: Duration = Duration::from_secs(5);
 /// The member of an event that has messages.
 const RECORDS: &str = "Records";
 
@@ -86,7 +83,7 @@ async fn serve(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
     let outcome = run(deps)
         .await
         .map(drop)
-        .map_err(|error| Failure::new(Disposition::Retry(REQUEST_WAIT), &error));
+        .map_err(|error| Failure::new(waits::KEY_FETCH, &error));
     let same_for_all = async |round: &[&SqsMessage]| vec![outcome.clone(); round.len()];
     deps.queue.in_order(event, same_for_all).await
 }

@@ -1,23 +1,18 @@
 //! Why a delivery is not handled yet, and what becomes of it.
 
-use std::time::Duration;
-
-use pipeline::error::{AwsError, Disposition, RETRY};
-use pipeline::queues::envelope::NoEnvelope;
+use pipeline::error::{AwsError, Disposition};
+use pipeline::queues::consumer::waits;
+use pipeline::queues::envelope::EnvelopeError;
 use pipeline::stores::keys::KeysError;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
-
-/// The first wait for a key that is not there yet. With doubling and ten receives a delivery waits for fifty minutes
-/// before it goes to the dead-letter queue, from where it can be redriven once the key is there.
-const KEY_WAIT: Duration = Duration::from_secs(10);
 
 /// Why a delivery could not be handled. What is wrong with the delivery itself is no error: that goes to quarantine.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
     /// The message is not a delivery's envelope.
     #[error("message is not a delivery")]
-    NoEnvelope(#[from] NoEnvelope),
+    NoEnvelope(#[from] EnvelopeError),
     /// The delivery names a key that is not in the keys table.
     #[error(
         "delivery {delivery_id} is signed with an unknown key: {}",
@@ -87,17 +82,17 @@ impl DeliveryError {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::NoEnvelope(_) => Disposition::DeadLetter,
-            Self::UnknownKey { .. } => Disposition::Retry(KEY_WAIT),
+            Self::UnknownKey { .. } => waits::UNKNOWN_KEY,
             // An unusable key is mended in the table, so that the delivery will verify later.
             Self::Keys {
                 source: KeysError::Unusable { .. },
                 ..
-            } => Disposition::Retry(KEY_WAIT),
+            } => waits::UNKNOWN_KEY,
             Self::Keys {
                 source: KeysError::Aws(_) | KeysError::Secret { .. },
                 ..
             }
-            | Self::Aws { .. } => RETRY,
+            | Self::Aws { .. } => waits::INFRASTRUCTURE,
         }
     }
 }

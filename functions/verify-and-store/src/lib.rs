@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
-use pipeline::error::{ErrorChain, Failure, RETRY};
-use pipeline::queues::consumer::SourceQueue;
+use pipeline::error::{ErrorChain, Failure};
+use pipeline::queues::consumer::{SourceQueue, waits};
 use pipeline::queues::domains::{Dispatch, DomainQueues, Routes};
 use pipeline::queues::envelope::attribute;
 use pipeline::queues::key_requests::KeyRequests;
@@ -124,7 +124,7 @@ async fn handle_batch(deps: &Deps, batch: &[&SqsMessage]) -> Vec<Result<(), Fail
         .collect();
     report_unrecognised(&events);
     let dispatched = deps.domains.send(events).await.map_err(|error| {
-        let failure = Failure::new(RETRY, &error);
+        let failure = Failure::new(waits::INFRASTRUCTURE, &error);
         let deliveries: Vec<_> = in_order.iter().map(|received| received.arrival.1).collect();
         tracing::error!(
             ?deliveries,

@@ -118,11 +118,10 @@ impl Stack {
     pub(crate) fn domain_queues(&self) -> Result<DomainQueues> {
         let route = |domain: Domain| Ok(format!("{domain}={}", self.queue_url(Queue::Domain(domain))?));
         let routes = Domain::ALL.into_iter().map(route).collect::<Result<Vec<_>>>()?;
-        let routes: Routes = routes.join(",").parse().map_err(crate::Error::context::<
-            pipeline::queues::domains::BadRoutes,
-        >(
-            "the queues of the domains are not known"
-        ))?;
+        let routes: Routes =
+            routes.join(",").parse().map_err(crate::Error::context::<
+                pipeline::queues::domains::RoutesError,
+            >("the queues of the domains are not known"))?;
         Ok(DomainQueues::new(self.sqs(), routes))
     }
 }

@@ -5,8 +5,9 @@ use std::error::Error;
 use upvest::Domain;
 use upvest::entity_key::EntityKeyError;
 
-use crate::error::{AwsError, Disposition, RETRY};
-use crate::queues::domains::NoEvent;
+use crate::error::{AwsError, Disposition};
+use crate::queues::consumer::waits;
+use crate::queues::domains::EventMessageError;
 use crate::stores::entities::EntityError;
 use crate::stores::idempotency::CompleteError;
 
@@ -15,7 +16,7 @@ use crate::stores::idempotency::CompleteError;
 pub enum ProcessError {
     /// The message holds no event.
     #[error(transparent)]
-    NoEvent(#[from] NoEvent),
+    NoEvent(#[from] EventMessageError),
     /// The event belongs to another domain.
     #[error("event {event_id} is of the domain {actual}, not {expected}")]
     WrongDomain {
@@ -94,7 +95,7 @@ impl ProcessError {
             | Self::Complete { .. }
             | Self::InProgress { .. }
             | Self::Action { permanent: false, .. }
-            | Self::Publish { .. } => RETRY,
+            | Self::Publish { .. } => waits::INFRASTRUCTURE,
             Self::NoEvent(_)
             | Self::WrongDomain { .. }
             | Self::NoEntityKey { .. }

@@ -1,4 +1,8 @@
 //! Partial batch responses: each message of a batch succeeds or fails on its own.
+//!
+//! How long what failed waits is in [`waits`], and nowhere else.
+
+pub mod waits;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -10,9 +14,6 @@ use futures_util::future::join_all;
 use crate::error::{AwsError, Disposition, ErrorChain, Failure};
 use crate::queues::envelope::string_attribute;
 use crate::runtime::config::{ConfigError, Lookup};
-
-/// The longest wait before a retry.
-const MAX_BACKOFF: Duration = Duration::from_secs(900);
 
 /// The attribute of a message in a dead-letter queue that says why it is there.
 pub const REASON: &str = "reason";
@@ -126,7 +127,7 @@ impl SourceQueue {
         let receives = receive_count(message);
         let wait = match disposition {
             Disposition::Retry(first) if receives < self.dead_letters.max_receives => {
-                backoff(first, receives)
+                waits::backoff(first, receives)
             }
             Disposition::Retry(_) | Disposition::DeadLetter => {
                 match self.bury(message, &reason).await {
@@ -231,15 +232,9 @@ pub(crate) fn receive_count(message: &SqsMessage) -> u32 {
     count.and_then(|count| count.parse().ok()).unwrap_or(1)
 }
 
-fn backoff(first: Duration, receive_count: u32) -> Duration {
-    let doubled = receive_count.saturating_sub(1).min(16);
-    first.saturating_mul(1 << doubled).min(MAX_BACKOFF)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::RETRY;
 
     fn queue() -> SourceQueue {
         use aws_sdk_sqs::config::{BehaviorVersion, Region};
@@ -283,7 +278,7 @@ mod tests {
         async move |messages: &[&SqsMessage]| {
             let results = messages.iter().map(|message| {
                 let failure = Failure {
-                    disposition: RETRY,
+                    disposition: waits::INFRASTRUCTURE,
                     reason: "no answer".to_owned(),
                 };
                 if message.message_id.as_deref() == failing {
@@ -335,15 +330,6 @@ mod tests {
         let event = batch(&[(Some("1"), "a"), (None, "b")]);
         let response = queue().together(&event, all_fail_at(None)).await;
         assert_eq!(failures(&response), [""]);
-    }
-
-    #[test]
-    fn each_retry_waits_twice_as_long_up_to_a_quarter_of_an_hour() {
-        let first = Duration::from_secs(2);
-        let waits: Vec<u64> = [0, 1, 2, 3, 9, 10, u32::MAX]
-            .map(|count| backoff(first, count).as_secs())
-            .to_vec();
-        assert_eq!(waits, [2, 2, 4, 8, 512, 900, 900]);
     }
 
     #[test]

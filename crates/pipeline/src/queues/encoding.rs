@@ -1,4 +1,4 @@
-//! Carrying bytes through a queue that takes only text.
+//! Writing bytes into a queue that takes only text.
 //!
 //! SQS takes UTF-8 without most control characters, at least one character, and at most 1 MiB for body and attributes
 //! together. Whatever fits goes verbatim, so that a message can be read as it is; anything else is encoded.
@@ -32,7 +32,7 @@ pub enum Encoding {
 
 /// Bytes as a message body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Carried<'b> {
+pub struct Encoded<'b> {
     /// How they are written.
     pub encoding: Encoding,
     /// The message body.
@@ -46,7 +46,7 @@ pub struct TooLarge;
 
 /// A message body that does not hold what its encoding says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotCarried {
+pub enum DecodeError {
     /// The encoding is not one of ours.
     #[error("encoding is unknown")]
     UnknownEncoding,
@@ -74,12 +74,12 @@ impl Encoding {
     ///
     /// # Errors
     ///
-    /// [`NotCarried::UnknownEncoding`].
-    pub fn from_name(name: Option<&str>) -> Result<Self, NotCarried> {
+    /// [`DecodeError::UnknownEncoding`].
+    pub fn from_name(name: Option<&str>) -> Result<Self, DecodeError> {
         [Self::Verbatim, Self::Empty, Self::Base64, Self::DeflateBase64]
             .into_iter()
             .find(|encoding| encoding.name() == name)
-            .ok_or(NotCarried::UnknownEncoding)
+            .ok_or(DecodeError::UnknownEncoding)
     }
 }
 
@@ -88,9 +88,9 @@ impl Encoding {
 /// # Errors
 ///
 /// [`TooLarge`] when no encoding fits.
-pub fn encode(bytes: &[u8], room: usize) -> Result<Carried<'_>, TooLarge> {
+pub fn encode(bytes: &[u8], room: usize) -> Result<Encoded<'_>, TooLarge> {
     if bytes.is_empty() {
-        return Ok(Carried {
+        return Ok(Encoded {
             encoding: Encoding::Empty,
             text: Cow::Borrowed("-"),
         });
@@ -99,13 +99,13 @@ pub fn encode(bytes: &[u8], room: usize) -> Result<Carried<'_>, TooLarge> {
         && let Ok(text) = std::str::from_utf8(bytes)
         && text.chars().all(is_allowed)
     {
-        return Ok(Carried {
+        return Ok(Encoded {
             encoding: Encoding::Verbatim,
             text: Cow::Borrowed(text),
         });
     }
     if bytes.len().div_ceil(3) * 4 <= room {
-        return Ok(Carried {
+        return Ok(Encoded {
             encoding: Encoding::Base64,
             text: Cow::Owned(STANDARD.encode(bytes)),
         });
@@ -114,7 +114,7 @@ pub fn encode(bytes: &[u8], room: usize) -> Result<Carried<'_>, TooLarge> {
     if text.len() > room {
         return Err(TooLarge);
     }
-    Ok(Carried {
+    Ok(Encoded {
         encoding: Encoding::DeflateBase64,
         text: Cow::Owned(text),
     })
@@ -124,22 +124,22 @@ pub fn encode(bytes: &[u8], room: usize) -> Result<Carried<'_>, TooLarge> {
 ///
 /// # Errors
 ///
-/// [`NotCarried`] when the text is not what the encoding says.
-pub fn decode(encoding: Encoding, text: String) -> Result<Vec<u8>, NotCarried> {
+/// [`DecodeError`] when the text is not what the encoding says.
+pub fn decode(encoding: Encoding, text: String) -> Result<Vec<u8>, DecodeError> {
     match encoding {
         Encoding::Verbatim => Ok(text.into_bytes()),
         Encoding::Empty => Ok(Vec::new()),
-        Encoding::Base64 => STANDARD.decode(text).map_err(|_| NotCarried::NotBase64),
+        Encoding::Base64 => STANDARD.decode(text).map_err(|_| DecodeError::NotBase64),
         Encoding::DeflateBase64 => {
-            let deflated = STANDARD.decode(text).map_err(|_| NotCarried::NotBase64)?;
+            let deflated = STANDARD.decode(text).map_err(|_| DecodeError::NotBase64)?;
             let mut bytes = Vec::new();
             let most = MAX_BODY_BYTES as u64 + 1;
             DeflateDecoder::new(&*deflated)
                 .take(most)
                 .read_to_end(&mut bytes)
-                .map_err(|_| NotCarried::NotDeflated)?;
+                .map_err(|_| DecodeError::NotDeflated)?;
             if bytes.len() > MAX_BODY_BYTES {
-                Err(NotCarried::NotDeflated)
+                Err(DecodeError::NotDeflated)
             } else {
                 Ok(bytes)
             }
@@ -209,12 +209,15 @@ mod tests {
         let bomb = STANDARD.encode(deflate(&vec![0; MAX_BODY_BYTES + 1]));
         assert_eq!(
             decode(Encoding::DeflateBase64, bomb),
-            Err(NotCarried::NotDeflated)
+            Err(DecodeError::NotDeflated)
         );
         assert_eq!(
             decode(Encoding::Base64, "?".to_owned()),
-            Err(NotCarried::NotBase64)
+            Err(DecodeError::NotBase64)
         );
-        assert_eq!(Encoding::from_name(Some("zip")), Err(NotCarried::UnknownEncoding));
+        assert_eq!(
+            Encoding::from_name(Some("zip")),
+            Err(DecodeError::UnknownEncoding)
+        );
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use upvest::signature::{Headers, SignedRequest};
 use uuid::Uuid;
 
-use crate::queues::encoding::{self, Carried, Encoding, MAX_MESSAGE_BYTES, NotCarried, TooLarge};
+use crate::queues::encoding::{self, DecodeError, Encoded, Encoding, MAX_MESSAGE_BYTES, TooLarge};
 
 /// The headers kept whether or not the signature covers them.
 const ALWAYS_KEPT: [&str; 6] = [
@@ -57,7 +57,7 @@ pub struct Request {
 
 /// A message that is no envelope.
 #[derive(Debug, thiserror::Error)]
-pub enum NoEnvelope {
+pub enum EnvelopeError {
     /// An attribute is missing or cannot be read.
     #[error("message has no usable attribute {0}")]
     Attribute(&'static str),
@@ -66,7 +66,7 @@ pub enum NoEnvelope {
     Body,
     /// The body is not what the attribute `encoding` says.
     #[error("message body cannot be decoded")]
-    NotCarried(#[from] NotCarried),
+    Encoding(#[from] DecodeError),
 }
 
 impl Envelope {
@@ -111,7 +111,7 @@ impl Envelope {
         ];
         let size = |(name, value): &(&str, String)| name.len() + "String".len() + value.len();
         let taken = attributes.iter().map(size).sum::<usize>() + "encodingStringdeflate-base64".len();
-        let Carried { encoding, text } =
+        let Encoded { encoding, text } =
             encoding::encode(&self.body, MAX_MESSAGE_BYTES.saturating_sub(taken))?;
         attributes.extend(encoding.name().map(|name| ("encoding", name.to_owned())));
         Ok((
@@ -124,11 +124,11 @@ impl Envelope {
     ///
     /// # Errors
     ///
-    /// [`NoEnvelope`] when the message was not written by [`Envelope::to_message`].
-    pub fn from_message(message: &SqsMessage) -> Result<Self, NoEnvelope> {
-        let required = |name: &'static str| attribute(message, name).ok_or(NoEnvelope::Attribute(name));
-        let body = message.body.clone().ok_or(NoEnvelope::Body)?;
-        let bad = NoEnvelope::Attribute;
+    /// [`EnvelopeError`] when the message was not written by [`Envelope::to_message`].
+    pub fn from_message(message: &SqsMessage) -> Result<Self, EnvelopeError> {
+        let required = |name: &'static str| attribute(message, name).ok_or(EnvelopeError::Attribute(name));
+        let body = message.body.clone().ok_or(EnvelopeError::Body)?;
+        let bad = EnvelopeError::Attribute;
         Ok(Self {
             delivery_id: required("delivery_id")?.parse().map_err(|_| bad("delivery_id"))?,
             received_at: required("received_at")?.parse().map_err(|_| bad("received_at"))?,
@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(error.to_string(), "message has no usable attribute request");
         assert!(matches!(
             Envelope::from_message(&SqsMessage::default()),
-            Err(NoEnvelope::Body)
+            Err(EnvelopeError::Body)
         ));
     }
 

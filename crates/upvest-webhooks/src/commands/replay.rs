@@ -10,7 +10,7 @@ mod tests;
 use clap::{ArgGroup, Args};
 use jiff::Timestamp;
 use pipeline::error::AwsError;
-use pipeline::queues::domains::BadRoutes;
+use pipeline::queues::domains::RoutesError;
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::audit::{AuditError, Operation};
 use pipeline::stores::events::LogError;
@@ -165,7 +165,7 @@ pub(crate) enum ReplayError {
     #[error(transparent)]
     Audit(#[from] AuditError),
     #[error("the queues of the domains are not known")]
-    Routes(#[from] BadRoutes),
+    Routes(#[from] RoutesError),
     #[error("not in the event log: {}", .0.join(", "))]
     NoEvents(Vec<String>),
     #[error("{0} belongs to no entity, or contradicts another event of its id: no domain takes it")]

@@ -10,9 +10,9 @@ use upvest::signature::{Freshness, Verified, VerifyError};
 use upvest::synthetic::Scope;
 use uuid::Uuid;
 
+use crate::Deps;
 use crate::error::{DeliveryError, Step};
-use crate::intake::Intake;
-use crate::{Deps, intake};
+use crate::events::{self, DeliveredEvents};
 
 /// A delivery that is in the log or in quarantine.
 #[derive(Debug)]
@@ -107,30 +107,30 @@ async fn accept(
     let key_id = verified.key_id();
     let kept = deps.archive.keep(envelope, key_id, verified.freshness()).await;
     kept.map_err(failed(Step::Archive))?;
-    let intake = match Intake::of(envelope, verified) {
-        Ok(intake) => intake,
+    let delivered = match DeliveredEvents::of(envelope, verified) {
+        Ok(delivered) => delivered,
         Err(malformed) => {
             tracing::warn!(delivery.id = %envelope.delivery_id, "delivery goes to quarantine: {malformed}");
             quarantine(deps, envelope, Some(key_id), malformed.reason(), Vec::new()).await?;
             return Ok(Vec::new());
         }
     };
-    for (reason, events) in &intake.unusable {
+    for (reason, events) in &delivered.unusable {
         tracing::warn!(delivery.id = %envelope.delivery_id, events = events.len(), reason, "events go to quarantine");
         quarantine(deps, envelope, Some(key_id), reason, events.clone()).await?;
     }
     let logged = deps
         .log
-        .record(&intake.entries)
+        .record(&delivered.entries)
         .await
         .map_err(failed(Step::Store))?;
-    let outcome = intake::judge(intake, &logged, &envelope.delivery_id.to_string());
-    let contradictions = deps
+    let outcome = events::decide(delivered, &logged, &envelope.delivery_id.to_string());
+    let conflicts = deps
         .log
         .record(&outcome.conflicting)
         .await
         .map_err(failed(Step::Store))?;
-    outcome.report(envelope, &contradictions);
+    outcome.report(envelope, &conflicts);
     metrics::stored_after(deps.clock.now().duration_since(envelope.received_at));
     Ok(outcome.dispatch)
 }

@@ -24,7 +24,7 @@ use upvest::Domain;
 
 mod delivery;
 mod error;
-mod intake;
+mod events;
 
 use delivery::Received;
 pub use error::DeliveryError;

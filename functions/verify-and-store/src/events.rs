@@ -1,4 +1,4 @@
-//! The events of a proven delivery: what is logged, what is dispatched, what contradicts the log.
+//! The events of a proven delivery: what is logged, what is dispatched, what conflicts with the log.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
@@ -19,15 +19,15 @@ const SYNTHETIC: &str = "event-synthetic";
 
 /// The events of one delivery, sorted by what is to be done.
 #[derive(Debug, Default)]
-pub(crate) struct Intake {
+pub(crate) struct DeliveredEvents {
     /// To be logged; no two of the same id.
     pub(crate) entries: Vec<NewEvent>,
     /// To be dispatched, should this delivery own them: beside each entry, `None` where it names no entity.
     dispatch: Vec<Option<Dispatch>>,
     /// Of the same id as another of this delivery, with another content; by the key in the log.
     conflicting: BTreeMap<String, NewEvent>,
-    /// Repeats within the delivery.
-    repeated: usize,
+    /// How many are in the delivery once more.
+    duplicates: usize,
     /// Reasons, and the places in the batch of the events that go to quarantine for them.
     pub(crate) unusable: BTreeMap<&'static str, Vec<usize>>,
 }
@@ -37,50 +37,50 @@ pub(crate) struct Intake {
 pub(crate) struct Outcome {
     /// To be dispatched: what this delivery brought first.
     pub(crate) dispatch: Vec<Dispatch>,
-    /// To be logged beside the events that they contradict.
+    /// To be logged beside the events that they conflict with.
     pub(crate) conflicting: Vec<NewEvent>,
     new: usize,
-    repeated: usize,
+    duplicates: usize,
     /// New synthetic events, which are counted apart.
     synthetic: usize,
 }
 
-impl Intake {
+impl DeliveredEvents {
     /// Sorts the events of a delivery.
     ///
     /// # Errors
     ///
     /// [`DeliveryError`] when the body is no batch of events.
     pub(crate) fn of(envelope: &Envelope, verified: &Verified<'_>) -> Result<Self, DeliveryError> {
-        let mut intake = Self::default();
+        let mut events = Self::default();
         let mut seen = BTreeMap::new();
         for (index, part) in split(verified.body())?.into_iter().enumerate() {
             let event = match part.event {
                 Ok(event) => event,
                 Err(malformed) => {
-                    intake.unusable.entry(malformed.reason()).or_default().push(index);
+                    events.unusable.entry(malformed.reason()).or_default().push(index);
                     continue;
                 }
             };
             if !verified.scope().covers(&event) {
-                intake.unusable.entry(SYNTHETIC).or_default().push(index);
+                events.unusable.entry(SYNTHETIC).or_default().push(index);
                 continue;
             }
             let entry = entry(envelope, &event);
             match seen.entry(entry.event_id.clone()) {
-                Slot::Occupied(first) if *first.get() == entry.sha256 => intake.repeated += 1,
-                Slot::Occupied(_) => intake.conflicting.extend([conflicting(entry)]),
+                Slot::Occupied(first) if *first.get() == entry.sha256 => events.duplicates += 1,
+                Slot::Occupied(_) => events.conflicting.extend([conflicting(entry)]),
                 Slot::Vacant(slot) => {
                     slot.insert(entry.sha256.clone());
                     if event.entity_key().is_err() {
-                        intake.unusable.entry(NO_ENTITY_KEY).or_default().push(index);
+                        events.unusable.entry(NO_ENTITY_KEY).or_default().push(index);
                     }
-                    intake.dispatch.push(dispatch(envelope, &event));
-                    intake.entries.push(entry);
+                    events.dispatch.push(dispatch(envelope, &event));
+                    events.entries.push(entry);
                 }
             }
         }
-        Ok(intake)
+        Ok(events)
     }
 }
 
@@ -91,27 +91,24 @@ impl Intake {
 /// | did not have the event | new | this delivery dispatches it |
 /// | has it from this delivery | an earlier attempt stored it and may have crashed | this delivery dispatches it again |
 /// | has it from another delivery | that one is still in the queue or in the dead-letter queue, or is done | nothing |
-/// | has another event of that id | a contradiction | both are kept |
-pub(crate) fn judge(intake: Intake, logged: &[Recorded], delivery_id: &str) -> Outcome {
-    let mut contradictions = intake.conflicting;
+/// | has another event of that id | a conflict | both are kept |
+pub(crate) fn decide(events: DeliveredEvents, logged: &[Recorded], delivery_id: &str) -> Outcome {
+    let mut conflicts = events.conflicting;
     let mut outcome = Outcome {
         dispatch: Vec::new(),
         conflicting: Vec::new(),
         new: 0,
-        repeated: intake.repeated,
+        duplicates: events.duplicates,
         synthetic: 0,
     };
-    for ((entry, dispatch), logged) in intake.entries.into_iter().zip(intake.dispatch).zip(logged) {
+    for ((entry, dispatch), logged) in events.entries.into_iter().zip(events.dispatch).zip(logged) {
         let in_log = match logged {
             Recorded::New => &entry.sha256,
             Recorded::Existing(owner) => &owner.sha256,
         };
         // Of two versions within the delivery the log may have had the second one already.
-        if contradictions
-            .remove(&conflict_key(&entry.event_id, in_log))
-            .is_some()
-        {
-            outcome.repeated += 1;
+        if conflicts.remove(&conflict_key(&entry.event_id, in_log)).is_some() {
+            outcome.duplicates += 1;
         }
         match logged {
             Recorded::New => {
@@ -119,17 +116,17 @@ pub(crate) fn judge(intake: Intake, logged: &[Recorded], delivery_id: &str) -> O
                 outcome.dispatch.extend(dispatch);
             }
             Recorded::Existing(owner) if owner.sha256 != entry.sha256 => {
-                contradictions.extend([conflicting(entry)]);
+                conflicts.extend([conflicting(entry)]);
             }
             Recorded::Existing(owner) => {
-                outcome.repeated += 1;
+                outcome.duplicates += 1;
                 if owner.delivery_id == delivery_id {
                     outcome.dispatch.extend(dispatch);
                 }
             }
         }
     }
-    outcome.conflicting = contradictions.into_values().collect();
+    outcome.conflicting = conflicts.into_values().collect();
     outcome
 }
 
@@ -142,13 +139,13 @@ impl Outcome {
         }
     }
 
-    /// Counts what became of the events; `contradictions` tells which of the conflicting ones are new to the log.
-    pub(crate) fn report(&self, envelope: &Envelope, contradictions: &[Recorded]) {
-        let conflicting = contradictions
+    /// Counts what became of the events; `conflicts` tells which of the conflicting ones are new to the log.
+    pub(crate) fn report(&self, envelope: &Envelope, conflicts: &[Recorded]) {
+        let conflicting = conflicts
             .iter()
             .filter(|logged| **logged == Recorded::New)
             .count();
-        metrics::stored(self.new, self.repeated, conflicting);
+        metrics::stored(self.new, self.duplicates, conflicting);
         metrics::synthetic("store", self.synthetic);
         for _ in self
             .dispatch
@@ -163,7 +160,7 @@ impl Outcome {
                 .iter()
                 .map(|entry| entry.event_id.as_str())
                 .collect();
-            tracing::error!(delivery.id = %envelope.delivery_id, events = ?ids, "events contradict the event log");
+            tracing::error!(delivery.id = %envelope.delivery_id, events = ?ids, "events conflict with the event log");
         }
     }
 }

@@ -5,6 +5,8 @@
     reason = "a test that cannot go on fails, in its helpers too"
 )]
 
+mod refused;
+
 use std::time::Duration;
 
 use fake_aws::{CallFilter, Fault, Service};
@@ -120,156 +122,6 @@ async fn deliveries_that_are_handled_together_are_dispatched_in_the_order_of_the
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_fails_verification_goes_to_quarantine_with_its_reason() {
-    let body = format!(r#"{{"payload":[{}]}}"#, order("e1"));
-    let body = body.as_bytes();
-    let good = sign_with(&key(), body, &SignatureOptions::new(COVERED));
-    let with = |name: &str, value: &str| {
-        let mut headers = good.clone();
-        headers.set(name, value);
-        headers
-    };
-    let other = SigningKey::ed25519_from_seed("key", Profile::UpvestV6, &[8; 32]).unwrap();
-    let input = good.get_combined("signature-input").unwrap();
-    let wrong_digest = with("digest", "SHA-256=X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=");
-    let mut without_digest = good.clone();
-    without_digest.remove("digest");
-    for (headers, reason) in [
-        (wrong_digest, "digest-mismatch"),
-        (without_digest, "missing-digest"),
-        (
-            sign_with(&key(), body, &SignatureOptions::new(["@method", "@path"])),
-            "digest-not-covered",
-        ),
-        (
-            sign_with(&key(), body, &SignatureOptions::new(["@method", "digest"])),
-            "component-not-covered",
-        ),
-        (
-            sign_with(&other, body, &SignatureOptions::new(COVERED)),
-            "bad-signature",
-        ),
-        (
-            with("signature-input", &format!("{input}, {input}")),
-            "duplicate-label",
-        ),
-        (
-            with("signature-input", &format!("{input};keyid=\"key\"")),
-            "duplicate-parameter",
-        ),
-        (with("signature-input", "sig1=(("), "malformed-signature-input"),
-        (with("signature", "sig1=:?:"), "malformed-signature"),
-        (
-            with("signature-input", &format!("{input};alg=\"hmac-sha256\"")),
-            "algorithm-mismatch",
-        ),
-    ] {
-        let receiver = receiver(FreshnessPolicy::Flag).await;
-        deliver_with(&receiver, &headers, body).await;
-        assert_eq!(quarantine(&receiver), [reason]);
-        assert_eq!(items(&receiver, "events", "event_id"), [""; 0], "{reason}");
-        assert_eq!(receiver.waiting(), 0, "{reason}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_expired_signature_is_flagged_or_by_strict_policy_quarantined() {
-    for (policy, stored) in [(FreshnessPolicy::Flag, 1), (FreshnessPolicy::Strict, 0)] {
-        for (created, expires, reason) in [
-            ("2025-12-31T00:00:00Z", "2025-12-31T00:01:00Z", "expired"),
-            ("2026-01-02T00:00:00Z", "2026-01-02T00:01:00Z", "not-yet-valid"),
-        ] {
-            let receiver = receiver(policy).await;
-            let body = order("e1");
-            let times = (created.parse().unwrap(), expires.parse().unwrap());
-            let options = SignatureOptions::new(COVERED).valid(times.0, times.1);
-            deliver_with(
-                &receiver,
-                &sign_with(&key(), body.as_bytes(), &options),
-                body.as_bytes(),
-            )
-            .await;
-            assert_eq!(receiver.aws.items("events").len(), stored, "{reason}");
-            let objects = receiver.aws.objects("archive");
-            let flags = objects
-                .values()
-                .map(|object| ArchivedDelivery::parse(&object.bytes).unwrap().out_of_time);
-            let flag = (stored == 1).then(|| reason.to_owned());
-            assert_eq!(flags.collect::<Vec<_>>(), [flag], "what is stored is flagged");
-            let quarantined = quarantine(&receiver);
-            assert_eq!(
-                quarantined,
-                if stored == 1 {
-                    vec![]
-                } else {
-                    vec![reason.to_owned()]
-                }
-            );
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn freshness_is_judged_by_the_time_of_receipt() {
-    let receiver = receiver(FreshnessPolicy::Strict).await;
-    let body = order("e1");
-    let now = receiver.aws.clock().timestamp();
-    let options = SignatureOptions::new(COVERED).valid(now, now + Duration::from_secs(5));
-    let headers = sign_with(&key(), body.as_bytes(), &options);
-    receiver.post(&headers, body.as_bytes()).await.unwrap();
-    receiver.aws.clock().advance(Duration::from_secs(24 * 3600));
-    receiver.verify_and_store().await.unwrap();
-    assert_eq!(items(&receiver, "events", "event_id"), ["e1"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_body_that_holds_no_events_is_quarantined_whole() {
-    for (body, reason) in [
-        (&b"hello"[..], "body-not-json"),
-        (b"", "body-not-json"),
-        (b"\xff\0\x01", "body-not-json"),
-        (br#"{"payload":[]}"#, "body-without-events"),
-    ] {
-        let receiver = receiver(FreshnessPolicy::Flag).await;
-        deliver(&receiver, body).await;
-        assert_eq!(quarantine(&receiver), [reason]);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_bad_event_is_quarantined_alone_with_its_place_in_the_batch() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
-    let bomb = "[".repeat(100_000) + &"]".repeat(100_000);
-    let no_key = event("e2", "ORDER.NEW", "{}");
-    let body = format!(
-        r#"{{"payload":[{},{{"id":7}},{bomb},{no_key},{}]}}"#,
-        order("e1"),
-        order("e3")
-    );
-    deliver(&receiver, body.as_bytes()).await;
-    assert_eq!(
-        items(&receiver, "events", "event_id"),
-        ["e1", "e2", "e3"],
-        "the log keeps what is an event"
-    );
-    assert_eq!(items(&receiver, "entities", "aggregate"), ["ORDER#o1"]);
-    let reasons = ["event-incomplete", "event-too-deep", "event-without-entity-key"];
-    assert_eq!(quarantine(&receiver), reasons);
-    for (key, object) in receiver
-        .aws
-        .objects("archive")
-        .range("quarantine/".to_owned().."verified".to_owned())
-    {
-        let archived = ArchivedDelivery::parse(&object.bytes).unwrap();
-        let place = reasons.iter().position(|reason| key.contains(reason)).unwrap() + 1;
-        assert_eq!(
-            (archived.events, archived.envelope.body),
-            (vec![place], body.clone().into_bytes())
-        );
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn unknown_categories_types_fields_and_statuses_are_stored_and_projected() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
     let events = [
@@ -340,43 +192,6 @@ async fn of_two_versions_in_one_delivery_only_the_one_not_logged_is_a_contradict
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_key_waits_in_the_queue_then_in_the_dead_letter_queue_until_the_key_is_there() {
-    let receiver = Receiver::new(1, FreshnessPolicy::Flag);
-    let body = order("e1");
-    let headers = sign_with(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
-    receiver.post(&headers, body.as_bytes()).await.unwrap();
-    let mut waited = Duration::ZERO;
-    while receiver.aws.messages(DELIVERIES_DLQ).is_empty() {
-        receiver.verify_and_store().await;
-        receiver.aws.clock().advance(Duration::from_secs(30));
-        waited += Duration::from_secs(30);
-    }
-    assert!(
-        waited > Duration::from_secs(45 * 60),
-        "it goes to the dead-letter queue only after {waited:?}"
-    );
-    assert_eq!(quarantine(&receiver), [""; 0], "an unknown key is no verdict");
-    import_key(&receiver.aws, key().to_jwk().unwrap()).await;
-    receiver.aws.redrive(DELIVERIES_DLQ);
-    receiver.drain().await;
-    assert_eq!(items(&receiver, "events", "event_id"), ["e1"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_storm_of_one_forged_key_id_reads_the_table_once_in_a_while() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
-    let forger = SigningKey::ed25519_from_seed("forged", Profile::UpvestV6, &[9; 32]).unwrap();
-    let body = order("e1");
-    for _ in 0..10 {
-        let headers = sign_with(&forger, body.as_bytes(), &SignatureOptions::new(COVERED));
-        receiver.post(&headers, body.as_bytes()).await.unwrap();
-    }
-    receiver.aws.clear_calls();
-    receiver.verify_and_store().await.unwrap();
-    assert_eq!(receiver.aws.count(Service::DynamoDb, "GetItem"), 1);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_queue_that_cannot_be_reached_answers_503_and_asks_for_another_delivery() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
     for _ in 0..3 {
@@ -389,79 +204,6 @@ async fn a_queue_that_cannot_be_reached_answers_503_and_asks_for_another_deliver
     assert_eq!(answer.0, 503);
     assert_eq!(receiver.post(&headers, body.as_bytes()).await.unwrap().0, 200);
     assert_eq!(receiver.aws.messages(DELIVERIES).len(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_request_without_signature_headers_is_refused_and_one_too_large_is_413() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
-    let unsigned: Headers = [("content-type", "application/json")].into_iter().collect();
-    let answer = receiver.post(&unsigned, b"{}").await.unwrap();
-    assert_eq!(answer, (401, r#"{"reason":"missing-signature"}"#.to_owned()));
-    let mut rng = receiver.aws.rng();
-    let noise: Vec<u8> = (0..1_200_000).map(|_| rng.draw() as u8).collect();
-    let headers = sign_with(&key(), &noise, &SignatureOptions::new(COVERED));
-    assert_eq!(receiver.post(&headers, &noise).await.unwrap().0, 413);
-    let large = format!(
-        "[{}]",
-        event(
-            "e1",
-            "ORDER.NEW",
-            &format!(r#"{{"id":"o1","note":"{}"}}"#, "x".repeat(4_000_000))
-        )
-    );
-    deliver(&receiver, large.as_bytes()).await;
-    let item = &receiver.aws.items("events")[0];
-    assert!(
-        item["object"].is_null()
-            && item["archived_at"]["S"]
-                .as_str()
-                .unwrap()
-                .starts_with("verified/")
-    );
-    assert_eq!(items(&receiver, "entities", "aggregate"), ["ORDER#o1"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_hopeless_message_goes_to_the_dead_letter_queue_and_holds_nothing_up() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
-    let url = receiver
-        .aws
-        .sqs()
-        .get_queue_url()
-        .queue_name("orders.fifo")
-        .send()
-        .await
-        .unwrap()
-        .queue_url
-        .unwrap();
-    let misrouted = event("e0", "USER.CREATED", r#"{"id":"u1"}"#);
-    let poison = receiver
-        .aws
-        .sqs()
-        .send_message()
-        .queue_url(url)
-        .message_body(misrouted);
-    poison
-        .message_group_id("ORDER#o1")
-        .message_deduplication_id("poison")
-        .send()
-        .await
-        .unwrap();
-    let other = event("e2", "ORDER.NEW", r#"{"id":"o2"}"#);
-    let body = format!("[{},{other}]", order("e1"));
-    let headers = sign_with(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
-    receiver.post(&headers, body.as_bytes()).await.unwrap();
-    receiver.verify_and_store().await.unwrap();
-    receiver.process(Domain::Orders).await.unwrap();
-    assert_eq!(
-        items(&receiver, "entities", "aggregate"),
-        ["ORDER#o1", "ORDER#o2"]
-    );
-    while receiver.aws.messages("orders-dlq.fifo").is_empty() {
-        receiver.process(Domain::Orders).await;
-        receiver.aws.clock().advance(Duration::from_secs(1));
-    }
-    assert_eq!(receiver.waiting(), 1);
 }
 
 /// A crash after every single AWS call, one after the other: nothing may be lost or doubled.

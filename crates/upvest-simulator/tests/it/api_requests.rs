@@ -1,5 +1,8 @@
 //! Requests to Upvest's API, written and signed by hand: what is accepted and what is refused.
 
+mod signatures;
+mod tokens;
+
 use std::sync::Arc;
 
 use base64::Engine;
@@ -16,6 +19,7 @@ const SECRET: &str = "WHIW1yic-ouct3sceh";
 const KEY_ID: &str = "1c32a0ab-1d4b-4e5f-8b0a-66f2e2d6c0de";
 const NOW: i64 = 1_767_600_000;
 const WEBHOOK: &str = r#"{"title":"User webhook","url":"https://tenant.tld/webhooks/users","type":["USER"]}"#;
+
 const MINIMAL: &str = "upvest-client-id authorization upvest-api-version content-type content-length accept @method \
                        @path content-digest";
 
@@ -289,165 +293,6 @@ async fn what_the_official_examples_send_is_accepted() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_a_request_is_to_be_covered_and_nothing_else() {
-    let upvest = Upvest::start().await;
-    let good = Signed::creation(&upvest.token("webhooks:admin").await);
-    for name in MINIMAL.split_whitespace() {
-        let without = MINIMAL.split_whitespace().filter(|other| *other != name);
-        let covered = without.collect::<Vec<_>>().join(" ");
-        let words = format!("{name} is to be covered");
-        upvest.refuses(good.clone().covered(&covered), 401, &words).await;
-    }
-    for (name, words) in [
-        ("@path", "@path is covered twice"),
-        ("host", "host cannot be covered"),
-        ("user-agent", "user-agent cannot be covered"),
-        ("x-request-id", "x-request-id cannot be covered"),
-        ("cf-ray", "cf-ray cannot be covered"),
-        (
-            "upvest-signature-version",
-            "upvest-signature-version cannot be covered",
-        ),
-        ("idempotency-key", "idempotency-key is covered and not in"),
-        ("@query", "@query is covered and not in"),
-        ("@authority", "@authority is covered and not in"),
-    ] {
-        let covered = format!("{MINIMAL} {name}");
-        upvest.refuses(good.clone().covered(&covered), 401, words).await;
-    }
-    assert!(upvest.simulator.subscriptions().is_empty());
-    assert_eq!(upvest.sign_and_send(good).await.0, 201);
-}
-
-#[tokio::test]
-async fn a_signature_is_to_say_when_and_with_which_key_it_was_made() {
-    let upvest = Upvest::start().await;
-    let good = Signed::creation(&upvest.token("webhooks:admin").await);
-    let times = |created: i64, expires: i64| {
-        let (created, expires) = (NOW + created, NOW + expires);
-        format!("keyid=\"{KEY_ID}\";created={created};expires={expires};nonce=\"NONCE\"")
-    };
-    let cases = [
-        (times(-20, -1), "expired"),
-        (times(11, 20), "future"),
-        (times(0, 301), "valid for too long"),
-        (times(5, 5), "or for no time"),
-        (good.parameters.replace(KEY_ID, "other"), "keyid"),
-        (format!("keyid=\"{KEY_ID}\";created={NOW}"), "expires is missing"),
-        (good.parameters.replace("NONCE", ""), "nonce is malformed"),
-        (good.parameters.replace("nonce", "other"), "nonce is missing"),
-        (format!("{};created=1", good.parameters), "created is malformed"),
-    ];
-    for (parameters, words) in cases {
-        upvest
-            .refuses(good.clone().parameters(&parameters), 401, words)
-            .await;
-    }
-    let good = good.parameters(&times(10, 60));
-    assert_eq!(
-        upvest.sign_and_send(good).await.0,
-        201,
-        "a clock may be a little ahead"
-    );
-}
-
-#[tokio::test]
-async fn the_version_of_the_signature_and_the_digest_are_taken_by_the_letter() {
-    let upvest = Upvest::start().await;
-    let good = Signed::creation(&upvest.token("webhooks:admin").await);
-    let cases = [
-        (
-            good.clone().without("upvest-signature-version"),
-            "upvest-signature-version is missing",
-        ),
-        (good.clone().header("upvest-signature-version", "6"), "is not 15"),
-        (
-            good.clone().header("content-digest", "sha-512=:AAAA:"),
-            "content-digest is not that",
-        ),
-        (
-            good.clone().header("content-digest", "SHA-256=AAAA"),
-            "content-digest is not that",
-        ),
-    ];
-    for (request, words) in cases {
-        upvest.refuses(request, 401, words).await;
-    }
-}
-
-#[tokio::test]
-async fn what_was_changed_after_signing_is_refused() {
-    let upvest = Upvest::start().await;
-    let token = upvest.token("webhooks:admin").await;
-    let signed = || Signed::creation(&token).sign(&upvest.key);
-    let other_body = WEBHOOK.replace("tenant", "tenent");
-    let mut same_length = signed();
-    same_length.body.clone_from(&other_body);
-    let mut other_path = signed();
-    other_path.path = "/webhooks/x".to_owned();
-    let mut with_query = signed();
-    with_query.path = "/webhooks?a=b".to_owned();
-    let cases = [
-        ("an other body", same_length, "content-digest is not that"),
-        (
-            "an other body and digest",
-            signed().body("application/json", &other_body),
-            "does not hold",
-        ),
-        ("an other path", other_path, "does not hold"),
-        ("a query", with_query, "@query is to be covered"),
-        (
-            "an other accept",
-            signed().header("accept", "application/pdf"),
-            "does not hold",
-        ),
-        (
-            "no signature",
-            signed().without("signature"),
-            "signature is missing",
-        ),
-        (
-            "no signature input",
-            signed().without("signature-input"),
-            "signature-input is missing",
-        ),
-        (
-            "an other method's",
-            Signed {
-                method: Method::PUT,
-                ..signed()
-            },
-            "does not hold",
-        ),
-    ];
-    for (name, request, words) in cases {
-        let (status, problem) = upvest.send(&request).await;
-        let detail = problem["detail"].as_str().unwrap_or_default();
-        assert!(
-            status == 401 && detail.contains(words),
-            "{name}: {status} {problem}"
-        );
-    }
-    let stranger = SigningKey::generate_p521(KEY_ID, Profile::Quoted).unwrap();
-    let (status, _) = upvest.send(&Signed::creation(&token).sign(&stranger)).await;
-    assert_eq!(status, 401, "another key under the same id");
-    assert!(upvest.simulator.subscriptions().is_empty());
-}
-
-#[tokio::test]
-async fn a_signature_is_good_for_one_request() {
-    let upvest = Upvest::start().await;
-    let token = upvest.token("webhooks:admin").await;
-    let signed = Signed::creation(&token).sign(&upvest.key);
-    assert_eq!(upvest.send(&signed).await.0, 201);
-    let (status, problem) = upvest.send(&signed).await;
-    assert_eq!(
-        (status, &problem["detail"]),
-        (401, &json!("the nonce was used before"))
-    );
-}
-
-#[tokio::test]
 async fn headers_are_taken_by_the_letter() {
     let upvest = Upvest::start().await;
     let token = upvest.token("webhooks:admin").await;
@@ -480,102 +325,6 @@ async fn headers_are_taken_by_the_letter() {
     upvest
         .refuses(good.header("upvest-client-id", "nobody"), 401, "no such client")
         .await;
-}
-
-#[tokio::test]
-async fn a_token_is_needed_that_is_valid_and_has_the_scope() {
-    let upvest = Upvest::start().await;
-    let (reading, other) = (
-        upvest.token("webhooks:read").await,
-        upvest.token("reports:read").await,
-    );
-    let get = |token: &str| Signed::new(Method::GET, "/webhooks", token);
-    assert_eq!(upvest.sign_and_send(get(&reading)).await.0, 200);
-    upvest
-        .refuses(get(&other), 403, "webhooks:read or webhooks:admin")
-        .await;
-    upvest
-        .refuses(Signed::creation(&reading), 403, "webhooks:admin")
-        .await;
-    upvest.refuses(get("ory_at_forged"), 401, "access token").await;
-    let without = get("").covered("@method @path accept upvest-client-id");
-    upvest.refuses(without, 401, "access token").await;
-    upvest.simulator.revoke_tokens();
-    upvest.refuses(get(&reading), 401, "access token").await;
-    let keys = Signed::new(
-        Method::GET,
-        "/auth/verify_keys",
-        &upvest.token("webhooks:admin").await,
-    );
-    let (status, keys) = upvest.sign_and_send(keys).await;
-    assert_eq!((status, &keys["keys"][0]["crv"]), (200, &json!("P-521")));
-}
-
-#[tokio::test]
-async fn what_events_are_about_is_read_by_the_scope_of_its_own() {
-    let upvest = Upvest::start().await;
-    let wrong = upvest.token("webhooks:admin").await;
-    for (path, scope) in [
-        ("/users", "users:read"),
-        ("/users/u/checks", "checks:read"),
-        ("/users/u/reports", "reports:read"),
-        ("/accounts", "accounts:read"),
-        ("/accounts/a/orders", "orders:read"),
-        ("/account_groups", "accounts:read"),
-        ("/account_groups/g/payments/direct_debits", "payments:read"),
-        ("/account_groups/g/payments/withdrawals", "payments:read"),
-        ("/instruments", "instruments:read"),
-        ("/portfolios/orders", "portfolios:read"),
-        ("/accounts/a/positions", "positions:read"),
-        ("/accounts/a/valuations", "valuations:read"),
-        ("/accounts/a/returns", "account_returns:read"),
-        ("/accounts/a/liquidations", "account_liquidations:read"),
-        ("/transactions/cash", "transactions:read"),
-        ("/transactions/securities", "transactions:read"),
-    ] {
-        let get = |token: &str| Signed::new(Method::GET, path, token);
-        let right = upvest.token(scope).await;
-        let (status, list) = upvest.sign_and_send(get(&right)).await;
-        assert_eq!((status, &list["data"]), (200, &json!([])), "{path}");
-        upvest.refuses(get(&wrong), 403, scope).await;
-    }
-    for (path, scope) in [
-        ("/orders/o", "orders:read"),
-        ("/payments/withdrawals/w", "payments:read"),
-        ("/fees/collections/f", "fees:read"),
-        ("/account_groups/g/payments/cash_balance", "positions:read"),
-    ] {
-        let token = upvest.token(scope).await;
-        upvest
-            .refuses(Signed::new(Method::GET, path, &token), 404, "there is no")
-            .await;
-        upvest
-            .refuses(Signed::new(Method::GET, path, &wrong), 403, scope)
-            .await;
-    }
-}
-
-#[tokio::test]
-async fn a_token_is_given_to_who_knows_the_secret() {
-    let upvest = Upvest::start().await;
-    let form = |body: &str| token_request("x:y").body("application/x-www-form-urlencoded", body);
-    let cases = [
-        (
-            format!("client_id={CLIENT_ID}&client_secret=wrong&grant_type=client_credentials&scope=a%3Ab"),
-            401,
-        ),
-        (
-            format!("client_id={CLIENT_ID}&client_secret={SECRET}&grant_type=password&scope=a%3Ab"),
-            400,
-        ),
-        (
-            format!("client_id={CLIENT_ID}&client_secret={SECRET}&grant_type=client_credentials&scope="),
-            400,
-        ),
-    ];
-    for (body, status) in cases {
-        upvest.refuses(form(&body), status, "").await;
-    }
 }
 
 #[tokio::test]

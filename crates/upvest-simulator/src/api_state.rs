@@ -36,7 +36,7 @@ pub struct Trouble {
     pub path_prefix: Option<String>,
 }
 
-/// How the API tests a subscription; Upvest's sources disagree (contract section 4, test).
+/// How the API tests a subscription; Upvest's sources disagree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TestBehaviour {

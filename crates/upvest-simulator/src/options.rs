@@ -32,7 +32,7 @@ pub struct Options {
     pub seed: u64,
     /// Multiplies all waiting: batch delays, retry delays and holding back; 1 by default.
     pub time_scale: f64,
-    /// Whether a retry has a new signature, which is not known of Upvest (contract section 2.6); by default it has.
+    /// Whether a retry has a new signature, which is not known of Upvest; by default it has.
     pub resign_retries: bool,
     /// From a signature's `created` to its `expires`; [`SIGNATURE_LIFETIME`] by default. Not scaled.
     pub signature_lifetime: Duration,
@@ -45,7 +45,7 @@ pub struct Options {
     /// Who may call the API; by default a generated client, see
     /// [`Simulator::api_credentials`](crate::Simulator::api_credentials).
     pub api_clients: Vec<ApiClient>,
-    /// How long access tokens are valid; 1,799 seconds by default, as was seen in the sandbox (contract section 3.4).
+    /// How long access tokens are valid; 1,799 seconds by default, as was seen in the sandbox.
     pub token_lifetime: Duration,
 }
 

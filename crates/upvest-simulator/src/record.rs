@@ -69,7 +69,7 @@ impl Answer {
         }
     }
 
-    /// Says whether Upvest takes the answer for success: 200 and nothing else (contract section 1).
+    /// Says whether Upvest takes the answer for success: 200 and nothing else.
     #[must_use]
     pub const fn is_success(&self) -> bool {
         matches!(self.status(), Some(200))

@@ -6,7 +6,7 @@ use std::time::Duration;
 pub const LONGEST_RETRY_DELAY: Duration = Duration::from_secs(600);
 
 /// Returns how long Upvest waits after the given number of failed attempts: 1, 2, 3, 5, 8 ... 600 seconds, then 600
-/// seconds for ever (contract section 1). There is no jitter, and no last attempt.
+/// seconds for ever. There is no jitter, and no last attempt.
 #[must_use]
 pub fn retry_delay(failed_attempts: u32) -> Duration {
     let (mut delay, mut next) = (1, 2);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use upvest::signature::{Headers, SignError, SignatureOptions, SignedRequest, SigningKey};
 
-/// How long Upvest's signatures are taken to be valid: what its own proxy uses (contract section 2.6).
+/// How long Upvest's signatures are taken to be valid: what its own proxy uses.
 pub const SIGNATURE_LIFETIME: Duration = Duration::from_secs(60);
 
 const NONCE_DIGITS: usize = 10;
@@ -36,7 +36,7 @@ pub struct SignedDelivery {
 
 impl DeliverySigner<'_> {
     /// Signs `body`: covers method, path, query, digest, `content-type`, `content-length` and `accept`, in an order
-    /// drawn from `random` as the nonce is, because Upvest's order is that of a Go map (contract section 2.3).
+    /// drawn from `random` as the nonce is, because Upvest's order is that of a Go map.
     ///
     /// # Errors
     /// [`SignError`] when the target cannot be signed or the cryptographic library refuses to.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-/// A subscription to events (contract section 4).
+/// A subscription to events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
     /// Its id, which is the `webhook_id` of its events.

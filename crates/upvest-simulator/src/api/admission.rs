@@ -1,4 +1,4 @@
-//! Who is let through: headers, client, signature, nonce, token, scope (contract section 3).
+//! Who is let through: headers, client, signature, nonce, token, scope.
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
@@ -54,7 +54,7 @@ pub(super) fn admit(simulator: &Simulator, parts: &Parts, body: &[u8]) -> Result
 
 fn check_headers(headers: &HeaderMap, body: &[u8], content_type: &str) -> Result<(), Problem> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    // The proxy of Upvest falls back to */*, which works (contract section 3.1).
+    // The proxy of Upvest falls back to */*, which works.
     if !matches!(text("accept"), None | Some(JSON | "application/pdf" | "*/*")) {
         return Err(Problem::not_acceptable(
             "accept is to be application/json or application/pdf",

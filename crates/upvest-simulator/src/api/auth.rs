@@ -29,7 +29,7 @@ struct Token {
     scope: String,
 }
 
-/// Gives out a token to who knows the client's secret (contract section 3.4).
+/// Gives out a token to who knows the client's secret.
 async fn token(
     State(simulator): State<Arc<Simulator>>,
     Extension(caller): Extension<Caller>,

@@ -1,4 +1,4 @@
-//! Errors as Upvest writes them: `application/problem+json` (contract section 4, errors).
+//! Errors as Upvest writes them: `application/problem+json`.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};

@@ -1,4 +1,4 @@
-//! Verifies the signatures of requests (contract section 3), with nothing of what signs or verifies elsewhere in this
+//! Verifies the signatures of requests, with nothing of what signs or verifies elsewhere in this
 //! project, so that an error common to both sides cannot hide.
 //!
 //! Where Upvest's limits are not known, they are assumed: [`MAX_LIFETIME_SECONDS`], [`MAX_AHEAD_SECONDS`], and that a

@@ -1,4 +1,4 @@
-//! `/webhooks`: the management of subscriptions (contract section 4).
+//! `/webhooks`: the management of subscriptions.
 
 mod body;
 mod test;

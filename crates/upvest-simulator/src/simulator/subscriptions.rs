@@ -18,8 +18,8 @@ impl Simulator {
     }
 
     /// Replaces the subscription with that id. A delivery that is under way goes on with its next attempt as the new
-    /// one says; while it is disabled, nothing is sent, and what it had queued waits (contract section 8, item 11: it
-    /// is not known whether Upvest does so).
+    /// one says; while it is disabled, nothing is sent, and what it had queued waits. Whether Upvest
+    /// does so is not known.
     ///
     /// # Errors
     /// [`SubscribeError`] when there is none with that id, or the URL cannot be delivered to.
@@ -32,7 +32,7 @@ impl Simulator {
     }
 
     /// Removes a subscription with all its events, as a client does who deletes it, or the sandbox after 30 days of
-    /// failures (contract section 7, item 5). `false` when there is none with that id.
+    /// failures. `false` when there is none with that id.
     pub fn drop_subscription(&self, id: &str) -> bool {
         let mut subscribers = self.subscribers.lock();
         let place = subscribers

@@ -1,4 +1,4 @@
-//! The test of a subscription. What Upvest sends is not known (contract section 8, item 7): here it is a delivery of
+//! The test of a subscription. What Upvest sends is not known: here it is a delivery of
 //! one event `WEBHOOK.TEST`, signed like any other, whether the subscription is enabled or not.
 
 use std::sync::Arc;

@@ -204,10 +204,9 @@ causes!(
     upvest::delivery::DeliveryError,
     upvest::signature::KeyError,
     upvest::signature::SignError,
-    upvest_api::BuildError,
     upvest_api::CredentialsError,
     upvest_api::Error,
-    upvest_api::InvalidWebhook,
+    upvest_api::InvalidWebhookError,
 );
 
 impl From<pipeline::upvest_api::AccessError> for Error {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ::upvest_api::{BuildError, Client, Credentials, CredentialsError, Options};
+use ::upvest_api::{Client, Credentials, CredentialsError, Options};
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -49,10 +49,7 @@ pub enum AccessError {
     /// The secret is no credentials document.
     #[error("the secret with Upvest's credentials cannot be used")]
     Credentials(#[from] CredentialsError),
-    /// The client cannot be built.
-    #[error(transparent)]
-    Client(#[from] BuildError),
-    /// The call failed.
+    /// The call failed, or the client cannot be built.
     #[error(transparent)]
     Upvest(#[from] ::upvest_api::Error),
 }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 use crate::request::Call;
 
-/// An answer whose body was read.
+/// Holds an answer of Upvest's whose body was read.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Zeroizing<Vec<u8>>,
@@ -16,7 +16,7 @@ pub(crate) struct Answer {
     pub(crate) date: Option<Timestamp>,
 }
 
-/// Why a body was not read.
+/// Says why a body was not read to its end.
 pub(crate) enum ReadError {
     TooLarge,
     Broken(reqwest::Error),
@@ -26,8 +26,7 @@ impl Answer {
     /// Reads the documented JSON. Its error tells where, but never quotes: answers hold tokens and locations.
     pub(crate) fn into_json<T: DeserializeOwned>(self, call: &Call) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|error| Error::UnexpectedAnswer {
-            method: call.method,
-            path: call.path(),
+            request: call.line(),
             line: error.line(),
             column: error.column(),
         })

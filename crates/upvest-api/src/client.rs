@@ -13,16 +13,27 @@ use crate::token::Tokens;
 
 const USER_AGENT: &str = concat!("upvest-webhooks/", env!("CARGO_PKG_VERSION"));
 
-/// A client of Upvest's Investment API. Clones share connections and access tokens.
+/// Calls Upvest's Investment API. Clones share connections and access tokens.
+///
+/// ```no_run
+/// use upvest_api::{Client, Credentials, NewWebhook, WebhookChange};
+///
+/// # async fn example(document: &str) -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Client::new(Credentials::from_json(document)?)?;
+/// let wanted = NewWebhook::new("Receiver", "https://hooks.example.com/webhooks/upvest".parse()?);
+/// let webhooks = client.list_webhooks().await?;
+/// if !webhooks.iter().any(|webhook| webhook.url == wanted.url.as_str()) {
+///     let created = client.create_webhook(&wanted).await?;
+///     // Upvest creates subscriptions disabled.
+///     client.update_webhook(&created.id, &WebhookChange::enabled(true)).await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Client {
     pub(crate) inner: Arc<Inner>,
 }
-
-/// Why a client cannot be built.
-#[derive(Debug, thiserror::Error)]
-#[error("the HTTP client cannot be built")]
-pub struct BuildError(#[from] reqwest::Error);
 
 #[derive(Debug)]
 pub(crate) struct Inner {
@@ -40,18 +51,17 @@ impl Client {
     /// Creates a client with the default [`Options`].
     ///
     /// # Errors
-    /// [`BuildError`] when the TLS library finds no trusted certificates.
-    pub fn new(credentials: Credentials) -> Result<Self, BuildError> {
+    /// [`Error::HttpClient`] when the TLS library finds no trusted certificates.
+    pub fn new(credentials: Credentials) -> Result<Self, Error> {
         Self::with_options(credentials, Options::default())
     }
 
-    /// Creates a client.
+    /// Creates a client with these options.
     ///
     /// # Errors
-    /// [`BuildError`] when the TLS library finds no trusted certificates.
-    pub fn with_options(credentials: Credentials, options: Options) -> Result<Self, BuildError> {
-        let local = is_loopback(&credentials.base_url);
-        let http = http(&options, local)?;
+    /// [`Error::HttpClient`] when the TLS library finds no trusted certificates.
+    pub fn with_options(credentials: Credentials, options: Options) -> Result<Self, Error> {
+        let http = http(&options, is_loopback(&credentials.base_url)).map_err(Error::HttpClient)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 credentials,
@@ -63,7 +73,7 @@ impl Client {
         })
     }
 
-    /// Returns the base of all calls.
+    /// Returns the URL below which all calls go.
     #[must_use]
     pub fn base_url(&self) -> &Url {
         &self.inner.credentials.base_url
@@ -106,7 +116,7 @@ impl Inner {
     }
 }
 
-/// An HTTP client that sends each request once, to nobody but whom the URL names.
+/// Builds an HTTP client that sends each request once, to nobody but whom the URL names.
 fn http(options: &Options, local: bool) -> reqwest::Result<reqwest::Client> {
     let mut builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)
@@ -115,6 +125,7 @@ fn http(options: &Options, local: bool) -> reqwest::Result<reqwest::Client> {
         .retry(retry::never())
         .https_only(!local);
     if local {
+        // A proxy of the environment could not reach this machine's own ports.
         builder = builder.no_proxy();
     }
     if let Some(timeout) = options.connect_timeout {

@@ -2,25 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use reqwest::Url;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::error::Category;
-use upvest::signature::SigningKey;
+use upvest::signature::{KeyError, SigningKey};
 use zeroize::Zeroizing;
 
-use crate::private_key::{self, PrivateKeyError};
+use crate::private_key;
 
-/// The base of Upvest's sandbox (contract section 3.4).
+/// The base of Upvest's sandbox, by its documentation.
 pub const SANDBOX_URL: &str = "https://sandbox.upvest.co";
-/// The base of Upvest's live environment (contract section 3.4).
+/// The base of Upvest's live environment, by its documentation.
 pub const LIVE_URL: &str = "https://api.upvest.co";
 
 const FIELDS: &str =
     "client_id, client_secret, key_id, private_key, private_key_passphrase, environment, base_url";
 
-/// The credentials of one API client.
+/// Says who a client is: its id, its secret and the key that signs its requests.
 ///
 /// They are read from a JSON object whose members are all strings:
 ///
@@ -36,6 +37,15 @@ const FIELDS: &str =
 ///
 /// With neither `environment` nor `base_url` it is the sandbox. `Debug` shows no secret, and secrets are wiped from
 /// memory on drop; the document that they were read from is its owner's.
+///
+/// ```
+/// use upvest_api::{Credentials, CredentialsError};
+///
+/// let document = r#"{"client_id": "363f3305-7ab0-4e82-a158-f9d382ad08b6", "client_secret": "s3cret"}"#;
+/// let error = Credentials::from_json(document).unwrap_err();
+/// assert!(matches!(error, CredentialsError::Missing { name: "key_id" }));
+/// assert!(!error.to_string().contains("s3cret"));
+/// ```
 pub struct Credentials {
     pub(crate) client_id: String,
     pub(crate) client_secret: SecretString,
@@ -43,12 +53,12 @@ pub struct Credentials {
     pub(crate) base_url: Url,
 }
 
-/// One of Upvest's two environments.
+/// Names one of Upvest's two environments, which share nothing: neither clients nor keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Environment {
-    /// For tests, without money.
+    /// Upvest's sandbox, for tests and without real money.
     Sandbox,
-    /// The real one.
+    /// The live environment, with real money and people.
     Live,
 }
 
@@ -78,47 +88,47 @@ impl fmt::Display for Environment {
     }
 }
 
-/// Why credentials cannot be used. No text holds a secret.
+/// Says why credentials cannot be used, and what to change. No text holds a secret or a part of the key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
-    /// It is not JSON.
+    /// The document is not JSON at all.
     #[error("the credentials are not JSON (line {line}, column {column})")]
     NotJson {
-        /// The line, from 1.
+        /// The line where reading it ended, from 1.
         line: usize,
-        /// The column, from 1.
+        /// The column where reading it ended, from 1.
         column: usize,
     },
-    /// It is JSON, but no object of strings.
+    /// The document is JSON, but no object of strings.
     #[error(
         "the credentials are not one JSON object whose members are all strings (line {line}, column {column})"
     )]
     NotAnObjectOfStrings {
-        /// The line, from 1.
+        /// The line where reading it ended, from 1.
         line: usize,
-        /// The column, from 1.
+        /// The column where reading it ended, from 1.
         column: usize,
     },
     /// A member is missing or empty.
     #[error("the credentials lack {name}: add it to the document")]
     Missing {
-        /// The member.
+        /// The member that is to be added.
         name: &'static str,
     },
-    /// A member is not known.
+    /// A member is not known, such as a misspelt one.
     #[error("the credentials have an unknown member {name:?}; known ones are {FIELDS}")]
     Unknown {
-        /// The member.
+        /// The member as the document writes it.
         name: String,
     },
     /// The client id or secret cannot be sent in a header or form.
     #[error("{name} is malformed: it is to be printable ASCII without spaces at its ends")]
     Malformed {
-        /// The member.
+        /// The member that cannot be sent.
         name: &'static str,
     },
-    /// `environment` is none of Upvest's.
+    /// `environment` names none of Upvest's environments.
     #[error("environment is {0:?}: it is to be \"sandbox\" or \"live\"")]
     Environment(String),
     /// There are both `environment` and `base_url`.
@@ -132,14 +142,42 @@ pub enum CredentialsError {
     /// They are for another base than the environment that is wanted.
     #[error("the credentials are for {base_url}, and not for {wanted} ({})", wanted.base_url())]
     OtherEnvironment {
-        /// The base that they name.
+        /// The base that the document names.
         base_url: Url,
-        /// The environment that is wanted.
+        /// The environment that the caller wants.
         wanted: Environment,
     },
-    /// The private key cannot be used.
-    #[error("private_key cannot be used")]
-    PrivateKey(#[from] PrivateKeyError),
+    /// `private_key` does not hold a PEM block.
+    #[error(
+        "private_key is not a PEM block: its text is to begin with -----BEGIN, and to have its line breaks (in JSON: \\n)"
+    )]
+    NotPem,
+    /// `private_key` is the PEM block of something else, such as `EC PRIVATE KEY` or `PUBLIC KEY`.
+    #[error(
+        "private_key is a PEM block {0:?}, not \"PRIVATE KEY\" or \"ENCRYPTED PRIVATE KEY\"; for a private key, convert \
+         it: openssl pkcs8 -topk8 -in key.pem"
+    )]
+    WrongPemLabel(String),
+    /// The PEM block of `private_key` does not hold what its label says.
+    #[error("private_key is damaged: its PEM block is not base64 of a PKCS#8 document")]
+    DamagedPem,
+    /// `private_key` is encrypted, and there is no passphrase.
+    #[error("private_key is encrypted: add the field private_key_passphrase")]
+    PassphraseMissing,
+    /// `private_key` is encrypted with another passphrase, or in a way that is not supported.
+    #[error(
+        "private_key cannot be decrypted: the passphrase is another one, or the encryption is not PBES2 with SHA-2 and \
+         AES (the default of openssl pkcs8 -topk8)"
+    )]
+    NotDecrypted,
+    /// `private_key` is a key of another algorithm, named by its object identifier.
+    #[error("private_key has the algorithm {0}; Upvest takes keys on P-521 (openssl: secp521r1) and Ed25519")]
+    WrongAlgorithm(String),
+    /// `private_key` is on another curve or out of range, or its id is malformed.
+    #[error(
+        "private_key, or its key_id, cannot be used: elliptic-curve keys are to be on P-521 (openssl: secp521r1)"
+    )]
+    UnusableKey(#[source] KeyError),
 }
 
 impl Credentials {
@@ -173,14 +211,13 @@ impl Credentials {
         let client_id = members.printable("client_id")?;
         let client_secret = SecretString::from(members.printable("client_secret")?);
         let key_id = members.required("key_id")?;
-        let private_key = members.required("private_key")?;
-        let passphrase = members.optional("private_key_passphrase");
+        let private_key = SecretString::from(members.required("private_key")?);
+        let passphrase = members.optional("private_key_passphrase").map(SecretString::from);
         let base_url = members.base_url(wanted)?;
         if let Some(name) = members.0.into_keys().next() {
             return Err(CredentialsError::Unknown { name });
         }
-        let passphrase = passphrase.map(SecretString::from);
-        let signing_key = private_key::read(&key_id, &private_key.into(), passphrase.as_ref())?;
+        let signing_key = private_key::read(&key_id, &private_key, passphrase.as_ref())?;
         Ok(Self {
             client_id,
             client_secret,
@@ -189,7 +226,7 @@ impl Credentials {
         })
     }
 
-    /// Returns the client id.
+    /// Returns the id that Upvest gave to the client.
     #[must_use]
     pub fn client_id(&self) -> &str {
         &self.client_id
@@ -219,7 +256,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// A member's text, wiped on drop.
+/// Holds a member's text, wiped on drop.
 #[derive(Deserialize)]
 #[serde(from = "String")]
 struct Text(Zeroizing<String>);
@@ -230,6 +267,7 @@ impl From<String> for Text {
     }
 }
 
+/// Holds what is left of the document: each read takes its member out, so that the rest is unknown.
 struct Members(BTreeMap<String, Text>);
 
 impl Members {
@@ -283,13 +321,15 @@ impl Members {
 
 /// Says whether a URL names this machine: a loopback address, or `localhost` and names under it (RFC 6761).
 pub(crate) fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || address
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+    url.host_str().is_some_and(|host| {
+        let address = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse::<IpAddr>();
+        host == "localhost"
+            || host.ends_with(".localhost")
+            || address.is_ok_and(|address| address.is_loopback())
+    })
 }
 
 #[cfg(test)]

@@ -8,67 +8,65 @@ use serde_json::Value;
 use upvest::signature::SignError;
 
 use crate::hint::Hint;
+use crate::id::MAX_ID_LENGTH;
 use crate::scope::Scope;
-use crate::webhook::InvalidWebhook;
+use crate::webhook::InvalidWebhookError;
 
+/// The most characters of a foreign text that are kept: an error is read by people, in one line of a log.
 const MAX_TEXT: usize = 500;
 
-/// Why a call failed. No text holds a token, a secret or the location of a file.
+/// Says why a call failed. No text holds a token, a secret or the location of a file.
+///
+/// Callers mostly ask three questions: whether the same call may succeed later ([`is_temporary`](Self::is_temporary)),
+/// whether there simply is no such thing ([`is_not_found`](Self::is_not_found)), and what a person can do
+/// ([`hint`](Self::hint)). The variants tell the rest apart.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Upvest answered with another status than success.
-    #[error(transparent)]
+    #[error("{0}")]
     Refused(Box<Problem>),
-    /// There is no access token for the call.
+    /// Upvest gave out no access token for the call.
     #[error("there is no access token with the scope {scope}")]
     Token {
-        /// The scope.
+        /// The one scope that the token was to have.
         scope: Scope,
         /// The reason, shared by all calls that waited for the token.
         #[source]
         source: Arc<Error>,
     },
     /// The request did not arrive, or the answer did not.
-    #[error("{method} {path} failed on its way (attempts: {attempts})")]
+    #[error("{request} failed on its way (attempts: {attempts})")]
     Network {
-        /// The request's method.
-        method: &'static str,
-        /// The request's path.
-        path: String,
-        /// How often it was tried.
+        /// The request that was under way.
+        request: RequestLine,
+        /// How often it was sent in all.
         attempts: u32,
-        /// The last reason.
+        /// What went wrong with the last attempt.
         #[source]
         source: reqwest::Error,
     },
     /// Upvest answered with a redirect, which is not followed: a signed request belongs to Upvest alone.
-    #[error("{method} {path} was answered with a redirect ({status}), which is not followed: check base_url")]
+    #[error("{request} was answered with a redirect ({status}), which is not followed: check base_url")]
     Redirected {
-        /// The request's method.
-        method: &'static str,
-        /// The request's path.
-        path: String,
-        /// The HTTP status.
+        /// The request that was to go elsewhere.
+        request: RequestLine,
+        /// The HTTP status, 300 to 399.
         status: u16,
     },
-    /// The answer is larger than is read.
-    #[error("the answer to {method} {path} is larger than {limit} bytes")]
+    /// The answer is larger than [`max_answer_bytes`](crate::Options::max_answer_bytes).
+    #[error("the answer to {request} is larger than {limit} bytes")]
     TooLarge {
-        /// The request's method.
-        method: &'static str,
-        /// The request's path.
-        path: String,
-        /// The limit.
+        /// The request that was answered so.
+        request: RequestLine,
+        /// The limit that the answer exceeds, in bytes.
         limit: usize,
     },
     /// The answer is a success, but not the documented JSON.
-    #[error("the answer to {method} {path} is not what Upvest documents (line {line}, column {column})")]
+    #[error("the answer to {request} is not what Upvest documents (line {line}, column {column})")]
     UnexpectedAnswer {
-        /// The request's method.
-        method: &'static str,
-        /// The request's path.
-        path: String,
+        /// The request that was answered so.
+        request: RequestLine,
         /// The line where reading it ended, from 1.
         line: usize,
         /// The column where reading it ended.
@@ -77,9 +75,9 @@ pub enum Error {
     /// The answer names a location that files may not be fetched from.
     #[error("the location of file {namespace}/{name} is not an https URL")]
     UnsafeLocation {
-        /// The namespace.
+        /// The namespace that was asked for.
         namespace: String,
-        /// The file.
+        /// The file that was asked for.
         name: String,
     },
     /// The place where files are stored does not give the file.
@@ -87,60 +85,71 @@ pub enum Error {
         "the storage of files answered {status} for {namespace}/{name}; locations expire after some minutes"
     )]
     Storage {
-        /// The namespace.
+        /// The namespace that was asked for.
         namespace: String,
-        /// The file.
+        /// The file that was asked for.
         name: String,
-        /// The HTTP status.
+        /// The HTTP status that the storage answered.
         status: u16,
     },
-    /// A name cannot be a part of a path.
+    /// A name would leave its place in a path.
     #[error("{0:?} is not the name of a file or namespace")]
     InvalidName(String),
+    /// A text is not an id. See [`ResourceId`](crate::ResourceId).
+    #[error("{0:?} is not an id: one has 1 to {MAX_ID_LENGTH} letters, digits, \"-\" or \"_\"")]
+    InvalidId(String),
     /// What is to be created or changed breaks Upvest's rules; nothing was sent.
     #[error("the webhook breaks Upvest's rules")]
-    InvalidWebhook(#[from] InvalidWebhook),
+    InvalidWebhook(#[from] InvalidWebhookError),
     /// The list of subscriptions does not end.
     #[error("the list of subscriptions did not end after {pages} pages")]
     EndlessList {
-        /// How many pages were read.
+        /// How many pages were read before giving up.
         pages: usize,
     },
-    /// A request cannot be signed.
-    #[error("{method} {path} cannot be signed")]
+    /// The signing key does not sign the request.
+    #[error("{request} cannot be signed")]
     Sign {
-        /// The request's method.
-        method: &'static str,
-        /// The request's path.
-        path: String,
-        /// The reason.
+        /// The request that was not sent.
+        request: RequestLine,
+        /// What the signature library refused, and why.
         #[source]
         source: SignError,
     },
+    /// The HTTP client cannot be built: the TLS library finds no trusted certificates.
+    #[error("the HTTP client cannot be built")]
+    HttpClient(#[source] reqwest::Error),
 }
 
-/// An answer that is not a success, with what its `application/problem+json` says (contract section 4, errors); every
-/// part may be missing.
+/// Names a request in texts: its method and its path, without the query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RequestLine {
+    /// The method in capitals, such as `GET`.
+    pub method: &'static str,
+    /// The path with its leading slash.
+    pub path: String,
+}
+
+/// Tells of an answer that is not a success, with what its `application/problem+json` says; every part may be missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// The request's method.
-    pub method: &'static str,
-    /// The request's path.
-    pub path: String,
+    /// The request that Upvest answered so.
+    pub request: RequestLine,
     /// The scope that the call needs; `None` for a token request.
     pub scope: Option<Scope>,
-    /// The HTTP status.
+    /// The HTTP status that Upvest answered.
     pub status: u16,
     /// The member `type`: a word or a URL, opaque.
     pub kind: Option<String>,
-    /// The member `title`.
+    /// The member `title`, a sentence for people.
     pub title: Option<String>,
-    /// The member `detail`.
+    /// The member `detail`, what this very request did wrong.
     pub detail: Option<String>,
     /// The header `upvest-request-id`, or the member `request_id`: what Upvest's support asks for.
     pub request_id: Option<String>,
-    /// How long Upvest asks to wait.
+    /// How long Upvest asks to wait before the next attempt.
     pub retry_after: Option<Duration>,
     /// How far our clock is ahead of Upvest's, in seconds, after the answer's `date`; negative when it is behind.
     pub clock_ahead_seconds: Option<i64>,
@@ -181,7 +190,7 @@ impl Error {
         }
     }
 
-    /// Returns what probably caused it, and what to do.
+    /// Returns what probably caused the failure, in words that say what to do; `None` where the text says all.
     #[must_use]
     pub fn hint(&self) -> Option<Hint> {
         self.problem().and_then(Hint::of)
@@ -196,7 +205,8 @@ pub(crate) const fn is_temporary(status: u16) -> bool {
 impl Problem {
     /// Reads what there is of a problem document. Texts are shortened, and never hold one of `secrets`.
     pub(crate) fn parse(&mut self, body: &[u8], secrets: &[&str]) {
-        let document: Value = serde_json::from_slice(body).unwrap_or_default();
+        // Every part of it may be missing, so that a body which is no JSON is only a document without parts.
+        let document: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
         let text = |name: &str| {
             document
                 .get(name)
@@ -214,28 +224,26 @@ impl Problem {
     }
 }
 
+/// Makes a foreign text fit to be shown: no secret, no control character, at most [`MAX_TEXT`] characters.
 pub(crate) fn clean(text: &str, secrets: &[&str]) -> String {
-    let secrets = secrets.iter().filter(|secret| !secret.is_empty());
-    let text = secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "[redacted]"));
-    let printable = text.chars().map(|character| match character.is_control() {
-        true => ' ',
-        false => character,
-    });
-    printable.take(MAX_TEXT).collect()
+    secrets
+        .iter()
+        .filter(|secret| !secret.is_empty())
+        .fold(text.to_owned(), |text, secret| text.replace(secret, "[redacted]"))
+        .chars()
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .take(MAX_TEXT)
+        .collect()
 }
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            formatter,
-            "Upvest answered {} {} with {}",
-            self.method, self.path, self.status
-        )?;
+        write!(formatter, "Upvest answered {} with {}", self.request, self.status)?;
         if let Some(kind) = &self.kind {
             write!(formatter, " ({kind})")?;
         }
-        let texts = [&self.title, &self.detail];
-        for text in texts.into_iter().flatten().filter(|text| !text.is_empty()) {
+        let texts = [&self.title, &self.detail].into_iter().flatten();
+        for text in texts.filter(|text| !text.is_empty()) {
             write!(formatter, ": {text}")?;
         }
         if let Some(id) = &self.request_id {
@@ -245,4 +253,8 @@ impl std::fmt::Display for Problem {
     }
 }
 
-impl std::error::Error for Problem {}
+impl std::fmt::Display for RequestLine {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {}", self.method, self.path)
+    }
+}

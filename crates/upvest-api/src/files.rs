@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::client::Client;
 use crate::credentials::is_loopback;
 use crate::download::Download;
-use crate::error::Error;
+use crate::error::{Error, RequestLine};
 use crate::retry::Attempts;
 use crate::scope::Scope;
 
@@ -21,7 +21,7 @@ struct Location {
     signed_url: LocationUrl,
 }
 
-/// A location is a secret: who has it can fetch the file.
+/// Holds a location, which is a secret: who has it can fetch the file.
 #[derive(Deserialize)]
 #[serde(from = "String")]
 struct LocationUrl(SecretString);
@@ -53,7 +53,7 @@ impl Client {
                 name: name.to_owned(),
             })?;
         let response = self.fetch(&url, namespace, name).await?;
-        Ok(Download::new(response, call.path()))
+        Ok(Download::new(response, call.line()))
     }
 
     async fn fetch(&self, url: &Url, namespace: &str, name: &str) -> Result<reqwest::Response, Error> {
@@ -68,8 +68,10 @@ impl Client {
                     status: response.status().as_u16(),
                 },
                 Err(error) => Error::Network {
-                    method: "GET",
-                    path: format!("/files/{namespace}/{name}"),
+                    request: RequestLine {
+                        method: "GET",
+                        path: format!("/files/{namespace}/{name}"),
+                    },
                     attempts: attempts.made(),
                     source: error.without_url(),
                 },
@@ -81,7 +83,9 @@ impl Client {
     }
 }
 
-/// A name may hold anything that stays one segment of the path when it is percent-encoded.
+/// Refuses names that would not stay one segment of the path: percent-encoding keeps `..` and `/` apart nowhere.
+///
+/// Names have at most 1,000 bytes, so that an error which quotes one stays readable; Upvest states no limit.
 fn check(part: &str) -> Result<(), Error> {
     let leaves = matches!(part, "" | "." | "..") || part.contains(['/', '\\']);
     if leaves || part.chars().any(char::is_control) || part.len() > 1000 {

@@ -9,7 +9,7 @@ use crate::scope::Scope;
 /// From here on a difference of clocks is taken for the cause; answers carry whole seconds and are under way a while.
 const NOTABLE_SKEW_SECONDS: i64 = 5;
 
-/// The likely cause of a refused call.
+/// Tells the likely cause of a refused call; its text says what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Hint {
@@ -24,16 +24,16 @@ pub enum Hint {
     Signature,
     /// A 403: the token may not do that.
     Scope(Option<Scope>),
-    /// A 404.
+    /// A 404: no such resource, or one of another client.
     NotThere,
-    /// A 406.
+    /// A 406: the resource has no such format.
     NotAcceptable,
-    /// A 429.
+    /// A 429: more calls than Upvest allows.
     TooManyRequests {
         /// How long Upvest asks to wait.
         retry_after: Option<Duration>,
     },
-    /// A 5xx.
+    /// A 5xx: the failure is on Upvest's side.
     UpvestFailed,
 }
 

@@ -5,21 +5,27 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-const MAX_LENGTH: usize = 128;
+use crate::error::Error;
 
-/// The id of a subscription or a report: a UUID at Upvest. Whatever can stand as one segment of a path, and cannot
-/// turn it into another path, is taken.
+/// The most characters of an id. Upvest's are UUIDs of 36; the rest is room, and keeps paths and errors short.
+pub(crate) const MAX_ID_LENGTH: usize = 128;
+
+/// Identifies a subscription, a report or another resource: a UUID at Upvest. Whatever can stand as one segment of a
+/// path, and cannot turn it into another path, is taken.
+///
+/// ```
+/// use upvest_api::ResourceId;
+///
+/// let id: ResourceId = "a8eb3540-5a84-40f9-b2bb-7f99f282fc5a".parse()?;
+/// assert!("../users".parse::<ResourceId>().is_err());
+/// # Ok::<(), upvest_api::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ResourceId(String);
 
-/// A text that is not an id.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an id: one has 1 to {MAX_LENGTH} letters, digits, \"-\" or \"_\"")]
-pub struct InvalidId(String);
-
 impl ResourceId {
-    /// Returns the id's text.
+    /// Returns the id as Upvest writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -27,22 +33,22 @@ impl ResourceId {
 }
 
 impl TryFrom<String> for ResourceId {
-    type Error = InvalidId;
+    type Error = Error;
 
-    fn try_from(text: String) -> Result<Self, InvalidId> {
+    fn try_from(text: String) -> Result<Self, Error> {
         let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        if (1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(known) {
+        if (1..=MAX_ID_LENGTH).contains(&text.len()) && text.bytes().all(known) {
             Ok(Self(text))
         } else {
-            Err(InvalidId(text.chars().take(MAX_LENGTH).collect()))
+            Err(Error::InvalidId(text.chars().take(MAX_ID_LENGTH).collect()))
         }
     }
 }
 
 impl FromStr for ResourceId {
-    type Err = InvalidId;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         text.to_owned().try_into()
     }
 }

@@ -8,38 +8,38 @@ use crate::client::Client;
 use crate::error::{Error, clean};
 use crate::scope::Scope;
 
-/// Upvest's verification keys, those that can be used and those that cannot.
+/// Holds Upvest's verification keys, those that can be used and those that cannot.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct VerifyKeys {
     /// Valid keys, each with an id, in Upvest's order.
     pub usable: Vec<Jwk>,
     /// The rest: one bad entry does not cost the others.
-    pub unusable: Vec<UnusableKey>,
+    pub unusable: Vec<UnusableKeyError>,
 }
 
-/// An entry that is no usable key.
+/// Names an entry of Upvest's key set that is no usable key.
 #[derive(Debug, thiserror::Error)]
 #[error("entry {index} of the verification keys (kid {}) cannot be used", key_id.as_deref().unwrap_or("missing"))]
 #[non_exhaustive]
-pub struct UnusableKey {
-    /// Its place, from 0.
+pub struct UnusableKeyError {
+    /// The entry's place in the set, from 0.
     pub index: usize,
-    /// Its `kid`, if it has one.
+    /// The entry's `kid`, if it has one, made fit to be shown.
     pub key_id: Option<String>,
-    /// What is wrong with it.
+    /// What keeps it from being used.
     #[source]
     pub defect: KeyDefect,
 }
 
-/// What is wrong with an entry.
+/// Says what is wrong with an entry of a key set.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyDefect {
     /// A member is missing or malformed, the key type is not supported, or the point is not on its curve.
     #[error("it is no public key on P-521 or Ed25519")]
     Malformed(#[source] serde_json::Error),
-    /// It has no usable id.
+    /// It has no `kid` that a delivery could name.
     #[error("it has no usable kid")]
     KeyId(#[source] KeyError),
     /// Another key before it has the same id.
@@ -53,7 +53,7 @@ struct KeySet {
 }
 
 impl Client {
-    /// Fetches the keys with which Upvest signs deliveries: `GET /auth/verify_keys` (contract section 2.5).
+    /// Fetches the keys with which Upvest signs deliveries: `GET /auth/verify_keys`.
     ///
     /// # Errors
     /// [`Error`] when there is no answer, or it is no set of keys. Single bad keys are no error.
@@ -73,7 +73,7 @@ fn sort(entries: Vec<Value>) -> VerifyKeys {
         let key_id = entry.get("kid").and_then(Value::as_str).map(|id| clean(id, &[]));
         match usable(entry, &keys.usable) {
             Ok(jwk) => keys.usable.push(jwk),
-            Err(defect) => keys.unusable.push(UnusableKey {
+            Err(defect) => keys.unusable.push(UnusableKeyError {
                 index,
                 key_id,
                 defect,

@@ -6,6 +6,36 @@
 //! side, and from where, is said at the items.
 //!
 //! It knows nothing of AWS, and does not verify deliveries: that is the crate `upvest`.
+//!
+//! # Where to start
+//!
+//! [`Credentials::from_json`] reads who you are, [`Client::new`] makes the client, and every call is a method of it:
+//!
+//! | Calls | |
+//! |---|---|
+//! | [`list_webhooks`](Client::list_webhooks), [`create_webhook`](Client::create_webhook), [`update_webhook`](Client::update_webhook), [`test_webhook`](Client::test_webhook), [`delete_webhook`](Client::delete_webhook) | subscriptions |
+//! | [`verify_keys`](Client::verify_keys) | the keys with which deliveries are signed |
+//! | [`report`](Client::report), [`report_pdf`](Client::report_pdf), [`file`](Client::file) | documents |
+//! | [`read`](Client::read), [`pages`](Client::pages) | what events are about, by the table [`RESOURCES`] |
+//!
+//! Every call fails with an [`Error`], which says whether trying later helps and what a person can do. [`Options`] set
+//! how patient a client is.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use upvest_api::{Client, Credentials};
+//!
+//! let client = Client::new(Credentials::from_json(&std::fs::read_to_string("upvest.json")?)?)?;
+//! match client.list_webhooks().await {
+//!     Ok(webhooks) => println!("{} subscriptions", webhooks.len()),
+//!     Err(error) => match error.hint() {
+//!         Some(hint) => eprintln!("{error}: {hint}"),
+//!         None => eprintln!("{error}"),
+//!     },
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod answer;
 mod client;
@@ -30,21 +60,21 @@ mod token;
 mod webhook;
 mod webhooks;
 
-pub use client::{BuildError, Client};
+pub use client::Client;
 pub use clock::Clock;
 pub use credentials::{Credentials, CredentialsError, Environment, LIVE_URL, SANDBOX_URL};
 pub use download::Download;
-pub use error::{Error, Problem};
+pub use error::{Error, Problem, RequestLine};
 pub use hint::Hint;
-pub use id::{InvalidId, ResourceId};
-pub use keys::{KeyDefect, UnusableKey, VerifyKeys};
+pub use id::ResourceId;
+pub use keys::{KeyDefect, UnusableKeyError, VerifyKeys};
 pub use options::Options;
-pub use private_key::PrivateKeyError;
 pub use reports::Report;
 pub use reqwest::Url;
 pub use resources::{Fetched, List, Listing, Pages, Parent, RESOURCES, Resource, why_unreadable};
 pub use scope::Scope;
 pub use webhook::{
-    Delay, InvalidWebhook, NewWebhook, PackageSize, ReportedConfig, Webhook, WebhookChange, WebhookConfig,
+    Delay, InvalidWebhookError, NewWebhook, PackageSize, ReportedConfig, Webhook, WebhookChange,
+    WebhookConfig,
 };
 pub use webhooks::{Deletion, EndpointAnswer, TestOutcome};

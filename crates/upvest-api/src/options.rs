@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 
-/// Settings of a client that have nothing to do with who it is.
+/// Sets how patient a client is, and which time it has; nothing here says who it is.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// How long connecting may take; 5 seconds by default, `None` for ever.
@@ -21,12 +21,12 @@ pub struct Options {
     pub first_backoff: Duration,
     /// The longest random wait before any attempt; 10 seconds by default.
     pub max_backoff: Duration,
-    /// From a signature's `created` to its `expires`: 10 seconds by default, as in Upvest's Python example (contract
-    /// section 3.3). It also is what our clock may be behind Upvest's.
+    /// From a signature's `created` to its `expires`: 10 seconds by default, as in Upvest's Python example. It also is
+    /// what our clock may be behind Upvest's.
     pub signature_lifetime: Duration,
     /// The largest JSON answer that is read; 8 MiB by default. Reports in PDF and files are not limited, they stream.
     pub max_answer_bytes: usize,
-    /// The time; the machine's by default.
+    /// Where the client takes the time from; the machine's clock by default.
     pub clock: Clock,
 }
 

@@ -4,101 +4,59 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pkcs8::{EncryptedPrivateKeyInfoRef, ObjectIdentifier, PrivateKeyInfoRef};
 use secrecy::{ExposeSecret, SecretString};
-use upvest::signature::{KeyError, Profile, SigningKey};
+use upvest::signature::{Profile, SigningKey};
 use zeroize::Zeroizing;
+
+use crate::credentials::CredentialsError;
 
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const PLAIN: &str = "PRIVATE KEY";
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 
-/// Why a private key cannot be used. None of its texts holds a part of the key.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PrivateKeyError {
-    /// It is no PEM block.
-    #[error(
-        "it is not a PEM block: its text is to begin with -----BEGIN, and to have its line breaks (in JSON: \\n)"
-    )]
-    NotPem,
-    /// It is the PEM block of something else, such as `EC PRIVATE KEY` or `PUBLIC KEY`.
-    #[error(
-        "it is a PEM block {label:?}, not {PLAIN:?} or {ENCRYPTED:?}; for a private key, convert it: \
-         openssl pkcs8 -topk8 -in key.pem"
-    )]
-    WrongLabel {
-        /// The block's label.
-        label: String,
-    },
-    /// The PEM block is damaged.
-    #[error("its PEM block is damaged: it is not base64 of a PKCS#8 document")]
-    Damaged,
-    /// It is encrypted, and there is no passphrase.
-    #[error("it is encrypted: add the field private_key_passphrase")]
-    PassphraseMissing,
-    /// It is encrypted, with another passphrase or in a way that is not supported.
-    #[error(
-        "it cannot be decrypted: the passphrase is another one, or the encryption is not PBES2 with SHA-2 and AES (the \
-         default of openssl pkcs8 -topk8)"
-    )]
-    NotDecrypted,
-    /// It is a key of another algorithm.
-    #[error("its algorithm is {algorithm}; Upvest takes keys on P-521 (openssl: secp521r1) and Ed25519")]
-    WrongAlgorithm {
-        /// The algorithm's object identifier.
-        algorithm: String,
-    },
-    /// It is on another curve, out of range, or its id is malformed.
-    #[error("it, or its key_id, cannot be used: elliptic-curve keys are to be on P-521 (openssl: secp521r1)")]
-    Unusable(#[source] KeyError),
-}
-
 /// Reads the key with which requests are signed.
 pub(crate) fn read(
     key_id: &str,
     pem: &SecretString,
     passphrase: Option<&SecretString>,
-) -> Result<SigningKey, PrivateKeyError> {
+) -> Result<SigningKey, CredentialsError> {
     let (label, document) = decode(pem.expose_secret())?;
     match label {
         PLAIN => from_pkcs8(key_id, &document),
         ENCRYPTED => {
-            let passphrase = passphrase.ok_or(PrivateKeyError::PassphraseMissing)?;
+            let passphrase = passphrase.ok_or(CredentialsError::PassphraseMissing)?;
             let encrypted = EncryptedPrivateKeyInfoRef::try_from(document.as_slice())
-                .map_err(|_| PrivateKeyError::Damaged)?;
+                .map_err(|_| CredentialsError::DamagedPem)?;
             let plain = encrypted
                 .decrypt(passphrase.expose_secret())
-                .map_err(|_| PrivateKeyError::NotDecrypted)?;
+                .map_err(|_| CredentialsError::NotDecrypted)?;
             from_pkcs8(key_id, plain.as_bytes())
         }
-        label => Err(PrivateKeyError::WrongLabel {
-            label: label.chars().take(40).collect(),
-        }),
+        // A label that is quoted is short, whatever the document holds.
+        label => Err(CredentialsError::WrongPemLabel(label.chars().take(40).collect())),
     }
 }
 
-fn from_pkcs8(key_id: &str, document: &[u8]) -> Result<SigningKey, PrivateKeyError> {
-    let info = PrivateKeyInfoRef::try_from(document).map_err(|_| PrivateKeyError::Damaged)?;
+fn from_pkcs8(key_id: &str, document: &[u8]) -> Result<SigningKey, CredentialsError> {
+    let info = PrivateKeyInfoRef::try_from(document).map_err(|_| CredentialsError::DamagedPem)?;
     let key = match info.algorithm.oid {
         EC => SigningKey::p521_from_pkcs8(key_id, Profile::Quoted, document),
         ED25519 => SigningKey::ed25519_from_pkcs8(key_id, Profile::Quoted, document),
-        other => {
-            return Err(PrivateKeyError::WrongAlgorithm {
-                algorithm: other.to_string(),
-            });
-        }
+        other => return Err(CredentialsError::WrongAlgorithm(other.to_string())),
     };
-    key.map_err(PrivateKeyError::Unusable)
+    key.map_err(CredentialsError::UnusableKey)
 }
 
-/// The label and the document of the first PEM block; line breaks may be any white space, because a secret's editor
-/// often changes them.
-fn decode(text: &str) -> Result<(&str, Zeroizing<Vec<u8>>), PrivateKeyError> {
-    let (_, after) = text.split_once("-----BEGIN ").ok_or(PrivateKeyError::NotPem)?;
-    let (label, after) = after.split_once("-----").ok_or(PrivateKeyError::NotPem)?;
-    let (body, end) = after.split_once("-----END ").ok_or(PrivateKeyError::Damaged)?;
+/// Returns the label and the document of the first PEM block. Line breaks may be any white space, because a secret's
+/// editor often changes them; so the strict PEM libraries cannot read it.
+fn decode(text: &str) -> Result<(&str, Zeroizing<Vec<u8>>), CredentialsError> {
+    let (_, after) = text.split_once("-----BEGIN ").ok_or(CredentialsError::NotPem)?;
+    let (label, after) = after.split_once("-----").ok_or(CredentialsError::NotPem)?;
+    let (body, end) = after
+        .split_once("-----END ")
+        .ok_or(CredentialsError::DamagedPem)?;
     if !end.starts_with(label) {
-        return Err(PrivateKeyError::Damaged);
+        return Err(CredentialsError::DamagedPem);
     }
     if !matches!(label, PLAIN | ENCRYPTED) {
         return Ok((label, Zeroizing::default()));
@@ -108,7 +66,7 @@ fn decode(text: &str) -> Result<(&str, Zeroizing<Vec<u8>>), PrivateKeyError> {
     let document = STANDARD.decode(base64.as_bytes());
     Ok((
         label,
-        Zeroizing::new(document.map_err(|_| PrivateKeyError::Damaged)?),
+        Zeroizing::new(document.map_err(|_| CredentialsError::DamagedPem)?),
     ))
 }
 
@@ -124,7 +82,7 @@ mod tests {
     const ED25519_SCRYPT: &str = include_str!("../tests/keys/ed25519.scrypt.pem");
     const P256: &str = include_str!("../tests/keys/p256.pem");
 
-    fn key(pem: &str, passphrase: Option<&str>) -> Result<SigningKey, PrivateKeyError> {
+    fn key(pem: &str, passphrase: Option<&str>) -> Result<SigningKey, CredentialsError> {
         let passphrase = passphrase.map(SecretString::from);
         read("k", &pem.into(), passphrase.as_ref())
     }
@@ -160,7 +118,7 @@ mod tests {
             "{missing}"
         );
         let wrong = key(P521_ENCRYPTED, Some("battery")).unwrap_err();
-        assert!(matches!(wrong, PrivateKeyError::NotDecrypted), "{wrong}");
+        assert!(matches!(wrong, CredentialsError::NotDecrypted), "{wrong}");
         assert!(!wrong.to_string().contains("battery"));
     }
 
@@ -169,10 +127,10 @@ mod tests {
         let sec1 = "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n";
         let message = key(sec1, None).unwrap_err().to_string();
         assert!(message.contains("openssl pkcs8 -topk8"), "{message}");
-        assert!(matches!(key(P256, None), Err(PrivateKeyError::Unusable(_))));
-        assert!(matches!(key("hello", None), Err(PrivateKeyError::NotPem)));
+        assert!(matches!(key(P256, None), Err(CredentialsError::UnusableKey(_))));
+        assert!(matches!(key("hello", None), Err(CredentialsError::NotPem)));
         let damaged = P521.replace("MIH", "AAA");
-        assert!(matches!(key(&damaged, None), Err(PrivateKeyError::Damaged)));
+        assert!(matches!(key(&damaged, None), Err(CredentialsError::DamagedPem)));
         let x25519 = "-----BEGIN PRIVATE KEY-----\n\
                       MC4CAQAwBQYDK2VuBCIEIFBPY+8PkUJN1L/tX5Cq3ZVaeRsS5ZLGrQ8rjxIWsVdZ\n\
                       -----END PRIVATE KEY-----";

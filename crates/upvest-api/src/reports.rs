@@ -11,20 +11,20 @@ use crate::id::ResourceId;
 use crate::request::PDF;
 use crate::scope::Scope;
 
-/// A report (`GET /reports/{report_id}` of Upvest's API description). Members that are not known are ignored.
+/// Describes a report (`GET /reports/{report_id}` of Upvest's API description). Members that are not known are ignored.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// Its id.
+    /// The report's id, which [`Client::report_pdf`] takes.
     pub id: ResourceId,
-    /// When it was created.
+    /// When Upvest created the report, by its own clock.
     pub created_at: Timestamp,
-    /// The user whom it concerns.
+    /// The id of the user whom the report concerns.
     pub user_id: String,
     /// Its type, such as `BUY_ORDER`; new ones appear.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The report that it replaces.
+    /// The earlier report that this one replaces, such as after a correction.
     #[serde(default)]
     pub substituted_report_id: Option<ResourceId>,
     /// What else it says, such as its account.
@@ -36,7 +36,7 @@ impl Client {
     /// Fetches a report as JSON.
     ///
     /// # Errors
-    /// [`Error`]; [`Error::is_not_found`] tells a report that is not there.
+    /// Any [`Error`]; [`Error::is_not_found`] tells a report that is not there.
     pub async fn report(&self, id: &ResourceId) -> Result<Report, Error> {
         let call = self.call("GET", &["reports", id.as_str()], Scope::ReportsRead);
         self.json(&call).await
@@ -45,11 +45,11 @@ impl Client {
     /// Begins to fetch a report as PDF.
     ///
     /// # Errors
-    /// [`Error`]; [`Error::is_not_found`] tells a report that is not there, the status 406 one that has no PDF.
+    /// Any [`Error`]; [`Error::is_not_found`] tells a report that is not there, the status 406 one that has no PDF.
     pub async fn report_pdf(&self, id: &ResourceId) -> Result<Download, Error> {
         let mut call = self.call("GET", &["reports", id.as_str()], Scope::ReportsRead);
         call.accept = PDF;
         let response = self.inner.open(&call).await?;
-        Ok(Download::new(response, call.path()))
+        Ok(Download::new(response, call.line()))
     }
 }

@@ -3,9 +3,10 @@
 use reqwest::Url;
 use uuid::Uuid;
 
+use crate::error::RequestLine;
 use crate::scope::Scope;
 
-/// One call. It is signed anew for every attempt; all attempts share its idempotency key.
+/// Holds one call. It is signed anew for every attempt; all attempts share its idempotency key.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) method: &'static str,
@@ -29,21 +30,21 @@ impl std::fmt::Debug for Body {
     }
 }
 
-/// The only spellings that Upvest accepts (contract section 3.1).
+/// The media types, in the only spellings that Upvest accepts: parameters such as `charset` are refused.
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const PDF: &str = "application/pdf";
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 impl Call {
     pub(crate) fn new(method: &'static str, url: Url, scope: Scope) -> Self {
-        let needs_key = matches!(method, "POST" | "PATCH");
         Self {
             method,
             url,
             accept: JSON,
             scope: Some(scope),
             body: None,
-            idempotency_key: needs_key.then(Uuid::new_v4),
+            // So that an attempt whose answer was lost does not create or change twice. Upvest takes none elsewhere.
+            idempotency_key: matches!(method, "POST" | "PATCH").then(Uuid::new_v4),
         }
     }
 
@@ -56,8 +57,12 @@ impl Call {
         self
     }
 
-    pub(crate) fn path(&self) -> String {
-        self.url.path().to_owned()
+    /// Names the call in errors, without its query.
+    pub(crate) fn line(&self) -> RequestLine {
+        RequestLine {
+            method: self.method,
+            path: self.url.path().to_owned(),
+        }
     }
 }
 

@@ -16,56 +16,56 @@ use crate::request::Call;
 use crate::scope::Scope;
 pub use table::{RESOURCES, why_unreadable};
 
-/// How much is asked for at once. Upvest puts up to 1000 on a page, and an answer is read up to a size.
+/// How many objects are asked for at once. Upvest puts up to 1,000 on a page, and an answer is read up to 8 MiB.
 const PAGE: usize = 500;
-/// The same of large objects.
+/// How many large objects are asked for at once: a valuation lists every position of its account.
 const HEAVY_PAGE: usize = 100;
-/// What stands for an id in a path.
+/// The segment of a path that an id takes the place of.
 const ID: &str = "{}";
 
-/// Where the objects of one category of events can be read.
+/// Says where the objects of one category of events can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Resource {
-    /// The category, for example `ORDER`.
+    /// The category of events, for example `ORDER`.
     pub category: &'static str,
-    /// The scope that reading needs.
+    /// The scope that reading its objects needs.
     pub scope: Scope,
-    /// Where all of them are listed.
+    /// Where all objects of the category are listed.
     pub listing: Listing,
     path: Option<&'static str>,
 }
 
-/// Where the objects of a category are listed.
+/// Says where the objects of a category are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Listing {
-    /// One list has all.
+    /// One list has all objects of the category.
     One(List),
     /// Each object of another category has a list.
     Each {
-        /// The other category.
+        /// The category whose objects have lists or members.
         parent: &'static str,
-        /// Its objects' lists.
+        /// The list that each of these objects has.
         list: List,
     },
     /// They are in this member of each object of another category.
     Within {
-        /// The other category.
+        /// The category whose objects have lists or members.
         parent: &'static str,
-        /// The member.
+        /// The name of the member that holds them.
         member: &'static str,
     },
 }
 
-/// A list.
+/// Describes one list of Upvest's API: its path, and how it is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct List {
     path: &'static str,
     form: Form,
 }
 
-/// How a list is asked for, and answered.
+/// Says how a list is asked for, and answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// Page by page, oldest object first.
@@ -76,13 +76,13 @@ enum Form {
     Heavy,
     /// Page by page, oldest object first, with the account and its group in the query.
     OfAccount,
-    /// All at once.
+    /// All objects in one answer, without pages.
     Whole,
     /// As one object that is not in a list.
     Single,
 }
 
-/// An object that has a list of others.
+/// Names an object that has a list of others.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Parent {
     id: ResourceId,
@@ -90,18 +90,18 @@ pub struct Parent {
     account_group_id: Option<serde_json::Value>,
 }
 
-/// An object as Upvest answered it.
+/// Holds an object as Upvest answered it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Fetched {
-    /// The object, verbatim.
+    /// The object's JSON, byte for byte.
     pub object: Box<RawValue>,
     /// When it surely was so: not later than the answer's own date, nor than the request by our clock. Whatever
     /// happened to the object since is younger.
     pub at: Timestamp,
 }
 
-/// The pages of a list, one after another.
+/// Reads the pages of a list, one after another.
 #[derive(Debug)]
 pub struct Pages<'c> {
     client: &'c Client,
@@ -126,7 +126,7 @@ struct Meta {
 }
 
 impl Fetched {
-    /// A part of an answer, which was so when the whole was.
+    /// Holds a part of an answer, which was so when the whole was.
     #[must_use]
     pub fn new(object: Box<RawValue>, at: Timestamp) -> Self {
         Self { object, at }
@@ -134,13 +134,13 @@ impl Fetched {
 }
 
 impl Resource {
-    /// Where objects of a category can be read; `None` where they cannot.
+    /// Finds where objects of a category can be read; `None` where they cannot.
     #[must_use]
     pub fn of(category: &str) -> Option<&'static Self> {
         RESOURCES.iter().find(|resource| resource.category == category)
     }
 
-    /// Whether an object can be read by its id alone.
+    /// Says whether an object can be read by its id alone.
     #[must_use]
     pub fn has_path(&self) -> bool {
         self.path.is_some()
@@ -151,7 +151,7 @@ impl Client {
     /// Reads an object by its id; `None` when there is none, and where the resource [has no path](Resource::has_path).
     ///
     /// # Errors
-    /// [`Error`].
+    /// Any [`Error`] of a call.
     pub async fn read(&self, resource: &Resource, id: &ResourceId) -> Result<Option<Fetched>, Error> {
         let Some(path) = resource.path else {
             return Ok(None);
@@ -164,7 +164,7 @@ impl Client {
         }
     }
 
-    /// The pages of a list, oldest object first where there is a choice; `parent` is the object whose list it is.
+    /// Begins to read the pages of a list, oldest object first where there is a choice; `parent` is the object whose list it is.
     #[must_use]
     pub fn pages(&self, scope: Scope, list: List, parent: Option<&Parent>) -> Pages<'_> {
         let List { path, form } = list;
@@ -222,11 +222,11 @@ impl Form {
 }
 
 impl Pages<'_> {
-    /// The objects of the next page; `None` after the last. One that is deleted meanwhile may hide another at a page's
+    /// Reads the objects of the next page; `None` after the last. One that is deleted meanwhile may hide another at a page's
     /// edge, and one that is created may come twice.
     ///
     /// # Errors
-    /// [`Error`].
+    /// Any [`Error`] of a call.
     pub async fn next(&mut self) -> Result<Option<Vec<Fetched>>, Error> {
         if self.ended {
             return Ok(None);

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::options::Options;
 
-/// The attempts of one call.
+/// Counts the attempts of one call, and waits between them.
 #[derive(Debug)]
 pub(crate) struct Attempts {
     made: u32,
@@ -37,13 +37,15 @@ impl Attempts {
         self.made += 1;
     }
 
-    /// Waits before the next attempt, at least as long as Upvest asks for. `false`, at once, when there is none.
+    /// Waits before the next attempt, at least as long as Upvest asks for. Returns `false`, at once, when there is none.
     pub(crate) async fn wait(&self, retry_after: Option<Duration>) -> bool {
         if self.made >= self.max {
             return false;
         }
-        let wait = self.backoff(fastrand::f64()).max(retry_after.unwrap_or_default());
-        // Whoever asks for a longer wait than we have is not asked again in vain.
+        let wait = self
+            .backoff(fastrand::f64())
+            .max(retry_after.unwrap_or(Duration::ZERO));
+        // A wait that Upvest asks for and that we do not have would end in an attempt before its time, in vain.
         if Instant::now() + wait >= self.until {
             return false;
         }
@@ -51,24 +53,24 @@ impl Attempts {
         true
     }
 
-    /// Exponential backoff with full jitter: any time between none and the limit, so that clients spread out.
+    /// Draws a wait by exponential backoff with full jitter: any time up to the limit, so that clients spread out.
     fn backoff(&self, random: f64) -> Duration {
+        // Beyond 2^16 the limit is `max_backoff` in any case, and the shift must not overflow.
         let doublings = self.made.saturating_sub(1).min(16);
         let limit = self.first_backoff.saturating_mul(1 << doublings);
         limit.min(self.max_backoff).mul_f64(random)
     }
 }
 
-/// Reads `retry-after`: seconds, or a date.
+/// Reads the header `retry-after`, seconds or a date, as a wait of a day at most.
 pub(crate) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    // A day is longer than any call may take; the cap keeps sums of times in range.
     const LONGEST: u64 = 24 * 60 * 60;
     let value = value.trim();
     let seconds = match value.parse::<u64>() {
         Ok(seconds) => seconds,
-        Err(_) => {
-            let seconds = http_date(value)?.as_second() - now.as_second();
-            u64::try_from(seconds).unwrap_or_default()
-        }
+        // A date that has passed asks for no wait.
+        Err(_) => u64::try_from(http_date(value)?.as_second() - now.as_second()).unwrap_or(0),
     };
     Some(Duration::from_secs(seconds.min(LONGEST)))
 }

@@ -2,48 +2,48 @@
 
 use std::fmt;
 
-/// A scope of Upvest's API, as narrow as the calls of this client need it: Upvest asks for separate tokens to read
+/// Names a scope of Upvest's API, as narrow as the calls of this client need it: Upvest asks for separate tokens to read
 /// and to change (`POST /auth/token` in its API description).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// Read subscriptions and verification keys.
+    /// Reads subscriptions and the verification keys.
     WebhooksRead,
-    /// Create, change, delete and test subscriptions.
+    /// Creates, changes, deletes and tests subscriptions.
     WebhooksAdmin,
-    /// Read reports.
+    /// Reads the reports of users, as JSON and as PDF.
     ReportsRead,
-    /// Ask for the location of files.
+    /// Asks for the location of files.
     FilesRead,
-    /// Read users.
+    /// Reads users; their checks have another scope.
     UsersRead,
-    /// Read the checks of users.
+    /// Reads the identity checks of users.
     ChecksRead,
-    /// Read accounts and account groups.
+    /// Reads accounts and the groups they belong to.
     AccountsRead,
-    /// Read orders and their executions.
+    /// Reads orders together with their executions.
     OrdersRead,
-    /// Read direct debits and withdrawals.
+    /// Reads direct debits and withdrawals; top-ups have no call.
     PaymentsRead,
-    /// Read fee collections.
+    /// Reads the fees that were collected of accounts.
     FeesRead,
-    /// Read instruments.
+    /// Reads the instruments that can be traded.
     InstrumentsRead,
-    /// Read portfolio allocations and orders.
+    /// Reads the allocations of portfolios and their orders.
     PortfoliosRead,
-    /// Read positions and cash balances.
+    /// Reads positions of accounts and cash balances of account groups.
     PositionsRead,
-    /// Read the valuations of accounts.
+    /// Reads the valuations of accounts, by end-of-day prices.
     ValuationsRead,
-    /// Read the returns of accounts.
+    /// Reads the returns that accounts have made.
     AccountReturnsRead,
-    /// Read cash and security transactions.
+    /// Reads the ledger: transactions of cash and securities.
     TransactionsRead,
-    /// Read the liquidations of accounts.
+    /// Reads the liquidations that end accounts.
     AccountLiquidationsRead,
 }
 
 impl Scope {
-    /// All scopes that this client may ask for.
+    /// Lists all scopes that this client may ask for, in the order of their discriminants.
     pub const ALL: [Self; 17] = [
         Self::WebhooksRead,
         Self::WebhooksAdmin,
@@ -64,7 +64,7 @@ impl Scope {
         Self::AccountLiquidationsRead,
     ];
 
-    /// Returns its name in a token request.
+    /// Returns the scope's name as a token request has it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

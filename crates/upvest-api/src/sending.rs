@@ -15,10 +15,10 @@ use crate::retry::{Attempts, http_date, retry_after};
 use crate::signing::Signer;
 use crate::token::Held;
 
-/// Most of a problem document that is read.
+/// The most bytes of a problem document that are read: its texts are shown, not stored.
 const MAX_PROBLEM_BYTES: usize = 64 * 1024;
 
-/// Whether an attempt reads the body of a success.
+/// Says whether an attempt reads the body of a success.
 #[derive(Debug, Clone, Copy)]
 enum Reading {
     Whole,
@@ -30,11 +30,11 @@ struct Reply {
     answer: Answer,
 }
 
-/// Why an attempt failed.
+/// Says why an attempt failed, and so whether there is another one.
 enum Failure {
-    /// Another attempt may succeed.
+    /// Another attempt may succeed, after a wait.
     Temporary(Cause),
-    /// The token was not accepted.
+    /// The token was not accepted; another one may be, without a wait.
     Token(Cause),
     Final(Error),
 }
@@ -117,8 +117,7 @@ impl Inner {
                 let body = read(&mut response, limit).await.map_err(|error| match error {
                     ReadError::Broken(error) => Failure::network(call, error),
                     ReadError::TooLarge => Failure::Final(Error::TooLarge {
-                        method: call.method,
-                        path: call.path(),
+                        request: call.line(),
                         limit,
                     }),
                 })?;
@@ -126,8 +125,7 @@ impl Inner {
                 Ok(Reply { response, answer })
             }
             (300..400, _) => Err(Failure::Final(Error::Redirected {
-                method: call.method,
-                path: call.path(),
+                request: call.line(),
                 status,
             })),
             _ => Err(self.refused(call, held, response).await),
@@ -150,12 +148,12 @@ impl Inner {
             .sign(call, token, self.options.clock.now())
             .map_err(|source| {
                 Failure::Final(Error::Sign {
-                    method: call.method,
-                    path: call.path(),
+                    request: call.line(),
                     source,
                 })
             })?;
-        let method = Method::from_bytes(call.method.as_bytes()).unwrap_or_default();
+        let method =
+            Method::from_bytes(call.method.as_bytes()).expect("calls name methods in capital letters");
         let mut request = headers.iter().filter(|(name, _)| *name != "authorization").fold(
             self.http.request(method, call.url.clone()),
             |request, (name, value)| request.header(name, value),
@@ -176,10 +174,12 @@ impl Inner {
     async fn refused(&self, call: &Call, held: Option<&Held>, mut response: Response) -> Failure {
         let now = self.options.clock.now();
         let mut problem = problem(call, &response, now);
-        // A status says enough when its text cannot be read.
-        let body = read(&mut response, MAX_PROBLEM_BYTES).await.unwrap_or_default();
-        let token = held.map_or("", |held| held.token.expose());
-        problem.parse(&body, &[token, self.credentials.client_secret.expose_secret()]);
+        // A status says enough where its text cannot be read.
+        if let Ok(body) = read(&mut response, MAX_PROBLEM_BYTES).await {
+            // A proxy may answer with what it was sent, and problems end in logs.
+            let token = held.map_or("", |held| held.token.expose());
+            problem.parse(&body, &[token, self.credentials.client_secret.expose_secret()]);
+        }
         let status = problem.status;
         let cause = Cause::Refused(Box::new(problem));
         match status {
@@ -193,8 +193,7 @@ impl Inner {
 fn problem(call: &Call, response: &Response, now: Timestamp) -> Problem {
     let headers = response.headers();
     let mut problem = Problem {
-        method: call.method,
-        path: call.path(),
+        request: call.line(),
         scope: call.scope,
         status: response.status().as_u16(),
         kind: None,
@@ -235,8 +234,7 @@ impl Cause {
     fn into_error(self, call: &Call, attempts: u32) -> Error {
         match self {
             Self::Network(source) => Error::Network {
-                method: call.method,
-                path: call.path(),
+                request: call.line(),
                 attempts,
                 source,
             },

@@ -1,4 +1,4 @@
-//! Signs requests as Upvest asks of its clients (contract section 3): draft 15, component names in quotes.
+//! Signs requests as Upvest asks of its clients: draft 15, component names in quotes.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Access tokens: OAuth 2 client credentials (contract section 3.4).
+//! Access tokens: OAuth 2 client credentials.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,25 +16,26 @@ use crate::error::Error;
 use crate::request::{Body, Call, FORM, JSON, join};
 use crate::scope::Scope;
 
-/// How long before its end a token is renewed at the latest; short-lived ones earlier in proportion.
+/// How long before its end a token is renewed at the latest, so that none ends on its way; short-lived ones earlier in
+/// proportion.
 const EARLY: SignedDuration = SignedDuration::from_secs(30);
-/// No token is kept for longer, whatever its answer says.
+/// The longest that a token is kept, whatever its answer says. Upvest's live for half an hour.
 const LONGEST_LIFE_SECONDS: u64 = 7 * 24 * 60 * 60;
 
-/// An access token and when it is to be renewed.
+/// Holds an access token and when it is to be renewed.
 pub(crate) struct Token {
     value: SecretString,
     renew_at: Timestamp,
 }
 
-/// A token, and whether it was there before the call that asks for it.
+/// Holds a token, and whether it was there before the call that asked for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
     pub(crate) token: Arc<Token>,
     pub(crate) cached: bool,
 }
 
-/// The tokens of one client, one per scope, and the requests for them that are under way.
+/// Keeps the tokens of one client, one per scope, and the requests for them that are under way.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens([Mutex<Slot>; Scope::ALL.len()]);
 
@@ -149,8 +150,8 @@ impl Inner {
         let requested_at = self.options.clock.now();
         let answer: Answer = self.send(&call).await?;
         let token: TokenAnswer = answer.into_json(&call)?;
-        let life = token.expires_in.min(LONGEST_LIFE_SECONDS);
-        let life = SignedDuration::from_secs(i64::try_from(life).unwrap_or_default());
+        let seconds = token.expires_in.min(LONGEST_LIFE_SECONDS);
+        let life = SignedDuration::from_secs(i64::try_from(seconds).expect("a week fits"));
         Ok(Token {
             value: token.access_token.0,
             renew_at: requested_at + life - EARLY.min(life / 10),
@@ -158,19 +159,15 @@ impl Inner {
     }
 }
 
-/// A text that can be sent in the header `authorization`.
-#[derive(Debug, thiserror::Error)]
-#[error("the access token is empty or not visible ASCII")]
-struct NotAToken;
-
 impl TryFrom<String> for TokenText {
-    type Error = NotAToken;
+    type Error = &'static str;
 
-    fn try_from(text: String) -> Result<Self, NotAToken> {
+    /// Takes what can be sent in the header `authorization`. The error never quotes the text.
+    fn try_from(text: String) -> Result<Self, Self::Error> {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
             Ok(Self(text.into()))
         } else {
-            Err(NotAToken)
+            Err("the access token is empty or not visible ASCII")
         }
     }
 }

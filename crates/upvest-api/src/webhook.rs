@@ -1,4 +1,4 @@
-//! What Upvest calls a webhook: a subscription to events (contract section 4).
+//! What Upvest calls a webhook: a subscription to events.
 
 mod limits;
 mod rules;
@@ -9,39 +9,40 @@ use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 pub use self::limits::{Delay, PackageSize};
-pub use self::rules::InvalidWebhook;
+pub use self::rules::InvalidWebhookError;
 use self::rules::{check_categories, check_names, check_title, check_url};
 use crate::id::ResourceId;
 
+/// The word that stands for every category, those to come included.
 const ALL: &str = "ALL";
 
-/// A subscription as Upvest reports it. Members that are not known are ignored, categories are not checked.
+/// Describes a subscription as Upvest reports it. Members that are not known are ignored, categories are not checked.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Webhook {
-    /// Its id, probably the `webhook_id` of its events.
+    /// The subscription's id, probably the `webhook_id` of its events.
     pub id: ResourceId,
-    /// When it was created.
+    /// When Upvest created the subscription, by its own clock.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// When the subscription was last changed.
     pub updated_at: Timestamp,
-    /// Its title.
+    /// The title that was given to it.
     pub title: String,
-    /// Where deliveries are posted to.
+    /// The URL that deliveries are posted to.
     pub url: String,
-    /// Whether it receives events.
+    /// Whether Upvest delivers events to it.
     pub enabled: bool,
-    /// The categories that it receives.
+    /// The categories that it receives, such as `ORDER`.
     #[serde(rename = "type")]
     pub categories: Vec<String>,
     /// The categories that it does not receive; effective together with `ALL` alone.
     #[serde(default, rename = "exclude_type")]
     pub excluded_categories: Vec<String>,
-    /// How its deliveries are batched.
+    /// How Upvest batches the subscription's deliveries.
     pub config: ReportedConfig,
 }
 
-/// How deliveries are batched, as Upvest reports it: older subscriptions may break today's limits.
+/// Tells how deliveries are batched, as Upvest reports it: older subscriptions may break today's limits.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct ReportedConfig {
@@ -51,7 +52,7 @@ pub struct ReportedConfig {
     pub max_package_size: u64,
 }
 
-/// How deliveries are to be batched.
+/// Asks for a way of batching deliveries; both limits hold, whichever is reached first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct WebhookConfig {
     /// How long an event waits for others.
@@ -60,10 +61,23 @@ pub struct WebhookConfig {
     pub max_package_size: PackageSize,
 }
 
-/// A subscription to create. Upvest creates it disabled: a [`WebhookChange`] enables it.
+/// Describes a subscription to create. Upvest creates it disabled: a [`WebhookChange`] enables it.
+///
+/// ```
+/// use upvest_api::{Delay, NewWebhook, PackageSize, WebhookConfig};
+///
+/// let mut webhook = NewWebhook::new("Receiver", "https://hooks.example.com/webhooks/upvest".parse()?);
+/// webhook.excluded_categories = vec!["INSTRUMENT".to_owned()];
+/// webhook.config = Some(WebhookConfig {
+///     delay: Delay::from_seconds(5)?,
+///     max_package_size: PackageSize::from_bytes(262_144)?,
+/// });
+/// webhook.validate(false)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NewWebhook {
-    /// Its title: 1 to 32 letters, digits, spaces or `()[]{}.-`.
+    /// The title: 1 to 32 letters, digits, spaces or `()[]{}.-`.
     pub title: String,
     /// Where deliveries are posted to: `https` and a host name.
     #[serde(serialize_with = "as_text")]
@@ -82,16 +96,16 @@ pub struct NewWebhook {
     pub idempotency_key: Option<Uuid>,
 }
 
-/// A change of a subscription: what is `None` keeps its value.
+/// Describes a change of a subscription: what is `None` keeps its value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct WebhookChange {
     /// The title, by the rules of [`NewWebhook::title`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Where deliveries are posted to.
+    /// The URL that deliveries are posted to.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
     pub url: Option<Url>,
-    /// Whether it receives events.
+    /// Whether Upvest delivers events to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// The categories that it is to receive.
@@ -116,7 +130,7 @@ impl PartialEq<WebhookConfig> for ReportedConfig {
 }
 
 impl NewWebhook {
-    /// A subscription to all categories.
+    /// Describes a subscription to all categories, batched as Upvest likes.
     pub fn new(title: impl Into<String>, url: Url) -> Self {
         Self {
             title: title.into(),
@@ -128,11 +142,11 @@ impl NewWebhook {
         }
     }
 
-    /// Checks it against Upvest's rules. `allow_loopback` lets it name this machine, without TLS, for tests.
+    /// Checks the subscription against Upvest's rules. `allow_loopback` lets it name this machine, without TLS, for tests.
     ///
     /// # Errors
     /// The first rule that it breaks.
-    pub fn validate(&self, allow_loopback: bool) -> Result<(), InvalidWebhook> {
+    pub fn validate(&self, allow_loopback: bool) -> Result<(), InvalidWebhookError> {
         check_title(&self.title)?;
         check_url(&self.url, allow_loopback)?;
         check_categories(&self.categories, &self.excluded_categories)
@@ -140,7 +154,7 @@ impl NewWebhook {
 }
 
 impl WebhookChange {
-    /// A change that enables or disables a subscription.
+    /// Makes the change that enables or disables a subscription.
     #[must_use]
     pub fn enabled(enabled: bool) -> Self {
         Self {
@@ -177,13 +191,13 @@ impl WebhookChange {
             }
     }
 
-    /// Checks it against Upvest's rules, like [`NewWebhook::validate`].
+    /// Checks the change against Upvest's rules, like [`NewWebhook::validate`].
     ///
     /// # Errors
     /// The first rule that it breaks.
-    pub fn validate(&self, allow_loopback: bool) -> Result<(), InvalidWebhook> {
+    pub fn validate(&self, allow_loopback: bool) -> Result<(), InvalidWebhookError> {
         if self.is_empty() {
-            return Err(InvalidWebhook::EmptyChange);
+            return Err(InvalidWebhookError::EmptyChange);
         }
         if let Some(title) = &self.title {
             check_title(title)?;
@@ -222,7 +236,10 @@ mod tests {
             assert_eq!(check(good), Ok(()), "{good}");
         }
         for bad in ["", "under_score", "ü", "a/b", &"x".repeat(33)] {
-            assert!(matches!(check(bad), Err(InvalidWebhook::Title { .. })), "{bad}");
+            assert!(
+                matches!(check(bad), Err(InvalidWebhookError::Title { .. })),
+                "{bad}"
+            );
         }
     }
 
@@ -232,7 +249,7 @@ mod tests {
         assert_eq!(check("https://tenant.tld/webhooks?x=1", false), Ok(()));
         assert!(matches!(
             check("http://tenant.tld/", true),
-            Err(InvalidWebhook::NotHttps { .. })
+            Err(InvalidWebhookError::NotHttps { .. })
         ));
         for address in [
             "https://1.2.3.4/",
@@ -242,16 +259,16 @@ mod tests {
         ] {
             let refused = check(address, false);
             assert!(
-                matches!(refused, Err(InvalidWebhook::NotADnsName { .. })),
+                matches!(refused, Err(InvalidWebhookError::NotADnsName { .. })),
                 "{address}"
             );
         }
         assert_eq!(
             check("https://u:p@tenant.tld/", false),
-            Err(InvalidWebhook::Superfluous)
+            Err(InvalidWebhookError::Superfluous)
         );
         let long = format!("https://tenant.tld/{}", "x".repeat(1000));
-        assert_eq!(check(&long, false), Err(InvalidWebhook::UrlTooLong));
+        assert_eq!(check(&long, false), Err(InvalidWebhookError::UrlTooLong));
     }
 
     #[test]
@@ -291,14 +308,17 @@ mod tests {
         webhook.excluded_categories = vec!["USER_CHECK".to_owned()];
         assert_eq!(webhook.validate(false), Ok(()));
         webhook.categories = vec!["USER".to_owned()];
-        assert_eq!(webhook.validate(false), Err(InvalidWebhook::ExcludedFromList));
+        assert_eq!(
+            webhook.validate(false),
+            Err(InvalidWebhookError::ExcludedFromList)
+        );
         webhook.categories = vec!["user".to_owned(), ALL.to_owned()];
         assert!(matches!(
             webhook.validate(false),
-            Err(InvalidWebhook::Category { .. })
+            Err(InvalidWebhookError::Category { .. })
         ));
         webhook.categories.clear();
-        assert_eq!(webhook.validate(false), Err(InvalidWebhook::NoCategories));
+        assert_eq!(webhook.validate(false), Err(InvalidWebhookError::NoCategories));
     }
 
     #[test]
@@ -327,7 +347,7 @@ mod tests {
         assert_eq!(WebhookChange::between(&done, &wanted), None);
         assert_eq!(
             WebhookChange::default().validate(false),
-            Err(InvalidWebhook::EmptyChange)
+            Err(InvalidWebhookError::EmptyChange)
         );
     }
 }

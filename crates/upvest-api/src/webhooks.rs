@@ -1,4 +1,4 @@
-//! The management of subscriptions (contract section 4).
+//! The calls that manage subscriptions.
 
 use std::collections::HashSet;
 
@@ -13,20 +13,21 @@ use crate::request::Call;
 use crate::scope::Scope;
 use crate::webhook::{NewWebhook, Webhook, WebhookChange};
 
-/// The most that Upvest puts on one page.
+/// The most subscriptions that Upvest puts on one page, by its API description.
 const PAGE: usize = 1000;
+/// The most pages that are read of one list: nobody has 100,000 subscriptions, and a list that repeats itself ends so.
 const MAX_PAGES: usize = 100;
 
-/// What became of a subscription that is to be deleted.
+/// Tells what became of a subscription that was to be deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deletion {
-    /// It was deleted.
+    /// Upvest had the subscription, and deleted it.
     Deleted,
     /// There was none: it was deleted before, or the sandbox dropped it.
     AlreadyGone,
 }
 
-/// What came of a test of a subscription.
+/// Tells what came of a test of a subscription.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum TestOutcome {
@@ -36,17 +37,17 @@ pub enum TestOutcome {
     Accepted,
 }
 
-/// What an endpoint answered to a test.
+/// Tells what an endpoint answered to a test, as Upvest reports it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct EndpointAnswer {
-    /// The URL that was called.
+    /// The URL that Upvest called; empty where it does not say.
     pub url: String,
     /// The HTTP status; deliveries succeed with 200 alone.
     pub status: u16,
-    /// The headers.
+    /// The answer's headers, as Upvest writes them.
     pub headers: Map<String, Value>,
-    /// The body.
+    /// The answer's body as text; JSON where Upvest reports an object.
     pub body: String,
 }
 
@@ -82,7 +83,7 @@ impl Client {
     /// Fetches all subscriptions, oldest first. One that is deleted meanwhile may hide another at a page's edge.
     ///
     /// # Errors
-    /// [`Error`].
+    /// Any [`Error`] of a call.
     pub async fn list_webhooks(&self) -> Result<Vec<Webhook>, Error> {
         let mut webhooks: Vec<Webhook> = Vec::new();
         let mut known = HashSet::new();
@@ -115,10 +116,10 @@ impl Client {
         self.json(&call).await
     }
 
-    /// Fetches a subscription.
+    /// Fetches one subscription by its id.
     ///
     /// # Errors
-    /// [`Error`]; [`Error::is_not_found`] tells one that is not there.
+    /// Any [`Error`] of a call; [`Error::is_not_found`] tells a subscription that is not there.
     pub async fn webhook(&self, id: &ResourceId) -> Result<Webhook, Error> {
         let call = self.call("GET", &["webhooks", id.as_str()], Scope::WebhooksRead);
         self.json(&call).await
@@ -149,10 +150,10 @@ impl Client {
         self.json(&call).await
     }
 
-    /// Deletes a subscription.
+    /// Deletes a subscription. That there is none is no failure: an earlier attempt may have succeeded unseen.
     ///
     /// # Errors
-    /// [`Error`]; one that is not there is none.
+    /// Any [`Error`] of a call, but not that it is not there.
     pub async fn delete_webhook(&self, id: &ResourceId) -> Result<Deletion, Error> {
         let call = self.call("DELETE", &["webhooks", id.as_str()], Scope::WebhooksAdmin);
         match self.inner.send(&call).await {
@@ -164,11 +165,11 @@ impl Client {
 
     /// Has Upvest call a subscription's endpoint.
     ///
-    /// Upvest's sources disagree (contract section 4, test): POST answered with the endpoint's answer, POST answered
+    /// Upvest's sources disagree about this call: POST answered with the endpoint's answer, POST answered
     /// with 202 and nothing, or GET. So POST is sent, and GET after a 404 or 405; both answers are accepted.
     ///
     /// # Errors
-    /// [`Error`].
+    /// Any [`Error`] of a call.
     pub async fn test_webhook(&self, id: &ResourceId) -> Result<TestOutcome, Error> {
         let segments = ["webhooks", id.as_str(), "test"];
         let call = self.call("POST", &segments, Scope::WebhooksAdmin);
@@ -200,7 +201,6 @@ fn outcome(answer: Answer, call: &Call) -> Result<TestOutcome, Error> {
     }))
 }
 
-/// Texts, numbers and lists of texts always are JSON.
 fn json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).unwrap_or_default()
+    serde_json::to_vec(value).expect("texts, numbers and lists of texts always are JSON")
 }

@@ -5,7 +5,7 @@
 use super::{Form, List, Listing, Resource};
 use crate::scope::Scope;
 
-/// What one list has all of, and a call of its own each object of.
+/// Makes the row of a category that one list has all of, with a call for each object.
 const fn all(category: &'static str, scope: Scope, path: &'static str, list: &'static str) -> Resource {
     Resource {
         path: Some(path),
@@ -13,7 +13,7 @@ const fn all(category: &'static str, scope: Scope, path: &'static str, list: &'s
     }
 }
 
-/// What one list has all of.
+/// Makes the row of a category that one list has all of.
 const fn lines(category: &'static str, scope: Scope, path: &'static str) -> Resource {
     let form = Form::Sorted;
     Resource {
@@ -24,7 +24,7 @@ const fn lines(category: &'static str, scope: Scope, path: &'static str) -> Reso
     }
 }
 
-/// What each object of another category has a list of.
+/// Makes the row of a category of which each object of another category has a list.
 const fn under(parent: &'static str, category: &'static str, scope: Scope, list: List) -> Resource {
     Resource {
         category,
@@ -35,7 +35,7 @@ const fn under(parent: &'static str, category: &'static str, scope: Scope, list:
 }
 
 impl Resource {
-    /// The same, with a call of its own for each object.
+    /// Adds the call that reads one object by its id.
     const fn each_at(self, path: &'static str) -> Self {
         Self {
             path: Some(path),
@@ -50,7 +50,7 @@ impl Form {
     }
 }
 
-/// What can be read: the calls of the description by which an object is found with nothing but its own id, or with the
+/// Lists what can be read: the calls of the description by which an object is found with nothing but its own id, or with the
 /// ids of its account, account group or user, which are listed themselves.
 pub static RESOURCES: &[Resource] = &[
     all("USER", Scope::UsersRead, "users/{}", "users"),
@@ -167,7 +167,7 @@ pub static RESOURCES: &[Resource] = &[
     ),
 ];
 
-/// Why objects of a category that has no [`Resource`] cannot be read.
+/// Says why objects of a category that has no [`Resource`] cannot be read.
 #[must_use]
 pub fn why_unreadable(category: &str) -> &'static str {
     match category {

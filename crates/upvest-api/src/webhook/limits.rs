@@ -4,30 +4,31 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::rules::InvalidWebhook;
+use super::rules::InvalidWebhookError;
 
-/// How long an event waits for others: 1 to 30 seconds.
+/// Says how long an event waits for others: 1 to 30 seconds, by Upvest's API description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Delay(u8);
 
-/// The size of a body, in bytes, at which a batch does not wait any longer: 100 to 1,048,576.
+/// Says at which size of a body, in bytes, a batch does not wait any longer: 100 to 1,048,576, by Upvest's API
+/// description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct PackageSize(u32);
 
 impl Delay {
-    /// A delay in seconds.
+    /// Takes a delay in seconds, if Upvest allows it.
     ///
     /// # Errors
-    /// [`InvalidWebhook::Delay`] when it is not 1 to 30.
-    pub fn from_seconds(seconds: u64) -> Result<Self, InvalidWebhook> {
+    /// [`InvalidWebhookError::Delay`] when it is not 1 to 30.
+    pub fn from_seconds(seconds: u64) -> Result<Self, InvalidWebhookError> {
         u8::try_from(seconds)
             .ok()
             .filter(|seconds| (1..=30).contains(seconds))
             .map(Self)
-            .ok_or(InvalidWebhook::Delay { seconds })
+            .ok_or(InvalidWebhookError::Delay { seconds })
     }
 
-    /// Returns the delay in seconds.
+    /// Returns the delay as a number of seconds.
     #[must_use]
     pub const fn seconds(self) -> u8 {
         self.0
@@ -35,19 +36,19 @@ impl Delay {
 }
 
 impl PackageSize {
-    /// A size in bytes.
+    /// Takes a size in bytes, if Upvest allows it.
     ///
     /// # Errors
-    /// [`InvalidWebhook::PackageSize`] when it is not 100 to 1,048,576.
-    pub fn from_bytes(bytes: u64) -> Result<Self, InvalidWebhook> {
+    /// [`InvalidWebhookError::PackageSize`] when it is not 100 to 1,048,576.
+    pub fn from_bytes(bytes: u64) -> Result<Self, InvalidWebhookError> {
         u32::try_from(bytes)
             .ok()
             .filter(|bytes| (100..=1_048_576).contains(bytes))
             .map(Self)
-            .ok_or(InvalidWebhook::PackageSize { bytes })
+            .ok_or(InvalidWebhookError::PackageSize { bytes })
     }
 
-    /// Returns the size in bytes.
+    /// Returns the size as a number of bytes.
     #[must_use]
     pub const fn bytes(self) -> u32 {
         self.0

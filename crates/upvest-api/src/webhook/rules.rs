@@ -1,4 +1,4 @@
-//! Upvest's rules for subscriptions (contract section 4, field table).
+//! Upvest's rules for subscriptions.
 
 use std::net::IpAddr;
 
@@ -7,117 +7,125 @@ use reqwest::Url;
 use super::ALL;
 use crate::credentials::is_loopback;
 
+/// The most characters of a title, by Upvest's API description.
 const MAX_TITLE: usize = 32;
+/// The most characters of a URL, by Upvest's API description.
 const MAX_URL: usize = 1000;
 
-/// Which of Upvest's rules a subscription breaks.
+/// Names the rule of Upvest's that a subscription breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum InvalidWebhook {
-    /// The title's length or characters.
+pub enum InvalidWebhookError {
+    /// The title is too long, empty, or has other characters than Upvest takes.
     #[error("the title {title:?} is not 1 to {MAX_TITLE} of: A-Z a-z 0-9 space ( ) [ ] {{ }} . -")]
     Title {
-        /// The title.
+        /// The title's beginning, at most 100 characters.
         title: String,
     },
-    /// The URL's scheme.
+    /// The URL's scheme is not https.
     #[error("{url} is not an https URL")]
     NotHttps {
-        /// The URL.
+        /// The URL that was to be delivered to.
         url: String,
     },
-    /// The URL's host.
+    /// The URL's host is an address, or a name of this machine.
     #[error("{url} does not name its host: Upvest delivers to DNS names, not to addresses")]
     NotADnsName {
-        /// The URL.
+        /// The URL that was to be delivered to.
         url: String,
     },
     /// The URL has a user, a password or a fragment.
     #[error("the URL has a user, a password or a fragment, which Upvest does not send")]
     Superfluous,
-    /// The URL's length.
+    /// The URL has more than 1,000 characters.
     #[error("the URL is longer than {MAX_URL} characters")]
     UrlTooLong,
-    /// The delay.
+    /// The delay is out of range.
     #[error("a delay of {seconds} s is not 1 to 30 s")]
     Delay {
-        /// The delay, in seconds.
+        /// The delay that was asked for, in seconds.
         seconds: u64,
     },
-    /// The package size.
+    /// The package size is out of range.
     #[error("a package size of {bytes} bytes is not 100 to 1048576")]
     PackageSize {
-        /// The size.
+        /// The size that was asked for, in bytes.
         bytes: u64,
     },
-    /// No category is received.
+    /// The list of categories is empty, so that no event would be received.
     #[error("there are no categories; \"ALL\" receives every one")]
     NoCategories,
     /// A category is no upper-case word.
     #[error("{category:?} is not a category, such as \"ORDER\"")]
     Category {
-        /// The category.
+        /// The category's beginning, at most 100 characters.
         category: String,
     },
     /// Categories are excluded from a list that does not have them.
     #[error("categories can be excluded from \"ALL\" alone")]
     ExcludedFromList,
-    /// A change of nothing.
+    /// The change leaves everything as it is; Upvest would refuse it.
     #[error("the change is empty")]
     EmptyChange,
 }
 
-pub(super) fn check_title(title: &str) -> Result<(), InvalidWebhook> {
+/// Refuses titles that Upvest does not take.
+pub(super) fn check_title(title: &str) -> Result<(), InvalidWebhookError> {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || b" ()[]{}.-".contains(&byte);
     if (1..=MAX_TITLE).contains(&title.len()) && title.bytes().all(known) {
         return Ok(());
     }
-    Err(InvalidWebhook::Title {
+    Err(InvalidWebhookError::Title {
         title: title.chars().take(100).collect(),
     })
 }
 
-pub(super) fn check_url(url: &Url, allow_loopback: bool) -> Result<(), InvalidWebhook> {
+/// Refuses URLs that Upvest does not deliver to; on this machine, tests alone may be delivered to.
+pub(super) fn check_url(url: &Url, allow_loopback: bool) -> Result<(), InvalidWebhookError> {
     let text = || url.to_string();
     if url.as_str().len() > MAX_URL {
-        return Err(InvalidWebhook::UrlTooLong);
+        return Err(InvalidWebhookError::UrlTooLong);
     }
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-        return Err(InvalidWebhook::Superfluous);
+        return Err(InvalidWebhookError::Superfluous);
     }
     if allow_loopback && is_loopback(url) && matches!(url.scheme(), "http" | "https") {
         return Ok(());
     }
     if url.scheme() != "https" {
-        return Err(InvalidWebhook::NotHttps { url: text() });
+        return Err(InvalidWebhookError::NotHttps { url: text() });
     }
-    let host = url.host_str().unwrap_or_default();
+    let host = url.host_str().expect("an https URL has a host");
     let address = host.starts_with('[') || host.parse::<IpAddr>().is_ok();
     if address || is_loopback(url) || !host.contains('.') {
-        return Err(InvalidWebhook::NotADnsName { url: text() });
+        return Err(InvalidWebhookError::NotADnsName { url: text() });
     }
     Ok(())
 }
 
-pub(super) fn check_categories(categories: &[String], excluded: &[String]) -> Result<(), InvalidWebhook> {
+/// Refuses categories by their form, and an exclusion from anything but all of them.
+pub(super) fn check_categories(
+    categories: &[String],
+    excluded: &[String],
+) -> Result<(), InvalidWebhookError> {
     if categories.is_empty() {
-        return Err(InvalidWebhook::NoCategories);
+        return Err(InvalidWebhookError::NoCategories);
     }
     if !excluded.is_empty() && !categories.iter().any(|category| category == ALL) {
-        return Err(InvalidWebhook::ExcludedFromList);
+        return Err(InvalidWebhookError::ExcludedFromList);
     }
     check_names(categories)?;
     check_names(excluded)
 }
 
-/// New categories appear weekly, so that their form alone is checked.
-pub(super) fn check_names(categories: &[String]) -> Result<(), InvalidWebhook> {
+/// Refuses what has not the form of a category. New ones appear weekly, so that their form alone is checked.
+pub(super) fn check_names(categories: &[String]) -> Result<(), InvalidWebhookError> {
     let known = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     let bad = categories
         .iter()
         .find(|category| category.is_empty() || !category.bytes().all(known));
     bad.map_or(Ok(()), |category| {
-        Err(InvalidWebhook::Category {
+        Err(InvalidWebhookError::Category {
             category: category.chars().take(100).collect(),
         })
     })

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use upvest_api::{
-    Delay, Deletion, Error, InvalidWebhook, NewWebhook, PackageSize, ResourceId, TestOutcome, Url,
+    Delay, Deletion, Error, InvalidWebhookError, NewWebhook, PackageSize, ResourceId, TestOutcome, Url,
     WebhookChange, WebhookConfig,
 };
 use upvest_simulator::{Subscription, TestBehaviour, generate};
@@ -259,7 +259,7 @@ async fn what_breaks_upvests_rules_is_not_sent() {
         .unwrap_err();
     assert!(matches!(
         refused,
-        Error::InvalidWebhook(InvalidWebhook::Title { .. })
+        Error::InvalidWebhook(InvalidWebhookError::Title { .. })
     ));
     let id: ResourceId = "any".parse().unwrap();
     let refused = client
@@ -268,7 +268,7 @@ async fn what_breaks_upvests_rules_is_not_sent() {
         .unwrap_err();
     assert!(matches!(
         refused,
-        Error::InvalidWebhook(InvalidWebhook::EmptyChange)
+        Error::InvalidWebhook(InvalidWebhookError::EmptyChange)
     ));
     assert!(upvest.simulator.api_requests().is_empty());
 }

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use tokio::time::{Instant, sleep};
-use upvest_api::{Client, Deletion, InvalidWebhook, ResourceId, TestOutcome, Url, Webhook, WebhookChange};
+use upvest_api::{
+    Client, Deletion, InvalidWebhookError, ResourceId, TestOutcome, Url, Webhook, WebhookChange,
+};
 
 use self::arguments::{Create, Update};
 use self::arrival::{Arrival, Search};
@@ -122,7 +124,7 @@ pub(crate) enum WebhooksError {
     #[error("the stack's WebhookUrl {url} is not a URL: use --url")]
     StackUrl { url: String },
     #[error("the subscription would break Upvest's rules")]
-    Invalid(#[from] InvalidWebhook),
+    Invalid(#[from] InvalidWebhookError),
     #[error(
         "subscription {id} delivers to {url} already, and both would deliver every event: change it with `webhooks \
          update`, or use --another"

@@ -2,7 +2,8 @@
 
 use clap::{ArgGroup, Args};
 use upvest_api::{
-    Delay, InvalidWebhook, NewWebhook, PackageSize, ResourceId, Url, Webhook, WebhookChange, WebhookConfig,
+    Delay, InvalidWebhookError, NewWebhook, PackageSize, ResourceId, Url, Webhook, WebhookChange,
+    WebhookConfig,
 };
 
 use super::WebhooksError;
@@ -91,7 +92,7 @@ enum InvalidBatching {
     #[error("expected a number of bytes")]
     NotBytes,
     #[error(transparent)]
-    Limit(#[from] InvalidWebhook),
+    Limit(#[from] InvalidWebhookError),
 }
 
 fn delay(text: &str) -> Result<Delay, InvalidBatching> {

@@ -4,6 +4,7 @@
 mod load;
 mod payload;
 mod plan;
+mod shipment;
 mod signing;
 mod summary;
 mod target;
@@ -11,6 +12,7 @@ mod target;
 pub use load::{Answer, Load, Outcome, Pace};
 pub use payload::{Payload, Source, events_for};
 pub use plan::{Order, Slot, plan};
+pub use shipment::Shipment;
 pub use signing::{Fault, Signed, Signer};
 pub use summary::{Latency, Sent, Summary};
 pub use target::Target;

@@ -118,13 +118,7 @@ impl Load {
                 .map(|event| Payload::Events(vec![event]))
                 .collect(),
             fresh_ids: None,
-            signer: Signer {
-                key,
-                cover: Vec::new(),
-                path: target.url().path().to_owned(),
-                query: target.url().query().map(str::to_owned),
-                fault: None,
-            },
+            signer: Signer::new(key, target),
             client: target.client(timeout)?,
             url: target.url().clone(),
             clock: Clock::system(),

@@ -5,6 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use upvest::signature::{Headers, SignError, SignatureOptions, SignedRequest, SigningKey};
 
+use super::Target;
+
 /// How long signatures are valid: as long as Upvest's are taken to be.
 const LIFETIME: Duration = Duration::from_secs(60);
 const NONCE_DIGITS: usize = 10;
@@ -43,6 +45,18 @@ pub struct Signed {
 }
 
 impl Signer {
+    /// Signs deliveries to a target as Upvest would.
+    #[must_use]
+    pub fn new(key: SigningKey, target: &Target) -> Self {
+        Self {
+            key,
+            cover: Vec::new(),
+            path: target.url().path().to_owned(),
+            query: target.url().query().map(str::to_owned),
+            fault: None,
+        }
+    }
+
     /// Signs a body as of `now`.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone)]
 pub struct Target {
     url: Url,
+    text: String,
 }
 
 impl Target {
@@ -24,7 +25,10 @@ impl Target {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"));
         let url = url.ok_or_else(|| Error::usage(format!("{text:?} is not an http:// or https:// URL")))?;
-        let target = Self { url };
+        let target = Self {
+            url,
+            text: text.to_owned(),
+        };
         if target.url.scheme() == "https" || target.is_loopback() || insecure_http {
             Ok(target)
         } else {
@@ -56,6 +60,12 @@ impl Target {
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Gives the URL as it was written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// Makes a client that follows no redirect: Upvest follows none.

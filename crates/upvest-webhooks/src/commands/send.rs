@@ -1,19 +1,15 @@
 //! `send`: signed deliveries to any URL.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use operator::{Error, Reporter, Result};
-use pipeline::runtime::clock::Clock;
 use upvest::signature::{Profile, SigningKey};
 
 use crate::output::{self, Report, facts};
 use operator::key_file;
-use operator::send::{
-    Fault, Latency, Load, Order, Pace, Payload, Signer, Source, Summary, Target, events_for, plan,
-};
+use operator::send::{Fault, Latency, Order, Pace, Shipment, Source, Summary, Target, events_for};
 
 /// Deliveries at the same time where a rate is asked for and no number.
 const CONCURRENCY_WITH_RATE: usize = 32;
@@ -144,49 +140,45 @@ impl Arguments {
             target.allow_test_key()?;
         }
         let key = self.signing_key()?;
-        // 32 bits, because JSON readers lose digits of larger numbers.
-        let seed = self.load.seed.unwrap_or_else(|| fastrand::u32(..).into());
-        let payloads = self.payloads(seed)?;
-        warn_of_malformed(&payloads, reporter);
-        let order = Order {
-            deliveries: self.load.deliveries,
-            duplicates_percent: self.load.duplicates,
-            shuffle: self.load.shuffle,
-        };
-        let slots = plan(payloads.len(), order, &mut fastrand::Rng::with_seed(seed));
         let concurrency = self.load.concurrency.map(usize::from);
-        let pace = Pace {
-            rate: self.load.rate,
-            concurrency: concurrency.unwrap_or(self.load.rate.map_or(1, |_| CONCURRENCY_WITH_RATE)),
+        let shipment = Shipment {
+            source: self.source(),
+            order: Order {
+                deliveries: self.load.deliveries,
+                duplicates_percent: self.load.duplicates,
+                shuffle: self.load.shuffle,
+            },
+            pace: Pace {
+                rate: self.load.rate,
+                concurrency: concurrency.unwrap_or(self.load.rate.map_or(1, |_| CONCURRENCY_WITH_RATE)),
+            },
+            key,
+            cover: self.signature.cover.clone(),
+            fault: match (self.signature.tamper, self.signature.drop_signature) {
+                (true, _) => Some(Fault::Tamper),
+                (_, true) => Some(Fault::DropSignature),
+                _ => None,
+            },
+            timeout: Duration::from_secs(self.load.timeout),
         };
-        let load = Arc::new(Load {
-            payloads,
-            slots,
-            fresh_ids: self.fresh_ids.then(|| fastrand::u64(..)),
-            client: target.client(Duration::from_secs(self.load.timeout))?,
-            url: target.url().clone(),
-            clock: Clock::system(),
-            signer: self.signer(key, &target),
-        });
-        let (outcomes, took) = load.run(pace, reporter).await?;
-        Ok(Summary::of(url, &load.signer.key, seed, &outcomes, took))
+        shipment.send(&target, reporter).await
     }
 
-    fn payloads(&self, seed: u64) -> Result<Vec<Payload>> {
+    fn source(&self) -> Source<'_> {
         let batch = self.batch.map(usize::from);
         let only_deliveries = self.files.is_empty().then_some(self.load.deliveries).flatten();
         let generate = self
             .generate
             .or(only_deliveries.map(|count| events_for(count, batch)));
-        let source = Source {
+        Source {
             files: &self.files,
             generate: generate.unwrap_or(0),
-            seed,
+            // 32 bits, because JSON readers lose digits of larger numbers.
+            seed: self.load.seed.unwrap_or_else(|| fastrand::u32(..).into()),
             batch,
             take_apart: self.fresh_ids,
             raw: self.raw,
-        };
-        source.payloads()
+        }
     }
 
     fn signing_key(&self) -> Result<SigningKey> {
@@ -199,20 +191,6 @@ impl Arguments {
             _ => upvest_simulator::published_test_key(),
         }
         .map_err(Error::context("the key cannot be used"))
-    }
-
-    fn signer(&self, key: SigningKey, target: &Target) -> Signer {
-        Signer {
-            key,
-            cover: self.signature.cover.clone(),
-            path: target.url().path().to_owned(),
-            query: target.url().query().map(str::to_owned),
-            fault: match (self.signature.tamper, self.signature.drop_signature) {
-                (true, _) => Some(Fault::Tamper),
-                (_, true) => Some(Fault::DropSignature),
-                _ => None,
-            },
-        }
     }
 }
 
@@ -269,16 +247,6 @@ impl Report for Summary {
 
     fn succeeded(&self) -> bool {
         self.all_accepted
-    }
-}
-
-/// What a receiver will not take for an event is sent all the same, but not unnoticed.
-fn warn_of_malformed(payloads: &[Payload], reporter: Reporter<'_>) {
-    let malformed = payloads.iter().map(Payload::malformed).sum::<usize>();
-    if malformed > 0 {
-        reporter.note(&format!(
-            "{malformed} of the events are malformed, and sent all the same"
-        ));
     }
 }
 
@@ -375,7 +343,7 @@ mod tests {
             .unwrap()
             .verifying_key()
             .unwrap();
-        let now = Clock::system().now();
+        let now = pipeline::runtime::clock::Clock::system().now();
         UnverifiedDelivery::parse(request)?.verify(&key, now).map(|_| ())
     }
 

@@ -1,0 +1,66 @@
+//! The operation `send`: from files or made-up events to signed and posted deliveries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pipeline::runtime::clock::Clock;
+use upvest::signature::SigningKey;
+
+use super::{Fault, Load, Order, Pace, Payload, Signer, Source, Summary, Target, plan};
+use crate::error::Result;
+use crate::reporter::Reporter;
+
+/// What to deliver, how it is signed, and how fast.
+#[derive(Debug)]
+pub struct Shipment<'s> {
+    /// Where the bodies come from. Bodies that are taken apart get new event ids.
+    pub source: Source<'s>,
+    /// In which order they are delivered.
+    pub order: Order,
+    /// How fast.
+    pub pace: Pace,
+    /// Signs them.
+    pub key: SigningKey,
+    /// The covered components, in this order; empty for the usual ones.
+    pub cover: Vec<String>,
+    /// What is to go wrong with each, on purpose.
+    pub fault: Option<Fault>,
+    /// How long an answer may take.
+    pub timeout: Duration,
+}
+
+impl Shipment<'_> {
+    /// Makes all deliveries, and sums up what they were answered.
+    ///
+    /// What a receiver will not take for an event is sent all the same, but not unnoticed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`](crate::Error) when a file cannot be used, or a delivery cannot be signed.
+    pub async fn send(self, target: &Target, reporter: Reporter<'_>) -> Result<Summary> {
+        let seed = self.source.seed;
+        let payloads = self.source.payloads()?;
+        let malformed = payloads.iter().map(Payload::malformed).sum::<usize>();
+        if malformed > 0 {
+            reporter.note(&format!(
+                "{malformed} of the events are malformed, and sent all the same"
+            ));
+        }
+        let load = Arc::new(Load {
+            slots: plan(payloads.len(), self.order, &mut fastrand::Rng::with_seed(seed)),
+            payloads,
+            fresh_ids: self.source.take_apart.then(|| fastrand::u64(..)),
+            client: target.client(self.timeout)?,
+            url: target.url().clone(),
+            clock: Clock::system(),
+            signer: Signer {
+                cover: self.cover,
+                fault: self.fault,
+                ..Signer::new(self.key, target)
+            },
+        });
+        let (outcomes, took) = load.run(self.pace, reporter).await?;
+        let url = target.text();
+        Ok(Summary::of(url, &load.signer.key, seed, &outcomes, took))
+    }
+}

@@ -27,7 +27,10 @@
 //! # }
 //! ```
 
+pub mod entities;
 pub mod error;
+pub mod events;
+pub mod fold;
 pub mod key_file;
 pub mod operator_key;
 pub mod quarantine;

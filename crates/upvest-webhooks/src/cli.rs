@@ -162,10 +162,6 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Keys(#[from] keys::KeysError),
     #[error(transparent)]
-    Events(#[from] events::EventsError),
-    #[error(transparent)]
-    Entities(#[from] entities::EntitiesError),
-    #[error(transparent)]
     Explain(#[from] explain::ExplainError),
     #[error(transparent)]
     Tail(#[from] tail::TailError),
@@ -194,8 +190,6 @@ impl CliError {
             Self::Stack(error) if error.is_usage() => 2,
             Self::Webhooks(error) if error.is_usage() => 2,
             Self::Keys(error) if error.is_usage() => 2,
-            Self::Events(events::EventsError::Stack(error)) if error.is_usage() => 2,
-            Self::Entities(entities::EntitiesError::Stack(error)) if error.is_usage() => 2,
             Self::Explain(explain::ExplainError::Stack(error)) if error.is_usage() => 2,
             Self::Tail(tail::TailError::Stack(error)) if error.is_usage() => 2,
             Self::Archive(error) if error.is_usage() => 2,
@@ -262,7 +256,10 @@ impl Command {
                 arguments.run(stacks.stack().await?, json).await?;
                 Ok(true)
             }
-            Self::Entities(command) => show(&command.run(stacks.stack().await?).await?, json),
+            Self::Entities(command) => show(
+                &command.run(stacks.stack().await?, stacks.reporter()).await?,
+                json,
+            ),
             Self::Archive(command) => show(&command.run(stacks.stack().await?).await?, json),
             Self::Replay(replay) => show(&replay.run(stacks.stack().await?).await?, json),
             Self::Quarantine(command) => {
@@ -341,14 +338,8 @@ mod tests {
 
     #[test]
     fn wrong_usage_exits_with_2_and_failure_with_1() {
-        let unnamed = || StackError::usage("no stack is named");
-        assert_eq!(CliError::from(unnamed()).exit_code(), 2);
-        let entities = entities::EntitiesError::from(unnamed());
-        assert_eq!(CliError::from(entities).exit_code(), 2);
-        assert_eq!(
-            CliError::from(events::EventsError::from(unnamed())).exit_code(),
-            2
-        );
+        let unnamed = StackError::usage("no stack is named");
+        assert_eq!(CliError::from(unnamed).exit_code(), 2);
         assert_eq!(CliError::from(io::Error::other("disk full")).exit_code(), 1);
     }
 

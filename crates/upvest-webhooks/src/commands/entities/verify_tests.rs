@@ -5,19 +5,22 @@ use upvest::EntityKey;
 use webhook_tests::deliveries::{event, order, topup};
 use webhook_tests::deployment::Deployment;
 
-use super::verify::{Problem, Verified, Verify};
+use operator::entities::Problem;
+
 use super::*;
 
 #[derive(Debug, Parser)]
 struct Line {
     #[command(flatten)]
-    verify: Verify,
+    verify: VerifyArgs,
 }
 
-async fn verify_entities(deployed: &Deployment, line: &str) -> Result<Verified, EntitiesError> {
+async fn verify_entities(deployed: &Deployment, line: &str) -> Result<Verified> {
     let words = std::iter::once("verify").chain(line.split_whitespace());
     let verify = Line::try_parse_from(words).unwrap().verify;
-    match Command::Verify(verify).run(&deployed.stack).await? {
+    match Command::Verify(verify)
+        .run(&deployed.stack, Reporter::silent())
+        .await? {
         EntitiesReport::Verified(verified) => Ok(verified),
         shown => panic!("{shown:?}"),
     }
@@ -28,8 +31,8 @@ async fn differences_in(deployed: &Deployment, domain: &str) -> Vec<(String, Pro
     let verified = verify_entities(deployed, &format!("--domain {domain}"))
         .await
         .unwrap();
-    assert_eq!(verified.succeeded(), verified.findings().is_empty());
-    let findings = verified.findings().iter().cloned();
+    assert_eq!(verified.succeeded(), verified.findings.is_empty());
+    let findings = verified.findings.iter().cloned();
     findings
         .map(|finding| (finding.entity, finding.problem, finding.detail))
         .collect()
@@ -66,7 +69,7 @@ async fn entities_that_are_what_their_events_say_are_in_order() {
     let verified = verify_entities(&deployed, "--domain orders payments")
         .await
         .unwrap();
-    assert_eq!(verified.findings(), []);
+    assert_eq!(verified.findings, []);
     assert!(
         verified.text().contains("entities                 3"),
         "{}",

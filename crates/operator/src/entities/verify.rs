@@ -1,0 +1,223 @@
+//! Whether entities are what their events say.
+
+use futures_util::{StreamExt, stream};
+use pipeline::stores::entities::Entities;
+use serde::Serialize;
+use upvest::category::CATEGORIES;
+use upvest::{Domain, EntityKey};
+
+use super::show::unknown;
+use crate::error::Result;
+use crate::fold::{Comparison, Refold};
+use crate::records::Records;
+use crate::reporter::Reporter;
+use crate::stack::Stack;
+
+/// How many entities are checked at the same time.
+const AT_A_TIME: usize = 8;
+/// How many findings are named; the rest is counted.
+const NAMED: usize = 1000;
+
+/// What can be wrong with an entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Problem {
+    /// It has events in the log, and no state.
+    Missing,
+    /// Its state is not what its events say, or not one that the receiver writes.
+    Different,
+    /// It has a state, and no event in the log.
+    WithoutEvents,
+    /// The log or the archive does not have one of its events any more.
+    Unreadable,
+}
+
+/// An entity that is not what its events say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The entity.
+    pub entity: String,
+    /// What is wrong with it.
+    pub problem: Problem,
+    /// The attributes that differ, or the event that cannot be read.
+    pub detail: Option<String>,
+}
+
+/// What came of comparing entities with their events.
+#[derive(Debug, Default, Serialize)]
+pub struct Verified {
+    /// How many entities were compared.
+    pub entities: u64,
+    /// How many of them are not what their events say.
+    pub found: u64,
+    /// The first 1,000 of these.
+    pub findings: Vec<Finding>,
+}
+
+/// The stores that are compared.
+struct Check {
+    records: Records,
+    entities: Entities,
+}
+
+/// Compares these entities with their events.
+///
+/// # Errors
+///
+/// [`Error`](crate::Error) of the kind not-found for one that has neither a state nor an event: a mistake in writing.
+pub async fn verify_all(stack: &Stack, entities: Vec<EntityKey>) -> Result<Verified> {
+    let check = Check::of(stack)?;
+    for entity in &entities {
+        let has_event = !check.records.log.timeline(entity, None, 1).await?.is_empty();
+        if !has_event && check.entities.item(entity).await?.is_none() {
+            return Err(unknown(entity));
+        }
+    }
+    let mut verified = Verified::default();
+    check.compare_all(entities, &mut verified).await?;
+    Ok(verified)
+}
+
+/// Compares all entities of these domains with their events: those that the log has, and those that the table has.
+///
+/// # Errors
+///
+/// [`Error`](crate::Error) when a store cannot be read.
+pub async fn verify_domains(stack: &Stack, domains: &[Domain], reporter: Reporter<'_>) -> Result<Verified> {
+    let check = Check::of(stack)?;
+    let mut verified = Verified::default();
+    check.compare_logged(domains, reporter, &mut verified).await?;
+    check.look_for_events(domains, &mut verified).await?;
+    Ok(verified)
+}
+
+impl Check {
+    fn of(stack: &Stack) -> Result<Self> {
+        Ok(Self {
+            records: Records::of(stack)?,
+            entities: stack.entities()?,
+        })
+    }
+
+    /// Compares the entities that the log has.
+    async fn compare_logged(
+        &self,
+        domains: &[Domain],
+        reporter: Reporter<'_>,
+        verified: &mut Verified,
+    ) -> Result<()> {
+        let work = reporter.count("entities compared");
+        let (mut after, mut last) = (None, None);
+        loop {
+            let page = self.records.log.timelines(after).await?;
+            let mut entities = Vec::new();
+            for entry in page.entries {
+                let is_of_them = domains.contains(&upvest::category::of(&entry.event_type).domain);
+                if is_of_them && last.as_ref() != Some(&entry.entity) {
+                    last = Some(entry.entity.clone());
+                    entities.push(entry.entity);
+                }
+            }
+            work.done(entities.len() as u64);
+            self.compare_all(entities, verified).await?;
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Looks for the events of the entities that the table has.
+    async fn look_for_events(&self, domains: &[Domain], verified: &mut Verified) -> Result<()> {
+        let mut after = None;
+        loop {
+            let (keys, next) = self.entities.keys(after).await?;
+            let looks = keys.into_iter().filter(|entity| is_of(entity, domains));
+            let looks = looks.map(async |entity| {
+                let events = self.records.log.timeline(&entity, None, 1).await?;
+                Ok::<_, crate::Error>(events.is_empty().then_some(entity))
+            });
+            let mut looks = stream::iter(looks).buffered(AT_A_TIME);
+            while let Some(without_events) = looks.next().await {
+                verified.add(without_events?.map(|entity| Finding {
+                    entity: entity.to_string(),
+                    problem: Problem::WithoutEvents,
+                    detail: None,
+                }));
+            }
+            after = next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn compare_all(&self, entities: Vec<EntityKey>, verified: &mut Verified) -> Result<()> {
+        let compared = entities.iter().map(|entity| self.compare_surely(entity));
+        let mut compared = stream::iter(compared).buffered(AT_A_TIME);
+        while let Some(finding) = compared.next().await {
+            verified.entities += 1;
+            verified.add(finding?);
+        }
+        Ok(())
+    }
+
+    /// An event may be folded in while its entity is compared, so what differs is looked at twice.
+    async fn compare_surely(&self, entity: &EntityKey) -> Result<Option<Finding>> {
+        match self.compare(entity).await? {
+            None => Ok(None),
+            Some(_) => self.compare(entity).await,
+        }
+    }
+
+    async fn compare(&self, entity: &EntityKey) -> Result<Option<Finding>> {
+        let refold = Refold::read(&self.records, &self.entities, entity.clone()).await?;
+        let (problem, detail) = match refold.compare() {
+            Comparison::Same { .. } | Comparison::Elsewhere { .. } => return Ok(None),
+            Comparison::NoState { .. } => (Problem::Missing, None),
+            Comparison::NoEvents { .. } => (Problem::WithoutEvents, None),
+            Comparison::UnreadableEvent { why } => (Problem::Unreadable, Some(why)),
+            Comparison::UnreadableState { why } => (Problem::Different, Some(why)),
+            Comparison::Differs { attributes } => {
+                let names: Vec<String> = attributes.into_iter().map(|one| one.attribute).collect();
+                (Problem::Different, Some(names.join(", ")))
+            }
+            Comparison::Behind { lacks } => (Problem::Different, Some(lacks.join(", "))),
+            Comparison::Lacks { event_id } => (Problem::Different, Some(event_id)),
+        };
+        Ok(Some(Finding {
+            entity: entity.to_string(),
+            problem,
+            detail,
+        }))
+    }
+}
+
+/// Whether a domain of these has entities of this type.
+fn is_of(entity: &EntityKey, domains: &[Domain]) -> bool {
+    let mut rows = CATEGORIES.iter().filter(|row| row.entity == entity.entity_type());
+    let domain = rows.next().map_or(Domain::Unrecognised, |row| row.domain);
+    domains.contains(&domain)
+}
+
+impl Problem {
+    /// Names it as the JSON document does.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Different => "different",
+            Self::WithoutEvents => "without-events",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+impl Verified {
+    fn add(&mut self, finding: Option<Finding>) {
+        self.found += u64::from(finding.is_some());
+        if self.findings.len() < NAMED {
+            self.findings.extend(finding);
+        }
+    }
+}

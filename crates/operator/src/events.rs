@@ -1,0 +1,162 @@
+//! What the event log holds.
+
+use pipeline::stores::events::{LoggedEvent, TimelineEntry};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use upvest::{EntityKey, Occurred};
+
+use crate::error::{Error, Result};
+use crate::stack::Stack;
+
+/// An event of the log.
+#[derive(Debug, Serialize)]
+pub struct EventReport {
+    /// Its key in the log.
+    pub event_id: String,
+    /// Its type.
+    pub r#type: String,
+    /// The entity in whose time line it is.
+    pub aggregate: Option<String>,
+    /// Its place in that time line.
+    pub occurred: String,
+    /// When the delivery arrived that brought it.
+    pub received_at: String,
+    /// That delivery.
+    pub delivery_id: String,
+    /// SHA-256 of its exact bytes, in hexadecimal.
+    pub sha256: String,
+    /// The object, unless it was too large for the table.
+    pub object: Option<Box<RawValue>>,
+    /// Where the archive keeps the delivery of an object that was too large.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archived_at: Option<String>,
+}
+
+/// A part of an entity's time line.
+#[derive(Debug, Serialize)]
+pub struct Timeline {
+    /// The entity.
+    pub entity: String,
+    /// Its events, oldest first.
+    pub events: Vec<TimelineEvent>,
+    /// What to go on after, if there is more.
+    pub next: Option<String>,
+}
+
+/// An event of a time line.
+#[derive(Debug, Serialize)]
+pub struct TimelineEvent {
+    /// When it occurred.
+    pub occurred_at: String,
+    /// Its type.
+    pub r#type: String,
+    /// Its id.
+    pub event_id: String,
+}
+
+/// Reads an event of the log.
+///
+/// # Errors
+///
+/// [`Error`] of the kind not-found where the log has none of this id.
+pub async fn show(stack: &Stack, event_id: &str) -> Result<EventReport> {
+    let event = stack.event_log()?.find(event_id).await?;
+    let event = event.ok_or_else(|| Error::not_found(format!("no event {event_id} in the event log")))?;
+    let mut report = EventReport::of(event)?;
+    if let Some(key) = &report.archived_at {
+        report.archived_at = Some(format!("s3://{}/{key}", stack.archive_bucket()?));
+    }
+    Ok(report)
+}
+
+/// Reads up to `limit` events of an entity, from its first one or after one of them.
+///
+/// # Errors
+///
+/// [`Error`] of the kind not-found where the log has none of this entity.
+pub async fn timeline(stack: &Stack, entity: &str, after: Option<&Occurred>, limit: u16) -> Result<Timeline> {
+    let key = EntityKey::from_stored(entity.to_owned());
+    // One more than is shown tells whether there is more.
+    let log = stack.event_log()?;
+    let mut entries = log.timeline(&key, after, i32::from(limit) + 1).await?;
+    if entries.is_empty() && after.is_none() {
+        return Err(Error::not_found(format!(
+            "no events of {entity} in the event log: entities are written TYPE#ID, like ORDER#9fc8c651-..."
+        )));
+    }
+    let is_more = entries.len() > usize::from(limit);
+    entries.truncate(limit.into());
+    let last = entries.last().filter(|_| is_more);
+    Ok(Timeline {
+        entity: entity.to_owned(),
+        next: last.map(|entry| entry.occurred.to_string()),
+        events: entries.into_iter().map(TimelineEvent::from).collect(),
+    })
+}
+
+impl EventReport {
+    fn of(event: LoggedEvent) -> Result<Self> {
+        let object = event.object.map(RawValue::from_string).transpose();
+        Ok(Self {
+            object: object.map_err(Error::context(format!(
+                "the object of event {} in the events table is not JSON",
+                event.event_id
+            )))?,
+            event_id: event.event_id,
+            r#type: event.event_type,
+            aggregate: event.aggregate.map(|entity| entity.to_string()),
+            occurred: event.occurred.to_string(),
+            received_at: event.received_at.to_string(),
+            delivery_id: event.delivery_id,
+            sha256: event.sha256,
+            archived_at: event.archived_at,
+        })
+    }
+}
+
+impl From<TimelineEntry> for TimelineEvent {
+    fn from(entry: TimelineEntry) -> Self {
+        Self {
+            occurred_at: entry.occurred.instant().to_owned(),
+            r#type: entry.event_type,
+            event_id: entry.occurred.event_id().to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn logged(object: &str) -> LoggedEvent {
+        LoggedEvent {
+            event_id: "e1".to_owned(),
+            event_type: "ORDER.NEW".to_owned(),
+            aggregate: Some(EntityKey::from_stored("ORDER#o1".to_owned())),
+            occurred: Occurred::new("2026-01-05T09:30:00.310Z", "e1").unwrap(),
+            delivery_id: "d1".to_owned(),
+            received_at: "2026-01-05T09:30:01Z".parse().unwrap(),
+            sha256: "00ff".to_owned(),
+            object: Some(object.to_owned()),
+            archived_at: None,
+        }
+    }
+
+    #[test]
+    fn an_event_has_its_object_verbatim() {
+        let report = EventReport::of(logged(r#"{"quantity": 1.00, "id":"o1"}"#)).unwrap();
+        let json = serde_json::to_string(&report).unwrap();
+        assert!(
+            json.contains(r#""object":{"quantity": 1.00, "id":"o1"}"#),
+            "{json}"
+        );
+    }
+
+    #[test]
+    fn an_object_that_is_no_json_names_its_event() {
+        assert_eq!(
+            EventReport::of(logged("{")).unwrap_err().to_string(),
+            "the object of event e1 in the events table is not JSON"
+        );
+    }
+}

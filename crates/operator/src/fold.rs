@@ -165,6 +165,20 @@ impl Refold {
         self.stored.as_ref()?.as_ref().ok()
     }
 
+    /// Tells whether the entity notes that an event's actions or its publication failed, and wait.
+    #[must_use]
+    pub fn is_unfinished(&self, event_id: &str) -> bool {
+        self.stored()
+            .is_some_and(|stored| stored.unfinished.contains_key(event_id))
+    }
+
+    /// Tells whether the entity notes that an event was applied as its newest.
+    #[must_use]
+    pub fn is_applied(&self, event_id: &str) -> bool {
+        self.stored()
+            .is_some_and(|stored| stored.applied.contains(event_id))
+    }
+
     /// Compares the state that is kept with what the events fold to.
     #[must_use]
     pub fn compare(&self) -> Comparison {
@@ -232,10 +246,7 @@ impl Refold {
             let status = |state: &Option<Projection>| state.as_ref()?.status().map(str::to_owned);
             let previous_status = status(&state);
             state = event.fold_into(state).0;
-            let noted = self
-                .stored()
-                .is_some_and(|stored| stored.applied.contains(&event.event_id));
-            let effect = match noted {
+            let effect = match self.is_applied(&event.event_id) {
                 true => Effect::Fresh,
                 false => effects.get(&event.event_id).copied().unwrap_or(Effect::Fresh),
             };

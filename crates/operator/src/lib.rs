@@ -27,9 +27,11 @@
 //! # }
 //! ```
 
+pub mod archive;
 pub mod entities;
 pub mod error;
 pub mod events;
+pub mod explain;
 pub mod fold;
 pub mod key_file;
 pub mod operator_key;

@@ -162,11 +162,7 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Keys(#[from] keys::KeysError),
     #[error(transparent)]
-    Explain(#[from] explain::ExplainError),
-    #[error(transparent)]
     Tail(#[from] tail::TailError),
-    #[error(transparent)]
-    Archive(#[from] archive::ArchiveError),
     #[error(transparent)]
     Replay(#[from] replay::ReplayError),
     #[error(transparent)]
@@ -190,9 +186,7 @@ impl CliError {
             Self::Stack(error) if error.is_usage() => 2,
             Self::Webhooks(error) if error.is_usage() => 2,
             Self::Keys(error) if error.is_usage() => 2,
-            Self::Explain(explain::ExplainError::Stack(error)) if error.is_usage() => 2,
             Self::Tail(tail::TailError::Stack(error)) if error.is_usage() => 2,
-            Self::Archive(error) if error.is_usage() => 2,
             Self::Replay(error) if error.is_usage() => 2,
             Self::Quarantine(error) if error.is_usage() => 2,
             Self::Dlq(error) if error.is_usage() => 2,
@@ -260,7 +254,10 @@ impl Command {
                 &command.run(stacks.stack().await?, stacks.reporter()).await?,
                 json,
             ),
-            Self::Archive(command) => show(&command.run(stacks.stack().await?).await?, json),
+            Self::Archive(command) => show(
+                &command.run(stacks.stack().await?, stacks.reporter()).await?,
+                json,
+            ),
             Self::Replay(replay) => show(&replay.run(stacks.stack().await?).await?, json),
             Self::Quarantine(command) => {
                 let report = command.run(stacks.stack().await?, Clock::system()).await?;

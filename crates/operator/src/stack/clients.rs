@@ -7,6 +7,7 @@ use pipeline::stores::archive::Archive;
 use pipeline::stores::audit::AuditLog;
 use pipeline::stores::entities::Entities;
 use pipeline::stores::events::EventLog;
+use pipeline::stores::idempotency::Idempotency;
 use pipeline::stores::keys::{HmacSecrets, Keys, KeysTable};
 use upvest::Domain;
 
@@ -94,6 +95,15 @@ impl Stack {
     /// Opens the secrets of HMAC keys, which the keys table refers to.
     pub(crate) fn hmac_secrets(&self) -> HmacSecrets {
         HmacSecrets::new(self.secrets())
+    }
+
+    /// Opens the records of actions, to read them.
+    pub(crate) fn idempotency(&self, clock: Clock) -> Result<Idempotency> {
+        Ok(Idempotency::reader(
+            self.dynamodb(),
+            self.idempotency_table()?,
+            clock,
+        ))
     }
 
     /// Opens the audit table.

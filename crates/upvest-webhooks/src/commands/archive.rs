@@ -1,23 +1,15 @@
 //! `archive`: whether the signed deliveries are all there, and say what the log says.
 
-mod delivery;
-mod report;
 #[cfg(test)]
 mod tests;
-mod verify;
 
 use clap::{Args, Subcommand};
-use pipeline::error::AwsError;
-use pipeline::runtime::clock::Clock;
-use pipeline::stores::archive::ReadError;
-use pipeline::stores::events::LogError;
-use pipeline::stores::keys::{Keys, KeysError};
-
-use crate::logged::Logged;
-use crate::stack::{Stack, StackError};
+use operator::archive::{VerifyReport, verify};
 use operator::times::{When, period};
-pub(crate) use report::VerifyReport;
-use verify::Verification;
+use operator::{Reporter, Result, Stack};
+use pipeline::runtime::clock::Clock;
+
+use crate::output::{self, Report, facts};
 
 const EXAMPLES: &str = "\
 Example: the deliveries of a day
@@ -58,44 +50,64 @@ pub(crate) struct Verify {
     until: Option<When>,
 }
 
-/// Why the check could not be made.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ArchiveError {
-    #[error(transparent)]
-    Stack(#[from] StackError),
-    #[error(transparent)]
-    Aws(#[from] AwsError),
-    #[error(transparent)]
-    Archive(#[from] ReadError),
-    #[error(transparent)]
-    Log(#[from] LogError),
-    #[error(transparent)]
-    Keys(#[from] KeysError),
-}
-
-impl ArchiveError {
-    /// Whether another command line would have helped.
-    pub(crate) fn is_usage(&self) -> bool {
-        match self {
-            Self::Stack(error) => error.is_usage(),
-            _ => false,
-        }
+impl Command {
+    /// Runs the command.
+    pub(crate) async fn run(self, stack: &Stack, reporter: Reporter<'_>) -> Result<VerifyReport> {
+        let Self::Verify(Verify { since, until }) = self;
+        let received = period(since, until, Clock::system().now())?;
+        verify(stack, received, reporter).await
     }
 }
 
-impl Command {
-    /// Runs the command.
-    pub(crate) async fn run(self, stack: &Stack) -> Result<VerifyReport, ArchiveError> {
-        let Self::Verify(Verify { since, until }) = self;
-        let clock = Clock::system();
-        let received = period(since, until, clock.now())?;
-        let dynamodb = aws_sdk_dynamodb::Client::new(stack.config());
-        let secrets = aws_sdk_secretsmanager::Client::new(stack.config());
-        let verification = Verification {
-            logged: Logged::of(stack)?,
-            keys: Keys::new(dynamodb, secrets, stack.keys_table()?, clock),
-            received,
+impl Report for VerifyReport {
+    fn text(&self) -> String {
+        let not_checked = || {
+            let keys: Vec<&str> = self.not_checked_keys.iter().map(String::as_str).collect();
+            format!(
+                "{}, because the secret of {} cannot be read",
+                self.not_checked,
+                keys.join(", ")
+            )
         };
-        verification.run().await
+        let mut text = facts([
+            ("received", Some(format!("{} to {}", self.since, self.until))),
+            ("deliveries", Some(self.deliveries.to_string())),
+            ("events in them", Some(self.delivered_events.to_string())),
+            ("events in the log", Some(self.logged_events.to_string())),
+            ("not checked", (self.not_checked > 0).then(not_checked)),
+        ]);
+        if self.deliveries + self.logged_events == 0 && self.succeeded() {
+            text.push_str("\nnothing was received then\n");
+            return text;
+        }
+        if self.succeeded() {
+            text.push_str("\nnothing is wrong: what was verified holds, and archive and log say the same\n");
+            return text;
+        }
+        let counts = self
+            .found
+            .iter()
+            .map(|(problem, count)| format!("{count} {}", problem.as_str()));
+        text.push_str(&format!("\nfound: {}\n\n", counts.collect::<Vec<_>>().join(", ")));
+        let mut table = output::table(["problem", "event", "delivery", "because"]);
+        for finding in &self.findings {
+            let or_empty = |text: &Option<String>| text.clone().unwrap_or_default();
+            table.add_row([
+                finding.problem.as_str().to_owned(),
+                or_empty(&finding.event_id),
+                or_empty(&finding.key),
+                finding.reason.clone(),
+            ]);
+        }
+        text.push_str(&format!("{table}\n"));
+        let unnamed = self.found.values().sum::<u64>() - self.findings.len() as u64;
+        if unnamed > 0 {
+            text.push_str(&format!("and {unnamed} more\n"));
+        }
+        text
+    }
+
+    fn succeeded(&self) -> bool {
+        self.found.is_empty()
     }
 }

@@ -10,7 +10,8 @@ use webhook_tests::deliveries::{KEY_ID, event, import_key, order, topup};
 use webhook_tests::deployment::Deployment;
 use webhook_tests::story::Story;
 
-use super::report::Problem;
+use operator::archive::Problem;
+
 use super::*;
 use crate::output::Report;
 
@@ -22,18 +23,18 @@ struct Line {
     verify: Verify,
 }
 
-async fn verify_archive(deployed: &Deployment, line: &str) -> Result<VerifyReport, ArchiveError> {
+async fn verify_archive(deployed: &Deployment, line: &str) -> Result<VerifyReport> {
     let words = std::iter::once("verify").chain(line.split_whitespace());
     let verify = Line::try_parse_from(words).unwrap().verify;
-    let run = Box::pin(Command::Verify(verify).run(&deployed.stack));
+    let run = Box::pin(Command::Verify(verify).run(&deployed.stack, Reporter::silent()));
     deployed.receiver.aws.invoke("verify", run).await.unwrap()
 }
 
 /// What is found in everything: problem, event, and what the reason says.
 async fn findings_of(deployed: &Deployment) -> Vec<(Problem, Option<String>, String)> {
     let report = verify_archive(deployed, ALL).await.unwrap();
-    assert_eq!(report.succeeded(), report.findings().is_empty());
-    let findings = report.findings().iter();
+    assert_eq!(report.succeeded(), report.findings.is_empty());
+    let findings = report.findings.iter();
     findings
         .map(|finding| (finding.problem, finding.event_id.clone(), finding.reason.clone()))
         .collect()
@@ -313,7 +314,7 @@ async fn more_deliveries_than_a_page_of_keys_has_are_all_checked() {
             .await;
     }
     assert_eq!(
-        verify_archive(&deployed, ALL).await.unwrap().findings().len(),
+        verify_archive(&deployed, ALL).await.unwrap().findings.len(),
         1_000
     );
     let report = verify_archive(&deployed, ALL).await.unwrap();

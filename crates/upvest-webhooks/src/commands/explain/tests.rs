@@ -13,6 +13,9 @@ use webhook_tests::deliveries::{event, signing_key};
 use webhook_tests::deployment::Deployment;
 use webhook_tests::effects::Trouble;
 
+use operator::explain::Bytes;
+use operator::fold::{Comparison, Effect};
+
 use super::*;
 use crate::output::Report;
 
@@ -28,7 +31,7 @@ struct Line {
     explain: Arguments,
 }
 
-async fn try_explain(signed: &Deployment, line: &str) -> Result<Explanation, ExplainError> {
+async fn try_explain(signed: &Deployment, line: &str) -> Result<Explanation> {
     let words = std::iter::once("explain").chain(line.split_whitespace());
     let arguments = Line::try_parse_from(words).unwrap().explain;
     arguments.run(&signed.stack, &signed.clock()).await
@@ -137,7 +140,7 @@ async fn the_whole_chain_of_an_entity_holds() {
             event.actions[0].state,
             pipeline::stores::idempotency::RecordState::Completed
         );
-        assert_eq!(event.step.as_ref().unwrap().effect, "fresh");
+        assert_eq!(event.step.as_ref().unwrap().effect, Effect::Fresh);
     }
     let statuses = [(None, "NEW"), (Some("NEW"), "NEW"), (Some("NEW"), "FILLED")];
     for (event, (before, after)) in json["events"].as_array().unwrap().iter().zip(statuses) {
@@ -181,7 +184,7 @@ async fn a_late_event_is_told_as_late() {
     let explanation = explain(&signed, "ORDER#o1").await;
     assert_holds(&explanation);
     let late = &explanation.events[0];
-    assert_eq!(late.step.as_ref().unwrap().effect, "late");
+    assert_eq!(late.step.as_ref().unwrap().effect, Effect::Late);
     assert_eq!(late.actions[0].action, "orders/late");
     assert!(
         explanation
@@ -239,7 +242,7 @@ async fn what_the_entity_notes_outweighs_the_order_of_receipt() {
     let later = ("received_at", "2026-01-01T00:00:59Z");
     signed.set("events", ("event_id", "e1"), later).await;
     let explanation = explain(&signed, "ORDER#o1").await;
-    assert_eq!(explanation.events[0].step.as_ref().unwrap().effect, "fresh");
+    assert_eq!(explanation.events[0].step.as_ref().unwrap().effect, Effect::Fresh);
     assert_publication(&explanation, "published", "applied as its entity's newest");
 }
 

@@ -1,8 +1,12 @@
 //! An explanation for people: what is known line by line, each with a mark that says whether it holds.
 
-use super::evidence::{Bytes, Delivery, Signature};
-use super::folding::{Comparison, count};
-use super::{Contents, Entity, Explained, Explanation, Fate, Outcome, Repeat};
+use operator::explain::{
+    Action, Bytes, DeliveredEvent, Delivery, DeliveryContents, EntityAccount, EventAccount, Explanation,
+    Follows, OtherDelivery, Outcome, Publication, Signature,
+};
+use operator::fold::{Comparison, Effect, count};
+use pipeline::stores::idempotency::RecordState;
+
 use crate::output::{self, Report, pretty};
 
 /// What is only told.
@@ -41,10 +45,10 @@ impl Report for Explanation {
             text.push_str(&paragraph);
         };
         if let Some(delivery) = &self.delivery {
-            paragraph(delivery.text());
+            paragraph(delivery_text(delivery));
         }
         if let Some(entity) = &self.entity {
-            paragraph(entity.text());
+            paragraph(entity_text(entity));
         }
         if self.earlier_events > 0 {
             paragraph(format!(
@@ -55,12 +59,12 @@ impl Report for Explanation {
         }
         for event in &self.events {
             let delivery = self.deliveries.get(&event.delivery_id);
-            paragraph(event.text(delivery, self.published_to.as_deref()));
+            paragraph(event_text(event, delivery, self.published_to.as_deref()));
         }
         if let Some(repeats) = &self.repeats {
-            paragraph(repeats_text(repeats));
+            paragraph(duplicates_text(repeats));
         }
-        paragraph(self.verdict());
+        paragraph(verdict(&self.findings));
         text
     }
 
@@ -69,237 +73,272 @@ impl Report for Explanation {
     }
 }
 
-impl Explanation {
-    fn verdict(&self) -> String {
-        if self.findings.is_empty() {
-            return format!("{HOLDS} everything on the way holds\n");
+fn verdict(findings: &[String]) -> String {
+    if findings.is_empty() {
+        return format!("{HOLDS} everything on the way holds\n");
+    }
+    let findings = findings.iter().map(|finding| format!("{FAILS} {finding}\n"));
+    format!("What does not hold:\n{}", findings.collect::<String>())
+}
+
+fn entity_text(entity: &EntityAccount) -> String {
+    let mut lines = Lines::default();
+    lines.add_some("status", entity.status.as_ref());
+    lines.add_some("version", entity.version.map(|version| version.to_string()));
+    if let (Some(id), Some(kind), Some(at)) = (
+        &entity.last_event_id,
+        &entity.last_event_type,
+        &entity.last_occurred_at,
+    ) {
+        lines.add(TOLD, "last event", format!("{kind} at {at}, event {id}"));
+    }
+    match (&entity.unfinished[..], &entity.version) {
+        ([], None) => {}
+        ([], Some(_)) => lines.add(TOLD, "unfinished", "nothing"),
+        (events, _) => lines.add(FAILS, "unfinished", events.join(", ")),
+    }
+    match &entity.log {
+        Comparison::Same { events } => {
+            let events = count(*events, "event");
+            lines.add(HOLDS, "log", format!("its {events} fold to exactly this state"));
         }
-        let mut text = "What does not hold:\n".to_owned();
-        for finding in &self.findings {
-            text.push_str(&format!("{FAILS} {finding}\n"));
-        }
-        text
+        other => match other.unknown() {
+            Some(why) => lines.add(DARK, "log", format!("cannot be compared: {why}")),
+            None => lines.add(FAILS, "log", other.fault().unwrap_or_default()),
+        },
+    }
+    format!(
+        "{}\n{}{}",
+        entity.entity,
+        lines.0,
+        object_text(entity.object.as_deref())
+    )
+}
+
+fn event_text(event: &EventAccount, delivery: Option<&Delivery>, bus: Option<&str>) -> String {
+    let mut lines = Lines::default();
+    lines.add(TOLD, "event", &event.event_id);
+    if let Some(other) = &event.contradicts {
+        lines.add(FAILS, "contradicts", format!("event {other}"));
+    }
+    if event.entity.is_none() && event.contradicts.is_none() {
+        lines.add(
+            DARK,
+            "entity",
+            "none: its object names none, so that it is in quarantine and has no state",
+        );
+    }
+    if let Some(delivery) = delivery {
+        add_origin(event, &mut lines, delivery);
+    }
+    add_bytes(event, &mut lines);
+    add_effects(event, &mut lines, bus);
+    let title = format!("{}  {}", event.occurred_at, event.r#type);
+    format!("{title}\n{}{}", lines.0, object_text(event.object.as_deref()))
+}
+
+fn add_origin(event: &EventAccount, lines: &mut Lines, delivery: &Delivery) {
+    let mut received = format!("{} in delivery {}", event.received_at, event.delivery_id);
+    if let Some(address) = &delivery.source_address {
+        received.push_str(&format!(", from {address}"));
+    }
+    if let Some(batch) = delivery.batch {
+        received.push_str(&format!(", of {}", count(batch, "event")));
+    }
+    lines.add(TOLD, "received", received);
+    match &delivery.archived_at {
+        Some(key) => lines.add(HOLDS, "archived", key),
+        None => lines.add(FAILS, "archived", delivery.faults.join("; ")),
+    }
+    if delivery.archived_at.is_some() {
+        let (mark, signature) = signature_text(&delivery.signature);
+        lines.add(mark, "signature", signature);
     }
 }
 
-impl Entity {
-    fn text(&self) -> String {
-        let mut lines = Lines::default();
-        lines.add_some("status", self.status.as_ref());
-        lines.add_some("version", self.version.map(|version| version.to_string()));
-        if let (Some(id), Some(kind), Some(at)) =
-            (&self.last_event_id, &self.last_event_type, &self.last_occurred_at)
-        {
-            lines.add(TOLD, "last event", format!("{kind} at {at}, event {id}"));
-        }
-        match (&self.unfinished[..], &self.version) {
-            ([], None) => {}
-            ([], Some(_)) => lines.add(TOLD, "unfinished", "nothing"),
-            (events, _) => lines.add(FAILS, "unfinished", events.join(", ")),
-        }
-        match &self.log {
-            Comparison::Same { events } => {
-                let events = count(*events, "event");
-                lines.add(HOLDS, "log", format!("its {events} fold to exactly this state"));
-            }
-            Comparison::Unknown { why } => lines.add(DARK, "log", format!("cannot be compared: {why}")),
-            other => lines.add(FAILS, "log", other.fault().unwrap_or_default()),
-        }
-        format!(
-            "{}\n{}{}",
-            self.entity,
-            lines.0,
-            object_text(self.object.as_deref())
-        )
-    }
-}
-
-impl Explained {
-    fn text(&self, delivery: Option<&Delivery>, bus: Option<&str>) -> String {
-        let mut lines = Lines::default();
-        lines.add(TOLD, "event", &self.event_id);
-        if let Some(other) = &self.contradicts {
-            lines.add(FAILS, "contradicts", format!("event {other}"));
-        }
-        if self.entity.is_none() && self.contradicts.is_none() {
+fn add_bytes(event: &EventAccount, lines: &mut Lines) {
+    let sha256 = &event.sha256;
+    match event.bytes {
+        Bytes::AsSigned => lines.add(
+            HOLDS,
+            "bytes",
+            format!("the log has what was signed, sha256 {sha256}"),
+        ),
+        Bytes::Changed => {
+            let differs = event.differs.join(", ");
             lines.add(
-                DARK,
-                "entity",
-                "none: its object names none, so that it is in quarantine and has no state",
+                FAILS,
+                "bytes",
+                format!("the log does not have what was signed: {differs}"),
             );
         }
-        if let Some(delivery) = delivery {
-            self.add_origin(&mut lines, delivery);
-        }
-        self.add_bytes(&mut lines);
-        self.add_effects(&mut lines, bus);
-        let title = format!("{}  {}", self.occurred_at, self.r#type);
-        format!("{title}\n{}{}", lines.0, object_text(self.object.as_deref()))
+        Bytes::NotInDelivery => lines.add(FAILS, "bytes", "the delivery does not have the event"),
+        Bytes::Unproven => lines.add(DARK, "bytes", "nothing proven is there to compare the log with"),
     }
+}
 
-    fn add_origin(&self, lines: &mut Lines, delivery: &Delivery) {
-        let mut received = format!("{} in delivery {}", self.received_at, self.delivery_id);
-        if let Some(address) = &delivery.source_address {
-            received.push_str(&format!(", from {address}"));
-        }
-        if let Some(batch) = delivery.batch {
-            received.push_str(&format!(", of {}", count(batch, "event")));
-        }
-        lines.add(TOLD, "received", received);
-        match &delivery.archived_at {
-            Some(key) => lines.add(HOLDS, "archived", key),
-            None => lines.add(FAILS, "archived", delivery.faults.join("; ")),
-        }
-        if delivery.archived_at.is_some() {
-            let (mark, signature) = delivery.signature.text();
-            lines.add(mark, "signature", signature);
-        }
+fn add_effects(event: &EventAccount, lines: &mut Lines, bus: Option<&str>) {
+    if let Some(step) = &event.step {
+        let status = match (&step.previous_status, &step.status) {
+            (Some(before), Some(after)) if before != after => format!("{before} → {after}"),
+            (None, Some(after)) => format!("→ {after}"),
+            (_, Some(same)) => format!("stays {same}"),
+            (_, None) => "none".to_owned(),
+        };
+        lines.add(TOLD, "status", status);
+        let effect = match step.effect {
+            Effect::Late => "late: a newer event had been received before it",
+            Effect::Duplicate => "none: it was in the state already",
+            Effect::Fresh => "shows in the state",
+        };
+        lines.add(TOLD, "effect", effect);
     }
+    for action in &event.actions {
+        let mark = match (action.fault(), action.state) {
+            (Some(_), _) => FAILS,
+            (None, RecordState::Completed) => HOLDS,
+            (None, _) => DARK,
+        };
+        lines.add(mark, "action", action_text(action));
+    }
+    let has_own = event.actions.iter().any(|action| action.replay.is_none());
+    match (event.unfinished, has_own) {
+        (true, _) => lines.add(
+            FAILS,
+            "action",
+            "failed, or the publication did; waits for a retry or a redrive",
+        ),
+        (false, false) if event.step.is_some() => lines.add(
+            DARK,
+            "action",
+            "no record: the domain's code did not want the event, has not got to it, or the record expired",
+        ),
+        _ => {}
+    }
+    if let Some(publication) = &event.publication {
+        lines.add(DARK, "published", publication_text(publication, bus));
+    }
+}
 
-    fn add_bytes(&self, lines: &mut Lines) {
-        let Self { sha256, .. } = self;
-        match self.bytes {
-            Bytes::AsSigned => lines.add(
-                HOLDS,
-                "bytes",
-                format!("the log has what was signed, sha256 {sha256}"),
-            ),
-            Bytes::Changed => {
-                let differs = self.differs.join(", ");
-                lines.add(
-                    FAILS,
-                    "bytes",
-                    format!("the log does not have what was signed: {differs}"),
-                );
+fn action_text(action: &Action) -> String {
+    let name = action.name();
+    let kept_until = action.kept_until.as_deref().unwrap_or("no end");
+    match action.state {
+        _ if action.other_payload => format!("{name} ran for other content than the log has"),
+        RecordState::Completed => {
+            let result = action.result.as_ref().map_or("null", |result| result.get());
+            format!("{name} completed, result {result}; record kept until {kept_until}")
+        }
+        RecordState::InProgress => {
+            let until = action.leased_until.as_deref().unwrap_or_default();
+            format!("{name} in progress, until {until} at most")
+        }
+        RecordState::Abandoned => format!("{name} was stopped before its end"),
+        RecordState::Expired => {
+            format!("record of {name} expired on {kept_until}: it says nothing any more")
+        }
+        RecordState::Unusable => format!("record of {name} is not one that the receiver writes"),
+    }
+}
+
+fn publication_text(publication: &Publication, bus: Option<&str>) -> String {
+    let follows = match publication.follows {
+        Follows::Published => format!("to {}", bus.unwrap_or_default()),
+        Follows::NotPublished => "no".to_owned(),
+        Follows::Open => "not known".to_owned(),
+    };
+    format!(
+        "not recorded; it follows: {follows}, because {}",
+        publication.because
+    )
+}
+
+fn signature_text(signature: &Signature) -> (char, String) {
+    match signature {
+        Signature::Holds {
+            key_id,
+            profile,
+            algorithm,
+            freshness,
+            key,
+        } => {
+            let mut text = format!("holds, {freshness} on receipt: key {key_id}, {profile}, {algorithm}");
+            if let Some(source) = &key.source {
+                text.push_str(&format!(", source {source}"));
             }
-            Bytes::NotInDelivery => lines.add(FAILS, "bytes", "the delivery does not have the event"),
-            Bytes::Unproven => lines.add(DARK, "bytes", "nothing proven is there to compare the log with"),
-        }
-    }
-
-    fn add_effects(&self, lines: &mut Lines, bus: Option<&str>) {
-        if let Some(step) = &self.step {
-            let status = match (&step.previous_status, &step.status) {
-                (Some(before), Some(after)) if before != after => format!("{before} → {after}"),
-                (None, Some(after)) => format!("→ {after}"),
-                (_, Some(same)) => format!("stays {same}"),
-                (_, None) => "none".to_owned(),
-            };
-            lines.add(TOLD, "status", status);
-            let effect = match step.effect {
-                "late" => "late: a newer event had been received before it",
-                "duplicate" => "none: it was in the state already",
-                _ => "shows in the state",
-            };
-            lines.add(TOLD, "effect", effect);
-        }
-        for action in &self.actions {
-            let mark = match (action.fault(), action.state) {
-                (Some(_), _) => FAILS,
-                (None, pipeline::stores::idempotency::RecordState::Completed) => HOLDS,
-                (None, _) => DARK,
-            };
-            lines.add(mark, "action", action.text());
-        }
-        let has_own = self.actions.iter().any(|action| action.replay.is_none());
-        match (self.unfinished, has_own) {
-            (true, _) => lines.add(FAILS, "action", "failed, or the publication did; waits for a retry or a redrive"),
-            (false, false) if self.step.is_some() => lines.add(
-                DARK,
-                "action",
-                "no record: the domain's code did not want the event, has not got to it, or the record expired",
-            ),
-            _ => {}
-        }
-        if let Some(publication) = &self.publication {
-            lines.add(DARK, "published", publication.text(bus));
-        }
-    }
-}
-
-impl Signature {
-    fn text(&self) -> (char, String) {
-        match self {
-            Self::Holds {
-                key_id,
-                profile,
-                algorithm,
-                freshness,
-                key,
-            } => {
-                let mut text = format!("holds, {freshness} on receipt: key {key_id}, {profile}, {algorithm}");
-                if let Some(source) = &key.source {
-                    text.push_str(&format!(", source {source}"));
-                }
-                if let Some(at) = &key.first_seen {
-                    text.push_str(&format!(", first seen {at}"));
-                }
-                if let Some(at) = &key.retired_at {
-                    text.push_str(&format!(", retired {at}"));
-                }
-                (HOLDS, text)
+            if let Some(at) = &key.first_seen {
+                text.push_str(&format!(", first seen {at}"));
             }
-            Self::Broken { reason, why } => (FAILS, format!("does not hold any more: {why} ({reason})")),
-            Self::Unverifiable { why } => (FAILS, format!("cannot be verified: {why}")),
-        }
-    }
-}
-
-impl Contents {
-    fn text(&self) -> String {
-        let mut lines = Lines::default();
-        lines.add_some("received", self.received_at.as_ref());
-        lines.add_some("from", self.source_address.as_ref());
-        let mark = if self.verified { HOLDS } else { FAILS };
-        lines.add(mark, "archived", self.archived_at.as_deref().unwrap_or_default());
-        let (mark, signature) = self.signature.text();
-        lines.add(mark, "signature", signature);
-        if let Some(quarantine) = &self.quarantine {
-            let places: Vec<_> = quarantine.places.iter().map(usize::to_string).collect();
-            let which = match places.is_empty() {
-                true => "all of it".to_owned(),
-                false => format!("events {} of the batch, counted from 0", places.join(", ")),
-            };
-            let text = format!("{}: {which}, in {}", quarantine.reason, quarantine.archived_at);
-            lines.add(FAILS, "quarantine", text);
-        }
-        let mut text = format!("delivery {}\n{}", self.delivery_id, lines.0);
-        if !self.events.is_empty() {
-            let mut table = output::table(["event id", "type", "entity", "result"]);
-            for fate in &self.events {
-                let entity = fate.entity.as_deref().unwrap_or_default();
-                table.add_row([fate.event_id.as_str(), &fate.r#type, entity, &fate.text()]);
+            if let Some(at) = &key.retired_at {
+                text.push_str(&format!(", retired {at}"));
             }
-            text.push_str(&format!("\n{table}\n"));
+            (HOLDS, text)
         }
-        text
+        Signature::Broken { reason, why } => (FAILS, format!("does not hold any more: {why} ({reason})")),
+        Signature::Unverifiable { why } => (FAILS, format!("cannot be verified: {why}")),
     }
 }
 
-impl Fate {
-    fn text(&self) -> String {
-        match &self.outcome {
-            Outcome::Stored => "stored".to_owned(),
-            Outcome::Repeat { of_delivery } => format!("repeat: the log has it from {of_delivery}"),
-            Outcome::Contradiction { logged_as } => format!("contradiction: logged as {logged_as}"),
-            Outcome::NotLogged => "not in the log".to_owned(),
+fn delivery_text(delivery: &DeliveryContents) -> String {
+    let mut lines = Lines::default();
+    lines.add_some("received", delivery.received_at.as_ref());
+    lines.add_some("from", delivery.source_address.as_ref());
+    let mark = if delivery.verified { HOLDS } else { FAILS };
+    lines.add(
+        mark,
+        "archived",
+        delivery.archived_at.as_deref().unwrap_or_default(),
+    );
+    let (mark, signature) = signature_text(&delivery.signature);
+    lines.add(mark, "signature", signature);
+    if let Some(quarantine) = &delivery.quarantine {
+        let places: Vec<_> = quarantine.places.iter().map(usize::to_string).collect();
+        let which = match places.is_empty() {
+            true => "all of it".to_owned(),
+            false => format!("events {} of the batch, counted from 0", places.join(", ")),
+        };
+        let text = format!("{}: {which}, in {}", quarantine.reason, quarantine.archived_at);
+        lines.add(FAILS, "quarantine", text);
+    }
+    let mut text = format!("delivery {}\n{}", delivery.delivery_id, lines.0);
+    if !delivery.events.is_empty() {
+        let mut table = output::table(["event id", "type", "entity", "result"]);
+        for event in &delivery.events {
+            let entity = event.entity.as_deref().unwrap_or_default();
+            table.add_row([
+                event.event_id.as_str(),
+                &event.r#type,
+                entity,
+                &result_text(event),
+            ]);
         }
+        text.push_str(&format!("\n{table}\n"));
+    }
+    text
+}
+
+fn result_text(event: &DeliveredEvent) -> String {
+    match &event.outcome {
+        Outcome::Stored => "stored".to_owned(),
+        Outcome::Duplicate { of_delivery } => format!("repeat: the log has it from {of_delivery}"),
+        Outcome::Conflict { logged_as } => format!("contradiction: logged as {logged_as}"),
+        Outcome::NotLogged => "not in the log".to_owned(),
     }
 }
 
-fn repeats_text(repeats: &[Repeat]) -> String {
-    if repeats.is_empty() {
+fn duplicates_text(others: &[OtherDelivery]) -> String {
+    if others.is_empty() {
         return "no other delivery of it in that time\n".to_owned();
     }
     let mut table = output::table(["received", "delivery", "content"]);
-    for repeat in repeats {
-        let content = match (repeat.same, &repeat.logged_as) {
+    for other in others {
+        let content = match (other.same, &other.logged_as) {
             (true, _) => "the same".to_owned(),
             (false, Some(id)) => format!("another, logged as {id}"),
             (false, None) => "another, not in the log".to_owned(),
         };
-        let received = repeat.received_at.as_deref().unwrap_or_default();
-        table.add_row([received, &repeat.delivery_id, &content]);
+        let received = other.received_at.as_deref().unwrap_or_default();
+        table.add_row([received, &other.delivery_id, &content]);
     }
     format!("other deliveries of it\n{table}\n")
 }

@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 use upvest::Event;
 use upvest::delivery::split;
 
-use super::ArchiveError;
 use super::report::{Finding, Problem};
-use crate::logged::Logged;
+use crate::error::Result;
+use crate::records::Records;
 
 /// An event as it was delivered.
 struct Delivered<'d> {
@@ -25,10 +25,10 @@ struct Delivered<'d> {
 /// |---|---|
 /// | nothing | missing |
 /// | the same bytes, from this delivery | all that it says has to be so |
-/// | the same bytes, from another delivery | a repeat |
-/// | other bytes, and these ones beside them | a contradiction, which it keeps |
+/// | the same bytes, from another delivery | a duplicate |
+/// | other bytes, and these ones beside them | a conflict, which it keeps |
 /// | other bytes alone | changed |
-pub(super) async fn compare(logged: &Logged, found: &Found) -> Result<(u64, Vec<Finding>), ArchiveError> {
+pub(super) async fn compare(records: &Records, found: &Found) -> Result<(u64, Vec<Finding>)> {
     let parts = split(&found.delivery.envelope.body).unwrap_or_default();
     let events = parts.into_iter().filter_map(|part| part.event.ok());
     let delivered: Vec<Delivered<'_>> = events
@@ -40,13 +40,13 @@ pub(super) async fn compare(logged: &Logged, found: &Found) -> Result<(u64, Vec<
     let mut findings = Vec::new();
     for delivered in delivered.chunks(LOAD_BATCH) {
         let ids = delivered.iter().map(|delivered| delivered.event.id().to_owned());
-        let in_log = load(logged, ids.collect()).await?;
-        let contradicts = |delivered: &&Delivered<'_>| {
+        let in_log = load(records, ids.collect()).await?;
+        let conflicts = |delivered: &&Delivered<'_>| {
             let logged = in_log.get(delivered.event.id());
             logged.is_some_and(|logged| logged.sha256 != delivered.sha256)
         };
-        let beside = delivered.iter().filter(contradicts).map(Delivered::conflict_key);
-        let beside = load(logged, beside.collect()).await?;
+        let beside = delivered.iter().filter(conflicts).map(Delivered::conflict_key);
+        let beside = load(records, beside.collect()).await?;
         for delivered in delivered {
             let wrong = match (
                 in_log.get(delivered.event.id()),
@@ -68,9 +68,9 @@ pub(super) async fn compare(logged: &Logged, found: &Found) -> Result<(u64, Vec<
     Ok((delivered.len() as u64, findings))
 }
 
-async fn load(logged: &Logged, ids: BTreeSet<String>) -> Result<BTreeMap<String, LoggedEvent>, ArchiveError> {
+async fn load(records: &Records, ids: BTreeSet<String>) -> Result<BTreeMap<String, LoggedEvent>> {
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    Ok(logged.log.load(&ids).await?.into_iter().collect())
+    Ok(records.log.load(&ids).await?.into_iter().collect())
 }
 
 impl Delivered<'_> {
@@ -106,7 +106,7 @@ impl Delivered<'_> {
     }
 
     /// Whether the log has the event in the right time line: that of its entity, or, for a category that was not known
-    /// when it came, the one that it had then. A contradiction is in none.
+    /// when it came, the one that it had then. A conflicting event is in none.
     fn is_entity(&self, logged: &LoggedEvent) -> bool {
         let Some(entity) = &logged.aggregate else {
             return self.event.entity_key().is_err() || logged.event_id != self.event.id();

@@ -6,10 +6,11 @@ use pipeline::error::{AwsError, ErrorChain};
 use pipeline::stores::archive::{Archive, Found, ReadError};
 use pipeline::stores::events::{LoggedEvent, conflicts_with, original_id};
 use pipeline::stores::keys::{Keys, KeysError, KeysTable};
+use pipeline::verification::{FreshnessPolicy, Verdict, verify};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
-use upvest::signature::{UnverifiedDelivery, VerifyingKey};
+use upvest::signature::VerifyingKey;
 use upvest::{EntityKey, Event};
 use uuid::Uuid;
 
@@ -24,71 +25,91 @@ pub(super) struct Evidence {
 
 /// When a key was in use.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(super) struct KeyHistory {
+pub struct KeyHistory {
+    /// Where it came from.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) source: Option<String>,
+    pub source: Option<String>,
+    /// When it was known first.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) first_seen: Option<String>,
+    pub first_seen: Option<String>,
+    /// When Upvest was seen to serve it no longer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) retired_at: Option<String>,
+    pub retired_at: Option<String>,
 }
 
 /// A delivery, looked at again.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Delivery {
-    pub(super) delivery_id: String,
+pub struct Delivery {
+    /// Its id.
+    pub delivery_id: String,
     /// The key of its object in the archive; absent when there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) archived_at: Option<String>,
+    pub archived_at: Option<String>,
+    /// When it arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) received_at: Option<String>,
+    pub received_at: Option<String>,
+    /// Where it came from.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) source_address: Option<String>,
+    pub source_address: Option<String>,
     /// How many elements its batch has, as far as it can be trusted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) batch: Option<usize>,
-    pub(super) signature: Signature,
+    pub batch: Option<usize>,
+    /// What its signature is worth today.
+    pub signature: Signature,
     /// The events that were asked for, as they were signed.
     #[serde(skip)]
     pub(super) events: Vec<Signed>,
     /// What is wrong with it.
     #[serde(skip)]
-    pub(super) faults: Vec<String>,
+    pub faults: Vec<String>,
 }
 
 /// What the signature is worth today.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
-pub(super) enum Signature {
+pub enum Signature {
     /// It holds, and so does the body's digest.
     Holds {
+        /// The key that signed.
         key_id: String,
+        /// How its owner signs.
         profile: &'static str,
+        /// By which algorithm.
         algorithm: &'static str,
+        /// Whether the signature was in its time on receipt.
         freshness: &'static str,
+        /// When the key was in use.
         key: KeyHistory,
     },
     /// It does not.
-    Broken { reason: &'static str, why: String },
+    Broken {
+        /// The reason, as in quarantine keys.
+        reason: &'static str,
+        /// The same for people.
+        why: String,
+    },
     /// There is nothing to verify, or nothing to verify it by.
-    Unverifiable { why: String },
+    Unverifiable {
+        /// Why.
+        why: String,
+    },
 }
 
 /// An event as a delivery has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Signed {
-    pub(super) event_id: String,
-    pub(super) event_type: String,
-    pub(super) entity: Option<String>,
-    pub(super) occurred: String,
-    pub(super) sha256: String,
-    pub(super) object: String,
+    pub event_id: String,
+    pub event_type: String,
+    pub entity: Option<String>,
+    pub occurred: String,
+    pub sha256: String,
+    pub object: String,
 }
 
 /// Whether the log has what was signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Bytes {
+pub enum Bytes {
     /// Byte for byte.
     AsSigned,
     /// The delivery has the event with other content.
@@ -156,23 +177,28 @@ impl Evidence {
     }
 
     async fn verify(&self, found: &Found) -> Signature {
-        let envelope = &found.delivery.envelope;
-        let unverified = match UnverifiedDelivery::parse(envelope.signed_request()) {
-            Ok(unverified) => unverified,
-            Err(rejection) => return Signature::broken(&rejection),
-        };
-        let key_id = unverified.key_id().to_owned();
-        let key = match self.keys.find(&key_id).await {
-            Ok(Some(key)) => key,
-            Ok(None) => {
+        let verdict = verify(&self.keys, FreshnessPolicy::Flag, &found.delivery.envelope).await;
+        let verified = match verdict {
+            Ok(Verdict::Holds(verified)) => verified,
+            Ok(Verdict::Rejected { rejection, .. }) => {
+                return Signature::Broken {
+                    reason: rejection.reason(),
+                    why: rejection.to_string(),
+                };
+            }
+            Ok(Verdict::UnknownKey { key_id }) => {
                 let why = format!("its key {key_id} is not in the keys table");
                 return Signature::Unverifiable { why };
             }
             Err(error) => return Signature::without_key(&error),
         };
-        match unverified.verify(&key, envelope.received_at) {
-            Ok(verified) => self.holds(&key, verified.freshness().as_str()).await,
-            Err(rejection) => Signature::broken(&rejection),
+        // It was found a moment ago, and is remembered.
+        match self.keys.find(verified.key_id()).await {
+            Ok(Some(key)) => self.holds(&key, verified.freshness().as_str()).await,
+            Ok(None) => Signature::Unverifiable {
+                why: format!("its key {} is gone from the keys table", verified.key_id()),
+            },
+            Err(error) => Signature::without_key(&error),
         }
     }
 
@@ -211,13 +237,6 @@ impl Evidence {
 }
 
 impl Signature {
-    fn broken(rejection: &upvest::signature::VerifyError) -> Self {
-        Self::Broken {
-            reason: rejection.reason(),
-            why: rejection.to_string(),
-        }
-    }
-
     fn without_key(error: &KeysError) -> Self {
         Self::Unverifiable {
             why: format!("its key cannot be had: {}", ErrorChain(error)),
@@ -249,8 +268,9 @@ impl Delivery {
         }
     }
 
-    /// Whether what it holds is proven.
-    pub(super) fn is_proven(&self) -> bool {
+    /// Tells whether what it holds is proven.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
         matches!(self.signature, Signature::Holds { .. })
     }
 
@@ -288,14 +308,6 @@ impl Delivery {
         };
         (result, differs)
     }
-
-    /// The object of an event as it was signed.
-    pub(super) fn object_of(&self, event: &LoggedEvent) -> Option<&str> {
-        let own = |signed: &&Signed| {
-            signed.event_id == original_id(&event.event_id) && signed.sha256 == event.sha256
-        };
-        self.events.iter().find(own).map(|signed| signed.object.as_str())
-    }
 }
 
 impl Signed {
@@ -312,7 +324,7 @@ impl Signed {
 
     /// What the log has otherwise.
     fn differences(&self, event: &LoggedEvent) -> Vec<&'static str> {
-        // A contradiction is kept out of the time lines.
+        // A conflicting event is kept out of the time lines.
         let entity = self
             .entity
             .as_ref()

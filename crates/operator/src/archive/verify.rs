@@ -9,23 +9,25 @@ use jiff::Timestamp;
 use pipeline::stores::archive::{Found, ReadError, received_at, verified_key};
 use pipeline::stores::events::LoggedEvent;
 use pipeline::stores::keys::{Keys, KeysError};
+use pipeline::verification::{FreshnessPolicy, Verdict, verify};
 use sha2::{Digest, Sha256};
 use upvest::delivery::split;
-use upvest::signature::{Freshness, UnverifiedDelivery};
+use upvest::signature::Freshness;
 use uuid::Uuid;
 
-use super::ArchiveError;
 use super::delivery::compare;
 use super::report::{Finding, Problem, VerifyReport};
-use crate::logged::Logged;
-use crate::operation::counter;
+use crate::error::Result;
+use crate::records::Records;
+use crate::reporter::Reporter;
 
 /// How many deliveries are read at the same time.
 const AT_A_TIME: usize = 8;
 
 /// What is checked.
-pub(super) struct Verification {
-    pub(super) logged: Logged,
+pub(super) struct Verification<'r> {
+    pub(super) reporter: Reporter<'r>,
+    pub(super) records: Records,
     pub(super) keys: Keys,
     /// Deliveries received then.
     pub(super) received: Range<Timestamp>,
@@ -41,31 +43,30 @@ pub(super) struct Checked {
     pub(super) findings: Vec<Finding>,
 }
 
-impl Verification {
+impl Verification<'_> {
     /// Checks all.
-    pub(super) async fn run(&self) -> Result<VerifyReport, ArchiveError> {
+    pub(super) async fn run(&self) -> Result<VerifyReport> {
         let mut report = VerifyReport::of(&self.received);
         self.check_archive(&mut report).await?;
         self.check_log(&mut report).await?;
         Ok(report)
     }
 
-    async fn check_archive(&self, report: &mut VerifyReport) -> Result<(), ArchiveError> {
-        let progress = counter("deliveries verified");
-        let mut keys = self.logged.archive.verified_between(self.received.clone(), None);
+    async fn check_archive(&self, report: &mut VerifyReport) -> Result<()> {
+        let work = self.reporter.count("deliveries verified");
+        let mut keys = self.records.archive.verified_between(self.received.clone(), None);
         while let Some(keys) = keys.next().await? {
             let checks = keys.into_iter().map(|key| self.check_object(key));
             let mut checks = stream::iter(checks).buffered(AT_A_TIME);
             while let Some(checked) = checks.next().await {
                 report.add_delivery(checked?);
-                progress.inc(1);
+                work.done(1);
             }
         }
-        progress.finish_and_clear();
         Ok(())
     }
 
-    async fn check_object(&self, key: String) -> Result<Checked, ArchiveError> {
+    async fn check_object(&self, key: String) -> Result<Checked> {
         let bad = |reason: String| {
             let finding = Finding::of_delivery(Problem::BadObject, &key, reason);
             Ok(Checked {
@@ -73,7 +74,7 @@ impl Verification {
                 ..Checked::default()
             })
         };
-        let found = match self.logged.archive.object(&key).await {
+        let found = match self.records.archive.object(&key).await {
             Ok(Some(found)) => found,
             Ok(None) => return bad("it was listed, and is not there".to_owned()),
             Err(ReadError::NotArchived(error)) => return bad(error.to_string()),
@@ -95,14 +96,14 @@ impl Verification {
         }
         let mut checked = self.verify(&found).await?;
         checked.is_in_range = true;
-        let (events, findings) = compare(&self.logged, &found).await?;
+        let (events, findings) = compare(&self.records, &found).await?;
         checked.events = events;
         checked.findings.extend(findings);
         Ok(checked)
     }
 
     /// Verifies the signature as of the time of receipt.
-    async fn verify(&self, found: &Found) -> Result<Checked, ArchiveError> {
+    async fn verify(&self, found: &Found) -> Result<Checked> {
         let unverifiable = |reason: String| {
             let finding = Finding::of_delivery(Problem::Unverifiable, &found.key, reason);
             Ok(Checked {
@@ -111,14 +112,12 @@ impl Verification {
             })
         };
         let delivery = &found.delivery;
-        let unverified = match UnverifiedDelivery::parse(delivery.envelope.signed_request()) {
-            Ok(unverified) => unverified,
-            Err(rejection) => return unverifiable(rejection.reason().to_owned()),
-        };
-        let key_id = unverified.key_id().to_owned();
-        let key = match self.keys.find(&key_id).await {
-            Ok(Some(key)) => key,
-            Ok(None) => return unverifiable(format!("no key {key_id} in the keys table")),
+        let verified = match verify(&self.keys, FreshnessPolicy::Flag, &delivery.envelope).await {
+            Ok(Verdict::Holds(verified)) => verified,
+            Ok(Verdict::Rejected { rejection, .. }) => return unverifiable(rejection.reason().to_owned()),
+            Ok(Verdict::UnknownKey { key_id }) => {
+                return unverifiable(format!("no key {key_id} in the keys table"));
+            }
             Err(KeysError::Secret { key_id, .. }) => {
                 return Ok(Checked {
                     not_checked: Some(key_id),
@@ -128,14 +127,11 @@ impl Verification {
             Err(error @ KeysError::Unusable { .. }) => return unverifiable(error.to_string()),
             Err(error @ KeysError::Aws(_)) => return Err(error.into()),
         };
-        let freshness = match unverified.verify(&key, delivery.envelope.received_at) {
-            Ok(verified) => verified.freshness(),
-            Err(rejection) => return unverifiable(rejection.reason().to_owned()),
-        };
+        let freshness = verified.freshness();
         let out_of_time = Some(freshness.as_str()).filter(|_| freshness != Freshness::Fresh);
         let noted = (delivery.key_id.as_deref(), delivery.out_of_time.as_deref());
         let mut checked = Checked::default();
-        if noted != (Some(key_id.as_str()), out_of_time) {
+        if noted != (Some(verified.key_id()), out_of_time) {
             let reason = "its notes on key and freshness are not what its signature says".to_owned();
             checked
                 .findings
@@ -144,11 +140,11 @@ impl Verification {
         Ok(checked)
     }
 
-    async fn check_log(&self, report: &mut VerifyReport) -> Result<(), ArchiveError> {
-        let progress = counter("events of the log compared");
+    async fn check_log(&self, report: &mut VerifyReport) -> Result<()> {
+        let work = self.reporter.count("events of the log compared");
         let mut after = None;
         loop {
-            let (events, next) = self.logged.log.received(&self.received, after).await?;
+            let (events, next) = self.records.log.received(&self.received, after).await?;
             let mut by_delivery: BTreeMap<String, Vec<LoggedEvent>> = BTreeMap::new();
             for event in events {
                 by_delivery
@@ -163,22 +159,17 @@ impl Verification {
             while let Some(checked) = checks.next().await {
                 let (events, findings) = checked?;
                 report.add_logged(events, findings);
-                progress.inc(events);
+                work.done(events);
             }
             after = next;
             if after.is_none() {
-                progress.finish_and_clear();
                 return Ok(());
             }
         }
     }
 
     /// Looks for the bytes of logged events in the delivery that is said to have brought them.
-    async fn look_for(
-        &self,
-        delivery_id: String,
-        events: Vec<LoggedEvent>,
-    ) -> Result<(u64, Vec<Finding>), ArchiveError> {
+    async fn look_for(&self, delivery_id: String, events: Vec<LoggedEvent>) -> Result<(u64, Vec<Finding>)> {
         let count = events.len() as u64;
         let extra = |reason: &str| {
             let finding = |event: &LoggedEvent| {
@@ -189,7 +180,7 @@ impl Verification {
         let Ok(id) = delivery_id.parse::<Uuid>() else {
             return extra("its delivery_id is none");
         };
-        let found = match self.logged.archive.verified(id).await {
+        let found = match self.records.archive.verified(id).await {
             Ok(Some(found)) => found,
             Ok(None) => return extra(&format!("its delivery {delivery_id} is not in the archive")),
             Err(ReadError::NotArchived(_)) => {

@@ -17,25 +17,26 @@ const ACTIONS: [&str; 2] = [CHANGE, "late"];
 
 /// The record of an action for an event.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Action {
+pub struct Action {
     /// Domain and name, such as `orders/change`.
-    pub(super) action: String,
+    pub action: String,
     /// The replay that it ran for: the id of its operation in the audit table.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) replay: Option<String>,
-    pub(super) state: RecordState,
+    pub replay: Option<String>,
+    /// How far it is.
+    pub state: RecordState,
     /// What it gave back.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) result: Option<Box<RawValue>>,
+    pub result: Option<Box<RawValue>>,
     /// The end of the lease of one that is in progress.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) leased_until: Option<String>,
+    pub leased_until: Option<String>,
     /// When the record ends.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) kept_until: Option<String>,
+    pub kept_until: Option<String>,
     /// Whether it ran for other content than the log has.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(super) other_payload: bool,
+    pub other_payload: bool,
 }
 
 /// Reads the records of the actions for these events, by event id: those of the events themselves, then those of the
@@ -116,16 +117,18 @@ impl Action {
         }
     }
 
-    /// Its name, with the replay that it ran for.
-    fn name(&self) -> String {
+    /// Names it, with the replay that it ran for.
+    #[must_use]
+    pub fn name(&self) -> String {
         match &self.replay {
             None => self.action.clone(),
             Some(replay) => format!("{} for replay {replay}", self.action),
         }
     }
 
-    /// What is wrong with it.
-    pub(super) fn fault(&self) -> Option<String> {
+    /// Tells what is wrong with it.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
         let action = self.name();
         Some(match self.state {
             _ if self.other_payload => {
@@ -140,27 +143,5 @@ impl Action {
                 format!("the record of the action {action} is not one that the receiver writes")
             }
         })
-    }
-
-    /// The same for people.
-    pub(super) fn text(&self) -> String {
-        let action = self.name();
-        let kept_until = self.kept_until.as_deref().unwrap_or("no end");
-        match self.state {
-            _ if self.other_payload => format!("{action} ran for other content than the log has"),
-            RecordState::Completed => {
-                let result = self.result.as_ref().map_or("null", |result| result.get());
-                format!("{action} completed, result {result}; record kept until {kept_until}")
-            }
-            RecordState::InProgress => {
-                let until = self.leased_until.as_deref().unwrap_or_default();
-                format!("{action} in progress, until {until} at most")
-            }
-            RecordState::Abandoned => format!("{action} was stopped before its end"),
-            RecordState::Expired => {
-                format!("record of {action} expired on {kept_until}: it says nothing any more")
-            }
-            RecordState::Unusable => format!("record of {action} is not one that the receiver writes"),
-        }
     }
 }

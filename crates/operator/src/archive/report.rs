@@ -1,4 +1,4 @@
-//! What the operator sees of a check of the archive.
+//! What a check of the archive finds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::verify::Checked;
-use crate::output::{self, Report, facts};
 
 /// How many findings are named; the rest is counted.
 const NAMED: usize = 1000;
@@ -15,7 +14,7 @@ const NAMED: usize = 1000;
 /// What can be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Problem {
+pub enum Problem {
     /// An event of the archive is not in the log.
     Missing,
     /// An event in the log is not in the archive.
@@ -30,37 +29,44 @@ pub(super) enum Problem {
 
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Finding {
-    pub(super) problem: Problem,
+pub struct Finding {
+    /// What is wrong.
+    pub problem: Problem,
     /// The event's key in the log; none where the whole delivery is at fault.
-    pub(super) event_id: Option<String>,
+    pub event_id: Option<String>,
     /// The delivery's key in the archive, if there is one.
-    pub(super) key: Option<String>,
-    pub(super) reason: String,
+    pub key: Option<String>,
+    /// Why.
+    pub reason: String,
 }
 
 /// The result of the command.
 #[derive(Debug, Serialize)]
-pub(crate) struct VerifyReport {
-    since: Timestamp,
-    until: Timestamp,
+pub struct VerifyReport {
+    /// From when on deliveries were checked.
+    pub since: Timestamp,
+    /// Up to when.
+    pub until: Timestamp,
     /// How many deliveries the archive has.
-    deliveries: u64,
-    /// How many events are in them, repeats included.
-    delivered_events: u64,
+    pub deliveries: u64,
+    /// How many events are in them, duplicates included.
+    pub delivered_events: u64,
     /// How many events the log has.
-    logged_events: u64,
+    pub logged_events: u64,
     /// Deliveries that cannot be verified without the secret of their key.
-    not_checked: u64,
+    pub not_checked: u64,
     /// These keys.
-    not_checked_keys: BTreeSet<String>,
+    pub not_checked_keys: BTreeSet<String>,
     /// How often what was found.
-    found: BTreeMap<Problem, u64>,
-    findings: Vec<Finding>,
+    pub found: BTreeMap<Problem, u64>,
+    /// The first 1,000 of these.
+    pub findings: Vec<Finding>,
 }
 
 impl Problem {
-    fn name(self) -> &'static str {
+    /// Names it as the JSON document does.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Missing => "missing",
             Self::Extra => "extra",
@@ -134,63 +140,5 @@ impl VerifyReport {
                 self.findings.push(finding);
             }
         }
-    }
-
-    #[cfg(test)]
-    pub(super) fn findings(&self) -> &[Finding] {
-        &self.findings
-    }
-}
-
-impl Report for VerifyReport {
-    fn text(&self) -> String {
-        let not_checked = || {
-            let keys: Vec<&str> = self.not_checked_keys.iter().map(String::as_str).collect();
-            format!(
-                "{}, because the secret of {} cannot be read",
-                self.not_checked,
-                keys.join(", ")
-            )
-        };
-        let mut text = facts([
-            ("received", Some(format!("{} to {}", self.since, self.until))),
-            ("deliveries", Some(self.deliveries.to_string())),
-            ("events in them", Some(self.delivered_events.to_string())),
-            ("events in the log", Some(self.logged_events.to_string())),
-            ("not checked", (self.not_checked > 0).then(not_checked)),
-        ]);
-        if self.deliveries + self.logged_events == 0 && self.succeeded() {
-            text.push_str("\nnothing was received then\n");
-            return text;
-        }
-        if self.succeeded() {
-            text.push_str("\nnothing is wrong: what was verified holds, and archive and log say the same\n");
-            return text;
-        }
-        let counts = self
-            .found
-            .iter()
-            .map(|(problem, count)| format!("{count} {}", problem.name()));
-        text.push_str(&format!("\nfound: {}\n\n", counts.collect::<Vec<_>>().join(", ")));
-        let mut table = output::table(["problem", "event", "delivery", "because"]);
-        for finding in &self.findings {
-            let or_empty = |text: &Option<String>| text.clone().unwrap_or_default();
-            table.add_row([
-                finding.problem.name().to_owned(),
-                or_empty(&finding.event_id),
-                or_empty(&finding.key),
-                finding.reason.clone(),
-            ]);
-        }
-        text.push_str(&format!("{table}\n"));
-        let unnamed = self.found.values().sum::<u64>() - self.findings.len() as u64;
-        if unnamed > 0 {
-            text.push_str(&format!("and {unnamed} more\n"));
-        }
-        text
-    }
-
-    fn succeeded(&self) -> bool {
-        self.found.is_empty()
     }
 }

@@ -1,0 +1,36 @@
+//! Whether the signed deliveries are all there, and say what the log says.
+
+mod delivery;
+mod report;
+mod verify;
+
+use std::ops::Range;
+
+use jiff::Timestamp;
+use pipeline::runtime::clock::Clock;
+
+pub use report::{Finding, Problem, VerifyReport};
+
+use crate::error::Result;
+use crate::records::Records;
+use crate::reporter::Reporter;
+use crate::stack::Stack;
+
+/// Verifies the deliveries that were received in a time once more, and compares them with the event log both ways.
+///
+/// # Errors
+///
+/// [`Error`](crate::Error) when a store cannot be read. What does not hold is a finding.
+pub async fn verify(
+    stack: &Stack,
+    received: Range<Timestamp>,
+    reporter: Reporter<'_>,
+) -> Result<VerifyReport> {
+    let verification = verify::Verification {
+        reporter,
+        records: Records::of(stack)?,
+        keys: stack.verifying_keys(Clock::system())?,
+        received,
+    };
+    verification.run().await
+}

@@ -1,0 +1,56 @@
+//! From a state back to the bytes that were signed, and forward to what was done about it.
+
+mod actions;
+mod evidence;
+mod explanation;
+mod publication;
+mod reading;
+
+use std::time::Duration;
+
+use pipeline::runtime::clock::Clock;
+
+pub use actions::Action;
+pub use evidence::{Bytes, Delivery, KeyHistory, Signature};
+pub use explanation::{
+    DeliveredEvent, DeliveryContents, EntityAccount, EventAccount, Explanation, OtherDelivery, Outcome,
+    Quarantine,
+};
+pub use publication::{Follows, Publication};
+use reading::Reader;
+
+use crate::error::Result;
+use crate::stack::Stack;
+
+/// What is to be explained, and how much of it.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// An entity, written `TYPE#ID`, or the id of an event or a delivery.
+    pub subject: String,
+    /// How many events of an entity are shown at most, the newest ones.
+    pub limit: usize,
+    /// How long after an event other deliveries of it are looked for.
+    pub duplicates_within: Option<Duration>,
+    /// Whether objects are shown, which hold personal data.
+    pub with_objects: bool,
+}
+
+/// Explains an entity, an event or a delivery: where it came from, whether that holds, and what it led to.
+///
+/// # Errors
+///
+/// [`Error`](crate::Error) of the kind not-found for a subject that is nowhere. What does not hold is a finding.
+pub async fn explain(stack: &Stack, question: &Question, clock: &Clock) -> Result<Explanation> {
+    let reader = Reader::of(stack, clock)?;
+    let mut explanation = if question.subject.contains('#') {
+        reader.entity(&question.subject, question.limit).await?
+    } else if let Some(event) = reader.find(&question.subject).await? {
+        reader.event(event, question.duplicates_within).await?
+    } else {
+        reader.delivery(&question.subject).await?
+    };
+    if !question.with_objects {
+        explanation.leave_objects_out();
+    }
+    Ok(explanation)
+}

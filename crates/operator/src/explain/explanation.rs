@@ -1,0 +1,328 @@
+//! What an explanation says.
+
+use std::collections::BTreeMap;
+
+use pipeline::stores::events::{LoggedEvent, conflicts_with};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use upvest::EntityKey;
+
+use super::actions::Action;
+use super::evidence::{Bytes, Delivery, Signature, Signed};
+use super::publication::Publication;
+use crate::fold::{Comparison, Refold, Step};
+
+/// All that could be found out.
+#[derive(Debug, Default, Serialize)]
+pub struct Explanation {
+    /// What was asked about.
+    pub subject: String,
+    /// The entity that was asked for, or that the event is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entity: Option<EntityAccount>,
+    /// The delivery that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<DeliveryContents>,
+    /// How many older events are not shown.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub earlier_events: usize,
+    /// The events, oldest first.
+    pub events: Vec<EventAccount>,
+    /// The deliveries that brought the events, by id.
+    pub deliveries: BTreeMap<String, Delivery>,
+    /// Other deliveries of the event, if they were looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Vec<OtherDelivery>>,
+    /// Where changes are published to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published_to: Option<String>,
+    /// What does not hold.
+    pub findings: Vec<String>,
+}
+
+/// An entity's state, and whether it is what the log says.
+#[derive(Debug, Serialize)]
+pub struct EntityAccount {
+    /// The entity.
+    pub entity: String,
+    /// Its status.
+    pub status: Option<String>,
+    /// How often it was written.
+    pub version: Option<u64>,
+    /// The newest event.
+    pub last_event_id: Option<String>,
+    /// Its type.
+    pub last_event_type: Option<String>,
+    /// When it occurred.
+    pub last_occurred_at: Option<String>,
+    /// The events whose actions or publication failed, and wait for a retry or a redrive.
+    pub unfinished: Vec<String>,
+    /// How the state compares with the log.
+    pub log: Comparison,
+    /// The object, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<Box<RawValue>>,
+}
+
+/// An event, where it came from and what it led to.
+#[derive(Debug, Serialize)]
+pub struct EventAccount {
+    /// The event.
+    pub event_id: String,
+    /// Its type.
+    pub r#type: String,
+    /// Its entity.
+    pub entity: Option<String>,
+    /// When it occurred.
+    pub occurred_at: String,
+    /// When its delivery arrived.
+    pub received_at: String,
+    /// The delivery.
+    pub delivery_id: String,
+    /// SHA-256 of the exact bytes, in hexadecimal.
+    pub sha256: String,
+    /// The event that this one contradicts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contradicts: Option<String>,
+    /// Whether the log has what was signed.
+    pub bytes: Bytes,
+    /// What the log has otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub differs: Vec<&'static str>,
+    /// What it did to its entity; absent where it belongs to none, or the entity cannot be folded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<Step>,
+    /// The records of its actions.
+    pub actions: Vec<Action>,
+    /// Whether its actions or its publication failed and wait for a retry or a redrive.
+    pub unfinished: bool,
+    /// What follows about its publication; absent where it belongs to no entity, or the entity cannot be folded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publication: Option<Publication>,
+    /// The object, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<Box<RawValue>>,
+}
+
+/// Another delivery of an event.
+#[derive(Debug, Serialize)]
+pub struct OtherDelivery {
+    /// The delivery.
+    pub delivery_id: String,
+    /// When its delivery arrived.
+    pub received_at: Option<String>,
+    /// The key of its object in the archive.
+    pub archived_at: Option<String>,
+    /// SHA-256 of the exact bytes, in hexadecimal.
+    pub sha256: String,
+    /// Whether it brought the same bytes.
+    pub same: bool,
+    /// The id under which other bytes are in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logged_as: Option<String>,
+}
+
+/// What a delivery held, and what became of it.
+#[derive(Debug, Serialize)]
+pub struct DeliveryContents {
+    /// The delivery.
+    pub delivery_id: String,
+    /// Whether it is in the archive as verified.
+    pub verified: bool,
+    /// When its delivery arrived.
+    pub received_at: Option<String>,
+    /// Where it came from.
+    pub source_address: Option<String>,
+    /// The key of its object in the archive.
+    pub archived_at: Option<String>,
+    /// What its signature is worth today.
+    pub signature: Signature,
+    /// What of it is in quarantine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<Quarantine>,
+    /// In the order of the batch; none where nothing is proven.
+    pub events: Vec<DeliveredEvent>,
+}
+
+/// Why a delivery, or a part of it, is in quarantine.
+#[derive(Debug, Serialize)]
+pub struct Quarantine {
+    /// The reason, as in quarantine keys.
+    pub reason: String,
+    /// The key of its object in the archive.
+    pub archived_at: String,
+    /// The places in the batch; all of them where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<usize>,
+}
+
+/// What became of an event of a delivery.
+#[derive(Debug, Serialize)]
+pub struct DeliveredEvent {
+    /// The event.
+    pub event_id: String,
+    /// Its type.
+    pub r#type: String,
+    /// Its entity.
+    pub entity: Option<String>,
+    /// What became of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// What became of an event that was delivered.
+#[derive(Debug, Serialize)]
+#[serde(tag = "result", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The log has it from this delivery.
+    Stored,
+    /// The log has the same from another delivery.
+    #[serde(rename = "repeat")]
+    Duplicate {
+        /// That delivery.
+        of_delivery: String,
+    },
+    /// The log has other content under its id, and this one beside it.
+    #[serde(rename = "contradiction")]
+    Conflict {
+        /// The key of this one.
+        logged_as: String,
+    },
+    /// The log does not have it.
+    NotLogged,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+impl EntityAccount {
+    pub(super) fn of(refold: &Refold, log: Comparison) -> Self {
+        let stored = refold.stored();
+        let last = stored.map(|stored| &stored.projection.last);
+        let object = stored.and_then(|stored| stored.projection.snapshot.as_ref());
+        let object = object.and_then(|snapshot| RawValue::from_string(snapshot.object.clone()).ok());
+        Self {
+            entity: refold.entity.to_string(),
+            status: stored.and_then(|stored| stored.projection.status().map(str::to_owned)),
+            version: stored.map(|stored| stored.version),
+            last_event_id: last.map(|last| last.occurred.event_id().to_owned()),
+            last_event_type: last.map(|last| last.event_type.clone()),
+            last_occurred_at: last.map(|last| last.occurred.instant().to_owned()),
+            unfinished: stored
+                .map(|stored| stored.unfinished.keys().cloned().collect())
+                .unwrap_or_default(),
+            log,
+            object,
+        }
+    }
+}
+
+impl Explanation {
+    pub(super) fn leave_objects_out(&mut self) {
+        if let Some(entity) = &mut self.entity {
+            entity.object = None;
+        }
+        for event in &mut self.events {
+            event.object = None;
+        }
+    }
+
+    pub(super) fn add_entity(&mut self, entity: EntityAccount) {
+        let unfinished = entity.unfinished.iter().map(|event_id| {
+            format!(
+                "an action for event {event_id}, or its publication, failed: it runs again when the event comes back \
+                 from its queue or dead-letter queue"
+            )
+        });
+        let faults = entity.log.fault().into_iter().chain(unfinished);
+        self.findings
+            .extend(faults.map(|fault| format!("entity {}: {fault}", entity.entity)));
+        self.entity = Some(entity);
+    }
+
+    pub(super) fn add_deliveries(&mut self, deliveries: BTreeMap<String, Delivery>) {
+        for (id, delivery) in &deliveries {
+            let faults = delivery.faults.iter();
+            self.findings
+                .extend(faults.map(|fault| format!("delivery {id}: {fault}")));
+        }
+        self.deliveries = deliveries;
+    }
+}
+
+impl EventAccount {
+    pub(super) fn of(event: &LoggedEvent, delivery: Option<&Delivery>) -> Self {
+        let compared = delivery.map(|delivery| delivery.compare(event));
+        let (bytes, differs) = compared.unwrap_or((Bytes::Unproven, Vec::new()));
+        Self {
+            event_id: event.event_id.clone(),
+            r#type: event.event_type.clone(),
+            entity: event.aggregate.as_ref().map(EntityKey::to_string),
+            occurred_at: event.occurred.instant().to_owned(),
+            received_at: event.received_at.to_string(),
+            delivery_id: event.delivery_id.clone(),
+            sha256: event.sha256.clone(),
+            contradicts: conflicts_with(&event.event_id).map(str::to_owned),
+            bytes,
+            differs,
+            step: None,
+            actions: Vec::new(),
+            unfinished: false,
+            publication: None,
+            object: event
+                .object
+                .clone()
+                .and_then(|object| RawValue::from_string(object).ok()),
+        }
+    }
+
+    /// What is wrong with it.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if let Some(other) = &self.contradicts {
+            faults.push(format!(
+                "it contradicts event {other}: a person has to decide which is true"
+            ));
+        }
+        match self.bytes {
+            Bytes::AsSigned | Bytes::Unproven => {}
+            Bytes::Changed => faults.push(format!(
+                "the log does not have what was signed: {}",
+                self.differs.join(", ")
+            )),
+            Bytes::NotInDelivery => faults.push(format!("delivery {} does not have it", self.delivery_id)),
+        }
+        faults.extend(self.actions.iter().filter_map(Action::fault));
+        let own = |fault| format!("event {}: {fault}", self.event_id);
+        faults.into_iter().map(own).collect()
+    }
+}
+
+impl OtherDelivery {
+    pub(super) fn of(delivery: &Delivery, version: &Signed, known_hash: &str) -> Self {
+        Self {
+            delivery_id: delivery.delivery_id.clone(),
+            received_at: delivery.received_at.clone(),
+            archived_at: delivery.archived_at.clone(),
+            sha256: version.sha256.clone(),
+            same: version.sha256 == known_hash,
+            logged_as: None,
+        }
+    }
+}
+
+impl Quarantine {
+    pub(super) fn fault(&self, in_part: bool, proven: bool) -> String {
+        let Self { reason, .. } = self;
+        match (in_part, proven) {
+            (true, _) => format!("a part of it is in quarantine: {reason}"),
+            (false, false) => format!("it is in quarantine: {reason}"),
+            (false, true) => {
+                format!(
+                    "it is in quarantine: {reason}; today its signature holds, so that it can be re-verified"
+                )
+            }
+        }
+    }
+}

@@ -404,10 +404,10 @@ impl Comparison {
     /// Tells what is wrong with the state.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
-        if let Some(why) = self.unknown() {
-            return Some(format!("the state cannot be compared with the log: {why}"));
-        }
         Some(match self {
+            Self::Same { .. } | Self::Elsewhere { .. } => return None,
+            Self::NoEvents { why } => cannot_be_compared(why),
+            Self::UnreadableEvent { why } | Self::UnreadableState { why } => cannot_be_compared(why),
             Self::NoState { events } => format!(
                 "there is no state, but {} in the log: they wait in the domain's queue, or are in its dead-letter queue",
                 count(*events, "event")
@@ -426,9 +426,12 @@ impl Comparison {
                     differences.join("; ")
                 )
             }
-            _ => return None,
         })
     }
+}
+
+fn cannot_be_compared(why: &str) -> String {
+    format!("the state cannot be compared with the log: {why}")
 }
 
 /// Writes a number with the thing that it counts.

@@ -6,6 +6,8 @@ use webhook_tests::deliveries::{event, order, topup};
 use webhook_tests::deployment::Deployment;
 
 use operator::entities::Problem;
+use operator::explain::{Question, explain};
+use pipeline::runtime::clock::Clock;
 
 use super::*;
 
@@ -24,6 +26,23 @@ async fn verify_entities(deployed: &Deployment, line: &str) -> Result<Verified> 
         EntitiesReport::Verified(verified) => Ok(verified),
         shown => panic!("{shown:?}"),
     }
+}
+
+/// Whether `explain` and `entities verify` find something wrong with an entity's state.
+async fn verdicts(deployed: &Deployment, entity: &str) -> [bool; 2] {
+    let question = Question {
+        subject: entity.to_owned(),
+        limit: 20,
+        duplicates_within: None,
+        with_objects: false,
+    };
+    let explained = explain(&deployed.stack, &question, &Clock::system()).await.unwrap();
+    let own = format!("entity {entity}: ");
+    let verified = verify_entities(deployed, &format!("--entity {entity}")).await.unwrap();
+    [
+        explained.findings.iter().any(|finding| finding.starts_with(&own)),
+        !verified.succeeded(),
+    ]
 }
 
 /// What is found in a domain: entity, problem and detail.
@@ -143,6 +162,26 @@ async fn an_entity_whose_events_belong_to_others_by_now_ends_no_check() {
     assert_eq!(found, []);
     let one = verify_entities(&deployed, "--entity EXECUTION#x1").await.unwrap();
     assert!(one.succeeded(), "{}", one.text());
+}
+
+/// Both read the same fold: what one takes for well, the other does too.
+#[tokio::test(start_paused = true)]
+async fn explain_and_verify_agree_about_every_entity() {
+    let deployed = deployed().await;
+    for entity in ["ORDER#o1", "ORDER#o2", "TOPUP#t1"] {
+        assert_eq!(verdicts(&deployed, entity).await, [false, false], "{entity}");
+    }
+    deployed
+        .change(["events", "event_id", "x1-2"], "aggregate", "EXECUTION#x1")
+        .await;
+    assert_eq!(verdicts(&deployed, "EXECUTION#x1").await, [false, false]);
+    assert_eq!(verdicts(&deployed, "ORDER#o1").await, [true, true]);
+    deployed
+        .change(["entities", "aggregate", "ORDER#o2"], "status", "FILLED")
+        .await;
+    assert_eq!(verdicts(&deployed, "ORDER#o2").await, [true, true]);
+    deployed.delete("entities", "aggregate", "TOPUP#t1").await;
+    assert_eq!(verdicts(&deployed, "TOPUP#t1").await, [true, true]);
 }
 
 #[tokio::test(start_paused = true)]

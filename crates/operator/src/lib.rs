@@ -28,6 +28,7 @@
 //! ```
 
 pub mod archive;
+pub mod audit;
 pub mod entities;
 pub mod error;
 pub mod events;

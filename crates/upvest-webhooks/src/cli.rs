@@ -170,8 +170,6 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Dlq(#[from] dlq::DlqError),
     #[error(transparent)]
-    Audit(#[from] audit::AuditCommandError),
-    #[error(transparent)]
     Doctor(#[from] doctor::DoctorError),
     #[error(transparent)]
     Reconcile(#[from] reconcile::ReconcileError),
@@ -190,7 +188,6 @@ impl CliError {
             Self::Replay(error) if error.is_usage() => 2,
             Self::Quarantine(error) if error.is_usage() => 2,
             Self::Dlq(error) if error.is_usage() => 2,
-            Self::Audit(error) if error.is_usage() => 2,
             Self::Doctor(error) if error.is_usage() => 2,
             Self::Reconcile(error) if error.is_usage() => 2,
             _ => 1,

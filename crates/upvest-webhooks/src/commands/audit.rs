@@ -1,16 +1,17 @@
 //! `audit`: what operators did, and why.
 
-use clap::{Args, Subcommand};
-use jiff::Timestamp;
-use pipeline::runtime::clock::Clock;
-use pipeline::stores::audit::{AuditError, AuditLog, Operation};
+mod list;
+mod show;
+
+use clap::Subcommand;
+use operator::audit::Operations;
+use operator::{Result, Stack};
+use pipeline::stores::audit::Operation;
 use serde::Serialize;
-use serde_json::Value;
 use uuid::Uuid;
 
-use crate::output::{self, Report, facts, pretty};
-use crate::stack::{Stack, StackError};
-use operator::times::When;
+use self::list::ListArgs;
+use crate::output::Report;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -29,132 +30,31 @@ pub(crate) enum Command {
     },
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct ListArgs {
-    /// Only operations of this command, such as `dlq redrive`
-    #[arg(long, value_name = "COMMAND")]
-    command: Option<String>,
-    /// Only operations that began since then: a time, a day (UTC), or an age like 36h
-    #[arg(long, value_name = "TIME")]
-    since: Option<When>,
-    /// List at most so many
-    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
-    limit: u16,
-}
-
-/// Why a command failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum AuditCommandError {
-    #[error(transparent)]
-    Stack(#[from] StackError),
-    #[error(transparent)]
-    Audit(#[from] AuditError),
-    #[error("no operation {0} in the audit table")]
-    NoOperation(Uuid),
-}
-
-impl AuditCommandError {
-    /// Whether another command line would have helped.
-    pub(crate) fn is_usage(&self) -> bool {
-        matches!(self, Self::Stack(error) if error.is_usage())
-    }
-}
-
 /// The result of either command.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum AuditReport {
-    List { operations: Vec<Operation>, more: bool },
+    List(Operations),
     Operation(Box<Operation>),
 }
 
 impl Command {
     /// Runs the command.
-    pub(crate) async fn run(self, stack: &Stack) -> Result<AuditReport, AuditCommandError> {
-        let client = aws_sdk_dynamodb::Client::new(stack.config());
-        let clock = Clock::system();
-        let log = AuditLog::new(client, stack.audit_table()?, clock.clone());
-        match self {
-            Self::List(list) => {
-                let mut operations = log.operations().await?;
-                operations.retain(|operation| list.takes(operation, clock.now()));
-                let more = operations.len() > usize::from(list.limit);
-                operations.truncate(list.limit.into());
-                Ok(AuditReport::List { operations, more })
-            }
-            Self::Show { id } => {
-                let operation = log.operation(id).await?;
-                let operation = operation.ok_or(AuditCommandError::NoOperation(id))?;
-                Ok(AuditReport::Operation(Box::new(operation)))
-            }
-        }
-    }
-}
-
-impl ListArgs {
-    fn takes(&self, operation: &Operation, now: Timestamp) -> bool {
-        let command = self.command.as_ref();
-        command.is_none_or(|command| *command == operation.command)
-            && self
-                .since
-                .is_none_or(|since| operation.began_at >= since.instant(now))
+    pub(crate) async fn run(self, stack: &Stack) -> Result<AuditReport> {
+        Ok(match self {
+            Self::List(list) => AuditReport::List(list.run(stack).await?),
+            Self::Show { id } => AuditReport::Operation(Box::new(operator::audit::show(stack, id).await?)),
+        })
     }
 }
 
 impl Report for AuditReport {
     fn text(&self) -> String {
         match self {
-            Self::List { operations, .. } if operations.is_empty() => "no operations".to_owned(),
-            Self::List { operations, more } => {
-                let mut table = output::table(["began", "ended", "command", "operator", "reason", "id"]);
-                for operation in operations {
-                    table.add_row([
-                        operation.began_at.to_string(),
-                        ended(operation),
-                        operation.command.clone(),
-                        operation.operator.clone(),
-                        operation.reason.clone(),
-                        operation.id.to_string(),
-                    ]);
-                }
-                let more = if *more {
-                    "\n\nthere are more: use --limit"
-                } else {
-                    ""
-                };
-                format!("{table}{more}")
-            }
-            Self::Operation(operation) => shown(operation),
+            Self::List(operations) => operations.text(),
+            Self::Operation(operation) => operation.text(),
         }
     }
-}
-
-fn ended(operation: &Operation) -> String {
-    let ended = operation.ended_at.map(|ended| ended.to_string());
-    ended.unwrap_or_else(|| "not".to_owned())
-}
-
-fn shown(operation: &Operation) -> String {
-    let some = |text: &str| Some(text.to_owned());
-    let mut text = facts([
-        ("operation", Some(operation.id.to_string())),
-        ("command", some(&operation.command)),
-        ("operator", some(&operation.operator)),
-        ("reason", some(&operation.reason)),
-        ("began", Some(operation.began_at.to_string())),
-        ("ended", Some(ended(operation))),
-    ]);
-    let parts: [(&str, Option<&Value>); 3] = [
-        ("request", Some(&operation.request)),
-        ("progress", operation.progress.as_ref()),
-        ("result", operation.result.as_ref()),
-    ];
-    for (name, part) in parts {
-        if let Some(part) = part {
-            text.push_str(&format!("\n{name}\n{}\n", pretty(&part.to_string())));
-        }
-    }
-    text
 }
 
 #[cfg(test)]
@@ -164,8 +64,10 @@ mod tests {
 
     use webhook_tests::deployment::Deployment;
 
+    use operator::repair::Audit;
+
     use super::*;
-    use crate::operation::Audit;
+    use crate::output::Report;
 
     fn list(command: Option<&str>, limit: u16) -> Command {
         Command::List(ListArgs {
@@ -217,7 +119,7 @@ mod tests {
             site.pass(1);
         }
         let listed = list(Some("replay"), 1).run(&site.stack).await.unwrap();
-        let AuditReport::List { operations, more } = &listed else {
+        let AuditReport::List(Operations { operations, more }) = &listed else {
             panic!("{listed:?}");
         };
         assert_eq!((operations.len(), *more), (1, true));
@@ -226,6 +128,6 @@ mod tests {
             .run(&site.stack)
             .await
             .unwrap_err();
-        assert!(matches!(error, AuditCommandError::NoOperation(_)));
+        assert_eq!(error.kind(), operator::ErrorKind::NotFound);
     }
 }

@@ -1,0 +1,50 @@
+//! What operators did to a stack, and why.
+
+use jiff::Timestamp;
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::audit::Operation;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::stack::Stack;
+
+/// Some of the operations of the audit table, newest first.
+#[derive(Debug, Serialize)]
+pub struct Operations {
+    /// The operations.
+    pub operations: Vec<Operation>,
+    /// Whether there are more than were to be listed.
+    pub more: bool,
+}
+
+/// Lists up to `limit` operations, of one command or all, that began since a time or at any.
+///
+/// # Errors
+///
+/// [`Error`] when the audit table cannot be read.
+pub async fn list(
+    stack: &Stack,
+    command: Option<&str>,
+    since: Option<Timestamp>,
+    limit: u16,
+) -> Result<Operations> {
+    let mut operations = stack.audit_log(Clock::system())?.operations().await?;
+    operations.retain(|operation| {
+        command.is_none_or(|command| command == operation.command)
+            && since.is_none_or(|since| operation.began_at >= since)
+    });
+    let more = operations.len() > usize::from(limit);
+    operations.truncate(limit.into());
+    Ok(Operations { operations, more })
+}
+
+/// Reads an operation.
+///
+/// # Errors
+///
+/// [`Error`] of the kind not-found where there is none of this id.
+pub async fn show(stack: &Stack, id: Uuid) -> Result<Operation> {
+    let operation = stack.audit_log(Clock::system())?.operation(id).await?;
+    operation.ok_or_else(|| Error::not_found(format!("no operation {id} in the audit table")))
+}

@@ -1,0 +1,54 @@
+//! `audit list`: the operations, newest first.
+
+use clap::Args;
+use operator::audit::{Operations, list};
+use operator::times::When;
+use operator::{Result, Stack};
+use pipeline::runtime::clock::Clock;
+
+use super::show::ended;
+use crate::output::{self, Report};
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only operations of this command, such as `dlq redrive`
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) command: Option<String>,
+    /// Only operations that began since then: a time, a day (UTC), or an age like 36h
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<When>,
+    /// List at most so many
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) limit: u16,
+}
+
+impl ListArgs {
+    /// Runs the command.
+    pub(super) async fn run(self, stack: &Stack) -> Result<Operations> {
+        let since = self.since.map(|since| since.instant(Clock::system().now()));
+        list(stack, self.command.as_deref(), since, self.limit).await
+    }
+}
+
+impl Report for Operations {
+    fn text(&self) -> String {
+        if self.operations.is_empty() {
+            return "no operations".to_owned();
+        }
+        let mut table = output::table(["began", "ended", "command", "operator", "reason", "id"]);
+        for operation in &self.operations {
+            table.add_row([
+                operation.began_at.to_string(),
+                ended(operation),
+                operation.command.clone(),
+                operation.operator.clone(),
+                operation.reason.clone(),
+                operation.id.to_string(),
+            ]);
+        }
+        match self.more {
+            true => format!("{table}\n\nthere are more: use --limit"),
+            false => table.to_string(),
+        }
+    }
+}

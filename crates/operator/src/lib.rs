@@ -29,6 +29,7 @@
 
 pub mod archive;
 pub mod audit;
+pub mod credentials;
 pub mod entities;
 pub mod error;
 pub mod events;

@@ -166,8 +166,6 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Replay(#[from] replay::ReplayError),
     #[error(transparent)]
-    Quarantine(#[from] quarantine::QuarantineError),
-    #[error(transparent)]
     Dlq(#[from] dlq::DlqError),
     #[error(transparent)]
     Doctor(#[from] doctor::DoctorError),
@@ -186,7 +184,6 @@ impl CliError {
             Self::Keys(error) if error.is_usage() => 2,
             Self::Tail(tail::TailError::Stack(error)) if error.is_usage() => 2,
             Self::Replay(error) if error.is_usage() => 2,
-            Self::Quarantine(error) if error.is_usage() => 2,
             Self::Dlq(error) if error.is_usage() => 2,
             Self::Doctor(error) if error.is_usage() => 2,
             Self::Reconcile(error) if error.is_usage() => 2,
@@ -257,8 +254,8 @@ impl Command {
             ),
             Self::Replay(replay) => show(&replay.run(stacks.stack().await?).await?, json),
             Self::Quarantine(command) => {
-                let report = command.run(stacks.stack().await?, Clock::system()).await?;
-                show(&report, json)
+                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+                show(&command.run(stack, Clock::system(), reporter).await?, json)
             }
             Self::Dlq(command) => {
                 let report = command.run(stacks.stack().await?, Clock::system()).await?;

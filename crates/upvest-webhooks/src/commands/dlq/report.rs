@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::letter::{About, Letter};
 use super::queue::{Counts, QueueName};
 use super::sweep::Redriven;
-use crate::commands::quarantine::harmless_request;
 use crate::output::{self, Report, facts, pretty};
 use crate::times::age_at;
+use operator::credentials::hide_in_request;
 
 /// The most of a reason that a table shows, in characters.
 const REASON_WIDTH: usize = 80;
@@ -181,7 +181,7 @@ fn without_credentials(name: &str, text: &str) -> String {
     if name != "request" {
         return text.to_owned();
     }
-    let request = serde_json::from_str::<Request>(text).map(harmless_request);
+    let request = serde_json::from_str::<Request>(text).map(hide_in_request);
     let json = request.and_then(|request| serde_json::to_string(&request));
     json.unwrap_or_else(|_| format!("{} bytes that cannot be read", text.len()))
 }

@@ -22,7 +22,8 @@ async fn verify_entities(deployed: &Deployment, line: &str) -> Result<Verified> 
     let verify = Line::try_parse_from(words).unwrap().verify;
     match Command::Verify(verify)
         .run(&deployed.stack, Reporter::silent())
-        .await? {
+        .await?
+    {
         EntitiesReport::Verified(verified) => Ok(verified),
         shown => panic!("{shown:?}"),
     }
@@ -36,9 +37,13 @@ async fn verdicts(deployed: &Deployment, entity: &str) -> [bool; 2] {
         duplicates_within: None,
         with_objects: false,
     };
-    let explained = explain(&deployed.stack, &question, &Clock::system()).await.unwrap();
+    let explained = explain(&deployed.stack, &question, &Clock::system())
+        .await
+        .unwrap();
     let own = format!("entity {entity}: ");
-    let verified = verify_entities(deployed, &format!("--entity {entity}")).await.unwrap();
+    let verified = verify_entities(deployed, &format!("--entity {entity}"))
+        .await
+        .unwrap();
     [
         explained.findings.iter().any(|finding| finding.starts_with(&own)),
         !verified.succeeded(),
@@ -172,12 +177,12 @@ async fn explain_and_verify_agree_about_every_entity() {
         assert_eq!(verdicts(&deployed, entity).await, [false, false], "{entity}");
     }
     deployed
-        .change(["events", "event_id", "x1-2"], "aggregate", "EXECUTION#x1")
+        .set("events", ("event_id", "x1-2"), ("aggregate", "EXECUTION#x1"))
         .await;
     assert_eq!(verdicts(&deployed, "EXECUTION#x1").await, [false, false]);
     assert_eq!(verdicts(&deployed, "ORDER#o1").await, [true, true]);
     deployed
-        .change(["entities", "aggregate", "ORDER#o2"], "status", "FILLED")
+        .set("entities", ("aggregate", "ORDER#o2"), ("status", "FILLED"))
         .await;
     assert_eq!(verdicts(&deployed, "ORDER#o2").await, [true, true]);
     deployed.delete("entities", "aggregate", "TOPUP#t1").await;

@@ -13,7 +13,10 @@ use webhook_tests::deliveries::{body_of, event, sign, signing_key};
 use webhook_tests::deployment::Deployment;
 use webhook_tests::receiver::{DELIVERIES, PATH};
 
-use super::reverify::Became;
+use operator::Error;
+use operator::quarantine::ReverifyResult;
+use pipeline::stores::archive::Archive;
+
 use super::*;
 use crate::output::Report;
 
@@ -80,14 +83,11 @@ fn delivery(site: &Deployment) -> String {
     keys[0].rsplit('/').next().unwrap().to_owned()
 }
 
-async fn try_to_run(
-    site: &Deployment,
-    words: &[&str],
-) -> Result<Result<QuarantineReport, QuarantineError>, CrashError> {
+async fn try_to_run(site: &Deployment, words: &[&str]) -> Result<Result<QuarantineReport>, CrashError> {
     let command = parsed(words);
     let is_done = Cell::new(false);
     let run = async {
-        let run = command.run(&site.stack, site.clock());
+        let run = command.run(&site.stack, site.clock(), Reporter::silent());
         let done = site.receiver.aws.invoke("operator", run).await;
         is_done.set(true);
         done
@@ -105,14 +105,14 @@ async fn try_to_run(
 async fn is_killed_while_the_stack_stands_still(site: &Deployment) -> bool {
     let words = [&["reverify", "--wait", "1"][..], &REASON[..]].concat();
     let command = parsed(&words);
-    let run = command.run(&site.stack, site.clock());
+    let run = command.run(&site.stack, site.clock(), Reporter::silent());
     site.receiver.aws.invoke("operator", run).await.is_err()
 }
 
 /// Runs the command while the stack does nothing.
 async fn run_alone(site: &Deployment, words: &[&str]) -> QuarantineReport {
     let command = parsed(words);
-    let run = command.run(&site.stack, site.clock());
+    let run = command.run(&site.stack, site.clock(), Reporter::silent());
     let done = site.receiver.aws.invoke("operator", run).await;
     done.unwrap().unwrap()
 }
@@ -126,7 +126,7 @@ async fn reverify(site: &Deployment, words: &[&str]) -> QuarantineReport {
 }
 
 /// How many deliveries became what.
-fn became(report: &QuarantineReport) -> Vec<(Became, usize)> {
+fn became(report: &QuarantineReport) -> Vec<(ReverifyResult, usize)> {
     match report {
         QuarantineReport::Reverified(report) => report.counts().into_iter().collect(),
         other => panic!("{other:?}"),
@@ -152,7 +152,7 @@ fn sent(site: &Deployment) -> usize {
 async fn what_holds_once_its_key_is_right_is_verified_and_processed_once() {
     let site = mended_site().await;
     let report = reverify(&site, &[]).await;
-    assert_eq!(became(&report), [(Became::Verified, 1)]);
+    assert_eq!(became(&report), [(ReverifyResult::Verified, 1)]);
     assert!(report.succeeded());
     site.settle().await;
     assert_eq!(site.effects(), ["e1"]);
@@ -222,7 +222,7 @@ async fn what_is_on_its_way_is_not_sent_again_by_a_run_that_follows_a_crash_at_a
             if sent(&site) == 0 {
                 // It was about to be sent. That this did not happen shows in time.
                 not_sent_yet += 1;
-                assert_eq!(became(&report), [(Became::Waits, 1)]);
+                assert_eq!(became(&report), [(ReverifyResult::Waits, 1)]);
                 assert_eq!(reasons(&site), ["bad-signature"]);
                 site.pass(3_601);
                 assert!(reverify(&site, &[]).await.succeeded());
@@ -265,9 +265,10 @@ async fn two_who_verify_the_same_at_once_send_it_once() {
     let site = mended_site().await;
     let words = [&["reverify", "--wait", "1"][..], &REASON[..]].concat();
     let run = |command: Command| {
-        site.receiver
-            .aws
-            .invoke("operator", command.run(&site.stack, site.clock()))
+        site.receiver.aws.invoke(
+            "operator",
+            command.run(&site.stack, site.clock(), Reporter::silent()),
+        )
     };
     let (one, other) = tokio::join!(run(parsed(&words)), run(parsed(&words)));
     one.unwrap().unwrap();
@@ -288,7 +289,10 @@ async fn what_the_stack_refuses_again_is_told_at_once_and_sent_by_the_next_run()
     assert!(text.contains("refused by the stack again"), "{text}");
     assert_eq!(reasons(&site), ["bad-signature"]);
     site.pass(FORGOTTEN);
-    assert_eq!(became(&reverify(&site, &[]).await), [(Became::Verified, 1)]);
+    assert_eq!(
+        became(&reverify(&site, &[]).await),
+        [(ReverifyResult::Verified, 1)]
+    );
     assert_eq!((site.effects(), sent(&site)), (vec!["e1".to_owned()], 2));
 }
 
@@ -297,11 +301,14 @@ async fn what_the_stack_does_not_verify_in_time_stays_and_the_next_run_finishes_
     let site = mended_site().await;
     let words = [&["reverify", "--wait", "3"][..], &REASON[..]].concat();
     let report = run_alone(&site, &words).await;
-    assert_eq!(became(&report), [(Became::Waits, 1)]);
+    assert_eq!(became(&report), [(ReverifyResult::Waits, 1)]);
     assert!(!report.succeeded());
     assert!(report.text().contains("dlq list"), "{}", report.text());
     assert_eq!(reasons(&site), ["bad-signature"]);
-    assert_eq!(became(&reverify(&site, &[]).await), [(Became::Verified, 1)]);
+    assert_eq!(
+        became(&reverify(&site, &[]).await),
+        [(ReverifyResult::Verified, 1)]
+    );
     assert_eq!((site.effects(), reasons(&site).len()), (vec!["e1".to_owned()], 0));
     assert_eq!(sent(&site), 1);
 }
@@ -324,7 +331,10 @@ async fn what_still_fails_stays_with_its_reason() {
     plant(&site, &headers, &body, "bad-signature", &[]).await;
 
     let report = reverify(&site, &[]).await;
-    assert_eq!(became(&report), [(Became::Verified, 1), (Became::Fails, 2)]);
+    assert_eq!(
+        became(&report),
+        [(ReverifyResult::Verified, 1), (ReverifyResult::Fails, 2)]
+    );
     assert!(!report.succeeded());
     let text = report.text();
     for why in [
@@ -394,7 +404,7 @@ async fn plant(
         },
         body: body.to_vec(),
     };
-    let archive = archive_of(&site.stack).unwrap();
+    let archive = Archive::new(site.receiver.aws.s3().clone(), "archive".to_owned());
     if verified {
         archive.keep(&envelope, "key", Freshness::Fresh).await.unwrap();
     }
@@ -412,7 +422,12 @@ async fn events_that_are_understood_by_now_are_picked_up_and_leave_the_quarantin
     let headers = sign(&signing_key(7), &body);
     plant(&site, &headers, &body, "event-too-deep", &[1]).await;
     let report = reverify(&site, &[]).await;
-    assert_eq!(became(&report), [(Became::Verified, 1)], "{}", report.text());
+    assert_eq!(
+        became(&report),
+        [(ReverifyResult::Verified, 1)],
+        "{}",
+        report.text()
+    );
     site.settle().await;
     let effects: BTreeSet<String> = site.effects().into_iter().collect();
     assert_eq!(effects, BTreeSet::from(["e1".to_owned(), "e2".to_owned()]));
@@ -442,7 +457,10 @@ async fn a_body_that_is_understood_by_now_is_picked_up_whole() {
     let body = body_of(&[order("e1"), r#"{"id":7}"#.to_owned()]).into_bytes();
     let headers = sign(&signing_key(7), &body);
     plant(&site, &headers, &body, "body-not-json", &[]).await;
-    assert_eq!(became(&reverify(&site, &[]).await), [(Became::Verified, 1)]);
+    assert_eq!(
+        became(&reverify(&site, &[]).await),
+        [(ReverifyResult::Verified, 1)]
+    );
     assert_eq!(
         reasons(&site),
         ["event-incomplete"],
@@ -478,7 +496,12 @@ async fn an_event_that_names_an_entity_by_now_is_sent_once_and_leaves_once_the_e
     let site = Deployment::new().await;
     plant_without_entity(&site, &order("e1")).await;
     let report = reverify(&site, &[]).await;
-    assert_eq!(became(&report), [(Became::Verified, 1)], "{}", report.text());
+    assert_eq!(
+        became(&report),
+        [(ReverifyResult::Verified, 1)],
+        "{}",
+        report.text()
+    );
     site.settle().await;
     assert_eq!((site.effects(), reasons(&site).len()), (vec!["e1".to_owned()], 0));
     assert_eq!(sent(&site), 1);
@@ -493,7 +516,7 @@ async fn an_event_that_left_no_trace_in_its_entity_stays_because_nothing_shows_t
     plant_without_entity(&site, &order("e1")).await;
     for _ in 0..2 {
         let report = reverify(&site, &["--wait", "2"]).await;
-        assert_eq!(became(&report), [(Became::Sent, 1)]);
+        assert_eq!(became(&report), [(ReverifyResult::Sent, 1)]);
         assert!(report.text().contains("discard it"), "{}", report.text());
     }
     assert_eq!(
@@ -537,7 +560,10 @@ async fn an_outage_halfway_is_told_and_loses_nothing() {
     );
     assert_eq!(reasons(&site), ["bad-signature"]);
     assert!(site.operations()[0]["result"]["failure"].is_string());
-    assert_eq!(became(&reverify(&site, &[]).await), [(Became::Verified, 1)]);
+    assert_eq!(
+        became(&reverify(&site, &[]).await),
+        [(ReverifyResult::Verified, 1)]
+    );
     assert_eq!(site.effects(), ["e1"]);
 }
 
@@ -628,7 +654,8 @@ async fn a_delivery_is_shown_with_what_was_signed_and_its_body_only_if_wanted() 
     let shown = run(&site, &["show", &id]).await.text();
     assert!(shown.contains("now     holds"), "{shown}");
     let error = try_to_run(&site, &["show", "019b76da-a87b-7def-8123-456789abcdef"]).await;
-    assert!(matches!(error, Ok(Err(QuarantineError::NotThere(_)))));
+    let error: Error = error.unwrap().unwrap_err();
+    assert_eq!(error.kind(), operator::ErrorKind::NotFound);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use pipeline::error::AwsError;
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::{Archive, ArchivedDelivery, Quarantined};
-use pipeline::stores::entities::{Entities, EntityError};
+use pipeline::stores::entities::Entities;
 use pipeline::stores::events::EventLog;
-use pipeline::stores::keys::{Keys, KeysError};
+use pipeline::stores::keys::Keys;
 use pipeline::verification::{FreshnessPolicy, Verdict, verify};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -16,10 +15,11 @@ use upvest::Event;
 use upvest::delivery::{NO_ENTITY_KEY, split};
 use upvest::signature::VerifyError;
 
-use crate::stack::{Stack, StackError};
+use crate::error::Result;
+use crate::stack::Stack;
 
-/// What a stack verifies by, and where it keeps what was verified.
-pub(crate) struct Judge {
+/// Verifies again what is in quarantine, by what a stack verifies by, and looks where the stack keeps what was verified.
+pub(crate) struct Recheck {
     pub(crate) keys: Keys,
     pub(crate) archive: Archive,
     log: EventLog,
@@ -31,7 +31,7 @@ pub(crate) struct Judge {
 /// Whether something in quarantine holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outlook", rename_all = "kebab-case")]
-pub(crate) enum Outlook {
+pub enum Outlook {
     /// The stack has it as verified by now: it needs no place in quarantine.
     Verified,
     /// It holds: sent again, it is taken.
@@ -49,32 +49,18 @@ pub(crate) enum Outlook {
     },
 }
 
-/// Why that cannot be found out.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum JudgeError {
-    #[error(transparent)]
-    Keys(#[from] KeysError),
-    #[error(transparent)]
-    Aws(#[from] AwsError),
-    #[error(transparent)]
-    Entity(#[from] EntityError),
-}
-
-impl Judge {
-    /// What this stack verifies by.
+impl Recheck {
+    /// Opens what a stack verifies by.
     ///
     /// # Errors
     ///
-    /// [`StackError`] when the stack does not name a part.
-    pub(crate) fn of(stack: &Stack, clock: Clock) -> Result<Self, StackError> {
-        let dynamodb = aws_sdk_dynamodb::Client::new(stack.config());
-        let secrets = aws_sdk_secretsmanager::Client::new(stack.config());
-        let s3 = aws_sdk_s3::Client::new(stack.config());
+    /// [`Error`](crate::Error) when the stack does not name a part.
+    pub(crate) fn of(stack: &Stack, clock: Clock) -> Result<Self> {
         Ok(Self {
-            keys: Keys::new(dynamodb.clone(), secrets, stack.keys_table()?, clock.clone()),
-            archive: Archive::new(s3, stack.archive_bucket()?),
-            log: EventLog::new(dynamodb.clone(), stack.events_table()?),
-            entities: Entities::new(dynamodb, stack.entities_table()?),
+            keys: stack.verifying_keys(clock.clone())?,
+            archive: stack.archive()?,
+            log: stack.event_log()?,
+            entities: stack.entities()?,
             clock,
             policy: stack.freshness_policy(),
         })
@@ -85,12 +71,12 @@ impl Judge {
     ///
     /// # Errors
     ///
-    /// [`JudgeError`] when the stack cannot be read.
+    /// [`Error`](crate::Error) when the stack cannot be read.
     pub(crate) async fn outlook(
         &self,
         quarantined: &Quarantined,
         delivery: &ArchivedDelivery,
-    ) -> Result<Outlook, JudgeError> {
+    ) -> Result<Outlook> {
         let for_its_signature = VerifyError::ALL.contains(&quarantined.reason());
         if for_its_signature && self.archive.is_verified(&delivery.envelope).await? {
             return Ok(Outlook::Verified);
@@ -108,7 +94,7 @@ impl Judge {
         }
     }
 
-    /// When it is now.
+    /// Tells the time.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -125,7 +111,7 @@ impl Judge {
         quarantined: &Quarantined,
         delivery: &ArchivedDelivery,
         body: &[u8],
-    ) -> Result<Outlook, JudgeError> {
+    ) -> Result<Outlook> {
         let parts = match split(body) {
             Ok(parts) => parts,
             Err(malformed) => return Ok(Outlook::fails(malformed.reason(), malformed.to_string())),
@@ -170,21 +156,17 @@ impl Judge {
         })
     }
 
-    async fn log_holds(&self, events: &[&Event<'_>]) -> Result<bool, AwsError> {
+    async fn log_holds(&self, events: &[&Event<'_>]) -> Result<bool> {
         let hash = |event: &&Event<'_>| hex::encode(Sha256::digest(event.json()));
         let hashes: Vec<String> = events.iter().map(hash).collect();
         let events = events.iter().map(|event| event.id());
         let events: Vec<(&str, &str)> = events.zip(hashes.iter().map(String::as_str)).collect();
-        self.log.holds_all(&events).await
+        Ok(self.log.holds_all(&events).await?)
     }
 
     /// Whether each event's entity notes that it was applied, or has a trace of it since the delivery was sent. A replay
     /// leaves a trace too, but no note.
-    async fn entities_show(
-        &self,
-        events: &[&Event<'_>],
-        delivery: &ArchivedDelivery,
-    ) -> Result<bool, EntityError> {
+    async fn entities_show(&self, events: &[&Event<'_>], delivery: &ArchivedDelivery) -> Result<bool> {
         for event in events {
             let Ok(entity) = event.entity_key() else {
                 return Ok(false);

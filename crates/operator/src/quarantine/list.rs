@@ -1,0 +1,72 @@
+//! Listing what is in quarantine.
+
+use jiff::Timestamp;
+use pipeline::stores::archive::{ArchivedDelivery, Quarantined};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::selection::Selection;
+use crate::error::Result;
+use crate::stack::Stack;
+
+/// What is in quarantine, in the order of receipt.
+#[derive(Debug, Serialize)]
+pub struct List {
+    /// When it was looked for.
+    pub at: Timestamp,
+    /// What was found, once for each reason of a delivery.
+    pub quarantine: Vec<Listed>,
+    /// Whether there are more than were to be listed.
+    pub more: bool,
+}
+
+/// Something in quarantine.
+#[derive(Debug, Serialize)]
+pub struct Listed {
+    /// The delivery.
+    pub delivery_id: Uuid,
+    /// Why it is there.
+    pub reason: String,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// Where it came from.
+    pub source_address: Option<String>,
+    /// The key by which its sender claims to have signed.
+    pub key_id: Option<String>,
+    /// The places of the events in the batch; all where there are none.
+    pub events: Vec<usize>,
+    /// The size of the body.
+    pub bytes: usize,
+}
+
+/// Lists up to `limit` objects of what is selected.
+///
+/// # Errors
+///
+/// [`Error`](crate::Error) when the quarantine cannot be read.
+pub async fn list(stack: &Stack, selection: &Selection, limit: u16, at: Timestamp) -> Result<List> {
+    let (mut quarantine, mut more) = (Vec::new(), false);
+    let visit = async |quarantined: Quarantined, delivery: ArchivedDelivery| {
+        more = quarantine.len() == usize::from(limit);
+        if !more {
+            quarantine.push(Listed::of(&quarantined, &delivery));
+        }
+        Ok(!more)
+    };
+    selection.each(&stack.archive()?, at, visit).await?;
+    Ok(List { at, quarantine, more })
+}
+
+impl Listed {
+    fn of(quarantined: &Quarantined, delivery: &ArchivedDelivery) -> Self {
+        Self {
+            delivery_id: quarantined.delivery_id(),
+            reason: quarantined.reason().to_owned(),
+            received_at: quarantined.received_at(),
+            source_address: delivery.envelope.request.source_address.clone(),
+            key_id: delivery.key_id.clone(),
+            events: delivery.events.clone(),
+            bytes: delivery.envelope.body.len(),
+        }
+    }
+}

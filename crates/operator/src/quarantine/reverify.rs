@@ -1,0 +1,329 @@
+//! Sending what holds by now on its way again, once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pipeline::error::ErrorChain;
+use pipeline::queues::deliveries::DeliveriesQueue;
+use pipeline::stores::archive::{ArchivedDelivery, Quarantined};
+use serde::Serialize;
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+use upvest::delivery::NO_ENTITY_KEY;
+use uuid::Uuid;
+
+use super::recheck::{Outlook, Recheck};
+use super::selection::{Selection, read};
+use crate::error::{Error, Result};
+use crate::repair::{Decision, Ending, Repair, Throttle};
+use crate::reporter::{Reporter, Work};
+
+/// The name in the audit table.
+const COMMAND: &str = "quarantine reverify";
+/// How long to wait before the stack is asked again whether it has verified what was sent.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What is to be verified again, and how patiently.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Which deliveries.
+    pub selection: Selection,
+    /// How many objects at most, the oldest first.
+    pub limit: u32,
+    /// How long to wait while the stack verifies nothing of what was sent.
+    pub patience: Duration,
+}
+
+/// What was verified again, or would be.
+#[derive(Debug, Serialize)]
+pub struct ReverifyReport {
+    /// When it began.
+    pub at: Timestamp,
+    /// How it ended.
+    #[serde(flatten)]
+    pub ending: Ending,
+    /// The operation in the audit table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Uuid>,
+    /// What was selected, and what became of it.
+    pub deliveries: Vec<Reverified>,
+    /// Deliveries that were named and are neither in quarantine nor verified.
+    pub missing: Vec<Uuid>,
+    /// Whether there are more than were to be verified.
+    pub more: bool,
+}
+
+/// Something in quarantine, and what became of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Reverified {
+    /// The delivery.
+    pub delivery_id: Uuid,
+    /// Why it is in quarantine.
+    pub reason: String,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// Whether it holds.
+    #[serde(flatten)]
+    pub outlook: Outlook,
+    /// What became of it; `None` before anything was done.
+    #[serde(rename = "became")]
+    pub result: Option<ReverifyResult>,
+}
+
+/// What became of something in quarantine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReverifyResult {
+    /// The stack has verified it, and it is in quarantine no longer.
+    Verified,
+    /// It was sent, and its entity does not show it. It stays: whether all is done with it cannot be told.
+    Sent,
+    /// It still fails, in part or in whole, and stays.
+    Fails,
+    /// It was sent, and the stack has not verified it in time; it stays.
+    Waits,
+    /// It was sent, and the stack has put it into quarantine again.
+    Refused,
+}
+
+/// Something in quarantine that may be sent again.
+#[derive(Debug)]
+struct Candidate {
+    quarantined: Quarantined,
+    outlook: Outlook,
+    /// Whether its object notes that it was sent, until the stack refuses it.
+    is_noted: bool,
+    result: Option<ReverifyResult>,
+}
+
+/// Verifies what is selected again, and, once `confirm` has seen that, sends what holds and is not on its way already,
+/// waits for the stack to verify it, and then takes it out of quarantine.
+///
+/// Nothing leaves the quarantine before the stack is seen to have it. After an interruption at any step the delivery is
+/// still in quarantine, with a note if it was sent or about to be. The next run goes by that, and by whether the stack
+/// has verified it meanwhile: either way it is not sent again.
+///
+/// # Errors
+///
+/// [`Error`] when nothing was sent. What ended a run early is in [`Ending::failure`].
+pub async fn reverify(
+    repair: &Repair<'_>,
+    request: &Request,
+    confirm: impl FnOnce(&[Reverified]) -> Result<bool>,
+) -> Result<ReverifyReport> {
+    let recheck = Recheck::of(repair.stack, repair.clock.clone())?;
+    let at = repair.clock.now();
+    let (mut candidates, more) = select(&recheck, request, at).await?;
+    let mut report = ReverifyReport {
+        at,
+        ending: repair.ending(),
+        operation: None,
+        deliveries: candidates.iter().map(Reverified::of).collect(),
+        missing: missing(&recheck, &request.selection.ids, &candidates).await?,
+        more,
+    };
+    let has_work = candidates
+        .iter()
+        .any(|candidate| !matches!(candidate.outlook, Outlook::Fails { .. }));
+    match repair.decide(has_work, || confirm(&report.deliveries))? {
+        Decision::Preview => return Ok(report),
+        Decision::Declined => {
+            report.ending.declined = true;
+            return Ok(report);
+        }
+        Decision::GoOn => {}
+    }
+    let run = Run {
+        recheck: &recheck,
+        queue: repair.stack.deliveries_queue()?,
+        patience: request.patience,
+        reporter: repair.reporter,
+        work: repair.reporter.begin(candidates.len() as u64, "deliveries"),
+    };
+    let audit = repair.audit().await?;
+    let document = json!({
+        "ids": request.selection.ids,
+        "selection": request.selection,
+        "limit": request.limit,
+        "rate": repair.options.per_second,
+    });
+    let (operation, failure) = repair
+        .audited(&audit, COMMAND, document, async |_| {
+            let ran = run.run(&mut candidates, &mut repair.throttle()).await;
+            let failure = ran.err().map(|error| ErrorChain(&error).to_string());
+            report.deliveries = candidates.iter().map(Reverified::of).collect();
+            (json!({ "became": report.counts(), "failure": failure }), failure)
+        })
+        .await?;
+    report.operation = Some(operation);
+    report.ending.failure = failure;
+    Ok(report)
+}
+
+/// Verifies what is selected again, at most so many objects; says whether there are more.
+async fn select(recheck: &Recheck, request: &Request, now: Timestamp) -> Result<(Vec<Candidate>, bool)> {
+    let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
+    let (mut candidates, mut more) = (Vec::new(), false);
+    let visit = async |quarantined: Quarantined, delivery: ArchivedDelivery| {
+        if candidates.len() == limit {
+            more = true;
+            return Ok(false);
+        }
+        let outlook = recheck.outlook(&quarantined, &delivery).await?;
+        candidates.push(Candidate {
+            quarantined,
+            is_noted: matches!(outlook, Outlook::Holds { sent_at: Some(_) }),
+            outlook,
+            result: None,
+        });
+        Ok(true)
+    };
+    request.selection.each(&recheck.archive, now, visit).await?;
+    Ok((candidates, more))
+}
+
+/// Finds the deliveries that were named and are neither in quarantine nor verified.
+async fn missing(recheck: &Recheck, ids: &[Uuid], candidates: &[Candidate]) -> Result<Vec<Uuid>> {
+    let found: BTreeSet<Uuid> = candidates
+        .iter()
+        .map(|candidate| candidate.quarantined.delivery_id())
+        .collect();
+    let mut missing = Vec::new();
+    for id in ids.iter().filter(|id| !found.contains(id)) {
+        // The same command again, once its work is done.
+        if recheck.archive.verified(*id).await?.is_none() {
+            missing.push(*id);
+        }
+    }
+    Ok(missing)
+}
+
+impl ReverifyReport {
+    /// Counts what became of how many.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<ReverifyResult, usize> {
+        let mut counts = BTreeMap::new();
+        for result in self.deliveries.iter().filter_map(|delivery| delivery.result) {
+            *counts.entry(result).or_default() += 1;
+        }
+        counts
+    }
+}
+
+impl Reverified {
+    fn of(candidate: &Candidate) -> Self {
+        Self {
+            delivery_id: candidate.quarantined.delivery_id(),
+            reason: candidate.quarantined.reason().to_owned(),
+            received_at: candidate.quarantined.received_at(),
+            outlook: candidate.outlook.clone(),
+            result: candidate.result,
+        }
+    }
+}
+
+struct Run<'r> {
+    recheck: &'r Recheck,
+    queue: DeliveriesQueue,
+    /// How long to wait while the stack verifies nothing.
+    patience: Duration,
+    reporter: Reporter<'r>,
+    work: Work<'r>,
+}
+
+impl Run<'_> {
+    /// Sends, waits and takes out, and notes what became of each. What nothing became of is as it was.
+    async fn run(&self, candidates: &mut [Candidate], throttle: &mut Throttle) -> Result<()> {
+        // A delivery may be in quarantine for several reasons, and needs to be sent once.
+        let mut seen = BTreeSet::new();
+        for candidate in candidates.iter_mut() {
+            match candidate.outlook {
+                Outlook::Fails { .. } => candidate.result = Some(ReverifyResult::Fails),
+                Outlook::Verified => self.remove(candidate).await?,
+                Outlook::Holds { sent_at } => {
+                    if seen.insert(candidate.quarantined.delivery_id()) && sent_at.is_none() {
+                        throttle.due().await;
+                        self.send(&candidate.quarantined).await?;
+                        candidate.is_noted = true;
+                    }
+                }
+            }
+            self.work.done(1);
+        }
+        self.settle(candidates).await
+    }
+
+    async fn send(&self, quarantined: &Quarantined) -> Result<()> {
+        let (archive, now) = (&self.recheck.archive, self.recheck.now());
+        let noted = archive.note_sending(quarantined, now).await;
+        let unreadable = Error::context(format!("{} cannot be read", quarantined.key()));
+        let Some(delivery) = noted.map_err(unreadable)? else {
+            return Ok(());
+        };
+        let sent = self.queue.send(&delivery.envelope).await;
+        if sent.is_err() && archive.forget_sending(quarantined, now).await.is_err() {
+            self.reporter.note(&format!(
+                "delivery {} was not sent, and counts as sent for an hour",
+                quarantined.delivery_id()
+            ));
+        }
+        sent.map_err(Error::context("the delivery was not sent"))
+    }
+
+    async fn remove(&self, candidate: &mut Candidate) -> Result<()> {
+        self.recheck.archive.remove(&candidate.quarantined).await?;
+        candidate.result = Some(ReverifyResult::Verified);
+        Ok(())
+    }
+
+    /// Waits for what was sent, as long as the stack gets on with it.
+    async fn settle(&self, candidates: &mut [Candidate]) -> Result<()> {
+        let mut since = Instant::now();
+        loop {
+            let mut waiting = 0;
+            for candidate in candidates.iter_mut().filter(|one| one.result.is_none()) {
+                if self.look_again(candidate).await? {
+                    since = Instant::now();
+                } else {
+                    waiting += 1;
+                }
+            }
+            if waiting == 0 {
+                return Ok(());
+            }
+            if since.elapsed() >= self.patience {
+                break;
+            }
+            sleep(PAUSE).await;
+        }
+        for candidate in candidates.iter_mut().filter(|one| one.result.is_none()) {
+            candidate.result = Some(match candidate.quarantined.reason() {
+                NO_ENTITY_KEY => ReverifyResult::Sent,
+                _ => ReverifyResult::Waits,
+            });
+        }
+        Ok(())
+    }
+
+    /// Says whether it is clear what became of something that was sent.
+    async fn look_again(&self, candidate: &mut Candidate) -> Result<bool> {
+        let Some(delivery) = read(&self.recheck.archive, &candidate.quarantined).await? else {
+            // Somebody else runs the same command.
+            candidate.outlook = Outlook::Verified;
+            candidate.result = Some(ReverifyResult::Verified);
+            return Ok(true);
+        };
+        let outlook = self.recheck.outlook(&candidate.quarantined, &delivery).await?;
+        match outlook {
+            Outlook::Verified => self.remove(candidate).await?,
+            Outlook::Fails { .. } => candidate.result = Some(ReverifyResult::Fails),
+            Outlook::Holds { .. } if candidate.is_noted && delivery.sent_at.is_none() => {
+                candidate.result = Some(ReverifyResult::Refused);
+            }
+            Outlook::Holds { .. } => return Ok(false),
+        }
+        candidate.outlook = outlook;
+        Ok(true)
+    }
+}

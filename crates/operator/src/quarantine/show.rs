@@ -1,0 +1,141 @@
+//! Everything about a delivery in quarantine.
+
+use jiff::Timestamp;
+use pipeline::queues::envelope::Request;
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::archive::ArchivedDelivery;
+use serde::Serialize;
+use upvest::signature::UnverifiedDelivery;
+use uuid::Uuid;
+
+use super::recheck::{Outlook, Recheck};
+use super::selection::read;
+use crate::credentials::{hide_in_base, hide_in_request};
+use crate::error::{Error, Result};
+use crate::stack::Stack;
+
+/// A delivery of which something is in quarantine.
+#[derive(Debug, Serialize)]
+pub struct Shown {
+    /// The delivery.
+    pub delivery_id: Uuid,
+    /// When it was looked at.
+    pub at: Timestamp,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// The request, without credentials.
+    pub request: Request,
+    /// The size of its body.
+    pub bytes: usize,
+    /// What the sender signed, by its own account.
+    pub signature: Signature,
+    /// What is in quarantine of it, for each reason.
+    pub parts: Vec<Part>,
+    /// The body, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+/// What is in quarantine of it for one reason.
+#[derive(Debug, Serialize)]
+pub struct Part {
+    /// The reason.
+    pub reason: String,
+    /// The object in the bucket.
+    pub object: String,
+    /// The places of the events in the batch; all where there are none.
+    pub events: Vec<usize>,
+    /// Whether it holds by now.
+    #[serde(flatten)]
+    pub now: Outlook,
+}
+
+/// What the sender signed, by its own account.
+#[derive(Debug, Default, Serialize)]
+pub struct Signature {
+    /// The key that it names.
+    pub key_id: Option<String>,
+    /// How the key's owner signs; `None` for an unknown key.
+    pub profile: Option<String>,
+    /// By which algorithm.
+    pub algorithm: Option<String>,
+    /// The components that the signature covers.
+    pub covered: Vec<String>,
+    /// The text that the signature has to be of.
+    pub base: Option<String>,
+    /// Why that cannot be told.
+    pub trouble: Option<String>,
+}
+
+impl Signature {
+    /// Reads the signature of a delivery, which need not hold.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the keys table cannot be read.
+    async fn of(recheck: &Recheck, delivery: &ArchivedDelivery) -> Result<Self> {
+        let unverified = match UnverifiedDelivery::parse(delivery.envelope.signed_request()) {
+            Ok(unverified) => unverified,
+            Err(rejection) => {
+                return Ok(Self {
+                    trouble: Some(rejection.to_string()),
+                    ..Self::default()
+                });
+            }
+        };
+        let mut signature = Self {
+            key_id: Some(unverified.key_id().to_owned()),
+            covered: unverified.unverified_covered().map(str::to_owned).collect(),
+            ..Self::default()
+        };
+        let Some(key) = recheck.keys.find(unverified.key_id()).await? else {
+            signature.trouble =
+                Some("the key is not in the keys table, which tells how its owner signs".to_owned());
+            return Ok(signature);
+        };
+        signature.profile = Some(key.profile().to_string());
+        signature.algorithm = Some(key.algorithm().to_string());
+        match unverified.unverified_base(key.profile()) {
+            Ok(base) => signature.base = Some(hide_in_base(&base)),
+            Err(rejection) => signature.trouble = Some(rejection.to_string()),
+        }
+        Ok(signature)
+    }
+}
+
+/// Reads what is in quarantine of a delivery, and verifies it again. The body, which may hold personal data, is left out
+/// unless `with_body`.
+///
+/// # Errors
+///
+/// [`Error`] of the kind not-found where nothing of it is in quarantine.
+pub async fn show(stack: &Stack, delivery_id: Uuid, with_body: bool, clock: &Clock) -> Result<Shown> {
+    let recheck = Recheck::of(stack, clock.clone())?;
+    let (mut parts, mut whole) = (Vec::new(), None);
+    for quarantined in recheck.archive.quarantined_parts(delivery_id).await? {
+        let Some(delivery) = read(&recheck.archive, &quarantined).await? else {
+            continue;
+        };
+        parts.push(Part {
+            reason: quarantined.reason().to_owned(),
+            object: format!("s3://{}/{}", stack.archive_bucket()?, quarantined.key()),
+            events: delivery.events.clone(),
+            now: recheck.outlook(&quarantined, &delivery).await?,
+        });
+        whole = Some(delivery);
+    }
+    let delivery = whole
+        .ok_or_else(|| Error::not_found(format!("nothing of delivery {delivery_id} is in quarantine")))?;
+    let signature = Signature::of(&recheck, &delivery).await?;
+    let envelope = delivery.envelope;
+    Ok(Shown {
+        delivery_id,
+        at: clock.now(),
+        received_at: envelope.received_at,
+        bytes: envelope.body.len(),
+        body: with_body.then(|| String::from_utf8_lossy(&envelope.body).into_owned()),
+        request: hide_in_request(envelope.request),
+        signature,
+        parts,
+    })
+}

@@ -1,0 +1,100 @@
+//! `quarantine show`: everything about a delivery.
+
+use clap::Args;
+use operator::quarantine::{Outlook, Shown, Signature, show};
+use operator::{Result, Stack};
+use pipeline::runtime::clock::Clock;
+use uuid::Uuid;
+
+use crate::output::{Report, facts, pretty};
+use crate::times::age_at;
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The delivery's id
+    delivery_id: Uuid,
+    /// Print the body too, which may hold personal data
+    #[arg(long)]
+    body: bool,
+}
+
+impl ShowArgs {
+    /// Runs the command.
+    pub(super) async fn run(self, stack: &Stack, clock: &Clock) -> Result<Shown> {
+        show(stack, self.delivery_id, self.body, clock).await
+    }
+}
+
+impl Report for Shown {
+    fn text(&self) -> String {
+        let request = &self.request;
+        let query = request.query.as_ref().map(|query| format!("?{query}"));
+        let line = format!("{} {}{}", request.method, request.path, query.unwrap_or_default());
+        let received = format!("{} ({} ago)", self.received_at, age_at(self.at, self.received_at));
+        let mut text = facts([
+            ("delivery", Some(self.delivery_id.to_string())),
+            ("received", Some(received)),
+            ("request", Some(line)),
+            ("from", request.source_address.clone()),
+            ("body", Some(format!("{} bytes", self.bytes))),
+        ]);
+        for part in &self.parts {
+            text.push_str(&format!("\nin quarantine: {}\n", part.reason));
+            let places: Vec<String> = part.events.iter().map(ToString::to_string).collect();
+            text.push_str(&facts([
+                ("  object", Some(part.object.clone())),
+                ("  events", Some(places.join(", ")).filter(|_| !places.is_empty())),
+                ("  now", Some(outlook_text(&part.now))),
+            ]));
+        }
+        text.push_str(&format!(
+            "\nsignature\n{}\nheaders\n",
+            signature_text(&self.signature)
+        ));
+        for (name, value) in request.headers.iter() {
+            text.push_str(&format!("  {name}: {value}\n"));
+        }
+        if let Some(body) = &self.body {
+            text.push_str(&format!("\nbody\n{}\n", readable(body)));
+        }
+        text
+    }
+}
+
+fn signature_text(signature: &Signature) -> String {
+    let mut text = facts([
+        ("key", signature.key_id.clone()),
+        ("signed as", signature.profile.clone()),
+        ("algorithm", signature.algorithm.clone()),
+        ("covered", Some(signature.covered.join(", "))),
+        ("trouble", signature.trouble.clone()),
+    ]);
+    if let Some(base) = &signature.base {
+        text.push_str("signature base, the text that is signed:\n");
+        for line in base.lines() {
+            text.push_str(&format!("  {line}\n"));
+        }
+    }
+    text
+}
+
+/// Says whether something in quarantine holds.
+pub(super) fn outlook_text(outlook: &Outlook) -> String {
+    match outlook {
+        Outlook::Verified => "verified: needs no place in quarantine".to_owned(),
+        Outlook::Holds { sent_at: None } => "holds: `quarantine reverify` sends it on its way".to_owned(),
+        Outlook::Holds { sent_at: Some(at) } => format!(
+            "holds, and was sent at {at}: `quarantine reverify` takes it out once the stack has verified it"
+        ),
+        Outlook::Fails { reason, why } if reason.is_empty() => format!("fails: {why}"),
+        Outlook::Fails { reason, why } => format!("fails: {reason} ({why})"),
+    }
+}
+
+/// JSON indented, and all else as it is.
+fn readable(body: &str) -> String {
+    match serde_json::from_str::<serde::de::IgnoredAny>(body) {
+        Ok(_) => pretty(body),
+        Err(_) => body.to_owned(),
+    }
+}

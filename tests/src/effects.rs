@@ -57,7 +57,7 @@ pub enum Trouble {
 }
 
 impl Effects {
-    /// The effects are messages in the queue at `queue_url`.
+    /// Has the effects be messages in the queue at `queue_url`.
     pub fn new(sqs: aws_sdk_sqs::Client, queue_url: String) -> Self {
         Self {
             sqs,
@@ -93,12 +93,12 @@ impl Effects {
         };
     }
 
-    /// All runs so far.
+    /// Lists all runs so far, those that failed included.
     pub fn runs(&self) -> Vec<Run> {
         self.state().runs.clone()
     }
 
-    /// The runs for an event.
+    /// Lists the runs for an event, those that failed included.
     pub fn runs_of(&self, event_id: &str) -> Vec<Run> {
         let mut runs = self.runs();
         runs.retain(|run| run.event_id == event_id);

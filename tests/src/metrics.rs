@@ -24,12 +24,12 @@ pub struct Measurement {
 pub struct Measured(Arc<Mutex<Vec<Measurement>>>);
 
 impl Measured {
-    /// All measurements so far.
+    /// Lists all measurements so far, in their order.
     pub fn all(&self) -> Vec<Measurement> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The values of a metric under these labels, and whatever others.
+    /// Lists the values of a metric under these labels, and whatever others.
     pub fn values(&self, name: &str, labels: &[(&str, &str)]) -> Vec<f64> {
         let all = self.all().into_iter().filter(|one| one.name == name);
         let matching = all.filter(|one| {

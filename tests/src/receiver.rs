@@ -127,7 +127,7 @@ impl Receiver {
         }
     }
 
-    /// The same receiver with a queue in which verify-and-store asks for keys; gives back the receiving end too.
+    /// Adds a queue in which verify-and-store asks for keys; returns its receiving end too.
     pub fn with_key_requests(mut self) -> (Self, SourceQueue) {
         let (sqs, clock) = (self.aws.sqs().clone(), self.aws.clock().clone());
         let dead_letters = DeadLetters {
@@ -143,12 +143,12 @@ impl Receiver {
         (self, SourceQueue::new(sqs, url, dead_letters))
     }
 
-    /// The queues of the domains.
+    /// Returns the queues of the domains, as verify-and-store dispatches to them.
     pub fn routes(&self) -> Routes {
         self.routes.clone()
     }
 
-    /// The domains that have a processor.
+    /// Lists the domains that have a processor: all of them.
     pub fn domains(&self) -> impl Iterator<Item = Domain> {
         self.processors.keys().copied()
     }
@@ -167,7 +167,7 @@ impl Receiver {
             .await
     }
 
-    /// The same with a request as the gateway hands it over.
+    /// Hands ingest a request as the gateway does; returns the status and body of the answer.
     ///
     /// # Errors
     ///
@@ -212,7 +212,7 @@ impl Receiver {
             .await
     }
 
-    /// The same with other actions than [`Effects`].
+    /// Lets Lambda poll a domain's queue once for a processor with other actions than [`Effects`].
     pub async fn process_with(&self, domain: Domain, actions: &DomainActions) -> Option<Settlement> {
         let actions = actions.clone();
         self.process_by(Processor {
@@ -222,7 +222,7 @@ impl Receiver {
         .await
     }
 
-    /// The processor of a domain as it is set up here.
+    /// Returns the processor of a domain as it is set up here, to be changed and given to [`Receiver::process_by`].
     pub fn processor(&self, domain: Domain) -> Processor {
         self.processors[&domain].clone()
     }
@@ -285,7 +285,7 @@ impl Receiver {
         panic!("{} messages are never done", self.waiting());
     }
 
-    /// How many messages are in all queues.
+    /// Counts the messages in all queues, dead-letter queues included.
     pub fn waiting(&self) -> usize {
         let of = |queue: &str| self.aws.messages(queue).len();
         let domains = self
@@ -295,7 +295,7 @@ impl Receiver {
     }
 }
 
-/// The event log with the index that is an entity's time line, as the template creates it.
+/// Describes the event log with the index that is an entity's time line, as the template creates it.
 fn events_table() -> serde_json::Value {
     json!({
         "TableName": "events",
@@ -317,17 +317,17 @@ fn events_table() -> serde_json::Value {
     })
 }
 
-/// The name of a domain's queue.
+/// Names the queue of a domain.
 pub fn queue_name(domain: Domain) -> String {
     format!("{domain}.fifo")
 }
 
-/// The name of a domain's dead-letter queue.
+/// Names the dead-letter queue of a domain.
 pub fn dead_letter_name(domain: Domain) -> String {
     format!("{domain}-dlq.fifo")
 }
 
-/// A queue with its dead-letter queue: its URL, and its receiving end.
+/// Creates a queue with its dead-letter queue; returns its URL and its receiving end.
 fn queue(aws: &Aws, name: &str, dead: &str, max_receives: u32) -> (String, SourceQueue) {
     let settings = QueueSettings::new(name).redrive_to(dead, max_receives);
     let dead_letters = DeadLetters {
@@ -383,7 +383,7 @@ fn delivery_id(at: Timestamp, rng: &mut Rng) -> uuid::Uuid {
     uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid()
 }
 
-/// A request as an HTTP API hands it to a function (payload 2.0).
+/// Writes a request as an HTTP API hands it to a function (payload 2.0).
 pub fn gateway_request(unix_ms: u64, headers: &Headers, body: &[u8]) -> serde_json::Value {
     use base64::Engine;
     let headers: BTreeMap<_, _> = headers.iter().collect();

@@ -62,7 +62,7 @@ impl Story {
         Self { deliveries, keys }
     }
 
-    /// All versions of all good events that Upvest itself sent.
+    /// Lists all versions of all good events that Upvest itself sent.
     pub fn genuine_events(&self) -> BTreeSet<&str> {
         let genuine = self.deliveries.iter().filter(|delivery| delivery.genuine);
         genuine
@@ -71,7 +71,7 @@ impl Story {
     }
 }
 
-/// A key pair that depends on nothing but the seed.
+/// Makes a key pair that depends on nothing but the seed.
 fn key(key_id: &str, rng: &mut Rng) -> SigningKey {
     let mut seed = [0; 32];
     seed.chunks_mut(8)
@@ -79,7 +79,7 @@ fn key(key_id: &str, rng: &mut Rng) -> SigningKey {
     SigningKey::ed25519_from_seed(key_id, Profile::UpvestV6, &seed).expect("any 32 bytes are a key")
 }
 
-/// The same events under other ids: what a forger would like to see stored.
+/// Writes the same events under other ids: what a forger would like to see stored.
 fn forged(events: &[String]) -> Vec<String> {
     events
         .iter()

@@ -263,7 +263,7 @@ fn denial(request: &Request) -> Reply {
     }
 }
 
-/// A reply of the CBOR protocol.
+/// Writes a reply of the CBOR protocol, which CloudWatch speaks.
 fn cbor(status: u16, value: &Value) -> Reply {
     let mut body = Vec::new();
     encode(value, &mut body);

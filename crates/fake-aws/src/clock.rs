@@ -21,17 +21,17 @@ impl Clock {
         }
     }
 
-    /// Milliseconds since the epoch.
+    /// Tells the time in milliseconds since the epoch.
     pub fn unix_ms(&self) -> u64 {
         self.unix_ms.load(Ordering::Relaxed)
     }
 
-    /// The same time as a [`SystemTime`].
+    /// Tells the time as a [`SystemTime`].
     pub fn now(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_millis(self.unix_ms())
     }
 
-    /// The same time as a [`Timestamp`].
+    /// Tells the time as a [`Timestamp`].
     pub fn timestamp(&self) -> Timestamp {
         Timestamp::UNIX_EPOCH + Duration::from_millis(self.unix_ms())
     }

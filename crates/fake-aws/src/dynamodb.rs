@@ -33,7 +33,7 @@ pub(crate) fn answer_partly(database: &Database, request: &Request, rng: &mut Rn
     }
 }
 
-/// The capacity that a reply says was consumed, in halves of a unit: a read may take half of one.
+/// Reads the capacity that a reply says was consumed, in halves of a unit: a read may take half of one.
 pub(crate) fn half_units(reply: &Reply) -> u32 {
     let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     let consumed = &body["ConsumedCapacity"];
@@ -132,7 +132,7 @@ fn tables(request: &Value) -> impl Iterator<Item = (&String, &Value)> {
     request["RequestItems"].as_object().into_iter().flatten()
 }
 
-/// The keys to read or the writes to make of one table of a batch.
+/// Lists the keys to read or the writes to make of one table of a batch.
 fn members(table: &Value) -> &[Value] {
     table
         .as_array()

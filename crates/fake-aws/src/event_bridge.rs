@@ -175,7 +175,7 @@ fn read(body: &Value) -> Result<Vec<Entry>, Refusal> {
     Ok(entries)
 }
 
-/// The size of an entry, as the user guide has it calculated.
+/// Computes the size of an entry in bytes, as the user guide of EventBridge has it calculated.
 fn size(entry: &Entry) -> usize {
     entry.time.map_or(0, |_| TIME_BYTES)
         + entry.source.len()

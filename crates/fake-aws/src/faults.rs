@@ -47,7 +47,7 @@ pub struct FaultRates {
 }
 
 impl FaultRates {
-    /// Every kind of fault, each often enough to meet the others within a run of some dozen deliveries.
+    /// Returns rates of every kind of fault, each often enough to meet the others within a run of some dozen deliveries.
     pub fn stormy() -> Self {
         Self {
             throttle: 30,
@@ -73,12 +73,12 @@ pub struct CallFilter {
 }
 
 impl CallFilter {
-    /// Any call of any invocation.
+    /// Selects any call of any invocation.
     pub fn any() -> Self {
         Self::default()
     }
 
-    /// Calls of one operation.
+    /// Selects the calls of one operation, such as `PutItem`.
     pub fn operation(service: Service, operation: impl Into<String>) -> Self {
         Self {
             operation: Some((service, operation.into())),
@@ -86,7 +86,7 @@ impl CallFilter {
         }
     }
 
-    /// Only calls on this table, queue, bucket or event bus.
+    /// Selects only calls on this table, queue, bucket or event bus.
     pub fn on(self, resource: impl Into<String>) -> Self {
         Self {
             resource: Some(resource.into()),
@@ -94,7 +94,7 @@ impl CallFilter {
         }
     }
 
-    /// Only calls made by invocations of this name.
+    /// Selects only calls made by invocations of this name.
     pub fn by(self, invocation: impl Into<String>) -> Self {
         Self {
             invocation: Some(invocation.into()),

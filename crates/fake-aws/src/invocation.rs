@@ -36,7 +36,7 @@ impl Invocation {
         }
     }
 
-    /// The invocation that the running code belongs to. Code that a handler spawns as a task of its own is not found.
+    /// Finds the invocation that the running code belongs to. Code that a handler spawns as a task of its own is not found.
     pub(crate) fn current() -> Option<Self> {
         CURRENT.try_with(Self::clone).ok()
     }

@@ -61,7 +61,7 @@ impl EventSource {
         Self { batch_size, ..self }
     }
 
-    /// The queue polled.
+    /// Names the queue that is polled.
     pub fn queue(&self) -> &str {
         &self.queue
     }
@@ -109,12 +109,12 @@ impl EventSource {
 }
 
 impl Batch {
-    /// The ids of its messages.
+    /// Lists the ids of its messages, in the order in which they were received.
     pub fn message_ids(&self) -> Vec<String> {
         self.messages.iter().map(|message| message.id.clone()).collect()
     }
 
-    /// The event as the function receives it.
+    /// Writes the batch as the event that the function receives.
     pub fn event(&self) -> SqsEvent {
         let mut event = SqsEvent::default();
         event.records = self

@@ -158,37 +158,37 @@ impl Aws {
         }
     }
 
-    /// The configuration that the clients are built from, for functions that build their own.
+    /// Returns the configuration that the clients are built from, for functions that build their own.
     pub fn sdk_config(&self) -> &SdkConfig {
         &self.sdk_config
     }
 
-    /// The DynamoDB client.
+    /// Returns the DynamoDB client; all its calls go to dynoxide, without a socket.
     pub fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
         &self.dynamodb
     }
 
-    /// The SQS client.
+    /// Returns the SQS client, whose queues are those of [`Aws::create_queue`].
     pub fn sqs(&self) -> &aws_sdk_sqs::Client {
         &self.sqs
     }
 
-    /// The S3 client.
+    /// Returns the S3 client, whose buckets are those of [`Aws::create_bucket`].
     pub fn s3(&self) -> &aws_sdk_s3::Client {
         &self.s3
     }
 
-    /// The EventBridge client.
+    /// Returns the EventBridge client; what it puts is read by [`Aws::published`].
     pub fn event_bridge(&self) -> &aws_sdk_eventbridge::Client {
         &self.event_bridge
     }
 
-    /// The time of the account.
+    /// Returns the clock of the account, which stands still unless the test moves it.
     pub fn clock(&self) -> &Clock {
         &self.world.clock
     }
 
-    /// A source of chance for the test's own decisions, derived from the seed.
+    /// Returns a source of chance for the test's own decisions, derived from the seed.
     pub fn rng(&self) -> Rng {
         self.rng.clone()
     }
@@ -254,7 +254,7 @@ impl Aws {
         self.world.state().secrets.insert(id.to_owned(), secret);
     }
 
-    /// The same with a text, as CloudFormation generates one.
+    /// Keeps a secret that is a text, as CloudFormation generates one.
     pub fn create_secret_string(&self, id: &str, value: &str) {
         let secret = Secret::Text(value.to_owned());
         self.world.state().secrets.insert(id.to_owned(), secret);
@@ -301,12 +301,12 @@ impl Aws {
         Invocation::new(name).run(work).await
     }
 
-    /// Every AWS call so far, in the order in which they took effect.
+    /// Lists every AWS call so far, in the order in which they took effect.
     pub fn calls(&self) -> Vec<Call> {
         self.world.state().calls.clone()
     }
 
-    /// How many calls of `operation` invocations made; calls of the test itself do not count.
+    /// Counts the calls of `operation` that invocations made; calls of the test itself do not count.
     pub fn count(&self, service: Service, operation: &str) -> usize {
         let state = self.world.state();
         let of_invocations = state.calls.iter().filter(|call| call.invocation.is_some());
@@ -315,7 +315,7 @@ impl Aws {
             .count()
     }
 
-    /// How many calls invocations made, by service and operation.
+    /// Counts the calls that invocations made, by service and operation.
     pub fn tally(&self) -> BTreeMap<(Service, String), usize> {
         let mut tally = BTreeMap::new();
         for call in self
@@ -335,7 +335,7 @@ impl Aws {
         self.world.state().calls.clear();
     }
 
-    /// The messages in a queue, in flight or not, in the order of their arrival.
+    /// Lists the messages in a queue, in flight or not, in the order of their arrival.
     pub fn messages(&self, queue: &str) -> Vec<QueuedMessage> {
         self.world
             .state()
@@ -352,7 +352,7 @@ impl Aws {
             .redrive(dead_letter_queue, self.world.clock.unix_ms())
     }
 
-    /// All items of a table in DynamoDB's JSON, ordered by that JSON.
+    /// Lists all items of a table in DynamoDB's JSON, ordered by that JSON.
     ///
     /// # Panics
     ///
@@ -382,7 +382,7 @@ impl Aws {
         items
     }
 
-    /// The objects of a bucket by key.
+    /// Copies the objects of a bucket, by key; none if there is no such bucket.
     pub fn objects(&self, bucket: &str) -> BTreeMap<String, StoredObject> {
         self.world
             .state()
@@ -392,7 +392,7 @@ impl Aws {
             .unwrap_or_default()
     }
 
-    /// The events that a bus took in, in the order of their arrival; none if there is no such bus.
+    /// Lists the events that a bus took in, in the order of their arrival; none if there is no such bus.
     pub fn published(&self, bus: &str) -> Vec<PublishedEntry> {
         self.world.state().event_buses.published(bus)
     }

@@ -29,7 +29,7 @@ pub struct MessageAttribute {
 }
 
 impl MessageAttribute {
-    /// The bytes of a binary value.
+    /// Decodes a binary value; `None` for a string or a number.
     pub fn bytes(&self) -> Option<Vec<u8>> {
         BASE64_STANDARD.decode(self.binary_value.as_ref()?).ok()
     }
@@ -167,17 +167,17 @@ pub(crate) fn invalid(message: impl Into<String>) -> SqsError {
     SqsError::new("InvalidParameterValue", message)
 }
 
-/// The characters that a message may hold: `SendMessage` in the SQS API reference.
+/// Tells whether a message may hold a character: `SendMessage` in the SQS API reference lists them.
 fn is_allowed(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
-/// The MD5 of a body, in hex.
+/// Computes the MD5 of a body, in hex.
 pub(crate) fn md5_of_body(body: &str) -> String {
     hex(&Md5::digest(body.as_bytes()))
 }
 
-/// The MD5 of attributes, as the SQS developer guide defines it; `None` without attributes.
+/// Computes the MD5 of attributes, in hex, as the SQS developer guide defines it; `None` without attributes.
 pub(crate) fn md5_of_attributes(attributes: &BTreeMap<String, MessageAttribute>) -> Option<String> {
     if attributes.is_empty() {
         return None;

@@ -2,7 +2,7 @@
 
 use crate::wire::Reply;
 
-/// An error as they write it.
+/// Writes an error as these services do.
 pub(crate) fn error(status: u16, code: &str, message: &str) -> Reply {
     Reply {
         status,

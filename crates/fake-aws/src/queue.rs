@@ -99,7 +99,7 @@ impl Queue {
         Ok(accepted)
     }
 
-    /// The scope and id by which a FIFO queue recognises a duplicate; `None` in a standard queue.
+    /// Makes the scope and id by which a FIFO queue recognises a duplicate; `None` in a standard queue.
     fn deduplication(&self, submission: &Submission) -> Result<Option<(Option<String>, String)>, SqsError> {
         if !self.settings.is_fifo() {
             let unfit = submission.message_deduplication_id.is_some();
@@ -213,7 +213,7 @@ impl Queue {
         received
     }
 
-    /// A FIFO queue hands out nothing of a group while one of it is in flight.
+    /// Lists the groups with a message in flight, of which a FIFO queue hands out nothing.
     fn groups_in_flight(&self, now_ms: u64) -> BTreeSet<String> {
         let in_flight = self
             .messages

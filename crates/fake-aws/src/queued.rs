@@ -27,7 +27,7 @@ pub struct QueueSettings {
 }
 
 impl QueueSettings {
-    /// A queue that hides a message for 30 seconds, keeps it for 14 days and has no dead-letter queue.
+    /// Describes a queue that hides a message for 30 seconds, keeps it for 14 days and has no dead-letter queue.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -92,7 +92,7 @@ pub struct QueuedMessage {
 }
 
 impl QueuedMessage {
-    /// The receipt handle of its last receive.
+    /// Returns the receipt handle of its last receive: the one that can still delete it.
     pub fn receipt_handle(&self) -> String {
         format!("{}#{}", self.id, self.receive_count)
     }
@@ -116,7 +116,7 @@ impl QueuedMessage {
         self.visible_at_ms = now_ms + visibility_ms;
     }
 
-    /// Whether it was handed out and is still invisible.
+    /// Tells whether it was handed out and is still invisible.
     pub(crate) fn is_in_flight(&self, now_ms: u64) -> bool {
         self.receive_count > 0 && self.visible_at_ms > now_ms
     }

@@ -105,7 +105,7 @@ pub(crate) fn answer(buckets: &mut Buckets, request: &Request, now_ms: u64) -> R
     }
 }
 
-/// An error as S3 writes it.
+/// Writes an error as S3 does, in XML.
 pub(crate) fn error(status: u16, code: &str, message: &str) -> Reply {
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
@@ -156,7 +156,7 @@ fn put(objects: &mut BTreeMap<String, StoredObject>, key: String, request: &Requ
     reply
 }
 
-/// The headers of a put that S3 keeps with the object.
+/// Picks the headers of a put that S3 keeps with the object.
 fn kept_headers(http: &http::Request<Vec<u8>>) -> BTreeMap<String, String> {
     let known = [
         "content-type",
@@ -244,7 +244,7 @@ fn list(bucket: &str, objects: &BTreeMap<String, StoredObject>, http: &http::Req
     ))
 }
 
-/// What a key begins with, up to the first delimiter after the prefix.
+/// Cuts a key after the first delimiter that follows the prefix.
 fn folder(key: &str, prefix: &str, delimiter: &str) -> Option<String> {
     let rest = key.strip_prefix(prefix).filter(|_| !delimiter.is_empty())?;
     let end = rest.find(delimiter)? + delimiter.len();

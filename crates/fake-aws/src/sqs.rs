@@ -24,12 +24,12 @@ pub(crate) struct Queues {
     rng: Rng,
 }
 
-/// The URL of a queue.
+/// Builds the URL of a queue of this account.
 pub(crate) fn queue_url(name: &str) -> String {
     format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}")
 }
 
-/// The ARN of a queue.
+/// Builds the ARN of a queue of this account.
 pub(crate) fn queue_arn(name: &str) -> String {
     format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
 }
@@ -292,7 +292,7 @@ fn refusal(error: &SqsError) -> Reply {
     reply
 }
 
-/// The code that the older query protocol knows the error by; the SDK goes by it where it is given.
+/// Names the code that the older query protocol knows the error by; the SDK goes by it where it is given.
 fn query_code(code: &str) -> String {
     match code {
         "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue".to_owned(),

@@ -9,7 +9,7 @@ use crate::queue::Accepted;
 use crate::queued::QueuedMessage;
 use crate::sqs::{ACCOUNT, queue_arn};
 
-/// What the sender of a message is told.
+/// Writes what the sender of a message is answered.
 pub(crate) fn accepted_as_json(submission: &Submission, accepted: &Accepted) -> Value {
     let mut json = json!({ "MessageId": accepted.id, "MD5OfMessageBody": md5_of_body(submission.body()) });
     if let Some(digest) = md5_of_attributes(&submission.message_attributes) {
@@ -21,7 +21,7 @@ pub(crate) fn accepted_as_json(submission: &Submission, accepted: &Accepted) -> 
     json
 }
 
-/// A message as its receiver gets it, with the attributes that were asked for.
+/// Writes a message as its receiver gets it, with the attributes that were asked for.
 pub(crate) fn received_as_json(
     message: &QueuedMessage,
     wanted_system: &BTreeSet<String>,
@@ -54,7 +54,7 @@ fn selects(wanted: &str, name: &str) -> bool {
     }
 }
 
-/// The system attributes that a receiver can ask for, and that Lambda puts into `attributes` of a record.
+/// Lists the system attributes that a receiver can ask for, and that Lambda puts into `attributes` of a record.
 pub(crate) fn system_attributes(message: &QueuedMessage) -> BTreeMap<String, String> {
     let first_received = message.first_received_ms.map(|ms| ms.to_string());
     let optional = [

@@ -168,7 +168,7 @@ impl Reply {
         Self::ok(body.to_string())
     }
 
-    /// An error of a JSON protocol.
+    /// Writes an error of a JSON protocol.
     pub(crate) fn json_error(status: u16, code: &str, message: &str) -> Self {
         let body = json!({ "__type": code, "message": message });
         Self {
@@ -178,7 +178,7 @@ impl Reply {
         }
     }
 
-    /// The reply of a service that is asked too often.
+    /// Writes the reply of a service that is asked too often, with the error code that is its own.
     pub(crate) fn throttled(service: Service) -> Self {
         match service {
             Service::DynamoDb => Self::json_error(

@@ -121,7 +121,7 @@ impl Plot<'_> {
         }
     }
 
-    /// The life of an entity, or of a part of one, as far as it got.
+    /// Tells the life of an entity, or of a part of one, as far as it got.
     fn life(&mut self, row: &'static Category, number: usize) {
         for (state, status) in self.stages(row) {
             let event_type = if row.is_whole() {
@@ -221,7 +221,7 @@ impl Plot<'_> {
     }
 }
 
-/// The decimals that objects of a category have.
+/// Names the decimals that objects of a category have.
 fn figures(row: &Category) -> &'static [&'static str] {
     match (row.name, row.domain) {
         ("EXECUTION", _) => &["share_quantity", "cash_amount"],

@@ -408,11 +408,8 @@ async fn what_the_stack_did_not_take_is_told_by_the_next_run() {
     let mut desk = Desk::open("refusing").await;
     desk.happen(&[account()]).await;
     desk.lose(&[order("o1", 1, "NEW")]);
-    let url = std::mem::replace(
-        &mut desk.world.url,
-        "http://127.0.0.1:9/webhooks/upvest".to_owned(),
-    );
-    desk.adopt();
+    let nobody = "http://127.0.0.1:9/webhooks/upvest";
+    desk.world.add_outputs(&[("WebhookUrl", nobody)]);
     let failed = desk.repair("orders").await;
     assert!(
         !failed.succeeded
@@ -421,8 +418,8 @@ async fn what_the_stack_did_not_take_is_told_by_the_next_run() {
         "{}",
         failed.text
     );
-    desk.world.url = url;
-    desk.adopt();
+    let url = desk.world.url.clone();
+    desk.world.add_outputs(&[("WebhookUrl", &url)]);
     assert!(desk.repair("orders").await.succeeded);
     assert_eq!(desk.status("ORDER#o1").as_deref(), Some("NEW"));
 }

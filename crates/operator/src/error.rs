@@ -197,6 +197,7 @@ causes!(
     pipeline::stores::audit::AuditError,
     pipeline::stores::entities::EntityError,
     pipeline::stores::events::LogError,
+    pipeline::stores::keys::ImportError,
     pipeline::stores::keys::KeysError,
     serde_json::Error,
     reqwest::Error,

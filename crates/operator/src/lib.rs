@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`stack`] | finding a stack; the one place that makes AWS clients and opens stores |
 //! | [`repair`] | the frame of every repair: preview, question, audit, throttle, progress, end |
+//! | [`keys`] | the keys that deliveries are verified by: fetch, import, list |
 //! | [`quarantine`] | what could not be proven: list, show, reverify, discard |
 //!
 //! # Conventions
@@ -36,6 +37,7 @@ pub mod events;
 pub mod explain;
 pub mod fold;
 pub mod key_file;
+pub mod keys;
 pub mod operator_key;
 pub mod quarantine;
 pub mod records;

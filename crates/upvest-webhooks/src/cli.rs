@@ -160,8 +160,6 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Webhooks(#[from] webhooks::WebhooksError),
     #[error(transparent)]
-    Keys(#[from] keys::KeysError),
-    #[error(transparent)]
     Tail(#[from] tail::TailError),
     #[error(transparent)]
     Replay(#[from] replay::ReplayError),
@@ -181,7 +179,6 @@ impl CliError {
         match self {
             Self::Stack(error) if error.is_usage() => 2,
             Self::Webhooks(error) if error.is_usage() => 2,
-            Self::Keys(error) if error.is_usage() => 2,
             Self::Tail(tail::TailError::Stack(error)) if error.is_usage() => 2,
             Self::Replay(error) if error.is_usage() => 2,
             Self::Dlq(error) if error.is_usage() => 2,
@@ -195,7 +192,7 @@ impl CliError {
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Webhooks(error) => error.hint(),
-            Self::Keys(error) => error.hint(),
+            Self::Stack(error) => error.hint(),
             Self::Reconcile(error) => error.hint(),
             _ => None,
         };

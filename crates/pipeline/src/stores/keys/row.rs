@@ -1,6 +1,8 @@
 //! A row of the keys table: its attributes, read and written.
 
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use upvest::signature::{Algorithm, Jwk, Profile};
 
 use crate::stores::item::{Item, text, text_of};
@@ -18,7 +20,9 @@ const SYNTHETIC: &str = "synthetic";
 ///
 /// Rows that somebody else wrote are honoured, so all but the id may be missing, and texts are kept as they are. What a
 /// row is worth for verifying is decided by [`Keys`](super::Keys).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// Serialised, its JWK is the JSON that the text is; what is no JSON stays a text.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct KeyRow {
     /// The id that deliveries name as `keyid`: the table's key.
     pub key_id: String,
@@ -35,10 +39,13 @@ pub struct KeyRow {
     /// When a fetch found that Upvest does not serve it any longer (RFC 3339).
     pub retired_at: Option<String>,
     /// The public key as JWK, in JSON.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_json")]
     pub jwk: Option<String>,
     /// The ARN of the secret that holds an HMAC key.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
     /// The events that it may sign, where these are not all; an empty text for a value that is no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub only: Option<String>,
 }
 
@@ -204,6 +211,14 @@ impl KeyRow {
             .into_iter()
             .filter_map(|(name, value)| Some((name.to_owned(), text(value?))))
             .collect()
+    }
+}
+
+fn as_json<S: Serializer>(jwk: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    let parsed = jwk.as_deref().map(serde_json::from_str::<&RawValue>);
+    match parsed {
+        Some(Ok(json)) => json.serialize(serializer),
+        Some(Err(_)) | None => jwk.serialize(serializer),
     }
 }
 

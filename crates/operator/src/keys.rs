@@ -1,0 +1,30 @@
+//! The keys that deliveries are verified by: fetching Upvest's, importing others, listing all.
+
+mod import;
+mod refresh;
+
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::keys::KeyRow;
+use serde::Serialize;
+
+pub use self::import::{ImportedKey, ImportedKeys, KeyFile, import};
+pub use self::refresh::{RefreshResult, RefreshedKey, RefreshedKeys, refresh};
+use crate::error::Result;
+use crate::stack::Stack;
+
+/// All keys of a stack.
+#[derive(Debug, Serialize)]
+pub struct KeyList {
+    /// The rows of the keys table, sorted by id.
+    pub keys: Vec<KeyRow>,
+}
+
+/// Lists the keys that are, or were, trusted.
+///
+/// # Errors
+///
+/// [`Error`](crate::Error) when the keys table cannot be read.
+pub async fn list(stack: &Stack) -> Result<KeyList> {
+    let keys = stack.keys(Clock::system())?.rows().await?;
+    Ok(KeyList { keys })
+}

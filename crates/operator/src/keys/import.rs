@@ -1,0 +1,118 @@
+//! Importing keys from files.
+
+use std::path::PathBuf;
+
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::keys::{Imported, Material, NewKey, secret_name};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use upvest::signature::{KeyError, Profile, VerifyingKey};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::key_file;
+use crate::reporter::Reporter;
+use crate::stack::Stack;
+
+/// A file with keys.
+#[derive(Debug, Clone)]
+pub enum KeyFile {
+    /// A public key as JWK, or a set of them.
+    Jwk {
+        /// Where it is.
+        path: PathBuf,
+        /// The one key that is meant; without it, all under their own ids.
+        key_id: Option<String>,
+    },
+    /// A shared secret. Every byte of the file counts.
+    HmacSecret {
+        /// Where it is.
+        path: PathBuf,
+        /// The id that deliveries name.
+        key_id: String,
+    },
+}
+
+/// What an import did.
+#[derive(Debug, Serialize)]
+pub struct ImportedKeys {
+    /// The keys, in the order of the file.
+    pub imported: Vec<ImportedKey>,
+}
+
+/// A key that was imported.
+#[derive(Debug, Serialize)]
+pub struct ImportedKey {
+    /// Its id.
+    pub key_id: String,
+    /// How its owner signs.
+    pub profile: &'static str,
+    /// Its algorithm.
+    pub algorithm: &'static str,
+    /// `new`, `known already` or `replaced another key`.
+    pub result: &'static str,
+}
+
+/// Has a stack trust the keys of a file. With `replace` a key takes the place of another that has its id.
+///
+/// All keys are read and checked before the first is written.
+///
+/// # Errors
+///
+/// [`Error`] when a key cannot verify deliveries, or its id belongs to another key and `replace` is not set.
+pub async fn import(
+    stack: &Stack,
+    file: &KeyFile,
+    profile: Profile,
+    replace: bool,
+    reporter: Reporter<'_>,
+) -> Result<ImportedKeys> {
+    let (table, secrets) = (stack.keys(Clock::system())?, stack.hmac_secrets());
+    let keys = match file {
+        KeyFile::Jwk { path, key_id } => key_file::public_keys(path, key_id.as_deref())
+            .map_err(|error| error.of_kind(ErrorKind::Failed))?
+            .into_iter()
+            .map(|jwk| {
+                let key_id = jwk.key_id().unwrap_or_default().to_owned();
+                VerifyingKey::from_jwk(profile, &jwk).map_err(unusable(&key_id))?;
+                let material = Material::Public(jwk);
+                Ok(NewKey {
+                    key_id,
+                    profile,
+                    material,
+                })
+            })
+            .collect::<Result<_>>()?,
+        KeyFile::HmacSecret { path, key_id } => {
+            let secret = key_file::secret(path)?;
+            if secret.expose_secret().ends_with(b"\n") {
+                reporter.note("the secret ends with a line break, which is a part of it");
+            }
+            VerifyingKey::hmac(key_id, profile, secret.clone()).map_err(unusable(key_id))?;
+            let secret_name = secret_name(stack.name()?, key_id);
+            vec![NewKey {
+                key_id: key_id.clone(),
+                profile,
+                material: Material::Shared { secret, secret_name },
+            }]
+        }
+    };
+    let mut imported = Vec::new();
+    for key in keys {
+        let result = match table.import(&key, &secrets, replace).await? {
+            Imported::New => "new",
+            Imported::Known => "known already",
+            Imported::Replaced => "replaced another key",
+        };
+        imported.push(ImportedKey {
+            profile: key.profile.as_str(),
+            algorithm: key.algorithm().as_str(),
+            key_id: key.key_id,
+            result,
+        });
+    }
+    Ok(ImportedKeys { imported })
+}
+
+fn unusable(key_id: &str) -> impl FnOnce(KeyError) -> Error {
+    Error::context(format!("key {key_id} cannot verify deliveries"))
+}

@@ -1,0 +1,93 @@
+//! Fetching the keys that Upvest signs with.
+
+use pipeline::key_refresh::{self, Changes, RefreshError};
+use pipeline::runtime::clock::Clock;
+use pipeline::upvest_api::AccessError;
+use serde::Serialize;
+use upvest_api::Client;
+
+use crate::error::{Error, Result};
+use crate::stack::Stack;
+
+/// What a fetch changed, or would change.
+#[derive(Debug, Serialize)]
+pub struct RefreshedKeys {
+    /// Whether nothing was to be changed.
+    pub dry_run: bool,
+    /// What became of each key that Upvest serves or served.
+    pub keys: Vec<RefreshedKey>,
+    /// What is wrong with each entry that is no usable key.
+    pub unusable: Vec<String>,
+}
+
+/// A key that Upvest serves or served.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct RefreshedKey {
+    /// Its id.
+    pub key_id: String,
+    /// What became of it.
+    pub result: RefreshResult,
+}
+
+/// What became of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RefreshResult {
+    /// The table did not have it.
+    New,
+    /// It is served as the table has it.
+    Known,
+    /// It was retired, and is served again.
+    Returned,
+    /// It is served no longer, and kept.
+    Retired,
+    /// The table has another key under its id, and keeps that.
+    Conflicting,
+}
+
+/// Fetches the keys that Upvest serves, and has the stack trust them, as the function refresh-keys does.
+///
+/// # Errors
+///
+/// [`Error`] when Upvest or the keys table cannot be reached; no key is lost then.
+pub async fn refresh(stack: &Stack, upvest: &Client, dry_run: bool) -> Result<RefreshedKeys> {
+    let table = stack.keys(Clock::system())?;
+    let fetch = async || {
+        let served = upvest.verify_keys().await;
+        served.map_err(|error| AccessError::from(error).into())
+    };
+    let changes = async {
+        let plan = key_refresh::plan(&table, fetch).await?;
+        match dry_run {
+            true => Ok(plan.into_changes()),
+            false => plan.carry_out(&table).await,
+        }
+    };
+    let changes = changes
+        .await
+        .map_err(Error::context::<RefreshError>("the keys were not refreshed"))?;
+    Ok(RefreshedKeys::of(changes, dry_run))
+}
+
+impl RefreshedKeys {
+    fn of(mut changes: Changes, dry_run: bool) -> Self {
+        changes.known.retain(|key_id| !changes.returned.contains(key_id));
+        let results = [
+            (changes.new, RefreshResult::New),
+            (changes.known, RefreshResult::Known),
+            (changes.returned, RefreshResult::Returned),
+            (changes.retired, RefreshResult::Retired),
+            (changes.conflicting, RefreshResult::Conflicting),
+        ];
+        let keys = results.into_iter().flat_map(|(key_ids, result)| {
+            key_ids
+                .into_iter()
+                .map(move |key_id| RefreshedKey { key_id, result })
+        });
+        Self {
+            dry_run,
+            keys: keys.collect(),
+            unusable: changes.unusable,
+        }
+    }
+}

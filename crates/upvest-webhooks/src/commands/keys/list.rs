@@ -1,0 +1,45 @@
+//! `keys list`: the rows of the keys table.
+
+use operator::keys::KeyList;
+use pipeline::stores::keys::KeyRow;
+
+use crate::output::{self, Report};
+
+impl Report for KeyList {
+    fn text(&self) -> String {
+        if self.keys.is_empty() {
+            return "no keys; fetch Upvest's with `upvest-webhooks keys refresh`, or import some with `keys import`"
+                .to_owned();
+        }
+        let mut table = output::table([
+            "key id",
+            "profile",
+            "algorithm",
+            "source",
+            "first seen",
+            "last seen",
+            "retired",
+        ]);
+        for key in &self.keys {
+            let cell = |value: &Option<String>| value.clone().unwrap_or_default();
+            table.add_row([
+                key.key_id.clone(),
+                cell(&key.profile),
+                cell(&key.algorithm),
+                source_and_limit(key),
+                cell(&key.first_seen),
+                cell(&key.last_seen),
+                cell(&key.retired_at),
+            ]);
+        }
+        table.to_string()
+    }
+}
+
+fn source_and_limit(key: &KeyRow) -> String {
+    let source = key.source.clone().unwrap_or_default();
+    match &key.only {
+        Some(only) => format!("{source} (signs {only} events only)"),
+        None => source,
+    }
+}

@@ -9,6 +9,7 @@
 //! | [`repair`] | the frame of every repair: preview, question, audit, throttle, progress, end |
 //! | [`keys`] | the keys that deliveries are verified by: fetch, import, list |
 //! | [`quarantine`] | what could not be proven: list, show, reverify, discard |
+//! | [`webhooks`] | the subscriptions at Upvest: list, show, create, update, switch, delete, test |
 //!
 //! # Conventions
 //!
@@ -47,6 +48,7 @@ pub mod send;
 pub mod stack;
 pub mod times;
 pub mod upvest_account;
+pub mod webhooks;
 
 pub use error::{Error, ErrorKind, Result};
 pub use repair::{Repair, RepairOptions};

@@ -17,7 +17,7 @@ use crate::id::ResourceId;
 const ALL: &str = "ALL";
 
 /// Describes a subscription as Upvest reports it. Members that are not known are ignored, categories are not checked.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Webhook {
     /// The subscription's id, probably the `webhook_id` of its events.
@@ -43,7 +43,7 @@ pub struct Webhook {
 }
 
 /// Tells how deliveries are batched, as Upvest reports it: older subscriptions may break today's limits.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReportedConfig {
     /// How long an event waits for others, such as `5s`.

@@ -38,7 +38,7 @@ pub enum TestOutcome {
 }
 
 /// Tells what an endpoint answered to a test, as Upvest reports it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EndpointAnswer {
     /// The URL that Upvest called; empty where it does not say.

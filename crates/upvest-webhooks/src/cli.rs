@@ -158,8 +158,6 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Stack(#[from] StackError),
     #[error(transparent)]
-    Webhooks(#[from] webhooks::WebhooksError),
-    #[error(transparent)]
     Tail(#[from] tail::TailError),
     #[error(transparent)]
     Replay(#[from] replay::ReplayError),
@@ -178,7 +176,6 @@ impl CliError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Stack(error) if error.is_usage() => 2,
-            Self::Webhooks(error) if error.is_usage() => 2,
             Self::Tail(tail::TailError::Stack(error)) if error.is_usage() => 2,
             Self::Replay(error) if error.is_usage() => 2,
             Self::Dlq(error) if error.is_usage() => 2,
@@ -191,7 +188,6 @@ impl CliError {
     /// What probably made Upvest refuse, and what to do.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Webhooks(error) => error.hint(),
             Self::Stack(error) => error.hint(),
             Self::Reconcile(error) => error.hint(),
             _ => None,

@@ -3,7 +3,7 @@
 use indicatif::ProgressBar;
 
 pub(crate) use crate::arguments::RepairArgs as OperationArgs;
-pub(crate) use crate::terminal::{ask as ask_on_terminal, counter};
+pub(crate) use crate::terminal::counter;
 pub(crate) use operator::repair::{Audit, Throttle};
 
 pub(crate) fn progress_bar(count: usize, what: &str) -> ProgressBar {

@@ -1,16 +1,12 @@
 //! What a subscription is to be like.
 
 use clap::{ArgGroup, Args};
-use upvest_api::{
-    Delay, InvalidWebhookError, NewWebhook, PackageSize, ResourceId, Url, Webhook, WebhookChange,
-    WebhookConfig,
-};
-
-use super::WebhooksError;
+use operator::webhooks::{CreateOptions, WebhookUpdate};
+use upvest_api::{Delay, NewWebhook, PackageSize, ResourceId, Url, WebhookConfig};
 
 // Without docstrings: they would replace the commands' descriptions.
 #[derive(Debug, Args)]
-pub(super) struct Create {
+pub(super) struct CreateArgs {
     /// Where to deliver to; without it, to the stack
     #[arg(long, help_heading = "Subscription")]
     pub(super) url: Option<Url>,
@@ -42,20 +38,20 @@ pub(super) struct Create {
     max_package_size: PackageSize,
     /// Enable it too
     #[arg(long, help_heading = "Options")]
-    pub(super) enable: bool,
+    enable: bool,
     /// Create it although another subscription delivers to the same URL
     #[arg(long, help_heading = "Options")]
-    pub(super) another: bool,
+    another: bool,
     /// Show the requests, and do not send them
     #[arg(long, help_heading = "Options")]
-    pub(super) dry_run: bool,
+    dry_run: bool,
 }
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("change").required(true).multiple(true).args(
     ["title", "url", "categories", "excluded", "exclude_nothing", "delay", "max_package_size"]
 ))]
-pub(super) struct Update {
+pub(super) struct UpdateArgs {
     /// The subscription's id
     pub(super) id: ResourceId,
     /// Where to deliver to
@@ -84,29 +80,19 @@ pub(super) struct Update {
     pub(super) dry_run: bool,
 }
 
-/// A text that says nothing about batching.
-#[derive(Debug, thiserror::Error)]
-enum InvalidBatching {
-    #[error("expected seconds, such as 5s")]
-    NotSeconds,
-    #[error("expected a number of bytes")]
-    NotBytes,
-    #[error(transparent)]
-    Limit(#[from] InvalidWebhookError),
-}
-
-fn delay(text: &str) -> Result<Delay, InvalidBatching> {
+fn delay(text: &str) -> Result<Delay, String> {
     let seconds = text.strip_suffix('s').and_then(|seconds| seconds.parse().ok());
-    Ok(Delay::from_seconds(seconds.ok_or(InvalidBatching::NotSeconds)?)?)
+    let seconds = seconds.ok_or("expected seconds, such as 5s")?;
+    Delay::from_seconds(seconds).map_err(|error| error.to_string())
 }
 
-fn package_size(text: &str) -> Result<PackageSize, InvalidBatching> {
-    let bytes = text.parse().map_err(|_| InvalidBatching::NotBytes)?;
-    Ok(PackageSize::from_bytes(bytes)?)
+fn package_size(text: &str) -> Result<PackageSize, String> {
+    let bytes = text.parse().map_err(|_| "expected a number of bytes")?;
+    PackageSize::from_bytes(bytes).map_err(|error| error.to_string())
 }
 
-impl Create {
-    /// The subscription, which delivers to `url`.
+impl CreateArgs {
+    /// Describes the subscription, which delivers to `url`.
     pub(super) fn wanted(&self, url: Url) -> NewWebhook {
         let mut wanted = NewWebhook::new(&self.title, url);
         wanted.categories.clone_from(&self.categories);
@@ -117,60 +103,30 @@ impl Create {
         });
         wanted
     }
-}
 
-impl Update {
-    /// What of the wanted an existing subscription is not yet.
-    ///
-    /// # Errors
-    ///
-    /// [`WebhooksError`] when the half of its batching that stays breaks today's limits.
-    pub(super) fn change(&self, existing: &Webhook) -> Result<WebhookChange, WebhooksError> {
-        let excluded = match self.exclude_nothing {
-            true => Some(Vec::new()),
-            false => self.excluded.clone(),
-        };
-        let url = self.url.clone();
-        Ok(WebhookChange {
-            title: self.title.clone().filter(|title| *title != existing.title),
-            url: url.filter(|url| url.as_str() != existing.url),
-            categories: changed(self.categories.clone(), &existing.categories),
-            excluded_categories: changed(excluded, &existing.excluded_categories),
-            config: self.config(existing)?.filter(|config| existing.config != *config),
-            ..WebhookChange::default()
-        })
-    }
-
-    /// Both halves of the batching, because Upvest takes them together.
-    fn config(&self, existing: &Webhook) -> Result<Option<WebhookConfig>, WebhooksError> {
-        if self.delay.is_none() && self.max_package_size.is_none() {
-            return Ok(None);
+    /// Tells how it is to be created.
+    pub(super) fn options(&self) -> CreateOptions {
+        CreateOptions {
+            enable: self.enable,
+            another: self.another,
+            dry_run: self.dry_run,
         }
-        let reported = &existing.config;
-        let old_delay = |_| WebhooksError::OldDelay {
-            id: existing.id.clone(),
-            delay: reported.delay.clone(),
-        };
-        let old_size = |_| WebhooksError::OldPackageSize {
-            id: existing.id.clone(),
-            bytes: reported.max_package_size,
-        };
-        Ok(Some(WebhookConfig {
-            delay: match self.delay {
-                Some(delay) => delay,
-                None => delay(&reported.delay).map_err(old_delay)?,
-            },
-            max_package_size: match self.max_package_size {
-                Some(size) => size,
-                None => PackageSize::from_bytes(reported.max_package_size).map_err(old_size)?,
-            },
-        }))
     }
 }
 
-/// The wanted categories, if they are others than the existing ones.
-fn changed(wanted: Option<Vec<String>>, existing: &[String]) -> Option<Vec<String>> {
-    wanted.filter(|wanted| {
-        wanted.len() != existing.len() || wanted.iter().any(|category| !existing.contains(category))
-    })
+impl UpdateArgs {
+    /// Describes what is to change.
+    pub(super) fn wanted(self) -> WebhookUpdate {
+        WebhookUpdate {
+            url: self.url,
+            title: self.title,
+            categories: self.categories,
+            excluded_categories: match self.exclude_nothing {
+                true => Some(Vec::new()),
+                false => self.excluded,
+            },
+            delay: self.delay,
+            max_package_size: self.max_package_size,
+        }
+    }
 }

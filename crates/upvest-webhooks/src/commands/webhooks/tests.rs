@@ -1,5 +1,7 @@
 //! The commands against a simulated Upvest.
 
+use std::time::Duration;
+
 use clap::Parser;
 use serde_json::{Value, json};
 use upvest_simulator::TestBehaviour;
@@ -7,8 +9,6 @@ use verify_and_store::FreshnessPolicy;
 use webhook_tests::deployment::{ConnectedDeployment, Deployment};
 
 use super::*;
-use crate::cli::CliError;
-use crate::output::Report;
 
 #[derive(Debug, Parser)]
 struct Line {
@@ -17,23 +17,19 @@ struct Line {
 }
 
 /// What a command gave.
-struct Outcome {
+struct Ran {
     text: String,
     json: Value,
     succeeded: bool,
 }
 
 /// Runs a command line, which nobody watches.
-async fn run(world: &ConnectedDeployment, line: &str) -> Result<Outcome, CliError> {
+async fn run(world: &ConnectedDeployment, line: &str) -> Result<Ran> {
     run_and_answer(world, line, None).await
 }
 
 /// Runs a command line, and answers its question so.
-async fn run_and_answer(
-    world: &ConnectedDeployment,
-    line: &str,
-    answer: Option<bool>,
-) -> Result<Outcome, CliError> {
+async fn run_and_answer(world: &ConnectedDeployment, line: &str, answer: Option<bool>) -> Result<Ran> {
     let words = std::iter::once("webhooks").chain(line.split_whitespace());
     let webhooks = Line::try_parse_from(words).unwrap().webhooks;
     let search = Search {
@@ -48,7 +44,7 @@ async fn run_and_answer(
             let json = serde_json::to_string(&report).unwrap();
             let text = report.text();
             world.assert_no_secret_in(&format!("{text} {json} {report:?}"));
-            Ok(Outcome {
+            Ok(Ran {
                 succeeded: report.succeeded(),
                 json: serde_json::from_str(&json).unwrap(),
                 text,
@@ -56,7 +52,7 @@ async fn run_and_answer(
         }
         Err(error) => {
             world.assert_no_secret_in(&format!("{error} {error:?}"));
-            Err(error.into())
+            Err(error)
         }
     }
 }
@@ -181,7 +177,7 @@ async fn nothing_is_deleted_without_a_yes() {
     let line = format!("delete {id}");
     let error = run(&world, &line).await.map(drop).unwrap_err();
     assert!(error.to_string().ends_with("use --yes"), "{error}");
-    assert_eq!(error.exit_code(), 2);
+    assert!(error.is_usage());
     let kept = run_and_answer(&world, &line, Some(false)).await.unwrap();
     assert!(!kept.succeeded && kept.text.ends_with("kept"));
     assert!(run(&world, &format!("get {id}")).await.is_ok());

@@ -1,0 +1,199 @@
+//! What became of a test delivery in the stack.
+
+use std::time::Duration;
+
+use pipeline::error::{AwsError, ErrorChain};
+use pipeline::stores::archive::{Archive, Found, ReadError};
+use pipeline::stores::events::EventLog;
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep};
+use upvest_api::EndpointAnswer;
+use uuid::Uuid;
+
+use super::is_same_url;
+use crate::error::{Error, Result};
+use crate::stack::StackFinder;
+
+const OK: u16 = 200;
+
+/// What became of a test delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "result", rename_all = "kebab-case")]
+pub enum Arrival {
+    /// It was verified, and all its events are in the event log.
+    Stored {
+        /// The delivery.
+        delivery_id: Uuid,
+        /// Its key in the archive.
+        archived_at: String,
+        /// Its events.
+        event_ids: Vec<String>,
+    },
+    /// It, or a part of it, is in quarantine.
+    Quarantined {
+        /// The delivery.
+        delivery_id: Uuid,
+        /// Why it is there.
+        reason: String,
+        /// Its key in the archive.
+        archived_at: String,
+    },
+    /// It was verified, and not all of its events are in the event log.
+    Unfinished {
+        /// The delivery.
+        delivery_id: Uuid,
+        /// Its key in the archive.
+        archived_at: String,
+    },
+    /// It was received, and is neither in the archive nor in quarantine.
+    NotSeen {
+        /// The delivery.
+        delivery_id: Uuid,
+    },
+    /// Nobody can tell.
+    Unknown {
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// How long a delivery is looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Search {
+    /// The time after which what was found last is the result.
+    pub at_most: Duration,
+    /// The pause between two looks.
+    pub pause: Duration,
+}
+
+/// What a receiver answers.
+#[derive(Deserialize)]
+struct Receipt {
+    delivery_id: Uuid,
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        Self {
+            at_most: Duration::from_secs(20),
+            pause: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Arrival {
+    /// Says why nobody can tell.
+    pub fn unknown(reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        Self::Unknown { reason }
+    }
+
+    /// Tells whether nothing is known to have gone wrong.
+    #[must_use]
+    pub fn is_fine(&self) -> bool {
+        matches!(self, Self::Stored { .. } | Self::Unknown { .. })
+    }
+}
+
+impl Search {
+    /// Looks for the delivery that an endpoint answered.
+    pub(super) async fn run(
+        self,
+        stacks: &StackFinder<'_>,
+        webhook_url: &str,
+        answer: &EndpointAnswer,
+    ) -> Arrival {
+        match Box::pin(self.find(stacks, webhook_url, answer)).await {
+            Ok(arrival) => arrival,
+            Err(error) => Arrival::unknown(ErrorChain(&error).to_string()),
+        }
+    }
+
+    async fn find(
+        self,
+        stacks: &StackFinder<'_>,
+        webhook_url: &str,
+        answer: &EndpointAnswer,
+    ) -> Result<Arrival> {
+        let unknown = |reason: &str| Ok(Arrival::unknown(reason));
+        if answer.status != OK {
+            return Ok(Arrival::unknown(format!(
+                "the endpoint answered {}, and kept nothing",
+                answer.status
+            )));
+        }
+        let unsearched = || Error::context::<Error>("the stack cannot be searched");
+        let Some(stack) = stacks.if_named().await.map_err(unsearched())? else {
+            return unknown("no stack is named");
+        };
+        let stack_url = stack.webhook_url().map_err(unsearched())?;
+        if !is_same_url(webhook_url, &stack_url) {
+            return Ok(Arrival::unknown(format!(
+                "the subscription delivers to {webhook_url}, and the stack receives at {stack_url}"
+            )));
+        }
+        let Ok(receipt) = serde_json::from_str::<Receipt>(&answer.body) else {
+            return unknown("the endpoint's answer names no delivery, as a receiver's would");
+        };
+        let archive = stack.archive().map_err(unsearched())?;
+        let log = stack.event_log().map_err(unsearched())?;
+        let until = Instant::now() + self.at_most;
+        loop {
+            let arrival = look_for(receipt.delivery_id, &archive, &log).await?;
+            let is_final = matches!(arrival, Arrival::Stored { .. } | Arrival::Quarantined { .. });
+            if is_final || Instant::now() + self.pause > until {
+                return Ok(arrival);
+            }
+            sleep(self.pause).await;
+        }
+    }
+}
+
+async fn look_for(delivery_id: Uuid, archive: &Archive, log: &EventLog) -> Result<Arrival> {
+    let unread = || Error::context::<ReadError>("the archive cannot be read");
+    let verified = archive.verified(delivery_id).await.map_err(unread())?;
+    if let Some(found) = &verified
+        && let Some(event_ids) = event_ids(found)
+        && are_logged(log, &event_ids)
+            .await
+            .map_err(Error::context("the event log cannot be read"))?
+    {
+        return Ok(Arrival::Stored {
+            delivery_id,
+            archived_at: found.key.clone(),
+            event_ids,
+        });
+    }
+    if let Some(found) = archive.quarantined(delivery_id).await.map_err(unread())? {
+        return Ok(Arrival::Quarantined {
+            delivery_id,
+            reason: found.delivery.reason.unwrap_or_default(),
+            archived_at: found.key,
+        });
+    }
+    Ok(match verified {
+        Some(found) => Arrival::Unfinished {
+            delivery_id,
+            archived_at: found.key,
+        },
+        None => Arrival::NotSeen { delivery_id },
+    })
+}
+
+async fn are_logged(log: &EventLog, event_ids: &[String]) -> Result<bool, AwsError> {
+    for event_id in event_ids {
+        if !log.contains(event_id).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Reads the ids of a delivery's events; `None` where there are none, or not all are events.
+fn event_ids(found: &Found) -> Option<Vec<String>> {
+    let parts = upvest::split(&found.delivery.envelope.body).ok()?;
+    let ids = parts
+        .iter()
+        .map(|part| Some(part.event.as_ref().ok()?.id().to_owned()));
+    ids.collect::<Option<Vec<_>>>().filter(|ids| !ids.is_empty())
+}

@@ -1,0 +1,162 @@
+//! What came of changing a subscription.
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use upvest_api::{InvalidWebhookError, ResourceId, Webhook, WebhookChange};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// What came of a change, or would.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Outcome {
+    /// A subscription was created.
+    Created {
+        /// `created`.
+        result: &'static str,
+        /// The new subscription.
+        webhook: Webhook,
+    },
+    /// It is as it is wanted.
+    Changed {
+        /// `changed`, or `as it was`.
+        result: &'static str,
+        /// What changed.
+        changes: Vec<Difference>,
+        /// The subscription by now.
+        webhook: Webhook,
+    },
+    /// It is gone, or was to stay.
+    Deleted {
+        /// Its id.
+        id: ResourceId,
+        /// `deleted`, `not there` or `kept`.
+        result: &'static str,
+    },
+    /// Nothing was sent to Upvest but questions.
+    Planned {
+        /// `true`.
+        dry_run: bool,
+        /// What would be sent.
+        requests: Vec<PlannedRequest>,
+        /// What would change.
+        changes: Vec<Difference>,
+    },
+}
+
+/// A member of a subscription that changes.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Its name at Upvest.
+    pub member: &'static str,
+    /// Its value before the change.
+    pub before: String,
+    /// Its value after it.
+    pub after: String,
+}
+
+/// A request that would be sent to Upvest.
+#[derive(Debug, Serialize)]
+pub struct PlannedRequest {
+    /// Its method.
+    pub method: &'static str,
+    /// Its path.
+    pub path: String,
+    /// Its body, as JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<Box<RawValue>>,
+}
+
+impl Outcome {
+    pub(super) fn planned(requests: Vec<PlannedRequest>, changes: Vec<Difference>) -> Self {
+        Self::Planned {
+            dry_run: true,
+            requests,
+            changes,
+        }
+    }
+}
+
+impl PlannedRequest {
+    pub(super) fn new(method: &'static str, path: String, body: &impl Serialize) -> Result<Self> {
+        let body = to_raw_value(body).map_err(Error::context("the request cannot be shown as JSON"))?;
+        Ok(Self {
+            method,
+            path,
+            body: Some(body),
+        })
+    }
+}
+
+/// Says that Upvest would refuse a subscription.
+pub(super) fn invalid(error: InvalidWebhookError) -> Error {
+    Error::context("the subscription would break Upvest's rules")(error).of_kind(ErrorKind::Usage)
+}
+
+/// Tells what a change would make of an existing subscription.
+pub(super) fn differences(existing: &Webhook, change: &WebhookChange) -> Vec<Difference> {
+    let listed = |categories: &[String]| categories.join(", ");
+    let (config, new) = (&existing.config, change.config);
+    let differences = [
+        ("title", existing.title.clone(), change.title.clone()),
+        (
+            "url",
+            existing.url.clone(),
+            change.url.as_ref().map(ToString::to_string),
+        ),
+        (
+            "enabled",
+            existing.enabled.to_string(),
+            change.enabled.map(|enabled| enabled.to_string()),
+        ),
+        (
+            "type",
+            listed(&existing.categories),
+            change.categories.as_deref().map(listed),
+        ),
+        (
+            "exclude_type",
+            listed(&existing.excluded_categories),
+            change.excluded_categories.as_deref().map(listed),
+        ),
+        (
+            "delay",
+            config.delay.clone(),
+            new.map(|new| new.delay.to_string()),
+        ),
+        (
+            "max_package_size",
+            config.max_package_size.to_string(),
+            new.map(|new| new.max_package_size.bytes().to_string()),
+        ),
+    ];
+    let differences = differences.into_iter().filter_map(|(member, before, after)| {
+        let after = after.filter(|after| *after != before)?;
+        Some(Difference {
+            member,
+            before,
+            after,
+        })
+    });
+    differences.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_changes_is_a_difference() {
+        let json = r#"{"id":"w1","created_at":"2026-01-05T09:30:00Z","updated_at":"2026-01-05T09:30:00Z",
+            "title":"Receiver","url":"https://tenant.tld/webhooks","type":["ALL"],"exclude_type":["USER"],
+            "enabled":false,"config":{"delay":"5s","max_package_size":10240}}"#;
+        let change = WebhookChange {
+            title: Some("Receiver".to_owned()),
+            excluded_categories: Some(Vec::new()),
+            ..WebhookChange::enabled(true)
+        };
+        let differences = differences(&serde_json::from_str(json).unwrap(), &change);
+        let members: Vec<_> = differences.iter().map(|difference| difference.member).collect();
+        assert_eq!(members, ["enabled", "exclude_type"]);
+    }
+}

@@ -1,0 +1,46 @@
+//! Having Upvest test a subscription.
+
+use serde::Serialize;
+use upvest_api::{Client, EndpointAnswer, ResourceId, TestOutcome, Webhook};
+
+use super::arrival::{Arrival, Search};
+use crate::error::Result;
+use crate::stack::StackFinder;
+
+/// A test of a subscription, and what became of it.
+#[derive(Debug, Serialize)]
+pub struct Tested {
+    /// The subscription.
+    pub webhook: Webhook,
+    /// What the endpoint answered, if Upvest tells.
+    pub response: Option<EndpointAnswer>,
+    /// What became of the delivery in the stack.
+    pub arrival: Arrival,
+}
+
+/// Has Upvest post a test delivery, and looks for it in the stack, if one is named.
+///
+/// # Errors
+///
+/// [`Error`](crate::Error) when Upvest does not make the test. That the delivery cannot be found is a result.
+pub async fn test(
+    upvest: &Client,
+    stacks: &StackFinder<'_>,
+    search: Search,
+    id: &ResourceId,
+) -> Result<Tested> {
+    let webhook = upvest.webhook(id).await?;
+    let response = match upvest.test_webhook(id).await? {
+        TestOutcome::Answered(answer) => Some(answer),
+        _ => None,
+    };
+    let arrival = match &response {
+        Some(answer) => search.run(stacks, &webhook.url, answer).await,
+        None => Arrival::unknown("Upvest does not tell what it was answered"),
+    };
+    Ok(Tested {
+        webhook,
+        response,
+        arrival,
+    })
+}

@@ -1,0 +1,76 @@
+//! `webhooks list` and `webhooks get`: the text of subscriptions.
+
+use operator::webhooks::{WebhookList, WebhookShown};
+use upvest_api::Webhook;
+
+use crate::output::{self, Report, facts};
+
+impl Report for WebhookList {
+    fn text(&self) -> String {
+        if self.webhooks.is_empty() {
+            return "no subscriptions; create one with `upvest-webhooks webhooks create`".to_owned();
+        }
+        let mut table = output::table(["id", "title", "enabled", "categories", "url"]);
+        for webhook in &self.webhooks {
+            table.add_row([
+                webhook.id.as_str(),
+                &webhook.title,
+                yes_or_no(webhook.enabled),
+                &categories(webhook),
+                &webhook.url,
+            ]);
+        }
+        table.to_string()
+    }
+}
+
+impl Report for WebhookShown {
+    fn text(&self) -> String {
+        text(&self.webhook)
+    }
+}
+
+/// Writes all of a subscription.
+pub(super) fn text(webhook: &Webhook) -> String {
+    let config = &webhook.config;
+    facts([
+        ("subscription", Some(webhook.id.to_string())),
+        ("title", Some(webhook.title.clone())),
+        ("url", Some(webhook.url.clone())),
+        ("enabled", Some(yes_or_no(webhook.enabled).to_owned())),
+        ("categories", Some(categories(webhook))),
+        ("delay", Some(config.delay.clone())),
+        ("package size", Some(format!("{} bytes", config.max_package_size))),
+        ("created", Some(webhook.created_at.to_string())),
+        ("updated", Some(webhook.updated_at.to_string())),
+    ])
+}
+
+fn categories(webhook: &Webhook) -> String {
+    let included = webhook.categories.join(", ");
+    match webhook.excluded_categories.is_empty() {
+        true => included,
+        false => format!("{included} but {}", webhook.excluded_categories.join(", ")),
+    }
+}
+
+fn yes_or_no(yes: bool) -> &'static str {
+    if yes { "yes" } else { "no" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subscription_is_called_in_json_as_at_upvest() {
+        let json = r#"{"id":"w1","created_at":"2026-01-05T09:30:00Z","updated_at":"2026-01-05T09:30:00Z","title":"Receiver","url":"https://tenant.tld/webhooks","enabled":false,"type":["ALL"],"exclude_type":["USER"],"config":{"delay":"5s","max_package_size":10240}}"#;
+        let webhook = serde_json::from_str(json).unwrap();
+        let shown = WebhookShown { webhook };
+        assert_eq!(
+            serde_json::to_string(&shown).unwrap(),
+            format!(r#"{{"webhook":{json}}}"#)
+        );
+        assert!(shown.text().contains("ALL but USER"));
+    }
+}

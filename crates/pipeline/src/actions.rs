@@ -15,16 +15,41 @@ use upvest::{Domain, EntityKey, Event, Projection};
 
 pub use crate::runtime::config::{ConfigError, Lookup};
 
-/// A change of an entity, as an action sees it.
+/// Describes a change of an entity to an action: the event, and the entity before and after it.
+///
+/// ```
+/// use pipeline::actions::Change;
+/// use upvest::{Domain, Event, Projection};
+///
+/// let json = r#"{"id":"e1","type":"ORDER.FILLED","created_at":"2026-01-01T00:00:00Z","object":{"id":"o1","status":"FILLED"}}"#;
+/// let event = Event::parse(json)?;
+/// let entity = event.entity_key()?;
+/// let (state, _) = Projection::fold(None, &event);
+/// let current = state.summary(entity.entity_type(), 1);
+/// let change = Change {
+///     domain: Domain::Orders,
+///     entity: &entity,
+///     event: &event,
+///     delivery_id: None,
+///     previous: None,
+///     current: &current,
+///     state: &state,
+///     late: false,
+///     replay: None,
+/// };
+/// assert!(change.entered("FILLED"));
+/// assert_eq!(change.idempotency_key(), "e1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Change<'c> {
-    /// The domain.
+    /// The domain whose processor applied the event.
     pub domain: Domain,
     /// The entity that changed.
     pub entity: &'c EntityKey,
     /// The event that changed it.
     pub event: &'c Event<'c>,
-    /// The delivery that brought the event.
+    /// The delivery that brought the event, under whose id the archive has the signed bytes.
     pub delivery_id: Option<&'c str>,
     /// What the entity was before the event; `None` when there was nothing, and for a replay.
     pub previous: Option<&'c Summary>,
@@ -62,7 +87,7 @@ impl Change<'_> {
         flags_changed(self.previous, self.current).get(flag) == Some(&true)
     }
 
-    /// The operation that told the change after `upvest-webhooks reconcile` had found it at Upvest's API; `None` for a
+    /// Names the operation that told the change after `upvest-webhooks reconcile` had found it at Upvest's API; `None` for a
     /// change that an event of Upvest's told.
     ///
     /// The change is as new as any other: its own event never came, or comes late.
@@ -71,7 +96,7 @@ impl Change<'_> {
         self.event.reconciliation()
     }
 
-    /// The key to give to whatever the action calls, so that a second run of the same action for the same event has no
+    /// Makes the key to give to whatever the action calls, so that a second run of the same action for the same event has no
     /// second effect there.
     #[must_use]
     pub fn idempotency_key(&self) -> String {
@@ -113,7 +138,7 @@ pub struct ActionError {
 }
 
 impl ActionError {
-    /// A failure that no retry would change: the event goes to the dead-letter queue without delay.
+    /// Reports a failure that no retry would change: the event goes to the dead-letter queue without delay.
     pub fn permanent(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             source: source.into(),
@@ -121,7 +146,7 @@ impl ActionError {
         }
     }
 
-    /// A failure that may pass, told in words rather than by an error.
+    /// Reports a failure that may pass, in words where there is no error to pass on.
     pub fn temporary(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             source: source.into(),
@@ -129,13 +154,13 @@ impl ActionError {
         }
     }
 
-    /// Whether no retry would change it.
+    /// Tells whether no retry would change it, so that the event goes to the dead-letter queue at once.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         self.permanent
     }
 
-    /// The error that the action met.
+    /// Gives the error that the action met, for the log and the reason of a dead letter.
     #[must_use]
     pub fn into_source(self) -> Box<dyn Error + Send + Sync> {
         self.source
@@ -157,13 +182,37 @@ impl<E: Error + Send + Sync + 'static> From<E> for ActionError {
     }
 }
 
-/// What a domain does when an entity changes. All methods have defaults that do nothing.
+/// Says what a domain does when an entity changes. All methods have defaults that do nothing.
+///
+/// ```
+/// use pipeline::actions::{ActionError, Actions, Change};
+/// use serde_json::{Value, json};
+///
+/// /// Sends a receipt for each order that was filled.
+/// struct Receipts;
+///
+/// impl Actions for Receipts {
+///     // Once for each order, whichever event filled it.
+///     fn wants(&self, change: &Change<'_>) -> bool {
+///         change.entered("FILLED")
+///     }
+///
+///     async fn on_change(&self, change: &Change<'_>) -> Result<Value, ActionError> {
+///         let order: Value = serde_json::from_str(change.event.object().get())?;
+///         if order["user_id"].is_null() {
+///             return Err(ActionError::permanent("the order names no user"));
+///         }
+///         // Here it would send the receipt, with `change.idempotency_key()`.
+///         Ok(json!({ "receipt_for": order["id"] }))
+///     }
+/// }
+/// ```
 ///
 /// A run is recorded in the idempotency table under `<domain>/change#<event id>`, so that an event that is processed
 /// again does not run it again. Only a crash between the action's effect and its record makes it run twice, with the
 /// same [`Change::idempotency_key`].
 pub trait Actions {
-    /// Whether [`on_change`](Self::on_change) runs for this change. A `false` costs nothing; a run costs two writes to
+    /// Decides whether [`on_change`](Self::on_change) runs for this change. A `false` costs nothing; a run costs two writes to
     /// the idempotency table.
     fn wants(&self, change: &Change<'_>) -> bool {
         let _ = change;
@@ -180,13 +229,13 @@ pub trait Actions {
         std::future::ready(Ok(Value::Null))
     }
 
-    /// Whether the domain is asked about replays at all. By default none of its code runs for them: a replay brings
+    /// Decides whether the domain is asked about replays at all. By default none of its code runs for them: a replay brings
     /// state back, and a mail must not go out twice. What says yes here sees [`Change::replay`] and decides.
     fn wants_replays(&self) -> bool {
         false
     }
 
-    /// Whether [`on_late`](Self::on_late) runs for a late event.
+    /// Decides whether [`on_late`](Self::on_late) runs for a late event, which the state does not show.
     fn wants_late(&self, change: &Change<'_>) -> bool {
         let _ = change;
         false
@@ -203,13 +252,13 @@ pub trait Actions {
     }
 }
 
-/// The actions of a domain, whichever they are. One type for all domains, so that a processor is compiled once and not
+/// Holds the actions of a domain, whichever they are. One type for all domains, so that a processor is compiled once and not
 /// once for each of them.
 #[derive(Clone)]
 pub struct DomainActions(Rc<dyn AnyActions>);
 
 impl DomainActions {
-    /// Wraps a domain's actions.
+    /// Hides the type of a domain's actions.
     pub fn new(actions: impl Actions + 'static) -> Self {
         Self(Rc::new(actions))
     }
@@ -245,7 +294,7 @@ impl Actions for DomainActions {
 
 type Outcome = Result<Value, ActionError>;
 
-/// [`Actions`] that a pointer can point to.
+/// Repeats [`Actions`] in a form that a pointer can point to: its futures are boxed.
 trait AnyActions {
     fn wants(&self, change: &Change<'_>) -> bool;
     fn on_change<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome>;

@@ -37,14 +37,14 @@ pub use error::ProcessError;
 const RECORD_DAYS: u32 = 90;
 const SECONDS_OF_A_DAY: u64 = 24 * 3600;
 
-/// The processor of one domain.
+/// Processes the events of one domain: what its function is made of, once per process.
 #[derive(Debug, Clone)]
 pub struct Processor {
-    /// The domain.
+    /// The domain whose events it takes; the catch-all takes all.
     pub domain: Domain,
     /// Its queue, from which Lambda polls.
     pub queue: SourceQueue,
-    /// The entities table.
+    /// The table that it folds events into.
     pub entities: Entities,
     /// The records of the actions that ran.
     pub idempotency: Idempotency,
@@ -52,9 +52,9 @@ pub struct Processor {
     pub bus: Option<EventBus>,
     /// Whether late events, which change nothing, are published too.
     pub publishes_late: bool,
-    /// The domain's own code.
+    /// The domain's own code, which runs after a change was applied.
     pub actions: DomainActions,
-    /// The time.
+    /// Where it takes the time from.
     pub clock: Clock,
 }
 
@@ -86,7 +86,7 @@ async fn serve(processor: &Processor) -> Result<(), Error> {
     .await
 }
 
-/// An event whose change is applied and whose actions ran.
+/// Keeps what is left to do for an event whose change is applied and whose actions ran: publish it, and settle its note.
 struct Done {
     event_id: String,
     entity: EntityKey,
@@ -96,7 +96,7 @@ struct Done {
 }
 
 impl Done {
-    /// What the receiver sends to itself ends here, whoever signed it: no action hears of it, and nothing is published.
+    /// Ends the way of what the receiver sends to itself, whoever signed it: no action hears of it, and nothing is published.
     fn without_effects(event: &Event<'_>, entity: EntityKey) -> Self {
         metrics::synthetic("project", 1);
         Self {
@@ -109,8 +109,9 @@ impl Done {
 }
 
 impl Processor {
-    /// The processor of `domain`, from `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `MAX_RECEIVE_COUNT`, `ENTITIES_TABLE`, `IDEMPOTENCY_TABLE`, `ACTION_RECORD_DAYS` (90) and
-    /// `EVENT_BUS_NAME` (nothing is published without it) and `PUBLISH_LATE_EVENTS` (false).
+    /// Makes the processor of `domain` from the environment: `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`,
+    /// `MAX_RECEIVE_COUNT`, `ENTITIES_TABLE`, `IDEMPOTENCY_TABLE`, `ACTION_RECORD_DAYS` (90), `EVENT_BUS_NAME` (nothing
+    /// is published without it) and `PUBLISH_LATE_EVENTS` (false).
     ///
     /// # Errors
     ///
@@ -142,7 +143,7 @@ impl Processor {
         })
     }
 
-    /// Handles a batch of the domain's queue.
+    /// Handles a batch of the domain's queue, and reports the messages that SQS is to give again.
     pub async fn handle(&self, event: &SqsEvent, invocation: &Invocation) -> SqsBatchResponse {
         let response = self
             .queue
@@ -287,7 +288,7 @@ impl Processor {
         }
     }
 
-    /// The catch-all also gets the events of domains that have no processor of their own.
+    /// Refuses the event of another domain. The catch-all also gets the events of domains that have no processor of their own.
     fn check_domain(&self, event: &Event<'_>) -> Result<(), ProcessError> {
         let actual = event.category().domain;
         if self.domain == Domain::Unrecognised || actual == self.domain {
@@ -300,7 +301,7 @@ impl Processor {
         })
     }
 
-    /// Notes whether all that follows from a change was done.
+    /// Notes a change as unfinished when it was not published, and forgets the note when all was done.
     async fn finish(&self, done: Done, published: Result<(), AwsError>) -> Result<(), ProcessError> {
         if let Err(source) = published {
             if let Some((transition, false)) = &done.change {
@@ -318,7 +319,7 @@ impl Processor {
     }
 }
 
-/// The deliveries that brought the messages of a batch, each once.
+/// Collects the deliveries that brought the messages of a batch, each once, for the log.
 fn deliveries_of(event: &SqsEvent) -> BTreeSet<&str> {
     let messages = event.records.iter();
     messages

@@ -18,7 +18,7 @@ use crate::stores::idempotency::{Claim, Invocation};
 /// What is left of an invocation when an action is given up: time to release the record and to answer Lambda.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// An attempt at the event of a message.
+/// Bounds an attempt at the event of a message: by the invocation, and by whether it is the first.
 pub(super) struct Attempt<'a> {
     invocation: &'a Invocation,
     is_first: bool,
@@ -32,7 +32,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Whether the message was not received before.
+    /// Tells whether the message was not received before, as far as SQS counts.
     pub(super) fn is_first(&self) -> bool {
         self.is_first
     }
@@ -61,7 +61,7 @@ impl Processor {
         self.run_once("late", change, attempt, action).await
     }
 
-    /// A replay is for the state alone, unless the domain's code asks for it.
+    /// Leaves a replay to the state alone, unless the domain's code asks for it.
     fn skips(&self, change: &Change<'_>) -> bool {
         change.replay.is_some() && !self.actions.wants_replays()
     }

@@ -15,36 +15,36 @@ use upvest::projection::{Summary, flags_changed};
 use crate::actions::Change;
 use crate::error::AwsError;
 
-/// The `source` of everything that is published.
+/// The `source` of everything that is published, by which rules select it.
 pub const SOURCE: &str = "upvest-webhooks";
 /// The version of the published form. It changes when a field goes or changes its meaning.
 pub const SCHEMA_VERSION: u32 = 1;
 
 const CALL: &str = "PutEvents";
-/// The most entries in one request.
+/// The most entries in one request of PutEvents (AWS's limit).
 const MAX_ENTRIES: usize = 10;
-/// The largest request, in bytes.
+/// The largest request that is sent, in bytes, entries and overhead together.
 const MAX_REQUEST_BYTES: usize = 256 * 1024;
-/// Room for what is not the detail: source, type, time.
+/// Bytes left in an entry for what is not the detail: source, type, time.
 const ENTRY_OVERHEAD_BYTES: usize = 1024;
-/// How often entries that the bus did not take are sent.
+/// How often an entry is sent in all, where the bus does not take it.
 const ATTEMPTS: u32 = 3;
 
-/// An event bus.
+/// Publishes changes to one EventBridge bus.
 #[derive(Debug, Clone)]
 pub struct EventBus {
     client: Client,
     name: String,
 }
 
-/// A change, ready to be published.
+/// Holds a change as it is published: written down once, so that a repeat has the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
     event_type: String,
     detail: String,
 }
 
-/// The published form.
+/// Fixes the published form: its members and their names, in their order.
 #[derive(Serialize)]
 struct Detail<'d> {
     schema_version: u32,
@@ -121,7 +121,7 @@ impl Publication {
         }
     }
 
-    /// The detail, JSON.
+    /// Shows the detail, as the JSON that rules match.
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.detail
@@ -142,7 +142,7 @@ impl Publication {
 }
 
 impl EventBus {
-    /// The bus with this name or ARN.
+    /// Publishes to the bus with this name or ARN.
     #[must_use]
     pub fn new(client: Client, name: String) -> Self {
         Self { client, name }

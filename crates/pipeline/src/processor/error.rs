@@ -11,7 +11,7 @@ use crate::queues::domains::EventMessageError;
 use crate::stores::entities::EntityError;
 use crate::stores::idempotency::CompleteError;
 
-/// Why an event was not processed.
+/// Says why an event was not processed, and with it what becomes of its message.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     /// The message holds no event.
@@ -86,7 +86,7 @@ pub enum ProcessError {
 }
 
 impl ProcessError {
-    /// What becomes of the message.
+    /// Decides what becomes of the message.
     #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {

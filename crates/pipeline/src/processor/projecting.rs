@@ -15,7 +15,7 @@ use crate::stores::entities::{EntityError, Stored, Transition};
 /// How often a write is repeated at once when somebody else changed the entity in between.
 const ATTEMPTS: usize = 5;
 
-/// An entity after an event.
+/// Shows an entity after an event was folded into it.
 pub(super) struct Projected {
     /// What the event did.
     pub(super) applied: Applied,
@@ -24,7 +24,7 @@ pub(super) struct Projected {
 }
 
 impl Projected {
-    /// The change to act on: the one just made, the one that an earlier attempt made and left unfinished, or, in a
+    /// Finds the change to act on: the one just made, the one that an earlier attempt made and left unfinished, or, in a
     /// replay, whichever the event once made. `None` when there is nothing to do.
     pub(super) fn transition(&self, event: &Event<'_>, is_replay: bool) -> Option<Transition> {
         let known = self.stored.change_by(event.id()).filter(|_| !is_replay);
@@ -201,7 +201,7 @@ impl Processor {
     }
 }
 
-/// The entity after an event that changed it.
+/// Makes the item of an entity after an event that changed it.
 fn next(
     entity: &EntityKey,
     event: &Event<'_>,

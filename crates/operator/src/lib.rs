@@ -9,6 +9,7 @@
 //! | [`repair`] | the frame of every repair: preview, question, audit, throttle, progress, end |
 //! | [`keys`] | the keys that deliveries are verified by: fetch, import, list |
 //! | [`quarantine`] | what could not be proven: list, show, reverify, discard |
+//! | [`watch`] | deliveries and events as they pass |
 //! | [`webhooks`] | the subscriptions at Upvest: list, show, create, update, switch, delete, test |
 //!
 //! # Conventions
@@ -48,6 +49,7 @@ pub mod send;
 pub mod stack;
 pub mod times;
 pub mod upvest_account;
+pub mod watch;
 pub mod webhooks;
 
 pub use error::{Error, ErrorKind, Result};

@@ -158,8 +158,6 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Stack(#[from] StackError),
     #[error(transparent)]
-    Tail(#[from] tail::TailError),
-    #[error(transparent)]
     Replay(#[from] replay::ReplayError),
     #[error(transparent)]
     Dlq(#[from] dlq::DlqError),
@@ -176,7 +174,6 @@ impl CliError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Stack(error) if error.is_usage() => 2,
-            Self::Tail(tail::TailError::Stack(error)) if error.is_usage() => 2,
             Self::Replay(error) if error.is_usage() => 2,
             Self::Dlq(error) if error.is_usage() => 2,
             Self::Doctor(error) if error.is_usage() => 2,

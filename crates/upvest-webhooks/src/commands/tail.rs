@@ -1,10 +1,8 @@
 //! `tail`: deliveries and events as they pass.
 
-mod feed;
 mod lines;
 mod model;
 mod screen;
-mod sighting;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -15,20 +13,16 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use clap::Args;
-use pipeline::error::AwsError;
+use operator::watch::{Feed, Filter, Reader, Update, Watch};
+use operator::{Error, Result, Stack};
 use pipeline::runtime::clock::Clock;
-use pipeline::stores::archive::{Archive, Place};
-use pipeline::stores::entities::Entities;
+use pipeline::stores::archive::Place;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 
+use self::lines::Form;
+use self::model::App;
 use crate::arguments::length_of_time;
-use crate::stack::{Stack, StackError};
-
-use feed::{Feed, Watch};
-use lines::Form;
-use model::App;
-use sighting::{Filter, Reader};
 
 /// How many updates wait for whoever shows them.
 const WAITING: usize = 64;
@@ -36,7 +30,7 @@ const WAITING: usize = 64;
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    filter: Filter,
+    filter: FilterArgs,
     /// Show only what is in quarantine
     #[arg(long, help_heading = "What to show")]
     quarantine_only: bool,
@@ -68,35 +62,28 @@ pub(crate) struct Arguments {
     count: Option<u64>,
 }
 
-/// Why nothing is shown any more.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TailError {
-    #[error(transparent)]
-    Stack(#[from] StackError),
-    #[error(
-        "the archive cannot be watched: check the credentials, and that they may list and read the bucket"
-    )]
-    Archive(#[source] AwsError),
-    #[error("the archive could not be read in all that time")]
-    NeverRead,
-    #[error("the terminal cannot be used as a screen: --plain prints lines")]
-    Terminal(#[source] io::Error),
-    #[error("the result cannot be printed")]
-    Output(#[source] io::Error),
-    #[error("signals cannot be waited for")]
-    Signals(#[from] ctrlc::Error),
+/// Which events are shown.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "What to show")]
+struct FilterArgs {
+    /// Show events of this type, like ORDER.FILLED; repeat it for more
+    #[arg(long = "type", value_name = "TYPE")]
+    types: Vec<String>,
+    /// Show events of this category, like ORDER; repeat it for more
+    #[arg(long = "category", value_name = "CATEGORY")]
+    categories: Vec<String>,
+    /// Show events of this entity, written TYPE#ID; repeat it for more
+    #[arg(long = "entity", value_name = "ENTITY")]
+    entities: Vec<String>,
 }
 
 impl Arguments {
     /// Runs the command until it is stopped.
-    pub(crate) async fn run(&self, stack: &Stack, json: bool) -> Result<(), TailError> {
+    pub(crate) async fn run(&self, stack: &Stack, json: bool) -> Result<()> {
         let clock = Clock::system();
         let form = self.form(json);
-        let reader = Reader {
-            // The screen reads the one that is asked for.
-            objects: self.object && form.is_some(),
-            ..self.reader(stack)?
-        };
+        // The screen reads the one object that is asked for.
+        let reader = self.reader(stack, self.object && form.is_some())?;
         let feed = Feed::new(reader.clone(), self.watch(&clock), clock.clone());
         let has_looked = feed.has_looked();
         let stopped = stop_signal()?;
@@ -117,17 +104,17 @@ impl Arguments {
         tokio::select! {
             () = stopped.notified() => Ok(()),
             shown = show => shown,
-            watched = feed.run(sender) => watched.map_err(TailError::Archive),
+            watched = feed.run(sender) => watched,
             () = time_is_up => match has_looked.load(Relaxed) {
                 true => Ok(()),
-                false => Err(TailError::NeverRead),
+                false => Err(Error::failed("the archive could not be read in all that time")),
             },
         }
     }
 
-    async fn print(&self, mut updates: mpsc::Receiver<feed::Update>, form: Form) -> Result<(), TailError> {
+    async fn print(&self, mut updates: mpsc::Receiver<Update>, form: Form) -> Result<()> {
         let printed = lines::print(&mut updates, &mut io::stdout(), form, self.count).await;
-        printed.map_err(TailError::Output)
+        printed.map_err(Error::context("the result cannot be printed"))
     }
 
     /// How lines are printed; `None` for the screen.
@@ -140,23 +127,18 @@ impl Arguments {
         }
     }
 
-    fn reader(&self, stack: &Stack) -> Result<Reader, StackError> {
-        let entities = match self.state {
-            true => Some(Entities::new(
-                aws_sdk_dynamodb::Client::new(stack.config()),
-                stack.entities_table()?,
-            )),
-            false => None,
-        };
-        Ok(Reader {
-            archive: Archive::new(
-                pipeline::runtime::aws::s3(stack.config()),
-                stack.archive_bucket()?,
-            ),
+    fn reader(&self, stack: &Stack, with_objects: bool) -> Result<Reader> {
+        let FilterArgs {
+            types,
+            categories,
             entities,
-            filter: self.filter.clone(),
-            objects: self.object,
-        })
+        } = self.filter.clone();
+        let filter = Filter {
+            types,
+            categories,
+            entities,
+        };
+        Reader::new(stack, filter, self.state, with_objects)
     }
 
     fn watch(&self, clock: &Clock) -> Watch {
@@ -185,9 +167,11 @@ impl Arguments {
 }
 
 /// Notifies when the process is told to end.
-fn stop_signal() -> Result<Arc<Notify>, ctrlc::Error> {
+fn stop_signal() -> Result<Arc<Notify>> {
     let stopped = Arc::new(Notify::new());
     let notify = Arc::clone(&stopped);
-    ctrlc::set_handler(move || notify.notify_one())?;
+    ctrlc::set_handler(move || notify.notify_one())
+        .map_err(io::Error::other)
+        .map_err(Error::context("signals cannot be waited for"))?;
     Ok(stopped)
 }

@@ -2,10 +2,9 @@
 
 use std::io::{self, Write};
 
+use operator::watch::{EntityState, Update, WatchedDelivery, WatchedEvent};
 use tokio::sync::mpsc;
 
-use super::feed::Update;
-use super::sighting::{Seen, Sighting};
 use crate::output::{self, harmless};
 
 /// How deliveries are written.
@@ -32,10 +31,10 @@ pub(super) async fn print(
     let mut in_trouble = false;
     while let Some(update) = updates.recv().await {
         match update {
-            Update::Sighted(sighting) => {
+            Update::Delivery(delivery) => {
                 let text = match form {
-                    Form::Text => harmless(&text(&sighting)),
-                    Form::Json => json(&sighting)?,
+                    Form::Text => harmless(&text(&delivery)),
+                    Form::Json => json(&delivery)?,
                 };
                 match writeln!(output, "{text}").and_then(|()| output.flush()) {
                     Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
@@ -47,11 +46,11 @@ pub(super) async fn print(
                 in_trouble = true;
                 output::note(&format!("trying again in {} s: {why}", retry_in.as_secs_f32()));
             }
-            Update::Caught if in_trouble => {
+            Update::CaughtUp if in_trouble => {
                 in_trouble = false;
                 output::note("the archive can be read again");
             }
-            Update::Caught => {}
+            Update::CaughtUp => {}
         }
         if Some(printed) == count {
             break;
@@ -60,36 +59,44 @@ pub(super) async fn print(
     Ok(())
 }
 
-fn text(sighting: &Sighting) -> String {
+fn text(delivery: &WatchedDelivery) -> String {
     let mut text = format!(
         "{:.3}  {:<11}  {}",
-        sighting.received_at,
-        sighting.result.name(),
-        sighting.delivery_id
+        delivery.received_at,
+        delivery.result.name(),
+        delivery.delivery_id
     );
     let facts = [
-        ("", &sighting.reason),
-        ("from ", &sighting.source_address),
-        ("key ", &sighting.key_id),
-        ("", &sighting.out_of_time),
+        ("", &delivery.reason),
+        ("from ", &delivery.source_address),
+        ("key ", &delivery.key_id),
+        ("", &delivery.out_of_time),
     ];
     for (name, value) in facts {
         if let Some(value) = value {
             text.push_str(&format!("  {name}{value}"));
         }
     }
-    for event in &sighting.events {
+    for event in &delivery.events {
         text.push_str(&format!("\n  {}", event_text(event)));
     }
     text
 }
 
-fn event_text(event: &Seen) -> String {
+/// Writes the status; until the event is in it, only that the event waits for that.
+pub(super) fn state_text(state: &EntityState) -> &str {
+    match state.processed {
+        true => state.status.as_deref().unwrap_or("no status"),
+        false => "waiting",
+    }
+}
+
+fn event_text(event: &WatchedEvent) -> String {
     let entity = event.entity.as_deref().unwrap_or("no entity");
     let mut text = format!("{:<28}  {entity:<44}  event {}", event.r#type, event.event_id);
     if let Some(state) = &event.state {
         text.push_str("  ");
-        text.push_str(&state.text());
+        text.push_str(state_text(state));
     }
     if let Some(object) = &event.object {
         let object = output::pretty(object.get());
@@ -100,8 +107,8 @@ fn event_text(event: &Seen) -> String {
 }
 
 /// One line of JSON. Control characters are escaped, as JSON allows: what others sent must not steer a terminal.
-fn json(sighting: &Sighting) -> io::Result<String> {
-    let json = serde_json::to_string(sighting)?;
+fn json(delivery: &WatchedDelivery) -> io::Result<String> {
+    let json = serde_json::to_string(delivery)?;
     let mut line = String::with_capacity(json.len());
     for character in json.chars() {
         match character {
@@ -123,8 +130,8 @@ mod tests {
         let key = "verified/2026/01/01/00/019b76da-a87b-7def-8123-456789abcdef"
             .parse()
             .unwrap();
-        let sighting = Sighting::unreadable(&key, "a\u{1b}[31m\u{9b}b\nc");
-        let line = json(&sighting).unwrap();
+        let delivery = WatchedDelivery::unreadable(&key, "a\u{1b}[31m\u{9b}b\nc");
+        let line = json(&delivery).unwrap();
         assert!(!line.chars().any(char::is_control), "{line}");
         let parsed: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(parsed["reason"], "a\u{1b}[31m\u{9b}b\nc");

@@ -4,10 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use operator::watch::{Outcome, Update, WatchedDelivery, WatchedEvent};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-
-use super::feed::Update;
-use super::sighting::{Fate, Seen, Sighting};
 
 /// The most rows that are kept. Older ones are left to the archive.
 const MAX_ROWS: usize = 5_000;
@@ -60,7 +58,7 @@ pub(super) struct Rates {
 #[derive(Debug)]
 pub(super) struct App {
     pub(super) title: String,
-    deliveries: VecDeque<(u64, Sighting)>,
+    deliveries: VecDeque<(u64, WatchedDelivery)>,
     next_number: u64,
     rows_kept: usize,
     arrivals: VecDeque<(Timestamp, Rates)>,
@@ -106,8 +104,8 @@ impl App {
     /// Takes in what the feed tells.
     pub(super) fn take(&mut self, update: Update) {
         match update {
-            Update::Sighted(sighting) => self.add(*sighting),
-            Update::Caught => {
+            Update::Delivery(delivery) => self.add(*delivery),
+            Update::CaughtUp => {
                 self.has_looked = true;
                 self.trouble = None;
             }
@@ -117,16 +115,16 @@ impl App {
         }
     }
 
-    fn add(&mut self, sighting: Sighting) {
-        let is_quarantined = sighting.result != Fate::Verified;
+    fn add(&mut self, delivery: WatchedDelivery) {
+        let is_quarantined = delivery.result != Outcome::Verified;
         let rates = Rates {
             deliveries: usize::from(!is_quarantined),
-            events: if is_quarantined { 0 } else { sighting.events.len() },
+            events: if is_quarantined { 0 } else { delivery.events.len() },
             quarantined: usize::from(is_quarantined),
         };
-        self.arrivals.push_back((sighting.received_at, rates));
-        self.rows_kept += 1 + sighting.events.len();
-        self.deliveries.push_back((self.next_number, sighting));
+        self.arrivals.push_back((delivery.received_at, rates));
+        self.rows_kept += 1 + delivery.events.len();
+        self.deliveries.push_back((self.next_number, delivery));
         self.next_number += 1;
         while self.rows_kept > MAX_ROWS && self.deliveries.len() > 1 {
             if let Some((_, oldest)) = self.deliveries.pop_front() {
@@ -162,14 +160,14 @@ impl App {
         let end = self.paused_at.unwrap_or(self.next_number);
         let filter = self.filter.to_lowercase();
         let mut rows = Vec::new();
-        for (number, sighting) in self.deliveries.iter().take_while(|(number, _)| *number < end) {
-            if self.quarantine_only && sighting.result == Fate::Verified {
+        for (number, delivery) in self.deliveries.iter().take_while(|(number, _)| *number < end) {
+            if self.quarantine_only && delivery.result == Outcome::Verified {
                 continue;
             }
-            let whole = sighting.matches(&filter);
-            let events = sighting.events.iter().enumerate();
+            let whole = delivery_matches(delivery, &filter);
+            let events = delivery.events.iter().enumerate();
             let events: Vec<usize> = events
-                .filter(|(_, event)| whole || event.matches(&filter))
+                .filter(|(_, event)| whole || event_matches(event, &filter))
                 .map(|(index, _)| index)
                 .collect();
             if !whole && events.is_empty() {
@@ -186,16 +184,16 @@ impl App {
     }
 
     /// The delivery of a row.
-    pub(super) fn delivery(&self, row: Row) -> Option<&Sighting> {
+    pub(super) fn delivery(&self, row: Row) -> Option<&WatchedDelivery> {
         let at = self
             .deliveries
             .binary_search_by_key(&row.delivery, |(number, _)| *number)
             .ok()?;
-        self.deliveries.get(at).map(|(_, sighting)| sighting)
+        self.deliveries.get(at).map(|(_, delivery)| delivery)
     }
 
     /// The event of a row, if it is one of an event.
-    pub(super) fn event(&self, row: Row) -> Option<&Seen> {
+    pub(super) fn event(&self, row: Row) -> Option<&WatchedEvent> {
         self.delivery(row)?.events.get(row.event?)
     }
 
@@ -343,35 +341,31 @@ impl App {
     }
 }
 
-impl Sighting {
-    /// Whether the delivery itself has the text, which is in lower case.
-    fn matches(&self, text: &str) -> bool {
-        let optional = [
-            &self.reason,
-            &self.source_address,
-            &self.key_id,
-            &self.out_of_time,
-        ];
-        let optional = optional.into_iter().filter_map(Option::as_deref);
-        let own = [self.delivery_id.as_str(), self.result.name()];
-        own.into_iter()
-            .chain(optional)
-            .any(|own| own.to_lowercase().contains(text))
-    }
+/// Tells whether the delivery itself has the text, which is in lower case.
+fn delivery_matches(delivery: &WatchedDelivery, text: &str) -> bool {
+    let own = [
+        Some(&delivery.delivery_id),
+        delivery.reason.as_ref(),
+        delivery.source_address.as_ref(),
+        delivery.key_id.as_ref(),
+        delivery.out_of_time.as_ref(),
+    ];
+    let own = own.into_iter().flatten().map(String::as_str);
+    has(own.chain([delivery.result.name()]), text)
 }
 
-impl Seen {
-    /// Whether the event has the text, which is in lower case.
-    fn matches(&self, text: &str) -> bool {
-        let status = self.state.as_ref().and_then(|state| state.status.as_deref());
-        let own = [
-            Some(self.r#type.as_str()),
-            Some(&self.event_id),
-            self.entity.as_deref(),
-            status,
-        ];
-        own.into_iter()
-            .flatten()
-            .any(|own| own.to_lowercase().contains(text))
-    }
+/// Tells whether the event has the text, which is in lower case.
+fn event_matches(event: &WatchedEvent, text: &str) -> bool {
+    let status = event.state.as_ref().and_then(|state| state.status.as_ref());
+    let own = [
+        Some(&event.r#type),
+        Some(&event.event_id),
+        event.entity.as_ref(),
+        status,
+    ];
+    has(own.into_iter().flatten().map(String::as_str), text)
+}
+
+fn has<'t>(mut own: impl Iterator<Item = &'t str>, text: &str) -> bool {
+    own.any(|own| own.to_lowercase().contains(text))
 }

@@ -4,6 +4,8 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
+use operator::watch::{Reader, Update};
+use operator::{Error, Result};
 use pipeline::error::ErrorChain;
 use pipeline::runtime::clock::Clock;
 use ratatui::DefaultTerminal;
@@ -11,10 +13,7 @@ use ratatui::crossterm::event::{self, Event};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::TailError;
-use super::feed::Update;
 use super::model::{App, Command};
-use super::sighting::Reader;
 use super::view;
 use crate::output::{harmless, pretty};
 
@@ -44,14 +43,14 @@ impl Drop for Screen {
 ///
 /// # Errors
 ///
-/// [`TailError::Terminal`] when the terminal does not work as a screen.
+/// [`Error`] when the terminal does not work as a screen.
 pub(super) async fn run(
     mut updates: mpsc::Receiver<Update>,
     mut app: App,
     reader: Reader,
     clock: Clock,
-) -> Result<(), TailError> {
-    let mut screen = Screen::enter().map_err(TailError::Terminal)?;
+) -> Result<()> {
+    let mut screen = Screen::enter().map_err(unusable())?;
     let mut input = read_input();
     let (object_sender, mut objects) = mpsc::channel::<ReadObject>(1);
     let mut tick = interval(TICK);
@@ -59,7 +58,7 @@ pub(super) async fn run(
     loop {
         let now = clock.now();
         let drawn = screen.0.draw(|frame| view::draw(frame, &mut app, now));
-        drawn.map_err(TailError::Terminal)?;
+        drawn.map_err(unusable())?;
         tokio::select! {
             event = input.recv() => match event {
                 Some(Ok(Event::Key(key))) => match app.press(key) {
@@ -75,7 +74,7 @@ pub(super) async fn run(
                 },
                 // A new size is drawn into; pasted text and the mouse mean nothing.
                 Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(TailError::Terminal(error)),
+                Some(Err(error)) => return Err(unusable()(error)),
                 None => return Ok(()),
             },
             Some(object) = objects.recv() => app.show_object(object),
@@ -86,6 +85,10 @@ pub(super) async fn run(
             _ = tick.tick() => {}
         }
     }
+}
+
+fn unusable() -> impl FnOnce(io::Error) -> Error {
+    Error::context("the terminal cannot be used as a screen: --plain prints lines")
 }
 
 fn take_more(app: &mut App, updates: &mut mpsc::Receiver<Update>) {

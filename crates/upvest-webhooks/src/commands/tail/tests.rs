@@ -3,11 +3,11 @@
 use clap::Parser;
 use fake_aws::{CallFilter, Fault, FaultRates, Service};
 use jiff::Timestamp;
+use operator::watch::{Outcome, WatchedDelivery};
+use pipeline::error::AwsError;
 use webhook_tests::deliveries::{event, signing_key};
 use webhook_tests::deployment::Deployment;
 
-use super::feed::{LookError, Update};
-use super::sighting::{Fate, Sighting};
 use super::*;
 
 /// Writes an event of the order `o1` that takes it to a status.
@@ -36,10 +36,7 @@ struct Watched {
 
 fn watch(signed: &Deployment, line: &str) -> Watched {
     let arguments = arguments(line);
-    let reader = Reader {
-        objects: arguments.object,
-        ..arguments.reader(&signed.stack).unwrap()
-    };
+    let reader = arguments.reader(&signed.stack, arguments.object).unwrap();
     let (sender, updates) = mpsc::channel(1000);
     Watched {
         feed: Feed::new(reader, arguments.watch(&signed.clock()), signed.clock()),
@@ -50,27 +47,27 @@ fn watch(signed: &Deployment, line: &str) -> Watched {
 
 impl Watched {
     /// What one look tells.
-    async fn look(&mut self) -> Vec<Sighting> {
+    async fn look(&mut self) -> Vec<WatchedDelivery> {
         self.try_look().await.unwrap()
     }
 
-    async fn try_look(&mut self) -> Result<Vec<Sighting>, LookError> {
-        self.feed.look(&self.sender).await?;
+    async fn try_look(&mut self) -> Result<Vec<WatchedDelivery>, AwsError> {
+        let _ = self.feed.look(&self.sender).await?;
         Ok(self.told())
     }
 
-    fn told(&mut self) -> Vec<Sighting> {
+    fn told(&mut self) -> Vec<WatchedDelivery> {
         let updates = std::iter::from_fn(|| self.updates.try_recv().ok());
-        let sightings = updates.filter_map(|update| match update {
-            Update::Sighted(sighting) => Some(*sighting),
+        let deliveries = updates.filter_map(|update| match update {
+            Update::Delivery(delivery) => Some(*delivery),
             _ => None,
         });
-        sightings.collect()
+        deliveries.collect()
     }
 
     async fn ids(&mut self) -> Vec<String> {
-        let sightings = self.look().await.into_iter();
-        sightings.map(|sighting| sighting.delivery_id).collect()
+        let deliveries = self.look().await.into_iter();
+        deliveries.map(|delivery| delivery.delivery_id).collect()
     }
 }
 
@@ -153,9 +150,9 @@ async fn the_past_is_shown_on_request() {
 async fn a_delivery_shows_whence_it_came_and_what_it_holds() {
     let signed = Deployment::new().await;
     let id = signed.store(&[order("e1", 1, "NEW")]).await;
-    let sighting = watch(&signed, "--since 1m").look().await.remove(0);
+    let delivery = watch(&signed, "--since 1m").look().await.remove(0);
     assert_eq!(
-        serde_json::to_value(&sighting).unwrap(),
+        serde_json::to_value(&delivery).unwrap(),
         serde_json::json!({
             "received_at": "2026-01-01T00:00:00Z",
             "delivery_id": id,
@@ -163,7 +160,7 @@ async fn a_delivery_shows_whence_it_came_and_what_it_holds() {
             "source_address": "34.90.198.99",
             "key_id": "key",
             "archived_at": signed.archived_at(&id),
-            "body_bytes": sighting.body_bytes,
+            "body_bytes": delivery.body_bytes,
             "events": [{
                 "place": 0,
                 "event_id": "e1",
@@ -202,9 +199,9 @@ async fn filters_choose_events_and_hide_deliveries_without_any() {
         ("--category USER --entity USER#u1", vec![vec!["e2"]]),
         ("--entity USER#none", vec![]),
     ] {
-        let sightings = watch(&signed, &format!("--since 1m {filter}")).look().await;
-        let events = sightings.iter().map(|sighting| {
-            let events = sighting.events.iter();
+        let deliveries = watch(&signed, &format!("--since 1m {filter}")).look().await;
+        let events = deliveries.iter().map(|delivery| {
+            let events = delivery.events.iter();
             events.map(|event| event.event_id.as_str()).collect::<Vec<_>>()
         });
         assert_eq!(events.collect::<Vec<_>>(), expected, "{filter}");
@@ -220,10 +217,10 @@ async fn quarantine_is_seen_with_its_reason_and_nothing_unproven_is_shown() {
         .await;
     signed.receiver.verify_and_store().await.unwrap();
     let partly = signed.store(&[order("e3", 3, "NEW"), "{}".to_owned()]).await;
-    let sightings = watch(&signed, "--since 1m --quarantine-only").look().await;
-    let seen: Vec<_> = sightings
+    let deliveries = watch(&signed, "--since 1m --quarantine-only").look().await;
+    let seen: Vec<_> = deliveries
         .iter()
-        .map(|sighting| (sighting.delivery_id.as_str(), sighting.reason.as_deref()))
+        .map(|delivery| (delivery.delivery_id.as_str(), delivery.reason.as_deref()))
         .collect();
     let mut expected = [
         (forged.as_str(), Some("bad-signature")),
@@ -231,7 +228,7 @@ async fn quarantine_is_seen_with_its_reason_and_nothing_unproven_is_shown() {
     ];
     expected.sort_unstable();
     assert_eq!(seen, expected);
-    let shown = serde_json::to_string(&sightings).unwrap();
+    let shown = serde_json::to_string(&deliveries).unwrap();
     assert!(!shown.contains("e2") && !shown.contains("FILLED"), "{shown}");
     assert_eq!(watch(&signed, "--since 1m").look().await.len(), 4);
     assert_eq!(
@@ -244,7 +241,7 @@ async fn quarantine_is_seen_with_its_reason_and_nothing_unproven_is_shown() {
 async fn the_state_of_an_entity_is_shown_once_the_event_is_in_it() {
     let signed = Deployment::new().await;
     signed.store(&[order("e1", 1, "NEW")]).await;
-    let state = |sightings: Vec<Sighting>| sightings[0].events[0].state.clone().unwrap();
+    let state = |deliveries: Vec<WatchedDelivery>| deliveries[0].events[0].state.clone().unwrap();
     let waiting = state(watch(&signed, "--since 1m --state").look().await);
     assert_eq!((waiting.status.as_deref(), waiting.processed), (None, false));
     signed.process().await;
@@ -280,7 +277,7 @@ async fn after_trouble_nothing_is_missing_and_nothing_is_seen_twice() {
         // Longer than deliveries are waited for: what could not be read is looked for all the same.
         signed.pass(10);
     }
-    let ids: Vec<_> = seen.into_iter().map(|sighting| sighting.delivery_id).collect();
+    let ids: Vec<_> = seen.into_iter().map(|delivery| delivery.delivery_id).collect();
     assert_eq!(ids, expected);
 }
 
@@ -315,9 +312,9 @@ async fn an_object_that_is_no_delivery_is_shown_as_such_and_does_not_stop_the_re
         .await;
     signed.pass(1);
     signed.store(&[order("e2", 2, "FILLED")]).await;
-    let sightings = watch(&signed, "--since 1m").look().await;
-    let results: Vec<_> = sightings.iter().map(|sighting| sighting.result).collect();
-    assert_eq!(results, [Fate::Unreadable, Fate::Verified]);
+    let deliveries = watch(&signed, "--since 1m").look().await;
+    let results: Vec<_> = deliveries.iter().map(|delivery| delivery.result).collect();
+    assert_eq!(results, [Outcome::Unreadable, Outcome::Verified]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -347,9 +344,9 @@ async fn trouble_is_told_and_the_feed_goes_on() {
         aws.heal();
         loop {
             match watched.updates.recv().await.unwrap() {
-                Update::Sighted(sighting) => return sighting.delivery_id,
+                Update::Delivery(delivery) => return delivery.delivery_id,
                 Update::Trouble { .. } => {}
-                Update::Caught => panic!("the delivery comes first"),
+                Update::CaughtUp => panic!("the delivery comes first"),
             }
         }
     };
@@ -362,8 +359,9 @@ async fn trouble_is_told_and_the_feed_goes_on() {
 #[tokio::test(start_paused = true)]
 async fn a_bucket_that_is_not_there_ends_it_at_once() {
     let signed = Deployment::new().await;
-    let mut reader = arguments("").reader(&signed.stack).unwrap();
-    reader.archive = Archive::new(signed.receiver.aws.s3().clone(), "nowhere".to_owned());
+    let config = signed.receiver.aws.sdk_config().clone();
+    let stack = crate::stack::deployed(config, &[("ArchiveBucketName", "nowhere")]);
+    let reader = arguments("").reader(&stack, false).unwrap();
     let watch = arguments("").watch(&signed.clock());
     let (sender, _updates) = mpsc::channel(10);
     let ended = Feed::new(reader, watch, signed.clock()).run(sender).await;
@@ -384,7 +382,7 @@ async fn lines_tell_each_delivery_with_its_events() {
         (Form::Text, "--since 1m --category ORDER --object"),
     ] {
         let mut watched = watch(&signed, line);
-        watched.feed.look(&watched.sender).await.unwrap();
+        let _ = watched.feed.look(&watched.sender).await.unwrap();
         drop(watched.sender);
         let mut printed = Vec::new();
         lines::print(&mut watched.updates, &mut printed, form, None)
@@ -447,7 +445,7 @@ async fn the_object_of_one_event_can_be_read_alone() {
     let id = signed
         .store(&[order("e1", 1, "NEW"), order("e2", 2, "FILLED")])
         .await;
-    let reader = arguments("").reader(&signed.stack).unwrap();
+    let reader = arguments("").reader(&signed.stack, false).unwrap();
     let key = signed.archived_at(&id);
     let object = reader.object(&key, 1).await.unwrap().unwrap();
     assert_eq!(object, r#"{"id":"o1","status":"FILLED","user_id":"u1"}"#);

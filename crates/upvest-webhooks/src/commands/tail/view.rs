@@ -3,14 +3,15 @@
 use std::iter;
 
 use jiff::Timestamp;
+use operator::watch::{Outcome, WatchedDelivery, WatchedEvent};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Borders, Paragraph, Wrap};
 
+use super::lines::state_text;
 use super::model::{App, Object, Row};
-use super::sighting::{Fate, Seen, Sighting, State};
 use crate::output::harmless;
 
 /// From this width on, details stand beside the list.
@@ -205,14 +206,14 @@ fn row_line<'a>(app: &App, row: Row, width: usize) -> Line<'a> {
     }
 }
 
-fn delivery_line<'a>(delivery: &Sighting, width: usize) -> Line<'a> {
+fn delivery_line<'a>(delivery: &WatchedDelivery, width: usize) -> Line<'a> {
     let time = time_of_day(delivery.received_at);
     let is_narrow = width < 100;
     let mut spans = vec![Span::raw(format!(" {time}  ")).dim()];
     match delivery.result {
-        Fate::Verified => spans.push("✓ verified".fg(Color::Green)),
-        Fate::Quarantined => spans.push("✗ quarantine".fg(Color::LightRed).bold()),
-        Fate::Unreadable => spans.push("✗ unreadable".fg(Color::LightMagenta).bold()),
+        Outcome::Verified => spans.push("✓ verified".fg(Color::Green)),
+        Outcome::Quarantined => spans.push("✗ quarantine".fg(Color::LightRed).bold()),
+        Outcome::Unreadable => spans.push("✗ unreadable".fg(Color::LightMagenta).bold()),
     }
     if let Some(reason) = &delivery.reason {
         spans.push(Span::raw(format!("  {}", line_of(reason))).fg(Color::LightRed));
@@ -235,10 +236,10 @@ fn delivery_line<'a>(delivery: &Sighting, width: usize) -> Line<'a> {
     cut_line(spans, width)
 }
 
-fn event_line<'a>(event: &Seen, width: usize) -> Line<'a> {
+fn event_line<'a>(event: &WatchedEvent, width: usize) -> Line<'a> {
     let indent = "               ";
     let state = event.state.as_ref();
-    let state_text = state.map(State::text).unwrap_or_default();
+    let state_text = state.map(state_text).unwrap_or_default();
     let room = width.saturating_sub(indent.len());
     // What is left for the entity, and then for the event's id, decides which columns there are.
     let type_width = TYPE_WIDTH.min(room / 2);
@@ -302,18 +303,21 @@ fn detail_lines<'a>(app: &App, row: Row) -> Vec<Line<'a>> {
     sections.join(&Line::default())
 }
 
-fn event_facts<'a>(event: &Seen) -> Vec<Line<'a>> {
+fn event_facts<'a>(event: &WatchedEvent) -> Vec<Line<'a>> {
     facts([
         ("type", Some(event.r#type.clone())),
         ("event", Some(event.event_id.clone())),
         ("entity", event.entity.clone()),
         ("occurred", Some(event.occurred_at.clone())),
         ("place", Some(format!("{} of the batch, from 0", event.place))),
-        ("status", event.state.as_ref().map(State::text)),
+        (
+            "status",
+            event.state.as_ref().map(|state| state_text(state).to_owned()),
+        ),
     ])
 }
 
-fn delivery_facts<'a>(delivery: &Sighting) -> Vec<Line<'a>> {
+fn delivery_facts<'a>(delivery: &WatchedDelivery) -> Vec<Line<'a>> {
     facts([
         ("delivery", Some(delivery.delivery_id.clone())),
         ("result", Some(delivery.result.name().to_owned())),

@@ -1,10 +1,10 @@
 //! The screen as it looks, and what keys do to it.
 
+use operator::watch::{EntityState, Update};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::super::feed::Update;
 use super::super::model::Command;
 use super::*;
 
@@ -16,13 +16,13 @@ fn app() -> App {
     App::new("webhooks-live, eu-central-1".to_owned(), false)
 }
 
-fn delivery(second: u8, result: Fate, reason: Option<&str>, events: Vec<Seen>) -> Sighting {
+fn delivery(second: u8, result: Outcome, reason: Option<&str>, events: Vec<WatchedEvent>) -> WatchedDelivery {
     let id = format!("019b8d9a-7f0{second:x}-7def-8123-456789abcdef");
     let shelf = match reason {
         Some(reason) => format!("quarantine/{reason}"),
         None => "verified".to_owned(),
     };
-    Sighting {
+    WatchedDelivery {
         received_at: format!("2026-01-05T09:30:{second:02}.120Z").parse().unwrap(),
         archived_at: format!("{shelf}/2026/01/05/09/{id}"),
         delivery_id: id,
@@ -36,14 +36,14 @@ fn delivery(second: u8, result: Fate, reason: Option<&str>, events: Vec<Seen>) -
     }
 }
 
-fn seen(place: usize, event_type: &str, entity: &str, status: Option<(&str, bool)>) -> Seen {
-    Seen {
+fn seen(place: usize, event_type: &str, entity: &str, status: Option<(&str, bool)>) -> WatchedEvent {
+    WatchedEvent {
         place,
         event_id: format!("1dffadfa-612c-4c01-ae66-66d745b11e{place:02}"),
         r#type: event_type.to_owned(),
         entity: Some(entity.to_owned()),
         occurred_at: "2026-01-05T09:29:58.000000000Z".to_owned(),
-        state: status.map(|(status, processed)| State {
+        state: status.map(|(status, processed)| EntityState {
             status: Some(status.to_owned()),
             processed,
         }),
@@ -52,9 +52,9 @@ fn seen(place: usize, event_type: &str, entity: &str, status: Option<(&str, bool
     }
 }
 
-fn sight(app: &mut App, sighting: Sighting) {
-    app.take(Update::Sighted(Box::new(sighting)));
-    app.take(Update::Caught);
+fn sight(app: &mut App, delivery: WatchedDelivery) {
+    app.take(Update::Delivery(Box::new(delivery)));
+    app.take(Update::CaughtUp);
 }
 
 fn running() -> App {
@@ -65,16 +65,16 @@ fn running() -> App {
         seen(0, "ORDER.NEW", order, Some(("NEW", true))),
         seen(1, "USER_CHECK.PASSED", user, Some(("ACTIVE", true))),
     ];
-    sight(&mut app, delivery(1, Fate::Verified, None, first));
-    let forged = delivery(4, Fate::Quarantined, Some("bad-signature"), Vec::new());
+    sight(&mut app, delivery(1, Outcome::Verified, None, first));
+    let forged = delivery(4, Outcome::Quarantined, Some("bad-signature"), Vec::new());
     sight(&mut app, forged);
     let last = vec![
         seen(0, "EXECUTION.FILLED", order, Some(("NEW", false))),
         seen(1, "ORDER.FILLED", order, Some(("NEW", false))),
     ];
-    let late = Sighting {
+    let late = WatchedDelivery {
         out_of_time: Some("expired".to_owned()),
-        ..delivery(9, Fate::Verified, None, last)
+        ..delivery(9, Outcome::Verified, None, last)
     };
     sight(&mut app, late);
     app
@@ -118,7 +118,7 @@ fn assert_screen(app: &mut App, (width, height): (u16, u16), expected: &str) {
 fn nothing_has_come_yet() {
     let mut app = app();
     assert!(screen(&mut app, 80, 10).contains("looking into the archive ..."));
-    app.take(Update::Caught);
+    app.take(Update::CaughtUp);
     assert_screen(
         &mut app,
         (80, 8),
@@ -359,7 +359,7 @@ fn trouble_is_shown_while_it_lasts() {
  q quit  enter details  / filter  space pause  x quarantine  f follow  ↑ ↓ move
 "#,
     );
-    app.take(Update::Caught);
+    app.take(Update::CaughtUp);
     assert!(screen(&mut app, 100, 10).contains(" following"));
 }
 
@@ -372,7 +372,7 @@ fn a_paused_screen_stands_still_and_counts() {
         &mut app,
         delivery(
             15,
-            Fate::Verified,
+            Outcome::Verified,
             None,
             vec![seen(0, "USER.CREATED", "USER#u", None)],
         ),
@@ -394,7 +394,7 @@ fn the_selection_stays_where_it_is_while_more_comes() {
         &mut app,
         delivery(
             15,
-            Fate::Verified,
+            Outcome::Verified,
             None,
             vec![seen(0, "USER.CREATED", "USER#u", None)],
         ),
@@ -424,14 +424,14 @@ fn only_quarantine_is_shown_on_request() {
 #[test]
 fn texts_of_others_do_not_steer_the_terminal() {
     let mut app = app();
-    let mut sighting = delivery(
+    let mut delivery = delivery(
         1,
-        Fate::Verified,
+        Outcome::Verified,
         None,
         vec![seen(0, "ORDER.NEW", "ORDER#1\u{1b}[2J\n", None)],
     );
-    sighting.key_id = Some("\u{9b}31m\nk".to_owned());
-    sight(&mut app, sighting);
+    delivery.key_id = Some("\u{9b}31m\nk".to_owned());
+    sight(&mut app, delivery);
     press(&mut app, "\n");
     let shown = screen(&mut app, 150, 30);
     assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
@@ -457,7 +457,7 @@ fn old_rows_make_room_for_new_ones() {
         let events = (0..99)
             .map(|place| seen(place, "ORDER.NEW", "ORDER#1", None))
             .collect();
-        sight(&mut app, delivery(1, Fate::Verified, None, events));
+        sight(&mut app, delivery(1, Outcome::Verified, None, events));
     }
     assert_eq!(app.kept(), 50);
     assert_eq!(app.rows().len(), 5_000);

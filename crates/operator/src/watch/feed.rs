@@ -1,7 +1,8 @@
 //! Looking into the archive again and again.
 
 use std::collections::BTreeSet;
-use std::error::Error;
+use std::error::Error as _;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,7 +18,9 @@ use pipeline::stores::archive::{DeliveryKey, Place};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use super::sighting::{Reader, Sighting};
+use super::delivery::WatchedDelivery;
+use super::reader::Reader;
+use crate::error::{Error, Result};
 
 /// How many deliveries are read at a time.
 const AT_A_TIME: usize = 8;
@@ -37,31 +40,38 @@ const REFUSALS: [&str; 6] = [
     "PermanentRedirect",
 ];
 
-/// What there is to tell.
+/// Something that whoever watches is told.
 #[derive(Debug)]
-pub(super) enum Update {
-    /// A delivery.
-    Sighted(Box<Sighting>),
-    /// That all was looked through; the first time, or after trouble.
-    Caught,
-    /// That the archive cannot be read now.
-    Trouble { why: String, retry_in: Duration },
+pub enum Update {
+    /// A delivery passed.
+    Delivery(Box<WatchedDelivery>),
+    /// All was looked through; the first time, or after trouble.
+    CaughtUp,
+    /// The archive cannot be read.
+    Trouble {
+        /// Why not.
+        why: String,
+        /// When it is tried again.
+        retry_in: Duration,
+    },
 }
 
 /// How the archive is watched.
 #[derive(Debug, Clone)]
-pub(super) struct Watch {
-    pub(super) places: Vec<Place>,
+pub struct Watch {
+    /// The parts of the archive.
+    pub places: Vec<Place>,
     /// From when on deliveries are shown, by the time of their receipt.
-    pub(super) from: Timestamp,
+    pub from: Timestamp,
     /// How long after their receipt deliveries are still looked for.
-    pub(super) late: Duration,
+    pub late: Duration,
     /// The pause between two looks.
-    pub(super) every: Duration,
+    pub every: Duration,
 }
 
 /// Watches the archive.
-pub(super) struct Feed {
+#[derive(Debug)]
+pub struct Feed {
     reader: Reader,
     watch: Watch,
     clock: Clock,
@@ -74,16 +84,7 @@ pub(super) struct Feed {
     has_looked: Arc<AtomicBool>,
 }
 
-/// Why a look ended early.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum LookError {
-    #[error(transparent)]
-    Aws(#[from] AwsError),
-    #[error("nobody watches any more")]
-    Left,
-}
-
-/// Whether the archive will never be readable this way.
+/// Tells whether the archive will never be readable this way.
 fn is_refusal(error: &AwsError) -> bool {
     let listing = error
         .source()
@@ -93,7 +94,9 @@ fn is_refusal(error: &AwsError) -> bool {
 }
 
 impl Feed {
-    pub(super) fn new(reader: Reader, watch: Watch, clock: Clock) -> Self {
+    /// Watches what a reader reads.
+    #[must_use]
+    pub fn new(reader: Reader, watch: Watch, clock: Clock) -> Self {
         Self {
             from: watch.from,
             reader,
@@ -105,61 +108,63 @@ impl Feed {
         }
     }
 
-    /// Whether the archive could be looked through at all.
-    pub(super) fn has_looked(&self) -> Arc<AtomicBool> {
+    /// Gives what tells whether the archive could be looked through at all.
+    #[must_use]
+    pub fn has_looked(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.has_looked)
     }
 
-    /// Tells all that there is, until nobody listens.
+    /// Tells all that passes, until nobody listens.
     ///
     /// # Errors
     ///
-    /// [`AwsError`] when the archive refuses the very first look.
-    pub(super) async fn run(mut self, updates: mpsc::Sender<Update>) -> Result<(), AwsError> {
+    /// [`Error`] when the archive refuses the very first look.
+    pub async fn run(mut self, updates: mpsc::Sender<Update>) -> Result<()> {
         let mut failures = 0;
         loop {
-            let told = match self.look(&updates).await {
-                Ok(()) => {
+            let update = match self.look(&updates).await {
+                Ok(ControlFlow::Break(())) => return Ok(()),
+                Ok(ControlFlow::Continue(())) => {
                     let had_looked = self.has_looked.swap(true, Relaxed);
                     let had_failed = std::mem::take(&mut failures) > 0;
-                    match had_looked && !had_failed {
-                        true => Ok(()),
-                        false => updates.send(Update::Caught).await,
-                    }
+                    (!had_looked || had_failed).then_some(Update::CaughtUp)
                 }
-                Err(LookError::Aws(error)) if !self.has_looked.load(Relaxed) && is_refusal(&error) => {
-                    return Err(error);
+                Err(error) if !self.has_looked.load(Relaxed) && is_refusal(&error) => {
+                    return Err(Error::context(
+                        "the archive cannot be watched: check the credentials, and that they may list and read the \
+                         bucket",
+                    )(error));
                 }
-                Err(LookError::Left) => return Ok(()),
                 Err(error) => {
                     failures += 1;
-                    let trouble = Update::Trouble {
+                    Some(Update::Trouble {
                         why: ErrorChain(&error).to_string(),
                         retry_in: self.pause(failures),
-                    };
-                    updates.send(trouble).await
+                    })
                 }
             };
-            if told.is_err() {
+            if let Some(update) = update
+                && updates.send(update).await.is_err()
+            {
                 return Ok(());
             }
             sleep(self.pause(failures)).await;
         }
     }
 
-    /// The pause before the next look: longer after each failure in a row.
+    /// Gives the pause before the next look: longer after each failure in a row.
     fn pause(&self, failures: u32) -> Duration {
         let every = self.watch.every;
         let doubled = every.saturating_mul(1 << failures.min(10));
         doubled.min(LONGEST_PAUSE.max(every))
     }
 
-    /// Tells what came since the last look, in the order of receipt.
+    /// Tells what came since the last look, in the order of receipt; breaks when nobody listens.
     ///
     /// # Errors
     ///
-    /// [`LookError`]; what was not told is told by a later look.
-    pub(super) async fn look(&mut self, updates: &mpsc::Sender<Update>) -> Result<(), LookError> {
+    /// [`AwsError`] when the archive cannot be read; what was not told is told by a later look.
+    pub async fn look(&mut self, updates: &mpsc::Sender<Update>) -> Result<ControlFlow<()>, AwsError> {
         let now = self.clock.now();
         let range = self.from..=now + CLOCK_SKEW;
         let mut new = Vec::new();
@@ -169,30 +174,31 @@ impl Feed {
         }
         new.sort_unstable();
         let reader = &self.reader;
-        let mut sightings = stream::iter(new)
+        let mut deliveries = stream::iter(new)
             .map(async |key| {
-                let sighting = reader.sight(&key, now).await;
-                (key, sighting)
+                let delivery = reader.delivery(&key, now).await;
+                (key, delivery)
             })
             .buffered(AT_A_TIME);
-        while let Some((key, sighting)) = sightings.next().await {
-            let sighting = match sighting {
-                Ok(sighting) => sighting,
-                Err(error) => match give_up(&mut self.stuck, &key) {
-                    true => Some(Sighting::unreadable(&key, &ErrorChain(&error).to_string())),
-                    false => return Err(error.into()),
-                },
+        while let Some((key, delivery)) = deliveries.next().await {
+            let delivery = match delivery {
+                Ok(delivery) => delivery,
+                Err(error) if give_up(&mut self.stuck, &key) => {
+                    Some(WatchedDelivery::unreadable(&key, &ErrorChain(&error).to_string()))
+                }
+                Err(error) => return Err(error),
             };
             self.seen.insert(key);
-            if let Some(sighting) = sighting {
-                let told = updates.send(Update::Sighted(Box::new(sighting))).await;
-                told.map_err(|_| LookError::Left)?;
+            if let Some(delivery) = delivery
+                && updates.send(Update::Delivery(Box::new(delivery))).await.is_err()
+            {
+                return Ok(ControlFlow::Break(()));
             }
         }
         self.from = self.watch.from.max(now - self.watch.late);
         let from = self.from;
         self.seen.retain(|key| key.received_at >= from);
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

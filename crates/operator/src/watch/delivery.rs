@@ -1,0 +1,187 @@
+//! What is shown of a delivery.
+
+use jiff::Timestamp;
+use pipeline::error::AwsError;
+use pipeline::stores::archive::{ArchivedDelivery, DeliveryKey};
+use pipeline::stores::entities::{Entities, EntityError};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use upvest::signature::VerifyError;
+use upvest::{EntityKey, Event};
+
+/// A delivery of the archive, or the part of one that is in quarantine.
+#[derive(Debug, Clone, Serialize)]
+pub struct WatchedDelivery {
+    /// When the receiver got it.
+    pub received_at: Timestamp,
+    /// Its id.
+    pub delivery_id: String,
+    /// Where it went.
+    pub result: Outcome,
+    /// Why it, or a part of it, is in quarantine, or cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The address that posted it.
+    pub source_address: Option<String>,
+    /// The key that it names.
+    pub key_id: Option<String>,
+    /// That its signature was out of its time on receipt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out_of_time: Option<String>,
+    /// Its key in the archive.
+    pub archived_at: String,
+    /// The size of its body.
+    pub body_bytes: usize,
+    /// Those that were asked for, in the order of the batch; none of a delivery that is not proven.
+    pub events: Vec<WatchedEvent>,
+}
+
+/// Where a delivery went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Its signature held, and the archive has it.
+    Verified,
+    /// It, or a part of it, is in quarantine.
+    Quarantined,
+    /// The archive has an object in its place that is not one that the receiver writes.
+    Unreadable,
+}
+
+/// An event of a delivery.
+#[derive(Debug, Clone, Serialize)]
+pub struct WatchedEvent {
+    /// Its place in the batch.
+    pub place: usize,
+    /// Its id.
+    pub event_id: String,
+    /// Its type.
+    pub r#type: String,
+    /// The entity that it is about, where it names one.
+    pub entity: Option<String>,
+    /// When it occurred.
+    pub occurred_at: String,
+    /// The state of that entity, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<EntityState>,
+    /// The object, verbatim, if that was asked for: it is personal data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<Box<RawValue>>,
+    /// The order of the entity's events.
+    #[serde(skip)]
+    pub occurred: String,
+}
+
+/// The state of an event's entity, when the event was shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EntityState {
+    /// Its status.
+    pub status: Option<String>,
+    /// Whether the event, or a newer one, is in it.
+    pub processed: bool,
+}
+
+impl Outcome {
+    /// Names it in a word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Quarantined => "quarantined",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+impl WatchedDelivery {
+    /// Describes an archived delivery with those of its events that `shown` makes something of.
+    pub(super) fn of(
+        key: &DeliveryKey,
+        delivery: &ArchivedDelivery,
+        shown: impl Fn(usize, &Event<'_>) -> Option<WatchedEvent>,
+    ) -> Self {
+        let envelope = &delivery.envelope;
+        let reason = delivery.reason.as_deref();
+        // Nothing is looked into unless its signature held.
+        let parts = match reason.is_some_and(|reason| VerifyError::ALL.contains(&reason)) {
+            true => Vec::new(),
+            false => upvest::split(&envelope.body).unwrap_or_default(),
+        };
+        let places = &delivery.events;
+        let events = parts.iter().enumerate().filter_map(|(place, part)| {
+            let is_meant = places.is_empty() || places.contains(&place);
+            shown(place, part.event.as_ref().ok().filter(|_| is_meant)?)
+        });
+        Self {
+            received_at: envelope.received_at,
+            delivery_id: key.delivery_id.to_string(),
+            result: match reason {
+                Some(_) => Outcome::Quarantined,
+                None => Outcome::Verified,
+            },
+            reason: delivery.reason.clone(),
+            source_address: envelope.request.source_address.clone(),
+            key_id: delivery.key_id.clone(),
+            out_of_time: delivery.out_of_time.clone(),
+            archived_at: key.key.clone(),
+            body_bytes: envelope.body.len(),
+            events: events.collect(),
+        }
+    }
+
+    /// Describes an object that stays unseen, with what is wrong with it.
+    #[must_use]
+    pub fn unreadable(key: &DeliveryKey, why: &str) -> Self {
+        Self {
+            received_at: key.received_at,
+            delivery_id: key.delivery_id.to_string(),
+            result: Outcome::Unreadable,
+            reason: Some(why.to_owned()),
+            source_address: None,
+            key_id: None,
+            out_of_time: None,
+            archived_at: key.key.clone(),
+            body_bytes: 0,
+            events: Vec::new(),
+        }
+    }
+}
+
+impl WatchedEvent {
+    pub(super) fn of(place: usize, event: &Event<'_>, with_object: bool) -> Self {
+        Self {
+            place,
+            event_id: event.id().to_owned(),
+            r#type: event.event_type().to_owned(),
+            entity: event.entity_key().ok().map(|entity| entity.to_string()),
+            occurred_at: event.occurred().instant().to_owned(),
+            state: None,
+            object: with_object.then(|| event.object().to_owned()),
+            occurred: event.occurred().to_string(),
+        }
+    }
+
+    /// Tells whether no later look at its entity can show more.
+    pub(super) fn is_processed(&self) -> bool {
+        self.entity.is_none() || self.state.as_ref().is_some_and(|state| state.processed)
+    }
+
+    /// Looks up the state of its entity.
+    pub(super) async fn look_up_state(&mut self, entities: &Entities) -> Result<(), AwsError> {
+        let Some(entity) = &self.entity else {
+            return Ok(());
+        };
+        self.state = match entities.load(&EntityKey::from_stored(entity.clone())).await {
+            Ok(stored) => Some(EntityState {
+                processed: stored
+                    .as_ref()
+                    .is_some_and(|stored| stored.projection.last.occurred.as_str() >= self.occurred.as_str()),
+                status: stored.and_then(|stored| stored.projection.status().map(str::to_owned)),
+            }),
+            Err(EntityError::Aws(error)) => return Err(error),
+            // An item that cannot be read has no state to show; `explain` says what is wrong with it.
+            Err(_) => None,
+        };
+        Ok(())
+    }
+}

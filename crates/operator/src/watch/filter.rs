@@ -1,0 +1,35 @@
+//! Which events are shown.
+
+use upvest::Event;
+
+/// Chooses events; without anything in it, all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Types, like `ORDER.FILLED`, in any case.
+    pub types: Vec<String>,
+    /// Categories, like `ORDER`, in any case.
+    pub categories: Vec<String>,
+    /// Entities, written `TYPE#ID`.
+    pub entities: Vec<String>,
+}
+
+impl Filter {
+    /// Tells whether no event is asked for in particular.
+    pub(super) fn is_empty(&self) -> bool {
+        self.types.is_empty() && self.categories.is_empty() && self.entities.is_empty()
+    }
+
+    /// Tells whether an event is asked for.
+    pub(super) fn passes(&self, event: &Event<'_>) -> bool {
+        let among = |list: &[String], own: &str| {
+            list.is_empty() || list.iter().any(|wanted| wanted.eq_ignore_ascii_case(own))
+        };
+        let of_entity = || {
+            let entity = event.entity_key().ok();
+            entity.is_some_and(|entity| self.entities.iter().any(|wanted| wanted == entity.as_str()))
+        };
+        among(&self.types, event.event_type())
+            && among(&self.categories, event.category_name())
+            && (self.entities.is_empty() || of_entity())
+    }
+}

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`stack`] | finding a stack; the one place that makes AWS clients and opens stores |
 //! | [`repair`] | the frame of every repair: preview, question, audit, throttle, progress, end |
+//! | [`doctor`] | checking a stack, and what Upvest has of it |
 //! | [`keys`] | the keys that deliveries are verified by: fetch, import, list |
 //! | [`quarantine`] | what could not be proven: list, show, reverify, discard |
 //! | [`watch`] | deliveries and events as they pass |
@@ -33,6 +34,7 @@
 pub mod archive;
 pub mod audit;
 pub mod credentials;
+pub mod doctor;
 pub mod entities;
 pub mod error;
 pub mod events;

@@ -162,8 +162,6 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Dlq(#[from] dlq::DlqError),
     #[error(transparent)]
-    Doctor(#[from] doctor::DoctorError),
-    #[error(transparent)]
     Reconcile(#[from] reconcile::ReconcileError),
     #[error("the result cannot be printed")]
     Output(#[from] io::Error),
@@ -176,7 +174,6 @@ impl CliError {
             Self::Stack(error) if error.is_usage() => 2,
             Self::Replay(error) if error.is_usage() => 2,
             Self::Dlq(error) if error.is_usage() => 2,
-            Self::Doctor(error) if error.is_usage() => 2,
             Self::Reconcile(error) if error.is_usage() => 2,
             _ => 1,
         }

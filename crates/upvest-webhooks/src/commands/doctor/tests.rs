@@ -26,18 +26,18 @@ struct Line {
 }
 
 /// A world whose stack is complete.
-struct Clinic {
+struct Site {
     world: ConnectedDeployment,
     outputs: BTreeMap<String, String>,
 }
 
-/// What the doctor said.
-struct Diagnosis {
+/// What the command said.
+struct Checked {
     json: Value,
     text: String,
 }
 
-impl Clinic {
+impl Site {
     /// A stack without any fault, and its one enabled subscription.
     async fn healthy() -> Self {
         let world = ConnectedDeployment::new().await;
@@ -86,17 +86,17 @@ impl Clinic {
                 account.stack_resources.push((resource_type, names.0, names.1));
             }
         });
-        let mut clinic = Self { world, outputs };
+        let mut site = Self { world, outputs };
         for queue in [Queue::Deliveries, Queue::KeyRequests] {
-            clinic.add_queue(queue, |settings| settings);
+            site.add_queue(queue, |settings| settings);
         }
         for domain in Domain::ALL {
-            clinic.add_queue(Queue::Domain(domain), |settings| settings);
+            site.add_queue(Queue::Domain(domain), |settings| settings);
         }
-        clinic.admit();
-        clinic.world.know_keys().await;
-        clinic.subscribe(&clinic.world.url.clone(), true).await;
-        clinic
+        site.admit();
+        site.world.know_keys().await;
+        site.subscribe(&site.world.url.clone(), true).await;
+        site
     }
 
     /// Has commands find the stack with these outputs.
@@ -156,7 +156,7 @@ impl Clinic {
         }
     }
 
-    async fn examine(&self, line: &str) -> Diagnosis {
+    async fn check(&self, line: &str) -> Checked {
         let words = std::iter::once("doctor").chain(line.split_whitespace());
         let doctor = Line::try_parse_from(words).unwrap().doctor;
         let report = self
@@ -164,22 +164,22 @@ impl Clinic {
             .receiving(doctor.run(&self.world.stacks))
             .await
             .unwrap();
-        let diagnosis = Diagnosis {
+        let checked = Checked {
             json: serde_json::to_value(&report).unwrap(),
             text: report.text(),
         };
-        let failed = diagnosis.of("failed").len();
+        let failed = checked.of("failed").len();
         assert_eq!(report.succeeded(), failed == 0);
-        for (_, _, advice) in diagnosis.of("failed").iter().chain(&diagnosis.of("warning")) {
+        for (_, _, advice) in checked.of("failed").iter().chain(&checked.of("warning")) {
             crate::documented::assert_commands_parse(&advice.replace('`', "\n"), "advice");
         }
         self.world
-            .assert_no_secret_in(&format!("{} {}", diagnosis.text, diagnosis.json));
-        diagnosis
+            .assert_no_secret_in(&format!("{} {}", checked.text, checked.json));
+        checked
     }
 }
 
-impl Diagnosis {
+impl Checked {
     /// The findings of a kind: check, what was found, and what to do.
     fn of(&self, result: &str) -> Vec<(String, String, String)> {
         let findings = self.json["findings"].as_array().unwrap().iter();
@@ -237,38 +237,32 @@ async fn server(answer: impl IntoResponse + Clone + Send + Sync + 'static) -> St
 
 #[tokio::test]
 async fn nothing_is_wrong_with_a_healthy_stack() {
-    let clinic = Clinic::healthy().await;
-    let before = (
-        clinic.world.changes(),
-        clinic.world.receiver.aws.objects("archive"),
-    );
-    let diagnosis = clinic.examine("").await;
-    assert_eq!(diagnosis.of("failed"), [], "{}", diagnosis.text);
-    assert_eq!(diagnosis.of("warning"), [], "{}", diagnosis.text);
-    let skipped: Vec<String> = diagnosis
+    let site = Site::healthy().await;
+    let before = (site.world.changes(), site.world.receiver.aws.objects("archive"));
+    let checked = site.check("").await;
+    assert_eq!(checked.of("failed"), [], "{}", checked.text);
+    assert_eq!(checked.of("warning"), [], "{}", checked.text);
+    let skipped: Vec<String> = checked
         .of("skipped")
         .into_iter()
         .map(|(check, ..)| check)
         .collect();
     assert_eq!(skipped, ["name", "certificate", "signed POST is answered 200"]);
-    assert!(diagnosis.of("ok").len() >= 22, "{}", diagnosis.text);
+    assert!(checked.of("ok").len() >= 22, "{}", checked.text);
     assert_eq!(
-        (
-            clinic.world.changes(),
-            clinic.world.receiver.aws.objects("archive")
-        ),
+        (site.world.changes(), site.world.receiver.aws.objects("archive")),
         before
     );
-    assert!(clinic.world.receiver.aws.items("events").is_empty());
+    assert!(site.world.receiver.aws.items("events").is_empty());
 }
 
 #[tokio::test]
 async fn a_probe_is_stored_once_however_often_it_is_made() {
-    let clinic = Clinic::healthy().await;
+    let site = Site::healthy().await;
     let file = std::env::temp_dir().join(format!("doctor-probe-{}", std::process::id()));
     std::fs::write(&file, b"sixteen bytes or more").unwrap();
     let line = format!("--probe-key {} --probe-key-id smoke", file.display());
-    let unknown = clinic.examine(&line).await;
+    let unknown = site.check(&line).await;
     unknown.assert_only(
         "failed",
         "signed POST is answered 200",
@@ -276,19 +270,19 @@ async fn a_probe_is_stored_once_however_often_it_is_made() {
         "keys import",
     );
     assert!(
-        clinic.world.receiver.aws.objects("archive").is_empty(),
+        site.world.receiver.aws.objects("archive").is_empty(),
         "nothing was posted"
     );
 
-    clinic.world.know_secret("smoke", b"sixteen bytes or more").await;
-    let aws = &clinic.world.receiver.aws;
+    site.world.know_secret("smoke", b"sixteen bytes or more").await;
+    let aws = &site.world.receiver.aws;
     for _ in 0..2 {
-        let diagnosis = clinic.examine(&line).await;
-        assert_eq!(diagnosis.of("failed"), [], "{}", diagnosis.text);
-        assert_eq!(aws.items("events").len(), 1, "{}", diagnosis.text);
+        let checked = site.check(&line).await;
+        assert_eq!(checked.of("failed"), [], "{}", checked.text);
+        assert_eq!(aws.items("events").len(), 1, "{}", checked.text);
     }
     std::fs::write(&file, b"quite another secret").unwrap();
-    let other = clinic.examine(&line).await;
+    let other = site.check(&line).await;
     other.assert_only(
         "failed",
         "signed POST is answered 200",
@@ -300,17 +294,16 @@ async fn a_probe_is_stored_once_however_often_it_is_made() {
 
 #[tokio::test]
 async fn a_subscription_that_does_not_deliver_here_is_found() {
-    let clinic = Clinic::healthy().await;
-    let id = clinic.world.simulator.subscriptions()[0].id.clone();
-    let client = UpvestArgs::default().client(&clinic.world.stacks).await.unwrap();
+    let site = Site::healthy().await;
+    let id = site.world.simulator.subscriptions()[0].id.clone();
+    let client = UpvestArgs::default().client(&site.world.stacks).await.unwrap();
     let change = |change: WebhookChange| {
         let (client, id) = (client.clone(), id.parse().unwrap());
         async move { client.update_webhook(&id, &change).await.unwrap() }
     };
     change(WebhookChange::enabled(false)).await;
     let enable = format!("webhooks enable {id}");
-    clinic
-        .examine("")
+    site.check("")
         .await
         .assert_only("failed", "subscription", "is disabled", &enable);
 
@@ -320,7 +313,7 @@ async fn a_subscription_that_does_not_deliver_here_is_found() {
         ..WebhookChange::default()
     })
     .await;
-    let differs = clinic.examine("").await;
+    let differs = site.check("").await;
     differs.assert_only(
         "warning",
         "subscription settings",
@@ -328,20 +321,20 @@ async fn a_subscription_that_does_not_deliver_here_is_found() {
         &format!("webhooks update {id} --title 'Upvest webhooks'"),
     );
 
-    clinic.unsubscribe();
-    let missing = clinic.examine("").await;
+    site.unsubscribe();
+    let missing = site.check("").await;
     missing.assert_only("failed", "subscription", "none of 0", "webhooks create --enable");
 }
 
 #[tokio::test]
 async fn a_subscription_of_the_stack_to_another_url_is_led_back() {
-    let mut clinic = Clinic::healthy().await;
-    clinic.unsubscribe();
-    let elsewhere = clinic.subscribe("http://127.0.0.1:9/webhooks/upvest", true).await;
-    clinic.output("SubscriptionId", elsewhere.id.as_str());
-    let diagnosis = clinic.examine("").await;
-    let advice = format!("webhooks update {} --url {}", elsewhere.id, clinic.world.url);
-    diagnosis.assert_only(
+    let mut site = Site::healthy().await;
+    site.unsubscribe();
+    let elsewhere = site.subscribe("http://127.0.0.1:9/webhooks/upvest", true).await;
+    site.output("SubscriptionId", elsewhere.id.as_str());
+    let checked = site.check("").await;
+    let advice = format!("webhooks update {} --url {}", elsewhere.id, site.world.url);
+    checked.assert_only(
         "failed",
         "subscription",
         "delivers to http://127.0.0.1:9",
@@ -351,12 +344,12 @@ async fn a_subscription_of_the_stack_to_another_url_is_led_back() {
 
 #[tokio::test]
 async fn a_second_subscription_is_one_too_many() {
-    let clinic = Clinic::healthy().await;
-    let second = clinic.subscribe(&clinic.world.url, true).await;
-    let first = &clinic.world.simulator.subscriptions()[0].id;
-    let diagnosis = clinic.examine("").await;
-    assert!(diagnosis.text.contains(first), "{}", diagnosis.text);
-    diagnosis.assert_only(
+    let site = Site::healthy().await;
+    let second = site.subscribe(&site.world.url, true).await;
+    let first = &site.world.simulator.subscriptions()[0].id;
+    let checked = site.check("").await;
+    assert!(checked.text.contains(first), "{}", checked.text);
+    checked.assert_only(
         "warning",
         "subscription",
         "every event comes twice",
@@ -366,8 +359,8 @@ async fn a_second_subscription_is_one_too_many() {
 
 #[tokio::test]
 async fn a_key_that_is_missing_and_keys_that_are_stale_are_found() {
-    let clinic = Clinic::healthy().await;
-    let aws = &clinic.world.receiver.aws;
+    let site = Site::healthy().await;
+    let aws = &site.world.receiver.aws;
     let key_id = aws.items("keys")[0]["key_id"].clone();
     let key = AttributeValue::S(key_id["S"].as_str().unwrap().to_owned());
     let old = aws
@@ -378,31 +371,30 @@ async fn a_key_that_is_missing_and_keys_that_are_stale_are_found() {
         .update_expression("SET last_seen = :old")
         .expression_attribute_values(":old", AttributeValue::S("2026-01-01T00:00:00Z".to_owned()));
     old.send().await.unwrap();
-    let stale = clinic.examine("").await;
+    let stale = site.check("").await;
     stale.assert_only("failed", "last fetched", "minutes ago", "refresh-keys");
-    clinic.world.know_keys().await;
-    clinic
-        .world
+    site.world.know_keys().await;
+    site.world
         .simulator
         .rotate_key(Duration::from_secs(3600))
         .unwrap();
-    let missing = clinic.examine("").await;
+    let missing = site.check("").await;
     missing.assert_only("failed", "verification keys", "is not known", "keys refresh");
 }
 
 #[tokio::test]
 async fn a_scope_that_upvest_does_not_give_and_credentials_that_it_refuses_are_found() {
-    let clinic = Clinic::healthy().await;
+    let site = Site::healthy().await;
     for status in [403, 401] {
-        clinic.world.simulator.add_trouble(upvest_simulator::Trouble {
+        site.world.simulator.add_trouble(upvest_simulator::Trouble {
             answers: 50,
             status: Some(status),
             path_prefix: Some("/auth/token".to_owned()),
             ..upvest_simulator::Trouble::default()
         });
-        let diagnosis = clinic.examine("").await;
-        clinic.world.simulator.clear_trouble();
-        let failed = diagnosis.of("failed");
+        let checked = site.check("").await;
+        site.world.simulator.clear_trouble();
+        let failed = checked.of("failed");
         let (_, _, advice) = failed
             .iter()
             .find(|(check, ..)| check == "API credentials")
@@ -412,36 +404,32 @@ async fn a_scope_that_upvest_does_not_give_and_credentials_that_it_refuses_are_f
         } else {
             "client_id or client_secret"
         };
-        assert!(advice.contains(expected), "{}", diagnosis.text);
-        assert!(!diagnosis.of("ok").is_empty(), "the other checks ran");
+        assert!(advice.contains(expected), "{}", checked.text);
+        assert!(!checked.of("ok").is_empty(), "the other checks ran");
     }
 }
 
 #[tokio::test]
 async fn a_stack_without_credentials_is_checked_as_far_as_it_goes() {
-    let mut clinic = Clinic::healthy().await;
-    clinic.outputs.remove("UpvestSecret");
-    clinic.admit();
-    let diagnosis = clinic.examine("").await;
-    assert_eq!(diagnosis.of("failed"), [], "{}", diagnosis.text);
-    let skipped: Vec<String> = diagnosis
+    let mut site = Site::healthy().await;
+    site.outputs.remove("UpvestSecret");
+    site.admit();
+    let checked = site.check("").await;
+    assert_eq!(checked.of("failed"), [], "{}", checked.text);
+    let skipped: Vec<String> = checked
         .of("skipped")
         .into_iter()
         .map(|(check, ..)| check)
         .collect();
     for check in ["API credentials", "subscription", "verification keys"] {
-        assert!(
-            skipped.iter().any(|skipped| skipped == check),
-            "{}",
-            diagnosis.text
-        );
+        assert!(skipped.iter().any(|skipped| skipped == check), "{}", checked.text);
     }
 }
 
 #[tokio::test]
 async fn a_dead_letter_fails_and_a_backlog_warns() {
-    let clinic = Clinic::healthy().await;
-    let sqs = clinic.world.receiver.aws.sqs();
+    let site = Site::healthy().await;
+    let sqs = site.world.receiver.aws.sqs();
     let send = |url: &str, count: usize| {
         let url = url.to_owned();
         async move {
@@ -455,25 +443,25 @@ async fn a_dead_letter_fails_and_a_backlog_warns() {
             }
         }
     };
-    send(&clinic.outputs["DeliveriesQueueUrl"], 1_000).await;
-    let diagnosis = clinic.examine("").await;
-    diagnosis.assert_only(
+    send(&site.outputs["DeliveriesQueueUrl"], 1_000).await;
+    let checked = site.check("").await;
+    checked.assert_only(
         "warning",
         "backlog",
         "Deliveries: 1000 messages",
         "VerifyMaximumConcurrency",
     );
-    let clinic = Clinic::healthy().await;
-    let sqs = clinic.world.receiver.aws.sqs();
-    let url = &clinic.outputs["DeliveriesDeadLetterQueueUrl"];
+    let site = Site::healthy().await;
+    let sqs = site.world.receiver.aws.sqs();
+    let url = &site.outputs["DeliveriesDeadLetterQueueUrl"];
     sqs.send_message()
         .queue_url(url)
         .message_body("x")
         .send()
         .await
         .unwrap();
-    let diagnosis = clinic.examine("").await;
-    diagnosis.assert_only("failed", "dead letters", "Deliveries: 1 messages", "dlq redrive");
+    let checked = site.check("").await;
+    checked.assert_only("failed", "dead letters", "Deliveries: 1 messages", "dlq redrive");
 }
 
 #[tokio::test]
@@ -507,11 +495,10 @@ async fn a_queue_that_is_set_otherwise_is_found() {
         }),
     ];
     for (result, found, spoil) in cases {
-        let mut clinic = Clinic::healthy().await;
-        clinic.add_queue(Queue::Domain(Domain::Orders), spoil);
-        clinic.admit();
-        clinic
-            .examine("")
+        let mut site = Site::healthy().await;
+        site.add_queue(Queue::Domain(Domain::Orders), spoil);
+        site.admit();
+        site.check("")
             .await
             .assert_only(result, "settings", found, "deploy the stack again");
     }
@@ -519,11 +506,11 @@ async fn a_queue_that_is_set_otherwise_is_found() {
 
 #[tokio::test]
 async fn an_alarm_that_rings_fails_with_its_own_description() {
-    let clinic = Clinic::healthy().await;
-    let aws = &clinic.world.receiver.aws;
+    let site = Site::healthy().await;
+    let aws = &site.world.receiver.aws;
     aws.edit_account(|account| account.alarms.push(alarm("ALARM")));
-    let diagnosis = clinic.examine("").await;
-    diagnosis.assert_only("failed", "alarms", RINGING, "An event has the id of a logged one");
+    let checked = site.check("").await;
+    checked.assert_only("failed", "alarms", RINGING, "An event has the id of a logged one");
     aws.edit_account(|account| {
         let is_composite = true;
         account.alarms = vec![Alarm {
@@ -531,23 +518,21 @@ async fn an_alarm_that_rings_fails_with_its_own_description() {
             ..alarm("ALARM")
         }];
     });
-    clinic
-        .examine("")
+    site.check("")
         .await
         .assert_only("failed", "alarms", RINGING, "An event has");
     aws.edit_account(|account| account.alarms.clear());
-    clinic
-        .examine("")
+    site.check("")
         .await
         .assert_only("warning", "alarms", "has none", "deploy");
 }
 
 #[tokio::test]
 async fn alarms_that_tell_nobody_are_found() {
-    let clinic = Clinic::healthy().await;
-    let aws = &clinic.world.receiver.aws;
+    let site = Site::healthy().await;
+    let aws = &site.world.receiver.aws;
     aws.edit_account(|account| account.alarms[0].is_silenced = true);
-    let silenced = clinic.examine("").await;
+    let silenced = site.check("").await;
     let advice = format!("aws cloudwatch enable-alarm-actions --alarm-names {RINGING}");
     silenced.assert_only("warning", "somebody is told", "its actions are off", &advice);
     aws.edit_account(|account| {
@@ -556,19 +541,19 @@ async fn alarms_that_tell_nobody_are_found() {
             .stack_parameters
             .insert("AlarmTopicArn".to_owned(), String::new());
     });
-    let untold = clinic.examine("").await;
+    let untold = site.check("").await;
     untold.assert_only("warning", "somebody is told", "alarms tell nobody", "AlarmEmail");
     aws.edit_account(|account| {
         let email = "on-call@example.com".to_owned();
         account.stack_parameters.insert("AlarmEmail".to_owned(), email);
     });
-    assert_eq!(clinic.examine("").await.of("warning"), []);
+    assert_eq!(site.check("").await.of("warning"), []);
 }
 
 #[tokio::test]
 async fn what_is_switched_off_or_gone_is_found_with_the_command_that_brings_it_back() {
-    let clinic = Clinic::healthy().await;
-    let aws = &clinic.world.receiver.aws;
+    let site = Site::healthy().await;
+    let aws = &site.world.receiver.aws;
     for (name, check, off, command, gone) in [
         (
             "ingest-1",
@@ -593,16 +578,13 @@ async fn what_is_switched_off_or_gone_is_found_with_the_command_that_brings_it_b
         ),
     ] {
         aws.edit_account(|account| account.switched_off = [name.to_owned()].into());
-        clinic
-            .examine("")
-            .await
-            .assert_only("failed", check, off, command);
+        site.check("").await.assert_only("failed", check, off, command);
         aws.edit_account(|account| {
             account.switched_off.clear();
             account.gone = [name.to_owned()].into();
         });
-        let diagnosis = clinic.examine("").await;
-        diagnosis.assert_only("failed", check, gone, "deploy the stack again");
+        let checked = site.check("").await;
+        checked.assert_only("failed", check, gone, "deploy the stack again");
         aws.edit_account(|account| account.gone.clear());
     }
 }
@@ -635,11 +617,11 @@ async fn a_url_that_upvest_could_not_use_is_found() {
         ),
     ];
     for (url, check, found, advice) in cases {
-        let mut clinic = Clinic::healthy().await;
-        clinic.unsubscribe();
-        clinic.output("WebhookUrl", &url);
-        let diagnosis = clinic.examine("").await;
-        let failed = diagnosis.of("failed");
+        let mut site = Site::healthy().await;
+        site.unsubscribe();
+        site.output("WebhookUrl", &url);
+        let checked = site.check("").await;
+        let failed = checked.of("failed");
         let [_, (_, its_finding, its_advice)] = [
             failed
                 .iter()
@@ -655,47 +637,47 @@ async fn a_url_that_upvest_could_not_use_is_found() {
 #[tokio::test]
 async fn an_endpoint_that_is_not_ingest_is_found() {
     for (status, expected) in [(404, "WebhookPath"), (200, "is lost"), (503, "logs of ingest")] {
-        let mut clinic = Clinic::healthy().await;
+        let mut site = Site::healthy().await;
         let url = server(StatusCode::from_u16(status).unwrap()).await;
-        clinic.unsubscribe();
-        clinic.output("WebhookUrl", &url);
-        clinic.subscribe(&url, true).await;
-        let diagnosis = clinic.examine("").await;
-        let failed = diagnosis.of("failed");
+        site.unsubscribe();
+        site.output("WebhookUrl", &url);
+        site.subscribe(&url, true).await;
+        let checked = site.check("").await;
+        let failed = checked.of("failed");
         let checks: Vec<&str> = failed.iter().map(|(check, ..)| check.as_str()).collect();
         assert_eq!(
             checks,
             ["GET is refused", "unsigned POST is refused"],
             "{}",
-            diagnosis.text
+            checked.text
         );
-        assert!(failed[1].2.contains(expected), "{}", diagnosis.text);
+        assert!(failed[1].2.contains(expected), "{}", checked.text);
     }
 }
 
 #[tokio::test]
 async fn a_clock_that_is_off_is_found_and_told_whose_it_is() {
-    let clinic = Clinic::healthy().await;
-    let aws = &clinic.world.receiver.aws;
+    let site = Site::healthy().await;
+    let aws = &site.world.receiver.aws;
     aws.edit_account(|account| account.ahead_seconds = Some(3600));
-    let diagnosis = clinic.examine("").await;
-    let failed = diagnosis.of("failed");
+    let checked = site.check("").await;
+    let failed = checked.of("failed");
     let checks: Vec<&str> = failed.iter().map(|(check, ..)| check.as_str()).collect();
     assert_eq!(
         checks,
         ["clock of this machine", "clock of AWS"],
         "{}",
-        diagnosis.text
+        checked.text
     );
-    assert!(failed[0].1.contains("behind AWS"), "{}", diagnosis.text);
-    assert!(failed[1].1.contains("ahead of Upvest"), "{}", diagnosis.text);
+    assert!(failed[0].1.contains("behind AWS"), "{}", checked.text);
+    assert!(failed[1].1.contains("ahead of Upvest"), "{}", checked.text);
 }
 
 #[tokio::test]
 async fn what_one_may_not_look_at_fails_with_the_permission_it_takes_and_hides_no_other_check() {
-    let clinic = Clinic::healthy().await;
-    let aws = &clinic.world.receiver.aws;
-    let healthy = clinic.examine("").await.of("ok").len();
+    let site = Site::healthy().await;
+    let aws = &site.world.receiver.aws;
+    let healthy = site.check("").await.of("ok").len();
     for (operation, action) in [
         ("GetQueueAttributes", "sqs:GetQueueAttributes"),
         ("DescribeTable", "dynamodb:DescribeTable"),
@@ -716,36 +698,36 @@ async fn what_one_may_not_look_at_fails_with_the_permission_it_takes_and_hides_n
         ("GetSecretValue", "secretsmanager:GetSecretValue"),
     ] {
         aws.edit_account(|account| account.denied = [operation.to_owned()].into());
-        let diagnosis = clinic.examine("").await;
+        let checked = site.check("").await;
         let lack = format!("not checked: you lack the permission {action}");
-        let failed = diagnosis.of("failed");
-        assert_eq!(failed.len(), 1, "{}", diagnosis.text);
-        assert_eq!(failed[0].1, lack, "{}", diagnosis.text);
-        assert!(failed[0].2.contains("operator-look.json"), "{}", diagnosis.text);
-        let missing = healthy - diagnosis.of("ok").len();
-        assert!(missing <= 7, "{operation}: {}", diagnosis.text);
+        let failed = checked.of("failed");
+        assert_eq!(failed.len(), 1, "{}", checked.text);
+        assert_eq!(failed[0].1, lack, "{}", checked.text);
+        assert!(failed[0].2.contains("operator-look.json"), "{}", checked.text);
+        let missing = healthy - checked.of("ok").len();
+        assert!(missing <= 7, "{operation}: {}", checked.text);
     }
 }
 
 #[tokio::test]
 async fn whoever_may_look_at_nothing_is_told_so_check_by_check() {
-    let clinic = Clinic::healthy().await;
-    let aws = &clinic.world.receiver.aws;
-    clinic.examine("").await;
+    let site = Site::healthy().await;
+    let aws = &site.world.receiver.aws;
+    site.check("").await;
     let made = aws.calls().into_iter().map(|call| call.operation).collect();
     aws.edit_account(|account| account.denied = made);
-    let diagnosis = clinic.examine("").await;
-    let failed = diagnosis.of("failed");
-    assert!(failed.len() > 8, "{}", diagnosis.text);
+    let checked = site.check("").await;
+    let failed = checked.of("failed");
+    assert!(failed.len() > 8, "{}", checked.text);
     for (_, found, _) in &failed {
-        assert!(found.contains("you lack the permission"), "{}", diagnosis.text);
+        assert!(found.contains("you lack the permission"), "{}", checked.text);
     }
 }
 
 #[tokio::test]
 async fn storage_that_is_not_protected_is_found() {
-    let clinic = Clinic::healthy().await;
-    let aws = &clinic.world.receiver.aws;
+    let site = Site::healthy().await;
+    let aws = &site.world.receiver.aws;
     for (resource, operation, result, check, found) in [
         (
             "events",
@@ -784,14 +766,14 @@ async fn storage_that_is_not_protected_is_found() {
         ),
     ] {
         aws.edit_account(|account| account.lacking = [(resource.to_owned(), operation)].into());
-        clinic.examine("").await.assert_only(result, check, found, "");
+        site.check("").await.assert_only(result, check, found, "");
     }
 }
 
 #[tokio::test]
 async fn what_is_in_quarantine_is_counted_by_its_reason() {
-    let clinic = Clinic::healthy().await;
-    let aws = &clinic.world.receiver.aws;
+    let site = Site::healthy().await;
+    let aws = &site.world.receiver.aws;
     for key in [
         "quarantine/digest-mismatch/2026/01/01/00/a",
         "quarantine/unknown-key/2026/01/01/00/b",
@@ -806,7 +788,7 @@ async fn what_is_in_quarantine_is_counted_by_its_reason() {
             .await
             .unwrap();
     }
-    let full = clinic.examine("").await;
+    let full = site.check("").await;
     full.assert_only(
         "warning",
         "quarantine",
@@ -817,49 +799,44 @@ async fn what_is_in_quarantine_is_counted_by_its_reason() {
 
 #[tokio::test]
 async fn parts_that_are_gone_and_a_version_that_differs_are_found() {
-    let mut clinic = Clinic::healthy().await;
-    clinic.output("Version", "0.0.1");
-    clinic
-        .examine("")
+    let mut site = Site::healthy().await;
+    site.output("Version", "0.0.1");
+    site.check("")
         .await
         .assert_only("warning", "version", "the stack is 0.0.1", "deploy");
-    clinic.output("Version", env!("CARGO_PKG_VERSION"));
-    clinic.output("EventBusName", "gone");
-    clinic
-        .examine("")
+    site.output("Version", env!("CARGO_PKG_VERSION"));
+    site.output("EventBusName", "gone");
+    site.check("")
         .await
         .assert_only("failed", "event bus", "gone is not there", "EventBusName");
-    clinic.output("EventBusName", "changes");
-    clinic.output("IdempotencyTableName", "gone");
-    clinic
-        .examine("")
+    site.output("EventBusName", "changes");
+    site.output("IdempotencyTableName", "gone");
+    site.check("")
         .await
         .assert_only("failed", "tables", "not there: gone", "restore");
-    clinic.output("IdempotencyTableName", "idempotency");
+    site.output("IdempotencyTableName", "idempotency");
     let status = |status: &str| {
         let status = status.to_owned();
-        clinic
-            .world
+        site.world
             .receiver
             .aws
             .edit_account(|account| account.stack_status = status);
     };
     status("UPDATE_ROLLBACK_FAILED");
-    clinic
-        .examine("")
+    site.check("")
         .await
         .assert_only("failed", "stack", "UPDATE_ROLLBACK_FAILED", "events");
 }
 
 #[tokio::test]
 async fn a_check_that_hangs_is_given_up_and_hides_no_other() {
-    let clinic = Clinic::healthy().await;
-    clinic.world.simulator.add_trouble(upvest_simulator::Trouble {
+    let site = Site::healthy().await;
+    site.world.simulator.add_trouble(upvest_simulator::Trouble {
         answers: 50,
         delay_ms: 30_000,
         path_prefix: Some("/webhooks".to_owned()),
         ..upvest_simulator::Trouble::default()
     });
-    let diagnosis = clinic.examine("--timeout 1").await;
-    diagnosis.assert_only("failed", "subscription", "no answer within 1 s", "--timeout");
+    let checked = site.check("--timeout 1").await;
+    checked.assert_only("failed", "subscription", "no answer within 1 s", "--timeout");
 }

@@ -4,9 +4,9 @@ use aws_sdk_dynamodb::types::{PointInTimeRecoveryStatus, TableStatus};
 use aws_sdk_s3::types::BucketVersioningStatus;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use futures_util::future::join_all;
-use pipeline::stores::archive::Archive;
 
-use super::check::{CheckError, Finding};
+use super::check::{CheckError, Checked};
+use super::finding::Finding;
 use crate::stack::Stack;
 
 const TABLES: &str = "tables";
@@ -18,8 +18,8 @@ const MOST_COUNTED: usize = 10_000;
 const REDEPLOY: &str = "deploy the stack again, which sets it back";
 
 /// Checks all tables.
-pub(super) async fn tables(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
-    let client = aws_sdk_dynamodb::Client::new(stack.config());
+pub(super) async fn tables(stack: &Stack) -> Checked {
+    let client = stack.dynamodb();
     let names = [
         stack.events_table()?,
         stack.entities_table()?,
@@ -96,8 +96,8 @@ async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<Vec<Prob
 }
 
 /// Checks the archive's protection.
-pub(super) async fn archive(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
-    let client = aws_sdk_s3::Client::new(stack.config());
+pub(super) async fn archive(stack: &Stack) -> Checked {
+    let client = stack.s3();
     let bucket = stack.archive_bucket()?;
     let versioning = client.get_bucket_versioning().bucket(&bucket).send().await;
     let versioning = versioning.map_err(CheckError::of("s3:GetBucketVersioning"))?;
@@ -151,12 +151,9 @@ pub(super) async fn archive(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
 }
 
 /// Counts what is in quarantine, by reason.
-pub(super) async fn quarantine(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
-    let archive = Archive::new(
-        pipeline::runtime::aws::s3(stack.config()),
-        stack.archive_bucket()?,
-    );
-    let by_reason = archive
+pub(super) async fn quarantine(stack: &Stack) -> Checked {
+    let by_reason = stack
+        .archive()?
         .count_quarantine(MOST_COUNTED)
         .await
         .map_err(CheckError::of_error("s3:ListBucket"))?;
@@ -175,12 +172,12 @@ pub(super) async fn quarantine(stack: &Stack) -> Result<Vec<Finding>, CheckError
 }
 
 /// Whether the bus is there that changes are published to.
-pub(super) async fn event_bus(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
+pub(super) async fn event_bus(stack: &Stack) -> Checked {
     let Some(name) = stack.optional("EventBusName") else {
         let why = "changes are not published (CreateEventBus, EventBusName)";
         return Ok(vec![Finding::skipped(BUS, why)]);
     };
-    let client = aws_sdk_eventbridge::Client::new(stack.config());
+    let client = stack.event_bridge();
     match client.describe_event_bus().name(name).send().await {
         Err(error) if error.code() == Some("ResourceNotFoundException") => {
             let found = format!("{name} is not there, so that no event is processed to its end");

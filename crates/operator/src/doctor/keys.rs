@@ -2,12 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use pipeline::runtime::clock::Clock;
-use pipeline::stores::keys::{KeyRow, KeysTable};
+use pipeline::stores::keys::KeyRow;
 use upvest::signature::Jwk;
 use upvest_api::Client;
 
-use super::check::{CheckError, Finding};
+use super::check::{CheckError, Checked};
 use super::deployment::Parameters;
+use super::finding::Finding;
 use crate::stack::Stack;
 
 const KNOWN: &str = "verification keys";
@@ -18,14 +19,9 @@ const REFRESH: &str = "fetch them with `upvest-webhooks keys refresh`";
 const STALE_HOURS: i64 = 6;
 
 /// Checks that every key which Upvest may sign with is trusted, and that they are fetched again and again.
-pub(super) async fn check(
-    stack: &Stack,
-    upvest: &Client,
-    parameters: &Parameters,
-    clock: &Clock,
-) -> Result<Vec<Finding>, CheckError> {
-    let dynamodb = pipeline::runtime::aws::dynamodb(stack.config());
-    let rows = KeysTable::new(dynamodb, stack.keys_table()?, clock.clone())
+pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameters, clock: &Clock) -> Checked {
+    let rows = stack
+        .keys(clock.clone())?
         .rows()
         .await
         .map_err(CheckError::of_error("dynamodb:Scan"))?;

@@ -1,18 +1,20 @@
 //! The subscription at Upvest, and the API client that looks after it.
 
 use futures_util::future::join_all;
-use upvest_api::{Client, Delay, NewWebhook, PackageSize, Scope, Url, Webhook, WebhookChange, WebhookConfig};
+use upvest_api::{Client, Delay, NewWebhook, PackageSize, Scope, Webhook, WebhookChange, WebhookConfig};
 
-use super::check::{CheckError, Finding};
+use super::check::Checked;
 use super::deployment::Parameters;
+use super::finding::Finding;
 use crate::stack::Stack;
+use crate::webhooks::is_same_url;
 
 const THERE: &str = "subscription";
 const SETTINGS: &str = "subscription settings";
 const SCOPES: &str = "API credentials";
 
 /// Checks that Upvest gives out tokens with all scopes that the functions need.
-pub(super) async fn credentials(stack: &Stack, upvest: &Client) -> Result<Vec<Finding>, CheckError> {
+pub(super) async fn credentials(stack: &Stack, upvest: &Client) -> Checked {
     let mut scopes = vec![Scope::WebhooksRead, Scope::WebhooksAdmin];
     if stack.optional("ReportsBucketName").is_some() {
         scopes.extend([Scope::ReportsRead, Scope::FilesRead]);
@@ -41,18 +43,13 @@ pub(super) async fn credentials(stack: &Stack, upvest: &Client) -> Result<Vec<Fi
 }
 
 /// Checks that one enabled subscription delivers to the stack, as it was deployed.
-pub(super) async fn check(
-    stack: &Stack,
-    upvest: &Client,
-    parameters: &Parameters,
-) -> Result<Vec<Finding>, CheckError> {
+pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameters) -> Checked {
     let url = stack.webhook_url()?;
     let all = upvest.list_webhooks().await?;
-    let same = |webhook: &&Webhook| match (webhook.url.parse::<Url>(), url.parse::<Url>()) {
-        (Ok(theirs), Ok(ours)) => theirs == ours,
-        _ => webhook.url == url,
-    };
-    let ours: Vec<&Webhook> = all.iter().filter(same).collect();
+    let ours: Vec<&Webhook> = all
+        .iter()
+        .filter(|webhook| is_same_url(&webhook.url, &url))
+        .collect();
     let Some(first) = ours.iter().find(|webhook| webhook.enabled).or(ours.first()) else {
         return Ok(vec![missing(stack, &all, &url)]);
     };

@@ -6,8 +6,10 @@ use aws_sdk_sqs::types::QueueAttributeName::{self, *};
 use futures_util::future::join_all;
 use upvest::Domain;
 
-use super::check::{CheckError, Finding};
-use crate::stack::{Queue, Stack, StackError};
+use super::check::{CheckError, Checked};
+use super::finding::Finding;
+use crate::error::{ErrorKind, Result};
+use crate::stack::{Queue, Stack};
 
 const SETTINGS: &str = "settings";
 const DEAD_LETTERS: &str = "dead letters";
@@ -47,8 +49,8 @@ fn max_receives(queue: Queue) -> u64 {
 }
 
 /// Checks all queues of the stack.
-pub(super) async fn check(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
-    let client = aws_sdk_sqs::Client::new(stack.config());
+pub(super) async fn check(stack: &Stack) -> Checked {
+    let client = stack.sqs();
     let key_requests = stack.upvest_secret().map(|_| Queue::KeyRequests);
     let queues = std::iter::once(Queue::Deliveries).chain(key_requests);
     let queues = queues.chain(Domain::ALL.map(Queue::Domain));
@@ -57,7 +59,9 @@ pub(super) async fn check(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
     for (queue, described) in described {
         match described {
             Ok(pair) => pairs.push(pair),
-            Err(CheckError::Aws(error)) => {
+            Err(CheckError::Failed(error))
+                if matches!(error.kind(), ErrorKind::Failed | ErrorKind::Unreachable) =>
+            {
                 let found = format!("{queue}: {}", pipeline::error::ErrorChain(&error));
                 let advice = "deploy the stack again, which brings back what is missing";
                 findings.push(Finding::failed(SETTINGS, found, advice));
@@ -86,7 +90,7 @@ pub(super) async fn check(stack: &Stack) -> Result<Vec<Finding>, CheckError> {
 }
 
 async fn describe(client: &aws_sdk_sqs::Client, stack: &Stack, queue: Queue) -> Result<Pair, CheckError> {
-    let attributes = async |url: Result<String, StackError>| {
+    let attributes = async |url: Result<String>| {
         let request = client.get_queue_attributes().queue_url(url?).attribute_names(All);
         let answer = request.send().await;
         let answer = answer.map_err(CheckError::of("sqs:GetQueueAttributes"))?;

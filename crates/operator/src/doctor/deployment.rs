@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use pipeline::runtime::clock::Clock;
 
-use super::check::{CheckError, Finding};
+use super::check::{CheckError, Checked};
+use super::finding::Finding;
 use crate::stack::Stack;
 
 const CLOCK: &str = "clock";
@@ -51,7 +52,7 @@ pub(super) struct Described {
 ///
 /// [`CheckError`].
 pub(super) async fn describe(stack: &Stack) -> Result<Described, CheckError> {
-    let client = aws_sdk_cloudformation::Client::new(stack.config());
+    let client = stack.cloudformation();
     let request = client.describe_stacks().stack_name(stack.name()?);
     let answer = request
         .send()
@@ -78,7 +79,7 @@ pub(super) async fn describe(stack: &Stack) -> Result<Described, CheckError> {
 ///
 /// [`CheckError`].
 pub(super) async fn resources(stack: &Stack) -> Result<Resources, CheckError> {
-    let client = aws_sdk_cloudformation::Client::new(stack.config());
+    let client = stack.cloudformation();
     let request = client.list_stack_resources().stack_name(stack.name()?);
     let listed: Result<Vec<_>, _> = request.into_paginator().items().send().collect().await;
     let listed = listed.map_err(CheckError::of("cloudformation:ListStackResources"))?;
@@ -133,13 +134,9 @@ pub(super) fn version(stack: &Stack) -> Vec<Finding> {
 }
 
 /// Who asks, and how far the clocks of this machine, AWS and Upvest are apart.
-pub(super) async fn clocks(
-    stack: &Stack,
-    clock: &Clock,
-    upvest: Option<&upvest_api::Client>,
-) -> Result<Vec<Finding>, CheckError> {
+pub(super) async fn clocks(stack: &Stack, clock: &Clock, upvest: Option<&upvest_api::Client>) -> Checked {
     let date = Dates::default();
-    let client = aws_sdk_sts::Client::new(stack.config());
+    let client = stack.sts();
     let request = client.get_caller_identity().customize().interceptor(date.clone());
     let caller = request
         .send()
@@ -155,13 +152,13 @@ pub(super) async fn clocks(
     let mut findings = vec![Finding::ok("you", caller)];
     findings.extend(own_ahead_of_aws.map(|seconds| {
         let advice = "set the clock of this machine";
-        judge("clock of this machine", "AWS", seconds, advice)
+        difference("clock of this machine", "AWS", seconds, advice)
     }));
     findings.push(match (own_ahead_of_aws, own_ahead_of_upvest) {
         (Some(aws), Some(upvest)) => {
             let advice =
                 "nothing of yours: ask Upvest, because the functions' signatures carry the time of AWS";
-            judge("clock of AWS", "Upvest", upvest - aws, advice)
+            difference("clock of AWS", "Upvest", upvest - aws, advice)
         }
         (None, _) => Finding::skipped(CLOCK, "AWS told no time"),
         (_, None) => Finding::skipped(CLOCK, "Upvest told no time"),
@@ -169,7 +166,7 @@ pub(super) async fn clocks(
     Ok(findings)
 }
 
-fn judge(whose: &str, than: &str, ahead_seconds: i64, advice: &str) -> Finding {
+fn difference(whose: &str, than: &str, ahead_seconds: i64, advice: &str) -> Finding {
     let direction = if ahead_seconds < 0 { "behind" } else { "ahead of" };
     let found = format!("{} s {direction} {than}'s", ahead_seconds.abs());
     match ahead_seconds.abs() {

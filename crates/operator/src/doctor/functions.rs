@@ -8,8 +8,9 @@ use aws_sdk_lambda::types::{LastUpdateStatus, State};
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::check::{CheckError, Finding};
+use super::check::{CheckError, Checked};
 use super::deployment::Resources;
+use super::finding::Finding;
 use crate::stack::Stack;
 
 const FUNCTIONS: &str = "functions";
@@ -21,8 +22,8 @@ const REDEPLOY: &str = "deploy the stack again, which brings back what is missin
 const CONCURRENCY: usize = 8;
 
 /// Checks that every function is there and may run.
-pub(super) async fn functions(stack: &Stack, resources: &Resources) -> Result<Vec<Finding>, CheckError> {
-    let client = &aws_sdk_lambda::Client::new(stack.config());
+pub(super) async fn functions(stack: &Stack, resources: &Resources) -> Checked {
+    let client = &stack.lambda();
     let names = resources.of("AWS::Lambda::Function");
     let looked = stream::iter(names).map(async |(logical, name)| {
         match client.get_function().function_name(name).send().await {
@@ -63,8 +64,8 @@ fn function_problem(logical: &str, name: &str, found: &GetFunctionOutput) -> Opt
 }
 
 /// Checks that every queue is read by its function.
-pub(super) async fn sources(stack: &Stack, resources: &Resources) -> Result<Vec<Finding>, CheckError> {
-    let client = aws_sdk_lambda::Client::new(stack.config());
+pub(super) async fn sources(stack: &Stack, resources: &Resources) -> Checked {
+    let client = stack.lambda();
     let pages = client.list_event_source_mappings().into_paginator().items();
     let listed: Result<Vec<_>, _> = pages.send().collect().await;
     let listed = listed.map_err(CheckError::of("lambda:ListEventSourceMappings"))?;
@@ -91,8 +92,8 @@ pub(super) async fn sources(stack: &Stack, resources: &Resources) -> Result<Vec<
 }
 
 /// Checks that the functions which are to run every so often are woken.
-pub(super) async fn schedules(stack: &Stack, resources: &Resources) -> Result<Vec<Finding>, CheckError> {
-    let client = aws_sdk_eventbridge::Client::new(stack.config());
+pub(super) async fn schedules(stack: &Stack, resources: &Resources) -> Checked {
+    let client = stack.event_bridge();
     let mut findings = Vec::new();
     for (logical, name) in resources.of("AWS::Events::Rule") {
         let described = client.describe_rule().name(name).send().await;

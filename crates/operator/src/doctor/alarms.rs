@@ -2,8 +2,9 @@
 
 use aws_sdk_cloudwatch::types::{AlarmType, CompositeAlarm, MetricAlarm, StateValue};
 
-use super::check::{CheckError, Finding};
+use super::check::{CheckError, Checked};
 use super::deployment::Parameters;
+use super::finding::Finding;
 use crate::stack::Stack;
 
 const ALARMS: &str = "alarms";
@@ -41,7 +42,7 @@ impl From<CompositeAlarm> for Alarm {
 }
 
 /// Which alarms ring, and whether anybody is told. CloudFormation names them after the stack.
-pub(super) async fn check(stack: &Stack, parameters: &Parameters) -> Result<Vec<Finding>, CheckError> {
+pub(super) async fn check(stack: &Stack, parameters: &Parameters) -> Checked {
     let alarms = list(stack).await?;
     if alarms.is_empty() {
         let advice = "deploy the stack again: infra/alarms.yaml has its alarms";
@@ -68,7 +69,7 @@ pub(super) async fn check(stack: &Stack, parameters: &Parameters) -> Result<Vec<
 }
 
 async fn list(stack: &Stack) -> Result<Vec<Alarm>, CheckError> {
-    let client = aws_sdk_cloudwatch::Client::new(stack.config());
+    let client = stack.cloudwatch();
     let request = client
         .describe_alarms()
         .alarm_name_prefix(format!("{}-", stack.name()?))

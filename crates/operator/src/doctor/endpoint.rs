@@ -9,10 +9,12 @@ use reqwest::{Client, Method, Url, header};
 use serde::Deserialize;
 use upvest::signature::SigningKey;
 
-use super::check::{CheckError, Finding};
+use super::check::Checked;
+use super::finding::Finding;
+use crate::operator_key::OperatorKey;
+use crate::reporter::Reporter;
+use crate::send::{Answer, Load, Pace, Target};
 use crate::stack::Stack;
-use operator::operator_key::OperatorKey;
-use operator::send::{Answer, Load, Pace, Target};
 
 const DNS: &str = "name";
 const TLS: &str = "certificate";
@@ -42,7 +44,7 @@ struct Refusal {
 }
 
 /// Checks the URL without leaving a trace but two refused requests, which ring no alarm.
-pub(super) async fn check(stack: &Stack, timeout: Duration) -> Result<Vec<Finding>, CheckError> {
+pub(super) async fn check(stack: &Stack, timeout: Duration) -> Checked {
     let text = stack.webhook_url()?;
     // What the operator does not send here is no secret, so that plain http needs no leave.
     let target = match Target::new(&text, true) {
@@ -85,11 +87,7 @@ pub(super) async fn check(stack: &Stack, timeout: Duration) -> Result<Vec<Findin
 }
 
 /// Posts a signed delivery with an event that is always the same.
-pub(super) async fn probe(
-    stack: &Stack,
-    key: Option<&OperatorKey>,
-    timeout: Duration,
-) -> Result<Vec<Finding>, CheckError> {
+pub(super) async fn probe(stack: &Stack, key: Option<&OperatorKey>, timeout: Duration) -> Checked {
     let Some(key) = key else {
         let why = "needs --probe-key and --probe-key-id, a key of your own: \
                    `keys import --key-id ID --profile quoted --hmac-secret-file FILE`";
@@ -130,7 +128,7 @@ async fn post(url: &str, key: SigningKey, timeout: Duration) -> Result<Option<An
         rate: None,
         concurrency: 1,
     };
-    let sent = Arc::new(load).run(pace, operator::Reporter::silent()).await;
+    let sent = Arc::new(load).run(pace, Reporter::silent()).await;
     let (outcomes, _) = sent.map_err(|error| ErrorChain(&error).to_string())?;
     Ok(outcomes.into_iter().next().map(|outcome| outcome.answer))
 }
@@ -213,13 +211,13 @@ fn answers(got: &Answered, posted: Result<&Answered, &reqwest::Error>) -> Vec<Fi
         return vec![Finding::failed(REDIRECT, found, advice)];
     }
     let posted = match posted {
-        Ok(posted) => judge_post(posted),
+        Ok(posted) => post_finding(posted),
         Err(error) => unreachable(error),
     };
-    vec![Finding::ok(REDIRECT, "none"), judge_get(got), posted]
+    vec![Finding::ok(REDIRECT, "none"), get_finding(got), posted]
 }
 
-fn judge_get(answered: &Answered) -> Finding {
+fn get_finding(answered: &Answered) -> Finding {
     match (answered.status, answered.reason.as_deref()) {
         (405, Some("method-not-allowed")) => Finding::ok(GET, "405 by ingest"),
         (405, _) => Finding::warning(
@@ -231,7 +229,7 @@ fn judge_get(answered: &Answered) -> Finding {
     }
 }
 
-fn judge_post(answered: &Answered) -> Finding {
+fn post_finding(answered: &Answered) -> Finding {
     match (answered.status, answered.reason.as_deref()) {
         (401, Some("missing-signature")) => Finding::ok(UNSIGNED, "401 by ingest, and no delivery of it"),
         (403, Some("source-address-not-allowed")) => Finding::skipped(

@@ -1,0 +1,245 @@
+//! Checking a deployed stack, and what Upvest has of it.
+
+mod alarms;
+mod check;
+mod deployment;
+mod endpoint;
+mod finding;
+mod functions;
+mod keys;
+mod queues;
+mod storage;
+mod subscription;
+
+use std::time::Duration;
+
+use futures_util::future::{LocalBoxFuture, join_all};
+use pipeline::runtime::clock::Clock;
+use serde::Serialize;
+use upvest_api::Client;
+
+use self::check::{CheckError, Checked};
+use self::deployment::{Parameters, Resources};
+pub use self::finding::{Area, Finding, Verdict};
+use crate::error::Result;
+use crate::operator_key::OperatorKey;
+use crate::stack::{Stack, StackFinder};
+use crate::upvest_account::UpvestAccount;
+
+/// All findings about a stack.
+#[derive(Debug, Serialize)]
+pub struct Checkup {
+    /// The stack's name.
+    pub stack: String,
+    /// How many checks found nothing wrong.
+    pub ok: usize,
+    /// How many found something that is not as it should be.
+    pub warnings: usize,
+    /// How many found something that is wrong, or could not be made.
+    pub failed: usize,
+    /// How many had nothing to look at.
+    pub skipped: usize,
+    /// The findings, area by area.
+    pub findings: Vec<AreaFinding>,
+}
+
+/// A finding about a part of the receiver.
+#[derive(Debug, Serialize)]
+pub struct AreaFinding {
+    /// The part.
+    pub area: Area,
+    /// What was found.
+    #[serde(flatten)]
+    pub finding: Finding,
+}
+
+/// What the checks look at.
+struct Checks<'c> {
+    stack: &'c Stack,
+    upvest: Option<Client>,
+    parameters: Parameters,
+    /// `None` where CloudFormation does not tell.
+    resources: Option<Resources>,
+    clock: Clock,
+    probe_key: Option<&'c OperatorKey>,
+    timeout: Duration,
+}
+
+type Results = Vec<(Area, Vec<Finding>)>;
+type Check<'c> = LocalBoxFuture<'c, (Area, Vec<Finding>)>;
+
+/// Makes all checks of a stack, each for at most `timeout`. With a key it posts a signed delivery too, whose event is
+/// always the same.
+///
+/// # Errors
+///
+/// [`Error`](crate::Error) when there is no stack to check. What is wrong with it is in the findings.
+pub async fn check(
+    stacks: &StackFinder<'_>,
+    account: &UpvestAccount,
+    probe_key: Option<&OperatorKey>,
+    timeout: Duration,
+) -> Result<Checkup> {
+    let stack = stacks.stack().await?;
+    let mut results = Vec::new();
+    let upvest = match account.client(stacks).await {
+        Ok(client) => Some(client),
+        Err(error) => {
+            let why = async { Err(CheckError::from(error)) };
+            results.push(check::run(Area::Upvest, "API credentials", timeout, why).await);
+            None
+        }
+    };
+    let mut checks = Checks {
+        stack,
+        upvest,
+        parameters: Parameters::new(),
+        resources: None,
+        clock: Clock::system(),
+        probe_key,
+        timeout,
+    };
+    // First, because other checks compare with the parameters, and go through the resources.
+    let deployment = async {
+        let described = deployment::describe(stack).await?;
+        let findings = deployment::status(&described);
+        checks.parameters = described.parameters;
+        Ok(findings)
+    };
+    results.push(check::run(Area::Deployment, "stack", timeout, deployment).await);
+    let resources = async {
+        checks.resources = Some(deployment::resources(stack).await?);
+        Ok(Vec::new())
+    };
+    results.push(check::run(Area::Functions, "functions", timeout, resources).await);
+    results.extend(checks.run().await);
+    Ok(Checkup::of(
+        stack.name().unwrap_or("the stack").to_owned(),
+        results,
+    ))
+}
+
+impl Checkup {
+    /// Collects the findings, and keeps their order within an area.
+    fn of(stack: String, results: Results) -> Self {
+        let mut findings: Vec<AreaFinding> = results
+            .into_iter()
+            .flat_map(|(area, findings)| {
+                let in_area = move |finding| AreaFinding { area, finding };
+                findings.into_iter().map(in_area)
+            })
+            .collect();
+        findings.sort_by_key(|finding| finding.area);
+        let count = |verdict| {
+            let of_verdict = |found: &&AreaFinding| found.finding.result == verdict;
+            findings.iter().filter(of_verdict).count()
+        };
+        Self {
+            stack,
+            ok: count(Verdict::Ok),
+            warnings: count(Verdict::Warning),
+            failed: count(Verdict::Failed),
+            skipped: count(Verdict::Skipped),
+            findings,
+        }
+    }
+}
+
+impl Checks<'_> {
+    /// Runs all checks beside each other.
+    async fn run(&self) -> Results {
+        let Self { stack, timeout, .. } = *self;
+        let mut checks: Vec<Check<'_>> = vec![
+            self.check(Area::Deployment, "version", async {
+                Ok(deployment::version(stack))
+            }),
+            self.check(
+                Area::Deployment,
+                "clock",
+                deployment::clocks(stack, &self.clock, self.upvest.as_ref()),
+            ),
+            self.check(Area::Endpoint, "reachable", endpoint::check(stack, timeout)),
+            self.check(
+                Area::Endpoint,
+                "signed POST is answered 200",
+                endpoint::probe(stack, self.probe_key, timeout),
+            ),
+            self.check(Area::Queues, "queues", queues::check(stack)),
+            self.check(Area::Storage, "tables", storage::tables(stack)),
+            self.check(Area::Storage, "archive", storage::archive(stack)),
+            self.check(Area::Storage, "quarantine", storage::quarantine(stack)),
+            self.check(Area::Storage, "event bus", storage::event_bus(stack)),
+            self.check(Area::Alarms, "alarms", alarms::check(stack, &self.parameters)),
+        ];
+        checks.extend(self.function_checks());
+        checks.extend(self.upvest_checks());
+        join_all(checks).await
+    }
+
+    fn function_checks(&self) -> Vec<Check<'_>> {
+        let (stack, Some(resources)) = (self.stack, &self.resources) else {
+            return Vec::new();
+        };
+        vec![
+            self.check(
+                Area::Functions,
+                "functions",
+                functions::functions(stack, resources),
+            ),
+            self.check(
+                Area::Functions,
+                "event sources",
+                functions::sources(stack, resources),
+            ),
+            self.check(
+                Area::Functions,
+                "schedules",
+                functions::schedules(stack, resources),
+            ),
+        ]
+    }
+
+    fn upvest_checks(&self) -> Vec<Check<'_>> {
+        let Self {
+            stack, parameters, ..
+        } = self;
+        let Some(upvest) = &self.upvest else {
+            let skipped = |name: &'static str| async move {
+                Ok(vec![Finding::skipped(
+                    name,
+                    "needs credentials for Upvest that can be used",
+                )])
+            };
+            return vec![
+                self.check(Area::Upvest, "subscription", skipped("subscription")),
+                self.check(Area::Keys, "verification keys", skipped("verification keys")),
+            ];
+        };
+        vec![
+            self.check(
+                Area::Upvest,
+                "API credentials",
+                subscription::credentials(stack, upvest),
+            ),
+            self.check(
+                Area::Upvest,
+                "subscription",
+                subscription::check(stack, upvest, parameters),
+            ),
+            self.check(
+                Area::Keys,
+                "verification keys",
+                keys::check(stack, upvest, parameters, &self.clock),
+            ),
+        ]
+    }
+
+    fn check<'c>(
+        &self,
+        area: Area,
+        name: &'static str,
+        check: impl Future<Output = Checked> + 'c,
+    ) -> Check<'c> {
+        Box::pin(check::run(area, name, self.timeout, check))
+    }
+}

@@ -1,0 +1,104 @@
+//! How checks run beside each other, and what becomes of one that came to no result.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use pipeline::error::{AwsError, ErrorChain};
+use pipeline::upvest_api::AccessError;
+
+use super::finding::{Area, Finding};
+use crate::error::{Error, ErrorKind};
+
+/// The policy with the permissions of those who look.
+const POLICY: &str = "infra/examples/operator-look.json";
+
+/// What to do about credentials that cannot be had or used.
+const CREDENTIALS: &str =
+    "check the secret or file with the credentials (--upvest-secret, --upvest-credentials)";
+
+/// What a check found, or why it came to no result.
+pub(super) type Checked = Result<Vec<Finding>, CheckError>;
+
+/// Why a check came to no result.
+#[derive(Debug)]
+pub(super) enum CheckError {
+    /// The operator lacks the permission of this name.
+    Denied(&'static str),
+    /// Anything else.
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for CheckError {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl CheckError {
+    /// Wraps what the SDK returned for a call that needs this permission.
+    pub(super) fn of<E: StdError + Send + Sync + 'static>(action: &'static str) -> impl FnOnce(E) -> Self {
+        move |error| Self::of_error(action)(AwsError::of(action)(error))
+    }
+
+    /// Wraps the error of such a call that a store made.
+    pub(super) fn of_error(action: &'static str) -> impl FnOnce(AwsError) -> Self {
+        move |error| {
+            let error = Error::from(error);
+            match error.kind() {
+                ErrorKind::Denied => Self::Denied(action),
+                _ => Self::Failed(error),
+            }
+        }
+    }
+
+    fn into_finding(self, check: &str) -> Finding {
+        let error = match self {
+            // What nobody looked at is not well.
+            Self::Denied(action) => {
+                let found = format!("not checked: you lack the permission {action}");
+                let advice =
+                    format!("have {action} allowed to you: {POLICY} has all that this command needs");
+                return Finding::failed(check, found, advice);
+            }
+            Self::Failed(error) => error,
+        };
+        let found = ErrorChain(&error).to_string();
+        if matches!(error.kind(), ErrorKind::Usage | ErrorKind::NotFound) {
+            // What a stack does not have cannot be checked; that a part of it is missing, the version tells.
+            Finding::skipped(check, error.to_string())
+        } else if error.find::<AccessError>().is_some() {
+            match error.kind() {
+                ErrorKind::Denied => Self::Denied("secretsmanager:GetSecretValue").into_finding(check),
+                _ => Finding::failed(check, found, CREDENTIALS),
+            }
+        } else if error.find::<upvest_api::Error>().is_some() {
+            let advice = error.hint().map(|hint| hint.to_string());
+            let advice = advice.unwrap_or_else(|| {
+                "check base_url in the credentials, and the connection to Upvest".to_owned()
+            });
+            Finding::failed(check, found, advice)
+        } else {
+            let advice =
+                "check the region (--region), the credentials (--aws-profile) and the connection to AWS";
+            Finding::failed(check, found, advice)
+        }
+    }
+}
+
+/// Runs a check for as long as it may take. Whatever goes wrong with it becomes a finding, and hides no other check.
+pub(super) async fn run(
+    area: Area,
+    name: &'static str,
+    at_most: Duration,
+    check: impl Future<Output = Checked>,
+) -> (Area, Vec<Finding>) {
+    let findings = match tokio::time::timeout(at_most, check).await {
+        Ok(Ok(findings)) => findings,
+        Ok(Err(error)) => vec![error.into_finding(name)],
+        Err(_) => {
+            let found = format!("no answer within {} s", at_most.as_secs());
+            vec![Finding::failed(name, found, "try again with a longer --timeout")]
+        }
+    };
+    (area, findings)
+}

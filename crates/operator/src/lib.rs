@@ -11,7 +11,7 @@
 //! | [`keys`] | the keys that deliveries are verified by: fetch, import, list |
 //! | [`quarantine`] | what could not be proven: list, show, reverify, discard |
 //! | [`watch`] | deliveries and events as they pass |
-//! | [`webhooks`] | the subscriptions at Upvest: list, show, create, update, switch, delete, test |
+//! | [`webhooks`] | the subscriptions at Upvest: create, update, switch, delete, test |
 //!
 //! # Conventions
 //!

@@ -1,6 +1,6 @@
 //! The stack's alarms.
 
-use aws_sdk_cloudwatch::types::{AlarmType, CompositeAlarm, MetricAlarm, StateValue};
+use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
 
 use super::check::{CheckError, Checked};
 use super::deployment::Parameters;
@@ -19,26 +19,16 @@ struct Alarm {
     is_on: bool,
 }
 
-impl From<MetricAlarm> for Alarm {
-    fn from(alarm: MetricAlarm) -> Self {
-        Self {
+/// Makes alarms of what CloudWatch calls metric and composite alarms, which have the same members here.
+macro_rules! alarms {
+    ($alarms:expr) => {
+        $alarms.into_iter().flatten().map(|alarm| Alarm {
             name: alarm.alarm_name.unwrap_or_default(),
             state: alarm.state_value,
             description: alarm.alarm_description,
             is_on: alarm.actions_enabled.unwrap_or(true),
-        }
-    }
-}
-
-impl From<CompositeAlarm> for Alarm {
-    fn from(alarm: CompositeAlarm) -> Self {
-        Self {
-            name: alarm.alarm_name.unwrap_or_default(),
-            state: alarm.state_value,
-            description: alarm.alarm_description,
-            is_on: alarm.actions_enabled.unwrap_or(true),
-        }
-    }
+        })
+    };
 }
 
 /// Which alarms ring, and whether anybody is told. CloudFormation names them after the stack.
@@ -79,8 +69,8 @@ async fn list(stack: &Stack) -> Result<Vec<Alarm>, CheckError> {
     let mut alarms = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(CheckError::of("cloudwatch:DescribeAlarms"))?;
-        alarms.extend(page.metric_alarms.into_iter().flatten().map(Alarm::from));
-        alarms.extend(page.composite_alarms.into_iter().flatten().map(Alarm::from));
+        alarms.extend(alarms!(page.metric_alarms));
+        alarms.extend(alarms!(page.composite_alarms));
     }
     Ok(alarms)
 }

@@ -16,20 +16,10 @@ use crate::stack::Stack;
 /// A file with keys.
 #[derive(Debug, Clone)]
 pub enum KeyFile {
-    /// A public key as JWK, or a set of them.
-    Jwk {
-        /// Where it is.
-        path: PathBuf,
-        /// The one key that is meant; without it, all under their own ids.
-        key_id: Option<String>,
-    },
-    /// A shared secret. Every byte of the file counts.
-    HmacSecret {
-        /// Where it is.
-        path: PathBuf,
-        /// The id that deliveries name.
-        key_id: String,
-    },
+    /// A public key as JWK, or a set of them: all under their own ids, or one under this id.
+    Jwk(PathBuf, Option<String>),
+    /// A shared secret, under this id. Every byte of the file counts.
+    HmacSecret(PathBuf, String),
 }
 
 /// What an import did.
@@ -68,7 +58,7 @@ pub async fn import(
 ) -> Result<ImportedKeys> {
     let (table, secrets) = (stack.keys(Clock::system())?, stack.hmac_secrets());
     let keys = match file {
-        KeyFile::Jwk { path, key_id } => key_file::public_keys(path, key_id.as_deref())
+        KeyFile::Jwk(path, key_id) => key_file::public_keys(path, key_id.as_deref())
             .map_err(|error| error.of_kind(ErrorKind::Failed))?
             .into_iter()
             .map(|jwk| {
@@ -82,7 +72,7 @@ pub async fn import(
                 })
             })
             .collect::<Result<_>>()?,
-        KeyFile::HmacSecret { path, key_id } => {
+        KeyFile::HmacSecret(path, key_id) => {
             let secret = key_file::secret(path)?;
             if secret.expose_secret().ends_with(b"\n") {
                 reporter.note("the secret ends with a line break, which is a part of it");

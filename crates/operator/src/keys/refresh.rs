@@ -1,6 +1,6 @@
 //! Fetching the keys that Upvest signs with.
 
-use pipeline::key_refresh::{self, Changes, RefreshError};
+use pipeline::key_refresh::{self, RefreshError};
 use pipeline::runtime::clock::Clock;
 use pipeline::upvest_api::AccessError;
 use serde::Serialize;
@@ -63,31 +63,24 @@ pub async fn refresh(stack: &Stack, upvest: &Client, dry_run: bool) -> Result<Re
             false => plan.carry_out(&table).await,
         }
     };
-    let changes = changes
+    let mut changes = changes
         .await
         .map_err(Error::context::<RefreshError>("the keys were not refreshed"))?;
-    Ok(RefreshedKeys::of(changes, dry_run))
-}
-
-impl RefreshedKeys {
-    fn of(mut changes: Changes, dry_run: bool) -> Self {
-        changes.known.retain(|key_id| !changes.returned.contains(key_id));
-        let results = [
-            (changes.new, RefreshResult::New),
-            (changes.known, RefreshResult::Known),
-            (changes.returned, RefreshResult::Returned),
-            (changes.retired, RefreshResult::Retired),
-            (changes.conflicting, RefreshResult::Conflicting),
-        ];
-        let keys = results.into_iter().flat_map(|(key_ids, result)| {
-            key_ids
-                .into_iter()
-                .map(move |key_id| RefreshedKey { key_id, result })
-        });
-        Self {
-            dry_run,
-            keys: keys.collect(),
-            unusable: changes.unusable,
-        }
-    }
+    changes.known.retain(|key_id| !changes.returned.contains(key_id));
+    let results = [
+        (changes.new, RefreshResult::New),
+        (changes.known, RefreshResult::Known),
+        (changes.returned, RefreshResult::Returned),
+        (changes.retired, RefreshResult::Retired),
+        (changes.conflicting, RefreshResult::Conflicting),
+    ];
+    let keys = results.into_iter().flat_map(|(key_ids, result)| {
+        let key = move |key_id| RefreshedKey { key_id, result };
+        key_ids.into_iter().map(key)
+    });
+    Ok(RefreshedKeys {
+        dry_run,
+        keys: keys.collect(),
+        unusable: changes.unusable,
+    })
 }

@@ -29,8 +29,15 @@ const WAITING: usize = 64;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    filter: FilterArgs,
+    /// Show events of this type, like ORDER.FILLED; repeat it for more
+    #[arg(long = "type", value_name = "TYPE", help_heading = "What to show")]
+    types: Vec<String>,
+    /// Show events of this category, like ORDER; repeat it for more
+    #[arg(long = "category", value_name = "CATEGORY", help_heading = "What to show")]
+    categories: Vec<String>,
+    /// Show events of this entity, written TYPE#ID; repeat it for more
+    #[arg(long = "entity", value_name = "ENTITY", help_heading = "What to show")]
+    entities: Vec<String>,
     /// Show only what is in quarantine
     #[arg(long, help_heading = "What to show")]
     quarantine_only: bool,
@@ -60,21 +67,6 @@ pub(crate) struct Arguments {
     /// End after so many deliveries; prints lines
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-}
-
-/// Which events are shown.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "What to show")]
-struct FilterArgs {
-    /// Show events of this type, like ORDER.FILLED; repeat it for more
-    #[arg(long = "type", value_name = "TYPE")]
-    types: Vec<String>,
-    /// Show events of this category, like ORDER; repeat it for more
-    #[arg(long = "category", value_name = "CATEGORY")]
-    categories: Vec<String>,
-    /// Show events of this entity, written TYPE#ID; repeat it for more
-    #[arg(long = "entity", value_name = "ENTITY")]
-    entities: Vec<String>,
 }
 
 impl Arguments {
@@ -128,15 +120,10 @@ impl Arguments {
     }
 
     fn reader(&self, stack: &Stack, with_objects: bool) -> Result<Reader> {
-        let FilterArgs {
-            types,
-            categories,
-            entities,
-        } = self.filter.clone();
         let filter = Filter {
-            types,
-            categories,
-            entities,
+            types: self.types.clone(),
+            categories: self.categories.clone(),
+            entities: self.entities.clone(),
         };
         Reader::new(stack, filter, self.state, with_objects)
     }

@@ -10,7 +10,7 @@ mod tests;
 use std::io;
 
 use clap::{Args, Subcommand};
-use operator::webhooks::{self, Outcome, Search, Tested, WebhookList, WebhookShown};
+use operator::webhooks::{self, Outcome, Search, Tested};
 use operator::{Error, Result, StackFinder};
 use serde::Serialize;
 use upvest_api::{ResourceId, Url, Webhook};
@@ -112,8 +112,8 @@ struct Delete {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum WebhooksReport {
-    Listed(WebhookList),
-    Shown(WebhookShown),
+    Listed { webhooks: Vec<Webhook> },
+    Shown { webhook: Webhook },
     Outcome(Outcome),
     Tested(Box<Tested>),
 }
@@ -135,9 +135,13 @@ impl Webhooks {
     ) -> Result<WebhooksReport> {
         let upvest = self.upvest.client(stacks).await?;
         let outcome = match self.command {
-            Command::List => return Ok(WebhooksReport::Listed(webhooks::list(&upvest).await?)),
+            Command::List => {
+                let webhooks = upvest.list_webhooks().await?;
+                return Ok(WebhooksReport::Listed { webhooks });
+            }
             Command::Get { id } => {
-                return Ok(WebhooksReport::Shown(webhooks::show(&upvest, &id).await?));
+                let webhook = upvest.webhook(&id).await?;
+                return Ok(WebhooksReport::Shown { webhook });
             }
             Command::Test { id } => {
                 let tested = webhooks::test(&upvest, stacks, search, &id).await?;
@@ -191,8 +195,8 @@ fn confirm_deletion(webhook: &Webhook, ask: Ask<'_>) -> Result<bool> {
 impl Report for WebhooksReport {
     fn text(&self) -> String {
         match self {
-            Self::Listed(list) => list.text(),
-            Self::Shown(shown) => shown.text(),
+            Self::Listed { webhooks } => show::list(webhooks),
+            Self::Shown { webhook } => show::text(webhook),
             Self::Outcome(outcome) => outcome.text(),
             Self::Tested(tested) => tested.text(),
         }
@@ -200,7 +204,7 @@ impl Report for WebhooksReport {
 
     fn succeeded(&self) -> bool {
         match self {
-            Self::Listed(_) | Self::Shown(_) => true,
+            Self::Listed { .. } | Self::Shown { .. } => true,
             Self::Outcome(outcome) => outcome.succeeded(),
             Self::Tested(tested) => tested.succeeded(),
         }

@@ -54,11 +54,8 @@ impl ImportArgs {
     pub(super) async fn run(self, stack: &Stack, reporter: Reporter<'_>) -> Result<ImportedKeys> {
         // The grammar sees to it that there is one of the files, and an id for a secret.
         let file = match (self.file.hmac_secret_file, self.key_id) {
-            (Some(path), Some(key_id)) => KeyFile::HmacSecret { path, key_id },
-            (_, key_id) => KeyFile::Jwk {
-                path: self.file.jwk.unwrap_or_default(),
-                key_id,
-            },
+            (Some(path), Some(key_id)) => KeyFile::HmacSecret(path, key_id),
+            (_, key_id) => KeyFile::Jwk(self.file.jwk.unwrap_or_default(), key_id),
         };
         import(stack, &file, self.profile, self.replace, reporter).await
     }

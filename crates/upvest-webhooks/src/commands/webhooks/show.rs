@@ -1,33 +1,25 @@
 //! `webhooks list` and `webhooks get`: the text of subscriptions.
 
-use operator::webhooks::{WebhookList, WebhookShown};
 use upvest_api::Webhook;
 
-use crate::output::{self, Report, facts};
+use crate::output::{self, facts};
 
-impl Report for WebhookList {
-    fn text(&self) -> String {
-        if self.webhooks.is_empty() {
-            return "no subscriptions; create one with `upvest-webhooks webhooks create`".to_owned();
-        }
-        let mut table = output::table(["id", "title", "enabled", "categories", "url"]);
-        for webhook in &self.webhooks {
-            table.add_row([
-                webhook.id.as_str(),
-                &webhook.title,
-                yes_or_no(webhook.enabled),
-                &categories(webhook),
-                &webhook.url,
-            ]);
-        }
-        table.to_string()
+/// Writes a table of subscriptions.
+pub(super) fn list(webhooks: &[Webhook]) -> String {
+    if webhooks.is_empty() {
+        return "no subscriptions; create one with `upvest-webhooks webhooks create`".to_owned();
     }
-}
-
-impl Report for WebhookShown {
-    fn text(&self) -> String {
-        text(&self.webhook)
+    let mut table = output::table(["id", "title", "enabled", "categories", "url"]);
+    for webhook in webhooks {
+        table.add_row([
+            webhook.id.as_str(),
+            &webhook.title,
+            yes_or_no(webhook.enabled),
+            &categories(webhook),
+            &webhook.url,
+        ]);
     }
+    table.to_string()
 }
 
 /// Writes all of a subscription.
@@ -65,12 +57,8 @@ mod tests {
     #[test]
     fn a_subscription_is_called_in_json_as_at_upvest() {
         let json = r#"{"id":"w1","created_at":"2026-01-05T09:30:00Z","updated_at":"2026-01-05T09:30:00Z","title":"Receiver","url":"https://tenant.tld/webhooks","enabled":false,"type":["ALL"],"exclude_type":["USER"],"config":{"delay":"5s","max_package_size":10240}}"#;
-        let webhook = serde_json::from_str(json).unwrap();
-        let shown = WebhookShown { webhook };
-        assert_eq!(
-            serde_json::to_string(&shown).unwrap(),
-            format!(r#"{{"webhook":{json}}}"#)
-        );
-        assert!(shown.text().contains("ALL but USER"));
+        let webhook: Webhook = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&webhook).unwrap(), json);
+        assert!(text(&webhook).contains("ALL but USER"));
     }
 }

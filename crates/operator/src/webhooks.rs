@@ -9,7 +9,7 @@ mod test;
 
 use reqwest::Url;
 
-pub use self::arrival::{Arrival, Search};
+pub use self::arrival::Arrival;
 pub use self::change::{WebhookUpdate, switch, update};
 pub use self::create::{CreateOptions, create};
 pub use self::delete::delete;

@@ -53,38 +53,25 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn ok(check: impl Into<String>, found: impl Into<String>) -> Self {
+    pub(super) fn ok(check: &str, found: impl Into<String>) -> Self {
         Self::new(check, Verdict::Ok, found, None)
     }
 
-    pub(super) fn warning(
-        check: impl Into<String>,
-        found: impl Into<String>,
-        advice: impl Into<String>,
-    ) -> Self {
+    pub(super) fn warning(check: &str, found: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::new(check, Verdict::Warning, found, Some(advice.into()))
     }
 
-    pub(super) fn failed(
-        check: impl Into<String>,
-        found: impl Into<String>,
-        advice: impl Into<String>,
-    ) -> Self {
+    pub(super) fn failed(check: &str, found: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::new(check, Verdict::Failed, found, Some(advice.into()))
     }
 
-    pub(super) fn skipped(check: impl Into<String>, why: impl Into<String>) -> Self {
+    pub(super) fn skipped(check: &str, why: impl Into<String>) -> Self {
         Self::new(check, Verdict::Skipped, why, None)
     }
 
-    fn new(
-        check: impl Into<String>,
-        result: Verdict,
-        found: impl Into<String>,
-        advice: Option<String>,
-    ) -> Self {
+    fn new(check: &str, result: Verdict, found: impl Into<String>, advice: Option<String>) -> Self {
         Self {
-            check: check.into(),
+            check: check.to_owned(),
             result,
             found: found.into(),
             advice,

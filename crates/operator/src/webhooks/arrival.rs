@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pipeline::error::{AwsError, ErrorChain};
+use pipeline::error::AwsError;
 use pipeline::stores::archive::{Archive, Found, ReadError};
 use pipeline::stores::events::EventLog;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,8 @@ use crate::error::{Error, Result};
 use crate::stack::StackFinder;
 
 const OK: u16 = 200;
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What became of a test delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -57,28 +59,10 @@ pub enum Arrival {
     },
 }
 
-/// How long a delivery is looked for.
-#[derive(Debug, Clone, Copy)]
-pub struct Search {
-    /// The time after which what was found last is the result.
-    pub at_most: Duration,
-    /// The pause between two looks.
-    pub pause: Duration,
-}
-
 /// What a receiver answers.
 #[derive(Deserialize)]
 struct Receipt {
     delivery_id: Uuid,
-}
-
-impl Default for Search {
-    fn default() -> Self {
-        Self {
-            at_most: Duration::from_secs(20),
-            pause: Duration::from_secs(1),
-        }
-    }
 }
 
 impl Arrival {
@@ -95,57 +79,43 @@ impl Arrival {
     }
 }
 
-impl Search {
-    /// Looks for the delivery that an endpoint answered.
-    pub(super) async fn run(
-        self,
-        stacks: &StackFinder<'_>,
-        webhook_url: &str,
-        answer: &EndpointAnswer,
-    ) -> Arrival {
-        match Box::pin(self.find(stacks, webhook_url, answer)).await {
-            Ok(arrival) => arrival,
-            Err(error) => Arrival::unknown(ErrorChain(&error).to_string()),
-        }
+/// Looks for the delivery that an endpoint answered, for up to `at_most`.
+pub(super) async fn search(
+    stacks: &StackFinder<'_>,
+    webhook_url: &str,
+    answer: &EndpointAnswer,
+    at_most: Duration,
+) -> Result<Arrival> {
+    let unknown = |reason: &str| Ok(Arrival::unknown(reason));
+    if answer.status != OK {
+        return Ok(Arrival::unknown(format!(
+            "the endpoint answered {}, and kept nothing",
+            answer.status
+        )));
     }
-
-    async fn find(
-        self,
-        stacks: &StackFinder<'_>,
-        webhook_url: &str,
-        answer: &EndpointAnswer,
-    ) -> Result<Arrival> {
-        let unknown = |reason: &str| Ok(Arrival::unknown(reason));
-        if answer.status != OK {
-            return Ok(Arrival::unknown(format!(
-                "the endpoint answered {}, and kept nothing",
-                answer.status
-            )));
+    let unsearched = || Error::context::<Error>("the stack cannot be searched");
+    let Some(stack) = stacks.if_named().await.map_err(unsearched())? else {
+        return unknown("no stack is named");
+    };
+    let stack_url = stack.webhook_url().map_err(unsearched())?;
+    if !is_same_url(webhook_url, &stack_url) {
+        return Ok(Arrival::unknown(format!(
+            "the subscription delivers to {webhook_url}, and the stack receives at {stack_url}"
+        )));
+    }
+    let Ok(receipt) = serde_json::from_str::<Receipt>(&answer.body) else {
+        return unknown("the endpoint's answer names no delivery, as a receiver's would");
+    };
+    let archive = stack.archive().map_err(unsearched())?;
+    let log = stack.event_log().map_err(unsearched())?;
+    let until = Instant::now() + at_most;
+    loop {
+        let arrival = look_for(receipt.delivery_id, &archive, &log).await?;
+        let is_final = matches!(arrival, Arrival::Stored { .. } | Arrival::Quarantined { .. });
+        if is_final || Instant::now() + PAUSE > until {
+            return Ok(arrival);
         }
-        let unsearched = || Error::context::<Error>("the stack cannot be searched");
-        let Some(stack) = stacks.if_named().await.map_err(unsearched())? else {
-            return unknown("no stack is named");
-        };
-        let stack_url = stack.webhook_url().map_err(unsearched())?;
-        if !is_same_url(webhook_url, &stack_url) {
-            return Ok(Arrival::unknown(format!(
-                "the subscription delivers to {webhook_url}, and the stack receives at {stack_url}"
-            )));
-        }
-        let Ok(receipt) = serde_json::from_str::<Receipt>(&answer.body) else {
-            return unknown("the endpoint's answer names no delivery, as a receiver's would");
-        };
-        let archive = stack.archive().map_err(unsearched())?;
-        let log = stack.event_log().map_err(unsearched())?;
-        let until = Instant::now() + self.at_most;
-        loop {
-            let arrival = look_for(receipt.delivery_id, &archive, &log).await?;
-            let is_final = matches!(arrival, Arrival::Stored { .. } | Arrival::Quarantined { .. });
-            if is_final || Instant::now() + self.pause > until {
-                return Ok(arrival);
-            }
-            sleep(self.pause).await;
-        }
+        sleep(PAUSE).await;
     }
 }
 

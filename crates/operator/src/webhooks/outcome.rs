@@ -95,50 +95,48 @@ pub(super) fn invalid(error: InvalidWebhookError) -> Error {
 
 /// Tells what a change would make of an existing subscription.
 pub(super) fn differences(existing: &Webhook, change: &WebhookChange) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    let mut compare = |member, before: String, after: Option<String>| {
+        if let Some(after) = after.filter(|after| *after != before) {
+            differences.push(Difference {
+                member,
+                before,
+                after,
+            });
+        }
+    };
     let listed = |categories: &[String]| categories.join(", ");
     let (config, new) = (&existing.config, change.config);
-    let differences = [
-        ("title", existing.title.clone(), change.title.clone()),
-        (
-            "url",
-            existing.url.clone(),
-            change.url.as_ref().map(ToString::to_string),
-        ),
-        (
-            "enabled",
-            existing.enabled.to_string(),
-            change.enabled.map(|enabled| enabled.to_string()),
-        ),
-        (
-            "type",
-            listed(&existing.categories),
-            change.categories.as_deref().map(listed),
-        ),
-        (
-            "exclude_type",
-            listed(&existing.excluded_categories),
-            change.excluded_categories.as_deref().map(listed),
-        ),
-        (
-            "delay",
-            config.delay.clone(),
-            new.map(|new| new.delay.to_string()),
-        ),
-        (
-            "max_package_size",
-            config.max_package_size.to_string(),
-            new.map(|new| new.max_package_size.bytes().to_string()),
-        ),
-    ];
-    let differences = differences.into_iter().filter_map(|(member, before, after)| {
-        let after = after.filter(|after| *after != before)?;
-        Some(Difference {
-            member,
-            before,
-            after,
-        })
-    });
-    differences.collect()
+    let excluded = &change.excluded_categories;
+    let bytes = new.map(|new| new.max_package_size.bytes().to_string());
+    compare("title", existing.title.clone(), change.title.clone());
+    compare(
+        "url",
+        existing.url.clone(),
+        change.url.as_ref().map(ToString::to_string),
+    );
+    compare(
+        "enabled",
+        existing.enabled.to_string(),
+        change.enabled.map(|enabled| enabled.to_string()),
+    );
+    compare(
+        "type",
+        listed(&existing.categories),
+        change.categories.as_deref().map(listed),
+    );
+    compare(
+        "exclude_type",
+        listed(&existing.excluded_categories),
+        excluded.as_deref().map(listed),
+    );
+    compare(
+        "delay",
+        config.delay.clone(),
+        new.map(|new| new.delay.to_string()),
+    );
+    compare("max_package_size", config.max_package_size.to_string(), bytes);
+    differences
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! Having Upvest test a subscription.
 
+use std::time::Duration;
+
+use pipeline::error::ErrorChain;
 use serde::Serialize;
 use upvest_api::{Client, EndpointAnswer, ResourceId, TestOutcome, Webhook};
 
-use super::arrival::{Arrival, Search};
+use super::arrival::{Arrival, search};
 use crate::error::Result;
 use crate::stack::StackFinder;
 
@@ -18,7 +21,7 @@ pub struct Tested {
     pub arrival: Arrival,
 }
 
-/// Has Upvest post a test delivery, and looks for it in the stack, if one is named.
+/// Has Upvest post a test delivery, and looks for it in the stack for up to `at_most`, if one is named.
 ///
 /// # Errors
 ///
@@ -26,8 +29,8 @@ pub struct Tested {
 pub async fn test(
     upvest: &Client,
     stacks: &StackFinder<'_>,
-    search: Search,
     id: &ResourceId,
+    at_most: Duration,
 ) -> Result<Tested> {
     let webhook = upvest.webhook(id).await?;
     let response = match upvest.test_webhook(id).await? {
@@ -35,7 +38,9 @@ pub async fn test(
         _ => None,
     };
     let arrival = match &response {
-        Some(answer) => search.run(stacks, &webhook.url, answer).await,
+        Some(answer) => Box::pin(search(stacks, &webhook.url, answer, at_most))
+            .await
+            .unwrap_or_else(|error| Arrival::unknown(ErrorChain(&error).to_string())),
         None => Arrival::unknown("Upvest does not tell what it was answered"),
     };
     Ok(Tested {

@@ -8,9 +8,10 @@ mod test;
 mod tests;
 
 use std::io;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use operator::webhooks::{self, Outcome, Search, Tested};
+use operator::webhooks::{self, Outcome, Tested};
 use operator::{Error, Result, StackFinder};
 use serde::Serialize;
 use upvest_api::{ResourceId, Url, Webhook};
@@ -19,6 +20,9 @@ use self::arguments::{CreateArgs, UpdateArgs};
 use crate::arguments::UpvestArgs;
 use crate::output::Report;
 use crate::terminal;
+
+/// How long a test delivery is looked for; the help of `test` says so too.
+const TEST_AT_MOST: Duration = Duration::from_secs(20);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -124,14 +128,14 @@ type Ask<'a> = &'a mut dyn FnMut(&str) -> io::Result<Option<bool>>;
 impl Webhooks {
     /// Runs the command.
     pub(crate) async fn run(self, stacks: &StackFinder<'_>) -> Result<WebhooksReport> {
-        self.run_with(stacks, &mut terminal::ask, Search::default()).await
+        self.run_with(stacks, &mut terminal::ask, TEST_AT_MOST).await
     }
 
     async fn run_with(
         self,
         stacks: &StackFinder<'_>,
         ask: Ask<'_>,
-        search: Search,
+        test_at_most: Duration,
     ) -> Result<WebhooksReport> {
         let upvest = self.upvest.client(stacks).await?;
         let outcome = match self.command {
@@ -144,7 +148,7 @@ impl Webhooks {
                 return Ok(WebhooksReport::Shown { webhook });
             }
             Command::Test { id } => {
-                let tested = webhooks::test(&upvest, stacks, search, &id).await?;
+                let tested = webhooks::test(&upvest, stacks, &id, test_at_most).await?;
                 return Ok(WebhooksReport::Tested(Box::new(tested)));
             }
             Command::Create(create) => {

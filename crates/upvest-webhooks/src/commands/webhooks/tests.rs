@@ -1,7 +1,5 @@
 //! The commands against a simulated Upvest.
 
-use std::time::Duration;
-
 use clap::Parser;
 use serde_json::{Value, json};
 use upvest_simulator::TestBehaviour;
@@ -32,12 +30,8 @@ async fn run(world: &ConnectedDeployment, line: &str) -> Result<Ran> {
 async fn run_and_answer(world: &ConnectedDeployment, line: &str, answer: Option<bool>) -> Result<Ran> {
     let words = std::iter::once("webhooks").chain(line.split_whitespace());
     let webhooks = Line::try_parse_from(words).unwrap().webhooks;
-    let search = Search {
-        at_most: Duration::ZERO,
-        pause: Duration::from_millis(1),
-    };
     let mut ask = |_: &str| Ok(answer);
-    let run = webhooks.run_with(&world.stacks, &mut ask, search);
+    let run = webhooks.run_with(&world.stacks, &mut ask, Duration::ZERO);
     let result = world.receiving(run).await;
     match result {
         Ok(report) => {

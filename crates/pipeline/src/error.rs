@@ -22,7 +22,7 @@ impl AwsError {
         }
     }
 
-    /// An answer that reports some entries of a batch as failed.
+    /// Makes the error of an answer that reports some entries of a batch as failed.
     #[must_use]
     pub fn entries(operation: &'static str, code: &str) -> Self {
         Self {
@@ -77,7 +77,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure by this error.
+    /// Describes a failure by this error, with all its sources.
     pub fn new(disposition: Disposition, error: &(dyn Error + 'static)) -> Self {
         Self {
             disposition,

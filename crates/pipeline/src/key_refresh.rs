@@ -31,7 +31,7 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// How many keys are in each list, by its name.
+    /// Counts the keys in each list, by its name, for logs and answers.
     #[must_use]
     pub fn count(&self) -> BTreeMap<&'static str, usize> {
         [
@@ -143,7 +143,7 @@ impl Plan {
         }
     }
 
-    /// What would change.
+    /// Gives up the plan and tells what it would have changed: a dry run.
     #[must_use]
     pub fn into_changes(self) -> Changes {
         self.changes

@@ -74,7 +74,7 @@ impl AccessError {
 }
 
 impl UpvestAccess {
-    /// Access with the credentials of the secret of this name or ARN.
+    /// Uses the credentials of the secret of this name or ARN.
     #[must_use]
     pub fn new(
         secrets: aws_sdk_secretsmanager::Client,
@@ -91,7 +91,7 @@ impl UpvestAccess {
         }
     }
 
-    /// Access with the credentials of the secret that the variable `UPVEST_SECRET` names.
+    /// Uses the credentials of the secret that the variable `UPVEST_SECRET` names.
     ///
     /// # Errors
     ///
@@ -146,7 +146,7 @@ impl UpvestAccess {
         *self.held.lock().await = None;
     }
 
-    /// The client, and whether it was kept from before.
+    /// Gives the client, and whether it was kept from before.
     async fn client(&self) -> Result<(Client, bool), AccessError> {
         let mut held = self.held.lock().await;
         let now = self.clock.now();

@@ -30,7 +30,7 @@ pub(crate) struct Signed {
 }
 
 impl Endpoint {
-    /// The endpoint at `url`.
+    /// Prepares to post to `url`.
     ///
     /// # Errors
     ///

@@ -25,7 +25,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// The name, also as a metric's dimension.
+    /// Names the stage, in logs and as the value of a metric's dimension.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -67,7 +67,7 @@ pub enum CanaryError {
 }
 
 impl CanaryError {
-    /// The stage that was not passed.
+    /// Tells the stage that was not passed.
     #[must_use]
     pub fn stage(&self) -> Stage {
         match self {

@@ -33,7 +33,7 @@ pub enum KeyError {
 }
 
 impl CanaryKey {
-    /// The key whose secret has the ARN `secret`, to be registered in the keys table `table`.
+    /// Uses the key whose secret has the ARN `secret`, to be registered in the keys table `table`.
     #[must_use]
     pub fn new(
         secrets: aws_sdk_secretsmanager::Client,

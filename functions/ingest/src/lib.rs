@@ -105,7 +105,7 @@ pub async fn handle(deps: &Deps, request: &ApiGatewayV2httpRequest) -> ApiGatewa
     answer.into_response()
 }
 
-/// What keeps a request from being a delivery, seen from outside.
+/// Looks at the outside of a request for what keeps it from being a delivery; `None` when nothing does.
 fn refuse(config: &Config, request: &ApiGatewayV2httpRequest) -> Option<Answer> {
     let listed = config
         .allowed
@@ -180,7 +180,7 @@ fn envelope(deps: &Deps, request: &ApiGatewayV2httpRequest) -> Envelope {
     }
 }
 
-/// The body's exact bytes: the gateway hands text over as it is and everything else in base64.
+/// Gives the body's exact bytes: the gateway hands text over as it is and everything else in base64.
 fn body(request: &ApiGatewayV2httpRequest) -> Vec<u8> {
     let text = request.body.as_deref().unwrap_or_default();
     let decoded = request
@@ -190,7 +190,7 @@ fn body(request: &ApiGatewayV2httpRequest) -> Vec<u8> {
     decoded.unwrap_or_else(|| text.as_bytes().to_vec())
 }
 
-/// When the gateway received the request.
+/// Tells when the gateway received the request, to the millisecond; `None` where it does not say.
 fn received_at(request: &ApiGatewayV2httpRequest) -> Option<Timestamp> {
     let milliseconds = Some(request.request_context.time_epoch).filter(|milliseconds| *milliseconds > 0);
     Timestamp::from_millisecond(milliseconds?).ok()

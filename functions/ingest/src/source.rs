@@ -47,7 +47,7 @@ impl FromStr for AllowList {
 }
 
 impl AllowList {
-    /// Whether a request from this address, as the gateway saw it, is admitted.
+    /// Tells whether a request from this address, as the gateway saw it, is admitted.
     #[must_use]
     pub fn admits(&self, source: Option<&str>) -> bool {
         let address = source.and_then(|source| source.parse::<IpAddr>().ok());

@@ -53,7 +53,7 @@ impl Deps {
     }
 }
 
-/// A token and the keys, each with all its attempts, are to take less than an invocation may.
+/// Bounds the calls to Upvest: a token and the keys, each with all its attempts, are to take less than an invocation may.
 fn options() -> Options {
     Options {
         request_timeout: Some(Duration::from_secs(8)),

@@ -36,7 +36,7 @@ pub(crate) enum Status {
     Failed,
 }
 
-/// The client that answers. It follows no redirect: the URL is good for one place.
+/// Makes the client that answers. It follows no redirect: the URL is good for one place.
 pub(crate) fn client() -> Result<Client, reqwest::Error> {
     let builder = Client::builder().redirect(redirect::Policy::none());
     builder.timeout(ATTEMPT_TIMEOUT).build()
@@ -68,7 +68,7 @@ impl Answer {
         }
     }
 
-    /// The answer's JSON, with as much of the reason as fits.
+    /// Writes the answer's JSON, with as much of the reason as fits.
     fn into_json(mut self) -> Vec<u8> {
         loop {
             // Texts alone always are JSON.

@@ -63,7 +63,7 @@ impl PhysicalId {
         id.map_or(Self::Nothing, Self::Subscription)
     }
 
-    /// The physical id's text, in the answer to the request with this id.
+    /// Writes the physical id, in the answer to the request with this id.
     pub(crate) fn text(&self, request_id: &str) -> String {
         match self {
             Self::Subscription(id) => id.to_string(),

@@ -35,7 +35,7 @@ pub(crate) enum Patched {
 }
 
 impl Subscription<'_> {
-    /// The oldest subscription with the wanted URL.
+    /// Finds the oldest subscription with the wanted URL.
     pub(crate) async fn find(&self) -> Result<Option<Webhook>, AccessError> {
         let mut same = self
             .upvest
@@ -52,7 +52,7 @@ impl Subscription<'_> {
         Ok(same.into_iter().next())
     }
 
-    /// The subscription of this id.
+    /// Reads the subscription of this id.
     pub(crate) async fn get(&self, id: &ResourceId) -> Result<Option<Webhook>, AccessError> {
         match self.upvest.call(async |client| client.webhook(id).await).await {
             Ok(webhook) => Ok(Some(webhook)),
@@ -141,7 +141,7 @@ fn is_same(reported: &str, wanted: &Url) -> bool {
     reported.parse::<Url>().is_ok_and(|url| url == *wanted)
 }
 
-/// Whether no later test can succeed either: without credentials or permission.
+/// Tells whether no later test can succeed either: without credentials or permission.
 fn is_final(error: &AccessError) -> bool {
     match error {
         AccessError::Upvest(error) => matches!(error.status(), Some(401 | 403)),
@@ -150,7 +150,7 @@ fn is_final(error: &AccessError) -> bool {
     }
 }
 
-/// A UUID that follows from the reason, so that whoever does it again for that reason has the first answer again.
+/// Makes a UUID that follows from the reason, so that whoever does it again for that reason has the first answer again.
 fn idempotency_key(done_for: &str) -> Uuid {
     let digest = Sha256::digest(format!("upvest-webhooks subscription {done_for}"));
     let mut bytes = [0; 16];

@@ -67,7 +67,7 @@ impl std::fmt::Display for Step {
     }
 }
 
-/// A key id as it may be logged. It is what a sender claims in a header that nobody has verified: only the form that
+/// Writes a key id as it may be logged. It is what a sender claims in a header that nobody has verified: only the form that
 /// Upvest's ids have is shown, of anything else a hash, by which it can be told from others.
 fn presentable(key_id: &str) -> String {
     match Uuid::try_parse(key_id) {
@@ -77,7 +77,7 @@ fn presentable(key_id: &str) -> String {
 }
 
 impl DeliveryError {
-    /// What becomes of the message.
+    /// Decides what becomes of the message: whether the same one could succeed later.
     #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {

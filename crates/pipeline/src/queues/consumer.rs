@@ -40,7 +40,7 @@ pub struct DeadLetters {
 }
 
 impl SourceQueue {
-    /// The queue at `url`.
+    /// Consumes the queue at `url`.
     #[must_use]
     pub fn new(client: Client, url: String, dead_letters: DeadLetters) -> Self {
         Self {
@@ -50,7 +50,7 @@ impl SourceQueue {
         }
     }
 
-    /// The queue of the variable `url`, with `DEAD_LETTER_QUEUE_URL` and `MAX_RECEIVE_COUNT`.
+    /// Consumes the queue of the variable `url`, with `DEAD_LETTER_QUEUE_URL` and `MAX_RECEIVE_COUNT`.
     ///
     /// # Errors
     ///
@@ -204,7 +204,7 @@ fn group_of(message: &SqsMessage) -> &str {
     group.map_or("", String::as_str)
 }
 
-/// A reason as a message attribute takes it: not empty, not long, no control characters.
+/// Writes a reason as a message attribute takes it: not empty, not long, no control characters.
 fn printable(reason: &str) -> String {
     let mut printable: String = reason
         .chars()
@@ -226,7 +226,7 @@ fn report(response: &mut SqsBatchResponse, message: &SqsMessage) {
     response.add_failure(message.message_id.as_deref().unwrap_or_default());
 }
 
-/// How often the message was received, this time included.
+/// Tells how often the message was received, this time included; 1 where SQS does not say.
 pub(crate) fn receive_count(message: &SqsMessage) -> u32 {
     let count = message.attributes.get("ApproximateReceiveCount");
     count.and_then(|count| count.parse().ok()).unwrap_or(1)

@@ -27,14 +27,14 @@ pub enum SendError {
 }
 
 impl DeliveriesQueue {
-    /// The queue at `url`.
+    /// Sends to the queue at `url`.
     #[must_use]
     pub fn new(client: Client, url: String) -> Self {
         let trace = TraceHeader::of_invocation();
         Self { client, url, trace }
     }
 
-    /// The same queue with messages that carry this trace.
+    /// Makes the messages carry this trace, in place of the one of the invocation.
     #[must_use]
     pub fn traced_by(self, trace: TraceHeader) -> Self {
         Self { trace, ..self }

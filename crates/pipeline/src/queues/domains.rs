@@ -35,7 +35,7 @@ pub struct DomainQueues {
 }
 
 impl DomainQueues {
-    /// The queues at `routes`.
+    /// Sends to the queues at `routes`.
     #[must_use]
     pub fn new(client: Client, routes: Routes) -> Self {
         Self {
@@ -45,7 +45,7 @@ impl DomainQueues {
         }
     }
 
-    /// The same queues with messages that carry this trace.
+    /// Makes the messages carry this trace, in place of the one of the invocation.
     #[must_use]
     pub fn traced_by(self, trace: TraceHeader) -> Self {
         Self { trace, ..self }

@@ -59,7 +59,7 @@ pub enum DecodeError {
 }
 
 impl Encoding {
-    /// The name in the message attribute `encoding`, which a verbatim body does not have.
+    /// Gives the value of the message attribute `encoding`, which a verbatim body does not have.
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
         match self {
@@ -70,7 +70,7 @@ impl Encoding {
         }
     }
 
-    /// The encoding that the attribute names.
+    /// Finds the encoding that the message attribute names; without the attribute the body is verbatim.
     ///
     /// # Errors
     ///
@@ -160,7 +160,7 @@ fn deflate(bytes: &[u8]) -> Vec<u8> {
     written.unwrap_or_default()
 }
 
-/// The characters that SQS accepts in a message (`SendMessage`, "Valid Characters").
+/// Tells whether SQS accepts a character in a message (`SendMessage`, "Valid Characters").
 fn is_allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }

@@ -70,7 +70,7 @@ pub enum EnvelopeError {
 }
 
 impl Envelope {
-    /// The part of the request's headers that goes into an envelope: those that the signature covers, by the text of
+    /// Selects the headers that go into an envelope: those that the signature covers, by the text of
     /// `signature-input`, and those that it needs. Credentials and cookies that a sender adds stay out.
     #[must_use]
     pub fn needed_headers(all: &Headers) -> Headers {
@@ -86,7 +86,7 @@ impl Envelope {
             .collect()
     }
 
-    /// The request, for the check of its signature.
+    /// Gives the request to the check of its signature, as the sender made it.
     #[must_use]
     pub fn signed_request(&self) -> SignedRequest<'_> {
         SignedRequest {
@@ -138,13 +138,13 @@ impl Envelope {
     }
 }
 
-/// The text of a message's attribute.
+/// Reads the text of a message's attribute; `None` where it is missing or of another kind.
 #[must_use]
 pub fn attribute<'m>(message: &'m SqsMessage, name: &str) -> Option<&'m str> {
     message.message_attributes.get(name)?.string_value.as_deref()
 }
 
-/// A named message attribute with a text value, which must not be empty.
+/// Makes a named message attribute with a text value, which must not be empty.
 pub(crate) fn string_attribute((name, value): (&str, String)) -> (String, MessageAttributeValue) {
     let attribute = MessageAttributeValue::builder()
         .data_type("String")

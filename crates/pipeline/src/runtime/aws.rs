@@ -1,4 +1,9 @@
-//! Starting a function: log, metrics, AWS clients.
+//! Starting a function, and making AWS clients.
+//!
+//! Clients of the services that the receiver uses are made here and nowhere else, for functions, command line and local
+//! stack alike. They count their requests, which is without effect in a process that has no metrics. S3 is addressed by
+//! path where an endpoint is configured, because local emulators know buckets by path alone. Clients of services that
+//! only operators use (CloudFormation, CloudWatch, Lambda, STS) are made by their library.
 
 use std::time::Duration;
 
@@ -21,7 +26,7 @@ pub fn start() {
     metrics::install(crate::runtime::config::environment("STACK_NAME").unwrap_or_default());
 }
 
-/// The configuration of all AWS clients: the function's region and role, few and fast retries.
+/// Loads the configuration of all AWS clients: the function's region and role, few and fast retries.
 ///
 /// An attempt that hangs is given up early, because the queue in front of the function retries with more patience
 /// than an invocation can afford.
@@ -67,14 +72,14 @@ impl Intercept for CountRequests {
     }
 }
 
-/// A client of SQS whose requests are counted.
+/// Makes a client of SQS whose requests are counted.
 #[must_use]
 pub fn sqs(aws: &SdkConfig) -> aws_sdk_sqs::Client {
     let config = aws_sdk_sqs::config::Builder::from(aws).interceptor(CountRequests);
     aws_sdk_sqs::Client::from_conf(config.build())
 }
 
-/// A client of DynamoDB whose requests are counted.
+/// Makes a client of `DynamoDB` whose requests are counted.
 #[must_use]
 pub fn dynamodb(aws: &SdkConfig) -> aws_sdk_dynamodb::Client {
     let config = aws_sdk_dynamodb::config::Builder::from(aws).interceptor(CountRequests);
@@ -91,14 +96,14 @@ pub fn s3(aws: &SdkConfig) -> aws_sdk_s3::Client {
     aws_sdk_s3::Client::from_conf(config.build())
 }
 
-/// A client of Secrets Manager whose requests are counted.
+/// Makes a client of Secrets Manager whose requests are counted.
 #[must_use]
 pub fn secrets(aws: &SdkConfig) -> aws_sdk_secretsmanager::Client {
     let config = aws_sdk_secretsmanager::config::Builder::from(aws).interceptor(CountRequests);
     aws_sdk_secretsmanager::Client::from_conf(config.build())
 }
 
-/// A client of EventBridge whose requests are counted.
+/// Makes a client of EventBridge whose requests are counted.
 #[must_use]
 pub fn event_bridge(aws: &SdkConfig) -> aws_sdk_eventbridge::Client {
     let config = aws_sdk_eventbridge::config::Builder::from(aws).interceptor(CountRequests);

@@ -28,13 +28,13 @@ impl<'l> Lookup<'l> {
         Self(lookup)
     }
 
-    /// The variable's value; an empty one counts as not set.
+    /// Reads a variable; an empty one counts as not set.
     #[must_use]
     pub fn optional(&self, name: &'static str) -> Option<String> {
         (self.0)(name).filter(|value| !value.is_empty())
     }
 
-    /// The variable's value.
+    /// Reads a variable that must be set.
     ///
     /// # Errors
     ///
@@ -43,7 +43,7 @@ impl<'l> Lookup<'l> {
         self.optional(name).ok_or(ConfigError::Missing(name))
     }
 
-    /// The variable's value read as a `T`, or `default` where there is none.
+    /// Reads a variable as a `T`, or `default` where there is none.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ impl<'l> Lookup<'l> {
     }
 }
 
-/// The environment of the process.
+/// Looks a variable up in the environment of the process; `None` also where it is not UTF-8.
 #[must_use]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()

@@ -36,7 +36,7 @@ pub(crate) fn install() {
     std::panic::set_hook(Box::new(report_panic));
 }
 
-/// The log of a function at this level, written to `writer`.
+/// Makes the log of a function at this level, written to `writer`.
 pub fn subscriber<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + Sync + 'static
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
@@ -50,7 +50,7 @@ where
         .finish()
 }
 
-/// Whether the lines of this crate follow the configured level, however fine.
+/// Tells whether the lines of a crate follow the configured level, however fine.
 #[must_use]
 pub fn is_own(crate_name: &str) -> bool {
     own().any(|own| own == crate_name)

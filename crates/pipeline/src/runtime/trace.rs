@@ -19,19 +19,19 @@ type SystemAttributes = HashMap<MessageSystemAttributeNameForSends, MessageSyste
 pub struct TraceHeader(Arc<dyn Fn() -> Option<String> + Send + Sync>);
 
 impl TraceHeader {
-    /// The header of the invocation that runs in this process.
+    /// Follows the trace of the invocation that runs in this process.
     #[must_use]
     pub fn of_invocation() -> Self {
         Self::from_fn(|| environment(VARIABLE))
     }
 
-    /// The header that `header` tells.
+    /// Follows the trace whose header `header` tells.
     #[must_use]
     pub fn from_fn(header: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
         Self(Arc::new(header))
     }
 
-    /// What a message carries on: nothing, unless the trace is recorded.
+    /// Makes what a message carries on: nothing, unless the trace is recorded.
     pub(crate) fn attributes(&self) -> Option<SystemAttributes> {
         let header = sampled(&(self.0)()?)?;
         let value = MessageSystemAttributeValue::builder().data_type("String");
@@ -46,7 +46,7 @@ impl fmt::Debug for TraceHeader {
     }
 }
 
-/// The header of a trace that is recorded, written anew from its parts. SQS refuses a message whose header is not
+/// Writes the header of a trace that is recorded anew from its parts. SQS refuses a message whose header is not
 /// well-formed, and a trace is not worth a delivery.
 fn sampled(header: &str) -> Option<String> {
     let part = |name: &str| {

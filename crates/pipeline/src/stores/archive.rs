@@ -75,7 +75,7 @@ impl Archive {
         Self { client, bucket }
     }
 
-    /// The delivery under this key.
+    /// Reads the delivery under this key; `None` when there is none.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl Archive {
         self.get(key.to_owned()).await
     }
 
-    /// The exact bytes of the event with this hash in the delivery under a key; `None` when either is not there.
+    /// Reads the exact bytes of the event with this hash in the delivery under a key; `None` when either is not there.
     ///
     /// # Errors
     ///
@@ -108,7 +108,7 @@ impl Archive {
         Ok(tagged.map(|(found, _)| found))
     }
 
-    /// An object, with its entity tag.
+    /// Reads an object with its entity tag, by which a later write can tell whether it was changed.
     async fn get_tagged(&self, key: String) -> Result<Option<(Found, String)>, ReadError> {
         const CALL: &str = "GetObject of the archive";
         let request = self.client.get_object().bucket(&self.bucket).key(&key);

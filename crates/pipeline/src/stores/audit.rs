@@ -16,7 +16,7 @@ const PUT: &str = "PutItem of the audit table";
 const UPDATE: &str = "UpdateItem of the audit table";
 const READ: &str = "GetItem of the audit table";
 
-/// The audit table.
+/// Reads and writes the audit table.
 #[derive(Debug, Clone)]
 pub struct AuditLog {
     client: Client,
@@ -68,7 +68,7 @@ pub enum AuditError {
 }
 
 impl AuditLog {
-    /// The table of this name.
+    /// Uses the table of this name.
     #[must_use]
     pub fn new(client: Client, table: String, clock: Clock) -> Self {
         Self { client, table, clock }
@@ -136,7 +136,7 @@ impl AuditLog {
             .await
     }
 
-    /// The operation of this id.
+    /// Reads the operation of this id, as of now; `None` when there is none.
     ///
     /// # Errors
     ///
@@ -149,7 +149,7 @@ impl AuditLog {
         answer.item.map(|item| read(id, &item)).transpose()
     }
 
-    /// All operations, newest first.
+    /// Reads all operations, newest first.
     ///
     /// # Errors
     ///

@@ -74,7 +74,7 @@ pub enum CompleteError {
 }
 
 impl Idempotency {
-    /// The records in the table `table`, which are kept for `retention` after they were written last.
+    /// Uses the table `table`, whose records are kept for `retention` after they were written last.
     #[must_use]
     pub fn new(client: Client, table: String, clock: Clock, retention: Duration) -> Self {
         Self {

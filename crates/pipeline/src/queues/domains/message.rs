@@ -60,7 +60,7 @@ impl Dispatch {
     }
 }
 
-/// The message group of an entity: its key, or the key's hash where SQS would not take it.
+/// Names the message group of an entity: its key, or the key's hash where SQS would not take it.
 fn group_id(entity: &str) -> String {
     let taken = entity.len() <= MAX_GROUP_LENGTH && entity.bytes().all(|byte| byte.is_ascii_graphic());
     if taken {
@@ -115,7 +115,7 @@ impl Dispatched {
         })
     }
 
-    /// The event in it.
+    /// Parses the event in it.
     ///
     /// # Errors
     ///

@@ -44,7 +44,7 @@ impl FromStr for Routes {
 }
 
 impl Routes {
-    /// The queue for a domain's events: the domain's own, or that of the catch-all while the domain has none.
+    /// Finds the queue for a domain's events: the domain's own, or that of the catch-all while the domain has none.
     pub(super) fn url(&self, domain: Domain) -> &str {
         // The constructor makes sure of the catch-all's queue.
         self.0

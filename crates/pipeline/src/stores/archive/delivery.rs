@@ -48,7 +48,7 @@ pub enum NotArchivedError {
 }
 
 impl ArchivedDelivery {
-    /// A delivery as it is to be kept.
+    /// Describes a delivery as it is to be kept: a body that is UTF-8 as text, any other in base64.
     #[must_use]
     pub fn of(envelope: &Envelope, key_id: Option<&str>) -> Self {
         let body = String::from_utf8(envelope.body.clone());

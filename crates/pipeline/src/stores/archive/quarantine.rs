@@ -41,31 +41,31 @@ impl Quarantined {
         })
     }
 
-    /// The object's key.
+    /// Gives the object's key, which holds reason, hour of receipt and delivery id.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// Why it is there.
+    /// Tells why it is there, such as `bad-signature`.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// The delivery.
+    /// Gives the id of the delivery.
     #[must_use]
     pub fn delivery_id(&self) -> Uuid {
         self.delivery_id
     }
 
-    /// When the delivery was received.
+    /// Tells when the delivery was received: to the millisecond by its id, else to the hour by the key.
     #[must_use]
     pub fn received_at(&self) -> Timestamp {
         self.received_at
     }
 
-    /// The size of the object.
+    /// Gives the size of the object, in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -96,7 +96,7 @@ impl Archive {
         Ok(())
     }
 
-    /// The delivery of this id in quarantine, for whatever reason: the whole, or the events of it that are there.
+    /// Reads the delivery of this id in quarantine, for whatever reason: the whole, or the events of it that are there.
     ///
     /// # Errors
     ///
@@ -113,7 +113,7 @@ impl Archive {
         Ok(None)
     }
 
-    /// What is in quarantine for some reasons, or for any, and was received from `since` on; in the order of receipt.
+    /// Lists what is in quarantine for some reasons, or for any, and was received from `since` on; in the order of receipt.
     ///
     /// # Errors
     ///
@@ -148,7 +148,7 @@ impl Archive {
         Ok(listed)
     }
 
-    /// Everything in quarantine of one delivery.
+    /// Lists all that is in quarantine of one delivery: it may be there for several reasons.
     ///
     /// # Errors
     ///
@@ -166,7 +166,7 @@ impl Archive {
         Ok(parts)
     }
 
-    /// What is in quarantine there; `None` when it is there no longer.
+    /// Reads what is in quarantine there; `None` when it is there no longer.
     ///
     /// # Errors
     ///
@@ -211,7 +211,7 @@ impl Archive {
         Ok(by_reason)
     }
 
-    /// The reasons for which anything is in quarantine.
+    /// Lists the reasons for which anything is in quarantine.
     pub(super) async fn reasons(&self) -> Result<Vec<String>, AwsError> {
         let list = self.list(QUARANTINE_PREFIX).delimiter("/");
         let mut pages = list.into_paginator().send();

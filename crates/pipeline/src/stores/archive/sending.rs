@@ -9,13 +9,13 @@ use super::{Archive, ArchivedDelivery, Condition, Quarantined, ReadError};
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_hours(1);
 
 impl ArchivedDelivery {
-    /// When it was sent again, if it may still be on its way `now`.
+    /// Tells when it was sent again, if it may still be on its way `now`.
     #[must_use]
     pub fn on_its_way_since(&self, now: Timestamp) -> Option<Timestamp> {
         self.sent_at.filter(|at| now.duration_since(*at) < ON_ITS_WAY)
     }
 
-    /// The object that holds it.
+    /// Writes it as an object again, whose body was read into the envelope.
     fn to_object(&self) -> Self {
         Self {
             out_of_time: self.out_of_time.clone(),

@@ -48,7 +48,7 @@ impl Archive {
         Ok(())
     }
 
-    /// The verified delivery of this id.
+    /// Reads the verified delivery of this id; `None` when there is none, or when the id tells no time of receipt.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl Archive {
         }
     }
 
-    /// Whether the archive has the delivery as verified.
+    /// Tells whether the archive has the delivery as verified, without reading it.
     ///
     /// # Errors
     ///
@@ -74,7 +74,7 @@ impl Archive {
         }
     }
 
-    /// The verified deliveries received in a range of time, after the key `after` if one is named: all whose receipt, by
+    /// Lists the verified deliveries received in a range of time, after the key `after` if one is named: all whose receipt, by
     /// the key, may be in the range, to the millisecond. What lies among them and is no delivery's key is listed too.
     #[must_use]
     pub fn verified_between(&self, received: Range<Timestamp>, after: Option<&str>) -> VerifiedKeys {
@@ -90,7 +90,7 @@ impl Archive {
 }
 
 impl VerifiedKeys {
-    /// The next keys, up to 1000; `None` after the last ones.
+    /// Lists the next keys, up to 1000; `None` after the last ones.
     ///
     /// # Errors
     ///
@@ -116,7 +116,7 @@ impl VerifiedKeys {
         Ok(None)
     }
 
-    /// What is greater than every key of the last hour: `0` follows `/`.
+    /// Makes what is greater than every key of the last hour: `0` follows `/`.
     fn end(&self) -> String {
         format!("{VERIFIED_PREFIX}{}0", hour(self.received.end))
     }

@@ -17,13 +17,13 @@ type Mark = [u8; BYTES];
 pub struct AppliedEvents(Vec<Mark>);
 
 impl AppliedEvents {
-    /// Whether the event is among them.
+    /// Tells whether the event is among them. It may err once in 10¹⁷ times: only eight bytes of a hash are compared.
     #[must_use]
     pub fn contains(&self, event_id: &str) -> bool {
         self.0.contains(&mark(event_id))
     }
 
-    /// The same with one event more, and without the oldest where they would be too many.
+    /// Adds one event, and without the oldest where they would be too many.
     #[must_use]
     pub fn with(mut self, event_id: &str) -> Self {
         self.0.push(mark(event_id));
@@ -32,13 +32,13 @@ impl AppliedEvents {
         self
     }
 
-    /// Whether there are none.
+    /// Tells whether no event was applied as the newest since the item was made, but for replays.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// As they are kept, oldest first.
+    /// Writes them as they are kept: eight bytes each, oldest first.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         self.0.concat()
     }

@@ -30,7 +30,7 @@ pub(super) fn to_item(entity: &EntityKey, state: &Stored) -> Result<Item, Entity
     }
 }
 
-/// What the events say.
+/// Writes what the events say.
 fn state_item(entity: &EntityKey, projection: &Projection) -> Item {
     let mut item = Item::new();
     let mut put = |name: &str, value| item.insert(name.to_owned(), value);
@@ -74,7 +74,7 @@ fn state_item(entity: &EntityKey, projection: &Projection) -> Item {
     item
 }
 
-/// The newest object, and what is computed from it and from the parts.
+/// Writes the newest object, and what is computed from it and from the parts.
 fn object_item(entity: &EntityKey, projection: &Projection) -> Item {
     let mut item = Item::new();
     let mut put = |name: &str, value| item.insert(name.to_owned(), value);
@@ -98,7 +98,7 @@ fn object_item(entity: &EntityKey, projection: &Projection) -> Item {
     item
 }
 
-/// How the events came.
+/// Writes how the events came: see [`NOTES`](super::NOTES).
 fn notes(state: &Stored) -> Item {
     let mut item = Item::from([("version".to_owned(), AttributeValue::N(state.version.to_string()))]);
     if let Some(change) = &state.last_change {
@@ -173,7 +173,7 @@ pub(super) fn from_item(entity: &EntityKey, item: &Item) -> Result<Stored, &'sta
     })
 }
 
-/// A change as JSON: read by nobody but us, and small that way.
+/// Writes a change as JSON: read by nobody but us, and small that way.
 fn transition_item(change: &Transition) -> AttributeValue {
     text(serde_json::to_string(change).expect("texts, numbers and flags can always be written as JSON"))
 }
@@ -184,7 +184,7 @@ fn transition_from(value: &AttributeValue) -> Result<Transition, &'static str> {
         .ok_or("last_change")
 }
 
-/// The names of the maps that an entity of this type keeps parts in.
+/// Names the maps that an entity of this type keeps parts in.
 fn part_maps(entity_type: &str) -> impl Iterator<Item = &'static str> {
     CATEGORIES
         .iter()
@@ -235,7 +235,7 @@ fn map<'i>(item: &'i Item, name: &str) -> Option<&'i Item> {
     item.get(name).and_then(|value| value.as_m().ok())
 }
 
-/// A value's size as `DynamoDB` counts it, for the kinds that an entity has.
+/// Measures a value as `DynamoDB` counts it, in bytes, for the kinds that an entity has.
 fn size_of(value: &AttributeValue) -> usize {
     match value {
         AttributeValue::S(text) | AttributeValue::N(text) => text.len(),

@@ -58,7 +58,7 @@ impl EventLog {
     }
 }
 
-/// The seconds around a range, so that times can be compared as texts whatever fraction they have.
+/// Writes the whole seconds around a range, so that times can be compared as texts whatever fraction they have.
 fn whole_seconds(range: &Range<Timestamp>) -> [String; 2] {
     let second = |at: Timestamp| {
         let second = at.to_zoned(TimeZone::UTC);

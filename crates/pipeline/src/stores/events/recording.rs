@@ -47,7 +47,7 @@ pub enum Recorded {
 }
 
 impl NewEvent {
-    /// The same event, as it is kept beside the one that has its id already and other content. It belongs to no time
+    /// Makes the event as it is kept beside the one that has its id already and other content. It belongs to no time
     /// line: which of the two is true is for a person to decide.
     #[must_use]
     pub fn as_conflict(self) -> Self {

@@ -131,7 +131,7 @@ impl KeysTable {
 }
 
 impl KeyRow {
-    /// Whether it is this key, with the same material and profile.
+    /// Tells whether it is this key, with the same material and profile.
     ///
     /// # Errors
     ///

@@ -105,13 +105,13 @@ impl KeyRow {
         }
     }
 
-    /// Whether a fetch from Upvest wrote it. The other rows belong to the operator, and no fetch changes them.
+    /// Tells whether a fetch from Upvest wrote it. The other rows belong to the operator, and no fetch changes them.
     #[must_use]
     pub fn is_fetched(&self) -> bool {
         self.source.as_deref() == Some(FETCHED)
     }
 
-    /// Whether Upvest has stopped serving it.
+    /// Tells whether Upvest has stopped serving it.
     #[must_use]
     pub fn is_retired(&self) -> bool {
         self.retired_at.is_some()
@@ -123,7 +123,7 @@ impl KeyRow {
         self.last_seen.as_ref()?.parse().ok()
     }
 
-    /// Whether it is this public key, however its JSON is written.
+    /// Tells whether it is this public key, however its JSON is written.
     #[must_use]
     pub fn is_public_key(&self, jwk: &Jwk) -> bool {
         let stored = self.jwk.as_deref().map(serde_json::from_str::<Jwk>);
@@ -140,7 +140,7 @@ impl KeyRow {
         self.is_signed_with(profile, algorithm).then_some(profile)
     }
 
-    /// Whether it is signed with in this way.
+    /// Tells whether its owner signs with this profile and algorithm.
     #[must_use]
     pub fn is_signed_with(&self, profile: Profile, algorithm: Algorithm) -> bool {
         self.profile.as_deref() == Some(profile.as_str())

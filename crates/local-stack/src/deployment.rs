@@ -8,19 +8,19 @@ use aws_config::SdkConfig;
 
 use crate::LocalStackError;
 use crate::emulator::Emulator;
-use crate::toolbox::{last_lines, run, sealed, tool};
+use crate::tools::{last_lines, run, sealed, tool};
 
 /// The name of the stack, as in `samconfig.toml`.
 const STACK: &str = "upvest-webhooks";
 
-/// Deploys the staged template.
+/// Deploys the template with its binaries.
 ///
 /// # Errors
 ///
 /// [`LocalStackError::Deploy`] with the end of what the SAM CLI printed.
 pub(crate) fn deploy(
     repository: &Path,
-    staged: &Path,
+    artifacts: &Path,
     emulator: &Emulator,
     parameters: &[String],
 ) -> Result<(), LocalStackError> {
@@ -38,11 +38,11 @@ pub(crate) fn deploy(
         .args(parameters)
         .env("SAM_CLI_TELEMETRY", "0")
         .env("SAM_CLI_POLL_DELAY", "1")
-        .current_dir(staged))?;
+        .current_dir(artifacts))?;
     if output.status.success() {
         return Ok(());
     }
-    let log = staged.with_file_name("deploy.log");
+    let log = artifacts.with_file_name("deploy.log");
     let printed = [output.stdout, output.stderr].concat();
     fs::write(&log, &printed).map_err(|source| LocalStackError::file("write", &log, source))?;
     Err(LocalStackError::Deploy {
@@ -51,7 +51,7 @@ pub(crate) fn deploy(
     })
 }
 
-/// The outputs of the deployed stack by name.
+/// Reads the outputs of the deployed stack, by name.
 ///
 /// # Errors
 ///
@@ -66,7 +66,7 @@ pub(crate) async fn outputs(config: &SdkConfig) -> Result<BTreeMap<String, Strin
         .collect())
 }
 
-/// What differs from AWS: the machine's instruction set and certificates, and tables that may go with the emulator.
+/// Sets what differs from AWS: the machine's instruction set and certificates, and tables that may go with the emulator.
 fn machine_parameters(repository: &Path) -> Result<[String; 3], LocalStackError> {
     let architecture = if cfg!(target_arch = "aarch64") {
         "arm64"
@@ -81,7 +81,7 @@ fn machine_parameters(repository: &Path) -> Result<[String; 3], LocalStackError>
     ])
 }
 
-/// A bundle of certificate authorities that is there on every machine: the one the SAM CLI brings.
+/// Finds a bundle of certificate authorities that is there on every machine: the one the SAM CLI brings.
 fn certificates(repository: &Path) -> Result<PathBuf, LocalStackError> {
     let lib = tool(repository, "sam/lib")?;
     let versions = fs::read_dir(&lib).map_err(|source| LocalStackError::file("list", &lib, source))?;

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::toolbox::{last_lines, sealed, tool};
+use crate::tools::{last_lines, sealed, tool};
 use crate::{LocalStackError, Options};
 
-/// How long the emulator may take to answer. It needs half a second on an idle machine.
+/// How long the emulator may take to answer. It needs half a second on an idle machine; while functions are built
+/// beside it, far more.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A running emulator with its functions. It ends when it is stopped or dropped, and, because its standard input closes
+/// Runs an emulator with its functions. It ends when it is stopped or dropped, and, because its standard input closes
 /// then, also when this process ends without either.
 #[derive(Debug)]
 pub(crate) struct Emulator {
@@ -50,12 +51,12 @@ impl Emulator {
         Ok(emulator)
     }
 
-    /// Where AWS API calls are answered.
+    /// Tells where calls of AWS's API are answered.
     pub(crate) fn endpoint_url(&self) -> String {
         format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.api_port)
     }
 
-    /// Where the emulator answers as the gateway, at this path.
+    /// Tells where the emulator answers as the gateway, at this path.
     pub(crate) fn local_url(&self, path: &str) -> String {
         format!("http://{}:{}{path}", Ipv4Addr::LOCALHOST, self.webhook_port)
     }
@@ -79,7 +80,7 @@ impl Emulator {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        let last_lines = last_lines(&fs::read(&log).unwrap_or_default());
+        let last_lines = fs::read(&log).map_or_else(|_| String::new(), |printed| last_lines(&printed));
         Err(LocalStackError::Emulator { log, last_lines })
     }
 }
@@ -90,7 +91,7 @@ impl Drop for Emulator {
     }
 }
 
-/// The command that serves the emulator on `ports`, writes to `log` and unpacks functions below `directory`.
+/// Makes the command that serves the emulator on `ports`, writes to `log` and unpacks functions below `directory`.
 fn command(
     repository: &Path,
     directory: &Path,
@@ -119,7 +120,7 @@ fn command(
     Ok(command)
 }
 
-/// Two ports that were free a moment ago. Both are held until both are known, so that they differ.
+/// Finds two ports that were free a moment ago. Both are held until both are known, so that they differ.
 fn free_ports() -> std::io::Result<[u16; 2]> {
     let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
     let (first, second) = (listen()?, listen()?);

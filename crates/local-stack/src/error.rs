@@ -3,32 +3,32 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a local stack does not run.
+/// Says why a local stack does not run, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocalStackError {
-    /// A pinned tool is not in `.tools`.
+    /// A pinned tool is not in `.tools`: `make tools` installs it.
     #[error("{} is missing: run `make tools`", path.display())]
     ToolMissing {
-        /// The program or file.
+        /// The program or file that is not there.
         path: PathBuf,
     },
-    /// Another process uses the folder.
+    /// Another local stack already uses the folder.
     #[error("another local stack runs in {}: stop it first", directory.display())]
     InUse {
-        /// The folder.
+        /// The folder that is locked by it.
         directory: PathBuf,
     },
     /// A program could not be started.
     #[error("cannot run {program}")]
     Run {
-        /// The program.
+        /// The program that was to run.
         program: String,
-        /// Why.
+        /// What the operating system answered.
         #[source]
         source: io::Error,
     },
-    /// The functions do not compile.
+    /// The functions do not compile as they are.
     #[error("`cargo build` failed: {last_lines}")]
     Build {
         /// The end of what it printed, if that was not shown already.
@@ -37,11 +37,11 @@ pub enum LocalStackError {
     /// A file could not be used.
     #[error("cannot {action} {}", path.display())]
     File {
-        /// What was tried.
+        /// What was tried, as a verb: `read`.
         action: &'static str,
-        /// With which file.
+        /// The file or folder it was tried with.
         path: PathBuf,
-        /// Why.
+        /// What the operating system answered.
         #[source]
         source: io::Error,
     },
@@ -51,17 +51,17 @@ pub enum LocalStackError {
     /// The emulator ended or did not answer.
     #[error("the emulator does not answer; the end of {}:\n{last_lines}", log.display())]
     Emulator {
-        /// Its log.
+        /// The file with everything that it printed.
         log: PathBuf,
-        /// The end of that log.
+        /// The last lines of that file.
         last_lines: String,
     },
-    /// `sam deploy` failed.
+    /// `sam deploy` ended with a failure.
     #[error("`sam deploy` failed (see also {}):\n{last_lines}", log.display())]
     Deploy {
-        /// What it printed.
+        /// The file with everything that it printed.
         log: PathBuf,
-        /// The end of that.
+        /// The last lines of that file.
         last_lines: String,
     },
     /// The deployed stack cannot be read.
@@ -73,7 +73,7 @@ pub enum LocalStackError {
 }
 
 impl LocalStackError {
-    /// A file operation that failed.
+    /// Names the file operation that failed, and with which file.
     pub(crate) fn file(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self::File {
             action,

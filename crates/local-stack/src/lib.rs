@@ -2,13 +2,27 @@
 //! `sam deploy`, with the binaries of the development build as functions.
 //!
 //! `make run` and the end-to-end tests use it. It is a development tool and no part of a deployment.
+//!
+//! A start has two halves, because Upvest's side needs an address in between: [`LocalStack::prepare`] builds the functions
+//! and starts the emulator, [`Emulated::deploy`] deploys to it.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), local_stack::LocalStackError> {
+//! use local_stack::{LocalStack, Options};
+//!
+//! let stack = LocalStack::prepare(Options::default()).await?.deploy(Vec::new()).await?;
+//! println!("deliveries go to {}", stack.outputs()["WebhookUrl"]);
+//! stack.stop();
+//! # Ok(())
+//! # }
+//! ```
 
+mod artifacts;
 mod deployment;
 mod emulator;
 mod error;
 mod progress;
-mod staging;
-mod toolbox;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -29,21 +43,21 @@ const WEBHOOK_PATH: &str = "/webhooks/upvest";
 /// The emulator's root credentials: it knows one account and takes any name for it.
 const ACCESS_KEY: &str = "test";
 
-/// How to start a [`LocalStack`].
+/// Says how a [`LocalStack`] is to be started.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Whether the emulator enforces the functions' IAM policies.
     pub auth: bool,
     /// The folder for everything the stack writes, relative to the repository. One stack at a time can use it.
     pub directory: PathBuf,
-    /// Template parameters, written `Name=value`.
+    /// Parameters of the template, each written `Name=value`.
     pub parameters: Vec<String>,
     /// Whether to report the steps on standard error.
     pub show_progress: bool,
 }
 
 impl Default for Options {
-    /// The stack of `make run`.
+    /// Describes the stack of `make run`.
     fn default() -> Self {
         Self {
             auth: false,
@@ -54,10 +68,10 @@ impl Default for Options {
     }
 }
 
-/// How to reach a stack: the content of `stack.json` in its folder.
+/// Tells how to reach a stack: the content of `stack.json` in its folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Connection {
-    /// Answers AWS API calls.
+    /// The URL that answers calls of AWS's API.
     pub endpoint_url: String,
     /// The region that the emulator plays.
     pub region: String,
@@ -65,11 +79,11 @@ pub struct Connection {
     pub access_key_id: String,
     /// The secret of the emulator's root credentials.
     pub secret_access_key: String,
-    /// The outputs of the stack.
+    /// The outputs of the deployed stack, by name.
     pub outputs: BTreeMap<String, String>,
 }
 
-/// A running receiver. It ends, with its functions, when it is dropped.
+/// Runs a receiver. It ends, with its functions, when it is dropped.
 #[derive(Debug)]
 pub struct LocalStack {
     connection: Connection,
@@ -79,26 +93,26 @@ pub struct LocalStack {
     _lock: File,
 }
 
-/// An emulator that runs, and a template that is ready to be deployed to it.
+/// Holds an emulator that runs, and the artifacts that are ready to be deployed to it.
 #[derive(Debug)]
 pub struct Emulated {
     emulator: Emulator,
     repository: PathBuf,
     directory: PathBuf,
-    staged: PathBuf,
+    artifacts: PathBuf,
     sdk_config: SdkConfig,
     options: Options,
     lock: File,
 }
 
 impl Emulated {
-    /// The configuration of AWS clients that talk to the emulator as its owner.
+    /// Configures AWS clients that talk to the emulator as its owner.
     #[must_use]
     pub fn sdk_config(&self) -> &SdkConfig {
         &self.sdk_config
     }
 
-    /// The folder for everything the stack writes.
+    /// Names the folder for everything the stack writes.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
@@ -119,7 +133,7 @@ impl Emulated {
             progress.step("Deploying template.yaml", || {
                 deployment::deploy(
                     &self.repository,
-                    &self.staged,
+                    &self.artifacts,
                     &self.emulator,
                     &self.options.parameters,
                 )
@@ -159,32 +173,32 @@ impl LocalStack {
             emulator: prepared.emulator,
             repository: prepared.repository,
             directory: prepared.directory,
-            staged: prepared.staged,
+            artifacts: prepared.artifacts,
             sdk_config,
             options: prepared.options,
             lock: prepared.lock,
         })
     }
 
-    /// The outputs of the stack by name.
+    /// Gives the outputs of the deployed stack by name.
     #[must_use]
     pub fn outputs(&self) -> &BTreeMap<String, String> {
         &self.connection.outputs
     }
 
-    /// How to reach the stack.
+    /// Tells how tools reach the stack, as `stack.json` does.
     #[must_use]
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    /// The configuration of AWS clients that talk to this stack as its owner.
+    /// Configures AWS clients that talk to this stack as its owner.
     #[must_use]
     pub fn sdk_config(&self) -> &SdkConfig {
         &self.sdk_config
     }
 
-    /// The folder with `stack.json`, `emulator.log` and the staged deployment.
+    /// Names the folder with `stack.json`, `emulator.log` and the artifacts deployment.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
@@ -204,29 +218,29 @@ impl Drop for LocalStack {
     }
 }
 
-/// What [`LocalStack::prepare`] does before there is anything to await.
+/// Holds what [`LocalStack::prepare`] makes before there is anything to await.
 struct Prepared {
     emulator: Emulator,
     repository: PathBuf,
     directory: PathBuf,
-    staged: PathBuf,
+    artifacts: PathBuf,
     options: Options,
     lock: File,
 }
 
 fn prepare(options: Options) -> Result<Prepared, LocalStackError> {
     let progress = Progress::new(options.show_progress);
-    let repository = toolbox::repository();
+    let repository = tools::repository();
     let directory = repository.join(&options.directory);
-    let lock = staging::lock(&directory)?;
+    let lock = artifacts::lock(&directory)?;
     // Before minutes of building, not after.
     for program in ["emulator/bin/python", "sam/bin/sam"] {
-        toolbox::tool(&repository, program)?;
+        tools::tool(&repository, program)?;
     }
     progress.step("Building the functions", || {
-        toolbox::build(&repository, options.show_progress)
+        tools::build(&repository, options.show_progress)
     })?;
-    let staged = staging::stage(&repository, &directory)?;
+    let artifacts = artifacts::assemble(&repository, &directory)?;
     let emulator = progress.step("Starting the emulator", || {
         Emulator::start(&repository, &directory, &options)
     })?;
@@ -234,13 +248,13 @@ fn prepare(options: Options) -> Result<Prepared, LocalStackError> {
         emulator,
         repository,
         directory,
-        staged,
+        artifacts,
         options,
         lock,
     })
 }
 
-/// The result of a blocking task; its panic goes on here.
+/// Takes the result of a blocking task; its panic goes on here.
 fn joined<T>(
     result: Result<Result<T, LocalStackError>, tokio::task::JoinError>,
 ) -> Result<T, LocalStackError> {

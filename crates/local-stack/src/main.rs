@@ -22,10 +22,10 @@ struct Arguments {
 enum Command {
     /// Deploys the receiver to an emulator and keeps it running until Ctrl-C.
     Run {
-        /// Ends after the report.
+        /// Ends after the report, with a failure if anything is not as expected.
         #[arg(long, env = "ONCE", value_parser = clap::builder::BoolishValueParser::new())]
         once: bool,
-        /// Enforces the functions' IAM policies.
+        /// Has the emulator enforce the functions' IAM policies.
         #[arg(long, env = "AUTH", value_parser = clap::builder::BoolishValueParser::new())]
         auth: bool,
         /// Folder for everything that the stack writes, relative to the repository.

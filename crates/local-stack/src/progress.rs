@@ -39,7 +39,7 @@ impl Progress {
     }
 }
 
-/// A report that cannot be shown is no reason to stop.
+/// Prints a line as far as possible: a report that cannot be shown is no reason to stop.
 fn line(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

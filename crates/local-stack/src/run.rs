@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use local_stack::{LocalStack, LocalStackError, Options};
 use tokio::sync::Notify;
-use upvest_simulator::{Faults, InvalidFaults, QueueError, SamplesError, Simulator, read_events};
+use upvest_simulator::api::ListenError;
+use upvest_simulator::{Faults, InvalidFaults, QueueError, SamplesError, Simulator, StartError, read_events};
 
-use receiver::{Receiver, ReceiverError};
+use receiver::Receiver;
 use report::Report;
 
-/// The events that are delivered.
+/// The folder of the events that are delivered.
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/samples");
 /// How long the receiver may take to accept everything, and then to process it.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -25,7 +26,7 @@ const REPEATED: usize = 5;
 /// The size of a delivery, in bytes, so that the samples make several.
 const PACKAGE_SIZE: usize = 8 * 1024;
 
-/// Why the run did not come to a report.
+/// Says why the run did not come to a report.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
     #[error(transparent)]
@@ -34,14 +35,28 @@ pub(crate) enum RunError {
     Samples(#[from] SamplesError),
     #[error("the folder of the samples cannot be read")]
     Folder { source: io::Error },
+    #[error("the simulator does not start")]
+    Start(#[from] StartError),
     #[error(transparent)]
-    Upvest(#[from] upvest::UpvestError),
+    Listen(#[from] ListenError),
+    #[error("the simulator's address is not known")]
+    Address(#[source] io::Error),
+    #[error("the credentials for the simulator's API cannot be written")]
+    Credentials(#[from] ::upvest::signature::KeyError),
+    #[error("the secret with the credentials cannot be created")]
+    Secret(#[source] Box<aws_sdk_secretsmanager::Error>),
     #[error("the simulator refuses the samples")]
     Queue(#[from] QueueError),
     #[error("the simulator refuses the faults")]
     Faults(#[from] InvalidFaults),
-    #[error(transparent)]
-    Receiver(#[from] ReceiverError),
+    #[error("a table cannot be read or written")]
+    Table(#[source] Box<aws_sdk_dynamodb::Error>),
+    #[error("a queue cannot be read")]
+    DeployedQueue(#[source] Box<aws_sdk_sqs::Error>),
+    #[error("the archive cannot be listed")]
+    Archive(#[source] Box<aws_sdk_s3::Error>),
+    #[error("the event bus cannot be tapped")]
+    Bus(#[source] Box<aws_sdk_eventbridge::Error>),
 }
 
 /// Runs, reports and, unless `once`, stays up until Ctrl-C. Says whether everything was as expected.
@@ -62,7 +77,7 @@ pub(crate) async fn run(options: Options, once: bool) -> Result<bool, RunError> 
     let delivered = AtomicBool::new(false);
     print("\nDelivering events/samples ...\n");
     let ((), observed) = tokio::try_join!(deliver(&simulator, &receiver, &events, &delivered), async {
-        Ok(receiver.observe(&events, &delivered, &tap).await?)
+        receiver.observe(&events, &delivered, &tap).await
     },)?;
     let report = Report {
         subscriptions: &simulator.subscriptions(),
@@ -83,7 +98,7 @@ pub(crate) async fn run(options: Options, once: bool) -> Result<bool, RunError> 
     Ok(problems.is_empty())
 }
 
-/// The samples: the title of each file, and its events.
+/// Reads the samples: the title of each file, and its events.
 fn stories() -> Result<Vec<(String, Vec<String>)>, RunError> {
     let unreadable = |source| RunError::Folder { source };
     let entries = std::fs::read_dir(SAMPLES).map_err(unreadable)?;
@@ -93,7 +108,10 @@ fn stories() -> Result<Vec<(String, Vec<String>)>, RunError> {
     files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
     files.sort();
     let stories = files.iter().map(|file| {
-        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let name = file
+            .file_stem()
+            .expect("a listed file has a name")
+            .to_string_lossy();
         let title = name.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
         Ok((title.replace('-', " "), read_events(file)?))
     });
@@ -126,7 +144,7 @@ async fn deliver(
     Ok(())
 }
 
-/// How to reach the running stack, and what to try.
+/// Tells how to reach the running stack, and what to try.
 fn how_to_reach(stack: &LocalStack) -> String {
     let connection = stack.connection();
     let url = connection.outputs.get("WebhookUrl").map_or("", String::as_str);
@@ -154,7 +172,7 @@ async fn wait_for_interrupt() {
     }
 }
 
-/// Output that nobody can read is no reason to stop.
+/// Prints as far as possible: output that nobody can read is no reason to stop.
 fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }

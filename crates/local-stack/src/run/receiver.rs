@@ -14,31 +14,18 @@ use tokio::time::Instant;
 use upvest::projection::Summary;
 use upvest_simulator::Clock;
 
-use super::PATIENCE;
+use super::{PATIENCE, RunError};
 
 /// How often it is looked at, which bounds how exact the latencies are.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// The rule that the tap is.
+/// The name of the rule and the queue of the tap.
 const TAP: &str = "changes-tap";
 
-/// An item of a table.
+/// Holds an item of a table by attribute name.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// What the emulator did not answer.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReceiverError {
-    #[error("a table cannot be read or written")]
-    Table(#[source] Box<aws_sdk_dynamodb::Error>),
-    #[error("a queue cannot be read")]
-    Queue(#[source] Box<aws_sdk_sqs::Error>),
-    #[error("the archive cannot be listed")]
-    Archive(#[source] Box<aws_sdk_s3::Error>),
-    #[error("the event bus cannot be tapped")]
-    Bus(#[source] Box<aws_sdk_eventbridge::Error>),
-}
-
-/// The stores of a stack.
+/// Reads the stores of a deployed stack.
 pub(crate) struct Receiver {
     dynamodb: aws_sdk_dynamodb::Client,
     sqs: aws_sdk_sqs::Client,
@@ -48,7 +35,7 @@ pub(crate) struct Receiver {
     outputs: BTreeMap<String, String>,
 }
 
-/// What became of the deliveries.
+/// Holds what became of the deliveries, store by store.
 pub(crate) struct Observed {
     /// The event log, by event id.
     pub(crate) events: BTreeMap<String, Item>,
@@ -64,10 +51,10 @@ pub(crate) struct Observed {
     pub(crate) latencies_ms: Vec<i128>,
 }
 
-/// A queue that gets a copy of everything that is published.
+/// Names a queue that gets a copy of everything that is published.
 pub(crate) struct Tap(String);
 
-/// A published change, as far as the report shows it.
+/// Holds a published change, as far as the report shows it.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Change {
     pub(crate) domain: String,
@@ -79,21 +66,21 @@ pub(crate) struct Change {
     pub(crate) late: bool,
 }
 
-/// The event of a published change.
+/// Names the event of a published change.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct ChangeEvent {
     pub(crate) id: String,
     pub(crate) r#type: String,
 }
 
-/// What EventBridge hands to a rule's target.
+/// Holds what EventBridge hands to a rule's target.
 #[derive(Deserialize)]
 struct Published {
     detail: Change,
 }
 
 impl Receiver {
-    /// The receiver that `stack` runs.
+    /// Looks at the receiver that a stack runs.
     pub(crate) fn of(stack: &LocalStack) -> Self {
         let config = stack.sdk_config();
         let s3 = aws_sdk_s3::config::Builder::from(config)
@@ -110,7 +97,7 @@ impl Receiver {
     }
 
     /// Waits until the receiver has fetched Upvest's keys.
-    pub(crate) async fn keys(&self) -> Result<(), ReceiverError> {
+    pub(crate) async fn keys(&self) -> Result<(), RunError> {
         let deadline = Instant::now() + PATIENCE;
         while self.scan("KeysTableName", "key_id").await?.is_empty() && Instant::now() < deadline {
             tokio::time::sleep(INTERVAL).await;
@@ -125,7 +112,7 @@ impl Receiver {
         events: &[String],
         delivered: &AtomicBool,
         tap: &Tap,
-    ) -> Result<Observed, ReceiverError> {
+    ) -> Result<Observed, RunError> {
         let mut shown = HashMap::new();
         let mut deadline = None;
         loop {
@@ -156,7 +143,7 @@ impl Receiver {
         }
     }
 
-    async fn scan(&self, output: &str, key: &str) -> Result<BTreeMap<String, Item>, ReceiverError> {
+    async fn scan(&self, output: &str, key: &str) -> Result<BTreeMap<String, Item>, RunError> {
         let mut pages = self
             .dynamodb
             .scan()
@@ -166,14 +153,14 @@ impl Receiver {
             .send();
         let mut items = BTreeMap::new();
         while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| ReceiverError::Table(Box::new(error.into())))?;
+            let item = item.map_err(|error| RunError::Table(Box::new(error.into())))?;
             items.insert(text(&item, key).to_owned(), item);
         }
         Ok(items)
     }
 
-    /// Messages in each queue that has any.
-    async fn waiting(&self) -> Result<BTreeMap<String, usize>, ReceiverError> {
+    /// Counts the messages in each queue that has any.
+    async fn waiting(&self) -> Result<BTreeMap<String, usize>, RunError> {
         let counts = [
             QueueAttributeName::ApproximateNumberOfMessages,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
@@ -189,7 +176,7 @@ impl Receiver {
             let answer = request
                 .send()
                 .await
-                .map_err(|error| ReceiverError::Queue(Box::new(error.into())))?;
+                .map_err(|error| RunError::DeployedQueue(Box::new(error.into())))?;
             let numbers = answer.attributes.unwrap_or_default().into_values();
             let messages: usize = numbers.filter_map(|number| number.parse::<usize>().ok()).sum();
             if messages > 0 {
@@ -200,21 +187,21 @@ impl Receiver {
     }
 
     /// Sends a copy of everything that is published to a queue of its own, as a subscriber's rule would.
-    pub(crate) async fn tap(&self) -> Result<Tap, ReceiverError> {
-        let queue = self.sqs.create_queue().queue_name("changes-tap").send().await;
-        let queue = queue.map_err(|error| ReceiverError::Queue(Box::new(error.into())))?;
-        let url = queue.queue_url.unwrap_or_default();
+    pub(crate) async fn tap(&self) -> Result<Tap, RunError> {
+        let queue = self.sqs.create_queue().queue_name(TAP).send().await;
+        let queue = queue.map_err(|error| RunError::DeployedQueue(Box::new(error.into())))?;
+        let url = queue.queue_url.expect("a queue that was created has a URL");
         let attributes = self.sqs.get_queue_attributes().queue_url(&url);
         let attributes = attributes
             .attribute_names(QueueAttributeName::QueueArn)
             .send()
             .await;
-        let attributes = attributes.map_err(|error| ReceiverError::Queue(Box::new(error.into())))?;
+        let attributes = attributes.map_err(|error| RunError::DeployedQueue(Box::new(error.into())))?;
         let arn = attributes
             .attributes
             .and_then(|attributes| attributes.get(&QueueAttributeName::QueueArn).cloned())
-            .unwrap_or_default();
-        let failed = |error| ReceiverError::Bus(Box::new(error));
+            .expect("a queue has an ARN, which was asked for");
+        let failed = |error| RunError::Bus(Box::new(error));
         let bus = self.output("EventBusName");
         let rule = self.event_bridge.put_rule().name(TAP).event_bus_name(bus);
         let rule = rule
@@ -233,8 +220,8 @@ impl Receiver {
         Ok(Tap(url))
     }
 
-    /// Everything that was published so far.
-    async fn changes(&self, Tap(url): &Tap) -> Result<BTreeMap<String, Change>, ReceiverError> {
+    /// Takes from the tap everything that was published so far.
+    async fn changes(&self, Tap(url): &Tap) -> Result<BTreeMap<String, Change>, RunError> {
         let mut changes = BTreeMap::new();
         loop {
             let messages = self
@@ -243,7 +230,7 @@ impl Receiver {
                 .queue_url(url)
                 .max_number_of_messages(10);
             let answer = messages.send().await;
-            let answer = answer.map_err(|error| ReceiverError::Queue(Box::new(error.into())))?;
+            let answer = answer.map_err(|error| RunError::DeployedQueue(Box::new(error.into())))?;
             let messages = answer.messages.unwrap_or_default();
             if messages.is_empty() {
                 return Ok(changes);
@@ -258,7 +245,7 @@ impl Receiver {
         }
     }
 
-    async fn quarantined(&self) -> Result<BTreeMap<String, usize>, ReceiverError> {
+    async fn quarantined(&self) -> Result<BTreeMap<String, usize>, RunError> {
         let request = self
             .s3
             .list_objects_v2()
@@ -267,7 +254,7 @@ impl Receiver {
         let mut pages = request.into_paginator().send();
         let mut reasons = BTreeMap::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| ReceiverError::Archive(Box::new(error.into())))?;
+            let page = page.map_err(|error| RunError::Archive(Box::new(error.into())))?;
             for key in page.contents().iter().filter_map(|object| object.key()) {
                 let reason = key.split('/').nth(1).unwrap_or_default();
                 *reasons.entry(reason.to_owned()).or_default() += 1;
@@ -281,14 +268,14 @@ impl Receiver {
     }
 }
 
-/// A text attribute, empty where there is none.
+/// Reads a text attribute, empty where there is none.
 pub(crate) fn text<'i>(item: &'i Item, name: &str) -> &'i str {
     item.get(name)
         .and_then(|value| value.as_s().ok())
         .map_or("", String::as_str)
 }
 
-/// The ids of the events that texts of events have.
+/// Reads the ids of events from their texts.
 pub(crate) fn event_ids<'e>(events: impl IntoIterator<Item = &'e String>) -> BTreeSet<String> {
     let id = |event: &String| {
         let event: serde_json::Value = serde_json::from_str(event).ok()?;

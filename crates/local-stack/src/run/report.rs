@@ -13,7 +13,7 @@ use super::receiver::{Change, Item, Observed, event_ids, text};
 /// The type of the event that Upvest's test of a subscription delivers.
 const TEST_EVENT: &str = "WEBHOOK.TEST";
 
-/// The facts of a run.
+/// Holds the facts of a run, and tells them.
 pub(crate) struct Report<'r> {
     /// What the receiver subscribed to at Upvest.
     pub(crate) subscriptions: &'r [Subscription],
@@ -26,7 +26,7 @@ pub(crate) struct Report<'r> {
 }
 
 impl Report<'_> {
-    /// The tables.
+    /// Writes the facts as tables with titles.
     pub(crate) fn text(&self) -> String {
         let sections = [
             (
@@ -49,7 +49,7 @@ impl Report<'_> {
         lines.flat_map(|line| [line.trim_end(), "\n"]).collect()
     }
 
-    /// What is not as expected.
+    /// Names everything that is not as expected.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let refused = self
@@ -99,7 +99,7 @@ impl Report<'_> {
         problems
     }
 
-    /// How many domains the samples tell about that have no entity in the table.
+    /// Counts the domains that the samples tell about that have no entity in the table.
     fn domains_without_state(&self) -> usize {
         let told = self.stories.iter().flat_map(|(_, events)| events);
         let told: BTreeSet<Domain> = told.filter_map(|json| domain_of(json)).collect();
@@ -107,7 +107,7 @@ impl Report<'_> {
         told.difference(&shown).count()
     }
 
-    /// How many entities have a snapshot whose change nobody was told.
+    /// Counts the entities that have a snapshot whose change nobody was told.
     fn unpublished(&self) -> usize {
         let entities = self.observed.entities.values();
         let snapshots = entities.filter_map(|item| text(item, "object_occurred").split_once('#'));

@@ -5,13 +5,13 @@ use std::process::{Command, Output, Stdio};
 
 use crate::LocalStackError;
 
-/// The root of the repository this crate was built in.
+/// Finds the root of the repository this crate was built in.
 pub(crate) fn repository() -> PathBuf {
-    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    crates.and_then(Path::parent).unwrap_or(Path::new(".")).to_owned()
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    root.expect("this crate is two folders below the root").to_owned()
 }
 
-/// A file below `.tools`.
+/// Finds a file below `.tools`.
 ///
 /// # Errors
 ///
@@ -46,7 +46,7 @@ pub(crate) fn build(repository: &Path, show_output: bool) -> Result<(), LocalSta
     })
 }
 
-/// A command that reaches no AWS account but the emulator's: whatever of AWS is in this process's environment or home
+/// Makes a command that reaches no AWS account but the emulator's: whatever of AWS is in this process's environment or home
 /// folder is kept from it.
 pub(crate) fn sealed(program: &Path, endpoint_url: &str) -> Command {
     let mut command = Command::new(program);
@@ -69,7 +69,7 @@ pub(crate) fn sealed(program: &Path, endpoint_url: &str) -> Command {
     command
 }
 
-/// Runs `command` to its end.
+/// Runs a command to its end, and keeps what it printed.
 pub(crate) fn run(command: &mut Command) -> Result<Output, LocalStackError> {
     command
         .stdin(Stdio::null())
@@ -80,7 +80,7 @@ pub(crate) fn run(command: &mut Command) -> Result<Output, LocalStackError> {
         })
 }
 
-/// The last lines of what a program printed.
+/// Returns the last lines of what a program printed, empty ones left out.
 pub(crate) fn last_lines(output: &[u8]) -> String {
     const SHOWN: usize = 20;
     let text = String::from_utf8_lossy(output);

@@ -32,22 +32,23 @@ pub(crate) fn lock(directory: &Path) -> Result<File, LocalStackError> {
 /// # Errors
 ///
 /// [`LocalStackError::File`] when something is missing or cannot be written.
-pub(crate) fn stage(repository: &Path, directory: &Path) -> Result<PathBuf, LocalStackError> {
-    let staged = directory.join("deploy");
-    if staged.exists() {
-        fs::remove_dir_all(&staged).map_err(|source| LocalStackError::file("remove", &staged, source))?;
+pub(crate) fn assemble(repository: &Path, directory: &Path) -> Result<PathBuf, LocalStackError> {
+    let artifacts = directory.join("deploy");
+    if artifacts.exists() {
+        fs::remove_dir_all(&artifacts)
+            .map_err(|source| LocalStackError::file("remove", &artifacts, source))?;
     }
     for name in SOURCES {
-        link(&repository.join(name), &staged.join(name))?;
+        link(&repository.join(name), &artifacts.join(name))?;
     }
     for name in binaries(repository)? {
         let binary = repository.join("target/debug").join(&name);
         link(
             &binary,
-            &staged.join("target/lambda").join(&name).join("bootstrap"),
+            &artifacts.join("target/lambda").join(&name).join("bootstrap"),
         )?;
     }
-    Ok(staged)
+    Ok(artifacts)
 }
 
 /// Lists the binaries of the packages below `functions`, in order.
@@ -88,7 +89,7 @@ fn link(from: &Path, to: &Path) -> Result<(), LocalStackError> {
     }
     fs::hard_link(from, to)
         .or_else(|_| fs::copy(from, to).map(drop))
-        .map_err(|source| LocalStackError::file("stage", from, source))
+        .map_err(|source| LocalStackError::file("copy", from, source))
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, LocalStackError> {
@@ -102,8 +103,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_function_is_staged_under_the_name_of_its_binary() {
-        let root = std::env::temp_dir().join(format!("local-stack-staging-{}", std::process::id()));
+    fn every_function_is_placed_under_the_name_of_its_binary() {
+        let root = std::env::temp_dir().join(format!("local-stack-artifacts-{}", std::process::id()));
         for file in [
             "template.yaml",
             "samconfig.toml",
@@ -117,8 +118,8 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, file).unwrap();
         }
-        let staged = stage(&root, &root.join(".local")).unwrap();
-        let content = |name: &str| fs::read_to_string(staged.join(name)).unwrap();
+        let artifacts = assemble(&root, &root.join(".local")).unwrap();
+        let content = |name: &str| fs::read_to_string(artifacts.join(name)).unwrap();
         assert_eq!(content("target/lambda/ingest/bootstrap"), "target/debug/ingest");
         assert_eq!(content("target/lambda/orders/bootstrap"), "target/debug/orders");
         assert_eq!(content("infra/part.yaml"), "infra/part.yaml");

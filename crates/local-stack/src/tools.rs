@@ -31,7 +31,7 @@ pub(crate) fn build(repository: &Path, show_output: bool) -> Result<(), LocalSta
     let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
     let mut command = Command::new(cargo);
     command
-        // Where the binaries are staged from, whatever the environment says.
+        // Where the binaries are taken from, whatever the environment says.
         .args(["build", "--workspace", "--bins", "--target-dir", "target"])
         .current_dir(repository);
     if show_output {

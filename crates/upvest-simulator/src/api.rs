@@ -24,7 +24,7 @@ use upvest::delivery::MAX_BODY_BYTES;
 
 use crate::simulator::Simulator;
 
-/// Why the simulator cannot listen.
+/// Says why the simulator cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// Whoever reaches the control interface can make it post anything, so it is not opened to a network.
@@ -33,9 +33,9 @@ pub enum ListenError {
     /// The address is taken or not there.
     #[error("cannot listen on {address}")]
     Bind {
-        /// The address.
+        /// The address that was asked for.
         address: SocketAddr,
-        /// The reason.
+        /// What the operating system answered.
         #[source]
         source: io::Error,
     },
@@ -62,7 +62,7 @@ pub async fn serve(listener: TcpListener, simulator: Arc<Simulator>) -> io::Resu
     axum::serve(listener, router(simulator)).await
 }
 
-/// The routes, for callers that serve them in another way.
+/// Makes the routes, for callers that serve them in another way.
 pub fn router(simulator: Arc<Simulator>) -> Router {
     let upvest = Router::new()
         .merge(auth::router())

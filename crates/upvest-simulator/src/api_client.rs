@@ -11,20 +11,20 @@ use zeroize::Zeroizing;
 
 use crate::key_file;
 
-/// An API client as Upvest knows it: what it was given, and the public key that it handed over.
+/// Describes an API client as Upvest knows it: what it was given, and the public key that it handed over.
 #[derive(Clone)]
 pub struct ApiClient {
-    /// Its id, a UUID.
+    /// The id that Upvest gave it, a UUID.
     pub client_id: String,
-    /// Its secret.
+    /// The secret that Upvest gave it.
     pub client_secret: String,
-    /// The id of its key.
+    /// The id that Upvest gave to its key.
     pub key_id: String,
-    /// Its public key.
+    /// The public half of its key.
     pub public_key: Jwk,
 }
 
-/// An API client as it knows itself: with its private key. Its JSON document is what a client of the API reads:
+/// Describes an API client as it knows itself: with its private key. Its JSON document is what a client of the API reads:
 /// `client_id`, `client_secret`, `key_id`, `private_key` (PKCS#8 in PEM) and `base_url`.
 pub struct ApiCredentials {
     client_id: String,
@@ -32,32 +32,32 @@ pub struct ApiCredentials {
     key: SigningKey,
 }
 
-/// Why a credentials file cannot be used.
+/// Says why a credentials file cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApiCredentialsError {
-    /// It cannot be read.
+    /// The file exists and cannot be read.
     #[error("cannot read credentials file {}", path.display())]
     Read {
-        /// The file.
+        /// The file with the credentials.
         path: PathBuf,
-        /// The reason.
+        /// What the operating system answered.
         #[source]
         source: io::Error,
     },
-    /// It cannot be written.
+    /// The file cannot be written or replaced.
     #[error("cannot write credentials file {}", path.display())]
     Write {
-        /// The file.
+        /// The file with the credentials.
         path: PathBuf,
-        /// The reason.
+        /// What the operating system answered.
         #[source]
         source: io::Error,
     },
     /// It is not the JSON document of [`ApiCredentials`]; the reason is not told, because it may quote a secret.
     #[error("{} is not a JSON object with client_id, client_secret, key_id and private_key", path.display())]
     Malformed {
-        /// The file.
+        /// The file with the credentials.
         path: PathBuf,
     },
     /// Its private key is not an unencrypted P-521 or Ed25519 key, or cannot be exported.

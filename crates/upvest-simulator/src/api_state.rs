@@ -15,17 +15,17 @@ use crate::resources::Resources;
 /// Where the paths of stored files begin.
 const STORAGE: &str = "/storage";
 
-/// Something that goes wrong with the API's next answers.
+/// Describes something that goes wrong with the API's next answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Trouble {
-    /// How many answers it concerns.
+    /// How many of the next answers it concerns.
     pub answers: u32,
     /// The status that is answered; without it the genuine answer comes, late.
     pub status: Option<u16>,
-    /// The answer's `retry-after`.
+    /// What the header `retry-after` says, in seconds.
     pub retry_after_seconds: Option<u32>,
-    /// The answer's `location`.
+    /// What the header `location` says.
     pub location: Option<String>,
     /// How long the answer takes, in milliseconds.
     pub delay_ms: u64,
@@ -36,7 +36,7 @@ pub struct Trouble {
     pub path_prefix: Option<String>,
 }
 
-/// How the API tests a subscription; Upvest's sources disagree.
+/// Says how the API tests a subscription; Upvest's sources disagree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TestBehaviour {
@@ -49,25 +49,25 @@ pub enum TestBehaviour {
     GetOnly,
 }
 
-/// A request to the API, as it was received.
+/// Records a request to the API, as it was received.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ApiRequest {
-    /// The method.
+    /// The request's method, in capitals.
     pub method: String,
-    /// The path.
+    /// The request's path, without its query.
     pub path: String,
-    /// The raw query.
+    /// The request's query, as it was sent.
     pub query: Option<String>,
     /// The names of its headers, in their order.
     pub headers: Vec<String>,
-    /// Its `signature-input`.
+    /// What its header `signature-input` says.
     pub signature_input: Option<String>,
-    /// Its `idempotency-key`.
+    /// What its header `idempotency-key` says.
     pub idempotency_key: Option<String>,
     /// The scopes that a token was asked for or presented with.
     pub scope: Option<String>,
-    /// The status that was answered.
+    /// The HTTP status that it was answered with.
     pub status: u16,
 }
 

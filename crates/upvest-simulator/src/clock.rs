@@ -10,7 +10,7 @@ use jiff::Timestamp;
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Clock {
-    /// The machine's clock.
+    /// Reads the machine's clock, as the program does.
     #[must_use]
     #[expect(
         clippy::disallowed_methods,
@@ -20,13 +20,13 @@ impl Clock {
         Self(Arc::new(Timestamp::now))
     }
 
-    /// A clock that `now` decides.
+    /// Makes a clock that shows whatever `now` returns.
     #[must_use]
     pub fn from_fn(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
-    /// The current time.
+    /// Returns the time at this moment.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.0)()

@@ -5,25 +5,25 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How probable each fault is, per delivery, from 0 (never) to 1 (always).
+/// Says how probable each fault is, per delivery, from 0 (never) to 1 (always).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
-    /// See [`Fault::Duplicated`].
+    /// The probability of [`Fault::Duplicated`], by delivery.
     pub duplicated: f64,
-    /// See [`Fault::Tampered`].
+    /// The probability of [`Fault::Tampered`], by delivery.
     pub tampered: f64,
-    /// See [`Fault::Unsigned`].
+    /// The probability of [`Fault::Unsigned`], by delivery.
     pub unsigned: f64,
-    /// See [`Fault::UnknownKey`].
+    /// The probability of [`Fault::UnknownKey`], by delivery.
     pub unknown_key: f64,
-    /// See [`Fault::Expired`].
+    /// The probability of [`Fault::Expired`], by delivery.
     pub expired: f64,
-    /// See [`Fault::HeldBack`].
+    /// The probability of [`Fault::HeldBack`], by delivery.
     pub held_back: f64,
 }
 
-/// What was made to go wrong with a request.
+/// Names what was made to go wrong with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
@@ -41,7 +41,7 @@ pub enum Fault {
     HeldBack,
 }
 
-/// A probability that is none.
+/// Names the fault whose probability is not between 0 and 1.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("the probability of {name} is not between 0 and 1")]
 pub struct InvalidFaults {

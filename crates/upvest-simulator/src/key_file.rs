@@ -13,39 +13,39 @@ use crate::keys::{generate_key, key_from_pkcs8};
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
 
-/// Why a key file cannot be used.
+/// Says why a key file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
-    /// It cannot be read.
+    /// The file exists and cannot be read.
     #[error("cannot read key file {}", path.display())]
     Read {
-        /// The file.
+        /// The file with the private key.
         path: PathBuf,
-        /// The reason.
+        /// What was wrong with it.
         #[source]
         source: io::Error,
     },
-    /// It cannot be written.
+    /// The file cannot be written or replaced.
     #[error("cannot write key file {}", path.display())]
     Write {
-        /// The file.
+        /// The file with the private key.
         path: PathBuf,
-        /// The reason.
+        /// What was wrong with it.
         #[source]
         source: io::Error,
     },
     /// It is not a PKCS#8 document in PEM.
     #[error("key file {} is not a PEM block \"PRIVATE KEY\"", path.display())]
     NotPem {
-        /// The file.
+        /// The file with the private key.
         path: PathBuf,
     },
     /// Its key is not a P-521 key, or cannot be exported.
     #[error("key file {} has an unusable key", path.display())]
     Key {
-        /// The file.
+        /// The file with the private key.
         path: PathBuf,
-        /// The reason.
+        /// What was wrong with it.
         #[source]
         source: KeyError,
     },
@@ -96,6 +96,7 @@ fn key_error(path: &Path, source: KeyError) -> KeyFileError {
     }
 }
 
+/// Writes a PKCS#8 document as PEM, 64 characters a line as RFC 7468 asks.
 pub(crate) fn encode(document: &[u8]) -> Zeroizing<String> {
     let base64 = Zeroizing::new(STANDARD.encode(document));
     let mut text = Zeroizing::new(format!("{BEGIN}\n"));
@@ -111,6 +112,7 @@ pub(crate) fn encode(document: &[u8]) -> Zeroizing<String> {
     text
 }
 
+/// Reads the PKCS#8 document of a PEM block; `None` for any other text.
 pub(crate) fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let base64 = text.trim().strip_prefix(BEGIN)?.strip_suffix(END)?;
     let base64: Zeroizing<String> = Zeroizing::new(base64.split_ascii_whitespace().collect());

@@ -11,7 +11,7 @@ use crate::faults::{Faults, InvalidFaults};
 use crate::key_file::KeyFileError;
 use crate::signer::SIGNATURE_LIFETIME;
 
-/// Where the key comes from that signs deliveries.
+/// Says where the key comes from that signs deliveries.
 #[derive(Debug, Default)]
 pub enum KeySource {
     /// A new key, forgotten when the simulator ends.
@@ -19,11 +19,11 @@ pub enum KeySource {
     Generate,
     /// A PKCS#8 file in PEM, created when it does not exist and replaced when the key is rotated.
     File(PathBuf),
-    /// This key.
+    /// A key that the caller has already.
     Key(SigningKey),
 }
 
-/// Settings of a simulator.
+/// Sets how a simulator behaves, and which key and time it has.
 #[derive(Debug)]
 pub struct Options {
     /// Where the key comes from; by default a new one.
@@ -66,7 +66,7 @@ impl Default for Options {
     }
 }
 
-/// Why a simulator cannot start.
+/// Says why a simulator cannot start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -79,7 +79,7 @@ pub enum StartError {
     /// The key file cannot be used.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
-    /// A key cannot be generated.
+    /// The cryptographic library generates no key.
     #[error("a signing key cannot be generated")]
     Key(#[from] KeyError),
 }

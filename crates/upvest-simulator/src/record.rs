@@ -10,27 +10,27 @@ use crate::faults::Fault;
 /// Most of an answer's body that a record keeps, in bytes.
 pub const MAX_ANSWER_BYTES: usize = 1024;
 
-/// One request and its answer.
+/// Records one request of the simulator's and its answer.
 #[derive(Debug, Clone, Serialize)]
 pub struct DeliveryRecord {
-    /// The subscription.
+    /// The id of the subscription that it belongs to.
     pub subscription_id: String,
     /// The delivery's number within its subscription, from 1; all its attempts share it.
     pub delivery: u64,
     /// The attempt, from 1; 0 for a request that a fault made besides the delivery.
     pub attempt: u32,
-    /// When it was sent.
+    /// When it was sent, by the simulator's clock.
     #[serde(serialize_with = "as_text")]
     pub at: Timestamp,
     /// How long the answer took, in milliseconds.
     pub took_ms: u64,
-    /// The `keyid` of its signature.
+    /// The `keyid` that its signature names.
     pub key_id: String,
     /// The ids of its events, in their order.
     pub events: Arc<[String]>,
-    /// The size of its body.
+    /// The size of its body, in bytes.
     pub bytes: usize,
-    /// What the receiver answered.
+    /// What the receiver answered, if it did.
     pub answer: Answer,
     /// What was made to go wrong with it.
     pub fault: Option<Fault>,
@@ -38,20 +38,20 @@ pub struct DeliveryRecord {
     pub accepted: bool,
 }
 
-/// The end of a request.
+/// Tells how a request ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
-    /// The receiver answered.
+    /// The receiver answered with some status.
     Answered {
-        /// The HTTP status.
+        /// The HTTP status that it answered.
         status: u16,
         /// The first [`MAX_ANSWER_BYTES`] of the body.
         body: String,
     },
-    /// No answer in time.
+    /// No answer came before the timeout.
     TimedOut,
-    /// No connection.
+    /// No connection could be made.
     Unreachable,
     /// The connection broke, or the answer was not HTTP.
     Broken,

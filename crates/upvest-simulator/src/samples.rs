@@ -13,29 +13,29 @@ pub enum SamplesError {
     /// A file or folder cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
-        /// The file or folder.
+        /// The file or folder that was named.
         path: PathBuf,
-        /// The reason.
+        /// What was wrong with it, in full.
         #[source]
         source: io::Error,
     },
     /// A file holds no events.
     #[error("{} holds no events", path.display())]
     NoEvents {
-        /// The file.
+        /// The file that holds it.
         path: PathBuf,
-        /// The reason.
+        /// What was wrong with it, in full.
         #[source]
         source: DeliveryError,
     },
     /// A part of a file is not an event.
     #[error("event {index} (counted from 0) of {} is malformed", path.display())]
     Malformed {
-        /// The file.
+        /// The file that holds it.
         path: PathBuf,
         /// The event's place in the file.
         index: usize,
-        /// The reason.
+        /// What was wrong with it, in full.
         #[source]
         source: EventError,
     },

@@ -28,7 +28,7 @@ use crate::shared::{Fixed, Shared};
 use crate::subscriber::{Subscriber, SubscriptionState, Target};
 use crate::subscription::Subscription;
 
-/// Why a subscription cannot be added.
+/// Says why a subscription cannot be added or changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
@@ -46,46 +46,46 @@ pub enum SubscribeError {
     Client(#[from] reqwest::Error),
 }
 
-/// Why events cannot be queued. None of them was.
+/// Says why events cannot be queued. None of them was.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueueError {
-    /// There are no events.
+    /// The text holds no events at all.
     #[error(transparent)]
     NoEvents(#[from] DeliveryError),
     /// One of them is not an event.
     #[error("event {index} (counted from 0) cannot be queued")]
     Malformed {
-        /// Its place.
+        /// Its place among the events, from 0.
         index: usize,
-        /// What is wrong with it.
+        /// What keeps it from being an event.
         #[source]
         source: EventError,
     },
 }
 
-/// Why the key cannot be rotated. The former key stays in use.
+/// Says why the key cannot be rotated. The former key stays in use.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RotateError {
     /// The key file cannot be written.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
-    /// A key cannot be generated.
+    /// The cryptographic library generates no key.
     #[error("a signing key cannot be generated")]
     Key(#[from] KeyError),
 }
 
-/// How far the deliveries of all subscriptions have come.
+/// Tells how far the deliveries of all subscriptions have come.
 #[derive(Debug, Clone, Serialize)]
 pub struct State {
     /// The id of the key that signs.
     pub key_id: String,
     /// Events that were queued and not yet accepted, over all subscriptions.
     pub outstanding_events: usize,
-    /// Each subscription.
+    /// How far each subscription has come, oldest first.
     pub subscriptions: Vec<SubscriptionState>,
-    /// What goes wrong on purpose.
+    /// What goes wrong on purpose at present.
     pub faults: Faults,
 }
 

@@ -17,11 +17,11 @@ use crate::subscription::Subscription;
 /// How far a subscription's deliveries have come.
 #[derive(Debug, Clone, Serialize)]
 pub struct SubscriptionState {
-    /// The subscription.
+    /// The id of the subscription.
     pub subscription_id: String,
-    /// Where it is delivered to.
+    /// The URL that it delivers to.
     pub url: String,
-    /// Whether it receives new events.
+    /// Whether new events are queued for it and sent.
     pub enabled: bool,
     /// Events that wait, without those of the delivery that is under way.
     pub waiting_events: usize,

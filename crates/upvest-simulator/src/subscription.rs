@@ -9,9 +9,9 @@ use reqwest::Url;
 pub struct Subscription {
     /// Its id, which is the `webhook_id` of its events.
     pub id: String,
-    /// Its title.
+    /// The title that its owner gave it.
     pub title: String,
-    /// Where deliveries are posted to.
+    /// The URL that deliveries are posted to.
     pub url: Url,
     /// Whether it receives events; what occurs while it does not is not kept for it.
     pub enabled: bool,

@@ -33,12 +33,12 @@ impl Simulator {
         self.api.add_trouble(trouble);
     }
 
-    /// Ends all trouble.
+    /// Ends all trouble, also what had answers left.
     pub fn clear_trouble(&self) {
         self.api.clear_trouble();
     }
 
-    /// Makes all access tokens invalid.
+    /// Makes all access tokens invalid, as a restart of Upvest's might.
     pub fn revoke_tokens(&self) {
         self.api.revoke_tokens();
     }
@@ -48,7 +48,7 @@ impl Simulator {
         *self.api.token_lifetime.lock() = lifetime;
     }
 
-    /// Decides how subscriptions are tested.
+    /// Decides how the API tests subscriptions from now on.
     pub fn set_test_behaviour(&self, behaviour: TestBehaviour) {
         *self.api.test_behaviour.lock() = behaviour;
     }

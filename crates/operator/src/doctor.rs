@@ -20,6 +20,7 @@ use upvest_api::Client;
 
 use self::check::{CheckError, Checked};
 use self::deployment::{Parameters, Resources};
+use self::finding::Area::{Alarms, Deployment, Endpoint, Functions, Keys, Queues, Storage, Upvest};
 pub use self::finding::{Area, Finding, Verdict};
 use crate::error::Result;
 use crate::operator_key::OperatorKey;
@@ -86,7 +87,7 @@ pub async fn check(
         Ok(client) => Some(client),
         Err(error) => {
             let why = async { Err(CheckError::from(error)) };
-            results.push(check::run(Area::Upvest, "API credentials", timeout, why).await);
+            results.push(check::run(Upvest, "API credentials", timeout, why).await);
             None
         }
     };
@@ -106,12 +107,12 @@ pub async fn check(
         checks.parameters = described.parameters;
         Ok(findings)
     };
-    results.push(check::run(Area::Deployment, "stack", timeout, deployment).await);
+    results.push(check::run(Deployment, "stack", timeout, deployment).await);
     let resources = async {
         checks.resources = Some(deployment::resources(stack).await?);
         Ok(Vec::new())
     };
-    results.push(check::run(Area::Functions, "functions", timeout, resources).await);
+    results.push(check::run(Functions, "functions", timeout, resources).await);
     results.extend(checks.run().await);
     Ok(Checkup::of(
         stack.name().unwrap_or("the stack").to_owned(),
@@ -150,26 +151,24 @@ impl Checks<'_> {
     async fn run(&self) -> Results {
         let Self { stack, timeout, .. } = *self;
         let mut checks: Vec<Check<'_>> = vec![
-            self.check(Area::Deployment, "version", async {
-                Ok(deployment::version(stack))
-            }),
+            self.check(Deployment, "version", async { Ok(deployment::version(stack)) }),
             self.check(
-                Area::Deployment,
+                Deployment,
                 "clock",
                 deployment::clocks(stack, &self.clock, self.upvest.as_ref()),
             ),
-            self.check(Area::Endpoint, "reachable", endpoint::check(stack, timeout)),
+            self.check(Endpoint, "reachable", endpoint::check(stack, timeout)),
             self.check(
-                Area::Endpoint,
+                Endpoint,
                 "signed POST is answered 200",
                 endpoint::probe(stack, self.probe_key, timeout),
             ),
-            self.check(Area::Queues, "queues", queues::check(stack)),
-            self.check(Area::Storage, "tables", storage::tables(stack)),
-            self.check(Area::Storage, "archive", storage::archive(stack)),
-            self.check(Area::Storage, "quarantine", storage::quarantine(stack)),
-            self.check(Area::Storage, "event bus", storage::event_bus(stack)),
-            self.check(Area::Alarms, "alarms", alarms::check(stack, &self.parameters)),
+            self.check(Queues, "queues", queues::check(stack)),
+            self.check(Storage, "tables", storage::tables(stack)),
+            self.check(Storage, "archive", storage::archive(stack)),
+            self.check(Storage, "quarantine", storage::quarantine(stack)),
+            self.check(Storage, "event bus", storage::event_bus(stack)),
+            self.check(Alarms, "alarms", alarms::check(stack, &self.parameters)),
         ];
         checks.extend(self.function_checks());
         checks.extend(self.upvest_checks());
@@ -181,21 +180,9 @@ impl Checks<'_> {
             return Vec::new();
         };
         vec![
-            self.check(
-                Area::Functions,
-                "functions",
-                functions::functions(stack, resources),
-            ),
-            self.check(
-                Area::Functions,
-                "event sources",
-                functions::sources(stack, resources),
-            ),
-            self.check(
-                Area::Functions,
-                "schedules",
-                functions::schedules(stack, resources),
-            ),
+            self.check(Functions, "functions", functions::functions(stack, resources)),
+            self.check(Functions, "event sources", functions::sources(stack, resources)),
+            self.check(Functions, "schedules", functions::schedules(stack, resources)),
         ]
     }
 
@@ -211,23 +198,23 @@ impl Checks<'_> {
                 )])
             };
             return vec![
-                self.check(Area::Upvest, "subscription", skipped("subscription")),
-                self.check(Area::Keys, "verification keys", skipped("verification keys")),
+                self.check(Upvest, "subscription", skipped("subscription")),
+                self.check(Keys, "verification keys", skipped("verification keys")),
             ];
         };
         vec![
             self.check(
-                Area::Upvest,
+                Upvest,
                 "API credentials",
                 subscription::credentials(stack, upvest),
             ),
             self.check(
-                Area::Upvest,
+                Upvest,
                 "subscription",
                 subscription::check(stack, upvest, parameters),
             ),
             self.check(
-                Area::Keys,
+                Keys,
                 "verification keys",
                 keys::check(stack, upvest, parameters, &self.clock),
             ),

@@ -1,5 +1,8 @@
 //! The commands against a receiver in process.
 
+mod event_by_event;
+mod looking;
+
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -21,6 +24,7 @@ use super::*;
 use crate::output::Report;
 
 const REASON: [&str; 3] = ["--yes", "--reason", "INC-42"];
+
 /// Longer than the functions remember a key.
 const FORGOTTEN: u64 = 301;
 
@@ -146,6 +150,40 @@ fn sent(site: &Deployment) -> usize {
             )
         })
         .count()
+}
+
+/// Puts a delivery into quarantine as an older version may have done, and into the archive if it was verified.
+async fn plant(
+    site: &Deployment,
+    headers: &upvest::signature::Headers,
+    body: &[u8],
+    reason: &'static str,
+    events: &[usize],
+) {
+    let verified = !VerifyError::ALL.contains(&reason);
+    let at = site.receiver.aws.clock().timestamp();
+    let milliseconds = u64::try_from(at.as_millisecond()).unwrap();
+    let envelope = Envelope {
+        delivery_id: uuid::Builder::from_unix_timestamp_millis(milliseconds, &[7; 10]).into_uuid(),
+        received_at: at,
+        request: Request {
+            method: "POST".to_owned(),
+            path: PATH.to_owned(),
+            query: None,
+            source_address: None,
+            headers: Envelope::needed_headers(headers),
+        },
+        body: body.to_vec(),
+    };
+    let archive = Archive::new(site.receiver.aws.s3().clone(), "archive".to_owned());
+    if verified {
+        archive.keep(&envelope, "key", Freshness::Fresh).await.unwrap();
+    }
+    archive
+        .quarantine(&envelope, Some("key"), reason, events.to_vec())
+        .await
+        .unwrap();
+    site.pass(1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -381,151 +419,6 @@ async fn the_policy_of_the_stack_and_the_time_of_receipt_decide_about_freshness(
     }
 }
 
-/// Puts a delivery into quarantine as an older version may have done, and into the archive if it was verified.
-async fn plant(
-    site: &Deployment,
-    headers: &upvest::signature::Headers,
-    body: &[u8],
-    reason: &'static str,
-    events: &[usize],
-) {
-    let verified = !VerifyError::ALL.contains(&reason);
-    let at = site.receiver.aws.clock().timestamp();
-    let milliseconds = u64::try_from(at.as_millisecond()).unwrap();
-    let envelope = Envelope {
-        delivery_id: uuid::Builder::from_unix_timestamp_millis(milliseconds, &[7; 10]).into_uuid(),
-        received_at: at,
-        request: Request {
-            method: "POST".to_owned(),
-            path: PATH.to_owned(),
-            query: None,
-            source_address: None,
-            headers: Envelope::needed_headers(headers),
-        },
-        body: body.to_vec(),
-    };
-    let archive = Archive::new(site.receiver.aws.s3().clone(), "archive".to_owned());
-    if verified {
-        archive.keep(&envelope, "key", Freshness::Fresh).await.unwrap();
-    }
-    archive
-        .quarantine(&envelope, Some("key"), reason, events.to_vec())
-        .await
-        .unwrap();
-    site.pass(1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn events_that_are_understood_by_now_are_picked_up_and_leave_the_quarantine_once_they_are_logged() {
-    let site = Deployment::new().await;
-    let body = body_of(&[order("e1"), order("e2")]).into_bytes();
-    let headers = sign(&signing_key(7), &body);
-    plant(&site, &headers, &body, "event-too-deep", &[1]).await;
-    let report = reverify(&site, &[]).await;
-    assert_eq!(
-        became(&report),
-        [(ReverifyResult::Verified, 1)],
-        "{}",
-        report.text()
-    );
-    site.settle().await;
-    let effects: BTreeSet<String> = site.effects().into_iter().collect();
-    assert_eq!(effects, BTreeSet::from(["e1".to_owned(), "e2".to_owned()]));
-    assert!(reasons(&site).is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_delivery_stays_for_the_events_that_still_fail_and_is_not_sent_for_them_again() {
-    let site = Deployment::new().await;
-    let body = body_of(&[order("e1"), r#"{"id":7}"#.to_owned()]).into_bytes();
-    let headers = sign(&signing_key(7), &body);
-    plant(&site, &headers, &body, "event-incomplete", &[0, 1]).await;
-    for _ in 0..2 {
-        let report = reverify(&site, &[]).await;
-        assert!(!report.succeeded());
-        let text = report.text();
-        assert!(text.contains("1 × event-incomplete"), "{text}");
-        assert_eq!(reasons(&site), ["event-incomplete"]);
-    }
-    site.settle().await;
-    assert_eq!((site.effects(), sent(&site)), (vec!["e1".to_owned()], 1));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_body_that_is_understood_by_now_is_picked_up_whole() {
-    let site = Deployment::new().await;
-    let body = body_of(&[order("e1"), r#"{"id":7}"#.to_owned()]).into_bytes();
-    let headers = sign(&signing_key(7), &body);
-    plant(&site, &headers, &body, "body-not-json", &[]).await;
-    assert_eq!(
-        became(&reverify(&site, &[]).await),
-        [(ReverifyResult::Verified, 1)]
-    );
-    assert_eq!(
-        reasons(&site),
-        ["event-incomplete"],
-        "the event has a reason of its own"
-    );
-    assert_eq!(site.effects(), ["e1"]);
-}
-
-/// Puts an event into the log and into quarantine as a version did that found no entity in it.
-async fn plant_without_entity(site: &Deployment, json: &str) {
-    let body = body_of(&[json.to_owned()]).into_bytes();
-    let headers = sign(&signing_key(7), &body);
-    plant(site, &headers, &body, "event-without-entity-key", &[0]).await;
-    let event = upvest::Event::parse(json).unwrap();
-    let log =
-        pipeline::stores::events::EventLog::new(site.receiver.aws.dynamodb().clone(), "events".to_owned());
-    let entry = pipeline::stores::events::NewEvent {
-        event_id: event.id().to_owned(),
-        event_type: event.event_type().to_owned(),
-        aggregate: None,
-        occurred: event.occurred().to_string(),
-        delivery_id: delivery(site),
-        received_at: site.receiver.aws.clock().timestamp().to_string(),
-        sha256: hex::encode(<sha2::Sha256 as sha2::Digest>::digest(json)),
-        object: event.object().get().to_owned(),
-        archived_at: String::new(),
-    };
-    log.record(&[entry]).await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_event_that_names_an_entity_by_now_is_sent_once_and_leaves_once_the_entity_shows_it() {
-    let site = Deployment::new().await;
-    plant_without_entity(&site, &order("e1")).await;
-    let report = reverify(&site, &[]).await;
-    assert_eq!(
-        became(&report),
-        [(ReverifyResult::Verified, 1)],
-        "{}",
-        report.text()
-    );
-    site.settle().await;
-    assert_eq!((site.effects(), reasons(&site).len()), (vec!["e1".to_owned()], 0));
-    assert_eq!(sent(&site), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_event_that_left_no_trace_in_its_entity_stays_because_nothing_shows_that_it_is_done() {
-    let site = Deployment::new().await;
-    let newer = event("e2", 2, "ORDER.NEW", r#"{"id":"e1","status":"NEW"}"#);
-    post(&site, &[newer]).await;
-    site.settle().await;
-    plant_without_entity(&site, &order("e1")).await;
-    for _ in 0..2 {
-        let report = reverify(&site, &["--wait", "2"]).await;
-        assert_eq!(became(&report), [(ReverifyResult::Sent, 1)]);
-        assert!(report.text().contains("discard it"), "{}", report.text());
-    }
-    assert_eq!(
-        (site.effects(), reasons(&site).len()),
-        (vec!["e2".to_owned(), "e1".to_owned()], 1)
-    );
-    assert_eq!(sent(&site), 1);
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_tells_what_holds_and_sends_nothing() {
     let site = mended_site().await;
@@ -581,146 +474,4 @@ async fn a_delivery_that_is_named_and_done_already_is_no_failure_and_an_unknown_
         "{}",
         report.text()
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_quarantine_is_listed_in_the_order_of_receipt_and_filtered() {
-    let site = Deployment::builder().without_key().start().await;
-    site.know_key(&signing_key(8)).await;
-    post(&site, &[order("e1")]).await;
-    site.pass(3_600);
-    let body = body_of(&[order("e2")]).into_bytes();
-    let mut headers = sign(&signing_key(7), &body);
-    headers.remove("digest");
-    post_body(&site, &headers, &body).await;
-    site.pass(3_600);
-    post(&site, &[order("e3")]).await;
-
-    let listed = async |words: &[&str]| {
-        let report = run(&site, &[&["list"][..], words].concat()).await;
-        let json = serde_json::to_value(&report).unwrap();
-        let listed = json["quarantine"].as_array().unwrap().iter();
-        let listed = listed.map(|listed| {
-            let received = listed["received_at"].as_str().unwrap();
-            format!("{} {}", &received[11..13], listed["reason"].as_str().unwrap())
-        });
-        (listed.collect::<Vec<_>>().join(", "), json["more"] == true)
-    };
-    let all = "00 bad-signature, 01 missing-digest, 02 bad-signature";
-    assert_eq!(listed(&[]).await, (all.to_owned(), false));
-    for (words, expected, more) in [
-        (&["--because", "missing-digest"][..], "01 missing-digest", false),
-        (
-            &[
-                "--since",
-                "2026-01-01T00:30:00Z",
-                "--until",
-                "2026-01-01T01:30:00Z",
-            ],
-            "01 missing-digest",
-            false,
-        ),
-        (&["--until", "90m"], "00 bad-signature", false),
-        (&["--key-id", "key", "--limit", "1"], "00 bad-signature", true),
-        (&["--key-id", "other"], "", false),
-        (&["--since", "2026-01-02"], "", false),
-    ] {
-        assert_eq!(listed(words).await, (expected.to_owned(), more), "{words:?}");
-    }
-    let text = run(&site, &["list"]).await.text();
-    assert!(text.contains("34.90.198.99") && text.contains("2h 0m"), "{text}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_delivery_is_shown_with_what_was_signed_and_its_body_only_if_wanted() {
-    let site = Deployment::builder().without_key().start().await;
-    site.know_key(&signing_key(8)).await;
-    post(&site, &[order("e1")]).await;
-    let id = delivery(&site);
-    let shown = run(&site, &["show", &id]).await.text();
-    for part in [
-        "in quarantine: bad-signature",
-        "fails: bad-signature (the signature does not hold)",
-        "covered    @method, @path, digest",
-        "  @path: /webhooks/upvest\n  digest: SHA-256=",
-        "  @signature-params: (",
-    ] {
-        assert!(shown.contains(part), "{part}: {shown}");
-    }
-    assert!(!shown.contains("ORDER.NEW"), "{shown}");
-    let shown = run(&site, &["show", &id, "--body"]).await.text();
-    assert!(shown.contains("\"type\": \"ORDER.NEW\""), "{shown}");
-    site.know_key(&signing_key(7)).await;
-    let shown = run(&site, &["show", &id]).await.text();
-    assert!(shown.contains("now     holds"), "{shown}");
-    let error = try_to_run(&site, &["show", "019b76da-a87b-7def-8123-456789abcdef"]).await;
-    let error: Error = error.unwrap().unwrap_err();
-    assert_eq!(error.kind(), operator::ErrorKind::NotFound);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_discarded_is_on_record_before_it_is_gone() {
-    for fault in [Fault::CrashBeforeEffect, Fault::CrashAfterEffect] {
-        let site = mended_site().await;
-        let id = delivery(&site);
-        site.receiver
-            .aws
-            .inject(fault, CallFilter::operation(Service::S3, "DeleteObject"));
-        let words = [&["discard", &id][..], &REASON[..]].concat();
-        try_to_run(&site, &words).await.unwrap_err();
-        let [operation] = &site.operations()[..] else {
-            panic!()
-        };
-        let record = &operation["request"]["discard"][0];
-        assert_eq!(
-            (&record["delivery_id"], &record["reason"]),
-            (&id.clone().into(), &"bad-signature".into())
-        );
-        let sha256 = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(body_of(&[order("e1")])));
-        assert_eq!(record["sha256"], sha256);
-        assert_eq!(
-            (operation["ended"].as_bool(), operation["reason"].as_str()),
-            (Some(false), Some("INC-42"))
-        );
-        assert_eq!(
-            reasons(&site).len(),
-            usize::from(fault == Fault::CrashBeforeEffect)
-        );
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn only_what_was_chosen_is_discarded() {
-    let site = mended_site().await;
-    let body = body_of(&[order("e2")]).into_bytes();
-    let mut headers = sign(&signing_key(7), &body);
-    headers.remove("digest");
-    post_body(&site, &headers, &body).await;
-    let error = try_to_run(&site, &[&["discard"][..], &REASON[..]].concat())
-        .await
-        .unwrap()
-        .unwrap_err();
-    assert!(error.is_usage(), "{error}");
-
-    let dry = run(&site, &["discard", "--because", "missing-digest", "--dry-run"])
-        .await
-        .text();
-    assert!(
-        dry.contains("missing-digest") && dry.ends_with("nothing was discarded"),
-        "{dry}"
-    );
-    assert_eq!((reasons(&site).len(), site.operations().len()), (2, 0));
-
-    let words = [&["discard", "--because", "missing-digest"][..], &REASON[..]].concat();
-    let report = run(&site, &words).await;
-    assert!(
-        report.succeeded() && report.text().contains("delete markers"),
-        "{}",
-        report.text()
-    );
-    assert_eq!(reasons(&site), ["bad-signature"]);
-    assert_eq!(site.operations()[0]["result"]["discarded"], 1);
-    let words = [&["discard", "--all"][..], &REASON[..]].concat();
-    run(&site, &words).await;
-    assert!(reasons(&site).is_empty());
 }

@@ -8,7 +8,6 @@ use serde_json::Value;
 use upvest::signature::SignError;
 
 use crate::hint::Hint;
-use crate::id::MAX_ID_LENGTH;
 use crate::scope::Scope;
 use crate::webhook::InvalidWebhookError;
 
@@ -95,9 +94,6 @@ pub enum Error {
     /// A name would leave its place in a path.
     #[error("{0:?} is not the name of a file or namespace")]
     InvalidName(String),
-    /// A text is not an id. See [`ResourceId`](crate::ResourceId).
-    #[error("{0:?} is not an id: one has 1 to {MAX_ID_LENGTH} letters, digits, \"-\" or \"_\"")]
-    InvalidId(String),
     /// What is to be created or changed breaks Upvest's rules; nothing was sent.
     #[error("the webhook breaks Upvest's rules")]
     InvalidWebhook(#[from] InvalidWebhookError),

@@ -5,10 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
-
 /// The most characters of an id. Upvest's are UUIDs of 36; the rest is room, and keeps paths and errors short.
-pub(crate) const MAX_ID_LENGTH: usize = 128;
+const MAX_ID_LENGTH: usize = 128;
 
 /// Identifies a subscription, a report or another resource: a UUID at Upvest. Whatever can stand as one segment of a
 /// path, and cannot turn it into another path, is taken.
@@ -18,11 +16,16 @@ pub(crate) const MAX_ID_LENGTH: usize = 128;
 ///
 /// let id: ResourceId = "a8eb3540-5a84-40f9-b2bb-7f99f282fc5a".parse()?;
 /// assert!("../users".parse::<ResourceId>().is_err());
-/// # Ok::<(), upvest_api::Error>(())
+/// # Ok::<(), upvest_api::InvalidIdError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ResourceId(String);
+
+/// Quotes a text that is not an id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not an id: one has 1 to {MAX_ID_LENGTH} letters, digits, \"-\" or \"_\"")]
+pub struct InvalidIdError(String);
 
 impl ResourceId {
     /// Returns the id as Upvest writes it.
@@ -33,22 +36,22 @@ impl ResourceId {
 }
 
 impl TryFrom<String> for ResourceId {
-    type Error = Error;
+    type Error = InvalidIdError;
 
-    fn try_from(text: String) -> Result<Self, Error> {
+    fn try_from(text: String) -> Result<Self, InvalidIdError> {
         let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         if (1..=MAX_ID_LENGTH).contains(&text.len()) && text.bytes().all(known) {
             Ok(Self(text))
         } else {
-            Err(Error::InvalidId(text.chars().take(MAX_ID_LENGTH).collect()))
+            Err(InvalidIdError(text.chars().take(MAX_ID_LENGTH).collect()))
         }
     }
 }
 
 impl FromStr for ResourceId {
-    type Err = Error;
+    type Err = InvalidIdError;
 
-    fn from_str(text: &str) -> Result<Self, Error> {
+    fn from_str(text: &str) -> Result<Self, InvalidIdError> {
         text.to_owned().try_into()
     }
 }

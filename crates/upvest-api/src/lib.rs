@@ -66,7 +66,7 @@ pub use credentials::{Credentials, CredentialsError, Environment, LIVE_URL, SAND
 pub use download::Download;
 pub use error::{Error, Problem, RequestLine};
 pub use hint::Hint;
-pub use id::ResourceId;
+pub use id::{InvalidIdError, ResourceId};
 pub use keys::{KeyDefect, UnusableKeyError, VerifyKeys};
 pub use options::Options;
 pub use reports::Report;

@@ -10,11 +10,8 @@ use uuid::Uuid;
 
 pub use self::limits::{Delay, PackageSize};
 pub use self::rules::InvalidWebhookError;
-use self::rules::{check_categories, check_names, check_title, check_url};
+use self::rules::{ALL, check_categories, check_names, check_title, check_url};
 use crate::id::ResourceId;
-
-/// The word that stands for every category, those to come included.
-const ALL: &str = "ALL";
 
 /// Describes a subscription as Upvest reports it. Members that are not known are ignored, categories are not checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

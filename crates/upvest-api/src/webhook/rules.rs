@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
-use super::ALL;
 use crate::credentials::is_loopback;
 
+/// The word that stands for every category, those to come included.
+pub(super) const ALL: &str = "ALL";
 /// The most characters of a title, by Upvest's API description.
 const MAX_TITLE: usize = 32;
 /// The most characters of a URL, by Upvest's API description.

@@ -10,6 +10,7 @@
 //! | [`doctor`] | checking a stack, and what Upvest has of it |
 //! | [`keys`] | the keys that deliveries are verified by: fetch, import, list |
 //! | [`quarantine`] | what could not be proven: list, show, reverify, discard |
+//! | [`reconcile`] | what the stack has beside what Upvest says: compare, repair |
 //! | [`watch`] | deliveries and events as they pass |
 //! | [`webhooks`] | the subscriptions at Upvest: create, update, switch, delete, test |
 //!
@@ -44,6 +45,7 @@ pub mod key_file;
 pub mod keys;
 pub mod operator_key;
 pub mod quarantine;
+pub mod reconcile;
 pub mod records;
 pub mod repair;
 pub mod reporter;

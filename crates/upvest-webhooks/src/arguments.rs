@@ -5,7 +5,7 @@ mod stack;
 mod time;
 mod upvest;
 
-pub(crate) use repair::RepairArgs;
+pub(crate) use repair::{RepairArgs, rate};
 pub(crate) use stack::StackArgs;
 pub(crate) use time::length_of_time;
 pub(crate) use upvest::UpvestArgs;

@@ -161,8 +161,6 @@ pub(crate) enum CliError {
     Replay(#[from] replay::ReplayError),
     #[error(transparent)]
     Dlq(#[from] dlq::DlqError),
-    #[error(transparent)]
-    Reconcile(#[from] reconcile::ReconcileError),
     #[error("the result cannot be printed")]
     Output(#[from] io::Error),
 }
@@ -174,7 +172,6 @@ impl CliError {
             Self::Stack(error) if error.is_usage() => 2,
             Self::Replay(error) if error.is_usage() => 2,
             Self::Dlq(error) if error.is_usage() => 2,
-            Self::Reconcile(error) if error.is_usage() => 2,
             _ => 1,
         }
     }
@@ -183,7 +180,6 @@ impl CliError {
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Stack(error) => error.hint(),
-            Self::Reconcile(error) => error.hint(),
             _ => None,
         };
         hint.map(|hint| hint.to_string())

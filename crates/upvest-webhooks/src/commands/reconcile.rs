@@ -1,87 +1,149 @@
 //! `reconcile`: our projections beside what Upvest's API says, and events for what no event told.
 
-mod arguments;
-mod compare;
-mod event;
-mod examination;
-mod repair;
-mod report;
 #[cfg(test)]
 mod tests;
-mod walk;
+mod text;
 
-use pipeline::error::AwsError;
+use std::path::PathBuf;
 
-pub(crate) use self::arguments::Arguments;
-use self::examination::Examination;
-pub(crate) use self::report::ReconcileReport;
-use crate::stack::{StackError, StackFinder};
-use upvest::EntityKey;
+use clap::{ArgGroup, Args};
+use jiff::SignedDuration;
+use operator::operator_key::OperatorKey;
+use operator::reconcile::{Reconciliation, Scope, compare, repair};
+use operator::{Error, Result, StackFinder};
+use pipeline::runtime::clock::Clock;
+use upvest::{Domain, EntityKey};
 
-/// Why a command failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReconcileError {
-    #[error(transparent)]
-    Stack(#[from] StackError),
-    #[error(transparent)]
-    Upvest(#[from] upvest_api::Error),
-    #[error("--repair needs --reason, for the audit table; --dry-run shows what would be told")]
-    NoReason,
-    #[error(
-        "--repair needs --key-file and --key-id: a key that was imported with `keys import --hmac-secret-file`"
-    )]
-    NoKey,
-    #[error("{entity} cannot be compared: {why}")]
-    Entity { entity: EntityKey, why: &'static str },
-    #[error("the entities table cannot be read")]
-    Entities(#[from] pipeline::stores::entities::EntityError),
-    #[error(transparent)]
-    Aws(#[from] AwsError),
+use crate::arguments::{RepairArgs, UpvestArgs, rate};
+
+const EXAMPLES: &str = "\
+Examples:
+  Compare all orders and payments with Upvest:
+    upvest-webhooks --stack webhooks-live reconcile orders payments
+
+  One order, at once:
+    upvest-webhooks --stack webhooks-live reconcile --entity ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4
+
+  Tell the stack what it missed of the orders, after a question:
+    upvest-webhooks --stack webhooks-live reconcile orders --repair --reason \"subscription was disabled\" \\
+      --key-file smoke.key --key-id smoke
+
+What it finds:
+  missing   Upvest has it, and the stack does not
+  stale     Upvest has a newer version
+  diverged  both have one version, or one without a time, with other content
+  extra     the stack has it, and Upvest does not; sought among what can be read by its id
+  recent    it differs, and changed so short a time ago that its event may be on the way (--grace)
+
+Events that Upvest still has to deliver come by themselves, and actions would run for them and for the repair: repair \
+what is lost for good.
+
+The API client needs the scope of what is read, like orders:read, which a refusal names. Upvest's API does not give out \
+everything that it sends events of; the report says of what, and why.
+
+Exit status: 0 when nothing differs, or all that differed was told; 1 otherwise.";
+
+// Without a docstring: it would replace the command's description.
+#[derive(Debug, Args)]
+#[command(
+    after_help = EXAMPLES,
+    group = ArgGroup::new("what").args(["domains", "entities"]).required(true)
+)]
+pub(crate) struct Arguments {
+    /// Compare all entities of these domains: users, accounts, payments, orders, holdings, ledger, reports ...
+    #[arg(value_name = "DOMAIN")]
+    domains: Vec<Domain>,
+    /// Compare this entity alone, written TYPE#ID; may be given several times
+    #[arg(long = "entity", value_name = "ENTITY")]
+    entities: Vec<String>,
+    /// Leave alone what changed at Upvest in the last so many minutes: its events may be on their way
+    ///
+    /// Positions, cash balances and returns say no time: they are left alone when the stack had an event of them so lately.
+    #[arg(long, value_name = "MINUTES", default_value_t = 10)]
+    grace: u32,
+    #[command(flatten)]
+    upvest: UpvestArgs,
+    #[command(flatten)]
+    repair: RepairArguments,
 }
 
-impl ReconcileError {
-    /// Whether another command line would have helped.
-    pub(crate) fn is_usage(&self) -> bool {
-        match self {
-            Self::Stack(error) => error.is_usage(),
-            Self::NoReason | Self::NoKey | Self::Entity { .. } => true,
-            _ => false,
-        }
-    }
-
-    /// What probably made Upvest refuse, and what to do.
-    pub(crate) fn hint(&self) -> Option<upvest_api::Hint> {
-        match self {
-            Self::Upvest(error) => error.hint(),
-            Self::Stack(error) => error.hint(),
-            _ => None,
-        }
-    }
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Repair")]
+struct RepairArguments {
+    /// Tell the stack what is missing, stale or diverged, by events that say what Upvest's API says
+    #[arg(long)]
+    repair: bool,
+    /// Sign these events with this shared secret, which the stack knows (`keys import --hmac-secret-file`)
+    #[arg(long, value_name = "FILE", requires = "key_id")]
+    key_file: Option<PathBuf>,
+    /// The id under which the stack knows the secret
+    #[arg(long, value_name = "ID", requires = "key_file")]
+    key_id: Option<String>,
+    /// Why, for the audit table: a ticket, say, and nothing personal
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Show what would be told, and tell nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask; needed where there is no terminal
+    #[arg(long)]
+    yes: bool,
+    /// Make at most so many requests to Upvest, and tell so many events, a second
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 50.0, value_parser = rate)]
+    rate: f64,
 }
 
 impl Arguments {
     /// Compares, and repairs if that is asked for.
-    pub(crate) async fn run(self, stacks: &StackFinder<'_>) -> Result<ReconcileReport, ReconcileError> {
-        self.check()?;
+    pub(crate) async fn run(self, stacks: &StackFinder<'_>) -> Result<Reconciliation> {
+        let key = self.repair.key()?;
         let stack = stacks.stack().await?;
         let client = self.upvest.client(stacks).await?;
-        // Before all the reading, which takes a while: what is missing for the repair should not show after it.
-        let repair = match self.repairs() {
-            true => Some(self.prepare(stack).await?),
-            false => None,
+        let scope = Scope {
+            domains: self.domains,
+            entities: self.entities.into_iter().map(EntityKey::from_stored).collect(),
+            grace: SignedDuration::from_mins(self.grace.into()),
         };
-        let mut examination = Examination::new(stack, &client, &self)?;
-        examination.run(&self).await?;
-        let mut report = ReconcileReport::of(examination, &self);
-        let told = report.repairable();
-        let Some(repair) = repair.filter(|_| told > 0) else {
-            return Ok(report);
+        let Some(key) = key else {
+            return compare(stack, &client, &scope, self.repair.rate).await;
         };
-        let question = format!("Tell the stack {told} events in Upvest's place?");
-        if !self.operation().confirm(&question)? {
-            return Ok(report);
+        let key = key.signing_key(stack).await?;
+        let how = self.repair.how();
+        how.must_be_answerable()?;
+        let frame = how.of(stack, Clock::system(), stacks.reporter());
+        repair(&frame, &client, &scope, key, |events| {
+            how.confirm(&format!("Tell the stack {events} events in Upvest's place?"))
+        })
+        .await
+    }
+}
+
+impl RepairArguments {
+    /// Gives the key that events are signed with, if any are to be told. The grammar cannot say that it is needed then.
+    fn key(&self) -> Result<Option<OperatorKey>> {
+        if !self.repair || self.dry_run {
+            return Ok(None);
         }
-        repair.run(&self, &mut report).await?;
-        Ok(report)
+        if self.reason.is_none() {
+            return Err(Error::usage(
+                "--repair needs --reason, for the audit table; --dry-run shows what would be told",
+            ));
+        }
+        let named = self.key_file.clone().zip(self.key_id.clone());
+        named.map(|named| Some(named.into())).ok_or_else(|| {
+            Error::usage(
+                "--repair needs --key-file and --key-id: a key that was imported with `keys import --hmac-secret-file`",
+            )
+        })
+    }
+
+    /// Says how to repair, in the form of the other repairs.
+    fn how(self) -> RepairArgs {
+        RepairArgs {
+            reason: self.reason,
+            dry_run: self.dry_run,
+            yes: self.yes,
+            rate: self.rate,
+        }
     }
 }

@@ -85,7 +85,7 @@ impl Desk {
             .unwrap();
     }
 
-    async fn run(&self, line: &str) -> Result<Outcome, ReconcileError> {
+    async fn run(&self, line: &str) -> Result<Outcome> {
         let words = std::iter::once("reconcile").chain(line.split_whitespace());
         let arguments = Line::try_parse_from(words).unwrap().reconcile;
         let report = self.world.receiving(arguments.run(&self.world.stacks)).await?;
@@ -463,27 +463,6 @@ async fn what_was_repaired_is_not_told_again() {
         again.text
     );
     assert_eq!(desk.logged(), logged);
-}
-
-#[tokio::test]
-async fn one_operation_tells_an_object_under_one_id_whatever_else_it_tells() {
-    let at: jiff::Timestamp = "2026-01-05T09:30:00Z".parse().unwrap();
-    let fetched = |object: &str| {
-        let object = serde_json::value::RawValue::from_string(object.to_owned()).unwrap();
-        upvest_api::Fetched::new(object, at)
-    };
-    let order = fetched(r#"{"id":"o1","status":"NEW"}"#);
-    let (one, other) = (uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2));
-    let told = event::told(one, "ORDER.NEW", &order);
-    assert_eq!(event::told(one, "ORDER.NEW", &order), told);
-    let id = |json: &str| upvest::Event::parse(json).unwrap().id().to_owned();
-    assert_ne!(id(&event::told(other, "ORDER.NEW", &order)), id(&told));
-    assert_ne!(id(&event::told(one, "EXECUTION.NEW", &order)), id(&told));
-    let parsed = upvest::Event::parse(&told).unwrap();
-    assert_eq!(parsed.reconciliation(), Some(one.to_string()));
-    assert_eq!(parsed.object().get(), order.object.get());
-    let own = r#"{"id":"e","created_at":"2026-01-05T09:30:00Z","type":"ORDER.NEW","object":{"id":"o1"},"reconciled":true}"#;
-    assert_eq!(upvest::Event::parse(own).unwrap().reconciliation(), None);
 }
 
 #[tokio::test]

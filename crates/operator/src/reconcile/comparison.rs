@@ -4,57 +4,74 @@ use std::collections::HashSet;
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
+use pipeline::error::ErrorChain;
 use pipeline::stores::entities::Entities;
-use serde_json::Value;
-use serde_json::value::RawValue;
-use upvest::category::{CATEGORIES, Category, Role};
-use upvest::projection::{Projection, Snapshot};
-use upvest::{EntityKey, Event};
-use upvest_api::{Client, Fetched, Listing, Resource, why_unreadable};
-use uuid::Uuid;
+use upvest::EntityKey;
+use upvest::category::{CATEGORIES, Category};
+use upvest::projection::Projection;
+use upvest_api::{Client, Fetched, Listing, Resource, ResourceId, why_unreadable};
 
-use super::arguments::Arguments;
-use super::compare::{Kind, changed_at, compare};
-use super::report::{CategoryReport, Difference};
-use super::walk::{Reader, Walk, id_of};
-use super::{ReconcileError, event};
+use super::compare::{Kind, changed_at, difference};
+use super::event;
+use super::object::{id_of, key_of, member, ours, parsed, parts_of, raw_list, status};
+use super::reader::{Reader, Walk};
+use super::report::{CategoryReport, Difference, Reconciliation};
+use super::scope::Scope;
+use crate::error::{Error, Result};
 use crate::stack::Stack;
 
 /// How many entities are read from the table at the same time.
 const AT_A_TIME: usize = 16;
 
-/// A comparison, as far as it came.
-pub(super) struct Examination<'c> {
+/// Compares what the stack has with what Upvest's API says, and changes nothing.
+///
+/// # Errors
+///
+/// [`Error`] when the stack cannot be read, or an entity that is named cannot be compared. That Upvest refuses to list a
+/// category is in that category's report.
+pub async fn compare(
+    stack: &Stack,
+    client: &Client,
+    scope: &Scope,
+    per_second: f64,
+) -> Result<Reconciliation> {
+    let mut comparison = Comparison::new(stack, client, scope.grace, per_second)?;
+    comparison.run(scope).await?;
+    Ok(Reconciliation {
+        dry_run: true,
+        categories: comparison.categories,
+        differences: comparison.differences,
+        repair: None,
+    })
+}
+
+/// Collects differences while it reads.
+struct Comparison<'c> {
     entities: Entities,
     reader: Reader<'c>,
     grace: SignedDuration,
-    pub(super) categories: Vec<CategoryReport>,
-    pub(super) differences: Vec<Difference>,
+    categories: Vec<CategoryReport>,
+    differences: Vec<Difference>,
 }
 
-impl<'c> Examination<'c> {
-    pub(super) fn new(
-        stack: &Stack,
-        client: &'c Client,
-        arguments: &Arguments,
-    ) -> Result<Self, ReconcileError> {
-        let dynamodb = aws_sdk_dynamodb::Client::new(stack.config());
+impl<'c> Comparison<'c> {
+    /// Begins a comparison that asks Upvest so often a second at most.
+    fn new(stack: &Stack, client: &'c Client, grace: SignedDuration, per_second: f64) -> Result<Self> {
         Ok(Self {
-            entities: Entities::new(dynamodb, stack.entities_table()?),
-            reader: Reader::new(client, arguments.rate()),
-            grace: arguments.grace(),
+            entities: stack.entities()?,
+            reader: Reader::new(client, per_second),
+            grace,
             categories: Vec::new(),
             differences: Vec::new(),
         })
     }
 
-    /// Compares what the command line names. What Upvest refuses for one category keeps no other from being compared.
-    pub(super) async fn run(&mut self, arguments: &Arguments) -> Result<(), ReconcileError> {
-        for entity in arguments.entities() {
-            self.one(&entity).await?;
+    /// Compares what the scope names. What Upvest refuses for one category keeps no other from being compared.
+    async fn run(&mut self, scope: &Scope) -> Result<()> {
+        for entity in &scope.entities {
+            self.one(entity).await?;
         }
-        let named =
-            |category: &&Category| category.is_whole() && arguments.domains.contains(&category.domain);
+        let named = |category: &&Category| category.is_whole() && scope.domains.contains(&category.domain);
         for category in CATEGORIES.iter().filter(named) {
             let Some(resource) = Resource::of(category.name) else {
                 self.report(category).unreadable = Some(why_unreadable(category.name));
@@ -62,10 +79,9 @@ impl<'c> Examination<'c> {
             };
             self.report(category);
             match self.all(category, resource).await {
-                Err(ReconcileError::Upvest(error)) => {
+                Err(error) if error.find::<upvest_api::Error>().is_some() => {
                     let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-                    let chain = pipeline::error::ErrorChain(&error).to_string();
-                    self.report(category).error = Some(format!("{chain}{hint}"));
+                    self.report(category).error = Some(format!("{}{hint}", ErrorChain(&error)));
                 }
                 result => result?,
             }
@@ -74,11 +90,7 @@ impl<'c> Examination<'c> {
     }
 
     /// Compares all of a category.
-    async fn all(
-        &mut self,
-        category: &'static Category,
-        resource: &'static Resource,
-    ) -> Result<(), ReconcileError> {
+    async fn all(&mut self, category: &'static Category, resource: &'static Resource) -> Result<()> {
         let mut seen = HashSet::new();
         let walk = self.reader.walk(resource).await?;
         if let Some(mut walk) = walk {
@@ -97,25 +109,18 @@ impl<'c> Examination<'c> {
         Ok(())
     }
 
-    async fn next(&mut self, walk: &mut Walk<'c>) -> Result<Option<Vec<Fetched>>, ReconcileError> {
+    async fn next(&mut self, walk: &mut Walk<'c>) -> Result<Option<Vec<Fetched>>> {
         Ok(self.reader.next(walk).await?)
     }
 
     /// Compares one entity, with its parts.
-    async fn one(&mut self, entity: &EntityKey) -> Result<(), ReconcileError> {
-        let refused = |why| ReconcileError::Entity {
-            entity: entity.clone(),
-            why,
-        };
+    async fn one(&mut self, entity: &EntityKey) -> Result<()> {
+        let refused = |why| Error::usage(format!("{entity} cannot be compared: {why}"));
         let category = upvest::category::of(&format!("{}.", entity.entity_type()));
         let resource = Resource::of(category.name).filter(|resource| resource.has_path());
         let resource = resource
             .ok_or_else(|| refused("Upvest does not give out such an object by its id; name its domain"))?;
-        let id = entity
-            .as_str()
-            .split_once('#')
-            .and_then(|(_, id)| id.parse().ok());
-        let id: upvest_api::ResourceId = id.ok_or_else(|| refused("entities are written TYPE#ID"))?;
+        let id = resource_id(entity).ok_or_else(|| refused("entities are written TYPE#ID"))?;
         self.report(category);
         if !self.unlisted(category, resource, entity).await? {
             return Err(refused("neither Upvest nor the stack has it"));
@@ -140,12 +145,10 @@ impl<'c> Examination<'c> {
         category: &'static Category,
         resource: &Resource,
         entity: &EntityKey,
-    ) -> Result<bool, ReconcileError> {
-        let id = entity
-            .as_str()
-            .split_once('#')
-            .and_then(|(_, id)| id.parse().ok());
-        let Some(id) = id else { return Ok(false) };
+    ) -> Result<bool> {
+        let Some(id) = resource_id(entity) else {
+            return Ok(false);
+        };
         if let Some(fetched) = self.reader.read(resource, &id).await? {
             self.page(category, &[fetched]).await?;
             return Ok(true);
@@ -172,11 +175,7 @@ impl<'c> Examination<'c> {
     }
 
     /// Compares objects of a category, and what is within them; gives back their entities.
-    async fn page(
-        &mut self,
-        category: &'static Category,
-        page: &[Fetched],
-    ) -> Result<Vec<EntityKey>, ReconcileError> {
+    async fn page(&mut self, category: &'static Category, page: &[Fetched]) -> Result<Vec<EntityKey>> {
         let mut entities = Vec::new();
         for chunk in page.chunks(AT_A_TIME) {
             let keyed = chunk.iter().map(|fetched| (fetched, key_of(category, fetched)));
@@ -229,7 +228,7 @@ impl<'c> Examination<'c> {
         let differs = match &own {
             None => Some((Kind::Missing, Vec::new())),
             Some(own) => {
-                compare(category, own, &theirs, elsewhere).map(|differs| (differs.kind, differs.fields))
+                difference(category, own, &theirs, elsewhere).map(|differs| (differs.kind, differs.fields))
             }
         };
         let Some((kind, fields)) = differs else { return };
@@ -280,51 +279,7 @@ impl<'c> Examination<'c> {
     }
 }
 
-/// The entity that an object of the API is about: that of the event that would tell it.
-fn key_of(category: &Category, fetched: &Fetched) -> Option<EntityKey> {
-    let event_type = event::type_for(category, Kind::Diverged, None, None);
-    let json = event::told(Uuid::nil(), &event_type, fetched);
-    Event::parse(&json).ok()?.entity_key().ok()
-}
-
-/// The categories whose objects are parts of an entity of this one.
-fn parts_of(category: &'static Category) -> impl Iterator<Item = &'static Category> {
-    let is_part = move |part: &&Category| {
-        let is_of_it = category.role == Role::Snapshot && part.entity == category.name;
-        is_of_it && part.is_whole() && matches!(part.role, Role::Part { .. })
-    };
-    CATEGORIES.iter().filter(is_part)
-}
-
-/// The member of its parent's object that holds a part.
-fn member(part: &Category) -> Option<&'static str> {
-    match Resource::of(part.name)?.listing {
-        Listing::Within { member, .. } => Some(member),
-        _ => None,
-    }
-}
-
-/// What the projection has of an object.
-fn ours<'p>(category: &Category, projection: &'p Projection, id: &str) -> Option<&'p Snapshot> {
-    match category.role {
-        Role::Part { map, .. } => projection.parts.get(map)?.get(id),
-        Role::Snapshot | Role::Line => projection.snapshot.as_ref(),
-    }
-}
-
-fn raw_list(object: &RawValue, member: &str) -> Vec<Box<RawValue>> {
-    let mut members: std::collections::HashMap<String, Box<RawValue>> =
-        serde_json::from_str(object.get()).unwrap_or_default();
-    let list = members.remove(member);
-    list.and_then(|list| serde_json::from_str(list.get()).ok())
-        .unwrap_or_default()
-}
-
-fn parsed(json: &str) -> Value {
-    serde_json::from_str(json).unwrap_or_default()
-}
-
-fn status(object: &Value) -> Option<String> {
-    let status = object["status"].as_str().filter(|status| !status.is_empty());
-    status.map(str::to_owned)
+/// Reads the id at Upvest of an entity that is written TYPE#ID.
+fn resource_id(entity: &EntityKey) -> Option<ResourceId> {
+    entity.as_str().split_once('#')?.1.parse().ok()
 }

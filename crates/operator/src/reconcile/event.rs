@@ -1,4 +1,4 @@
-//! The event that tells what Upvest's API says, in the form of Upvest's own.
+//! The event that says what Upvest's API says, in the form of Upvest's own.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -14,7 +14,7 @@ const RECONCILED: &str = "RECONCILED";
 
 /// An event in Upvest's form, with the mark that it is not Upvest's own.
 #[derive(Serialize)]
-struct Told<'t> {
+struct ReconciledEvent<'t> {
     id: String,
     /// When the API said so: an event that occurred later outdoes it, and one that occurred earlier does not.
     created_at: String,
@@ -28,15 +28,16 @@ struct Mark {
     operation: Uuid,
 }
 
-/// The event's JSON. Its id follows from the operation and the object, so that a repetition is a duplicate.
-pub(super) fn told(operation: Uuid, event_type: &str, fetched: &Fetched) -> String {
+/// Writes the event that says what the API says of an object. Its id follows from the operation and the object, so that
+/// a second delivery of it is a duplicate.
+pub(super) fn to_json(operation: Uuid, event_type: &str, fetched: &Fetched) -> String {
     let object = fetched.object.get();
-    let id = super::walk::id_of(&fetched.object).map_or_else(|| object.to_owned(), String::from);
+    let id = super::object::id_of(&fetched.object).map_or_else(|| object.to_owned(), String::from);
     let category = event_type.split('.').next().unwrap_or_default();
     let digest = Sha256::digest(format!("{operation}#{category}#{id}"));
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
-    let event = Told {
+    let event = ReconciledEvent {
         id: uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string(),
         created_at: fetched.at.to_string(),
         r#type: event_type.to_owned(),
@@ -47,7 +48,7 @@ pub(super) fn told(operation: Uuid, event_type: &str, fetched: &Fetched) -> Stri
     serde_json::to_string(&event).unwrap_or_default()
 }
 
-/// The type of the event: that of Upvest's own event where the status is new to us and names it, so that whoever waits
+/// Chooses the type of the event: that of Upvest's own event where the status is new to us and names it, so that whoever waits
 /// for that event gets it; else `<CATEGORY>.RECONCILED`.
 pub(super) fn type_for(category: &Category, kind: Kind, ours: Option<&str>, theirs: Option<&str>) -> String {
     let is_step = |status: &str| {
@@ -90,5 +91,26 @@ mod tests {
             of("USER.CREATED", Kind::Missing, None, Some("ACTIVE")),
             "USER.RECONCILED"
         );
+    }
+
+    #[test]
+    fn one_operation_tells_an_object_under_one_id_whatever_else_it_tells() {
+        let at: jiff::Timestamp = "2026-01-05T09:30:00Z".parse().unwrap();
+        let fetched = |object: &str| {
+            let object = serde_json::value::RawValue::from_string(object.to_owned()).unwrap();
+            upvest_api::Fetched::new(object, at)
+        };
+        let order = fetched(r#"{"id":"o1","status":"NEW"}"#);
+        let (one, other) = (uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2));
+        let told = to_json(one, "ORDER.NEW", &order);
+        assert_eq!(to_json(one, "ORDER.NEW", &order), told);
+        let id = |json: &str| upvest::Event::parse(json).unwrap().id().to_owned();
+        assert_ne!(id(&to_json(other, "ORDER.NEW", &order)), id(&told));
+        assert_ne!(id(&to_json(one, "EXECUTION.NEW", &order)), id(&told));
+        let parsed = upvest::Event::parse(&told).unwrap();
+        assert_eq!(parsed.reconciliation(), Some(one.to_string()));
+        assert_eq!(parsed.object().get(), order.object.get());
+        let own = r#"{"id":"e","created_at":"2026-01-05T09:30:00Z","type":"ORDER.NEW","object":{"id":"o1"},"reconciled":true}"#;
+        assert_eq!(upvest::Event::parse(own).unwrap().reconciliation(), None);
     }
 }

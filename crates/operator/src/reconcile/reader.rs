@@ -2,18 +2,17 @@
 
 use std::collections::VecDeque;
 
-use serde_json::value::RawValue;
 use upvest_api::{Client, Error, Fetched, Listing, Pages, Parent, Resource, ResourceId};
 
-use crate::operation::Throttle;
+use crate::repair::Throttle;
 
-/// Upvest, asked so often a second at most.
+/// Asks Upvest, so often a second at most.
 pub(super) struct Reader<'c> {
     client: &'c Client,
     throttle: Throttle,
 }
 
-/// All objects of a category, page by page.
+/// Goes through all objects of a category, page by page.
 pub(super) struct Walk<'c> {
     resource: &'static Resource,
     pages: Option<Pages<'c>>,
@@ -45,7 +44,7 @@ impl<'c> Reader<'c> {
         }))
     }
 
-    /// What belongs to one object of the parent category alone.
+    /// Begins to list what belongs to one object of the parent category alone.
     pub(super) fn walk_of(&self, resource: &'static Resource, parent: ResourceId) -> Walk<'c> {
         Walk {
             resource,
@@ -54,7 +53,7 @@ impl<'c> Reader<'c> {
         }
     }
 
-    /// The next objects; `None` after the last.
+    /// Reads the next objects; `None` after the last.
     pub(super) async fn next(&mut self, walk: &mut Walk<'c>) -> Result<Option<Vec<Fetched>>, Error> {
         loop {
             if let Some(pages) = &mut walk.pages {
@@ -77,7 +76,7 @@ impl<'c> Reader<'c> {
         }
     }
 
-    /// One object; `None` when there is none.
+    /// Reads one object; `None` when Upvest has none.
     pub(super) async fn read(
         &mut self,
         resource: &Resource,
@@ -107,14 +106,4 @@ impl Walk<'_> {
     fn is_of_parents(&self) -> bool {
         matches!(self.resource.listing, Listing::Each { .. })
     }
-}
-
-/// The id of an object.
-pub(super) fn id_of(object: &RawValue) -> Option<ResourceId> {
-    #[derive(serde::Deserialize)]
-    struct Identified {
-        id: ResourceId,
-    }
-    let identified: Identified = serde_json::from_str(object.get()).ok()?;
-    Some(identified.id)
 }

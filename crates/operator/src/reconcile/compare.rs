@@ -1,4 +1,4 @@
-//! What we know of an object beside what Upvest says.
+//! One object as the stack has it, beside the same object at Upvest.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -6,10 +6,10 @@ use serde_json::Value;
 use upvest::category::Category;
 use upvest::decimal::Decimal;
 
-/// How what we know differs from what Upvest says.
+/// Says how an object of the stack differs from the one at Upvest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Kind {
+pub enum Kind {
     /// Upvest has it, and we do not.
     Missing,
     /// Upvest has a newer version.
@@ -20,7 +20,20 @@ pub(super) enum Kind {
     Extra,
 }
 
-/// A difference of two objects, and the fields that differ.
+impl Kind {
+    /// Names it, as the JSON does.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Stale => "stale",
+            Self::Diverged => "diverged",
+            Self::Extra => "extra",
+        }
+    }
+}
+
+/// Names the fields in which two objects differ, and who is right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Differs {
     pub(super) kind: Kind,
@@ -29,7 +42,7 @@ pub(super) struct Differs {
 
 /// Compares an object as we have it with the one at Upvest; `None` when there is nothing to repair: they say the same in
 /// all fields that both have, or ours is newer. `elsewhere` is a member that is kept apart from the object.
-pub(super) fn compare(
+pub(super) fn difference(
     category: &Category,
     ours: &Value,
     theirs: &Value,
@@ -59,7 +72,7 @@ pub(super) fn compare(
     Some(Differs { kind, fields })
 }
 
-/// When an object last changed, as far as it says.
+/// Reads when an object last changed: `updated_at`, or else `created_at`.
 pub(super) fn changed_at(object: &Value) -> Option<Timestamp> {
     time(object, "updated_at").or_else(|| time(object, "created_at"))
 }
@@ -89,7 +102,7 @@ fn differences(ours: &Value, theirs: &Value, path: &str, found: &mut Vec<String>
     }
 }
 
-/// Whether two texts say the same: Upvest writes one time with fractions of any width, and one amount with any zeros. An
+/// Tells whether two values mean the same: Upvest writes one time with fractions of any width, and one amount with any zeros. An
 /// empty text stands for an absent value (contract section 1).
 fn is_same(ours: &Value, theirs: &Value) -> bool {
     let is_absent = |value: &Value| value.is_null() || value.as_str() == Some("");
@@ -118,7 +131,7 @@ mod tests {
 
     fn order(ours: Value, theirs: Value) -> Option<(Kind, Vec<String>)> {
         let category = upvest::category::of("ORDER.NEW");
-        let differs = compare(category, &ours, &theirs, Some("executions"))?;
+        let differs = difference(category, &ours, &theirs, Some("executions"))?;
         Some((differs.kind, differs.fields))
     }
 

@@ -1,0 +1,16 @@
+//! What the stack has of entities beside what Upvest's API says, and events for what no event told.
+
+mod compare;
+mod comparison;
+mod event;
+mod object;
+mod reader;
+mod repair;
+mod report;
+mod scope;
+
+pub use compare::Kind;
+pub use comparison::compare;
+pub use repair::repair;
+pub use report::{CategoryReport, Difference, Reconciliation, RepairReport};
+pub use scope::Scope;

@@ -1,0 +1,75 @@
+//! Objects of Upvest's API: which entity they belong to, and what is within them.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+use upvest::category::{CATEGORIES, Category, Role};
+use upvest::projection::{Projection, Snapshot};
+use upvest::{EntityKey, Event};
+use upvest_api::{Fetched, Listing, Resource, ResourceId};
+use uuid::Uuid;
+
+use super::compare::Kind;
+use super::event;
+
+/// Names the entity that an object of the API is about: that of the event that would tell it.
+pub(super) fn key_of(category: &Category, fetched: &Fetched) -> Option<EntityKey> {
+    let event_type = event::type_for(category, Kind::Diverged, None, None);
+    let json = event::to_json(Uuid::nil(), &event_type, fetched);
+    Event::parse(&json).ok()?.entity_key().ok()
+}
+
+/// Lists the categories whose objects are parts of an entity of this one.
+pub(super) fn parts_of(category: &'static Category) -> impl Iterator<Item = &'static Category> {
+    let is_part = move |part: &&Category| {
+        let is_of_it = category.role == Role::Snapshot && part.entity == category.name;
+        is_of_it && part.is_whole() && matches!(part.role, Role::Part { .. })
+    };
+    CATEGORIES.iter().filter(is_part)
+}
+
+/// Names the member of its parent's object that holds a part.
+pub(super) fn member(part: &Category) -> Option<&'static str> {
+    match Resource::of(part.name)?.listing {
+        Listing::Within { member, .. } => Some(member),
+        _ => None,
+    }
+}
+
+/// Finds what the projection has of an object.
+pub(super) fn ours<'p>(category: &Category, projection: &'p Projection, id: &str) -> Option<&'p Snapshot> {
+    match category.role {
+        Role::Part { map, .. } => projection.parts.get(map)?.get(id),
+        Role::Snapshot | Role::Line => projection.snapshot.as_ref(),
+    }
+}
+
+/// Takes the objects of a list out of an object, as they are written.
+pub(super) fn raw_list(object: &RawValue, member: &str) -> Vec<Box<RawValue>> {
+    let members: HashMap<String, Box<RawValue>> = serde_json::from_str(object.get()).unwrap_or_default();
+    let list = members.get(member);
+    list.and_then(|list| serde_json::from_str(list.get()).ok())
+        .unwrap_or_default()
+}
+
+/// Parses JSON that was parsed before.
+pub(super) fn parsed(json: &str) -> Value {
+    serde_json::from_str(json).unwrap_or_default()
+}
+
+/// Reads the status of an object, where it has one.
+pub(super) fn status(object: &Value) -> Option<String> {
+    let status = object["status"].as_str().filter(|status| !status.is_empty());
+    status.map(str::to_owned)
+}
+
+/// Reads the id of an object.
+pub(super) fn id_of(object: &RawValue) -> Option<ResourceId> {
+    #[derive(serde::Deserialize)]
+    struct Identified {
+        id: ResourceId,
+    }
+    let identified: Identified = serde_json::from_str(object.get()).ok()?;
+    Some(identified.id)
+}

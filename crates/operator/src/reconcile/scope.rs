@@ -1,0 +1,25 @@
+//! What to compare.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use upvest::{Domain, EntityKey};
+
+/// Says what of the stack to compare with Upvest.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// All entities of these domains.
+    pub domains: Vec<Domain>,
+    /// These entities, each with its parts.
+    pub entities: Vec<EntityKey>,
+    /// What changed at Upvest so lately is left alone: its events may be on their way.
+    pub grace: SignedDuration,
+}
+
+impl Scope {
+    /// Describes a repair of it for the audit table.
+    pub(super) fn request(&self, key_id: &str, found: Value) -> Value {
+        let domains: Vec<&str> = self.domains.iter().map(|domain| domain.name()).collect();
+        let entities: Vec<&str> = self.entities.iter().map(EntityKey::as_str).collect();
+        json!({ "domains": domains, "entities": entities, "key_id": key_id, "found": found })
+    }
+}

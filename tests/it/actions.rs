@@ -238,7 +238,7 @@ async fn a_hopeless_action_goes_to_the_dead_letter_queue_and_the_next_event_does
     let reason = dead[0].attributes["reason"].string_value.as_deref();
     assert_eq!(reason, Some("action of event e1 failed: no such customer"));
     assert_eq!(receiver.effects.runs_of("e1").len(), 1, "it is not tried in vain");
-    // Redriven too early, it comes back: the dead-letter queue must not take it for a repeat.
+    // Redriven too early, it comes back: the dead-letter queue must not take it for a duplicate.
     receiver.aws.redrive(&dead_letter_name(Domain::Orders));
     process_all(&receiver).await;
     assert_eq!(receiver.aws.messages(&dead_letter_name(Domain::Orders)).len(), 1);

@@ -182,7 +182,7 @@ async fn another_payload_under_the_same_id_is_kept_beside_the_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_two_versions_in_one_delivery_only_the_one_not_logged_is_a_contradiction() {
+async fn of_two_versions_in_one_delivery_only_the_one_not_logged_is_a_conflict() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
     let other = event("e1", "ORDER.NEW", r#"{"id":"o1","status":"FILLED"}"#);
     deliver(&receiver, other.as_bytes()).await;

@@ -240,7 +240,7 @@ async fn a_change_whose_action_failed_runs_as_that_change_when_it_is_redriven_an
     assert_eq!(effects(&receiver), before);
 }
 
-/// Without the note, a redrive could not tell the change from a repeat.
+/// Without the note, a redrive could not tell the change from a duplicate.
 #[tokio::test(start_paused = true)]
 async fn a_hopeless_change_goes_to_the_dead_letter_queue_only_once_it_is_noted() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
@@ -261,7 +261,7 @@ async fn a_hopeless_change_goes_to_the_dead_letter_queue_only_once_it_is_noted()
 
 /// A replay has no effect, so that an event which only a replay applied has had none.
 #[tokio::test(start_paused = true)]
-async fn an_event_that_only_a_replay_applied_is_late_and_not_a_repeat() {
+async fn an_event_that_only_a_replay_applied_is_late_and_not_a_duplicate() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
     for event in [order(1, "NEW"), order(2, "FILLED")] {
         send(&receiver, ALL, &event, Some("after-the-fix")).await;

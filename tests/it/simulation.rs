@@ -185,7 +185,7 @@ impl Run {
             for (hash, _) in versions {
                 assert!(
                     log.remove(&format!("{id}!{hash}")).is_some(),
-                    "a contradiction of {id} is not kept"
+                    "a conflict of {id} is not kept"
                 );
             }
         }

@@ -39,11 +39,11 @@ impl Story {
     /// If a delivery cannot be signed.
     pub fn new(rng: &mut Rng) -> Self {
         let mut events = plot::events(rng);
-        let repeats: Vec<String> = events.iter().filter(|_| rng.chance(150)).cloned().collect();
-        events.extend(repeats);
+        let duplicates: Vec<String> = events.iter().filter(|_| rng.chance(150)).cloned().collect();
+        events.extend(duplicates);
         if rng.chance(300) {
-            let contradicted = events[rng.below(events.len())].clone();
-            events.push(contradicted.replacen("\"object\":{", "\"object\":{\"contradicts\":true,", 1));
+            let conflicting = events[rng.below(events.len())].clone();
+            events.push(conflicting.replacen("\"object\":{", "\"object\":{\"conflicts\":true,", 1));
         }
         rng.shuffle(&mut events);
         let keys = [key("first", rng), key("second", rng)];

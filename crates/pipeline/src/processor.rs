@@ -270,7 +270,7 @@ impl Processor {
         })
     }
 
-    /// Measures how long an event took to get here. A replay or a repeat says nothing about that.
+    /// Measures how long an event took to get here. A replay or a duplicate says nothing about that.
     fn measure(&self, dispatched: &Dispatched, event: &Event<'_>, applied: Applied) {
         if dispatched.replay.is_some() || applied == Applied::Duplicate {
             return;

@@ -10,7 +10,7 @@ use crate::stores::keys::{Keys, KeysError};
 /// What to do about a delivery that arrived after its signature expired, or before it was made.
 ///
 /// Whether Upvest signs its retries anew is not known (contract section 2.6). If it does not, refusing an expired
-/// signature would refuse every retry, so by default it is only flagged; repeats have no effect anyway.
+/// signature would refuse every retry, so by default it is only flagged; duplicates have no effect anyway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FreshnessPolicy {
     /// Take it and count it.

@@ -225,9 +225,9 @@ async fn a_conflicting_payload_is_explained() {
         stack.archived(&delivery).await;
         until("the event is in the log", async || stack.event(&id).await).await;
     }
-    let contradiction = format!("{id}!");
+    let conflict = format!("{id}!");
     let conflict = until("both are in the log", async || {
-        stack.event_keys(&contradiction).await.pop()
+        stack.event_keys(&conflict).await.pop()
     })
     .await;
     until("the order has a state", async || {
@@ -237,7 +237,7 @@ async fn a_conflicting_payload_is_explained() {
     let mut walk = Walk::through("A conflicting payload", &stack);
     walk.set("CONFLICT", &conflict);
     let explained = walk.run().await;
-    assert!(explained.contains("contradicts"), "{explained}");
+    assert!(explained.contains("conflicts with"), "{explained}");
     assert!(
         explained.matches(&id).count() > 1,
         "the first one too: {explained}"

@@ -212,7 +212,7 @@ impl Stack {
         self.events(&[id]).await.pop()
     }
 
-    /// The keys of the log's items that begin so: an event, and what contradicts it.
+    /// The keys of the log's items that begin so: an event, and what conflicts with it.
     pub(super) async fn event_keys(&self, beginning: &str) -> Vec<String> {
         let scan = self.clients.dynamodb.scan();
         let scan = scan

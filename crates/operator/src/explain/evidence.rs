@@ -138,7 +138,7 @@ impl Evidence {
             Err(_) => Ok(None),
         };
         match found {
-            Ok(Some(found)) => Ok(self.examine(id, &found, wanted).await),
+            Ok(Some(found)) => Ok(self.check(id, &found, wanted).await),
             Ok(None) => Ok(Delivery::without(
                 id,
                 "the archived delivery is missing".to_owned(),
@@ -149,7 +149,7 @@ impl Evidence {
     }
 
     /// Verifies a delivery that was found again.
-    pub(super) async fn examine(&self, id: &str, found: &Found, wanted: &Wanted<'_>) -> Delivery {
+    pub(super) async fn check(&self, id: &str, found: &Found, wanted: &Wanted<'_>) -> Delivery {
         let envelope = &found.delivery.envelope;
         let mut delivery = Delivery {
             delivery_id: id.to_owned(),

@@ -32,7 +32,7 @@ pub struct Explanation {
     pub deliveries: BTreeMap<String, Delivery>,
     /// Other deliveries of the event, if they were looked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub repeats: Option<Vec<OtherDelivery>>,
+    pub duplicates: Option<Vec<OtherDelivery>>,
     /// Where changes are published to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published_to: Option<String>,
@@ -81,9 +81,9 @@ pub struct EventAccount {
     pub delivery_id: String,
     /// SHA-256 of the exact bytes, in hexadecimal.
     pub sha256: String,
-    /// The event that this one contradicts.
+    /// The event that this one conflicts with.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub contradicts: Option<String>,
+    pub conflicts_with: Option<String>,
     /// Whether the log has what was signed.
     pub bytes: Bytes,
     /// What the log has otherwise.
@@ -177,13 +177,11 @@ pub enum Outcome {
     /// The log has it from this delivery.
     Stored,
     /// The log has the same from another delivery.
-    #[serde(rename = "repeat")]
     Duplicate {
         /// That delivery.
         of_delivery: String,
     },
     /// The log has other content under its id, and this one beside it.
-    #[serde(rename = "contradiction")]
     Conflict {
         /// The key of this one.
         logged_as: String,
@@ -263,7 +261,7 @@ impl EventAccount {
             received_at: event.received_at.to_string(),
             delivery_id: event.delivery_id.clone(),
             sha256: event.sha256.clone(),
-            contradicts: conflicts_with(&event.event_id).map(str::to_owned),
+            conflicts_with: conflicts_with(&event.event_id).map(str::to_owned),
             bytes,
             differs,
             step: None,
@@ -280,9 +278,9 @@ impl EventAccount {
     /// What is wrong with it.
     pub(super) fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
-        if let Some(other) = &self.contradicts {
+        if let Some(other) = &self.conflicts_with {
             faults.push(format!(
-                "it contradicts event {other}: a person has to decide which is true"
+                "it conflicts with event {other}: a person has to decide which is true"
             ));
         }
         match self.bytes {

@@ -224,7 +224,7 @@ impl Reader {
             explanation.findings.push(finding);
             other.logged_as = Some(key).filter(|key| logged.contains_key(key));
         }
-        explanation.repeats = Some(found);
+        explanation.duplicates = Some(found);
         Ok(())
     }
 
@@ -241,7 +241,7 @@ impl Reader {
         let quarantined = self.records.archive.quarantined(uuid).await?;
         let verified = self.records.archive.verified(uuid).await?;
         let found = verified.as_ref().or(quarantined.as_ref()).ok_or_else(nothing)?;
-        let delivery = self.evidence.examine(&id, found, &Wanted::All).await;
+        let delivery = self.evidence.check(&id, found, &Wanted::All).await;
         let is_verified = verified.is_some();
         let mut explanation = Explanation {
             subject: id.clone(),

@@ -37,7 +37,7 @@ pub struct EventBus {
     name: String,
 }
 
-/// Holds a change as it is published: written down once, so that a repeat has the same bytes.
+/// Holds a change as it is published: written down once, so that publishing it again sends the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
     event_type: String,

@@ -137,7 +137,7 @@ impl Processor {
         match (&error, error.disposition()) {
             // While another invocation runs the action, it is up to that one.
             (ProcessError::InProgress { .. }, _) => error,
-            // Redriven after later events, a change that is not noted would be taken for a repeat.
+            // Redriven after later events, a change that is not noted would be taken for a duplicate.
             (_, Disposition::DeadLetter) => match self.note_unfinished(entity, transition).await {
                 Ok(()) => error,
                 Err(unnoted) => {

@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     limit: u16,
     /// Also find other deliveries of the event: read all that were received up to so long after it, such as 1h
     #[arg(long, value_name = "TIME", value_parser = length_of_time)]
-    repeats: Option<Duration>,
+    duplicates: Option<Duration>,
     /// Show the objects too, which hold personal data
     #[arg(long)]
     object: bool,
@@ -35,7 +35,7 @@ impl Arguments {
         let question = Question {
             subject: self.subject,
             limit: self.limit.into(),
-            duplicates_within: self.repeats,
+            duplicates_within: self.duplicates,
             with_objects: self.object,
         };
         explain(stack, &question, clock).await

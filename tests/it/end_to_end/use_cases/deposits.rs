@@ -56,7 +56,7 @@ async fn every_kind_of_deposit_turns_available_once_and_not_again_when_it_is_can
         assert_eq!(
             changes.len(),
             course.len() + 1,
-            "{category}: no repeat is published"
+            "{category}: no duplicate is published"
         );
         let [booked, taken_back] = ["CONFIRMED", "CANCELLED"].map(|state| format!("{category}.{state}"));
         assert_eq!(

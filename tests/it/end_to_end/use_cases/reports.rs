@@ -45,7 +45,7 @@ async fn a_report_is_told_once_though_it_is_delivered_twice() {
     assert_eq!(case.selected(PAGE, ALL, &changes).await, ["REPORT.CREATED"]);
     assert_eq!(case.selected(PAGE, REPLACING, &changes).await, [""; 0]);
 
-    // What comes after the repeat in its delivery is published: so would be the repeat.
+    // What comes after the duplicate in its delivery is published: so would be the duplicate.
     let again = created(&report, 2);
     let changes = case.deliver(&[event, again]).await;
     assert_eq!(changes.len(), 2);

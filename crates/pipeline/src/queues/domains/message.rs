@@ -18,7 +18,7 @@ const MAX_GROUP_LENGTH: usize = 128;
 /// An event on its way to its domain: the message body is the event's exact bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dispatch {
-    /// The event's id, by which the queue drops repeats within five minutes.
+    /// The event's id, by which the queue drops duplicates within five minutes.
     pub event_id: String,
     /// Whose processor gets it.
     pub domain: Domain,

@@ -44,7 +44,7 @@ async fn change_event(deployed: &Deployment, id: &str, attribute: &str, text: &s
     deployed.set("events", ("event_id", id), (attribute, text)).await;
 }
 
-/// Two deliveries, the second of which repeats an event of the first, and contradicts another.
+/// Two deliveries, the second of which has a duplicate of an event of the first, and one that conflicts with another.
 async fn deployed() -> Deployment {
     let deployed = Deployment::new().await;
     let first = [order("o1", 1, "NEW"), topup("t1", 2, "CONFIRMED")];
@@ -69,7 +69,7 @@ fn without_reasons(found: Vec<(Problem, Option<String>, String)>) -> Vec<(Proble
 }
 
 #[tokio::test(start_paused = true)]
-async fn repeats_and_contradictions_are_as_they_should_be() {
+async fn duplicates_and_conflicts_are_as_they_should_be() {
     let deployed = deployed().await;
     let report = verify_archive(&deployed, ALL).await.unwrap();
     assert!(report.succeeded(), "{}", report.text());
@@ -192,7 +192,7 @@ async fn an_event_that_the_log_lost_is_missing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_contradiction_that_the_log_lost_is_found() {
+async fn a_conflict_that_the_log_lost_is_found() {
     let deployed = deployed().await;
     let items = deployed.receiver.aws.items("events");
     let keys = items.iter().map(|item| item["event_id"]["S"].as_str().unwrap());

@@ -62,7 +62,7 @@ async fn differences_in(deployed: &Deployment, domain: &str) -> Vec<(String, Pro
         .collect()
 }
 
-/// Two orders and a payment, received in disorder and with repeats.
+/// Two orders and a payment, received in disorder and with duplicates.
 async fn deployed() -> Deployment {
     let deployed = Deployment::new().await;
     let execution = r#"{"id":"x1","order_id":"o1","status":"FILLED","share_quantity":"1","cash_amount":"2"}"#;

@@ -351,9 +351,9 @@ async fn a_delivery_tells_what_it_held_and_what_became_of_it() {
         .await;
     let explanation = explain(&signed, &id).await;
     let json = json(&explanation);
-    assert_eq!(json["delivery"]["events"][0]["result"], "repeat");
+    assert_eq!(json["delivery"]["events"][0]["result"], "duplicate");
     assert_eq!(json["delivery"]["events"][0]["of_delivery"], first);
-    assert_eq!(json["delivery"]["events"][1]["result"], "contradiction");
+    assert_eq!(json["delivery"]["events"][1]["result"], "conflict");
     assert_eq!(json["delivery"]["quarantine"]["places"], serde_json::json!([2]));
     assert_finding(&explanation, "a part of it is in quarantine: event-incomplete");
 }

@@ -61,8 +61,8 @@ impl Report for Explanation {
             let delivery = self.deliveries.get(&event.delivery_id);
             paragraph(event_text(event, delivery, self.published_to.as_deref()));
         }
-        if let Some(repeats) = &self.repeats {
-            paragraph(duplicates_text(repeats));
+        if let Some(others) = &self.duplicates {
+            paragraph(duplicates_text(others));
         }
         paragraph(verdict(&self.findings));
         text
@@ -118,10 +118,10 @@ fn entity_text(entity: &EntityAccount) -> String {
 fn event_text(event: &EventAccount, delivery: Option<&Delivery>, bus: Option<&str>) -> String {
     let mut lines = Lines::default();
     lines.add(TOLD, "event", &event.event_id);
-    if let Some(other) = &event.contradicts {
-        lines.add(FAILS, "contradicts", format!("event {other}"));
+    if let Some(other) = &event.conflicts_with {
+        lines.add(FAILS, "conflict", format!("with event {other}"));
     }
-    if event.entity.is_none() && event.contradicts.is_none() {
+    if event.entity.is_none() && event.conflicts_with.is_none() {
         lines.add(
             DARK,
             "entity",
@@ -320,8 +320,8 @@ fn delivery_text(delivery: &DeliveryContents) -> String {
 fn result_text(event: &DeliveredEvent) -> String {
     match &event.outcome {
         Outcome::Stored => "stored".to_owned(),
-        Outcome::Duplicate { of_delivery } => format!("repeat: the log has it from {of_delivery}"),
-        Outcome::Conflict { logged_as } => format!("contradiction: logged as {logged_as}"),
+        Outcome::Duplicate { of_delivery } => format!("duplicate: the log has it from {of_delivery}"),
+        Outcome::Conflict { logged_as } => format!("conflict: logged as {logged_as}"),
         Outcome::NotLogged => "not in the log".to_owned(),
     }
 }

@@ -120,17 +120,17 @@ async fn an_event_that_never_got_into_the_state_is_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn repeats_and_contradictions_are_found_in_the_archive() {
+async fn duplicates_and_conflicts_are_found_in_the_archive() {
     let (signed, _) = with_order().await;
     let clock = signed.receiver.aws.clock().clone();
     clock.advance(Duration::from_secs(3600));
-    let repeat = signed.deliver(&[order("e1", 1, "NEW")]).await;
+    let duplicate = signed.deliver(&[order("e1", 1, "NEW")]).await;
     assert_holds(&explain(&signed, "e1").await);
-    let explanation = explain(&signed, "e1 --repeats 2h").await;
+    let explanation = explain(&signed, "e1 --duplicates 2h").await;
     assert_holds(&explanation);
-    assert!(explanation.text().contains(&repeat), "{}", explanation.text());
-    assert_eq!(json(&explanation)["repeats"][0]["same"], true);
-    let explanation = explain(&signed, "e1 --repeats 1h").await;
+    assert!(explanation.text().contains(&duplicate), "{}", explanation.text());
+    assert_eq!(json(&explanation)["duplicates"][0]["same"], true);
+    let explanation = explain(&signed, "e1 --duplicates 1h").await;
     assert!(
         explanation
             .text()
@@ -138,19 +138,19 @@ async fn repeats_and_contradictions_are_found_in_the_archive() {
     );
     clock.advance(Duration::from_secs(60));
     let other = signed.deliver(&[order("e1", 1, "CANCELLED")]).await;
-    let explanation = explain(&signed, "e1 --repeats 2h").await;
+    let explanation = explain(&signed, "e1 --duplicates 2h").await;
     assert_finding(
         &explanation,
         &format!("event e1: delivery {other} brought it with other content"),
     );
-    let logged_as = json(&explanation)["repeats"][1]["logged_as"]
+    let logged_as = json(&explanation)["duplicates"][1]["logged_as"]
         .as_str()
         .unwrap()
         .to_owned();
     let explanation = explain(&signed, &logged_as).await;
     assert_finding(
         &explanation,
-        &format!("event {logged_as}: it contradicts event e1"),
+        &format!("event {logged_as}: it conflicts with event e1"),
     );
     assert_eq!(explanation.findings.len(), 1, "{:?}", explanation.findings);
     let versions: Vec<_> = explanation.events.iter().map(|event| event.bytes).collect();

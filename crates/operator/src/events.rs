@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use upvest::{EntityKey, Occurred};
 
 use crate::error::{Error, Result};
-use crate::stack::Stack;
+use crate::stack::{Part, Stack};
 
 /// An event of the log.
 #[derive(Debug, Serialize)]
@@ -64,7 +64,7 @@ pub async fn show(stack: &Stack, event_id: &str) -> Result<EventReport> {
     let event = event.ok_or_else(|| Error::not_found(format!("no event {event_id} in the event log")))?;
     let mut report = EventReport::of(event)?;
     if let Some(key) = &report.archived_at {
-        report.archived_at = Some(format!("s3://{}/{key}", stack.archive_bucket()?));
+        report.archived_at = Some(format!("s3://{}/{key}", stack.part(Part::ArchiveBucket)?));
     }
     Ok(report)
 }

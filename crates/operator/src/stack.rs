@@ -14,17 +14,53 @@ pub use queue::Queue;
 
 use crate::error::{Error, Result};
 
-/// The variable of the environment and the stack's output that name the same part. The variable wins.
-pub(crate) const PARTS: [(&str, &str); 8] = [
-    ("KEYS_TABLE", "KeysTableName"),
-    ("EVENTS_TABLE", "EventsTableName"),
-    ("ENTITIES_TABLE", "EntitiesTableName"),
-    ("IDEMPOTENCY_TABLE", "IdempotencyTableName"),
-    ("AUDIT_TABLE", "AuditTableName"),
-    ("ARCHIVE_BUCKET", "ArchiveBucketName"),
-    ("WEBHOOK_URL", "WebhookUrl"),
-    ("UPVEST_SECRET", "UpvestSecret"),
-];
+/// Names a part of a stack that an operation works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The keys table.
+    KeysTable,
+    /// The events table, which is the event log.
+    EventsTable,
+    /// The entities table.
+    EntitiesTable,
+    /// The idempotency table, with the records of actions.
+    IdempotencyTable,
+    /// The audit table.
+    AuditTable,
+    /// The bucket of the archive and the quarantine.
+    ArchiveBucket,
+    /// The URL that Upvest delivers to.
+    WebhookUrl,
+    /// The secret with the credentials of the Upvest API client, which not every stack has.
+    UpvestSecret,
+}
+
+impl Part {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::KeysTable,
+        Self::EventsTable,
+        Self::EntitiesTable,
+        Self::IdempotencyTable,
+        Self::AuditTable,
+        Self::ArchiveBucket,
+        Self::WebhookUrl,
+        Self::UpvestSecret,
+    ];
+
+    /// Names the variable of the environment and the stack's output that name it. The variable wins.
+    pub(crate) const fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::KeysTable => ("KEYS_TABLE", "KeysTableName"),
+            Self::EventsTable => ("EVENTS_TABLE", "EventsTableName"),
+            Self::EntitiesTable => ("ENTITIES_TABLE", "EntitiesTableName"),
+            Self::IdempotencyTable => ("IDEMPOTENCY_TABLE", "IdempotencyTableName"),
+            Self::AuditTable => ("AUDIT_TABLE", "AuditTableName"),
+            Self::ArchiveBucket => ("ARCHIVE_BUCKET", "ArchiveBucketName"),
+            Self::WebhookUrl => ("WEBHOOK_URL", "WebhookUrl"),
+            Self::UpvestSecret => ("UPVEST_SECRET", "UpvestSecret"),
+        }
+    }
+}
 
 /// A deployed stack.
 ///
@@ -74,67 +110,18 @@ impl Stack {
         })
     }
 
-    /// Names the keys table.
+    /// Gives the name or the URL of a part.
     ///
     /// # Errors
     ///
-    /// [`Error`] when neither the stack nor the environment names it. So it is for the other parts.
-    pub fn keys_table(&self) -> Result<String> {
-        self.part("KEYS_TABLE")
-    }
-
-    /// Names the events table.
-    ///
-    /// # Errors
-    ///
-    /// As [`Stack::keys_table`].
-    pub fn events_table(&self) -> Result<String> {
-        self.part("EVENTS_TABLE")
-    }
-
-    /// Names the entities table.
-    ///
-    /// # Errors
-    ///
-    /// As [`Stack::keys_table`].
-    pub fn entities_table(&self) -> Result<String> {
-        self.part("ENTITIES_TABLE")
-    }
-
-    /// Names the idempotency table.
-    ///
-    /// # Errors
-    ///
-    /// As [`Stack::keys_table`].
-    pub fn idempotency_table(&self) -> Result<String> {
-        self.part("IDEMPOTENCY_TABLE")
-    }
-
-    /// Names the audit table.
-    ///
-    /// # Errors
-    ///
-    /// As [`Stack::keys_table`].
-    pub fn audit_table(&self) -> Result<String> {
-        self.part("AUDIT_TABLE")
-    }
-
-    /// Names the archive bucket.
-    ///
-    /// # Errors
-    ///
-    /// As [`Stack::keys_table`].
-    pub fn archive_bucket(&self) -> Result<String> {
-        self.part("ARCHIVE_BUCKET")
-    }
-
-    /// Gives the URL that Upvest delivers to.
-    ///
-    /// # Errors
-    ///
-    /// As [`Stack::keys_table`].
-    pub fn webhook_url(&self) -> Result<String> {
-        self.part("WEBHOOK_URL")
+    /// [`Error`] when neither the stack nor the environment names it.
+    pub fn part(&self, part: Part) -> Result<String> {
+        let (variable, output) = part.names();
+        if self.name.is_none() && self.optional(output).is_none() {
+            let message = format!("no stack is named: use --stack NAME or --local, or set {variable}");
+            return Err(Error::usage(message));
+        }
+        self.output(output)
     }
 
     /// Gives the URL of a queue.
@@ -176,16 +163,6 @@ impl Stack {
     /// Gives an output that not every stack has.
     pub fn optional(&self, output: &str) -> Option<&str> {
         self.outputs.get(output).map(String::as_str)
-    }
-
-    fn part(&self, variable: &'static str) -> Result<String> {
-        let named = PARTS.iter().find(|(name, _)| *name == variable);
-        let output = named.map_or(variable, |(_, output)| *output);
-        if self.name.is_none() && self.optional(output).is_none() {
-            let message = format!("no stack is named: use --stack NAME or --local, or set {variable}");
-            return Err(Error::usage(message));
-        }
-        self.output(output)
     }
 
     fn output(&self, output: &str) -> Result<String> {

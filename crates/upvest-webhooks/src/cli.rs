@@ -4,7 +4,7 @@ use std::io;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use operator::{Progress, Reporter};
+use operator::{Part, Progress, Reporter};
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{Lookup, environment};
 
@@ -214,7 +214,7 @@ impl Command {
             Self::Send(arguments) => {
                 let url = match arguments.url() {
                     Some(url) => url.to_owned(),
-                    None => stacks.stack().await?.webhook_url()?,
+                    None => stacks.stack().await?.part(Part::WebhookUrl)?,
                 };
                 show(&arguments.run(&url, stacks.reporter()).await?, json)
             }

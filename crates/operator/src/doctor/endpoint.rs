@@ -14,7 +14,7 @@ use super::finding::Finding;
 use crate::operator_key::OperatorKey;
 use crate::reporter::Reporter;
 use crate::send::{Answer, Load, Pace, Target};
-use crate::stack::Stack;
+use crate::stack::{Part, Stack};
 
 const DNS: &str = "name";
 const TLS: &str = "certificate";
@@ -45,7 +45,7 @@ struct Refusal {
 
 /// Checks the URL without leaving a trace but two refused requests, which ring no alarm.
 pub(super) async fn check(stack: &Stack, timeout: Duration) -> Checked {
-    let text = stack.webhook_url()?;
+    let text = stack.part(Part::WebhookUrl)?;
     // What the operator does not send here is no secret, so that plain http needs no leave.
     let target = match Target::new(&text, true) {
         Ok(target) => target,
@@ -93,7 +93,7 @@ pub(super) async fn probe(stack: &Stack, key: Option<&OperatorKey>, timeout: Dur
                    `keys import --key-id ID --profile quoted --hmac-secret-file FILE`";
         return Ok(vec![Finding::skipped(PROBE, why)]);
     };
-    let url = stack.webhook_url()?;
+    let url = stack.part(Part::WebhookUrl)?;
     let signing_key = match key.signing_key(stack).await {
         Ok(signing_key) => signing_key,
         Err(error) => {

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 
 use super::check::{CheckError, Checked};
 use super::finding::Finding;
-use crate::stack::Stack;
+use crate::stack::{Part, Stack};
 
 const TABLES: &str = "tables";
 const ARCHIVE: &str = "archive";
@@ -21,11 +21,11 @@ const REDEPLOY: &str = "deploy the stack again, which sets it back";
 pub(super) async fn tables(stack: &Stack) -> Checked {
     let client = stack.dynamodb();
     let names = [
-        stack.events_table()?,
-        stack.entities_table()?,
-        stack.idempotency_table()?,
-        stack.keys_table()?,
-        stack.audit_table()?,
+        stack.part(Part::EventsTable)?,
+        stack.part(Part::EntitiesTable)?,
+        stack.part(Part::IdempotencyTable)?,
+        stack.part(Part::KeysTable)?,
+        stack.part(Part::AuditTable)?,
     ];
     let checked = join_all(names.iter().map(|name| table(&client, name))).await;
     let mut found: Vec<(Problem, Vec<&str>)> = Vec::new();
@@ -98,7 +98,7 @@ async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<Vec<Prob
 /// Checks the archive's protection.
 pub(super) async fn archive(stack: &Stack) -> Checked {
     let client = stack.s3();
-    let bucket = stack.archive_bucket()?;
+    let bucket = stack.part(Part::ArchiveBucket)?;
     let versioning = client.get_bucket_versioning().bucket(&bucket).send().await;
     let versioning = versioning.map_err(CheckError::of("s3:GetBucketVersioning"))?;
     let block = client.get_public_access_block().bucket(&bucket).send().await;

@@ -6,7 +6,7 @@ use upvest_api::{Client, Delay, NewWebhook, PackageSize, Scope, Webhook, Webhook
 use super::check::Checked;
 use super::deployment::Parameters;
 use super::finding::Finding;
-use crate::stack::Stack;
+use crate::stack::{Part, Stack};
 use crate::webhooks::is_same_url;
 
 const THERE: &str = "subscription";
@@ -44,7 +44,7 @@ pub(super) async fn credentials(stack: &Stack, upvest: &Client) -> Checked {
 
 /// Checks that one enabled subscription delivers to the stack, as it was deployed.
 pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameters) -> Checked {
-    let url = stack.webhook_url()?;
+    let url = stack.part(Part::WebhookUrl)?;
     let all = upvest.list_webhooks().await?;
     let ours: Vec<&Webhook> = all
         .iter()

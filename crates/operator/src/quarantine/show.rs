@@ -12,7 +12,7 @@ use super::recheck::{Outlook, Recheck};
 use super::selection::read;
 use crate::credentials::{hide_in_base, hide_in_request};
 use crate::error::{Error, Result};
-use crate::stack::Stack;
+use crate::stack::{self, Stack};
 
 /// A delivery of which something is in quarantine.
 #[derive(Debug, Serialize)]
@@ -118,7 +118,11 @@ pub async fn show(stack: &Stack, delivery_id: Uuid, with_body: bool, clock: &Clo
         };
         parts.push(Part {
             reason: quarantined.reason().to_owned(),
-            object: format!("s3://{}/{}", stack.archive_bucket()?, quarantined.key()),
+            object: format!(
+                "s3://{}/{}",
+                stack.part(stack::Part::ArchiveBucket)?,
+                quarantined.key()
+            ),
             events: delivery.events.clone(),
             now: recheck.outlook(&quarantined, &delivery).await?,
         });

@@ -18,6 +18,7 @@ use super::scope::Scope;
 use crate::error::{Error, Result};
 use crate::repair::{Audit, Decision, Repair};
 use crate::send::{Load, Pace, Target};
+use crate::stack::Part;
 
 /// The name in the audit table.
 const COMMAND: &str = "reconcile";
@@ -42,7 +43,7 @@ pub async fn repair(
     confirm: impl FnOnce(usize) -> Result<bool>,
 ) -> Result<Reconciliation> {
     // Before all the reading, which takes a while: what is missing for the repair should not show after it.
-    let target = Target::new(&repair.stack.webhook_url()?, false)?;
+    let target = Target::new(&repair.stack.part(Part::WebhookUrl)?, false)?;
     let audit = repair.audit().await?;
     let mut report = compare(repair.stack, client, scope, repair.options.per_second).await?;
     report.dry_run = repair.options.dry_run;

@@ -11,7 +11,7 @@ use pipeline::stores::idempotency::Idempotency;
 use pipeline::stores::keys::{HmacSecrets, Keys, KeysTable};
 use upvest::Domain;
 
-use super::{Queue, Stack};
+use super::{Part, Queue, Stack};
 use crate::error::Result;
 
 /// Clients, for what no store of the receiver covers.
@@ -69,12 +69,12 @@ impl Stack {
 impl Stack {
     /// Opens the event log.
     pub(crate) fn event_log(&self) -> Result<EventLog> {
-        Ok(EventLog::new(self.dynamodb(), self.events_table()?))
+        Ok(EventLog::new(self.dynamodb(), self.part(Part::EventsTable)?))
     }
 
     /// Opens the entities.
     pub(crate) fn entities(&self) -> Result<Entities> {
-        Ok(Entities::new(self.dynamodb(), self.entities_table()?))
+        Ok(Entities::new(self.dynamodb(), self.part(Part::EntitiesTable)?))
     }
 
     /// Opens the keys that deliveries are verified by.
@@ -82,14 +82,18 @@ impl Stack {
         Ok(Keys::new(
             self.dynamodb(),
             self.secrets(),
-            self.keys_table()?,
+            self.part(Part::KeysTable)?,
             clock,
         ))
     }
 
     /// Opens the keys table.
     pub(crate) fn keys(&self, clock: Clock) -> Result<KeysTable> {
-        Ok(KeysTable::new(self.dynamodb(), self.keys_table()?, clock))
+        Ok(KeysTable::new(
+            self.dynamodb(),
+            self.part(Part::KeysTable)?,
+            clock,
+        ))
     }
 
     /// Opens the secrets of HMAC keys, which the keys table refers to.
@@ -101,19 +105,23 @@ impl Stack {
     pub(crate) fn idempotency(&self, clock: Clock) -> Result<Idempotency> {
         Ok(Idempotency::reader(
             self.dynamodb(),
-            self.idempotency_table()?,
+            self.part(Part::IdempotencyTable)?,
             clock,
         ))
     }
 
     /// Opens the audit table.
     pub(crate) fn audit_log(&self, clock: Clock) -> Result<AuditLog> {
-        Ok(AuditLog::new(self.dynamodb(), self.audit_table()?, clock))
+        Ok(AuditLog::new(
+            self.dynamodb(),
+            self.part(Part::AuditTable)?,
+            clock,
+        ))
     }
 
     /// Opens the archive, which has the quarantine too.
     pub(crate) fn archive(&self) -> Result<Archive> {
-        Ok(Archive::new(self.s3(), self.archive_bucket()?))
+        Ok(Archive::new(self.s3(), self.part(Part::ArchiveBucket)?))
     }
 
     /// Opens the queue of deliveries.

@@ -10,7 +10,7 @@ use pipeline::runtime::config::Lookup;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
-use super::{PARTS, Stack};
+use super::{Part, Stack};
 use crate::error::{Error, Result};
 use crate::reporter::Reporter;
 
@@ -126,11 +126,11 @@ impl<'f> StackFinder<'f> {
     }
 
     async fn find(&self) -> Result<Option<Stack>> {
-        let part = |(variable, output): &(&'static str, &str)| {
-            let value = self.variables.optional(variable)?;
-            Some(((*output).to_owned(), value))
+        let part = |part: Part| {
+            let (variable, output) = part.names();
+            Some((output.to_owned(), self.variables.optional(variable)?))
         };
-        let parts: Vec<_> = PARTS.iter().filter_map(part).collect();
+        let parts: Vec<_> = Part::ALL.into_iter().filter_map(part).collect();
         let stack = match self.place(Path::new(LOCAL_STACK_FILE).exists()) {
             Place::Local { file, chosen } => {
                 if chosen {
@@ -277,10 +277,10 @@ mod tests {
         let finder = StackFinder::new(choice, Lookup::new(&variables), Reporter::silent());
         let stack = finder.stack().await.unwrap();
         std::fs::remove_file(file).unwrap();
-        assert_eq!(stack.keys_table().unwrap(), "keys");
-        assert_eq!(stack.events_table().unwrap(), "other");
+        assert_eq!(stack.part(Part::KeysTable).unwrap(), "keys");
+        assert_eq!(stack.part(Part::EventsTable).unwrap(), "other");
         assert_eq!(stack.name().unwrap(), "upvest-webhooks");
-        let error = stack.entities_table().unwrap_err().to_string();
+        let error = stack.part(Part::EntitiesTable).unwrap_err().to_string();
         assert!(
             error.starts_with("stack upvest-webhooks has no output EntitiesTableName"),
             "{error}"

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::is_same_url;
 use crate::error::{Error, Result};
-use crate::stack::StackFinder;
+use crate::stack::{Part, StackFinder};
 
 const OK: u16 = 200;
 /// The pause between two looks.
@@ -97,7 +97,7 @@ pub(super) async fn search(
     let Some(stack) = stacks.if_named().await.map_err(unsearched())? else {
         return unknown("no stack is named");
     };
-    let stack_url = stack.webhook_url().map_err(unsearched())?;
+    let stack_url = stack.part(Part::WebhookUrl).map_err(unsearched())?;
     if !is_same_url(webhook_url, &stack_url) {
         return Ok(Arrival::unknown(format!(
             "the subscription delivers to {webhook_url}, and the stack receives at {stack_url}"

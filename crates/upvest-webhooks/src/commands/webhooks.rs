@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use operator::webhooks::{self, Outcome, Tested};
-use operator::{Error, Result, StackFinder};
+use operator::{Error, Part, Result, StackFinder};
 use serde::Serialize;
 use upvest_api::{ResourceId, Url, Webhook};
 
@@ -180,7 +180,7 @@ impl Webhooks {
 }
 
 async fn own_url(stacks: &StackFinder<'_>) -> Result<Url> {
-    let url = stacks.stack().await?.webhook_url()?;
+    let url = stacks.stack().await?.part(Part::WebhookUrl)?;
     let parsed = url.parse();
     parsed.map_err(|_| Error::failed(format!("the stack's WebhookUrl {url} is not a URL: use --url")))
 }

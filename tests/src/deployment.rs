@@ -188,6 +188,12 @@ impl Deployment {
         self.stack = stack(&self.receiver.aws, self.outputs.clone());
     }
 
+    /// Takes an output from the stack, as one that was deployed without the part.
+    pub fn remove_output(&mut self, name: &str) {
+        self.outputs.remove(name);
+        self.stack = stack(&self.receiver.aws, self.outputs.clone());
+    }
+
     /// Returns a clock that tells the time of the account.
     pub fn clock(&self) -> Clock {
         let clock = self.receiver.aws.clock().clone();

@@ -358,10 +358,9 @@ async fn trouble_is_told_and_the_feed_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bucket_that_is_not_there_ends_it_at_once() {
-    let signed = Deployment::new().await;
-    let config = signed.receiver.aws.sdk_config().clone();
-    let stack = crate::stack::deployed(config, &[("ArchiveBucketName", "nowhere")]);
-    let reader = arguments("").reader(&stack, false).unwrap();
+    let mut signed = Deployment::new().await;
+    signed.add_outputs(&[("ArchiveBucketName", "nowhere")]);
+    let reader = arguments("").reader(&signed.stack, false).unwrap();
     let watch = arguments("").watch(&signed.clock());
     let (sender, _updates) = mpsc::channel(10);
     let ended = Feed::new(reader, watch, signed.clock()).run(sender).await;

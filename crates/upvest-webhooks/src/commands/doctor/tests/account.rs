@@ -1,0 +1,137 @@
+//! What is wrong with the account at Upvest: its subscriptions, keys and credentials.
+
+use super::*;
+
+#[tokio::test]
+async fn a_subscription_that_does_not_deliver_here_is_found() {
+    let site = Site::healthy().await;
+    let id = site.world.simulator.subscriptions()[0].id.clone();
+    let client = UpvestArgs::default().client(&site.world.stacks).await.unwrap();
+    let change = |change: WebhookChange| {
+        let (client, id) = (client.clone(), id.parse().unwrap());
+        async move { client.update_webhook(&id, &change).await.unwrap() }
+    };
+    change(WebhookChange::enabled(false)).await;
+    let enable = format!("webhooks enable {id}");
+    site.check("")
+        .await
+        .assert_only("failed", "subscription", "is disabled", &enable);
+
+    change(WebhookChange {
+        enabled: Some(true),
+        title: Some("Other".to_owned()),
+        ..WebhookChange::default()
+    })
+    .await;
+    let differs = site.check("").await;
+    differs.assert_only(
+        "warning",
+        "subscription settings",
+        "title \"Other\" instead of \"Upvest webhooks\"",
+        &format!("webhooks update {id} --title 'Upvest webhooks'"),
+    );
+
+    site.unsubscribe();
+    let missing = site.check("").await;
+    missing.assert_only("failed", "subscription", "none of 0", "webhooks create --enable");
+}
+
+#[tokio::test]
+async fn a_subscription_of_the_stack_to_another_url_is_led_back() {
+    let mut site = Site::healthy().await;
+    site.unsubscribe();
+    let elsewhere = site.subscribe("http://127.0.0.1:9/webhooks/upvest", true).await;
+    site.output("SubscriptionId", elsewhere.id.as_str());
+    let checked = site.check("").await;
+    let advice = format!("webhooks update {} --url {}", elsewhere.id, site.world.url);
+    checked.assert_only(
+        "failed",
+        "subscription",
+        "delivers to http://127.0.0.1:9",
+        &advice,
+    );
+}
+
+#[tokio::test]
+async fn a_second_subscription_is_one_too_many() {
+    let site = Site::healthy().await;
+    let second = site.subscribe(&site.world.url, true).await;
+    let first = &site.world.simulator.subscriptions()[0].id;
+    let checked = site.check("").await;
+    assert!(checked.text.contains(first), "{}", checked.text);
+    checked.assert_only(
+        "warning",
+        "subscription",
+        "every event comes twice",
+        &format!("webhooks delete {}", second.id),
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_is_missing_and_keys_that_are_stale_are_found() {
+    let site = Site::healthy().await;
+    let aws = &site.world.receiver.aws;
+    let key_id = aws.items("keys")[0]["key_id"].clone();
+    let key = AttributeValue::S(key_id["S"].as_str().unwrap().to_owned());
+    let old = aws
+        .dynamodb()
+        .update_item()
+        .table_name("keys")
+        .key("key_id", key)
+        .update_expression("SET last_seen = :old")
+        .expression_attribute_values(":old", AttributeValue::S("2026-01-01T00:00:00Z".to_owned()));
+    old.send().await.unwrap();
+    let stale = site.check("").await;
+    stale.assert_only("failed", "last fetched", "minutes ago", "refresh-keys");
+    site.world.know_keys().await;
+    site.world
+        .simulator
+        .rotate_key(Duration::from_secs(3600))
+        .unwrap();
+    let missing = site.check("").await;
+    missing.assert_only("failed", "verification keys", "is not known", "keys refresh");
+}
+
+#[tokio::test]
+async fn a_scope_that_upvest_does_not_give_and_credentials_that_it_refuses_are_found() {
+    let site = Site::healthy().await;
+    for status in [403, 401] {
+        site.world.simulator.add_trouble(upvest_simulator::Trouble {
+            answers: 50,
+            status: Some(status),
+            path_prefix: Some("/auth/token".to_owned()),
+            ..upvest_simulator::Trouble::default()
+        });
+        let checked = site.check("").await;
+        site.world.simulator.clear_trouble();
+        let failed = checked.of("failed");
+        let (_, _, advice) = failed
+            .iter()
+            .find(|(check, ..)| check == "API credentials")
+            .unwrap();
+        let expected = if status == 403 {
+            "scope webhooks:read"
+        } else {
+            "client_id or client_secret"
+        };
+        assert!(advice.contains(expected), "{}", checked.text);
+        assert!(!checked.of("ok").is_empty(), "the other checks ran");
+    }
+}
+
+#[tokio::test]
+async fn a_stack_without_credentials_is_checked_as_far_as_it_goes() {
+    let mut site = Site::healthy().await;
+    site.outputs.remove("UpvestSecret");
+    site.admit();
+    let checked = site.check("").await;
+    assert_eq!(checked.of("failed"), [], "{}", checked.text);
+    let skipped: Vec<String> = checked
+        .of("skipped")
+        .into_iter()
+        .map(|(check, ..)| check)
+        .collect();
+    for check in ["API credentials", "subscription", "verification keys"] {
+        assert!(skipped.iter().any(|skipped| skipped == check), "{}", checked.text);
+    }
+}

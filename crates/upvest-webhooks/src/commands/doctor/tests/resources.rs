@@ -1,0 +1,270 @@
+//! What is wrong with queues, alarms, functions and storage.
+
+use super::*;
+
+#[tokio::test]
+async fn a_dead_letter_fails_and_a_backlog_warns() {
+    let site = Site::healthy().await;
+    let sqs = site.world.receiver.aws.sqs();
+    let send = |url: &str, count: usize| {
+        let url = url.to_owned();
+        async move {
+            for _ in 0..count {
+                sqs.send_message()
+                    .queue_url(&url)
+                    .message_body("x")
+                    .send()
+                    .await
+                    .unwrap();
+            }
+        }
+    };
+    send(&site.outputs["DeliveriesQueueUrl"], 1_000).await;
+    let checked = site.check("").await;
+    checked.assert_only(
+        "warning",
+        "backlog",
+        "Deliveries: 1000 messages",
+        "VerifyMaximumConcurrency",
+    );
+    let site = Site::healthy().await;
+    let sqs = site.world.receiver.aws.sqs();
+    let url = &site.outputs["DeliveriesDeadLetterQueueUrl"];
+    sqs.send_message()
+        .queue_url(url)
+        .message_body("x")
+        .send()
+        .await
+        .unwrap();
+    let checked = site.check("").await;
+    checked.assert_only("failed", "dead letters", "Deliveries: 1 messages", "dlq redrive");
+}
+
+#[tokio::test]
+async fn a_queue_that_is_set_otherwise_is_found() {
+    type Spoil = fn(QueueSettings) -> QueueSettings;
+    let cases: [(&str, &str, Spoil); 6] = [
+        ("failed", "Orders: has no redrive policy", |settings| {
+            QueueSettings {
+                redrive: None,
+                ..settings
+            }
+        }),
+        ("failed", "which is not its dead-letter queue", |settings| {
+            settings.redrive_to("UsersDead.fifo", 10)
+        }),
+        ("failed", "redrives after 3 receives", |settings| {
+            settings.redrive_to("OrdersDead.fifo", 3)
+        }),
+        ("failed", "takes messages of 262144 bytes at most", |settings| {
+            QueueSettings {
+                max_bytes: 262_144,
+                ..settings
+            }
+        }),
+        ("warning", "hides a message for 30 s", |settings| {
+            settings.visibility_timeout(Duration::from_secs(30))
+        }),
+        ("warning", "keeps messages for 96 h", |settings| QueueSettings {
+            retention: Duration::from_secs(4 * 24 * 3600),
+            ..settings
+        }),
+    ];
+    for (result, found, spoil) in cases {
+        let mut site = Site::healthy().await;
+        site.add_queue(Queue::Domain(Domain::Orders), spoil);
+        site.admit();
+        site.check("")
+            .await
+            .assert_only(result, "settings", found, "deploy the stack again");
+    }
+}
+
+#[tokio::test]
+async fn an_alarm_that_rings_fails_with_its_own_description() {
+    let site = Site::healthy().await;
+    let aws = &site.world.receiver.aws;
+    aws.edit_account(|account| account.alarms.push(alarm("ALARM")));
+    let checked = site.check("").await;
+    checked.assert_only("failed", "alarms", RINGING, "An event has the id of a logged one");
+    aws.edit_account(|account| {
+        let is_composite = true;
+        account.alarms = vec![Alarm {
+            is_composite,
+            ..alarm("ALARM")
+        }];
+    });
+    site.check("")
+        .await
+        .assert_only("failed", "alarms", RINGING, "An event has");
+    aws.edit_account(|account| account.alarms.clear());
+    site.check("")
+        .await
+        .assert_only("warning", "alarms", "has none", "deploy");
+}
+
+#[tokio::test]
+async fn alarms_that_tell_nobody_are_found() {
+    let site = Site::healthy().await;
+    let aws = &site.world.receiver.aws;
+    aws.edit_account(|account| account.alarms[0].is_silenced = true);
+    let silenced = site.check("").await;
+    let advice = format!("aws cloudwatch enable-alarm-actions --alarm-names {RINGING}");
+    silenced.assert_only("warning", "somebody is told", "its actions are off", &advice);
+    aws.edit_account(|account| {
+        account.alarms = vec![alarm("OK")];
+        account
+            .stack_parameters
+            .insert("AlarmTopicArn".to_owned(), String::new());
+    });
+    let untold = site.check("").await;
+    untold.assert_only("warning", "somebody is told", "alarms tell nobody", "AlarmEmail");
+    aws.edit_account(|account| {
+        let email = "on-call@example.com".to_owned();
+        account.stack_parameters.insert("AlarmEmail".to_owned(), email);
+    });
+    assert_eq!(site.check("").await.of("warning"), []);
+}
+
+#[tokio::test]
+async fn what_is_switched_off_or_gone_is_found_with_the_command_that_brings_it_back() {
+    let site = Site::healthy().await;
+    let aws = &site.world.receiver.aws;
+    for (name, check, off, command, gone) in [
+        (
+            "ingest-1",
+            "functions",
+            "IngestFunction is switched off",
+            "aws lambda delete-function-concurrency --function-name ingest-1",
+            "IngestFunction is not there",
+        ),
+        (
+            "mapping-1",
+            "event sources",
+            "OrdersFunctionEvents is Disabled",
+            "aws lambda update-event-source-mapping --enabled --uuid mapping-1",
+            "OrdersFunctionEvents is not there",
+        ),
+        (
+            "schedule-1",
+            "schedules",
+            "RefreshKeysSchedule is disabled",
+            "aws events enable-rule --name schedule-1",
+            "RefreshKeysSchedule is not there",
+        ),
+    ] {
+        aws.edit_account(|account| account.switched_off = [name.to_owned()].into());
+        site.check("").await.assert_only("failed", check, off, command);
+        aws.edit_account(|account| {
+            account.switched_off.clear();
+            account.gone = [name.to_owned()].into();
+        });
+        let checked = site.check("").await;
+        checked.assert_only("failed", check, gone, "deploy the stack again");
+        aws.edit_account(|account| account.gone.clear());
+    }
+}
+
+#[tokio::test]
+async fn storage_that_is_not_protected_is_found() {
+    let site = Site::healthy().await;
+    let aws = &site.world.receiver.aws;
+    for (resource, operation, result, check, found) in [
+        (
+            "events",
+            "DescribeTable",
+            "warning",
+            "tables",
+            "can be deleted: events",
+        ),
+        (
+            "keys",
+            "DescribeContinuousBackups",
+            "warning",
+            "tables",
+            "no point-in-time recovery: keys",
+        ),
+        (
+            "archive",
+            "GetBucketVersioning",
+            "warning",
+            "archive",
+            "keeps no versions",
+        ),
+        (
+            "archive",
+            "GetPublicAccessBlock",
+            "failed",
+            "archive",
+            "made public",
+        ),
+        (
+            "archive",
+            "GetBucketEncryption",
+            "warning",
+            "archive",
+            "not encrypted",
+        ),
+    ] {
+        aws.edit_account(|account| account.lacking = [(resource.to_owned(), operation)].into());
+        site.check("").await.assert_only(result, check, found, "");
+    }
+}
+
+#[tokio::test]
+async fn what_is_in_quarantine_is_counted_by_its_reason() {
+    let site = Site::healthy().await;
+    let aws = &site.world.receiver.aws;
+    for key in [
+        "quarantine/digest-mismatch/2026/01/01/00/a",
+        "quarantine/unknown-key/2026/01/01/00/b",
+    ] {
+        let body = aws_sdk_s3::primitives::ByteStream::from_static(b"{}");
+        aws.s3()
+            .put_object()
+            .bucket("archive")
+            .key(key)
+            .body(body)
+            .send()
+            .await
+            .unwrap();
+    }
+    let full = site.check("").await;
+    full.assert_only(
+        "warning",
+        "quarantine",
+        "1 digest-mismatch, 1 unknown-key",
+        "quarantine list",
+    );
+}
+
+#[tokio::test]
+async fn parts_that_are_gone_and_a_version_that_differs_are_found() {
+    let mut site = Site::healthy().await;
+    site.output("Version", "0.0.1");
+    site.check("")
+        .await
+        .assert_only("warning", "version", "the stack is 0.0.1", "deploy");
+    site.output("Version", env!("CARGO_PKG_VERSION"));
+    site.output("EventBusName", "gone");
+    site.check("")
+        .await
+        .assert_only("failed", "event bus", "gone is not there", "EventBusName");
+    site.output("EventBusName", "changes");
+    site.output("IdempotencyTableName", "gone");
+    site.check("")
+        .await
+        .assert_only("failed", "tables", "not there: gone", "restore");
+    site.output("IdempotencyTableName", "idempotency");
+    let status = |status: &str| {
+        let status = status.to_owned();
+        site.world
+            .receiver
+            .aws
+            .edit_account(|account| account.stack_status = status);
+    };
+    status("UPDATE_ROLLBACK_FAILED");
+    site.check("")
+        .await
+        .assert_only("failed", "stack", "UPDATE_ROLLBACK_FAILED", "events");
+}

@@ -7,6 +7,11 @@
 //! |---|---|
 //! | [`stack`] | finding a stack; the one place that makes AWS clients and opens stores |
 //! | [`repair`] | the frame of every repair: preview, question, audit, throttle, progress, end |
+//! | [`events`], [`entities`] | the event log and the state of entities: show, timeline, verify one by the other |
+//! | [`explain`] | from a state or an event back to the signed bytes, and forward to its actions |
+//! | [`archive`] | the signed deliveries: verify the log by them |
+//! | [`audit`] | what operators did, and why |
+//! | [`send`] | signed deliveries of the operator's own |
 //! | [`doctor`] | checking a stack, and what Upvest has of it |
 //! | [`keys`] | the keys that deliveries are verified by: fetch, import, list |
 //! | [`quarantine`] | what could not be proven: list, show, reverify, discard |

@@ -12,8 +12,8 @@ use upvest::projection::Projection;
 use upvest_api::{Client, Fetched, Listing, Resource, ResourceId, why_unreadable};
 
 use super::compare::{Kind, changed_at, difference};
-use super::event;
-use super::object::{id_of, key_of, member, ours, parsed, parts_of, raw_list, status};
+use super::event::{self, key_of};
+use super::object::{id_of, member, ours, parsed, parts_of, raw_list, status};
 use super::reader::{Reader, Walk};
 use super::report::{CategoryReport, Difference, Reconciliation};
 use super::scope::Scope;

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use upvest::category::Category;
+use upvest::{EntityKey, Event};
 use upvest_api::Fetched;
 use uuid::Uuid;
 
@@ -61,6 +62,13 @@ pub(super) fn type_for(category: &Category, kind: Kind, ours: Option<&str>, thei
         _ => RECONCILED,
     };
     format!("{}.{state}", category.name)
+}
+
+/// Names the entity that an object of the API is about: that of the event that would tell it.
+pub(super) fn key_of(category: &Category, fetched: &Fetched) -> Option<EntityKey> {
+    let event_type = type_for(category, Kind::Diverged, None, None);
+    let json = to_json(Uuid::nil(), &event_type, fetched);
+    Event::parse(&json).ok()?.entity_key().ok()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Objects of Upvest's API: which entity they belong to, and what is within them.
+//! Objects of Upvest's API: their ids, and what is within them.
 
 use std::collections::HashMap;
 
@@ -6,19 +6,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use upvest::category::{CATEGORIES, Category, Role};
 use upvest::projection::{Projection, Snapshot};
-use upvest::{EntityKey, Event};
-use upvest_api::{Fetched, Listing, Resource, ResourceId};
-use uuid::Uuid;
-
-use super::compare::Kind;
-use super::event;
-
-/// Names the entity that an object of the API is about: that of the event that would tell it.
-pub(super) fn key_of(category: &Category, fetched: &Fetched) -> Option<EntityKey> {
-    let event_type = event::type_for(category, Kind::Diverged, None, None);
-    let json = event::to_json(Uuid::nil(), &event_type, fetched);
-    Event::parse(&json).ok()?.entity_key().ok()
-}
+use upvest_api::{Listing, Resource, ResourceId};
 
 /// Lists the categories whose objects are parts of an entity of this one.
 pub(super) fn parts_of(category: &'static Category) -> impl Iterator<Item = &'static Category> {

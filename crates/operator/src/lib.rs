@@ -14,6 +14,7 @@
 //! | [`send`] | signed deliveries of the operator's own |
 //! | [`doctor`] | checking a stack, and what Upvest has of it |
 //! | [`keys`] | the keys that deliveries are verified by: fetch, import, list |
+//! | [`dlq`] | what could not be processed: list, show, redrive |
 //! | [`quarantine`] | what could not be proven: list, show, reverify, discard |
 //! | [`reconcile`] | what the stack has beside what Upvest says: compare, repair |
 //! | [`watch`] | deliveries and events as they pass |
@@ -40,6 +41,7 @@
 pub mod archive;
 pub mod audit;
 pub mod credentials;
+pub mod dlq;
 pub mod doctor;
 pub mod entities;
 pub mod error;

@@ -159,8 +159,6 @@ pub(crate) enum CliError {
     Stack(#[from] StackError),
     #[error(transparent)]
     Replay(#[from] replay::ReplayError),
-    #[error(transparent)]
-    Dlq(#[from] dlq::DlqError),
     #[error("the result cannot be printed")]
     Output(#[from] io::Error),
 }
@@ -171,7 +169,6 @@ impl CliError {
         match self {
             Self::Stack(error) if error.is_usage() => 2,
             Self::Replay(error) if error.is_usage() => 2,
-            Self::Dlq(error) if error.is_usage() => 2,
             _ => 1,
         }
     }
@@ -241,8 +238,8 @@ impl Command {
                 show(&command.run(stack, Clock::system(), reporter).await?, json)
             }
             Self::Dlq(command) => {
-                let report = command.run(stacks.stack().await?, Clock::system()).await?;
-                show(&report, json)
+                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+                show(&command.run(stack, Clock::system(), reporter).await?, json)
             }
             Self::Audit(command) => show(&command.run(stacks.stack().await?).await?, json),
             Self::Doctor(arguments) => show(&arguments.run(stacks).await?, json),

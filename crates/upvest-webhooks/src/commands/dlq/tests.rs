@@ -3,6 +3,8 @@
 use clap::Parser;
 use fake_aws::{CallFilter, CrashError, Fault, Service};
 use jiff::SignedDuration;
+use operator::ErrorKind;
+use operator::dlq::QueueRedriven;
 use serde_json::{Value, json};
 use upvest::Domain;
 use webhook_tests::deliveries::{order, signing_key};
@@ -10,7 +12,6 @@ use webhook_tests::deployment::Deployment;
 use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{DELIVERIES_DLQ, dead_letter_name, queue_name};
 
-use super::report::QueueRedriven;
 use super::*;
 use crate::output::Report;
 
@@ -70,15 +71,11 @@ fn ids(site: &Deployment, queue: &str) -> Vec<String> {
     messages.map(|message| id(message.body)).collect()
 }
 
-async fn run_at(
-    site: &Deployment,
-    words: &[&str],
-    clock: Clock,
-) -> Result<Result<DlqReport, DlqError>, CrashError> {
+async fn run_at(site: &Deployment, words: &[&str], clock: Clock) -> Result<Result<DlqReport>, CrashError> {
     let command = parsed(words);
     site.receiver
         .aws
-        .invoke("operator", command.run(&site.stack, clock))
+        .invoke("operator", command.run(&site.stack, clock, Reporter::silent()))
         .await
 }
 
@@ -160,7 +157,7 @@ async fn a_message_is_shown_with_its_reason_and_its_body_only_if_wanted() {
         .await
         .unwrap()
         .unwrap_err();
-    assert!(matches!(error, DlqError::NotThere(_)), "{error}");
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -363,7 +360,7 @@ async fn after_a_crash_at_any_call_the_same_command_finishes_and_every_effect_is
             // What was received when the command was killed is out of sight until then.
             site.pass(121);
             let report = redrive(&site, &[]).await;
-            assert!(report.failure.is_none(), "{fault:?} {calls}");
+            assert!(report.ending.failure.is_none(), "{fault:?} {calls}");
             site.settle().await;
             let mut effects = site.effects();
             assert!(
@@ -409,7 +406,7 @@ async fn an_outage_halfway_is_told_and_loses_nothing() {
     }
     let report = redrive(&site, &[]).await;
     assert_eq!(numbers(&report).0, 1);
-    let failure = report.failure.clone().unwrap();
+    let failure = report.ending.failure.clone().unwrap();
     assert!(failure.contains("SendMessage"), "{failure}");
     assert_eq!(site.operations()[0]["result"]["failure"], json!(failure));
     assert!(!DlqReport::Redriven(report).succeeded());

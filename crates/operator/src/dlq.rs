@@ -1,0 +1,16 @@
+//! What could not be processed, and sending it back.
+
+mod filter;
+mod list;
+mod message;
+mod queue;
+mod redrive;
+mod show;
+mod sweep;
+
+pub use filter::{Filter, Selection};
+pub use list::{List, QueueCounts, list};
+pub use message::About;
+pub use queue::Counts;
+pub use redrive::{QueueRedriven, RedriveReport, Redriven, redrive};
+pub use show::{Shown, show};

@@ -1,0 +1,118 @@
+//! Choosing from what is in dead-letter queues.
+
+use serde::Serialize;
+
+use super::message::{About, Message};
+use crate::stack::Queue;
+
+/// Which messages are meant, by what they are about.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Filter {
+    /// Text that the reason contains, in whatever case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    /// The entity of the event, written `TYPE#ID`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entity: Option<String>,
+    /// The type of the event (`ORDER.FILLED`), or its category (`ORDER`).
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub event_type: Option<String>,
+}
+
+/// Which messages of which dead-letter queues are meant.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Whose dead-letter queues; all where none is named.
+    pub queues: Vec<Queue>,
+    /// Ids of messages, or of the events or deliveries that they are about; all where none is named.
+    pub ids: Vec<String>,
+    /// What else is asked of them.
+    pub filter: Filter,
+}
+
+impl Filter {
+    /// Tells whether it takes everything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.because.is_none() && self.entity.is_none() && self.event_type.is_none()
+    }
+
+    /// Tells whether a message about this is meant.
+    #[must_use]
+    pub fn takes(&self, about: &About) -> bool {
+        let because = self.because.as_ref().map(|text| text.to_lowercase());
+        let reason = about.reason.as_ref().map(|reason| reason.to_lowercase());
+        let event_type = about.r#type.as_deref();
+        because.is_none_or(|text| reason.is_some_and(|reason| reason.contains(&text)))
+            && (self.entity.is_none() || self.entity == about.entity)
+            && self.event_type.as_deref().is_none_or(|wanted| {
+                event_type.is_some_and(|own| own == wanted || own.split('.').next() == Some(wanted))
+            })
+    }
+}
+
+impl Selection {
+    /// Tells whether it takes every message of its queues.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.ids.is_empty() && self.filter.is_empty()
+    }
+
+    /// Lists those of the ids that mean a message.
+    pub(crate) fn ids_of(&self, message: &Message) -> impl Iterator<Item = &String> {
+        self.ids.iter().filter(|id| message.is(id))
+    }
+
+    /// Tells whether a message is meant.
+    pub(crate) fn takes(&self, message: &Message) -> bool {
+        let is_named = self.ids.is_empty() || self.ids_of(message).next().is_some();
+        is_named && self.filter.takes(&message.about)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use upvest::Domain;
+
+    use super::*;
+
+    fn about(reason: Option<&str>) -> About {
+        About {
+            queue: Queue::Domain(Domain::Orders),
+            message_id: "m".to_owned(),
+            reason: reason.map(str::to_owned),
+            sent_at: None,
+            receive_count: 1,
+            delivery_id: None,
+            event_id: Some("e".to_owned()),
+            r#type: Some("ORDER.FILLED".to_owned()),
+            entity: Some("ORDER#o1".to_owned()),
+            bytes: 2,
+        }
+    }
+
+    #[test]
+    fn a_filter_takes_what_all_its_parts_take() {
+        let filter = |because: Option<&str>, entity: Option<&str>, event_type: Option<&str>| Filter {
+            because: because.map(str::to_owned),
+            entity: entity.map(str::to_owned),
+            event_type: event_type.map(str::to_owned),
+        };
+        let throttled = about(Some("PutEvents failed: Throttled"));
+        for (filter, taken) in [
+            (filter(None, None, None), true),
+            (filter(Some("throttled"), Some("ORDER#o1"), Some("ORDER")), true),
+            (filter(Some("timed out"), None, None), false),
+            (filter(None, Some("ORDER#o2"), None), false),
+            (filter(None, None, Some("ORDER.FILLED")), true),
+            (filter(None, None, Some("ORDER.NEW")), false),
+            (filter(None, None, Some("ORD")), false),
+        ] {
+            assert_eq!(filter.takes(&throttled), taken, "{filter:?}");
+        }
+        assert!(
+            !filter(Some(""), None, None).takes(&about(None)),
+            "no reason has no text"
+        );
+    }
+}

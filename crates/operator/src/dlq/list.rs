@@ -1,0 +1,87 @@
+//! What waits in dead-letter queues.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::filter::Selection;
+use super::message::About;
+use super::queue::{Counts, DeadLetterQueue};
+use super::sweep::look;
+use crate::error::Result;
+use crate::reporter::Reporter;
+use crate::stack::{Queue, Stack};
+
+/// How many messages there are, and which.
+#[derive(Debug, Serialize)]
+pub struct List {
+    /// When the list was begun.
+    pub at: Timestamp,
+    /// The queues, in the order in which they were looked through.
+    pub queues: Vec<QueueCounts>,
+    /// What the messages are about, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<Vec<About>>,
+    /// Whether there are more than were to be listed.
+    pub more: bool,
+    /// Groups of which there may be more than SQS shows.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub cut_off: BTreeSet<String>,
+}
+
+/// How many messages a dead-letter queue has.
+#[derive(Debug, Serialize)]
+pub struct QueueCounts {
+    /// The queue that they came from.
+    pub queue: Queue,
+    /// How many there are.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// Counts the messages of the queues. With a `limit` it lists those that are selected too, as many of each queue at most:
+/// they are received for that and given back.
+///
+/// # Errors
+///
+/// [`Error`](crate::Error) when a queue is not known or cannot be read.
+pub async fn list(
+    stack: &Stack,
+    selection: &Selection,
+    limit: Option<u16>,
+    at: Timestamp,
+    reporter: Reporter<'_>,
+) -> Result<List> {
+    let mut list = List {
+        at,
+        queues: Vec::new(),
+        messages: limit.map(|_| Vec::new()),
+        more: false,
+        cut_off: BTreeSet::new(),
+    };
+    for queue in DeadLetterQueue::of(stack, &selection.queues)? {
+        list.queues.push(QueueCounts {
+            queue: queue.queue,
+            counts: queue.counts().await?,
+        });
+        let (Some(messages), Some(limit)) = (&mut list.messages, limit) else {
+            continue;
+        };
+        let full = messages.len() + usize::from(limit);
+        let cut_off = look(&queue, reporter, |message| {
+            if !selection.takes(message) {
+                return ControlFlow::Continue(());
+            }
+            if messages.len() == full {
+                list.more = true;
+                return ControlFlow::Break(());
+            }
+            messages.push(message.about.clone());
+            ControlFlow::Continue(())
+        });
+        list.cut_off.extend(cut_off.await?);
+    }
+    Ok(list)
+}

@@ -1,0 +1,167 @@
+//! A dead-letter queue, and the queue that its messages come from.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
+use pipeline::error::AwsError;
+use pipeline::queues::consumer::REASON;
+use serde::Serialize;
+
+use super::message::Message;
+use crate::error::Result;
+use crate::stack::{Queue, Stack};
+
+/// How long a message that was received stays out of sight, unless it is given back: longer than a batch takes at the
+/// slowest rate; and shorter than the five minutes for which a queue remembers deduplication ids, so that a command that
+/// was killed between sending a message and deleting it can be run again before the queue forgets.
+pub(crate) const OUT_OF_SIGHT: Duration = Duration::from_secs(120);
+/// The most messages of one receive.
+pub(crate) const BATCH: i32 = 10;
+/// A receive that waits asks all servers of a queue: its empty answer means that there is nothing.
+const WAIT_SECONDS: i32 = 1;
+
+/// A dead-letter queue.
+#[derive(Debug)]
+pub(crate) struct DeadLetterQueue {
+    client: Client,
+    /// The queue whose messages come here.
+    pub(crate) queue: Queue,
+    url: String,
+    home_url: String,
+}
+
+/// How many messages there are, as SQS estimates it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// How many can be received.
+    pub waiting: usize,
+    /// How many somebody has received, and not deleted or given back.
+    pub in_flight: usize,
+}
+
+impl DeadLetterQueue {
+    /// Opens those of these queues, or of all. The queue of key requests is there only where the stack manages the
+    /// subscription.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`](crate::Error) when the stack does not name one.
+    pub(crate) fn of(stack: &Stack, queues: &[Queue]) -> Result<Vec<Self>> {
+        let client = stack.sqs();
+        let open = |queue| {
+            Ok(Self {
+                client: client.clone(),
+                queue,
+                url: stack.dead_letter_queue_url(queue)?,
+                home_url: stack.queue_url(queue)?,
+            })
+        };
+        if queues.is_empty() {
+            let is_deployed =
+                |queue: &Queue| *queue != Queue::KeyRequests || stack.dead_letter_queue_url(*queue).is_ok();
+            return Queue::all().filter(is_deployed).map(open).collect();
+        }
+        let queues: BTreeSet<Queue> = queues.iter().copied().collect();
+        queues.into_iter().map(open).collect()
+    }
+
+    /// Counts its messages.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when SQS does not say.
+    pub(crate) async fn counts(&self) -> Result<Counts, AwsError> {
+        let request = self.client.get_queue_attributes().queue_url(&self.url);
+        let answer = request
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
+            .send()
+            .await
+            .map_err(AwsError::of("GetQueueAttributes of a dead-letter queue"))?;
+        let attributes = answer.attributes.unwrap_or_default();
+        let count = |name| attributes.get(&name).and_then(|count| count.parse().ok());
+        Ok(Counts {
+            waiting: count(QueueAttributeName::ApproximateNumberOfMessages).unwrap_or_default(),
+            in_flight: count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible).unwrap_or_default(),
+        })
+    }
+
+    /// Receives up to `most` messages; none when there is nothing to be had.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`]; messages may be out of sight all the same, for [`OUT_OF_SIGHT`].
+    pub(crate) async fn receive(&self, most: i32) -> Result<Vec<Message>, AwsError> {
+        let request = self.client.receive_message().queue_url(&self.url);
+        let answer = request
+            .max_number_of_messages(most)
+            .visibility_timeout(seconds(OUT_OF_SIGHT))
+            .wait_time_seconds(WAIT_SECONDS)
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .message_attribute_names("All")
+            .send()
+            .await
+            .map_err(AwsError::of("ReceiveMessage of a dead-letter queue"))?;
+        let messages = answer.messages.unwrap_or_default().into_iter();
+        Ok(messages.map(|message| Message::of(self.queue, message)).collect())
+    }
+
+    /// Lets a message be seen again.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`]; it is then seen again after [`OUT_OF_SIGHT`].
+    pub(crate) async fn give_back(&self, message: &Message) -> Result<(), AwsError> {
+        let request = self.client.change_message_visibility().queue_url(&self.url);
+        let request = request
+            .receipt_handle(&message.receipt_handle)
+            .visibility_timeout(0);
+        let given = request.send().await;
+        given.map_err(AwsError::of("ChangeMessageVisibility of a dead-letter queue"))?;
+        Ok(())
+    }
+
+    /// Sends a message to the queue that it came from, as it was but for the reason; gives the id of the new message.
+    ///
+    /// The deduplication id is made of the message's id: it gets past the queue's memory of the event's id, and when the
+    /// same message is sent twice, because it could not be deleted after the first time, the queue drops the second.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when it is not known to be there.
+    pub(crate) async fn send_home(&self, message: &Message) -> Result<Option<String>, AwsError> {
+        let attributes = message.attributes.iter().filter(|(name, _)| *name != REASON);
+        let attributes: HashMap<_, _> = attributes
+            .map(|(name, attribute)| (name.clone(), attribute.clone()))
+            .collect();
+        let group = message.group.as_ref();
+        let request = self.client.send_message().queue_url(&self.home_url);
+        let sent = request
+            .message_body(&message.body)
+            .set_message_attributes(Some(attributes).filter(|attributes| !attributes.is_empty()))
+            .set_message_group_id(group.cloned())
+            .set_message_deduplication_id(group.map(|_| format!("redrive-{}", message.about.message_id)))
+            .send()
+            .await
+            .map_err(AwsError::of("SendMessage to the queue of a dead letter"))?;
+        Ok(sent.message_id)
+    }
+
+    /// Deletes a message.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when it is not known to be gone.
+    pub(crate) async fn delete(&self, message: &Message) -> Result<(), AwsError> {
+        let request = self.client.delete_message().queue_url(&self.url);
+        let deleted = request.receipt_handle(&message.receipt_handle).send().await;
+        deleted.map_err(AwsError::of("DeleteMessage of a dead-letter queue"))?;
+        Ok(())
+    }
+}
+
+fn seconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,305 @@
+//! Sending messages back to the queue that they came from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use jiff::Timestamp;
+use pipeline::error::{AwsError, ErrorChain};
+use pipeline::stores::audit::Operation;
+use serde::Serialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::filter::Selection;
+use super::message::Message;
+use super::queue::{BATCH, DeadLetterQueue, OUT_OF_SIGHT};
+use super::sweep::{Held, look};
+use crate::error::Result;
+use crate::repair::{Decision, Ending, Repair, Throttle};
+use crate::reporter::Work;
+use crate::stack::Queue;
+
+/// The name in the audit table.
+const COMMAND: &str = "dlq redrive";
+
+/// What was sent back, or would be.
+#[derive(Debug, Serialize)]
+pub struct RedriveReport {
+    /// How it ended.
+    #[serde(flatten)]
+    pub ending: Ending,
+    /// The operation in the audit table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Uuid>,
+    /// The queues of which something was seen.
+    pub queues: Vec<QueueRedriven>,
+    /// How many messages could not be seen at the beginning, because somebody has received them.
+    pub out_of_sight: usize,
+    /// Ids that were given and cannot be seen.
+    pub missing: Vec<String>,
+}
+
+/// What became of the dead-letter queue of a queue.
+#[derive(Debug, Serialize)]
+pub struct QueueRedriven {
+    /// The queue that the messages came from.
+    pub queue: Queue,
+    /// What became of them.
+    #[serde(flatten)]
+    pub done: Redriven,
+}
+
+/// What became of a dead-letter queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Redriven {
+    /// How many were sent back, and deleted.
+    pub redriven: usize,
+    /// How many are not meant.
+    pub other: usize,
+    /// How many are meant, and came after the redrive had begun.
+    pub came_since: usize,
+    /// Groups of which there may be more behind messages that are not meant.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub cut_off: BTreeSet<String>,
+}
+
+/// Sends what is selected back to the queues that it came from, once `confirm` has seen about how many messages wait in
+/// each. A rehearsal counts what it would send.
+///
+/// A message is deleted once it is known to be in its queue again: whatever happens between, it is in one of the two, or
+/// in both, and downstream a duplicate has no effect. What the first failure left is still in the dead-letter queue.
+///
+/// # Errors
+///
+/// [`Error`](crate::Error) when nothing was sent. What ended a run early is in [`Ending::failure`].
+pub async fn redrive(
+    repair: &Repair<'_>,
+    selection: &Selection,
+    confirm: impl FnOnce(&BTreeMap<Queue, usize>) -> Result<bool>,
+) -> Result<RedriveReport> {
+    let queues = DeadLetterQueue::of(repair.stack, &selection.queues)?;
+    let mut report = RedriveReport {
+        ending: repair.ending(),
+        operation: None,
+        queues: Vec::new(),
+        out_of_sight: 0,
+        missing: Vec::new(),
+    };
+    let mut waiting = BTreeMap::new();
+    for queue in &queues {
+        let counts = queue.counts().await?;
+        report.out_of_sight += counts.in_flight;
+        if counts.waiting > 0 {
+            waiting.insert(queue.queue, counts.waiting);
+        }
+    }
+    match repair.decide(!waiting.is_empty(), || confirm(&waiting))? {
+        Decision::Preview if repair.options.dry_run => {
+            rehearse(repair, selection, &queues, &mut report).await?;
+        }
+        Decision::Preview => report.missing.clone_from(&selection.ids),
+        Decision::Declined => report.ending.declined = true,
+        Decision::GoOn => go_on(repair, selection, &queues, waiting.values().sum(), &mut report).await?,
+    }
+    Ok(report)
+}
+
+async fn rehearse(
+    repair: &Repair<'_>,
+    selection: &Selection,
+    queues: &[DeadLetterQueue],
+    report: &mut RedriveReport,
+) -> Result<()> {
+    let mut found = BTreeSet::new();
+    for queue in queues {
+        let mut done = Redriven::default();
+        let count = |message: &Message| {
+            if selection.takes(message) {
+                done.redriven += 1;
+                found.extend(selection.ids_of(message).cloned());
+            } else {
+                done.other += 1;
+            }
+            ControlFlow::Continue(())
+        };
+        done.cut_off = look(queue, repair.reporter, count).await?;
+        report.add(queue.queue, done);
+    }
+    report.missing = missing(selection, &found);
+    Ok(())
+}
+
+async fn go_on(
+    repair: &Repair<'_>,
+    selection: &Selection,
+    queues: &[DeadLetterQueue],
+    count: usize,
+    report: &mut RedriveReport,
+) -> Result<()> {
+    let audit = repair.audit().await?;
+    let request = json!({
+        "queues": selection.queues,
+        "ids": selection.ids,
+        "filter": selection.filter,
+        "rate": repair.options.per_second,
+    });
+    let send = async |operation: &Operation| {
+        let mut redrive = Redrive {
+            repair,
+            selection,
+            // It was taken before the first receive, by the clock that the record shows too.
+            began: operation.began_at,
+            work: repair.reporter.begin(count as u64, "messages"),
+            throttle: repair.throttle(),
+            found: BTreeSet::new(),
+        };
+        let failure = redrive.run(queues, report).await.err();
+        let failure = failure.map(|error| ErrorChain(&error).to_string());
+        if failure.is_none() {
+            report.missing = missing(selection, &redrive.found);
+        }
+        let result = json!({ "queues": report.queues, "failure": failure, "missing": report.missing });
+        (result, failure)
+    };
+    let (operation, failure) = repair.audited(&audit, COMMAND, request, send).await?;
+    report.operation = Some(operation);
+    report.ending.failure = failure;
+    Ok(())
+}
+
+/// Lists the ids that were given and not found.
+fn missing(selection: &Selection, found: &BTreeSet<String>) -> Vec<String> {
+    let missing = selection.ids.iter().filter(|id| !found.contains(*id));
+    missing.cloned().collect()
+}
+
+/// Counts how many messages are sent back at this rate, by the second, well before the first is seen again.
+fn batch_at(rate: f64) -> i32 {
+    let in_time = rate * OUT_OF_SIGHT.as_secs_f64() / 2.0;
+    let fits = |most: &i32| f64::from(*most) <= in_time;
+    (1..=BATCH).rev().find(fits).unwrap_or(1)
+}
+
+impl RedriveReport {
+    fn add(&mut self, queue: Queue, done: Redriven) {
+        if done != Redriven::default() {
+            self.queues.push(QueueRedriven { queue, done });
+        }
+    }
+}
+
+/// A redrive that is under way.
+struct Redrive<'r> {
+    repair: &'r Repair<'r>,
+    selection: &'r Selection,
+    /// Messages that came later stay: among them may be those that were sent back and failed again.
+    began: Timestamp,
+    work: Work<'r>,
+    throttle: Throttle,
+    /// Ids that were given, and seen.
+    found: BTreeSet<String>,
+}
+
+/// What was done with one dead-letter queue so far.
+#[derive(Default)]
+struct Run {
+    done: Redriven,
+    /// What was sent back, by the id of its new message and by its identity: so it is known again.
+    sent: BTreeSet<String>,
+}
+
+impl Redrive<'_> {
+    async fn run(&mut self, queues: &[DeadLetterQueue], report: &mut RedriveReport) -> Result<(), AwsError> {
+        for queue in queues {
+            let mut run = Run::default();
+            let swept = self.sweep(queue, &mut run).await;
+            report.add(queue.queue, run.done);
+            swept?;
+        }
+        Ok(())
+    }
+
+    async fn sweep(&mut self, queue: &DeadLetterQueue, run: &mut Run) -> Result<(), AwsError> {
+        loop {
+            let mut held = Held::default();
+            let passed = self.pass(queue, run, &mut held).await;
+            run.done.cut_off = held.give_back(queue, self.repair.reporter).await;
+            if !passed? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Goes once through what can be seen, one message at a time, those of a group in their order. Says whether to do so
+    /// again, because what was sent back came from a group of which a message was held, which may have hidden others.
+    async fn pass(
+        &mut self,
+        queue: &DeadLetterQueue,
+        run: &mut Run,
+        held: &mut Held,
+    ) -> Result<bool, AwsError> {
+        let most = batch_at(self.repair.options.per_second);
+        let mut emptied = BTreeSet::new();
+        (run.done.other, run.done.came_since) = (0, 0);
+        loop {
+            let Some(fresh) = held.hold(queue.receive(most).await?, most) else {
+                return Ok(!emptied.is_disjoint(&held.groups()));
+            };
+            for id in fresh {
+                let Some(message) = held.messages.get_mut(&id) else {
+                    continue;
+                };
+                self.found.extend(self.selection.ids_of(message).cloned());
+                if !self.selection.takes(message) {
+                    run.done.other += 1;
+                } else if run.came_since(message, self.began) {
+                    run.done.came_since += 1;
+                } else {
+                    self.throttle.due().await;
+                    run.send_back(queue, message).await?;
+                    self.work.done(1);
+                    emptied.extend(message.group.clone());
+                    held.messages.remove(&id);
+                    continue;
+                }
+                message.body.clear();
+            }
+        }
+    }
+}
+
+impl Run {
+    /// Tells by the clocks of SQS and of this machine, and because clocks differ, by the ids of what was sent back too: a
+    /// function that fails sends a copy to the dead-letter queue whose deduplication id is the message's id, and SQS moves
+    /// the message as it is.
+    fn came_since(&self, message: &Message, began: Timestamp) -> bool {
+        let ids = [
+            Some(message.about.message_id.clone()),
+            message.deduplication_id.clone(),
+            message.identity(),
+        ];
+        message.about.sent_at.is_none_or(|sent_at| sent_at >= began)
+            || ids.into_iter().flatten().any(|id| self.sent.contains(&id))
+    }
+
+    async fn send_back(&mut self, queue: &DeadLetterQueue, message: &Message) -> Result<(), AwsError> {
+        self.sent.extend(queue.send_home(message).await?);
+        self.sent.extend(message.identity());
+        queue.delete(message).await?;
+        self.done.redriven += 1;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_sent_back_well_before_its_messages_are_seen_again() {
+        for (rate, most) in [(0.01, 1), (0.05, 3), (0.1, 6), (0.2, 10), (50.0, 10)] {
+            assert_eq!(batch_at(rate), most, "{rate}");
+            assert!(f64::from(most) / rate < OUT_OF_SIGHT.as_secs_f64());
+        }
+    }
+}

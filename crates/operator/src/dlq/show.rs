@@ -1,0 +1,114 @@
+//! A message of a dead-letter queue, as far as people may see it.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use jiff::Timestamp;
+use pipeline::queues::envelope::Request;
+use serde::Serialize;
+
+use super::message::{About, Message};
+use super::queue::DeadLetterQueue;
+use super::sweep::look;
+use crate::credentials::hide_in_request;
+use crate::error::{Error, Result};
+use crate::reporter::Reporter;
+use crate::stack::{Queue, Stack};
+
+/// A message, with its attributes.
+#[derive(Debug, Serialize)]
+pub struct Shown {
+    /// What it is about.
+    #[serde(flatten)]
+    pub about: About,
+    /// When it was looked at.
+    pub at: Timestamp,
+    /// Its message group, which is its entity.
+    pub group: Option<String>,
+    /// The id by which a FIFO queue knows a duplicate.
+    pub deduplication_id: Option<String>,
+    /// Its attributes, without credentials.
+    pub attributes: BTreeMap<String, String>,
+    /// What it carries, decoded, where that was asked for. It may hold personal data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+/// Looks for the message of this id, or about the event or delivery of this id, in these queues, or in all.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`](crate::ErrorKind) when it cannot be seen in any; [`Error`] when one cannot be read.
+pub async fn show(
+    stack: &Stack,
+    queues: &[Queue],
+    id: &str,
+    at: Timestamp,
+    reporter: Reporter<'_>,
+) -> Result<Shown> {
+    for queue in DeadLetterQueue::of(stack, queues)? {
+        let mut found = None;
+        let find = |message: &Message| {
+            if message.is(id) {
+                found = Some(Shown::of(message, at));
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        };
+        look(&queue, reporter, find).await?;
+        if let Some(found) = found {
+            return Ok(found);
+        }
+    }
+    Err(Error::not_found(format!(
+        "no message {id} can be seen in the dead-letter queues; one that another command looks at is back in 2 minutes"
+    )))
+}
+
+impl Shown {
+    fn of(message: &Message, at: Timestamp) -> Self {
+        let texts = message.texts().into_iter();
+        Self {
+            about: message.about.clone(),
+            at,
+            group: message.group.clone(),
+            deduplication_id: message.deduplication_id.clone(),
+            attributes: texts
+                .map(|(name, text)| (name.to_owned(), without_credentials(name, text)))
+                .collect(),
+            body: Some(String::from_utf8_lossy(&message.content()).into_owned()),
+        }
+    }
+
+    /// Leaves the body out, which may hold personal data.
+    #[must_use]
+    pub fn without_body(self) -> Self {
+        Self { body: None, ..self }
+    }
+}
+
+/// Gives the text of an attribute; of the one that holds a delivery's headers without the values of some, and not at all
+/// where these cannot be told apart.
+fn without_credentials(name: &str, text: &str) -> String {
+    if name != "request" {
+        return text.to_owned();
+    }
+    let request = serde_json::from_str::<Request>(text).map(hide_in_request);
+    let json = request.and_then(|request| serde_json::to_string(&request));
+    json.unwrap_or_else(|_| format!("{} bytes that cannot be read", text.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_shown_without_credentials_or_not_at_all() {
+        let json = r#"{"method":"POST","path":"/w","headers":[["authorization","Bearer secret"],["a","b"]]}"#;
+        for text in [json, &json[1..]] {
+            let shown = without_credentials("request", text);
+            assert!(!shown.contains("secret"), "{shown}");
+        }
+        assert_eq!(without_credentials("delivery_id", "d1"), "d1");
+    }
+}

@@ -1,0 +1,107 @@
+//! `dlq redrive`: sending messages back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::Args;
+use operator::dlq::{QueueRedriven, RedriveReport, Selection, redrive};
+use operator::{Queue, Repair, Result};
+
+use super::selection::{FilterArgs, QueueArgs, messages_behind, selection};
+use crate::arguments::RepairArgs;
+use crate::output::{self, Report};
+
+#[derive(Debug, Args)]
+pub(crate) struct RedriveArgs {
+    /// Ids of messages, or of the events or deliveries that they are about; without any, all that the filters take
+    ids: Vec<String>,
+    #[command(flatten)]
+    queues: QueueArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    pub(super) repair: RepairArgs,
+}
+
+impl RedriveArgs {
+    /// Runs the command.
+    pub(super) async fn run(self, repair: &Repair<'_>) -> Result<RedriveReport> {
+        let selection = selection(self.queues, self.ids, self.filter);
+        redrive(repair, &selection, |waiting| {
+            self.repair.confirm(&question(&selection, waiting))
+        })
+        .await
+    }
+}
+
+fn question(selection: &Selection, waiting: &BTreeMap<Queue, usize>) -> String {
+    let queues = waiting
+        .iter()
+        .map(|(name, count)| format!("{} (about {count})", name.as_str()));
+    let queues: Vec<String> = queues.collect();
+    let what = if selection.is_everything() {
+        "All messages"
+    } else {
+        "The messages that you chose"
+    };
+    format!(
+        "{what} of these dead-letter queues are sent back: {}. Go on?",
+        queues.join(", ")
+    )
+}
+
+impl Report for RedriveReport {
+    fn text(&self) -> String {
+        if self.ending.declined {
+            return "nothing was sent back".to_owned();
+        }
+        let mut text = match self.queues.is_empty() {
+            true => "no messages to send back\n".to_owned(),
+            false => table(self),
+        };
+        for id in &self.missing {
+            text.push_str(&format!("\n{id}: no message of this id can be seen"));
+        }
+        if self.out_of_sight > 0 {
+            text.push_str(&format!(
+                "\n{} out of sight: another command looks at them, or one that was killed did; they are back in 2 minutes",
+                self.out_of_sight
+            ));
+        }
+        if self.queues.iter().any(|queue| queue.done.came_since > 0) {
+            text.push_str("\nwhat came since then failed again, or is new: see `dlq list --messages`");
+        }
+        if let Some(failure) = &self.ending.failure {
+            text.push_str(&format!(
+                "\nended early: {failure}\n  hint: nothing is lost; run the command again"
+            ));
+        }
+        if self.ending.dry_run {
+            text.push_str("\ndry run: nothing was sent back");
+        }
+        text
+    }
+
+    fn succeeded(&self) -> bool {
+        self.ending.is_good() && self.missing.is_empty()
+    }
+}
+
+fn table(report: &RedriveReport) -> String {
+    let sent = if report.ending.dry_run {
+        "would be sent back"
+    } else {
+        "sent back"
+    };
+    let mut table = output::table(["queue", sent, "others", "came since"]);
+    let mut groups = BTreeSet::new();
+    for QueueRedriven { queue, done } in &report.queues {
+        table.add_row([
+            queue.as_str().to_owned(),
+            done.redriven.to_string(),
+            done.other.to_string(),
+            done.came_since.to_string(),
+        ]);
+        groups.extend(done.cut_off.iter().cloned());
+    }
+    format!("{table}\n{}", messages_behind(&groups))
+}

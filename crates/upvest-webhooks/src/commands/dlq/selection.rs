@@ -1,0 +1,54 @@
+//! Choosing from what is in dead-letter queues.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+use operator::Queue;
+use operator::dlq::{Filter, Selection};
+
+/// Which dead-letter queues.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct QueueArgs {
+    /// Only this queue: deliveries, key-requests or a domain; may be repeated
+    #[arg(long = "queue", value_name = "QUEUE")]
+    pub(super) names: Vec<Queue>,
+}
+
+/// Which messages are meant.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct FilterArgs {
+    /// Only messages whose reason contains this text, in whatever case
+    #[arg(long, value_name = "TEXT")]
+    because: Option<String>,
+    /// Only events of this entity, written TYPE#ID
+    #[arg(long)]
+    entity: Option<String>,
+    /// Only events of this type (ORDER.FILLED) or category (ORDER)
+    #[arg(long = "type", value_name = "TYPE")]
+    event_type: Option<String>,
+}
+
+/// Chooses these messages, or all where none is named, of these queues, as far as the filter takes them.
+pub(super) fn selection(queues: QueueArgs, ids: Vec<String>, filter: FilterArgs) -> Selection {
+    Selection {
+        queues: queues.names,
+        ids,
+        filter: Filter {
+            because: filter.because,
+            entity: filter.entity,
+            event_type: filter.event_type,
+        },
+    }
+}
+
+/// Tells of messages that cannot be seen.
+pub(super) fn messages_behind(groups: &BTreeSet<String>) -> String {
+    if groups.is_empty() {
+        return String::new();
+    }
+    let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+    let groups = groups.join(", ");
+    format!(
+        "\nSQS shows of an entity no more than the first messages; there may be others behind them of: {groups}\n"
+    )
+}

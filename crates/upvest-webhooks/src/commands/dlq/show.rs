@@ -1,0 +1,70 @@
+//! `dlq show`: one message.
+
+use clap::Args;
+use operator::dlq::{Shown, show};
+use operator::{Reporter, Result, Stack};
+use pipeline::runtime::clock::Clock;
+
+use super::selection::QueueArgs;
+use crate::output::{Report, facts, pretty};
+use crate::times::age_at;
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The id of the message, or of the event or delivery that it is about
+    id: String,
+    #[command(flatten)]
+    queues: QueueArgs,
+    /// Print the body too, which may hold personal data
+    #[arg(long)]
+    body: bool,
+}
+
+impl ShowArgs {
+    /// Runs the command.
+    pub(super) async fn run(self, stack: &Stack, clock: &Clock, reporter: Reporter<'_>) -> Result<Shown> {
+        let shown = show(stack, &self.queues.names, &self.id, clock.now(), reporter).await?;
+        Ok(match self.body {
+            true => shown,
+            false => shown.without_body(),
+        })
+    }
+}
+
+impl Report for Shown {
+    fn text(&self) -> String {
+        let about = &self.about;
+        let some = |text: &str| Some(text.to_owned());
+        let sent = about
+            .sent_at
+            .map(|sent| format!("{sent} ({} ago)", age_at(self.at, sent)));
+        let unknown = "none: SQS moved it, after a crash, a timeout or a function error";
+        let mut text = facts([
+            ("queue", some(about.queue.as_str())),
+            ("message", some(&about.message_id)),
+            ("reason", some(about.reason.as_deref().unwrap_or(unknown))),
+            ("sent", sent),
+            ("receives", Some(about.receive_count.to_string())),
+            ("event", about.event_id.clone()),
+            ("type", about.r#type.clone()),
+            ("entity", about.entity.clone()),
+            ("delivery", about.delivery_id.clone()),
+            ("group", self.group.clone()),
+            ("body", Some(format!("{} bytes", about.bytes))),
+        ]);
+        let shown = ["reason", "delivery_id"];
+        let others = self
+            .attributes
+            .iter()
+            .filter(|(name, _)| !shown.contains(&name.as_str()));
+        for (name, value) in others {
+            text.push_str(&format!("attribute {name}: {value}\n"));
+        }
+        if let Some(body) = &self.body {
+            let is_json = serde_json::from_str::<serde::de::IgnoredAny>(body).is_ok();
+            let body = if is_json { pretty(body) } else { body.clone() };
+            text.push_str(&format!("\n{body}\n"));
+        }
+        text
+    }
+}

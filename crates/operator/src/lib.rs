@@ -17,6 +17,7 @@
 //! | [`dlq`] | what could not be processed: list, show, redrive |
 //! | [`quarantine`] | what could not be proven: list, show, reverify, discard |
 //! | [`reconcile`] | what the stack has beside what Upvest says: compare, repair |
+//! | [`replay`] | events of the log to the domain queues again |
 //! | [`watch`] | deliveries and events as they pass |
 //! | [`webhooks`] | the subscriptions at Upvest: create, update, switch, delete, test |
 //!
@@ -55,6 +56,7 @@ pub mod quarantine;
 pub mod reconcile;
 pub mod records;
 pub mod repair;
+pub mod replay;
 pub mod reporter;
 pub mod send;
 pub mod stack;

@@ -112,7 +112,7 @@ enum Command {
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Archive(archive::Command),
     /// Send events of the log to the domain queues again, to bring state back
-    Replay(Box<replay::Replay>),
+    Replay(Box<replay::Arguments>),
     /// See what could not be proven or understood, and verify it again
     ///
     /// A delivery is in quarantine when its signature or digest did not hold, or its body is no batch of events; of a good
@@ -157,8 +157,6 @@ enum Command {
 pub(crate) enum CliError {
     #[error(transparent)]
     Stack(#[from] StackError),
-    #[error(transparent)]
-    Replay(#[from] replay::ReplayError),
     #[error("the result cannot be printed")]
     Output(#[from] io::Error),
 }
@@ -168,7 +166,6 @@ impl CliError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Stack(error) if error.is_usage() => 2,
-            Self::Replay(error) if error.is_usage() => 2,
             _ => 1,
         }
     }
@@ -232,7 +229,10 @@ impl Command {
                 &command.run(stacks.stack().await?, stacks.reporter()).await?,
                 json,
             ),
-            Self::Replay(replay) => show(&replay.run(stacks.stack().await?).await?, json),
+            Self::Replay(arguments) => {
+                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+                show(&arguments.run(stack, Clock::system(), reporter).await?, json)
+            }
             Self::Quarantine(command) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
                 show(&command.run(stack, Clock::system(), reporter).await?, json)

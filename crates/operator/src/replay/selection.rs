@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Which events a replay is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Selection {
+pub enum Selection {
     /// Those of these ids.
     Events(Vec<String>),
     /// Those of these entities.
@@ -17,8 +17,11 @@ pub(super) enum Selection {
     Log(Filter),
     /// Those received in this time that the filter lets pass.
     Received {
+        /// From when.
         since: Timestamp,
+        /// Until when; what was received then is not meant.
         until: Timestamp,
+        /// Which of them.
         filter: Filter,
     },
 }
@@ -26,7 +29,7 @@ pub(super) enum Selection {
 /// Lets events pass by their type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Filter {
+pub enum Filter {
     /// All.
     Any,
     /// Those of these types.
@@ -38,7 +41,8 @@ pub(super) enum Filter {
 }
 
 impl Filter {
-    pub(super) fn lets_pass(&self, event_type: &str) -> bool {
+    /// Tells whether an event of this type passes.
+    pub(crate) fn lets_pass(&self, event_type: &str) -> bool {
         let category = event_type
             .split_once('.')
             .map_or(event_type, |(category, _)| category);
@@ -55,7 +59,7 @@ impl Filter {
 }
 
 impl fmt::Display for Selection {
-    /// What comes after `event` or `events`.
+    /// Writes what comes after `event` or `events`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Events(ids) => write!(f, "{}", ids.join(", ")),

@@ -1,0 +1,165 @@
+//! Sending events of the log to the domain queues again, to bring state back.
+//!
+//! | Module | Knows |
+//! |---|---|
+//! | `selection` | which events are meant |
+//! | `task` | what is to be done and how far it came, as the audit table has it |
+//! | `read`, `archive`, `page` | reading what is selected, a page at a time |
+//! | `dispatch`, `send` | addressing it and sending it at a rate |
+
+mod archive;
+mod counts;
+mod dispatch;
+mod page;
+mod read;
+mod selection;
+mod send;
+mod task;
+
+use serde::Serialize;
+use serde_json::json;
+use uuid::Uuid;
+
+pub use self::counts::{Failure, Row};
+pub use self::selection::{Filter, Selection};
+pub use self::task::Request;
+
+use self::counts::{Counts, Failures};
+use self::read::count;
+use self::send::{Record, Sender};
+use self::task::{COMMAND, Task};
+use crate::error::Result;
+use crate::records::Records;
+use crate::repair::{Audit, Decision, Repair};
+
+/// A replay that is begun, or gone on with.
+#[derive(Debug, Clone)]
+pub enum Replay {
+    /// A replay of this.
+    New(Request),
+    /// The rest of the replay of this id in the audit table, which was interrupted.
+    Resume(Uuid),
+}
+
+/// What was sent again, or would be.
+#[derive(Debug, Serialize)]
+pub struct ReplayReport {
+    /// What came of it.
+    pub result: Outcome,
+    /// The operation's id in the audit table, which marks the messages.
+    pub replay: Option<Uuid>,
+    /// What is to be sent, or was; of a resumed replay, the rest.
+    pub selected: Vec<Row>,
+    /// How many events are selected that none of the domains named takes.
+    pub left_out: u64,
+    /// How many messages were sent, those before an interruption included.
+    pub sent: u64,
+    /// How many events or deliveries could not be had, those before an interruption included.
+    pub failed: u64,
+    /// The first of them.
+    pub failures: Vec<Failure>,
+}
+
+/// What came of a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was only counted.
+    DryRun,
+    /// The operator said no.
+    Declined,
+    /// It was sent.
+    Done,
+}
+
+/// Sends what is selected to its domains again, once `confirm` has seen how much it is. Every `note_after` messages it notes
+/// in the audit table how far it came, so that it can be gone on with after an interruption.
+///
+/// # Errors
+///
+/// [`Error`](crate::Error) when nothing is selected, or when it was interrupted, with how to go on.
+pub async fn replay(
+    repair: &Repair<'_>,
+    replay: Replay,
+    note_after: u64,
+    confirm: impl FnOnce(&ReplayReport) -> Result<bool>,
+) -> Result<ReplayReport> {
+    let records = Records::of(repair.stack)?;
+    let (mut task, audit) = prepare(repair, replay).await?;
+    let counts = count(&records, &task, repair.reporter).await?;
+    task.check(&counts)?;
+    let mut report = ReplayReport::of(&task, counts);
+    let decision = repair.decide(true, || confirm(&report))?;
+    let (Decision::GoOn, Some(audit)) = (decision, audit) else {
+        if decision == Decision::Declined {
+            report.result = Outcome::Declined;
+        }
+        return Ok(report);
+    };
+    let queues = repair.stack.domain_queues()?;
+    let id = record(repair, &audit, &mut task).await?;
+    repair.reporter.note(&format!(
+        "replay {id}; after an interruption: upvest-webhooks replay --resume {id}"
+    ));
+    let audit = audit.log();
+    let record = Record {
+        id,
+        audit,
+        note_after,
+    };
+    let sender = Sender::new(&records, &task, queues, record, repair.throttle());
+    let work = repair.reporter.begin(report.remaining(), "events");
+    let (sent, failures) = sender.run(&work).await?;
+    report.end(id, sent, failures);
+    Ok(report)
+}
+
+/// Finds what is to be done, and who does it where that is to be recorded, or is needed to find the rest of a replay.
+async fn prepare(repair: &Repair<'_>, replay: Replay) -> Result<(Task, Option<Audit>)> {
+    Ok(match replay {
+        Replay::New(request) if repair.options.dry_run => (Task::new(request), None),
+        Replay::New(request) => (Task::new(request), Some(repair.audit().await?)),
+        Replay::Resume(id) => {
+            let audit = repair.audit().await?;
+            (Task::interrupted(&audit, id).await?, Some(audit))
+        }
+    })
+}
+
+/// Records that the replay begins or goes on, before anything is sent. Gives its id.
+async fn record(repair: &Repair<'_>, audit: &Audit, task: &mut Task) -> Result<Uuid> {
+    if let Some(id) = task.operation {
+        task.resume(audit, id, repair.clock.now()).await?;
+        return Ok(id);
+    }
+    let request = json!(task.request);
+    Ok(audit.begin(COMMAND, &repair.options.reason, request).await?.id)
+}
+
+impl ReplayReport {
+    fn of(task: &Task, counts: Counts) -> Self {
+        Self {
+            result: Outcome::DryRun,
+            replay: task.operation,
+            left_out: counts.left_out,
+            selected: counts.into_rows(),
+            sent: task.progress.sent,
+            failed: 0,
+            failures: Vec::new(),
+        }
+    }
+
+    fn end(&mut self, id: Uuid, sent: u64, failures: Failures) {
+        self.result = Outcome::Done;
+        self.replay = Some(id);
+        self.sent = sent;
+        self.failed = failures.count;
+        self.failures = failures.named;
+    }
+
+    /// Tells how many messages are to be sent.
+    #[must_use]
+    pub fn remaining(&self) -> u64 {
+        self.selected.iter().map(|row| row.events).sum()
+    }
+}

@@ -1,0 +1,90 @@
+//! How many events a replay is of, and which of them cannot be had.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use upvest::Domain;
+
+/// How many failures are named; the rest is counted.
+const NAMED: usize = 100;
+
+/// How many events are selected.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    rows: BTreeMap<(Domain, String), u64>,
+    events: u64,
+    /// How many events none of the domains named takes.
+    pub(super) left_out: u64,
+}
+
+/// An event or a delivery that could not be sent again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Its id or key.
+    pub what: String,
+    /// Why it cannot be had.
+    pub reason: String,
+}
+
+/// Failures, so many that memory has room for them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Failures {
+    pub(super) named: Vec<Failure>,
+    pub(super) count: u64,
+}
+
+/// How many events of a type go to a domain.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    /// The domain.
+    pub domain: &'static str,
+    /// The type.
+    pub r#type: String,
+    /// How many.
+    pub events: u64,
+}
+
+impl Counts {
+    /// Adds an event that goes to these domains.
+    pub(crate) fn add(&mut self, event_type: &str, targets: &[Domain]) {
+        self.events += 1;
+        self.left_out += u64::from(targets.is_empty());
+        for domain in targets {
+            *self.rows.entry((*domain, event_type.to_owned())).or_default() += 1;
+        }
+    }
+
+    /// Tells how many events are selected.
+    pub(crate) fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Tells how many messages that makes.
+    pub(crate) fn messages(&self) -> u64 {
+        self.rows.values().sum()
+    }
+
+    /// Lists them by domain and type.
+    pub(crate) fn into_rows(self) -> Vec<Row> {
+        let row = |((domain, r#type), events): ((Domain, String), u64)| Row {
+            domain: domain.name(),
+            r#type,
+            events,
+        };
+        self.rows.into_iter().map(row).collect()
+    }
+}
+
+impl Failures {
+    /// Tells whether everything could be had so far.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Adds failures, and names them while there is room.
+    pub(crate) fn extend(&mut self, failures: Vec<Failure>) {
+        self.count += failures.len() as u64;
+        let room = NAMED.saturating_sub(self.named.len());
+        self.named.extend(failures.into_iter().take(room));
+    }
+}

@@ -1,0 +1,90 @@
+//! What is read at a time of what is selected.
+
+use pipeline::stores::events::TimelineCursor;
+use serde::{Deserialize, Serialize};
+use upvest::{EntityKey, Event, Occurred};
+
+use super::counts::Failure;
+use crate::error::Result;
+
+/// How far a replay came: the last that is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Reached {
+    /// So many of the events asked for, in their order.
+    Events(usize),
+    /// This event of this entity, and all entities before it.
+    Entity {
+        /// The entity.
+        entity: String,
+        /// When the event occurred, as the log has it.
+        occurred: String,
+    },
+    /// The delivery under this key of the archive.
+    Delivery(String),
+}
+
+/// Some of the events selected.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    pub(crate) events: Vec<Selected>,
+    /// What is done once they are.
+    pub(crate) reached: Option<Reached>,
+    /// What is selected and cannot be had.
+    pub(crate) failures: Vec<Failure>,
+}
+
+/// An event that is selected.
+#[derive(Debug)]
+pub(crate) struct Selected {
+    pub(crate) event_id: String,
+    pub(crate) event_type: String,
+    /// What the archive has of it; `None` where the log is to be asked.
+    pub(crate) delivered: Option<Delivered>,
+}
+
+/// An event as it was delivered.
+#[derive(Debug)]
+pub(crate) struct Delivered {
+    pub(crate) json: String,
+    pub(crate) delivery_id: String,
+}
+
+/// What came of taking a page.
+pub(crate) type Taken = Result<()>;
+
+impl Reached {
+    /// Gives the place in the log where reading goes on.
+    pub(crate) fn place(&self) -> Option<TimelineCursor> {
+        match self {
+            Self::Entity { entity, occurred } => Some(TimelineCursor {
+                entity: EntityKey::from_stored(entity.clone()),
+                occurred: Occurred::from_stored(occurred.clone()).ok()?,
+            }),
+            Self::Events(_) | Self::Delivery(_) => None,
+        }
+    }
+}
+
+impl Selected {
+    /// Selects an event of the log.
+    pub(crate) fn of(occurred: &Occurred, event_type: &str) -> Self {
+        Self {
+            event_id: occurred.event_id().to_owned(),
+            event_type: event_type.to_owned(),
+            delivered: None,
+        }
+    }
+
+    /// Selects an event as it was delivered.
+    pub(crate) fn delivered(event: &Event<'_>, delivery_id: &str) -> Self {
+        Self {
+            event_id: event.id().to_owned(),
+            event_type: event.event_type().to_owned(),
+            delivered: Some(Delivered {
+                json: event.json().to_owned(),
+                delivery_id: delivery_id.to_owned(),
+            }),
+        }
+    }
+}

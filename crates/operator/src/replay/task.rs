@@ -1,0 +1,146 @@
+//! What a replay is to do, and how far it came: as the audit table has it.
+
+use jiff::Timestamp;
+use pipeline::stores::audit::Operation;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use upvest::Domain;
+use uuid::Uuid;
+
+use super::counts::{Counts, Failures};
+use super::page::Reached;
+use super::selection::Selection;
+use crate::error::{Error, Result};
+use crate::repair::Audit;
+
+/// The name in the audit table.
+pub(crate) const COMMAND: &str = "replay";
+/// What is said when the record of a replay cannot be written.
+pub(crate) const UNRECORDED: &str = "the audit table does not take how far this came";
+
+/// What a replay is asked to do, as the audit table has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Which events.
+    pub selection: Selection,
+    /// The names of the domains to send to; each event's own where there are none.
+    pub to: Vec<String>,
+}
+
+/// How far a replay came, as the audit table has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// How many messages were sent.
+    pub(crate) sent: u64,
+    /// What is done.
+    pub(crate) reached: Option<Reached>,
+    /// What of that could not be had.
+    #[serde(default, skip_serializing_if = "Failures::is_empty")]
+    pub(crate) failures: Failures,
+    /// Who went on with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) resumed: Vec<Resumed>,
+}
+
+/// That somebody went on with a replay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Resumed {
+    pub(crate) operator: String,
+    pub(crate) at: Timestamp,
+}
+
+/// A replay to be done, or to be gone on with.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) request: Request,
+    pub(crate) progress: Progress,
+    /// The operation that is gone on with.
+    pub(crate) operation: Option<Uuid>,
+}
+
+impl Task {
+    /// Begins a replay of this.
+    pub(crate) fn new(request: Request) -> Self {
+        Self {
+            request,
+            progress: Progress::default(),
+            operation: None,
+        }
+    }
+
+    /// Finds the rest of a replay that was interrupted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when there is no such replay, it ended, or its record cannot be read.
+    pub(crate) async fn interrupted(audit: &Audit, id: Uuid) -> Result<Self> {
+        let operation = audit.log().operation(id).await?;
+        let operation =
+            operation.ok_or_else(|| Error::not_found(format!("no operation {id} in the audit table")))?;
+        if operation.command != COMMAND {
+            return Err(Error::failed(format!(
+                "operation {id} is no replay, but `{}`",
+                operation.command
+            )));
+        }
+        if let Some(at) = operation.ended_at {
+            return Err(Error::failed(format!(
+                "replay {id} ended at {at}: there is nothing to go on with"
+            )));
+        }
+        let record = |error| {
+            Error::context::<serde_json::Error>(format!("the record of replay {id} cannot be read"))(error)
+        };
+        let Operation {
+            request, progress, ..
+        } = operation;
+        Ok(Self {
+            request: serde_json::from_value(request).map_err(record)?,
+            progress: match progress {
+                Some(progress) => serde_json::from_value(progress).map_err(record)?,
+                None => Progress::default(),
+            },
+            operation: Some(id),
+        })
+    }
+
+    /// Records who goes on, before anything is sent.
+    pub(crate) async fn resume(&mut self, audit: &Audit, id: Uuid, at: Timestamp) -> Result<()> {
+        let operator = audit.operator().to_owned();
+        self.progress.resumed.push(Resumed { operator, at });
+        let noted = audit.log().note_progress(id, &json!(self.progress)).await;
+        noted.map_err(Error::context(UNRECORDED))
+    }
+
+    /// Tells to which domains an event of a type goes.
+    pub(crate) fn targets(&self, event_type: &str) -> Vec<Domain> {
+        let own = upvest::category::of(event_type).domain;
+        let names = |domain: Domain| self.request.to.iter().any(|name| name == domain.name());
+        match &*self.request.to {
+            [] => vec![own],
+            _ => Domain::ALL
+                .into_iter()
+                .filter(|domain| *domain == own || *domain == Domain::Unrecognised)
+                .filter(|domain| names(*domain))
+                .collect(),
+        }
+    }
+
+    /// Makes sure that there is something to do. Of an interrupted replay, all may be done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when nothing is selected, or no domain named takes it.
+    pub(crate) fn check(&self, counts: &Counts) -> Result<()> {
+        let selection = &self.request.selection;
+        match (self.operation, counts.messages(), counts.events()) {
+            (Some(_), _, _) | (None, 1.., _) => Ok(()),
+            (None, 0, 0) => Err(Error::not_found(format!(
+                "nothing is selected: there is no event {selection}"
+            ))),
+            (None, 0, count) => Err(Error::not_found(format!(
+                "nothing is selected: there are {count} events {selection}, but --to names no domain that takes them"
+            ))),
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::io;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use operator::{Part, Progress, Reporter};
+use operator::{Error, Part, Progress, Reporter, Result, StackFinder};
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{Lookup, environment};
 
@@ -14,7 +14,6 @@ use crate::commands::{
     webhooks,
 };
 use crate::output::{self, Report};
-use crate::stack::{StackError, StackFinder};
 use crate::terminal::Screen;
 
 const EXAMPLES: &str = "\
@@ -152,37 +151,17 @@ enum Command {
     },
 }
 
-/// Why a command failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CliError {
-    #[error(transparent)]
-    Stack(#[from] StackError),
-    #[error("the result cannot be printed")]
-    Output(#[from] io::Error),
-}
-
-impl CliError {
-    /// The process's exit status: 2 when another command line would have helped, else 1.
-    pub(crate) fn exit_code(&self) -> u8 {
-        match self {
-            Self::Stack(error) if error.is_usage() => 2,
-            _ => 1,
-        }
-    }
-
-    /// What probably made Upvest refuse, and what to do.
-    pub(crate) fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::Stack(error) => error.hint(),
-            _ => None,
-        };
-        hint.map(|hint| hint.to_string())
+/// The process's exit status after a failure: 2 when another command line would have helped, else 1.
+pub(crate) fn exit_code(error: &Error) -> u8 {
+    match error.is_usage() {
+        true => 2,
+        false => 1,
     }
 }
 
 impl Cli {
     /// Runs the command; says whether everything went as it should.
-    pub(crate) async fn run(self) -> Result<bool, CliError> {
+    pub(crate) async fn run(self) -> Result<bool> {
         let screen = Screen::default();
         let report = |progress: Progress<'_>| screen.show(progress);
         let stacks = StackFinder::new(
@@ -195,13 +174,13 @@ impl Cli {
 
     /// Runs the command on a stack that was found.
     #[cfg(test)]
-    pub(crate) async fn run_on(self, stacks: &StackFinder<'_>) -> Result<bool, CliError> {
+    pub(crate) async fn run_on(self, stacks: &StackFinder<'_>) -> Result<bool> {
         self.command.run(stacks, self.json).await
     }
 }
 
 impl Command {
-    async fn run(self, stacks: &StackFinder<'_>, json: bool) -> Result<bool, CliError> {
+    async fn run(self, stacks: &StackFinder<'_>, json: bool) -> Result<bool> {
         match self {
             Self::Webhooks(webhooks) => show(&webhooks.run(stacks).await?, json),
             Self::Keys(command) => show(&command.run(stacks).await?, json),
@@ -245,7 +224,7 @@ impl Command {
             Self::Doctor(arguments) => show(&arguments.run(stacks).await?, json),
             Self::Reconcile(arguments) => show(&Box::pin(arguments.run(stacks)).await?, json),
             Self::Completions { shell } => {
-                output::write(&completions(shell))?;
+                output::write(&completions(shell)).map_err(unprinted)?;
                 Ok(true)
             }
         }
@@ -253,9 +232,13 @@ impl Command {
 }
 
 /// Prints what came of a command; says whether everything went as it should.
-fn show(report: &impl Report, json: bool) -> Result<bool, CliError> {
-    output::print(report, json)?;
+fn show(report: &impl Report, json: bool) -> Result<bool> {
+    output::print(report, json).map_err(unprinted)?;
     Ok(report.succeeded())
+}
+
+fn unprinted(error: io::Error) -> Error {
+    Error::context("the result cannot be printed")(error)
 }
 
 fn completions(shell: Shell) -> Vec<u8> {
@@ -309,9 +292,9 @@ mod tests {
 
     #[test]
     fn wrong_usage_exits_with_2_and_failure_with_1() {
-        let unnamed = StackError::usage("no stack is named");
-        assert_eq!(CliError::from(unnamed).exit_code(), 2);
-        assert_eq!(CliError::from(io::Error::other("disk full")).exit_code(), 1);
+        let unnamed = Error::usage("no stack is named");
+        assert_eq!(exit_code(&unnamed), 2);
+        assert_eq!(exit_code(&unprinted(io::Error::other("disk full"))), 1);
     }
 
     #[test]

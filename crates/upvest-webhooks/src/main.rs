@@ -8,12 +8,9 @@ mod cli;
 mod commands;
 #[cfg(test)]
 mod documented;
-mod logged;
-mod operation;
 mod output;
 #[cfg(test)]
 mod permissions;
-mod stack;
 mod terminal;
 mod times;
 
@@ -27,8 +24,9 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            output::complain(&error, error.hint().as_deref());
-            ExitCode::from(error.exit_code())
+            let hint = error.hint().map(|hint| hint.to_string());
+            output::complain(&error, hint.as_deref());
+            ExitCode::from(cli::exit_code(&error))
         }
     }
 }

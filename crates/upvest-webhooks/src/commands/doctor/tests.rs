@@ -18,7 +18,7 @@ use webhook_tests::deployment::{ConnectedDeployment, UPVEST_SECRET};
 
 use super::*;
 use crate::output::Report;
-use crate::stack::Queue;
+use operator::Queue;
 
 const RINGING: &str = "upvest-webhooks-Alarms-1A-ConflictAlarm-2B";
 

@@ -9,15 +9,15 @@ use std::panic::PanicHookInfo;
 use lambda_runtime::tracing::Subscriber;
 use lambda_runtime::tracing::subscriber::filter::{EnvFilter, LevelFilter};
 use lambda_runtime::tracing::subscriber::fmt::MakeWriter;
-use upvest::Domain;
 
 use crate::runtime::config::environment;
 
-/// The receiver's crates, beside those that are called as their domain.
-const OWN: [&str; 8] = [
+/// The receiver's crates that log. (The processors' binaries only start what is in the crate `processors`.)
+const OWN: [&str; 9] = [
     "canary",
     "ingest",
     "pipeline",
+    "processors",
     "refresh_keys",
     "register_webhook",
     "upvest",
@@ -53,17 +53,12 @@ where
 /// Tells whether the lines of a crate follow the configured level, however fine.
 #[must_use]
 pub fn is_own(crate_name: &str) -> bool {
-    own().any(|own| own == crate_name)
-}
-
-fn own() -> impl Iterator<Item = String> {
-    let domains = Domain::ALL.iter().map(|domain| domain.name().replace('-', "_"));
-    OWN.iter().map(|name| (*name).to_owned()).chain(domains)
+    OWN.contains(&crate_name)
 }
 
 fn filter(level: LevelFilter) -> EnvFilter {
     let others = level.min(LevelFilter::INFO);
-    let own = own().map(|name| format!("{name}={level}"));
+    let own = OWN.iter().map(|name| format!("{name}={level}"));
     // The runtime gives each line the request's id by a span of the level info.
     let all = own.chain(["lambda_runtime=info".to_owned(), others.to_string()]);
     EnvFilter::new(all.collect::<Vec<_>>().join(","))

@@ -21,7 +21,7 @@ pub const SOURCE: &str = "upvest-webhooks";
 pub const SCHEMA_VERSION: u32 = 1;
 
 const CALL: &str = "PutEvents";
-/// The most entries in one request of PutEvents (AWS's limit).
+/// The most entries in one request of `PutEvents` (AWS's limit).
 const MAX_ENTRIES: usize = 10;
 /// The largest request that is sent, in bytes, entries and overhead together.
 const MAX_REQUEST_BYTES: usize = 256 * 1024;

@@ -1,5 +1,7 @@
 //! The pages of the repository: their links lead somewhere, and what they say of crates and decisions is so.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -12,7 +12,7 @@ use reqwest::Url;
 pub use self::arrival::Arrival;
 pub use self::change::{WebhookUpdate, switch, update};
 pub use self::create::{CreateOptions, create};
-pub use self::delete::delete;
+pub use self::delete::{Confirm, delete};
 pub use self::outcome::{Difference, Outcome, PlannedRequest};
 pub use self::test::{Tested, test};
 

@@ -191,7 +191,7 @@ fn assert_everything_knows_both(scratch: &Copy) {
 #[test]
 fn what_is_edited_by_hand_is_named_and_comes_back() {
     let scratch = Copy::new("edited");
-    assert_eq!(generate::differences(&scratch.0).unwrap(), [PathBuf::new(); 0]);
+    assert_eq!(generate::differences(&scratch.0).unwrap(), Vec::<PathBuf>::new());
     for (path, from, to) in [
         ("template.yaml", "\"ORDER#*\"", "\"ORDER#*\", \"USER#*\""),
         ("template.yaml", "Fees, Taxes", "Taxes, Fees"),
@@ -254,6 +254,6 @@ fn the_users_actions_are_left_alone() {
     let scratch = Copy::new("own");
     let path = scratch.0.join("functions/processors/src/actions/payments.rs");
     fs::write(&path, "// mine\n").unwrap();
-    assert_eq!(generate::write(&scratch.0).unwrap(), [PathBuf::new(); 0]);
+    assert_eq!(generate::write(&scratch.0).unwrap(), Vec::<PathBuf>::new());
     assert_eq!(fs::read_to_string(path).unwrap(), "// mine\n");
 }

@@ -6,7 +6,7 @@ use super::outcome::{Outcome, PlannedRequest};
 use crate::error::Result;
 
 /// Asks whether a subscription is to be deleted.
-type Confirm<'c> = &'c mut dyn FnMut(&Webhook) -> Result<bool>;
+pub type Confirm<'c> = &'c mut dyn FnMut(&Webhook) -> Result<bool>;
 
 /// Deletes a subscription, after `confirm` has seen it; without a `confirm` it is not even looked at.
 ///

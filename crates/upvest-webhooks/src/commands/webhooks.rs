@@ -168,10 +168,7 @@ impl Webhooks {
             }
             Command::Delete(Delete { id, dry_run, yes }) => {
                 let mut confirm = |webhook: &Webhook| confirm_deletion(webhook, ask);
-                let confirm: Option<&mut dyn FnMut(&Webhook) -> Result<bool>> = match yes {
-                    true => None,
-                    false => Some(&mut confirm),
-                };
+                let confirm = (!yes).then_some(&mut confirm as webhooks::Confirm<'_>);
                 webhooks::delete(&upvest, id, dry_run, confirm).await?
             }
         };

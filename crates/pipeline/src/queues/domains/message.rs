@@ -103,7 +103,7 @@ impl Dispatched {
     ///
     /// # Errors
     ///
-    /// [`EventMessageError`] when it was not written by [`DomainQueues::send`].
+    /// [`EventMessageError`] when it was not written by [`DomainQueues::send`](super::DomainQueues::send).
     pub fn from_message(message: &SqsMessage) -> Result<Self, EventMessageError> {
         let body = message.body.clone().ok_or(EventMessageError::Body)?;
         let bytes = encoding::decode(Encoding::from_name(attribute(message, "encoding"))?, body)?;

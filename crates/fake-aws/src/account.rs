@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::record::Service;
-use crate::wire::{Reply, Request};
+use crate::reply::Reply;
+use crate::wire::Request;
 use crate::{query, s3};
 
 /// Whom `GetCallerIdentity` names.

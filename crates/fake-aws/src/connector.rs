@@ -19,9 +19,11 @@ use crate::event_bridge::EventBuses;
 use crate::faults::{Fault, FaultPlan, Target};
 use crate::invocation::Invocation;
 use crate::record::{Call, Outcome, Service};
+use crate::reply::Reply;
 use crate::rng::Rng;
 use crate::sqs::Queues;
-use crate::wire::{Reply, Request};
+use crate::throttling::throttled;
+use crate::wire::Request;
 use crate::{dynamodb, s3, secrets};
 
 /// What the services hold, and what is known about the run.
@@ -126,7 +128,7 @@ impl World {
         let reply = match journey.fault {
             Some(fault @ (Fault::Throttle | Fault::FailBeforeEffect | Fault::CrashBeforeEffect)) => {
                 self.record(request, Some(invocation), Outcome::Struck(fault), None);
-                Reply::throttled(request.service)
+                throttled(request.service)
             }
             fault @ (None | Some(Fault::LoseReply | Fault::CrashAfterEffect | Fault::Partial)) => {
                 let reply = self.serve(request, fault == Some(Fault::Partial));

@@ -6,8 +6,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::record::Service;
+use crate::reply::{Reply, short_code};
 use crate::rng::Rng;
-use crate::wire::{Reply, Request, short_code};
+use crate::throttling::throttled;
+use crate::wire::Request;
 
 /// Answers a request from the database.
 pub(crate) fn answer(database: &Database, request: &Request) -> Reply {
@@ -94,7 +96,7 @@ fn answer_unprocessed(database: &Database, request: &Request, rng: &mut Rng, rep
     let mut later = Map::new();
     let total: usize = tables(&request.json).map(|(_, table)| members(table).len()).sum();
     if total < 2 {
-        return Reply::throttled(Service::DynamoDb);
+        return throttled(Service::DynamoDb);
     }
     // Which member survives is drawn, so that no position in a batch is always safe.
     let survivor = rng.below(total);

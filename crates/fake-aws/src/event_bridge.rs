@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::reply::Reply;
 use crate::rng::Rng;
-use crate::wire::{Reply, Request};
+use crate::wire::Request;
 
 /// The bus that every account has.
 const DEFAULT_BUS: &str = "default";

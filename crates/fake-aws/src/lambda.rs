@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_lambda_events::encodings::Base64Data;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage, SqsMessageAttribute};
 
-use crate::sqs::{REGION, queue_arn};
+use crate::addresses::{REGION, queue_arn};
 use crate::{Aws, QueuedMessage};
 
 /// The most bytes that Lambda hands to an invocation (its synchronous payload limit).

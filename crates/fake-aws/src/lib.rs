@@ -56,6 +56,7 @@
 //! counts, characters of a message, windows of deduplication) hold.
 
 mod account;
+mod addresses;
 mod clients;
 mod clock;
 mod connector;
@@ -69,11 +70,13 @@ mod query;
 mod queue;
 mod queued;
 mod record;
+mod reply;
 mod rng;
 mod s3;
 mod secrets;
 mod sqs;
 mod sqs_replies;
+mod throttling;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -233,7 +236,7 @@ impl Aws {
 
     /// Creates a queue, and returns its URL. A dead-letter queue is created on its own.
     pub fn create_queue(&self, settings: QueueSettings) -> String {
-        let url = sqs::queue_url(&settings.name);
+        let url = addresses::queue_url(&settings.name);
         self.world.state().queues.create(settings);
         url
     }

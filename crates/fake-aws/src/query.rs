@@ -1,6 +1,6 @@
 //! Errors of the services whose protocol is a form and XML.
 
-use crate::wire::Reply;
+use crate::reply::Reply;
 
 /// Writes an error as these services do.
 pub(crate) fn error(status: u16, code: &str, message: &str) -> Reply {

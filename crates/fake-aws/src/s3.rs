@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use md5::{Digest, Md5};
 
-use crate::wire::{Reply, Request};
+use crate::reply::Reply;
+use crate::wire::Request;
 
 /// The buckets by name, each with its objects by key.
 pub(crate) type Buckets = BTreeMap<String, BTreeMap<String, StoredObject>>;

@@ -6,7 +6,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
-use crate::wire::{Reply, Request};
+use crate::reply::Reply;
+use crate::wire::Request;
 
 /// The value of a secret, as it was created.
 pub(crate) enum Secret {

@@ -5,15 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::addresses::{queue_arn, queue_url};
 use crate::message::{MAX_BYTES, SqsError, Submission, invalid};
 use crate::queue::{Misbehaviour, Queue, Receive};
 use crate::queued::{QueueSettings, QueuedMessage};
+use crate::reply::Reply;
 use crate::rng::Rng;
 use crate::sqs_replies::{accepted_as_json, received_as_json};
-use crate::wire::{Reply, Request};
-
-pub(crate) const ACCOUNT: &str = "123456789012";
-pub(crate) const REGION: &str = "eu-central-1";
+use crate::wire::Request;
 
 /// All queues, and what makes them misbehave.
 #[derive(Debug)]
@@ -22,16 +21,6 @@ pub(crate) struct Queues {
     messages_sent: u64,
     pub(crate) misbehaviour: Misbehaviour,
     rng: Rng,
-}
-
-/// Builds the URL of a queue of this account.
-pub(crate) fn queue_url(name: &str) -> String {
-    format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}")
-}
-
-/// Builds the ARN of a queue of this account.
-pub(crate) fn queue_arn(name: &str) -> String {
-    format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
 }
 
 #[derive(Deserialize)]

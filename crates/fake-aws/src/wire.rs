@@ -1,13 +1,12 @@
-//! Requests and replies as the in-process services see them.
+//! Requests as the in-process services see them.
 
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::record::Service;
-use crate::{event_bridge, query, s3};
+use crate::{event_bridge, s3};
 
 /// A request, read off the wire far enough to know who answers it.
 #[derive(Debug)]
@@ -142,77 +141,4 @@ fn resource(json: &Value) -> String {
         .or_else(|| table_in(&json["Statements"][0]["Statement"]))
         .or_else(|| first_action(&json["TransactItems"]).and_then(|action| text(&action["TableName"])))
         .unwrap_or_default()
-}
-
-/// A reply of a service.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
-    /// The error code, if it is one.
-    pub(crate) error: Option<String>,
-}
-
-impl Reply {
-    pub(crate) fn ok(body: impl Into<Vec<u8>>) -> Self {
-        Self {
-            status: 200,
-            headers: Vec::new(),
-            body: body.into(),
-            error: None,
-        }
-    }
-
-    pub(crate) fn json(body: &Value) -> Self {
-        Self::ok(body.to_string())
-    }
-
-    /// Writes an error of a JSON protocol.
-    pub(crate) fn json_error(status: u16, code: &str, message: &str) -> Self {
-        let body = json!({ "__type": code, "message": message });
-        Self {
-            status,
-            error: Some(short_code(code)),
-            ..Self::json(&body)
-        }
-    }
-
-    /// Writes the reply of a service that is asked too often, with the error code that is its own.
-    pub(crate) fn throttled(service: Service) -> Self {
-        match service {
-            Service::DynamoDb => Self::json_error(
-                400,
-                "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
-                "The level of configured provisioned throughput for the table was exceeded.",
-            ),
-            Service::Sqs => Self::json_error(
-                400,
-                "com.amazonaws.sqs#RequestThrottled",
-                "The request was denied due to request throttling.",
-            ),
-            Service::EventBridge | Service::SecretsManager | Service::CloudWatch | Service::Lambda => {
-                Self::json_error(400, "ThrottlingException", "Rate exceeded")
-            }
-            Service::CloudFormation | Service::Sts => query::error(400, "Throttling", "Rate exceeded"),
-            Service::S3 => s3::error(503, "SlowDown", "Please reduce your request rate."),
-        }
-    }
-
-    pub(crate) fn into_http(self) -> Result<HttpResponse, ConnectorError> {
-        let status = self
-            .status
-            .try_into()
-            .map_err(|_| ConnectorError::user("status out of range".into()))?;
-        let mut response = HttpResponse::new(status, SdkBody::from(self.body));
-        for (name, value) in self.headers {
-            response.headers_mut().insert(name, value);
-        }
-        Ok(response)
-    }
-}
-
-/// `com.amazonaws.sqs#QueueDoesNotExist` is `QueueDoesNotExist` to whoever reads the record.
-pub(crate) fn short_code(code: &str) -> String {
-    code.rsplit('#').next().unwrap_or(code).to_owned()
 }

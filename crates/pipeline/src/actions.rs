@@ -45,9 +45,9 @@ pub use crate::runtime::config::{ConfigError, Lookup};
 pub struct Change<'c> {
     /// The domain whose processor applied the event.
     pub domain: Domain,
-    /// The entity that changed.
+    /// Names the entity that changed, by type and id, for example `ORDER#<id>`.
     pub entity: &'c EntityKey,
-    /// The event that changed it.
+    /// Gives the event that changed it, as Upvest sent it, with its `object` verbatim.
     pub event: &'c Event<'c>,
     /// The delivery that brought the event, under whose id the archive has the signed bytes.
     pub delivery_id: Option<&'c str>,
@@ -77,6 +77,7 @@ impl Change<'_> {
     #[must_use]
     pub fn status_entered(&self) -> Option<&str> {
         let before = self.previous.and_then(|previous| previous.status.as_deref());
+        // A late event did not give the entity the status that it has.
         let now = self.current.status.as_deref().filter(|_| !self.late);
         now.filter(|now| before != Some(now))
     }
@@ -115,7 +116,7 @@ impl Change<'_> {
 pub struct Setup<'s> {
     /// The AWS configuration, for clients of your own.
     pub aws: &'s SdkConfig,
-    /// The function's environment variables.
+    /// Looks up the function's environment variables, where the stack puts an action's own settings.
     pub environment: &'s Lookup<'s>,
 }
 

@@ -58,7 +58,7 @@ impl fmt::Display for ErrorChain<'_> {
     }
 }
 
-/// Whether the same message would succeed later, and so what becomes of it.
+/// Tells whether the same message would succeed later, and so what becomes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
     /// It may succeed later: try again, the first time after this long, each further time after twice as long.
@@ -70,7 +70,7 @@ pub enum Disposition {
 /// Why a message was not processed, and what becomes of it. A message that was is deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// What becomes of it.
+    /// Says whether the message is tried again or goes to the dead-letter queue.
     pub disposition: Disposition,
     /// The reason, for the person who finds it in the dead-letter queue.
     pub reason: String,

@@ -13,20 +13,21 @@ pub use self::error::RefreshError;
 use crate::error::ErrorChain;
 use crate::stores::keys::{KeyRow, KeysTable};
 
-/// What a fetch found, by key ids.
+/// Lists what a fetch found, by key ids. Every served key with an id is in `new`, `known` or `conflicting`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Keys that the table did not have.
+    /// Lists keys that the table did not have.
     pub new: Vec<String>,
-    /// Keys that are served as the table has them.
+    /// Lists keys that are served as the table has them.
     pub known: Vec<String>,
-    /// Those among them that were retired.
+    /// Lists those among the known keys that were retired, and are served again.
     pub returned: Vec<String>,
-    /// Keys that are served no longer.
+    /// Lists keys that an earlier fetch wrote, and that Upvest does not serve. They stay in the table, and still
+    /// verify.
     pub retired: Vec<String>,
-    /// Keys whose id belongs to another key of the table.
+    /// Lists keys whose id belongs to another key of the table, which is kept: an operator has to look.
     pub conflicting: Vec<String>,
-    /// What is wrong with each served entry that is no usable key.
+    /// Says what is wrong with each served entry that is no usable key.
     pub unusable: Vec<String>,
 }
 
@@ -72,6 +73,7 @@ pub async fn plan(
     for key in &served.unusable {
         tracing::warn!(error = %ErrorChain(key), "Upvest serves a key that cannot be used");
     }
+    // An empty answer is a fault of Upvest's more likely than the end of all its keys.
     if served.usable.is_empty() {
         return Err(RefreshError::NoUsableKeys {
             entries: served.unusable.len(),
@@ -135,6 +137,7 @@ impl Plan {
             return;
         }
         self.changes.known.push(row.key_id.clone());
+        // An imported row is the operator's: a fetch does not touch it.
         if row.is_fetched() {
             if row.is_retired() {
                 self.changes.returned.push(row.key_id.clone());

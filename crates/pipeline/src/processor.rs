@@ -46,7 +46,7 @@ pub struct Processor {
     pub queue: SourceQueue,
     /// The table that it folds events into.
     pub entities: Entities,
-    /// The records of the actions that ran.
+    /// The idempotency records of the actions that ran, so that none runs twice for one event.
     pub idempotency: Idempotency,
     /// Where changes are published; `None` publishes nothing.
     pub bus: Option<EventBus>,
@@ -54,7 +54,7 @@ pub struct Processor {
     pub publishes_late: bool,
     /// The domain's own code, which runs after a change was applied.
     pub actions: DomainActions,
-    /// Where it takes the time from.
+    /// The source of the time, by which leases end; a test sets it.
     pub clock: Clock,
 }
 
@@ -243,6 +243,7 @@ impl Processor {
             replay: dispatched.replay.as_deref(),
         };
         let is_published = self.bus.is_some() && change.replay.is_none();
+        // An event without a change changed nothing, as a duplicate or a late event. Only the late one is of interest.
         let Some(transition) = &transition else {
             if change.late {
                 self.act_on_late(&change, attempt).await?;

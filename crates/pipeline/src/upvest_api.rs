@@ -12,7 +12,7 @@ use crate::error::{AwsError, ErrorChain};
 use crate::runtime::clock::Clock;
 use crate::runtime::config::{ConfigError, Lookup};
 
-/// How long credentials are used without reading the secret again.
+/// Limits how long credentials are used without reading the secret again: five minutes.
 const KEPT_FOR: Duration = Duration::from_secs(300);
 /// The status by which Upvest refuses credentials.
 const UNAUTHORIZED: u16 = 401;
@@ -36,11 +36,11 @@ struct Held {
     until: Timestamp,
 }
 
-/// Why Upvest's API could not be called. No text holds a secret.
+/// Says why Upvest's API could not be called. No text holds a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccessError {
-    /// The secret cannot be read.
+    /// Secrets Manager does not give the secret with Upvest's credentials: it is missing, or the role may not read it.
     #[error("the secret with Upvest's credentials cannot be read")]
     Secret(#[from] AwsError),
     /// The secret has no value, or one that is no text.
@@ -127,6 +127,7 @@ impl UpvestAccess {
         match result {
             Err(error) if error.is_refusal() => {
                 self.forget().await;
+                // Credentials that were read a moment ago are not stale: to read them again would give the same.
                 if !kept {
                     return Err(error);
                 }

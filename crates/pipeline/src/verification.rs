@@ -7,15 +7,15 @@ use upvest::signature::{UnverifiedDelivery, Verified, VerifyError};
 use crate::queues::envelope::Envelope;
 use crate::stores::keys::{Keys, KeysError};
 
-/// What to do about a delivery that arrived after its signature expired, or before it was made.
+/// Says what to do about a delivery that arrived after its signature expired, or before it was made.
 ///
-/// Whether Upvest signs its retries anew is not known (contract section 2.6). If it does not, refusing an expired
+/// Upvest's documentation of signatures does not say whether a retry is signed anew. If it is not, refusing an expired
 /// signature would refuse every retry, so by default it is only flagged; duplicates have no effect anyway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FreshnessPolicy {
-    /// Take it and count it.
+    /// Takes the delivery, counts it by its freshness and marks it in the archive.
     Flag,
-    /// Put it into quarantine.
+    /// Refuses the delivery: it goes into quarantine, and none of its events is stored.
     Strict,
 }
 
@@ -31,7 +31,7 @@ impl FromStr for FreshnessPolicy {
     }
 }
 
-/// What the check came to.
+/// Says what the check of a signature came to, as far as the delivery's own content goes.
 #[derive(Debug)]
 pub enum Verdict<'e> {
     /// Signature and digest hold, and the policy takes it.
@@ -40,12 +40,12 @@ pub enum Verdict<'e> {
     Rejected {
         /// The key by which the sender claims to have signed.
         key_id: Option<String>,
-        /// Why.
+        /// Says what does not hold; its reason is the name under which the delivery is in quarantine.
         rejection: VerifyError,
     },
     /// The key by which the sender claims to have signed is not in the keys table.
     UnknownKey {
-        /// Its id.
+        /// Gives the id that the sender wrote into `signature-input`, which anybody can make up.
         key_id: String,
     },
 }
@@ -78,6 +78,7 @@ pub async fn verify<'e>(
         FreshnessPolicy::Flag => Ok(verified),
         FreshnessPolicy::Strict => verified.require_fresh(),
     });
+    // The freshness is judged by the time of receipt: a delivery that waits in the queue does not grow stale there.
     Ok(match accepted {
         Ok(verified) => Verdict::Holds(Box::new(verified)),
         Err(rejection) => Verdict::Rejected {

@@ -9,13 +9,13 @@ use crate::upvest_api::AccessError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefreshError {
-    /// Upvest could not be asked.
+    /// Upvest's API gave no answer that could be used, after all attempts that its client makes.
     #[error("Upvest's verification keys cannot be fetched")]
     Access(#[from] AccessError),
     /// Upvest serves no key that can be used. To believe it would retire every key.
     #[error("Upvest serves no verification key that can be used (entries: {entries})")]
     NoUsableKeys {
-        /// How many entries it serves.
+        /// Counts the entries of the key set that Upvest served, none of which could be read as a key.
         entries: usize,
     },
     /// The keys table could not be read or written.

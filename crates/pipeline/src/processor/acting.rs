@@ -101,6 +101,7 @@ impl Processor {
                 })
             }
             Err(error) => {
+                // A record that is not released only delays the next attempt until the lease ends.
                 if let Err(error) = self.idempotency.release(&lease).await {
                     tracing::warn!(event.id = change.event.id(), error = %ErrorChain(&error), "could not release a record");
                 }

@@ -111,6 +111,7 @@ impl Publication {
             // Texts, numbers and JSON that was parsed before cannot fail to be written.
             serde_json::to_string(&detail).unwrap_or_default()
         };
+        // A change without its object is worth more than none: who reads it finds the object in the event log.
         let mut detail = write(Some(change.event.object()));
         if detail.len() > MAX_REQUEST_BYTES - ENTRY_OVERHEAD_BYTES {
             detail = write(None);

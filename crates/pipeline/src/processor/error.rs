@@ -14,25 +14,25 @@ use crate::stores::idempotency::CompleteError;
 /// Says why an event was not processed, and with it what becomes of its message.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
-    /// The message holds no event.
+    /// The message of the queue cannot be read as an event: only a bug, or somebody else's message, leads to this.
     #[error(transparent)]
     NoEvent(#[from] EventMessageError),
     /// The event belongs to another domain.
     #[error("event {event_id} is of the domain {actual}, not {expected}")]
     WrongDomain {
-        /// The event's id.
+        /// Gives the id of the event whose domain is another one.
         event_id: String,
-        /// The event's domain.
+        /// Names the domain that the event's category belongs to.
         actual: Domain,
-        /// The processor's domain.
+        /// Names the domain whose queue brought the event.
         expected: Domain,
     },
-    /// The event names no entity.
+    /// The event's `object` lacks a field that the entity's key is made of.
     #[error("event {event_id} names no entity")]
     NoEntityKey {
-        /// The event's id.
+        /// Gives the id of the event without an entity.
         event_id: String,
-        /// What is missing.
+        /// Says which field of the event's `object` is missing or cannot be used.
         #[source]
         source: EntityKeyError,
     },
@@ -45,41 +45,41 @@ pub enum ProcessError {
     /// The action ran, and its record could not be completed.
     #[error("action of event {event_id} ran, and its record was not completed")]
     Complete {
-        /// The event's id.
+        /// Gives the id of the event whose action ran.
         event_id: String,
-        /// What went wrong.
+        /// Says whether the table failed, or another invocation has taken the lease over.
         #[source]
         source: CompleteError,
     },
     /// Another invocation is running the action.
     #[error("action of event {event_id} is being run by another invocation")]
     InProgress {
-        /// The event's id.
+        /// Gives the id of the event whose action is run by another invocation.
         event_id: String,
     },
     /// The action ran for an event of the same id and another content.
     #[error("action of event {event_id} ran for another content of the event")]
     OtherPayload {
-        /// The event's id.
+        /// Gives the id of the event whose record is of another payload.
         event_id: String,
     },
-    /// The action failed.
+    /// The domain's own code returned an error, panicked, or did not end in time.
     #[error("action of event {event_id} failed")]
     Action {
-        /// The event's id.
+        /// Gives the id of the event whose action failed.
         event_id: String,
-        /// Whether no retry would change it.
+        /// Tells whether no retry would change it, as the action says.
         permanent: bool,
-        /// What the action met.
+        /// Gives the error as the action returned it.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The change was not published.
+    /// The event bus did not take the change: it is published by the next attempt at the event.
     #[error("change by event {event_id} was not published")]
     Publish {
-        /// The event's id.
+        /// Gives the id of the event that changed the entity.
         event_id: String,
-        /// What went wrong.
+        /// Says what the call of the event bus failed with.
         #[source]
         source: AwsError,
     },

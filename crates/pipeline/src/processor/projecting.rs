@@ -17,7 +17,7 @@ const ATTEMPTS: usize = 5;
 
 /// Shows an entity after an event was folded into it.
 pub(super) struct Projected {
-    /// What the event did.
+    /// Tells whether the event is the entity's newest, arrived late, or was applied before.
     pub(super) applied: Applied,
     /// The entity's state as it is in the table now.
     pub(super) stored: Stored,
@@ -45,15 +45,18 @@ impl Processor {
         is_replay: bool,
         attempt: &Attempt<'_>,
     ) -> Result<Projected, ProcessError> {
+        // Each round reads the entity anew: a write that lost against another one must fold into what that one wrote.
         let mut writes = 1;
         loop {
             let before = self.entities.load(entity).await?;
             let so_far = before.as_ref().map(|before| before.projection.clone());
             let (projection, applied) = Projection::fold(so_far, event);
+            // The fold alone takes a duplicate for a late event: only the item remembers which events were applied.
             let applied = match &before {
                 Some(stored) if stored.applied.contains(event.id()) => Applied::Duplicate,
                 _ => applied,
             };
+            // A fold that changes nothing is not written, so that duplicates cost no write and no version.
             let before = match before {
                 Some(stored) if stored.projection == projection => {
                     return Ok(Projected { applied, stored });

@@ -17,9 +17,9 @@ use crate::runtime::config::{ConfigError, Lookup};
 
 /// The attribute of a message in a dead-letter queue that says why it is there.
 pub const REASON: &str = "reason";
-/// The longest reason, in bytes.
+/// Limits the reason in a dead letter, in bytes: SQS takes 1 MiB in all, and a person reads the beginning only.
 const MAX_REASON_BYTES: usize = 1_000;
-/// The most attributes of a message.
+/// Limits the attributes of a message, of which SQS takes ten (`SendMessage`).
 const MAX_ATTRIBUTES: usize = 10;
 
 /// The receiving end of a queue that Lambda polls for us.
@@ -33,14 +33,14 @@ pub struct SourceQueue {
 /// Where a queue's messages go that cannot be processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetters {
-    /// The dead-letter queue.
+    /// Gives the URL of the dead-letter queue.
     pub url: String,
     /// How often a message is received before it goes there: the queue's `maxReceiveCount`.
     pub max_receives: u32,
 }
 
 impl SourceQueue {
-    /// Consumes the queue at `url`.
+    /// Consumes the queue at `url`, whose messages Lambda hands over in batches.
     #[must_use]
     pub fn new(client: Client, url: String, dead_letters: DeadLetters) -> Self {
         Self {
@@ -153,6 +153,7 @@ impl SourceQueue {
             (name != REASON).then(|| string_attribute((name, text)))
         });
         let reason = string_attribute((REASON, printable(reason)));
+        // One place is for the reason, which matters most to whoever finds the message.
         let attributes = attributes.take(MAX_ATTRIBUTES - 1).chain([reason]);
         let group = message.attributes.get("MessageGroupId");
         let request = self
@@ -190,7 +191,7 @@ impl SourceQueue {
     }
 }
 
-/// What became of a message.
+/// Says whether a message is still in the queue after the attempt at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Settled {
     /// It is done, or in the dead-letter queue: Lambda deletes it.

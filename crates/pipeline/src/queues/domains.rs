@@ -23,7 +23,7 @@ use crate::runtime::trace::TraceHeader;
 const CALL: &str = "SendMessageBatch to a domain queue";
 /// The most messages in one batch (`SendMessageBatch`).
 const BATCH: usize = 10;
-/// Room for a message's attributes and their names, in bytes.
+/// Leaves room for a message's attributes and their names, in bytes: two ids and an encoding take a few hundred.
 const ATTRIBUTES: usize = 1024;
 
 /// The sending ends of the domain queues.
@@ -85,6 +85,8 @@ impl DomainQueues {
                 .queue_url(url)
                 .set_entries(Some(batch));
             let answer = request.send().await.map_err(AwsError::of(CALL))?;
+            // A batch may succeed in part. One failure is enough: all events are sent again, and duplicates have no
+            // effect.
             if let Some(failed) = answer.failed.first() {
                 return Err(AwsError::entries(CALL, &failed.code));
             }
@@ -99,6 +101,7 @@ fn batches(events: Vec<Dispatch>) -> Result<Vec<Vec<SendMessageBatchRequestEntry
     let mut room = 0;
     for (index, event) in events.into_iter().enumerate() {
         let entry = event.into_entry(index)?;
+        // SQS counts attributes in, so that the body alone would say too little.
         let size = entry.message_body.len() + ATTRIBUTES;
         match batches.last_mut() {
             Some(batch) if batch.len() < BATCH && size <= room => {

@@ -20,7 +20,7 @@ pub const MAX_MESSAGE_BYTES: usize = 1_048_576;
 /// How the bytes are written in the message body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// As they are.
+    /// The body is the bytes as they are, which are text that SQS takes.
     Verbatim,
     /// There are none; the message body is a placeholder.
     Empty,
@@ -30,16 +30,16 @@ pub enum Encoding {
     DeflateBase64,
 }
 
-/// Bytes as a message body.
+/// Holds bytes as a message body, with what is needed to read them back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded<'b> {
-    /// How they are written.
+    /// Says how the bytes are written, for the message attribute `encoding`.
     pub encoding: Encoding,
-    /// The message body.
+    /// Holds the message body, which borrows the bytes where they go verbatim.
     pub text: Cow<'b, str>,
 }
 
-/// The bytes do not fit into a message, even compressed.
+/// Says that bytes do not fit into a message, even compressed. Ingest refuses such a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("does not fit into a message of {MAX_MESSAGE_BYTES} bytes, even compressed")]
 pub struct TooLarge;
@@ -50,7 +50,7 @@ pub enum DecodeError {
     /// The encoding is not one of ours.
     #[error("encoding is unknown")]
     UnknownEncoding,
-    /// The body is not base64.
+    /// The body is not base64 (RFC 4648, with padding).
     #[error("body is not base64")]
     NotBase64,
     /// The body does not inflate, or to more than can have been received.
@@ -104,6 +104,7 @@ pub fn encode(bytes: &[u8], room: usize) -> Result<Encoded<'_>, TooLarge> {
             text: Cow::Borrowed(text),
         });
     }
+    // Base64 takes four characters for three bytes: the length is known before anything is written.
     if bytes.len().div_ceil(3) * 4 <= room {
         return Ok(Encoded {
             encoding: Encoding::Base64,
@@ -133,6 +134,8 @@ pub fn decode(encoding: Encoding, text: String) -> Result<Vec<u8>, DecodeError> 
         Encoding::DeflateBase64 => {
             let deflated = STANDARD.decode(text).map_err(|_| DecodeError::NotBase64)?;
             let mut bytes = Vec::new();
+            // One byte more than is allowed is enough to tell that there is too much: a small message cannot fill the
+            // memory.
             let most = MAX_BODY_BYTES as u64 + 1;
             DeflateDecoder::new(&*deflated)
                 .take(most)

@@ -33,7 +33,7 @@ pub struct Envelope {
     pub received_at: Timestamp,
     /// What the request was, but for its body.
     pub request: Request,
-    /// The raw body.
+    /// Holds the raw body, as the signature's digest covers it. The message body has it, so the JSON does not.
     #[serde(skip)]
     pub body: Vec<u8>,
 }
@@ -41,11 +41,11 @@ pub struct Envelope {
 /// A delivery's request line and headers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// The HTTP method.
+    /// Names the HTTP method, for example `POST`: the signature covers it.
     pub method: String,
     /// The path as the sender called it.
     pub path: String,
-    /// The raw query, without `?`.
+    /// Holds the raw query, without `?` and not decoded; `None` where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
     /// The sender's address, as the gateway saw it.
@@ -61,7 +61,7 @@ pub enum EnvelopeError {
     /// An attribute is missing or cannot be read.
     #[error("message has no usable attribute {0}")]
     Attribute(&'static str),
-    /// There is no body.
+    /// SQS handed over no body, which no message of ours is without.
     #[error("message has no body")]
     Body,
     /// The body is not what the attribute `encoding` says.
@@ -110,6 +110,7 @@ impl Envelope {
             ("request", ascii_json(&self.request)),
         ];
         let size = |(name, value): &(&str, String)| name.len() + "String".len() + value.len();
+        // Room is kept for the longest encoding's name: which one it takes is known only once the room is.
         let taken = attributes.iter().map(size).sum::<usize>() + "encodingStringdeflate-base64".len();
         let Encoded { encoding, text } =
             encoding::encode(&self.body, MAX_MESSAGE_BYTES.saturating_sub(taken))?;
@@ -156,7 +157,7 @@ pub(crate) fn string_attribute((name, value): (&str, String)) -> (String, Messag
     )
 }
 
-/// JSON in printable ASCII, because an attribute takes no control characters.
+/// Writes a request as JSON in printable ASCII, because an attribute takes no control characters.
 fn ascii_json(request: &Request) -> String {
     let json = serde_json::to_string(request).unwrap_or_else(|_| unreachable!("texts always serialise"));
     let mut ascii = String::with_capacity(json.len());
@@ -165,6 +166,7 @@ fn ascii_json(request: &Request) -> String {
             ascii.push(c);
             continue;
         }
+        // JSON escapes a character beyond 16 bits as two surrogates.
         for unit in c.encode_utf16(&mut [0; 2]) {
             ascii.push_str(&format!("\\u{unit:04x}"));
         }

@@ -10,9 +10,9 @@ use crate::runtime::clock::Clock;
 
 /// At most one fetch is asked for in each of these.
 pub const INTERVAL: Duration = Duration::from_secs(60);
-/// All requests are alike, so that they are handled one after another.
+/// Puts all requests into one message group, so that they are handled one after another.
 const GROUP: &str = "keys";
-/// No interval has this number.
+/// Stands for an interval that has not been: no time has this number.
 const NONE: i64 = i64::MIN;
 
 /// Sends requests to the FIFO queue of refresh-keys.
@@ -24,7 +24,8 @@ pub struct KeyRequests {
     client: Client,
     queue_url: String,
     clock: Clock,
-    /// The interval that this process asked in last.
+    /// Numbers the interval in which this process asked last, which saves the queue all but one request of each
+    /// process.
     asked: AtomicI64,
 }
 
@@ -50,6 +51,7 @@ impl KeyRequests {
         match self.send(interval).await {
             Ok(()) => tracing::info!("asked for a fetch of the verification keys"),
             Err(error) => {
+                // The request did not arrive: the next delivery with an unknown key must ask in this interval again.
                 self.asked.store(NONE, Ordering::Relaxed);
                 tracing::warn!(error = %ErrorChain(&error), "could not ask for a fetch of the verification keys");
             }

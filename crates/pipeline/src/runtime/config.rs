@@ -8,10 +8,10 @@ pub enum ConfigError {
     /// It is not set, or empty.
     #[error("environment variable {0} is not set")]
     Missing(&'static str),
-    /// Its value cannot be used.
+    /// Its value is set, and is not of the form that the function needs.
     #[error("environment variable {name} is not valid: {reason}")]
     Invalid {
-        /// The variable.
+        /// Names the variable, for whoever deploys.
         name: &'static str,
         /// What is wrong with the value.
         reason: String,
@@ -22,7 +22,7 @@ pub enum ConfigError {
 pub struct Lookup<'l>(&'l dyn Fn(&str) -> Option<String>);
 
 impl<'l> Lookup<'l> {
-    /// Looks variables up with `lookup`.
+    /// Looks variables up with `lookup`: the environment's in a function, a map's in a test.
     #[must_use]
     pub fn new(lookup: &'l dyn Fn(&str) -> Option<String>) -> Self {
         Self(lookup)

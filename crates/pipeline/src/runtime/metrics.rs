@@ -9,12 +9,12 @@ use jiff::SignedDuration;
 use metrics::{Unit, counter, describe_histogram, histogram};
 use metrics_cloudwatch_embedded::{Builder, Collector};
 
-/// The namespace of all metrics.
+/// Names the namespace of all metrics, which alarms and the dashboard refer to.
 pub const NAMESPACE: &str = "UpvestWebhooks";
 
-/// Requests answered, by `Status`.
+/// Counts requests that ingest answered, by the HTTP `Status`: only 200 lets Upvest go on.
 pub const ANSWERED: &str = "DeliveriesAnswered";
-/// Requests from an address outside the allow list.
+/// Counts requests from an address outside the allow list, taken or refused.
 pub const UNLISTED_SOURCES: &str = "UnlistedSources";
 /// Deliveries whose signature holds, by `Freshness`.
 pub const VERIFIED: &str = "DeliveriesVerified";
@@ -22,7 +22,7 @@ pub const VERIFIED: &str = "DeliveriesVerified";
 pub const FROM_UPVEST: &str = "DeliveriesFromUpvest";
 /// Deliveries that are in quarantine, whole or in part, for whatever reason.
 pub const QUARANTINED: &str = "Quarantined";
-/// The same, by `Reason`.
+/// Counts what `Quarantined` counts, by the `Reason` that is also in the object's key.
 pub const QUARANTINED_BY_REASON: &str = "QuarantinedByReason";
 /// Attempts at deliveries signed with a key that is not in the keys table.
 pub const UNKNOWN_KEYS: &str = "UnknownKeys";
@@ -263,12 +263,13 @@ pub fn aws_request(service: &str, is_retry: bool) {
     }
 }
 
-/// Clocks differ: what seems to lie in the future took no time.
+/// Gives a duration in milliseconds, and 0 for a negative one.
 fn milliseconds(duration: SignedDuration) -> f64 {
     seconds(duration) * 1000.0
 }
 
 fn seconds(duration: SignedDuration) -> f64 {
+    // Clocks differ: what seems to lie in the future took no time.
     duration.as_secs_f64().max(0.0)
 }
 

@@ -57,6 +57,7 @@ fn sampled(header: &str) -> Option<String> {
         |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let (root, parent) = (part("Root")?, part("Parent")?);
     let (time, id) = root.strip_prefix("1-")?.split_once('-')?;
+    // A trace that is not sampled leaves no record, so that there is nothing to continue.
     let usable = part("Sampled") == Some("1") && is_hex(time, 8) && is_hex(id, 24) && is_hex(parent, 16);
     usable.then(|| format!("Root={root};Parent={parent};Sampled=1"))
 }

@@ -31,7 +31,7 @@ use crate::error::AwsError;
 
 const LIST: &str = "ListObjectsV2 of the archive";
 
-/// Reads and writes the archive.
+/// Reads and writes the archive bucket, whose versions nothing but its lifecycle rules removes.
 #[derive(Debug, Clone)]
 pub struct Archive {
     client: Client,
@@ -40,20 +40,20 @@ pub struct Archive {
 
 /// What must be true for an object to be written.
 enum Condition {
-    /// Nothing.
+    /// Writes in any case, over what is there.
     None,
-    /// It is not there.
+    /// Writes only where the key has no object, so that what was archived first stays.
     Absent,
     /// It is the one with this entity tag.
     Unchanged(String),
 }
 
-/// A delivery that was found in the archive.
+/// Holds a delivery that was found in the archive, with the place where it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// The object's key.
+    /// Gives the object's key, by which an event of the log refers to it.
     pub key: String,
-    /// What it holds.
+    /// Holds the delivery as the object has it, the body included.
     pub delivery: ArchivedDelivery,
 }
 
@@ -69,7 +69,7 @@ pub enum ReadError {
 }
 
 impl Archive {
-    /// Uses the bucket `bucket`.
+    /// Uses the bucket of this name, which the stack sets as `ARCHIVE_BUCKET`.
     #[must_use]
     pub fn new(client: Client, bucket: String) -> Self {
         Self { client, bucket }
@@ -93,6 +93,7 @@ impl Archive {
         let Some(found) = self.object(key).await? else {
             return Ok(None);
         };
+        // A body that cannot be split holds no event: what was archived as verified is not doubted here.
         let parts = upvest::delivery::split(&found.delivery.envelope.body).unwrap_or_default();
         let mut texts = parts.into_iter().map(|part| part.json);
         let wanted = texts.find(|json| hex::encode(Sha256::digest(json)) == sha256);
@@ -141,6 +142,7 @@ impl Archive {
         let request = self.client.put_object().bucket(&self.bucket).key(key);
         let (request, refusals): (_, &[u16]) = match condition {
             Condition::None => (request, &[]),
+            // 412: the precondition failed, so there is an object.
             Condition::Absent => (request.if_none_match("*"), &[412]),
             // Gone, being changed, changed.
             Condition::Unchanged(tag) => (request.if_match(tag), &[404, 409, 412]),
@@ -156,6 +158,7 @@ impl Archive {
                 if error
                     .raw_response()
                     .is_some_and(|answer| refusals.contains(&answer.status().as_u16())) =>
+            // The condition did not hold, which is an answer and no failure.
             {
                 Ok(false)
             }

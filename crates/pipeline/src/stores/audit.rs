@@ -29,13 +29,13 @@ pub struct AuditLog {
 pub struct Operation {
     /// Its id, which also marks what it sends (`replay`): a version 7 UUID, so that operations sort by time.
     pub id: Uuid,
-    /// When it began.
+    /// Gives the time at which it was recorded, just before it did anything.
     pub began_at: Timestamp,
     /// The AWS principal of the operator.
     pub operator: String,
     /// The command, such as `dlq redrive`.
     pub command: String,
-    /// Why, in the operator's words.
+    /// Says why it was done, in the operator's words: the value of `--reason`.
     pub reason: String,
     /// What it was asked to do: the command's own parameters.
     pub request: Value,
@@ -45,7 +45,7 @@ pub struct Operation {
     /// When it ended; `None` while it runs, or when it was interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
-    /// What came of it.
+    /// Says what came of it, in the command's own terms; `None` as long as it has not ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
 }
@@ -59,9 +59,9 @@ pub enum AuditError {
     /// The item is not an operation.
     #[error("audit item {id} is not an operation")]
     Unusable {
-        /// The operation's id.
+        /// Gives the operation's id, or the nil UUID where the item has none that can be read.
         id: Uuid,
-        /// What is wrong with it.
+        /// Says which attribute is not what an operation has.
         #[source]
         source: serde_json::Error,
     },
@@ -109,6 +109,7 @@ impl AuditLog {
         let item = item.map(|(name, value)| (name.to_owned(), AttributeValue::S(value)));
         let put = self.client.put_item().table_name(&self.table);
         put.set_item(Some(HashMap::from(item)))
+            // Two operations of one id would overwrite each other's record.
             .condition_expression("attribute_not_exists(id)")
             .send()
             .await
@@ -163,6 +164,7 @@ impl AuditLog {
             let id = item.get("id").and_then(|id| id.as_s().ok()?.parse().ok());
             operations.push(read(id.unwrap_or_default(), &item)?);
         }
+        // The ids are version 7 UUIDs, whose order is that of time.
         operations.sort_by_key(|operation| std::cmp::Reverse(operation.id));
         Ok(operations)
     }
@@ -179,6 +181,7 @@ impl AuditLog {
         }
         request
             .update_expression(format!("SET {}", settings.join(", ")))
+            // Without the condition an update would make an item of its own, which no `begin` wrote.
             .condition_expression("attribute_exists(id)")
             .send()
             .await
@@ -187,12 +190,14 @@ impl AuditLog {
     }
 }
 
+/// Makes the id of an operation that begins at this time: a version 7 UUID.
 fn id_at(at: Timestamp) -> Uuid {
     let nanoseconds = u32::try_from(at.subsec_nanosecond()).unwrap_or(0);
     let seconds = u64::try_from(at.as_second()).unwrap_or(0);
     Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanoseconds))
 }
 
+/// Reads an operation from its item. Values are kept as the JSON that they are, in texts.
 fn read(id: Uuid, item: &HashMap<String, AttributeValue>) -> Result<Operation, AuditError> {
     let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
     let unusable = |source| AuditError::Unusable { id, source };

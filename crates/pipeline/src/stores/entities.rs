@@ -29,7 +29,7 @@ const SCAN: &str = "Scan of the entities table";
 /// events say: they are the same whenever the same events are folded, in whatever order.
 pub const NOTES: [&str; 4] = ["version", "last_change", "applied", "unfinished"];
 
-/// Reads and writes the current state of every entity.
+/// Reads and writes the current state of every entity. Processors write it, everybody else only reads.
 #[derive(Debug, Clone)]
 pub struct Entities {
     client: Client,
@@ -48,9 +48,9 @@ pub enum EntityError {
     /// The item in the table is not one of ours.
     #[error("entity {entity} in the entities table has no usable {attribute}")]
     Unusable {
-        /// The entity.
+        /// Names the entity whose item it is.
         entity: EntityKey,
-        /// The attribute at fault.
+        /// Names the attribute that is missing, or is not what we write.
         attribute: &'static str,
     },
     /// Its parts have become more than an item can hold.
@@ -59,13 +59,13 @@ pub enum EntityError {
 }
 
 impl Entities {
-    /// Uses the table `table`.
+    /// Uses the table of this name, which the stack sets as `ENTITIES_TABLE`.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
 
-    /// Reads an entity's state, as of now.
+    /// Reads an entity's state, as of the time of the call; `None` when no event of it was applied.
     ///
     /// # Errors
     ///

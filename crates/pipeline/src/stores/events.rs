@@ -21,7 +21,7 @@ pub use self::reading::{LOAD_BATCH, Owner};
 pub use self::recording::{MAX_OBJECT_BYTES, NewEvent, Recorded};
 pub use self::timeline::{TimelineCursor, TimelineEntry, TimelinePage};
 
-/// Reads and writes the event log.
+/// Reads and writes the event log. An item is written once, and nothing here changes or deletes one.
 #[derive(Debug, Clone)]
 pub struct EventLog {
     client: Client,
@@ -29,7 +29,7 @@ pub struct EventLog {
 }
 
 impl EventLog {
-    /// Uses the table `table`.
+    /// Uses the table of this name, which the stack sets as `EVENTS_TABLE`.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }

@@ -24,7 +24,7 @@ use crate::runtime::clock::Clock;
 /// The largest result that is kept, in bytes. A larger one is left out.
 const MAX_RESULT_BYTES: usize = 64 * 1024;
 
-/// The records of the actions that ran.
+/// Keeps the records of the actions that ran, so that none runs twice for one event.
 #[derive(Debug, Clone)]
 pub struct Idempotency {
     client: Client,
@@ -49,14 +49,14 @@ pub struct Lease {
     owner: String,
 }
 
-/// What a claim led to.
+/// Says what a claim led to, and so whether its caller may do the work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
     /// The record is ours: do the work, then complete or release it.
     Acquired(Lease),
     /// The work was done before, with this result.
     Completed(Option<String>),
-    /// Somebody else is at it.
+    /// Another invocation works on it: try again when its lease may have ended.
     InProgress,
     /// The record is of another payload under the same id.
     OtherPayload,
@@ -139,6 +139,7 @@ impl Idempotency {
             Err(error) => Record::from_item(&item_in_the_way(error, "PutItem to the idempotency table")?),
         };
         Ok(match existing.status.as_deref() {
+            // Before the status: the result of other work is of no use, whoever did it.
             _ if existing.validation.as_deref() != Some(payload) => Claim::OtherPayload,
             Some(COMPLETED) => Claim::Completed(existing.data),
             _ if existing.owner.as_deref() == Some(&invocation.request_id) => Claim::Acquired(lease),
@@ -165,6 +166,7 @@ impl Idempotency {
             .update_expression(
                 "SET #status = :completed, expiration = :expiration, #data = :result REMOVE in_progress_expiration",
             )
+            // Both are needed: a twin may have taken the record over, or have completed it.
             .condition_expression("#owner = :owner AND #status = :in_progress")
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#owner", "owner")

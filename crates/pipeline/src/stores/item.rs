@@ -15,12 +15,12 @@ use crate::error::AwsError;
 /// An item of a table: its attributes by name.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// Makes a text attribute's value.
+/// Makes the value of a text attribute (`S`), as keys, times and JSON are kept.
 pub(super) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-/// Makes a number attribute's value.
+/// Makes the value of a number attribute (`N`), which `DynamoDB` takes as decimal digits.
 pub(super) fn number(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }

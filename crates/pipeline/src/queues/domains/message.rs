@@ -20,13 +20,13 @@ const MAX_GROUP_LENGTH: usize = 128;
 pub struct Dispatch {
     /// The event's id, by which the queue drops duplicates within five minutes.
     pub event_id: String,
-    /// Whose processor gets it.
+    /// Names the domain, and with it the queue and the processor, that the event goes to.
     pub domain: Domain,
     /// The entity whose events stay in order.
     pub entity: EntityKey,
-    /// The event's exact bytes.
+    /// Holds the event's exact bytes, as cut out of the delivery's body.
     pub json: String,
-    /// The delivery that brought it.
+    /// Names the delivery that brought the event: the archive has the signed bytes under its id.
     pub delivery_id: String,
     /// The replay that sends it again, if one does: it tells actions, and gets the event past the queue's memory of ids.
     pub replay: Option<String>,
@@ -51,6 +51,8 @@ impl Dispatch {
             .message_body(text)
             .set_message_attributes(Some(attributes))
             .message_group_id(group_id(self.entity.as_str()))
+            // The queue drops an id that it saw within five minutes: a replay has an id of its own, so that it is not
+            // taken for a duplicate of the delivery.
             .message_deduplication_id(match self.replay {
                 None => self.event_id,
                 Some(replay) => hex::encode(Sha256::digest(format!("{}#{replay}", self.event_id))),
@@ -73,9 +75,9 @@ fn group_id(entity: &str) -> String {
 /// A message of a domain queue, read back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dispatched {
-    /// The event's exact bytes.
+    /// Holds the event's exact bytes, decoded from the message body.
     pub json: String,
-    /// The delivery that brought it.
+    /// Names the delivery that brought the event; `None` where the message does not say, as one that was sent by hand.
     pub delivery_id: Option<String>,
     /// The replay that brought it again; `None` for one that Upvest delivered.
     pub replay: Option<String>,
@@ -84,7 +86,7 @@ pub struct Dispatched {
 /// A message that holds no event.
 #[derive(Debug, thiserror::Error)]
 pub enum EventMessageError {
-    /// There is no body.
+    /// SQS handed over no body, which no message of ours is without.
     #[error("message has no body")]
     Body,
     /// The body is not what the attribute `encoding` says.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use upvest::Domain;
 
-/// The queues of the domains.
+/// Maps each domain to the URL of its queue. It always has the catch-all's, which takes what no other queue does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Routes(BTreeMap<Domain, String>);
 
@@ -26,7 +26,7 @@ pub enum RoutesError {
 impl FromStr for Routes {
     type Err = RoutesError;
 
-    /// Reads `<domain>=<queue url>,...`.
+    /// Reads `<domain>=<queue url>,...`, as the variable `DOMAIN_QUEUES` has it.
     fn from_str(list: &str) -> Result<Self, RoutesError> {
         let mut routes = BTreeMap::new();
         for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {

@@ -10,16 +10,16 @@ use crate::queues::envelope::Envelope;
 /// A delivery as the archive keeps it: all that is needed to verify its signature again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchivedDelivery {
-    /// The delivery but for its body.
+    /// Holds the request and its times. `parse` puts the body into it, which its JSON has no place for.
     #[serde(flatten)]
     pub envelope: Envelope,
     /// The key whose signature holds, or by which the sender claims to have signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
-    /// That its signature was out of its time on receipt: `expired` or `not-yet-valid`.
+    /// Says that its signature was out of its time on receipt: `expired` or `not-yet-valid`; `None` where it was fresh.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out_of_time: Option<String>,
-    /// Why it, or a part of it, is in quarantine.
+    /// Names why it, or a part of it, is in quarantine, as in the object's key; `None` for a verified delivery.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The places in the batch of the events that are in quarantine; all of them where there are none.
@@ -42,7 +42,7 @@ pub enum NotArchivedError {
     /// It is not the JSON that the archive writes.
     #[error("object is not an archived delivery")]
     Json(#[from] serde_json::Error),
-    /// Its body is not base64.
+    /// Its body was kept in base64, and cannot be decoded from that.
     #[error("archived body is not base64")]
     Body(#[from] base64::DecodeError),
 }
@@ -54,6 +54,7 @@ impl ArchivedDelivery {
         let body = String::from_utf8(envelope.body.clone());
         let body_base64 = body.is_err().then(|| STANDARD.encode(&envelope.body));
         Self {
+            // The body is kept once, in a form that JSON can take.
             envelope: Envelope {
                 body: Vec::new(),
                 ..envelope.clone()

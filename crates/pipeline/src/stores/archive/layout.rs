@@ -23,10 +23,10 @@ pub const VERIFIED_PREFIX: &str = "verified/";
 /// What the keys of deliveries in quarantine begin with; the reason follows.
 pub const QUARANTINE_PREFIX: &str = "quarantine/";
 
-/// Where a delivery is kept.
+/// Says in which place of the archive a delivery is kept. One of which only some events are in quarantine is in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// Among those whose signature holds.
+    /// The object is among those whose signature holds, below `verified/`.
     Verified,
     /// In quarantine, in whole or in part.
     Quarantine,
@@ -37,9 +37,9 @@ pub enum Place {
 pub struct DeliveryKey {
     /// When the delivery was received, to the millisecond: its id tells.
     pub received_at: Timestamp,
-    /// The delivery.
+    /// Gives the id of the delivery: the last part of the key.
     pub delivery_id: Uuid,
-    /// The whole key.
+    /// Holds the whole key, as it is used to read the object.
     pub key: String,
 }
 
@@ -132,6 +132,7 @@ pub(super) fn hours(range: &RangeInclusive<Timestamp>) -> Vec<String> {
 
 /// Makes what the ids of deliveries received from then on are greater than: their first 48 bits are milliseconds.
 pub(super) fn first_id(from: Timestamp) -> String {
+    // A time before 1970 comes before every id.
     let milliseconds = u64::try_from(from.as_millisecond()).unwrap_or_default();
     let digits = format!("{milliseconds:012x}");
     format!("{}-{}", &digits[..8], &digits[8..])

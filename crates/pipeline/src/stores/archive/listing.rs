@@ -34,10 +34,12 @@ impl Archive {
                 found.extend(self.of_hour(&format!("{folder}{hour}/"), range).await?);
             }
         }
+        // The folders of several reasons each have their own order.
         found.sort_unstable();
         Ok(found)
     }
 
+    /// Lists the deliveries below a prefix of one hour that were received within the range.
     async fn of_hour(
         &self,
         prefix: &str,
@@ -54,6 +56,7 @@ impl Archive {
             let keys = page
                 .contents()
                 .iter()
+                // What is no delivery's key was put there by somebody else.
                 .filter_map(|object| object.key()?.parse().ok());
             for key in keys {
                 let key: DeliveryKey = key;

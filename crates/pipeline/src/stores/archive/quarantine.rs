@@ -102,6 +102,7 @@ impl Archive {
     ///
     /// [`ReadError`] when that cannot be found out.
     pub async fn quarantined(&self, delivery_id: Uuid) -> Result<Option<Found>, ReadError> {
+        // Without a time the key cannot be made: the object could only be found by listing the whole quarantine.
         let Some(at) = received_at(delivery_id) else {
             return Ok(None);
         };
@@ -130,6 +131,7 @@ impl Archive {
         let mut listed = Vec::new();
         for reason in all {
             let prefix = format!("{QUARANTINE_PREFIX}{reason}/");
+            // A key begins with its hour. Within that hour earlier deliveries are listed too, and left out below.
             let start_after = since.map(|since| format!("{prefix}{}", hour(since)));
             let list = self.list(prefix).set_start_after(start_after);
             let mut pages = list.into_paginator().send();

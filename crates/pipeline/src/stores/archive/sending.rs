@@ -53,6 +53,7 @@ impl Archive {
         };
         let condition = Condition::Unchanged(tag);
         let is_written = self.put(quarantined.key(), &noted.to_object(), condition).await?;
+        // Not written means that somebody changed or removed it since it was read: they send it, or nobody is to.
         Ok(Some(noted).filter(|_| is_written))
     }
 
@@ -63,6 +64,7 @@ impl Archive {
     /// [`ReadError`] when it may still be there.
     pub async fn forget_sending(&self, quarantined: &Quarantined, at: Timestamp) -> Result<(), ReadError> {
         let found = self.get_tagged(quarantined.key().to_owned()).await?;
+        // Only our own note is taken back: another time is the note of somebody who sent it since.
         if let Some((found, tag)) = found.filter(|(found, _)| found.delivery.sent_at == Some(at)) {
             let unsent = ArchivedDelivery {
                 sent_at: None,

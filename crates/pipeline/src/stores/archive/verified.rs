@@ -104,6 +104,7 @@ impl VerifiedKeys {
             let listed = page.contents().iter().filter_map(|object| object.key());
             let end = self.end();
             let within: Vec<String> = listed.take_while(|key| **key < *end).map(str::to_owned).collect();
+            // A key beyond the range ends the listing, even on a page that is not the last.
             self.is_done = page.is_truncated() != Some(true) || within.len() < page.contents().len();
             if let Some(last) = within.last() {
                 self.start_after.clone_from(last);

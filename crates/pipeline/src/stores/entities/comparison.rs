@@ -28,7 +28,7 @@ pub struct EntityItem(pub(super) Item);
 /// An attribute that two items of an entity do not have alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttributeDifference {
-    /// Its name.
+    /// Names the attribute, for example `status`.
     pub attribute: String,
     /// Its value in the first item; only of an attribute that tells nothing of a person.
     pub first: Option<String>,

@@ -21,6 +21,7 @@ pub(super) fn to_item(entity: &EntityKey, state: &Stored) -> Result<Item, Entity
     item.extend(notes(state));
     let size = |item: &Item| -> usize { item.iter().map(|(name, value)| name.len() + size_of(value)).sum() };
     if size(&item) > MAX_ITEM_BYTES {
+        // The object goes first: what `object_occurred` names is in the event log or the archive, and can be read there.
         item.remove("object");
     }
     if size(&item) > MAX_ITEM_BYTES {
@@ -30,7 +31,7 @@ pub(super) fn to_item(entity: &EntityKey, state: &Stored) -> Result<Item, Entity
     }
 }
 
-/// Writes what the events say.
+/// Writes what the events say: the attributes that come out the same whenever the same events are folded.
 fn state_item(entity: &EntityKey, projection: &Projection) -> Item {
     let mut item = Item::new();
     let mut put = |name: &str, value| item.insert(name.to_owned(), value);

@@ -10,11 +10,11 @@ use super::AppliedEvents;
 /// An entity's state as it is in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
-    /// The state.
+    /// Holds what the events say about the entity: its newest object, its parts, and the history of its status.
     pub projection: Projection,
-    /// How often it was written, this time included.
+    /// Counts how often the item was written, this time included: the guard against a lost write.
     pub version: u64,
-    /// The change that was applied last, for an attempt that follows a crash.
+    /// Tells the change that was applied last, for an attempt that follows a crash; `None` in an item without such a note.
     pub last_change: Option<Transition>,
     /// The events that were applied last, by which a duplicate is told from a late event.
     pub applied: AppliedEvents,
@@ -26,7 +26,7 @@ pub struct Stored {
 /// A change of an entity: what made it, and what was before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {
-    /// The event that made it.
+    /// Gives the id of the event that made the change.
     pub event_id: String,
     /// The entity in short, before; `None` when there was nothing.
     pub previous: Option<Summary>,

@@ -16,15 +16,15 @@ const CONFLICT: char = '!';
 pub struct LoggedEvent {
     /// Its key: the event's id, or, for one that conflicts with another, its [`conflict_key`].
     pub event_id: String,
-    /// The event's type.
+    /// Gives the event's type, for example `ORDER.FILLED`.
     pub event_type: String,
-    /// The entity in whose time line it is.
+    /// Names the entity in whose time line it is; `None` for an event that names no entity or conflicts with another one.
     pub aggregate: Option<EntityKey>,
-    /// When it occurred.
+    /// Tells when it occurred, by Upvest's `created_at`, with the event's id.
     pub occurred: Occurred,
-    /// The delivery that brought it.
+    /// Names the delivery that first brought it, and under whose id the archive has the signed bytes.
     pub delivery_id: String,
-    /// When that delivery arrived.
+    /// Gives the time at which ingest received that delivery.
     pub received_at: Timestamp,
     /// SHA-256 of the event's exact bytes, in hexadecimal.
     pub sha256: String,
@@ -43,9 +43,9 @@ pub enum LogError {
     /// The item is not an event.
     #[error("event {event_id} in the events table has no usable {attribute}")]
     Unusable {
-        /// The item's key.
+        /// Gives the key of the item, empty where it has none.
         event_id: String,
-        /// The attribute at fault.
+        /// Names the attribute that is missing, or is not what we write.
         attribute: &'static str,
     },
 }
@@ -128,12 +128,12 @@ impl Required {
         }
     }
 
-    /// Takes a text attribute.
+    /// Takes a text attribute out of the item, or names it as unusable.
     pub(super) fn text(&mut self, attribute: &'static str) -> Result<String, LogError> {
         take_text(&mut self.item, attribute).ok_or_else(|| self.unusable(attribute))
     }
 
-    /// Takes the attribute `occurred`.
+    /// Takes the attribute `occurred`, the sort key of the index by entity, or names it as unusable.
     pub(super) fn occurred(&mut self) -> Result<Occurred, LogError> {
         let occurred = self.text("occurred")?;
         Occurred::from_stored(occurred).map_err(|_| self.unusable("occurred"))

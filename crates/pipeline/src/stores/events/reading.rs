@@ -17,7 +17,7 @@ pub const LOAD_BATCH: usize = 25;
 pub struct Owner {
     /// The delivery that brought the event in the log, and that owns its dispatch.
     pub delivery_id: String,
-    /// The hash of the event in the log.
+    /// Gives the SHA-256 of the logged event's exact bytes, in hexadecimal: another hash of the same id is a conflict.
     pub sha256: String,
 }
 
@@ -81,6 +81,7 @@ impl EventLog {
     ///
     /// [`AwsError`] when the table cannot be read.
     pub async fn holds_all(&self, events: &[(&str, &str)]) -> Result<bool, AwsError> {
+        // Each event may be under either of two keys, so that half as many fill a request.
         for events in events.chunks(BATCH / 2) {
             let conflicting: Vec<String> = events
                 .iter()

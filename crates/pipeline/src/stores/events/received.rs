@@ -48,6 +48,7 @@ impl EventLog {
             .map(LoggedEvent::from_item);
         let is_within = |event: &Result<LoggedEvent, LogError>| match event {
             Ok(event) => received.contains(&event.received_at),
+            // An item that cannot be read must not look like one that is not there.
             Err(_) => true,
         };
         Ok((

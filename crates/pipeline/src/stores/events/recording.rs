@@ -14,12 +14,12 @@ const BATCH: usize = 25;
 /// The largest `object` kept in an item, in bytes. An item takes 400 KB in all; what is larger stays in the archive.
 pub const MAX_OBJECT_BYTES: usize = 380 * 1024;
 
-/// An event to be logged.
+/// Describes an event to be logged: the attributes of its item, in the form that the table has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEvent {
     /// The event's id, or, for one that conflicts with a logged one, its [`conflict_key`].
     pub event_id: String,
-    /// The event's type.
+    /// Gives the event's type, for example `ORDER.FILLED`.
     pub event_type: String,
     /// The entity; `None` keeps the event out of the time lines.
     pub aggregate: Option<String>,
@@ -27,11 +27,11 @@ pub struct NewEvent {
     pub occurred: String,
     /// The delivery that brought it, and that owns its dispatch.
     pub delivery_id: String,
-    /// When that delivery arrived.
+    /// Gives the time at which ingest received that delivery (RFC 3339).
     pub received_at: String,
     /// SHA-256 of the event's exact bytes, in hexadecimal.
     pub sha256: String,
-    /// The event's `object`, verbatim.
+    /// Holds the event's `object`, verbatim. One above [`MAX_OBJECT_BYTES`] is left to the archive.
     pub object: String,
     /// Where the archive keeps the delivery: the place of an object too large for an item.
     pub archived_at: String,
@@ -40,7 +40,7 @@ pub struct NewEvent {
 /// What the log had under an event's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
-    /// Nothing: the event was written.
+    /// The log had nothing under the id, and the event was written.
     New,
     /// An event already: a duplicate where the hash is the same, else a conflict.
     Existing(Owner),

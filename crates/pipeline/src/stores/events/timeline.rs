@@ -14,27 +14,27 @@ const INDEX: &str = "by-aggregate";
 /// An event's place in the time line of its entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimelineEntry {
-    /// The entity.
+    /// Names the entity whose time line it is in.
     pub entity: EntityKey,
     /// When the event occurred, with its id.
     pub occurred: Occurred,
-    /// The event's type.
+    /// Gives the event's type, for example `ORDER.FILLED`.
     pub event_type: String,
 }
 
 /// A place between entries of all time lines: after the one of this entity and event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimelineCursor {
-    /// The entity.
+    /// Names the entity of the entry that was read last.
     pub entity: EntityKey,
-    /// The event.
+    /// Gives time and id of the event of that entry.
     pub occurred: Occurred,
 }
 
-/// Some entries of all time lines.
+/// Holds some entries of all time lines, as many as `DynamoDB` reads at a time (1 MB).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimelinePage {
-    /// The entries.
+    /// Lists the entries, in the order of the index; none where `DynamoDB` read nothing and there is more to come.
     pub entries: Vec<TimelineEntry>,
     /// Where those that follow begin; `None` when these are the last ones.
     pub next: Option<TimelineCursor>,

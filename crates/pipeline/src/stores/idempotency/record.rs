@@ -17,11 +17,11 @@ pub struct Record {
     pub id: String,
     /// The hash of the payload that it was done for.
     pub validation: Option<String>,
-    /// What it gave back (JSON).
+    /// Holds the JSON that the work gave back, at most 64 KiB; `None` before the work is done.
     pub data: Option<String>,
     /// When the lease of one that is in progress ends.
     pub leased_until: Option<Timestamp>,
-    /// When the record ends.
+    /// Gives the time after which the record counts for nothing, and `DynamoDB` may delete it.
     pub kept_until: Option<Timestamp>,
     pub(super) status: Option<String>,
     pub(super) owner: Option<String>,
@@ -31,9 +31,9 @@ pub struct Record {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecordState {
-    /// It came to its end.
+    /// The work was done, and its result is in the record.
     Completed,
-    /// Somebody is at it.
+    /// An invocation works on it, whose lease has not ended.
     InProgress,
     /// Whoever was at it was stopped before it came to its end.
     Abandoned,
@@ -63,6 +63,7 @@ impl Record {
     #[must_use]
     pub fn state(&self, now: Timestamp) -> RecordState {
         match self.status.as_deref() {
+            // First, because an expired record says nothing, whatever its status is.
             _ if self.kept_until.is_some_and(|until| until < now) => RecordState::Expired,
             Some(COMPLETED) => RecordState::Completed,
             Some(IN_PROGRESS) if self.leased_until.is_some_and(|until| until >= now) => {

@@ -10,32 +10,32 @@ use crate::error::AwsError;
 /// A key that an operator wants to be trusted.
 #[derive(Debug)]
 pub struct NewKey {
-    /// The id that deliveries name.
+    /// Gives the id that deliveries name as `keyid`.
     pub key_id: String,
-    /// How its owner signs.
+    /// Names the dialect of HTTP signatures in which the key's owner signs.
     pub profile: Profile,
-    /// What verifies.
+    /// Holds the public key or the shared secret that signatures are verified with.
     pub material: Material,
 }
 
-/// What verifies a signature.
+/// Holds what verifies a signature: half of a pair of keys, or a secret that both sides know.
 #[derive(Debug)]
 pub enum Material {
-    /// A public key.
+    /// The key is public, and stands in the table itself.
     Public(Jwk),
-    /// A shared secret.
+    /// The key is a shared secret (HMAC): it is kept in Secrets Manager, and the table names its ARN.
     Shared {
-        /// Its bytes.
+        /// Holds the bytes of the secret, which no debug output shows.
         secret: SecretSlice<u8>,
         /// The name under which Secrets Manager is to keep it: see [`secret_name`](super::secret_name).
         secret_name: String,
     },
 }
 
-/// What an import did.
+/// Tells what an import did, for the operator's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Imported {
-    /// The key was not there.
+    /// The table had no key of this id, and has this one.
     New,
     /// It was there; the time when it was last seen was brought up to date.
     Known,
@@ -52,13 +52,13 @@ pub enum ImportError {
     /// Its id belongs to another key.
     #[error("another key is known as {key_id}: use --replace if this one shall take its place")]
     OtherKey {
-        /// The id.
+        /// Gives the id that is taken.
         key_id: String,
     },
     /// Somebody else wrote a key of this id between the read and the write.
     #[error("key {key_id} was written by somebody else at the same time: try again")]
     Raced {
-        /// The id.
+        /// Gives the id under which both wrote.
         key_id: String,
     },
 }
@@ -90,6 +90,8 @@ impl KeysTable {
         let key_id = || key.key_id.clone();
         let known = self.row(&key.key_id).await?;
         if let Some(row) = &known {
+            // Compared before anything is written: an import that is repeated must not make a new version of the
+            // secret.
             if row.is_key(key, secrets).await? {
                 self.note_imported_again(&key.key_id).await?;
                 return Ok(Imported::Known);

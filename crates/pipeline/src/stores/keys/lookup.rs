@@ -48,17 +48,17 @@ pub enum KeysError {
     /// The secret of an HMAC key could not be read.
     #[error("the secret of key {key_id} cannot be read")]
     Secret {
-        /// The key's id.
+        /// Gives the id of the key whose secret it is.
         key_id: String,
-        /// What the call failed with.
+        /// Says what the call of Secrets Manager failed with.
         source: AwsError,
     },
     /// The item in the table is not a key.
     #[error("key {key_id} in the keys table has no usable {attribute}")]
     Unusable {
-        /// The key's id.
+        /// Gives the id of the key, as deliveries name it.
         key_id: String,
-        /// The attribute at fault.
+        /// Names the attribute that is missing, or is not what we write.
         attribute: &'static str,
     },
 }
@@ -96,6 +96,7 @@ impl Keys {
             None => None,
         };
         if remembered.len() >= REMEMBERED {
+            // Which ids are forged is not known, so all go: each of the real ones costs one read.
             remembered.clear();
         }
         let entry = Remembered {
@@ -131,6 +132,7 @@ impl Keys {
         } else {
             let jwk = row.parsed_jwk().map_err(unusable)?;
             let key = VerifyingKey::from_jwk(profile, &jwk).map_err(|_| unusable("jwk"))?;
+            // A row whose two attributes contradict each other was changed by hand: neither is believed.
             if key.algorithm() != algorithm {
                 return Err(unusable("algorithm"));
             }

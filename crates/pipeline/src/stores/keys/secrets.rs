@@ -13,7 +13,7 @@ pub struct HmacSecrets {
 }
 
 impl HmacSecrets {
-    /// Uses this client.
+    /// Uses this client of Secrets Manager, for reads and for imports.
     #[must_use]
     pub fn new(client: Client) -> Self {
         Self { client }

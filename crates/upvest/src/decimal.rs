@@ -8,8 +8,8 @@ use std::str::FromStr;
 use bigdecimal::BigDecimal;
 use bigdecimal::num_bigint::Sign;
 
-/// An exact decimal as Upvest writes it: up to 63 integer and 27 fraction digits, in a string, never a float
-/// (contract section 1).
+/// Holds an exact decimal as Upvest's documentation of amounts has it: up to 63 integer and 27 fraction digits, in a
+/// string, never a float.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Decimal(BigDecimal);
 

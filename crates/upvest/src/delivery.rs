@@ -18,7 +18,7 @@ pub const NO_ENTITY_KEY: &str = "event-without-entity-key";
 /// One element of a delivery's batch: an event, or what stands in an event's place.
 #[derive(Debug, Clone)]
 pub struct Element<'a> {
-    /// The element's exact text.
+    /// Holds the element's exact text, whose bytes are hashed to tell duplicates from conflicts.
     pub json: &'a str,
     /// The event that it is, or why it is none.
     pub event: Result<Event<'a>, EventError>,
@@ -39,16 +39,16 @@ impl Element<'_> {
 /// Says why a body is not a batch of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DeliveryError {
-    /// Larger than [`MAX_BODY_BYTES`].
+    /// The body is larger than [`MAX_BODY_BYTES`].
     #[error("body is larger than {MAX_BODY_BYTES} bytes")]
     TooLarge,
-    /// Not UTF-8, or not JSON, or JSON that is neither an object nor an array.
+    /// The body is not UTF-8, or not JSON, or JSON that is neither an object nor an array.
     #[error("body is not a JSON object or array")]
     NotJson,
-    /// JSON without any event in it.
+    /// The body is JSON without any event in it.
     #[error("body holds no events")]
     NoEvents,
-    /// More than [`MAX_EVENTS`] events.
+    /// The body holds more than [`MAX_EVENTS`] events.
     #[error("body holds more than {MAX_EVENTS} events")]
     TooManyEvents,
 }
@@ -77,7 +77,7 @@ struct Batch<'a> {
 /// Splits a body into its events, in the order sent.
 ///
 /// Upvest sends `{"payload": [event, ...]}`; a bare array and a single event are accepted too, because the body of a
-/// test delivery is not documented (contract section 1). Splitting does not recurse, whatever the nesting.
+/// test delivery is not in Upvest's documentation. Splitting does not recurse, whatever the nesting.
 ///
 /// ```
 /// let body = br#"{"payload": [
@@ -107,6 +107,7 @@ pub fn split(body: &[u8]) -> Result<Vec<Element<'_>>, DeliveryError> {
             match (batch.payload, batch.event_type) {
                 (Some(payload), _) => payload.get(),
                 (None, Some(_)) => text,
+                // A batch and a single event may both have a `type`: what has a payload is a batch.
                 (None, None) => return Err(DeliveryError::NoEvents),
             }
         }

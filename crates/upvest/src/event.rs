@@ -21,7 +21,7 @@ pub const MAX_TYPE_LENGTH: usize = 128;
 /// An event, borrowed from the body of its delivery.
 ///
 /// Only what every event has is interpreted; unknown fields, types, categories and statuses pass, because new ones
-/// arrive weekly (contract section 7.4).
+/// arrive about weekly with Upvest's minor versions.
 #[derive(Debug, Clone)]
 pub struct Event<'a> {
     id: Cow<'a, str>,

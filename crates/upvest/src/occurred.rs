@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 /// The place of an event in its entity's time line: `created_at` as fixed-width UTC nanoseconds, `#`, event id.
 ///
 /// Comparing two values compares the instants first and the event ids second, so that two events of the same
-/// nanosecond have one order everywhere. Upvest sends fractions of 0 to 9 digits (contract section 1), which do not
+/// nanosecond have one order everywhere. Upvest's times have fractions of 0 to 9 digits, which do not
 /// compare as text; the fixed width does, in code as in a `DynamoDB` sort key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Occurred(String);

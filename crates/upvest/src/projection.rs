@@ -214,8 +214,8 @@ fn keep_newest<V>(entries: &mut BTreeMap<String, V>, occurred: impl Fn(&V) -> &O
     }
 }
 
-/// Reads the status that an event gives its object. `object.status` counts: event types and statuses may differ (contract
-/// section 5, notes). Where it is absent, the state in the type does, if it is a step of the lifecycle.
+/// Reads the status that an event gives its object. `object.status` counts: event types and statuses may differ in
+/// Upvest's specification. Where it is absent, the state in the type does, if it is a step of the lifecycle.
 fn status(event: &Event<'_>, object: &Value) -> Option<String> {
     let given = object
         .get("status")

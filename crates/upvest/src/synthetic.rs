@@ -16,7 +16,7 @@ pub const CANARY: &str = "synthetic.canary";
 /// a key can take no other event's place in the log, nor conflict with it.
 pub const ID_PREFIX: &str = "synthetic-";
 
-/// The canary's `object.id`.
+/// Is the canary's `object.id`: all its events belong to one entity.
 const CANARY_OBJECT: &str = "canary";
 
 /// Says which events a key may report.

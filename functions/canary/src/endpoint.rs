@@ -12,6 +12,7 @@ use crate::error::CanaryError;
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the signature is valid: as long as Upvest's are taken to be.
 const LIFETIME: Duration = Duration::from_secs(60);
+/// Gives the length of a nonce, in digits: that of the nonces of Upvest's signing proxy.
 const NONCE_DIGITS: usize = 10;
 const USER_AGENT: &str = concat!("upvest-webhooks-canary/", env!("CARGO_PKG_VERSION"));
 
@@ -22,7 +23,7 @@ pub struct Endpoint {
     client: Client,
 }
 
-/// A signed delivery.
+/// Holds a delivery that is signed and not sent yet.
 #[derive(Debug)]
 pub(crate) struct Signed {
     headers: Headers,

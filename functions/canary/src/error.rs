@@ -10,7 +10,7 @@ use upvest::signature::SignError;
 
 use crate::key::KeyError;
 
-/// A stage of a run.
+/// Names a stage of a run, in the order in which an event passes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
@@ -37,13 +37,13 @@ impl Stage {
     }
 }
 
-/// Why a run failed.
+/// Says why a run failed, and by [`stage`](Self::stage) how far it came.
 #[derive(Debug, thiserror::Error)]
 pub enum CanaryError {
-    /// The key cannot be had.
+    /// The key cannot be read, or is not in the keys table as the canary's.
     #[error("the canary has no key")]
     Key(#[from] KeyError),
-    /// The delivery cannot be signed.
+    /// The delivery cannot be signed: this is a fault of the canary's own.
     #[error("the canary's delivery cannot be signed")]
     Sign(#[from] SignError),
     /// The public URL does not answer.
@@ -79,10 +79,10 @@ impl CanaryError {
     }
 }
 
-/// Why the function cannot start.
+/// Says why the function cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Its configuration is not complete.
+    /// A variable is missing or wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The HTTP client cannot be built.

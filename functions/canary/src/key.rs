@@ -27,7 +27,7 @@ pub enum KeyError {
         "key {key_id} in the keys table is not the canary's, or not limited to synthetic events: delete that item"
     )]
     Changed {
-        /// The key's id.
+        /// Gives the id of the item to delete: the next run writes it as it is to be.
         key_id: String,
     },
 }

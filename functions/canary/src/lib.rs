@@ -31,23 +31,23 @@ pub use report::Report;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The first pause between two looks into a table, and so how exact a time is that is short. Each is longer by half.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// The longest pause.
+/// Limits the pause between two looks: a run that takes its full time makes some dozens of them.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// What the function works with.
+/// Holds the canary's key, the public URL and the tables that it looks into, made once per process.
 #[derive(Debug)]
 pub struct Deps {
-    /// The key that signs.
+    /// Gives the key that signs, limited to synthetic events.
     pub key: CanaryKey,
-    /// The public URL.
+    /// Reaches the public URL, through which Upvest delivers as well.
     pub endpoint: Endpoint,
-    /// The event log.
+    /// Reads the event log, where the event is looked for first.
     pub log: EventLog,
-    /// The entities table.
+    /// Reads the entities table, where the event's way ends.
     pub entities: Entities,
-    /// The time.
+    /// Gives the time that the event and its signature name.
     pub clock: Clock,
-    /// How long the event may take.
+    /// Limits how long the event may take from the request to the entities table.
     pub patience: Duration,
 }
 
@@ -99,6 +99,7 @@ async fn run(deps: &Deps, report: &mut Report, body: Vec<u8>) -> Result<(), Cana
     deps.endpoint.post(request).await?;
     report.passed(Stage::Post, begun.elapsed());
 
+    // One deadline for both stages: what counts is when the event is in its entity.
     let deadline = begun + deps.patience;
     let is_stored = async || deps.log.contains(&report.event_id).await;
     let stored = wait_until(deadline, is_stored).await.map_err(CanaryError::Log)?;

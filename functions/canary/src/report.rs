@@ -8,22 +8,22 @@ use serde::Serialize;
 
 use crate::error::{CanaryError, Stage};
 
-/// What came of a run.
+/// Holds what came of a run, which is the function's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// The event that was sent.
+    /// Gives the id of the event that was sent, by which its way can be followed in the logs.
     pub event_id: String,
-    /// Whether it went all the way.
+    /// Tells whether it went all the way.
     pub delivered: bool,
-    /// Milliseconds from the request to its answer.
+    /// Counts the milliseconds from the request to its answer; `None` where it was not 200.
     pub post_ms: Option<u64>,
-    /// Milliseconds from the request until the event was in the events table.
+    /// Counts the milliseconds from the request until the event was in the events table; `None` where it never was.
     pub store_ms: Option<u64>,
-    /// Milliseconds from the request until the event was in the entities table.
+    /// Counts the milliseconds from the request until the event was in the entities table; `None` where it never was.
     pub project_ms: Option<u64>,
-    /// The stage that was not passed.
+    /// Names the stage that was not passed; `None` where all were.
     pub failed_stage: Option<Stage>,
-    /// Why not.
+    /// Says why it was not passed, with all sources of the error; `None` where all were.
     pub error: Option<String>,
 }
 

@@ -6,22 +6,22 @@ use http::HeaderValue;
 use serde_json::json;
 use uuid::Uuid;
 
-/// What a request is answered with.
+/// Says what a request is answered with. Upvest takes 200 alone for success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// The delivery of this id is durable.
     Received(Uuid),
-    /// Another path than the webhook's.
+    /// The request has another path than the webhook's.
     WrongPath,
-    /// Another method than POST.
+    /// The request has another method than POST.
     NotPost,
-    /// No `signature` or no `signature-input`: not a delivery of Upvest's.
+    /// The request lacks `signature` or `signature-input`: it is no delivery of Upvest's.
     Unsigned,
-    /// Not from an address on the allow list, where others are rejected.
+    /// The request comes from an address that is not on the allow list, where others are rejected.
     UnlistedSource,
-    /// Larger than a message can carry.
+    /// The delivery does not fit into a message, even compressed.
     TooLarge,
-    /// The queue cannot be reached: Upvest will send it again.
+    /// The queue did not take the delivery: Upvest will send it again.
     Unavailable,
 }
 
@@ -61,6 +61,7 @@ impl Answer {
         response
             .headers
             .insert("content-type", HeaderValue::from_static("application/json"));
+        // HTTP asks for the methods that are allowed beside a 405 (RFC 9110, 15.5.6).
         if self == Self::NotPost {
             response.headers.insert("allow", HeaderValue::from_static("POST"));
         }

@@ -1,8 +1,8 @@
 //! Makes a delivery durable and answers 200.
 //!
-//! Whatever is not answered with exactly 200 blocks all later deliveries, without limit (contract section 1). So this
-//! function fails on nothing but its own infrastructure: it looks at the outside of a request only, and leaves its
-//! content to verify-and-store. It never sees a key.
+//! By Upvest's documentation of webhooks, whatever is not answered with exactly 200 blocks all later deliveries,
+//! without limit. So this function fails on nothing but its own infrastructure: it looks at the outside of a request
+//! only, and leaves its content to verify-and-store. It never sees a key.
 
 use aws_config::SdkConfig;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -29,11 +29,11 @@ pub use source::{AllowList, SourcePolicy};
 pub struct Config {
     /// The URL of the deliveries queue.
     pub queue_url: String,
-    /// The path that Upvest calls.
+    /// Gives the path that Upvest calls, compared exactly.
     pub path: String,
     /// The addresses that Upvest calls from; empty when any may.
     pub allowed: AllowList,
-    /// What to do about other addresses.
+    /// Says what to do about other addresses, which are counted in any case.
     pub source_policy: SourcePolicy,
 }
 
@@ -55,20 +55,20 @@ impl Config {
     }
 }
 
-/// What the function works with.
+/// Holds the queue, the configuration and the sources of time and ids, made once per process.
 pub struct Deps {
-    /// Where deliveries go.
+    /// Takes the deliveries: one that the queue took is durable, and is answered 200.
     pub queue: DeliveriesQueue,
-    /// What to do.
+    /// Says on which path, and from which addresses, a request is taken for a delivery.
     pub config: Config,
-    /// The time, where the gateway does not tell it.
+    /// Gives the time of receipt, where the gateway does not tell it.
     pub clock: Clock,
     /// Gives a new delivery its id, which begins with the time of receipt.
     pub new_id: Box<dyn Fn(Timestamp) -> Uuid + Send + Sync>,
 }
 
 impl Deps {
-    /// Builds the clients.
+    /// Builds the clients, and gives ids by the version 7 of UUIDs.
     #[must_use]
     pub fn new(aws: &SdkConfig, config: Config) -> Self {
         let queue = DeliveriesQueue::new(pipeline::runtime::aws::sqs(aws), config.queue_url.clone());
@@ -187,6 +187,8 @@ fn body(request: &ApiGatewayV2httpRequest) -> Vec<u8> {
         .is_base64_encoded
         .then(|| STANDARD.decode(text).ok())
         .flatten();
+    // What says that it is base64 and is not still goes on: its digest will not match, and that is decided where keys
+    // are.
     decoded.unwrap_or_else(|| text.as_bytes().to_vec())
 }
 

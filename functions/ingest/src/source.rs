@@ -10,7 +10,7 @@ use ipnet::IpNet;
 pub enum SourcePolicy {
     /// Count it and take it: Upvest's addresses change, and a refusal blocks all later deliveries.
     Flag,
-    /// Answer 403.
+    /// Answers 403, so that Upvest blocks until the address is listed.
     Reject,
 }
 

@@ -19,17 +19,17 @@ use pipeline::upvest_api::UpvestAccess;
 use serde_json::{Value, json};
 use upvest_api::{Options, VerifyKeys};
 
-/// The member of an event that has messages.
+/// Names the member of an event that has messages; an event of the schedule has none.
 const RECORDS: &str = "Records";
 
-/// What the function works with.
+/// Holds the queue of requests, the access to Upvest and the keys table, made once per process.
 #[derive(Debug)]
 pub struct Deps {
     /// The key requests queue, from which Lambda polls.
     pub queue: SourceQueue,
-    /// Upvest's API.
+    /// Calls Upvest's API, which serves the keys.
     pub upvest: UpvestAccess,
-    /// The keys table.
+    /// Keeps the keys that Upvest serves, and those that it served once.
     pub keys: KeysTable,
 }
 
@@ -108,7 +108,7 @@ async fn run(deps: &Deps) -> Result<Changes, RefreshError> {
     }
 }
 
-/// Logs and counts the changes.
+/// Logs and counts the changes. Keys in conflict are an error, because deliveries signed with them are refused.
 fn report(changes: &Changes) {
     metrics::keys_refreshed();
     metrics::keys_changed("new", changes.new.len());

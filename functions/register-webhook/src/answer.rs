@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::error::RegisterError;
 use crate::request::Request;
 
-/// The most that CloudFormation reads.
+/// Limits an answer, in bytes: CloudFormation reads no more.
 const MAX_BYTES: usize = 4096;
 /// The longest reason, in characters; shorter when the rest of the answer needs the place.
 const MAX_REASON: usize = 1_500;
@@ -81,7 +81,7 @@ impl Answer {
         }
     }
 
-    /// Sends the answer.
+    /// Sends the answer to the URL of the request, up to three times: a stack waits long for one that never comes.
     pub(crate) async fn send(self, client: &Client, url: &str) -> Result<(), RegisterError> {
         let body = self.into_json();
         let mut result = Ok(());

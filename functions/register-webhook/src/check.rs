@@ -8,7 +8,7 @@ use crate::Deps;
 use crate::error::RegisterError;
 use crate::subscription::{Patched, Subscription};
 
-/// What a check found.
+/// Says what a check found, and what it did about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
@@ -20,8 +20,8 @@ pub enum Health {
     Created,
 }
 
-/// Checks the subscription, and repairs it: the sandbox drops one whose endpoint failed for 30 days (contract section
-/// 7, item 5), and people change them.
+/// Checks the subscription, and repairs it: Upvest's documentation says that the sandbox drops one whose endpoint
+/// failed for 30 days, and people change them.
 pub(crate) async fn run(deps: &Deps, event: &Value) -> Result<Health, RegisterError> {
     let subscription = Subscription {
         upvest: deps.settings.upvest.as_ref().map_err(Clone::clone)?,

@@ -5,48 +5,48 @@ use pipeline::error::ErrorChain;
 use pipeline::runtime::config::ConfigError;
 use pipeline::upvest_api::AccessError;
 
-/// Why the subscription is not as it is to be. No text holds a secret or CloudFormation's URL.
+/// Says why the subscription is not as it is to be. No text holds a secret or CloudFormation's URL.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegisterError {
     /// A setting is missing or wrong.
     #[error("the function is not configured")]
     Config(#[from] ConfigError),
-    /// Upvest could not be called.
+    /// Upvest's API refused a call, or there are no credentials for it.
     #[error("Upvest's API cannot be called")]
     Access(#[from] AccessError),
     /// The endpoint does not answer as Upvest needs it.
     #[error("Upvest tested {url}, which answered {status} in place of 200: {body}")]
     TestFailed {
-        /// The endpoint.
+        /// Gives the URL that Upvest calls.
         url: String,
-        /// What it answered.
+        /// Gives the HTTP status of the endpoint's answer, as Upvest reports it.
         status: u16,
-        /// The beginning of its body.
+        /// Holds the first 300 characters of the answer's body.
         body: String,
     },
     /// Upvest could not test the endpoint.
     #[error("Upvest could not test the endpoint {url}")]
     Untested {
-        /// The endpoint.
+        /// Gives the URL that Upvest was to call.
         url: String,
-        /// What Upvest said.
+        /// Says what the call of Upvest's API failed with.
         #[source]
         source: AccessError,
     },
     /// CloudFormation asks for something else than to create, update or delete.
     #[error("CloudFormation asks for {0:?}, which is not known")]
     UnknownRequest(String),
-    /// The invocation's time is over.
+    /// The invocation's time was over, but for what is needed to answer CloudFormation.
     #[error("there was no time left: Upvest's API or the endpoint is too slow")]
     OutOfTime,
-    /// The function panicked.
+    /// The function panicked while it worked; CloudFormation is answered all the same.
     #[error("the function panicked; its log says where")]
     Panicked,
-    /// CloudFormation could not be answered.
+    /// CloudFormation's URL gave no answer, in three attempts.
     #[error("CloudFormation cannot be answered")]
     Unanswered(#[source] reqwest::Error),
-    /// The answer was not taken.
+    /// CloudFormation's URL answered with this status, which is no success: it may have expired.
     #[error("the answer to CloudFormation was refused with status {0}")]
     AnswerRefused(u16),
 }

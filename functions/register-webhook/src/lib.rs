@@ -1,8 +1,8 @@
 //! Keeps the subscription at Upvest as the stack wants it.
 //!
 //! CloudFormation invokes it as a custom resource, to create, update and delete the subscription with the stack; a
-//! schedule invokes it to repair a subscription that was disabled, changed or dropped meanwhile (contract section 7,
-//! item 5). What is wanted stands in the environment alone.
+//! schedule invokes it to repair a subscription that was disabled or changed, or that Upvest's sandbox dropped after 30
+//! days of failures. What is wanted stands in the environment alone.
 
 use std::time::Duration;
 
@@ -25,20 +25,20 @@ pub use check::Health;
 pub use error::RegisterError;
 pub use settings::Settings;
 
-/// What the function works with.
+/// Holds the settings, the client for CloudFormation and the limits of time, made once per process.
 #[derive(Debug)]
 pub struct Deps {
     /// What is wanted, and the access to Upvest.
     pub settings: Settings,
-    /// Answers CloudFormation.
+    /// Sends the answers to CloudFormation, following no redirect.
     pub http: reqwest::Client,
-    /// The time.
+    /// Gives the time, by which the invocation's end is measured.
     pub clock: Clock,
-    /// How long things may take.
+    /// Says how long tests and changes are repeated.
     pub patience: Patience,
 }
 
-/// How long things may take.
+/// Says how long tests and changes are repeated, and what is left for the answer. Tests of the function shorten them.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
     /// How long a new subscription is tested before it counts as failed: new routes take a while to be served.

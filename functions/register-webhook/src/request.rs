@@ -22,10 +22,10 @@ pub(crate) struct Request {
     pub(crate) physical_resource_id: Option<String>,
 }
 
-/// What the physical id of the resource says about the subscription.
+/// Says what the physical id of the resource tells about the subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PhysicalId {
-    /// It has this id.
+    /// The subscription has this id at Upvest.
     Subscription(ResourceId),
     /// The resource never had one of its own: its creation failed before, or CloudFormation made the id up.
     Nothing,
@@ -54,7 +54,8 @@ impl Request {
 }
 
 impl PhysicalId {
-    /// Upvest's ids are UUIDs (contract section 4); CloudFormation makes up others, for a creation that was not answered.
+    /// Reads a physical id. Upvest's ids are UUIDs; CloudFormation makes up others, for a creation that was not
+    /// answered.
     fn of(text: &str) -> Self {
         if text.starts_with(UNKNOWN) {
             return Self::Unknown;

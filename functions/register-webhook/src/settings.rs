@@ -12,15 +12,15 @@ use upvest_api::{Delay, NewWebhook, Options, PackageSize, Url, WebhookConfig};
 const DELAY: &str = "WEBHOOK_DELAY";
 const MAX_PACKAGE_SIZE: &str = "WEBHOOK_MAX_PACKAGE_SIZE";
 
-/// What the environment says. Each part is right or wrong on its own, so that a subscription can be deleted although
-/// its title is wrong, and CloudFormation is answered whatever is wrong.
+/// Holds what the environment says. Each part is right or wrong on its own, so that a subscription can be deleted
+/// although its title is wrong, and CloudFormation is answered whatever is wrong.
 #[derive(Debug)]
 pub struct Settings {
-    /// The subscription.
+    /// Describes the subscription as it is to be at Upvest.
     pub wanted: Result<NewWebhook, ConfigError>,
-    /// Whether the subscription outlives the stack.
+    /// Tells whether the subscription outlives the stack.
     pub keep: Result<bool, ConfigError>,
-    /// Upvest's API.
+    /// Gives access to Upvest's API, with the credentials of the stack's secret.
     pub upvest: Result<UpvestAccess, ConfigError>,
 }
 
@@ -38,7 +38,7 @@ impl Settings {
     }
 }
 
-/// Upvest waits for the endpoint while it tests, and a stack for this function.
+/// Bounds the calls to Upvest, which waits for the endpoint while it tests, as a stack waits for this function.
 fn options() -> Options {
     Options {
         request_timeout: Some(Duration::from_secs(15)),
@@ -61,6 +61,7 @@ fn wanted(lookup: &Lookup<'_>) -> Result<NewWebhook, ConfigError> {
 }
 
 fn batching(lookup: &Lookup<'_>) -> Result<Option<WebhookConfig>, ConfigError> {
+    // A configuration of batching has both limits: with one alone, batching is left to Upvest.
     let (Some(delay), Some(size)) = (lookup.optional(DELAY), lookup.optional(MAX_PACKAGE_SIZE)) else {
         return Ok(None);
     };

@@ -11,13 +11,14 @@ use uuid::Uuid;
 use crate::Patience;
 use crate::error::RegisterError;
 
-/// How often a subscription that was created a moment ago may not be there yet (contract section 7, item 8).
+/// Limits how often a change is tried on a subscription that was created a moment ago: Upvest's documentation says that
+/// a new resource may not be found at once.
 const LAG_ATTEMPTS: u32 = 5;
-/// How much of an endpoint's answer is told, in characters.
+/// Limits how much of an endpoint's answer is told, in characters.
 const BODY_START: usize = 300;
 const OK: u16 = 200;
 
-/// The subscription that is wanted, at Upvest.
+/// Manages the subscription that is wanted, at Upvest.
 #[derive(Debug)]
 pub(crate) struct Subscription<'d> {
     pub(crate) upvest: &'d UpvestAccess,
@@ -25,12 +26,12 @@ pub(crate) struct Subscription<'d> {
     pub(crate) patience: Patience,
 }
 
-/// What became of a subscription that was to be like the wanted one.
+/// Says what became of a subscription that was to be like the wanted one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Patched {
-    /// It was that already.
+    /// The subscription was like the wanted one already, and was left alone.
     Alike,
-    /// It was changed.
+    /// The subscription was changed, and is like the wanted one.
     Changed,
 }
 
@@ -119,6 +120,7 @@ impl Subscription<'_> {
                 return Err(failure);
             }
             tracing::info!(reason = failure.explain(), "the endpoint is tested again");
+            // A test without a pause must not keep the runtime from everything else.
             sleep(self.patience.pause.max(Duration::from_millis(1))).await;
         }
     }

@@ -14,12 +14,13 @@ use crate::Deps;
 use crate::error::{DeliveryError, Step};
 use crate::events::{self, DeliveredEvents};
 
-/// A delivery that is in the log or in quarantine.
+/// Describes a delivery that is in the log or in quarantine.
 #[derive(Debug)]
 pub(crate) struct Received {
-    /// When it arrived, and its id: the order in which events are dispatched.
+    /// Gives the time at which it arrived, and its id: the order in which events are dispatched.
     pub(crate) arrival: (Timestamp, Uuid),
-    /// The events that it brought.
+    /// Lists the events that it brought first, and that are to be sent to their domains; none of a delivery in
+    /// quarantine.
     pub(crate) dispatch: Vec<Dispatch>,
 }
 
@@ -41,9 +42,10 @@ pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Receive
     })
 }
 
-/// A delivery of which nothing may be trusted.
+/// Describes a delivery of which nothing may be trusted.
 struct Rejected {
-    /// The key by which the sender claims to have signed.
+    /// Gives the id of the key by which the sender claims to have signed; `None` where the signature's headers
+    /// cannot be parsed.
     key_id: Option<String>,
     rejection: VerifyError,
 }
@@ -105,6 +107,7 @@ async fn accept(
         }
     };
     let key_id = verified.key_id();
+    // Archived first: what is in the log can then always be proven, and an object too large for the log be found.
     let kept = deps.archive.keep(envelope, key_id, verified.freshness()).await;
     kept.map_err(failed(Step::Archive))?;
     let delivered = match DeliveredEvents::of(envelope, verified) {

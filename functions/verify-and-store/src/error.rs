@@ -19,7 +19,7 @@ pub enum DeliveryError {
         presentable(key_id)
     )]
     UnknownKey {
-        /// The delivery.
+        /// Gives the id of the delivery that waits for the key.
         delivery_id: String,
         /// The key's id, as the sender claims.
         key_id: String,
@@ -27,33 +27,33 @@ pub enum DeliveryError {
     /// The key could not be read.
     #[error("key of delivery {delivery_id} cannot be had")]
     Keys {
-        /// The delivery.
+        /// Gives the id of the delivery that waits for the key.
         delivery_id: String,
-        /// Why not.
+        /// Says what reading the keys table or a secret failed with.
         #[source]
         source: KeysError,
     },
     /// The archive, the log or a queue could not be reached.
     #[error("delivery {delivery_id} could not be {step}")]
     Aws {
-        /// The delivery.
+        /// Gives the id of the delivery that is tried again.
         delivery_id: String,
         /// What could not be done to it.
         step: Step,
-        /// Why not.
+        /// Says what the call of AWS failed with.
         #[source]
         source: AwsError,
     },
 }
 
-/// What is done to a delivery.
+/// Names what is done to a delivery, in the words of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Put into quarantine.
+    /// The delivery, or some of its events, is put into quarantine.
     Quarantine,
-    /// Archived.
+    /// The delivery is written into the archive.
     Archive,
-    /// Its events stored.
+    /// The delivery's events are written into the log.
     Store,
 }
 

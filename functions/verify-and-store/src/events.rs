@@ -17,7 +17,7 @@ use upvest::{Domain, Event};
 /// The reason of synthetic events that none of our own keys signed.
 const SYNTHETIC: &str = "event-synthetic";
 
-/// The events of one delivery, sorted by what is to be done.
+/// Holds the events of one delivery, sorted by what is to be done.
 #[derive(Debug, Default)]
 pub(crate) struct DeliveredEvents {
     /// To be logged; no two of the same id.
@@ -26,7 +26,7 @@ pub(crate) struct DeliveredEvents {
     dispatch: Vec<Option<Dispatch>>,
     /// Of the same id as another of this delivery, with another content; by the key in the log.
     conflicting: BTreeMap<String, NewEvent>,
-    /// How many are in the delivery once more.
+    /// Counts the events that are in the delivery once more, byte for byte.
     duplicates: usize,
     /// Reasons, and the places in the batch of the events that go to quarantine for them.
     pub(crate) unusable: BTreeMap<&'static str, Vec<usize>>,

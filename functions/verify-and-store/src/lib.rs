@@ -30,24 +30,24 @@ use delivery::Received;
 pub use error::DeliveryError;
 pub use pipeline::verification::FreshnessPolicy;
 
-/// What the function works with.
+/// Holds the queues, tables and bucket on the way of a delivery, made once per process.
 #[derive(Debug)]
 pub struct Deps {
     /// The deliveries queue, from which Lambda polls.
     pub queue: SourceQueue,
-    /// The verification keys.
+    /// Finds the verification keys, and remembers them for a while.
     pub keys: Keys,
     /// Where a fetch of keys is asked for when a delivery names an unknown one; `None` asks nobody.
     pub key_requests: Option<KeyRequests>,
-    /// The archive of deliveries.
+    /// Writes deliveries into the archive, and into its quarantine.
     pub archive: Archive,
-    /// The event log.
+    /// Writes events into the log, each once.
     pub log: EventLog,
-    /// The queues of the domains.
+    /// Sends events to the queues of their domains.
     pub domains: DomainQueues,
-    /// What to do about a signature that is out of its time.
+    /// Says what to do about a signature that is out of its time.
     pub freshness: FreshnessPolicy,
-    /// The time.
+    /// Gives the time, by which what a delivery took is measured.
     pub clock: Clock,
 }
 
@@ -134,6 +134,7 @@ async fn handle_batch(deps: &Deps, batch: &[&SqsMessage]) -> Vec<Result<(), Fail
         failure
     });
     let results = received.into_iter().map(|received| match received? {
+        // What was received fails with the dispatch of the batch, unless it had nothing to dispatch.
         Received { dispatch, .. } if dispatch.is_empty() => Ok(()),
         _ => dispatched.clone(),
     });

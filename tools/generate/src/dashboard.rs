@@ -5,14 +5,14 @@
 
 use crate::category::Domain;
 
-/// The numbered variables of the dashboard, and the parameters that list their values.
+/// Makes the numbered variables of the dashboard, and the parameters that list their values.
 const VARIABLES: [(&str, &str); 3] = [
     ("Queue", "DomainQueueNames"),
     ("DeadLetterQueue", "DomainDeadLetterQueueNames"),
     ("Function", "DomainFunctionNames"),
 ];
 
-/// The regions of the dashboard by name, with their lines.
+/// Makes the regions of the dashboard by name, with their lines.
 pub(crate) fn regions() -> Vec<(&'static str, Vec<String>)> {
     let variables = VARIABLES.into_iter().flat_map(|(variable, list)| {
         (0..Domain::ALL.len())
@@ -47,7 +47,7 @@ pub(crate) fn with_a_row_for_each_domain(text: &str) -> String {
     written
 }
 
-/// A line of a graph that names a numbered variable.
+/// Holds a line of a graph that names a numbered variable.
 struct Row<'t> {
     before: &'t str,
     variable: &'static str,

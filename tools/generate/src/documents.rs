@@ -3,7 +3,7 @@
 use crate::category::Domain;
 use crate::template::entities;
 
-/// The regions of `events/schemas/change.v1.schema.json`.
+/// Makes the regions of `events/schemas/change.v1.schema.json`: the domains that a published change may name.
 pub(crate) fn schema_regions() -> Vec<(&'static str, Vec<String>)> {
     let names = Domain::ALL.into_iter().enumerate().map(|(index, domain)| {
         let comma = if index + 1 < Domain::ALL.len() { "," } else { "" };
@@ -12,7 +12,7 @@ pub(crate) fn schema_regions() -> Vec<(&'static str, Vec<String>)> {
     vec![("domains", names.collect())]
 }
 
-/// The regions of `docs/adding-a-domain.md`.
+/// Makes the regions of `docs/adding-a-domain.md`: a table of the domains with their entities.
 pub(crate) fn domains_regions() -> Vec<(&'static str, Vec<String>)> {
     let rows = Domain::ALL.into_iter().map(|domain| {
         let entities: Vec<String> = entities(domain)
@@ -25,7 +25,7 @@ pub(crate) fn domains_regions() -> Vec<(&'static str, Vec<String>)> {
     vec![("domains", head.into_iter().chain(rows).collect())]
 }
 
-/// The regions of `docs/operations.md`.
+/// Makes the regions of `docs/operations.md`: the commands that verify every domain.
 pub(crate) fn operations_regions() -> Vec<(&'static str, Vec<String>)> {
     let (first, others) = Domain::ALL.split_at(Domain::ALL.len() / 2);
     let line = |domains: &[Domain]| {

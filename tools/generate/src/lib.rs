@@ -21,37 +21,37 @@ mod processors;
 pub mod region;
 mod template;
 
-/// Why nothing was generated.
+/// Says why the generated parts were not written, or not compared: the file that a person has to repair.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GenerateError {
     /// A file cannot be read or written.
     #[error("{path}: {source}")]
     File {
-        /// The file.
+        /// Gives the path of the file, below the repository's root.
         path: PathBuf,
-        /// What went wrong.
+        /// Says what reading or writing it failed with.
         source: std::io::Error,
     },
     /// A file has no region of this name, or one that does not end.
     #[error("{path}: {source}")]
     Region {
-        /// The file.
+        /// Gives the path of the file, below the repository's root.
         path: PathBuf,
-        /// What is wrong.
+        /// Says which mark the file lacks.
         source: region::RegionError,
     },
     /// A domain has no actions. They belong to whoever deploys, so they are not generated.
     #[error("{path} is missing: the domain {domain} needs one, as docs/adding-a-domain.md shows")]
     NoActions {
-        /// The file that is missing.
+        /// Gives the path of the file that is missing, below the repository's root.
         path: PathBuf,
-        /// The domain.
+        /// Names the domain that needs it.
         domain: Domain,
     },
 }
 
-/// What each generated file of the repository should hold; `None` for one that should not be there.
+/// Maps each generated file of the repository to what it should hold; `None` for one that should not be there.
 type Files = BTreeMap<PathBuf, Option<String>>;
 
 /// Lists the generated files below `root` that are not as the tables have them, in order.

@@ -11,14 +11,14 @@ use crate::{Files, GenerateError, read, read_if_there};
 
 /// The file that declares the modules with the domains' actions.
 pub(crate) const MODULES: &str = "functions/processors/src/actions.rs";
-/// Where the modules are.
+/// Is the folder with the modules of the domains' actions.
 const ACTIONS: &str = "functions/processors/src/actions";
-/// Where the binaries are.
+/// Is the folder with the binaries, all of which are generated: what else is there is removed.
 const BINARIES: &str = "functions/processors/src/bin";
-/// The list of the actions' files as they were first released, with their hashes.
+/// Is the list of the actions' files as they were first released, with their hashes.
 const RELEASED: &str = "functions/processors/released-actions.txt";
 
-/// The regions of [`MODULES`].
+/// Makes the regions of [`MODULES`]: a line for each domain's module.
 pub(crate) fn module_regions() -> Vec<(&'static str, Vec<String>)> {
     let mut modules: Vec<String> = Domain::ALL
         .into_iter()
@@ -31,6 +31,7 @@ pub(crate) fn module_regions() -> Vec<(&'static str, Vec<String>)> {
 
 /// Adds the files that are generated as a whole.
 pub(crate) fn add_files(root: &Path, files: &mut Files) -> Result<(), GenerateError> {
+    // What is there is taken for superfluous until a domain claims it below.
     files.extend(files_in(root, BINARIES)?.into_iter().map(|path| (path, None)));
     for domain in Domain::ALL {
         let path = Path::new(BINARIES).join(format!("{domain}.rs"));

@@ -3,7 +3,7 @@
 
 use crate::category::{CATEGORIES, Domain};
 
-/// The regions of `template.yaml` by name, with their lines.
+/// Makes the regions of `template.yaml` by name, with their lines.
 pub(crate) fn regions() -> Vec<(&'static str, Vec<String>)> {
     let join = |entry: fn(&str, Domain) -> String| {
         Domain::ALL

@@ -103,7 +103,7 @@ fn differences(ours: &Value, theirs: &Value, path: &str, found: &mut Vec<String>
 }
 
 /// Tells whether two values mean the same: Upvest writes one time with fractions of any width, and one amount with any zeros. An
-/// empty text stands for an absent value (contract section 1).
+/// empty text stands for an absent value, as Upvest's specification has it of limit prices and references.
 fn is_same(ours: &Value, theirs: &Value) -> bool {
     let is_absent = |value: &Value| value.is_null() || value.as_str() == Some("");
     if ours == theirs || (is_absent(ours) && is_absent(theirs)) {

@@ -1,4 +1,4 @@
-//! The stories that generated events tell, in objects of the documented shapes (contract appendix A).
+//! The stories that generated events tell, in objects of the shapes that Upvest's specification gives.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

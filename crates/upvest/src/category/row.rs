@@ -28,7 +28,7 @@ pub enum Role {
 pub struct Category {
     /// The category, or a full event type where one type differs from the rest of its category.
     pub name: &'static str,
-    /// Whose processor gets the events.
+    /// Names the domain whose processor gets the events, as long as it has a queue.
     pub domain: Domain,
     /// The first part of the entity key. Usually the category; an execution belongs to its order.
     pub entity: &'static str,

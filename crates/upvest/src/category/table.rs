@@ -1,7 +1,7 @@
 //! The rows.
 //!
-//! Sources: contract section 5 (types, lifecycles, keys) and section 6 (domains). Lifecycles that Upvest's pages do
-//! not spell out are read off the order of the specification's enumerations.
+//! Sources: Upvest's OpenAPI specification and guides, for types, lifecycles and keys; the domains are our own groups.
+//! Lifecycles that Upvest's pages do not spell out are read off the order of the specification's enumerations.
 
 use super::Domain::*;
 use super::{Category, Domain, Role};

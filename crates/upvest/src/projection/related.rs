@@ -33,7 +33,7 @@ const REFERENCES: [(&str, &str); 16] = [
 /// The lists in which objects name other entities by `id`, and those entities' type.
 const LISTS: [(&str, &str); 2] = [("users", "USER"), ("orders", "ORDER")];
 
-/// The types in `references` of a ledger line that are entities of their own (contract section 5, cross references).
+/// The types in `references` of a ledger line that are entities of their own, by Upvest's specification.
 const LINE_REFERENCES: [&str; 6] = [
     "ORDER",
     "WITHDRAWAL",

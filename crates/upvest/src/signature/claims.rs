@@ -27,7 +27,7 @@ pub(super) struct Claims {
 pub enum Freshness {
     /// It was received within its time, or its signature sets no limit.
     Fresh,
-    /// It was received after `expires`.
+    /// The delivery was received after `expires`, as a retry that is not signed anew would be.
     Expired,
     /// It was received before `created`, so one of the two clocks is wrong.
     NotYetValid,

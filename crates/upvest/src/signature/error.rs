@@ -16,7 +16,7 @@ pub enum VerifyError {
     /// A signature or digest header is longer than [`MAX_HEADER_BYTES`](super::MAX_HEADER_BYTES).
     #[error("the {name} header is longer than {} bytes", super::MAX_HEADER_BYTES)]
     OversizedHeader {
-        /// Names the header.
+        /// Names the header, in lower case.
         name: &'static str,
     },
     /// `signature-input` is not a dictionary of component lists with parameters of the expected types.
@@ -25,13 +25,13 @@ pub enum VerifyError {
     /// `signature` is not a dictionary of base64 byte sequences.
     #[error("the signature header is malformed")]
     MalformedSignature,
-    /// More signatures than [`MAX_LABELS`](super::MAX_LABELS).
+    /// The header has more signatures than [`MAX_LABELS`](super::MAX_LABELS).
     #[error("more than {} signature labels", super::MAX_LABELS)]
     TooManyLabels,
-    /// More covered components than [`MAX_COMPONENTS`](super::MAX_COMPONENTS).
+    /// A signature covers more components than [`MAX_COMPONENTS`](super::MAX_COMPONENTS).
     #[error("more than {} covered components", super::MAX_COMPONENTS)]
     TooManyComponents,
-    /// More signature parameters than [`MAX_PARAMETERS`](super::MAX_PARAMETERS).
+    /// A signature has more parameters than [`MAX_PARAMETERS`](super::MAX_PARAMETERS).
     #[error("more than {} signature parameters", super::MAX_PARAMETERS)]
     TooManyParameters,
     /// A label occurs twice in `signature-input` or in `signature`.
@@ -67,7 +67,7 @@ pub enum VerifyError {
     /// `@method` or `@path` is not covered.
     #[error("component {component} is not covered by the signature")]
     ComponentNotCovered {
-        /// Names the missing component.
+        /// Names the component that is missing: `@method` or `@path`.
         component: &'static str,
     },
     /// The delivery names another key than the one it was verified with.
@@ -79,25 +79,25 @@ pub enum VerifyError {
     /// The digest header of the key's profile is missing.
     #[error("the {header} header is missing")]
     MissingDigest {
-        /// Names the profile's digest header.
+        /// Names the digest header of the key's profile: `digest` or `content-digest`.
         header: &'static str,
     },
     /// The digest header of the key's profile is not covered, so that the signature says nothing about the body.
     #[error("the {header} header is not covered by the signature")]
     DigestNotCovered {
-        /// Names the profile's digest header.
+        /// Names the digest header of the key's profile: `digest` or `content-digest`.
         header: &'static str,
     },
     /// The digest header cannot be parsed, or a digest in it has the wrong length.
     #[error("the {header} header is malformed")]
     MalformedDigest {
-        /// Names the profile's digest header.
+        /// Names the digest header of the key's profile: `digest` or `content-digest`.
         header: &'static str,
     },
     /// The digest header has no algorithm that the profile knows.
     #[error("the {header} header has no known algorithm")]
     UnsupportedDigestAlgorithm {
-        /// Names the profile's digest header.
+        /// Names the digest header of the key's profile: `digest` or `content-digest`.
         header: &'static str,
     },
     /// The digest is not that of the body.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct Headers(Vec<(String, String)>);
 
 impl Headers {
-    /// Creates a list without headers.
+    /// Creates a list without headers, to which [`push`](Self::push) adds.
     #[must_use]
     pub const fn new() -> Self {
         Self(Vec::new())

@@ -37,9 +37,9 @@ pub enum JwkError {
     /// Another key type or curve than `EC` with `P-521` or `OKP` with `Ed25519`.
     #[error("unsupported key type {key_type:?} with curve {curve:?}")]
     UnsupportedKey {
-        /// Repeats the `kty` member.
+        /// Repeats the `kty` member, which names the family of keys.
         key_type: String,
-        /// Repeats the `crv` member.
+        /// Repeats the `crv` member, which names the curve.
         curve: String,
     },
     /// A coordinate is missing, superfluous, not base64url without padding, or of the wrong length.

@@ -31,9 +31,9 @@ pub struct SignatureHeaders {
     pub digest_name: &'static str,
     /// Is sent as the digest header.
     pub digest: String,
-    /// Is sent as `signature-input`.
+    /// Is sent as `signature-input`: what is covered, and the signature's parameters.
     pub signature_input: String,
-    /// Is sent as `signature`.
+    /// Is sent as `signature`: the signature itself, in base64 between colons.
     pub signature: String,
 }
 

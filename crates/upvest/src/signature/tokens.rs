@@ -16,7 +16,7 @@ pub(super) enum SyntaxError {
     TooManyParameters,
 }
 
-/// One `label=("name" ...);parameter=value` of `signature-input`.
+/// Holds one `label=("name" ...);parameter=value` of `signature-input`, parsed and not verified.
 #[derive(Debug)]
 pub(super) struct Member<'a> {
     pub(super) label: &'a str,
@@ -41,7 +41,7 @@ pub(super) enum Value<'a> {
     Other,
 }
 
-/// Parses a whole `signature-input` header.
+/// Parses a whole `signature-input` header, within the limits on labels, components and parameters.
 pub(super) fn parse_signature_input(text: &str) -> Result<Vec<Member<'_>>, SyntaxError> {
     let mut members: Vec<Member<'_>> = Vec::new();
     Cursor { text, at: 0 }.members(|cursor, label| {

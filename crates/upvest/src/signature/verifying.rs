@@ -35,7 +35,7 @@ enum Material {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The JWK has no `kid`.
+    /// The JWK has no `kid`, by which deliveries could name it.
     #[error("the key has no id")]
     MissingKeyId,
     /// The id is empty, longer than [`MAX_KEY_ID_BYTES`](super::MAX_KEY_ID_BYTES), or not printable ASCII.

@@ -8,9 +8,9 @@ use serde::Deserialize;
 use upvest::Event;
 use upvest_api::ResourceId;
 
-/// The event that announces the PDF of a user's report.
+/// Names the event that announces the PDF of a user's report.
 const REPORT: &str = "REPORT.CREATED";
-/// The event that announces the file of a treasury report.
+/// Names the event that announces the file of a treasury report.
 const TREASURY_REPORT: &str = "TREASURY_REPORT.CREATED";
 
 /// The longest file name within a key. S3 allows keys of 1024 bytes.
@@ -18,24 +18,24 @@ const MAX_NAME_BYTES: usize = 200;
 /// The longest value of metadata. S3 allows 2 KB for all of them.
 const MAX_VALUE_CHARS: usize = 256;
 
-/// A file that an event announces.
+/// Describes a file that an event announces: where it comes from, where it goes, and what is noted beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Document {
     pub(crate) source: Source,
-    /// Where it is kept in the bucket.
+    /// Gives the key under which the file is kept in the bucket.
     pub(crate) key: String,
-    /// The report's type, for example `BUY_ORDER`.
+    /// Names the report's type, for example `BUY_ORDER`.
     kind: Option<String>,
-    /// The id of the report that it replaces.
+    /// Gives the id of the report that it replaces.
     substitutes: Option<String>,
 }
 
-/// What the file is called at Upvest.
+/// Says what the file is called at Upvest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// The PDF of the report with this id.
+    /// The file is the PDF of the report with this id.
     Pdf(ResourceId),
-    /// The file of this name, among those of settlement reports.
+    /// The file has this name, among those of settlement reports.
     File(String),
 }
 
@@ -57,12 +57,12 @@ struct TreasuryReport {
 }
 
 impl Document {
-    /// Whether the event announces a file.
+    /// Tells by the event's type whether it announces a file.
     pub(crate) fn is_announced_by(event: &Event<'_>) -> bool {
         matches!(event.event_type(), REPORT | TREASURY_REPORT)
     }
 
-    /// The file that the event announces, which is a treasury report's unless it is a user's.
+    /// Describes the file that the event announces, which is a treasury report's unless it is a user's.
     pub(crate) fn announced_by(event: &Event<'_>) -> Result<Self, serde_json::Error> {
         let object = event.object().get();
         let day = event.occurred().instant().split('T').next().unwrap_or_default();
@@ -87,7 +87,7 @@ impl Document {
         })
     }
 
-    /// What is noted beside the file: the way back to what announced it.
+    /// Makes what is noted beside the file: the way back to what announced it.
     pub(crate) fn metadata(&self, change: &Change<'_>, sha256: &str) -> HashMap<String, String> {
         let notes = [
             ("event-id", Some(change.event.id())),
@@ -104,7 +104,7 @@ impl Document {
     }
 }
 
-/// A file's name as the end of a key: nothing that a path could be made of, wherever the file is copied to.
+/// Writes a file's name as the end of a key: nothing that a path could be made of, wherever the file is copied to.
 fn safe_name(name: &str) -> String {
     let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let mut safe: String = name.chars().map(|c| if known(c) { c } else { '_' }).collect();
@@ -116,7 +116,7 @@ fn safe_name(name: &str) -> String {
     safe
 }
 
-/// A value as a header can carry it.
+/// Writes a value as a header takes it: in printable ASCII, and cut off.
 fn safe_value(value: &str) -> String {
     let value = value.chars().take(MAX_VALUE_CHARS);
     value

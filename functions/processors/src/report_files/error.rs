@@ -8,7 +8,7 @@ use upvest_api::Error;
 /// The status by which Upvest refuses credentials, which say nothing about the report.
 const UNAUTHORIZED: u16 = 401;
 
-/// Why a file was not retrieved. No text holds a secret, or the location of a file.
+/// Says why a file was not retrieved. No text holds a secret, or the location of a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RetrieveError {
@@ -24,7 +24,7 @@ pub enum RetrieveError {
     /// The file is larger than is retrieved.
     #[error("the file is larger than {limit} bytes, the most that is retrieved: fetch it by hand")]
     TooLarge {
-        /// The limit.
+        /// Gives the most bytes that are retrieved, for the person who fetches the file by hand.
         limit: u64,
     },
     /// The temporary file cannot be written or read.
@@ -36,10 +36,10 @@ pub enum RetrieveError {
 }
 
 impl RetrieveError {
-    /// Whether no retry would change it.
+    /// Tells whether no retry would change it.
     ///
-    /// What Upvest does not find is tried again: what an event announces may be there only some time later (contract
-    /// section 7, item 8). So is what has to do with credentials, which a person can repair meanwhile.
+    /// What Upvest does not find is tried again: by Upvest's documentation, what an event announces may be
+    /// there only some time later. So is what has to do with credentials, which a person can repair meanwhile.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {

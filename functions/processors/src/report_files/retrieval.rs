@@ -39,22 +39,22 @@ const UPLOAD_TIME: Duration = Duration::from_secs(25);
 /// Retrieves files, and keeps each of them once.
 #[derive(Debug)]
 pub struct Retrieval {
-    /// Upvest's API.
+    /// Calls Upvest's API, with credentials of the stack's secret.
     pub upvest: UpvestAccess,
-    /// The reports bucket's client.
+    /// Writes into the reports bucket, with more time for a file than other calls have.
     pub s3: Client,
-    /// The reports bucket.
+    /// Names the bucket of the stack that the files are kept in.
     pub bucket: String,
-    /// Upvest's folder with the files of treasury reports.
+    /// Names Upvest's folder with the files of treasury reports.
     pub treasury_folder: String,
-    /// Where temporary files are written.
+    /// Is the directory for temporary files, each of which is removed when its retrieval ends.
     pub directory: PathBuf,
-    /// The largest file that is retrieved, in bytes.
+    /// Limits the file that is retrieved, in bytes.
     pub max_bytes: u64,
     places: Semaphore,
 }
 
-/// A file on its way into the bucket.
+/// Holds a file on its way into the bucket.
 struct Fetched {
     file: Written,
     content_type: Option<String>,
@@ -75,7 +75,7 @@ impl Retrieval {
         }
     }
 
-    /// The same with the credentials of the secret `UPVEST_SECRET`, and `TREASURY_REPORTS_FOLDER`
+    /// Makes the same with the credentials of the secret `UPVEST_SECRET`, and `TREASURY_REPORTS_FOLDER`
     /// (`settlement_reports`).
     pub(crate) fn from_setup(setup: &Setup<'_>, bucket: String) -> Result<Self, ConfigError> {
         let upvest = UpvestAccess::from_config(setup.aws, setup.environment, Clock::system(), options())?;
@@ -110,6 +110,7 @@ impl Retrieval {
         let content_type = download.content_type().map(str::to_owned);
         let mut file = Scratch::create(&self.directory)?;
         while let Some(chunk) = download.chunk().await.map_err(RetrieveError::Broken)? {
+            // The length may not have been told, or not truly.
             if file.bytes() + chunk.len() as u64 > self.max_bytes {
                 return Err(too_large);
             }
@@ -126,7 +127,8 @@ impl Retrieval {
         }
     }
 
-    /// A location leads to its file for some minutes only, so one that gives nothing is asked for anew.
+    /// Opens the file of this name. A location leads to its file for some minutes only, so one that gives nothing is
+    /// asked for anew.
     async fn open_file(&self, name: &str) -> Result<Download, AccessError> {
         let mut asked = 0;
         loop {
@@ -190,7 +192,8 @@ fn status(answer: Option<&aws_sdk_s3::config::http::HttpResponse>) -> Option<u16
     answer.map(|answer| answer.status().as_u16())
 }
 
-/// A token and the begin of a download, each with all its attempts, are to take less than an invocation may.
+/// Bounds the calls to Upvest: a token and the start of a download, each with all its attempts, are to take less than
+/// an invocation may.
 fn options() -> Options {
     Options {
         request_timeout: Some(Duration::from_secs(8)),
@@ -199,7 +202,7 @@ fn options() -> Options {
     }
 }
 
-/// A client with more patience than others need: it sends files.
+/// Makes a client with more patience than others need: it sends files.
 fn s3(aws: &SdkConfig) -> Client {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))

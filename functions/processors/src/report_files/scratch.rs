@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 
-/// Numbers the files of the process.
+/// Numbers the files of the process, so that two retrievals at a time do not share one.
 static FILES: AtomicU64 = AtomicU64::new(0);
 
 /// A temporary file that is being written. It is removed when this is dropped, whatever happened.
@@ -25,13 +25,13 @@ pub(crate) struct Scratch {
 #[derive(Debug)]
 pub(crate) struct Written {
     path: Removed,
-    /// How long it is.
+    /// Gives the file's length, in bytes, as it was downloaded.
     pub(crate) bytes: u64,
-    /// The SHA-256 of its content.
+    /// Holds the SHA-256 of its content, which S3 checks on the upload.
     pub(crate) sha256: [u8; 32],
 }
 
-/// A path whose file is removed with it.
+/// Holds a path whose file is removed with it.
 #[derive(Debug)]
 struct Removed(PathBuf);
 
@@ -58,12 +58,12 @@ impl Scratch {
         })
     }
 
-    /// How long it is so far.
+    /// Counts the bytes written so far, which a download is stopped by.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Appends bytes.
+    /// Appends bytes, which go into the hash as well.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes).await?;
         self.hash.update(bytes);
@@ -71,7 +71,7 @@ impl Scratch {
         Ok(())
     }
 
-    /// Ends the file.
+    /// Ends the file: all its bytes are with the operating system when this returns.
     pub(crate) async fn finish(mut self) -> io::Result<Written> {
         self.file.flush().await?;
         Ok(Written {
@@ -83,7 +83,7 @@ impl Scratch {
 }
 
 impl Written {
-    /// Where it is.
+    /// Gives the path, for as long as this is held.
     pub(crate) fn path(&self) -> &Path {
         &self.path.0
     }

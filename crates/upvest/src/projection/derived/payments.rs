@@ -3,7 +3,7 @@
 use super::Values;
 use crate::projection::Projection;
 
-/// The statuses in which a deposit is booked: the money can be invested (contract section 5).
+/// The statuses in which a deposit is booked: by Upvest's documentation the money can be invested.
 const BOOKED: [&str; 2] = ["CONFIRMED", "SETTLED"];
 
 /// `funds_available`: the deposit is booked. It turns true once for each deposit, and false again when a booked deposit

@@ -43,23 +43,25 @@ pub use crate::runtime::config::{ConfigError, Lookup};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Change<'c> {
-    /// The domain whose processor applied the event.
+    /// Names the domain whose processor applied the event.
     pub domain: Domain,
     /// Names the entity that changed, by type and id, for example `ORDER#<id>`.
     pub entity: &'c EntityKey,
     /// Gives the event that changed it, as Upvest sent it, with its `object` verbatim.
     pub event: &'c Event<'c>,
-    /// The delivery that brought the event, under whose id the archive has the signed bytes.
+    /// Names the delivery that brought the event, under whose id the archive has the signed bytes; `None` where the
+    /// message does not say.
     pub delivery_id: Option<&'c str>,
-    /// What the entity was before the event; `None` when there was nothing, and for a replay.
+    /// Says what the entity was before the event; `None` when there was nothing, and for a replay.
     pub previous: Option<&'c Summary>,
-    /// What it is now. When an action is retried, later events may already be in it.
+    /// Says what it is now. When an action is retried, later events may already be in it.
     pub current: &'c Summary,
     /// The whole state as it is now: status history, parts, objects.
     pub state: &'c Projection,
-    /// Whether the event arrived after a newer one of its entity, and so changed nothing but, perhaps, the history.
+    /// Tells whether the event arrived after a newer one of its entity, and so changed nothing but, perhaps, the
+    /// history.
     pub late: bool,
-    /// The id of the replay that brought the event again; `None` for one that Upvest delivered.
+    /// Gives the id of the replay that brought the event again; `None` for one that Upvest delivered.
     pub replay: Option<&'c str>,
 }
 
@@ -108,13 +110,13 @@ impl Change<'_> {
     }
 }
 
-/// What a domain's actions can be made of, once for each process of its function.
+/// Says what a domain's actions can be made of, once for each process of its function.
 ///
 /// A release may add to it. The code that takes it belongs to whoever deploys, and stays as it is.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Setup<'s> {
-    /// The AWS configuration, for clients of your own.
+    /// Gives the AWS configuration, for clients of your own.
     pub aws: &'s SdkConfig,
     /// Looks up the function's environment variables, where the stack puts an action's own settings.
     pub environment: &'s Lookup<'s>,
@@ -128,7 +130,7 @@ impl<'s> Setup<'s> {
     }
 }
 
-/// Why an action failed. Any error turns into one that is retried, so `?` does.
+/// Says why an action failed. Any error turns into one that is retried, so `?` does.
 ///
 /// It is retried with growing pauses, while later events of the same entity wait; then the event goes to the domain's
 /// dead-letter queue.

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// A call to AWS that did not succeed. The same call may succeed later.
+/// Says that a call to AWS did not succeed, and which one it was. The same call may succeed later.
 #[derive(Debug, thiserror::Error)]
 #[error("{operation} failed")]
 pub struct AwsError {
@@ -67,12 +67,12 @@ pub enum Disposition {
     DeadLetter,
 }
 
-/// Why a message was not processed, and what becomes of it. A message that was is deleted.
+/// Says why a message was not processed, and what becomes of it. A message that was is deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Says whether the message is tried again or goes to the dead-letter queue.
     pub disposition: Disposition,
-    /// The reason, for the person who finds it in the dead-letter queue.
+    /// Gives the reason in words, for the person who finds the message in the dead-letter queue.
     pub reason: String,
 }
 

@@ -47,7 +47,7 @@ impl Changes {
     }
 }
 
-/// What a fetch is to change in the table, which has not been changed yet.
+/// Says what a fetch is to change in the table, which has not been changed yet.
 #[derive(Debug)]
 pub struct Plan {
     changes: Changes,

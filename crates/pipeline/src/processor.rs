@@ -32,29 +32,29 @@ use crate::stores::idempotency::{Idempotency, Invocation};
 use acting::Attempt;
 pub use error::ProcessError;
 
-/// How long idempotency records are kept where nothing else is configured. SQS keeps a message for 14 days in a queue
-/// and for 14 more in its dead-letter queue.
+/// Says how long idempotency records are kept where nothing else is configured. SQS keeps a message for 14 days in a
+/// queue and for 14 more in its dead-letter queue.
 const RECORD_DAYS: u32 = 90;
 const SECONDS_OF_A_DAY: u64 = 24 * 3600;
 
 /// Processes the events of one domain: what its function is made of, once per process.
 #[derive(Debug, Clone)]
 pub struct Processor {
-    /// The domain whose events it takes; the catch-all takes all.
+    /// Names the domain whose events it takes; the catch-all takes all.
     pub domain: Domain,
-    /// Its queue, from which Lambda polls.
+    /// Settles the messages of its queue, from which Lambda polls.
     pub queue: SourceQueue,
-    /// The table that it folds events into.
+    /// Reads and writes the table that it folds events into.
     pub entities: Entities,
-    /// The idempotency records of the actions that ran, so that none runs twice for one event.
+    /// Keeps the records of the actions that ran, so that none runs twice for one event.
     pub idempotency: Idempotency,
-    /// Where changes are published; `None` publishes nothing.
+    /// Says where changes are published; `None` publishes nothing.
     pub bus: Option<EventBus>,
-    /// Whether late events, which change nothing, are published too.
+    /// Tells whether late events, which change nothing, are published too.
     pub publishes_late: bool,
     /// The domain's own code, which runs after a change was applied.
     pub actions: DomainActions,
-    /// The source of the time, by which leases end; a test sets it.
+    /// Gives the time by which actions are given up and delays are measured.
     pub clock: Clock,
 }
 

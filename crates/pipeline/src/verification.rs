@@ -38,7 +38,8 @@ pub enum Verdict<'e> {
     Holds(Box<Verified<'e>>),
     /// Nothing of it may be trusted.
     Rejected {
-        /// The key by which the sender claims to have signed.
+        /// Gives the id of the key by which the sender claims to have signed; `None` where the headers cannot be
+        /// parsed.
         key_id: Option<String>,
         /// Says what does not hold; its reason is the name under which the delivery is in quarantine.
         rejection: VerifyError,

@@ -11,8 +11,8 @@ pub use domain::{Domain, UnknownDomainError};
 pub use row::{Category, EARLIER, Role};
 pub use table::{CATEGORIES, UNRECOGNISED};
 
-/// The category of synthetic events, and so the first part of their entities' keys. Upvest's categories are upper-case
-/// letters, digits and underscores, so that none of them, known or to come, is this one.
+/// Is the category of synthetic events, and so the first part of their entities' keys. Upvest's categories are
+/// upper-case letters, digits and underscores, so that none of them, known or to come, is this one.
 pub const SYNTHETIC: &str = "synthetic";
 
 /// Reads the category off an event type: its text before the first full stop.

@@ -5,22 +5,22 @@ use serde_json::value::RawValue;
 
 use crate::event::{Event, EventError};
 
-/// The most events that one delivery may carry. Upvest bounds a batch by size (1 MiB unless one event is larger),
-/// so that its real batches stay far below.
+/// Bounds the number of events that one delivery may carry. Upvest bounds a batch by size (1 MiB unless one event is
+/// larger), so that its real batches stay far below.
 pub const MAX_EVENTS: usize = 20_000;
 
-/// The largest body that is looked at, in bytes: what Lambda takes from an HTTP API (6 MB).
+/// Is the largest body that is looked at, in bytes: what Lambda takes from an HTTP API (6 MB).
 pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
-/// The reason for which an event is in quarantine that is in the log too, but belongs to no entity.
+/// Is the reason for which an event is in quarantine that is in the log too, but belongs to no entity.
 pub const NO_ENTITY_KEY: &str = "event-without-entity-key";
 
-/// One element of a delivery's batch: an event, or what stands in an event's place.
+/// Holds one element of a delivery's batch: an event, or what stands in an event's place.
 #[derive(Debug, Clone)]
 pub struct Element<'a> {
     /// Holds the element's exact text, whose bytes are hashed to tell duplicates from conflicts.
     pub json: &'a str,
-    /// The event that it is, or why it is none.
+    /// Holds the event that it is, or says why it is none.
     pub event: Result<Event<'a>, EventError>,
 }
 

@@ -85,7 +85,7 @@ pub const MAX_KEY_ID_BYTES: usize = 256;
 /// Allows the sender's clock to differ from ours by so many seconds before a delivery counts as expired or not yet valid.
 pub const CLOCK_SKEW_SECONDS: i64 = 30;
 
-/// A dialect of HTTP message signatures: a property of a key, never guessed from a request.
+/// Names a dialect of HTTP message signatures: a property of a key, never guessed from a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Profile {
     /// Component names without quotes in the signature base and a `digest: SHA-256=...` header: what Upvest sends.
@@ -119,7 +119,7 @@ impl Profile {
     }
 }
 
-/// A signature algorithm: a property of a key.
+/// Names a signature algorithm: a property of a key, never taken from a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Algorithm {
     /// ECDSA on P-521 with SHA-512, the signature in ASN.1 DER: what Upvest uses.
@@ -148,7 +148,7 @@ impl Algorithm {
     }
 }
 
-/// A name that is none of [`Profile`] or [`Algorithm`].
+/// Says that a name is none of [`Profile`] or [`Algorithm`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {kind} {name:?}")]
 pub struct UnknownNameError {

@@ -10,10 +10,10 @@ use crate::delivery::split;
 use crate::entity_key::EntityKey;
 use crate::event::Event;
 
-/// The type of the canary's events. Its category is [`category::SYNTHETIC`].
+/// Is the type of the canary's events. Its category is [`category::SYNTHETIC`].
 pub const CANARY: &str = "synthetic.canary";
-/// What the ids of events begin with that a key of [`Scope::Synthetic`] signs. Upvest's ids are UUIDs: an event of such
-/// a key can take no other event's place in the log, nor conflict with it.
+/// Begins the ids of events that a key of [`Scope::Synthetic`] signs. Upvest's ids are UUIDs: an event of
+/// such a key can take no other event's place in the log, nor conflict with it.
 pub const ID_PREFIX: &str = "synthetic-";
 
 /// Is the canary's `object.id`: all its events belong to one entity.
@@ -22,7 +22,7 @@ const CANARY_OBJECT: &str = "canary";
 /// Says which events a key may report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// All but synthetic ones: Upvest's keys.
+    /// The key may report all but synthetic events: this is for Upvest's keys.
     Upvest,
     /// All: HMAC keys, which are our own.
     Everything,

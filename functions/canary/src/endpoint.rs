@@ -8,15 +8,15 @@ use upvest::signature::{Headers, SignError, SignatureOptions, SignedRequest, Sig
 
 use crate::error::CanaryError;
 
-/// How long the answer may take. The API gives ingest 15 seconds.
+/// Says how long the answer may take. The API gives ingest 15 seconds.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// How long the signature is valid: as long as Upvest's are taken to be.
+/// Says how long the signature is valid: as long as Upvest's are taken to be.
 const LIFETIME: Duration = Duration::from_secs(60);
 /// Gives the length of a nonce, in digits: that of the nonces of Upvest's signing proxy.
 const NONCE_DIGITS: usize = 10;
 const USER_AGENT: &str = concat!("upvest-webhooks-canary/", env!("CARGO_PKG_VERSION"));
 
-/// The public URL, and a client that reaches it or nothing: no redirect, no proxy, no second attempt.
+/// Holds the public URL, and a client that reaches it or nothing: no redirect, no proxy, no second attempt.
 #[derive(Debug)]
 pub struct Endpoint {
     url: Url,

@@ -5,7 +5,7 @@ use pipeline::runtime::clock::Clock;
 use pipeline::stores::keys::{CANARY_PROFILE, HmacSecrets, KeysTable, canary_key_id};
 use upvest::signature::SigningKey;
 
-/// The canary's key, in the secret and in the keys table.
+/// Reads the canary's key from its secret, and registers it in the keys table.
 #[derive(Debug)]
 pub struct CanaryKey {
     secrets: HmacSecrets,
@@ -13,7 +13,7 @@ pub struct CanaryKey {
     table: KeysTable,
 }
 
-/// Why the key cannot be had.
+/// Says why the key cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The secret or the keys table cannot be reached.

@@ -24,14 +24,14 @@ mod source;
 use answer::Answer;
 pub use source::{AllowList, SourcePolicy};
 
-/// What the function is configured to do.
+/// Says what the function is configured to do.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The URL of the deliveries queue.
+    /// Gives the URL of the deliveries queue.
     pub queue_url: String,
     /// Gives the path that Upvest calls, compared exactly.
     pub path: String,
-    /// The addresses that Upvest calls from; empty when any may.
+    /// Lists the addresses that Upvest calls from; empty when any may.
     pub allowed: AllowList,
     /// Says what to do about other addresses, which are counted in any case.
     pub source_policy: SourcePolicy,

@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-/// What to do about a request from an address that is not on the list.
+/// Says what to do about a request from an address that is not on the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SourcePolicy {
-    /// Count it and take it: Upvest's addresses change, and a refusal blocks all later deliveries.
+    /// Counts the request and takes it: Upvest's addresses change, and a refusal blocks all later deliveries.
     Flag,
     /// Answers 403, so that Upvest blocks until the address is listed.
     Reject,
@@ -26,7 +26,7 @@ impl FromStr for SourcePolicy {
     }
 }
 
-/// The addresses and networks that deliveries may come from; an empty list admits all.
+/// Lists the addresses and networks that deliveries may come from; an empty list admits all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowList(Vec<IpNet>);
 

@@ -25,7 +25,7 @@ const RECORDS: &str = "Records";
 /// Holds the queue of requests, the access to Upvest and the keys table, made once per process.
 #[derive(Debug)]
 pub struct Deps {
-    /// The key requests queue, from which Lambda polls.
+    /// Settles the messages of the key requests queue, from which Lambda polls.
     pub queue: SourceQueue,
     /// Calls Upvest's API, which serves the keys.
     pub upvest: UpvestAccess,

@@ -10,13 +10,13 @@ use crate::request::Request;
 
 /// Limits an answer, in bytes: CloudFormation reads no more.
 const MAX_BYTES: usize = 4096;
-/// The longest reason, in characters; shorter when the rest of the answer needs the place.
+/// Is the longest reason, in characters; shorter when the rest of the answer needs the place.
 const MAX_REASON: usize = 1_500;
 const ATTEMPTS: u32 = 3;
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// The result of a request, as CloudFormation reads it.
+/// Holds the result of a request, as CloudFormation reads it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Answer {

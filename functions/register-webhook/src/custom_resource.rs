@@ -16,8 +16,8 @@ use crate::error::RegisterError;
 use crate::request::{PhysicalId, Request};
 use crate::subscription::{Subscription, delete};
 
-/// What the resource's physical id is to be, kept where it survives a panic and the end of the time: a later Delete
-/// goes by it.
+/// Holds what the resource's physical id is to be, kept where it survives a panic and the end of the time: a later
+/// Delete goes by it.
 struct Progress(Mutex<PhysicalId>);
 
 impl Progress {

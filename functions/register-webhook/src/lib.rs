@@ -28,7 +28,7 @@ pub use settings::Settings;
 /// Holds the settings, the client for CloudFormation and the limits of time, made once per process.
 #[derive(Debug)]
 pub struct Deps {
-    /// What is wanted, and the access to Upvest.
+    /// Says which subscription is wanted, and gives access to Upvest.
     pub settings: Settings,
     /// Sends the answers to CloudFormation, following no redirect.
     pub http: reqwest::Client,
@@ -41,11 +41,11 @@ pub struct Deps {
 /// Says how long tests and changes are repeated, and what is left for the answer. Tests of the function shorten them.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// How long a new subscription is tested before it counts as failed: new routes take a while to be served.
+    /// Says how long a new subscription is tested before it counts as failed: new routes take a while to be served.
     pub test_for: Duration,
-    /// The pause between two tests, and between two tries to change a subscription that Upvest does not find yet.
+    /// Is the pause between two tests, and between two tries to change a subscription that Upvest does not find yet.
     pub pause: Duration,
-    /// What is left of an invocation's time to answer CloudFormation in.
+    /// Says what is left of an invocation's time to answer CloudFormation in.
     pub reserve: Duration,
 }
 

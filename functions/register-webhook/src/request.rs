@@ -11,10 +11,10 @@ const NOTHING: &str = "nothing:";
 /// Stands before the request id in the physical id of a resource whose creation at Upvest has an unknown outcome.
 const UNKNOWN: &str = "unknown:";
 
-/// A request of CloudFormation. It is read with leniency, because whatever it says must be answered.
+/// Describes a request of CloudFormation. It is read with leniency, because whatever it says must be answered.
 pub(crate) struct Request {
     pub(crate) kind: String,
-    /// Where it is to be answered: whoever knows this URL can answer.
+    /// Says where it is to be answered: whoever knows this URL can answer.
     pub(crate) response_url: String,
     pub(crate) stack_id: String,
     pub(crate) request_id: String,

@@ -7,7 +7,8 @@ use pipeline::stores::keys::KeysError;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// Why a delivery could not be handled. What is wrong with the delivery itself is no error: that goes to quarantine.
+/// Says why a delivery could not be handled. What is wrong with the delivery itself is no error: that goes to
+/// quarantine.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
     /// The message is not a delivery's envelope.
@@ -21,7 +22,7 @@ pub enum DeliveryError {
     UnknownKey {
         /// Gives the id of the delivery that waits for the key.
         delivery_id: String,
-        /// The key's id, as the sender claims.
+        /// Gives the key's id, as the sender claims: it is logged only in the form of Upvest's ids, or as a hash.
         key_id: String,
     },
     /// The key could not be read.
@@ -38,7 +39,7 @@ pub enum DeliveryError {
     Aws {
         /// Gives the id of the delivery that is tried again.
         delivery_id: String,
-        /// What could not be done to it.
+        /// Says what could not be done to it.
         step: Step,
         /// Says what the call of AWS failed with.
         #[source]

@@ -14,34 +14,35 @@ use upvest::delivery::{DeliveryError, NO_ENTITY_KEY, split};
 use upvest::signature::Verified;
 use upvest::{Domain, Event};
 
-/// The reason of synthetic events that none of our own keys signed.
+/// Is the reason of synthetic events that none of our own keys signed.
 const SYNTHETIC: &str = "event-synthetic";
 
 /// Holds the events of one delivery, sorted by what is to be done.
 #[derive(Debug, Default)]
 pub(crate) struct DeliveredEvents {
-    /// To be logged; no two of the same id.
+    /// Lists the events to be logged; no two have the same id.
     pub(crate) entries: Vec<NewEvent>,
-    /// To be dispatched, should this delivery own them: beside each entry, `None` where it names no entity.
+    /// Lists the events to be dispatched, should this delivery own them: beside each entry, `None` where it names no
+    /// entity.
     dispatch: Vec<Option<Dispatch>>,
-    /// Of the same id as another of this delivery, with another content; by the key in the log.
+    /// Holds the events of the same id as another of this delivery, with another content; by the key in the log.
     conflicting: BTreeMap<String, NewEvent>,
     /// Counts the events that are in the delivery once more, byte for byte.
     duplicates: usize,
-    /// Reasons, and the places in the batch of the events that go to quarantine for them.
+    /// Maps reasons to the places in the batch of the events that go to quarantine for them.
     pub(crate) unusable: BTreeMap<&'static str, Vec<usize>>,
 }
 
-/// What is left to do once the log has spoken.
+/// Says what is left to do once the log has spoken.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// To be dispatched: what this delivery brought first.
+    /// Lists the events to be dispatched: what this delivery brought first.
     pub(crate) dispatch: Vec<Dispatch>,
-    /// To be logged beside the events that they conflict with.
+    /// Lists the events to be logged beside those that they conflict with.
     pub(crate) conflicting: Vec<NewEvent>,
     new: usize,
     duplicates: usize,
-    /// New synthetic events, which are counted apart.
+    /// Counts new synthetic events, apart from the others.
     synthetic: usize,
 }
 

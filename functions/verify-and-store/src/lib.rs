@@ -33,11 +33,11 @@ pub use pipeline::verification::FreshnessPolicy;
 /// Holds the queues, tables and bucket on the way of a delivery, made once per process.
 #[derive(Debug)]
 pub struct Deps {
-    /// The deliveries queue, from which Lambda polls.
+    /// Settles the messages of the deliveries queue, from which Lambda polls.
     pub queue: SourceQueue,
     /// Finds the verification keys, and remembers them for a while.
     pub keys: Keys,
-    /// Where a fetch of keys is asked for when a delivery names an unknown one; `None` asks nobody.
+    /// Says where a fetch of keys is asked for when a delivery names an unknown one; `None` asks nobody.
     pub key_requests: Option<KeyRequests>,
     /// Writes deliveries into the archive, and into its quarantine.
     pub archive: Archive,

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::category::Domain;
 use crate::{Files, GenerateError, read, read_if_there};
 
-/// The file that declares the modules with the domains' actions.
+/// Is the file that declares the modules with the domains' actions.
 pub(crate) const MODULES: &str = "functions/processors/src/actions.rs";
 /// Is the folder with the modules of the domains' actions.
 const ACTIONS: &str = "functions/processors/src/actions";

@@ -5,7 +5,7 @@ use lambda_runtime::Diagnostic;
 use crate::error::{AwsError, ErrorChain};
 use crate::upvest_api::AccessError;
 
-/// Why keys were not refreshed. What the table holds stays as it is.
+/// Says why keys were not refreshed. What the table holds stays as it is.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefreshError {

@@ -15,7 +15,7 @@ use crate::queues::consumer::receive_count;
 use crate::runtime::metrics;
 use crate::stores::idempotency::{Claim, Invocation};
 
-/// What is left of an invocation when an action is given up: time to release the record and to answer Lambda.
+/// Says what is left of an invocation when an action is given up: time to release the record and to answer Lambda.
 const MARGIN: Duration = Duration::from_secs(2);
 
 /// Bounds an attempt at the event of a message: by the invocation, and by whether it is the first.

@@ -15,19 +15,19 @@ use upvest::projection::{Summary, flags_changed};
 use crate::actions::Change;
 use crate::error::AwsError;
 
-/// The `source` of everything that is published, by which rules select it.
+/// Is the `source` of everything that is published, by which rules select it.
 pub const SOURCE: &str = "upvest-webhooks";
-/// The version of the published form. It changes when a field goes or changes its meaning.
+/// Is the version of the published form. It changes when a field goes or changes its meaning.
 pub const SCHEMA_VERSION: u32 = 1;
 
 const CALL: &str = "PutEvents";
-/// The most entries in one request of `PutEvents` (AWS's limit).
+/// Bounds the number of entries in one request of `PutEvents` (AWS's limit).
 const MAX_ENTRIES: usize = 10;
-/// The largest request that is sent, in bytes, entries and overhead together.
+/// Is the largest request that is sent, in bytes, entries and overhead together.
 const MAX_REQUEST_BYTES: usize = 256 * 1024;
 /// Bytes left in an entry for what is not the detail: source, type, time.
 const ENTRY_OVERHEAD_BYTES: usize = 1024;
-/// How often an entry is sent in all, where the bus does not take it.
+/// Says how often an entry is sent in all, where the bus does not take it.
 const ATTEMPTS: u32 = 3;
 
 /// Publishes changes to one EventBridge bus.
@@ -59,9 +59,9 @@ struct Detail<'d> {
     late: bool,
     moved_back_from: Option<&'d str>,
     related: BTreeSet<String>,
-    /// The event's object, verbatim; null when it would not fit.
+    /// Holds the event's object, verbatim; null when it would not fit.
     object: Option<&'d RawValue>,
-    /// Where an object that did not fit is: the event log has it under this id.
+    /// Says where an object that did not fit is: the event log has it under this id.
     object_in_event_log: Option<&'d str>,
 }
 
@@ -71,7 +71,7 @@ struct EventDetail<'d> {
     r#type: &'d str,
     created_at: &'d str,
     delivery_id: Option<&'d str>,
-    /// The operation of an operator that told the event in Upvest's place.
+    /// Names the operation of an operator that told the event in Upvest's place; absent for an event of Upvest's.
     #[serde(skip_serializing_if = "Option::is_none")]
     reconciled_by: Option<String>,
 }

@@ -12,7 +12,7 @@ use crate::error::{Disposition, ErrorChain};
 use crate::runtime::metrics;
 use crate::stores::entities::{EntityError, Stored, Transition};
 
-/// How often a write is repeated at once when somebody else changed the entity in between.
+/// Says how often a write is repeated at once when somebody else changed the entity in between.
 const ATTEMPTS: usize = 5;
 
 /// Shows an entity after an event was folded into it.

@@ -15,14 +15,14 @@ use crate::error::{AwsError, Disposition, ErrorChain, Failure};
 use crate::queues::envelope::string_attribute;
 use crate::runtime::config::{ConfigError, Lookup};
 
-/// The attribute of a message in a dead-letter queue that says why it is there.
+/// Is the attribute of a message in a dead-letter queue that says why it is there.
 pub const REASON: &str = "reason";
 /// Limits the reason in a dead letter, in bytes: SQS takes 1 MiB in all, and a person reads the beginning only.
 const MAX_REASON_BYTES: usize = 1_000;
 /// Limits the attributes of a message, of which SQS takes ten (`SendMessage`).
 const MAX_ATTRIBUTES: usize = 10;
 
-/// The receiving end of a queue that Lambda polls for us.
+/// Settles the messages of a queue that Lambda polls for us: done, tried again, or moved to the dead-letter queue.
 #[derive(Debug, Clone)]
 pub struct SourceQueue {
     client: Client,
@@ -30,12 +30,12 @@ pub struct SourceQueue {
     dead_letters: DeadLetters,
 }
 
-/// Where a queue's messages go that cannot be processed.
+/// Says where a queue's messages go that cannot be processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetters {
     /// Gives the URL of the dead-letter queue.
     pub url: String,
-    /// How often a message is received before it goes there: the queue's `maxReceiveCount`.
+    /// Says how often a message is received before it goes there: the queue's `maxReceiveCount`.
     pub max_receives: u32,
 }
 

@@ -7,7 +7,7 @@ use crate::queues::encoding::TooLarge;
 use crate::queues::envelope::Envelope;
 use crate::runtime::trace::TraceHeader;
 
-/// The sending end of the deliveries queue.
+/// Sends deliveries to the queue between ingest and verify-and-store.
 #[derive(Debug, Clone)]
 pub struct DeliveriesQueue {
     client: Client,
@@ -15,7 +15,7 @@ pub struct DeliveriesQueue {
     trace: TraceHeader,
 }
 
-/// Why a delivery is not in the queue.
+/// Says why a delivery is not in the queue.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// It can never be: see [`TooLarge`].

@@ -21,12 +21,12 @@ use crate::queues::encoding::MAX_MESSAGE_BYTES;
 use crate::runtime::trace::TraceHeader;
 
 const CALL: &str = "SendMessageBatch to a domain queue";
-/// The most messages in one batch (`SendMessageBatch`).
+/// Bounds the number of messages in one batch (`SendMessageBatch`).
 const BATCH: usize = 10;
 /// Leaves room for a message's attributes and their names, in bytes: two ids and an encoding take a few hundred.
 const ATTRIBUTES: usize = 1024;
 
-/// The sending ends of the domain queues.
+/// Sends events to the queues of their domains, in the order in which they are given.
 #[derive(Debug, Clone)]
 pub struct DomainQueues {
     client: Client,

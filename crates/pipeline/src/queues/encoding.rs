@@ -14,7 +14,7 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use upvest::delivery::MAX_BODY_BYTES;
 
-/// The most bytes that a message's body and attributes may have together.
+/// Bounds the number of bytes that a message's body and attributes may have together.
 pub const MAX_MESSAGE_BYTES: usize = 1_048_576;
 
 /// How the bytes are written in the message body.
@@ -22,11 +22,11 @@ pub const MAX_MESSAGE_BYTES: usize = 1_048_576;
 pub enum Encoding {
     /// The body is the bytes as they are, which are text that SQS takes.
     Verbatim,
-    /// There are none; the message body is a placeholder.
+    /// The body is a placeholder, because there are no bytes and SQS takes no empty body.
     Empty,
-    /// In base64, because SQS would not take them as they are.
+    /// The body is the bytes in base64, because SQS would not take them as they are.
     Base64,
-    /// Deflated (RFC 1951) and in base64, because they would not fit.
+    /// The body is the bytes deflated (RFC 1951) and in base64, because they would not fit otherwise.
     DeflateBase64,
 }
 
@@ -44,7 +44,7 @@ pub struct Encoded<'b> {
 #[error("does not fit into a message of {MAX_MESSAGE_BYTES} bytes, even compressed")]
 pub struct TooLarge;
 
-/// A message body that does not hold what its encoding says.
+/// Says why a message body does not hold what its encoding says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The encoding is not one of ours.

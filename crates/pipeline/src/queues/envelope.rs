@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::queues::encoding::{self, DecodeError, Encoded, Encoding, MAX_MESSAGE_BYTES, TooLarge};
 
-/// The headers kept whether or not the signature covers them.
+/// Names the headers kept whether or not the signature covers them.
 const ALWAYS_KEPT: [&str; 6] = [
     "signature",
     "signature-input",
@@ -24,38 +24,38 @@ const ALWAYS_KEPT: [&str; 6] = [
     "content-length",
 ];
 
-/// One HTTP request that Upvest, or somebody who claims to be Upvest, made to deliver events.
+/// Holds one HTTP request that Upvest, or somebody who claims to be Upvest, made to deliver events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
     /// The delivery's id, given at ingest; its leading bits are the time of receipt.
     pub delivery_id: Uuid,
-    /// When the request arrived: the time by which the signature's freshness is judged.
+    /// Tells when the request arrived: the time by which the signature's freshness is judged.
     pub received_at: Timestamp,
-    /// What the request was, but for its body.
+    /// Says what the request was, but for its body.
     pub request: Request,
     /// Holds the raw body, as the signature's digest covers it. The message body has it, so the JSON does not.
     #[serde(skip)]
     pub body: Vec<u8>,
 }
 
-/// A delivery's request line and headers.
+/// Holds a delivery's request line, the sender's address, and the headers that the signature needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// Names the HTTP method, for example `POST`: the signature covers it.
     pub method: String,
-    /// The path as the sender called it.
+    /// Gives the path as the gateway saw it, which the signature has to cover.
     pub path: String,
-    /// Holds the raw query, without `?` and not decoded; `None` where there is none.
+    /// Holds the raw query, without `?`; `None` where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
-    /// The sender's address, as the gateway saw it.
+    /// Gives the sender's address, as the gateway saw it; `None` where it does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_address: Option<String>,
-    /// The headers that the signature needs.
+    /// Holds the headers that the signature needs, and no others: credentials stay out.
     pub headers: Headers,
 }
 
-/// A message that is no envelope.
+/// Says why a message of the deliveries queue is no envelope.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvelopeError {
     /// An attribute is missing or cannot be read.

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-/// A variable of the environment that is missing or wrong.
+/// Says which variable of the environment is missing or wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// It is not set, or empty.
@@ -13,7 +13,7 @@ pub enum ConfigError {
     Invalid {
         /// Names the variable, for whoever deploys.
         name: &'static str,
-        /// What is wrong with the value.
+        /// Says what is wrong with the value.
         reason: String,
     },
 }

@@ -16,69 +16,70 @@ pub const NAMESPACE: &str = "UpvestWebhooks";
 pub const ANSWERED: &str = "DeliveriesAnswered";
 /// Counts requests from an address outside the allow list, taken or refused.
 pub const UNLISTED_SOURCES: &str = "UnlistedSources";
-/// Deliveries whose signature holds, by `Freshness`.
+/// Counts deliveries whose signature holds, by `Freshness`.
 pub const VERIFIED: &str = "DeliveriesVerified";
-/// Deliveries among them that Upvest signed, and not a key of our own.
+/// Counts deliveries among them that Upvest signed, and not a key of our own.
 pub const FROM_UPVEST: &str = "DeliveriesFromUpvest";
-/// Deliveries that are in quarantine, whole or in part, for whatever reason.
+/// Counts deliveries that are in quarantine, whole or in part, for whatever reason.
 pub const QUARANTINED: &str = "Quarantined";
 /// Counts what `Quarantined` counts, by the `Reason` that is also in the object's key.
 pub const QUARANTINED_BY_REASON: &str = "QuarantinedByReason";
-/// Attempts at deliveries signed with a key that is not in the keys table.
+/// Counts attempts at deliveries signed with a key that is not in the keys table.
 pub const UNKNOWN_KEYS: &str = "UnknownKeys";
-/// Events stored for the first time.
+/// Counts events stored for the first time.
 pub const STORED: &str = "EventsStored";
-/// Events that were in the log already.
+/// Counts events that were in the log already, with the same content.
 pub const DUPLICATE: &str = "EventsDuplicate";
 /// Counts events in conflict with the logged one of the same id.
 pub const CONFLICTING: &str = "EventsConflicting";
-/// Events dispatched to the catch-all, of a category that this version does not know.
+/// Counts events dispatched to the catch-all, of a category that this version does not know.
 pub const UNRECOGNISED: &str = "EventsUnrecognised";
-/// How long it took from the receipt of a delivery until its events were in the log, in milliseconds.
+/// Says how long it took from the receipt of a delivery until its events were in the log, in milliseconds.
 pub const RECEIPT_TO_STORED: &str = "ReceiptToStored";
-/// How long it took from the receipt of an event's delivery until the event was in its entity's state, in milliseconds,
-/// by `Domain`.
+/// Says how long it took from the receipt of an event's delivery until the event was in its entity's state, in
+/// milliseconds, by `Domain`.
 pub const RECEIPT_TO_PROJECTED: &str = "ReceiptToProjected";
-/// How old events are by Upvest's `created_at` when they become the newest of their entity, in seconds, by `Domain`.
+/// Says how old events are by Upvest's `created_at` when they become the newest of their entity, in seconds, by
+/// `Domain`.
 pub const EVENT_AGE: &str = "EventAge";
-/// Events folded into their entity, by `Domain` and `Result`: `fresh`, `late` or `duplicate`.
+/// Counts events folded into their entity, by `Domain` and `Result`: `fresh`, `late` or `duplicate`.
 pub const PROJECTED: &str = "EventsProjected";
-/// States that moved backwards along their lifecycle, by `Domain`.
+/// Counts states that moved backwards along their lifecycle, by `Domain`.
 pub const MOVED_BACK: &str = "StatesMovedBack";
 
-/// Fetches of Upvest's verification keys that brought the keys table up to date.
+/// Counts fetches of Upvest's verification keys that brought the keys table up to date.
 pub const KEYS_REFRESHED: &str = "KeysRefreshed";
-/// Changes of the keys table by such a fetch, by `Change`: `new`, `returned` or `retired`.
+/// Counts changes of the keys table by such a fetch, by `Change`: `new`, `returned` or `retired`.
 pub const KEYS_CHANGED: &str = "KeysChanged";
-/// Keys that Upvest serves under the id of another key of the table.
+/// Counts keys that Upvest serves under the id of another key of the table.
 pub const KEYS_CONFLICTING: &str = "KeysConflicting";
-/// How long ago a fetch last saw the key that deliveries are verified with, in seconds.
+/// Says how long ago a fetch last saw the key that deliveries are verified with, in seconds.
 pub const KEY_AGE: &str = "KeyAge";
-/// Checks that found the subscription as it is to be.
+/// Counts checks that found the subscription as it is to be.
 pub const SUBSCRIPTION_HEALTHY: &str = "SubscriptionHealthy";
-/// Checks that found it missing, disabled or changed, and repaired it.
+/// Counts checks that found it missing, disabled or changed, and repaired it.
 pub const SUBSCRIPTION_REPAIRED: &str = "SubscriptionRepaired";
 
-/// Runs of actions, by `Domain` and `Result`: `completed` or `failed`.
+/// Counts runs of actions, by `Domain` and `Result`: `completed` or `failed`.
 pub const ACTIONS: &str = "ActionsRun";
-/// Those among them that were not the first attempt at their event, by `Domain`.
+/// Counts those among them that were not the first attempt at their event, by `Domain`.
 pub const ACTIONS_RETRIED: &str = "ActionsRetried";
-/// Changes that the event bus took, by `Domain`.
+/// Counts changes that the event bus took, by `Domain`.
 pub const PUBLISHED: &str = "ChangesPublished";
 
-/// Events that the receiver sent to itself, by `Stage`: `store` or `project`. They are in none of [`STORED`],
+/// Counts events that the receiver sent to itself, by `Stage`: `store` or `project`. They are in none of [`STORED`],
 /// [`UNRECOGNISED`] and [`PROJECTED`], and their deliveries not in [`VERIFIED`].
 pub const SYNTHETIC: &str = "SyntheticEvents";
-/// Runs of the canary whose event went all the way.
+/// Counts runs of the canary whose event went all the way.
 pub const CANARY_DELIVERED: &str = "CanaryDelivered";
-/// Runs of the canary that failed, by `Stage`: `key`, `post`, `store` or `project`.
+/// Counts runs of the canary that failed, by `Stage`: `key`, `post`, `store` or `project`.
 pub const CANARY_FAILED: &str = "CanaryFailed";
-/// Milliseconds from the canary's request to the end of a `Stage`: `post`, `store` or `project`.
+/// Measures the milliseconds from the canary's request to the end of a `Stage`: `post`, `store` or `project`.
 pub const CANARY_MILLISECONDS: &str = "CanaryMilliseconds";
 
-/// Requests to AWS, each attempt counted, by `Service`.
+/// Counts requests to AWS, each attempt, by `Service`.
 pub const AWS_REQUESTS: &str = "AwsRequests";
-/// Those among them that repeat one that failed, by `Service`.
+/// Counts those among them that repeat one that failed, by `Service`.
 pub const AWS_RETRIES: &str = "AwsRetries";
 
 static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();

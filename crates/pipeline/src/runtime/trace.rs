@@ -8,10 +8,10 @@ use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttrib
 
 use crate::runtime::config::environment;
 
-/// Where Lambda's runtime keeps the trace header of the invocation.
+/// Says where Lambda's runtime keeps the trace header of the invocation.
 const VARIABLE: &str = "_X_AMZN_TRACE_ID";
 
-/// The system attributes of a message.
+/// Maps the system attributes of a message, of which SQS knows one: the trace header.
 type SystemAttributes = HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue>;
 
 /// Tells the trace header of whatever runs at the moment.

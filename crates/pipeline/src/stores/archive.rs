@@ -38,7 +38,7 @@ pub struct Archive {
     bucket: String,
 }
 
-/// What must be true for an object to be written.
+/// Says what must be true for an object to be written.
 enum Condition {
     /// Writes in any case, over what is there.
     None,
@@ -57,7 +57,7 @@ pub struct Found {
     pub delivery: ArchivedDelivery,
 }
 
-/// Why a delivery cannot be read. Absence is no error.
+/// Says why a delivery cannot be read. Absence is no error.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The bucket could not be read.

@@ -27,22 +27,22 @@ pub struct AuditLog {
 /// Something that an operator did, or began to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
-    /// Its id, which also marks what it sends (`replay`): a version 7 UUID, so that operations sort by time.
+    /// Gives its id, which also marks what it sends (`replay`): a version 7 UUID, so that operations sort by time.
     pub id: Uuid,
     /// Gives the time at which it was recorded, just before it did anything.
     pub began_at: Timestamp,
-    /// The AWS principal of the operator.
+    /// Names the AWS principal of the operator, by its ARN.
     pub operator: String,
-    /// The command, such as `dlq redrive`.
+    /// Names the command, such as `dlq redrive`.
     pub command: String,
     /// Says why it was done, in the operator's words: the value of `--reason`.
     pub reason: String,
-    /// What it was asked to do: the command's own parameters.
+    /// Says what it was asked to do: the command's own parameters.
     pub request: Value,
-    /// How far it came, in the command's own terms; `None` for one that cannot be resumed.
+    /// Says how far it came, in the command's own terms; `None` for one that cannot be resumed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<Value>,
-    /// When it ended; `None` while it runs, or when it was interrupted.
+    /// Tells when it ended; `None` while it runs, or when it was interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
     /// Says what came of it, in the command's own terms; `None` as long as it has not ended.
@@ -50,7 +50,7 @@ pub struct Operation {
     pub result: Option<Value>,
 }
 
-/// Why an operation cannot be read. Absence is no error.
+/// Says why an operation cannot be read. Absence is no error.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     /// The table could not be read.

@@ -10,21 +10,21 @@ use futures_util::future::try_join_all;
 use super::item::{Item, text};
 use crate::error::AwsError;
 
-/// The most keys in one request (`BatchGetItem`).
+/// Bounds the number of keys in one request (`BatchGetItem`).
 pub(super) const BATCH: usize = 100;
-/// How often the rest of a throttled read is asked for, when none of it came the last time.
+/// Says how often the rest of a throttled read is asked for, when none of it came the last time.
 const ATTEMPTS: u32 = 5;
-/// How long the first of these waits; each other one twice as long as the one before.
+/// Says how long the first of these waits; each other one twice as long as the one before.
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// A read of many items of a table, as of now.
+/// Describes a read of many items of a table, as of now.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BatchGet<'t> {
     client: &'t Client,
     table: &'t str,
     key: &'static str,
     projection: Option<&'static str>,
-    /// What the read is called in an error.
+    /// Says what the read is called in an error.
     call: &'static str,
 }
 

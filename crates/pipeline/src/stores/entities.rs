@@ -25,8 +25,8 @@ use crate::error::AwsError;
 
 const SCAN: &str = "Scan of the entities table";
 
-/// The attributes of an item that tell how the events came, one by one and with what trouble. All others tell what the
-/// events say: they are the same whenever the same events are folded, in whatever order.
+/// Names the attributes of an item that tell how the events came, one by one and with what trouble. All others tell
+/// what the events say: they are the same whenever the same events are folded, in whatever order.
 pub const NOTES: [&str; 4] = ["version", "last_change", "applied", "unfinished"];
 
 /// Reads and writes the current state of every entity. Processors write it, everybody else only reads.
@@ -36,7 +36,7 @@ pub struct Entities {
     table: String,
 }
 
-/// Why an entity's state could not be read or written.
+/// Says why an entity's state could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum EntityError {
     /// The table could not be read or written.

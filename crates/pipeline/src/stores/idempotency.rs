@@ -21,7 +21,7 @@ use super::item::{condition_held, item_in_the_way, number, text};
 use crate::error::AwsError;
 use crate::runtime::clock::Clock;
 
-/// The largest result that is kept, in bytes. A larger one is left out.
+/// Is the largest result that is kept, in bytes. A larger one is left out.
 const MAX_RESULT_BYTES: usize = 64 * 1024;
 
 /// Keeps the records of the actions that ran, so that none runs twice for one event.
@@ -33,16 +33,16 @@ pub struct Idempotency {
     retention: Duration,
 }
 
-/// Who works, and until when at most: an invocation of a function.
+/// Says who works, and until when at most: an invocation of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
-    /// Its request id, no two alike: the owner token of what it claims.
+    /// Gives its request id, no two alike: the owner token of what it claims.
     pub request_id: String,
-    /// When Lambda ends it: the end of its leases.
+    /// Tells when Lambda ends it: the end of its leases.
     pub deadline: Timestamp,
 }
 
-/// A record that is ours until the invocation's deadline.
+/// Proves that a record is ours until the invocation's deadline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     id: String,
@@ -62,7 +62,7 @@ pub enum Claim {
     OtherPayload,
 }
 
-/// Why a record could not be completed.
+/// Says why a record could not be completed.
 #[derive(Debug, thiserror::Error)]
 pub enum CompleteError {
     /// The table could not be written.

@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::error::AwsError;
 
-/// An item of a table: its attributes by name.
+/// Maps the names of an item's attributes to their values.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// Makes the value of a text attribute (`S`), as keys, times and JSON are kept.
@@ -74,7 +74,7 @@ where
     }
 }
 
-/// The error of a write that may have a condition. The SDK has a type for each operation, and no trait for what they
+/// Is the error of a write that may have a condition. The SDK has a type for each operation, and no trait for what they
 /// share.
 pub(super) trait ConditionalWriteError: Error + Send + Sync + 'static {
     /// Gives the item for which the condition did not hold; `None` for any other failure.

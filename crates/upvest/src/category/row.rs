@@ -2,10 +2,10 @@
 
 use super::Domain;
 
-/// The map of a ledger line that holds the versions which a newer one replaced.
+/// Is the map of a ledger line that holds the versions which a newer one replaced.
 pub const EARLIER: &str = "earlier";
 
-/// What an event of a category does to its entity.
+/// Says what an event of a category does to its entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Its object is the entity's latest snapshot.
@@ -16,31 +16,32 @@ pub enum Role {
     /// Its object is one part of the entity, kept beside the snapshot in the map of this name, under the id in
     /// `id_field` (a path into the object), or under the event id where there is none.
     Part {
-        /// The attribute that holds the map, for example `executions`.
+        /// Is the attribute that holds the map, for example `executions`.
         map: &'static str,
-        /// The path of the part's id in the object.
+        /// Is the path of the part's id in the object.
         id_field: Option<&'static str>,
     },
 }
 
-/// A row of the table: how events of one category, or of one single event type, are handled.
+/// Describes a row of the table: how events of one category, or of one single event type, are handled.
 #[derive(Debug, Clone, Copy)]
 pub struct Category {
-    /// The category, or a full event type where one type differs from the rest of its category.
+    /// Names the category, or a full event type where one type differs from the rest of its category.
     pub name: &'static str,
     /// Names the domain whose processor gets the events, as long as it has a queue.
     pub domain: Domain,
-    /// The first part of the entity key. Usually the category; an execution belongs to its order.
+    /// Is the first part of the entity key. Usually the category; an execution belongs to its order.
     pub entity: &'static str,
     /// Paths into `object` of the fields that make up the rest of the entity key.
     pub key: &'static [&'static str],
-    /// What an event does to the entity.
+    /// Says what an event does to the entity.
     pub role: Role,
-    /// The states that event types name, in the order of the lifecycle; those of one step exclude each other.
+    /// Lists the states that event types name, in the order of the lifecycle; those of one step exclude each other.
     pub lifecycle: &'static [&'static [&'static str]],
-    /// States in event types that are no step of the lifecycle: they repeat, or only tell that something changed.
+    /// Lists states in event types that are no step of the lifecycle: they repeat, or only tell that something changed.
     pub notices: &'static [&'static str],
-    /// The values of `object.status` in the order of the lifecycle, where they differ from the event types' states.
+    /// Lists the values of `object.status` in the order of the lifecycle, where they differ from the event types'
+    /// states.
     pub statuses: &'static [&'static [&'static str]],
 }
 

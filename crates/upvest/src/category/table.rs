@@ -6,7 +6,7 @@
 use super::Domain::*;
 use super::{Category, Domain, Role};
 
-/// What most rows have in common: a snapshot of an entity that is named like the category and keyed by `id`.
+/// Says what most rows have in common: a snapshot of an entity that is named like the category and keyed by `id`.
 const fn snapshot(domain: Domain, name: &'static str) -> Category {
     Category {
         name,
@@ -20,7 +20,7 @@ const fn snapshot(domain: Domain, name: &'static str) -> Category {
     }
 }
 
-/// A part of another entity, in its map `map` under the object's `id`.
+/// Makes the row of a part of another entity, in its map `map` under the object's `id`.
 const fn part(domain: Domain, name: &'static str, map: &'static str, entity: &'static str) -> Category {
     Category {
         entity,
@@ -32,7 +32,7 @@ const fn part(domain: Domain, name: &'static str, map: &'static str, entity: &'s
     }
 }
 
-/// The row for everything that [`CATEGORIES`] does not name. Its entity is named after the event's own category.
+/// Handles everything that [`CATEGORIES`] does not name. Its entity is named after the event's own category.
 pub static UNRECOGNISED: Category = snapshot(Unrecognised, "");
 
 const PERSON: &[&[&str]] = &[

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use super::tokens::{is_key, is_tchar};
 use super::{Profile, SignedRequest, VerifyError};
 
-/// Derived components of the dialect. Upvest documents no others.
+/// Names the derived components of the dialect. Upvest documents no others.
 const DERIVED: [&str; 3] = ["@method", "@path", "@query"];
 
-/// A covered component: its text as listed, and what that text names.
+/// Describes a covered component: its text as listed, and what that text names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Component {
     text: String,
-    /// Where the header's name ends when a dictionary key follows (`name:key`).
+    /// Says where the header's name ends when a dictionary key follows (`name:key`).
     colon: Option<usize>,
 }
 

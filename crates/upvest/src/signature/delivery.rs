@@ -12,7 +12,7 @@ use super::tokens::{Member, SyntaxError, parse_byte_sequences, parse_signature_i
 use super::{Headers, MAX_HEADER_BYTES, Profile, SignedRequest, VerifyError, VerifyingKey, digest};
 use crate::synthetic::Scope;
 
-/// A parsed delivery of which nothing is trusted yet; it shows only what it claims.
+/// Holds a parsed delivery of which nothing is trusted yet; it shows only what it claims.
 #[derive(Debug)]
 pub struct UnverifiedDelivery<'a> {
     request: SignedRequest<'a>,
@@ -20,7 +20,7 @@ pub struct UnverifiedDelivery<'a> {
     signature: Vec<u8>,
 }
 
-/// A delivery whose signature and body digest hold. Only [`UnverifiedDelivery::verify`] builds it.
+/// Holds a delivery whose signature and body digest hold. Only [`UnverifiedDelivery::verify`] builds it.
 #[derive(Debug)]
 pub struct Verified<'a> {
     request: SignedRequest<'a>,

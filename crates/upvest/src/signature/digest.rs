@@ -11,9 +11,9 @@ use super::{Profile, VerifyError};
 /// Names the hash of a body digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DigestAlgorithm {
-    /// SHA-256: the only one of the upvest-v6 profile.
+    /// The digest is SHA-256, the only one of the upvest-v6 profile.
     Sha256,
-    /// SHA-512: the quoted profile alone has it.
+    /// The digest is SHA-512, which the quoted profile alone has.
     Sha512,
 }
 

@@ -15,7 +15,7 @@ const COORDINATE_BYTES: usize = 66;
 /// Marks an uncompressed point (SEC 1, section 2.3.3).
 const UNCOMPRESSED: u8 = 4;
 
-/// A public key as a JWK: `EC` on `P-521`, or `OKP` with `Ed25519`.
+/// Holds a public key as a JWK: `EC` on `P-521`, or `OKP` with `Ed25519`.
 ///
 /// A value of this type is a valid key: the point is on its curve and, for Ed25519, not of small order. Members that
 /// this module does not know are ignored and not exported.
@@ -34,7 +34,7 @@ pub enum JwkError {
     /// It has a private or symmetric member; such a key must not be stored as a public one.
     #[error("the JWK holds private key material")]
     PrivateMember,
-    /// Another key type or curve than `EC` with `P-521` or `OKP` with `Ed25519`.
+    /// The key has another type or curve than `EC` with `P-521` or `OKP` with `Ed25519`.
     #[error("unsupported key type {key_type:?} with curve {curve:?}")]
     UnsupportedKey {
         /// Repeats the `kty` member, which names the family of keys.

@@ -10,7 +10,7 @@ use super::{Algorithm, DigestAlgorithm, Headers, VerifyError};
 pub struct SignatureOptions {
     /// Names the signature in both of its headers; `sig1` unless told.
     pub label: String,
-    /// The covered components in the order in which they are signed.
+    /// Lists the covered components in the order in which they are signed.
     pub components: Vec<String>,
     /// Becomes the `created` parameter, in whole seconds.
     pub created: Option<Timestamp>,
@@ -18,7 +18,7 @@ pub struct SignatureOptions {
     pub expires: Option<Timestamp>,
     /// Becomes the `nonce` parameter, which has to be printable ASCII.
     pub nonce: Option<String>,
-    /// Whether to send the `alg` parameter, which Upvest does not.
+    /// Tells whether to send the `alg` parameter, which Upvest does not.
     pub with_algorithm: bool,
     /// The digest's hash; upvest-v6 has SHA-256 alone, whatever stands here.
     pub digest: DigestAlgorithm,

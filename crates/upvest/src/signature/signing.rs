@@ -19,7 +19,7 @@ use super::{
     VerifyingKey,
 };
 
-/// A key that signs: id, profile, algorithm and private key or shared secret.
+/// Holds a key that signs: id, profile, algorithm and private key or shared secret.
 pub struct SigningKey {
     key_id: String,
     profile: Profile,

@@ -32,10 +32,10 @@ pub(super) struct Component<'a> {
     pub(super) has_parameters: bool,
 }
 
-/// The value of a signature parameter, as far as it matters here.
+/// Holds the value of a signature parameter, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value<'a> {
-    /// The text between the quotes, with its escapes.
+    /// The value is a text: what stands between the quotes, with its escapes.
     String(&'a str),
     Integer(i64),
     Other,

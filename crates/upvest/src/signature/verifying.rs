@@ -15,7 +15,8 @@ pub(super) const MIN_SECRET_BYTES: usize = 16;
 /// Counts the bytes of an ECDSA P-521 signature that is r and s one after the other.
 const FIXED_SIGNATURE_BYTES: usize = 132;
 
-/// A key that verifies deliveries: id, profile, algorithm, public key or shared secret, and what its owner may report.
+/// Holds a key that verifies deliveries: id, profile, algorithm, public key or shared secret, and what its owner
+/// may report.
 #[derive(Clone)]
 pub struct VerifyingKey {
     key_id: String,
@@ -161,7 +162,8 @@ impl fmt::Debug for VerifyingKey {
     }
 }
 
-/// The other encoding of an ECDSA signature. Upvest's signers write ASN.1, but do not promise it for deliveries.
+/// Verifies the other encoding of an ECDSA signature. Upvest's signers write ASN.1, but do not promise it for
+/// deliveries.
 fn fixed_holds(key: &ParsedPublicKey, base: &[u8], signature: &[u8]) -> bool {
     signature.len() == FIXED_SIGNATURE_BYTES
         && UnparsedPublicKey::new(&ECDSA_P521_SHA512_FIXED, key.as_ref())

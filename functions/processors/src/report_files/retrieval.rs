@@ -22,18 +22,18 @@ use super::document::{Document, Source};
 use super::error::RetrieveError;
 use super::scratch::{Scratch, Written};
 
-/// The folder of Upvest's files that treasury reports are taken for being in, where nothing else is configured. Their
-/// events name the file alone, and no published source the folder.
+/// Is the folder of Upvest's files that treasury reports are taken for being in, where nothing else is configured.
+/// Their events name the file alone, and no published source the folder.
 pub const SETTLEMENT_REPORTS: &str = "settlement_reports";
 
-/// The largest file that is retrieved. As many as are retrieved at once fit into the 512 MiB that Lambda gives a
+/// Is the largest file that is retrieved. As many as are retrieved at once fit into the 512 MiB that Lambda gives a
 /// function for temporary files.
 const MAX_BYTES: u64 = 100 * 1024 * 1024;
-/// How many files are retrieved at once.
+/// Says how many files are retrieved at once.
 const AT_ONCE: usize = 4;
-/// How often a file's location is asked for, where the one before gave nothing.
+/// Says how often a file's location is asked for, where the one before gave nothing.
 const MAX_LOCATIONS: u32 = 3;
-/// How long a file may take into the bucket. The processor gives the action up before Lambda ends the invocation.
+/// Says how long a file may take into the bucket. The processor gives the action up before Lambda ends the invocation.
 const UPLOAD_TIME: Duration = Duration::from_secs(25);
 
 /// Retrieves files, and keeps each of them once.

@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt;
 /// Numbers the files of the process, so that two retrievals at a time do not share one.
 static FILES: AtomicU64 = AtomicU64::new(0);
 
-/// A temporary file that is being written. It is removed when this is dropped, whatever happened.
+/// Writes a temporary file, which is removed when this is dropped, whatever happened.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     path: Removed,
@@ -21,7 +21,7 @@ pub(crate) struct Scratch {
     bytes: u64,
 }
 
-/// A temporary file that is complete.
+/// Holds the path, length and hash of a temporary file that is complete.
 #[derive(Debug)]
 pub(crate) struct Written {
     path: Removed,

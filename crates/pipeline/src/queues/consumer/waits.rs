@@ -15,13 +15,13 @@ use std::time::Duration;
 
 use crate::error::Disposition;
 
-/// The longest wait, of a quarter of an hour.
+/// Is the longest wait, a quarter of an hour: SQS would take twelve hours.
 pub const LONGEST: Duration = Duration::from_secs(900);
-/// What becomes of a message that our own infrastructure failed.
+/// Says what becomes of a message that our own infrastructure failed.
 pub const INFRASTRUCTURE: Disposition = Disposition::Retry(Duration::from_secs(2));
-/// What becomes of a delivery whose key is not in the keys table, or not usable there.
+/// Says what becomes of a delivery whose key is not in the keys table, or not usable there.
 pub const UNKNOWN_KEY: Disposition = Disposition::Retry(Duration::from_secs(10));
-/// What becomes of a request for a fetch of keys that failed.
+/// Says what becomes of a request for a fetch of keys that failed.
 pub const KEY_FETCH: Disposition = Disposition::Retry(Duration::from_secs(5));
 
 /// Tells how long a message waits after so many receives, this one included.

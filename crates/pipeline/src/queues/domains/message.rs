@@ -12,23 +12,24 @@ use crate::error::AwsError;
 use crate::queues::encoding::{self, DecodeError, Encoded, Encoding, MAX_MESSAGE_BYTES};
 use crate::queues::envelope::{attribute, string_attribute};
 
-/// The longest group id that SQS takes, in characters (`SendMessage`, "`MessageGroupId`").
+/// Is the longest group id that SQS takes, in characters (`SendMessage`, "`MessageGroupId`").
 const MAX_GROUP_LENGTH: usize = 128;
 
-/// An event on its way to its domain: the message body is the event's exact bytes.
+/// Describes an event on its way to its domain: the message body is the event's exact bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dispatch {
-    /// The event's id, by which the queue drops duplicates within five minutes.
+    /// Gives the event's id, by which the queue drops duplicates within five minutes.
     pub event_id: String,
     /// Names the domain, and with it the queue and the processor, that the event goes to.
     pub domain: Domain,
-    /// The entity whose events stay in order.
+    /// Names the entity whose events stay in order: its key makes the message group.
     pub entity: EntityKey,
     /// Holds the event's exact bytes, as cut out of the delivery's body.
     pub json: String,
     /// Names the delivery that brought the event: the archive has the signed bytes under its id.
     pub delivery_id: String,
-    /// The replay that sends it again, if one does: it tells actions, and gets the event past the queue's memory of ids.
+    /// Gives the id of the replay that sends it again, if one does: it tells actions, and gets the event past the
+    /// queue's memory of ids.
     pub replay: Option<String>,
 }
 
@@ -72,18 +73,18 @@ fn group_id(entity: &str) -> String {
     }
 }
 
-/// A message of a domain queue, read back.
+/// Describes a message of a domain queue, read back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dispatched {
     /// Holds the event's exact bytes, decoded from the message body.
     pub json: String,
     /// Names the delivery that brought the event; `None` where the message does not say, as one that was sent by hand.
     pub delivery_id: Option<String>,
-    /// The replay that brought it again; `None` for one that Upvest delivered.
+    /// Gives the id of the replay that brought it again; `None` for one that Upvest delivered.
     pub replay: Option<String>,
 }
 
-/// A message that holds no event.
+/// Says why a message of a domain queue holds no event.
 #[derive(Debug, thiserror::Error)]
 pub enum EventMessageError {
     /// SQS handed over no body, which no message of ours is without.

@@ -9,7 +9,7 @@ use upvest::Domain;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Routes(BTreeMap<Domain, String>);
 
-/// A list of queues that cannot be used.
+/// Says why a list of queues cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RoutesError {
     /// An entry is not `<domain>=<queue url>`.

@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::queues::envelope::Envelope;
 
-/// A delivery as the archive keeps it: all that is needed to verify its signature again.
+/// Holds a delivery as the archive keeps it: all that is needed to verify its signature again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchivedDelivery {
     /// Holds the request and its times. `parse` puts the body into it, which its JSON has no place for.
     #[serde(flatten)]
     pub envelope: Envelope,
-    /// The key whose signature holds, or by which the sender claims to have signed.
+    /// Gives the id of the key whose signature holds, or by which the sender claims to have signed; `None` where none
+    /// is named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
     /// Says that its signature was out of its time on receipt: `expired` or `not-yet-valid`; `None` where it was fresh.
@@ -22,10 +23,10 @@ pub struct ArchivedDelivery {
     /// Names why it, or a part of it, is in quarantine, as in the object's key; `None` for a verified delivery.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The places in the batch of the events that are in quarantine; all of them where there are none.
+    /// Lists the places in the batch of the events that are in quarantine; none where the whole delivery is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<usize>,
-    /// When an operator sent it on its way again. What verify-and-store puts into quarantine anew has none.
+    /// Tells when an operator sent it on its way again. What verify-and-store puts into quarantine anew has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
     /// The raw body, if it is UTF-8.
@@ -36,7 +37,7 @@ pub struct ArchivedDelivery {
     pub(super) body_base64: Option<String>,
 }
 
-/// A text that is not an archived delivery.
+/// Says why an object of the archive is not an archived delivery.
 #[derive(Debug, thiserror::Error)]
 pub enum NotArchivedError {
     /// It is not the JSON that the archive writes.

@@ -18,9 +18,9 @@ use uuid::Uuid;
 
 use crate::queues::envelope::Envelope;
 
-/// What the keys of verified deliveries begin with.
+/// Says what the keys of verified deliveries begin with.
 pub const VERIFIED_PREFIX: &str = "verified/";
-/// What the keys of deliveries in quarantine begin with; the reason follows.
+/// Says what the keys of deliveries in quarantine begin with; the reason follows.
 pub const QUARANTINE_PREFIX: &str = "quarantine/";
 
 /// Says in which place of the archive a delivery is kept. One of which only some events are in quarantine is in both.
@@ -28,14 +28,14 @@ pub const QUARANTINE_PREFIX: &str = "quarantine/";
 pub enum Place {
     /// The object is among those whose signature holds, below `verified/`.
     Verified,
-    /// In quarantine, in whole or in part.
+    /// The object is in quarantine, for the delivery as a whole or for some of its events.
     Quarantine,
 }
 
-/// The key of a delivery's object, read.
+/// Holds the key of a delivery's object, taken apart. Keys are ordered by the time of receipt.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DeliveryKey {
-    /// When the delivery was received, to the millisecond: its id tells.
+    /// Tells when the delivery was received, to the millisecond: its id tells.
     pub received_at: Timestamp,
     /// Gives the id of the delivery: the last part of the key.
     pub delivery_id: Uuid,
@@ -43,7 +43,7 @@ pub struct DeliveryKey {
     pub key: String,
 }
 
-/// A key that is not of a delivery.
+/// Says that a key is not one of a delivery: its end is no id that tells a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("key is not of a delivery")]
 pub struct DeliveryKeyError;
@@ -62,7 +62,7 @@ impl FromStr for DeliveryKey {
     }
 }
 
-/// The parts of a key in quarantine.
+/// Holds the parts of a key in quarantine.
 pub(super) struct QuarantineKey<'k> {
     pub(super) reason: &'k str,
     pub(super) delivery_id: Uuid,

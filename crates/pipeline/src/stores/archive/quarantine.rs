@@ -11,7 +11,8 @@ use super::{Archive, ArchivedDelivery, Condition, Found, LIST, ReadError, quaran
 use crate::error::AwsError;
 use crate::queues::envelope::Envelope;
 
-/// A delivery in quarantine, or some events of it, as the bucket lists it. One delivery may be there for several reasons.
+/// Describes a delivery in quarantine, or some events of it, as the bucket lists it. One delivery may be there for
+/// several reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quarantined {
     key: String,

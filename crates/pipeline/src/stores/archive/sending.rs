@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Archive, ArchivedDelivery, Condition, Quarantined, ReadError};
 
-/// How long something that was sent counts as on its way. After that nobody can tell what became of it, and it may be
-/// sent again.
+/// Says how long something that was sent counts as on its way. After that nobody can tell what became of it, and it may
+/// be sent again.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_hours(1);
 
 impl ArchivedDelivery {

@@ -12,7 +12,7 @@ use super::{Archive, ArchivedDelivery, Condition, Found, LIST, ReadError};
 use crate::error::AwsError;
 use crate::queues::envelope::Envelope;
 
-/// The keys under `verified/` that a range of time holds, in the order of receipt.
+/// Lists the keys under `verified/` that a range of time holds, in the order of receipt, a page at a time.
 ///
 /// Keys begin with the hour, and ids of deliveries with the millisecond of receipt, so that the order of the keys is the
 /// order of receipt, and a listing needs no more requests than there are pages of keys.

@@ -2,14 +2,14 @@
 
 use sha2::{Digest, Sha256};
 
-/// The most events that are remembered.
+/// Bounds the number of events that are remembered.
 const MAX_EVENTS: usize = 32;
-/// The bytes kept of the hash of an event's id: enough that no two of so few are alike.
+/// Counts the bytes kept of the hash of an event's id: enough that no two of so few are alike.
 const BYTES: usize = 8;
 
 type Mark = [u8; BYTES];
 
-/// The last 32 events that were applied to an entity as its newest. Not those of replays, which have no effects.
+/// Holds the last 32 events that were applied to an entity as its newest. Not those of replays, which have no effects.
 ///
 /// An event that comes again after newer ones looks like one that arrives late: both change nothing. What tells them
 /// apart is written here, by the write that applies the event.

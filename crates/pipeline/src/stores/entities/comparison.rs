@@ -21,18 +21,18 @@ const HARMLESS: [&str; 8] = [
     "version",
 ];
 
-/// An entity's item, as it is in the table or as it would be written.
+/// Holds an entity's item, as it is in the table or as it would be written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EntityItem(pub(super) Item);
 
-/// An attribute that two items of an entity do not have alike.
+/// Describes an attribute that two items of an entity do not have alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttributeDifference {
     /// Names the attribute, for example `status`.
     pub attribute: String,
-    /// Its value in the first item; only of an attribute that tells nothing of a person.
+    /// Gives its value in the first item; `None` where that has none, or where it could tell of a person.
     pub first: Option<String>,
-    /// Its value in the second item; only of an attribute that tells nothing of a person.
+    /// Gives its value in the second item; `None` where that has none, or where it could tell of a person.
     pub second: Option<String>,
 }
 

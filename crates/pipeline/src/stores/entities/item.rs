@@ -11,9 +11,10 @@ use upvest::{EntityKey, Occurred};
 use super::{AppliedEvents, EntityError, Stored, Transition};
 use crate::stores::item::{Item, number_of, text, text_of};
 
-/// The largest item that is written, in bytes. `DynamoDB` takes 400 KB; the rest is left for what an estimate misses.
+/// Is the largest item that is written, in bytes. `DynamoDB` takes 400 KB; the rest is left for what an estimate
+/// misses.
 const MAX_ITEM_BYTES: usize = 390 * 1024;
-/// What an object leaves free of that for the values computed from it and for notes of what is unfinished.
+/// Says what an object leaves free of that for the values computed from it and for notes of what is unfinished.
 const NOTES_BYTES: usize = 16 * 1024;
 
 pub(super) fn to_item(entity: &EntityKey, state: &Stored) -> Result<Item, EntityError> {

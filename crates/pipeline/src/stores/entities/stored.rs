@@ -7,7 +7,7 @@ use upvest::projection::{Projection, Summary};
 
 use super::AppliedEvents;
 
-/// An entity's state as it is in the table.
+/// Holds an entity's state as it is in the table: what the events say, and notes of how they came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     /// Holds what the events say about the entity: its newest object, its parts, and the history of its status.
@@ -16,14 +16,14 @@ pub struct Stored {
     pub version: u64,
     /// Tells the change that was applied last, for an attempt that follows a crash; `None` in an item without such a note.
     pub last_change: Option<Transition>,
-    /// The events that were applied last, by which a duplicate is told from a late event.
+    /// Remembers the events that were applied last, by which a duplicate is told from a late event.
     pub applied: AppliedEvents,
-    /// The changes whose actions failed, by event id: what is needed to run them when their event comes back, even
-    /// though later events have changed the entity since.
+    /// Holds the changes whose actions failed, by event id: what is needed to run them when their event comes back,
+    /// even though later events have changed the entity since.
     pub unfinished: BTreeMap<String, Transition>,
 }
 
-/// A change of an entity: what made it, and what was before.
+/// Describes a change of an entity: what made it, and what was before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {
     /// Gives the id of the event that made the change.

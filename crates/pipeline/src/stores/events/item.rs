@@ -8,13 +8,13 @@ use upvest::{EntityKey, Occurred};
 use crate::error::AwsError;
 use crate::stores::item::{Item, take_text};
 
-/// What separates an event's id from its hash in the key of a conflicting event.
+/// Says what separates an event's id from its hash in the key of a conflicting event.
 const CONFLICT: char = '!';
 
-/// An event of the log, read back.
+/// Describes an event of the log, read back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedEvent {
-    /// Its key: the event's id, or, for one that conflicts with another, its [`conflict_key`].
+    /// Gives its key: the event's id, or, for one that conflicts with another, its [`conflict_key`].
     pub event_id: String,
     /// Gives the event's type, for example `ORDER.FILLED`.
     pub event_type: String,
@@ -26,15 +26,15 @@ pub struct LoggedEvent {
     pub delivery_id: String,
     /// Gives the time at which ingest received that delivery.
     pub received_at: Timestamp,
-    /// SHA-256 of the event's exact bytes, in hexadecimal.
+    /// Gives the SHA-256 of the event's exact bytes, in hexadecimal, by which duplicates are told from conflicts.
     pub sha256: String,
-    /// The event's `object`, verbatim, if it was read and is not in the archive.
+    /// Holds the event's `object`, verbatim; `None` where it was not read, or is in the archive.
     pub object: Option<String>,
-    /// Where the archive has an event whose object is too large for an item.
+    /// Says where the archive has an event whose object is too large for an item.
     pub archived_at: Option<String>,
 }
 
-/// Why the log cannot be read. Absence is no error.
+/// Says why the log cannot be read. Absence is no error.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The table could not be read.
@@ -114,7 +114,7 @@ impl LoggedEvent {
     }
 }
 
-/// The attributes that an item must have, taken out one by one.
+/// Takes the attributes that an item must have out of it, one by one.
 pub(super) struct Required {
     event_id: String,
     item: Item,

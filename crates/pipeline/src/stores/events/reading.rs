@@ -8,14 +8,14 @@ use crate::error::AwsError;
 use crate::stores::batch_get::{BATCH, BatchGet};
 use crate::stores::item::{Item, take_text, text};
 
-/// How many events a caller of [`EventLog::load`] does well to ask for at a time: so many of the largest items fit into
-/// one answer of `DynamoDB`, which takes 16 MB.
+/// Says how many events a caller of [`EventLog::load`] does well to ask for at a time: so many of the largest items fit
+/// into one answer of `DynamoDB`, which takes 16 MB.
 pub const LOAD_BATCH: usize = 25;
 
 /// Who stored an event, and what it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
-    /// The delivery that brought the event in the log, and that owns its dispatch.
+    /// Names the delivery that brought the event in the log, and that owns its dispatch.
     pub delivery_id: String,
     /// Gives the SHA-256 of the logged event's exact bytes, in hexadecimal: another hash of the same id is a conflict.
     pub sha256: String,

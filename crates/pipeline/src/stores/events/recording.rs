@@ -9,40 +9,40 @@ use super::{EventLog, Owner, conflict_key};
 use crate::error::AwsError;
 
 const CALL: &str = "BatchExecuteStatement of the events table";
-/// The most statements in one batch (`BatchExecuteStatement`).
+/// Bounds the number of statements in one batch (`BatchExecuteStatement`).
 const BATCH: usize = 25;
-/// The largest `object` kept in an item, in bytes. An item takes 400 KB in all; what is larger stays in the archive.
+/// Is the largest `object` kept in an item, in bytes. An item takes 400 KB in all; what is larger stays in the archive.
 pub const MAX_OBJECT_BYTES: usize = 380 * 1024;
 
 /// Describes an event to be logged: the attributes of its item, in the form that the table has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEvent {
-    /// The event's id, or, for one that conflicts with a logged one, its [`conflict_key`].
+    /// Gives the event's id, or, for one that conflicts with a logged one, its [`conflict_key`].
     pub event_id: String,
     /// Gives the event's type, for example `ORDER.FILLED`.
     pub event_type: String,
-    /// The entity; `None` keeps the event out of the time lines.
+    /// Names the entity; `None` keeps the event out of the time lines.
     pub aggregate: Option<String>,
-    /// When it occurred, as [`upvest::Occurred`] writes it.
+    /// Tells when it occurred, as [`upvest::Occurred`] writes it.
     pub occurred: String,
-    /// The delivery that brought it, and that owns its dispatch.
+    /// Names the delivery that brought it, and that owns its dispatch.
     pub delivery_id: String,
     /// Gives the time at which ingest received that delivery (RFC 3339).
     pub received_at: String,
-    /// SHA-256 of the event's exact bytes, in hexadecimal.
+    /// Gives the SHA-256 of the event's exact bytes, in hexadecimal.
     pub sha256: String,
     /// Holds the event's `object`, verbatim. One above [`MAX_OBJECT_BYTES`] is left to the archive.
     pub object: String,
-    /// Where the archive keeps the delivery: the place of an object too large for an item.
+    /// Says where the archive keeps the delivery: the place of an object too large for an item.
     pub archived_at: String,
 }
 
-/// What the log had under an event's id.
+/// Says what the log had under an event's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
     /// The log had nothing under the id, and the event was written.
     New,
-    /// An event already: a duplicate where the hash is the same, else a conflict.
+    /// The log had an event already: a duplicate where the hash is the same, else a conflict.
     Existing(Owner),
 }
 

@@ -8,21 +8,21 @@ use crate::error::AwsError;
 use crate::stores::batch_get::BATCH;
 use crate::stores::item::{Item, take_text, text};
 
-/// The index that has the time lines. It has keys and types, no objects.
+/// Is the index that has the time lines. It has keys and types, no objects.
 const INDEX: &str = "by-aggregate";
 
-/// An event's place in the time line of its entity.
+/// Describes an event's place in the time line of its entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimelineEntry {
     /// Names the entity whose time line it is in.
     pub entity: EntityKey,
-    /// When the event occurred, with its id.
+    /// Tells when the event occurred, with its id.
     pub occurred: Occurred,
     /// Gives the event's type, for example `ORDER.FILLED`.
     pub event_type: String,
 }
 
-/// A place between entries of all time lines: after the one of this entity and event.
+/// Describes a place between entries of all time lines: after the one of this entity and event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimelineCursor {
     /// Names the entity of the entry that was read last.
@@ -36,7 +36,7 @@ pub struct TimelineCursor {
 pub struct TimelinePage {
     /// Lists the entries, in the order of the index; none where `DynamoDB` read nothing and there is more to come.
     pub entries: Vec<TimelineEntry>,
-    /// Where those that follow begin; `None` when these are the last ones.
+    /// Says where those that follow begin; `None` when these are the last ones.
     pub next: Option<TimelineCursor>,
 }
 

@@ -5,21 +5,21 @@ use serde::Serialize;
 
 use crate::stores::item::{Item, number_of, text_of};
 
-/// The value of `status` while somebody works.
+/// Is the value of `status` while somebody works.
 pub(super) const IN_PROGRESS: &str = "IN_PROGRESS";
 /// The value of `status` once the work is done.
 pub(super) const COMPLETED: &str = "COMPLETED";
 
-/// A record as the table has it. Somebody else may have written it, so anything but the id may be missing.
+/// Describes a record as the table has it. Somebody else may have written it, so anything but the id may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Record {
-    /// What was done, and for which event: the table's key.
+    /// Says what was done, and for which event: the table's key.
     pub id: String,
-    /// The hash of the payload that it was done for.
+    /// Gives the hash of the payload that it was done for, so that another event under the same id is noticed.
     pub validation: Option<String>,
     /// Holds the JSON that the work gave back, at most 64 KiB; `None` before the work is done.
     pub data: Option<String>,
-    /// When the lease of one that is in progress ends.
+    /// Tells when the lease of one that is in progress ends.
     pub leased_until: Option<Timestamp>,
     /// Gives the time after which the record counts for nothing, and `DynamoDB` may delete it.
     pub kept_until: Option<Timestamp>,
@@ -27,7 +27,7 @@ pub struct Record {
     pub(super) owner: Option<String>,
 }
 
-/// How far the work of a record is.
+/// Says how far the work of a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecordState {

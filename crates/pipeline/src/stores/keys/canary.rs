@@ -5,7 +5,7 @@ use upvest::signature::Profile;
 use super::{KeyRow, KeysTable};
 use crate::error::AwsError;
 
-/// What the key's id begins with; the role of the function may write no other key.
+/// Says what the key's id begins with; the role of the function may write no other key.
 const PREFIX: &str = "canary-";
 /// Upvest's own dialect, so that the canary takes the way of Upvest's deliveries.
 pub const CANARY_PROFILE: Profile = Profile::UpvestV6;

@@ -7,7 +7,7 @@ use upvest::signature::{Algorithm, Jwk, Profile};
 use super::{HmacSecrets, KeyRow, KeysTable, UPDATE};
 use crate::error::AwsError;
 
-/// A key that an operator wants to be trusted.
+/// Describes a key that an operator wants to be trusted.
 #[derive(Debug)]
 pub struct NewKey {
     /// Gives the id that deliveries name as `keyid`.
@@ -27,7 +27,7 @@ pub enum Material {
     Shared {
         /// Holds the bytes of the secret, which no debug output shows.
         secret: SecretSlice<u8>,
-        /// The name under which Secrets Manager is to keep it: see [`secret_name`](super::secret_name).
+        /// Is the name under which Secrets Manager is to keep it: see [`secret_name`](super::secret_name).
         secret_name: String,
     },
 }
@@ -43,7 +43,7 @@ pub enum Imported {
     Replaced,
 }
 
-/// Why a key was not imported.
+/// Says why a key was not imported.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The table or the secret could not be read or written.

@@ -14,13 +14,13 @@ use crate::error::AwsError;
 use crate::runtime::clock::Clock;
 use crate::runtime::metrics;
 
-/// How long a key read from the table is used without reading it again: a key that an operator takes away is used for
-/// five minutes more.
+/// Says how long a key read from the table is used without reading it again: a key that an operator takes away is used
+/// for five minutes more.
 const KNOWN_FOR: Duration = Duration::from_secs(300);
-/// How long a key id that is not in the table is taken for unknown without asking again: shorter than a delivery that
-/// names it waits for its next attempt, so that this finds a key that was fetched meanwhile.
+/// Says how long a key id that is not in the table is taken for unknown without asking again: shorter than a delivery
+/// that names it waits for its next attempt, so that this finds a key that was fetched meanwhile.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
-/// The most key ids remembered: forged ids must not fill the memory.
+/// Bounds the number of key ids remembered: forged ids must not fill the memory.
 const REMEMBERED: usize = 1_000;
 
 /// Finds verification keys, remembers them, and remembers which ids are unknown.
@@ -39,7 +39,7 @@ struct Remembered {
     until: Timestamp,
 }
 
-/// Why a key could not be had. Absence is no error.
+/// Says why a key could not be had. Absence is no error.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     /// The table could not be read.

@@ -7,16 +7,16 @@ use upvest::signature::{Algorithm, Jwk, Profile};
 
 use crate::stores::item::{Item, text, text_of};
 
-/// The `source` of keys that were fetched from Upvest.
+/// Is the `source` of keys that were fetched from Upvest.
 const FETCHED: &str = "upvest";
-/// The `source` of keys that an operator imported.
+/// Is the `source` of keys that an operator imported.
 const IMPORTED: &str = "import";
-/// The `source` of the canary's key.
+/// Is the `source` of the canary's key.
 const CANARY: &str = "canary";
-/// The one value of `only`: a key that signs synthetic events and nothing else.
+/// Is the one value of `only`: a key that signs synthetic events and nothing else.
 const SYNTHETIC: &str = "synthetic";
 
-/// A key as the keys table has it.
+/// Describes a key as the keys table has it.
 ///
 /// Rows that somebody else wrote are honoured, so all but the id may be missing, and texts are kept as they are. What a
 /// row is worth for verifying is decided by [`Keys`](super::Keys).
@@ -24,27 +24,27 @@ const SYNTHETIC: &str = "synthetic";
 /// Serialised, its JWK is the JSON that the text is; what is no JSON stays a text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct KeyRow {
-    /// The id that deliveries name as `keyid`: the table's key.
+    /// Gives the id that deliveries name as `keyid`: the table's key.
     pub key_id: String,
-    /// How its owner signs, as [`Profile`] writes it.
+    /// Names how its owner signs, as [`Profile`] writes it.
     pub profile: Option<String>,
-    /// Its algorithm, as [`Algorithm`] writes it.
+    /// Names its algorithm, as [`Algorithm`] writes it.
     pub algorithm: Option<String>,
-    /// Who wrote the row: `upvest` (a fetch), `import` (an operator) or `canary`.
+    /// Says who wrote the row: `upvest` (a fetch), `import` (an operator) or `canary`.
     pub source: Option<String>,
-    /// When it was written (RFC 3339).
+    /// Tells when it was written (RFC 3339).
     pub first_seen: Option<String>,
-    /// When Upvest served it last, or an operator imported it again (RFC 3339).
+    /// Tells when Upvest served it last, or an operator imported it again (RFC 3339).
     pub last_seen: Option<String>,
-    /// When a fetch found that Upvest does not serve it any longer (RFC 3339).
+    /// Tells when a fetch found that Upvest does not serve it any longer (RFC 3339).
     pub retired_at: Option<String>,
-    /// The public key as JWK, in JSON.
+    /// Holds the public key as JWK, in JSON; `None` for an HMAC key.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_json")]
     pub jwk: Option<String>,
-    /// The ARN of the secret that holds an HMAC key.
+    /// Gives the ARN of the secret that holds an HMAC key; `None` for a public key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
-    /// The events that it may sign, where these are not all; an empty text for a value that is no text.
+    /// Names the events that it may sign, where these are not all; an empty text for a value that is no text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub only: Option<String>,
 }
@@ -56,7 +56,7 @@ pub(super) enum Limit {
     SyntheticEvents,
 }
 
-/// The name of an attribute that cannot be used.
+/// Is the name of an attribute that cannot be used.
 pub(super) type Unusable = &'static str;
 
 impl KeyRow {

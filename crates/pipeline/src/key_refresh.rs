@@ -124,6 +124,7 @@ impl Plan {
         plan.changes.unusable = unusable.map(|key| ErrorChain(key).to_string()).collect();
         plan.gone = rows
             .into_values()
+            // Imported keys and the canary's were never Upvest's to serve.
             .filter(|row| row.is_fetched() && !row.is_retired())
             .collect();
         plan.changes.retired = plan.gone.iter().map(|row| row.key_id.clone()).collect();

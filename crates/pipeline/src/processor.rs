@@ -242,6 +242,7 @@ impl Processor {
             late: transition.is_none() && projected.applied == Applied::Late,
             replay: dispatched.replay.as_deref(),
         };
+        // A replay brings state back, and nobody is to hear of a change for the second time.
         let is_published = self.bus.is_some() && change.replay.is_none();
         // An event without a change changed nothing, as a duplicate or a late event. Only the late one is of interest.
         let Some(transition) = &transition else {
@@ -256,6 +257,8 @@ impl Processor {
                 publication: is_published.then(|| Publication::of(&change)),
             });
         };
+        // Before the action: should this attempt end with the process, the change is still known when its event comes
+        // back.
         let noted = self.note_before(&entity, &projected, transition, &change).await?;
         if let Err(error) = self.act(&change, attempt).await {
             return Err(match noted || change.replay.is_some() {
@@ -292,6 +295,7 @@ impl Processor {
     /// Refuses the event of another domain. The catch-all also gets the events of domains that have no processor of their own.
     fn check_domain(&self, event: &Event<'_>) -> Result<(), ProcessError> {
         let actual = event.category().domain;
+        // An event in the wrong queue would be folded by a role that may not write its entity.
         if self.domain == Domain::Unrecognised || actual == self.domain {
             return Ok(());
         }
@@ -305,6 +309,7 @@ impl Processor {
     /// Notes a change as unfinished when it was not published, and forgets the note when all was done.
     async fn finish(&self, done: Done, published: Result<(), AwsError>) -> Result<(), ProcessError> {
         if let Err(source) = published {
+            // A change that is noted already is found again by its note.
             if let Some((transition, false)) = &done.change {
                 self.note_failure(&done.entity, transition).await;
             }

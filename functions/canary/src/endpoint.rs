@@ -59,6 +59,7 @@ impl Endpoint {
         let query = self.url.query().filter(|query| !query.is_empty());
         let digest = key.profile().digest_header();
         let mut covered = vec!["@method", "@path", digest, "content-type", "content-length"];
+        // A query that is there must be covered, or it could be changed on the way.
         covered.extend(query.map(|_| "@query"));
         let options = SignatureOptions {
             nonce: Some((0..NONCE_DIGITS).map(|_| fastrand::digit(10)).collect()),

@@ -160,6 +160,7 @@ async fn accept(deps: &Deps, request: &ApiGatewayV2httpRequest) -> Answer {
 
 fn envelope(deps: &Deps, request: &ApiGatewayV2httpRequest) -> Envelope {
     let received_at = received_at(request).unwrap_or_else(|| deps.clock.now());
+    // The envelope is JSON, which has no place for a header that is not UTF-8.
     let text = |value: &'_ HeaderValue| std::str::from_utf8(value.as_bytes()).ok().map(str::to_owned);
     let headers = request
         .headers

@@ -76,6 +76,7 @@ impl Answer {
             if json.len() <= MAX_BYTES || self.reason.is_empty() {
                 return json;
             }
+            // By halves, because escapes make the length of the JSON hard to tell from that of the reason.
             let half = self.reason.chars().count() / 2;
             self.reason = self.reason.chars().take(half).collect();
         }

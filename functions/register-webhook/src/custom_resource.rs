@@ -67,6 +67,7 @@ pub(crate) async fn serve(
 fn time_for_work(deps: &Deps, deadline: Timestamp) -> Duration {
     let left = deadline.duration_since(deps.clock.now());
     let left = Duration::try_from(left).unwrap_or_default();
+    // CloudFormation must be answered even when the work is cut off.
     left.saturating_sub(deps.patience.reserve)
 }
 
@@ -107,6 +108,7 @@ async fn create(
             existing.id
         }
         None => {
+            // Before the call: its answer may be lost, and then a Delete has to look for what was created.
             progress.note(PhysicalId::Unknown);
             let created = create_enabled(subscription, request, progress).await?;
             created.id
@@ -142,6 +144,7 @@ async fn update(
         }
         None => create_enabled(subscription, request, progress).await?.id,
     };
+    // The endpoint of a subscription that keeps its URL has passed its test before.
     if moved {
         subscription.test(&id).await?;
     }
@@ -166,6 +169,7 @@ async fn remove(deps: &Deps, request: &Request) -> Result<(), RegisterError> {
     if physical == PhysicalId::Nothing {
         return Ok(());
     }
+    // After the check for nothing, so that a failed creation can be rolled back whatever the setting says.
     if deps.settings.keep.clone()? {
         tracing::info!("the subscription is kept");
         return Ok(());

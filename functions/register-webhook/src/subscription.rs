@@ -140,12 +140,14 @@ pub(crate) async fn delete(upvest: &UpvestAccess, id: &ResourceId) -> Result<Del
 }
 
 fn is_same(reported: &str, wanted: &Url) -> bool {
+    // Two texts may be one URL, such as with and without the port 443.
     reported.parse::<Url>().is_ok_and(|url| url == *wanted)
 }
 
 /// Tells whether no later test can succeed either: without credentials or permission.
 fn is_final(error: &AccessError) -> bool {
     match error {
+        // Credentials and permissions do not change while the endpoint is tested.
         AccessError::Upvest(error) => matches!(error.status(), Some(401 | 403)),
         AccessError::Secret(_) | AccessError::NoText | AccessError::Credentials(_) => true,
         _ => false,

@@ -63,6 +63,8 @@ impl DeliveredEvents {
                     continue;
                 }
             };
+            // Before anything is logged: a synthetic event must take no other event's place, nor an event of Upvest's a
+            // synthetic one's.
             if !verified.scope().covers(&event) {
                 events.unusable.entry(SYNTHETIC).or_default().push(index);
                 continue;
@@ -121,6 +123,8 @@ pub(crate) fn decide(events: DeliveredEvents, logged: &[Recorded], delivery_id: 
             }
             Recorded::Existing(owner) => {
                 outcome.duplicates += 1;
+                // An earlier attempt at this delivery may have ended between the log and the queue. A second message
+                // changes nothing.
                 if owner.delivery_id == delivery_id {
                     outcome.dispatch.extend(dispatch);
                 }

@@ -146,6 +146,7 @@ fn report_unrecognised(events: &[Dispatch]) {
     let unknown = events.iter().filter(|event| event.domain == Domain::Unrecognised);
     let categories: BTreeSet<&str> = unknown
         .map(|event| event.entity.entity_type())
+        // A name of another form may hold anything, which does not belong into the log.
         .filter(|name| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'))
         .collect();
     if !categories.is_empty() {

@@ -82,6 +82,7 @@ fn released(root: &Path) -> Result<String, GenerateError> {
                 domain: *domain,
             });
         }
+        // A file's first hash stays: it tells whether the user has changed the file since.
         if !lines.contains_key(name.as_str()) {
             let sha256 = hex::encode(Sha256::digest(read(root, &path)?));
             lines.insert(name, format!("{sha256}  {name}"));

@@ -76,6 +76,7 @@ impl Processor {
     ) -> Result<(), ProcessError> {
         let event_id = || change.event.id().to_owned();
         let id = format!("{}/{name}#{}", self.domain, change.idempotency_key());
+        // The exact bytes: another content under the same id is another event.
         let payload = hex::encode(Sha256::digest(change.event.json()));
         let claim = self.idempotency.claim(&id, &payload, attempt.invocation).await;
         let lease = match claim.map_err(ProcessError::Claim)? {
@@ -124,6 +125,7 @@ impl Processor {
         let left = Duration::try_from(left)
             .unwrap_or_default()
             .saturating_sub(MARGIN);
+        // Nothing of the action is looked at after a panic, so that nothing half changed is seen.
         let action = AssertUnwindSafe(action).catch_unwind();
         match tokio::time::timeout(left, action).await {
             Ok(Ok(outcome)) => outcome,

@@ -162,6 +162,7 @@ impl EventBus {
     async fn publish_request(&self, publications: &[&Publication]) -> Vec<Result<(), AwsError>> {
         let mut results: Vec<Option<Result<(), AwsError>>> = publications.iter().map(|_| None).collect();
         for attempt in 1..=ATTEMPTS {
+            // The bus takes entries one by one: what it took must not be sent again.
             let open: Vec<usize> = (0..results.len())
                 .filter(|index| !matches!(results[*index], Some(Ok(()))))
                 .collect();

@@ -110,6 +110,7 @@ impl SourceQueue {
                     continue;
                 }
                 report(&mut response, message);
+                // Those behind it must wait as well: the order within a group is what the queue is for.
                 let rest = groups.remove(group).unwrap_or_default();
                 rest.into_iter()
                     .for_each(|message| report(&mut response, message));
@@ -129,6 +130,7 @@ impl SourceQueue {
             Disposition::Retry(first) if receives < self.dead_letters.max_receives => {
                 waits::backoff(first, receives)
             }
+            // Moved by us and not by SQS, which would leave out the reason.
             Disposition::Retry(_) | Disposition::DeadLetter => {
                 match self.bury(message, &reason).await {
                     Ok(()) => return Settled::Gone,

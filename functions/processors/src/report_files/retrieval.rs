@@ -101,6 +101,7 @@ impl Retrieval {
             limit: self.max_bytes,
         };
         let mut download = self.open(source).await.map_err(RetrieveError::Upvest)?;
+        // Refused before the first byte where Upvest tells the length.
         if download
             .content_length()
             .is_some_and(|bytes| bytes > self.max_bytes)

@@ -51,6 +51,7 @@ impl Dispatch {
             .id(index.to_string())
             .message_body(text)
             .set_message_attributes(Some(attributes))
+            // Events of one entity stay in order, those of others need not wait for them.
             .message_group_id(group_id(self.entity.as_str()))
             // The queue drops an id that it saw within five minutes: a replay has an id of its own, so that it is not
             // taken for a duplicate of the delivery.

@@ -52,6 +52,7 @@ impl FromStr for DeliveryKey {
     type Err = DeliveryKeyError;
 
     fn from_str(key: &str) -> Result<Self, DeliveryKeyError> {
+        // The id is last in the keys of both places.
         let id = key.rsplit('/').next().unwrap_or_default();
         let delivery_id: Uuid = id.parse().map_err(|_| DeliveryKeyError)?;
         Ok(Self {

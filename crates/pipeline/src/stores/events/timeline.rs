@@ -131,6 +131,7 @@ impl EventLog {
         for entries in entries.chunks(BATCH) {
             let ids: Vec<&str> = entries.iter().map(|entry| entry.occurred.event_id()).collect();
             let mut events = self.load(&ids).await?;
+            // A batch read gives items in no order: the ids have it.
             history.extend(ids.iter().filter_map(|id| events.remove(*id)));
         }
         Ok(history)

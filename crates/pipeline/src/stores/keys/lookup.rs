@@ -113,6 +113,7 @@ impl Keys {
             key_id: row.key_id.clone(),
             attribute,
         };
+        // The age tells that fetches fail. No fetch sees a key that was imported, nor the canary's.
         if row.is_fetched()
             && let Some(seen) = row.last_seen_at()
         {

@@ -12,7 +12,7 @@ use crate::stack::Stack;
 /// Some of the operations of the audit table, newest first.
 #[derive(Debug, Serialize)]
 pub struct Operations {
-    /// The operations.
+    /// Lists the operations that matched, newest first, up to the limit asked for.
     pub operations: Vec<Operation>,
     /// Whether there are more than were to be listed.
     pub more: bool,
@@ -34,12 +34,13 @@ pub async fn list(
         command.is_none_or(|command| command == operation.command)
             && since.is_none_or(|since| operation.began_at >= since)
     });
+    // After the filter, because `more` is about the operations that were asked for.
     let more = operations.len() > usize::from(limit);
     operations.truncate(limit.into());
     Ok(Operations { operations, more })
 }
 
-/// Reads an operation.
+/// Reads what one operation did, who began it and why.
 ///
 /// # Errors
 ///

@@ -8,12 +8,12 @@ use upvest::{EntityKey, Occurred};
 use crate::error::{Error, Result};
 use crate::stack::{Part, Stack};
 
-/// An event of the log.
+/// Describes an event as the log holds it, with the delivery that brought it.
 #[derive(Debug, Serialize)]
 pub struct EventReport {
-    /// Its key in the log.
+    /// Names the event; a conflicting version has a key of its own in the log.
     pub event_id: String,
-    /// Its type.
+    /// Repeats the event type that Upvest sent.
     pub r#type: String,
     /// The entity in whose time line it is.
     pub aggregate: Option<String>,
@@ -21,7 +21,7 @@ pub struct EventReport {
     pub occurred: String,
     /// When the delivery arrived that brought it.
     pub received_at: String,
-    /// That delivery.
+    /// Names the delivery that the log has it from; later duplicates are not noted here.
     pub delivery_id: String,
     /// SHA-256 of its exact bytes, in hexadecimal.
     pub sha256: String,
@@ -35,22 +35,22 @@ pub struct EventReport {
 /// A part of an entity's time line.
 #[derive(Debug, Serialize)]
 pub struct Timeline {
-    /// The entity.
+    /// Names the entity whose events these are, written `TYPE#ID`.
     pub entity: String,
-    /// Its events, oldest first.
+    /// Lists a page of its events, in the order in which they occurred.
     pub events: Vec<TimelineEvent>,
-    /// What to go on after, if there is more.
+    /// Tells where the next page goes on; `None` on the last one.
     pub next: Option<String>,
 }
 
 /// An event of a time line.
 #[derive(Debug, Serialize)]
 pub struct TimelineEvent {
-    /// When it occurred.
+    /// Gives the time at which Upvest says that it occurred, not the time of receipt.
     pub occurred_at: String,
-    /// Its type.
+    /// Repeats the event type that Upvest sent.
     pub r#type: String,
-    /// Its id.
+    /// Names the event in the log; `events show` takes this id.
     pub event_id: String,
 }
 

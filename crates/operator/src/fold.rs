@@ -20,7 +20,7 @@ const MAX_TRIALS: usize = 200;
 /// An entity as it is kept, and all its events, ready to be folded.
 #[derive(Debug)]
 pub struct Refold {
-    /// The entity.
+    /// Names the entity whose time line is folded.
     pub entity: EntityKey,
     /// All events of its time line, oldest first.
     pub history: Vec<LoggedEvent>,
@@ -44,7 +44,7 @@ struct Foldable {
 pub struct Step {
     /// The status before it, in the order in which events occurred.
     pub previous_status: Option<String>,
-    /// The status after it.
+    /// Names the status after it, in the same order; `None` where there is none.
     pub status: Option<String>,
     /// Whether it shows in the state.
     pub effect: Effect,
@@ -68,51 +68,51 @@ pub enum Effect {
 pub enum Comparison {
     /// The log folds to exactly this state.
     Same {
-        /// How many events it folds.
+        /// Counts the events that were folded.
         events: usize,
     },
     /// There are events, and no state.
     NoState {
-        /// How many events there are.
+        /// Counts the events that the log has and no state shows.
         events: usize,
     },
     /// The state lacks the events that were received last.
     Behind {
-        /// Their ids.
+        /// Names these events by their ids.
         lacks: Vec<String>,
     },
     /// The state lacks one event, and has later ones.
     Lacks {
-        /// Its id.
+        /// Names the one event that the state lacks.
         event_id: String,
     },
-    /// The state is another one.
+    /// The state is not what the events fold to, and is not known to lack just some of them.
     Differs {
-        /// The attributes that differ.
+        /// Lists the attributes that differ between the two.
         attributes: Vec<Difference>,
     },
     /// There is a state, and no event.
     #[serde(rename = "unknown")]
     NoEvents {
-        /// Why it cannot be compared.
+        /// Explains to people why a state without events cannot be compared.
         why: &'static str,
     },
     /// There is no state, as it should be: its events belong to other entities by now.
     #[serde(rename = "unknown")]
     Elsewhere {
-        /// Why it cannot be compared.
+        /// Explains to people why events of other entities leave nothing to compare.
         why: &'static str,
     },
-    /// An event cannot be read.
+    /// One of the events cannot be read, so that nothing can be folded.
     #[serde(rename = "unknown")]
     UnreadableEvent {
-        /// Which one, and why.
+        /// Names the event, and why it cannot be read.
         why: String,
     },
     /// The item of the entity is not one that the receiver writes.
     #[serde(rename = "unknown")]
     UnreadableState {
-        /// Why.
+        /// Explains to people what of the item cannot be read.
         why: String,
     },
 }
@@ -120,12 +120,12 @@ pub enum Comparison {
 /// An attribute that is not what the log gives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// Its name.
+    /// Names the attribute as the entities table does.
     pub attribute: String,
-    /// What is kept; only of attributes that tell nothing of a person.
+    /// Holds what the state has; `None` without a value, and for attributes that may tell of a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept: Option<String>,
-    /// What the log gives.
+    /// Holds what the log folds to; `None` without a value, and for attributes that may tell of a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folded: Option<String>,
 }

@@ -11,25 +11,25 @@ use upvest::projection::{Derived, Projection, Snapshot};
 use crate::error::{Error, Result};
 use crate::stack::Stack;
 
-/// An entity's state.
+/// Describes the state that the receiver keeps of an entity.
 #[derive(Debug, Serialize)]
 pub struct EntityReport {
-    /// The entity.
+    /// Names the entity, written `TYPE#ID`.
     pub entity: String,
-    /// Its status.
+    /// Gives the status that the entity had last; `None` where no event gave one.
     pub status: Option<String>,
     /// The later status that it was in before, where it went back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moved_back_from: Option<String>,
-    /// Figures of its object.
+    /// Holds figures that are computed from the newest object, by name; they are not stored.
     pub derived: BTreeMap<String, Derived>,
     /// The other entities that the object names.
     pub related: Vec<String>,
-    /// The newest event.
+    /// Refers to the event that occurred last, of those that were applied.
     pub last_event: EventReference,
-    /// The event that brought the object.
+    /// Refers to the event that brought the object; `None` where the state has no object.
     pub object_event: Option<EventReference>,
-    /// How often it was written.
+    /// Counts the writes of the state since it was first kept.
     pub version: u64,
     /// The events whose actions failed, and wait for a retry or a redrive.
     pub unfinished: Vec<String>,
@@ -44,33 +44,33 @@ pub struct EntityReport {
 /// An event, by what tells it from others.
 #[derive(Debug, Serialize)]
 pub struct EventReference {
-    /// The event.
+    /// Names the event in the log.
     pub event_id: String,
-    /// Its type.
+    /// Repeats the event type that Upvest sent.
     pub r#type: String,
-    /// When it occurred.
+    /// Gives the time at which Upvest says that it occurred.
     pub occurred_at: String,
 }
 
 /// A status, and when the entity had it last.
 #[derive(Debug, Serialize)]
 pub struct StatusReport {
-    /// The status.
+    /// Names the status as the events give it.
     pub status: String,
-    /// When it occurred.
+    /// Gives the time of the last event that had this status.
     pub occurred_at: String,
 }
 
-/// A part of an entity.
+/// Describes a part that has events of its own inside the entity, such as an execution.
 #[derive(Debug, Serialize)]
 pub struct PartReport {
-    /// The id of the part.
+    /// Tells the part from others of its kind in the same entity.
     pub id: String,
-    /// Its status.
+    /// Repeats the status of the part; `None` where its events have none.
     pub status: Option<String>,
-    /// Its type.
+    /// Names the type of the newest event about the part.
     pub r#type: String,
-    /// When it occurred.
+    /// Gives the time at which the newest event about the part occurred.
     pub occurred_at: String,
     /// The newest object, unless it was too large for the table.
     pub object: Option<Box<RawValue>>,

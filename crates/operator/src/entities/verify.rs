@@ -35,9 +35,9 @@ pub enum Problem {
 /// An entity that is not what its events say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The entity.
+    /// Names the entity, written `TYPE#ID`.
     pub entity: String,
-    /// What is wrong with it.
+    /// Names the way in which the state and the events disagree.
     pub problem: Problem,
     /// The attributes that differ, or the event that cannot be read.
     pub detail: Option<String>,
@@ -46,15 +46,15 @@ pub struct Finding {
 /// What came of comparing entities with their events.
 #[derive(Debug, Default, Serialize)]
 pub struct Verified {
-    /// How many entities were compared.
+    /// Counts the entities whose state was compared, faultless ones included.
     pub entities: u64,
     /// How many of them are not what their events say.
     pub found: u64,
-    /// The first 1,000 of these.
+    /// Lists the first 1,000 findings; `found` counts the rest too.
     pub findings: Vec<Finding>,
 }
 
-/// The stores that are compared.
+/// Reads the events from the log and the archive, and the states from the entities table.
 struct Check {
     records: Records,
     entities: Entities,

@@ -23,15 +23,15 @@ pub struct Action {
     /// The replay that it ran for: the id of its operation in the audit table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replay: Option<String>,
-    /// How far it is.
+    /// Tells how far the action came, by its idempotency record.
     pub state: RecordState,
-    /// What it gave back.
+    /// Holds the JSON that the action gave back; `None` where none is recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Box<RawValue>>,
     /// The end of the lease of one that is in progress.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leased_until: Option<String>,
-    /// When the record ends.
+    /// Gives the time from which the record no longer counts; `None` where none is set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept_until: Option<String>,
     /// Whether it ran for other content than the log has.

@@ -14,7 +14,7 @@ use upvest::signature::VerifyingKey;
 use upvest::{EntityKey, Event};
 use uuid::Uuid;
 
-/// Where deliveries and keys are.
+/// Reads deliveries from the archive and verifies them with the keys of today.
 pub(super) struct Evidence {
     pub(super) archive: Archive,
     pub(super) keys: Keys,
@@ -23,13 +23,13 @@ pub(super) struct Evidence {
     pub(super) histories: Mutex<BTreeMap<String, KeyHistory>>,
 }
 
-/// When a key was in use.
+/// Tells what the keys table notes about a key; all `None` where it lacks the key or cannot be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct KeyHistory {
-    /// Where it came from.
+    /// Names the way by which the key came into the keys table; `None` where that is not noted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// When it was known first.
+    /// Gives the time from which the keys table knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_seen: Option<String>,
     /// When Upvest was seen to serve it no longer.
@@ -37,18 +37,18 @@ pub struct KeyHistory {
     pub retired_at: Option<String>,
 }
 
-/// A delivery, looked at again.
+/// Describes an archived delivery, after its signature was verified once more.
 #[derive(Debug, Clone, Serialize)]
 pub struct Delivery {
-    /// Its id.
+    /// Names the delivery by the id that the receiver gave it.
     pub delivery_id: String,
     /// The key of its object in the archive; absent when there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archived_at: Option<String>,
-    /// When it arrived.
+    /// Gives the time of receipt; `None` where it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub received_at: Option<String>,
-    /// Where it came from.
+    /// Names the address that posted it; `None` where it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_address: Option<String>,
     /// How many elements its batch has, as far as it can be trusted.
@@ -59,7 +59,7 @@ pub struct Delivery {
     /// The events that were asked for, as they were signed.
     #[serde(skip)]
     pub(super) events: Vec<Signed>,
-    /// What is wrong with it.
+    /// Lists what does not hold, as sentences for people; they become findings.
     #[serde(skip)]
     pub faults: Vec<String>,
 }
@@ -70,27 +70,27 @@ pub struct Delivery {
 pub enum Signature {
     /// It holds, and so does the body's digest.
     Holds {
-        /// The key that signed.
+        /// Names the key that the signature was verified by.
         key_id: String,
-        /// How its owner signs.
+        /// Names the signature profile of that key.
         profile: &'static str,
-        /// By which algorithm.
+        /// Names the algorithm of the signature.
         algorithm: &'static str,
         /// Whether the signature was in its time on receipt.
         freshness: &'static str,
         /// When the key was in use.
         key: KeyHistory,
     },
-    /// It does not.
+    /// The signature or the body's digest does not hold.
     Broken {
         /// The reason, as in quarantine keys.
         reason: &'static str,
-        /// The same for people.
+        /// Explains the same reason in a sentence for people.
         why: String,
     },
     /// There is nothing to verify, or nothing to verify it by.
     Unverifiable {
-        /// Why.
+        /// Names what is absent or cannot be read, for people.
         why: String,
     },
 }
@@ -110,7 +110,7 @@ pub(super) struct Signed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bytes {
-    /// Byte for byte.
+    /// The log has the event byte for byte as the delivery has it.
     AsSigned,
     /// The delivery has the event with other content.
     Changed,
@@ -215,6 +215,7 @@ impl Evidence {
 
     /// What the keys table says of a key. That it says nothing does not change that the signature holds.
     async fn history(&self, key_id: &str) -> KeyHistory {
+        // The lock is held while the table is read, so that no key is read twice.
         let mut histories = self.histories.lock().await;
         if let Some(known) = histories.get(key_id) {
             return known.clone();
@@ -322,7 +323,7 @@ impl Signed {
         }
     }
 
-    /// What the log has otherwise.
+    /// Names the attributes in which the log differs from what was signed.
     fn differences(&self, event: &LoggedEvent) -> Vec<&'static str> {
         // A conflicting event is kept out of the time lines.
         let entity = self

@@ -12,10 +12,10 @@ use super::evidence::{Bytes, Delivery, Signature, Signed};
 use super::publication::Publication;
 use crate::fold::{Comparison, Refold, Step};
 
-/// All that could be found out.
+/// Gathers what the stores tell about one entity, event or delivery.
 #[derive(Debug, Default, Serialize)]
 pub struct Explanation {
-    /// What was asked about.
+    /// Repeats the entity, event or delivery that was asked about.
     pub subject: String,
     /// The entity that was asked for, or that the event is about.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,34 +26,34 @@ pub struct Explanation {
     /// How many older events are not shown.
     #[serde(skip_serializing_if = "is_zero")]
     pub earlier_events: usize,
-    /// The events, oldest first.
+    /// Lists the events that the subject is about, oldest first.
     pub events: Vec<EventAccount>,
     /// The deliveries that brought the events, by id.
     pub deliveries: BTreeMap<String, Delivery>,
     /// Other deliveries of the event, if they were looked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duplicates: Option<Vec<OtherDelivery>>,
-    /// Where changes are published to.
+    /// Names the event bus that changes are published to; `None` where the stack has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published_to: Option<String>,
-    /// What does not hold.
+    /// Lists every fault that was found, as sentences for people; empty when all is well.
     pub findings: Vec<String>,
 }
 
 /// An entity's state, and whether it is what the log says.
 #[derive(Debug, Serialize)]
 pub struct EntityAccount {
-    /// The entity.
+    /// Names the entity, written `TYPE#ID`.
     pub entity: String,
-    /// Its status.
+    /// Repeats the status that is kept; `None` without a state, or where it has no status.
     pub status: Option<String>,
-    /// How often it was written.
+    /// Counts the writes of the state; `None` where no state is kept.
     pub version: Option<u64>,
-    /// The newest event.
+    /// Names the newest event that the state has; `None` where no state is kept.
     pub last_event_id: Option<String>,
-    /// Its type.
+    /// Names the type of that newest event.
     pub last_event_type: Option<String>,
-    /// When it occurred.
+    /// Gives the time at which Upvest says that this newest event occurred.
     pub last_occurred_at: Option<String>,
     /// The events whose actions or publication failed, and wait for a retry or a redrive.
     pub unfinished: Vec<String>,
@@ -67,17 +67,17 @@ pub struct EntityAccount {
 /// An event, where it came from and what it led to.
 #[derive(Debug, Serialize)]
 pub struct EventAccount {
-    /// The event.
+    /// Names the event in the log; a conflicting version has a key of its own.
     pub event_id: String,
-    /// Its type.
+    /// Repeats the event type that Upvest sent.
     pub r#type: String,
-    /// Its entity.
+    /// Names the entity as `TYPE#ID`; `None` for an event that belongs to none.
     pub entity: Option<String>,
-    /// When it occurred.
+    /// Gives the time at which Upvest says that it occurred.
     pub occurred_at: String,
-    /// When its delivery arrived.
+    /// Gives the time at which the receiver got the delivery that the log names.
     pub received_at: String,
-    /// The delivery.
+    /// Names the delivery that the log has the event from.
     pub delivery_id: String,
     /// SHA-256 of the exact bytes, in hexadecimal.
     pub sha256: String,
@@ -86,13 +86,13 @@ pub struct EventAccount {
     pub conflicts_with: Option<String>,
     /// Whether the log has what was signed.
     pub bytes: Bytes,
-    /// What the log has otherwise.
+    /// Names the attributes in which the log differs from the delivery; empty where they agree.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differs: Vec<&'static str>,
     /// What it did to its entity; absent where it belongs to none, or the entity cannot be folded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<Step>,
-    /// The records of its actions.
+    /// Lists the idempotency records of the actions that ran for it, replays included.
     pub actions: Vec<Action>,
     /// Whether its actions or its publication failed and wait for a retry or a redrive.
     pub unfinished: bool,
@@ -104,12 +104,12 @@ pub struct EventAccount {
     pub object: Option<Box<RawValue>>,
 }
 
-/// Another delivery of an event.
+/// Describes a delivery that brought the event too, besides the one that the log names.
 #[derive(Debug, Serialize)]
 pub struct OtherDelivery {
-    /// The delivery.
+    /// Names this other delivery by the id that the receiver gave it.
     pub delivery_id: String,
-    /// When its delivery arrived.
+    /// Gives the time of receipt; `None` where it is not known.
     pub received_at: Option<String>,
     /// The key of its object in the archive.
     pub archived_at: Option<String>,
@@ -125,13 +125,13 @@ pub struct OtherDelivery {
 /// What a delivery held, and what became of it.
 #[derive(Debug, Serialize)]
 pub struct DeliveryContents {
-    /// The delivery.
+    /// Names the delivery by the id that the receiver gave it.
     pub delivery_id: String,
     /// Whether it is in the archive as verified.
     pub verified: bool,
-    /// When its delivery arrived.
+    /// Gives the time of receipt; `None` where it is not known.
     pub received_at: Option<String>,
-    /// Where it came from.
+    /// Names the address that posted it; `None` where it is not known.
     pub source_address: Option<String>,
     /// The key of its object in the archive.
     pub archived_at: Option<String>,
@@ -159,13 +159,13 @@ pub struct Quarantine {
 /// What became of an event of a delivery.
 #[derive(Debug, Serialize)]
 pub struct DeliveredEvent {
-    /// The event.
+    /// Names the event as the delivery does.
     pub event_id: String,
-    /// Its type.
+    /// Repeats the event type that Upvest sent.
     pub r#type: String,
-    /// Its entity.
+    /// Names the entity as `TYPE#ID`; `None` for an event that belongs to none.
     pub entity: Option<String>,
-    /// What became of it.
+    /// Tells whether the log has the event, and from which delivery.
     #[serde(flatten)]
     pub outcome: Outcome,
 }
@@ -178,12 +178,12 @@ pub enum Outcome {
     Stored,
     /// The log has the same from another delivery.
     Duplicate {
-        /// That delivery.
+        /// Names the delivery that the log has the event from.
         of_delivery: String,
     },
     /// The log has other content under its id, and this one beside it.
     Conflict {
-        /// The key of this one.
+        /// Names the key under which the log has this content.
         logged_as: String,
     },
     /// The log does not have it.
@@ -275,7 +275,7 @@ impl EventAccount {
         }
     }
 
-    /// What is wrong with it.
+    /// Describes conflicts, changed bytes and failed actions, one sentence each with the event's id.
     pub(super) fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if let Some(other) = &self.conflicts_with {

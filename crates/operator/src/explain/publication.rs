@@ -9,21 +9,21 @@ use crate::fold::{Effect, Refold};
 /// What follows about the publication of an event, and from what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Publication {
-    /// What follows.
+    /// Gives the conclusion about the publication.
     pub follows: Follows,
-    /// From what it follows.
+    /// Names the records or settings that lead to it, for people.
     pub because: String,
 }
 
-/// What follows from the records.
+/// Tells what can be concluded, as publications themselves leave no record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Follows {
-    /// It was published.
+    /// The records say that it was published: it was applied as the newest, and nothing is unfinished.
     Published,
     /// It was not, and will not be.
     NotPublished,
-    /// Neither.
+    /// The records do not decide it, or the publication is still to come.
     Open,
 }
 

@@ -27,10 +27,10 @@ use crate::operator_key::OperatorKey;
 use crate::stack::{Stack, StackFinder};
 use crate::upvest_account::UpvestAccount;
 
-/// All findings about a stack.
+/// Sums up all checks of a stack, counted by how they ended.
 #[derive(Debug, Serialize)]
 pub struct Checkup {
-    /// The stack's name.
+    /// Names the CloudFormation stack that was checked.
     pub stack: String,
     /// How many checks found nothing wrong.
     pub ok: usize,
@@ -40,21 +40,21 @@ pub struct Checkup {
     pub failed: usize,
     /// How many had nothing to look at.
     pub skipped: usize,
-    /// The findings, area by area.
+    /// Lists every finding, those of one area together.
     pub findings: Vec<AreaFinding>,
 }
 
-/// A finding about a part of the receiver.
+/// Joins a finding with the area that it belongs to, as one flat JSON object.
 #[derive(Debug, Serialize)]
 pub struct AreaFinding {
-    /// The part.
+    /// Names the part of the receiver that was looked at.
     pub area: Area,
-    /// What was found.
+    /// Holds the finding, whose members stand beside `area` in JSON.
     #[serde(flatten)]
     pub finding: Finding,
 }
 
-/// What the checks look at.
+/// Holds what several checks share, so that it is read only once.
 struct Checks<'c> {
     stack: &'c Stack,
     upvest: Option<Client>,

@@ -31,7 +31,7 @@ pub struct Selection {
 }
 
 impl Filter {
-    /// Tells whether it takes everything.
+    /// Tells whether no condition is set, so that every message is taken.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.because.is_none() && self.entity.is_none() && self.event_type.is_none()

@@ -17,7 +17,7 @@ use crate::stack::{Queue, Stack};
 /// How many messages there are, and which.
 #[derive(Debug, Serialize)]
 pub struct List {
-    /// When the list was begun.
+    /// Gives the time at which the list was begun; the ages of messages count up to it.
     pub at: Timestamp,
     /// The queues, in the order in which they were looked through.
     pub queues: Vec<QueueCounts>,
@@ -31,12 +31,12 @@ pub struct List {
     pub cut_off: BTreeSet<String>,
 }
 
-/// How many messages a dead-letter queue has.
+/// Counts the messages in the dead-letter queue of one queue.
 #[derive(Debug, Serialize)]
 pub struct QueueCounts {
     /// The queue that they came from.
     pub queue: Queue,
-    /// How many there are.
+    /// Holds the estimates of SQS, flat beside `queue` in JSON.
     #[serde(flatten)]
     pub counts: Counts,
 }

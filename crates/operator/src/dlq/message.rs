@@ -40,9 +40,9 @@ pub struct About {
     pub receive_count: u32,
     /// The delivery that it is, or that brought its event.
     pub delivery_id: Option<String>,
-    /// The event.
+    /// Names the event that it is about; `None` where the message names none.
     pub event_id: Option<String>,
-    /// The type of the event.
+    /// Repeats the type of that event; `None` where the message names none.
     pub r#type: Option<String>,
     /// The entity of the event, written `TYPE#ID`.
     pub entity: Option<String>,
@@ -51,7 +51,7 @@ pub struct About {
 }
 
 impl Message {
-    /// Reads a message.
+    /// Takes apart a message that SQS handed out, with what it tells about its origin.
     pub(crate) fn of(queue: Queue, message: types::Message) -> Self {
         let mut system = message.attributes.unwrap_or_default();
         let mut system = |name| system.remove(&name);

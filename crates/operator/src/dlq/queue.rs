@@ -22,7 +22,7 @@ pub(crate) const BATCH: i32 = 10;
 /// A receive that waits asks all servers of a queue: its empty answer means that there is nothing.
 const WAIT_SECONDS: i32 = 1;
 
-/// A dead-letter queue.
+/// Reads a dead-letter queue, and knows the queue that its messages go back to.
 #[derive(Debug)]
 pub(crate) struct DeadLetterQueue {
     client: Client,
@@ -35,7 +35,7 @@ pub(crate) struct DeadLetterQueue {
 /// How many messages there are, as SQS estimates it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// How many can be received.
+    /// Counts the messages that can be received at once.
     pub waiting: usize,
     /// How many somebody has received, and not deleted or given back.
     pub in_flight: usize,

@@ -25,10 +25,10 @@ const COMMAND: &str = "dlq redrive";
 /// What was sent back, or would be.
 #[derive(Debug, Serialize)]
 pub struct RedriveReport {
-    /// How it ended.
+    /// Tells whether the run came to its end, and what stopped it if not.
     #[serde(flatten)]
     pub ending: Ending,
-    /// The operation in the audit table.
+    /// Names the operation in the audit table; `None` where none was begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<Uuid>,
     /// The queues of which something was seen.
@@ -44,7 +44,7 @@ pub struct RedriveReport {
 pub struct QueueRedriven {
     /// The queue that the messages came from.
     pub queue: Queue,
-    /// What became of them.
+    /// Counts what became of the messages, flat beside `queue` in JSON.
     #[serde(flatten)]
     pub done: Redriven,
 }
@@ -54,7 +54,7 @@ pub struct QueueRedriven {
 pub struct Redriven {
     /// How many were sent back, and deleted.
     pub redriven: usize,
-    /// How many are not meant.
+    /// Counts the messages that the selection does not take; they stay.
     pub other: usize,
     /// How many are meant, and came after the redrive had begun.
     pub came_since: usize,

@@ -15,19 +15,19 @@ use crate::error::{Error, Result};
 use crate::reporter::Reporter;
 use crate::stack::{Queue, Stack};
 
-/// A message, with its attributes.
+/// Describes a message of a dead-letter queue in full, for one operator to read.
 #[derive(Debug, Serialize)]
 pub struct Shown {
-    /// What it is about.
+    /// Names the delivery, event and entity that it is about, without personal data.
     #[serde(flatten)]
     pub about: About,
-    /// When it was looked at.
+    /// Gives the time at which it was looked at.
     pub at: Timestamp,
     /// Its message group, which is its entity.
     pub group: Option<String>,
     /// The id by which a FIFO queue knows a duplicate.
     pub deduplication_id: Option<String>,
-    /// Its attributes, without credentials.
+    /// Holds its SQS attributes by name, with credentials left out.
     pub attributes: BTreeMap<String, String>,
     /// What it carries, decoded, where that was asked for. It may hold personal data.
     #[serde(skip_serializing_if = "Option::is_none")]

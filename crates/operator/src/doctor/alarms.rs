@@ -15,7 +15,7 @@ struct Alarm {
     name: String,
     state: Option<StateValue>,
     description: Option<String>,
-    /// Whether it tells anybody.
+    /// Tells whether the alarm's actions are on: with them off it changes state and tells nobody.
     is_on: bool,
 }
 
@@ -26,6 +26,7 @@ macro_rules! alarms {
             name: alarm.alarm_name.unwrap_or_default(),
             state: alarm.state_value,
             description: alarm.alarm_description,
+            // CloudWatch turns actions on unless an alarm says otherwise.
             is_on: alarm.actions_enabled.unwrap_or(true),
         })
     };

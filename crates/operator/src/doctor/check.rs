@@ -24,7 +24,7 @@ pub(super) type Checked = Result<Vec<Finding>, CheckError>;
 pub(super) enum CheckError {
     /// The operator lacks the permission of this name.
     Denied(&'static str),
-    /// Anything else.
+    /// The check failed for a reason other than a permission, such as an unreachable service.
     Failed(Error),
 }
 

@@ -25,7 +25,7 @@ const NOTABLE_SECONDS: i64 = 3;
 /// The functions' signatures are valid for ten seconds at Upvest.
 const FATAL_SECONDS: i64 = 9;
 
-/// The stack's parameters.
+/// Maps the names of the stack's CloudFormation parameters to their values.
 pub(super) type Parameters = BTreeMap<String, String>;
 
 /// The stack's resources by type: the name in the template, and the one that AWS gave.
@@ -176,7 +176,7 @@ fn difference(whose: &str, than: &str, ahead_seconds: i64, advice: &str) -> Find
     }
 }
 
-/// Notes the `date` of answers.
+/// Notes the `date` header of the last answer, to compare AWS's clock with this one.
 #[derive(Debug, Clone, Default)]
 struct Dates(Arc<Mutex<Option<Timestamp>>>);
 

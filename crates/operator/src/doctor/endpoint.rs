@@ -29,10 +29,10 @@ const MAX_BODY_BYTES: usize = 4096;
 /// One event, always the same: the receiver stores it once, and takes every other probe for a duplicate.
 const PROBE_EVENT: &str = r#"{"id":"upvest-webhooks-doctor","created_at":"2026-01-01T00:00:00Z","type":"WEBHOOK.TEST","object":{"id":"upvest-webhooks-doctor"}}"#;
 
-/// What was answered.
+/// Holds the parts of the endpoint's answer that a check looks at.
 struct Answered {
     status: u16,
-    /// Where to, for a redirect.
+    /// Holds the `location` header, which says where a redirect leads to; `None` where there is none.
     location: Option<String>,
     /// The reason that ingest gives in its body.
     reason: Option<String>,

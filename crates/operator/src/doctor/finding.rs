@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-/// A part of the receiver.
+/// Groups the checks by the part of the receiver that they look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Area {
     /// The CloudFormation stack, its version, and clocks.
     Deployment,
-    /// The URL that Upvest calls.
+    /// The public URL that Upvest posts deliveries to.
     Endpoint,
     /// The subscription at Upvest, and the credentials of the API client.
     Upvest,
@@ -24,11 +24,11 @@ pub enum Area {
     Alarms,
 }
 
-/// How a check ended.
+/// Grades what a check found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Nothing is wrong.
+    /// The check was made and found nothing wrong.
     Ok,
     /// Something is not as it should be, and deliveries pass.
     Warning,
@@ -38,16 +38,16 @@ pub enum Verdict {
     Skipped,
 }
 
-/// One result of a check.
+/// Tells what one check found, and what an operator can do about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What was looked at.
+    /// Names what the check looked at, such as a queue or a function.
     pub check: String,
-    /// How it is.
+    /// Grades what was found.
     pub result: Verdict,
     /// What was found, or why nothing was looked for.
     pub found: String,
-    /// What to do about it.
+    /// Says what to do about it; `None` where nothing is wrong or nothing was looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
 }

@@ -15,7 +15,7 @@ const KNOWN: &str = "verification keys";
 const FRESH: &str = "last fetched";
 const RETIRED: &str = "retired keys";
 const REFRESH: &str = "fetch them with `upvest-webhooks keys refresh`";
-/// As the template's `StaleKeysHours`.
+/// Limits the age of fetched keys, in hours: the same number as the template's `StaleKeysHours`.
 const STALE_HOURS: i64 = 6;
 
 /// Checks that every key which Upvest may sign with is trusted, and that they are fetched again and again.

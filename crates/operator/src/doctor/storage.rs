@@ -17,7 +17,7 @@ const BUS: &str = "event bus";
 const MOST_COUNTED: usize = 10_000;
 const REDEPLOY: &str = "deploy the stack again, which sets it back";
 
-/// Checks all tables.
+/// Checks the five DynamoDB tables of the stack, all at the same time.
 pub(super) async fn tables(stack: &Stack) -> Checked {
     let client = stack.dynamodb();
     let names = [
@@ -95,7 +95,7 @@ async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<Vec<Prob
     Ok(problems)
 }
 
-/// Checks the archive's protection.
+/// Checks that the archive's bucket is versioned, encrypted and closed to the public.
 pub(super) async fn archive(stack: &Stack) -> Checked {
     let client = stack.s3();
     let bucket = stack.part(Part::ArchiveBucket)?;
@@ -103,6 +103,7 @@ pub(super) async fn archive(stack: &Stack) -> Checked {
     let versioning = versioning.map_err(CheckError::of("s3:GetBucketVersioning"))?;
     let block = client.get_public_access_block().bucket(&bucket).send().await;
     let is_blocked = match block {
+        // S3 answers a bucket without this setting with an error: that is a finding, and no failed check.
         Err(error) if error.code() == Some("NoSuchPublicAccessBlockConfiguration") => false,
         block => {
             let block = block.map_err(CheckError::of("s3:GetBucketPublicAccessBlock"))?;
@@ -119,6 +120,7 @@ pub(super) async fn archive(stack: &Stack) -> Checked {
     };
     let encryption = client.get_bucket_encryption().bucket(&bucket).send().await;
     let is_encrypted = match encryption {
+        // As above: without the setting there is an error and not an empty answer.
         Err(error) if error.code() == Some("ServerSideEncryptionConfigurationNotFoundError") => false,
         encryption => encryption
             .map_err(CheckError::of("s3:GetEncryptionConfiguration"))?

@@ -9,7 +9,7 @@ use std::fmt;
 
 use upvest_api::Hint;
 
-/// What an operation gives back.
+/// Names the result of every operation: what it gives back, or the one [`Error`] that all of them share.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The codes by which AWS services refuse who lacks a permission.

@@ -12,7 +12,7 @@ pub use self::refresh::{RefreshResult, RefreshedKey, RefreshedKeys, refresh};
 use crate::error::Result;
 use crate::stack::Stack;
 
-/// All keys of a stack.
+/// Lists every key of the keys table, retired ones included.
 #[derive(Debug, Serialize)]
 pub struct KeyList {
     /// The rows of the keys table, sorted by id.

@@ -11,7 +11,7 @@ use super::verify::Checked;
 /// How many findings are named; the rest is counted.
 const NAMED: usize = 1000;
 
-/// What can be wrong.
+/// Names what can be wrong between the archive, the event log and the signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Problem {
@@ -27,39 +27,39 @@ pub enum Problem {
     BadObject,
 }
 
-/// Something that is wrong.
+/// Describes one event or one delivery that did not pass the check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What is wrong.
+    /// Names the kind of fault, by which findings are counted.
     pub problem: Problem,
     /// The event's key in the log; none where the whole delivery is at fault.
     pub event_id: Option<String>,
-    /// The delivery's key in the archive, if there is one.
+    /// Names the delivery's object in the archive; `None` where no object is known.
     pub key: Option<String>,
-    /// Why.
+    /// Explains the fault to a person; not meant to be parsed.
     pub reason: String,
 }
 
-/// The result of the command.
+/// Sums up how the archive and the event log compare for a range of receipt times.
 #[derive(Debug, Serialize)]
 pub struct VerifyReport {
-    /// From when on deliveries were checked.
+    /// Begins the range of receipt times that was checked; this instant is in it.
     pub since: Timestamp,
-    /// Up to when.
+    /// Ends the range of receipt times that was checked; this instant is not in it.
     pub until: Timestamp,
-    /// How many deliveries the archive has.
+    /// Counts the archived deliveries that were received in the range.
     pub deliveries: u64,
     /// How many events are in them, duplicates included.
     pub delivered_events: u64,
-    /// How many events the log has.
+    /// Counts the events of the log that were compared with the archive.
     pub logged_events: u64,
     /// Deliveries that cannot be verified without the secret of their key.
     pub not_checked: u64,
-    /// These keys.
+    /// Names the keys whose secrets were not there to verify these deliveries by.
     pub not_checked_keys: BTreeSet<String>,
-    /// How often what was found.
+    /// Counts the findings of each kind, those beyond the first 1,000 included.
     pub found: BTreeMap<Problem, u64>,
-    /// The first 1,000 of these.
+    /// Lists the first 1,000 findings; `found` counts the rest too.
     pub findings: Vec<Finding>,
 }
 

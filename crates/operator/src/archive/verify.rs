@@ -24,16 +24,16 @@ use crate::reporter::Reporter;
 /// How many deliveries are read at the same time.
 const AT_A_TIME: usize = 8;
 
-/// What is checked.
+/// Checks the archive against the log and the keys, and then the log against the archive.
 pub(super) struct Verification<'r> {
     pub(super) reporter: Reporter<'r>,
     pub(super) records: Records,
     pub(super) keys: Keys,
-    /// Deliveries received then.
+    /// Limits the check to deliveries received in this half-open range.
     pub(super) received: Range<Timestamp>,
 }
 
-/// What came of one delivery.
+/// Holds what one archived object adds to the report.
 #[derive(Debug, Default)]
 pub(super) struct Checked {
     pub(super) is_in_range: bool,
@@ -44,7 +44,7 @@ pub(super) struct Checked {
 }
 
 impl Verification<'_> {
-    /// Checks all.
+    /// Checks both ways: what the log lacks of the archive, and what it has beyond it.
     pub(super) async fn run(&self) -> Result<VerifyReport> {
         let mut report = VerifyReport::of(&self.received);
         self.check_archive(&mut report).await?;
@@ -213,6 +213,7 @@ impl Verification<'_> {
             if is_there {
                 return finding(Problem::Changed, "its received_at is not its delivery's");
             }
+            // A conflicting version is logged under its id, a `!` and its SHA-256: the delivery has only the id.
             let id = event.event_id.split('!').next().unwrap_or_default();
             if ids.contains(id) {
                 return finding(

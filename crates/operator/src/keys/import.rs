@@ -13,7 +13,7 @@ use crate::key_file;
 use crate::reporter::Reporter;
 use crate::stack::Stack;
 
-/// A file with keys.
+/// Names a file to import, and how its bytes are to be read.
 #[derive(Debug, Clone)]
 pub enum KeyFile {
     /// A public key as JWK, or a set of them: all under their own ids, or one under this id.
@@ -22,21 +22,21 @@ pub enum KeyFile {
     HmacSecret(PathBuf, String),
 }
 
-/// What an import did.
+/// Tells what an import did with each key of its file.
 #[derive(Debug, Serialize)]
 pub struct ImportedKeys {
     /// The keys, in the order of the file.
     pub imported: Vec<ImportedKey>,
 }
 
-/// A key that was imported.
+/// Describes a key that the stack trusts after the import.
 #[derive(Debug, Serialize)]
 pub struct ImportedKey {
-    /// Its id.
+    /// Names the key as deliveries name it in their signature.
     pub key_id: String,
-    /// How its owner signs.
+    /// Names the signature profile by which deliveries of this key are verified.
     pub profile: &'static str,
-    /// Its algorithm.
+    /// Names the algorithm that signatures of this key are verified with.
     pub algorithm: &'static str,
     /// `new`, `known already` or `replaced another key`.
     pub result: &'static str,

@@ -23,13 +23,13 @@ pub struct RefreshedKeys {
 /// A key that Upvest serves or served.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct RefreshedKey {
-    /// Its id.
+    /// Names the key as Upvest and the keys table do.
     pub key_id: String,
-    /// What became of it.
+    /// Tells how Upvest's answer compares with the keys table.
     pub result: RefreshResult,
 }
 
-/// What became of a key.
+/// Compares a key that Upvest serves, or served, with the keys table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RefreshResult {

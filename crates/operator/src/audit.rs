@@ -14,7 +14,7 @@ use crate::stack::Stack;
 pub struct Operations {
     /// Lists the operations that matched, newest first, up to the limit asked for.
     pub operations: Vec<Operation>,
-    /// Whether there are more than were to be listed.
+    /// Tells whether more matched than the limit let through.
     pub more: bool,
 }
 

@@ -32,13 +32,13 @@ use crate::upvest_account::UpvestAccount;
 pub struct Checkup {
     /// Names the CloudFormation stack that was checked.
     pub stack: String,
-    /// How many checks found nothing wrong.
+    /// Tells how many checks found nothing wrong.
     pub ok: usize,
-    /// How many found something that is not as it should be.
+    /// Tells how many found something that is not as it should be.
     pub warnings: usize,
-    /// How many found something that is wrong, or could not be made.
+    /// Tells how many found something that is wrong, or could not be made.
     pub failed: usize,
-    /// How many had nothing to look at.
+    /// Tells how many had nothing to look at.
     pub skipped: usize,
     /// Lists every finding, those of one area together.
     pub findings: Vec<AreaFinding>,

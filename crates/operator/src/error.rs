@@ -21,10 +21,10 @@ const DENIALS: [&str; 6] = [
     "UnauthorizedException",
     "UnauthorizedOperation",
 ];
-/// What the SDK and the HTTP client call a request that reached nobody.
+/// Lists the texts by which the SDK and the HTTP client tell that a request reached nobody.
 const UNREACHED: [&str; 2] = ["dispatch failure", "error sending request"];
 
-/// What kind of failure it is, for programs.
+/// Names the kind of failure, by which a program decides what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
     /// The operation was asked for in a way in which it cannot be done: another request would help.
@@ -39,7 +39,7 @@ pub enum ErrorKind {
     Failed,
 }
 
-/// Why an operation did not begin, or did not come to its end.
+/// Tells why an operation did not begin, or did not come to its end.
 ///
 /// It prints as one sentence without its causes; [`std::error::Error::source`] has these.
 ///

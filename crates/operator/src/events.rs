@@ -19,7 +19,7 @@ pub struct EventReport {
     pub aggregate: Option<String>,
     /// Its place in that time line.
     pub occurred: String,
-    /// When the delivery arrived that brought it.
+    /// Tells when the delivery arrived that brought it.
     pub received_at: String,
     /// Names the delivery that the log has it from; later duplicates are not noted here.
     pub delivery_id: String,

@@ -22,16 +22,16 @@ use reading::Reader;
 use crate::error::Result;
 use crate::stack::Stack;
 
-/// What is to be explained, and how much of it.
+/// Tells what is to be explained, and how much of it.
 #[derive(Debug, Clone)]
 pub struct Question {
     /// An entity, written `TYPE#ID`, or the id of an event or a delivery.
     pub subject: String,
-    /// How many events of an entity are shown at most, the newest ones.
+    /// Limits how many events of an entity are shown: the newest ones.
     pub limit: usize,
-    /// How long after an event other deliveries of it are looked for.
+    /// Tells how long after an event other deliveries of it are looked for.
     pub duplicates_within: Option<Duration>,
-    /// Whether objects are shown, which hold personal data.
+    /// Tells whether objects are shown, which hold personal data.
     pub with_objects: bool,
 }
 

@@ -39,18 +39,18 @@ struct Foldable {
     json: String,
 }
 
-/// What an event did to its entity.
+/// Tells what an event did to its entity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
     /// The status before it, in the order in which events occurred.
     pub previous_status: Option<String>,
     /// Names the status after it, in the same order; `None` where there is none.
     pub status: Option<String>,
-    /// Whether it shows in the state.
+    /// Tells whether it shows in the state.
     pub effect: Effect,
 }
 
-/// Whether an event shows in its entity's state, in the order in which events were received.
+/// Tells whether an event shows in its entity's state, in the order in which events were received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Effect {
@@ -62,7 +62,7 @@ pub enum Effect {
     Duplicate,
 }
 
-/// How the state that is kept compares with the log.
+/// Tells how the state that is kept compares with the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
 pub enum Comparison {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::verify::Checked;
 
-/// How many findings are named; the rest is counted.
+/// Limits the findings that a report names, to bound its size; the rest is only counted.
 const NAMED: usize = 1000;
 
 /// Names what can be wrong between the archive, the event log and the signatures.
@@ -49,7 +49,7 @@ pub struct VerifyReport {
     pub until: Timestamp,
     /// Counts the archived deliveries that were received in the range.
     pub deliveries: u64,
-    /// How many events are in them, duplicates included.
+    /// Counts the events in these deliveries, duplicates included.
     pub delivered_events: u64,
     /// Counts the events of the log that were compared with the archive.
     pub logged_events: u64,

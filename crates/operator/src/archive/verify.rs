@@ -21,7 +21,7 @@ use crate::error::Result;
 use crate::records::Records;
 use crate::reporter::Reporter;
 
-/// How many deliveries are read at the same time.
+/// Limits how many deliveries are read at the same time.
 const AT_A_TIME: usize = 8;
 
 /// Checks the archive against the log and the keys, and then the log against the archive.

@@ -26,7 +26,7 @@ pub struct Selection {
     pub queues: Vec<Queue>,
     /// Ids of messages, or of the events or deliveries that they are about; all where none is named.
     pub ids: Vec<String>,
-    /// What else is asked of them.
+    /// Tells what else is asked of them.
     pub filter: Filter,
 }
 

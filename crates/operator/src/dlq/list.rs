@@ -14,17 +14,17 @@ use crate::error::Result;
 use crate::reporter::Reporter;
 use crate::stack::{Queue, Stack};
 
-/// How many messages there are, and which.
+/// Tells how many messages there are, and which.
 #[derive(Debug, Serialize)]
 pub struct List {
     /// Gives the time at which the list was begun; the ages of messages count up to it.
     pub at: Timestamp,
     /// The queues, in the order in which they were looked through.
     pub queues: Vec<QueueCounts>,
-    /// What the messages are about, where that was asked for.
+    /// Tells what the messages are about, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub messages: Option<Vec<About>>,
-    /// Whether there are more than were to be listed.
+    /// Tells whether more matched than the limit let through.
     pub more: bool,
     /// Groups of which there may be more than SQS shows.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]

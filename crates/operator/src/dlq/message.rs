@@ -24,19 +24,19 @@ pub(crate) struct Message {
     pub(crate) about: About,
 }
 
-/// What a message is about. It has no part of a body but ids and types.
+/// Tells what a message is about. It has no part of a body but ids and types.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct About {
     /// The queue that it came from.
     pub queue: Queue,
     /// Its id in the dead-letter queue.
     pub message_id: String,
-    /// Why it is there; `None` for one that SQS moved, after a crash or a timeout.
+    /// Tells why it is there; `None` for one that SQS moved, after a crash or a timeout.
     pub reason: Option<String>,
     /// When it came to the dead-letter queue, by the clock of SQS. One that SQS itself moved from a standard queue keeps
     /// the time when it was sent there.
     pub sent_at: Option<Timestamp>,
-    /// How often it was received there.
+    /// Tells how often it was received there.
     pub receive_count: u32,
     /// The delivery that it is, or that brought its event.
     pub delivery_id: Option<String>,
@@ -46,7 +46,7 @@ pub struct About {
     pub r#type: Option<String>,
     /// The entity of the event, written `TYPE#ID`.
     pub entity: Option<String>,
-    /// How long the body is, as SQS has it.
+    /// Tells how long the body is, as SQS has it.
     pub bytes: usize,
 }
 

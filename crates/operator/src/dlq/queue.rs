@@ -32,12 +32,12 @@ pub(crate) struct DeadLetterQueue {
     home_url: String,
 }
 
-/// How many messages there are, as SQS estimates it.
+/// Tells how many messages there are, as SQS estimates it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Counts the messages that can be received at once.
     pub waiting: usize,
-    /// How many somebody has received, and not deleted or given back.
+    /// Tells how many somebody has received, and not deleted or given back.
     pub in_flight: usize,
 }
 

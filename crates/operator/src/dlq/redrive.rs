@@ -22,7 +22,7 @@ use crate::stack::Queue;
 /// The name in the audit table.
 const COMMAND: &str = "dlq redrive";
 
-/// What was sent back, or would be.
+/// Tells what was sent back, or would be.
 #[derive(Debug, Serialize)]
 pub struct RedriveReport {
     /// Tells whether the run came to its end, and what stopped it if not.
@@ -33,13 +33,13 @@ pub struct RedriveReport {
     pub operation: Option<Uuid>,
     /// The queues of which something was seen.
     pub queues: Vec<QueueRedriven>,
-    /// How many messages could not be seen at the beginning, because somebody has received them.
+    /// Tells how many messages could not be seen at the beginning, because somebody has received them.
     pub out_of_sight: usize,
     /// Ids that were given and cannot be seen.
     pub missing: Vec<String>,
 }
 
-/// What became of the dead-letter queue of a queue.
+/// Tells what became of the dead-letter queue of a queue.
 #[derive(Debug, Serialize)]
 pub struct QueueRedriven {
     /// The queue that the messages came from.
@@ -49,14 +49,14 @@ pub struct QueueRedriven {
     pub done: Redriven,
 }
 
-/// What became of a dead-letter queue.
+/// Tells what became of a dead-letter queue.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Redriven {
-    /// How many were sent back, and deleted.
+    /// Tells how many were sent back, and deleted.
     pub redriven: usize,
     /// Counts the messages that the selection does not take; they stay.
     pub other: usize,
-    /// How many are meant, and came after the redrive had begun.
+    /// Tells how many are meant, and came after the redrive had begun.
     pub came_since: usize,
     /// Groups of which there may be more behind messages that are not meant.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -200,11 +200,11 @@ struct Redrive<'r> {
     found: BTreeSet<String>,
 }
 
-/// What was done with one dead-letter queue so far.
+/// Tells what was done with one dead-letter queue so far.
 #[derive(Default)]
 struct Run {
     done: Redriven,
-    /// What was sent back, by the id of its new message and by its identity: so it is known again.
+    /// Tells what was sent back, by the id of its new message and by its identity: so it is known again.
     sent: BTreeSet<String>,
 }
 

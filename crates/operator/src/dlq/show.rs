@@ -29,7 +29,7 @@ pub struct Shown {
     pub deduplication_id: Option<String>,
     /// Holds its SQS attributes by name, with credentials left out.
     pub attributes: BTreeMap<String, String>,
-    /// What it carries, decoded, where that was asked for. It may hold personal data.
+    /// Tells what it carries, decoded, where that was asked for. It may hold personal data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 }

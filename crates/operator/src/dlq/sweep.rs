@@ -16,7 +16,7 @@ pub(crate) struct Held {
     /// Groups of which there may be more behind the messages that are held: SQS hands out nothing of a group while a
     /// part of it is out of sight.
     cut_off: BTreeSet<String>,
-    /// How many messages in a row came that were held already.
+    /// Tells how many messages in a row came that were held already.
     again: usize,
 }
 

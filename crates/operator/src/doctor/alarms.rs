@@ -10,7 +10,7 @@ use crate::stack::Stack;
 const ALARMS: &str = "alarms";
 const TOLD: &str = "somebody is told";
 
-/// What an alarm of either kind says.
+/// Tells what an alarm of either kind says.
 struct Alarm {
     name: String,
     state: Option<StateValue>,

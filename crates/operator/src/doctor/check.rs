@@ -12,14 +12,14 @@ use crate::error::{Error, ErrorKind};
 /// The policy with the permissions of those who look.
 const POLICY: &str = "infra/examples/operator-look.json";
 
-/// What to do about credentials that cannot be had or used.
+/// Tells what to do about credentials that cannot be had or used.
 const CREDENTIALS: &str =
     "check the secret or file with the credentials (--upvest-secret, --upvest-credentials)";
 
-/// What a check found, or why it came to no result.
+/// Tells what a check found, or why it came to no result.
 pub(super) type Checked = Result<Vec<Finding>, CheckError>;
 
-/// Why a check came to no result.
+/// Tells why a check came to no result.
 #[derive(Debug)]
 pub(super) enum CheckError {
     /// The operator lacks the permission of this name.

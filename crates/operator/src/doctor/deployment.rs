@@ -40,7 +40,7 @@ impl Resources {
     }
 }
 
-/// What CloudFormation says about the stack.
+/// Tells what CloudFormation says about the stack.
 pub(super) struct Described {
     pub(super) status: String,
     pub(super) parameters: Parameters,
@@ -97,7 +97,7 @@ pub(super) async fn resources(stack: &Stack) -> Result<Resources, CheckError> {
     Ok(resources)
 }
 
-/// Whether the last deployment went well.
+/// Tells whether the last deployment went well.
 pub(super) fn status(described: &Described) -> Vec<Finding> {
     let status = described.status.as_str();
     vec![match status {
@@ -116,7 +116,7 @@ pub(super) fn status(described: &Described) -> Vec<Finding> {
     }]
 }
 
-/// Whether this command and the stack are of one version.
+/// Tells whether this command and the stack are of one version.
 pub(super) fn version(stack: &Stack) -> Vec<Finding> {
     vec![match stack.optional("Version") {
         Some(OWN_VERSION) => Finding::ok(VERSION, format!("{OWN_VERSION}, as this command")),

@@ -119,7 +119,7 @@ pub(super) async fn probe(stack: &Stack, key: Option<&OperatorKey>, timeout: Dur
     }])
 }
 
-/// What the probe was answered, or why it was not posted.
+/// Tells what the probe was answered, or why it was not posted.
 async fn post(url: &str, key: SigningKey, timeout: Duration) -> Result<Option<Answer>, String> {
     let load = Target::new(url, false)
         .and_then(|target| Load::of_events(vec![PROBE_EVENT.to_owned()], key, &target, timeout));

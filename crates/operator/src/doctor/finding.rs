@@ -45,7 +45,7 @@ pub struct Finding {
     pub check: String,
     /// Grades what was found.
     pub result: Verdict,
-    /// What was found, or why nothing was looked for.
+    /// Tells what was found, or why nothing was looked for.
     pub found: String,
     /// Says what to do about it; `None` where nothing is wrong or nothing was looked at.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -18,7 +18,7 @@ const BACKLOG: &str = "backlog";
 const RETENTION_SECONDS: u64 = 1_209_600;
 /// The largest message that SQS takes, which a delivery may need.
 const MESSAGE_BYTES: u64 = 1_048_576;
-/// How often a function may time out while its message is invisible (AWS's advice for a function at a queue).
+/// Tells how often a function may time out while its message is invisible (AWS's advice for a function at a queue).
 const TIMEOUTS: u64 = 6;
 /// From here on messages come in faster than they are worked off, or nothing works them off.
 const NOTABLE_BACKLOG: u64 = 1_000;
@@ -40,7 +40,7 @@ fn function_seconds(queue: Queue) -> u64 {
     }
 }
 
-/// How often a message is received at most, which the function knows too.
+/// Tells how often a message is received at most, which the function knows too.
 fn max_receives(queue: Queue) -> u64 {
     match queue {
         Queue::KeyRequests => 5,

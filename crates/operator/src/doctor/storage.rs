@@ -51,7 +51,7 @@ pub(super) async fn tables(stack: &Stack) -> Checked {
     Ok(findings.collect())
 }
 
-/// What is wrong with a table. Tables with the same problem share a finding.
+/// Tells what is wrong with a table. Tables with the same problem share a finding.
 struct Problem {
     what: String,
     advice: &'static str,
@@ -173,7 +173,7 @@ pub(super) async fn quarantine(stack: &Stack) -> Checked {
     Ok(vec![Finding::warning(QUARANTINE, found, advice)])
 }
 
-/// Whether the bus is there that changes are published to.
+/// Tells whether the bus is there that changes are published to.
 pub(super) async fn event_bus(stack: &Stack) -> Checked {
     let Some(name) = stack.optional("EventBusName") else {
         let why = "changes are not published (CreateEventBus, EventBusName)";

@@ -117,7 +117,7 @@ fn settings(webhook: &Webhook, parameters: &Parameters) -> Finding {
     Finding::warning(SETTINGS, found.join(", "), advice)
 }
 
-/// What a change would change, and the flags that do it.
+/// Tells what a change would change, and the flags that do it.
 fn differences(webhook: &Webhook, change: WebhookChange) -> Vec<(String, String)> {
     let instead = |what: &str, own: &str, wanted: &str| format!("{what} {own:?} instead of {wanted:?}");
     let title = change.title.map(|title| {

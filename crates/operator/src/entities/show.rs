@@ -35,7 +35,7 @@ pub struct EntityReport {
     pub unfinished: Vec<String>,
     /// Each status with the time when the entity had it last, in the order of these times.
     pub history: Vec<StatusReport>,
-    /// What belongs to it and has a status of its own, such as executions.
+    /// Tells what belongs to it and has a status of its own, such as executions.
     pub parts: BTreeMap<String, Vec<PartReport>>,
     /// The newest object, unless it was too large for the table.
     pub object: Option<Box<RawValue>>,

@@ -13,12 +13,12 @@ use crate::records::Records;
 use crate::reporter::Reporter;
 use crate::stack::Stack;
 
-/// How many entities are checked at the same time.
+/// Limits how many entities are checked at the same time.
 const AT_A_TIME: usize = 8;
-/// How many findings are named; the rest is counted.
+/// Limits the findings that a report names, to bound its size; the rest is only counted.
 const NAMED: usize = 1000;
 
-/// What can be wrong with an entity.
+/// Names the ways in which a state and its events can disagree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Problem {
@@ -43,12 +43,12 @@ pub struct Finding {
     pub detail: Option<String>,
 }
 
-/// What came of comparing entities with their events.
+/// Tells what came of comparing entities with their events.
 #[derive(Debug, Default, Serialize)]
 pub struct Verified {
     /// Counts the entities whose state was compared, faultless ones included.
     pub entities: u64,
-    /// How many of them are not what their events say.
+    /// Counts those that are not what their events say.
     pub found: u64,
     /// Lists the first 1,000 findings; `found` counts the rest too.
     pub findings: Vec<Finding>,
@@ -193,7 +193,7 @@ impl Check {
     }
 }
 
-/// Whether a domain of these has entities of this type.
+/// Tells whether a domain of these has entities of this type.
 fn is_of(entity: &EntityKey, domains: &[Domain]) -> bool {
     let mut rows = CATEGORIES.iter().filter(|row| row.entity == entity.entity_type());
     let domain = rows.next().map_or(Domain::Unrecognised, |row| row.domain);

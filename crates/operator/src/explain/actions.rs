@@ -34,7 +34,7 @@ pub struct Action {
     /// Gives the time from which the record no longer counts; `None` where none is set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept_until: Option<String>,
-    /// Whether it ran for other content than the log has.
+    /// Tells whether it ran for other content than the log has.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub other_payload: bool,
 }

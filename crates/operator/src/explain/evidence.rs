@@ -19,7 +19,7 @@ pub(super) struct Evidence {
     pub(super) archive: Archive,
     pub(super) keys: Keys,
     pub(super) keys_table: KeysTable,
-    /// What the keys table says of each key, once it was read.
+    /// Tells what the keys table says of each key, once it was read.
     pub(super) histories: Mutex<BTreeMap<String, KeyHistory>>,
 }
 
@@ -32,7 +32,7 @@ pub struct KeyHistory {
     /// Gives the time from which the keys table knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_seen: Option<String>,
-    /// When Upvest was seen to serve it no longer.
+    /// Tells when Upvest was seen to serve it no longer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retired_at: Option<String>,
 }
@@ -51,10 +51,10 @@ pub struct Delivery {
     /// Names the address that posted it; `None` where it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_address: Option<String>,
-    /// How many elements its batch has, as far as it can be trusted.
+    /// Tells how many elements its batch has, as far as it can be trusted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<usize>,
-    /// What its signature is worth today.
+    /// Tells what its signature is worth today.
     pub signature: Signature,
     /// The events that were asked for, as they were signed.
     #[serde(skip)]
@@ -64,7 +64,7 @@ pub struct Delivery {
     pub faults: Vec<String>,
 }
 
-/// What the signature is worth today.
+/// Tells what the signature is worth today.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
 pub enum Signature {
@@ -76,9 +76,9 @@ pub enum Signature {
         profile: &'static str,
         /// Names the algorithm of the signature.
         algorithm: &'static str,
-        /// Whether the signature was in its time on receipt.
+        /// Tells whether the signature was in its time on receipt.
         freshness: &'static str,
-        /// When the key was in use.
+        /// Tells when the key was in use.
         key: KeyHistory,
     },
     /// The signature or the body's digest does not hold.
@@ -106,7 +106,7 @@ pub(super) struct Signed {
     pub object: String,
 }
 
-/// Whether the log has what was signed.
+/// Tells whether the log has what was signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bytes {
@@ -213,7 +213,7 @@ impl Evidence {
         }
     }
 
-    /// What the keys table says of a key. That it says nothing does not change that the signature holds.
+    /// Tells what the keys table says of a key. That it says nothing does not change that the signature holds.
     async fn history(&self, key_id: &str) -> KeyHistory {
         // The lock is held while the table is read, so that no key is read twice.
         let mut histories = self.histories.lock().await;

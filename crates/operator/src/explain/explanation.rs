@@ -23,7 +23,7 @@ pub struct Explanation {
     /// The delivery that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery: Option<DeliveryContents>,
-    /// How many older events are not shown.
+    /// Tells how many older events are not shown.
     #[serde(skip_serializing_if = "is_zero")]
     pub earlier_events: usize,
     /// Lists the events that the subject is about, oldest first.
@@ -57,7 +57,7 @@ pub struct EntityAccount {
     pub last_occurred_at: Option<String>,
     /// The events whose actions or publication failed, and wait for a retry or a redrive.
     pub unfinished: Vec<String>,
-    /// How the state compares with the log.
+    /// Tells how the state compares with the log.
     pub log: Comparison,
     /// The object, if it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,17 +84,17 @@ pub struct EventAccount {
     /// The event that this one conflicts with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conflicts_with: Option<String>,
-    /// Whether the log has what was signed.
+    /// Tells whether the log has what was signed.
     pub bytes: Bytes,
     /// Names the attributes in which the log differs from the delivery; empty where they agree.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differs: Vec<&'static str>,
-    /// What it did to its entity; absent where it belongs to none, or the entity cannot be folded.
+    /// Tells what it did to its entity; absent where it belongs to none, or the entity cannot be folded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<Step>,
     /// Lists the idempotency records of the actions that ran for it, replays included.
     pub actions: Vec<Action>,
-    /// Whether its actions or its publication failed and wait for a retry or a redrive.
+    /// Tells whether its actions or its publication failed and wait for a retry or a redrive.
     pub unfinished: bool,
     /// What follows about its publication; absent where it belongs to no entity, or the entity cannot be folded.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,19 +115,19 @@ pub struct OtherDelivery {
     pub archived_at: Option<String>,
     /// SHA-256 of the exact bytes, in hexadecimal.
     pub sha256: String,
-    /// Whether it brought the same bytes.
+    /// Tells whether it brought the same bytes.
     pub same: bool,
     /// The id under which other bytes are in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logged_as: Option<String>,
 }
 
-/// What a delivery held, and what became of it.
+/// Tells what a delivery held, and what became of it.
 #[derive(Debug, Serialize)]
 pub struct DeliveryContents {
     /// Names the delivery by the id that the receiver gave it.
     pub delivery_id: String,
-    /// Whether it is in the archive as verified.
+    /// Tells whether it is in the archive as verified.
     pub verified: bool,
     /// Gives the time of receipt; `None` where it is not known.
     pub received_at: Option<String>,
@@ -135,16 +135,16 @@ pub struct DeliveryContents {
     pub source_address: Option<String>,
     /// The key of its object in the archive.
     pub archived_at: Option<String>,
-    /// What its signature is worth today.
+    /// Tells what its signature is worth today.
     pub signature: Signature,
-    /// What of it is in quarantine.
+    /// Tells what of it is in quarantine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quarantine: Option<Quarantine>,
     /// In the order of the batch; none where nothing is proven.
     pub events: Vec<DeliveredEvent>,
 }
 
-/// Why a delivery, or a part of it, is in quarantine.
+/// Tells why a delivery, or a part of it, is in quarantine.
 #[derive(Debug, Serialize)]
 pub struct Quarantine {
     /// The reason, as in quarantine keys.
@@ -156,7 +156,7 @@ pub struct Quarantine {
     pub places: Vec<usize>,
 }
 
-/// What became of an event of a delivery.
+/// Tells what became of an event of a delivery.
 #[derive(Debug, Serialize)]
 pub struct DeliveredEvent {
     /// Names the event as the delivery does.
@@ -170,7 +170,7 @@ pub struct DeliveredEvent {
     pub outcome: Outcome,
 }
 
-/// What became of an event that was delivered.
+/// Tells what became of an event that was delivered.
 #[derive(Debug, Serialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
 pub enum Outcome {

@@ -6,7 +6,7 @@ use upvest::category::is_synthetic;
 
 use crate::fold::{Effect, Refold};
 
-/// What follows about the publication of an event, and from what.
+/// Tells what follows about the publication of an event, and from what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Publication {
     /// Gives the conclusion about the publication.

@@ -28,7 +28,7 @@ use crate::fold::Refold;
 use crate::records::Records;
 use crate::stack::Stack;
 
-/// How many deliveries are read at a time.
+/// Limits how many deliveries are read at a time.
 const AT_A_TIME: usize = 8;
 /// The name of a replay in the audit table.
 const REPLAY: &str = "replay";

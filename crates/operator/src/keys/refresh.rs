@@ -9,14 +9,14 @@ use upvest_api::Client;
 use crate::error::{Error, Result};
 use crate::stack::Stack;
 
-/// What a fetch changed, or would change.
+/// Tells what a fetch changed, or would change.
 #[derive(Debug, Serialize)]
 pub struct RefreshedKeys {
-    /// Whether nothing was to be changed.
+    /// Tells whether nothing was to be changed.
     pub dry_run: bool,
-    /// What became of each key that Upvest serves or served.
+    /// Tells what became of each key that Upvest serves or served.
     pub keys: Vec<RefreshedKey>,
-    /// What is wrong with each entry that is no usable key.
+    /// Tells what is wrong with each entry that is no usable key.
     pub unusable: Vec<String>,
 }
 

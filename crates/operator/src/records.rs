@@ -10,9 +10,9 @@ use crate::stack::Stack;
 /// The event log, and the archive, which has what is too large for it.
 #[derive(Debug)]
 pub struct Records {
-    /// The event log.
+    /// Finds events by id, by entity or by time.
     pub log: EventLog,
-    /// The archive of deliveries.
+    /// Has the deliveries that the log's events came in, byte for byte.
     pub archive: Archive,
 }
 

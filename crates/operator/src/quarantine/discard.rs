@@ -19,12 +19,12 @@ const OF_ONE_OPERATION: usize = 500;
 /// What was discarded, or would be.
 #[derive(Debug, Serialize)]
 pub struct Discarded {
-    /// How it ended.
+    /// Says whether it was a dry run, was declined, or failed half way.
     #[serde(flatten)]
     pub ending: Ending,
-    /// The operations in the audit table.
+    /// Names the operations in the audit table, one for up to 500 deliveries; empty when nothing was removed.
     pub operations: Vec<Uuid>,
-    /// What is left of each delivery in the audit table.
+    /// Lists what was removed, or in a dry run would be, as the audit table keeps it.
     pub discarded: Vec<Record>,
     /// Deliveries that were named and are not in quarantine.
     pub missing: Vec<Uuid>,
@@ -33,13 +33,13 @@ pub struct Discarded {
 /// What the audit table keeps of a delivery that was discarded.
 #[derive(Debug, Clone, Serialize)]
 pub struct Record {
-    /// The delivery.
+    /// Names the delivery by the id that the receiver gave it.
     pub delivery_id: Uuid,
-    /// Why it was in quarantine.
+    /// Names the reason as quarantine keys do. A delivery has a record for each of its reasons.
     pub reason: String,
-    /// Of the body, in hexadecimal.
+    /// Proves later which body was removed: its SHA-256 in lower-case hexadecimal.
     pub sha256: String,
-    /// The size of the body.
+    /// Gives the size of the whole body in bytes, also when only some of its events were in quarantine.
     pub bytes: usize,
 }
 

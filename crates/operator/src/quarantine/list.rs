@@ -12,7 +12,7 @@ use crate::stack::Stack;
 /// What is in quarantine, in the order of receipt.
 #[derive(Debug, Serialize)]
 pub struct List {
-    /// When it was looked for.
+    /// Gives the instant from which relative times of the selection are counted.
     pub at: Timestamp,
     /// What was found, once for each reason of a delivery.
     pub quarantine: Vec<Listed>,
@@ -20,22 +20,22 @@ pub struct List {
     pub more: bool,
 }
 
-/// Something in quarantine.
+/// Describes one object of the quarantine. A delivery has one for each reason.
 #[derive(Debug, Serialize)]
 pub struct Listed {
-    /// The delivery.
+    /// Names the delivery, as `quarantine show` takes it.
     pub delivery_id: Uuid,
-    /// Why it is there.
+    /// Names why it was put there, like `unknown-key`.
     pub reason: String,
-    /// When it arrived.
+    /// Gives the time at which the receiver took the delivery, which orders the list.
     pub received_at: Timestamp,
-    /// Where it came from.
+    /// Gives the IP address that posted it; `None` when the request named none.
     pub source_address: Option<String>,
     /// The key by which its sender claims to have signed.
     pub key_id: Option<String>,
     /// The places of the events in the batch; all where there are none.
     pub events: Vec<usize>,
-    /// The size of the body.
+    /// Gives the size of the whole body in bytes, not only of the events in quarantine.
     pub bytes: usize,
 }
 

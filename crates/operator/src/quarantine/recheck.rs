@@ -28,7 +28,7 @@ pub(crate) struct Recheck {
     clock: Clock,
 }
 
-/// Whether something in quarantine holds.
+/// Tells what would happen if an object of the quarantine were sent again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outlook", rename_all = "kebab-case")]
 pub enum Outlook {
@@ -40,11 +40,11 @@ pub enum Outlook {
         #[serde(skip_serializing_if = "Option::is_none")]
         sent_at: Option<Timestamp>,
     },
-    /// It does not.
+    /// It would be refused again, so that sending it is of no use.
     Fails {
         /// The reason, as in quarantine keys.
         reason: String,
-        /// The same for people.
+        /// Explains the reason in a sentence for people, with the key or the counts of events.
         why: String,
     },
 }
@@ -94,7 +94,7 @@ impl Recheck {
         }
     }
 
-    /// Tells the time.
+    /// Reads the clock by which notes of sending are dated and their age is counted.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }

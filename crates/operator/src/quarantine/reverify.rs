@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// What is to be verified again, and how patiently.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// Which deliveries.
+    /// Chooses the objects of the quarantine that are verified again.
     pub selection: Selection,
     /// How many objects at most, the oldest first.
     pub limit: u32,
@@ -38,12 +38,12 @@ pub struct Request {
 /// What was verified again, or would be.
 #[derive(Debug, Serialize)]
 pub struct ReverifyReport {
-    /// When it began.
+    /// Gives the instant from which relative times of the selection are counted.
     pub at: Timestamp,
-    /// How it ended.
+    /// Says whether it was a dry run, was declined, or failed half way.
     #[serde(flatten)]
     pub ending: Ending,
-    /// The operation in the audit table.
+    /// Names the operation in the audit table; `None` when nothing was begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<Uuid>,
     /// What was selected, and what became of it.
@@ -54,16 +54,16 @@ pub struct ReverifyReport {
     pub more: bool,
 }
 
-/// Something in quarantine, and what became of it.
+/// Describes one object of the quarantine, its outlook, and what became of it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Reverified {
-    /// The delivery.
+    /// Names the delivery. It appears once for each reason that it is in quarantine for.
     pub delivery_id: Uuid,
-    /// Why it is in quarantine.
+    /// Names why it was put into quarantine, like `unknown-key`.
     pub reason: String,
-    /// When it arrived.
+    /// Gives the time of receipt, as of which the signature is verified again.
     pub received_at: Timestamp,
-    /// Whether it holds.
+    /// Tells whether it would be taken, as it was last looked at.
     #[serde(flatten)]
     pub outlook: Outlook,
     /// What became of it; `None` before anything was done.

@@ -21,10 +21,10 @@ pub struct Selection {
     /// For one of these reasons; for any where none is named.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub because: Vec<String>,
-    /// Received since then.
+    /// Takes what was received at this time or later; `None` sets no beginning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<When>,
-    /// Received before then.
+    /// Takes what was received before this time; `None` sets no end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<When>,
     /// By their own account signed with this key.
@@ -33,7 +33,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Tells whether it takes everything.
+    /// Tells whether nothing narrows it, so that it means the whole quarantine.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let filters_nothing = self.because.is_empty() && self.since.is_none() && self.until.is_none();

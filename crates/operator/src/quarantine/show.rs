@@ -17,15 +17,15 @@ use crate::stack::{self, Stack};
 /// A delivery of which something is in quarantine.
 #[derive(Debug, Serialize)]
 pub struct Shown {
-    /// The delivery.
+    /// Names the delivery by the id that the receiver gave it.
     pub delivery_id: Uuid,
-    /// When it was looked at.
+    /// Gives the time at which it was read; by then the outlook of its parts held.
     pub at: Timestamp,
-    /// When it arrived.
+    /// Gives the time of receipt, as of which its signature is verified.
     pub received_at: Timestamp,
-    /// The request, without credentials.
+    /// Shows the request that brought it, with its credentials hidden.
     pub request: Request,
-    /// The size of its body.
+    /// Gives the size of the body in bytes, also when the body itself is left out.
     pub bytes: usize,
     /// What the sender signed, by its own account.
     pub signature: Signature,
@@ -39,13 +39,13 @@ pub struct Shown {
 /// What is in quarantine of it for one reason.
 #[derive(Debug, Serialize)]
 pub struct Part {
-    /// The reason.
+    /// Names why this part is in quarantine, like `unknown-key`.
     pub reason: String,
-    /// The object in the bucket.
+    /// Locates the object as `s3://BUCKET/KEY`.
     pub object: String,
     /// The places of the events in the batch; all where there are none.
     pub events: Vec<usize>,
-    /// Whether it holds by now.
+    /// Tells whether it would be taken if it were sent again.
     #[serde(flatten)]
     pub now: Outlook,
 }
@@ -53,17 +53,17 @@ pub struct Part {
 /// What the sender signed, by its own account.
 #[derive(Debug, Default, Serialize)]
 pub struct Signature {
-    /// The key that it names.
+    /// Names the key that the signature claims; `None` when the signature cannot be parsed.
     pub key_id: Option<String>,
     /// How the key's owner signs; `None` for an unknown key.
     pub profile: Option<String>,
-    /// By which algorithm.
+    /// Names the algorithm of the key, by the keys table; `None` for an unknown key.
     pub algorithm: Option<String>,
     /// The components that the signature covers.
     pub covered: Vec<String>,
-    /// The text that the signature has to be of.
+    /// Gives the text that has to be signed, with credentials hidden; `None` when it cannot be built.
     pub base: Option<String>,
-    /// Why that cannot be told.
+    /// Says why the text cannot be told; `None` when it can.
     pub trouble: Option<String>,
 }
 

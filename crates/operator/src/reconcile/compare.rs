@@ -12,7 +12,7 @@ use upvest::decimal::Decimal;
 pub enum Kind {
     /// Upvest has it, and we do not.
     Missing,
-    /// Upvest has a newer version.
+    /// Upvest has a newer version, by `updated_at`, or else by the rank of the status.
     Stale,
     /// Both have the same version, with other content.
     Diverged,

@@ -45,7 +45,7 @@ pub async fn compare(
     })
 }
 
-/// Collects differences while it reads.
+/// Holds what one comparison reads from, and the reports and differences found so far.
 struct Comparison<'c> {
     entities: Entities,
     reader: Reader<'c>,
@@ -89,7 +89,7 @@ impl<'c> Comparison<'c> {
         Ok(())
     }
 
-    /// Compares all of a category.
+    /// Compares what Upvest lists of a category, then each entity of the table that the list left out.
     async fn all(&mut self, category: &'static Category, resource: &'static Resource) -> Result<()> {
         let mut seen = HashSet::new();
         let walk = self.reader.walk(resource).await?;

@@ -15,9 +15,9 @@ use super::compare::Kind;
 pub struct Reconciliation {
     /// Whether nothing was to be done but to compare.
     pub dry_run: bool,
-    /// What each category came to.
+    /// Counts what was found, with one report for each category that was looked at.
     pub categories: Vec<CategoryReport>,
-    /// Every difference, by category.
+    /// Lists every difference in the order in which it was found, one category after another.
     pub differences: Vec<Difference>,
     /// What was told; null when nothing was.
     pub repair: Option<RepairReport>,
@@ -26,7 +26,7 @@ pub struct Reconciliation {
 /// Counts what differs in one category.
 #[derive(Debug, Serialize)]
 pub struct CategoryReport {
-    /// The name of the category.
+    /// Names the category, which begins the types of its events, like `ORDER`.
     pub category: &'static str,
     /// The domain that it belongs to.
     pub domain: &'static str,
@@ -34,19 +34,19 @@ pub struct CategoryReport {
     pub unreadable: Option<&'static str>,
     /// Objects at Upvest, and entities that are here alone.
     pub compared: usize,
-    /// Objects that Upvest alone has.
+    /// Counts objects that Upvest has and the stack does not.
     pub missing: usize,
-    /// Objects of which Upvest has a newer version.
+    /// Counts objects of which Upvest has a newer version than the stack.
     pub stale: usize,
-    /// Objects of one version with other content.
+    /// Counts objects whose content differs although neither side is known to be newer.
     pub diverged: usize,
-    /// Entities that the stack alone has.
+    /// Counts entities that the stack has and Upvest does not.
     pub extra: usize,
-    /// Differences that are too young to be one.
+    /// Counts differences younger than the grace time: their event may still be on its way.
     pub recent: usize,
     /// Objects that name no entity, or are too large for the table.
     pub unusable: usize,
-    /// Why not all was compared.
+    /// Says why Upvest refused to give out the category; `None` when all of it was compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -54,19 +54,19 @@ pub struct CategoryReport {
 /// Names one object that differs, and how.
 #[derive(Debug, Serialize)]
 pub struct Difference {
-    /// The entity, as TYPE#ID.
+    /// Names the entity that holds the object, as TYPE#ID.
     pub entity: String,
-    /// The category of the object.
+    /// Names the object's own category, which differs from the entity's for a part within it.
     pub category: &'static str,
     /// The id of the object at Upvest.
     pub id: String,
-    /// How it differs.
+    /// Says which side lacks the object, or is behind.
     pub kind: Kind,
     /// The fields that differ, without their values: they may be personal.
     pub fields: Vec<String>,
-    /// Our status.
+    /// Gives the status in the stack; `None` when the object is missing, or has no status.
     pub ours: Option<String>,
-    /// Upvest's status.
+    /// Gives the status at Upvest; `None` when Upvest does not have the object, or it has no status.
     pub theirs: Option<String>,
     /// The type of the event that would tell it, and the object.
     #[serde(skip)]
@@ -78,7 +78,7 @@ pub struct Difference {
 pub struct RepairReport {
     /// The operation in the audit table.
     pub operation: Uuid,
-    /// How many events were delivered.
+    /// Counts the events that were delivered to tell the stack.
     pub told: usize,
     /// How many of them were answered with 200.
     pub accepted: usize,

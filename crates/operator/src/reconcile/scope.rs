@@ -7,7 +7,7 @@ use upvest::{Domain, EntityKey};
 /// Says what of the stack to compare with Upvest.
 #[derive(Debug, Clone)]
 pub struct Scope {
-    /// All entities of these domains.
+    /// Compares all entities of these domains.
     pub domains: Vec<Domain>,
     /// These entities, each with its parts.
     pub entities: Vec<EntityKey>,

@@ -33,13 +33,13 @@ pub struct RepairOptions {
 /// A repair of a stack, whatever it is that is repaired.
 #[derive(Debug)]
 pub struct Repair<'r> {
-    /// The stack that is repaired.
+    /// Is worked on, and has the audit table that records the repair.
     pub stack: &'r Stack,
-    /// How it is done.
+    /// Sets the reason, the rate, and whether it is a dry run.
     pub options: RepairOptions,
-    /// By which clock.
+    /// Dates the records in the audit table, and the times that a selection counts from.
     pub clock: Clock,
-    /// Who is told how far it is.
+    /// Is told how far it is, and what a person should know besides the result.
     pub reporter: Reporter<'r>,
 }
 
@@ -48,20 +48,20 @@ pub struct Repair<'r> {
 pub enum Decision {
     /// The preview is the result: it is a rehearsal, or there is nothing to do.
     Preview,
-    /// The operator said no.
+    /// The operator was shown the preview and said no, so that nothing is touched.
     Declined,
-    /// It is to be done.
+    /// The operator agreed, so that the work begins, with its record in the audit table.
     GoOn,
 }
 
-/// How a repair ended.
+/// Tells how a repair ended, as the JSON of every repair has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Ending {
     /// Whether nothing was to be done but to look.
     pub dry_run: bool,
-    /// What ended it early.
+    /// Explains what ended it early; what was done before that stays done. `None` when nothing did.
     pub failure: Option<String>,
-    /// Whether the operator said no.
+    /// Tells whether the operator saw the preview and said no; nothing was touched then.
     pub declined: bool,
 }
 
@@ -72,7 +72,7 @@ pub struct Audit {
     operator: String,
 }
 
-/// Keeps to a rate.
+/// Holds messages back so that a repair does not outrun its rate per second.
 #[derive(Debug)]
 pub struct Throttle(Interval);
 
@@ -175,7 +175,7 @@ impl Audit {
         &self.operator
     }
 
-    /// Gives the audit table itself.
+    /// Gives the audit table, to read operations and to note their progress.
     #[must_use]
     pub fn log(&self) -> &AuditLog {
         &self.log

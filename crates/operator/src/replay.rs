@@ -35,7 +35,7 @@ use crate::repair::{Audit, Decision, Repair};
 /// A replay that is begun, or gone on with.
 #[derive(Debug, Clone)]
 pub enum Replay {
-    /// A replay of this.
+    /// Begins a replay, with a record of its own in the audit table.
     New(Request),
     /// The rest of the replay of this id in the audit table, which was interrupted.
     Resume(Uuid),
@@ -44,7 +44,7 @@ pub enum Replay {
 /// What was sent again, or would be.
 #[derive(Debug, Serialize)]
 pub struct ReplayReport {
-    /// What came of it.
+    /// Tells whether the events were sent, or only counted, or the operator declined.
     pub result: Outcome,
     /// The operation's id in the audit table, which marks the messages.
     pub replay: Option<Uuid>,
@@ -56,19 +56,19 @@ pub struct ReplayReport {
     pub sent: u64,
     /// How many events or deliveries could not be had, those before an interruption included.
     pub failed: u64,
-    /// The first of them.
+    /// Names the first 100 of the failures; the others are only counted.
     pub failures: Vec<Failure>,
 }
 
-/// What came of a replay.
+/// Tells whether a replay sent anything, and if not, why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It was only counted.
+    /// The events were counted, and nothing was sent or recorded.
     DryRun,
-    /// The operator said no.
+    /// The operator saw the counts and said no, so that nothing was sent.
     Declined,
-    /// It was sent.
+    /// All that is selected was sent, but for what is among the failures.
     Done,
 }
 

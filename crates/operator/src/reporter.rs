@@ -5,7 +5,7 @@ use std::fmt;
 /// Something that an operation says while it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress<'p> {
-    /// A piece of work begins.
+    /// Says that a piece of work begins, such as sending what is selected.
     Begun {
         /// How many things there are to do; `None` where no end is known.
         count: Option<u64>,
@@ -48,13 +48,13 @@ impl fmt::Debug for Reporter<'_> {
 }
 
 impl<'r> Reporter<'r> {
-    /// Tells everything to `report`.
+    /// Passes all progress on to `report`, such as one that draws a progress bar.
     #[must_use]
     pub fn new(report: &'r dyn Fn(Progress<'_>)) -> Self {
         Self(report)
     }
 
-    /// Tells nobody.
+    /// Drops all progress, for callers that want the result alone.
     #[must_use]
     pub fn silent() -> Self {
         Self(&|_| {})

@@ -8,7 +8,7 @@ use upvest::Domain;
 /// How many failures are named; the rest is counted.
 const NAMED: usize = 100;
 
-/// How many events are selected.
+/// Counts the selected events and their messages, before anything is sent.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     rows: BTreeMap<(Domain, String), u64>,
@@ -20,9 +20,9 @@ pub(crate) struct Counts {
 /// An event or a delivery that could not be sent again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Its id or key.
+    /// Names the event by its id, or the delivery by its key in the archive.
     pub what: String,
-    /// Why it cannot be had.
+    /// Explains in words for people why it could not be read.
     pub reason: String,
 }
 
@@ -36,11 +36,11 @@ pub(crate) struct Failures {
 /// How many events of a type go to a domain.
 #[derive(Debug, Serialize)]
 pub struct Row {
-    /// The domain.
+    /// Names the domain whose queue the messages go to.
     pub domain: &'static str,
-    /// The type.
+    /// Names the type of the events, like `ORDER.FILLED`.
     pub r#type: String,
-    /// How many.
+    /// Counts the events of the type; each makes one message to the domain.
     pub events: u64,
 }
 

@@ -15,7 +15,7 @@ pub(crate) enum Reached {
     Events(usize),
     /// This event of this entity, and all entities before it.
     Entity {
-        /// The entity.
+        /// Names the entity as the event log keys it.
         entity: String,
         /// When the event occurred, as the log has it.
         occurred: String,
@@ -24,7 +24,7 @@ pub(crate) enum Reached {
     Delivery(String),
 }
 
-/// Some of the events selected.
+/// Holds what is read at a time of the selected events, with how far that brings the replay.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     pub(crate) events: Vec<Selected>,
@@ -34,7 +34,7 @@ pub(crate) struct Page {
     pub(crate) failures: Vec<Failure>,
 }
 
-/// An event that is selected.
+/// Identifies a selected event, with its text where reading the archive gave it already.
 #[derive(Debug)]
 pub(crate) struct Selected {
     pub(crate) event_id: String,

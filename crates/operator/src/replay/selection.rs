@@ -9,19 +9,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Selection {
-    /// Those of these ids.
+    /// Selects the events with these ids, in this order.
     Events(Vec<String>),
-    /// Those of these entities.
+    /// Selects every event in the log about these entities, written `TYPE#ID`.
     Entities(Vec<String>),
     /// Those in the log that the filter lets pass.
     Log(Filter),
     /// Those received in this time that the filter lets pass.
     Received {
-        /// From when.
+        /// Begins the time of receipt; what was received at this instant is meant.
         since: Timestamp,
         /// Until when; what was received then is not meant.
         until: Timestamp,
-        /// Which of them.
+        /// Narrows the events received in that time by their type.
         filter: Filter,
     },
 }
@@ -30,9 +30,9 @@ pub enum Selection {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Filter {
-    /// All.
+    /// Lets every event pass.
     Any,
-    /// Those of these types.
+    /// Lets events pass whose whole type is one of these, like `ORDER.FILLED`.
     Types(Vec<String>),
     /// Those whose type begins with one of these categories.
     Categories(Vec<String>),

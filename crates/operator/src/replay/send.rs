@@ -23,7 +23,7 @@ const BATCH: usize = 10;
 /// How often messages are sent again, beyond the SDK's own retries.
 const ATTEMPTS: u32 = 3;
 
-/// The record of a replay.
+/// Points to the item in the audit table that notes how far the replay came.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record<'s> {
     pub(crate) id: Uuid,
@@ -32,7 +32,7 @@ pub(crate) struct Record<'s> {
     pub(crate) note_after: u64,
 }
 
-/// Sends what is selected.
+/// Sends the events of a task page by page, and notes its progress, so that it can be resumed.
 pub(crate) struct Sender<'s> {
     records: &'s Records,
     task: &'s Task,

@@ -21,7 +21,7 @@ pub(crate) const UNRECORDED: &str = "the audit table does not take how far this 
 /// What a replay is asked to do, as the audit table has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// Which events.
+    /// Chooses the events to send again.
     pub selection: Selection,
     /// The names of the domains to send to; each event's own where there are none.
     pub to: Vec<String>,
@@ -30,14 +30,14 @@ pub struct Request {
 /// How far a replay came, as the audit table has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Progress {
-    /// How many messages were sent.
+    /// Counts the messages that were sent, in all runs of the replay together.
     pub(crate) sent: u64,
-    /// What is done.
+    /// Marks the last that is done, after which a resumed replay reads on; `None` at the start.
     pub(crate) reached: Option<Reached>,
     /// What of that could not be had.
     #[serde(default, skip_serializing_if = "Failures::is_empty")]
     pub(crate) failures: Failures,
-    /// Who went on with it.
+    /// Lists who resumed the replay after an interruption, the first first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) resumed: Vec<Resumed>,
 }
@@ -59,7 +59,7 @@ pub(crate) struct Task {
 }
 
 impl Task {
-    /// Begins a replay of this.
+    /// Plans a replay from its start, without a record in the audit table yet.
     pub(crate) fn new(request: Request) -> Self {
         Self {
             request,

@@ -17,26 +17,26 @@ use crate::reporter::Reporter;
 /// Most of an answer's body that is kept, in bytes.
 const MAX_ANSWER_BYTES: usize = 1024;
 
-/// Deliveries to be made.
+/// Holds all that is needed to make planned deliveries to one receiver.
 #[derive(Debug)]
 pub struct Load {
-    /// The bodies that are delivered.
+    /// Holds the different bodies; a slot refers to one by its place here.
     pub payloads: Vec<Payload>,
-    /// Which of them, in which order.
+    /// Lists the deliveries in the order in which they are started.
     pub slots: Vec<Slot>,
-    /// Makes new event ids, if set.
+    /// Seeds new event ids for each delivery; `None` keeps the ids that the payloads have.
     pub fresh_ids: Option<u64>,
     /// Signs each delivery, or spoils it.
     pub signer: Signer,
-    /// Posts them.
+    /// Posts the deliveries, with the timeout that the client was made with.
     pub client: Client,
-    /// Where to.
+    /// Receives every delivery.
     pub url: Url,
-    /// By which clock they are signed.
+    /// Tells the time at which each delivery is signed, just before it is posted.
     pub clock: Clock,
 }
 
-/// How fast to deliver.
+/// Limits how fast deliveries follow each other, and how many are open at once.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     /// Deliveries per second; `None` for as many as are answered.
@@ -45,34 +45,34 @@ pub struct Pace {
     pub concurrency: usize,
 }
 
-/// What became of a delivery.
+/// Records one delivery that was made, with its answer and how long that took.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// How many events it brought.
+    /// Counts the events in the body, malformed ones included.
     pub events: usize,
-    /// The size of its body.
+    /// Gives the size of the posted body in bytes.
     pub bytes: usize,
-    /// What the receiver answered.
+    /// Tells what the receiver answered, or why there was no answer.
     pub answer: Answer,
     /// From the start of the request to the end of the answer.
     pub took: Duration,
 }
 
-/// How a request ended.
+/// Tells how a request ended: with an HTTP answer, or with one of three failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// With a status, and the beginning of a body.
     Status {
-        /// The HTTP status.
+        /// Gives the HTTP status; only 200 counts as success for Upvest.
         code: u16,
         /// The beginning of the body, 1 KB at most.
         body: String,
     },
-    /// Not in time.
+    /// The client's timeout passed before the answer was complete.
     TimedOut,
-    /// Without a connection.
+    /// No connection to the receiver could be made.
     Unreachable,
-    /// With a broken connection.
+    /// The request failed in any other way, like a connection that was closed early.
     Broken,
 }
 

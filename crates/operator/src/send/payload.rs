@@ -12,14 +12,14 @@ use crate::error::{Error, Result};
 /// Events per delivery where nothing else decides.
 const DEFAULT_BATCH: usize = 10;
 
-/// What to deliver.
+/// Says where the bodies come from, and how events are packed into them.
 #[derive(Debug)]
 pub struct Source<'s> {
     /// Files of events or whole bodies; `-` is standard input.
     pub files: &'s [PathBuf],
     /// How many events to make up.
     pub generate: usize,
-    /// Which events to make up.
+    /// Decides which events are made up: one seed always makes the same ones.
     pub seed: u64,
     /// Events per delivery; `None` delivers each file as one.
     pub batch: Option<usize>,
@@ -29,12 +29,12 @@ pub struct Source<'s> {
     pub raw: bool,
 }
 
-/// The content of a delivery.
+/// Holds the content of a delivery, as a finished body or as events to build one from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payload {
     /// A body as it is, and how many events are in it.
     Verbatim {
-        /// The body.
+        /// Has the bytes to post, which stay as they are.
         body: Vec<u8>,
         /// How many events are in it.
         events: usize,
@@ -130,7 +130,7 @@ impl Payload {
         }
     }
 
-    /// Counts the events.
+    /// Counts the events, malformed ones included; none in a body that cannot be split.
     #[must_use]
     pub fn events(&self) -> usize {
         match self {

@@ -1,6 +1,6 @@
 //! Which deliveries to make, and in which order.
 
-/// How deliveries follow each other.
+/// Says how many deliveries are made of the payloads, and in which order.
 #[derive(Debug, Clone, Copy)]
 pub struct Order {
     /// How many different deliveries to make; `None` makes each payload one.
@@ -11,10 +11,10 @@ pub struct Order {
     pub shuffle: bool,
 }
 
-/// One delivery of the plan.
+/// Plans one delivery. Two slots are equal when one is a duplicate of the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
-    /// Which payload it carries.
+    /// Refers to the payload by its place in the list of payloads, from 0.
     pub payload: usize,
     /// Which delivery it is; a repetition has the number of the delivery that it repeats.
     pub serial: usize,

@@ -17,9 +17,9 @@ pub struct Shipment<'s> {
     pub source: Source<'s>,
     /// In which order they are delivered.
     pub order: Order,
-    /// How fast.
+    /// Limits the deliveries a second, and those that are open at the same time.
     pub pace: Pace,
-    /// Signs them.
+    /// Signs every delivery, in the profile and algorithm that the key has.
     pub key: SigningKey,
     /// The covered components, in this order; empty for the usual ones.
     pub cover: Vec<String>,

@@ -20,18 +20,18 @@ pub enum Fault {
     DropSignature,
 }
 
-/// Signs bodies for one target.
+/// Signs bodies for one target, whose path and query the signature covers.
 #[derive(Debug)]
 pub struct Signer {
     /// Signs as its profile says.
     pub key: SigningKey,
     /// The covered components; empty stands for those that the receiver's policy asks for, and more.
     pub cover: Vec<String>,
-    /// The path of the target.
+    /// Gives what a covered `@path` stands for: the path of the target's URL.
     pub path: String,
-    /// The query of the target.
+    /// Gives what a covered `@query` stands for, without its `?`; `None` when the URL has no query.
     pub query: Option<String>,
-    /// What is to go wrong.
+    /// Spoils each delivery after it was signed; `None` leaves it as it is.
     pub fault: Option<Fault>,
 }
 
@@ -40,7 +40,7 @@ pub struct Signer {
 pub struct Signed {
     /// All headers, those of the signature included unless they were dropped.
     pub headers: Headers,
-    /// The bytes that are posted.
+    /// Has the bytes to post; after tampering, not the ones that were signed.
     pub body: Vec<u8>,
 }
 

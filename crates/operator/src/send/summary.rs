@@ -11,30 +11,30 @@ use super::load::{Answer, Outcome};
 /// The most deliveries that are listed one by one.
 const MOST_LISTED: usize = 20;
 
-/// The result of `send`.
+/// Sums up a run of `send`: what was sent, how fast, and what was answered.
 #[derive(Debug, Serialize)]
 pub struct Summary {
-    /// Where the deliveries went.
+    /// Gives the receiver's URL as the operator wrote it.
     pub url: String,
-    /// The key that signed.
+    /// Names the key that signed, under which the receiver must know it.
     pub key_id: String,
-    /// How it signed.
+    /// Names the profile of the key, which sets the form of the signature.
     pub profile: &'static str,
-    /// By which algorithm.
+    /// Names the algorithm of the key that signed.
     pub algorithm: &'static str,
     /// What decides on generated events, duplicates and order.
     pub seed: u64,
-    /// How many deliveries were made.
+    /// Counts all deliveries, also duplicates and those without an answer.
     pub deliveries: usize,
-    /// How many events they brought.
+    /// Counts the events of all deliveries; an event of a duplicate counts each time.
     pub events: usize,
-    /// The size of all bodies.
+    /// Adds up the sizes of all bodies, in bytes.
     pub bytes: usize,
-    /// How long it took.
+    /// Gives the time from the first request to the last answer.
     pub seconds: f64,
-    /// Deliveries per second.
+    /// Gives the mean rate of the whole run; 0 when the run took no time.
     pub deliveries_per_second: f64,
-    /// Events per second.
+    /// Gives the mean number of events a second of the whole run; 0 when the run took no time.
     pub events_per_second: f64,
     /// How many deliveries got which answer.
     pub answers: BTreeMap<String, usize>,
@@ -57,18 +57,18 @@ pub struct Latency {
     pub p90: f64,
     /// 99 % of the answers took no longer.
     pub p99: f64,
-    /// The slowest answer.
+    /// The slowest answer took this long.
     pub max: f64,
 }
 
-/// One delivery of a run.
+/// Shows one delivery of a short run; runs of more than 20 show none.
 #[derive(Debug, Serialize)]
 pub struct Sent {
-    /// How many events it brought.
+    /// Counts the events in the body, malformed ones included.
     pub events: usize,
-    /// The size of its body.
+    /// Gives the size of the posted body in bytes.
     pub bytes: usize,
-    /// What it was answered.
+    /// Names the answer: the HTTP status, or how the request failed, like `timed out`.
     pub answer: String,
     /// How long that took, in milliseconds.
     pub ms: f64,
@@ -140,7 +140,7 @@ fn percentile(ascending: &[Duration], percent: usize) -> Option<Duration> {
     ascending.get(rank.saturating_sub(1)).copied()
 }
 
-/// Milliseconds with two decimals.
+/// Converts a time to milliseconds, rounded to two decimals.
 fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 100_000.0).round() / 100.0
 }

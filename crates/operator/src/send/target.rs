@@ -7,7 +7,7 @@ use reqwest::{Client, Url, redirect};
 
 use crate::error::{Error, Result};
 
-/// A URL to deliver to.
+/// Holds a URL that may be delivered to: encrypted, on this machine, or allowed by the operator.
 #[derive(Debug, Clone)]
 pub struct Target {
     url: Url,
@@ -56,7 +56,7 @@ impl Target {
         }
     }
 
-    /// Gives the URL.
+    /// Gives the parsed URL, to which requests are posted.
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.url

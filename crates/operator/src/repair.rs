@@ -199,6 +199,7 @@ impl Throttle {
     #[must_use]
     pub fn new(per_second: f64) -> Self {
         let mut interval = interval_at(Instant::now(), Duration::from_secs_f64(1.0 / per_second));
+        // Time lost by slow sending is not made up for: a burst would be faster than the rate.
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self(interval)
     }

@@ -97,6 +97,7 @@ pub async fn replay(
         return Ok(report);
     };
     let queues = repair.stack.domain_queues()?;
+    // Recorded before the first message, so that an interruption leaves an id to go on from.
     let id = record(repair, &audit, &mut task).await?;
     repair.reporter.note(&format!(
         "replay {id}; after an interruption: upvest-webhooks replay --resume {id}"

@@ -17,15 +17,15 @@ use crate::error::{Error, Result};
 /// Names a part of a stack that an operation works on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// The keys table.
+    /// Names the table with the keys that deliveries are verified by.
     KeysTable,
     /// The events table, which is the event log.
     EventsTable,
-    /// The entities table.
+    /// Names the table with the state of each entity, folded from its events.
     EntitiesTable,
     /// The idempotency table, with the records of actions.
     IdempotencyTable,
-    /// The audit table.
+    /// Names the table that records who repaired what, and why.
     AuditTable,
     /// The bucket of the archive and the quarantine.
     ArchiveBucket,

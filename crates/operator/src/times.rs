@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// A time: an instant, a day (its midnight in UTC), or how long ago it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
-    /// That instant.
+    /// Means this instant, whenever the command runs.
     At(Timestamp),
     /// So long before the command began.
     Ago(SignedDuration),

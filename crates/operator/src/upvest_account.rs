@@ -17,7 +17,7 @@ const NO_CREDENTIALS: &str = "no credentials for Upvest are named: use --upvest-
 pub struct UpvestAccount {
     /// The secret with the credentials, by name or ARN.
     pub secret: Option<String>,
-    /// The file with the credentials.
+    /// Names the file with the credentials, which is read when no secret is named.
     pub file: Option<PathBuf>,
     /// The environment that is meant; credentials that name the other one are refused.
     pub environment: Option<Environment>,
@@ -31,6 +31,7 @@ impl UpvestAccount {
     /// [`Error`] when there are none, or they are for another environment than the one that is meant. No text holds a
     /// secret.
     pub async fn client(&self, stacks: &StackFinder<'_>) -> Result<Client> {
+        // What the command line names wins over the environment, and that over the stack.
         if let Some(secret) = &self.secret {
             return self.client_of_secret(stacks, secret).await;
         }

@@ -16,7 +16,7 @@ const COMMAND: &str = "quarantine discard";
 /// The most deliveries of one operation: its item in the audit table names them all, and takes 400 KB.
 const OF_ONE_OPERATION: usize = 500;
 
-/// What was discarded, or would be.
+/// Reports what a removal took out of quarantine, or in a dry run would.
 #[derive(Debug, Serialize)]
 pub struct Discarded {
     /// Says whether it was a dry run, was declined, or failed half way.
@@ -103,6 +103,7 @@ async fn remove(
     let audit = repair.audit().await?;
     let mut throttle = repair.throttle();
     let work = repair.reporter.begin(found.len() as u64, "deliveries");
+    // An operation fills one item of the audit table, so that a long list becomes several operations.
     let parts = found
         .chunks(OF_ONE_OPERATION)
         .zip(records.chunks(OF_ONE_OPERATION));

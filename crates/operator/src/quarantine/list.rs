@@ -16,7 +16,7 @@ pub struct List {
     pub at: Timestamp,
     /// What was found, once for each reason of a delivery.
     pub quarantine: Vec<Listed>,
-    /// Whether there are more than were to be listed.
+    /// Tells whether the limit cut the list short.
     pub more: bool,
 }
 

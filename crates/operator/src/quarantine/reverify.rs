@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Request {
     /// Chooses the objects of the quarantine that are verified again.
     pub selection: Selection,
-    /// How many objects at most, the oldest first.
+    /// Limits how many objects are verified again, from the oldest on.
     pub limit: u32,
     /// How long to wait while the stack verifies nothing of what was sent.
     pub patience: Duration,
@@ -50,7 +50,7 @@ pub struct ReverifyReport {
     pub deliveries: Vec<Reverified>,
     /// Deliveries that were named and are neither in quarantine nor verified.
     pub missing: Vec<Uuid>,
-    /// Whether there are more than were to be verified.
+    /// Tells whether the limit left objects out, so that another run has work to do.
     pub more: bool,
 }
 
@@ -256,6 +256,7 @@ impl Run<'_> {
 
     async fn send(&self, quarantined: &Quarantined) -> Result<()> {
         let (archive, now) = (&self.recheck.archive, self.recheck.now());
+        // The note comes first: after an interruption between the two, the delivery is not sent twice.
         let noted = archive.note_sending(quarantined, now).await;
         let unreadable = Error::context(format!("{} cannot be read", quarantined.key()));
         let Some(delivery) = noted.map_err(unreadable)? else {
@@ -284,6 +285,7 @@ impl Run<'_> {
             let mut waiting = 0;
             for candidate in candidates.iter_mut().filter(|one| one.result.is_none()) {
                 if self.look_again(candidate).await? {
+                    // Patience begins anew with each delivery that gets on: a slow stack is not a stuck one.
                     since = Instant::now();
                 } else {
                     waiting += 1;

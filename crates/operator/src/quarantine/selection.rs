@@ -52,6 +52,7 @@ impl Selection {
         mut visit: impl AsyncFnMut(Quarantined, ArchivedDelivery) -> Result<bool>,
     ) -> Result<()> {
         let candidates = self.candidates(archive, now).await?;
+        // The key's id is within the object, so that each candidate has to be read.
         for some in candidates.chunks(AT_A_TIME) {
             let read = try_join_all(some.iter().map(|quarantined| read(archive, quarantined))).await?;
             for (quarantined, delivery) in some.iter().zip(read) {

@@ -98,6 +98,7 @@ impl<'c> Comparison<'c> {
                 seen.extend(self.page(category, &page).await?);
             }
         }
+        // Without a path of its own an object cannot be read by its id, so what was not listed stays unknown.
         if !resource.has_path() {
             return Ok(());
         }

@@ -41,7 +41,7 @@ pub(super) fn raw_list(object: &RawValue, member: &str) -> Vec<Box<RawValue>> {
         .unwrap_or_default()
 }
 
-/// Parses JSON that was parsed before.
+/// Parses JSON that was parsed before, so that it cannot fail; null stands for none.
 pub(super) fn parsed(json: &str) -> Value {
     serde_json::from_str(json).unwrap_or_default()
 }

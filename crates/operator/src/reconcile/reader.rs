@@ -6,7 +6,7 @@ use upvest_api::{Client, Error, Fetched, Listing, Pages, Parent, Resource, Resou
 
 use crate::repair::Throttle;
 
-/// Asks Upvest, so often a second at most.
+/// Reads objects from Upvest's API, no faster than a rate of requests a second.
 pub(super) struct Reader<'c> {
     client: &'c Client,
     throttle: Throttle,

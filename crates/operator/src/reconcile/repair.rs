@@ -22,7 +22,7 @@ use crate::stack::Part;
 
 /// The name in the audit table.
 const COMMAND: &str = "reconcile";
-/// How long an answer may take.
+/// Limits how long the receiver may take to answer one delivery.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How many deliveries wait for their answer at the same time.
 const CONCURRENCY: usize = 8;

@@ -28,7 +28,7 @@ pub struct Reconciliation {
 pub struct CategoryReport {
     /// Names the category, which begins the types of its events, like `ORDER`.
     pub category: &'static str,
-    /// The domain that it belongs to.
+    /// Names the domain whose processor takes the category's events.
     pub domain: &'static str,
     /// Why Upvest's API does not give its objects out; null where it does.
     pub unreadable: Option<&'static str>,
@@ -76,13 +76,13 @@ pub struct Difference {
 /// Counts what the stack was told, and what it answered.
 #[derive(Debug, Serialize)]
 pub struct RepairReport {
-    /// The operation in the audit table.
+    /// Names the operation in the audit table that records the repair.
     pub operation: Uuid,
     /// Counts the events that were delivered to tell the stack.
     pub told: usize,
-    /// How many of them were answered with 200.
+    /// Counts those that the receiver took, which are the ones answered with 200.
     pub accepted: usize,
-    /// How often the stack answered what.
+    /// Counts the answers by HTTP status, or by how the request failed.
     pub answers: BTreeMap<String, usize>,
 }
 

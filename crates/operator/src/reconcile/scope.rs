@@ -7,9 +7,9 @@ use upvest::{Domain, EntityKey};
 /// Says what of the stack to compare with Upvest.
 #[derive(Debug, Clone)]
 pub struct Scope {
-    /// Compares all entities of these domains.
+    /// Names the domains of which every entity is compared.
     pub domains: Vec<Domain>,
-    /// These entities, each with its parts.
+    /// Names single entities that are compared, each with the parts that Upvest lists apart from it.
     pub entities: Vec<EntityKey>,
     /// What changed at Upvest so lately is left alone: its events may be on their way.
     pub grace: SignedDuration,

@@ -54,12 +54,12 @@ impl Counts {
         }
     }
 
-    /// Tells how many events are selected.
+    /// Tells how many events are selected, those that no named domain takes included.
     pub(crate) fn events(&self) -> u64 {
         self.events
     }
 
-    /// Tells how many messages that makes.
+    /// Tells how many messages that makes: one for each event and domain that takes it.
     pub(crate) fn messages(&self) -> u64 {
         self.rows.values().sum()
     }

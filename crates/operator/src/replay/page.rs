@@ -11,7 +11,7 @@ use crate::error::Result;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Reached {
-    /// So many of the events asked for, in their order.
+    /// So many of the events asked for, in the order in which they occurred.
     Events(usize),
     /// This event of this entity, and all entities before it.
     Entity {

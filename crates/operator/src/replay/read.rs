@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::records::Records;
 use crate::reporter::Reporter;
 
-/// How many entries of a time line are read at a time.
+/// Limits how many entries of an entity's time line one query reads.
 const ENTRIES: i32 = 100;
 
 /// Counts what is selected, or what is left of it.

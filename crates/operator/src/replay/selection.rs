@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Selection {
-    /// Selects the events with these ids, in this order.
+    /// Selects the events with these ids, which are sent in the order in which they occurred.
     Events(Vec<String>),
     /// Selects every event in the log about these entities, written `TYPE#ID`.
     Entities(Vec<String>),

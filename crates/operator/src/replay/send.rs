@@ -96,6 +96,7 @@ impl<'s> Sender<'s> {
             let (addressed, failed) = dispatches(self.records, events, targets, &replay).await?;
             failures.extend(failed);
             for batch in addressed.chunks(BATCH) {
+                // The rate is of messages, not of batches.
                 for _ in batch {
                     self.throttle.due().await;
                 }

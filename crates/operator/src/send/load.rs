@@ -30,7 +30,7 @@ pub struct Load {
     pub signer: Signer,
     /// Posts the deliveries, with the timeout that the client was made with.
     pub client: Client,
-    /// Receives every delivery.
+    /// Gives the receiver's URL, to which every delivery is posted.
     pub url: Url,
     /// Tells the time at which each delivery is signed, just before it is posted.
     pub clock: Clock,
@@ -142,6 +142,7 @@ impl Load {
             let (load, work) = (Arc::clone(self), &work);
             async move {
                 if let Some(rate) = pace.rate {
+                    // Due times count from the start of the run, so that a slow answer does not lower the rate.
                     let due = Duration::from_secs_f64(number as f64 / rate);
                     tokio::time::sleep_until(started + due).await;
                 }

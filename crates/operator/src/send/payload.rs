@@ -39,7 +39,7 @@ pub enum Payload {
         /// How many events are in it.
         events: usize,
     },
-    /// Events, each as JSON text.
+    /// Events, each as JSON text, from which a body is built for each delivery.
     Events(Vec<String>),
 }
 

@@ -23,7 +23,7 @@ pub enum Fault {
 /// Signs bodies for one target, whose path and query the signature covers.
 #[derive(Debug)]
 pub struct Signer {
-    /// Signs as its profile says.
+    /// Signs the bodies; its profile decides on the form of the signature.
     pub key: SigningKey,
     /// The covered components; empty stands for those that the receiver's policy asks for, and more.
     pub cover: Vec<String>,

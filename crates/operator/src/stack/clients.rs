@@ -16,12 +16,12 @@ use crate::error::Result;
 
 /// Clients, for what no store of the receiver covers.
 impl Stack {
-    /// Makes a client of DynamoDB.
+    /// Makes a client of DynamoDB, which has all tables of the stack.
     pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::new(self.config())
     }
 
-    /// Makes a client of S3.
+    /// Makes a client of S3, which has the archive and the quarantine.
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
         // Local emulators know buckets by path alone.
         let config = aws_sdk_s3::config::Builder::from(self.config())
@@ -29,7 +29,7 @@ impl Stack {
         aws_sdk_s3::Client::from_conf(config.build())
     }
 
-    /// Makes a client of SQS.
+    /// Makes a client of SQS, for the queues and their dead-letter queues.
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(self.config())
     }
@@ -39,27 +39,27 @@ impl Stack {
         aws_sdk_secretsmanager::Client::new(self.config())
     }
 
-    /// Makes a client of STS.
+    /// Makes a client of STS, which tells who the operator is, for the audit table.
     pub(crate) fn sts(&self) -> aws_sdk_sts::Client {
         aws_sdk_sts::Client::new(self.config())
     }
 
-    /// Makes a client of CloudFormation.
+    /// Makes a client of CloudFormation, by which the doctor finds the resources of the stack.
     pub(crate) fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
         aws_sdk_cloudformation::Client::new(self.config())
     }
 
-    /// Makes a client of CloudWatch.
+    /// Makes a client of CloudWatch, by which the doctor lists the alarms.
     pub(crate) fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
         aws_sdk_cloudwatch::Client::new(self.config())
     }
 
-    /// Makes a client of EventBridge.
+    /// Makes a client of EventBridge, by which the doctor checks the schedules and the bus of changes.
     pub(crate) fn event_bridge(&self) -> aws_sdk_eventbridge::Client {
         aws_sdk_eventbridge::Client::new(self.config())
     }
 
-    /// Makes a client of Lambda.
+    /// Makes a client of Lambda, by which the doctor checks the functions and what they read.
     pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
         aws_sdk_lambda::Client::new(self.config())
     }
@@ -67,12 +67,12 @@ impl Stack {
 
 /// The stores of a stack. Each fails where the stack does not name it.
 impl Stack {
-    /// Opens the event log.
+    /// Opens the event log, which has an item for each event that was received.
     pub(crate) fn event_log(&self) -> Result<EventLog> {
         Ok(EventLog::new(self.dynamodb(), self.part(Part::EventsTable)?))
     }
 
-    /// Opens the entities.
+    /// Opens the table of entities, which has the state that their events add up to.
     pub(crate) fn entities(&self) -> Result<Entities> {
         Ok(Entities::new(self.dynamodb(), self.part(Part::EntitiesTable)?))
     }
@@ -87,7 +87,7 @@ impl Stack {
         ))
     }
 
-    /// Opens the keys table.
+    /// Opens the keys table to list and change the keys themselves.
     pub(crate) fn keys(&self, clock: Clock) -> Result<KeysTable> {
         Ok(KeysTable::new(
             self.dynamodb(),
@@ -110,7 +110,7 @@ impl Stack {
         ))
     }
 
-    /// Opens the audit table.
+    /// Opens the audit table, whose items `clock` dates.
     pub(crate) fn audit_log(&self, clock: Clock) -> Result<AuditLog> {
         Ok(AuditLog::new(
             self.dynamodb(),
@@ -124,7 +124,7 @@ impl Stack {
         Ok(Archive::new(self.s3(), self.part(Part::ArchiveBucket)?))
     }
 
-    /// Opens the queue of deliveries.
+    /// Opens the queue that verify-and-store reads, to send deliveries to it again.
     pub(crate) fn deliveries_queue(&self) -> Result<DeliveriesQueue> {
         Ok(DeliveriesQueue::new(
             self.sqs(),

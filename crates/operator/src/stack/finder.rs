@@ -40,7 +40,7 @@ pub struct StackFinder<'f> {
     found: OnceCell<Option<Stack>>,
 }
 
-/// Where the stack is.
+/// Tells where a stack's outputs come from: a file on this machine, CloudFormation, or nowhere.
 #[derive(Debug, PartialEq, Eq)]
 enum Place {
     Local { file: PathBuf, chosen: bool },
@@ -48,7 +48,7 @@ enum Place {
     Unnamed,
 }
 
-/// The content of `stack.json`.
+/// Reads `stack.json`, by which a stack on this machine says how to reach it.
 #[derive(Deserialize)]
 struct Connection {
     endpoint_url: String,

@@ -6,12 +6,12 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use upvest::Domain;
 
-/// A queue of a stack.
+/// Identifies a queue of a stack, together with its dead-letter queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Queue {
     /// Deliveries on their way to verify-and-store.
     Deliveries,
-    /// Requests to fetch verification keys.
+    /// Requests to fetch verification keys from Upvest, on their way to refresh-keys.
     KeyRequests,
     /// Events on their way to a domain.
     Domain(Domain),

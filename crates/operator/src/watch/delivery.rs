@@ -12,31 +12,31 @@ use upvest::{EntityKey, Event};
 /// A delivery of the archive, or the part of one that is in quarantine.
 #[derive(Debug, Clone, Serialize)]
 pub struct WatchedDelivery {
-    /// When the receiver got it.
+    /// Gives the time of receipt, by the clock of the receiver.
     pub received_at: Timestamp,
-    /// Its id.
+    /// Names the delivery by the id that the receiver gave it.
     pub delivery_id: String,
-    /// Where it went.
+    /// Tells whether the delivery went to the archive or to quarantine, or cannot be read.
     pub result: Outcome,
     /// Why it, or a part of it, is in quarantine, or cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The address that posted it.
+    /// Gives the IP address that posted it; `None` when it is not known, or the object cannot be read.
     pub source_address: Option<String>,
-    /// The key that it names.
+    /// Names the key that its signature claims; `None` when it names none, or the object cannot be read.
     pub key_id: Option<String>,
-    /// That its signature was out of its time on receipt.
+    /// Explains how its signature was out of its time on receipt; `None` when it was in time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out_of_time: Option<String>,
-    /// Its key in the archive.
+    /// Locates the object by its key in the archive's bucket.
     pub archived_at: String,
-    /// The size of its body.
+    /// Gives the size of its body in bytes; 0 when the object cannot be read.
     pub body_bytes: usize,
     /// Those that were asked for, in the order of the batch; none of a delivery that is not proven.
     pub events: Vec<WatchedEvent>,
 }
 
-/// Where a delivery went.
+/// Tells what the archive has of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -48,18 +48,18 @@ pub enum Outcome {
     Unreadable,
 }
 
-/// An event of a delivery.
+/// Describes an event of a delivery that passed the filter.
 #[derive(Debug, Clone, Serialize)]
 pub struct WatchedEvent {
-    /// Its place in the batch.
+    /// Counts the events before it in the delivery's batch, so that the first has place 0.
     pub place: usize,
-    /// Its id.
+    /// Names the event by Upvest's id, which is the same in every delivery of it.
     pub event_id: String,
-    /// Its type.
+    /// Names the type of the event, like `ORDER.FILLED`.
     pub r#type: String,
     /// The entity that it is about, where it names one.
     pub entity: Option<String>,
-    /// When it occurred.
+    /// Gives the time at which it occurred at Upvest, as the event has it.
     pub occurred_at: String,
     /// The state of that entity, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,14 +75,14 @@ pub struct WatchedEvent {
 /// The state of an event's entity, when the event was shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EntityState {
-    /// Its status.
+    /// Gives the status of the entity; `None` when there is no entity yet, or it has no status.
     pub status: Option<String>,
     /// Whether the event, or a newer one, is in it.
     pub processed: bool,
 }
 
 impl Outcome {
-    /// Names it in a word.
+    /// Names it in the word that the JSON has too.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

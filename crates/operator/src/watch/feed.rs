@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 const AT_A_TIME: usize = 8;
 /// How far the receiver's clock may be ahead of ours.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
-/// The longest pause after failures.
+/// Ends the doubling of the pause after failures, so that watching soon goes on once the archive is back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How often one object may fail to be read, while others can be, before it is shown as unreadable.
 const READ_ATTEMPTS: u32 = 4;
@@ -43,33 +43,33 @@ const REFUSALS: [&str; 6] = [
 /// Something that whoever watches is told.
 #[derive(Debug)]
 pub enum Update {
-    /// A delivery passed.
+    /// Shows a delivery that was received, once for each object of it in the archive.
     Delivery(Box<WatchedDelivery>),
     /// All was looked through; the first time, or after trouble.
     CaughtUp,
-    /// The archive cannot be read.
+    /// Says that the archive cannot be read at the moment; watching goes on.
     Trouble {
-        /// Why not.
+        /// Explains the failure, with its causes, in words for people.
         why: String,
-        /// When it is tried again.
+        /// Tells how long the next look is off; it grows with each failure in a row.
         retry_in: Duration,
     },
 }
 
-/// How the archive is watched.
+/// Says which parts of the archive are watched, from when on, and how often.
 #[derive(Debug, Clone)]
 pub struct Watch {
-    /// The parts of the archive.
+    /// Lists the parts to look into: verified deliveries, the quarantine, or both.
     pub places: Vec<Place>,
     /// From when on deliveries are shown, by the time of their receipt.
     pub from: Timestamp,
     /// How long after their receipt deliveries are still looked for.
     pub late: Duration,
-    /// The pause between two looks.
+    /// Sets the pause between two looks while nothing fails.
     pub every: Duration,
 }
 
-/// Watches the archive.
+/// Looks into the archive again and again, and shows each delivery once.
 #[derive(Debug)]
 pub struct Feed {
     reader: Reader,
@@ -94,7 +94,7 @@ fn is_refusal(error: &AwsError) -> bool {
 }
 
 impl Feed {
-    /// Watches what a reader reads.
+    /// Prepares to watch the archive that `reader` reads; nothing is read yet.
     #[must_use]
     pub fn new(reader: Reader, watch: Watch, clock: Clock) -> Self {
         Self {
@@ -166,6 +166,7 @@ impl Feed {
     /// [`AwsError`] when the archive cannot be read; what was not told is told by a later look.
     pub async fn look(&mut self, updates: &mpsc::Sender<Update>) -> Result<ControlFlow<()>, AwsError> {
         let now = self.clock.now();
+        // A receiver whose clock is ahead writes keys that lie in our future.
         let range = self.from..=now + CLOCK_SKEW;
         let mut new = Vec::new();
         for place in &self.watch.places {
@@ -195,6 +196,7 @@ impl Feed {
                 return Ok(ControlFlow::Break(()));
             }
         }
+        // Objects may appear late in a part that was looked through: each look goes back as far as that.
         self.from = self.watch.from.max(now - self.watch.late);
         let from = self.from;
         self.seen.retain(|key| key.received_at >= from);

@@ -9,7 +9,7 @@ pub struct Filter {
     pub types: Vec<String>,
     /// Categories, like `ORDER`, in any case.
     pub categories: Vec<String>,
-    /// Entities, written `TYPE#ID`.
+    /// Entities, written `TYPE#ID` exactly as the log has them.
     pub entities: Vec<String>,
 }
 

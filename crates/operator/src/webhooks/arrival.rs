@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::stack::{Part, StackFinder};
 
 const OK: u16 = 200;
-/// The pause between two looks.
+/// Sets the pause between two looks for a delivery that is still on its way through the stack.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What became of a test delivery.
@@ -24,49 +24,49 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub enum Arrival {
     /// It was verified, and all its events are in the event log.
     Stored {
-        /// The delivery.
+        /// Names the delivery, as the endpoint answered it.
         delivery_id: Uuid,
-        /// Its key in the archive.
+        /// Locates its object by the key in the archive's bucket.
         archived_at: String,
-        /// Its events.
+        /// Names its events in the order of the batch; there is at least one.
         event_ids: Vec<String>,
     },
     /// It, or a part of it, is in quarantine.
     Quarantined {
-        /// The delivery.
+        /// Names the delivery, as the endpoint answered it.
         delivery_id: Uuid,
-        /// Why it is there.
+        /// Names why it was put into quarantine, as quarantine keys do.
         reason: String,
-        /// Its key in the archive.
+        /// Locates its object by the key in the archive's bucket.
         archived_at: String,
     },
     /// It was verified, and not all of its events are in the event log.
     Unfinished {
-        /// The delivery.
+        /// Names the delivery, as the endpoint answered it.
         delivery_id: Uuid,
-        /// Its key in the archive.
+        /// Locates its object by the key in the archive's bucket.
         archived_at: String,
     },
     /// It was received, and is neither in the archive nor in quarantine.
     NotSeen {
-        /// The delivery.
+        /// Names the delivery, as the endpoint answered it.
         delivery_id: Uuid,
     },
-    /// Nobody can tell.
+    /// Nobody can tell, because the delivery could not be looked for in the stack.
     Unknown {
-        /// Why not.
+        /// Explains in words for people why the stack was not searched.
         reason: String,
     },
 }
 
-/// What a receiver answers.
+/// Reads the receiver's answer, which names the delivery that it took.
 #[derive(Deserialize)]
 struct Receipt {
     delivery_id: Uuid,
 }
 
 impl Arrival {
-    /// Says why nobody can tell.
+    /// Makes the answer for a delivery that cannot be looked for, with the reason.
     pub fn unknown(reason: impl Into<String>) -> Self {
         let reason = reason.into();
         Self::Unknown { reason }
@@ -121,6 +121,7 @@ pub(super) async fn search(
 
 async fn look_for(delivery_id: Uuid, archive: &Archive, log: &EventLog) -> Result<Arrival> {
     let unread = || Error::context::<ReadError>("the archive cannot be read");
+    // A verified delivery may have events in quarantine, so that both places are looked into unless all is logged.
     let verified = archive.verified(delivery_id).await.map_err(unread())?;
     if let Some(found) = &verified
         && let Some(event_ids) = event_ids(found)

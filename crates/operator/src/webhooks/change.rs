@@ -9,15 +9,15 @@ use crate::error::{Error, Result};
 /// What a subscription is to be like; what is `None` stays.
 #[derive(Debug, Clone, Default)]
 pub struct WebhookUpdate {
-    /// Where Upvest delivers to.
+    /// Sets the URL that Upvest delivers to.
     pub url: Option<Url>,
-    /// Its title.
+    /// Sets the title, by which people know the subscription.
     pub title: Option<String>,
     /// The categories that it receives, in place of all former ones.
     pub categories: Option<Vec<String>>,
     /// The categories that it does not receive, in place of all former ones.
     pub excluded_categories: Option<Vec<String>>,
-    /// How long an event waits for others.
+    /// Sets how long Upvest lets an event wait for others to be delivered with.
     pub delay: Option<Delay>,
     /// The size of a delivery at which it does not wait for more events.
     pub max_package_size: Option<PackageSize>,

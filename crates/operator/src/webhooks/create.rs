@@ -13,10 +13,10 @@ use crate::error::{Error, Result};
 const LAG: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How a subscription is created.
+/// Says what creating a subscription includes, and what may not stop it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CreateOptions {
-    /// Whether to enable it too.
+    /// Whether to enable it too, so that Upvest starts to deliver: a new one is disabled.
     pub enable: bool,
     /// Whether to create it although another subscription delivers to the same URL.
     pub another: bool,

@@ -10,36 +10,36 @@ use crate::error::{Error, ErrorKind, Result};
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Outcome {
-    /// A subscription was created.
+    /// A subscription was created, and enabled if that was asked for.
     Created {
-        /// `created`.
+        /// Is always `created`, to tell the outcomes apart in JSON.
         result: &'static str,
-        /// The new subscription.
+        /// Shows the new subscription as Upvest answered it.
         webhook: Webhook,
     },
-    /// It is as it is wanted.
+    /// It is as it is wanted, whether or not that took a change.
     Changed {
-        /// `changed`, or `as it was`.
+        /// Says `changed`, or `as it was` when it was like that already and nothing was sent.
         result: &'static str,
-        /// What changed.
+        /// Lists the members that changed; empty when nothing was sent.
         changes: Vec<Difference>,
-        /// The subscription by now.
+        /// Shows the subscription as Upvest has it after the change.
         webhook: Webhook,
     },
-    /// It is gone, or was to stay.
+    /// It is gone, was not there, or stays because the operator declined.
     Deleted {
-        /// Its id.
+        /// Names the subscription by its id at Upvest.
         id: ResourceId,
-        /// `deleted`, `not there` or `kept`.
+        /// Says what came of it: `deleted`, `not there`, or `kept` when the operator declined.
         result: &'static str,
     },
     /// Nothing was sent to Upvest but questions.
     Planned {
-        /// `true`.
+        /// Is always `true`, to tell the outcomes apart in JSON.
         dry_run: bool,
-        /// What would be sent.
+        /// Lists the requests that would be sent, in their order.
         requests: Vec<PlannedRequest>,
-        /// What would change.
+        /// Lists the members of an existing subscription that would change.
         changes: Vec<Difference>,
     },
 }
@@ -47,22 +47,22 @@ pub enum Outcome {
 /// A member of a subscription that changes.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// Its name at Upvest.
+    /// Names the member as Upvest's JSON does.
     pub member: &'static str,
-    /// Its value before the change.
+    /// Shows the value before the change, as text for people.
     pub before: String,
-    /// Its value after it.
+    /// Shows the value that is asked for, as text for people.
     pub after: String,
 }
 
 /// A request that would be sent to Upvest.
 #[derive(Debug, Serialize)]
 pub struct PlannedRequest {
-    /// Its method.
+    /// Names the HTTP method, like `PATCH`.
     pub method: &'static str,
-    /// Its path.
+    /// Gives the path below the API's address, like `/webhooks/ID`.
     pub path: String,
-    /// Its body, as JSON.
+    /// Gives the JSON body; `None` for a request without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Box<RawValue>>,
 }

@@ -1,6 +1,6 @@
 //! The rows.
 //!
-//! Sources: Upvest's OpenAPI specification and guides, for types, lifecycles and keys; the domains are our own groups.
+//! Sources: Upvest's `OpenAPI` specification and guides, for types, lifecycles and keys; the domains are our own groups.
 //! Lifecycles that Upvest's pages do not spell out are read off the order of the specification's enumerations.
 
 use super::Domain::*;

@@ -21,7 +21,7 @@ pub struct EntityReport {
     /// The later status that it was in before, where it went back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moved_back_from: Option<String>,
-    /// Holds figures that are computed from the newest object, by name; they are not stored.
+    /// Maps figures to their values, as computed from the newest object and the parts; the table has the same.
     pub derived: BTreeMap<String, Derived>,
     /// The other entities that the object names.
     pub related: Vec<String>,

@@ -1,7 +1,7 @@
 //! HTTP message signatures as Upvest writes them: verifying deliveries, and signing our own.
 //!
 //! A delivery is an [`UnverifiedDelivery`] until [`UnverifiedDelivery::verify`] turns it into a [`Verified`], the only
-//! way to its body. Parsing needs no key; the key decides by its [`Profile`] how the signature base is written.
+//! way to its body. Parsing needs no key. The [`Dialect`] is recognised from the signature itself.
 //! `docs/signatures.md` describes the dialect, the policy and the published test vectors.
 //!
 //! # Example
@@ -11,14 +11,14 @@
 //! ```
 //! use jiff::Timestamp;
 //! use upvest::signature::{
-//!     Freshness, Headers, Profile, SignatureOptions, SignedRequest, SigningKey, UnverifiedDelivery, VerifyError,
+//!     Dialect, Freshness, Headers, SignatureOptions, SignedRequest, SigningKey, UnverifiedDelivery, VerifyError,
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let created: Timestamp = "2026-11-28T12:00:00Z".parse()?;
 //! let body = br#"{"payload":[]}"#;
 //! let mut headers = Headers::from_iter([("content-type", "application/json")]);
-//! let key = SigningKey::generate_p521("9ed77463-c18e-4794-ab5c-17423f9b801a", Profile::UpvestV6)?;
+//! let key = SigningKey::generate_p521("9ed77463-c18e-4794-ab5c-17423f9b801a", Dialect::UnquotedDigest)?;
 //! let request = SignedRequest { method: "POST", path: "/webhooks/upvest", query: None, headers: &headers, body };
 //! let options = SignatureOptions::new(["@method", "@path", "content-type", "digest"])
 //!     .valid(created, created + jiff::SignedDuration::from_secs(60));
@@ -29,13 +29,15 @@
 //! let request = SignedRequest { method: "POST", path: "/webhooks/upvest", query: None, headers: &headers, body };
 //! let delivery = UnverifiedDelivery::parse(request)?;
 //! assert_eq!(delivery.key_id(), "9ed77463-c18e-4794-ab5c-17423f9b801a");
-//! let verified = delivery.verify(&key.verifying_key()?, received_at)?;
+//! let known = key.verifying_key()?;
+//! let verified = delivery.verify([&known], received_at)?;
 //! assert_eq!(verified.body(), body);
+//! assert_eq!(verified.dialect(), Dialect::UnquotedDigest);
 //! assert_eq!(verified.freshness(), Freshness::Fresh);
 //!
 //! // Any other body is refused: the signature covers its digest.
 //! let forged = SignedRequest { body: br#"{"payload":[{}]}"#, ..request };
-//! let refused = UnverifiedDelivery::parse(forged)?.verify(&key.verifying_key()?, received_at);
+//! let refused = UnverifiedDelivery::parse(forged)?.verify([&known], received_at);
 //! assert_eq!(refused.unwrap_err(), VerifyError::DigestMismatch);
 //! # Ok(())
 //! # }
@@ -43,15 +45,21 @@
 
 mod base;
 mod claims;
+mod component;
 mod delivery;
+mod dialect;
 mod digest;
 mod error;
+mod fields;
 mod headers;
 mod jwk;
 mod options;
+mod origin;
 mod request;
 mod signing;
-mod tokens;
+mod upvest_proxy;
+mod value;
+mod verified;
 mod verifying;
 
 use std::fmt;
@@ -60,22 +68,27 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use claims::Freshness;
-pub use delivery::{UnverifiedDelivery, Verified};
+pub use delivery::UnverifiedDelivery;
+pub use dialect::Dialect;
+use dialect::{DigestHeader, Names};
 pub use digest::DigestAlgorithm;
 pub use error::VerifyError;
 pub use headers::Headers;
 pub use jwk::{Jwk, JwkError};
 pub use options::{SignError, SignatureHeaders, SignatureOptions};
+pub use origin::{Origin, OriginError};
 pub use request::SignedRequest;
 pub use signing::SigningKey;
+pub use verified::Verified;
 pub use verifying::{KeyError, VerifyingKey};
 
 /// Bounds each of the headers `signature-input`, `signature`, `digest` and `content-digest`, in bytes.
 ///
 /// API Gateway lets 10,240 bytes of headers through in all, so a delivery that arrives has little more than this.
 pub const MAX_HEADER_BYTES: usize = 8 * 1024;
-/// Bounds the signatures (labels) of one request.
-pub const MAX_LABELS: usize = 8;
+/// Bounds the verifications of one delivery: signatures times ways to write what they are over. One signature takes two
+/// where it is by a known key and does not hold, and up to twelve where covered headers may have been rewritten.
+pub const MAX_VERIFICATIONS: usize = 16;
 /// Bounds the components that one signature may cover; Upvest's own signer covers about ten.
 pub const MAX_COMPONENTS: usize = 64;
 /// Bounds the parameters of one signature; RFC 9421 (section 2.3) defines six.
@@ -85,41 +98,7 @@ pub const MAX_KEY_ID_BYTES: usize = 256;
 /// Allows the sender's clock to differ from ours by so many seconds before a delivery counts as expired or not yet valid.
 pub const CLOCK_SKEW_SECONDS: i64 = 30;
 
-/// Names a dialect of HTTP message signatures: a property of a key, never guessed from a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Profile {
-    /// Component names without quotes in the signature base and a `digest: SHA-256=...` header: what Upvest sends.
-    #[serde(rename = "upvest-v6")]
-    UpvestV6,
-    /// Component names in quotes and a `content-digest` header: draft 15 and RFC 9421.
-    #[serde(rename = "quoted")]
-    Quoted,
-}
-
-impl Profile {
-    /// Lists every profile, for parsers and tests.
-    pub const ALL: [Self; 2] = [Self::UpvestV6, Self::Quoted];
-
-    /// Returns the name used in the keys table and on the command line.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::UpvestV6 => "upvest-v6",
-            Self::Quoted => "quoted",
-        }
-    }
-
-    /// Returns the header that carries the digest of the body.
-    #[must_use]
-    pub const fn digest_header(self) -> &'static str {
-        match self {
-            Self::UpvestV6 => "digest",
-            Self::Quoted => "content-digest",
-        }
-    }
-}
-
-/// Names a signature algorithm: a property of a key, never taken from a delivery.
+/// A signature algorithm: a property of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Algorithm {
     /// ECDSA on P-521 with SHA-512, the signature in ASN.1 DER: what Upvest uses.
@@ -148,7 +127,7 @@ impl Algorithm {
     }
 }
 
-/// Says that a name is none of [`Profile`] or [`Algorithm`].
+/// A name that is none of [`Dialect`] or [`Algorithm`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {kind} {name:?}")]
 pub struct UnknownNameError {
@@ -156,27 +135,9 @@ pub struct UnknownNameError {
     name: String,
 }
 
-impl fmt::Display for Profile {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(self.as_str())
-    }
-}
-
 impl fmt::Display for Algorithm {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(self.as_str())
-    }
-}
-
-impl FromStr for Profile {
-    type Err = UnknownNameError;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|profile| profile.as_str() == name);
-        found.ok_or_else(|| UnknownNameError {
-            kind: "profile",
-            name: name.to_owned(),
-        })
     }
 }
 

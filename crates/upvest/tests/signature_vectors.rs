@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Deserialize;
 use upvest::signature::{
-    Algorithm, Headers, Jwk, Profile, SignedRequest, UnverifiedDelivery, VerifyError, VerifyingKey,
+    Algorithm, Dialect, Headers, Jwk, SignedRequest, UnverifiedDelivery, VerifyError, VerifyingKey,
 };
 
 #[derive(Deserialize)]
@@ -20,8 +20,8 @@ struct Vector {
     name: String,
     #[serde(rename = "description")]
     _description: String,
-    profile: Profile,
-    key: Key,
+    public_url: Option<String>,
+    keys: Vec<Key>,
     method: String,
     path: String,
     query: Option<String>,
@@ -54,6 +54,7 @@ enum Only {
 enum Expected {
     Verified {
         verified: bool,
+        dialect: Dialect,
         freshness: String,
         signature_base: String,
     },
@@ -77,12 +78,10 @@ fn vectors() -> Vec<Vector> {
 }
 
 impl Key {
-    fn verifying(self, profile: Profile) -> VerifyingKey {
+    fn verifying(self) -> VerifyingKey {
         let key = match (self.jwk, self.hmac_secret_base64) {
-            (Some(jwk), None) => VerifyingKey::from_jwk(profile, &jwk.with_key_id(self.key_id)),
-            (None, Some(secret)) => {
-                VerifyingKey::hmac(self.key_id, profile, STANDARD.decode(secret).unwrap().into())
-            }
+            (Some(jwk), None) => VerifyingKey::from_jwk(&jwk.with_key_id(self.key_id)),
+            (None, Some(secret)) => VerifyingKey::hmac(self.key_id, STANDARD.decode(secret).unwrap().into()),
             _ => panic!("a key has either a JWK or a secret"),
         };
         let key = key.unwrap();
@@ -95,7 +94,8 @@ impl Key {
 }
 
 fn outcome(vector: Vector) -> Expected {
-    let key = vector.key.verifying(vector.profile);
+    let keys: Vec<_> = vector.keys.into_iter().map(Key::verifying).collect();
+    let origin = vector.public_url.map(|url| url.parse().unwrap());
     let body = vector.body.map(String::into_bytes);
     let body = body.unwrap_or_else(|| STANDARD.decode(vector.body_base64.unwrap()).unwrap());
     let request = SignedRequest {
@@ -106,7 +106,11 @@ fn outcome(vector: Vector) -> Expected {
         body: &body,
     };
     let verified = UnverifiedDelivery::parse(request)
-        .and_then(|delivery| delivery.verify(&key, vector.received_at))
+        .and_then(|delivery| {
+            delivery
+                .sent_to(origin.as_ref())
+                .verify(&keys, vector.received_at)
+        })
         .and_then(|verified| {
             if vector.strict_freshness {
                 verified.require_fresh()
@@ -117,6 +121,7 @@ fn outcome(vector: Vector) -> Expected {
     match verified {
         Ok(verified) => Expected::Verified {
             verified: true,
+            dialect: verified.dialect(),
             freshness: verified.freshness().to_string(),
             signature_base: verified.signature_base().to_owned(),
         },
@@ -155,17 +160,19 @@ fn every_rejection_reason_has_a_vector_and_every_vector_a_known_reason() {
 }
 
 #[test]
-fn every_profile_and_algorithm_has_a_vector_that_verifies() {
-    let verified: BTreeSet<String> = vectors()
-        .iter()
-        .filter(|vector| matches!(vector.expected, Expected::Verified { .. }))
-        .map(|vector| format!("{}-{}", vector.profile, vector.key.algorithm))
+fn every_dialect_and_algorithm_has_a_vector_that_verifies() {
+    let verified: BTreeSet<(Dialect, String)> = vectors()
+        .into_iter()
+        .filter_map(|vector| match vector.expected {
+            Expected::Verified { dialect, .. } => Some((dialect, vector.keys[0].algorithm.to_string())),
+            Expected::Rejected { .. } => None,
+        })
         .collect();
-    for profile in Profile::ALL {
+    for dialect in Dialect::ALL {
         for algorithm in Algorithm::ALL {
             assert!(
-                verified.contains(&format!("{profile}-{algorithm}")),
-                "{profile} {algorithm}"
+                verified.contains(&(dialect, algorithm.to_string())),
+                "{dialect} {algorithm}"
             );
         }
     }

@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use upvest::signature::Algorithm::{EcdsaP521Sha512, Ed25519, HmacSha256};
+use upvest::signature::Dialect::{QuotedContentDigest, UnquotedDigest};
 use upvest::signature::Headers;
-use upvest::signature::Profile::{Quoted, UpvestV6};
 
 use crate::plan::{CREATED, EXPIRES, Plan, list};
 use crate::vector::{Vector, time};
@@ -33,7 +33,7 @@ fn synthetic() -> Result<Vector, Box<dyn Error>> {
     let plan = Plan::new(
         "upvest-v6-ecdsa-p521-sha512",
         "What Upvest's webhooks look like: draft 06, names without quotes, ASN.1 signature.",
-        UpvestV6,
+        UnquotedDigest,
         EcdsaP521Sha512,
     )
     .with(|plan| {
@@ -61,24 +61,24 @@ fn synthetic() -> Result<Vector, Box<dyn Error>> {
 
 fn plain() -> Vec<Plan> {
     let mut plans = Vec::new();
-    for (name, profile, algorithm) in [
-        ("upvest-v6-ed25519", UpvestV6, Ed25519),
-        ("upvest-v6-hmac-sha256", UpvestV6, HmacSha256),
-        ("quoted-ecdsa-p521-sha512", Quoted, EcdsaP521Sha512),
-        ("quoted-ed25519", Quoted, Ed25519),
-        ("quoted-hmac-sha256", Quoted, HmacSha256),
+    for (name, dialect, algorithm) in [
+        ("upvest-v6-ed25519", UnquotedDigest, Ed25519),
+        ("upvest-v6-hmac-sha256", UnquotedDigest, HmacSha256),
+        ("quoted-ecdsa-p521-sha512", QuotedContentDigest, EcdsaP521Sha512),
+        ("quoted-ed25519", QuotedContentDigest, Ed25519),
+        ("quoted-hmac-sha256", QuotedContentDigest, HmacSha256),
     ] {
         plans.push(Plan::new(
             name,
             "A delivery with components in an order of its own.",
-            profile,
+            dialect,
             algorithm,
         ));
     }
     let fixed = Plan::new(
         "upvest-v6-fixed-length-signature",
         "An ECDSA signature of 132 bytes, r and s one after the other instead of ASN.1.",
-        UpvestV6,
+        UnquotedDigest,
         EcdsaP521Sha512,
     );
     plans.push(fixed.with(|plan| plan.fixed_length = true));
@@ -94,35 +94,35 @@ fn components() -> Vec<Plan> {
         Plan::new(
             "upvest-v6-query",
             "A covered query, in its raw encoding.",
-            UpvestV6,
+            UnquotedDigest,
             Ed25519,
         )
         .with(|plan| query(plan, Some("tenant=a%20b&x="))),
         Plan::new(
             "upvest-v6-query-absent",
             "A covered query that is absent has no line.",
-            UpvestV6,
+            UnquotedDigest,
             Ed25519,
         )
         .with(|plan| query(plan, None)),
         Plan::new(
             "quoted-query",
             "A covered query, in its raw encoding.",
-            Quoted,
+            QuotedContentDigest,
             Ed25519,
         )
         .with(|plan| query(plan, Some("tenant=a%20b&x="))),
         Plan::new(
             "quoted-query-absent",
             "A covered query that is absent has no line.",
-            Quoted,
+            QuotedContentDigest,
             Ed25519,
         )
         .with(|plan| query(plan, None)),
         Plan::new(
             "content-length-dropped",
             "A gateway dropped the covered content-length: the length of the body stands in.",
-            UpvestV6,
+            UnquotedDigest,
             HmacSha256,
         )
         .with(|plan| {
@@ -133,7 +133,7 @@ fn components() -> Vec<Plan> {
         Plan::new(
             "dictionary-members",
             "Components name:key cover members of a header.",
-            UpvestV6,
+            UnquotedDigest,
             HmacSha256,
         )
         .with(|plan| {
@@ -152,7 +152,7 @@ fn headers() -> Vec<Plan> {
         Plan::new(
             "several-header-values",
             "Values are trimmed and joined by a comma and a space.",
-            Quoted,
+            QuotedContentDigest,
             Ed25519,
         )
         .with(|plan| {
@@ -162,7 +162,7 @@ fn headers() -> Vec<Plan> {
         Plan::new(
             "spaces-in-signature-input",
             "The value of @signature-params is the received text, spaces included.",
-            Quoted,
+            QuotedContentDigest,
             HmacSha256,
         )
         .with(|plan| {
@@ -172,7 +172,7 @@ fn headers() -> Vec<Plan> {
         Plan::new(
             "more-parameters",
             "An alg that agrees with the key, and parameters that nobody knows.",
-            UpvestV6,
+            UnquotedDigest,
             Ed25519,
         )
         .with(|plan| {
@@ -181,7 +181,7 @@ fn headers() -> Vec<Plan> {
         Plan::new(
             "other-label",
             "A signature under another label than sig1.",
-            UpvestV6,
+            UnquotedDigest,
             HmacSha256,
         )
         .with(|plan| plan.label = "upvest"),
@@ -194,7 +194,7 @@ fn bodies() -> Vec<Plan> {
         Plan::new(
             "several-content-digests",
             "Every digest of a known algorithm holds.",
-            Quoted,
+            QuotedContentDigest,
             Ed25519,
         )
         .with(|plan| {
@@ -207,21 +207,21 @@ fn bodies() -> Vec<Plan> {
         Plan::new(
             "several-digests",
             "The digest header may carry other algorithms too.",
-            UpvestV6,
+            UnquotedDigest,
             Ed25519,
         )
         .with(|plan| plan.digest = Some(format!("MD5=AA==,sha-256={}", sha256(&plan.body)))),
         Plan::new(
             "binary-body",
             "The body is signed as bytes; this one is not text.",
-            UpvestV6,
+            UnquotedDigest,
             HmacSha256,
         )
         .with(|plan| plan.set_body(&[0, 0xff, 0xfe, b'\r', b'\n', 0x80])),
         Plan::new(
             "empty-body",
             "An empty body has a digest too.",
-            Quoted,
+            QuotedContentDigest,
             HmacSha256,
         )
         .with(|plan| plan.set_body(b"")),
@@ -231,8 +231,8 @@ fn bodies() -> Vec<Plan> {
 fn two_labels() -> Result<Vector, Box<dyn Error>> {
     let plan = Plan::new(
         "two-labels",
-        "Of several signatures sig1 is the one that counts; a proxy's need not follow the policy.",
-        Quoted,
+        "One signature that holds is enough; a proxy's need not follow the policy.",
+        QuotedContentDigest,
         Ed25519,
     );
     let vector = plan.sign()?.tampered(|vector| {
@@ -251,7 +251,7 @@ fn two_labels() -> Result<Vector, Box<dyn Error>> {
 }
 
 fn times() -> Result<Vec<Vector>, Box<dyn Error>> {
-    let plan = |name, description| Plan::new(name, description, UpvestV6, HmacSha256);
+    let plan = |name, description| Plan::new(name, description, UnquotedDigest, HmacSha256);
     let without = plan(
         "without-times",
         "Without created and expires a delivery is always fresh.",

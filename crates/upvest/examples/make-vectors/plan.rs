@@ -5,7 +5,7 @@ use std::error::Error;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256, Sha512};
-use upvest::signature::{Algorithm, Headers, Profile, SigningKey};
+use upvest::signature::{Algorithm, Dialect, Headers, SigningKey};
 
 use crate::vector::{Expected, Key, Vector, time};
 
@@ -22,7 +22,7 @@ const BODY: &str = r#"{"payload":[{"created_at":"2021-10-06T14:14:19.12Z","id":"
 pub(crate) struct Plan {
     name: &'static str,
     description: &'static str,
-    pub(crate) profile: Profile,
+    pub(crate) dialect: Dialect,
     pub(crate) algorithm: Algorithm,
     pub(crate) key_id: &'static str,
     pub(crate) path: String,
@@ -39,8 +39,6 @@ pub(crate) struct Plan {
     pub(crate) digest: Option<String>,
     /// Values of components that are not simply a header.
     pub(crate) values: Vec<(String, String)>,
-    /// Whether names stand in quotes in the signature base, if not as the profile says.
-    pub(crate) quotes: Option<bool>,
     /// Whether an ECDSA signature is r and s in fixed length rather than ASN.1.
     pub(crate) fixed_length: bool,
 }
@@ -49,7 +47,7 @@ impl Plan {
     pub(crate) fn new(
         name: &'static str,
         description: &'static str,
-        profile: Profile,
+        dialect: Dialect,
         algorithm: Algorithm,
     ) -> Self {
         let body = BODY.as_bytes().to_vec();
@@ -67,7 +65,7 @@ impl Plan {
         Self {
             name,
             description,
-            profile,
+            dialect,
             algorithm,
             key_id,
             path: "/webhooks/upvest".to_owned(),
@@ -77,7 +75,7 @@ impl Plan {
             components: list(&[
                 "content-type",
                 "@path",
-                profile.digest_header(),
+                dialect.digest_header(),
                 "content-length",
                 "@method",
             ]),
@@ -85,10 +83,9 @@ impl Plan {
                 r#";keyid="{key_id}";created={CREATED};expires={EXPIRES};nonce="o085M4cMgpbicuOL""#
             ),
             separator: " ",
-            digest: Some(digest(profile, &body)),
+            digest: Some(digest(dialect, &body)),
             body,
             values: Vec::new(),
-            quotes: None,
             fixed_length: false,
         }
     }
@@ -100,14 +97,14 @@ impl Plan {
 
     pub(crate) fn set_body(&mut self, body: &[u8]) {
         self.body = body.to_vec();
-        self.digest = Some(digest(self.profile, body));
+        self.digest = Some(digest(self.dialect, body));
         self.headers.set("content-length", body.len().to_string());
     }
 
     pub(crate) fn sign(mut self) -> Result<Vector, Box<dyn Error>> {
         let key = self.key()?;
         if let Some(digest) = &self.digest {
-            self.headers.push(self.profile.digest_header(), digest.as_str());
+            self.headers.push(self.dialect.digest_header(), digest.as_str());
         }
         let parameters = format!("({}){}", self.components.join(self.separator), self.parameters);
         let base = self.base(&parameters);
@@ -126,17 +123,17 @@ impl Plan {
     fn key(&self) -> Result<SigningKey, Box<dyn Error>> {
         Ok(match self.algorithm {
             Algorithm::EcdsaP521Sha512 => {
-                SigningKey::p521_from_scalar(self.key_id, self.profile, &Sha512::digest(SCALAR_TEXT))?
+                SigningKey::p521_from_scalar(self.key_id, self.dialect, &Sha512::digest(SCALAR_TEXT))?
             }
             Algorithm::Ed25519 => {
-                SigningKey::ed25519_from_seed(self.key_id, self.profile, &Sha256::digest(SEED_TEXT))?
+                SigningKey::ed25519_from_seed(self.key_id, self.dialect, &Sha256::digest(SEED_TEXT))?
             }
-            Algorithm::HmacSha256 => SigningKey::hmac(self.key_id, self.profile, SECRET.to_vec().into())?,
+            Algorithm::HmacSha256 => SigningKey::hmac(self.key_id, self.dialect, SECRET.to_vec().into())?,
         })
     }
 
     fn base(&self, parameters: &str) -> String {
-        let quotes = self.quotes.unwrap_or(self.profile == Profile::Quoted);
+        let quotes = matches!(self.dialect, Dialect::QuotedDigest | Dialect::QuotedContentDigest);
         let name = |item: &str| {
             if quotes {
                 item.to_owned()
@@ -183,8 +180,8 @@ impl Plan {
         Vector {
             name: self.name,
             description: self.description,
-            profile: self.profile,
-            key,
+            dialect: self.dialect,
+            keys: vec![key],
             method: "POST".to_owned(),
             path: self.path,
             query: self.query,
@@ -204,10 +201,14 @@ pub(crate) fn list(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| format!("\"{name}\"")).collect()
 }
 
-pub(crate) fn digest(profile: Profile, body: &[u8]) -> String {
-    match profile {
-        Profile::UpvestV6 => format!("SHA-256={}", STANDARD.encode(Sha256::digest(body))),
-        Profile::Quoted => format!("sha-512=:{}:", STANDARD.encode(Sha512::digest(body))),
+pub(crate) fn digest(dialect: Dialect, body: &[u8]) -> String {
+    match dialect {
+        Dialect::UnquotedDigest | Dialect::QuotedDigest => {
+            format!("SHA-256={}", STANDARD.encode(Sha256::digest(body)))
+        }
+        Dialect::UnquotedContentDigest | Dialect::QuotedContentDigest => {
+            format!("sha-512=:{}:", STANDARD.encode(Sha512::digest(body)))
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::error::Error;
 
 use upvest::signature::Algorithm::HmacSha256;
-use upvest::signature::Profile::{Quoted, UpvestV6};
+use upvest::signature::Dialect::UnquotedDigest;
 
 use crate::plan::{CREATED, EXPIRES, Plan};
 use crate::vector::Vector;
@@ -17,7 +17,7 @@ pub(crate) fn all() -> Vectors {
 pub(crate) type Vectors = Result<Vec<Vector>, Box<dyn Error>>;
 
 pub(crate) fn v6(name: &'static str, description: &'static str) -> Plan {
-    Plan::new(name, description, UpvestV6, HmacSha256)
+    Plan::new(name, description, UnquotedDigest, HmacSha256)
 }
 
 fn headers() -> Vectors {
@@ -101,16 +101,22 @@ fn components() -> Vectors {
         .rejected("duplicate-component"),
         extra(
             "unknown-derived-component",
-            "@authority is not part of the dialect.",
-            "\"@authority\"",
+            "@status belongs to responses.",
+            "\"@status\"",
         )?
         .rejected("unknown-derived-component"),
         extra(
             "unsupported-component-parameter",
-            "Components have no parameters.",
-            "\"accept\";sf",
+            "The component is that of another message: the request that this one answers.",
+            "\"accept\";req",
         )?
         .rejected("unsupported-component-parameter"),
+        extra(
+            "public-url-unknown",
+            "@authority is covered, and the receiver does not know its public URL.",
+            "\"@authority\"",
+        )?
+        .rejected("public-url-unknown"),
         uncovered("method-not-covered", "@method")?.rejected("component-not-covered"),
         uncovered("path-not-covered", "@path")?.rejected("component-not-covered"),
         extra(
@@ -131,21 +137,7 @@ fn values() -> Vectors {
         plan.headers.push("note", "x\n@path: /elsewhere");
         plan.components.push("\"note\"".to_owned());
     });
-    let quoted_member = Plan::new(
-        "unsupported-dictionary-member",
-        "Components name:key belong to upvest-v6 alone.",
-        Quoted,
-        HmacSha256,
-    )
-    .with(|plan| {
-        plan.headers.push("prefer", "wait=100");
-        plan.components.push("\"prefer:wait\"".to_owned());
-        plan.values.push(("prefer:wait".to_owned(), "100".to_owned()));
-    });
-    Ok(vec![
-        line_break.sign()?.rejected("line-break-in-component"),
-        quoted_member.sign()?.rejected("unsupported-component-parameter"),
-    ])
+    Ok(vec![line_break.sign()?.rejected("line-break-in-component")])
 }
 
 fn labels() -> Vectors {
@@ -155,7 +147,11 @@ fn labels() -> Vectors {
             .sign()
             .map(|vector| vector.tampered(|vector| vector.edit_header(header, edit)))
     };
-    let many = v6("too-many-labels", "More than 8 signatures.").sign()?;
+    let many = v6(
+        "too-many-signatures",
+        "More than 16 signatures that meet the policy.",
+    )
+    .sign()?;
     let unmatched = v6(
         "no-matching-label",
         "The signature has another label than its input.",
@@ -175,10 +171,14 @@ fn labels() -> Vectors {
         )?
         .rejected("duplicate-label"),
         many.tampered(|vector| {
-            let others: String = (0..8).map(|at| format!(", s{at}=()")).collect();
-            vector.edit_header("signature-input", |text| format!("{text}{others}"));
+            let inputs: String = (0..16)
+                .map(|at| format!(r#", s{at}=("@method" "@path" "digest");keyid="k{at}""#))
+                .collect();
+            let signatures: String = (0..16).map(|at| format!(", s{at}=:AAAA:")).collect();
+            vector.edit_header("signature-input", |text| format!("{text}{inputs}"));
+            vector.edit_header("signature", |text| format!("{text}{signatures}"));
         })
-        .rejected("too-many-labels"),
+        .rejected("too-many-signatures"),
         unmatched
             .tampered(|vector| vector.edit_header("signature", |text| text.replace("sig1", "sig2")))
             .rejected("no-matching-label"),

@@ -2,15 +2,17 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use upvest::signature::{Algorithm, Headers, Jwk, Profile};
+use upvest::signature::{Algorithm, Dialect, Headers, Jwk};
 
 /// One file of `events/vectors`; `docs/signatures.md` describes the members.
 #[derive(Serialize)]
 pub(crate) struct Vector {
     pub(crate) name: &'static str,
     pub(crate) description: &'static str,
-    pub(crate) profile: Profile,
-    pub(crate) key: Key,
+    #[serde(skip)]
+    pub(crate) dialect: Dialect,
+    /// The keys that the receiver knows.
+    pub(crate) keys: Vec<Key>,
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) query: Option<String>,
@@ -44,6 +46,7 @@ pub(crate) struct Key {
 pub(crate) enum Expected {
     Verified {
         verified: bool,
+        dialect: Dialect,
         freshness: &'static str,
         signature_base: String,
     },
@@ -58,6 +61,7 @@ impl Vector {
         Self {
             expected: Expected::Verified {
                 verified: true,
+                dialect: self.dialect,
                 freshness,
                 signature_base,
             },
@@ -85,11 +89,6 @@ impl Vector {
     pub(crate) fn edit_header(&mut self, name: &str, edit: impl FnOnce(&str) -> String) {
         let value = edit(&self.headers.get_combined(name).unwrap_or_default());
         self.headers.set(name, value);
-    }
-
-    pub(crate) fn set_key(&mut self, other: Self) {
-        self.profile = other.profile;
-        self.key = other.key;
     }
 }
 

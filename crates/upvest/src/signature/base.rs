@@ -1,164 +1,58 @@
 //! The signature base: the text that is signed.
 
-use std::borrow::Cow;
+use super::component::Component;
+use super::value::{Form, value};
+use super::{Names, Origin, SignedRequest, VerifyError};
 
-use super::tokens::{is_key, is_tchar};
-use super::{Profile, SignedRequest, VerifyError};
-
-/// Names the derived components of the dialect. Upvest documents no others.
-const DERIVED: [&str; 3] = ["@method", "@path", "@query"];
-
-/// Describes a covered component: its text as listed, and what that text names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Component {
-    text: String,
-    /// Says where the header's name ends when a dictionary key follows (`name:key`).
-    colon: Option<usize>,
+/// Holds what a signature base is written from, but for how names and values are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BaseSource<'s, 'a> {
+    pub(super) request: &'s SignedRequest<'a>,
+    pub(super) origin: Option<&'a Origin>,
+    pub(super) components: &'s [Component],
+    /// Holds the text of the signature's parameters as received or as sent.
+    pub(super) parameters: &'s str,
 }
 
-impl Component {
-    /// Checks a component's name, without its quotes.
-    pub(super) fn parse(text: &str) -> Result<Self, VerifyError> {
-        if text.starts_with('@') {
-            return match DERIVED.contains(&text) {
-                true => Ok(Self {
-                    text: text.to_owned(),
-                    colon: None,
-                }),
-                false => Err(VerifyError::UnknownDerivedComponent {
-                    component: text.to_owned(),
-                }),
+impl BaseSource<'_, '_> {
+    /// Writes the signature base.
+    pub(super) fn write(&self, names: Names, form: Form) -> Result<String, VerifyError> {
+        let mut base = String::with_capacity(64 * self.components.len() + self.parameters.len());
+        for component in self.components {
+            let Some(value) = value(component, self.request, self.origin, form)? else {
+                continue;
             };
-        }
-        let colon = text.find(':');
-        let name = &text[..colon.unwrap_or(text.len())];
-        if name.is_empty()
-            || !name
-                .bytes()
-                .all(|byte| is_tchar(byte) && !byte.is_ascii_uppercase())
-        {
-            return Err(VerifyError::MalformedSignatureInput);
-        }
-        if colon.is_some_and(|at| !is_key(&text[at + 1..])) {
-            return Err(VerifyError::UnsupportedComponentParameter {
-                component: text.to_owned(),
-            });
-        }
-        Ok(Self {
-            text: text.to_owned(),
-            colon,
-        })
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    fn value<'a>(
-        &self,
-        request: &SignedRequest<'a>,
-        profile: Profile,
-    ) -> Result<Option<Cow<'a, str>>, VerifyError> {
-        Ok(match self.as_str() {
-            "@method" => Some(request.method.to_ascii_uppercase().into()),
-            "@path" if request.path.is_empty() => Some("/".into()),
-            "@path" => Some(request.path.into()),
-            "@query" => request
-                .query
-                .filter(|query| !query.is_empty())
-                .map(|query| format!("?{query}").into()),
-            _ => Some(self.header_value(request, profile)?),
-        })
-    }
-
-    fn header_value<'a>(
-        &self,
-        request: &SignedRequest<'a>,
-        profile: Profile,
-    ) -> Result<Cow<'a, str>, VerifyError> {
-        let missing = || VerifyError::CoveredHeaderMissing {
-            header: self.text.clone(),
-        };
-        match (self.colon, profile) {
-            (None, _) => match request.headers.get_combined(&self.text) {
-                // Gateways drop this header; the body's digest, which is always covered, vouches for the number.
-                None if self.text == "content-length" => Ok(request.body.len().to_string().into()),
-                value => value.ok_or_else(missing),
-            },
-            (Some(colon), Profile::UpvestV6) => {
-                let header = request
-                    .headers
-                    .get_combined(&self.text[..colon])
-                    .ok_or_else(missing)?;
-                dictionary_member(&header, &self.text[colon + 1..])
-                    .map(|value| value.to_owned().into())
-                    .ok_or_else(missing)
+            if value.contains(['\r', '\n']) {
+                return Err(VerifyError::LineBreakInComponent {
+                    component: component.as_str().to_owned(),
+                });
             }
-            (Some(_), Profile::Quoted) => Err(VerifyError::UnsupportedComponentParameter {
-                component: self.text.clone(),
-            }),
-        }
-    }
-}
-
-/// Writes the signature base. `parameters` is the text of the signature's parameters as received or as sent.
-///
-/// A covered `@query` without a query has no line: so do Upvest's own signers.
-pub(super) fn signature_base(
-    request: &SignedRequest<'_>,
-    profile: Profile,
-    components: &[Component],
-    parameters: &str,
-) -> Result<String, VerifyError> {
-    let quote = match profile {
-        Profile::UpvestV6 => "",
-        Profile::Quoted => "\"",
-    };
-    let mut base = String::with_capacity(64 * components.len() + parameters.len());
-    for component in components {
-        let Some(value) = component.value(request, profile)? else {
-            continue;
-        };
-        if value.contains(['\r', '\n']) {
-            return Err(VerifyError::LineBreakInComponent {
-                component: component.text.clone(),
-            });
-        }
-        for part in [quote, component.as_str(), quote, ": ", &value, "\n"] {
-            base.push_str(part);
-        }
-    }
-    for part in [quote, "@signature-params", quote, ": ", parameters] {
-        base.push_str(part);
-    }
-    Ok(base)
-}
-
-/// Finds the value of a member, as written, in a dictionary header `key=value, key="quoted", key=(list)`.
-fn dictionary_member<'a>(header: &'a str, key: &str) -> Option<&'a str> {
-    top_level_members(header)
-        .into_iter()
-        .filter_map(|member| member.split_once('='))
-        .find_map(|(own, value)| (own == key).then_some(value))
-}
-
-fn top_level_members(header: &str) -> Vec<&str> {
-    let (mut quoted, mut escaped, mut depth) = (false, false, 0_usize);
-    header
-        .split(|character| {
-            match character {
-                _ if escaped => escaped = false,
-                '\\' => escaped = quoted,
-                '"' => quoted = !quoted,
-                '(' if !quoted => depth += 1,
-                ')' if !quoted => depth = depth.saturating_sub(1),
-                ',' => return !quoted && depth == 0,
-                _ => {}
+            component.push_to(&mut base, names);
+            for part in [": ", &value, "\n"] {
+                base.push_str(part);
             }
-            false
-        })
-        .map(str::trim)
-        .collect()
+        }
+        base.push_str(match names {
+            Names::Unquoted => "@signature-params: ",
+            Names::Quoted => "\"@signature-params\": ",
+        });
+        base.push_str(self.parameters);
+        Ok(base)
+    }
+
+    /// Lists the components whose value in this form is not the one that was received, with that value.
+    pub(super) fn rewritten(&self, form: Form) -> Vec<(String, String)> {
+        let read = |component, form| value(component, self.request, self.origin, form);
+        self.components
+            .iter()
+            .filter_map(|component| {
+                let signed = read(component, form).ok()??;
+                let received = read(component, Form::RECEIVED).ok().flatten();
+                (received.as_ref() != Some(&signed))
+                    .then(|| (component.as_str().to_owned(), signed.into_owned()))
+            })
+            .collect()
+    }
 }
 
 #[cfg(test)]
@@ -166,91 +60,257 @@ mod tests {
     use super::*;
     use crate::signature::Headers;
 
-    fn components(names: &[&str]) -> Vec<Component> {
-        names.iter().map(|name| Component::parse(name).unwrap()).collect()
+    const NO_FORM: &str = "(...);keyid=\"k\"";
+
+    fn request<'a>(headers: &'a Headers, body: &'a [u8]) -> SignedRequest<'a> {
+        SignedRequest {
+            method: "post",
+            path: "/hooks",
+            query: None,
+            headers,
+            body,
+        }
     }
 
-    fn base(profile: Profile, request: &SignedRequest<'_>, names: &[&str]) -> Result<String, VerifyError> {
-        signature_base(request, profile, &components(names), "(...);keyid=\"k\"")
+    /// Returns the values of components in each form in which the base can be written, without repetitions.
+    fn values(
+        request: &SignedRequest<'_>,
+        origin: Option<&Origin>,
+        names: &[&str],
+    ) -> Result<Vec<String>, VerifyError> {
+        let components: Vec<_> = names.iter().map(|name| Component::parse(name).unwrap()).collect();
+        let source = BaseSource {
+            request,
+            origin,
+            components: &components,
+            parameters: NO_FORM,
+        };
+        let mut bases = Vec::new();
+        let mut refused = None;
+        for form in Form::all() {
+            match source.write(Names::Unquoted, form) {
+                Ok(base) => bases.push(base.replace("\n@signature-params: (...);keyid=\"k\"", "")),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        bases.dedup();
+        match (bases.is_empty(), refused) {
+            (true, Some(error)) => Err(error),
+            _ => Ok(bases),
+        }
+    }
+
+    fn first(request: &SignedRequest<'_>, name: &str) -> Result<String, VerifyError> {
+        let origin = "https://hooks.example".parse().unwrap();
+        let values = values(request, Some(&origin), &[name])?;
+        let component = Component::parse(name).unwrap();
+        Ok(values[0]
+            .strip_prefix(&format!("{}: ", component.as_str()))
+            .unwrap()
+            .to_owned())
     }
 
     #[test]
-    fn the_profiles_differ_in_the_quotes_around_names() {
-        let headers = Headers::from_iter([("Accept", " a "), ("accept", "b")]);
-        let query = Some("a=b");
+    fn dialects_differ_in_the_quotes_around_names() {
+        let headers = Headers::from_iter([("Accept", " a "), ("accept", "b"), ("x", "k=1")]);
         let request = SignedRequest {
-            method: "post",
             path: "",
-            query,
-            headers: &headers,
-            body: b"four",
+            query: Some("a=b"),
+            ..request(&headers, b"four")
         };
-        let names = ["accept", "@query", "@method", "content-length", "@path"];
+        let components: Vec<_> = [
+            "accept",
+            "@query",
+            "@method",
+            "content-length",
+            "@path",
+            "\"x\";key=\"k\"",
+        ]
+        .map(|name| Component::parse(name).unwrap())
+        .into();
+        let source = BaseSource {
+            request: &request,
+            origin: None,
+            components: &components,
+            parameters: NO_FORM,
+        };
         assert_eq!(
-            base(Profile::UpvestV6, &request, &names).unwrap(),
-            "accept: a, b\n@query: ?a=b\n@method: POST\ncontent-length: 4\n@path: /\n\
+            source.write(Names::Unquoted, Form::RECEIVED).unwrap(),
+            "accept: a, b\n@query: ?a=b\n@method: POST\ncontent-length: 4\n@path: /\nx;key=\"k\": 1\n\
              @signature-params: (...);keyid=\"k\""
         );
         assert_eq!(
-            base(Profile::Quoted, &request, &names).unwrap(),
+            source.write(Names::Quoted, Form::RECEIVED).unwrap(),
             "\"accept\": a, b\n\"@query\": ?a=b\n\"@method\": POST\n\"content-length\": 4\n\"@path\": /\n\
-             \"@signature-params\": (...);keyid=\"k\""
+             \"x\";key=\"k\": 1\n\"@signature-params\": (...);keyid=\"k\""
         );
     }
 
     #[test]
     fn a_received_content_length_is_taken_as_it_is() {
         let headers = Headers::from_iter([("content-length", "9")]);
+        assert_eq!(first(&request(&headers, b"four"), "content-length").unwrap(), "9");
+    }
+
+    #[test]
+    fn derived_components_of_rfc_9421_come_from_the_request_and_the_public_url() {
+        let headers = Headers::from_iter([("host", "evil.example"), ("x-forwarded-proto", "http")]);
         let request = SignedRequest {
-            method: "POST",
-            path: "/",
-            query: Some(""),
-            headers: &headers,
-            body: b"four",
+            query: Some("a=1&b=x+y%2f&twice=1&twice=2"),
+            ..request(&headers, b"")
         };
-        for profile in Profile::ALL {
-            let base = base(profile, &request, &["content-length", "@query"]).unwrap();
-            assert!(base.contains(": 9\n") && !base.contains("@query"), "{base}");
+        for (name, value) in [
+            ("@scheme", "https"),
+            ("@authority", "hooks.example"),
+            (
+                "@target-uri",
+                "https://hooks.example/hooks?a=1&b=x+y%2f&twice=1&twice=2",
+            ),
+            ("@request-target", "/hooks?a=1&b=x+y%2f&twice=1&twice=2"),
+            ("\"@query-param\";name=\"b\"", "x%20y%2F"),
+            ("host", "hooks.example"),
+        ] {
+            assert_eq!(first(&request, name).as_deref(), Ok(value), "{name}");
+        }
+        for name in ["\"@query-param\";name=\"twice\"", "\"@query-param\";name=\"c\""] {
+            assert!(
+                matches!(
+                    first(&request, name),
+                    Err(VerifyError::CoveredHeaderMissing { .. })
+                ),
+                "{name}"
+            );
         }
     }
 
     #[test]
-    fn members_of_dictionaries_belong_to_the_v6_profile() {
-        let headers = Headers::from_iter([("x-dict", r#"a=1, b="x, c=2", d=(1, 2)"#), ("x-dict", "c=3")]);
-        let request = SignedRequest {
-            method: "POST",
-            path: "/",
-            query: None,
-            headers: &headers,
-            body: b"",
-        };
-        let names = ["x-dict:a", "x-dict:b", "x-dict:c", "x-dict:d"];
-        let expected = "x-dict:a: 1\nx-dict:b: \"x, c=2\"\nx-dict:c: 3\nx-dict:d: (1, 2)\n";
-        assert!(
-            base(Profile::UpvestV6, &request, &names)
-                .unwrap()
-                .starts_with(expected)
-        );
+    fn a_host_that_is_ours_is_signed_as_it_was_written() {
+        let headers = Headers::from_iter([("host", "Hooks.example:443")]);
         assert_eq!(
-            base(Profile::UpvestV6, &request, &["x-dict:e"]),
-            Err(VerifyError::CoveredHeaderMissing {
-                header: "x-dict:e".to_owned()
-            })
-        );
-        assert_eq!(
-            base(Profile::Quoted, &request, &["x-dict:a"]),
-            Err(VerifyError::UnsupportedComponentParameter {
-                component: "x-dict:a".to_owned()
-            })
+            first(&request(&headers, b""), "host").unwrap(),
+            "Hooks.example:443"
         );
     }
 
     #[test]
-    fn names_that_are_not_lower_case_header_names_are_malformed() {
-        for name in ["", "Digest", "a b", "a\"", "é", ":a"] {
+    fn without_a_public_url_what_names_it_is_not_guessed() {
+        let headers = Headers::from_iter([("host", "hooks.example")]);
+        for name in ["@scheme", "@authority", "@target-uri"] {
+            let component = name.to_owned();
             assert_eq!(
-                Component::parse(name),
-                Err(VerifyError::MalformedSignatureInput),
+                values(&request(&headers, b""), None, &[name]),
+                Err(VerifyError::PublicUrlUnknown { component })
+            );
+        }
+    }
+
+    #[test]
+    fn parameters_of_fields_change_how_they_are_read() {
+        let headers = Headers::from_iter([
+            ("x-dict", "a=1,   b=2;x=1;y=2, c=(a   b   c), d"),
+            ("x-list", "  \"a\",  b; q=1.50"),
+            ("x-lines", "value, with, lots"),
+            ("x-lines", " of, commas "),
+            ("x-text", "é?"),
+        ]);
+        let request = request(&headers, b"");
+        for (name, value) in [
+            ("\"x-dict\";sf", "a=1, b=2;x=1;y=2, c=(a b c), d"),
+            ("\"x-list\";sf", "\"a\", b;q=1.5"),
+            ("\"x-dict\";key=\"a\"", "1"),
+            ("\"x-dict\";key=\"b\"", "2;x=1;y=2"),
+            ("\"x-dict\";key=\"c\"", "(a b c)"),
+            ("\"x-dict\";key=\"d\"", "?1"),
+            ("\"x-lines\";bs", ":dmFsdWUsIHdpdGgsIGxvdHM=:, :b2YsIGNvbW1hcw==:"),
+        ] {
+            assert_eq!(first(&request, name).as_deref(), Ok(value), "{name}");
+        }
+        for name in [
+            "\"x-dict\";key=\"e\"",
+            "\"x-text\";sf",
+            "\"none\";bs",
+            "\"x-list\";key=\"a\"",
+        ] {
+            assert!(
+                matches!(
+                    first(&request, name),
+                    Err(VerifyError::CoveredHeaderMissing { .. })
+                ),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn members_in_the_notation_of_drafts_are_read_as_written_and_as_upvests_signer_reads_them() {
+        let headers = Headers::from_iter([
+            ("x", "a=1, b=\"x, c=2\", d=(1, 2), a=3"),
+            ("tracestate", "congo=t6,rojo=00"),
+            ("list", "(a, b)"),
+        ]);
+        let request = request(&headers, b"");
+        let values = |name| values(&request, None, &[name]);
+        assert_eq!(values("x:a").unwrap(), ["x:a: 3"]);
+        assert_eq!(values("x:b").unwrap(), ["x:b: \"x, c=2\""]);
+        assert_eq!(values("x:d").unwrap(), ["x:d: (1, 2)"]);
+        assert_eq!(
+            values("tracestate:congo").unwrap()[..2],
+            ["tracestate:congo: t6", "tracestate:congo: t6,rojo=00"]
+        );
+        assert_eq!(values("list:1").unwrap(), ["list:1: (a)"]);
+        assert!(matches!(
+            values("x:e"),
+            Err(VerifyError::CoveredHeaderMissing { .. })
+        ));
+    }
+
+    #[test]
+    fn values_that_were_rewritten_are_tried_as_they_may_have_been_signed() {
+        let headers = Headers::from_iter([
+            ("accept", "a/b,c/d"),
+            ("user-agent", "Upvest/1.0 (webhooks, prod)"),
+        ]);
+        let request = request(&headers, b"");
+        let values = |name| values(&request, None, &[name]).unwrap();
+        assert_eq!(
+            values("accept"),
+            [
+                "accept: a/b,c/d",
+                "accept: a/b, c/d",
+                "accept: a/b",
+                "accept: a/b,c/d",
+                "accept: a/b, c/d",
+                "accept: a/b"
+            ]
+        );
+        assert_eq!(
+            values("user-agent")[..2],
+            [
+                "user-agent: Upvest/1.0 (webhooks, prod)",
+                "user-agent: Upvest/1.0 (webhooks"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_absent_query_has_no_line_or_a_question_mark() {
+        let headers = Headers::new();
+        let mut request = request(&headers, b"");
+        request.query = Some("");
+        let values = values(&request, None, &["@method", "@query"]).unwrap();
+        assert_eq!(values, ["@method: POST", "@method: POST\n@query: ?"]);
+    }
+
+    #[test]
+    fn a_digest_is_never_rewritten() {
+        let headers = Headers::from_iter([
+            ("digest", "SHA-256=AA==,  MD5=AA=="),
+            ("content-digest", "a=:AA==:,b=::"),
+        ]);
+        for name in ["digest", "content-digest"] {
+            assert_eq!(
+                values(&request(&headers, b""), None, &[name]).unwrap().len(),
+                1,
                 "{name}"
             );
         }
@@ -260,18 +320,14 @@ mod tests {
     fn a_line_break_in_a_value_is_refused() {
         let headers = Headers::from_iter([("accept", "a\n@path: /b")]);
         let request = SignedRequest {
-            method: "POST",
             path: "/\r",
-            query: None,
-            headers: &headers,
-            body: b"",
+            ..request(&headers, b"")
         };
         for name in ["accept", "@path"] {
+            let component = name.to_owned();
             assert_eq!(
-                base(Profile::UpvestV6, &request, &[name]),
-                Err(VerifyError::LineBreakInComponent {
-                    component: name.to_owned()
-                })
+                values(&request, None, &[name]),
+                Err(VerifyError::LineBreakInComponent { component })
             );
         }
     }

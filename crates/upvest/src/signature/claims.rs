@@ -3,10 +3,13 @@
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
+use sfv::{BareItem, Key};
 
-use super::base::Component;
-use super::tokens::{Member, Value};
-use super::{CLOCK_SKEW_SECONDS, MAX_KEY_ID_BYTES, VerifyError};
+use super::component::{Component, Kind};
+use super::fields::{Member, Parameters, parse_inner_list};
+use super::{
+    CLOCK_SKEW_SECONDS, DigestHeader, MAX_COMPONENTS, MAX_KEY_ID_BYTES, MAX_PARAMETERS, VerifyError,
+};
 
 /// Holds what a signature says about itself, before anybody knows whether it is true.
 #[derive(Debug)]
@@ -52,40 +55,33 @@ impl fmt::Display for Freshness {
 }
 
 impl Claims {
-    pub(super) fn of(member: &Member<'_>) -> Result<Self, VerifyError> {
-        let mut components: Vec<Component> = Vec::with_capacity(member.components.len());
-        for listed in &member.components {
-            if listed.has_parameters {
-                return Err(VerifyError::UnsupportedComponentParameter {
-                    component: listed.name.to_owned(),
-                });
-            }
-            let component = Component::parse(listed.name)?;
-            if components.contains(&component) {
+    /// Reads what a member of `signature-input` claims, and holds it against the policy.
+    pub(super) fn of(member: Member<'_>) -> Result<Self, VerifyError> {
+        let list = parse_inner_list(member.text).ok_or(VerifyError::MalformedSignatureInput)?;
+        if list.items.len() > MAX_COMPONENTS {
+            return Err(VerifyError::TooManyComponents);
+        }
+        let mut components: Vec<Component> = Vec::with_capacity(list.items.len());
+        for item in &list.items {
+            let component = Component::of(item)?;
+            if components.iter().any(|other| other.is_same(&component)) {
                 return Err(VerifyError::DuplicateComponent {
-                    component: listed.name.to_owned(),
+                    component: component.as_str().to_owned(),
                 });
             }
             components.push(component);
         }
-        let parameters = &member.parameters;
-        if parameters
-            .iter()
-            .enumerate()
-            .any(|(at, (key, _))| parameters[..at].iter().any(|(other, _)| other == key))
-        {
-            return Err(VerifyError::DuplicateParameter);
-        }
-        let claims = Self {
+        let parameters = distinct(list.parameters)?;
+        Self {
             label: member.label.to_owned(),
             parameters: member.text.to_owned(),
             components,
-            key_id: string_parameter(member, "keyid")?.unwrap_or_default(),
-            algorithm: string_parameter(member, "alg")?,
-            created: time_parameter(member, "created")?,
-            expires: time_parameter(member, "expires")?,
-        };
-        claims.check_policy()
+            key_id: string_parameter(&parameters, "keyid")?.unwrap_or_default(),
+            algorithm: string_parameter(&parameters, "alg")?,
+            created: time_parameter(&parameters, "created")?,
+            expires: time_parameter(&parameters, "expires")?,
+        }
+        .check_policy()
     }
 
     fn check_policy(self) -> Result<Self, VerifyError> {
@@ -95,17 +91,26 @@ impl Claims {
             1..=MAX_KEY_ID_BYTES => {}
             _ => return Err(VerifyError::MalformedSignatureInput),
         }
-        match ["@method", "@path"]
-            .into_iter()
-            .find(|component| !self.covers(component))
+        if !self
+            .components
+            .iter()
+            .any(|component| component.kind == Kind::Method)
         {
-            Some(component) => Err(VerifyError::ComponentNotCovered { component }),
-            None => Ok(self),
+            return Err(VerifyError::ComponentNotCovered { component: "@method" });
         }
+        if !self.components.iter().any(Component::has_path) {
+            return Err(VerifyError::ComponentNotCovered { component: "@path" });
+        }
+        Ok(self)
     }
 
-    pub(super) fn covers(&self, name: &str) -> bool {
-        self.components.iter().any(|component| component.as_str() == name)
+    /// Iterates over the digest headers that the signature covers, in the order in which it lists them.
+    pub(super) fn digests(&self) -> impl Iterator<Item = DigestHeader> {
+        self.components.iter().filter_map(|component| {
+            DigestHeader::ALL
+                .into_iter()
+                .find(|header| component.has_digest(*header))
+        })
     }
 
     pub(super) fn freshness(&self, received_at: Timestamp) -> Freshness {
@@ -127,51 +132,49 @@ impl Claims {
     }
 }
 
-fn string_parameter(member: &Member<'_>, name: &str) -> Result<Option<String>, VerifyError> {
-    match parameter(member, name) {
+fn distinct(parameters: Parameters) -> Result<Parameters, VerifyError> {
+    if parameters.len() > MAX_PARAMETERS {
+        return Err(VerifyError::TooManyParameters);
+    }
+    let repeated =
+        |(at, (key, _)): (usize, &(Key, BareItem))| parameters[..at].iter().any(|(other, _)| other == key);
+    match parameters.iter().enumerate().any(repeated) {
+        true => Err(VerifyError::DuplicateParameter),
+        false => Ok(parameters),
+    }
+}
+
+fn string_parameter(parameters: &Parameters, name: &str) -> Result<Option<String>, VerifyError> {
+    match parameter(parameters, name) {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(unescape(text))),
+        Some(BareItem::String(text)) => Ok(Some(text.as_str().to_owned())),
         Some(_) => Err(VerifyError::MalformedSignatureInput),
     }
 }
 
-fn time_parameter(member: &Member<'_>, name: &str) -> Result<Option<Timestamp>, VerifyError> {
-    match parameter(member, name) {
+fn time_parameter(parameters: &Parameters, name: &str) -> Result<Option<Timestamp>, VerifyError> {
+    match parameter(parameters, name) {
         None => Ok(None),
-        Some(Value::Integer(second)) => Timestamp::from_second(second)
+        Some(BareItem::Integer(second)) => Timestamp::from_second((*second).into())
             .map(Some)
             .map_err(|_| VerifyError::MalformedSignatureInput),
         Some(_) => Err(VerifyError::MalformedSignatureInput),
     }
 }
 
-fn parameter<'t>(member: &Member<'t>, name: &str) -> Option<Value<'t>> {
-    member
-        .parameters
+fn parameter<'p>(parameters: &'p Parameters, name: &str) -> Option<&'p BareItem> {
+    parameters
         .iter()
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| *value)
-}
-
-fn unescape(text: &str) -> String {
-    let mut characters = text.chars();
-    let mut plain = String::with_capacity(text.len());
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' => plain.extend(characters.next()),
-            _ => plain.push(character),
-        }
-    }
-    plain
+        .find_map(|(key, value)| (key.as_str() == name).then_some(value))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signature::tokens::parse_signature_input;
+    use crate::signature::fields::members;
 
     fn claims(input: &str) -> Result<Claims, VerifyError> {
-        Claims::of(&parse_signature_input(input).unwrap()[0])
+        Claims::of(members(input)[0])
     }
 
     #[test]
@@ -197,6 +200,51 @@ mod tests {
     fn escapes_in_the_key_id_are_undone() {
         let claims = claims(r#"sig1=("@method" "@path");keyid="a\"b\\c""#).unwrap();
         assert_eq!(claims.key_id, r#"a"b\c"#);
+    }
+
+    #[test]
+    fn one_component_of_three_ties_a_signature_to_its_path() {
+        for path in ["@path", "@request-target", "@target-uri"] {
+            assert!(
+                claims(&format!(r#"sig1=("@method" "{path}");keyid="k""#)).is_ok(),
+                "{path}"
+            );
+        }
+        for (list, component) in [
+            ("@authority\" \"@path", "@method"),
+            ("@method\" \"@query", "@path"),
+        ] {
+            assert_eq!(
+                claims(&format!(r#"sig1=("{list}");keyid="k""#)).unwrap_err(),
+                VerifyError::ComponentNotCovered { component }
+            );
+        }
+    }
+
+    #[test]
+    fn a_digest_counts_as_covered_where_all_of_it_that_is_checked_is() {
+        let digests = |list: &str| {
+            let claims = claims(&format!(r#"sig1=("@method" "@path" {list});keyid="k""#)).unwrap();
+            claims.digests().map(DigestHeader::as_str).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            digests(r#""content-digest" "digest""#),
+            ["content-digest", "digest"]
+        );
+        for list in [
+            r#""content-digest";sf"#,
+            r#""content-digest";bs"#,
+            r#""content-digest";key="sha-256""#,
+        ] {
+            assert_eq!(digests(list), ["content-digest"], "{list}");
+        }
+        for list in [
+            r#""content-digest";key="md5""#,
+            r#""digest";key="sha-256""#,
+            r#""digest:SHA""#.to_lowercase().as_str(),
+        ] {
+            assert!(digests(list).is_empty(), "{list}");
+        }
     }
 
     #[test]

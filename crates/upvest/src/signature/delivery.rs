@@ -1,103 +1,277 @@
-//! A delivery, before and after its signature was verified.
+//! A delivery before its signature was verified, and the search for a signature that holds.
 
 use std::borrow::Cow;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
 use jiff::Timestamp;
 
-use super::base::{Component, signature_base};
+use super::base::BaseSource;
 use super::claims::{Claims, Freshness};
-use super::tokens::{Member, SyntaxError, parse_byte_sequences, parse_signature_input};
-use super::{Headers, MAX_HEADER_BYTES, Profile, SignedRequest, VerifyError, VerifyingKey, digest};
-use crate::synthetic::Scope;
+use super::component::Component;
+use super::fields::{Member, members, parse_bytes};
+use super::value::Form;
+use super::{
+    Dialect, DigestHeader, Headers, MAX_HEADER_BYTES, MAX_VERIFICATIONS, Names, Origin, SignedRequest,
+    Verified, VerifyError, VerifyingKey, digest,
+};
 
 /// Holds a parsed delivery of which nothing is trusted yet; it shows only what it claims.
+///
+/// One signature that holds is enough. The others may be by strangers: an edge that signs what passes it, or a key that
+/// is about to be the next one.
 #[derive(Debug)]
 pub struct UnverifiedDelivery<'a> {
     request: SignedRequest<'a>,
-    claims: Claims,
-    signature: Vec<u8>,
+    origin: Option<&'a Origin>,
+    only: Option<Dialect>,
+    /// Holds the signatures that meet the policy, at least one; `sig1` first.
+    signatures: Vec<Signature>,
 }
 
-/// Holds a delivery whose signature and body digest hold. Only [`UnverifiedDelivery::verify`] builds it.
 #[derive(Debug)]
-pub struct Verified<'a> {
-    request: SignedRequest<'a>,
+struct Signature {
     claims: Claims,
-    base: String,
-    freshness: Freshness,
-    scope: Scope,
+    bytes: Vec<u8>,
 }
 
 impl<'a> UnverifiedDelivery<'a> {
-    /// Parses the signature headers of a request; of several signatures it takes `sig1`, or else the first one whose
-    /// label is in both headers.
+    /// Parses the signature headers of a request and keeps the signatures that meet the policy, whatever their key.
     ///
     /// # Errors
-    /// Returns the [`VerifyError`] for headers that are absent, too long or malformed, and for signatures that break the
-    /// policy whatever their key may be.
+    /// Returns the [`VerifyError`] for headers that are absent, too long or malformed; when no signature meets the
+    /// policy, that of the one which came furthest; and [`VerifyError::TooManySignatures`] for more of them than may be
+    /// verified.
     pub fn parse(request: SignedRequest<'a>) -> Result<Self, VerifyError> {
         let input =
             bounded_header(request.headers, "signature-input")?.ok_or(VerifyError::MissingSignatureInput)?;
-        let signatures =
-            bounded_header(request.headers, "signature")?.ok_or(VerifyError::MissingSignature)?;
-        let members = parse_signature_input(&input)
-            .map_err(|error| syntax_rejection(error, VerifyError::MalformedSignatureInput))?;
-        let signatures = parse_byte_sequences(&signatures)
-            .map_err(|error| syntax_rejection(error, VerifyError::MalformedSignature))?;
-        let (member, base64) = select(&members, &signatures).ok_or(VerifyError::NoMatchingLabel)?;
-        let signature = STANDARD_PAD_INDIFFERENT
-            .decode(base64)
-            .map_err(|_| VerifyError::MalformedSignature)?;
-        Ok(Self {
-            request,
-            claims: Claims::of(member)?,
-            signature,
+        let bytes = bounded_header(request.headers, "signature")?.ok_or(VerifyError::MissingSignature)?;
+        let (inputs, bytes) = (members(&input), members(&bytes));
+        if inputs.is_empty() {
+            return Err(VerifyError::MalformedSignatureInput);
+        }
+        if bytes.is_empty() {
+            return Err(VerifyError::MalformedSignature);
+        }
+        let mut refused = VerifyError::NoMatchingLabel;
+        let mut signatures = Vec::new();
+        for input in &inputs {
+            match Signature::of(*input, &inputs, &bytes, request.headers) {
+                Ok(signature) => signatures.extend(signature),
+                Err(error) => refused = refused.or_further(error),
+            }
+        }
+        // A stable sort: but for `sig1`, which Upvest writes, the order is the sender's.
+        signatures.sort_by_key(|signature| signature.claims.label != "sig1");
+        match signatures.len() {
+            0 => Err(refused),
+            1..=MAX_VERIFICATIONS => Ok(Self {
+                request,
+                origin: None,
+                only: None,
+                signatures,
+            }),
+            _ => Err(VerifyError::TooManySignatures),
+        }
+    }
+
+    /// Tells what the sender should have called: the values of `@authority`, `@scheme` and the like are taken from
+    /// there. Without it, a signature that covers one of them does not hold.
+    #[must_use]
+    pub fn sent_to(self, origin: Option<&'a Origin>) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// Restricts the search to one dialect: that in which an archived delivery was proven.
+    #[must_use]
+    pub fn in_dialect(self, only: Option<Dialect>) -> Self {
+        Self { only, ..self }
+    }
+
+    /// Returns the id of the key that the sender claims to have used; of several, the one that is tried first.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        self.signatures
+            .first()
+            .map_or("", |signature| &signature.claims.key_id)
+    }
+
+    /// Returns the ids of all keys that the sender claims to have used, each once, at most
+    /// [`MAX_VERIFICATIONS`](super::MAX_VERIFICATIONS).
+    #[must_use]
+    pub fn key_ids(&self) -> Vec<&str> {
+        let mut ids: Vec<&str> = Vec::new();
+        for signature in &self.signatures {
+            if !ids.contains(&signature.claims.key_id.as_str()) {
+                ids.push(&signature.claims.key_id);
+            }
+        }
+        ids
+    }
+
+    /// Iterates over the components that the sender claims to have covered by the signature that is tried first.
+    pub fn unverified_covered(&self) -> impl Iterator<Item = &str> {
+        let first = self.signatures.first();
+        first
+            .into_iter()
+            .flat_map(|signature| signature.claims.components.iter().map(Component::as_str))
+    }
+
+    /// Iterates over the texts that the signature that is tried first could be of, one for each way to write names, for
+    /// somebody who looks for what is wrong.
+    pub fn unverified_bases(&self) -> impl Iterator<Item = (Dialect, Result<String, VerifyError>)> {
+        self.signatures.first().into_iter().flat_map(|signature| {
+            let digest = signature.claims.digests().next().unwrap_or(DigestHeader::Digest);
+            Names::ALL.map(|names| {
+                let base = self.source(&signature.claims).write(names, Form::RECEIVED);
+                (Dialect::new(names, digest), base)
+            })
         })
     }
 
-    /// Returns the id of the key that the sender claims to have used.
-    #[must_use]
-    pub fn key_id(&self) -> &str {
-        &self.claims.key_id
-    }
-
-    /// Iterates over the components that the sender claims to have covered, in their order.
-    pub fn unverified_covered(&self) -> impl Iterator<Item = &str> {
-        self.claims.components.iter().map(Component::as_str)
-    }
-
-    /// Writes the text that the signature has to be of in this profile, for somebody who looks for what is wrong.
-    ///
-    /// # Errors
-    /// Returns the [`VerifyError`] when a covered component cannot be written.
-    pub fn unverified_base(&self, profile: Profile) -> Result<String, VerifyError> {
-        signature_base(
-            &self.request,
-            profile,
-            &self.claims.components,
-            &self.claims.parameters,
-        )
-    }
-
-    /// Verifies the body's digest and the signature in the profile and algorithm of the key.
+    /// Searches for a signature that holds, in every dialect, by the keys that the delivery names; and checks every
+    /// digest of the body that this signature covers.
     ///
     /// `received_at` decides on [`Verified::freshness`] alone: a stale delivery verifies all the same, because time
-    /// spent in our own queues must not make it invalid.
+    /// spent in our own queues must not make it invalid. Signatures that are within their time are tried first.
     ///
     /// # Errors
-    /// Returns the [`VerifyError`] when the key is another one, a covered header or the digest is missing, the digest
-    /// does not match, the signature does not hold, or the key may not sign such a body.
-    pub fn verify(self, key: &VerifyingKey, received_at: Timestamp) -> Result<Verified<'a>, VerifyError> {
-        let Self {
-            request,
-            claims,
-            signature,
-        } = self;
-        if claims.key_id != key.key_id() {
-            return Err(VerifyError::KeyIdMismatch);
+    /// Returns the [`VerifyError`] of the signature that came furthest: the key is not known, a covered header or the
+    /// digest is missing, the digest does not match, the signature does not hold, or the key may not sign such a body.
+    pub fn verify<'k>(
+        mut self,
+        keys: impl IntoIterator<Item = &'k VerifyingKey>,
+        received_at: Timestamp,
+    ) -> Result<Verified<'a>, VerifyError> {
+        let keys: Vec<&VerifyingKey> = keys.into_iter().collect();
+        let mut search = Search {
+            left: MAX_VERIFICATIONS,
+            digests: DigestHeader::ALL.map(|_| None),
+        };
+        let mut refused: Option<VerifyError> = None;
+        let mut signatures = std::mem::take(&mut self.signatures);
+        signatures.sort_by_key(|signature| signature.claims.freshness(received_at) != Freshness::Fresh);
+        for signature in signatures {
+            match search.signature(&self, &signature, &keys) {
+                Ok(proof) => {
+                    let source = self.source(&signature.claims);
+                    return Ok(Verified {
+                        rewritten: source.rewritten(proof.form),
+                        freshness: signature.claims.freshness(received_at),
+                        base: proof.base,
+                        dialect: proof.dialect,
+                        scope: proof.key.scope(),
+                        request: self.request,
+                        claims: signature.claims,
+                    });
+                }
+                Err(error) => refused = Some(refused.map_or(error.clone(), |first| first.or_further(error))),
+            }
         }
+        // `parse` keeps at least one signature, so that there is a reason.
+        Err(refused.unwrap_or(VerifyError::NoMatchingLabel))
+    }
+
+    fn source<'s>(&'s self, claims: &'s Claims) -> BaseSource<'s, 'a> {
+        BaseSource {
+            request: &self.request,
+            origin: self.origin,
+            components: &claims.components,
+            parameters: &claims.parameters,
+        }
+    }
+}
+
+impl Signature {
+    /// Reads the signature of a label; `None` when the `signature` header has no such label.
+    fn of(
+        input: Member<'_>,
+        inputs: &[Member<'_>],
+        bytes: &[Member<'_>],
+        headers: &Headers,
+    ) -> Result<Option<Self>, VerifyError> {
+        let labelled = |members: &[Member<'_>]| {
+            members
+                .iter()
+                .filter(|member| member.label == input.label)
+                .count()
+        };
+        match (labelled(inputs), labelled(bytes)) {
+            (_, 0) => return Ok(None),
+            (1, 1) => {}
+            _ => return Err(VerifyError::DuplicateLabel),
+        }
+        let text = bytes.iter().find(|member| member.label == input.label);
+        let claims = Claims::of(input)?;
+        claims.check_digest(headers)?;
+        let bytes = text
+            .and_then(|member| parse_bytes(member.text))
+            .ok_or(VerifyError::MalformedSignature)?;
+        Ok(Some(Self { claims, bytes }))
+    }
+}
+
+impl Claims {
+    /// Refuses a signature that says nothing about the body.
+    fn check_digest(&self, headers: &Headers) -> Result<(), VerifyError> {
+        let present = |header: &DigestHeader| headers.values(header.as_str()).next().is_some();
+        if let Some(absent) = self.digests().find(|header| !present(header)) {
+            return Err(VerifyError::MissingDigest {
+                header: absent.as_str(),
+            });
+        }
+        if self.digests().next().is_some() {
+            return Ok(());
+        }
+        match DigestHeader::ALL.iter().find(|header| present(header)) {
+            Some(header) => Err(VerifyError::DigestNotCovered {
+                header: header.as_str(),
+            }),
+            None => Err(VerifyError::MissingDigest { header: "digest" }),
+        }
+    }
+}
+
+/// Holds what may still be spent on a delivery, and what is known of its body.
+struct Search {
+    left: usize,
+    /// Holds the outcome for each of [`DigestHeader::ALL`], so that a large body is hashed once for all signatures.
+    digests: [Option<Result<(), VerifyError>>; 2],
+}
+
+struct Proof<'k> {
+    key: &'k VerifyingKey,
+    dialect: Dialect,
+    form: Form,
+    base: String,
+}
+
+impl Search {
+    /// Tries one signature by each key of its id.
+    fn signature<'k>(
+        &mut self,
+        delivery: &UnverifiedDelivery<'_>,
+        signature: &Signature,
+        keys: &[&'k VerifyingKey],
+    ) -> Result<Proof<'k>, VerifyError> {
+        let named = keys.iter().filter(|key| key.key_id() == signature.claims.key_id);
+        let mut refused = None::<VerifyError>;
+        for key in named {
+            match self.key(delivery, signature, key) {
+                Ok(proof) => return Ok(proof),
+                Err(error) => refused = Some(refused.map_or(error.clone(), |first| first.or_further(error))),
+            }
+        }
+        Err(refused.unwrap_or_else(|| VerifyError::UnknownKey {
+            key_id: signature.claims.key_id.clone(),
+        }))
+    }
+
+    fn key<'k>(
+        &mut self,
+        delivery: &UnverifiedDelivery<'_>,
+        signature: &Signature,
+        key: &'k VerifyingKey,
+    ) -> Result<Proof<'k>, VerifyError> {
+        let claims = &signature.claims;
         if claims
             .algorithm
             .as_deref()
@@ -105,95 +279,81 @@ impl<'a> UnverifiedDelivery<'a> {
         {
             return Err(VerifyError::AlgorithmMismatch);
         }
-        let profile = key.profile();
-        let header = profile.digest_header();
-        let digest = bounded_header(request.headers, header)?.ok_or(VerifyError::MissingDigest { header })?;
-        if !claims.covers(header) {
-            return Err(VerifyError::DigestNotCovered { header });
-        }
         // Before the signature, because a hash costs less than a curve: a body that was swapped is refused cheaply.
-        digest::check(profile, &digest, request.body)?;
-        let base = signature_base(&request, profile, &claims.components, &claims.parameters)?;
-        key.verify_base(base.as_bytes(), &signature)?;
-        // After the signature: until it holds the body must not be parsed as events.
-        if !key.scope().covers_delivery(request.body) {
-            return Err(VerifyError::KeyOnlySynthetic);
+        for header in claims.digests() {
+            self.digest(header, &delivery.request)?;
         }
-        let freshness = claims.freshness(received_at);
-        Ok(Verified {
-            request,
-            claims,
-            base,
-            freshness,
-            scope: key.scope(),
+        let proof = self.base(delivery, signature, key)?;
+        // After the signature: until it holds the body must not be parsed as events.
+        match key.scope().covers_delivery(delivery.request.body) {
+            true => Ok(proof),
+            false => Err(VerifyError::KeyOnlySynthetic),
+        }
+    }
+
+    fn digest(&mut self, header: DigestHeader, request: &SignedRequest<'_>) -> Result<(), VerifyError> {
+        let name = header.as_str();
+        self.digests[header as usize]
+            .get_or_insert_with(|| match bounded_header(request.headers, name)? {
+                Some(value) => digest::check(header, &value, request.body),
+                None => Err(VerifyError::MissingDigest { header: name }),
+            })
+            .clone()
+    }
+
+    /// Tries the texts that may have been signed, each once: by the names that the key's last delivery had, and in the
+    /// form that arrived, first.
+    fn base<'k>(
+        &mut self,
+        delivery: &UnverifiedDelivery<'_>,
+        signature: &Signature,
+        key: &'k VerifyingKey,
+    ) -> Result<Proof<'k>, VerifyError> {
+        let source = delivery.source(&signature.claims);
+        let mut names = Names::ALL;
+        names.sort_by_key(|names| *names != key.prefers().names());
+        let mut tried: Vec<String> = Vec::new();
+        let mut refused = None::<VerifyError>;
+        for (names, form) in names
+            .into_iter()
+            .flat_map(|names| Form::all().map(move |form| (names, form)))
+        {
+            let Some(dialect) = signature.dialect(names, delivery.only) else {
+                continue;
+            };
+            let base = match source.write(names, form) {
+                Ok(base) if tried.contains(&base) => continue,
+                Ok(base) => base,
+                Err(error) => {
+                    refused = refused.or(Some(error));
+                    continue;
+                }
+            };
+            self.left = self.left.checked_sub(1).ok_or(VerifyError::TooManySignatures)?;
+            if key.verify_base(base.as_bytes(), &signature.bytes) {
+                return Ok(Proof {
+                    key,
+                    dialect,
+                    form,
+                    base,
+                });
+            }
+            tried.push(base);
+        }
+        Err(match (tried.is_empty(), refused) {
+            (true, Some(error)) => error,
+            _ => VerifyError::BadSignature,
         })
     }
 }
 
-impl<'a> Verified<'a> {
-    /// Returns the body, byte for byte as it was signed.
-    #[must_use]
-    pub const fn body(&self) -> &'a [u8] {
-        self.request.body
-    }
-
-    /// Returns the id of the key that signed the delivery.
-    #[must_use]
-    pub fn key_id(&self) -> &str {
-        &self.claims.key_id
-    }
-
-    /// Returns the label of the signature that was verified.
-    #[must_use]
-    pub fn label(&self) -> &str {
-        &self.claims.label
-    }
-
-    /// Iterates over the covered components, in their order.
-    pub fn covered(&self) -> impl Iterator<Item = &str> {
-        self.claims.components.iter().map(Component::as_str)
-    }
-
-    /// Returns the signature base: the text over which the signature holds.
-    #[must_use]
-    pub fn signature_base(&self) -> &str {
-        &self.base
-    }
-
-    /// Returns when the signature was created, if it says so.
-    #[must_use]
-    pub const fn created(&self) -> Option<Timestamp> {
-        self.claims.created
-    }
-
-    /// Returns when the signature expires, if it says so.
-    #[must_use]
-    pub const fn expires(&self) -> Option<Timestamp> {
-        self.claims.expires
-    }
-
-    /// Says whether the delivery was received within the time its signature allows.
-    #[must_use]
-    pub const fn freshness(&self) -> Freshness {
-        self.freshness
-    }
-
-    /// Returns which events the delivery may report. The body of one that may report synthetic events alone has been
-    /// held against that.
-    #[must_use]
-    pub const fn scope(&self) -> Scope {
-        self.scope
-    }
-
-    /// Turns a delivery that is not fresh into a rejection, for callers with strict freshness.
-    ///
-    /// # Errors
-    /// Returns [`VerifyError::Expired`] or [`VerifyError::NotYetValid`].
-    pub fn require_fresh(self) -> Result<Self, VerifyError> {
-        match self.freshness {
-            Freshness::Fresh => Ok(self),
-            Freshness::Expired => Err(VerifyError::Expired),
-            Freshness::NotYetValid => Err(VerifyError::NotYetValid),
+impl Signature {
+    /// Names the dialect of the signature when names stand like this; `None` when that is not the one that is sought.
+    fn dialect(&self, names: Names, only: Option<Dialect>) -> Option<Dialect> {
+        let mut dialects = self.claims.digests().map(|digest| Dialect::new(names, digest));
+        match only {
+            Some(only) => dialects.find(|dialect| *dialect == only),
+            None => dialects.next(),
         }
     }
 }
@@ -205,32 +365,6 @@ fn bounded_header<'a>(headers: &'a Headers, name: &'static str) -> Result<Option
     }
     Ok(headers.get_combined(name))
 }
-
-fn select<'m, 't>(
-    members: &'m [Member<'t>],
-    signatures: &[(&str, &'t str)],
-) -> Option<(&'m Member<'t>, &'t str)> {
-    let mut pairs = members.iter().filter_map(|member| {
-        let (_, base64) = signatures.iter().find(|(label, _)| *label == member.label)?;
-        Some((member, *base64))
-    });
-    let first = pairs.next()?;
-    if first.0.label == "sig1" {
-        return Some(first);
-    }
-    Some(pairs.find(|(member, _)| member.label == "sig1").unwrap_or(first))
-}
-
-fn syntax_rejection(error: SyntaxError, malformed: VerifyError) -> VerifyError {
-    match error {
-        SyntaxError::Malformed => malformed,
-        SyntaxError::DuplicateLabel => VerifyError::DuplicateLabel,
-        SyntaxError::TooManyLabels => VerifyError::TooManyLabels,
-        SyntaxError::TooManyComponents => VerifyError::TooManyComponents,
-        SyntaxError::TooManyParameters => VerifyError::TooManyParameters,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -247,26 +381,116 @@ mod tests {
         }
     }
 
-    fn chosen_label(input: &str, signature: &str) -> Result<String, VerifyError> {
-        let headers = Headers::from_iter([("signature-input", input), ("signature", signature)]);
-        Ok(UnverifiedDelivery::parse(request(&headers))?.claims.label)
+    fn parse(input: &str, signature: &str) -> Result<Vec<String>, VerifyError> {
+        let headers = Headers::from_iter([
+            ("signature-input", input),
+            ("signature", signature),
+            ("digest", "SHA-256=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
+        ]);
+        let delivery = UnverifiedDelivery::parse(request(&headers))?;
+        let labels = delivery
+            .signatures
+            .iter()
+            .map(|signature| signature.claims.label.clone());
+        Ok(labels.collect())
+    }
+
+    fn input(label: &str) -> String {
+        format!(r#"{label}=("@method" "@path" "digest");keyid="{label}""#)
     }
 
     #[test]
-    fn sig1_is_preferred_and_else_the_first_label_of_both_headers() {
-        let [a, b, sig1] =
-            ["a", "b", "sig1"].map(|label| format!(r#"{label}=("@method" "@path");keyid="k""#));
-        let input = format!("{a}, {b}, {sig1}");
-        assert_eq!(chosen_label(&input, "sig1=::, b=::, a=::").unwrap(), "sig1");
-        assert_eq!(chosen_label(&input, "b=::, a=::").unwrap(), "a");
-        assert_eq!(chosen_label(&input, "b=::").unwrap(), "b");
-        assert_eq!(chosen_label(&input, "c=::"), Err(VerifyError::NoMatchingLabel));
+    fn every_signature_of_both_headers_is_tried_and_sig1_first() {
+        let input = [input("a"), input("b"), input("sig1")].join(", ");
+        assert_eq!(parse(&input, "sig1=::, b=::, a=::").unwrap(), ["sig1", "a", "b"]);
+        assert_eq!(parse(&input, "b=::").unwrap(), ["b"]);
+        assert_eq!(parse(&input, "c=::"), Err(VerifyError::NoMatchingLabel));
     }
 
     #[test]
-    fn only_the_chosen_signature_is_held_to_the_policy() {
-        let input = r#"proxy=("signature";key="sig1");keyid="p", sig1=("@method" "@path");keyid="k""#;
-        assert_eq!(chosen_label(input, "proxy=::, sig1=::").unwrap(), "sig1");
+    fn a_strangers_label_spoils_no_other_one() {
+        let ours = input("sig1");
+        for (stranger, bytes) in [
+            ("edge=token", "edge=token"),
+            ("edge=@1659578233", "edge=::"),
+            (r#"edge=("signature";key="sig1");keyid="e""#, "edge=:AA==:;x=1"),
+            (r#"edge=("@status");keyid="e""#, "edge=::"),
+            ("edge", "edge=::"),
+            ("edge=(", "edge=:é:"),
+            ("edge=1, edge=2", "edge=::, edge=::"),
+            ("UPPER=()", "UPPER=::"),
+        ] {
+            assert_eq!(
+                parse(&format!("{ours}, {stranger}"), &format!("{bytes}, sig1=::")).unwrap(),
+                ["sig1"]
+            );
+        }
+        let strangers: Vec<_> = (0..20).map(|at| format!("s{at}=token")).collect();
+        let many = strangers.join(", ");
+        assert_eq!(
+            parse(&format!("{many}, {ours}"), &format!("{many}, sig1=::")).unwrap(),
+            ["sig1"]
+        );
+    }
+
+    #[test]
+    fn the_signature_that_came_furthest_gives_the_reason() {
+        let syntax = r#"a=("@method";req);keyid="k""#;
+        let policy = r#"b=("@method" "digest");keyid="k""#;
+        let refused = |input: &str, bytes: &str| parse(input, bytes).unwrap_err().reason();
+        assert_eq!(refused(syntax, "a=::"), "unsupported-component-parameter");
+        assert_eq!(
+            refused(&format!("{syntax}, {policy}"), "a=::, b=::"),
+            "component-not-covered"
+        );
+        assert_eq!(
+            refused(&format!("{policy}, {syntax}"), "a=::, b=::"),
+            "component-not-covered"
+        );
+        assert_eq!(refused(&format!("{policy}, {policy}"), "b=::"), "duplicate-label");
+        assert_eq!(refused(&input("sig1"), "sig1=::, sig1=::"), "duplicate-label");
+    }
+
+    #[test]
+    fn more_signatures_than_may_be_verified_are_refused() {
+        let labels: Vec<String> = (0..=MAX_VERIFICATIONS).map(|at| format!("s{at}")).collect();
+        let parsed = |labels: &[String]| {
+            let inputs: Vec<String> = labels.iter().map(|label| input(label)).collect();
+            let bytes: Vec<String> = labels.iter().map(|label| format!("{label}=::")).collect();
+            parse(&inputs.join(", "), &bytes.join(", ")).map(|labels| labels.len())
+        };
+        assert_eq!(parsed(&labels[1..]), Ok(MAX_VERIFICATIONS));
+        assert_eq!(parsed(&labels), Err(VerifyError::TooManySignatures));
+    }
+
+    #[test]
+    fn reasons_are_ranked_by_how_far_a_signature_came() {
+        let unknown = VerifyError::UnknownKey {
+            key_id: "k".to_owned(),
+        };
+        let ranked = [
+            VerifyError::NoMatchingLabel,
+            VerifyError::MalformedSignatureInput,
+            VerifyError::MissingKeyId,
+            VerifyError::AlgorithmMismatch,
+            VerifyError::DigestMismatch,
+            VerifyError::CoveredHeaderMissing {
+                header: "x".to_owned(),
+            },
+            VerifyError::BadSignature,
+            VerifyError::KeyOnlySynthetic,
+            VerifyError::TooManySignatures,
+            unknown,
+        ];
+        for pair in ranked.windows(2) {
+            let [near, far] = pair else {
+                unreachable!("windows of two")
+            };
+            assert_eq!(near.clone().or_further(far.clone()), *far);
+            assert_eq!(far.clone().or_further(near.clone()), *far);
+        }
+        let first = VerifyError::MalformedSignature;
+        assert_eq!(first.clone().or_further(VerifyError::DuplicateParameter), first);
     }
 
     /// Text that looks like the real headers, so that arbitrary input reaches the depths of the parser.
@@ -307,12 +531,11 @@ mod tests {
             headers.push("signature-input", format!(r#"sig1=("@method" "@path" "digest" {input}"#));
             let query = Some(query.as_str());
             let request = SignedRequest { method: &method, path: &path, query, headers: &headers, body: &body };
-            for profile in Profile::ALL {
-                let key = VerifyingKey::hmac("k", profile, vec![7; 32].into()).unwrap();
-                let result = UnverifiedDelivery::parse(request)
-                    .and_then(|delivery| delivery.verify(&key, Timestamp::UNIX_EPOCH));
-                prop_assert!(result.is_err());
-            }
+            let key = VerifyingKey::hmac("k", vec![7; 32].into()).unwrap();
+            let origin = "https://hooks.example".parse().unwrap();
+            let result = UnverifiedDelivery::parse(request)
+                .and_then(|delivery| delivery.sent_to(Some(&origin)).verify([&key], Timestamp::UNIX_EPOCH));
+            prop_assert!(result.is_err());
         }
     }
 }

@@ -25,10 +25,10 @@ pub enum VerifyError {
     /// `signature` is not a dictionary of base64 byte sequences.
     #[error("the signature header is malformed")]
     MalformedSignature,
-    /// The header has more signatures than [`MAX_LABELS`](super::MAX_LABELS).
-    #[error("more than {} signature labels", super::MAX_LABELS)]
-    TooManyLabels,
-    /// A signature covers more components than [`MAX_COMPONENTS`](super::MAX_COMPONENTS).
+    /// The signatures would take more than [`MAX_VERIFICATIONS`](super::MAX_VERIFICATIONS) verifications.
+    #[error("the signatures take more than {} verifications", super::MAX_VERIFICATIONS)]
+    TooManySignatures,
+    /// More covered components than [`MAX_COMPONENTS`](super::MAX_COMPONENTS).
     #[error("more than {} covered components", super::MAX_COMPONENTS)]
     TooManyComponents,
     /// A signature has more parameters than [`MAX_PARAMETERS`](super::MAX_PARAMETERS).
@@ -52,52 +52,55 @@ pub enum VerifyError {
     /// The `keyid` parameter is absent or empty.
     #[error("the keyid parameter is missing")]
     MissingKeyId,
-    /// A derived component other than `@method`, `@path` and `@query` is covered.
+    /// A derived component is covered that RFC 9421 does not define for requests.
     #[error("derived component {component} is not known")]
     UnknownDerivedComponent {
         /// Repeats the component as `signature-input` names it.
         component: String,
     },
-    /// A component carries parameters, or a dictionary key that its profile does not have.
+    /// A component has parameters that contradict each other, name another message, or are not known.
     #[error("component {component} uses parameters that are not supported")]
     UnsupportedComponentParameter {
         /// Repeats the component as `signature-input` names it.
         component: String,
     },
-    /// `@method` or `@path` is not covered.
+    /// `@method` is not covered, or none of `@path`, `@request-target` and `@target-uri`.
     #[error("component {component} is not covered by the signature")]
     ComponentNotCovered {
         /// Names the component that is missing: `@method` or `@path`.
         component: &'static str,
     },
-    /// The delivery names another key than the one it was verified with.
-    #[error("the delivery was signed with another key")]
-    KeyIdMismatch,
+    /// The key that a signature names is none of those that the receiver knows.
+    #[error("key {key_id} is not known")]
+    UnknownKey {
+        /// Repeats the `keyid` parameter.
+        key_id: String,
+    },
     /// The `alg` parameter contradicts the key.
     #[error("the alg parameter contradicts the key")]
     AlgorithmMismatch,
-    /// The digest header of the key's profile is missing.
+    /// A digest header is missing that the signature covers, or there is none at all.
     #[error("the {header} header is missing")]
     MissingDigest {
-        /// Names the digest header of the key's profile: `digest` or `content-digest`.
+        /// Names the header.
         header: &'static str,
     },
-    /// The digest header of the key's profile is not covered, so that the signature says nothing about the body.
+    /// No digest header is covered, so that the signature says nothing about the body.
     #[error("the {header} header is not covered by the signature")]
     DigestNotCovered {
-        /// Names the digest header of the key's profile: `digest` or `content-digest`.
+        /// Names the header.
         header: &'static str,
     },
     /// The digest header cannot be parsed, or a digest in it has the wrong length.
     #[error("the {header} header is malformed")]
     MalformedDigest {
-        /// Names the digest header of the key's profile: `digest` or `content-digest`.
+        /// Names the header.
         header: &'static str,
     },
-    /// The digest header has no algorithm that the profile knows.
+    /// The digest header has no algorithm that is known.
     #[error("the {header} header has no known algorithm")]
     UnsupportedDigestAlgorithm {
-        /// Names the digest header of the key's profile: `digest` or `content-digest`.
+        /// Names the header.
         header: &'static str,
     },
     /// The digest is not that of the body.
@@ -108,6 +111,12 @@ pub enum VerifyError {
     CoveredHeaderMissing {
         /// Repeats the component as `signature-input` names it.
         header: String,
+    },
+    /// A component is covered whose value is part of the receiver's public URL, and the receiver was not told that.
+    #[error("the public URL, of which {component} is a part, is not known")]
+    PublicUrlUnknown {
+        /// Repeats the component as `signature-input` names it.
+        component: String,
     },
     /// The value of a covered component contains a line break, which would forge a line of the signature base.
     #[error("covered component {component} contains a line break")]
@@ -137,7 +146,7 @@ impl VerifyError {
         "oversized-header",
         "malformed-signature-input",
         "malformed-signature",
-        "too-many-labels",
+        "too-many-signatures",
         "too-many-components",
         "too-many-parameters",
         "duplicate-label",
@@ -148,7 +157,7 @@ impl VerifyError {
         "unknown-derived-component",
         "unsupported-component-parameter",
         "component-not-covered",
-        "key-id-mismatch",
+        "unknown-key",
         "algorithm-mismatch",
         "missing-digest",
         "digest-not-covered",
@@ -156,6 +165,7 @@ impl VerifyError {
         "unsupported-digest-algorithm",
         "digest-mismatch",
         "covered-header-missing",
+        "public-url-unknown",
         "line-break-in-component",
         "bad-signature",
         "key-only-synthetic",
@@ -172,7 +182,7 @@ impl VerifyError {
             Self::OversizedHeader { .. } => "oversized-header",
             Self::MalformedSignatureInput => "malformed-signature-input",
             Self::MalformedSignature => "malformed-signature",
-            Self::TooManyLabels => "too-many-labels",
+            Self::TooManySignatures => "too-many-signatures",
             Self::TooManyComponents => "too-many-components",
             Self::TooManyParameters => "too-many-parameters",
             Self::DuplicateLabel => "duplicate-label",
@@ -183,7 +193,7 @@ impl VerifyError {
             Self::UnknownDerivedComponent { .. } => "unknown-derived-component",
             Self::UnsupportedComponentParameter { .. } => "unsupported-component-parameter",
             Self::ComponentNotCovered { .. } => "component-not-covered",
-            Self::KeyIdMismatch => "key-id-mismatch",
+            Self::UnknownKey { .. } => "unknown-key",
             Self::AlgorithmMismatch => "algorithm-mismatch",
             Self::MissingDigest { .. } => "missing-digest",
             Self::DigestNotCovered { .. } => "digest-not-covered",
@@ -191,6 +201,7 @@ impl VerifyError {
             Self::UnsupportedDigestAlgorithm { .. } => "unsupported-digest-algorithm",
             Self::DigestMismatch => "digest-mismatch",
             Self::CoveredHeaderMissing { .. } => "covered-header-missing",
+            Self::PublicUrlUnknown { .. } => "public-url-unknown",
             Self::LineBreakInComponent { .. } => "line-break-in-component",
             Self::BadSignature => "bad-signature",
             Self::KeyOnlySynthetic => "key-only-synthetic",
@@ -198,4 +209,65 @@ impl VerifyError {
             Self::NotYetValid => "not-yet-valid",
         }
     }
+
+    /// Tells how far a signature came that was refused for this reason: of several, the one that came furthest gives
+    /// the delivery's reason, because it is the one that most likely was meant to hold.
+    ///
+    /// Two reasons stand above: a key that is not known may become known, and then the delivery is tried again; and
+    /// where there was no time to try everything, nothing is known about the rest.
+    pub(super) const fn stage(&self) -> Stage {
+        match self {
+            Self::MissingSignatureInput
+            | Self::MissingSignature
+            | Self::OversizedHeader { .. }
+            | Self::NoMatchingLabel => Stage::Headers,
+            Self::DuplicateLabel
+            | Self::MalformedSignatureInput
+            | Self::MalformedSignature
+            | Self::TooManyComponents
+            | Self::TooManyParameters
+            | Self::DuplicateComponent { .. }
+            | Self::DuplicateParameter
+            | Self::UnknownDerivedComponent { .. }
+            | Self::UnsupportedComponentParameter { .. } => Stage::Syntax,
+            Self::MissingKeyId
+            | Self::ComponentNotCovered { .. }
+            | Self::MissingDigest { .. }
+            | Self::DigestNotCovered { .. } => Stage::Policy,
+            Self::AlgorithmMismatch => Stage::Key,
+            Self::MalformedDigest { .. } | Self::UnsupportedDigestAlgorithm { .. } | Self::DigestMismatch => {
+                Stage::Digest
+            }
+            Self::CoveredHeaderMissing { .. }
+            | Self::PublicUrlUnknown { .. }
+            | Self::LineBreakInComponent { .. } => Stage::Base,
+            Self::BadSignature => Stage::Signature,
+            Self::KeyOnlySynthetic | Self::Expired | Self::NotYetValid => Stage::Proven,
+            Self::TooManySignatures => Stage::Bound,
+            Self::UnknownKey { .. } => Stage::Unknown,
+        }
+    }
+
+    /// Keeps the reason of the signature that came further; of two that came as far, the first.
+    pub(super) fn or_further(self, other: Self) -> Self {
+        match other.stage() > self.stage() {
+            true => other,
+            false => self,
+        }
+    }
+}
+
+/// Names the checks in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    Headers,
+    Syntax,
+    Policy,
+    Key,
+    Digest,
+    Base,
+    Signature,
+    Proven,
+    Bound,
+    Unknown,
 }

@@ -62,7 +62,8 @@ impl Headers {
             .saturating_sub(2)
     }
 
-    fn values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+    /// Iterates over the values of a header (`name` in lower case), one for each line, trimmed.
+    pub(super) fn values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.0
             .iter()
             .filter(move |(own, _)| own == name)

@@ -51,7 +51,7 @@ pub enum JwkError {
     /// The coordinates are not a point on the curve, or one that lets anybody sign.
     #[error("the JWK is not a valid point on its curve")]
     InvalidPoint,
-    /// `alg` or `use` says that the key is for something else.
+    /// `alg`, `use` or `key_ops` says that the key is for something else.
     #[error("the JWK is not meant for this signature algorithm")]
     OtherPurpose,
 }
@@ -70,6 +70,8 @@ struct Members {
     alg: Option<String>,
     #[serde(skip_serializing, rename = "use")]
     purpose: Option<String>,
+    #[serde(skip_serializing)]
+    key_ops: Option<Vec<String>>,
     #[serde(skip_serializing)]
     d: Option<IgnoredAny>,
     #[serde(skip_serializing)]
@@ -143,7 +145,11 @@ impl TryFrom<Members> for Jwk {
         let other_algorithm = members
             .alg
             .is_some_and(|name| !algorithm_names.contains(&name.as_str()));
-        if other_algorithm || members.purpose.is_some_and(|purpose| purpose != "sig") {
+        let other_use = members.purpose.is_some_and(|purpose| purpose != "sig")
+            || members
+                .key_ops
+                .is_some_and(|operations| !operations.iter().any(|operation| operation == "verify"));
+        if other_algorithm || other_use {
             return Err(JwkError::OtherPurpose);
         }
         let raw = match algorithm {
@@ -180,6 +186,7 @@ impl From<Jwk> for Members {
             kid: jwk.key_id,
             alg: None,
             purpose: None,
+            key_ops: None,
             d: None,
             k: None,
         }
@@ -279,13 +286,18 @@ mod tests {
                 JwkError::PrivateMember.to_string()
             );
         }
-        for (name, value) in [("alg", "ES256"), ("use", "enc")] {
+        for (name, value) in [
+            ("alg", json!("ES256")),
+            ("use", json!("enc")),
+            ("key_ops", json!(["sign"])),
+        ] {
             assert_eq!(
-                changed(name, json!(value)).unwrap_err(),
+                changed(name, value).unwrap_err(),
                 JwkError::OtherPurpose.to_string()
             );
         }
         assert!(changed("alg", json!("ES512")).is_ok());
+        assert!(changed("key_ops", json!(["verify", "x"])).is_ok());
         assert!(changed("x5t", json!("ignored")).is_ok());
         assert!(
             changed("crv", json!("P-256"))

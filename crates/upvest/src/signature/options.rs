@@ -2,15 +2,17 @@
 
 use jiff::Timestamp;
 
-use super::tokens::is_key;
-use super::{Algorithm, DigestAlgorithm, Headers, VerifyError};
+use super::component::Component;
+use super::fields::is_key;
+use super::{DigestAlgorithm, Headers, Names, Origin, SigningKey, VerifyError};
 
 /// Chooses what a signature covers, and what it says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignatureOptions {
     /// Names the signature in both of its headers; `sig1` unless told.
     pub label: String,
-    /// Lists the covered components in the order in which they are signed.
+    /// Lists the covered components in the order in which they are signed: names, or items in quotes with their
+    /// parameters.
     pub components: Vec<String>,
     /// Becomes the `created` parameter, in whole seconds.
     pub created: Option<Timestamp>,
@@ -20,8 +22,10 @@ pub struct SignatureOptions {
     pub nonce: Option<String>,
     /// Tells whether to send the `alg` parameter, which Upvest does not.
     pub with_algorithm: bool,
-    /// The digest's hash; upvest-v6 has SHA-256 alone, whatever stands here.
+    /// Chooses the hash of the digest.
     pub digest: DigestAlgorithm,
+    /// Tells what will be called, for components like `@authority`.
+    pub sent_to: Option<Origin>,
 }
 
 /// Holds the three headers that a signature adds to a request.
@@ -69,6 +73,7 @@ impl SignatureOptions {
             nonce: None,
             with_algorithm: false,
             digest: DigestAlgorithm::Sha256,
+            sent_to: None,
         }
     }
 
@@ -83,14 +88,19 @@ impl SignatureOptions {
     }
 
     /// Writes the text after `label=`, which is also the value of `@signature-params`.
-    pub(super) fn parameters(&self, key_id: &str, algorithm: Algorithm) -> Result<String, SignError> {
+    pub(super) fn parameters(&self, components: &[Component], key: &SigningKey) -> Result<String, SignError> {
         if !is_key(&self.label) {
             return Err(SignError::InvalidLabel {
                 label: self.label.clone(),
             });
         }
-        let list: Vec<String> = self.components.iter().map(|name| format!("\"{name}\"")).collect();
-        let mut text = format!("({});keyid={}", list.join(" "), quoted(key_id));
+        let mut text = String::from("(");
+        for (at, component) in components.iter().enumerate() {
+            text += if at == 0 { "" } else { " " };
+            // The list has quotes around names in every dialect; only the signature base may lack them.
+            component.push_to(&mut text, Names::Quoted);
+        }
+        text += &format!(");keyid={}", quoted(key.key_id()));
         for (name, time) in [("created", self.created), ("expires", self.expires)] {
             if let Some(time) = time {
                 text += &format!(";{name}={}", time.as_second());
@@ -103,7 +113,7 @@ impl SignatureOptions {
             text += &format!(";nonce={}", quoted(nonce));
         }
         if self.with_algorithm {
-            text += &format!(";alg=\"{algorithm}\"");
+            text += &format!(";alg=\"{}\"", key.algorithm());
         }
         Ok(text)
     }

@@ -11,18 +11,20 @@ use secrecy::{ExposeSecret, SecretSlice};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::base::{Component, signature_base};
+use super::base::BaseSource;
+use super::component::Component;
 use super::digest;
+use super::value::Form;
 use super::verifying::{checked_key_id, checked_secret};
 use super::{
-    Algorithm, Jwk, KeyError, Profile, SignError, SignatureHeaders, SignatureOptions, SignedRequest,
+    Algorithm, Dialect, Jwk, KeyError, SignError, SignatureHeaders, SignatureOptions, SignedRequest,
     VerifyingKey,
 };
 
-/// Holds a key that signs: id, profile, algorithm and private key or shared secret.
+/// A key that signs: id, dialect, algorithm and private key or shared secret.
 pub struct SigningKey {
     key_id: String,
-    profile: Profile,
+    dialect: Dialect,
     material: Material,
 }
 
@@ -37,19 +39,19 @@ impl SigningKey {
     ///
     /// # Errors
     /// Returns [`KeyError::InvalidKeyId`], or [`KeyError::Unavailable`] when the library cannot generate one.
-    pub fn generate_p521(key_id: impl AsRef<str>, profile: Profile) -> Result<Self, KeyError> {
+    pub fn generate_p521(key_id: impl AsRef<str>, dialect: Dialect) -> Result<Self, KeyError> {
         let pair =
             EcdsaKeyPair::generate(&ECDSA_P521_SHA512_ASN1_SIGNING).map_err(|_| KeyError::Unavailable)?;
-        Self::new(key_id, profile, Material::EcdsaP521(pair))
+        Self::new(key_id, dialect, Material::EcdsaP521(pair))
     }
 
     /// Generates an Ed25519 key from the operating system's randomness.
     ///
     /// # Errors
     /// Returns [`KeyError::InvalidKeyId`], or [`KeyError::Unavailable`] when the library cannot generate one.
-    pub fn generate_ed25519(key_id: impl AsRef<str>, profile: Profile) -> Result<Self, KeyError> {
+    pub fn generate_ed25519(key_id: impl AsRef<str>, dialect: Dialect) -> Result<Self, KeyError> {
         let pair = Ed25519KeyPair::generate().map_err(|_| KeyError::Unavailable)?;
-        Self::new(key_id, profile, Material::Ed25519(pair))
+        Self::new(key_id, dialect, Material::Ed25519(pair))
     }
 
     /// Creates an ECDSA P-521 key from its private scalar, big-endian, up to 66 bytes.
@@ -58,23 +60,23 @@ impl SigningKey {
     /// Returns [`KeyError::InvalidKeyId`], or [`KeyError::InvalidPrivateKey`] for a scalar out of range.
     pub fn p521_from_scalar(
         key_id: impl AsRef<str>,
-        profile: Profile,
+        dialect: Dialect,
         scalar: &[u8],
     ) -> Result<Self, KeyError> {
         let der = scalar_to_der(scalar).ok_or(KeyError::InvalidPrivateKey)?;
         let pair = EcdsaKeyPair::from_private_key_der(&ECDSA_P521_SHA512_ASN1_SIGNING, &der)
             .map_err(|_| KeyError::InvalidPrivateKey)?;
-        Self::new(key_id, profile, Material::EcdsaP521(pair))
+        Self::new(key_id, dialect, Material::EcdsaP521(pair))
     }
 
     /// Creates an ECDSA P-521 key from its unencrypted PKCS#8 document, in DER.
     ///
     /// # Errors
     /// Returns [`KeyError::InvalidKeyId`], or [`KeyError::InvalidPrivateKey`] for another kind of document.
-    pub fn p521_from_pkcs8(key_id: impl AsRef<str>, profile: Profile, der: &[u8]) -> Result<Self, KeyError> {
+    pub fn p521_from_pkcs8(key_id: impl AsRef<str>, dialect: Dialect, der: &[u8]) -> Result<Self, KeyError> {
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P521_SHA512_ASN1_SIGNING, der)
             .map_err(|_| KeyError::InvalidPrivateKey)?;
-        Self::new(key_id, profile, Material::EcdsaP521(pair))
+        Self::new(key_id, dialect, Material::EcdsaP521(pair))
     }
 
     /// Creates an Ed25519 key from its unencrypted PKCS#8 document (version 1 or 2), in DER.
@@ -83,12 +85,12 @@ impl SigningKey {
     /// Returns [`KeyError::InvalidKeyId`], or [`KeyError::InvalidPrivateKey`] for another kind of document.
     pub fn ed25519_from_pkcs8(
         key_id: impl AsRef<str>,
-        profile: Profile,
+        dialect: Dialect,
         der: &[u8],
     ) -> Result<Self, KeyError> {
         let pair =
             Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(|_| KeyError::InvalidPrivateKey)?;
-        Self::new(key_id, profile, Material::Ed25519(pair))
+        Self::new(key_id, dialect, Material::Ed25519(pair))
     }
 
     /// Creates an Ed25519 key from its 32-byte seed.
@@ -97,11 +99,11 @@ impl SigningKey {
     /// Returns [`KeyError::InvalidKeyId`], or [`KeyError::InvalidPrivateKey`] for a seed of another length.
     pub fn ed25519_from_seed(
         key_id: impl AsRef<str>,
-        profile: Profile,
+        dialect: Dialect,
         seed: &[u8],
     ) -> Result<Self, KeyError> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| KeyError::InvalidPrivateKey)?;
-        Self::new(key_id, profile, Material::Ed25519(pair))
+        Self::new(key_id, dialect, Material::Ed25519(pair))
     }
 
     /// Creates an HMAC-SHA-256 key, for deliveries that we sign ourselves.
@@ -110,16 +112,16 @@ impl SigningKey {
     /// Returns [`KeyError::InvalidKeyId`] or [`KeyError::SecretTooShort`].
     pub fn hmac(
         key_id: impl AsRef<str>,
-        profile: Profile,
+        dialect: Dialect,
         secret: SecretSlice<u8>,
     ) -> Result<Self, KeyError> {
-        Self::new(key_id, profile, Material::Hmac(checked_secret(secret)?))
+        Self::new(key_id, dialect, Material::Hmac(checked_secret(secret)?))
     }
 
-    fn new(key_id: impl AsRef<str>, profile: Profile, material: Material) -> Result<Self, KeyError> {
+    fn new(key_id: impl AsRef<str>, dialect: Dialect, material: Material) -> Result<Self, KeyError> {
         Ok(Self {
             key_id: checked_key_id(key_id.as_ref())?,
-            profile,
+            dialect,
             material,
         })
     }
@@ -130,10 +132,10 @@ impl SigningKey {
         &self.key_id
     }
 
-    /// Returns the profile in which the key signs.
+    /// Returns the dialect in which the key's owner chose to sign.
     #[must_use]
-    pub const fn profile(&self) -> Profile {
-        self.profile
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// Returns the algorithm in which the key signs.
@@ -177,8 +179,8 @@ impl SigningKey {
     /// Returns [`KeyError::Unavailable`] when the library rejects its own public key.
     pub fn verifying_key(&self) -> Result<VerifyingKey, KeyError> {
         match &self.material {
-            Material::Hmac(secret) => VerifyingKey::hmac(&self.key_id, self.profile, secret.clone()),
-            _ => VerifyingKey::from_jwk(self.profile, &self.to_jwk().ok_or(KeyError::Unavailable)?),
+            Material::Hmac(secret) => VerifyingKey::hmac(&self.key_id, secret.clone()),
+            _ => VerifyingKey::from_jwk(&self.to_jwk().ok_or(KeyError::Unavailable)?),
         }
     }
 
@@ -193,23 +195,28 @@ impl SigningKey {
         request: &SignedRequest<'_>,
         options: &SignatureOptions,
     ) -> Result<SignatureHeaders, SignError> {
-        let digest_name = self.profile.digest_header();
-        let digest = digest::header_value(self.profile, options.digest, request.body);
+        let digest_name = self.dialect.digest_header();
+        let digest = digest::header_value(self.dialect.digest(), options.digest, request.body);
         let mut headers = request.headers.clone();
         headers.set(digest_name, digest.as_str());
-        let request = SignedRequest {
-            headers: &headers,
-            ..*request
-        };
-
-        let components: Result<Vec<_>, _> = options
+        let components = options
             .components
             .iter()
             .map(|text| Component::parse(text))
-            .collect();
-        let parameters = options.parameters(&self.key_id, self.algorithm())?;
-        let base = components
-            .and_then(|components| signature_base(&request, self.profile, &components, &parameters))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(SignError::Component)?;
+        let parameters = options.parameters(&components, self)?;
+        let source = BaseSource {
+            request: &SignedRequest {
+                headers: &headers,
+                ..*request
+            },
+            origin: options.sent_to.as_ref(),
+            components: &components,
+            parameters: &parameters,
+        };
+        let base = source
+            .write(self.dialect.names(), Form::RECEIVED)
             .map_err(SignError::Component)?;
         let signature = STANDARD.encode(self.sign_base(&base)?);
         Ok(SignatureHeaders {
@@ -250,7 +257,7 @@ impl fmt::Debug for SigningKey {
         formatter
             .debug_struct("SigningKey")
             .field("key_id", &self.key_id)
-            .field("profile", &self.profile)
+            .field("dialect", &self.dialect)
             .field("algorithm", &self.algorithm())
             .finish_non_exhaustive()
     }
@@ -280,13 +287,13 @@ mod tests {
     use crate::signature::{DigestAlgorithm, Freshness, Headers, UnverifiedDelivery, VerifyError};
 
     static KEYS: LazyLock<Vec<SigningKey>> = LazyLock::new(|| {
-        Profile::ALL
+        Dialect::ALL
             .into_iter()
-            .flat_map(|profile| {
+            .flat_map(|dialect| {
                 [
-                    SigningKey::generate_p521("p521", profile).unwrap(),
-                    SigningKey::generate_ed25519("ed25519", profile).unwrap(),
-                    SigningKey::hmac("hmac", profile, vec![7; 32].into()).unwrap(),
+                    SigningKey::generate_p521("p521", dialect).unwrap(),
+                    SigningKey::generate_ed25519("ed25519", dialect).unwrap(),
+                    SigningKey::hmac("hmac", dialect, vec![7; 32].into()).unwrap(),
                 ]
             })
             .collect()
@@ -339,7 +346,7 @@ mod tests {
 
     /// Signs the sample request and returns its headers with the signature among them.
     fn signed(key: &SigningKey, components: &[String], edit: impl Fn(&mut SignatureOptions)) -> Headers {
-        let digest = key.profile().digest_header();
+        let digest = key.dialect().digest_header();
         let mut options =
             SignatureOptions::new(components.iter().map(|name| name.replace("<digest>", digest)));
         edit(&mut options);
@@ -353,8 +360,8 @@ mod tests {
     fn verify(key: &SigningKey, headers: &Headers, body: &[u8]) -> Result<Freshness, VerifyError> {
         let verifying = key.verifying_key().unwrap();
         let delivery = UnverifiedDelivery::parse(request(headers, body))?;
-        let verified = delivery.verify(&verifying, Timestamp::from_second(1_000).unwrap())?;
-        assert_eq!(verified.body(), body);
+        let verified = delivery.verify([&verifying], Timestamp::from_second(1_000).unwrap())?;
+        assert_eq!((verified.body(), verified.dialect()), (body, key.dialect()));
         Ok(verified.freshness())
     }
 
@@ -395,7 +402,7 @@ mod tests {
         #[test]
         fn a_changed_header_verifies_only_if_the_signed_text_is_the_same(
             components in covered(),
-            key in 0..6_usize,
+            key in 0..12_usize,
             header in select(vec!["digest", "content-digest", "signature-input", "signature", "accept"]),
             at in any::<Index>(),
             insert in "[ -~é]{0,3}",
@@ -411,7 +418,7 @@ mod tests {
             changed.set(header, characters.into_iter().collect::<String>());
             let verifying = key.verifying_key().unwrap();
             let base = |headers: &Headers| {
-                let verified = UnverifiedDelivery::parse(request(headers, BODY))?.verify(&verifying, Timestamp::UNIX_EPOCH)?;
+                let verified = UnverifiedDelivery::parse(request(headers, BODY))?.verify([&verifying], Timestamp::UNIX_EPOCH)?;
                 Ok::<_, VerifyError>(verified.signature_base().to_owned())
             };
             if let Ok(text) = base(&changed) {
@@ -428,7 +435,7 @@ mod tests {
                 Algorithm::Ed25519 => SigningKey::ed25519_from_pkcs8,
                 _ => SigningKey::p521_from_pkcs8,
             };
-            let imported = import(key.key_id(), key.profile(), &der).unwrap();
+            let imported = import(key.key_id(), key.dialect(), &der).unwrap();
             assert_eq!(imported.to_jwk(), key.to_jwk());
         }
     }
@@ -436,7 +443,7 @@ mod tests {
     #[test]
     fn scalars_out_of_range_are_refused() {
         for scalar in [&[0; 66][..], &[0xff; 66], &[1; 67], &[]] {
-            let result = SigningKey::p521_from_scalar("k", Profile::Quoted, scalar);
+            let result = SigningKey::p521_from_scalar("k", Dialect::QuotedContentDigest, scalar);
             assert_eq!(result.unwrap_err(), KeyError::InvalidPrivateKey, "{scalar:?}");
         }
     }

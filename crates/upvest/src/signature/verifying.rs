@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretSlice};
 use sha2::Sha256;
 
-use super::{Algorithm, Jwk, JwkError, MAX_KEY_ID_BYTES, Profile, VerifyError};
+use super::{Algorithm, Dialect, Jwk, JwkError, MAX_KEY_ID_BYTES};
 use crate::synthetic::Scope;
 
 /// Bounds an HMAC secret from below, in bytes: 128 bits, which nobody can search through.
@@ -15,12 +15,13 @@ pub(super) const MIN_SECRET_BYTES: usize = 16;
 /// Counts the bytes of an ECDSA P-521 signature that is r and s one after the other.
 const FIXED_SIGNATURE_BYTES: usize = 132;
 
-/// Holds a key that verifies deliveries: id, profile, algorithm, public key or shared secret, and what its owner
-/// may report.
+/// A key that verifies deliveries: id, algorithm, public key or shared secret, and what its owner may report.
+///
+/// It says nothing about how its owner signs: that is recognised in each delivery. It remembers what to try first.
 #[derive(Clone)]
 pub struct VerifyingKey {
     key_id: String,
-    profile: Profile,
+    prefers: Dialect,
     material: Material,
     scope: Scope,
 }
@@ -61,7 +62,7 @@ impl VerifyingKey {
     ///
     /// # Errors
     /// Returns [`KeyError::MissingKeyId`] or [`KeyError::InvalidKeyId`] when the `kid` cannot be used.
-    pub fn from_jwk(profile: Profile, jwk: &Jwk) -> Result<Self, KeyError> {
+    pub fn from_jwk(jwk: &Jwk) -> Result<Self, KeyError> {
         let key_id = checked_key_id(jwk.key_id().ok_or(KeyError::MissingKeyId)?)?;
         let public_key = jwk.public_key().clone();
         let material = match jwk.algorithm() {
@@ -70,7 +71,7 @@ impl VerifyingKey {
         };
         Ok(Self {
             key_id,
-            profile,
+            prefers: Dialect::UnquotedDigest,
             material,
             scope: Scope::Upvest,
         })
@@ -80,16 +81,12 @@ impl VerifyingKey {
     ///
     /// # Errors
     /// Returns [`KeyError::InvalidKeyId`] or [`KeyError::SecretTooShort`].
-    pub fn hmac(
-        key_id: impl AsRef<str>,
-        profile: Profile,
-        secret: SecretSlice<u8>,
-    ) -> Result<Self, KeyError> {
+    pub fn hmac(key_id: impl AsRef<str>, secret: SecretSlice<u8>) -> Result<Self, KeyError> {
         let key_id = checked_key_id(key_id.as_ref())?;
         let material = Material::Hmac(checked_secret(secret)?);
         Ok(Self {
             key_id,
-            profile,
+            prefers: Dialect::UnquotedDigest,
             material,
             scope: Scope::Everything,
         })
@@ -116,10 +113,20 @@ impl VerifyingKey {
         &self.key_id
     }
 
-    /// Returns the profile in which the key's owner signs.
+    /// Has this dialect tried first: that of the last delivery which the key proved. A wrong one costs a second
+    /// verification and changes no outcome.
     #[must_use]
-    pub const fn profile(&self) -> Profile {
-        self.profile
+    pub fn preferring(self, dialect: Dialect) -> Self {
+        Self {
+            prefers: dialect,
+            ..self
+        }
+    }
+
+    /// Returns the dialect that is tried first; that which Upvest documents unless told.
+    #[must_use]
+    pub const fn prefers(&self) -> Dialect {
+        self.prefers
     }
 
     /// Returns the algorithm, which the key alone decides and never the delivery.
@@ -132,20 +139,15 @@ impl VerifyingKey {
         }
     }
 
-    /// Verifies a signature over a signature base; for ECDSA in either of its two encodings.
-    pub(super) fn verify_base(&self, base: &[u8], signature: &[u8]) -> Result<(), VerifyError> {
-        let holds = match &self.material {
+    /// Says whether a signature holds over a signature base; for ECDSA in either of its two encodings.
+    pub(super) fn verify_base(&self, base: &[u8], signature: &[u8]) -> bool {
+        match &self.material {
             Material::EcdsaP521(key) => {
                 key.verify_sig(base, signature).is_ok() || fixed_holds(key, base, signature)
             }
             Material::Ed25519(key) => key.verify_sig(base, signature).is_ok(),
             Material::Hmac(secret) => Hmac::<Sha256>::new_from_slice(secret.expose_secret())
                 .is_ok_and(|mac| mac.chain_update(base).verify_slice(signature).is_ok()),
-        };
-        if holds {
-            Ok(())
-        } else {
-            Err(VerifyError::BadSignature)
         }
     }
 }
@@ -155,7 +157,6 @@ impl fmt::Debug for VerifyingKey {
         formatter
             .debug_struct("VerifyingKey")
             .field("key_id", &self.key_id)
-            .field("profile", &self.profile)
             .field("algorithm", &self.algorithm())
             .field("scope", &self.scope)
             .finish_non_exhaustive()
@@ -211,8 +212,8 @@ mod tests {
                 "wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw==",
             )
             .unwrap();
-        let key = VerifyingKey::from_jwk(Profile::Quoted, &jwk).unwrap();
-        assert_eq!(key.verify_base(base.as_bytes(), &signature), Ok(()));
+        let key = VerifyingKey::from_jwk(&jwk).unwrap();
+        assert!(key.verify_base(base.as_bytes(), &signature));
     }
 
     #[test]
@@ -224,25 +225,18 @@ mod tests {
             \"@signature-params\": (\"date\" \"@authority\" \"content-type\");created=1618884473\
             ;keyid=\"test-shared-secret\"";
         let secret = STANDARD.decode(secret).unwrap().into();
-        let key = VerifyingKey::hmac("test-shared-secret", Profile::Quoted, secret).unwrap();
+        let key = VerifyingKey::hmac("test-shared-secret", secret).unwrap();
         let signature = STANDARD
             .decode("pxcQw6G3AjtMBQjwo8XzkZf/bws5LelbaMk5rGIGtE8=")
             .unwrap();
-        assert_eq!(key.verify_base(base.as_bytes(), &signature), Ok(()));
-        assert_eq!(
-            key.verify_base(base.as_bytes(), &signature[..31]),
-            Err(VerifyError::BadSignature)
-        );
-        assert_eq!(
-            key.verify_base(base.as_bytes(), b""),
-            Err(VerifyError::BadSignature)
-        );
+        assert!(key.verify_base(base.as_bytes(), &signature));
+        assert!(!key.verify_base(base.as_bytes(), &signature[..31]));
+        assert!(!key.verify_base(base.as_bytes(), b""));
     }
 
     #[test]
     fn unusable_ids_and_short_secrets_are_refused() {
-        let hmac =
-            |key_id: &str, secret: &[u8]| VerifyingKey::hmac(key_id, Profile::Quoted, secret.to_vec().into());
+        let hmac = |key_id: &str, secret: &[u8]| VerifyingKey::hmac(key_id, secret.to_vec().into());
         for key_id in ["", "a\nb", "é", &"k".repeat(MAX_KEY_ID_BYTES + 1)] {
             assert_eq!(
                 hmac(key_id, &[7; 32]).unwrap_err(),
@@ -260,8 +254,8 @@ mod tests {
     #[test]
     fn debug_output_shows_no_secret() {
         let secret = b"sixteen byte key".to_vec();
-        let verifying = VerifyingKey::hmac("k", Profile::Quoted, secret.clone().into()).unwrap();
-        let signing = SigningKey::hmac("k", Profile::Quoted, secret.into()).unwrap();
+        let verifying = VerifyingKey::hmac("k", secret.clone().into()).unwrap();
+        let signing = SigningKey::hmac("k", Dialect::QuotedContentDigest, secret.into()).unwrap();
         let text = format!("{verifying:?} {signing:?}");
         assert!(
             text.contains("HmacSha256") && !text.contains("sixteen") && !text.contains("115"),

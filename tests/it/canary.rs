@@ -23,7 +23,7 @@ use pipeline::stores::events::EventLog;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use upvest::Domain;
-use upvest::signature::{Headers, Profile, SignatureOptions, SigningKey};
+use upvest::signature::{Dialect, Headers, SignatureOptions, SigningKey};
 use upvest::synthetic::{CANARY, canary_delivery, canary_entity};
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::effects::Trouble;
@@ -121,7 +121,11 @@ impl World {
 
     /// Has a delivery signed by the canary's key taken in.
     async fn deliver_by_the_canarys_key(&self, body: &[u8]) {
-        let key = SigningKey::hmac(KEY_ID, Profile::UpvestV6, SECRET_VALUE.as_bytes().to_vec().into());
+        let key = SigningKey::hmac(
+            KEY_ID,
+            Dialect::UnquotedDigest,
+            SECRET_VALUE.as_bytes().to_vec().into(),
+        );
         let headers = sign_with(&key.unwrap(), body, &SignatureOptions::new(COVERED));
         deliver_with(&self.receiver, &headers, body).await;
     }

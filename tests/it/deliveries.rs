@@ -12,7 +12,7 @@ use std::time::Duration;
 use fake_aws::{CallFilter, Fault, Service};
 use pipeline::stores::archive::ArchivedDelivery;
 use upvest::Domain;
-use upvest::signature::{Headers, Profile, SignatureOptions, SigningKey};
+use upvest::signature::{Dialect, Headers, SignatureOptions, SigningKey};
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::deliveries::import_key;
 use webhook_tests::receiver::{DELIVERIES, DELIVERIES_DLQ, Receiver};

@@ -14,7 +14,7 @@ use lambda_runtime::tracing::subscriber::util::SubscriberInitExt;
 use pipeline::actions::{ActionError, Actions, Change, DomainActions};
 use serde_json::{Value, json};
 use upvest::Domain;
-use upvest::signature::{Headers, Profile, SignatureOptions, SigningKey};
+use upvest::signature::{Dialect, Headers, SignatureOptions, SigningKey};
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::metrics::Measured;
 use webhook_tests::receiver::{
@@ -157,7 +157,7 @@ async fn bad_signatures(receiver: &Receiver) {
         assert_eq!(post(receiver, &headers, body).await, 200);
         receiver.verify_and_store().await.unwrap();
     }
-    let stranger = SigningKey::ed25519_from_seed(KEY, Profile::UpvestV6, &[9; 32]).unwrap();
+    let stranger = SigningKey::ed25519_from_seed(KEY, Dialect::UnquotedDigest, &[9; 32]).unwrap();
     assert_eq!(post(receiver, &marked(&stranger, body), body).await, 200);
     let unsigned: Headers = [("x-mark", HEADER)].into_iter().collect();
     assert_eq!(post(receiver, &unsigned, body).await, 401);

@@ -216,7 +216,7 @@ async fn the_way_of_an_event_is_measured_from_the_receipt_of_its_delivery() {
 
 #[tokio::test(start_paused = true)]
 async fn deliveries_that_we_signed_ourselves_do_not_break_the_silence() {
-    use upvest::signature::{Profile, SigningKey};
+    use upvest::signature::{Dialect, SigningKey};
     let measured = Measured::default();
     let _guard = ::metrics::set_default_local_recorder(&measured);
     let receiver = receiver(FreshnessPolicy::Flag).await;
@@ -233,7 +233,7 @@ async fn deliveries_that_we_signed_ourselves_do_not_break_the_silence() {
     });
     put.send().await.unwrap();
     let body = event("e1", "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#);
-    let own = SigningKey::hmac("own", Profile::UpvestV6, vec![7; 32].into()).unwrap();
+    let own = SigningKey::hmac("own", Dialect::UnquotedDigest, vec![7; 32].into()).unwrap();
     let headers = sign_with(&own, body.as_bytes(), &SignatureOptions::new(COVERED));
     deliver_with(&receiver, &headers, body.as_bytes()).await;
     assert_eq!(measured.values(metrics::VERIFIED, &[]), [1.0]);

@@ -18,7 +18,7 @@ use pipeline::queues::key_requests::KeyRequests;
 use pipeline::stores::keys::KeysTable;
 use refresh_keys::{Deps, RefreshError};
 use serde_json::{Value, json};
-use upvest::signature::{Profile, SignatureOptions, SigningKey};
+use upvest::signature::{Dialect, SignatureOptions, SigningKey};
 use upvest_simulator::{Subscription, Trouble, generate};
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::deliveries::import_key;
@@ -125,7 +125,7 @@ impl World {
 
     /// Posts a delivery that claims to be signed with this key.
     async fn forge(&self, key_id: &str) {
-        let key = SigningKey::ed25519_from_seed(key_id, Profile::UpvestV6, &[9; 32]).unwrap();
+        let key = SigningKey::ed25519_from_seed(key_id, Dialect::UnquotedDigest, &[9; 32]).unwrap();
         let body = br#"{"payload":[]}"#;
         let headers = sign_with(&key, body, &SignatureOptions::new(COVERED));
         assert_eq!(self.receiver.post(&headers, body).await.unwrap().0, 200);
@@ -154,7 +154,6 @@ async fn a_new_key_is_added_and_a_known_one_is_seen_again() {
     let counts = world.scheduled().await.unwrap();
     assert_eq!((&counts["new"], &counts["known"]), (&json!(1), &json!(0)));
     let added = world.item(&world.key_id());
-    assert_eq!(added["profile"]["S"], "upvest-v6");
     assert_eq!(added["algorithm"]["S"], "ecdsa-p521-sha512");
     assert_eq!(added["source"]["S"], "upvest");
     assert_eq!(added["first_seen"]["S"], "2026-01-01T00:00:00Z");
@@ -200,7 +199,7 @@ async fn a_retired_key_that_is_served_again_is_in_use_again() {
     world.scheduled().await.unwrap();
     let (id, item) = (world.key_id(), world.item(&world.key_id()));
     let text = |name: &str| item[name]["S"].as_str().unwrap();
-    let mut attributes: Vec<_> = ["key_id", "profile", "algorithm", "jwk", "source", "first_seen"]
+    let mut attributes: Vec<_> = ["key_id", "algorithm", "jwk", "source", "first_seen"]
         .iter()
         .map(|name| (*name, text(name)))
         .collect();

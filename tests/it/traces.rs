@@ -43,6 +43,8 @@ async fn a_delivery_carries_the_trace_of_the_request_that_brought_it() {
             query: None,
             source_address: None,
             headers: upvest::signature::Headers::default(),
+
+            header_names: Vec::new(),
         },
         body: b"{}".to_vec(),
     };

@@ -3,7 +3,7 @@
 use fake_aws::Aws;
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::keys::{HmacSecrets, KeysTable, Material, NewKey, secret_name};
-use upvest::signature::{Headers, Jwk, Profile, SignatureOptions, SignedRequest, SigningKey};
+use upvest::signature::{Dialect, Headers, Jwk, SignatureOptions, SignedRequest, SigningKey};
 
 use crate::receiver::PATH;
 
@@ -19,7 +19,8 @@ pub const KNOWN_SEED: u8 = 7;
 ///
 /// Never: any 32 bytes are a key.
 pub fn signing_key(seed: u8) -> SigningKey {
-    SigningKey::ed25519_from_seed(KEY_ID, Profile::UpvestV6, &[seed; 32]).expect("any 32 bytes are a key")
+    SigningKey::ed25519_from_seed(KEY_ID, Dialect::UnquotedDigest, &[seed; 32])
+        .expect("any 32 bytes are a key")
 }
 
 /// Signs a delivery as Upvest does, over the method, the path and the digest of the body; returns all its headers.
@@ -31,7 +32,7 @@ pub fn sign(key: &SigningKey, body: &[u8]) -> Headers {
     sign_with(
         key,
         body,
-        &SignatureOptions::new(["@method", "@path", key.profile().digest_header()]),
+        &SignatureOptions::new(["@method", "@path", key.dialect().digest_header()]),
     )
 }
 
@@ -108,10 +109,10 @@ fn whole(category: &str, id: &str, second: u8, status: &str) -> String {
 /// If the key has no id, or the table does not take it.
 pub async fn import_key(aws: &Aws, key: Jwk) {
     let key_id = key.key_id().expect("a key has an id").to_owned();
-    import(aws, key_id, Profile::UpvestV6, Material::Public(key)).await;
+    import(aws, key_id, Material::Public(key)).await;
 }
 
-/// Shares a secret with the receiver, as an operator imports one: its deliveries are signed with quoted names.
+/// Shares a secret with the receiver, as an operator imports one.
 ///
 /// # Panics
 ///
@@ -121,19 +122,15 @@ pub async fn import_secret(aws: &Aws, key_id: &str, secret: &[u8]) {
         secret: secret.to_vec().into(),
         secret_name: secret_name("upvest-webhooks", key_id),
     };
-    import(aws, key_id.to_owned(), Profile::Quoted, material).await;
+    import(aws, key_id.to_owned(), material).await;
 }
 
-async fn import(aws: &Aws, key_id: String, profile: Profile, material: Material) {
+async fn import(aws: &Aws, key_id: String, material: Material) {
     let now = aws.clock().clone();
     let clock = Clock::from_fn(move || now.timestamp());
     let table = KeysTable::new(aws.dynamodb().clone(), "keys".to_owned(), clock);
     let secrets = HmacSecrets::new(aws_sdk_secretsmanager::Client::new(aws.sdk_config()));
-    let key = NewKey {
-        key_id,
-        profile,
-        material,
-    };
+    let key = NewKey { key_id, material };
     let imported = table.import(&key, &secrets, true).await;
     imported.expect("the keys table takes a key");
 }

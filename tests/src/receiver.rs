@@ -116,6 +116,7 @@ impl Receiver {
                 archive: Archive::new(s3, "archive".to_owned()),
                 log: EventLog::new(dynamodb, "events".to_owned()),
                 domains: DomainQueues::new(sqs.clone(), routes.clone()),
+                origin: None,
                 freshness,
                 clock,
             },

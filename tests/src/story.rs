@@ -4,7 +4,7 @@ mod plot;
 
 use std::collections::BTreeSet;
 
-use upvest::signature::{Headers, Jwk, Profile, SignatureOptions, SigningKey};
+use upvest::signature::{Dialect, Headers, Jwk, SignatureOptions, SigningKey};
 
 use crate::deliveries::{body_of, sign_headers};
 use fake_aws::Rng;
@@ -76,7 +76,7 @@ fn key(key_id: &str, rng: &mut Rng) -> SigningKey {
     let mut seed = [0; 32];
     seed.chunks_mut(8)
         .for_each(|chunk| chunk.copy_from_slice(&rng.draw().to_be_bytes()));
-    SigningKey::ed25519_from_seed(key_id, Profile::UpvestV6, &seed).expect("any 32 bytes are a key")
+    SigningKey::ed25519_from_seed(key_id, Dialect::UnquotedDigest, &seed).expect("any 32 bytes are a key")
 }
 
 /// Writes the same events under other ids: what a forger would like to see stored.

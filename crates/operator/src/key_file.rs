@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretSlice;
 use serde_json::Value;
-use upvest::signature::{Jwk, Profile, SigningKey};
+use upvest::signature::{Dialect, Jwk, SigningKey};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
@@ -86,7 +86,7 @@ pub fn secret(path: &Path) -> Result<SecretSlice<u8>> {
 /// # Errors
 ///
 /// [`Error`] when the file holds no such key.
-pub fn private_key(path: &Path, key_id: Option<&str>, profile: Profile) -> Result<SigningKey> {
+pub fn private_key(path: &Path, key_id: Option<&str>, dialect: Dialect) -> Result<SigningKey> {
     let shown = path.display();
     let document = pkcs8(&read(path)?).ok_or_else(|| {
         Error::failed(format!(
@@ -100,8 +100,8 @@ pub fn private_key(path: &Path, key_id: Option<&str>, profile: Profile) -> Resul
             .key_id()
             .to_owned(),
     };
-    SigningKey::p521_from_pkcs8(&key_id, profile, &document)
-        .or_else(|_| SigningKey::ed25519_from_pkcs8(&key_id, profile, &document))
+    SigningKey::p521_from_pkcs8(&key_id, dialect, &document)
+        .or_else(|_| SigningKey::ed25519_from_pkcs8(&key_id, dialect, &document))
         .map_err(Error::context(format!(
             "the private key in {shown} cannot be used: ECDSA P-521 and Ed25519 keys sign deliveries"
         )))
@@ -152,7 +152,7 @@ mod tests {
     }
 
     fn jwk(key_id: &str) -> Value {
-        let key = SigningKey::generate_ed25519(key_id, Profile::Quoted).unwrap();
+        let key = SigningKey::generate_ed25519(key_id, Dialect::QuotedContentDigest).unwrap();
         json!(key.to_jwk().unwrap())
     }
 
@@ -201,15 +201,15 @@ mod tests {
 
     #[test]
     fn private_keys_are_read_from_pem_and_der() {
-        let key = SigningKey::generate_ed25519("k", Profile::Quoted).unwrap();
+        let key = SigningKey::generate_ed25519("k", Dialect::QuotedContentDigest).unwrap();
         let document = key.to_pkcs8().unwrap().unwrap();
         let pem = format!("a comment\n{BEGIN}\n{}\n{END}\n", STANDARD.encode(&document));
         for (name, content) in [("ed.pem", pem.as_bytes()), ("ed.der", &document[..])] {
             let file = TempFile::new(name, content);
-            let read = private_key(&file.0, Some("k"), Profile::Quoted).unwrap();
+            let read = private_key(&file.0, Some("k"), Dialect::QuotedContentDigest).unwrap();
             assert_eq!(read.to_jwk(), key.to_jwk(), "{name}");
             assert_eq!(read.algorithm(), Algorithm::Ed25519);
-            let nameless = private_key(&file.0, None, Profile::Quoted).unwrap_err();
+            let nameless = private_key(&file.0, None, Dialect::QuotedContentDigest).unwrap_err();
             assert_eq!(nameless.kind(), crate::ErrorKind::Usage);
         }
     }
@@ -218,17 +218,20 @@ mod tests {
     fn a_p521_key_without_an_id_gets_that_of_the_simulator() {
         let key = upvest_simulator::generate_key().unwrap();
         let file = TempFile::new("p521.der", &*key.to_pkcs8().unwrap().unwrap());
-        let read = private_key(&file.0, None, Profile::UpvestV6).unwrap();
+        let read = private_key(&file.0, None, Dialect::UnquotedDigest).unwrap();
         assert_eq!(read.key_id(), key.key_id());
-        let named = private_key(&file.0, Some("other"), Profile::Quoted).unwrap();
-        assert_eq!((named.key_id(), named.profile()), ("other", Profile::Quoted));
+        let named = private_key(&file.0, Some("other"), Dialect::QuotedContentDigest).unwrap();
+        assert_eq!(
+            (named.key_id(), named.dialect()),
+            ("other", Dialect::QuotedContentDigest)
+        );
     }
 
     #[test]
     fn an_encrypted_key_is_not_read() {
         let pem = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
         let file = TempFile::new("encrypted.pem", pem);
-        let error = private_key(&file.0, Some("k"), Profile::UpvestV6).unwrap_err();
+        let error = private_key(&file.0, Some("k"), Dialect::UnquotedDigest).unwrap_err();
         assert!(
             error.to_string().contains("is not an unencrypted PKCS#8 key"),
             "{error}"

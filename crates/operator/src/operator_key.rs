@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use pipeline::error::AwsError;
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::keys::{Material, NewKey};
-use upvest::signature::{Algorithm, SigningKey};
+use upvest::signature::{Algorithm, Dialect, SigningKey};
 
 use crate::error::{Error, Result};
 use crate::key_file;
@@ -25,7 +25,7 @@ impl From<(PathBuf, String)> for OperatorKey {
 }
 
 impl OperatorKey {
-    /// Reads the key, to sign as the keys table says.
+    /// Reads the key, to sign as RFC 9421 describes: every receiver recognises that.
     ///
     /// # Errors
     ///
@@ -39,17 +39,16 @@ impl OperatorKey {
         let row = table.row(key_id).await.map_err(unasked())?.ok_or_else(|| {
             Error::not_found(format!(
                 "the stack does not know key {key_id}, and would put into quarantine what it signs: import it with \
-                 `keys import --key-id {key_id} --profile quoted --hmac-secret-file FILE`"
+                 `keys import --key-id {key_id} --hmac-secret-file FILE`"
             ))
         })?;
-        let Some(profile) = row.profile_of(Algorithm::HmacSha256) else {
+        if !row.has_algorithm(Algorithm::HmacSha256) {
             return Err(Error::failed(format!(
                 "key {key_id} of the stack is no shared secret"
             )));
-        };
+        }
         let key = NewKey {
             key_id: key_id.clone(),
-            profile,
             material: Material::Shared {
                 secret: secret.clone(),
                 secret_name: String::new(),
@@ -60,7 +59,7 @@ impl OperatorKey {
                 "the stack knows another secret as {key_id} than the one in the file"
             )));
         }
-        SigningKey::hmac(key_id, profile, secret)
+        SigningKey::hmac(key_id, Dialect::QuotedContentDigest, secret)
             .map_err(Error::context(format!("key {key_id} cannot be used")))
     }
 }

@@ -2,9 +2,10 @@
 
 use std::str::FromStr;
 
-use upvest::signature::{UnverifiedDelivery, Verified, VerifyError};
+use upvest::signature::{Origin, UnverifiedDelivery, Verified, VerifyError};
 
 use crate::queues::envelope::Envelope;
+use crate::stores::archive::ArchivedDelivery;
 use crate::stores::keys::{Keys, KeysError};
 
 /// Says what to do about a delivery that arrived after its signature expired, or before it was made.
@@ -51,40 +52,76 @@ pub enum Verdict<'e> {
     },
 }
 
-/// Verifies a delivery by the key that it names, as of the time of its receipt.
+/// Verifies a delivery by the keys that it names, as of the time of its receipt. `origin` is the public URL that the
+/// sender should have called.
 ///
 /// # Errors
 ///
-/// [`KeysError`] when the key cannot be had.
+/// [`KeysError`] when a key cannot be had that might have proven it.
 pub async fn verify<'e>(
     keys: &Keys,
     policy: FreshnessPolicy,
+    origin: Option<&'e Origin>,
     envelope: &'e Envelope,
 ) -> Result<Verdict<'e>, KeysError> {
     let unverified = match UnverifiedDelivery::parse(envelope.signed_request()) {
-        Ok(unverified) => unverified,
-        Err(rejection) => {
-            return Ok(Verdict::Rejected {
-                key_id: None,
-                rejection,
-            });
+        Ok(unverified) => unverified.sent_to(origin),
+        Err(rejection) => return Ok(Verdict::unsigned(rejection)),
+    };
+    by_named_keys(keys, policy, unverified, envelope).await
+}
+
+/// Verifies a delivery of the archive again: in the dialect in which it was proven, for the URL that was ours.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub async fn verify_again<'d>(keys: &Keys, delivery: &'d ArchivedDelivery) -> Result<Verdict<'d>, KeysError> {
+    let unverified = match UnverifiedDelivery::parse(delivery.envelope.signed_request()) {
+        Ok(unverified) => unverified
+            .sent_to(delivery.public_url.as_ref())
+            .in_dialect(delivery.dialect),
+        Err(rejection) => return Ok(Verdict::unsigned(rejection)),
+    };
+    by_named_keys(keys, FreshnessPolicy::Flag, unverified, &delivery.envelope).await
+}
+
+async fn by_named_keys<'e>(
+    keys: &Keys,
+    policy: FreshnessPolicy,
+    unverified: UnverifiedDelivery<'e>,
+    envelope: &Envelope,
+) -> Result<Verdict<'e>, KeysError> {
+    let (mut known, mut failed) = (Vec::new(), None);
+    for key_id in unverified.key_ids() {
+        match keys.find(key_id).await {
+            Ok(key) => known.extend(key),
+            // One of the other keys may do.
+            Err(error) => failed = failed.or(Some(error)),
         }
-    };
+    }
     let key_id = unverified.key_id().to_owned();
-    let Some(key) = keys.find(&key_id).await? else {
-        return Ok(Verdict::UnknownKey { key_id });
-    };
-    let verified = unverified.verify(&key, envelope.received_at);
+    let verified = unverified.verify(known.iter().map(AsRef::as_ref), envelope.received_at);
     let accepted = verified.and_then(|verified| match policy {
         FreshnessPolicy::Flag => Ok(verified),
         FreshnessPolicy::Strict => verified.require_fresh(),
     });
-    // The freshness is judged by the time of receipt: a delivery that waits in the queue does not grow stale there.
-    Ok(match accepted {
-        Ok(verified) => Verdict::Holds(Box::new(verified)),
-        Err(rejection) => Verdict::Rejected {
+    match (accepted, failed) {
+        (Ok(verified), _) => Ok(Verdict::Holds(Box::new(verified))),
+        (Err(_), Some(error)) => Err(error),
+        (Err(VerifyError::UnknownKey { key_id }), None) => Ok(Verdict::UnknownKey { key_id }),
+        (Err(rejection), None) => Ok(Verdict::Rejected {
             key_id: Some(key_id),
             rejection,
-        },
-    })
+        }),
+    }
+}
+
+impl Verdict<'_> {
+    fn unsigned(rejection: VerifyError) -> Self {
+        Self::Rejected {
+            key_id: None,
+            rejection,
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use upvest::signature::{Jwk, KeyError, Profile, VerifyingKey};
+use upvest::signature::{Jwk, KeyError, VerifyingKey};
 
 use crate::client::Client;
 use crate::error::{Error, clean};
@@ -85,7 +85,7 @@ fn sort(entries: Vec<Value>) -> VerifyKeys {
 
 fn usable(entry: Value, others: &[Jwk]) -> Result<Jwk, KeyDefect> {
     let jwk: Jwk = serde_json::from_value(entry).map_err(KeyDefect::Malformed)?;
-    VerifyingKey::from_jwk(Profile::UpvestV6, &jwk).map_err(KeyDefect::KeyId)?;
+    VerifyingKey::from_jwk(&jwk).map_err(KeyDefect::KeyId)?;
     if others.iter().any(|other| other.key_id() == jwk.key_id()) {
         return Err(KeyDefect::Duplicate);
     }

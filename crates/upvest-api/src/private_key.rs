@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pkcs8::{EncryptedPrivateKeyInfoRef, ObjectIdentifier, PrivateKeyInfoRef};
 use secrecy::{ExposeSecret, SecretString};
-use upvest::signature::{Profile, SigningKey};
+use upvest::signature::{Dialect, SigningKey};
 use zeroize::Zeroizing;
 
 use crate::credentials::CredentialsError;
@@ -40,8 +40,8 @@ pub(crate) fn read(
 fn from_pkcs8(key_id: &str, document: &[u8]) -> Result<SigningKey, CredentialsError> {
     let info = PrivateKeyInfoRef::try_from(document).map_err(|_| CredentialsError::DamagedPem)?;
     let key = match info.algorithm.oid {
-        EC => SigningKey::p521_from_pkcs8(key_id, Profile::Quoted, document),
-        ED25519 => SigningKey::ed25519_from_pkcs8(key_id, Profile::Quoted, document),
+        EC => SigningKey::p521_from_pkcs8(key_id, Dialect::QuotedContentDigest, document),
+        ED25519 => SigningKey::ed25519_from_pkcs8(key_id, Dialect::QuotedContentDigest, document),
         other => return Err(CredentialsError::WrongAlgorithm(other.to_string())),
     };
     key.map_err(CredentialsError::UnusableKey)
@@ -96,7 +96,7 @@ mod tests {
             let (plain, decrypted) = (key(plain, None), key(encrypted, Some("correct-horse")));
             let (plain, decrypted) = (plain.unwrap(), decrypted.unwrap());
             assert_eq!(plain.algorithm(), algorithm);
-            assert_eq!(plain.profile(), Profile::Quoted);
+            assert_eq!(plain.dialect(), Dialect::QuotedContentDigest);
             assert_eq!(plain.to_jwk(), decrypted.to_jwk());
         }
     }

@@ -79,13 +79,13 @@ impl Signer<'_> {
 
 #[cfg(test)]
 mod tests {
-    use upvest::signature::{Profile, UnverifiedDelivery};
+    use upvest::signature::{Dialect, UnverifiedDelivery};
 
     use super::*;
     use crate::scope::Scope;
 
     fn signed(method: &'static str, url: &str, body: Option<&str>) -> (SigningKey, Call, Headers) {
-        let key = SigningKey::generate_ed25519("key-1", Profile::Quoted).unwrap();
+        let key = SigningKey::generate_ed25519("key-1", Dialect::QuotedContentDigest).unwrap();
         let mut call = Call::new(method, url.parse().unwrap(), Scope::WebhooksRead);
         if let Some(body) = body {
             call = call.with_json(body.into(), None);
@@ -135,7 +135,7 @@ mod tests {
         };
         let unverified = UnverifiedDelivery::parse(request).unwrap();
         let verified = unverified
-            .verify(&key.verifying_key().unwrap(), Timestamp::UNIX_EPOCH)
+            .verify([&key.verifying_key().unwrap()], Timestamp::UNIX_EPOCH)
             .unwrap();
         assert!(verified.signature_base().starts_with(
             "\"@method\": POST\n\"@path\": /endpoint\n\"@query\": ?a=b\n\"accept\": application/json\n"

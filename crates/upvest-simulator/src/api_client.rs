@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use upvest::signature::{Jwk, KeyError, Profile, SigningKey};
+use upvest::signature::{Dialect, Jwk, KeyError, SigningKey};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -85,7 +85,7 @@ impl ApiCredentials {
         Ok(Self {
             client_id: Uuid::new_v4().to_string(),
             client_secret: format!("simulated-{}", Uuid::new_v4().simple()),
-            key: SigningKey::generate_p521(key_id, Profile::Quoted)?,
+            key: SigningKey::generate_p521(key_id, Dialect::QuotedContentDigest)?,
         })
     }
 
@@ -139,8 +139,8 @@ impl ApiCredentials {
         let document: Document = serde_json::from_slice(&text).map_err(|_| malformed())?;
         let key = key_file::decode(&document.private_key).ok_or_else(malformed)?;
         let key_id = &document.key_id;
-        let key = SigningKey::p521_from_pkcs8(key_id, Profile::Quoted, &key)
-            .or_else(|_| SigningKey::ed25519_from_pkcs8(key_id, Profile::Quoted, &key))?;
+        let key = SigningKey::p521_from_pkcs8(key_id, Dialect::QuotedContentDigest, &key)
+            .or_else(|_| SigningKey::ed25519_from_pkcs8(key_id, Dialect::QuotedContentDigest, &key))?;
         Ok(Self {
             client_id: document.client_id,
             client_secret: document.client_secret,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest, Sha256, Sha512};
-use upvest::signature::{Jwk, KeyError, Profile, SigningKey};
+use upvest::signature::{Dialect, Jwk, KeyError, SigningKey};
 use uuid::Uuid;
 
 /// The key id of [`published_test_key`].
@@ -58,12 +58,12 @@ impl KeyRing {
     }
 }
 
-/// Generates a P-521 key for the profile `upvest-v6`; its id is a UUID that follows from the public key.
+/// Generates a P-521 key for Upvest's dialect of webhooks; its id is a UUID that follows from the public key.
 ///
 /// # Errors
 /// [`KeyError::Unavailable`] when the cryptographic library cannot generate one.
 pub fn generate_key() -> Result<SigningKey, KeyError> {
-    let key = SigningKey::generate_p521("unnamed", Profile::UpvestV6)?;
+    let key = SigningKey::generate_p521("unnamed", Dialect::UnquotedDigest)?;
     let document = key.to_pkcs8()?.ok_or(KeyError::Unavailable)?;
     key_from_pkcs8(&document)
 }
@@ -74,13 +74,13 @@ pub fn generate_key() -> Result<SigningKey, KeyError> {
 /// # Errors
 /// [`KeyError::InvalidPrivateKey`] for another kind of document.
 pub fn key_from_pkcs8(document: &[u8]) -> Result<SigningKey, KeyError> {
-    let unnamed = SigningKey::p521_from_pkcs8("unnamed", Profile::UpvestV6, document)?;
+    let unnamed = SigningKey::p521_from_pkcs8("unnamed", Dialect::UnquotedDigest, document)?;
     let public = unnamed.to_jwk().and_then(|jwk| serde_json::to_vec(&jwk).ok());
     let digest = Sha256::digest(public.ok_or(KeyError::Unavailable)?);
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
     let id = uuid::Builder::from_custom_bytes(bytes).into_uuid();
-    SigningKey::p521_from_pkcs8(id.to_string(), Profile::UpvestV6, document)
+    SigningKey::p521_from_pkcs8(id.to_string(), Dialect::UnquotedDigest, document)
 }
 
 /// The key of the published test vector and of `events/deliveries/`: its private scalar is the SHA-512 of the text
@@ -90,12 +90,12 @@ pub fn key_from_pkcs8(document: &[u8]) -> Result<SigningKey, KeyError> {
 /// [`KeyError`] when the cryptographic library refuses the scalar.
 pub fn published_test_key() -> Result<SigningKey, KeyError> {
     let scalar = Sha512::digest("synthetic upvest webhook test key");
-    SigningKey::p521_from_scalar(TEST_KEY_ID, Profile::UpvestV6, &scalar)
+    SigningKey::p521_from_scalar(TEST_KEY_ID, Dialect::UnquotedDigest, &scalar)
 }
 
 /// A key that is never published, under a random id.
 pub(crate) fn stranger_key() -> Result<SigningKey, KeyError> {
-    SigningKey::generate_p521(Uuid::new_v4().to_string(), Profile::UpvestV6)
+    SigningKey::generate_p521(Uuid::new_v4().to_string(), Dialect::UnquotedDigest)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A stand-in for Upvest: signs, batches, retries and blocks like the real one.
 //!
 //! A [`Simulator`] holds P-521 keys and subscriptions. Queued events are batched per subscription, signed in the
-//! profile `upvest-v6` and posted; only a 200 counts, anything else is retried as a whole on Upvest's schedule and
+//! dialect `unquoted-digest` and posted; only a 200 counts, anything else is retried as a whole on Upvest's schedule and
 //! blocks all later deliveries of that subscription. [`Faults`] go wrong on purpose. [`api`] serves Upvest's API for
 //! registered clients, as strictly as Upvest, and lets a running simulator be controlled. Facts about Upvest are those of its public documentation; where
 //! it is silent, the item says what was assumed.

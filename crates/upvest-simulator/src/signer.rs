@@ -13,7 +13,7 @@ const NONCE_DIGITS: usize = 10;
 /// Signs bodies for one target with one key.
 #[derive(Debug, Clone, Copy)]
 pub struct DeliverySigner<'a> {
-    /// The key, whose profile decides on the dialect.
+    /// The key, with the dialect in which its owner signs.
     pub key: &'a SigningKey,
     /// The path to which deliveries are posted.
     pub path: &'a str,
@@ -53,7 +53,7 @@ impl DeliverySigner<'_> {
         ]
         .into_iter()
         .collect();
-        let digest = self.key.profile().digest_header();
+        let digest = self.key.dialect().digest_header();
         let mut components = vec![
             "content-type",
             "content-length",
@@ -131,7 +131,7 @@ mod tests {
                 body: &delivery.body,
             };
             let unverified = UnverifiedDelivery::parse(request).unwrap();
-            let verified = unverified.verify(&key, Timestamp::UNIX_EPOCH).unwrap();
+            let verified = unverified.verify([&key], Timestamp::UNIX_EPOCH).unwrap();
             assert_eq!(verified.freshness(), Freshness::Fresh);
             let covered: HashSet<&str> = verified.covered().collect();
             assert_eq!(covered.contains("@query"), query.is_some());

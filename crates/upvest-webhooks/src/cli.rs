@@ -19,7 +19,7 @@ use crate::terminal::Screen;
 const EXAMPLES: &str = "\
 Examples:
   Trust a key that Upvest published, in the stack `webhooks-live`:
-    upvest-webhooks --stack webhooks-live keys import --profile upvest-v6 --jwk verify_keys.json
+    upvest-webhooks --stack webhooks-live keys import --jwk verify_keys.json
 
   See the subscriptions at Upvest, and have one tested:
     upvest-webhooks --stack webhooks-live webhooks list
@@ -300,7 +300,7 @@ mod tests {
     #[test]
     fn importing_takes_exactly_one_key_file() {
         use clap::error::ErrorKind::{ArgumentConflict, MissingRequiredArgument};
-        let import = "keys import --profile upvest-v6";
+        let import = "keys import";
         assert!(parse(&format!("{import} --key-id k --jwk f")).is_ok());
         assert!(parse(&format!("{import} --jwk f")).is_ok());
         assert!(parse(&format!("{import} --key-id k --hmac-secret-file f")).is_ok());
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn both_profiles_keep_their_meaning() {
+    fn a_profile_is_one_of_upvests_environments() {
         assert!(parse("webhooks list --profile live").is_ok());
         assert!(parse("webhooks --profile sandbox list").is_ok());
         assert!(parse("keys refresh --profile sandbox --dry-run").is_ok());

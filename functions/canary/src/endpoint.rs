@@ -57,7 +57,7 @@ impl Endpoint {
         .into_iter()
         .collect();
         let query = self.url.query().filter(|query| !query.is_empty());
-        let digest = key.profile().digest_header();
+        let digest = key.dialect().digest_header();
         let mut covered = vec!["@method", "@path", digest, "content-type", "content-length"];
         // A query that is there must be covered, or it could be changed on the way.
         covered.extend(query.map(|_| "@query"));
@@ -95,13 +95,13 @@ impl Endpoint {
 
 #[cfg(test)]
 mod tests {
-    use upvest::signature::{Profile, UnverifiedDelivery};
+    use upvest::signature::{Dialect, UnverifiedDelivery};
 
     use super::*;
 
     fn signed(url: &str, arrives_at: (&str, Option<&str>)) -> bool {
         let endpoint = Endpoint::new(url.parse().unwrap()).unwrap();
-        let key = SigningKey::hmac("canary-1", Profile::UpvestV6, vec![7; 32].into()).unwrap();
+        let key = SigningKey::hmac("canary-1", Dialect::UnquotedDigest, vec![7; 32].into()).unwrap();
         let now = "2026-11-22T09:00:00Z".parse().unwrap();
         let Signed { headers, body } = endpoint.sign(&key, b"{}".to_vec(), now).unwrap();
         let (path, query) = arrives_at;
@@ -113,7 +113,7 @@ mod tests {
             body: &body,
         };
         let delivery = UnverifiedDelivery::parse(request).unwrap();
-        let verified = delivery.verify(&key.verifying_key().unwrap(), now);
+        let verified = delivery.verify([&key.verifying_key().unwrap()], now);
         verified.is_ok_and(|verified| verified.require_fresh().is_ok())
     }
 

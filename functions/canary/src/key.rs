@@ -2,7 +2,7 @@
 
 use pipeline::error::AwsError;
 use pipeline::runtime::clock::Clock;
-use pipeline::stores::keys::{CANARY_PROFILE, HmacSecrets, KeysTable, canary_key_id};
+use pipeline::stores::keys::{CANARY_DIALECT, HmacSecrets, KeysTable, canary_key_id};
 use upvest::signature::SigningKey;
 
 /// Reads the canary's key from its secret, and registers it in the keys table.
@@ -61,7 +61,7 @@ impl CanaryKey {
             .read(&self.secret)
             .await?
             .ok_or(KeyError::Secret(None))?;
-        let key = SigningKey::hmac(&key_id, CANARY_PROFILE, secret)
+        let key = SigningKey::hmac(&key_id, CANARY_DIALECT, secret)
             .map_err(|error| KeyError::Secret(Some(error)))?;
         match self.table.register_canary(&self.secret).await? {
             true => Ok(key),

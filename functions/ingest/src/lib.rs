@@ -176,6 +176,7 @@ fn envelope(deps: &Deps, request: &ApiGatewayV2httpRequest) -> Envelope {
             query: request.raw_query_string.clone().filter(|query| !query.is_empty()),
             source_address: request.request_context.http.source_ip.clone(),
             headers: Envelope::needed_headers(&headers),
+            header_names: Envelope::names_of(&headers),
         },
         body: body(request),
     }

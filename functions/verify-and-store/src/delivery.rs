@@ -2,9 +2,11 @@
 
 use aws_lambda_events::event::sqs::SqsMessage;
 use jiff::Timestamp;
+use pipeline::error::ErrorChain;
 use pipeline::queues::domains::Dispatch;
 use pipeline::queues::envelope::Envelope;
 use pipeline::runtime::metrics;
+use pipeline::stores::archive::Proof;
 use pipeline::verification::{self, Verdict};
 use upvest::signature::{Freshness, Verified, VerifyError};
 use upvest::synthetic::Scope;
@@ -51,11 +53,11 @@ struct Rejected {
 }
 
 async fn verify<'e>(
-    deps: &Deps,
+    deps: &'e Deps,
     envelope: &'e Envelope,
 ) -> Result<Result<Verified<'e>, Rejected>, DeliveryError> {
     let delivery_id = || envelope.delivery_id.to_string();
-    let verdict = verification::verify(&deps.keys, deps.freshness, envelope).await;
+    let verdict = verification::verify(&deps.keys, deps.freshness, deps.origin.as_ref(), envelope).await;
     let verdict = verdict.map_err(|source| DeliveryError::Keys {
         delivery_id: delivery_id(),
         source,
@@ -69,6 +71,7 @@ async fn verify<'e>(
             if verified.scope() != Scope::Synthetic {
                 report_freshness(envelope, verified.freshness());
             }
+            note_proof(deps, envelope, &verified).await;
             Ok(Ok(*verified))
         }
         Verdict::Rejected { key_id, rejection } => {
@@ -83,6 +86,20 @@ async fn verify<'e>(
             delivery_id: delivery_id(),
             key_id,
         }),
+    }
+}
+
+/// Notes what proved a delivery. That this fails does not make the delivery any less proven.
+async fn note_proof(deps: &Deps, envelope: &Envelope, verified: &Verified<'_>) {
+    for (component, _) in verified.rewritten() {
+        tracing::info!(delivery.id = %envelope.delivery_id, component, "component was not signed with the value that arrived");
+    }
+    if let Err(error) = deps.keys.proved(verified).await {
+        tracing::warn!(
+            delivery.id = %envelope.delivery_id,
+            error = %ErrorChain(&error),
+            "use of the key could not be noted"
+        );
     }
 }
 
@@ -107,8 +124,8 @@ async fn accept(
         }
     };
     let key_id = verified.key_id();
-    // Archived first: what is in the log can then always be proven, and an object too large for the log be found.
-    let kept = deps.archive.keep(envelope, key_id, verified.freshness()).await;
+    let proof = Proof::of(verified, deps.origin.as_ref());
+    let kept = deps.archive.keep(envelope, &proof).await;
     kept.map_err(failed(Step::Archive))?;
     let delivered = match DeliveredEvents::of(envelope, verified) {
         Ok(delivered) => delivered,

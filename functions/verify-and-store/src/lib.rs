@@ -21,6 +21,7 @@ use pipeline::stores::archive::Archive;
 use pipeline::stores::events::EventLog;
 use pipeline::stores::keys::Keys;
 use upvest::Domain;
+use upvest::signature::Origin;
 
 mod delivery;
 mod error;
@@ -45,7 +46,9 @@ pub struct Deps {
     pub log: EventLog,
     /// Sends events to the queues of their domains.
     pub domains: DomainQueues,
-    /// Says what to do about a signature that is out of its time.
+    /// The scheme and the authority of our public URL; a signature that covers them does not hold without it.
+    pub origin: Option<Origin>,
+    /// What to do about a signature that is out of its time.
     pub freshness: FreshnessPolicy,
     /// Gives the time, by which what a delivery took is measured.
     pub clock: Clock,
@@ -53,7 +56,7 @@ pub struct Deps {
 
 impl Deps {
     /// Builds the clients, from `DELIVERIES_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `MAX_RECEIVE_COUNT`, `KEYS_TABLE`, `ARCHIVE_BUCKET`, `EVENTS_TABLE`,
-    /// `DOMAIN_QUEUES`, `FRESHNESS_POLICY` and `KEY_REQUESTS_QUEUE_URL` (no keys are asked for without it).
+    /// `DOMAIN_QUEUES`, `FRESHNESS_POLICY`, `WEBHOOK_URL` and `KEY_REQUESTS_QUEUE_URL` (no keys are asked for without it).
     ///
     /// # Errors
     ///
@@ -86,6 +89,7 @@ impl Deps {
             archive: Archive::new(s3, lookup.required("ARCHIVE_BUCKET")?),
             log: EventLog::new(dynamodb, lookup.required("EVENTS_TABLE")?),
             domains: DomainQueues::new(sqs, routes),
+            origin: lookup.parsed_optional("WEBHOOK_URL")?,
             freshness: lookup.parsed("FRESHNESS_POLICY", FreshnessPolicy::Flag)?,
             clock,
         })

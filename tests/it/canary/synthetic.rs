@@ -20,7 +20,7 @@ async fn a_synthetic_event_of_upvests_key_goes_to_quarantine_and_leaves_the_othe
 #[tokio::test(start_paused = true)]
 async fn a_synthetic_event_of_an_unknown_key_waits_for_the_key_and_is_never_taken_in() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
-    let key = SigningKey::hmac("canary-forged", Profile::UpvestV6, vec![7; 32].into()).unwrap();
+    let key = SigningKey::hmac("canary-forged", Dialect::UnquotedDigest, vec![7; 32].into()).unwrap();
     let (_, body) = canary_delivery("forged", "2026-01-01T00:00:00Z".parse().unwrap());
     let headers = sign_with(&key, &body, &SignatureOptions::new(COVERED));
     deliver_with(&receiver, &headers, &body).await;
@@ -32,7 +32,7 @@ async fn a_synthetic_event_of_an_unknown_key_waits_for_the_key_and_is_never_take
 async fn a_synthetic_event_under_the_canarys_key_id_by_another_key_goes_to_quarantine() {
     let mut world = World::new().await;
     world.run(Works::All).await;
-    let key = SigningKey::hmac(KEY_ID, Profile::UpvestV6, vec![7; 32].into()).unwrap();
+    let key = SigningKey::hmac(KEY_ID, Dialect::UnquotedDigest, vec![7; 32].into()).unwrap();
     let (_, body) = canary_delivery("forged", "2026-01-01T00:00:00Z".parse().unwrap());
     let headers = sign_with(&key, &body, &SignatureOptions::new(COVERED));
     deliver_with(&world.receiver, &headers, &body).await;
@@ -85,7 +85,7 @@ async fn an_hmac_key_of_the_operator_signs_what_it_wants() {
     .into_iter()
     .fold(put, |put, (name, value)| put.item(name, S(value.to_owned())));
     put.send().await.unwrap();
-    let key = SigningKey::hmac("smoke", Profile::UpvestV6, vec![7; 32].into()).unwrap();
+    let key = SigningKey::hmac("smoke", Dialect::UnquotedDigest, vec![7; 32].into()).unwrap();
     let body = delivery(&[order("e1"), synthetic("synthetic-1")]);
     let headers = sign_with(&key, &body, &SignatureOptions::new(COVERED));
     deliver_with(&receiver, &headers, &body).await;

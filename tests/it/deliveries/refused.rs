@@ -12,7 +12,7 @@ async fn what_fails_verification_goes_to_quarantine_with_its_reason() {
         headers.set(name, value);
         headers
     };
-    let other = SigningKey::ed25519_from_seed("key", Profile::UpvestV6, &[8; 32]).unwrap();
+    let other = SigningKey::ed25519_from_seed("key", Dialect::UnquotedDigest, &[8; 32]).unwrap();
     let input = good.get_combined("signature-input").unwrap();
     let wrong_digest = with("digest", "SHA-256=X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=");
     let mut without_digest = good.clone();
@@ -178,7 +178,7 @@ async fn an_unknown_key_waits_in_the_queue_then_in_the_dead_letter_queue_until_t
 #[tokio::test(start_paused = true)]
 async fn a_storm_of_one_forged_key_id_reads_the_table_once_in_a_while() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
-    let forger = SigningKey::ed25519_from_seed("forged", Profile::UpvestV6, &[9; 32]).unwrap();
+    let forger = SigningKey::ed25519_from_seed("forged", Dialect::UnquotedDigest, &[9; 32]).unwrap();
     let body = order("e1");
     for _ in 0..10 {
         let headers = sign_with(&forger, body.as_bytes(), &SignatureOptions::new(COVERED));

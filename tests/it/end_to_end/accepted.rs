@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
-use upvest::signature::{Headers, Profile, SignatureOptions, SignedRequest, SigningKey};
+use upvest::signature::{Dialect, Headers, SignatureOptions, SignedRequest, SigningKey};
 use upvest::{Event, Projection};
 use upvest_simulator::{Simulator, Subscription, Url, read_events};
 
@@ -120,7 +120,7 @@ async fn a_key_for_hmac_in_secrets_manager_verifies_in_the_quoted_profile() {
         )
         .await;
 
-    let key = SigningKey::hmac(&key_id, Profile::Quoted, secret.into()).unwrap();
+    let key = SigningKey::hmac(&key_id, Dialect::QuotedContentDigest, secret.into()).unwrap();
     let id = new_id();
     let body = batch(&[new_order(&id).0]).into_bytes();
     let mut headers: Headers = [("content-type", "application/json")].into_iter().collect();

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use pipeline::stores::archive::{Found, ReadError, received_at, verified_key};
 use pipeline::stores::events::LoggedEvent;
 use pipeline::stores::keys::{Keys, KeysError};
-use pipeline::verification::{FreshnessPolicy, Verdict, verify};
+use pipeline::verification::{Verdict, verify_again};
 use sha2::{Digest, Sha256};
 use upvest::delivery::split;
 use upvest::signature::Freshness;
@@ -112,7 +112,7 @@ impl Verification<'_> {
             })
         };
         let delivery = &found.delivery;
-        let verified = match verify(&self.keys, FreshnessPolicy::Flag, &delivery.envelope).await {
+        let verified = match verify_again(&self.keys, delivery).await {
             Ok(Verdict::Holds(verified)) => verified,
             Ok(Verdict::Rejected { rejection, .. }) => return unverifiable(rejection.reason().to_owned()),
             Ok(Verdict::UnknownKey { key_id }) => {

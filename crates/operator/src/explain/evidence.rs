@@ -6,11 +6,11 @@ use pipeline::error::{AwsError, ErrorChain};
 use pipeline::stores::archive::{Archive, Found, ReadError};
 use pipeline::stores::events::{LoggedEvent, conflicts_with, original_id};
 use pipeline::stores::keys::{Keys, KeysError, KeysTable};
-use pipeline::verification::{FreshnessPolicy, Verdict, verify};
+use pipeline::verification::{Verdict, verify_again};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
-use upvest::signature::VerifyingKey;
+use upvest::signature::Verified;
 use upvest::{EntityKey, Event};
 use uuid::Uuid;
 
@@ -72,9 +72,12 @@ pub enum Signature {
     Holds {
         /// Names the key that the signature was verified by.
         key_id: String,
-        /// Names the signature profile of that key.
-        profile: &'static str,
-        /// Names the algorithm of the signature.
+        /// The dialect in which it holds.
+        dialect: &'static str,
+        /// The components that were not signed with the value that arrived, with the value that was signed.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        rewritten: BTreeMap<String, String>,
+        /// By which algorithm.
         algorithm: &'static str,
         /// Tells whether the signature was in its time on receipt.
         freshness: &'static str,
@@ -177,39 +180,30 @@ impl Evidence {
     }
 
     async fn verify(&self, found: &Found) -> Signature {
-        let verdict = verify(&self.keys, FreshnessPolicy::Flag, &found.delivery.envelope).await;
-        let verified = match verdict {
-            Ok(Verdict::Holds(verified)) => verified,
-            Ok(Verdict::Rejected { rejection, .. }) => {
-                return Signature::Broken {
-                    reason: rejection.reason(),
-                    why: rejection.to_string(),
-                };
-            }
-            Ok(Verdict::UnknownKey { key_id }) => {
-                let why = format!("its key {key_id} is not in the keys table");
-                return Signature::Unverifiable { why };
-            }
-            Err(error) => return Signature::without_key(&error),
-        };
-        // It was found a moment ago, and is remembered.
-        match self.keys.find(verified.key_id()).await {
-            Ok(Some(key)) => self.holds(&key, verified.freshness().as_str()).await,
-            Ok(None) => Signature::Unverifiable {
-                why: format!("its key {} is gone from the keys table", verified.key_id()),
+        match verify_again(&self.keys, &found.delivery).await {
+            Ok(Verdict::Holds(verified)) => self.holds(&verified).await,
+            Ok(Verdict::Rejected { rejection, .. }) => Signature::Broken {
+                reason: rejection.reason(),
+                why: rejection.to_string(),
+            },
+            Ok(Verdict::UnknownKey { key_id }) => Signature::Unverifiable {
+                why: format!("its key {key_id} is not in the keys table"),
             },
             Err(error) => Signature::without_key(&error),
         }
     }
 
-    async fn holds(&self, key: &VerifyingKey, freshness: &'static str) -> Signature {
-        let key_id = key.key_id().to_owned();
+    async fn holds(&self, verified: &Verified<'_>) -> Signature {
+        let rewritten = verified.rewritten();
         Signature::Holds {
-            profile: key.profile().as_str(),
-            algorithm: key.algorithm().as_str(),
-            freshness,
-            key: self.history(&key_id).await,
-            key_id,
+            dialect: verified.dialect().as_str(),
+            algorithm: verified.algorithm().as_str(),
+            freshness: verified.freshness().as_str(),
+            rewritten: rewritten
+                .map(|(component, signed)| (component.to_owned(), signed.to_owned()))
+                .collect(),
+            key: self.history(verified.key_id()).await,
+            key_id: verified.key_id().to_owned(),
         }
     }
 

@@ -6,7 +6,7 @@ use pipeline::runtime::clock::Clock;
 use pipeline::stores::keys::{Imported, Material, NewKey, secret_name};
 use secrecy::ExposeSecret;
 use serde::Serialize;
-use upvest::signature::{KeyError, Profile, VerifyingKey};
+use upvest::signature::{KeyError, VerifyingKey};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::key_file;
@@ -34,9 +34,7 @@ pub struct ImportedKeys {
 pub struct ImportedKey {
     /// Names the key as deliveries name it in their signature.
     pub key_id: String,
-    /// Names the signature profile by which deliveries of this key are verified.
-    pub profile: &'static str,
-    /// Names the algorithm that signatures of this key are verified with.
+    /// Its algorithm.
     pub algorithm: &'static str,
     /// `new`, `known already` or `replaced another key`.
     pub result: &'static str,
@@ -52,7 +50,6 @@ pub struct ImportedKey {
 pub async fn import(
     stack: &Stack,
     file: &KeyFile,
-    profile: Profile,
     replace: bool,
     reporter: Reporter<'_>,
 ) -> Result<ImportedKeys> {
@@ -63,13 +60,9 @@ pub async fn import(
             .into_iter()
             .map(|jwk| {
                 let key_id = jwk.key_id().unwrap_or_default().to_owned();
-                VerifyingKey::from_jwk(profile, &jwk).map_err(unusable(&key_id))?;
+                VerifyingKey::from_jwk(&jwk).map_err(unusable(&key_id))?;
                 let material = Material::Public(jwk);
-                Ok(NewKey {
-                    key_id,
-                    profile,
-                    material,
-                })
+                Ok(NewKey { key_id, material })
             })
             .collect::<Result<_>>()?,
         KeyFile::HmacSecret(path, key_id) => {
@@ -77,11 +70,10 @@ pub async fn import(
             if secret.expose_secret().ends_with(b"\n") {
                 reporter.note("the secret ends with a line break, which is a part of it");
             }
-            VerifyingKey::hmac(key_id, profile, secret.clone()).map_err(unusable(key_id))?;
+            VerifyingKey::hmac(key_id, secret.clone()).map_err(unusable(key_id))?;
             let secret_name = secret_name(stack.name()?, key_id);
             vec![NewKey {
                 key_id: key_id.clone(),
-                profile,
                 material: Material::Shared { secret, secret_name },
             }]
         }
@@ -94,7 +86,6 @@ pub async fn import(
             Imported::Replaced => "replaced another key",
         };
         imported.push(ImportedKey {
-            profile: key.profile.as_str(),
             algorithm: key.algorithm().as_str(),
             key_id: key.key_id,
             result,

@@ -13,10 +13,10 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use upvest::Event;
 use upvest::delivery::{NO_ENTITY_KEY, split};
-use upvest::signature::VerifyError;
+use upvest::signature::{Origin, VerifyError};
 
 use crate::error::Result;
-use crate::stack::Stack;
+use crate::stack::{Part, Stack};
 
 /// Verifies again what is in quarantine, by what a stack verifies by, and looks where the stack keeps what was verified.
 pub(crate) struct Recheck {
@@ -25,6 +25,8 @@ pub(crate) struct Recheck {
     log: EventLog,
     entities: Entities,
     policy: FreshnessPolicy,
+    /// What the sender should have called, where the stack tells it.
+    origin: Option<Origin>,
     clock: Clock,
 }
 
@@ -63,6 +65,7 @@ impl Recheck {
             entities: stack.entities()?,
             clock,
             policy: stack.freshness_policy(),
+            origin: stack.part(Part::WebhookUrl).ok().and_then(|url| url.parse().ok()),
         })
     }
 
@@ -81,7 +84,7 @@ impl Recheck {
         if for_its_signature && self.archive.is_verified(&delivery.envelope).await? {
             return Ok(Outlook::Verified);
         }
-        match verify(&self.keys, self.policy, &delivery.envelope).await? {
+        match self.verify(delivery).await? {
             Verdict::Rejected { rejection, .. } => {
                 Ok(Outlook::fails(rejection.reason(), rejection.to_string()))
             }
@@ -94,7 +97,21 @@ impl Recheck {
         }
     }
 
-    /// Reads the clock by which notes of sending are dated and their age is counted.
+    /// Verifies a delivery as verify-and-store does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`](crate::Error) when a key cannot be had that might have proven it.
+    pub(crate) async fn verify<'d>(&'d self, delivery: &'d ArchivedDelivery) -> Result<Verdict<'d>> {
+        Ok(verify(&self.keys, self.policy, self.origin.as_ref(), &delivery.envelope).await?)
+    }
+
+    /// Gives the origin that the sender should have called.
+    pub(crate) const fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
+    }
+
+    /// Tells the time.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -1,11 +1,14 @@
 //! Everything about a delivery in quarantine.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use pipeline::queues::envelope::Request;
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::ArchivedDelivery;
+use pipeline::verification::Verdict;
 use serde::Serialize;
-use upvest::signature::UnverifiedDelivery;
+use upvest::signature::{Dialect, UnverifiedDelivery};
 use uuid::Uuid;
 
 use super::recheck::{Outlook, Recheck};
@@ -55,15 +58,14 @@ pub struct Part {
 pub struct Signature {
     /// Names the key that the signature claims; `None` when the signature cannot be parsed.
     pub key_id: Option<String>,
-    /// How the key's owner signs; `None` for an unknown key.
-    pub profile: Option<String>,
-    /// Names the algorithm of the key, by the keys table; `None` for an unknown key.
-    pub algorithm: Option<String>,
+    /// The dialect in which it holds; `None` where it does not.
+    pub dialect: Option<Dialect>,
     /// The components that the signature covers.
     pub covered: Vec<String>,
-    /// Gives the text that has to be signed, with credentials hidden; `None` when it cannot be built.
-    pub base: Option<String>,
-    /// Says why the text cannot be told; `None` when it can.
+    /// The texts that the signature may be of, by dialect: one where it holds, and one for each way to write names where
+    /// it does not.
+    pub bases: BTreeMap<&'static str, String>,
+    /// Why that cannot be told.
     pub trouble: Option<String>,
 }
 
@@ -75,7 +77,7 @@ impl Signature {
     /// [`Error`] when the keys table cannot be read.
     async fn of(recheck: &Recheck, delivery: &ArchivedDelivery) -> Result<Self> {
         let unverified = match UnverifiedDelivery::parse(delivery.envelope.signed_request()) {
-            Ok(unverified) => unverified,
+            Ok(unverified) => unverified.sent_to(recheck.origin()),
             Err(rejection) => {
                 return Ok(Self {
                     trouble: Some(rejection.to_string()),
@@ -83,21 +85,26 @@ impl Signature {
                 });
             }
         };
+        if let Verdict::Holds(verified) = recheck.verify(delivery).await? {
+            let base = hide_in_base(verified.signature_base());
+            return Ok(Self {
+                key_id: Some(verified.key_id().to_owned()),
+                dialect: Some(verified.dialect()),
+                covered: verified.covered().map(str::to_owned).collect(),
+                bases: BTreeMap::from([(verified.dialect().as_str(), base)]),
+                trouble: None,
+            });
+        }
         let mut signature = Self {
             key_id: Some(unverified.key_id().to_owned()),
             covered: unverified.unverified_covered().map(str::to_owned).collect(),
             ..Self::default()
         };
-        let Some(key) = recheck.keys.find(unverified.key_id()).await? else {
-            signature.trouble =
-                Some("the key is not in the keys table, which tells how its owner signs".to_owned());
-            return Ok(signature);
-        };
-        signature.profile = Some(key.profile().to_string());
-        signature.algorithm = Some(key.algorithm().to_string());
-        match unverified.unverified_base(key.profile()) {
-            Ok(base) => signature.base = Some(hide_in_base(&base)),
-            Err(rejection) => signature.trouble = Some(rejection.to_string()),
+        for (dialect, base) in unverified.unverified_bases() {
+            match base {
+                Ok(base) => drop(signature.bases.insert(dialect.as_str(), hide_in_base(&base))),
+                Err(rejection) => signature.trouble = Some(rejection.to_string()),
+            }
         }
         Ok(signature)
     }

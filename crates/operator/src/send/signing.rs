@@ -23,7 +23,7 @@ pub enum Fault {
 /// Signs bodies for one target, whose path and query the signature covers.
 #[derive(Debug)]
 pub struct Signer {
-    /// Signs the bodies; its profile decides on the form of the signature.
+    /// Signs in its dialect.
     pub key: SigningKey,
     /// The covered components; empty stands for those that the receiver's policy asks for, and more.
     pub cover: Vec<String>,
@@ -94,9 +94,9 @@ impl Signer {
         Ok(signed)
     }
 
-    /// `digest` stands for the digest header of the key's profile.
+    /// `digest` stands for the digest header of the key's dialect.
     fn components(&self) -> Vec<String> {
-        let digest = self.key.profile().digest_header();
+        let digest = self.key.dialect().digest_header();
         if self.cover.is_empty() {
             let mut all = vec!["@method", "@path", digest, "content-type", "content-length"];
             all.extend(self.query.as_ref().map(|_| "@query"));
@@ -126,13 +126,13 @@ impl Signed {
 
 #[cfg(test)]
 mod tests {
-    use upvest::signature::{Profile, UnverifiedDelivery, VerifyError};
+    use upvest::signature::{Dialect, UnverifiedDelivery, VerifyError};
 
     use super::*;
 
-    fn signer(profile: Profile, cover: &[&str], fault: Option<Fault>) -> Signer {
+    fn signer(dialect: Dialect, cover: &[&str], fault: Option<Fault>) -> Signer {
         Signer {
-            key: SigningKey::generate_ed25519("k", profile).unwrap(),
+            key: SigningKey::generate_ed25519("k", dialect).unwrap(),
             cover: cover.iter().map(|name| (*name).to_owned()).collect(),
             path: "/webhooks/upvest".to_owned(),
             query: Some("a=b".to_owned()),
@@ -153,29 +153,35 @@ mod tests {
             body: &signed.body,
         };
         let key = signer.key.verifying_key().unwrap();
-        UnverifiedDelivery::parse(request)?.verify(&key, now).map(|_| ())
+        UnverifiedDelivery::parse(request)?
+            .verify([&key], now)
+            .map(|_| ())
     }
 
     #[test]
-    fn what_is_signed_verifies_in_both_profiles() {
-        for profile in Profile::ALL {
-            received(&signer(profile, &[], None)).unwrap();
-            received(&signer(profile, &["digest", "@path", "@method"], None)).unwrap();
+    fn what_is_signed_verifies_in_every_dialect() {
+        for dialect in Dialect::ALL {
+            received(&signer(dialect, &[], None)).unwrap();
+            received(&signer(dialect, &["digest", "@path", "@method"], None)).unwrap();
         }
     }
 
     #[test]
     fn faults_are_found_by_the_receiver() {
-        let tampered = received(&signer(Profile::UpvestV6, &[], Some(Fault::Tamper)));
+        let tampered = received(&signer(Dialect::UnquotedDigest, &[], Some(Fault::Tamper)));
         assert_eq!(tampered.unwrap_err(), VerifyError::DigestMismatch);
-        let unsigned = received(&signer(Profile::Quoted, &[], Some(Fault::DropSignature)));
+        let unsigned = received(&signer(
+            Dialect::QuotedContentDigest,
+            &[],
+            Some(Fault::DropSignature),
+        ));
         assert!(unsigned.is_err());
     }
 
     #[test]
     fn a_component_that_is_not_in_the_request_cannot_be_covered() {
         let now = "2026-01-05T09:30:00Z".parse().unwrap();
-        let signer = signer(Profile::UpvestV6, &["@method", "x-nothing"], None);
+        let signer = signer(Dialect::UnquotedDigest, &["@method", "x-nothing"], None);
         assert!(matches!(
             signer.sign(Vec::new(), now),
             Err(SignError::Component(_))

@@ -18,9 +18,9 @@ pub struct Summary {
     pub url: String,
     /// Names the key that signed, under which the receiver must know it.
     pub key_id: String,
-    /// Names the profile of the key, which sets the form of the signature.
-    pub profile: &'static str,
-    /// Names the algorithm of the key that signed.
+    /// How it signed.
+    pub dialect: &'static str,
+    /// By which algorithm.
     pub algorithm: &'static str,
     /// What decides on generated events, duplicates and order.
     pub seed: u64,
@@ -104,7 +104,7 @@ impl Summary {
         Self {
             url: url.to_owned(),
             key_id: key.key_id().to_owned(),
-            profile: key.profile().as_str(),
+            dialect: key.dialect().as_str(),
             algorithm: key.algorithm().as_str(),
             seed,
             deliveries: outcomes.len(),
@@ -162,7 +162,7 @@ impl Sent {
 
 #[cfg(test)]
 mod tests {
-    use upvest::signature::Profile;
+    use upvest::signature::Dialect;
 
     use super::*;
 
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn only_200_counts_as_accepted() {
-        let key = SigningKey::generate_ed25519("k", Profile::Quoted).unwrap();
+        let key = SigningKey::generate_ed25519("k", Dialect::QuotedContentDigest).unwrap();
         let outcome = |answer| Outcome {
             events: 2,
             bytes: 10,
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn many_deliveries_are_not_listed() {
-        let key = SigningKey::generate_ed25519("k", Profile::Quoted).unwrap();
+        let key = SigningKey::generate_ed25519("k", Dialect::QuotedContentDigest).unwrap();
         let outcome = Outcome {
             events: 1,
             bytes: 1,

@@ -14,14 +14,16 @@ use uuid::Uuid;
 
 use crate::queues::encoding::{self, DecodeError, Encoded, Encoding, MAX_MESSAGE_BYTES, TooLarge};
 
-/// Names the headers kept whether or not the signature covers them.
-const ALWAYS_KEPT: [&str; 6] = [
+/// The headers kept whether or not the signature covers them.
+const ALWAYS_KEPT: [&str; 8] = [
     "signature",
     "signature-input",
     "digest",
     "content-digest",
     "content-type",
     "content-length",
+    "host",
+    "upvest-signature-version",
 ];
 
 /// Holds one HTTP request that Upvest, or somebody who claims to be Upvest, made to deliver events.
@@ -53,6 +55,10 @@ pub struct Request {
     pub source_address: Option<String>,
     /// Holds the headers that the signature needs, and no others: credentials stay out.
     pub headers: Headers,
+    /// The names of all headers that arrived, in their order: what Upvest sends is only in part documented, and a
+    /// name gives nothing away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub header_names: Vec<String>,
 }
 
 /// Says why a message of the deliveries queue is no envelope.
@@ -84,6 +90,18 @@ impl Envelope {
         all.iter()
             .filter(|(name, _)| ALWAYS_KEPT.contains(name) || covered(name))
             .collect()
+    }
+
+    /// Lists the names of headers, each once.
+    #[must_use]
+    pub fn names_of(all: &Headers) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for (name, _) in all.iter() {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        names
     }
 
     /// Gives the request to the check of its signature, as the sender made it.
@@ -188,6 +206,7 @@ mod tests {
                 query: Some("a=ü💶\0".to_owned()),
                 source_address: None,
                 headers: [("signature", "sig1=:AA==:")].into_iter().collect(),
+                header_names: vec!["signature".to_owned()],
             },
             body: body.to_vec(),
         }

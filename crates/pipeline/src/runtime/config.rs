@@ -52,10 +52,20 @@ impl<'l> Lookup<'l> {
     where
         T: FromStr<Err: std::fmt::Display>,
     {
-        let Some(value) = self.optional(name) else {
-            return Ok(default);
-        };
-        value.parse().map_err(|error: T::Err| ConfigError::Invalid {
+        Ok(self.parsed_optional(name)?.unwrap_or(default))
+    }
+
+    /// Reads the variable's value as a `T`; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] when it is no `T`.
+    pub fn parsed_optional<T>(&self, name: &'static str) -> Result<Option<T>, ConfigError>
+    where
+        T: FromStr<Err: std::fmt::Display>,
+    {
+        let value = self.optional(name).map(|value| value.parse());
+        value.transpose().map_err(|error: T::Err| ConfigError::Invalid {
             name,
             reason: error.to_string(),
         })

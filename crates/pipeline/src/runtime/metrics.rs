@@ -20,7 +20,9 @@ pub const UNLISTED_SOURCES: &str = "UnlistedSources";
 pub const VERIFIED: &str = "DeliveriesVerified";
 /// Counts deliveries among them that Upvest signed, and not a key of our own.
 pub const FROM_UPVEST: &str = "DeliveriesFromUpvest";
-/// Counts deliveries that are in quarantine, whole or in part, for whatever reason.
+/// Counts deliveries by which a key was first seen to sign in another `Dialect`.
+pub const NEW_DIALECTS: &str = "NewDialects";
+/// Deliveries that are in quarantine, whole or in part, for whatever reason.
 pub const QUARANTINED: &str = "Quarantined";
 /// Counts what `Quarantined` counts, by the `Reason` that is also in the object's key.
 pub const QUARANTINED_BY_REASON: &str = "QuarantinedByReason";
@@ -131,6 +133,11 @@ pub fn verified(freshness: &'static str) {
 /// Counts a delivery that Upvest signed.
 pub fn from_upvest() {
     counter!(FROM_UPVEST).increment(1);
+}
+
+/// Counts a delivery by which a key was first seen to sign in this dialect.
+pub fn new_dialect(dialect: &'static str) {
+    counter!(NEW_DIALECTS, "Dialect" => dialect).increment(1);
 }
 
 /// Counts a delivery that went to quarantine, whole or in part.

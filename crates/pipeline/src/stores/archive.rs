@@ -21,7 +21,7 @@ use aws_sdk_s3::operation::list_objects_v2::builders::ListObjectsV2FluentBuilder
 use aws_sdk_s3::primitives::ByteStream;
 use sha2::{Digest, Sha256};
 
-pub use self::delivery::{ArchivedDelivery, NotArchivedError};
+pub use self::delivery::{ArchivedDelivery, NotArchivedError, Proof};
 pub use self::layout::{
     DeliveryKey, Place, QUARANTINE_PREFIX, VERIFIED_PREFIX, quarantine_key, received_at, verified_key,
 };

@@ -7,19 +7,21 @@
 //! | `fetched` | what a fetch of Upvest's keys writes |
 //! | `imported` | what an operator writes |
 //! | `canary` | what the canary writes |
+//! | `proved` | what a delivery that a key proved writes |
 //! | `secrets` | where HMAC keys are kept |
 
 mod canary;
 mod fetched;
 mod imported;
 mod lookup;
+mod proved;
 mod row;
 mod secrets;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 
-pub use self::canary::{CANARY_PROFILE, canary_key_id};
+pub use self::canary::{CANARY_DIALECT, canary_key_id};
 pub use self::imported::{ImportError, Imported, Material, NewKey};
 pub use self::lookup::{Keys, KeysError};
 pub use self::row::KeyRow;

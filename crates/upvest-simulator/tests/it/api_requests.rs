@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha512};
-use upvest::signature::{Profile, SigningKey};
+use upvest::signature::{Dialect, SigningKey};
 use upvest_simulator::{ApiClient, Clock, Options, Simulator, api};
 use uuid::Uuid;
 
@@ -145,7 +145,7 @@ impl Signed {
 
 impl Upvest {
     async fn start() -> Self {
-        let key = SigningKey::generate_p521(KEY_ID, Profile::Quoted).expect("a key");
+        let key = SigningKey::generate_p521(KEY_ID, Dialect::QuotedContentDigest).expect("a key");
         let options = Options {
             api_clients: vec![ApiClient {
                 client_id: CLIENT_ID.to_owned(),

@@ -6,16 +6,14 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use upvest::signature::{
-    Freshness, Jwk, Profile, SignedRequest, UnverifiedDelivery, VerifyError, VerifyingKey,
-};
+use upvest::signature::{Freshness, Jwk, SignedRequest, UnverifiedDelivery, VerifyError, VerifyingKey};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/deliveries");
 
 fn key() -> VerifyingKey {
     let text = std::fs::read_to_string(Path::new(FOLDER).join("test-key.jwk")).expect("the key");
     let jwk: Jwk = serde_json::from_str(&text).expect("a JWK");
-    VerifyingKey::from_jwk(Profile::UpvestV6, &jwk).expect("a valid key")
+    VerifyingKey::from_jwk(&jwk).expect("a valid key")
 }
 
 /// Verifies at the time at which API Gateway received it, and counts good events and all.
@@ -42,7 +40,7 @@ fn verify(name: &str) -> Result<(Freshness, usize, usize), VerifyError> {
         headers: &headers,
         body: &body,
     };
-    let verified = UnverifiedDelivery::parse(request)?.verify(&key(), received)?;
+    let verified = UnverifiedDelivery::parse(request)?.verify([&key()], received)?;
     let parts = upvest::split(verified.body()).unwrap_or_default();
     let good = parts.iter().filter(|part| part.event.is_ok()).count();
     Ok((verified.freshness(), good, parts.len()))
@@ -57,14 +55,14 @@ fn each_committed_delivery_is_what_its_name_says() {
         ("one-malformed-event.json", fresh(2, 3)),
         ("order-again.json", fresh(7, 7)),
         ("order.json", fresh(7, 7)),
-        ("tampered.json", Err(VerifyError::DigestMismatch)),
+        ("tampered.json", Err("digest-mismatch")),
         ("unknown-category.json", fresh(1, 1)),
-        ("unknown-key.json", Err(VerifyError::KeyIdMismatch)),
-        ("unsigned.json", Err(VerifyError::MissingSignatureInput)),
+        ("unknown-key.json", Err("unknown-key")),
+        ("unsigned.json", Err("missing-signature-input")),
         ("users.json", fresh(8, 8)),
     ];
     for (name, outcome) in &expected {
-        assert_eq!(verify(name), *outcome, "{name}");
+        assert_eq!(verify(name).map_err(|error| error.reason()), *outcome, "{name}");
     }
     let committed: BTreeSet<String> = std::fs::read_dir(FOLDER)
         .unwrap()

@@ -11,9 +11,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
-use upvest::signature::{
-    Freshness, Headers, Profile, SignedRequest, UnverifiedDelivery, VerifyError, VerifyingKey,
-};
+use upvest::signature::{Freshness, Headers, SignedRequest, UnverifiedDelivery, VerifyError, VerifyingKey};
 use upvest_simulator::{Clock, Options, Simulator, Subscription, Url, generate};
 
 const PATH: &str = "/webhooks/upvest";
@@ -46,7 +44,7 @@ impl Received {
             headers: &self.headers,
             body: &self.body,
         };
-        let verified = UnverifiedDelivery::parse(request)?.verify(key, now)?;
+        let verified = UnverifiedDelivery::parse(request)?.verify([key], now)?;
         Ok(verified.freshness())
     }
 }
@@ -146,6 +144,6 @@ pub(crate) fn queue_generated(simulator: &Simulator, seed: u64, count: usize) ->
 pub(crate) fn verifying_keys(simulator: &Simulator) -> Vec<VerifyingKey> {
     let keys = simulator.verify_keys().keys;
     keys.iter()
-        .map(|jwk| VerifyingKey::from_jwk(Profile::UpvestV6, jwk).expect("a valid key"))
+        .map(|jwk| VerifyingKey::from_jwk(jwk).expect("a valid key"))
         .collect()
 }

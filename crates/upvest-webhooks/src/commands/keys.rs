@@ -82,7 +82,8 @@ mod tests {
         let text = |text: &str| Some(text.to_owned());
         let row = KeyRow {
             key_id: "k".to_owned(),
-            profile: text("upvest-v6"),
+            last_proved: text("2026-02-01T09:30:00Z"),
+            dialects: vec!["quoted-digest".to_owned()],
             source: text("upvest"),
             first_seen: text("2026-01-05T09:30:00Z"),
             retired_at: text("2026-02-05T09:30:00Z"),
@@ -90,12 +91,18 @@ mod tests {
             ..KeyRow::default()
         };
         let report = KeyList { keys: vec![row] };
-        for shown in ["upvest", "2026-01-05T09:30:00Z", "2026-02-05T09:30:00Z"] {
+        for shown in [
+            "upvest",
+            "quoted-digest",
+            "2026-02-01T09:30:00Z",
+            "2026-01-05T09:30:00Z",
+            "2026-02-05T09:30:00Z",
+        ] {
             assert!(report.text().contains(shown), "{shown}");
         }
         assert_eq!(
             serde_json::to_string(&report).unwrap(),
-            r#"{"keys":[{"key_id":"k","profile":"upvest-v6","algorithm":null,"source":"upvest","first_seen":"2026-01-05T09:30:00Z","last_seen":null,"retired_at":"2026-02-05T09:30:00Z","jwk":{"kty":"OKP"}}]}"#
+            r#"{"keys":[{"key_id":"k","algorithm":null,"source":"upvest","first_seen":"2026-01-05T09:30:00Z","last_seen":null,"retired_at":"2026-02-05T09:30:00Z","last_proved":"2026-02-01T09:30:00Z","dialects":["quoted-digest"],"jwk":{"kty":"OKP"}}]}"#
         );
     }
 

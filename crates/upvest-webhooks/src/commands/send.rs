@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use operator::{Error, Reporter, Result};
-use upvest::signature::{Profile, SigningKey};
+use upvest::signature::{Dialect, SigningKey};
 
 use crate::output::{self, Report, facts};
 use operator::key_file;
@@ -21,7 +21,7 @@ Examples:
 
   Generated events, with a secret that was imported before, to any URL:
     upvest-webhooks send --generate 50 --url https://hooks.example.com/webhooks/upvest \\
-      --hmac-secret-file smoke.key --key-id smoke --profile quoted
+      --hmac-secret-file smoke.key --key-id smoke --dialect quoted-content-digest
 
   A load of 200 deliveries per second for a minute, one in twenty sent twice, in any order:
     upvest-webhooks --local send --deliveries 12000 --rate 200 --duplicates 5 --shuffle \\
@@ -77,7 +77,7 @@ struct KeyArguments {
     #[arg(long, value_name = "FILE", requires = "key_id")]
     hmac_secret_file: Option<PathBuf>,
     /// Sign with the published test key (events/deliveries/test-key.jwk verifies it); this machine only
-    #[arg(long, conflicts_with_all = ["key_id", "profile"])]
+    #[arg(long, conflicts_with_all = ["key_id", "dialect"])]
     test_key: bool,
 }
 
@@ -88,8 +88,8 @@ struct SignatureArguments {
     #[arg(long, value_name = "ID")]
     key_id: Option<String>,
     /// How to sign: upvest-v6 (as Upvest does) or quoted (draft 15 and RFC 9421)
-    #[arg(long, default_value_t = Profile::UpvestV6)]
-    profile: Profile,
+    #[arg(long, default_value_t = Dialect::UnquotedDigest)]
+    dialect: Dialect,
     /// Sign these components, in this order; by default @method,@path,digest,content-type,content-length and a query
     #[arg(long, value_name = "COMPONENT", value_delimiter = ',')]
     cover: Vec<String>,
@@ -182,12 +182,12 @@ impl Arguments {
     }
 
     fn signing_key(&self) -> Result<SigningKey> {
-        let (key_id, profile) = (self.signature.key_id.as_deref(), self.signature.profile);
+        let (key_id, dialect) = (self.signature.key_id.as_deref(), self.signature.dialect);
         if let Some(path) = &self.key.private_key {
-            return key_file::private_key(path, key_id, profile);
+            return key_file::private_key(path, key_id, dialect);
         }
         match (&self.key.hmac_secret_file, key_id) {
-            (Some(path), Some(key_id)) => SigningKey::hmac(key_id, profile, key_file::secret(path)?),
+            (Some(path), Some(key_id)) => SigningKey::hmac(key_id, dialect, key_file::secret(path)?),
             _ => upvest_simulator::published_test_key(),
         }
         .map_err(Error::context("the key cannot be used"))
@@ -211,7 +211,7 @@ impl Report for Summary {
             }
             text.push_str(&format!("{table}\n\n"));
         }
-        let key = format!("{} ({}, {})", self.key_id, self.profile, self.algorithm);
+        let key = format!("{} ({}, {})", self.key_id, self.dialect, self.algorithm);
         let answers: Vec<String> = self
             .answers
             .iter()
@@ -344,7 +344,9 @@ mod tests {
             .verifying_key()
             .unwrap();
         let now = pipeline::runtime::clock::Clock::system().now();
-        UnverifiedDelivery::parse(request)?.verify(&key, now).map(|_| ())
+        UnverifiedDelivery::parse(request)?
+            .verify([&key], now)
+            .map(|_| ())
     }
 
     #[tokio::test]

@@ -157,6 +157,7 @@ impl<'a> UnverifiedDelivery<'a> {
                         rewritten: source.rewritten(proof.form),
                         freshness: signature.claims.freshness(received_at),
                         base: proof.base,
+                        algorithm: proof.key.algorithm(),
                         dialect: proof.dialect,
                         scope: proof.key.scope(),
                         request: self.request,

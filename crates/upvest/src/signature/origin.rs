@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// Holds the scheme and the authority of the URL that senders call, in the form in which they are signed.
 ///
 /// It comes from the receiver's configuration and never from the request: `host` and the headers that proxies add say
@@ -15,10 +17,17 @@ use std::str::FromStr;
 /// assert_eq!(origin.to_string(), "https://hooks.example.com");
 /// # Ok::<_, upvest::signature::OriginError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Origin {
-    scheme: &'static str,
+    scheme: Scheme,
     authority: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    Http,
+    Https,
 }
 
 /// Tells that a text is not an `http` or `https` URL with a host and without user information.
@@ -32,7 +41,10 @@ impl Origin {
     /// Returns the value of `@scheme`: `http` or `https`.
     #[must_use]
     pub const fn scheme(&self) -> &'static str {
-        self.scheme
+        match self.scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
     }
 
     /// Returns the value of `@authority`: the host in lower case, and the port where it is not the scheme's own.
@@ -54,8 +66,8 @@ impl FromStr for Origin {
         let error = || OriginError { url: url.to_owned() };
         let (scheme, rest) = url.split_once("://").ok_or_else(error)?;
         let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "http" => "http",
-            "https" => "https",
+            "http" => Scheme::Http,
+            "https" => Scheme::Https,
             _ => return Err(error()),
         };
         let written = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -70,15 +82,32 @@ impl FromStr for Origin {
     }
 }
 
+impl TryFrom<String> for Origin {
+    type Error = OriginError;
+
+    fn try_from(url: String) -> Result<Self, OriginError> {
+        url.parse()
+    }
+}
+
+impl From<Origin> for String {
+    fn from(origin: Origin) -> Self {
+        origin.to_string()
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}://{}", self.scheme, self.authority)
+        write!(formatter, "{}://{}", self.scheme(), self.authority)
     }
 }
 
 /// Normalises an authority as RFC 9421, section 2.2.3, asks.
-fn authority(scheme: &str, written: &str) -> String {
-    let port = if scheme == "http" { ":80" } else { ":443" };
+fn authority(scheme: Scheme, written: &str) -> String {
+    let port = match scheme {
+        Scheme::Http => ":80",
+        Scheme::Https => ":443",
+    };
     let lower = written.to_ascii_lowercase();
     lower.strip_suffix(port).unwrap_or(&lower).to_owned()
 }

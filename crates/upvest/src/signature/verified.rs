@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::claims::{Claims, Freshness};
 use super::component::Component;
-use super::{Dialect, SignedRequest, VerifyError};
+use super::{Algorithm, Dialect, SignedRequest, VerifyError};
 use crate::synthetic::Scope;
 
 /// Holds a delivery whose signature and body digest hold. Only
@@ -14,6 +14,7 @@ pub struct Verified<'a> {
     pub(super) request: SignedRequest<'a>,
     pub(super) claims: Claims,
     pub(super) base: String,
+    pub(super) algorithm: Algorithm,
     pub(super) dialect: Dialect,
     pub(super) rewritten: Vec<(String, String)>,
     pub(super) freshness: Freshness,
@@ -37,6 +38,12 @@ impl<'a> Verified<'a> {
     #[must_use]
     pub fn label(&self) -> &str {
         &self.claims.label
+    }
+
+    /// Returns the algorithm of the key that signed the delivery.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
     }
 
     /// Returns the dialect in which the signature holds.

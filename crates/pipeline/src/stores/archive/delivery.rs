@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use upvest::signature::{Dialect, Freshness, Origin, Verified};
 
 use crate::queues::envelope::Envelope;
 
@@ -17,7 +18,13 @@ pub struct ArchivedDelivery {
     /// is named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
-    /// Says that its signature was out of its time on receipt: `expired` or `not-yet-valid`; `None` where it was fresh.
+    /// The dialect in which its signature holds; for what is in quarantine there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<Dialect>,
+    /// The scheme and the authority that were ours, which a signature may cover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<Origin>,
+    /// That its signature was out of its time on receipt: `expired` or `not-yet-valid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out_of_time: Option<String>,
     /// Names why it, or a part of it, is in quarantine, as in the object's key; `None` for a verified delivery.
@@ -37,7 +44,33 @@ pub struct ArchivedDelivery {
     pub(super) body_base64: Option<String>,
 }
 
-/// Says why an object of the archive is not an archived delivery.
+/// What proved a delivery, as the archive notes it.
+#[derive(Debug, Clone, Copy)]
+pub struct Proof<'p> {
+    /// The key that signed it.
+    pub key_id: &'p str,
+    /// The dialect in which the signature holds.
+    pub dialect: Dialect,
+    /// Whether it was received within its time.
+    pub freshness: Freshness,
+    /// The public URL that the sender should have called.
+    pub origin: Option<&'p Origin>,
+}
+
+impl<'p> Proof<'p> {
+    /// Describes what proved a delivery that was sent to `origin`.
+    #[must_use]
+    pub fn of(verified: &'p Verified<'_>, origin: Option<&'p Origin>) -> Self {
+        Self {
+            key_id: verified.key_id(),
+            dialect: verified.dialect(),
+            freshness: verified.freshness(),
+            origin,
+        }
+    }
+}
+
+/// A text that is not an archived delivery.
 #[derive(Debug, thiserror::Error)]
 pub enum NotArchivedError {
     /// It is not the JSON that the archive writes.
@@ -61,6 +94,8 @@ impl ArchivedDelivery {
                 ..envelope.clone()
             },
             key_id: key_id.map(str::to_owned),
+            dialect: None,
+            public_url: None,
             out_of_time: None,
             reason: None,
             events: Vec::new(),
@@ -104,6 +139,7 @@ mod tests {
                     query: None,
                     source_address: Some("34.90.198.99".to_owned()),
                     headers: [("digest", "SHA-256=x")].into_iter().collect(),
+                    header_names: Vec::new(),
                 },
                 body: body.to_vec(),
             };

@@ -8,7 +8,7 @@ use upvest::signature::Freshness;
 use uuid::Uuid;
 
 use super::layout::{DeliveryKey, VERIFIED_PREFIX, hour, received_at, verified_at, verified_key};
-use super::{Archive, ArchivedDelivery, Condition, Found, LIST, ReadError};
+use super::{Archive, ArchivedDelivery, Condition, Found, LIST, Proof, ReadError};
 use crate::error::AwsError;
 use crate::queues::envelope::Envelope;
 
@@ -31,16 +31,13 @@ impl Archive {
     /// # Errors
     ///
     /// [`AwsError`] when it is not known to be kept.
-    pub async fn keep(
-        &self,
-        envelope: &Envelope,
-        key_id: &str,
-        freshness: Freshness,
-    ) -> Result<(), AwsError> {
-        let out_of_time = (freshness != Freshness::Fresh).then(|| freshness.as_str().to_owned());
+    pub async fn keep(&self, envelope: &Envelope, proof: &Proof<'_>) -> Result<(), AwsError> {
+        let out_of_time = (proof.freshness != Freshness::Fresh).then(|| proof.freshness.as_str().to_owned());
         let delivery = ArchivedDelivery {
             out_of_time,
-            ..ArchivedDelivery::of(envelope, Some(key_id))
+            dialect: Some(proof.dialect),
+            public_url: proof.origin.cloned(),
+            ..ArchivedDelivery::of(envelope, Some(proof.key_id))
         };
         // One that is there already was written by an earlier attempt at the same delivery.
         self.put(&verified_key(envelope), &delivery, Condition::Absent)

@@ -1,6 +1,6 @@
 //! The canary's own key in the keys table: it signs synthetic events and nothing else.
 
-use upvest::signature::Profile;
+use upvest::signature::Dialect;
 
 use super::{KeyRow, KeysTable};
 use crate::error::AwsError;
@@ -8,7 +8,7 @@ use crate::error::AwsError;
 /// Says what the key's id begins with; the role of the function may write no other key.
 const PREFIX: &str = "canary-";
 /// Upvest's own dialect, so that the canary takes the way of Upvest's deliveries.
-pub const CANARY_PROFILE: Profile = Profile::UpvestV6;
+pub const CANARY_DIALECT: Dialect = Dialect::UnquotedDigest;
 
 /// Names the canary's key in the secret with this ARN: another id for each secret, so that the history of keys stays
 /// true. It is made of the six characters with which Secrets Manager ends every ARN.
@@ -27,16 +27,13 @@ impl KeysTable {
     /// [`AwsError`] when the table cannot be read or written.
     pub async fn register_canary(&self, secret_arn: &str) -> Result<bool, AwsError> {
         let key_id = canary_key_id(secret_arn);
-        let own = KeyRow::canary(&key_id, CANARY_PROFILE, secret_arn, self.clock.now());
+        let own = KeyRow::canary(&key_id, secret_arn, self.clock.now());
         let Some(known) = self.row(&key_id).await? else {
             // What somebody else wrote meanwhile is looked at by the next run.
             self.add(&own).await?;
             return Ok(true);
         };
-        Ok(
-            (&known.profile, &known.algorithm) == (&own.profile, &own.algorithm)
-                && (&known.secret, &known.only) == (&own.secret, &own.only),
-        )
+        Ok(known.algorithm == own.algorithm && (&known.secret, &known.only) == (&own.secret, &own.only))
     }
 }
 

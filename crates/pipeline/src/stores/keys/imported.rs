@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretSlice};
 use subtle::ConstantTimeEq;
-use upvest::signature::{Algorithm, Jwk, Profile};
+use upvest::signature::{Algorithm, Jwk};
 
 use super::{HmacSecrets, KeyRow, KeysTable, UPDATE};
 use crate::error::AwsError;
@@ -12,9 +12,7 @@ use crate::error::AwsError;
 pub struct NewKey {
     /// Gives the id that deliveries name as `keyid`.
     pub key_id: String,
-    /// Names the dialect of HTTP signatures in which the key's owner signs.
-    pub profile: Profile,
-    /// Holds the public key or the shared secret that signatures are verified with.
+    /// What verifies.
     pub material: Material,
 }
 
@@ -121,25 +119,25 @@ impl KeysTable {
 
     /// Describes a key as the table is to have it. A shared secret is kept first, because its ARN is a part of that.
     async fn new_row(&self, key: &NewKey, secrets: &HmacSecrets) -> Result<KeyRow, AwsError> {
-        let (key_id, profile, now) = (&key.key_id, key.profile, self.clock.now());
+        let (key_id, now) = (&key.key_id, self.clock.now());
         Ok(match &key.material {
-            Material::Public(jwk) => KeyRow::imported_public(key_id, profile, jwk, now),
+            Material::Public(jwk) => KeyRow::imported_public(key_id, jwk, now),
             Material::Shared { secret, secret_name } => {
                 let arn = secrets.keep(secret_name, secret).await?;
-                KeyRow::imported_hmac(key_id, profile, arn, now)
+                KeyRow::imported_hmac(key_id, arn, now)
             }
         })
     }
 }
 
 impl KeyRow {
-    /// Tells whether it is this key, with the same material and profile.
+    /// Tells whether it is this key, with the same material.
     ///
     /// # Errors
     ///
     /// [`AwsError`] when its secret cannot be read.
     pub async fn is_key(&self, key: &NewKey, secrets: &HmacSecrets) -> Result<bool, AwsError> {
-        if !self.is_signed_with(key.profile, key.algorithm()) {
+        if !self.has_algorithm(key.algorithm()) {
             return Ok(false);
         }
         match (&key.material, &self.secret) {

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Mutex;
-use upvest::signature::{Algorithm, VerifyingKey};
+use upvest::signature::{Algorithm, Dialect, Verified, VerifyingKey};
+use upvest::synthetic::Scope;
 
+use super::proved::Use;
 use super::row::Limit;
 use super::{HmacSecrets, KeyRow, KeysTable};
 use crate::error::AwsError;
@@ -36,6 +38,7 @@ pub struct Keys {
 #[derive(Debug, Clone)]
 struct Remembered {
     key: Option<Arc<VerifyingKey>>,
+    used: Use,
     until: Timestamp,
 }
 
@@ -91,9 +94,10 @@ impl Keys {
         if let Some(known) = remembered.get(key_id).filter(|known| known.until > now) {
             return Ok(known.key.clone());
         }
-        let key = match self.table.row(key_id).await? {
-            Some(row) => Some(Arc::new(self.read(&row).await?)),
-            None => None,
+        let row = self.table.row(key_id).await?;
+        let (key, used) = match &row {
+            Some(row) => (Some(Arc::new(self.read(row).await?)), row.used()),
+            None => (None, Use::default()),
         };
         if remembered.len() >= REMEMBERED {
             // Which ids are forged is not known, so all go: each of the real ones costs one read.
@@ -102,9 +106,42 @@ impl Keys {
         let entry = Remembered {
             until: now + if key.is_some() { KNOWN_FOR } else { UNKNOWN_FOR },
             key: key.clone(),
+            used,
         };
         remembered.insert(key_id.to_owned(), entry);
         Ok(key)
+    }
+
+    /// Notes that a key proved a delivery, and in which dialect: the next delivery is tried in it first, the table is
+    /// told once an hour, and a dialect that is new for the key is reported by whoever is first to note it.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when the table cannot be told. The delivery is proven all the same.
+    pub async fn proved(&self, verified: &Verified<'_>) -> Result<(), AwsError> {
+        let (key_id, dialect) = (verified.key_id(), verified.dialect());
+        let mut remembered = self.remembered.lock().await;
+        let Some(Remembered {
+            key: Some(key), used, ..
+        }) = remembered.get_mut(key_id)
+        else {
+            return Ok(());
+        };
+        if key.prefers() != dialect {
+            *key = Arc::new(VerifyingKey::clone(key).preferring(dialect));
+        }
+        let Some(new) = used.after(dialect, self.clock.now()) else {
+            return Ok(());
+        };
+        // Taken before the write, so that deliveries that are verified meanwhile do not write too. Where the write is
+        // lost, the next hour's makes up for it.
+        let old = std::mem::replace(used, new.clone());
+        drop(remembered);
+        if self.table.note_proved(key_id, &old, &new).await? && is_news(&old, verified) {
+            metrics::new_dialect(dialect.as_str());
+            tracing::warn!(key.id = key_id, key.dialect = %dialect, known = ?old.dialects, "key signs in a dialect that is new for it");
+        }
+        Ok(())
     }
 
     /// Makes the key of a row, which may be one that somebody else wrote.
@@ -119,7 +156,6 @@ impl Keys {
         {
             metrics::key_age(self.clock.now().duration_since(seen));
         }
-        let profile = row.parsed_profile().map_err(unusable)?;
         let algorithm = row.parsed_algorithm().map_err(unusable)?;
         let key = if algorithm == Algorithm::HmacSha256 {
             let arn = row.secret.as_deref().ok_or_else(|| unusable("secret"))?;
@@ -129,19 +165,32 @@ impl Keys {
                 source,
             })?;
             let secret = secret.ok_or_else(|| unusable("secret"))?;
-            VerifyingKey::hmac(&row.key_id, profile, secret).map_err(|_| unusable("secret"))?
+            VerifyingKey::hmac(&row.key_id, secret).map_err(|_| unusable("secret"))?
         } else {
             let jwk = row.parsed_jwk().map_err(unusable)?;
-            let key = VerifyingKey::from_jwk(profile, &jwk).map_err(|_| unusable("jwk"))?;
-            // A row whose two attributes contradict each other was changed by hand: neither is believed.
+            let key = VerifyingKey::from_jwk(&jwk).map_err(|_| unusable("jwk"))?;
             if key.algorithm() != algorithm {
                 return Err(unusable("algorithm"));
             }
             key
         };
+        let key = match row.known_dialects().first() {
+            Some(dialect) => key.preferring(*dialect),
+            None => key,
+        };
         Ok(match row.limit().map_err(unusable)? {
             Limit::None => key,
             Limit::SyntheticEvents => key.only_synthetic(),
         })
+    }
+}
+
+/// Says whether a dialect that is new for a key is worth a notice: another one than the key had, or, for the first
+/// delivery by a key of Upvest's, another one than Upvest documents.
+fn is_news(old: &Use, verified: &Verified<'_>) -> bool {
+    let dialect = verified.dialect();
+    match old.dialects.is_empty() {
+        true => verified.scope() == Scope::Upvest && dialect != Dialect::UnquotedDigest,
+        false => !old.dialects.contains(&dialect),
     }
 }

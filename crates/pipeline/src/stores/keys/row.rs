@@ -1,10 +1,12 @@
 //! A row of the keys table: its attributes, read and written.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use upvest::signature::{Algorithm, Jwk, Profile};
+use upvest::signature::{Algorithm, Dialect, Jwk};
 
+use super::proved::Use;
 use crate::stores::item::{Item, text, text_of};
 
 /// Is the `source` of keys that were fetched from Upvest.
@@ -26,9 +28,7 @@ const SYNTHETIC: &str = "synthetic";
 pub struct KeyRow {
     /// Gives the id that deliveries name as `keyid`: the table's key.
     pub key_id: String,
-    /// Names how its owner signs, as [`Profile`] writes it.
-    pub profile: Option<String>,
-    /// Names its algorithm, as [`Algorithm`] writes it.
+    /// Its algorithm, as [`Algorithm`] writes it.
     pub algorithm: Option<String>,
     /// Says who wrote the row: `upvest` (a fetch), `import` (an operator) or `canary`.
     pub source: Option<String>,
@@ -38,7 +38,13 @@ pub struct KeyRow {
     pub last_seen: Option<String>,
     /// Tells when a fetch found that Upvest does not serve it any longer (RFC 3339).
     pub retired_at: Option<String>,
-    /// Holds the public key as JWK, in JSON; `None` for an HMAC key.
+    /// When it last proved a delivery, to the hour (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_proved: Option<String>,
+    /// The dialects in which it proved deliveries, as [`Dialect`] writes them, the last one first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dialects: Vec<String>,
+    /// The public key as JWK, in JSON.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_json")]
     pub jwk: Option<String>,
     /// Gives the ARN of the secret that holds an HMAC key; `None` for a public key.
@@ -64,39 +70,38 @@ impl KeyRow {
     pub(super) fn fetched(key_id: &str, jwk: &Jwk, now: Timestamp) -> Self {
         Self {
             jwk: Some(json(jwk)),
-            ..Self::new(key_id, Profile::UpvestV6, jwk.algorithm(), FETCHED, now)
+            ..Self::new(key_id, jwk.algorithm(), FETCHED, now)
         }
     }
 
     /// Describes a public key that an operator imports.
-    pub(super) fn imported_public(key_id: &str, profile: Profile, jwk: &Jwk, now: Timestamp) -> Self {
+    pub(super) fn imported_public(key_id: &str, jwk: &Jwk, now: Timestamp) -> Self {
         Self {
             jwk: Some(json(jwk)),
-            ..Self::new(key_id, profile, jwk.algorithm(), IMPORTED, now)
+            ..Self::new(key_id, jwk.algorithm(), IMPORTED, now)
         }
     }
 
     /// Describes an HMAC key that an operator imports, by the ARN of its secret.
-    pub(super) fn imported_hmac(key_id: &str, profile: Profile, arn: String, now: Timestamp) -> Self {
+    pub(super) fn imported_hmac(key_id: &str, arn: String, now: Timestamp) -> Self {
         Self {
             secret: Some(arn),
-            ..Self::new(key_id, profile, Algorithm::HmacSha256, IMPORTED, now)
+            ..Self::new(key_id, Algorithm::HmacSha256, IMPORTED, now)
         }
     }
 
     /// Describes the canary's key, by the ARN of its secret.
-    pub(super) fn canary(key_id: &str, profile: Profile, arn: &str, now: Timestamp) -> Self {
+    pub(super) fn canary(key_id: &str, arn: &str, now: Timestamp) -> Self {
         Self {
             secret: Some(arn.to_owned()),
             only: Some(SYNTHETIC.to_owned()),
-            ..Self::new(key_id, profile, Algorithm::HmacSha256, CANARY, now)
+            ..Self::new(key_id, Algorithm::HmacSha256, CANARY, now)
         }
     }
 
-    fn new(key_id: &str, profile: Profile, algorithm: Algorithm, source: &str, now: Timestamp) -> Self {
+    fn new(key_id: &str, algorithm: Algorithm, source: &str, now: Timestamp) -> Self {
         Self {
             key_id: key_id.to_owned(),
-            profile: Some(profile.to_string()),
             algorithm: Some(algorithm.to_string()),
             source: Some(source.to_owned()),
             first_seen: Some(now.to_string()),
@@ -133,23 +138,27 @@ impl KeyRow {
         })
     }
 
-    /// Gives the profile of a key of this algorithm; `None` for a key of another one, or without a usable profile.
+    /// Tells whether it signs with this algorithm.
     #[must_use]
-    pub fn profile_of(&self, algorithm: Algorithm) -> Option<Profile> {
-        let profile = self.parsed_profile().ok()?;
-        self.is_signed_with(profile, algorithm).then_some(profile)
+    pub fn has_algorithm(&self, algorithm: Algorithm) -> bool {
+        self.algorithm.as_deref() == Some(algorithm.as_str())
     }
 
-    /// Tells whether its owner signs with this profile and algorithm.
-    #[must_use]
-    pub fn is_signed_with(&self, profile: Profile, algorithm: Algorithm) -> bool {
-        self.profile.as_deref() == Some(profile.as_str())
-            && self.algorithm.as_deref() == Some(algorithm.as_str())
+    /// Gives what is known of its use.
+    pub(super) fn used(&self) -> Use {
+        Use {
+            last_proved: self.last_proved.as_ref().and_then(|at| at.parse().ok()),
+            dialects: self.known_dialects(),
+        }
     }
 
-    /// Reads `profile`, or names it as unusable.
-    pub(super) fn parsed_profile(&self) -> Result<Profile, Unusable> {
-        parsed(self.profile.as_deref(), "profile")
+    /// Gives the dialects that this version knows among those in which it proved deliveries, the last one first.
+    #[must_use]
+    pub fn known_dialects(&self) -> Vec<Dialect> {
+        self.dialects
+            .iter()
+            .filter_map(|name| name.parse().ok())
+            .collect()
     }
 
     /// Reads `algorithm`, or names it as unusable.
@@ -178,12 +187,13 @@ impl KeyRow {
         let own = |name| text_of(item, name).map(str::to_owned);
         Self {
             key_id: own("key_id").unwrap_or_default(),
-            profile: own("profile"),
             algorithm: own("algorithm"),
             source: own("source"),
             first_seen: own("first_seen"),
             last_seen: own("last_seen"),
             retired_at: own("retired_at"),
+            last_proved: own("last_proved"),
+            dialects: texts_of(item, "dialects"),
             jwk: own("jwk"),
             secret: own("secret"),
             // A limit of another kind must not disappear: it would be taken for none.
@@ -197,19 +207,21 @@ impl KeyRow {
     pub(super) fn to_item(&self) -> Item {
         let attributes = [
             ("key_id", Some(&self.key_id)),
-            ("profile", self.profile.as_ref()),
             ("algorithm", self.algorithm.as_ref()),
             ("source", self.source.as_ref()),
             ("first_seen", self.first_seen.as_ref()),
             ("last_seen", self.last_seen.as_ref()),
             ("retired_at", self.retired_at.as_ref()),
+            ("last_proved", self.last_proved.as_ref()),
             ("jwk", self.jwk.as_ref()),
             ("secret", self.secret.as_ref()),
             ("only", self.only.as_ref()),
         ];
+        let dialects = (!self.dialects.is_empty()).then(|| ("dialects".to_owned(), texts(&self.dialects)));
         attributes
             .into_iter()
             .filter_map(|(name, value)| Some((name.to_owned(), text(value?))))
+            .chain(dialects)
             .collect()
     }
 }
@@ -222,6 +234,23 @@ fn as_json<S: Serializer>(jwk: &Option<String>, serializer: S) -> Result<S::Ok, 
     }
 }
 
+/// Reads a list or a set of texts; what is none is left out.
+fn texts_of(item: &Item, name: &str) -> Vec<String> {
+    match item.get(name) {
+        Some(AttributeValue::L(values)) => values
+            .iter()
+            .filter_map(|value| value.as_s().ok().cloned())
+            .collect(),
+        Some(AttributeValue::Ss(values)) => values.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// Writes a list of texts.
+pub(super) fn texts(values: &[String]) -> AttributeValue {
+    AttributeValue::L(values.iter().map(|value| text(value.as_str())).collect())
+}
+
 fn parsed<T: std::str::FromStr>(text: Option<&str>, attribute: Unusable) -> Result<T, Unusable> {
     text.and_then(|text| text.parse().ok()).ok_or(attribute)
 }
@@ -232,8 +261,6 @@ fn json(jwk: &Jwk) -> String {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_dynamodb::types::AttributeValue;
-
     use super::*;
 
     const ED25519: &str =
@@ -245,9 +272,13 @@ mod tests {
         let jwk: Jwk = serde_json::from_str(ED25519).unwrap();
         for row in [
             KeyRow::fetched("k", &jwk, now),
-            KeyRow::imported_public("k", Profile::Quoted, &jwk, now),
-            KeyRow::imported_hmac("k", Profile::Quoted, "arn:secret".to_owned(), now),
-            KeyRow::canary("k", Profile::UpvestV6, "arn:secret", now),
+            KeyRow::imported_public("k", &jwk, now),
+            KeyRow::imported_hmac("k", "arn:secret".to_owned(), now),
+            KeyRow {
+                dialects: vec!["quoted-digest".to_owned(), "unquoted-digest".to_owned()],
+                last_proved: Some("2026-01-05T09:30:00Z".to_owned()),
+                ..KeyRow::canary("k", "arn:secret", now)
+            },
         ] {
             assert_eq!(KeyRow::from_item(&row.to_item()), row);
         }

@@ -142,7 +142,7 @@ async fn what_was_changed_after_signing_is_refused() {
             "{name}: {status} {problem}"
         );
     }
-    let stranger = SigningKey::generate_p521(KEY_ID, Profile::Quoted).unwrap();
+    let stranger = SigningKey::generate_p521(KEY_ID, Dialect::QuotedContentDigest).unwrap();
     let (status, _) = upvest.send(&Signed::creation(&token).sign(&stranger)).await;
     assert_eq!(status, 401, "another key under the same id");
     assert!(upvest.simulator.subscriptions().is_empty());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use clap::Parser;
 use fake_aws::{CallFilter, Fault, Service};
-use upvest::signature::{Profile, SigningKey};
+use upvest::signature::{Dialect, SigningKey};
 use webhook_tests::deliveries::{KEY_ID, event, import_key, order, topup};
 use webhook_tests::deployment::Deployment;
 use webhook_tests::story::Story;
@@ -345,7 +345,7 @@ async fn a_retired_key_verifies_and_an_unknown_one_does_not() {
 #[tokio::test(start_paused = true)]
 async fn another_key_under_the_same_id_does_not_verify() {
     let deployed = deployed().await;
-    let other = SigningKey::ed25519_from_seed(KEY_ID, Profile::UpvestV6, &[8; 32]).unwrap();
+    let other = SigningKey::ed25519_from_seed(KEY_ID, Dialect::UnquotedDigest, &[8; 32]).unwrap();
     let jwk = serde_json::to_string(&other.to_jwk()).unwrap();
     deployed.set("keys", ("key_id", KEY_ID), ("jwk", &jwk)).await;
     let found = findings_of(&deployed).await;
@@ -370,7 +370,7 @@ async fn a_delivery_whose_secret_cannot_be_read_is_not_checked_and_not_wrong() {
     let item = attributes.map(|(name, text)| (name.to_owned(), AttributeValue::S(text.to_owned())));
     let put = deployed.receiver.aws.dynamodb().put_item().table_name("keys");
     put.set_item(Some(item.into())).send().await.unwrap();
-    let key = SigningKey::hmac("smoke", Profile::Quoted, secret.into()).unwrap();
+    let key = SigningKey::hmac("smoke", Dialect::QuotedContentDigest, secret.into()).unwrap();
     deployed.store_signed(&key, &[order("o1", 1, "NEW")]).await;
     let not_checked = async || {
         let report = verify_archive(&deployed, ALL).await.unwrap();

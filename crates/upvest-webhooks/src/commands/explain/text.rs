@@ -257,12 +257,16 @@ fn signature_text(signature: &Signature) -> (char, String) {
     match signature {
         Signature::Holds {
             key_id,
-            profile,
+            dialect,
+            rewritten,
             algorithm,
             freshness,
             key,
         } => {
-            let mut text = format!("holds, {freshness} on receipt: key {key_id}, {profile}, {algorithm}");
+            let mut text = format!("holds, {freshness} on receipt: key {key_id}, {dialect}, {algorithm}");
+            for (component, signed) in rewritten {
+                text.push_str(&format!(", {component} signed as {signed:?}"));
+            }
             if let Some(source) = &key.source {
                 text.push_str(&format!(", source {source}"));
             }

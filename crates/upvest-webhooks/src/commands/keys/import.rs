@@ -5,22 +5,21 @@ use std::path::PathBuf;
 use clap::Args;
 use operator::keys::{ImportedKeys, KeyFile, import};
 use operator::{Reporter, Result, Stack};
-use upvest::signature::Profile;
 
 use crate::output::{self, Report};
 
 const EXAMPLES: &str = "\
 Examples:
   All keys of a set, under their own ids:
-    upvest-webhooks --stack webhooks-live keys import --profile upvest-v6 --jwk verify_keys.json
+    upvest-webhooks --stack webhooks-live keys import --jwk verify_keys.json
 
   One key:
     upvest-webhooks --stack webhooks-live keys import --key-id 9ed77463-c18e-4794-ab5c-17423f9b801a \\
-      --profile upvest-v6 --jwk key.jwk
+      --jwk key.jwk
 
   A secret for smoke tests of our own:
     head -c 32 /dev/urandom > smoke.key
-    upvest-webhooks --stack webhooks-live keys import --key-id smoke --profile quoted --hmac-secret-file smoke.key";
+    upvest-webhooks --stack webhooks-live keys import --key-id smoke --hmac-secret-file smoke.key";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -28,9 +27,6 @@ pub(crate) struct ImportArgs {
     /// The id that deliveries name as `keyid`; without it a JWK's own `kid`
     #[arg(long, value_name = "ID")]
     key_id: Option<String>,
-    /// How the key's owner signs: upvest-v6 (Upvest) or quoted (draft 15 and RFC 9421)
-    #[arg(long)]
-    profile: Profile,
     #[command(flatten)]
     file: KeyFileArgs,
     /// Put this key in the place of another that has the same id
@@ -57,15 +53,15 @@ impl ImportArgs {
             (Some(path), Some(key_id)) => KeyFile::HmacSecret(path, key_id),
             (_, key_id) => KeyFile::Jwk(self.file.jwk.unwrap_or_default(), key_id),
         };
-        import(stack, &file, self.profile, self.replace, reporter).await
+        import(stack, &file, self.replace, reporter).await
     }
 }
 
 impl Report for ImportedKeys {
     fn text(&self) -> String {
-        let mut table = output::table(["key id", "profile", "algorithm", "result"]);
+        let mut table = output::table(["key id", "algorithm", "result"]);
         for key in &self.imported {
-            table.add_row([key.key_id.as_str(), key.profile, key.algorithm, key.result]);
+            table.add_row([key.key_id.as_str(), key.algorithm, key.result]);
         }
         table.to_string()
     }

@@ -13,22 +13,24 @@ impl Report for KeyList {
         }
         let mut table = output::table([
             "key id",
-            "profile",
             "algorithm",
             "source",
             "first seen",
             "last seen",
+            "last proved",
+            "dialects",
             "retired",
         ]);
         for key in &self.keys {
             let cell = |value: &Option<String>| value.clone().unwrap_or_default();
             table.add_row([
                 key.key_id.clone(),
-                cell(&key.profile),
                 cell(&key.algorithm),
                 source_and_limit(key),
                 cell(&key.first_seen),
                 cell(&key.last_seen),
+                cell(&key.last_proved),
+                key.dialects.join(", "),
                 cell(&key.retired_at),
             ]);
         }

@@ -64,13 +64,12 @@ impl Report for Shown {
 fn signature_text(signature: &Signature) -> String {
     let mut text = facts([
         ("key", signature.key_id.clone()),
-        ("signed as", signature.profile.clone()),
-        ("algorithm", signature.algorithm.clone()),
+        ("holds as", signature.dialect.map(|dialect| dialect.to_string())),
         ("covered", Some(signature.covered.join(", "))),
         ("trouble", signature.trouble.clone()),
     ]);
-    if let Some(base) = &signature.base {
-        text.push_str("signature base, the text that is signed:\n");
+    for (dialect, base) in &signature.bases {
+        text.push_str(&format!("the text that is signed, in dialect {dialect}:\n"));
         for line in base.lines() {
             text.push_str(&format!("  {line}\n"));
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Parser;
 use fake_aws::{CallFilter, CrashError, Fault, Outcome, Service};
 use pipeline::queues::envelope::{Envelope, Request};
-use upvest::signature::{Freshness, Headers, SignatureOptions, SignedRequest, VerifyError};
+use upvest::signature::{Dialect, Freshness, Headers, SignatureOptions, SignedRequest, VerifyError};
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::deliveries::{body_of, event, sign, signing_key};
 use webhook_tests::deployment::Deployment;
@@ -172,12 +172,19 @@ async fn plant(
             query: None,
             source_address: None,
             headers: Envelope::needed_headers(headers),
+            header_names: Envelope::names_of(headers),
         },
         body: body.to_vec(),
     };
     let archive = Archive::new(site.receiver.aws.s3().clone(), "archive".to_owned());
     if verified {
-        archive.keep(&envelope, "key", Freshness::Fresh).await.unwrap();
+        let proof = pipeline::stores::archive::Proof {
+            key_id: "key",
+            dialect: Dialect::UnquotedDigest,
+            freshness: Freshness::Fresh,
+            origin: None,
+        };
+        archive.keep(&envelope, &proof).await.unwrap();
     }
     archive
         .quarantine(&envelope, Some("key"), reason, events.to_vec())

@@ -56,6 +56,8 @@ mod jwk;
 mod options;
 mod origin;
 mod request;
+#[cfg(test)]
+mod rfc9421;
 mod signing;
 mod upvest_proxy;
 mod value;

@@ -4,6 +4,7 @@ mod actions;
 mod canary;
 mod cost;
 mod deliveries;
+mod dialects;
 mod documents;
 mod end_to_end;
 mod entities;

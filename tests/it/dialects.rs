@@ -1,0 +1,169 @@
+//! Deliveries in every dialect, under one key: accepted, archived with their dialect, and noted at the key.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, in its helpers too"
+)]
+
+use std::time::Duration;
+
+use fake_aws::Service;
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::archive::ArchivedDelivery;
+use pipeline::stores::keys::Keys;
+use pipeline::verification::{Verdict, verify_again};
+use upvest::signature::{Dialect, Headers, SignatureOptions, SigningKey};
+use verify_and_store::FreshnessPolicy;
+use webhook_tests::deliveries::{KEY_ID, KNOWN_SEED, body_of, sign, sign_headers};
+use webhook_tests::receiver::Receiver;
+
+use crate::support::{deliver_with, event, items, receiver};
+
+fn signer(dialect: Dialect, seed: u8) -> SigningKey {
+    SigningKey::ed25519_from_seed(KEY_ID, dialect, &[seed; 32]).unwrap()
+}
+
+fn body(id: &str) -> Vec<u8> {
+    body_of(&[event(
+        id,
+        "ORDER.NEW",
+        &format!(r#"{{"id":"{id}","status":"NEW"}}"#),
+    )])
+    .into_bytes()
+}
+
+async fn deliver_in(receiver: &Receiver, dialect: Dialect, seed: u8, id: &str) {
+    let body = body(id);
+    deliver_with(receiver, &sign(&signer(dialect, seed), &body), &body).await;
+}
+
+fn archived(receiver: &Receiver) -> Vec<ArchivedDelivery> {
+    let objects = receiver.aws.objects("archive").into_iter();
+    objects
+        .filter(|(key, _)| key.starts_with("verified/"))
+        .map(|(_, object)| ArchivedDelivery::parse(&object.bytes).unwrap())
+        .collect()
+}
+
+fn keys(receiver: &Receiver) -> Keys {
+    let now = receiver.aws.clock().clone();
+    let secrets = aws_sdk_secretsmanager::Client::new(receiver.aws.sdk_config());
+    let clock = Clock::from_fn(move || now.timestamp());
+    Keys::new(receiver.aws.dynamodb().clone(), secrets, "keys".to_owned(), clock)
+}
+
+fn dialects_of_the_key(receiver: &Receiver) -> Vec<String> {
+    let item = &receiver.aws.items("keys")[0];
+    let list = item["dialects"]["L"].as_array().cloned().unwrap_or_default();
+    list.iter()
+        .map(|dialect| dialect["S"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_dialect_is_taken_under_one_key_and_verifies_again() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    for (number, dialect) in Dialect::ALL.into_iter().enumerate() {
+        deliver_in(&receiver, dialect, KNOWN_SEED, &format!("e{number}")).await;
+    }
+    assert_eq!(items(&receiver, "events", "event_id"), ["e0", "e1", "e2", "e3"]);
+    let archived = archived(&receiver);
+    let noted: Vec<_> = archived
+        .iter()
+        .map(|delivery| delivery.dialect.unwrap())
+        .collect();
+    assert_eq!(noted, Dialect::ALL);
+    let keys = keys(&receiver);
+    for mut delivery in archived {
+        assert!(matches!(
+            verify_again(&keys, &delivery).await.unwrap(),
+            Verdict::Holds(_)
+        ));
+        // Another dialect than the one it was proven in does not prove it.
+        let other = Dialect::ALL
+            .into_iter()
+            .find(|dialect| Some(*dialect) != delivery.dialect);
+        delivery.dialect = other;
+        assert!(matches!(
+            verify_again(&keys, &delivery).await.unwrap(),
+            Verdict::Rejected { .. }
+        ));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forged_delivery_is_refused_in_every_dialect() {
+    for dialect in Dialect::ALL {
+        let receiver = receiver(FreshnessPolicy::Flag).await;
+        deliver_in(&receiver, dialect, KNOWN_SEED + 1, "e1").await;
+        assert_eq!(items(&receiver, "events", "event_id"), [""; 0], "{dialect}");
+        let objects = receiver.aws.objects("archive");
+        assert!(
+            objects
+                .keys()
+                .all(|key| key.starts_with("quarantine/bad-signature/")),
+            "{dialect}"
+        );
+        assert_eq!(dialects_of_the_key(&receiver), [""; 0], "{dialect}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_remembers_its_dialects_and_when_it_last_proved_a_delivery() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let updates = || receiver.aws.count(Service::DynamoDb, "UpdateItem");
+    let before = updates();
+    deliver_in(&receiver, Dialect::UnquotedDigest, KNOWN_SEED, "e1").await;
+    deliver_in(&receiver, Dialect::UnquotedDigest, KNOWN_SEED, "e2").await;
+    assert_eq!(dialects_of_the_key(&receiver), ["unquoted-digest"]);
+    deliver_in(&receiver, Dialect::QuotedDigest, KNOWN_SEED, "e3").await;
+    deliver_in(&receiver, Dialect::UnquotedDigest, KNOWN_SEED, "e4").await;
+    assert_eq!(
+        dialects_of_the_key(&receiver),
+        ["quoted-digest", "unquoted-digest"]
+    );
+    let noted = receiver.aws.items("keys")[0]["last_proved"].clone();
+    assert!(noted["S"].is_string());
+    receiver.aws.clock().advance(Duration::from_secs(3_700));
+    deliver_in(&receiver, Dialect::UnquotedDigest, KNOWN_SEED, "e5").await;
+    assert_eq!(
+        dialects_of_the_key(&receiver),
+        ["unquoted-digest", "quoted-digest"]
+    );
+    assert_ne!(receiver.aws.items("keys")[0]["last_proved"], noted);
+    assert!(updates() >= before + 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_names_of_all_headers_are_archived_and_their_values_are_not() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let body = body("e1");
+    let headers = Headers::from_iter([
+        ("content-type", "application/json"),
+        ("Host", "hooks.example"),
+        ("upvest-signature-version", "6"),
+        ("authorization", "Bearer s3cret"),
+    ]);
+    let options = SignatureOptions::new(["@method", "@path", "digest"]);
+    let headers = sign_headers(
+        &signer(Dialect::UnquotedDigest, KNOWN_SEED),
+        headers,
+        &body,
+        &options,
+    );
+    deliver_with(&receiver, &headers, &body).await;
+    let request = archived(&receiver).remove(0).envelope.request;
+    assert!(request.header_names.contains(&"authorization".to_owned()));
+    assert_eq!(request.headers.get_combined("authorization"), None);
+    assert_eq!(
+        request.headers.get_combined("host").as_deref(),
+        Some("hooks.example")
+    );
+    assert_eq!(
+        request
+            .headers
+            .get_combined("upvest-signature-version")
+            .as_deref(),
+        Some("6")
+    );
+}

@@ -58,6 +58,7 @@ mod origin;
 mod request;
 #[cfg(test)]
 mod rfc9421;
+mod search;
 mod signing;
 mod upvest_proxy;
 mod value;

@@ -8,10 +8,11 @@ use super::base::BaseSource;
 use super::claims::{Claims, Freshness};
 use super::component::Component;
 use super::fields::{Member, members, parse_bytes};
+use super::search::Search;
 use super::value::Form;
 use super::{
     Dialect, DigestHeader, Headers, MAX_HEADER_BYTES, MAX_VERIFICATIONS, Names, Origin, SignedRequest,
-    Verified, VerifyError, VerifyingKey, digest,
+    Verified, VerifyError, VerifyingKey,
 };
 
 /// Holds a parsed delivery of which nothing is trusted yet; it shows only what it claims.
@@ -20,17 +21,18 @@ use super::{
 /// is about to be the next one.
 #[derive(Debug)]
 pub struct UnverifiedDelivery<'a> {
-    request: SignedRequest<'a>,
+    pub(super) request: SignedRequest<'a>,
     origin: Option<&'a Origin>,
-    only: Option<Dialect>,
+    pub(super) only: Option<Dialect>,
     /// Holds the signatures that meet the policy, at least one; `sig1` first.
     signatures: Vec<Signature>,
 }
 
+/// Holds a signature that meets the policy.
 #[derive(Debug)]
-struct Signature {
-    claims: Claims,
-    bytes: Vec<u8>,
+pub(super) struct Signature {
+    pub(super) claims: Claims,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl<'a> UnverifiedDelivery<'a> {
@@ -142,10 +144,7 @@ impl<'a> UnverifiedDelivery<'a> {
         received_at: Timestamp,
     ) -> Result<Verified<'a>, VerifyError> {
         let keys: Vec<&VerifyingKey> = keys.into_iter().collect();
-        let mut search = Search {
-            left: MAX_VERIFICATIONS,
-            digests: DigestHeader::ALL.map(|_| None),
-        };
+        let mut search = Search::default();
         let mut refused: Option<VerifyError> = None;
         let mut signatures = std::mem::take(&mut self.signatures);
         signatures.sort_by_key(|signature| signature.claims.freshness(received_at) != Freshness::Fresh);
@@ -171,7 +170,7 @@ impl<'a> UnverifiedDelivery<'a> {
         Err(refused.unwrap_or(VerifyError::NoMatchingLabel))
     }
 
-    fn source<'s>(&'s self, claims: &'s Claims) -> BaseSource<'s, 'a> {
+    pub(super) fn source<'s>(&'s self, claims: &'s Claims) -> BaseSource<'s, 'a> {
         BaseSource {
             request: &self.request,
             origin: self.origin,
@@ -208,6 +207,15 @@ impl Signature {
             .ok_or(VerifyError::MalformedSignature)?;
         Ok(Some(Self { claims, bytes }))
     }
+
+    /// Names the dialect of the signature when names stand like this; `None` when that is not the one that is sought.
+    pub(super) fn dialect(&self, names: Names, only: Option<Dialect>) -> Option<Dialect> {
+        let mut dialects = self.claims.digests().map(|digest| Dialect::new(names, digest));
+        match only {
+            Some(only) => dialects.find(|dialect| *dialect == only),
+            None => dialects.next(),
+        }
+    }
 }
 
 impl Claims {
@@ -231,135 +239,11 @@ impl Claims {
     }
 }
 
-/// Holds what may still be spent on a delivery, and what is known of its body.
-struct Search {
-    left: usize,
-    /// Holds the outcome for each of [`DigestHeader::ALL`], so that a large body is hashed once for all signatures.
-    digests: [Option<Result<(), VerifyError>>; 2],
-}
-
-struct Proof<'k> {
-    key: &'k VerifyingKey,
-    dialect: Dialect,
-    form: Form,
-    base: String,
-}
-
-impl Search {
-    /// Tries one signature by each key of its id.
-    fn signature<'k>(
-        &mut self,
-        delivery: &UnverifiedDelivery<'_>,
-        signature: &Signature,
-        keys: &[&'k VerifyingKey],
-    ) -> Result<Proof<'k>, VerifyError> {
-        let named = keys.iter().filter(|key| key.key_id() == signature.claims.key_id);
-        let mut refused = None::<VerifyError>;
-        for key in named {
-            match self.key(delivery, signature, key) {
-                Ok(proof) => return Ok(proof),
-                Err(error) => refused = Some(refused.map_or(error.clone(), |first| first.or_further(error))),
-            }
-        }
-        Err(refused.unwrap_or_else(|| VerifyError::UnknownKey {
-            key_id: signature.claims.key_id.clone(),
-        }))
-    }
-
-    fn key<'k>(
-        &mut self,
-        delivery: &UnverifiedDelivery<'_>,
-        signature: &Signature,
-        key: &'k VerifyingKey,
-    ) -> Result<Proof<'k>, VerifyError> {
-        let claims = &signature.claims;
-        if claims
-            .algorithm
-            .as_deref()
-            .is_some_and(|name| name != key.algorithm().as_str())
-        {
-            return Err(VerifyError::AlgorithmMismatch);
-        }
-        // Before the signature, because a hash costs less than a curve: a body that was swapped is refused cheaply.
-        for header in claims.digests() {
-            self.digest(header, &delivery.request)?;
-        }
-        let proof = self.base(delivery, signature, key)?;
-        // After the signature: until it holds the body must not be parsed as events.
-        match key.scope().covers_delivery(delivery.request.body) {
-            true => Ok(proof),
-            false => Err(VerifyError::KeyOnlySynthetic),
-        }
-    }
-
-    fn digest(&mut self, header: DigestHeader, request: &SignedRequest<'_>) -> Result<(), VerifyError> {
-        let name = header.as_str();
-        self.digests[header as usize]
-            .get_or_insert_with(|| match bounded_header(request.headers, name)? {
-                Some(value) => digest::check(header, &value, request.body),
-                None => Err(VerifyError::MissingDigest { header: name }),
-            })
-            .clone()
-    }
-
-    /// Tries the texts that may have been signed, each once: by the names that the key's last delivery had, and in the
-    /// form that arrived, first.
-    fn base<'k>(
-        &mut self,
-        delivery: &UnverifiedDelivery<'_>,
-        signature: &Signature,
-        key: &'k VerifyingKey,
-    ) -> Result<Proof<'k>, VerifyError> {
-        let source = delivery.source(&signature.claims);
-        let mut names = Names::ALL;
-        names.sort_by_key(|names| *names != key.prefers().names());
-        let mut tried: Vec<String> = Vec::new();
-        let mut refused = None::<VerifyError>;
-        for (names, form) in names
-            .into_iter()
-            .flat_map(|names| Form::all().map(move |form| (names, form)))
-        {
-            let Some(dialect) = signature.dialect(names, delivery.only) else {
-                continue;
-            };
-            let base = match source.write(names, form) {
-                Ok(base) if tried.contains(&base) => continue,
-                Ok(base) => base,
-                Err(error) => {
-                    refused = refused.or(Some(error));
-                    continue;
-                }
-            };
-            self.left = self.left.checked_sub(1).ok_or(VerifyError::TooManySignatures)?;
-            if key.verify_base(base.as_bytes(), &signature.bytes) {
-                return Ok(Proof {
-                    key,
-                    dialect,
-                    form,
-                    base,
-                });
-            }
-            tried.push(base);
-        }
-        Err(match (tried.is_empty(), refused) {
-            (true, Some(error)) => error,
-            _ => VerifyError::BadSignature,
-        })
-    }
-}
-
-impl Signature {
-    /// Names the dialect of the signature when names stand like this; `None` when that is not the one that is sought.
-    fn dialect(&self, names: Names, only: Option<Dialect>) -> Option<Dialect> {
-        let mut dialects = self.claims.digests().map(|digest| Dialect::new(names, digest));
-        match only {
-            Some(only) => dialects.find(|dialect| *dialect == only),
-            None => dialects.next(),
-        }
-    }
-}
-
-fn bounded_header<'a>(headers: &'a Headers, name: &'static str) -> Result<Option<Cow<'a, str>>, VerifyError> {
+/// Reads a header whose length is bounded.
+pub(super) fn bounded_header<'a>(
+    headers: &'a Headers,
+    name: &'static str,
+) -> Result<Option<Cow<'a, str>>, VerifyError> {
     // Measured before it is joined, so that a flood of headers is not copied.
     if headers.combined_len(name) > MAX_HEADER_BYTES {
         return Err(VerifyError::OversizedHeader { name });

@@ -1,0 +1,129 @@
+//! The search for a text, a key and a dialect in which a signature holds, within a bound.
+
+use super::delivery::{Signature, UnverifiedDelivery, bounded_header};
+use super::value::Form;
+use super::{
+    Dialect, DigestHeader, MAX_VERIFICATIONS, Names, SignedRequest, VerifyError, VerifyingKey, digest,
+};
+
+/// Holds what was spent on a delivery, and what is known of its body.
+#[derive(Default)]
+pub(super) struct Search {
+    spent: usize,
+    /// Holds the outcome for each of [`DigestHeader::ALL`], so that a large body is hashed once for all signatures.
+    digests: [Option<Result<(), VerifyError>>; 2],
+}
+
+/// Holds how a signature was found to hold.
+pub(super) struct Proof<'k> {
+    pub(super) key: &'k VerifyingKey,
+    pub(super) dialect: Dialect,
+    pub(super) form: Form,
+    pub(super) base: String,
+}
+
+impl Search {
+    /// Tries one signature by each key of its id.
+    pub(super) fn signature<'k>(
+        &mut self,
+        delivery: &UnverifiedDelivery<'_>,
+        signature: &Signature,
+        keys: &[&'k VerifyingKey],
+    ) -> Result<Proof<'k>, VerifyError> {
+        let named = keys.iter().filter(|key| key.key_id() == signature.claims.key_id);
+        let mut refused = None::<VerifyError>;
+        for key in named {
+            match self.key(delivery, signature, key) {
+                Ok(proof) => return Ok(proof),
+                Err(error) => refused = Some(refused.map_or(error.clone(), |first| first.or_further(error))),
+            }
+        }
+        Err(refused.unwrap_or_else(|| VerifyError::UnknownKey {
+            key_id: signature.claims.key_id.clone(),
+        }))
+    }
+
+    fn key<'k>(
+        &mut self,
+        delivery: &UnverifiedDelivery<'_>,
+        signature: &Signature,
+        key: &'k VerifyingKey,
+    ) -> Result<Proof<'k>, VerifyError> {
+        let claims = &signature.claims;
+        if claims
+            .algorithm
+            .as_deref()
+            .is_some_and(|name| name != key.algorithm().as_str())
+        {
+            return Err(VerifyError::AlgorithmMismatch);
+        }
+        // Before the signature, because a hash costs less than a curve: a body that was swapped is refused cheaply.
+        for header in claims.digests() {
+            self.digest(header, &delivery.request)?;
+        }
+        let proof = self.base(delivery, signature, key)?;
+        // After the signature: until it holds the body must not be parsed as events.
+        match key.scope().covers_delivery(delivery.request.body) {
+            true => Ok(proof),
+            false => Err(VerifyError::KeyOnlySynthetic),
+        }
+    }
+
+    fn digest(&mut self, header: DigestHeader, request: &SignedRequest<'_>) -> Result<(), VerifyError> {
+        let name = header.as_str();
+        self.digests[header as usize]
+            .get_or_insert_with(|| match bounded_header(request.headers, name)? {
+                Some(value) => digest::check(header, &value, request.body),
+                None => Err(VerifyError::MissingDigest { header: name }),
+            })
+            .clone()
+    }
+
+    /// Tries the texts that may have been signed, each once: by the names that the key's last delivery had, and in the
+    /// form that arrived, first.
+    fn base<'k>(
+        &mut self,
+        delivery: &UnverifiedDelivery<'_>,
+        signature: &Signature,
+        key: &'k VerifyingKey,
+    ) -> Result<Proof<'k>, VerifyError> {
+        let source = delivery.source(&signature.claims);
+        let mut names = Names::ALL;
+        names.sort_by_key(|names| *names != key.prefers().names());
+        let mut tried: Vec<String> = Vec::new();
+        let mut refused = None::<VerifyError>;
+        for (names, form) in names
+            .into_iter()
+            .flat_map(|names| Form::all().map(move |form| (names, form)))
+        {
+            let Some(dialect) = signature.dialect(names, delivery.only) else {
+                continue;
+            };
+            let base = match source.write(names, form) {
+                Ok(base) if tried.contains(&base) => continue,
+                Ok(base) => base,
+                Err(error) => {
+                    refused = refused.or(Some(error));
+                    continue;
+                }
+            };
+            if self.spent == MAX_VERIFICATIONS {
+                return Err(VerifyError::TooManySignatures);
+            }
+            self.spent += 1;
+            if key.verify_base(base.as_bytes(), &signature.bytes) {
+                return Ok(Proof {
+                    key,
+                    dialect,
+                    form,
+                    base,
+                });
+            }
+            tried.push(base);
+        }
+        Err(match (tried.is_empty(), refused) {
+            (true, Some(error)) => error,
+            _ => VerifyError::BadSignature,
+        })
+    }
+}

@@ -13,8 +13,9 @@ use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::runtime::{aws, metrics};
 use serde_json::json;
 use upvest::Domain;
-use upvest::signature::{Headers, SignatureOptions};
+use upvest::signature::{Dialect, Headers, SignatureOptions, SigningKey};
 use verify_and_store::FreshnessPolicy;
+use webhook_tests::deliveries::{KEY_ID, KNOWN_SEED};
 use webhook_tests::effects::Trouble;
 use webhook_tests::metrics::{Measured, Measurement};
 use webhook_tests::receiver::{PATH, Receiver, gateway_request};
@@ -90,6 +91,9 @@ async fn judge_in_every_way() {
             SignatureOptions::new(COVERED).valid(created.parse().unwrap(), expires.parse().unwrap());
         deliver_with(&receiver, &sign_with(&key(), b"[]", &options), b"[]").await;
     }
+    let other = SigningKey::ed25519_from_seed(KEY_ID, Dialect::QuotedDigest, &[KNOWN_SEED; 32]).unwrap();
+    let signed = sign_with(&other, b"[]", &SignatureOptions::new(COVERED));
+    deliver_with(&receiver, &signed, b"[]").await;
     let forged = sign_with(&key(), b"[]", &SignatureOptions::new(COVERED));
     deliver_with(&receiver, &forged, b"[{}]").await;
     let stranger = Receiver::new(1, FreshnessPolicy::Flag);
@@ -216,18 +220,12 @@ async fn the_way_of_an_event_is_measured_from_the_receipt_of_its_delivery() {
 
 #[tokio::test(start_paused = true)]
 async fn deliveries_that_we_signed_ourselves_do_not_break_the_silence() {
-    use upvest::signature::{Dialect, SigningKey};
     let measured = Measured::default();
     let _guard = ::metrics::set_default_local_recorder(&measured);
     let receiver = receiver(FreshnessPolicy::Flag).await;
     receiver.aws.create_secret("own", &[7; 32]);
     let put = receiver.aws.dynamodb().put_item().table_name("keys");
-    let attributes = [
-        ("key_id", "own"),
-        ("profile", "upvest-v6"),
-        ("algorithm", "hmac-sha256"),
-        ("secret", "own"),
-    ];
+    let attributes = [("key_id", "own"), ("algorithm", "hmac-sha256"), ("secret", "own")];
     let put = attributes.into_iter().fold(put, |put, (name, value)| {
         put.item(name, aws_sdk_dynamodb::types::AttributeValue::S(value.to_owned()))
     });

@@ -20,7 +20,7 @@ pub const UNLISTED_SOURCES: &str = "UnlistedSources";
 pub const VERIFIED: &str = "DeliveriesVerified";
 /// Counts deliveries among them that Upvest signed, and not a key of our own.
 pub const FROM_UPVEST: &str = "DeliveriesFromUpvest";
-/// Counts deliveries by which a key was first seen to sign in another `Dialect`.
+/// Counts deliveries by which a key was first seen to sign in another dialect.
 pub const NEW_DIALECTS: &str = "NewDialects";
 /// Deliveries that are in quarantine, whole or in part, for whatever reason.
 pub const QUARANTINED: &str = "Quarantined";
@@ -135,9 +135,9 @@ pub fn from_upvest() {
     counter!(FROM_UPVEST).increment(1);
 }
 
-/// Counts a delivery by which a key was first seen to sign in this dialect.
-pub fn new_dialect(dialect: &'static str) {
-    counter!(NEW_DIALECTS, "Dialect" => dialect).increment(1);
+/// Counts a delivery by which a key was first seen to sign in another dialect.
+pub fn new_dialect() {
+    counter!(NEW_DIALECTS).increment(1);
 }
 
 /// Counts a delivery that went to quarantine, whole or in part.

@@ -138,7 +138,7 @@ impl Keys {
         let old = std::mem::replace(used, new.clone());
         drop(remembered);
         if self.table.note_proved(key_id, &old, &new).await? && is_news(&old, verified) {
-            metrics::new_dialect(dialect.as_str());
+            metrics::new_dialect();
             tracing::warn!(key.id = key_id, key.dialect = %dialect, known = ?old.dialects, "key signs in a dialect that is new for it");
         }
         Ok(())

@@ -27,9 +27,7 @@ async fn simulator(stack: &Stack) -> Simulator {
     for key in &simulator.verify_keys().keys {
         let jwk = serde_json::to_string(key).expect("a key is JSON");
         let key_id = key.key_id().expect("published keys have ids");
-        stack
-            .import(key_id, ["upvest-v6", "ecdsa-p521-sha512"], ("jwk", &jwk))
-            .await;
+        stack.import(key_id, "ecdsa-p521-sha512", ("jwk", &jwk)).await;
     }
     let url: Url = stack.url().parse().expect("the output is a URL");
     let subscription = Subscription::new(Subscription::SAMPLE_ID, url);
@@ -102,7 +100,7 @@ async fn another_implementation_s_signatures_verify_in_any_order_of_components()
 }
 
 #[tokio::test]
-async fn a_key_for_hmac_in_secrets_manager_verifies_in_the_quoted_profile() {
+async fn a_key_for_hmac_in_secrets_manager_verifies_in_the_quoted_dialect() {
     let stack = Stack::shared().await;
     let (key_id, secret) = (new_id(), new_id().into_bytes());
     let request = stack.clients.secrets.create_secret();
@@ -113,11 +111,7 @@ async fn a_key_for_hmac_in_secrets_manager_verifies_in_the_quoted_profile() {
         .await
         .unwrap();
     stack
-        .import(
-            &key_id,
-            ["quoted", "hmac-sha256"],
-            ("secret", created.arn().unwrap()),
-        )
+        .import(&key_id, "hmac-sha256", ("secret", created.arn().unwrap()))
         .await;
 
     let key = SigningKey::hmac(&key_id, Dialect::QuotedContentDigest, secret.into()).unwrap();

@@ -113,7 +113,7 @@ fn badly_signed(stack: &Stack, sender: &Sender) -> Vec<(&'static str, Delivery)>
         ),
         (
             "unknown-derived-component",
-            &["@method", "@path", "digest", "@authority"],
+            &["@method", "@path", "digest", "@status"],
         ),
         ("duplicate-component", &["@method", "@path", "digest", "@path"]),
     ] {

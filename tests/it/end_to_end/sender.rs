@@ -81,8 +81,10 @@ impl Sender {
             "x": URL_SAFE_NO_PAD.encode(&coordinates[..66]),
             "y": URL_SAFE_NO_PAD.encode(&coordinates[66..]),
         });
-        let kind = ["upvest-v6", "ecdsa-p521-sha512"];
-        stack.import(&self.key_id, kind, ("jwk", &jwk.to_string())).await;
+        let jwk = jwk.to_string();
+        stack
+            .import(&self.key_id, "ecdsa-p521-sha512", ("jwk", &jwk))
+            .await;
     }
 
     /// What an honest sender would sign.

@@ -188,7 +188,7 @@ impl Stack {
     }
 
     /// Puts a key into the keys table; `material` is its `jwk` or the `secret` that holds it.
-    pub(super) async fn import(&self, key_id: &str, [profile, algorithm]: [&str; 2], material: (&str, &str)) {
+    pub(super) async fn import(&self, key_id: &str, algorithm: &str, material: (&str, &str)) {
         let text = |value: &str| AttributeValue::S(value.to_owned());
         let request = self
             .clients
@@ -197,7 +197,6 @@ impl Stack {
             .table_name(self.output("KeysTableName"));
         let request = request
             .item("key_id", text(key_id))
-            .item("profile", text(profile))
             .item("algorithm", text(algorithm))
             .item(material.0, text(material.1));
         request.send().await.expect("the key can be written");

@@ -68,6 +68,8 @@ fn needed(function: &str) -> Grants {
             needed.extend(grants(["sqs:SendMessage"], "DeliveriesDeadLetterQueue"));
             // `Keys::read` and `Keys::secret`.
             needed.extend(grants(["dynamodb:GetItem"], "KeysTable"));
+            // `Keys::proved`.
+            needed.extend(grants(["dynamodb:UpdateItem"], "KeysTable"));
             needed.extend(grants(["secretsmanager:GetSecretValue"], WILDCARDS[1].0));
             needed.extend(grants(["secretsmanager:GetSecretValue"], "CanarySecret"));
             // `Archive::put`.
@@ -212,6 +214,26 @@ fn the_canary_may_write_its_own_key_and_read_its_own_event_and_entity_alone() {
         keys("EntitiesTable"),
         [upvest::synthetic::canary_entity().to_string()].into()
     );
+}
+
+#[test]
+fn verify_and_store_may_note_the_use_of_a_key_and_change_nothing_that_says_what_it_proves() {
+    let template = Template::read();
+    let statements = statements(&template, "VerifyAndStoreRole");
+    let updates: Vec<_> = statements
+        .into_iter()
+        .filter(|statement| statement["Action"].to_string().contains("UpdateItem"))
+        .collect();
+    let [update] = updates[..] else {
+        panic!("{updates:?}")
+    };
+    assert_eq!(update["Resource"]["Fn::GetAtt"][0], "KeysTable");
+    let condition = json!({
+        "ForAllValues:StringEquals": { "dynamodb:Attributes": ["key_id", "last_proved", "dialects"] },
+        // Without this, an update could read the rest of the row.
+        "StringEqualsIfExists": { "dynamodb:ReturnValues": ["NONE", "UPDATED_OLD", "UPDATED_NEW"] },
+    });
+    assert_eq!(update["Condition"], condition);
 }
 
 #[test]

@@ -240,7 +240,6 @@ async fn its_key_becomes_known_at_the_first_run_with_its_limit() {
     world.run(Works::All).await;
     let key = world.key();
     for (attribute, value) in [
-        ("profile", "upvest-v6"),
         ("algorithm", "hmac-sha256"),
         ("secret", SECRET),
         ("only", "synthetic"),

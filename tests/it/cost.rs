@@ -284,7 +284,10 @@ async fn bill(events: &[String], traffic: Traffic) -> Bill {
         (receiver.waiting(), receiver.aws.items("events").len()),
         (0, events.len())
     );
-    receiver.aws.calls().iter().for_each(|call| bill.call(call));
+    // That a key proved deliveries is noted once an hour, however many they are.
+    let calls = receiver.aws.calls().into_iter();
+    let calls = calls.filter(|call| (&*call.resource, &*call.operation) != ("keys", "UpdateItem"));
+    calls.for_each(|call| bill.call(&call));
     bill.count_writes(&receiver);
     let published = receiver.aws.published(CHANGES).len();
     bill.add("EventBridge events", published as f64, price::EVENT_BUS);

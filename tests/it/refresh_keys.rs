@@ -220,7 +220,6 @@ async fn another_key_under_a_served_id_is_never_overwritten() {
         world
             .put(&[
                 ("key_id", &id),
-                ("profile", "upvest-v6"),
                 ("algorithm", "ecdsa-p521-sha512"),
                 ("jwk", &other),
                 ("source", source),
@@ -241,7 +240,6 @@ async fn keys_of_the_operator_are_left_alone() {
     world
         .put(&[
             ("key_id", "smoke"),
-            ("profile", "quoted"),
             ("algorithm", "hmac-sha256"),
             ("secret", "arn"),
             ("source", "import"),

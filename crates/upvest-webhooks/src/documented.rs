@@ -10,9 +10,10 @@ use crate::cli::Cli;
 const NAME: &str = "upvest-webhooks";
 
 /// What stands for something that the reader has, and what it could be.
-const STAND_INS: [(&str, &str); 7] = [
+const STAND_INS: [(&str, &str); 8] = [
     ("$DELIVERY", "9fc8c651-1a1d-47c4-b0c2-1f724601ecf4"),
     ("DELIVERY", "9fc8c651-1a1d-47c4-b0c2-1f724601ecf4"),
+    ("DELIVERY_ID", "9fc8c651-1a1d-47c4-b0c2-1f724601ecf4"),
     ("$RECEIVED", "2026-01-05T09:30:00Z"),
     ("$A_MOMENT_LATER", "2026-01-05T09:30:01Z"),
     ("$STACK", "webhooks-live"),

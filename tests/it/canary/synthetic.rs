@@ -77,7 +77,6 @@ async fn an_hmac_key_of_the_operator_signs_what_it_wants() {
     let put = receiver.aws.dynamodb().put_item().table_name("keys");
     let put = [
         ("key_id", "smoke"),
-        ("profile", "upvest-v6"),
         ("algorithm", "hmac-sha256"),
         ("secret", "smoke"),
         ("source", "import"),

@@ -19,7 +19,7 @@ pub struct Shipment<'s> {
     pub order: Order,
     /// Limits the deliveries a second, and those that are open at the same time.
     pub pace: Pace,
-    /// Signs every delivery, in the profile and algorithm that the key has.
+    /// Signs every delivery, in the dialect and algorithm that the key has.
     pub key: SigningKey,
     /// The covered components, in this order; empty for the usual ones.
     pub cover: Vec<String>,

@@ -363,7 +363,6 @@ async fn a_delivery_whose_secret_cannot_be_read_is_not_checked_and_not_wrong() {
     deployed.receiver.aws.create_secret("arn:smoke", &secret);
     let attributes = [
         ("key_id", "smoke"),
-        ("profile", "quoted"),
         ("algorithm", "hmac-sha256"),
         ("secret", "arn:smoke"),
     ];

@@ -60,7 +60,7 @@ async fn a_delivery_is_shown_with_what_was_signed_and_its_body_only_if_wanted() 
     for part in [
         "in quarantine: bad-signature",
         "fails: bad-signature (the signature does not hold)",
-        "covered    @method, @path, digest",
+        "covered  @method, @path, digest",
         "  @path: /webhooks/upvest\n  digest: SHA-256=",
         "  @signature-params: (",
     ] {

@@ -39,7 +39,7 @@ impl OperatorKey {
         let row = table.row(key_id).await.map_err(unasked())?.ok_or_else(|| {
             Error::not_found(format!(
                 "the stack does not know key {key_id}, and would put into quarantine what it signs: import it with \
-                 `keys import --key-id {key_id} --hmac-secret-file FILE`"
+                 `keys import --key-id {key_id} --hmac-secret-file FILE --reason TEXT`"
             ))
         })?;
         if !row.has_algorithm(Algorithm::HmacSha256) {

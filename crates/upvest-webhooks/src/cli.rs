@@ -19,7 +19,7 @@ use crate::terminal::Screen;
 const EXAMPLES: &str = "\
 Examples:
   Trust a key that Upvest published, in the stack `webhooks-live`:
-    upvest-webhooks --stack webhooks-live keys import --jwk verify_keys.json
+    upvest-webhooks --stack webhooks-live keys import --jwk verify_keys.json --reason INC-42
 
   See the subscriptions at Upvest, and have one tested:
     upvest-webhooks --stack webhooks-live webhooks list
@@ -300,11 +300,12 @@ mod tests {
     #[test]
     fn importing_takes_exactly_one_key_file() {
         use clap::error::ErrorKind::{ArgumentConflict, MissingRequiredArgument};
-        let import = "keys import";
+        let import = "keys import --reason r";
         assert!(parse(&format!("{import} --key-id k --jwk f")).is_ok());
         assert!(parse(&format!("{import} --jwk f")).is_ok());
         assert!(parse(&format!("{import} --key-id k --hmac-secret-file f")).is_ok());
         assert_eq!(parse(import).unwrap_err(), MissingRequiredArgument);
+        assert_eq!(parse("keys import --jwk f").unwrap_err(), MissingRequiredArgument);
         assert_eq!(
             parse(&format!("{import} --hmac-secret-file f")).unwrap_err(),
             MissingRequiredArgument

@@ -73,15 +73,15 @@ const REPAIRING: [(&str, &str); 16] = [
     ("replay", "replay --domain orders --reason r --yes"),
     ("replay", "replay --since 1h --reason r --yes"),
     ("keys refresh", "keys refresh"),
-    ("keys import", "keys import --jwk $JWK"),
-    ("keys import", "keys import --jwk $JWK"),
+    ("keys import", "keys import --jwk $JWK --reason r"),
+    ("keys import", "keys import --jwk $JWK --reason r"),
     (
         "keys import",
-        "keys import --key-id smoke --hmac-secret-file $SECRET",
+        "keys import --key-id smoke --hmac-secret-file $SECRET --reason r",
     ),
     (
         "keys import",
-        "keys import --key-id smoke --hmac-secret-file $OTHER --replace",
+        "keys import --key-id smoke --hmac-secret-file $OTHER --replace --reason r",
     ),
     (
         "reconcile --repair",

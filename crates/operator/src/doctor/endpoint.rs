@@ -90,7 +90,7 @@ pub(super) async fn check(stack: &Stack, timeout: Duration) -> Checked {
 pub(super) async fn probe(stack: &Stack, key: Option<&OperatorKey>, timeout: Duration) -> Checked {
     let Some(key) = key else {
         let why = "needs --probe-key and --probe-key-id, a key of your own: \
-                   `keys import --key-id ID --hmac-secret-file FILE`";
+                   `keys import --key-id ID --hmac-secret-file FILE --reason TEXT`";
         return Ok(vec![Finding::skipped(PROBE, why)]);
     };
     let url = stack.part(Part::WebhookUrl)?;
@@ -101,7 +101,7 @@ pub(super) async fn probe(stack: &Stack, key: Option<&OperatorKey>, timeout: Dur
             return Ok(vec![Finding::failed(
                 PROBE,
                 found,
-                "import the key: `keys import --key-id ID --hmac-secret-file FILE`",
+                "import the key: `keys import --key-id ID --hmac-secret-file FILE --reason TEXT`",
             )]);
         }
     };

@@ -55,7 +55,7 @@ fn problem(jwk: &Jwk, rows: &[KeyRow]) -> Option<Finding> {
     if !row.is_public_key(jwk) {
         let found = format!("{key_id} is another key in the table than at Upvest");
         let advice = "find out which one is genuine, then \
-                      `upvest-webhooks keys import --jwk FILE --replace`";
+                      `upvest-webhooks keys import --jwk FILE --replace --reason TEXT`";
         return Some(Finding::failed(KNOWN, found, advice));
     }
     row.is_retired()

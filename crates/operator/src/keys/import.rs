@@ -2,16 +2,22 @@
 
 use std::path::PathBuf;
 
-use pipeline::runtime::clock::Clock;
+use pipeline::error::ErrorChain;
 use pipeline::stores::keys::{Imported, Material, NewKey, secret_name};
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use serde_json::{Value, json};
 use upvest::signature::{KeyError, VerifyingKey};
+use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::key_file;
+use crate::repair::Repair;
 use crate::reporter::Reporter;
 use crate::stack::Stack;
+
+/// The name in the audit table.
+const COMMAND: &str = "keys import";
 
 /// Names a file to import, and how its bytes are to be read.
 #[derive(Debug, Clone)]
@@ -25,8 +31,12 @@ pub enum KeyFile {
 /// Tells what an import did with each key of its file.
 #[derive(Debug, Serialize)]
 pub struct ImportedKeys {
-    /// The keys, in the order of the file.
+    /// Names the operation in the audit table.
+    pub operation: Uuid,
+    /// Lists the keys that are trusted now, in the order of the file.
     pub imported: Vec<ImportedKey>,
+    /// Explains what ended it early; what was imported before that stays. `None` when nothing did.
+    pub failure: Option<String>,
 }
 
 /// Describes a key that the stack trusts after the import.
@@ -42,19 +52,50 @@ pub struct ImportedKey {
 
 /// Has a stack trust the keys of a file. With `replace` a key takes the place of another that has its id.
 ///
-/// All keys are read and checked before the first is written.
+/// All keys are read and checked, and the audit table names them, before the first is written.
 ///
 /// # Errors
 ///
-/// [`Error`] when a key cannot verify deliveries, or its id belongs to another key and `replace` is not set.
-pub async fn import(
-    stack: &Stack,
-    file: &KeyFile,
-    replace: bool,
-    reporter: Reporter<'_>,
-) -> Result<ImportedKeys> {
-    let (table, secrets) = (stack.keys(Clock::system())?, stack.hmac_secrets());
-    let keys = match file {
+/// [`Error`] when nothing was imported: a key cannot verify deliveries, its id belongs to another key and `replace` is
+/// not set, or the audit table does not take the record. What ended an import later is in [`ImportedKeys::failure`].
+pub async fn import(repair: &Repair<'_>, file: &KeyFile, replace: bool) -> Result<ImportedKeys> {
+    let stack = repair.stack;
+    let (table, secrets) = (stack.keys(repair.clock.clone())?, stack.hmac_secrets());
+    let keys = read(stack, file, repair.reporter)?;
+    let audit = repair.audit().await?;
+    let request = json!({ "keys": keys.iter().map(record).collect::<Vec<_>>(), "replace": replace });
+    let (mut imported, mut refused) = (Vec::new(), None);
+    let add = async |_: &_| {
+        for key in &keys {
+            match table.import(key, &secrets, replace).await {
+                Ok(result) => imported.push(ImportedKey {
+                    key_id: key.key_id.clone(),
+                    algorithm: key.algorithm().as_str(),
+                    result: result_name(result),
+                }),
+                Err(error) => {
+                    refused = Some(error);
+                    break;
+                }
+            }
+        }
+        let failure = refused.as_ref().map(|error| ErrorChain(error).to_string());
+        (json!({ "imported": imported, "failure": failure }), failure)
+    };
+    let (operation, failure) = repair.audited(&audit, COMMAND, request, add).await?;
+    match refused {
+        Some(error) if imported.is_empty() => Err(error.into()),
+        _ => Ok(ImportedKeys {
+            operation,
+            imported,
+            failure,
+        }),
+    }
+}
+
+/// Reads the keys of a file, and makes sure that each can verify deliveries.
+fn read(stack: &Stack, file: &KeyFile, reporter: Reporter<'_>) -> Result<Vec<NewKey>> {
+    match file {
         KeyFile::Jwk(path, key_id) => key_file::public_keys(path, key_id.as_deref())
             .map_err(|error| error.of_kind(ErrorKind::Failed))?
             .into_iter()
@@ -64,7 +105,7 @@ pub async fn import(
                 let material = Material::Public(jwk);
                 Ok(NewKey { key_id, material })
             })
-            .collect::<Result<_>>()?,
+            .collect(),
         KeyFile::HmacSecret(path, key_id) => {
             let secret = key_file::secret(path)?;
             if secret.expose_secret().ends_with(b"\n") {
@@ -72,26 +113,31 @@ pub async fn import(
             }
             VerifyingKey::hmac(key_id, secret.clone()).map_err(unusable(key_id))?;
             let secret_name = secret_name(stack.name()?, key_id);
-            vec![NewKey {
+            Ok(vec![NewKey {
                 key_id: key_id.clone(),
                 material: Material::Shared { secret, secret_name },
-            }]
+            }])
         }
-    };
-    let mut imported = Vec::new();
-    for key in keys {
-        let result = match table.import(&key, &secrets, replace).await? {
-            Imported::New => "new",
-            Imported::Known => "known already",
-            Imported::Replaced => "replaced another key",
-        };
-        imported.push(ImportedKey {
-            algorithm: key.algorithm().as_str(),
-            key_id: key.key_id,
-            result,
-        });
     }
-    Ok(ImportedKeys { imported })
+}
+
+/// Describes a key for the audit table: a public one whole, of a secret no more than where it is kept.
+fn record(key: &NewKey) -> Value {
+    let algorithm = key.algorithm().as_str();
+    match &key.material {
+        Material::Public(jwk) => json!({ "key_id": key.key_id, "algorithm": algorithm, "jwk": jwk }),
+        Material::Shared { secret_name, .. } => {
+            json!({ "key_id": key.key_id, "algorithm": algorithm, "secret": secret_name })
+        }
+    }
+}
+
+const fn result_name(result: Imported) -> &'static str {
+    match result {
+        Imported::New => "new",
+        Imported::Known => "known already",
+        Imported::Replaced => "replaced another key",
+    }
 }
 
 fn unusable(key_id: &str) -> impl FnOnce(KeyError) -> Error {

@@ -23,7 +23,8 @@ pub(crate) enum Command {
     /// Trust deliveries that are signed with a key
     ///
     /// Importing the same key again notes that it was seen; another key under a known id is refused without
-    /// --replace. The functions remember a key for five minutes, and for 15 seconds that an id is unknown.
+    /// --replace. The audit table says who imported which key, and why. The functions remember a key for five minutes,
+    /// and for five seconds that an id is unknown.
     Import(ImportArgs),
     /// List the keys that are, or were, trusted
     List,
@@ -62,7 +63,8 @@ impl Report for KeysReport {
     fn succeeded(&self) -> bool {
         match self {
             Self::Refreshed(refreshed) => refreshed.succeeded(),
-            Self::Imported(_) | Self::Listed(_) => true,
+            Self::Imported(imported) => imported.succeeded(),
+            Self::Listed(_) => true,
         }
     }
 }
@@ -70,8 +72,13 @@ impl Report for KeysReport {
 #[cfg(test)]
 mod tests {
     use aws_sdk_dynamodb::types::AttributeValue;
+    use clap::Parser;
+    use fake_aws::{CallFilter, Fault, Service};
     use operator::keys::RefreshResult;
     use pipeline::stores::keys::KeyRow;
+    use serde_json::json;
+    use upvest::signature::Jwk;
+    use webhook_tests::deliveries::signing_key;
     use webhook_tests::deployment::ConnectedDeployment;
 
     use super::*;
@@ -178,6 +185,111 @@ mod tests {
         assert_eq!(results(&report), [(key_id.as_str(), RefreshResult::Conflicting)]);
         assert!(!report.succeeded());
         assert!(world.receiver.aws.items("keys")[0].get("jwk").is_none());
+    }
+
+    struct KeyFile(std::path::PathBuf);
+
+    impl KeyFile {
+        fn new(name: &str, jwks: &[Jwk]) -> Self {
+            let path = std::env::temp_dir().join(format!("keys-import-{name}-{}", std::process::id()));
+            std::fs::write(&path, json!({ "keys": jwks }).to_string()).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for KeyFile {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
+    fn jwk(kid: &str, seed: u8) -> Jwk {
+        signing_key(seed).to_jwk().unwrap().with_key_id(kid)
+    }
+
+    async fn import(world: &ConnectedDeployment, file: &KeyFile) -> Result<KeysReport> {
+        let words = [
+            "keys",
+            "import",
+            "--jwk",
+            file.0.to_str().unwrap(),
+            "--reason",
+            "INC-42",
+        ];
+        let Line { command } = Line::try_parse_from(words).unwrap();
+        let run = world.receiver.aws.invoke("operator", command.run(&world.stacks));
+        run.await.unwrap()
+    }
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(subcommand)]
+        command: Command,
+    }
+
+    #[tokio::test]
+    async fn an_import_needs_no_answer_and_is_on_record_with_the_key_and_the_reason() {
+        let world = ConnectedDeployment::new().await;
+        let file = KeyFile::new("record", &[jwk("its-kid", 9)]);
+        let report = import(&world, &file).await.unwrap();
+        assert!(
+            report.succeeded() && report.text().contains("its-kid"),
+            "{}",
+            report.text()
+        );
+        let [key] = &world.receiver.aws.items("keys")[..] else {
+            panic!()
+        };
+        assert_eq!(key["key_id"]["S"], "its-kid");
+        let [record] = &world.receiver.aws.items("audit")[..] else {
+            panic!()
+        };
+        assert_eq!(
+            (&record["command"]["S"], &record["reason"]["S"]),
+            (&json!("keys import"), &json!("INC-42"))
+        );
+        let text = record.to_string();
+        let x = serde_json::to_value(jwk("its-kid", 9)).unwrap()["x"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(text.contains(&x) && text.contains("its-kid"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn no_key_is_trusted_that_the_audit_table_does_not_know_of() {
+        let world = ConnectedDeployment::new().await;
+        for _ in 0..3 {
+            let call = CallFilter::operation(Service::DynamoDb, "PutItem").on("audit");
+            world.receiver.aws.inject(Fault::Throttle, call);
+        }
+        let error = import(&world, &KeyFile::new("unrecorded", &[jwk("k", 9)]))
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("nothing was done"), "{error}");
+        assert!(world.receiver.aws.items("keys").is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_ends_an_import_is_told_with_what_was_imported_before() {
+        let world = ConnectedDeployment::new().await;
+        import(&world, &KeyFile::new("first", &[jwk("b", 8)]))
+            .await
+            .unwrap();
+        let error = import(&world, &KeyFile::new("other", &[jwk("b", 9)]))
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("another key is known as b"), "{error}");
+        let report = import(&world, &KeyFile::new("both", &[jwk("a", 9), jwk("b", 9)]))
+            .await
+            .unwrap();
+        assert!(!report.succeeded());
+        let text = report.text();
+        assert!(
+            text.contains("ended early: another key is known as b") && text.contains("new"),
+            "{text}"
+        );
+        assert_eq!(world.receiver.aws.items("keys").len(), 2);
     }
 
     #[tokio::test]

@@ -4,22 +4,25 @@ use std::path::PathBuf;
 
 use clap::Args;
 use operator::keys::{ImportedKeys, KeyFile, import};
-use operator::{Reporter, Result, Stack};
+use operator::repair::RepairOptions;
+use operator::{Repair, Reporter, Result, Stack};
+use pipeline::runtime::clock::Clock;
 
 use crate::output::{self, Report};
 
 const EXAMPLES: &str = "\
 Examples:
   All keys of a set, under their own ids:
-    upvest-webhooks --stack webhooks-live keys import --jwk verify_keys.json
+    upvest-webhooks --stack webhooks-live keys import --jwk verify_keys.json --reason INC-42
 
   One key:
     upvest-webhooks --stack webhooks-live keys import --key-id 9ed77463-c18e-4794-ab5c-17423f9b801a \\
-      --jwk key.jwk
+      --jwk key.jwk --reason \"new signer, INC-43\"
 
   A secret for smoke tests of our own:
     head -c 32 /dev/urandom > smoke.key
-    upvest-webhooks --stack webhooks-live keys import --key-id smoke --hmac-secret-file smoke.key";
+    upvest-webhooks --stack webhooks-live keys import --key-id smoke --hmac-secret-file smoke.key \\
+      --reason \"smoke tests\"";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -32,6 +35,9 @@ pub(crate) struct ImportArgs {
     /// Put this key in the place of another that has the same id
     #[arg(long)]
     replace: bool,
+    /// Why, for the audit table: a ticket, say, and nothing personal
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
 }
 
 #[derive(Debug, Args)]
@@ -53,7 +59,19 @@ impl ImportArgs {
             (Some(path), Some(key_id)) => KeyFile::HmacSecret(path, key_id),
             (_, key_id) => KeyFile::Jwk(self.file.jwk.unwrap_or_default(), key_id),
         };
-        import(stack, &file, self.replace, reporter).await
+        let options = RepairOptions {
+            reason: self.reason,
+            dry_run: false,
+            // Nothing is sent back.
+            per_second: 1.0,
+        };
+        let repair = Repair {
+            stack,
+            options,
+            clock: Clock::system(),
+            reporter,
+        };
+        import(&repair, &file, self.replace).await
     }
 }
 
@@ -63,6 +81,13 @@ impl Report for ImportedKeys {
         for key in &self.imported {
             table.add_row([key.key_id.as_str(), key.algorithm, key.result]);
         }
-        table.to_string()
+        match &self.failure {
+            Some(failure) => format!("{table}\n\nended early: {failure}"),
+            None => table.to_string(),
+        }
+    }
+
+    fn succeeded(&self) -> bool {
+        self.failure.is_none()
     }
 }

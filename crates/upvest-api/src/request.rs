@@ -57,6 +57,17 @@ impl Call {
         self
     }
 
+    /// Returns what `content-length` is to say; `None` where the header is not sent.
+    ///
+    /// A POST without a body says so: load balancers, Google's among them, answer one that does not with 411, and the
+    /// HTTP library leaves the header out.
+    pub(crate) fn content_length(&self) -> Option<usize> {
+        match &self.body {
+            Some(body) => Some(body.bytes.len()),
+            None => matches!(self.method, "POST" | "PATCH" | "PUT").then_some(0),
+        }
+    }
+
     /// Names the call in errors, without its query.
     pub(crate) fn line(&self) -> RequestLine {
         RequestLine {

@@ -64,8 +64,10 @@ impl Signer<'_> {
         if let Some(token) = token {
             headers.push("authorization", format!("Bearer {token}"));
         }
+        if let Some(length) = call.content_length() {
+            headers.push("content-length", length.to_string());
+        }
         if let Some(body) = &call.body {
-            headers.push("content-length", body.bytes.len().to_string());
             headers.push("content-type", body.content_type);
         }
         if let Some(key) = call.idempotency_key {
@@ -158,6 +160,25 @@ mod tests {
         ] {
             assert_eq!(headers.get_combined(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn a_post_without_a_body_covers_that_it_has_none() {
+        for method in ["POST", "PATCH"] {
+            let (_, _, headers) = signed(method, "https://h/webhooks/1/test", None);
+            assert_eq!(headers.get_combined("content-length").unwrap(), "0", "{method}");
+            let list = input(&headers);
+            assert!(list.contains("\"content-length\" \"idempotency-key\""), "{list}");
+            for name in ["content-digest", "content-type"] {
+                assert_eq!(headers.get_combined(name), None, "{method} {name}");
+            }
+        }
+        assert_eq!(
+            signed("DELETE", "https://h/webhooks/1", None)
+                .2
+                .get_combined("content-length"),
+            None
+        );
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::time::Duration;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use upvest::delivery::MAX_BODY_BYTES;
@@ -20,11 +20,15 @@ use super::problem::{Problem, REQUEST_ID};
 use crate::api_state::{ApiRequest, Trouble};
 use crate::simulator::Simulator;
 
+/// The answer to a request without a length: a page, and no problem document, because Upvest never sees the request.
+const LENGTH_REQUIRED: &str = "<title>Error 411 (Length Required)!!1</title><p>POST requests require a <code>Content-length</code> header.";
+
 /// Lets through what Upvest would let through, and writes down everything.
 pub(super) async fn gate(State(simulator): State<Arc<Simulator>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let mut record = record(&parts);
     let response = match to_bytes(body, MAX_BODY_BYTES).await {
+        _ if lacks_length(&parts) => (StatusCode::LENGTH_REQUIRED, Html(LENGTH_REQUIRED)).into_response(),
         Err(_) => Problem::bad_request("the body cannot be read").into_response(),
         Ok(body) => match admit(&simulator, &parts, &body) {
             Err(problem) => problem.into_response(),
@@ -37,6 +41,14 @@ pub(super) async fn gate(State(simulator): State<Arc<Simulator>>, request: Reque
     record.status = response.status().as_u16();
     simulator.api().record(record);
     stamped(response, simulator.now())
+}
+
+/// Tells whether a load balancer of Google's, where Upvest's addresses are, would not let a request through: one that
+/// may have a body has to say how long it is.
+fn lacks_length(parts: &Parts) -> bool {
+    matches!(parts.method, Method::POST | Method::PUT | Method::PATCH)
+        && !parts.headers.contains_key(header::CONTENT_LENGTH)
+        && !parts.headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 pub(super) fn record(parts: &Parts) -> ApiRequest {

@@ -30,7 +30,7 @@ const FIELDS: &str =
 /// | `client_id` | the client id that Upvest gave out, a UUID |
 /// | `client_secret` | the client secret that Upvest gave out |
 /// | `key_id` | the id that Upvest gave to the public key |
-/// | `private_key` | the private key, P-521 or Ed25519, PKCS#8 in PEM: `PRIVATE KEY` or `ENCRYPTED PRIVATE KEY` |
+/// | `private_key` | the private key, P-521 or Ed25519, in PEM: PKCS#8 (`PRIVATE KEY`, `ENCRYPTED PRIVATE KEY`) or SEC1 (`EC PRIVATE KEY`) |
 /// | `private_key_passphrase` | the passphrase of an encrypted private key |
 /// | `environment` | optional: `sandbox` or `live` |
 /// | `base_url` | optional, in place of `environment`: another base, `https`, or `http` on a loopback address |
@@ -152,22 +152,21 @@ pub enum CredentialsError {
         "private_key is not a PEM block: its text is to begin with -----BEGIN, and to have its line breaks (in JSON: \\n)"
     )]
     NotPem,
-    /// `private_key` is the PEM block of something else, such as `EC PRIVATE KEY` or `PUBLIC KEY`.
+    /// `private_key` is the PEM block of something else, such as `RSA PRIVATE KEY` or `PUBLIC KEY`.
     #[error(
-        "private_key is a PEM block {0:?}, not \"PRIVATE KEY\" or \"ENCRYPTED PRIVATE KEY\"; for a private key, convert \
-         it: openssl pkcs8 -topk8 -in key.pem"
+        "private_key is a PEM block {0:?}, not \"PRIVATE KEY\", \"ENCRYPTED PRIVATE KEY\" or \"EC PRIVATE KEY\""
     )]
     WrongPemLabel(String),
     /// The PEM block of `private_key` does not hold what its label says.
-    #[error("private_key is damaged: its PEM block is not base64 of a PKCS#8 document")]
+    #[error("private_key is damaged: its PEM block is not base64 of a private key")]
     DamagedPem,
     /// `private_key` is encrypted, and there is no passphrase.
     #[error("private_key is encrypted: add the field private_key_passphrase")]
     PassphraseMissing,
     /// `private_key` is encrypted with another passphrase, or in a way that is not supported.
     #[error(
-        "private_key cannot be decrypted: the passphrase is another one, or the encryption is not PBES2 with SHA-2 and \
-         AES (the default of openssl pkcs8 -topk8)"
+        "private_key cannot be decrypted: the passphrase is another one, or the encryption is neither PBES2 with \
+         SHA-2 and AES (the default of openssl pkcs8 -topk8) nor AES in CBC mode (openssl ec -aes256)"
     )]
     NotDecrypted,
     /// `private_key` is a key of another algorithm, named by its object identifier.

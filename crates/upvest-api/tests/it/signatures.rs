@@ -7,11 +7,21 @@ use upvest_simulator::{ApiClient, ApiCredentials};
 use crate::upvest::{Upvest, client, options, start_of_time};
 
 const SECRET: &str = "a secret that needs + encoding & more =%";
-const KEYS: [(&str, &str, Option<&str>); 4] = [
+const KEYS: [(&str, &str, Option<&str>); 6] = [
     ("P-521", include_str!("../keys/p521.pem"), None),
     (
         "P-521, encrypted",
         include_str!("../keys/p521.encrypted.pem"),
+        Some("correct-horse"),
+    ),
+    (
+        "P-521, as ecparam writes it",
+        include_str!("../keys/p521.sec1.pem"),
+        None,
+    ),
+    (
+        "P-521, as Upvest's guide has it made",
+        include_str!("../keys/p521.sec1.aes256.pem"),
         Some("correct-horse"),
     ),
     ("Ed25519", include_str!("../keys/ed25519.pem"), None),

@@ -64,9 +64,7 @@ impl SigningKey {
         scalar: &[u8],
     ) -> Result<Self, KeyError> {
         let der = scalar_to_der(scalar).ok_or(KeyError::InvalidPrivateKey)?;
-        let pair = EcdsaKeyPair::from_private_key_der(&ECDSA_P521_SHA512_ASN1_SIGNING, &der)
-            .map_err(|_| KeyError::InvalidPrivateKey)?;
-        Self::new(key_id, dialect, Material::EcdsaP521(pair))
+        Self::p521_from_sec1(key_id, dialect, &der)
     }
 
     /// Creates an ECDSA P-521 key from its unencrypted PKCS#8 document, in DER.
@@ -75,6 +73,16 @@ impl SigningKey {
     /// Returns [`KeyError::InvalidKeyId`], or [`KeyError::InvalidPrivateKey`] for another kind of document.
     pub fn p521_from_pkcs8(key_id: impl AsRef<str>, dialect: Dialect, der: &[u8]) -> Result<Self, KeyError> {
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P521_SHA512_ASN1_SIGNING, der)
+            .map_err(|_| KeyError::InvalidPrivateKey)?;
+        Self::new(key_id, dialect, Material::EcdsaP521(pair))
+    }
+
+    /// Creates an ECDSA P-521 key from its SEC1 document (RFC 5915, `EC PRIVATE KEY` in PEM), in DER.
+    ///
+    /// # Errors
+    /// Returns [`KeyError::InvalidKeyId`], or [`KeyError::InvalidPrivateKey`] for another kind of document.
+    pub fn p521_from_sec1(key_id: impl AsRef<str>, dialect: Dialect, der: &[u8]) -> Result<Self, KeyError> {
+        let pair = EcdsaKeyPair::from_private_key_der(&ECDSA_P521_SHA512_ASN1_SIGNING, der)
             .map_err(|_| KeyError::InvalidPrivateKey)?;
         Self::new(key_id, dialect, Material::EcdsaP521(pair))
     }

@@ -29,7 +29,9 @@ use verify_and_store::FreshnessPolicy;
 use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{CHANGES, DELIVERIES, PATH, Receiver};
 
-use crate::support::{COVERED, deliver, deliver_with, event, items, process_all, receiver, sign_with};
+use crate::support::{
+    COVERED, deliver, deliver_with, event, items, process_all, quarantine, receiver, sign_with,
+};
 use crate::upvest::{Log, Server, clock};
 
 const SECRET: &str =
@@ -171,14 +173,6 @@ fn deps(receiver: &Receiver, url: &str) -> Deps {
         clock: clock(aws),
         patience: Duration::from_millis(400),
     }
-}
-
-fn quarantine(receiver: &Receiver) -> Vec<String> {
-    let objects = receiver.aws.objects("archive");
-    let quarantined = objects.keys().filter_map(|key| key.strip_prefix("quarantine/"));
-    quarantined
-        .map(|key| key.split_once('/').unwrap().0.to_owned())
-        .collect()
 }
 
 fn verified(receiver: &Receiver) -> usize {

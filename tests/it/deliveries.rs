@@ -1,10 +1,5 @@
 //! What becomes of a delivery, good or bad: the shipped handlers, one delivery at a time.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on fails, in its helpers too"
-)]
-
 mod refused;
 
 use std::time::Duration;
@@ -17,18 +12,10 @@ use verify_and_store::FreshnessPolicy;
 use webhook_tests::deliveries::import_key;
 use webhook_tests::receiver::{DELIVERIES, DELIVERIES_DLQ, Receiver};
 
-use crate::support::{COVERED, deliver, deliver_with, event, items, key, receiver, sign_with};
+use crate::support::{COVERED, deliver, deliver_with, event, items, key, quarantine, receiver, sign_with};
 
 fn order(id: &str) -> String {
     event(id, "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#)
-}
-
-fn quarantine(receiver: &Receiver) -> Vec<String> {
-    let objects = receiver.aws.objects("archive");
-    let quarantined = objects.keys().filter_map(|key| key.strip_prefix("quarantine/"));
-    quarantined
-        .map(|key| key.split_once('/').unwrap().0.to_owned())
-        .collect()
 }
 
 #[tokio::test(start_paused = true)]

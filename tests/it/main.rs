@@ -9,6 +9,7 @@ mod documents;
 mod end_to_end;
 mod entities;
 mod example_action;
+mod for_us;
 mod idempotency;
 mod late_copies;
 mod operations;

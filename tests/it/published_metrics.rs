@@ -14,7 +14,7 @@ use pipeline::runtime::{aws, metrics};
 use serde_json::json;
 use upvest::Domain;
 use upvest::signature::{Dialect, Headers, SignatureOptions, SigningKey};
-use verify_and_store::FreshnessPolicy;
+use verify_and_store::{FreshnessPolicy, SubscriptionPolicy};
 use webhook_tests::deliveries::{KEY_ID, KNOWN_SEED};
 use webhook_tests::effects::Trouble;
 use webhook_tests::metrics::{Measured, Measurement};
@@ -96,6 +96,10 @@ async fn judge_in_every_way() {
     deliver_with(&receiver, &signed, b"[]").await;
     let forged = sign_with(&key(), b"[]", &SignatureOptions::new(COVERED));
     deliver_with(&receiver, &forged, b"[{}]").await;
+    let receiver = receiver.with_subscriptions(SubscriptionPolicy::Flag);
+    receiver.subscriptions().adopt("ours").await.unwrap();
+    let foreign = order.replacen('{', r#"{"webhook_id":"other","#, 1);
+    deliver(&receiver, foreign.as_bytes()).await;
     let stranger = Receiver::new(1, FreshnessPolicy::Flag);
     deliver(&stranger, order.as_bytes()).await;
 }

@@ -10,7 +10,8 @@ pub(crate) mod stack;
 use std::time::Duration;
 
 use pipeline::runtime::clock::Clock;
-use register_webhook::{RegisterError, Settings};
+use pipeline::stores::subscriptions::Subscriptions;
+use register_webhook::{Deps, RegisterError, Settings};
 use serde_json::json;
 use upvest_simulator::{Subscription, TestBehaviour, Trouble};
 
@@ -48,6 +49,52 @@ async fn a_subscription_is_created_enabled_and_tested() {
     let put = &stack.cloudformation.taken()[0];
     assert_eq!(put.method, "PUT");
     assert!(put.headers.get_combined("content-type").is_none());
+    assert_eq!(ours(&stack), [subscription.id]);
+}
+
+/// The subscriptions that verify-and-store is told are ours.
+fn ours(stack: &Stack) -> Vec<String> {
+    let rows = stack.aws.items("subscriptions").into_iter();
+    let ours = rows.filter(|row| row["ours"]["BOOL"] == true);
+    ours.map(|row| row["webhook_id"]["S"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_subscription_is_known_to_be_ours_before_it_is_enabled_and_after_each_check() {
+    let stack = Stack::new().await;
+    let update = Trouble {
+        status: Some(403),
+        answers: 1,
+        path_prefix: Some("/webhooks/".to_owned()),
+        ..Trouble::default()
+    };
+    stack.upvest.simulator.add_trouble(update);
+    assert_eq!(stack.create().await["Status"], "FAILED");
+    assert_eq!(ours(&stack), [stack.only().id], "Upvest could send for it by now");
+
+    let stack = Stack::new().await;
+    let existing = Subscription::new(uuid::Uuid::new_v4(), stack.url());
+    stack.upvest.simulator.subscribe(existing.clone()).unwrap();
+    register_webhook::handle(&stack.deps(), &json!({}), stack.deadline())
+        .await
+        .unwrap();
+    assert_eq!(ours(&stack), [existing.id]);
+}
+
+#[tokio::test]
+async fn a_table_that_takes_no_note_keeps_nothing_from_being_repaired() {
+    let stack = Stack::new().await;
+    let dynamodb = stack.aws.dynamodb().clone();
+    let nowhere = Subscriptions::new(dynamodb, "nowhere".to_owned(), Clock::system());
+    let deps = Deps {
+        ours: Some(nowhere),
+        ..stack.deps()
+    };
+    let answer = stack.ask_with(&deps, "Create", None).await;
+    assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+    assert!(stack.only().enabled);
+    assert_eq!(ours(&stack), [""; 0]);
 }
 
 #[tokio::test]

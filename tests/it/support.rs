@@ -82,3 +82,12 @@ pub(crate) fn items(receiver: &Receiver, table: &str, key: &str) -> Vec<String> 
     keys.sort();
     keys
 }
+
+/// Lists the reasons of what is in quarantine.
+pub(crate) fn quarantine(receiver: &Receiver) -> Vec<String> {
+    let objects = receiver.aws.objects("archive");
+    let quarantined = objects.keys().filter_map(|key| key.strip_prefix("quarantine/"));
+    quarantined
+        .map(|key| key.split_once('/').unwrap().0.to_owned())
+        .collect()
+}

@@ -21,10 +21,11 @@ use pipeline::stores::entities::Entities;
 use pipeline::stores::events::EventLog;
 use pipeline::stores::idempotency::{Idempotency, Invocation};
 use pipeline::stores::keys::Keys;
+use pipeline::stores::subscriptions::Subscriptions;
 use serde_json::json;
 use upvest::Domain;
 use upvest::signature::Headers;
-use verify_and_store::FreshnessPolicy;
+use verify_and_store::{ForUs, FreshnessPolicy, SubscriptionPolicy};
 
 use crate::effects::Effects;
 use fake_aws::lambda::{EventSource, Settlement};
@@ -78,6 +79,7 @@ impl Receiver {
             ("entities", "aggregate"),
             ("idempotency", "id"),
             ("audit", "id"),
+            ("subscriptions", "webhook_id"),
         ] {
             aws.create_table(table, key, None);
         }
@@ -117,6 +119,7 @@ impl Receiver {
                 log: EventLog::new(dynamodb, "events".to_owned()),
                 domains: DomainQueues::new(sqs.clone(), routes.clone()),
                 origin: None,
+                for_us: None,
                 freshness,
                 clock,
             },
@@ -142,6 +145,23 @@ impl Receiver {
         let clock = Clock::from_fn(move || clock.timestamp());
         self.verify_and_store.key_requests = Some(KeyRequests::new(sqs.clone(), url.clone(), clock));
         (self, SourceQueue::new(sqs, url, dead_letters))
+    }
+
+    /// Has verify-and-store hold the events' subscriptions against those that are [ours](Self::subscriptions).
+    pub fn with_subscriptions(mut self, policy: SubscriptionPolicy) -> Self {
+        let subscriptions = self.subscriptions();
+        self.verify_and_store.for_us = Some(ForUs {
+            subscriptions,
+            policy,
+        });
+        self
+    }
+
+    /// Returns the subscriptions table, as register-webhook writes it.
+    pub fn subscriptions(&self) -> Subscriptions {
+        let now = self.aws.clock().clone();
+        let clock = Clock::from_fn(move || now.timestamp());
+        Subscriptions::new(self.aws.dynamodb().clone(), "subscriptions".to_owned(), clock)
     }
 
     /// Returns the queues of the domains, as verify-and-store dispatches to them.

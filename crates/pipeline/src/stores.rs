@@ -9,3 +9,4 @@ pub mod events;
 pub mod idempotency;
 mod item;
 pub mod keys;
+pub mod subscriptions;

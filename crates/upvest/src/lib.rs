@@ -14,6 +14,7 @@ pub mod event;
 pub mod occurred;
 pub mod projection;
 pub mod signature;
+pub mod subscription;
 pub mod synthetic;
 
 pub use category::{Category, Domain};

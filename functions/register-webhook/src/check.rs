@@ -27,6 +27,7 @@ pub(crate) async fn run(deps: &Deps, event: &Value) -> Result<Health, RegisterEr
         upvest: deps.settings.upvest.as_ref().map_err(Clone::clone)?,
         wanted: deps.settings.wanted.as_ref().map_err(Clone::clone)?,
         patience: deps.patience,
+        ours: deps.ours.as_ref(),
     };
     let health = match subscription.find().await? {
         Some(existing) => match subscription.patch(&existing).await? {

@@ -85,6 +85,7 @@ fn subscription(deps: &Deps) -> Result<Subscription<'_>, RegisterError> {
         upvest: upvest(deps)?,
         wanted: wanted(deps)?,
         patience: deps.patience,
+        ours: deps.ours.as_ref(),
     })
 }
 

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::Lookup;
 use pipeline::runtime::metrics;
+use pipeline::stores::subscriptions::Subscriptions;
 use serde_json::{Value, json};
 
 mod answer;
@@ -36,6 +37,8 @@ pub struct Deps {
     pub clock: Clock,
     /// Says how long tests and changes are repeated.
     pub patience: Patience,
+    /// Is told which subscriptions are ours; `None` where nobody asks.
+    pub ours: Option<Subscriptions>,
 }
 
 /// Says how long tests and changes are repeated, and what is left for the answer. Tests of the function shorten them.
@@ -60,7 +63,7 @@ impl Default for Patience {
 }
 
 impl Deps {
-    /// Builds the clients, and reads [`Settings`]; what is wrong with those is told to whoever invokes the function.
+    /// Builds the clients, and reads `SUBSCRIPTIONS_TABLE` and [`Settings`]; what is wrong with those is told to whoever invokes the function.
     ///
     /// # Errors
     ///
@@ -69,8 +72,11 @@ impl Deps {
         Ok(Self {
             settings: Settings::read(aws, lookup, &clock),
             http: answer::client().map_err(RegisterError::Unanswered)?,
-            clock,
             patience: Patience::default(),
+            ours: lookup
+                .optional("SUBSCRIPTIONS_TABLE")
+                .map(|table| Subscriptions::new(pipeline::runtime::aws::dynamodb(aws), table, clock.clone())),
+            clock,
         })
     }
 }

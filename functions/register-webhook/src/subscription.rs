@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pipeline::error::ErrorChain;
+use pipeline::stores::subscriptions::Subscriptions;
 use pipeline::upvest_api::{AccessError, UpvestAccess};
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
@@ -24,6 +26,8 @@ pub(crate) struct Subscription<'d> {
     pub(crate) upvest: &'d UpvestAccess,
     pub(crate) wanted: &'d NewWebhook,
     pub(crate) patience: Patience,
+    /// Is told which subscriptions are ours; `None` where nobody asks.
+    pub(crate) ours: Option<&'d Subscriptions>,
 }
 
 /// Says what became of a subscription that was to be like the wanted one.
@@ -36,13 +40,16 @@ pub(crate) enum Patched {
 }
 
 impl Subscription<'_> {
-    /// Finds the oldest subscription with the wanted URL.
+    /// Finds the oldest subscription with the wanted URL. All that have it are noted as ours.
     pub(crate) async fn find(&self) -> Result<Option<Webhook>, AccessError> {
         let mut same = self
             .upvest
             .call(async |client| client.list_webhooks().await)
             .await?;
         same.retain(|webhook| is_same(&webhook.url, &self.wanted.url));
+        for webhook in &same {
+            self.adopt(webhook).await;
+        }
         if same.len() > 1 {
             let ids: Vec<&str> = same.iter().map(|webhook| webhook.id.as_str()).collect();
             tracing::warn!(
@@ -66,9 +73,23 @@ impl Subscription<'_> {
     pub(crate) async fn create(&self, done_for: &str) -> Result<Webhook, AccessError> {
         let mut wanted = self.wanted.clone();
         wanted.idempotency_key = Some(idempotency_key(done_for));
-        self.upvest
+        let created = self
+            .upvest
             .call(async |client| client.create_webhook(&wanted).await)
-            .await
+            .await?;
+        // Before it is enabled, so that no event for it comes earlier.
+        self.adopt(&created).await;
+        Ok(created)
+    }
+
+    /// Notes that a subscription is ours. That this fails must not keep it from being looked after: the next check
+    /// notes it.
+    async fn adopt(&self, webhook: &Webhook) {
+        let Some(ours) = self.ours else { return };
+        if let Err(error) = ours.adopt(webhook.id.as_str()).await {
+            let error = ErrorChain(&error).to_string();
+            tracing::warn!(subscription = %webhook.id, error, "the subscription could not be noted as ours");
+        }
     }
 
     /// Makes a subscription the wanted one, and enables it.

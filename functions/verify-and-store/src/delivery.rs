@@ -1,5 +1,7 @@
 //! The way of one delivery: verify, archive, store. What is to be dispatched is left to the batch.
 
+use std::collections::BTreeSet;
+
 use aws_lambda_events::event::sqs::SqsMessage;
 use jiff::Timestamp;
 use pipeline::error::ErrorChain;
@@ -8,13 +10,15 @@ use pipeline::queues::envelope::Envelope;
 use pipeline::runtime::metrics;
 use pipeline::stores::archive::Proof;
 use pipeline::verification::{self, Verdict};
+use upvest::delivery::{Element, split};
 use upvest::signature::{Freshness, Verified, VerifyError};
+use upvest::subscription::FOREIGN;
 use upvest::synthetic::Scope;
 use uuid::Uuid;
 
-use crate::Deps;
 use crate::error::{DeliveryError, Step};
 use crate::events::{self, DeliveredEvents};
+use crate::{Deps, SubscriptionPolicy};
 
 /// Describes a delivery that is in the log or in quarantine.
 #[derive(Debug)]
@@ -124,11 +128,20 @@ async fn accept(
         }
     };
     let key_id = verified.key_id();
-    let proof = Proof::of(verified, deps.origin.as_ref());
+    let elements = split(verified.body());
+    let others = others(
+        deps,
+        envelope,
+        verified.scope(),
+        elements.as_deref().unwrap_or_default(),
+    )
+    .await?;
+    let proof = Proof::of(verified, deps.origin.as_ref(), flags(&others));
+    // Archived first: what is in the log can then always be proven, and an object too large for the log be found.
     let kept = deps.archive.keep(envelope, &proof).await;
     kept.map_err(failed(Step::Archive))?;
-    let delivered = match DeliveredEvents::of(envelope, verified) {
-        Ok(delivered) => delivered,
+    let delivered = match elements {
+        Ok(elements) => DeliveredEvents::of(envelope, verified.scope(), elements, &refused(deps, others)),
         Err(malformed) => {
             tracing::warn!(delivery.id = %envelope.delivery_id, "delivery goes to quarantine: {malformed}");
             quarantine(deps, envelope, Some(key_id), malformed.reason(), Vec::new()).await?;
@@ -153,6 +166,53 @@ async fn accept(
     outcome.report(envelope, &conflicts);
     metrics::stored_after(deps.clock.now().duration_since(envelope.received_at));
     Ok(outcome.dispatch)
+}
+
+/// Lists the subscriptions of others that Upvest sent a delivery's events for. By our own keys we may send what we want.
+async fn others(
+    deps: &Deps,
+    envelope: &Envelope,
+    scope: Scope,
+    elements: &[Element<'_>],
+) -> Result<BTreeSet<String>, DeliveryError> {
+    let Some(for_us) = deps.for_us.as_ref().filter(|_| scope == Scope::Upvest) else {
+        return Ok(BTreeSet::new());
+    };
+    let delivery_id = envelope.delivery_id.to_string();
+    match for_us.others(&delivery_id, elements).await {
+        Ok(others) => Ok(others),
+        Err(source) if for_us.policy == SubscriptionPolicy::Strict => Err(DeliveryError::Aws {
+            delivery_id,
+            step: Step::Attribute,
+            source,
+        }),
+        // A flag is not worth the delay of what is proven.
+        Err(error) => {
+            let error = ErrorChain(&error).to_string();
+            tracing::warn!(
+                delivery.id = delivery_id,
+                error,
+                "whose subscription it is cannot be told"
+            );
+            Ok(BTreeSet::new())
+        }
+    }
+}
+
+fn flags(others: &BTreeSet<String>) -> &'static [&'static str] {
+    match others.is_empty() {
+        true => &[],
+        false => &[FOREIGN],
+    }
+}
+
+/// Lists the subscriptions whose events are not taken.
+fn refused(deps: &Deps, others: BTreeSet<String>) -> BTreeSet<String> {
+    let policy = deps.for_us.as_ref().map(|for_us| for_us.policy);
+    match policy {
+        Some(SubscriptionPolicy::Strict) => others,
+        Some(SubscriptionPolicy::Flag) | None => BTreeSet::new(),
+    }
 }
 
 async fn quarantine(

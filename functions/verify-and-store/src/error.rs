@@ -50,6 +50,8 @@ pub enum DeliveryError {
 /// Names what is done to a delivery, in the words of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
+    /// The delivery's subscriptions are held against ours.
+    Attribute,
     /// The delivery, or some of its events, is put into quarantine.
     Quarantine,
     /// The delivery is written into the archive.
@@ -61,6 +63,7 @@ pub enum Step {
 impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            Self::Attribute => "attributed to a subscription",
             Self::Quarantine => "quarantined",
             Self::Archive => "archived",
             Self::Store => "stored",

@@ -1,7 +1,7 @@
 //! The events of a proven delivery: what is logged, what is dispatched, what conflicts with the log.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline::queues::domains::Dispatch;
 use pipeline::queues::envelope::Envelope;
@@ -10,8 +10,9 @@ use pipeline::stores::archive::verified_key;
 use pipeline::stores::events::{NewEvent, Recorded, conflict_key};
 use sha2::{Digest, Sha256};
 use upvest::category::is_synthetic;
-use upvest::delivery::{DeliveryError, NO_ENTITY_KEY, split};
-use upvest::signature::Verified;
+use upvest::delivery::{Element, NO_ENTITY_KEY};
+use upvest::subscription::{FOREIGN, webhook_id};
+use upvest::synthetic::Scope;
 use upvest::{Domain, Event};
 
 /// Is the reason of synthetic events that none of our own keys signed.
@@ -47,16 +48,17 @@ pub(crate) struct Outcome {
 }
 
 impl DeliveredEvents {
-    /// Sorts the events of a delivery.
-    ///
-    /// # Errors
-    ///
-    /// [`DeliveryError`] when the body is no batch of events.
-    pub(crate) fn of(envelope: &Envelope, verified: &Verified<'_>) -> Result<Self, DeliveryError> {
+    /// Sorts the elements of a delivery. The events that were sent for one of the `refused` subscriptions are not taken.
+    pub(crate) fn of(
+        envelope: &Envelope,
+        scope: Scope,
+        elements: Vec<Element<'_>>,
+        refused: &BTreeSet<String>,
+    ) -> Self {
         let mut events = Self::default();
         let mut seen = BTreeMap::new();
-        for (index, part) in split(verified.body())?.into_iter().enumerate() {
-            let event = match part.event {
+        for (index, element) in elements.into_iter().enumerate() {
+            let event = match element.event {
                 Ok(event) => event,
                 Err(malformed) => {
                     events.unusable.entry(malformed.reason()).or_default().push(index);
@@ -65,8 +67,12 @@ impl DeliveredEvents {
             };
             // Before anything is logged: a synthetic event must take no other event's place, nor an event of Upvest's a
             // synthetic one's.
-            if !verified.scope().covers(&event) {
+            if !scope.covers(&event) {
                 events.unusable.entry(SYNTHETIC).or_default().push(index);
+                continue;
+            }
+            if !refused.is_empty() && webhook_id(event.json()).is_some_and(|id| refused.contains(&*id)) {
+                events.unusable.entry(FOREIGN).or_default().push(index);
                 continue;
             }
             let entry = entry(envelope, &event);
@@ -83,7 +89,7 @@ impl DeliveredEvents {
                 }
             }
         }
-        Ok(events)
+        events
     }
 }
 

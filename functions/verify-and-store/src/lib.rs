@@ -20,15 +20,18 @@ use pipeline::runtime::metrics;
 use pipeline::stores::archive::Archive;
 use pipeline::stores::events::EventLog;
 use pipeline::stores::keys::Keys;
+use pipeline::stores::subscriptions::Subscriptions;
 use upvest::Domain;
 use upvest::signature::Origin;
 
 mod delivery;
 mod error;
 mod events;
+mod for_us;
 
 use delivery::Received;
 pub use error::DeliveryError;
+pub use for_us::{ForUs, SubscriptionPolicy};
 pub use pipeline::verification::FreshnessPolicy;
 
 /// Holds the queues, tables and bucket on the way of a delivery, made once per process.
@@ -50,13 +53,16 @@ pub struct Deps {
     pub origin: Option<Origin>,
     /// What to do about a signature that is out of its time.
     pub freshness: FreshnessPolicy,
+    /// Tells which events of Upvest's are for us; `None` where no subscription is looked after, so that nobody knows.
+    pub for_us: Option<ForUs>,
     /// Gives the time, by which what a delivery took is measured.
     pub clock: Clock,
 }
 
 impl Deps {
     /// Builds the clients, from `DELIVERIES_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `MAX_RECEIVE_COUNT`, `KEYS_TABLE`, `ARCHIVE_BUCKET`, `EVENTS_TABLE`,
-    /// `DOMAIN_QUEUES`, `FRESHNESS_POLICY`, `WEBHOOK_URL` and `KEY_REQUESTS_QUEUE_URL` (no keys are asked for without it).
+    /// `DOMAIN_QUEUES`, `FRESHNESS_POLICY`, `WEBHOOK_URL`, `KEY_REQUESTS_QUEUE_URL` (no keys are asked for without it), `SUBSCRIPTIONS_TABLE` (all events are
+    /// for us without it) and `SUBSCRIPTION_POLICY`.
     ///
     /// # Errors
     ///
@@ -87,6 +93,7 @@ impl Deps {
                 .optional("KEY_REQUESTS_QUEUE_URL")
                 .map(|url| KeyRequests::new(sqs.clone(), url, clock.clone())),
             archive: Archive::new(s3, lookup.required("ARCHIVE_BUCKET")?),
+            for_us: for_us(&dynamodb, lookup, &clock)?,
             log: EventLog::new(dynamodb, lookup.required("EVENTS_TABLE")?),
             domains: DomainQueues::new(sqs, routes),
             origin: lookup.parsed_optional("WEBHOOK_URL")?,
@@ -94,6 +101,19 @@ impl Deps {
             clock,
         })
     }
+}
+
+fn for_us(
+    dynamodb: &aws_sdk_dynamodb::Client,
+    lookup: &Lookup<'_>,
+    clock: &Clock,
+) -> Result<Option<ForUs>, ConfigError> {
+    let policy = lookup.parsed("SUBSCRIPTION_POLICY", SubscriptionPolicy::Flag)?;
+    let table = lookup.optional("SUBSCRIPTIONS_TABLE");
+    Ok(table.map(|table| ForUs {
+        subscriptions: Subscriptions::new(dynamodb.clone(), table, clock.clone()),
+        policy,
+    }))
 }
 
 /// Handles a batch of the deliveries queue.

@@ -30,6 +30,7 @@ pub(crate) struct Stack {
 impl Stack {
     pub(crate) async fn new() -> Self {
         let aws = Aws::new(1);
+        aws.create_table("subscriptions", "webhook_id", None);
         Self {
             upvest: Upvest::start(&aws).await,
             endpoint: Server::start().await,
@@ -70,8 +71,8 @@ impl Stack {
 
     pub(crate) fn deps_with(&self, changed: &[(&str, &str)]) -> Deps {
         let clock = clock(&self.aws);
-        let none = |_: &str| None;
-        let deps = Deps::new(self.aws.sdk_config(), &Lookup::new(&none), clock.clone()).unwrap();
+        let table = |name: &str| (name == "SUBSCRIPTIONS_TABLE").then(|| "subscriptions".to_owned());
+        let deps = Deps::new(self.aws.sdk_config(), &Lookup::new(&table), clock.clone()).unwrap();
         Deps {
             settings: self.settings(changed, &clock),
             patience: Patience {

@@ -135,11 +135,15 @@ fn without_credentials_nothing_that_needs_them_is_created() {
             conditional.insert(name.as_str());
         }
     }
-    assert_eq!(conditional.len(), 14, "{conditional:?}");
+    assert_eq!(conditional.len(), 15, "{conditional:?}");
     let variables = &template.properties("VerifyAndStoreFunction")["Environment"]["Variables"];
     assert_eq!(
         variables["KEY_REQUESTS_QUEUE_URL"],
         json!({ "Fn::If": ["ManagesUpvest", { "Ref": "KeyRequestsQueue" }, ""] })
+    );
+    assert_eq!(
+        variables["SUBSCRIPTIONS_TABLE"],
+        json!({ "Fn::If": ["ManagesUpvest", { "Ref": "SubscriptionsTable" }, ""] })
     );
 }
 
@@ -155,7 +159,12 @@ fn the_subscription_follows_the_settings_of_its_function_and_needs_the_whole_fro
     );
     let properties = resource["Properties"].as_object().unwrap();
     let mirrored: BTreeSet<String> = properties.values().map(Value::to_string).collect();
-    for (name, value) in variables.iter().filter(|(name, _)| *name != "KEEP_SUBSCRIPTION") {
+    // Neither says how the subscription is to be.
+    let others = ["KEEP_SUBSCRIPTION", "SUBSCRIPTIONS_TABLE"];
+    for (name, value) in variables
+        .iter()
+        .filter(|(name, _)| !others.contains(&name.as_str()))
+    {
         assert!(
             mirrored.contains(&value.to_string()),
             "a change of {name} is not noticed"

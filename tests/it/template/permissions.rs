@@ -72,6 +72,11 @@ fn needed(function: &str) -> Grants {
             needed.extend(grants(["dynamodb:UpdateItem"], "KeysTable"));
             needed.extend(grants(["secretsmanager:GetSecretValue"], WILDCARDS[1].0));
             needed.extend(grants(["secretsmanager:GetSecretValue"], "CanarySecret"));
+            // `Subscriptions::owner`.
+            needed.extend(grants(
+                ["dynamodb:Scan", "dynamodb:PutItem"],
+                "SubscriptionsTable",
+            ));
             // `Archive::put`.
             needed.extend(grants(["s3:PutObject"], WILDCARDS[0].0));
             // `EventLog::insert` (in IAM a batch of statements is its statements) and `EventLog::owners`.
@@ -108,8 +113,12 @@ fn needed(function: &str) -> Grants {
             // `Entities::load`.
             needed.extend(grants(["dynamodb:GetItem"], "EntitiesTable"));
         }
-        // `upvest_api::read_secret`.
-        "RegisterWebhookFunction" => needed.extend(grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET)),
+        "RegisterWebhookFunction" => {
+            // `upvest_api::read_secret`.
+            needed.extend(grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET));
+            // `Subscriptions::adopt`.
+            needed.extend(grants(["dynamodb:UpdateItem"], "SubscriptionsTable"));
+        }
         _ => needed.extend(needed_by_processor(function)),
     }
     needed

@@ -50,6 +50,7 @@ fn tables_have_the_keys_that_the_code_writes() {
         ("IdempotencyTable", "id"),
         ("KeysTable", "key_id"),
         ("AuditTable", "id"),
+        ("SubscriptionsTable", "webhook_id"),
     ];
     assert_eq!(keys, expected.into());
     let index = &template.properties("EventsTable")["GlobalSecondaryIndexes"][0];

@@ -54,6 +54,9 @@ pub struct Delivery {
     /// Tells how many elements its batch has, as far as it can be trusted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<usize>,
+    /// Lists what was odd about it on receipt though it was proven: `foreign-subscription`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<String>,
     /// Tells what its signature is worth today.
     pub signature: Signature,
     /// The events that were asked for, as they were signed.
@@ -160,6 +163,7 @@ impl Evidence {
             received_at: Some(envelope.received_at.to_string()),
             source_address: envelope.request.source_address.clone(),
             batch: None,
+            flags: found.delivery.flags.clone(),
             signature: Signature::Unverifiable { why: String::new() },
             events: Vec::new(),
             faults: Vec::new(),
@@ -257,6 +261,7 @@ impl Delivery {
             received_at: None,
             source_address: None,
             batch: None,
+            flags: Vec::new(),
             signature: Signature::Unverifiable { why: fault.clone() },
             events: Vec::new(),
             faults: vec![fault],

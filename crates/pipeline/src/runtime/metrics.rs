@@ -22,6 +22,8 @@ pub const VERIFIED: &str = "DeliveriesVerified";
 pub const FROM_UPVEST: &str = "DeliveriesFromUpvest";
 /// Counts deliveries by which a key was first seen to sign in another dialect.
 pub const NEW_DIALECTS: &str = "NewDialects";
+/// Counts subscriptions of others that Upvest was first seen to send events for, which reached us.
+pub const FOREIGN_SUBSCRIPTIONS: &str = "ForeignSubscriptions";
 /// Deliveries that are in quarantine, whole or in part, for whatever reason.
 pub const QUARANTINED: &str = "Quarantined";
 /// Counts what `Quarantined` counts, by the `Reason` that is also in the object's key.
@@ -133,6 +135,11 @@ pub fn verified(freshness: &'static str) {
 /// Counts a delivery that Upvest signed.
 pub fn from_upvest() {
     counter!(FROM_UPVEST).increment(1);
+}
+
+/// Counts a subscription of others that events were first seen for.
+pub fn foreign_subscription() {
+    counter!(FOREIGN_SUBSCRIPTIONS).increment(1);
 }
 
 /// Counts a delivery by which a key was first seen to sign in another dialect.

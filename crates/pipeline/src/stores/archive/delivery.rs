@@ -27,6 +27,9 @@ pub struct ArchivedDelivery {
     /// That its signature was out of its time on receipt: `expired` or `not-yet-valid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out_of_time: Option<String>,
+    /// What is odd about it though it was proven and taken: `foreign-subscription`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<String>,
     /// Names why it, or a part of it, is in quarantine, as in the object's key; `None` for a verified delivery.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -55,17 +58,20 @@ pub struct Proof<'p> {
     pub freshness: Freshness,
     /// The public URL that the sender should have called.
     pub origin: Option<&'p Origin>,
+    /// What is odd about it.
+    pub flags: &'p [&'p str],
 }
 
 impl<'p> Proof<'p> {
     /// Describes what proved a delivery that was sent to `origin`.
     #[must_use]
-    pub fn of(verified: &'p Verified<'_>, origin: Option<&'p Origin>) -> Self {
+    pub fn of(verified: &'p Verified<'_>, origin: Option<&'p Origin>, flags: &'p [&'p str]) -> Self {
         Self {
             key_id: verified.key_id(),
             dialect: verified.dialect(),
             freshness: verified.freshness(),
             origin,
+            flags,
         }
     }
 }
@@ -97,6 +103,7 @@ impl ArchivedDelivery {
             dialect: None,
             public_url: None,
             out_of_time: None,
+            flags: Vec::new(),
             reason: None,
             events: Vec::new(),
             sent_at: None,

@@ -26,7 +26,7 @@ pub struct VerifiedKeys {
 }
 
 impl Archive {
-    /// Keeps a verified delivery, with a flag where its signature was out of its time.
+    /// Keeps a verified delivery, with a note where its signature was out of its time, and its flags.
     ///
     /// # Errors
     ///
@@ -37,6 +37,7 @@ impl Archive {
             out_of_time,
             dialect: Some(proof.dialect),
             public_url: proof.origin.cloned(),
+            flags: proof.flags.iter().map(|flag| (*flag).to_owned()).collect(),
             ..ArchivedDelivery::of(envelope, Some(proof.key_id))
         };
         // One that is there already was written by an earlier attempt at the same delivery.

@@ -154,6 +154,9 @@ fn add_origin(event: &EventAccount, lines: &mut Lines, delivery: &Delivery) {
         let (mark, signature) = signature_text(&delivery.signature);
         lines.add(mark, "signature", signature);
     }
+    if !delivery.flags.is_empty() {
+        lines.add(TOLD, "flagged", delivery.flags.join(", "));
+    }
 }
 
 fn add_bytes(event: &EventAccount, lines: &mut Lines) {

@@ -183,6 +183,7 @@ async fn plant(
             dialect: Dialect::UnquotedDigest,
             freshness: Freshness::Fresh,
             origin: None,
+            flags: &[],
         };
         archive.keep(&envelope, &proof).await.unwrap();
     }

@@ -1,0 +1,154 @@
+//! The subscriptions table: which of Upvest's subscriptions are ours, and which others were seen.
+//!
+//! | Attribute | |
+//! |---|---|
+//! | `webhook_id` | the key: the subscription's id at Upvest |
+//! | `ours` | `true` where register-webhook found or made it, for our URL; otherwise absent |
+//! | `first_seen` | when the row was written (RFC 3339) |
+//!
+//! Rows are never deleted: Upvest repeats deliveries of a subscription that is gone.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+
+use super::item::{condition_held, text, text_of};
+use crate::error::AwsError;
+use crate::runtime::clock::Clock;
+
+/// Says how long the table is not read again.
+const KNOWN_FOR: Duration = Duration::from_secs(300);
+/// Says how long it is not read again for an id that is not in it: a subscription that was just made is in the table
+/// before Upvest sends anything for it.
+const UNKNOWN_FOR: Duration = Duration::from_secs(5);
+
+/// Tells whose subscription an event was sent for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The subscription is ours, or nothing is known of any that is.
+    Us,
+    /// The subscription is another one.
+    Others {
+        /// Tells that nobody had noted it before.
+        is_new: bool,
+    },
+}
+
+/// Reads and writes the subscriptions table, and remembers what is in it.
+#[derive(Debug)]
+pub struct Subscriptions {
+    client: Client,
+    table: String,
+    clock: Clock,
+    remembered: Mutex<Remembered>,
+}
+
+#[derive(Debug, Default)]
+struct Remembered {
+    /// Whether each subscription of the table is ours.
+    rows: BTreeMap<String, bool>,
+    read_at: Option<Timestamp>,
+}
+
+impl Remembered {
+    fn is_older_than(&self, age: Duration, now: Timestamp) -> bool {
+        self.read_at.is_none_or(|read_at| read_at + age <= now)
+    }
+}
+
+impl Subscriptions {
+    /// Uses the table of this name.
+    #[must_use]
+    pub fn new(client: Client, table: String, clock: Clock) -> Self {
+        Self {
+            client,
+            table,
+            clock,
+            remembered: Mutex::default(),
+        }
+    }
+
+    /// Notes that a subscription is ours.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when that is not known to be noted.
+    pub async fn adopt(&self, webhook_id: &str) -> Result<(), AwsError> {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("webhook_id", text(webhook_id))
+            .update_expression("SET ours = :true, first_seen = if_not_exists(first_seen, :now)")
+            .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .expression_attribute_values(":now", text(self.clock.now().to_string()))
+            .send()
+            .await
+            .map_err(AwsError::of("UpdateItem of the subscriptions table"))?;
+        Ok(())
+    }
+
+    /// Tells whose a subscription is. One that is not ours is noted; of several receivers that see it at the same time
+    /// one is told that it is new.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when the table cannot be read or written.
+    pub async fn owner(&self, webhook_id: &str) -> Result<Owner, AwsError> {
+        // Held across the read: of several deliveries one reads and the others wait for it.
+        let mut remembered = self.remembered.lock().await;
+        let now = self.clock.now();
+        if remembered.is_older_than(KNOWN_FOR, now)
+            || (!remembered.rows.contains_key(webhook_id) && remembered.is_older_than(UNKNOWN_FOR, now))
+        {
+            *remembered = self.read(now).await?;
+        }
+        // Before register-webhook was there nothing can be told apart.
+        if !remembered.rows.values().any(|is_ours| *is_ours) {
+            return Ok(Owner::Us);
+        }
+        match remembered.rows.get(webhook_id) {
+            Some(true) => Ok(Owner::Us),
+            Some(false) => Ok(Owner::Others { is_new: false }),
+            None => {
+                let is_new = self.note(webhook_id, now).await?;
+                remembered.rows.insert(webhook_id.to_owned(), false);
+                Ok(Owner::Others { is_new })
+            }
+        }
+    }
+
+    async fn read(&self, now: Timestamp) -> Result<Remembered, AwsError> {
+        let scan = self.client.scan().table_name(&self.table).consistent_read(true);
+        let mut items = scan.into_paginator().items().send();
+        let mut rows = BTreeMap::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(AwsError::of("Scan of the subscriptions table"))?;
+            let is_ours = item.get("ours").and_then(|ours| ours.as_bool().ok()) == Some(&true);
+            if let Some(id) = text_of(&item, "webhook_id") {
+                rows.insert(id.to_owned(), is_ours);
+            }
+        }
+        Ok(Remembered {
+            rows,
+            read_at: Some(now),
+        })
+    }
+
+    /// Writes a row for a subscription of others; `false` when there is one.
+    async fn note(&self, webhook_id: &str, now: Timestamp) -> Result<bool, AwsError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item("webhook_id", text(webhook_id))
+            .item("first_seen", text(now.to_string()))
+            .condition_expression("attribute_not_exists(webhook_id)")
+            .send()
+            .await;
+        condition_held(put, "PutItem to the subscriptions table")
+    }
+}

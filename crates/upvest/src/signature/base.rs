@@ -293,6 +293,14 @@ mod tests {
     }
 
     #[test]
+    fn a_comma_within_a_string_gets_no_space() {
+        let headers = Headers::from_iter([("x", r#""a,b\",c",d"#)]);
+        let values = values(&request(&headers, b""), None, &["x"]).unwrap();
+        assert!(values.contains(&r#"x: "a,b\",c", d"#.to_owned()), "{values:?}");
+        assert!(!values.iter().any(|value| value.contains("a, b")), "{values:?}");
+    }
+
+    #[test]
     fn an_absent_query_has_no_line_or_a_question_mark() {
         let headers = Headers::new();
         let mut request = request(&headers, b"");

@@ -255,6 +255,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::signature::{SignatureOptions, SigningKey};
 
     fn request(headers: &Headers) -> SignedRequest<'_> {
         SignedRequest {
@@ -376,6 +377,121 @@ mod tests {
         }
         let first = VerifyError::MalformedSignature;
         assert_eq!(first.clone().or_further(VerifyError::DuplicateParameter), first);
+    }
+
+    #[test]
+    fn headers_without_a_single_label_are_malformed() {
+        assert_eq!(
+            parse("token", "sig1=::"),
+            Err(VerifyError::MalformedSignatureInput)
+        );
+        assert_eq!(
+            parse(&input("sig1"), "token"),
+            Err(VerifyError::MalformedSignature)
+        );
+    }
+
+    #[test]
+    fn a_covered_digest_that_is_absent_is_noticed_before_any_key_is_looked_up() {
+        let two = r#"sig1=("@method" "@path" "digest" "content-digest");keyid="k""#;
+        let header = "content-digest";
+        assert_eq!(parse(two, "sig1=::"), Err(VerifyError::MissingDigest { header }));
+    }
+
+    const SEED: [u8; 32] = [7; 32];
+
+    /// Headers with a signature for each of these: dialect, seed of the key, and seconds from `created` to `expires`.
+    fn signed(signatures: &[(Dialect, [u8; 32], i64)]) -> Headers {
+        let mut headers = Headers::new();
+        let (mut inputs, mut bytes) = (Vec::new(), Vec::new());
+        for (at, (dialect, seed, lifetime_s)) in signatures.iter().enumerate() {
+            let key = SigningKey::ed25519_from_seed("k", *dialect, seed).unwrap();
+            let expires = Timestamp::from_second(*lifetime_s).unwrap();
+            let options = SignatureOptions::new(["@method", "@path", dialect.digest_header()])
+                .valid(Timestamp::UNIX_EPOCH, expires);
+            let signature = key.sign(&request(&Headers::new()), &options).unwrap();
+            if headers.get_combined(signature.digest_name).is_none() {
+                headers.push(signature.digest_name, signature.digest);
+            }
+            // A label is not signed.
+            inputs.push(signature.signature_input.replacen("sig1", &format!("s{at}"), 1));
+            bytes.push(signature.signature.replacen("sig1", &format!("s{at}"), 1));
+        }
+        headers.push("signature-input", inputs.join(", "));
+        headers.push("signature", bytes.join(", "));
+        headers
+    }
+
+    fn known(prefers: Dialect) -> VerifyingKey {
+        let key = SigningKey::ed25519_from_seed("k", prefers, &SEED).unwrap();
+        key.verifying_key().unwrap().preferring(prefers)
+    }
+
+    /// Verifies the first signature alone; tells how many verifications that took, too.
+    fn search(headers: &Headers, prefers: Dialect) -> (usize, Result<Dialect, VerifyError>) {
+        let delivery = UnverifiedDelivery::parse(request(headers)).unwrap();
+        let (mut search, key) = (Search::default(), known(prefers));
+        let found = search.signature(&delivery, &delivery.signatures[0], &[&key]);
+        (search.spent, found.map(|proof| proof.dialect))
+    }
+
+    #[test]
+    fn the_dialect_of_the_last_delivery_takes_one_verification_and_another_two() {
+        for dialect in Dialect::ALL {
+            for prefers in Dialect::ALL {
+                let expected = if dialect.names() == prefers.names() { 1 } else { 2 };
+                let found = search(&signed(&[(dialect, SEED, 60)]), prefers);
+                assert_eq!(found, (expected, Ok(dialect)), "{prefers}");
+            }
+            let forged = search(&signed(&[(dialect, [8; 32], 60)]), dialect);
+            assert_eq!(
+                forged,
+                (2, Err(VerifyError::BadSignature)),
+                "each text is tried once"
+            );
+        }
+    }
+
+    fn verify(headers: &Headers, only: Option<Dialect>, received_s: i64) -> Result<Freshness, VerifyError> {
+        let key = known(Dialect::UnquotedDigest);
+        let received_at = Timestamp::from_second(received_s).unwrap();
+        let delivery = UnverifiedDelivery::parse(request(headers))?.in_dialect(only);
+        delivery
+            .verify([&key], received_at)
+            .map(|verified| verified.freshness())
+    }
+
+    #[test]
+    fn forged_signatures_are_verified_up_to_the_bound_and_no_further() {
+        let forged = [(Dialect::UnquotedDigest, [8; 32], 60); MAX_VERIFICATIONS / 2];
+        let most = verify(&signed(&forged), None, 0);
+        assert_eq!(most, Err(VerifyError::BadSignature));
+        for seed in [[8; 32], SEED] {
+            let more = [&forged[..], &[(Dialect::UnquotedDigest, seed, 60)]].concat();
+            assert_eq!(
+                verify(&signed(&more), None, 0),
+                Err(VerifyError::TooManySignatures)
+            );
+        }
+    }
+
+    #[test]
+    fn of_two_signatures_that_hold_the_one_in_its_time_counts() {
+        let stale = (Dialect::UnquotedDigest, SEED, 60);
+        let fresh = (Dialect::QuotedDigest, SEED, 6_000);
+        for signatures in [[stale, fresh], [fresh, stale]] {
+            assert_eq!(verify(&signed(&signatures), None, 600), Ok(Freshness::Fresh));
+        }
+    }
+
+    #[test]
+    fn what_was_proven_in_one_dialect_is_proven_in_no_other() {
+        for dialect in Dialect::ALL {
+            for only in Dialect::ALL {
+                let found = verify(&signed(&[(dialect, SEED, 60)]), Some(only), 0);
+                assert_eq!(found.is_ok(), only == dialect, "{dialect} as {only}");
+            }
+        }
     }
 
     /// Text that looks like the real headers, so that arbitrary input reaches the depths of the parser.

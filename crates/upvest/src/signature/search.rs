@@ -9,7 +9,8 @@ use super::{
 /// Holds what was spent on a delivery, and what is known of its body.
 #[derive(Default)]
 pub(super) struct Search {
-    spent: usize,
+    /// Counts the verifications so far.
+    pub(super) spent: usize,
     /// Holds the outcome for each of [`DigestHeader::ALL`], so that a large body is hashed once for all signatures.
     digests: [Option<Result<(), VerifyError>>; 2],
 }

@@ -91,9 +91,19 @@ async fn a_strict_receiver_takes_the_events_of_its_own_subscriptions_alone() {
     assert_eq!(quarantine(&receiver), ["foreign-subscription"]);
     // One that is made ours later is taken a few seconds after that.
     receiver.subscriptions().adopt(OTHER).await.unwrap();
-    receiver.aws.clock().advance(Duration::from_secs(301));
+    receiver.aws.clock().advance(Duration::from_secs(6));
     post(&receiver, &[("e4", Some(OTHER))]).await;
     assert_eq!(stored(&receiver), ["e1", "e3", "e4"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_too_long_for_the_table_is_another_one_and_holds_up_nothing() {
+    let receiver = subscribed(SubscriptionPolicy::Strict).await;
+    let long = "w".repeat(3_000);
+    post(&receiver, &[("e1", Some(OURS)), ("e2", Some(&long))]).await;
+    assert_eq!(stored(&receiver), ["e1"]);
+    assert_eq!(quarantine(&receiver), ["foreign-subscription"]);
+    assert_eq!(items(&receiver, "subscriptions", "webhook_id"), [OURS]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -157,6 +157,20 @@ async fn an_update_changes_the_subscription_in_place() {
 }
 
 #[tokio::test]
+async fn an_update_notes_the_subscription_as_ours_where_its_creation_could_not() {
+    let stack = Stack::new().await;
+    let unnoted = Deps {
+        ours: None,
+        ..stack.deps_with(&[])
+    };
+    let created = stack.ask_with(&unnoted, "Create", None).await;
+    assert_eq!(ours(&stack), [""; 0]);
+    let id = created["PhysicalResourceId"].as_str().unwrap();
+    stack.ask_again("Update", id).await;
+    assert_eq!(ours(&stack), [id]);
+}
+
+#[tokio::test]
 async fn an_update_of_the_url_changes_in_place_too_and_tests_the_new_endpoint() {
     let stack = Stack::new().await;
     let id = stack.created().await;

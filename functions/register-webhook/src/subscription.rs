@@ -60,10 +60,13 @@ impl Subscription<'_> {
         Ok(same.into_iter().next())
     }
 
-    /// Reads the subscription of this id.
+    /// Reads the subscription of this id, which is noted as ours.
     pub(crate) async fn get(&self, id: &ResourceId) -> Result<Option<Webhook>, AccessError> {
         match self.upvest.call(async |client| client.webhook(id).await).await {
-            Ok(webhook) => Ok(Some(webhook)),
+            Ok(webhook) => {
+                self.adopt(&webhook).await;
+                Ok(Some(webhook))
+            }
             Err(AccessError::Upvest(error)) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }

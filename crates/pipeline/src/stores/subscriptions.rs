@@ -22,9 +22,11 @@ use crate::runtime::clock::Clock;
 
 /// Says how long the table is not read again.
 const KNOWN_FOR: Duration = Duration::from_secs(300);
-/// Says how long it is not read again for an id that is not in it: a subscription that was just made is in the table
-/// before Upvest sends anything for it.
+/// Says how long it is not read again for an id that it does not say to be ours: a subscription that was just made, or
+/// found, is told from others as soon as register-webhook has noted it.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
+/// Is the longest id that is noted, in bytes. Upvest's are UUIDs; a key takes 2,048, and a row is never deleted.
+const MAX_ID_BYTES: usize = 128;
 
 /// Tells whose subscription an event was sent for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +104,7 @@ impl Subscriptions {
         let mut remembered = self.remembered.lock().await;
         let now = self.clock.now();
         if remembered.is_older_than(KNOWN_FOR, now)
-            || (!remembered.rows.contains_key(webhook_id) && remembered.is_older_than(UNKNOWN_FOR, now))
+            || (remembered.rows.get(webhook_id) != Some(&true) && remembered.is_older_than(UNKNOWN_FOR, now))
         {
             *remembered = self.read(now).await?;
         }
@@ -113,6 +115,8 @@ impl Subscriptions {
         match remembered.rows.get(webhook_id) {
             Some(true) => Ok(Owner::Us),
             Some(false) => Ok(Owner::Others { is_new: false }),
+            // No id of a subscription: a write of it would fail, and hold up what came with it.
+            None if webhook_id.len() > MAX_ID_BYTES => Ok(Owner::Others { is_new: false }),
             None => {
                 let is_new = self.note(webhook_id, now).await?;
                 remembered.rows.insert(webhook_id.to_owned(), false);

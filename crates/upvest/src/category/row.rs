@@ -11,7 +11,7 @@ pub enum Role {
     /// Its object is the entity's latest snapshot.
     Snapshot,
     /// Its object is a line that is written once. Should Upvest correct it, the newest version is the entity's object, and
-    /// the earlier ones stay in the map [`EARLIER`], under their event ids.
+    /// the places of the earlier ones stay in the map [`EARLIER`], under their event ids.
     Line,
     /// Its object is one part of the entity, kept beside the snapshot in the map of this name, under the id in
     /// `id_field` (a path into the object), or under the event id where there is none.
@@ -20,10 +20,38 @@ pub enum Role {
         map: &'static str,
         /// Is the path of the part's id in the object.
         id_field: Option<&'static str>,
+        /// The paths of the texts that are kept of it. One may be added at the end; none may move, because a packed part
+        /// has them in this order.
+        figures: &'static [&'static str],
     },
 }
 
-/// Describes a row of the table: how events of one category, or of one single event type, are handled.
+/// Names of one rank in a lifecycle: those that exclude each other, or that can be left for each other again.
+///
+/// Ranks have gaps, so that a step that Upvest adds later finds its place. One that was released never changes: it is part
+/// of the place that an event got when it was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// The rank, 1 to 99.
+    pub rank: u8,
+    /// The states of event types, or the values of the object's status, that have it.
+    pub names: &'static [&'static str],
+}
+
+impl Step {
+    /// Tells whether a name has this step's rank.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.names.contains(&name)
+    }
+}
+
+/// Makes a step of a row of the table.
+pub(super) const fn step(rank: u8, names: &'static [&'static str]) -> Step {
+    Step { rank, names }
+}
+
+/// A row of the table: how events of one category, or of one single event type, are handled.
 #[derive(Debug, Clone, Copy)]
 pub struct Category {
     /// Names the category, or a full event type where one type differs from the rest of its category.
@@ -34,15 +62,20 @@ pub struct Category {
     pub entity: &'static str,
     /// Paths into `object` of the fields that make up the rest of the entity key.
     pub key: &'static [&'static str],
-    /// Says what an event does to the entity.
+    /// The paths that make it up where the object has none of the first; empty where nothing else does.
+    pub fallback_key: &'static [&'static str],
+    /// What an event does to the entity.
     pub role: Role,
-    /// Lists the states that event types name, in the order of the lifecycle; those of one step exclude each other.
-    pub lifecycle: &'static [&'static [&'static str]],
-    /// Lists states in event types that are no step of the lifecycle: they repeat, or only tell that something changed.
-    pub notices: &'static [&'static str],
-    /// Lists the values of `object.status` in the order of the lifecycle, where they differ from the event types'
-    /// states.
-    pub statuses: &'static [&'static [&'static str]],
+    /// The states that event types name, in the order of the lifecycle.
+    pub lifecycle: &'static [Step],
+    /// States in event types that are no step of the lifecycle: they repeat, or only tell that something changed.
+    pub notices: &'static [Step],
+    /// The values of the object's status in the order of the lifecycle, where they differ from the event types' states.
+    pub statuses: &'static [Step],
+    /// The path of the object's status.
+    pub status_field: &'static str,
+    /// The status that an event of the row gives its entity, whatever its object says.
+    pub entity_status: Option<&'static str>,
 }
 
 impl Category {
@@ -54,23 +87,6 @@ impl Category {
             Role::Line => Some(EARLIER),
             Role::Part { map, .. } => Some(map),
         }
-    }
-
-    /// Ranks a status by how far it is along the lifecycle; `None` for one that the table does not know.
-    #[must_use]
-    pub fn rank(&self, status: &str) -> Option<usize> {
-        let steps = if self.statuses.is_empty() {
-            self.lifecycle
-        } else {
-            self.statuses
-        };
-        steps.iter().position(|step| step.contains(&status))
-    }
-
-    /// Tells whether the table knows the state that an event type names, be it a step of the lifecycle or a notice.
-    #[must_use]
-    pub fn knows_state(&self, state: &str) -> bool {
-        self.notices.contains(&state) || self.lifecycle.iter().any(|step| step.contains(&state))
     }
 
     /// Tells whether the row stands for a whole category rather than a single event type.

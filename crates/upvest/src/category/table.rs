@@ -4,7 +4,8 @@
 //! Lifecycles that Upvest's pages do not spell out are read off the order of the specification's enumerations.
 
 use super::Domain::*;
-use super::{Category, Domain, Role};
+use super::row::step;
+use super::{Category, Domain, Role, Step};
 
 /// Says what most rows have in common: a snapshot of an entity that is named like the category and keyed by `id`.
 const fn snapshot(domain: Domain, name: &'static str) -> Category {
@@ -13,51 +14,106 @@ const fn snapshot(domain: Domain, name: &'static str) -> Category {
         domain,
         entity: name,
         key: &["id"],
+        fallback_key: &[],
         role: Role::Snapshot,
         lifecycle: &[],
         notices: &[],
         statuses: &[],
+        status_field: "status",
+        entity_status: None,
     }
 }
 
-/// Makes the row of a part of another entity, in its map `map` under the object's `id`.
-const fn part(domain: Domain, name: &'static str, map: &'static str, entity: &'static str) -> Category {
+/// The figures of an execution are what an order's sums are made of.
+const EXECUTIONS: Role = Role::Part {
+    map: "executions",
+    id_field: Some("id"),
+    figures: &["share_quantity", "cash_amount"],
+};
+/// Of several checks of a type the newest counts.
+const CHECKS: Role = Role::Part {
+    map: "checks",
+    id_field: Some("id"),
+    figures: &["type"],
+};
+
+/// A part of another entity.
+const fn part(domain: Domain, name: &'static str, role: Role, entity: &'static str) -> Category {
     Category {
         entity,
-        role: Role::Part {
-            map,
-            id_field: Some("id"),
-        },
+        role,
         ..snapshot(domain, name)
     }
 }
 
-/// Handles everything that [`CATEGORIES`] does not name. Its entity is named after the event's own category.
+/// A part that tells that something did not happen, and has no id of its own.
+const fn failure(domain: Domain, name: &'static str, map: &'static str, entity: &'static str) -> Category {
+    let role = Role::Part {
+        map,
+        id_field: None,
+        figures: &[],
+    };
+    part(domain, name, role, entity)
+}
+
+/// The row for everything that [`CATEGORIES`] does not name. Its entity is named after the event's own category.
 pub static UNRECOGNISED: Category = snapshot(Unrecognised, "");
 
-const PERSON: &[&[&str]] = &[
-    &["CREATED"],
-    &["ACTIVATED", "DEACTIVATED"],
-    &["OFFBOARDING_INITIATED"],
-    &["OFFBOARDED"],
+const PERSON: &[Step] = &[
+    step(10, &["CREATED"]),
+    step(20, &["ACTIVATED", "DEACTIVATED"]),
+    step(30, &["OFFBOARDING_INITIATED"]),
+    step(40, &["OFFBOARDED"]),
 ];
-const PERSON_STATUS: &[&[&str]] = &[&["ACTIVE", "INACTIVE"], &["OFFBOARDING"], &["OFFBOARDED"]];
-const PERSON_NOTICES: &[&str] = &["DATA_CHANGED", "DATA_CHANGE_FAILED"];
-const CHECK: &[&[&str]] = &[&["CREATED"], &["PASSED", "FAILED"]];
-const CHECK_STATUS: &[&[&str]] = &[&["IN_PROGRESS"], &["PASSED", "FAILED"]];
-const ACCOUNT: &[&[&str]] = &[&["CREATED"], &["ACTIVATED"], &["CLOSING_INITIATED"], &["CLOSED"]];
-const ACCOUNT_STATUS: &[&[&str]] = &[
-    &["PENDING_APPROVAL"],
-    &["ACTIVE", "LOCKED"],
-    &["CLOSING"],
-    &["CLOSED"],
+const PERSON_STATUS: &[Step] = &[
+    step(20, &["ACTIVE", "INACTIVE"]),
+    step(30, &["OFFBOARDING"]),
+    step(40, &["OFFBOARDED"]),
 ];
-const ACCOUNT_NOTICES: &[&str] = &["UPDATED", "LOCKED"];
-const PAYMENT: &[&[&str]] = &[&["NEW"], &["PROCESSING"], &["CONFIRMED", "CANCELLED"]];
-const TRADE: &[&[&str]] = &[&["NEW"], &["PROCESSING"], &["FILLED"], &["SETTLED", "CANCELLED"]];
-const SETTLEMENT: &[&[&str]] = &[&["NEW"], &["PROCESSING"], &["SETTLED", "CANCELLED"]];
-const COLLECTION: &[&[&str]] = &[&["CREATED"], &["FINALISED", "CANCELLED"]];
-const COLLECTION_STATUS: &[&[&str]] = &[&["PROCESSING"], &["FINALISED", "CANCELLED"]];
+const PERSON_NOTICES: &[Step] = &[step(20, &["DATA_CHANGED"])];
+const CHECK: &[Step] = &[step(10, &["CREATED"]), step(20, &["PASSED", "FAILED"])];
+const CHECK_STATUS: &[Step] = &[step(10, &["IN_PROGRESS"]), step(20, &["PASSED", "FAILED"])];
+const ACCOUNT: &[Step] = &[
+    step(10, &["CREATED"]),
+    step(20, &["ACTIVATED"]),
+    step(30, &["CLOSING_INITIATED"]),
+    step(40, &["CLOSED"]),
+];
+const ACCOUNT_STATUS: &[Step] = &[
+    step(10, &["PENDING_APPROVAL"]),
+    step(20, &["ACTIVE", "LOCKED"]),
+    step(30, &["CLOSING"]),
+    step(40, &["CLOSED"]),
+];
+const ACCOUNT_NOTICES: &[Step] = &[step(20, &["UPDATED", "LOCKED"])];
+const PAYMENT: &[Step] = &[
+    step(10, &["NEW"]),
+    step(20, &["PROCESSING"]),
+    step(30, &["CONFIRMED", "CANCELLED"]),
+];
+const TRADE: &[Step] = &[
+    step(10, &["NEW"]),
+    step(20, &["PROCESSING"]),
+    step(30, &["FILLED"]),
+    step(40, &["SETTLED", "CANCELLED"]),
+];
+const PLAIN_TRADE: &[Step] = &[
+    step(10, &["NEW"]),
+    step(20, &["PROCESSING"]),
+    step(30, &["FILLED", "CANCELLED"]),
+];
+const SETTLEMENT: &[Step] = &[
+    step(10, &["NEW"]),
+    step(20, &["PROCESSING"]),
+    step(30, &["SETTLED", "CANCELLED"]),
+];
+const COLLECTION: &[Step] = &[step(10, &["CREATED"]), step(30, &["FINALISED", "CANCELLED"])];
+const COLLECTION_STATUS: &[Step] = &[step(20, &["PROCESSING"]), step(30, &["FINALISED", "CANCELLED"])];
+const EXEMPTION_STATUS: &[Step] = &[
+    step(10, &["NEW"]),
+    step(20, &["ACTIVE"]),
+    step(30, &["EXPIRED", "CANCELLED"]),
+];
 
 /// All categories that Upvest is known to send.
 pub static CATEGORIES: &[Category] = &[
@@ -70,19 +126,15 @@ pub static CATEGORIES: &[Category] = &[
     },
     Category {
         key: &["user_id"],
-        role: Role::Part {
-            map: "data_change_failures",
-            id_field: None,
-        },
-        notices: &["DATA_CHANGE_FAILED"],
-        ..snapshot(Users, "USER.DATA_CHANGE_FAILED")
-    }
-    .of_entity("USER"),
+        fallback_key: &["id"],
+        notices: &[step(20, &["DATA_CHANGE_FAILED"])],
+        ..failure(Users, "USER.DATA_CHANGE_FAILED", "data_change_failures", "USER")
+    },
     Category {
         key: &["user_id"],
         lifecycle: CHECK,
         statuses: CHECK_STATUS,
-        ..part(Users, "USER_CHECK", "checks", "USER")
+        ..part(Users, "USER_CHECK", CHECKS, "USER")
     },
     Category {
         lifecycle: PERSON,
@@ -90,14 +142,30 @@ pub static CATEGORIES: &[Category] = &[
         notices: PERSON_NOTICES,
         ..snapshot(Users, "BUSINESS")
     },
+    // Its schema is not public: it may look as that of a user, or name the business as its other events do.
+    Category {
+        key: &["business_id"],
+        fallback_key: &["id"],
+        notices: &[step(20, &["DATA_CHANGE_FAILED"])],
+        ..failure(
+            Users,
+            "BUSINESS.DATA_CHANGE_FAILED",
+            "data_change_failures",
+            "BUSINESS",
+        )
+    },
     Category {
         key: &["business_id"],
         lifecycle: CHECK,
         statuses: CHECK_STATUS,
-        ..part(Users, "BUSINESS_CHECK", "checks", "BUSINESS")
+        ..part(Users, "BUSINESS_CHECK", CHECKS, "BUSINESS")
     },
     Category {
-        lifecycle: &[&["CREATED"], &["ACTIVATED"], &["DEACTIVATED"]],
+        lifecycle: &[
+            step(10, &["CREATED"]),
+            step(20, &["ACTIVATED"]),
+            step(30, &["DEACTIVATED"]),
+        ],
         ..snapshot(Users, "ROLE")
     },
     // Accounts
@@ -114,25 +182,34 @@ pub static CATEGORIES: &[Category] = &[
         ..snapshot(Accounts, "ACCOUNT_GROUP")
     },
     Category {
-        lifecycle: &[&["CREATED"]],
+        lifecycle: &[step(10, &["CREATED"])],
         ..snapshot(Accounts, "VIRTUAL_BANK_ACCOUNT")
     },
     Category {
-        lifecycle: &[&["NEW"], &["ACTIVE", "INACTIVE"], &["CLOSED"]],
+        lifecycle: &[
+            step(10, &["NEW"]),
+            step(20, &["ACTIVE", "INACTIVE"]),
+            step(30, &["CLOSED"]),
+        ],
         ..snapshot(Accounts, "ISA_WRAPPER")
     },
     Category {
-        lifecycle: &[&["CREATED"], &["EXPIRED"]],
-        notices: &["UPDATED"],
+        lifecycle: &[step(10, &["CREATED"]), step(30, &["EXPIRED"])],
+        statuses: &[step(20, &["ACTIVE"]), step(30, &["EXPIRED"])],
+        notices: &[step(20, &["UPDATED"])],
         ..snapshot(Accounts, "ISA_WRAPPER_ALLOWANCE")
     },
     // Payments
     Category {
-        lifecycle: &[&["ISSUED"], &["CONFIRMED"], &["SETTLED", "CANCELLED"]],
+        lifecycle: &[
+            step(10, &["ISSUED"]),
+            step(20, &["CONFIRMED"]),
+            step(30, &["SETTLED", "CANCELLED"]),
+        ],
         ..snapshot(Payments, "TOPUP")
     },
     Category {
-        lifecycle: &[&["CONFIRMED", "CANCELLED"]],
+        lifecycle: &[step(10, &["CONFIRMED", "CANCELLED"])],
         ..snapshot(Payments, "CREDIT_FUNDING")
     },
     Category {
@@ -144,72 +221,74 @@ pub static CATEGORIES: &[Category] = &[
         ..snapshot(Payments, "WITHDRAWAL")
     },
     Category {
-        lifecycle: &[&["ISSUED"], &["CONFIRMED", "CANCELLED"]],
+        lifecycle: &[step(10, &["ISSUED"]), step(20, &["CONFIRMED", "CANCELLED"])],
         ..snapshot(Payments, "VIRTUAL_CASH_INCREASE")
     },
     Category {
-        lifecycle: &[&["ISSUED"], &["QUEUED"], &["CONFIRMED", "CANCELLED"]],
+        lifecycle: &[
+            step(10, &["ISSUED"]),
+            step(20, &["QUEUED"]),
+            step(30, &["CONFIRMED", "CANCELLED"]),
+        ],
         ..snapshot(Payments, "VIRTUAL_CASH_DECREASE")
     },
     // Orders
     Category {
-        lifecycle: &[&["NEW"], &["PROCESSING"], &["FILLED", "CANCELLED"]],
+        lifecycle: PLAIN_TRADE,
         ..snapshot(Orders, "ORDER")
     },
     Category {
         key: &["order_id"],
-        lifecycle: &[&["FILLED"], &["SETTLED", "CANCELLED"]],
-        ..part(Orders, "EXECUTION", "executions", "ORDER")
+        lifecycle: &[step(10, &["FILLED"]), step(20, &["SETTLED", "CANCELLED"])],
+        ..part(Orders, "EXECUTION", EXECUTIONS, "ORDER")
     },
     Category {
         key: &["order_id"],
-        role: Role::Part {
-            map: "cancellations",
-            id_field: None,
-        },
-        lifecycle: &[&["REJECTED"]],
-        ..snapshot(Orders, "ORDER_CANCELLATION")
-    }
-    .of_entity("ORDER"),
+        lifecycle: &[step(10, &["REJECTED"])],
+        ..failure(Orders, "ORDER_CANCELLATION", "cancellations", "ORDER")
+    },
     // Holdings: snapshots without an id or a time of their own
     Category {
         key: &["account_id", "instrument.uuid"],
-        notices: &["UPDATED"],
+        notices: &[step(10, &["UPDATED"])],
         ..snapshot(Holdings, "POSITION")
     },
     Category {
         key: &["account_group_id", "currency"],
-        notices: &["UPDATED"],
+        notices: &[step(10, &["UPDATED"])],
         ..snapshot(Holdings, "CASH_BALANCE")
     },
+    // One entity for each account: its current valuation. The log has those of before.
     Category {
-        notices: &["CREATED"],
+        key: &["account_id"],
+        notices: &[step(10, &["CREATED"])],
         ..snapshot(Holdings, "ACCOUNT_VALUATION")
     },
     Category {
-        notices: &["CREATED"],
+        key: &["account_id"],
+        notices: &[step(10, &["CREATED"])],
         ..snapshot(Holdings, "INTRADAY_ACCOUNT_VALUATION")
     },
     Category {
         key: &["account_id", "date"],
-        notices: &["CREATED"],
+        notices: &[step(10, &["CREATED"])],
         ..snapshot(Holdings, "ACCOUNT_RETURNS")
     },
     // Ledger: append only, a cancellation is a line of its own
     Category {
         role: Role::Line,
-        notices: &["EXECUTED"],
+        notices: &[step(10, &["EXECUTED"])],
         ..snapshot(Ledger, "CASH_TRANSACTION")
     },
     Category {
         role: Role::Line,
-        notices: &["EXECUTED"],
+        notices: &[step(10, &["EXECUTED"])],
         ..snapshot(Ledger, "SECURITY_TRANSACTION")
     },
     // Portfolios
     snapshot(Portfolios, "PORTFOLIO"),
     Category {
-        notices: &["CREATED", "CHANGED"],
+        notices: &[step(10, &["CREATED"]), step(20, &["CHANGED"])],
         ..snapshot(Portfolios, "PORTFOLIO_ALLOCATION")
     },
     Category {
@@ -217,17 +296,18 @@ pub static CATEGORIES: &[Category] = &[
         ..snapshot(Portfolios, "PORTFOLIO_ORDER")
     },
     Category {
-        key: &["execution_id", "account_id"],
-        lifecycle: &[&["NEW"], &["PROCESSING"], &["FILLED", "CANCELLED"]],
+        // Events of before Upvest's release 1.125 have no id.
+        fallback_key: &["execution_id", "account_id"],
+        lifecycle: PLAIN_TRADE,
         ..snapshot(Portfolios, "REBALANCING_EXECUTION_ORDER")
     },
     Category {
-        lifecycle: &[&["CREATED"], &["CANCELLED"]],
+        lifecycle: &[step(10, &["CREATED"]), step(20, &["CANCELLED"])],
         ..snapshot(Portfolios, "SAVINGS_PLAN")
     },
     Category {
         lifecycle: TRADE,
-        notices: &["REMINDER", "DATA_CHANGED"],
+        notices: &[step(10, &["REMINDER", "DATA_CHANGED"])],
         ..snapshot(Portfolios, "SAVINGS_PLAN_EXECUTION")
     },
     Category {
@@ -237,26 +317,26 @@ pub static CATEGORIES: &[Category] = &[
     // Transfers
     Category {
         lifecycle: SETTLEMENT,
-        notices: &["DATA_CHANGED", "DATA_CHANGE"],
+        notices: &[step(20, &["DATA_CHANGED", "DATA_CHANGE"])],
         ..snapshot(Transfers, "SECURITIES_TRANSFER")
     },
     Category {
         lifecycle: &[
-            &["NEW"],
-            &["PROCESSING"],
-            &["PARTIALLY_SETTLED"],
-            &["SETTLED", "CANCELLED"],
+            step(10, &["NEW"]),
+            step(20, &["PROCESSING"]),
+            step(30, &["PARTIALLY_SETTLED"]),
+            step(40, &["SETTLED", "CANCELLED"]),
         ],
         ..snapshot(Transfers, "ACCOUNT_TRANSFER")
     },
     Category {
         lifecycle: &[
-            &["NEW"],
-            &["DISCOVERY"],
-            &["DISCOVERY_CONFIRMED"],
-            &["INSTRUCTED"],
-            &["PROCESSING"],
-            &["SETTLED"],
+            step(10, &["NEW"]),
+            step(20, &["DISCOVERY"]),
+            step(30, &["DISCOVERY_CONFIRMED"]),
+            step(40, &["INSTRUCTED"]),
+            step(50, &["PROCESSING"]),
+            step(60, &["SETTLED"]),
         ],
         ..snapshot(Transfers, "ISA_TRANSFER")
     },
@@ -272,40 +352,62 @@ pub static CATEGORIES: &[Category] = &[
         ..snapshot(Taxes, "TAX_COLLECTION")
     },
     Category {
-        lifecycle: &[&["CREATED"], &["DELETED"]],
-        notices: &["UPDATED"],
-        statuses: &[&["NEW"], &["ACTIVE"], &["EXPIRED", "CANCELLED"]],
+        lifecycle: &[step(10, &["CREATED"]), step(30, &["DELETED"])],
+        notices: &[step(20, &["UPDATED"])],
+        statuses: EXEMPTION_STATUS,
         ..snapshot(Taxes, "TAX_EXEMPTION")
+    },
+    // The objects of the failures are small: id, times and a reason.
+    Category {
+        notices: &[step(30, &["CREATION_FAILED"])],
+        entity_status: Some("CANCELLED"),
+        statuses: EXEMPTION_STATUS,
+        ..failure(
+            Taxes,
+            "TAX_EXEMPTION.CREATION_FAILED",
+            "failures",
+            "TAX_EXEMPTION",
+        )
+    },
+    Category {
+        notices: &[step(20, &["UPDATE_FAILED"])],
+        ..failure(Taxes, "TAX_EXEMPTION.UPDATE_FAILED", "failures", "TAX_EXEMPTION")
+    },
+    Category {
+        notices: &[step(20, &["DELETION_FAILED"])],
+        ..failure(
+            Taxes,
+            "TAX_EXEMPTION.DELETION_FAILED",
+            "failures",
+            "TAX_EXEMPTION",
+        )
     },
     // Reports
     Category {
-        notices: &["CREATED"],
+        notices: &[step(10, &["CREATED"])],
         ..snapshot(Reports, "REPORT")
     },
     Category {
-        notices: &["CREATED"],
+        notices: &[step(10, &["CREATED"])],
         ..snapshot(Reports, "TREASURY_REPORT")
     },
     // Instruments
     Category {
-        lifecycle: &[&["ONBOARDED"], &["ACTIVATED", "DEACTIVATED"]],
-        notices: &[
-            "FRACTIONAL_TRADING_ENABLED",
-            "FRACTIONAL_TRADING_DISABLED",
-            "DATA_CHANGED",
-        ],
+        lifecycle: &[step(10, &["ONBOARDED"]), step(20, &["ACTIVATED", "DEACTIVATED"])],
+        notices: &[step(
+            20,
+            &[
+                "FRACTIONAL_TRADING_ENABLED",
+                "FRACTIONAL_TRADING_DISABLED",
+                "DATA_CHANGED",
+            ],
+        )],
         ..snapshot(Instruments, "INSTRUMENT")
     },
     // Corporate actions
     Category {
-        notices: &["UPDATED"],
+        notices: &[step(10, &["UPDATED"])],
+        status_field: "announcement_status",
         ..snapshot(CorporateActions, "CORPORATE_ACTION")
     },
 ];
-
-impl Category {
-    const fn of_entity(mut self, entity: &'static str) -> Self {
-        self.entity = entity;
-        self
-    }
-}

@@ -1,127 +1,213 @@
-//! When an event occurred, as text whose order is the order of the events.
+//! The place of an event among the events of its entity, as text whose order is that of the events.
 
 use std::fmt;
 
-use jiff::Timestamp;
-use jiff::fmt::strtime;
-use jiff::tz::TimeZone;
+use crate::category::Rank;
+use crate::time::Instant;
 
-/// The place of an event in its entity's time line: `created_at` as fixed-width UTC nanoseconds, `#`, event id.
+/// The place of an event in its entity's time line.
 ///
-/// Comparing two values compares the instants first and the event ids second, so that two events of the same
-/// nanosecond have one order everywhere. Upvest's times have fractions of 0 to 9 digits, which do not
-/// compare as text; the fixed width does, in code as in a `DynamoDB` sort key.
+/// Places are computed once, when an event is stored, and never again: they are what the fold orders by, and the sort key of
+/// the log's index `by-aggregate`. They compare by their fields in this order, and their texts
+/// (`2021-07-21T14:10:00.5#2020#2021-07-21T14:10:00#2021-07-21T14:10:03.25#00007#<event id>`) compare as they do:
+///
+/// 1. `created_at`, because Upvest's events say when they happened;
+/// 2. the lifecycle's rank, because Upvest's times often have whole seconds, and an order that is filled within its second
+///    ends filled;
+/// 3. the object's `updated_at`, because ranks that can be left again (`LOCKED`, `ACTIVE`) are the same;
+/// 4. the receipt of the delivery that stored the event, and
+/// 5. the event's position in it, because the one that Upvest sent last is the newest;
+/// 6. the event's id, so that no two events are at one place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Occurred(String);
+pub struct Occurred {
+    /// When it was created; see [`Placement`](crate::Placement) for what counts where Upvest does not say.
+    pub created_at: Instant,
+    /// How far its object is along the lifecycle.
+    pub rank: Rank,
+    /// The object's `updated_at`, if it has one.
+    pub updated_at: Option<Instant>,
+    /// When the delivery that stored it was received.
+    pub received_at: Instant,
+    /// Its position in that delivery, from 0.
+    pub position: u16,
+    /// Its id.
+    pub event_id: String,
+}
 
-/// Says that a text is not the time of an event.
+/// Says that a text is not a place that [`Occurred`] wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("created_at is not an RFC 3339 time of the years 0000 to 9999")]
+#[error("not the place of an event in a time line")]
 pub struct OccurredError;
 
 impl Occurred {
-    /// Width of the instant in front of the `#`, in bytes.
-    pub const INSTANT_WIDTH: usize = "2021-07-21T14:10:00.000000000Z".len();
-
-    /// Builds the place of the event `event_id` that was created at `created_at` (RFC 3339, any offset).
-    ///
-    /// # Errors
-    ///
-    /// [`OccurredError`] when `created_at` is not such a time.
-    pub fn new(created_at: &str, event_id: &str) -> Result<Self, OccurredError> {
-        let instant: Timestamp = created_at.parse().map_err(|_| OccurredError)?;
-        let zoned = instant.to_zoned(TimeZone::UTC);
-        if zoned.year() < 0 {
-            return Err(OccurredError);
-        }
-        let text = strtime::format("%Y-%m-%dT%H:%M:%S.%9f", &zoned).map_err(|_| OccurredError)?;
-        Ok(Self(format!("{text}Z#{event_id}")))
-    }
-
-    /// Takes back a value that [`Occurred::as_str`] gave, for example from a table.
+    /// Takes back a text that `Display` wrote, for example from a table or a message.
     ///
     /// # Errors
     ///
     /// [`OccurredError`] when the text does not have that form.
-    pub fn from_stored(text: String) -> Result<Self, OccurredError> {
-        match text.split_once('#') {
-            Some((instant, _))
-                if instant.len() == Self::INSTANT_WIDTH && instant.parse::<Timestamp>().is_ok() =>
-            {
-                Ok(Self(text))
-            }
-            _ => Err(OccurredError),
-        }
-    }
-
-    /// Returns the whole text: what a table sorts by.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Returns the instant alone, RFC 3339 with nine fraction digits and `Z`.
-    #[must_use]
-    pub fn instant(&self) -> &str {
-        &self.0[..Self::INSTANT_WIDTH]
-    }
-
-    /// Returns the id of the event.
-    #[must_use]
-    pub fn event_id(&self) -> &str {
-        &self.0[Self::INSTANT_WIDTH + 1..]
+    pub fn from_stored(text: &str) -> Result<Self, OccurredError> {
+        let mut fields = text.splitn(6, '#');
+        let mut field = || fields.next().ok_or(OccurredError);
+        let instant = |text: &str| Instant::from_sortable(text).map_err(|_| OccurredError);
+        Ok(Self {
+            created_at: instant(field()?)?,
+            rank: Rank::from_stored(field()?).ok_or(OccurredError)?,
+            updated_at: Some(field()?)
+                .filter(|text| !text.is_empty())
+                .map(instant)
+                .transpose()?,
+            received_at: instant(field()?)?,
+            position: Some(field()?)
+                .filter(|text| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit()))
+                .and_then(|digits| digits.parse().ok())
+                .ok_or(OccurredError)?,
+            event_id: field()?.to_owned(),
+        })
     }
 }
 
 impl fmt::Display for Occurred {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(
+            f,
+            "{}#{}#{}#{}#{:05}#{}",
+            self.created_at.sortable(),
+            self.rank,
+            self.updated_at.map(|at| at.sortable()).unwrap_or_default(),
+            self.received_at.sortable(),
+            self.position,
+            self.event_id
+        )
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn fractions_of_any_width_become_nine_digits() {
-        for (sent, kept) in [
-            ("2021-11-22T09:04:42Z", "2021-11-22T09:04:42.000000000Z"),
-            ("2021-07-21T14:10:00.00Z", "2021-07-21T14:10:00.000000000Z"),
-            ("2021-11-19T13:06:51.980159529Z", "2021-11-19T13:06:51.980159529Z"),
-            ("2022-11-17T10:42:34.758+01:00", "2022-11-17T09:42:34.758000000Z"),
-        ] {
-            assert_eq!(Occurred::new(sent, "e").unwrap().instant(), kept);
+    fn at(text: &str) -> Instant {
+        Instant::parse(text).unwrap()
+    }
+
+    fn place() -> Occurred {
+        Occurred {
+            created_at: at("2021-07-21T14:10:00.5Z"),
+            rank: Rank::from_number(2020).unwrap(),
+            updated_at: Some(at("2021-07-21T14:10:00Z")),
+            received_at: at("2021-07-21T14:10:03.25Z"),
+            position: 7,
+            event_id: "e1".to_owned(),
         }
     }
 
     #[test]
-    fn order_is_by_instant_and_then_by_event_id() {
-        let early = Occurred::new("2021-07-21T14:10:00.9Z", "z").unwrap();
-        let late = Occurred::new("2021-07-21T14:10:00.98Z", "a").unwrap();
-        let twin = Occurred::new("2021-07-21T14:10:00.980Z", "b").unwrap();
-        assert!(early < late && late < twin);
+    fn a_place_is_a_text_that_comes_back_whole() {
+        let text = "2021-07-21T14:10:00.5#2020#2021-07-21T14:10:00#2021-07-21T14:10:03.25#00007#e1";
+        assert_eq!(place().to_string(), text);
+        assert_eq!(Occurred::from_stored(text), Ok(place()));
+        let without = Occurred {
+            updated_at: None,
+            ..place()
+        };
+        assert_eq!(Occurred::from_stored(&without.to_string()), Ok(without));
     }
 
     #[test]
-    fn what_is_not_a_time_is_refused() {
-        for text in [
-            "",
-            "yesterday",
-            "2021-07-21",
-            "2021-13-01T00:00:00Z",
-            "-000001-01-01T00:00:00Z",
+    fn what_was_edited_by_hand_is_no_place() {
+        let good = place().to_string();
+        for (from, to) in [
+            ("00.5#", "00.50#"),
+            ("00.5#", "00.5Z#"),
+            ("#2020#", "#220#"),
+            ("#2020#", "##"),
+            ("#00007#", "#7#"),
+            ("#00007#", "#99999#"),
+            ("#00007#e1", "#00007"),
+            ("2021-07-21T14:10:03.25", ""),
         ] {
-            assert_eq!(Occurred::new(text, "e"), Err(OccurredError), "{text}");
+            assert_eq!(
+                Occurred::from_stored(&good.replace(from, to)),
+                Err(OccurredError),
+                "{from} {to}"
+            );
         }
     }
 
     #[test]
-    fn a_stored_value_comes_back_whole() {
-        let occurred = Occurred::new("0001-01-01T00:00:00Z", "e#1").unwrap();
-        assert_eq!(occurred.instant().len(), Occurred::INSTANT_WIDTH);
-        assert_eq!(occurred.event_id(), "e#1");
-        assert_eq!(Occurred::from_stored(occurred.to_string()).unwrap(), occurred);
-        assert!(Occurred::from_stored("2021-07-21T14:10:00Z#e".to_owned()).is_err());
+    fn each_field_decides_where_those_before_it_agree() {
+        let base = place();
+        let ascending = [
+            base.clone(),
+            Occurred {
+                event_id: "e2".to_owned(),
+                ..base.clone()
+            },
+            Occurred {
+                position: 8,
+                event_id: "e0".to_owned(),
+                ..base.clone()
+            },
+            Occurred {
+                received_at: at("2021-07-21T14:10:03.3Z"),
+                position: 0,
+                ..base.clone()
+            },
+            Occurred {
+                updated_at: Some(at("2021-07-21T14:10:00.1Z")),
+                received_at: at("2021-07-21T14:10:01Z"),
+                ..base.clone()
+            },
+            Occurred {
+                rank: Rank::from_number(3030).unwrap(),
+                updated_at: None,
+                ..base.clone()
+            },
+            Occurred {
+                created_at: at("2021-07-21T14:10:00.500000000001Z"),
+                rank: Rank::UNKNOWN,
+                ..base.clone()
+            },
+        ];
+        let texts: Vec<String> = ascending.iter().map(Occurred::to_string).collect();
+        assert!(ascending.is_sorted_by(|one, next| one < next), "{ascending:?}");
+        assert!(texts.is_sorted_by(|one, next| one < next), "{texts:?}");
+    }
+
+    fn any_place() -> impl Strategy<Value = Occurred> {
+        let instant = || {
+            let fractions = prop_oneof![Just(0), Just(500_000_000_000), Just(500_000_000_001)];
+            (1_600_000_000..1_600_000_003_i64, fractions)
+                .prop_map(|(seconds, picoseconds)| Instant { seconds, picoseconds })
+        };
+        let rank = prop_oneof![Just(0), Just(1010), Just(2010), Just(2020)]
+            .prop_map(|number| Rank::from_number(number).unwrap());
+        (
+            instant(),
+            rank,
+            proptest::option::of(instant()),
+            instant(),
+            0..3_u16,
+            "[a-c-]{1,2}",
+        )
+            .prop_map(
+                |(created_at, rank, updated_at, received_at, position, event_id)| Occurred {
+                    created_at,
+                    rank,
+                    updated_at,
+                    received_at,
+                    position,
+                    event_id,
+                },
+            )
+    }
+
+    proptest! {
+        #[test]
+        fn texts_compare_as_the_places_do(one in any_place(), other in any_place()) {
+            prop_assert_eq!(one.to_string().cmp(&other.to_string()), one.cmp(&other));
+            prop_assert_eq!(Occurred::from_stored(&one.to_string()), Ok(one));
+        }
     }
 }

@@ -1,0 +1,46 @@
+//! The identity of an event: what makes two texts the same event.
+
+use sha2::{Digest, Sha256};
+
+use crate::json::Object;
+
+/// The member that differs between two subscriptions that report the same event.
+const SUBSCRIPTION: &[u8] = b"webhook_id";
+
+/// SHA-256 over what an event says.
+///
+/// It covers the event's members except `webhook_id`, sorted by name, each as the length of its name, the name, the length
+/// of its value and the value's bytes as sent; lengths are eight bytes, the highest first. So neither a second subscription
+/// nor another order of the members makes a conflict of one event. Members of the same name keep their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Identity([u8; 32]);
+
+impl Identity {
+    /// Computes the identity of the event with these members.
+    pub(crate) fn of(members: &Object<'_>) -> Self {
+        let mut sorted: Vec<_> = members
+            .members()
+            .filter(|(name, _)| *name != SUBSCRIPTION)
+            .collect();
+        // A stable sort, so that members of one name stay in their order.
+        sorted.sort_by_key(|(name, _)| *name);
+        let mut hash = Sha256::new();
+        for (name, value) in sorted {
+            for bytes in [name, value.get().as_bytes()] {
+                hash.update((bytes.len() as u64).to_be_bytes());
+                hash.update(bytes);
+            }
+        }
+        Self(hash.finalize().into())
+    }
+
+    /// Writes the identity as the log and idempotency records have it: 64 hexadecimal digits, in small letters.
+    #[must_use]
+    pub fn to_hex(self) -> String {
+        self.0
+            .iter()
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .filter_map(|digit| char::from_digit(digit.into(), 16))
+            .collect()
+    }
+}

@@ -1,0 +1,214 @@
+//! Where an event stands among those of its entity, computed once: when it is stored.
+
+use jiff::SignedDuration;
+
+use crate::event::Event;
+use crate::occurred::Occurred;
+use crate::time::Instant;
+
+/// How far Upvest's clock may be ahead of ours: an event from later than that would come after all real ones for good.
+const MAX_AHEAD: SignedDuration = SignedDuration::from_mins(5);
+
+/// How an event arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// When the delivery that brings it was received.
+    pub received_at: Instant,
+    /// Its position in that delivery, from 0. A delivery has at most [`MAX_EVENTS`](crate::delivery::MAX_EVENTS).
+    pub position: u16,
+}
+
+/// The place of an event, and where its time comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// The place.
+    pub occurred: Occurred,
+    /// What says when the event was created.
+    pub time_source: TimeSource,
+}
+
+/// What says when an event was created. All but the first are flagged in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeSource {
+    /// The event's own `created_at`.
+    Event,
+    /// The object's `updated_at`, because the event has no `created_at`.
+    ObjectUpdated,
+    /// The object's `created_at`, because the event has none and the object no `updated_at`.
+    ObjectCreated,
+    /// The receipt, because neither says anything.
+    Receipt,
+    /// The receipt, because the time that was given lies more than five minutes after it.
+    Future,
+}
+
+impl TimeSource {
+    /// Names the flag that the log's item gets; `None` for an event that says itself when it was created.
+    #[must_use]
+    pub const fn flag(self) -> Option<&'static str> {
+        match self {
+            Self::Event => None,
+            Self::ObjectUpdated => Some("object-updated-at"),
+            Self::ObjectCreated => Some("object-created-at"),
+            Self::Receipt => Some("receipt"),
+            Self::Future => Some("future"),
+        }
+    }
+}
+
+impl Placement {
+    /// Places an event among those of its entity.
+    ///
+    /// ```
+    /// use upvest::time::Instant;
+    /// use upvest::{Event, Placement, Receipt};
+    ///
+    /// let receipt = Receipt { received_at: Instant::parse("2026-11-28T19:00:00.25Z")?, position: 0 };
+    /// let place = |status: &str| {
+    ///     let json = format!(
+    ///         r#"{{"id":"e-{status}","created_at":"2026-11-28T19:00:00Z","type":"ORDER.{status}","object":{{"id":"o1"}}}}"#
+    ///     );
+    ///     Placement::of(&Event::parse(&json).unwrap(), &receipt).occurred
+    /// };
+    /// // Created in the same second: the last of the lifecycle is the last.
+    /// assert!(place("NEW") < place("PROCESSING") && place("PROCESSING") < place("FILLED"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn of(event: &Event<'_>, receipt: &Receipt) -> Self {
+        let [updated_at, created_at] = ["updated_at", "created_at"].map(|field| event.object_time(field));
+        let (given, source) = event
+            .created_at()
+            .map(|at| (at, TimeSource::Event))
+            .or(updated_at.map(|at| (at, TimeSource::ObjectUpdated)))
+            .or(created_at.map(|at| (at, TimeSource::ObjectCreated)))
+            .unwrap_or((receipt.received_at, TimeSource::Receipt));
+        let is_future = |at: Instant| at.is_after(receipt.received_at, MAX_AHEAD);
+        let believed = |at| if is_future(at) { receipt.received_at } else { at };
+        Self {
+            occurred: Occurred {
+                created_at: believed(given),
+                rank: event
+                    .category()
+                    .rank(event.event_type(), event.status().as_deref()),
+                updated_at: updated_at.map(believed),
+                received_at: receipt.received_at,
+                position: receipt.position,
+                event_id: event.id().to_owned(),
+            },
+            time_source: if is_future(given) {
+                TimeSource::Future
+            } else {
+                source
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECEIVED: &str = "2026-11-28T19:00:00.25Z";
+
+    fn place(members: &str, object: &str) -> Placement {
+        let json = format!(r#"{{"id":"e1","type":"ISA_WRAPPER.NEW",{members}"object":{object}}}"#);
+        let receipt = Receipt {
+            received_at: Instant::parse(RECEIVED).unwrap(),
+            position: 3,
+        };
+        Placement::of(&Event::parse(&json).unwrap(), &receipt)
+    }
+
+    fn created(members: &str, object: &str) -> (String, TimeSource) {
+        let placement = place(members, object);
+        (placement.occurred.created_at.to_string(), placement.time_source)
+    }
+
+    #[test]
+    fn an_event_without_a_time_has_that_of_its_object_and_else_that_of_its_receipt() {
+        let own = r#""created_at":"2026-11-28T18:00:00Z","#;
+        let both = r#"{"id":"w","created_at":"2026-11-01T00:00:00Z","updated_at":"2026-11-02T00:00:00Z"}"#;
+        let one = r#"{"id":"w","created_at":"2026-11-01T00:00:00Z","updated_at":"soon"}"#;
+        assert_eq!(
+            created(own, both),
+            ("2026-11-28T18:00:00Z".to_owned(), TimeSource::Event)
+        );
+        assert_eq!(
+            created("", both),
+            ("2026-11-02T00:00:00Z".to_owned(), TimeSource::ObjectUpdated)
+        );
+        assert_eq!(
+            created("", one),
+            ("2026-11-01T00:00:00Z".to_owned(), TimeSource::ObjectCreated)
+        );
+        assert_eq!(
+            created("", r#"{"id":"w"}"#),
+            (RECEIVED.to_owned(), TimeSource::Receipt)
+        );
+        let null = r#""created_at":null,"#;
+        assert_eq!(
+            created(null, r#"{"id":"w"}"#),
+            (RECEIVED.to_owned(), TimeSource::Receipt)
+        );
+    }
+
+    #[test]
+    fn a_time_more_than_five_minutes_ahead_counts_as_the_receipt() {
+        let own = |at: &str| created(&format!(r#""created_at":"{at}","#), r#"{"id":"w"}"#);
+        assert_eq!(
+            own("2026-11-28T19:05:00.25Z"),
+            ("2026-11-28T19:05:00.25Z".to_owned(), TimeSource::Event)
+        );
+        assert_eq!(
+            own("2026-11-28T19:05:00.26Z"),
+            (RECEIVED.to_owned(), TimeSource::Future)
+        );
+        assert_eq!(
+            own("9999-12-31T23:59:59Z"),
+            (RECEIVED.to_owned(), TimeSource::Future)
+        );
+        let object = r#"{"id":"w","updated_at":"9999-12-31T23:59:59Z"}"#;
+        assert_eq!(created("", object), (RECEIVED.to_owned(), TimeSource::Future));
+        let own = r#""created_at":"2026-11-28T18:00:00Z","#;
+        assert_eq!(
+            place(own, object).occurred.updated_at.unwrap().to_string(),
+            RECEIVED
+        );
+    }
+
+    #[test]
+    fn every_other_field_of_the_place_is_what_the_event_and_its_receipt_say() {
+        let occurred = place(
+            "",
+            r#"{"id":"w","status":"ACTIVE","updated_at":"2026-11-02T00:00:00Z"}"#,
+        )
+        .occurred;
+        assert_eq!(
+            occurred.to_string(),
+            "2026-11-02T00:00:00#2010#2026-11-02T00:00:00#2026-11-28T19:00:00.25#00003#e1"
+        );
+    }
+
+    #[test]
+    fn only_a_time_of_the_events_own_is_not_flagged() {
+        let flags = [
+            TimeSource::Event,
+            TimeSource::ObjectUpdated,
+            TimeSource::ObjectCreated,
+            TimeSource::Receipt,
+            TimeSource::Future,
+        ]
+        .map(TimeSource::flag);
+        assert_eq!(
+            flags,
+            [
+                None,
+                Some("object-updated-at"),
+                Some("object-created-at"),
+                Some("receipt"),
+                Some("future")
+            ]
+        );
+    }
+}

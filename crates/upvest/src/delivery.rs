@@ -1,9 +1,9 @@
 //! A delivery's body: a batch of events.
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::event::{Event, EventError};
+use crate::json::Object;
 
 /// Bounds the number of events that one delivery may carry. Upvest bounds a batch by size (1 MiB unless one event is
 /// larger), so that its real batches stay far below.
@@ -66,14 +66,6 @@ impl DeliveryError {
     }
 }
 
-#[derive(Deserialize)]
-struct Batch<'a> {
-    #[serde(borrow)]
-    payload: Option<&'a RawValue>,
-    #[serde(borrow, rename = "type")]
-    event_type: Option<&'a RawValue>,
-}
-
 /// Splits a body into its events, in the order sent.
 ///
 /// Upvest sends `{"payload": [event, ...]}`; a bare array and a single event are accepted too, because the body of a
@@ -100,15 +92,16 @@ pub fn split(body: &[u8]) -> Result<Vec<Element<'_>>, DeliveryError> {
     }
     let text = std::str::from_utf8(body)
         .map_err(|_| DeliveryError::NotJson)?
-        .trim();
+        // The white space of RFC 8259, no other.
+        .trim_matches([' ', '\t', '\n', '\r']);
     let batch = match text.bytes().next() {
         Some(b'{') => {
-            let batch: Batch<'_> = serde_json::from_str(text).map_err(|_| DeliveryError::NotJson)?;
-            match (batch.payload, batch.event_type) {
-                (Some(payload), _) => payload.get(),
-                (None, Some(_)) => text,
-                // A batch and a single event may both have a `type`: what has a payload is a batch.
-                (None, None) => return Err(DeliveryError::NoEvents),
+            let members = Object::parse(text).ok_or(DeliveryError::NotJson)?;
+            // Of two payloads one would be lost.
+            match members.only("payload").map_err(|_| DeliveryError::NotJson)? {
+                Some(payload) => payload.get(),
+                None if members.member("type").is_some() => text,
+                None => return Err(DeliveryError::NoEvents),
             }
         }
         Some(b'[') => text,
@@ -156,6 +149,12 @@ mod tests {
     }
 
     #[test]
+    fn members_beside_the_payload_may_be_any_json() {
+        let body = format!(r#"{{"\ud800":1e999,"x":1,"x":2,"payload":[{EVENT}]}}"#);
+        assert!(split(body.as_bytes()).unwrap()[0].event.is_ok());
+    }
+
+    #[test]
     fn a_malformed_event_leaves_its_neighbours_alone() {
         let body = format!(r#"{{"payload":[{EVENT},{{"id":7}},null,{EVENT}]}}"#);
         let parts = split(body.as_bytes()).unwrap();
@@ -170,6 +169,7 @@ mod tests {
         for (body, reason) in [
             (&b""[..], DeliveryError::NotJson),
             (b"hello", DeliveryError::NotJson),
+            ("\u{a0}[]".as_bytes(), DeliveryError::NotJson),
             (b"\xff\xfe{}", DeliveryError::NotJson),
             (b"{\"payload\":[\0]}", DeliveryError::NotJson),
             (b"{\"payload\":[}", DeliveryError::NotJson),

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::category::{self, Domain, Role};
+use crate::category::{self, Category, Domain, Role};
+use crate::json::{self, Object};
 
 /// The longest value of a key field, in bytes.
 const MAX_FIELD_LENGTH: usize = 256;
@@ -18,7 +18,7 @@ pub struct EntityKey(String);
 /// Says why an event names no entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EntityKeyError {
-    /// The object has no such field, or it is not a text or number.
+    /// The object has no such field, or it is not a text or an integer.
     #[error("object has no {0}")]
     Missing(&'static str),
     /// The field's value is empty, too long, or has a character that would make the key ambiguous.
@@ -27,40 +27,33 @@ pub enum EntityKeyError {
 }
 
 impl EntityKey {
-    /// Derives the key of the entity that an event is about, by its type's row in the category table.
-    ///
-    /// An event of an unknown category is keyed by its object's `id`, or, where there is no usable one, by its own id.
+    /// Derives the key of the entity that an event is about, by its type's row in the category table. An event of an
+    /// unknown category is keyed by its object's `id`.
     ///
     /// # Errors
     ///
-    /// [`EntityKeyError`] when an event of a known category lacks a field of its key, or a part has no id.
-    pub fn of(event_type: &str, event_id: &str, object: &RawValue) -> Result<Self, EntityKeyError> {
+    /// [`EntityKeyError`] when the object lacks a field of the key, or a part has no id.
+    pub(crate) fn of(event_type: &str, object: &Object<'_>) -> Result<Self, EntityKeyError> {
         let category = category::of(event_type);
-        let object: Value = serde_json::from_str(object.get()).unwrap_or_default();
-        if let Role::Part {
-            id_field: Some(field),
-            ..
-        } = category.role
-        {
-            key_field(&object, field)?;
-        }
-        if category.domain == Domain::Unrecognised {
-            let name = Some(category::name_of(event_type)).filter(|name| !name.contains('#'));
-            let name = name.unwrap_or("UNRECOGNISED");
-            let id = key_field(&object, "id").unwrap_or_else(|_| event_id.to_owned());
-            return Ok(Self(format!("{name}#{id}")));
-        }
-        let mut key = category.entity.to_owned();
-        for field in category.key {
+        part_id(category, object)?;
+        let mut key = entity_type(category, event_type).to_owned();
+        for field in fields(category, object) {
             key.push('#');
-            key.push_str(&key_field(&object, field)?);
+            key.push_str(&key_field(object, field)?);
         }
         Ok(Self(key))
     }
 
-    /// Builds the key of the entity of this type that a field of another entity's object names.
-    pub(crate) fn of_reference(entity: &str, id: &Value) -> Option<Self> {
+    /// Builds the key of the entity of this type that a field of another entity's object names; `None` where it names
+    /// none.
+    pub(crate) fn of_reference(entity: &str, id: &RawValue) -> Option<Self> {
         Some(Self(format!("{entity}#{}", usable(id, "")?.ok()?)))
+    }
+
+    /// Tells whether a text can be a field of a key: 1 to 256 printable ASCII characters, none of them `#`.
+    pub(crate) fn is_field(text: &str) -> bool {
+        (1..=MAX_FIELD_LENGTH).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
     }
 
     /// Takes a key as an operator or a table gives it.
@@ -94,31 +87,61 @@ impl fmt::Display for EntityKey {
     }
 }
 
-/// Finds the value at a path like `instrument.uuid`.
-pub(crate) fn at_path<'v>(object: &'v Value, path: &str) -> Option<&'v Value> {
-    path.split('.').try_fold(object, |value, field| value.get(field))
+/// Reads the id of the part that an object is; `None` for one that is no part, or is told apart by its event alone.
+///
+/// # Errors
+///
+/// [`EntityKeyError`] when the part should have an id and has none.
+pub(crate) fn part_id(category: &Category, object: &Object<'_>) -> Result<Option<String>, EntityKeyError> {
+    match category.role {
+        Role::Part {
+            id_field: Some(field),
+            ..
+        } => key_field(object, field).map(Some),
+        Role::Part { id_field: None, .. } | Role::Snapshot | Role::Line => Ok(None),
+    }
 }
 
-fn key_field(object: &Value, path: &'static str) -> Result<String, EntityKeyError> {
-    at_path(object, path)
+/// Names the type of the entity: for a category that the table does not know, the category.
+fn entity_type<'t>(category: &Category, event_type: &'t str) -> &'t str {
+    match category.domain {
+        Domain::Unrecognised => Some(category::name_of(event_type))
+            .filter(|name| !name.contains('#'))
+            .unwrap_or("UNRECOGNISED"),
+        _ => category.entity,
+    }
+}
+
+/// Chooses the fields of the key: the second choice only where the object has all of it, and not all of the first.
+fn fields(category: &Category, object: &Object<'_>) -> &'static [&'static str] {
+    let has = |fields: &[&'static str]| {
+        !fields.is_empty() && fields.iter().all(|field| key_field(object, field).is_ok())
+    };
+    if !has(category.key) && has(category.fallback_key) {
+        category.fallback_key
+    } else {
+        category.key
+    }
+}
+
+fn key_field(object: &Object<'_>, path: &'static str) -> Result<String, EntityKeyError> {
+    object
+        .at(path)
         .and_then(|value| usable(value, path))
         .unwrap_or(Err(EntityKeyError::Missing(path)))
 }
 
-/// A value as a part of a key; `None` when it is neither a text nor a number.
-fn usable(value: &Value, path: &'static str) -> Option<Result<String, EntityKeyError>> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
+/// Reads a value as a part of a key; `None` when it is neither a text nor a number.
+fn usable(value: &RawValue, path: &'static str) -> Option<Result<String, EntityKeyError>> {
+    let text = match value.get().as_bytes().first()? {
+        b'"' => json::text(value).map(|text| text.into_owned()),
+        b'-' | b'0'..=b'9' => json::integer(value).map(str::to_owned),
         _ => return None,
     };
-    let usable = (1..=MAX_FIELD_LENGTH).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
-    Some(if usable {
-        Ok(text)
-    } else {
-        Err(EntityKeyError::Unusable(path))
-    })
+    Some(
+        text.filter(|text| EntityKey::is_field(text))
+            .ok_or(EntityKeyError::Unusable(path)),
+    )
 }
 
 #[cfg(test)]
@@ -193,9 +216,68 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_category_always_has_a_key() {
+    fn an_unknown_category_is_keyed_by_its_objects_id_and_by_nothing_else() {
         assert_eq!(key("STAKE.NEW", r#"{"id":"s1"}"#).unwrap(), "STAKE#s1");
-        assert_eq!(key("STAKE.NEW", r#"{"id":{"a":1}}"#).unwrap(), "STAKE#e1");
-        assert_eq!(key("A#B.NEW", "{}").unwrap(), "UNRECOGNISED#e1");
+        assert_eq!(key("A#B.NEW", r#"{"id":"s1"}"#).unwrap(), "UNRECOGNISED#s1");
+        assert_eq!(
+            key("STAKE.NEW", r#"{"id":{"a":1}}"#),
+            Err(EntityKeyError::Missing("id"))
+        );
+    }
+
+    #[test]
+    fn a_number_is_its_digits_as_written_and_no_fraction() {
+        let of = |id: &str| key("STAKE.NEW", &format!(r#"{{"id":{id}}}"#));
+        assert_eq!(
+            of("100000000000000000001").unwrap(),
+            "STAKE#100000000000000000001"
+        );
+        assert_eq!(
+            of("100000000000000000002").unwrap(),
+            "STAKE#100000000000000000002"
+        );
+        for id in ["1.0", "1e20", "\"\\ud800\""] {
+            assert_eq!(of(id), Err(EntityKeyError::Unusable("id")), "{id}");
+        }
+    }
+
+    #[test]
+    fn what_stands_beside_the_key_may_be_any_json() {
+        let object = r#"{"\ud800":"\udc00","n":1e999999,"id":"o0","id":"o1","n":-0}"#;
+        assert_eq!(key("ORDER.NEW", object).unwrap(), "ORDER#o1");
+    }
+
+    #[test]
+    fn a_second_choice_of_fields_counts_where_the_first_is_not_there() {
+        let order = r#"{"execution_id":"x1","account_id":"a1","id":"r1"}"#;
+        assert_eq!(
+            key("REBALANCING_EXECUTION_ORDER.NEW", order).unwrap(),
+            "REBALANCING_EXECUTION_ORDER#r1"
+        );
+        let earlier = r#"{"execution_id":"x1","account_id":"a1"}"#;
+        assert_eq!(
+            key("REBALANCING_EXECUTION_ORDER.NEW", earlier).unwrap(),
+            "REBALANCING_EXECUTION_ORDER#x1#a1"
+        );
+        for object in [r#"{"business_id":"b1"}"#, r#"{"id":"b1"}"#] {
+            assert_eq!(key("BUSINESS.DATA_CHANGE_FAILED", object).unwrap(), "BUSINESS#b1");
+        }
+        assert_eq!(
+            key("REBALANCING_EXECUTION_ORDER.NEW", r#"{"execution_id":"x1"}"#),
+            Err(EntityKeyError::Missing("id"))
+        );
+    }
+
+    #[test]
+    fn all_valuations_of_an_account_are_one_entity_of_each_kind() {
+        for category in ["ACCOUNT_VALUATION", "INTRADAY_ACCOUNT_VALUATION"] {
+            for id in ["v1", "v2"] {
+                let object = format!(r#"{{"id":"{id}","account_id":"a1"}}"#);
+                assert_eq!(
+                    key(&format!("{category}.CREATED"), &object).unwrap(),
+                    format!("{category}#a1")
+                );
+            }
+        }
     }
 }

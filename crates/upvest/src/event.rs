@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::category::{self, Category};
+use crate::category::{self, Category, Domain};
 use crate::entity_key::{EntityKey, EntityKeyError};
-use crate::occurred::Occurred;
+use crate::identity::Identity;
+use crate::json::{self, Object};
+use crate::time::Instant;
 
 /// The deepest nesting of objects and arrays that an event may have.
 pub const MAX_DEPTH: usize = 64;
@@ -18,6 +19,9 @@ pub const MAX_ID_LENGTH: usize = 128;
 /// The longest event type, in bytes.
 pub const MAX_TYPE_LENGTH: usize = 128;
 
+/// The longest status that is taken for one, in bytes. Upvest's have at most 20.
+const MAX_STATUS_LENGTH: usize = 64;
+
 /// An event, borrowed from the body of its delivery.
 ///
 /// Only what every event has is interpreted; unknown fields, types, categories and statuses pass, because new ones
@@ -26,16 +30,18 @@ pub const MAX_TYPE_LENGTH: usize = 128;
 pub struct Event<'a> {
     id: Cow<'a, str>,
     event_type: Cow<'a, str>,
-    occurred: Occurred,
+    created_at: Option<Instant>,
     object: &'a RawValue,
+    fields: Object<'a>,
+    members: Object<'a>,
     json: &'a str,
 }
 
 /// Why a part of a delivery is not an event. The delivery's other events are not affected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
-    /// Not a JSON object with `id`, `type`, `created_at` and `object`, each once.
-    #[error("event is not an object with id, type, created_at and object")]
+    /// Not a JSON object with `id`, `type` and `object`, each once. (`created_at` may be absent, but not twice there.)
+    #[error("event is not an object with id, type and object, each once")]
     Incomplete,
     /// The id is empty, too long, or has a character that a table key or a queue could not carry.
     #[error("event id is not 1 to 128 printable ASCII characters without '!' and '#'")]
@@ -43,7 +49,7 @@ pub enum EventError {
     /// The type is empty, too long or not printable ASCII.
     #[error("event type is not 1 to 128 printable ASCII characters")]
     BadType,
-    /// `created_at` is not an RFC 3339 time.
+    /// `created_at` is there, and neither null nor an RFC 3339 time.
     #[error("event created_at is not an RFC 3339 time")]
     BadCreatedAt,
     /// `object` is not a JSON object.
@@ -69,18 +75,6 @@ impl EventError {
     }
 }
 
-#[derive(Deserialize)]
-struct Wire<'a> {
-    #[serde(borrow)]
-    id: Cow<'a, str>,
-    #[serde(borrow)]
-    r#type: Cow<'a, str>,
-    #[serde(borrow)]
-    created_at: Cow<'a, str>,
-    #[serde(borrow)]
-    object: &'a RawValue,
-}
-
 impl<'a> Event<'a> {
     /// Parses the JSON text of one event, as [`split`](crate::split) found it in a delivery.
     ///
@@ -102,25 +96,25 @@ impl<'a> Event<'a> {
         if depth(json) > MAX_DEPTH {
             return Err(EventError::TooDeep);
         }
-        let wire: Wire<'a> = serde_json::from_str(json).map_err(|_| EventError::Incomplete)?;
-        let printable = |text: &str, most: usize| {
-            (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
-        };
-        if !printable(&wire.id, MAX_ID_LENGTH) || wire.id.contains(['!', '#']) {
+        let members = Object::parse(json).ok_or(EventError::Incomplete)?;
+        // Which of two ids, types or objects is meant, nobody can say; two of another name are Upvest's business.
+        let only = |name| members.only(name).map_err(|_| EventError::Incomplete);
+        let text = |name| only(name)?.and_then(json::text).ok_or(EventError::Incomplete);
+        let (id, event_type) = (text("id")?, text("type")?);
+        let object = only("object")?.ok_or(EventError::Incomplete)?;
+        if !is_printable(&id, MAX_ID_LENGTH) || id.contains(['!', '#']) {
             return Err(EventError::BadId);
         }
-        if !printable(&wire.r#type, MAX_TYPE_LENGTH) {
+        if !is_printable(&event_type, MAX_TYPE_LENGTH) {
             return Err(EventError::BadType);
         }
-        if !wire.object.get().starts_with('{') {
-            return Err(EventError::BadObject);
-        }
-        let occurred = Occurred::new(&wire.created_at, &wire.id).map_err(|_| EventError::BadCreatedAt)?;
         Ok(Self {
-            id: wire.id,
-            event_type: wire.r#type,
-            occurred,
-            object: wire.object,
+            id,
+            event_type,
+            created_at: only("created_at")?.map(time).transpose()?.flatten(),
+            object,
+            fields: Object::parse(object.get()).ok_or(EventError::BadObject)?,
+            members,
             json,
         })
     }
@@ -163,10 +157,52 @@ impl<'a> Event<'a> {
         category::of(&self.event_type)
     }
 
-    /// Returns when it occurred, and so its place among the events of its entity.
+    /// Returns when the event says that it was created; `None` where it does not say.
+    /// ([`Placement`](crate::Placement) knows what counts then.)
     #[must_use]
-    pub fn occurred(&self) -> &Occurred {
-        &self.occurred
+    pub fn created_at(&self) -> Option<Instant> {
+        self.created_at
+    }
+
+    /// Reads a time of the object; `None` when there is none of that name.
+    pub(crate) fn object_time(&self, field: &str) -> Option<Instant> {
+        Instant::parse(&self.fields.text(field)?).ok()
+    }
+
+    /// Returns the members of the event's `object`.
+    pub(crate) fn fields(&self) -> &Object<'a> {
+        &self.fields
+    }
+
+    /// Reads the status that the event gives its object: the object's own (types and statuses may differ; contract section
+    /// 5, notes), or, where that is absent, the state in the type, if it is a step of the lifecycle. `None` for a type
+    /// that the table does not know.
+    #[must_use]
+    pub fn status(&self) -> Option<Cow<'_, str>> {
+        let row = self.category();
+        if !row.knows_type(&self.event_type) {
+            return None;
+        }
+        let is_step = |state: &&str| {
+            row.domain == Domain::Unrecognised || row.lifecycle.iter().any(|step| step.contains(state))
+        };
+        let named = || self.state_name().filter(is_step).map(Cow::Borrowed);
+        self.fields
+            .text(row.status_field)
+            .or_else(named)
+            .filter(|status| is_printable(status, MAX_STATUS_LENGTH))
+    }
+
+    /// Tells whether the event's category is known and its type is not. Such an event is kept beside its entity's state.
+    #[must_use]
+    pub fn is_of_unknown_type(&self) -> bool {
+        !self.category().knows_type(&self.event_type)
+    }
+
+    /// Computes the event's identity, by which a duplicate is told from a conflict.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity::of(&self.members)
     }
 
     /// Derives the key of the entity that the event is about.
@@ -175,7 +211,7 @@ impl<'a> Event<'a> {
     ///
     /// [`EntityKeyError`] when the object lacks a field that the key is made of.
     pub fn entity_key(&self) -> Result<EntityKey, EntityKeyError> {
-        EntityKey::of(&self.event_type, &self.id, self.object)
+        EntityKey::of(&self.event_type, &self.fields)
     }
 
     /// Returns the event's `object`, verbatim.
@@ -190,12 +226,9 @@ impl<'a> Event<'a> {
     /// taken for it.
     #[must_use]
     pub fn reconciliation(&self) -> Option<String> {
-        #[derive(Deserialize)]
-        struct Marked {
-            reconciled: Option<serde_json::Value>,
-        }
-        let marked: Marked = serde_json::from_str(self.json).ok()?;
-        Some(marked.reconciled?.get("operation")?.as_str()?.to_owned())
+        self.members
+            .text("reconciled.operation")
+            .map(|operation| operation.into_owned())
     }
 
     /// Returns the whole event, verbatim: the bytes that its delivery's signature covers.
@@ -203,6 +236,21 @@ impl<'a> Event<'a> {
     pub fn json(&self) -> &'a str {
         self.json
     }
+}
+
+fn is_printable(text: &str, most: usize) -> bool {
+    (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Reads the `created_at` of an event; null is the same as none.
+fn time(value: &RawValue) -> Result<Option<Instant>, EventError> {
+    if json::is_null(value) {
+        return Ok(None);
+    }
+    let text = json::text(value).ok_or(EventError::BadCreatedAt)?;
+    Instant::parse(&text)
+        .map(Some)
+        .map_err(|_| EventError::BadCreatedAt)
 }
 
 /// Finds the deepest nesting of arrays and objects in a JSON text, without recursion: a body may be one bracket a
@@ -278,11 +326,75 @@ mod tests {
             (with("type", "\"\""), EventError::BadType),
             (with("type", "\"ORDER.\\u0000\""), EventError::BadType),
             (with("created_at", "\"soon\""), EventError::BadCreatedAt),
+            (with("created_at", "7"), EventError::BadCreatedAt),
+            (
+                GOOD.replacen('{', r#"{"created_at":null,"#, 1),
+                EventError::Incomplete,
+            ),
             (with("object", "[]"), EventError::BadObject),
             (with("object", &deep), EventError::TooDeep),
         ] {
             assert_eq!(Event::parse(&json).map(|_| ()), Err(reason), "{json}");
         }
+    }
+
+    #[test]
+    fn an_event_without_a_time_is_an_event() {
+        assert_eq!(
+            Event::parse(&with("created_at", "null")).unwrap().created_at(),
+            None
+        );
+        let created_at = r#""created_at":"2021-07-21T14:10:00.00Z","#;
+        assert_eq!(
+            Event::parse(&GOOD.replace(created_at, "")).unwrap().created_at(),
+            None
+        );
+        assert!(Event::parse(&GOOD.replace(".00Z", ".123456789012Z")).is_ok());
+    }
+
+    #[test]
+    fn members_that_nobody_asks_for_may_be_any_json() {
+        let odd = GOOD.replacen('{', r#"{"x":1e999999,"x":"\ud800","\udfff":null,"#, 1);
+        assert_eq!(
+            Event::parse(&odd).unwrap().entity_key().unwrap().as_str(),
+            "ORDER#o1"
+        );
+    }
+
+    #[test]
+    fn a_status_is_the_objects_or_the_step_that_the_type_names() {
+        let status = |event_type: &str, object: &str| {
+            let json = format!(r#"{{"id":"e1","type":"{event_type}","object":{object}}}"#);
+            Event::parse(&json).unwrap().status().map(Cow::into_owned)
+        };
+        let told = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            status("PORTFOLIO_ORDER.NEW", r#"{"status":"PROCESSING"}"#),
+            told("PROCESSING")
+        );
+        assert_eq!(status("ORDER.FILLED", r#"{"status":""}"#), told("FILLED"));
+        assert_eq!(status("ORDER.FILLED", r#"{"status":"NOVEL"}"#), told("NOVEL"));
+        assert_eq!(
+            status("ORDER.TELEPORTED", r#"{"status":"FILLED"}"#),
+            None,
+            "an unknown type"
+        );
+        assert_eq!(status("SAVINGS_PLAN_EXECUTION.REMINDER", "{}"), None, "a notice");
+        assert_eq!(
+            status("STAKE.SLASHED", "{}"),
+            told("SLASHED"),
+            "an unknown category"
+        );
+        assert_eq!(
+            status("CORPORATE_ACTION.UPDATED", r#"{"announcement_status":"FINAL"}"#),
+            told("FINAL")
+        );
+        let long = format!(r#"{{"status":"{}"}}"#, "S".repeat(65));
+        assert_eq!(
+            status("ORDER.NEW", &long),
+            None,
+            "not the state of the type either"
+        );
     }
 
     #[test]

@@ -106,7 +106,7 @@ mod tests {
         assert!(event.is_synthetic());
         assert_eq!(event.entity_key().unwrap(), canary_entity());
         assert_eq!(event.category().domain, Domain::Unrecognised);
-        assert_eq!(event.occurred().instant(), "2026-11-22T09:00:00.500000000Z");
+        assert_eq!(event.created_at().unwrap().to_string(), "2026-11-22T09:00:00.5Z");
         assert!(Scope::Synthetic.covers_delivery(&body));
         assert!(Scope::Synthetic.covers(event) && Scope::Everything.covers(event));
         assert!(!Scope::Upvest.covers(event));

@@ -1,39 +1,51 @@
 //! The state of an entity, folded from its events.
 //!
 //! Every step keeps the newest of two values, each under its own key. Such a fold is commutative and idempotent: any
-//! order of a set of events, with any repeats, gives the same state.
+//! order of a set of events, with any repeats, gives the same state. What is kept is what was computed, and where in the log
+//! it comes from; the objects themselves stay in the log.
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
-use crate::category::{Category, Domain, EARLIER, Role};
-use crate::entity_key::at_path;
+use crate::category::{Category, EARLIER, Role};
+use crate::entity_key::{EntityKey, EntityKeyError, part_id};
 use crate::event::Event;
 use crate::occurred::Occurred;
 
 mod derived;
+mod figures;
+mod newest;
+mod packing;
+mod part;
 mod related;
 mod summary;
+mod value;
 
-pub use derived::Derived;
+pub use newest::Newest;
+pub use packing::PackingError;
+pub use part::{Part, Parts};
 pub use summary::{Summary, flags_changed};
+pub use value::Derived;
+
+/// The number of the rules by which states are folded, computed and packed. It grows with every change that makes another
+/// state of the same events, so that a stored state is only compared with one that the same rules made.
+pub const RULES: u32 = 1;
 
 /// The most entries of a map whose keys nothing bounds: statuses that an entity had, and parts without an id of their
 /// own. The newest stay. (Parts with an id are bounded by the size of an item instead: what they hold adds up.)
 pub const MAX_ENTRIES: usize = 100;
 
-/// The newest object of an entity, or of one part of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Snapshot {
-    /// The event that brought it.
-    pub event_type: String,
-    /// When that event occurred.
-    pub occurred: Occurred,
-    /// A part's status, if it has one. The entity's own is in its history.
-    pub status: Option<String>,
-    /// The object, verbatim JSON.
-    pub object: String,
+/// The most unknown event types that an entity remembers. The newest stay.
+pub const MAX_UNKNOWN_TYPES: usize = 16;
+
+/// An event as its message and the log's item hold it: with the entity and the place that it got when it was stored.
+#[derive(Debug, Clone, Copy)]
+pub struct Placed<'e> {
+    /// The event.
+    pub event: &'e Event<'e>,
+    /// The entity that it is about. (Not computed again: a later version may put the event's category elsewhere.)
+    pub aggregate: &'e EntityKey,
+    /// Its place in the entity's time line.
+    pub occurred: &'e Occurred,
 }
 
 /// The newest event of an entity, of whatever category.
@@ -46,26 +58,32 @@ pub struct LastEvent {
 }
 
 /// An entity's state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Projection {
-    /// The newest event folded in.
-    pub last: LastEvent,
-    /// The newest snapshot; `None` while only parts have arrived, as when an execution precedes its order.
-    pub snapshot: Option<Snapshot>,
+    /// The newest event folded in; `None` before the first.
+    pub last: Option<LastEvent>,
+    /// What the newest object says; `None` while only parts have arrived, as when an execution precedes its order.
+    pub newest: Option<Newest>,
     /// For each status the entity ever had: when it had it last.
     pub history: BTreeMap<String, Occurred>,
-    /// The entity's parts (executions, checks ...): name of the map, id of the part, newest object.
-    pub parts: BTreeMap<String, BTreeMap<String, Snapshot>>,
+    /// Whether statuses fell out of the history, because there were more than [`MAX_ENTRIES`].
+    pub history_truncated: bool,
+    /// The entity's parts (executions, checks ...) by the name of their map.
+    pub parts: BTreeMap<String, Parts>,
+    /// Event types of the entity's categories that the table does not know, and when each came last. They change nothing
+    /// else: what they mean is not known, and what their objects lack must not be lost.
+    pub unknown_types: BTreeMap<String, Occurred>,
 }
 
 /// Says what an event did to the state of its entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
-    /// It shows in the state: it is the newest of its kind, or the newest that gives a status.
+    /// It changed what the state shows: the status, the figures, a part or the newest object.
     Fresh,
-    /// A newer one was there already. It may have left a trace in the history.
+    /// It changed nothing of that: a newer event of the same object or part was there already. It may have left a trace in
+    /// the history.
     Late,
-    /// The very same event was there already: nothing changed.
+    /// It changed nothing of that: it is itself the one that is shown.
     Duplicate,
 }
 
@@ -73,110 +91,134 @@ impl Projection {
     /// Folds an event into the state that its entity has so far, and says what it did there.
     ///
     /// ```
-    /// use upvest::projection::Applied;
-    /// use upvest::{Event, Projection};
+    /// use upvest::projection::{Applied, Placed};
+    /// use upvest::time::Instant;
+    /// use upvest::{Event, Placement, Projection, Receipt};
     ///
-    /// let event = |id, second, status| format!(
-    ///     r#"{{"id":"{id}","created_at":"2021-07-21T14:10:0{second}Z","type":"ORDER.{status}","object":{{"id":"o1"}}}}"#
-    /// );
-    /// let (state, _) = Projection::fold(None, &Event::parse(&event("e2", 2, "FILLED"))?);
+    /// let mut state = Projection::default();
+    /// let receipt = Receipt { received_at: Instant::parse("2021-07-21T14:10:09Z")?, position: 0 };
+    /// let mut fold = |id: &str, status: &str| {
+    ///     let json = format!(
+    ///         r#"{{"id":"{id}","created_at":"2021-07-21T14:10:00Z","type":"ORDER.{status}","object":{{"id":"o1"}}}}"#
+    ///     );
+    ///     let event = Event::parse(&json).unwrap();
+    ///     let (aggregate, placement) = (event.entity_key().unwrap(), Placement::of(&event, &receipt));
+    ///     state.fold(Placed { event: &event, aggregate: &aggregate, occurred: &placement.occurred })
+    /// };
+    /// assert_eq!(fold("e2", "FILLED")?, Applied::Fresh);
     /// // The order is that of the facts, not of their arrival.
-    /// let (state, applied) = Projection::fold(Some(state), &Event::parse(&event("e1", 1, "NEW"))?);
-    /// assert_eq!((state.status(), applied), (Some("FILLED"), Applied::Late));
-    /// # Ok::<_, upvest::event::EventError>(())
+    /// assert_eq!(fold("e1", "NEW")?, Applied::Late);
+    /// assert_eq!(fold("e2", "FILLED")?, Applied::Duplicate);
+    /// assert_eq!(state.status(), Some("FILLED"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn fold(before: Option<Self>, event: &Event<'_>) -> (Self, Applied) {
-        let mut state = before.unwrap_or_else(|| Self {
-            last: LastEvent {
+    ///
+    /// # Errors
+    ///
+    /// [`EntityKeyError`] when the event is one of a part and does not say of which; the state is as it was.
+    pub fn fold(&mut self, placed: Placed<'_>) -> Result<Applied, EntityKeyError> {
+        let (event, occurred) = (placed.event, placed.occurred);
+        let row = event.category();
+        let part_id = part_id(row, event.fields())?;
+        if self.last.as_ref().is_none_or(|last| last.occurred < *occurred) {
+            self.last = Some(LastEvent {
                 event_type: event.event_type().to_owned(),
-                occurred: event.occurred().clone(),
-            },
-            snapshot: None,
-            history: BTreeMap::new(),
-            parts: BTreeMap::new(),
-        });
-        let object: Value = serde_json::from_str(event.object().get()).unwrap_or_default();
-        let new = Snapshot {
-            event_type: event.event_type().to_owned(),
-            occurred: event.occurred().clone(),
-            status: status(event, &object),
-            object: event.object().get().to_owned(),
-        };
-        if new.occurred > state.last.occurred {
-            state.last = LastEvent {
-                event_type: new.event_type.clone(),
-                occurred: new.occurred.clone(),
-            };
+                occurred: occurred.clone(),
+            });
         }
-        let status_before = state.status().map(str::to_owned);
-        let applied = match event.category().role {
-            Role::Snapshot => state.replace_snapshot(new).0,
-            Role::Line => state.replace_line(new),
-            Role::Part { map, id_field } => {
-                let id = id_field
-                    .and_then(|path| at_path(&object, path))
-                    .and_then(Value::as_str);
-                match id {
-                    Some(id) => state.replace_part(map, id.to_owned(), new),
-                    None => state.add_part(map, new),
+        if event.is_of_unknown_type() {
+            return Ok(self.note_unknown_type(event.event_type(), occurred));
+        }
+        let status_before = self.status().map(str::to_owned);
+        self.note_status(row, placed);
+        let applied = match row.role {
+            Role::Snapshot => self.replace_newest(placed).0,
+            Role::Line => self.replace_line(placed),
+            Role::Part { map, figures, .. } => {
+                let part = Part::of(event, figures, occurred);
+                match part_id {
+                    Some(id) => self.parts.entry(map.to_owned()).or_default().replace(id, part),
+                    None => self.add_part(map, part),
                 }
             }
         };
-        // The status can be older than the snapshot: a later notice without one may have come first.
-        let shows = applied == Applied::Late && state.status() != status_before.as_deref();
-        (state, if shows { Applied::Fresh } else { applied })
+        // The status can be older than the object: a later notice without one may have come first.
+        let is_shown = self.status() != status_before.as_deref();
+        Ok(if is_shown { Applied::Fresh } else { applied })
     }
 
-    /// Puts the newer of two snapshots into place, and gives back the other one.
-    fn replace_snapshot(&mut self, mut new: Snapshot) -> (Applied, Option<Snapshot>) {
-        if let Some(status) = new.status.take() {
-            let at = self.history.entry(status).or_insert_with(|| new.occurred.clone());
-            if *at < new.occurred {
-                *at = new.occurred.clone();
+    fn note_unknown_type(&mut self, event_type: &str, occurred: &Occurred) -> Applied {
+        let applied = match self.unknown_types.get(event_type) {
+            Some(newest) if newest == occurred => return Applied::Duplicate,
+            Some(newest) if newest > occurred => return Applied::Late,
+            _ => Applied::Fresh,
+        };
+        self.unknown_types.insert(event_type.to_owned(), occurred.clone());
+        let dropped = keep_newest(&mut self.unknown_types, MAX_UNKNOWN_TYPES, |occurred| occurred);
+        if dropped.as_deref() == Some(event_type) {
+            Applied::Late
+        } else {
+            applied
+        }
+    }
+
+    /// Notes the status that the event gives its entity. One of a part is the part's own, unless the table says otherwise.
+    fn note_status(&mut self, row: &Category, placed: Placed<'_>) {
+        let is_part = matches!(row.role, Role::Part { .. });
+        let own = placed.event.status().filter(|_| !is_part);
+        let Some(status) = row
+            .entity_status
+            .map(str::to_owned)
+            .or(own.map(|status| status.into_owned()))
+        else {
+            return;
+        };
+        let at = self
+            .history
+            .entry(status)
+            .or_insert_with(|| placed.occurred.clone());
+        if *at < *placed.occurred {
+            at.clone_from(placed.occurred);
+        }
+        let dropped = keep_newest(&mut self.history, MAX_ENTRIES, |occurred| occurred);
+        self.history_truncated |= dropped.is_some();
+    }
+
+    /// Puts the newer of two objects into place; gives back the place of the other one.
+    fn replace_newest(&mut self, placed: Placed<'_>) -> (Applied, Option<Occurred>) {
+        match &self.newest {
+            Some(newest) if newest.occurred == *placed.occurred => (Applied::Duplicate, None),
+            Some(newest) if newest.occurred > *placed.occurred => {
+                (Applied::Late, Some(placed.occurred.clone()))
             }
-            keep_newest(&mut self.history, |occurred| occurred);
-        }
-        match &self.snapshot {
-            Some(newest) if newest.occurred == new.occurred => (Applied::Duplicate, None),
-            Some(newest) if newest.occurred > new.occurred => (Applied::Late, Some(new)),
-            _ => (Applied::Fresh, self.snapshot.replace(new)),
+            _ => {
+                let replaced = self.newest.replace(Newest::of(placed));
+                (Applied::Fresh, replaced.map(|newest| newest.occurred))
+            }
         }
     }
 
-    /// As for a snapshot, except that nothing is overwritten: the other version stays beside it.
-    fn replace_line(&mut self, new: Snapshot) -> Applied {
-        let (applied, other) = self.replace_snapshot(new);
-        match other.map(|other| self.add_part(EARLIER, other)) {
-            // The repeat of a version that had been replaced already.
-            Some(Applied::Duplicate) => Applied::Duplicate,
-            _ => applied,
+    /// As for a snapshot, except that no version is forgotten: the other one's place stays beside it.
+    fn replace_line(&mut self, placed: Placed<'_>) -> Applied {
+        match self.replace_newest(placed) {
+            (applied, None) => applied,
+            (Applied::Late, Some(own)) => self.add_part(EARLIER, Part::bare(own)),
+            (applied, Some(replaced)) => {
+                self.add_part(EARLIER, Part::bare(replaced));
+                applied
+            }
         }
     }
 
     /// Adds a part that is told apart by its event alone.
-    fn add_part(&mut self, map: &str, new: Snapshot) -> Applied {
-        let occurred = new.occurred.clone();
-        let applied = self.replace_part(map, occurred.event_id().to_owned(), new);
-        if let Some(parts) = self.parts.get_mut(map) {
-            keep_newest(parts, |part| &part.occurred);
-            if !parts.contains_key(occurred.event_id()) {
-                return Applied::Late;
-            }
+    fn add_part(&mut self, map: &str, part: Part) -> Applied {
+        let event_id = part.occurred.event_id.clone();
+        let parts = self.parts.entry(map.to_owned()).or_default();
+        let applied = parts.replace(event_id.clone(), part);
+        if parts.keep_newest(MAX_ENTRIES).as_deref() == Some(&event_id) {
+            return Applied::Late;
         }
         applied
-    }
-
-    fn replace_part(&mut self, map: &str, id: String, new: Snapshot) -> Applied {
-        let parts = self.parts.entry(map.to_owned()).or_default();
-        match parts.get(&id) {
-            Some(newest) if newest.occurred == new.occurred => Applied::Duplicate,
-            Some(newest) if newest.occurred > new.occurred => Applied::Late,
-            _ => {
-                parts.insert(id, new);
-                Applied::Fresh
-            }
-        }
     }
 
     /// Returns the entity's current status: the one that it had last.
@@ -193,192 +235,27 @@ impl Projection {
     /// It is read off the history, so that it does not depend on the order in which the events arrived.
     #[must_use]
     pub fn moved_back_from(&self) -> Option<&str> {
-        let category = crate::category::of(&self.snapshot.as_ref()?.event_type);
-        let rank = |status: &str| category.rank(status);
-        let current = rank(self.status()?)?;
+        let category = crate::category::of(&self.newest.as_ref()?.event_type);
+        let current = category.status_rank(self.status()?)?;
         self.history
             .keys()
             .map(String::as_str)
-            .find(|status| rank(status).is_some_and(|other| other > current))
+            .find(|status| category.status_rank(status).is_some_and(|other| other > current))
     }
 }
 
-/// Keeps the newest [`MAX_ENTRIES`] of a map. Which those are does not depend on the order of arrival.
-fn keep_newest<V>(entries: &mut BTreeMap<String, V>, occurred: impl Fn(&V) -> &Occurred) {
-    while entries.len() > MAX_ENTRIES {
-        let oldest = entries.iter().min_by_key(|(_, entry)| occurred(entry));
-        let Some(oldest) = oldest.map(|(key, _)| key.clone()) else {
-            return;
-        };
-        entries.remove(&oldest);
+/// Drops the oldest entry of a map that has one too many, and names it. Which ones stay does not depend on the order of
+/// arrival.
+fn keep_newest<V>(
+    entries: &mut BTreeMap<String, V>,
+    most: usize,
+    occurred: impl Fn(&V) -> &Occurred,
+) -> Option<String> {
+    if entries.len() <= most {
+        return None;
     }
-}
-
-/// Reads the status that an event gives its object. `object.status` counts: event types and statuses may differ in
-/// Upvest's specification. Where it is absent, the state in the type does, if it is a step of the lifecycle.
-fn status(event: &Event<'_>, object: &Value) -> Option<String> {
-    let given = object
-        .get("status")
-        .and_then(Value::as_str)
-        .filter(|status| !status.is_empty());
-    let is_step = |category: &Category, state: &str| {
-        category.domain == Domain::Unrecognised || category.lifecycle.iter().any(|step| step.contains(&state))
-    };
-    let named = || {
-        event
-            .state_name()
-            .filter(|state| is_step(event.category(), state))
-    };
-    given.or_else(named).map(str::to_owned)
-}
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    pub(crate) fn event(id: &str, second: u8, event_type: &str, object: &str) -> String {
-        format!(
-            r#"{{"id":"{id}","created_at":"2021-07-21T14:10:{second:02}Z","type":"{event_type}","object":{object}}}"#
-        )
-    }
-
-    pub(crate) fn fold(events: &[String]) -> Projection {
-        let parsed = events.iter().map(|json| Event::parse(json).unwrap());
-        parsed
-            .fold(None, |state, event| Some(Projection::fold(state, &event).0))
-            .unwrap()
-    }
-
-    fn order(id: &str, second: u8, status: &str) -> String {
-        event(
-            id,
-            second,
-            &format!("ORDER.{status}"),
-            &format!(r#"{{"id":"o1","status":"{status}"}}"#),
-        )
-    }
-
-    #[test]
-    fn a_late_event_does_not_replace_a_newer_one() {
-        let state = fold(&[order("e2", 2, "FILLED"), order("e1", 1, "NEW")]);
-        assert_eq!(state.status(), Some("FILLED"));
-        assert_eq!(state.last.event_type, "ORDER.FILLED");
-        assert_eq!(state.snapshot.unwrap().occurred.event_id(), "e2");
-    }
-
-    #[test]
-    fn each_event_says_what_it_did() {
-        let apply =
-            |before: Option<Projection>, json: &str| Projection::fold(before, &Event::parse(json).unwrap());
-        let (state, applied) = apply(None, &order("e2", 2, "PROCESSING"));
-        assert_eq!(applied, Applied::Fresh);
-        let (state, applied) = apply(Some(state), &order("e1", 1, "NEW"));
-        assert_eq!(applied, Applied::Late);
-        let (again, applied) = apply(Some(state.clone()), &order("e2", 2, "PROCESSING"));
-        assert_eq!((again, applied), (state, Applied::Duplicate));
-    }
-
-    #[test]
-    fn a_state_that_moves_backwards_is_applied_and_flagged_in_any_order() {
-        let events = [order("e1", 1, "FILLED"), order("e2", 2, "PROCESSING")];
-        let reversed = [events[1].clone(), events[0].clone()];
-        for state in [fold(&events), fold(&reversed)] {
-            assert_eq!(state.status(), Some("PROCESSING"));
-            assert_eq!(state.moved_back_from(), Some("FILLED"));
-        }
-        assert_eq!(
-            fold(&[order("e1", 1, "NEW"), order("e2", 2, "FILLED")]).moved_back_from(),
-            None
-        );
-        assert_eq!(
-            fold(&[order("e1", 1, "FILLED"), order("e2", 2, "FROZEN")]).moved_back_from(),
-            None
-        );
-    }
-
-    #[test]
-    fn a_notice_without_a_status_leaves_the_status_alone() {
-        let execution = |id, second, state: &str| {
-            event(
-                id,
-                second,
-                &format!("SAVINGS_PLAN_EXECUTION.{state}"),
-                r#"{"id":"x"}"#,
-            )
-        };
-        let state = fold(&[execution("e1", 1, "NEW"), execution("e2", 2, "REMINDER")]);
-        assert_eq!(state.status(), Some("NEW"));
-        assert_eq!(
-            state.snapshot.unwrap().event_type,
-            "SAVINGS_PLAN_EXECUTION.REMINDER"
-        );
-    }
-
-    #[test]
-    fn a_status_that_arrives_after_a_later_notice_without_one_is_news() {
-        let execution = |id, second, state: &str| {
-            let event_type = format!("SAVINGS_PLAN_EXECUTION.{state}");
-            event(id, second, &event_type, r#"{"id":"x"}"#)
-        };
-        let (reminder, new) = (execution("e2", 2, "REMINDER"), execution("e1", 1, "NEW"));
-        let state = fold(std::slice::from_ref(&reminder));
-        let (state, applied) = Projection::fold(Some(state), &Event::parse(&new).unwrap());
-        assert_eq!(applied, Applied::Fresh);
-        assert_eq!(state.status(), Some("NEW"));
-        assert_eq!(state, fold(&[new.clone(), reminder]));
-        let (_, again) = Projection::fold(Some(state), &Event::parse(&new).unwrap());
-        assert_eq!(again, Applied::Late);
-    }
-
-    #[test]
-    fn object_status_outranks_the_type() {
-        let state = fold(&[event(
-            "e1",
-            1,
-            "PORTFOLIO_ORDER.NEW",
-            r#"{"id":"p","status":"PROCESSING"}"#,
-        )]);
-        assert_eq!(state.status(), Some("PROCESSING"));
-    }
-
-    fn any_event() -> impl Strategy<Value = String> {
-        let statuses = prop_oneof![
-            Just("NEW"),
-            Just("PROCESSING"),
-            Just("FILLED"),
-            Just("CANCELLED"),
-            Just("NOVEL")
-        ];
-        (0..60_u8, 0..4_u8, 0..3_u8, statuses).prop_map(|(second, kind, part, status)| {
-            let id = format!("e{second}-{kind}-{part}-{status}");
-            match kind {
-                0 => event(
-                    &id,
-                    second,
-                    &format!("EXECUTION.{status}"),
-                    &format!(
-                        r#"{{"id":"x{part}","order_id":"o1","status":"{status}","share_quantity":"{second}.{part}"}}"#
-                    ),
-                ),
-                1 => event(&id, second, "ORDER_CANCELLATION.REJECTED", r#"{"order_id":"o1","status":"REJECTED"}"#),
-                _ => order(&id, second, status),
-            }
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn every_order_with_any_repeats_folds_to_the_same_state(
-            (events, shuffled) in proptest::collection::vec(any_event(), 1..12).prop_flat_map(|events| {
-                let twice: Vec<_> = events.iter().chain(&events).cloned().collect();
-                (Just(events), Just(twice).prop_shuffle())
-            })
-        ) {
-            let (straight, shuffled) = (fold(&events), fold(&shuffled));
-            prop_assert_eq!(&straight, &shuffled);
-            prop_assert_eq!(straight.derived("ORDER"), shuffled.derived("ORDER"));
-        }
-    }
+    let oldest = entries.iter().min_by_key(|(_, entry)| occurred(entry));
+    let oldest = oldest.map(|(key, _)| key.clone())?;
+    entries.remove(&oldest);
+    Some(oldest)
 }

@@ -1,35 +1,18 @@
 //! What is computed from an entity's state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
-use super::Projection;
+use super::value::{Derived, UnreadableError, Values, decimal};
+use super::{Part, Parts, Projection, figures};
 use crate::decimal::Decimal;
-use crate::entity_key::at_path;
+use crate::entity_key::EntityKey;
+use crate::occurred::Occurred;
 
-mod collections;
-mod holdings;
-mod ledger;
-mod orders;
-mod payments;
-mod users;
-
-/// A value computed from a projection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Derived {
-    /// A yes or no.
-    Flag(bool),
-    /// A text, such as an exact decimal.
-    Text(String),
-    /// Several texts.
-    Texts(Vec<String>),
-}
+/// The statuses in which a deposit is booked: the money can be invested (contract section 5).
+const BOOKED: [&str; 2] = ["CONFIRMED", "SETTLED"];
 
 impl Projection {
-    /// What is computed from the state of an entity of this type, by attribute name.
+    /// Computes what follows from the state of an entity of this type, by attribute name.
     ///
     /// | entity type | attributes |
     /// |---|---|
@@ -45,110 +28,82 @@ impl Projection {
     #[must_use]
     pub fn derived(&self, entity_type: &str) -> BTreeMap<String, Derived> {
         let mut values = Values::default();
+        if let Some(newest) = &self.newest {
+            values.values.clone_from(&newest.values);
+            values.unreadable.clone_from(&newest.unreadable);
+        }
         match entity_type {
-            "ORDER" => orders::derive(self, &mut values),
-            "USER" | "BUSINESS" => users::derive(self, &mut values),
+            "ORDER" => sum_executions(self.parts.get("executions"), &mut values),
+            "USER" | "BUSINESS" => values.flag("cleared", self.is_cleared()),
             "TOPUP" | "DIRECT_DEBIT" | "CREDIT_FUNDING" | "VIRTUAL_CASH_INCREASE" => {
-                payments::derive_incoming(self, &mut values);
+                let booked = self.status().is_some_and(|status| BOOKED.contains(&status));
+                values.flag("funds_available", booked);
             }
-            "WITHDRAWAL" | "VIRTUAL_CASH_DECREASE" => payments::derive_outgoing(self, &mut values),
-            "CASH_BALANCE" => holdings::derive(self, &mut values),
-            "CASH_TRANSACTION" | "SECURITY_TRANSACTION" => ledger::derive(self, &mut values),
-            "FEE_COLLECTION" | "TAX_COLLECTION" => collections::derive(self, &mut values),
             _ => {}
         }
-        values.finish()
+        let Values {
+            values: mut derived,
+            unreadable,
+        } = values;
+        if !unreadable.is_empty() {
+            derived.insert(figures::UNREADABLE.to_owned(), Derived::Texts(unreadable));
+        }
+        derived
     }
 
-    /// The newest object, or null while there is none.
-    pub(super) fn object(&self) -> Value {
-        let object = self.snapshot.as_ref().map(|snapshot| snapshot.object.as_str());
-        object
-            .and_then(|json| serde_json::from_str(json).ok())
+    /// Lists the other entities that the entity's newest object names; at most 32.
+    #[must_use]
+    pub fn related(&self) -> BTreeSet<EntityKey> {
+        self.newest
+            .as_ref()
+            .map(|newest| newest.related.clone())
             .unwrap_or_default()
     }
-}
 
-/// A figure that is no decimal, by its place in the state.
-struct Unreadable(String);
-
-/// Collects derived values, and the figures that stood in their way.
-#[derive(Default)]
-struct Values {
-    values: BTreeMap<String, Derived>,
-    unreadable: Vec<String>,
-}
-
-impl Values {
-    fn flag(&mut self, name: &str, value: bool) {
-        self.values.insert(name.to_owned(), Derived::Flag(value));
+    /// Finds the user whose entity it is; `None` where the newest object names none.
+    #[must_use]
+    pub fn user_id(&self) -> Option<&str> {
+        self.newest.as_ref()?.user_id.as_deref()
     }
 
-    /// Adds the text at `path` of an object under its own name, unless it is absent or empty.
-    fn text_of(&mut self, object: &Value, path: &str) {
-        let text = at_path(object, path).and_then(Value::as_str).unwrap_or_default();
-        if !text.is_empty() {
-            self.values
-                .insert(path.to_owned(), Derived::Text(text.to_owned()));
+    /// Tells whether a user, or a business, may invest: it is `ACTIVE`, there is at least one due-diligence check, and the
+    /// newest check of each type passed. An older check of the same type, failed or expired, does not count.
+    fn is_cleared(&self) -> bool {
+        let mut newest: BTreeMap<Option<&str>, (&Occurred, bool)> = BTreeMap::new();
+        for (_, check) in self.parts.get("checks").into_iter().flat_map(Parts::iter) {
+            let passed = (&check.occurred, check.status.as_deref() == Some("PASSED"));
+            // Places are all different, so the greater of two pairs is that of the newer check.
+            let entry = newest.entry(figure(check, 0)).or_insert(passed);
+            *entry = passed.max(*entry);
         }
-    }
-
-    /// Adds a figure, or notes why there is none.
-    fn figure(&mut self, name: &str, figure: Result<Decimal, Unreadable>) {
-        match figure {
-            Ok(figure) => {
-                self.values
-                    .insert(name.to_owned(), Derived::Text(figure.to_string()));
-            }
-            Err(Unreadable(place)) if self.unreadable.contains(&place) => {}
-            Err(Unreadable(place)) => self.unreadable.push(place),
-        }
-    }
-
-    fn finish(mut self) -> BTreeMap<String, Derived> {
-        if !self.unreadable.is_empty() {
-            self.values
-                .insert("unreadable".to_owned(), Derived::Texts(self.unreadable));
-        }
-        self.values
+        !newest.is_empty() && newest.values().all(|(_, passed)| *passed) && self.status() == Some("ACTIVE")
     }
 }
 
-/// The decimal at `path` of an object that stands at `place` of the state.
-fn decimal(object: &Value, path: &str, place: &str) -> Result<Decimal, Unreadable> {
-    let text = at_path(object, path).and_then(Value::as_str);
-    text.and_then(|text| text.parse().ok())
-        .ok_or_else(|| Unreadable(format!("{place}{path}")))
+/// `filled_quantity` and `filled_amount`: exact sums over the order's executions that were not cancelled, once there is
+/// an execution.
+fn sum_executions(executions: Option<&Parts>, values: &mut Values) {
+    let Some(executions) = executions else {
+        return;
+    };
+    // In the order of the figures in the category table's row of executions.
+    for (index, (name, field)) in [
+        ("filled_quantity", "share_quantity"),
+        ("filled_amount", "cash_amount"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let effective = executions
+            .iter()
+            .filter(|(_, execution)| execution.status.as_deref() != Some("CANCELLED"));
+        let sum: Result<Decimal, UnreadableError> = effective
+            .map(|(id, execution)| decimal(figure(execution, index), &format!("executions.{id}.{field}")))
+            .sum();
+        values.figure(name, sum);
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::tests::{event, fold};
-    use super::*;
-
-    /// The derived values of one event's entity.
-    pub(super) fn derived(entity: &str, object: &str) -> BTreeMap<String, Derived> {
-        fold(&[event("e1", 1, &format!("{entity}.STATE"), object)]).derived(entity)
-    }
-
-    pub(super) fn text(text: &str) -> Derived {
-        Derived::Text(text.to_owned())
-    }
-
-    pub(super) fn unreadable(places: &[&str]) -> Derived {
-        Derived::Texts(places.iter().map(|place| (*place).to_owned()).collect())
-    }
-
-    #[test]
-    fn values_are_plain_json() {
-        let values = [Derived::Flag(true), text("1.50"), unreadable(&["a"])];
-        let json = serde_json::to_string(&values).unwrap();
-        assert_eq!(json, r#"[true,"1.50",["a"]]"#);
-        assert_eq!(serde_json::from_str::<Vec<Derived>>(&json).unwrap(), values);
-    }
-
-    #[test]
-    fn most_entities_have_none() {
-        assert_eq!(derived("REPORT", r#"{"id":"r"}"#), BTreeMap::new());
-    }
+fn figure(part: &Part, index: usize) -> Option<&str> {
+    part.figures.get(index)?.as_deref()
 }

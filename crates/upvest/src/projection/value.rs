@@ -1,0 +1,80 @@
+//! Computed values, and the figures that stood in their way.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::decimal::Decimal;
+use crate::json::Object;
+
+/// A value computed from a projection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Derived {
+    /// A yes or no.
+    Flag(bool),
+    /// A text, such as an exact decimal.
+    Text(String),
+    /// Several texts.
+    Texts(Vec<String>),
+}
+
+/// Says that a figure is no decimal, and where in the state it is.
+#[derive(Debug)]
+pub(super) struct UnreadableError(pub(super) String);
+
+/// Collects computed values.
+#[derive(Default)]
+pub(super) struct Values {
+    pub(super) values: BTreeMap<String, Derived>,
+    pub(super) unreadable: Vec<String>,
+}
+
+impl Values {
+    pub(super) fn flag(&mut self, name: &str, value: bool) {
+        self.values.insert(name.to_owned(), Derived::Flag(value));
+    }
+
+    /// Adds the text at `path` of an object under its own name, unless it is absent or empty.
+    pub(super) fn text_of(&mut self, object: &Object<'_>, path: &str) {
+        if let Some(text) = object.text(path) {
+            self.values
+                .insert(path.to_owned(), Derived::Text(text.into_owned()));
+        }
+    }
+
+    /// Adds a figure, or notes why there is none.
+    pub(super) fn figure(&mut self, name: &str, figure: Result<Decimal, UnreadableError>) {
+        match figure {
+            Ok(figure) => {
+                self.values
+                    .insert(name.to_owned(), Derived::Text(figure.to_string()));
+            }
+            Err(UnreadableError(place)) if self.unreadable.contains(&place) => {}
+            Err(UnreadableError(place)) => self.unreadable.push(place),
+        }
+    }
+}
+
+/// Reads a decimal that stands at `place` of the state.
+pub(super) fn decimal(text: Option<&str>, place: &str) -> Result<Decimal, UnreadableError> {
+    text.and_then(|text| text.parse().ok())
+        .ok_or_else(|| UnreadableError(place.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_plain_json() {
+        let values = [
+            Derived::Flag(true),
+            Derived::Text("1.50".to_owned()),
+            Derived::Texts(vec!["a".to_owned()]),
+        ];
+        let json = serde_json::to_string(&values).unwrap();
+        assert_eq!(json, r#"[true,"1.50",["a"]]"#);
+        assert_eq!(serde_json::from_str::<Vec<Derived>>(&json).unwrap(), values);
+    }
+}

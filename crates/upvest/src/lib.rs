@@ -3,12 +3,19 @@
 //! This crate is pure: it takes bytes and the time as arguments and does no I/O. What Upvest sends, and why the
 //! code accepts or refuses it, is described where the types are.
 //!
-//! A delivery passes through it in this order: [`signature`] proves the body, [`delivery`] splits it into events,
-//! [`category`] says to which entity and domain an event belongs, [`projection`] folds it into that entity's state.
+//! A delivery passes through it in this order:
+//!
+//! 1. [`signature`] proves the body, and [`delivery`] splits it into events;
+//! 2. [`category`] says to which domain an event belongs, [`entity_key`] to which entity; [`identity`] tells a duplicate
+//!    from a conflict, and [`placement`] gives the event its place among those of its entity, once and for all;
+//! 3. [`batch`] folds the events of an entity into its state, which is a [`projection`], and [`effects`] decides what is
+//!    to be done about each.
 
+pub mod batch;
 pub mod category;
 pub mod decimal;
 pub mod delivery;
+pub mod effects;
 pub mod entity_key;
 pub mod event;
 pub mod identity;

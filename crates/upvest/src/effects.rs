@@ -102,6 +102,82 @@ pub struct Transition {
     pub current: Summary,
 }
 
+/// Says that a text is not what [`Transition::pack`] wrote.
+#[derive(Debug, thiserror::Error)]
+#[error("packed transitions cannot be read")]
+pub struct TransitionError(#[from] serde_json::Error);
+
+/// A transition as it is packed. In a batch most begin where the one before them ended, so that is not written twice.
+#[derive(Serialize, Deserialize)]
+struct Packed {
+    event_id: String,
+    /// Absent where the one before ended there.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "present")]
+    previous: Option<Option<Summary>>,
+    current: Summary,
+}
+
+/// Tells a member that is null from one that is absent.
+mod present {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Summary;
+
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<Option<Summary>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        value.as_ref().and_then(Option::as_ref).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Option<Summary>>, D::Error> {
+        Option::deserialize(deserializer).map(Some)
+    }
+}
+
+impl Transition {
+    /// Packs transitions, as JSON, for an entity's item or the attribute of a message.
+    ///
+    /// # Panics
+    ///
+    /// Never: texts, numbers and flags can be written as JSON.
+    #[must_use]
+    pub fn pack(transitions: &[Self]) -> String {
+        let before = std::iter::once(None).chain(transitions.iter().map(Some));
+        let packed = transitions.iter().zip(before).map(|(transition, before)| {
+            let goes_on = before.is_some_and(|before| transition.previous.as_ref() == Some(&before.current));
+            Packed {
+                event_id: transition.event_id.clone(),
+                previous: (!goes_on).then(|| transition.previous.clone()),
+                current: transition.current.clone(),
+            }
+        });
+        serde_json::to_string(&packed.collect::<Vec<_>>())
+            .expect("texts, numbers and flags can be written as JSON")
+    }
+
+    /// Takes transitions out of what [`Transition::pack`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`TransitionError`] when it did not write this.
+    pub fn unpack(json: &str) -> Result<Vec<Self>, TransitionError> {
+        let packed: Vec<Packed> = serde_json::from_str(json)?;
+        let mut last = None;
+        let transitions = packed.into_iter().map(|packed| {
+            let before = last.replace(packed.current.clone());
+            Self {
+                event_id: packed.event_id,
+                previous: packed.previous.unwrap_or(before),
+                current: packed.current,
+            }
+        });
+        Ok(transitions.collect())
+    }
+}
+
 /// What is to be done about an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {

@@ -21,7 +21,7 @@ mod summary;
 mod value;
 
 pub use newest::Newest;
-pub use packing::PackingError;
+pub use packing::{PackingError, pack_history, unpack_history};
 pub use part::{Part, Parts};
 pub use summary::{Summary, flags_changed};
 pub use value::Derived;

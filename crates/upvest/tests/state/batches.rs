@@ -78,6 +78,10 @@ fn a_batch_is_one_write_with_a_transition_for_each_change() {
         ],
         "each change has what was before it, not what was before the batch"
     );
+    let packed = Transition::pack(&stored.transitions);
+    assert_eq!(packed.matches("previous").count(), 1, "{packed}");
+    assert_eq!(Transition::unpack(&packed).unwrap(), stored.transitions);
+    assert!(Transition::unpack(&packed[1..]).is_err());
     assert_eq!(effects(&outcomes), [Effect::Fresh; 3]);
     assert_eq!(outcomes[0].transition.current.version, 1);
 }
@@ -244,6 +248,8 @@ proptest! {
             }
             done += survived;
         }
+        let transitions = &stored.as_ref().unwrap().transitions;
+        prop_assert_eq!(&Transition::unpack(&Transition::pack(transitions)).unwrap(), transitions);
         prop_assert_eq!(told.len(), events.len());
         for (event, effects) in &told {
             let as_change = effects.contains("fresh") || effects.contains("resume");

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use serde_json::json;
-use upvest::projection::{Applied, MAX_ENTRIES, MAX_UNKNOWN_TYPES, Newest, Parts, Projection};
+use upvest::projection::{
+    Applied, MAX_ENTRIES, MAX_UNKNOWN_TYPES, Newest, Parts, Projection, pack_history, unpack_history,
+};
 use upvest::{EntityKey, Occurred};
 
 use super::support::{Logged, event, fold, shuffled};
@@ -79,7 +81,8 @@ proptest! {
             )
         });
         prop_assert_eq!(&newest, &state.newest);
-        for occurred in state.history.values() {
+        prop_assert_eq!(&unpack_history(&pack_history(&state.history)).unwrap(), &state.history);
+        for occurred in state.unknown_types.values() {
             prop_assert_eq!(&Occurred::from_stored(&occurred.to_string()).unwrap(), occurred);
         }
     }

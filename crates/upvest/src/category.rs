@@ -74,7 +74,10 @@ mod tests {
         assert_eq!(of("BUSINESS.DATA_CHANGE_FAILED").key, ["business_id"]);
         for state in ["CREATION_FAILED", "UPDATE_FAILED", "DELETION_FAILED"] {
             let row = of(&format!("TAX_EXEMPTION.{state}"));
-            assert!(row.knows_state(state) && matches!(row.role, Role::Part { .. }), "{state}");
+            assert!(
+                row.knows_state(state) && matches!(row.role, Role::Part { .. }),
+                "{state}"
+            );
         }
     }
 

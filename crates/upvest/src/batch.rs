@@ -164,12 +164,10 @@ impl Batch {
 
     /// Folds the event into the state, and sums up anew what that changed.
     fn apply(&mut self, placed: Placed<'_>) -> Result<Applied, EntityKeyError> {
-        // A late event leaves at most these traces.
-        let traces = (self.projection.last.clone(), self.projection.history.clone());
+        // What a late event may leave. (One that is the last of all is the newest of its kind, and so fresh.)
+        let history = self.projection.history.clone();
         let applied = self.projection.fold(placed)?;
-        let is_changed = applied == Applied::Fresh
-            || traces.0 != self.projection.last
-            || traces.1 != self.projection.history;
+        let is_changed = applied == Applied::Fresh || history != self.projection.history;
         if is_changed {
             self.is_changed = true;
             self.summary = None;

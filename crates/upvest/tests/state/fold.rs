@@ -352,6 +352,18 @@ fn executions_add_up_exactly_even_before_their_order() {
 }
 
 #[test]
+fn the_status_of_a_part_is_its_own() {
+    let object = json!({ "id": "x1", "order_id": "o1", "status": "SETTLED" });
+    let settled = Logged::new(&event("e2", "EXECUTION.SETTLED", 2, &object), 0, 0);
+    let state = fold(&[order("e1", 1, "FILLED"), settled]);
+    assert_eq!(state.status(), Some("FILLED"));
+    assert_eq!(
+        state.parts["executions"].get("x1").unwrap().status.as_deref(),
+        Some("SETTLED")
+    );
+}
+
+#[test]
 fn a_user_is_cleared_once_active_and_with_the_newest_check_of_each_type_passed() {
     let user = |second, status: &str| {
         let object = json!({ "id": "u1", "status": status });

@@ -6,6 +6,7 @@
 mod domain;
 mod lifecycle;
 mod row;
+mod steps;
 mod table;
 
 pub use domain::{Domain, UnknownDomainError};

@@ -5,6 +5,7 @@
 
 use super::Domain::*;
 use super::row::step;
+use super::steps::*;
 use super::{Category, Domain, Role, Step};
 
 /// Says what most rows have in common: a snapshot of an entity that is named like the category and keyed by `id`.
@@ -21,6 +22,28 @@ const fn snapshot(domain: Domain, name: &'static str) -> Category {
         statuses: &[],
         status_field: "status",
         entity_status: None,
+    }
+}
+
+/// A snapshot of an entity whose events name the steps of its life, as its status does.
+const fn staged(domain: Domain, name: &'static str, lifecycle: &'static [Step]) -> Category {
+    Category {
+        lifecycle,
+        ..snapshot(domain, name)
+    }
+}
+
+/// A snapshot whose events all tell the same: that it is there, or another one.
+const fn notice(
+    domain: Domain,
+    name: &'static str,
+    key: &'static [&'static str],
+    notices: &'static [Step],
+) -> Category {
+    Category {
+        key,
+        notices,
+        ..snapshot(domain, name)
     }
 }
 
@@ -58,62 +81,6 @@ const fn failure(domain: Domain, name: &'static str, map: &'static str, entity: 
 
 /// The row for everything that [`CATEGORIES`] does not name. Its entity is named after the event's own category.
 pub static UNRECOGNISED: Category = snapshot(Unrecognised, "");
-
-const PERSON: &[Step] = &[
-    step(10, &["CREATED"]),
-    step(20, &["ACTIVATED", "DEACTIVATED"]),
-    step(30, &["OFFBOARDING_INITIATED"]),
-    step(40, &["OFFBOARDED"]),
-];
-const PERSON_STATUS: &[Step] = &[
-    step(20, &["ACTIVE", "INACTIVE"]),
-    step(30, &["OFFBOARDING"]),
-    step(40, &["OFFBOARDED"]),
-];
-const PERSON_NOTICES: &[Step] = &[step(20, &["DATA_CHANGED"])];
-const CHECK: &[Step] = &[step(10, &["CREATED"]), step(20, &["PASSED", "FAILED"])];
-const CHECK_STATUS: &[Step] = &[step(10, &["IN_PROGRESS"]), step(20, &["PASSED", "FAILED"])];
-const ACCOUNT: &[Step] = &[
-    step(10, &["CREATED"]),
-    step(20, &["ACTIVATED"]),
-    step(30, &["CLOSING_INITIATED"]),
-    step(40, &["CLOSED"]),
-];
-const ACCOUNT_STATUS: &[Step] = &[
-    step(10, &["PENDING_APPROVAL"]),
-    step(20, &["ACTIVE", "LOCKED"]),
-    step(30, &["CLOSING"]),
-    step(40, &["CLOSED"]),
-];
-const ACCOUNT_NOTICES: &[Step] = &[step(20, &["UPDATED", "LOCKED"])];
-const PAYMENT: &[Step] = &[
-    step(10, &["NEW"]),
-    step(20, &["PROCESSING"]),
-    step(30, &["CONFIRMED", "CANCELLED"]),
-];
-const TRADE: &[Step] = &[
-    step(10, &["NEW"]),
-    step(20, &["PROCESSING"]),
-    step(30, &["FILLED"]),
-    step(40, &["SETTLED", "CANCELLED"]),
-];
-const PLAIN_TRADE: &[Step] = &[
-    step(10, &["NEW"]),
-    step(20, &["PROCESSING"]),
-    step(30, &["FILLED", "CANCELLED"]),
-];
-const SETTLEMENT: &[Step] = &[
-    step(10, &["NEW"]),
-    step(20, &["PROCESSING"]),
-    step(30, &["SETTLED", "CANCELLED"]),
-];
-const COLLECTION: &[Step] = &[step(10, &["CREATED"]), step(30, &["FINALISED", "CANCELLED"])];
-const COLLECTION_STATUS: &[Step] = &[step(20, &["PROCESSING"]), step(30, &["FINALISED", "CANCELLED"])];
-const EXEMPTION_STATUS: &[Step] = &[
-    step(10, &["NEW"]),
-    step(20, &["ACTIVE"]),
-    step(30, &["EXPIRED", "CANCELLED"]),
-];
 
 /// All categories that Upvest is known to send.
 pub static CATEGORIES: &[Category] = &[
@@ -160,14 +127,7 @@ pub static CATEGORIES: &[Category] = &[
         statuses: CHECK_STATUS,
         ..part(Users, "BUSINESS_CHECK", CHECKS, "BUSINESS")
     },
-    Category {
-        lifecycle: &[
-            step(10, &["CREATED"]),
-            step(20, &["ACTIVATED"]),
-            step(30, &["DEACTIVATED"]),
-        ],
-        ..snapshot(Users, "ROLE")
-    },
+    staged(Users, "ROLE", ROLE),
     // Accounts
     Category {
         lifecycle: ACCOUNT,
@@ -181,18 +141,8 @@ pub static CATEGORIES: &[Category] = &[
         notices: ACCOUNT_NOTICES,
         ..snapshot(Accounts, "ACCOUNT_GROUP")
     },
-    Category {
-        lifecycle: &[step(10, &["CREATED"])],
-        ..snapshot(Accounts, "VIRTUAL_BANK_ACCOUNT")
-    },
-    Category {
-        lifecycle: &[
-            step(10, &["NEW"]),
-            step(20, &["ACTIVE", "INACTIVE"]),
-            step(30, &["CLOSED"]),
-        ],
-        ..snapshot(Accounts, "ISA_WRAPPER")
-    },
+    staged(Accounts, "VIRTUAL_BANK_ACCOUNT", &[step(10, &["CREATED"])]),
+    staged(Accounts, "ISA_WRAPPER", WRAPPER),
     Category {
         lifecycle: &[step(10, &["CREATED"]), step(30, &["EXPIRED"])],
         statuses: &[step(20, &["ACTIVE"]), step(30, &["EXPIRED"])],
@@ -200,43 +150,22 @@ pub static CATEGORIES: &[Category] = &[
         ..snapshot(Accounts, "ISA_WRAPPER_ALLOWANCE")
     },
     // Payments
-    Category {
-        lifecycle: &[
-            step(10, &["ISSUED"]),
-            step(20, &["CONFIRMED"]),
-            step(30, &["SETTLED", "CANCELLED"]),
-        ],
-        ..snapshot(Payments, "TOPUP")
-    },
-    Category {
-        lifecycle: &[step(10, &["CONFIRMED", "CANCELLED"])],
-        ..snapshot(Payments, "CREDIT_FUNDING")
-    },
-    Category {
-        lifecycle: PAYMENT,
-        ..snapshot(Payments, "DIRECT_DEBIT")
-    },
-    Category {
-        lifecycle: PAYMENT,
-        ..snapshot(Payments, "WITHDRAWAL")
-    },
-    Category {
-        lifecycle: &[step(10, &["ISSUED"]), step(20, &["CONFIRMED", "CANCELLED"])],
-        ..snapshot(Payments, "VIRTUAL_CASH_INCREASE")
-    },
-    Category {
-        lifecycle: &[
-            step(10, &["ISSUED"]),
-            step(20, &["QUEUED"]),
-            step(30, &["CONFIRMED", "CANCELLED"]),
-        ],
-        ..snapshot(Payments, "VIRTUAL_CASH_DECREASE")
-    },
+    staged(Payments, "TOPUP", TOPUP),
+    staged(
+        Payments,
+        "CREDIT_FUNDING",
+        &[step(10, &["CONFIRMED", "CANCELLED"])],
+    ),
+    staged(Payments, "DIRECT_DEBIT", PAYMENT),
+    staged(Payments, "WITHDRAWAL", PAYMENT),
+    staged(
+        Payments,
+        "VIRTUAL_CASH_INCREASE",
+        &[step(10, &["ISSUED"]), step(20, &["CONFIRMED", "CANCELLED"])],
+    ),
+    staged(Payments, "VIRTUAL_CASH_DECREASE", CASH_DECREASE),
     // Orders
-    Category {
-        lifecycle: PLAIN_TRADE,
-        ..snapshot(Orders, "ORDER")
-    },
+    staged(Orders, "ORDER", PLAIN_TRADE),
     Category {
         key: &["order_id"],
         lifecycle: &[step(10, &["FILLED"]), step(20, &["SETTLED", "CANCELLED"])],
@@ -248,41 +177,26 @@ pub static CATEGORIES: &[Category] = &[
         ..failure(Orders, "ORDER_CANCELLATION", "cancellations", "ORDER")
     },
     // Holdings: snapshots without an id or a time of their own
-    Category {
-        key: &["account_id", "instrument.uuid"],
-        notices: &[step(10, &["UPDATED"])],
-        ..snapshot(Holdings, "POSITION")
-    },
-    Category {
-        key: &["account_group_id", "currency"],
-        notices: &[step(10, &["UPDATED"])],
-        ..snapshot(Holdings, "CASH_BALANCE")
-    },
+    notice(Holdings, "POSITION", &["account_id", "instrument.uuid"], UPDATED),
+    notice(
+        Holdings,
+        "CASH_BALANCE",
+        &["account_group_id", "currency"],
+        UPDATED,
+    ),
     // One entity for each account: its current valuation. The log has those of before.
-    Category {
-        key: &["account_id"],
-        notices: &[step(10, &["CREATED"])],
-        ..snapshot(Holdings, "ACCOUNT_VALUATION")
-    },
-    Category {
-        key: &["account_id"],
-        notices: &[step(10, &["CREATED"])],
-        ..snapshot(Holdings, "INTRADAY_ACCOUNT_VALUATION")
-    },
-    Category {
-        key: &["account_id", "date"],
-        notices: &[step(10, &["CREATED"])],
-        ..snapshot(Holdings, "ACCOUNT_RETURNS")
-    },
+    notice(Holdings, "ACCOUNT_VALUATION", &["account_id"], CREATED),
+    notice(Holdings, "INTRADAY_ACCOUNT_VALUATION", &["account_id"], CREATED),
+    notice(Holdings, "ACCOUNT_RETURNS", &["account_id", "date"], CREATED),
     // Ledger: append only, a cancellation is a line of its own
     Category {
         role: Role::Line,
-        notices: &[step(10, &["EXECUTED"])],
+        notices: EXECUTED,
         ..snapshot(Ledger, "CASH_TRANSACTION")
     },
     Category {
         role: Role::Line,
-        notices: &[step(10, &["EXECUTED"])],
+        notices: EXECUTED,
         ..snapshot(Ledger, "SECURITY_TRANSACTION")
     },
     // Portfolios
@@ -291,55 +205,32 @@ pub static CATEGORIES: &[Category] = &[
         notices: &[step(10, &["CREATED"]), step(20, &["CHANGED"])],
         ..snapshot(Portfolios, "PORTFOLIO_ALLOCATION")
     },
-    Category {
-        lifecycle: TRADE,
-        ..snapshot(Portfolios, "PORTFOLIO_ORDER")
-    },
+    staged(Portfolios, "PORTFOLIO_ORDER", TRADE),
     Category {
         // Events of before Upvest's release 1.125 have no id.
         fallback_key: &["execution_id", "account_id"],
         lifecycle: PLAIN_TRADE,
         ..snapshot(Portfolios, "REBALANCING_EXECUTION_ORDER")
     },
-    Category {
-        lifecycle: &[step(10, &["CREATED"]), step(20, &["CANCELLED"])],
-        ..snapshot(Portfolios, "SAVINGS_PLAN")
-    },
+    staged(
+        Portfolios,
+        "SAVINGS_PLAN",
+        &[step(10, &["CREATED"]), step(20, &["CANCELLED"])],
+    ),
     Category {
         lifecycle: TRADE,
         notices: &[step(10, &["REMINDER", "DATA_CHANGED"])],
         ..snapshot(Portfolios, "SAVINGS_PLAN_EXECUTION")
     },
-    Category {
-        lifecycle: TRADE,
-        ..snapshot(Portfolios, "ACCOUNT_LIQUIDATION")
-    },
+    staged(Portfolios, "ACCOUNT_LIQUIDATION", TRADE),
     // Transfers
     Category {
         lifecycle: SETTLEMENT,
         notices: &[step(20, &["DATA_CHANGED", "DATA_CHANGE"])],
         ..snapshot(Transfers, "SECURITIES_TRANSFER")
     },
-    Category {
-        lifecycle: &[
-            step(10, &["NEW"]),
-            step(20, &["PROCESSING"]),
-            step(30, &["PARTIALLY_SETTLED"]),
-            step(40, &["SETTLED", "CANCELLED"]),
-        ],
-        ..snapshot(Transfers, "ACCOUNT_TRANSFER")
-    },
-    Category {
-        lifecycle: &[
-            step(10, &["NEW"]),
-            step(20, &["DISCOVERY"]),
-            step(30, &["DISCOVERY_CONFIRMED"]),
-            step(40, &["INSTRUCTED"]),
-            step(50, &["PROCESSING"]),
-            step(60, &["SETTLED"]),
-        ],
-        ..snapshot(Transfers, "ISA_TRANSFER")
-    },
+    staged(Transfers, "ACCOUNT_TRANSFER", ACCOUNT_TRANSFER),
+    staged(Transfers, "ISA_TRANSFER", ISA_TRANSFER),
     // Fees and taxes
     Category {
         lifecycle: COLLECTION,
@@ -383,25 +274,12 @@ pub static CATEGORIES: &[Category] = &[
         )
     },
     // Reports
-    Category {
-        notices: &[step(10, &["CREATED"])],
-        ..snapshot(Reports, "REPORT")
-    },
-    Category {
-        notices: &[step(10, &["CREATED"])],
-        ..snapshot(Reports, "TREASURY_REPORT")
-    },
+    notice(Reports, "REPORT", &["id"], CREATED),
+    notice(Reports, "TREASURY_REPORT", &["id"], CREATED),
     // Instruments
     Category {
-        lifecycle: &[step(10, &["ONBOARDED"]), step(20, &["ACTIVATED", "DEACTIVATED"])],
-        notices: &[step(
-            20,
-            &[
-                "FRACTIONAL_TRADING_ENABLED",
-                "FRACTIONAL_TRADING_DISABLED",
-                "DATA_CHANGED",
-            ],
-        )],
+        lifecycle: INSTRUMENT,
+        notices: INSTRUMENT_NOTICES,
         ..snapshot(Instruments, "INSTRUMENT")
     },
     // Corporate actions

@@ -3,6 +3,7 @@
 //! Each domain has a file with its [`Actions`] in `functions/processors/src/actions`. docs/actions.md shows how to write
 //! one.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
 use std::rc::Rc;
@@ -11,7 +12,7 @@ use aws_config::SdkConfig;
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 use upvest::projection::{Summary, flags_changed};
-use upvest::{Domain, EntityKey, Event, Projection};
+use upvest::{Domain, EntityKey, Event, Occurred, Projection};
 
 pub use crate::runtime::config::{ConfigError, Lookup};
 
@@ -19,22 +20,32 @@ pub use crate::runtime::config::{ConfigError, Lookup};
 ///
 /// ```
 /// use pipeline::actions::Change;
-/// use upvest::{Domain, Event, Projection};
+/// use upvest::projection::Placed;
+/// use upvest::time::Instant;
+/// use upvest::{Domain, Event, Placement, Projection, Receipt};
 ///
 /// let json = r#"{"id":"e1","type":"ORDER.FILLED","created_at":"2026-01-01T00:00:00Z","object":{"id":"o1","status":"FILLED"}}"#;
 /// let event = Event::parse(json)?;
 /// let entity = event.entity_key()?;
-/// let (state, _) = Projection::fold(None, &event);
+/// let receipt = Receipt { received_at: Instant::parse("2026-01-01T00:00:01Z")?, position: 0 };
+/// let occurred = Placement::of(&event, &receipt).occurred;
+/// let mut state = Projection::default();
+/// state.fold(Placed { event: &event, aggregate: &entity, occurred: &occurred })?;
 /// let current = state.summary(entity.entity_type(), 1);
+/// let related = state.related();
 /// let change = Change {
 ///     domain: Domain::Orders,
 ///     entity: &entity,
 ///     event: &event,
+///     occurred: &occurred,
 ///     delivery_id: None,
 ///     previous: None,
 ///     current: &current,
 ///     state: &state,
+///     related: &related,
+///     moved_back_from: None,
 ///     late: false,
+///     again: false,
 ///     replay: None,
 /// };
 /// assert!(change.entered("FILLED"));
@@ -49,18 +60,28 @@ pub struct Change<'c> {
     pub entity: &'c EntityKey,
     /// Gives the event that changed it, as Upvest sent it, with its `object` verbatim.
     pub event: &'c Event<'c>,
+    /// Gives the event's place among those of its entity, with the time at which it occurred.
+    pub occurred: &'c Occurred,
     /// Names the delivery that brought the event, under whose id the archive has the signed bytes; `None` where the
     /// message does not say.
     pub delivery_id: Option<&'c str>,
-    /// Says what the entity was before the event; `None` when there was nothing, and for a replay.
+    /// Says what the entity was before the event; `None` when there was nothing, for a late event, and where it is not
+    /// known any longer, as in a replay.
     pub previous: Option<&'c Summary>,
-    /// Says what it is now. When an action is retried, later events may already be in it.
+    /// Says what it was after the event. (Of a late event: what it is now.)
     pub current: &'c Summary,
-    /// The whole state as it is now: status history, parts, objects.
+    /// Gives the whole state as it is now: status history, parts, figures. Later events may be in it. The objects are not:
+    /// the event has its own, and the log has all others.
     pub state: &'c Projection,
-    /// Tells whether the event arrived after a newer one of its entity, and so changed nothing but, perhaps, the
-    /// history.
+    /// Names the other entities that the entity's newest object names.
+    pub related: &'c BTreeSet<EntityKey>,
+    /// Names a status further along the lifecycle that the entity has left again.
+    pub moved_back_from: Option<&'c str>,
+    /// Tells whether the event changed nothing that the state shows, because a newer one of the same object or part came
+    /// before it.
     pub late: bool,
+    /// Tells whether the late event may have been told before, under the same id: as a change, or as late.
+    pub again: bool,
     /// Gives the id of the replay that brought the event again; `None` for one that Upvest delivered.
     pub replay: Option<&'c str>,
 }
@@ -211,8 +232,8 @@ impl<E: Error + Send + Sync + 'static> From<E> for ActionError {
 /// }
 /// ```
 ///
-/// A run is recorded in the idempotency table under `<domain>/change#<event id>`, so that an event that is processed
-/// again does not run it again. Only a crash between the action's effect and its record makes it run twice, with the
+/// A run is recorded in the idempotency table under `<domain>#<event id>`, whichever of the two actions it is, so that an
+/// event that is processed again runs none again. Only a crash between the action's effect and its record makes it run twice, with the
 /// same [`Change::idempotency_key`].
 pub trait Actions {
     /// Decides whether [`on_change`](Self::on_change) runs for this change. A `false` costs nothing; a run costs two writes to

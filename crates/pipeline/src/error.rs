@@ -2,15 +2,17 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Says that a call to AWS did not succeed, and which one it was. The same call may succeed later.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{operation} failed")]
 pub struct AwsError {
     operation: &'static str,
+    /// Shared, because one failed call may be the failure of many messages.
     #[source]
-    source: Box<dyn Error + Send + Sync>,
+    source: Arc<dyn Error + Send + Sync>,
 }
 
 impl AwsError {
@@ -18,7 +20,7 @@ impl AwsError {
     pub fn of<E: Error + Send + Sync + 'static>(operation: &'static str) -> impl FnOnce(E) -> Self {
         move |source| Self {
             operation,
-            source: Box::new(source),
+            source: Arc::new(source),
         }
     }
 
@@ -27,7 +29,7 @@ impl AwsError {
     pub fn entries(operation: &'static str, code: &str) -> Self {
         Self {
             operation,
-            source: format!("entries of the batch failed: {code}").into(),
+            source: Arc::from(Box::<dyn Error + Send + Sync>::from(format!("entries of the batch failed: {code}"))),
         }
     }
 }
@@ -74,6 +76,8 @@ pub struct Failure {
     pub disposition: Disposition,
     /// Gives the reason in words, for the person who finds the message in the dead-letter queue.
     pub reason: String,
+    /// Gives attributes that its copy in the dead-letter queue has in place of the message's own, by name.
+    pub attributes: Vec<(&'static str, String)>,
 }
 
 impl Failure {
@@ -82,6 +86,7 @@ impl Failure {
         Self {
             disposition,
             reason: ErrorChain(error).to_string(),
+            attributes: Vec::new(),
         }
     }
 }

@@ -1,5 +1,14 @@
-//! What all domain processors have in common: fold each event into its entity, in order, once; then run the domain's
-//! actions, and publish what changed.
+//! What all domain processors have in common: fold the events of a batch into their entities and write each once; then
+//! run the domain's actions, in order, and publish what changed.
+//!
+//! | Module | Does |
+//! |---|---|
+//! | `projecting` | reads, folds and writes the entities of a batch |
+//! | `acting` | runs the action on an event, under its idempotency record |
+//! | [`bus`] | publishes |
+//! | `error` | says what becomes of a message that failed |
+//!
+//! What is to be done about an event is decided in [`upvest::effects`].
 
 mod acting;
 pub mod bus;
@@ -13,24 +22,23 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use upvest::projection::Applied;
-use upvest::{Domain, EntityKey, Event};
+use upvest::Domain;
+use upvest::effects::{Dispatch, Transition};
 
-use crate::actions::{Actions, Change, DomainActions, Setup};
-use crate::error::{AwsError, Failure};
+use crate::actions::{Actions, DomainActions, Setup};
+use crate::error::Failure;
 use crate::processor::bus::{EventBus, Publication};
 use crate::queues::consumer::SourceQueue;
-use crate::queues::domains::Dispatched;
+use crate::queues::domains::{DISPATCH, Dispatched, EventMessageError, TRANSITION};
 use crate::queues::envelope::attribute;
 use crate::runtime::clock::Clock;
 use crate::runtime::config::{ConfigError, Lookup, environment};
 use crate::runtime::metrics;
-use crate::stores::archive::received_at;
-use crate::stores::entities::{Entities, Transition};
+use crate::stores::entities::Entities;
 use crate::stores::idempotency::{Idempotency, Invocation};
 
-use acting::Attempt;
 pub use error::ProcessError;
+use projecting::{Incoming, Projected};
 
 /// Says how long idempotency records are kept where nothing else is configured. SQS keeps a message for 14 days in a
 /// queue and for 14 more in its dead-letter queue.
@@ -50,8 +58,6 @@ pub struct Processor {
     pub idempotency: Idempotency,
     /// Says where changes are published; `None` publishes nothing.
     pub bus: Option<EventBus>,
-    /// Tells whether late events, which change nothing, are published too.
-    pub publishes_late: bool,
     /// The domain's own code, which runs after a change was applied.
     pub actions: DomainActions,
     /// Gives the time by which actions are given up and delays are measured.
@@ -86,32 +92,10 @@ async fn serve(processor: &Processor) -> Result<(), Error> {
     .await
 }
 
-/// Keeps what is left to do for an event whose change is applied and whose actions ran: publish it, and settle its note.
-struct Done {
-    event_id: String,
-    entity: EntityKey,
-    /// The change, with whether it is noted in the entity as unfinished.
-    change: Option<(Transition, bool)>,
-    publication: Option<Publication>,
-}
-
-impl Done {
-    /// Ends the way of what the receiver sends to itself, whoever signed it: no action hears of it, and nothing is published.
-    fn without_effects(event: &Event<'_>, entity: EntityKey) -> Self {
-        metrics::synthetic("project", 1);
-        Self {
-            event_id: event.id().to_owned(),
-            entity,
-            change: None,
-            publication: None,
-        }
-    }
-}
-
 impl Processor {
     /// Makes the processor of `domain` from the environment: `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`,
-    /// `MAX_RECEIVE_COUNT`, `ENTITIES_TABLE`, `IDEMPOTENCY_TABLE`, `ACTION_RECORD_DAYS` (90), `EVENT_BUS_NAME` (nothing
-    /// is published without it) and `PUBLISH_LATE_EVENTS` (false).
+    /// `MAX_RECEIVE_COUNT`, `ENTITIES_TABLE`, `IDEMPOTENCY_TABLE`, `ACTION_RECORD_DAYS` (90) and `EVENT_BUS_NAME` (nothing
+    /// is published without it).
     ///
     /// # Errors
     ///
@@ -137,20 +121,37 @@ impl Processor {
                 std::time::Duration::from_secs(u64::from(days) * SECONDS_OF_A_DAY),
             ),
             bus: bus.map(|name| EventBus::new(crate::runtime::aws::event_bridge(aws), name)),
-            publishes_late: lookup.parsed("PUBLISH_LATE_EVENTS", false)?,
             actions,
             clock,
         })
     }
 
     /// Handles a batch of the domain's queue, and reports the messages that SQS is to give again.
+    ///
+    /// All events of the batch are folded and written first, one write for each entity. Then each has its effects, in the
+    /// order of its entity; last, all changes are published together.
     pub async fn handle(&self, event: &SqsEvent, invocation: &Invocation) -> SqsBatchResponse {
+        let read: Vec<_> = event.records.iter().map(Dispatched::from_message).collect();
+        let incoming = event
+            .records
+            .iter()
+            .zip(&read)
+            .map(|(message, read)| self.incoming(message, read));
+        let projected = self.project(incoming.collect()).await;
+        let prepared = event
+            .records
+            .iter()
+            .zip(projected)
+            .map(|(message, projected)| projected.map_err(|error| failure(message, &error, None)));
         let response = self
             .queue
-            // Boxed, because the type of all that happens within is too deep for the compiler.
-            .in_order(event, async |round| {
-                Box::pin(self.process_round(round, invocation)).await
-            })
+            .in_order(
+                event,
+                prepared.collect(),
+                // Boxed, because the types of all that happens within are too deep for the compiler.
+                async |round| Box::pin(self.act_on_round(round, invocation)).await,
+                async |done| Box::pin(self.publish(done)).await,
+            )
             .await;
         tracing::info!(
             domain = self.domain.name(),
@@ -163,166 +164,101 @@ impl Processor {
         response
     }
 
-    /// Processes messages of different entities: each by itself, except that their changes are published together.
-    async fn process_round(
+    /// Reads an event off its message, and refuses that of another domain. The catch-all also gets the events of domains
+    /// that have no processor of their own.
+    fn incoming<'m>(
         &self,
-        round: &[&SqsMessage],
-        invocation: &Invocation,
-    ) -> Vec<Result<(), Failure>> {
-        let done = join_all(
-            round
-                .iter()
-                .map(|message| Box::pin(self.process(message, invocation))),
-        )
-        .await;
-        let publications: Vec<&Publication> = done
-            .iter()
-            .filter_map(|done| done.as_ref().ok()?.publication.as_ref())
-            .collect();
-        let mut published = match &self.bus {
-            Some(bus) => bus.publish(&publications).await,
-            None => Vec::new(),
-        }
-        .into_iter();
-        metrics::published(
-            self.domain.name(),
-            published
-                .as_slice()
-                .iter()
-                .filter(|result| result.is_ok())
-                .count(),
-        );
-        let finished = done.into_iter().map(|done| {
-            let publication = match &done {
-                Ok(Done {
-                    publication: Some(_), ..
-                }) => published.next(),
-                _ => None,
-            };
-            async move { self.finish(done?, publication.unwrap_or(Ok(()))).await }
-        });
-        let results = join_all(finished).await;
-        round
-            .iter()
-            .zip(results)
-            .map(|(message, result)| settle(message, result))
-            .collect()
-    }
-
-    /// Applies the message's event, runs the domain's actions, and writes down what is to be published.
-    async fn process(&self, message: &SqsMessage, invocation: &Invocation) -> Result<Done, ProcessError> {
-        let dispatched = Dispatched::from_message(message)?;
-        let event = dispatched.event()?;
-        self.check_domain(&event)?;
-        let entity = event.entity_key().map_err(|source| ProcessError::NoEntityKey {
-            event_id: event.id().to_owned(),
-            source,
-        })?;
-        let is_replay = dispatched.replay.is_some();
-        let attempt = &Attempt::new(invocation, message);
-        let projected = self.project(&entity, &event, is_replay, attempt).await?;
-        if event.is_synthetic() {
-            return Ok(Done::without_effects(&event, entity));
-        }
-        self.count(projected.applied);
-        self.measure(&dispatched, &event, projected.applied);
-        let transition = projected.transition(&event, is_replay);
-        let current = projected
-            .stored
-            .projection
-            .summary(entity.entity_type(), projected.stored.version);
-        let change = Change {
-            domain: self.domain,
-            entity: &entity,
-            event: &event,
-            delivery_id: dispatched.delivery_id.as_deref(),
-            previous: transition.as_ref().and_then(|change| change.previous.as_ref()),
-            current: &current,
-            state: &projected.stored.projection,
-            late: transition.is_none() && projected.applied == Applied::Late,
-            replay: dispatched.replay.as_deref(),
-        };
-        // A replay brings state back, and nobody is to hear of a change for the second time.
-        let is_published = self.bus.is_some() && change.replay.is_none();
-        // An event without a change changed nothing, as a duplicate or a late event. Only the late one is of interest.
-        let Some(transition) = &transition else {
-            if change.late {
-                self.act_on_late(&change, attempt).await?;
-            }
-            let is_published = is_published && change.late && self.publishes_late;
-            return Ok(Done {
-                event_id: event.id().to_owned(),
-                entity: entity.clone(),
-                change: None,
-                publication: is_published.then(|| Publication::of(&change)),
-            });
-        };
-        // Before the action: should this attempt end with the process, the change is still known when its event comes
-        // back.
-        let noted = self.note_before(&entity, &projected, transition, &change).await?;
-        if let Err(error) = self.act(&change, attempt).await {
-            return Err(match noted || change.replay.is_some() {
-                true => error,
-                false => self.note_failed_action(&entity, transition, error).await,
-            });
-        }
-        Ok(Done {
-            event_id: event.id().to_owned(),
-            publication: is_published.then(|| Publication::of(&change)),
-            change: Some((transition.clone(), noted)),
-            entity: entity.clone(),
-        })
-    }
-
-    /// Measures how long an event took to get here. A replay or a duplicate says nothing about that.
-    fn measure(&self, dispatched: &Dispatched, event: &Event<'_>, applied: Applied) {
-        if dispatched.replay.is_some() || applied == Applied::Duplicate {
-            return;
-        }
-        let now = self.clock.now();
-        let delivery_id = dispatched.delivery_id.as_deref().unwrap_or_default();
-        if let Some(received_at) = delivery_id.parse().ok().and_then(received_at) {
-            metrics::projected_after(self.domain.name(), now.duration_since(received_at));
-        }
-        let created_at = event.occurred().instant().parse::<Timestamp>();
-        if let Ok(created_at) = created_at
-            && applied == Applied::Fresh
-        {
-            metrics::event_age(self.domain.name(), now.duration_since(created_at));
-        }
-    }
-
-    /// Refuses the event of another domain. The catch-all also gets the events of domains that have no processor of their own.
-    fn check_domain(&self, event: &Event<'_>) -> Result<(), ProcessError> {
+        message: &'m SqsMessage,
+        read: &'m Result<Dispatched, EventMessageError>,
+    ) -> Result<Incoming<'m>, ProcessError> {
+        let dispatched = read.as_ref().map_err(|error| ProcessError::NoEvent(error.to_string()))?;
+        let event = dispatched
+            .event()
+            .map_err(|error| ProcessError::NoEvent(error.to_string()))?;
         let actual = event.category().domain;
         // An event in the wrong queue would be folded by a role that may not write its entity.
-        if self.domain == Domain::Unrecognised || actual == self.domain {
-            return Ok(());
+        if self.domain != Domain::Unrecognised && actual != self.domain {
+            return Err(ProcessError::WrongDomain {
+                event_id: event.id().to_owned(),
+                actual,
+                expected: self.domain,
+            });
         }
-        Err(ProcessError::WrongDomain {
-            event_id: event.id().to_owned(),
-            actual,
-            expected: self.domain,
+        Ok(Incoming {
+            message,
+            dispatched,
+            event,
         })
     }
 
-    /// Notes a change as unfinished when it was not published, and forgets the note when all was done.
-    async fn finish(&self, done: Done, published: Result<(), AwsError>) -> Result<(), ProcessError> {
-        if let Err(source) = published {
-            // A change that is noted already is found again by its note.
-            if let Some((transition, false)) = &done.change {
-                self.note_failure(&done.entity, transition).await;
-            }
-            return Err(ProcessError::Publish {
-                event_id: done.event_id,
-                source,
-            });
-        }
-        if let Some((_, true)) = done.change {
-            self.forget_unfinished(&done.entity, &done.event_id).await?;
-        }
-        Ok(())
+    /// Runs the actions on events of different entities, each by itself.
+    async fn act_on_round<'m>(
+        &self,
+        round: Vec<Projected<'m>>,
+        invocation: &Invocation,
+    ) -> Vec<Result<Done<'m>, Failure>> {
+        join_all(
+            round
+                .into_iter()
+                .map(|projected| Box::pin(self.act_on(projected, invocation))),
+        )
+        .await
     }
+
+    async fn act_on<'m>(
+        &self,
+        projected: Projected<'m>,
+        invocation: &Invocation,
+    ) -> Result<Done<'m>, Failure> {
+        let publication = match self.act(&projected, invocation).await {
+            Ok(publication) => publication,
+            Err(error) => {
+                return Err(failure(
+                    projected.incoming.message,
+                    &error,
+                    Some(&projected.outcome.transition),
+                ));
+            }
+        };
+        Ok(Done {
+            projected,
+            publication,
+        })
+    }
+
+    /// Publishes what a batch changed, in as few requests as EventBridge takes.
+    async fn publish(&self, done: Vec<Done<'_>>) -> Vec<Result<(), Failure>> {
+        let publications: Vec<&Publication> =
+            done.iter().filter_map(|done| done.publication.as_ref()).collect();
+        let published = match &self.bus {
+            Some(bus) => bus.publish(&publications).await,
+            None => Vec::new(),
+        };
+        let taken = published.iter().filter(|result| result.is_ok()).count();
+        metrics::published(self.domain.name(), taken);
+        let mut published = published.into_iter();
+        let results = done.iter().map(|done| {
+            let result = done.publication.as_ref().and_then(|_| published.next());
+            result.unwrap_or(Ok(())).map_err(|source| {
+                let error = ProcessError::Publish {
+                    event_id: done.projected.incoming.event.id().to_owned(),
+                    source,
+                };
+                failure(
+                    done.projected.incoming.message,
+                    &error,
+                    Some(&done.projected.outcome.transition),
+                )
+            })
+        });
+        results.collect()
+    }
+}
+
+/// Holds an event whose actions ran, and what is to be published of it.
+struct Done<'m> {
+    projected: Projected<'m>,
+    publication: Option<Publication>,
 }
 
 /// Collects the deliveries that brought the messages of a batch, each once, for the log.
@@ -333,16 +269,24 @@ fn deliveries_of(event: &SqsEvent) -> BTreeSet<&str> {
         .collect()
 }
 
-fn settle(message: &SqsMessage, result: Result<(), ProcessError>) -> Result<(), Failure> {
-    result.map_err(|error| {
-        let failure = Failure::new(error.disposition(), &error);
-        tracing::error!(
-            sqs.message_id = message.message_id,
-            delivery.id = attribute(message, "delivery_id"),
-            disposition = ?failure.disposition,
-            error = failure.reason,
-            "event was not processed"
-        );
+/// Logs why a message was not processed. Its copy in the dead-letter queue, should it go there, says that it was sent
+/// before, and takes the event's transition along, which its entity will have forgotten when it is redriven.
+fn failure(message: &SqsMessage, error: &ProcessError, transition: Option<&Transition>) -> Failure {
+    let mut failure = Failure::new(error.disposition(), error);
+    tracing::error!(
+        sqs.message_id = message.message_id,
+        delivery.id = attribute(message, "delivery_id"),
+        disposition = ?failure.disposition,
+        error = failure.reason,
+        "event was not processed"
+    );
+    // A replay stays one: it has no effects, whatever is kept of the event.
+    if attribute(message, DISPATCH) != Some(Dispatch::Replay.name()) {
+        failure.attributes.push((DISPATCH, Dispatch::Again.name().to_owned()));
+        let transition = transition.map(|transition| Transition::pack(std::slice::from_ref(transition)));
         failure
-    })
+            .attributes
+            .extend(transition.map(|transition| (TRANSITION, transition)));
+    }
+    failure
 }

@@ -3,90 +3,99 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use aws_lambda_events::event::sqs::SqsMessage;
 use futures_util::FutureExt;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
+use upvest::effects::Effect;
 
+use super::projecting::Projected;
 use super::{ProcessError, Processor};
 use crate::actions::{ActionError, Actions, Change};
 use crate::error::ErrorChain;
+use crate::processor::bus::Publication;
 use crate::queues::consumer::receive_count;
 use crate::runtime::metrics;
-use crate::stores::idempotency::{Claim, Invocation};
+use crate::stores::idempotency::{Claim, Invocation, record_id};
 
 /// Says what is left of an invocation when an action is given up: time to release the record and to answer Lambda.
 const MARGIN: Duration = Duration::from_secs(2);
-
-/// Bounds an attempt at the event of a message: by the invocation, and by whether it is the first.
-pub(super) struct Attempt<'a> {
-    invocation: &'a Invocation,
-    is_first: bool,
-}
-
-impl<'a> Attempt<'a> {
-    pub(super) fn new(invocation: &'a Invocation, message: &SqsMessage) -> Self {
-        Self {
-            invocation,
-            is_first: receive_count(message) <= 1,
-        }
-    }
-
-    /// Tells whether the message was not received before, as far as SQS counts.
-    pub(super) fn is_first(&self) -> bool {
-        self.is_first
-    }
-}
+/// Says how much time an action gets at least: with less left of the invocation it is not begun.
+const LEAST: Duration = Duration::from_secs(1);
 
 impl Processor {
-    /// Runs the action on a change, if the domain wants it.
-    pub(super) async fn act(&self, change: &Change<'_>, attempt: &Attempt<'_>) -> Result<(), ProcessError> {
-        if self.skips(change) || !self.actions.wants(change) {
-            return Ok(());
-        }
-        self.run_once("change", change, attempt, self.actions.on_change(change))
-            .await
-    }
-
-    /// Runs the action on a late event, if the domain wants it.
-    pub(super) async fn act_on_late(
+    /// Does what the event's effect asks for, and gives what is to be published of it.
+    pub(super) async fn act(
         &self,
-        change: &Change<'_>,
-        attempt: &Attempt<'_>,
-    ) -> Result<(), ProcessError> {
-        if self.skips(change) || !self.actions.wants_late(change) {
-            return Ok(());
+        projected: &Projected<'_>,
+        invocation: &Invocation,
+    ) -> Result<Option<Publication>, ProcessError> {
+        let Projected {
+            incoming,
+            outcome,
+            state,
+        } = projected;
+        // What the receiver sends to itself has no effects, whoever signed it.
+        if incoming.event.is_synthetic() {
+            return Ok(None);
         }
-        let action = self.actions.on_late(change);
-        self.run_once("late", change, attempt, action).await
+        let change = Change {
+            domain: self.domain,
+            entity: &incoming.dispatched.aggregate,
+            event: &incoming.event,
+            occurred: &incoming.dispatched.occurred,
+            delivery_id: incoming.dispatched.delivery_id.as_deref(),
+            previous: outcome.transition.previous.as_ref(),
+            current: &outcome.transition.current,
+            state,
+            related: &outcome.related,
+            moved_back_from: outcome.moved_back_from.as_deref(),
+            late: outcome.effect.is_late(),
+            again: outcome.effect.is_again(),
+            replay: incoming.dispatched.replay.as_deref(),
+        };
+        let run = Run {
+            invocation,
+            receive_count: receive_count(incoming.message),
+            identity: &incoming.dispatched.sha256,
+        };
+        match outcome.effect {
+            Effect::Late | Effect::Duplicate if self.actions.wants_late(&change) => {
+                self.run_once(&change, &run, self.actions.on_late(&change)).await?;
+            }
+            Effect::Fresh | Effect::Resume if self.actions.wants(&change) => {
+                self.run_once(&change, &run, self.actions.on_change(&change)).await?;
+            }
+            Effect::Replay if self.actions.wants_replays() && self.actions.wants(&change) => {
+                self.run_once(&change, &run, self.actions.on_change(&change)).await?;
+            }
+            _ => {}
+        }
+        // A replay brings state back, and nobody is to hear of a change for the second time.
+        let is_published = self.bus.is_some() && outcome.effect != Effect::Replay;
+        Ok(is_published.then(|| Publication::of(&change)))
     }
 
-    /// Leaves a replay to the state alone, unless the domain's code asks for it.
-    fn skips(&self, change: &Change<'_>) -> bool {
-        change.replay.is_some() && !self.actions.wants_replays()
-    }
-
-    /// Runs an action under the record `<domain>/<name>#<event id>`.
+    /// Runs an action under the event's record: one for each event, whichever of the two actions it is.
     async fn run_once(
         &self,
-        name: &str,
         change: &Change<'_>,
-        attempt: &Attempt<'_>,
+        run: &Run<'_>,
         action: impl Future<Output = Result<Value, ActionError>>,
     ) -> Result<(), ProcessError> {
         let event_id = || change.event.id().to_owned();
-        let id = format!("{}/{name}#{}", self.domain, change.idempotency_key());
-        // The exact bytes: another content under the same id is another event.
-        let payload = hex::encode(Sha256::digest(change.event.json()));
-        let claim = self.idempotency.claim(&id, &payload, attempt.invocation).await;
+        // Before the record is claimed: an action that is begun and cut off at once may have had its effect.
+        if self.time_left(run.invocation) < LEAST {
+            return Err(ProcessError::NoTime { event_id: event_id() });
+        }
+        let id = record_id(self.domain, change.event.id(), change.replay);
+        let claim = self.idempotency.claim(&id, run.identity, run.invocation).await;
         let lease = match claim.map_err(ProcessError::Claim)? {
             Claim::Acquired(lease) => lease,
             Claim::Completed(_) => return Ok(()),
             Claim::InProgress => return Err(ProcessError::InProgress { event_id: event_id() }),
             Claim::OtherPayload => return Err(ProcessError::OtherPayload { event_id: event_id() }),
         };
-        let outcome = self.limited(attempt.invocation, action).await;
-        if !attempt.is_first {
+        let outcome = self.limited(run.invocation, action).await;
+        if run.receive_count > 1 {
             metrics::action_retried(self.domain.name());
         }
         metrics::action(
@@ -121,13 +130,9 @@ impl Processor {
         invocation: &Invocation,
         action: impl Future<Output = Result<Value, ActionError>>,
     ) -> Result<Value, ActionError> {
-        let left = invocation.deadline.duration_since(self.clock.now());
-        let left = Duration::try_from(left)
-            .unwrap_or_default()
-            .saturating_sub(MARGIN);
         // Nothing of the action is looked at after a panic, so that nothing half changed is seen.
         let action = AssertUnwindSafe(action).catch_unwind();
-        match tokio::time::timeout(left, action).await {
+        match tokio::time::timeout(self.time_left(invocation), action).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(ActionError::temporary("the action panicked")),
             Err(_) => Err(ActionError::temporary(
@@ -135,4 +140,20 @@ impl Processor {
             )),
         }
     }
+
+    /// Measures how long an action may run.
+    fn time_left(&self, invocation: &Invocation) -> Duration {
+        let left = invocation.deadline.duration_since(self.clock.now());
+        Duration::try_from(left)
+            .unwrap_or_default()
+            .saturating_sub(MARGIN)
+    }
+}
+
+/// Describes a run of an action.
+struct Run<'r> {
+    invocation: &'r Invocation,
+    receive_count: u32,
+    /// Is the event's identity in the log: another content under the same id is another event.
+    identity: &'r str,
 }

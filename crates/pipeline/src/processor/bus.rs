@@ -57,6 +57,7 @@ struct Detail<'d> {
     status_entered: Option<&'d str>,
     flags_changed: BTreeMap<String, bool>,
     late: bool,
+    again: bool,
     moved_back_from: Option<&'d str>,
     related: BTreeSet<String>,
     /// Holds the event's object, verbatim; null when it would not fit.
@@ -69,7 +70,8 @@ struct Detail<'d> {
 struct EventDetail<'d> {
     id: &'d str,
     r#type: &'d str,
-    created_at: &'d str,
+    created_at: String,
+    occurred: String,
     delivery_id: Option<&'d str>,
     /// Names the operation of an operator that told the event in Upvest's place; absent for an event of Upvest's.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,7 +83,6 @@ impl Publication {
     #[must_use]
     pub fn of(change: &Change<'_>) -> Self {
         let write = |object: Option<&RawValue>| {
-            let related = change.state.related(change.entity);
             let detail = Detail {
                 schema_version: SCHEMA_VERSION,
                 domain: change.domain.name(),
@@ -90,7 +91,8 @@ impl Publication {
                 event: EventDetail {
                     id: change.event.id(),
                     r#type: change.event.event_type(),
-                    created_at: change.event.occurred().instant(),
+                    created_at: change.occurred.created_at.to_string(),
+                    occurred: change.occurred.to_string(),
                     delivery_id: change.delivery_id,
                     reconciled_by: change.reconciliation(),
                 },
@@ -103,13 +105,13 @@ impl Publication {
                     flags_changed(change.previous, change.current)
                 },
                 late: change.late,
-                moved_back_from: change.state.moved_back_from(),
-                related: related.iter().map(ToString::to_string).collect(),
+                again: change.again,
+                moved_back_from: change.moved_back_from,
+                related: change.related.iter().map(ToString::to_string).collect(),
                 object,
                 object_in_event_log: object.is_none().then(|| change.event.id()),
             };
-            // Texts, numbers and JSON that was parsed before cannot fail to be written.
-            serde_json::to_string(&detail).unwrap_or_default()
+            serde_json::to_string(&detail).expect("texts, numbers and parsed JSON can be written as JSON")
         };
         // A change without its object is worth more than none: who reads it finds the object in the event log.
         let mut detail = write(Some(change.event.object()));

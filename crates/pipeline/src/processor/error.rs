@@ -7,7 +7,6 @@ use upvest::entity_key::EntityKeyError;
 
 use crate::error::{AwsError, Disposition};
 use crate::queues::consumer::waits;
-use crate::queues::domains::EventMessageError;
 use crate::stores::entities::EntityError;
 use crate::stores::idempotency::CompleteError;
 
@@ -15,8 +14,8 @@ use crate::stores::idempotency::CompleteError;
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     /// The message of the queue cannot be read as an event: only a bug, or somebody else's message, leads to this.
-    #[error(transparent)]
-    NoEvent(#[from] EventMessageError),
+    #[error("{0}")]
+    NoEvent(String),
     /// The event belongs to another domain.
     #[error("event {event_id} is of the domain {actual}, not {expected}")]
     WrongDomain {
@@ -57,6 +56,12 @@ pub enum ProcessError {
         /// Gives the id of the event whose action is run by another invocation.
         event_id: String,
     },
+    /// Too little is left of the invocation to begin the action.
+    #[error("action of event {event_id} was not begun: too little time was left")]
+    NoTime {
+        /// Gives the id of the event whose action was not begun.
+        event_id: String,
+    },
     /// The action ran for an event of the same id and another content.
     #[error("action of event {event_id} ran for another content of the event")]
     OtherPayload {
@@ -90,10 +95,11 @@ impl ProcessError {
     #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {
-            Self::Entity(EntityError::Aws(_) | EntityError::Changed(_))
+            Self::Entity(EntityError::Aws(_) | EntityError::Changed(_) | EntityError::Unusable { .. })
             | Self::Claim(_)
             | Self::Complete { .. }
             | Self::InProgress { .. }
+            | Self::NoTime { .. }
             | Self::Action { permanent: false, .. }
             | Self::Publish { .. } => waits::INFRASTRUCTURE,
             Self::NoEvent(_)
@@ -101,7 +107,7 @@ impl ProcessError {
             | Self::NoEntityKey { .. }
             | Self::OtherPayload { .. }
             | Self::Action { permanent: true, .. }
-            | Self::Entity(EntityError::Unusable { .. } | EntityError::TooLarge(_)) => {
+            | Self::Entity(EntityError::TooLarge(_)) => {
                 Disposition::DeadLetter
             }
         }

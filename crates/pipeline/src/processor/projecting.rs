@@ -1,229 +1,253 @@
-//! Folding an event into its entity, and noting there which changes are unfinished.
+//! Folding the events of a batch into their entities: one read and one write for each entity.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use upvest::projection::Applied;
+use aws_lambda_events::event::sqs::SqsMessage;
+use jiff::Timestamp;
+use upvest::batch::{Batch, Outcome};
+use upvest::effects::{Attempt, Effect};
+use upvest::projection::{Applied, Placed};
 use upvest::{EntityKey, Event, Projection};
 
-use super::acting::Attempt;
 use super::{ProcessError, Processor};
-use crate::actions::Change;
-use crate::error::{Disposition, ErrorChain};
+use crate::queues::consumer::receive_count;
+use crate::queues::domains::Dispatched;
 use crate::runtime::metrics;
-use crate::stores::entities::{EntityError, Stored, Transition};
+use crate::stores::archive::received_at;
+use crate::stores::entities::{EntityError, EntityItem, EntityWrite, Loaded, Stored};
 
 /// Says how often a write is repeated at once when somebody else changed the entity in between.
 const ATTEMPTS: usize = 5;
 
-/// Shows an entity after an event was folded into it.
-pub(super) struct Projected {
-    /// Tells whether the event is the entity's newest, arrived late, or was applied before.
-    pub(super) applied: Applied,
-    /// The entity's state as it is in the table now.
-    pub(super) stored: Stored,
+/// Holds an event of the batch, as its message has it.
+#[derive(Debug)]
+pub(super) struct Incoming<'m> {
+    pub(super) message: &'m SqsMessage,
+    pub(super) dispatched: &'m Dispatched,
+    pub(super) event: Event<'m>,
 }
 
-impl Projected {
-    /// Finds the change to act on: the one just made, the one that an earlier attempt made and left unfinished, or, in a
-    /// replay, whichever the event once made. `None` when there is nothing to do.
-    pub(super) fn transition(&self, event: &Event<'_>, is_replay: bool) -> Option<Transition> {
-        let known = self.stored.change_by(event.id()).filter(|_| !is_replay);
-        let replayed = || Transition {
-            event_id: event.id().to_owned(),
-            previous: None,
-        };
-        known.cloned().or_else(|| is_replay.then(replayed))
+impl Incoming<'_> {
+    fn attempt(&self) -> Attempt {
+        let sent_at = self.message.attributes.get("SentTimestamp");
+        Attempt {
+            dispatch: self.dispatched.dispatch,
+            receive_count: receive_count(self.message),
+            dispatched_at: self.dispatched.dispatched_at,
+            sent_at: sent_at
+                .and_then(|milliseconds| Timestamp::from_millisecond(milliseconds.parse().ok()?).ok()),
+            transition: self.dispatched.transition.clone(),
+        }
     }
+}
+
+/// Holds an event that is in its entity's state, and what is to be done about it.
+#[derive(Debug)]
+pub(super) struct Projected<'m> {
+    pub(super) incoming: Incoming<'m>,
+    pub(super) outcome: Outcome,
+    /// Is the entity's state after the whole batch.
+    pub(super) state: Rc<Projection>,
+}
+
+/// Holds an entity whose events are folded and not yet written.
+struct Folded {
+    entity: EntityKey,
+    before: Option<Loaded>,
+    outcomes: Vec<(usize, Result<Outcome, ProcessError>)>,
+    state: Rc<Projection>,
+    /// Is what is to be written; `None` when the table has all of it already.
+    after: Option<Stored>,
 }
 
 impl Processor {
-    /// Folds the event into its entity; reads and folds again when the entity changed in between.
-    pub(super) async fn project(
+    /// Folds all events of a batch and writes their entities. An entity that somebody else changed in between is read and
+    /// folded again; one that fails holds up no other. Gives each result in the order of the events.
+    pub(super) async fn project<'m>(
         &self,
-        entity: &EntityKey,
-        event: &Event<'_>,
-        is_replay: bool,
-        attempt: &Attempt<'_>,
-    ) -> Result<Projected, ProcessError> {
-        // Each round reads the entity anew: a write that lost against another one must fold into what that one wrote.
-        let mut writes = 1;
-        loop {
-            let before = self.entities.load(entity).await?;
-            let so_far = before.as_ref().map(|before| before.projection.clone());
-            let (projection, applied) = Projection::fold(so_far, event);
-            // The fold alone takes a duplicate for a late event: only the item remembers which events were applied.
-            let applied = match &before {
-                Some(stored) if stored.applied.contains(event.id()) => Applied::Duplicate,
-                _ => applied,
-            };
-            // A fold that changes nothing is not written, so that duplicates cost no write and no version.
-            let before = match before {
-                Some(stored) if stored.projection == projection => {
-                    return Ok(Projected { applied, stored });
-                }
-                before => before,
-            };
-            let mut stored = next(entity, event, before.as_ref(), (projection, applied));
-            if applied == Applied::Fresh && !is_replay {
-                stored.applied = stored.applied.with(event.id());
-                // This attempt may be the last: after a crash the event is in the dead-letter queue, and later events
-                // take its place as the last change before it is redriven.
-                if !attempt.is_first() && !event.is_synthetic() {
-                    let change = stored.last_change.clone();
-                    stored
-                        .unfinished
-                        .extend(change.map(|change| (event.id().to_owned(), change)));
-                }
+        incoming: Vec<Result<Incoming<'m>, ProcessError>>,
+    ) -> Vec<Result<Projected<'m>, ProcessError>> {
+        let mut by_entity: BTreeMap<EntityKey, Vec<usize>> = BTreeMap::new();
+        for (index, incoming) in incoming.iter().enumerate() {
+            if let Ok(incoming) = incoming {
+                let aggregate = incoming.dispatched.aggregate.clone();
+                by_entity.entry(aggregate).or_default().push(index);
             }
-            match self.entities.save(entity, &stored).await {
-                Err(EntityError::Changed(_)) if writes < ATTEMPTS => writes += 1,
-                Err(error) => return Err(error.into()),
-                Ok(()) => {
-                    self.flag_move_backwards(event, before.as_ref(), &stored);
-                    return Ok(Projected { applied, stored });
+        }
+        let mut results: BTreeMap<usize, Result<(Outcome, Rc<Projection>), ProcessError>> = BTreeMap::new();
+        let mut too_large = BTreeSet::new();
+        for attempt in 1..=ATTEMPTS {
+            if by_entity.is_empty() {
+                break;
+            }
+            let folded = self.fold(&by_entity, &incoming, &too_large, &mut results).await;
+            let written = self.write(&folded).await;
+            for (folded, written) in folded.into_iter().zip(written) {
+                match written {
+                    Err(EntityError::Changed(_)) if attempt < ATTEMPTS => continue,
+                    Err(EntityError::TooLarge(entity)) if !too_large.contains(&entity) => {
+                        too_large.insert(entity);
+                        continue;
+                    }
+                    _ => {}
+                }
+                by_entity.remove(&folded.entity);
+                for (index, outcome) in folded.outcomes {
+                    let result = match (&written, outcome) {
+                        (Ok(()), Ok(outcome)) => Ok((outcome, Rc::clone(&folded.state))),
+                        (_, Err(error)) => Err(error),
+                        (Err(error), Ok(_)) => Err(error.clone().into()),
+                    };
+                    results.insert(index, result);
                 }
             }
         }
+        // What is left was found too large by the last attempt.
+        for (entity, indexes) in by_entity {
+            for index in indexes {
+                results.insert(index, Err(EntityError::Changed(entity.clone()).into()));
+            }
+        }
+        let results = incoming.into_iter().enumerate().map(|(index, incoming)| {
+            let incoming = incoming?;
+            let (outcome, state) = results.remove(&index).expect("each event belongs to an entity")?;
+            self.report(&incoming, &outcome);
+            Ok(Projected {
+                incoming,
+                outcome,
+                state,
+            })
+        });
+        results.collect()
     }
 
-    pub(super) fn count(&self, applied: Applied) {
-        let result = match applied {
-            Applied::Fresh => "fresh",
-            Applied::Late => "late",
-            Applied::Duplicate => "duplicate",
+    /// Reads the entities and folds their events. Those that cannot be read have their results, and are left out.
+    async fn fold(
+        &self,
+        by_entity: &BTreeMap<EntityKey, Vec<usize>>,
+        incoming: &[Result<Incoming<'_>, ProcessError>],
+        too_large: &BTreeSet<EntityKey>,
+        results: &mut BTreeMap<usize, Result<(Outcome, Rc<Projection>), ProcessError>>,
+    ) -> Vec<Folded> {
+        let mut loaded = match self.entities.load_many(&by_entity.keys().collect()).await {
+            Ok(loaded) => loaded,
+            Err(error) => by_entity
+                .keys()
+                .map(|entity| (entity.clone(), Err(EntityError::Aws(error.clone()))))
+                .collect(),
         };
-        metrics::projected(self.domain.name(), result);
-    }
-
-    fn flag_move_backwards(&self, event: &Event<'_>, before: Option<&Stored>, after: &Stored) {
-        let was_back = before.is_some_and(|before| before.projection.moved_back_from().is_some());
-        if let Some(left) = after.projection.moved_back_from().filter(|_| !was_back) {
-            metrics::moved_back(self.domain.name());
-            tracing::warn!(event.id = event.id(), left, "entity's state moved backwards");
-        }
-    }
-
-    /// Notes a change as unfinished before its actions run again, in case this attempt does not come to its end
-    /// either. Tells whether it is noted.
-    pub(super) async fn note_before(
-        &self,
-        entity: &EntityKey,
-        projected: &Projected,
-        transition: &Transition,
-        change: &Change<'_>,
-    ) -> Result<bool, ProcessError> {
-        if change.replay.is_some() {
-            return Ok(false);
-        }
-        let noted = projected.stored.unfinished.contains_key(&transition.event_id);
-        if !noted && projected.applied != Applied::Fresh {
-            self.note_unfinished(entity, transition).await?;
-            return Ok(true);
-        }
-        Ok(noted)
-    }
-
-    pub(super) async fn note_failure(&self, entity: &EntityKey, transition: &Transition) {
-        if let Err(error) = self.note_unfinished(entity, transition).await {
-            // The next attempt notes it, unless it goes well.
-            tracing::warn!(event.id = transition.event_id, error = %ErrorChain(&error), "could not note a failure");
-        }
-    }
-
-    /// Notes the change whose action failed; gives the error to report.
-    pub(super) async fn note_failed_action(
-        &self,
-        entity: &EntityKey,
-        transition: &Transition,
-        error: ProcessError,
-    ) -> ProcessError {
-        match (&error, error.disposition()) {
-            // While another invocation runs the action, it is up to that one.
-            (ProcessError::InProgress { .. }, _) => error,
-            // Redriven after later events, a change that is not noted would be taken for a duplicate.
-            (_, Disposition::DeadLetter) => match self.note_unfinished(entity, transition).await {
-                Ok(()) => error,
-                Err(unnoted) => {
-                    tracing::warn!(event.id = transition.event_id, error = %ErrorChain(&error), "could not note a failure");
-                    unnoted.into()
+        let mut all = Vec::new();
+        for (entity, indexes) in by_entity {
+            let before = match loaded.remove(entity).transpose() {
+                Ok(before) => before,
+                Err(error) => {
+                    let failed = indexes.iter().map(|index| (*index, Err(error.clone().into())));
+                    results.extend(failed);
+                    continue;
                 }
-            },
-            _ => {
-                self.note_failure(entity, transition).await;
-                error
-            }
-        }
-    }
-
-    /// Notes in the entity that a change's actions are unfinished.
-    pub(super) async fn note_unfinished(
-        &self,
-        entity: &EntityKey,
-        transition: &Transition,
-    ) -> Result<(), EntityError> {
-        self.edit(entity, |unfinished| {
-            unfinished.insert(transition.event_id.clone(), transition.clone());
-        })
-        .await
-    }
-
-    /// Notes that the actions of a change went well after all.
-    pub(super) async fn forget_unfinished(
-        &self,
-        entity: &EntityKey,
-        event_id: &str,
-    ) -> Result<(), EntityError> {
-        self.edit(entity, |unfinished| {
-            unfinished.remove(event_id);
-        })
-        .await
-    }
-
-    async fn edit(
-        &self,
-        entity: &EntityKey,
-        edit: impl Fn(&mut BTreeMap<String, Transition>),
-    ) -> Result<(), EntityError> {
-        let mut attempt = 1;
-        loop {
-            // An entity is never deleted; without it there is nothing to note.
-            let Some(mut stored) = self.entities.load(entity).await? else {
-                return Ok(());
             };
-            let before = stored.unfinished.clone();
-            edit(&mut stored.unfinished);
-            if stored.unfinished == before {
-                return Ok(());
+            let mut batch = Batch::start(entity.clone(), before.as_ref().map(|before| before.stored.clone()));
+            let mut outcomes = Vec::new();
+            for index in indexes {
+                if let Ok(incoming) = &incoming[*index] {
+                    let outcome = fold_one(&mut batch, entity, incoming, too_large.contains(entity));
+                    outcomes.push((*index, outcome));
+                }
             }
-            stored.version += 1;
-            match self.entities.save(entity, &stored).await {
-                Err(EntityError::Changed(_)) if attempt < ATTEMPTS => attempt += 1,
-                result => return result,
-            }
+            all.push(Folded {
+                entity: entity.clone(),
+                before,
+                outcomes,
+                state: Rc::new(batch.projection().clone()),
+                after: batch.finish(),
+            });
+        }
+        all
+    }
+
+    /// Writes the entities that changed.
+    async fn write(&self, folded: &[Folded]) -> Vec<Result<(), EntityError>> {
+        let writes: Vec<EntityWrite<'_>> = folded
+            .iter()
+            .filter_map(|folded| {
+                Some(EntityWrite {
+                    entity: &folded.entity,
+                    before: folded.before.as_ref(),
+                    after: folded.after.as_ref()?,
+                })
+            })
+            .collect();
+        let mut written = self.entities.save_many(&writes).await.into_iter();
+        let results = folded.iter().map(|folded| {
+            let written = folded.after.as_ref().and_then(|_| written.next());
+            written.unwrap_or(Ok(()))
+        });
+        results.collect()
+    }
+
+    /// Counts what an event did, and measures how long it took to get here. A replay or a duplicate says nothing about
+    /// that.
+    fn report(&self, incoming: &Incoming<'_>, outcome: &Outcome) {
+        let domain = self.domain.name();
+        if incoming.event.is_synthetic() {
+            metrics::synthetic("project", 1);
+            return;
+        }
+        metrics::projected(domain, outcome.effect.name());
+        if outcome.moves_back {
+            let left = outcome.moved_back_from.as_deref();
+            metrics::moved_back(domain);
+            tracing::warn!(
+                event.id = incoming.event.id(),
+                left,
+                "entity's state moved backwards"
+            );
+        }
+        if matches!(outcome.effect, Effect::Replay | Effect::Resume | Effect::Duplicate) {
+            return;
+        }
+        let now = self.clock.now();
+        let delivery_id = incoming.dispatched.delivery_id.as_deref().unwrap_or_default();
+        if let Some(received_at) = delivery_id.parse().ok().and_then(received_at) {
+            metrics::projected_after(domain, now.duration_since(received_at));
+        }
+        if outcome.applied == Applied::Fresh {
+            let created_at = incoming.dispatched.occurred.created_at.timestamp();
+            metrics::event_age(domain, now.duration_since(created_at));
         }
     }
 }
 
-/// Makes the item of an entity after an event that changed it.
-fn next(
+/// Folds one event. Where the batch was found too large for an item, an event that would make it so is left out: the others
+/// are applied, and it goes to the dead-letter queue.
+fn fold_one(
+    batch: &mut Batch,
     entity: &EntityKey,
-    event: &Event<'_>,
-    before: Option<&Stored>,
-    (projection, applied): (Projection, Applied),
-) -> Stored {
-    let made_now = || Transition {
-        event_id: event.id().to_owned(),
-        previous: before.map(|before| before.projection.summary(entity.entity_type(), before.version)),
+    incoming: &Incoming<'_>,
+    is_too_large: bool,
+) -> Result<Outcome, ProcessError> {
+    let without = is_too_large.then(|| batch.clone());
+    let placed = Placed {
+        event: &incoming.event,
+        aggregate: entity,
+        occurred: &incoming.dispatched.occurred,
     };
-    Stored {
-        projection,
-        version: before.map_or(0, |before| before.version) + 1,
-        last_change: match applied {
-            Applied::Fresh => Some(made_now()),
-            // It left a trace in the history, no more.
-            Applied::Late | Applied::Duplicate => before.and_then(|before| before.last_change.clone()),
-        },
-        applied: before.map(|before| before.applied.clone()).unwrap_or_default(),
-        unfinished: before.map(|before| before.unfinished.clone()).unwrap_or_default(),
+    let outcome = batch
+        .fold(placed, &incoming.attempt())
+        .map_err(|source| ProcessError::NoEntityKey {
+            event_id: incoming.event.id().to_owned(),
+            source,
+        })?;
+    let fits = |batch: &Batch| {
+        let after = batch.clone().finish();
+        after.is_none_or(|after| EntityItem::of(entity, &after).is_ok())
+    };
+    match without {
+        Some(without) if !fits(batch) => {
+            *batch = without;
+            Err(EntityError::TooLarge(entity.clone()).into())
+        }
+        _ => Ok(outcome),
     }
 }

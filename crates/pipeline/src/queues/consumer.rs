@@ -4,7 +4,7 @@
 
 pub mod waits;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
@@ -82,57 +82,82 @@ impl SourceQueue {
         response
     }
 
-    /// Works on the messages of a FIFO batch in rounds: the first of every group, then the second of every group, and so
-    /// on; `process` is given a round at a time. Once a message has to be retried, the rest of its group is reported
-    /// too, untouched, so that no event overtakes it. One that goes to the dead-letter queue holds nothing up: waiting
-    /// would only use up the receives of those behind it.
-    pub async fn in_order(
+    /// Ends the work on the messages of a FIFO batch. `prepared` has for each message what was begun for all of them
+    /// together, or why that failed. `act` goes on with it in rounds: the first message of every group, then the second of
+    /// every group, and so on; `finish` ends it, once for all of them. Once a message has to be retried, the rest of its
+    /// group is reported too, so that no event overtakes it. One that goes to the dead-letter queue holds nothing up:
+    /// waiting would only use up the receives of those behind it.
+    ///
+    /// # Panics
+    ///
+    /// When `act` does not tell of each message how it went.
+    pub async fn in_order<P, D>(
         &self,
         event: &SqsEvent,
-        process: impl AsyncFn(&[&SqsMessage]) -> Vec<Result<(), Failure>>,
+        prepared: Vec<Result<P, Failure>>,
+        act: impl AsyncFn(Vec<P>) -> Vec<Result<D, Failure>>,
+        finish: impl AsyncFn(Vec<D>) -> Vec<Result<(), Failure>>,
     ) -> SqsBatchResponse {
-        let mut groups: BTreeMap<&str, VecDeque<&SqsMessage>> = BTreeMap::new();
-        for message in &event.records {
-            groups.entry(group_of(message)).or_default().push_back(message);
+        let mut groups: BTreeMap<&str, VecDeque<(&SqsMessage, Result<P, Failure>)>> = BTreeMap::new();
+        for (message, prepared) in event.records.iter().zip(prepared) {
+            let group = groups.entry(group_of(message)).or_default();
+            group.push_back((message, prepared));
         }
         let mut response = SqsBatchResponse::default();
+        let mut done = Vec::new();
         while !groups.is_empty() {
-            let round = groups
-                .iter_mut()
-                .filter_map(|(group, messages)| Some((*group, messages.pop_front()?)));
-            let (names, messages): (Vec<&str>, Vec<&SqsMessage>) = round.unzip();
-            let results = process(&messages).await.into_iter();
-            let settled = messages.iter().zip(results);
-            let settled = settled.map(|(message, result)| self.settle(message, result));
-            let settled = join_all(settled).await;
-            for ((group, message), settled) in names.into_iter().zip(messages).zip(settled) {
-                if settled == Settled::Gone {
-                    continue;
+            let (mut round, mut work) = (Vec::new(), Vec::new());
+            for (group, messages) in &mut groups {
+                if let Some((message, prepared)) = messages.pop_front() {
+                    round.push((*group, message, prepared.map(|prepared| work.push(prepared))));
                 }
-                report(&mut response, message);
-                // Those behind it must wait as well: the order within a group is what the queue is for.
-                let rest = groups.remove(group).unwrap_or_default();
-                rest.into_iter()
-                    .for_each(|message| report(&mut response, message));
+            }
+            let mut results = act(work).await.into_iter();
+            for (group, message, prepared) in round {
+                let result =
+                    prepared.and_then(|()| results.next().expect("each message of the round has a result"));
+                let failure = match result {
+                    Ok(work) => {
+                        done.push((message, work));
+                        continue;
+                    }
+                    Err(failure) => failure,
+                };
+                if self.settle(message, Err(failure)).await == Settled::ComesBack {
+                    report(&mut response, message);
+                    // Those behind it must wait as well: the order within a group is what the queue is for.
+                    for (message, _) in groups.remove(group).unwrap_or_default() {
+                        report(&mut response, message);
+                    }
+                }
             }
             groups.retain(|_, messages| !messages.is_empty());
+        }
+        let (messages, work): (Vec<&SqsMessage>, Vec<D>) = done.into_iter().unzip();
+        let mut held = BTreeSet::new();
+        for (message, result) in messages.into_iter().zip(finish(work).await) {
+            let group = group_of(message);
+            if held.contains(group) || self.settle(message, result).await == Settled::ComesBack {
+                held.insert(group);
+                report(&mut response, message);
+            }
         }
         response
     }
 
     /// Moves a message that failed for good to the dead-letter queue, and sets when another comes back.
     async fn settle(&self, message: &SqsMessage, result: Result<(), Failure>) -> Settled {
-        let Err(Failure { disposition, reason }) = result else {
+        let Err(failure) = result else {
             return Settled::Gone;
         };
         let receives = receive_count(message);
-        let wait = match disposition {
+        let wait = match failure.disposition {
             Disposition::Retry(first) if receives < self.dead_letters.max_receives => {
                 waits::backoff(first, receives)
             }
             // Moved by us and not by SQS, which would leave out the reason.
             Disposition::Retry(_) | Disposition::DeadLetter => {
-                match self.bury(message, &reason).await {
+                match self.bury(message, &failure).await {
                     Ok(()) => return Settled::Gone,
                     // The queue moves it there by itself, without the reason, once its receives are used up.
                     Err(error) => tracing::warn!(
@@ -148,13 +173,19 @@ impl SourceQueue {
         Settled::ComesBack
     }
 
-    /// Sends a copy of the message to the dead-letter queue, with the reason.
-    async fn bury(&self, message: &SqsMessage, reason: &str) -> Result<(), AwsError> {
+    /// Sends a copy of the message to the dead-letter queue, with the reason and what else the failure says of it.
+    async fn bury(&self, message: &SqsMessage, failure: &Failure) -> Result<(), AwsError> {
+        let said = &failure.attributes;
         let attributes = message.message_attributes.iter().filter_map(|(name, attribute)| {
             let text = attribute.string_value.clone()?;
-            (name != REASON).then(|| string_attribute((name, text)))
+            let is_said = name == REASON || said.iter().any(|(said, _)| said == name);
+            (!is_said).then(|| string_attribute((name, text)))
         });
-        let reason = string_attribute((REASON, printable(reason)));
+        let said = said
+            .iter()
+            .map(|(name, text)| string_attribute((*name, text.clone())));
+        let attributes = said.chain(attributes);
+        let reason = string_attribute((REASON, printable(&failure.reason)));
         // One place is for the reason, which matters most to whoever finds the message.
         let attributes = attributes.take(MAX_ATTRIBUTES - 1).chain([reason]);
         let group = message.attributes.get("MessageGroupId");
@@ -283,6 +314,7 @@ mod tests {
                 let failure = Failure {
                     disposition: waits::INFRASTRUCTURE,
                     reason: "no answer".to_owned(),
+                    attributes: Vec::new(),
                 };
                 if message.message_id.as_deref() == failing {
                     Err(failure)
@@ -292,6 +324,22 @@ mod tests {
             });
             results.collect()
         }
+    }
+
+    /// Acts on all messages and finishes them; fails the one of this id at `act`, or at `finish`.
+    async fn in_order(
+        event: &SqsEvent,
+        act: impl AsyncFn(&[&SqsMessage]) -> Vec<Result<(), Failure>>,
+        finish: impl AsyncFn(&[&SqsMessage]) -> Vec<Result<(), Failure>>,
+    ) -> SqsBatchResponse {
+        let prepared = event.records.iter().map(Ok).collect();
+        let act = async |round: Vec<&SqsMessage>| {
+            let results = act(&round).await.into_iter().zip(&round);
+            results.map(|(result, message)| result.map(|()| *message)).collect()
+        };
+        queue()
+            .in_order(event, prepared, act, async |done: Vec<&SqsMessage>| finish(&done).await)
+            .await
     }
 
     #[tokio::test]
@@ -304,14 +352,32 @@ mod tests {
             (Some("5"), "b"),
         ];
         let event = batch(&ids);
-        let response = queue().in_order(&event, all_fail_at(Some("3"))).await;
-        assert_eq!(failures(&response), ["3", "4"]);
+        for (act, finish) in [(Some("3"), Some("no")), (Some("no"), Some("3"))] {
+            let response = in_order(&event, all_fail_at(act), all_fail_at(finish)).await;
+            assert_eq!(failures(&response), ["3", "4"]);
+        }
         let response = queue().together(&event, all_fail_at(Some("3"))).await;
         assert_eq!(failures(&response), ["3"], "a standard queue has no groups");
     }
 
     #[tokio::test]
-    async fn a_round_has_one_message_of_each_group_in_their_order() {
+    async fn a_message_that_failed_before_its_round_stops_its_group_there() {
+        let event = batch(&[(Some("1"), "a"), (Some("2"), "a"), (Some("3"), "a")]);
+        let failure = Failure::new(waits::INFRASTRUCTURE, &AwsError::entries("GetItem", "throttled"));
+        let acted = std::cell::RefCell::new(0);
+        let count = async |round: Vec<()>| {
+            *acted.borrow_mut() += round.len();
+            round.into_iter().map(Ok).collect()
+        };
+        let finish = async |done: Vec<()>| done.into_iter().map(Ok).collect();
+        let response = queue()
+            .in_order(&event, vec![Ok(()), Err(failure), Ok(())], count, finish)
+            .await;
+        assert_eq!((failures(&response), acted.into_inner()), (vec!["2", "3"], 1));
+    }
+
+    #[tokio::test]
+    async fn a_round_has_one_message_of_each_group_in_their_order_and_the_end_has_all() {
         let ids = [
             (Some("1"), "a"),
             (Some("2"), "b"),
@@ -324,8 +390,8 @@ mod tests {
             rounds.borrow_mut().push(ids.collect::<Vec<_>>().join("+"));
             round.iter().map(|_| Ok(())).collect()
         };
-        queue().in_order(&batch(&ids), record).await;
-        assert_eq!(rounds.into_inner(), ["1+2", "3", "4"]);
+        in_order(&batch(&ids), record, record).await;
+        assert_eq!(rounds.into_inner(), ["1+2", "3", "4", "1+2+3+4"]);
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
+use upvest::Domain;
 
 use self::record::{COMPLETED, IN_PROGRESS};
 pub use self::record::{Record, RecordState};
@@ -71,6 +72,16 @@ pub enum CompleteError {
     /// The lease had ended, and somebody else has taken the record over.
     #[error("lost the lease of idempotency record {0}")]
     LeaseLost(String),
+}
+
+/// Names the record of an event's action in its domain: one for each event, whichever action it is, and one for each
+/// replay of it.
+#[must_use]
+pub fn record_id(domain: Domain, event_id: &str, replay: Option<&str>) -> String {
+    match replay {
+        None => format!("{domain}#{event_id}"),
+        Some(replay) => format!("{domain}#{event_id}#{replay}"),
+    }
 }
 
 impl Idempotency {

@@ -10,15 +10,17 @@ use super::{EntityError, Stored};
 use crate::stores::item::Item;
 
 /// Attributes whose values tell nothing of a person, so that a difference may show them.
-const HARMLESS: [&str; 8] = [
+const HARMLESS: [&str; 10] = [
     "status",
     "moved_back_from",
     "last_event_id",
     "last_event_type",
     "last_occurred",
+    "object_event_id",
     "object_type",
     "object_occurred",
     "version",
+    "fold",
 ];
 
 /// Holds an entity's item, as it is in the table or as it would be written.
@@ -36,18 +38,16 @@ pub struct AttributeDifference {
     pub second: Option<String>,
 }
 
-impl Stored {
+impl EntityItem {
     /// Writes the item that [`Entities::save`](super::Entities::save) would put into the table.
     ///
     /// # Errors
     ///
     /// [`EntityError::TooLarge`].
-    pub fn to_item(&self, entity: &EntityKey) -> Result<EntityItem, EntityError> {
-        to_item(entity, self).map(EntityItem)
+    pub fn of(entity: &EntityKey, state: &Stored) -> Result<Self, EntityError> {
+        to_item(entity, state).map(Self)
     }
-}
 
-impl EntityItem {
     /// Reads the state in it.
     ///
     /// # Errors

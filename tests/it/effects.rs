@@ -1,4 +1,4 @@
-//! A second copy of an event that was once the newest of its entity has no effect, however many came since.
+//! What is done about an event that comes late, again, or after a crash: everything real is told, and nothing acts twice.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,14 +10,15 @@ use std::time::Duration;
 use fake_aws::{CallFilter, Fault, Service};
 use pipeline::actions::{ActionError, Actions, Change, DomainActions};
 use pipeline::processor::Processor;
-use pipeline::queues::domains::{Dispatch, DomainQueues};
+use pipeline::queues::domains::{DomainQueues, EventMessage};
 use serde_json::Value;
-use upvest::{Domain, Event};
+use upvest::Domain;
+use upvest::effects::Dispatch;
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::effects::{Effects, Trouble};
-use webhook_tests::receiver::{CHANGES, Receiver, dead_letter_name};
+use webhook_tests::receiver::{CHANGES, EFFECTS, Receiver, dead_letter_name};
 
-use crate::support::{event_at, items, receiver};
+use crate::support::{deliver_events, event_at, items, message_of, process_all, receiver};
 
 /// What a processor is set up to do.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +26,6 @@ struct Setup {
     wants_changes: bool,
     wants_late: bool,
     publishes: bool,
-    publishes_late: bool,
 }
 
 /// All that can be wanted.
@@ -33,16 +33,14 @@ const ALL: Setup = Setup {
     wants_changes: true,
     wants_late: true,
     publishes: true,
-    publishes_late: true,
 };
 
 impl Setup {
     fn every() -> impl Iterator<Item = Self> {
-        (0..16_u8).map(|bits| Self {
+        (0..8_u8).map(|bits| Self {
             wants_changes: bits & 1 > 0,
             wants_late: bits & 2 > 0,
             publishes: bits & 4 > 0,
-            publishes_late: bits & 8 > 0,
         })
     }
 
@@ -50,7 +48,6 @@ impl Setup {
         let processor = receiver.processor(Domain::Orders);
         Processor {
             bus: processor.bus.clone().filter(|_| self.publishes),
-            publishes_late: self.publishes_late,
             actions: DomainActions::new(Wanting {
                 setup: self,
                 effects: receiver.effects.clone(),
@@ -94,45 +91,39 @@ fn execution(second: u8) -> String {
     event_at(&format!("e{second}"), second, "EXECUTION.SETTLED", object)
 }
 
-/// Sends a copy of an event to its domain's queue, as a redrive does: the queue does not remember the one before.
-async fn send(receiver: &Receiver, setup: Setup, json: &str, replay: Option<&str>) {
-    let event = Event::parse(json).unwrap();
-    let copy = Dispatch {
-        event_id: event.id().to_owned(),
-        domain: event.category().domain,
-        entity: event.entity_key().unwrap(),
-        json: json.to_owned(),
-        delivery_id: "d1".to_owned(),
-        replay: replay.map(str::to_owned),
-    };
+/// Sends an event to its domain's queue, which remembers none before, and lets it be processed.
+async fn send(receiver: &Receiver, setup: Setup, json: &str, dispatch: Dispatch) {
     receiver.aws.clock().advance(Duration::from_secs(301));
+    let message = EventMessage {
+        replay: (dispatch == Dispatch::Replay).then(|| "after-the-fix".to_owned()),
+        ..message_of(json, dispatch, receiver.aws.clock().timestamp())
+    };
     let queues = DomainQueues::new(receiver.aws.sqs().clone(), receiver.routes());
-    queues.send(vec![copy]).await.unwrap();
+    queues.send(vec![message]).await.unwrap();
+    process(receiver, setup).await;
+}
+
+async fn process(receiver: &Receiver, setup: Setup) {
     while receiver.process_by(setup.processor(receiver)).await.is_some() {}
 }
 
-/// All effects so far: runs, records, what was published, and the entity.
-fn effects(receiver: &Receiver) -> (usize, Vec<String>, usize, Vec<Value>) {
-    (
-        receiver.effects.runs().len(),
-        items(receiver, "idempotency", "id"),
-        receiver.aws.published(CHANGES).len(),
-        receiver.aws.items("entities"),
-    )
-}
-
-fn published_late(receiver: &Receiver) -> Vec<(String, bool)> {
+/// What was published of an event: `late` and `again`, one after another.
+fn told(receiver: &Receiver, event_id: &str) -> Vec<(bool, bool)> {
     let changes = receiver.aws.published(CHANGES).into_iter();
-    let told = changes.map(|change| {
+    let told = changes.filter_map(|change| {
         let detail: Value = serde_json::from_str(&change.detail).unwrap();
-        let id = detail["event"]["id"].as_str().unwrap().to_owned();
-        (id, detail["late"].as_bool().unwrap())
+        let mark = |name: &str| detail[name].as_bool().unwrap();
+        (detail["event"]["id"] == event_id).then(|| (mark("late"), mark("again")))
     });
     told.collect()
 }
 
+const AS_CHANGE: (bool, bool) = (false, false);
+const AS_LATE: (bool, bool) = (true, false);
+const AS_LATE_AGAIN: (bool, bool) = (true, true);
+
 #[tokio::test(start_paused = true)]
-async fn a_second_copy_of_an_event_that_was_the_newest_has_no_effect_once_a_newer_one_came() {
+async fn a_copy_that_comes_after_newer_events_is_told_again_under_its_id_and_acts_once_in_all() {
     for setup in Setup::every() {
         for (older, newer) in [
             (order(1, "NEW"), order(2, "FILLED")),
@@ -141,155 +132,231 @@ async fn a_second_copy_of_an_event_that_was_the_newest_has_no_effect_once_a_newe
             (execution(1), execution(2)),
         ] {
             let receiver = receiver(FreshnessPolicy::Flag).await;
-            send(&receiver, setup, &older, None).await;
-            send(&receiver, setup, &newer, None).await;
-            let before = effects(&receiver);
+            send(&receiver, setup, &older, Dispatch::First).await;
+            send(&receiver, setup, &newer, Dispatch::First).await;
+            let before = receiver.aws.items("entities");
             for _ in 0..2 {
-                send(&receiver, setup, &older, None).await;
-                assert_eq!(effects(&receiver), before, "{setup:?} {older}");
+                send(&receiver, setup, &older, Dispatch::Again).await;
             }
-            assert_eq!(receiver.waiting(), 0, "{setup:?}");
+            assert_eq!(receiver.aws.items("entities"), before, "{setup:?} {older}");
+            let runs = receiver.effects.runs_of("e1").len();
+            let wanted = setup.wants_changes || setup.wants_late;
+            assert_eq!(runs, usize::from(wanted), "{setup:?} {older}");
+            let expected = [AS_CHANGE, AS_LATE_AGAIN, AS_LATE_AGAIN];
+            let expected = if setup.publishes { &expected[..] } else { &[] };
+            assert_eq!(told(&receiver, "e1"), expected, "{setup:?} {older}");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_is_late_is_told_as_late_once_and_stays_late_when_it_comes_again() {
+async fn a_late_event_is_told_as_late_and_its_copy_as_late_and_again() {
     for setup in Setup::every() {
         let receiver = receiver(FreshnessPolicy::Flag).await;
-        send(&receiver, setup, &order(2, "FILLED"), None).await;
-        for _ in 0..2 {
-            send(&receiver, setup, &order(1, "NEW"), None).await;
-        }
+        send(&receiver, setup, &order(2, "FILLED"), Dispatch::First).await;
+        send(&receiver, setup, &order(1, "NEW"), Dispatch::First).await;
+        send(&receiver, setup, &order(1, "NEW"), Dispatch::Again).await;
         let runs = receiver.effects.runs_of("e1");
         assert_eq!(runs.len(), usize::from(setup.wants_late), "{setup:?}");
         assert!(runs.iter().all(|run| run.late));
-        let late = published_late(&receiver);
-        assert_eq!(
-            late.contains(&("e1".to_owned(), true)),
-            setup.publishes && setup.publishes_late,
-            "{setup:?}"
-        );
-        assert!(!late.contains(&("e1".to_owned(), false)), "{setup:?}");
+        let expected = [AS_LATE, AS_LATE_AGAIN];
+        let expected = if setup.publishes { &expected[..] } else { &[] };
+        assert_eq!(told(&receiver, "e1"), expected, "{setup:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_late_event_whose_hook_was_cut_short_is_still_late_when_it_comes_back() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
-    send(&receiver, ALL, &order(2, "FILLED"), None).await;
+    send(&receiver, ALL, &order(2, "FILLED"), Dispatch::First).await;
     let claim = CallFilter::operation(Service::DynamoDb, "PutItem").on("idempotency");
     receiver.aws.inject(Fault::CrashBeforeEffect, claim);
-    send(&receiver, ALL, &order(1, "NEW"), None).await;
+    send(&receiver, ALL, &order(1, "NEW"), Dispatch::First).await;
     assert_eq!(receiver.effects.runs_of("e1"), []);
     receiver.aws.clock().advance(Duration::from_secs(181));
-    while receiver.process_by(ALL.processor(&receiver)).await.is_some() {}
+    process(&receiver, ALL).await;
     let runs = receiver.effects.runs_of("e1");
     assert!(runs.len() == 1 && runs[0].late, "{runs:?}");
-    assert!(published_late(&receiver).contains(&("e1".to_owned(), true)));
+    // A second receipt cannot know that the first told nobody.
+    assert_eq!(told(&receiver, "e1"), [AS_LATE_AGAIN]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_that_no_attempt_came_to_act_on_is_acted_on_when_it_is_redriven_after_later_events() {
+async fn a_change_whose_attempts_all_died_is_told_as_late_and_again_when_sqs_moved_it_and_newer_ones_came() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
-    let on_entities = |operation: &str| CallFilter::operation(Service::DynamoDb, operation).on("entities");
-    receiver
-        .aws
-        .inject(Fault::CrashBeforeEffect, on_entities("PutItem"));
-    send(&receiver, ALL, &order(1, "NEW"), None).await;
-    // The second attempt makes the change, and dies of it; no other gets as far as that.
-    receiver
-        .aws
-        .inject(Fault::CrashAfterEffect, on_entities("PutItem"));
+    let effect = CallFilter::operation(Service::Sqs, "SendMessage").on(EFFECTS);
+    for _ in 0..10 {
+        receiver.aws.inject(Fault::CrashBeforeEffect, effect.clone());
+    }
+    send(&receiver, ALL, &order(1, "NEW"), Dispatch::First).await;
     let dead = dead_letter_name(Domain::Orders);
     while receiver.aws.messages(&dead).is_empty() {
         receiver.aws.clock().advance(Duration::from_secs(181));
-        receiver.process_by(ALL.processor(&receiver)).await;
-        receiver.aws.heal();
-        receiver
-            .aws
-            .inject(Fault::CrashBeforeEffect, on_entities("GetItem"));
+        process(&receiver, ALL).await;
     }
     receiver.aws.heal();
-    assert_eq!(receiver.aws.items("entities").len(), 1);
-    assert_eq!(receiver.effects.runs(), []);
-    send(&receiver, ALL, &order(2, "FILLED"), None).await;
-    for _ in 0..2 {
-        send(&receiver, ALL, &order(1, "NEW"), None).await;
-    }
-    let runs = receiver.effects.runs_of("e1");
-    assert!(runs.len() == 1 && !runs[0].late, "{runs:?}");
-    assert!(published_late(&receiver).contains(&("e1".to_owned(), false)));
+    assert!(!receiver.aws.messages(&dead)[0].attributes.contains_key("reason"));
+    send(&receiver, ALL, &order(2, "FILLED"), Dispatch::First).await;
+    receiver.aws.clock().advance(Duration::from_secs(900));
+    receiver.aws.redrive(&dead);
+    process(&receiver, ALL).await;
+    assert_eq!(told(&receiver, "e1"), [AS_LATE_AGAIN]);
+    assert!(receiver.effects.runs_of("e1").last().unwrap().late);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_whose_action_failed_runs_as_that_change_when_it_is_redriven_and_then_never_again() {
+async fn a_change_whose_action_failed_takes_its_transition_along_and_runs_as_that_change_when_redriven() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
-    receiver.effects.trouble("e1", Trouble::Hopeless);
-    send(&receiver, ALL, &order(1, "NEW"), None).await;
+    receiver.effects.trouble("e2", Trouble::Hopeless);
+    send(&receiver, ALL, &order(1, "NEW"), Dispatch::First).await;
+    send(&receiver, ALL, &order(2, "PROCESSING"), Dispatch::First).await;
     let dead = dead_letter_name(Domain::Orders);
-    assert_eq!(receiver.aws.messages(&dead).len(), 1);
-    send(&receiver, ALL, &order(2, "FILLED"), None).await;
+    let letters = receiver.aws.messages(&dead);
+    let attribute = |name: &str| letters[0].attributes[name].string_value.clone().unwrap();
+    assert_eq!(attribute("dispatch"), "again");
+    assert!(attribute("transition").contains("e2"));
+    send(&receiver, ALL, &order(3, "FILLED"), Dispatch::First).await;
     receiver.effects.mend();
     receiver.aws.redrive(&dead);
-    while receiver.process_by(ALL.processor(&receiver)).await.is_some() {}
-    let runs = receiver.effects.runs_of("e1");
-    assert!(runs[1].returned && runs.iter().all(|run| !run.late), "{runs:?}");
-    let before = effects(&receiver);
-    send(&receiver, ALL, &order(1, "NEW"), None).await;
-    assert_eq!(effects(&receiver), before);
+    process(&receiver, ALL).await;
+    let last = receiver.effects.runs_of("e2").pop().unwrap();
+    assert!(last.returned && !last.late, "{last:?}");
+    let statuses = (Some("NEW".to_owned()), Some("PROCESSING".to_owned()));
+    assert_eq!(last.status, statuses, "as it was then");
+    assert_eq!(told(&receiver, "e2"), [AS_CHANGE]);
+    send(&receiver, ALL, &order(2, "PROCESSING"), Dispatch::Again).await;
+    assert_eq!(receiver.effects.runs_of("e2").len(), 2);
 }
 
-/// Without the note, a redrive could not tell the change from a duplicate.
 #[tokio::test(start_paused = true)]
-async fn a_hopeless_change_goes_to_the_dead_letter_queue_only_once_it_is_noted() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
-    receiver.effects.trouble("e1", Trouble::Hopeless);
-    // The SDK tries three times; the first write is the projection's.
-    for _ in 0..3 {
-        let note = CallFilter::operation(Service::DynamoDb, "PutItem").on("entities");
-        receiver.aws.inject(Fault::Throttle, note.after(1));
-    }
-    send(&receiver, ALL, &order(1, "NEW"), None).await;
-    let dead = dead_letter_name(Domain::Orders);
-    assert_eq!(receiver.aws.messages(&dead).len(), 0);
-    receiver.aws.clock().advance(Duration::from_secs(900));
-    while receiver.process_by(ALL.processor(&receiver)).await.is_some() {}
-    assert_eq!(receiver.aws.messages(&dead).len(), 1);
-    assert!(receiver.aws.items("entities")[0].get("unfinished").is_some());
-}
-
-/// A replay has no effect, so that an event which only a replay applied has had none.
-#[tokio::test(start_paused = true)]
-async fn an_event_that_only_a_replay_applied_is_late_and_not_a_duplicate() {
+async fn an_event_that_a_replay_applied_first_is_a_change_when_its_own_message_comes() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
     for event in [order(1, "NEW"), order(2, "FILLED")] {
-        send(&receiver, ALL, &event, Some("after-the-fix")).await;
+        send(&receiver, ALL, &event, Dispatch::Replay).await;
     }
     assert_eq!(receiver.effects.runs(), []);
-    send(&receiver, ALL, &order(1, "NEW"), None).await;
-    let runs = receiver.effects.runs_of("e1");
-    assert!(runs.len() == 1 && runs[0].late, "{runs:?}");
+    send(&receiver, ALL, &order(2, "FILLED"), Dispatch::First).await;
+    assert_eq!(told(&receiver, "e2"), [AS_CHANGE]);
+    assert!(!receiver.effects.runs_of("e2")[0].late);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_remembered_of_an_entity_is_bounded() {
+async fn a_crash_at_any_call_of_a_batch_leaves_every_event_told_as_what_it_is_and_acted_on() {
+    let events = [
+        order(1, "NEW"),
+        order(2, "FILLED"),
+        execution(3),
+        event_at("n1", 4, "ORDER.NEW", r#"{"id":"o2","status":"NEW"}"#),
+    ];
+    for (fault, calls) in [Fault::CrashBeforeEffect, Fault::CrashAfterEffect]
+        .into_iter()
+        .flat_map(|fault| (0..20).map(move |calls| (fault, calls)))
+    {
+        let receiver = receiver(FreshnessPolicy::Flag).await;
+        let crash = CallFilter::any().by("orders").after(calls);
+        receiver.aws.inject(fault, crash);
+        deliver_events(&receiver, &events).await;
+        receiver.aws.heal();
+        receiver.drain().await;
+        for id in ["e1", "e2", "e3", "n1"] {
+            let told = told(&receiver, id);
+            assert!(!told.is_empty(), "{fault:?} after {calls}: {id} is told to nobody");
+            assert!(
+                told.iter().all(|told| *told == AS_CHANGE),
+                "{fault:?} after {calls}: {id} {told:?}"
+            );
+            let runs = receiver.effects.runs_of(id);
+            assert!(
+                (1..=2).contains(&runs.len()),
+                "{fault:?} after {calls}: {id} {runs:?}"
+            );
+            assert!(runs.iter().all(|run| !run.late && run.key == id));
+        }
+        // What was before and after each event is what it was, whichever attempt told it.
+        let statuses = receiver.effects.runs_of("e2").pop().unwrap().status;
+        assert_eq!(statuses, (Some("NEW".to_owned()), Some("FILLED".to_owned())));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_reads_writes_and_publishes_its_entities_together() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
-    let balance = |number: u32| {
-        let object = r#"{"id":"o1","status":"NEW"}"#;
-        format!(
-            r#"{{"id":"b{number}","created_at":"2026-01-01T00:00:00.{number:09}Z","type":"ORDER.NEW","object":{object}}}"#
-        )
+    let executions = |batch: u32| {
+        let execution = |number: u32| {
+            let id = batch * 10 + number;
+            let object = format!(
+                r#"{{"id":"x{id}","order_id":"o1","share_quantity":"1","cash_amount":"3","status":"FILLED"}}"#
+            );
+            event_at(&format!("e{id}"), 1, "EXECUTION.FILLED", &object)
+        };
+        (0..10).map(execution).collect::<Vec<_>>()
     };
-    for number in 0..150 {
-        send(&receiver, ALL, &balance(number), None).await;
+    for batch in 0..60 {
+        deliver_events(&receiver, &executions(batch)).await;
     }
-    let before = effects(&receiver);
-    for number in 118..149 {
-        send(&receiver, ALL, &balance(number), None).await;
-        assert_eq!(effects(&receiver), before, "{number}");
+    let on_entities = |operation: &str| {
+        let calls = receiver.aws.calls().into_iter();
+        calls
+            .filter(|call| call.resource == "entities" && call.operation == operation)
+            .count()
+    };
+    assert_eq!((on_entities("BatchGetItem"), on_entities("PutItem")), (60, 60));
+    assert_eq!(receiver.aws.count(Service::EventBridge, "PutEvents"), 60);
+    let order = &receiver.aws.items("entities")[0];
+    assert_eq!(order["filled_quantity"]["S"], "600");
+    assert_eq!(order["version"]["N"], "60");
+    assert_eq!(items(&receiver, "entities", "aggregate"), ["ORDER#o1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_batch_of_entities_one_that_cannot_be_written_holds_up_no_other() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let new = |number: u8| {
+        let object = format!(r#"{{"id":"o{number}","status":"NEW"}}"#);
+        event_at(&format!("e{number}"), 1, "ORDER.NEW", &object)
+    };
+    let batch = CallFilter::operation(Service::DynamoDb, "BatchExecuteStatement").on("entities");
+    receiver.aws.inject(Fault::Partial, batch);
+    deliver_events(&receiver, &[new(1), new(2), new(3)]).await;
+    assert_eq!(items(&receiver, "entities", "aggregate").len(), 3);
+    assert_eq!(
+        receiver.aws.items("idempotency").len(),
+        3,
+        "what failed in the batch was written alone"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_was_edited_by_hand_makes_its_events_wait_and_names_the_way_out() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    deliver_events(&receiver, &[order(1, "NEW")]).await;
+    let edit = receiver.aws.dynamodb().update_item().table_name("entities");
+    edit.key(
+        "aggregate",
+        aws_sdk_dynamodb::types::AttributeValue::S("ORDER#o1".to_owned()),
+    )
+    .update_expression("SET last_occurred = :now")
+    .expression_attribute_values(
+        ":now",
+        aws_sdk_dynamodb::types::AttributeValue::S("yesterday".to_owned()),
+    )
+    .send()
+    .await
+    .unwrap();
+    let other = event_at("n1", 3, "ORDER.NEW", r#"{"id":"o2","status":"NEW"}"#);
+    deliver_events(&receiver, &[order(2, "FILLED"), other]).await;
+    assert!(receiver.effects.runs_of("n1").len() == 1 && receiver.effects.runs_of("e2").is_empty());
+    let dead = dead_letter_name(Domain::Orders);
+    assert!(receiver.aws.messages(&dead).is_empty(), "it waits");
+    while receiver.aws.messages(&dead).is_empty() {
+        receiver.aws.clock().advance(Duration::from_secs(900));
+        process_all(&receiver).await;
     }
-    let entity = &receiver.aws.items("entities")[0];
-    let bytes = entity.to_string().len();
-    assert!(bytes < 3_000, "{bytes}");
+    let letters = receiver.aws.messages(&dead);
+    let reason = letters[0].attributes["reason"].string_value.clone().unwrap();
+    assert_eq!(
+        reason,
+        "entity ORDER#o1 in the entities table has no usable last_occurred; \
+         rebuild it from the event log: upvest-webhooks entities rebuild 'ORDER#o1'"
+    );
 }

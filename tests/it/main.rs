@@ -6,12 +6,13 @@ mod cost;
 mod deliveries;
 mod dialects;
 mod documents;
+mod effects;
 mod end_to_end;
 mod entities;
 mod example_action;
 mod for_us;
 mod idempotency;
-mod late_copies;
+
 mod operations;
 mod private_log;
 mod published_metrics;

@@ -5,7 +5,10 @@
     reason = "a test that cannot go on fails, in its helpers too"
 )]
 
-use upvest::Domain;
+use jiff::Timestamp;
+use pipeline::queues::domains::EventMessage;
+use upvest::effects::Dispatch;
+use upvest::{Domain, Event, Placement, Receipt};
 use upvest::signature::{Headers, SigningKey};
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::deliveries::{KNOWN_SEED, body_of, import_key, sign, signing_key};
@@ -69,6 +72,27 @@ pub(crate) async fn process_all(receiver: &Receiver) {
     let domains: Vec<Domain> = receiver.domains().collect();
     for domain in domains {
         while receiver.process(domain).await.is_some() {}
+    }
+}
+
+/// Writes the message of an event, as if a delivery of the event's own second had brought it alone.
+pub(crate) fn message_of(json: &str, dispatch: Dispatch, dispatched_at: Timestamp) -> EventMessage {
+    let event = Event::parse(json).unwrap();
+    let receipt = Receipt {
+        received_at: event.created_at().unwrap(),
+        position: 0,
+    };
+    EventMessage {
+        event_id: event.id().to_owned(),
+        domain: event.category().domain,
+        aggregate: event.entity_key().unwrap(),
+        occurred: Placement::of(&event, &receipt).occurred,
+        json: json.to_owned(),
+        sha256: event.identity().to_hex(),
+        delivery_id: "d1".to_owned(),
+        dispatch,
+        dispatched_at,
+        replay: None,
     }
 }
 

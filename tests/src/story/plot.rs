@@ -8,11 +8,14 @@ use fake_aws::Rng;
 
 /// How often something is told that should not be, in cases per 1000.
 const ODDITY: u32 = 30;
+/// Is a state that no type of a known category names.
+const UNKNOWN_STATE: &str = "NEVER_SEEN";
 
 /// Tells the events of a few entities, each entity's in the order in which they happened.
 pub(super) fn events(rng: &mut Rng) -> Vec<String> {
     let mut plot = Plot {
         told: Vec::new(),
+        second: 0,
         rng,
     };
     for entity in 0..2 + plot.rng.below(4) {
@@ -32,6 +35,8 @@ pub(super) fn events(rng: &mut Rng) -> Vec<String> {
 
 struct Plot<'r> {
     told: Vec<String>,
+    /// Counts the seconds of the story so far.
+    second: usize,
     rng: &'r mut Rng,
 }
 
@@ -138,10 +143,10 @@ impl Plot<'_> {
         let mut stages: Vec<Stage> = Vec::new();
         let reached = 1 + self.rng.below(row.lifecycle.len());
         for (at, step) in row.lifecycle.iter().take(reached).enumerate() {
-            let state = self.one_of(step);
+            let state = self.one_of(step.names);
             let status = match row.statuses {
                 [] => state,
-                steps => self.one_of(steps[at.min(steps.len() - 1)]),
+                steps => self.one_of(steps[at.min(steps.len() - 1)].names),
             };
             stages.push((state, Some(status)));
         }
@@ -149,8 +154,13 @@ impl Plot<'_> {
             for _ in 0..2 {
                 let at = self.rng.below(stages.len() + 1);
                 let status = at.checked_sub(1).and_then(|before| stages[before].1);
-                stages.insert(at, (self.one_of(row.notices), status));
+                let notice = &row.notices[self.rng.below(row.notices.len())];
+                stages.insert(at, (self.one_of(notice.names), status));
             }
+        }
+        if row.is_whole() && self.rng.chance(ODDITY) {
+            let at = self.rng.below(stages.len() + 1);
+            stages.insert(at, (UNKNOWN_STATE, None));
         }
         if stages.is_empty() {
             stages.push(("CREATED", None));
@@ -214,9 +224,19 @@ impl Plot<'_> {
 
     fn tell(&mut self, event_type: &str, object: &Value) {
         let number = self.told.len();
-        let (minute, nanosecond) = (number % 60, self.rng.below(1_000_000_000));
+        // Upvest's samples mostly have whole seconds, and several events of a lifecycle in one of them.
+        if !self.rng.chance(500) {
+            self.second += 1;
+        }
+        let (minute, second) = (self.second / 60 % 60, self.second % 60);
+        let fraction = match self.rng.below(3) {
+            0 => format!(".{:09}", self.rng.below(1_000_000_000)),
+            _ => String::new(),
+        };
+        // Ids say nothing of the order.
+        let id = self.rng.draw() % 1_000_000;
         self.told.push(format!(
-            r#"{{"id":"event-{number}","created_at":"2026-01-01T00:{minute:02}:00.{nanosecond:09}Z","type":"{event_type}","object":{object}}}"#
+            r#"{{"id":"event-{id}-{number}","created_at":"2026-01-01T00:{minute:02}:{second:02}{fraction}Z","type":"{event_type}","object":{object}}}"#
         ));
     }
 }

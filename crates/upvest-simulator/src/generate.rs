@@ -80,7 +80,9 @@ impl Generator {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-    use upvest::{Domain, EntityKey, Projection};
+    use upvest::projection::Placed;
+    use upvest::time::Instant;
+    use upvest::{Domain, EntityKey, Placement, Projection, Receipt};
 
     use super::*;
 
@@ -104,7 +106,7 @@ mod tests {
         let events = parsed(&texts);
         let ids: HashSet<&str> = events.iter().map(upvest::Event::id).collect();
         assert_eq!(ids.len(), events.len());
-        assert!(events.is_sorted_by(|left, right| left.occurred() < right.occurred()));
+        assert!(events.is_sorted_by(|left, right| left.created_at() <= right.created_at()));
         let entities: BTreeSet<EntityKey> = events.iter().map(|event| event.entity_key().unwrap()).collect();
         assert!(entities.len() * 2 < events.len(), "{} entities", entities.len());
         let types: BTreeSet<&str> = events.iter().map(upvest::Event::event_type).collect();
@@ -184,16 +186,29 @@ mod tests {
     fn executions_add_up_to_what_their_order_says() {
         let texts = generate(3, 4_000);
         let mut orders: BTreeMap<EntityKey, Projection> = BTreeMap::new();
-        for event in parsed(&texts) {
+        let mut objects: BTreeMap<&str, &str> = BTreeMap::new();
+        let events = parsed(&texts);
+        let received_at = Instant::parse("2026-12-01T00:00:00Z").unwrap();
+        for (position, event) in (0..).zip(&events) {
             if event.category().domain == Domain::Orders {
-                let key = event.entity_key().unwrap();
-                let before = orders.remove(&key);
-                orders.insert(key, Projection::fold(before, &event).0);
+                let aggregate = event.entity_key().unwrap();
+                let receipt = Receipt {
+                    received_at,
+                    position,
+                };
+                let placed = Placed {
+                    event,
+                    aggregate: &aggregate,
+                    occurred: &Placement::of(event, &receipt).occurred,
+                };
+                orders.entry(aggregate.clone()).or_default().fold(placed).unwrap();
+                objects.insert(event.id(), event.object().get());
             }
         }
         let mut filled = 0;
         for order in orders.values().filter(|order| order.status() == Some("FILLED")) {
-            let object: Value = serde_json::from_str(&order.snapshot.as_ref().unwrap().object).unwrap();
+            let newest = &order.newest.as_ref().unwrap().occurred.event_id;
+            let object: Value = serde_json::from_str(objects[newest.as_str()]).unwrap();
             let sum = order.derived("ORDER")["filled_quantity"].clone();
             let quantity: upvest::decimal::Decimal = object["quantity"].as_str().unwrap().parse().unwrap();
             assert_eq!(sum, upvest::projection::Derived::Text(quantity.to_string()));

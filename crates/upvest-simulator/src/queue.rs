@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use upvest::Occurred;
+use upvest::time::Instant as EventTime;
 
 const HEAD: &[u8] = br#"{"payload":["#;
 const TAIL: &[u8] = b"]}";
@@ -14,7 +14,8 @@ const TAIL: &[u8] = b"]}";
 #[derive(Debug, Clone)]
 pub(crate) struct QueuedEvent {
     pub(crate) id: String,
-    pub(crate) occurred: Occurred,
+    /// When it says that it was created; `None` where it does not say.
+    pub(crate) created_at: Option<EventTime>,
     pub(crate) json: Arc<str>,
 }
 
@@ -62,7 +63,7 @@ impl EventQueue {
     }
 
     /// Takes as many of the oldest events as fit into a body of `max_package_size`, and at least one; in the body
-    /// they are ordered by `created_at`. `None` when nothing waits.
+    /// they are ordered by `created_at`, and as they were queued where that is the same. `None` when nothing waits.
     pub(crate) fn take_batch(&mut self, max_package_size: usize) -> Option<Batch> {
         let mut events: Vec<QueuedEvent> = Vec::new();
         let mut bytes = 0;
@@ -78,7 +79,7 @@ impl EventQueue {
             return None;
         }
         self.bytes -= bytes;
-        events.sort_by(|left, right| left.occurred.cmp(&right.occurred));
+        events.sort_by_key(|event| event.created_at);
         let texts: Vec<&str> = events.iter().map(|event| &*event.json).collect();
         Some(Batch {
             body: [HEAD, texts.join(",").as_bytes(), TAIL].concat(),
@@ -101,7 +102,7 @@ mod tests {
         let json = format!("\"{}\"", "x".repeat(size - 2));
         QueuedEvent {
             id: id.to_owned(),
-            occurred: Occurred::new(&format!("2026-01-05T08:00:{second:02}Z"), id).unwrap(),
+            created_at: Some(EventTime::parse(&format!("2026-01-05T08:00:{second:02}Z")).unwrap()),
             json: json.into(),
         }
     }
@@ -139,6 +140,12 @@ mod tests {
     fn events_of_a_body_are_ordered_by_creation() {
         let mut queue = queue(&[("late", 9, 20), ("early", 1, 20)]);
         assert_eq!(batches(&mut queue, 1000), [["early", "late"]]);
+    }
+
+    #[test]
+    fn events_of_one_instant_stay_in_the_order_in_which_they_happened() {
+        let mut queue = queue(&[("z", 1, 20), ("y", 1, 20), ("x", 1, 20)]);
+        assert_eq!(batches(&mut queue, 1000), [["z", "y", "x"]]);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use upvest::{Event, Occurred};
+use upvest::Event;
+use upvest::time::Instant;
 
 /// The categories whose objects the API gives out. Reports have a store of their own.
 pub(crate) const CATEGORIES: [&str; 19] = [
@@ -34,13 +35,13 @@ pub(crate) struct Resources(BTreeMap<(String, String), Held>);
 
 #[derive(Debug)]
 struct Held {
-    /// When the event occurred that brought it; `None` for one that was put in its place.
-    occurred: Option<Occurred>,
+    /// When the event was created that brought it; `None` for one that was put in its place.
+    created_at: Option<Instant>,
     object: Value,
 }
 
 impl Resources {
-    /// Takes an event's object, unless a newer one is there.
+    /// Takes an event's object, unless a newer one is there. Of one instant, the one that happened last is the newest.
     pub(crate) fn take(&mut self, event: &Event<'_>) {
         if !CATEGORIES.contains(&event.category_name()) {
             return;
@@ -51,9 +52,9 @@ impl Resources {
             return;
         };
         let key = (event.category_name().to_owned(), id);
-        let occurred = Some(event.occurred().clone());
-        if self.0.get(&key).is_none_or(|held| held.occurred < occurred) {
-            self.0.insert(key, Held { occurred, object });
+        let created_at = event.created_at();
+        if self.0.get(&key).is_none_or(|held| held.created_at <= created_at) {
+            self.0.insert(key, Held { created_at, object });
         }
     }
 
@@ -62,7 +63,7 @@ impl Resources {
         if let Some(id) = id_of(category, &object) {
             let key = (category.to_owned(), id);
             let held = Held {
-                occurred: self.0.get(&key).and_then(|held| held.occurred.clone()),
+                created_at: self.0.get(&key).and_then(|held| held.created_at),
                 object,
             };
             self.0.insert(key, held);

@@ -107,7 +107,9 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet, HashSet};
 
     use serde_json::Value;
-    use upvest::{Domain, Event, Projection};
+    use upvest::projection::Placed;
+    use upvest::time::Instant;
+    use upvest::{Domain, Event, Placement, Projection, Receipt};
 
     use super::*;
     use crate::Subscription;
@@ -154,7 +156,7 @@ mod tests {
     fn no_event_is_older_than_the_one_before() {
         let samples = samples();
         let events = samples.iter().map(|json| Event::parse(json).unwrap());
-        assert!(events.is_sorted_by(|left, right| left.occurred() < right.occurred()));
+        assert!(events.is_sorted_by(|left, right| left.created_at() <= right.created_at()));
     }
 
     #[test]
@@ -223,18 +225,29 @@ mod tests {
     #[test]
     fn the_samples_tell_their_stories_to_the_end() {
         let samples = samples();
-        let mut states: BTreeMap<String, (Domain, Option<Projection>)> = BTreeMap::new();
-        for json in &samples {
+        let mut states: BTreeMap<String, (Domain, Projection)> = BTreeMap::new();
+        let received_at = Instant::parse("2026-12-01T00:00:00Z").unwrap();
+        for (position, json) in (0..).zip(&samples) {
             let event = Event::parse(json).unwrap();
-            let key = event.entity_key().unwrap().to_string();
-            let state = states.entry(key).or_insert((event.category().domain, None));
-            state.1 = Some(Projection::fold(state.1.take(), &event).0);
+            let aggregate = event.entity_key().unwrap();
+            let receipt = Receipt {
+                received_at,
+                position,
+            };
+            let placed = Placed {
+                event: &event,
+                aggregate: &aggregate,
+                occurred: &Placement::of(&event, &receipt).occurred,
+            };
+            let domain = event.category().domain;
+            let (_, state) = states
+                .entry(aggregate.to_string())
+                .or_insert_with(|| (domain, Projection::default()));
+            state.fold(placed).unwrap();
         }
         let statuses = |domain: Domain| -> Vec<&str> {
             let of_domain = states.values().filter(|(own, _)| *own == domain);
-            of_domain
-                .filter_map(|(_, state)| state.as_ref()?.status())
-                .collect()
+            of_domain.filter_map(|(_, state)| state.status()).collect()
         };
         let mut orders = statuses(Domain::Orders);
         orders.sort_unstable();

@@ -198,7 +198,7 @@ impl Simulator {
             self.publish_document(&event);
             let queued = QueuedEvent {
                 id: event.id().to_owned(),
-                occurred: event.occurred().clone(),
+                created_at: event.created_at(),
                 json: event.json().into(),
             };
             let receivers: Vec<_> = subscribers

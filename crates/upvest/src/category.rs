@@ -18,6 +18,10 @@ pub use table::{CATEGORIES, UNRECOGNISED};
 /// upper-case letters, digits and underscores, so that none of them, known or to come, is this one.
 pub const SYNTHETIC: &str = "synthetic";
 
+/// Is the state in the type of an event by which an operator tells what Upvest's API says of an object, and no event did
+/// ([`Event::reconciliation`](crate::Event::reconciliation)). Every category knows it.
+pub const RECONCILED: &str = "RECONCILED";
+
 /// Reads the category off an event type: its text before the first full stop.
 pub(crate) fn name_of(event_type: &str) -> &str {
     event_type

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Category, Domain, Step, name_of};
+use super::{Category, Domain, RECONCILED, Step, name_of};
 
 /// The rank of an event among events of the same time: that of its object's status, then that of its type.
 ///
@@ -95,11 +95,14 @@ impl Category {
         steps.flat_map(|step| step.names.iter().copied())
     }
 
-    /// Tells whether the table knows the state that an event type names, be it a step of the lifecycle or a notice. Of a
-    /// category without any known type all are taken: there is nothing that they could be mistaken for.
+    /// Tells whether the table knows the state that an event type names, be it a step of the lifecycle or a notice, or the
+    /// one of events of our own ([`RECONCILED`]). Of a category without any known type all are taken: there is nothing that
+    /// they could be mistaken for.
     #[must_use]
     pub fn knows_state(&self, state: &str) -> bool {
-        self.states().any(|known| known == state) || self.states().next().is_none()
+        state == RECONCILED
+            || self.states().any(|known| known == state)
+            || self.states().next().is_none()
     }
 
     /// Tells whether the table knows an event type of this row. An unknown type is kept beside an entity's state and never
@@ -142,6 +145,16 @@ mod tests {
     fn the_objects_status_counts_before_the_type() {
         assert!(rank("ORDER.PROCESSING", Some("PROCESSING")) < rank("ORDER.NEW", Some("CANCELLED")));
         assert_eq!(rank("ORDER.FILLED", Some("NOVEL")), rank("ORDER.FILLED", None));
+    }
+
+    #[test]
+    fn what_an_operator_tells_is_level_with_the_status_that_it_tells() {
+        assert!(of("ORDER.RECONCILED").knows_type("ORDER.RECONCILED"));
+        assert_eq!(
+            rank("ACCOUNT.RECONCILED", Some("LOCKED")),
+            rank("ACCOUNT.ACTIVATED", Some("ACTIVE"))
+        );
+        assert_eq!(rank("POSITION.RECONCILED", None), Rank::UNKNOWN);
     }
 
     #[test]

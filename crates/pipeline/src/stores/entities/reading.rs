@@ -151,6 +151,6 @@ impl Entities {
     }
 }
 
-fn key_of(item: &Item) -> Option<EntityKey> {
+pub(super) fn key_of(item: &Item) -> Option<EntityKey> {
     text_of(item, "aggregate").map(|key| EntityKey::from_stored(key.to_owned()))
 }

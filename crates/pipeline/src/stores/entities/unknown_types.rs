@@ -1,0 +1,58 @@
+//! Which event types entities had that this version does not know.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use upvest::EntityKey;
+
+use super::Entities;
+use super::reading::key_of;
+use crate::error::AwsError;
+use crate::stores::item::{Item, text};
+
+/// Holds what a page of the table says of unknown event types.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownTypes {
+    /// Counts, for each type, the entities that had an event of it.
+    pub types: BTreeMap<String, u64>,
+    /// Counts the entities that were looked at.
+    pub entities: u64,
+    /// Names the entity after which the next page begins; `None` when this was the last.
+    pub next: Option<EntityKey>,
+}
+
+impl Entities {
+    /// Looks through a page of the table (1 MB of it), in no order, after one of the entities.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when it cannot be read.
+    pub async fn unknown_types(&self, after: Option<EntityKey>) -> Result<UnknownTypes, AwsError> {
+        let scan = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .projection_expression("unknown_types")
+            .filter_expression("attribute_exists(unknown_types)")
+            .set_exclusive_start_key(
+                after.map(|entity| Item::from([("aggregate".to_owned(), text(entity.as_str()))])),
+            );
+        let page = scan
+            .send()
+            .await
+            .map_err(AwsError::of("Scan of the entities table"))?;
+        let mut types = BTreeMap::new();
+        let named = page.items().iter().filter_map(|item| item.get("unknown_types"));
+        for event_type in named
+            .filter_map(|types| AttributeValue::as_m(types).ok())
+            .flat_map(|types| types.keys())
+        {
+            *types.entry(event_type.clone()).or_default() += 1;
+        }
+        Ok(UnknownTypes {
+            types,
+            entities: u64::try_from(page.scanned_count()).unwrap_or(0),
+            next: page.last_evaluated_key().and_then(key_of),
+        })
+    }
+}

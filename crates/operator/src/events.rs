@@ -19,11 +19,14 @@ pub struct EventReport {
     pub aggregate: Option<String>,
     /// Its place in that time line.
     pub occurred: String,
+    /// Tells what its time is taken from, where the event itself does not say or is not believed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_flag: Option<String>,
     /// Tells when the delivery arrived that brought it.
     pub received_at: String,
     /// Names the delivery that the log has it from; later duplicates are not noted here.
     pub delivery_id: String,
-    /// SHA-256 of its exact bytes, in hexadecimal.
+    /// Its identity: a SHA-256 of what it says, in hexadecimal.
     pub sha256: String,
     /// The object, unless it was too large for the table.
     pub object: Option<Box<RawValue>>,
@@ -46,7 +49,7 @@ pub struct Timeline {
 /// An event of a time line.
 #[derive(Debug, Serialize)]
 pub struct TimelineEvent {
-    /// Gives the time at which Upvest says that it occurred, not the time of receipt.
+    /// Gives the time at which it occurred, by Upvest's word where it says so.
     pub occurred_at: String,
     /// Repeats the event type that Upvest sent.
     pub r#type: String,
@@ -106,6 +109,7 @@ impl EventReport {
             r#type: event.event_type,
             aggregate: event.aggregate.map(|entity| entity.to_string()),
             occurred: event.occurred.to_string(),
+            time_flag: event.time_flag,
             received_at: event.received_at.to_string(),
             delivery_id: event.delivery_id,
             sha256: event.sha256,
@@ -117,9 +121,9 @@ impl EventReport {
 impl From<TimelineEntry> for TimelineEvent {
     fn from(entry: TimelineEntry) -> Self {
         Self {
-            occurred_at: entry.occurred.instant().to_owned(),
+            occurred_at: entry.occurred.created_at.to_string(),
             r#type: entry.event_type,
-            event_id: entry.occurred.event_id().to_owned(),
+            event_id: entry.occurred.event_id,
         }
     }
 }
@@ -133,7 +137,9 @@ mod tests {
             event_id: "e1".to_owned(),
             event_type: "ORDER.NEW".to_owned(),
             aggregate: Some(EntityKey::from_stored("ORDER#o1".to_owned())),
-            occurred: Occurred::new("2026-01-05T09:30:00.310Z", "e1").unwrap(),
+            occurred: Occurred::from_stored("2026-01-05T09:30:00.31#1010##2026-01-05T09:30:01#00000#e1")
+                .unwrap(),
+            time_flag: None,
             delivery_id: "d1".to_owned(),
             received_at: "2026-01-05T09:30:01Z".parse().unwrap(),
             sha256: "00ff".to_owned(),

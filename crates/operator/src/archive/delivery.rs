@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline::stores::archive::Found;
 use pipeline::stores::events::{LOAD_BATCH, LoggedEvent, conflict_key};
-use serde_json::Value;
-use sha2::{Digest, Sha256};
-use upvest::Event;
+use serde_json::value::RawValue;
 use upvest::delivery::split;
+use upvest::{Event, Occurred};
 
 use super::report::{Finding, Problem};
 use crate::error::Result;
+use crate::place::{is_same_place, place_of};
 use crate::records::Records;
 
 /// An event as it was delivered.
 struct Delivered<'d> {
     event: Event<'d>,
+    occurred: Occurred,
     sha256: String,
 }
 
@@ -24,18 +25,23 @@ struct Delivered<'d> {
 /// | the log has under the event's id | |
 /// |---|---|
 /// | nothing | missing |
-/// | the same bytes, from this delivery | all that it says has to be so |
-/// | the same bytes, from another delivery | a duplicate |
-/// | other bytes, and these ones beside them | a conflict, which it keeps |
-/// | other bytes alone | changed |
+/// | the same, from this delivery | all that it says has to be so |
+/// | the same, from another delivery | a duplicate |
+/// | another content, and this one beside it | a conflict, which it keeps |
+/// | another content alone | changed |
 pub(super) async fn compare(records: &Records, found: &Found) -> Result<(u64, Vec<Finding>)> {
-    let parts = split(&found.delivery.envelope.body).unwrap_or_default();
-    let events = parts.into_iter().filter_map(|part| part.event.ok());
+    let envelope = &found.delivery.envelope;
+    let parts = split(&envelope.body).unwrap_or_default().into_iter().enumerate();
+    let events = parts.filter_map(|(position, part)| Some((position, part.event.ok()?)));
+    let mut seen = BTreeSet::new();
     let delivered: Vec<Delivered<'_>> = events
-        .map(|event| Delivered {
-            sha256: hex::encode(Sha256::digest(event.json())),
+        .map(|(position, event)| Delivered {
+            occurred: place_of(&event, envelope.received_at, position),
+            sha256: event.identity().to_hex(),
             event,
         })
+        // Of the same event twice in a delivery, the log has the first.
+        .filter(|delivered| seen.insert(delivered.conflict_key()))
         .collect();
     let mut findings = Vec::new();
     for delivered in delivered.chunks(LOAD_BATCH) {
@@ -56,7 +62,7 @@ pub(super) async fn compare(records: &Records, found: &Found) -> Result<(u64, Ve
                 (Some(event), _) if event.sha256 == delivered.sha256 => delivered.differs(event, found),
                 (Some(_), Some(event)) => delivered.differs(event, found),
                 (Some(_), None) => {
-                    let reason = "its sha256 is not that of its bytes in its delivery".to_owned();
+                    let reason = "its sha256 is not that of what its delivery says".to_owned();
                     Some((Problem::Changed, reason))
                 }
             };
@@ -93,7 +99,7 @@ impl Delivered<'_> {
         };
         let checks = [
             ("type", logged.event_type == self.event.event_type()),
-            ("occurred", logged.occurred == *self.event.occurred()),
+            ("occurred", is_same_place(&self.occurred, &logged.occurred)),
             ("received_at", logged.received_at == envelope.received_at),
             ("aggregate", self.is_entity(logged)),
             ("object", has_object),
@@ -112,13 +118,19 @@ impl Delivered<'_> {
             return self.event.entity_key().is_err() || logged.event_id != self.event.id();
         };
         let is_its_own = self.event.entity_key().is_ok_and(|own| own == *entity);
-        is_its_own || *entity.as_str() == self.unrecognised_entity()
+        is_its_own || Some(entity.as_str()) == self.unrecognised_entity().as_deref()
     }
 
     /// The entity of the event as long as its category is not known.
-    fn unrecognised_entity(&self) -> String {
-        let object: Value = serde_json::from_str(self.event.object().get()).unwrap_or_default();
-        let id = object["id"].as_str().unwrap_or(self.event.id());
-        format!("{}#{id}", self.event.category_name())
+    fn unrecognised_entity(&self) -> Option<String> {
+        #[derive(serde::Deserialize)]
+        struct Identified<'o> {
+            #[serde(borrow)]
+            id: &'o RawValue,
+        }
+        let object: Identified<'_> = serde_json::from_str(self.event.object().get()).ok()?;
+        let text = serde_json::from_str(object.id.get());
+        let id: String = text.unwrap_or_else(|_| object.id.get().to_owned());
+        Some(format!("{}#{id}", self.event.category_name()))
     }
 }

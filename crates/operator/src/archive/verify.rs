@@ -10,7 +10,6 @@ use pipeline::stores::archive::{Found, ReadError, received_at, verified_key};
 use pipeline::stores::events::LoggedEvent;
 use pipeline::stores::keys::{Keys, KeysError};
 use pipeline::verification::{Verdict, verify_again};
-use sha2::{Digest, Sha256};
 use upvest::delivery::split;
 use upvest::signature::Freshness;
 use uuid::Uuid;
@@ -168,7 +167,7 @@ impl Verification<'_> {
         }
     }
 
-    /// Looks for the bytes of logged events in the delivery that is said to have brought them.
+    /// Looks for logged events in the delivery that is said to have brought them.
     async fn look_for(&self, delivery_id: String, events: Vec<LoggedEvent>) -> Result<(u64, Vec<Finding>)> {
         let count = events.len() as u64;
         let extra = |reason: &str| {
@@ -191,11 +190,15 @@ impl Verification<'_> {
             Err(error) => return Err(error.into()),
         };
         let envelope = &found.delivery.envelope;
-        let mut bytes = BTreeSet::new();
+        let mut identities = BTreeSet::new();
         let mut ids = BTreeSet::new();
-        for part in split(&envelope.body).unwrap_or_default() {
-            bytes.insert(hex::encode(Sha256::digest(part.json)));
-            ids.extend(part.event.ok().map(|event| event.id().to_owned()));
+        for event in split(&envelope.body)
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|part| part.event.ok())
+        {
+            identities.insert(event.identity().to_hex());
+            ids.insert(event.id().to_owned());
         }
         let check = |event: &LoggedEvent| {
             let finding = |problem, reason: &str| {
@@ -206,7 +209,7 @@ impl Verification<'_> {
                     reason.to_owned(),
                 ))
             };
-            let is_there = bytes.contains(&event.sha256);
+            let is_there = identities.contains(&event.sha256);
             if is_there && event.received_at == envelope.received_at {
                 return None;
             }
@@ -218,7 +221,7 @@ impl Verification<'_> {
             if ids.contains(id) {
                 return finding(
                     Problem::Changed,
-                    "its sha256 is not that of its bytes in its delivery",
+                    "its sha256 is not that of what its delivery says",
                 );
             }
             finding(Problem::Extra, "its delivery does not have it")

@@ -9,16 +9,12 @@ use serde_json::value::RawValue;
 use upvest::{Domain, category};
 
 use pipeline::stores::events::LoggedEvent;
-use pipeline::stores::idempotency::{Idempotency, Record, RecordState};
+use pipeline::stores::idempotency::{Idempotency, Record, RecordState, record_id};
 
-/// The names of the actions that every domain has.
-const CHANGE: &str = "change";
-const ACTIONS: [&str; 2] = [CHANGE, "late"];
-
-/// The record of an action for an event.
+/// The record of a domain's action for an event: one, whichever of its actions ran.
 #[derive(Debug, Clone, Serialize)]
 pub struct Action {
-    /// Domain and name, such as `orders/change`.
+    /// Names the domain whose action it is, such as `orders`.
     pub action: String,
     /// The replay that it ran for: the id of its operation in the audit table.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,7 +62,7 @@ pub(super) async fn of_events(
 
 /// Where the record of an action is.
 struct Place {
-    action: String,
+    domain: Domain,
     replay: Option<String>,
     id: String,
 }
@@ -74,29 +70,17 @@ struct Place {
 impl Place {
     /// Where the records of an event may be. The catch-all acts for domains that have no processor of their own.
     fn all(event: &LoggedEvent, replays: &[String]) -> Vec<Self> {
-        let domain = category::of(&event.event_type).domain;
-        let domains: BTreeSet<&str> = [domain, Domain::Unrecognised].map(Domain::name).into();
-        let event_id = &event.event_id;
-        let mut places = Vec::new();
-        for domain in &domains {
-            places.extend(ACTIONS.map(|name| Self {
-                action: format!("{domain}/{name}"),
-                replay: None,
-                id: format!("{domain}/{name}#{event_id}"),
-            }));
-        }
-        for (replay, domain) in replays
-            .iter()
-            .flat_map(|replay| domains.iter().map(move |domain| (replay, domain)))
-        {
-            // As `Change::idempotency_key` writes it. A replayed event is never late.
-            places.push(Self {
-                action: format!("{domain}/{CHANGE}"),
-                replay: Some(replay.clone()),
-                id: format!("{domain}/{CHANGE}#{event_id}#{replay}"),
-            });
-        }
-        places
+        let own = category::of(&event.event_type).domain;
+        let domains = BTreeSet::from([own, Domain::Unrecognised]);
+        let runs = std::iter::once(None).chain(replays.iter().map(Some));
+        let places = runs.flat_map(|replay| {
+            domains.iter().map(move |domain| Self {
+                domain: *domain,
+                replay: replay.cloned(),
+                id: record_id(*domain, &event.event_id, replay.map(String::as_str)),
+            })
+        });
+        places.collect()
     }
 }
 
@@ -104,7 +88,7 @@ impl Action {
     fn of(place: Place, record: &Record, event: &LoggedEvent, now: Timestamp) -> Self {
         let result = record.data.clone();
         Self {
-            action: place.action,
+            action: place.domain.name().to_owned(),
             replay: place.replay,
             state: record.state(now),
             result: result.and_then(|result| RawValue::from_string(result).ok()),

@@ -3,16 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline::error::{AwsError, ErrorChain};
+use pipeline::queues::envelope::Envelope;
 use pipeline::stores::archive::{Archive, Found, ReadError};
 use pipeline::stores::events::{LoggedEvent, conflicts_with, original_id};
 use pipeline::stores::keys::{Keys, KeysError, KeysTable};
 use pipeline::verification::{Verdict, verify_again};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use upvest::signature::Verified;
-use upvest::{EntityKey, Event};
+use upvest::{EntityKey, Event, Occurred};
 use uuid::Uuid;
+
+use crate::place::{is_same_place, place_of};
 
 /// Reads deliveries from the archive and verifies them with the keys of today.
 pub(super) struct Evidence {
@@ -107,7 +109,7 @@ pub(super) struct Signed {
     pub event_id: String,
     pub event_type: String,
     pub entity: Option<String>,
-    pub occurred: String,
+    pub occurred: Occurred,
     pub sha256: String,
     pub object: String,
 }
@@ -178,7 +180,7 @@ impl Evidence {
         delivery.signature = self.verify(found).await;
         match delivery.signature.fault() {
             Some(fault) => delivery.faults.push(fault),
-            None => delivery.take_events(&envelope.body, wanted),
+            None => delivery.take_events(envelope, wanted),
         }
         delivery
     }
@@ -274,16 +276,19 @@ impl Delivery {
         matches!(self.signature, Signature::Holds { .. })
     }
 
-    fn take_events(&mut self, body: &[u8], wanted: &Wanted<'_>) {
+    fn take_events(&mut self, envelope: &Envelope, wanted: &Wanted<'_>) {
         // A proven body that is no batch is in quarantine, and no event can be of it.
-        let parts = upvest::split(body).unwrap_or_default();
+        let parts = upvest::split(&envelope.body).unwrap_or_default();
         self.batch = Some(parts.len());
-        let events = parts.iter().filter_map(|part| part.event.as_ref().ok());
-        let events = events.filter(|event| match wanted {
+        let events = parts.iter().enumerate();
+        let events = events.filter_map(|(position, part)| Some((position, part.event.as_ref().ok()?)));
+        let events = events.filter(|(_, event)| match wanted {
             Wanted::All => true,
             Wanted::Only(ids) => ids.contains(event.id()),
         });
-        self.events = events.map(Signed::of).collect();
+        self.events = events
+            .map(|(position, event)| Signed::of(event, place_of(event, envelope.received_at, position)))
+            .collect();
     }
 
     /// Compares an event of the log with what this delivery says of it. The second part is what differs.
@@ -311,13 +316,13 @@ impl Delivery {
 }
 
 impl Signed {
-    fn of(event: &Event<'_>) -> Self {
+    fn of(event: &Event<'_>, occurred: Occurred) -> Self {
         Self {
             event_id: event.id().to_owned(),
             event_type: event.event_type().to_owned(),
             entity: event.entity_key().ok().map(|entity| entity.to_string()),
-            occurred: event.occurred().to_string(),
-            sha256: hex::encode(Sha256::digest(event.json())),
+            occurred,
+            sha256: event.identity().to_hex(),
             object: event.object().get().to_owned(),
         }
     }
@@ -337,7 +342,7 @@ impl Signed {
                 "aggregate",
                 entity.map(String::as_str) == event.aggregate.as_ref().map(EntityKey::as_str),
             ),
-            ("occurred", self.occurred == event.occurred.as_str()),
+            ("occurred", is_same_place(&self.occurred, &event.occurred)),
             ("object", object.is_none_or(|object| *object == self.object)),
         ];
         let differing = fields.into_iter().filter(|(_, same)| !same);

@@ -55,8 +55,8 @@ pub struct EntityAccount {
     pub last_event_type: Option<String>,
     /// Gives the time at which Upvest says that this newest event occurred.
     pub last_occurred_at: Option<String>,
-    /// The events whose actions or publication failed, and wait for a retry or a redrive.
-    pub unfinished: Vec<String>,
+    /// The events of its last write, whose changes it keeps: if an attempt at their effects failed, the next one resumes.
+    pub transitions: Vec<String>,
     /// Tells how the state compares with the log.
     pub log: Comparison,
     /// The object, if it was asked for.
@@ -73,13 +73,16 @@ pub struct EventAccount {
     pub r#type: String,
     /// Names the entity as `TYPE#ID`; `None` for an event that belongs to none.
     pub entity: Option<String>,
-    /// Gives the time at which Upvest says that it occurred.
+    /// Gives the time at which it occurred.
     pub occurred_at: String,
+    /// Tells what that time is taken from, where the event itself does not say or is not believed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_flag: Option<String>,
     /// Gives the time at which the receiver got the delivery that the log names.
     pub received_at: String,
     /// Names the delivery that the log has the event from.
     pub delivery_id: String,
-    /// SHA-256 of the exact bytes, in hexadecimal.
+    /// Its identity: a SHA-256 of what it says, in hexadecimal.
     pub sha256: String,
     /// The event that this one conflicts with.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,8 +97,6 @@ pub struct EventAccount {
     pub step: Option<Step>,
     /// Lists the idempotency records of the actions that ran for it, replays included.
     pub actions: Vec<Action>,
-    /// Tells whether its actions or its publication failed and wait for a retry or a redrive.
-    pub unfinished: bool,
     /// What follows about its publication; absent where it belongs to no entity, or the entity cannot be folded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publication: Option<Publication>,
@@ -113,11 +114,11 @@ pub struct OtherDelivery {
     pub received_at: Option<String>,
     /// The key of its object in the archive.
     pub archived_at: Option<String>,
-    /// SHA-256 of the exact bytes, in hexadecimal.
+    /// Its identity: a SHA-256 of what it says, in hexadecimal.
     pub sha256: String,
-    /// Tells whether it brought the same bytes.
+    /// Tells whether it says the same.
     pub same: bool,
-    /// The id under which other bytes are in the log.
+    /// The id under which another content is in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logged_as: Option<String>,
 }
@@ -197,21 +198,25 @@ fn is_zero(number: &usize) -> bool {
 impl EntityAccount {
     pub(super) fn of(refold: &Refold, log: Comparison) -> Self {
         let stored = refold.stored();
-        let last = stored.map(|stored| &stored.projection.last);
-        let object = stored.and_then(|stored| stored.projection.snapshot.as_ref());
-        let object = object.and_then(|snapshot| RawValue::from_string(snapshot.object.clone()).ok());
+        let last = stored.and_then(|stored| stored.projection.last.as_ref());
         Self {
             entity: refold.entity.to_string(),
             status: stored.and_then(|stored| stored.projection.status().map(str::to_owned)),
             version: stored.map(|stored| stored.version),
-            last_event_id: last.map(|last| last.occurred.event_id().to_owned()),
+            last_event_id: last.map(|last| last.occurred.event_id.clone()),
             last_event_type: last.map(|last| last.event_type.clone()),
-            last_occurred_at: last.map(|last| last.occurred.instant().to_owned()),
-            unfinished: stored
-                .map(|stored| stored.unfinished.keys().cloned().collect())
+            last_occurred_at: last.map(|last| last.occurred.created_at.to_string()),
+            transitions: stored
+                .map(|stored| {
+                    stored
+                        .transitions
+                        .iter()
+                        .map(|kept| kept.event_id.clone())
+                        .collect()
+                })
                 .unwrap_or_default(),
             log,
-            object,
+            object: refold.object(),
         }
     }
 }
@@ -227,15 +232,9 @@ impl Explanation {
     }
 
     pub(super) fn add_entity(&mut self, entity: EntityAccount) {
-        let unfinished = entity.unfinished.iter().map(|event_id| {
-            format!(
-                "an action for event {event_id}, or its publication, failed: it runs again when the event comes back \
-                 from its queue or dead-letter queue"
-            )
-        });
-        let faults = entity.log.fault().into_iter().chain(unfinished);
+        let fault = entity.log.fault();
         self.findings
-            .extend(faults.map(|fault| format!("entity {}: {fault}", entity.entity)));
+            .extend(fault.map(|fault| format!("entity {}: {fault}", entity.entity)));
         self.entity = Some(entity);
     }
 
@@ -257,7 +256,8 @@ impl EventAccount {
             event_id: event.event_id.clone(),
             r#type: event.event_type.clone(),
             entity: event.aggregate.as_ref().map(EntityKey::to_string),
-            occurred_at: event.occurred.instant().to_owned(),
+            occurred_at: event.occurred.created_at.to_string(),
+            time_flag: event.time_flag.clone(),
             received_at: event.received_at.to_string(),
             delivery_id: event.delivery_id.clone(),
             sha256: event.sha256.clone(),
@@ -266,7 +266,6 @@ impl EventAccount {
             differs,
             step: None,
             actions: Vec::new(),
-            unfinished: false,
             publication: None,
             object: event
                 .object

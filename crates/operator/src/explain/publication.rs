@@ -3,8 +3,9 @@
 use pipeline::stores::events::LoggedEvent;
 use serde::Serialize;
 use upvest::category::is_synthetic;
+use upvest::effects::Effect;
 
-use crate::fold::{Effect, Refold};
+use crate::fold::Refold;
 
 /// Tells what follows about the publication of an event, and from what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -19,7 +20,7 @@ pub struct Publication {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Follows {
-    /// The records say that it was published: it was applied as the newest, and nothing is unfinished.
+    /// It was, unless its message waits for another attempt: every event is told once its message is done.
     Published,
     /// It was not, and will not be.
     NotPublished,
@@ -36,35 +37,25 @@ impl Publication {
         effect: Effect,
         bus: Option<&str>,
     ) -> Self {
-        let id = event.event_id.as_str();
-        let last = refold.stored().and_then(|stored| stored.last_change.as_ref());
         let (follows, because) = match bus {
             None => (Follows::NotPublished, "the stack has no event bus today"),
             Some(_) if is_synthetic(&event.event_type) => {
                 (Follows::NotPublished, "synthetic events have no effects")
             }
             Some(_) if lacks => (Follows::Open, "the state does not have it yet"),
-            Some(_) if refold.is_unfinished(id) => (
-                Follows::Open,
-                "its change is unfinished: at the latest a retry or a redrive publishes it",
-            ),
-            Some(_) if refold.is_applied(id) && last.is_some_and(|last| last.event_id == id) => (
+            Some(_) if refold.keeps(&event.event_id) => (
                 Follows::Published,
-                "it was applied as its entity's newest and nothing of it is unfinished; not so if its first attempt is \
-                 still under way",
+                "its entity was written with it last; not so while its attempt is under way, or its message is in the \
+                 queue or dead-letter queue after a failure, whose retry publishes it",
             ),
-            Some(_) if refold.is_applied(id) => (
+            Some(_) if effect.is_late() => (
                 Follows::Published,
-                "it was applied as its entity's newest and nothing of it is unfinished",
-            ),
-            Some(_) if effect == Effect::Late => (
-                Follows::NotPublished,
-                "a newer event was received before it; only with PublishLateEvents=true it is published, as late",
+                "a newer event was received before it, so that it was told as late; not so if its message is in the \
+                 dead-letter queue, or only a replay brought it",
             ),
             Some(_) => (
-                Follows::Open,
-                "its entity does not note that it was applied as the newest: a hundred others were since, a newer one \
-                 overtook it, or only a replay applied it",
+                Follows::Published,
+                "the state has it; not so if its message is in the dead-letter queue, or only a replay brought it",
             ),
         };
         Self {

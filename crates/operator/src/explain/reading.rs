@@ -148,7 +148,8 @@ impl Reader {
         let deliveries = self.deliveries(shown).await?;
         let replays = self.replays().await?;
         let mut records = actions::of_events(&self.idempotency, shown, &replays, self.now).await?;
-        let folded = refold.map(|refold| (refold, refold.explain(), refold.steps()));
+        let ids = shown.iter().map(|event| event.event_id.as_str()).collect();
+        let folded = refold.map(|refold| (refold, refold.explain(), refold.steps(&ids)));
         if let Some((refold, comparison, _)) = &folded {
             explanation.add_entity(EntityAccount::of(refold, comparison.clone()));
         }
@@ -158,7 +159,6 @@ impl Reader {
             let mut account = EventAccount::of(event, delivery);
             account.actions = records.remove(&event.event_id).unwrap_or_default();
             if let Some((refold, comparison, steps)) = &folded {
-                account.unfinished = refold.is_unfinished(&event.event_id);
                 account.step = steps.get(&event.event_id).cloned();
                 account.publication = account.step.as_ref().map(|step| {
                     let lacks = comparison.lacks(&event.event_id);

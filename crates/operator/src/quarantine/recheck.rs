@@ -10,10 +10,10 @@ use pipeline::stores::events::EventLog;
 use pipeline::stores::keys::Keys;
 use pipeline::verification::{FreshnessPolicy, Verdict, verify};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
-use upvest::Event;
 use upvest::delivery::{NO_ENTITY_KEY, split};
+use upvest::projection::Parts;
 use upvest::signature::{Origin, VerifyError};
+use upvest::{Event, Projection};
 
 use crate::error::Result;
 use crate::stack::{Part, Stack};
@@ -174,15 +174,15 @@ impl Recheck {
     }
 
     async fn log_holds(&self, events: &[&Event<'_>]) -> Result<bool> {
-        let hash = |event: &&Event<'_>| hex::encode(Sha256::digest(event.json()));
+        let hash = |event: &&Event<'_>| event.identity().to_hex();
         let hashes: Vec<String> = events.iter().map(hash).collect();
         let events = events.iter().map(|event| event.id());
         let events: Vec<(&str, &str)> = events.zip(hashes.iter().map(String::as_str)).collect();
         Ok(self.log.holds_all(&events).await?)
     }
 
-    /// Whether each event's entity notes that it was applied, or has a trace of it since the delivery was sent. A replay
-    /// leaves a trace too, but no note.
+    /// Whether each event's entity keeps its change, or has a trace of it since the delivery was sent. A replay leaves a
+    /// trace too.
     async fn entities_show(&self, events: &[&Event<'_>], delivery: &ArchivedDelivery) -> Result<bool> {
         for event in events {
             let Ok(entity) = event.entity_key() else {
@@ -191,14 +191,29 @@ impl Recheck {
             let Some(stored) = self.entities.load(&entity).await? else {
                 return Ok(false);
             };
-            let mut history = stored.projection.history.values();
-            let has_trace = delivery.sent_at.is_some() && history.any(|at| at.event_id() == event.id());
-            if !has_trace && !stored.applied.contains(event.id()) {
+            let keeps = stored
+                .transitions
+                .iter()
+                .any(|transition| transition.event_id == event.id());
+            let has_trace = delivery.sent_at.is_some() && shows(&stored.projection, event.id());
+            if !keeps && !has_trace {
                 return Ok(false);
             }
         }
         Ok(true)
     }
+}
+
+/// Tells whether a state has a trace of an event.
+fn shows(state: &Projection, event_id: &str) -> bool {
+    let last = state.last.iter().map(|last| &last.occurred);
+    let newest = state.newest.iter().map(|newest| &newest.occurred);
+    let parts = state.parts.values().flat_map(Parts::iter);
+    last.chain(newest)
+        .chain(state.history.values())
+        .chain(state.unknown_types.values())
+        .chain(parts.map(|(_, part)| &part.occurred))
+        .any(|occurred| occurred.event_id == event_id)
 }
 
 impl Outlook {

@@ -62,7 +62,7 @@ pub(super) fn difference(
         (Some(ours), Some(theirs)) if theirs < ours => return None,
         (Some(_), Some(_)) => Kind::Diverged,
         _ => {
-            let rank = |object: &Value| category.rank(object["status"].as_str().unwrap_or_default());
+            let rank = |object: &Value| category.status_rank(object["status"].as_str().unwrap_or_default());
             match (rank(ours), rank(theirs)) {
                 (Some(ours), Some(theirs)) if theirs > ours => Kind::Stale,
                 _ => Kind::Diverged,

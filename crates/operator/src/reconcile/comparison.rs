@@ -1,14 +1,15 @@
 //! Finding the differences: what Upvest lists is looked up here, and what is here and was not listed is read there.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use pipeline::error::ErrorChain;
 use pipeline::stores::entities::Entities;
-use upvest::EntityKey;
+use serde_json::value::RawValue;
 use upvest::category::{CATEGORIES, Category};
 use upvest::projection::Projection;
+use upvest::{EntityKey, Occurred};
 use upvest_api::{Client, Fetched, Listing, Resource, ResourceId, why_unreadable};
 
 use super::compare::{Kind, changed_at, difference};
@@ -18,6 +19,7 @@ use super::reader::{Reader, Walk};
 use super::report::{CategoryReport, Difference, Reconciliation};
 use super::scope::Scope;
 use crate::error::{Error, Result};
+use crate::records::Records;
 use crate::stack::Stack;
 
 /// How many entities are read from the table at the same time.
@@ -48,6 +50,7 @@ pub async fn compare(
 /// Holds what one comparison reads from, and the reports and differences found so far.
 struct Comparison<'c> {
     entities: Entities,
+    records: Records,
     reader: Reader<'c>,
     grace: SignedDuration,
     categories: Vec<CategoryReport>,
@@ -59,6 +62,7 @@ impl<'c> Comparison<'c> {
     fn new(stack: &Stack, client: &'c Client, grace: SignedDuration, per_second: f64) -> Result<Self> {
         Ok(Self {
             entities: stack.entities()?,
+            records: Records::of(stack)?,
             reader: Reader::new(client, per_second),
             grace,
             categories: Vec::new(),
@@ -158,9 +162,10 @@ impl<'c> Comparison<'c> {
             return Ok(false);
         };
         // Without a snapshot there is nothing that Upvest was said to have.
-        let Some(snapshot) = stored.projection.snapshot else {
+        let Some(newest) = stored.projection.newest else {
             return Ok(true);
         };
+        let object = self.records.object_of(&newest.occurred.event_id).await?;
         self.report(category).compared += 1;
         self.add(Difference {
             entity: entity.to_string(),
@@ -168,7 +173,7 @@ impl<'c> Comparison<'c> {
             id: id.to_string(),
             kind: Kind::Extra,
             fields: Vec::new(),
-            ours: status(&parsed(&snapshot.object)),
+            ours: object.ok().and_then(|object| status(&parsed(object.get()))),
             theirs: None,
             repair: None,
         });
@@ -186,46 +191,74 @@ impl<'c> Comparison<'c> {
                 Some(key) => table.load(key).await,
                 None => Ok(None),
             }));
+            let mut compared = Vec::new();
             for ((fetched, key), stored) in keyed.iter().zip(loaded.await) {
                 let Some(key) = key else {
                     self.report(category).unusable += 1;
                     continue;
                 };
                 let projection = stored?.map(|stored| stored.projection);
-                self.compare(category, key, fetched, projection.as_ref());
-                entities.push(key.clone());
+                compared.push((*fetched, key.clone(), projection));
+            }
+            for (fetched, key, projection) in compared {
+                let ours = self.ours(category, &key, fetched, projection.as_ref()).await?;
+                self.compare(category, &key, fetched, &ours);
+                entities.push(key);
             }
         }
         Ok(entities)
     }
 
-    fn compare(
-        &mut self,
+    /// Reads what we have of an object of Upvest's API and of what is within it, from the log.
+    async fn ours(
+        &self,
         category: &'static Category,
         entity: &EntityKey,
         fetched: &Fetched,
         projection: Option<&Projection>,
-    ) {
+    ) -> Result<Ours> {
+        let Some(projection) = projection else {
+            return Ok(Ours::default());
+        };
+        let mut places = BTreeMap::new();
+        let mut find = |category: &Category, object: &RawValue| {
+            let id = id_of(object).map(String::from).unwrap_or_default();
+            if let Some(occurred) = ours(category, projection, &id) {
+                places.insert((category.name, id), occurred.clone());
+            }
+        };
+        find(category, &fetched.object);
+        for (part, fetched) in within(category, entity, fetched) {
+            find(part, &fetched.object);
+        }
+        let ids = places.values().map(|occurred| occurred.event_id.as_str());
+        let ids: BTreeSet<&str> = ids.collect();
+        let objects = self
+            .records
+            .objects_of(&ids.into_iter().collect::<Vec<_>>())
+            .await?;
+        Ok(Ours { places, objects })
+    }
+
+    fn compare(&mut self, category: &'static Category, entity: &EntityKey, fetched: &Fetched, ours: &Ours) {
         self.report(category).compared += 1;
         let theirs = parsed(fetched.object.get());
-        let within = parts_of(category).find_map(|part| Some((part, member(part)?)));
-        if let Some((part, member)) = within {
-            for object in raw_list(&fetched.object, member) {
-                let fetched = Fetched::new(object, fetched.at);
-                if key_of(part, &fetched).as_ref() == Some(entity) {
-                    self.compare(part, entity, &fetched, projection);
-                }
-            }
+        for (part, fetched) in within(category, entity, fetched) {
+            self.compare(part, entity, &fetched, ours);
         }
         let id = id_of(&fetched.object).map(String::from).unwrap_or_default();
-        let ours = projection.and_then(|projection| ours(category, projection, &id));
-        // An object that was too large for the table is left out of it.
-        if ours.is_some_and(|ours| ours.object.is_empty()) {
-            self.report(category).unusable += 1;
-            return;
-        }
-        let elsewhere = within.map(|(_, member)| member);
-        let own = ours.map(|ours| parsed(&ours.object));
+        let place = ours.places.get(&(category.name, id.clone()));
+        let object = place.map(|occurred| ours.objects.get(&occurred.event_id));
+        let own = match object {
+            None => None,
+            Some(Some(Ok(object))) => Some(parsed(object.get())),
+            // Neither the log nor the archive has what we were told.
+            Some(_) => {
+                self.report(category).unusable += 1;
+                return;
+            }
+        };
+        let elsewhere = member_within(category).map(|(_, member)| member);
         let differs = match &own {
             None => Some((Kind::Missing, Vec::new())),
             Some(own) => {
@@ -234,7 +267,7 @@ impl<'c> Comparison<'c> {
         };
         let Some((kind, fields)) = differs else { return };
         // What says no time of its own, like a position, is as old as the event that told us of it last.
-        let changed = changed_at(&theirs).or_else(|| ours?.occurred.instant().parse().ok());
+        let changed = changed_at(&theirs).or_else(|| Some(place?.created_at.timestamp()));
         // The answer's date has whole seconds, so that its age may be negative.
         let is_young = |changed| fetched.at.duration_since(changed) < self.grace;
         if !self.grace.is_zero() && changed.is_some_and(is_young) {
@@ -278,6 +311,36 @@ impl<'c> Comparison<'c> {
         });
         &mut self.categories[at]
     }
+}
+
+/// What we have of objects of Upvest's API: of each the place of the event that told it last, and what that event said.
+#[derive(Default)]
+struct Ours {
+    /// By the category and the object's id.
+    places: BTreeMap<(&'static str, String), Occurred>,
+    /// By the event's id: the object, or why it cannot be had.
+    objects: BTreeMap<String, std::result::Result<Box<RawValue>, String>>,
+}
+
+/// Finds the category whose objects are within those of this one, and the member that has them.
+fn member_within(category: &'static Category) -> Option<(&'static Category, &'static str)> {
+    parts_of(category).find_map(|part| Some((part, member(part)?)))
+}
+
+/// Takes out of an object the objects within it that belong to the same entity.
+fn within(
+    category: &'static Category,
+    entity: &EntityKey,
+    fetched: &Fetched,
+) -> Vec<(&'static Category, Fetched)> {
+    let Some((part, member)) = member_within(category) else {
+        return Vec::new();
+    };
+    let objects = raw_list(&fetched.object, member).into_iter();
+    objects
+        .map(|object| (part, Fetched::new(object, fetched.at)))
+        .filter(|(part, fetched)| key_of(part, fetched).as_ref() == Some(entity))
+        .collect()
 }
 
 /// Reads the id at Upvest of an entity that is written TYPE#ID.

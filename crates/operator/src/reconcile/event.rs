@@ -3,15 +3,12 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
-use upvest::category::Category;
+use upvest::category::{Category, RECONCILED};
 use upvest::{EntityKey, Event};
 use upvest_api::Fetched;
 use uuid::Uuid;
 
 use super::compare::Kind;
-
-/// What the state in the type is where the event stands for no step of the lifecycle.
-const RECONCILED: &str = "RECONCILED";
 
 /// An event in Upvest's form, with the mark that it is not Upvest's own.
 #[derive(Serialize)]
@@ -53,9 +50,10 @@ pub(super) fn to_json(operation: Uuid, event_type: &str, fetched: &Fetched) -> S
 /// for that event gets it; else `<CATEGORY>.RECONCILED`.
 pub(super) fn type_for(category: &Category, kind: Kind, ours: Option<&str>, theirs: Option<&str>) -> String {
     let is_step = |status: &str| {
-        category.statuses.is_empty() && category.lifecycle.iter().any(|step| step.contains(&status))
+        category.statuses.is_empty() && category.lifecycle.iter().any(|step| step.contains(status))
     };
-    let state = match (theirs, category.notices) {
+    let notices = category.notices.iter().flat_map(|step| step.names);
+    let state = match (theirs, notices.collect::<Vec<_>>().as_slice()) {
         (Some(theirs), _) if ours != Some(theirs) && is_step(theirs) => theirs,
         // A report, a booking, a position: one notice alone ever tells of it.
         (None, [notice]) if category.lifecycle.is_empty() && kind == Kind::Missing => notice,

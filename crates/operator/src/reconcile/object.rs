@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
+use upvest::Occurred;
 use upvest::category::{CATEGORIES, Category, Role};
-use upvest::projection::{Projection, Snapshot};
+use upvest::projection::Projection;
 use upvest_api::{Listing, Resource, ResourceId};
 
 /// Lists the categories whose objects are parts of an entity of this one.
@@ -25,11 +26,11 @@ pub(super) fn member(part: &Category) -> Option<&'static str> {
     }
 }
 
-/// Finds what the projection has of an object.
-pub(super) fn ours<'p>(category: &Category, projection: &'p Projection, id: &str) -> Option<&'p Snapshot> {
+/// Finds the place of the event that told the newest that the projection has of an object: the log has the object itself.
+pub(super) fn ours<'p>(category: &Category, projection: &'p Projection, id: &str) -> Option<&'p Occurred> {
     match category.role {
-        Role::Part { map, .. } => projection.parts.get(map)?.get(id),
-        Role::Snapshot | Role::Line => projection.snapshot.as_ref(),
+        Role::Part { map, .. } => Some(&projection.parts.get(map)?.get(id)?.occurred),
+        Role::Snapshot | Role::Line => Some(&projection.newest.as_ref()?.occurred),
     }
 }
 

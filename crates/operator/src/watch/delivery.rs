@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use pipeline::error::AwsError;
 use pipeline::stores::archive::{ArchivedDelivery, DeliveryKey};
 use pipeline::stores::entities::{Entities, EntityError};
+use pipeline::stores::events::Owner;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use upvest::signature::VerifyError;
@@ -59,17 +60,14 @@ pub struct WatchedEvent {
     pub r#type: String,
     /// The entity that it is about, where it names one.
     pub entity: Option<String>,
-    /// Gives the time at which it occurred at Upvest, as the event has it.
-    pub occurred_at: String,
+    /// Gives the time at which it was created at Upvest, as the event has it; `None` where it does not say.
+    pub occurred_at: Option<String>,
     /// The state of that entity, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<EntityState>,
     /// The object, verbatim, if that was asked for: it is personal data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<Box<RawValue>>,
-    /// The order of the entity's events.
-    #[serde(skip)]
-    pub occurred: String,
 }
 
 /// The state of an event's entity, when the event was shown.
@@ -154,10 +152,9 @@ impl WatchedEvent {
             event_id: event.id().to_owned(),
             r#type: event.event_type().to_owned(),
             entity: event.entity_key().ok().map(|entity| entity.to_string()),
-            occurred_at: event.occurred().instant().to_owned(),
+            occurred_at: event.created_at().map(|at| at.to_string()),
             state: None,
             object: with_object.then(|| event.object().to_owned()),
-            occurred: event.occurred().to_string(),
         }
     }
 
@@ -166,18 +163,28 @@ impl WatchedEvent {
         self.entity.is_none() || self.state.as_ref().is_some_and(|state| state.processed)
     }
 
-    /// Looks up the state of its entity.
-    pub(super) async fn look_up_state(&mut self, entities: &Entities) -> Result<(), AwsError> {
+    /// Looks up the state of its entity, by what the log has of the event.
+    pub(super) async fn look_up_state(
+        &mut self,
+        logged: Option<&Owner>,
+        entities: &Entities,
+    ) -> Result<(), AwsError> {
         let Some(entity) = &self.entity else {
             return Ok(());
         };
-        self.state = match entities.load(&EntityKey::from_stored(entity.clone())).await {
-            Ok(stored) => Some(EntityState {
-                processed: stored
-                    .as_ref()
-                    .is_some_and(|stored| stored.projection.last.occurred.as_str() >= self.occurred.as_str()),
-                status: stored.and_then(|stored| stored.projection.status().map(str::to_owned)),
-            }),
+        let aggregate = logged.and_then(|logged| logged.aggregate.clone());
+        let entity = aggregate.unwrap_or_else(|| EntityKey::from_stored(entity.clone()));
+        self.state = match entities.load(&entity).await {
+            Ok(stored) => {
+                let last = stored.as_ref().and_then(|stored| stored.projection.last.as_ref());
+                Some(EntityState {
+                    // One that is not in the log yet is not in the state either.
+                    processed: last
+                        .zip(logged)
+                        .is_some_and(|(last, logged)| last.occurred >= logged.occurred),
+                    status: stored.and_then(|stored| stored.projection.status().map(str::to_owned)),
+                })
+            }
             Err(EntityError::Aws(error)) => return Err(error),
             // An item that cannot be read has no state to show; `explain` says what is wrong with it.
             Err(_) => None,

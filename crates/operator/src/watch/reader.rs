@@ -1,5 +1,6 @@
 //! Reading deliveries of the archive, as far as they are asked for.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -7,6 +8,7 @@ use jiff::Timestamp;
 use pipeline::error::{AwsError, ErrorChain};
 use pipeline::stores::archive::{Archive, DeliveryKey, ReadError};
 use pipeline::stores::entities::Entities;
+use pipeline::stores::events::EventLog;
 
 use super::delivery::{WatchedDelivery, WatchedEvent};
 use super::filter::Filter;
@@ -24,8 +26,8 @@ const PROCESSED_WITHIN: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub struct Reader {
     pub(super) archive: Archive,
-    /// Where states are looked up; `None` looks none up.
-    entities: Option<Entities>,
+    /// Where states are looked up, and which of them an event belongs to; `None` looks none up.
+    states: Option<(EventLog, Entities)>,
     filter: Filter,
     with_objects: bool,
 }
@@ -36,11 +38,14 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// [`Error`](crate::Error) when the stack has no archive, or no entities.
+    /// [`Error`](crate::Error) when the stack has no archive, no log or no entities.
     pub fn new(stack: &Stack, filter: Filter, with_states: bool, with_objects: bool) -> Result<Self> {
         Ok(Self {
             archive: stack.archive()?,
-            entities: with_states.then(|| stack.entities()).transpose()?,
+            states: match with_states {
+                true => Some((stack.event_log()?, stack.entities()?)),
+                false => None,
+            },
             filter,
             with_objects,
         })
@@ -67,11 +72,11 @@ impl Reader {
         if delivery.events.is_empty() && !self.filter.is_empty() {
             return Ok(None);
         }
-        if let Some(entities) = &self.entities {
+        if let Some((log, entities)) = &self.states {
             let age = now.duration_since(key.received_at);
             let is_fresh = Duration::try_from(age).is_ok_and(|age| age < PROCESSED_WITHIN);
             let attempts = if is_fresh { STATE_ATTEMPTS } else { 1 };
-            look_up_states(entities, &mut delivery.events, attempts).await?;
+            look_up_states(log, entities, &mut delivery.events, attempts).await?;
         }
         Ok(Some(delivery))
     }
@@ -95,13 +100,22 @@ impl Reader {
 
 /// Looks up the states of the events' entities, a few times while events are not in them yet.
 async fn look_up_states(
+    log: &EventLog,
     entities: &Entities,
     events: &mut [WatchedEvent],
     attempts: u32,
 ) -> Result<(), AwsError> {
     for attempt in 1..=attempts {
+        let ids = events.iter().filter(|event| !event.is_processed());
+        let ids: BTreeSet<String> = ids.map(|event| event.event_id.clone()).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let logged = log.owners(&ids).await?;
         let open = events.iter_mut().filter(|event| !event.is_processed());
-        stream::iter(open.map(|event| event.look_up_state(entities)))
+        let open = open.map(|event| {
+            let logged = logged.get(&event.event_id);
+            event.look_up_state(logged, entities)
+        });
+        stream::iter(open)
             .buffer_unordered(AT_A_TIME)
             .try_collect::<()>()
             .await?;

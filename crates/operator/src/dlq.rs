@@ -1,5 +1,6 @@
 //! What could not be processed, and sending it back.
 
+mod discard;
 mod filter;
 mod list;
 mod message;
@@ -7,10 +8,13 @@ mod queue;
 mod redrive;
 mod show;
 mod sweep;
+mod waiting;
 
+pub use discard::{Discard, Discarded, Fate, discard};
 pub use filter::{Filter, Selection};
 pub use list::{List, QueueCounts, list};
 pub use message::About;
 pub use queue::Counts;
 pub use redrive::{QueueRedriven, RedriveReport, Redriven, redrive};
 pub use show::{Shown, show};
+pub(crate) use waiting::{Waiting, WaitingEvent};

@@ -7,14 +7,14 @@
 //! |---|---|
 //! | [`stack`] | finding a stack; the one place that makes AWS clients and opens stores |
 //! | [`repair`] | the frame of every repair: preview, question, audit, throttle, progress, end |
-//! | [`events`], [`entities`] | the event log and the state of entities: show, timeline, verify one by the other |
+//! | [`events`], [`entities`] | the event log and the state of entities: show, timeline, verify one by the other, rebuild |
 //! | [`explain`] | from a state or an event back to the signed bytes, and forward to its actions |
 //! | [`archive`] | the signed deliveries: verify the log by them |
 //! | [`audit`] | what operators did, and why |
 //! | [`send`] | signed deliveries of the operator's own |
 //! | [`doctor`] | checking a stack, and what Upvest has of it |
 //! | [`keys`] | the keys that deliveries are verified by: fetch, import, list |
-//! | [`dlq`] | what could not be processed: list, show, redrive |
+//! | [`dlq`] | what could not be processed: list, show, redrive, discard |
 //! | [`quarantine`] | what could not be proven: list, show, reverify, discard |
 //! | [`reconcile`] | what the stack has beside what Upvest says: compare, repair |
 //! | [`replay`] | events of the log to the domain queues again |
@@ -52,6 +52,7 @@ pub mod fold;
 pub mod key_file;
 pub mod keys;
 pub mod operator_key;
+mod place;
 pub mod quarantine;
 pub mod reconcile;
 pub mod records;

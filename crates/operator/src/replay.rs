@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `selection` | which events are meant |
 //! | `task` | what is to be done and how far it came, as the audit table has it |
+//! | `guard` | what must not be made late |
 //! | `read`, `archive`, `page` | reading what is selected, a page at a time |
 //! | `dispatch`, `send` | addressing it and sending it at a rate |
 
 mod archive;
 mod counts;
 mod dispatch;
+mod guard;
 mod page;
 mod read;
 mod selection;
@@ -25,6 +27,7 @@ pub use self::selection::{Filter, Selection};
 pub use self::task::Request;
 
 use self::counts::{Counts, Failures};
+use self::guard::Guard;
 use self::read::count;
 use self::send::{Record, Sender};
 use self::task::{COMMAND, Task};
@@ -72,12 +75,13 @@ pub enum Outcome {
     Done,
 }
 
-/// Sends what is selected to its domains again, once `confirm` has seen how much it is. Every `note_after` messages it notes
+/// Sends what is selected to its domains again, once `confirm` has seen how much it is. It is refused while events of its
+/// entities wait in a dead-letter queue, or are on their way into the state. Every `note_after` messages it notes
 /// in the audit table how far it came, so that it can be gone on with after an interruption.
 ///
 /// # Errors
 ///
-/// [`Error`](crate::Error) when nothing is selected, or when it was interrupted, with how to go on.
+/// [`Error`](crate::Error) when nothing is selected, something waits, or it was interrupted, with how to go on.
 pub async fn replay(
     repair: &Repair<'_>,
     replay: Replay,
@@ -86,8 +90,10 @@ pub async fn replay(
 ) -> Result<ReplayReport> {
     let records = Records::of(repair.stack)?;
     let (mut task, audit) = prepare(repair, replay).await?;
-    let counts = count(&records, &task, repair.reporter).await?;
+    let mut guard = Guard::of(repair, &records).await?;
+    let counts = count(&records, &task, &mut guard, repair.reporter).await?;
     task.check(&counts)?;
+    guard.check(&records).await?;
     let mut report = ReplayReport::of(&task, counts);
     let decision = repair.decide(true, || confirm(&report))?;
     let (Decision::GoOn, Some(audit)) = (decision, audit) else {
@@ -105,6 +111,7 @@ pub async fn replay(
     let audit = audit.log();
     let record = Record {
         id,
+        at: repair.clock.now(),
         audit,
         note_after,
     };

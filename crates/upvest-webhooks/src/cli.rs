@@ -85,7 +85,7 @@ enum Command {
     /// Look into the event log
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Events(events::Command),
-    /// Look at the current state of entities
+    /// Look at the current state of entities, and rebuild it from the event log
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Entities(entities::Command),
     /// Explain a state or an event: back to the signed bytes, forward to its actions
@@ -122,7 +122,7 @@ enum Command {
     /// that is too old. Then `reverify --dry-run`, and `reverify`. What Upvest did not send, `discard`.
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Quarantine(quarantine::Command),
-    /// See what could not be processed, and send it back
+    /// See what could not be processed, and send it back or give it up
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Dlq(dlq::Command),
     /// See what operators did, and why
@@ -200,10 +200,10 @@ impl Command {
                 arguments.run(stacks.stack().await?, json).await?;
                 Ok(true)
             }
-            Self::Entities(command) => show(
-                &command.run(stacks.stack().await?, stacks.reporter()).await?,
-                json,
-            ),
+            Self::Entities(command) => {
+                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+                show(&command.run(stack, Clock::system(), reporter).await?, json)
+            }
             Self::Archive(command) => show(
                 &command.run(stacks.stack().await?, stacks.reporter()).await?,
                 json,

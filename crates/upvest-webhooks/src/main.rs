@@ -11,6 +11,8 @@ mod documented;
 mod output;
 #[cfg(test)]
 mod permissions;
+#[cfg(test)]
+mod stray_messages;
 mod terminal;
 mod times;
 

@@ -88,6 +88,11 @@ const RULE_UNDER_HEADER: TableStyle =
 
 /// A table with a header.
 pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
+    table_of(&header)
+}
+
+/// A table with a header of as many columns as there turn out to be.
+pub(crate) fn table_of(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(RULE_UNDER_HEADER).set_header(header);
     table

@@ -12,7 +12,7 @@ use upvest::Domain;
 use upvest_simulator::Subscription;
 use webhook_tests::deliveries::{event, sign, signing_key};
 use webhook_tests::deployment::{ConnectedDeployment, UPVEST_SECRET};
-use webhook_tests::receiver::{dead_letter_name, gateway_request};
+use webhook_tests::receiver::{dead_letter_name, gateway_request, queue_name};
 
 use crate::cli::Cli;
 use calls::{Policy, Right, list, right};
@@ -29,11 +29,16 @@ const BEFORE_ALL: (&str, &str) = (
 );
 
 /// The commands that look, in the order of the table.
-const LOOKING: [(&str, &str); 24] = [
+const LOOKING: [(&str, &str); 27] = [
     ("events show", "events show order-1"),
     ("events timeline", "events timeline ORDER#o1"),
     ("entities show", "entities show ORDER#o1"),
+    ("entities list", "entities list --user u1"),
     ("entities verify", "entities verify --domain orders"),
+    (
+        "entities rebuild --dry-run",
+        "entities rebuild --domain orders --dry-run",
+    ),
     ("explain", "explain ORDER#o1"),
     ("explain", "explain order-2"),
     ("tail", "tail --plain --since 10m --for 1s"),
@@ -48,6 +53,7 @@ const LOOKING: [(&str, &str); 24] = [
     ("dlq list", "dlq list --messages"),
     ("dlq show", "dlq show $LETTER --queue orders"),
     ("dlq redrive --dry-run", "dlq redrive --queue orders --dry-run"),
+    ("dlq discard --dry-run", "dlq discard $WAITING --dry-run"),
     ("audit list", "audit list"),
     ("audit show", "audit show $OPERATION"),
     ("replay --dry-run", "replay --domain orders --dry-run"),
@@ -60,7 +66,7 @@ const LOOKING: [(&str, &str); 24] = [
 ];
 
 /// The commands that change something.
-const REPAIRING: [(&str, &str); 16] = [
+const REPAIRING: [(&str, &str); 18] = [
     (
         "quarantine discard",
         "quarantine discard $FORGED --reason r --yes",
@@ -69,6 +75,8 @@ const REPAIRING: [(&str, &str); 16] = [
         "quarantine reverify",
         "quarantine reverify --wait 1 --reason r --yes",
     ),
+    ("entities rebuild", "entities rebuild ORDER#o1 --reason r --yes"),
+    ("dlq discard", "dlq discard $WAITING --reason r --yes"),
     ("dlq redrive", "dlq redrive --queue orders --reason r --yes"),
     ("replay", "replay --domain orders --reason r --yes"),
     ("replay", "replay --since 1h --reason r --yes"),
@@ -126,6 +134,7 @@ impl Stage {
         stage.deliver().await;
         stage.quarantine().await;
         stage.bury().await;
+        stage.spoil().await;
         stage.write_files();
         stage.describe_stack();
         let overlap = std::time::Duration::from_secs(3600);
@@ -143,11 +152,16 @@ impl Stage {
         let subscription = Subscription::new("s", self.world.url.parse().unwrap());
         self.world.simulator.subscribe(subscription).unwrap();
         let large = format!(
-            r#"{{"id":"o1","status":"FILLED","note":"{}"}}"#,
+            r#"{{"id":"o1","status":"FILLED","user_id":"u1","note":"{}"}}"#,
             "x".repeat(500_000)
         );
         let events = [
-            event("order-1", 1, "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#),
+            event(
+                "order-1",
+                1,
+                "ORDER.NEW",
+                r#"{"id":"o1","status":"NEW","user_id":"u1"}"#,
+            ),
             event("order-2", 2, "ORDER.FILLED", &large),
         ];
         let simulator = &self.world.simulator;
@@ -190,6 +204,19 @@ impl Stage {
         let send = send.message_group_id("g").message_deduplication_id("d");
         let sent = send.message_body("no event").send().await.unwrap();
         self.stand_ins.insert("$LETTER", sent.message_id.unwrap());
+    }
+
+    /// Has a payment wait in the dead-letter queue of its domain, and spoils the item of an order.
+    async fn spoil(&mut self) {
+        let waits = event("topup-1", 4, "TOPUP.CONFIRMED", r#"{"id":"t1","user_id":"u1"}"#);
+        self.world.store_signed(&signing_key(7), &[waits]).await;
+        let message = self.world.waiting(Domain::Payments).remove(0);
+        let (home, dead) = (queue_name(Domain::Payments), dead_letter_name(Domain::Payments));
+        crate::stray_messages::copy_to(&self.world, &dead, &message).await;
+        crate::stray_messages::lose(&self.world, &home).await;
+        self.stand_ins.insert("$WAITING", "topup-1".to_owned());
+        let item = ("aggregate", "ORDER#o1");
+        self.world.set("entities", item, ("status", "SPOILED")).await;
     }
 
     fn write_files(&mut self) {

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_sqs::types::{self, MessageAttributeValue, MessageSystemAttributeName};
 use jiff::Timestamp;
 use pipeline::queues::consumer::REASON;
+use pipeline::queues::domains::{AGGREGATE, DISPATCH};
 use pipeline::queues::encoding::{self, Encoding};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use upvest::Event;
+use upvest::effects::Dispatch;
 
 use crate::stack::Queue;
 
@@ -80,7 +82,9 @@ impl Message {
             if let Ok(event) = Event::parse(&json) {
                 about.event_id = Some(event.id().to_owned());
                 about.r#type = Some(event.event_type().to_owned());
-                about.entity = event.entity_key().ok().map(|entity| entity.to_string());
+                // As the receiver stored it: a later version might compute another.
+                let computed = || event.entity_key().ok().map(|entity| entity.to_string());
+                about.entity = attribute(AGGREGATE).or_else(computed);
             }
         }
         Self {
@@ -104,6 +108,11 @@ impl Message {
         let attributes = self.attributes.iter();
         let texts = attributes.filter_map(|(name, value)| Some((name.as_str(), value.string_value()?)));
         texts.collect()
+    }
+
+    /// Tells how the event was sent to its domain, where the message says.
+    pub(crate) fn dispatch(&self) -> Option<Dispatch> {
+        self.texts().get(DISPATCH)?.parse().ok()
     }
 
     /// Tells whether this is the id of the message, or of the event or delivery that it is about.

@@ -4,10 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
+use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
 use pipeline::error::AwsError;
 use pipeline::queues::consumer::REASON;
+use pipeline::queues::domains::DISPATCH;
 use serde::Serialize;
+use upvest::effects::Dispatch;
 
 use super::message::Message;
 use crate::error::Result;
@@ -123,7 +125,8 @@ impl DeadLetterQueue {
         Ok(())
     }
 
-    /// Sends a message to the queue that it came from, as it was but for the reason; gives the id of the new message.
+    /// Sends a message to the queue that it came from; gives the id of the new message. It is as it was but for the reason,
+    /// and that an event is marked as one that was sent before. What it took along to resume its effects by stays.
     ///
     /// The deduplication id is made of the message's id: it gets past the queue's memory of the event's id, and when the
     /// same message is sent twice, because it could not be deleted after the first time, the queue drops the second.
@@ -133,9 +136,19 @@ impl DeadLetterQueue {
     /// [`AwsError`] when it is not known to be there.
     pub(crate) async fn send_home(&self, message: &Message) -> Result<Option<String>, AwsError> {
         let attributes = message.attributes.iter().filter(|(name, _)| *name != REASON);
-        let attributes: HashMap<_, _> = attributes
+        let mut attributes: HashMap<_, _> = attributes
             .map(|(name, attribute)| (name.clone(), attribute.clone()))
             .collect();
+        // SQS moves a message as it is, so that one that crashed its function still says that it is the first. A replay
+        // stays one: it has no effects, whoever sends it.
+        if matches!(self.queue, Queue::Domain(_)) && message.dispatch() != Some(Dispatch::Replay) {
+            let again = MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(Dispatch::Again.name())
+                .build()
+                .expect("the builder asks for a data type alone, which is set");
+            attributes.insert(DISPATCH.to_owned(), again);
+        }
         let group = message.group.as_ref();
         let request = self.client.send_message().queue_url(&self.home_url);
         let sent = request

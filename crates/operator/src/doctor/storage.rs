@@ -1,5 +1,7 @@
 //! Tables, the archive with its quarantine, and the event bus.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::types::{PointInTimeRecoveryStatus, TableStatus};
 use aws_sdk_s3::types::BucketVersioningStatus;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
@@ -12,9 +14,12 @@ use crate::stack::{Part, Stack};
 const TABLES: &str = "tables";
 const ARCHIVE: &str = "archive";
 const QUARANTINE: &str = "quarantine";
+const EVENT_TYPES: &str = "event types";
 const BUS: &str = "event bus";
 /// The most objects in quarantine that are counted.
 const MOST_COUNTED: usize = 10_000;
+/// The most pages of the entities table that are looked through, of 1 MB each: about a thousand entities.
+const MOST_PAGES: usize = 20;
 const REDEPLOY: &str = "deploy the stack again, which sets it back";
 
 /// Checks the five DynamoDB tables of the stack, all at the same time.
@@ -171,6 +176,43 @@ pub(super) async fn quarantine(stack: &Stack) -> Checked {
     let found = format!("{}{more}", reasons.join(", "));
     let advice = "see them with `upvest-webhooks quarantine list`; verify them again, or discard them";
     Ok(vec![Finding::warning(QUARANTINE, found, advice)])
+}
+
+/// Lists event types of known categories that this version does not know, as far as entities that were looked at had them.
+pub(super) async fn unknown_types(stack: &Stack) -> Checked {
+    let entities = stack.entities()?;
+    let (mut types, mut looked_at, mut after) = (BTreeMap::<String, u64>::new(), 0, None);
+    for _ in 0..MOST_PAGES {
+        let page = entities.unknown_types(after).await;
+        let page = page.map_err(CheckError::of_error("dynamodb:Scan"))?;
+        looked_at += page.entities;
+        for (event_type, count) in page.types {
+            *types.entry(event_type).or_default() += count;
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let so_far = match after {
+        None => String::new(),
+        Some(_) => format!(" (of the first {looked_at} entities)"),
+    };
+    if types.is_empty() {
+        let found = format!("no entity had one of a type that is not known{so_far}");
+        return Ok(vec![Finding::ok(EVENT_TYPES, found)]);
+    }
+    let types: Vec<String> = types
+        .iter()
+        .map(|(event_type, count)| format!("{event_type} ({count})"))
+        .collect();
+    let found = format!(
+        "not known, by how many entities had them: {}{so_far}",
+        types.join(", ")
+    );
+    let advice = "upgrade, or add them to the table of categories (docs/adding-a-domain.md); their events are in the log, \
+                  and changed no state: `upvest-webhooks entities show KEY` names them";
+    Ok(vec![Finding::warning(EVENT_TYPES, found, advice)])
 }
 
 /// Tells whether the bus is there that changes are published to.

@@ -1,14 +1,16 @@
-//! Showing the state of an entity.
+//! Showing the state of an entity, and which entities a person has.
 
 use std::collections::BTreeMap;
 
 use pipeline::stores::entities::Stored;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use upvest::EntityKey;
-use upvest::projection::{Derived, Projection, Snapshot};
+use upvest::category::{CATEGORIES, Role};
+use upvest::projection::{Derived, Part, Parts, Projection};
+use upvest::{EntityKey, Occurred};
 
 use crate::error::{Error, Result};
+use crate::records::Records;
 use crate::stack::Stack;
 
 /// Describes the state that the receiver keeps of an entity.
@@ -23,22 +25,38 @@ pub struct EntityReport {
     pub moved_back_from: Option<String>,
     /// Maps figures to their values, as computed from the newest object and the parts; the table has the same.
     pub derived: BTreeMap<String, Derived>,
+    /// Names the user whose entity it is, by id; `None` where the object names none.
+    pub user_id: Option<String>,
     /// The other entities that the object names.
     pub related: Vec<String>,
     /// Refers to the event that occurred last, of those that were applied.
-    pub last_event: EventReference,
-    /// Refers to the event that brought the object; `None` where the state has no object.
+    pub last_event: Option<EventReference>,
+    /// Refers to the event that brought the object; `None` where the state knows no object.
     pub object_event: Option<EventReference>,
     /// Counts the writes of the state since it was first kept.
     pub version: u64,
-    /// The events whose actions failed, and wait for a retry or a redrive.
-    pub unfinished: Vec<String>,
+    /// Gives the number of the rules by which the state was folded.
+    pub fold: u32,
+    /// Tells whether today's rules are others, so that the state is to be rebuilt.
+    pub to_be_rebuilt: bool,
+    /// The events of its last write, whose changes it keeps: if an attempt at their effects failed, the next one resumes.
+    pub transitions: Vec<String>,
     /// Each status with the time when the entity had it last, in the order of these times.
     pub history: Vec<StatusReport>,
+    /// Tells whether older statuses fell out of the history.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub history_truncated: bool,
     /// Tells what belongs to it and has a status of its own, such as executions.
     pub parts: BTreeMap<String, Vec<PartReport>>,
-    /// The newest object, unless it was too large for the table.
+    /// Lists event types of its categories that this version does not know, with the newest event of each. They change
+    /// nothing of the state.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown_types: Vec<EventReference>,
+    /// The newest object, verbatim; `None` where there is none, or it cannot be had.
     pub object: Option<Box<RawValue>>,
+    /// Tells why the object cannot be had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object_error: Option<String>,
 }
 
 /// An event, by what tells it from others.
@@ -48,7 +66,7 @@ pub struct EventReference {
     pub event_id: String,
     /// Repeats the event type that Upvest sent.
     pub r#type: String,
-    /// Gives the time at which Upvest says that it occurred.
+    /// Gives the time at which it occurred.
     pub occurred_at: String,
 }
 
@@ -59,6 +77,8 @@ pub struct StatusReport {
     pub status: String,
     /// Gives the time of the last event that had this status.
     pub occurred_at: String,
+    /// Names that event.
+    pub event_id: String,
 }
 
 /// Describes a part that has events of its own inside the entity, such as an execution.
@@ -68,15 +88,24 @@ pub struct PartReport {
     pub id: String,
     /// Repeats the status of the part; `None` where its events have none.
     pub status: Option<String>,
-    /// Names the type of the newest event about the part.
-    pub r#type: String,
-    /// Gives the time at which the newest event about the part occurred.
+    /// Maps what is kept of its object to its values, by the path in the object.
+    pub figures: BTreeMap<&'static str, String>,
+    /// Names the newest event about the part; the log has its whole object.
+    pub event_id: String,
+    /// Gives the time at which that event occurred.
     pub occurred_at: String,
-    /// The newest object, unless it was too large for the table.
-    pub object: Option<Box<RawValue>>,
 }
 
-/// Reads the state of an entity, written `TYPE#ID`.
+/// Lists the entities of a person.
+#[derive(Debug, Serialize)]
+pub struct UserEntities {
+    /// Names the user by Upvest's id.
+    pub user_id: String,
+    /// Names the entities, written `TYPE#ID`, in their order.
+    pub entities: Vec<String>,
+}
+
+/// Reads the state of an entity, written `TYPE#ID`, and its newest object from the log, or from the archive.
 ///
 /// # Errors
 ///
@@ -85,9 +114,27 @@ pub async fn show(stack: &Stack, entity: &str) -> Result<EntityReport> {
     let entity = EntityKey::from_stored(entity.to_owned());
     let stored = stack.entities()?.load(&entity).await?;
     let stored = stored.ok_or_else(|| unknown(&entity))?;
-    EntityReport::of(&entity, &stored).map_err(Error::context(format!(
-        "the object of {entity} in the entities table is not JSON"
-    )))
+    let object = match &stored.projection.newest {
+        None => None,
+        Some(newest) => Some(Records::of(stack)?.object_of(&newest.occurred.event_id).await?),
+    };
+    Ok(EntityReport::of(&entity, &stored, object))
+}
+
+/// Lists the entities that a user has, by the index of the entities table, which follows it within moments.
+///
+/// # Errors
+///
+/// [`Error`] of the kind not-found where there are none.
+pub async fn of_user(stack: &Stack, user_id: &str) -> Result<UserEntities> {
+    let entities = stack.entities()?.of_user(user_id).await?;
+    if entities.is_empty() {
+        return Err(Error::not_found(format!("no entity names the user {user_id}")));
+    }
+    Ok(UserEntities {
+        user_id: user_id.to_owned(),
+        entities: entities.iter().map(EntityKey::to_string).collect(),
+    })
 }
 
 /// Says that an entity is nowhere.
@@ -98,71 +145,104 @@ pub(super) fn unknown(entity: &EntityKey) -> Error {
 }
 
 impl EntityReport {
-    /// Describes a state.
-    ///
-    /// # Errors
-    ///
-    /// [`serde_json::Error`] when an object of it is not JSON.
-    pub fn of(entity: &EntityKey, stored: &Stored) -> Result<Self, serde_json::Error> {
+    /// Describes a state, with its newest object, or why that cannot be had; `None` where there is none.
+    #[must_use]
+    pub fn of(
+        entity: &EntityKey,
+        stored: &Stored,
+        object: Option<std::result::Result<Box<RawValue>, String>>,
+    ) -> Self {
         let state = &stored.projection;
         let mut history: Vec<_> = state.history.iter().collect();
         history.sort_by_key(|(_, occurred)| *occurred);
         let steps = history.into_iter().map(|(status, occurred)| StatusReport {
             status: status.clone(),
-            occurred_at: occurred.instant().to_owned(),
+            occurred_at: occurred.created_at.to_string(),
+            event_id: occurred.event_id.clone(),
         });
-        Ok(Self {
+        let transitions = stored.transitions.iter();
+        let unknown = state.unknown_types.iter();
+        let (object, object_error) = match object.transpose() {
+            Ok(object) => (object, None),
+            Err(why) => (None, Some(why)),
+        };
+        Self {
             entity: entity.to_string(),
             status: state.status().map(str::to_owned),
             moved_back_from: state.moved_back_from().map(str::to_owned),
             derived: state.derived(entity.entity_type()),
-            related: state.related(entity).iter().map(EntityKey::to_string).collect(),
-            last_event: EventReference {
-                event_id: state.last.occurred.event_id().to_owned(),
-                r#type: state.last.event_type.clone(),
-                occurred_at: state.last.occurred.instant().to_owned(),
-            },
-            object_event: state.snapshot.as_ref().map(EventReference::of),
+            user_id: state.user_id().map(str::to_owned),
+            related: state.related().iter().map(EntityKey::to_string).collect(),
+            last_event: state
+                .last
+                .as_ref()
+                .map(|last| EventReference::of(&last.event_type, &last.occurred)),
+            object_event: state
+                .newest
+                .as_ref()
+                .map(|newest| EventReference::of(&newest.event_type, &newest.occurred)),
             version: stored.version,
-            unfinished: stored.unfinished.keys().cloned().collect(),
+            fold: stored.fold,
+            to_be_rebuilt: !stored.is_of_current_rules(),
+            transitions: transitions.map(|kept| kept.event_id.clone()).collect(),
             history: steps.collect(),
-            parts: parts(state)?,
-            object: state.snapshot.as_ref().map(object).transpose()?.flatten(),
-        })
+            history_truncated: state.history_truncated,
+            parts: parts(entity, state),
+            unknown_types: unknown
+                .map(|(event_type, occurred)| EventReference::of(event_type, occurred))
+                .collect(),
+            object,
+            object_error,
+        }
     }
 }
 
-fn parts(state: &Projection) -> Result<BTreeMap<String, Vec<PartReport>>, serde_json::Error> {
-    let mut maps = BTreeMap::new();
-    for (name, parts) in &state.parts {
+fn parts(entity: &EntityKey, state: &Projection) -> BTreeMap<String, Vec<PartReport>> {
+    let of_map = |(name, parts): (&String, &Parts)| {
+        let figures = figures_of(entity, name);
         let mut parts: Vec<_> = parts.iter().collect();
         parts.sort_by_key(|(_, part)| &part.occurred);
-        let parts = parts.into_iter().map(|(id, part)| {
-            Ok(PartReport {
-                id: id.clone(),
-                status: part.status.clone(),
-                r#type: part.event_type.clone(),
-                occurred_at: part.occurred.instant().to_owned(),
-                object: object(part)?,
-            })
-        });
-        maps.insert(name.clone(), parts.collect::<Result<_, serde_json::Error>>()?);
-    }
-    Ok(maps)
+        let parts = parts
+            .into_iter()
+            .map(|(id, part)| PartReport::of(id, part, figures));
+        (name.clone(), parts.collect())
+    };
+    state.parts.iter().map(of_map).collect()
 }
 
-/// The object, unless it was too large for the table.
-fn object(snapshot: &Snapshot) -> Result<Option<Box<RawValue>>, serde_json::Error> {
-    let object = Some(snapshot.object.clone()).filter(|object| !object.is_empty());
-    object.map(RawValue::from_string).transpose()
+/// Finds the paths of what is kept of an entity's parts of a map.
+fn figures_of(entity: &EntityKey, name: &str) -> &'static [&'static str] {
+    let mut rows = CATEGORIES
+        .iter()
+        .filter(|row| row.entity == entity.entity_type())
+        .filter_map(|row| match row.role {
+            Role::Part { map, figures, .. } if map == name => Some(figures),
+            _ => None,
+        });
+    rows.next().unwrap_or_default()
+}
+
+impl PartReport {
+    fn of(id: &str, part: &Part, figures: &'static [&'static str]) -> Self {
+        let kept = figures.iter().zip(&part.figures);
+        Self {
+            id: id.to_owned(),
+            status: part.status.clone(),
+            figures: kept
+                .filter_map(|(path, figure)| Some((*path, figure.clone()?)))
+                .collect(),
+            event_id: part.occurred.event_id.clone(),
+            occurred_at: part.occurred.created_at.to_string(),
+        }
+    }
 }
 
 impl EventReference {
-    fn of(snapshot: &Snapshot) -> Self {
+    fn of(event_type: &str, occurred: &Occurred) -> Self {
         Self {
-            event_id: snapshot.occurred.event_id().to_owned(),
-            r#type: snapshot.event_type.clone(),
-            occurred_at: snapshot.occurred.instant().to_owned(),
+            event_id: occurred.event_id.clone(),
+            r#type: event_type.to_owned(),
+            occurred_at: occurred.created_at.to_string(),
         }
     }
 }

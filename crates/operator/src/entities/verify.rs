@@ -3,9 +3,9 @@
 use futures_util::{StreamExt, stream};
 use pipeline::stores::entities::Entities;
 use serde::Serialize;
-use upvest::category::CATEGORIES;
 use upvest::{Domain, EntityKey};
 
+use super::rebuild::domain_of;
 use super::show::unknown;
 use crate::error::Result;
 use crate::fold::{Comparison, Refold};
@@ -30,6 +30,8 @@ pub enum Problem {
     WithoutEvents,
     /// The log or the archive does not have one of its events any more.
     Unreadable,
+    /// It was folded by other rules than today's: only a rebuild makes it comparable.
+    ToBeRebuilt,
 }
 
 /// An entity that is not what its events say.
@@ -66,6 +68,15 @@ struct Check {
 ///
 /// [`Error`](crate::Error) of the kind not-found for one that has neither a state nor an event: a mistake in writing.
 pub async fn verify_all(stack: &Stack, entities: Vec<EntityKey>) -> Result<Verified> {
+    Ok(find_all(stack, entities).await?.named(NAMED))
+}
+
+/// Compares these entities, and names all that is found.
+///
+/// # Errors
+///
+/// As [`verify_all`].
+pub(super) async fn find_all(stack: &Stack, entities: Vec<EntityKey>) -> Result<Verified> {
     let check = Check::of(stack)?;
     for entity in &entities {
         let has_event = !check.records.log.timeline(entity, None, 1).await?.is_empty();
@@ -88,6 +99,23 @@ pub async fn verify_domains(stack: &Stack, domains: &[Domain], reporter: Reporte
     let mut verified = Verified::default();
     check.compare_logged(domains, reporter, &mut verified).await?;
     check.look_for_events(domains, &mut verified).await?;
+    Ok(verified.named(NAMED))
+}
+
+/// Compares all entities of these domains that have events in the log, and names all that is found.
+///
+/// # Errors
+///
+/// As [`verify_domains`].
+pub(super) async fn find_in_domains(
+    stack: &Stack,
+    domains: &[Domain],
+    reporter: Reporter<'_>,
+) -> Result<Verified> {
+    let mut verified = Verified::default();
+    Check::of(stack)?
+        .compare_logged(domains, reporter, &mut verified)
+        .await?;
     Ok(verified)
 }
 
@@ -132,7 +160,9 @@ impl Check {
         let mut after = None;
         loop {
             let (keys, next) = self.entities.keys(after).await?;
-            let looks = keys.into_iter().filter(|entity| is_of(entity, domains));
+            let looks = keys
+                .into_iter()
+                .filter(|entity| domains.contains(&domain_of(entity)));
             let looks = looks.map(async |entity| {
                 let events = self.records.log.timeline(&entity, None, 1).await?;
                 Ok::<_, crate::Error>(events.is_empty().then_some(entity))
@@ -173,7 +203,10 @@ impl Check {
     async fn compare(&self, entity: &EntityKey) -> Result<Option<Finding>> {
         let refold = Refold::read(&self.records, &self.entities, entity.clone()).await?;
         let (problem, detail) = match refold.compare() {
-            Comparison::Same { .. } | Comparison::Elsewhere { .. } => return Ok(None),
+            Comparison::Same { .. } => return Ok(None),
+            Comparison::OtherRules { fold } => {
+                (Problem::ToBeRebuilt, Some(format!("folded by rules {fold}")))
+            }
             Comparison::NoState { .. } => (Problem::Missing, None),
             Comparison::NoEvents { .. } => (Problem::WithoutEvents, None),
             Comparison::UnreadableEvent { why } => (Problem::Unreadable, Some(why)),
@@ -193,13 +226,6 @@ impl Check {
     }
 }
 
-/// Tells whether a domain of these has entities of this type.
-fn is_of(entity: &EntityKey, domains: &[Domain]) -> bool {
-    let mut rows = CATEGORIES.iter().filter(|row| row.entity == entity.entity_type());
-    let domain = rows.next().map_or(Domain::Unrecognised, |row| row.domain);
-    domains.contains(&domain)
-}
-
 impl Problem {
     /// Names it as the JSON document does.
     #[must_use]
@@ -209,6 +235,7 @@ impl Problem {
             Self::Different => "different",
             Self::WithoutEvents => "without-events",
             Self::Unreadable => "unreadable",
+            Self::ToBeRebuilt => "to-be-rebuilt",
         }
     }
 }
@@ -216,8 +243,12 @@ impl Problem {
 impl Verified {
     fn add(&mut self, finding: Option<Finding>) {
         self.found += u64::from(finding.is_some());
-        if self.findings.len() < NAMED {
-            self.findings.extend(finding);
-        }
+        self.findings.extend(finding);
+    }
+
+    /// Drops the findings beyond so many.
+    fn named(mut self, most: usize) -> Self {
+        self.findings.truncate(most);
+        self
     }
 }

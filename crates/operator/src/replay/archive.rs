@@ -9,12 +9,11 @@ use jiff::Timestamp;
 use pipeline::error::AwsError;
 use pipeline::stores::archive::{Found, ReadError};
 use pipeline::stores::events::Owner;
-use sha2::{Digest, Sha256};
 use upvest::Event;
 use upvest::delivery::split;
 
 use super::counts::Failure;
-use super::page::{Page, Reached, Selected, Taken};
+use super::page::{Delivered, Page, Reached, Selected, Taken};
 use super::selection::Filter;
 use crate::error::Result;
 use crate::records::Records;
@@ -25,7 +24,7 @@ const LOOK_UP: usize = 100;
 const DELIVERIES: usize = 8;
 
 /// Reads what was received in a range of time, in the order of receipt. An event belongs to the delivery that the log
-/// names; that delivery's bytes count only where the log has their hash.
+/// names; what that delivery says counts only where the log has its identity.
 pub(crate) async fn read_archive(
     records: &Records,
     received: Range<Timestamp>,
@@ -85,7 +84,7 @@ async fn events_of(records: &Records, found: &Found, filter: &Filter) -> Result<
     let parts = split(&envelope.body).unwrap_or_default();
     let events = parts.into_iter().filter_map(|part| part.event.ok());
     let events: Vec<Event<'_>> = events
-        .filter(|event| filter.lets_pass(event.event_type()) && event.entity_key().is_ok())
+        .filter(|event| filter.lets_pass(event.event_type()))
         .collect();
     let ids: Vec<&str> = BTreeSet::from_iter(events.iter().map(Event::id))
         .into_iter()
@@ -95,7 +94,7 @@ async fn events_of(records: &Records, found: &Found, filter: &Filter) -> Result<
         owners.extend(records.log.owners(ids).await?);
     }
     let delivery_id = envelope.delivery_id.to_string();
-    let mut page = Page::default();
+    let (mut page, mut taken) = (Page::default(), BTreeSet::new());
     for event in events {
         let Some(owner) = owners.get(event.id()) else {
             page.failures.push(Failure {
@@ -104,12 +103,26 @@ async fn events_of(records: &Records, found: &Found, filter: &Filter) -> Result<
             });
             continue;
         };
-        let sha256 = hex::encode(Sha256::digest(event.json()));
-        if owner.delivery_id == delivery_id && owner.sha256 == sha256 {
-            // Of the same event twice in a delivery, one is enough.
-            owners.remove(event.id());
-            page.events.push(Selected::delivered(&event, &delivery_id));
-        }
+        let is_the_one = owner.delivery_id == delivery_id && owner.sha256 == event.identity().to_hex();
+        // Of the same event twice in a delivery, one is enough.
+        let entity = owner
+            .aggregate
+            .clone()
+            .filter(|_| is_the_one && !taken.contains(event.id()));
+        let Some(entity) = entity else {
+            continue;
+        };
+        taken.insert(event.id().to_owned());
+        page.events.push(Selected {
+            entity,
+            occurred: owner.occurred.clone(),
+            event_type: owner.event_type.clone(),
+            delivered: Some(Delivered {
+                json: event.json().to_owned(),
+                delivery_id: delivery_id.clone(),
+                sha256: owner.sha256.clone(),
+            }),
+        });
     }
     Ok(page)
 }

@@ -1,67 +1,104 @@
 //! Addressing events to their domains.
 
+use jiff::Timestamp;
 use pipeline::error::AwsError;
-use pipeline::queues::domains::Dispatch;
+use pipeline::queues::domains::EventMessage;
 use pipeline::stores::events::LoggedEvent;
-use upvest::{Domain, EntityKey, Event};
+use upvest::effects::Dispatch;
+use upvest::{Domain, EntityKey, Occurred};
 
 use super::counts::Failure;
 use super::page::{Delivered, Selected};
 use crate::error::Result;
 use crate::records::Records;
 
-/// Gets hold of events, up to [`LOAD_BATCH`], and addresses them; those that cannot be had fail.
-pub(crate) async fn dispatches(
+/// A run of a replay, as its messages name it.
+pub(crate) struct Run {
+    pub(crate) replay: String,
+    pub(crate) at: Timestamp,
+}
+
+/// An event with the entity and the place that the log has of it.
+struct Had {
+    aggregate: EntityKey,
+    occurred: Occurred,
+    delivered: Delivered,
+}
+
+/// Gets hold of events, up to [`LOAD_BATCH`](pipeline::stores::events::LOAD_BATCH), and addresses them; those that cannot
+/// be had fail.
+pub(crate) async fn address(
     records: &Records,
     events: &[Selected],
     targets: impl Fn(&str) -> Vec<Domain>,
-    replay: &str,
-) -> Result<(Vec<Dispatch>, Vec<Failure>)> {
+    run: &Run,
+) -> Result<(Vec<EventMessage>, Vec<Failure>)> {
     let in_log = events.iter().filter(|event| event.delivered.is_none());
-    let ids: Vec<&str> = in_log.map(|event| event.event_id.as_str()).collect();
+    let ids: Vec<&str> = in_log.map(|event| event.occurred.event_id.as_str()).collect();
     let mut items = records.log.load(&ids).await?;
-    let (mut dispatches, mut failures) = (Vec::new(), Vec::new());
+    let (mut messages, mut failures) = (Vec::new(), Vec::new());
     for event in events {
+        let event_id = &event.occurred.event_id;
         let had = match &event.delivered {
-            Some(Delivered { json, delivery_id }) => Ok((json.clone(), delivery_id.clone())),
-            None => from_log(records, items.remove(&event.event_id)).await?,
+            Some(delivered) => Ok(Had {
+                aggregate: event.entity.clone(),
+                occurred: event.occurred.clone(),
+                delivered: delivered.clone(),
+            }),
+            None => from_log(records, items.remove(event_id)).await?,
         };
-        let addressed = had.and_then(|(json, delivery_id)| {
-            let entity = entity_of(&json)?;
-            let targets = targets(&event.event_type).into_iter().map(|domain| Dispatch {
-                event_id: event.event_id.clone(),
-                domain,
-                entity: entity.clone(),
-                json: json.clone(),
-                delivery_id: delivery_id.clone(),
-                replay: Some(replay.to_owned()),
-            });
-            Ok(targets.collect::<Vec<_>>())
-        });
-        match addressed {
-            Ok(addressed) => dispatches.extend(addressed),
+        match had {
+            Ok(had) => {
+                let targets = targets(&event.event_type).into_iter();
+                messages.extend(targets.map(|domain| had.message(domain, run)));
+            }
             Err(reason) => failures.push(Failure {
-                what: event.event_id.clone(),
+                what: event_id.clone(),
                 reason,
             }),
         }
     }
-    Ok((dispatches, failures))
+    Ok((messages, failures))
 }
 
-async fn from_log(
-    records: &Records,
-    item: Option<LoggedEvent>,
-) -> Result<Result<(String, String), String>, AwsError> {
+async fn from_log(records: &Records, item: Option<LoggedEvent>) -> Result<Result<Had, String>, AwsError> {
     let Some(item) = item else {
         return Ok(Err("it is not in the event log any more".to_owned()));
     };
     let json = records.json(&item).await?;
-    Ok(json.map(|json| (json, item.delivery_id)))
+    let (delivery_id, sha256) = (item.delivery_id, item.sha256);
+    let aggregate = item.aggregate.ok_or("it belongs to no entity any more");
+    Ok(json.and_then(|json| {
+        Ok(Had {
+            aggregate: aggregate?,
+            occurred: item.occurred,
+            delivered: Delivered {
+                json,
+                delivery_id,
+                sha256,
+            },
+        })
+    }))
 }
 
-/// Finds the entity as this version of the software sees it: by that the processor will find it.
-fn entity_of(json: &str) -> Result<EntityKey, String> {
-    let event = Event::parse(json).map_err(|error| error.to_string())?;
-    event.entity_key().map_err(|error| error.to_string())
+impl Had {
+    fn message(&self, domain: Domain, run: &Run) -> EventMessage {
+        let Delivered {
+            json,
+            delivery_id,
+            sha256,
+        } = self.delivered.clone();
+        EventMessage {
+            event_id: self.occurred.event_id.clone(),
+            domain,
+            aggregate: self.aggregate.clone(),
+            occurred: self.occurred.clone(),
+            json,
+            sha256,
+            delivery_id,
+            dispatch: Dispatch::Replay,
+            dispatched_at: run.at,
+            replay: Some(run.replay.clone()),
+        }
+    }
 }

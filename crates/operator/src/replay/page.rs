@@ -2,7 +2,7 @@
 
 use pipeline::stores::events::TimelineCursor;
 use serde::{Deserialize, Serialize};
-use upvest::{EntityKey, Event, Occurred};
+use upvest::{EntityKey, Occurred};
 
 use super::counts::Failure;
 use crate::error::Result;
@@ -34,20 +34,24 @@ pub(crate) struct Page {
     pub(crate) failures: Vec<Failure>,
 }
 
-/// Identifies a selected event, with its text where reading the archive gave it already.
+/// Identifies a selected event by what the log has of it, with its text where reading the archive gave it already.
 #[derive(Debug)]
 pub(crate) struct Selected {
-    pub(crate) event_id: String,
+    pub(crate) entity: EntityKey,
+    /// Its place in the entity's time line, with its id.
+    pub(crate) occurred: Occurred,
     pub(crate) event_type: String,
     /// What the archive has of it; `None` where the log is to be asked.
     pub(crate) delivered: Option<Delivered>,
 }
 
 /// An event as it was delivered.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Delivered {
     pub(crate) json: String,
     pub(crate) delivery_id: String,
+    /// Its identity.
+    pub(crate) sha256: String,
 }
 
 /// What came of taking a page.
@@ -59,7 +63,7 @@ impl Reached {
         match self {
             Self::Entity { entity, occurred } => Some(TimelineCursor {
                 entity: EntityKey::from_stored(entity.clone()),
-                occurred: Occurred::from_stored(occurred.clone()).ok()?,
+                occurred: Occurred::from_stored(occurred).ok()?,
             }),
             Self::Events(_) | Self::Delivery(_) => None,
         }
@@ -68,23 +72,12 @@ impl Reached {
 
 impl Selected {
     /// Selects an event of the log.
-    pub(crate) fn of(occurred: &Occurred, event_type: &str) -> Self {
+    pub(crate) fn of(entity: &EntityKey, occurred: &Occurred, event_type: &str) -> Self {
         Self {
-            event_id: occurred.event_id().to_owned(),
+            entity: entity.clone(),
+            occurred: occurred.clone(),
             event_type: event_type.to_owned(),
             delivered: None,
-        }
-    }
-
-    /// Selects an event as it was delivered.
-    pub(crate) fn delivered(event: &Event<'_>, delivery_id: &str) -> Self {
-        Self {
-            event_id: event.id().to_owned(),
-            event_type: event.event_type().to_owned(),
-            delivered: Some(Delivered {
-                json: event.json().to_owned(),
-                delivery_id: delivery_id.to_owned(),
-            }),
         }
     }
 }

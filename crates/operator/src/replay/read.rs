@@ -7,6 +7,7 @@ use upvest::{EntityKey, Occurred};
 
 use super::archive::read_archive;
 use super::counts::Counts;
+use super::guard::Guard;
 use super::page::{Page, Reached, Selected, Taken};
 use super::selection::{Filter, Selection};
 use super::task::Task;
@@ -17,8 +18,13 @@ use crate::reporter::Reporter;
 /// Limits how many entries of an entity's time line one query reads.
 const ENTRIES: i32 = 100;
 
-/// Counts what is selected, or what is left of it.
-pub(crate) async fn count(records: &Records, task: &Task, reporter: Reporter<'_>) -> Result<Counts> {
+/// Counts what is selected, or what is left of it, and has the guard look at it.
+pub(crate) async fn count(
+    records: &Records,
+    task: &Task,
+    guard: &mut Guard,
+    reporter: Reporter<'_>,
+) -> Result<Counts> {
     let work = reporter.count("events selected");
     let mut counts = Counts::default();
     let mut add = |event_type: &str| {
@@ -30,10 +36,14 @@ pub(crate) async fn count(records: &Records, task: &Task, reporter: Reporter<'_>
         let mut after = None;
         loop {
             let page = records.log.timelines(after).await?;
-            let types = page.entries.iter().map(|entry| entry.event_type.as_str());
-            types
-                .filter(|event_type| filter.lets_pass(event_type))
-                .for_each(&mut add);
+            for entry in page
+                .entries
+                .iter()
+                .filter(|entry| filter.lets_pass(&entry.event_type))
+            {
+                guard.look_at(&entry.entity, &entry.occurred);
+                add(&entry.event_type);
+            }
             after = page.next;
             if after.is_none() {
                 break;
@@ -41,7 +51,10 @@ pub(crate) async fn count(records: &Records, task: &Task, reporter: Reporter<'_>
         }
     } else {
         let mut take = async |page: Page| -> Taken {
-            page.events.iter().for_each(|event| add(&event.event_type));
+            for event in &page.events {
+                guard.look_at(&event.entity, &event.occurred);
+                add(&event.event_type);
+            }
             Ok(())
         };
         read(records, task, &mut take).await?;
@@ -81,13 +94,15 @@ async fn read_events(
         let mut events = records.log.load(ids).await?;
         for id in ids {
             match events.remove(*id) {
-                Some(event) if event.aggregate.is_none() => {
-                    return Err(Error::failed(format!(
-                        "{} belongs to no entity, or conflicts with another event of its id: no domain takes it",
-                        event.event_id
-                    )));
-                }
-                Some(event) => found.push((event.occurred, event.event_type)),
+                Some(event) => match event.aggregate {
+                    Some(entity) => found.push((event.occurred, entity, event.event_type)),
+                    None => {
+                        return Err(Error::failed(format!(
+                            "{} belongs to no entity, or conflicts with another event of its id: no domain takes it",
+                            event.event_id
+                        )));
+                    }
+                },
                 None => unknown.push((*id).to_owned()),
             }
         }
@@ -107,7 +122,7 @@ async fn read_events(
         done += events.len();
         let events = events
             .iter()
-            .map(|(occurred, event_type)| Selected::of(occurred, event_type));
+            .map(|(occurred, entity, event_type)| Selected::of(entity, occurred, event_type));
         let page = Page {
             events: events.collect(),
             reached: Some(Reached::Events(done)),
@@ -196,7 +211,7 @@ async fn read_entity(
         let selected = entries.iter().filter(|entry| filter.lets_pass(&entry.event_type));
         let page = Page {
             events: selected
-                .map(|entry| Selected::of(&entry.occurred, &entry.event_type))
+                .map(|entry| Selected::of(entity, &entry.occurred, &entry.event_type))
                 .collect(),
             reached: Some(reached),
             ..Page::default()

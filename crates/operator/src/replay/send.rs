@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use pipeline::queues::domains::{Dispatch, DomainQueues};
+use jiff::Timestamp;
+use pipeline::queues::domains::{DomainQueues, EventMessage};
 use pipeline::stores::audit::AuditLog;
 use pipeline::stores::events::LOAD_BATCH;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::counts::Failures;
-use super::dispatch::dispatches;
+use super::dispatch::{Run, address};
 use super::page::{Page, Reached};
 use super::read::read;
 use super::task::{Progress, Task, UNRECORDED};
@@ -27,6 +28,8 @@ const ATTEMPTS: u32 = 3;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record<'s> {
     pub(crate) id: Uuid,
+    /// When this run of the replay began, as its messages say.
+    pub(crate) at: Timestamp,
     pub(crate) audit: &'s AuditLog,
     /// After how many messages it is told how far the replay came.
     pub(crate) note_after: u64,
@@ -90,10 +93,14 @@ impl<'s> Sender<'s> {
 
     async fn send_page(&mut self, page: Page, work: &Work<'_>) -> Result<()> {
         let mut failures = page.failures;
-        let (task, replay) = (self.task, self.record.id.to_string());
+        let task = self.task;
+        let run = Run {
+            replay: self.record.id.to_string(),
+            at: self.record.at,
+        };
         for events in page.events.chunks(LOAD_BATCH) {
             let targets = |event_type: &str| task.targets(event_type);
-            let (addressed, failed) = dispatches(self.records, events, targets, &replay).await?;
+            let (addressed, failed) = address(self.records, events, targets, &run).await?;
             failures.extend(failed);
             for batch in addressed.chunks(BATCH) {
                 // The rate is of messages, not of batches.
@@ -119,7 +126,7 @@ impl<'s> Sender<'s> {
     }
 
     /// Sends messages. Those that were sent already have no effect when they are sent again.
-    async fn send(&self, batch: &[Dispatch]) -> Result<()> {
+    async fn send(&self, batch: &[EventMessage]) -> Result<()> {
         let mut attempt = 1;
         loop {
             match self.queues.send(batch.to_vec()).await {

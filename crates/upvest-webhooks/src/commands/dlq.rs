@@ -1,5 +1,6 @@
-//! `dlq`: what could not be processed, and sending it back.
+//! `dlq`: what could not be processed, sending it back, and giving it up.
 
+mod discard;
 mod list;
 mod redrive;
 mod selection;
@@ -8,11 +9,12 @@ mod show;
 mod tests;
 
 use clap::Subcommand;
-use operator::dlq::{List, RedriveReport, Shown};
+use operator::dlq::{Discarded, List, RedriveReport, Shown};
 use operator::{Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 use serde::Serialize;
 
+use self::discard::DiscardArgs;
 use self::list::ListArgs;
 use self::redrive::RedriveArgs;
 use self::show::ShowArgs;
@@ -33,8 +35,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Send messages back to the queue that they came from, to be processed again
     ///
-    /// Mend the cause first. Each message is sent as it was, without its reason, and then deleted from the dead-letter
-    /// queue, those of one entity in their order. Interrupt it when you like: nothing is lost, and the same command goes
+    /// Mend the cause first. Each message is sent as it was, without its reason and marked as sent again, and then deleted
+    /// from the dead-letter queue, those of one entity in their order. Effects that were begun are resumed. Interrupt it when you like: nothing is lost, and the same command goes
     /// on. A message that fails again meanwhile is not sent a second time by the same command.
     ///
     /// Of an entity SQS shows no more than ten messages at a time. A rehearsal (--dry-run) counts no more than these; what
@@ -44,6 +46,18 @@ pub(crate) enum Command {
     ///
     /// Example: upvest-webhooks dlq redrive --queue orders --because "timed out" --reason "bank API is back, INC-42"
     Redrive(Box<RedriveArgs>),
+    /// Give events up: fold them into their entity's state, tell nobody, and delete their messages
+    ///
+    /// For an event whose action can never succeed, or is not to run. The event stays in the log. Its state takes the event
+    /// in as the log has it; no action runs, and nothing is published. One that cannot be folded is deleted all the same,
+    /// and the report says so. The audit table keeps who gave up what, and why.
+    ///
+    /// A message stays whose entity cannot be read: `entities rebuild` first.
+    ///
+    /// Exit status: 0 when everything chosen is gone and every ID was found, else 1.
+    ///
+    /// Example: upvest-webhooks dlq discard 1a9eca6b-4294-4260-a20c-2a23e852f2a2 --queue orders --reason "INC-42: test order"
+    Discard(Box<DiscardArgs>),
 }
 
 /// The result of any of the commands.
@@ -53,6 +67,7 @@ pub(crate) enum DlqReport {
     List(List),
     Shown(Box<Shown>),
     Redriven(RedriveReport),
+    Discarded(Discarded),
 }
 
 impl Command {
@@ -65,6 +80,10 @@ impl Command {
                 let repair = redrive.repair.of(stack, clock, reporter);
                 DlqReport::Redriven(redrive.run(&repair).await?)
             }
+            Self::Discard(discard) => {
+                let repair = discard.repair.of(stack, clock, reporter);
+                DlqReport::Discarded(discard.run(&repair).await?)
+            }
         })
     }
 }
@@ -75,6 +94,7 @@ impl Report for DlqReport {
             Self::List(list) => list.text(),
             Self::Shown(shown) => shown.text(),
             Self::Redriven(report) => report.text(),
+            Self::Discarded(report) => report.text(),
         }
     }
 
@@ -82,6 +102,7 @@ impl Report for DlqReport {
         match self {
             Self::List(_) | Self::Shown(_) => true,
             Self::Redriven(report) => report.succeeded(),
+            Self::Discarded(report) => report.succeeded(),
         }
     }
 }

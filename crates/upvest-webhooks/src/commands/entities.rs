@@ -1,45 +1,73 @@
 //! `entities`: the current state of what events are about.
 
+mod list;
+mod rebuild;
+#[cfg(test)]
+mod rebuild_tests;
 mod show;
 mod verify;
 #[cfg(test)]
 mod verify_tests;
 
 use clap::Subcommand;
-use operator::entities::{EntityReport, Verified, show};
+use operator::entities::{EntityReport, RebuildReport, UserEntities, Verified, of_user, show};
 use operator::{Reporter, Result, Stack};
+use pipeline::runtime::clock::Clock;
 use serde::Serialize;
 
+use self::rebuild::RebuildArgs;
 use self::verify::VerifyArgs;
 use crate::output::Report;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show an entity: status, history, parts, and its latest object
+    /// Show an entity: status, history, parts, and its latest object, from the event log
     ///
     /// Example: upvest-webhooks entities show ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4
     Show {
         /// The entity, written TYPE#ID
         entity: String,
     },
+    /// List the entities of a person
+    ///
+    /// Example: upvest-webhooks entities list --user 2fb40e1c-4b8a-4f3d-9d9a-bd3b9a3f5f0e
+    List {
+        /// The user's id at Upvest
+        #[arg(long, value_name = "ID")]
+        user: String,
+    },
     /// Compare entities with what their events in the log say
     Verify(VerifyArgs),
+    /// Fold entities again from the event log, where they are not what their events say
+    Rebuild(Box<RebuildArgs>),
 }
 
-/// The result of either command.
+/// The result of any of the commands.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum EntitiesReport {
     Shown(Box<EntityReport>),
+    Listed(UserEntities),
     Verified(Verified),
+    Rebuilt(RebuildReport),
 }
 
 impl Command {
     /// Runs the command.
-    pub(crate) async fn run(self, stack: &Stack, reporter: Reporter<'_>) -> Result<EntitiesReport> {
+    pub(crate) async fn run(
+        self,
+        stack: &Stack,
+        clock: Clock,
+        reporter: Reporter<'_>,
+    ) -> Result<EntitiesReport> {
         Ok(match self {
             Self::Show { entity } => EntitiesReport::Shown(Box::new(show(stack, &entity).await?)),
+            Self::List { user } => EntitiesReport::Listed(of_user(stack, &user).await?),
             Self::Verify(verify) => EntitiesReport::Verified(verify.run(stack, reporter).await?),
+            Self::Rebuild(rebuild) => {
+                let repair = rebuild.repair.of(stack, clock, reporter);
+                EntitiesReport::Rebuilt(rebuild.run(&repair).await?)
+            }
         })
     }
 }
@@ -48,14 +76,17 @@ impl Report for EntitiesReport {
     fn text(&self) -> String {
         match self {
             Self::Shown(entity) => entity.text(),
+            Self::Listed(entities) => entities.text(),
             Self::Verified(verified) => verified.text(),
+            Self::Rebuilt(report) => report.text(),
         }
     }
 
     fn succeeded(&self) -> bool {
         match self {
-            Self::Shown(_) => true,
+            Self::Shown(_) | Self::Listed(_) => true,
             Self::Verified(verified) => verified.succeeded(),
+            Self::Rebuilt(report) => report.succeeded(),
         }
     }
 }

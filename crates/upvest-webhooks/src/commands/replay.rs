@@ -33,7 +33,12 @@ Examples:
 Order: the events of an entity are sent by the time when they occurred. With --since, all are sent as they were received.
 
 A replay brings state back: folding an event twice changes nothing. No action runs and nothing is published, unless an \
-action asks for replays. Each replay has an id, that of its record in the audit table, which its events carry.
+action asks for replays. Each replay has an id, that of its record in the audit table, which its events carry. \
+(`entities rebuild` brings state back too, at once, and mends items that were edited by hand.)
+
+It is refused while an event of the same entity waits in a dead-letter queue, or was received in the last 15 minutes and \
+is not in the state yet: brought into the state by a replay, it would count as late, and nobody be told of it as the \
+change that it is. First `dlq redrive`, or wait.
 
 After an interruption: replay --resume ID. Up to 500 events, or one delivery if that has more, are then sent twice, \
 without an effect. The id is on the screen, and in `audit list`.

@@ -27,11 +27,11 @@ pub(super) fn right(call: &Call) -> Option<Right> {
             format!("arn:aws:events:{place}:event-bus/{STACK}"),
         ),
         Service::DynamoDb => {
-            // All queries are about the time line of an entity.
-            let index = if operation == "Query" {
-                "/index/by-aggregate"
-            } else {
-                ""
+            // All queries are about the time line of an entity, or the entities of a person.
+            let index = match (operation, name) {
+                ("Query", "entities") => "/index/by-user",
+                ("Query", _) => "/index/by-aggregate",
+                _ => "",
             };
             let arn = format!(
                 "arn:aws:dynamodb:{place}:table/{STACK}-{}Table-1{index}",

@@ -1,5 +1,8 @@
 //! The commands against a receiver in process.
 
+mod discarding;
+mod resuming;
+
 use clap::Parser;
 use fake_aws::{CallFilter, CrashError, Fault, Service};
 use jiff::SignedDuration;

@@ -1,6 +1,8 @@
 //! `entities show`: status, history, parts, and the latest object.
 
-use operator::entities::{EntityReport, EventReference};
+use std::collections::BTreeSet;
+
+use operator::entities::{EntityReport, EventReference, PartReport};
 use upvest::projection::Derived;
 
 use crate::output::{self, Report, facts, pretty};
@@ -39,87 +41,145 @@ impl Report for EntityReport {
             ("moved back from", self.moved_back_from.clone()),
         ];
         rows.extend(derived.map(|(name, value)| (name, Some(shown(value)))));
-        rows.push((
-            "related",
-            Some(self.related.join(", ")).filter(|list| !list.is_empty()),
-        ));
-        rows.push(("last event", Some(event_text(&self.last_event))));
+        rows.push(("user", self.user_id.clone()));
+        rows.push(("related", list(&self.related)));
+        rows.push(("last event", self.last_event.as_ref().map(event_text)));
         rows.push(("object from", self.object_event.as_ref().map(event_text)));
         rows.push(("version", Some(self.version.to_string())));
-        rows.push(("unfinished", list(&self.unfinished)));
+        let rules = format!("{}, which are not today's: entities rebuild", self.fold);
+        rows.push(("rules", Some(rules).filter(|_| self.to_be_rebuilt)));
+        rows.push(("keeps changes of", list(&self.transitions)));
         let mut text = facts(rows);
         if !self.history.is_empty() {
             let mut table = output::table(["status", "last at"]);
             for step in &self.history {
                 table.add_row([&step.status, &step.occurred_at]);
             }
-            text.push_str(&format!("\nhistory\n{table}\n"));
+            let older = if self.history_truncated {
+                ", older ones left out"
+            } else {
+                ""
+            };
+            text.push_str(&format!("\nhistory{older}\n{table}\n"));
         }
         for (name, parts) in &self.parts {
-            let mut table = output::table(["id", "status", "last event", "occurred"]);
-            for part in parts {
-                let status = part.status.as_deref().unwrap_or_default();
-                table.add_row([part.id.as_str(), status, &part.r#type, &part.occurred_at]);
-            }
-            text.push_str(&format!("\n{name}\n{table}\n"));
+            text.push_str(&format!("\n{name}\n{}\n", parts_table(parts)));
         }
-        match &self.object {
-            Some(object) => text.push_str(&format!("\nobject\n{}\n", pretty(object.get()))),
-            None if self.object_event.is_some() => text.push_str(
-                "\nobject\ntoo large for the entities table: see the event that it is from, with `events show`\n",
-            ),
-            None => {}
+        if !self.unknown_types.is_empty() {
+            let mut table = output::table(["type", "last at", "event"]);
+            for event in &self.unknown_types {
+                table.add_row([&event.r#type, &event.occurred_at, &event.event_id]);
+            }
+            text.push_str(&format!(
+                "\nevents of unknown types, which changed nothing else\n{table}\n"
+            ));
+        }
+        match (&self.object, &self.object_error) {
+            (Some(object), _) => text.push_str(&format!("\nobject\n{}\n", pretty(object.get()))),
+            (None, Some(why)) => text.push_str(&format!("\nobject\ncannot be had: {why}\n")),
+            (None, None) => {}
         }
         text
     }
 }
 
+/// Tables parts, with a column for each figure that any of them has.
+fn parts_table(parts: &[PartReport]) -> impl std::fmt::Display {
+    let figures: BTreeSet<&str> = parts
+        .iter()
+        .flat_map(|part| part.figures.keys().copied())
+        .collect();
+    let header = ["id", "status"].into_iter().chain(figures.iter().copied());
+    let header: Vec<&str> = header.chain(["occurred", "event"]).collect();
+    let mut table = output::table_of(&header);
+    for part in parts {
+        let figure = |name: &&str| part.figures.get(*name).map_or("", String::as_str);
+        let row = [part.id.as_str(), part.status.as_deref().unwrap_or_default()];
+        let row = row.into_iter().chain(figures.iter().map(figure));
+        table.add_row(row.chain([part.occurred_at.as_str(), part.event_id.as_str()]));
+    }
+    table
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use pipeline::stores::entities::{AppliedEvents, Stored, Transition};
-    use upvest::{EntityKey, Event, Projection};
+    use pipeline::stores::entities::Stored;
+    use serde_json::value::RawValue;
+    use upvest::effects::Transition;
+    use upvest::projection::{Placed, RULES};
+    use upvest::time::Instant;
+    use upvest::{Event, Placement, Projection, Receipt};
 
     use super::*;
 
+    const FILLED: &str = r#"{"id":"o1","status":"FILLED","quantity":"6","user_id":"u1"}"#;
+
     fn order() -> EntityReport {
+        let filled = format!(
+            r#"{{"id":"e3","type":"ORDER.FILLED","created_at":"2026-01-05T09:30:03Z","object":{FILLED}}}"#
+        );
         let events = [
             r#"{"id":"e2","type":"EXECUTION.FILLED","created_at":"2026-01-05T09:30:02Z","object":{"id":"x1","order_id":"o1","share_quantity":"6","cash_amount":"511.32","status":"FILLED"}}"#,
             r#"{"id":"e1","type":"ORDER.NEW","created_at":"2026-01-05T09:30:00Z","object":{"id":"o1","status":"NEW","quantity":"6"}}"#,
-            r#"{"id":"e3","type":"ORDER.FILLED","created_at":"2026-01-05T09:30:03Z","object":{"id":"o1","status":"FILLED","quantity":"6"}}"#,
+            &filled,
+            r#"{"id":"e4","type":"ORDER.TELEPORTED","created_at":"2026-01-05T09:30:04Z","object":{"id":"o1"}}"#,
         ];
-        let fold = |state, json: &&'static str| {
+        let mut projection = Projection::default();
+        let mut entity = None;
+        for (position, json) in (0..).zip(events) {
             let event = Event::parse(json).unwrap();
-            Some(Projection::fold(state, &event).0)
-        };
-        let unfinished = Transition {
+            let received_at = Instant::parse("2026-01-05T09:30:09Z").unwrap();
+            let occurred = Placement::of(
+                &event,
+                &Receipt {
+                    received_at,
+                    position,
+                },
+            )
+            .occurred;
+            let aggregate = event.entity_key().unwrap();
+            let placed = Placed {
+                event: &event,
+                aggregate: &aggregate,
+                occurred: &occurred,
+            };
+            projection.fold(placed).unwrap();
+            entity = Some(aggregate);
+        }
+        let kept = Transition {
             event_id: "e2".to_owned(),
             previous: None,
+            current: projection.summary("ORDER", 3),
         };
         let stored = Stored {
-            projection: events.iter().fold(None, fold).unwrap(),
+            projection,
             version: 3,
-            last_change: None,
-            applied: AppliedEvents::default(),
-            unfinished: BTreeMap::from([("e2".to_owned(), unfinished)]),
+            fold: RULES,
+            transitions: vec![kept],
         };
-        EntityReport::of(&EntityKey::from_stored("ORDER#o1".to_owned()), &stored).unwrap()
+        let object = RawValue::from_string(FILLED.to_owned()).unwrap();
+        EntityReport::of(&entity.unwrap(), &stored, Some(Ok(object)))
     }
 
     #[test]
     fn an_order_shows_status_derived_values_history_executions_and_object() {
         let text = order().text();
         for expected in [
-            "status           FILLED",
-            "filled quantity  6",
-            "filled amount    511.32",
-            "unfinished       e2",
-            "last event       ORDER.FILLED at 2026-01-05T09:30:03.000000000Z, event e3",
+            "status            FILLED",
+            "filled quantity   6",
+            "filled amount     511.32",
+            "user              u1",
+            "related           USER#u1",
+            "keeps changes of  e2",
+            "last event        ORDER.TELEPORTED at 2026-01-05T09:30:04Z, event e4",
+            "object from       ORDER.FILLED at 2026-01-05T09:30:03Z, event e3",
             "\nhistory\n",
             "\nexecutions\n",
+            "share_quantity",
             "x1",
-            "\nobject\n{\n  \"id\": \"o1\",\n  \"status\": \"FILLED\",\n  \"quantity\": \"6\"\n}\n",
+            "which changed nothing else",
+            "ORDER.TELEPORTED",
+            "\nobject\n{\n  \"id\": \"o1\",\n  \"status\": \"FILLED\",\n  \"quantity\": \"6\",\n  \"user_id\": \"u1\"\n}\n",
         ] {
             assert!(text.contains(expected), "{expected:?} is not in\n{text}");
         }
@@ -128,12 +188,15 @@ mod tests {
     }
 
     #[test]
-    fn the_json_document_has_the_objects_verbatim() {
+    fn the_json_document_has_the_newest_object_the_parts_and_what_is_unknown() {
         let json: serde_json::Value = serde_json::to_value(order()).unwrap();
         assert_eq!(json["status"], "FILLED");
         assert_eq!(json["derived"]["filled_quantity"], "6");
         assert_eq!(json["history"][0]["status"], "NEW");
-        assert_eq!(json["parts"]["executions"][0]["object"]["cash_amount"], "511.32");
+        assert_eq!(json["parts"]["executions"][0]["figures"]["cash_amount"], "511.32");
+        assert_eq!(json["parts"]["executions"][0]["event_id"], "e2");
+        assert_eq!(json["unknown_types"][0]["event_id"], "e4");
+        assert_eq!(json["to_be_rebuilt"], false);
         assert_eq!(json["object"]["quantity"], "6");
     }
 }

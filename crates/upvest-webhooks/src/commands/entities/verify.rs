@@ -16,14 +16,12 @@ What it finds:
   different       an attribute is not what the events say
   without-events  an entity in the table has no event in the log
   unreadable      an event that the log or the archive does not have any more
+  to-be-rebuilt   it was folded by other rules than those of this version, and is not compared
 
-An entity whose events are still in a queue, or in a dead-letter queue, differs until they are processed.
+An entity whose events are still in a queue, or in a dead-letter queue, differs until they are processed: `dlq redrive` \
+first. What is wrong then, `entities rebuild` folds again from the log.
 
-`replay --entity` brings back what is missing or behind. Where the table holds what no event says, that does not help: \
-delete the item, and then replay the entity.
-
-The attributes version, last_change, applied and unfinished tell how the events came, not what they say; they are not \
-compared.
+The attributes version, fold and transitions tell how the events came, not what they say; they are not compared.
 
 Exit status: 0 when nothing was found, else 1.";
 

@@ -20,8 +20,8 @@ pub(crate) struct TimelineArgs {
 }
 
 fn occurred(text: &str) -> Result<Occurred, &'static str> {
-    Occurred::from_stored(text.to_owned())
-        .map_err(|_| "expected <instant>#<event id> as the last page printed it")
+    Occurred::from_stored(text)
+        .map_err(|_| "expected the place of an event, as the last page printed it")
 }
 
 impl TimelineArgs {
@@ -57,7 +57,7 @@ mod tests {
             entity: "ORDER#o1".to_owned(),
             next: Some("2026-01-05T09:30:00.310000000Z#e1".to_owned()),
             events: vec![TimelineEvent {
-                occurred_at: "2026-01-05T09:30:00.310000000Z".to_owned(),
+                occurred_at: "2026-01-05T09:30:00.31Z".to_owned(),
                 r#type: "ORDER.NEW".to_owned(),
                 event_id: "e1".to_owned(),
             }],

@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use clap::Parser;
 use fake_aws::{CallFilter, Fault, Service};
-use pipeline::queues::domains::{Dispatch, DomainQueues};
+use pipeline::queues::domains::{DomainQueues, EventMessage};
 use pipeline::stores::audit::AuditLog;
 use pipeline::stores::events::{EventLog, NewEvent};
 use serde_json::Value;
 use upvest::{Domain, Event};
 use webhook_tests::deliveries::{event, signing_key};
 use webhook_tests::deployment::Deployment;
-use webhook_tests::effects::Trouble;
 
 use operator::explain::Bytes;
-use operator::fold::{Comparison, Effect};
+use operator::fold::Comparison;
+use upvest::effects::{Dispatch, Effect};
 
 use super::*;
 use crate::output::Report;
@@ -49,13 +49,19 @@ async fn replay(signed: &Deployment, json: &str) -> String {
     let table = "audit".to_owned();
     let audit = AuditLog::new(signed.receiver.aws.dynamodb().clone(), table, signed.clock());
     let operation = audit.begin("arn", "replay", "INC-42", Value::Null).await.unwrap();
+    let log = EventLog::new(signed.receiver.aws.dynamodb().clone(), "events".to_owned());
     let event = Event::parse(json).unwrap();
-    let replayed = Dispatch {
-        event_id: event.id().to_owned(),
+    let logged = log.find(event.id()).await.unwrap().unwrap();
+    let replayed = EventMessage {
+        event_id: logged.event_id,
         domain: event.category().domain,
-        entity: event.entity_key().unwrap(),
+        aggregate: logged.aggregate.unwrap(),
+        occurred: logged.occurred,
         json: json.to_owned(),
+        sha256: logged.sha256,
         delivery_id: "d1".to_owned(),
+        dispatch: Dispatch::Replay,
+        dispatched_at: signed.now(),
         replay: Some(operation.id.to_string()),
     };
     let queues = DomainQueues::new(signed.receiver.aws.sqs().clone(), signed.receiver.routes());
@@ -138,13 +144,22 @@ async fn the_whole_chain_of_an_entity_holds() {
     for (event, delivery) in explanation.events.iter().zip([&first, &second, &second]) {
         assert_eq!(event.delivery_id, *delivery);
         assert_eq!(event.bytes, Bytes::AsSigned);
-        assert_eq!(event.actions[0].action, "orders/change");
+        assert_eq!(event.actions[0].action, "orders");
         assert_eq!(
             event.actions[0].state,
             pipeline::stores::idempotency::RecordState::Completed
         );
         assert_eq!(event.step.as_ref().unwrap().effect, Effect::Fresh);
     }
+    // The second delivery was written last, so that the changes that it made are kept.
+    let again: Vec<_> = explanation
+        .events
+        .iter()
+        .map(|event| event.step.as_ref().unwrap().sent_again)
+        .collect();
+    assert_eq!(again, [Effect::Duplicate, Effect::Resume, Effect::Resume]);
+    assert_eq!(json["events"][2]["step"]["effect"], "fresh");
+    assert_eq!(json["events"][2]["step"]["sent_again"], "resume");
     let statuses = [(None, "NEW"), (Some("NEW"), "NEW"), (Some("NEW"), "FILLED")];
     for (event, (before, after)) in json["events"].as_array().unwrap().iter().zip(statuses) {
         assert_eq!(event["step"]["previous_status"].as_str(), before);
@@ -159,8 +174,10 @@ async fn the_whole_chain_of_an_entity_holds() {
         "✓ log         its 3 events fold to exactly this state",
         &format!("✓ archived    {}", signed.archived_at(&first)),
         "NEW → FILLED",
-        r#"✓ action      orders/change completed, result {"done_for":"e3"}"#,
-        "? published   not recorded; it follows: to changes, because it was applied as its entity's newest",
+        r#"✓ action      orders completed, result {"done_for":"e3"}"#,
+        "  keeps       the changes of e2, e3: a retry resumes their effects",
+        "  effect      fresh: it changed what the state shows; sent again: resume",
+        "? published   not recorded; it follows: to changes, because its entity was written with it last",
     ] {
         assert!(text.contains(expected), "{expected:?} is not in\n{text}");
     }
@@ -188,11 +205,11 @@ async fn a_late_event_is_told_as_late() {
     assert_holds(&explanation);
     let late = &explanation.events[0];
     assert_eq!(late.step.as_ref().unwrap().effect, Effect::Late);
-    assert_eq!(late.actions[0].action, "orders/late");
+    assert_eq!(late.actions[0].action, "orders");
+    let text = explanation.text();
     assert!(
-        explanation
-            .text()
-            .contains("late: a newer event had been received before it")
+        text.contains("late: a newer event had been received before it; sent again: duplicate"),
+        "{text}"
     );
 }
 
@@ -221,40 +238,29 @@ async fn whether_an_event_was_published_is_told_as_what_follows_from_the_records
     let signed = Deployment::new().await;
     signed.store(&[order("e2", 2, "FILLED")]).await;
     assert_publication(&explain(&signed, "e2").await, "open", "does not have it yet");
-    signed.receiver.effects.trouble("e2", Trouble::Fails);
     signed.process().await;
-    assert_publication(&explain(&signed, "e2").await, "open", "unfinished");
-    signed.receiver.effects.mend();
-    signed.receiver.drain().await;
     let newest = explain(&signed, "e2").await;
-    assert_publication(&newest, "published", "its first attempt is still under way");
+    assert_publication(&newest, "published", "was written with it last");
     signed.receiver.aws.clock().advance(Duration::from_secs(1));
     signed.deliver(&[order("e1", 1, "NEW")]).await;
     let late = explain(&signed, "e1").await;
-    assert_publication(&late, "not-published", "PublishLateEvents");
+    assert_publication(&late, "published", "told as late");
     signed.receiver.aws.clock().advance(Duration::from_secs(1));
     signed.deliver(&[order("e3", 3, "CANCELLED")]).await;
     let followed = explain(&signed, "e2").await;
-    assert_publication(&followed, "published", "nothing of it is unfinished");
-    assert!(!published(&followed).1.contains("attempt"));
+    assert_publication(&followed, "published", "the state has it");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_entity_notes_outweighs_the_order_of_receipt() {
+async fn what_the_entity_keeps_outweighs_the_order_of_receipt() {
     let (signed, _) = with_order().await;
     let later = ("received_at", "2026-01-01T00:00:59Z");
-    signed.set("events", ("event_id", "e1"), later).await;
-    let explanation = explain(&signed, "ORDER#o1").await;
-    assert_eq!(explanation.events[0].step.as_ref().unwrap().effect, Effect::Fresh);
-    assert_publication(&explanation, "published", "applied as its entity's newest");
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_event_that_only_a_replay_applied_may_not_have_been_published() {
-    let signed = Deployment::new().await;
-    log_without_dispatch(&signed, "e1", 1, "NEW").await;
-    replay(&signed, &order("e1", 1, "NEW")).await;
-    assert_publication(&explain(&signed, "e1").await, "open", "does not note");
+    for (event, effect) in [("e1", Effect::Late), ("e3", Effect::Fresh)] {
+        signed.set("events", ("event_id", event), later).await;
+        let explanation = explain(&signed, event).await;
+        let step = explanation.events[0].step.as_ref().unwrap();
+        assert_eq!(step.effect, effect, "{event}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -285,9 +291,9 @@ async fn actions_that_ran_for_replays_are_told_with_their_replay() {
         assert_eq!(actions.len(), 2);
         assert_eq!(actions[0]["replay"], Value::Null);
         assert_eq!(actions[1]["replay"], replay);
-        assert_eq!(actions[1]["action"], "orders/change");
+        assert_eq!(actions[1]["action"], "orders");
         let text = explanation.text();
-        let told = format!("✓ action      orders/change for replay {replay} completed");
+        let told = format!("✓ action      orders for replay {replay} completed");
         assert!(text.contains(&told), "{text}");
     }
 }

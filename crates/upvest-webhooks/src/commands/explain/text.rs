@@ -4,8 +4,9 @@ use operator::explain::{
     Action, Bytes, DeliveredEvent, Delivery, DeliveryContents, EntityAccount, EventAccount, Explanation,
     Follows, OtherDelivery, Outcome, Publication, Signature,
 };
-use operator::fold::{Comparison, Effect, count};
+use operator::fold::{Comparison, Step, count};
 use pipeline::stores::idempotency::RecordState;
+use upvest::effects::Effect;
 
 use crate::output::{self, Report, pretty};
 
@@ -92,11 +93,11 @@ fn entity_text(entity: &EntityAccount) -> String {
     ) {
         lines.add(TOLD, "last event", format!("{kind} at {at}, event {id}"));
     }
-    match (&entity.unfinished[..], &entity.version) {
-        ([], None) => {}
-        ([], Some(_)) => lines.add(TOLD, "unfinished", "nothing"),
-        (events, _) => lines.add(FAILS, "unfinished", events.join(", ")),
-    }
+    let keeps = Some(entity.transitions.join(", ")).filter(|events| !events.is_empty());
+    lines.add_some(
+        "keeps",
+        keeps.map(|events| format!("the changes of {events}: a retry resumes their effects")),
+    );
     match &entity.log {
         Comparison::Same { events } => {
             let events = count(*events, "event");
@@ -133,6 +134,7 @@ fn event_text(event: &EventAccount, delivery: Option<&Delivery>, bus: Option<&st
     }
     add_bytes(event, &mut lines);
     add_effects(event, &mut lines, bus);
+    lines.add_some("time flag", event.time_flag.as_ref());
     let title = format!("{}  {}", event.occurred_at, event.r#type);
     format!("{title}\n{}{}", lines.0, object_text(event.object.as_deref()))
 }
@@ -189,12 +191,7 @@ fn add_effects(event: &EventAccount, lines: &mut Lines, bus: Option<&str>) {
             (_, None) => "none".to_owned(),
         };
         lines.add(TOLD, "status", status);
-        let effect = match step.effect {
-            Effect::Late => "late: a newer event had been received before it",
-            Effect::Duplicate => "none: it was in the state already",
-            Effect::Fresh => "shows in the state",
-        };
-        lines.add(TOLD, "effect", effect);
+        lines.add(TOLD, "effect", effect_text(step));
     }
     for action in &event.actions {
         let mark = match (action.fault(), action.state) {
@@ -205,22 +202,32 @@ fn add_effects(event: &EventAccount, lines: &mut Lines, bus: Option<&str>) {
         lines.add(mark, "action", action_text(action));
     }
     let has_own = event.actions.iter().any(|action| action.replay.is_none());
-    match (event.unfinished, has_own) {
-        (true, _) => lines.add(
-            FAILS,
-            "action",
-            "failed, or the publication did; waits for a retry or a redrive",
-        ),
-        (false, false) if event.step.is_some() => lines.add(
+    if !has_own && event.step.is_some() {
+        lines.add(
             DARK,
             "action",
-            "no record: the domain's code did not want the event, has not got to it, or the record expired",
-        ),
-        _ => {}
+            "no record: the domain's code did not want the event, failed, has not got to it, or the record expired",
+        );
     }
     if let Some(publication) = &event.publication {
         lines.add(DARK, "published", publication_text(publication, bus));
     }
+}
+
+/// Says what was done about an event when it came, and what would be if its message came again.
+fn effect_text(step: &Step) -> String {
+    let came = match step.effect {
+        Effect::Fresh => "it changed what the state shows",
+        Effect::Late => "a newer event had been received before it",
+        Effect::Resume => "its effects were gone on with",
+        Effect::Duplicate => "it may have been told before",
+        Effect::Replay => "it had no effects",
+    };
+    format!(
+        "{}: {came}; sent again: {}",
+        step.effect.name(),
+        step.sent_again.name()
+    )
 }
 
 fn action_text(action: &Action) -> String {

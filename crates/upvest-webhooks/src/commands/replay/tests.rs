@@ -1,6 +1,7 @@
 //! Replays in a stack in process.
 
 mod rebuilding;
+mod refusing;
 mod resuming;
 
 use std::collections::BTreeSet;
@@ -20,6 +21,9 @@ use webhook_tests::story::Story;
 use super::*;
 use crate::output::Report;
 
+/// So many seconds after its receipt, an event that is not in the state is not expected there any more.
+const LONG_AGO: u64 = 15 * 60;
+
 #[derive(Debug, Parser)]
 struct Line {
     #[command(flatten)]
@@ -34,7 +38,7 @@ fn parse(line: &str) -> Arguments {
 /// Runs a command line as an invocation, so that faults can strike it.
 async fn replay(deployed: &Deployment, line: &str) -> Result<ReplayReport> {
     let replay = parse(&format!("{line} --yes --reason test"));
-    let run = Box::pin(replay.run(&deployed.stack, Clock::system(), Reporter::silent()));
+    let run = Box::pin(replay.run(&deployed.stack, deployed.clock(), Reporter::silent()));
     deployed.receiver.aws.invoke("replay", run).await.unwrap()
 }
 
@@ -77,6 +81,8 @@ async fn deployed() -> Deployment {
         deployed.deliver(&events).await;
         deployed.receiver.aws.clock().advance(Duration::from_secs(1));
     }
+    // What is received later than this may be on its way.
+    deployed.pass(LONG_AGO);
     deployed
 }
 
@@ -179,7 +185,7 @@ async fn a_dry_run_counts_by_domain_and_type_and_does_nothing() {
     let deployed = deployed().await;
     let preview = parse("--since 2026-01-01 --until 2026-01-02 --dry-run");
     let report = preview
-        .run(&deployed.stack, Clock::system(), Reporter::silent())
+        .run(&deployed.stack, deployed.clock(), Reporter::silent())
         .await
         .unwrap();
     let text = report.text();
@@ -203,7 +209,7 @@ async fn a_dry_run_counts_by_domain_and_type_and_does_nothing() {
 async fn without_a_yes_nothing_is_sent() {
     let deployed = deployed().await;
     let error = parse("--domain orders --reason test")
-        .run(&deployed.stack, Clock::system(), Reporter::silent())
+        .run(&deployed.stack, deployed.clock(), Reporter::silent())
         .await
         .unwrap_err();
     assert!(error.to_string().contains("--yes"), "{error}");
@@ -227,10 +233,19 @@ async fn a_replay_is_recorded_with_who_why_and_what_came_of_it() {
     assert_eq!(text("result"), r#"{"failed":0,"sent":5}"#);
     assert!(record["ended_at"]["S"].is_string());
     let message = &deployed.waiting(Domain::Orders)[0];
+    let attribute = |name: &str| message.attributes[name].string_value.clone().unwrap();
     assert_eq!(
-        message.attributes["replay"].string_value.as_deref(),
-        Some(text("id"))
+        (attribute("replay"), attribute("dispatch")),
+        (text("id").to_owned(), "replay".to_owned())
     );
+    // The entity and the place are what the log has.
+    let event: Value = serde_json::from_str(&message.body).unwrap();
+    let logged = deployed
+        .item("events", "event_id", event["id"].as_str().unwrap())
+        .await;
+    for name in ["aggregate", "occurred"] {
+        assert_eq!(attribute(name), *logged[name].as_s().unwrap());
+    }
 }
 
 #[tokio::test(start_paused = true)]

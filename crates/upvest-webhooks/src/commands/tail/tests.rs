@@ -166,7 +166,7 @@ async fn a_delivery_shows_whence_it_came_and_what_it_holds() {
                 "event_id": "e1",
                 "type": "ORDER.NEW",
                 "entity": "ORDER#o1",
-                "occurred_at": "2026-01-01T00:00:01.000000000Z",
+                "occurred_at": "2026-01-01T00:00:01Z",
             }],
         })
     );

@@ -308,7 +308,7 @@ fn event_facts<'a>(event: &WatchedEvent) -> Vec<Line<'a>> {
         ("type", Some(event.r#type.clone())),
         ("event", Some(event.event_id.clone())),
         ("entity", event.entity.clone()),
-        ("occurred", Some(event.occurred_at.clone())),
+        ("occurred", event.occurred_at.clone()),
         ("place", Some(format!("{} of the batch, from 0", event.place))),
         (
             "status",

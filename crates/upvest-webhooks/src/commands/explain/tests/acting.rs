@@ -1,25 +1,35 @@
 //! Actions that ran, failed, were stopped, or ran for something else.
 
+use webhook_tests::effects::Trouble;
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_action_is_told() {
+async fn an_action_that_failed_leaves_no_record_and_its_change_is_kept_to_be_resumed() {
     let signed = Deployment::new().await;
     signed.receiver.effects.trouble("e1", Trouble::Fails);
     signed.deliver(&[order("e1", 1, "NEW")]).await;
     let explanation = explain(&signed, "e1").await;
-    let failed = "entity ORDER#o1: an action for event e1, or its publication, failed";
-    assert_finding(&explanation, failed);
-    assert!(explanation.events[0].unfinished && explanation.events[0].actions.is_empty());
-    let text = explain(&signed, "ORDER#o1").await.text();
-    assert!(text.contains("✗ unfinished  e1"), "{text}");
-    // Also when the event itself is not shown.
-    signed.receiver.aws.clock().advance(Duration::from_secs(1));
-    signed.store(&[order("e2", 2, "FILLED")]).await;
-    assert_finding(&explain(&signed, "ORDER#o1 --limit 1").await, failed);
+    let event = &explanation.events[0];
+    assert!(event.actions.is_empty());
+    assert_eq!(event.step.as_ref().unwrap().sent_again, Effect::Resume);
+    assert_eq!(explanation.entity.as_ref().unwrap().transitions, ["e1"]);
+    let text = explanation.text();
+    for expected in [
+        "  keeps       the changes of e1",
+        "? action      no record",
+        "not so while its attempt is under way, or its message is in the queue",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is not in\n{text}");
+    }
     signed.receiver.effects.mend();
     signed.receiver.drain().await;
-    assert_holds(&explain(&signed, "e1").await);
+    assert!(
+        explain(&signed, "e1")
+            .await
+            .text()
+            .contains("✓ action      orders completed")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -41,10 +51,7 @@ async fn an_action_that_was_stopped_is_in_progress_until_its_lease_ends() {
         explanation.events[0].actions[0].state,
         pipeline::stores::idempotency::RecordState::Abandoned
     );
-    assert_finding(
-        &explanation,
-        "the action orders/change was stopped before its end",
-    );
+    assert_finding(&explanation, "the action orders was stopped before its end");
 }
 
 #[track_caller]
@@ -52,7 +59,7 @@ fn assert_holds_but_for_lease(explanation: &Explanation) {
     assert_holds(explanation);
     let text = explanation.text();
     assert!(
-        text.contains("? action      orders/change in progress, until 2026-01-01T00:00:30Z at most"),
+        text.contains("? action      orders in progress, until 2026-01-01T00:00:30Z at most"),
         "{text}"
     );
 }
@@ -69,7 +76,7 @@ async fn an_expired_record_says_nothing_any_more() {
     assert_holds(&explanation);
     let text = explanation.text();
     assert!(
-        text.contains("? action      record of orders/change expired on 2026-04-01T00:00:00Z"),
+        text.contains("? action      record of orders expired on 2026-04-01T00:00:00Z"),
         "{text}"
     );
     for item in signed.receiver.aws.items("idempotency") {
@@ -96,10 +103,10 @@ async fn an_expired_record_says_nothing_any_more() {
 async fn an_action_that_ran_for_other_content_is_told() {
     let (signed, _) = with_order().await;
     signed
-        .set("idempotency", ("id", "orders/change#e1"), ("validation", "00"))
+        .set("idempotency", ("id", "orders#e1"), ("validation", "00"))
         .await;
     assert_finding(
         &explain(&signed, "e1").await,
-        "event e1: the action orders/change ran for other content than the log has",
+        "event e1: the action orders ran for other content than the log has",
     );
 }

@@ -18,7 +18,7 @@ async fn interrupted(line: &str, calls: u32, pause: Duration) -> bool {
     let crash = CallFilter::any().by("replay").after(calls);
     deployed.receiver.aws.inject(Fault::CrashAfterEffect, crash);
     let struck = parse(&format!("{line} --yes --reason test"));
-    let run = Box::pin(struck.run(&deployed.stack, Clock::system(), Reporter::silent()));
+    let run = Box::pin(struck.run(&deployed.stack, deployed.clock(), Reporter::silent()));
     let outcome = deployed.receiver.aws.invoke("replay", run).await;
     deployed.receiver.aws.heal();
     deployed.receiver.aws.clock().advance(pause);
@@ -70,7 +70,7 @@ async fn what_is_left_after_an_interruption_is_all_that_is_sent() {
             .inject(Fault::CrashBeforeEffect, outage.after(1));
         let run = Box::pin(parse(&format!("{line} --yes --reason test")).run(
             &deployed.stack,
-            Clock::system(),
+            deployed.clock(),
             Reporter::silent(),
         ));
         let _ = deployed
@@ -83,7 +83,7 @@ async fn what_is_left_after_an_interruption_is_all_that_is_sent() {
         let id = operation["id"]["S"].as_str().unwrap();
         let replay = parse(&format!("--resume {id} --dry-run"));
         let rest = replay
-            .run(&deployed.stack, Clock::system(), Reporter::silent())
+            .run(&deployed.stack, deployed.clock(), Reporter::silent())
             .await
             .unwrap();
         let done = progress["sent"].as_u64().unwrap();
@@ -133,7 +133,7 @@ async fn what_failed_before_an_interruption_is_told_after_it() {
         .aws
         .inject(Fault::CrashBeforeEffect, send.after(2));
     let struck = parse("--since 2026-01-01 --until 2026-01-02 --yes --reason test");
-    let run = Box::pin(struck.run(&deployed.stack, Clock::system(), Reporter::silent()));
+    let run = Box::pin(struck.run(&deployed.stack, deployed.clock(), Reporter::silent()));
     assert!(deployed.receiver.aws.invoke("replay", run).await.is_err());
     let id = audit_items(&deployed)[0]["id"]["S"].as_str().unwrap().to_owned();
     let report = replay(&deployed, &format!("--resume {id}")).await.unwrap();

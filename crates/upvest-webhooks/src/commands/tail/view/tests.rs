@@ -42,13 +42,12 @@ fn seen(place: usize, event_type: &str, entity: &str, status: Option<(&str, bool
         event_id: format!("1dffadfa-612c-4c01-ae66-66d745b11e{place:02}"),
         r#type: event_type.to_owned(),
         entity: Some(entity.to_owned()),
-        occurred_at: "2026-01-05T09:29:58.000000000Z".to_owned(),
+        occurred_at: Some("2026-01-05T09:29:58.000000000Z".to_owned()),
         state: status.map(|(status, processed)| EntityState {
             status: Some(status.to_owned()),
             processed,
         }),
         object: None,
-        occurred: String::new(),
     }
 }
 

@@ -1,0 +1,133 @@
+//! Which events wait in dead-letter queues, entity by entity: state is not to be brought back over them, because what was
+//! never told would then count as late.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use pipeline::stores::archive::ReadError;
+use upvest::{Domain, EntityKey};
+use uuid::Uuid;
+
+use super::message::Message;
+use super::queue::DeadLetterQueue;
+use super::sweep::look;
+use crate::error::{Error, Result};
+use crate::records::Records;
+use crate::reporter::Reporter;
+use crate::stack::{Queue, Stack};
+
+/// What waits in the dead-letter queues of some domains, and of the deliveries.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting(BTreeMap<EntityKey, Vec<WaitingEvent>>);
+
+/// An event that waits in a dead-letter queue, by itself or in its delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WaitingEvent {
+    pub(crate) event_id: String,
+    /// Whose dead-letter queue it is.
+    pub(crate) queue: Queue,
+    /// What `dlq redrive` calls the message: the event's id, or that of its delivery.
+    pub(crate) redriven_by: String,
+}
+
+impl Waiting {
+    /// Looks through the dead-letter queues of these domains, of the catch-all and of the deliveries.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when one of them cannot be read, or something of it is out of sight.
+    pub(crate) async fn of(
+        stack: &Stack,
+        records: &Records,
+        domains: &BTreeSet<Domain>,
+        reporter: Reporter<'_>,
+    ) -> Result<Self> {
+        let all = domains.iter().copied().chain([Domain::Unrecognised]);
+        let queues: Vec<Queue> = all.map(Queue::Domain).chain([Queue::Deliveries]).collect();
+        let mut waiting = Self::default();
+        for queue in DeadLetterQueue::of(stack, &queues)? {
+            let counts = queue.counts().await?;
+            if counts.in_flight > 0 {
+                return Err(Error::failed(format!(
+                    "{} messages of the dead-letter queue of {} are out of sight: another command looks at them, or one \
+                     that was killed did; they are back in 2 minutes",
+                    counts.in_flight, queue.queue
+                )));
+            }
+            if counts.waiting > 0 {
+                waiting.add(&queue, records, reporter).await?;
+            }
+        }
+        Ok(waiting)
+    }
+
+    async fn add(
+        &mut self,
+        queue: &DeadLetterQueue,
+        records: &Records,
+        reporter: Reporter<'_>,
+    ) -> Result<()> {
+        let (mut events, mut deliveries) = (Vec::new(), BTreeSet::new());
+        let note = |message: &Message| {
+            let about = &message.about;
+            match (&about.entity, &about.event_id) {
+                (Some(entity), Some(event_id)) => events.push((entity.clone(), event_id.clone())),
+                _ if queue.queue == Queue::Deliveries => deliveries.extend(about.delivery_id.clone()),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        };
+        look(queue, reporter, note).await?;
+        for (entity, event_id) in events {
+            let event = WaitingEvent {
+                redriven_by: event_id.clone(),
+                event_id,
+                queue: queue.queue,
+            };
+            self.0
+                .entry(EntityKey::from_stored(entity))
+                .or_default()
+                .push(event);
+        }
+        for delivery_id in deliveries {
+            self.add_delivery(&delivery_id, records).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds the events that the log has from a delivery, which may not have been dispatched. One that is not in the
+    /// archive was not proven, and nothing of it was logged.
+    async fn add_delivery(&mut self, delivery_id: &str, records: &Records) -> Result<()> {
+        let Ok(id) = delivery_id.parse::<Uuid>() else {
+            return Ok(());
+        };
+        let found = match records.archive.verified(id).await {
+            Ok(Some(found)) => found,
+            Ok(None) | Err(ReadError::NotArchived(_)) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let parts = upvest::split(&found.delivery.envelope.body).unwrap_or_default();
+        let events = parts.iter().filter_map(|part| part.event.as_ref().ok());
+        let ids: BTreeSet<&str> = events.map(upvest::Event::id).collect();
+        let owners = records.log.owners(&ids.into_iter().collect::<Vec<_>>()).await?;
+        let own = owners
+            .into_iter()
+            .filter(|(_, owner)| owner.delivery_id == delivery_id);
+        for (event_id, owner) in own {
+            let event = WaitingEvent {
+                event_id,
+                queue: Queue::Deliveries,
+                redriven_by: delivery_id.to_owned(),
+            };
+            if let Some(entity) = owner.aggregate {
+                self.0.entry(entity).or_default().push(event);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lists the events of an entity that wait.
+    pub(crate) fn events_of(&self, entity: &EntityKey) -> &[WaitingEvent] {
+        self.0.get(entity).map_or(&[], Vec::as_slice)
+    }
+}

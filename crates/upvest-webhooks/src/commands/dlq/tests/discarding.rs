@@ -1,0 +1,170 @@
+//! Giving events up.
+
+use webhook_tests::receiver::CHANGES;
+
+use super::*;
+use crate::stray_messages::scribble_to;
+
+async fn discard_report(site: &Deployment, words: &[&str]) -> Discarded {
+    let words = [&["discard"][..], words, &REASON[..]].concat();
+    match run(site, &words).await {
+        DlqReport::Discarded(report) => report,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn fates(report: &Discarded) -> Vec<(Option<&str>, &Fate)> {
+    let messages = report.messages.iter();
+    messages
+        .map(|message| (message.event_id.as_deref(), &message.fate))
+        .collect()
+}
+
+/// An order whose item somebody spoiled before its second event came, which is in the dead-letter queue therefore.
+async fn spoiled_site() -> Deployment {
+    let site = Deployment::new().await;
+    site.store(&[order("o1", 1, "NEW")]).await;
+    site.settle().await;
+    let item = ("aggregate", "ORDER#o1");
+    let good = site.item("entities", "aggregate", "ORDER#o1").await["last_occurred"]
+        .as_s()
+        .unwrap()
+        .clone();
+    site.set("entities", item, ("last_occurred", "yesterday")).await;
+    site.store(&[order("o1", 2, "FILLED")]).await;
+    while dead(&site).is_empty() {
+        site.settle().await;
+        site.pass(900);
+    }
+    site.set("entities", item, ("last_occurred", &good)).await;
+    site
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_is_given_up_is_in_the_state_and_nobody_is_told() {
+    let site = spoiled_site().await;
+    let told = site.receiver.aws.published(CHANGES).len();
+    let before = site.item("entities", "aggregate", "ORDER#o1").await;
+    let report = discard_report(&site, &["o1-2", "--queue", "orders"]).await;
+    assert_eq!(fates(&report), [(Some("o1-2"), &Fate::Folded { version: 2 })]);
+    site.settle().await;
+    let item = site.item("entities", "aggregate", "ORDER#o1").await;
+    assert_eq!(item["status"].as_s().unwrap(), "FILLED");
+    // What the processor keeps to resume by is not this command's to drop.
+    assert_eq!(item.get("transitions"), before.get("transitions"));
+    assert_eq!((dead(&site).len(), site.receiver.waiting()), (0, 0));
+    assert_eq!(site.receiver.aws.published(CHANGES).len(), told);
+    assert_eq!(site.effects(), ["o1-1"]);
+    let [operation] = &site.operations()[..] else {
+        panic!()
+    };
+    assert_eq!(
+        (&operation["command"], &operation["reason"]),
+        (&json!("dlq discard"), &json!("INC-42"))
+    );
+    assert_eq!(operation["request"]["discard"][0]["event_id"], "o1-2");
+    assert_eq!(operation["result"]["messages"][0]["result"], "folded");
+    assert!(DlqReport::Discarded(report).succeeded());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_whose_action_failed_is_in_the_state_already_and_is_gone_without_effects() {
+    let site = mended_site().await;
+    let told = site.receiver.aws.published(CHANGES).len();
+    let report = discard_report(&site, &["--entity", "ORDER#o1"]).await;
+    assert_eq!(
+        fates(&report),
+        [(Some("o1-1"), &Fate::InState), (Some("o1-2"), &Fate::InState)]
+    );
+    site.settle().await;
+    assert_eq!(dead(&site), ["o2-1"]);
+    assert_eq!(site.effects(), [""; 0]);
+    assert_eq!(site.receiver.aws.published(CHANGES).len(), told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_stays_while_its_entity_cannot_be_read_and_the_way_out_is_named() {
+    let site = spoiled_site().await;
+    let item = ("aggregate", "ORDER#o1");
+    site.set("entities", item, ("last_occurred", "yesterday")).await;
+    let report = discard_report(&site, &["o1-2"]).await;
+    let report = DlqReport::Discarded(report);
+    assert!(!report.succeeded());
+    let text = report.text();
+    assert!(
+        text.contains("entities rebuild 'ORDER#o1'") && dead(&site) == ["o1-2"],
+        "{text}"
+    );
+    assert!(all_visible(&site, &dead_letter_name(Domain::Orders)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_folded_is_gone_and_told() {
+    let site = Deployment::new().await;
+    let id = scribble_to(&site, &dead_letter_name(Domain::Orders)).await;
+    let report = discard_report(&site, &[&id]).await;
+    assert!(
+        matches!(fates(&report)[..], [(None, Fate::NotFolded { .. })]),
+        "{report:?}"
+    );
+    let report = DlqReport::Discarded(report);
+    assert!(report.text().contains("holds no event"), "{}", report.text());
+    assert!(report.succeeded());
+    assert!(
+        site.receiver
+            .aws
+            .messages(&dead_letter_name(Domain::Orders))
+            .is_empty()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rehearsal_and_a_choice_of_nothing_or_of_deliveries_change_nothing() {
+    let site = mended_site().await;
+    let report = run(&site, &["discard", "--dry-run", "o1-1", "o9-9"]).await;
+    assert!(!report.succeeded(), "an id is not there");
+    let text = report.text();
+    assert!(
+        text.contains("would be given up") && text.contains("o9-9: no message"),
+        "{text}"
+    );
+    for words in [&["discard"][..], &["discard", "d1", "--queue", "deliveries"]] {
+        let words = [words, &REASON[..]].concat();
+        let refused = run_at(&site, &words, site.clock()).await.unwrap().unwrap_err();
+        assert!(refused.is_usage(), "{refused}");
+    }
+    assert_eq!((dead(&site).len(), site.operations().len()), (3, 0));
+    assert!(all_visible(&site, &dead_letter_name(Domain::Orders)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_crash_at_any_call_the_same_command_finishes_and_nobody_is_told() {
+    for fault in [Fault::CrashBeforeEffect, Fault::CrashAfterEffect] {
+        for calls in 0.. {
+            let site = spoiled_site().await;
+            let told = site.receiver.aws.published(CHANGES).len();
+            site.receiver
+                .aws
+                .inject(fault, CallFilter::any().by("operator").after(calls));
+            let words = [
+                &["discard", "--queue", "orders", "--type", "ORDER"][..],
+                &REASON[..],
+            ]
+            .concat();
+            let crashed = run_at(&site, &words, site.clock()).await.is_err();
+            site.receiver.aws.heal();
+            site.pass(121);
+            run(&site, &words).await;
+            site.settle().await;
+            let item = site.item("entities", "aggregate", "ORDER#o1").await;
+            assert_eq!(item["status"].as_s().unwrap(), "FILLED", "{fault:?} {calls}");
+            assert_eq!(item["version"].as_n().unwrap(), "2", "{fault:?} {calls}");
+            assert_eq!(dead(&site), [""; 0], "{fault:?} {calls}");
+            assert_eq!(site.receiver.aws.published(CHANGES).len(), told);
+            if !crashed {
+                assert!(calls > 8, "{calls} calls were struck");
+                break;
+            }
+        }
+    }
+}

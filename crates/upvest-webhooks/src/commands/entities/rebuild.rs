@@ -1,0 +1,120 @@
+//! `entities rebuild`: folding entities again from the event log.
+
+use clap::{ArgGroup, Args};
+use operator::entities::{Finding, RebuildReport, Rebuilding, Rebuilt, Which, rebuild};
+use operator::{Repair, Result};
+use upvest::{Domain, EntityKey};
+
+use crate::arguments::RepairArgs;
+use crate::output::{self, Report, facts};
+
+const EXAMPLES: &str = "\
+Examples:
+  upvest-webhooks entities rebuild ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4 --reason \"INC-42: item edited by hand\"
+  upvest-webhooks entities rebuild --domain orders --dry-run
+
+For an item that somebody edited or deleted by hand, and for all items once a new version folds by other rules. What \
+`entities verify` finds nothing wrong with stays as it is.
+
+Nobody is told, and no action runs: what was told is not told again, and effects that are still to come stay to come. So \
+events that wait in a dead-letter queue are left out: a redrive brings them, with their effects. Processors may work on the \
+entities meanwhile.
+
+Exit status: 0 when everything that was found is rebuilt, else 1.";
+
+// Without a docstring: it would replace the command's description.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, group = ArgGroup::new("what").args(["domain", "entities"]).required(true))]
+pub(crate) struct RebuildArgs {
+    /// These entities, written TYPE#ID
+    #[arg(value_name = "ENTITY")]
+    entities: Vec<String>,
+    /// All entities of these domains that have events in the log
+    #[arg(long, value_name = "DOMAIN", num_args = 1..)]
+    domain: Vec<Domain>,
+    #[command(flatten)]
+    pub(super) repair: RepairArgs,
+}
+
+impl RebuildArgs {
+    /// Runs the command.
+    pub(super) async fn run(self, repair: &Repair<'_>) -> Result<RebuildReport> {
+        self.repair.must_be_answerable()?;
+        let which = match self.domain.is_empty() {
+            true => Which::Entities(self.entities.into_iter().map(EntityKey::from_stored).collect()),
+            false => Which::Domains(self.domain),
+        };
+        rebuild(repair, &which, |found| self.repair.confirm(&question(found))).await
+    }
+}
+
+fn question(found: &[Finding]) -> String {
+    let named = found
+        .iter()
+        .take(5)
+        .map(|finding| format!("{} ({})", finding.entity, finding.problem.as_str()));
+    let mut named: Vec<String> = named.collect();
+    if found.len() > named.len() {
+        named.push(format!("and {} more", found.len() - named.len()));
+    }
+    format!(
+        "These are folded again from the event log: {}. Go on?",
+        named.join(", ")
+    )
+}
+
+impl Report for RebuildReport {
+    fn text(&self) -> String {
+        if self.ending.declined {
+            return "nothing was rebuilt".to_owned();
+        }
+        let rebuilt = if self.ending.dry_run {
+            "would be rebuilt"
+        } else {
+            "rebuilt"
+        };
+        let mut text = facts([
+            ("compared", Some(self.compared.to_string())),
+            (rebuilt, Some(self.rebuilt.to_string())),
+            ("not rebuilt", Some(self.failed.to_string())),
+        ]);
+        if !self.entities.is_empty() {
+            let mut table = output::table(["entity", "problem", "result"]);
+            for entity in &self.entities {
+                table.add_row([&entity.entity, entity.problem.as_str(), &result_text(entity)]);
+            }
+            text.push_str(&format!("\n{table}\n"));
+        }
+        let left_out = self.entities.iter().flat_map(|entity| &entity.left_out);
+        let left_out: Vec<&str> = left_out.map(String::as_str).collect();
+        if !left_out.is_empty() {
+            text.push_str(&format!(
+                "\nleft out, because they wait in a dead-letter queue: {}\n  hint: `upvest-webhooks dlq redrive` brings them, \
+                 with their effects\n",
+                left_out.join(", ")
+            ));
+        }
+        if let Some(failure) = &self.ending.failure {
+            text.push_str(&format!(
+                "\nended early: {failure}\n  hint: run the command again\n"
+            ));
+        }
+        if self.ending.dry_run {
+            text.push_str("\ndry run: nothing was rebuilt\n");
+        }
+        text
+    }
+
+    fn succeeded(&self) -> bool {
+        self.ending.is_good() && self.failed == 0
+    }
+}
+
+fn result_text(entity: &Rebuilt) -> String {
+    match &entity.result {
+        Rebuilding::Planned => "would be rebuilt".to_owned(),
+        Rebuilding::Rebuilt { version } => format!("rebuilt, version {version}"),
+        Rebuilding::AsItWas => "as it was: nothing is wrong but what waits".to_owned(),
+        Rebuilding::Failed { why } => format!("not rebuilt: {why}"),
+    }
+}

@@ -1,0 +1,108 @@
+//! A replay is refused where it would make events late that were never told.
+
+use webhook_tests::effects::Trouble;
+use webhook_tests::receiver::{DELIVERIES, DELIVERIES_DLQ, dead_letter_name, queue_name};
+
+use super::*;
+use crate::stray_messages::{copy_to, lose, scribble_to, url_of};
+
+/// Makes sure that a replay is refused with this reason, and that nothing was sent or recorded.
+async fn assert_refused(deployed: &Deployment, line: &str, why: &[&str]) {
+    let operations = audit_items(deployed).len();
+    let waiting = sent(deployed);
+    let refused = refusal(deployed, line).await;
+    for part in why {
+        assert!(refused.contains(part), "{part:?} is not in {refused}");
+    }
+    crate::documented::assert_commands_parse(&refused.replace('`', "\n"), "refusal");
+    assert_eq!(
+        (sent(deployed), audit_items(deployed).len()),
+        (waiting, operations)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_an_event_of_an_entity_waits_in_a_dead_letter_queue() {
+    let deployed = Deployment::new().await;
+    deployed.receiver.effects.trouble("o1-2", Trouble::Hopeless);
+    deployed
+        .deliver(&[
+            order("o1", 1, "NEW"),
+            order("o1", 2, "FILLED"),
+            order("o2", 1, "NEW"),
+        ])
+        .await;
+    deployed.pass(LONG_AGO);
+    let why = [
+        "ORDER#o1: event o1-2 waits in the dead-letter queue of orders",
+        "dlq redrive o1-2 --queue orders",
+    ];
+    for line in [
+        "--entity ORDER#o1",
+        "--event o1-1",
+        "--domain orders",
+        "--since 2026-01-01 --until 2026-01-02",
+    ] {
+        assert_refused(&deployed, line, &why).await;
+    }
+    let preview = parse("--entity ORDER#o1 --dry-run");
+    let preview = preview.run(&deployed.stack, deployed.clock(), Reporter::silent());
+    assert!(preview.await.unwrap_err().to_string().contains(why[0]));
+    // Other entities are nobody's hostage.
+    replay(&deployed, "--entity ORDER#o2").await.unwrap();
+    deployed.process().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_an_event_is_on_its_way_and_not_once_it_is_in_the_state_or_must_be_lost() {
+    let deployed = Deployment::new().await;
+    deployed.deliver(&[order("o1", 1, "NEW")]).await;
+    deployed.pass(LONG_AGO);
+    deployed.store(&[order("o1", 2, "FILLED")]).await;
+    let why = [
+        "ORDER#o1: event o1-2 was received at",
+        "on its way",
+        "try again after",
+    ];
+    for line in ["--entity ORDER#o1", "--domain orders"] {
+        assert_refused(&deployed, line, &why).await;
+    }
+    deployed.process().await;
+    replay(&deployed, "--entity ORDER#o1").await.unwrap();
+    deployed.process().await;
+    // Lost: no message is left, and the event is in no state.
+    deployed.store(&[order("o3", 1, "NEW")]).await;
+    lose(&deployed, &queue_name(Domain::Orders)).await;
+    assert_refused(&deployed, "--entity ORDER#o3", &["on its way"]).await;
+    deployed.pass(LONG_AGO);
+    replay(&deployed, "--entity ORDER#o3").await.unwrap();
+    deployed.process().await;
+    assert_eq!(deployed.entities().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_delivery_of_an_event_waits_in_a_dead_letter_queue() {
+    let deployed = Deployment::new().await;
+    let delivery = deployed.post(&[order("o1", 1, "NEW")]).await;
+    let message = deployed.receiver.aws.messages(DELIVERIES).remove(0);
+    deployed.receiver.verify_and_store().await.unwrap();
+    deployed.process().await;
+    copy_to(&deployed, DELIVERIES_DLQ, &message).await;
+    deployed.pass(LONG_AGO);
+    let redrive = format!("dlq redrive {delivery} --queue deliveries");
+    let why = [
+        "event o1-1 waits in the dead-letter queue of deliveries",
+        redrive.as_str(),
+    ];
+    assert_refused(&deployed, "--entity ORDER#o1", &why).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_dead_letter_queue_is_being_looked_at() {
+    let deployed = deployed().await;
+    let name = dead_letter_name(Domain::Orders);
+    scribble_to(&deployed, &name).await;
+    let (sqs, url) = (deployed.receiver.aws.sqs(), url_of(&deployed, &name).await);
+    sqs.receive_message().queue_url(&url).send().await.unwrap();
+    assert_refused(&deployed, "--entity ORDER#o1", &["out of sight"]).await;
+}

@@ -126,14 +126,6 @@ impl Stack {
             .expression_attribute_values(":broken", AttributeValue::S("yesterday".to_owned()));
         request.send().await.unwrap();
     }
-
-    async fn delete_entity(&self, entity: &str) {
-        let request = self.clients.dynamodb.delete_item();
-        let request = request
-            .table_name(self.output("EntitiesTableName"))
-            .key("aggregate", AttributeValue::S(entity.to_owned()));
-        request.send().await.unwrap();
-    }
 }
 
 #[tokio::test]
@@ -180,10 +172,10 @@ async fn a_poison_event_is_sent_back_once_its_entity_is_mended() {
             &json!({ "id": order, "status": status }),
         )
     };
-    // Of events of one instant, the one with the greater id is the newer.
+    // Of events of one instant, the one further along the lifecycle is the newer, whatever its id.
     let mut ids = [new_id(), new_id()];
     ids.sort();
-    let [first, second] = ids;
+    let [second, first] = ids;
     stack.deliver(&sender.delivery(&[status(&first, "NEW")])).await;
     until("the order has a state", async || stack.entity(&entity).await).await;
     stack.break_entity(&entity).await;
@@ -195,8 +187,11 @@ async fn a_poison_event_is_sent_back_once_its_entity_is_mended() {
     walk.set("ENTITY", &entity);
     let seen = walk.run_until(&second).await;
     assert!(seen.contains("last_occurred"), "it says why: {seen}");
-    walk.skip("aws ");
-    stack.delete_entity(&entity).await;
+    let rebuilt = walk.run().await;
+    assert!(
+        rebuilt.contains(&second) && rebuilt.contains("left out"),
+        "what waits is left out: {rebuilt}"
+    );
     walk.run().await;
     until("the order is filled", async || {
         stack

@@ -5,11 +5,15 @@
 //! | `item` | the attributes of an item, and how large it may be |
 //! | `reading` | items and keys, one by one and in batches |
 //! | `writing` | the version condition, one by one and in batches |
+//! | `rebuilding` | putting a state that was folded from the log in the place of any item |
+//! | `unknown_types` | which event types entities had that this version does not know |
 //! | `comparison` | what differs between an item and the one that its events give |
 
 mod comparison;
 mod item;
 mod reading;
+mod rebuilding;
+mod unknown_types;
 mod writing;
 
 use aws_sdk_dynamodb::Client;
@@ -18,6 +22,7 @@ pub use upvest::batch::Stored;
 
 pub use self::comparison::{AttributeDifference, EntityItem};
 pub use self::reading::Loaded;
+pub use self::unknown_types::UnknownTypes;
 pub use self::writing::EntityWrite;
 use crate::error::AwsError;
 

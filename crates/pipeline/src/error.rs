@@ -6,13 +6,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Says that a call to AWS did not succeed, and which one it was. The same call may succeed later.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{operation} failed")]
+#[derive(Debug, Clone)]
 pub struct AwsError {
     operation: &'static str,
     /// Shared, because one failed call may be the failure of many messages.
-    #[source]
     source: Arc<dyn Error + Send + Sync>,
+}
+
+impl fmt::Display for AwsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} failed", self.operation)
+    }
+}
+
+impl Error for AwsError {
+    /// Gives what the SDK returned itself, and not the pointer to it, which nobody would find by its type.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
 }
 
 impl AwsError {
@@ -29,7 +40,9 @@ impl AwsError {
     pub fn entries(operation: &'static str, code: &str) -> Self {
         Self {
             operation,
-            source: Arc::from(Box::<dyn Error + Send + Sync>::from(format!("entries of the batch failed: {code}"))),
+            source: Arc::from(Box::<dyn Error + Send + Sync>::from(format!(
+                "entries of the batch failed: {code}"
+            ))),
         }
     }
 }

@@ -12,7 +12,7 @@ mod output;
 #[cfg(test)]
 mod permissions;
 #[cfg(test)]
-mod stray_messages;
+mod staging;
 mod terminal;
 mod times;
 

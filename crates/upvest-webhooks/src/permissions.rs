@@ -15,6 +15,7 @@ use webhook_tests::deployment::{ConnectedDeployment, UPVEST_SECRET};
 use webhook_tests::receiver::{dead_letter_name, gateway_request, queue_name};
 
 use crate::cli::Cli;
+use crate::staging::{catch_up, copy_to, lose};
 use calls::{Policy, Right, list, right};
 
 const OPERATOR: &str = "operator";
@@ -132,9 +133,9 @@ impl Stage {
             files,
         };
         stage.deliver().await;
+        stage.spoil().await;
         stage.quarantine().await;
         stage.bury().await;
-        stage.spoil().await;
         stage.write_files();
         stage.describe_stack();
         let overlap = std::time::Duration::from_secs(3600);
@@ -209,11 +210,14 @@ impl Stage {
     /// Has a payment wait in the dead-letter queue of its domain, and spoils the item of an order.
     async fn spoil(&mut self) {
         let waits = event("topup-1", 4, "TOPUP.CONFIRMED", r#"{"id":"t1","user_id":"u1"}"#);
-        self.world.store_signed(&signing_key(7), &[waits]).await;
+        let simulator = &self.world.simulator;
+        simulator.queue(&waits).unwrap();
+        self.world.receiving(simulator.delivered()).await;
+        while self.world.receiver.verify_and_store().await.is_some() {}
         let message = self.world.waiting(Domain::Payments).remove(0);
         let (home, dead) = (queue_name(Domain::Payments), dead_letter_name(Domain::Payments));
-        crate::stray_messages::copy_to(&self.world, &dead, &message).await;
-        crate::stray_messages::lose(&self.world, &home).await;
+        copy_to(&self.world, &dead, &message).await;
+        lose(&self.world, &home).await;
         self.stand_ins.insert("$WAITING", "topup-1".to_owned());
         let item = ("aggregate", "ORDER#o1");
         self.world.set("entities", item, ("status", "SPOILED")).await;
@@ -268,15 +272,6 @@ impl Stage {
         assert!(!rights.is_empty(), "{line} calls nothing");
         rights
     }
-}
-
-/// Sets the clock of the account, which stands still, to the time of this machine, by which commands go.
-fn catch_up(world: &ConnectedDeployment) {
-    let clock = world.receiver.aws.clock();
-    let late = pipeline::runtime::clock::Clock::system()
-        .now()
-        .duration_since(clock.timestamp());
-    clock.advance(late.unsigned_abs());
 }
 
 fn queue_url(name: &str) -> String {

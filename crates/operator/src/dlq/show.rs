@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
+use pipeline::queues::domains::TRANSITION;
 use pipeline::queues::envelope::Request;
 use serde::Serialize;
+use upvest::effects::Transition;
 
 use super::message::{About, Message};
 use super::queue::DeadLetterQueue;
@@ -90,12 +92,29 @@ impl Shown {
 /// Gives the text of an attribute; of the one that holds a delivery's headers without the values of some, and not at all
 /// where these cannot be told apart.
 fn without_credentials(name: &str, text: &str) -> String {
+    if name == TRANSITION {
+        return transition(text);
+    }
     if name != "request" {
         return text.to_owned();
     }
     let request = serde_json::from_str::<Request>(text).map(hide_in_request);
     let json = request.and_then(|request| serde_json::to_string(&request));
     json.unwrap_or_else(|_| format!("{} bytes that cannot be read", text.len()))
+}
+
+/// Says of the change that a message took along to resume from, what its statuses are: its figures are somebody's.
+fn transition(packed: &str) -> String {
+    let Some(change) = Transition::unpack(packed).ok().and_then(|mut all| all.pop()) else {
+        return format!("{} bytes that cannot be read", packed.len());
+    };
+    let status = |status: Option<String>| status.unwrap_or_else(|| "none".to_owned());
+    let before = change.previous.and_then(|previous| previous.status);
+    format!(
+        "the change of the status from {} to {}, from which its effects are resumed",
+        status(before),
+        status(change.current.status)
+    )
 }
 
 #[cfg(test)]

@@ -210,7 +210,7 @@ async fn a_change_of_anything_that_the_log_says_is_found() {
         ("object", r#"{"id":"o1","status":"CANCELLED"}"#, Problem::Changed),
         (
             "occurred",
-            "2026-01-01T00:00:04.000000000Z#o1-3",
+            "2026-01-01T00:00:04#2020##2026-01-01T00:00:00#00000#o1-3",
             Problem::Changed,
         ),
         ("aggregate", "USER#o1", Problem::Changed),

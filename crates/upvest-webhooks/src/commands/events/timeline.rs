@@ -20,8 +20,7 @@ pub(crate) struct TimelineArgs {
 }
 
 fn occurred(text: &str) -> Result<Occurred, &'static str> {
-    Occurred::from_stored(text)
-        .map_err(|_| "expected the place of an event, as the last page printed it")
+    Occurred::from_stored(text).map_err(|_| "expected the place of an event, as the last page printed it")
 }
 
 impl TimelineArgs {

@@ -1,9 +1,10 @@
 //! Giving events up.
 
+use operator::dlq::Fate;
 use webhook_tests::receiver::CHANGES;
 
 use super::*;
-use crate::stray_messages::scribble_to;
+use crate::staging::scribble_to;
 
 async fn discard_report(site: &Deployment, words: &[&str]) -> Discarded {
     let words = [&["discard"][..], words, &REASON[..]].concat();

@@ -4,7 +4,7 @@ use upvest::effects::Dispatch;
 use webhook_tests::receiver::CHANGES;
 
 use super::*;
-use crate::stray_messages::copy_to;
+use crate::staging::copy_to;
 
 /// The changes that were published of an event: whether each is late, may have been told before, and from which status to
 /// which it went.

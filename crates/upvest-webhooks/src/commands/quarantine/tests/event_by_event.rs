@@ -62,16 +62,20 @@ async fn plant_without_entity(site: &Deployment, json: &str) {
     let headers = sign(&signing_key(7), &body);
     plant(site, &headers, &body, "event-without-entity-key", &[0]).await;
     let event = upvest::Event::parse(json).unwrap();
+    let receipt = upvest::Receipt {
+        received_at: site.receiver.aws.clock().timestamp().into(),
+        position: 0,
+    };
     let log =
         pipeline::stores::events::EventLog::new(site.receiver.aws.dynamodb().clone(), "events".to_owned());
     let entry = pipeline::stores::events::NewEvent {
         event_id: event.id().to_owned(),
         event_type: event.event_type().to_owned(),
         aggregate: None,
-        occurred: event.occurred().to_string(),
+        occurred: upvest::Placement::of(&event, &receipt).occurred.to_string(),
         delivery_id: delivery(site),
         received_at: site.receiver.aws.clock().timestamp().to_string(),
-        sha256: hex::encode(<sha2::Sha256 as sha2::Digest>::digest(json)),
+        sha256: event.identity().to_hex(),
         object: event.object().get().to_owned(),
         archived_at: String::new(),
     };

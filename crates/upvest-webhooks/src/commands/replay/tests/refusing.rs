@@ -4,7 +4,7 @@ use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{DELIVERIES, DELIVERIES_DLQ, dead_letter_name, queue_name};
 
 use super::*;
-use crate::stray_messages::{copy_to, lose, scribble_to, url_of};
+use crate::staging::{copy_to, lose, scribble_to, url_of};
 
 /// Makes sure that a replay is refused with this reason, and that nothing was sent or recorded.
 async fn assert_refused(deployed: &Deployment, line: &str, why: &[&str]) {

@@ -1,8 +1,18 @@
-//! Messages that tests put where they do not belong, or take away.
+//! What tests stage: messages that are where they do not belong, or are lost, and a clock that goes with events.
 
 use aws_sdk_sqs::types::MessageAttributeValue;
 use fake_aws::QueuedMessage;
 use webhook_tests::deployment::Deployment;
+
+/// Sets the clock of the account, which stands still, to the time of this machine, by which commands go: what was created
+/// before now is then received after it.
+pub(crate) fn catch_up(site: &Deployment) {
+    let clock = site.receiver.aws.clock();
+    let late = pipeline::runtime::clock::Clock::system()
+        .now()
+        .duration_since(clock.timestamp());
+    clock.advance(late.unsigned_abs());
+}
 
 /// Finds the URL of a queue.
 pub(crate) async fn url_of(site: &Deployment, queue: &str) -> String {

@@ -166,6 +166,12 @@ async fn an_event_that_waits_is_left_out_and_told_as_the_change_that_it_is() {
         status(&site.item("entities", "aggregate", "ORDER#o1").await),
         "FILLED"
     );
+    // Nothing is wrong with it now but what waits.
+    let again = rebuild(&site, "ORDER#o1").await;
+    assert_eq!(
+        results(&again),
+        [("ORDER#o1", Problem::Different, &Rebuilding::AsItWas)]
+    );
     let messages = site.receiver.aws.messages(&dead_letter_name(Domain::Orders));
     let queue = webhook_tests::receiver::queue_name(Domain::Orders);
     crate::staging::copy_to(&site, &queue, &messages[0]).await;

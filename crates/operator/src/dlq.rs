@@ -2,6 +2,7 @@
 
 mod discard;
 mod filter;
+mod folder;
 mod list;
 mod message;
 mod queue;

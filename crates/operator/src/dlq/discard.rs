@@ -5,29 +5,23 @@ use std::ops::ControlFlow;
 
 use pipeline::error::ErrorChain;
 use pipeline::stores::audit::Operation;
-use pipeline::stores::entities::{Entities, EntityError, Stored};
-use pipeline::stores::events::LoggedEvent;
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use upvest::projection::{Placed, Projection, RULES};
-use upvest::{EntityKey, Event};
 use uuid::Uuid;
 
 use super::filter::Selection;
+use super::folder::Folder;
 use super::message::{About, Message};
 use super::queue::{BATCH, DeadLetterQueue};
 use super::sweep::{Held, look};
 use crate::error::{Error, Result};
-use crate::records::Records;
 use crate::repair::{Decision, Ending, Repair, Throttle};
 use crate::reporter::Work;
 use crate::stack::Queue;
 
 /// The name in the audit table.
 const COMMAND: &str = "dlq discard";
-/// How often an entity is read and folded again when its processor changed it meanwhile.
-const ATTEMPTS: usize = 5;
 /// The most messages that one operation discards: its item in the audit table names them all, and takes 400 KB.
 const OF_ONE_OPERATION: usize = 500;
 
@@ -223,12 +217,8 @@ async fn go_on(
     });
     let give_up = async |_: &Operation| {
         let mut run = Run {
-            records: match Records::of(repair.stack) {
-                Ok(records) => records,
-                Err(error) => return failed(&error),
-            },
-            entities: match repair.stack.entities() {
-                Ok(entities) => entities,
+            folder: match Folder::of(repair.stack) {
+                Ok(folder) => folder,
                 Err(error) => return failed(&error),
             },
             chosen,
@@ -261,8 +251,7 @@ fn failed(error: &Error) -> (serde_json::Value, Option<String>) {
 
 /// A run that is under way.
 struct Run<'r> {
-    records: Records,
-    entities: Entities,
+    folder: Folder,
     chosen: &'r [Chosen],
     work: Work<'r>,
     throttle: Throttle,
@@ -293,7 +282,7 @@ impl Run<'_> {
                     continue;
                 };
                 self.throttle.due().await;
-                let fate = self.fold(message).await?;
+                let fate = self.folder.fold(message).await?;
                 if !matches!(fate, Fate::Kept { .. }) {
                     queue.delete(message).await?;
                     held.messages.remove(&id);
@@ -303,82 +292,5 @@ impl Run<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Folds the event of a message, as the log has it.
-    async fn fold(&self, message: &Message) -> Result<Fate> {
-        let not_folded = |why: String| Ok(Fate::NotFolded { why });
-        let Some(event_id) = &message.about.event_id else {
-            return not_folded("the message holds no event".to_owned());
-        };
-        let Some(logged) = self.records.log.find(event_id).await? else {
-            return not_folded("the log does not have the event".to_owned());
-        };
-        let Some(entity) = logged.aggregate.clone() else {
-            return not_folded("the event belongs to no entity".to_owned());
-        };
-        match self.records.json(&logged).await? {
-            Ok(json) => self.fold_into(&entity, &logged, &json).await,
-            Err(why) => Ok(Fate::Kept { why }),
-        }
-    }
-
-    async fn fold_into(&self, entity: &EntityKey, logged: &LoggedEvent, json: &str) -> Result<Fate> {
-        let not_folded = |why: String| Ok(Fate::NotFolded { why });
-        let event = match Event::parse(json) {
-            Ok(event) => event,
-            Err(error) => return not_folded(error.to_string()),
-        };
-        let placed = Placed {
-            event: &event,
-            aggregate: entity,
-            occurred: &logged.occurred,
-        };
-        for _ in 0..ATTEMPTS {
-            let stored = match self.entities.load(entity).await {
-                Ok(stored) => stored,
-                Err(EntityError::Aws(error)) => return Err(error.into()),
-                Err(error) => {
-                    return Ok(Fate::Kept {
-                        why: ErrorChain(&error).to_string(),
-                    });
-                }
-            };
-            let before = stored.as_ref().map(|stored| stored.projection.clone());
-            let mut projection = before.clone().unwrap_or_default();
-            if let Err(error) = projection.fold(placed) {
-                return not_folded(error.to_string());
-            }
-            if before.as_ref() == Some(&projection) {
-                return Ok(Fate::InState);
-            }
-            let after = after(stored, projection);
-            match self.entities.save(entity, &after).await {
-                Ok(()) => {
-                    return Ok(Fate::Folded {
-                        version: after.version,
-                    });
-                }
-                Err(EntityError::Changed(_)) => {}
-                Err(error @ EntityError::TooLarge(_)) => return not_folded(error.to_string()),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(Error::failed(format!(
-            "entity {entity} is being changed all the time: its processor works on it; run the command again"
-        )))
-    }
-}
-
-/// The entity with a state in the place of the one before. What is kept to be resumed stays: this write is nobody's attempt.
-fn after(before: Option<Stored>, projection: Projection) -> Stored {
-    match before {
-        Some(before) => Stored {
-            projection,
-            version: before.version + 1,
-            fold: before.fold.min(RULES),
-            ..before
-        },
-        None => Stored::rebuilt(None, projection),
     }
 }

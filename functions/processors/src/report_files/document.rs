@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use pipeline::actions::Change;
 use serde::Deserialize;
 use upvest::Event;
+use upvest::time::Instant;
 use upvest_api::ResourceId;
 
 /// Names the event that announces the PDF of a user's report.
@@ -62,10 +63,12 @@ impl Document {
         matches!(event.event_type(), REPORT | TREASURY_REPORT)
     }
 
-    /// Describes the file that the event announces, which is a treasury report's unless it is a user's.
-    pub(crate) fn announced_by(event: &Event<'_>) -> Result<Self, serde_json::Error> {
+    /// Describes the file that the event announces, which is a treasury report's unless it is a user's. It is filed under
+    /// the day of `at`, when the event occurred.
+    pub(crate) fn announced_by(event: &Event<'_>, at: Instant) -> Result<Self, serde_json::Error> {
         let object = event.object().get();
-        let day = event.occurred().instant().split('T').next().unwrap_or_default();
+        let at = at.to_string();
+        let day = at.split_once('T').map_or(at.as_str(), |(day, _)| day);
         if event.event_type() == REPORT {
             let report: Report = serde_json::from_str(object)?;
             return Ok(Self {
@@ -132,7 +135,8 @@ mod tests {
         let event = format!(
             r#"{{"id":"e","created_at":"2026-01-31T23:59:59.5Z","type":"{event_type}","object":{object}}}"#
         );
-        Document::announced_by(&Event::parse(&event).unwrap())
+        let event = Event::parse(&event).unwrap();
+        Document::announced_by(&event, event.created_at().unwrap())
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Retrieval {
 
     /// Retrieves the file that the change's event announces; tells where it is.
     pub(crate) async fn run(&self, change: &Change<'_>) -> Result<Value, RetrieveError> {
-        let document = Document::announced_by(change.event)?;
+        let document = Document::announced_by(change.event, change.occurred.created_at)?;
         // It is never closed, so there always is a place sooner or later.
         let _place = self.places.acquire().await;
         let fetched = self.fetch(&document.source).await?;

@@ -52,7 +52,7 @@ async fn insert_all(aws: &Aws, statements: Vec<BatchStatementRequest>) -> Vec<Ba
     sent.unwrap().responses.unwrap()
 }
 
-fn codes(responses: &[BatchStatementResponse]) -> Vec<Option<BatchStatementErrorCodeEnum>> {
+pub(crate) fn codes(responses: &[BatchStatementResponse]) -> Vec<Option<BatchStatementErrorCodeEnum>> {
     responses
         .iter()
         .map(|response| response.error.as_ref()?.code.clone())

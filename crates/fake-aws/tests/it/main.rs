@@ -5,5 +5,6 @@ mod dynamodb;
 mod event_bridge;
 mod faults;
 mod lambda;
+mod partiql;
 mod s3;
 mod sqs;

@@ -87,10 +87,7 @@ async fn each_change_runs_the_action_once_and_is_published_with_what_was_before(
         [(None, Some("NEW")), (Some("NEW"), Some("FILLED"))]
     );
     assert_eq!(effects(&receiver), ["e1", "e2"]);
-    assert_eq!(
-        items(&receiver, "idempotency", "id"),
-        ["orders#e1", "orders#e2"]
-    );
+    assert_eq!(items(&receiver, "idempotency", "id"), ["orders#e1", "orders#e2"]);
     let changes = published(&receiver);
     assert_eq!(changes.len(), 2);
     assert_eq!(changes[0]["previous"], Value::Null);
@@ -124,11 +121,18 @@ async fn a_late_event_runs_the_hook_for_late_events_and_is_published_as_one_that
     );
     let changes = published(&receiver);
     assert_eq!(changes[0]["flags_changed"]["funds_available"], true);
-    assert_eq!((&changes[1]["late"], &changes[1]["again"]), (&true.into(), &false.into()));
+    assert_eq!(
+        (&changes[1]["late"], &changes[1]["again"]),
+        (&true.into(), &false.into())
+    );
     assert_eq!(changes[1]["previous"], Value::Null);
     assert_eq!(changes[1]["flags_changed"], serde_json::json!({}));
     assert_eq!(changes[1]["status_entered"], Value::Null);
-    assert_eq!((changes.len(), receiver.waiting()), (2, 2), "the effects alone are left");
+    assert_eq!(
+        (changes.len(), receiver.waiting()),
+        (2, 2),
+        "the effects alone are left"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -260,7 +260,10 @@ async fn a_crash_at_any_call_of_a_batch_leaves_every_event_told_as_what_it_is_an
         receiver.drain().await;
         for id in ["e1", "e2", "e3", "n1"] {
             let told = told(&receiver, id);
-            assert!(!told.is_empty(), "{fault:?} after {calls}: {id} is told to nobody");
+            assert!(
+                !told.is_empty(),
+                "{fault:?} after {calls}: {id} is told to nobody"
+            );
             assert!(
                 told.iter().all(|told| *told == AS_CHANGE),
                 "{fault:?} after {calls}: {id} {told:?}"

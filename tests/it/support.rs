@@ -8,8 +8,8 @@
 use jiff::Timestamp;
 use pipeline::queues::domains::EventMessage;
 use upvest::effects::Dispatch;
-use upvest::{Domain, Event, Placement, Receipt};
 use upvest::signature::{Headers, SigningKey};
+use upvest::{Domain, Event, Placement, Receipt};
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::deliveries::{KNOWN_SEED, body_of, import_key, sign, signing_key};
 use webhook_tests::receiver::Receiver;

@@ -76,7 +76,6 @@ impl Receiver {
         let aws = Aws::new(seed);
         for (table, key) in [
             ("keys", "key_id"),
-            ("entities", "aggregate"),
             ("idempotency", "id"),
             ("audit", "id"),
             ("subscriptions", "webhook_id"),
@@ -84,6 +83,7 @@ impl Receiver {
             aws.create_table(table, key, None);
         }
         aws.create_table_from(events_table());
+        aws.create_table_from(entities_table());
         aws.create_bucket("archive");
         aws.create_event_bus(CHANGES);
         let (deliveries_url, deliveries) = queue(&aws, DELIVERIES, DELIVERIES_DLQ, 10);
@@ -316,6 +316,27 @@ impl Receiver {
     }
 }
 
+/// Describes the entities table with the index of a person's entities, as the template creates it.
+fn entities_table() -> serde_json::Value {
+    json!({
+        "TableName": "entities",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+            { "AttributeName": "aggregate", "AttributeType": "S" },
+            { "AttributeName": "user_id", "AttributeType": "S" },
+        ],
+        "KeySchema": [{ "AttributeName": "aggregate", "KeyType": "HASH" }],
+        "GlobalSecondaryIndexes": [{
+            "IndexName": "by-user",
+            "KeySchema": [
+                { "AttributeName": "user_id", "KeyType": "HASH" },
+                { "AttributeName": "aggregate", "KeyType": "RANGE" },
+            ],
+            "Projection": { "ProjectionType": "KEYS_ONLY" },
+        }],
+    })
+}
+
 /// Describes the event log with the index that is an entity's time line, as the template creates it.
 fn events_table() -> serde_json::Value {
     json!({
@@ -375,7 +396,6 @@ fn processor(aws: &Aws, domain: Domain, queue: SourceQueue, effects: &Effects, c
             RECORDS_KEPT,
         ),
         bus: Some(EventBus::new(aws.event_bridge().clone(), CHANGES.to_owned())),
-        publishes_late: false,
         actions: DomainActions::new(effects.clone()),
         clock: clock.clone(),
     }

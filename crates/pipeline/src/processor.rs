@@ -137,22 +137,20 @@ impl Processor {
             .iter()
             .zip(&read)
             .map(|(message, read)| self.incoming(message, read));
-        let projected = self.project(incoming.collect()).await;
+        // Boxed, because the types of all that happens within are too deep for the compiler.
+        let projected = Box::pin(self.project(incoming.collect())).await;
         let prepared = event
             .records
             .iter()
             .zip(projected)
             .map(|(message, projected)| projected.map_err(|error| failure(message, &error, None)));
-        let response = self
-            .queue
-            .in_order(
-                event,
-                prepared.collect(),
-                // Boxed, because the types of all that happens within are too deep for the compiler.
-                async |round| Box::pin(self.act_on_round(round, invocation)).await,
-                async |done| Box::pin(self.publish(done)).await,
-            )
-            .await;
+        let response = Box::pin(self.queue.in_order(
+            event,
+            prepared.collect(),
+            async |round| Box::pin(self.act_on_round(round, invocation)).await,
+            async |done| Box::pin(self.publish(done)).await,
+        ))
+        .await;
         tracing::info!(
             domain = self.domain.name(),
             batch.messages = event.records.len(),
@@ -171,7 +169,9 @@ impl Processor {
         message: &'m SqsMessage,
         read: &'m Result<Dispatched, EventMessageError>,
     ) -> Result<Incoming<'m>, ProcessError> {
-        let dispatched = read.as_ref().map_err(|error| ProcessError::NoEvent(error.to_string()))?;
+        let dispatched = read
+            .as_ref()
+            .map_err(|error| ProcessError::NoEvent(error.to_string()))?;
         let event = dispatched
             .event()
             .map_err(|error| ProcessError::NoEvent(error.to_string()))?;
@@ -282,7 +282,9 @@ fn failure(message: &SqsMessage, error: &ProcessError, transition: Option<&Trans
     );
     // A replay stays one: it has no effects, whatever is kept of the event.
     if attribute(message, DISPATCH) != Some(Dispatch::Replay.name()) {
-        failure.attributes.push((DISPATCH, Dispatch::Again.name().to_owned()));
+        failure
+            .attributes
+            .push((DISPATCH, Dispatch::Again.name().to_owned()));
         let transition = transition.map(|transition| Transition::pack(std::slice::from_ref(transition)));
         failure
             .attributes

@@ -111,7 +111,8 @@ async fn run(deps: &Deps, report: &mut Report, body: Vec<u8>) -> Result<(), Cana
     let entity = canary_entity();
     let is_projected = async || {
         let stored = deps.entities.load(&entity).await?;
-        Ok(stored.is_some_and(|stored| stored.projection.last.occurred.event_id() == report.event_id))
+        let last = stored.and_then(|stored| stored.projection.last);
+        Ok(last.is_some_and(|last| last.occurred.event_id == report.event_id))
     };
     let projected = wait_until(deadline, is_projected).await;
     if !projected.map_err(CanaryError::Entities)? {

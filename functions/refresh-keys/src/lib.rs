@@ -85,7 +85,7 @@ async fn serve(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
         .map(drop)
         .map_err(|error| Failure::new(waits::KEY_FETCH, &error));
     let same_for_all = async |round: &[&SqsMessage]| vec![outcome.clone(); round.len()];
-    deps.queue.in_order(event, same_for_all).await
+    deps.queue.together(event, same_for_all).await
 }
 
 async fn run(deps: &Deps) -> Result<Changes, RefreshError> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_lambda_events::event::sqs::SqsMessage;
 use jiff::Timestamp;
 use pipeline::error::ErrorChain;
-use pipeline::queues::domains::Dispatch;
+use pipeline::queues::domains::EventMessage;
 use pipeline::queues::envelope::Envelope;
 use pipeline::runtime::metrics;
 use pipeline::stores::archive::Proof;
@@ -27,7 +27,7 @@ pub(crate) struct Received {
     pub(crate) arrival: (Timestamp, Uuid),
     /// Lists the events that it brought first, and that are to be sent to their domains; none of a delivery in
     /// quarantine.
-    pub(crate) dispatch: Vec<Dispatch>,
+    pub(crate) dispatch: Vec<EventMessage>,
 }
 
 /// Handles one message of the deliveries queue.
@@ -119,7 +119,7 @@ async fn accept(
     deps: &Deps,
     envelope: &Envelope,
     verified: &Verified<'_>,
-) -> Result<Vec<Dispatch>, DeliveryError> {
+) -> Result<Vec<EventMessage>, DeliveryError> {
     let failed = |step| {
         move |source| DeliveryError::Aws {
             delivery_id: envelope.delivery_id.to_string(),
@@ -139,9 +139,13 @@ async fn accept(
     let proof = Proof::of(verified, deps.origin.as_ref(), flags(&others));
     // Archived first: what is in the log can then always be proven, and an object too large for the log be found.
     let kept = deps.archive.keep(envelope, &proof).await;
-    kept.map_err(failed(Step::Archive))?;
+    // There already: by an earlier attempt, or because its bytes come out of the archive, as when the log is restored.
+    let proven_before = !kept.map_err(failed(Step::Archive))?;
     let delivered = match elements {
-        Ok(elements) => DeliveredEvents::of(envelope, verified.scope(), elements, &refused(deps, others)),
+        Ok(elements) => {
+            let refused = refused(deps, others);
+            DeliveredEvents::of(envelope, verified.scope(), elements, &refused)
+        }
         Err(malformed) => {
             tracing::warn!(delivery.id = %envelope.delivery_id, "delivery goes to quarantine: {malformed}");
             quarantine(deps, envelope, Some(key_id), malformed.reason(), Vec::new()).await?;
@@ -157,7 +161,8 @@ async fn accept(
         .record(&delivered.entries)
         .await
         .map_err(failed(Step::Store))?;
-    let outcome = events::decide(delivered, &logged, &envelope.delivery_id.to_string());
+    let delivery_id = envelope.delivery_id.to_string();
+    let outcome = events::decide(delivered, &logged, &delivery_id, proven_before, deps.clock.now());
     let conflicts = deps
         .log
         .record(&outcome.conflicting)

@@ -3,17 +3,18 @@
 use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
 
-use pipeline::queues::domains::Dispatch;
+use jiff::Timestamp;
+use pipeline::queues::domains::EventMessage;
 use pipeline::queues::envelope::Envelope;
 use pipeline::runtime::metrics;
 use pipeline::stores::archive::verified_key;
 use pipeline::stores::events::{NewEvent, Recorded, conflict_key};
-use sha2::{Digest, Sha256};
 use upvest::category::is_synthetic;
 use upvest::delivery::{Element, NO_ENTITY_KEY};
+use upvest::effects::Dispatch;
 use upvest::subscription::{FOREIGN, webhook_id};
 use upvest::synthetic::Scope;
-use upvest::{Domain, Event};
+use upvest::{Domain, EntityKey, Event, Occurred, Placement, Receipt};
 
 /// Is the reason of synthetic events that none of our own keys signed.
 const SYNTHETIC: &str = "event-synthetic";
@@ -23,12 +24,11 @@ const SYNTHETIC: &str = "event-synthetic";
 pub(crate) struct DeliveredEvents {
     /// Lists the events to be logged; no two have the same id.
     pub(crate) entries: Vec<NewEvent>,
-    /// Lists the events to be dispatched, should this delivery own them: beside each entry, `None` where it names no
-    /// entity.
-    dispatch: Vec<Option<Dispatch>>,
+    /// Lists what is to be dispatched of each entry, should this delivery own it.
+    dispatch: Vec<Parcel>,
     /// Holds the events of the same id as another of this delivery, with another content; by the key in the log.
     conflicting: BTreeMap<String, NewEvent>,
-    /// Counts the events that are in the delivery once more, byte for byte.
+    /// Counts the events that are in the delivery once more.
     duplicates: usize,
     /// Maps reasons to the places in the batch of the events that go to quarantine for them.
     pub(crate) unusable: BTreeMap<&'static str, Vec<usize>>,
@@ -38,13 +38,15 @@ pub(crate) struct DeliveredEvents {
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// Lists the events to be dispatched: what this delivery brought first.
-    pub(crate) dispatch: Vec<Dispatch>,
+    pub(crate) dispatch: Vec<EventMessage>,
     /// Lists the events to be logged beside those that they conflict with.
     pub(crate) conflicting: Vec<NewEvent>,
     new: usize,
     duplicates: usize,
     /// Counts new synthetic events, apart from the others.
     synthetic: usize,
+    /// Counts the new events of each type that this version does not know, of categories that it does.
+    unknown_types: BTreeMap<String, usize>,
 }
 
 impl DeliveredEvents {
@@ -75,7 +77,14 @@ impl DeliveredEvents {
                 events.unusable.entry(FOREIGN).or_default().push(index);
                 continue;
             }
-            let entry = entry(envelope, &event);
+            let placement = Placement::of(
+                &event,
+                &Receipt {
+                    received_at: envelope.received_at.into(),
+                    position: u16::try_from(index).unwrap_or(u16::MAX),
+                },
+            );
+            let entry = entry(envelope, &event, &placement);
             match seen.entry(entry.event_id.clone()) {
                 Slot::Occupied(first) if *first.get() == entry.sha256 => events.duplicates += 1,
                 Slot::Occupied(_) => events.conflicting.extend([conflicting(entry)]),
@@ -84,7 +93,7 @@ impl DeliveredEvents {
                     if event.entity_key().is_err() {
                         events.unusable.entry(NO_ENTITY_KEY).or_default().push(index);
                     }
-                    events.dispatch.push(dispatch(envelope, &event));
+                    events.dispatch.push(Parcel::of(&entry, &event, placement));
                     events.entries.push(entry);
                 }
             }
@@ -97,11 +106,23 @@ impl DeliveredEvents {
 ///
 /// | the log | | |
 /// |---|---|---|
-/// | did not have the event | new | this delivery dispatches it |
+/// | did not have the event | new | this delivery dispatches it, for the first time unless the bytes were `proven_before` |
 /// | has it from this delivery | an earlier attempt stored it and may have crashed | this delivery dispatches it again |
 /// | has it from another delivery | that one is still in the queue or in the dead-letter queue, or is done | nothing |
 /// | has another event of that id | a conflict | both are kept |
-pub(crate) fn decide(events: DeliveredEvents, logged: &[Recorded], delivery_id: &str) -> Outcome {
+pub(crate) fn decide(
+    events: DeliveredEvents,
+    logged: &[Recorded],
+    delivery_id: &str,
+    proven_before: bool,
+    now: Timestamp,
+) -> Outcome {
+    // What was proven before may have been dispatched before, though the log has lost it since.
+    let first = if proven_before {
+        Dispatch::Again
+    } else {
+        Dispatch::First
+    };
     let mut conflicts = events.conflicting;
     let mut outcome = Outcome {
         dispatch: Vec::new(),
@@ -109,6 +130,7 @@ pub(crate) fn decide(events: DeliveredEvents, logged: &[Recorded], delivery_id: 
         new: 0,
         duplicates: events.duplicates,
         synthetic: 0,
+        unknown_types: BTreeMap::new(),
     };
     for ((entry, dispatch), logged) in events.entries.into_iter().zip(events.dispatch).zip(logged) {
         let in_log = match logged {
@@ -122,7 +144,11 @@ pub(crate) fn decide(events: DeliveredEvents, logged: &[Recorded], delivery_id: 
         match logged {
             Recorded::New => {
                 *outcome.count_of_new(&entry) += 1;
-                outcome.dispatch.extend(dispatch);
+                if dispatch.is_of_unknown_type {
+                    let count = outcome.unknown_types.entry(entry.event_type.clone());
+                    *count.or_default() += 1;
+                }
+                outcome.dispatch.extend(dispatch.address(first, now));
             }
             Recorded::Existing(owner) if owner.sha256 != entry.sha256 => {
                 conflicts.extend([conflicting(entry)]);
@@ -132,7 +158,13 @@ pub(crate) fn decide(events: DeliveredEvents, logged: &[Recorded], delivery_id: 
                 // An earlier attempt at this delivery may have ended between the log and the queue. A second message
                 // changes nothing.
                 if owner.delivery_id == delivery_id {
-                    outcome.dispatch.extend(dispatch);
+                    // As it was stored, whatever this version would make of it.
+                    let stored = Parcel {
+                        aggregate: owner.aggregate.clone().or(dispatch.aggregate),
+                        occurred: owner.occurred.clone(),
+                        ..dispatch
+                    };
+                    outcome.dispatch.extend(stored.address(Dispatch::Again, now));
                 }
             }
         }
@@ -161,9 +193,19 @@ impl Outcome {
         for _ in self
             .dispatch
             .iter()
-            .filter(|event| event.domain == Domain::Unrecognised && !event.entity.is_synthetic())
+            .filter(|event| event.domain == Domain::Unrecognised && !event.aggregate.is_synthetic())
         {
             metrics::unrecognised();
+        }
+        if !self.unknown_types.is_empty() {
+            metrics::unknown_types(self.unknown_types.values().sum());
+            // A name of another form may hold anything, which does not belong into the log.
+            let is_name = |name: &&String| {
+                let mut bytes = name.bytes();
+                bytes.all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"_.".contains(&byte))
+            };
+            let types: Vec<&String> = self.unknown_types.keys().filter(is_name).collect();
+            tracing::warn!(delivery.id = %envelope.delivery_id, ?types, "events of unknown types of known categories");
         }
         if conflicting > 0 {
             let ids: Vec<_> = self
@@ -176,15 +218,16 @@ impl Outcome {
     }
 }
 
-fn entry(envelope: &Envelope, event: &Event<'_>) -> NewEvent {
+fn entry(envelope: &Envelope, event: &Event<'_>, placement: &Placement) -> NewEvent {
     NewEvent {
         event_id: event.id().to_owned(),
         event_type: event.event_type().to_owned(),
         aggregate: event.entity_key().ok().map(|entity| entity.to_string()),
-        occurred: event.occurred().to_string(),
+        occurred: placement.occurred.to_string(),
+        time_flag: placement.time_source.flag(),
         delivery_id: envelope.delivery_id.to_string(),
         received_at: envelope.received_at.to_string(),
-        sha256: hex::encode(Sha256::digest(event.json())),
+        sha256: event.identity().to_hex(),
         object: event.object().get().to_owned(),
         archived_at: verified_key(envelope),
     }
@@ -195,13 +238,47 @@ fn conflicting(event: NewEvent) -> (String, NewEvent) {
     (event.event_id.clone(), event)
 }
 
-fn dispatch(envelope: &Envelope, event: &Event<'_>) -> Option<Dispatch> {
-    Some(Dispatch {
-        event_id: event.id().to_owned(),
-        domain: event.category().domain,
-        entity: event.entity_key().ok()?,
-        json: event.json().to_owned(),
-        replay: None,
-        delivery_id: envelope.delivery_id.to_string(),
-    })
+/// Holds what is sent of an event, before it is known whether, how and when.
+#[derive(Debug)]
+struct Parcel {
+    event_id: String,
+    domain: Domain,
+    /// Names the entity; `None` for an event that names none.
+    aggregate: Option<EntityKey>,
+    occurred: Occurred,
+    json: String,
+    sha256: String,
+    delivery_id: String,
+    is_of_unknown_type: bool,
+}
+
+impl Parcel {
+    fn of(entry: &NewEvent, event: &Event<'_>, placement: Placement) -> Self {
+        Self {
+            event_id: entry.event_id.clone(),
+            domain: event.category().domain,
+            aggregate: event.entity_key().ok(),
+            occurred: placement.occurred,
+            json: event.json().to_owned(),
+            sha256: entry.sha256.clone(),
+            delivery_id: entry.delivery_id.clone(),
+            is_of_unknown_type: event.is_of_unknown_type(),
+        }
+    }
+
+    /// Makes the message; `None` for an event without an entity, which no domain could take.
+    fn address(self, dispatch: Dispatch, dispatched_at: Timestamp) -> Option<EventMessage> {
+        Some(EventMessage {
+            event_id: self.event_id,
+            domain: self.domain,
+            aggregate: self.aggregate?,
+            occurred: self.occurred,
+            json: self.json,
+            sha256: self.sha256,
+            delivery_id: self.delivery_id,
+            dispatch,
+            dispatched_at,
+            replay: None,
+        })
+    }
 }

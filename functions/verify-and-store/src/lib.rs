@@ -11,7 +11,7 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
 use pipeline::error::{ErrorChain, Failure};
 use pipeline::queues::consumer::{SourceQueue, waits};
-use pipeline::queues::domains::{Dispatch, DomainQueues, Routes};
+use pipeline::queues::domains::{DomainQueues, EventMessage, Routes};
 use pipeline::queues::envelope::attribute;
 use pipeline::queues::key_requests::KeyRequests;
 use pipeline::runtime::clock::Clock;
@@ -142,7 +142,7 @@ async fn handle_batch(deps: &Deps, batch: &[&SqsMessage]) -> Vec<Result<(), Fail
     let received = join_all(batch.iter().map(|message| Box::pin(receive(deps, message)))).await;
     let mut in_order: Vec<&Received> = received.iter().flatten().collect();
     in_order.sort_by_key(|received| received.arrival);
-    let events: Vec<Dispatch> = in_order
+    let events: Vec<EventMessage> = in_order
         .iter()
         .flat_map(|received| received.dispatch.clone())
         .collect();
@@ -166,10 +166,10 @@ async fn handle_batch(deps: &Deps, batch: &[&SqsMessage]) -> Vec<Result<(), Fail
 }
 
 /// Names the categories that this version does not know. They are names of types; what else an event holds is not named.
-fn report_unrecognised(events: &[Dispatch]) {
+fn report_unrecognised(events: &[EventMessage]) {
     let unknown = events.iter().filter(|event| event.domain == Domain::Unrecognised);
     let categories: BTreeSet<&str> = unknown
-        .map(|event| event.entity.entity_type())
+        .map(|event| event.aggregate.entity_type())
         // A name of another form may hold anything, which does not belong into the log.
         .filter(|name| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'))
         .collect();

@@ -7,9 +7,11 @@
 mod domain;
 #[path = "../../../crates/upvest/src/category/row.rs"]
 mod row;
+#[path = "../../../crates/upvest/src/category/steps.rs"]
+mod steps;
 #[path = "../../../crates/upvest/src/category/table.rs"]
 mod table;
 
 pub use domain::{Domain, UnknownDomainError};
-pub use row::{Category, EARLIER, Role};
+pub use row::{Category, EARLIER, Role, Step};
 pub use table::{CATEGORIES, UNRECOGNISED};

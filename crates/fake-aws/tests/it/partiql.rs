@@ -128,7 +128,11 @@ async fn an_update_sets_and_removes_where_the_condition_holds() {
 #[tokio::test(start_paused = true)]
 async fn statements_whose_condition_fails_fail_alone() {
     let aws = entities();
-    execute(&aws, vec![insert("ORDER#1"), insert("ORDER#2"), insert("ORDER#3")]).await;
+    execute(
+        &aws,
+        vec![insert("ORDER#1"), insert("ORDER#2"), insert("ORDER#3")],
+    )
+    .await;
     let statements = vec![
         update("ORDER#1", 7),
         update("ORDER#2", 1),
@@ -169,5 +173,8 @@ async fn an_item_beyond_the_limit_fails_alone() {
     ];
     let responses = execute(&aws, statements).await;
     let codes = codes(&responses);
-    assert!(codes[0].is_some() && codes[1].is_some() && codes[2].is_none(), "{codes:?}");
+    assert!(
+        codes[0].is_some() && codes[1].is_some() && codes[2].is_none(),
+        "{codes:?}"
+    );
 }

@@ -59,13 +59,16 @@ impl Processor {
         };
         match outcome.effect {
             Effect::Late | Effect::Duplicate if self.actions.wants_late(&change) => {
-                self.run_once(&change, &run, self.actions.on_late(&change)).await?;
+                self.run_once(&change, &run, self.actions.on_late(&change))
+                    .await?;
             }
             Effect::Fresh | Effect::Resume if self.actions.wants(&change) => {
-                self.run_once(&change, &run, self.actions.on_change(&change)).await?;
+                self.run_once(&change, &run, self.actions.on_change(&change))
+                    .await?;
             }
             Effect::Replay if self.actions.wants_replays() && self.actions.wants(&change) => {
-                self.run_once(&change, &run, self.actions.on_change(&change)).await?;
+                self.run_once(&change, &run, self.actions.on_change(&change))
+                    .await?;
             }
             _ => {}
         }

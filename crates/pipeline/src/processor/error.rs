@@ -107,9 +107,7 @@ impl ProcessError {
             | Self::NoEntityKey { .. }
             | Self::OtherPayload { .. }
             | Self::Action { permanent: true, .. }
-            | Self::Entity(EntityError::TooLarge(_)) => {
-                Disposition::DeadLetter
-            }
+            | Self::Entity(EntityError::TooLarge(_)) => Disposition::DeadLetter,
         }
     }
 }

@@ -147,7 +147,10 @@ impl Processor {
                     continue;
                 }
             };
-            let mut batch = Batch::start(entity.clone(), before.as_ref().map(|before| before.stored.clone()));
+            let mut batch = Batch::start(
+                entity.clone(),
+                before.as_ref().map(|before| before.stored.clone()),
+            );
             let mut outcomes = Vec::new();
             for index in indexes {
                 if let Ok(incoming) = &incoming[*index] {
@@ -204,7 +207,10 @@ impl Processor {
                 "entity's state moved backwards"
             );
         }
-        if matches!(outcome.effect, Effect::Replay | Effect::Resume | Effect::Duplicate) {
+        if matches!(
+            outcome.effect,
+            Effect::Replay | Effect::Resume | Effect::Duplicate
+        ) {
             return;
         }
         let now = self.clock.now();

@@ -332,14 +332,16 @@ mod tests {
         act: impl AsyncFn(&[&SqsMessage]) -> Vec<Result<(), Failure>>,
         finish: impl AsyncFn(&[&SqsMessage]) -> Vec<Result<(), Failure>>,
     ) -> SqsBatchResponse {
-        let prepared = event.records.iter().map(Ok).collect();
-        let act = async |round: Vec<&SqsMessage>| {
-            let results = act(&round).await.into_iter().zip(&round);
-            results.map(|(result, message)| result.map(|()| *message)).collect()
+        let messages = |indexes: &[usize]| -> Vec<&SqsMessage> {
+            indexes.iter().map(|index| &event.records[*index]).collect()
         };
-        queue()
-            .in_order(event, prepared, act, async |done: Vec<&SqsMessage>| finish(&done).await)
-            .await
+        let act = async |round: Vec<usize>| {
+            let results = act(&messages(&round)).await.into_iter().zip(round);
+            results.map(|(result, index)| result.map(|()| index)).collect()
+        };
+        let finish = async |done: Vec<usize>| finish(&messages(&done)).await;
+        let prepared = (0..event.records.len()).map(Ok).collect();
+        queue().in_order(event, prepared, act, finish).await
     }
 
     #[tokio::test]

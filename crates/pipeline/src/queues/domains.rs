@@ -14,7 +14,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use futures_util::future::try_join_all;
 
-pub use self::message::{Dispatch, Dispatched, EventMessageError};
+pub use self::message::{AGGREGATE, DISPATCH, Dispatched, EventMessage, EventMessageError, TRANSITION};
 pub use self::routes::{Routes, RoutesError};
 use crate::error::AwsError;
 use crate::queues::encoding::MAX_MESSAGE_BYTES;
@@ -23,8 +23,9 @@ use crate::runtime::trace::TraceHeader;
 const CALL: &str = "SendMessageBatch to a domain queue";
 /// Bounds the number of messages in one batch (`SendMessageBatch`).
 const BATCH: usize = 10;
-/// Leaves room for a message's attributes and their names, in bytes: two ids and an encoding take a few hundred.
-const ATTRIBUTES: usize = 1024;
+/// Leaves room for a message's attributes and their names, in bytes: keys, ids and a place take a little over 1,000 at most,
+/// the reason and the transition of a dead letter the rest.
+const ATTRIBUTES: usize = 8 * 1024;
 
 /// Sends events to the queues of their domains, in the order in which they are given.
 #[derive(Debug, Clone)]
@@ -56,8 +57,8 @@ impl DomainQueues {
     /// # Errors
     ///
     /// [`AwsError`] when some event is not known to be in its queue; others may be.
-    pub async fn send(&self, events: Vec<Dispatch>) -> Result<(), AwsError> {
-        let mut by_queue: BTreeMap<&str, Vec<Dispatch>> = BTreeMap::new();
+    pub async fn send(&self, events: Vec<EventMessage>) -> Result<(), AwsError> {
+        let mut by_queue: BTreeMap<&str, Vec<EventMessage>> = BTreeMap::new();
         for event in events {
             by_queue
                 .entry(self.routes.url(event.domain))
@@ -73,7 +74,7 @@ impl DomainQueues {
         Ok(())
     }
 
-    async fn send_to(&self, url: &str, events: Vec<Dispatch>) -> Result<(), AwsError> {
+    async fn send_to(&self, url: &str, events: Vec<EventMessage>) -> Result<(), AwsError> {
         let trace = self.trace.attributes();
         for mut batch in batches(events)? {
             for entry in &mut batch {
@@ -96,7 +97,7 @@ impl DomainQueues {
 }
 
 /// Cuts messages into batches that SQS takes: ten messages, and 1 MiB in all.
-fn batches(events: Vec<Dispatch>) -> Result<Vec<Vec<SendMessageBatchRequestEntry>>, AwsError> {
+fn batches(events: Vec<EventMessage>) -> Result<Vec<Vec<SendMessageBatchRequestEntry>>, AwsError> {
     let mut batches: Vec<Vec<SendMessageBatchRequestEntry>> = Vec::new();
     let mut room = 0;
     for (index, event) in events.into_iter().enumerate() {
@@ -119,14 +120,15 @@ fn batches(events: Vec<Dispatch>) -> Result<Vec<Vec<SendMessageBatchRequestEntry
 
 #[cfg(test)]
 mod tests {
-    use super::message::tests::dispatch;
+    use super::message::tests::event;
     use super::*;
 
     #[test]
     fn batches_hold_ten_messages_and_one_mebibyte() {
-        let sizes = |events: Vec<Dispatch>| batches(events).unwrap().iter().map(Vec::len).collect::<Vec<_>>();
-        assert_eq!(sizes(vec![dispatch(100); 25]), [10, 10, 5]);
-        assert_eq!(sizes(vec![dispatch(400_000); 5]), [2, 2, 1]);
+        let sizes =
+            |events: Vec<EventMessage>| batches(events).unwrap().iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes(vec![event(100); 25]), [10, 10, 5]);
+        assert_eq!(sizes(vec![event(400_000); 5]), [2, 2, 1]);
         assert_eq!(sizes(vec![]), [0; 0]);
     }
 }

@@ -38,6 +38,8 @@ pub const DUPLICATE: &str = "EventsDuplicate";
 pub const CONFLICTING: &str = "EventsConflicting";
 /// Counts events dispatched to the catch-all, of a category that this version does not know.
 pub const UNRECOGNISED: &str = "EventsUnrecognised";
+/// Counts events of a type that this version does not know, of a category that it does.
+pub const UNKNOWN_TYPES: &str = "EventsOfUnknownType";
 /// Says how long it took from the receipt of a delivery until its events were in the log, in milliseconds.
 pub const RECEIPT_TO_STORED: &str = "ReceiptToStored";
 /// Says how long it took from the receipt of an event's delivery until the event was in its entity's state, in
@@ -175,6 +177,11 @@ pub fn stored_after(receipt: SignedDuration) {
 /// Counts an event of a category that this version does not know.
 pub fn unrecognised() {
     counter!(UNRECOGNISED).increment(1);
+}
+
+/// Counts events of types that this version does not know, of categories that it does: they replace nothing that is known.
+pub fn unknown_types(count: usize) {
+    counter!(UNKNOWN_TYPES).increment(count as u64);
 }
 
 /// Counts an event folded into its entity.

@@ -19,7 +19,6 @@ mod verified;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::list_objects_v2::builders::ListObjectsV2FluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
-use sha2::{Digest, Sha256};
 
 pub use self::delivery::{ArchivedDelivery, NotArchivedError, Proof};
 pub use self::layout::{
@@ -95,9 +94,9 @@ impl Archive {
         };
         // A body that cannot be split holds no event: what was archived as verified is not doubted here.
         let parts = upvest::delivery::split(&found.delivery.envelope.body).unwrap_or_default();
-        let mut texts = parts.into_iter().map(|part| part.json);
-        let wanted = texts.find(|json| hex::encode(Sha256::digest(json)) == sha256);
-        Ok(wanted.map(str::to_owned))
+        let mut events = parts.into_iter().filter_map(|part| part.event.ok());
+        let wanted = events.find(|event| event.identity().to_hex() == sha256);
+        Ok(wanted.map(|event| event.json().to_owned()))
     }
 
     fn list(&self, prefix: impl Into<String>) -> ListObjectsV2FluentBuilder {

@@ -23,7 +23,7 @@ pub(super) struct BatchGet<'t> {
     client: &'t Client,
     table: &'t str,
     key: &'static str,
-    projection: Option<&'static str>,
+    attributes: Option<&'static [&'static str]>,
     /// Says what the read is called in an error.
     call: &'static str,
 }
@@ -35,15 +35,15 @@ impl<'t> BatchGet<'t> {
             client,
             table,
             key,
-            projection: None,
+            attributes: None,
             call,
         }
     }
 
-    /// Reads the attributes of this projection expression alone.
-    pub(super) fn only(self, projection: &'static str) -> Self {
+    /// Reads these attributes alone.
+    pub(super) fn only(self, attributes: &'static [&'static str]) -> Self {
         Self {
-            projection: Some(projection),
+            attributes: Some(attributes),
             ..self
         }
     }
@@ -62,7 +62,8 @@ impl<'t> BatchGet<'t> {
         let key = |key: &&str| Item::from([(self.key.to_owned(), text(*key))]);
         let wanted = KeysAndAttributes::builder()
             .set_keys(Some(keys.iter().map(key).collect()))
-            .set_projection_expression(self.projection.map(str::to_owned))
+            .set_projection_expression(self.attributes.map(placeholders))
+            .set_expression_attribute_names(self.attributes.map(names))
             .consistent_read(true)
             .build()
             .expect("the builder asks for keys alone, which are set");
@@ -85,4 +86,18 @@ impl<'t> BatchGet<'t> {
             tokio::time::sleep(PAUSE * (1 << in_vain)).await;
         }
     }
+}
+
+/// Writes the projection expression of some attributes. Each has a placeholder, because many of their names are reserved
+/// words of `DynamoDB`.
+fn placeholders(attributes: &[&str]) -> String {
+    let placeholders: Vec<String> = attributes.iter().map(|name| format!("#{name}")).collect();
+    placeholders.join(",")
+}
+
+fn names(attributes: &[&str]) -> HashMap<String, String> {
+    let names = attributes.iter();
+    names
+        .map(|name| (format!("#{name}"), (*name).to_owned()))
+        .collect()
 }

@@ -100,9 +100,7 @@ impl Category {
     /// they could be mistaken for.
     #[must_use]
     pub fn knows_state(&self, state: &str) -> bool {
-        state == RECONCILED
-            || self.states().any(|known| known == state)
-            || self.states().next().is_none()
+        state == RECONCILED || self.states().any(|known| known == state) || self.states().next().is_none()
     }
 
     /// Tells whether the table knows an event type of this row. An unknown type is kept beside an entity's state and never

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use aws_lambda_events::event::sqs::SqsMessage;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use upvest::{Domain, EntityKey, Event};
+use upvest::effects::{Dispatch, Transition};
+use upvest::{Domain, EntityKey, Event, Occurred};
 
 use super::{ATTRIBUTES, CALL};
 use crate::error::AwsError;
@@ -15,44 +17,75 @@ use crate::queues::envelope::{attribute, string_attribute};
 /// Is the longest group id that SQS takes, in characters (`SendMessage`, "`MessageGroupId`").
 const MAX_GROUP_LENGTH: usize = 128;
 
+/// Names the attribute that holds the entity's key.
+pub const AGGREGATE: &str = "aggregate";
+/// Names the attribute that says how the event was sent: first, again or replay.
+pub const DISPATCH: &str = "dispatch";
+/// Names the attribute of a dead letter that holds what the event changed, packed.
+pub const TRANSITION: &str = "transition";
+const OCCURRED: &str = "occurred";
+const SHA256: &str = "sha256";
+const DISPATCHED_AT: &str = "dispatched_at";
+const DELIVERY_ID: &str = "delivery_id";
+const REPLAY: &str = "replay";
+const ENCODING: &str = "encoding";
+
 /// Describes an event on its way to its domain: the message body is the event's exact bytes.
+///
+/// What the log's item says of it travels along: neither the entity nor the place is computed a second time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dispatch {
+pub struct EventMessage {
     /// Gives the event's id, by which the queue drops duplicates within five minutes.
     pub event_id: String,
     /// Names the domain, and with it the queue and the processor, that the event goes to.
     pub domain: Domain,
     /// Names the entity whose events stay in order: its key makes the message group.
-    pub entity: EntityKey,
+    pub aggregate: EntityKey,
+    /// Gives the event's place among those of the entity.
+    pub occurred: Occurred,
     /// Holds the event's exact bytes, as cut out of the delivery's body.
     pub json: String,
+    /// Gives the event's identity in the log, in hexadecimal.
+    pub sha256: String,
     /// Names the delivery that brought the event: the archive has the signed bytes under its id.
     pub delivery_id: String,
+    /// Says how it is sent.
+    pub dispatch: Dispatch,
+    /// Tells when it is sent, by the sender's clock.
+    pub dispatched_at: Timestamp,
     /// Gives the id of the replay that sends it again, if one does: it tells actions, and gets the event past the
     /// queue's memory of ids.
     pub replay: Option<String>,
 }
 
-impl Dispatch {
+impl EventMessage {
     /// Writes the event as an entry of a batch.
     pub(super) fn into_entry(self, index: usize) -> Result<SendMessageBatchRequestEntry, AwsError> {
         let carried = encoding::encode(self.json.as_bytes(), MAX_MESSAGE_BYTES - ATTRIBUTES);
         let Encoded { encoding, text } = carried.map_err(AwsError::of(CALL))?;
-        let mut attributes: HashMap<String, MessageAttributeValue> = HashMap::new();
-        attributes.extend([string_attribute(("delivery_id", self.delivery_id))]);
+        let mut attributes: HashMap<String, MessageAttributeValue> = [
+            (DELIVERY_ID, self.delivery_id),
+            (AGGREGATE, self.aggregate.to_string()),
+            (OCCURRED, self.occurred.to_string()),
+            (SHA256, self.sha256),
+            (DISPATCH, self.dispatch.to_string()),
+            (DISPATCHED_AT, self.dispatched_at.to_string()),
+        ]
+        .map(string_attribute)
+        .into();
         let replay = self.replay.as_ref();
-        attributes.extend(replay.map(|replay| string_attribute(("replay", replay.clone()))));
+        attributes.extend(replay.map(|replay| string_attribute((REPLAY, replay.clone()))));
         attributes.extend(
             encoding
                 .name()
-                .map(|name| string_attribute(("encoding", name.to_owned()))),
+                .map(|name| string_attribute((ENCODING, name.to_owned()))),
         );
         SendMessageBatchRequestEntry::builder()
             .id(index.to_string())
             .message_body(text)
             .set_message_attributes(Some(attributes))
             // Events of one entity stay in order, those of others need not wait for them.
-            .message_group_id(group_id(self.entity.as_str()))
+            .message_group_id(group_id(self.aggregate.as_str()))
             // The queue drops an id that it saw within five minutes: a replay has an id of its own, so that it is not
             // taken for a duplicate of the delivery.
             .message_deduplication_id(match self.replay {
@@ -79,10 +112,22 @@ fn group_id(entity: &str) -> String {
 pub struct Dispatched {
     /// Holds the event's exact bytes, decoded from the message body.
     pub json: String,
+    /// Names the entity that the event is about.
+    pub aggregate: EntityKey,
+    /// Gives the event's place among those of the entity.
+    pub occurred: Occurred,
+    /// Gives the event's identity in the log, in hexadecimal.
+    pub sha256: String,
+    /// Says how the event was sent.
+    pub dispatch: Dispatch,
+    /// Tells when it was sent, by the sender's clock; `None` where the message does not say.
+    pub dispatched_at: Option<Timestamp>,
     /// Names the delivery that brought the event; `None` where the message does not say, as one that was sent by hand.
     pub delivery_id: Option<String>,
     /// Gives the id of the replay that brought it again; `None` for one that Upvest delivered.
     pub replay: Option<String>,
+    /// Says what the event changed, where the message comes from a dead-letter queue.
+    pub transition: Option<Transition>,
 }
 
 /// Says why a message of a domain queue holds no event.
@@ -100,6 +145,9 @@ pub enum EventMessageError {
     /// The text is not an event.
     #[error("message body is not an event")]
     Malformed(#[from] upvest::event::EventError),
+    /// An attribute is missing, or not what we write.
+    #[error("message has no usable attribute {0}")]
+    Attribute(&'static str),
 }
 
 impl Dispatched {
@@ -110,12 +158,31 @@ impl Dispatched {
     /// [`EventMessageError`] when it was not written by [`DomainQueues::send`](super::DomainQueues::send).
     pub fn from_message(message: &SqsMessage) -> Result<Self, EventMessageError> {
         let body = message.body.clone().ok_or(EventMessageError::Body)?;
-        let bytes = encoding::decode(Encoding::from_name(attribute(message, "encoding"))?, body)?;
+        let bytes = encoding::decode(Encoding::from_name(attribute(message, ENCODING))?, body)?;
         let json = String::from_utf8(bytes).map_err(|_| EventMessageError::NotText)?;
+        let text = |name| {
+            let text = attribute(message, name).filter(|text| !text.is_empty());
+            text.ok_or(EventMessageError::Attribute(name))
+        };
+        let unusable = |name| move || EventMessageError::Attribute(name);
+        let transition = attribute(message, TRANSITION).map(|packed| {
+            let transitions = Transition::unpack(packed).ok();
+            transitions
+                .and_then(|mut transitions| transitions.pop())
+                .ok_or_else(unusable(TRANSITION))
+        });
         Ok(Self {
             json,
-            delivery_id: attribute(message, "delivery_id").map(str::to_owned),
-            replay: attribute(message, "replay").map(str::to_owned),
+            aggregate: EntityKey::from_stored(text(AGGREGATE)?.to_owned()),
+            occurred: Occurred::from_stored(text(OCCURRED)?)
+                .ok()
+                .ok_or_else(unusable(OCCURRED))?,
+            sha256: text(SHA256)?.to_owned(),
+            dispatch: text(DISPATCH)?.parse().ok().ok_or_else(unusable(DISPATCH))?,
+            dispatched_at: attribute(message, DISPATCHED_AT).and_then(|at| at.parse().ok()),
+            delivery_id: attribute(message, DELIVERY_ID).map(str::to_owned),
+            replay: attribute(message, REPLAY).map(str::to_owned),
+            transition: transition.transpose()?,
         })
     }
 
@@ -133,14 +200,63 @@ impl Dispatched {
 pub(super) mod tests {
     use super::*;
 
-    pub(crate) fn dispatch(size: usize) -> Dispatch {
-        Dispatch {
+    pub(crate) fn event(size: usize) -> EventMessage {
+        let place = "2026-01-05T09:30:00.31#10#2026-01-05T09:30:00#2026-01-05T09:30:01#00000#e1";
+        EventMessage {
             event_id: "e1".to_owned(),
             domain: Domain::Orders,
-            entity: EntityKey::from_stored("ORDER#o1".to_owned()),
+            aggregate: EntityKey::from_stored("ORDER#o1".to_owned()),
+            occurred: Occurred::from_stored(place).unwrap(),
             json: "x".repeat(size),
+            sha256: "00ff".to_owned(),
             delivery_id: "d1".to_owned(),
+            dispatch: Dispatch::First,
+            dispatched_at: "2026-01-05T09:30:02Z".parse().unwrap(),
             replay: None,
+        }
+    }
+
+    /// The message as Lambda hands it over.
+    fn received(event: EventMessage) -> SqsMessage {
+        let entry = event.into_entry(0).unwrap();
+        let mut message = SqsMessage::default();
+        for (name, value) in entry.message_attributes().unwrap() {
+            let attribute = serde_json::json!({
+                "stringValue": value.string_value(), "dataType": "String",
+                "stringListValues": [], "binaryListValues": [],
+            });
+            message
+                .message_attributes
+                .insert(name.clone(), serde_json::from_value(attribute).unwrap());
+        }
+        message.body = Some(entry.message_body().to_owned());
+        message
+    }
+
+    #[test]
+    fn what_the_log_says_of_an_event_travels_along() {
+        let read = Dispatched::from_message(&received(event(3))).unwrap();
+        let sent = event(3);
+        assert_eq!(
+            (&read.aggregate, &read.occurred, &read.sha256, read.dispatch),
+            (&sent.aggregate, &sent.occurred, &sent.sha256, sent.dispatch)
+        );
+        assert_eq!(
+            (read.dispatched_at, read.delivery_id.as_deref(), read.transition),
+            (Some(sent.dispatched_at), Some("d1"), None)
+        );
+    }
+
+    #[test]
+    fn a_message_without_what_the_log_says_names_the_attribute() {
+        for name in [AGGREGATE, OCCURRED, SHA256, DISPATCH] {
+            let mut message = received(event(3));
+            message.message_attributes.remove(name);
+            let error = Dispatched::from_message(&message).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("message has no usable attribute {name}")
+            );
         }
     }
 
@@ -152,10 +268,10 @@ pub(super) mod tests {
 
     #[test]
     fn a_replay_gets_past_the_memory_of_ids_and_is_marked() {
-        let first = dispatch(1).into_entry(0).unwrap();
-        let replayed = Dispatch {
+        let first = event(1).into_entry(0).unwrap();
+        let replayed = EventMessage {
             replay: Some("r1".to_owned()),
-            ..dispatch(1)
+            ..event(1)
         };
         let replayed = replayed.into_entry(0).unwrap();
         assert_eq!(first.message_deduplication_id(), Some("e1"));

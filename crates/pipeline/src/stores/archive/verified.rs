@@ -26,12 +26,13 @@ pub struct VerifiedKeys {
 }
 
 impl Archive {
-    /// Keeps a verified delivery, with a note where its signature was out of its time, and its flags.
+    /// Keeps a verified delivery, with a note where its signature was out of its time, and its flags. Tells whether it is
+    /// new; one that is there already stays as it is.
     ///
     /// # Errors
     ///
     /// [`AwsError`] when it is not known to be kept.
-    pub async fn keep(&self, envelope: &Envelope, proof: &Proof<'_>) -> Result<(), AwsError> {
+    pub async fn keep(&self, envelope: &Envelope, proof: &Proof<'_>) -> Result<bool, AwsError> {
         let out_of_time = (proof.freshness != Freshness::Fresh).then(|| proof.freshness.as_str().to_owned());
         let delivery = ArchivedDelivery {
             out_of_time,
@@ -42,8 +43,7 @@ impl Archive {
         };
         // One that is there already was written by an earlier attempt at the same delivery.
         self.put(&verified_key(envelope), &delivery, Condition::Absent)
-            .await?;
-        Ok(())
+            .await
     }
 
     /// Reads the verified delivery of this id; `None` when there is none, or when the id tells no time of receipt.

@@ -109,10 +109,7 @@ fn state_item(entity: &EntityKey, projection: &Projection) -> Item {
 /// Writes how the events came: see [`NOTES`](super::NOTES).
 fn notes(state: &Stored) -> Item {
     let mut item = Item::from([
-        (
-            "version".to_owned(),
-            AttributeValue::N(state.version.to_string()),
-        ),
+        ("version".to_owned(), AttributeValue::N(state.version.to_string())),
         ("fold".to_owned(), AttributeValue::N(state.fold.to_string())),
     ]);
     if !state.transitions.is_empty() {
@@ -231,7 +228,9 @@ fn texts(value: &AttributeValue) -> Option<Vec<String>> {
 }
 
 fn required(item: &Item, name: &str) -> Result<String, String> {
-    text_of(item, name).map(str::to_owned).ok_or_else(|| name.to_owned())
+    text_of(item, name)
+        .map(str::to_owned)
+        .ok_or_else(|| name.to_owned())
 }
 
 fn occurred(item: &Item, name: &str) -> Result<Occurred, String> {

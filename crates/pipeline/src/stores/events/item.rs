@@ -20,13 +20,15 @@ pub struct LoggedEvent {
     pub event_type: String,
     /// Names the entity in whose time line it is; `None` for an event that names no entity or conflicts with another one.
     pub aggregate: Option<EntityKey>,
-    /// Tells when it occurred, by Upvest's `created_at`, with the event's id.
+    /// Gives its place among the events of the entity, computed when it was stored.
     pub occurred: Occurred,
+    /// Says where its time comes from, where Upvest's `created_at` was missing or not to be believed.
+    pub time_flag: Option<String>,
     /// Names the delivery that first brought it, and under whose id the archive has the signed bytes.
     pub delivery_id: String,
     /// Gives the time at which ingest received that delivery.
     pub received_at: Timestamp,
-    /// Gives the SHA-256 of the event's exact bytes, in hexadecimal, by which duplicates are told from conflicts.
+    /// Gives the event's identity, in hexadecimal, by which duplicates are told from conflicts.
     pub sha256: String,
     /// Holds the event's `object`, verbatim; `None` where it was not read, or is in the archive.
     pub object: Option<String>,
@@ -87,8 +89,8 @@ impl LoggedEvent {
             object: &'e RawValue,
         }
         let document = EventDocument {
-            id: self.occurred.event_id(),
-            created_at: self.occurred.instant(),
+            id: &self.occurred.event_id,
+            created_at: &self.occurred.created_at.to_string(),
             r#type: &self.event_type,
             object: serde_json::from_str(object).ok()?,
         };
@@ -107,6 +109,7 @@ impl LoggedEvent {
                 .map_err(|_| required.unusable("received_at"))?,
             occurred: required.occurred()?,
             aggregate: take_text(&mut required.item, "aggregate").map(EntityKey::from_stored),
+            time_flag: take_text(&mut required.item, "time_flag"),
             object: take_text(&mut required.item, "object"),
             archived_at: take_text(&mut required.item, "archived_at"),
             event_id: required.event_id,
@@ -136,7 +139,7 @@ impl Required {
     /// Takes the attribute `occurred`, the sort key of the index by entity, or names it as unusable.
     pub(super) fn occurred(&mut self) -> Result<Occurred, LogError> {
         let occurred = self.text("occurred")?;
-        Occurred::from_stored(occurred).map_err(|_| self.unusable("occurred"))
+        Occurred::from_stored(&occurred).map_err(|_| self.unusable("occurred"))
     }
 
     fn unusable(&self, attribute: &'static str) -> LogError {
@@ -159,7 +162,11 @@ mod tests {
             event_id: "e1".to_owned(),
             event_type: "ORDER.NEW".to_owned(),
             aggregate: None,
-            occurred: Occurred::new("2026-01-05T09:30:00.310Z", "e1").unwrap(),
+            occurred: Occurred::from_stored(
+                "2026-01-05T09:30:00.31#10#2026-01-05T09:30:00#2026-01-05T09:30:01#00000#e1",
+            )
+            .unwrap(),
+            time_flag: None,
             delivery_id: "d1".to_owned(),
             received_at: "2026-01-05T09:30:01Z".parse().unwrap(),
             sha256: "00ff".to_owned(),
@@ -169,13 +176,13 @@ mod tests {
     }
 
     #[test]
-    fn an_event_put_together_again_has_the_same_place_and_object() {
+    fn an_event_put_together_again_has_the_same_time_and_object() {
         let object = r#"{"id":"o1", "quantity": 1.00}"#;
         let json = logged(object).to_json().unwrap();
         let event = Event::parse(&json).unwrap();
         assert_eq!(event.object().get(), object);
         assert_eq!((event.id(), event.event_type()), ("e1", "ORDER.NEW"));
-        assert_eq!(*event.occurred(), logged(object).occurred);
+        assert_eq!(event.created_at(), Some(logged(object).occurred.created_at));
         assert_eq!(logged("{").to_json(), None);
     }
 

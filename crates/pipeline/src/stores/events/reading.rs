@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use upvest::{EntityKey, Occurred};
+
 use super::EventLog;
 use super::item::{LogError, LoggedEvent, conflict_key};
 use crate::error::AwsError;
@@ -12,13 +14,21 @@ use crate::stores::item::{Item, take_text, text};
 /// into one answer of `DynamoDB`, which takes 16 MB.
 pub const LOAD_BATCH: usize = 25;
 
+const CALL: &str = "BatchGetItem of the events table";
+
 /// Who stored an event, and what it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// Names the delivery that brought the event in the log, and that owns its dispatch.
     pub delivery_id: String,
-    /// Gives the SHA-256 of the logged event's exact bytes, in hexadecimal: another hash of the same id is a conflict.
+    /// Gives the logged event's identity, in hexadecimal: another one of the same id is a conflict.
     pub sha256: String,
+    /// Gives the logged event's type.
+    pub event_type: String,
+    /// Names the entity in whose time line it is; `None` for an event that names none or conflicts with another one.
+    pub aggregate: Option<EntityKey>,
+    /// Gives its place in the time line. Whoever sends the event once more takes entity and place from here.
+    pub occurred: Occurred,
 }
 
 impl EventLog {
@@ -61,20 +71,36 @@ impl EventLog {
     ///
     /// [`AwsError`] when some of them are not known.
     pub async fn owners(&self, keys: &[&str]) -> Result<HashMap<String, Owner>, AwsError> {
-        let read = self.batch_get().only("event_id,delivery_id,sha256");
+        let read = self.batch_get().only(&[
+            "event_id",
+            "delivery_id",
+            "sha256",
+            "type",
+            "aggregate",
+            "occurred",
+        ]);
         let items = read.read(keys).await?;
         let owner = |mut item: Item| {
             let mut own = |name| take_text(&mut item, name);
+            let event_id = own("event_id").unwrap_or_default();
             let owner = Owner {
-                delivery_id: own("delivery_id")?,
-                sha256: own("sha256")?,
+                aggregate: own("aggregate").map(EntityKey::from_stored),
+                delivery_id: own("delivery_id").ok_or("delivery_id")?,
+                sha256: own("sha256").ok_or("sha256")?,
+                event_type: own("type").ok_or("type")?,
+                occurred: own("occurred")
+                    .and_then(|occurred| Occurred::from_stored(&occurred).ok())
+                    .ok_or("occurred")?,
             };
-            Some((own("event_id")?, owner))
+            Ok((event_id, owner))
         };
-        Ok(items.into_iter().filter_map(owner).collect())
+        let owners: Result<_, &str> = items.into_iter().map(owner).collect();
+        owners.map_err(|attribute| {
+            AwsError::entries(CALL, &format!("an event's item has no usable {attribute}"))
+        })
     }
 
-    /// Tells whether all of these events, given by id and the SHA-256 of their bytes, are in the log, be it beside
+    /// Tells whether all of these events, given by id and identity, are in the log, be it beside
     /// others of the same id that they conflict with.
     ///
     /// # Errors
@@ -122,11 +148,6 @@ impl EventLog {
     }
 
     fn batch_get(&self) -> BatchGet<'_> {
-        BatchGet::new(
-            &self.client,
-            &self.table,
-            "event_id",
-            "BatchGetItem of the events table",
-        )
+        BatchGet::new(&self.client, &self.table, "event_id", CALL)
     }
 }

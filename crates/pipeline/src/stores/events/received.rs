@@ -28,7 +28,7 @@ impl EventLog {
             .scan()
             .table_name(&self.table)
             .projection_expression(
-                "event_id,#type,#aggregate,occurred,delivery_id,received_at,sha256,archived_at",
+                "event_id,#type,#aggregate,occurred,delivery_id,received_at,sha256,archived_at,time_flag",
             )
             .filter_expression("received_at >= :from AND received_at < :to")
             // Reserved words of DynamoDB.

@@ -23,13 +23,15 @@ pub struct NewEvent {
     pub event_type: String,
     /// Names the entity; `None` keeps the event out of the time lines.
     pub aggregate: Option<String>,
-    /// Tells when it occurred, as [`upvest::Occurred`] writes it.
+    /// Gives its place among the events of the entity, as [`upvest::Occurred`] writes it.
     pub occurred: String,
+    /// Says where its time comes from, where that is not its `created_at`.
+    pub time_flag: Option<&'static str>,
     /// Names the delivery that brought it, and that owns its dispatch.
     pub delivery_id: String,
     /// Gives the time at which ingest received that delivery (RFC 3339).
     pub received_at: String,
-    /// Gives the SHA-256 of the event's exact bytes, in hexadecimal.
+    /// Gives the event's identity ([`upvest::Identity`]), in hexadecimal.
     pub sha256: String,
     /// Holds the event's `object`, verbatim. One above [`MAX_OBJECT_BYTES`] is left to the archive.
     pub object: String,
@@ -74,6 +76,7 @@ impl NewEvent {
             object,
         ];
         attributes.extend(self.aggregate.map(|aggregate| ("aggregate", aggregate)));
+        attributes.extend(self.time_flag.map(|flag| ("time_flag", flag.to_owned())));
         attributes
     }
 }

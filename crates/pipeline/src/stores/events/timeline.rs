@@ -54,7 +54,7 @@ impl TimelineEntry {
 impl TimelineCursor {
     fn into_key(self) -> Item {
         [
-            ("event_id", self.occurred.event_id().to_owned()),
+            ("event_id", self.occurred.event_id.clone()),
             ("aggregate", self.entity.to_string()),
             ("occurred", self.occurred.to_string()),
         ]
@@ -65,7 +65,7 @@ impl TimelineCursor {
     fn from_key(mut key: Item) -> Option<Self> {
         Some(Self {
             entity: EntityKey::from_stored(take_text(&mut key, "aggregate")?),
-            occurred: Occurred::from_stored(take_text(&mut key, "occurred")?).ok()?,
+            occurred: Occurred::from_stored(&take_text(&mut key, "occurred")?).ok()?,
         })
     }
 }
@@ -129,7 +129,8 @@ impl EventLog {
         let mut history = Vec::new();
         // One batch after the other: all at once, a long history of large objects would be throttled.
         for entries in entries.chunks(BATCH) {
-            let ids: Vec<&str> = entries.iter().map(|entry| entry.occurred.event_id()).collect();
+            let ids = entries.iter().map(|entry| entry.occurred.event_id.as_str());
+            let ids: Vec<&str> = ids.collect();
             let mut events = self.load(&ids).await?;
             // A batch read gives items in no order: the ids have it.
             history.extend(ids.iter().filter_map(|id| events.remove(*id)));

@@ -83,7 +83,11 @@ fn a_state_that_is_stored_and_read_folds_on_as_if_it_had_not_been() {
     (at_once.version, at_once.transitions) = (resumed.version, resumed.transitions.clone());
     assert_eq!(item, there_and_back("ORDER#o1", &at_once));
     assert_eq!(item["moved_back_from"], text("FILLED"));
-    assert_eq!(item["object_type"], text("ORDER.NEW"), "the last event's type is unknown");
+    assert_eq!(
+        item["object_type"],
+        text("ORDER.NEW"),
+        "the last event's type is unknown"
+    );
 }
 
 #[test]
@@ -145,7 +149,10 @@ fn an_item_that_is_not_ours_names_the_attribute() {
     let item = to_item(&entity, &fold(None, &events)).unwrap();
     for name in OWN.into_iter().chain(["executions"]) {
         let mut edited = item.clone();
-        if edited.insert(name.to_owned(), AttributeValue::Null(true)).is_none() {
+        if edited
+            .insert(name.to_owned(), AttributeValue::Null(true))
+            .is_none()
+        {
             continue;
         }
         let read = from_item(&entity, &edited);

@@ -17,20 +17,20 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use canary::{CanaryKey, Deps, Endpoint, Report, Stage};
 use fake_aws::{CallFilter, Fault, Service};
-use pipeline::queues::domains::{Dispatch, DomainQueues};
+use pipeline::queues::domains::{DomainQueues, EventMessage};
 use pipeline::stores::entities::Entities;
 use pipeline::stores::events::EventLog;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
-use upvest::Domain;
+use upvest::effects::Dispatch;
 use upvest::signature::{Dialect, Headers, SignatureOptions, SigningKey};
-use upvest::synthetic::{CANARY, canary_delivery, canary_entity};
+use upvest::synthetic::{CANARY, canary_delivery};
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{CHANGES, DELIVERIES, PATH, Receiver};
 
 use crate::support::{
-    COVERED, deliver, deliver_with, event, items, process_all, quarantine, receiver, sign_with,
+    COVERED, deliver, deliver_with, event, items, message_of, process_all, quarantine, receiver, sign_with,
 };
 use crate::upvest::{Log, Server, clock};
 

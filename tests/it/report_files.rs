@@ -15,16 +15,17 @@ use std::time::Duration;
 
 use fake_aws::{Aws, CallFilter, Fault, Service, StoredObject};
 use pipeline::actions::{ConfigError, DomainActions, Lookup, Setup};
-use pipeline::queues::domains::{Dispatch, DomainQueues};
+use pipeline::queues::domains::{DomainQueues, EventMessage};
 use processors::report_files::{ReportFiles, Retrieval, SETTLEMENT_REPORTS};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use upvest::{Domain, Event};
+use upvest::Domain;
+use upvest::effects::Dispatch;
 use upvest_simulator::Trouble;
 use verify_and_store::FreshnessPolicy;
 use webhook_tests::receiver::{Receiver, dead_letter_name, queue_name};
 
-use crate::support::{event_at, items, post_events, receiver};
+use crate::support::{event_at, items, message_of, post_events, receiver};
 use crate::upvest::{Log, SECRET, Upvest, access, secrets};
 
 const BUCKET: &str = "reports";
@@ -92,19 +93,19 @@ impl World {
 
     /// Has an event come to the domain's queue once more.
     async fn dispatch(&self, json: &str, replay: Option<&str>) {
-        let event = Event::parse(json).unwrap();
-        let dispatch = Dispatch {
-            event_id: event.id().to_owned(),
-            domain: Domain::Reports,
-            entity: event.entity_key().unwrap(),
-            json: json.to_owned(),
-            delivery_id: "d1".to_owned(),
-            replay: replay.map(str::to_owned),
-        };
         // The queue drops the same event for five minutes.
         self.aws().clock().advance(Duration::from_secs(301));
+        let dispatch = if replay.is_some() {
+            Dispatch::Replay
+        } else {
+            Dispatch::Again
+        };
+        let message = EventMessage {
+            replay: replay.map(str::to_owned),
+            ..message_of(json, dispatch, self.aws().clock().timestamp())
+        };
         let queues = DomainQueues::new(self.aws().sqs().clone(), self.receiver.routes());
-        queues.send(vec![dispatch]).await.unwrap();
+        queues.send(vec![message]).await.unwrap();
         self.process().await;
     }
 

@@ -1,11 +1,14 @@
 //! X-Ray's trace header on the messages between the functions.
 
 use fake_aws::{Aws, QueueSettings};
+use jiff::Timestamp;
 use pipeline::queues::deliveries::DeliveriesQueue;
-use pipeline::queues::domains::{Dispatch, DomainQueues, Routes};
+use pipeline::queues::domains::{DomainQueues, EventMessage, Routes};
 use pipeline::queues::envelope::{Envelope, Request};
 use pipeline::runtime::trace::TraceHeader;
-use upvest::{Domain, EntityKey};
+use upvest::effects::Dispatch;
+
+use crate::support::{event, message_of};
 
 const TRACED: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
 const NOT_SAMPLED: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0";
@@ -19,15 +22,9 @@ fn headers(aws: &Aws, queue: &str) -> Vec<Option<String>> {
     messages.into_iter().map(|message| message.trace_header).collect()
 }
 
-fn dispatch(number: u32) -> Dispatch {
-    Dispatch {
-        event_id: format!("e{number}"),
-        domain: Domain::Unrecognised,
-        entity: EntityKey::from_stored("THING#1".to_owned()),
-        json: "{}".to_owned(),
-        delivery_id: "d1".to_owned(),
-        replay: None,
-    }
+fn message(number: u32) -> EventMessage {
+    let event = event(&format!("e{number}"), "THING.NEW", r#"{"id":"1"}"#);
+    message_of(&event, Dispatch::First, Timestamp::UNIX_EPOCH)
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,7 +66,7 @@ async fn every_event_carries_the_trace_of_the_batch_that_dispatched_it() {
     let url = aws.create_queue(QueueSettings::new("rest.fifo"));
     let routes: Routes = format!("unrecognised={url}").parse().unwrap();
     let queues = DomainQueues::new(aws.sqs().clone(), routes);
-    let events = (0..12).map(dispatch).collect();
+    let events = (0..12).map(message).collect();
     queues
         .clone()
         .traced_by(header(TRACED))
@@ -78,7 +75,7 @@ async fn every_event_carries_the_trace_of_the_batch_that_dispatched_it() {
         .unwrap();
     queues
         .traced_by(header("not a header"))
-        .send(vec![dispatch(12)])
+        .send(vec![message(12)])
         .await
         .unwrap();
     let headers = headers(&aws, "rest.fifo");

@@ -106,13 +106,15 @@ async fn neither_a_late_nor_a_replayed_synthetic_event_reaches_an_action() {
     let domains = DomainQueues::new(receiver.aws.sqs().clone(), receiver.routes());
     let dispatch = |id: &str, second: u8, replay: Option<&str>| {
         let json = synthetic(id).replace("00:00:00Z", &format!("00:00:{second:02}Z"));
-        Dispatch {
-            event_id: id.to_owned(),
-            domain: Domain::Unrecognised,
-            entity: canary_entity(),
-            json,
-            delivery_id: "d1".to_owned(),
+        let now = receiver.aws.clock().timestamp();
+        let dispatch = if replay.is_some() {
+            Dispatch::Replay
+        } else {
+            Dispatch::First
+        };
+        EventMessage {
             replay: replay.map(str::to_owned),
+            ..message_of(&json, dispatch, now)
         }
     };
     for event in [

@@ -78,6 +78,7 @@ async fn log_without_dispatch(signed: &Deployment, id: &str, second: u8, status:
         event_type: format!("ORDER.{status}"),
         aggregate: Some("ORDER#o1".to_owned()),
         occurred: format!("2026-01-01T00:00:{second:02}#2020##2026-01-01T00:00:{second:02}#00000#{id}"),
+        time_flag: None,
         delivery_id: "lost".to_owned(),
         received_at: signed.now().to_string(),
         sha256: String::new(),

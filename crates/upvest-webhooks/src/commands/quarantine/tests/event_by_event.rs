@@ -73,6 +73,7 @@ async fn plant_without_entity(site: &Deployment, json: &str) {
         event_type: event.event_type().to_owned(),
         aggregate: None,
         occurred: upvest::Placement::of(&event, &receipt).occurred.to_string(),
+        time_flag: None,
         delivery_id: delivery(site),
         received_at: site.receiver.aws.clock().timestamp().to_string(),
         sha256: event.identity().to_hex(),

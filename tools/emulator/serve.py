@@ -33,7 +33,8 @@ from ministack.app import app as ministack  # noqa: E402
 from ministack.core import iam_actions  # noqa: E402
 from ministack.services import apigateway, dynamodb, lambda_svc  # noqa: E402
 
-INSERT = re.compile(r'\s*INSERT\s+INTO\s+"?([A-Za-z0-9_.-]+)"?', re.IGNORECASE)
+WRITE = re.compile(r'\s*(INSERT\s+INTO|UPDATE)\s+"?([A-Za-z0-9_.-]+)"?', re.IGNORECASE)
+WRITE_ACTIONS = {"INSERT": "dynamodb:PartiQLInsert", "UPDATE": "dynamodb:PartiQLUpdate"}
 
 
 async def app(scope, receive, send):
@@ -65,13 +66,13 @@ def authorize_partiql():
     def with_partiql(action, body, region, account):
         if action != "dynamodb:BatchExecuteStatement":
             return checks(action, body, region, account)
-        found = [INSERT.match(statement["Statement"]) for statement in json.loads(body)["Statements"]]
+        found = [WRITE.match(statement["Statement"]) for statement in json.loads(body)["Statements"]]
         if not all(found):
             return []
-        tables = {match.group(1) for match in found}
+        writes = {(WRITE_ACTIONS[match.group(1).split()[0].upper()], match.group(2)) for match in found}
         return [
-            ("dynamodb:PartiQLInsert", f"arn:aws:dynamodb:{region}:{account}:table/{table}")
-            for table in sorted(tables)
+            (action, f"arn:aws:dynamodb:{region}:{account}:table/{table}")
+            for action, table in sorted(writes)
         ]
 
     iam_actions.dynamodb_transaction_checks = with_partiql

@@ -67,7 +67,6 @@ pub(crate) async fn run(options: Options, once: bool) -> Result<bool, RunError> 
     let parameters = [
         format!("UpvestSecret={}", upvest::SECRET),
         format!("WebhookMaxPackageSize={PACKAGE_SIZE}"),
-        "PublishLateEvents=true".to_owned(),
     ];
     let stack = emulated.deploy(parameters.to_vec()).await?;
     let receiver = Receiver::of(&stack);

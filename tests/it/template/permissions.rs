@@ -133,8 +133,16 @@ fn needed_by_processor(function: &str) -> Grants {
     needed.extend(grants(["sqs:ChangeMessageVisibility"], &queue));
     let dead_letters = format!("{}DeadLetterQueue", stem(function));
     needed.extend(grants(["sqs:SendMessage"], &dead_letters));
-    // `Entities::load` and `Entities::save`.
-    needed.extend(grants(["dynamodb:GetItem", "dynamodb:PutItem"], "EntitiesTable"));
+    // `Entities::load_many`, `save` and `save_many`.
+    needed.extend(grants(
+        [
+            "dynamodb:BatchGetItem",
+            "dynamodb:PutItem",
+            "dynamodb:PartiQLInsert",
+            "dynamodb:PartiQLUpdate",
+        ],
+        "EntitiesTable",
+    ));
     // `Idempotency::claim`, `complete` and `release`.
     needed.extend(grants(
         ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
@@ -205,7 +213,7 @@ fn a_processor_may_write_the_entities_and_records_of_its_domain_and_no_others() 
         assert_eq!(leading_keys(&template, &domain, "EntitiesTable"), own, "{domain}");
         assert_eq!(
             leading_keys(&template, &domain, "IdempotencyTable"),
-            [format!("{processor}/*")].into()
+            [format!("{processor}#*")].into()
         );
     }
 }

@@ -59,6 +59,11 @@ fn tables_have_the_keys_that_the_code_writes() {
         .into_iter()
         .map(|key| text_of(&key["AttributeName"]));
     assert_eq!(names.collect::<Vec<_>>(), ["aggregate", "occurred"]);
+    let index = &template.properties("EntitiesTable")["GlobalSecondaryIndexes"][0];
+    assert_eq!(
+        (&index["IndexName"], &index["Projection"]["ProjectionType"]),
+        (&json!("by-user"), &json!("KEYS_ONLY"))
+    );
     let expiry = &template.properties("IdempotencyTable")["TimeToLiveSpecification"];
     assert_eq!(expiry["AttributeName"], "expiration");
 }

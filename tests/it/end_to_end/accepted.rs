@@ -209,7 +209,10 @@ async fn of_two_payloads_with_the_same_event_id_both_are_kept() {
     let beside = format!("{id}!{}", Event::parse(&second).unwrap().identity().to_hex());
     until("the second is beside it", async || stack.event(&beside).await).await;
     let kept = stack.event(&id).await.unwrap();
-    assert_eq!(text(&kept, "sha256"), Event::parse(&first).unwrap().identity().to_hex());
+    assert_eq!(
+        text(&kept, "sha256"),
+        Event::parse(&first).unwrap().identity().to_hex()
+    );
 }
 
 #[tokio::test]

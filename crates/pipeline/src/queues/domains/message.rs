@@ -201,7 +201,7 @@ pub(super) mod tests {
     use super::*;
 
     pub(crate) fn event(size: usize) -> EventMessage {
-        let place = "2026-01-05T09:30:00.31#10#2026-01-05T09:30:00#2026-01-05T09:30:01#00000#e1";
+        let place = "2026-01-05T09:30:00.31#2010#2026-01-05T09:30:00#2026-01-05T09:30:01#00000#e1";
         EventMessage {
             event_id: "e1".to_owned(),
             domain: Domain::Orders,

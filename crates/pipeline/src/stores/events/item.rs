@@ -163,7 +163,7 @@ mod tests {
             event_type: "ORDER.NEW".to_owned(),
             aggregate: None,
             occurred: Occurred::from_stored(
-                "2026-01-05T09:30:00.31#10#2026-01-05T09:30:00#2026-01-05T09:30:01#00000#e1",
+                "2026-01-05T09:30:00.31#2010#2026-01-05T09:30:00#2026-01-05T09:30:01#00000#e1",
             )
             .unwrap(),
             time_flag: None,

@@ -126,7 +126,9 @@ impl Bill {
     /// The units of each write: those of states as the calls took them, those of events by the size of their items.
     fn count_writes(&mut self, receiver: &Receiver) {
         let saves = receiver.aws.calls().into_iter();
-        for call in saves.filter(|call| call.resource == "entities" && call.operation == "PutItem") {
+        for call in saves.filter(|call| {
+            call.resource == "entities" && call.half_units > 0 && call.operation != "BatchGetItem"
+        }) {
             self.wrote("the state of an entity", call.half_units as usize / 2);
         }
         for item in receiver.aws.items("events") {

@@ -38,7 +38,7 @@ impl World {
 
     async fn claim(&self, owner: &str, payload: &str) -> Claim {
         let invocation = self.invocation(owner);
-        let claim = self.records.claim("orders/change#e1", payload, &invocation);
+        let claim = self.records.claim("orders#e1", payload, &invocation);
         self.aws.invoke("orders", claim).await.unwrap().unwrap()
     }
 

@@ -10,9 +10,11 @@ use std::time::Duration;
 use fake_aws::{Aws, CallFilter, Fault, QueueSettings, Service};
 use pipeline::actions::DomainActions;
 use pipeline::queues::deliveries::DeliveriesQueue;
+use pipeline::queues::domains::DomainQueues;
 use pipeline::runtime::{aws, metrics};
 use serde_json::json;
 use upvest::Domain;
+use upvest::effects::Dispatch;
 use upvest::signature::{Dialect, Headers, SignatureOptions, SigningKey};
 use verify_and_store::{FreshnessPolicy, SubscriptionPolicy};
 use webhook_tests::deliveries::{KEY_ID, KNOWN_SEED};
@@ -23,7 +25,8 @@ use webhook_tests::receiver::{PATH, Receiver, gateway_request};
 use crate::refresh_keys::World;
 use crate::register_webhook::stack::Stack;
 use crate::support::{
-    COVERED, deliver, deliver_events, deliver_with, event, event_at, key, process_all, receiver, sign_with,
+    COVERED, deliver, deliver_events, deliver_with, event, event_at, key, message_of, process_all, receiver,
+    sign_with,
 };
 
 /// Runs every function in every way that is measured.
@@ -117,6 +120,14 @@ async fn process_in_every_way() {
     process_all(&receiver).await;
     deliver_events(&receiver, &[order("e1", 10, "NEW")]).await;
     deliver_events(&receiver, &[order("e3", 30, "PROCESSING")]).await;
+    deliver_events(&receiver, &[order("e4", 40, "TELEPORTED")]).await;
+    // The queue drops the same event for five minutes.
+    receiver.aws.clock().advance(Duration::from_secs(301));
+    let now = receiver.aws.clock().timestamp();
+    let copy = message_of(&order("e1", 10, "NEW"), Dispatch::Again, now);
+    let queues = DomainQueues::new(receiver.aws.sqs().clone(), receiver.routes());
+    queues.send(vec![copy]).await.unwrap();
+    process_all(&receiver).await;
 }
 
 async fn look_after_keys_and_subscription() {

@@ -139,8 +139,11 @@ impl Queue {
     /// Takes in a message from the queue it died in, or from the dead-letter queue it waited in.
     pub(crate) fn take_in(&mut self, message: QueuedMessage, from: Option<&str>, now_ms: u64) {
         let sequence_number = self.settings.is_fifo().then(|| self.next_sequence_number());
+        // A message keeps its time of sending only on the way into a standard dead-letter queue.
+        let keeps_time = from.is_some() && !self.settings.is_fifo();
         self.messages.push(QueuedMessage {
             sequence_number,
+            sent_ms: if keeps_time { message.sent_ms } else { now_ms },
             receive_count: 0,
             first_received_ms: None,
             visible_at_ms: now_ms,

@@ -82,6 +82,8 @@ impl Processor {
                 break;
             }
             let folded = self.fold(&by_entity, &incoming, &too_large, &mut results).await;
+            // Those that could not be read have their results.
+            by_entity.retain(|entity, _| folded.iter().any(|folded| folded.entity == *entity));
             let written = self.write(&folded).await;
             for (folded, written) in folded.into_iter().zip(written) {
                 match written {

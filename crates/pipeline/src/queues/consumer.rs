@@ -39,6 +39,9 @@ pub struct DeadLetters {
     pub max_receives: u32,
 }
 
+/// Lists the messages of a group that are still to be ended, each with what was begun of it.
+type Group<'m, P> = VecDeque<(&'m SqsMessage, Result<P, Failure>)>;
+
 impl SourceQueue {
     /// Consumes the queue at `url`, whose messages Lambda hands over in batches.
     #[must_use]
@@ -98,7 +101,7 @@ impl SourceQueue {
         act: impl AsyncFn(Vec<P>) -> Vec<Result<D, Failure>>,
         finish: impl AsyncFn(Vec<D>) -> Vec<Result<(), Failure>>,
     ) -> SqsBatchResponse {
-        let mut groups: BTreeMap<&str, VecDeque<(&SqsMessage, Result<P, Failure>)>> = BTreeMap::new();
+        let mut groups: BTreeMap<&str, Group<'_, P>> = BTreeMap::new();
         for (message, prepared) in event.records.iter().zip(prepared) {
             let group = groups.entry(group_of(message)).or_default();
             group.push_back((message, prepared));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use fake_aws::{Aws, CallFilter, Fault, QueueSettings, Service};
 use pipeline::actions::DomainActions;
 use pipeline::queues::deliveries::DeliveriesQueue;
-use pipeline::queues::domains::DomainQueues;
+use pipeline::queues::domains::{DomainQueues, EventMessage};
 use pipeline::runtime::{aws, metrics};
 use serde_json::json;
 use upvest::Domain;
@@ -126,7 +126,12 @@ async fn process_in_every_way() {
     let now = receiver.aws.clock().timestamp();
     let copy = message_of(&order("e1", 10, "NEW"), Dispatch::Again, now);
     let queues = DomainQueues::new(receiver.aws.sqs().clone(), receiver.routes());
-    queues.send(vec![copy]).await.unwrap();
+    let replayed = EventMessage {
+        dispatch: Dispatch::Replay,
+        replay: Some("r1".to_owned()),
+        ..copy.clone()
+    };
+    queues.send(vec![copy, replayed]).await.unwrap();
     process_all(&receiver).await;
 }
 

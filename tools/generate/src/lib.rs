@@ -3,7 +3,8 @@
 //! The template, the dashboard, the schema of published changes, the processors and the documentation all name the
 //! domains, and IAM lists the entities of each. None of them can read Rust, so `make generate` writes these parts, and
 //! `make check` fails where one differs from what would be written. A part is a whole file, a region between two marks
-//! ([`region`]), or a run of lines of the dashboard, whose JSON has no place for marks.
+//! ([`region`]), a run of lines of the dashboard, whose JSON has no place for marks, or what the list of released ranks
+//! lacks.
 //!
 //! What only people can decide is not written here: the code in `functions/processors/src/actions`.
 
@@ -18,6 +19,7 @@ pub mod category;
 mod dashboard;
 mod documents;
 mod processors;
+mod ranks;
 pub mod region;
 mod template;
 
@@ -119,6 +121,8 @@ fn wanted(root: &Path) -> Result<Files, GenerateError> {
     if let Some(Some(text)) = files.get_mut(Path::new("infra/dashboard.yaml")) {
         *text = dashboard::with_a_row_for_each_domain(text);
     }
+    let released = read(root, Path::new(ranks::FILE))?;
+    files.insert(ranks::FILE.into(), Some(ranks::with_new_names(&released)));
     processors::add_files(root, &mut files)?;
     Ok(files)
 }

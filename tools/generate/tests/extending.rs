@@ -167,6 +167,11 @@ fn assert_everything_knows_both(scratch: &Copy) {
     assert!(
         schema.contains("        \"corporate-actions\",\n        \"warrants\",\n        \"unrecognised\"\n")
     );
+    let ranks = scratch.read("crates/upvest/src/category/released-ranks.txt");
+    assert!(
+        ranks.ends_with("VOUCHER type 10 ISSUED\nVOUCHER type 20 REDEEMED\nVOUCHER type 20 EXPIRED\n"),
+        "{ranks}"
+    );
     let page = scratch.read("docs/adding-a-domain.md");
     assert!(page.contains("| `warrants` | Warrants and their exercise. | `WARRANT` |"));
     assert!(

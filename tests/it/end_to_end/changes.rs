@@ -46,7 +46,7 @@ pub(super) async fn tap(clients: &Clients, bus: &str) -> Result<String, String> 
 
 impl Stack {
     /// Waits until the change that `event_id` made of an entity is published, and returns all changes of the entity
-    /// that were, oldest first: each as EventBridge hands it to a rule's target.
+    /// that were, in the order of what they tell about: each as EventBridge hands it to a rule's target.
     ///
     /// Publishing is at least once: changes by the same event are one.
     pub(super) async fn published(&self, entity: &str, event_id: &str) -> Vec<Value> {
@@ -59,7 +59,7 @@ impl Stack {
                 .values()
                 .cloned()
                 .collect();
-            changes.sort_by_key(|change| change["detail"]["current"]["version"].as_u64());
+            changes.sort_by_key(|change| change["detail"]["event"]["occurred"].to_string());
             Some(changes)
         })
         .await

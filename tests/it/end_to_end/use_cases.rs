@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use upvest::Event;
 
 use super::sender::{Sender, event, new_id};
-use super::stack::{Stack, text, version};
+use super::stack::{Stack, text};
 
 mod deposits;
 mod orders;
@@ -35,7 +35,7 @@ impl Case {
     }
 
     /// Delivers events, of which the last is to be published, and returns all changes of its entity that were published
-    /// so far, oldest first.
+    /// so far, in the order of what they tell about.
     ///
     /// Events of an entity are processed one after another: once the last is published, all before it are done.
     async fn deliver(&self, events: &[String]) -> Vec<Value> {
@@ -60,11 +60,13 @@ impl Case {
         selected
     }
 
-    /// An entity's status and how often it was written.
+    /// An entity's status, and the event that it was changed by last.
     async fn state(&self, subject: &Subject) -> (String, String) {
         let entity = self.stack.entity(&subject.key()).await;
         let entity = entity.expect("the entity has a state");
-        (text(&entity, "status").to_owned(), version(&entity).to_owned())
+        ["status", "last_event_type"]
+            .map(|name| text(&entity, name).to_owned())
+            .into()
     }
 }
 
@@ -139,6 +141,12 @@ fn types(changes: &[Value]) -> Vec<&str> {
 fn statuses(changes: &[Value]) -> Vec<Option<&str>> {
     let status = |change| current(change)["status"].as_str();
     changes.iter().map(status).collect()
+}
+
+/// Lists the changes that are told as late.
+fn late(changes: &[Value]) -> Vec<&str> {
+    let late = changes.iter().filter(|change| change["detail"]["late"] == true);
+    late.map(event_type).collect()
 }
 
 /// Lists the changes that set or cleared a flag, and which way.

@@ -95,7 +95,7 @@ impl ProcessError {
     #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {
-            Self::Entity(EntityError::Aws(_) | EntityError::Changed(_) | EntityError::Unusable { .. })
+            Self::Entity(EntityError::Aws(_) | EntityError::Changed(_))
             | Self::Claim(_)
             | Self::Complete { .. }
             | Self::InProgress { .. }
@@ -107,7 +107,8 @@ impl ProcessError {
             | Self::NoEntityKey { .. }
             | Self::OtherPayload { .. }
             | Self::Action { permanent: true, .. }
-            | Self::Entity(EntityError::TooLarge(_)) => Disposition::DeadLetter,
+            // Somebody has to rebuild an item that was edited by hand: its events wait where they are seen.
+            | Self::Entity(EntityError::TooLarge(_) | EntityError::Unusable { .. }) => Disposition::DeadLetter,
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::sender::new_id;
-use super::{Case, Subject, at, related, statuses, turns, types};
+use super::{Case, Subject, at, late, related, statuses, turns, types};
 
 const PAGE: &str = include_str!("../../../../docs/use-cases/initial-deposit.md");
 /// The pattern on the page for a deposit that can be invested.
@@ -80,12 +80,16 @@ async fn a_top_up_that_is_confirmed_after_it_settled_turns_available_once() {
     let topup = deposit("TOPUP");
     let [confirmed, settled] = [topup.event(1, "CONFIRMED"), topup.event(2, "SETTLED")];
     case.deliver(std::slice::from_ref(&settled)).await;
-    // A second event with the same news is published, too: it turns nothing.
+    // The late event and the second one with the same news are published, too: they turn nothing.
     let again = topup.event(3, "SETTLED");
     let changes = case
         .deliver(&[confirmed.clone(), settled, confirmed, again])
         .await;
-    assert_eq!(types(&changes), ["TOPUP.SETTLED", "TOPUP.SETTLED"]);
+    assert_eq!(
+        types(&changes),
+        ["TOPUP.CONFIRMED", "TOPUP.SETTLED", "TOPUP.SETTLED"]
+    );
+    assert_eq!(late(&changes), ["TOPUP.CONFIRMED"]);
     assert_eq!(turns(&changes, "funds_available"), [("TOPUP.SETTLED", true)]);
     assert_eq!(case.selected(PAGE, BOOKED, &changes).await, ["TOPUP.SETTLED"]);
 }
@@ -98,7 +102,11 @@ async fn a_deposit_that_was_cancelled_before_its_confirmation_arrived_never_turn
     let changes = case
         .deliver(&[topup.event(1, "CONFIRMED"), topup.event(3, "CANCELLED")])
         .await;
-    assert_eq!(types(&changes), ["TOPUP.CANCELLED", "TOPUP.CANCELLED"]);
+    assert_eq!(
+        types(&changes),
+        ["TOPUP.CONFIRMED", "TOPUP.CANCELLED", "TOPUP.CANCELLED"]
+    );
+    assert_eq!(late(&changes), ["TOPUP.CONFIRMED"]);
     assert_eq!(turns(&changes, "funds_available"), []);
 }
 
@@ -131,7 +139,10 @@ async fn a_chargeback_is_a_change_of_its_own_and_the_direct_debit_stays_as_it_wa
         case.selected(PAGE, TAKEN_BACK, &changes).await,
         ["CASH_TRANSACTION.EXECUTED"]
     );
-    assert_eq!(case.state(&debit).await, ("CONFIRMED".to_owned(), "2".to_owned()));
+    assert_eq!(
+        case.state(&debit).await,
+        ("CONFIRMED".to_owned(), "DIRECT_DEBIT.CONFIRMED".to_owned())
+    );
 
     let changes = case.deliver(&[debit.event(5, "CONFIRMED")]).await;
     assert_eq!(turns(&changes, "funds_available").len(), 1);
@@ -151,20 +162,21 @@ async fn cash_turns_available_with_the_first_amount_and_unavailable_with_the_las
     let changes = case
         .deliver(&[balance(2, "0"), balance(4, "10.00"), balance(5, "0.00")])
         .await;
-    assert_eq!(changes.len(), 4);
+    assert_eq!(changes.len(), 5);
     let update = "CASH_BALANCE.UPDATED";
+    assert_eq!(late(&changes), [update]);
     assert_eq!(
         turns(&changes, "cash_available"),
         [(update, true), (update, false)]
     );
     assert_eq!(case.selected(PAGE, CASH, &changes).await, [update]);
     assert_eq!(
-        changes[1]["detail"]["flags_changed"],
+        changes[2]["detail"]["flags_changed"],
         json!({ "cash_available": true })
     );
     assert_eq!(
-        related(&changes[1]),
+        related(&changes[2]),
         [&*format!("ACCOUNT_GROUP#{group}")].into_iter().collect()
     );
-    assert_eq!(statuses(&changes), [None; 4]);
+    assert_eq!(statuses(&changes), [None; 5]);
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::sender::new_id;
-use super::{Case, Subject, at, current, derived, related, statuses, types};
+use super::{Case, Subject, at, current, derived, late, related, statuses, types};
 
 const PAGE: &str = include_str!("../../../../docs/use-cases/orders.md");
 /// The pattern on the page for every change of an order.
@@ -76,11 +76,14 @@ async fn an_order_is_told_from_its_submission_to_its_settlement() {
         case.selected(PAGE, SETTLED, &changes).await,
         ["EXECUTION.SETTLED", "EXECUTION.SETTLED"]
     );
-    assert_eq!(case.state(&order).await, ("FILLED".to_owned(), "7".to_owned()));
+    assert_eq!(
+        case.state(&order).await,
+        ("FILLED".to_owned(), "EXECUTION.SETTLED".to_owned())
+    );
 }
 
 #[tokio::test]
-async fn executions_that_come_before_their_order_count_and_what_is_late_is_not_told() {
+async fn executions_that_come_before_their_order_count_and_what_is_late_is_told_as_such() {
     let case = Case::new().await;
     let order = order();
     let execution = execution(&order, "0.117370892018779342723004695", "10.00");
@@ -99,10 +102,19 @@ async fn executions_that_come_before_their_order_count_and_what_is_late_is_not_t
         .await;
     assert_eq!(
         types(&changes),
-        ["EXECUTION.FILLED", "ORDER.PROCESSING", "ORDER.FILLED"]
+        [
+            "ORDER.NEW",
+            "ORDER.PROCESSING",
+            "EXECUTION.FILLED",
+            "ORDER.FILLED"
+        ]
     );
-    assert_eq!(statuses(&changes), [None, Some("PROCESSING"), Some("FILLED")]);
-    assert_eq!(derived(&changes, "filled_amount")[2], "10.00");
+    assert_eq!(late(&changes), ["ORDER.NEW"]);
+    assert_eq!(
+        statuses(&changes),
+        [Some("PROCESSING"), Some("PROCESSING"), None, Some("FILLED")]
+    );
+    assert_eq!(derived(&changes, "filled_amount")[3], "10.00");
 }
 
 #[tokio::test]

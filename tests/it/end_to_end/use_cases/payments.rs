@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::sender::new_id;
-use super::{Case, Subject, derived, related, statuses, turns, types};
+use super::{Case, Subject, derived, late, related, statuses, turns, types};
 
 const PAGE: &str = include_str!("../../../../docs/use-cases/payments.md");
 /// The pattern on the page for every change of an outgoing payment.
@@ -45,11 +45,15 @@ async fn what_is_late_or_repeated_does_not_take_a_withdrawal_back() {
     let withdrawal = withdrawal();
     let processing = withdrawal.event(2, "PROCESSING");
     case.deliver(std::slice::from_ref(&processing)).await;
-    let late = withdrawal.event(1, "NEW");
+    let new = withdrawal.event(1, "NEW");
     let changes = case
-        .deliver(&[late, processing, withdrawal.event(3, "CONFIRMED")])
+        .deliver(&[new, processing, withdrawal.event(3, "CONFIRMED")])
         .await;
-    assert_eq!(types(&changes), ["WITHDRAWAL.PROCESSING", "WITHDRAWAL.CONFIRMED"]);
+    assert_eq!(
+        types(&changes),
+        ["WITHDRAWAL.NEW", "WITHDRAWAL.PROCESSING", "WITHDRAWAL.CONFIRMED"]
+    );
+    assert_eq!(late(&changes), ["WITHDRAWAL.NEW"]);
     assert!(
         changes
             .iter()

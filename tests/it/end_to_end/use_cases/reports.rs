@@ -69,7 +69,7 @@ async fn a_report_that_replaces_another_names_it_and_leaves_it_as_it_is() {
     );
     assert_eq!(case.selected(PAGE, ALL, &changes).await, ["REPORT.CREATED"]);
     assert_eq!(case.selected(PAGE, REPLACING, &changes).await, ["REPORT.CREATED"]);
-    assert_eq!(case.state(&first).await.1, "1");
+    assert_eq!(case.state(&first).await.1, "REPORT.CREATED");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::sender::new_id;
-use super::{Case, Subject, related, statuses, turns, types};
+use super::{Case, Subject, late, related, statuses, turns, types};
 
 const PAGE: &str = include_str!("../../../../docs/use-cases/users.md");
 /// The pattern on the page for everything about users and accounts.
@@ -63,7 +63,10 @@ async fn a_user_is_cleared_once_with_all_checks_passed_and_the_account_active() 
     assert_eq!(changes[2]["detail"]["object"]["type"], "KYC");
     assert_eq!(case.selected(PAGE, ALL, &changes).await, told);
     assert_eq!(case.selected(PAGE, CLEARED, &changes).await, ["USER.ACTIVATED"]);
-    assert_eq!(case.state(&user).await, ("ACTIVE".to_owned(), "6".to_owned()));
+    assert_eq!(
+        case.state(&user).await,
+        ("ACTIVE".to_owned(), "USER.DATA_CHANGED".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -86,8 +89,15 @@ async fn a_user_whose_events_arrive_backwards_is_cleared_once_by_the_one_that_wa
         .await;
     assert_eq!(
         types(&changes),
-        ["USER.ACTIVATED", "USER_CHECK.PASSED", "USER.DATA_CHANGED"]
+        [
+            "USER.CREATED",
+            "USER_CHECK.CREATED",
+            "USER_CHECK.PASSED",
+            "USER.ACTIVATED",
+            "USER.DATA_CHANGED"
+        ]
     );
+    assert_eq!(late(&changes), ["USER.CREATED", "USER_CHECK.CREATED"]);
     assert_eq!(turns(&changes, "cleared"), [("USER_CHECK.PASSED", true)]);
     assert_eq!(
         case.selected(PAGE, CLEARED, &changes).await,

@@ -18,7 +18,7 @@ use verify_and_store::FreshnessPolicy;
 use webhook_tests::effects::{Effects, Trouble};
 use webhook_tests::receiver::{CHANGES, EFFECTS, Receiver, dead_letter_name};
 
-use crate::support::{deliver_events, event_at, items, message_of, process_all, receiver};
+use crate::support::{deliver_events, event_at, items, message_of, receiver};
 
 /// What a processor is set up to do.
 #[derive(Clone, Copy, Debug)]

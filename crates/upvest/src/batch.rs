@@ -6,17 +6,17 @@ use crate::effects::{Attempt, Effect, Transition, decide};
 use crate::entity_key::{EntityKey, EntityKeyError};
 use crate::projection::{Applied, Placed, Projection, RULES, Summary};
 
-/// An entity as a table keeps it.
+/// Holds an entity as a table keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
-    /// The state.
+    /// Holds what the events fold to.
     pub projection: Projection,
-    /// How often it was written, this time included.
+    /// Counts how often it was written, this time included.
     pub version: u64,
-    /// The number of the rules by which it was folded: the lowest of all that wrote it since it was built from the log
-    /// ([`RULES`]).
+    /// Names, by number, the rules by which it was folded: the lowest of all that wrote it since it was built from the
+    /// log ([`RULES`]).
     pub fold: u32,
-    /// The changes that the last write made or found unfinished.
+    /// Holds the changes that the last write made or found unfinished.
     pub transitions: Vec<Transition>,
 }
 
@@ -48,24 +48,25 @@ impl Stored {
     }
 }
 
-/// What an event did, and what is to be done about it.
+/// Tells what an event did, and what is to be done about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// What is to be done.
+    /// Decides which effects the event has: on the bus, and in actions.
     pub effect: Effect,
-    /// What it did to the state.
+    /// Tells what it did to the state.
     pub applied: Applied,
-    /// What the entity was before and after; before is `None` where it is not known, or the event changed nothing.
+    /// Tells what the entity was before and after; before is `None` where it is not known, or the event changed
+    /// nothing.
     pub transition: Transition,
-    /// The other entities that the entity named after the event.
+    /// Names the other entities that the entity named after the event.
     pub related: BTreeSet<EntityKey>,
-    /// A status further along the lifecycle that the entity had left again after the event.
+    /// Names a status further along the lifecycle that the entity had left again after the event.
     pub moved_back_from: Option<String>,
-    /// Whether it was this event that showed so.
+    /// Tells whether it was this event that showed so.
     pub moves_back: bool,
 }
 
-/// The events of one entity in a batch of messages, folded one after another.
+/// Folds the events of one entity in a batch of messages, one after another.
 ///
 /// ```
 /// use upvest::batch::Batch;
@@ -101,9 +102,9 @@ pub struct Batch {
     entity: EntityKey,
     before: Option<Stored>,
     projection: Projection,
-    /// The state in short as it is after the events so far; `None` while there is no entity.
+    /// Sums up the state after the events so far; `None` while there is no entity.
     summary: Option<Summary>,
-    /// The changes of this batch's events, be they new or kept from before.
+    /// Collects the changes of this batch's events, be they new or kept from before.
     transitions: Vec<Transition>,
     is_changed: bool,
 }
@@ -184,7 +185,7 @@ impl Batch {
         summary.clone()
     }
 
-    /// The version that the entity has once the batch is written.
+    /// Counts the version that the entity has once the batch is written.
     fn version(&self) -> u64 {
         let before = self.before.as_ref().map_or(0, |before| before.version);
         before + u64::from(self.is_changed)

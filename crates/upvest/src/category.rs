@@ -14,12 +14,12 @@ pub use lifecycle::Rank;
 pub use row::{Category, EARLIER, Role, Step};
 pub use table::{CATEGORIES, UNRECOGNISED};
 
-/// Is the category of synthetic events, and so the first part of their entities' keys. Upvest's categories are
+/// Names the category of synthetic events, and so the first part of their entities' keys. Upvest's categories are
 /// upper-case letters, digits and underscores, so that none of them, known or to come, is this one.
 pub const SYNTHETIC: &str = "synthetic";
 
-/// Is the state in the type of an event by which an operator tells what Upvest's API says of an object, and no event did
-/// ([`Event::reconciliation`](crate::Event::reconciliation)). Every category knows it.
+/// Names the state in the type of an event by which an operator tells what Upvest's API says of an object, and no event
+/// did ([`Event::reconciliation`](crate::Event::reconciliation)). Every category knows it.
 pub const RECONCILED: &str = "RECONCILED";
 
 /// Reads the category off an event type: its text before the first full stop.

@@ -9,10 +9,10 @@ use crate::json::Object;
 /// larger), so that its real batches stay far below.
 pub const MAX_EVENTS: usize = 20_000;
 
-/// Is the largest body that is looked at, in bytes: what Lambda takes from an HTTP API (6 MB).
+/// Bounds the bodies that are looked at, in bytes: the most that Lambda takes from an HTTP API (6 MB).
 pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
-/// Is the reason for which an event is in quarantine that is in the log too, but belongs to no entity.
+/// Names the reason for which an event is in quarantine that is in the log too, but belongs to no entity.
 pub const NO_ENTITY_KEY: &str = "event-without-entity-key";
 
 /// Holds one element of a delivery's batch: an event, or what stands in an event's place.

@@ -8,18 +8,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::projection::{Applied, Summary};
 
-/// How long a FIFO queue drops a second message of the same deduplication id (SQS). Longer after the dispatch another
-/// copy of the message may have come and gone.
+/// Bounds the time for which a FIFO queue drops a second message of the same deduplication id (SQS). Longer after the
+/// dispatch, another copy of the message may have come and gone.
 const DEDUPLICATION_WINDOW: SignedDuration = SignedDuration::from_mins(5);
 
-/// How an event was sent to its domain, as the message's attribute `dispatch` says.
+/// Says how an event was sent to its domain, as the message's attribute `dispatch` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dispatch {
-    /// By the attempt that stored it, from a delivery that Upvest sent.
+    /// Sent by the attempt that stored it, from a delivery that Upvest sent.
     First,
-    /// Once more: by a later attempt at its delivery, after a restore or a re-verification, or from a dead-letter queue.
+    /// Sent once more: by a later attempt at its delivery, after a restore or a re-verification, or from a dead-letter
+    /// queue.
     Again,
-    /// By a replay, which brings state back and has no effects of its own.
+    /// Sent by a replay, which brings state back and has no effects of its own.
     Replay,
 }
 
@@ -59,18 +60,19 @@ impl FromStr for Dispatch {
     }
 }
 
-/// What is known about an attempt at an event, apart from the event.
+/// Holds what is known about an attempt at an event, apart from the event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// How the event was sent.
+    /// Says whether this is the first sending of the event, another one, or a replay's.
     pub dispatch: Dispatch,
-    /// How often the message was received, this time included (SQS's `ApproximateReceiveCount`).
+    /// Counts how often the message was received, this time included (SQS's `ApproximateReceiveCount`).
     pub receive_count: u32,
-    /// When the event was stored and sent, by the sender's clock; `None` where the message does not say.
+    /// Tells when the event was stored and sent, by the sender's clock; `None` where the message does not say.
     pub dispatched_at: Option<Timestamp>,
-    /// When the queue took the message (SQS's `SentTimestamp`).
+    /// Tells when the queue took the message (SQS's `SentTimestamp`).
     pub sent_at: Option<Timestamp>,
-    /// The transition that the message took along into a dead-letter queue, because the entity forgets it there.
+    /// Carries the transition that the message took along into a dead-letter queue, because the entity forgets it
+    /// there.
     pub transition: Option<Transition>,
 }
 
@@ -88,17 +90,17 @@ impl Attempt {
     }
 }
 
-/// A change of an entity: what made it, and what the entity was before and after.
+/// Describes a change of an entity: what made it, and what the entity was before and after.
 ///
 /// It is kept in the entity's item by the write that makes the change, until a write of a later batch, so that effects
 /// that did not come to their end are resumed with what they began with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {
-    /// The event that made it.
+    /// Names the event that made the change.
     pub event_id: String,
-    /// The entity in short, before; `None` when there was nothing, or when it is not known.
+    /// Sums up the entity as it was before; `None` when there was nothing, or when it is not known.
     pub previous: Option<Summary>,
-    /// The entity in short, after this event and before later ones of its batch.
+    /// Sums up the entity after this event and before later ones of its batch.
     pub current: Summary,
 }
 
@@ -107,11 +109,12 @@ pub struct Transition {
 #[error("packed transitions cannot be read")]
 pub struct TransitionError(#[from] serde_json::Error);
 
-/// A transition as it is packed. In a batch most begin where the one before them ended, so that is not written twice.
+/// Shapes a transition as it is packed. In a batch most begin where the one before them ended, so that is not written
+/// twice.
 #[derive(Serialize, Deserialize)]
 struct Packed {
     event_id: String,
-    /// Absent where the one before ended there.
+    /// Sums up the entity before the change. Absent where the transition before this one ended there.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "present")]
     previous: Option<Option<Summary>>,
     current: Summary,
@@ -178,20 +181,20 @@ impl Transition {
     }
 }
 
-/// What is to be done about an event.
+/// Decides what an event sets off on the bus and in the user's actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// A change that nobody was told: publish it, and run the actions on changes.
+    /// A change that nobody was told of: publish it, and run the actions on changes.
     Fresh,
     /// A change that was applied before, and whose effects are not known to be done: the same, with the kept transition.
     Resume,
-    /// An event that changes nothing that is shown, and was never applied: publish it marked `late`, and run the actions
-    /// on late events.
+    /// Nothing that is shown changed, and the event was never applied before: publish it marked `late`, and run the
+    /// actions on late events.
     Late,
-    /// One of which it is not known whether it was applied: publish it under its id marked `late` and `again`, and run the
+    /// Nobody can tell whether the event was applied: publish it under its id marked `late` and `again`, and run the
     /// actions on late events, whose record of the event keeps a second run away.
     Duplicate,
-    /// A replay: no effects, except actions that ask for replays.
+    /// A replay has no effects, except in actions that ask for replays.
     Replay,
 }
 

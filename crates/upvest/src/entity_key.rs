@@ -7,11 +7,11 @@ use serde_json::value::RawValue;
 use crate::category::{self, Category, Domain, Role};
 use crate::json::{self, Object};
 
-/// The longest value of a key field, in bytes.
+/// Bounds the value of a key field, in bytes.
 const MAX_FIELD_LENGTH: usize = 256;
 
-/// The aggregate key of an entity, for example `ORDER#eb5ba93f-5dfe-4bf1-8571-4da0caacc80c`: what its state is stored
-/// under, and what its events are ordered by.
+/// Identifies an entity by its aggregate key, for example `ORDER#eb5ba93f-5dfe-4bf1-8571-4da0caacc80c`: what its state
+/// is stored under, and what its events are ordered by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntityKey(String);
 

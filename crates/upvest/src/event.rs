@@ -10,19 +10,19 @@ use crate::identity::Identity;
 use crate::json::{self, Object};
 use crate::time::Instant;
 
-/// The deepest nesting of objects and arrays that an event may have.
+/// Bounds how deep objects and arrays of an event may be nested.
 pub const MAX_DEPTH: usize = 64;
 
-/// The longest event id, in bytes. It is a table key and a queue's deduplication id, which takes 128.
+/// Bounds an event id, in bytes. It is a table key and a queue's deduplication id, which takes 128 (SQS).
 pub const MAX_ID_LENGTH: usize = 128;
 
-/// The longest event type, in bytes.
+/// Bounds an event type, in bytes.
 pub const MAX_TYPE_LENGTH: usize = 128;
 
-/// The longest status that is taken for one, in bytes. Upvest's have at most 20.
+/// Bounds what is taken for a status, in bytes. Upvest's have at most 20.
 const MAX_STATUS_LENGTH: usize = 64;
 
-/// An event, borrowed from the body of its delivery.
+/// Holds an event, borrowed from the body of its delivery.
 ///
 /// Only what every event has is interpreted; unknown fields, types, categories and statuses pass, because new ones
 /// arrive about weekly with Upvest's minor versions.
@@ -37,10 +37,11 @@ pub struct Event<'a> {
     json: &'a str,
 }
 
-/// Why a part of a delivery is not an event. The delivery's other events are not affected.
+/// Says why a part of a delivery is not an event. The delivery's other events are not affected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
-    /// Not a JSON object with `id`, `type` and `object`, each once. (`created_at` may be absent, but not twice there.)
+    /// The text is not a JSON object with `id`, `type` and `object`, each once. (`created_at` may be absent, but not
+    /// twice there.)
     #[error("event is not an object with id, type and object, each once")]
     Incomplete,
     /// The id is empty, too long, or has a character that a table key or a queue could not carry.
@@ -49,10 +50,10 @@ pub enum EventError {
     /// The type is empty, too long or not printable ASCII.
     #[error("event type is not 1 to 128 printable ASCII characters")]
     BadType,
-    /// `created_at` is there, and neither null nor an RFC 3339 time.
+    /// The member `created_at` is there, and is neither null nor an RFC 3339 time.
     #[error("event created_at is not an RFC 3339 time")]
     BadCreatedAt,
-    /// `object` is not a JSON object.
+    /// The member `object` is not a JSON object.
     #[error("event object is not a JSON object")]
     BadObject,
     /// Objects and arrays are nested more than [`MAX_DEPTH`] deep.

@@ -4,10 +4,10 @@ use sha2::{Digest, Sha256};
 
 use crate::json::Object;
 
-/// The member that differs between two subscriptions that report the same event.
+/// Names the member that differs between two subscriptions that report the same event.
 const SUBSCRIPTION: &[u8] = b"webhook_id";
 
-/// SHA-256 over what an event says.
+/// Identifies what an event says, by a SHA-256.
 ///
 /// It covers the event's members except `webhook_id`, sorted by name, each as the length of its name, the name, the length
 /// of its value and the value's bytes as sent; lengths are eight bytes, the highest first. So neither a second subscription

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The members of a JSON object in their order, none of them read yet.
+/// Holds the members of a JSON object in their order, none of them read yet.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Object<'a>(Vec<(Cow<'a, [u8]>, &'a RawValue)>);
 
@@ -102,7 +102,7 @@ pub(crate) fn is_null(value: &RawValue) -> bool {
     value.get() == "null"
 }
 
-/// The bytes of a JSON string, lone surrogates and all.
+/// Holds the bytes of a JSON string, lone surrogates and all.
 struct Bytes<'a>(Cow<'a, [u8]>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Bytes<'a> {

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::category::Rank;
 use crate::time::Instant;
 
-/// The place of an event in its entity's time line.
+/// Places an event in its entity's time line.
 ///
 /// Places are computed once, when an event is stored, and never again: they are what the fold orders by, and the sort key of
 /// the log's index `by-aggregate`. They compare by their fields in this order, and their texts
@@ -20,17 +20,17 @@ use crate::time::Instant;
 /// 6. the event's id, so that no two events are at one place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Occurred {
-    /// When it was created; see [`Placement`](crate::Placement) for what counts where Upvest does not say.
+    /// Tells when the event was created; see [`Placement`](crate::Placement) for what counts where Upvest does not say.
     pub created_at: Instant,
-    /// How far its object is along the lifecycle.
+    /// Ranks how far its object is along the lifecycle.
     pub rank: Rank,
-    /// The object's `updated_at`, if it has one.
+    /// Tells when its object was last updated (`updated_at`), if it says so.
     pub updated_at: Option<Instant>,
-    /// When the delivery that stored it was received.
+    /// Tells when the delivery that stored it was received.
     pub received_at: Instant,
-    /// Its position in that delivery, from 0.
+    /// Counts the elements before it in that delivery.
     pub position: u16,
-    /// Its id.
+    /// Identifies the event, and parts those that agree in all else.
     pub event_id: String,
 }
 

@@ -6,39 +6,41 @@ use crate::event::Event;
 use crate::occurred::Occurred;
 use crate::time::Instant;
 
-/// How far Upvest's clock may be ahead of ours: an event from later than that would come after all real ones for good.
+/// Bounds how far Upvest's clock may be ahead of ours: an event from later than that would come after all real ones for
+/// good.
 const MAX_AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
-/// How an event arrived.
+/// Tells how an event arrived: when, and where in its delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
-    /// When the delivery that brings it was received.
+    /// Tells when the delivery that brings it was received.
     pub received_at: Instant,
-    /// Its position in that delivery, from 0. A delivery has at most [`MAX_EVENTS`](crate::delivery::MAX_EVENTS).
+    /// Counts the elements before it in that delivery. A delivery has at most
+    /// [`MAX_EVENTS`](crate::delivery::MAX_EVENTS).
     pub position: u16,
 }
 
-/// The place of an event, and where its time comes from.
+/// Says where an event belongs in its entity's time line, and where its time comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placement {
-    /// The place.
+    /// Places the event in the time line.
     pub occurred: Occurred,
-    /// What says when the event was created.
+    /// Names what the time of the place was taken from.
     pub time_source: TimeSource,
 }
 
-/// What says when an event was created. All but the first are flagged in the log.
+/// Names what says when an event was created. All but the first are flagged in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeSource {
-    /// The event's own `created_at`.
+    /// The event itself tells, by its `created_at`.
     Event,
-    /// The object's `updated_at`, because the event has no `created_at`.
+    /// The object's `updated_at` counts, because the event has no `created_at`.
     ObjectUpdated,
-    /// The object's `created_at`, because the event has none and the object no `updated_at`.
+    /// The object's `created_at` counts, because the event has none and the object no `updated_at`.
     ObjectCreated,
-    /// The receipt, because neither says anything.
+    /// The receipt counts, because neither says anything.
     Receipt,
-    /// The receipt, because the time that was given lies more than five minutes after it.
+    /// The receipt counts, because the time that was given lies more than five minutes after it.
     Future,
 }
 

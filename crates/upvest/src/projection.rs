@@ -26,64 +26,66 @@ pub use part::{Part, Parts};
 pub use summary::{Summary, flags_changed};
 pub use value::Derived;
 
-/// The number of the rules by which states are folded, computed and packed. It grows with every change that makes another
+/// Numbers the rules by which states are folded, computed and packed. It grows with every change that makes another
 /// state of the same events, so that a stored state is only compared with one that the same rules made.
 pub const RULES: u32 = 1;
 
-/// The most entries of a map whose keys nothing bounds: statuses that an entity had, and parts without an id of their
+/// Bounds the entries of a map whose keys nothing bounds: statuses that an entity had, and parts without an id of their
 /// own. The newest stay. (Parts with an id are bounded by the size of an item instead: what they hold adds up.)
 pub const MAX_ENTRIES: usize = 100;
 
-/// The most unknown event types that an entity remembers. The newest stay.
+/// Bounds the unknown event types that an entity remembers. The newest stay.
 pub const MAX_UNKNOWN_TYPES: usize = 16;
 
-/// An event as its message and the log's item hold it: with the entity and the place that it got when it was stored.
+/// Holds an event as its message and the log's item hold it: with the entity and the place that it got when it was
+/// stored.
 #[derive(Debug, Clone, Copy)]
 pub struct Placed<'e> {
-    /// The event.
+    /// Borrows the event as it was delivered.
     pub event: &'e Event<'e>,
-    /// The entity that it is about. (Not computed again: a later version may put the event's category elsewhere.)
+    /// Names the entity that it is about. (Not computed again: a later version may put the event's category elsewhere.)
     pub aggregate: &'e EntityKey,
-    /// Its place in the entity's time line.
+    /// Places it in the entity's time line.
     pub occurred: &'e Occurred,
 }
 
-/// The newest event of an entity, of whatever category.
+/// Tells which event of an entity is the newest, of whatever category.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastEvent {
-    /// Its type.
+    /// Names the event's type, such as `ORDER.FILLED`.
     pub event_type: String,
-    /// When it occurred, with its id.
+    /// Tells when it occurred, with its id.
     pub occurred: Occurred,
 }
 
-/// An entity's state.
+/// Holds the state of an entity: all that its events fold to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Projection {
-    /// The newest event folded in; `None` before the first.
+    /// Tells the newest event folded in; `None` before the first.
     pub last: Option<LastEvent>,
-    /// What the newest object says; `None` while only parts have arrived, as when an execution precedes its order.
+    /// Holds what the newest object says; `None` while only parts have arrived, as when an execution precedes its
+    /// order.
     pub newest: Option<Newest>,
-    /// For each status the entity ever had: when it had it last.
+    /// Tells of each status that the entity ever had when it had it last.
     pub history: BTreeMap<String, Occurred>,
-    /// Whether statuses fell out of the history, because there were more than [`MAX_ENTRIES`].
+    /// Tells whether statuses fell out of the history, because there were more than [`MAX_ENTRIES`].
     pub history_truncated: bool,
-    /// The entity's parts (executions, checks ...) by the name of their map.
+    /// Holds the entity's parts (executions, checks ...) by the name of their map.
     pub parts: BTreeMap<String, Parts>,
-    /// Event types of the entity's categories that the table does not know, and when each came last. They change nothing
-    /// else: what they mean is not known, and what their objects lack must not be lost.
+    /// Lists the event types of the entity's categories that the table does not know, and when each came last. They
+    /// change nothing else: what they mean is not known, and what their objects lack must not be lost.
     pub unknown_types: BTreeMap<String, Occurred>,
 }
 
 /// Says what an event did to the state of its entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
-    /// It changed what the state shows: the status, the figures, a part or the newest object.
+    /// The event changed what the state shows: the status, the figures, a part or the newest object.
     Fresh,
-    /// It changed nothing of that: a newer event of the same object or part was there already. It may have left a trace in
-    /// the history.
+    /// The event changed nothing of that: a newer event of the same object or part was there already. It may have left
+    /// a trace in the history.
     Late,
-    /// It changed nothing of that: it is itself the one that is shown.
+    /// The event changed nothing of that: it is itself the one that is shown.
     Duplicate,
 }
 
@@ -198,7 +200,7 @@ impl Projection {
         }
     }
 
-    /// As for a snapshot, except that no version is forgotten: the other one's place stays beside it.
+    /// Replaces the newest object as a snapshot does, but forgets no version: the other one's place stays beside it.
     fn replace_line(&mut self, placed: Placed<'_>) -> Applied {
         match self.replace_newest(placed) {
             (applied, None) => applied,

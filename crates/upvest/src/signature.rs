@@ -101,16 +101,16 @@ pub const MAX_KEY_ID_BYTES: usize = 256;
 /// Allows the sender's clock to differ from ours by so many seconds before a delivery counts as expired or not yet valid.
 pub const CLOCK_SKEW_SECONDS: i64 = 30;
 
-/// A signature algorithm: a property of a key.
+/// Names a signature algorithm: a property of a key, never of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Algorithm {
-    /// ECDSA on P-521 with SHA-512, the signature in ASN.1 DER: what Upvest uses.
+    /// Signs by ECDSA on P-521 with SHA-512, the signature in ASN.1 DER: what Upvest uses.
     #[serde(rename = "ecdsa-p521-sha512")]
     EcdsaP521Sha512,
-    /// Ed25519 (RFC 8032): allowed for clients' keys at Upvest, and used by tests.
+    /// Signs by Ed25519 (RFC 8032): allowed for clients' keys at Upvest, and used by tests.
     #[serde(rename = "ed25519")]
     Ed25519,
-    /// HMAC-SHA-256, for deliveries that we sign ourselves.
+    /// Signs by HMAC-SHA-256: for deliveries that we sign ourselves.
     #[serde(rename = "hmac-sha256")]
     HmacSha256,
 }
@@ -130,7 +130,7 @@ impl Algorithm {
     }
 }
 
-/// A name that is none of [`Dialect`] or [`Algorithm`].
+/// Says that a name is none of [`Dialect`] or [`Algorithm`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {kind} {name:?}")]
 pub struct UnknownNameError {

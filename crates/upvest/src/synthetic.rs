@@ -10,13 +10,13 @@ use crate::delivery::split;
 use crate::entity_key::EntityKey;
 use crate::event::Event;
 
-/// Is the type of the canary's events. Its category is [`category::SYNTHETIC`].
+/// Names the type of the canary's events. Its category is [`category::SYNTHETIC`].
 pub const CANARY: &str = "synthetic.canary";
-/// Begins the ids of events that a key of [`Scope::Synthetic`] signs. Upvest's ids are UUIDs: an event of
-/// such a key can take no other event's place in the log, nor conflict with it.
+/// Begins the ids of events that a key of [`Scope::Synthetic`] signs. Upvest's ids are UUIDs: an event of such a key
+/// can take no other event's place in the log, nor conflict with it.
 pub const ID_PREFIX: &str = "synthetic-";
 
-/// Is the canary's `object.id`: all its events belong to one entity.
+/// Gives the canary's `object.id`: all its events belong to one entity.
 const CANARY_OBJECT: &str = "canary";
 
 /// Says which events a key may report.
@@ -24,9 +24,10 @@ const CANARY_OBJECT: &str = "canary";
 pub enum Scope {
     /// The key may report all but synthetic events: this is for Upvest's keys.
     Upvest,
-    /// All: HMAC keys, which are our own.
+    /// The key may report everything: this is for HMAC keys, which are our own.
     Everything,
-    /// Synthetic ones alone: the canary's key, so that nobody who gets hold of it can report anything real.
+    /// The key may report synthetic events alone: this is for the canary's key, so that nobody who gets hold of it can
+    /// report anything real.
     Synthetic,
 }
 

@@ -5,13 +5,15 @@ use std::fmt;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::{SignedDuration, Timestamp};
 
-/// Fraction digits that are kept: more than any clock has, and enough for the twelve that Upvest was seen to send.
+/// Counts the fraction digits that are kept: more than any clock has, and enough for the twelve that Upvest was seen to
+/// send.
 const DIGITS: usize = 12;
 const PICOSECONDS_OF_A_NANOSECOND: u64 = 1_000;
-/// Seconds are counted with civil times, because a `Timestamp` ends a day before the year 9999 does.
+/// Begins the count of seconds. It is a civil time, because a `Timestamp` ends a day before the year 9999 does.
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
-/// A point in time, to the picosecond: comparing two compares what they say, however many digits they were written with.
+/// Holds a point in time, to the picosecond: comparing two compares what they say, however many digits they were
+/// written with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant {
     pub(crate) seconds: i64,

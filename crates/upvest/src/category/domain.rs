@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// Makes of each row a variant of [`Domain`], its name and what it is about.
 macro_rules! domains {
     ($(#[doc = $about:literal] $variant:ident = $name:literal,)+) => {
-        /// A group of categories that one processor handles.
+        /// Names a group of categories that one processor handles.
         ///
         /// The name is also that of the processor's binary, in the configuration, and at the begin of the keys of the
         /// domain's action records.

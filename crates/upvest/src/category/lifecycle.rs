@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Category, Domain, RECONCILED, Step, name_of};
 
-/// The rank of an event among events of the same time: that of its object's status, then that of its type.
+/// Ranks an event among events of the same time: that of its object's status, then that of its type.
 ///
 /// The status comes first, because an object may be further along than its event's type says. The type parts those that
 /// agree in it: an account that is created active and locked in the same second was created first.
@@ -15,7 +15,7 @@ pub struct Rank {
 }
 
 impl Rank {
-    /// The rank of what the table does not know: lowest, so that it is never taken for progress.
+    /// Ranks what the table does not know: lowest, so that it is never taken for progress.
     pub const UNKNOWN: Self = Self {
         of_status: 0,
         of_type: 0,

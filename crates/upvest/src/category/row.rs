@@ -2,39 +2,39 @@
 
 use super::Domain;
 
-/// Is the map of a ledger line that holds the versions which a newer one replaced.
+/// Names the map in which a ledger line keeps the versions that a newer one replaced.
 pub const EARLIER: &str = "earlier";
 
 /// Says what an event of a category does to its entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Its object is the entity's latest snapshot.
+    /// Makes the object of an event the entity's newest.
     Snapshot,
-    /// Its object is a line that is written once. Should Upvest correct it, the newest version is the entity's object, and
-    /// the places of the earlier ones stay in the map [`EARLIER`], under their event ids.
+    /// Makes the object a line that is written once. Should Upvest correct it, the newest version is the entity's
+    /// object, and the places of the earlier ones stay in the map [`EARLIER`], under their event ids.
     Line,
-    /// Its object is one part of the entity, kept beside the snapshot in the map of this name, under the id in
-    /// `id_field` (a path into the object), or under the event id where there is none.
+    /// Makes the object one part of the entity, beside the newest object, in the map of this name. Its key there is the
+    /// id in `id_field` (a path into the object), or the event id where there is none.
     Part {
-        /// Is the attribute that holds the map, for example `executions`.
+        /// Names the attribute that holds the map, for example `executions`.
         map: &'static str,
-        /// Is the path of the part's id in the object.
+        /// Leads to the part's id in the object, by its path.
         id_field: Option<&'static str>,
-        /// The paths of the texts that are kept of it. One may be added at the end; none may move, because a packed part
-        /// has them in this order.
+        /// Lists the paths of the texts that are kept of it. One may be added at the end; none may move, because a
+        /// packed part has them in this order.
         figures: &'static [&'static str],
     },
 }
 
-/// Names of one rank in a lifecycle: those that exclude each other, or that can be left for each other again.
+/// Gives one rank of a lifecycle to names: those that exclude each other, or that can be left for each other again.
 ///
 /// Ranks have gaps, so that a step that Upvest adds later finds its place. One that was released never changes: it is part
 /// of the place that an event got when it was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
-    /// The rank, 1 to 99.
+    /// Places the names in the lifecycle: 1 to 99, the greater the later.
     pub rank: u8,
-    /// The states of event types, or the values of the object's status, that have it.
+    /// Lists the states of event types, or the values of the object's status, that have it.
     pub names: &'static [&'static str],
 }
 
@@ -51,30 +51,32 @@ pub(super) const fn step(rank: u8, names: &'static [&'static str]) -> Step {
     Step { rank, names }
 }
 
-/// A row of the table: how events of one category, or of one single event type, are handled.
+/// Says how events of one category, or of one single event type, are handled: a row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Category {
     /// Names the category, or a full event type where one type differs from the rest of its category.
     pub name: &'static str,
     /// Names the domain whose processor gets the events, as long as it has a queue.
     pub domain: Domain,
-    /// Is the first part of the entity key. Usually the category; an execution belongs to its order.
+    /// Begins the entity key, before the `#`. Usually the category; an execution belongs to its order.
     pub entity: &'static str,
-    /// Paths into `object` of the fields that make up the rest of the entity key.
+    /// Lists the paths into `object` of the fields that make up the rest of the entity key.
     pub key: &'static [&'static str],
-    /// The paths that make it up where the object has none of the first; empty where nothing else does.
+    /// Lists the paths that make it up where the object has none of the first; empty where nothing else does.
     pub fallback_key: &'static [&'static str],
-    /// What an event does to the entity.
+    /// Says what an event does to the entity.
     pub role: Role,
-    /// The states that event types name, in the order of the lifecycle.
+    /// Lists the states that event types name, in the order of the lifecycle.
     pub lifecycle: &'static [Step],
-    /// States in event types that are no step of the lifecycle: they repeat, or only tell that something changed.
+    /// Lists the states in event types that are no step of the lifecycle: they repeat, or only tell that something
+    /// changed.
     pub notices: &'static [Step],
-    /// The values of the object's status in the order of the lifecycle, where they differ from the event types' states.
+    /// Lists the values of the object's status in the order of the lifecycle, where they differ from the event types'
+    /// states.
     pub statuses: &'static [Step],
-    /// The path of the object's status.
+    /// Leads to the object's status, by its path.
     pub status_field: &'static str,
-    /// The status that an event of the row gives its entity, whatever its object says.
+    /// Names the status that an event of the row gives its entity, whatever its object says.
     pub entity_status: Option<&'static str>,
 }
 

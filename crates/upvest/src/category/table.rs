@@ -25,7 +25,7 @@ const fn snapshot(domain: Domain, name: &'static str) -> Category {
     }
 }
 
-/// A snapshot of an entity whose events name the steps of its life, as its status does.
+/// Makes the row of an entity whose events name the steps of its life, as its status does.
 const fn staged(domain: Domain, name: &'static str, lifecycle: &'static [Step]) -> Category {
     Category {
         lifecycle,
@@ -33,7 +33,7 @@ const fn staged(domain: Domain, name: &'static str, lifecycle: &'static [Step]) 
     }
 }
 
-/// A snapshot whose events all tell the same: that it is there, or another one.
+/// Makes the row of an entity whose events all tell the same: that it is there, or another one.
 const fn notice(
     domain: Domain,
     name: &'static str,
@@ -47,20 +47,20 @@ const fn notice(
     }
 }
 
-/// The figures of an execution are what an order's sums are made of.
+/// Keeps an order's executions, with the figures that its sums are made of.
 const EXECUTIONS: Role = Role::Part {
     map: "executions",
     id_field: Some("id"),
     figures: &["share_quantity", "cash_amount"],
 };
-/// Of several checks of a type the newest counts.
+/// Keeps a user's checks by their type: of several the newest counts.
 const CHECKS: Role = Role::Part {
     map: "checks",
     id_field: Some("id"),
     figures: &["type"],
 };
 
-/// A part of another entity.
+/// Makes the row of a category whose objects are parts of another entity.
 const fn part(domain: Domain, name: &'static str, role: Role, entity: &'static str) -> Category {
     Category {
         entity,
@@ -69,7 +69,7 @@ const fn part(domain: Domain, name: &'static str, role: Role, entity: &'static s
     }
 }
 
-/// A part that tells that something did not happen, and has no id of its own.
+/// Makes the row of an event which tells that something did not happen, a part without an id of its own.
 const fn failure(domain: Domain, name: &'static str, map: &'static str, entity: &'static str) -> Category {
     let role = Role::Part {
         map,
@@ -79,10 +79,10 @@ const fn failure(domain: Domain, name: &'static str, map: &'static str, entity: 
     part(domain, name, role, entity)
 }
 
-/// The row for everything that [`CATEGORIES`] does not name. Its entity is named after the event's own category.
+/// Handles everything that [`CATEGORIES`] does not name. Its entity is named after the event's own category.
 pub static UNRECOGNISED: Category = snapshot(Unrecognised, "");
 
-/// All categories that Upvest is known to send.
+/// Lists the categories that Upvest is known to send.
 pub static CATEGORIES: &[Category] = &[
     // Users
     Category {

@@ -8,7 +8,7 @@ use crate::decimal::Decimal;
 use crate::entity_key::EntityKey;
 use crate::occurred::Occurred;
 
-/// The statuses in which a deposit is booked: the money can be invested (contract section 5).
+/// Lists the statuses in which a deposit is booked: the money can be invested (contract section 5).
 const BOOKED: [&str; 2] = ["CONFIRMED", "SETTLED"];
 
 impl Projection {
@@ -80,8 +80,8 @@ impl Projection {
     }
 }
 
-/// `filled_quantity` and `filled_amount`: exact sums over the order's executions that were not cancelled, once there is
-/// an execution.
+/// Computes `filled_quantity` and `filled_amount`: exact sums over the order's executions that were not cancelled, once
+/// there is an execution.
 fn sum_executions(executions: Option<&Parts>, values: &mut Values) {
     let Some(executions) = executions else {
         return;

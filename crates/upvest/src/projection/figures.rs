@@ -7,14 +7,14 @@ mod collections;
 mod holdings;
 mod ledger;
 
-/// The value that names the figures which are no decimals.
+/// Names the value that lists the figures which are no decimals.
 pub(super) const UNREADABLE: &str = "unreadable";
 
-/// What comes before a path into the newest object, where a figure's place in the state is named.
+/// Begins the place of a figure in the newest object; a path into the object follows.
 const IN_OBJECT: &str = "object.";
 
-/// The names of all that is computed here. Values of parts and of the status have other names, so that a table that keeps
-/// all of them beside each other can be read back.
+/// Names all that is computed here. Values of parts and of the status have other names, so that a table that keeps all
+/// of them beside each other can be read back.
 const OF_OBJECT: [&str; 6] = [
     "cancellation_reason",
     "cancels",
@@ -62,7 +62,7 @@ mod tests {
     use super::super::value::Derived;
     use super::*;
 
-    /// The values of an object, by name.
+    /// Computes the values of an object, by name.
     pub(super) fn values(entity_type: &str, object: &str) -> Values {
         of_object(entity_type, &Object::parse(object).unwrap())
     }

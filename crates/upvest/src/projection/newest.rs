@@ -9,13 +9,13 @@ use crate::event::Event;
 use crate::json::{self, Object};
 use crate::occurred::Occurred;
 
-/// What was computed from the newest object of an entity, all of it from the same one: an object that lacks what an earlier
-/// one had has it no longer.
+/// Holds what was computed from the newest object of an entity, all of it from the same one: an object that lacks what
+/// an earlier one had has it no longer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Newest {
-    /// The type of the event that brought it.
+    /// Names the type of the event that brought it.
     pub event_type: String,
-    /// The place of that event, with its id, under which the log has the object.
+    /// Places that event in the time line, with its id, under which the log has the object.
     pub occurred: Occurred,
     pub(super) values: BTreeMap<String, Derived>,
     pub(super) unreadable: Vec<String>,

@@ -10,13 +10,13 @@ use crate::category::Rank;
 use crate::occurred::Occurred;
 use crate::time::Instant;
 
-/// The first byte of everything packed: another one will name another way of packing.
+/// Begins everything packed, as its first byte: another one will name another way of packing.
 const FORMAT: u8 = 1;
-/// What half a byte of a decimal stands for; 15 fills up the last byte.
+/// Lists what half a byte of a decimal stands for; 15 fills up the last byte.
 const DECIMAL: &[u8; 12] = b"0123456789.-";
 const FILLER: u8 = 15;
 
-/// What the number in front of a text says of it: the kind, and, four times, the length.
+/// Says what the number in front of a text says of it: the kind, and, four times, the length.
 const PLAIN: u64 = 0;
 const UUID: u64 = 1;
 const DIGITS: u64 = 2;
@@ -120,7 +120,8 @@ impl Packer {
         self.text(&occurred.event_id);
     }
 
-    /// Seconds with the sign in the lowest bit, then the fraction: its digits without zeros at the end, and their number.
+    /// Writes seconds with the sign in the lowest bit, then the fraction: its digits without zeros at the end, and
+    /// their number.
     fn instant(&mut self, instant: Instant) {
         self.number((instant.seconds.unsigned_abs() << 1) | u64::from(instant.seconds < 0));
         let (mut fraction, mut digits) = (instant.picoseconds, 12);

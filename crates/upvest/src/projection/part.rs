@@ -7,17 +7,17 @@ use super::{Applied, keep_newest};
 use crate::event::Event;
 use crate::occurred::Occurred;
 
-/// The longest text that is kept of a part, in bytes: a decimal of 63 and 27 digits with its sign and point.
+/// Bounds a text that is kept of a part, in bytes: a decimal of 63 and 27 digits with its sign and point.
 const MAX_FIGURE_BYTES: usize = 92;
 
-/// The newest that is known of one part of an entity.
+/// Holds the newest that is known of one part of an entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// The place of the event that told it, with that event's id.
+    /// Places the event that told it in the time line, with that event's id.
     pub occurred: Occurred,
-    /// The part's status, if it has one.
+    /// Names the part's status (an execution's, a check's), if it has one.
     pub status: Option<String>,
-    /// What the category table keeps of its object, in the table's order; `None` for what is not there as a text.
+    /// Holds what the category table keeps of its object, in the table's order; `None` for what is not there as a text.
     pub figures: Vec<Option<String>>,
 }
 
@@ -45,7 +45,7 @@ impl Part {
     }
 }
 
-/// The parts of one kind that an entity has, by their id, or by their event's where they have none.
+/// Holds the parts of one kind that an entity has, by their id, or by their event's where they have none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Parts(BTreeMap<String, Part>);
 

@@ -6,10 +6,10 @@ use crate::category;
 use crate::entity_key::EntityKey;
 use crate::json::{self, Object};
 
-/// The most keys that are given for one entity: the least ones, so that an item stays small and always has the same.
+/// Bounds the keys that are given for one entity: the least ones, so that an item stays small and always has the same.
 const MAX_RELATED: usize = 32;
 
-/// The fields in which objects of whatever category name another entity, and that entity's type.
+/// Lists the fields in which objects of whatever category name another entity, and that entity's type.
 const REFERENCES: [(&str, &str); 18] = [
     ("user_id", "USER"),
     ("business_id", "BUSINESS"),
@@ -31,11 +31,11 @@ const REFERENCES: [(&str, &str); 18] = [
     ("virtual_bank_account_id", "VIRTUAL_BANK_ACCOUNT"),
 ];
 
-/// The lists in which objects name other entities by `id`, and those entities' type.
+/// Names the lists in which objects name other entities by `id`, and those entities' type.
 const LISTS: [(&str, &str); 2] = [("users", "USER"), ("orders", "ORDER")];
 
-/// The types in `references` of a ledger line that are entities of their own (contract section 5, cross references, and
-/// section 9).
+/// Lists the types in `references` of a ledger line that are entities of their own (contract section 5, cross
+/// references, and section 9).
 const LINE_REFERENCES: [&str; 9] = [
     "ORDER",
     "WITHDRAWAL",

@@ -9,11 +9,11 @@ use super::{Derived, Projection};
 /// Says what an entity was at one version of its state, without its objects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    /// How often the state had been written.
+    /// Counts how often the state had been written.
     pub version: u64,
-    /// The status.
+    /// Names the status that the entity had, if it had one.
     pub status: Option<String>,
-    /// What was computed from the state ([`Projection::derived`]).
+    /// Holds what was computed from the state ([`Projection::derived`]).
     pub derived: BTreeMap<String, Derived>,
 }
 

@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 use crate::decimal::Decimal;
 use crate::json::Object;
 
-/// A value computed from a projection.
+/// Holds a value that was computed from a projection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Derived {
-    /// A yes or no.
+    /// Answers a question, such as whether cash is available.
     Flag(bool),
-    /// A text, such as an exact decimal.
+    /// Writes one value as text, such as an exact decimal.
     Text(String),
-    /// Several texts.
+    /// Lists several texts, such as the names of figures that cannot be read.
     Texts(Vec<String>),
 }
 

@@ -15,7 +15,7 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Claims {
     pub(super) label: String,
-    /// The text after `label=`, to the byte: it is the value of `@signature-params`.
+    /// Holds the text after `label=`, to the byte: it is the value of `@signature-params`.
     pub(super) parameters: String,
     pub(super) components: Vec<Component>,
     pub(super) key_id: String,
@@ -28,11 +28,11 @@ pub(super) struct Claims {
 /// [`CLOCK_SKEW_SECONDS`](super::CLOCK_SKEW_SECONDS).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// It was received within its time, or its signature sets no limit.
+    /// The delivery was received within its time, or its signature sets no limit.
     Fresh,
     /// The delivery was received after `expires`, as a retry that is not signed anew would be.
     Expired,
-    /// It was received before `created`, so one of the two clocks is wrong.
+    /// The delivery was received before `created`, so one of the two clocks is wrong.
     NotYetValid,
 }
 

@@ -26,7 +26,7 @@ pub(super) enum Kind {
     TargetUri,
     Scheme,
     Authority,
-    /// One parameter of the query, named as it is encoded there.
+    /// Covers one parameter of the query, named as it is encoded there.
     QueryParameter(String),
     Field(String, Reading),
 }
@@ -34,15 +34,15 @@ pub(super) enum Kind {
 /// Tells how a header's value becomes that of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// As it stands.
+    /// The value is covered as it stands.
     Plain,
-    /// Serialised anew as a structured field: `;sf`.
+    /// The value is serialised anew as a structured field: `;sf`.
     Structured,
-    /// Each line as a byte sequence: `;bs`.
+    /// Each line is covered as a byte sequence: `;bs`.
     Bytes,
-    /// One member of a dictionary, serialised anew: `;key="..."`.
+    /// One member of a dictionary is covered, serialised anew: `;key="..."`.
     Member(String),
-    /// One member as it is written, in the notation of earlier drafts: `name:key`.
+    /// One member is covered as it is written, in the notation of earlier drafts: `name:key`.
     DraftMember(String),
 }
 

@@ -35,9 +35,9 @@ pub(super) enum Names {
 /// Names a header that has the digest of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DigestHeader {
-    /// `digest` (RFC 3230): `SHA-256=<base64>`.
+    /// The body's digest is in `digest` (RFC 3230), as `SHA-256=<base64>`.
     Digest,
-    /// `content-digest` (RFC 9530): `sha-256=:<base64>:`.
+    /// The body's digest is in `content-digest` (RFC 9530), as `sha-256=:<base64>:`.
     ContentDigest,
 }
 

@@ -11,9 +11,9 @@ use super::{DigestHeader, VerifyError};
 /// Names the hash of a body digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DigestAlgorithm {
-    /// SHA-256: what Upvest sends.
+    /// Hashes by SHA-256, as Upvest does.
     Sha256,
-    /// SHA-512.
+    /// Hashes by SHA-512, the other algorithm that RFC 9530 has in use.
     Sha512,
 }
 

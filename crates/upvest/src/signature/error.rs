@@ -28,7 +28,7 @@ pub enum VerifyError {
     /// The signatures would take more than [`MAX_VERIFICATIONS`](super::MAX_VERIFICATIONS) verifications.
     #[error("the signatures take more than {} verifications", super::MAX_VERIFICATIONS)]
     TooManySignatures,
-    /// More covered components than [`MAX_COMPONENTS`](super::MAX_COMPONENTS).
+    /// A signature covers more components than [`MAX_COMPONENTS`](super::MAX_COMPONENTS).
     #[error("more than {} covered components", super::MAX_COMPONENTS)]
     TooManyComponents,
     /// A signature has more parameters than [`MAX_PARAMETERS`](super::MAX_PARAMETERS).

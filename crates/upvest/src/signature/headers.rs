@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-/// An ordered list of headers with lower-case names; a name may occur several times.
+/// Lists headers in their order, with lower-case names; a name may occur several times.
 ///
 /// Serialises as an array of `[name, value]` pairs, so that order and repetition survive.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

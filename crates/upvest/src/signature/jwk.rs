@@ -31,7 +31,7 @@ pub struct Jwk {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwkError {
-    /// It has a private or symmetric member; such a key must not be stored as a public one.
+    /// The JWK has a private or symmetric member; such a key must not be stored as a public one.
     #[error("the JWK holds private key material")]
     PrivateMember,
     /// The key has another type or curve than `EC` with `P-521` or `OKP` with `Ed25519`.

@@ -21,7 +21,7 @@ use super::{
     VerifyingKey,
 };
 
-/// A key that signs: id, dialect, algorithm and private key or shared secret.
+/// Holds a key that signs: id, dialect, algorithm and private key or shared secret.
 pub struct SigningKey {
     key_id: String,
     dialect: Dialect,

@@ -7,9 +7,9 @@
 /// Holds what the signer makes of a header's value.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Normalised {
-    /// The header is one component, with this value.
+    /// The header stays one component, with this value.
     Value(String),
-    /// The header is one component for each of these, `name:key` with its value.
+    /// The header becomes one component for each of these, `name:key` with its value.
     Members(Vec<(String, String)>),
 }
 

@@ -15,7 +15,7 @@ pub(super) const MIN_SECRET_BYTES: usize = 16;
 /// Counts the bytes of an ECDSA P-521 signature that is r and s one after the other.
 const FIXED_SIGNATURE_BYTES: usize = 132;
 
-/// A key that verifies deliveries: id, algorithm, public key or shared secret, and what its owner may report.
+/// Holds a key that verifies deliveries: id, algorithm, public key or shared secret, and what its owner may report.
 ///
 /// It says nothing about how its owner signs: that is recognised in each delivery. It remembers what to try first.
 #[derive(Clone)]

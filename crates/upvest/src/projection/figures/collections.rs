@@ -8,8 +8,8 @@ use super::super::value::{UnreadableError, Values, decimal};
 use crate::decimal::Decimal;
 use crate::json::{self, Object};
 
-/// `processed_total`: the exact sum of `processed_amount`. `outstanding`: what is left of `collection_amount`.
-/// Both only where the object has a `processed_amount`.
+/// Computes `processed_total`, the exact sum of `processed_amount`, and `outstanding`, what is left of
+/// `collection_amount`. Both only where the object has a `processed_amount`.
 pub(super) fn compute(collection: &Object<'_>, values: &mut Values) {
     let Some(processed) = collection.member("processed_amount") else {
         return;

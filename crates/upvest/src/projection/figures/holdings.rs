@@ -3,7 +3,7 @@
 use super::super::value::{Values, decimal};
 use crate::json::Object;
 
-/// `cash_available`: there is cash that an order can be placed with.
+/// Computes `cash_available`: whether there is cash that an order can be placed with.
 pub(super) fn compute(balance: &Object<'_>, values: &mut Values) {
     let available = balance.figure("available_for_trading");
     match decimal(available.as_deref(), "object.available_for_trading") {

@@ -3,8 +3,8 @@
 use super::super::value::Values;
 use crate::json::Object;
 
-/// `cancels`: the line cancels another one. `charged_back`: the payer's bank took a direct debit back. Which line or
-/// payment is meant, its references tell. (Upvest writes `..._CHARGE_BACK` and `..._CHARGEBACK`.)
+/// Computes `cancels` (the line cancels another one) and `charged_back` (the payer's bank took a direct debit back).
+/// Which line or payment is meant, its references tell. (Upvest writes `..._CHARGE_BACK` and `..._CHARGEBACK`.)
 pub(super) fn compute(line: &Object<'_>, values: &mut Values) {
     // A line without a type takes nothing back that anybody could name.
     let line_type = line.text("type").unwrap_or_default();

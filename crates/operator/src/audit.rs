@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::stack::Stack;
 
-/// Some of the operations of the audit table, newest first.
+/// Lists some of the operations of the audit table, newest first.
 #[derive(Debug, Serialize)]
 pub struct Operations {
     /// Lists the operations that matched, newest first, up to the limit asked for.

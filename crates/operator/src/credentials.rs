@@ -2,7 +2,7 @@
 
 use pipeline::queues::envelope::Request;
 
-/// Headers that a signature may cover and that may hold credentials.
+/// Lists headers that a signature may cover and that may hold credentials.
 const CREDENTIALS: [&str; 2] = ["authorization", "cookie"];
 const HIDDEN: &str = "(not shown)";
 

@@ -59,7 +59,7 @@ struct Checks<'c> {
     stack: &'c Stack,
     upvest: Option<Client>,
     parameters: Parameters,
-    /// `None` where CloudFormation does not tell.
+    /// Lists what the stack consists of; `None` where CloudFormation does not tell.
     resources: Option<Resources>,
     clock: Clock,
     probe_key: Option<&'c OperatorKey>,

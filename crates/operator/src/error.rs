@@ -12,7 +12,7 @@ use upvest_api::Hint;
 /// Names the result of every operation: what it gives back, or the one [`Error`] that all of them share.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The codes by which AWS services refuse who lacks a permission.
+/// Lists the codes by which AWS services refuse who lacks a permission.
 const DENIALS: [&str; 6] = [
     "AccessDenied",
     "AccessDeniedException",
@@ -35,7 +35,7 @@ pub enum ErrorKind {
     Denied,
     /// AWS, Upvest or the receiver cannot be reached.
     Unreachable,
-    /// Anything else. The same request may succeed later.
+    /// The operation failed in another way. The same request may succeed later.
     Failed,
 }
 
@@ -53,7 +53,7 @@ pub enum ErrorKind {
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
-    /// Without a sentence of its own it prints as its cause does.
+    /// Says what failed. An error without a sentence of its own prints as its cause does.
     message: Option<String>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }

@@ -15,9 +15,9 @@ pub struct EventReport {
     pub event_id: String,
     /// Repeats the event type that Upvest sent.
     pub r#type: String,
-    /// The entity in whose time line it is.
+    /// Names the entity in whose time line it is.
     pub aggregate: Option<String>,
-    /// Its place in that time line.
+    /// Gives its place in that time line.
     pub occurred: String,
     /// Tells what its time is taken from, where the event itself does not say or is not believed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,16 +26,16 @@ pub struct EventReport {
     pub received_at: String,
     /// Names the delivery that the log has it from; later duplicates are not noted here.
     pub delivery_id: String,
-    /// Its identity: a SHA-256 of what it says, in hexadecimal.
+    /// Gives its identity: a SHA-256 of what it says, in hexadecimal.
     pub sha256: String,
-    /// The object, unless it was too large for the table.
+    /// Holds the object, unless it was too large for the table.
     pub object: Option<Box<RawValue>>,
-    /// Where the archive keeps the delivery of an object that was too large.
+    /// Says where the archive keeps the delivery of an object that was too large.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archived_at: Option<String>,
 }
 
-/// A part of an entity's time line.
+/// Describes a part of an entity's time line.
 #[derive(Debug, Serialize)]
 pub struct Timeline {
     /// Names the entity whose events these are, written `TYPE#ID`.
@@ -46,7 +46,7 @@ pub struct Timeline {
     pub next: Option<String>,
 }
 
-/// An event of a time line.
+/// Describes an event of a time line.
 #[derive(Debug, Serialize)]
 pub struct TimelineEvent {
     /// Gives the time at which it occurred, by Upvest's word where it says so.

@@ -25,7 +25,7 @@ use crate::stack::Stack;
 /// Tells what is to be explained, and how much of it.
 #[derive(Debug, Clone)]
 pub struct Question {
-    /// An entity, written `TYPE#ID`, or the id of an event or a delivery.
+    /// Names what is to be explained: an entity, written `TYPE#ID`, or the id of an event or a delivery.
     pub subject: String,
     /// Limits how many events of an entity are shown: the newest ones.
     pub limit: usize,

@@ -19,33 +19,33 @@ use self::event::{Foldable, as_received, fold, foldable};
 use crate::error::Result;
 use crate::records::Records;
 
-/// The longest history of which each event is left out in turn, to see which one the state lacks: each takes a fold.
+/// Bounds the history of which each event is left out in turn, to see which one the state lacks: each takes a fold.
 const MAX_TRIALS: usize = 200;
 
-/// An entity as it is kept, and all its events, ready to be folded.
+/// Holds an entity as it is kept, and all its events, ready to be folded.
 #[derive(Debug)]
 pub struct Refold {
     /// Names the entity whose time line is folded.
     pub entity: EntityKey,
-    /// All events of its time line, oldest first.
+    /// Lists all events of its time line, oldest first.
     pub history: Vec<LoggedEvent>,
     item: Option<EntityItem>,
     stored: Option<std::result::Result<Stored, String>>,
-    /// Its events, or why one of them cannot be read.
+    /// Holds its events, or why one of them cannot be read.
     events: std::result::Result<Vec<Foldable>, String>,
 }
 
 /// Tells what an event did to its entity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// The status before it, in the order in which events occurred.
+    /// Gives the status before it, in the order in which events occurred.
     pub previous_status: Option<String>,
     /// Names the status after it, in the same order; `None` where there is none.
     pub status: Option<String>,
-    /// What was to be done about it when it came, by the order in which events were received.
+    /// Says what was to be done about it when it came, by the order in which events were received.
     #[serde(serialize_with = "name_of")]
     pub effect: Effect,
-    /// What would be done about it if its message came again, as from a dead-letter queue.
+    /// Says what would be done about it if its message came again, as from a dead-letter queue.
     #[serde(serialize_with = "name_of")]
     pub sent_again: Effect,
 }

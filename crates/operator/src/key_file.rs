@@ -115,7 +115,7 @@ fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     Error::context(format!("cannot read key file {}", path.display()))
 }
 
-/// The DER document of a file that is PEM or DER.
+/// Finds the DER document of a file that is PEM or DER.
 fn pkcs8(content: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     const DER_SEQUENCE: u8 = 0x30;
     if content.first() == Some(&DER_SEQUENCE) {

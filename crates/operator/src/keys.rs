@@ -15,7 +15,7 @@ use crate::stack::Stack;
 /// Lists every key of the keys table, retired ones included.
 #[derive(Debug, Serialize)]
 pub struct KeyList {
-    /// The rows of the keys table, sorted by id.
+    /// Lists the rows of the keys table, sorted by id.
     pub keys: Vec<KeyRow>,
 }
 

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::key_file;
 use crate::stack::Stack;
 
-/// A secret in a file, and the id under which the stack knows it.
+/// Refers to a secret in a file, and the id under which the stack knows it.
 #[derive(Debug, Clone)]
 pub struct OperatorKey {
     file: PathBuf,

@@ -11,7 +11,7 @@ use upvest::Event;
 use crate::error::Result;
 use crate::stack::Stack;
 
-/// The event log, and the archive, which has what is too large for it.
+/// Reads events: from the event log, and the archive, which has what is too large for it.
 #[derive(Debug)]
 pub struct Records {
     /// Finds events by id, by entity or by time.

@@ -19,18 +19,18 @@ use crate::error::{Error, Result};
 use crate::reporter::Reporter;
 use crate::stack::Stack;
 
-/// How a repair is to be done.
+/// Says how a repair is to be done.
 #[derive(Debug, Clone)]
 pub struct RepairOptions {
-    /// Why, for the audit table. A rehearsal needs none.
+    /// Says why, for the audit table. A rehearsal needs none.
     pub reason: String,
-    /// Whether to find out what would be done, and to do nothing.
+    /// Tells whether to find out what would be done, and to do nothing.
     pub dry_run: bool,
-    /// How many messages, events or deliveries to send back a second, at most.
+    /// Says how many messages, events or deliveries to send back a second, at most.
     pub per_second: f64,
 }
 
-/// A repair of a stack, whatever it is that is repaired.
+/// Leads a repair of a stack, whatever it is that is repaired.
 #[derive(Debug)]
 pub struct Repair<'r> {
     /// Is worked on, and has the audit table that records the repair.
@@ -43,7 +43,7 @@ pub struct Repair<'r> {
     pub reporter: Reporter<'r>,
 }
 
-/// What is to become of a repair after its preview.
+/// Decides what is to become of a repair after its preview.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// The preview is the result: it is a rehearsal, or there is nothing to do.
@@ -57,7 +57,7 @@ pub enum Decision {
 /// Tells how a repair ended, as the JSON of every repair has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Ending {
-    /// Whether nothing was to be done but to look.
+    /// Tells whether nothing was to be done but to look.
     pub dry_run: bool,
     /// Explains what ended it early; what was done before that stays done. `None` when nothing did.
     pub failure: Option<String>,
@@ -65,7 +65,7 @@ pub struct Ending {
     pub declined: bool,
 }
 
-/// Who works on a stack, and the table that remembers it.
+/// Says who works on a stack, and the table that remembers it.
 #[derive(Debug)]
 pub struct Audit {
     log: AuditLog,

@@ -35,29 +35,29 @@ use crate::error::Result;
 use crate::records::Records;
 use crate::repair::{Audit, Decision, Repair};
 
-/// A replay that is begun, or gone on with.
+/// Says whether a replay is begun, or which one is gone on with.
 #[derive(Debug, Clone)]
 pub enum Replay {
     /// Begins a replay, with a record of its own in the audit table.
     New(Request),
-    /// The rest of the replay of this id in the audit table, which was interrupted.
+    /// Sends the rest of the replay of this id in the audit table, which was interrupted.
     Resume(Uuid),
 }
 
-/// What was sent again, or would be.
+/// Reports what was sent again, or would be.
 #[derive(Debug, Serialize)]
 pub struct ReplayReport {
     /// Tells whether the events were sent, or only counted, or the operator declined.
     pub result: Outcome,
-    /// The operation's id in the audit table, which marks the messages.
+    /// Gives the operation's id in the audit table, which marks the messages.
     pub replay: Option<Uuid>,
-    /// What is to be sent, or was; of a resumed replay, the rest.
+    /// Counts what is to be sent, or was; of a resumed replay, the rest.
     pub selected: Vec<Row>,
-    /// How many events are selected that none of the domains named takes.
+    /// Counts the events that are selected and that none of the domains named takes.
     pub left_out: u64,
-    /// How many messages were sent, those before an interruption included.
+    /// Counts the messages that were sent, those before an interruption included.
     pub sent: u64,
-    /// How many events or deliveries could not be had, those before an interruption included.
+    /// Counts the events or deliveries that could not be had, those before an interruption included.
     pub failed: u64,
     /// Names the first 100 of the failures; the others are only counted.
     pub failures: Vec<Failure>,

@@ -2,21 +2,21 @@
 
 use std::fmt;
 
-/// Something that an operation says while it runs.
+/// Carries what an operation says while it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress<'p> {
     /// Says that a piece of work begins, such as sending what is selected.
     Begun {
-        /// How many things there are to do; `None` where no end is known.
+        /// Says how many things there are to do; `None` where no end is known.
         count: Option<u64>,
-        /// What is counted, in the plural.
+        /// Says what is counted, in the plural.
         what: &'static str,
     },
-    /// So many more of them are done.
+    /// So many more things are done.
     Done(u64),
     /// The piece of work came to its end, or ended early.
     Ended,
-    /// Something that is not part of the result, and that a person should know.
+    /// A note says something that is not part of the result, and that a person should know.
     Note(&'p str),
 }
 
@@ -38,7 +38,7 @@ pub enum Progress<'p> {
 #[derive(Clone, Copy)]
 pub struct Reporter<'r>(&'r dyn Fn(Progress<'_>));
 
-/// A piece of work that is under way. Dropped, it has ended.
+/// Accompanies a piece of work that is under way. Dropped, it has ended.
 pub struct Work<'r>(Reporter<'r>);
 
 impl fmt::Debug for Reporter<'_> {

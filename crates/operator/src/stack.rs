@@ -19,19 +19,19 @@ use crate::error::{Error, Result};
 pub enum Part {
     /// Names the table with the keys that deliveries are verified by.
     KeysTable,
-    /// The events table, which is the event log.
+    /// Names the events table, which is the event log.
     EventsTable,
     /// Names the table with the state of each entity, folded from its events.
     EntitiesTable,
-    /// The idempotency table, with the records of actions.
+    /// Names the idempotency table, with the records of actions.
     IdempotencyTable,
     /// Names the table that records who repaired what, and why.
     AuditTable,
-    /// The bucket of the archive and the quarantine.
+    /// Names the bucket of the archive and the quarantine.
     ArchiveBucket,
-    /// The URL that Upvest delivers to.
+    /// Gives the URL that Upvest delivers to.
     WebhookUrl,
-    /// The secret with the credentials of the Upvest API client, which not every stack has.
+    /// Names the secret with the credentials of the Upvest API client, which not every stack has.
     UpvestSecret,
 }
 
@@ -62,7 +62,7 @@ impl Part {
     }
 }
 
-/// A deployed stack.
+/// Gives access to a deployed stack.
 ///
 /// That a part is missing shows when it is asked for: some operations can do without.
 #[derive(Debug)]

@@ -10,12 +10,12 @@ use serde::{Serialize, Serializer};
 
 use crate::error::{Error, Result};
 
-/// A time: an instant, a day (its midnight in UTC), or how long ago it was.
+/// Holds a time: an instant, a day (its midnight in UTC), or how long ago it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// Means this instant, whenever the command runs.
     At(Timestamp),
-    /// So long before the command began.
+    /// The time is so long before the command began.
     Ago(SignedDuration),
 }
 

@@ -12,14 +12,14 @@ use crate::stack::StackFinder;
 const NO_CREDENTIALS: &str = "no credentials for Upvest are named: use --upvest-secret or --upvest-credentials, or a stack that was \
     deployed with the parameter UpvestSecret";
 
-/// In whose name Upvest is called.
+/// Says in whose name Upvest is called.
 #[derive(Debug, Clone, Default)]
 pub struct UpvestAccount {
-    /// The secret with the credentials, by name or ARN.
+    /// Names the secret with the credentials, by name or ARN.
     pub secret: Option<String>,
     /// Names the file with the credentials, which is read when no secret is named.
     pub file: Option<PathBuf>,
-    /// The environment that is meant; credentials that name the other one are refused.
+    /// Names the environment that is meant; credentials that name the other one are refused.
     pub environment: Option<Environment>,
 }
 

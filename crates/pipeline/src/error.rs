@@ -9,7 +9,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct AwsError {
     operation: &'static str,
-    /// Shared, because one failed call may be the failure of many messages.
+    /// Is shared, because one failed call may be the failure of many messages.
     source: Arc<dyn Error + Send + Sync>,
 }
 
@@ -76,9 +76,9 @@ impl fmt::Display for ErrorChain<'_> {
 /// Tells whether the same message would succeed later, and so what becomes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
-    /// It may succeed later: try again, the first time after this long, each further time after twice as long.
+    /// The same may succeed later: try again, the first time after this long, each further time after twice as long.
     Retry(Duration),
-    /// It never will: it goes to the dead-letter queue without delay.
+    /// The same never will succeed: it goes to the dead-letter queue without delay.
     DeadLetter,
 }
 

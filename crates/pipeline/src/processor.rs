@@ -58,7 +58,7 @@ pub struct Processor {
     pub idempotency: Idempotency,
     /// Says where changes are published; `None` publishes nothing.
     pub bus: Option<EventBus>,
-    /// The domain's own code, which runs after a change was applied.
+    /// Holds the domain's own code, which runs after a change was applied.
     pub actions: DomainActions,
     /// Gives the time by which actions are given up and delays are measured.
     pub clock: Clock,

@@ -35,9 +35,9 @@ impl FromStr for FreshnessPolicy {
 /// Says what the check of a signature came to, as far as the delivery's own content goes.
 #[derive(Debug)]
 pub enum Verdict<'e> {
-    /// Signature and digest hold, and the policy takes it.
+    /// Signature and digest hold, and the policy accepts the delivery.
     Holds(Box<Verified<'e>>),
-    /// Nothing of it may be trusted.
+    /// Nothing of the delivery may be trusted.
     Rejected {
         /// Gives the id of the key by which the sender claims to have signed; `None` where the headers cannot be
         /// parsed.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-/// Is the flag of a delivery, and in quarantine the reason of an event, whose subscription is not ours.
+/// Flags a delivery, and in quarantine is the reason of an event, whose subscription is not ours.
 pub const FOREIGN: &str = "foreign-subscription";
 
 #[derive(Deserialize)]

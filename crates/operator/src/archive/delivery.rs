@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::place::{is_same_place, place_of};
 use crate::records::Records;
 
-/// An event as it was delivered.
+/// Holds an event as it was delivered.
 struct Delivered<'d> {
     event: Event<'d>,
     occurred: Occurred,
@@ -84,8 +84,8 @@ impl Delivered<'_> {
         conflict_key(self.event.id(), &self.sha256)
     }
 
-    /// What the log says otherwise of an event that this delivery brought. Of one that another delivery brought, that
-    /// one tells.
+    /// Tells what the log says otherwise of an event that this delivery brought. Of one that another delivery brought,
+    /// that one tells.
     fn differs(&self, logged: &LoggedEvent, found: &Found) -> Option<(Problem, String)> {
         let envelope = &found.delivery.envelope;
         if logged.delivery_id != envelope.delivery_id.to_string() {
@@ -111,8 +111,8 @@ impl Delivered<'_> {
         ))
     }
 
-    /// Whether the log has the event in the right time line: that of its entity, or, for a category that was not known
-    /// when it came, the one that it had then. A conflicting event is in none.
+    /// Tells whether the log has the event in the right time line: that of its entity, or, for a category that was not
+    /// known when it came, the one that it had then. A conflicting event is in none.
     fn is_entity(&self, logged: &LoggedEvent) -> bool {
         let Some(entity) = &logged.aggregate else {
             return self.event.entity_key().is_err() || logged.event_id != self.event.id();
@@ -121,7 +121,7 @@ impl Delivered<'_> {
         is_its_own || Some(entity.as_str()) == self.unrecognised_entity().as_deref()
     }
 
-    /// The entity of the event as long as its category is not known.
+    /// Names the entity of the event as long as its category is not known.
     fn unrecognised_entity(&self) -> Option<String> {
         #[derive(serde::Deserialize)]
         struct Identified<'o> {

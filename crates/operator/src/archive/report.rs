@@ -32,7 +32,7 @@ pub enum Problem {
 pub struct Finding {
     /// Names the kind of fault, by which findings are counted.
     pub problem: Problem,
-    /// The event's key in the log; none where the whole delivery is at fault.
+    /// Gives the event's key in the log; none where the whole delivery is at fault.
     pub event_id: Option<String>,
     /// Names the delivery's object in the archive; `None` where no object is known.
     pub key: Option<String>,
@@ -53,7 +53,7 @@ pub struct VerifyReport {
     pub delivered_events: u64,
     /// Counts the events of the log that were compared with the archive.
     pub logged_events: u64,
-    /// Deliveries that cannot be verified without the secret of their key.
+    /// Counts deliveries that cannot be verified without the secret of their key.
     pub not_checked: u64,
     /// Names the keys whose secrets were not there to verify these deliveries by.
     pub not_checked_keys: BTreeSet<String>,

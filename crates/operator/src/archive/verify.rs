@@ -37,7 +37,7 @@ pub(super) struct Verification<'r> {
 pub(super) struct Checked {
     pub(super) is_in_range: bool,
     pub(super) events: u64,
-    /// The key that signed, where its secret cannot be read.
+    /// Names the key that signed, where its secret cannot be read.
     pub(super) not_checked: Option<String>,
     pub(super) findings: Vec<Finding>,
 }

@@ -20,9 +20,9 @@ use crate::repair::{Decision, Ending, Repair, Throttle};
 use crate::reporter::Work;
 use crate::stack::Queue;
 
-/// The name in the audit table.
+/// Names the operation in the audit table.
 const COMMAND: &str = "dlq discard";
-/// The most messages that one operation discards: its item in the audit table names them all, and takes 400 KB.
+/// Bounds the messages that one operation discards: its item in the audit table names them all, and takes 400 KB.
 const OF_ONE_OPERATION: usize = 500;
 
 /// Tells what was given up, or would be.
@@ -38,7 +38,7 @@ pub struct Discarded {
     pub messages: Vec<Discard>,
     /// Tells whether more matched than one operation takes: run the command again.
     pub more: bool,
-    /// Ids that were given and cannot be seen.
+    /// Lists ids that were given and cannot be seen.
     pub missing: Vec<String>,
     /// Groups of which there may be more behind those that were seen.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -48,13 +48,13 @@ pub struct Discarded {
 /// Tells what became of one message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Discard {
-    /// The queue that it came from.
+    /// Names the queue that it came from.
     pub queue: Queue,
-    /// Its id in the dead-letter queue.
+    /// Gives its id in the dead-letter queue.
     pub message_id: String,
     /// Names the event; `None` where the message holds none.
     pub event_id: Option<String>,
-    /// The entity of the event, written `TYPE#ID`.
+    /// Names the entity of the event, written `TYPE#ID`.
     pub entity: Option<String>,
     /// Tells why it was in the dead-letter queue.
     pub reason: Option<String>,
@@ -71,14 +71,14 @@ pub struct Discard {
 pub enum Fate {
     /// It would be given up.
     Planned,
-    /// It was folded into its entity's state, and the message is gone.
+    /// The event was folded into its entity's state, and the message is gone.
     Folded {
         /// Gives the version that the entity has with it.
         version: u64,
     },
     /// Its entity's state needed no change, and the message is gone.
     InState,
-    /// It cannot be folded, and the message is gone; the log has the event, if it is one.
+    /// The event cannot be folded, and the message is gone; the log has the event, if it is one.
     NotFolded {
         /// Tells why, in a sentence for people.
         why: String,
@@ -129,7 +129,7 @@ pub async fn discard(
     Ok(report)
 }
 
-/// A message that is to be given up.
+/// Holds a message that is to be given up.
 struct Chosen {
     about: About,
     sha256: String,
@@ -161,7 +161,7 @@ impl Chosen {
     }
 }
 
-/// The queues of domains alone: a delivery owns the dispatch of its events, which would be lost with it.
+/// Lists the queues of domains alone: a delivery owns the dispatch of its events, which would be lost with it.
 fn queues_of(selection: &Selection) -> Result<Vec<Queue>> {
     let is_domain = |queue: &Queue| matches!(queue, Queue::Domain(_));
     if let Some(other) = selection.queues.iter().find(|queue| !is_domain(queue)) {
@@ -249,7 +249,7 @@ fn failed(error: &Error) -> (serde_json::Value, Option<String>) {
     (json!({ "failure": why }), Some(why))
 }
 
-/// A run that is under way.
+/// Runs one discarding: keeps what it works with, and what came of it so far.
 struct Run<'r> {
     folder: Folder,
     chosen: &'r [Chosen],

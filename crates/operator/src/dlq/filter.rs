@@ -5,26 +5,26 @@ use serde::Serialize;
 use super::message::{About, Message};
 use crate::stack::Queue;
 
-/// Which messages are meant, by what they are about.
+/// Says which messages are meant, by what they are about.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Filter {
-    /// Text that the reason contains, in whatever case.
+    /// Selects by a text that the reason contains, in whatever case.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
-    /// The entity of the event, written `TYPE#ID`.
+    /// Selects by the entity of the event, written `TYPE#ID`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entity: Option<String>,
-    /// The type of the event (`ORDER.FILLED`), or its category (`ORDER`).
+    /// Selects by the type of the event (`ORDER.FILLED`), or its category (`ORDER`).
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub event_type: Option<String>,
 }
 
-/// Which messages of which dead-letter queues are meant.
+/// Says which messages of which dead-letter queues are meant.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Whose dead-letter queues; all where none is named.
+    /// Names the queues whose dead-letter queues are looked through; all where none is named.
     pub queues: Vec<Queue>,
-    /// Ids of messages, or of the events or deliveries that they are about; all where none is named.
+    /// Lists ids of messages, or of the events or deliveries that they are about; all where none is named.
     pub ids: Vec<String>,
     /// Tells what else is asked of them.
     pub filter: Filter,

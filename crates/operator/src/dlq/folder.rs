@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::records::Records;
 use crate::stack::Stack;
 
-/// How often an entity is read and folded again when its processor changed it meanwhile.
+/// Says how often an entity is read and folded again when its processor changed it meanwhile.
 const ATTEMPTS: usize = 5;
 
 /// Folds events as the log has them.
@@ -95,7 +95,8 @@ impl Folder {
     }
 }
 
-/// The entity with a state in the place of the one before. What is kept to be resumed stays: this write is nobody's attempt.
+/// Puts a new state into the entity, in the place of the one before. What is kept to be resumed stays: this write is
+/// nobody's attempt.
 fn after(before: Option<Stored>, projection: Projection) -> Stored {
     match before {
         Some(before) => Stored {

@@ -19,7 +19,7 @@ use crate::stack::{Queue, Stack};
 pub struct List {
     /// Gives the time at which the list was begun; the ages of messages count up to it.
     pub at: Timestamp,
-    /// The queues, in the order in which they were looked through.
+    /// Lists the queues, in the order in which they were looked through.
     pub queues: Vec<QueueCounts>,
     /// Tells what the messages are about, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,7 +34,7 @@ pub struct List {
 /// Counts the messages in the dead-letter queue of one queue.
 #[derive(Debug, Serialize)]
 pub struct QueueCounts {
-    /// The queue that they came from.
+    /// Names the queue that they came from.
     pub queue: Queue,
     /// Holds the estimates of SQS, flat beside `queue` in JSON.
     #[serde(flatten)]

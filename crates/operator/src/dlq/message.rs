@@ -14,11 +14,11 @@ use upvest::effects::Dispatch;
 
 use crate::stack::Queue;
 
-/// A message of a dead-letter queue, received.
+/// Holds a message of a dead-letter queue, received.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Message {
     pub(crate) receipt_handle: String,
-    /// The message's body, as SQS carries it.
+    /// Holds the message's body, as SQS carries it.
     pub(crate) body: String,
     pub(crate) attributes: HashMap<String, MessageAttributeValue>,
     pub(crate) group: Option<String>,
@@ -29,24 +29,24 @@ pub(crate) struct Message {
 /// Tells what a message is about. It has no part of a body but ids and types.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct About {
-    /// The queue that it came from.
+    /// Names the queue that it came from.
     pub queue: Queue,
-    /// Its id in the dead-letter queue.
+    /// Gives its id in the dead-letter queue.
     pub message_id: String,
     /// Tells why it is there; `None` for one that SQS moved, after a crash or a timeout.
     pub reason: Option<String>,
-    /// When it came to the dead-letter queue, by the clock of SQS. One that SQS itself moved from a standard queue keeps
-    /// the time when it was sent there.
+    /// Tells when it came to the dead-letter queue, by the clock of SQS. One that SQS itself moved from a standard
+    /// queue keeps the time when it was sent there.
     pub sent_at: Option<Timestamp>,
     /// Tells how often it was received there.
     pub receive_count: u32,
-    /// The delivery that it is, or that brought its event.
+    /// Names the delivery that it is, or that brought its event.
     pub delivery_id: Option<String>,
     /// Names the event that it is about; `None` where the message names none.
     pub event_id: Option<String>,
     /// Repeats the type of that event; `None` where the message names none.
     pub r#type: Option<String>,
-    /// The entity of the event, written `TYPE#ID`.
+    /// Names the entity of the event, written `TYPE#ID`.
     pub entity: Option<String>,
     /// Tells how long the body is, as SQS has it.
     pub bytes: usize,

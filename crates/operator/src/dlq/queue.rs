@@ -15,20 +15,21 @@ use super::message::Message;
 use crate::error::Result;
 use crate::stack::{Queue, Stack};
 
-/// How long a message that was received stays out of sight, unless it is given back: longer than a batch takes at the
-/// slowest rate; and shorter than the five minutes for which a queue remembers deduplication ids, so that a command that
-/// was killed between sending a message and deleting it can be run again before the queue forgets.
+/// Says how long a message that was received stays out of sight, unless it is given back: longer than a batch takes at
+/// the slowest rate; and shorter than the five minutes for which a queue remembers deduplication ids, so that a command
+/// that was killed between sending a message and deleting it can be run again before the queue forgets.
 pub(crate) const OUT_OF_SIGHT: Duration = Duration::from_secs(120);
-/// The most messages of one receive.
+/// Bounds the messages of one receive: SQS gives out ten at most.
 pub(crate) const BATCH: i32 = 10;
-/// A receive that waits asks all servers of a queue: its empty answer means that there is nothing.
+/// Has a receive wait for a second. One that waits asks all servers of a queue: its empty answer means that there is
+/// nothing.
 const WAIT_SECONDS: i32 = 1;
 
 /// Reads a dead-letter queue, and knows the queue that its messages go back to.
 #[derive(Debug)]
 pub(crate) struct DeadLetterQueue {
     client: Client,
-    /// The queue whose messages come here.
+    /// Names the queue whose messages come here.
     pub(crate) queue: Queue,
     url: String,
     home_url: String,

@@ -19,7 +19,7 @@ use crate::repair::{Decision, Ending, Repair, Throttle};
 use crate::reporter::Work;
 use crate::stack::Queue;
 
-/// The name in the audit table.
+/// Names the operation in the audit table.
 const COMMAND: &str = "dlq redrive";
 
 /// Tells what was sent back, or would be.
@@ -31,18 +31,18 @@ pub struct RedriveReport {
     /// Names the operation in the audit table; `None` where none was begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<Uuid>,
-    /// The queues of which something was seen.
+    /// Lists the queues of which something was seen.
     pub queues: Vec<QueueRedriven>,
     /// Tells how many messages could not be seen at the beginning, because somebody has received them.
     pub out_of_sight: usize,
-    /// Ids that were given and cannot be seen.
+    /// Lists ids that were given and cannot be seen.
     pub missing: Vec<String>,
 }
 
 /// Tells what became of the dead-letter queue of a queue.
 #[derive(Debug, Serialize)]
 pub struct QueueRedriven {
-    /// The queue that the messages came from.
+    /// Names the queue that the messages came from.
     pub queue: Queue,
     /// Counts what became of the messages, flat beside `queue` in JSON.
     #[serde(flatten)]
@@ -188,15 +188,16 @@ impl RedriveReport {
     }
 }
 
-/// A redrive that is under way.
+/// Runs one redrive: keeps what it works with, and what came of it so far.
 struct Redrive<'r> {
     repair: &'r Repair<'r>,
     selection: &'r Selection,
-    /// Messages that came later stay: among them may be those that were sent back and failed again.
+    /// Tells when the redrive began. Messages that came later stay: among them may be those that were sent back and
+    /// failed again.
     began: Timestamp,
     work: Work<'r>,
     throttle: Throttle,
-    /// Ids that were given, and seen.
+    /// Lists ids that were given, and seen.
     found: BTreeSet<String>,
 }
 

@@ -25,9 +25,9 @@ pub struct Shown {
     pub about: About,
     /// Gives the time at which it was looked at.
     pub at: Timestamp,
-    /// Its message group, which is its entity.
+    /// Gives its message group, which is its entity.
     pub group: Option<String>,
-    /// The id by which a FIFO queue knows a duplicate.
+    /// Gives the id by which a FIFO queue knows a duplicate.
     pub deduplication_id: Option<String>,
     /// Holds its SQS attributes by name, with credentials left out.
     pub attributes: BTreeMap<String, String>,

@@ -9,7 +9,7 @@ use super::message::Message;
 use super::queue::{BATCH, DeadLetterQueue, OUT_OF_SIGHT};
 use crate::reporter::Reporter;
 
-/// Messages that were received and stay where they are: out of sight until they are given back.
+/// Holds messages that were received and stay where they are: out of sight until they are given back.
 #[derive(Default)]
 pub(crate) struct Held {
     pub(crate) messages: BTreeMap<String, Message>,

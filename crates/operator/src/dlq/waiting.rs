@@ -16,17 +16,17 @@ use crate::records::Records;
 use crate::reporter::Reporter;
 use crate::stack::{Queue, Stack};
 
-/// What waits in the dead-letter queues of some domains, and of the deliveries.
+/// Lists what waits in the dead-letter queues of some domains, and of the deliveries.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting(BTreeMap<EntityKey, Vec<WaitingEvent>>);
 
-/// An event that waits in a dead-letter queue, by itself or in its delivery.
+/// Describes an event that waits in a dead-letter queue, by itself or in its delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WaitingEvent {
     pub(crate) event_id: String,
-    /// Whose dead-letter queue it is.
+    /// Names the queue in whose dead-letter queue it waits.
     pub(crate) queue: Queue,
-    /// What `dlq redrive` calls the message: the event's id, or that of its delivery.
+    /// Says what `dlq redrive` calls the message: the event's id, or that of its delivery.
     pub(crate) redriven_by: String,
 }
 

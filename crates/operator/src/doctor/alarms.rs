@@ -32,7 +32,7 @@ macro_rules! alarms {
     };
 }
 
-/// Which alarms ring, and whether anybody is told. CloudFormation names them after the stack.
+/// Checks which alarms ring, and whether anybody is told. CloudFormation names them after the stack.
 pub(super) async fn check(stack: &Stack, parameters: &Parameters) -> Checked {
     let alarms = list(stack).await?;
     if alarms.is_empty() {

@@ -9,7 +9,7 @@ use pipeline::upvest_api::AccessError;
 use super::finding::{Area, Finding};
 use crate::error::{Error, ErrorKind};
 
-/// The policy with the permissions of those who look.
+/// Names the policy with the permissions of those who look.
 const POLICY: &str = "infra/examples/operator-look.json";
 
 /// Tells what to do about credentials that cannot be had or used.

@@ -22,18 +22,18 @@ const VERSION: &str = "version";
 const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Answers carry whole seconds and are under way a while.
 const NOTABLE_SECONDS: i64 = 3;
-/// The functions' signatures are valid for ten seconds at Upvest.
+/// Bounds how far our clock may be off, in seconds: the functions' signatures are valid for ten seconds at Upvest.
 const FATAL_SECONDS: i64 = 9;
 
 /// Maps the names of the stack's CloudFormation parameters to their values.
 pub(super) type Parameters = BTreeMap<String, String>;
 
-/// The stack's resources by type: the name in the template, and the one that AWS gave.
+/// Lists the stack's resources by type: the name in the template, and the one that AWS gave.
 #[derive(Debug, Default)]
 pub(super) struct Resources(BTreeMap<String, Vec<(String, String)>>);
 
 impl Resources {
-    /// Those of a type, with the name in the template and the one that AWS gave.
+    /// Lists the resources of a type, with the name in the template and the one that AWS gave.
     pub(super) fn of(&self, resource_type: &str) -> impl Iterator<Item = (&str, &str)> {
         let of_type = self.0.get(resource_type).into_iter().flatten();
         of_type.map(|(logical, physical)| (logical.as_str(), physical.as_str()))
@@ -133,7 +133,7 @@ pub(super) fn version(stack: &Stack) -> Vec<Finding> {
     }]
 }
 
-/// Who asks, and how far the clocks of this machine, AWS and Upvest are apart.
+/// Finds out who asks, and how far the clocks of this machine, AWS and Upvest are apart.
 pub(super) async fn clocks(stack: &Stack, clock: &Clock, upvest: Option<&upvest_api::Client>) -> Checked {
     let date = Dates::default();
     let client = stack.sts();

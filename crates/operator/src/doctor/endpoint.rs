@@ -23,10 +23,11 @@ const REDIRECT: &str = "no redirect";
 const GET: &str = "GET is refused";
 const UNSIGNED: &str = "unsigned POST is refused";
 const PROBE: &str = "signed POST is answered 200";
-/// The most of an answer's body that is read.
+/// Bounds how much of an answer's body is read, in bytes.
 const MAX_BODY_BYTES: usize = 4096;
 
-/// One event, always the same: the receiver stores it once, and takes every other probe for a duplicate.
+/// Holds the event that is posted, always the same: the receiver stores it once, and takes every other probe
+/// for a duplicate.
 const PROBE_EVENT: &str = r#"{"id":"upvest-webhooks-doctor","created_at":"2026-01-01T00:00:00Z","type":"WEBHOOK.TEST","object":{"id":"upvest-webhooks-doctor"}}"#;
 
 /// Holds the parts of the endpoint's answer that a check looks at.
@@ -34,7 +35,7 @@ struct Answered {
     status: u16,
     /// Holds the `location` header, which says where a redirect leads to; `None` where there is none.
     location: Option<String>,
-    /// The reason that ingest gives in its body.
+    /// Gives the reason that ingest gives in its body.
     reason: Option<String>,
 }
 
@@ -133,7 +134,7 @@ async fn post(url: &str, key: SigningKey, timeout: Duration) -> Result<Option<An
     Ok(outcomes.into_iter().next().map(|outcome| outcome.answer))
 }
 
-/// `None` for a URL without a host.
+/// Looks the host of the URL up; `None` where all is well.
 async fn resolve(url: &Url) -> Option<Finding> {
     let host = url.host_str()?.to_owned();
     let port = url.port_or_known_default().unwrap_or(443);

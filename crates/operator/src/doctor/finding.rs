@@ -6,21 +6,21 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Area {
-    /// The CloudFormation stack, its version, and clocks.
+    /// The check is of the CloudFormation stack, its version, and clocks.
     Deployment,
-    /// The public URL that Upvest posts deliveries to.
+    /// The check is of the public URL that Upvest posts deliveries to.
     Endpoint,
-    /// The subscription at Upvest, and the credentials of the API client.
+    /// The check is of the subscription at Upvest, or of the credentials of the API client.
     Upvest,
-    /// The keys that deliveries are verified by.
+    /// The check is of the keys that deliveries are verified by.
     Keys,
-    /// The functions, with what wakes them.
+    /// The check is of a function, or of what wakes it.
     Functions,
-    /// The queues, with their dead-letter queues.
+    /// The check is of a queue, or of its dead-letter queue.
     Queues,
-    /// Tables, archive, quarantine and event bus.
+    /// The check is of a table, the archive, the quarantine or the event bus.
     Storage,
-    /// The alarms, and who is told.
+    /// The check is of the alarms, and of who is told.
     Alarms,
 }
 

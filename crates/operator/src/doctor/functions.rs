@@ -18,7 +18,7 @@ const SOURCES: &str = "event sources";
 const SCHEDULES: &str = "schedules";
 const GONE: &str = "ResourceNotFoundException";
 const REDEPLOY: &str = "deploy the stack again, which brings back what is missing";
-/// So many requests are under way at once, which keeps below what Lambda lets through.
+/// Bounds the requests that are under way at once, which keeps below what Lambda lets through.
 const CONCURRENCY: usize = 8;
 
 /// Checks that every function is there and may run.
@@ -115,7 +115,7 @@ fn gone(check: &str, logical: &str) -> Finding {
     Finding::failed(check, format!("{logical} is not there"), REDEPLOY)
 }
 
-/// The problems, or that all is well with so many.
+/// Reports the problems, or that all is well with so many.
 fn summary(check: &str, looked_at: Vec<Option<Finding>>, all_well: &str) -> Vec<Finding> {
     let count = looked_at.len();
     let problems: Vec<Finding> = looked_at.into_iter().flatten().collect();

@@ -14,25 +14,26 @@ use crate::stack::{Queue, Stack};
 const SETTINGS: &str = "settings";
 const DEAD_LETTERS: &str = "dead letters";
 const BACKLOG: &str = "backlog";
-/// 14 days, the longest that SQS keeps a message.
+/// Gives the longest time that SQS keeps a message, in seconds: 14 days.
 const RETENTION_SECONDS: u64 = 1_209_600;
-/// The largest message that SQS takes, which a delivery may need.
+/// Gives the largest message that SQS takes, in bytes, which a delivery may need.
 const MESSAGE_BYTES: u64 = 1_048_576;
 /// Tells how often a function may time out while its message is invisible (AWS's advice for a function at a queue).
 const TIMEOUTS: u64 = 6;
-/// From here on messages come in faster than they are worked off, or nothing works them off.
+/// Gives the number of waiting messages from which on they come in faster than they are worked off, or nothing works
+/// them off.
 const NOTABLE_BACKLOG: u64 = 1_000;
 
 type Attributes = HashMap<QueueAttributeName, String>;
 
-/// A queue and its dead-letter queue, as SQS describes them.
+/// Holds a queue and its dead-letter queue, as SQS describes them.
 struct Pair {
     queue: Queue,
     own: Attributes,
     dead: Attributes,
 }
 
-/// The timeout of the function that works a queue off, in seconds.
+/// Gives the timeout of the function that works a queue off, in seconds.
 fn function_seconds(queue: Queue) -> u64 {
     match queue {
         Queue::Deliveries | Queue::KeyRequests => 60,
@@ -110,8 +111,8 @@ fn or_all_well(mut findings: Vec<Finding>, all_well: impl FnOnce() -> Finding) -
     findings
 }
 
-/// What differs from the template. A queue without a working dead-letter queue loses what fails, and one that does not
-/// take large messages blocks Upvest; the rest is a warning.
+/// Reports what differs from the template. A queue without a working dead-letter queue loses what fails, and one that
+/// does not take large messages blocks Upvest; the rest is a warning.
 fn settings(pairs: &[Pair]) -> Vec<Finding> {
     let advice = "deploy the stack again, which sets it back";
     let of_pair = |pair: &Pair| {
@@ -219,7 +220,7 @@ fn backlogs(pairs: &[Pair]) -> Vec<Finding> {
     long.map(finding).collect()
 }
 
-/// All messages, those included that are being worked on.
+/// Counts all messages, those included that are being worked on.
 fn waiting(attributes: &Attributes) -> u64 {
     let counts = [
         ApproximateNumberOfMessages,

@@ -16,9 +16,9 @@ const ARCHIVE: &str = "archive";
 const QUARANTINE: &str = "quarantine";
 const EVENT_TYPES: &str = "event types";
 const BUS: &str = "event bus";
-/// The most objects in quarantine that are counted.
+/// Bounds how many objects in quarantine are counted.
 const MOST_COUNTED: usize = 10_000;
-/// The most pages of the entities table that are looked through, of 1 MB each: about a thousand entities.
+/// Bounds the pages of the entities table that are looked through, of 1 MB each: about a thousand entities.
 const MOST_PAGES: usize = 20;
 const REDEPLOY: &str = "deploy the stack again, which sets it back";
 

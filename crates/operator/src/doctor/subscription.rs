@@ -156,7 +156,7 @@ fn repeated(flag: &str, values: &[String]) -> String {
     flags.join(" ")
 }
 
-/// The subscription that the stack's parameters ask for.
+/// Describes the subscription that the stack's parameters ask for.
 fn wanted(webhook: &Webhook, parameters: &Parameters) -> Option<NewWebhook> {
     let value = |name: &str| parameters.get(name).map(String::as_str);
     let list = |name: &str| {

@@ -18,9 +18,9 @@ use crate::fold::Refold;
 use crate::records::Records;
 use crate::repair::{Decision, Ending, Repair};
 
-/// The name in the audit table.
+/// Names the operation in the audit table.
 const COMMAND: &str = "entities rebuild";
-/// How often an entity is folded again when it was changed meanwhile, as by its processor.
+/// Says how often an entity is folded again when it was changed meanwhile, as by its processor.
 const ATTEMPTS: usize = 5;
 /// Limits the entities that a report names; the rest is only counted.
 const NAMED: usize = 1000;
@@ -30,9 +30,9 @@ const RECORDED: usize = 100;
 /// Tells which entities are to be rebuilt: those of them that are not what their events say.
 #[derive(Debug, Clone)]
 pub enum Which {
-    /// These entities.
+    /// Rebuilds these entities.
     Entities(Vec<EntityKey>),
-    /// All entities of these domains that have events in the log.
+    /// Rebuilds all entities of these domains that have events in the log.
     Domains(Vec<Domain>),
 }
 
@@ -76,16 +76,16 @@ pub struct Rebuilt {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
 pub enum Rebuilding {
-    /// It would be rebuilt.
+    /// The entity would be rebuilt.
     Planned,
     /// The table has the state that its events fold to.
     Rebuilt {
         /// Gives the version that it has now.
         version: u64,
     },
-    /// Nothing is wrong with it but what waits in a dead-letter queue, or is there by now.
+    /// Nothing is wrong with the entity but what waits in a dead-letter queue, or is there by now.
     AsItWas,
-    /// It stays as it is.
+    /// The entity stays as it is.
     Failed {
         /// Tells why, in a sentence for people.
         why: String,

@@ -20,14 +20,14 @@ pub struct EntityReport {
     pub entity: String,
     /// Gives the status that the entity had last; `None` where no event gave one.
     pub status: Option<String>,
-    /// The later status that it was in before, where it went back.
+    /// Names the later status that it was in before, where it went back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moved_back_from: Option<String>,
     /// Maps figures to their values, as computed from the newest object and the parts; the table has the same.
     pub derived: BTreeMap<String, Derived>,
     /// Names the user whose entity it is, by id; `None` where the object names none.
     pub user_id: Option<String>,
-    /// The other entities that the object names.
+    /// Lists the other entities that the object names.
     pub related: Vec<String>,
     /// Refers to the event that occurred last, of those that were applied.
     pub last_event: Option<EventReference>,
@@ -39,7 +39,8 @@ pub struct EntityReport {
     pub fold: u32,
     /// Tells whether today's rules are others, so that the state is to be rebuilt.
     pub to_be_rebuilt: bool,
-    /// The events of its last write, whose changes it keeps: if an attempt at their effects failed, the next one resumes.
+    /// Lists the events of its last write, whose changes it keeps: if an attempt at their effects failed, the next one
+    /// resumes.
     pub transitions: Vec<String>,
     /// Each status with the time when the entity had it last, in the order of these times.
     pub history: Vec<StatusReport>,
@@ -52,14 +53,14 @@ pub struct EntityReport {
     /// nothing of the state.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unknown_types: Vec<EventReference>,
-    /// The newest object, verbatim; `None` where there is none, or it cannot be had.
+    /// Holds the newest object, verbatim; `None` where there is none, or it cannot be had.
     pub object: Option<Box<RawValue>>,
     /// Tells why the object cannot be had.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object_error: Option<String>,
 }
 
-/// An event, by what tells it from others.
+/// Describes an event, by what tells it from others.
 #[derive(Debug, Serialize)]
 pub struct EventReference {
     /// Names the event in the log.
@@ -70,7 +71,7 @@ pub struct EventReference {
     pub occurred_at: String,
 }
 
-/// A status, and when the entity had it last.
+/// Names a status, and tells when the entity had it last.
 #[derive(Debug, Serialize)]
 pub struct StatusReport {
     /// Names the status as the events give it.

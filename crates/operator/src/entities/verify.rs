@@ -22,26 +22,26 @@ const NAMED: usize = 1000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Problem {
-    /// It has events in the log, and no state.
+    /// The entity has events in the log, and no state.
     Missing,
-    /// Its state is not what its events say, or not one that the receiver writes.
+    /// The entity's state is not what its events say, or not one that the receiver writes.
     Different,
-    /// It has a state, and no event in the log.
+    /// The entity has a state, and no event in the log.
     WithoutEvents,
     /// The log or the archive does not have one of its events any more.
     Unreadable,
-    /// It was folded by other rules than today's: only a rebuild makes it comparable.
+    /// The entity was folded by other rules than today's: only a rebuild makes it comparable.
     ToBeRebuilt,
 }
 
-/// An entity that is not what its events say.
+/// Describes an entity that is not what its events say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Names the entity, written `TYPE#ID`.
     pub entity: String,
     /// Names the way in which the state and the events disagree.
     pub problem: Problem,
-    /// The attributes that differ, or the event that cannot be read.
+    /// Lists the attributes that differ, or the event that cannot be read.
     pub detail: Option<String>,
 }
 
@@ -192,7 +192,7 @@ impl Check {
         Ok(())
     }
 
-    /// An event may be folded in while its entity is compared, so what differs is looked at twice.
+    /// Compares an entity, and once more where it differs: an event may be folded in meanwhile.
     async fn compare_surely(&self, entity: &EntityKey) -> Result<Option<Finding>> {
         match self.compare(entity).await? {
             None => Ok(None),

@@ -11,12 +11,12 @@ use upvest::{Domain, category};
 use pipeline::stores::events::LoggedEvent;
 use pipeline::stores::idempotency::{Idempotency, Record, RecordState, record_id};
 
-/// The record of a domain's action for an event: one, whichever of its actions ran.
+/// Shows the record of a domain's action for an event: one, whichever of its actions ran.
 #[derive(Debug, Clone, Serialize)]
 pub struct Action {
     /// Names the domain whose action it is, such as `orders`.
     pub action: String,
-    /// The replay that it ran for: the id of its operation in the audit table.
+    /// Names the replay that it ran for: the id of its operation in the audit table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replay: Option<String>,
     /// Tells how far the action came, by its idempotency record.
@@ -24,7 +24,7 @@ pub struct Action {
     /// Holds the JSON that the action gave back; `None` where none is recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Box<RawValue>>,
-    /// The end of the lease of one that is in progress.
+    /// Tells when the lease ends of one that is in progress.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leased_until: Option<String>,
     /// Gives the time from which the record no longer counts; `None` where none is set.
@@ -60,7 +60,7 @@ pub(super) async fn of_events(
     Ok(actions.collect())
 }
 
-/// Where the record of an action is.
+/// Says where the record of an action is.
 struct Place {
     domain: Domain,
     replay: Option<String>,
@@ -68,7 +68,7 @@ struct Place {
 }
 
 impl Place {
-    /// Where the records of an event may be. The catch-all acts for domains that have no processor of their own.
+    /// Lists where the records of an event may be. The catch-all acts for domains that have no processor of their own.
     fn all(event: &LoggedEvent, replays: &[String]) -> Vec<Self> {
         let own = category::of(&event.event_type).domain;
         let domains = BTreeSet::from([own, Domain::Unrecognised]);

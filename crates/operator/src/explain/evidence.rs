@@ -44,7 +44,7 @@ pub struct KeyHistory {
 pub struct Delivery {
     /// Names the delivery by the id that the receiver gave it.
     pub delivery_id: String,
-    /// The key of its object in the archive; absent when there is none.
+    /// Gives the key of its object in the archive; absent when there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archived_at: Option<String>,
     /// Gives the time of receipt; `None` where it is not known.
@@ -61,7 +61,7 @@ pub struct Delivery {
     pub flags: Vec<String>,
     /// Tells what its signature is worth today.
     pub signature: Signature,
-    /// The events that were asked for, as they were signed.
+    /// Lists the events that were asked for, as they were signed.
     #[serde(skip)]
     pub(super) events: Vec<Signed>,
     /// Lists what does not hold, as sentences for people; they become findings.
@@ -73,16 +73,16 @@ pub struct Delivery {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
 pub enum Signature {
-    /// It holds, and so does the body's digest.
+    /// The signature holds, and so does the body's digest.
     Holds {
         /// Names the key that the signature was verified by.
         key_id: String,
-        /// The dialect in which it holds.
+        /// Names the dialect in which it holds.
         dialect: &'static str,
-        /// The components that were not signed with the value that arrived, with the value that was signed.
+        /// Lists the components that were not signed with the value that arrived, with the value that was signed.
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         rewritten: BTreeMap<String, String>,
-        /// By which algorithm.
+        /// Names the algorithm of the key.
         algorithm: &'static str,
         /// Tells whether the signature was in its time on receipt.
         freshness: &'static str,
@@ -91,7 +91,7 @@ pub enum Signature {
     },
     /// The signature or the body's digest does not hold.
     Broken {
-        /// The reason, as in quarantine keys.
+        /// Gives the reason, as in quarantine keys.
         reason: &'static str,
         /// Explains the same reason in a sentence for people.
         why: String,
@@ -103,7 +103,7 @@ pub enum Signature {
     },
 }
 
-/// An event as a delivery has it.
+/// Holds an event as a delivery has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Signed {
     pub event_id: String,
@@ -128,7 +128,7 @@ pub enum Bytes {
     Unproven,
 }
 
-/// Which of a delivery's events are of interest.
+/// Says which of a delivery's events are of interest.
 pub(super) enum Wanted<'w> {
     All,
     Only(&'w BTreeSet<String>),

@@ -17,10 +17,10 @@ use crate::fold::{Comparison, Refold, Step};
 pub struct Explanation {
     /// Repeats the entity, event or delivery that was asked about.
     pub subject: String,
-    /// The entity that was asked for, or that the event is about.
+    /// Tells of the entity that was asked for, or that the event is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entity: Option<EntityAccount>,
-    /// The delivery that was asked for.
+    /// Tells what is in the delivery that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery: Option<DeliveryContents>,
     /// Tells how many older events are not shown.
@@ -28,9 +28,9 @@ pub struct Explanation {
     pub earlier_events: usize,
     /// Lists the events that the subject is about, oldest first.
     pub events: Vec<EventAccount>,
-    /// The deliveries that brought the events, by id.
+    /// Lists the deliveries that brought the events, by id.
     pub deliveries: BTreeMap<String, Delivery>,
-    /// Other deliveries of the event, if they were looked for.
+    /// Lists other deliveries of the event, if they were looked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duplicates: Option<Vec<OtherDelivery>>,
     /// Names the event bus that changes are published to; `None` where the stack has none.
@@ -40,7 +40,7 @@ pub struct Explanation {
     pub findings: Vec<String>,
 }
 
-/// An entity's state, and whether it is what the log says.
+/// Describes an entity's state, and whether it is what the log says.
 #[derive(Debug, Serialize)]
 pub struct EntityAccount {
     /// Names the entity, written `TYPE#ID`.
@@ -55,16 +55,17 @@ pub struct EntityAccount {
     pub last_event_type: Option<String>,
     /// Gives the time at which Upvest says that this newest event occurred.
     pub last_occurred_at: Option<String>,
-    /// The events of its last write, whose changes it keeps: if an attempt at their effects failed, the next one resumes.
+    /// Lists the events of its last write, whose changes it keeps: if an attempt at their effects failed, the next one
+    /// resumes.
     pub transitions: Vec<String>,
     /// Tells how the state compares with the log.
     pub log: Comparison,
-    /// The object, if it was asked for.
+    /// Holds the object, if it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<Box<RawValue>>,
 }
 
-/// An event, where it came from and what it led to.
+/// Describes an event, where it came from and what it led to.
 #[derive(Debug, Serialize)]
 pub struct EventAccount {
     /// Names the event in the log; a conflicting version has a key of its own.
@@ -82,9 +83,9 @@ pub struct EventAccount {
     pub received_at: String,
     /// Names the delivery that the log has the event from.
     pub delivery_id: String,
-    /// Its identity: a SHA-256 of what it says, in hexadecimal.
+    /// Gives its identity: a SHA-256 of what it says, in hexadecimal.
     pub sha256: String,
-    /// The event that this one conflicts with.
+    /// Names the event that this one conflicts with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conflicts_with: Option<String>,
     /// Tells whether the log has what was signed.
@@ -97,10 +98,10 @@ pub struct EventAccount {
     pub step: Option<Step>,
     /// Lists the idempotency records of the actions that ran for it, replays included.
     pub actions: Vec<Action>,
-    /// What follows about its publication; absent where it belongs to no entity, or the entity cannot be folded.
+    /// Says what follows about its publication; absent where it belongs to no entity, or the entity cannot be folded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publication: Option<Publication>,
-    /// The object, if it was asked for.
+    /// Holds the object, if it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<Box<RawValue>>,
 }
@@ -112,13 +113,13 @@ pub struct OtherDelivery {
     pub delivery_id: String,
     /// Gives the time of receipt; `None` where it is not known.
     pub received_at: Option<String>,
-    /// The key of its object in the archive.
+    /// Gives the key of its object in the archive.
     pub archived_at: Option<String>,
-    /// Its identity: a SHA-256 of what it says, in hexadecimal.
+    /// Gives its identity: a SHA-256 of what it says, in hexadecimal.
     pub sha256: String,
     /// Tells whether it says the same.
     pub same: bool,
-    /// The id under which another content is in the log.
+    /// Gives the id under which another content is in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logged_as: Option<String>,
 }
@@ -134,25 +135,25 @@ pub struct DeliveryContents {
     pub received_at: Option<String>,
     /// Names the address that posted it; `None` where it is not known.
     pub source_address: Option<String>,
-    /// The key of its object in the archive.
+    /// Gives the key of its object in the archive.
     pub archived_at: Option<String>,
     /// Tells what its signature is worth today.
     pub signature: Signature,
     /// Tells what of it is in quarantine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quarantine: Option<Quarantine>,
-    /// In the order of the batch; none where nothing is proven.
+    /// Lists its events in the order of the batch; none where nothing is proven.
     pub events: Vec<DeliveredEvent>,
 }
 
 /// Tells why a delivery, or a part of it, is in quarantine.
 #[derive(Debug, Serialize)]
 pub struct Quarantine {
-    /// The reason, as in quarantine keys.
+    /// Gives the reason, as in quarantine keys.
     pub reason: String,
-    /// The key of its object in the archive.
+    /// Gives the key of its object in the archive.
     pub archived_at: String,
-    /// The places in the batch; all of them where there are none.
+    /// Lists the places in the batch; all of them where there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<usize>,
 }
@@ -175,19 +176,19 @@ pub struct DeliveredEvent {
 #[derive(Debug, Serialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
 pub enum Outcome {
-    /// The log has it from this delivery.
+    /// The log has the event from this delivery.
     Stored,
-    /// The log has the same from another delivery.
+    /// The log has the same event from another delivery.
     Duplicate {
         /// Names the delivery that the log has the event from.
         of_delivery: String,
     },
-    /// The log has other content under its id, and this one beside it.
+    /// The log has other content under the event's id, and this one beside it.
     Conflict {
         /// Names the key under which the log has this content.
         logged_as: String,
     },
-    /// The log does not have it.
+    /// The log does not have the event.
     NotLogged,
 }
 

@@ -20,9 +20,10 @@ pub struct Publication {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Follows {
-    /// It was, unless its message waits for another attempt: every event is told once its message is done.
+    /// The change was published, unless its message waits for another attempt: every event is told once its message is
+    /// done.
     Published,
-    /// It was not, and will not be.
+    /// The change was not published, and will not be.
     NotPublished,
     /// The records do not decide it, or the publication is still to come.
     Open,

@@ -30,7 +30,7 @@ use crate::stack::Stack;
 
 /// Limits how many deliveries are read at a time.
 const AT_A_TIME: usize = 8;
-/// The name of a replay in the audit table.
+/// Names a replay in the audit table.
 const REPLAY: &str = "replay";
 
 /// Reads everything that an explanation needs.

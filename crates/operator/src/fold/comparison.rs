@@ -58,7 +58,7 @@ pub enum Comparison {
     },
 }
 
-/// An attribute that is not what the log gives.
+/// Describes an attribute that is not what the log gives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// Names the attribute as the entities table does.

@@ -9,7 +9,7 @@ use upvest::{EntityKey, Event, Occurred, Projection};
 use crate::error::Result;
 use crate::records::Records;
 
-/// An event of the log that can be folded.
+/// Holds an event of the log that can be folded.
 #[derive(Debug, Clone)]
 pub(super) struct Foldable {
     pub(super) event_id: String,

@@ -16,15 +16,15 @@ use crate::repair::Repair;
 use crate::reporter::Reporter;
 use crate::stack::Stack;
 
-/// The name in the audit table.
+/// Names the operation in the audit table.
 const COMMAND: &str = "keys import";
 
 /// Names a file to import, and how its bytes are to be read.
 #[derive(Debug, Clone)]
 pub enum KeyFile {
-    /// A public key as JWK, or a set of them: all under their own ids, or one under this id.
+    /// The file holds a public key as JWK, or a set of them: all under their own ids, or one under this id.
     Jwk(PathBuf, Option<String>),
-    /// A shared secret, under this id. Every byte of the file counts.
+    /// The file holds a shared secret, for a key of this id. Every byte of the file counts.
     HmacSecret(PathBuf, String),
 }
 
@@ -44,9 +44,9 @@ pub struct ImportedKeys {
 pub struct ImportedKey {
     /// Names the key as deliveries name it in their signature.
     pub key_id: String,
-    /// Its algorithm.
+    /// Names its algorithm, as the keys table does.
     pub algorithm: &'static str,
-    /// `new`, `known already` or `replaced another key`.
+    /// Says what came of it: `new`, `known already` or `replaced another key`.
     pub result: &'static str,
 }
 

@@ -20,7 +20,7 @@ pub struct RefreshedKeys {
     pub unusable: Vec<String>,
 }
 
-/// A key that Upvest serves or served.
+/// Describes a key that Upvest serves or served.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct RefreshedKey {
     /// Names the key as Upvest and the keys table do.
@@ -33,13 +33,13 @@ pub struct RefreshedKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RefreshResult {
-    /// The table did not have it.
+    /// The table did not have the key.
     New,
-    /// It is served as the table has it.
+    /// The key is served as the table has it.
     Known,
-    /// It was retired, and is served again.
+    /// The key was retired, and is served again.
     Returned,
-    /// It is served no longer, and kept.
+    /// The key is served no longer, and its row is kept.
     Retired,
     /// The table has another key under its id, and keeps that.
     Conflicting,

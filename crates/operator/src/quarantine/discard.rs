@@ -11,9 +11,9 @@ use super::selection::Selection;
 use crate::error::Result;
 use crate::repair::{Decision, Ending, Repair};
 
-/// The name in the audit table.
+/// Names the operation in the audit table.
 const COMMAND: &str = "quarantine discard";
-/// The most deliveries of one operation: its item in the audit table names them all, and takes 400 KB.
+/// Bounds the deliveries of one operation: its item in the audit table names them all, and takes 400 KB.
 const OF_ONE_OPERATION: usize = 500;
 
 /// Reports what a removal took out of quarantine, or in a dry run would.
@@ -26,11 +26,11 @@ pub struct Discarded {
     pub operations: Vec<Uuid>,
     /// Lists what was removed, or in a dry run would be, as the audit table keeps it.
     pub discarded: Vec<Record>,
-    /// Deliveries that were named and are not in quarantine.
+    /// Lists deliveries that were named and are not in quarantine.
     pub missing: Vec<Uuid>,
 }
 
-/// What the audit table keeps of a delivery that was discarded.
+/// Holds what the audit table keeps of a delivery that was discarded.
 #[derive(Debug, Clone, Serialize)]
 pub struct Record {
     /// Names the delivery by the id that the receiver gave it.

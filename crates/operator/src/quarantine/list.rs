@@ -9,12 +9,12 @@ use super::selection::Selection;
 use crate::error::Result;
 use crate::stack::Stack;
 
-/// What is in quarantine, in the order of receipt.
+/// Lists what is in quarantine, in the order of receipt.
 #[derive(Debug, Serialize)]
 pub struct List {
     /// Gives the instant from which relative times of the selection are counted.
     pub at: Timestamp,
-    /// What was found, once for each reason of a delivery.
+    /// Lists what was found, once for each reason of a delivery.
     pub quarantine: Vec<Listed>,
     /// Tells whether the limit cut the list short.
     pub more: bool,
@@ -31,9 +31,9 @@ pub struct Listed {
     pub received_at: Timestamp,
     /// Gives the IP address that posted it; `None` when the request named none.
     pub source_address: Option<String>,
-    /// The key by which its sender claims to have signed.
+    /// Names the key by which its sender claims to have signed.
     pub key_id: Option<String>,
-    /// The places of the events in the batch; all where there are none.
+    /// Lists the places of the events in the batch; all where there are none.
     pub events: Vec<usize>,
     /// Gives the size of the whole body in bytes, not only of the events in quarantine.
     pub bytes: usize,

@@ -25,7 +25,7 @@ pub(crate) struct Recheck {
     log: EventLog,
     entities: Entities,
     policy: FreshnessPolicy,
-    /// What the sender should have called, where the stack tells it.
+    /// Gives the URL that the sender should have called, where the stack tells it.
     origin: Option<Origin>,
     clock: Clock,
 }
@@ -34,17 +34,17 @@ pub(crate) struct Recheck {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outlook", rename_all = "kebab-case")]
 pub enum Outlook {
-    /// The stack has it as verified by now: it needs no place in quarantine.
+    /// The stack has the delivery as verified by now: it needs no place in quarantine.
     Verified,
-    /// It holds: sent again, it is taken.
+    /// The delivery holds: sent again, it is taken.
     Holds {
-        /// When it was sent, if it may still be on its way: it is not sent again then.
+        /// Tells when it was sent, if it may still be on its way: it is not sent again then.
         #[serde(skip_serializing_if = "Option::is_none")]
         sent_at: Option<Timestamp>,
     },
-    /// It would be refused again, so that sending it is of no use.
+    /// The delivery would be refused again, so that sending it is of no use.
     Fails {
-        /// The reason, as in quarantine keys.
+        /// Gives the reason, as in quarantine keys.
         reason: String,
         /// Explains the reason in a sentence for people, with the key or the counts of events.
         why: String,
@@ -122,7 +122,7 @@ impl Recheck {
         }
     }
 
-    /// The same for a delivery that was verified, and some or all events of which are in quarantine.
+    /// Checks the same for a delivery that was verified, and some or all events of which are in quarantine.
     async fn events(
         &self,
         quarantined: &Quarantined,
@@ -181,8 +181,8 @@ impl Recheck {
         Ok(self.log.holds_all(&events).await?)
     }
 
-    /// Whether each event's entity keeps its change, or has a trace of it since the delivery was sent. A replay leaves a
-    /// trace too.
+    /// Tells whether each event's entity keeps its change, or has a trace of it since the delivery was sent. A replay
+    /// leaves a trace too.
     async fn entities_show(&self, events: &[&Event<'_>], delivery: &ArchivedDelivery) -> Result<bool> {
         for event in events {
             let Ok(entity) = event.entity_key() else {

@@ -19,23 +19,23 @@ use crate::error::{Error, Result};
 use crate::repair::{Decision, Ending, Repair, Throttle};
 use crate::reporter::{Reporter, Work};
 
-/// The name in the audit table.
+/// Names the operation in the audit table.
 const COMMAND: &str = "quarantine reverify";
-/// How long to wait before the stack is asked again whether it has verified what was sent.
+/// Says how long to wait before the stack is asked again whether it has verified what was sent.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What is to be verified again, and how patiently.
+/// Says what is to be verified again, and how patiently.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// Chooses the objects of the quarantine that are verified again.
     pub selection: Selection,
     /// Limits how many objects are verified again, from the oldest on.
     pub limit: u32,
-    /// How long to wait while the stack verifies nothing of what was sent.
+    /// Says how long to wait while the stack verifies nothing of what was sent.
     pub patience: Duration,
 }
 
-/// What was verified again, or would be.
+/// Reports what was verified again, or would be.
 #[derive(Debug, Serialize)]
 pub struct ReverifyReport {
     /// Gives the instant from which relative times of the selection are counted.
@@ -46,9 +46,9 @@ pub struct ReverifyReport {
     /// Names the operation in the audit table; `None` when nothing was begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<Uuid>,
-    /// What was selected, and what became of it.
+    /// Lists what was selected, and what became of it.
     pub deliveries: Vec<Reverified>,
-    /// Deliveries that were named and are neither in quarantine nor verified.
+    /// Lists deliveries that were named and are neither in quarantine nor verified.
     pub missing: Vec<Uuid>,
     /// Tells whether the limit left objects out, so that another run has work to do.
     pub more: bool,
@@ -66,33 +66,34 @@ pub struct Reverified {
     /// Tells whether it would be taken, as it was last looked at.
     #[serde(flatten)]
     pub outlook: Outlook,
-    /// What became of it; `None` before anything was done.
+    /// Says what became of it; `None` before anything was done.
     #[serde(rename = "became")]
     pub result: Option<ReverifyResult>,
 }
 
-/// What became of something in quarantine.
+/// Tells what became of something in quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReverifyResult {
-    /// The stack has verified it, and it is in quarantine no longer.
+    /// The stack has verified the delivery, and it is in quarantine no longer.
     Verified,
-    /// It was sent, and its entity does not show it. It stays: whether all is done with it cannot be told.
+    /// The delivery was sent, and the entity does not show its event. It stays: whether all is done with it cannot be
+    /// told.
     Sent,
-    /// It still fails, in part or in whole, and stays.
+    /// The delivery still fails, in part or in whole, and stays.
     Fails,
-    /// It was sent, and the stack has not verified it in time; it stays.
+    /// The delivery was sent, and the stack has not verified it in time; it stays.
     Waits,
-    /// It was sent, and the stack has put it into quarantine again.
+    /// The delivery was sent, and the stack has put it into quarantine again.
     Refused,
 }
 
-/// Something in quarantine that may be sent again.
+/// Holds something in quarantine that may be sent again.
 #[derive(Debug)]
 struct Candidate {
     quarantined: Quarantined,
     outlook: Outlook,
-    /// Whether its object notes that it was sent, until the stack refuses it.
+    /// Tells whether its object notes that it was sent, until the stack refuses it.
     is_noted: bool,
     result: Option<ReverifyResult>,
 }
@@ -226,7 +227,7 @@ impl Reverified {
 struct Run<'r> {
     recheck: &'r Recheck,
     queue: DeliveriesQueue,
-    /// How long to wait while the stack verifies nothing.
+    /// Says how long to wait while the stack verifies nothing.
     patience: Duration,
     reporter: Reporter<'r>,
     work: Work<'r>,

@@ -9,16 +9,16 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::times::When;
 
-/// How many objects are read at a time.
+/// Says how many objects are read at a time.
 const AT_A_TIME: usize = 8;
 
-/// Which deliveries in quarantine are meant. It serialises as the audit table has it.
+/// Says which deliveries in quarantine are meant. It serialises as the audit table has it.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Selection {
-    /// Of these deliveries; of all where none is named.
+    /// Selects these deliveries; all where none is named.
     #[serde(skip)]
     pub ids: Vec<Uuid>,
-    /// For one of these reasons; for any where none is named.
+    /// Selects what is there for one of these reasons; for any where none is named.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub because: Vec<String>,
     /// Takes what was received at this time or later; `None` sets no beginning.
@@ -27,7 +27,7 @@ pub struct Selection {
     /// Takes what was received before this time; `None` sets no end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<When>,
-    /// By their own account signed with this key.
+    /// Selects what is signed with this key by its own account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
 }

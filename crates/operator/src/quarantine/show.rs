@@ -17,7 +17,7 @@ use crate::credentials::{hide_in_base, hide_in_request};
 use crate::error::{Error, Result};
 use crate::stack::{self, Stack};
 
-/// A delivery of which something is in quarantine.
+/// Shows a delivery of which something is in quarantine.
 #[derive(Debug, Serialize)]
 pub struct Shown {
     /// Names the delivery by the id that the receiver gave it.
@@ -30,42 +30,42 @@ pub struct Shown {
     pub request: Request,
     /// Gives the size of the body in bytes, also when the body itself is left out.
     pub bytes: usize,
-    /// What the sender signed, by its own account.
+    /// Tells what the sender signed, by its own account.
     pub signature: Signature,
-    /// What is in quarantine of it, for each reason.
+    /// Lists what is in quarantine of it, for each reason.
     pub parts: Vec<Part>,
-    /// The body, if it was asked for.
+    /// Holds the body, if it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 }
 
-/// What is in quarantine of it for one reason.
+/// Tells what of a delivery is in quarantine for one reason.
 #[derive(Debug, Serialize)]
 pub struct Part {
     /// Names why this part is in quarantine, like `unknown-key`.
     pub reason: String,
     /// Locates the object as `s3://BUCKET/KEY`.
     pub object: String,
-    /// The places of the events in the batch; all where there are none.
+    /// Lists the places of the events in the batch; all where there are none.
     pub events: Vec<usize>,
     /// Tells whether it would be taken if it were sent again.
     #[serde(flatten)]
     pub now: Outlook,
 }
 
-/// What the sender signed, by its own account.
+/// Tells what the sender signed, by its own account.
 #[derive(Debug, Default, Serialize)]
 pub struct Signature {
     /// Names the key that the signature claims; `None` when the signature cannot be parsed.
     pub key_id: Option<String>,
-    /// The dialect in which it holds; `None` where it does not.
+    /// Names the dialect in which it holds; `None` where it does not.
     pub dialect: Option<Dialect>,
-    /// The components that the signature covers.
+    /// Lists the components that the signature covers.
     pub covered: Vec<String>,
-    /// The texts that the signature may be of, by dialect: one where it holds, and one for each way to write names where
-    /// it does not.
+    /// Lists the texts that the signature may be of, by dialect: one where it holds, and one for each way to write
+    /// names where it does not.
     pub bases: BTreeMap<&'static str, String>,
-    /// Why that cannot be told.
+    /// Says why that cannot be told.
     pub trouble: Option<String>,
 }
 

@@ -10,13 +10,13 @@ use upvest::decimal::Decimal;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// Upvest has it, and we do not.
+    /// Upvest has the object, and we do not.
     Missing,
     /// Upvest has a newer version, by `updated_at`, or else by the rank of the status.
     Stale,
     /// Both have the same version, with other content.
     Diverged,
-    /// We have it, and Upvest does not.
+    /// We have the object, and Upvest does not.
     Extra,
 }
 

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::records::Records;
 use crate::stack::Stack;
 
-/// How many entities are read from the table at the same time.
+/// Says how many entities are read from the table at the same time.
 const AT_A_TIME: usize = 16;
 
 /// Compares what the stack has with what Upvest's API says, and changes nothing.
@@ -299,7 +299,7 @@ impl<'c> Comparison<'c> {
         self.differences.push(difference);
     }
 
-    /// The report on a category, which begins when it is first asked for.
+    /// Finds the report on a category, which begins when it is first asked for.
     fn report(&mut self, category: &Category) -> &mut CategoryReport {
         let at = self
             .categories
@@ -313,12 +313,13 @@ impl<'c> Comparison<'c> {
     }
 }
 
-/// What we have of objects of Upvest's API: of each the place of the event that told it last, and what that event said.
+/// Holds what we have of objects of Upvest's API: of each the place of the event that told it last, and what that event
+/// said.
 #[derive(Default)]
 struct Ours {
-    /// By the category and the object's id.
+    /// Finds places by the category and the object's id.
     places: BTreeMap<(&'static str, String), Occurred>,
-    /// By the event's id: the object, or why it cannot be had.
+    /// Finds by the event's id the object, or why it cannot be had.
     objects: BTreeMap<String, std::result::Result<Box<RawValue>, String>>,
 }
 

@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use super::compare::Kind;
 
-/// An event in Upvest's form, with the mark that it is not Upvest's own.
+/// Shapes an event in Upvest's form, with the mark that it is not Upvest's own.
 #[derive(Serialize)]
 struct ReconciledEvent<'t> {
     id: String,
-    /// When the API said so: an event that occurred later outdoes it, and one that occurred earlier does not.
+    /// Tells when the API said so: an event that occurred later outdoes it, and one that occurred earlier does not.
     created_at: String,
     r#type: String,
     object: &'t RawValue,

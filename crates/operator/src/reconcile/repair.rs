@@ -20,11 +20,11 @@ use crate::repair::{Audit, Decision, Repair};
 use crate::send::{Load, Pace, Target};
 use crate::stack::Part;
 
-/// The name in the audit table.
+/// Names the operation in the audit table.
 const COMMAND: &str = "reconcile";
 /// Limits how long the receiver may take to answer one delivery.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How many deliveries wait for their answer at the same time.
+/// Says how many deliveries wait for their answer at the same time.
 const CONCURRENCY: usize = 8;
 
 /// Compares, and delivers an event for each difference that one can end, once `confirm` has seen how many these are.

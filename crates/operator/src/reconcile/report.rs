@@ -13,13 +13,13 @@ use super::compare::Kind;
 /// Says what differs between the stack and Upvest, and what the stack was told about it.
 #[derive(Debug, Serialize)]
 pub struct Reconciliation {
-    /// Whether nothing was to be done but to compare.
+    /// Tells whether nothing was to be done but to compare.
     pub dry_run: bool,
     /// Counts what was found, with one report for each category that was looked at.
     pub categories: Vec<CategoryReport>,
     /// Lists every difference in the order in which it was found, one category after another.
     pub differences: Vec<Difference>,
-    /// What was told; null when nothing was.
+    /// Reports what was told to the receiver; null when nothing was.
     pub repair: Option<RepairReport>,
 }
 
@@ -30,9 +30,9 @@ pub struct CategoryReport {
     pub category: &'static str,
     /// Names the domain whose processor takes the category's events.
     pub domain: &'static str,
-    /// Why Upvest's API does not give its objects out; null where it does.
+    /// Says why Upvest's API does not give its objects out; null where it does.
     pub unreadable: Option<&'static str>,
-    /// Objects at Upvest, and entities that are here alone.
+    /// Counts the objects at Upvest, and entities that are here alone.
     pub compared: usize,
     /// Counts objects that Upvest has and the stack does not.
     pub missing: usize,
@@ -44,7 +44,7 @@ pub struct CategoryReport {
     pub extra: usize,
     /// Counts differences younger than the grace time: their event may still be on its way.
     pub recent: usize,
-    /// Objects that name no entity, or are too large for the table.
+    /// Counts objects that name no entity, or are too large for the table.
     pub unusable: usize,
     /// Says why Upvest refused to give out the category; `None` when all of it was compared.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,17 +58,17 @@ pub struct Difference {
     pub entity: String,
     /// Names the object's own category, which differs from the entity's for a part within it.
     pub category: &'static str,
-    /// The id of the object at Upvest.
+    /// Gives the id of the object at Upvest.
     pub id: String,
     /// Says which side lacks the object, or is behind.
     pub kind: Kind,
-    /// The fields that differ, without their values: they may be personal.
+    /// Lists the fields that differ, without their values: they may be personal.
     pub fields: Vec<String>,
     /// Gives the status in the stack; `None` when the object is missing, or has no status.
     pub ours: Option<String>,
     /// Gives the status at Upvest; `None` when Upvest does not have the object, or it has no status.
     pub theirs: Option<String>,
-    /// The type of the event that would tell it, and the object.
+    /// Holds the type of the event that would tell it, and the object.
     #[serde(skip)]
     pub repair: Option<(String, Fetched)>,
 }

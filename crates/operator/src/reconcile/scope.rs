@@ -11,7 +11,7 @@ pub struct Scope {
     pub domains: Vec<Domain>,
     /// Names single entities that are compared, each with the parts that Upvest lists apart from it.
     pub entities: Vec<EntityKey>,
-    /// What changed at Upvest so lately is left alone: its events may be on their way.
+    /// Says how lately a thing must have changed at Upvest to be left alone: its events may be on their way.
     pub grace: SignedDuration,
 }
 

@@ -18,9 +18,9 @@ use super::selection::Filter;
 use crate::error::Result;
 use crate::records::Records;
 
-/// How many ids can be looked up at a time.
+/// Says how many ids can be looked up at a time.
 const LOOK_UP: usize = 100;
-/// How many deliveries are read at the same time.
+/// Says how many deliveries are read at the same time.
 const DELIVERIES: usize = 8;
 
 /// Reads what was received in a range of time, in the order of receipt. An event belongs to the delivery that the log
@@ -78,7 +78,7 @@ async fn read_delivery(
     Ok(page)
 }
 
-/// The events that a delivery brought first, by the log.
+/// Finds the events that a delivery brought first, by the log.
 async fn events_of(records: &Records, found: &Found, filter: &Filter) -> Result<Page, AwsError> {
     let envelope = &found.delivery.envelope;
     let parts = split(&envelope.body).unwrap_or_default();

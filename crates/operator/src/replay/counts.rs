@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use upvest::Domain;
 
-/// How many failures are named; the rest is counted.
+/// Says how many failures are named; the rest is counted.
 const NAMED: usize = 100;
 
 /// Counts the selected events and their messages, before anything is sent.
@@ -13,11 +13,11 @@ const NAMED: usize = 100;
 pub(crate) struct Counts {
     rows: BTreeMap<(Domain, String), u64>,
     events: u64,
-    /// How many events none of the domains named takes.
+    /// Says how many events none of the domains named takes.
     pub(super) left_out: u64,
 }
 
-/// An event or a delivery that could not be sent again.
+/// Names an event or a delivery that could not be sent again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Names the event by its id, or the delivery by its key in the archive.
@@ -33,7 +33,7 @@ pub(crate) struct Failures {
     pub(super) count: u64,
 }
 
-/// How many events of a type go to a domain.
+/// Counts how many events of a type go to a domain.
 #[derive(Debug, Serialize)]
 pub struct Row {
     /// Names the domain whose queue the messages go to.

@@ -12,13 +12,13 @@ use super::page::{Delivered, Selected};
 use crate::error::Result;
 use crate::records::Records;
 
-/// A run of a replay, as its messages name it.
+/// Names a run of a replay as its messages do.
 pub(crate) struct Run {
     pub(crate) replay: String,
     pub(crate) at: Timestamp,
 }
 
-/// An event with the entity and the place that the log has of it.
+/// Holds an event with the entity and the place that the log has of it.
 struct Had {
     aggregate: EntityKey,
     occurred: Occurred,

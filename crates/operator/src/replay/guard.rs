@@ -13,10 +13,10 @@ use crate::fold::Refold;
 use crate::records::Records;
 use crate::repair::Repair;
 
-/// How long after its receipt an event that is not in its entity's state may be on its way there. A failed attempt comes
-/// back within this time; what takes longer is in the log and the archive, and most likely lost its message.
+/// Says how long after its receipt an event that is not in its entity's state may be on its way there. A failed attempt
+/// comes back within this time; what takes longer is in the log and the archive, and most likely lost its message.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(15);
-/// How many entities a refusal names.
+/// Says how many entities a refusal names.
 const NAMED: usize = 5;
 
 /// Looks at what is selected, and refuses it where something would be made late.
@@ -24,7 +24,7 @@ pub(crate) struct Guard {
     waiting: Waiting,
     entities: Entities,
     now: Timestamp,
-    /// Why an entity holds the replay back.
+    /// Says why an entity holds the replay back.
     reasons: BTreeMap<EntityKey, String>,
     /// Entities with an event that may be on its way.
     young: BTreeSet<EntityKey>,

@@ -7,20 +7,20 @@ use upvest::{EntityKey, Occurred};
 use super::counts::Failure;
 use crate::error::Result;
 
-/// How far a replay came: the last that is done.
+/// Says how far a replay came: the last that is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Reached {
-    /// So many of the events asked for, in the order in which they occurred.
+    /// So many of the events asked for are done, in the order in which they occurred.
     Events(usize),
-    /// This event of this entity, and all entities before it.
+    /// This event of this entity is done, and all entities before it.
     Entity {
         /// Names the entity as the event log keys it.
         entity: String,
-        /// When the event occurred, as the log has it.
+        /// Tells when the event occurred, as the log has it.
         occurred: String,
     },
-    /// The delivery under this key of the archive.
+    /// The delivery under this key of the archive is done.
     Delivery(String),
 }
 
@@ -28,9 +28,9 @@ pub(crate) enum Reached {
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     pub(crate) events: Vec<Selected>,
-    /// What is done once they are.
+    /// Says what is done once they are.
     pub(crate) reached: Option<Reached>,
-    /// What is selected and cannot be had.
+    /// Lists what is selected and cannot be had.
     pub(crate) failures: Vec<Failure>,
 }
 
@@ -38,23 +38,23 @@ pub(crate) struct Page {
 #[derive(Debug)]
 pub(crate) struct Selected {
     pub(crate) entity: EntityKey,
-    /// Its place in the entity's time line, with its id.
+    /// Gives its place in the entity's time line, with its id.
     pub(crate) occurred: Occurred,
     pub(crate) event_type: String,
-    /// What the archive has of it; `None` where the log is to be asked.
+    /// Holds what the archive has of it; `None` where the log is to be asked.
     pub(crate) delivered: Option<Delivered>,
 }
 
-/// An event as it was delivered.
+/// Holds an event as it was delivered.
 #[derive(Debug, Clone)]
 pub(crate) struct Delivered {
     pub(crate) json: String,
     pub(crate) delivery_id: String,
-    /// Its identity.
+    /// Gives its identity, by which the log is asked whether it is the same event.
     pub(crate) sha256: String,
 }
 
-/// What came of taking a page.
+/// Says whether a page was taken.
 pub(crate) type Taken = Result<()>;
 
 impl Reached {

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Which events a replay is of.
+/// Says which events a replay is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Selection {
@@ -13,13 +13,13 @@ pub enum Selection {
     Events(Vec<String>),
     /// Selects every event in the log about these entities, written `TYPE#ID`.
     Entities(Vec<String>),
-    /// Those in the log that the filter lets pass.
+    /// Selects events of the log that the filter lets pass.
     Log(Filter),
-    /// Those received in this time that the filter lets pass.
+    /// Selects events received in this time that the filter lets pass.
     Received {
         /// Begins the time of receipt; what was received at this instant is meant.
         since: Timestamp,
-        /// Until when; what was received then is not meant.
+        /// Tells until when; what was received then is not meant.
         until: Timestamp,
         /// Narrows the events received in that time by their type.
         filter: Filter,
@@ -34,9 +34,9 @@ pub enum Filter {
     Any,
     /// Lets events pass whose whole type is one of these, like `ORDER.FILLED`.
     Types(Vec<String>),
-    /// Those whose type begins with one of these categories.
+    /// Selects events whose type begins with one of these categories.
     Categories(Vec<String>),
-    /// Those of the domains of these names.
+    /// Selects events of the domains of these names.
     Domains(Vec<String>),
 }
 

@@ -19,19 +19,19 @@ use crate::records::Records;
 use crate::repair::Throttle;
 use crate::reporter::Work;
 
-/// How many messages are sent at a time.
+/// Says how many messages are sent at a time.
 const BATCH: usize = 10;
-/// How often messages are sent again, beyond the SDK's own retries.
+/// Says how often messages are sent again, beyond the SDK's own retries.
 const ATTEMPTS: u32 = 3;
 
 /// Points to the item in the audit table that notes how far the replay came.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record<'s> {
     pub(crate) id: Uuid,
-    /// When this run of the replay began, as its messages say.
+    /// Tells when this run of the replay began, as its messages say.
     pub(crate) at: Timestamp,
     pub(crate) audit: &'s AuditLog,
-    /// After how many messages it is told how far the replay came.
+    /// Says after how many messages it is told how far the replay came.
     pub(crate) note_after: u64,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Sender<'s> {
     record: Record<'s>,
     throttle: Throttle,
     progress: Progress,
-    /// How many messages were sent when the audit table was told last.
+    /// Counts the messages that had been sent when the audit table was told last.
     noted: u64,
 }
 

@@ -13,28 +13,28 @@ use super::selection::Selection;
 use crate::error::{Error, Result};
 use crate::repair::Audit;
 
-/// The name in the audit table.
+/// Names the operation in the audit table.
 pub(crate) const COMMAND: &str = "replay";
-/// What is said when the record of a replay cannot be written.
+/// Tells the operator that the record of a replay cannot be written.
 pub(crate) const UNRECORDED: &str = "the audit table does not take how far this came";
 
-/// What a replay is asked to do, as the audit table has it.
+/// Says what a replay is asked to do, as the audit table has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// Chooses the events to send again.
     pub selection: Selection,
-    /// The names of the domains to send to; each event's own where there are none.
+    /// Names the domains to send to; each event's own where there are none.
     pub to: Vec<String>,
 }
 
-/// How far a replay came, as the audit table has it.
+/// Says how far a replay came, as the audit table has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Progress {
     /// Counts the messages that were sent, in all runs of the replay together.
     pub(crate) sent: u64,
     /// Marks the last that is done, after which a resumed replay reads on; `None` at the start.
     pub(crate) reached: Option<Reached>,
-    /// What of that could not be had.
+    /// Lists what of that could not be had.
     #[serde(default, skip_serializing_if = "Failures::is_empty")]
     pub(crate) failures: Failures,
     /// Lists who resumed the replay after an interruption, the first first.
@@ -42,19 +42,19 @@ pub(crate) struct Progress {
     pub(crate) resumed: Vec<Resumed>,
 }
 
-/// That somebody went on with a replay.
+/// Records that somebody went on with a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Resumed {
     pub(crate) operator: String,
     pub(crate) at: Timestamp,
 }
 
-/// A replay to be done, or to be gone on with.
+/// Holds a replay to be done, or to be gone on with.
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) request: Request,
     pub(crate) progress: Progress,
-    /// The operation that is gone on with.
+    /// Names the operation that is gone on with.
     pub(crate) operation: Option<Uuid>,
 }
 

@@ -14,7 +14,7 @@ use super::{Payload, Signer, Slot, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reporter::Reporter;
 
-/// Most of an answer's body that is kept, in bytes.
+/// Bounds what is kept of an answer's body, in bytes.
 const MAX_ANSWER_BYTES: usize = 1024;
 
 /// Holds all that is needed to make planned deliveries to one receiver.
@@ -39,9 +39,9 @@ pub struct Load {
 /// Limits how fast deliveries follow each other, and how many are open at once.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// Deliveries per second; `None` for as many as are answered.
+    /// Sets how many deliveries are sent per second; `None` for as many as are answered.
     pub rate: Option<f64>,
-    /// Deliveries that wait for their answer at the same time.
+    /// Bounds the deliveries that wait for their answer at the same time.
     pub concurrency: usize,
 }
 
@@ -54,18 +54,18 @@ pub struct Outcome {
     pub bytes: usize,
     /// Tells what the receiver answered, or why there was no answer.
     pub answer: Answer,
-    /// From the start of the request to the end of the answer.
+    /// Measures the time from the start of the request to the end of the answer.
     pub took: Duration,
 }
 
 /// Tells how a request ended: with an HTTP answer, or with one of three failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// With a status, and the beginning of a body.
+    /// The receiver answered with a status, and the beginning of a body.
     Status {
         /// Gives the HTTP status; only 200 counts as success for Upvest.
         code: u16,
-        /// The beginning of the body, 1 KB at most.
+        /// Holds the beginning of the body, 1 KB at most.
         body: String,
     },
     /// The client's timeout passed before the answer was complete.

@@ -9,37 +9,37 @@ use upvest::delivery::DeliveryError;
 
 use crate::error::{Error, Result};
 
-/// Events per delivery where nothing else decides.
+/// Sets how many events are in a delivery where nothing else decides.
 const DEFAULT_BATCH: usize = 10;
 
 /// Says where the bodies come from, and how events are packed into them.
 #[derive(Debug)]
 pub struct Source<'s> {
-    /// Files of events or whole bodies; `-` is standard input.
+    /// Lists files of events or whole bodies; `-` is standard input.
     pub files: &'s [PathBuf],
-    /// How many events to make up.
+    /// Says how many events to make up.
     pub generate: usize,
     /// Decides which events are made up: one seed always makes the same ones.
     pub seed: u64,
-    /// Events per delivery; `None` delivers each file as one.
+    /// Sets how many events are in a delivery; `None` delivers each file as one.
     pub batch: Option<usize>,
-    /// Whether bodies are taken apart in any case, because their events change.
+    /// Tells whether bodies are taken apart in any case, because their events change.
     pub take_apart: bool,
-    /// Whether files are bodies, whatever is in them.
+    /// Tells whether files are bodies, whatever is in them.
     pub raw: bool,
 }
 
 /// Holds the content of a delivery, as a finished body or as events to build one from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payload {
-    /// A body as it is, and how many events are in it.
+    /// The payload is a body as it is.
     Verbatim {
         /// Has the bytes to post, which stay as they are.
         body: Vec<u8>,
-        /// How many events are in it.
+        /// Counts the events in the body.
         events: usize,
     },
-    /// Events, each as JSON text, from which a body is built for each delivery.
+    /// The payload is events, each as JSON text, from which a body is built for each delivery.
     Events(Vec<String>),
 }
 
@@ -72,8 +72,8 @@ impl Source<'_> {
         Ok(payloads)
     }
 
-    /// The content of a file: whole bodies stay as they are if they can; else a sequence of events, arrays of events
-    /// and bodies.
+    /// Reads the content of a file: whole bodies stay as they are if they can; else a sequence of events, arrays of
+    /// events and bodies.
     fn parse(&self, path: &Path, body: Vec<u8>) -> Result<Payload> {
         let values = serde_json::Deserializer::from_slice(&body).into_iter::<&RawValue>();
         let values: Vec<&RawValue> = values.collect::<Result<_, _>>().map_err(Error::context(format!(
@@ -181,7 +181,7 @@ fn object<'j, T: Deserialize<'j>>(json: &'j str) -> Option<T> {
         .filter(|_| json.trim_start().starts_with('{'))
 }
 
-/// The event under another id, all its other bytes the same; an event without an id stays as it is.
+/// Puts the event under another id, all its other bytes the same; an event without an id stays as it is.
 fn with_id(event: &str, id: &str) -> String {
     #[derive(Deserialize)]
     struct Identified<'e> {

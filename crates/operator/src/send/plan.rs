@@ -3,11 +3,11 @@
 /// Says how many deliveries are made of the payloads, and in which order.
 #[derive(Debug, Clone, Copy)]
 pub struct Order {
-    /// How many different deliveries to make; `None` makes each payload one.
+    /// Says how many different deliveries to make; `None` makes each payload one.
     pub deliveries: Option<usize>,
-    /// How many of a hundred deliveries are made twice.
+    /// Says how many of a hundred deliveries are made twice.
     pub duplicates_percent: f64,
-    /// Whether to mix all deliveries, repetitions included.
+    /// Says whether to mix all deliveries, repetitions included.
     pub shuffle: bool,
 }
 
@@ -16,7 +16,7 @@ pub struct Order {
 pub struct Slot {
     /// Refers to the payload by its place in the list of payloads, from 0.
     pub payload: usize,
-    /// Which delivery it is; a repetition has the number of the delivery that it repeats.
+    /// Numbers the delivery; a repetition has the number of the delivery that it repeats.
     pub serial: usize,
 }
 

@@ -10,22 +10,22 @@ use super::{Fault, Load, Order, Pace, Payload, Signer, Source, Summary, Target, 
 use crate::error::Result;
 use crate::reporter::Reporter;
 
-/// What to deliver, how it is signed, and how fast.
+/// Says what to deliver, how it is signed, and how fast.
 #[derive(Debug)]
 pub struct Shipment<'s> {
-    /// Where the bodies come from. Bodies that are taken apart get new event ids.
+    /// Says where the bodies come from. Bodies that are taken apart get new event ids.
     pub source: Source<'s>,
-    /// In which order they are delivered.
+    /// Says in which order they are delivered.
     pub order: Order,
     /// Limits the deliveries a second, and those that are open at the same time.
     pub pace: Pace,
     /// Signs every delivery, in the dialect and algorithm that the key has.
     pub key: SigningKey,
-    /// The covered components, in this order; empty for the usual ones.
+    /// Lists the covered components, in this order; empty for the usual ones.
     pub cover: Vec<String>,
-    /// What is to go wrong with each, on purpose.
+    /// Says what is to go wrong with each, on purpose.
     pub fault: Option<Fault>,
-    /// How long an answer may take.
+    /// Says how long an answer may take.
     pub timeout: Duration,
 }
 

@@ -7,11 +7,11 @@ use upvest::signature::{Headers, SignError, SignatureOptions, SignedRequest, Sig
 
 use super::Target;
 
-/// How long signatures are valid: as long as Upvest's are taken to be.
+/// Says how long signatures are valid: as long as Upvest's are taken to be.
 const LIFETIME: Duration = Duration::from_secs(60);
 const NONCE_DIGITS: usize = 10;
 
-/// What goes wrong with a delivery on purpose, after it was signed.
+/// Says what goes wrong with a delivery on purpose, after it was signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// A byte of the body changes.
@@ -25,7 +25,7 @@ pub enum Fault {
 pub struct Signer {
     /// Signs in its dialect.
     pub key: SigningKey,
-    /// The covered components; empty stands for those that the receiver's policy asks for, and more.
+    /// Lists the covered components; empty stands for those that the receiver's policy asks for, and more.
     pub cover: Vec<String>,
     /// Gives what a covered `@path` stands for: the path of the target's URL.
     pub path: String,
@@ -35,10 +35,10 @@ pub struct Signer {
     pub fault: Option<Fault>,
 }
 
-/// A signed delivery, ready to be posted.
+/// Holds a signed delivery, ready to be posted.
 #[derive(Debug, Clone)]
 pub struct Signed {
-    /// All headers, those of the signature included unless they were dropped.
+    /// Lists all headers, those of the signature included unless they were dropped.
     pub headers: Headers,
     /// Has the bytes to post; after tampering, not the ones that were signed.
     pub body: Vec<u8>,
@@ -94,7 +94,7 @@ impl Signer {
         Ok(signed)
     }
 
-    /// `digest` stands for the digest header of the key's dialect.
+    /// Lists the components that a signature covers; `digest` stands for the digest header of the key's dialect.
     fn components(&self) -> Vec<String> {
         let digest = self.key.dialect().digest_header();
         if self.cover.is_empty() {

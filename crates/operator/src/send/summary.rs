@@ -8,7 +8,7 @@ use upvest::signature::SigningKey;
 
 use super::load::{Answer, Outcome};
 
-/// The most deliveries that are listed one by one.
+/// Bounds how many deliveries are listed one by one.
 const MOST_LISTED: usize = 20;
 
 /// Sums up a run of `send`: what was sent, how fast, and what was answered.
@@ -18,11 +18,11 @@ pub struct Summary {
     pub url: String,
     /// Names the key that signed, under which the receiver must know it.
     pub key_id: String,
-    /// How it signed.
+    /// Names the dialect in which the deliveries were signed.
     pub dialect: &'static str,
-    /// By which algorithm.
+    /// Names the algorithm of the signing key.
     pub algorithm: &'static str,
-    /// What decides on generated events, duplicates and order.
+    /// Gives the seed, which decides on generated events, duplicates and order.
     pub seed: u64,
     /// Counts all deliveries, also duplicates and those without an answer.
     pub deliveries: usize,
@@ -36,19 +36,19 @@ pub struct Summary {
     pub deliveries_per_second: f64,
     /// Gives the mean number of events a second of the whole run; 0 when the run took no time.
     pub events_per_second: f64,
-    /// How many deliveries got which answer.
+    /// Counts the deliveries by the answer that they got.
     pub answers: BTreeMap<String, usize>,
-    /// How long the answers took; `None` where there was none.
+    /// Says how long the answers took; `None` where there was none.
     pub latency_ms: Option<Latency>,
-    /// The deliveries one by one, unless there are many.
+    /// Lists the deliveries one by one, unless there are many.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sent: Vec<Sent>,
-    /// Whether each was answered with 200.
+    /// Tells whether each was answered with 200.
     #[serde(skip)]
     pub all_accepted: bool,
 }
 
-/// The time that answers took, in milliseconds.
+/// Sums up the time that answers took, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Latency {
     /// Half of the answers took no longer.
@@ -70,14 +70,14 @@ pub struct Sent {
     pub bytes: usize,
     /// Names the answer: the HTTP status, or how the request failed, like `timed out`.
     pub answer: String,
-    /// How long that took, in milliseconds.
+    /// Says how long that took, in milliseconds.
     pub ms: f64,
-    /// The beginning of the answer's body.
+    /// Holds the beginning of the answer's body.
     pub body: String,
 }
 
 impl Summary {
-    /// Sums up what became of deliveries that took so long in all.
+    /// Sums up what became of the deliveries of a run that took this long in all.
     #[must_use]
     pub fn of(url: &str, key: &SigningKey, seed: u64, outcomes: &[Outcome], took: Duration) -> Self {
         let seconds = took.as_secs_f64();
@@ -134,7 +134,7 @@ impl Latency {
     }
 }
 
-/// The smallest value that at least so many percent of all values do not exceed (nearest rank).
+/// Finds the smallest value that at least so many percent of all values do not exceed (nearest rank).
 fn percentile(ascending: &[Duration], percent: usize) -> Option<Duration> {
     let rank = (ascending.len() * percent).div_ceil(100);
     ascending.get(rank.saturating_sub(1)).copied()

@@ -65,7 +65,7 @@ impl Stack {
     }
 }
 
-/// The stores of a stack. Each fails where the stack does not name it.
+/// Opens the stores of a stack. Each of these functions fails where the stack does not name it.
 impl Stack {
     /// Opens the event log, which has an item for each event that was received.
     pub(crate) fn event_log(&self) -> Result<EventLog> {

@@ -14,21 +14,21 @@ use super::{Part, Stack};
 use crate::error::{Error, Result};
 use crate::reporter::Reporter;
 
-/// Where `make run` describes the stack that it runs.
+/// Says where `make run` describes the stack that it runs.
 pub const LOCAL_STACK_FILE: &str = ".local/stack.json";
-/// The name under which `make run` deploys (`samconfig.toml`).
+/// Gives the name under which `make run` deploys (`samconfig.toml`).
 const LOCAL_STACK_NAME: &str = "upvest-webhooks";
 
-/// Which stack is meant, and as whom to work on it.
+/// Says which stack is meant, and as whom to work on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StackChoice {
-    /// The CloudFormation stack of this name.
+    /// Names a CloudFormation stack.
     pub stack: Option<String>,
-    /// The stack on this machine that a file describes.
+    /// Names the file that describes a stack on this machine.
     pub local: Option<PathBuf>,
-    /// The AWS region, unless the AWS configuration says it.
+    /// Names the AWS region, unless the AWS configuration says it.
     pub region: Option<String>,
-    /// The profile of the AWS configuration whose credentials are used.
+    /// Names the profile of the AWS configuration whose credentials are used.
     pub aws_profile: Option<String>,
 }
 

@@ -9,11 +9,11 @@ use upvest::Domain;
 /// Identifies a queue of a stack, together with its dead-letter queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Queue {
-    /// Deliveries on their way to verify-and-store.
+    /// The queue holds deliveries on their way to verify-and-store.
     Deliveries,
-    /// Requests to fetch verification keys from Upvest, on their way to refresh-keys.
+    /// The queue holds requests to fetch verification keys from Upvest, on their way to refresh-keys.
     KeyRequests,
-    /// Events on their way to a domain.
+    /// The queue holds events on their way to a domain.
     Domain(Domain),
 }
 

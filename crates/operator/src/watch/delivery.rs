@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use upvest::signature::VerifyError;
 use upvest::{EntityKey, Event};
 
-/// A delivery of the archive, or the part of one that is in quarantine.
+/// Shows a delivery of the archive, or the part of one that is in quarantine.
 #[derive(Debug, Clone, Serialize)]
 pub struct WatchedDelivery {
     /// Gives the time of receipt, by the clock of the receiver.
@@ -19,7 +19,7 @@ pub struct WatchedDelivery {
     pub delivery_id: String,
     /// Tells whether the delivery went to the archive or to quarantine, or cannot be read.
     pub result: Outcome,
-    /// Why it, or a part of it, is in quarantine, or cannot be read.
+    /// Says why it, or a part of it, is in quarantine, or cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Gives the IP address that posted it; `None` when it is not known, or the object cannot be read.
@@ -33,7 +33,7 @@ pub struct WatchedDelivery {
     pub archived_at: String,
     /// Gives the size of its body in bytes; 0 when the object cannot be read.
     pub body_bytes: usize,
-    /// Those that were asked for, in the order of the batch; none of a delivery that is not proven.
+    /// Lists the events that were asked for, in the order of the batch; none of a delivery that is not proven.
     pub events: Vec<WatchedEvent>,
 }
 
@@ -41,9 +41,9 @@ pub struct WatchedDelivery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Its signature held, and the archive has it.
+    /// The delivery's signature held, and the archive has it.
     Verified,
-    /// It, or a part of it, is in quarantine.
+    /// The delivery, or a part of it, is in quarantine.
     Quarantined,
     /// The archive has an object in its place that is not one that the receiver writes.
     Unreadable,
@@ -58,24 +58,24 @@ pub struct WatchedEvent {
     pub event_id: String,
     /// Names the type of the event, like `ORDER.FILLED`.
     pub r#type: String,
-    /// The entity that it is about, where it names one.
+    /// Names the entity that it is about, where it names one.
     pub entity: Option<String>,
     /// Gives the time at which it was created at Upvest, as the event has it; `None` where it does not say.
     pub occurred_at: Option<String>,
-    /// The state of that entity, if that was asked for.
+    /// Shows the state of that entity, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<EntityState>,
-    /// The object, verbatim, if that was asked for: it is personal data.
+    /// Holds the object, verbatim, if that was asked for: it is personal data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<Box<RawValue>>,
 }
 
-/// The state of an event's entity, when the event was shown.
+/// Shows the state of an event's entity, when the event was shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EntityState {
     /// Gives the status of the entity; `None` when there is no entity yet, or it has no status.
     pub status: Option<String>,
-    /// Whether the event, or a newer one, is in it.
+    /// Tells whether the event, or a newer one, is in it.
     pub processed: bool,
 }
 

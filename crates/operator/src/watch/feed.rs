@@ -22,15 +22,15 @@ use super::delivery::WatchedDelivery;
 use super::reader::Reader;
 use crate::error::{Error, Result};
 
-/// How many deliveries are read at a time.
+/// Says how many deliveries are read at a time.
 const AT_A_TIME: usize = 8;
-/// How far the receiver's clock may be ahead of ours.
+/// Says how far the receiver's clock may be ahead of ours.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// Ends the doubling of the pause after failures, so that watching soon goes on once the archive is back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// How often one object may fail to be read, while others can be, before it is shown as unreadable.
+/// Says how often one object may fail to be read, while others can be, before it is shown as unreadable.
 const READ_ATTEMPTS: u32 = 4;
-/// The codes by which S3 says that asking again does not help.
+/// Lists the codes by which S3 says that asking again does not help.
 const REFUSALS: [&str; 6] = [
     "AccessDenied",
     "NoSuchBucket",
@@ -40,12 +40,12 @@ const REFUSALS: [&str; 6] = [
     "PermanentRedirect",
 ];
 
-/// Something that whoever watches is told.
+/// Carries what whoever watches is told.
 #[derive(Debug)]
 pub enum Update {
     /// Shows a delivery that was received, once for each object of it in the archive.
     Delivery(Box<WatchedDelivery>),
-    /// All was looked through; the first time, or after trouble.
+    /// Everything was looked through; the first time, or after trouble.
     CaughtUp,
     /// Says that the archive cannot be read at the moment; watching goes on.
     Trouble {
@@ -63,7 +63,7 @@ pub struct Watch {
     pub places: Vec<Place>,
     /// From when on deliveries are shown, by the time of their receipt.
     pub from: Timestamp,
-    /// How long after their receipt deliveries are still looked for.
+    /// Says how long after their receipt deliveries are still looked for.
     pub late: Duration,
     /// Sets the pause between two looks while nothing fails.
     pub every: Duration,
@@ -75,11 +75,11 @@ pub struct Feed {
     reader: Reader,
     watch: Watch,
     clock: Clock,
-    /// Where the next look begins: what was received earlier is not expected any more.
+    /// Says where the next look begins: what was received earlier is not expected any more.
     from: Timestamp,
-    /// What was received since then, and shown.
+    /// Lists what was received since then, and shown.
     seen: BTreeSet<DeliveryKey>,
-    /// The object that could not be read last, and how often in a row.
+    /// Names the object that could not be read last, and how often in a row.
     stuck: Option<(DeliveryKey, u32)>,
     has_looked: Arc<AtomicBool>,
 }

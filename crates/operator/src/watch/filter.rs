@@ -7,7 +7,7 @@ use upvest::Event;
 pub struct Filter {
     /// Types, like `ORDER.FILLED`, in any case.
     pub types: Vec<String>,
-    /// Categories, like `ORDER`, in any case.
+    /// Selects events by their categories, like `ORDER`, in any case.
     pub categories: Vec<String>,
     /// Entities, written `TYPE#ID` exactly as the log has them.
     pub entities: Vec<String>,

@@ -15,18 +15,18 @@ use super::filter::Filter;
 use crate::error::Result;
 use crate::stack::Stack;
 
-/// How many entities are read at a time.
+/// Says how many entities are read at a time.
 const AT_A_TIME: usize = 8;
-/// How often the state of an entity is looked at before the event is shown without it.
+/// Says how often the state of an entity is looked at before the event is shown without it.
 const STATE_ATTEMPTS: u32 = 3;
-/// How long after its receipt an event may be expected not to be in the state yet.
+/// Says how long after its receipt an event may be expected not to be in the state yet.
 const PROCESSED_WITHIN: Duration = Duration::from_secs(20);
 
 /// Reads what there is to show of a delivery.
 #[derive(Debug, Clone)]
 pub struct Reader {
     pub(super) archive: Archive,
-    /// Where states are looked up, and which of them an event belongs to; `None` looks none up.
+    /// Says where states are looked up, and which of them an event belongs to; `None` looks none up.
     states: Option<(EventLog, Entities)>,
     filter: Filter,
     with_objects: bool,

@@ -18,11 +18,11 @@ const OK: u16 = 200;
 /// Sets the pause between two looks for a delivery that is still on its way through the stack.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What became of a test delivery.
+/// Tells what became of a test delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
 pub enum Arrival {
-    /// It was verified, and all its events are in the event log.
+    /// The delivery was verified, and all its events are in the event log.
     Stored {
         /// Names the delivery, as the endpoint answered it.
         delivery_id: Uuid,
@@ -31,7 +31,7 @@ pub enum Arrival {
         /// Names its events in the order of the batch; there is at least one.
         event_ids: Vec<String>,
     },
-    /// It, or a part of it, is in quarantine.
+    /// The delivery, or a part of it, is in quarantine.
     Quarantined {
         /// Names the delivery, as the endpoint answered it.
         delivery_id: Uuid,
@@ -40,14 +40,14 @@ pub enum Arrival {
         /// Locates its object by the key in the archive's bucket.
         archived_at: String,
     },
-    /// It was verified, and not all of its events are in the event log.
+    /// The delivery was verified, and not all of its events are in the event log.
     Unfinished {
         /// Names the delivery, as the endpoint answered it.
         delivery_id: Uuid,
         /// Locates its object by the key in the archive's bucket.
         archived_at: String,
     },
-    /// It was received, and is neither in the archive nor in quarantine.
+    /// The delivery was received, and is neither in the archive nor in quarantine.
     NotSeen {
         /// Names the delivery, as the endpoint answered it.
         delivery_id: Uuid,

@@ -6,20 +6,20 @@ use upvest_api::{Client, Delay, PackageSize, ResourceId, Webhook, WebhookChange,
 use super::outcome::{Outcome, PlannedRequest, differences, invalid};
 use crate::error::{Error, Result};
 
-/// What a subscription is to be like; what is `None` stays.
+/// Says what a subscription is to be like; what is `None` stays.
 #[derive(Debug, Clone, Default)]
 pub struct WebhookUpdate {
     /// Sets the URL that Upvest delivers to.
     pub url: Option<Url>,
     /// Sets the title, by which people know the subscription.
     pub title: Option<String>,
-    /// The categories that it receives, in place of all former ones.
+    /// Lists the categories that it receives, in place of all former ones.
     pub categories: Option<Vec<String>>,
-    /// The categories that it does not receive, in place of all former ones.
+    /// Lists the categories that it does not receive, in place of all former ones.
     pub excluded_categories: Option<Vec<String>>,
     /// Sets how long Upvest lets an event wait for others to be delivered with.
     pub delay: Option<Delay>,
-    /// The size of a delivery at which it does not wait for more events.
+    /// Sets the size of a delivery at which it does not wait for more events.
     pub max_package_size: Option<PackageSize>,
 }
 

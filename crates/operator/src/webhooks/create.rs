@@ -9,18 +9,18 @@ use super::is_same_url;
 use super::outcome::{Outcome, PlannedRequest, invalid};
 use crate::error::{Error, Result};
 
-/// How long a subscription that was created a moment ago may not be there yet.
+/// Says how long a subscription that was created a moment ago may not be there yet.
 const LAG: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Says what creating a subscription includes, and what may not stop it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CreateOptions {
-    /// Whether to enable it too, so that Upvest starts to deliver: a new one is disabled.
+    /// Says whether to enable it too, so that Upvest starts to deliver: a new one is disabled.
     pub enable: bool,
-    /// Whether to create it although another subscription delivers to the same URL.
+    /// Says whether to create it although another subscription delivers to the same URL.
     pub another: bool,
-    /// Whether to show the requests, and not to send them.
+    /// Says whether to show the requests, and not to send them.
     pub dry_run: bool,
 }
 

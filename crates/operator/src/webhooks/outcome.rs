@@ -6,7 +6,7 @@ use upvest_api::{InvalidWebhookError, ResourceId, Webhook, WebhookChange};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// What came of a change, or would.
+/// Tells what came of a change, or would.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Outcome {
@@ -17,7 +17,7 @@ pub enum Outcome {
         /// Shows the new subscription as Upvest answered it.
         webhook: Webhook,
     },
-    /// It is as it is wanted, whether or not that took a change.
+    /// The subscription is as it is wanted, whether or not that took a change.
     Changed {
         /// Says `changed`, or `as it was` when it was like that already and nothing was sent.
         result: &'static str,
@@ -26,7 +26,7 @@ pub enum Outcome {
         /// Shows the subscription as Upvest has it after the change.
         webhook: Webhook,
     },
-    /// It is gone, was not there, or stays because the operator declined.
+    /// The subscription is gone, was not there, or stays because the operator declined.
     Deleted {
         /// Names the subscription by its id at Upvest.
         id: ResourceId,
@@ -44,7 +44,7 @@ pub enum Outcome {
     },
 }
 
-/// A member of a subscription that changes.
+/// Describes a member of a subscription that changes.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// Names the member as Upvest's JSON does.
@@ -55,7 +55,7 @@ pub struct Difference {
     pub after: String,
 }
 
-/// A request that would be sent to Upvest.
+/// Describes a request that would be sent to Upvest.
 #[derive(Debug, Serialize)]
 pub struct PlannedRequest {
     /// Names the HTTP method, like `PATCH`.

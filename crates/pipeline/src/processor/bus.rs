@@ -25,7 +25,7 @@ const CALL: &str = "PutEvents";
 const MAX_ENTRIES: usize = 10;
 /// Is the largest request that is sent, in bytes, entries and overhead together.
 const MAX_REQUEST_BYTES: usize = 256 * 1024;
-/// Bytes left in an entry for what is not the detail: source, type, time.
+/// Counts the bytes left in an entry for what is not the detail: source, type, time.
 const ENTRY_OVERHEAD_BYTES: usize = 1024;
 /// Says how often an entry is sent in all, where the bus does not take it.
 const ATTEMPTS: u32 = 3;

@@ -230,9 +230,9 @@ impl SourceQueue {
 /// Says whether a message is still in the queue after the attempt at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Settled {
-    /// It is done, or in the dead-letter queue: Lambda deletes it.
+    /// The message is done, or in the dead-letter queue: Lambda deletes it.
     Gone,
-    /// It stays in the queue, and is reported as failed.
+    /// The message stays in the queue, and is reported as failed.
     ComesBack,
 }
 
@@ -288,7 +288,7 @@ mod tests {
         )
     }
 
-    /// Messages of these ids and groups, without a receipt, so that nothing is sent to SQS.
+    /// Makes messages of these ids and groups, without a receipt, so that nothing is sent to SQS.
     fn batch(messages: &[(Option<&str>, &str)]) -> SqsEvent {
         let mut event = SqsEvent::default();
         for (id, group) in messages {

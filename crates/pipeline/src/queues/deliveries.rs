@@ -18,10 +18,10 @@ pub struct DeliveriesQueue {
 /// Says why a delivery is not in the queue.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// It can never be: see [`TooLarge`].
+    /// The delivery can never be sent: see [`TooLarge`].
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
-    /// The queue did not take it.
+    /// The queue did not take the delivery.
     #[error(transparent)]
     Aws(#[from] AwsError),
 }

@@ -17,7 +17,7 @@ use upvest::delivery::MAX_BODY_BYTES;
 /// Bounds the number of bytes that a message's body and attributes may have together.
 pub const MAX_MESSAGE_BYTES: usize = 1_048_576;
 
-/// How the bytes are written in the message body.
+/// Says how the bytes are written in the message body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// The body is the bytes as they are, which are text that SQS takes.

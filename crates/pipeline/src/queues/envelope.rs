@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::queues::encoding::{self, DecodeError, Encoded, Encoding, MAX_MESSAGE_BYTES, TooLarge};
 
-/// The headers kept whether or not the signature covers them.
+/// Lists the headers that are kept whether or not the signature covers them.
 const ALWAYS_KEPT: [&str; 8] = [
     "signature",
     "signature-input",
@@ -29,7 +29,7 @@ const ALWAYS_KEPT: [&str; 8] = [
 /// Holds one HTTP request that Upvest, or somebody who claims to be Upvest, made to deliver events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
-    /// The delivery's id, given at ingest; its leading bits are the time of receipt.
+    /// Identifies the delivery; given at ingest, its leading bits are the time of receipt.
     pub delivery_id: Uuid,
     /// Tells when the request arrived: the time by which the signature's freshness is judged.
     pub received_at: Timestamp,
@@ -55,7 +55,7 @@ pub struct Request {
     pub source_address: Option<String>,
     /// Holds the headers that the signature needs, and no others: credentials stay out.
     pub headers: Headers,
-    /// The names of all headers that arrived, in their order: what Upvest sends is only in part documented, and a
+    /// Lists the names of all headers that arrived, in their order: what Upvest sends is only in part documented, and a
     /// name gives nothing away.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub header_names: Vec<String>,

@@ -8,7 +8,7 @@ use aws_sdk_sqs::Client;
 use crate::error::{AwsError, ErrorChain};
 use crate::runtime::clock::Clock;
 
-/// At most one fetch is asked for in each of these.
+/// Sets how long an interval is, in each of which at most one fetch is asked for.
 pub const INTERVAL: Duration = Duration::from_secs(60);
 /// Puts all requests into one message group, so that they are handled one after another.
 const GROUP: &str = "keys";

@@ -5,10 +5,10 @@ use std::str::FromStr;
 /// Says which variable of the environment is missing or wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// It is not set, or empty.
+    /// The variable is not set, or empty.
     #[error("environment variable {0} is not set")]
     Missing(&'static str),
-    /// Its value is set, and is not of the form that the function needs.
+    /// The variable is set, and its value is not of the form that the function needs.
     #[error("environment variable {name} is not valid: {reason}")]
     Invalid {
         /// Names the variable, for whoever deploys.

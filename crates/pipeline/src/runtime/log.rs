@@ -12,7 +12,7 @@ use lambda_runtime::tracing::subscriber::fmt::MakeWriter;
 
 use crate::runtime::config::environment;
 
-/// The receiver's crates that log. (The processors' binaries only start what is in the crate `processors`.)
+/// Lists the receiver's crates that log. (The processors' binaries only start what is in the crate `processors`.)
 const OWN: [&str; 9] = [
     "canary",
     "ingest",

@@ -24,7 +24,7 @@ pub const FROM_UPVEST: &str = "DeliveriesFromUpvest";
 pub const NEW_DIALECTS: &str = "NewDialects";
 /// Counts subscriptions of others that Upvest was first seen to send events for, which reached us.
 pub const FOREIGN_SUBSCRIPTIONS: &str = "ForeignSubscriptions";
-/// Deliveries that are in quarantine, whole or in part, for whatever reason.
+/// Counts deliveries that are in quarantine, whole or in part, for whatever reason.
 pub const QUARANTINED: &str = "Quarantined";
 /// Counts what `Quarantined` counts, by the `Reason` that is also in the object's key.
 pub const QUARANTINED_BY_REASON: &str = "QuarantinedByReason";

@@ -43,7 +43,7 @@ enum Condition {
     None,
     /// Writes only where the key has no object, so that what was archived first stays.
     Absent,
-    /// It is the one with this entity tag.
+    /// The object is the one with this entity tag.
     Unchanged(String),
 }
 

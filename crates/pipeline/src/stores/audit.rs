@@ -24,7 +24,7 @@ pub struct AuditLog {
     clock: Clock,
 }
 
-/// Something that an operator did, or began to do.
+/// Describes something that an operator did, or began to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
     /// Gives its id, which also marks what it sends (`replay`): a version 7 UUID, so that operations sort by time.

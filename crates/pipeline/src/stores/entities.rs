@@ -58,7 +58,7 @@ pub enum EntityError {
         /// Names the attribute that is missing, or is not what we write.
         attribute: String,
     },
-    /// Its parts have become more than an item can hold.
+    /// The entity's parts have become more than an item can hold.
     #[error("entity {0} does not fit into an item: DynamoDB takes 400 KB")]
     TooLarge(EntityKey),
 }

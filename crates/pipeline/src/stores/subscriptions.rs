@@ -51,7 +51,7 @@ pub struct Subscriptions {
 
 #[derive(Debug, Default)]
 struct Remembered {
-    /// Whether each subscription of the table is ours.
+    /// Tells whether each subscription of the table is ours.
     rows: BTreeMap<String, bool>,
     read_at: Option<Timestamp>,
 }

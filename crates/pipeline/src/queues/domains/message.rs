@@ -216,7 +216,7 @@ pub(super) mod tests {
         }
     }
 
-    /// The message as Lambda hands it over.
+    /// Makes the message as Lambda hands it over.
     fn received(event: EventMessage) -> SqsMessage {
         let entry = event.into_entry(0).unwrap();
         let mut message = SqsMessage::default();

@@ -18,16 +18,16 @@ pub struct ArchivedDelivery {
     /// is named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
-    /// The dialect in which its signature holds; for what is in quarantine there is none.
+    /// Names the dialect in which its signature holds; for what is in quarantine there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialect: Option<Dialect>,
-    /// The scheme and the authority that were ours, which a signature may cover.
+    /// Holds the scheme and the authority that were ours, which a signature may cover.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_url: Option<Origin>,
-    /// That its signature was out of its time on receipt: `expired` or `not-yet-valid`.
+    /// Says how its signature was out of its time on receipt: `expired` or `not-yet-valid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out_of_time: Option<String>,
-    /// What is odd about it though it was proven and taken: `foreign-subscription`.
+    /// Lists what is odd about it though it was proven and taken: `foreign-subscription`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
     /// Names why it, or a part of it, is in quarantine, as in the object's key; `None` for a verified delivery.
@@ -39,26 +39,26 @@ pub struct ArchivedDelivery {
     /// Tells when an operator sent it on its way again. What verify-and-store puts into quarantine anew has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
-    /// The raw body, if it is UTF-8.
+    /// Holds the raw body, if it is UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) body: Option<String>,
-    /// The raw body in base64, if it is not.
+    /// Holds the raw body in base64, if it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) body_base64: Option<String>,
 }
 
-/// What proved a delivery, as the archive notes it.
+/// Says what proved a delivery, as the archive notes it.
 #[derive(Debug, Clone, Copy)]
 pub struct Proof<'p> {
-    /// The key that signed it.
+    /// Names the key that signed it.
     pub key_id: &'p str,
-    /// The dialect in which the signature holds.
+    /// Names the dialect in which the signature holds.
     pub dialect: Dialect,
-    /// Whether it was received within its time.
+    /// Tells whether it was received within its time.
     pub freshness: Freshness,
-    /// The public URL that the sender should have called.
+    /// Holds the public URL that the sender should have called.
     pub origin: Option<&'p Origin>,
-    /// What is odd about it.
+    /// Lists what is odd about it, such as `foreign-subscription`.
     pub flags: &'p [&'p str],
 }
 
@@ -76,10 +76,10 @@ impl<'p> Proof<'p> {
     }
 }
 
-/// A text that is not an archived delivery.
+/// Says why a text is not an archived delivery.
 #[derive(Debug, thiserror::Error)]
 pub enum NotArchivedError {
-    /// It is not the JSON that the archive writes.
+    /// The text is not the JSON that the archive writes.
     #[error("object is not an archived delivery")]
     Json(#[from] serde_json::Error),
     /// Its body was kept in base64, and cannot be decoded from that.

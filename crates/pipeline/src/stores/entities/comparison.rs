@@ -9,7 +9,7 @@ use super::item::{from_item, to_item};
 use super::{EntityError, Stored};
 use crate::stores::item::Item;
 
-/// Attributes whose values tell nothing of a person, so that a difference may show them.
+/// Lists the attributes whose values tell nothing of a person, so that a difference may show them.
 const HARMLESS: [&str; 10] = [
     "status",
     "moved_back_from",

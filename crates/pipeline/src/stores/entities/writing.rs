@@ -181,9 +181,9 @@ fn before(version: u64) -> AttributeValue {
 /// Says what became of a statement.
 enum Answer {
     Written,
-    /// The condition did not hold.
+    /// The write's condition did not hold: somebody else wrote the item.
     Changed,
-    /// It failed for another reason, as by throttling.
+    /// The write failed for another reason, as by throttling.
     Failed,
 }
 

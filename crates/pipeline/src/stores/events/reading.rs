@@ -16,7 +16,7 @@ pub const LOAD_BATCH: usize = 25;
 
 const CALL: &str = "BatchGetItem of the events table";
 
-/// Who stored an event, and what it was.
+/// Tells which delivery stored an event, and what the event was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// Names the delivery that brought the event in the log, and that owns its dispatch.

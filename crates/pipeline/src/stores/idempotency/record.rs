@@ -7,7 +7,7 @@ use crate::stores::item::{Item, number_of, text_of};
 
 /// Is the value of `status` while somebody works.
 pub(super) const IN_PROGRESS: &str = "IN_PROGRESS";
-/// The value of `status` once the work is done.
+/// Gives the value of `status` once the work is done.
 pub(super) const COMPLETED: &str = "COMPLETED";
 
 /// Describes a record as the table has it. Somebody else may have written it, so anything but the id may be missing.

@@ -7,7 +7,7 @@ use crate::error::AwsError;
 
 /// Says what the key's id begins with; the role of the function may write no other key.
 const PREFIX: &str = "canary-";
-/// Upvest's own dialect, so that the canary takes the way of Upvest's deliveries.
+/// Names the dialect in which the canary signs: Upvest's own, so that the canary takes the way of Upvest's deliveries.
 pub const CANARY_DIALECT: Dialect = Dialect::UnquotedDigest;
 
 /// Names the canary's key in the secret with this ARN: another id for each secret, so that the history of keys stays

@@ -12,7 +12,7 @@ use crate::error::AwsError;
 pub struct NewKey {
     /// Gives the id that deliveries name as `keyid`.
     pub key_id: String,
-    /// What verifies.
+    /// Holds what verifies signatures by this key.
     pub material: Material,
 }
 
@@ -35,7 +35,7 @@ pub enum Material {
 pub enum Imported {
     /// The table had no key of this id, and has this one.
     New,
-    /// It was there; the time when it was last seen was brought up to date.
+    /// The key was there; the time when it was last seen was brought up to date.
     Known,
     /// Another key was there under its id.
     Replaced,
@@ -47,7 +47,7 @@ pub enum ImportError {
     /// The table or the secret could not be read or written.
     #[error(transparent)]
     Aws(#[from] AwsError),
-    /// Its id belongs to another key.
+    /// The key's id belongs to another key.
     #[error("another key is known as {key_id}: use --replace if this one shall take its place")]
     OtherKey {
         /// Gives the id that is taken.

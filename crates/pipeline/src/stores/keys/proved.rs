@@ -10,10 +10,11 @@ use super::{KeysTable, UPDATE};
 use crate::error::AwsError;
 use crate::stores::item::{condition_held, text};
 
-/// For how long a key is not noted again that proves delivery after delivery in the dialects that are known of it.
+/// Sets for how long a key is not noted again that proves delivery after delivery in the dialects that are known of it.
 const NOTED_FOR: SignedDuration = SignedDuration::from_hours(1);
 
-/// What the table has on the use of a key: when it last proved a delivery, and in which dialects, the last one first.
+/// Holds what the table has on the use of a key: when it last proved a delivery, and in which dialects, the last one
+/// first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Use {
     pub(super) last_proved: Option<Timestamp>,

@@ -28,7 +28,7 @@ const SYNTHETIC: &str = "synthetic";
 pub struct KeyRow {
     /// Gives the id that deliveries name as `keyid`: the table's key.
     pub key_id: String,
-    /// Its algorithm, as [`Algorithm`] writes it.
+    /// Names its algorithm, as [`Algorithm`] writes it.
     pub algorithm: Option<String>,
     /// Says who wrote the row: `upvest` (a fetch), `import` (an operator) or `canary`.
     pub source: Option<String>,
@@ -38,13 +38,13 @@ pub struct KeyRow {
     pub last_seen: Option<String>,
     /// Tells when a fetch found that Upvest does not serve it any longer (RFC 3339).
     pub retired_at: Option<String>,
-    /// When it last proved a delivery, to the hour (RFC 3339).
+    /// Tells when it last proved a delivery, to the hour (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_proved: Option<String>,
-    /// The dialects in which it proved deliveries, as [`Dialect`] writes them, the last one first.
+    /// Lists the dialects in which it proved deliveries, as [`Dialect`] writes them, the last one first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dialects: Vec<String>,
-    /// The public key as JWK, in JSON.
+    /// Holds the public key as a JWK, in JSON.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_json")]
     pub jwk: Option<String>,
     /// Gives the ARN of the secret that holds an HMAC key; `None` for a public key.
@@ -55,7 +55,7 @@ pub struct KeyRow {
     pub only: Option<String>,
 }
 
-/// Which events a key of the table may sign.
+/// Says which events a key of the table may sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Limit {
     None,

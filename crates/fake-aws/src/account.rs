@@ -17,22 +17,22 @@ pub const OPERATOR: &str = "arn:aws:sts::123456789012:assumed-role/operator/erik
 
 const CBOR: (&str, &str) = ("smithy-protocol", "rpc-v2-cbor");
 
-/// What is said of the account where it holds no data for it.
+/// Says what is answered of the account where it holds no data for it.
 #[derive(Clone, Debug, Default)]
 pub struct Account {
-    /// How far the clock of STS is ahead of this machine's, in seconds; without it, its answers have no `date`.
+    /// Says how far the clock of STS is ahead of this machine's, in seconds; without it, its answers have no `date`.
     pub ahead_seconds: Option<i64>,
-    /// The operations that the caller may not use, such as `DescribeAlarms`.
+    /// Lists the operations that the caller may not use, such as `DescribeAlarms`.
     pub denied: BTreeSet<String>,
-    /// The protections that a resource lacks: its name, and the name of the operation that tells.
+    /// Lists the protections that a resource lacks: its name, and the name of the operation that tells.
     pub lacking: BTreeSet<(String, &'static str)>,
-    /// The alarms.
+    /// Lists the alarms that CloudWatch has.
     pub alarms: Vec<Alarm>,
-    /// The stack's status, such as `UPDATE_COMPLETE`.
+    /// Gives the stack's status, such as `UPDATE_COMPLETE`.
     pub stack_status: String,
-    /// The stack's parameters.
+    /// Lists the stack's parameters, by name.
     pub stack_parameters: BTreeMap<String, String>,
-    /// The stack's resources: their type, name in the template, and name.
+    /// Lists the stack's resources: their type, name in the template, and name.
     pub stack_resources: Vec<(&'static str, String, String)>,
     /// The names of those that are not there any more.
     pub gone: BTreeSet<String>,
@@ -40,18 +40,18 @@ pub struct Account {
     pub switched_off: BTreeSet<String>,
 }
 
-/// An alarm of CloudWatch.
+/// Describes an alarm of CloudWatch.
 #[derive(Clone, Debug, Default)]
 pub struct Alarm {
-    /// Its name.
+    /// Names the alarm.
     pub name: String,
-    /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
+    /// Gives its state: `OK`, `ALARM` or `INSUFFICIENT_DATA`.
     pub state: &'static str,
-    /// Its description.
+    /// Says for people what the alarm means.
     pub description: String,
-    /// Whether it is made of other alarms.
+    /// Tells whether it is made of other alarms.
     pub is_composite: bool,
-    /// Whether it tells nobody.
+    /// Tells whether it tells nobody.
     pub is_silenced: bool,
 }
 

@@ -1,8 +1,8 @@
 //! Where queues are: the account and the region of everything in process, and the names made of them.
 
-/// The account that owns everything. AWS's own documentation uses this number for examples.
+/// Numbers the account that owns everything. AWS's own documentation uses this number for examples.
 pub(crate) const ACCOUNT: &str = "123456789012";
-/// The region of everything.
+/// Names the region that everything is in.
 pub(crate) const REGION: &str = "eu-central-1";
 
 /// Builds the URL of a queue of this account.

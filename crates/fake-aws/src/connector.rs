@@ -26,7 +26,7 @@ use crate::throttling::throttled;
 use crate::wire::Request;
 use crate::{dynamodb, s3, secrets};
 
-/// What the services hold, and what is known about the run.
+/// Holds what the services hold, and what is known about the run.
 pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) database: Database,
@@ -169,7 +169,7 @@ impl World {
     }
 }
 
-/// What will happen to a call, and how long its request and its reply travel.
+/// Decides what will happen to a call, and how long its request and its reply travel.
 struct Journey {
     fault: Option<Fault>,
     there_ms: u64,

@@ -10,32 +10,33 @@ use crate::reply::Reply;
 use crate::rng::Rng;
 use crate::wire::Request;
 
-/// The bus that every account has.
+/// Names the bus that every account has.
 const DEFAULT_BUS: &str = "default";
 const MAX_ENTRIES: usize = 10;
-/// The limit that held for years. AWS has raised it since; a sender that keeps to this one is safe everywhere.
+/// Bounds a request, in bytes. This limit held for years. AWS has raised it since; a sender that keeps to this one is
+/// safe everywhere.
 const MAX_BYTES: usize = 262_144;
-/// What a time counts for, however it is written.
+/// Gives the bytes that a time counts for, however it is written.
 const TIME_BYTES: usize = 14;
 
-/// An event that a bus took in.
+/// Describes an event that a bus took in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedEntry {
-    /// The id that EventBridge gave it.
+    /// Gives the id that EventBridge gave it.
     pub event_id: String,
-    /// Who says so, such as `upvest-webhooks`.
+    /// Names who says so, such as `upvest-webhooks`.
     pub source: String,
-    /// What kind of thing is said.
+    /// Names the kind of thing that is said.
     pub detail_type: String,
-    /// What is said: a JSON object, as it was sent.
+    /// Holds what is said: a JSON object, as it was sent.
     pub detail: String,
-    /// What it is about: ARNs, where they have any.
+    /// Names what it is about: ARNs, where they have any.
     pub resources: Vec<String>,
-    /// When it happened, if the sender said so.
+    /// Tells when it happened, if the sender said so.
     pub time: Option<Timestamp>,
 }
 
-/// All buses, and what they took in.
+/// Holds all buses, and what they took in.
 #[derive(Debug)]
 pub(crate) struct EventBuses {
     buses: BTreeMap<String, Vec<PublishedEntry>>,
@@ -57,7 +58,7 @@ struct Entry {
     time: Option<f64>,
 }
 
-/// An error of one entry, or of a whole request.
+/// Describes an error of one entry, or of a whole request.
 struct Refusal {
     code: &'static str,
     message: String,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::record::Service;
 use crate::rng::Rng;
 
-/// A fault that strikes one AWS call.
+/// Names a fault that strikes one AWS call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The service answers that it is asked too often; nothing happened.
@@ -18,31 +18,32 @@ pub enum Fault {
     CrashBeforeEffect,
     /// The request takes effect, then the invocation is killed.
     CrashAfterEffect,
-    /// Some members of a batch fail. Strikes batch operations only.
+    /// Some members of a batch fail; it strikes batch operations only.
     Partial,
 }
 
-/// How often faults strike, each in cases per 1000.
+/// Says how often faults strike, each in cases per 1000.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FaultRates {
-    /// [`Fault::Throttle`], per call.
+    /// Sets how often [`Fault::Throttle`] strikes, per call.
     pub throttle: u32,
-    /// [`Fault::FailBeforeEffect`], per call.
+    /// Sets how often [`Fault::FailBeforeEffect`] strikes, per call.
     pub fail_before_effect: u32,
-    /// [`Fault::LoseReply`], per call.
+    /// Sets how often [`Fault::LoseReply`] strikes, per call.
     pub lose_reply: u32,
-    /// [`Fault::CrashBeforeEffect`], per call.
+    /// Sets how often [`Fault::CrashBeforeEffect`] strikes, per call.
     pub crash_before_effect: u32,
-    /// [`Fault::CrashAfterEffect`], per call.
+    /// Sets how often [`Fault::CrashAfterEffect`] strikes, per call.
     pub crash_after_effect: u32,
-    /// [`Fault::Partial`], per call of a batch operation.
+    /// Sets how often [`Fault::Partial`] strikes, per call of a batch operation.
     pub partial: u32,
-    /// A throttle or broken connection lasts long enough to outlive the SDK's retries; per fault of these kinds.
+    /// Sets how often a throttle or broken connection lasts long enough to outlive the SDK's retries; per fault of
+    /// these kinds.
     pub outage: u32,
     /// A message of a standard queue stays visible while it is handed out, so that another receiver gets it too; per
     /// message received.
     pub duplicate_delivery: u32,
-    /// A standard queue hands out its messages in random order; per receive.
+    /// Sets how often a standard queue hands out its messages in random order; per receive.
     pub reorder: u32,
 }
 
@@ -124,7 +125,7 @@ impl CallFilter {
     }
 }
 
-/// The call that a fault may strike.
+/// Describes the call that a fault may strike.
 pub(crate) struct Target<'a> {
     pub(crate) invocation: &'a Arc<str>,
     pub(crate) service: Service,

@@ -9,7 +9,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage, SqsMessageA
 use crate::addresses::{REGION, queue_arn};
 use crate::{Aws, QueuedMessage};
 
-/// The most bytes that Lambda hands to an invocation (its synchronous payload limit).
+/// Bounds the bytes that Lambda hands to an invocation (its synchronous payload limit).
 const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
 
 /// Polls one queue for one function, with `ReportBatchItemFailures` on.
@@ -20,14 +20,14 @@ pub struct EventSource {
     batch_size: usize,
 }
 
-/// How Lambda settled a batch.
+/// Says how Lambda settled a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settlement {
     /// The function answered; what it did not report as failed is deleted.
     Partial {
-        /// Message ids deleted.
+        /// Lists the ids of the messages that were deleted.
         deleted: Vec<String>,
-        /// Message ids that come back after the visibility timeout.
+        /// Lists the ids of the messages that come back after the visibility timeout.
         kept: Vec<String>,
     },
     /// The function answered with an item identifier that is empty or not of this batch: nothing is deleted.
@@ -38,7 +38,7 @@ pub enum Settlement {
     Crashed,
 }
 
-/// Messages received together, for one invocation.
+/// Holds messages received together, for one invocation.
 #[derive(Clone, Debug)]
 pub struct Batch {
     queue: String,

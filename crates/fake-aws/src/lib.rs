@@ -105,10 +105,10 @@ use queue::{Misbehaviour, Receive};
 use secrets::Secret;
 use sqs::Queues;
 
-/// 2026-01-01T00:00:00Z, the time at which every simulated run begins.
+/// Begins every simulated run: 2026-01-01T00:00:00Z, in milliseconds.
 const START_UNIX_MS: u64 = 1_767_225_600_000;
 
-/// One AWS account in memory, and the SDK clients that call it. Clones share the account.
+/// Holds one AWS account in memory, and the SDK clients that call it. Clones share the account.
 #[derive(Clone)]
 pub struct Aws {
     world: Arc<World>,

@@ -9,21 +9,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::s3::hex;
 
-/// The most bytes of a message, and of all messages of a batch together: bodies, attribute names, types and values.
+/// Bounds the bytes of a message, and of all messages of a batch together: bodies, attribute names, types and values.
 pub(crate) const MAX_BYTES: usize = 1024 * 1024;
 
 const MAX_ATTRIBUTES: usize = 10;
 
-/// A message attribute, as the JSON protocol carries it.
+/// Holds a message attribute, as the JSON protocol carries it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct MessageAttribute {
-    /// `String`, `Number` or `Binary`, with an optional label after a dot.
+    /// Names the type: `String`, `Number` or `Binary`, with an optional label after a dot.
     pub data_type: String,
-    /// The value of a string or a number.
+    /// Holds the value of a string or a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub string_value: Option<String>,
-    /// The value of a binary attribute, in base64.
+    /// Holds the value of a binary attribute, in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub binary_value: Option<String>,
 }
@@ -41,7 +41,7 @@ impl MessageAttribute {
     }
 }
 
-/// What a sender hands in: the members that `SendMessage` and an entry of `SendMessageBatch` share.
+/// Holds what a sender hands in: the members that `SendMessage` and an entry of `SendMessageBatch` share.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Submission {
@@ -59,7 +59,7 @@ pub(crate) struct Submission {
     pub(crate) message_deduplication_id: Option<String>,
 }
 
-/// An error of the SQS API.
+/// Describes an error of the SQS API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SqsError {
     pub(crate) code: &'static str,

@@ -8,14 +8,14 @@ use crate::rng::Rng;
 
 const DEDUPLICATION_WINDOW_MS: u64 = 5 * 60 * 1000;
 
-/// How a standard queue misbehaves, as SQS may at any time.
+/// Says how a standard queue misbehaves, as SQS may at any time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Misbehaviour {
     pub(crate) duplicate_delivery: u32,
     pub(crate) reorder: u32,
 }
 
-/// What a receive asks for.
+/// Holds what a receive asks for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Receive {
     pub(crate) max_messages: usize,
@@ -23,7 +23,7 @@ pub(crate) struct Receive {
     pub(crate) visibility_ms: Option<u64>,
 }
 
-/// What the sender of a message is told.
+/// Holds what the sender of a message is told.
 #[derive(Clone, Debug)]
 pub(crate) struct Accepted {
     pub(crate) id: String,
@@ -34,10 +34,10 @@ pub(crate) struct Accepted {
 pub(crate) struct Queue {
     pub(crate) settings: QueueSettings,
     pub(crate) messages: Vec<QueuedMessage>,
-    /// Group (or none, if the queue is the scope) and deduplication id, with the end of the window.
+    /// Remembers each group (or none, if the queue is the scope) and deduplication id, with the end of its window.
     window: BTreeMap<(Option<String>, String), (u64, Accepted)>,
     last_sequence_number: u128,
-    /// Messages in flight of which a standard queue will hand out a second copy.
+    /// Lists messages in flight of which a standard queue will hand out a second copy.
     second_copies: BTreeSet<String>,
 }
 
@@ -282,7 +282,7 @@ impl Queue {
         Ok(self.messages.iter().position(|message| message.id == id))
     }
 
-    /// Messages that can be received, and messages in flight.
+    /// Counts messages that can be received, and messages in flight.
     pub(crate) fn depth(&self, now_ms: u64) -> (usize, usize) {
         let in_flight = self
             .messages

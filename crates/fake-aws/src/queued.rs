@@ -5,24 +5,24 @@ use std::time::Duration;
 
 use crate::message::{MAX_BYTES, MessageAttribute};
 
-/// What a queue is created with. A name that ends in `.fifo` makes it a FIFO queue.
+/// Holds what a queue is created with. A name that ends in `.fifo` makes it a FIFO queue.
 #[derive(Clone, Debug)]
 pub struct QueueSettings {
-    /// The name of the queue.
+    /// Names the queue.
     pub name: String,
-    /// How long a received message stays invisible.
+    /// Says how long a received message stays invisible.
     pub visibility_timeout: Duration,
-    /// How long a message is kept.
+    /// Says how long a message is kept.
     pub retention: Duration,
-    /// The dead-letter queue, and how often a message is handed out before it goes there.
+    /// Names the dead-letter queue, and how often a message is handed out before it goes there.
     pub redrive: Option<(String, u32)>,
-    /// Whether a FIFO queue looks for duplicates within a message group only (`DeduplicationScope`).
+    /// Tells whether a FIFO queue looks for duplicates within a message group only (`DeduplicationScope`).
     pub deduplicates_per_group: bool,
-    /// Whether a FIFO queue takes the body's digest for a missing deduplication id.
+    /// Tells whether a FIFO queue takes the body's digest for a missing deduplication id.
     pub deduplicates_by_content: bool,
-    /// Whether its messages are encrypted at rest.
+    /// Tells whether its messages are encrypted at rest.
     pub is_encrypted: bool,
-    /// The largest message that it says to take; what is sent is held against SQS's own limit.
+    /// Gives the largest message that it says to take, in bytes; what is sent is held against SQS's own limit.
     pub max_bytes: usize,
 }
 
@@ -62,30 +62,30 @@ impl QueueSettings {
     }
 }
 
-/// A message in a queue.
+/// Holds a message in a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueuedMessage {
-    /// The message id, as the sender was told.
+    /// Gives the message id, as the sender was told.
     pub id: String,
-    /// The body.
+    /// Holds the body, as it was sent.
     pub body: String,
-    /// The message attributes by name.
+    /// Holds the message attributes by name.
     pub attributes: BTreeMap<String, MessageAttribute>,
-    /// The value of the system attribute `AWSTraceHeader`, if sent.
+    /// Gives the value of the system attribute `AWSTraceHeader`, if sent.
     pub trace_header: Option<String>,
-    /// The message group.
+    /// Names the message group, in a FIFO queue.
     pub group: Option<String>,
-    /// The deduplication id, in a FIFO queue.
+    /// Gives the deduplication id, in a FIFO queue.
     pub deduplication_id: Option<String>,
-    /// The sequence number, in a FIFO queue.
+    /// Gives the sequence number, in a FIFO queue.
     pub sequence_number: Option<u128>,
-    /// When it was sent, in milliseconds since the epoch.
+    /// Tells when it was sent, in milliseconds since the epoch.
     pub sent_ms: u64,
-    /// When it was handed out first, in milliseconds since the epoch.
+    /// Tells when it was handed out first, in milliseconds since the epoch.
     pub first_received_ms: Option<u64>,
-    /// How often it was handed out from this queue.
+    /// Says how often it was handed out from this queue.
     pub receive_count: u32,
-    /// When it can be received again, in milliseconds since the epoch.
+    /// Tells when it can be received again, in milliseconds since the epoch.
     pub visible_at_ms: u64,
     /// The queue it came from, in a dead-letter queue.
     pub dead_letter_source: Option<String>,

@@ -5,56 +5,56 @@ use std::sync::Arc;
 
 use crate::faults::Fault;
 
-/// An AWS service that runs in process.
+/// Names an AWS service that runs in process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
-    /// AWS CloudFormation.
+    /// The call went to AWS CloudFormation.
     CloudFormation,
-    /// Amazon CloudWatch.
+    /// The call went to Amazon CloudWatch.
     CloudWatch,
-    /// Amazon DynamoDB.
+    /// The call went to Amazon DynamoDB.
     DynamoDb,
-    /// Amazon EventBridge.
+    /// The call went to Amazon EventBridge.
     EventBridge,
-    /// AWS Lambda.
+    /// The call went to AWS Lambda.
     Lambda,
-    /// Amazon S3.
+    /// The call went to Amazon S3.
     S3,
-    /// AWS Secrets Manager.
+    /// The call went to AWS Secrets Manager.
     SecretsManager,
-    /// Amazon SQS.
+    /// The call went to Amazon SQS.
     Sqs,
-    /// AWS Security Token Service.
+    /// The call went to AWS Security Token Service.
     Sts,
 }
 
-/// What became of a call.
+/// Tells what became of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Answered with success.
+    /// The service answered with success.
     Ok,
-    /// Answered with this error code by the service itself, such as `ConditionalCheckFailedException`.
+    /// The service itself answered with this error code, such as `ConditionalCheckFailedException`.
     Refused(String),
-    /// Struck by a fault.
+    /// A fault struck the call.
     Struck(Fault),
 }
 
-/// One HTTP request of an SDK client. Retries of the SDK count, as AWS counts them.
+/// Describes one HTTP request of an SDK client. Retries of the SDK count, as AWS counts them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// The invocation that made it; `None` for a call of the test itself.
+    /// Names the invocation that made it; `None` for a call of the test itself.
     pub invocation: Option<Arc<str>>,
-    /// The service called.
+    /// Names the service that was called.
     pub service: Service,
-    /// The operation, as the API names it.
+    /// Names the operation, as the API names it.
     pub operation: String,
-    /// The table, queue, bucket, event bus, function or secret; of a call on several, the first.
+    /// Names the table, queue, bucket, event bus, function or secret; of a call on several, the first.
     pub resource: String,
-    /// What became of it.
+    /// Tells what became of it.
     pub outcome: Outcome,
-    /// The size of the request's body.
+    /// Gives the size of the request's body, in bytes.
     pub bytes: usize,
-    /// What it consumed of DynamoDB's capacity, in halves of a read or write unit.
+    /// Counts what it consumed of DynamoDB's capacity, in halves of a read or write unit.
     pub half_units: u32,
 }
 

@@ -5,13 +5,13 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 
-/// A reply of a service.
+/// Holds a reply of a service.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// The error code, if it is one.
+    /// Gives the error code, if it is one.
     pub(crate) error: Option<String>,
 }
 

@@ -7,17 +7,17 @@ use md5::{Digest, Md5};
 use crate::reply::Reply;
 use crate::wire::Request;
 
-/// The buckets by name, each with its objects by key.
+/// Holds the buckets by name, each with its objects by key.
 pub(crate) type Buckets = BTreeMap<String, BTreeMap<String, StoredObject>>;
 
-/// An object of a bucket.
+/// Holds an object of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredObject {
-    /// Its bytes.
+    /// Holds the object's bytes.
     pub bytes: Vec<u8>,
-    /// The headers of the put that S3 gives back: content type, encoding, user metadata.
+    /// Lists the headers of the put that S3 gives back: content type, encoding, user metadata.
     pub headers: BTreeMap<String, String>,
-    /// Milliseconds since the epoch.
+    /// Tells when it was put, in milliseconds since the epoch.
     pub modified_ms: u64,
 }
 

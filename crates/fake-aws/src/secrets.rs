@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::reply::Reply;
 use crate::wire::Request;
 
-/// The value of a secret, as it was created.
+/// Holds the value of a secret, as it was created.
 pub(crate) enum Secret {
     Binary(Vec<u8>),
     Text(String),

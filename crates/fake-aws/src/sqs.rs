@@ -14,7 +14,7 @@ use crate::rng::Rng;
 use crate::sqs_replies::{accepted_as_json, received_as_json};
 use crate::wire::Request;
 
-/// All queues, and what makes them misbehave.
+/// Holds all queues, and what makes them misbehave.
 #[derive(Debug)]
 pub(crate) struct Queues {
     queues: BTreeMap<String, Queue>,

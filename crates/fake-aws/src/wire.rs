@@ -8,14 +8,14 @@ use serde_json::Value;
 use crate::record::Service;
 use crate::{event_bridge, s3};
 
-/// A request, read off the wire far enough to know who answers it.
+/// Holds a request, read off the wire far enough to know who answers it.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) service: Service,
     pub(crate) operation: String,
     pub(crate) resource: String,
     pub(crate) http: http::Request<Vec<u8>>,
-    /// The body of a JSON protocol; null for S3, STS and Lambda.
+    /// Holds the body of a JSON protocol; null for S3, STS and Lambda.
     pub(crate) json: Value,
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::LocalStackError;
 
-/// What the template's folder holds besides the binaries.
+/// Lists what the template's folder holds besides the binaries.
 const SOURCES: [&str; 3] = ["template.yaml", "samconfig.toml", "infra"];
 
 /// Takes the folder for this process, for as long as the returned file is open.

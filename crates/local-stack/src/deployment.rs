@@ -10,7 +10,7 @@ use crate::LocalStackError;
 use crate::emulator::Emulator;
 use crate::tools::{last_lines, run, sealed, tool};
 
-/// The name of the stack, as in `samconfig.toml`.
+/// Gives the name of the stack, as in `samconfig.toml`.
 const STACK: &str = "upvest-webhooks";
 
 /// Deploys the template with its binaries.

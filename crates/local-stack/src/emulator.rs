@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::tools::{last_lines, sealed, tool};
 use crate::{LocalStackError, Options};
 
-/// How long the emulator may take to answer. It needs half a second on an idle machine; while functions are built
+/// Says how long the emulator may take to answer. It needs half a second on an idle machine; while functions are built
 /// beside it, far more.
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -10,38 +10,38 @@ pub enum LocalStackError {
     /// A pinned tool is not in `.tools`: `make tools` installs it.
     #[error("{} is missing: run `make tools`", path.display())]
     ToolMissing {
-        /// The program or file that is not there.
+        /// Names the program or file that is not there.
         path: PathBuf,
     },
     /// Another local stack already uses the folder.
     #[error("another local stack runs in {}: stop it first", directory.display())]
     InUse {
-        /// The folder that is locked by it.
+        /// Names the folder that is locked by it.
         directory: PathBuf,
     },
     /// A program could not be started.
     #[error("cannot run {program}")]
     Run {
-        /// The program that was to run.
+        /// Names the program that was to run.
         program: String,
-        /// What the operating system answered.
+        /// Tells what the operating system answered.
         #[source]
         source: io::Error,
     },
     /// The functions do not compile as they are.
     #[error("`cargo build` failed: {last_lines}")]
     Build {
-        /// The end of what it printed, if that was not shown already.
+        /// Holds the end of what it printed, if that was not shown already.
         last_lines: String,
     },
     /// A file could not be used.
     #[error("cannot {action} {}", path.display())]
     File {
-        /// What was tried, as a verb: `read`.
+        /// Names what was tried, as a verb: `read`.
         action: &'static str,
         /// The file or folder it was tried with.
         path: PathBuf,
-        /// What the operating system answered.
+        /// Tells what the operating system answered.
         #[source]
         source: io::Error,
     },
@@ -51,17 +51,17 @@ pub enum LocalStackError {
     /// The emulator ended or did not answer.
     #[error("the emulator does not answer; the end of {}:\n{last_lines}", log.display())]
     Emulator {
-        /// The file with everything that it printed.
+        /// Names the file with everything that it printed.
         log: PathBuf,
-        /// The last lines of that file.
+        /// Holds the last lines of that file.
         last_lines: String,
     },
     /// `sam deploy` ended with a failure.
     #[error("`sam deploy` failed (see also {}):\n{last_lines}", log.display())]
     Deploy {
-        /// The file with everything that it printed.
+        /// Names the file with everything that it printed.
         log: PathBuf,
-        /// The last lines of that file.
+        /// Holds the last lines of that file.
         last_lines: String,
     },
     /// The deployed stack cannot be read.

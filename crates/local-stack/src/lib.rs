@@ -36,23 +36,23 @@ use emulator::Emulator;
 pub use error::LocalStackError;
 use progress::Progress;
 
-/// The region that the emulator is told to be.
+/// Gives the region that the emulator is told to be.
 const REGION: &str = "eu-central-1";
-/// The path of the webhook URL, the template's default.
+/// Gives the path of the webhook URL, the template's default.
 const WEBHOOK_PATH: &str = "/webhooks/upvest";
-/// The emulator's root credentials: it knows one account and takes any name for it.
+/// Names the emulator's root credentials, key and secret alike: it knows one account and takes any name for it.
 const ACCESS_KEY: &str = "test";
 
 /// Says how a [`LocalStack`] is to be started.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Whether the emulator enforces the functions' IAM policies.
+    /// Tells whether the emulator enforces the functions' IAM policies.
     pub auth: bool,
-    /// The folder for everything the stack writes, relative to the repository. One stack at a time can use it.
+    /// Names the folder for everything the stack writes, relative to the repository. One stack at a time can use it.
     pub directory: PathBuf,
     /// Parameters of the template, each written `Name=value`.
     pub parameters: Vec<String>,
-    /// Whether to report the steps on standard error.
+    /// Says whether to report the steps on standard error.
     pub show_progress: bool,
 }
 
@@ -71,15 +71,15 @@ impl Default for Options {
 /// Tells how to reach a stack: the content of `stack.json` in its folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Connection {
-    /// The URL that answers calls of AWS's API.
+    /// Gives the URL that answers calls of AWS's API.
     pub endpoint_url: String,
-    /// The region that the emulator plays.
+    /// Gives the region that the emulator plays.
     pub region: String,
-    /// The id of the emulator's root credentials.
+    /// Gives the id of the emulator's root credentials.
     pub access_key_id: String,
-    /// The secret of the emulator's root credentials.
+    /// Gives the secret of the emulator's root credentials.
     pub secret_access_key: String,
-    /// The outputs of the deployed stack, by name.
+    /// Lists the outputs of the deployed stack, by name.
     pub outputs: BTreeMap<String, String>,
 }
 

@@ -17,13 +17,13 @@ use upvest_simulator::{Faults, InvalidFaults, QueueError, SamplesError, Simulato
 use receiver::Receiver;
 use report::Report;
 
-/// The folder of the events that are delivered.
+/// Names the folder of the events that are delivered.
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/samples");
-/// How long the receiver may take to accept everything, and then to process it.
+/// Says how long the receiver may take to accept everything, and then to process it.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How many of the samples are delivered again, with faults.
+/// Says how many of the samples are delivered again, with faults.
 const REPEATED: usize = 5;
-/// The size of a delivery, in bytes, so that the samples make several.
+/// Gives the size of a delivery, in bytes, so that the samples make several.
 const PACKAGE_SIZE: usize = 8 * 1024;
 
 /// Says why the run did not come to a report.

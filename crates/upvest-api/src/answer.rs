@@ -12,7 +12,7 @@ use crate::request::Call;
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Zeroizing<Vec<u8>>,
-    /// When Upvest says that it answered, in whole seconds.
+    /// Tells when Upvest says that it answered, in whole seconds.
     pub(crate) date: Option<Timestamp>,
 }
 

@@ -43,7 +43,7 @@ pub(crate) struct Inner {
     /// Talks to Upvest and to its storage of files. It has no default headers and keeps no cookies, so that a request
     /// carries what it was given alone.
     pub(crate) http: reqwest::Client,
-    /// How far our clock was ahead of Upvest's at the last answer, in seconds.
+    /// Says how far our clock was ahead of Upvest's at the last answer, in seconds.
     pub(crate) clock_ahead_seconds: Mutex<Option<i64>>,
 }
 

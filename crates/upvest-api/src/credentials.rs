@@ -13,9 +13,9 @@ use zeroize::Zeroizing;
 
 use crate::private_key;
 
-/// The base of Upvest's sandbox, by its documentation.
+/// Names the base of Upvest's sandbox, by its documentation.
 pub const SANDBOX_URL: &str = "https://sandbox.upvest.co";
-/// The base of Upvest's live environment, by its documentation.
+/// Names the base of Upvest's live environment, by its documentation.
 pub const LIVE_URL: &str = "https://api.upvest.co";
 
 const FIELDS: &str =
@@ -56,9 +56,9 @@ pub struct Credentials {
 /// Names one of Upvest's two environments, which share nothing: neither clients nor keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Environment {
-    /// Upvest's sandbox, for tests and without real money.
+    /// The calls go to Upvest's sandbox, for tests and without real money.
     Sandbox,
-    /// The live environment, with real money and people.
+    /// The calls go to the live environment, with real money and people.
     Live,
 }
 
@@ -113,19 +113,19 @@ pub enum CredentialsError {
     /// A member is missing or empty.
     #[error("the credentials lack {name}: add it to the document")]
     Missing {
-        /// The member that is to be added.
+        /// Names the member that is to be added.
         name: &'static str,
     },
     /// A member is not known, such as a misspelt one.
     #[error("the credentials have an unknown member {name:?}; known ones are {FIELDS}")]
     Unknown {
-        /// The member as the document writes it.
+        /// Names the member, as the document writes it.
         name: String,
     },
     /// The client id or secret cannot be sent in a header or form.
     #[error("{name} is malformed: it is to be printable ASCII without spaces at its ends")]
     Malformed {
-        /// The member that cannot be sent.
+        /// Names the member that cannot be sent.
         name: &'static str,
     },
     /// `environment` names none of Upvest's environments.
@@ -142,9 +142,9 @@ pub enum CredentialsError {
     /// They are for another base than the environment that is wanted.
     #[error("the credentials are for {base_url}, and not for {wanted} ({})", wanted.base_url())]
     OtherEnvironment {
-        /// The base that the document names.
+        /// Names the base that the document names.
         base_url: Url,
-        /// The environment that the caller wants.
+        /// Names the environment that the caller wants.
         wanted: Environment,
     },
     /// `private_key` does not hold a PEM block.

@@ -11,7 +11,7 @@ use crate::hint::Hint;
 use crate::scope::Scope;
 use crate::webhook::InvalidWebhookError;
 
-/// The most characters of a foreign text that are kept: an error is read by people, in one line of a log.
+/// Bounds the characters of a foreign text that are kept: an error is read by people, in one line of a log.
 const MAX_TEXT: usize = 500;
 
 /// Says why a call failed. No text holds a token, a secret or the location of a file.
@@ -28,43 +28,43 @@ pub enum Error {
     /// Upvest gave out no access token for the call.
     #[error("there is no access token with the scope {scope}")]
     Token {
-        /// The one scope that the token was to have.
+        /// Names the one scope that the token was to have.
         scope: Scope,
-        /// The reason, shared by all calls that waited for the token.
+        /// Gives the reason, shared by all calls that waited for the token.
         #[source]
         source: Arc<Error>,
     },
     /// The request did not arrive, or the answer did not.
     #[error("{request} failed on its way (attempts: {attempts})")]
     Network {
-        /// The request that was under way.
+        /// Names the request that was under way.
         request: RequestLine,
-        /// How often it was sent in all.
+        /// Says how often it was sent in all.
         attempts: u32,
-        /// What went wrong with the last attempt.
+        /// Tells what went wrong with the last attempt.
         #[source]
         source: reqwest::Error,
     },
     /// Upvest answered with a redirect, which is not followed: a signed request belongs to Upvest alone.
     #[error("{request} was answered with a redirect ({status}), which is not followed: check base_url")]
     Redirected {
-        /// The request that was to go elsewhere.
+        /// Names the request that was to go elsewhere.
         request: RequestLine,
-        /// The HTTP status, 300 to 399.
+        /// Gives the HTTP status, 300 to 399.
         status: u16,
     },
     /// The answer is larger than [`max_answer_bytes`](crate::Options::max_answer_bytes).
     #[error("the answer to {request} is larger than {limit} bytes")]
     TooLarge {
-        /// The request that was answered so.
+        /// Names the request that was answered so.
         request: RequestLine,
-        /// The limit that the answer exceeds, in bytes.
+        /// Gives the limit that the answer exceeds, in bytes.
         limit: usize,
     },
     /// The answer is a success, but not the documented JSON.
     #[error("the answer to {request} is not what Upvest documents (line {line}, column {column})")]
     UnexpectedAnswer {
-        /// The request that was answered so.
+        /// Names the request that was answered so.
         request: RequestLine,
         /// The line where reading it ended, from 1.
         line: usize,
@@ -74,9 +74,9 @@ pub enum Error {
     /// The answer names a location that files may not be fetched from.
     #[error("the location of file {namespace}/{name} is not an https URL")]
     UnsafeLocation {
-        /// The namespace that was asked for.
+        /// Names the namespace that was asked for.
         namespace: String,
-        /// The file that was asked for.
+        /// Names the file that was asked for.
         name: String,
     },
     /// The place where files are stored does not give the file.
@@ -84,11 +84,11 @@ pub enum Error {
         "the storage of files answered {status} for {namespace}/{name}; locations expire after some minutes"
     )]
     Storage {
-        /// The namespace that was asked for.
+        /// Names the namespace that was asked for.
         namespace: String,
-        /// The file that was asked for.
+        /// Names the file that was asked for.
         name: String,
-        /// The HTTP status that the storage answered.
+        /// Gives the HTTP status that the storage answered.
         status: u16,
     },
     /// A name would leave its place in a path.
@@ -100,15 +100,15 @@ pub enum Error {
     /// The list of subscriptions does not end.
     #[error("the list of subscriptions did not end after {pages} pages")]
     EndlessList {
-        /// How many pages were read before giving up.
+        /// Says how many pages were read before giving up.
         pages: usize,
     },
     /// The signing key does not sign the request.
     #[error("{request} cannot be signed")]
     Sign {
-        /// The request that was not sent.
+        /// Names the request that was not sent.
         request: RequestLine,
-        /// What the signature library refused, and why.
+        /// Tells what the signature library refused, and why.
         #[source]
         source: SignError,
     },
@@ -121,9 +121,9 @@ pub enum Error {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RequestLine {
-    /// The method in capitals, such as `GET`.
+    /// Gives the method in capitals, such as `GET`.
     pub method: &'static str,
-    /// The path with its leading slash.
+    /// Gives the path with its leading slash.
     pub path: String,
 }
 
@@ -131,23 +131,23 @@ pub struct RequestLine {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// The request that Upvest answered so.
+    /// Names the request that Upvest answered so.
     pub request: RequestLine,
-    /// The scope that the call needs; `None` for a token request.
+    /// Names the scope that the call needs; `None` for a token request.
     pub scope: Option<Scope>,
-    /// The HTTP status that Upvest answered.
+    /// Gives the HTTP status that Upvest answered.
     pub status: u16,
-    /// The member `type`: a word or a URL, opaque.
+    /// Repeats the member `type`: a word or a URL, opaque.
     pub kind: Option<String>,
-    /// The member `title`, a sentence for people.
+    /// Repeats the member `title`, a sentence for people.
     pub title: Option<String>,
-    /// The member `detail`, what this very request did wrong.
+    /// Repeats the member `detail`, what this very request did wrong.
     pub detail: Option<String>,
-    /// The header `upvest-request-id`, or the member `request_id`: what Upvest's support asks for.
+    /// Repeats the header `upvest-request-id`, or the member `request_id`: what Upvest's support asks for.
     pub request_id: Option<String>,
-    /// How long Upvest asks to wait before the next attempt.
+    /// Says how long Upvest asks to wait before the next attempt.
     pub retry_after: Option<Duration>,
-    /// How far our clock is ahead of Upvest's, in seconds, after the answer's `date`; negative when it is behind.
+    /// Says how far our clock is ahead of Upvest's, in seconds, after the answer's `date`; negative when it is behind.
     pub clock_ahead_seconds: Option<i64>,
 }
 

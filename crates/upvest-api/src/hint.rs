@@ -13,27 +13,27 @@ const NOTABLE_SKEW_SECONDS: i64 = 5;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Hint {
-    /// A 401 while our clock differs from Upvest's: signatures are valid for some seconds alone.
+    /// The answer was 401 while our clock differs from Upvest's: signatures are valid for some seconds alone.
     ClockSkew {
-        /// How far our clock is ahead, in seconds; negative when it is behind.
+        /// Says how far our clock is ahead, in seconds; negative when it is behind.
         ahead_seconds: i64,
     },
-    /// A 401 of the token request.
+    /// The answer was 401, to the token request.
     ClientOrKey,
-    /// A 401 of another call, although there was a token.
+    /// The answer was 401, to another call, although there was a token.
     Signature,
-    /// A 403: the token may not do that.
+    /// The answer was 403: the token may not do that.
     Scope(Option<Scope>),
-    /// A 404: no such resource, or one of another client.
+    /// The answer was 404: there is no such resource, or one of another client.
     NotThere,
-    /// A 406: the resource has no such format.
+    /// The answer was 406: the resource has no such format.
     NotAcceptable,
-    /// A 429: more calls than Upvest allows.
+    /// The answer was 429: these are more calls than Upvest allows.
     TooManyRequests {
-        /// How long Upvest asks to wait.
+        /// Says how long Upvest asks to wait.
         retry_after: Option<Duration>,
     },
-    /// A 5xx: the failure is on Upvest's side.
+    /// The answer was 5xx: the failure is on Upvest's side.
     UpvestFailed,
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The most characters of an id. Upvest's are UUIDs of 36; the rest is room, and keeps paths and errors short.
+/// Bounds the characters of an id. Upvest's are UUIDs of 36; the rest is room, and keeps paths and errors short.
 const MAX_ID_LENGTH: usize = 128;
 
 /// Identifies a subscription, a report or another resource: a UUID at Upvest. Whatever can stand as one segment of a

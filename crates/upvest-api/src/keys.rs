@@ -12,9 +12,9 @@ use crate::scope::Scope;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct VerifyKeys {
-    /// Valid keys, each with an id, in Upvest's order.
+    /// Lists the valid keys, each with an id, in Upvest's order.
     pub usable: Vec<Jwk>,
-    /// The rest: one bad entry does not cost the others.
+    /// Lists the rest: one bad entry does not cost the others.
     pub unusable: Vec<UnusableKeyError>,
 }
 
@@ -23,11 +23,11 @@ pub struct VerifyKeys {
 #[error("entry {index} of the verification keys (kid {}) cannot be used", key_id.as_deref().unwrap_or("missing"))]
 #[non_exhaustive]
 pub struct UnusableKeyError {
-    /// The entry's place in the set, from 0.
+    /// Numbers the entry in the set, from 0.
     pub index: usize,
-    /// The entry's `kid`, if it has one, made fit to be shown.
+    /// Gives the entry's `kid`, if it has one, made fit to be shown.
     pub key_id: Option<String>,
-    /// What keeps it from being used.
+    /// Tells what keeps it from being used.
     #[source]
     pub defect: KeyDefect,
 }

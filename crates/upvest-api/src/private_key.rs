@@ -78,10 +78,10 @@ fn is_sec1(document: &[u8]) -> bool {
     content.starts_with(&[0x02, 0x01, 0x01])
 }
 
-/// A PEM block.
+/// Holds a PEM block.
 struct Block<'t> {
     label: &'t str,
-    /// How the document is encrypted by the block itself; what PKCS#8 encrypts has `None` here.
+    /// Says how the document is encrypted by the block itself; what PKCS#8 encrypts has `None` here.
     encryption: Option<Encryption>,
     document: Zeroizing<Vec<u8>>,
 }

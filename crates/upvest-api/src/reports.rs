@@ -15,19 +15,19 @@ use crate::scope::Scope;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// The report's id, which [`Client::report_pdf`] takes.
+    /// Gives the report's id, which [`Client::report_pdf`] takes.
     pub id: ResourceId,
-    /// When Upvest created the report, by its own clock.
+    /// Tells when Upvest created the report, by its own clock.
     pub created_at: Timestamp,
-    /// The id of the user whom the report concerns.
+    /// Gives the id of the user whom the report concerns.
     pub user_id: String,
-    /// Its type, such as `BUY_ORDER`; new ones appear.
+    /// Names its type, such as `BUY_ORDER`; new ones appear.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The earlier report that this one replaces, such as after a correction.
+    /// Names the earlier report that this one replaces, such as after a correction.
     #[serde(default)]
     pub substituted_report_id: Option<ResourceId>,
-    /// What else it says, such as its account.
+    /// Holds what else it says, such as its account.
     #[serde(default)]
     pub data: Value,
 }

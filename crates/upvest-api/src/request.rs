@@ -12,7 +12,7 @@ pub(crate) struct Call {
     pub(crate) method: &'static str,
     pub(crate) url: Url,
     pub(crate) accept: &'static str,
-    /// The scope of its access token; `None` for the request of a token.
+    /// Names the scope of its access token; `None` for the request of a token.
     pub(crate) scope: Option<Scope>,
     pub(crate) body: Option<Body>,
     pub(crate) idempotency_key: Option<Uuid>,
@@ -30,7 +30,7 @@ impl std::fmt::Debug for Body {
     }
 }
 
-/// The media types, in the only spellings that Upvest accepts: parameters such as `charset` are refused.
+/// Names the media types, in the only spellings that Upvest accepts: parameters such as `charset` are refused.
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const PDF: &str = "application/pdf";
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";

@@ -16,22 +16,22 @@ use crate::request::Call;
 use crate::scope::Scope;
 pub use table::{RESOURCES, why_unreadable};
 
-/// How many objects are asked for at once. Upvest puts up to 1,000 on a page, and an answer is read up to 8 MiB.
+/// Says how many objects are asked for at once. Upvest puts up to 1,000 on a page, and an answer is read up to 8 MiB.
 const PAGE: usize = 500;
-/// How many large objects are asked for at once: a valuation lists every position of its account.
+/// Says how many large objects are asked for at once: a valuation lists every position of its account.
 const HEAVY_PAGE: usize = 100;
-/// The segment of a path that an id takes the place of.
+/// Marks the segment of a path whose place an id takes.
 const ID: &str = "{}";
 
 /// Says where the objects of one category of events can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Resource {
-    /// The category of events, for example `ORDER`.
+    /// Names the category of events, for example `ORDER`.
     pub category: &'static str,
-    /// The scope that reading its objects needs.
+    /// Names the scope that reading its objects needs.
     pub scope: Scope,
-    /// Where all objects of the category are listed.
+    /// Says where all objects of the category are listed.
     pub listing: Listing,
     path: Option<&'static str>,
 }
@@ -46,14 +46,14 @@ pub enum Listing {
     Each {
         /// The category whose objects have lists or members.
         parent: &'static str,
-        /// The list that each of these objects has.
+        /// Gives the path of the list that each of these objects has.
         list: List,
     },
     /// They are in this member of each object of another category.
     Within {
         /// The category whose objects have lists or members.
         parent: &'static str,
-        /// The name of the member that holds them.
+        /// Gives the name of the member that holds them.
         member: &'static str,
     },
 }
@@ -68,17 +68,17 @@ pub struct List {
 /// Says how a list is asked for, and answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// Page by page, oldest object first.
+    /// The list comes page by page, oldest object first.
     Sorted,
-    /// Page by page, in an order that cannot be chosen.
+    /// The list comes page by page, in an order that cannot be chosen.
     Unsorted,
-    /// The same for large objects: a valuation has each position of its account.
+    /// The list comes in small pages of large objects: a valuation has each position of its account.
     Heavy,
-    /// Page by page, oldest object first, with the account and its group in the query.
+    /// The list comes page by page, oldest object first, with the account and its group in the query.
     OfAccount,
-    /// All objects in one answer, without pages.
+    /// All objects come in one answer, without pages.
     Whole,
-    /// As one object that is not in a list.
+    /// The object comes by itself, and is in no list.
     Single,
 }
 
@@ -86,7 +86,7 @@ enum Form {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Parent {
     id: ResourceId,
-    /// An account's group, whatever it looks like.
+    /// Holds an account's group, whatever it looks like.
     account_group_id: Option<serde_json::Value>,
 }
 
@@ -94,9 +94,9 @@ pub struct Parent {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Fetched {
-    /// The object's JSON, byte for byte.
+    /// Holds the object's JSON, byte for byte.
     pub object: Box<RawValue>,
-    /// When it surely was so: not later than the answer's own date, nor than the request by our clock. Whatever
+    /// Tells when it surely was so: not later than the answer's own date, nor than the request by our clock. Whatever
     /// happened to the object since is younger.
     pub at: Timestamp,
 }

@@ -15,7 +15,7 @@ use crate::retry::{Attempts, http_date, retry_after};
 use crate::signing::Signer;
 use crate::token::Held;
 
-/// The most bytes of a problem document that are read: its texts are shown, not stored.
+/// Bounds the bytes of a problem document that are read: its texts are shown, not stored.
 const MAX_PROBLEM_BYTES: usize = 64 * 1024;
 
 /// Says whether an attempt reads the body of a success.
@@ -50,7 +50,7 @@ impl Inner {
         Ok(self.exchange(call, Reading::Whole).await?.answer)
     }
 
-    /// Like [`send`](Self::send), but leaves the body of the answer to be streamed.
+    /// Sends as [`send`](Self::send) does, but leaves the body of the answer to be streamed.
     pub(crate) async fn open(self: &Arc<Self>, call: &Call) -> Result<Response, Error> {
         Ok(self.exchange(call, Reading::Nothing).await?.response)
     }

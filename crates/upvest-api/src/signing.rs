@@ -10,10 +10,10 @@ use crate::request::Call;
 
 /// Says that the signature is one of draft 15; without it Upvest assumes version 6. Never covered.
 const VERSION: (&str, &str) = ("upvest-signature-version", "15");
-/// The only version of the API.
+/// Names the only version of the API.
 const API_VERSION: &str = "1";
 
-/// What signs: the client, its key, and for how long.
+/// Holds what signs: the client, its key, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Signer<'a> {
     pub(crate) client_id: &'a str,

@@ -16,10 +16,10 @@ use crate::error::Error;
 use crate::request::{Body, Call, FORM, JSON, join};
 use crate::scope::Scope;
 
-/// How long before its end a token is renewed at the latest, so that none ends on its way; short-lived ones earlier in
-/// proportion.
+/// Says how long before its end a token is renewed at the latest, so that none ends on its way; short-lived ones
+/// earlier in proportion.
 const EARLY: SignedDuration = SignedDuration::from_secs(30);
-/// The longest that a token is kept, whatever its answer says. Upvest's live for half an hour.
+/// Bounds the longest that a token is kept, whatever its answer says. Upvest's live for half an hour.
 const LONGEST_LIFE_SECONDS: u64 = 7 * 24 * 60 * 60;
 
 /// Holds an access token and when it is to be renewed.
@@ -42,7 +42,7 @@ pub(crate) struct Tokens([Mutex<Slot>; Scope::ALL.len()]);
 #[derive(Default)]
 struct Slot {
     token: Option<Arc<Token>>,
-    /// Weak, so that a request whose callers all went away is not continued by a later one.
+    /// Is weak, so that a request whose callers all went away is not continued by a later one.
     flight: Option<WeakShared<Flight>>,
 }
 

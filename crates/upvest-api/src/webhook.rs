@@ -17,25 +17,25 @@ use crate::id::ResourceId;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Webhook {
-    /// The subscription's id, probably the `webhook_id` of its events.
+    /// Gives the subscription's id, probably the `webhook_id` of its events.
     pub id: ResourceId,
-    /// When Upvest created the subscription, by its own clock.
+    /// Tells when Upvest created the subscription, by its own clock.
     pub created_at: Timestamp,
-    /// When the subscription was last changed.
+    /// Tells when the subscription was last changed.
     pub updated_at: Timestamp,
-    /// The title that was given to it.
+    /// Gives the title that was given to it.
     pub title: String,
-    /// The URL that deliveries are posted to.
+    /// Gives the URL that deliveries are posted to.
     pub url: String,
-    /// Whether Upvest delivers events to it.
+    /// Tells whether Upvest delivers events to it.
     pub enabled: bool,
-    /// The categories that it receives, such as `ORDER`.
+    /// Lists the categories that it receives, such as `ORDER`.
     #[serde(rename = "type")]
     pub categories: Vec<String>,
-    /// The categories that it does not receive; effective together with `ALL` alone.
+    /// Lists the categories that it does not receive; effective together with `ALL` alone.
     #[serde(default, rename = "exclude_type")]
     pub excluded_categories: Vec<String>,
-    /// How Upvest batches the subscription's deliveries.
+    /// Says how Upvest batches the subscription's deliveries.
     pub config: ReportedConfig,
 }
 
@@ -43,18 +43,18 @@ pub struct Webhook {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReportedConfig {
-    /// How long an event waits for others, such as `5s`.
+    /// Says how long an event waits for others, such as `5s`.
     pub delay: String,
-    /// The size of a body, in bytes, at which a batch does not wait any longer.
+    /// Gives the size of a body, in bytes, at which a batch does not wait any longer.
     pub max_package_size: u64,
 }
 
 /// Asks for a way of batching deliveries; both limits hold, whichever is reached first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct WebhookConfig {
-    /// How long an event waits for others.
+    /// Says how long an event waits for others.
     pub delay: Delay,
-    /// The size of a body at which a batch does not wait any longer.
+    /// Gives the size of a body at which a batch does not wait any longer.
     pub max_package_size: PackageSize,
 }
 
@@ -74,21 +74,21 @@ pub struct WebhookConfig {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NewWebhook {
-    /// The title: 1 to 32 letters, digits, spaces or `()[]{}.-`.
+    /// Gives the title: 1 to 32 letters, digits, spaces or `()[]{}.-`.
     pub title: String,
-    /// Where deliveries are posted to: `https` and a host name.
+    /// Says where deliveries are posted to: `https` and a host name.
     #[serde(serialize_with = "as_text")]
     pub url: Url,
-    /// The categories that it is to receive; `ALL` stands for every one.
+    /// Lists the categories that it is to receive; `ALL` stands for every one.
     #[serde(rename = "type")]
     pub categories: Vec<String>,
-    /// The categories that it is not to receive; only together with `ALL`.
+    /// Lists the categories that it is not to receive; only together with `ALL`.
     #[serde(rename = "exclude_type", skip_serializing_if = "Vec::is_empty")]
     pub excluded_categories: Vec<String>,
-    /// How deliveries are to be batched; Upvest decides without it.
+    /// Says how deliveries are to be batched; Upvest decides without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<WebhookConfig>,
-    /// The idempotency key, for callers that may repeat the call after a crash; a new one by default.
+    /// Gives the idempotency key, for callers that may repeat the call after a crash; a new one by default.
     #[serde(skip)]
     pub idempotency_key: Option<Uuid>,
 }
@@ -96,25 +96,25 @@ pub struct NewWebhook {
 /// Describes a change of a subscription: what is `None` keeps its value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct WebhookChange {
-    /// The title, by the rules of [`NewWebhook::title`].
+    /// Gives the title, by the rules of [`NewWebhook::title`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// The URL that deliveries are posted to.
+    /// Gives the URL that deliveries are posted to.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
     pub url: Option<Url>,
-    /// Whether Upvest delivers events to it.
+    /// Tells whether Upvest delivers events to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// The categories that it is to receive.
+    /// Lists the categories that it is to receive.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub categories: Option<Vec<String>>,
-    /// The categories that it is not to receive.
+    /// Lists the categories that it is not to receive.
     #[serde(rename = "exclude_type", skip_serializing_if = "Option::is_none")]
     pub excluded_categories: Option<Vec<String>>,
-    /// How deliveries are to be batched.
+    /// Says how deliveries are to be batched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<WebhookConfig>,
-    /// The idempotency key, for callers that may repeat the call after a crash; a new one by default.
+    /// Gives the idempotency key, for callers that may repeat the call after a crash; a new one by default.
     #[serde(skip)]
     pub idempotency_key: Option<Uuid>,
 }

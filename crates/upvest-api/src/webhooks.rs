@@ -13,9 +13,10 @@ use crate::request::Call;
 use crate::scope::Scope;
 use crate::webhook::{NewWebhook, Webhook, WebhookChange};
 
-/// The most subscriptions that Upvest puts on one page, by its API description.
+/// Bounds the subscriptions that Upvest puts on one page, by its API description.
 const PAGE: usize = 1000;
-/// The most pages that are read of one list: nobody has 100,000 subscriptions, and a list that repeats itself ends so.
+/// Bounds the pages that are read of one list: nobody has 100,000 subscriptions, and a list that repeats itself ends
+/// so.
 const MAX_PAGES: usize = 100;
 
 /// Tells what became of a subscription that was to be deleted.
@@ -41,13 +42,13 @@ pub enum TestOutcome {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EndpointAnswer {
-    /// The URL that Upvest called; empty where it does not say.
+    /// Gives the URL that Upvest called; empty where it does not say.
     pub url: String,
-    /// The HTTP status; deliveries succeed with 200 alone.
+    /// Gives the HTTP status; deliveries succeed with 200 alone.
     pub status: u16,
-    /// The answer's headers, as Upvest writes them.
+    /// Holds the answer's headers, as Upvest writes them.
     pub headers: Map<String, Value>,
-    /// The answer's body as text; JSON where Upvest reports an object.
+    /// Holds the answer's body as text; JSON where Upvest reports an object.
     pub body: String,
 }
 

@@ -33,9 +33,9 @@ pub enum ListenError {
     /// The address is taken or not there.
     #[error("cannot listen on {address}")]
     Bind {
-        /// The address that was asked for.
+        /// Gives the address that was asked for.
         address: SocketAddr,
-        /// What the operating system answered.
+        /// Tells what the operating system answered.
         #[source]
         source: io::Error,
     },

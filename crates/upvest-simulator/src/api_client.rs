@@ -14,13 +14,13 @@ use crate::key_file;
 /// Describes an API client as Upvest knows it: what it was given, and the public key that it handed over.
 #[derive(Clone)]
 pub struct ApiClient {
-    /// The id that Upvest gave it, a UUID.
+    /// Gives the id that Upvest gave it, a UUID.
     pub client_id: String,
-    /// The secret that Upvest gave it.
+    /// Holds the secret that Upvest gave it.
     pub client_secret: String,
-    /// The id that Upvest gave to its key.
+    /// Gives the id that Upvest gave to its key.
     pub key_id: String,
-    /// The public half of its key.
+    /// Holds the public half of its key.
     pub public_key: Jwk,
 }
 
@@ -39,25 +39,25 @@ pub enum ApiCredentialsError {
     /// The file exists and cannot be read.
     #[error("cannot read credentials file {}", path.display())]
     Read {
-        /// The file with the credentials.
+        /// Names the file with the credentials.
         path: PathBuf,
-        /// What the operating system answered.
+        /// Tells what the operating system answered.
         #[source]
         source: io::Error,
     },
     /// The file cannot be written or replaced.
     #[error("cannot write credentials file {}", path.display())]
     Write {
-        /// The file with the credentials.
+        /// Names the file with the credentials.
         path: PathBuf,
-        /// What the operating system answered.
+        /// Tells what the operating system answered.
         #[source]
         source: io::Error,
     },
     /// It is not the JSON document of [`ApiCredentials`]; the reason is not told, because it may quote a secret.
     #[error("{} is not a JSON object with client_id, client_secret, key_id and private_key", path.display())]
     Malformed {
-        /// The file with the credentials.
+        /// Names the file with the credentials.
         path: PathBuf,
     },
     /// Its private key is not an unencrypted P-521 or Ed25519 key, or cannot be exported.

@@ -12,24 +12,24 @@ use crate::api_client::{ApiClient, ApiCredentials};
 use crate::lock::Lock;
 use crate::resources::Resources;
 
-/// Where the paths of stored files begin.
+/// Begins the paths of stored files.
 const STORAGE: &str = "/storage";
 
 /// Describes something that goes wrong with the API's next answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Trouble {
-    /// How many of the next answers it concerns.
+    /// Says how many of the next answers it concerns.
     pub answers: u32,
-    /// The status that is answered; without it the genuine answer comes, late.
+    /// Gives the status that is answered; without it the genuine answer comes, late.
     pub status: Option<u16>,
-    /// What the header `retry-after` says, in seconds.
+    /// Says what the header `retry-after` says, in seconds.
     pub retry_after_seconds: Option<u32>,
-    /// What the header `location` says.
+    /// Says what the header `location` says.
     pub location: Option<String>,
-    /// How long the answer takes, in milliseconds.
+    /// Says how long the answer takes, in milliseconds.
     pub delay_ms: u64,
-    /// Whether the request has its effect all the same, so that its answer alone is lost.
+    /// Tells whether the request has its effect all the same, so that its answer alone is lost.
     pub after_effect: bool,
     /// Concerns requests alone whose path begins so. The storage of files, under `/storage`, has trouble only if it
     /// is named.
@@ -53,25 +53,25 @@ pub enum TestBehaviour {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ApiRequest {
-    /// The request's method, in capitals.
+    /// Gives the request's method, in capitals.
     pub method: String,
-    /// The request's path, without its query.
+    /// Gives the request's path, without its query.
     pub path: String,
-    /// The request's query, as it was sent.
+    /// Gives the request's query, as it was sent.
     pub query: Option<String>,
     /// The names of its headers, in their order.
     pub headers: Vec<String>,
-    /// What its header `signature-input` says.
+    /// Says what its header `signature-input` says.
     pub signature_input: Option<String>,
-    /// What its header `idempotency-key` says.
+    /// Says what its header `idempotency-key` says.
     pub idempotency_key: Option<String>,
-    /// The scopes that a token was asked for or presented with.
+    /// Lists the scopes that a token was asked for or presented with.
     pub scope: Option<String>,
-    /// The HTTP status that it was answered with.
+    /// Gives the HTTP status that it was answered with.
     pub status: u16,
 }
 
-/// A file that the API gives out.
+/// Describes a file that the API gives out.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredFile {
     pub(crate) id: Uuid,
@@ -79,10 +79,10 @@ pub(crate) struct StoredFile {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// A file's namespace and name.
+/// Names a file by its namespace and its name.
 pub(crate) type FileKey = (String, String);
 
-/// An access token.
+/// Describes an access token: what it may do, and until when.
 #[derive(Debug, Clone)]
 pub(crate) struct IssuedToken {
     pub(crate) client_id: String,
@@ -90,7 +90,7 @@ pub(crate) struct IssuedToken {
     pub(crate) expires: Timestamp,
 }
 
-/// The first answer to an idempotency key.
+/// Holds the first answer to an idempotency key.
 #[derive(Debug, Clone)]
 pub(crate) struct FirstAnswer {
     pub(crate) request: [u8; 32],
@@ -206,7 +206,7 @@ impl ApiState {
     }
 }
 
-/// What makes two requests with one idempotency key the same.
+/// Computes what makes two requests with one idempotency key the same.
 pub(crate) fn fingerprint(method: &str, path: &str, body: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in [method.as_bytes(), b" ", path.as_bytes(), b"\n", body] {

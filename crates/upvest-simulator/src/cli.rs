@@ -144,7 +144,7 @@ struct FaultArgs {
     fault_held_back: f64,
 }
 
-/// Why the program failed.
+/// Says why the program failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
     #[error("the simulator cannot start")]

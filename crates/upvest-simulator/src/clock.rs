@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-/// A source of the time that signatures and records carry. Waiting is tokio's business.
+/// Gives the time that signatures and records carry. Waiting is tokio's business.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 

@@ -19,7 +19,7 @@ use crate::subscriber::{Subscriber, Target};
 const LONGEST_HOLD_BACK: Duration = Duration::from_secs(10);
 const EXPIRED_FOR: Duration = Duration::from_secs(3600);
 
-/// The only sender of one subscription: while a delivery fails, none of the later ones is made.
+/// Sends for one subscription, as its only sender: while a delivery fails, none of the later ones is made.
 pub(crate) struct Deliverer {
     shared: Arc<Shared>,
     subscriber: Arc<Subscriber>,

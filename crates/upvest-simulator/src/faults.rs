@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
-    /// The probability of [`Fault::Duplicated`], by delivery.
+    /// Gives the probability of [`Fault::Duplicated`], by delivery.
     pub duplicated: f64,
-    /// The probability of [`Fault::Tampered`], by delivery.
+    /// Gives the probability of [`Fault::Tampered`], by delivery.
     pub tampered: f64,
-    /// The probability of [`Fault::Unsigned`], by delivery.
+    /// Gives the probability of [`Fault::Unsigned`], by delivery.
     pub unsigned: f64,
-    /// The probability of [`Fault::UnknownKey`], by delivery.
+    /// Gives the probability of [`Fault::UnknownKey`], by delivery.
     pub unknown_key: f64,
-    /// The probability of [`Fault::Expired`], by delivery.
+    /// Gives the probability of [`Fault::Expired`], by delivery.
     pub expired: f64,
-    /// The probability of [`Fault::HeldBack`], by delivery.
+    /// Gives the probability of [`Fault::HeldBack`], by delivery.
     pub held_back: f64,
 }
 
@@ -27,7 +27,7 @@ pub struct Faults {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
-    /// A 200 counted as lost, so that the whole delivery was retried.
+    /// A 200 was counted as lost, so that the whole delivery was retried.
     Duplicated,
     /// Besides the genuine delivery: one digit of the body was changed after signing.
     Tampered,
@@ -48,7 +48,7 @@ pub struct InvalidFaults {
     name: &'static str,
 }
 
-/// What goes wrong with one delivery.
+/// Says what goes wrong with one delivery.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) held_back: bool,

@@ -14,9 +14,9 @@ use serde_json::Value;
 use crate::subscription::Subscription;
 use story::{Draft, Scene};
 
-/// How many stories are told at the same time.
+/// Says how many stories are told at the same time.
 const CONCURRENT_STORIES: usize = 24;
-/// The longest time between two events, in microseconds.
+/// Bounds the longest time between two events, in microseconds.
 const LONGEST_PAUSE_MICROSECONDS: i64 = 400_000;
 
 #[derive(Serialize)]

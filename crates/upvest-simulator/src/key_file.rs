@@ -19,33 +19,33 @@ pub enum KeyFileError {
     /// The file exists and cannot be read.
     #[error("cannot read key file {}", path.display())]
     Read {
-        /// The file with the private key.
+        /// Names the file with the private key.
         path: PathBuf,
-        /// What was wrong with it.
+        /// Tells what was wrong with it.
         #[source]
         source: io::Error,
     },
     /// The file cannot be written or replaced.
     #[error("cannot write key file {}", path.display())]
     Write {
-        /// The file with the private key.
+        /// Names the file with the private key.
         path: PathBuf,
-        /// What was wrong with it.
+        /// Tells what was wrong with it.
         #[source]
         source: io::Error,
     },
     /// It is not a PKCS#8 document in PEM.
     #[error("key file {} is not a PEM block \"PRIVATE KEY\"", path.display())]
     NotPem {
-        /// The file with the private key.
+        /// Names the file with the private key.
         path: PathBuf,
     },
     /// Its key is not a P-521 key, or cannot be exported.
     #[error("key file {} has an unusable key", path.display())]
     Key {
-        /// The file with the private key.
+        /// Names the file with the private key.
         path: PathBuf,
-        /// What was wrong with it.
+        /// Tells what was wrong with it.
         #[source]
         source: KeyError,
     },

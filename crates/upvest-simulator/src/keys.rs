@@ -8,17 +8,17 @@ use sha2::{Digest, Sha256, Sha512};
 use upvest::signature::{Dialect, Jwk, KeyError, SigningKey};
 use uuid::Uuid;
 
-/// The key id of [`published_test_key`].
+/// Gives the key id of [`published_test_key`].
 pub const TEST_KEY_ID: &str = "00000000-0000-4000-8000-000000000001";
 
-/// The body of `GET /auth/verify_keys`.
+/// Shapes the body of `GET /auth/verify_keys`.
 #[derive(Debug, Clone, Serialize)]
 pub struct VerifyKeys {
-    /// The key in use, followed by replaced ones that are still published.
+    /// Lists the key in use, followed by replaced ones that are still published.
     pub keys: Vec<Jwk>,
 }
 
-/// The key in use, and the replaced ones that are still published.
+/// Holds the key in use, and the replaced ones that are still published.
 #[derive(Debug)]
 pub(crate) struct KeyRing {
     current: Arc<SigningKey>,
@@ -83,8 +83,8 @@ pub fn key_from_pkcs8(document: &[u8]) -> Result<SigningKey, KeyError> {
     SigningKey::p521_from_pkcs8(id.to_string(), Dialect::UnquotedDigest, document)
 }
 
-/// The key of the published test vector and of `events/deliveries/`: its private scalar is the SHA-512 of the text
-/// `synthetic upvest webhook test key`, so everybody can sign with it. Never trust it outside of tests.
+/// Makes the key of the published test vector and of `events/deliveries/`: its private scalar is the SHA-512 of the
+/// text `synthetic upvest webhook test key`, so everybody can sign with it. Never trust it outside of tests.
 ///
 /// # Errors
 /// [`KeyError`] when the cryptographic library refuses the scalar.
@@ -93,7 +93,7 @@ pub fn published_test_key() -> Result<SigningKey, KeyError> {
     SigningKey::p521_from_scalar(TEST_KEY_ID, Dialect::UnquotedDigest, &scalar)
 }
 
-/// A key that is never published, under a random id.
+/// Makes a key that is never published, under a random id.
 pub(crate) fn stranger_key() -> Result<SigningKey, KeyError> {
     SigningKey::generate_p521(Uuid::new_v4().to_string(), Dialect::UnquotedDigest)
 }

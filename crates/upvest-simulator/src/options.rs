@@ -14,38 +14,39 @@ use crate::signer::SIGNATURE_LIFETIME;
 /// Says where the key comes from that signs deliveries.
 #[derive(Debug, Default)]
 pub enum KeySource {
-    /// A new key, forgotten when the simulator ends.
+    /// The key is new, and forgotten when the simulator ends.
     #[default]
     Generate,
-    /// A PKCS#8 file in PEM, created when it does not exist and replaced when the key is rotated.
+    /// The key is in a PKCS#8 file in PEM, which is created when it does not exist and replaced when the key is
+    /// rotated.
     File(PathBuf),
-    /// A key that the caller has already.
+    /// The key is one that the caller has already.
     Key(SigningKey),
 }
 
 /// Sets how a simulator behaves, and which key and time it has.
 #[derive(Debug)]
 pub struct Options {
-    /// Where the key comes from; by default a new one.
+    /// Says where the key comes from; by default a new one.
     pub key: KeySource,
     /// Decides on the order of covered components, nonces and faults; 0 by default.
     pub seed: u64,
     /// Multiplies all waiting: batch delays, retry delays and holding back; 1 by default.
     pub time_scale: f64,
-    /// Whether a retry has a new signature, which is not known of Upvest; by default it has.
+    /// Tells whether a retry has a new signature, which is not known of Upvest; by default it has.
     pub resign_retries: bool,
-    /// From a signature's `created` to its `expires`; [`SIGNATURE_LIFETIME`] by default. Not scaled.
+    /// Sets the time from a signature's `created` to its `expires`; [`SIGNATURE_LIFETIME`] by default. Not scaled.
     pub signature_lifetime: Duration,
-    /// How long an answer may take; 10 seconds by default, `None` for ever. Not scaled.
+    /// Says how long an answer may take; 10 seconds by default, `None` for ever. Not scaled.
     pub answer_timeout: Option<Duration>,
-    /// What goes wrong on purpose; nothing by default.
+    /// Says what goes wrong on purpose; nothing by default.
     pub faults: Faults,
-    /// The time that signatures and records carry; the machine's by default.
+    /// Tells the time that signatures and records carry; the machine's by default.
     pub clock: Clock,
-    /// Who may call the API; by default a generated client, see
+    /// Says who may call the API; by default a generated client, see
     /// [`Simulator::api_credentials`](crate::Simulator::api_credentials).
     pub api_clients: Vec<ApiClient>,
-    /// How long access tokens are valid; 1,799 seconds by default, as was seen in the sandbox.
+    /// Says how long access tokens are valid; 1,799 seconds by default, as was seen in the sandbox.
     pub token_lifetime: Duration,
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn client(url: &Url, timeout: Option<Duration>) -> reqwest::Result<Cl
     builder.build()
 }
 
-/// An answer with its headers.
+/// Describes an answer with its headers.
 pub(crate) struct RawAnswer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,

@@ -10,34 +10,34 @@ use upvest::time::Instant as EventTime;
 const HEAD: &[u8] = br#"{"payload":["#;
 const TAIL: &[u8] = b"]}";
 
-/// One event, in the words of its source.
+/// Holds one event, in the words of its source.
 #[derive(Debug, Clone)]
 pub(crate) struct QueuedEvent {
     pub(crate) id: String,
-    /// When it says that it was created; `None` where it does not say.
+    /// Tells when it says that it was created; `None` where it does not say.
     pub(crate) created_at: Option<EventTime>,
     pub(crate) json: Arc<str>,
 }
 
-/// The events of one delivery.
+/// Holds the events of one delivery.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) event_ids: Arc<[String]>,
     pub(crate) body: Vec<u8>,
 }
 
-/// When the next batch may be taken.
+/// Tells when the next batch may be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
     /// Not before another event arrives.
     Never,
-    /// At that time, or when the batch is full.
+    /// The next batch may be taken at that time, or when the batch is full.
     At(Instant),
-    /// At once: the batch is full.
+    /// The next batch may be taken at once: the batch is full.
     Now,
 }
 
-/// Events in the order in which they were queued.
+/// Holds events in the order in which they were queued.
 #[derive(Debug, Default)]
 pub(crate) struct EventQueue {
     waiting: VecDeque<(QueuedEvent, Instant)>,

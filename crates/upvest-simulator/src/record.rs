@@ -7,34 +7,34 @@ use serde::{Serialize, Serializer};
 
 use crate::faults::Fault;
 
-/// Most of an answer's body that a record keeps, in bytes.
+/// Bounds what a record keeps of an answer's body, in bytes.
 pub const MAX_ANSWER_BYTES: usize = 1024;
 
 /// Records one request of the simulator's and its answer.
 #[derive(Debug, Clone, Serialize)]
 pub struct DeliveryRecord {
-    /// The id of the subscription that it belongs to.
+    /// Gives the id of the subscription that it belongs to.
     pub subscription_id: String,
-    /// The delivery's number within its subscription, from 1; all its attempts share it.
+    /// Numbers the delivery within its subscription, from 1; all its attempts share it.
     pub delivery: u64,
-    /// The attempt, from 1; 0 for a request that a fault made besides the delivery.
+    /// Numbers the attempt, from 1; 0 for a request that a fault made besides the delivery.
     pub attempt: u32,
-    /// When it was sent, by the simulator's clock.
+    /// Tells when it was sent, by the simulator's clock.
     #[serde(serialize_with = "as_text")]
     pub at: Timestamp,
-    /// How long the answer took, in milliseconds.
+    /// Says how long the answer took, in milliseconds.
     pub took_ms: u64,
-    /// The `keyid` that its signature names.
+    /// Gives the `keyid` that its signature names.
     pub key_id: String,
-    /// The ids of its events, in their order.
+    /// Lists the ids of its events, in their order.
     pub events: Arc<[String]>,
-    /// The size of its body, in bytes.
+    /// Gives the size of its body, in bytes.
     pub bytes: usize,
-    /// What the receiver answered, if it did.
+    /// Tells what the receiver answered, if it did.
     pub answer: Answer,
-    /// What was made to go wrong with it.
+    /// Says what was made to go wrong with it.
     pub fault: Option<Fault>,
-    /// Whether it ended its delivery: a 200 that was not lost.
+    /// Tells whether it ended its delivery: a 200 that was not lost.
     pub accepted: bool,
 }
 
@@ -44,9 +44,9 @@ pub struct DeliveryRecord {
 pub enum Answer {
     /// The receiver answered with some status.
     Answered {
-        /// The HTTP status that it answered.
+        /// Gives the HTTP status that it answered.
         status: u16,
-        /// The first [`MAX_ANSWER_BYTES`] of the body.
+        /// Holds the first [`MAX_ANSWER_BYTES`] of the body.
         body: String,
     },
     /// No answer came before the timeout.

@@ -29,13 +29,13 @@ pub(crate) const CATEGORIES: [&str; 19] = [
     "ACCOUNT_LIQUIDATION",
 ];
 
-/// The newest objects, by category and id; those without an id by what else tells them apart, joined by `#`.
+/// Holds the newest objects, by category and id; those without an id by what else tells them apart, joined by `#`.
 #[derive(Debug, Default)]
 pub(crate) struct Resources(BTreeMap<(String, String), Held>);
 
 #[derive(Debug)]
 struct Held {
-    /// When the event was created that brought it; `None` for one that was put in its place.
+    /// Tells when the event was created that brought it; `None` for one that was put in its place.
     created_at: Option<Instant>,
     object: Value,
 }
@@ -75,13 +75,13 @@ impl Resources {
         self.0.remove(&(category.to_owned(), id.to_owned())).is_some()
     }
 
-    /// The object of that id.
+    /// Finds the object of that id.
     pub(crate) fn one(&self, category: &str, id: &str) -> Option<Value> {
         let held = self.0.get(&(category.to_owned(), id.to_owned()))?;
         Some(self.complete(category, held.object.clone()))
     }
 
-    /// The objects of a category whose member, if one is named, has the value.
+    /// Lists the objects of a category whose member, if one is named, has the value.
     pub(crate) fn all(&self, category: &str, member: Option<(&str, &str)>) -> Vec<Value> {
         let of_category = self.0.iter().filter(|((own, _), _)| own == category);
         let objects = of_category.map(|(_, held)| &held.object);

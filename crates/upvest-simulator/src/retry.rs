@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The longest wait between two attempts.
+/// Bounds the longest wait between two attempts.
 pub const LONGEST_RETRY_DELAY: Duration = Duration::from_secs(600);
 
 /// Returns how long Upvest waits after the given number of failed attempts: 1, 2, 3, 5, 8 ... 600 seconds, then 600

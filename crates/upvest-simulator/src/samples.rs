@@ -7,35 +7,35 @@ use std::path::{Path, PathBuf};
 use upvest::delivery::DeliveryError;
 use upvest::event::EventError;
 
-/// Why a file of events cannot be used.
+/// Says why a file of events cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SamplesError {
     /// A file or folder cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
-        /// The file or folder that was named.
+        /// Names the file or folder that was named.
         path: PathBuf,
-        /// What was wrong with it, in full.
+        /// Tells what was wrong with it, in full.
         #[source]
         source: io::Error,
     },
     /// A file holds no events.
     #[error("{} holds no events", path.display())]
     NoEvents {
-        /// The file that holds it.
+        /// Names the file that holds it.
         path: PathBuf,
-        /// What was wrong with it, in full.
+        /// Tells what was wrong with it, in full.
         #[source]
         source: DeliveryError,
     },
     /// A part of a file is not an event.
     #[error("event {index} (counted from 0) of {} is malformed", path.display())]
     Malformed {
-        /// The file that holds it.
+        /// Names the file that holds it.
         path: PathBuf,
-        /// The event's place in the file.
+        /// Numbers the event in the file, from 0.
         index: usize,
-        /// What was wrong with it, in full.
+        /// Tells what was wrong with it, in full.
         #[source]
         source: EventError,
     },

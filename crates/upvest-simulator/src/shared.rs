@@ -14,14 +14,14 @@ use crate::keys::KeyRing;
 use crate::lock::Lock;
 use crate::record::DeliveryRecord;
 
-/// How far all deliveries together have come.
+/// Tells how far all deliveries together have come.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Progress {
     pub(crate) outstanding_events: usize,
     accepted_deliveries: u64,
 }
 
-/// What does not change while the simulator runs.
+/// Holds what does not change while the simulator runs.
 #[derive(Debug)]
 pub(crate) struct Fixed {
     pub(crate) clock: Clock,
@@ -106,7 +106,7 @@ impl Shared {
         });
     }
 
-    /// Events that nobody waits for any longer.
+    /// Counts events off that nobody waits for any longer.
     pub(crate) fn dropped(&self, events: usize) {
         self.progress
             .send_modify(|progress| progress.outstanding_events -= events);

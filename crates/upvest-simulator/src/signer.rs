@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use upvest::signature::{Headers, SignError, SignatureOptions, SignedRequest, SigningKey};
 
-/// How long Upvest's signatures are taken to be valid: what its own proxy uses.
+/// Says how long Upvest's signatures are taken to be valid: what its own proxy uses.
 pub const SIGNATURE_LIFETIME: Duration = Duration::from_secs(60);
 
 const NONCE_DIGITS: usize = 10;
@@ -13,24 +13,24 @@ const NONCE_DIGITS: usize = 10;
 /// Signs bodies for one target with one key.
 #[derive(Debug, Clone, Copy)]
 pub struct DeliverySigner<'a> {
-    /// The key, with the dialect in which its owner signs.
+    /// Holds the key, with the dialect in which its owner signs.
     pub key: &'a SigningKey,
-    /// The path to which deliveries are posted.
+    /// Gives the path to which deliveries are posted.
     pub path: &'a str,
-    /// The raw query of the target, without its `?`.
+    /// Holds the raw query of the target, without its `?`.
     pub query: Option<&'a str>,
-    /// The time from `created` to `expires`.
+    /// Sets the time from `created` to `expires`.
     pub lifetime: Duration,
 }
 
-/// A signed request, ready to be posted.
+/// Holds a signed request, ready to be posted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedDelivery {
-    /// The id of the key that signed it.
+    /// Gives the id of the key that signed it.
     pub key_id: String,
-    /// All headers that belong to the delivery, the signature's among them.
+    /// Lists all headers that belong to the delivery, the signature's among them.
     pub headers: Headers,
-    /// The body, byte for byte as it was signed.
+    /// Holds the body, byte for byte as it was signed.
     pub body: Vec<u8>,
 }
 

@@ -56,9 +56,9 @@ pub enum QueueError {
     /// One of them is not an event.
     #[error("event {index} (counted from 0) cannot be queued")]
     Malformed {
-        /// Its place among the events, from 0.
+        /// Numbers the event, from 0.
         index: usize,
-        /// What keeps it from being an event.
+        /// Tells what keeps it from being an event.
         #[source]
         source: EventError,
     },
@@ -79,17 +79,17 @@ pub enum RotateError {
 /// Tells how far the deliveries of all subscriptions have come.
 #[derive(Debug, Clone, Serialize)]
 pub struct State {
-    /// The id of the key that signs.
+    /// Gives the id of the key that signs.
     pub key_id: String,
-    /// Events that were queued and not yet accepted, over all subscriptions.
+    /// Counts events that were queued and not yet accepted, over all subscriptions.
     pub outstanding_events: usize,
-    /// How far each subscription has come, oldest first.
+    /// Says how far each subscription has come, oldest first.
     pub subscriptions: Vec<SubscriptionState>,
-    /// What goes wrong on purpose at present.
+    /// Says what goes wrong on purpose at present.
     pub faults: Faults,
 }
 
-/// A stand-in for Upvest. Deliveries stop when it is dropped.
+/// Stands in for Upvest. Deliveries stop when it is dropped.
 #[derive(Debug)]
 pub struct Simulator {
     shared: Arc<Shared>,
@@ -98,7 +98,7 @@ pub struct Simulator {
     api: ApiState,
 }
 
-/// The tasks that deliver, and how many there ever were.
+/// Holds the tasks that deliver, and how many there ever were.
 #[derive(Debug, Default)]
 struct Deliverers {
     tasks: JoinSet<()>,

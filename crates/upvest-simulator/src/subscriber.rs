@@ -14,24 +14,24 @@ use crate::lock::Lock;
 use crate::queue::{Batch, Due, EventQueue, QueuedEvent};
 use crate::subscription::Subscription;
 
-/// How far a subscription's deliveries have come.
+/// Says how far a subscription's deliveries have come.
 #[derive(Debug, Clone, Serialize)]
 pub struct SubscriptionState {
-    /// The id of the subscription.
+    /// Gives the id of the subscription.
     pub subscription_id: String,
-    /// The URL that it delivers to.
+    /// Gives the URL that it delivers to.
     pub url: String,
-    /// Whether new events are queued for it and sent.
+    /// Tells whether new events are queued for it and sent.
     pub enabled: bool,
-    /// Events that wait, without those of the delivery that is under way.
+    /// Counts events that wait, without those of the delivery that is under way.
     pub waiting_events: usize,
-    /// Events of the delivery that is under way.
+    /// Counts events of the delivery that is under way.
     pub delivering_events: usize,
-    /// Failed attempts of the delivery that is under way; as long as it fails, all that wait are blocked.
+    /// Counts the failed attempts of the delivery that is under way; as long as it fails, all that wait are blocked.
     pub failed_attempts: u32,
 }
 
-/// Where and how a subscription is delivered, until it is changed.
+/// Says where and how a subscription is delivered, until it is changed.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) subscription: Subscription,

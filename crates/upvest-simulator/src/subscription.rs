@@ -4,30 +4,30 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-/// A subscription to events.
+/// Describes a subscription to events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
-    /// Its id, which is the `webhook_id` of its events.
+    /// Gives its id, which is the `webhook_id` of its events.
     pub id: String,
-    /// The title that its owner gave it.
+    /// Gives the title that its owner gave it.
     pub title: String,
-    /// The URL that deliveries are posted to.
+    /// Gives the URL that deliveries are posted to.
     pub url: Url,
-    /// Whether it receives events; what occurs while it does not is not kept for it.
+    /// Tells whether it receives events; what occurs while it does not is not kept for it.
     pub enabled: bool,
-    /// The categories it receives; `ALL` stands for every one.
+    /// Lists the categories it receives; `ALL` stands for every one.
     pub categories: Vec<String>,
     /// The categories it does not receive; effective together with `ALL` alone.
     pub excluded_categories: Vec<String>,
-    /// How long an event may wait for others to share its delivery: Upvest allows 1 to 30 seconds.
+    /// Says how long an event may wait for others to share its delivery: Upvest allows 1 to 30 seconds.
     pub delay: Duration,
-    /// The size of a body, in bytes, at which a batch does not wait any longer: Upvest allows 100 to 1,048,576. One
-    /// event that is larger is sent all the same, alone.
+    /// Gives the size of a body, in bytes, at which a batch does not wait any longer: Upvest allows 100 to 1,048,576.
+    /// One event that is larger is sent all the same, alone.
     pub max_package_size: usize,
 }
 
 impl Subscription {
-    /// The `webhook_id` of the events in `events/samples/`.
+    /// Gives the `webhook_id` of the events in `events/samples/`.
     pub const SAMPLE_ID: &str = "5a3f1c1e-6b0d-4c57-9a44-0d7a4f2f8e10";
 
     /// Creates an enabled subscription to all categories, with a delay of one second and packages of 50 KiB.

@@ -49,9 +49,9 @@ pub struct Deps {
     pub log: EventLog,
     /// Sends events to the queues of their domains.
     pub domains: DomainQueues,
-    /// The scheme and the authority of our public URL; a signature that covers them does not hold without it.
+    /// Gives the scheme and the authority of our public URL; a signature that covers them does not hold without it.
     pub origin: Option<Origin>,
-    /// What to do about a signature that is out of its time.
+    /// Says what to do about a signature that is out of its time.
     pub freshness: FreshnessPolicy,
     /// Tells which events of Upvest's are for us; `None` where no subscription is looked after, so that nobody knows.
     pub for_us: Option<ForUs>,

@@ -16,10 +16,10 @@ use upvest_simulator::Clock;
 
 use super::{PATIENCE, RunError};
 
-/// How often it is looked at, which bounds how exact the latencies are.
+/// Says how often it is looked at, which bounds how exact the latencies are.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// The name of the rule and the queue of the tap.
+/// Gives the name of the rule and the queue of the tap.
 const TAP: &str = "changes-tap";
 
 /// Holds an item of a table by attribute name.
@@ -37,17 +37,18 @@ pub(crate) struct Receiver {
 
 /// Holds what became of the deliveries, store by store.
 pub(crate) struct Observed {
-    /// The event log, by event id.
+    /// Holds the event log, by event id.
     pub(crate) events: BTreeMap<String, Item>,
-    /// The entities' state, by aggregate key.
+    /// Holds the entities' state, by aggregate key.
     pub(crate) entities: BTreeMap<String, Item>,
     /// The changes that were published, by event id.
     pub(crate) changes: BTreeMap<String, Change>,
-    /// How many deliveries are in quarantine, by reason.
+    /// Says how many deliveries are in quarantine, by reason.
     pub(crate) quarantined: BTreeMap<String, usize>,
-    /// How many messages are in each queue that is not empty, by output name.
+    /// Says how many messages are in each queue that is not empty, by output name.
     pub(crate) waiting: BTreeMap<String, usize>,
-    /// From the receipt of an entity's last event to the state that shows it, in milliseconds, ascending.
+    /// Lists the times from the receipt of an entity's last event to the state that shows it, in milliseconds,
+    /// ascending.
     pub(crate) latencies_ms: Vec<i128>,
 }
 

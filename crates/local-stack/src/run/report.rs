@@ -11,18 +11,18 @@ use upvest_simulator::{Answer, DeliveryRecord, Fault, Subscription};
 
 use super::receiver::{Change, Item, Observed, event_ids, text};
 
-/// The type of the event that Upvest's test of a subscription delivers.
+/// Gives the type of the event that Upvest's test of a subscription delivers.
 const TEST_EVENT: &str = "WEBHOOK.TEST";
 
 /// Holds the facts of a run, and tells them.
 pub(crate) struct Report<'r> {
-    /// What the receiver subscribed to at Upvest.
+    /// Lists what the receiver subscribed to at Upvest.
     pub(crate) subscriptions: &'r [Subscription],
-    /// Every request that the simulator made.
+    /// Lists every request that the simulator made.
     pub(crate) records: &'r [DeliveryRecord],
-    /// The titles of the samples, and their events.
+    /// Lists the titles of the samples, and their events.
     pub(crate) stories: &'r [(String, Vec<String>)],
-    /// What the receiver made of them.
+    /// Tells what the receiver made of them.
     pub(crate) observed: &'r Observed,
 }
 
@@ -264,14 +264,14 @@ impl Report<'_> {
         table
     }
 
-    /// The entities of a kind, by id.
+    /// Lists the entities of a kind, by id.
     fn entities<'s>(&'s self, prefix: &'s str) -> impl Iterator<Item = (&'s str, &'s Item)> {
         let entities = self.observed.entities.iter();
         entities.filter_map(move |(key, item)| Some((key.strip_prefix(prefix)?, item)))
     }
 }
 
-/// The domain of an entity in the table.
+/// Names the domain of an entity in the table.
 fn domain_of_item(item: &Item) -> Domain {
     upvest::category::of(text(item, "last_event_type")).domain
 }
@@ -280,14 +280,14 @@ fn domain_of(json: &str) -> Option<Domain> {
     Some(Event::parse(json).ok()?.category().domain)
 }
 
-/// An entity key with no more of each id than tells them apart in a story.
+/// Makes an entity key with no more of each id than tells them apart in a story.
 fn short(entity: &str) -> String {
     let parts = entity.split('#').enumerate();
     let parts = parts.map(|(index, part)| part.get(..8).filter(|_| index > 0).unwrap_or(part));
     parts.collect::<Vec<_>>().join("#")
 }
 
-/// The status, and the one before where it is another.
+/// Gives the status, and the one before where it is another.
 fn status(change: &Change) -> String {
     if change.late {
         return "late: a newer event came before".to_owned();
@@ -311,7 +311,7 @@ fn flags_told(change: &Change) -> String {
     flags.collect::<Vec<_>>().join(", ")
 }
 
-/// How many parts an entity has in a map.
+/// Says how many parts an entity has in a map.
 fn parts(item: &Item, map: &str) -> usize {
     item.get(map)
         .and_then(|value| Parts::unpack(value.as_b().ok()?.as_ref()).ok())

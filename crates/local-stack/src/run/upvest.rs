@@ -10,11 +10,11 @@ use upvest_simulator::{KeySource, Options, Simulator};
 
 use super::RunError;
 
-/// The secret with the credentials: what the parameter `UpvestSecret` names.
+/// Names the secret with the credentials: what the parameter `UpvestSecret` names.
 pub(crate) const SECRET: &str = "upvest";
-/// The simulator's private key, in the folder of the stack.
+/// Holds the simulator's private key, in the folder of the stack.
 pub(crate) const KEY_FILE: &str = "upvest-key.pem";
-/// How much faster than Upvest the simulator delivers: batches wait a tenth of a second.
+/// Says how much faster than Upvest the simulator delivers: batches wait a tenth of a second.
 const TIME_SCALE: f64 = 0.1;
 
 /// Starts the simulator, serves its API on a free port of the loopback interface, and puts credentials for it into a

@@ -12,10 +12,10 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 const IV_BYTES: usize = 16;
-/// How many bytes of the initialisation vector are the salt of the key.
+/// Says how many bytes of the initialisation vector are the salt of the key.
 const SALT_BYTES: usize = 8;
 
-/// How a block is encrypted.
+/// Says how a block is encrypted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Encryption {
     cipher: &'static Algorithm,
@@ -23,7 +23,7 @@ pub(super) struct Encryption {
     iv: [u8; IV_BYTES],
 }
 
-/// The headers of a block name a cipher that is not supported, or are damaged.
+/// Says that the headers of a block name a cipher that is not supported, or are damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct UnknownEncryption;
 

@@ -6,11 +6,11 @@ use reqwest::Url;
 
 use crate::credentials::is_loopback;
 
-/// The word that stands for every category, those to come included.
+/// Stands for every category, those to come included.
 pub(super) const ALL: &str = "ALL";
-/// The most characters of a title, by Upvest's API description.
+/// Bounds the characters of a title, by Upvest's API description.
 const MAX_TITLE: usize = 32;
-/// The most characters of a URL, by Upvest's API description.
+/// Bounds the characters of a URL, by Upvest's API description.
 const MAX_URL: usize = 1000;
 
 /// Names the rule of Upvest's that a subscription breaks.
@@ -20,19 +20,19 @@ pub enum InvalidWebhookError {
     /// The title is too long, empty, or has other characters than Upvest takes.
     #[error("the title {title:?} is not 1 to {MAX_TITLE} of: A-Z a-z 0-9 space ( ) [ ] {{ }} . -")]
     Title {
-        /// The title's beginning, at most 100 characters.
+        /// Gives the title's beginning, at most 100 characters.
         title: String,
     },
     /// The URL's scheme is not https.
     #[error("{url} is not an https URL")]
     NotHttps {
-        /// The URL that was to be delivered to.
+        /// Gives the URL that was to be delivered to.
         url: String,
     },
     /// The URL's host is an address, or a name of this machine.
     #[error("{url} does not name its host: Upvest delivers to DNS names, not to addresses")]
     NotADnsName {
-        /// The URL that was to be delivered to.
+        /// Gives the URL that was to be delivered to.
         url: String,
     },
     /// The URL has a user, a password or a fragment.
@@ -44,13 +44,13 @@ pub enum InvalidWebhookError {
     /// The delay is out of range.
     #[error("a delay of {seconds} s is not 1 to 30 s")]
     Delay {
-        /// The delay that was asked for, in seconds.
+        /// Gives the delay that was asked for, in seconds.
         seconds: u64,
     },
     /// The package size is out of range.
     #[error("a package size of {bytes} bytes is not 100 to 1048576")]
     PackageSize {
-        /// The size that was asked for, in bytes.
+        /// Gives the size that was asked for, in bytes.
         bytes: u64,
     },
     /// The list of categories is empty, so that no event would be received.
@@ -59,7 +59,7 @@ pub enum InvalidWebhookError {
     /// A category is no upper-case word.
     #[error("{category:?} is not a category, such as \"ORDER\"")]
     Category {
-        /// The category's beginning, at most 100 characters.
+        /// Gives the category's beginning, at most 100 characters.
         category: String,
     },
     /// Categories are excluded from a list that does not have them.

@@ -14,7 +14,7 @@ const TOKEN_PATH: &str = "/auth/token";
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Who called, for the handlers.
+/// Tells who called, for the handlers.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub(super) client_id: String,
@@ -117,7 +117,7 @@ fn scope(simulator: &Simulator, parts: &Parts, client: &ApiClient) -> Result<Str
     )))
 }
 
-/// The scopes of Upvest's API description, one of which a token is to have.
+/// Lists the scopes of Upvest's API description, one of which a token is to have.
 fn wanted_scopes(method: &Method, path: &str) -> &'static [&'static str] {
     let reads = method == Method::GET && !path.ends_with("/test");
     let segments: Vec<&str> = path.split('/').skip(1).collect();

@@ -48,7 +48,7 @@ struct Queued {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rotation {
-    /// How long the former key stays published.
+    /// Says how long the former key stays published.
     #[serde(default)]
     overlap_seconds: u32,
 }
@@ -66,7 +66,7 @@ async fn queue_events(
     Ok((StatusCode::ACCEPTED, Json(Queued { queued })))
 }
 
-/// Events that happen and are never delivered.
+/// Takes events that happen and are never delivered.
 async fn lose_events(
     State(simulator): State<Arc<Simulator>>,
     Json(events): Json<Box<RawValue>>,
@@ -103,7 +103,7 @@ async fn state(State(simulator): State<Arc<Simulator>>) -> Json<simulator::State
     Json(simulator.state())
 }
 
-/// The published keys, for who has no API client.
+/// Serves the published keys, for who has no API client.
 async fn verify_keys(State(simulator): State<Arc<Simulator>>) -> Json<VerifyKeys> {
     Json(simulator.verify_keys())
 }

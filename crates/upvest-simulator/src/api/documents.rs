@@ -18,7 +18,7 @@ use super::gate;
 use super::problem::Problem;
 use crate::simulator::Simulator;
 
-/// How long a location leads to its file (<https://docs.upvest.co/documentation/guides/files/retrieving_data>).
+/// Says how long a location leads to its file (<https://docs.upvest.co/documentation/guides/files/retrieving_data>).
 const LOCATION_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 pub(super) fn router() -> Router<Arc<Simulator>> {
@@ -46,7 +46,7 @@ async fn report(
     })
 }
 
-/// A page that shows the report's type and id.
+/// Makes a page that shows the report's type and id.
 fn pdf(report: &Value) -> Vec<u8> {
     let text = |name: &str| {
         report[name]

@@ -20,7 +20,7 @@ use super::problem::{Problem, REQUEST_ID};
 use crate::api_state::{ApiRequest, Trouble};
 use crate::simulator::Simulator;
 
-/// The answer to a request without a length: a page, and no problem document, because Upvest never sees the request.
+/// Answers a request without a length: a page, and no problem document, because Upvest never sees the request.
 const LENGTH_REQUIRED: &str = "<title>Error 411 (Length Required)!!1</title><p>POST requests require a <code>Content-length</code> header.";
 
 /// Lets through what Upvest would let through, and writes down everything.

@@ -6,10 +6,10 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use uuid::Uuid;
 
-/// The header that names a request in Upvest's logs.
+/// Names the header that names a request in Upvest's logs.
 pub(super) const REQUEST_ID: &str = "upvest-request-id";
 
-/// An error answer.
+/// Describes an error answer.
 #[derive(Debug)]
 pub(super) struct Problem {
     status: StatusCode,
@@ -50,7 +50,7 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "")
     }
 
-    /// An answer that was asked for, of whatever status.
+    /// Makes an answer that was asked for, of whatever status.
     pub(super) fn arranged(status: u16) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let kind = if status == StatusCode::TOO_MANY_REQUESTS {

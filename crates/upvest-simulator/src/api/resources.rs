@@ -15,7 +15,7 @@ use crate::simulator::Simulator;
 const MAX_LIMIT: usize = 1000;
 const DEFAULT_LIMIT: usize = 100;
 
-/// The path of one object, and its category.
+/// Lists the paths of single objects, each with its category.
 const SINGLE: [(&str, &str); 10] = [
     ("/users/{id}", "USER"),
     ("/accounts/{id}", "ACCOUNT"),
@@ -29,7 +29,7 @@ const SINGLE: [(&str, &str); 10] = [
     ("/portfolios/orders/{id}", "PORTFOLIO_ORDER"),
 ];
 
-/// The path of a list of all, and its category.
+/// Lists the paths of lists of all objects, each with its category.
 const LISTS: [(&str, &str); 8] = [
     ("/users", "USER"),
     ("/accounts", "ACCOUNT"),
@@ -62,7 +62,7 @@ const OWNED: [(&str, &str, &str); 8] = [
 ];
 
 const POSITIONS: &str = "/accounts/{id}/positions";
-/// What a list may be asked; that of positions has no order.
+/// Names what a list may be asked; that of positions has no order.
 const QUERY: [&str; 4] = ["offset", "limit", "order", "sort"];
 
 type Shared = State<Arc<Simulator>>;
@@ -96,7 +96,7 @@ pub(super) fn router() -> Router<Arc<Simulator>> {
     router
 }
 
-/// The one list that has no pages.
+/// Serves the one list that has no pages.
 async fn checks(State(simulator): Shared, Path(id): Path<String>, uri: Uri) -> Result<Json<Value>, Problem> {
     if uri.query().is_some() {
         return Err(Problem::bad_request("the list of checks takes no query"));
@@ -105,14 +105,14 @@ async fn checks(State(simulator): Shared, Path(id): Path<String>, uri: Uri) -> R
     Ok(Json(json!({ "data": checks })))
 }
 
-/// The one that is no list.
+/// Serves the one resource that is no list.
 async fn cash_balance(State(simulator): Shared, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     let mut balances = objects(&simulator, "CASH_BALANCE", Some(("account_group_id", &id)));
     let missing = || Problem::not_found(format!("there is no cash balance of {id}"));
     balances.pop().map(Json).ok_or_else(missing)
 }
 
-/// The one list that asks for an account and its group.
+/// Serves the one list that asks for an account and its group.
 async fn fee_collections(State(simulator): Shared, uri: Uri) -> Result<Json<Value>, Problem> {
     let query = query(&uri);
     let mut collections = objects(&simulator, "FEE_COLLECTION", None);

@@ -16,9 +16,9 @@ use upvest::signature::Jwk;
 use self::input::{Input, parse_input};
 use crate::api_client::ApiClient;
 
-/// The longest accepted time from `created` to `expires`: Upvest's examples use up to 60 seconds.
+/// Bounds the longest accepted time from `created` to `expires`: Upvest's examples use up to 60 seconds.
 const MAX_LIFETIME_SECONDS: i64 = 300;
-/// How far `created` may be ahead of the server's clock.
+/// Says how far `created` may be ahead of the server's clock.
 const MAX_AHEAD_SECONDS: i64 = 10;
 const IGNORED_PREFIXES: [&str; 7] = [
     "cf-",
@@ -38,7 +38,7 @@ const CHANGED_ON_THE_WAY: [&str; 7] = [
     "te",
     "transfer-encoding",
 ];
-/// What is to be covered when it is in the request: the least that an official example covers.
+/// Says what is to be covered when it is in the request: the least that an official example covers.
 const COVERED_IF_PRESENT: [&str; 4] = [
     "accept",
     "authorization",
@@ -47,7 +47,7 @@ const COVERED_IF_PRESENT: [&str; 4] = [
 ];
 const COVERED_WITH_BODY: [&str; 3] = ["content-length", "content-type", "content-digest"];
 
-/// A request, byte for byte.
+/// Holds a request, byte for byte.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Incoming<'r> {
     pub(super) method: &'r Method,
@@ -56,14 +56,14 @@ pub(super) struct Incoming<'r> {
     pub(super) body: &'r [u8],
 }
 
-/// What a valid signature says about itself.
+/// Holds what a valid signature says about itself.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Claims {
     pub(super) nonce: String,
     pub(super) expires: i64,
 }
 
-/// Why a signature is refused.
+/// Says why a signature is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
     #[error("{0} is missing")]
@@ -203,7 +203,7 @@ fn check_parameters(input: &Input<'_>, key_id: &str, now: i64) -> Result<Claims,
     })
 }
 
-/// The text that was signed.
+/// Writes the text that was signed.
 fn base(incoming: Incoming<'_>, input: &Input<'_>) -> Result<String, Refusal> {
     let mut base = String::new();
     for component in &input.components {

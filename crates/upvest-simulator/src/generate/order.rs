@@ -15,7 +15,7 @@ pub(super) const INSTRUMENTS: [&str; 6] = [
 /// Cents: prices of 10.00 to 300.00.
 const PRICES: std::ops::Range<u64> = 1_000..30_000;
 
-/// An order to buy; quantities are thousandths of a share, prices cents.
+/// Describes an order to buy; quantities are thousandths of a share, prices cents.
 pub(super) struct Order<'a> {
     id: String,
     investor: &'a Investor,
@@ -37,7 +37,7 @@ impl<'a> Order<'a> {
         }
     }
 
-    /// What so many thousandths of a share cost, rounded down to cents.
+    /// Computes what so many thousandths of a share cost, rounded down to cents.
     fn cash(&self, milli_shares: u64) -> String {
         decimal(milli_shares * self.price / 1_000, 2)
     }

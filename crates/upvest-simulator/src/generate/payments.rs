@@ -21,7 +21,7 @@ impl Scene {
         ]
     }
 
-    /// A direct debit; the payer's bank takes every third one back.
+    /// Tells of a direct debit; the payer's bank takes every third one back.
     pub(super) fn direct_debit(&mut self, investor: &Investor, now: &str) -> Vec<Draft> {
         let (id, mandate_id, amount) = (self.uuid(), self.uuid(), self.amount());
         let debit = |status: &str| {
@@ -96,7 +96,8 @@ impl Scene {
         self.collection(investor, now, types, object)
     }
 
-    /// What a fee and a tax have in common: `object` is created, then all of its amount comes from the cash balance.
+    /// Tells what a fee and a tax have in common: `object` is created, then all of its amount comes from the cash
+    /// balance.
     fn collection(
         &mut self,
         investor: &Investor,
@@ -123,7 +124,7 @@ impl Scene {
         ]
     }
 
-    /// A line of the ledger that books `amount`, and refers to what it is for by kind and id.
+    /// Makes a line of the ledger that books `amount`, and refers to what it is for by kind and id.
     pub(super) fn cash_transaction(
         &mut self,
         investor: &Investor,

@@ -89,7 +89,7 @@ impl Scene {
         ]
     }
 
-    /// A dividend: announced, announced in more detail, paid.
+    /// Tells of a dividend: announced, announced in more detail, paid.
     pub(super) fn corporate_action(&mut self, investor: &Investor, now: &str) -> Vec<Draft> {
         let (id, instrument, amount) = (self.uuid(), self.instrument(), self.amount());
         let action = |function: &str, status: &str| {
@@ -153,7 +153,7 @@ impl Scene {
         ]
     }
 
-    /// One of the instruments, as positions and ledger lines name it.
+    /// Picks one of the instruments, as positions and ledger lines name it.
     pub(super) fn instrument(&mut self) -> Value {
         let at = self.random.usize(..INSTRUMENTS.len());
         json!({"isin": INSTRUMENTS[at], "uuid": format!("1a5712a0-0000-4000-8000-{at:012}")})

@@ -9,7 +9,7 @@ const FIRST_NAMES: [&str; 6] = ["Erika", "Max", "Lieschen", "Otto", "Jane", "Joh
 const LAST_NAMES: [&str; 4] = ["Mustermann", "Beispiel", "Placeholder", "Doe"];
 const MOST_USERS: usize = 500;
 
-/// An event before it occurred.
+/// Holds an event before it occurred.
 #[derive(Debug, Clone)]
 pub(super) struct Draft {
     pub(super) event_type: &'static str,
@@ -43,7 +43,7 @@ pub(super) struct Scene {
     investors: Vec<Investor>,
 }
 
-/// The day on which generated time begins.
+/// Names the day on which generated time begins.
 pub(super) fn first_day() -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 20_458 + 8)
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::Simulator;
 use crate::api_state::{ApiRequest, ApiState, StoredFile, TestBehaviour, Trouble};
 
-/// Where files of treasury reports are.
+/// Names the namespace in which files of treasury reports are.
 const TREASURY_NAMESPACE: &str = "settlement_reports";
 
 impl Simulator {

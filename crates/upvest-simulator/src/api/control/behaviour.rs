@@ -122,7 +122,7 @@ async fn api_requests(State(simulator): State<Arc<Simulator>>) -> Json<Vec<ApiRe
     Json(simulator.api_requests())
 }
 
-/// The credentials document of the generated client, for the address that was called.
+/// Serves the credentials document of the generated client, for the address that was called.
 async fn api_credentials(State(simulator): State<Arc<Simulator>>, headers: HeaderMap) -> Response {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let base_url = format!("http://{}", host.unwrap_or("127.0.0.1"));

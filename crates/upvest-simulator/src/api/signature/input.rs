@@ -1,9 +1,9 @@
 //! The header `signature-input`, as Upvest's examples write it: one label, quoted names, no escapes.
 
-/// What a signature covers and says about itself.
+/// Holds what a signature covers and says about itself.
 pub(super) struct Input<'h> {
     pub(super) label: &'h str,
-    /// The text after the label, which is signed as it stands.
+    /// Holds the text after the label, which is signed as it stands.
     pub(super) text: &'h str,
     pub(super) components: Vec<&'h str>,
     pub(super) parameters: Vec<(&'h str, &'h str)>,

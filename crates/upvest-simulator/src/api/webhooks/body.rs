@@ -107,7 +107,8 @@ fn is_title(title: &str) -> bool {
     (1..=32).contains(&title.len()) && title.bytes().all(known)
 }
 
-/// Unlike Upvest, the simulator also delivers to this machine, and without TLS there.
+/// Tells whether a URL may be delivered to. Unlike Upvest, the simulator also delivers to this machine, and without TLS
+/// there.
 fn is_reachable(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();

@@ -33,13 +33,13 @@ pub struct RepairOptions {
 /// Leads a repair of a stack, whatever it is that is repaired.
 #[derive(Debug)]
 pub struct Repair<'r> {
-    /// Is worked on, and has the audit table that records the repair.
+    /// Gives access to the stack, which has the audit table that records the repair.
     pub stack: &'r Stack,
     /// Sets the reason, the rate, and whether it is a dry run.
     pub options: RepairOptions,
     /// Dates the records in the audit table, and the times that a selection counts from.
     pub clock: Clock,
-    /// Is told how far it is, and what a person should know besides the result.
+    /// Hears how far it is, and what a person should know besides the result.
     pub reporter: Reporter<'r>,
 }
 

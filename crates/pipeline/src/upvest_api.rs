@@ -14,7 +14,7 @@ use crate::runtime::config::{ConfigError, Lookup};
 
 /// Limits how long credentials are used without reading the secret again: five minutes.
 const KEPT_FOR: Duration = Duration::from_secs(300);
-/// Is the status by which Upvest refuses credentials.
+/// Gives the HTTP status by which Upvest refuses credentials.
 const UNAUTHORIZED: u16 = 401;
 
 /// Makes clients of Upvest's API from the secret that holds the credentials, a document of

@@ -151,7 +151,7 @@ enum Command {
     },
 }
 
-/// The process's exit status after a failure: 2 when another command line would have helped, else 1.
+/// Gives the process's exit status after a failure: 2 when another command line would have helped, else 1.
 pub(crate) fn exit_code(error: &Error) -> u8 {
     match error.is_usage() {
         true => 2,

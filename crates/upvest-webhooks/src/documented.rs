@@ -9,7 +9,7 @@ use crate::cli::Cli;
 
 const NAME: &str = "upvest-webhooks";
 
-/// What stands for something that the reader has, and what it could be.
+/// Lists what stands for something that the reader has, and what it could be.
 const STAND_INS: [(&str, &str); 8] = [
     ("$DELIVERY", "9fc8c651-1a1d-47c4-b0c2-1f724601ecf4"),
     ("DELIVERY", "9fc8c651-1a1d-47c4-b0c2-1f724601ecf4"),
@@ -51,7 +51,7 @@ fn parse(command: &str, is_whole: bool) -> Result<(), clap::Error> {
     }
 }
 
-/// Whether all that is wrong is that a name stands where the reader is to put a value.
+/// Tells whether all that is wrong is that a name stands where the reader is to put a value.
 fn refuses_placeholder(error: &clap::Error) -> bool {
     let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else {
         return false;
@@ -59,7 +59,7 @@ fn refuses_placeholder(error: &clap::Error) -> bool {
     value.starts_with('$') || value.chars().all(|c| c.is_ascii_uppercase())
 }
 
-/// The commands in lines of their own, and those in spans of code, which may leave out what they need.
+/// Finds the commands in lines of their own, and those in spans of code, which may leave out what they need.
 fn commands(text: &str) -> Vec<(String, bool)> {
     let text = text.replace("\\\n", " ");
     let mut found = Vec::new();
@@ -87,7 +87,7 @@ fn begins_with_subcommand(text: &str) -> bool {
     first.is_some_and(|first| cli.get_subcommands().any(|command| command.get_name() == first))
 }
 
-/// The words of a line as a shell finds them, up to where another program begins.
+/// Lists the words of a line as a shell finds them, up to where another program begins.
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quote = None;
@@ -118,7 +118,7 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The README, and every page below docs/.
+/// Lists the README, and every page below docs/.
 fn pages() -> Vec<PathBuf> {
     let mut pages = vec![repository().join("README.md"), repository().join("CHANGELOG.md")];
     let mut folders = vec![repository().join("docs")];

@@ -12,12 +12,12 @@ use serde::Serialize;
 
 pub(crate) use json::pretty;
 
-/// The result of a command. Serialised, it is the JSON document.
+/// Reports the result of a command. Serialised, it is the JSON document.
 pub(crate) trait Report: Serialize {
-    /// The same for people.
+    /// Writes the result for people.
     fn text(&self) -> String;
 
-    /// Whether everything went as it should, which decides the exit status.
+    /// Tells whether everything went as it should, which decides the exit status.
     fn succeeded(&self) -> bool {
         true
     }
@@ -82,16 +82,16 @@ fn complaint(error: &dyn Error, hint: Option<&str>) -> String {
     text
 }
 
-/// Columns side by side, and one line under their names.
+/// Draws columns side by side, and one line under their names.
 const RULE_UNDER_HEADER: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// A table with a header.
+/// Makes a table with a header.
 pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
     table_of(&header)
 }
 
-/// A table with a header of as many columns as there turn out to be.
+/// Makes a table with a header of as many columns as there turn out to be.
 pub(crate) fn table_of(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(RULE_UNDER_HEADER).set_header(header);
@@ -111,7 +111,7 @@ pub(crate) fn facts<'f>(facts: impl IntoIterator<Item = (&'f str, Option<String>
         .collect()
 }
 
-/// Lines without the spaces that fill a table's last column, which would wrap in a terminal.
+/// Strips lines of the spaces that fill a table's last column, which would wrap in a terminal.
 fn trimmed(text: &str) -> String {
     let lines = text.trim_end().lines();
     lines.flat_map(|line| [line.trim_end(), "\n"]).collect()

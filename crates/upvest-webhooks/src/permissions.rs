@@ -23,13 +23,13 @@ const STACK: &str = "upvest-webhooks";
 const PAGE: &str = "docs/operations.md";
 const TABLE_HEAD: &str = "| Commands | Policy | Calls |\n|---|---|---|\n";
 
-/// What each command with `--stack` calls before it does anything.
+/// Names what each command with `--stack` calls before it does anything.
 const BEFORE_ALL: (&str, &str) = (
     "cloudformation:DescribeStacks",
     "arn:aws:cloudformation:eu-central-1:123456789012:stack/upvest-webhooks/1",
 );
 
-/// The commands that look, in the order of the table.
+/// Lists the commands that look, in the order of the table.
 const LOOKING: [(&str, &str); 27] = [
     ("events show", "events show order-1"),
     ("events timeline", "events timeline ORDER#o1"),
@@ -66,7 +66,7 @@ const LOOKING: [(&str, &str); 27] = [
     ("doctor", "doctor"),
 ];
 
-/// The commands that change something.
+/// Lists the commands that change something.
 const REPAIRING: [(&str, &str); 18] = [
     (
         "quarantine discard",
@@ -106,7 +106,7 @@ const REPAIRING: [(&str, &str); 18] = [
     ("webhooks delete", "webhooks delete $SUBSCRIPTION --yes"),
 ];
 
-/// A stack in which there is something to do for every command.
+/// Holds a stack in which there is something to do for every command.
 struct Stage {
     world: ConnectedDeployment,
     stand_ins: BTreeMap<&'static str, String>,
@@ -292,7 +292,7 @@ fn file(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The calls by command, in the order of the commands.
+/// Lists the calls by command, in the order of the commands.
 type Made = Vec<(&'static str, BTreeSet<Right>)>;
 
 async fn made(stage: &Stage, commands: &[(&'static str, &str)]) -> Made {
@@ -307,7 +307,7 @@ async fn made(stage: &Stage, commands: &[(&'static str, &str)]) -> Made {
     made
 }
 
-/// The rows of the table: commands with the same calls share one.
+/// Writes the rows of the table: commands with the same calls share one.
 fn rows(policy: &str, made: &Made) -> String {
     let mut rows: Vec<(String, Vec<&str>)> = Vec::new();
     for (command, rights) in made {
@@ -341,7 +341,7 @@ fn calls(rights: &BTreeSet<Right>) -> String {
     }
 }
 
-/// What the table calls a resource.
+/// Tells what the table calls a resource.
 fn place(arn: &str) -> Option<String> {
     let name = arn.rsplit(':').next()?;
     let own = name.split_once(&format!("{STACK}-")).map(|(_, own)| own);

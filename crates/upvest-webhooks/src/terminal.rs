@@ -8,7 +8,7 @@ use operator::Progress;
 
 use crate::output::{harmless, note};
 
-/// Whether somebody can answer a question.
+/// Tells whether somebody can answer a question.
 pub(crate) fn is_attended() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
@@ -61,7 +61,7 @@ impl Screen {
     }
 }
 
-/// A bar, unless there is nothing to wait for. `what` is counted, in the plural.
+/// Makes a bar, unless there is nothing to wait for. `what` is counted, in the plural.
 pub(crate) fn progress_bar(count: u64, what: &str) -> ProgressBar {
     if count < 2 || !io::stderr().is_terminal() {
         return ProgressBar::hidden();

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-/// How old something is, in its two largest units: `3d 4h`, `12m 5s`.
+/// Writes how old something is, in its two largest units: `3d 4h`, `12m 5s`.
 pub(crate) fn age_at(now: Timestamp, then: Timestamp) -> String {
     let seconds = now.duration_since(then).as_secs().max(0);
     match seconds {

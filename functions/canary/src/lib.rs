@@ -29,7 +29,8 @@ pub use report::Report;
 /// Says how long the event may take from the request to the entities table. Several times what a cold start of every
 /// function takes; what is slower has been retried somewhere.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Is the first pause between two looks into a table, and so how exact a time is that is short. Each is longer by half.
+/// Sets the first pause between two looks into a table, and so how exact a time is that is short. Each is longer by
+/// half.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Limits the pause between two looks: a run that takes its full time makes some dozens of them.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);

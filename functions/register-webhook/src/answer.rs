@@ -10,7 +10,7 @@ use crate::request::Request;
 
 /// Limits an answer, in bytes: CloudFormation reads no more.
 const MAX_BYTES: usize = 4096;
-/// Is the longest reason, in characters; shorter when the rest of the answer needs the place.
+/// Bounds the reason, in characters; it is shorter when the rest of the answer needs the place.
 const MAX_REASON: usize = 1_500;
 const ATTEMPTS: u32 = 3;
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);

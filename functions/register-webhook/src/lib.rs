@@ -37,7 +37,7 @@ pub struct Deps {
     pub clock: Clock,
     /// Says how long tests and changes are repeated.
     pub patience: Patience,
-    /// Is told which subscriptions are ours; `None` where nobody asks.
+    /// Notes which subscriptions are ours; `None` where nobody asks.
     pub ours: Option<Subscriptions>,
 }
 
@@ -46,7 +46,7 @@ pub struct Deps {
 pub struct Patience {
     /// Says how long a new subscription is tested before it counts as failed: new routes take a while to be served.
     pub test_for: Duration,
-    /// Is the pause between two tests, and between two tries to change a subscription that Upvest does not find yet.
+    /// Sets the pause between two tests, and between two tries to change a subscription that Upvest does not find yet.
     pub pause: Duration,
     /// Says what is left of an invocation's time to answer CloudFormation in.
     pub reserve: Duration,

@@ -26,7 +26,7 @@ pub(crate) struct Subscription<'d> {
     pub(crate) upvest: &'d UpvestAccess,
     pub(crate) wanted: &'d NewWebhook,
     pub(crate) patience: Patience,
-    /// Is told which subscriptions are ours; `None` where nobody asks.
+    /// Notes which subscriptions are ours; `None` where nobody asks.
     pub(crate) ours: Option<&'d Subscriptions>,
 }
 

@@ -16,7 +16,7 @@ use upvest::subscription::{FOREIGN, webhook_id};
 use upvest::synthetic::Scope;
 use upvest::{Domain, EntityKey, Event, Occurred, Placement, Receipt};
 
-/// Is the reason of synthetic events that none of our own keys signed.
+/// Names the reason of synthetic events that none of our own keys signed.
 const SYNTHETIC: &str = "event-synthetic";
 
 /// Holds the events of one delivery, sorted by what is to be done.

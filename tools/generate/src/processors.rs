@@ -9,13 +9,13 @@ use sha2::{Digest, Sha256};
 use crate::category::Domain;
 use crate::{Files, GenerateError, read, read_if_there};
 
-/// Is the file that declares the modules with the domains' actions.
+/// Names the file that declares the modules with the domains' actions.
 pub(crate) const MODULES: &str = "functions/processors/src/actions.rs";
-/// Is the folder with the modules of the domains' actions.
+/// Names the folder with the modules of the domains' actions.
 const ACTIONS: &str = "functions/processors/src/actions";
-/// Is the folder with the binaries, all of which are generated: what else is there is removed.
+/// Names the folder with the binaries, all of which are generated: what else is there is removed.
 const BINARIES: &str = "functions/processors/src/bin";
-/// Is the list of the actions' files as they were first released, with their hashes.
+/// Names the list of the actions' files as they were first released, with their hashes.
 const RELEASED: &str = "functions/processors/released-actions.txt";
 
 /// Makes the regions of [`MODULES`]: a line for each domain's module.

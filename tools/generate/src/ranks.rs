@@ -5,7 +5,7 @@
 
 use crate::category::CATEGORIES;
 
-/// Is the file's path, below the repository's root.
+/// Gives the file's path, below the repository's root.
 pub(crate) const FILE: &str = "crates/upvest/src/category/released-ranks.txt";
 
 /// Adds the names that the table has and the list has not, each on a line of its own, at the end.

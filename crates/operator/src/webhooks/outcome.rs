@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub enum Outcome {
     /// A subscription was created, and enabled if that was asked for.
     Created {
-        /// Is always `created`, to tell the outcomes apart in JSON.
+        /// Says `created` always, to tell the outcomes apart in JSON.
         result: &'static str,
         /// Shows the new subscription as Upvest answered it.
         webhook: Webhook,
@@ -35,7 +35,7 @@ pub enum Outcome {
     },
     /// Nothing was sent to Upvest but questions.
     Planned {
-        /// Is always `true`, to tell the outcomes apart in JSON.
+        /// Says `true` always, to tell the outcomes apart in JSON.
         dry_run: bool,
         /// Lists the requests that would be sent, in their order.
         requests: Vec<PlannedRequest>,

@@ -157,6 +157,6 @@ impl Processor {
 struct Run<'r> {
     invocation: &'r Invocation,
     receive_count: u32,
-    /// Is the event's identity in the log: another content under the same id is another event.
+    /// Gives the event's identity in the log: another content under the same id is another event.
     identity: &'r str,
 }

@@ -15,15 +15,15 @@ use upvest::projection::{Summary, flags_changed};
 use crate::actions::Change;
 use crate::error::AwsError;
 
-/// Is the `source` of everything that is published, by which rules select it.
+/// Names the `source` of everything that is published, by which rules select it.
 pub const SOURCE: &str = "upvest-webhooks";
-/// Is the version of the published form. It changes when a field goes or changes its meaning.
+/// Numbers the published form. It changes when a field goes or changes its meaning.
 pub const SCHEMA_VERSION: u32 = 1;
 
 const CALL: &str = "PutEvents";
 /// Bounds the number of entries in one request of `PutEvents` (AWS's limit).
 const MAX_ENTRIES: usize = 10;
-/// Is the largest request that is sent, in bytes, entries and overhead together.
+/// Bounds a request that is sent, in bytes, entries and overhead together.
 const MAX_REQUEST_BYTES: usize = 256 * 1024;
 /// Counts the bytes left in an entry for what is not the detail: source, type, time.
 const ENTRY_OVERHEAD_BYTES: usize = 1024;

@@ -47,7 +47,7 @@ impl Incoming<'_> {
 pub(super) struct Projected<'m> {
     pub(super) incoming: Incoming<'m>,
     pub(super) outcome: Outcome,
-    /// Is the entity's state after the whole batch.
+    /// Holds the entity's state after the whole batch.
     pub(super) state: Rc<Projection>,
 }
 
@@ -57,7 +57,7 @@ struct Folded {
     before: Option<Loaded>,
     outcomes: Vec<(usize, Result<Outcome, ProcessError>)>,
     state: Rc<Projection>,
-    /// Is what is to be written; `None` when the table has all of it already.
+    /// Holds what is to be written; `None` when the table has all of it already.
     after: Option<Stored>,
 }
 

@@ -15,7 +15,7 @@ use crate::error::{AwsError, Disposition, ErrorChain, Failure};
 use crate::queues::envelope::string_attribute;
 use crate::runtime::config::{ConfigError, Lookup};
 
-/// Is the attribute of a message in a dead-letter queue that says why it is there.
+/// Names the attribute of a message in a dead-letter queue that says why it is there.
 pub const REASON: &str = "reason";
 /// Limits the reason in a dead letter, in bytes: SQS takes 1 MiB in all, and a person reads the beginning only.
 const MAX_REASON_BYTES: usize = 1_000;

@@ -22,7 +22,7 @@ use super::item::{condition_held, item_in_the_way, number, text};
 use crate::error::AwsError;
 use crate::runtime::clock::Clock;
 
-/// Is the largest result that is kept, in bytes. A larger one is left out.
+/// Bounds the result that is kept, in bytes. A larger one is left out.
 const MAX_RESULT_BYTES: usize = 64 * 1024;
 
 /// Keeps the records of the actions that ran, so that none runs twice for one event.

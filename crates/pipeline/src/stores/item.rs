@@ -74,8 +74,8 @@ where
     }
 }
 
-/// Is the error of a write that may have a condition. The SDK has a type for each operation, and no trait for what they
-/// share.
+/// Reads the error of a write that may have a condition. The SDK has a type for each operation, and no trait for what
+/// they share.
 pub(super) trait ConditionalWriteError: Error + Send + Sync + 'static {
     /// Gives the item for which the condition did not hold; `None` for any other failure.
     fn item_in_the_way(&self) -> Option<Item>;

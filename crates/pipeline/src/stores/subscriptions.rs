@@ -25,7 +25,7 @@ const KNOWN_FOR: Duration = Duration::from_secs(300);
 /// Says how long it is not read again for an id that it does not say to be ours: a subscription that was just made, or
 /// found, is told from others as soon as register-webhook has noted it.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
-/// Is the longest id that is noted, in bytes. Upvest's are UUIDs; a key takes 2,048, and a row is never deleted.
+/// Bounds an id that is noted, in bytes. Upvest's are UUIDs; a key takes 2,048, and a row is never deleted.
 const MAX_ID_BYTES: usize = 128;
 
 /// Tells whose subscription an event was sent for.

@@ -76,7 +76,7 @@ impl RepairArgs {
         }
     }
 
-    /// The operator's reason.
+    /// Gives the operator's reason, for the audit table.
     pub(crate) fn reason(&self) -> &str {
         self.reason.as_deref().unwrap_or_default()
     }

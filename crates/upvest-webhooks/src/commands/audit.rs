@@ -30,7 +30,7 @@ pub(crate) enum Command {
     },
 }
 
-/// The result of either command.
+/// Holds the result of either command.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum AuditReport {

@@ -60,7 +60,7 @@ pub(crate) enum Command {
     Discard(Box<DiscardArgs>),
 }
 
-/// The result of any of the commands.
+/// Holds the result of any of the commands.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum DlqReport {

@@ -42,7 +42,7 @@ pub(crate) enum Command {
     Rebuild(Box<RebuildArgs>),
 }
 
-/// The result of any of the commands.
+/// Holds the result of any of the commands.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum EntitiesReport {

@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Timeline(TimelineArgs),
 }
 
-/// The result of either command.
+/// Holds the result of either command.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum EventsReport {

@@ -30,7 +30,7 @@ pub(crate) enum Command {
     List,
 }
 
-/// The result of any of the commands.
+/// Holds the result of any of the commands.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum KeysReport {

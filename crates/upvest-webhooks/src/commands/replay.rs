@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::arguments::RepairArgs;
 use crate::output::{self, Report};
 
-/// After how many messages the audit table is told how far it came. Tests do not wait for so many.
+/// Says after how many messages the audit table is told how far it came. Tests do not wait for so many.
 const NOTE_AFTER: u64 = if cfg!(test) { 2 } else { 500 };
 
 const EXAMPLES: &str = "\
@@ -188,7 +188,7 @@ impl Report for ReplayReport {
     }
 }
 
-/// Tables what is selected, by domain and type.
+/// Shows as a table what is selected, by domain and type.
 fn counts(report: &ReplayReport) -> String {
     let mut table = output::table(["domain", "type", "events"]);
     for row in &report.selected {

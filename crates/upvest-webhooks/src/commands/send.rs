@@ -11,7 +11,7 @@ use crate::output::{self, Report, facts};
 use operator::key_file;
 use operator::send::{Fault, Latency, Order, Pace, Shipment, Source, Summary, Target, events_for};
 
-/// Deliveries at the same time where a rate is asked for and no number.
+/// Bounds the deliveries at the same time where a rate is asked for and no number.
 const CONCURRENCY_WITH_RATE: usize = 32;
 
 const EXAMPLES: &str = "\
@@ -128,7 +128,7 @@ struct LoadArguments {
 }
 
 impl Arguments {
-    /// The URL that the command line names.
+    /// Gives the URL that the command line names.
     pub(crate) fn url(&self) -> Option<&str> {
         self.url.as_deref()
     }

@@ -24,7 +24,7 @@ use self::lines::Form;
 use self::model::App;
 use crate::arguments::length_of_time;
 
-/// How many updates wait for whoever shows them.
+/// Says how many updates wait for whoever shows them.
 const WAITING: usize = 64;
 
 #[derive(Debug, Args)]
@@ -109,7 +109,7 @@ impl Arguments {
         printed.map_err(Error::context("the result cannot be printed"))
     }
 
-    /// How lines are printed; `None` for the screen.
+    /// Says how lines are printed; `None` for the screen.
     fn form(&self, json: bool) -> Option<Form> {
         let is_terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
         match json {

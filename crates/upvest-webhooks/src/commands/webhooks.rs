@@ -21,7 +21,7 @@ use crate::arguments::UpvestArgs;
 use crate::output::Report;
 use crate::terminal;
 
-/// How long a test delivery is looked for; the help of `test` says so too.
+/// Says how long a test delivery is looked for; the help of `test` says so too.
 const TEST_AT_MOST: Duration = Duration::from_secs(20);
 
 const EXAMPLES: &str = "\
@@ -112,7 +112,7 @@ struct Delete {
     yes: bool,
 }
 
-/// The result of any of the commands.
+/// Holds the result of any of the commands.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum WebhooksReport {

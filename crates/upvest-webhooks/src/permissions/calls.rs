@@ -2,10 +2,10 @@
 
 use super::*;
 
-/// An action of IAM, on the ARN that AWS would give what it is done to.
+/// Pairs an action of IAM with the ARN that AWS would give what it is done to.
 pub(super) type Right = (String, String);
 
-/// What a call takes; `None` for one that is allowed to everybody.
+/// Tells what right a call takes; `None` for one that is allowed to everybody.
 pub(super) fn right(call: &Call) -> Option<Right> {
     let (name, operation) = (call.resource.as_str(), call.operation.trim_end_matches("Batch"));
     let place = "eu-central-1:123456789012";
@@ -92,7 +92,7 @@ fn s3_right(operation: &str) -> (String, String) {
     (format!("s3:{action}"), arn)
 }
 
-/// `corporate-actions` as it is in the template.
+/// Writes `corporate-actions` as it is in the template.
 fn capitalised(name: &str) -> String {
     let word = |word: &str| {
         let (first, rest) = word.split_at(1);
@@ -101,7 +101,7 @@ fn capitalised(name: &str) -> String {
     name.split('-').map(word).collect()
 }
 
-/// A policy for operators of the stack.
+/// Holds a policy for operators of the stack.
 pub(super) struct Policy(pub(super) Vec<Value>);
 
 impl Policy {
@@ -112,7 +112,7 @@ impl Policy {
         Self(policy["Statement"].as_array().unwrap().clone())
     }
 
-    /// The numbers of the statements, with the numbers of their resources, that allow this.
+    /// Lists the numbers of the statements, with the numbers of their resources, that allow this.
     pub(super) fn allowing(&self, (action, arn): &Right) -> Vec<(usize, usize)> {
         let statements = self.0.iter().enumerate();
         let of_action =
@@ -156,7 +156,7 @@ pub(super) fn list(value: &Value) -> impl Iterator<Item = &str> {
         .filter_map(Value::as_str)
 }
 
-/// Whether a pattern with `*` for anything and `?` for one character matches, as in IAM.
+/// Tells whether a pattern with `*` for anything and `?` for one character matches, as in IAM.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
     match (pattern.chars().next(), text.chars().next()) {
         (None, end) => end.is_none(),

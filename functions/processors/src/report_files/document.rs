@@ -14,9 +14,9 @@ const REPORT: &str = "REPORT.CREATED";
 /// Names the event that announces the file of a treasury report.
 const TREASURY_REPORT: &str = "TREASURY_REPORT.CREATED";
 
-/// Is the longest file name within a key, in bytes. S3 allows keys of 1024 bytes.
+/// Bounds a file name within a key, in bytes. S3 allows keys of 1024 bytes.
 const MAX_NAME_BYTES: usize = 200;
-/// Is the longest value of metadata, in characters. S3 allows 2 KB for all of them.
+/// Bounds a value of metadata, in characters. S3 allows 2 KB for all of them.
 const MAX_VALUE_CHARS: usize = 256;
 
 /// Describes a file that an event announces: where it comes from, where it goes, and what is noted beside it.

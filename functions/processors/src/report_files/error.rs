@@ -5,7 +5,7 @@ use pipeline::error::AwsError;
 use pipeline::upvest_api::AccessError;
 use upvest_api::Error;
 
-/// Is the status by which Upvest refuses credentials, which say nothing about the report.
+/// Gives the HTTP status by which Upvest refuses credentials, which say nothing about the report.
 const UNAUTHORIZED: u16 = 401;
 
 /// Says why a file was not retrieved. No text holds a secret, or the location of a file.

@@ -22,12 +22,12 @@ use super::document::{Document, Source};
 use super::error::RetrieveError;
 use super::scratch::{Scratch, Written};
 
-/// Is the folder of Upvest's files that treasury reports are taken for being in, where nothing else is configured.
+/// Names the folder of Upvest's files that treasury reports are taken for being in, where nothing else is configured.
 /// Their events name the file alone, and no published source the folder.
 pub const SETTLEMENT_REPORTS: &str = "settlement_reports";
 
-/// Is the largest file that is retrieved. As many as are retrieved at once fit into the 512 MiB that Lambda gives a
-/// function for temporary files.
+/// Bounds the files that are retrieved, in bytes. As many as are retrieved at once fit into the 512 MiB that Lambda
+/// gives a function for temporary files.
 const MAX_BYTES: u64 = 100 * 1024 * 1024;
 /// Says how many files are retrieved at once.
 const AT_ONCE: usize = 4;
@@ -47,7 +47,7 @@ pub struct Retrieval {
     pub bucket: String,
     /// Names Upvest's folder with the files of treasury reports.
     pub treasury_folder: String,
-    /// Is the directory for temporary files, each of which is removed when its retrieval ends.
+    /// Names the directory for temporary files, each of which is removed when its retrieval ends.
     pub directory: PathBuf,
     /// Limits the file that is retrieved, in bytes.
     pub max_bytes: u64,

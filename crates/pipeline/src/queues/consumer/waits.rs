@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::error::Disposition;
 
-/// Is the longest wait, a quarter of an hour: SQS would take twelve hours.
+/// Bounds a wait: a quarter of an hour: SQS would take twelve hours.
 pub const LONGEST: Duration = Duration::from_secs(900);
 /// Says what becomes of a message that our own infrastructure failed.
 pub const INFRASTRUCTURE: Disposition = Disposition::Retry(Duration::from_secs(2));

@@ -14,7 +14,7 @@ use crate::error::AwsError;
 use crate::queues::encoding::{self, DecodeError, Encoded, Encoding, MAX_MESSAGE_BYTES};
 use crate::queues::envelope::{attribute, string_attribute};
 
-/// Is the longest group id that SQS takes, in characters (`SendMessage`, "`MessageGroupId`").
+/// Bounds a group id as SQS does, in characters (`SendMessage`, "`MessageGroupId`").
 const MAX_GROUP_LENGTH: usize = 128;
 
 /// Names the attribute that holds the entity's key.

@@ -14,7 +14,7 @@ use upvest::{EntityKey, Occurred};
 use super::{EntityError, Stored};
 use crate::stores::item::{Item, number_of, text, text_of};
 
-/// Is the largest item that is written, in bytes. `DynamoDB` takes 400 KB; the rest is left for what an estimate
+/// Bounds an item that is written, in bytes. `DynamoDB` takes 400 KB; the rest is left for what an estimate
 /// misses.
 const MAX_ITEM_BYTES: usize = 390 * 1024;
 

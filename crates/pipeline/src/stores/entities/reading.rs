@@ -11,7 +11,7 @@ use crate::stores::batch_get::BatchGet;
 use crate::stores::item::{Item, text, text_of};
 
 const SCAN: &str = "Scan of the entities table";
-/// Is the index of a person's entities. It has their keys, and nothing else.
+/// Names the index of a person's entities. The index has their keys, and nothing else.
 const BY_USER: &str = "by-user";
 
 /// Holds an entity's state as it was read, with what a later write has to know of the item.

@@ -11,7 +11,8 @@ use crate::error::AwsError;
 const CALL: &str = "BatchExecuteStatement of the events table";
 /// Bounds the number of statements in one batch (`BatchExecuteStatement`).
 const BATCH: usize = 25;
-/// Is the largest `object` kept in an item, in bytes. An item takes 400 KB in all; what is larger stays in the archive.
+/// Bounds the `object` that is kept in an item, in bytes. An item takes 400 KB in all; what is larger stays in the
+/// archive.
 pub const MAX_OBJECT_BYTES: usize = 380 * 1024;
 
 /// Describes an event to be logged: the attributes of its item, in the form that the table has them.

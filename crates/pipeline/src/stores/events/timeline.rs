@@ -8,7 +8,7 @@ use crate::error::AwsError;
 use crate::stores::batch_get::BATCH;
 use crate::stores::item::{Item, take_text, text};
 
-/// Is the index that has the time lines. It has keys and types, no objects.
+/// Names the index that has the time lines. The index has keys and types, no objects.
 const INDEX: &str = "by-aggregate";
 
 /// Describes an event's place in the time line of its entity.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::stores::item::{Item, number_of, text_of};
 
-/// Is the value of `status` while somebody works.
+/// Gives the value of `status` while somebody works.
 pub(super) const IN_PROGRESS: &str = "IN_PROGRESS";
 /// Gives the value of `status` once the work is done.
 pub(super) const COMPLETED: &str = "COMPLETED";

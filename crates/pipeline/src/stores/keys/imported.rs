@@ -25,7 +25,7 @@ pub enum Material {
     Shared {
         /// Holds the bytes of the secret, which no debug output shows.
         secret: SecretSlice<u8>,
-        /// Is the name under which Secrets Manager is to keep it: see [`secret_name`](super::secret_name).
+        /// Gives the name under which Secrets Manager is to keep it: see [`secret_name`](super::secret_name).
         secret_name: String,
     },
 }

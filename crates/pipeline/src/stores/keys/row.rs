@@ -9,13 +9,13 @@ use upvest::signature::{Algorithm, Dialect, Jwk};
 use super::proved::Use;
 use crate::stores::item::{Item, text, text_of};
 
-/// Is the `source` of keys that were fetched from Upvest.
+/// Marks, as `source`, keys that were fetched from Upvest.
 const FETCHED: &str = "upvest";
-/// Is the `source` of keys that an operator imported.
+/// Marks, as `source`, keys that an operator imported.
 const IMPORTED: &str = "import";
-/// Is the `source` of the canary's key.
+/// Marks, as `source`, the canary's key.
 const CANARY: &str = "canary";
-/// Is the one value of `only`: a key that signs synthetic events and nothing else.
+/// Gives the one value of `only`: a key that signs synthetic events and nothing else.
 const SYNTHETIC: &str = "synthetic";
 
 /// Describes a key as the keys table has it.
@@ -62,7 +62,7 @@ pub(super) enum Limit {
     SyntheticEvents,
 }
 
-/// Is the name of an attribute that cannot be used.
+/// Names an attribute that cannot be used.
 pub(super) type Unusable = &'static str;
 
 impl KeyRow {

@@ -9,7 +9,7 @@ use super::selection::{FilterArgs, QueueArgs, messages_behind, selection};
 use crate::output::{self, Report};
 use crate::times::age_at;
 
-/// The most of a reason that a table shows, in characters.
+/// Bounds what a table shows of a reason, in characters.
 const REASON_WIDTH: usize = 80;
 
 #[derive(Debug, Args)]

@@ -83,7 +83,7 @@ impl Report for EntityReport {
     }
 }
 
-/// Tables parts, with a column for each figure that any of them has.
+/// Shows parts as a table, with a column for each figure that any of them has.
 fn parts_table(parts: &[PartReport]) -> impl std::fmt::Display {
     let figures: BTreeSet<&str> = parts
         .iter()

@@ -10,16 +10,16 @@ use upvest::effects::Effect;
 
 use crate::output::{self, Report, pretty};
 
-/// What is only told.
+/// Marks what is told and was not checked.
 const TOLD: char = ' ';
-/// What was checked, and holds.
+/// Marks what was checked, and holds.
 const HOLDS: char = '✓';
-/// What was checked, and does not hold.
+/// Marks what was checked, and does not hold.
 const FAILS: char = '✗';
-/// What cannot be known.
+/// Marks what cannot be known.
 const DARK: char = '?';
 
-/// Lines of a mark, a name and a value.
+/// Writes lines of a mark, a name and a value.
 #[derive(Default)]
 struct Lines(String);
 

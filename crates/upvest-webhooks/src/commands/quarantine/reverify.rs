@@ -110,7 +110,7 @@ fn table(report: &ReverifyReport) -> String {
     format!("{table}\n")
 }
 
-/// What to do about what became of a delivery.
+/// Tells what to do about what became of a delivery.
 fn hint(result: ReverifyResult) -> &'static str {
     match result {
         ReverifyResult::Verified | ReverifyResult::Fails => "",

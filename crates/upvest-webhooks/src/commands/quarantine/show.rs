@@ -90,7 +90,7 @@ pub(super) fn outlook_text(outlook: &Outlook) -> String {
     }
 }
 
-/// JSON indented, and all else as it is.
+/// Indents JSON, and leaves all else as it is.
 fn readable(body: &str) -> String {
     match serde_json::from_str::<serde::de::IgnoredAny>(body) {
         Ok(_) => pretty(body),

@@ -4,7 +4,7 @@ use operator::reconcile::{CategoryReport, Reconciliation, RepairReport};
 
 use crate::output::{self, Report};
 
-/// The most differences that are listed for people.
+/// Bounds the differences that are listed for people.
 const MOST_LISTED: usize = 100;
 
 impl Report for Reconciliation {

@@ -7,12 +7,12 @@ use tokio::sync::mpsc;
 
 use crate::output::{self, harmless};
 
-/// How deliveries are written.
+/// Says how deliveries are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// For people.
+    /// Lines are for people.
     Text,
-    /// One JSON document a line.
+    /// Each line is a JSON document, for programs.
     Json,
 }
 
@@ -106,7 +106,8 @@ fn event_text(event: &WatchedEvent) -> String {
     text
 }
 
-/// One line of JSON. Control characters are escaped, as JSON allows: what others sent must not steer a terminal.
+/// Writes a delivery as one line of JSON. Control characters are escaped, as JSON allows: what others sent must not
+/// steer a terminal.
 fn json(delivery: &WatchedDelivery) -> io::Result<String> {
     let json = serde_json::to_string(delivery)?;
     let mut line = String::with_capacity(json.len());

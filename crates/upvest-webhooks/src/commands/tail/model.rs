@@ -7,42 +7,42 @@ use jiff::Timestamp;
 use operator::watch::{Outcome, Update, WatchedDelivery, WatchedEvent};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-/// The most rows that are kept. Older ones are left to the archive.
+/// Bounds the rows that are kept. Older ones are left to the archive.
 const MAX_ROWS: usize = 5_000;
-/// Over which time rates are counted.
+/// Says over which time rates are counted.
 const RATE_TIME: Duration = Duration::from_secs(60);
-/// How far a page moves.
+/// Says how many rows a page moves.
 const PAGE: isize = 10;
 
-/// A row: a delivery by its number, or an event of it by its index.
+/// Names what is in a row: a delivery by its number, or an event of it by its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Row {
     pub(super) delivery: u64,
     pub(super) event: Option<usize>,
 }
 
-/// What is to be done after a key.
+/// Says what is to be done after a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Command {
-    /// Nothing but to draw.
+    /// Nothing is to be done but to draw.
     Draw,
-    /// Leave.
+    /// The operator leaves.
     Quit,
-    /// Read the object of the event at a place of the batch of an archived delivery.
+    /// The object is to be read of the event at a place of the batch of an archived delivery.
     Read { archived_at: String, place: usize },
 }
 
-/// The object of the selected event.
+/// Says how far the object of the selected event is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Object {
     /// Nobody asked for it.
     #[default]
     Hidden,
-    /// It is being read.
+    /// The object is being read.
     Reading,
-    /// As it was delivered, indented.
+    /// The object is shown as it was delivered, indented.
     Shown(String),
-    /// It cannot be had.
+    /// The object cannot be had, for this reason.
     Unreadable(String),
 }
 
@@ -54,7 +54,7 @@ pub(super) struct Rates {
     pub(super) quarantined: usize,
 }
 
-/// The screen's state.
+/// Holds the screen's state.
 #[derive(Debug)]
 pub(super) struct App {
     pub(super) title: String,
@@ -63,19 +63,19 @@ pub(super) struct App {
     rows_kept: usize,
     arrivals: VecDeque<(Timestamp, Rates)>,
     pub(super) filter: String,
-    /// Whether keys go to the filter.
+    /// Tells whether keys go to the filter.
     pub(super) editing: bool,
     pub(super) quarantine_only: bool,
-    /// The first delivery that is not shown, while it is paused.
+    /// Numbers the first delivery that is not shown, while it is paused.
     paused_at: Option<u64>,
     pub(super) selected: Option<Row>,
-    /// Whether the newest row is selected whenever one comes.
+    /// Tells whether the newest row is selected whenever one comes.
     pub(super) following: bool,
     pub(super) details: bool,
     pub(super) details_offset: u16,
     pub(super) object: Object,
     pub(super) trouble: Option<String>,
-    /// Whether the archive was looked through at least once.
+    /// Tells whether the archive was looked through at least once.
     pub(super) has_looked: bool,
 }
 
@@ -134,7 +134,7 @@ impl App {
         self.settle();
     }
 
-    /// What was received within the last minute.
+    /// Counts what was received within the last minute.
     pub(super) fn rates(&mut self, now: Timestamp) -> Rates {
         self.arrivals.retain(|(at, _)| *at + RATE_TIME > now);
         let sum = |sum: Rates, (_, rates): &(_, Rates)| Rates {
@@ -145,17 +145,17 @@ impl App {
         self.arrivals.iter().fold(Rates::default(), sum)
     }
 
-    /// How many deliveries are kept.
+    /// Counts the deliveries that are kept.
     pub(super) fn kept(&self) -> usize {
         self.deliveries.len()
     }
 
-    /// How many deliveries came since it was paused; `None` while it is not.
+    /// Counts the deliveries that came since it was paused; `None` while it is not.
     pub(super) fn held_back(&self) -> Option<u64> {
         self.paused_at.map(|paused_at| self.next_number - paused_at)
     }
 
-    /// The rows that pass the filter, oldest first.
+    /// Lists the rows that pass the filter, oldest first.
     pub(super) fn rows(&self) -> Vec<Row> {
         let end = self.paused_at.unwrap_or(self.next_number);
         let filter = self.filter.to_lowercase();
@@ -183,7 +183,7 @@ impl App {
         rows
     }
 
-    /// The delivery of a row.
+    /// Finds the delivery of a row.
     pub(super) fn delivery(&self, row: Row) -> Option<&WatchedDelivery> {
         let at = self
             .deliveries
@@ -192,7 +192,7 @@ impl App {
         self.deliveries.get(at).map(|(_, delivery)| delivery)
     }
 
-    /// The event of a row, if it is one of an event.
+    /// Finds the event of a row, if it is one of an event.
     pub(super) fn event(&self, row: Row) -> Option<&WatchedEvent> {
         self.delivery(row)?.events.get(row.event?)
     }

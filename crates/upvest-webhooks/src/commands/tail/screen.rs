@@ -17,14 +17,14 @@ use super::model::{App, Command};
 use super::view;
 use crate::output::{harmless, pretty};
 
-/// How often it is drawn while nothing happens, so that rates fall.
+/// Says how often it is drawn while nothing happens, so that rates fall.
 const TICK: Duration = Duration::from_secs(1);
-/// The most news that are taken in before it is drawn again.
+/// Bounds the news that are taken in before it is drawn again.
 const NEWS_AT_A_TIME: usize = 256;
 
 type ReadObject = Result<Option<String>, String>;
 
-/// The terminal while it is a screen. Dropped, it is a terminal again; after a panic too, which a hook sees to.
+/// Holds the terminal while it is a screen. Dropped, it is a terminal again; after a panic too, which a hook sees to.
 struct Screen(DefaultTerminal);
 
 impl Screen {

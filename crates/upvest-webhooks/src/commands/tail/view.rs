@@ -14,13 +14,13 @@ use super::lines::state_text;
 use super::model::{App, Object, Row};
 use crate::output::harmless;
 
-/// From this width on, details stand beside the list.
+/// Says from which width on, in columns, details stand beside the list.
 const WIDE: u16 = 140;
-/// From this height on, details stand below the list; on a smaller screen, in its place.
+/// Says from which height on, in lines, details stand below the list; on a smaller screen, in its place.
 const TALL: u16 = 24;
-/// The width of an event's type where there is room.
+/// Gives the width of an event's type where there is room.
 const TYPE_WIDTH: usize = 28;
-/// The width of an entity: most are a category and a UUID.
+/// Gives the width of an entity: most are a category and a UUID.
 const ENTITY_WIDTH: usize = 46;
 const EVENT_ID_WIDTH: usize = 36;
 
@@ -46,7 +46,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App, now: Timestamp) {
     }
 }
 
-/// Where the list and the details go.
+/// Decides where the list and the details go.
 fn arrange(app: &App, body: Rect) -> (Option<Rect>, Option<Rect>) {
     if !app.details {
         return (Some(body), None);
@@ -103,7 +103,7 @@ fn draw_status(frame: &mut Frame<'_>, app: &App, rows: &[Row], area: Rect) {
     frame.render_widget(Paragraph::new(line), area);
 }
 
-/// What the list shows, and whether it moves.
+/// Tells what the list shows, and whether it moves.
 fn mode(app: &App, rows: &[Row]) -> Line<'static> {
     let mut spans = vec![match (app.held_back(), app.following) {
         (Some(0), _) => " paused".fg(Color::Yellow),
@@ -358,24 +358,24 @@ fn object_lines<'a>(object: &Object) -> Vec<Line<'a>> {
     }
 }
 
-/// A number with what it counts.
+/// Writes a number with what it counts.
 fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-/// The time of day, UTC, to the millisecond.
+/// Writes the time of day, UTC, to the millisecond.
 fn time_of_day(at: Timestamp) -> String {
     let text = format!("{at:.3}");
     text.split_once('T')
         .map_or(text.clone(), |(_, time)| time.trim_end_matches('Z').to_owned())
 }
 
-/// Text of others as a part of one line.
+/// Makes text of others fit to be a part of one line.
 fn line_of(text: &str) -> String {
     harmless(text).replace('\n', "\u{fffd}")
 }
 
-/// Text in exactly this width; what is too long loses its middle, because ids differ at their ends.
+/// Cuts or fills text to exactly this width; what is too long loses its middle, because ids differ at their ends.
 fn fit(text: &str, width: usize) -> String {
     let text = line_of(text);
     let length = text.chars().count();

@@ -18,6 +18,7 @@
 //! | [`quarantine`] | what could not be proven: list, show, reverify, discard |
 //! | [`reconcile`] | what the stack has beside what Upvest says: compare, repair |
 //! | [`replay`] | events of the log to the domain queues again |
+//! | [`specification`] | Upvest's specification beside the tables of this program: what differs |
 //! | [`watch`] | deliveries and events as they pass |
 //! | [`webhooks`] | the subscriptions at Upvest: create, update, switch, delete, test |
 //!
@@ -60,6 +61,7 @@ pub mod repair;
 pub mod replay;
 pub mod reporter;
 pub mod send;
+pub mod specification;
 pub mod stack;
 pub mod times;
 pub mod upvest_account;

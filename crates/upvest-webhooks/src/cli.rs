@@ -10,8 +10,8 @@ use pipeline::runtime::config::{Lookup, environment};
 
 use crate::arguments::StackArgs;
 use crate::commands::{
-    archive, audit, dlq, doctor, entities, events, explain, keys, quarantine, reconcile, replay, send, tail,
-    webhooks,
+    archive, audit, dlq, doctor, entities, events, explain, keys, quarantine, reconcile, replay, send, spec,
+    tail, webhooks,
 };
 use crate::output::{self, Report};
 use crate::terminal::Screen;
@@ -142,6 +142,9 @@ enum Command {
     /// state: it posts an event for each difference to the stack's URL, as Upvest would have, signed with a key of yours
     /// and marked (`reconciled`). A real event that is newer wins over it. Run it again after an interruption.
     Reconcile(Box<reconcile::Arguments>),
+    /// Compare Upvest's specification with what this program knows of Upvest's events
+    #[command(subcommand, subcommand_precedence_over_arg = true)]
+    Spec(spec::Command),
     /// Print a completion script for a shell
     ///
     /// For bash: upvest-webhooks completions bash > ~/.local/share/bash-completion/completions/upvest-webhooks
@@ -223,6 +226,7 @@ impl Command {
             Self::Audit(command) => show(&command.run(stacks.stack().await?).await?, json),
             Self::Doctor(arguments) => show(&arguments.run(stacks).await?, json),
             Self::Reconcile(arguments) => show(&Box::pin(arguments.run(stacks)).await?, json),
+            Self::Spec(command) => show(&command.run()?, json),
             Self::Completions { shell } => {
                 output::write(&completions(shell)).map_err(unprinted)?;
                 Ok(true)

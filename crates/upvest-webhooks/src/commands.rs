@@ -12,5 +12,6 @@ pub(crate) mod quarantine;
 pub(crate) mod reconcile;
 pub(crate) mod replay;
 pub(crate) mod send;
+pub(crate) mod spec;
 pub(crate) mod tail;
 pub(crate) mod webhooks;

@@ -23,6 +23,7 @@ mod value;
 pub use newest::Newest;
 pub use packing::{PackingError, pack_history, unpack_history};
 pub use part::{Part, Parts};
+pub use related::{REFERENCE_TYPES, reference_paths};
 pub use summary::{Summary, flags_changed};
 pub use value::Derived;
 

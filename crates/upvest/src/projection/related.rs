@@ -34,9 +34,8 @@ const REFERENCES: [(&str, &str); 18] = [
 /// Names the lists in which objects name other entities by `id`, and those entities' type.
 const LISTS: [(&str, &str); 2] = [("users", "USER"), ("orders", "ORDER")];
 
-/// Lists the types in `references` of a ledger line that are entities of their own (contract section 5, cross
-/// references, and section 9).
-const LINE_REFERENCES: [&str; 9] = [
+/// Lists the types in `references` of a ledger line that are entities of their own, as far as Upvest's pages name them.
+pub const REFERENCE_TYPES: [&str; 9] = [
     "ORDER",
     "WITHDRAWAL",
     "DIRECT_DEBIT",
@@ -47,6 +46,16 @@ const LINE_REFERENCES: [&str; 9] = [
     "VIRTUAL_CASH_DECREASE",
     "TREASURY_PAYMENT",
 ];
+
+/// Lists the fields of objects in which other entities are looked for, as paths into the objects' schema: `order_id`,
+/// `users[].id`.
+#[must_use]
+pub fn reference_paths() -> Vec<String> {
+    let single = REFERENCES.iter().map(|(path, _)| (*path).to_owned());
+    let listed = LISTS.iter().map(|(path, _)| format!("{path}[].id"));
+    let others = ["user_ids[]", "references[].id", "entity_id"].map(str::to_owned);
+    single.chain(listed).chain(others).collect()
+}
 
 /// Finds the other entities that an object names: the plan of a savings plan execution, the account transfer of a
 /// securities transfer, the report that a report replaces, the payment of a ledger line ...
@@ -63,7 +72,7 @@ pub(super) fn of_object(object: &Object<'_>, own: &EntityKey) -> BTreeSet<Entity
     let users = users.filter_map(|id| EntityKey::of_reference("USER", id));
     let lines = objects(object, "references").filter_map(|reference| {
         let named = reference.text("type")?;
-        let entity = LINE_REFERENCES.iter().find(|entity| **entity == named)?;
+        let entity = REFERENCE_TYPES.iter().find(|entity| **entity == named)?;
         EntityKey::of_reference(entity, reference.member("id")?)
     });
     let all = single
@@ -95,6 +104,21 @@ mod tests {
         let own = EntityKey::from_stored(own.to_owned());
         let related = of_object(&Object::parse(object).unwrap(), &own);
         related.iter().map(EntityKey::to_string).collect()
+    }
+
+    #[test]
+    fn every_path_that_is_listed_is_followed() {
+        for path in reference_paths() {
+            let object =
+                path.rsplit('.')
+                    .fold("\"x\"".to_owned(), |value, name| match name.strip_suffix("[]") {
+                        Some(name) => {
+                            format!(r#"{{"{name}":[{value}],"type":"ORDER","entity_type":"ORDER"}}"#)
+                        }
+                        None => format!(r#"{{"{name}":{value},"type":"ORDER","entity_type":"ORDER"}}"#),
+                    });
+            assert_eq!(related("REPORT#r", &object).len(), 1, "{path}: {object}");
+        }
     }
 
     #[test]

@@ -54,9 +54,13 @@ async fn answer_in_every_way() {
         receiver.aws.inject(Fault::FailBeforeEffect, send);
     }
     assert_eq!(receiver.post(&headers, b"").await.unwrap().0, 503);
-    for (change, status) in [("/rawPath", 404), ("/requestContext/http/method", 405)] {
+    for (change, other, status) in [
+        ("/rawPath", "other", 404),
+        ("/requestContext/http/method", "other", 405),
+        ("/rawQueryString", "<>", 400),
+    ] {
         let mut request = gateway_request(0, &headers, b"");
-        *request.pointer_mut(change).unwrap() = json!("other");
+        *request.pointer_mut(change).unwrap() = json!(other);
         assert_eq!(receiver.request(request).await.unwrap().0, status);
     }
     assert_eq!(from_an_unlisted_address(&receiver, &headers).await, 403);
@@ -74,7 +78,7 @@ async fn from_an_unlisted_address(receiver: &Receiver, headers: &Headers) -> i64
         ..ingest::Deps::new(receiver.aws.sdk_config(), config)
     };
     let request = serde_json::from_value(gateway_request(0, headers, b"")).unwrap();
-    ingest::handle(&deps, &request).await.status_code
+    ingest::handle(&deps, request).await.status_code
 }
 
 async fn judge_in_every_way() {

@@ -201,7 +201,7 @@ impl Receiver {
         let request = serde_json::from_value(request).expect("a gateway request");
         let answer = self
             .aws
-            .invoke("ingest", ingest::handle(&self.ingest, &request))
+            .invoke("ingest", ingest::handle(&self.ingest, request))
             .await?;
         match answer.body {
             Some(Body::Text(text)) => Ok((answer.status_code, text)),

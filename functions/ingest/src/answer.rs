@@ -1,16 +1,20 @@
 //! The answers that a sender can get.
 
-use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
-use aws_lambda_events::encodings::Body;
-use http::HeaderValue;
+use lambda_http::Body;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_http::http::HeaderValue;
 use serde_json::json;
 use uuid::Uuid;
+
+use crate::guard::MalformedError;
 
 /// Says what a request is answered with. Upvest takes 200 alone for success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// The delivery of this id is durable.
     Received(Uuid),
+    /// The event is no request that can be handled.
+    Malformed(MalformedError),
     /// The request has another path than the webhook's.
     WrongPath,
     /// The request has another method than POST.
@@ -29,6 +33,7 @@ impl Answer {
     pub(crate) fn status(self) -> u16 {
         match self {
             Self::Received(_) => 200,
+            Self::Malformed(_) => 400,
             Self::Unsigned => 401,
             Self::UnlistedSource => 403,
             Self::WrongPath => 404,
@@ -38,9 +43,15 @@ impl Answer {
         }
     }
 
-    fn reason(self) -> &'static str {
+    /// Tells whether the request was refused for what it is, and not for a fault of ours.
+    pub(crate) fn is_refusal(self) -> bool {
+        matches!(self.status(), 400..=405)
+    }
+
+    pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Received(_) => "received",
+            Self::Malformed(error) => error.reason(),
             Self::Unsigned => "missing-signature",
             Self::UnlistedSource => "source-address-not-allowed",
             Self::WrongPath => "no-such-path",

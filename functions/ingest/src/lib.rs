@@ -5,11 +5,11 @@
 //! only, and leaves its content to verify-and-store. It never sees a key.
 
 use aws_config::SdkConfig;
-use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use http::HeaderValue;
 use jiff::Timestamp;
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequestContext, ApiGatewayV2httpResponse};
+use lambda_http::http::{HeaderValue, Method};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt};
 use pipeline::error::ErrorChain;
 use pipeline::queues::deliveries::{DeliveriesQueue, SendError};
 use pipeline::queues::envelope::{self, Envelope};
@@ -19,9 +19,11 @@ use pipeline::runtime::metrics;
 use uuid::Uuid;
 
 mod answer;
+mod guard;
 mod source;
 
 use answer::Answer;
+pub use guard::GatewayEvent;
 pub use source::{AllowList, SourcePolicy};
 
 /// Says what the function is configured to do.
@@ -87,41 +89,53 @@ impl Deps {
 }
 
 /// Handles one request, as an HTTP API hands it over (payload 2.0).
-pub async fn handle(deps: &Deps, request: &ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
-    let answer = match refuse(&deps.config, request) {
-        Some(refusal) => {
-            let request_id = request.request_context.request_id.as_deref();
-            tracing::warn!(
-                gateway.request_id = request_id,
-                status = refusal.status(),
-                "refused a request"
-            );
-            refusal
-        }
-        None => accept(deps, request).await,
-    };
+pub async fn handle(deps: &Deps, event: GatewayEvent) -> ApiGatewayV2httpResponse {
+    let request_id = event.request_id().map(str::to_owned);
+    let answer = answer(deps, event).await;
+    if answer.is_refusal() {
+        tracing::warn!(
+            gateway.request_id = request_id,
+            status = answer.status(),
+            reason = answer.reason(),
+            "refused a request"
+        );
+    }
     metrics::answered(answer.status());
     metrics::flush();
     answer.into_response()
 }
 
+async fn answer(deps: &Deps, event: GatewayEvent) -> Answer {
+    // What is not signed is no delivery of Upvest's, whatever its shape.
+    let is_signed = event.has_header("signature") && event.has_header("signature-input");
+    let request = match event.into_request() {
+        Ok(request) => request,
+        Err(_) if !is_signed => return Answer::Unsigned,
+        Err(error) => return Answer::Malformed(error),
+    };
+    match refuse(&deps.config, &request) {
+        Some(refusal) => refusal,
+        None => accept(deps, request).await,
+    }
+}
+
 /// Looks at the outside of a request for what keeps it from being a delivery; `None` when nothing does.
-fn refuse(config: &Config, request: &ApiGatewayV2httpRequest) -> Option<Answer> {
+fn refuse(config: &Config, request: &Request) -> Option<Answer> {
+    let context = context(request);
     let listed = config
         .allowed
-        .admits(request.request_context.http.source_ip.as_deref());
+        .admits(context.and_then(|context| context.http.source_ip.as_deref()));
     if !listed {
         metrics::unlisted_source();
-        let request_id = request.request_context.request_id.as_deref();
         tracing::warn!(
-            gateway.request_id = request_id,
+            gateway.request_id = context.and_then(|context| context.request_id.as_deref()),
             "request from an address that is not on the allow list"
         );
     }
-    let has = |name| request.headers.contains_key(name);
-    if request.raw_path.as_ref() != Some(&config.path) {
+    let has = |name| request.headers().contains_key(name);
+    if request.raw_http_path() != config.path {
         Some(Answer::WrongPath)
-    } else if request.request_context.http.method != "POST" {
+    } else if request.method() != Method::POST {
         Some(Answer::NotPost)
     } else if !has("signature") || !has("signature-input") {
         // Before the address: 403 is for what could be a delivery of Upvest's, from an address that is not listed yet.
@@ -134,7 +148,7 @@ fn refuse(config: &Config, request: &ApiGatewayV2httpRequest) -> Option<Answer> 
 }
 
 /// Sends the delivery on its way.
-async fn accept(deps: &Deps, request: &ApiGatewayV2httpRequest) -> Answer {
+async fn accept(deps: &Deps, request: Request) -> Answer {
     let envelope = envelope(deps, request);
     match deps.queue.send(&envelope).await {
         Ok(()) => {
@@ -158,12 +172,12 @@ async fn accept(deps: &Deps, request: &ApiGatewayV2httpRequest) -> Answer {
     }
 }
 
-fn envelope(deps: &Deps, request: &ApiGatewayV2httpRequest) -> Envelope {
-    let received_at = received_at(request).unwrap_or_else(|| deps.clock.now());
+fn envelope(deps: &Deps, request: Request) -> Envelope {
+    let received_at = received_at(&request).unwrap_or_else(|| deps.clock.now());
     // The envelope is JSON, which has no place for a header that is not UTF-8.
     let text = |value: &'_ HeaderValue| std::str::from_utf8(value.as_bytes()).ok().map(str::to_owned);
     let headers = request
-        .headers
+        .headers()
         .iter()
         .filter_map(|(name, value)| Some((name.as_str(), text(value)?)))
         .collect();
@@ -171,32 +185,32 @@ fn envelope(deps: &Deps, request: &ApiGatewayV2httpRequest) -> Envelope {
         delivery_id: (deps.new_id)(received_at),
         received_at,
         request: envelope::Request {
-            method: request.request_context.http.method.to_string(),
-            path: request.raw_path.clone().unwrap_or_default(),
-            query: request.raw_query_string.clone().filter(|query| !query.is_empty()),
-            source_address: request.request_context.http.source_ip.clone(),
+            method: request.method().to_string(),
+            // The URI has the path as a URL writes it; the sender signed what it sent.
+            path: request.raw_http_path().to_owned(),
+            query: request.uri().query().map(str::to_owned),
+            source_address: context(&request).and_then(|context| context.http.source_ip.clone()),
             headers: Envelope::needed_headers(&headers),
             header_names: Envelope::names_of(&headers),
         },
-        body: body(request),
+        body: match request.into_body() {
+            Body::Text(text) => text.into_bytes(),
+            Body::Binary(bytes) => bytes,
+            _ => Vec::new(),
+        },
     }
 }
 
-/// Gives the body's exact bytes: the gateway hands text over as it is and everything else in base64.
-fn body(request: &ApiGatewayV2httpRequest) -> Vec<u8> {
-    let text = request.body.as_deref().unwrap_or_default();
-    let decoded = request
-        .is_base64_encoded
-        .then(|| STANDARD.decode(text).ok())
-        .flatten();
-    // What says that it is base64 and is not still goes on: its digest will not match, and that is decided where keys
-    // are.
-    decoded.unwrap_or_else(|| text.as_bytes().to_vec())
+fn context(request: &Request) -> Option<&ApiGatewayV2httpRequestContext> {
+    match request.request_context_ref()? {
+        RequestContext::ApiGatewayV2(context) => Some(context),
+        _ => None,
+    }
 }
 
 /// Tells when the gateway received the request, to the millisecond; `None` where it does not say.
-fn received_at(request: &ApiGatewayV2httpRequest) -> Option<Timestamp> {
-    let milliseconds = Some(request.request_context.time_epoch).filter(|milliseconds| *milliseconds > 0);
+fn received_at(request: &Request) -> Option<Timestamp> {
+    let milliseconds = Some(context(request)?.time_epoch).filter(|milliseconds| *milliseconds > 0);
     Timestamp::from_millisecond(milliseconds?).ok()
 }
 
@@ -232,16 +246,17 @@ mod tests {
         )
     }
 
-    fn request(method: &str, path: &str, source: &str, query: &str) -> ApiGatewayV2httpRequest {
-        let request = serde_json::json!({
+    fn request(method: &str, path: &str, source: &str, query: &str) -> Request {
+        let event = serde_json::json!({
             "rawPath": path,
             "rawQueryString": query,
-            "headers": { "X-Forwarded-Proto": " ", "Host": "?#", "Signature": "a", "signature-input": "b" },
+            "headers": { "Signature": "a", "signature-input": "b" },
             "requestContext": { "timeEpoch": 1_767_225_600_123_i64, "http": { "method": method, "sourceIp": source } },
             "body": "AP8=",
             "isBase64Encoded": true,
         });
-        serde_json::from_value(request).unwrap()
+        let event: GatewayEvent = serde_json::from_value(event).unwrap();
+        event.into_request().unwrap()
     }
 
     #[test]
@@ -262,21 +277,42 @@ mod tests {
         assert_eq!(refused(flag, "POST", "/webhooks/upvest", "10.0.0.1"), None);
         assert_eq!(refused(reject, "POST", "/webhooks/upvest", "10.0.0.1"), Some(403));
         let mut unsigned = request("POST", "/webhooks/upvest", "10.0.0.1", "");
-        unsigned.headers.remove("signature");
+        unsigned.headers_mut().remove("signature");
         let answer = refuse(&deps(reject).config, &unsigned).map(Answer::status);
         assert_eq!(answer, Some(401), "no address makes it a delivery");
     }
 
     #[test]
-    fn a_request_of_any_shape_is_carried_as_it_is() {
-        let query = "a=%zz&b[]=<>&c=\u{7f}";
+    fn a_request_is_carried_as_it_is() {
+        let query = "a=%zz&b[]=|&c={}";
         let envelope = envelope(
             &deps(SourcePolicy::Flag),
-            &request("POST", "/webhooks/upvest", "?", query),
+            request("POST", "/webhooks/../upvest//%2e%zz", "?", query),
         );
+        assert_eq!(envelope.request.path, "/webhooks/../upvest//%2e%zz");
         assert_eq!(envelope.request.query.as_deref(), Some(query));
         assert_eq!(envelope.body, [0, 0xff]);
         assert_eq!(envelope.received_at.to_string(), "2026-01-01T00:00:00.123Z");
         assert!(envelope.delivery_id.to_string().starts_with("019b76da-a87b-7"));
+    }
+
+    #[tokio::test]
+    async fn what_is_malformed_is_answered_400_with_its_reason_and_401_where_it_is_not_even_signed() {
+        let deps = deps(SourcePolicy::Flag);
+        let answer = async |headers: serde_json::Value| {
+            let event = serde_json::json!({
+                "rawPath": "/webhooks/upvest", "rawQueryString": "a=<>", "headers": headers,
+                "requestContext": { "http": { "method": "POST" } },
+            });
+            let response = handle(&deps, serde_json::from_value(event).unwrap()).await;
+            let Some(Body::Text(text)) = response.body else {
+                panic!("an answer has a text")
+            };
+            (response.status_code, text)
+        };
+        let signed = serde_json::json!({ "Signature": "a", "signature-input": "b" });
+        let malformed = (400, r#"{"reason":"malformed-query"}"#.to_owned());
+        assert_eq!(answer(signed).await, malformed);
+        assert_eq!(answer(serde_json::json!({ "signature": "a" })).await.0, 401);
     }
 }

@@ -1,8 +1,7 @@
 //! Wires ingest to Lambda.
 
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use ingest::{Config, Deps};
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use ingest::{Config, Deps, GatewayEvent};
+use lambda_http::{Error, LambdaEvent, lambda_runtime, service_fn};
 use pipeline::runtime::config::{Lookup, environment};
 
 #[tokio::main(flavor = "current_thread")]
@@ -11,8 +10,9 @@ async fn main() -> Result<(), Error> {
     let config = Config::from_lookup(&Lookup::new(&environment))?;
     let deps = &Deps::new(&pipeline::runtime::aws::config().await, config);
     deps.warm().await;
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<ApiGatewayV2httpRequest>| {
-        Ok::<_, Error>(ingest::handle(deps, &event.payload).await)
+    // Not `lambda_http`'s own `run`: it makes the request before any code of ours could look at the event.
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<GatewayEvent>| {
+        Ok::<_, Error>(ingest::handle(deps, event.payload).await)
     }))
     .await
 }

@@ -59,6 +59,17 @@ fn flags(receiver: &Receiver) -> Vec<Vec<String>> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_that_names_another_subscription_beside_ours_does_not_pass_for_ours() {
+    let both = format!(r#"{OURS}","webhook_id":"{OTHER}"#);
+    let receiver = subscribed(SubscriptionPolicy::Flag).await;
+    post(&receiver, &[("e1", Some(&both))]).await;
+    assert_eq!(flags(&receiver), [["foreign-subscription"]]);
+    let receiver = subscribed(SubscriptionPolicy::Strict).await;
+    post(&receiver, &[("e1", Some(&both)), ("e2", Some(OURS))]).await;
+    assert_eq!(stored(&receiver), ["e2"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn events_of_another_subscription_are_flagged_and_told_once() {
     let measured = Measured::default();
     let _guard = metrics::set_default_local_recorder(&measured);

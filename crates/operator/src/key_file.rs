@@ -1,18 +1,14 @@
-//! Keys in files: public ones as JWK, private ones as PKCS#8, secrets as they are.
+//! Keys in files: public ones as JWK, private ones as PKCS#8 or SEC1, secrets as they are.
 
 use std::path::Path;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use secrecy::SecretSlice;
+use secrecy::{SecretSlice, SecretString};
 use serde_json::Value;
 use upvest::signature::{Dialect, Jwk, SigningKey};
+use upvest_api::CredentialsError;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
-
-const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
-const END: &str = "-----END PRIVATE KEY-----";
 
 /// Reads public keys, each with an id: those of a set (`{"keys": [...]}`), or the one of a JWK. With `key_id`, only
 /// that key of a set, and a JWK under that id.
@@ -80,19 +76,21 @@ pub fn secret(path: &Path) -> Result<SecretSlice<u8>> {
     Ok(SecretSlice::from(bytes))
 }
 
-/// Reads a private key, ECDSA P-521 or Ed25519. Without `key_id` a P-521 key gets the id under which
-/// `upvest-simulator` publishes it.
+/// Reads a private key, ECDSA P-521 or Ed25519, in every form in which the client of Upvest's API takes one, and PKCS#8 in
+/// DER. An encrypted one takes the file of its passphrase, whose last line break does not count. Without `key_id` a P-521 key
+/// gets the id under which `upvest-simulator` publishes it.
 ///
 /// # Errors
 ///
 /// [`Error`] when the file holds no such key.
-pub fn private_key(path: &Path, key_id: Option<&str>, dialect: Dialect) -> Result<SigningKey> {
+pub fn private_key(
+    path: &Path,
+    passphrase: Option<&Path>,
+    key_id: Option<&str>,
+    dialect: Dialect,
+) -> Result<SigningKey> {
     let shown = path.display();
-    let document = pkcs8(&read(path)?).ok_or_else(|| {
-        Error::failed(format!(
-            "{shown} is not an unencrypted PKCS#8 key, in PEM (\"PRIVATE KEY\") or DER"
-        ))
-    })?;
+    let document = document(path, passphrase)?;
     let key_id = match key_id {
         Some(key_id) => key_id.to_owned(),
         None => upvest_simulator::key_from_pkcs8(&document)
@@ -107,6 +105,35 @@ pub fn private_key(path: &Path, key_id: Option<&str>, dialect: Dialect) -> Resul
         )))
 }
 
+/// Reads the key as PKCS#8 in DER, whatever the file has it in.
+fn document(path: &Path, passphrase: Option<&Path>) -> Result<Zeroizing<Vec<u8>>> {
+    const DER_SEQUENCE: u8 = 0x30;
+    let content = read(path)?;
+    if content.first() == Some(&DER_SEQUENCE) {
+        return Ok(content);
+    }
+    let shown = path.display();
+    let unreadable = format!("{shown} holds no private key");
+    let text = std::str::from_utf8(&content).map_err(|_| Error::failed(unreadable.clone()))?;
+    let passphrase = passphrase.map(secret_text).transpose()?;
+    let key = upvest_api::read_private_key("unnamed", &SecretString::from(text), passphrase.as_ref());
+    let key = key.map_err(|error| match error {
+        CredentialsError::PassphraseMissing => Error::usage(format!(
+            "the private key in {shown} is encrypted: name the file of its passphrase with --passphrase-file"
+        )),
+        error => Error::context(unreadable.clone())(error),
+    })?;
+    let document = key.to_pkcs8().map_err(Error::context(unreadable.clone()))?;
+    document.ok_or_else(|| Error::failed(unreadable))
+}
+
+fn secret_text(path: &Path) -> Result<SecretString> {
+    let content = read(path)?;
+    let text = std::str::from_utf8(&content)
+        .map_err(|_| Error::failed(format!("the passphrase in {} is no text", path.display())))?;
+    Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
+}
+
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     std::fs::read(path).map(Zeroizing::new).map_err(unreadable(path))
 }
@@ -115,21 +142,10 @@ fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     Error::context(format!("cannot read key file {}", path.display()))
 }
 
-/// Finds the DER document of a file that is PEM or DER.
-fn pkcs8(content: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    const DER_SEQUENCE: u8 = 0x30;
-    if content.first() == Some(&DER_SEQUENCE) {
-        return Some(Zeroizing::new(content.to_vec()));
-    }
-    let text = std::str::from_utf8(content).ok()?;
-    let (_, after) = text.split_once(BEGIN)?;
-    let (base64, _) = after.split_once(END)?;
-    let base64: Zeroizing<String> = Zeroizing::new(base64.split_ascii_whitespace().collect());
-    STANDARD.decode(base64.as_bytes()).ok().map(Zeroizing::new)
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
     use serde_json::json;
     use upvest::signature::Algorithm;
 
@@ -203,13 +219,16 @@ mod tests {
     fn private_keys_are_read_from_pem_and_der() {
         let key = SigningKey::generate_ed25519("k", Dialect::QuotedContentDigest).unwrap();
         let document = key.to_pkcs8().unwrap().unwrap();
-        let pem = format!("a comment\n{BEGIN}\n{}\n{END}\n", STANDARD.encode(&document));
+        let pem = format!(
+            "a comment\n-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+            STANDARD.encode(&document)
+        );
         for (name, content) in [("ed.pem", pem.as_bytes()), ("ed.der", &document[..])] {
             let file = TempFile::new(name, content);
-            let read = private_key(&file.0, Some("k"), Dialect::QuotedContentDigest).unwrap();
+            let read = private_key(&file.0, None, Some("k"), Dialect::QuotedContentDigest).unwrap();
             assert_eq!(read.to_jwk(), key.to_jwk(), "{name}");
             assert_eq!(read.algorithm(), Algorithm::Ed25519);
-            let nameless = private_key(&file.0, None, Dialect::QuotedContentDigest).unwrap_err();
+            let nameless = private_key(&file.0, None, None, Dialect::QuotedContentDigest).unwrap_err();
             assert_eq!(nameless.kind(), crate::ErrorKind::Usage);
         }
     }
@@ -218,9 +237,9 @@ mod tests {
     fn a_p521_key_without_an_id_gets_that_of_the_simulator() {
         let key = upvest_simulator::generate_key().unwrap();
         let file = TempFile::new("p521.der", &*key.to_pkcs8().unwrap().unwrap());
-        let read = private_key(&file.0, None, Dialect::UnquotedDigest).unwrap();
+        let read = private_key(&file.0, None, None, Dialect::UnquotedDigest).unwrap();
         assert_eq!(read.key_id(), key.key_id());
-        let named = private_key(&file.0, Some("other"), Dialect::QuotedContentDigest).unwrap();
+        let named = private_key(&file.0, None, Some("other"), Dialect::QuotedContentDigest).unwrap();
         assert_eq!(
             (named.key_id(), named.dialect()),
             ("other", Dialect::QuotedContentDigest)
@@ -228,13 +247,42 @@ mod tests {
     }
 
     #[test]
-    fn an_encrypted_key_is_not_read() {
-        let pem = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
-        let file = TempFile::new("encrypted.pem", pem);
-        let error = private_key(&file.0, Some("k"), Dialect::UnquotedDigest).unwrap_err();
+    fn keys_are_read_as_upvests_guide_has_them_made() {
+        const PLAIN: &str = include_str!("../../upvest-api/tests/keys/p521.sec1.pem");
+        const ENCRYPTED: &str = include_str!("../../upvest-api/tests/keys/p521.sec1.aes256.pem");
+        let file = TempFile::new("sec1.pem", PLAIN);
+        let plain = private_key(&file.0, None, Some("k"), Dialect::UnquotedDigest).unwrap();
+        assert_eq!(plain.dialect(), Dialect::UnquotedDigest);
+        let file = TempFile::new("sec1.aes.pem", ENCRYPTED);
+        let passphrase = TempFile::new("passphrase", "correct-horse\n");
+        let read = |passphrase| private_key(&file.0, passphrase, Some("k"), Dialect::UnquotedDigest);
+        assert_eq!(read(Some(&*passphrase.0)).unwrap().to_jwk(), plain.to_jwk());
+        let error = read(None).unwrap_err();
         assert!(
-            error.to_string().contains("is not an unencrypted PKCS#8 key"),
+            error.is_usage() && error.to_string().contains("--passphrase-file"),
             "{error}"
         );
+        let wrong = TempFile::new("wrong", "other");
+        assert!(
+            read(Some(&*wrong.0))
+                .unwrap_err()
+                .to_string()
+                .ends_with("holds no private key")
+        );
+    }
+
+    #[test]
+    fn what_is_no_private_key_is_refused() {
+        for (name, content) in [
+            ("text.pem", &b"key"[..]),
+            ("noise.pem", b"\xff\xfe"),
+            ("noise.der", b"\x30\x01"),
+        ] {
+            let file = TempFile::new(name, content);
+            assert!(
+                private_key(&file.0, None, Some("k"), Dialect::UnquotedDigest).is_err(),
+                "{name}"
+            );
+        }
     }
 }

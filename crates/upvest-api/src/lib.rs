@@ -69,6 +69,7 @@ pub use hint::Hint;
 pub use id::{InvalidIdError, ResourceId};
 pub use keys::{KeyDefect, UnusableKeyError, VerifyKeys};
 pub use options::Options;
+pub use private_key::read as read_private_key;
 pub use reports::Report;
 pub use reqwest::Url;
 pub use resources::{Fetched, List, Listing, Pages, Parent, RESOURCES, Resource, why_unreadable};

@@ -19,8 +19,12 @@ const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 const SEC1: &str = "EC PRIVATE KEY";
 const PARAMETERS: &str = "EC PARAMETERS";
 
-/// Reads the key with which requests are signed.
-pub(crate) fn read(
+/// Reads the private key with which requests are signed: P-521 or Ed25519 in PEM, as PKCS#8 or SEC1, encrypted or not.
+///
+/// # Errors
+///
+/// [`CredentialsError`] says what is wrong with it, in the words of a credentials document.
+pub fn read(
     key_id: &str,
     pem: &SecretString,
     passphrase: Option<&SecretString>,

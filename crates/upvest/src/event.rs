@@ -170,6 +170,11 @@ impl<'a> Event<'a> {
         Instant::parse(&self.fields.text(field)?).ok()
     }
 
+    /// Returns the members of the event itself.
+    pub(crate) fn members(&self) -> &Object<'a> {
+        &self.members
+    }
+
     /// Returns the members of the event's `object`.
     pub(crate) fn fields(&self) -> &Object<'a> {
         &self.fields

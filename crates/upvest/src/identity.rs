@@ -3,9 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::json::Object;
-
-/// Names the member that differs between two subscriptions that report the same event.
-const SUBSCRIPTION: &[u8] = b"webhook_id";
+use crate::subscription;
 
 /// Identifies what an event says, by a SHA-256.
 ///
@@ -20,7 +18,8 @@ impl Identity {
     pub(crate) fn of(members: &Object<'_>) -> Self {
         let mut sorted: Vec<_> = members
             .members()
-            .filter(|(name, _)| *name != SUBSCRIPTION)
+            // It differs between two subscriptions that report the same event.
+            .filter(|(name, _)| *name != subscription::MEMBER.as_bytes())
             .collect();
         // A stable sort, so that members of one name stay in their order.
         sorted.sort_by_key(|(name, _)| *name);

@@ -12,7 +12,7 @@ use pipeline::stores::events::{NewEvent, Recorded, conflict_key};
 use upvest::category::is_synthetic;
 use upvest::delivery::{Element, NO_ENTITY_KEY};
 use upvest::effects::Dispatch;
-use upvest::subscription::{FOREIGN, webhook_id};
+use upvest::subscription::FOREIGN;
 use upvest::synthetic::Scope;
 use upvest::{Domain, EntityKey, Event, Occurred, Placement, Receipt};
 
@@ -73,7 +73,7 @@ impl DeliveredEvents {
                 events.unusable.entry(SYNTHETIC).or_default().push(index);
                 continue;
             }
-            if !refused.is_empty() && webhook_id(event.json()).is_some_and(|id| refused.contains(&*id)) {
+            if !refused.is_empty() && event.webhook_ids().any(|id| refused.contains(&*id)) {
                 events.unusable.entry(FOREIGN).or_default().push(index);
                 continue;
             }

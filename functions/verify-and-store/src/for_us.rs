@@ -10,7 +10,6 @@ use pipeline::error::AwsError;
 use pipeline::runtime::metrics;
 use pipeline::stores::subscriptions::{Owner, Subscriptions};
 use upvest::delivery::Element;
-use upvest::subscription::webhook_id;
 use uuid::Uuid;
 
 /// Says what to do about an event of a subscription that is not ours.
@@ -52,7 +51,7 @@ impl ForUs {
         elements: &[Element<'_>],
     ) -> Result<BTreeSet<String>, AwsError> {
         let events = elements.iter().filter_map(|element| element.event.as_ref().ok());
-        let named: BTreeSet<_> = events.filter_map(|event| webhook_id(event.json())).collect();
+        let named: BTreeSet<_> = events.flat_map(|event| event.webhook_ids()).collect();
         let mut others = BTreeSet::new();
         for id in named {
             if let Owner::Others { is_new } = self.subscriptions.owner(&id).await? {

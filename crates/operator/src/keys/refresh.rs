@@ -1,19 +1,27 @@
 //! Fetching the keys that Upvest signs with.
 
-use pipeline::key_refresh::{self, RefreshError};
-use pipeline::runtime::clock::Clock;
+use pipeline::error::ErrorChain;
+use pipeline::key_refresh::{self, Changes, RefreshError};
 use pipeline::upvest_api::AccessError;
 use serde::Serialize;
+use serde_json::json;
 use upvest_api::Client;
+use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::stack::Stack;
+use crate::repair::Repair;
+
+/// The name in the audit table.
+const COMMAND: &str = "keys refresh";
 
 /// Tells what a fetch changed, or would change.
 #[derive(Debug, Serialize)]
 pub struct RefreshedKeys {
     /// Tells whether nothing was to be changed.
     pub dry_run: bool,
+    /// Names the operation in the audit table; `None` when nothing was to be changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Uuid>,
     /// Tells what became of each key that Upvest serves or served.
     pub keys: Vec<RefreshedKey>,
     /// Tells what is wrong with each entry that is no usable key.
@@ -47,40 +55,60 @@ pub enum RefreshResult {
 
 /// Fetches the keys that Upvest serves, and has the stack trust them, as the function refresh-keys does.
 ///
+/// The audit table says who had them fetched, before the first is written.
+///
 /// # Errors
 ///
-/// [`Error`] when Upvest or the keys table cannot be reached; no key is lost then.
-pub async fn refresh(stack: &Stack, upvest: &Client, dry_run: bool) -> Result<RefreshedKeys> {
-    let table = stack.keys(Clock::system())?;
+/// [`Error`] when Upvest, the keys table or the audit table cannot be reached; no key is lost then.
+pub async fn refresh(repair: &Repair<'_>, upvest: &Client) -> Result<RefreshedKeys> {
+    let table = repair.stack.keys(repair.clock.clone())?;
     let fetch = async || {
         let served = upvest.verify_keys().await;
         served.map_err(|error| AccessError::from(error).into())
     };
-    let changes = async {
-        let plan = key_refresh::plan(&table, fetch).await?;
-        match dry_run {
-            true => Ok(plan.into_changes()),
-            false => plan.carry_out(&table).await,
-        }
+    let unrefreshed = || Error::context::<RefreshError>("the keys were not refreshed");
+    let plan = key_refresh::plan(&table, fetch).await.map_err(unrefreshed())?;
+    if repair.options.dry_run {
+        return Ok(RefreshedKeys::of(plan.into_changes(), None));
+    }
+    let audit = repair.audit().await?;
+    let mut carried_out = None;
+    let carry_out = async |_: &_| {
+        let changes = plan.carry_out(&table).await;
+        let (result, failure) = match &changes {
+            Ok(changes) => (json!(changes.count()), None),
+            Err(error) => (json!({}), Some(ErrorChain(error).to_string())),
+        };
+        carried_out = Some(changes);
+        (result, failure)
     };
-    let mut changes = changes
-        .await
-        .map_err(Error::context::<RefreshError>("the keys were not refreshed"))?;
-    changes.known.retain(|key_id| !changes.returned.contains(key_id));
-    let results = [
-        (changes.new, RefreshResult::New),
-        (changes.known, RefreshResult::Known),
-        (changes.returned, RefreshResult::Returned),
-        (changes.retired, RefreshResult::Retired),
-        (changes.conflicting, RefreshResult::Conflicting),
-    ];
-    let keys = results.into_iter().flat_map(|(key_ids, result)| {
-        let key = move |key_id| RefreshedKey { key_id, result };
-        key_ids.into_iter().map(key)
-    });
-    Ok(RefreshedKeys {
-        dry_run,
-        keys: keys.collect(),
-        unusable: changes.unusable,
-    })
+    let (operation, _) = repair.audited(&audit, COMMAND, json!({}), carry_out).await?;
+    let changes = carried_out
+        .expect("the audit runs what it records")
+        .map_err(unrefreshed())?;
+    Ok(RefreshedKeys::of(changes, Some(operation)))
+}
+
+impl RefreshedKeys {
+    /// Sorts the keys by what became of them; without an operation nothing was changed.
+    fn of(mut changes: Changes, operation: Option<Uuid>) -> Self {
+        changes.known.retain(|key_id| !changes.returned.contains(key_id));
+        let results = [
+            (changes.new, RefreshResult::New),
+            (changes.known, RefreshResult::Known),
+            (changes.returned, RefreshResult::Returned),
+            (changes.retired, RefreshResult::Retired),
+            (changes.conflicting, RefreshResult::Conflicting),
+        ];
+        let keys = results.into_iter().flat_map(|(key_ids, result)| {
+            let key = move |key_id| RefreshedKey { key_id, result };
+            key_ids.into_iter().map(key)
+        });
+        Self {
+            dry_run: operation.is_none(),
+            operation,
+            keys: keys.collect(),
+            unusable: changes.unusable,
+        }
+    }
 }

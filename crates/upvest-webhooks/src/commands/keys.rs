@@ -134,6 +134,7 @@ mod tests {
         Command::Refresh(Box::new(RefreshArgs {
             upvest: UpvestArgs::default(),
             dry_run,
+            reason: (!dry_run).then(|| "INC-7".to_owned()),
         }))
     }
 
@@ -160,6 +161,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_refresh_is_on_record_with_its_reason_before_a_key_is_trusted() {
+        let world = ConnectedDeployment::new().await;
+        for _ in 0..3 {
+            let call = CallFilter::operation(Service::DynamoDb, "PutItem").on("audit");
+            world.receiver.aws.inject(Fault::Throttle, call);
+        }
+        let run = world
+            .receiver
+            .aws
+            .invoke("operator", refresh(false).run(&world.stacks));
+        let error = run.await.unwrap().unwrap_err();
+        assert!(error.to_string().contains("nothing was done"), "{error}");
+        assert!(world.receiver.aws.items("keys").is_empty());
+
+        refresh(false).run(&world.stacks).await.unwrap();
+        let [record] = &world.receiver.aws.items("audit")[..] else {
+            panic!()
+        };
+        assert_eq!(
+            (&record["command"]["S"], &record["reason"]["S"]),
+            (&json!("keys refresh"), &json!("INC-7"))
+        );
+        assert!(record.to_string().contains("new"), "{record}");
+    }
+
+    #[tokio::test]
     async fn a_dry_run_of_a_refresh_writes_nothing() {
         let world = ConnectedDeployment::new().await;
         let report = refresh(true).run(&world.stacks).await.unwrap();
@@ -170,6 +197,7 @@ mod tests {
             report.text()
         );
         assert!(world.receiver.aws.items("keys").is_empty());
+        assert!(world.receiver.aws.items("audit").is_empty());
     }
 
     #[tokio::test]

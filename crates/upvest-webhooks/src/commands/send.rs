@@ -70,7 +70,7 @@ pub(crate) struct Arguments {
 #[command(next_help_heading = "Key")]
 #[group(required = true, multiple = false)]
 struct KeyArguments {
-    /// Sign with this private key: PKCS#8, PEM or DER, ECDSA P-521 or Ed25519
+    /// Sign with this private key, ECDSA P-521 or Ed25519: PKCS#8 or SEC1 (as Upvest's guide makes it) in PEM, PKCS#8 in DER
     #[arg(long, value_name = "FILE")]
     private_key: Option<PathBuf>,
     /// Sign with this shared secret; every byte of the file counts
@@ -84,10 +84,14 @@ struct KeyArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Signature")]
 struct SignatureArguments {
+    /// The file with the passphrase of an encrypted private key; a line break at its end does not count
+    #[arg(long, value_name = "FILE", requires = "private_key")]
+    passphrase_file: Option<PathBuf>,
     /// The id of the key; without it a P-521 key has the id under which upvest-simulator publishes it
     #[arg(long, value_name = "ID")]
     key_id: Option<String>,
-    /// How to sign: upvest-v6 (as Upvest does) or quoted (draft 15 and RFC 9421)
+    /// The dialect to sign in: unquoted-digest (as Upvest does), unquoted-content-digest, quoted-digest or
+    /// quoted-content-digest (draft 15 and RFC 9421)
     #[arg(long, default_value_t = Dialect::UnquotedDigest)]
     dialect: Dialect,
     /// Sign these components, in this order; by default @method,@path,digest,content-type,content-length and a query
@@ -184,7 +188,7 @@ impl Arguments {
     fn signing_key(&self) -> Result<SigningKey> {
         let (key_id, dialect) = (self.signature.key_id.as_deref(), self.signature.dialect);
         if let Some(path) = &self.key.private_key {
-            return key_file::private_key(path, key_id, dialect);
+            return key_file::private_key(path, self.signature.passphrase_file.as_deref(), key_id, dialect);
         }
         match (&self.key.hmac_secret_file, key_id) {
             (Some(path), Some(key_id)) => SigningKey::hmac(key_id, dialect, key_file::secret(path)?),

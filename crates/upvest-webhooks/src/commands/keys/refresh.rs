@@ -2,7 +2,9 @@
 
 use clap::Args;
 use operator::keys::{RefreshResult, RefreshedKeys, refresh};
-use operator::{Result, StackFinder};
+use operator::repair::RepairOptions;
+use operator::{Repair, Result, StackFinder};
+use pipeline::runtime::clock::Clock;
 
 use crate::arguments::UpvestArgs;
 use crate::output::{self, Report};
@@ -10,7 +12,7 @@ use crate::output::{self, Report};
 const EXAMPLES: &str = "\
 Examples:
   With the credentials of the stack's own secret:
-    upvest-webhooks --stack webhooks-live keys refresh
+    upvest-webhooks --stack webhooks-live keys refresh --reason INC-42
 
   See what it would do, with credentials from a file:
     upvest-webhooks --stack webhooks-live keys refresh --upvest-credentials upvest.json --dry-run";
@@ -23,13 +25,32 @@ pub(crate) struct RefreshArgs {
     /// Show what would change, and change nothing
     #[arg(long, help_heading = "Options")]
     pub(super) dry_run: bool,
+    /// Why, for the audit table: a ticket, say, and nothing personal
+    #[arg(
+        long,
+        value_name = "TEXT",
+        required_unless_present = "dry_run",
+        help_heading = "Options"
+    )]
+    pub(super) reason: Option<String>,
 }
 
 impl RefreshArgs {
     /// Runs the command.
     pub(super) async fn run(self, stacks: &StackFinder<'_>) -> Result<RefreshedKeys> {
-        let stack = stacks.stack().await?;
-        refresh(stack, &self.upvest.client(stacks).await?, self.dry_run).await
+        let options = RepairOptions {
+            reason: self.reason.unwrap_or_default(),
+            dry_run: self.dry_run,
+            // Nothing is sent back.
+            per_second: 1.0,
+        };
+        let repair = Repair {
+            stack: stacks.stack().await?,
+            options,
+            clock: Clock::system(),
+            reporter: stacks.reporter(),
+        };
+        refresh(&repair, &self.upvest.client(stacks).await?).await
     }
 }
 

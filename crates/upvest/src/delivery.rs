@@ -1,5 +1,8 @@
 //! A delivery's body: a batch of events.
 
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::event::{Event, EventError};
@@ -108,13 +111,15 @@ pub fn split(body: &[u8]) -> Result<Vec<Element<'_>>, DeliveryError> {
         _ => return Err(DeliveryError::NotJson),
     };
     let elements: Vec<&RawValue> = match batch.bytes().next() {
-        Some(b'[') => serde_json::from_str(batch).map_err(|_| DeliveryError::NotJson)?,
+        Some(b'[') => serde_json::from_str::<Batch<'_>>(batch)
+            .map_err(|_| DeliveryError::NotJson)?
+            .0
+            .ok_or(DeliveryError::TooManyEvents)?,
         Some(b'{') => vec![serde_json::from_str(batch).map_err(|_| DeliveryError::NotJson)?],
         _ => return Err(DeliveryError::NoEvents),
     };
     match elements.len() {
         0 => Err(DeliveryError::NoEvents),
-        count if count > MAX_EVENTS => Err(DeliveryError::TooManyEvents),
         _ => Ok(elements
             .iter()
             .map(|raw| Element {
@@ -122,6 +127,39 @@ pub fn split(body: &[u8]) -> Result<Vec<Element<'_>>, DeliveryError> {
                 event: Event::parse(raw.get()),
             })
             .collect()),
+    }
+}
+
+/// Holds the elements of an array; `None` where there are more than [`MAX_EVENTS`], which are not kept: three million numbers
+/// fit into a body.
+struct Batch<'a>(Option<Vec<&'a RawValue>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Batch<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(BatchVisitor)
+    }
+}
+
+struct BatchVisitor;
+
+impl<'de> Visitor<'de> for BatchVisitor {
+    type Value = Batch<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = array.next_element()? {
+            if elements.len() == MAX_EVENTS {
+                // To its end: what is no JSON is told as that.
+                while array.next_element::<IgnoredAny>()?.is_some() {}
+                return Ok(Batch(None));
+            }
+            elements.push(element);
+        }
+        Ok(Batch(Some(elements)))
     }
 }
 

@@ -112,6 +112,7 @@ async fn outputs(aws: &Aws, freshness: FreshnessPolicy) -> BTreeMap<String, Stri
         ("EntitiesTableName", "entities"),
         ("IdempotencyTableName", "idempotency"),
         ("AuditTableName", "audit"),
+        ("SubscriptionsTableName", "subscriptions"),
         ("ArchiveBucketName", "archive"),
         ("EventBusName", CHANGES),
         (

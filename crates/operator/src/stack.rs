@@ -27,6 +27,8 @@ pub enum Part {
     IdempotencyTable,
     /// Names the table that records who repaired what, and why.
     AuditTable,
+    /// Names the table of the subscriptions that are ours, which only a stack that manages its own has.
+    SubscriptionsTable,
     /// Names the bucket of the archive and the quarantine.
     ArchiveBucket,
     /// Gives the URL that Upvest delivers to.
@@ -36,12 +38,13 @@ pub enum Part {
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::KeysTable,
         Self::EventsTable,
         Self::EntitiesTable,
         Self::IdempotencyTable,
         Self::AuditTable,
+        Self::SubscriptionsTable,
         Self::ArchiveBucket,
         Self::WebhookUrl,
         Self::UpvestSecret,
@@ -55,6 +58,7 @@ impl Part {
             Self::EntitiesTable => ("ENTITIES_TABLE", "EntitiesTableName"),
             Self::IdempotencyTable => ("IDEMPOTENCY_TABLE", "IdempotencyTableName"),
             Self::AuditTable => ("AUDIT_TABLE", "AuditTableName"),
+            Self::SubscriptionsTable => ("SUBSCRIPTIONS_TABLE", "SubscriptionsTableName"),
             Self::ArchiveBucket => ("ARCHIVE_BUCKET", "ArchiveBucketName"),
             Self::WebhookUrl => ("WEBHOOK_URL", "WebhookUrl"),
             Self::UpvestSecret => ("UPVEST_SECRET", "UpvestSecret"),

@@ -14,7 +14,7 @@ use crate::stack::Stack;
 const KNOWN: &str = "verification keys";
 const FRESH: &str = "last fetched";
 const RETIRED: &str = "retired keys";
-const REFRESH: &str = "fetch them with `upvest-webhooks keys refresh`";
+const REFRESH: &str = "fetch them with `upvest-webhooks keys refresh --reason TEXT`";
 /// Limits the age of fetched keys, in hours: the same number as the template's `StaleKeysHours`.
 const STALE_HOURS: i64 = 6;
 
@@ -78,7 +78,7 @@ fn freshness(rows: &[KeyRow], parameters: &Parameters, now: Timestamp) -> Findin
         true => Finding::failed(
             FRESH,
             found,
-            "see the logs of refresh-keys, or `upvest-webhooks keys refresh`",
+            "see the logs of refresh-keys, or `upvest-webhooks keys refresh --reason TEXT`",
         ),
         false => Finding::ok(FRESH, found),
     }

@@ -22,16 +22,17 @@ const MOST_COUNTED: usize = 10_000;
 const MOST_PAGES: usize = 20;
 const REDEPLOY: &str = "deploy the stack again, which sets it back";
 
-/// Checks the five DynamoDB tables of the stack, all at the same time.
+/// Checks the DynamoDB tables of the stack, all at the same time: five, and that of its subscriptions where it manages these.
 pub(super) async fn tables(stack: &Stack) -> Checked {
     let client = stack.dynamodb();
-    let names = [
+    let mut names = vec![
         stack.part(Part::EventsTable)?,
         stack.part(Part::EntitiesTable)?,
         stack.part(Part::IdempotencyTable)?,
         stack.part(Part::KeysTable)?,
         stack.part(Part::AuditTable)?,
     ];
+    names.extend(stack.part(Part::SubscriptionsTable));
     let checked = join_all(names.iter().map(|name| table(&client, name))).await;
     let mut found: Vec<(Problem, Vec<&str>)> = Vec::new();
     for (name, problems) in names.iter().zip(checked) {

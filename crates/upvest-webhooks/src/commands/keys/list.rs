@@ -8,7 +8,7 @@ use crate::output::{self, Report};
 impl Report for KeyList {
     fn text(&self) -> String {
         if self.keys.is_empty() {
-            return "no keys; fetch Upvest's with `upvest-webhooks keys refresh`, or import some with `keys import`"
+            return "no keys; fetch Upvest's with `upvest-webhooks keys refresh --reason TEXT`, or import some with `keys import`"
                 .to_owned();
         }
         let mut table = output::table([

@@ -71,7 +71,7 @@ fn arrived(arrival: &Arrival) -> String {
         ),
         Arrival::NotSeen { delivery_id } => format!(
             "received, but not verified yet: delivery {delivery_id} waits in the deliveries queue, or is in its \
-             dead-letter queue\n  if its key is not known: upvest-webhooks keys refresh"
+             dead-letter queue\n  if its key is not known: upvest-webhooks keys refresh --reason TEXT"
         ),
         Arrival::Unknown { reason } => format!("whether it arrived in the stack cannot be told: {reason}"),
     }

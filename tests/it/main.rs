@@ -12,8 +12,8 @@ mod entities;
 mod example_action;
 mod for_us;
 mod idempotency;
-
 mod operations;
+mod operators;
 mod private_log;
 mod published_metrics;
 mod refresh_keys;

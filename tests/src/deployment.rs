@@ -18,6 +18,7 @@
 //! ```
 
 mod connected;
+mod moving;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;

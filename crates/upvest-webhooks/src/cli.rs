@@ -1,7 +1,5 @@
 //! The command line's grammar.
 
-use std::io;
-
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use operator::{Error, Part, Progress, Reporter, Result, StackFinder};
@@ -13,7 +11,7 @@ use crate::commands::{
     archive, audit, dlq, doctor, entities, events, explain, keys, quarantine, reconcile, replay, send, spec,
     tail, webhooks,
 };
-use crate::output::{self, Report};
+use crate::output::Answer;
 use crate::terminal::Screen;
 
 const EXAMPLES: &str = "\
@@ -58,7 +56,7 @@ Exit status: 0 done, 1 failed (or a delivery or test was not answered with 200),
     subcommand_precedence_over_arg = true,
     propagate_version = true
 )]
-pub(crate) struct Cli {
+pub struct Cli {
     #[command(flatten)]
     stack: StackArgs,
     /// Print one JSON document instead of tables
@@ -155,7 +153,7 @@ enum Command {
 }
 
 /// Gives the process's exit status after a failure: 2 when another command line would have helped, else 1.
-pub(crate) fn exit_code(error: &Error) -> u8 {
+pub fn exit_code(error: &Error) -> u8 {
     match error.is_usage() {
         true => 2,
         false => 1,
@@ -163,8 +161,12 @@ pub(crate) fn exit_code(error: &Error) -> u8 {
 }
 
 impl Cli {
-    /// Runs the command; says whether everything went as it should.
-    pub(crate) async fn run(self) -> Result<bool> {
+    /// Finds the stack that the command is about and runs the command; gives what is to be printed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when there is no such stack, or the command cannot be done.
+    pub async fn run(self) -> Result<Answer> {
         let screen = Screen::default();
         let report = |progress: Progress<'_>| screen.show(progress);
         let stacks = StackFinder::new(
@@ -172,83 +174,74 @@ impl Cli {
             Lookup::new(&environment),
             Reporter::new(&report),
         );
-        self.command.run(&stacks, self.json).await
+        // Boxed: the futures of all commands in each other are deeper than the compiler looks into callers.
+        Box::pin(self.command.run(&stacks, self.json)).await
     }
 
-    /// Runs the command on a stack that was found.
-    #[cfg(test)]
-    pub(crate) async fn run_on(self, stacks: &StackFinder<'_>) -> Result<bool> {
-        self.command.run(stacks, self.json).await
+    /// Runs the command on a stack that was found; gives what is to be printed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the command cannot be done.
+    pub async fn run_on(self, stacks: &StackFinder<'_>) -> Result<Answer> {
+        Box::pin(self.command.run(stacks, self.json)).await
     }
 }
 
 impl Command {
-    async fn run(self, stacks: &StackFinder<'_>, json: bool) -> Result<bool> {
+    async fn run(self, stacks: &StackFinder<'_>, json: bool) -> Result<Answer> {
         match self {
-            Self::Webhooks(webhooks) => show(&webhooks.run(stacks).await?, json),
-            Self::Keys(command) => show(&command.run(stacks).await?, json),
+            Self::Webhooks(webhooks) => Answer::of(&webhooks.run(stacks).await?, json),
+            Self::Keys(command) => Answer::of(&command.run(stacks).await?, json),
             Self::Send(arguments) => {
                 let url = match arguments.url() {
                     Some(url) => url.to_owned(),
                     None => stacks.stack().await?.part(Part::WebhookUrl)?,
                 };
-                show(&arguments.run(&url, stacks.reporter()).await?, json)
+                Answer::of(&arguments.run(&url, stacks.reporter()).await?, json)
             }
-            Self::Events(command) => show(&command.run(stacks.stack().await?).await?, json),
+            Self::Events(command) => Answer::of(&command.run(stacks.stack().await?).await?, json),
             Self::Explain(arguments) => {
                 let explanation = arguments.run(stacks.stack().await?, &Clock::system()).await?;
-                show(&explanation, json)
+                Answer::of(&explanation, json)
             }
             Self::Tail(arguments) => {
                 arguments.run(stacks.stack().await?, json).await?;
-                Ok(true)
+                Ok(Answer::printed())
             }
             Self::Entities(command) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                show(&command.run(stack, Clock::system(), reporter).await?, json)
+                Answer::of(&command.run(stack, Clock::system(), reporter).await?, json)
             }
-            Self::Archive(command) => show(
+            Self::Archive(command) => Answer::of(
                 &command.run(stacks.stack().await?, stacks.reporter()).await?,
                 json,
             ),
             Self::Replay(arguments) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                show(&arguments.run(stack, Clock::system(), reporter).await?, json)
+                Answer::of(&arguments.run(stack, Clock::system(), reporter).await?, json)
             }
             Self::Quarantine(command) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                show(&command.run(stack, Clock::system(), reporter).await?, json)
+                Answer::of(&command.run(stack, Clock::system(), reporter).await?, json)
             }
             Self::Dlq(command) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                show(&command.run(stack, Clock::system(), reporter).await?, json)
+                Answer::of(&command.run(stack, Clock::system(), reporter).await?, json)
             }
-            Self::Audit(command) => show(&command.run(stacks.stack().await?).await?, json),
-            Self::Doctor(arguments) => show(&arguments.run(stacks).await?, json),
-            Self::Reconcile(arguments) => show(&Box::pin(arguments.run(stacks)).await?, json),
-            Self::Spec(command) => show(&command.run()?, json),
-            Self::Completions { shell } => {
-                output::write(&completions(shell)).map_err(unprinted)?;
-                Ok(true)
-            }
+            Self::Audit(command) => Answer::of(&command.run(stacks.stack().await?).await?, json),
+            Self::Doctor(arguments) => Answer::of(&arguments.run(stacks).await?, json),
+            Self::Reconcile(arguments) => Answer::of(&Box::pin(arguments.run(stacks)).await?, json),
+            Self::Spec(command) => Answer::of(&command.run()?, json),
+            Self::Completions { shell } => Ok(Answer::verbatim(completions(shell))),
         }
     }
 }
 
-/// Prints what came of a command; says whether everything went as it should.
-fn show(report: &impl Report, json: bool) -> Result<bool> {
-    output::print(report, json).map_err(unprinted)?;
-    Ok(report.succeeded())
-}
-
-fn unprinted(error: io::Error) -> Error {
-    Error::context("the result cannot be printed")(error)
-}
-
-fn completions(shell: Shell) -> Vec<u8> {
+fn completions(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "upvest-webhooks", &mut script);
-    script
+    String::from_utf8(script).expect("names and help are text")
 }
 
 #[cfg(test)]
@@ -289,7 +282,7 @@ mod tests {
     #[test]
     fn every_shell_has_a_completion_script() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-            let script = String::from_utf8(completions(shell)).unwrap();
+            let script = completions(shell);
             assert!(script.contains("timeline"), "{shell}");
         }
     }
@@ -298,7 +291,11 @@ mod tests {
     fn wrong_usage_exits_with_2_and_failure_with_1() {
         let unnamed = Error::usage("no stack is named");
         assert_eq!(exit_code(&unnamed), 2);
-        assert_eq!(exit_code(&unprinted(io::Error::other("disk full"))), 1);
+        let full = std::io::Error::other("disk full");
+        assert_eq!(
+            exit_code(&Error::context("the result cannot be printed")(full)),
+            1
+        );
     }
 
     #[test]

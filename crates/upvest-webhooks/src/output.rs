@@ -2,12 +2,12 @@
 
 mod json;
 
-use std::error::Error;
 use std::io::{self, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::AnsiColor;
 use comfy_table::{LineStyle, Table, TableStyle};
+use operator::{Error, Result};
 use serde::Serialize;
 
 pub(crate) use json::pretty;
@@ -23,39 +23,78 @@ pub(crate) trait Report: Serialize {
     }
 }
 
-/// Prints a result.
-///
-/// # Errors
-///
-/// What writing to standard output failed with. That nobody reads on is no failure.
-pub(crate) fn print(report: &impl Report, as_json: bool) -> io::Result<()> {
-    if as_json {
-        let text = pretty(&serde_json::to_string(report)?);
-        return write(format!("{text}\n").as_bytes());
-    }
-    let text = harmless(&trimmed(&report.text()));
-    // Colours are for terminals, unless NO_COLOR is set.
-    let text = match AutoStream::choice(&io::stdout()) {
-        ColorChoice::Never => text,
-        _ => coloured(&text),
-    };
-    write(text.as_bytes())
+/// Holds what a command has to say on standard output, ready to be printed.
+#[derive(Debug)]
+pub struct Answer {
+    text: String,
+    /// Tells whether the text is for people, whose terminals show its marks in colours.
+    is_for_people: bool,
+    succeeded: bool,
 }
 
-/// Writes bytes to standard output.
-///
-/// # Errors
-///
-/// As [`print()`].
-pub(crate) fn write(bytes: &[u8]) -> io::Result<()> {
-    #[cfg(not(test))]
+impl Answer {
+    /// Writes a report as a JSON document, or as text for people.
+    pub(crate) fn of(report: &impl Report, as_json: bool) -> Result<Self> {
+        let text = match as_json {
+            true => {
+                let json = serde_json::to_string(report).map_err(|error| unprinted(error.into()))?;
+                format!("{}\n", pretty(&json))
+            }
+            false => harmless(&trimmed(&report.text())),
+        };
+        Ok(Self {
+            text,
+            is_for_people: !as_json,
+            succeeded: report.succeeded(),
+        })
+    }
+
+    /// Makes an answer of a text that is to be printed as it is.
+    pub(crate) fn verbatim(text: String) -> Self {
+        Self {
+            text,
+            is_for_people: false,
+            succeeded: true,
+        }
+    }
+
+    /// Makes the answer of a command that printed all that it had to say itself.
+    pub(crate) fn printed() -> Self {
+        Self::verbatim(String::new())
+    }
+
+    /// Returns the text, without colours.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Prints the text on standard output; tells whether everything went as it should.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when it cannot be written. That nobody reads on is no failure.
+    pub fn print(&self) -> Result<bool> {
+        // Colours are for terminals, unless NO_COLOR is set.
+        let written = match AutoStream::choice(&io::stdout()) {
+            ColorChoice::Never => write(&self.text),
+            _ if self.is_for_people => write(&coloured(&self.text)),
+            _ => write(&self.text),
+        };
+        written.map_err(unprinted)?;
+        Ok(self.succeeded)
+    }
+}
+
+fn write(text: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
-    #[cfg(test)]
-    let mut output = io::sink();
-    match output.write_all(bytes).and_then(|()| output.flush()) {
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
+}
+
+fn unprinted(cause: io::Error) -> Error {
+    Error::context("the result cannot be printed")(cause)
 }
 
 /// Tells the operator something that is not part of the result.
@@ -65,11 +104,11 @@ pub(crate) fn note(text: &str) {
 }
 
 /// Reports an error with what caused it, and a hint at what to do.
-pub(crate) fn complain(error: &dyn Error, hint: Option<&str>) {
+pub fn complain(error: &dyn std::error::Error, hint: Option<&str>) {
     note(&complaint(error, hint));
 }
 
-fn complaint(error: &dyn Error, hint: Option<&str>) -> String {
+fn complaint(error: &dyn std::error::Error, hint: Option<&str>) -> String {
     let mut text = format!("error: {error}");
     let mut source = error.source();
     while let Some(cause) = source {

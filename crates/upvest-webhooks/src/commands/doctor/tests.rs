@@ -14,6 +14,7 @@ use fake_aws::{Alarm, QueueSettings};
 use serde_json::Value;
 use upvest::Domain;
 use upvest_api::{NewWebhook, Webhook, WebhookChange};
+use webhook_tests::commands::assert_commands_parse;
 use webhook_tests::deployment::{ConnectedDeployment, UPVEST_SECRET};
 
 use super::*;
@@ -168,7 +169,7 @@ impl Site {
         let failed = checked.of("failed").len();
         assert_eq!(report.succeeded(), failed == 0);
         for (_, _, advice) in checked.of("failed").iter().chain(&checked.of("warning")) {
-            crate::documented::assert_commands_parse(&advice.replace('`', "\n"), "advice");
+            assert_commands_parse::<crate::Cli>(&advice.replace('`', "\n"), "advice");
         }
         self.world
             .assert_no_secret_in(&format!("{} {}", checked.text, checked.json));

@@ -174,7 +174,7 @@ async fn an_event_that_waits_is_left_out_and_told_as_the_change_that_it_is() {
     );
     let messages = site.receiver.aws.messages(&dead_letter_name(Domain::Orders));
     let queue = webhook_tests::receiver::queue_name(Domain::Orders);
-    crate::staging::copy_to(&site, &queue, &messages[0]).await;
+    site.copy_to(&queue, &messages[0]).await;
     site.process().await;
     assert_eq!(
         status(&site.item("entities", "aggregate", "ORDER#o1").await),

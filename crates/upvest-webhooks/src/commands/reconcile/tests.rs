@@ -13,7 +13,6 @@ use webhook_tests::deployment::{ConnectedDeployment, UPVEST_SECRET};
 
 use super::*;
 use crate::output::Report;
-use crate::staging::catch_up;
 
 const KEY: &[u8] = b"sixteen bytes or more";
 const ALL: &str = "users accounts payments orders holdings ledger reports fees instruments portfolios";
@@ -76,7 +75,7 @@ impl Desk {
             .simulator
             .queue(&format!("[{}]", events.join(",")))
             .unwrap();
-        catch_up(&self.world);
+        self.world.catch_up();
         self.world.receiving(self.world.simulator.delivered()).await;
         self.world.receiver.drain().await;
     }
@@ -92,7 +91,7 @@ impl Desk {
     async fn run(&self, line: &str) -> Result<Outcome> {
         let words = std::iter::once("reconcile").chain(line.split_whitespace());
         let arguments = Line::try_parse_from(words).unwrap().reconcile;
-        catch_up(&self.world);
+        self.world.catch_up();
         let report = self.world.receiving(arguments.run(&self.world.stacks)).await?;
         let outcome = Outcome {
             json: serde_json::to_value(&report).unwrap(),

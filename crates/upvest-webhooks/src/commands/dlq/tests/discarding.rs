@@ -4,7 +4,6 @@ use operator::dlq::Fate;
 use webhook_tests::receiver::CHANGES;
 
 use super::*;
-use crate::staging::scribble_to;
 
 async fn discard_report(site: &Deployment, words: &[&str]) -> Discarded {
     let words = [&["discard"][..], words, &REASON[..]].concat();
@@ -102,7 +101,7 @@ async fn an_event_stays_while_its_entity_cannot_be_read_and_the_way_out_is_named
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_folded_is_gone_and_told() {
     let site = Deployment::new().await;
-    let id = scribble_to(&site, &dead_letter_name(Domain::Orders)).await;
+    let id = site.scribble_to(&dead_letter_name(Domain::Orders)).await;
     let report = discard_report(&site, &[&id]).await;
     assert!(
         matches!(fates(&report)[..], [(None, Fate::NotFolded { .. })]),

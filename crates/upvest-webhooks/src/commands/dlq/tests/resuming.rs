@@ -4,7 +4,6 @@ use upvest::effects::Dispatch;
 use webhook_tests::receiver::CHANGES;
 
 use super::*;
-use crate::staging::copy_to;
 
 /// The changes that were published of an event: whether each is late, may have been told before, and from which status to
 /// which it went.
@@ -55,7 +54,7 @@ async fn a_message_that_sqs_moved_as_it_was_is_marked_as_sent_again_and_a_replay
         let mut moved = message;
         let own = moved.attributes.get_mut("dispatch").unwrap();
         own.string_value = Some(dispatch.name().to_owned());
-        copy_to(&site, &dead_letter_name(Domain::Orders), &moved).await;
+        site.copy_to(&dead_letter_name(Domain::Orders), &moved).await;
     }
     site.settle().await;
     site.pass(1);

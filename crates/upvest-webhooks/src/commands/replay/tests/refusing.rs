@@ -1,10 +1,10 @@
 //! A replay is refused where it would make events late that were never told.
 
+use webhook_tests::commands::assert_commands_parse;
 use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{DELIVERIES, DELIVERIES_DLQ, dead_letter_name, queue_name};
 
 use super::*;
-use crate::staging::{copy_to, lose, scribble_to, url_of};
 
 /// Makes sure that a replay is refused with this reason, and that nothing was sent or recorded.
 async fn assert_refused(deployed: &Deployment, line: &str, why: &[&str]) {
@@ -14,7 +14,7 @@ async fn assert_refused(deployed: &Deployment, line: &str, why: &[&str]) {
     for part in why {
         assert!(refused.contains(part), "{part:?} is not in {refused}");
     }
-    crate::documented::assert_commands_parse(&refused.replace('`', "\n"), "refusal");
+    assert_commands_parse::<crate::Cli>(&refused.replace('`', "\n"), "refusal");
     assert_eq!(
         (sent(deployed), audit_items(deployed).len()),
         (waiting, operations)
@@ -72,7 +72,7 @@ async fn while_an_event_is_on_its_way_and_not_once_it_is_in_the_state_or_must_be
     deployed.process().await;
     // Lost: no message is left, and the event is in no state.
     deployed.store(&[order("o3", 1, "NEW")]).await;
-    lose(&deployed, &queue_name(Domain::Orders)).await;
+    deployed.lose(&queue_name(Domain::Orders)).await;
     assert_refused(&deployed, "--entity ORDER#o3", &["on its way"]).await;
     deployed.pass(LONG_AGO);
     replay(&deployed, "--entity ORDER#o3").await.unwrap();
@@ -87,7 +87,7 @@ async fn while_the_delivery_of_an_event_waits_in_a_dead_letter_queue() {
     let message = deployed.receiver.aws.messages(DELIVERIES).remove(0);
     deployed.receiver.verify_and_store().await.unwrap();
     deployed.process().await;
-    copy_to(&deployed, DELIVERIES_DLQ, &message).await;
+    deployed.copy_to(DELIVERIES_DLQ, &message).await;
     deployed.pass(LONG_AGO);
     let redrive = format!("dlq redrive {delivery} --queue deliveries");
     let why = [
@@ -101,8 +101,8 @@ async fn while_the_delivery_of_an_event_waits_in_a_dead_letter_queue() {
 async fn while_a_dead_letter_queue_is_being_looked_at() {
     let deployed = deployed().await;
     let name = dead_letter_name(Domain::Orders);
-    scribble_to(&deployed, &name).await;
-    let (sqs, url) = (deployed.receiver.aws.sqs(), url_of(&deployed, &name).await);
+    deployed.scribble_to(&name).await;
+    let (sqs, url) = (deployed.receiver.aws.sqs(), deployed.url_of(&name).await);
     sqs.receive_message().queue_url(&url).send().await.unwrap();
     assert_refused(&deployed, "--entity ORDER#o1", &["out of sight"]).await;
 }

@@ -1,11 +1,7 @@
-//! Every command that the documentation, the help and advice name is one that can be given.
+//! The operator's commands that a text names, such as a page of the documentation or an advice.
 
-use std::path::{Path, PathBuf};
-
+use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser};
-
-use crate::cli::Cli;
 
 const NAME: &str = "upvest-webhooks";
 
@@ -21,21 +17,31 @@ const STAND_INS: [(&str, &str); 8] = [
     ("<domain>", "orders"),
 ];
 
-/// Fails unless every command in a text can be given. Those in lines of their own are to be complete.
-pub(crate) fn assert_commands_parse(text: &str, place: &str) -> usize {
-    let commands = commands(text);
+/// Fails unless every command in a text can be given to the command line `C`. Those in lines of their own are to be
+/// complete. Returns how many there are.
+///
+/// # Panics
+///
+/// If a command cannot be given.
+pub fn assert_commands_parse<C: Parser>(text: &str, place: &str) -> usize {
+    let commands = commands_in::<C>(text);
     for (command, is_whole) in &commands {
-        if let Err(error) = parse(command, *is_whole) {
+        if let Err(error) = parse::<C>(command, *is_whole) {
             panic!("{place}: {command}\n{error}");
         }
     }
     commands.len()
 }
 
-fn parse(command: &str, is_whole: bool) -> Result<(), clap::Error> {
+/// Parses a command as the command line `C` does; one that is not whole may lack arguments.
+///
+/// # Errors
+///
+/// [`clap::Error`] when it cannot be given.
+pub fn parse<C: Parser>(command: &str, is_whole: bool) -> Result<(), clap::Error> {
     let words = words(command);
     let given = words.iter().skip(usize::from(words[0] == NAME));
-    let Err(error) = Cli::try_parse_from([NAME].into_iter().chain(given.map(String::as_str))) else {
+    let Err(error) = C::try_parse_from([NAME].into_iter().chain(given.map(String::as_str))) else {
         return Ok(());
     };
     let lacks = match error.kind() {
@@ -60,7 +66,7 @@ fn refuses_placeholder(error: &clap::Error) -> bool {
 }
 
 /// Finds the commands in lines of their own, and those in spans of code, which may leave out what they need.
-fn commands(text: &str) -> Vec<(String, bool)> {
+pub fn commands_in<C: Parser>(text: &str) -> Vec<(String, bool)> {
     let text = text.replace("\\\n", " ");
     let mut found = Vec::new();
     for (at, part) in text.split("```").enumerate() {
@@ -70,7 +76,7 @@ fn commands(text: &str) -> Vec<(String, bool)> {
         if at % 2 == 0 {
             let spans = part.split('`').skip(1).step_by(2);
             let spans = spans.map(|span| span.split_whitespace().collect::<Vec<_>>().join(" "));
-            let spans = spans.filter(|span| is_command(span) || begins_with_subcommand(span));
+            let spans = spans.filter(|span| is_command(span) || begins_with_subcommand::<C>(span));
             found.extend(spans.map(|span| (span, false)));
         }
     }
@@ -81,9 +87,9 @@ fn is_command(text: &str) -> bool {
     text.starts_with("upvest-webhooks ")
 }
 
-fn begins_with_subcommand(text: &str) -> bool {
+fn begins_with_subcommand<C: Parser>(text: &str) -> bool {
     let first = text.split_once(' ').map(|(first, _)| first);
-    let cli = Cli::command();
+    let cli = C::command();
     first.is_some_and(|first| cli.get_subcommands().any(|command| command.get_name() == first))
 }
 
@@ -112,75 +118,4 @@ fn words(line: &str) -> Vec<String> {
         }
     }
     words
-}
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// Lists the README, and every page below docs/.
-fn pages() -> Vec<PathBuf> {
-    let mut pages = vec![repository().join("README.md"), repository().join("CHANGELOG.md")];
-    let mut folders = vec![repository().join("docs")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => folders.push(path),
-                false => pages.extend(path.extension().is_some_and(|end| end == "md").then_some(path)),
-            }
-        }
-    }
-    pages
-}
-
-#[test]
-fn every_command_in_the_documentation_can_be_given() {
-    let mut count = 0;
-    for page in pages() {
-        let text = std::fs::read_to_string(&page).unwrap();
-        count += assert_commands_parse(&text, &page.display().to_string());
-    }
-    assert!(count > 100, "{count}");
-}
-
-#[test]
-fn every_command_in_the_help_can_be_given() {
-    let (mut commands, mut count) = (vec![Cli::command()], 0);
-    while let Some(command) = commands.pop() {
-        let texts = [
-            command.get_after_help(),
-            command.get_long_about(),
-            command.get_about(),
-        ];
-        for text in texts.into_iter().flatten() {
-            let text = text
-                .to_string()
-                .replace("Example: ", "\n")
-                .replace("For bash: ", "\n");
-            count += assert_commands_parse(&text, command.get_name());
-        }
-        commands.extend(command.get_subcommands().cloned());
-    }
-    assert!(count > 20, "{count}");
-}
-
-#[test]
-fn a_wrong_flag_a_wrong_value_and_a_missing_argument_are_noticed() {
-    for (wrong, is_whole) in [
-        ("upvest-webhooks dlq redrive --queue orders", true),
-        ("upvest-webhooks reconcile nonsense", true),
-        ("upvest-webhooks explain", true),
-        ("dlq redrive --queue orders --nonsense", false),
-    ] {
-        assert!(parse(wrong, is_whole).is_err(), "{wrong}");
-    }
-    assert!(parse("explain", false).is_ok());
-    let text = "See `dlq list`:\n```sh\nupvest-webhooks --stack $STACK \\\n  doctor | less\n```\nand `x y`.";
-    let expected = [
-        ("dlq list", false),
-        ("upvest-webhooks --stack $STACK    doctor | less", true),
-    ];
-    let expected = expected.map(|(command, is_whole)| (command.to_owned(), is_whole));
-    assert_eq!(commands(text), expected);
 }

@@ -1,5 +1,10 @@
 //! The calls that each command makes, held against the policies for operators and the table of the documentation.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, in its helpers too"
+)]
+
 mod calls;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,9 +19,8 @@ use webhook_tests::deliveries::{event, sign, signing_key};
 use webhook_tests::deployment::{ConnectedDeployment, UPVEST_SECRET};
 use webhook_tests::receiver::{dead_letter_name, gateway_request, queue_name};
 
-use crate::cli::Cli;
-use crate::staging::{catch_up, copy_to, lose};
 use calls::{Policy, Right, list, right};
+use upvest_webhooks::Cli;
 
 const OPERATOR: &str = "operator";
 const STACK: &str = "upvest-webhooks";
@@ -122,7 +126,7 @@ impl Drop for Stage {
 impl Stage {
     async fn set() -> Self {
         let mut world = ConnectedDeployment::new().await;
-        catch_up(&world);
+        world.catch_up();
         add_key_requests(&mut world);
         world.know_keys().await;
         let files = std::env::temp_dir().join(format!("permissions-{}", std::process::id()));
@@ -216,8 +220,8 @@ impl Stage {
         while self.world.receiver.verify_and_store().await.is_some() {}
         let message = self.world.waiting(Domain::Payments).remove(0);
         let (home, dead) = (queue_name(Domain::Payments), dead_letter_name(Domain::Payments));
-        copy_to(&self.world, &dead, &message).await;
-        lose(&self.world, &home).await;
+        self.world.copy_to(&dead, &message).await;
+        self.world.lose(&home).await;
         self.stand_ins.insert("$WAITING", "topup-1".to_owned());
         let item = ("aggregate", "ORDER#o1");
         self.world.set("entities", item, ("status", "SPOILED")).await;
@@ -259,7 +263,7 @@ impl Stage {
         let words = std::iter::once(STACK.to_owned()).chain(words);
         let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{error}"));
         let aws = &self.world.receiver.aws;
-        catch_up(&self.world);
+        self.world.catch_up();
         aws.clear_calls();
         let run = aws.invoke(OPERATOR, cli.run_on(&self.world.stacks));
         let done = self.world.receiving(run).await.unwrap();
@@ -288,7 +292,7 @@ fn add_key_requests(world: &mut ConnectedDeployment) {
 }
 
 fn file(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 

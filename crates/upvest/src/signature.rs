@@ -51,6 +51,7 @@ mod dialect;
 mod digest;
 mod error;
 mod fields;
+mod freshness;
 mod headers;
 mod jwk;
 mod options;
@@ -70,12 +71,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use claims::Freshness;
 pub use delivery::UnverifiedDelivery;
 pub use dialect::Dialect;
 use dialect::{DigestHeader, Names};
 pub use digest::DigestAlgorithm;
 pub use error::VerifyError;
+pub use freshness::Freshness;
 pub use headers::Headers;
 pub use jwk::{Jwk, JwkError};
 pub use options::{SignError, SignatureHeaders, SignatureOptions};

@@ -27,12 +27,12 @@ use upvest::signature::Origin;
 mod delivery;
 mod error;
 mod events;
-mod for_us;
+mod subscription_policy;
 
 use delivery::Received;
 pub use error::DeliveryError;
-pub use for_us::{ForUs, SubscriptionPolicy};
 pub use pipeline::verification::FreshnessPolicy;
+pub use subscription_policy::{ForUs, SubscriptionPolicy};
 
 /// Holds the queues, tables and bucket on the way of a delivery, made once per process.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! Partial batch responses: each message of a batch succeeds or fails on its own.
 //!
-//! How long what failed waits is in [`waits`], and nowhere else.
+//! How long what failed waits is in [`waits`], and nowhere else; what a dead letter says of itself, in `dead_letters`.
 
+mod dead_letters;
 pub mod waits;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -11,16 +12,10 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_sdk_sqs::Client;
 use futures_util::future::join_all;
 
-use crate::error::{AwsError, Disposition, ErrorChain, Failure};
-use crate::queues::envelope::string_attribute;
+use crate::error::{Disposition, ErrorChain, Failure};
 use crate::runtime::config::{ConfigError, Lookup};
 
-/// Names the attribute of a message in a dead-letter queue that says why it is there.
-pub const REASON: &str = "reason";
-/// Limits the reason in a dead letter, in bytes: SQS takes 1 MiB in all, and a person reads the beginning only.
-const MAX_REASON_BYTES: usize = 1_000;
-/// Limits the attributes of a message, of which SQS takes ten (`SendMessage`).
-const MAX_ATTRIBUTES: usize = 10;
+pub use self::dead_letters::{DeadLetters, REASON};
 
 /// Settles the messages of a queue that Lambda polls for us: done, tried again, or moved to the dead-letter queue.
 #[derive(Debug, Clone)]
@@ -28,15 +23,6 @@ pub struct SourceQueue {
     client: Client,
     url: String,
     dead_letters: DeadLetters,
-}
-
-/// Says where a queue's messages go that cannot be processed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetters {
-    /// Gives the URL of the dead-letter queue.
-    pub url: String,
-    /// Says how often a message is received before it goes there: the queue's `maxReceiveCount`.
-    pub max_receives: u32,
 }
 
 /// Lists the messages of a group that are still to be ended, each with what was begun of it.
@@ -176,36 +162,6 @@ impl SourceQueue {
         Settled::ComesBack
     }
 
-    /// Sends a copy of the message to the dead-letter queue, with the reason and what else the failure says of it.
-    async fn bury(&self, message: &SqsMessage, failure: &Failure) -> Result<(), AwsError> {
-        let said = &failure.attributes;
-        let attributes = message.message_attributes.iter().filter_map(|(name, attribute)| {
-            let text = attribute.string_value.clone()?;
-            let is_said = name == REASON || said.iter().any(|(said, _)| said == name);
-            (!is_said).then(|| string_attribute((name, text)))
-        });
-        let said = said
-            .iter()
-            .map(|(name, text)| string_attribute((*name, text.clone())));
-        let attributes = said.chain(attributes);
-        let reason = string_attribute((REASON, printable(&failure.reason)));
-        // One place is for the reason, which matters most to whoever finds the message.
-        let attributes = attributes.take(MAX_ATTRIBUTES - 1).chain([reason]);
-        let group = message.attributes.get("MessageGroupId");
-        let request = self
-            .client
-            .send_message()
-            .queue_url(&self.dead_letters.url)
-            .set_message_body(message.body.clone())
-            .set_message_attributes(Some(attributes.collect()))
-            .set_message_group_id(group.cloned())
-            // Not the event's id: an event that is redriven and fails again within five minutes would be lost.
-            .set_message_deduplication_id(group.and_then(|_| message.message_id.clone()));
-        let sent = request.send().await;
-        sent.map_err(AwsError::of("SendMessage to the dead-letter queue"))?;
-        Ok(())
-    }
-
     async fn come_back_after(&self, wait: Duration, message: &SqsMessage) {
         let Some(receipt) = &message.receipt_handle else {
             return;
@@ -241,22 +197,6 @@ fn group_of(message: &SqsMessage) -> &str {
     group.map_or("", String::as_str)
 }
 
-/// Writes a reason as a message attribute takes it: not empty, not long, no control characters.
-fn printable(reason: &str) -> String {
-    let mut printable: String = reason
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    while printable.len() > MAX_REASON_BYTES {
-        printable.pop();
-    }
-    if printable.is_empty() {
-        "unknown".to_owned()
-    } else {
-        printable
-    }
-}
-
 /// Reports a message as failed. A message without an id is reported as the empty id, on which Lambda retries the whole
 /// batch: better twice than lost.
 fn report(response: &mut SqsBatchResponse, message: &SqsMessage) {
@@ -272,6 +212,7 @@ pub(crate) fn receive_count(message: &SqsMessage) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::AwsError;
 
     fn queue() -> SourceQueue {
         use aws_sdk_sqs::config::{BehaviorVersion, Region};
@@ -404,12 +345,5 @@ mod tests {
         let event = batch(&[(Some("1"), "a"), (None, "b")]);
         let response = queue().together(&event, all_fail_at(None)).await;
         assert_eq!(failures(&response), [""]);
-    }
-
-    #[test]
-    fn a_reason_is_cut_and_cleaned_to_what_an_attribute_takes() {
-        assert_eq!(printable("a\u{0}b\nc"), "a b c");
-        assert_eq!(printable(""), "unknown");
-        assert_eq!(printable(&"ü".repeat(1_000)).len(), MAX_REASON_BYTES);
     }
 }

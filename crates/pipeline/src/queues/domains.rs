@@ -2,9 +2,11 @@
 //!
 //! | Module | Knows |
 //! |---|---|
-//! | `message` | what travels: attributes, message group and deduplication id |
+//! | `groups` | which message group an entity has |
+//! | `message` | what travels: attributes and deduplication id |
 //! | `routes` | which queue a domain has |
 
+mod groups;
 mod message;
 mod routes;
 

@@ -1,15 +1,11 @@
 //! What a signature says about itself, and the policy that holds whatever its key may be.
 
-use std::fmt;
-
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sfv::{BareItem, Key};
 
 use super::component::{Component, Kind};
 use super::fields::{Member, Parameters, parse_inner_list};
-use super::{
-    CLOCK_SKEW_SECONDS, DigestHeader, MAX_COMPONENTS, MAX_KEY_ID_BYTES, MAX_PARAMETERS, VerifyError,
-};
+use super::{DigestHeader, MAX_COMPONENTS, MAX_KEY_ID_BYTES, MAX_PARAMETERS, VerifyError};
 
 /// Holds what a signature says about itself, before anybody knows whether it is true.
 #[derive(Debug)]
@@ -22,36 +18,6 @@ pub(super) struct Claims {
     pub(super) algorithm: Option<String>,
     pub(super) created: Option<Timestamp>,
     pub(super) expires: Option<Timestamp>,
-}
-
-/// Tells whether a delivery was received within the time its signature allows, give or take
-/// [`CLOCK_SKEW_SECONDS`](super::CLOCK_SKEW_SECONDS).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
-    /// The delivery was received within its time, or its signature sets no limit.
-    Fresh,
-    /// The delivery was received after `expires`, as a retry that is not signed anew would be.
-    Expired,
-    /// The delivery was received before `created`, so one of the two clocks is wrong.
-    NotYetValid,
-}
-
-impl Freshness {
-    /// Returns the name used in logs and records, in kebab case.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Fresh => "fresh",
-            Self::Expired => "expired",
-            Self::NotYetValid => "not-yet-valid",
-        }
-    }
-}
-
-impl fmt::Display for Freshness {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(self.as_str())
-    }
 }
 
 impl Claims {
@@ -112,24 +78,6 @@ impl Claims {
                 .find(|header| component.has_digest(*header))
         })
     }
-
-    pub(super) fn freshness(&self, received_at: Timestamp) -> Freshness {
-        // Distances rather than sums: a time at the end of the calendar plus the skew would overflow.
-        let skew = SignedDuration::from_secs(CLOCK_SKEW_SECONDS);
-        if self
-            .created
-            .is_some_and(|created| created.duration_since(received_at) > skew)
-        {
-            Freshness::NotYetValid
-        } else if self
-            .expires
-            .is_some_and(|expires| received_at.duration_since(expires) > skew)
-        {
-            Freshness::Expired
-        } else {
-            Freshness::Fresh
-        }
-    }
 }
 
 fn distinct(parameters: Parameters) -> Result<Parameters, VerifyError> {
@@ -175,25 +123,6 @@ mod tests {
 
     fn claims(input: &str) -> Result<Claims, VerifyError> {
         Claims::of(members(input)[0])
-    }
-
-    #[test]
-    fn freshness_allows_for_the_skew_of_clocks_and_no_more() {
-        let claims = claims(r#"sig1=("@method" "@path");keyid="k";created=1000;expires=1005"#).unwrap();
-        let at = |second| claims.freshness(Timestamp::from_second(second).unwrap());
-        assert_eq!(at(1000 - CLOCK_SKEW_SECONDS - 1), Freshness::NotYetValid);
-        assert_eq!(at(1000 - CLOCK_SKEW_SECONDS), Freshness::Fresh);
-        assert_eq!(at(1005 + CLOCK_SKEW_SECONDS), Freshness::Fresh);
-        assert_eq!(at(1005 + CLOCK_SKEW_SECONDS + 1), Freshness::Expired);
-    }
-
-    #[test]
-    fn times_at_the_ends_of_the_calendar_do_not_overflow() {
-        let claims =
-            claims(r#"sig1=("@method" "@path");keyid="k";created=-377705023201;expires=253402207200"#);
-        let claims = claims.unwrap();
-        assert_eq!(claims.freshness(Timestamp::MIN), Freshness::Fresh);
-        assert_eq!(claims.freshness(Timestamp::MAX), Freshness::Fresh);
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use super::base::BaseSource;
-use super::claims::{Claims, Freshness};
+use super::claims::Claims;
 use super::component::Component;
 use super::fields::{Member, members, parse_bytes};
+use super::freshness::Freshness;
 use super::search::Search;
 use super::value::Form;
 use super::{

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::claims::{Claims, Freshness};
+use super::claims::Claims;
 use super::component::Component;
+use super::freshness::Freshness;
 use super::{Algorithm, Dialect, SignedRequest, VerifyError};
 use crate::synthetic::Scope;
 

@@ -9,13 +9,11 @@ use sha2::{Digest, Sha256};
 use upvest::effects::{Dispatch, Transition};
 use upvest::{Domain, EntityKey, Event, Occurred};
 
+use super::groups::group_id;
 use super::{ATTRIBUTES, CALL};
 use crate::error::AwsError;
 use crate::queues::encoding::{self, DecodeError, Encoded, Encoding, MAX_MESSAGE_BYTES};
 use crate::queues::envelope::{attribute, string_attribute};
-
-/// Bounds a group id as SQS does, in characters (`SendMessage`, "`MessageGroupId`").
-const MAX_GROUP_LENGTH: usize = 128;
 
 /// Names the attribute that holds the entity's key.
 pub const AGGREGATE: &str = "aggregate";
@@ -94,16 +92,6 @@ impl EventMessage {
             })
             .build()
             .map_err(AwsError::of(CALL))
-    }
-}
-
-/// Names the message group of an entity: its key, or the key's hash where SQS would not take it.
-fn group_id(entity: &str) -> String {
-    let taken = entity.len() <= MAX_GROUP_LENGTH && entity.bytes().all(|byte| byte.is_ascii_graphic());
-    if taken {
-        entity.to_owned()
-    } else {
-        hex::encode(Sha256::digest(entity))
     }
 }
 
@@ -258,12 +246,6 @@ pub(super) mod tests {
                 format!("message has no usable attribute {name}")
             );
         }
-    }
-
-    #[test]
-    fn a_group_id_is_what_sqs_takes() {
-        assert_eq!(group_id("POSITION#a#b"), "POSITION#a#b");
-        assert_eq!(group_id(&"x".repeat(129)).len(), 64);
     }
 
     #[test]

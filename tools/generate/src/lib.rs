@@ -105,6 +105,7 @@ fn wanted(root: &Path) -> Result<Files, GenerateError> {
         ("docs/adding-a-domain.md", documents::domains_regions()),
         ("docs/operations.md", documents::operations_regions()),
         (processors::MODULES, processors::module_regions()),
+        (processors::MANIFEST, processors::manifest_regions()),
     ] {
         let path = PathBuf::from(path);
         let text = regions

@@ -11,6 +11,8 @@ use crate::{Files, GenerateError, read, read_if_there};
 
 /// Names the file that declares the modules with the domains' actions.
 pub(crate) const MODULES: &str = "functions/processors/src/actions.rs";
+/// Names the manifest of the package, which lists the binaries.
+pub(crate) const MANIFEST: &str = "functions/processors/Cargo.toml";
 /// Names the folder with the modules of the domains' actions.
 const ACTIONS: &str = "functions/processors/src/actions";
 /// Names the folder with the binaries, all of which are generated: what else is there is removed.
@@ -27,6 +29,19 @@ pub(crate) fn module_regions() -> Vec<(&'static str, Vec<String>)> {
     // As rustfmt has them.
     modules.sort();
     vec![("modules", modules)]
+}
+
+/// Makes the region of [`MANIFEST`]: each binary, without a test binary that would link the AWS SDK to run nothing.
+pub(crate) fn manifest_regions() -> Vec<(&'static str, Vec<String>)> {
+    let binary = |domain: Domain| {
+        [
+            "[[bin]]".to_owned(),
+            format!("name = \"{domain}\""),
+            format!("path = \"src/bin/{domain}.rs\""),
+            "test = false".to_owned(),
+        ]
+    };
+    vec![("binaries", Domain::ALL.into_iter().flat_map(binary).collect())]
 }
 
 /// Adds the files that are generated as a whole.

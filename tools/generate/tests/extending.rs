@@ -186,6 +186,8 @@ fn assert_everything_knows_both(scratch: &Copy) {
             .read("functions/processors/src/actions.rs")
             .contains("pub mod warrants;")
     );
+    let manifest = scratch.read("functions/processors/Cargo.toml");
+    assert!(manifest.contains("name = \"warrants\"\npath = \"src/bin/warrants.rs\"\ntest = false\n"));
     assert!(
         scratch
             .read("functions/processors/released-actions.txt")
@@ -222,6 +224,11 @@ fn what_is_edited_by_hand_is_named_and_comes_back() {
             "Domain::Taxes",
         ),
         ("functions/processors/src/actions.rs", "pub mod fees;\n", ""),
+        (
+            "functions/processors/Cargo.toml",
+            "name = \"fees\"\npath",
+            "name = \"charges\"\npath",
+        ),
     ] {
         let original = scratch.read(path);
         assert!(original.contains(from), "{path}: {from}");

@@ -25,3 +25,4 @@ mod template;
 mod traces;
 mod upvest;
 mod upvest_access;
+mod wire_shapes;

@@ -2,3 +2,4 @@
 
 mod documented_commands;
 mod permissions;
+mod screens;

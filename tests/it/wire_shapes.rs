@@ -8,12 +8,15 @@
 
 use fake_aws::{CallFilter, Fault, QueuedMessage, Service};
 use insta::assert_snapshot;
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::audit::AuditLog;
 use serde_json::{Value, json};
 use upvest::Domain;
 use upvest::signature::Headers;
-use verify_and_store::FreshnessPolicy;
+use verify_and_store::{FreshnessPolicy, SubscriptionPolicy};
 use webhook_tests::deliveries::{body_of, sign};
-use webhook_tests::receiver::{CHANGES, DELIVERIES, Receiver, queue_name};
+use webhook_tests::effects::Trouble;
+use webhook_tests::receiver::{CHANGES, DELIVERIES, KEY_REQUESTS, Receiver, dead_letter_name, queue_name};
 
 use crate::support::{enqueue_events, event_at, key, process_all, receiver};
 
@@ -63,6 +66,15 @@ fn items(receiver: &Receiver, table: &str) -> String {
     pretty(&receiver.aws.items(table).into())
 }
 
+/// Writes the only object of the archive, under its key.
+fn only_object(receiver: &Receiver) -> String {
+    let mut objects = receiver.aws.objects("archive");
+    let (key, object) = objects.pop_first().unwrap();
+    assert!(objects.is_empty(), "{:?}", objects.keys());
+    let object: Value = serde_json::from_slice(&object.bytes).unwrap();
+    format!("{key}\n{}", pretty(&object))
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_envelope_is_the_delivery_and_attributes() {
     let receiver = receiver_with_delivery().await;
@@ -98,10 +110,7 @@ async fn ingest_answers_with_a_status_and_json() {
 
 #[tokio::test(start_paused = true)]
 async fn a_verified_delivery_is_archived_with_how_it_was_proven() {
-    let receiver = receiver_with_order().await;
-    let (key, object) = receiver.aws.objects("archive").pop_first().unwrap();
-    let archived: Value = serde_json::from_slice(&object.bytes).unwrap();
-    assert_snapshot!(format!("{key}\n{}", pretty(&archived)));
+    assert_snapshot!(only_object(&receiver_with_order().await));
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,6 +131,65 @@ async fn the_idempotency_table_has_the_record_of_an_action() {
 #[tokio::test(start_paused = true)]
 async fn the_keys_table_has_what_verifies() {
     assert_snapshot!(items(&receiver_with_order().await, "keys"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_subscriptions_table_has_ours() {
+    let receiver = Receiver::new(1, FreshnessPolicy::Flag).with_subscriptions(SubscriptionPolicy::Flag);
+    receiver
+        .subscriptions()
+        .adopt("5a3f1c1e-6b0d-4c64-9f1e-6a2f3b0f8a10")
+        .await
+        .unwrap();
+    assert_snapshot!(items(&receiver, "subscriptions"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_audit_table_has_an_operation_with_what_came_of_it() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let clock = receiver.aws.clock().clone();
+    let clock = Clock::from_fn(move || clock.timestamp());
+    let audit = AuditLog::new(receiver.aws.dynamodb().clone(), "audit".to_owned(), clock);
+    let request = json!({"queues": ["orders"]});
+    let operation = audit
+        .begin("arn", "dlq redrive", "INC-42", request)
+        .await
+        .unwrap();
+    audit
+        .note_progress(operation.id, &json!({"redriven": 2}))
+        .await
+        .unwrap();
+    audit.end(operation.id, &json!({"redriven": 3})).await.unwrap();
+    // Chance outside of the account decides on the id.
+    let id = operation.id.to_string();
+    assert_snapshot!(items(&receiver, "audit").replace(&id, "<a UUID of version 7>"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_asked_for_with_its_id() {
+    let (receiver, _) = Receiver::new(1, FreshnessPolicy::Flag).with_key_requests();
+    enqueue_events(&receiver, &[event_at("e1", 1, "ORDER.FILLED", ORDER)]).await;
+    receiver.verify_and_store().await.unwrap();
+    assert_snapshot!(message(&receiver, KEY_REQUESTS));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_delivery_is_in_quarantine_with_its_headers() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let body = body_of(&[event_at("e1", 1, "ORDER.FILLED", ORDER)]);
+    let signed = sign(&key(), b"another body");
+    receiver.post(&signed, body.as_bytes()).await.unwrap();
+    receiver.verify_and_store().await.unwrap();
+    assert_snapshot!(only_object(&receiver));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_carries_why_it_is_one() {
+    let receiver = receiver_with_delivery().await;
+    receiver.verify_and_store().await.unwrap();
+    receiver.effects.trouble("e1", Trouble::Hopeless);
+    process_all(&receiver).await;
+    assert_snapshot!(message(&receiver, &dead_letter_name(Domain::Orders)));
 }
 
 #[tokio::test(start_paused = true)]

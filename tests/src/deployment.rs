@@ -26,7 +26,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use fake_aws::{Aws, QueuedMessage};
 use jiff::Timestamp;
-use operator::{Queue, Stack};
+use operator::{Queue, Stack, StackFinder};
 use pipeline::runtime::clock::Clock;
 use serde_json::{Value, json};
 use upvest::Domain;
@@ -194,6 +194,11 @@ impl Deployment {
     pub fn remove_output(&mut self, name: &str) {
         self.outputs.remove(name);
         self.stack = stack(&self.receiver.aws, self.outputs.clone());
+    }
+
+    /// Has commands find this stack, and no other.
+    pub fn finder(&self) -> StackFinder<'static> {
+        StackFinder::of(stack(&self.receiver.aws, self.outputs.clone()))
     }
 
     /// Returns a clock that tells the time of the account.

@@ -175,21 +175,21 @@ impl Cli {
             Reporter::new(&report),
         );
         // Boxed: the futures of all commands in each other are deeper than the compiler looks into callers.
-        Box::pin(self.command.run(&stacks, self.json)).await
+        Box::pin(self.command.run(&stacks, &Clock::system(), self.json)).await
     }
 
-    /// Runs the command on a stack that was found; gives what is to be printed.
+    /// Runs the command on a stack that was found, at the time of a clock; gives what is to be printed.
     ///
     /// # Errors
     ///
     /// [`Error`] when the command cannot be done.
-    pub async fn run_on(self, stacks: &StackFinder<'_>) -> Result<Answer> {
-        Box::pin(self.command.run(stacks, self.json)).await
+    pub async fn run_on(self, stacks: &StackFinder<'_>, clock: &Clock) -> Result<Answer> {
+        Box::pin(self.command.run(stacks, clock, self.json)).await
     }
 }
 
 impl Command {
-    async fn run(self, stacks: &StackFinder<'_>, json: bool) -> Result<Answer> {
+    async fn run(self, stacks: &StackFinder<'_>, clock: &Clock, json: bool) -> Result<Answer> {
         match self {
             Self::Webhooks(webhooks) => Answer::of(&webhooks.run(stacks).await?, json),
             Self::Keys(command) => Answer::of(&command.run(stacks).await?, json),
@@ -202,7 +202,7 @@ impl Command {
             }
             Self::Events(command) => Answer::of(&command.run(stacks.stack().await?).await?, json),
             Self::Explain(arguments) => {
-                let explanation = arguments.run(stacks.stack().await?, &Clock::system()).await?;
+                let explanation = arguments.run(stacks.stack().await?, clock).await?;
                 Answer::of(&explanation, json)
             }
             Self::Tail(arguments) => {
@@ -211,7 +211,7 @@ impl Command {
             }
             Self::Entities(command) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&command.run(stack, Clock::system(), reporter).await?, json)
+                Answer::of(&command.run(stack, clock.clone(), reporter).await?, json)
             }
             Self::Archive(command) => Answer::of(
                 &command.run(stacks.stack().await?, stacks.reporter()).await?,
@@ -219,15 +219,15 @@ impl Command {
             ),
             Self::Replay(arguments) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&arguments.run(stack, Clock::system(), reporter).await?, json)
+                Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, json)
             }
             Self::Quarantine(command) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&command.run(stack, Clock::system(), reporter).await?, json)
+                Answer::of(&command.run(stack, clock.clone(), reporter).await?, json)
             }
             Self::Dlq(command) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&command.run(stack, Clock::system(), reporter).await?, json)
+                Answer::of(&command.run(stack, clock.clone(), reporter).await?, json)
             }
             Self::Audit(command) => Answer::of(&command.run(stacks.stack().await?).await?, json),
             Self::Doctor(arguments) => Answer::of(&arguments.run(stacks).await?, json),

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use clap::Parser;
 use fake_aws::{Call, Outcome, Service};
+use pipeline::runtime::clock::Clock;
 use serde_json::Value;
 use upvest::Domain;
 use upvest_simulator::Subscription;
@@ -265,7 +266,8 @@ impl Stage {
         let aws = &self.world.receiver.aws;
         self.world.catch_up();
         aws.clear_calls();
-        let run = aws.invoke(OPERATOR, cli.run_on(&self.world.stacks));
+        let clock = Clock::system();
+        let run = aws.invoke(OPERATOR, cli.run_on(&self.world.stacks, &clock));
         let done = self.world.receiving(run).await.unwrap();
         if let Err(error) = done {
             panic!("{line}: {}", pipeline::error::ErrorChain(&error));

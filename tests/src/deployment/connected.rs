@@ -67,7 +67,7 @@ impl ConnectedDeployment {
         let (url, posted) = listen().await;
         deployment.add_outputs(&[("WebhookUrl", &url), ("UpvestSecret", UPVEST_SECRET)]);
         Self {
-            stacks: finder(&deployment),
+            stacks: deployment.finder(),
             deployment,
             simulator,
             document,
@@ -95,7 +95,7 @@ impl ConnectedDeployment {
     /// Gives the stack more outputs, or other values for those that it has.
     pub fn add_outputs(&mut self, more: &[(&str, &str)]) {
         self.deployment.add_outputs(more);
-        self.stacks = finder(&self.deployment);
+        self.stacks = self.deployment.finder();
     }
 
     /// Has commands find a stack with these outputs alone.
@@ -149,10 +149,6 @@ impl ConnectedDeployment {
             assert!(!text.contains(secret), "a secret is in: {text}");
         }
     }
-}
-
-fn finder(deployment: &Deployment) -> StackFinder<'static> {
-    StackFinder::of(stack(&deployment.receiver.aws, deployment.outputs.clone()))
 }
 
 /// A delivery that was posted, and where its answer goes.

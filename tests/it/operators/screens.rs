@@ -1,0 +1,182 @@
+//! What the commands show of a stack whose time, ids and chance are the same in every run. A change of a screen shows in
+//! its snapshot.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, in its helpers too"
+)]
+
+use clap::{CommandFactory, Parser};
+use insta::assert_snapshot;
+use upvest::Domain;
+use upvest_webhooks::Cli;
+use webhook_tests::deliveries::{event, signing_key, topup};
+use webhook_tests::deployment::Deployment;
+use webhook_tests::effects::Trouble;
+use webhook_tests::receiver::dead_letter_name;
+
+/// Holds a stack with an order, a forged delivery and a dead letter.
+struct Stage(Deployment);
+
+impl Stage {
+    async fn set() -> Self {
+        let site = Deployment::new().await;
+        site.receiver.effects.trouble("t1-3", Trouble::Hopeless);
+        site.deliver(&[order("order-1", 1, "NEW"), order("order-2", 2, "FILLED")])
+            .await;
+        site.pass(60);
+        site.deliver(&[order("order-1", 1, "NEW"), topup("t1", 3, "CONFIRMED")])
+            .await;
+        site.pass(1);
+        site.settle().await;
+        site.store_signed(&signing_key(8), &[order("forged", 4, "CANCELLED")])
+            .await;
+        site.pass(600);
+        Self(site)
+    }
+
+    /// Runs a command; gives what it prints.
+    async fn shows(&self, line: &str) -> String {
+        let words = line.split_whitespace();
+        let words = words.map(|word| self.stand_in(word));
+        let cli = Cli::try_parse_from(std::iter::once("upvest-webhooks".to_owned()).chain(words)).unwrap();
+        let (stacks, clock) = (self.0.finder(), self.0.clock());
+        let answer = cli.run_on(&stacks, &clock).await;
+        let answer = answer.unwrap_or_else(|error| panic!("{line}: {error}"));
+        self.without_operations(answer.text())
+    }
+
+    /// Replaces the ids of operations, the one thing that chance decides outside of the account.
+    fn without_operations(&self, text: &str) -> String {
+        let operations = self.0.receiver.aws.items("audit");
+        let ids = operations.iter().filter_map(|item| item["id"]["S"].as_str());
+        ids.fold(text.to_owned(), |text, id| {
+            text.replace(id, "<the operation's id>")
+        })
+    }
+
+    fn stand_in(&self, word: &str) -> String {
+        let aws = &self.0.receiver.aws;
+        match word {
+            "$QUARANTINED" => {
+                let key = aws
+                    .objects("archive")
+                    .into_keys()
+                    .find(|key| key.starts_with("quarantine/"));
+                key.unwrap().rsplit('/').next().unwrap().to_owned()
+            }
+            "$LETTER" => aws.messages(&dead_letter_name(Domain::Payments))[0].id.clone(),
+            "$OPERATION" => aws.items("audit")[0]["id"]["S"].as_str().unwrap().to_owned(),
+            _ => word.to_owned(),
+        }
+    }
+}
+
+fn order(id: &str, second: u8, status: &str) -> String {
+    let executions = match status {
+        "FILLED" => r#"[{"id":"x1","status":"SETTLED","share_quantity":"1.5","side":"BUY"}]"#,
+        _ => "[]",
+    };
+    let object = format!(
+        r#"{{"id":"o1","user_id":"u1","account_id":"a1","status":"{status}","cash_amount":"10.00","currency":"EUR","executions":{executions}}}"#
+    );
+    event(id, second, &format!("ORDER.{status}"), &object)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_and_a_time_line() {
+    let stage = Stage::set().await;
+    assert_snapshot!("events_show_event", stage.shows("events show order-2").await);
+    assert_snapshot!(
+        "events_timeline_order",
+        stage.shows("events timeline ORDER#o1").await
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entity() {
+    let stage = Stage::set().await;
+    assert_snapshot!("entities_show_order", stage.shows("entities show ORDER#o1").await);
+    assert_snapshot!(
+        "entities_show_order_json",
+        stage.shows("entities show ORDER#o1 --json").await
+    );
+    assert_snapshot!("entities_list", stage.shows("entities list --user u1").await);
+    assert_snapshot!(
+        "entities_verify",
+        stage.shows("entities verify --domain orders").await
+    );
+    assert_snapshot!(
+        "entities_rebuild_order_dry_run",
+        stage.shows("entities rebuild ORDER#o1 --dry-run").await
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_explanation() {
+    let stage = Stage::set().await;
+    assert_snapshot!("explain_order", stage.shows("explain ORDER#o1").await);
+    assert_snapshot!("explain_event", stage.shows("explain order-2").await);
+    assert_snapshot!("explain_event_json", stage.shows("explain order-2 --json").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_quarantine() {
+    let stage = Stage::set().await;
+    assert_snapshot!("quarantine_list", stage.shows("quarantine list").await);
+    assert_snapshot!(
+        "quarantine_show",
+        stage.shows("quarantine show $QUARANTINED").await
+    );
+    assert_snapshot!(
+        "quarantine_reverify_dry_run",
+        stage.shows("quarantine reverify --dry-run").await
+    );
+    assert_snapshot!(
+        "quarantine_discard",
+        stage
+            .shows("quarantine discard $QUARANTINED --reason r --yes")
+            .await
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_dead_letter_queues() {
+    let stage = Stage::set().await;
+    assert_snapshot!("dlq_list", stage.shows("dlq list --messages").await);
+    assert_snapshot!("dlq_show", stage.shows("dlq show $LETTER --queue payments").await);
+    assert_snapshot!(
+        "dlq_discard_dry_run",
+        stage.shows("dlq discard t1-3 --dry-run").await
+    );
+    stage.0.receiver.effects.mend();
+    assert_snapshot!(
+        "dlq_redrive",
+        stage
+            .shows("dlq redrive --queue payments --reason INC-42 --yes")
+            .await
+    );
+    assert_snapshot!("audit_list", stage.shows("audit list").await);
+    assert_snapshot!("audit_show", stage.shows("audit show $OPERATION").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_archive_and_replay() {
+    let stage = Stage::set().await;
+    assert_snapshot!("keys_list", stage.shows("keys list").await);
+    assert_snapshot!(
+        "archive_verify",
+        stage
+            .shows("archive verify --since 2026-01-01 --until 2026-01-02")
+            .await
+    );
+    assert_snapshot!(
+        "replay_dry_run",
+        stage.shows("replay --domain orders --dry-run").await
+    );
+}
+
+#[test]
+fn the_help_of_the_program() {
+    assert_snapshot!(Cli::command().term_width(110).render_help());
+}

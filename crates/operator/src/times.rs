@@ -11,6 +11,16 @@ use serde::{Serialize, Serializer};
 use crate::error::{Error, Result};
 
 /// Holds a time: an instant, a day (its midnight in UTC), or how long ago it was.
+///
+/// ```
+/// use operator::times::When;
+///
+/// let now = "2026-01-08T12:00:00Z".parse()?;
+/// assert_eq!("36h".parse::<When>()?.instant(now).to_string(), "2026-01-07T00:00:00Z");
+/// assert_eq!("2026-01-05".parse::<When>()?.instant(now).to_string(), "2026-01-05T00:00:00Z");
+/// assert!("yesterday".parse::<When>().is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// Means this instant, whenever the command runs.

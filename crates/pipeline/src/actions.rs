@@ -134,6 +134,23 @@ impl Change<'_> {
 /// Says what a domain's actions can be made of, once for each process of its function.
 ///
 /// A release may add to it. The code that takes it belongs to whoever deploys, and stays as it is.
+///
+/// ```
+/// use pipeline::actions::{Actions, Setup};
+///
+/// /// Tells a desk of each change, at an address that the stack configures.
+/// struct TellDesk {
+///     address: String,
+/// }
+///
+/// impl Actions for TellDesk {}
+///
+/// // What `actions(setup)` of a domain's file does, once for each process.
+/// fn actions(setup: &Setup<'_>) -> Result<impl Actions + use<>, Box<dyn std::error::Error>> {
+///     let address = setup.environment.required("DESK_ADDRESS")?;
+///     Ok(TellDesk { address })
+/// }
+/// ```
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Setup<'s> {
@@ -155,6 +172,21 @@ impl<'s> Setup<'s> {
 ///
 /// It is retried with growing pauses, while later events of the same entity wait; then the event goes to the domain's
 /// dead-letter queue.
+///
+/// ```
+/// use pipeline::actions::ActionError;
+///
+/// fn amount(text: &str) -> Result<u64, ActionError> {
+///     if text.is_empty() {
+///         return Err(ActionError::permanent("the order has no amount"));
+///     }
+///     Ok(text.parse::<u64>()?)
+/// }
+///
+/// // Tried again for about an hour, and then a dead letter; the other one is that at once.
+/// assert!(!amount("ten").unwrap_err().is_permanent());
+/// assert!(amount("").unwrap_err().is_permanent());
+/// ```
 #[derive(Debug)]
 pub struct ActionError {
     source: Box<dyn Error + Send + Sync>,

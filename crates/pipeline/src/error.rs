@@ -49,6 +49,15 @@ impl AwsError {
 
 /// Prints an error with all its sources, which the log formatter and the SDK's own `Display` leave out. Where JSON holds
 /// another value than was expected, the place is printed and not the value, which may be a person's name.
+///
+/// ```
+/// use pipeline::error::{AwsError, ErrorChain};
+///
+/// let failed = AwsError::entries("SendMessageBatch", "InternalError");
+/// assert_eq!(failed.to_string(), "SendMessageBatch failed");
+/// let chain = ErrorChain(&failed).to_string();
+/// assert_eq!(chain, "SendMessageBatch failed: entries of the batch failed: InternalError");
+/// ```
 pub struct ErrorChain<'e>(pub &'e (dyn Error + 'static));
 
 impl fmt::Display for ErrorChain<'_> {

@@ -36,6 +36,15 @@ pub fn is_synthetic(event_type: &str) -> bool {
 }
 
 /// Finds the row for an event type: its own if it has one, else its category's, else [`UNRECOGNISED`].
+///
+/// ```
+/// use upvest::category::{Domain, UNRECOGNISED, of};
+///
+/// assert_eq!(of("ORDER.FILLED").domain, Domain::Orders);
+/// assert_eq!(of("ORDER.FILLED").entity, "ORDER");
+/// // What Upvest adds tomorrow is kept by the catch-all.
+/// assert_eq!(of("SPACESHIP.LAUNCHED").domain, UNRECOGNISED.domain);
+/// ```
 #[must_use]
 pub fn of(event_type: &str) -> &'static Category {
     let row = |name: &str| CATEGORIES.iter().find(|row| row.name == name);

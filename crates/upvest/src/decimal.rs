@@ -10,6 +10,17 @@ use bigdecimal::num_bigint::Sign;
 
 /// Holds an exact decimal as Upvest's documentation of amounts has it: up to 63 integer and 27 fraction digits, in a
 /// string, never a float.
+///
+/// ```
+/// use upvest::decimal::Decimal;
+///
+/// let prices: [Decimal; 2] = ["0.1".parse()?, "0.2".parse()?];
+/// let sum: Decimal = prices.into_iter().sum();
+/// assert_eq!(sum, "0.3".parse()?);
+/// assert_eq!(sum.to_string(), "0.3");
+/// assert!("1e3".parse::<Decimal>().is_err());
+/// # Ok::<(), upvest::decimal::DecimalError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Decimal(BigDecimal);
 

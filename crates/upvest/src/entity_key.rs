@@ -12,6 +12,16 @@ const MAX_FIELD_LENGTH: usize = 256;
 
 /// Identifies an entity by its aggregate key, for example `ORDER#eb5ba93f-5dfe-4bf1-8571-4da0caacc80c`: what its state
 /// is stored under, and what its events are ordered by.
+///
+/// ```
+/// use upvest::Event;
+///
+/// let execution = r#"{"id":"e1","created_at":"2026-11-28T12:00:00Z","type":"ORDER.FILLED","object":{"id":"o1"}}"#;
+/// let key = Event::parse(execution)?.entity_key()?;
+/// assert_eq!(key.as_str(), "ORDER#o1");
+/// assert_eq!(key.entity_type(), "ORDER");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntityKey(String);
 

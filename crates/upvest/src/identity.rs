@@ -10,6 +10,17 @@ use crate::subscription;
 /// It covers the event's members except `webhook_id`, sorted by name, each as the length of its name, the name, the length
 /// of its value and the value's bytes as sent; lengths are eight bytes, the highest first. So neither a second subscription
 /// nor another order of the members makes a conflict of one event. Members of the same name keep their order.
+///
+/// ```
+/// use upvest::Event;
+///
+/// let one = r#"{"id":"e1","type":"USER.ACTIVE","webhook_id":"w1","object":{"id":"u1"}}"#;
+/// let same = r#"{"webhook_id":"w2","id":"e1","type":"USER.ACTIVE","object":{"id":"u1"}}"#;
+/// let other = r#"{"id":"e1","type":"USER.ACTIVE","webhook_id":"w1","object":{"id":"u2"}}"#;
+/// assert_eq!(Event::parse(one)?.identity(), Event::parse(same)?.identity());
+/// assert_ne!(Event::parse(one)?.identity(), Event::parse(other)?.identity());
+/// # Ok::<(), upvest::event::EventError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Identity([u8; 32]);
 

@@ -18,6 +18,17 @@ use crate::time::Instant;
 /// 4. the receipt of the delivery that stored the event, and
 /// 5. the event's position in it, because the one that Upvest sent last is the newest;
 /// 6. the event's id, so that no two events are at one place.
+///
+/// ```
+/// use upvest::Occurred;
+///
+/// let new = Occurred::from_stored("2021-07-21T14:10:00#1010##2021-07-21T14:10:03#00000#e2")?;
+/// let filled = Occurred::from_stored("2021-07-21T14:10:00#3030##2021-07-21T14:10:01#00000#e1")?;
+/// // Of the same second; the later step of the lifecycle is the later event, though it was received first.
+/// assert!(new < filled);
+/// assert!(new.to_string() < filled.to_string());
+/// # Ok::<(), upvest::occurred::OccurredError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Occurred {
     /// Tells when the event was created; see [`Placement`](crate::Placement) for what counts where Upvest does not say.

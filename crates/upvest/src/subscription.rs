@@ -8,7 +8,7 @@ use crate::json;
 /// Flags a delivery, and in quarantine is the reason of an event, whose subscription is not ours.
 pub const FOREIGN: &str = "foreign-subscription";
 
-/// Is the member of an event that names the subscription.
+/// Names the member of an event that names the subscription.
 pub(crate) const MEMBER: &str = "webhook_id";
 
 impl Event<'_> {
@@ -17,6 +17,14 @@ impl Event<'_> {
     ///
     /// It should name one. Where it names several, readers of JSON would not agree on which counts; so each does, and an
     /// event that names one of somebody else's beside one of ours does not pass for ours alone.
+    ///
+    /// ```
+    /// use upvest::Event;
+    ///
+    /// let event = r#"{"id":"e1","type":"USER.ACTIVE","webhook_id":"w1","object":{"id":"u1"}}"#;
+    /// assert!(Event::parse(event)?.webhook_ids().eq(["w1"]));
+    /// # Ok::<(), upvest::event::EventError>(())
+    /// ```
     pub fn webhook_ids(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let named = self
             .members()

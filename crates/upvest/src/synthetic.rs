@@ -57,6 +57,18 @@ impl Scope {
 }
 
 /// Writes the body of a delivery with one event of the canary; `run` makes the event's id, which is given back too.
+///
+/// ```
+/// use upvest::synthetic::{Scope, canary_delivery};
+///
+/// let (event_id, body) = canary_delivery("run-7", "2026-11-28T12:00:00Z".parse()?);
+/// assert_eq!(event_id, "synthetic-run-7");
+/// assert!(Scope::Synthetic.covers_delivery(&body));
+/// // Upvest's keys cannot report it: only our own may speak of the receiver itself.
+/// let events = upvest::split(&body)?;
+/// assert!(!Scope::Upvest.covers(events[0].event.as_ref().expect("it is an event")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn canary_delivery(run: &str, created_at: Timestamp) -> (String, Vec<u8>) {
     let id = format!("{ID_PREFIX}{run}");

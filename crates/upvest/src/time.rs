@@ -14,6 +14,16 @@ const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 /// Holds a point in time, to the picosecond: comparing two compares what they say, however many digits they were
 /// written with.
+///
+/// ```
+/// use upvest::time::Instant;
+///
+/// let written_short = Instant::parse("2026-11-28T13:00:00.5+01:00")?;
+/// let written_long = Instant::parse("2026-11-28T12:00:00.500000000000Z")?;
+/// assert_eq!(written_short, written_long);
+/// assert_eq!(written_long.sortable(), "2026-11-28T12:00:00.5");
+/// # Ok::<(), upvest::time::InstantError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant {
     pub(crate) seconds: i64,

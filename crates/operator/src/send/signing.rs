@@ -21,6 +21,22 @@ pub enum Fault {
 }
 
 /// Signs bodies for one target, whose path and query the signature covers.
+///
+/// ```
+/// use operator::send::{Fault, Signer, Target};
+/// use upvest::signature::{Dialect, SigningKey};
+///
+/// let key = SigningKey::generate_ed25519("k1", Dialect::UnquotedDigest)?;
+/// let target = Target::new("http://127.0.0.1:8080/webhooks/upvest", false)?;
+/// let mut signer = Signer::new(key, &target);
+/// let now = "2026-11-28T12:00:00Z".parse()?;
+/// assert_eq!(signer.sign(b"{}".to_vec(), now)?.body, b"{}");
+///
+/// // What a receiver has to refuse: the body is no longer the one that was signed.
+/// signer.fault = Some(Fault::Tamper);
+/// assert_ne!(signer.sign(b"{}".to_vec(), now)?.body, b"{}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Signer {
     /// Signs in its dialect.

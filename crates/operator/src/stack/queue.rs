@@ -7,6 +7,17 @@ use serde::{Serialize, Serializer};
 use upvest::Domain;
 
 /// Identifies a queue of a stack, together with its dead-letter queue.
+///
+/// ```
+/// use operator::Queue;
+/// use upvest::Domain;
+///
+/// let queue: Queue = "corporate-actions".parse()?;
+/// assert_eq!(queue, Queue::Domain(Domain::CorporateActions));
+/// // The template has the same name in its own spelling, and so have the stack's outputs.
+/// assert_eq!(format!("{queue}QueueUrl"), "CorporateActionsQueueUrl");
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Queue {
     /// The queue holds deliveries on their way to verify-and-store.

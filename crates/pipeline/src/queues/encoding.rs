@@ -85,6 +85,22 @@ impl Encoding {
 
 /// Writes `bytes` as a message body of at most `room` bytes.
 ///
+/// ```
+/// use pipeline::queues::encoding::{Encoding, decode, encode};
+///
+/// // Text goes as it is; what SQS would not take goes in base64; both come back byte for byte.
+/// let json = encode(br#"{"payload":[]}"#, 100)?;
+/// assert_eq!((json.encoding, &*json.text), (Encoding::Verbatim, r#"{"payload":[]}"#));
+///
+/// let binary = encode(&[0, 159, 146, 150], 100)?;
+/// assert_eq!(binary.encoding.name(), Some("base64"));
+/// assert_eq!(decode(Encoding::from_name(Some("base64"))?, &binary.text)?, [0, 159, 146, 150]);
+///
+/// // What fits in no form is refused, which is the one content that ingest answers with 413.
+/// assert!(encode(&[0; 10_000], 4).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`TooLarge`] when no encoding fits.

@@ -19,6 +19,17 @@ pub enum ConfigError {
 }
 
 /// Looks variables up, in the environment or in a test's map.
+///
+/// ```
+/// use pipeline::runtime::config::{ConfigError, Lookup};
+///
+/// let variables = |name: &str| (name == "EVENTS_TABLE").then(|| "events".to_owned());
+/// let lookup = Lookup::new(&variables);
+/// assert_eq!(lookup.required("EVENTS_TABLE")?, "events");
+/// assert_eq!(lookup.parsed("MAX_RECEIVE_COUNT", 10)?, 10);
+/// assert_eq!(lookup.required("KEYS_TABLE"), Err(ConfigError::Missing("KEYS_TABLE")));
+/// # Ok::<(), ConfigError>(())
+/// ```
 pub struct Lookup<'l>(&'l dyn Fn(&str) -> Option<String>);
 
 impl<'l> Lookup<'l> {

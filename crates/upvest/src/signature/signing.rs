@@ -196,6 +196,20 @@ impl SigningKey {
     ///
     /// The digest header is covered only if `options` lists it; a receiver with this crate's policy asks for it.
     ///
+    /// ```
+    /// use upvest::signature::{Dialect, Headers, SignatureOptions, SignedRequest, SigningKey};
+    ///
+    /// let key = SigningKey::ed25519_from_seed("k1", Dialect::UnquotedDigest, &[7; 32])?;
+    /// let mut headers = Headers::from_iter([("content-type", "application/json")]);
+    /// let request = SignedRequest { method: "POST", path: "/hook", query: None, headers: &headers, body: b"{}" };
+    /// let signature = key.sign(&request, &SignatureOptions::new(["@method", "@path", "digest"]))?;
+    /// assert_eq!(signature.signature_input, r#"sig1=("@method" "@path" "digest");keyid="k1""#);
+    ///
+    /// signature.apply_to(&mut headers);
+    /// assert!(headers.get_combined("digest").is_some_and(|digest| digest.starts_with("SHA-256=")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Returns [`SignError`] when a component is not in the request or an option cannot be written as a parameter.
     pub fn sign(

@@ -60,6 +60,19 @@ pub enum KeyError {
 impl VerifyingKey {
     /// Creates the key that a JWK describes, under the JWK's `kid`; its owner is taken to be Upvest.
     ///
+    /// ```
+    /// use upvest::signature::{Algorithm, Jwk, KeyError, VerifyingKey};
+    ///
+    /// // RFC 8037, appendix A.2.
+    /// let named = r#"{"kid":"k1","kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    /// let key = VerifyingKey::from_jwk(&serde_json::from_str::<Jwk>(named)?)?;
+    /// assert_eq!((key.key_id(), key.algorithm()), ("k1", Algorithm::Ed25519));
+    ///
+    /// let nameless: Jwk = serde_json::from_str(&named.replace(r#""kid":"k1","#, ""))?;
+    /// assert_eq!(VerifyingKey::from_jwk(&nameless).unwrap_err(), KeyError::MissingKeyId);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Returns [`KeyError::MissingKeyId`] or [`KeyError::InvalidKeyId`] when the `kid` cannot be used.
     pub fn from_jwk(jwk: &Jwk) -> Result<Self, KeyError> {

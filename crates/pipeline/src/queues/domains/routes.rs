@@ -6,6 +6,14 @@ use std::str::FromStr;
 use upvest::Domain;
 
 /// Maps each domain to the URL of its queue. It always has the catch-all's, which takes what no other queue does.
+///
+/// ```
+/// use pipeline::queues::domains::Routes;
+///
+/// assert!("orders=https://q/orders,unrecognised=https://q/rest".parse::<Routes>().is_ok());
+/// // Without the catch-all some events would have nowhere to go.
+/// assert!("orders=https://q/orders".parse::<Routes>().is_err());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Routes(BTreeMap<Domain, String>);
 

@@ -33,6 +33,15 @@ pub enum Place {
 }
 
 /// Holds the key of a delivery's object, taken apart. Keys are ordered by the time of receipt.
+///
+/// ```
+/// use pipeline::stores::archive::DeliveryKey;
+///
+/// let key: DeliveryKey = "verified/2026/01/01/00/019b76da-a800-72cb-8730-b2b2ae250000".parse()?;
+/// assert_eq!(key.received_at.to_string(), "2026-01-01T00:00:00Z");
+/// assert_eq!(key.delivery_id.to_string(), "019b76da-a800-72cb-8730-b2b2ae250000");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DeliveryKey {
     /// Tells when the delivery was received, to the millisecond: its id tells.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use local_stack::{LocalStack, LocalStackError, Options};
 use tokio::sync::Notify;
 use upvest_simulator::api::ListenError;
-use upvest_simulator::{Faults, InvalidFaults, QueueError, SamplesError, Simulator, StartError, read_events};
+use upvest_simulator::{Faults, FaultsError, QueueError, SamplesError, Simulator, StartError, read_events};
 
 use receiver::Receiver;
 use report::Report;
@@ -48,7 +48,7 @@ pub(crate) enum RunError {
     #[error("the simulator refuses the samples")]
     Queue(#[from] QueueError),
     #[error("the simulator refuses the faults")]
-    Faults(#[from] InvalidFaults),
+    Faults(#[from] FaultsError),
     #[error("a table cannot be read or written")]
     Table(#[source] Box<aws_sdk_dynamodb::Error>),
     #[error("a queue cannot be read")]

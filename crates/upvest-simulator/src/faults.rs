@@ -44,7 +44,7 @@ pub enum Fault {
 /// Names the fault whose probability is not between 0 and 1.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("the probability of {name} is not between 0 and 1")]
-pub struct InvalidFaults {
+pub struct FaultsError {
     name: &'static str,
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Plan {
 }
 
 impl Faults {
-    pub(crate) fn validate(&self) -> Result<(), InvalidFaults> {
+    pub(crate) fn validate(&self) -> Result<(), FaultsError> {
         let all = [
             ("duplicated", self.duplicated),
             ("tampered", self.tampered),
@@ -70,7 +70,7 @@ impl Faults {
             .iter()
             .find(|(_, probability)| !(0.0..=1.0).contains(probability))
         {
-            Some((name, _)) => Err(InvalidFaults { name }),
+            Some((name, _)) => Err(FaultsError { name }),
             None => Ok(()),
         }
     }

@@ -34,7 +34,7 @@ mod subscription;
 pub use api_client::{ApiClient, ApiCredentials, ApiCredentialsError};
 pub use api_state::{ApiRequest, TestBehaviour, Trouble};
 pub use clock::Clock;
-pub use faults::{Fault, Faults, InvalidFaults};
+pub use faults::{Fault, Faults, FaultsError};
 pub use generate::generate;
 pub use key_file::{KeyFileError, load_or_create as load_or_create_key, save as save_key};
 pub use keys::{TEST_KEY_ID, VerifyKeys, generate_key, key_from_pkcs8, published_test_key};

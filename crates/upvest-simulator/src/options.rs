@@ -7,7 +7,7 @@ use upvest::signature::{KeyError, SigningKey};
 
 use crate::api_client::ApiClient;
 use crate::clock::Clock;
-use crate::faults::{Faults, InvalidFaults};
+use crate::faults::{Faults, FaultsError};
 use crate::key_file::KeyFileError;
 use crate::signer::SIGNATURE_LIFETIME;
 
@@ -76,7 +76,7 @@ pub enum StartError {
     TimeScale(f64),
     /// A fault's probability is out of range.
     #[error(transparent)]
-    Faults(#[from] InvalidFaults),
+    Faults(#[from] FaultsError),
     /// The key file cannot be used.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),

@@ -16,7 +16,7 @@ use upvest::signature::{Jwk, KeyError};
 use crate::api_client::ApiCredentials;
 use crate::api_state::ApiState;
 use crate::deliverer::Deliverer;
-use crate::faults::{Faults, InvalidFaults};
+use crate::faults::{Faults, FaultsError};
 use crate::key_file::{self, KeyFileError};
 use crate::keys::{KeyRing, VerifyKeys, generate_key, stranger_key};
 use crate::lock::Lock;
@@ -255,8 +255,8 @@ impl Simulator {
     /// Replaces the faults; they concern deliveries that have not begun.
     ///
     /// # Errors
-    /// [`InvalidFaults`] when a probability is not between 0 and 1.
-    pub fn set_faults(&self, faults: Faults) -> Result<(), InvalidFaults> {
+    /// [`FaultsError`] when a probability is not between 0 and 1.
+    pub fn set_faults(&self, faults: Faults) -> Result<(), FaultsError> {
         faults.validate()?;
         self.shared.set_faults(faults);
         Ok(())

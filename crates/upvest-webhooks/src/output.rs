@@ -23,6 +23,33 @@ pub(crate) trait Report: Serialize {
     }
 }
 
+/// Defines the report of a group of commands: that of whichever ran, in JSON as by itself.
+macro_rules! one_report_of {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident($report:ty)),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, serde::Serialize)]
+        #[serde(untagged)]
+        pub(crate) enum $name {
+            $($variant($report)),+
+        }
+
+        impl $crate::output::Report for $name {
+            fn text(&self) -> String {
+                match self {
+                    $(Self::$variant(report) => report.text()),+
+                }
+            }
+
+            fn succeeded(&self) -> bool {
+                match self {
+                    $(Self::$variant(report) => report.succeeded()),+
+                }
+            }
+        }
+    };
+}
+pub(crate) use one_report_of;
+
 /// Holds what a command has to say on standard output, ready to be printed.
 #[derive(Debug)]
 pub struct Answer {

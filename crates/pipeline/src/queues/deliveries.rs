@@ -3,7 +3,7 @@
 use aws_sdk_sqs::Client;
 
 use crate::error::AwsError;
-use crate::queues::encoding::TooLarge;
+use crate::queues::encoding::EncodeError;
 use crate::queues::envelope::Envelope;
 use crate::runtime::trace::TraceHeader;
 
@@ -18,9 +18,9 @@ pub struct DeliveriesQueue {
 /// Says why a delivery is not in the queue.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// The delivery can never be sent: see [`TooLarge`].
+    /// The delivery can never be sent: see [`EncodeError`].
     #[error(transparent)]
-    TooLarge(#[from] TooLarge),
+    TooLarge(#[from] EncodeError),
     /// The queue did not take the delivery.
     #[error(transparent)]
     Aws(#[from] AwsError),

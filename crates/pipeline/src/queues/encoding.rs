@@ -42,7 +42,7 @@ pub struct Encoded<'b> {
 /// Says that bytes do not fit into a message, even compressed. Ingest refuses such a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("does not fit into a message of {MAX_MESSAGE_BYTES} bytes, even compressed")]
-pub struct TooLarge;
+pub struct EncodeError;
 
 /// Says why a message body does not hold what its encoding says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -103,8 +103,8 @@ impl Encoding {
 ///
 /// # Errors
 ///
-/// [`TooLarge`] when no encoding fits.
-pub fn encode(bytes: &[u8], room: usize) -> Result<Encoded<'_>, TooLarge> {
+/// [`EncodeError`] when no encoding fits.
+pub fn encode(bytes: &[u8], room: usize) -> Result<Encoded<'_>, EncodeError> {
     if bytes.is_empty() {
         return Ok(Encoded {
             encoding: Encoding::Empty,
@@ -129,7 +129,7 @@ pub fn encode(bytes: &[u8], room: usize) -> Result<Encoded<'_>, TooLarge> {
     }
     let text = STANDARD.encode(deflate(bytes));
     if text.len() > room {
-        return Err(TooLarge);
+        return Err(EncodeError);
     }
     Ok(Encoded {
         encoding: Encoding::DeflateBase64,
@@ -220,7 +220,7 @@ mod tests {
             there_and_back(&vec![0; MAX_BODY_BYTES], MAX_MESSAGE_BYTES),
             Encoding::DeflateBase64
         );
-        assert_eq!(encode(&long, 10), Err(TooLarge));
+        assert_eq!(encode(&long, 10), Err(EncodeError));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use upvest::signature::{Headers, SignedRequest};
 use uuid::Uuid;
 
-use crate::queues::encoding::{self, DecodeError, Encoded, Encoding, MAX_MESSAGE_BYTES, TooLarge};
+use crate::queues::encoding::{self, DecodeError, EncodeError, Encoded, Encoding, MAX_MESSAGE_BYTES};
 
 /// Lists the headers that are kept whether or not the signature covers them.
 const ALWAYS_KEPT: [&str; 8] = [
@@ -120,8 +120,8 @@ impl Envelope {
     ///
     /// # Errors
     ///
-    /// [`TooLarge`] when it does not fit into one message.
-    pub fn to_message(&self) -> Result<(String, HashMap<String, MessageAttributeValue>), TooLarge> {
+    /// [`EncodeError`] when it does not fit into one message.
+    pub fn to_message(&self) -> Result<(String, HashMap<String, MessageAttributeValue>), EncodeError> {
         let mut attributes = vec![
             ("delivery_id", self.delivery_id.to_string()),
             ("received_at", self.received_at.to_string()),
@@ -256,7 +256,7 @@ mod tests {
         });
         assert_eq!(
             envelope(&noise.take(1_000_000).collect::<Vec<_>>()).to_message(),
-            Err(TooLarge)
+            Err(EncodeError)
         );
     }
 

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use upvest::signature::Jwk;
 
-use crate::faults::{Faults, InvalidFaults};
+use crate::faults::{Faults, FaultsError};
 use crate::keys::VerifyKeys;
 use crate::record::DeliveryRecord;
 use crate::simulator::{self, QueueError, RotateError, Simulator};
@@ -90,7 +90,7 @@ async fn faults(State(simulator): State<Arc<Simulator>>) -> Json<Faults> {
 async fn set_faults(
     State(simulator): State<Arc<Simulator>>,
     Json(faults): Json<Faults>,
-) -> Result<Json<Faults>, InvalidFaults> {
+) -> Result<Json<Faults>, FaultsError> {
     simulator.set_faults(faults)?;
     Ok(Json(faults))
 }
@@ -121,7 +121,7 @@ impl IntoResponse for QueueError {
     }
 }
 
-impl IntoResponse for InvalidFaults {
+impl IntoResponse for FaultsError {
     fn into_response(self) -> Response {
         problem(StatusCode::UNPROCESSABLE_ENTITY, &self)
     }

@@ -65,7 +65,7 @@ pub(super) struct Claims {
 
 /// Says why a signature is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum SignatureError {
     #[error("{0} is missing")]
     Missing(&'static str),
     #[error("{0} is malformed")]
@@ -97,12 +97,12 @@ pub(super) enum Refusal {
 }
 
 /// Verifies a request with its client's key.
-pub(super) fn verify(incoming: Incoming<'_>, client: &ApiClient, now: i64) -> Result<Claims, Refusal> {
+pub(super) fn verify(incoming: Incoming<'_>, client: &ApiClient, now: i64) -> Result<Claims, SignatureError> {
     if single(incoming.headers, "upvest-signature-version")? != "15" {
-        return Err(Refusal::Version);
+        return Err(SignatureError::Version);
     }
     let input = single(incoming.headers, "signature-input")?;
-    let input = parse_input(input).ok_or(Refusal::Malformed("signature-input"))?;
+    let input = parse_input(input).ok_or(SignatureError::Malformed("signature-input"))?;
     check_components(incoming, &input.components)?;
     check_body(incoming)?;
     let claims = check_parameters(&input, &client.key_id, now)?;
@@ -110,34 +110,34 @@ pub(super) fn verify(incoming: Incoming<'_>, client: &ApiClient, now: i64) -> Re
         .strip_prefix(input.label)
         .and_then(|rest| rest.strip_prefix("=:")?.strip_suffix(':'))
         .and_then(|base64| STANDARD.decode(base64).ok())
-        .ok_or(Refusal::Malformed("signature"))?;
+        .ok_or(SignatureError::Malformed("signature"))?;
     let base = base(incoming, &input)?;
     if holds(&client.public_key, base.as_bytes(), &signature) {
         Ok(claims)
     } else {
-        Err(Refusal::Signature)
+        Err(SignatureError::Signature)
     }
 }
 
-fn single<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<&'h str, Refusal> {
+fn single<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<&'h str, SignatureError> {
     let mut values = headers.get_all(name).iter();
-    let value = values.next().ok_or(Refusal::Missing(name))?;
+    let value = values.next().ok_or(SignatureError::Missing(name))?;
     match (value.to_str(), values.next()) {
         (Ok(value), None) => Ok(value),
-        _ => Err(Refusal::Malformed(name)),
+        _ => Err(SignatureError::Malformed(name)),
     }
 }
 
-fn check_components(incoming: Incoming<'_>, components: &[&str]) -> Result<(), Refusal> {
+fn check_components(incoming: Incoming<'_>, components: &[&str]) -> Result<(), SignatureError> {
     for (index, component) in components.iter().enumerate() {
         let ignored = IGNORED_PREFIXES
             .iter()
             .any(|prefix| component.starts_with(prefix));
         if ignored || CHANGED_ON_THE_WAY.contains(component) {
-            return Err(Refusal::Forbidden((*component).to_owned()));
+            return Err(SignatureError::Forbidden((*component).to_owned()));
         }
         if components[..index].contains(component) {
-            return Err(Refusal::Twice((*component).to_owned()));
+            return Err(SignatureError::Twice((*component).to_owned()));
         }
     }
     let mut wanted = vec!["@method", "@path"];
@@ -151,51 +151,55 @@ fn check_components(incoming: Incoming<'_>, components: &[&str]) -> Result<(), R
         wanted.extend(COVERED_WITH_BODY);
     }
     match wanted.iter().find(|name| !components.contains(name)) {
-        Some(name) => Err(Refusal::NotCovered((*name).to_owned())),
+        Some(name) => Err(SignatureError::NotCovered((*name).to_owned())),
         None => Ok(()),
     }
 }
 
-fn check_body(incoming: Incoming<'_>) -> Result<(), Refusal> {
+fn check_body(incoming: Incoming<'_>) -> Result<(), SignatureError> {
     if incoming.body.is_empty() && !incoming.headers.contains_key("content-digest") {
         return Ok(());
     }
     let digest = single(incoming.headers, "content-digest")?;
     if digest != format!("sha-512=:{}:", STANDARD.encode(Sha512::digest(incoming.body))) {
-        return Err(Refusal::Digest);
+        return Err(SignatureError::Digest);
     }
     let length = single(incoming.headers, "content-length")?;
     if length != incoming.body.len().to_string() {
-        return Err(Refusal::Length);
+        return Err(SignatureError::Length);
     }
     Ok(())
 }
 
-fn check_parameters(input: &Input<'_>, key_id: &str, now: i64) -> Result<Claims, Refusal> {
+fn check_parameters(input: &Input<'_>, key_id: &str, now: i64) -> Result<Claims, SignatureError> {
     let value = |name: &'static str| {
         let mut values = input.parameters.iter().filter(|(own, _)| *own == name);
         match (values.next(), values.next()) {
             (Some((_, value)), None) => Ok(*value),
-            (None, _) => Err(Refusal::Missing(name)),
-            _ => Err(Refusal::Malformed(name)),
+            (None, _) => Err(SignatureError::Missing(name)),
+            _ => Err(SignatureError::Malformed(name)),
         }
     };
-    let seconds = |name| value(name)?.parse::<i64>().map_err(|_| Refusal::Malformed(name));
+    let seconds = |name| {
+        value(name)?
+            .parse::<i64>()
+            .map_err(|_| SignatureError::Malformed(name))
+    };
     let (created, expires, nonce) = (seconds("created")?, seconds("expires")?, value("nonce")?);
     if value("keyid")? != key_id {
-        return Err(Refusal::KeyId);
+        return Err(SignatureError::KeyId);
     }
     if nonce.is_empty() {
-        return Err(Refusal::Malformed("nonce"));
+        return Err(SignatureError::Malformed("nonce"));
     }
     if created > now + MAX_AHEAD_SECONDS {
-        return Err(Refusal::Future);
+        return Err(SignatureError::Future);
     }
     if expires < now {
-        return Err(Refusal::Expired);
+        return Err(SignatureError::Expired);
     }
     if !(1..=MAX_LIFETIME_SECONDS).contains(&(expires - created)) {
-        return Err(Refusal::Lifetime);
+        return Err(SignatureError::Lifetime);
     }
     Ok(Claims {
         nonce: nonce.to_owned(),
@@ -204,10 +208,11 @@ fn check_parameters(input: &Input<'_>, key_id: &str, now: i64) -> Result<Claims,
 }
 
 /// Writes the text that was signed.
-fn base(incoming: Incoming<'_>, input: &Input<'_>) -> Result<String, Refusal> {
+fn base(incoming: Incoming<'_>, input: &Input<'_>) -> Result<String, SignatureError> {
     let mut base = String::new();
     for component in &input.components {
-        let value = component_value(incoming, component).ok_or(Refusal::Absent((*component).to_owned()))?;
+        let value =
+            component_value(incoming, component).ok_or(SignatureError::Absent((*component).to_owned()))?;
         base += &format!("\"{component}\": {value}\n");
     }
     Ok(base + "\"@signature-params\": " + input.text)

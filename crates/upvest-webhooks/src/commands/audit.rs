@@ -7,11 +7,10 @@ use clap::Subcommand;
 use operator::audit::Operations;
 use operator::{Result, Stack};
 use pipeline::stores::audit::Operation;
-use serde::Serialize;
 use uuid::Uuid;
 
 use self::list::ListArgs;
-use crate::output::Report;
+use crate::output::one_report_of;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -30,12 +29,12 @@ pub(crate) enum Command {
     },
 }
 
-/// Holds the result of either command.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(crate) enum AuditReport {
-    List(Operations),
-    Operation(Box<Operation>),
+one_report_of! {
+    /// Holds the result of either command.
+    AuditReport {
+        List(Operations),
+        Operation(Box<Operation>),
+    }
 }
 
 impl Command {
@@ -45,15 +44,6 @@ impl Command {
             Self::List(list) => AuditReport::List(list.run(stack).await?),
             Self::Show { id } => AuditReport::Operation(Box::new(operator::audit::show(stack, id).await?)),
         })
-    }
-}
-
-impl Report for AuditReport {
-    fn text(&self) -> String {
-        match self {
-            Self::List(operations) => operations.text(),
-            Self::Operation(operation) => operation.text(),
-        }
     }
 }
 

@@ -12,13 +12,12 @@ use clap::Subcommand;
 use operator::dlq::{Discarded, List, RedriveReport, Shown};
 use operator::{Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
-use serde::Serialize;
 
 use self::discard::DiscardArgs;
 use self::list::ListArgs;
 use self::redrive::RedriveArgs;
 use self::show::ShowArgs;
-use crate::output::Report;
+use crate::output::one_report_of;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -60,14 +59,14 @@ pub(crate) enum Command {
     Discard(Box<DiscardArgs>),
 }
 
-/// Holds the result of any of the commands.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(crate) enum DlqReport {
-    List(List),
-    Shown(Box<Shown>),
-    Redriven(RedriveReport),
-    Discarded(Discarded),
+one_report_of! {
+    /// Holds the result of any of the commands.
+    DlqReport {
+        List(List),
+        Shown(Box<Shown>),
+        Redriven(RedriveReport),
+        Discarded(Discarded),
+    }
 }
 
 impl Command {
@@ -85,24 +84,5 @@ impl Command {
                 DlqReport::Discarded(discard.run(&repair).await?)
             }
         })
-    }
-}
-
-impl Report for DlqReport {
-    fn text(&self) -> String {
-        match self {
-            Self::List(list) => list.text(),
-            Self::Shown(shown) => shown.text(),
-            Self::Redriven(report) => report.text(),
-            Self::Discarded(report) => report.text(),
-        }
-    }
-
-    fn succeeded(&self) -> bool {
-        match self {
-            Self::List(_) | Self::Shown(_) => true,
-            Self::Redriven(report) => report.succeeded(),
-            Self::Discarded(report) => report.succeeded(),
-        }
     }
 }

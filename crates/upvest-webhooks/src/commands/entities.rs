@@ -13,11 +13,10 @@ use clap::Subcommand;
 use operator::entities::{EntityReport, RebuildReport, UserEntities, Verified, of_user, show};
 use operator::{Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
-use serde::Serialize;
 
 use self::rebuild::RebuildArgs;
 use self::verify::VerifyArgs;
-use crate::output::Report;
+use crate::output::one_report_of;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -42,14 +41,14 @@ pub(crate) enum Command {
     Rebuild(Box<RebuildArgs>),
 }
 
-/// Holds the result of any of the commands.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(crate) enum EntitiesReport {
-    Shown(Box<EntityReport>),
-    Listed(UserEntities),
-    Verified(Verified),
-    Rebuilt(RebuildReport),
+one_report_of! {
+    /// Holds the result of any of the commands.
+    EntitiesReport {
+        Shown(Box<EntityReport>),
+        Listed(UserEntities),
+        Verified(Verified),
+        Rebuilt(RebuildReport),
+    }
 }
 
 impl Command {
@@ -69,24 +68,5 @@ impl Command {
                 EntitiesReport::Rebuilt(rebuild.run(&repair).await?)
             }
         })
-    }
-}
-
-impl Report for EntitiesReport {
-    fn text(&self) -> String {
-        match self {
-            Self::Shown(entity) => entity.text(),
-            Self::Listed(entities) => entities.text(),
-            Self::Verified(verified) => verified.text(),
-            Self::Rebuilt(report) => report.text(),
-        }
-    }
-
-    fn succeeded(&self) -> bool {
-        match self {
-            Self::Shown(_) | Self::Listed(_) => true,
-            Self::Verified(verified) => verified.succeeded(),
-            Self::Rebuilt(report) => report.succeeded(),
-        }
     }
 }

@@ -6,10 +6,9 @@ mod timeline;
 use clap::Subcommand;
 use operator::events::{EventReport, Timeline};
 use operator::{Result, Stack};
-use serde::Serialize;
 
 use self::timeline::TimelineArgs;
-use crate::output::Report;
+use crate::output::one_report_of;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -26,12 +25,12 @@ pub(crate) enum Command {
     Timeline(TimelineArgs),
 }
 
-/// Holds the result of either command.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(crate) enum EventsReport {
-    Event(Box<EventReport>),
-    Timeline(Timeline),
+one_report_of! {
+    /// Holds the result of either command.
+    EventsReport {
+        Event(Box<EventReport>),
+        Timeline(Timeline),
+    }
 }
 
 impl Command {
@@ -43,14 +42,5 @@ impl Command {
             }
             Self::Timeline(timeline) => EventsReport::Timeline(timeline.run(stack).await?),
         })
-    }
-}
-
-impl Report for EventsReport {
-    fn text(&self) -> String {
-        match self {
-            Self::Event(event) => event.text(),
-            Self::Timeline(timeline) => timeline.text(),
-        }
     }
 }

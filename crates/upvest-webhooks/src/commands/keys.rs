@@ -7,11 +7,10 @@ mod refresh;
 use clap::Subcommand;
 use operator::keys::{self, ImportedKeys, KeyList, RefreshedKeys};
 use operator::{Result, StackFinder};
-use serde::Serialize;
 
 use self::import::ImportArgs;
 use self::refresh::RefreshArgs;
-use crate::output::Report;
+use crate::output::one_report_of;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -30,13 +29,13 @@ pub(crate) enum Command {
     List,
 }
 
-/// Holds the result of any of the commands.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(crate) enum KeysReport {
-    Refreshed(RefreshedKeys),
-    Imported(ImportedKeys),
-    Listed(KeyList),
+one_report_of! {
+    /// Holds the result of any of the commands.
+    KeysReport {
+        Refreshed(RefreshedKeys),
+        Imported(ImportedKeys),
+        Listed(KeyList),
+    }
 }
 
 impl Command {
@@ -48,24 +47,6 @@ impl Command {
             Self::Import(import) => KeysReport::Imported(import.run(stack, stacks.reporter()).await?),
             Self::List => KeysReport::Listed(keys::list(stack).await?),
         })
-    }
-}
-
-impl Report for KeysReport {
-    fn text(&self) -> String {
-        match self {
-            Self::Refreshed(refreshed) => refreshed.text(),
-            Self::Imported(imported) => imported.text(),
-            Self::Listed(keys) => keys.text(),
-        }
-    }
-
-    fn succeeded(&self) -> bool {
-        match self {
-            Self::Refreshed(refreshed) => refreshed.succeeded(),
-            Self::Imported(imported) => imported.succeeded(),
-            Self::Listed(_) => true,
-        }
     }
 }
 
@@ -83,6 +64,7 @@ mod tests {
 
     use super::*;
     use crate::arguments::UpvestArgs;
+    use crate::output::Report;
 
     #[test]
     fn a_listed_key_shows_whence_it_is_when_it_was_seen_and_its_jwk_as_json() {

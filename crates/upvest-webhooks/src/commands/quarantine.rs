@@ -13,13 +13,12 @@ use operator::quarantine::discard::Discarded;
 use operator::quarantine::{List, ReverifyReport, Shown};
 use operator::{Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
-use serde::Serialize;
 
 use self::discard::DiscardArgs;
 use self::list::ListArgs;
 use self::reverify::ReverifyArgs;
 use self::show::ShowArgs;
-use crate::output::Report;
+use crate::output::one_report_of;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -59,14 +58,14 @@ pub(crate) enum Command {
     Discard(Box<DiscardArgs>),
 }
 
-/// Holds the result of any of the commands.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(crate) enum QuarantineReport {
-    List(List),
-    Shown(Box<Shown>),
-    Reverified(ReverifyReport),
-    Discarded(Discarded),
+one_report_of! {
+    /// Holds the result of any of the commands.
+    QuarantineReport {
+        List(List),
+        Shown(Box<Shown>),
+        Reverified(ReverifyReport),
+        Discarded(Discarded),
+    }
 }
 
 impl Command {
@@ -89,24 +88,5 @@ impl Command {
                 QuarantineReport::Discarded(discard.run(&repair).await?)
             }
         })
-    }
-}
-
-impl Report for QuarantineReport {
-    fn text(&self) -> String {
-        match self {
-            Self::List(list) => list.text(),
-            Self::Shown(shown) => shown.text(),
-            Self::Reverified(report) => report.text(),
-            Self::Discarded(report) => report.text(),
-        }
-    }
-
-    fn succeeded(&self) -> bool {
-        match self {
-            Self::List(_) | Self::Shown(_) => true,
-            Self::Reverified(report) => report.succeeded(),
-            Self::Discarded(report) => report.succeeded(),
-        }
     }
 }

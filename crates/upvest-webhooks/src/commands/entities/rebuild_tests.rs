@@ -12,6 +12,7 @@ use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{CHANGES, dead_letter_name};
 
 use super::*;
+use crate::output::Report;
 
 #[derive(Debug, Parser)]
 struct Line {

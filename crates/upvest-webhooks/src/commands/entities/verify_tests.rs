@@ -10,6 +10,7 @@ use operator::explain::{Question, explain};
 use pipeline::runtime::clock::Clock;
 
 use super::*;
+use crate::output::Report;
 
 #[derive(Debug, Parser)]
 struct Line {

@@ -1,6 +1,7 @@
 //! What the operator sees: tables or one JSON document on standard output, notes and errors on standard error.
 
 mod json;
+mod repair;
 
 use std::io::{self, Write};
 
@@ -11,6 +12,7 @@ use operator::{Error, Result};
 use serde::Serialize;
 
 pub(crate) use json::pretty;
+pub(crate) use repair::{missing, repair_text};
 
 /// Reports the result of a command. Serialised, it is the JSON document.
 pub(crate) trait Report: Serialize {

@@ -8,7 +8,7 @@ use operator::{Error, Repair, Result};
 
 use super::selection::{FilterArgs, QueueArgs, messages_behind, selection};
 use crate::arguments::RepairArgs;
-use crate::output::{self, Report};
+use crate::output::{self, Report, missing, repair_text};
 
 #[derive(Debug, Args)]
 pub(crate) struct DiscardArgs {
@@ -55,29 +55,18 @@ fn question(chosen: &[About]) -> String {
 
 impl Report for Discarded {
     fn text(&self) -> String {
-        if self.ending.declined {
-            return "nothing was given up".to_owned();
-        }
-        let mut text = match self.messages.is_empty() {
-            true => "no messages to give up\n".to_owned(),
-            false => table(self),
-        };
-        text.push_str(&messages_behind(&self.cut_off));
-        for id in &self.missing {
-            text.push_str(&format!("\n{id}: no message of this id can be seen"));
-        }
-        if self.more {
-            text.push_str("\nthere is more: run the command again");
-        }
-        if let Some(failure) = &self.ending.failure {
-            text.push_str(&format!(
-                "\nended early: {failure}\n  hint: run the command again"
-            ));
-        }
-        if self.ending.dry_run {
-            text.push_str("\ndry run: nothing was given up");
-        }
-        text
+        repair_text(&self.ending, "given up", || {
+            let mut text = match self.messages.is_empty() {
+                true => "no messages to give up\n".to_owned(),
+                false => table(self),
+            };
+            text.push_str(&messages_behind(&self.cut_off));
+            text.push_str(&missing(&self.missing, "no message of this id can be seen"));
+            if self.more {
+                text.push_str("\nthere is more: run the command again");
+            }
+            text
+        })
     }
 
     fn succeeded(&self) -> bool {

@@ -8,7 +8,7 @@ use operator::{Queue, Repair, Result};
 
 use super::selection::{FilterArgs, QueueArgs, messages_behind, selection};
 use crate::arguments::RepairArgs;
-use crate::output::{self, Report};
+use crate::output::{self, Report, missing, repair_text};
 
 #[derive(Debug, Args)]
 pub(crate) struct RedriveArgs {
@@ -51,34 +51,23 @@ fn question(selection: &Selection, waiting: &BTreeMap<Queue, usize>) -> String {
 
 impl Report for RedriveReport {
     fn text(&self) -> String {
-        if self.ending.declined {
-            return "nothing was sent back".to_owned();
-        }
-        let mut text = match self.queues.is_empty() {
-            true => "no messages to send back\n".to_owned(),
-            false => table(self),
-        };
-        for id in &self.missing {
-            text.push_str(&format!("\n{id}: no message of this id can be seen"));
-        }
-        if self.out_of_sight > 0 {
-            text.push_str(&format!(
-                "\n{} out of sight: another command looks at them, or one that was killed did; they are back in 2 minutes",
-                self.out_of_sight
-            ));
-        }
-        if self.queues.iter().any(|queue| queue.done.came_since > 0) {
-            text.push_str("\nwhat came since then failed again, or is new: see `dlq list --messages`");
-        }
-        if let Some(failure) = &self.ending.failure {
-            text.push_str(&format!(
-                "\nended early: {failure}\n  hint: nothing is lost; run the command again"
-            ));
-        }
-        if self.ending.dry_run {
-            text.push_str("\ndry run: nothing was sent back");
-        }
-        text
+        repair_text(&self.ending, "sent back", || {
+            let mut text = match self.queues.is_empty() {
+                true => "no messages to send back\n".to_owned(),
+                false => table(self),
+            };
+            text.push_str(&missing(&self.missing, "no message of this id can be seen"));
+            if self.out_of_sight > 0 {
+                text.push_str(&format!(
+                    "\n{} out of sight: another command looks at them, or one that was killed did; they are back in 2 minutes",
+                    self.out_of_sight
+                ));
+            }
+            if self.queues.iter().any(|queue| queue.done.came_since > 0) {
+                text.push_str("\nwhat came since then failed again, or is new: see `dlq list --messages`");
+            }
+            text
+        })
     }
 
     fn succeeded(&self) -> bool {

@@ -6,7 +6,7 @@ use operator::{Repair, Result};
 use upvest::{Domain, EntityKey};
 
 use crate::arguments::RepairArgs;
-use crate::output::{self, Report, facts};
+use crate::output::{self, Report, facts, repair_text};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,44 +65,35 @@ fn question(found: &[Finding]) -> String {
 
 impl Report for RebuildReport {
     fn text(&self) -> String {
-        if self.ending.declined {
-            return "nothing was rebuilt".to_owned();
-        }
-        let rebuilt = if self.ending.dry_run {
-            "would be rebuilt"
-        } else {
-            "rebuilt"
-        };
-        let mut text = facts([
-            ("compared", Some(self.compared.to_string())),
-            (rebuilt, Some(self.rebuilt.to_string())),
-            ("not rebuilt", Some(self.failed.to_string())),
-        ]);
-        if !self.entities.is_empty() {
-            let mut table = output::table(["entity", "problem", "result"]);
-            for entity in &self.entities {
-                table.add_row([&entity.entity, entity.problem.as_str(), &result_text(entity)]);
+        repair_text(&self.ending, "rebuilt", || {
+            let rebuilt = if self.ending.dry_run {
+                "would be rebuilt"
+            } else {
+                "rebuilt"
+            };
+            let mut text = facts([
+                ("compared", Some(self.compared.to_string())),
+                (rebuilt, Some(self.rebuilt.to_string())),
+                ("not rebuilt", Some(self.failed.to_string())),
+            ]);
+            if !self.entities.is_empty() {
+                let mut table = output::table(["entity", "problem", "result"]);
+                for entity in &self.entities {
+                    table.add_row([&entity.entity, entity.problem.as_str(), &result_text(entity)]);
+                }
+                text.push_str(&format!("\n{table}\n"));
             }
-            text.push_str(&format!("\n{table}\n"));
-        }
-        let left_out = self.entities.iter().flat_map(|entity| &entity.left_out);
-        let left_out: Vec<&str> = left_out.map(String::as_str).collect();
-        if !left_out.is_empty() {
-            text.push_str(&format!(
-                "\nleft out, because they wait in a dead-letter queue: {}\n  hint: `upvest-webhooks dlq redrive` brings them, \
-                 with their effects\n",
-                left_out.join(", ")
-            ));
-        }
-        if let Some(failure) = &self.ending.failure {
-            text.push_str(&format!(
-                "\nended early: {failure}\n  hint: run the command again\n"
-            ));
-        }
-        if self.ending.dry_run {
-            text.push_str("\ndry run: nothing was rebuilt\n");
-        }
-        text
+            let left_out = self.entities.iter().flat_map(|entity| &entity.left_out);
+            let left_out: Vec<&str> = left_out.map(String::as_str).collect();
+            if !left_out.is_empty() {
+                text.push_str(&format!(
+                    "\nleft out, because they wait in a dead-letter queue: {}\n  hint: `upvest-webhooks dlq redrive` brings them, \
+                     with their effects\n",
+                    left_out.join(", ")
+                ));
+            }
+            text
+        })
     }
 
     fn succeeded(&self) -> bool {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::selection::SelectionArgs;
 use crate::arguments::RepairArgs;
-use crate::output::{self, Report};
+use crate::output::{self, Report, missing, repair_text};
 
 #[derive(Debug, Args)]
 pub(crate) struct DiscardArgs {
@@ -54,28 +54,19 @@ fn question(records: &[Record]) -> String {
 
 impl Report for Discarded {
     fn text(&self) -> String {
-        if self.ending.declined {
-            return "nothing was discarded".to_owned();
-        }
-        let mut text = match self.discarded.is_empty() {
-            true => "nothing in quarantine to discard\n".to_owned(),
-            false => table(&self.discarded),
-        };
-        for id in &self.missing {
-            text.push_str(&format!("\n{id}: not in quarantine"));
-        }
-        if let Some(failure) = &self.ending.failure {
-            text.push_str(&format!(
-                "\nended early: {failure}\n  hint: run the command again"
-            ));
-        }
-        match self.ending.dry_run {
-            true => text.push_str("\ndry run: nothing was discarded"),
-            false => text.push_str(
-                "\nthe bucket keeps what was discarded behind delete markers, for a day or as long as object lock says",
-            ),
-        }
-        text
+        repair_text(&self.ending, "discarded", || {
+            let mut text = match self.discarded.is_empty() {
+                true => "nothing in quarantine to discard\n".to_owned(),
+                false => table(&self.discarded),
+            };
+            text.push_str(&missing(&self.missing, "not in quarantine"));
+            if !self.ending.dry_run {
+                text.push_str(
+                    "\nthe bucket keeps what was discarded behind delete markers, for a day or as long as object lock says",
+                );
+            }
+            text
+        })
     }
 
     fn succeeded(&self) -> bool {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::selection::SelectionArgs;
 use super::show::outlook_text;
 use crate::arguments::RepairArgs;
-use crate::output::{self, Report};
+use crate::output::{self, Report, missing, repair_text};
 use crate::times::age_at;
 
 #[derive(Debug, Args)]
@@ -61,31 +61,20 @@ fn question(deliveries: &[Reverified]) -> String {
 
 impl Report for ReverifyReport {
     fn text(&self) -> String {
-        if self.ending.declined {
-            return "nothing was sent".to_owned();
-        }
-        let mut text = match self.deliveries.is_empty() {
-            true => "nothing in quarantine to verify again\n".to_owned(),
-            false => table(self),
-        };
-        for id in &self.missing {
-            text.push_str(&format!("\n{id}: neither in quarantine nor verified"));
-        }
-        if self.more {
-            text.push_str("\nthere is more: run the command again, or use --limit");
-        }
-        for result in self.counts().into_keys() {
-            text.push_str(hint(result));
-        }
-        if let Some(failure) = &self.ending.failure {
-            text.push_str(&format!(
-                "\nended early: {failure}\n  hint: nothing is lost; run the command again"
-            ));
-        }
-        if self.ending.dry_run {
-            text.push_str("\ndry run: nothing was sent");
-        }
-        text
+        repair_text(&self.ending, "sent", || {
+            let mut text = match self.deliveries.is_empty() {
+                true => "nothing in quarantine to verify again\n".to_owned(),
+                false => table(self),
+            };
+            text.push_str(&missing(&self.missing, "neither in quarantine nor verified"));
+            if self.more {
+                text.push_str("\nthere is more: run the command again, or use --limit");
+            }
+            for result in self.counts().into_keys() {
+                text.push_str(hint(result));
+            }
+            text
+        })
     }
 
     fn succeeded(&self) -> bool {

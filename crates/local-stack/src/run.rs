@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use local_stack::{LocalStack, LocalStackError, Options};
+use pipeline::error::AwsError;
+use pipeline::stores::entities::EntityError;
+use pipeline::stores::events::LogError;
 use tokio::sync::Notify;
 use upvest_simulator::api::ListenError;
 use upvest_simulator::{Faults, FaultsError, QueueError, SamplesError, Simulator, StartError, read_events};
@@ -49,12 +52,14 @@ pub(crate) enum RunError {
     Queue(#[from] QueueError),
     #[error("the simulator refuses the faults")]
     Faults(#[from] FaultsError),
-    #[error("a table cannot be read or written")]
-    Table(#[source] Box<aws_sdk_dynamodb::Error>),
+    #[error("what the receiver keeps cannot be read")]
+    Aws(#[from] AwsError),
+    #[error("the event log cannot be read")]
+    Log(#[from] LogError),
+    #[error("an entity cannot be read")]
+    Entity(#[from] EntityError),
     #[error("a queue cannot be read")]
     DeployedQueue(#[source] Box<aws_sdk_sqs::Error>),
-    #[error("the archive cannot be listed")]
-    Archive(#[source] Box<aws_sdk_s3::Error>),
     #[error("the event bus cannot be tapped")]
     Bus(#[source] Box<aws_sdk_eventbridge::Error>),
 }

@@ -4,15 +4,20 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sqs::types::QueueAttributeName;
 use jiff::Timestamp;
 use local_stack::LocalStack;
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::archive::Archive;
+use pipeline::stores::entities::Entities;
+use pipeline::stores::events::{EventLog, LoggedEvent};
+use pipeline::stores::keys::KeysTable;
 use serde::Deserialize;
 use tokio::time::Instant;
+use upvest::EntityKey;
+use upvest::batch::Stored;
 use upvest::projection::Summary;
-use upvest_simulator::Clock;
 
 use super::{PATIENCE, RunError};
 
@@ -22,14 +27,13 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// Gives the name of the rule and the queue of the tap.
 const TAP: &str = "changes-tap";
 
-/// Holds an item of a table by attribute name.
-pub(crate) type Item = HashMap<String, AttributeValue>;
-
 /// Reads the stores of a deployed stack.
 pub(crate) struct Receiver {
-    dynamodb: aws_sdk_dynamodb::Client,
+    keys: KeysTable,
+    log: EventLog,
+    entities: Entities,
+    archive: Archive,
     sqs: aws_sdk_sqs::Client,
-    s3: aws_sdk_s3::Client,
     event_bridge: aws_sdk_eventbridge::Client,
     clock: Clock,
     outputs: BTreeMap<String, String>,
@@ -38,10 +42,10 @@ pub(crate) struct Receiver {
 /// Holds what became of the deliveries, store by store.
 pub(crate) struct Observed {
     /// Holds the event log, by event id.
-    pub(crate) events: BTreeMap<String, Item>,
+    pub(crate) events: BTreeMap<String, LoggedEvent>,
     /// Holds the entities' state, by aggregate key.
-    pub(crate) entities: BTreeMap<String, Item>,
-    /// The changes that were published, by event id.
+    pub(crate) entities: BTreeMap<EntityKey, Stored>,
+    /// Holds the changes that were published, by event id.
     pub(crate) changes: BTreeMap<String, Change>,
     /// Says how many deliveries are in quarantine, by reason.
     pub(crate) quarantined: BTreeMap<String, usize>,
@@ -84,15 +88,19 @@ impl Receiver {
     /// Looks at the receiver that a stack runs.
     pub(crate) fn of(stack: &LocalStack) -> Self {
         let config = stack.sdk_config();
+        let output = |name: &str| stack.outputs().get(name).cloned().unwrap_or_default();
+        let (dynamodb, clock) = (aws_sdk_dynamodb::Client::new(config), Clock::system());
         let s3 = aws_sdk_s3::config::Builder::from(config)
             .force_path_style(true)
             .build();
         Self {
-            dynamodb: aws_sdk_dynamodb::Client::new(config),
+            keys: KeysTable::new(dynamodb.clone(), output("KeysTableName"), clock.clone()),
+            log: EventLog::new(dynamodb.clone(), output("EventsTableName")),
+            entities: Entities::new(dynamodb, output("EntitiesTableName")),
+            archive: Archive::new(aws_sdk_s3::Client::from_conf(s3), output("ArchiveBucketName")),
             sqs: aws_sdk_sqs::Client::new(config),
-            s3: aws_sdk_s3::Client::from_conf(s3),
             event_bridge: aws_sdk_eventbridge::Client::new(config),
-            clock: Clock::system(),
+            clock,
             outputs: stack.outputs().clone(),
         }
     }
@@ -100,7 +108,7 @@ impl Receiver {
     /// Waits until the receiver has fetched Upvest's keys.
     pub(crate) async fn keys(&self) -> Result<(), RunError> {
         let deadline = Instant::now() + PATIENCE;
-        while self.scan("KeysTableName", "key_id").await?.is_empty() && Instant::now() < deadline {
+        while self.keys.rows().await?.is_empty() && Instant::now() < deadline {
             tokio::time::sleep(INTERVAL).await;
         }
         Ok(())
@@ -121,21 +129,22 @@ impl Receiver {
             if delivered.load(Ordering::Relaxed) && deadline.is_none() {
                 deadline = Some(Instant::now() + PATIENCE);
             }
-            let entities = self.scan("EntitiesTableName", "aggregate").await?;
-            for item in entities.values() {
-                let event = text(item, "last_event_id").to_owned();
-                shown.entry(event).or_insert_with(|| self.clock.now());
+            for state in self.states().await?.into_values() {
+                if let Some(last) = state.projection.last {
+                    let event = last.occurred.event_id;
+                    shown.entry(event).or_insert_with(|| self.clock.now());
+                }
             }
             let waiting = self.waiting().await?;
-            let stored = self.scan("EventsTableName", "event_id").await?;
+            let stored = self.stored().await?;
             let processing = waiting.keys().any(|name| !name.contains("DeadLetter"));
             let settled = stored.len() >= events.len() && !processing;
             if deadline.is_some_and(|deadline| settled || Instant::now() > deadline) {
                 return Ok(Observed {
                     latencies_ms: latencies(&stored, &shown),
-                    entities: self.scan("EntitiesTableName", "aggregate").await?,
+                    entities: self.states().await?,
                     changes: self.changes(tap).await?,
-                    quarantined: self.quarantined().await?,
+                    quarantined: self.archive.count_quarantine(usize::MAX).await?,
                     events: stored,
                     waiting,
                 });
@@ -144,20 +153,33 @@ impl Receiver {
         }
     }
 
-    async fn scan(&self, output: &str, key: &str) -> Result<BTreeMap<String, Item>, RunError> {
-        let mut pages = self
-            .dynamodb
-            .scan()
-            .table_name(self.output(output))
-            .into_paginator()
-            .items()
-            .send();
-        let mut items = BTreeMap::new();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| RunError::Table(Box::new(error.into())))?;
-            items.insert(text(&item, key).to_owned(), item);
+    /// Reads the whole event log, by event id.
+    async fn stored(&self) -> Result<BTreeMap<String, LoggedEvent>, RunError> {
+        let any_time = Timestamp::UNIX_EPOCH..self.clock.now() + Duration::from_secs(3600);
+        let (mut stored, mut after) = (BTreeMap::new(), None);
+        loop {
+            let (events, next) = self.log.received(&any_time, after).await?;
+            stored.extend(events.into_iter().map(|event| (event.event_id.clone(), event)));
+            match next {
+                Some(next) => after = Some(next),
+                None => return Ok(stored),
+            }
         }
-        Ok(items)
+    }
+
+    /// Reads the states of all entities.
+    async fn states(&self) -> Result<BTreeMap<EntityKey, Stored>, RunError> {
+        let (mut states, mut after) = (BTreeMap::new(), None);
+        loop {
+            let (keys, next) = self.entities.keys(after).await?;
+            for (key, loaded) in self.entities.load_many(&keys.iter().collect()).await? {
+                states.insert(key, loaded?.stored);
+            }
+            match next {
+                Some(next) => after = Some(next),
+                None => return Ok(states),
+            }
+        }
     }
 
     /// Counts the messages in each queue that has any.
@@ -246,34 +268,9 @@ impl Receiver {
         }
     }
 
-    async fn quarantined(&self) -> Result<BTreeMap<String, usize>, RunError> {
-        let request = self
-            .s3
-            .list_objects_v2()
-            .bucket(self.output("ArchiveBucketName"))
-            .prefix("quarantine/");
-        let mut pages = request.into_paginator().send();
-        let mut reasons = BTreeMap::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| RunError::Archive(Box::new(error.into())))?;
-            for key in page.contents().iter().filter_map(|object| object.key()) {
-                let reason = key.split('/').nth(1).unwrap_or_default();
-                *reasons.entry(reason.to_owned()).or_default() += 1;
-            }
-        }
-        Ok(reasons)
-    }
-
     fn output(&self, name: &str) -> &str {
         self.outputs.get(name).map_or("", String::as_str)
     }
-}
-
-/// Reads a text attribute, empty where there is none.
-pub(crate) fn text<'i>(item: &'i Item, name: &str) -> &'i str {
-    item.get(name)
-        .and_then(|value| value.as_s().ok())
-        .map_or("", String::as_str)
 }
 
 /// Reads the ids of events from their texts.
@@ -285,9 +282,9 @@ pub(crate) fn event_ids<'e>(events: impl IntoIterator<Item = &'e String>) -> BTr
     events.into_iter().filter_map(id).collect()
 }
 
-fn latencies(stored: &BTreeMap<String, Item>, shown: &HashMap<String, Timestamp>) -> Vec<i128> {
+fn latencies(stored: &BTreeMap<String, LoggedEvent>, shown: &HashMap<String, Timestamp>) -> Vec<i128> {
     let latency = |(id, at): (&String, &Timestamp)| {
-        let received: Timestamp = text(stored.get(id)?, "received_at").parse().ok()?;
+        let received = stored.get(id)?.received_at;
         Some((at.as_nanosecond() - received.as_nanosecond()) / 1_000_000)
     };
     let mut latencies: Vec<i128> = shown.iter().filter_map(latency).collect();

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use comfy_table::{LineStyle, Table, TableStyle};
-use upvest::projection::Parts;
-use upvest::{Domain, Event};
+use upvest::batch::Stored;
+use upvest::projection::{Derived, Projection};
+use upvest::{Domain, EntityKey, Event};
 use upvest_simulator::{Answer, DeliveryRecord, Fault, Subscription};
 
-use super::receiver::{Change, Item, Observed, event_ids, text};
+use super::receiver::{Change, Observed, event_ids};
 
 /// Gives the type of the event that Upvest's test of a subscription delivers.
 const TEST_EVENT: &str = "WEBHOOK.TEST";
@@ -64,7 +64,7 @@ impl Report<'_> {
             .filter(|id| !self.observed.events.contains_key(*id))
             .count();
         let tests = self.observed.events.values();
-        let tests = tests.filter(|item| text(item, "type") == TEST_EVENT).count();
+        let tests = tests.filter(|event| event.event_type == TEST_EVENT).count();
         let foreign = self.observed.events.len() + missing - ids.len() - tests;
         let enabled = self
             .subscriptions
@@ -104,7 +104,12 @@ impl Report<'_> {
     fn domains_without_state(&self) -> usize {
         let told = self.stories.iter().flat_map(|(_, events)| events);
         let told: BTreeSet<Domain> = told.filter_map(|json| domain_of(json)).collect();
-        let shown: BTreeSet<Domain> = self.observed.entities.values().map(domain_of_item).collect();
+        let shown: BTreeSet<Domain> = self
+            .observed
+            .entities
+            .values()
+            .filter_map(domain_of_state)
+            .collect();
         told.difference(&shown).count()
     }
 
@@ -145,7 +150,7 @@ impl Report<'_> {
             table.add_row([
                 domain.name().to_owned(),
                 entities
-                    .filter(|item| domain_of_item(item) == domain)
+                    .filter(|state| domain_of_state(state) == Some(domain))
                     .count()
                     .to_string(),
                 changes
@@ -203,7 +208,7 @@ impl Report<'_> {
             .filter(|record| record.fault != Some(Fault::Tampered));
         let delivered: usize = genuine.map(|record| record.events.len()).sum();
         let tests = self.observed.events.values();
-        let tests = tests.filter(|item| text(item, "type") == TEST_EVENT).count();
+        let tests = tests.filter(|event| event.event_type == TEST_EVENT).count();
         let stored = self.observed.events.len() - tests;
         let latencies = &self.observed.latencies_ms;
         let mut table = table(["", "count"]);
@@ -232,14 +237,15 @@ impl Report<'_> {
             "filled amount",
             "last event",
         ]);
-        for (id, order) in self.entities("ORDER#") {
+        for (id, order) in self.entities("ORDER") {
+            let derived = order.derived("ORDER");
             table.add_row([
                 id,
-                text(order, "status"),
+                order.status().unwrap_or_default(),
                 &parts(order, "executions").to_string(),
-                text(order, "filled_quantity"),
-                text(order, "filled_amount"),
-                text(order, "last_event_type"),
+                &shown(derived.get("filled_quantity")),
+                &shown(derived.get("filled_amount")),
+                last_event_type(order),
             ]);
         }
         table
@@ -247,33 +253,49 @@ impl Report<'_> {
 
     fn users(&self) -> Table {
         let mut table = table(["user", "status", "checks", "cleared", "last event"]);
-        for (id, user) in self.entities("USER#") {
-            let cleared = match user.get("cleared") {
-                Some(AttributeValue::Bool(true)) => "yes",
-                Some(AttributeValue::Bool(false)) => "no",
-                _ => "",
-            };
+        for (id, user) in self.entities("USER") {
             table.add_row([
                 id,
-                text(user, "status"),
+                user.status().unwrap_or_default(),
                 &parts(user, "checks").to_string(),
-                cleared,
-                text(user, "last_event_type"),
+                &shown(user.derived("USER").get("cleared")),
+                last_event_type(user),
             ]);
         }
         table
     }
 
-    /// Lists the entities of a kind, by id.
-    fn entities<'s>(&'s self, prefix: &'s str) -> impl Iterator<Item = (&'s str, &'s Item)> {
+    /// Lists the entities of a type, by id.
+    fn entities<'s>(&'s self, entity_type: &'s str) -> impl Iterator<Item = (&'s str, &'s Projection)> {
         let entities = self.observed.entities.iter();
-        entities.filter_map(move |(key, item)| Some((key.strip_prefix(prefix)?, item)))
+        let of_type = entities.filter(move |(key, _)| key.entity_type() == entity_type);
+        of_type.map(|(key, state)| (id_of(key), &state.projection))
     }
 }
 
-/// Names the domain of an entity in the table.
-fn domain_of_item(item: &Item) -> Domain {
-    upvest::category::of(text(item, "last_event_type")).domain
+fn id_of(key: &EntityKey) -> &str {
+    key.as_str().split_once('#').map_or("", |(_, id)| id)
+}
+
+/// Names the domain of an entity by its newest event; `None` for one without events, which there is none of.
+fn domain_of_state(state: &Stored) -> Option<Domain> {
+    let last = state.projection.last.as_ref()?;
+    Some(upvest::category::of(&last.event_type).domain)
+}
+
+fn last_event_type(state: &Projection) -> &str {
+    state.last.as_ref().map_or("", |last| &last.event_type)
+}
+
+/// Writes a computed value for people.
+fn shown(value: Option<&Derived>) -> String {
+    match value {
+        Some(Derived::Flag(true)) => "yes".to_owned(),
+        Some(Derived::Flag(false)) => "no".to_owned(),
+        Some(Derived::Text(text)) => text.clone(),
+        Some(Derived::Texts(texts)) => texts.join(", "),
+        None => String::new(),
+    }
 }
 
 fn domain_of(json: &str) -> Option<Domain> {
@@ -311,14 +333,12 @@ fn flags_told(change: &Change) -> String {
     flags.collect::<Vec<_>>().join(", ")
 }
 
-/// Says how many parts an entity has in a map.
-fn parts(item: &Item, map: &str) -> usize {
-    item.get(map)
-        .and_then(|value| Parts::unpack(value.as_b().ok()?.as_ref()).ok())
-        .map_or(0, |parts| parts.len())
+/// Counts the parts that an entity has in a map.
+fn parts(state: &Projection, map: &str) -> usize {
+    state.parts.get(map).map_or(0, |parts| parts.len())
 }
 
-/// Columns side by side, and one line under their names.
+/// Draws columns side by side, and one line under their names.
 const RULE_UNDER_HEADER: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
@@ -331,6 +351,12 @@ fn table<const N: usize>(header: [&str; N]) -> Table {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use jiff::Timestamp;
+    use pipeline::stores::events::LoggedEvent;
+    use upvest::projection::Placed;
+    use upvest::time::Instant;
+    use upvest::{Placement, Receipt};
 
     use super::*;
 
@@ -358,21 +384,52 @@ mod tests {
         );
     }
 
-    fn problems(
-        stored: &[&str],
-        entities: &[&str],
-        changes: &[&str],
-        waiting: &[(&str, usize)],
-    ) -> Vec<String> {
-        let item = || {
-            let texts = [("last_event_type", "ORDER.NEW"), ("object_event_id", "a")];
-            let texts = texts.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
-            Item::from(texts)
+    fn event(id: &str) -> String {
+        format!(
+            r#"{{"id":"{id}","type":"ORDER.NEW","created_at":"2026-01-05T09:30:00Z","object":{{"id":"1"}}}}"#
+        )
+    }
+
+    fn logged(id: &str) -> LoggedEvent {
+        let json = event(id);
+        let event = Event::parse(&json).unwrap();
+        let received_at: Timestamp = "2026-01-05T09:30:01Z".parse().unwrap();
+        let receipt = Receipt {
+            received_at: Instant::parse(&received_at.to_string()).unwrap(),
+            position: 0,
         };
-        let items = |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), item())).collect();
+        LoggedEvent {
+            event_id: id.to_owned(),
+            event_type: event.event_type().to_owned(),
+            aggregate: event.entity_key().ok(),
+            occurred: Placement::of(&event, &receipt).occurred,
+            time_flag: None,
+            delivery_id: "d".to_owned(),
+            received_at,
+            sha256: event.identity().to_hex(),
+            object: None,
+            archived_at: None,
+        }
+    }
+
+    /// Folds an event into the state of its entity, as the processor does.
+    fn state(id: &str) -> (EntityKey, Stored) {
+        let (json, logged) = (event(id), logged(id));
+        let (event, entity) = (Event::parse(&json).unwrap(), logged.aggregate.unwrap());
+        let mut projection = Projection::default();
+        let placed = Placed {
+            event: &event,
+            aggregate: &entity,
+            occurred: &logged.occurred,
+        };
+        projection.fold(placed).unwrap();
+        (entity, Stored::rebuilt(None, projection))
+    }
+
+    fn problems(stored: &[&str], changes: &[&str], waiting: &[(&str, usize)]) -> Vec<String> {
         let observed = Observed {
-            events: items(stored),
-            entities: items(entities),
+            events: stored.iter().map(|id| ((*id).to_owned(), logged(id))).collect(),
+            entities: BTreeMap::from([state("a")]),
             changes: changes.iter().map(|id| ((*id).to_owned(), change(id))).collect(),
             quarantined: BTreeMap::new(),
             waiting: waiting
@@ -380,11 +437,6 @@ mod tests {
                 .map(|(name, count)| ((*name).to_owned(), *count))
                 .collect(),
             latencies_ms: Vec::new(),
-        };
-        let event = |id: &str| {
-            format!(
-                r#"{{"id":"{id}","type":"ORDER.NEW","created_at":"2026-01-05T09:30:00Z","object":{{"id":"1"}}}}"#
-            )
         };
         let stories = [("a story".to_owned(), vec![event("a"), event("b")])];
         let url = "https://a.example/webhooks/upvest".parse().unwrap();
@@ -399,15 +451,12 @@ mod tests {
 
     #[test]
     fn a_complete_run_has_no_problems() {
-        assert_eq!(
-            problems(&["a", "b"], &["ORDER#1"], &["a", "b"], &[]),
-            Vec::<String>::new()
-        );
+        assert_eq!(problems(&["a", "b"], &["a", "b"], &[]), Vec::<String>::new());
     }
 
     #[test]
     fn what_is_lost_foreign_or_stuck_is_a_problem() {
-        let found = problems(&["a", "c"], &["ORDER#1"], &[], &[("OrdersDeadLetterQueueUrl", 2)]);
+        let found = problems(&["a", "c"], &[], &[("OrdersDeadLetterQueueUrl", 2)]);
         assert_eq!(
             found,
             [

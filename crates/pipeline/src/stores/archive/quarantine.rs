@@ -1,4 +1,14 @@
 //! Deliveries in quarantine: put there, listed, read and taken out.
+//!
+//! The reason is a part of the key. Who names it, for what:
+//!
+//! | In quarantine | Reason |
+//! |---|---|
+//! | a delivery whose signature or digest does not hold | [`VerifyError::reason`](upvest::signature::VerifyError::reason) |
+//! | a proven delivery that is no batch of events | [`DeliveryError::reason`](upvest::delivery::DeliveryError::reason) |
+//! | single events of a batch that cannot be understood | [`Element::quarantine_reason`](upvest::delivery::Element::quarantine_reason) |
+//! | events that Upvest's keys may not report | `event-synthetic` |
+//! | events of a subscription that is not ours, with a strict policy | [`FOREIGN`](upvest::subscription::FOREIGN) |
 
 use std::collections::BTreeMap;
 

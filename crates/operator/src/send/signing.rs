@@ -30,11 +30,12 @@ pub enum Fault {
 /// let target = Target::new("http://127.0.0.1:8080/webhooks/upvest", false)?;
 /// let mut signer = Signer::new(key, &target);
 /// let now = "2026-11-28T12:00:00Z".parse()?;
-/// assert_eq!(signer.sign(b"{}".to_vec(), now)?.body, b"{}");
+/// let body = br#"{"payload":[{"id":"e1"}]}"#;
+/// assert_eq!(signer.sign(body.to_vec(), now)?.body, body);
 ///
 /// // What a receiver has to refuse: the body is no longer the one that was signed.
 /// signer.fault = Some(Fault::Tamper);
-/// assert_ne!(signer.sign(b"{}".to_vec(), now)?.body, b"{}");
+/// assert_ne!(signer.sign(body.to_vec(), now)?.body, body);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]

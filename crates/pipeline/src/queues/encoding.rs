@@ -94,7 +94,7 @@ impl Encoding {
 ///
 /// let binary = encode(&[0, 159, 146, 150], 100)?;
 /// assert_eq!(binary.encoding.name(), Some("base64"));
-/// assert_eq!(decode(Encoding::from_name(Some("base64"))?, &binary.text)?, [0, 159, 146, 150]);
+/// assert_eq!(decode(Encoding::from_name(Some("base64"))?, binary.text.into_owned())?, [0, 159, 146, 150]);
 ///
 /// // What fits in no form is refused, which is the one content that ingest answers with 413.
 /// assert!(encode(&[0; 10_000], 4).is_err());

@@ -11,10 +11,11 @@ FUNCTIONS := $(patsubst functions/%/Cargo.toml,%,$(wildcard functions/*/Cargo.to
 EMULATOR := .tools/emulator/.installed
 SAM := .tools/sam/.installed
 LINT := .tools/lint/.installed
+PEERS := .tools/bench/.installed
 
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run test check generate build deploy clean help tools
+.PHONY: run test check bench generate build deploy clean help tools
 
 run: $(EMULATOR) $(SAM) ## Run the receiver on this machine (ONCE=1: exit after the report)
 	$(CARGO) build --locked --workspace --bins
@@ -34,6 +35,12 @@ check: $(LINT) $(SAM) ## Run everything that CI runs: format, spelling, licences
 	.tools/lint/bin/cfn-lint
 	.tools/sam/bin/sam validate
 	$(MAKE) test
+
+bench: $(PEERS) ## Measure the release functions against the same work in Python (QUICK=1: two minutes; ARGS= for the benchmark)
+	$(CARGO) build --locked --workspace --bin bench
+	$(CARGO) build --locked --release $(FUNCTIONS:%=--package %) --package empty \
+		--bin ingest --bin verify-and-store --bin orders --bin empty
+	@target/debug/bench $(if $(QUICK),--quick) $(ARGS)
 
 generate: ## Write what templates, processors and docs repeat of the tables of domains and categories
 	$(CARGO) run --locked --quiet --package generate

@@ -1,7 +1,7 @@
 //! What a million events cost, at list prices and by the requests that the shipped code really makes.
 //!
 //! `cargo test --workspace --test it -- cost --nocapture` prints the table of docs/cost.md. What is counted depends on
-//! nothing but the code; prices and times are constants below.
+//! nothing but the code; prices are those of `webhook_tests::prices`, times are constants below.
 
 #![expect(
     clippy::unwrap_used,
@@ -19,6 +19,7 @@ use serde_json::Value;
 use upvest::Domain;
 use upvest_simulator::generate;
 use verify_and_store::FreshnessPolicy;
+use webhook_tests::prices;
 use webhook_tests::receiver::{CHANGES, Receiver};
 
 use crate::support::{enqueue_events, receiver};
@@ -31,31 +32,6 @@ impl Actions for NoActions {}
 /// Events in the run that is counted.
 const EVENTS: usize = 2_000;
 const MILLION: f64 = 1_000_000.0;
-/// SQS and EventBridge count each request, or entry, once for every 64 KiB that it has begun.
-const CHUNK: usize = 64 * 1024;
-
-/// List prices of us-east-1 in US dollars, without free tier or volume discount.
-mod price {
-    /// A million requests to an HTTP API.
-    pub(super) const API: f64 = 1.00;
-    /// A million invocations.
-    pub(super) const INVOCATIONS: f64 = 0.20;
-    /// A GB second on arm64.
-    pub(super) const GB_SECOND: f64 = 0.000_013_333_4;
-    /// A million requests to a standard queue.
-    pub(super) const SQS_STANDARD: f64 = 0.40;
-    /// A million requests to a FIFO queue.
-    pub(super) const SQS_FIFO: f64 = 0.50;
-    /// A million write request units, on demand.
-    pub(super) const WRITE_UNITS: f64 = 0.625;
-    /// A million read request units, on demand.
-    pub(super) const READ_UNITS: f64 = 0.125;
-    /// A million PUT requests.
-    pub(super) const S3_PUT: f64 = 5.00;
-    /// A million custom events.
-    pub(super) const EVENT_BUS: f64 = 1.00;
-}
-
 /// How long an invocation is billed for, in ms, and its memory, in GB: the template's defaults, and times that are
 /// longer than what was measured on a developer's machine.
 const INGEST: (f64, f64) = (5.0, 0.25);
@@ -93,13 +69,17 @@ impl Bill {
     }
 
     fn invocation(&mut self, (ms, gb): (f64, f64)) {
-        self.add("Lambda invocations", 1.0, price::INVOCATIONS);
-        self.add("Lambda GB seconds", ms / 1_000.0 * gb, price::GB_SECOND * MILLION);
+        self.add("Lambda invocations", 1.0, prices::INVOCATIONS);
+        self.add(
+            "Lambda GB seconds",
+            ms / 1_000.0 * gb,
+            prices::GB_SECOND * MILLION,
+        );
     }
 
     /// The poll that brought a batch, and the request that deletes it. Lambda makes both in the name of the function.
     fn poll(&mut self, price: f64) {
-        let what = match price == price::SQS_FIFO {
+        let what = match price == prices::SQS_FIFO {
             true => "SQS requests, FIFO",
             false => "SQS requests, standard",
         };
@@ -107,18 +87,18 @@ impl Bill {
     }
 
     fn call(&mut self, call: &Call) {
-        let chunks = call.bytes.div_ceil(CHUNK).max(1) as f64;
+        let chunks = call.bytes.div_ceil(prices::CHUNK).max(1) as f64;
         let units = f64::from(call.half_units) / 2.0;
         match (call.service, call.operation.as_str()) {
             (Service::Sqs, _) if call.resource.ends_with(".fifo") => {
-                self.add("SQS requests, FIFO", chunks, price::SQS_FIFO);
+                self.add("SQS requests, FIFO", chunks, prices::SQS_FIFO);
             }
-            (Service::Sqs, _) => self.add("SQS requests, standard", chunks, price::SQS_STANDARD),
+            (Service::Sqs, _) => self.add("SQS requests, standard", chunks, prices::SQS_STANDARD),
             (Service::DynamoDb, "GetItem" | "BatchGetItem" | "Query" | "Scan") => {
-                self.add("DynamoDB read units", units, price::READ_UNITS);
+                self.add("DynamoDB read units", units, prices::READ_UNITS);
             }
-            (Service::DynamoDb, _) => self.add("DynamoDB write units", units, price::WRITE_UNITS),
-            (Service::S3, "PutObject") => self.add("S3 PUT requests", 1.0, price::S3_PUT),
+            (Service::DynamoDb, _) => self.add("DynamoDB write units", units, prices::WRITE_UNITS),
+            (Service::S3, "PutObject") => self.add("S3 PUT requests", 1.0, prices::S3_PUT),
             _ => {}
         }
     }
@@ -268,17 +248,17 @@ async fn bill(events: &[String], traffic: Traffic) -> Bill {
             enqueue_events(&receiver, delivery).await;
             // Deliveries of one millisecond have no order.
             receiver.aws.clock().advance(Duration::from_millis(1));
-            bill.add("API Gateway requests", 1.0, price::API);
+            bill.add("API Gateway requests", 1.0, prices::API);
             bill.invocation(INGEST);
         }
         while receiver.verify_and_store().await.is_some() {
             bill.invocation(VERIFY);
-            bill.poll(price::SQS_STANDARD);
+            bill.poll(prices::SQS_STANDARD);
         }
         for processor in &processors {
             while receiver.process_by(processor.clone()).await.is_some() {
                 bill.invocation(PROCESSOR);
-                bill.poll(price::SQS_FIFO);
+                bill.poll(prices::SQS_FIFO);
             }
         }
     }
@@ -292,7 +272,7 @@ async fn bill(events: &[String], traffic: Traffic) -> Bill {
     calls.for_each(|call| bill.call(&call));
     bill.count_writes(&receiver);
     let published = receiver.aws.published(CHANGES).len();
-    bill.add("EventBridge events", published as f64, price::EVENT_BUS);
+    bill.add("EventBridge events", published as f64, prices::EVENT_BUS);
     bill
 }
 

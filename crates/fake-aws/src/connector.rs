@@ -107,12 +107,15 @@ impl World {
         let request = Request::read(request).await?;
         match Invocation::current() {
             Some(invocation) => self.answer_invocation(&request, &invocation).await,
-            None => {
-                let reply = self.serve(&request, false);
-                self.record(&request, None, outcome(&reply), Some(&reply));
-                reply.into_http()
-            }
+            None => self.answer_at_once(&request).into_http(),
         }
+    }
+
+    /// Answers a call that no fault strikes.
+    pub(crate) fn answer_at_once(&self, request: &Request) -> Reply {
+        let reply = self.serve(request, false);
+        self.record(request, None, outcome(&reply), Some(&reply));
+        reply
     }
 
     async fn answer_invocation(

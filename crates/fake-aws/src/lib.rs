@@ -304,6 +304,18 @@ impl Aws {
         Invocation::new(name).run(work).await
     }
 
+    /// Answers a request that came over a socket, for a server that makes the account reachable by other processes. Like
+    /// a call of the test itself it always succeeds at once, and is recorded. What no service here understands is
+    /// answered with 400.
+    pub fn answer(&self, request: http::Request<Vec<u8>>) -> http::Response<Vec<u8>> {
+        match wire::Request::of_http(request) {
+            Ok(request) => self.world.answer_at_once(&request).into_response(),
+            Err(error) => {
+                reply::Reply::json_error(400, "UnknownOperationException", &error.to_string()).into_response()
+            }
+        }
+    }
+
     /// Lists every AWS call so far, in the order in which they took effect.
     pub fn calls(&self) -> Vec<Call> {
         self.world.state().calls.clone()

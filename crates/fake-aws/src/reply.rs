@@ -39,6 +39,16 @@ impl Reply {
         }
     }
 
+    /// Writes the reply for a server; an impossible status or header is an error of the test.
+    pub(crate) fn into_response(self) -> http::Response<Vec<u8>> {
+        let response = http::Response::builder().status(self.status);
+        let headers = self.headers.into_iter();
+        let response = headers.fold(response, |response, (name, value)| response.header(name, value));
+        response
+            .body(self.body)
+            .expect("replies have a status and headers that HTTP allows")
+    }
+
     pub(crate) fn into_http(self) -> Result<HttpResponse, ConnectorError> {
         let status = self
             .status

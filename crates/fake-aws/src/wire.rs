@@ -33,7 +33,11 @@ impl Request {
                 collected.map_err(|error| unreadable(error.into()))?.to_vec()
             }
         };
-        let http = http::Request::from_parts(parts, body);
+        Self::of_http(http::Request::from_parts(parts, body))
+    }
+
+    /// Reads a request whose body has arrived.
+    pub(crate) fn of_http(http: http::Request<Vec<u8>>) -> Result<Self, ConnectorError> {
         let target = http
             .headers()
             .get("x-amz-target")

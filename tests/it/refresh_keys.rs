@@ -43,6 +43,7 @@ impl World {
             queue,
             upvest: access(aws),
             keys: KeysTable::new(aws.dynamodb().clone(), "keys".to_owned(), clock(aws)),
+            waiting: receiver.waiting_for_keys(),
         };
         Self {
             receiver,
@@ -325,15 +326,13 @@ async fn a_request_whose_fetch_fails_is_retried_and_then_kept_with_the_reason() 
     let reason = dead.attributes["reason"].string_value.as_deref().unwrap();
     assert!(reason.contains("lack client_id"), "{reason}");
 
-    // The delivery still waits, and asks anew.
+    // The delivery waits in quarantine, whatever becomes of the request.
+    assert_eq!(in_quarantine(world.aws()), 1);
     let credentials = world.upvest.credentials().to_string();
     world.aws().create_secret(SECRET, credentials.as_bytes());
-    world.receiver.verify_and_store().await.unwrap();
-    assert!(matches!(
-        world.requested().await.unwrap(),
-        Settlement::Partial { kept, .. } if kept.is_empty()
-    ));
+    world.scheduled().await.unwrap();
     assert!(world.item(&world.key_id()).is_object());
+    assert_eq!(in_quarantine(world.aws()), 1, "the key that it names is not served");
 }
 
 #[tokio::test]
@@ -414,7 +413,8 @@ async fn a_request_that_cannot_be_sent_costs_the_delivery_nothing() {
         .await;
     world.forge("unknown").await;
     let settled = world.receiver.verify_and_store().await.unwrap();
-    assert!(matches!(settled, Settlement::Partial { kept, .. } if kept.len() == 1));
+    assert!(matches!(settled, Settlement::Partial { kept, .. } if kept.is_empty()));
+    assert_eq!(in_quarantine(world.aws()), 1);
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ use pipeline::stores::events::EventLog;
 use pipeline::stores::idempotency::{Idempotency, Invocation};
 use pipeline::stores::keys::Keys;
 use pipeline::stores::subscriptions::Subscriptions;
+use pipeline::waiting::Waiting;
 use serde_json::json;
 use upvest::Domain;
 use upvest::signature::Headers;
@@ -63,6 +64,7 @@ pub struct Receiver {
     /// The actions of all domains.
     pub effects: Effects,
     routes: Routes,
+    deliveries_url: String,
     invocations: AtomicU64,
 }
 
@@ -110,7 +112,7 @@ impl Receiver {
         let processors = processors.collect();
         let secrets = aws_sdk_secretsmanager::Client::new(aws.sdk_config());
         Self {
-            ingest: ingest(&aws, deliveries_url, clock.clone()),
+            ingest: ingest(&aws, deliveries_url.clone(), clock.clone()),
             verify_and_store: verify_and_store::Deps {
                 queue: deliveries,
                 keys: Keys::new(dynamodb.clone(), secrets, "keys".to_owned(), clock.clone()),
@@ -126,6 +128,7 @@ impl Receiver {
             processors,
             effects,
             routes,
+            deliveries_url,
             invocations: AtomicU64::new(0),
             aws,
         }
@@ -155,6 +158,16 @@ impl Receiver {
             policy,
         });
         self
+    }
+
+    /// Returns what sends on deliveries that waited for a key, as a fetch and an import do.
+    pub fn waiting_for_keys(&self) -> Waiting {
+        let now = self.aws.clock().clone();
+        Waiting {
+            archive: Archive::new(self.aws.s3().clone(), "archive".to_owned()),
+            queue: DeliveriesQueue::new(self.aws.sqs().clone(), self.deliveries_url.clone()),
+            clock: Clock::from_fn(move || now.timestamp()),
+        }
     }
 
     /// Returns the subscriptions table, as register-webhook writes it.

@@ -199,6 +199,7 @@ causes!(
     pipeline::stores::events::LogError,
     pipeline::stores::keys::ImportError,
     pipeline::stores::keys::KeysError,
+    pipeline::waiting::SendOnError,
     serde_json::Error,
     reqwest::Error,
     std::io::Error,

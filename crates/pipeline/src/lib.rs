@@ -8,6 +8,7 @@
 //! | [`actions`] | what the user's own code implements |
 //! | [`runtime`] | AWS clients, configuration, clock, log, metrics, traces |
 //! | [`verification`], [`key_refresh`], [`upvest_api`] | finding a delivery's key, fetching keys, the API client of a function |
+//! | [`waiting`] | sending deliveries on that waited in quarantine for their key |
 //!
 //! Adapters are concrete structs around real SDK clients; nothing here decides what an event means (that is
 //! [`upvest`]) and nothing here knows which function runs it (those are the crates under `functions/`).
@@ -21,3 +22,4 @@ pub mod runtime;
 pub mod stores;
 pub mod upvest_api;
 pub mod verification;
+pub mod waiting;

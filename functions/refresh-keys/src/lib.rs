@@ -11,14 +11,19 @@ use pipeline::error::Failure;
 use pipeline::key_refresh::refresh;
 pub use pipeline::key_refresh::{Changes, RefreshError};
 use pipeline::queues::consumer::{SourceQueue, waits};
+use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{ConfigError, Lookup};
 use pipeline::runtime::metrics;
+use pipeline::stores::archive::Archive;
 use pipeline::stores::keys::KeysTable;
 use pipeline::upvest_api::UpvestAccess;
+use pipeline::waiting::Waiting;
 use serde_json::{Value, json};
 use upvest_api::{Options, VerifyKeys};
 
+/// Bounds the time for deliveries that waited for a key: with the calls to Upvest, less than an invocation may take.
+const SENDING: Duration = Duration::from_secs(20);
 /// Names the member of an event that has messages; an event of the schedule has none.
 const RECORDS: &str = "Records";
 
@@ -31,11 +36,13 @@ pub struct Deps {
     pub upvest: UpvestAccess,
     /// Keeps the keys that Upvest serves, and those that it served once.
     pub keys: KeysTable,
+    /// Sends on the deliveries that waited for a key.
+    pub waiting: Waiting,
 }
 
 impl Deps {
-    /// Builds the clients, from `UPVEST_SECRET`, `KEYS_TABLE`, `KEY_REQUESTS_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL` and
-    /// `MAX_RECEIVE_COUNT`.
+    /// Builds the clients, from `UPVEST_SECRET`, `KEYS_TABLE`, `KEY_REQUESTS_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`,
+    /// `MAX_RECEIVE_COUNT`, `ARCHIVE_BUCKET` and `DELIVERIES_QUEUE_URL`.
     ///
     /// # Errors
     ///
@@ -45,10 +52,16 @@ impl Deps {
             pipeline::runtime::aws::sqs(aws),
             pipeline::runtime::aws::dynamodb(aws),
         );
+        let s3 = pipeline::runtime::aws::s3(aws);
         Ok(Self {
-            queue: SourceQueue::from_config(sqs, lookup, "KEY_REQUESTS_QUEUE_URL")?,
+            queue: SourceQueue::from_config(sqs.clone(), lookup, "KEY_REQUESTS_QUEUE_URL")?,
             upvest: UpvestAccess::from_config(aws, lookup, clock.clone(), options())?,
-            keys: KeysTable::new(dynamodb, lookup.required("KEYS_TABLE")?, clock),
+            keys: KeysTable::new(dynamodb, lookup.required("KEYS_TABLE")?, clock.clone()),
+            waiting: Waiting {
+                archive: Archive::new(s3, lookup.required("ARCHIVE_BUCKET")?),
+                queue: DeliveriesQueue::new(sqs, lookup.required("DELIVERIES_QUEUE_URL")?),
+                clock,
+            },
         })
     }
 }
@@ -99,6 +112,7 @@ async fn run(deps: &Deps) -> Result<Changes, RefreshError> {
     match Box::pin(refresh(&deps.keys, fetch)).await {
         Ok(changes) => {
             report(&changes);
+            send_on(deps).await?;
             Ok(changes)
         }
         Err(error) => {
@@ -106,6 +120,22 @@ async fn run(deps: &Deps) -> Result<Changes, RefreshError> {
             Err(error)
         }
     }
+}
+
+/// Sends on what waited for any key of the table: after each fetch, because an import or one that was cut short may have
+/// left some behind.
+async fn send_on(deps: &Deps) -> Result<(), RefreshError> {
+    let rows = deps.keys.rows().await?;
+    let keys = rows.iter().map(|row| row.key_id.as_str());
+    let sent = Box::pin(deps.waiting.send_on(keys, SENDING)).await?;
+    if sent.sent > 0 || sent.is_unfinished {
+        tracing::info!(
+            deliveries = sent.sent,
+            unfinished = sent.is_unfinished,
+            "sent on what waited for a key"
+        );
+    }
+    Ok(())
 }
 
 /// Logs and counts the changes. Keys in conflict are an error, because deliveries signed with them are refused.

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use aws_lambda_events::event::sqs::SqsMessage;
 use jiff::Timestamp;
 use pipeline::error::ErrorChain;
+use pipeline::queues::deliveries::WAITED_AT;
 use pipeline::queues::domains::EventMessage;
-use pipeline::queues::envelope::Envelope;
+use pipeline::queues::envelope::{Envelope, attribute};
 use pipeline::runtime::metrics;
-use pipeline::stores::archive::Proof;
+use pipeline::stores::archive::{Proof, UNKNOWN_KEY, quarantine_key};
 use pipeline::verification::{self, Verdict};
 use upvest::delivery::{Element, split};
 use upvest::signature::{Freshness, Verified, VerifyError};
@@ -16,7 +17,7 @@ use upvest::subscription::FOREIGN;
 use upvest::synthetic::Scope;
 use uuid::Uuid;
 
-use crate::error::{DeliveryError, Step};
+use crate::error::{DeliveryError, Step, presentable};
 use crate::events::{self, DeliveredEvents};
 use crate::{Deps, SubscriptionPolicy};
 
@@ -33,40 +34,93 @@ pub(crate) struct Received {
 /// Handles one message of the deliveries queue.
 pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Received, DeliveryError> {
     let envelope = Envelope::from_message(message)?;
-    let dispatch = match verify(deps, &envelope).await? {
-        Ok(verified) => accept(deps, &envelope, &verified).await?,
-        Err(Rejected { key_id, rejection }) => {
+    let mut waited_at = attribute(message, WAITED_AT).map(str::to_owned);
+    let mut verdict = verify(deps, &envelope).await?;
+    if let Verdict::UnknownKey { key_id } = &verdict {
+        wait_for_key(deps, &envelope, key_id).await?;
+        if !is_there_after_all(deps, &envelope, key_id).await? {
+            return Ok(Received::nothing(&envelope));
+        }
+        waited_at = Some(quarantine_key(UNKNOWN_KEY, Some(key_id), &envelope));
+        verdict = verify(deps, &envelope).await?;
+    }
+    let dispatch = match verdict {
+        Verdict::Holds(verified) => accept(deps, &envelope, &verified).await?,
+        Verdict::Rejected { key_id, rejection } => {
             let reason = rejection.reason();
             tracing::warn!(delivery.id = %envelope.delivery_id, reason, "delivery goes to quarantine");
             quarantine(deps, &envelope, key_id.as_deref(), reason, Vec::new()).await?;
             Vec::new()
         }
+        // The key was there a moment ago. It lies where it waits, and is sent on by the next fetch.
+        Verdict::UnknownKey { .. } => return Ok(Received::nothing(&envelope)),
     };
+    if let Some(key) = waited_at {
+        let removed = deps.archive.remove_waiting(&key, envelope.delivery_id).await;
+        removed.map_err(|source| DeliveryError::Aws {
+            delivery_id: envelope.delivery_id.to_string(),
+            step: Step::Release,
+            source,
+        })?;
+    }
     Ok(Received {
-        arrival: (envelope.received_at, envelope.delivery_id),
         dispatch,
+        ..Received::nothing(&envelope)
     })
 }
 
-/// Describes a delivery of which nothing may be trusted.
-struct Rejected {
-    /// Gives the id of the key by which the sender claims to have signed; `None` where the signature's headers
-    /// cannot be parsed.
-    key_id: Option<String>,
-    rejection: VerifyError,
+impl Received {
+    /// Describes a delivery that brings nothing to dispatch.
+    fn nothing(envelope: &Envelope) -> Self {
+        Self {
+            arrival: (envelope.received_at, envelope.delivery_id),
+            dispatch: Vec::new(),
+        }
+    }
 }
 
-async fn verify<'e>(
-    deps: &'e Deps,
-    envelope: &'e Envelope,
-) -> Result<Result<Verified<'e>, Rejected>, DeliveryError> {
-    let delivery_id = || envelope.delivery_id.to_string();
-    let verdict = verification::verify(&deps.keys, deps.freshness, deps.origin.as_ref(), envelope).await;
-    let verdict = verdict.map_err(|source| DeliveryError::Keys {
-        delivery_id: delivery_id(),
+/// Puts a delivery to where it waits for its key, which it may do for a while or for good, and asks for a fetch of the keys.
+async fn wait_for_key(deps: &Deps, envelope: &Envelope, key_id: &str) -> Result<(), DeliveryError> {
+    tracing::warn!(
+        delivery.id = %envelope.delivery_id,
+        key.id = presentable(key_id),
+        reason = UNKNOWN_KEY,
+        "delivery waits in quarantine for its key"
+    );
+    let kept = deps
+        .archive
+        .quarantine(envelope, Some(key_id), UNKNOWN_KEY, Vec::new())
+        .await;
+    kept.map_err(|source| DeliveryError::Aws {
+        delivery_id: envelope.delivery_id.to_string(),
+        step: Step::Quarantine,
         source,
     })?;
-    match verdict {
+    metrics::unknown_key();
+    if let Some(requests) = &deps.key_requests {
+        requests.request().await;
+    }
+    Ok(())
+}
+
+/// Looks for the key again, after the delivery was put to where it waits: whoever added the key in between may have
+/// looked there before.
+async fn is_there_after_all(deps: &Deps, envelope: &Envelope, key_id: &str) -> Result<bool, DeliveryError> {
+    let found = deps.keys.look_again(key_id).await;
+    let found = found.map_err(|source| DeliveryError::Keys {
+        delivery_id: envelope.delivery_id.to_string(),
+        source,
+    })?;
+    Ok(found.is_some())
+}
+
+async fn verify<'e>(deps: &'e Deps, envelope: &'e Envelope) -> Result<Verdict<'e>, DeliveryError> {
+    let verdict = verification::verify(&deps.keys, deps.freshness, deps.origin.as_ref(), envelope).await;
+    let verdict = verdict.map_err(|source| DeliveryError::Keys {
+        delivery_id: envelope.delivery_id.to_string(),
+        source,
+    })?;
+    match &verdict {
         Verdict::Holds(verified) => {
             if verified.scope() == Scope::Upvest {
                 metrics::from_upvest();
@@ -75,22 +129,16 @@ async fn verify<'e>(
             if verified.scope() != Scope::Synthetic {
                 report_freshness(envelope, verified.freshness());
             }
-            note_proof(deps, envelope, &verified).await;
-            Ok(Ok(*verified))
+            note_proof(deps, envelope, verified).await;
         }
-        Verdict::Rejected { key_id, rejection } => {
-            match rejection {
-                VerifyError::Expired => report_freshness(envelope, Freshness::Expired),
-                VerifyError::NotYetValid => report_freshness(envelope, Freshness::NotYetValid),
-                _ => {}
-            }
-            Ok(Err(Rejected { key_id, rejection }))
-        }
-        Verdict::UnknownKey { key_id } => Err(DeliveryError::UnknownKey {
-            delivery_id: delivery_id(),
-            key_id,
-        }),
+        Verdict::Rejected { rejection, .. } => match rejection {
+            VerifyError::Expired => report_freshness(envelope, Freshness::Expired),
+            VerifyError::NotYetValid => report_freshness(envelope, Freshness::NotYetValid),
+            _ => {}
+        },
+        Verdict::UnknownKey { .. } => {}
     }
+    Ok(verdict)
 }
 
 /// Notes what proved a delivery. That this fails does not make the delivery any less proven.

@@ -14,17 +14,6 @@ pub enum DeliveryError {
     /// The message is not a delivery's envelope.
     #[error("message is not a delivery")]
     NoEnvelope(#[from] EnvelopeError),
-    /// The delivery names a key that is not in the keys table.
-    #[error(
-        "delivery {delivery_id} is signed with an unknown key: {}",
-        presentable(key_id)
-    )]
-    UnknownKey {
-        /// Gives the id of the delivery that waits for the key.
-        delivery_id: String,
-        /// Gives the key's id, as the sender claims: it is logged only in the form of Upvest's ids, or as a hash.
-        key_id: String,
-    },
     /// The key could not be read.
     #[error("key of delivery {delivery_id} cannot be had")]
     Keys {
@@ -58,6 +47,8 @@ pub enum Step {
     Archive,
     /// The delivery's events are written into the log.
     Store,
+    /// The object is removed under which the delivery waited for its key.
+    Release,
 }
 
 impl std::fmt::Display for Step {
@@ -67,13 +58,14 @@ impl std::fmt::Display for Step {
             Self::Quarantine => "quarantined",
             Self::Archive => "archived",
             Self::Store => "stored",
+            Self::Release => "taken out of quarantine, where it waited for its key",
         })
     }
 }
 
 /// Writes a key id as it may be logged. It is what a sender claims in a header that nobody has verified: only the form that
 /// Upvest's ids have is shown, of anything else a hash, by which it can be told from others.
-fn presentable(key_id: &str) -> String {
+pub(crate) fn presentable(key_id: &str) -> String {
     match Uuid::try_parse(key_id) {
         Ok(id) => id.to_string(),
         Err(_) => format!("sha256 {}", &hex::encode(Sha256::digest(key_id))[..16]),
@@ -86,12 +78,11 @@ impl DeliveryError {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::NoEnvelope(_) => Disposition::DeadLetter,
-            Self::UnknownKey { .. } => waits::UNKNOWN_KEY,
             // An unusable key is mended in the table, so that the delivery will verify later.
             Self::Keys {
                 source: KeysError::Unusable { .. },
                 ..
-            } => waits::UNKNOWN_KEY,
+            } => waits::UNUSABLE_KEY,
             Self::Keys {
                 source: KeysError::Aws(_) | KeysError::Secret { .. },
                 ..

@@ -184,12 +184,6 @@ async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Received, Failure>
         Ok(received) => return Ok(received),
         Err(error) => error,
     };
-    if matches!(error, DeliveryError::UnknownKey { .. }) {
-        metrics::unknown_key();
-        if let Some(requests) = &deps.key_requests {
-            requests.request().await;
-        }
-    }
     let failure = Failure::new(error.disposition(), &error);
     tracing::error!(
         sqs.message_id = message.message_id,

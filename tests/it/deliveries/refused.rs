@@ -51,7 +51,7 @@ async fn what_fails_verification_goes_to_quarantine_with_its_reason() {
         deliver_with(&receiver, &headers, body).await;
         assert_eq!(quarantine(&receiver), [reason]);
         assert_eq!(items(&receiver, "events", "event_id"), [""; 0], "{reason}");
-        assert_eq!(receiver.waiting(), 0, "{reason}");
+        assert_eq!(receiver.waiting_for_keys(), 0, "{reason}");
     }
 }
 
@@ -152,31 +152,83 @@ async fn a_bad_event_is_quarantined_alone_with_its_place_in_the_batch() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_unknown_key_waits_in_the_queue_then_in_the_dead_letter_queue_until_the_key_is_there() {
-    let receiver = Receiver::new(1, FreshnessPolicy::Flag);
-    let body = order("e1");
-    let headers = sign_with(&key(), body.as_bytes(), &SignatureOptions::new(COVERED));
-    receiver.post(&headers, body.as_bytes()).await.unwrap();
-    let mut waited = Duration::ZERO;
-    while receiver.aws.messages(DELIVERIES_DLQ).is_empty() {
-        receiver.verify_and_store().await;
-        receiver.aws.clock().advance(Duration::from_secs(30));
-        waited += Duration::from_secs(30);
-    }
-    assert!(
-        waited > Duration::from_secs(45 * 60),
-        "it goes to the dead-letter queue only after {waited:?}"
-    );
-    assert_eq!(quarantine(&receiver), [""; 0], "an unknown key is no verdict");
-    import_key(&receiver.aws, key().to_jwk().unwrap()).await;
-    receiver.aws.redrive(DELIVERIES_DLQ);
+/// Posts a delivery of one event by a key, and has it handled.
+async fn deliver_by(receiver: &Receiver, key: &SigningKey, body: &str) {
+    let headers = sign_with(key, body.as_bytes(), &SignatureOptions::new(COVERED));
+    deliver_with(receiver, &headers, body.as_bytes()).await;
+}
+
+/// Sends on what waits for a key, and has it handled; gives how many were sent.
+async fn send_on(receiver: &Receiver, key_id: &str) -> usize {
+    let sent = receiver.waiting_for_keys().send_on([key_id], Duration::from_secs(60)).await;
     receiver.drain().await;
-    assert_eq!(items(&receiver, "events", "event_id"), ["e1"]);
+    sent.unwrap().sent
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_storm_of_one_forged_key_id_reads_the_table_once_in_a_while() {
+async fn a_delivery_by_an_unknown_key_waits_in_quarantine_and_is_sent_on_once_when_the_key_comes() {
+    let receiver = Receiver::new(1, FreshnessPolicy::Flag);
+    let stranger = SigningKey::ed25519_from_seed("forged", Dialect::UnquotedDigest, &[9; 32]).unwrap();
+    deliver_by(&receiver, &key(), &order("e1")).await;
+    deliver_by(&receiver, &stranger, &order("e2")).await;
+    assert_eq!(quarantine(&receiver), ["unknown-key", "unknown-key"]);
+    assert!(receiver.aws.messages(DELIVERIES).is_empty(), "no queue holds it");
+    receiver.aws.clock().advance(Duration::from_secs(20 * 24 * 3600));
+
+    import_key(&receiver.aws, key().to_jwk().unwrap()).await;
+    let waiting = receiver.waiting_for_keys();
+    let patience = Duration::from_secs(60);
+    let (one, other) = tokio::join!(
+        waiting.send_on([KEY_ID], patience),
+        waiting.send_on([KEY_ID], patience)
+    );
+    assert_eq!(one.unwrap().sent + other.unwrap().sent, 1);
+    receiver.drain().await;
+    assert_eq!(items(&receiver, "events", "event_id"), ["e1"]);
+    assert_eq!(quarantine(&receiver), ["unknown-key"], "the stranger's stays");
+    assert_eq!(send_on(&receiver, KEY_ID).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_comes_while_a_delivery_is_put_to_wait_verifies_it_at_once() {
+    let receiver = Receiver::new(1, FreshnessPolicy::Flag);
+    deliver_by(&receiver, &key(), &order("e1")).await;
+    import_key(&receiver.aws, key().to_jwk().unwrap()).await;
+    // That the key is unknown is remembered for some seconds.
+    deliver_by(&receiver, &key(), &order("e2")).await;
+    assert_eq!(items(&receiver, "events", "event_id"), ["e2"]);
+    assert_eq!(quarantine(&receiver), ["unknown-key"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_forged_under_the_id_of_a_key_that_comes_later_is_refused_then() {
+    let receiver = Receiver::new(1, FreshnessPolicy::Flag);
+    let forger = SigningKey::ed25519_from_seed(KEY_ID, Dialect::UnquotedDigest, &[9; 32]).unwrap();
+    deliver_by(&receiver, &forger, &order("e1")).await;
+    import_key(&receiver.aws, key().to_jwk().unwrap()).await;
+    assert_eq!(send_on(&receiver, KEY_ID).await, 1);
+    assert_eq!(quarantine(&receiver), ["bad-signature"]);
+    assert_eq!(items(&receiver, "events", "event_id"), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_but_the_place_where_a_delivery_waited_goes_by_its_message() {
+    let receiver = receiver(FreshnessPolicy::Flag).await;
+    deliver(&receiver, order("e1").as_bytes()).await;
+    deliver_by(&receiver, &SigningKey::ed25519_from_seed("forged", Dialect::UnquotedDigest, &[9; 32]).unwrap(), &order("e2")).await;
+    let objects = receiver.aws.objects("archive");
+    let archive = receiver.waiting_for_keys().archive;
+    for key in objects.keys() {
+        let own: uuid::Uuid = key.rsplit('/').next().unwrap().parse().unwrap();
+        let is_waiting = key.starts_with("quarantine/unknown-key/");
+        assert!(!archive.remove_waiting(key, uuid::Uuid::nil()).await.unwrap(), "{key}");
+        assert_eq!(archive.remove_waiting(key, own).await.unwrap(), is_waiting, "{key}");
+    }
+    assert_eq!(receiver.aws.objects("archive").len(), 1, "the verified one stays");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_one_forged_key_id_costs_two_small_reads_and_one_object_for_each() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
     let forger = SigningKey::ed25519_from_seed("forged", Dialect::UnquotedDigest, &[9; 32]).unwrap();
     let body = order("e1");
@@ -186,7 +238,10 @@ async fn a_storm_of_one_forged_key_id_reads_the_table_once_in_a_while() {
     }
     receiver.aws.clear_calls();
     receiver.verify_and_store().await.unwrap();
-    assert_eq!(receiver.aws.count(Service::DynamoDb, "GetItem"), 1);
+    assert!(receiver.aws.count(Service::DynamoDb, "GetItem") <= 20);
+    assert_eq!(receiver.aws.count(Service::S3, "PutObject"), 10);
+    assert_eq!(receiver.aws.calls().len(), receiver.aws.count(Service::DynamoDb, "GetItem") + 10);
+    assert_eq!(receiver.aws.messages(DELIVERIES).len(), 0, "each was received once");
 }
 
 #[tokio::test(start_paused = true)]
@@ -259,5 +314,5 @@ async fn a_hopeless_message_goes_to_the_dead_letter_queue_and_holds_nothing_up()
         receiver.process(Domain::Orders).await;
         receiver.aws.clock().advance(Duration::from_secs(1));
     }
-    assert_eq!(receiver.waiting(), 1);
+    assert_eq!(receiver.waiting_for_keys(), 1);
 }

@@ -315,20 +315,18 @@ impl Stack {
         keys
     }
 
-    /// How many deliveries are in some function's hands or wait for a retry.
-    pub(super) async fn in_flight(&self) -> u64 {
-        let name = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
-        let request = self
-            .clients
-            .sqs
-            .get_queue_attributes()
-            .queue_url(self.output("DeliveriesQueueUrl"));
-        let answer = request.attribute_names(name.clone()).send().await;
-        let numbers = answer
-            .expect("the queue can be read")
-            .attributes
-            .unwrap_or_default();
-        numbers[&name].parse().expect("the queue counts")
+    /// Has the keys fetched by hand, which sends on whatever waited for one of the table.
+    pub(super) async fn refresh_keys(&self) {
+        let mut command = std::process::Command::new(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../target/debug/upvest-webhooks"
+        ));
+        command
+            .args(["keys", "refresh"])
+            .env("UPVEST_WEBHOOKS_LOCAL", self.description());
+        let output = tokio::task::spawn_blocking(move || command.output()).await;
+        let output = output.expect("nothing panics").expect("the command can be run");
+        assert!(output.status.success(), "{output:?}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Importing keys from files.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use pipeline::error::ErrorChain;
 use pipeline::stores::keys::{Imported, Material, NewKey, secret_name};
@@ -18,6 +19,8 @@ use crate::stack::Stack;
 
 /// Names the operation in the audit table.
 const COMMAND: &str = "keys import";
+/// Bounds the time for sending on what waited: the next import or fetch goes on with the rest.
+const SENDING: Duration = Duration::from_secs(300);
 
 /// Names a file to import, and how its bytes are to be read.
 #[derive(Debug, Clone)]
@@ -35,6 +38,8 @@ pub struct ImportedKeys {
     pub operation: Uuid,
     /// Lists the keys that are trusted now, in the order of the file.
     pub imported: Vec<ImportedKey>,
+    /// Counts the deliveries that waited in quarantine for one of the keys, and were sent on.
+    pub sent_on: usize,
     /// Explains what ended it early; what was imported before that stays. `None` when nothing did.
     pub failure: Option<String>,
 }
@@ -64,7 +69,8 @@ pub async fn import(repair: &Repair<'_>, file: &KeyFile, replace: bool) -> Resul
     let keys = read(stack, file, repair.reporter)?;
     let audit = repair.audit().await?;
     let request = json!({ "keys": keys.iter().map(record).collect::<Vec<_>>(), "replace": replace });
-    let (mut imported, mut refused) = (Vec::new(), None);
+    let waiting = stack.waiting(repair.clock.clone())?;
+    let (mut imported, mut refused, mut sent_on) = (Vec::<ImportedKey>::new(), None, 0);
     let add = async |_: &_| {
         for key in &keys {
             match table.import(key, &secrets, replace).await {
@@ -79,8 +85,16 @@ pub async fn import(repair: &Repair<'_>, file: &KeyFile, replace: bool) -> Resul
                 }
             }
         }
-        let failure = refused.as_ref().map(|error| ErrorChain(error).to_string());
-        (json!({ "imported": imported, "failure": failure }), failure)
+        let mut failure = refused.as_ref().map(|error| ErrorChain(error).to_string());
+        let ids = imported.iter().map(|key| key.key_id.as_str());
+        match waiting.send_on(ids, SENDING).await {
+            Ok(sent) => sent_on = sent.sent,
+            Err(error) => failure = failure.or(Some(ErrorChain(&error).to_string())),
+        }
+        (
+            json!({ "imported": imported, "sent_on": sent_on, "failure": failure }),
+            failure,
+        )
     };
     let (operation, failure) = repair.audited(&audit, COMMAND, request, add).await?;
     match refused {
@@ -88,6 +102,7 @@ pub async fn import(repair: &Repair<'_>, file: &KeyFile, replace: bool) -> Resul
         _ => Ok(ImportedKeys {
             operation,
             imported,
+            sent_on,
             failure,
         }),
     }

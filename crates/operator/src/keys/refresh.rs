@@ -1,8 +1,12 @@
 //! Fetching the keys that Upvest signs with.
 
+use std::time::Duration;
+
 use pipeline::error::ErrorChain;
 use pipeline::key_refresh::{self, Changes, RefreshError};
 use pipeline::upvest_api::AccessError;
+use pipeline::stores::keys::KeysTable;
+use pipeline::waiting::{SendOnError, Waiting};
 use serde::Serialize;
 use serde_json::json;
 use upvest_api::Client;
@@ -13,6 +17,9 @@ use crate::repair::Repair;
 
 /// The name in the audit table.
 const COMMAND: &str = "keys refresh";
+
+/// Bounds the time for sending on what waited: the next fetch goes on with the rest.
+const SENDING: Duration = Duration::from_secs(300);
 
 /// Tells what a fetch changed, or would change.
 #[derive(Debug, Serialize)]
@@ -26,6 +33,8 @@ pub struct RefreshedKeys {
     pub keys: Vec<RefreshedKey>,
     /// Tells what is wrong with each entry that is no usable key.
     pub unusable: Vec<String>,
+    /// Counts the deliveries that waited in quarantine for one of the keys, and were sent on.
+    pub sent_on: usize,
 }
 
 /// Describes a key that Upvest serves or served.
@@ -72,11 +81,17 @@ pub async fn refresh(repair: &Repair<'_>, upvest: &Client) -> Result<RefreshedKe
         return Ok(RefreshedKeys::of(plan.into_changes(), None));
     }
     let audit = repair.audit().await?;
-    let mut carried_out = None;
+    let waiting = repair.stack.waiting(repair.clock.clone())?;
+    let (mut carried_out, mut sent_on) = (None, None);
     let carry_out = async |_: &_| {
         let changes = plan.carry_out(&table).await;
         let (result, failure) = match &changes {
-            Ok(changes) => (json!(changes.count()), None),
+            Ok(changes) => {
+                let sent = send_on(&table, &waiting).await;
+                let failure = sent.as_ref().err().map(|error| ErrorChain(error).to_string());
+                sent_on = Some(sent);
+                (json!(changes.count()), failure)
+            }
             Err(error) => (json!({}), Some(ErrorChain(error).to_string())),
         };
         carried_out = Some(changes);
@@ -86,7 +101,20 @@ pub async fn refresh(repair: &Repair<'_>, upvest: &Client) -> Result<RefreshedKe
     let changes = carried_out
         .expect("the audit runs what it records")
         .map_err(unrefreshed())?;
-    Ok(RefreshedKeys::of(changes, Some(operation)))
+    let mut refreshed = RefreshedKeys::of(changes, Some(operation));
+    if let Some(sent_on) = sent_on {
+        refreshed.sent_on = sent_on.map_err(Error::context::<SendOnError>(
+            "the keys were refreshed, and not all that waited for one was sent on",
+        ))?;
+    }
+    Ok(refreshed)
+}
+
+/// Sends on what waited for any key of the table.
+async fn send_on(table: &KeysTable, waiting: &Waiting) -> std::result::Result<usize, SendOnError> {
+    let rows = table.rows().await?;
+    let keys = rows.iter().map(|row| row.key_id.as_str());
+    Ok(waiting.send_on(keys, SENDING).await?.sent)
 }
 
 impl RefreshedKeys {
@@ -109,6 +137,7 @@ impl RefreshedKeys {
             operation,
             keys: keys.collect(),
             unusable: changes.unusable,
+            sent_on: 0,
         }
     }
 }

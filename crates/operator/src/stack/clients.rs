@@ -9,6 +9,7 @@ use pipeline::stores::entities::Entities;
 use pipeline::stores::events::EventLog;
 use pipeline::stores::idempotency::Idempotency;
 use pipeline::stores::keys::{HmacSecrets, Keys, KeysTable};
+use pipeline::waiting::Waiting;
 use upvest::Domain;
 
 use super::{Part, Queue, Stack};
@@ -130,6 +131,15 @@ impl Stack {
             self.sqs(),
             self.queue_url(Queue::Deliveries)?,
         ))
+    }
+
+    /// Opens what sends on deliveries that waited for a key.
+    pub(crate) fn waiting(&self, clock: Clock) -> Result<Waiting> {
+        Ok(Waiting {
+            archive: self.archive()?,
+            queue: self.deliveries_queue()?,
+            clock,
+        })
     }
 
     /// Opens the queues of the domains.

@@ -4,6 +4,7 @@ use lambda_runtime::Diagnostic;
 
 use crate::error::{AwsError, ErrorChain};
 use crate::upvest_api::AccessError;
+use crate::waiting::SendOnError;
 
 /// Says why keys were not refreshed. What the table holds stays as it is.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,9 @@ pub enum RefreshError {
     /// The keys table could not be read or written.
     #[error(transparent)]
     Aws(#[from] AwsError),
+    /// The keys are in the table, and deliveries that waited for one were not all sent on.
+    #[error("not all that waited for a key was sent on")]
+    SendOn(#[from] SendOnError),
     /// The event is no batch of messages, or a key or the answer cannot be written as JSON.
     #[error("not the expected JSON")]
     Json(#[from] serde_json::Error),
@@ -43,6 +47,7 @@ impl From<RefreshError> for Diagnostic {
             RefreshError::Access(_) => "Access",
             RefreshError::NoUsableKeys { .. } => "NoUsableKeys",
             RefreshError::Aws(_) => "Aws",
+            RefreshError::SendOn(_) => "SendOn",
             RefreshError::Json(_) => "Json",
         };
         Self {

@@ -4,8 +4,12 @@ use aws_sdk_sqs::Client;
 
 use crate::error::AwsError;
 use crate::queues::encoding::EncodeError;
-use crate::queues::envelope::Envelope;
+use crate::queues::envelope::{Envelope, string_attribute};
 use crate::runtime::trace::TraceHeader;
+use crate::stores::archive::Quarantined;
+
+/// Names the message attribute that says where in quarantine the delivery waited for its key.
+pub const WAITED_AT: &str = "waited_at";
 
 /// Sends deliveries to the queue between ingest and verify-and-store.
 #[derive(Debug, Clone)]
@@ -59,7 +63,27 @@ impl DeliveriesQueue {
     ///
     /// [`SendError`]; the delivery is then not known to be in the queue.
     pub async fn send(&self, envelope: &Envelope) -> Result<(), SendError> {
-        let (body, attributes) = envelope.to_message()?;
+        self.send_with(envelope, None).await
+    }
+
+    /// Sends a delivery that waited in quarantine for its key, under the object's key there: verify-and-store takes the
+    /// object away once the delivery has another place.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; the delivery is then not known to be in the queue.
+    pub async fn send_on(&self, envelope: &Envelope, waiting: &Quarantined) -> Result<(), SendError> {
+        self.send_with(envelope, Some((WAITED_AT, waiting.key().to_owned())))
+            .await
+    }
+
+    async fn send_with(
+        &self,
+        envelope: &Envelope,
+        attribute: Option<(&str, String)>,
+    ) -> Result<(), SendError> {
+        let (body, mut attributes) = envelope.to_message()?;
+        attributes.extend(attribute.map(string_attribute));
         let request = self.client.send_message().queue_url(&self.url).message_body(body);
         let request = request.set_message_attributes(Some(attributes));
         request

@@ -24,11 +24,11 @@ pub const FROM_UPVEST: &str = "DeliveriesFromUpvest";
 pub const NEW_DIALECTS: &str = "NewDialects";
 /// Counts subscriptions of others that Upvest was first seen to send events for, which reached us.
 pub const FOREIGN_SUBSCRIPTIONS: &str = "ForeignSubscriptions";
-/// Counts deliveries that are in quarantine, whole or in part, for whatever reason.
+/// Counts deliveries that are in quarantine, whole or in part, for whatever reason but an unknown key.
 pub const QUARANTINED: &str = "Quarantined";
-/// Counts what `Quarantined` counts, by the `Reason` that is also in the object's key.
+/// Counts what is in quarantine by the `Reason` that is also in the object's key.
 pub const QUARANTINED_BY_REASON: &str = "QuarantinedByReason";
-/// Counts attempts at deliveries signed with a key that is not in the keys table.
+/// Counts deliveries signed with a key that is not in the keys table, which wait for it in quarantine.
 pub const UNKNOWN_KEYS: &str = "UnknownKeys";
 /// Counts events stored for the first time.
 pub const STORED: &str = "EventsStored";
@@ -155,9 +155,11 @@ pub fn quarantined(reason: &'static str) {
     counter!(QUARANTINED_BY_REASON, "Reason" => reason).increment(1);
 }
 
-/// Counts an attempt at a delivery signed with a key that is not in the keys table.
+/// Counts a delivery that went to quarantine because its key is not in the keys table. It is not among those of
+/// [`quarantined`]: it waits there, and it may be a stranger's.
 pub fn unknown_key() {
     counter!(UNKNOWN_KEYS).increment(1);
+    counter!(QUARANTINED_BY_REASON, "Reason" => "unknown-key").increment(1);
 }
 
 /// Counts the events of a delivery: stored for the first time, duplicates, in conflict with the log.

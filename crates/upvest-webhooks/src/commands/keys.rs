@@ -50,6 +50,15 @@ impl Command {
     }
 }
 
+/// Tells that deliveries which waited for a key were sent on, if any were.
+fn sent_on(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => "\n\n1 delivery waited in quarantine for it, and was sent on".to_owned(),
+        _ => format!("\n\n{count} deliveries waited in quarantine for it, and were sent on"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use aws_sdk_dynamodb::types::AttributeValue;

@@ -6,8 +6,8 @@
 //! | What failed | First wait | All of them | Why so |
 //! |---|---|---|---|
 //! | our own infrastructure ([`INFRASTRUCTURE`]), a user's action | 2 s | 17 minutes in ten receives | throttling and failovers are over in seconds, and order waits for nobody |
-//! | a delivery's key is not in the table ([`UNKNOWN_KEY`]) | 10 s | 50 minutes in ten receives | a fetch takes seconds, unless Upvest cannot be reached |
-//! | a requested fetch of keys ([`KEY_FETCH`]) | 5 s | a minute and a quarter in five receives | deliveries that still wait for a key ask anew |
+//! | a delivery's key is in the table and cannot be used ([`UNUSABLE_KEY`]) | 10 s | 50 minutes in ten receives | a person mends the row |
+//! | a requested fetch of keys ([`KEY_FETCH`]) | 5 s | a minute and a quarter in five receives | the next delivery with an unknown key asks anew |
 //!
 //! Beside these, [`key_requests::INTERVAL`](crate::queues::key_requests::INTERVAL) says how often a fetch is asked for.
 
@@ -19,8 +19,8 @@ use crate::error::Disposition;
 pub const LONGEST: Duration = Duration::from_secs(900);
 /// Says what becomes of a message that our own infrastructure failed.
 pub const INFRASTRUCTURE: Disposition = Disposition::Retry(Duration::from_secs(2));
-/// Says what becomes of a delivery whose key is not in the keys table, or not usable there.
-pub const UNKNOWN_KEY: Disposition = Disposition::Retry(Duration::from_secs(10));
+/// Says what becomes of a delivery whose key is not usable as the keys table has it.
+pub const UNUSABLE_KEY: Disposition = Disposition::Retry(Duration::from_secs(10));
 /// Says what becomes of a request for a fetch of keys that failed.
 pub const KEY_FETCH: Disposition = Disposition::Retry(Duration::from_secs(5));
 
@@ -48,7 +48,7 @@ mod tests {
     fn the_waits_of_the_table_above_are_those_of_the_code() {
         for (disposition, receives, seconds) in [
             (INFRASTRUCTURE, 10, 1022),
-            (UNKNOWN_KEY, 10, 3_070),
+            (UNUSABLE_KEY, 10, 3_070),
             (KEY_FETCH, 5, 75),
         ] {
             let Disposition::Retry(first) = disposition else {

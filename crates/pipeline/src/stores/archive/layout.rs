@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `verified/<yyyy>/<mm>/<dd>/<hh>/<delivery id>` | a delivery whose signature holds |
 //! | `quarantine/<reason>/<yyyy>/<mm>/<dd>/<hh>/<delivery id>` | one that is in quarantine, whole or in part |
+//! | `quarantine/unknown-key/<hash of the key id>/<yyyy>/<mm>/<dd>/<hh>/<delivery id>` | one that waits for that key |
 //!
 //! The hour is that of the receipt, in UTC, and an id begins with the milliseconds of the receipt: the order of the keys
 //! is the order of receipt. The template repeats the prefixes in its lifecycle rule and its policies; a test holds them
@@ -14,6 +15,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::queues::envelope::Envelope;
@@ -22,6 +24,12 @@ use crate::queues::envelope::Envelope;
 pub const VERIFIED_PREFIX: &str = "verified/";
 /// Says what the keys of deliveries in quarantine begin with; the reason follows.
 pub const QUARANTINE_PREFIX: &str = "quarantine/";
+
+/// Names the reason of deliveries that wait for a key. Each key has a folder of its own, so that what waits for it is found
+/// without looking at what strangers sent under other ids.
+pub const UNKNOWN_KEY: &str = "unknown-key";
+/// Says what the keys of deliveries that wait for any key begin with.
+pub const WAITING_PREFIX: &str = "quarantine/unknown-key/";
 
 /// Says in which place of the archive a delivery is kept. One of which only some events are in quarantine is in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +91,10 @@ impl<'k> QuarantineKey<'k> {
     /// Reads a key. Where the id tells no time, the hour of the key does.
     pub(super) fn parse(key: &'k str) -> Option<Self> {
         let (reason, rest) = key.strip_prefix(QUARANTINE_PREFIX)?.split_once('/')?;
+        let rest = match reason {
+            UNKNOWN_KEY => rest.split_once('/')?.1,
+            _ => rest,
+        };
         let (hour, delivery_id) = rest.rsplit_once('/')?;
         let delivery_id = delivery_id.parse().ok()?;
         Some(Self {
@@ -103,10 +115,22 @@ pub(super) fn verified_at(at: Timestamp, delivery_id: Uuid) -> String {
     format!("{VERIFIED_PREFIX}{}/{delivery_id}", hour(at))
 }
 
-/// Makes the key in quarantine: `quarantine/<reason>/<yyyy>/<mm>/<dd>/<hh>/<delivery id>`.
+/// Makes the key in quarantine: `quarantine/<reason>/<yyyy>/<mm>/<dd>/<hh>/<delivery id>`, and below the folder of its key
+/// for one that waits for a key.
 #[must_use]
-pub fn quarantine_key(reason: &str, envelope: &Envelope) -> String {
-    quarantined_at(reason, envelope.received_at, envelope.delivery_id)
+pub fn quarantine_key(reason: &str, key_id: Option<&str>, envelope: &Envelope) -> String {
+    let (at, delivery_id) = (envelope.received_at, envelope.delivery_id);
+    match (reason, key_id) {
+        (UNKNOWN_KEY, Some(key_id)) => format!("{}{}/{delivery_id}", waiting_folder(key_id), hour(at)),
+        _ => quarantined_at(reason, at, delivery_id),
+    }
+}
+
+/// Makes what the keys of deliveries that wait for one verification key begin with. The id is a sender's claim, which may
+/// hold anything, so that its hash stands for it.
+pub(super) fn waiting_folder(key_id: &str) -> String {
+    let hash = hex::encode(Sha256::digest(key_id));
+    format!("{WAITING_PREFIX}{}/", &hash[..32])
 }
 
 pub(super) fn quarantined_at(reason: &str, at: Timestamp, delivery_id: Uuid) -> String {

@@ -16,7 +16,10 @@ use aws_sdk_s3::types::Object;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::layout::{QUARANTINE_PREFIX, QuarantineKey, hour, quarantined_at, received_at};
+use super::layout::{
+    QUARANTINE_PREFIX, QuarantineKey, UNKNOWN_KEY, WAITING_PREFIX, hour, quarantined_at, received_at,
+    waiting_folder,
+};
 use super::{Archive, ArchivedDelivery, Condition, Found, LIST, ReadError, quarantine_key};
 use crate::error::AwsError;
 use crate::queues::envelope::Envelope;
@@ -102,9 +105,45 @@ impl Archive {
             events,
             ..ArchivedDelivery::of(envelope, key_id)
         };
-        self.put(&quarantine_key(reason, envelope), &delivery, Condition::None)
-            .await?;
+        let key = quarantine_key(reason, key_id, envelope);
+        self.put(&key, &delivery, Condition::None).await?;
         Ok(())
+    }
+
+    /// Lists what waits for the key with this id, in the order of receipt, from the page that begins after `after`; `None`
+    /// for the first. A page has at most a thousand.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when the bucket cannot be listed.
+    pub async fn waiting_for(
+        &self,
+        key_id: &str,
+        after: Option<&Quarantined>,
+    ) -> Result<Vec<Quarantined>, AwsError> {
+        let list = self.list(waiting_folder(key_id));
+        let page = list
+            .set_start_after(after.map(|last| last.key.clone()))
+            .send()
+            .await
+            .map_err(AwsError::of(LIST))?;
+        Ok(page.contents().iter().filter_map(Quarantined::of).collect())
+    }
+
+    /// Takes a delivery out of the folder of the key that it waited for, now that its new place is written; says whether
+    /// `key` was one of such a folder.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when it is not known to be gone.
+    pub async fn remove_waiting(&self, key: &str, delivery_id: Uuid) -> Result<bool, AwsError> {
+        // The key comes with a message: no other object may go by it.
+        let is_its_own = key.starts_with(WAITING_PREFIX)
+            && QuarantineKey::parse(key).is_some_and(|parsed| parsed.delivery_id == delivery_id);
+        if is_its_own {
+            self.remove_object(key).await?;
+        }
+        Ok(is_its_own)
     }
 
     /// Reads the delivery of this id in quarantine, for whatever reason: the whole, or the events of it that are there.
@@ -118,8 +157,15 @@ impl Archive {
             return Ok(None);
         };
         for reason in self.reasons().await? {
-            if let Some(found) = self.get(quarantined_at(&reason, at, delivery_id)).await? {
-                return Ok(Some(found));
+            let found = match reason.as_str() {
+                UNKNOWN_KEY => match self.waiting(delivery_id).await? {
+                    Some(waiting) => self.get(waiting.key).await?,
+                    None => None,
+                },
+                _ => self.get(quarantined_at(&reason, at, delivery_id)).await?,
+            };
+            if found.is_some() {
+                return Ok(found);
             }
         }
         Ok(None)
@@ -143,7 +189,10 @@ impl Archive {
         for reason in all {
             let prefix = format!("{QUARANTINE_PREFIX}{reason}/");
             // A key begins with its hour. Within that hour earlier deliveries are listed too, and left out below.
-            let start_after = since.map(|since| format!("{prefix}{}", hour(since)));
+            let is_by_hour = reason != UNKNOWN_KEY;
+            let start_after = since
+                .filter(|_| is_by_hour)
+                .map(|since| format!("{prefix}{}", hour(since)));
             let list = self.list(prefix).set_start_after(start_after);
             let mut pages = list.into_paginator().send();
             while let Some(page) = pages.next().await {
@@ -172,6 +221,10 @@ impl Archive {
         };
         let mut parts = Vec::new();
         for reason in self.reasons().await? {
+            if reason == UNKNOWN_KEY {
+                parts.extend(self.waiting(delivery_id).await?);
+                continue;
+            }
             let list = self.list(quarantined_at(&reason, at, delivery_id));
             let list = list.send().await.map_err(AwsError::of(LIST))?;
             parts.extend(list.contents().iter().filter_map(Quarantined::of));
@@ -196,10 +249,27 @@ impl Archive {
     ///
     /// [`AwsError`] when it is not known to be gone.
     pub async fn remove(&self, quarantined: &Quarantined) -> Result<(), AwsError> {
+        self.remove_object(&quarantined.key).await
+    }
+
+    async fn remove_object(&self, key: &str) -> Result<(), AwsError> {
         let request = self.client.delete_object().bucket(&self.bucket);
-        let removed = request.key(&quarantined.key).send().await;
+        let removed = request.key(key).send().await;
         removed.map_err(AwsError::of("DeleteObject of the archive"))?;
         Ok(())
+    }
+
+    /// Finds a delivery that waits for a key, whichever: all that wait are looked through.
+    async fn waiting(&self, delivery_id: Uuid) -> Result<Option<Quarantined>, AwsError> {
+        let mut pages = self.list(WAITING_PREFIX).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(AwsError::of(LIST))?;
+            let mut listed = page.contents().iter().filter_map(Quarantined::of);
+            if let Some(waiting) = listed.find(|waiting| waiting.delivery_id == delivery_id) {
+                return Ok(Some(waiting));
+            }
+        }
+        Ok(None)
     }
 
     /// Counts what is in quarantine by reason, up to about `most`: a whole quarantine may be long.
@@ -252,11 +322,15 @@ mod tests {
         assert_eq!(quarantined.reason(), "bad-signature");
         assert_eq!(quarantined.delivery_id().to_string(), id);
         assert_eq!(quarantined.received_at().as_millisecond(), 0x019b_76da_a87b);
+        let waiting = at(&format!("quarantine/unknown-key/abc/2026/01/01/00/{id}")).unwrap();
+        assert_eq!(waiting.reason(), "unknown-key");
+        assert_eq!(waiting.received_at(), quarantined.received_at());
         let without_time = at(&format!("quarantine/expired/2026/01/02/03/{}", Uuid::nil())).unwrap();
         assert_eq!(without_time.received_at().to_string(), "2026-01-02T03:00:00Z");
         for other in [
             format!("verified/2026/01/01/00/{id}"),
             format!("quarantine/{id}"),
+            format!("quarantine/unknown-key/{id}"),
             "quarantine/expired/2026/01/01/00/no-id".to_owned(),
         ] {
             assert_eq!(at(&other), None, "{other}");

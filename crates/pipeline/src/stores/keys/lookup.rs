@@ -1,11 +1,10 @@
 //! Finding the key of a delivery: read from the table, and remembered for a while.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Mutex;
 use upvest::signature::{Algorithm, Dialect, Verified, VerifyingKey};
 use upvest::synthetic::Scope;
 
@@ -19,11 +18,10 @@ use crate::runtime::metrics;
 /// Says how long a key read from the table is used without reading it again: a key that an operator takes away is used
 /// for five minutes more.
 const KNOWN_FOR: Duration = Duration::from_secs(300);
-/// Says how long a key id that is not in the table is taken for unknown without asking again: shorter than a delivery
-/// that names it waits for its next attempt, so that this finds a key that was fetched meanwhile.
+/// Says how long a key id that is not in the table is taken for unknown without asking again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
-/// Bounds the number of key ids remembered: forged ids must not fill the memory.
-const REMEMBERED: usize = 1_000;
+/// Bounds the number of unknown key ids that are remembered: forged ones must not fill the memory.
+const MISSES: usize = 1_000;
 
 /// Finds verification keys, remembers them, and remembers which ids are unknown.
 #[derive(Debug)]
@@ -31,15 +29,44 @@ pub struct Keys {
     table: KeysTable,
     secrets: HmacSecrets,
     clock: Clock,
-    // Held across the read: of several deliveries with the same new key id, one reads and the others wait for it.
-    remembered: Mutex<HashMap<String, Remembered>>,
+    // Never held across a read: a stranger's invented ids must not keep others waiting for theirs.
+    remembered: Mutex<Memory>,
+}
+
+/// Holds what was read of the keys table lately.
+#[derive(Debug, Default)]
+struct Memory {
+    /// Holds the keys that are in the table, of which there are few.
+    keys: HashMap<String, Remembered>,
+    /// Tells until when each key id that is not in the table is taken for unknown; at most [`MISSES`].
+    misses: HashMap<String, Timestamp>,
 }
 
 #[derive(Debug, Clone)]
 struct Remembered {
-    key: Option<Arc<VerifyingKey>>,
+    key: Arc<VerifyingKey>,
     used: Use,
     until: Timestamp,
+}
+
+impl Memory {
+    /// Tells what is remembered of a key id; `None` when the table is to be asked.
+    fn recall(&self, key_id: &str, now: Timestamp) -> Option<Option<Arc<VerifyingKey>>> {
+        let known = self.keys.get(key_id).filter(|known| known.until > now);
+        let missed = self.misses.get(key_id).is_some_and(|until| *until > now);
+        known
+            .map(|known| Some(Arc::clone(&known.key)))
+            .or(missed.then_some(None))
+    }
+
+    fn note_missing(&mut self, key_id: &str, until: Timestamp) {
+        self.keys.remove(key_id);
+        if self.misses.len() >= MISSES {
+            // Which ids are forged is not known, so all go: each costs one read again.
+            self.misses.clear();
+        }
+        self.misses.insert(key_id.to_owned(), until);
+    }
 }
 
 /// Says why a key could not be had. Absence is no error.
@@ -89,27 +116,40 @@ impl Keys {
     ///
     /// [`KeysError`] when that cannot be found out, or what is found is not a key.
     pub async fn find(&self, key_id: &str) -> Result<Option<Arc<VerifyingKey>>, KeysError> {
-        let mut remembered = self.remembered.lock().await;
         let now = self.clock.now();
-        if let Some(known) = remembered.get(key_id).filter(|known| known.until > now) {
-            return Ok(known.key.clone());
+        if let Some(known) = self.memory().recall(key_id, now) {
+            return Ok(known);
         }
+        self.look_again(key_id).await
+    }
+
+    /// Finds the key as of now, whatever is remembered of its id: a delivery that was just put to wait for it must not
+    /// miss that it came in between.
+    ///
+    /// # Errors
+    ///
+    /// As [`find`](Self::find).
+    pub async fn look_again(&self, key_id: &str) -> Result<Option<Arc<VerifyingKey>>, KeysError> {
         let row = self.table.row(key_id).await?;
-        let (key, used) = match &row {
-            Some(row) => (Some(Arc::new(self.read(row).await?)), row.used()),
-            None => (None, Use::default()),
+        let now = self.clock.now();
+        let Some(row) = row else {
+            self.memory().note_missing(key_id, now + UNKNOWN_FOR);
+            return Ok(None);
         };
-        if remembered.len() >= REMEMBERED {
-            // Which ids are forged is not known, so all go: each of the real ones costs one read.
-            remembered.clear();
-        }
+        let key = Arc::new(self.read(&row).await?);
+        let mut memory = self.memory();
+        memory.misses.remove(key_id);
         let entry = Remembered {
-            until: now + if key.is_some() { KNOWN_FOR } else { UNKNOWN_FOR },
-            key: key.clone(),
-            used,
+            until: now + KNOWN_FOR,
+            key: Arc::clone(&key),
+            used: row.used(),
         };
-        remembered.insert(key_id.to_owned(), entry);
-        Ok(key)
+        memory.keys.insert(key_id.to_owned(), entry);
+        Ok(Some(key))
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that a key proved a delivery, and in which dialect: the next delivery is tried in it first, the table is
@@ -120,23 +160,22 @@ impl Keys {
     /// [`AwsError`] when the table cannot be told. The delivery is proven all the same.
     pub async fn proved(&self, verified: &Verified<'_>) -> Result<(), AwsError> {
         let (key_id, dialect) = (verified.key_id(), verified.dialect());
-        let mut remembered = self.remembered.lock().await;
-        let Some(Remembered {
-            key: Some(key), used, ..
-        }) = remembered.get_mut(key_id)
-        else {
+        let noted = {
+            let mut memory = self.memory();
+            let Some(Remembered { key, used, .. }) = memory.keys.get_mut(key_id) else {
+                return Ok(());
+            };
+            if key.prefers() != dialect {
+                *key = Arc::new(VerifyingKey::clone(key).preferring(dialect));
+            }
+            // Taken before the write, so that deliveries that are verified meanwhile do not write too. Where the write is
+            // lost, the next hour's makes up for it.
+            used.after(dialect, self.clock.now())
+                .map(|new| (std::mem::replace(used, new.clone()), new))
+        };
+        let Some((old, new)) = noted else {
             return Ok(());
         };
-        if key.prefers() != dialect {
-            *key = Arc::new(VerifyingKey::clone(key).preferring(dialect));
-        }
-        let Some(new) = used.after(dialect, self.clock.now()) else {
-            return Ok(());
-        };
-        // Taken before the write, so that deliveries that are verified meanwhile do not write too. Where the write is
-        // lost, the next hour's makes up for it.
-        let old = std::mem::replace(used, new.clone());
-        drop(remembered);
         if self.table.note_proved(key_id, &old, &new).await? && is_news(&old, verified) {
             metrics::new_dialect();
             tracing::warn!(key.id = key_id, key.dialect = %dialect, known = ?old.dialects, "key signs in a dialect that is new for it");
@@ -192,5 +231,31 @@ fn is_news(old: &Use, verified: &Verified<'_>) -> bool {
     match old.dialects.is_empty() {
         true => verified.scope() == Scope::Upvest && dialect != Dialect::UnquotedDigest,
         false => !old.dialects.contains(&dialect),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_many_key_ids_are_invented_so_many_are_remembered_and_no_key_is_forgotten() {
+        let now: Timestamp = "2026-11-29T05:00:00Z".parse().unwrap();
+        let mut memory = Memory::default();
+        let key = VerifyingKey::hmac("known", vec![7; 32].into()).unwrap();
+        let known = Remembered {
+            key: Arc::new(key),
+            used: Use::default(),
+            until: now + KNOWN_FOR,
+        };
+        memory.keys.insert("known".to_owned(), known);
+        for number in 0..2 * MISSES + 1 {
+            memory.note_missing(&format!("forged-{number}"), now + UNKNOWN_FOR);
+            assert!(memory.misses.len() <= MISSES);
+        }
+        assert!(memory.recall("known", now).is_some_and(|key| key.is_some()));
+        let last = format!("forged-{}", 2 * MISSES);
+        assert!(memory.recall(&last, now).is_some_and(|key| key.is_none()));
+        assert!(memory.recall(&last, now + UNKNOWN_FOR).is_none());
     }
 }

@@ -3,6 +3,7 @@
 mod discarding;
 mod resuming;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use clap::Parser;
 use fake_aws::{CallFilter, CrashError, Fault, Service};
 use jiff::SignedDuration;
@@ -10,7 +11,7 @@ use operator::ErrorKind;
 use operator::dlq::QueueRedriven;
 use serde_json::{Value, json};
 use upvest::Domain;
-use webhook_tests::deliveries::{order, signing_key};
+use webhook_tests::deliveries::{KEY_ID, order, signing_key};
 use webhook_tests::deployment::Deployment;
 use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{DELIVERIES_DLQ, dead_letter_name, queue_name};
@@ -440,8 +441,14 @@ async fn nothing_is_redriven_that_the_audit_table_does_not_know_of() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn deliveries_that_waited_for_a_key_are_verified_and_processed_once_it_is_there() {
+async fn deliveries_whose_key_was_no_key_are_verified_and_processed_once_it_is_mended() {
     let site = Deployment::builder().without_key().start().await;
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    let broken = site.receiver.aws.dynamodb().put_item().table_name("keys");
+    let broken = broken
+        .item("key_id", text(KEY_ID))
+        .item("algorithm", text("ed25519"));
+    broken.send().await.unwrap();
     site.store(&[order("o1", 1, "NEW")]).await;
     site.pass(1);
     while site.receiver.aws.messages(DELIVERIES_DLQ).is_empty() {
@@ -451,9 +458,11 @@ async fn deliveries_that_waited_for_a_key_are_verified_and_processed_once_it_is_
     let listed = run(&site, &["list", "--messages", "--queue", "deliveries"])
         .await
         .text();
-    assert!(listed.contains("signed with an unknown key"), "{listed}");
+    assert!(listed.contains("has no usable"), "{listed}");
+    let broken = site.receiver.aws.dynamodb().delete_item().table_name("keys");
+    broken.key("key_id", text(KEY_ID)).send().await.unwrap();
     site.know_key(&signing_key(7)).await;
-    site.pass(60);
+    site.pass(301);
     let report = redrive(&site, &["--queue", "deliveries"]).await;
     assert_eq!(numbers(&report), (1, 0, 0));
     site.settle().await;

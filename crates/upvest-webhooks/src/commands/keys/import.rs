@@ -8,6 +8,7 @@ use operator::repair::RepairOptions;
 use operator::{Repair, Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 
+use super::sent_on;
 use crate::output::{self, Report};
 
 const EXAMPLES: &str = "\
@@ -81,10 +82,12 @@ impl Report for ImportedKeys {
         for key in &self.imported {
             table.add_row([key.key_id.as_str(), key.algorithm, key.result]);
         }
-        match &self.failure {
-            Some(failure) => format!("{table}\n\nended early: {failure}"),
-            None => table.to_string(),
+        let mut text = table.to_string();
+        text.push_str(&sent_on(self.sent_on));
+        if let Some(failure) = &self.failure {
+            text.push_str(&format!("\n\nended early: {failure}"));
         }
+        text
     }
 
     fn succeeded(&self) -> bool {

@@ -6,6 +6,7 @@ use operator::repair::RepairOptions;
 use operator::{Repair, Result, StackFinder};
 use pipeline::runtime::clock::Clock;
 
+use super::sent_on;
 use crate::arguments::UpvestArgs;
 use crate::output::{self, Report};
 
@@ -64,6 +65,7 @@ impl Report for RefreshedKeys {
         for unusable in &self.unusable {
             text.push_str(&format!("\n{unusable}"));
         }
+        text.push_str(&sent_on(self.sent_on));
         if self.dry_run {
             text.push_str("\ndry run: nothing was changed");
         }

@@ -1,6 +1,7 @@
 //! `webhooks test`: the text of a test.
 
 use operator::webhooks::{Arrival, Tested};
+use pipeline::stores::archive::UNKNOWN_KEY;
 use serde_json::Value;
 use upvest_api::EndpointAnswer;
 
@@ -61,6 +62,14 @@ fn arrived(arrival: &Arrival) -> String {
             delivery_id,
             reason,
             archived_at,
+        } if reason == UNKNOWN_KEY => format!(
+            "arrived, and waits in quarantine for its key: delivery {delivery_id}\n  {archived_at}\n  \
+             fetch the key: upvest-webhooks keys refresh"
+        ),
+        Arrival::Quarantined {
+            delivery_id,
+            reason,
+            archived_at,
         } => format!("arrived, but in quarantine: delivery {delivery_id}, {reason}\n  {archived_at}"),
         Arrival::Unfinished {
             delivery_id,
@@ -71,7 +80,7 @@ fn arrived(arrival: &Arrival) -> String {
         ),
         Arrival::NotSeen { delivery_id } => format!(
             "received, but not verified yet: delivery {delivery_id} waits in the deliveries queue, or is in its \
-             dead-letter queue\n  if its key is not known: upvest-webhooks keys refresh --reason TEXT"
+             dead-letter queue"
         ),
         Arrival::Unknown { reason } => format!("whether it arrived in the stack cannot be told: {reason}"),
     }

@@ -245,7 +245,7 @@ async fn a_test_with_an_unknown_key_says_how_to_fetch_it() {
     let world = ConnectedDeployment::new().await;
     let id = create(&world, "").await;
     let tested = run(&world, &format!("test {id}")).await.unwrap();
-    assert_eq!(tested.json["arrival"]["result"], "not-seen");
+    assert_eq!(tested.json["arrival"]["reason"], "unknown-key");
     assert!(
         !tested.succeeded && tested.text.contains("keys refresh"),
         "{}",

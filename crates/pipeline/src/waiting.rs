@@ -1,0 +1,97 @@
+//! Sending deliveries on that waited in quarantine for their key.
+//!
+//! Anybody can name a key that nobody has, so that SQS is no place to wait for one: what waits there counts against the
+//! messages that a queue has in flight, and is gone after fourteen days. A delivery with an unknown key lies in quarantine
+//! instead, in a folder of its key. Whoever learns keys, by a fetch or an import, sends on what lies in their folders.
+
+use std::time::Duration;
+
+use crate::error::AwsError;
+use crate::queues::deliveries::{DeliveriesQueue, SendError};
+use crate::runtime::clock::Clock;
+use crate::stores::archive::{Archive, Quarantined, ReadError};
+
+/// Is the pause between two deliveries: fifty a second at most, of which verify-and-store takes many more.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Sends on what waits for keys.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// Holds what waits.
+    pub archive: Archive,
+    /// Takes what is sent on.
+    pub queue: DeliveriesQueue,
+    /// Tells the time, which is noted in what is sent on, so that it is not sent twice.
+    pub clock: Clock,
+}
+
+/// Says what became of deliveries that waited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SentOn {
+    /// Counts the deliveries that were sent on.
+    pub sent: usize,
+    /// Says whether time ran out before all were: the next fetch sends on the rest.
+    pub is_unfinished: bool,
+}
+
+/// Says why deliveries that wait were not sent on. They stay in quarantine.
+#[derive(Debug, thiserror::Error)]
+pub enum SendOnError {
+    /// The quarantine could not be listed.
+    #[error(transparent)]
+    List(#[from] AwsError),
+    /// An object of the quarantine could not be read, or its note not be written.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The deliveries queue did not take it.
+    #[error(transparent)]
+    Send(#[from] SendError),
+}
+
+impl Waiting {
+    /// Sends on what waits for these keys, oldest first, for as long as `patience` lasts.
+    ///
+    /// Each delivery is noted before it is sent: two that do this at a time send it once. The object stays until
+    /// verify-and-store has written the delivery's new place.
+    ///
+    /// # Errors
+    ///
+    /// [`SendOnError`] at the first delivery that fails; those before it were sent.
+    pub async fn send_on(
+        &self,
+        key_ids: impl IntoIterator<Item = &str>,
+        patience: Duration,
+    ) -> Result<SentOn, SendOnError> {
+        let end = tokio::time::Instant::now() + patience;
+        let mut done = SentOn::default();
+        for key_id in key_ids {
+            let mut page = self.archive.waiting_for(key_id, None).await?;
+            while let Some(last) = page.last().cloned() {
+                for waiting in &page {
+                    if tokio::time::Instant::now() >= end {
+                        done.is_unfinished = true;
+                        return Ok(done);
+                    }
+                    done.sent += usize::from(self.send(waiting).await?);
+                }
+                page = self.archive.waiting_for(key_id, Some(&last)).await?;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Sends one on; `false` where it is on its way already, or gone.
+    async fn send(&self, waiting: &Quarantined) -> Result<bool, SendOnError> {
+        let now = self.clock.now();
+        let Some(delivery) = self.archive.note_sending(waiting, now).await? else {
+            return Ok(false);
+        };
+        if let Err(error) = self.queue.send_on(&delivery.envelope, waiting).await {
+            // Where this fails too, it counts as on its way for an hour, and is sent after that.
+            self.archive.forget_sending(waiting, now).await?;
+            return Err(error.into());
+        }
+        tokio::time::sleep(PAUSE).await;
+        Ok(true)
+    }
+}

@@ -13,8 +13,8 @@ use upvest::projection::{Placed, RULES};
 use upvest::signature::{Dialect, Headers, SignatureOptions, SigningKey};
 use upvest::{Domain, EntityKey, Event, Projection};
 use verify_and_store::FreshnessPolicy;
-use webhook_tests::deliveries::import_key;
-use webhook_tests::receiver::{DELIVERIES, DELIVERIES_DLQ, Receiver};
+use webhook_tests::deliveries::{KEY_ID, import_key};
+use webhook_tests::receiver::{DELIVERIES, Receiver};
 
 use crate::support::{
     COVERED, deliver, deliver_with, event, items, key, message_of, quarantine, receiver, sign_with,

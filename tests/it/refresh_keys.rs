@@ -332,7 +332,11 @@ async fn a_request_whose_fetch_fails_is_retried_and_then_kept_with_the_reason() 
     world.aws().create_secret(SECRET, credentials.as_bytes());
     world.scheduled().await.unwrap();
     assert!(world.item(&world.key_id()).is_object());
-    assert_eq!(in_quarantine(world.aws()), 1, "the key that it names is not served");
+    assert_eq!(
+        in_quarantine(world.aws()),
+        1,
+        "the key that it names is not served"
+    );
 }
 
 #[tokio::test]

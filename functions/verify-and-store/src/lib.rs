@@ -22,6 +22,7 @@ use pipeline::stores::events::EventLog;
 use pipeline::stores::keys::Keys;
 use pipeline::stores::subscriptions::Subscriptions;
 use upvest::Domain;
+use upvest::delivery::MAX_BODY_BYTES;
 use upvest::signature::Origin;
 
 mod delivery;
@@ -116,6 +117,10 @@ fn for_us(
     }))
 }
 
+/// Bounds the bytes of deliveries' bodies that are handled at a time. What is made of a body (its events, its archived
+/// copy, the request that uploads it) takes about six times as much, which has to fit into the function's memory.
+const BYTES_AT_A_TIME: usize = 16_000_000;
+
 /// Handles a batch of the deliveries queue.
 pub async fn handle(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
     let response = deps
@@ -139,7 +144,10 @@ pub async fn handle(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
 /// Stores all deliveries of a batch at a time, and then dispatches their events in the order in which they arrived, so
 /// that we add no disorder to what order there is.
 async fn handle_batch(deps: &Deps, batch: &[&SqsMessage]) -> Vec<Result<(), Failure>> {
-    let received = join_all(batch.iter().map(|message| Box::pin(receive(deps, message)))).await;
+    let mut received = Vec::with_capacity(batch.len());
+    for together in bounded(batch) {
+        received.extend(join_all(together.iter().map(|message| Box::pin(receive(deps, message)))).await);
+    }
     let mut in_order: Vec<&Received> = received.iter().flatten().collect();
     in_order.sort_by_key(|received| received.arrival);
     let events: Vec<EventMessage> = in_order
@@ -163,6 +171,32 @@ async fn handle_batch(deps: &Deps, batch: &[&SqsMessage]) -> Vec<Result<(), Fail
         _ => dispatched.clone(),
     });
     results.collect()
+}
+
+/// Cuts a batch into parts whose bodies have at most [`BYTES_AT_A_TIME`] together once they are decoded, by what can be told
+/// before that; a message that may have more is a part by itself.
+fn bounded<'p, 'm>(mut rest: &'p [&'m SqsMessage]) -> impl Iterator<Item = &'p [&'m SqsMessage]> {
+    std::iter::from_fn(move || {
+        let mut room = BYTES_AT_A_TIME;
+        let fits = |message: &&&SqsMessage| {
+            let size = largest_body(message);
+            let fits = size <= room;
+            room = room.saturating_sub(size);
+            fits
+        };
+        let count = rest.iter().take_while(fits).count().clamp(1, rest.len().max(1));
+        let (part, others) = rest.split_at(count.min(rest.len()));
+        rest = others;
+        Some(part).filter(|part| !part.is_empty())
+    })
+}
+
+/// Tells how large a message's body may be once it is decoded, in bytes: of a compressed one, what ingest takes at most.
+fn largest_body(message: &SqsMessage) -> usize {
+    match attribute(message, "encoding") {
+        Some(_) => MAX_BODY_BYTES,
+        None => message.body.as_deref().map_or(0, str::len),
+    }
 }
 
 /// Names the categories that this version does not know. They are names of types; what else an event holds is not named.
@@ -193,4 +227,47 @@ async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Received, Failure>
         "delivery was not handled"
     );
     Err(failure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(bytes: usize, encoding: Option<&str>) -> SqsMessage {
+        let mut message = SqsMessage::default();
+        message.body = Some("x".repeat(bytes));
+        if let Some(encoding) = encoding {
+            let json = serde_json::json!({ "stringValue": encoding, "dataType": "String" });
+            let attribute = serde_json::from_value(json).unwrap();
+            message
+                .message_attributes
+                .insert("encoding".to_owned(), attribute);
+        }
+        message
+    }
+
+    fn parts(messages: &[SqsMessage]) -> Vec<usize> {
+        let batch: Vec<&SqsMessage> = messages.iter().collect();
+        let parts: Vec<_> = bounded(&batch).collect();
+        assert_eq!(parts.concat().len(), batch.len());
+        parts.into_iter().map(<[_]>::len).collect()
+    }
+
+    #[test]
+    fn what_may_be_large_once_it_is_decoded_is_not_decoded_together() {
+        assert_eq!(parts(&[]), [0; 0]);
+        assert_eq!(parts(&vec![message(30_000, None); 10]), [10]);
+        assert_eq!(
+            parts(&vec![message(28_000, Some("deflate-base64")); 10]),
+            [2, 2, 2, 2, 2]
+        );
+        assert_eq!(parts(&vec![message(1_000_000, None); 20]), [16, 4]);
+        let mixed = [
+            message(10, Some("base64")),
+            message(10, None),
+            message(BYTES_AT_A_TIME + 1, None),
+            message(10, None),
+        ];
+        assert_eq!(parts(&mixed), [2, 1, 1]);
+    }
 }

@@ -51,7 +51,7 @@ async fn what_fails_verification_goes_to_quarantine_with_its_reason() {
         deliver_with(&receiver, &headers, body).await;
         assert_eq!(quarantine(&receiver), [reason]);
         assert_eq!(items(&receiver, "events", "event_id"), [""; 0], "{reason}");
-        assert_eq!(receiver.waiting_for_keys(), 0, "{reason}");
+        assert_eq!(receiver.waiting(), 0, "{reason}");
     }
 }
 
@@ -160,7 +160,10 @@ async fn deliver_by(receiver: &Receiver, key: &SigningKey, body: &str) {
 
 /// Sends on what waits for a key, and has it handled; gives how many were sent.
 async fn send_on(receiver: &Receiver, key_id: &str) -> usize {
-    let sent = receiver.waiting_for_keys().send_on([key_id], Duration::from_secs(60)).await;
+    let sent = receiver
+        .waiting_for_keys()
+        .send_on([key_id], Duration::from_secs(60))
+        .await;
     receiver.drain().await;
     sent.unwrap().sent
 }
@@ -215,14 +218,26 @@ async fn what_was_forged_under_the_id_of_a_key_that_comes_later_is_refused_then(
 async fn nothing_but_the_place_where_a_delivery_waited_goes_by_its_message() {
     let receiver = receiver(FreshnessPolicy::Flag).await;
     deliver(&receiver, order("e1").as_bytes()).await;
-    deliver_by(&receiver, &SigningKey::ed25519_from_seed("forged", Dialect::UnquotedDigest, &[9; 32]).unwrap(), &order("e2")).await;
+    deliver_by(
+        &receiver,
+        &SigningKey::ed25519_from_seed("forged", Dialect::UnquotedDigest, &[9; 32]).unwrap(),
+        &order("e2"),
+    )
+    .await;
     let objects = receiver.aws.objects("archive");
     let archive = receiver.waiting_for_keys().archive;
     for key in objects.keys() {
         let own: uuid::Uuid = key.rsplit('/').next().unwrap().parse().unwrap();
         let is_waiting = key.starts_with("quarantine/unknown-key/");
-        assert!(!archive.remove_waiting(key, uuid::Uuid::nil()).await.unwrap(), "{key}");
-        assert_eq!(archive.remove_waiting(key, own).await.unwrap(), is_waiting, "{key}");
+        assert!(
+            !archive.remove_waiting(key, uuid::Uuid::nil()).await.unwrap(),
+            "{key}"
+        );
+        assert_eq!(
+            archive.remove_waiting(key, own).await.unwrap(),
+            is_waiting,
+            "{key}"
+        );
     }
     assert_eq!(receiver.aws.objects("archive").len(), 1, "the verified one stays");
 }
@@ -240,8 +255,15 @@ async fn a_storm_of_one_forged_key_id_costs_two_small_reads_and_one_object_for_e
     receiver.verify_and_store().await.unwrap();
     assert!(receiver.aws.count(Service::DynamoDb, "GetItem") <= 20);
     assert_eq!(receiver.aws.count(Service::S3, "PutObject"), 10);
-    assert_eq!(receiver.aws.calls().len(), receiver.aws.count(Service::DynamoDb, "GetItem") + 10);
-    assert_eq!(receiver.aws.messages(DELIVERIES).len(), 0, "each was received once");
+    assert_eq!(
+        receiver.aws.calls().len(),
+        receiver.aws.count(Service::DynamoDb, "GetItem") + 10
+    );
+    assert_eq!(
+        receiver.aws.messages(DELIVERIES).len(),
+        0,
+        "each was received once"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -314,5 +336,5 @@ async fn a_hopeless_message_goes_to_the_dead_letter_queue_and_holds_nothing_up()
         receiver.process(Domain::Orders).await;
         receiver.aws.clock().advance(Duration::from_secs(1));
     }
-    assert_eq!(receiver.waiting_for_keys(), 1);
+    assert_eq!(receiver.waiting(), 1);
 }

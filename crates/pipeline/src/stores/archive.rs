@@ -16,6 +16,9 @@ mod quarantine;
 mod sending;
 mod verified;
 
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::list_objects_v2::builders::ListObjectsV2FluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
@@ -66,6 +69,17 @@ pub enum ReadError {
     /// The object is not a delivery.
     #[error(transparent)]
     NotArchived(#[from] NotArchivedError),
+}
+
+/// Says how long an upload of so many bytes may take: a large one must not be given up, and begun again, in the middle.
+fn upload_time(bytes: usize) -> TimeoutConfig {
+    /// Is the slowest upload that is waited for, in bytes a second.
+    const SLOWEST: u64 = 1_000_000;
+    let own = Duration::from_millis(bytes as u64 * 1_000 / SLOWEST);
+    TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(3) + own)
+        .operation_timeout(Duration::from_secs(8) + 2 * own)
+        .build()
 }
 
 impl Archive {
@@ -139,6 +153,7 @@ impl Archive {
     ) -> Result<bool, AwsError> {
         const CALL: &str = "PutObject to the archive";
         let json = serde_json::to_vec(delivery).map_err(AwsError::of(CALL))?;
+        let patience = upload_time(json.len());
         let request = self.client.put_object().bucket(&self.bucket).key(key);
         let (request, refusals): (_, &[u16]) = match condition {
             Condition::None => (request, &[]),
@@ -150,6 +165,8 @@ impl Archive {
         let put = request
             .content_type("application/json")
             .body(ByteStream::from(json))
+            .customize()
+            .config_override(aws_sdk_s3::config::Builder::new().timeout_config(patience))
             .send()
             .await;
         match put {

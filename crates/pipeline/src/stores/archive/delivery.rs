@@ -88,11 +88,13 @@ pub enum NotArchivedError {
 }
 
 impl ArchivedDelivery {
-    /// Describes a delivery as it is to be kept: a body that is UTF-8 as text, any other in base64.
+    /// Describes a delivery as it is to be kept: a body that is text as such, where that takes no more room than base64,
+    /// and any other in base64. So no body is kept at more than four thirds of its size.
     #[must_use]
     pub fn of(envelope: &Envelope, key_id: Option<&str>) -> Self {
-        let body = String::from_utf8(envelope.body.clone());
-        let body_base64 = body.is_err().then(|| STANDARD.encode(&envelope.body));
+        let body = std::str::from_utf8(&envelope.body).ok();
+        let body = body.filter(|text| json_length(text) <= text.len().div_ceil(3) * 4);
+        let body_base64 = body.is_none().then(|| STANDARD.encode(&envelope.body));
         Self {
             // The body is kept once, in a form that JSON can take.
             envelope: Envelope {
@@ -107,7 +109,7 @@ impl ArchivedDelivery {
             reason: None,
             events: Vec::new(),
             sent_at: None,
-            body: body.ok(),
+            body: body.map(str::to_owned),
             body_base64,
         }
     }
@@ -128,28 +130,58 @@ impl ArchivedDelivery {
     }
 }
 
+/// Counts the bytes of a text in JSON, without its quotes: a control character takes six.
+fn json_length(text: &str) -> usize {
+    let length = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    text.bytes().map(length).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::queues::envelope::Request;
     use crate::stores::archive::verified_key;
 
+    fn envelope(body: &[u8]) -> Envelope {
+        Envelope {
+            delivery_id: "0192f0c1-2b3c-7def-8123-456789abcdef".parse().unwrap(),
+            received_at: "2026-11-21T09:59:59.999Z".parse().unwrap(),
+            request: Request {
+                method: "POST".to_owned(),
+                path: "/webhooks/upvest".to_owned(),
+                query: None,
+                source_address: Some("34.90.198.99".to_owned()),
+                headers: [("digest", "SHA-256=x")].into_iter().collect(),
+                header_names: Vec::new(),
+            },
+            body: body.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_body_takes_at_most_four_thirds_of_its_size_whatever_it_holds() {
+        for byte in 0..=u8::MAX {
+            let body = vec![byte; 3_000];
+            let text = std::str::from_utf8(&body).ok();
+            if let Some(text) = text {
+                let json = serde_json::to_string(text).unwrap();
+                assert_eq!(json_length(text), json.len() - 2, "{byte}");
+            }
+            let kept = ArchivedDelivery::of(&envelope(&body), None);
+            let empty = serde_json::to_vec(&ArchivedDelivery::of(&envelope(b""), None)).unwrap();
+            let json = serde_json::to_vec(&kept).unwrap();
+            assert!(json.len() - empty.len() <= 4_000 + 20, "{byte}: {}", json.len());
+        }
+    }
+
     #[test]
     fn an_archived_delivery_comes_back_byte_for_byte() {
-        for body in [&b"{\"payload\":[]}"[..], b"", b"\0\xff"] {
-            let envelope = Envelope {
-                delivery_id: "0192f0c1-2b3c-7def-8123-456789abcdef".parse().unwrap(),
-                received_at: "2026-11-21T09:59:59.999Z".parse().unwrap(),
-                request: Request {
-                    method: "POST".to_owned(),
-                    path: "/webhooks/upvest".to_owned(),
-                    query: None,
-                    source_address: Some("34.90.198.99".to_owned()),
-                    headers: [("digest", "SHA-256=x")].into_iter().collect(),
-                    header_names: Vec::new(),
-                },
-                body: body.to_vec(),
-            };
+        for body in [&b"{\"payload\":[]}"[..], b"", b"\0\xff", &[1; 300]] {
+            let envelope = envelope(body);
             let json = serde_json::to_vec(&ArchivedDelivery::of(&envelope, Some("k"))).unwrap();
             let archived = ArchivedDelivery::parse(&json).unwrap();
             assert_eq!(archived.envelope, envelope);

@@ -94,6 +94,10 @@ impl Run {
             self.post(delivery).await;
         }
         self.receiver.drain().await;
+        // What was sent on and lost in a crash counts as on its way for an hour.
+        self.receiver.aws.clock().advance(Duration::from_secs(3_601));
+        assert!(self.send_on().await);
+        self.receiver.drain().await;
         self.assert_log();
         self.assert_archive();
         let events = self.assert_projections().await;
@@ -135,12 +139,21 @@ impl Run {
             12 => self.receiver.verify_and_store_twice().await,
             13..17 => drop(self.receiver.process(domain).await),
             17 => self.receiver.process_twice(domain).await,
+            // A fetch of the keys, whatever becomes of it.
+            18 => drop(self.send_on().await),
             _ => self
                 .receiver
                 .aws
                 .clock()
                 .advance(Duration::from_secs(self.rng.below(600) as u64)),
         }
+    }
+
+    /// Sends on what waits for Upvest's keys, as a fetch does; says whether nothing failed.
+    async fn send_on(&self) -> bool {
+        let keys = self.story.keys.iter().filter_map(|key| key.key_id());
+        let waiting = self.receiver.waiting_for_keys();
+        waiting.send_on(keys, Duration::from_secs(60)).await.is_ok()
     }
 
     async fn post(&mut self, index: usize) {

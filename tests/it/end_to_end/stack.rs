@@ -322,7 +322,7 @@ impl Stack {
             "/../target/debug/upvest-webhooks"
         ));
         command
-            .args(["keys", "refresh"])
+            .args(["keys", "refresh", "--reason", "a late key"])
             .env("UPVEST_WEBHOOKS_LOCAL", self.description());
         let output = tokio::task::spawn_blocking(move || command.output()).await;
         let output = output.expect("nothing panics").expect("the command can be run");

@@ -11,7 +11,7 @@ use super::functions::binary;
 use super::{FUNCTION, ROLE, domains, stem};
 
 /// Resources in policies that end in a wildcard, and why.
-const WILDCARDS: [(&str, &str); 4] = [
+const WILDCARDS: [(&str, &str); 5] = [
     ("${ArchiveBucket.Arn}/*", "the keys of objects to come"),
     (
         "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:upvest-webhooks/${AWS::StackName}/hmac/*",
@@ -19,7 +19,10 @@ const WILDCARDS: [(&str, &str); 4] = [
     ),
     ("${ReportsBucket.Arn}/*", "the keys of objects to come"),
     ("*", "X-Ray, whose operations know no resources"),
+    (WAITING, "the keys of deliveries that wait for a key"),
 ];
+/// What waits in quarantine for a key.
+const WAITING: &str = "${ArchiveBucket.Arn}/quarantine/unknown-key/*";
 
 /// The secret with Upvest's credentials. Secrets Manager gives its ARN a suffix of six characters.
 const UPVEST_SECRET: &str =
@@ -79,6 +82,8 @@ fn needed(function: &str) -> Grants {
             ));
             // `Archive::put`.
             needed.extend(grants(["s3:PutObject"], WILDCARDS[0].0));
+            // `Archive::remove_waiting`.
+            needed.extend(grants(["s3:DeleteObject"], WAITING));
             // `EventLog::insert` (in IAM a batch of statements is its statements) and `EventLog::owners`.
             needed.extend(grants(
                 ["dynamodb:PartiQLInsert", "dynamodb:BatchGetItem"],
@@ -103,6 +108,10 @@ fn needed(function: &str) -> Grants {
                 ["dynamodb:Scan", "dynamodb:PutItem", "dynamodb:UpdateItem"],
                 "KeysTable",
             ));
+            // `Waiting::send_on`.
+            needed.extend(grants(["s3:ListBucket"], "ArchiveBucket"));
+            needed.extend(grants(["s3:GetObject", "s3:PutObject"], WAITING));
+            needed.extend(grants(["sqs:SendMessage"], "DeliveriesQueue"));
         }
         "CanaryFunction" => {
             // `CanaryKey::read`, `find` and `register`.

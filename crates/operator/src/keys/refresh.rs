@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use pipeline::error::ErrorChain;
 use pipeline::key_refresh::{self, Changes, RefreshError};
-use pipeline::upvest_api::AccessError;
 use pipeline::stores::keys::KeysTable;
+use pipeline::upvest_api::AccessError;
 use pipeline::waiting::{SendOnError, Waiting};
 use serde::Serialize;
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! Finding the key of a delivery: read from the table, and remembered for a while.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -40,6 +40,8 @@ struct Memory {
     keys: HashMap<String, Remembered>,
     /// Tells until when each key id that is not in the table is taken for unknown; at most [`MISSES`].
     misses: HashMap<String, Timestamp>,
+    /// Holds whose turn it is to read a key, for those that are being read.
+    reading: HashMap<String, Weak<tokio::sync::Mutex<()>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -116,11 +118,30 @@ impl Keys {
     ///
     /// [`KeysError`] when that cannot be found out, or what is found is not a key.
     pub async fn find(&self, key_id: &str) -> Result<Option<Arc<VerifyingKey>>, KeysError> {
-        let now = self.clock.now();
-        if let Some(known) = self.memory().recall(key_id, now) {
+        if let Some(known) = self.recall(key_id) {
             return Ok(known);
         }
-        self.look_again(key_id).await
+        // Of several deliveries with the same new key id, one reads and the others wait for it.
+        let turn = {
+            let mut memory = self.memory();
+            memory.reading.retain(|_, turn| turn.strong_count() > 0);
+            let turn = memory
+                .reading
+                .get(key_id)
+                .and_then(Weak::upgrade)
+                .unwrap_or_default();
+            memory.reading.insert(key_id.to_owned(), Arc::downgrade(&turn));
+            turn
+        };
+        let _turn = turn.lock().await;
+        match self.recall(key_id) {
+            Some(known) => Ok(known),
+            None => self.look_again(key_id).await,
+        }
+    }
+
+    fn recall(&self, key_id: &str) -> Option<Option<Arc<VerifyingKey>>> {
+        self.memory().recall(key_id, self.clock.now())
     }
 
     /// Finds the key as of now, whatever is remembered of its id: a delivery that was just put to wait for it must not

@@ -64,7 +64,7 @@ fn arrived(arrival: &Arrival) -> String {
             archived_at,
         } if reason == UNKNOWN_KEY => format!(
             "arrived, and waits in quarantine for its key: delivery {delivery_id}\n  {archived_at}\n  \
-             fetch the key: upvest-webhooks keys refresh"
+             fetch the key: upvest-webhooks keys refresh --reason TEXT"
         ),
         Arrival::Quarantined {
             delivery_id,

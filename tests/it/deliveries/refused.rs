@@ -165,7 +165,7 @@ async fn send_on(receiver: &Receiver, key_id: &str) -> usize {
         .send_on([key_id], Duration::from_secs(60))
         .await;
     receiver.drain().await;
-    sent.unwrap().sent
+    sent.expect("nothing fails").sent
 }
 
 #[tokio::test(start_paused = true)]

@@ -291,6 +291,11 @@ fn maps_that_nothing_bounds_keep_the_newest_entries_and_the_history_says_so() {
     assert_eq!(straight.status(), Some("S249"));
     assert_eq!(straight.unknown_types.len(), MAX_UNKNOWN_TYPES);
     assert!(!fold(&events[..300]).history_truncated);
+    let mut full = straight.clone();
+    for older_than_all_that_is_kept in [&events[0], &events[2]] {
+        assert_eq!(older_than_all_that_is_kept.fold(&mut full), Applied::Late);
+    }
+    assert_eq!(full, straight);
     events.reverse();
     assert_eq!(fold(&events), straight);
 }

@@ -18,7 +18,7 @@ use verify_and_store::FreshnessPolicy;
 use webhook_tests::effects::{Effects, Trouble};
 use webhook_tests::receiver::{CHANGES, EFFECTS, Receiver, dead_letter_name};
 
-use crate::support::{deliver_events, event_at, items, message_of, receiver};
+use crate::support::{deliver_events, enqueue_events, event_at, items, message_of, process_all, receiver};
 
 /// What a processor is set up to do.
 #[derive(Clone, Copy, Debug)]
@@ -309,6 +309,38 @@ async fn a_batch_reads_writes_and_publishes_its_entities_together() {
     assert_eq!(order["filled_quantity"]["S"], "600");
     assert_eq!(order["version"]["N"], "60");
     assert_eq!(items(&receiver, "entities", "aggregate"), ["ORDER#o1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_states_of_a_hundred_new_events_take_forty_requests_at_most_whatever_they_are_about() {
+    let about_many = |number: usize| {
+        let object = format!(r#"{{"id":"o{number}","status":"NEW"}}"#);
+        event_at(&format!("e{number}"), 1, "ORDER.NEW", &object)
+    };
+    let many: Vec<String> = (0..100).map(about_many).collect();
+    let of_one: Vec<String> = (0..100)
+        .map(|number| {
+            let object = format!(r#"{{"id":"x{number}","order_id":"o1","status":"FILLED"}}"#);
+            event_at(&format!("e{number}"), 1, "EXECUTION.FILLED", &object)
+        })
+        .collect();
+    for events in [many, of_one, upvest_simulator::generate(7, 100)] {
+        let receiver = receiver(FreshnessPolicy::Flag).await;
+        enqueue_events(&receiver, &events).await;
+        receiver.verify_and_store().await.unwrap();
+        receiver.aws.clear_calls();
+        process_all(&receiver).await;
+        let calls = receiver.aws.calls();
+        let on_entities = calls.iter().filter(|call| call.resource == "entities").count();
+        let published = receiver.aws.count(Service::EventBridge, "PutEvents");
+        assert_eq!(receiver.aws.items("events").len(), 100);
+        assert!(on_entities <= 40, "{on_entities}");
+        assert_eq!(
+            published,
+            on_entities / 2,
+            "one for each batch that is read and written"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -273,7 +273,7 @@ async fn a_key_that_is_imported_late_verifies_what_waited_for_it() {
         stack.event(&marker).await
     })
     .await;
-    let reasons = stack.quarantined(&delivery_id).await;
+    let reasons = stack.quarantine_of(&delivery_id).await;
     assert_eq!(reasons.into_iter().collect::<Vec<_>>(), ["unknown-key"]);
     assert!(stack.event(&id).await.is_none());
 

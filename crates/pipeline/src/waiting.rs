@@ -56,28 +56,31 @@ impl Waiting {
     ///
     /// # Errors
     ///
-    /// [`SendOnError`] at the first delivery that fails; those before it were sent.
+    /// The first [`SendOnError`], after all others were tried: one that cannot be sent holds up none behind it.
     pub async fn send_on(
         &self,
         key_ids: impl IntoIterator<Item = &str>,
         patience: Duration,
     ) -> Result<SentOn, SendOnError> {
         let end = tokio::time::Instant::now() + patience;
-        let mut done = SentOn::default();
+        let (mut done, mut failed) = (SentOn::default(), None);
         for key_id in key_ids {
             let mut page = self.archive.waiting_for(key_id, None).await?;
             while let Some(last) = page.last().cloned() {
                 for waiting in &page {
                     if tokio::time::Instant::now() >= end {
                         done.is_unfinished = true;
-                        return Ok(done);
+                        return failed.map_or(Ok(done), Err);
                     }
-                    done.sent += usize::from(self.send(waiting).await?);
+                    match self.send(waiting).await {
+                        Ok(is_sent) => done.sent += usize::from(is_sent),
+                        Err(error) => failed = failed.or(Some(error)),
+                    }
                 }
                 page = self.archive.waiting_for(key_id, Some(&last)).await?;
             }
         }
-        Ok(done)
+        failed.map_or(Ok(done), Err)
     }
 
     /// Sends one on; `false` where it is on its way already, or gone.

@@ -193,6 +193,54 @@ async fn a_delivery_by_an_unknown_key_waits_in_quarantine_and_is_sent_on_once_wh
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_waiting_delivery_that_cannot_be_sent_on_holds_up_none_behind_it() {
+    let receiver = Receiver::new(1, FreshnessPolicy::Flag);
+    deliver_by(&receiver, &key(), &order("e1")).await;
+    receiver.aws.clock().advance(Duration::from_secs(10));
+    deliver_by(&receiver, &key(), &order("e2")).await;
+    let objects = receiver.aws.objects("archive");
+    let first = objects.keys().next().unwrap();
+    let spoil = receiver.aws.s3().put_object().bucket("archive").key(first);
+    spoil.body(b"no delivery".to_vec().into()).send().await.unwrap();
+    import_key(&receiver.aws, key().to_jwk().unwrap()).await;
+    let sent = receiver
+        .waiting_for_keys()
+        .send_on([KEY_ID], Duration::from_secs(60))
+        .await;
+    assert!(sent.is_err(), "what failed is told");
+    receiver.drain().await;
+    assert_eq!(items(&receiver, "events", "event_id"), ["e2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_largest_delivery_that_fits_into_a_message_can_still_be_sent_on() {
+    let receiver = Receiver::new(1, FreshnessPolicy::Flag);
+    let mut rng = receiver.aws.rng();
+    let noise: Vec<u8> = (0..1_000_000).map(|_| rng.draw() as u8).collect();
+    let (mut fits, mut too_large) = (700_000, 1_000_000);
+    while too_large - fits > 1 {
+        let size = usize::midpoint(fits, too_large);
+        let headers = sign_with(&key(), &noise[..size], &SignatureOptions::new(COVERED));
+        match receiver.post(&headers, &noise[..size]).await.unwrap().0 {
+            200 => fits = size,
+            _ => too_large = size,
+        }
+    }
+    while receiver.verify_and_store().await.is_some() {}
+    let waiting = quarantine(&receiver).len();
+    import_key(&receiver.aws, key().to_jwk().unwrap()).await;
+    let patience = Duration::from_secs(60);
+    let sent = receiver.waiting_for_keys().send_on([KEY_ID], patience).await;
+    assert_eq!(sent.unwrap().sent, waiting);
+    assert!(receiver.aws.messages(DELIVERIES).iter().all(|message| {
+        let attributes = message.attributes.iter().map(|(name, value)| {
+            name.len() + "String".len() + value.string_value.as_ref().map_or(0, String::len)
+        });
+        message.body.len() + attributes.sum::<usize>() <= 1_048_576
+    }));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_that_comes_while_a_delivery_is_put_to_wait_verifies_it_at_once() {
     let receiver = Receiver::new(1, FreshnessPolicy::Flag);
     deliver_by(&receiver, &key(), &order("e1")).await;

@@ -26,6 +26,10 @@ const ALWAYS_KEPT: [&str; 8] = [
     "upvest-signature-version",
 ];
 
+/// Is kept free in every message, in bytes: where a delivery that waited for its key lay is sent along with it, and what fitted
+/// into the first message has to fit into that one.
+const ROOM_FOR_SENDING_ON: usize = 128;
+
 /// Holds one HTTP request that Upvest, or somebody who claims to be Upvest, made to deliver events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
@@ -129,7 +133,9 @@ impl Envelope {
         ];
         let size = |(name, value): &(&str, String)| name.len() + "String".len() + value.len();
         // Room is kept for the longest encoding's name: which one it takes is known only once the room is.
-        let taken = attributes.iter().map(size).sum::<usize>() + "encodingStringdeflate-base64".len();
+        let taken = attributes.iter().map(size).sum::<usize>()
+            + "encodingStringdeflate-base64".len()
+            + ROOM_FOR_SENDING_ON;
         let Encoded { encoding, text } =
             encoding::encode(&self.body, MAX_MESSAGE_BYTES.saturating_sub(taken))?;
         attributes.extend(encoding.name().map(|name| ("encoding", name.to_owned())));

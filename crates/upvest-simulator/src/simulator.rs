@@ -184,7 +184,8 @@ impl Simulator {
     }
 
     /// Queues events for every subscription that receives their category. `events` is the JSON text of one event, an
-    /// array of events, or a delivery's body; each event keeps its text.
+    /// array of events, or a delivery's body; each event keeps its text, but for the id of the samples' subscription
+    /// ([`Subscription::SAMPLE_ID`]), in whose place stands that of the subscription which receives it.
     ///
     /// Returns how many events at least one subscription receives.
     ///
@@ -196,11 +197,6 @@ impl Simulator {
         let mut received = 0;
         for event in events {
             self.publish_document(&event);
-            let queued = QueuedEvent {
-                id: event.id().to_owned(),
-                created_at: event.created_at(),
-                json: event.json().into(),
-            };
             let receivers: Vec<_> = subscribers
                 .iter()
                 .filter(|subscriber| subscriber.target().subscription.receives(event.category_name()))
@@ -209,7 +205,12 @@ impl Simulator {
             self.shared.queued(receivers.len());
             received += usize::from(!receivers.is_empty());
             for subscriber in receivers {
-                subscriber.push(queued.clone());
+                let own = &subscriber.target().subscription.id;
+                subscriber.push(QueuedEvent {
+                    id: event.id().to_owned(),
+                    created_at: event.created_at(),
+                    json: event.json().replace(Subscription::SAMPLE_ID, own).into(),
+                });
             }
         }
         Ok(received)

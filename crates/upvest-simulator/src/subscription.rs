@@ -27,7 +27,8 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Gives the `webhook_id` of the events in `events/samples/`.
+    /// Gives the `webhook_id` of the events in `events/samples/` and of generated ones. It stands for whichever
+    /// subscription receives them: the simulator sends the id of that one in its place, as Upvest does.
     pub const SAMPLE_ID: &str = "5a3f1c1e-6b0d-4c57-9a44-0d7a4f2f8e10";
 
     /// Creates an enabled subscription to all categories, with a delay of one second and packages of 50 KiB.

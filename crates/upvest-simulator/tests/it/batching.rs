@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use upvest_simulator::{Options, QueueError, SubscribeError, Subscription, generate};
 
 use crate::receiver::{Receiver, queue_generated, simulator, stopped_time};
@@ -78,6 +79,32 @@ async fn events_go_to_the_subscriptions_that_want_their_category() {
     assert!(!orders.is_empty() && !rest.is_empty());
     assert_eq!(orders.len() + rest.len(), ids.len());
     assert!(orders.iter().all(|id| !rest.contains(id)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_name_the_subscription_that_receives_them() {
+    let receivers = [Receiver::start(&[]).await, Receiver::start(&[]).await];
+    let subscription = |at: usize, id: &str| Subscription::new(id, receivers[at].url.clone());
+    let simulator = simulator(
+        stopped_time(),
+        [subscription(0, "first"), subscription(1, "second")],
+    );
+    queue_generated(&simulator, 1, 2);
+    let foreign = generate(2, 1)
+        .remove(0)
+        .replace(Subscription::SAMPLE_ID, "theirs");
+    simulator.queue(&foreign).unwrap();
+    simulator.delivered().await;
+
+    for (receiver, own) in receivers.iter().zip(["first", "second"]) {
+        let body: Value = serde_json::from_slice(&receiver.received()[0].body).unwrap();
+        let events = body["payload"].as_array().unwrap().iter();
+        let named: Vec<_> = events
+            .map(|event| event["webhook_id"].as_str().unwrap())
+            .collect();
+        assert_eq!(named.iter().filter(|id| **id == own).count(), 2, "{named:?}");
+        assert!(named.contains(&"theirs"), "{named:?}");
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use sfv::{BareItem, ItemSerializer};
 
 use super::fields::{Item, Parameters, is_key, parse_item};
-use super::{DigestHeader, MAX_PARAMETERS, Names, VerifyError};
+use super::{DigestHeader, Names, VerifyError};
 
 /// Holds a covered component: its identifier as it is written, and what it names.
 #[derive(Debug, Clone)]
@@ -54,9 +54,6 @@ impl Component {
             .as_string()
             .ok_or(VerifyError::MalformedSignatureInput)?
             .as_str();
-        if item.parameters.len() > MAX_PARAMETERS {
-            return Err(VerifyError::TooManyParameters);
-        }
         let parameters = serialised(&item.parameters);
         let text = format!("{name}{}", parameters.concat());
         let kind = match name.strip_prefix('@') {

@@ -99,8 +99,15 @@ mod tests {
 
     #[test]
     fn several_values_are_trimmed_and_joined_in_order() {
-        let headers = Headers::from_iter([("Accept", " a\t"), ("x", "1"), ("ACCEPT", "b , c ")]);
+        let headers = Headers::from_iter([
+            ("Accept", " a\t"),
+            ("x", "1"),
+            ("ACCEPT", "b , c "),
+            ("nbsp", "\u{a0}d\u{2003}"),
+        ]);
         assert_eq!(headers.get_combined("accept").as_deref(), Some("a, b , c"));
+        // White space of HTTP is space and tab (RFC 9110, section 5.6.3); a signer leaves all else where it is.
+        assert_eq!(headers.get_combined("nbsp").as_deref(), Some("\u{a0}d\u{2003}"));
         assert_eq!(headers.combined_len("accept"), "a, b , c".len());
         assert_eq!(
             (headers.get_combined("none"), headers.combined_len("none")),

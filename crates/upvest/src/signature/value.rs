@@ -160,7 +160,8 @@ fn plain<'a>(name: &str, request: &SignedRequest<'a>, form: Form) -> Option<Cow<
     match form.header(request, name) {
         // Gateways drop this header; the body's digest, which is always covered, vouches for the number.
         None if name == "content-length" => Some(request.body.len().to_string().into()),
-        Some(value) if form.as_upvest_proxy && name != "digest" && name != "content-digest" => {
+        // `content-digest` needs no exception: that signer would list its members.
+        Some(value) if form.as_upvest_proxy && name != DigestHeader::Digest.as_str() => {
             match normalise(&value) {
                 Some(Normalised::Value(value)) => Some(value.into()),
                 // That signer lists members of such a header and not its name: somebody else named it.

@@ -12,8 +12,6 @@ use crate::synthetic::Scope;
 
 /// Bounds an HMAC secret from below, in bytes: 128 bits, which nobody can search through.
 pub(super) const MIN_SECRET_BYTES: usize = 16;
-/// Counts the bytes of an ECDSA P-521 signature that is r and s one after the other.
-const FIXED_SIGNATURE_BYTES: usize = 132;
 
 /// Holds a key that verifies deliveries: id, algorithm, public key or shared secret, and what its owner may report.
 ///
@@ -176,13 +174,12 @@ impl fmt::Debug for VerifyingKey {
     }
 }
 
-/// Verifies the other encoding of an ECDSA signature. Upvest's signers write ASN.1, but do not promise it for
-/// deliveries.
+/// Verifies the other encoding of an ECDSA signature, r and s one after the other. Upvest's signers write ASN.1, but do
+/// not promise it for deliveries.
 fn fixed_holds(key: &ParsedPublicKey, base: &[u8], signature: &[u8]) -> bool {
-    signature.len() == FIXED_SIGNATURE_BYTES
-        && UnparsedPublicKey::new(&ECDSA_P521_SHA512_FIXED, key.as_ref())
-            .verify(base, signature)
-            .is_ok()
+    UnparsedPublicKey::new(&ECDSA_P521_SHA512_FIXED, key.as_ref())
+        .verify(base, signature)
+        .is_ok()
 }
 
 pub(super) fn checked_key_id(key_id: &str) -> Result<String, KeyError> {

@@ -210,6 +210,26 @@ fn verify(headers: &Headers, only: Option<Dialect>, received_s: i64) -> Result<F
 }
 
 #[test]
+fn of_keys_with_one_id_any_may_prove_and_the_one_that_came_furthest_gives_the_reason() {
+    let key = |seed: u8| {
+        let key = SigningKey::ed25519_from_seed("k", Dialect::UnquotedDigest, &[seed; 32]).unwrap();
+        key.verifying_key().unwrap()
+    };
+    let headers = signed(&[(Dialect::UnquotedDigest, SEED, 60)]);
+    let verify = |keys: [&VerifyingKey; 2]| {
+        let delivery = UnverifiedDelivery::parse(request(&headers)).unwrap();
+        delivery.verify(keys, Timestamp::UNIX_EPOCH).map(|_| ())
+    };
+    let (other, ours, narrow) = (key(8), key(7), key(7).only_synthetic());
+    for keys in [[&ours, &other], [&other, &ours]] {
+        assert_eq!(verify(keys), Ok(()));
+    }
+    for keys in [[&narrow, &other], [&other, &narrow]] {
+        assert_eq!(verify(keys), Err(VerifyError::KeyOnlySynthetic));
+    }
+}
+
+#[test]
 fn forged_signatures_are_verified_up_to_the_bound_and_no_further() {
     let forged = [(Dialect::UnquotedDigest, [8; 32], 60); MAX_VERIFICATIONS / 2];
     let most = verify(&signed(&forged), None, 0);

@@ -168,6 +168,7 @@ impl Checks<'_> {
             self.check(Storage, "archive", storage::archive(stack)),
             self.check(Storage, "quarantine", storage::quarantine(stack)),
             self.check(Storage, "event types", storage::unknown_types(stack)),
+            self.check(Storage, "event times", storage::event_times(stack)),
             self.check(Storage, "event bus", storage::event_bus(stack)),
             self.check(Alarms, "alarms", alarms::check(stack, &self.parameters)),
         ];

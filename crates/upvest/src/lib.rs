@@ -34,5 +34,5 @@ pub use entity_key::EntityKey;
 pub use event::Event;
 pub use identity::Identity;
 pub use occurred::Occurred;
-pub use placement::{Placement, Receipt};
+pub use placement::{Placement, Receipt, TimeSource};
 pub use projection::Projection;

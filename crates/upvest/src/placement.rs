@@ -45,6 +45,12 @@ pub enum TimeSource {
 }
 
 impl TimeSource {
+    /// Finds out where the time of an event comes from that was received then.
+    #[must_use]
+    pub fn of(event: &Event<'_>, received_at: Instant) -> Self {
+        created(event, received_at).1
+    }
+
     /// Names the flag that the log's item gets; `None` for an event that says itself when it was created.
     #[must_use]
     pub const fn flag(self) -> Option<&'static str> {
@@ -78,33 +84,49 @@ impl Placement {
     /// ```
     #[must_use]
     pub fn of(event: &Event<'_>, receipt: &Receipt) -> Self {
-        let [updated_at, created_at] = ["updated_at", "created_at"].map(|field| event.object_time(field));
-        let (given, source) = event
-            .created_at()
-            .map(|at| (at, TimeSource::Event))
-            .or(updated_at.map(|at| (at, TimeSource::ObjectUpdated)))
-            .or(created_at.map(|at| (at, TimeSource::ObjectCreated)))
-            .unwrap_or((receipt.received_at, TimeSource::Receipt));
-        let is_future = |at: Instant| at.is_after(receipt.received_at, MAX_AHEAD);
-        let believed = |at| if is_future(at) { receipt.received_at } else { at };
+        let (created_at, time_source) = created(event, receipt.received_at);
         Self {
             occurred: Occurred {
-                created_at: believed(given),
+                created_at,
                 rank: event
                     .category()
                     .rank(event.event_type(), event.status().as_deref()),
-                updated_at: updated_at.map(believed),
+                updated_at: event
+                    .object_time("updated_at")
+                    .map(|at| believed(at, receipt.received_at)),
                 received_at: receipt.received_at,
                 position: receipt.position,
                 event_id: event.id().to_owned(),
             },
-            time_source: if is_future(given) {
-                TimeSource::Future
-            } else {
-                source
-            },
+            time_source,
         }
     }
+}
+
+/// Finds the time at which an event counts as created, and what says so.
+fn created(event: &Event<'_>, received_at: Instant) -> (Instant, TimeSource) {
+    let object = |field, source| event.object_time(field).map(|at| (at, source));
+    let (given, source) = event
+        .created_at()
+        .map(|at| (at, TimeSource::Event))
+        .or_else(|| object("updated_at", TimeSource::ObjectUpdated))
+        .or_else(|| object("created_at", TimeSource::ObjectCreated))
+        .unwrap_or((received_at, TimeSource::Receipt));
+    match is_future(given, received_at) {
+        true => (received_at, TimeSource::Future),
+        false => (given, source),
+    }
+}
+
+fn believed(given: Instant, received_at: Instant) -> Instant {
+    match is_future(given, received_at) {
+        true => received_at,
+        false => given,
+    }
+}
+
+fn is_future(given: Instant, received_at: Instant) -> bool {
+    given.is_after(received_at, MAX_AHEAD)
 }
 
 #[cfg(test)]

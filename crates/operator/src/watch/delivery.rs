@@ -8,7 +8,7 @@ use pipeline::stores::events::Owner;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use upvest::signature::VerifyError;
-use upvest::{EntityKey, Event};
+use upvest::{EntityKey, Event, TimeSource};
 
 /// Shows a delivery of the archive, or the part of one that is in quarantine.
 #[derive(Debug, Clone, Serialize)]
@@ -29,6 +29,9 @@ pub struct WatchedDelivery {
     /// Explains how its signature was out of its time on receipt; `None` when it was in time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out_of_time: Option<String>,
+    /// Says what the receiver remarked about it, like `foreign-subscription`; empty where it remarked nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<String>,
     /// Locates the object by its key in the archive's bucket.
     pub archived_at: String,
     /// Gives the size of its body in bytes; 0 when the object cannot be read.
@@ -62,6 +65,10 @@ pub struct WatchedEvent {
     pub entity: Option<String>,
     /// Gives the time at which it was created at Upvest, as the event has it; `None` where it does not say.
     pub occurred_at: Option<String>,
+    /// Says what its time is taken from, where it does not tell that itself or cannot be believed: `object-updated-at`,
+    /// `object-created-at`, `receipt` or `future`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_flag: Option<&'static str>,
     /// Shows the state of that entity, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<EntityState>,
@@ -121,6 +128,7 @@ impl WatchedDelivery {
             source_address: envelope.request.source_address.clone(),
             key_id: delivery.key_id.clone(),
             out_of_time: delivery.out_of_time.clone(),
+            flags: delivery.flags.clone(),
             archived_at: key.key.clone(),
             body_bytes: envelope.body.len(),
             events: events.collect(),
@@ -138,6 +146,7 @@ impl WatchedDelivery {
             source_address: None,
             key_id: None,
             out_of_time: None,
+            flags: Vec::new(),
             archived_at: key.key.clone(),
             body_bytes: 0,
             events: Vec::new(),
@@ -146,13 +155,14 @@ impl WatchedDelivery {
 }
 
 impl WatchedEvent {
-    pub(super) fn of(place: usize, event: &Event<'_>, with_object: bool) -> Self {
+    pub(super) fn of(place: usize, event: &Event<'_>, received_at: Timestamp, with_object: bool) -> Self {
         Self {
             place,
             event_id: event.id().to_owned(),
             r#type: event.event_type().to_owned(),
             entity: event.entity_key().ok().map(|entity| entity.to_string()),
             occurred_at: event.created_at().map(|at| at.to_string()),
+            time_flag: TimeSource::of(event, received_at.into()).flag(),
             state: None,
             object: with_object.then(|| event.object().to_owned()),
         }

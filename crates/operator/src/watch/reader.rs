@@ -59,8 +59,9 @@ impl Reader {
     ) -> Result<Option<WatchedDelivery>, AwsError> {
         let mut delivery = match self.archive.object(&key.key).await {
             Ok(Some(found)) => WatchedDelivery::of(key, &found.delivery, |place, event| {
+                let received_at = found.delivery.envelope.received_at;
                 let passes = self.filter.passes(event);
-                passes.then(|| WatchedEvent::of(place, event, self.with_objects))
+                passes.then(|| WatchedEvent::of(place, event, received_at, self.with_objects))
             }),
             Ok(None) => return Ok(None),
             Err(ReadError::NotArchived(error)) => {

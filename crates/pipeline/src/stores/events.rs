@@ -7,11 +7,13 @@
 //! | `reading` | events by id, whole or in part |
 //! | `timeline` | the events of an entity in their order, and those of all entities |
 //! | `received` | the events of a range of time |
+//! | `time_flags` | the events whose time is not their own |
 
 mod item;
 mod reading;
 mod received;
 mod recording;
+mod time_flags;
 mod timeline;
 
 use aws_sdk_dynamodb::Client;
@@ -19,6 +21,7 @@ use aws_sdk_dynamodb::Client;
 pub use self::item::{LogError, LoggedEvent, conflict_key, conflicts_with, original_id};
 pub use self::reading::{LOAD_BATCH, Owner};
 pub use self::recording::{MAX_OBJECT_BYTES, NewEvent, Recorded};
+pub use self::time_flags::TimeFlags;
 pub use self::timeline::{TimelineCursor, TimelineEntry, TimelinePage};
 
 /// Reads and writes the event log. An item is written once, and nothing here changes or deletes one.

@@ -77,6 +77,9 @@ fn text(delivery: &WatchedDelivery) -> String {
             text.push_str(&format!("  {name}{value}"));
         }
     }
+    for flag in &delivery.flags {
+        text.push_str(&format!("  {flag}"));
+    }
     for event in &delivery.events {
         text.push_str(&format!("\n  {}", event_text(event)));
     }
@@ -94,6 +97,9 @@ pub(super) fn state_text(state: &EntityState) -> &str {
 fn event_text(event: &WatchedEvent) -> String {
     let entity = event.entity.as_deref().unwrap_or("no entity");
     let mut text = format!("{:<28}  {entity:<44}  event {}", event.r#type, event.event_id);
+    if let Some(flag) = event.time_flag {
+        text.push_str(&format!("  time: {flag}"));
+    }
     if let Some(state) = &event.state {
         text.push_str("  ");
         text.push_str(state_text(state));

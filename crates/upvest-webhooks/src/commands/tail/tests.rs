@@ -5,6 +5,7 @@ use fake_aws::{CallFilter, Fault, FaultRates, Service};
 use jiff::Timestamp;
 use operator::watch::{Outcome, WatchedDelivery};
 use pipeline::error::AwsError;
+use pipeline::policy::Policy;
 use webhook_tests::deliveries::{event, signing_key};
 use webhook_tests::deployment::Deployment;
 
@@ -176,6 +177,26 @@ async fn a_delivery_shows_whence_it_came_and_what_it_holds() {
         json.contains(r#""object":{"id":"o1","status":"NEW","user_id":"u1"}"#),
         "{json}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_receiver_remarked_is_shown() {
+    let signed = Deployment::builder().subscriptions(Policy::Flag).start().await;
+    signed.receiver.subscriptions().adopt("ours").await.unwrap();
+    let untimed = r#"{"id":"e1","type":"ORDER.NEW","webhook_id":"theirs","object":{"id":"o1"}}"#;
+    signed.store(&[untimed.to_owned()]).await;
+    let delivery = watch(&signed, "--since 1m").look().await.remove(0);
+    assert_eq!(delivery.flags, ["foreign-subscription"]);
+    assert_eq!(delivery.events[0].time_flag, Some("receipt"));
+    let (updates, mut received) = mpsc::channel(1);
+    updates.send(Update::Delivery(Box::new(delivery))).await.unwrap();
+    let mut output = Vec::new();
+    lines::print(&mut received, &mut output, lines::Form::Text, Some(1))
+        .await
+        .unwrap();
+    let text = String::from_utf8(output).unwrap();
+    assert!(text.contains("  foreign-subscription\n"), "{text}");
+    assert!(text.contains("  time: receipt"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]

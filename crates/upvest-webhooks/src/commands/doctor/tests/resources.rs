@@ -1,5 +1,7 @@
 //! What is wrong with queues, alarms, functions and storage.
 
+use pipeline::stores::events::{EventLog, NewEvent};
+
 use super::*;
 
 #[tokio::test]
@@ -267,4 +269,39 @@ async fn parts_that_are_gone_and_a_version_that_differs_are_found() {
     site.check("")
         .await
         .assert_only("failed", "stack", "UPDATE_ROLLBACK_FAILED", "events");
+}
+
+#[tokio::test]
+async fn events_whose_time_is_that_of_their_receipt_are_found() {
+    let site = Site::healthy().await;
+    let log = EventLog::new(site.world.receiver.aws.dynamodb().clone(), "events".to_owned());
+    let event = |id: &str, time_flag| NewEvent {
+        event_id: id.to_owned(),
+        event_type: "ISA_WRAPPER.NEW".to_owned(),
+        aggregate: Some("ISA_WRAPPER#i1".to_owned()),
+        occurred: format!("2026-01-01T00:00:00#2020##2026-01-01T00:00:00#00000#{id}"),
+        time_flag,
+        delivery_id: "d1".to_owned(),
+        received_at: "2026-01-01T00:00:00Z".to_owned(),
+        sha256: String::new(),
+        object: "{}".to_owned(),
+        archived_at: String::new(),
+    };
+    log.record(&[event("e1", None), event("e2", Some("object-updated-at"))])
+        .await
+        .unwrap();
+    let by_the_object = "2 events, not by their own time: 1 by object-updated-at (such as ISA_WRAPPER.NEW)";
+    let checked = site.check("").await;
+    assert_eq!(
+        (checked.of("warning"), checked.of("failed")),
+        (Vec::new(), Vec::new())
+    );
+    assert!(checked.text.contains(by_the_object), "{}", checked.text);
+    log.record(&[event("e3", Some("future"))]).await.unwrap();
+    site.check("").await.assert_only(
+        "warning",
+        "event times",
+        "of 3 events, not by their own time: 1 by future (such as ISA_WRAPPER.NEW), 1 by object-updated-at",
+        "explain EVENT",
+    );
 }

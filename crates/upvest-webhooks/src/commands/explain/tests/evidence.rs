@@ -56,7 +56,7 @@ async fn the_history_of_a_key_is_told() {
         ("first_seen", "2025-01-01T00:00:00Z"),
         ("retired_at", "2026-02-01T00:00:00Z"),
     ] {
-        signed.set("keys", "key", (name, at)).await;
+        signed.set("keys", ("key_id", "key"), (name, at)).await;
     }
     let explanation = explain(&signed, "e1").await;
     assert_holds(&explanation);
@@ -68,17 +68,35 @@ async fn the_history_of_a_key_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_receiver_remarked_is_told() {
+    let signed = Deployment::builder().subscriptions(Policy::Flag).start().await;
+    signed.receiver.subscriptions().adopt("ours").await.unwrap();
+    let untimed = r#"{"id":"e1","type":"ORDER.NEW","webhook_id":"theirs","object":{"id":"o1"}}"#;
+    signed.deliver(&[untimed.to_owned()]).await;
+    let explanation = explain(&signed, "e1").await;
+    assert_holds(&explanation);
+    for fact in [["flagged", "foreign-subscription"], ["time flag", "receipt"]] {
+        let told = |line: &str| fact.iter().all(|word| line.contains(word));
+        assert!(explanation.text().lines().any(told), "{}", explanation.text());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_that_was_changed_in_the_log_is_not_what_was_signed() {
     let (signed, _) = with_order().await;
     let object = r#"{"id":"o1","status":"NEW","user_id":"u2"}"#;
-    signed.set("events", "e1", ("object", object)).await;
+    signed.set("events", ("event_id", "e1"), ("object", object)).await;
     assert_finding(
         &explain(&signed, "ORDER#o1").await,
         "event e1: the log does not have what was signed: object",
     );
-    signed.set("events", "e3", ("sha256", "00")).await;
+    signed.set("events", ("event_id", "e3"), ("sha256", "00")).await;
     signed
-        .set("events", "e3", ("received_at", "2026-01-01T00:00:00Z"))
+        .set(
+            "events",
+            ("event_id", "e3"),
+            ("received_at", "2026-01-01T00:00:00Z"),
+        )
         .await;
     assert_finding(
         &explain(&signed, "e3").await,
@@ -89,7 +107,7 @@ async fn an_event_that_was_changed_in_the_log_is_not_what_was_signed() {
 #[tokio::test(start_paused = true)]
 async fn an_entity_that_was_edited_by_hand_is_not_what_the_log_folds_to() {
     let (signed, _) = with_order().await;
-    let item = "ORDER#o1";
+    let item = ("aggregate", "ORDER#o1");
     signed.set("entities", item, ("status", "CANCELLED")).await;
     let explanation = explain(&signed, "ORDER#o1").await;
     assert_finding(&explanation, "status is CANCELLED, by the log FILLED");

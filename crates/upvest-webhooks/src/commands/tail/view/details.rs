@@ -57,6 +57,7 @@ fn event_facts<'a>(event: &WatchedEvent) -> Vec<Line<'a>> {
         ("event", Some(event.event_id.clone())),
         ("entity", event.entity.clone()),
         ("occurred", event.occurred_at.clone()),
+        ("time flag", event.time_flag.map(str::to_owned)),
         ("place", Some(format!("{} of the batch, from 0", event.place))),
         (
             "status",
@@ -72,6 +73,10 @@ fn delivery_facts<'a>(delivery: &WatchedDelivery) -> Vec<Line<'a>> {
         ("reason", delivery.reason.clone()),
         ("received", Some(delivery.received_at.to_string())),
         ("in time", delivery.out_of_time.clone()),
+        (
+            "flagged",
+            (!delivery.flags.is_empty()).then(|| delivery.flags.join(", ")),
+        ),
         ("from", delivery.source_address.clone()),
         ("key", delivery.key_id.clone()),
         ("body", Some(format!("{} bytes", delivery.body_bytes))),

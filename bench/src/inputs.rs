@@ -14,7 +14,7 @@ use upvest::Domain;
 use upvest::signature::{Headers, SigningKey};
 use upvest_simulator::{DeliverySigner, SIGNATURE_LIFETIME, generate};
 use uuid::Uuid;
-use verify_and_store::FreshnessPolicy;
+use verify_and_store::Policy;
 use webhook_tests::deliveries::import_key;
 use webhook_tests::receiver::{DELIVERIES, PATH, Receiver, gateway_request, queue_name};
 
@@ -66,7 +66,7 @@ impl<'k> Workshop<'k> {
     ///
     /// [`BenchError`] when the story of the sample events cannot be read.
     pub async fn new(key: &'k SigningKey) -> Result<Self, BenchError> {
-        let receiver = Receiver::new(1, FreshnessPolicy::Flag);
+        let receiver = Receiver::new(1, Policy::Flag);
         receiver.aws.clock().advance(AFTER_THE_EVENTS);
         import_key(&receiver.aws, key.to_jwk().ok_or(BenchError::Key)?).await;
         Ok(Self {

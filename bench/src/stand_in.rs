@@ -18,7 +18,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::server::TlsStream;
 use upvest::signature::SigningKey;
-use verify_and_store::FreshnessPolicy;
+use verify_and_store::Policy;
 use webhook_tests::deliveries::import_key;
 use webhook_tests::receiver::Receiver;
 
@@ -98,7 +98,7 @@ impl StandIn {
     ///
     /// [`BenchError`] when there is no port, or no key.
     pub async fn start(certificates: &Certificates, key: &SigningKey) -> Result<Self, BenchError> {
-        let aws = Receiver::new(1, FreshnessPolicy::Flag).aws;
+        let aws = Receiver::new(1, Policy::Flag).aws;
         import_key(&aws, key.to_jwk().ok_or(BenchError::Key)?).await;
         let listener = TcpListener::bind("127.0.0.1:0").await;
         let tcp = listener.map_err(BenchError::io("a port of 127.0.0.1"))?;

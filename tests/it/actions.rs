@@ -10,15 +10,14 @@ use std::time::Duration;
 
 use fake_aws::{CallFilter, Fault, Service};
 use pipeline::queues::domains::{DomainQueues, EventMessage};
-use pipeline::stores::idempotency::RecordState;
 use serde_json::Value;
 use upvest::effects::Dispatch;
 use upvest::{Domain, Event, Occurred};
-use verify_and_store::FreshnessPolicy;
+use verify_and_store::Policy;
 use webhook_tests::effects::{Run, Trouble};
 use webhook_tests::receiver::{CHANGES, EFFECTS, Receiver, dead_letter_name, queue_name};
 
-use crate::support::{deliver_events, event_at, message_of, post_events, process_all, receiver};
+use crate::support::{deliver_events, event_at, items, message_of, post_events, process_all, receiver};
 
 const SCHEMA: &str = include_str!("../../events/schemas/change.v1.schema.json");
 
@@ -79,7 +78,7 @@ async fn retry(receiver: &Receiver, domain: Domain, rounds: usize) {
 
 #[tokio::test(start_paused = true)]
 async fn each_change_runs_the_action_once_and_is_published_with_what_was_before() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     deliver_events(&receiver, &[order(1, "NEW"), order(2, "FILLED")]).await;
     deliver_events(&receiver, &[order(1, "NEW"), order(2, "FILLED")]).await;
     let runs = receiver.effects.runs();
@@ -88,7 +87,7 @@ async fn each_change_runs_the_action_once_and_is_published_with_what_was_before(
         [(None, Some("NEW")), (Some("NEW"), Some("FILLED"))]
     );
     assert_eq!(effects(&receiver), ["e1", "e2"]);
-    assert_eq!(receiver.stored("idempotency"), ["orders#e1", "orders#e2"]);
+    assert_eq!(items(&receiver, "idempotency", "id"), ["orders#e1", "orders#e2"]);
     let changes = published(&receiver);
     assert_eq!(changes.len(), 2);
     assert_eq!(changes[0]["previous"], Value::Null);
@@ -107,7 +106,7 @@ async fn each_change_runs_the_action_once_and_is_published_with_what_was_before(
 
 #[tokio::test(start_paused = true)]
 async fn a_late_event_runs_the_hook_for_late_events_and_is_published_as_one_that_changes_nothing() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     let topup = |second, status: &str| {
         let object = format!(r#"{{"id":"t1","status":"{status}"}}"#);
         event_at(&format!("e{second}"), second, &format!("TOPUP.{status}"), &object)
@@ -116,7 +115,10 @@ async fn a_late_event_runs_the_hook_for_late_events_and_is_published_as_one_that
     deliver_events(&receiver, &[topup(1, "CONFIRMED")]).await;
     let late = receiver.effects.runs_of("e1");
     assert!(late.len() == 1 && late[0].late, "{late:?}");
-    assert_eq!(receiver.stored("idempotency"), ["payments#e1", "payments#e2"]);
+    assert_eq!(
+        items(&receiver, "idempotency", "id"),
+        ["payments#e1", "payments#e2"]
+    );
     let changes = published(&receiver);
     assert_eq!(changes[0]["flags_changed"]["funds_available"], true);
     assert_eq!(
@@ -132,7 +134,7 @@ async fn a_late_event_runs_the_hook_for_late_events_and_is_published_as_one_that
 #[tokio::test(start_paused = true)]
 async fn a_crash_after_any_call_runs_the_action_again_only_if_its_record_was_not_completed() {
     for calls in 0.. {
-        let receiver = receiver(FreshnessPolicy::Flag).await;
+        let receiver = receiver(Policy::Flag).await;
         let crash = CallFilter::any().by("orders").after(calls);
         receiver.aws.inject(Fault::CrashAfterEffect, crash);
         deliver_events(&receiver, &[order(1, "NEW")]).await;
@@ -159,15 +161,10 @@ async fn a_crash_after_any_call_runs_the_action_again_only_if_its_record_was_not
             .map(|change| change["event"]["id"].to_string())
             .collect();
         assert_eq!(ids.len(), 1, "crash after {calls} calls");
-        let [id] = &receiver.stored("idempotency")[..] else {
-            panic!("one record")
-        };
-        let record = receiver.record(id).await;
-        let now = receiver.aws.clock().timestamp();
-        assert_eq!(record.state(now), RecordState::Completed);
-        assert!(record.data.unwrap().contains("done_for"));
-        if receiver.aws.clock().timestamp() == Receiver::new(1, FreshnessPolicy::Flag).aws.clock().timestamp()
-        {
+        let record = &receiver.aws.items("idempotency")[0];
+        assert_eq!(record["status"]["S"], "COMPLETED");
+        assert!(record["data"]["S"].as_str().unwrap().contains("done_for"));
+        if receiver.aws.clock().timestamp() == Receiver::new(1, Policy::Flag).aws.clock().timestamp() {
             assert!(calls > 4, "the crash never struck");
             return;
         }
@@ -176,7 +173,7 @@ async fn a_crash_after_any_call_runs_the_action_again_only_if_its_record_was_not
 
 #[tokio::test(start_paused = true)]
 async fn an_action_that_fails_holds_up_its_own_entity_only_until_the_dead_letter_queue_takes_the_event() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     receiver.effects.trouble("e1", Trouble::Fails);
     let other = event_at("n1", 3, "ORDER.NEW", r#"{"id":"o2","status":"NEW"}"#);
     deliver_events(&receiver, &[order(1, "NEW"), order(2, "FILLED"), other]).await;
@@ -215,7 +212,7 @@ async fn an_action_that_fails_holds_up_its_own_entity_only_until_the_dead_letter
 
 #[tokio::test(start_paused = true)]
 async fn a_hopeless_action_goes_to_the_dead_letter_queue_and_the_next_event_does_not_wait() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     receiver.effects.trouble("e1", Trouble::Hopeless);
     deliver_events(&receiver, &[order(1, "NEW"), order(2, "FILLED")]).await;
     assert_eq!(effects(&receiver), ["e2"]);
@@ -233,7 +230,7 @@ async fn a_hopeless_action_goes_to_the_dead_letter_queue_and_the_next_event_does
 #[tokio::test(start_paused = true)]
 async fn an_action_that_panics_or_never_ends_is_a_failure_like_any_other() {
     for trouble in [Trouble::Panics, Trouble::Hangs] {
-        let receiver = receiver(FreshnessPolicy::Flag).await;
+        let receiver = receiver(Policy::Flag).await;
         receiver.effects.trouble("e1", trouble);
         let other = event_at("n1", 3, "ORDER.NEW", r#"{"id":"o2","status":"NEW"}"#);
         deliver_events(&receiver, &[order(1, "NEW"), other]).await;
@@ -247,7 +244,7 @@ async fn an_action_that_panics_or_never_ends_is_a_failure_like_any_other() {
 
 #[tokio::test(start_paused = true)]
 async fn two_invocations_with_the_same_event_run_its_action_once() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     post_events(&receiver, &[order(1, "NEW")]).await;
     receiver.process_twice(Domain::Orders).await;
     retry(&receiver, Domain::Orders, 3).await;
@@ -257,7 +254,7 @@ async fn two_invocations_with_the_same_event_run_its_action_once() {
 
 #[tokio::test(start_paused = true)]
 async fn entries_that_the_bus_refuses_are_sent_again_and_nothing_else_is() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     receiver.aws.inject(
         Fault::Partial,
         CallFilter::operation(Service::EventBridge, "PutEvents"),
@@ -270,7 +267,7 @@ async fn entries_that_the_bus_refuses_are_sent_again_and_nothing_else_is() {
 
 #[tokio::test(start_paused = true)]
 async fn ten_changes_of_different_entities_are_published_with_one_request() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     deliver_events(&receiver, &ten_orders()).await;
     assert_eq!(receiver.aws.count(Service::EventBridge, "PutEvents"), 1);
     assert_eq!(published(&receiver).len(), 10);
@@ -278,7 +275,7 @@ async fn ten_changes_of_different_entities_are_published_with_one_request() {
 
 #[tokio::test(start_paused = true)]
 async fn while_the_bus_is_out_of_reach_the_event_waits_and_its_action_does_not_run_again() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     for _ in 0..6 {
         let put = CallFilter::operation(Service::EventBridge, "PutEvents");
         receiver.aws.inject(Fault::FailBeforeEffect, put);
@@ -294,7 +291,7 @@ async fn while_the_bus_is_out_of_reach_the_event_waits_and_its_action_does_not_r
 
 #[tokio::test(start_paused = true)]
 async fn a_change_that_was_not_published_is_published_when_redriven_though_a_later_one_was() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     for _ in 0..3 * 5 {
         let put = CallFilter::operation(Service::EventBridge, "PutEvents");
         receiver.aws.inject(Fault::FailBeforeEffect, put);
@@ -314,7 +311,7 @@ async fn a_change_that_was_not_published_is_published_when_redriven_though_a_lat
 
 #[tokio::test(start_paused = true)]
 async fn an_object_too_large_for_the_bus_is_replaced_by_where_it_is() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     let note = "x".repeat(300 * 1024);
     let object = format!(r#"{{"id":"o1","status":"NEW","note":"{note}"}}"#);
     deliver_events(&receiver, &[event_at("e1", 1, "ORDER.NEW", &object)]).await;
@@ -332,13 +329,16 @@ fn the_schema_names_every_domain() {
 }
 
 /// The place that the event got when it was stored.
-async fn logged_place(receiver: &Receiver, json: &str) -> Occurred {
-    receiver.event(Event::parse(json).unwrap().id()).await.occurred
+fn logged_place(receiver: &Receiver, json: &str) -> Occurred {
+    let id = Event::parse(json).unwrap().id().to_owned();
+    let log = receiver.aws.items("events");
+    let item = log.iter().find(|item| item["event_id"]["S"] == id).unwrap();
+    Occurred::from_stored(item["occurred"]["S"].as_str().unwrap()).unwrap()
 }
 
 async fn replay(receiver: &Receiver, json: &str) {
     let replayed = EventMessage {
-        occurred: logged_place(receiver, json).await,
+        occurred: logged_place(receiver, json),
         replay: Some("after-the-fix".to_owned()),
         ..message_of(json, Dispatch::Replay, receiver.aws.clock().timestamp())
     };
@@ -349,7 +349,7 @@ async fn replay(receiver: &Receiver, json: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn a_replay_runs_no_action_and_is_not_published() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     deliver_events(&receiver, &[order(1, "NEW"), order(2, "FILLED")]).await;
     let before = receiver.aws.items("entities");
     replay(&receiver, &order(1, "NEW")).await;
@@ -362,7 +362,7 @@ async fn a_replay_runs_no_action_and_is_not_published() {
 
 #[tokio::test(start_paused = true)]
 async fn an_action_that_asks_for_replays_is_told_of_them_under_a_key_of_their_own() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     receiver.effects.want_replays();
     deliver_events(&receiver, &[order(1, "NEW"), order(2, "FILLED")]).await;
     replay(&receiver, &order(1, "NEW")).await;
@@ -371,5 +371,5 @@ async fn an_action_that_asks_for_replays_is_told_of_them_under_a_key_of_their_ow
     assert_eq!(runs[1].replay.as_deref(), Some("after-the-fix"));
     assert_eq!(runs[1].key, "e1#after-the-fix");
     assert_eq!(published(&receiver).len(), 2);
-    assert_eq!(receiver.status("ORDER#o1").await.as_deref(), Some("FILLED"));
+    assert_eq!(receiver.aws.items("entities")[0]["status"]["S"], "FILLED");
 }

@@ -20,17 +20,17 @@ use fake_aws::{CallFilter, Fault, Service};
 use pipeline::queues::domains::{DomainQueues, EventMessage};
 use pipeline::stores::entities::Entities;
 use pipeline::stores::events::EventLog;
-use pipeline::stores::keys::KeyRow;
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use upvest::effects::Dispatch;
 use upvest::signature::{Dialect, Headers, SignatureOptions, SigningKey};
 use upvest::synthetic::{CANARY, canary_delivery};
-use verify_and_store::FreshnessPolicy;
+use verify_and_store::Policy;
 use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{CHANGES, DELIVERIES, PATH, Receiver};
 
 use crate::support::{
-    COVERED, deliver, deliver_with, event, message_of, process_all, quarantine, receiver, sign_with,
+    COVERED, deliver, deliver_with, event, items, message_of, process_all, quarantine, receiver, sign_with,
 };
 use crate::upvest::{Log, Server, clock};
 
@@ -83,7 +83,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let receiver = receiver(FreshnessPolicy::Strict).await;
+        let receiver = receiver(Policy::Strict).await;
         receiver.aws.create_secret_string(SECRET, SECRET_VALUE);
         let gateway = Gateway::start().await;
         let canary = deps(&receiver, &format!("{}{PATH}", gateway.base_url));
@@ -132,8 +132,10 @@ impl World {
         deliver_with(&self.receiver, &headers, body).await;
     }
 
-    async fn key(&self) -> KeyRow {
-        self.receiver.key_row(KEY_ID).await
+    fn key(&self) -> Value {
+        let keys = self.receiver.aws.items("keys").into_iter();
+        let mut own = keys.filter(|item| item["key_id"]["S"] == KEY_ID);
+        own.next().unwrap_or_default()
     }
 }
 
@@ -182,7 +184,7 @@ fn verified(receiver: &Receiver) -> usize {
 fn nobody_was_told(receiver: &Receiver) {
     assert_eq!(receiver.effects.runs(), []);
     assert_eq!(receiver.aws.published(CHANGES).len(), 0);
-    assert_eq!(receiver.stored("idempotency"), [""; 0]);
+    assert_eq!(items(receiver, "idempotency", "id"), [""; 0]);
 }
 
 fn delivery(events: &[String]) -> Vec<u8> {
@@ -206,16 +208,22 @@ async fn its_event_goes_through_every_station_and_nobody_is_told() {
     assert!(times.is_sorted() && times[0].is_some(), "{first:?}");
     assert_eq!((first.failed_stage, first.error), (None, None));
     assert_eq!(
-        world.receiver.stored("events"),
+        items(&world.receiver, "events", "event_id"),
         std::slice::from_ref(&first.event_id)
     );
-    assert_eq!(world.receiver.stored("entities"), ["synthetic#canary"]);
+    assert_eq!(
+        items(&world.receiver, "entities", "aggregate"),
+        ["synthetic#canary"]
+    );
     assert_eq!(verified(&world.receiver), 1);
 
     let second = world.run(Works::All).await;
     assert!(second.delivered, "{second:?}");
-    assert_eq!(world.receiver.stored("events").len(), 2);
-    assert_eq!(world.receiver.stored("entities"), ["synthetic#canary"]);
+    assert_eq!(items(&world.receiver, "events", "event_id").len(), 2);
+    assert_eq!(
+        items(&world.receiver, "entities", "aggregate"),
+        ["synthetic#canary"]
+    );
     nobody_was_told(&world.receiver);
     assert_eq!(quarantine(&world.receiver), [""; 0]);
 }
@@ -224,14 +232,18 @@ async fn its_event_goes_through_every_station_and_nobody_is_told() {
 async fn its_key_becomes_known_at_the_first_run_with_its_limit() {
     let mut world = World::new().await;
     world.run(Works::All).await;
-    let key = world.key().await;
-    assert_eq!(key.algorithm.as_deref(), Some("hmac-sha256"));
-    assert_eq!(key.secret.as_deref(), Some(SECRET));
-    assert_eq!(key.only.as_deref(), Some("synthetic"));
-    assert_eq!(key.source.as_deref(), Some("canary"));
+    let key = world.key();
+    for (attribute, value) in [
+        ("algorithm", "hmac-sha256"),
+        ("secret", SECRET),
+        ("only", "synthetic"),
+        ("source", "canary"),
+    ] {
+        assert_eq!(key[attribute]["S"], value, "{attribute}");
+    }
     world.receiver.aws.clear_calls();
     world.run(Works::All).await;
-    assert_eq!(world.key().await, key);
+    assert_eq!(world.key(), key);
 }
 
 #[tokio::test]
@@ -249,7 +261,7 @@ async fn a_key_without_its_limit_is_not_used() {
     let report = world.run(Works::All).await;
     assert_eq!(report.failed_stage, Some(Stage::Key));
     assert!(report.error.unwrap().contains("delete that item"));
-    assert_eq!(world.receiver.stored("events").len(), 1);
+    assert_eq!(items(&world.receiver, "events", "event_id").len(), 1);
 }
 
 #[tokio::test]
@@ -266,7 +278,7 @@ async fn a_limit_that_this_version_does_not_know_is_not_taken_for_none() {
         .await
         .unwrap();
     world.receiver.verify_and_store().await.unwrap();
-    assert_eq!(world.receiver.stored("events"), [""; 0]);
+    assert_eq!(items(&world.receiver, "events", "event_id"), [""; 0]);
     assert_eq!(
         world.receiver.aws.messages(DELIVERIES).len(),
         1,
@@ -301,14 +313,17 @@ async fn an_event_that_is_late_is_not_taken_for_the_next_one() {
     let late = world.run(Works::Verify).await;
     assert_eq!(late.failed_stage, Some(Stage::Project));
     process_all(&world.receiver).await;
-    assert_eq!(world.receiver.stored("entities"), ["synthetic#canary"]);
+    assert_eq!(
+        items(&world.receiver, "entities", "aggregate"),
+        ["synthetic#canary"]
+    );
     let next = world.run(Works::Verify).await;
     assert_eq!(next.failed_stage, Some(Stage::Project));
 }
 
 #[tokio::test]
 async fn any_answer_but_200_fails_and_no_redirect_is_followed() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     receiver.aws.create_secret_string(SECRET, SECRET_VALUE);
     let server = Server::start().await;
     let canary = deps(&receiver, &format!("{}{PATH}", server.base_url));
@@ -324,7 +339,7 @@ async fn any_answer_but_200_fails_and_no_redirect_is_followed() {
 
 #[tokio::test]
 async fn a_url_that_nobody_serves_fails_and_is_not_logged() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     receiver.aws.create_secret_string(SECRET, SECRET_VALUE);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -339,7 +354,7 @@ async fn a_url_that_nobody_serves_fails_and_is_not_logged() {
 
 #[tokio::test]
 async fn a_secret_that_is_gone_or_too_short_fails_at_the_key() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     let canary = deps(&receiver, "http://127.0.0.1:9/");
     let report = canary::handle(&canary).await;
     assert_eq!(report.failed_stage, Some(Stage::Key));
@@ -347,7 +362,11 @@ async fn a_secret_that_is_gone_or_too_short_fails_at_the_key() {
     let report = canary::handle(&canary).await;
     assert_eq!(report.failed_stage, Some(Stage::Key));
     assert!(report.error.unwrap().contains("shorter than 16 bytes"));
-    assert_eq!(receiver.stored("keys"), ["key"], "no key is registered");
+    assert_eq!(
+        items(&receiver, "keys", "key_id"),
+        ["key"],
+        "no key is registered"
+    );
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use pipeline::processor::Processor;
 use serde_json::Value;
 use upvest::Domain;
 use upvest_simulator::generate;
-use verify_and_store::FreshnessPolicy;
+use verify_and_store::Policy;
 use webhook_tests::prices;
 use webhook_tests::receiver::{CHANGES, Receiver};
 
@@ -236,7 +236,7 @@ fn executed_at_once(events: Vec<String>) -> Vec<String> {
 
 /// Runs events through the receiver, and bills it.
 async fn bill(events: &[String], traffic: Traffic) -> Bill {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     let processors: Vec<Processor> = receiver
         .domains()
         .map(|domain| shipped(&receiver, domain, traffic.publishes))

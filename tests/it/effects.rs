@@ -14,11 +14,11 @@ use pipeline::queues::domains::{DomainQueues, EventMessage};
 use serde_json::Value;
 use upvest::Domain;
 use upvest::effects::Dispatch;
-use verify_and_store::FreshnessPolicy;
+use verify_and_store::Policy;
 use webhook_tests::effects::{Effects, Trouble};
 use webhook_tests::receiver::{CHANGES, EFFECTS, Receiver, dead_letter_name};
 
-use crate::support::{deliver_events, enqueue_events, event_at, message_of, process_all, receiver};
+use crate::support::{deliver_events, enqueue_events, event_at, items, message_of, process_all, receiver};
 
 /// What a processor is set up to do.
 #[derive(Clone, Copy, Debug)]
@@ -131,7 +131,7 @@ async fn a_copy_that_comes_after_newer_events_is_told_again_under_its_id_and_act
             (order(1, "NEW"), order(2, "NEW")),
             (execution(1), execution(2)),
         ] {
-            let receiver = receiver(FreshnessPolicy::Flag).await;
+            let receiver = receiver(Policy::Flag).await;
             send(&receiver, setup, &older, Dispatch::First).await;
             send(&receiver, setup, &newer, Dispatch::First).await;
             let before = receiver.aws.items("entities");
@@ -152,7 +152,7 @@ async fn a_copy_that_comes_after_newer_events_is_told_again_under_its_id_and_act
 #[tokio::test(start_paused = true)]
 async fn a_late_event_is_told_as_late_and_its_copy_as_late_and_again() {
     for setup in Setup::every() {
-        let receiver = receiver(FreshnessPolicy::Flag).await;
+        let receiver = receiver(Policy::Flag).await;
         send(&receiver, setup, &order(2, "FILLED"), Dispatch::First).await;
         send(&receiver, setup, &order(1, "NEW"), Dispatch::First).await;
         send(&receiver, setup, &order(1, "NEW"), Dispatch::Again).await;
@@ -167,7 +167,7 @@ async fn a_late_event_is_told_as_late_and_its_copy_as_late_and_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_late_event_whose_hook_was_cut_short_is_still_late_when_it_comes_back() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     send(&receiver, ALL, &order(2, "FILLED"), Dispatch::First).await;
     let claim = CallFilter::operation(Service::DynamoDb, "PutItem").on("idempotency");
     receiver.aws.inject(Fault::CrashBeforeEffect, claim);
@@ -183,7 +183,7 @@ async fn a_late_event_whose_hook_was_cut_short_is_still_late_when_it_comes_back(
 
 #[tokio::test(start_paused = true)]
 async fn a_change_whose_attempts_all_died_is_told_as_late_and_again_when_sqs_moved_it_and_newer_ones_came() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     let effect = CallFilter::operation(Service::Sqs, "SendMessage").on(EFFECTS);
     for _ in 0..10 {
         receiver.aws.inject(Fault::CrashBeforeEffect, effect.clone());
@@ -206,7 +206,7 @@ async fn a_change_whose_attempts_all_died_is_told_as_late_and_again_when_sqs_mov
 
 #[tokio::test(start_paused = true)]
 async fn a_change_whose_action_failed_takes_its_transition_along_and_runs_as_that_change_when_redriven() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     receiver.effects.trouble("e2", Trouble::Hopeless);
     send(&receiver, ALL, &order(1, "NEW"), Dispatch::First).await;
     send(&receiver, ALL, &order(2, "PROCESSING"), Dispatch::First).await;
@@ -230,7 +230,7 @@ async fn a_change_whose_action_failed_takes_its_transition_along_and_runs_as_tha
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_a_replay_applied_first_is_a_change_when_its_own_message_comes() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     for event in [order(1, "NEW"), order(2, "FILLED")] {
         send(&receiver, ALL, &event, Dispatch::Replay).await;
     }
@@ -252,7 +252,7 @@ async fn a_crash_at_any_call_of_a_batch_leaves_every_event_told_as_what_it_is_an
         .into_iter()
         .flat_map(|fault| (0..20).map(move |calls| (fault, calls)))
     {
-        let receiver = receiver(FreshnessPolicy::Flag).await;
+        let receiver = receiver(Policy::Flag).await;
         let crash = CallFilter::any().by("orders").after(calls);
         receiver.aws.inject(fault, crash);
         deliver_events(&receiver, &events).await;
@@ -283,7 +283,7 @@ async fn a_crash_at_any_call_of_a_batch_leaves_every_event_told_as_what_it_is_an
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_reads_writes_and_publishes_its_entities_together() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     let executions = |batch: u32| {
         let execution = |number: u32| {
             let id = batch * 10 + number;
@@ -305,11 +305,10 @@ async fn a_batch_reads_writes_and_publishes_its_entities_together() {
     };
     assert_eq!((on_entities("BatchGetItem"), on_entities("PutItem")), (60, 60));
     assert_eq!(receiver.aws.count(Service::EventBridge, "PutEvents"), 60);
-    let order = receiver.state("ORDER#o1").await;
-    let filled = &order.projection.derived("ORDER")["filled_quantity"];
-    assert_eq!(serde_json::to_value(filled).unwrap(), "600");
-    assert_eq!(order.version, 60);
-    assert_eq!(receiver.stored("entities"), ["ORDER#o1"]);
+    let order = &receiver.aws.items("entities")[0];
+    assert_eq!(order["filled_quantity"]["S"], "600");
+    assert_eq!(order["version"]["N"], "60");
+    assert_eq!(items(&receiver, "entities", "aggregate"), ["ORDER#o1"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -326,7 +325,7 @@ async fn the_states_of_a_hundred_new_events_take_forty_requests_at_most_whatever
         })
         .collect();
     for events in [many, of_one, upvest_simulator::generate(7, 100)] {
-        let receiver = receiver(FreshnessPolicy::Flag).await;
+        let receiver = receiver(Policy::Flag).await;
         enqueue_events(&receiver, &events).await;
         receiver.verify_and_store().await.unwrap();
         receiver.aws.clear_calls();
@@ -334,7 +333,7 @@ async fn the_states_of_a_hundred_new_events_take_forty_requests_at_most_whatever
         let calls = receiver.aws.calls();
         let on_entities = calls.iter().filter(|call| call.resource == "entities").count();
         let published = receiver.aws.count(Service::EventBridge, "PutEvents");
-        assert_eq!(receiver.stored("events").len(), 100);
+        assert_eq!(receiver.aws.items("events").len(), 100);
         assert!(on_entities <= 40, "{on_entities}");
         assert_eq!(
             published,
@@ -346,7 +345,7 @@ async fn the_states_of_a_hundred_new_events_take_forty_requests_at_most_whatever
 
 #[tokio::test(start_paused = true)]
 async fn of_a_batch_of_entities_one_that_cannot_be_written_holds_up_no_other() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     let new = |number: u8| {
         let object = format!(r#"{{"id":"o{number}","status":"NEW"}}"#);
         event_at(&format!("e{number}"), 1, "ORDER.NEW", &object)
@@ -354,9 +353,9 @@ async fn of_a_batch_of_entities_one_that_cannot_be_written_holds_up_no_other() {
     let batch = CallFilter::operation(Service::DynamoDb, "BatchExecuteStatement").on("entities");
     receiver.aws.inject(Fault::Partial, batch);
     deliver_events(&receiver, &[new(1), new(2), new(3)]).await;
-    assert_eq!(receiver.stored("entities").len(), 3);
+    assert_eq!(items(&receiver, "entities", "aggregate").len(), 3);
     assert_eq!(
-        receiver.stored("idempotency").len(),
+        receiver.aws.items("idempotency").len(),
         3,
         "what failed in the batch was written alone"
     );
@@ -364,7 +363,7 @@ async fn of_a_batch_of_entities_one_that_cannot_be_written_holds_up_no_other() {
 
 #[tokio::test(start_paused = true)]
 async fn an_item_that_was_edited_by_hand_has_its_events_wait_in_the_dead_letter_queue_with_the_way_out() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     deliver_events(&receiver, &[order(1, "NEW")]).await;
     let edit = receiver.aws.dynamodb().update_item().table_name("entities");
     edit.key(

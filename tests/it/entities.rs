@@ -2,14 +2,14 @@
 
 use pipeline::stores::entities::{Entities, EntityError, Stored};
 use upvest::EntityKey;
-use verify_and_store::FreshnessPolicy;
+use verify_and_store::Policy;
 
 use crate::support::{deliver_events, event_at, receiver};
 
 /// The table of [`Entities::save`]: of two writers that read the same version, one wins.
 #[tokio::test(start_paused = true)]
 async fn a_state_is_written_over_the_version_before_it_and_over_no_other() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     let entities = Entities::new(receiver.aws.dynamodb().clone(), "entities".to_owned());
     let order = event_at("e1", 1, "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#);
     deliver_events(&receiver, &[order]).await;

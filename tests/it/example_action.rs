@@ -14,7 +14,7 @@ use axum::routing::post;
 use pipeline::actions::{ConfigError, DomainActions, Lookup, Setup};
 use serde_json::Value;
 use upvest::Domain;
-use verify_and_store::FreshnessPolicy;
+use verify_and_store::Policy;
 use webhook_tests::order_desk;
 use webhook_tests::receiver::{Receiver, dead_letter_name};
 
@@ -71,7 +71,7 @@ async fn process(receiver: &Receiver, actions: &DomainActions) {
 
 #[tokio::test]
 async fn the_order_desk_is_told_once_of_each_deposit() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     let (url, told) = order_desk().await;
     let actions = actions_for(&receiver, &url);
     post_events(
@@ -95,7 +95,7 @@ async fn the_order_desk_is_told_once_of_each_deposit() {
 
 #[tokio::test]
 async fn what_the_order_desk_will_never_take_goes_to_the_dead_letter_queue() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     let (url, told) = order_desk().await;
     let actions = actions_for(&receiver, &url);
     post_events(
@@ -112,7 +112,7 @@ async fn what_the_order_desk_will_never_take_goes_to_the_dead_letter_queue() {
 
 #[tokio::test]
 async fn without_its_variable_the_action_is_not_made() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     let environment = Lookup::new(&|_| None);
     let refused = order_desk::actions(&Setup::new(receiver.aws.sdk_config(), &environment)).err();
     assert_eq!(refused, Some(ConfigError::Missing("ORDER_DESK_URL")));

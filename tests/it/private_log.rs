@@ -15,7 +15,7 @@ use pipeline::actions::{ActionError, Actions, Change, DomainActions};
 use serde_json::{Value, json};
 use upvest::Domain;
 use upvest::signature::{Dialect, Headers, SignatureOptions, SigningKey};
-use verify_and_store::FreshnessPolicy;
+use verify_and_store::Policy;
 use webhook_tests::metrics::Measured;
 use webhook_tests::receiver::{
     DELIVERIES, DELIVERIES_DLQ, Receiver, dead_letter_name, gateway_request, queue_name,
@@ -225,7 +225,7 @@ async fn nothing_of_a_delivery_is_logged_measured_or_given_as_a_reason() {
     let _logged = pipeline::runtime::log::subscriber(LevelFilter::TRACE, log.clone()).set_default();
     let measured = Measured::default();
     let _measured = metrics::set_default_local_recorder(&measured);
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     good_deliveries(&receiver).await;
     bad_bodies(&receiver).await;
     bad_signatures(&receiver).await;

@@ -16,7 +16,7 @@ use serde_json::json;
 use upvest::Domain;
 use upvest::effects::Dispatch;
 use upvest::signature::{Dialect, Headers, SignatureOptions, SigningKey};
-use verify_and_store::{FreshnessPolicy, SubscriptionPolicy};
+use verify_and_store::Policy;
 use webhook_tests::deliveries::{KEY_ID, KNOWN_SEED};
 use webhook_tests::effects::Trouble;
 use webhook_tests::metrics::{Measured, Measurement};
@@ -43,7 +43,7 @@ pub(crate) async fn published() -> Vec<Measurement> {
 }
 
 async fn answer_in_every_way() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     assert_eq!(receiver.post(&Headers::default(), b"{}").await.unwrap().0, 401);
     let mut rng = receiver.aws.rng();
     let noise: Vec<u8> = (0..1_200_000).map(|_| rng.draw() as u8).collect();
@@ -82,7 +82,7 @@ async fn from_an_unlisted_address(receiver: &Receiver, headers: &Headers) -> i64
 }
 
 async fn judge_in_every_way() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     let order = event("e1", "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#);
     deliver(&receiver, order.as_bytes()).await;
     deliver(&receiver, order.as_bytes()).await;
@@ -103,16 +103,16 @@ async fn judge_in_every_way() {
     deliver_with(&receiver, &signed, b"[]").await;
     let forged = sign_with(&key(), b"[]", &SignatureOptions::new(COVERED));
     deliver_with(&receiver, &forged, b"[{}]").await;
-    let receiver = receiver.with_subscriptions(SubscriptionPolicy::Flag);
+    let receiver = receiver.with_subscriptions(Policy::Flag);
     receiver.subscriptions().adopt("ours").await.unwrap();
     let foreign = order.replacen('{', r#"{"webhook_id":"other","#, 1);
     deliver(&receiver, foreign.as_bytes()).await;
-    let stranger = Receiver::new(1, FreshnessPolicy::Flag);
+    let stranger = Receiver::new(1, Policy::Flag);
     deliver(&stranger, order.as_bytes()).await;
 }
 
 async fn process_in_every_way() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     let order = |id: &str, second, status: &str| {
         let object = format!(r#"{{"id":"o1","status":"{status}"}}"#);
         event_at(id, second, &format!("ORDER.{status}"), &object)
@@ -207,7 +207,7 @@ async fn each_attempt_at_a_request_to_aws_is_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn the_way_of_an_event_is_measured_from_the_receipt_of_its_delivery() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     let measured = Measured::default();
     let _guard = ::metrics::set_default_local_recorder(&measured);
     let body = event("e1", "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#);
@@ -246,7 +246,7 @@ async fn the_way_of_an_event_is_measured_from_the_receipt_of_its_delivery() {
 async fn deliveries_that_we_signed_ourselves_do_not_break_the_silence() {
     let measured = Measured::default();
     let _guard = ::metrics::set_default_local_recorder(&measured);
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     receiver.aws.create_secret("own", &[7; 32]);
     let put = receiver.aws.dynamodb().put_item().table_name("keys");
     let attributes = [("key_id", "own"), ("algorithm", "hmac-sha256"), ("secret", "own")];

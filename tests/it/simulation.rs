@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use fake_aws::{Call, Fault, FaultRates, Outcome, Rng};
 use pipeline::stores::archive::ArchivedDelivery;
-use pipeline::stores::events::{LoggedEvent, conflict_key};
+use pipeline::stores::entities::Entities;
+use pipeline::stores::events::EventLog;
 use upvest::category::{CATEGORIES, Role, UNRECOGNISED};
 use upvest::projection::Placed;
 use upvest::{EntityKey, Event, Projection};
-use verify_and_store::FreshnessPolicy;
+use verify_and_store::Policy;
 use webhook_tests::deliveries::import_key;
 use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{CHANGES, Receiver};
@@ -67,7 +68,7 @@ struct Run {
 
 impl Run {
     fn new(seed: u64) -> Self {
-        let receiver = Receiver::new(seed, FreshnessPolicy::Flag);
+        let receiver = Receiver::new(seed, Policy::Flag);
         let mut rng = receiver.aws.rng();
         let story = Story::new(&mut rng);
         let answered = vec![BTreeSet::new(); story.deliveries.len()];
@@ -97,7 +98,7 @@ impl Run {
         self.receiver.aws.clock().advance(Duration::from_secs(3_601));
         assert!(self.send_on().await);
         self.receiver.drain().await;
-        self.assert_log().await;
+        self.assert_log();
         self.assert_archive();
         let events = self.assert_projections().await;
         self.assert_effects(&events);
@@ -169,31 +170,35 @@ impl Run {
     }
 
     /// The log, by key: event id and hash of the event.
-    async fn log(&self) -> BTreeMap<String, LoggedEvent> {
-        let events = self.receiver.logged().await.into_iter();
-        events.map(|event| (event.event_id.clone(), event)).collect()
+    fn log(&self) -> BTreeMap<String, serde_json::Value> {
+        let items = self.receiver.aws.items("events").into_iter();
+        items
+            .map(|item| (item["event_id"]["S"].as_str().unwrap().to_owned(), item))
+            .collect()
     }
 
     /// Every version of every genuine event is in the log exactly once, and nothing else is.
-    async fn assert_log(&self) {
-        let mut log = self.log().await;
+    fn assert_log(&self) {
+        let mut log = self.log();
         let mut versions: BTreeMap<String, BTreeMap<String, &str>> = BTreeMap::new();
         for json in self.story.genuine_events() {
             let id = Event::parse(json).unwrap().id().to_owned();
             versions.entry(id).or_default().insert(hash(json), json);
         }
         for (id, mut versions) in versions {
-            let logged = log
+            let item = log
                 .remove(&id)
                 .unwrap_or_else(|| panic!("event {id} is not in the log"));
             let json = versions
-                .remove(&logged.sha256)
+                .remove(item["sha256"]["S"].as_str().unwrap())
                 .expect("the log has what was sent");
-            let object = Event::parse(json).unwrap().object().get().to_owned();
-            assert_eq!(logged.object, Some(object));
+            assert_eq!(
+                item["object"]["S"].as_str().unwrap(),
+                Event::parse(json).unwrap().object().get()
+            );
             for (hash, _) in versions {
                 assert!(
-                    log.remove(&conflict_key(&id, &hash)).is_some(),
+                    log.remove(&format!("{id}!{hash}")).is_some(),
                     "a conflict of {id} is not kept"
                 );
             }
@@ -236,14 +241,21 @@ impl Run {
 
     /// Every entity's state is the fold of its logged events, in whatever order; gives the events that are about one.
     async fn assert_projections(&self) -> BTreeSet<String> {
-        let (log, entities) = (self.receiver.log(), self.receiver.entities());
+        let dynamodb = || self.receiver.aws.dynamodb().clone();
+        let log = EventLog::new(dynamodb(), "events".to_owned());
+        let entities = Entities::new(dynamodb(), "entities".to_owned());
         let mut about = BTreeSet::new();
-        let logged = self.log().await.into_values();
-        let aggregates: BTreeSet<EntityKey> = logged.filter_map(|event| event.aggregate).collect();
-        let stored = self.receiver.stored("entities");
-        let expected = aggregates.iter().map(|aggregate| aggregate.as_str());
-        assert_eq!(stored, expected.collect::<Vec<_>>());
-        for aggregate in aggregates {
+        let aggregates: BTreeSet<String> = self
+            .log()
+            .values()
+            .filter_map(|item| Some(item["aggregate"]["S"].as_str()?.to_owned()))
+            .collect();
+        assert_eq!(
+            self.receiver.aws.items("entities").len(),
+            aggregates.len(),
+            "entities"
+        );
+        for aggregate in aggregates.into_iter().map(EntityKey::from_stored) {
             let mut history = log.history(&aggregate).await.unwrap();
             // The fold may not depend on the order; the time line's is the one that the processors saw least.
             history.reverse();

@@ -12,18 +12,18 @@ use pipeline::runtime::metrics::FOREIGN_SUBSCRIPTIONS;
 use pipeline::stores::archive::ArchivedDelivery;
 use pipeline::stores::subscriptions::Owner;
 use upvest::signature::{Dialect, SigningKey};
-use verify_and_store::{FreshnessPolicy, SubscriptionPolicy};
+use verify_and_store::Policy;
 use webhook_tests::deliveries::sign;
 use webhook_tests::metrics::Measured;
 use webhook_tests::receiver::Receiver;
 
-use crate::support::{deliver, deliver_with, quarantine, receiver};
+use crate::support::{deliver, deliver_with, items, quarantine, receiver};
 
 const OURS: &str = "9df39835-be87-4243-9018-f2500b39cee6";
 const OTHER: &str = "b838bde5-b6df-4f1f-bfc4-71d3fb01d430";
 
-async fn subscribed(policy: SubscriptionPolicy) -> Receiver {
-    let receiver = receiver(FreshnessPolicy::Flag).await.with_subscriptions(policy);
+async fn subscribed(policy: Policy) -> Receiver {
+    let receiver = receiver(Policy::Flag).await.with_subscriptions(policy);
     receiver.subscriptions().adopt(OURS).await.unwrap();
     receiver
 }
@@ -46,7 +46,7 @@ async fn post(receiver: &Receiver, events: &[(&str, Option<&str>)]) {
 }
 
 fn stored(receiver: &Receiver) -> Vec<String> {
-    receiver.stored("events")
+    items(receiver, "events", "event_id")
 }
 
 /// The flags of the archived deliveries, in the order of their receipt.
@@ -61,10 +61,10 @@ fn flags(receiver: &Receiver) -> Vec<Vec<String>> {
 #[tokio::test(start_paused = true)]
 async fn an_event_that_names_another_subscription_beside_ours_does_not_pass_for_ours() {
     let both = format!(r#"{OURS}","webhook_id":"{OTHER}"#);
-    let receiver = subscribed(SubscriptionPolicy::Flag).await;
+    let receiver = subscribed(Policy::Flag).await;
     post(&receiver, &[("e1", Some(&both))]).await;
     assert_eq!(flags(&receiver), [["foreign-subscription"]]);
-    let receiver = subscribed(SubscriptionPolicy::Strict).await;
+    let receiver = subscribed(Policy::Strict).await;
     post(&receiver, &[("e1", Some(&both)), ("e2", Some(OURS))]).await;
     assert_eq!(stored(&receiver), ["e2"]);
 }
@@ -74,7 +74,7 @@ async fn events_of_another_subscription_are_flagged_and_told_once() {
     let measured = Measured::default();
     let _guard = metrics::set_default_local_recorder(&measured);
     let told = || measured.values(FOREIGN_SUBSCRIPTIONS, &[]).len();
-    let receiver = subscribed(SubscriptionPolicy::Flag).await;
+    let receiver = subscribed(Policy::Flag).await;
     post(&receiver, &[("e1", Some(OURS)), ("e2", None)]).await;
     assert_eq!(told(), 0);
     post(&receiver, &[("e3", Some(OURS)), ("e4", Some(OTHER))]).await;
@@ -92,7 +92,7 @@ async fn events_of_another_subscription_are_flagged_and_told_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_strict_receiver_takes_the_events_of_its_own_subscriptions_alone() {
-    let receiver = subscribed(SubscriptionPolicy::Strict).await;
+    let receiver = subscribed(Policy::Strict).await;
     post(
         &receiver,
         &[("e1", Some(OURS)), ("e2", Some(OTHER)), ("e3", None)],
@@ -109,17 +109,17 @@ async fn a_strict_receiver_takes_the_events_of_its_own_subscriptions_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn an_id_too_long_for_the_table_is_another_one_and_holds_up_nothing() {
-    let receiver = subscribed(SubscriptionPolicy::Strict).await;
+    let receiver = subscribed(Policy::Strict).await;
     let long = "w".repeat(3_000);
     post(&receiver, &[("e1", Some(OURS)), ("e2", Some(&long))]).await;
     assert_eq!(stored(&receiver), ["e1"]);
     assert_eq!(quarantine(&receiver), ["foreign-subscription"]);
-    assert_eq!(receiver.stored("subscriptions"), [OURS]);
+    assert_eq!(items(&receiver, "subscriptions", "webhook_id"), [OURS]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_subscription_that_was_just_made_is_known() {
-    let receiver = subscribed(SubscriptionPolicy::Strict).await;
+    let receiver = subscribed(Policy::Strict).await;
     post(&receiver, &[("e1", Some(OURS))]).await;
     receiver.subscriptions().adopt(OTHER).await.unwrap();
     receiver.aws.clock().advance(Duration::from_secs(6));
@@ -129,17 +129,15 @@ async fn a_subscription_that_was_just_made_is_known() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_refused_before_a_subscription_is_known_to_be_ours() {
-    let receiver = receiver(FreshnessPolicy::Flag)
-        .await
-        .with_subscriptions(SubscriptionPolicy::Strict);
+    let receiver = receiver(Policy::Flag).await.with_subscriptions(Policy::Strict);
     post(&receiver, &[("e1", Some(OTHER))]).await;
     assert_eq!(stored(&receiver), ["e1"]);
-    assert_eq!(receiver.stored("subscriptions"), [""; 0]);
+    assert_eq!(items(&receiver, "subscriptions", "webhook_id"), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_key_of_our_own_signed_is_for_us() {
-    let receiver = subscribed(SubscriptionPolicy::Strict).await;
+    let receiver = subscribed(Policy::Strict).await;
     receiver.aws.create_secret("own", &[7; 32]);
     let put = receiver.aws.dynamodb().put_item().table_name("keys");
     let attributes = [("key_id", "own"), ("algorithm", "hmac-sha256"), ("secret", "own")];
@@ -155,7 +153,7 @@ async fn what_a_key_of_our_own_signed_is_for_us() {
 
 #[tokio::test(start_paused = true)]
 async fn a_table_that_cannot_be_read_delays_what_is_to_be_refused_and_no_flag() {
-    for (policy, taken) in [(SubscriptionPolicy::Flag, 1), (SubscriptionPolicy::Strict, 0)] {
+    for (policy, taken) in [(Policy::Flag, 1), (Policy::Strict, 0)] {
         let receiver = subscribed(policy).await;
         for _ in 0..3 {
             let scan = CallFilter::operation(Service::DynamoDb, "Scan").on("subscriptions");
@@ -169,7 +167,7 @@ async fn a_table_that_cannot_be_read_delays_what_is_to_be_refused_and_no_flag() 
 
 #[tokio::test(start_paused = true)]
 async fn of_receivers_that_see_it_at_the_same_time_one_tells_it() {
-    let receiver = subscribed(SubscriptionPolicy::Flag).await;
+    let receiver = subscribed(Policy::Flag).await;
     let twins = [receiver.subscriptions(), receiver.subscriptions()];
     for twin in &twins {
         assert_eq!(twin.owner(OURS).await.unwrap(), Owner::Us);

@@ -10,7 +10,7 @@ use pipeline::queues::domains::EventMessage;
 use upvest::effects::Dispatch;
 use upvest::signature::{Headers, SigningKey};
 use upvest::{Domain, Event, Placement, Receipt};
-use verify_and_store::FreshnessPolicy;
+use verify_and_store::Policy;
 use webhook_tests::deliveries::{KNOWN_SEED, body_of, import_key, sign, signing_key};
 use webhook_tests::receiver::Receiver;
 
@@ -25,7 +25,7 @@ pub(crate) fn key() -> SigningKey {
 }
 
 /// Sets up a receiver that knows the key.
-pub(crate) async fn receiver(freshness: FreshnessPolicy) -> Receiver {
+pub(crate) async fn receiver(freshness: Policy) -> Receiver {
     let receiver = Receiver::new(1, freshness);
     import_key(&receiver.aws, key().to_jwk().unwrap()).await;
     receiver
@@ -94,6 +94,17 @@ pub(crate) fn message_of(json: &str, dispatch: Dispatch, dispatched_at: Timestam
         dispatched_at,
         replay: None,
     }
+}
+
+/// The keys of a table's items, in order.
+pub(crate) fn items(receiver: &Receiver, table: &str, key: &str) -> Vec<String> {
+    let items = receiver.aws.items(table);
+    let mut keys: Vec<_> = items
+        .iter()
+        .map(|item| item[key]["S"].as_str().unwrap().to_owned())
+        .collect();
+    keys.sort();
+    keys
 }
 
 /// Lists the reasons of what is in quarantine.

@@ -13,7 +13,7 @@ use pipeline::stores::audit::AuditLog;
 use serde_json::{Value, json};
 use upvest::Domain;
 use upvest::signature::Headers;
-use verify_and_store::{FreshnessPolicy, SubscriptionPolicy};
+use verify_and_store::Policy;
 use webhook_tests::deliveries::{body_of, sign};
 use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{CHANGES, DELIVERIES, KEY_REQUESTS, Receiver, dead_letter_name, queue_name};
@@ -24,7 +24,7 @@ const ORDER: &str = r#"{"id":"o1","user_id":"u1","status":"FILLED","cash_amount"
 
 /// A receiver to which an order's event was posted. Its account, key and clock are the same in every run.
 async fn receiver_with_delivery() -> Receiver {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     enqueue_events(&receiver, &[event_at("e1", 1, "ORDER.FILLED", ORDER)]).await;
     receiver
 }
@@ -90,7 +90,7 @@ async fn a_dispatched_event_is_its_json_and_attributes() {
 
 #[tokio::test(start_paused = true)]
 async fn ingest_answers_with_a_status_and_json() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     let body = body_of(&[event_at("e1", 1, "ORDER.FILLED", ORDER)]);
     let signed = sign(&key(), body.as_bytes());
     let mut answers = Vec::new();
@@ -135,7 +135,7 @@ async fn the_keys_table_has_what_verifies() {
 
 #[tokio::test(start_paused = true)]
 async fn the_subscriptions_table_has_ours() {
-    let receiver = Receiver::new(1, FreshnessPolicy::Flag).with_subscriptions(SubscriptionPolicy::Flag);
+    let receiver = Receiver::new(1, Policy::Flag).with_subscriptions(Policy::Flag);
     receiver
         .subscriptions()
         .adopt("5a3f1c1e-6b0d-4c64-9f1e-6a2f3b0f8a10")
@@ -146,7 +146,7 @@ async fn the_subscriptions_table_has_ours() {
 
 #[tokio::test(start_paused = true)]
 async fn the_audit_table_has_an_operation_with_what_came_of_it() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     let clock = receiver.aws.clock().clone();
     let clock = Clock::from_fn(move || clock.timestamp());
     let audit = AuditLog::new(receiver.aws.dynamodb().clone(), "audit".to_owned(), clock);
@@ -167,7 +167,7 @@ async fn the_audit_table_has_an_operation_with_what_came_of_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_key_is_asked_for_with_its_id() {
-    let (receiver, _) = Receiver::new(1, FreshnessPolicy::Flag).with_key_requests();
+    let (receiver, _) = Receiver::new(1, Policy::Flag).with_key_requests();
     enqueue_events(&receiver, &[event_at("e1", 1, "ORDER.FILLED", ORDER)]).await;
     receiver.verify_and_store().await.unwrap();
     assert_snapshot!(message(&receiver, KEY_REQUESTS));
@@ -175,7 +175,7 @@ async fn a_key_is_asked_for_with_its_id() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_delivery_is_in_quarantine_with_its_headers() {
-    let receiver = receiver(FreshnessPolicy::Flag).await;
+    let receiver = receiver(Policy::Flag).await;
     let body = body_of(&[event_at("e1", 1, "ORDER.FILLED", ORDER)]);
     let signed = sign(&key(), b"another body");
     receiver.post(&signed, body.as_bytes()).await.unwrap();

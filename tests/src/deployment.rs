@@ -31,12 +31,10 @@ use pipeline::runtime::clock::Clock;
 use serde_json::{Value, json};
 use upvest::Domain;
 use upvest::signature::{Headers, SigningKey};
-use verify_and_store::FreshnessPolicy;
+use verify_and_store::Policy;
 
 use crate::deliveries::{KNOWN_SEED, body_of, import_key, sign, signing_key};
-use crate::receiver::{
-    CHANGES, DELIVERIES, DELIVERIES_DLQ, EFFECTS, Receiver, dead_letter_name, key_of, queue_name,
-};
+use crate::receiver::{CHANGES, DELIVERIES, DELIVERIES_DLQ, EFFECTS, Receiver, dead_letter_name, queue_name};
 
 pub use connected::{ConnectedDeployment, UPVEST_SECRET};
 
@@ -53,7 +51,8 @@ pub struct Deployment {
 #[derive(Debug)]
 pub struct DeploymentBuilder {
     seed: u64,
-    freshness: FreshnessPolicy,
+    freshness: Policy,
+    subscriptions: Option<Policy>,
     key_seed: Option<u8>,
 }
 
@@ -64,8 +63,16 @@ impl DeploymentBuilder {
     }
 
     /// Has expired signatures dealt with by this policy, in place of being flagged.
-    pub fn freshness(self, freshness: FreshnessPolicy) -> Self {
+    pub fn freshness(self, freshness: Policy) -> Self {
         Self { freshness, ..self }
+    }
+
+    /// Has events of subscriptions that are not ours dealt with by this policy; without it those of any are taken.
+    pub fn subscriptions(self, policy: Policy) -> Self {
+        Self {
+            subscriptions: Some(policy),
+            ..self
+        }
     }
 
     /// Has the receiver know no key, so that no delivery can be verified yet.
@@ -82,8 +89,12 @@ impl DeploymentBuilder {
     ///
     /// If the account cannot be set up.
     pub async fn start(self) -> Deployment {
-        let receiver = Receiver::new(self.seed, self.freshness);
-        let outputs = outputs(&receiver.aws, self.freshness).await;
+        let mut receiver = Receiver::new(self.seed, self.freshness);
+        if let Some(policy) = self.subscriptions {
+            receiver = receiver.with_subscriptions(policy);
+        }
+        let policies = [self.freshness, self.subscriptions.unwrap_or(Policy::Flag)];
+        let outputs = outputs(&receiver.aws, policies).await;
         let stack = stack(&receiver.aws, outputs.clone());
         let deployment = Deployment {
             receiver,
@@ -108,7 +119,11 @@ impl DeploymentBuilder {
 }
 
 /// Names what the template puts out of the tables, buckets, queues and policies that a [`Receiver`] has.
-async fn outputs(aws: &Aws, freshness: FreshnessPolicy) -> BTreeMap<String, String> {
+async fn outputs(aws: &Aws, policies: [Policy; 2]) -> BTreeMap<String, String> {
+    let [freshness, subscriptions] = policies.map(|policy| match policy {
+        Policy::Flag => "flag",
+        Policy::Strict => "strict",
+    });
     let named = [
         ("KeysTableName", "keys"),
         ("EventsTableName", "events"),
@@ -118,13 +133,8 @@ async fn outputs(aws: &Aws, freshness: FreshnessPolicy) -> BTreeMap<String, Stri
         ("SubscriptionsTableName", "subscriptions"),
         ("ArchiveBucketName", "archive"),
         ("EventBusName", CHANGES),
-        (
-            "FreshnessPolicy",
-            match freshness {
-                FreshnessPolicy::Flag => "flag",
-                FreshnessPolicy::Strict => "strict",
-            },
-        ),
+        ("FreshnessPolicy", freshness),
+        ("SubscriptionPolicy", subscriptions),
     ];
     let mut outputs: BTreeMap<String, String> = named
         .into_iter()
@@ -173,7 +183,8 @@ impl Deployment {
     pub fn builder() -> DeploymentBuilder {
         DeploymentBuilder {
             seed: 1,
-            freshness: FreshnessPolicy::Flag,
+            freshness: Policy::Flag,
+            subscriptions: None,
             key_seed: Some(KNOWN_SEED),
         }
     }
@@ -327,34 +338,35 @@ impl Deployment {
     }
 
     /// Empties the entities table.
+    ///
+    /// # Panics
+    ///
+    /// If an item has no key.
     pub async fn delete_entities(&self) {
-        for entity in self.receiver.stored("entities") {
-            self.delete("entities", &entity).await;
+        for item in self.entities() {
+            let entity = item["aggregate"]["S"].as_str().expect("a key");
+            self.delete("entities", "aggregate", entity).await;
         }
     }
 
-    /// Reads an item as it lies in its table, to be spoiled.
+    /// Reads an item.
     ///
     /// # Panics
     ///
     /// If there is none.
-    pub async fn item(&self, table: &str, id: &str) -> HashMap<String, AttributeValue> {
+    pub async fn item(&self, table: &str, key: &str, id: &str) -> HashMap<String, AttributeValue> {
         let get = self.receiver.aws.dynamodb().get_item().table_name(table);
-        let found = get
-            .key(key_of(table), AttributeValue::S(id.to_owned()))
-            .send()
-            .await;
+        let found = get.key(key, AttributeValue::S(id.to_owned())).send().await;
         found.expect("the table exists").item.expect("the item exists")
     }
 
-    /// Gives an attribute of an item another text, as somebody who edits it by hand: no store writes such a thing, so
-    /// tests name the attribute.
+    /// Gives an attribute of an item another text: `(name, text)`, of the item that has `(name, value)` as its key.
     ///
     /// # Panics
     ///
     /// If there is no such item.
-    pub async fn set(&self, table: &str, id: &str, (attribute, text): (&str, &str)) {
-        let mut item = self.item(table, id).await;
+    pub async fn set(&self, table: &str, (key, id): (&str, &str), (attribute, text): (&str, &str)) {
+        let mut item = self.item(table, key, id).await;
         item.insert(attribute.to_owned(), AttributeValue::S(text.to_owned()));
         let put = self.receiver.aws.dynamodb().put_item().table_name(table);
         let put = put.set_item(Some(item)).send().await;
@@ -366,9 +378,9 @@ impl Deployment {
     /// # Panics
     ///
     /// If there is no such table.
-    pub async fn delete(&self, table: &str, id: &str) {
+    pub async fn delete(&self, table: &str, key: &str, id: &str) {
         let delete = self.receiver.aws.dynamodb().delete_item().table_name(table);
-        let delete = delete.key(key_of(table), AttributeValue::S(id.to_owned()));
+        let delete = delete.key(key, AttributeValue::S(id.to_owned()));
         delete.send().await.expect("the table exists");
     }
 
@@ -422,20 +434,26 @@ impl Deployment {
         delete.send().await.expect("the archive deletes an object");
     }
 
-    /// Lists what the audit table says of each operation that does not depend on chance, oldest first.
+    /// Lists the operations of the audit table, oldest first, with their JSON read.
     ///
     /// # Panics
     ///
-    /// If the table has something else than operations.
-    pub async fn operations(&self) -> Vec<Value> {
-        let operations = self.receiver.operations().await.into_iter();
-        let operations = operations.map(|operation| {
+    /// If one of them has text that is no JSON where JSON belongs.
+    pub fn operations(&self) -> Vec<Value> {
+        let mut items = self.receiver.aws.items("audit");
+        items.sort_by_key(|item| item["id"]["S"].to_string());
+        let json_in = |item: &Value, name: &str| {
+            item[name]["S"].as_str().map_or(Value::Null, |text| {
+                serde_json::from_str(text).expect("the audit table has JSON")
+            })
+        };
+        let operations = items.iter().map(|item| {
             json!({
-                "command": operation.command,
-                "reason": operation.reason,
-                "request": operation.request,
-                "result": operation.result,
-                "ended": operation.ended_at.is_some(),
+                "command": item["command"]["S"],
+                "reason": item["reason"]["S"],
+                "request": json_in(item, "request"),
+                "result": json_in(item, "result"),
+                "ended": item.get("ended_at").is_some(),
             })
         });
         operations.collect()

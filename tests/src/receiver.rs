@@ -26,7 +26,7 @@ use pipeline::waiting::Waiting;
 use serde_json::json;
 use upvest::Domain;
 use upvest::signature::Headers;
-use verify_and_store::{ForUs, FreshnessPolicy, SubscriptionPolicy};
+use verify_and_store::{ForUs, Policy};
 
 use crate::effects::Effects;
 use fake_aws::lambda::{EventSource, Settlement};
@@ -49,15 +49,6 @@ const KEY_REQUEST_RECEIVES: u32 = 5;
 pub const EFFECTS: &str = "effects";
 /// The bus that changes are published to.
 pub const CHANGES: &str = "changes";
-/// Names the attribute by which each table has its items, as the template creates them.
-const TABLE_KEYS: [(&str, &str); 6] = [
-    ("events", "event_id"),
-    ("entities", "aggregate"),
-    ("keys", "key_id"),
-    ("idempotency", "id"),
-    ("audit", "id"),
-    ("subscriptions", "webhook_id"),
-];
 /// How long Lambda lets a processor work.
 const PROCESSOR_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
 /// How long records of actions are kept.
@@ -83,10 +74,14 @@ impl Receiver {
     /// # Panics
     ///
     /// If the account cannot be set up.
-    pub fn new(seed: u64, freshness: FreshnessPolicy) -> Self {
+    pub fn new(seed: u64, freshness: Policy) -> Self {
         let aws = Aws::new(seed);
-        // The two that have an index are created from a description.
-        for (table, key) in &TABLE_KEYS[2..] {
+        for (table, key) in [
+            ("keys", "key_id"),
+            ("idempotency", "id"),
+            ("audit", "id"),
+            ("subscriptions", "webhook_id"),
+        ] {
             aws.create_table(table, key, None);
         }
         aws.create_table_from(events_table());
@@ -156,7 +151,7 @@ impl Receiver {
     }
 
     /// Has verify-and-store hold the events' subscriptions against those that are [ours](Self::subscriptions).
-    pub fn with_subscriptions(mut self, policy: SubscriptionPolicy) -> Self {
+    pub fn with_subscriptions(mut self, policy: Policy) -> Self {
         let subscriptions = self.subscriptions();
         self.verify_and_store.for_us = Some(ForUs {
             subscriptions,
@@ -167,20 +162,19 @@ impl Receiver {
 
     /// Returns what sends on deliveries that waited for a key, as a fetch and an import do.
     pub fn waiting_for_keys(&self) -> Waiting {
+        let now = self.aws.clock().clone();
         Waiting {
             archive: Archive::new(self.aws.s3().clone(), "archive".to_owned()),
             queue: DeliveriesQueue::new(self.aws.sqs().clone(), self.deliveries_url.clone()),
-            clock: self.clock(),
+            clock: Clock::from_fn(move || now.timestamp()),
         }
     }
 
     /// Returns the subscriptions table, as register-webhook writes it.
     pub fn subscriptions(&self) -> Subscriptions {
-        Subscriptions::new(
-            self.aws.dynamodb().clone(),
-            "subscriptions".to_owned(),
-            self.clock(),
-        )
+        let now = self.aws.clock().clone();
+        let clock = Clock::from_fn(move || now.timestamp());
+        Subscriptions::new(self.aws.dynamodb().clone(), "subscriptions".to_owned(), clock)
     }
 
     /// Returns the queues of the domains, as verify-and-store dispatches to them.
@@ -376,12 +370,6 @@ fn events_table() -> serde_json::Value {
             "Projection": { "ProjectionType": "INCLUDE", "NonKeyAttributes": ["type"] },
         }],
     })
-}
-
-/// Names the attribute by which a table has its items.
-pub(crate) fn key_of(table: &str) -> &'static str {
-    let found = TABLE_KEYS.iter().find(|(name, _)| *name == table);
-    found.expect("a table of the receiver").1
 }
 
 /// Names the queue of a domain.

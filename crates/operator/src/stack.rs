@@ -7,7 +7,7 @@ mod queue;
 use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
-use pipeline::verification::FreshnessPolicy;
+use pipeline::policy::Policy;
 
 pub use finder::{LOCAL_STACK_FILE, StackChoice, StackFinder};
 pub use queue::Queue;
@@ -152,11 +152,18 @@ impl Stack {
     }
 
     /// Tells what the stack does about signatures that are out of their time: its parameter of that name.
-    pub fn freshness_policy(&self) -> FreshnessPolicy {
-        let policy = self
-            .optional("FreshnessPolicy")
-            .and_then(|name| name.parse().ok());
-        policy.unwrap_or(FreshnessPolicy::Flag)
+    pub fn freshness_policy(&self) -> Policy {
+        self.policy("FreshnessPolicy")
+    }
+
+    /// Tells what the stack does about events of subscriptions that are not ours: its parameter of that name.
+    pub fn subscription_policy(&self) -> Policy {
+        self.policy("SubscriptionPolicy")
+    }
+
+    fn policy(&self, output: &str) -> Policy {
+        let policy = self.optional(output).and_then(|name| name.parse().ok());
+        policy.unwrap_or(Policy::Flag)
     }
 
     /// Names the secret with the credentials of the Upvest API client, if the stack has one.

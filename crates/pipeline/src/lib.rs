@@ -8,6 +8,7 @@
 //! | [`actions`] | what the user's own code implements |
 //! | [`runtime`] | AWS clients, configuration, clock, log, metrics, traces |
 //! | [`verification`], [`key_refresh`], [`upvest_api`] | finding a delivery's key, fetching keys, the API client of a function |
+//! | [`policy`] | what is done about what is proven and yet doubtful: flag, or refuse |
 //! | [`waiting`] | sending deliveries on that waited in quarantine for their key |
 //!
 //! Adapters are concrete structs around real SDK clients; nothing here decides what an event means (that is
@@ -16,6 +17,7 @@
 pub mod actions;
 pub mod error;
 pub mod key_refresh;
+pub mod policy;
 pub mod processor;
 pub mod queues;
 pub mod runtime;

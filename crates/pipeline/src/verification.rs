@@ -1,36 +1,11 @@
 //! The check of a delivery's signature with the keys table: how verify-and-store does it, and how it is done again.
 
-use std::str::FromStr;
-
 use upvest::signature::{Origin, UnverifiedDelivery, Verified, VerifyError};
 
+use crate::policy::Policy;
 use crate::queues::envelope::Envelope;
 use crate::stores::archive::ArchivedDelivery;
 use crate::stores::keys::{Keys, KeysError};
-
-/// Says what to do about a delivery that arrived after its signature expired, or before it was made.
-///
-/// Upvest's documentation of signatures does not say whether a retry is signed anew. If it is not, refusing an expired
-/// signature would refuse every retry, so by default it is only flagged; duplicates have no effect anyway.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FreshnessPolicy {
-    /// Takes the delivery, counts it by its freshness and marks it in the archive.
-    Flag,
-    /// Refuses the delivery: it goes into quarantine, and none of its events is stored.
-    Strict,
-}
-
-impl FromStr for FreshnessPolicy {
-    type Err = &'static str;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "flag" => Ok(Self::Flag),
-            "strict" => Ok(Self::Strict),
-            _ => Err("neither flag nor strict"),
-        }
-    }
-}
 
 /// Says what the check of a signature came to, as far as the delivery's own content goes.
 #[derive(Debug)]
@@ -60,7 +35,7 @@ pub enum Verdict<'e> {
 /// [`KeysError`] when a key cannot be had that might have proven it.
 pub async fn verify<'e>(
     keys: &Keys,
-    policy: FreshnessPolicy,
+    policy: Policy,
     origin: Option<&'e Origin>,
     envelope: &'e Envelope,
 ) -> Result<Verdict<'e>, KeysError> {
@@ -83,12 +58,12 @@ pub async fn verify_again<'d>(keys: &Keys, delivery: &'d ArchivedDelivery) -> Re
             .in_dialect(delivery.dialect),
         Err(rejection) => return Ok(Verdict::unsigned(rejection)),
     };
-    by_named_keys(keys, FreshnessPolicy::Flag, unverified, &delivery.envelope).await
+    by_named_keys(keys, Policy::Flag, unverified, &delivery.envelope).await
 }
 
 async fn by_named_keys<'e>(
     keys: &Keys,
-    policy: FreshnessPolicy,
+    policy: Policy,
     unverified: UnverifiedDelivery<'e>,
     envelope: &Envelope,
 ) -> Result<Verdict<'e>, KeysError> {
@@ -103,8 +78,8 @@ async fn by_named_keys<'e>(
     let key_id = unverified.key_id().to_owned();
     let verified = unverified.verify(known.iter().map(AsRef::as_ref), envelope.received_at);
     let accepted = verified.and_then(|verified| match policy {
-        FreshnessPolicy::Flag => Ok(verified),
-        FreshnessPolicy::Strict => verified.require_fresh(),
+        Policy::Flag => Ok(verified),
+        Policy::Strict => verified.require_fresh(),
     });
     match (accepted, failed) {
         (Ok(verified), _) => Ok(Verdict::Holds(Box::new(verified))),

@@ -16,6 +16,9 @@ pub const CANARY: &str = "synthetic.canary";
 /// can take no other event's place in the log, nor conflict with it.
 pub const ID_PREFIX: &str = "synthetic-";
 
+/// Is, in quarantine, the reason of a synthetic event that none of our own keys signed.
+pub const UNCOVERED: &str = "event-synthetic";
+
 /// Gives the canary's `object.id`: all its events belong to one entity.
 const CANARY_OBJECT: &str = "canary";
 

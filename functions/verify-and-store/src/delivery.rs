@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::error::{DeliveryError, Step, presentable};
 use crate::events::{self, DeliveredEvents};
-use crate::{Deps, SubscriptionPolicy};
+use crate::{Deps, Policy};
 
 /// Describes a delivery that is in the log or in quarantine.
 #[derive(Debug)]
@@ -234,7 +234,7 @@ async fn others(
     let delivery_id = envelope.delivery_id.to_string();
     match for_us.others(&delivery_id, elements).await {
         Ok(others) => Ok(others),
-        Err(source) if for_us.policy == SubscriptionPolicy::Strict => Err(DeliveryError::Aws {
+        Err(source) if for_us.policy == Policy::Strict => Err(DeliveryError::Aws {
             delivery_id,
             step: Step::Attribute,
             source,
@@ -263,8 +263,8 @@ fn flags(others: &BTreeSet<String>) -> &'static [&'static str] {
 fn refused(deps: &Deps, others: BTreeSet<String>) -> BTreeSet<String> {
     let policy = deps.for_us.as_ref().map(|for_us| for_us.policy);
     match policy {
-        Some(SubscriptionPolicy::Strict) => others,
-        Some(SubscriptionPolicy::Flag) | None => BTreeSet::new(),
+        Some(Policy::Strict) => others,
+        Some(Policy::Flag) | None => BTreeSet::new(),
     }
 }
 

@@ -13,11 +13,8 @@ use upvest::category::is_synthetic;
 use upvest::delivery::{Element, NO_ENTITY_KEY};
 use upvest::effects::Dispatch;
 use upvest::subscription::FOREIGN;
-use upvest::synthetic::Scope;
+use upvest::synthetic::{Scope, UNCOVERED};
 use upvest::{Domain, EntityKey, Event, Occurred, Placement, Receipt};
-
-/// Names the reason of synthetic events that none of our own keys signed.
-const SYNTHETIC: &str = "event-synthetic";
 
 /// Holds the events of one delivery, sorted by what is to be done.
 #[derive(Debug, Default)]
@@ -70,7 +67,7 @@ impl DeliveredEvents {
             // Before anything is logged: a synthetic event must take no other event's place, nor an event of Upvest's a
             // synthetic one's.
             if !scope.covers(&event) {
-                events.unusable.entry(SYNTHETIC).or_default().push(index);
+                events.unusable.entry(UNCOVERED).or_default().push(index);
                 continue;
             }
             if !refused.is_empty() && event.webhook_ids().any(|id| refused.contains(&*id)) {

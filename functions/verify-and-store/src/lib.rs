@@ -32,8 +32,8 @@ mod subscription_policy;
 
 use delivery::Received;
 pub use error::DeliveryError;
-pub use pipeline::verification::FreshnessPolicy;
-pub use subscription_policy::{ForUs, SubscriptionPolicy};
+pub use pipeline::policy::Policy;
+pub use subscription_policy::ForUs;
 
 /// Holds the queues, tables and bucket on the way of a delivery, made once per process.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub struct Deps {
     /// Gives the scheme and the authority of our public URL; a signature that covers them does not hold without it.
     pub origin: Option<Origin>,
     /// Says what to do about a signature that is out of its time.
-    pub freshness: FreshnessPolicy,
+    pub freshness: Policy,
     /// Tells which events of Upvest's are for us; `None` where no subscription is looked after, so that nobody knows.
     pub for_us: Option<ForUs>,
     /// Gives the time, by which what a delivery took is measured.
@@ -98,7 +98,7 @@ impl Deps {
             log: EventLog::new(dynamodb, lookup.required("EVENTS_TABLE")?),
             domains: DomainQueues::new(sqs, routes),
             origin: lookup.parsed_optional("WEBHOOK_URL")?,
-            freshness: lookup.parsed("FRESHNESS_POLICY", FreshnessPolicy::Flag)?,
+            freshness: lookup.parsed("FRESHNESS_POLICY", Policy::Flag)?,
             clock,
         })
     }
@@ -109,7 +109,7 @@ fn for_us(
     lookup: &Lookup<'_>,
     clock: &Clock,
 ) -> Result<Option<ForUs>, ConfigError> {
-    let policy = lookup.parsed("SUBSCRIPTION_POLICY", SubscriptionPolicy::Flag)?;
+    let policy = lookup.parsed("SUBSCRIPTION_POLICY", Policy::Flag)?;
     let table = lookup.optional("SUBSCRIPTIONS_TABLE");
     Ok(table.map(|table| ForUs {
         subscriptions: Subscriptions::new(dynamodb.clone(), table, clock.clone()),

@@ -4,34 +4,13 @@
 //! else, and that one sends on to us, would verify.
 
 use std::collections::BTreeSet;
-use std::str::FromStr;
 
 use pipeline::error::AwsError;
+use pipeline::policy::Policy;
 use pipeline::runtime::metrics;
 use pipeline::stores::subscriptions::{Owner, Subscriptions};
 use upvest::delivery::Element;
 use uuid::Uuid;
-
-/// Says what to do about an event of a subscription that is not ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SubscriptionPolicy {
-    /// Takes it, marks its delivery in the archive, and tells each such subscription once.
-    Flag,
-    /// Refuses the event: it goes into quarantine.
-    Strict,
-}
-
-impl FromStr for SubscriptionPolicy {
-    type Err = &'static str;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "flag" => Ok(Self::Flag),
-            "strict" => Ok(Self::Strict),
-            _ => Err("neither flag nor strict"),
-        }
-    }
-}
 
 /// Tells which subscriptions are ours, and what to do about the others.
 #[derive(Debug)]
@@ -39,7 +18,7 @@ pub struct ForUs {
     /// Finds out whose a subscription is.
     pub subscriptions: Subscriptions,
     /// Says what is done about events of those of others.
-    pub policy: SubscriptionPolicy,
+    pub policy: Policy,
 }
 
 impl ForUs {

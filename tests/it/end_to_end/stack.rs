@@ -75,9 +75,7 @@ impl Stack {
         Self::started(&SHARED, "target/end-to-end", &[]).await
     }
 
-    /// A stack that no other test uses as long as the guard is held, with a canary and [`FreshnessPolicy`] `strict`.
-    ///
-    /// [`FreshnessPolicy`]: pipeline::verification::FreshnessPolicy
+    /// A stack that no other test uses as long as the guard is held, with a canary and `FreshnessPolicy=strict`.
     pub(super) async fn alone() -> (Self, tokio::sync::MutexGuard<'static, ()>) {
         let turn = TURN.lock().await;
         let parameters = &["FreshnessPolicy=strict", "CanaryMinutes=2"];

@@ -17,11 +17,12 @@ use serde_json::Value;
 use upvest::Domain;
 use upvest_simulator::Subscription;
 use webhook_tests::deliveries::{event, sign, signing_key};
-use webhook_tests::deployment::{ConnectedDeployment, UPVEST_SECRET};
+use webhook_tests::deployment::{ConnectedDeployment, Deployment, UPVEST_SECRET};
 use webhook_tests::receiver::{dead_letter_name, gateway_request, queue_name};
 
-use calls::{Policy, Right, list, right};
+use calls::{IamPolicy, Right, list, right};
 use upvest_webhooks::Cli;
+use verify_and_store::Policy;
 
 const OPERATOR: &str = "operator";
 const STACK: &str = "upvest-webhooks";
@@ -126,7 +127,10 @@ impl Drop for Stage {
 
 impl Stage {
     async fn set() -> Self {
-        let mut world = ConnectedDeployment::new().await;
+        let mut world = Deployment::builder()
+            .subscriptions(Policy::Strict)
+            .connect()
+            .await;
         world.catch_up();
         add_key_requests(&mut world);
         world.know_keys().await;
@@ -146,12 +150,15 @@ impl Stage {
         let overlap = std::time::Duration::from_secs(3600);
         stage.world.simulator.rotate_key(overlap).unwrap();
         stage.run("replay --event order-1 --reason r --yes").await;
-        let operation = stage.world.receiver.stored("audit").remove(0);
-        stage.stand_ins.insert("$OPERATION", operation);
+        let operation = stage.world.receiver.aws.items("audit")[0]["id"]["S"].clone();
+        stage
+            .stand_ins
+            .insert("$OPERATION", operation.as_str().unwrap().to_owned());
         stage
     }
 
-    /// Delivers an order's events, one of which is too large for the log.
+    /// Delivers an order's events, one of which is too large for the log, and one for somebody else's subscription, which
+    /// goes to quarantine.
     async fn deliver(&mut self) {
         let subscription = Subscription::new("s", self.world.url.parse().unwrap());
         self.world.simulator.subscribe(subscription).unwrap();
@@ -167,7 +174,13 @@ impl Stage {
                 r#"{"id":"o1","status":"NEW","user_id":"u1"}"#,
             ),
             event("order-2", 2, "ORDER.FILLED", &large),
+            event("foreign", 3, "ORDER.NEW", r#"{"id":"o4","status":"NEW"}"#).replacen(
+                '{',
+                r#"{"webhook_id":"theirs","#,
+                1,
+            ),
         ];
+        self.world.receiver.subscriptions().adopt("ours").await.unwrap();
         let simulator = &self.world.simulator;
         simulator.queue(&format!("[{}]", events.join(","))).unwrap();
         self.world.receiving(simulator.delivered()).await;
@@ -193,7 +206,7 @@ impl Stage {
         self.world.receiver.verify_and_store().await;
         self.world.know_key(&signing_key(7)).await;
         let objects = self.world.receiver.aws.objects("archive").into_keys();
-        let quarantined = objects.filter(|key| key.starts_with("quarantine/"));
+        let quarantined = objects.filter(|key| key.starts_with("quarantine/bad-signature/"));
         let ids: Vec<String> = quarantined
             .filter_map(|key| Some(key.rsplit('/').next()?.to_owned()))
             .collect();
@@ -222,7 +235,7 @@ impl Stage {
         self.world.copy_to(&dead, &message).await;
         self.world.lose(&home).await;
         self.stand_ins.insert("$WAITING", "topup-1".to_owned());
-        let item = "ORDER#o1";
+        let item = ("aggregate", "ORDER#o1");
         self.world.set("entities", item, ("status", "SPOILED")).await;
     }
 
@@ -368,7 +381,7 @@ async fn operators_have_the_permissions_that_commands_need_and_no_others() {
     let stage = Stage::set().await;
     let looking = made(&stage, &LOOKING).await;
     let repairing = made(&stage, &REPAIRING).await;
-    let (look, repair) = (Policy::read("look"), Policy::read("repair"));
+    let (look, repair) = (IamPolicy::read("look"), IamPolicy::read("repair"));
     let before_all = (BEFORE_ALL.0.to_owned(), BEFORE_ALL.1.to_owned());
     for (command, rights) in &looking {
         for right in rights.iter().chain([&before_all]) {
@@ -428,7 +441,7 @@ async fn operators_have_the_permissions_that_commands_need_and_no_others() {
 fn one_who_looks_can_change_nothing() {
     // Receiving hides a message for a moment, and looking gives it back at once.
     let harmless = ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"];
-    for statement in &Policy::read("look").0 {
+    for statement in &IamPolicy::read("look").0 {
         for action in list(&statement["Action"]).filter(|action| !harmless.contains(action)) {
             let (_, operation) = action.split_once(':').unwrap();
             let reads = ["Get", "List", "Describe", "Query", "Scan", "BatchGet"];

@@ -250,6 +250,7 @@ fn the_outputs_that_tools_rely_on_are_there() {
         "ArchiveBucketName",
         "DeliveriesQueueUrl",
         "FreshnessPolicy",
+        "SubscriptionPolicy",
         "UpvestSecret",
     ] {
         assert!(outputs.contains_key(name), "{name}");

@@ -1,7 +1,5 @@
 //! Choosing from what is in dead-letter queues.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use super::message::{About, Message};
@@ -63,12 +61,6 @@ impl Selection {
     /// Lists those of the ids that mean a message.
     pub(crate) fn ids_of(&self, message: &Message) -> impl Iterator<Item = &String> {
         self.ids.iter().filter(|id| message.is(id))
-    }
-
-    /// Lists those of the ids that were not found.
-    pub(crate) fn missing(&self, found: &BTreeSet<String>) -> Vec<String> {
-        let missing = self.ids.iter().filter(|id| !found.contains(*id));
-        missing.cloned().collect()
     }
 
     /// Tells whether a message is meant.

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use pipeline::policy::Policy;
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::{Archive, ArchivedDelivery, Quarantined};
 use pipeline::stores::entities::Entities;
 use pipeline::stores::events::EventLog;
 use pipeline::stores::keys::Keys;
-use pipeline::verification::{FreshnessPolicy, Verdict, verify};
+use pipeline::stores::subscriptions::Subscriptions;
+use pipeline::verification::{Verdict, verify};
 use serde::Serialize;
-use upvest::delivery::{NO_ENTITY_KEY, split};
+use upvest::delivery::{Element, NO_ENTITY_KEY, split};
 use upvest::projection::Parts;
-use upvest::signature::{Origin, VerifyError};
+use upvest::signature::{Origin, Verified, VerifyError};
+use upvest::subscription::FOREIGN;
+use upvest::synthetic::{Scope, UNCOVERED};
 use upvest::{Event, Projection};
 
 use crate::error::Result;
@@ -24,7 +28,9 @@ pub(crate) struct Recheck {
     pub(crate) archive: Archive,
     log: EventLog,
     entities: Entities,
-    policy: FreshnessPolicy,
+    policy: Policy,
+    /// Tells whose a subscription is, where the stack takes no events of those of others.
+    subscriptions: Option<Subscriptions>,
     /// Gives the URL that the sender should have called, where the stack tells it.
     origin: Option<Origin>,
     clock: Clock,
@@ -63,6 +69,10 @@ impl Recheck {
             archive: stack.archive()?,
             log: stack.event_log()?,
             entities: stack.entities()?,
+            subscriptions: match stack.subscription_policy() {
+                Policy::Strict => stack.subscriptions(clock.clone()),
+                Policy::Flag => None,
+            },
             clock,
             policy: stack.freshness_policy(),
             origin: stack.part(Part::WebhookUrl).ok().and_then(|url| url.parse().ok()),
@@ -93,7 +103,7 @@ impl Recheck {
                 Ok(Outlook::fails("unknown-key", why))
             }
             Verdict::Holds(_) if for_its_signature => Ok(self.holds(delivery)),
-            Verdict::Holds(verified) => self.events(quarantined, delivery, verified.body()).await,
+            Verdict::Holds(verified) => self.events(quarantined, delivery, &verified).await,
         }
     }
 
@@ -127,9 +137,9 @@ impl Recheck {
         &self,
         quarantined: &Quarantined,
         delivery: &ArchivedDelivery,
-        body: &[u8],
+        verified: &Verified<'_>,
     ) -> Result<Outlook> {
-        let parts = match split(body) {
+        let parts = match split(verified.body()) {
             Ok(parts) => parts,
             Err(malformed) => return Ok(Outlook::fails(malformed.reason(), malformed.to_string())),
         };
@@ -137,7 +147,7 @@ impl Recheck {
         let (mut understood, mut standing) = (Vec::new(), BTreeMap::<&str, usize>::new());
         let meant = |place: &usize| is_whole || delivery.events.contains(place);
         for (_, part) in parts.iter().enumerate().filter(|(place, _)| meant(place)) {
-            match (part.quarantine_reason(), &part.event) {
+            match (self.refusal(part, verified.scope()).await?, &part.event) {
                 (None, Ok(event)) => understood.push(event),
                 (reason, _) => *standing.entry(reason.unwrap_or_default()).or_default() += 1,
             }
@@ -171,6 +181,24 @@ impl Recheck {
             true => Outlook::Verified,
             false => fails(),
         })
+    }
+
+    /// Gives the reason for which verify-and-store would put an event into quarantine; `None` when it would take it.
+    async fn refusal(&self, part: &Element<'_>, scope: Scope) -> Result<Option<&'static str>> {
+        let Ok(event) = &part.event else {
+            return Ok(part.quarantine_reason());
+        };
+        if !scope.covers(event) {
+            return Ok(Some(UNCOVERED));
+        }
+        if let Some(subscriptions) = self.subscriptions.as_ref().filter(|_| scope == Scope::Upvest) {
+            for id in event.webhook_ids() {
+                if !subscriptions.is_ours(&id).await? {
+                    return Ok(Some(FOREIGN));
+                }
+            }
+        }
+        Ok(part.quarantine_reason())
     }
 
     async fn log_holds(&self, events: &[&Event<'_>]) -> Result<bool> {

@@ -9,6 +9,7 @@ use pipeline::stores::entities::Entities;
 use pipeline::stores::events::EventLog;
 use pipeline::stores::idempotency::Idempotency;
 use pipeline::stores::keys::{HmacSecrets, Keys, KeysTable};
+use pipeline::stores::subscriptions::Subscriptions;
 use pipeline::waiting::Waiting;
 use upvest::Domain;
 
@@ -95,6 +96,12 @@ impl Stack {
             self.part(Part::KeysTable)?,
             clock,
         ))
+    }
+
+    /// Opens the table of subscriptions; `None` where the stack does not manage its own and takes events of any.
+    pub(crate) fn subscriptions(&self, clock: Clock) -> Option<Subscriptions> {
+        let table = self.part(Part::SubscriptionsTable).ok()?;
+        Some(Subscriptions::new(self.dynamodb(), table, clock))
     }
 
     /// Opens the secrets of HMAC keys, which the keys table refers to.

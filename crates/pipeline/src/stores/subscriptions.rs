@@ -14,7 +14,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::item::{condition_held, text, text_of};
 use crate::error::AwsError;
@@ -57,6 +57,11 @@ struct Remembered {
 }
 
 impl Remembered {
+    /// Tells whether a subscription is ours. Before register-webhook was there nothing can be told apart.
+    fn is_ours(&self, webhook_id: &str) -> bool {
+        self.rows.get(webhook_id) == Some(&true) || !self.rows.values().any(|is_ours| *is_ours)
+    }
+
     fn is_older_than(&self, age: Duration, now: Timestamp) -> bool {
         self.read_at.is_none_or(|read_at| read_at + age <= now)
     }
@@ -100,29 +105,44 @@ impl Subscriptions {
     ///
     /// [`AwsError`] when the table cannot be read or written.
     pub async fn owner(&self, webhook_id: &str) -> Result<Owner, AwsError> {
+        let now = self.clock.now();
+        let mut remembered = self.remembered(webhook_id, now).await?;
+        if remembered.is_ours(webhook_id) {
+            return Ok(Owner::Us);
+        }
+        // What is longer is no id of a subscription: a write of it would fail, and hold up what came with it.
+        let is_unnoted = !remembered.rows.contains_key(webhook_id) && webhook_id.len() <= MAX_ID_BYTES;
+        let is_new = is_unnoted && self.note(webhook_id, now).await?;
+        if is_unnoted {
+            remembered.rows.insert(webhook_id.to_owned(), false);
+        }
+        Ok(Owner::Others { is_new })
+    }
+
+    /// Tells whether a subscription is ours, as [`Subscriptions::owner`] does, and notes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn is_ours(&self, webhook_id: &str) -> Result<bool, AwsError> {
+        let remembered = self.remembered(webhook_id, self.clock.now()).await?;
+        Ok(remembered.is_ours(webhook_id))
+    }
+
+    /// Gives what is in the table, read anew where that is due.
+    async fn remembered(
+        &self,
+        webhook_id: &str,
+        now: Timestamp,
+    ) -> Result<MutexGuard<'_, Remembered>, AwsError> {
         // Held across the read: of several deliveries one reads and the others wait for it.
         let mut remembered = self.remembered.lock().await;
-        let now = self.clock.now();
         if remembered.is_older_than(KNOWN_FOR, now)
             || (remembered.rows.get(webhook_id) != Some(&true) && remembered.is_older_than(UNKNOWN_FOR, now))
         {
             *remembered = self.read(now).await?;
         }
-        // Before register-webhook was there nothing can be told apart.
-        if !remembered.rows.values().any(|is_ours| *is_ours) {
-            return Ok(Owner::Us);
-        }
-        match remembered.rows.get(webhook_id) {
-            Some(true) => Ok(Owner::Us),
-            Some(false) => Ok(Owner::Others { is_new: false }),
-            // No id of a subscription: a write of it would fail, and hold up what came with it.
-            None if webhook_id.len() > MAX_ID_BYTES => Ok(Owner::Others { is_new: false }),
-            None => {
-                let is_new = self.note(webhook_id, now).await?;
-                remembered.rows.insert(webhook_id.to_owned(), false);
-                Ok(Owner::Others { is_new })
-            }
-        }
+        Ok(remembered)
     }
 
     async fn read(&self, now: Timestamp) -> Result<Remembered, AwsError> {

@@ -102,9 +102,9 @@ fn capitalised(name: &str) -> String {
 }
 
 /// Holds a policy for operators of the stack.
-pub(super) struct Policy(pub(super) Vec<Value>);
+pub(super) struct IamPolicy(pub(super) Vec<Value>);
 
-impl Policy {
+impl IamPolicy {
     pub(super) fn read(name: &str) -> Self {
         let policy: Value =
             serde_json::from_str(&file(&format!("infra/examples/operator-{name}.json"))).unwrap();

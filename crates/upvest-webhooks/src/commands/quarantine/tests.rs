@@ -11,7 +11,7 @@ use clap::Parser;
 use fake_aws::{CallFilter, CrashError, Fault, Outcome, Service};
 use pipeline::queues::envelope::{Envelope, Request};
 use upvest::signature::{Dialect, Freshness, Headers, SignatureOptions, SignedRequest, VerifyError};
-use verify_and_store::FreshnessPolicy;
+use verify_and_store::Policy;
 use webhook_tests::deliveries::{body_of, event, sign, signing_key};
 use webhook_tests::deployment::Deployment;
 use webhook_tests::receiver::{DELIVERIES, PATH};
@@ -210,7 +210,7 @@ async fn what_holds_once_its_key_is_right_is_verified_and_processed_once() {
         again.text()
     );
     assert_eq!((sent(&site), site.effects().len()), (1, 1));
-    let operations = site.operations().await;
+    let operations = site.operations();
     assert_eq!(operations.len(), 1, "what does nothing is no operation");
     assert_eq!(operations[0]["command"], "quarantine reverify");
     assert_eq!(operations[0]["result"]["became"]["verified"], 1);
@@ -396,12 +396,8 @@ async fn what_still_fails_stays_with_its_reason() {
 #[tokio::test(start_paused = true)]
 async fn the_policy_of_the_stack_and_the_time_of_receipt_decide_about_freshness() {
     for (policy, result, left) in [
-        (
-            FreshnessPolicy::Strict,
-            "fails: expired (the signature had expired",
-            1,
-        ),
-        (FreshnessPolicy::Flag, "verified, and out of quarantine", 0),
+        (Policy::Strict, "fails: expired (the signature had expired", 1),
+        (Policy::Flag, "verified, and out of quarantine", 0),
     ] {
         let site = Deployment::builder().freshness(policy).start().await;
         let body = body_of(&[order("e1")]).into_bytes();
@@ -428,6 +424,30 @@ async fn the_policy_of_the_stack_and_the_time_of_receipt_decide_about_freshness(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_strict_stack_takes_an_event_again_once_its_subscription_is_ours() {
+    let site = Deployment::builder().subscriptions(Policy::Strict).start().await;
+    site.receiver.subscriptions().adopt("ours").await.unwrap();
+    post(
+        &site,
+        &[order("e1").replacen('{', r#"{"webhook_id":"theirs","#, 1)],
+    )
+    .await;
+    assert_eq!(reasons(&site), ["foreign-subscription"]);
+    let report = reverify(&site, &[]).await;
+    assert!(
+        report.text().contains("1 × foreign-subscription"),
+        "{}",
+        report.text()
+    );
+    assert_eq!((report.succeeded(), sent(&site)), (false, 0));
+    site.receiver.subscriptions().adopt("theirs").await.unwrap();
+    site.pass(FORGOTTEN);
+    let report = reverify(&site, &[]).await;
+    assert_eq!(became(&report), [(ReverifyResult::Verified, 1)]);
+    assert_eq!((site.effects(), reasons(&site).len()), (vec!["e1".to_owned()], 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dry_run_tells_what_holds_and_sends_nothing() {
     let site = mended_site().await;
     let report = run(&site, &["reverify", "--dry-run"]).await;
@@ -438,7 +458,7 @@ async fn a_dry_run_tells_what_holds_and_sends_nothing() {
     );
     assert!(report.succeeded());
     assert_eq!(
-        (reasons(&site).len(), sent(&site), site.operations().await.len()),
+        (reasons(&site).len(), sent(&site), site.operations().len()),
         (1, 0, 0)
     );
 }
@@ -460,7 +480,7 @@ async fn an_outage_halfway_is_told_and_loses_nothing() {
         report.text()
     );
     assert_eq!(reasons(&site), ["bad-signature"]);
-    assert!(site.operations().await[0]["result"]["failure"].is_string());
+    assert!(site.operations()[0]["result"]["failure"].is_string());
     assert_eq!(
         became(&reverify(&site, &[]).await),
         [(ReverifyResult::Verified, 1)]

@@ -3,7 +3,7 @@
 use clap::Parser;
 use serde_json::{Value, json};
 use upvest_simulator::TestBehaviour;
-use verify_and_store::FreshnessPolicy;
+use verify_and_store::Policy;
 use webhook_tests::deployment::{ConnectedDeployment, Deployment};
 
 use super::*;
@@ -214,8 +214,8 @@ async fn a_test_is_followed_into_the_event_log() {
     assert!(tested.succeeded, "{}", tested.text);
     assert_eq!(tested.json["response"]["status"], 200);
     assert_eq!(tested.json["arrival"]["result"], "stored");
-    let events = world.receiver.stored("events");
-    assert_eq!(tested.json["arrival"]["event_ids"][0], events[0]);
+    let items = world.receiver.aws.items("events");
+    assert_eq!(tested.json["arrival"]["event_ids"][0], items[0]["event_id"]["S"]);
     for shown in [
         "200: delivered",
         "content-type: ",
@@ -228,10 +228,7 @@ async fn a_test_is_followed_into_the_event_log() {
 
 #[tokio::test]
 async fn a_test_in_quarantine_says_why() {
-    let world = Deployment::builder()
-        .freshness(FreshnessPolicy::Strict)
-        .connect()
-        .await;
+    let world = Deployment::builder().freshness(Policy::Strict).connect().await;
     world.know_keys().await;
     let id = create(&world, "").await;
     let tested = run(&world, &format!("test {id}")).await.unwrap();

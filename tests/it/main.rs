@@ -23,6 +23,7 @@ mod subscription_policy;
 mod support;
 mod template;
 mod traces;
+mod units_of_failure;
 mod upvest;
 mod upvest_access;
 mod wire_shapes;

@@ -150,6 +150,12 @@ impl Receiver {
         (self, SourceQueue::new(sqs, url, dead_letters))
     }
 
+    /// Has verify-and-store tell the time by another clock than the account's.
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.verify_and_store.clock = clock;
+        self
+    }
+
     /// Has verify-and-store hold the events' subscriptions against those that are [ours](Self::subscriptions).
     pub fn with_subscriptions(mut self, policy: Policy) -> Self {
         let subscriptions = self.subscriptions();

@@ -2,8 +2,11 @@
 
 use std::error::Error;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::FutureExt;
 
 /// Says that a call to AWS did not succeed, and which one it was. The same call may succeed later.
 #[derive(Debug, Clone)]
@@ -80,6 +83,20 @@ impl fmt::Display for ErrorChain<'_> {
         }
         Ok(())
     }
+}
+
+/// Says that code panicked. The log has the place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the code panicked")]
+pub struct Panicked;
+
+/// Works on one message; a panic is its failure and not that of all that are handled beside it.
+///
+/// # Errors
+///
+/// [`Panicked`] when the work panics. What it had changed must not be looked at.
+pub async fn unwinding<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
+    AssertUnwindSafe(work).catch_unwind().await.map_err(|_| Panicked)
 }
 
 /// Tells whether the same message would succeed later, and so what becomes of it.

@@ -26,7 +26,7 @@ use upvest::Domain;
 use upvest::effects::{Dispatch, Transition};
 
 use crate::actions::{Actions, DomainActions, Setup};
-use crate::error::Failure;
+use crate::error::{Failure, unwinding};
 use crate::processor::bus::{EventBus, Publication};
 use crate::queues::consumer::SourceQueue;
 use crate::queues::domains::{DISPATCH, Dispatched, EventMessageError, TRANSITION};
@@ -210,7 +210,14 @@ impl Processor {
         projected: Projected<'m>,
         invocation: &Invocation,
     ) -> Result<Done<'m>, Failure> {
-        let publication = match self.act(&projected, invocation).await {
+        let acted = unwinding(self.act(&projected, invocation)).await;
+        let acted = acted.unwrap_or_else(|source| {
+            Err(ProcessError::Panicked {
+                event_id: projected.incoming.event.id().to_owned(),
+                source,
+            })
+        });
+        let publication = match acted {
             Ok(publication) => publication,
             Err(error) => {
                 return Err(failure(

@@ -1,6 +1,6 @@
 //! Why a delivery is not handled yet, and what becomes of it.
 
-use pipeline::error::{AwsError, Disposition};
+use pipeline::error::{AwsError, Disposition, Panicked};
 use pipeline::queues::consumer::waits;
 use pipeline::queues::envelope::EnvelopeError;
 use pipeline::stores::keys::KeysError;
@@ -23,6 +23,9 @@ pub enum DeliveryError {
         #[source]
         source: KeysError,
     },
+    /// The work on the delivery panicked.
+    #[error("the work on a delivery panicked")]
+    Panicked(#[from] Panicked),
     /// The archive, the log or a queue could not be reached.
     #[error("delivery {delivery_id} could not be {step}")]
     Aws {
@@ -87,6 +90,7 @@ impl DeliveryError {
                 source: KeysError::Aws(_) | KeysError::Secret { .. },
                 ..
             }
+            | Self::Panicked(_)
             | Self::Aws { .. } => waits::INFRASTRUCTURE,
         }
     }

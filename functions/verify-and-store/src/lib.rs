@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
-use pipeline::error::{ErrorChain, Failure};
+use pipeline::error::{ErrorChain, Failure, unwinding};
 use pipeline::queues::consumer::{SourceQueue, waits};
 use pipeline::queues::domains::{DomainQueues, EventMessage, Routes};
 use pipeline::queues::envelope::attribute;
@@ -214,9 +214,10 @@ fn report_unrecognised(events: &[EventMessage]) {
 }
 
 async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Received, Failure> {
-    let error = match delivery::receive(deps, message).await {
-        Ok(received) => return Ok(received),
-        Err(error) => error,
+    let error = match unwinding(delivery::receive(deps, message)).await {
+        Ok(Ok(received)) => return Ok(received),
+        Ok(Err(error)) => error,
+        Err(panicked) => panicked.into(),
     };
     let failure = Failure::new(error.disposition(), &error);
     tracing::error!(

@@ -1,16 +1,14 @@
 //! Running a domain's actions under their idempotency records.
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use serde_json::Value;
 use upvest::effects::Effect;
 
 use super::projecting::Projected;
 use super::{ProcessError, Processor};
 use crate::actions::{ActionError, Actions, Change};
-use crate::error::ErrorChain;
+use crate::error::{ErrorChain, Panicked, unwinding};
 use crate::processor::bus::Publication;
 use crate::queues::consumer::receive_count;
 use crate::runtime::metrics;
@@ -133,11 +131,9 @@ impl Processor {
         invocation: &Invocation,
         action: impl Future<Output = Result<Value, ActionError>>,
     ) -> Result<Value, ActionError> {
-        // Nothing of the action is looked at after a panic, so that nothing half changed is seen.
-        let action = AssertUnwindSafe(action).catch_unwind();
-        match tokio::time::timeout(self.time_left(invocation), action).await {
+        match tokio::time::timeout(self.time_left(invocation), unwinding(action)).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(ActionError::temporary("the action panicked")),
+            Ok(Err(Panicked)) => Err(ActionError::temporary("the action panicked")),
             Err(_) => Err(ActionError::temporary(
                 "the action did not end before the invocation's time was up",
             )),

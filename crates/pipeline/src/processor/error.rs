@@ -5,7 +5,7 @@ use std::error::Error;
 use upvest::Domain;
 use upvest::entity_key::EntityKeyError;
 
-use crate::error::{AwsError, Disposition};
+use crate::error::{AwsError, Disposition, Panicked};
 use crate::queues::consumer::waits;
 use crate::stores::entities::EntityError;
 use crate::stores::idempotency::CompleteError;
@@ -79,6 +79,15 @@ pub enum ProcessError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The domain's own code panicked when it was asked what it wants, or ours did.
+    #[error("the work on event {event_id} panicked")]
+    Panicked {
+        /// Gives the id of the event that was worked on.
+        event_id: String,
+        /// Says that it was a panic, which the log locates.
+        #[source]
+        source: Panicked,
+    },
     /// The event bus did not take the change: it is published by the next attempt at the event.
     #[error("change by event {event_id} was not published")]
     Publish {
@@ -101,9 +110,11 @@ impl ProcessError {
             | Self::InProgress { .. }
             | Self::NoTime { .. }
             | Self::Action { permanent: false, .. }
+            | Self::Panicked { .. }
+            // A processor of the version before, while a deployment is under way, does not know the category yet.
+            | Self::WrongDomain { .. }
             | Self::Publish { .. } => waits::INFRASTRUCTURE,
             Self::NoEvent(_)
-            | Self::WrongDomain { .. }
             | Self::NoEntityKey { .. }
             | Self::OtherPayload { .. }
             | Self::Action { permanent: true, .. }

@@ -5,7 +5,7 @@
 mod dead_letters;
 pub mod waits;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
@@ -64,7 +64,7 @@ impl SourceQueue {
         let settled = join_all(settled.map(|(message, result)| self.settle(message, result))).await;
         let mut response = SqsBatchResponse::default();
         for (message, settled) in messages.into_iter().zip(settled) {
-            if settled == Settled::ComesBack {
+            if matches!(settled, Settled::ComesBack(_)) {
                 report(&mut response, message);
             }
         }
@@ -74,7 +74,7 @@ impl SourceQueue {
     /// Ends the work on the messages of a FIFO batch. `prepared` has for each message what was begun for all of them
     /// together, or why that failed. `act` goes on with it in rounds: the first message of every group, then the second of
     /// every group, and so on; `finish` ends it, once for all of them. Once a message has to be retried, the rest of its
-    /// group is reported too, so that no event overtakes it. One that goes to the dead-letter queue holds nothing up:
+    /// group is reported too and gets the same pause, so that no event overtakes it and none is waited for longer. One that goes to the dead-letter queue holds nothing up:
     /// waiting would only use up the receives of those behind it.
     ///
     /// # Panics
@@ -112,10 +112,17 @@ impl SourceQueue {
                     }
                     Err(failure) => failure,
                 };
-                if self.settle(message, Err(failure)).await == Settled::ComesBack {
+                if let Settled::ComesBack(wait) = self.settle(message, Err(failure)).await {
                     report(&mut response, message);
                     // Those behind it must wait as well: the order within a group is what the queue is for.
-                    for (message, _) in groups.remove(group).unwrap_or_default() {
+                    let behind = groups.remove(group).unwrap_or_default();
+                    join_all(
+                        behind
+                            .iter()
+                            .map(|(message, _)| self.come_back_after(wait, message)),
+                    )
+                    .await;
+                    for (message, _) in behind {
                         report(&mut response, message);
                     }
                 }
@@ -123,13 +130,19 @@ impl SourceQueue {
             groups.retain(|_, messages| !messages.is_empty());
         }
         let (messages, work): (Vec<&SqsMessage>, Vec<D>) = done.into_iter().unzip();
-        let mut held = BTreeSet::new();
+        let mut held = BTreeMap::new();
         for (message, result) in messages.into_iter().zip(finish(work).await) {
             let group = group_of(message);
-            if held.contains(group) || self.settle(message, result).await == Settled::ComesBack {
-                held.insert(group);
-                report(&mut response, message);
+            match held.get(group) {
+                Some(wait) => self.come_back_after(*wait, message).await,
+                None => match self.settle(message, result).await {
+                    Settled::Gone => continue,
+                    Settled::ComesBack(wait) => {
+                        held.insert(group, wait);
+                    }
+                },
             }
+            report(&mut response, message);
         }
         response
     }
@@ -159,7 +172,7 @@ impl SourceQueue {
             }
         };
         self.come_back_after(wait, message).await;
-        Settled::ComesBack
+        Settled::ComesBack(wait)
     }
 
     async fn come_back_after(&self, wait: Duration, message: &SqsMessage) {
@@ -188,8 +201,8 @@ impl SourceQueue {
 enum Settled {
     /// The message is done, or in the dead-letter queue: Lambda deletes it.
     Gone,
-    /// The message stays in the queue, and is reported as failed.
-    ComesBack,
+    /// The message stays in the queue, is reported as failed, and is handed out again after this pause.
+    ComesBack(Duration),
 }
 
 fn group_of(message: &SqsMessage) -> &str {

@@ -1,0 +1,127 @@
+//! What fails takes nothing along: a panic fails its own message, a message that waits holds up its own group alone and no
+//! longer than it has to, and what another version understands is tried again.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, in its helpers too"
+)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use pipeline::actions::{Actions, Change, DomainActions};
+use pipeline::queues::consumer::REASON;
+use pipeline::queues::domains::{DomainQueues, EventMessage};
+use pipeline::runtime::clock::Clock;
+use upvest::Domain;
+use upvest::effects::Dispatch;
+use verify_and_store::Policy;
+use webhook_tests::effects::Trouble;
+use webhook_tests::receiver::{DELIVERIES, Receiver, dead_letter_name, queue_name};
+
+use crate::support::{enqueue_events, event, event_at, items, message_of, post_events, receiver};
+
+/// Cannot be asked about the event `bad`.
+struct Picky;
+
+impl Actions for Picky {
+    fn wants(&self, change: &Change<'_>) -> bool {
+        assert_ne!(change.event.id(), "bad", "panics, as it was told");
+        false
+    }
+}
+
+fn order(id: &str, second: u8, entity: &str) -> String {
+    let object = format!(r#"{{"id":"{entity}","status":"NEW"}}"#);
+    event_at(id, second, "ORDER.NEW", &object)
+}
+
+fn waiting(receiver: &Receiver, queue: &str) -> Vec<String> {
+    let messages = receiver.aws.messages(queue).into_iter();
+    messages
+        .map(|message| message.deduplication_id.unwrap_or_default())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_the_users_code_fails_its_event_alone() {
+    let receiver = receiver(Policy::Flag).await;
+    let events = [order("e1", 1, "o1"), order("bad", 2, "o2"), order("e3", 3, "o3")];
+    post_events(&receiver, &events).await;
+    let (actions, queue) = (DomainActions::new(Picky), queue_name(Domain::Orders));
+    receiver.process_with(Domain::Orders, &actions).await.unwrap();
+    assert_eq!(waiting(&receiver, &queue), ["bad"]);
+    while !waiting(&receiver, &queue).is_empty() {
+        receiver.aws.clock().advance(Duration::from_secs(60));
+        receiver.process_with(Domain::Orders, &actions).await;
+    }
+    let dead = receiver.aws.messages(&dead_letter_name(Domain::Orders));
+    assert_eq!(dead.len(), 1);
+    let reason = dead[0].attributes[REASON].string_value.clone().unwrap();
+    assert!(reason.contains("event bad panicked"), "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_on_a_delivery_fails_that_delivery_alone() {
+    let receiver = receiver(Policy::Flag).await;
+    let panics = Arc::new(AtomicBool::new(true));
+    let now = receiver.aws.clock().clone();
+    let receiver = receiver.with_clock(Clock::from_fn(move || {
+        assert!(!panics.swap(false, Ordering::Relaxed), "panics, as it was told");
+        now.timestamp()
+    }));
+    for id in ["e1", "e2"] {
+        enqueue_events(&receiver, &[order(id, 1, id)]).await;
+    }
+    receiver.verify_and_store().await.unwrap();
+    assert_eq!(
+        items(&receiver, "events", "event_id").len(),
+        2,
+        "it was stored before"
+    );
+    assert_eq!(receiver.aws.messages(DELIVERIES).len(), 1);
+    receiver.aws.clock().advance(Duration::from_secs(60));
+    receiver.verify_and_store().await.unwrap();
+    assert_eq!(receiver.aws.messages(DELIVERIES).len(), 0);
+    assert_eq!(waiting(&receiver, &queue_name(Domain::Orders)).len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_behind_a_failure_gets_the_same_pause() {
+    for behind in [0, 1, 2] {
+        let receiver = receiver(Policy::Flag).await;
+        let events: Vec<String> = (0..=behind)
+            .map(|number| order(&format!("e{number}"), number, "o1"))
+            .collect();
+        receiver.effects.trouble("e0", Trouble::Fails);
+        post_events(&receiver, &events).await;
+        receiver.process(Domain::Orders).await.unwrap();
+        receiver.effects.mend();
+        let mut waited = 0;
+        while receiver.process(Domain::Orders).await.is_none() {
+            receiver.aws.clock().advance(Duration::from_secs(1));
+            waited += 1;
+        }
+        assert_eq!(waited, 2, "{behind} behind it");
+        assert_eq!(waiting(&receiver, &queue_name(Domain::Orders)), [""; 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_the_next_version_gives_to_the_domain_is_tried_again() {
+    let receiver = receiver(Policy::Flag).await;
+    let of_the_next_version = EventMessage {
+        domain: Domain::Orders,
+        ..message_of(
+            &event("e1", "CRYPTO_ORDER.NEW", r#"{"id":"c1"}"#),
+            Dispatch::First,
+            receiver.aws.clock().timestamp(),
+        )
+    };
+    let queues = DomainQueues::new(receiver.aws.sqs().clone(), receiver.routes());
+    queues.send(vec![of_the_next_version]).await.unwrap();
+    receiver.process(Domain::Orders).await.unwrap();
+    assert_eq!(waiting(&receiver, &queue_name(Domain::Orders)), ["e1"]);
+    assert_eq!(receiver.aws.messages(&dead_letter_name(Domain::Orders)).len(), 0);
+}

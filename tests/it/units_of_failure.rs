@@ -1,11 +1,6 @@
 //! What fails takes nothing along: a panic fails its own message, a message that waits holds up its own group alone and no
 //! longer than it has to, and what another version understands is tried again.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on fails, in its helpers too"
-)]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use fake_aws::{CallFilter, Fault, Service};
 use pipeline::queues::domains::{DomainQueues, EventMessage};
+use pipeline::stores::idempotency::RecordState;
 use serde_json::Value;
 use upvest::effects::Dispatch;
 use upvest::{Domain, Event, Occurred};
@@ -17,7 +18,7 @@ use verify_and_store::Policy;
 use webhook_tests::effects::{Run, Trouble};
 use webhook_tests::receiver::{CHANGES, EFFECTS, Receiver, dead_letter_name, queue_name};
 
-use crate::support::{deliver_events, event_at, items, message_of, post_events, process_all, receiver};
+use crate::support::{deliver_events, event_at, message_of, post_events, process_all, receiver};
 
 const SCHEMA: &str = include_str!("../../events/schemas/change.v1.schema.json");
 
@@ -87,7 +88,7 @@ async fn each_change_runs_the_action_once_and_is_published_with_what_was_before(
         [(None, Some("NEW")), (Some("NEW"), Some("FILLED"))]
     );
     assert_eq!(effects(&receiver), ["e1", "e2"]);
-    assert_eq!(items(&receiver, "idempotency", "id"), ["orders#e1", "orders#e2"]);
+    assert_eq!(receiver.stored("idempotency"), ["orders#e1", "orders#e2"]);
     let changes = published(&receiver);
     assert_eq!(changes.len(), 2);
     assert_eq!(changes[0]["previous"], Value::Null);
@@ -115,10 +116,7 @@ async fn a_late_event_runs_the_hook_for_late_events_and_is_published_as_one_that
     deliver_events(&receiver, &[topup(1, "CONFIRMED")]).await;
     let late = receiver.effects.runs_of("e1");
     assert!(late.len() == 1 && late[0].late, "{late:?}");
-    assert_eq!(
-        items(&receiver, "idempotency", "id"),
-        ["payments#e1", "payments#e2"]
-    );
+    assert_eq!(receiver.stored("idempotency"), ["payments#e1", "payments#e2"]);
     let changes = published(&receiver);
     assert_eq!(changes[0]["flags_changed"]["funds_available"], true);
     assert_eq!(
@@ -161,9 +159,13 @@ async fn a_crash_after_any_call_runs_the_action_again_only_if_its_record_was_not
             .map(|change| change["event"]["id"].to_string())
             .collect();
         assert_eq!(ids.len(), 1, "crash after {calls} calls");
-        let record = &receiver.aws.items("idempotency")[0];
-        assert_eq!(record["status"]["S"], "COMPLETED");
-        assert!(record["data"]["S"].as_str().unwrap().contains("done_for"));
+        let [id] = &receiver.stored("idempotency")[..] else {
+            panic!("one record")
+        };
+        let record = receiver.record(id).await;
+        let now = receiver.aws.clock().timestamp();
+        assert_eq!(record.state(now), RecordState::Completed);
+        assert!(record.data.unwrap().contains("done_for"));
         if receiver.aws.clock().timestamp() == Receiver::new(1, Policy::Flag).aws.clock().timestamp() {
             assert!(calls > 4, "the crash never struck");
             return;
@@ -329,16 +331,13 @@ fn the_schema_names_every_domain() {
 }
 
 /// The place that the event got when it was stored.
-fn logged_place(receiver: &Receiver, json: &str) -> Occurred {
-    let id = Event::parse(json).unwrap().id().to_owned();
-    let log = receiver.aws.items("events");
-    let item = log.iter().find(|item| item["event_id"]["S"] == id).unwrap();
-    Occurred::from_stored(item["occurred"]["S"].as_str().unwrap()).unwrap()
+async fn logged_place(receiver: &Receiver, json: &str) -> Occurred {
+    receiver.event(Event::parse(json).unwrap().id()).await.occurred
 }
 
 async fn replay(receiver: &Receiver, json: &str) {
     let replayed = EventMessage {
-        occurred: logged_place(receiver, json),
+        occurred: logged_place(receiver, json).await,
         replay: Some("after-the-fix".to_owned()),
         ..message_of(json, Dispatch::Replay, receiver.aws.clock().timestamp())
     };
@@ -371,5 +370,5 @@ async fn an_action_that_asks_for_replays_is_told_of_them_under_a_key_of_their_ow
     assert_eq!(runs[1].replay.as_deref(), Some("after-the-fix"));
     assert_eq!(runs[1].key, "e1#after-the-fix");
     assert_eq!(published(&receiver).len(), 2);
-    assert_eq!(receiver.aws.items("entities")[0]["status"]["S"], "FILLED");
+    assert_eq!(receiver.status("ORDER#o1").await.as_deref(), Some("FILLED"));
 }

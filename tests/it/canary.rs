@@ -20,7 +20,7 @@ use fake_aws::{CallFilter, Fault, Service};
 use pipeline::queues::domains::{DomainQueues, EventMessage};
 use pipeline::stores::entities::Entities;
 use pipeline::stores::events::EventLog;
-use serde_json::Value;
+use pipeline::stores::keys::KeyRow;
 use tokio::sync::{mpsc, oneshot};
 use upvest::effects::Dispatch;
 use upvest::signature::{Dialect, Headers, SignatureOptions, SigningKey};
@@ -30,7 +30,7 @@ use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{CHANGES, DELIVERIES, PATH, Receiver};
 
 use crate::support::{
-    COVERED, deliver, deliver_with, event, items, message_of, process_all, quarantine, receiver, sign_with,
+    COVERED, deliver, deliver_with, event, message_of, process_all, quarantine, receiver, sign_with,
 };
 use crate::upvest::{Log, Server, clock};
 
@@ -132,10 +132,8 @@ impl World {
         deliver_with(&self.receiver, &headers, body).await;
     }
 
-    fn key(&self) -> Value {
-        let keys = self.receiver.aws.items("keys").into_iter();
-        let mut own = keys.filter(|item| item["key_id"]["S"] == KEY_ID);
-        own.next().unwrap_or_default()
+    async fn key(&self) -> KeyRow {
+        self.receiver.key_row(KEY_ID).await
     }
 }
 
@@ -184,7 +182,7 @@ fn verified(receiver: &Receiver) -> usize {
 fn nobody_was_told(receiver: &Receiver) {
     assert_eq!(receiver.effects.runs(), []);
     assert_eq!(receiver.aws.published(CHANGES).len(), 0);
-    assert_eq!(items(receiver, "idempotency", "id"), [""; 0]);
+    assert_eq!(receiver.stored("idempotency"), [""; 0]);
 }
 
 fn delivery(events: &[String]) -> Vec<u8> {
@@ -208,22 +206,16 @@ async fn its_event_goes_through_every_station_and_nobody_is_told() {
     assert!(times.is_sorted() && times[0].is_some(), "{first:?}");
     assert_eq!((first.failed_stage, first.error), (None, None));
     assert_eq!(
-        items(&world.receiver, "events", "event_id"),
+        world.receiver.stored("events"),
         std::slice::from_ref(&first.event_id)
     );
-    assert_eq!(
-        items(&world.receiver, "entities", "aggregate"),
-        ["synthetic#canary"]
-    );
+    assert_eq!(world.receiver.stored("entities"), ["synthetic#canary"]);
     assert_eq!(verified(&world.receiver), 1);
 
     let second = world.run(Works::All).await;
     assert!(second.delivered, "{second:?}");
-    assert_eq!(items(&world.receiver, "events", "event_id").len(), 2);
-    assert_eq!(
-        items(&world.receiver, "entities", "aggregate"),
-        ["synthetic#canary"]
-    );
+    assert_eq!(world.receiver.stored("events").len(), 2);
+    assert_eq!(world.receiver.stored("entities"), ["synthetic#canary"]);
     nobody_was_told(&world.receiver);
     assert_eq!(quarantine(&world.receiver), [""; 0]);
 }
@@ -232,18 +224,14 @@ async fn its_event_goes_through_every_station_and_nobody_is_told() {
 async fn its_key_becomes_known_at_the_first_run_with_its_limit() {
     let mut world = World::new().await;
     world.run(Works::All).await;
-    let key = world.key();
-    for (attribute, value) in [
-        ("algorithm", "hmac-sha256"),
-        ("secret", SECRET),
-        ("only", "synthetic"),
-        ("source", "canary"),
-    ] {
-        assert_eq!(key[attribute]["S"], value, "{attribute}");
-    }
+    let key = world.key().await;
+    assert_eq!(key.algorithm.as_deref(), Some("hmac-sha256"));
+    assert_eq!(key.secret.as_deref(), Some(SECRET));
+    assert_eq!(key.only.as_deref(), Some("synthetic"));
+    assert_eq!(key.source.as_deref(), Some("canary"));
     world.receiver.aws.clear_calls();
     world.run(Works::All).await;
-    assert_eq!(world.key(), key);
+    assert_eq!(world.key().await, key);
 }
 
 #[tokio::test]
@@ -261,7 +249,7 @@ async fn a_key_without_its_limit_is_not_used() {
     let report = world.run(Works::All).await;
     assert_eq!(report.failed_stage, Some(Stage::Key));
     assert!(report.error.unwrap().contains("delete that item"));
-    assert_eq!(items(&world.receiver, "events", "event_id").len(), 1);
+    assert_eq!(world.receiver.stored("events").len(), 1);
 }
 
 #[tokio::test]
@@ -278,7 +266,7 @@ async fn a_limit_that_this_version_does_not_know_is_not_taken_for_none() {
         .await
         .unwrap();
     world.receiver.verify_and_store().await.unwrap();
-    assert_eq!(items(&world.receiver, "events", "event_id"), [""; 0]);
+    assert_eq!(world.receiver.stored("events"), [""; 0]);
     assert_eq!(
         world.receiver.aws.messages(DELIVERIES).len(),
         1,
@@ -313,10 +301,7 @@ async fn an_event_that_is_late_is_not_taken_for_the_next_one() {
     let late = world.run(Works::Verify).await;
     assert_eq!(late.failed_stage, Some(Stage::Project));
     process_all(&world.receiver).await;
-    assert_eq!(
-        items(&world.receiver, "entities", "aggregate"),
-        ["synthetic#canary"]
-    );
+    assert_eq!(world.receiver.stored("entities"), ["synthetic#canary"]);
     let next = world.run(Works::Verify).await;
     assert_eq!(next.failed_stage, Some(Stage::Project));
 }
@@ -362,11 +347,7 @@ async fn a_secret_that_is_gone_or_too_short_fails_at_the_key() {
     let report = canary::handle(&canary).await;
     assert_eq!(report.failed_stage, Some(Stage::Key));
     assert!(report.error.unwrap().contains("shorter than 16 bytes"));
-    assert_eq!(
-        items(&receiver, "keys", "key_id"),
-        ["key"],
-        "no key is registered"
-    );
+    assert_eq!(receiver.stored("keys"), ["key"], "no key is registered");
 }
 
 #[tokio::test]

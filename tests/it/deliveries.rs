@@ -17,7 +17,7 @@ use webhook_tests::deliveries::{KEY_ID, import_key};
 use webhook_tests::receiver::{DELIVERIES, Receiver};
 
 use crate::support::{
-    COVERED, deliver, deliver_with, event, items, key, message_of, quarantine, receiver, sign_with,
+    COVERED, deliver, deliver_with, event, key, message_of, quarantine, receiver, sign_with,
 };
 
 fn order(id: &str) -> String {
@@ -29,31 +29,20 @@ async fn a_good_delivery_is_archived_logged_and_projected() {
     let receiver = receiver(Policy::Flag).await;
     let body = format!(r#"{{"payload":[{}]}}"#, order("e1"));
     deliver(&receiver, body.as_bytes()).await;
-    let log = &receiver.aws.items("events")[0];
-    assert_eq!(log["event_id"]["S"], "e1");
-    assert_eq!(log["aggregate"]["S"], "ORDER#o1");
+    let logged = receiver.event("e1").await;
+    assert_eq!(logged.aggregate.unwrap().as_str(), "ORDER#o1");
     assert_eq!(
-        log["occurred"]["S"],
+        logged.occurred.to_string(),
         "2026-01-01T00:00:00#1010##2026-01-01T00:00:00#00000#e1"
     );
-    assert_eq!(log["object"]["S"], r#"{"id":"o1","status":"NEW"}"#);
+    assert_eq!(logged.object.unwrap(), r#"{"id":"o1","status":"NEW"}"#);
     let (key, object) = receiver.aws.objects("archive").pop_first().unwrap();
-    assert_eq!(
-        key,
-        format!(
-            "verified/2026/01/01/00/{}",
-            log["delivery_id"]["S"].as_str().unwrap()
-        )
-    );
+    assert_eq!(key, format!("verified/2026/01/01/00/{}", logged.delivery_id));
     assert_eq!(
         ArchivedDelivery::parse(&object.bytes).unwrap().envelope.body,
         body.as_bytes()
     );
-    let entity = &receiver.aws.items("entities")[0];
-    assert_eq!(
-        (&entity["aggregate"]["S"], &entity["status"]["S"]),
-        (&"ORDER#o1".into(), &"NEW".into())
-    );
+    assert_eq!(receiver.status("ORDER#o1").await.as_deref(), Some("NEW"));
     assert_eq!(receiver.waiting(), 0);
 }
 
@@ -88,7 +77,7 @@ async fn a_hundred_events_take_few_requests() {
     println!("verify-and-store, 100 new events in 3 domains: {tally:?}");
     assert!(tally.values().sum::<usize>() <= 30, "{tally:?}");
     assert_eq!(receiver.aws.count(Service::DynamoDb, "BatchExecuteStatement"), 4);
-    assert_eq!(receiver.aws.items("events").len(), 100);
+    assert_eq!(receiver.stored("events").len(), 100);
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,11 +124,11 @@ async fn unknown_categories_types_fields_and_statuses_are_stored_and_projected()
     )
     .await;
     assert_eq!(
-        items(&receiver, "entities", "aggregate"),
+        receiver.stored("entities"),
         ["DRAGON#d1", "ORDER#o1"],
         "what names no entity is in the log and in quarantine"
     );
-    assert_eq!(items(&receiver, "events", "event_id"), ["e1", "e2", "e3"]);
+    assert_eq!(receiver.stored("events"), ["e1", "e2", "e3"]);
     assert_eq!(receiver.waiting(), 0);
 }
 
@@ -168,14 +157,11 @@ async fn another_payload_under_the_same_id_is_kept_beside_the_first() {
     let other = event("e1", "ORDER.NEW", r#"{"id":"o1","status":"FILLED"}"#);
     deliver(&receiver, order("e1").as_bytes()).await;
     deliver(&receiver, format!("[{other},{other}]").as_bytes()).await;
-    let ids = items(&receiver, "events", "event_id");
+    let ids = receiver.stored("events");
     assert_eq!((ids.len(), ids[0].as_str()), (2, "e1"));
     assert!(ids[1].starts_with("e1!"));
-    assert_eq!(
-        receiver.aws.items("entities")[0]["status"]["S"],
-        "NEW",
-        "the first one stands"
-    );
+    let status = receiver.status("ORDER#o1").await;
+    assert_eq!(status.as_deref(), Some("NEW"), "the first one stands");
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,8 +170,8 @@ async fn of_two_versions_in_one_delivery_only_the_one_not_logged_is_a_conflict()
     let other = event("e1", "ORDER.NEW", r#"{"id":"o1","status":"FILLED"}"#);
     deliver(&receiver, other.as_bytes()).await;
     deliver(&receiver, format!("[{},{other}]", order("e1")).as_bytes()).await;
-    assert_eq!(items(&receiver, "events", "event_id").len(), 2);
-    assert_eq!(receiver.aws.items("entities")[0]["status"]["S"], "FILLED");
+    assert_eq!(receiver.stored("events").len(), 2);
+    assert_eq!(receiver.status("ORDER#o1").await.as_deref(), Some("FILLED"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -244,10 +230,7 @@ async fn an_entity_that_would_not_fit_into_an_item_keeps_its_state_and_its_event
     let other = event("n2", "ORDER.NEW", r#"{"id":"o2","status":"NEW"}"#);
     let body = format!("[{},{},{other}]", execution(number), execution(number + 1));
     deliver(&receiver, body.as_bytes()).await;
-    assert_eq!(
-        items(&receiver, "entities", "aggregate"),
-        ["ORDER#o1", "ORDER#o2"]
-    );
+    assert_eq!(receiver.stored("entities"), ["ORDER#o1", "ORDER#o2"]);
     let stored = entities.load(&order).await.unwrap().unwrap();
     assert_eq!(stored.projection.parts, full.projection.parts);
     let dead = receiver.aws.messages("orders-dlq.fifo");
@@ -257,7 +240,7 @@ async fn an_entity_that_would_not_fit_into_an_item_keeps_its_state_and_its_event
         reason,
         Some("entity ORDER#o1 does not fit into an item: DynamoDB takes 400 KB")
     );
-    assert_eq!(receiver.aws.items("events").len(), 3, "the log has them");
+    assert_eq!(receiver.stored("events").len(), 3, "the log has them");
 }
 
 #[tokio::test(start_paused = true)]
@@ -280,12 +263,12 @@ async fn a_crash_after_any_call_loses_nothing() {
         {}
         receiver.drain().await;
         assert_eq!(
-            items(&receiver, "events", "event_id"),
+            receiver.stored("events"),
             ["e1", "e2"],
             "crash after {calls} calls"
         );
         assert_eq!(
-            items(&receiver, "entities", "aggregate"),
+            receiver.stored("entities"),
             ["ORDER#o1", "USER#u1"],
             "crash after {calls} calls"
         );

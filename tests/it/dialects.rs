@@ -10,14 +10,14 @@ use std::time::Duration;
 use fake_aws::Service;
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::ArchivedDelivery;
-use pipeline::stores::keys::Keys;
+use pipeline::stores::keys::{KeyRow, Keys};
 use pipeline::verification::{Verdict, verify_again};
 use upvest::signature::{Dialect, Headers, SignatureOptions, SigningKey};
 use verify_and_store::Policy;
 use webhook_tests::deliveries::{KEY_ID, KNOWN_SEED, body_of, sign, sign_headers};
 use webhook_tests::receiver::Receiver;
 
-use crate::support::{deliver_with, event, items, receiver};
+use crate::support::{deliver_with, event, receiver};
 
 fn signer(dialect: Dialect, seed: u8) -> SigningKey {
     SigningKey::ed25519_from_seed(KEY_ID, dialect, &[seed; 32]).unwrap()
@@ -52,12 +52,15 @@ fn keys(receiver: &Receiver) -> Keys {
     Keys::new(receiver.aws.dynamodb().clone(), secrets, "keys".to_owned(), clock)
 }
 
-fn dialects_of_the_key(receiver: &Receiver) -> Vec<String> {
-    let item = &receiver.aws.items("keys")[0];
-    let list = item["dialects"]["L"].as_array().cloned().unwrap_or_default();
-    list.iter()
-        .map(|dialect| dialect["S"].as_str().unwrap().to_owned())
-        .collect()
+async fn row_of_the_key(receiver: &Receiver) -> KeyRow {
+    let [key_id] = &receiver.stored("keys")[..] else {
+        panic!("one key")
+    };
+    receiver.key_row(key_id).await
+}
+
+async fn dialects_of_the_key(receiver: &Receiver) -> Vec<String> {
+    row_of_the_key(receiver).await.dialects
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,7 +71,7 @@ async fn every_dialect_is_taken_under_one_key_and_verifies_again() {
         // Keys of the archive sort by the time of receipt.
         receiver.aws.clock().advance(Duration::from_millis(1));
     }
-    assert_eq!(items(&receiver, "events", "event_id"), ["e0", "e1", "e2", "e3"]);
+    assert_eq!(receiver.stored("events"), ["e0", "e1", "e2", "e3"]);
     let archived = archived(&receiver);
     let noted: Vec<_> = archived
         .iter()
@@ -98,7 +101,7 @@ async fn a_forged_delivery_is_refused_in_every_dialect() {
     for dialect in Dialect::ALL {
         let receiver = receiver(Policy::Flag).await;
         deliver_in(&receiver, dialect, KNOWN_SEED + 1, "e1").await;
-        assert_eq!(items(&receiver, "events", "event_id"), [""; 0], "{dialect}");
+        assert_eq!(receiver.stored("events"), [""; 0], "{dialect}");
         let objects = receiver.aws.objects("archive");
         assert!(
             objects
@@ -106,7 +109,7 @@ async fn a_forged_delivery_is_refused_in_every_dialect() {
                 .all(|key| key.starts_with("quarantine/bad-signature/")),
             "{dialect}"
         );
-        assert_eq!(dialects_of_the_key(&receiver), [""; 0], "{dialect}");
+        assert_eq!(dialects_of_the_key(&receiver).await, [""; 0], "{dialect}");
     }
 }
 
@@ -117,22 +120,22 @@ async fn a_key_remembers_its_dialects_and_when_it_last_proved_a_delivery() {
     let before = updates();
     deliver_in(&receiver, Dialect::UnquotedDigest, KNOWN_SEED, "e1").await;
     deliver_in(&receiver, Dialect::UnquotedDigest, KNOWN_SEED, "e2").await;
-    assert_eq!(dialects_of_the_key(&receiver), ["unquoted-digest"]);
+    assert_eq!(dialects_of_the_key(&receiver).await, ["unquoted-digest"]);
     deliver_in(&receiver, Dialect::QuotedDigest, KNOWN_SEED, "e3").await;
     deliver_in(&receiver, Dialect::UnquotedDigest, KNOWN_SEED, "e4").await;
     assert_eq!(
-        dialects_of_the_key(&receiver),
+        dialects_of_the_key(&receiver).await,
         ["quoted-digest", "unquoted-digest"]
     );
-    let noted = receiver.aws.items("keys")[0]["last_proved"].clone();
-    assert!(noted["S"].is_string());
+    let noted = row_of_the_key(&receiver).await.last_proved;
+    assert!(noted.is_some());
     receiver.aws.clock().advance(Duration::from_secs(3_700));
     deliver_in(&receiver, Dialect::UnquotedDigest, KNOWN_SEED, "e5").await;
     assert_eq!(
-        dialects_of_the_key(&receiver),
+        dialects_of_the_key(&receiver).await,
         ["unquoted-digest", "quoted-digest"]
     );
-    assert_ne!(receiver.aws.items("keys")[0]["last_proved"], noted);
+    assert_ne!(row_of_the_key(&receiver).await.last_proved, noted);
     assert!(updates() >= before + 3);
 }
 

@@ -18,7 +18,7 @@ use verify_and_store::Policy;
 use webhook_tests::effects::{Effects, Trouble};
 use webhook_tests::receiver::{CHANGES, EFFECTS, Receiver, dead_letter_name};
 
-use crate::support::{deliver_events, enqueue_events, event_at, items, message_of, process_all, receiver};
+use crate::support::{deliver_events, enqueue_events, event_at, message_of, process_all, receiver};
 
 /// What a processor is set up to do.
 #[derive(Clone, Copy, Debug)]
@@ -305,10 +305,11 @@ async fn a_batch_reads_writes_and_publishes_its_entities_together() {
     };
     assert_eq!((on_entities("BatchGetItem"), on_entities("PutItem")), (60, 60));
     assert_eq!(receiver.aws.count(Service::EventBridge, "PutEvents"), 60);
-    let order = &receiver.aws.items("entities")[0];
-    assert_eq!(order["filled_quantity"]["S"], "600");
-    assert_eq!(order["version"]["N"], "60");
-    assert_eq!(items(&receiver, "entities", "aggregate"), ["ORDER#o1"]);
+    let order = receiver.state("ORDER#o1").await;
+    let filled = &order.projection.derived("ORDER")["filled_quantity"];
+    assert_eq!(serde_json::to_value(filled).unwrap(), "600");
+    assert_eq!(order.version, 60);
+    assert_eq!(receiver.stored("entities"), ["ORDER#o1"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -333,7 +334,7 @@ async fn the_states_of_a_hundred_new_events_take_forty_requests_at_most_whatever
         let calls = receiver.aws.calls();
         let on_entities = calls.iter().filter(|call| call.resource == "entities").count();
         let published = receiver.aws.count(Service::EventBridge, "PutEvents");
-        assert_eq!(receiver.aws.items("events").len(), 100);
+        assert_eq!(receiver.stored("events").len(), 100);
         assert!(on_entities <= 40, "{on_entities}");
         assert_eq!(
             published,
@@ -353,9 +354,9 @@ async fn of_a_batch_of_entities_one_that_cannot_be_written_holds_up_no_other() {
     let batch = CallFilter::operation(Service::DynamoDb, "BatchExecuteStatement").on("entities");
     receiver.aws.inject(Fault::Partial, batch);
     deliver_events(&receiver, &[new(1), new(2), new(3)]).await;
-    assert_eq!(items(&receiver, "entities", "aggregate").len(), 3);
+    assert_eq!(receiver.stored("entities").len(), 3);
     assert_eq!(
-        receiver.aws.items("idempotency").len(),
+        receiver.stored("idempotency").len(),
         3,
         "what failed in the batch was written alone"
     );

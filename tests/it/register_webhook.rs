@@ -52,7 +52,8 @@ async fn a_subscription_is_created_enabled_and_tested() {
     assert_eq!(ours(&stack), [subscription.id]);
 }
 
-/// The subscriptions that verify-and-store is told are ours.
+/// The subscriptions that verify-and-store is told are ours. The store does not list them, and asking it for one that is
+/// not ours would note that: so the attributes are named here.
 fn ours(stack: &Stack) -> Vec<String> {
     let rows = stack.aws.items("subscriptions").into_iter();
     let ours = rows.filter(|row| row["ours"]["BOOL"] == true);

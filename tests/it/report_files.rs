@@ -16,6 +16,7 @@ use std::time::Duration;
 use fake_aws::{Aws, CallFilter, Fault, Service, StoredObject};
 use pipeline::actions::{ConfigError, DomainActions, Lookup, Setup};
 use pipeline::queues::domains::{DomainQueues, EventMessage};
+use pipeline::stores::idempotency::record_id;
 use processors::report_files::{ReportFiles, Retrieval, SETTLEMENT_REPORTS};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -25,7 +26,7 @@ use upvest_simulator::Trouble;
 use verify_and_store::Policy;
 use webhook_tests::receiver::{Receiver, dead_letter_name, queue_name};
 
-use crate::support::{event_at, items, message_of, post_events, receiver};
+use crate::support::{event_at, message_of, post_events, receiver};
 use crate::upvest::{Log, SECRET, Upvest, access, secrets};
 
 const BUCKET: &str = "reports";
@@ -136,12 +137,10 @@ impl World {
     }
 
     /// The result in the record of an event's action.
-    fn result(&self, event_id: &str) -> Value {
-        let id = format!("reports#{event_id}");
-        let records = self.aws().items("idempotency");
-        let record = records.iter().find(|record| record["id"]["S"] == id.as_str());
-        let data = record.and_then(|record| record["data"]["S"].as_str());
-        serde_json::from_str(data.unwrap_or("null")).unwrap()
+    async fn result(&self, event_id: &str) -> Value {
+        let id = record_id(Domain::Reports, event_id, None);
+        let data = self.receiver.record(&id).await.data;
+        serde_json::from_str(data.as_deref().unwrap_or("null")).unwrap()
     }
 
     /// Why the only message of the dead-letter queue is there.
@@ -202,8 +201,8 @@ async fn the_pdf_of_a_report_is_kept_with_the_way_back_to_its_event() {
     assert_eq!(note(pdf, "entity"), Some("REPORT#r1"));
     assert_eq!(note(pdf, "report-type"), Some("BUY_ORDER"));
     assert_eq!(note(pdf, "substitutes"), None);
-    let events = world.aws().items("events");
-    assert_eq!(note(pdf, "delivery-id"), events[0]["delivery_id"]["S"].as_str());
+    let logged = world.receiver.event("e1").await;
+    assert_eq!(note(pdf, "delivery-id"), Some(&*logged.delivery_id));
     let sha256 = hex::encode(Sha256::digest(&pdf.bytes));
     assert_eq!(note(pdf, "sha256"), Some(&*sha256));
     let result = json!({
@@ -212,7 +211,7 @@ async fn the_pdf_of_a_report_is_kept_with_the_way_back_to_its_event() {
         "bytes": pdf.bytes.len(),
         "sha256": sha256,
     });
-    assert_eq!(world.result("e1"), result);
+    assert_eq!(world.result("e1").await, result);
     assert_eq!((world.receiver.waiting(), world.temporary_files()), (0, 0));
 }
 
@@ -257,7 +256,7 @@ async fn an_event_that_comes_again_or_is_replayed_fetches_nothing() {
     world.dispatch(&event, None).await;
     world.dispatch(&event, Some("after-the-fix")).await;
     assert_eq!(world.fetches(), 1);
-    assert_eq!(items(&world.receiver, "idempotency", "id"), ["reports#e1"]);
+    assert_eq!(world.receiver.stored("idempotency"), ["reports#e1"]);
     assert_eq!(world.receiver.waiting(), 0);
 }
 
@@ -276,8 +275,8 @@ async fn another_event_for_the_same_report_and_an_older_one_leave_what_is_there(
     world.deliver(&[at(1, "e1")]).await;
     assert_eq!(world.objects(), before);
     let told = json!({ "bucket": "reports", "key": "reports/2026/01/01/r1.pdf", "already_there": true });
-    assert_eq!(world.result("e3"), told);
-    let records = items(&world.receiver, "idempotency", "id");
+    assert_eq!(world.result("e3").await, told);
+    let records = world.receiver.stored("idempotency");
     assert!(records.contains(&"reports#e1".to_owned()), "{records:?}");
     assert_eq!((world.receiver.waiting(), world.temporary_files()), (0, 0));
 }
@@ -304,7 +303,7 @@ async fn what_is_in_the_bucket_already_is_never_overwritten() {
     put.send().await.unwrap();
     world.deliver(&[report("e1", "r1", None)]).await;
     assert_eq!(world.objects()["reports/2026/01/01/r1.pdf"].bytes, b"before");
-    assert_eq!(world.result("e1")["already_there"], true);
+    assert_eq!(world.result("e1").await["already_there"], true);
     assert_eq!(world.receiver.waiting(), 0);
 }
 
@@ -340,7 +339,7 @@ async fn a_large_file_passes_through_unchanged() {
     world.deliver(&[treasury_report("t1", "large.csv")]).await;
     let objects = world.objects();
     assert!(objects["treasury-reports/2025-12-31/t1/large.csv"].bytes == bytes);
-    let result = world.result("e-t1");
+    let result = world.result("e-t1").await;
     assert_eq!(result["bytes"], bytes.len());
     assert_eq!(result["sha256"], hex::encode(Sha256::digest(&bytes)));
     assert_eq!(world.temporary_files(), 0);

@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use fake_aws::{Call, Fault, FaultRates, Outcome, Rng};
 use pipeline::stores::archive::ArchivedDelivery;
-use pipeline::stores::entities::Entities;
-use pipeline::stores::events::EventLog;
+use pipeline::stores::events::{LoggedEvent, conflict_key};
 use upvest::category::{CATEGORIES, Role, UNRECOGNISED};
 use upvest::projection::Placed;
 use upvest::{EntityKey, Event, Projection};
@@ -98,7 +97,7 @@ impl Run {
         self.receiver.aws.clock().advance(Duration::from_secs(3_601));
         assert!(self.send_on().await);
         self.receiver.drain().await;
-        self.assert_log();
+        self.assert_log().await;
         self.assert_archive();
         let events = self.assert_projections().await;
         self.assert_effects(&events);
@@ -170,35 +169,31 @@ impl Run {
     }
 
     /// The log, by key: event id and hash of the event.
-    fn log(&self) -> BTreeMap<String, serde_json::Value> {
-        let items = self.receiver.aws.items("events").into_iter();
-        items
-            .map(|item| (item["event_id"]["S"].as_str().unwrap().to_owned(), item))
-            .collect()
+    async fn log(&self) -> BTreeMap<String, LoggedEvent> {
+        let events = self.receiver.logged().await.into_iter();
+        events.map(|event| (event.event_id.clone(), event)).collect()
     }
 
     /// Every version of every genuine event is in the log exactly once, and nothing else is.
-    fn assert_log(&self) {
-        let mut log = self.log();
+    async fn assert_log(&self) {
+        let mut log = self.log().await;
         let mut versions: BTreeMap<String, BTreeMap<String, &str>> = BTreeMap::new();
         for json in self.story.genuine_events() {
             let id = Event::parse(json).unwrap().id().to_owned();
             versions.entry(id).or_default().insert(hash(json), json);
         }
         for (id, mut versions) in versions {
-            let item = log
+            let logged = log
                 .remove(&id)
                 .unwrap_or_else(|| panic!("event {id} is not in the log"));
             let json = versions
-                .remove(item["sha256"]["S"].as_str().unwrap())
+                .remove(&logged.sha256)
                 .expect("the log has what was sent");
-            assert_eq!(
-                item["object"]["S"].as_str().unwrap(),
-                Event::parse(json).unwrap().object().get()
-            );
+            let object = Event::parse(json).unwrap().object().get().to_owned();
+            assert_eq!(logged.object, Some(object));
             for (hash, _) in versions {
                 assert!(
-                    log.remove(&format!("{id}!{hash}")).is_some(),
+                    log.remove(&conflict_key(&id, &hash)).is_some(),
                     "a conflict of {id} is not kept"
                 );
             }
@@ -241,21 +236,14 @@ impl Run {
 
     /// Every entity's state is the fold of its logged events, in whatever order; gives the events that are about one.
     async fn assert_projections(&self) -> BTreeSet<String> {
-        let dynamodb = || self.receiver.aws.dynamodb().clone();
-        let log = EventLog::new(dynamodb(), "events".to_owned());
-        let entities = Entities::new(dynamodb(), "entities".to_owned());
+        let (log, entities) = (self.receiver.log(), self.receiver.entities());
         let mut about = BTreeSet::new();
-        let aggregates: BTreeSet<String> = self
-            .log()
-            .values()
-            .filter_map(|item| Some(item["aggregate"]["S"].as_str()?.to_owned()))
-            .collect();
-        assert_eq!(
-            self.receiver.aws.items("entities").len(),
-            aggregates.len(),
-            "entities"
-        );
-        for aggregate in aggregates.into_iter().map(EntityKey::from_stored) {
+        let logged = self.log().await.into_values();
+        let aggregates: BTreeSet<EntityKey> = logged.filter_map(|event| event.aggregate).collect();
+        let stored = self.receiver.stored("entities");
+        let expected = aggregates.iter().map(|aggregate| aggregate.as_str());
+        assert_eq!(stored, expected.collect::<Vec<_>>());
+        for aggregate in aggregates {
             let mut history = log.history(&aggregate).await.unwrap();
             // The fold may not depend on the order; the time line's is the one that the processors saw least.
             history.reverse();

@@ -17,7 +17,7 @@ use webhook_tests::deliveries::sign;
 use webhook_tests::metrics::Measured;
 use webhook_tests::receiver::Receiver;
 
-use crate::support::{deliver, deliver_with, items, quarantine, receiver};
+use crate::support::{deliver, deliver_with, quarantine, receiver};
 
 const OURS: &str = "9df39835-be87-4243-9018-f2500b39cee6";
 const OTHER: &str = "b838bde5-b6df-4f1f-bfc4-71d3fb01d430";
@@ -46,7 +46,7 @@ async fn post(receiver: &Receiver, events: &[(&str, Option<&str>)]) {
 }
 
 fn stored(receiver: &Receiver) -> Vec<String> {
-    items(receiver, "events", "event_id")
+    receiver.stored("events")
 }
 
 /// The flags of the archived deliveries, in the order of their receipt.
@@ -114,7 +114,7 @@ async fn an_id_too_long_for_the_table_is_another_one_and_holds_up_nothing() {
     post(&receiver, &[("e1", Some(OURS)), ("e2", Some(&long))]).await;
     assert_eq!(stored(&receiver), ["e1"]);
     assert_eq!(quarantine(&receiver), ["foreign-subscription"]);
-    assert_eq!(items(&receiver, "subscriptions", "webhook_id"), [OURS]);
+    assert_eq!(receiver.stored("subscriptions"), [OURS]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,7 +132,7 @@ async fn nothing_is_refused_before_a_subscription_is_known_to_be_ours() {
     let receiver = receiver(Policy::Flag).await.with_subscriptions(Policy::Strict);
     post(&receiver, &[("e1", Some(OTHER))]).await;
     assert_eq!(stored(&receiver), ["e1"]);
-    assert_eq!(items(&receiver, "subscriptions", "webhook_id"), [""; 0]);
+    assert_eq!(receiver.stored("subscriptions"), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -96,17 +96,6 @@ pub(crate) fn message_of(json: &str, dispatch: Dispatch, dispatched_at: Timestam
     }
 }
 
-/// The keys of a table's items, in order.
-pub(crate) fn items(receiver: &Receiver, table: &str, key: &str) -> Vec<String> {
-    let items = receiver.aws.items(table);
-    let mut keys: Vec<_> = items
-        .iter()
-        .map(|item| item[key]["S"].as_str().unwrap().to_owned())
-        .collect();
-    keys.sort();
-    keys
-}
-
 /// Lists the reasons of what is in quarantine.
 pub(crate) fn quarantine(receiver: &Receiver) -> Vec<String> {
     let objects = receiver.aws.objects("archive");

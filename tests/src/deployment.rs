@@ -34,7 +34,9 @@ use upvest::signature::{Headers, SigningKey};
 use verify_and_store::Policy;
 
 use crate::deliveries::{KNOWN_SEED, body_of, import_key, sign, signing_key};
-use crate::receiver::{CHANGES, DELIVERIES, DELIVERIES_DLQ, EFFECTS, Receiver, dead_letter_name, queue_name};
+use crate::receiver::{
+    CHANGES, DELIVERIES, DELIVERIES_DLQ, EFFECTS, Receiver, dead_letter_name, key_of, queue_name,
+};
 
 pub use connected::{ConnectedDeployment, UPVEST_SECRET};
 
@@ -338,35 +340,34 @@ impl Deployment {
     }
 
     /// Empties the entities table.
-    ///
-    /// # Panics
-    ///
-    /// If an item has no key.
     pub async fn delete_entities(&self) {
-        for item in self.entities() {
-            let entity = item["aggregate"]["S"].as_str().expect("a key");
-            self.delete("entities", "aggregate", entity).await;
+        for entity in self.receiver.stored("entities") {
+            self.delete("entities", &entity).await;
         }
     }
 
-    /// Reads an item.
+    /// Reads an item as it lies in its table, to be spoiled.
     ///
     /// # Panics
     ///
     /// If there is none.
-    pub async fn item(&self, table: &str, key: &str, id: &str) -> HashMap<String, AttributeValue> {
+    pub async fn item(&self, table: &str, id: &str) -> HashMap<String, AttributeValue> {
         let get = self.receiver.aws.dynamodb().get_item().table_name(table);
-        let found = get.key(key, AttributeValue::S(id.to_owned())).send().await;
+        let found = get
+            .key(key_of(table), AttributeValue::S(id.to_owned()))
+            .send()
+            .await;
         found.expect("the table exists").item.expect("the item exists")
     }
 
-    /// Gives an attribute of an item another text: `(name, text)`, of the item that has `(name, value)` as its key.
+    /// Gives an attribute of an item another text, as somebody who edits it by hand: no store writes such a thing, so
+    /// tests name the attribute.
     ///
     /// # Panics
     ///
     /// If there is no such item.
-    pub async fn set(&self, table: &str, (key, id): (&str, &str), (attribute, text): (&str, &str)) {
-        let mut item = self.item(table, key, id).await;
+    pub async fn set(&self, table: &str, id: &str, (attribute, text): (&str, &str)) {
+        let mut item = self.item(table, id).await;
         item.insert(attribute.to_owned(), AttributeValue::S(text.to_owned()));
         let put = self.receiver.aws.dynamodb().put_item().table_name(table);
         let put = put.set_item(Some(item)).send().await;
@@ -378,9 +379,9 @@ impl Deployment {
     /// # Panics
     ///
     /// If there is no such table.
-    pub async fn delete(&self, table: &str, key: &str, id: &str) {
+    pub async fn delete(&self, table: &str, id: &str) {
         let delete = self.receiver.aws.dynamodb().delete_item().table_name(table);
-        let delete = delete.key(key, AttributeValue::S(id.to_owned()));
+        let delete = delete.key(key_of(table), AttributeValue::S(id.to_owned()));
         delete.send().await.expect("the table exists");
     }
 
@@ -434,26 +435,20 @@ impl Deployment {
         delete.send().await.expect("the archive deletes an object");
     }
 
-    /// Lists the operations of the audit table, oldest first, with their JSON read.
+    /// Lists what the audit table says of each operation that does not depend on chance, oldest first.
     ///
     /// # Panics
     ///
-    /// If one of them has text that is no JSON where JSON belongs.
-    pub fn operations(&self) -> Vec<Value> {
-        let mut items = self.receiver.aws.items("audit");
-        items.sort_by_key(|item| item["id"]["S"].to_string());
-        let json_in = |item: &Value, name: &str| {
-            item[name]["S"].as_str().map_or(Value::Null, |text| {
-                serde_json::from_str(text).expect("the audit table has JSON")
-            })
-        };
-        let operations = items.iter().map(|item| {
+    /// If the table has something else than operations.
+    pub async fn operations(&self) -> Vec<Value> {
+        let operations = self.receiver.operations().await.into_iter();
+        let operations = operations.map(|operation| {
             json!({
-                "command": item["command"]["S"],
-                "reason": item["reason"]["S"],
-                "request": json_in(item, "request"),
-                "result": json_in(item, "result"),
-                "ended": item.get("ended_at").is_some(),
+                "command": operation.command,
+                "reason": operation.reason,
+                "request": operation.request,
+                "result": operation.result,
+                "ended": operation.ended_at.is_some(),
             })
         });
         operations.collect()

@@ -49,6 +49,15 @@ const KEY_REQUEST_RECEIVES: u32 = 5;
 pub const EFFECTS: &str = "effects";
 /// The bus that changes are published to.
 pub const CHANGES: &str = "changes";
+/// Names the attribute by which each table has its items, as the template creates them.
+const TABLE_KEYS: [(&str, &str); 6] = [
+    ("events", "event_id"),
+    ("entities", "aggregate"),
+    ("keys", "key_id"),
+    ("idempotency", "id"),
+    ("audit", "id"),
+    ("subscriptions", "webhook_id"),
+];
 /// How long Lambda lets a processor work.
 const PROCESSOR_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
 /// How long records of actions are kept.
@@ -76,12 +85,8 @@ impl Receiver {
     /// If the account cannot be set up.
     pub fn new(seed: u64, freshness: Policy) -> Self {
         let aws = Aws::new(seed);
-        for (table, key) in [
-            ("keys", "key_id"),
-            ("idempotency", "id"),
-            ("audit", "id"),
-            ("subscriptions", "webhook_id"),
-        ] {
+        // The two that have an index are created from a description.
+        for (table, key) in &TABLE_KEYS[2..] {
             aws.create_table(table, key, None);
         }
         aws.create_table_from(events_table());
@@ -168,19 +173,20 @@ impl Receiver {
 
     /// Returns what sends on deliveries that waited for a key, as a fetch and an import do.
     pub fn waiting_for_keys(&self) -> Waiting {
-        let now = self.aws.clock().clone();
         Waiting {
             archive: Archive::new(self.aws.s3().clone(), "archive".to_owned()),
             queue: DeliveriesQueue::new(self.aws.sqs().clone(), self.deliveries_url.clone()),
-            clock: Clock::from_fn(move || now.timestamp()),
+            clock: self.clock(),
         }
     }
 
     /// Returns the subscriptions table, as register-webhook writes it.
     pub fn subscriptions(&self) -> Subscriptions {
-        let now = self.aws.clock().clone();
-        let clock = Clock::from_fn(move || now.timestamp());
-        Subscriptions::new(self.aws.dynamodb().clone(), "subscriptions".to_owned(), clock)
+        Subscriptions::new(
+            self.aws.dynamodb().clone(),
+            "subscriptions".to_owned(),
+            self.clock(),
+        )
     }
 
     /// Returns the queues of the domains, as verify-and-store dispatches to them.
@@ -376,6 +382,12 @@ fn events_table() -> serde_json::Value {
             "Projection": { "ProjectionType": "INCLUDE", "NonKeyAttributes": ["type"] },
         }],
     })
+}
+
+/// Names the attribute by which a table has its items.
+pub(crate) fn key_of(table: &str) -> &'static str {
+    let found = TABLE_KEYS.iter().find(|(name, _)| *name == table);
+    found.expect("a table of the receiver").1
 }
 
 /// Names the queue of a domain.

@@ -11,7 +11,7 @@ use pipeline::error::{AwsError, ErrorChain};
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::audit::{AuditLog, Operation};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use uuid::Uuid;
 
@@ -63,6 +63,9 @@ pub struct Ending {
     pub failure: Option<String>,
     /// Tells whether the operator saw the preview and said no; nothing was touched then.
     pub declined: bool,
+    /// Names the operation in the audit table; `None` where none was begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Uuid>,
 }
 
 /// Says who works on a stack, and the table that remembers it.
@@ -114,6 +117,33 @@ impl Repair<'_> {
     /// As [`Audit::of`].
     pub async fn audit(&self) -> Result<Audit> {
         Audit::of(self.stack, self.clock.clone()).await
+    }
+
+    /// Does the `work` of a repair that was agreed to, on record as [`Repair::audited`] has it, and tells how it ended.
+    /// `work` gives the result for the audit table, an object to which `failure` is added.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the beginning is not recorded: nothing was done then.
+    pub async fn carry_out(
+        &self,
+        command: &str,
+        request: Value,
+        work: impl AsyncFnOnce(&Operation) -> (Value, Result<()>),
+    ) -> Result<Ending> {
+        let work = async |operation: &Operation| {
+            let (mut result, ended) = work(operation).await;
+            let failure = ended.err().map(|error| ErrorChain(&error).to_string());
+            result["failure"] = json!(failure);
+            (result, failure)
+        };
+        let audit = self.audit().await?;
+        let (operation, failure) = self.audited(&audit, command, request, work).await?;
+        Ok(Ending {
+            failure,
+            operation: Some(operation),
+            ..self.ending()
+        })
     }
 
     /// Records that the repair begins, does `work`, and records what came of it. `work` gives the result for the audit

@@ -12,7 +12,7 @@ use operator::{Error, Result};
 use serde::Serialize;
 
 pub(crate) use json::pretty;
-pub(crate) use repair::{missing, repair_text};
+pub(crate) use repair::{counted, missing, repair_text};
 
 /// Reports the result of a command. Serialised, it is the JSON document.
 pub(crate) trait Report: Serialize {

@@ -7,8 +7,8 @@ async fn a_synthetic_event_of_upvests_key_goes_to_quarantine_and_leaves_the_othe
     let receiver = receiver(Policy::Flag).await;
     let body = delivery(&[order("e1"), synthetic("synthetic-1"), synthetic("e2")]);
     deliver(&receiver, &body).await;
-    assert_eq!(items(&receiver, "events", "event_id"), ["e1"]);
-    assert_eq!(items(&receiver, "entities", "aggregate"), ["ORDER#o1"]);
+    assert_eq!(receiver.stored("events"), ["e1"]);
+    assert_eq!(receiver.stored("entities"), ["ORDER#o1"]);
     assert_eq!(quarantine(&receiver), ["event-synthetic"]);
     assert_eq!(
         verified(&receiver),
@@ -24,7 +24,7 @@ async fn a_synthetic_event_of_an_unknown_key_waits_for_the_key_and_is_never_take
     let (_, body) = canary_delivery("forged", "2026-01-01T00:00:00Z".parse().unwrap());
     let headers = sign_with(&key, &body, &SignatureOptions::new(COVERED));
     deliver_with(&receiver, &headers, &body).await;
-    assert_eq!(items(&receiver, "events", "event_id"), [""; 0]);
+    assert_eq!(receiver.stored("events"), [""; 0]);
     assert_eq!(quarantine(&receiver), ["unknown-key"]);
 }
 
@@ -37,14 +37,14 @@ async fn a_synthetic_event_under_the_canarys_key_id_by_another_key_goes_to_quara
     let headers = sign_with(&key, &body, &SignatureOptions::new(COVERED));
     deliver_with(&world.receiver, &headers, &body).await;
     assert_eq!(quarantine(&world.receiver), ["bad-signature"]);
-    assert_eq!(items(&world.receiver, "events", "event_id").len(), 1);
+    assert_eq!(world.receiver.stored("events").len(), 1);
 }
 
 #[tokio::test]
 async fn whoever_has_the_canarys_key_can_report_nothing_real() {
     let mut world = World::new().await;
     world.run(Works::All).await;
-    let logged = items(&world.receiver, "events", "event_id");
+    let logged = world.receiver.stored("events");
     let verified_before = verified(&world.receiver);
     for body in [
         delivery(&[order("e1")]),
@@ -57,11 +57,8 @@ async fn whoever_has_the_canarys_key_can_report_nothing_real() {
         world.deliver_by_the_canarys_key(&body).await;
     }
     assert_eq!(quarantine(&world.receiver), ["key-only-synthetic"; 5]);
-    assert_eq!(items(&world.receiver, "events", "event_id"), logged);
-    assert_eq!(
-        items(&world.receiver, "entities", "aggregate"),
-        ["synthetic#canary"]
-    );
+    assert_eq!(world.receiver.stored("events"), logged);
+    assert_eq!(world.receiver.stored("entities"), ["synthetic#canary"]);
     assert_eq!(
         verified(&world.receiver),
         verified_before,
@@ -88,11 +85,8 @@ async fn an_hmac_key_of_the_operator_signs_what_it_wants() {
     let body = delivery(&[order("e1"), synthetic("synthetic-1")]);
     let headers = sign_with(&key, &body, &SignatureOptions::new(COVERED));
     deliver_with(&receiver, &headers, &body).await;
-    assert_eq!(items(&receiver, "events", "event_id"), ["e1", "synthetic-1"]);
-    assert_eq!(
-        items(&receiver, "entities", "aggregate"),
-        ["ORDER#o1", "synthetic#canary"]
-    );
+    assert_eq!(receiver.stored("events"), ["e1", "synthetic-1"]);
+    assert_eq!(receiver.stored("entities"), ["ORDER#o1", "synthetic#canary"]);
     assert_eq!(quarantine(&receiver), [""; 0]);
     assert_eq!(receiver.effects.runs_of("e1").len(), 1);
     assert_eq!(receiver.effects.runs_of("synthetic-1").len(), 0);
@@ -129,6 +123,9 @@ async fn neither_a_late_nor_a_replayed_synthetic_event_reaches_an_action() {
     }
     assert_eq!(receiver.waiting(), 0);
     nobody_was_told(&receiver);
-    let entity = &receiver.aws.items("entities")[0];
-    assert_eq!(entity["last_event_id"]["S"], "synthetic-2");
+    let [entity] = &receiver.stored("entities")[..] else {
+        panic!("one entity")
+    };
+    let last = receiver.state(entity).await.projection.last.unwrap();
+    assert_eq!(last.occurred.event_id, "synthetic-2");
 }

@@ -150,10 +150,8 @@ impl Stage {
         let overlap = std::time::Duration::from_secs(3600);
         stage.world.simulator.rotate_key(overlap).unwrap();
         stage.run("replay --event order-1 --reason r --yes").await;
-        let operation = stage.world.receiver.aws.items("audit")[0]["id"]["S"].clone();
-        stage
-            .stand_ins
-            .insert("$OPERATION", operation.as_str().unwrap().to_owned());
+        let operation = stage.world.receiver.stored("audit").remove(0);
+        stage.stand_ins.insert("$OPERATION", operation);
         stage
     }
 
@@ -235,7 +233,7 @@ impl Stage {
         self.world.copy_to(&dead, &message).await;
         self.world.lose(&home).await;
         self.stand_ins.insert("$WAITING", "topup-1".to_owned());
-        let item = ("aggregate", "ORDER#o1");
+        let item = "ORDER#o1";
         self.world.set("entities", item, ("status", "SPOILED")).await;
     }
 

@@ -48,9 +48,8 @@ impl Stage {
 
     /// Replaces the ids of operations, the one thing that chance decides outside of the account.
     fn without_operations(&self, text: &str) -> String {
-        let operations = self.0.receiver.aws.items("audit");
-        let ids = operations.iter().filter_map(|item| item["id"]["S"].as_str());
-        ids.fold(text.to_owned(), |text, id| {
+        let ids = self.0.receiver.stored("audit");
+        ids.iter().fold(text.to_owned(), |text, id| {
             text.replace(id, "<the operation's id>")
         })
     }
@@ -66,7 +65,7 @@ impl Stage {
                 key.unwrap().rsplit('/').next().unwrap().to_owned()
             }
             "$LETTER" => aws.messages(&dead_letter_name(Domain::Payments))[0].id.clone(),
-            "$OPERATION" => aws.items("audit")[0]["id"]["S"].as_str().unwrap().to_owned(),
+            "$OPERATION" => self.0.receiver.stored("audit").remove(0),
             _ => word.to_owned(),
         }
     }

@@ -95,7 +95,7 @@ async fn an_answer_of_the_bucket_that_is_lost_does_no_harm() {
     world.aws().inject(Fault::LoseReply, put);
     world.deliver(&[report("e1", "r1", None)]).await;
     assert_eq!(world.keys(), ["reports/2026/01/01/r1.pdf"]);
-    assert_eq!(world.result("e1")["already_there"], true);
+    assert_eq!(world.result("e1").await["already_there"], true);
     assert_eq!((world.receiver.waiting(), world.temporary_files()), (0, 0));
 }
 

@@ -3,12 +3,10 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use pipeline::error::ErrorChain;
 use pipeline::stores::audit::Operation;
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 use super::filter::Selection;
 use super::folder::Folder;
@@ -31,9 +29,6 @@ pub struct Discarded {
     /// Tells whether the run came to its end, and what stopped it if not.
     #[serde(flatten)]
     pub ending: Ending,
-    /// Names the operation in the audit table; `None` where none was begun.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub operation: Option<Uuid>,
     /// Lists what became of the messages, as the audit table keeps it.
     pub messages: Vec<Discard>,
     /// Tells whether more matched than one operation takes: run the command again.
@@ -107,19 +102,13 @@ pub async fn discard(
     let queues = DeadLetterQueue::of(repair.stack, &queues_of(selection)?)?;
     let mut report = Discarded {
         ending: repair.ending(),
-        operation: None,
         messages: Vec::new(),
         more: false,
         missing: Vec::new(),
         cut_off: BTreeSet::new(),
     };
     let (chosen, found) = find(repair, selection, &queues, &mut report).await?;
-    report.missing = selection
-        .ids
-        .iter()
-        .filter(|id| !found.contains(*id))
-        .cloned()
-        .collect();
+    report.missing = selection.missing(&found);
     let abouts: Vec<About> = chosen.iter().map(|chosen| chosen.about.clone()).collect();
     match repair.decide(!chosen.is_empty(), || confirm(&abouts))? {
         Decision::Preview => report.messages = chosen.iter().map(Chosen::planned).collect(),
@@ -208,45 +197,27 @@ async fn go_on(
     chosen: &[Chosen],
     report: &mut Discarded,
 ) -> Result<()> {
-    let audit = repair.audit().await?;
     let request = json!({
         "queues": selection.queues,
         "ids": selection.ids,
         "filter": selection.filter,
         "discard": chosen.iter().map(Chosen::planned).collect::<Vec<_>>(),
     });
+    let folder = Folder::of(repair.stack)?;
     let give_up = async |_: &Operation| {
         let mut run = Run {
-            folder: match Folder::of(repair.stack) {
-                Ok(folder) => folder,
-                Err(error) => return failed(&error),
-            },
+            folder,
             chosen,
             work: repair.reporter.begin(chosen.len() as u64, "messages"),
             throttle: repair.throttle(),
             done: Vec::new(),
         };
-        let mut failure = None;
-        for queue in queues {
-            failure = run.sweep(queue, repair).await.err();
-            if failure.is_some() {
-                break;
-            }
-        }
-        let failure = failure.map(|error| ErrorChain(&error).to_string());
+        let ended = run.run(queues, repair).await;
         report.messages = run.done;
-        let result = json!({ "messages": report.messages, "failure": failure });
-        (result, failure)
+        (json!({ "messages": report.messages }), ended)
     };
-    let (operation, failure) = repair.audited(&audit, COMMAND, request, give_up).await?;
-    report.operation = Some(operation);
-    report.ending.failure = failure;
+    report.ending = repair.carry_out(COMMAND, request, give_up).await?;
     Ok(())
-}
-
-fn failed(error: &Error) -> (serde_json::Value, Option<String>) {
-    let why = ErrorChain(error).to_string();
-    (json!({ "failure": why }), Some(why))
 }
 
 /// Runs one discarding: keeps what it works with, and what came of it so far.
@@ -259,6 +230,13 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
+    async fn run(&mut self, queues: &[DeadLetterQueue], repair: &Repair<'_>) -> Result<()> {
+        for queue in queues {
+            self.sweep(queue, repair).await?;
+        }
+        Ok(())
+    }
+
     /// Gives up those of the chosen messages that this queue has, those of a group in their order.
     async fn sweep(&mut self, queue: &DeadLetterQueue, repair: &Repair<'_>) -> Result<()> {
         let mut held = Held::default();

@@ -1,5 +1,7 @@
 //! Choosing from what is in dead-letter queues.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::message::{About, Message};
@@ -61,6 +63,12 @@ impl Selection {
     /// Lists those of the ids that mean a message.
     pub(crate) fn ids_of(&self, message: &Message) -> impl Iterator<Item = &String> {
         self.ids.iter().filter(|id| message.is(id))
+    }
+
+    /// Lists those of the ids that were not found.
+    pub(crate) fn missing(&self, found: &BTreeSet<String>) -> Vec<String> {
+        let missing = self.ids.iter().filter(|id| !found.contains(*id));
+        missing.cloned().collect()
     }
 
     /// Tells whether a message is meant.

@@ -4,17 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
-use pipeline::error::{AwsError, ErrorChain};
+use pipeline::error::AwsError;
 use pipeline::stores::audit::Operation;
 use serde::Serialize;
 use serde_json::json;
-use uuid::Uuid;
 
 use super::filter::Selection;
 use super::message::Message;
 use super::queue::{BATCH, DeadLetterQueue, OUT_OF_SIGHT};
 use super::sweep::{Held, look};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::repair::{Decision, Ending, Repair, Throttle};
 use crate::reporter::Work;
 use crate::stack::Queue;
@@ -28,9 +27,6 @@ pub struct RedriveReport {
     /// Tells whether the run came to its end, and what stopped it if not.
     #[serde(flatten)]
     pub ending: Ending,
-    /// Names the operation in the audit table; `None` where none was begun.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub operation: Option<Uuid>,
     /// Lists the queues of which something was seen.
     pub queues: Vec<QueueRedriven>,
     /// Tells how many messages could not be seen at the beginning, because somebody has received them.
@@ -71,7 +67,7 @@ pub struct Redriven {
 ///
 /// # Errors
 ///
-/// [`Error`](crate::Error) when nothing was sent. What ended a run early is in [`Ending::failure`].
+/// [`Error`] when nothing was sent. What ended a run early is in [`Ending::failure`].
 pub async fn redrive(
     repair: &Repair<'_>,
     selection: &Selection,
@@ -80,7 +76,6 @@ pub async fn redrive(
     let queues = DeadLetterQueue::of(repair.stack, &selection.queues)?;
     let mut report = RedriveReport {
         ending: repair.ending(),
-        operation: None,
         queues: Vec::new(),
         out_of_sight: 0,
         missing: Vec::new(),
@@ -125,7 +120,7 @@ async fn rehearse(
         done.cut_off = look(queue, repair.reporter, count).await?;
         report.add(queue.queue, done);
     }
-    report.missing = missing(selection, &found);
+    report.missing = selection.missing(&found);
     Ok(())
 }
 
@@ -136,7 +131,6 @@ async fn go_on(
     count: usize,
     report: &mut RedriveReport,
 ) -> Result<()> {
-    let audit = repair.audit().await?;
     let request = json!({
         "queues": selection.queues,
         "ids": selection.ids,
@@ -153,24 +147,15 @@ async fn go_on(
             throttle: repair.throttle(),
             found: BTreeSet::new(),
         };
-        let failure = redrive.run(queues, report).await.err();
-        let failure = failure.map(|error| ErrorChain(&error).to_string());
-        if failure.is_none() {
-            report.missing = missing(selection, &redrive.found);
+        let ended = redrive.run(queues, report).await;
+        if ended.is_ok() {
+            report.missing = selection.missing(&redrive.found);
         }
-        let result = json!({ "queues": report.queues, "failure": failure, "missing": report.missing });
-        (result, failure)
+        let result = json!({ "queues": report.queues, "missing": report.missing });
+        (result, ended.map_err(Error::from))
     };
-    let (operation, failure) = repair.audited(&audit, COMMAND, request, send).await?;
-    report.operation = Some(operation);
-    report.ending.failure = failure;
+    report.ending = repair.carry_out(COMMAND, request, send).await?;
     Ok(())
-}
-
-/// Lists the ids that were given and not found.
-fn missing(selection: &Selection, found: &BTreeSet<String>) -> Vec<String> {
-    let missing = selection.ids.iter().filter(|id| !found.contains(*id));
-    missing.cloned().collect()
 }
 
 /// Counts how many messages are sent back at this rate, by the second, well before the first is seen again.

@@ -9,7 +9,6 @@ use serde::Serialize;
 use serde_json::json;
 use upvest::category::CATEGORIES;
 use upvest::{Domain, EntityKey};
-use uuid::Uuid;
 
 use super::verify::{Finding, Problem, Verified, find_all, find_in_domains};
 use crate::dlq::Waiting;
@@ -42,9 +41,6 @@ pub struct RebuildReport {
     /// Tells whether the run came to its end, and what stopped it if not.
     #[serde(flatten)]
     pub ending: Ending,
-    /// Names the operation in the audit table; `None` where none was begun.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub operation: Option<Uuid>,
     /// Counts the entities that were compared with their events.
     pub compared: u64,
     /// Counts those that were rebuilt, or in a dry run would be.
@@ -114,7 +110,6 @@ pub async fn rebuild(
     };
     let mut report = RebuildReport {
         ending: repair.ending(),
-        operation: None,
         compared: found.entities,
         rebuilt: 0,
         failed: 0,
@@ -185,22 +180,17 @@ impl Rebuilder {
         found: &Verified,
         report: &mut RebuildReport,
     ) -> Result<()> {
-        let audit = repair.audit().await?;
         let work = async |_: &Operation| {
-            let failure = self.rebuild_all(repair, found, report).await.err();
-            let failure = failure.map(|error| ErrorChain(&error).to_string());
+            let ended = self.rebuild_all(repair, found, report).await;
             let entities = report.entities.iter().take(RECORDED).collect::<Vec<_>>();
             let result = json!({
                 "rebuilt": report.rebuilt,
                 "failed": report.failed,
                 "entities": entities,
-                "failure": failure,
             });
-            (result, failure)
+            (result, ended)
         };
-        let (operation, failure) = repair.audited(&audit, COMMAND, which.to_json(), work).await?;
-        report.operation = Some(operation);
-        report.ending.failure = failure;
+        report.ending = repair.carry_out(COMMAND, which.to_json(), work).await?;
         Ok(())
     }
 

@@ -1,6 +1,5 @@
 //! Removing deliveries from quarantine for good.
 
-use pipeline::error::ErrorChain;
 use pipeline::stores::archive::{Archive, ArchivedDelivery, Quarantined};
 use serde::Serialize;
 use serde_json::json;
@@ -8,7 +7,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::selection::Selection;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::repair::{Decision, Ending, Repair};
 
 /// Names the operation in the audit table.
@@ -49,7 +48,7 @@ pub struct Record {
 ///
 /// # Errors
 ///
-/// [`Error`](crate::Error) when nothing was removed. What ended a removal early is in [`Ending::failure`].
+/// [`Error`] when nothing was removed. What ended a removal early is in [`Ending::failure`].
 pub async fn discard(
     repair: &Repair<'_>,
     selection: &Selection,
@@ -100,7 +99,6 @@ async fn remove(
     (found, records): (&[Quarantined], &[Record]),
     report: &mut Discarded,
 ) -> Result<()> {
-    let audit = repair.audit().await?;
     let mut throttle = repair.throttle();
     let work = repair.reporter.begin(found.len() as u64, "deliveries");
     // An operation fills one item of the audit table, so that a long list becomes several operations.
@@ -112,22 +110,20 @@ async fn remove(
         let gone = &mut report.discarded;
         let remove = async |_: &_| {
             let before = gone.len();
-            let mut failure = None;
+            let mut ended = Ok(());
             for (quarantined, record) in found.iter().zip(records) {
                 throttle.due().await;
-                if let Err(error) = archive.remove(quarantined).await {
-                    failure = Some(ErrorChain(&error).to_string());
+                ended = archive.remove(quarantined).await.map_err(Error::from);
+                if ended.is_err() {
                     break;
                 }
                 gone.push(record.clone());
                 work.done(1);
             }
-            let result = json!({ "discarded": gone.len() - before, "failure": failure });
-            (result, failure)
+            (json!({ "discarded": gone.len() - before }), ended)
         };
-        let (operation, failure) = repair.audited(&audit, COMMAND, request, remove).await?;
-        report.operations.push(operation);
-        report.ending.failure = failure;
+        report.ending = repair.carry_out(COMMAND, request, remove).await?;
+        report.operations.extend(report.ending.operation.take());
         if report.ending.failure.is_some() {
             break;
         }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pipeline::error::ErrorChain;
 use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::stores::archive::{ArchivedDelivery, Quarantined};
+use pipeline::stores::audit::Operation;
 use serde::Serialize;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
@@ -43,9 +43,6 @@ pub struct ReverifyReport {
     /// Says whether it was a dry run, was declined, or failed half way.
     #[serde(flatten)]
     pub ending: Ending,
-    /// Names the operation in the audit table; `None` when nothing was begun.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub operation: Option<Uuid>,
     /// Lists what was selected, and what became of it.
     pub deliveries: Vec<Reverified>,
     /// Lists deliveries that were named and are neither in quarantine nor verified.
@@ -119,7 +116,6 @@ pub async fn reverify(
     let mut report = ReverifyReport {
         at,
         ending: repair.ending(),
-        operation: None,
         deliveries: candidates.iter().map(Reverified::of).collect(),
         missing: missing(&recheck, &request.selection.ids, &candidates).await?,
         more,
@@ -128,38 +124,40 @@ pub async fn reverify(
         .iter()
         .any(|candidate| !matches!(candidate.outlook, Outlook::Fails { .. }));
     match repair.decide(has_work, || confirm(&report.deliveries))? {
-        Decision::Preview => return Ok(report),
-        Decision::Declined => {
-            report.ending.declined = true;
-            return Ok(report);
-        }
-        Decision::GoOn => {}
+        Decision::Preview => {}
+        Decision::Declined => report.ending.declined = true,
+        Decision::GoOn => send_again(repair, request, &recheck, &mut candidates, &mut report).await?,
     }
+    Ok(report)
+}
+
+async fn send_again(
+    repair: &Repair<'_>,
+    request: &Request,
+    recheck: &Recheck,
+    candidates: &mut [Candidate],
+    report: &mut ReverifyReport,
+) -> Result<()> {
     let run = Run {
-        recheck: &recheck,
+        recheck,
         queue: repair.stack.deliveries_queue()?,
         patience: request.patience,
         reporter: repair.reporter,
         work: repair.reporter.begin(candidates.len() as u64, "deliveries"),
     };
-    let audit = repair.audit().await?;
     let document = json!({
         "ids": request.selection.ids,
         "selection": request.selection,
         "limit": request.limit,
         "rate": repair.options.per_second,
     });
-    let (operation, failure) = repair
-        .audited(&audit, COMMAND, document, async |_| {
-            let ran = run.run(&mut candidates, &mut repair.throttle()).await;
-            let failure = ran.err().map(|error| ErrorChain(&error).to_string());
-            report.deliveries = candidates.iter().map(Reverified::of).collect();
-            (json!({ "became": report.counts(), "failure": failure }), failure)
-        })
-        .await?;
-    report.operation = Some(operation);
-    report.ending.failure = failure;
-    Ok(report)
+    let send = async |_: &Operation| {
+        let ended = run.run(candidates, &mut repair.throttle()).await;
+        report.deliveries = candidates.iter().map(Reverified::of).collect();
+        (json!({ "became": report.counts() }), ended)
+    };
+    report.ending = repair.carry_out(COMMAND, document, send).await?;
+    Ok(())
 }
 
 /// Verifies what is selected again, at most so many objects; says whether there are more.

@@ -316,7 +316,13 @@ mod tests {
         let lines = output
             .split(|byte| *byte == b'\n')
             .filter(|line| !line.is_empty());
-        let lines: Vec<Value> = lines.map(|line| serde_json::from_slice(line).unwrap()).collect();
+        let mut lines: Vec<Value> = lines.map(|line| serde_json::from_slice(line).unwrap()).collect();
+        // The collector takes the time from the machine's clock, and the order of lines from chance.
+        for line in &mut lines {
+            line["_aws"]["Timestamp"] = json!("<milliseconds>");
+        }
+        lines.sort_by_key(ToString::to_string);
+        insta::assert_snapshot!("metrics", serde_json::to_string_pretty(&lines).unwrap());
         let of = |name: &str| lines.iter().find(|line| line.get(name).is_some()).unwrap();
         let directive = |name: &str| of(name)["_aws"]["CloudWatchMetrics"][0].clone();
         assert_eq!(of(ANSWERED)[ANSWERED], 1);

@@ -13,9 +13,8 @@ use operator::dlq::{Discarded, List, RedriveReport, Shown};
 use operator::{Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 
-use self::discard::DiscardArgs;
 use self::list::ListArgs;
-use self::redrive::RedriveArgs;
+use self::selection::MessagesArgs;
 use self::show::ShowArgs;
 use crate::output::one_report_of;
 
@@ -44,7 +43,7 @@ pub(crate) enum Command {
     /// Exit status: 0 when nothing failed and every ID was found, else 1.
     ///
     /// Example: upvest-webhooks dlq redrive --queue orders --because "timed out" --reason "bank API is back, INC-42"
-    Redrive(Box<RedriveArgs>),
+    Redrive(Box<MessagesArgs>),
     /// Give events up: fold them into their entity's state, tell nobody, and delete their messages
     ///
     /// For an event whose action can never succeed, or is not to run. The event stays in the log. Its state takes the event
@@ -56,7 +55,7 @@ pub(crate) enum Command {
     /// Exit status: 0 when everything chosen is gone and every ID was found, else 1.
     ///
     /// Example: upvest-webhooks dlq discard 1a9eca6b-4294-4260-a20c-2a23e852f2a2 --queue orders --reason "INC-42: test order"
-    Discard(Box<DiscardArgs>),
+    Discard(Box<MessagesArgs>),
 }
 
 one_report_of! {
@@ -75,13 +74,15 @@ impl Command {
         Ok(match self {
             Self::List(list) => DlqReport::List(list.run(stack, &clock, reporter).await?),
             Self::Show(show) => DlqReport::Shown(Box::new(show.run(stack, &clock, reporter).await?)),
-            Self::Redrive(redrive) => {
-                let repair = redrive.repair.of(stack, clock, reporter);
-                DlqReport::Redriven(redrive.run(&repair).await?)
+            Self::Redrive(messages) => {
+                let (selection, arguments) = messages.into_parts();
+                let repair = arguments.of(stack, clock, reporter);
+                DlqReport::Redriven(redrive::run(&repair, &selection, &arguments).await?)
             }
-            Self::Discard(discard) => {
-                let repair = discard.repair.of(stack, clock, reporter);
-                DlqReport::Discarded(discard.run(&repair).await?)
+            Self::Discard(messages) => {
+                let (selection, arguments) = messages.into_parts();
+                let repair = arguments.of(stack, clock, reporter);
+                DlqReport::Discarded(discard::run(&repair, &selection, &arguments).await?)
             }
         })
     }

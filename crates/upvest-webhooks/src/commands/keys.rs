@@ -164,17 +164,15 @@ mod tests {
             .invoke("operator", refresh(false).run(&world.stacks));
         let error = run.await.unwrap().unwrap_err();
         assert!(error.to_string().contains("nothing was done"), "{error}");
-        assert!(world.receiver.aws.items("keys").is_empty());
+        assert!(world.receiver.stored("keys").is_empty());
 
         refresh(false).run(&world.stacks).await.unwrap();
-        let [record] = &world.receiver.aws.items("audit")[..] else {
+        let [record] = &world.receiver.operations().await[..] else {
             panic!()
         };
-        assert_eq!(
-            (&record["command"]["S"], &record["reason"]["S"]),
-            (&json!("keys refresh"), &json!("INC-7"))
-        );
-        assert!(record.to_string().contains("new"), "{record}");
+        assert_eq!((&*record.command, &*record.reason), ("keys refresh", "INC-7"));
+        let result = record.result.as_ref().unwrap().to_string();
+        assert!(result.contains("new"), "{result}");
     }
 
     #[tokio::test]
@@ -187,8 +185,8 @@ mod tests {
             "{}",
             report.text()
         );
-        assert!(world.receiver.aws.items("keys").is_empty());
-        assert!(world.receiver.aws.items("audit").is_empty());
+        assert!(world.receiver.stored("keys").is_empty());
+        assert!(world.receiver.stored("audit").is_empty());
     }
 
     #[tokio::test]
@@ -203,7 +201,7 @@ mod tests {
         let report = refresh(false).run(&world.stacks).await.unwrap();
         assert_eq!(results(&report), [(key_id.as_str(), RefreshResult::Conflicting)]);
         assert!(!report.succeeded());
-        assert!(world.receiver.aws.items("keys")[0].get("jwk").is_none());
+        assert_eq!(world.receiver.key_row(&key_id).await.jwk, None);
     }
 
     struct KeyFile(std::path::PathBuf);
@@ -256,18 +254,12 @@ mod tests {
             "{}",
             report.text()
         );
-        let [key] = &world.receiver.aws.items("keys")[..] else {
+        assert_eq!(world.receiver.stored("keys"), ["its-kid"]);
+        let [record] = &world.receiver.operations().await[..] else {
             panic!()
         };
-        assert_eq!(key["key_id"]["S"], "its-kid");
-        let [record] = &world.receiver.aws.items("audit")[..] else {
-            panic!()
-        };
-        assert_eq!(
-            (&record["command"]["S"], &record["reason"]["S"]),
-            (&json!("keys import"), &json!("INC-42"))
-        );
-        let text = record.to_string();
+        assert_eq!((&*record.command, &*record.reason), ("keys import", "INC-42"));
+        let text = record.request.to_string();
         let x = serde_json::to_value(jwk("its-kid", 9)).unwrap()["x"]
             .as_str()
             .unwrap()
@@ -286,7 +278,7 @@ mod tests {
             .await
             .unwrap_err();
         assert!(error.to_string().contains("nothing was done"), "{error}");
-        assert!(world.receiver.aws.items("keys").is_empty());
+        assert!(world.receiver.stored("keys").is_empty());
     }
 
     #[tokio::test]
@@ -308,7 +300,7 @@ mod tests {
             text.contains("ended early: another key is known as b") && text.contains("new"),
             "{text}"
         );
-        assert_eq!(world.receiver.aws.items("keys").len(), 2);
+        assert_eq!(world.receiver.stored("keys").len(), 2);
     }
 
     #[tokio::test]

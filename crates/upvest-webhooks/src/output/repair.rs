@@ -1,5 +1,6 @@
 //! How every repair tells what came of it: what was done, what was not found, what ended it early.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use operator::repair::Ending;
@@ -26,6 +27,16 @@ pub(crate) fn repair_text(ending: &Ending, done: &str, report: impl FnOnce() -> 
 /// Tells of each id that was given and not found, in a line of its own.
 pub(crate) fn missing(ids: &[impl Display], why: &str) -> String {
     ids.iter().map(|id| format!("\n{id}: {why}")).collect()
+}
+
+/// Counts how often each name comes, for a question: `2 × ORDER.FILLED, 1 × ORDER.NEW`.
+pub(crate) fn counted<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for name in names {
+        *counts.entry(name).or_default() += 1;
+    }
+    let counts = counts.iter().map(|(name, count)| format!("{count} × {name}"));
+    counts.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

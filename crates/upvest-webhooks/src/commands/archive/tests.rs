@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use clap::Parser;
 use fake_aws::{CallFilter, Fault, Service};
+use pipeline::stores::events::conflicts_with;
 use upvest::signature::{Dialect, SigningKey};
 use webhook_tests::deliveries::{KEY_ID, event, import_key, order, topup};
 use webhook_tests::deployment::Deployment;
@@ -41,7 +42,7 @@ async fn findings_of(deployed: &Deployment) -> Vec<(Problem, Option<String>, Str
 }
 
 async fn change_event(deployed: &Deployment, id: &str, attribute: &str, text: &str) {
-    deployed.set("events", ("event_id", id), (attribute, text)).await;
+    deployed.set("events", id, (attribute, text)).await;
 }
 
 /// Two deliveries, the second of which has a duplicate of an event of the first, and one that conflicts with another.
@@ -186,7 +187,7 @@ async fn when_and_by_which_key_a_delivery_was_received_cannot_be_rewritten() {
 #[tokio::test(start_paused = true)]
 async fn an_event_that_the_log_lost_is_missing() {
     let deployed = deployed().await;
-    deployed.delete("events", "event_id", "o1-3").await;
+    deployed.delete("events", "o1-3").await;
     let found = without_reasons(findings_of(&deployed).await);
     assert_eq!(found, [event_of(Problem::Missing, "o1-3")]);
 }
@@ -194,10 +195,9 @@ async fn an_event_that_the_log_lost_is_missing() {
 #[tokio::test(start_paused = true)]
 async fn a_conflict_that_the_log_lost_is_found() {
     let deployed = deployed().await;
-    let items = deployed.receiver.aws.items("events");
-    let keys = items.iter().map(|item| item["event_id"]["S"].as_str().unwrap());
-    let conflicting = keys.clone().find(|key| key.contains('!')).unwrap();
-    deployed.delete("events", "event_id", conflicting).await;
+    let keys = deployed.receiver.stored("events");
+    let conflicting = keys.iter().find(|key| conflicts_with(key).is_some()).unwrap();
+    deployed.delete("events", conflicting).await;
     let found = without_reasons(findings_of(&deployed).await);
     assert_eq!(found, [event_of(Problem::Changed, "t1-2")]);
 }
@@ -235,7 +235,7 @@ async fn a_change_of_anything_that_the_log_says_is_found() {
 #[tokio::test(start_paused = true)]
 async fn an_event_that_nobody_delivered_is_extra() {
     let deployed = deployed().await;
-    let mut item = deployed.item("events", "event_id", "o1-3").await;
+    let mut item = deployed.item("events", "o1-3").await;
     item.insert("event_id".to_owned(), AttributeValue::S("forged".to_owned()));
     item.insert("sha256".to_owned(), AttributeValue::S("00ff".to_owned()));
     let put = deployed.receiver.aws.dynamodb().put_item().table_name("events");
@@ -325,14 +325,10 @@ async fn more_deliveries_than_a_page_of_keys_has_are_all_checked() {
 async fn a_retired_key_verifies_and_an_unknown_one_does_not() {
     let deployed = deployed().await;
     deployed
-        .set(
-            "keys",
-            ("key_id", KEY_ID),
-            ("retired_at", "2026-01-01T00:00:00.500Z"),
-        )
+        .set("keys", KEY_ID, ("retired_at", "2026-01-01T00:00:00.500Z"))
         .await;
     assert_eq!(findings_of(&deployed).await, []);
-    deployed.delete("keys", "key_id", KEY_ID).await;
+    deployed.delete("keys", KEY_ID).await;
     let found = findings_of(&deployed).await;
     let expected = (
         Problem::Unverifiable,
@@ -347,7 +343,7 @@ async fn another_key_under_the_same_id_does_not_verify() {
     let deployed = deployed().await;
     let other = SigningKey::ed25519_from_seed(KEY_ID, Dialect::UnquotedDigest, &[8; 32]).unwrap();
     let jwk = serde_json::to_string(&other.to_jwk()).unwrap();
-    deployed.set("keys", ("key_id", KEY_ID), ("jwk", &jwk)).await;
+    deployed.set("keys", KEY_ID, ("jwk", &jwk)).await;
     let found = findings_of(&deployed).await;
     assert_eq!(found.len(), 2);
     assert_eq!(
@@ -383,9 +379,7 @@ async fn a_delivery_whose_secret_cannot_be_read_is_not_checked_and_not_wrong() {
     };
     let (count, events, _) = not_checked().await;
     assert_eq!((count, events), (0, 1));
-    deployed
-        .set("keys", ("key_id", "smoke"), ("secret", "arn:gone"))
-        .await;
+    deployed.set("keys", "smoke", ("secret", "arn:gone")).await;
     let (count, events, text) = not_checked().await;
     assert_eq!((count, events), (1, 1), "its events are compared all the same");
     assert!(text.contains("the secret of smoke cannot be read"), "{text}");

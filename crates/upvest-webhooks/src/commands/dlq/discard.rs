@@ -1,55 +1,30 @@
 //! `dlq discard`: giving events up.
 
-use std::collections::BTreeMap;
-
-use clap::Args;
-use operator::dlq::{About, Discarded, Fate, discard};
+use operator::dlq::{About, Discarded, Fate, Selection, discard};
 use operator::{Error, Repair, Result};
 
-use super::selection::{FilterArgs, QueueArgs, messages_behind, selection};
+use super::selection::messages_behind;
 use crate::arguments::RepairArgs;
-use crate::output::{self, Report, missing, repair_text};
+use crate::output::{self, Report, counted, missing, repair_text};
 
-#[derive(Debug, Args)]
-pub(crate) struct DiscardArgs {
-    /// Ids of messages, or of the events that they are about; without any, all that the filters take
-    ids: Vec<String>,
-    #[command(flatten)]
-    queues: QueueArgs,
-    #[command(flatten)]
-    filter: FilterArgs,
-    #[command(flatten)]
-    pub(super) repair: RepairArgs,
-}
-
-impl DiscardArgs {
-    /// Runs the command.
-    pub(super) async fn run(self, repair: &Repair<'_>) -> Result<Discarded> {
-        let selection = selection(self.queues, self.ids, self.filter);
-        if selection.is_everything() {
-            return Err(Error::usage("nothing is chosen: name events, or use filters"));
-        }
-        discard(repair, &selection, |chosen| {
-            self.repair.confirm(&question(chosen))
-        })
-        .await
+/// Runs the command.
+pub(super) async fn run(
+    repair: &Repair<'_>,
+    selection: &Selection,
+    arguments: &RepairArgs,
+) -> Result<Discarded> {
+    if selection.is_everything() {
+        return Err(Error::usage("nothing is chosen: name events, or use filters"));
     }
+    let confirm = |chosen: &[About]| arguments.confirm(&question(chosen));
+    discard(repair, selection, confirm).await
 }
 
 fn question(chosen: &[About]) -> String {
-    let mut counts = BTreeMap::<&str, usize>::new();
-    for about in chosen {
-        *counts
-            .entry(about.r#type.as_deref().unwrap_or("no event"))
-            .or_default() += 1;
-    }
-    let counts: Vec<String> = counts
-        .iter()
-        .map(|(event_type, count)| format!("{count} × {event_type}"))
-        .collect();
+    let types = chosen.iter().map(|about| about.r#type.as_deref());
     format!(
         "Given up, so that nobody is told and no action runs: {}. Go on?",
-        counts.join(", ")
+        counted(types.map(|event_type| event_type.unwrap_or("no event")))
     )
 }
 

@@ -2,35 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clap::Args;
 use operator::dlq::{QueueRedriven, RedriveReport, Selection, redrive};
 use operator::{Queue, Repair, Result};
 
-use super::selection::{FilterArgs, QueueArgs, messages_behind, selection};
+use super::selection::messages_behind;
 use crate::arguments::RepairArgs;
 use crate::output::{self, Report, missing, repair_text};
 
-#[derive(Debug, Args)]
-pub(crate) struct RedriveArgs {
-    /// Ids of messages, or of the events or deliveries that they are about; without any, all that the filters take
-    ids: Vec<String>,
-    #[command(flatten)]
-    queues: QueueArgs,
-    #[command(flatten)]
-    filter: FilterArgs,
-    #[command(flatten)]
-    pub(super) repair: RepairArgs,
-}
-
-impl RedriveArgs {
-    /// Runs the command.
-    pub(super) async fn run(self, repair: &Repair<'_>) -> Result<RedriveReport> {
-        let selection = selection(self.queues, self.ids, self.filter);
-        redrive(repair, &selection, |waiting| {
-            self.repair.confirm(&question(&selection, waiting))
-        })
-        .await
-    }
+/// Runs the command.
+pub(super) async fn run(
+    repair: &Repair<'_>,
+    selection: &Selection,
+    arguments: &RepairArgs,
+) -> Result<RedriveReport> {
+    let confirm = |waiting: &_| arguments.confirm(&question(selection, waiting));
+    redrive(repair, selection, confirm).await
 }
 
 fn question(selection: &Selection, waiting: &BTreeMap<Queue, usize>) -> String {

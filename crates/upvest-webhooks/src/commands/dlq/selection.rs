@@ -6,6 +6,8 @@ use clap::Args;
 use operator::Queue;
 use operator::dlq::{Filter, Selection};
 
+use crate::arguments::RepairArgs;
+
 /// Which dead-letter queues.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct QueueArgs {
@@ -26,6 +28,26 @@ pub(crate) struct FilterArgs {
     /// Only events of this type (ORDER.FILLED) or category (ORDER)
     #[arg(long = "type", value_name = "TYPE")]
     event_type: Option<String>,
+}
+
+/// Which messages to repair, and how.
+#[derive(Debug, Args)]
+pub(crate) struct MessagesArgs {
+    /// Ids of messages, or of the events or deliveries that they are about; without any, all that the filters take
+    ids: Vec<String>,
+    #[command(flatten)]
+    queues: QueueArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    repair: RepairArgs,
+}
+
+impl MessagesArgs {
+    /// Tells which messages are meant, and how to repair.
+    pub(super) fn into_parts(self) -> (Selection, RepairArgs) {
+        (selection(self.queues, self.ids, self.filter), self.repair)
+    }
 }
 
 /// Chooses these messages, or all where none is named, of these queues, as far as the filter takes them.

@@ -195,7 +195,7 @@ async fn what_was_done_and_why_is_in_the_audit_table() {
     let site = mended_site().await;
     let report = redrive(&site, &["--queue", "orders", "--because", "customer"]).await;
     assert!(DlqReport::Redriven(report).succeeded());
-    let [operation] = &site.operations()[..] else {
+    let [operation] = &site.operations().await[..] else {
         panic!()
     };
     assert_eq!(operation["command"], "dlq redrive");
@@ -305,7 +305,7 @@ async fn a_dry_run_counts_and_changes_nothing() {
         "{}",
         report.text()
     );
-    assert_eq!((dead(&site).len(), site.operations().len()), (3, 0));
+    assert_eq!((dead(&site).len(), site.operations().await.len()), (3, 0));
     assert!(all_visible(&site, &dead_letter_name(Domain::Orders)));
 }
 
@@ -313,7 +313,7 @@ async fn a_dry_run_counts_and_changes_nothing() {
 async fn empty_queues_need_no_operation() {
     let site = Deployment::builder().without_key().start().await;
     let report = redrive(&site, &[]).await;
-    assert!(site.operations().is_empty() && report.queues.is_empty());
+    assert!(site.operations().await.is_empty() && report.queues.is_empty());
     let report = DlqReport::Redriven(report);
     assert!(report.succeeded());
     assert_eq!(report.text(), "no messages to send back\n");
@@ -418,7 +418,7 @@ async fn an_outage_halfway_is_told_and_loses_nothing() {
     assert_eq!(numbers(&report).0, 1);
     let failure = report.ending.failure.clone().unwrap();
     assert!(failure.contains("SendMessage"), "{failure}");
-    assert_eq!(site.operations()[0]["result"]["failure"], json!(failure));
+    assert_eq!(site.operations().await[0]["result"]["failure"], json!(failure));
     assert!(!DlqReport::Redriven(report).succeeded());
     assert!(all_visible(&site, &dead_letter_name(Domain::Orders)));
     site.receiver.aws.heal();

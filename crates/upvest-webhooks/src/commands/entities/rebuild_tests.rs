@@ -85,7 +85,7 @@ async fn what_was_edited_deleted_or_made_unreadable_is_as_its_events_say_again()
     ] {
         let site = site().await;
         let (before, told) = (said(&site), site.receiver.aws.published(CHANGES).len());
-        let item = ("aggregate", "ORDER#o1");
+        let item = "ORDER#o1";
         site.set("entities", item, (attribute, value)).await;
         let report = rebuild(&site, "ORDER#o1 ORDER#o2").await;
         assert_eq!(
@@ -104,8 +104,8 @@ async fn what_was_edited_deleted_or_made_unreadable_is_as_its_events_say_again()
 async fn all_entities_of_a_domain_are_rebuilt_where_they_are_lost_or_of_other_rules() {
     let site = site().await;
     let before = said(&site);
-    site.delete("entities", "aggregate", "ORDER#o2").await;
-    let mut item = site.item("entities", "aggregate", "ORDER#o1").await;
+    site.delete("entities", "ORDER#o2").await;
+    let mut item = site.item("entities", "ORDER#o1").await;
     let rules = aws_sdk_dynamodb::types::AttributeValue::N("999".to_owned());
     item.insert("fold".to_owned(), rules);
     let put = site.receiver.aws.dynamodb().put_item().table_name("entities");
@@ -132,7 +132,7 @@ async fn all_entities_of_a_domain_are_rebuilt_where_they_are_lost_or_of_other_ru
             .unwrap()
             .succeeded()
     );
-    let [operation] = &site.operations()[..] else {
+    let [operation] = &site.operations().await[..] else {
         panic!()
     };
     assert_eq!(operation["command"], "entities rebuild");
@@ -144,7 +144,7 @@ async fn all_entities_of_a_domain_are_rebuilt_where_they_are_lost_or_of_other_ru
 #[tokio::test(start_paused = true)]
 async fn an_event_that_waits_is_left_out_and_told_as_the_change_that_it_is() {
     let site = site().await;
-    let item = ("aggregate", "ORDER#o1");
+    let item = "ORDER#o1";
     site.set("entities", item, ("last_occurred", "yesterday")).await;
     site.store(&[order("o1", 3, "CANCELLED")]).await;
     while site
@@ -163,10 +163,7 @@ async fn an_event_that_waits_is_left_out_and_told_as_the_change_that_it_is() {
     let status = |item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>| {
         item["status"].as_s().unwrap().clone()
     };
-    assert_eq!(
-        status(&site.item("entities", "aggregate", "ORDER#o1").await),
-        "FILLED"
-    );
+    assert_eq!(status(&site.item("entities", "ORDER#o1").await), "FILLED");
     // Nothing is wrong with it now but what waits.
     let again = rebuild(&site, "ORDER#o1").await;
     assert_eq!(
@@ -177,10 +174,7 @@ async fn an_event_that_waits_is_left_out_and_told_as_the_change_that_it_is() {
     let queue = webhook_tests::receiver::queue_name(Domain::Orders);
     site.copy_to(&queue, &messages[0]).await;
     site.process().await;
-    assert_eq!(
-        status(&site.item("entities", "aggregate", "ORDER#o1").await),
-        "CANCELLED"
-    );
+    assert_eq!(status(&site.item("entities", "ORDER#o1").await), "CANCELLED");
     let told = site.receiver.aws.published(CHANGES).pop().unwrap();
     let told: Value = serde_json::from_str(&told.detail).unwrap();
     assert_eq!(
@@ -199,7 +193,7 @@ async fn effects_that_are_still_to_come_come_after_a_rebuild_too() {
     site.deliver(&[order("o1", 1, "NEW")]).await;
     site.receiver.effects.trouble("o1-2", Trouble::Fails);
     site.deliver(&[order("o1", 2, "FILLED")]).await;
-    let item = ("aggregate", "ORDER#o1");
+    let item = "ORDER#o1";
     site.set("entities", item, ("status", "CANCELLED")).await;
     rebuild(&site, "ORDER#o1").await;
     site.receiver.effects.mend();
@@ -213,8 +207,7 @@ async fn effects_that_are_still_to_come_come_after_a_rebuild_too() {
 #[tokio::test(start_paused = true)]
 async fn an_entity_that_its_processor_changes_meanwhile_is_folded_again() {
     let site = site().await;
-    site.set("entities", ("aggregate", "ORDER#o1"), ("status", "CANCELLED"))
-        .await;
+    site.set("entities", "ORDER#o1", ("status", "CANCELLED")).await;
     // Our own write arrives, and its reply does not: the SDK sends it again, and finds another version.
     let write = CallFilter::operation(Service::DynamoDb, "PutItem")
         .on("entities")
@@ -228,19 +221,18 @@ async fn an_entity_that_its_processor_changes_meanwhile_is_folded_again() {
 #[tokio::test(start_paused = true)]
 async fn what_no_event_tells_of_stays_and_a_rehearsal_changes_nothing() {
     let site = site().await;
-    let mut item = site.item("entities", "aggregate", "ORDER#o1").await;
+    let mut item = site.item("entities", "ORDER#o1").await;
     let stray = aws_sdk_dynamodb::types::AttributeValue::S("ORDER#stray".to_owned());
     item.insert("aggregate".to_owned(), stray);
     let put = site.receiver.aws.dynamodb().put_item().table_name("entities");
     put.set_item(Some(item)).send().await.unwrap();
-    site.set("entities", ("aggregate", "ORDER#o2"), ("status", "FILLED"))
-        .await;
+    site.set("entities", "ORDER#o2", ("status", "FILLED")).await;
     let before = site.entities();
     let report = run(&site, "rebuild ORDER#stray ORDER#o2 --dry-run")
         .await
         .unwrap();
     assert!(report.text().contains("would be rebuilt"), "{}", report.text());
-    assert_eq!((site.entities(), site.operations().len()), (before, 0));
+    assert_eq!((site.entities(), site.operations().await.len()), (before, 0));
     let report = rebuild(&site, "ORDER#stray ORDER#o2").await;
     assert_eq!((report.rebuilt, report.failed), (1, 1));
     let report = EntitiesReport::Rebuilt(report);

@@ -109,7 +109,7 @@ async fn entities_that_are_what_their_events_say_are_in_order() {
 #[tokio::test(start_paused = true)]
 async fn a_deleted_entity_and_one_whose_events_wait_are_missing() {
     let deployed = deployed().await;
-    deployed.delete("entities", "aggregate", "ORDER#o1").await;
+    deployed.delete("entities", "ORDER#o1").await;
     deployed.store(&[order("o3", 1, "NEW")]).await;
     let found = differences_in(&deployed, "orders").await;
     let missing = |entity: &str| (entity.to_owned(), Problem::Missing, None);
@@ -123,11 +123,9 @@ async fn a_deleted_entity_and_one_whose_events_wait_are_missing() {
 async fn a_changed_attribute_is_named_and_one_that_is_behind_too() {
     let deployed = deployed().await;
     deployed
-        .set("entities", ("aggregate", "ORDER#o1"), ("filled_amount", "1000"))
+        .set("entities", "ORDER#o1", ("filled_amount", "1000"))
         .await;
-    deployed
-        .set("entities", ("aggregate", "ORDER#o2"), ("note", "mine"))
-        .await;
+    deployed.set("entities", "ORDER#o2", ("note", "mine")).await;
     let different = |entity: &str, names| (entity.to_owned(), Problem::Different, named(names));
     let expected = [
         different("ORDER#o1", "filled_amount"),
@@ -146,7 +144,7 @@ async fn a_changed_attribute_is_named_and_one_that_is_behind_too() {
 #[tokio::test(start_paused = true)]
 async fn an_entity_without_events_is_found() {
     let deployed = deployed().await;
-    let mut item = deployed.item("entities", "aggregate", "ORDER#o2").await;
+    let mut item = deployed.item("entities", "ORDER#o2").await;
     let forged = aws_sdk_dynamodb::types::AttributeValue::S("ORDER#forged".to_owned());
     item.insert("aggregate".to_owned(), forged);
     let put = deployed.receiver.aws.dynamodb().put_item().table_name("entities");
@@ -161,7 +159,7 @@ async fn an_entity_without_events_is_found() {
 async fn an_event_belongs_to_the_entity_that_the_log_has() {
     let deployed = deployed().await;
     deployed
-        .set("events", ("event_id", "x1-2"), ("aggregate", "EXECUTION#x1"))
+        .set("events", "x1-2", ("aggregate", "EXECUTION#x1"))
         .await;
     let found = differences_in(&deployed, "orders").await;
     let found: Vec<_> = found
@@ -185,15 +183,13 @@ async fn explain_and_verify_agree_about_every_entity() {
         assert_eq!(verdicts(&deployed, entity).await, [false, false], "{entity}");
     }
     deployed
-        .set("events", ("event_id", "x1-2"), ("aggregate", "EXECUTION#x1"))
+        .set("events", "x1-2", ("aggregate", "EXECUTION#x1"))
         .await;
     assert_eq!(verdicts(&deployed, "EXECUTION#x1").await, [true, true]);
     assert_eq!(verdicts(&deployed, "ORDER#o1").await, [true, true]);
-    deployed
-        .set("entities", ("aggregate", "ORDER#o2"), ("status", "FILLED"))
-        .await;
+    deployed.set("entities", "ORDER#o2", ("status", "FILLED")).await;
     assert_eq!(verdicts(&deployed, "ORDER#o2").await, [true, true]);
-    deployed.delete("entities", "aggregate", "TOPUP#t1").await;
+    deployed.delete("entities", "TOPUP#t1").await;
     assert_eq!(verdicts(&deployed, "TOPUP#t1").await, [true, true]);
 }
 
@@ -223,11 +219,7 @@ async fn an_event_that_is_nowhere_is_named() {
 async fn an_item_that_is_no_entity_is_different() {
     let deployed = deployed().await;
     deployed
-        .set(
-            "entities",
-            ("aggregate", "ORDER#o1"),
-            ("last_occurred", "yesterday"),
-        )
+        .set("entities", "ORDER#o1", ("last_occurred", "yesterday"))
         .await;
     let found = differences_in(&deployed, "orders").await;
     assert_eq!((found.len(), found[0].1), (1, Problem::Different));

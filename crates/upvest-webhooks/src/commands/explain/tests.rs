@@ -264,7 +264,7 @@ async fn what_the_entity_keeps_outweighs_the_order_of_receipt() {
     // By the order of receipt both came after e3; but the change that e2 made is kept.
     let later = ("received_at", "2026-01-01T00:00:59Z");
     for (event, effect) in [("e1", Effect::Late), ("e2", Effect::Fresh)] {
-        signed.set("events", ("event_id", event), later).await;
+        signed.set("events", event, later).await;
         let explanation = explain(&signed, event).await;
         let step = explanation.events[0].step.as_ref().unwrap();
         assert_eq!(step.effect, effect, "{event}");

@@ -1,7 +1,5 @@
 //! `quarantine discard`: removing deliveries from quarantine for good.
 
-use std::collections::BTreeMap;
-
 use clap::Args;
 use operator::quarantine::discard::{Discarded, Record, discard};
 use operator::{Error, Repair, Result};
@@ -9,7 +7,7 @@ use uuid::Uuid;
 
 use super::selection::SelectionArgs;
 use crate::arguments::RepairArgs;
-use crate::output::{self, Report, missing, repair_text};
+use crate::output::{self, Report, counted, missing, repair_text};
 
 #[derive(Debug, Args)]
 pub(crate) struct DiscardArgs {
@@ -41,15 +39,8 @@ impl DiscardArgs {
 }
 
 fn question(records: &[Record]) -> String {
-    let mut counts = BTreeMap::<&str, usize>::new();
-    for record in records {
-        *counts.entry(record.reason.as_str()).or_default() += 1;
-    }
-    let counts: Vec<String> = counts
-        .iter()
-        .map(|(reason, count)| format!("{count} × {reason}"))
-        .collect();
-    format!("Removed from quarantine for good: {}. Go on?", counts.join(", "))
+    let reasons = records.iter().map(|record| record.reason.as_str());
+    format!("Removed from quarantine for good: {}. Go on?", counted(reasons))
 }
 
 impl Report for Discarded {

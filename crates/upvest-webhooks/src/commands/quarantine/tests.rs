@@ -210,7 +210,7 @@ async fn what_holds_once_its_key_is_right_is_verified_and_processed_once() {
         again.text()
     );
     assert_eq!((sent(&site), site.effects().len()), (1, 1));
-    let operations = site.operations();
+    let operations = site.operations().await;
     assert_eq!(operations.len(), 1, "what does nothing is no operation");
     assert_eq!(operations[0]["command"], "quarantine reverify");
     assert_eq!(operations[0]["result"]["became"]["verified"], 1);
@@ -458,7 +458,7 @@ async fn a_dry_run_tells_what_holds_and_sends_nothing() {
     );
     assert!(report.succeeded());
     assert_eq!(
-        (reasons(&site).len(), sent(&site), site.operations().len()),
+        (reasons(&site).len(), sent(&site), site.operations().await.len()),
         (1, 0, 0)
     );
 }
@@ -480,7 +480,7 @@ async fn an_outage_halfway_is_told_and_loses_nothing() {
         report.text()
     );
     assert_eq!(reasons(&site), ["bad-signature"]);
-    assert!(site.operations()[0]["result"]["failure"].is_string());
+    assert!(site.operations().await[0]["result"]["failure"].is_string());
     assert_eq!(
         became(&reverify(&site, &[]).await),
         [(ReverifyResult::Verified, 1)]

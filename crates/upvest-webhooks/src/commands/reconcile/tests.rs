@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use pipeline::runtime::clock::Clock;
+use pipeline::stores::events::LoggedEvent;
 use serde_json::{Value, json};
 use upvest_simulator::{Subscription, Trouble, generate};
 use webhook_tests::deployment::{ConnectedDeployment, UPVEST_SECRET};
@@ -124,15 +125,13 @@ impl Desk {
     }
 
     /// The status of an entity in the table.
-    fn status(&self, entity: &str) -> Option<String> {
-        let items = self.world.receiver.aws.items("entities");
-        let item = items.into_iter().find(|item| item["aggregate"]["S"] == entity)?;
-        Some(item["status"]["S"].as_str()?.to_owned())
+    async fn status(&self, entity: &str) -> Option<String> {
+        self.world.receiver.status(entity).await
     }
 
-    /// The items of the event log.
-    fn logged(&self) -> Vec<Value> {
-        self.world.receiver.aws.items("events")
+    /// The events of the log.
+    async fn logged(&self) -> Vec<LoggedEvent> {
+        self.world.receiver.logged().await
     }
 }
 
@@ -305,21 +304,14 @@ async fn a_repair_ends_all_that_an_event_can_tell_and_is_recorded() {
     let again = desk.compare("users orders reports").await;
     assert_eq!(again.differences(), [], "{}", again.text);
     for (entity, status) in [("ORDER#o1", "FILLED"), ("ORDER#o2", "NEW"), ("USER#u1", "ACTIVE")] {
-        assert_eq!(desk.status(entity).as_deref(), Some(status));
+        assert_eq!(desk.status(entity).await.as_deref(), Some(status));
     }
-    let audit = &desk.world.receiver.aws.items("audit")[0];
-    assert_eq!(
-        (&audit["id"]["S"], &audit["command"]["S"]),
-        (&told["operation"], &json!("reconcile"))
-    );
-    assert!(
-        audit["result"]["S"].as_str().unwrap().contains("\"accepted\":5"),
-        "{audit}"
-    );
-    assert!(
-        audit["request"]["S"].as_str().unwrap().contains("\"stale\":1"),
-        "{audit}"
-    );
+    let audit = desk.world.receiver.operations().await.remove(0);
+    assert_eq!(json!(audit.id), told["operation"]);
+    assert_eq!(audit.command, "reconcile");
+    assert_eq!(audit.result.unwrap()["accepted"], 5);
+    let request = audit.request.to_string();
+    assert!(request.contains("\"stale\":1"), "{request}");
 }
 
 /// What an account owns, at some time of the day, in so many pieces; and a booking of its cash.
@@ -425,7 +417,7 @@ async fn what_the_stack_did_not_take_is_told_by_the_next_run() {
     let url = desk.world.url.clone();
     desk.world.add_outputs(&[("WebhookUrl", &url)]);
     assert!(desk.repair("orders").await.succeeded);
-    assert_eq!(desk.status("ORDER#o1").as_deref(), Some("NEW"));
+    assert_eq!(desk.status("ORDER#o1").await.as_deref(), Some("NEW"));
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use fake_aws::{CallFilter, Fault, FaultRates, OPERATOR, Service};
 use operator::repair::Audit;
 use pipeline::stores::archive::ArchivedDelivery;
 use pipeline::stores::entities::NOTES;
+use pipeline::stores::events::conflicts_with;
 use serde_json::{Value, json};
 use webhook_tests::deliveries::{event, import_key, order, topup};
 use webhook_tests::deployment::Deployment;
@@ -59,10 +60,6 @@ fn sent(deployed: &Deployment) -> Vec<(&'static str, Vec<String>)> {
     let mut sent: Vec<_> = Domain::ALL.into_iter().map(ids).collect();
     sent.retain(|(_, ids)| !ids.is_empty());
     sent
-}
-
-fn audit_items(deployed: &Deployment) -> Vec<Value> {
-    deployed.receiver.aws.items("audit")
 }
 
 /// Three orders and a payment, received a second apart and in disorder.
@@ -200,7 +197,10 @@ async fn a_dry_run_counts_by_domain_and_type_and_does_nothing() {
     }
     assert!(text.contains("6 events in all"), "{text}");
     assert!(text.contains("nothing was sent: this was a dry run"), "{text}");
-    assert_eq!((sent(&deployed), audit_items(&deployed)), (vec![], vec![]));
+    assert_eq!(
+        (sent(&deployed), deployed.receiver.operations().await),
+        (vec![], vec![])
+    );
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!((&json["result"], &json["sent"]), (&"dry_run".into(), &0.into()));
 }
@@ -214,38 +214,37 @@ async fn without_a_yes_nothing_is_sent() {
         .unwrap_err();
     assert!(error.to_string().contains("--yes"), "{error}");
     assert!(error.is_usage());
-    assert_eq!((sent(&deployed), audit_items(&deployed)), (vec![], vec![]));
+    assert_eq!(
+        (sent(&deployed), deployed.receiver.operations().await),
+        (vec![], vec![])
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_replay_is_recorded_with_who_why_and_what_came_of_it() {
     let deployed = deployed().await;
     let report = replay(&deployed, "--domain orders").await.unwrap();
-    let record = &audit_items(&deployed)[0];
-    let text = |name: &str| record[name]["S"].as_str().unwrap();
-    assert_eq!(text("id"), report.replay.unwrap().to_string());
-    assert_eq!((text("command"), text("reason")), ("replay", "test"));
-    assert!(text("operator").contains("operator"), "{record}");
+    let record = deployed.receiver.operations().await.remove(0);
+    assert_eq!(record.id, report.replay.unwrap());
+    assert_eq!((&*record.command, &*record.reason), ("replay", "test"));
+    assert!(record.operator.contains("operator"), "{record:?}");
     assert_eq!(
-        text("request"),
-        r#"{"selection":{"log":{"domains":["orders"]}},"to":[]}"#
+        record.request,
+        json!({ "selection": { "log": { "domains": ["orders"] } }, "to": [] })
     );
-    assert_eq!(text("result"), r#"{"failed":0,"sent":5}"#);
-    assert!(record["ended_at"]["S"].is_string());
+    assert_eq!(record.result, Some(json!({ "failed": 0, "sent": 5 })));
+    assert!(record.ended_at.is_some());
     let message = &deployed.waiting(Domain::Orders)[0];
     let attribute = |name: &str| message.attributes[name].string_value.clone().unwrap();
     assert_eq!(
         (attribute("replay"), attribute("dispatch")),
-        (text("id").to_owned(), "replay".to_owned())
+        (record.id.to_string(), "replay".to_owned())
     );
     // The entity and the place are what the log has.
     let event: Value = serde_json::from_str(&message.body).unwrap();
-    let logged = deployed
-        .item("events", "event_id", event["id"].as_str().unwrap())
-        .await;
-    for name in ["aggregate", "occurred"] {
-        assert_eq!(attribute(name), *logged[name].as_s().unwrap());
-    }
+    let logged = deployed.receiver.event(event["id"].as_str().unwrap()).await;
+    assert_eq!(attribute("aggregate"), logged.aggregate.unwrap().as_str());
+    assert_eq!(attribute("occurred"), logged.occurred.to_string());
 }
 
 #[tokio::test(start_paused = true)]
@@ -272,7 +271,10 @@ async fn nothing_selected_says_what_there_is_none_of() {
         let error = refusal(&deployed, line).await;
         assert!(error.contains(expected), "{line}: {error}");
     }
-    assert_eq!((sent(&deployed), audit_items(&deployed)), (vec![], vec![]));
+    assert_eq!(
+        (sent(&deployed), deployed.receiver.operations().await),
+        (vec![], vec![])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -280,9 +282,8 @@ async fn an_event_in_conflict_with_another_is_not_sent() {
     let deployed = deployed().await;
     let other = order("o1", 1, "NEW").replace("NEW\"}", "CANCELLED\"}");
     deployed.deliver(&[other]).await;
-    let items = deployed.receiver.aws.items("events");
-    let keys = items.iter().map(|item| item["event_id"]["S"].as_str().unwrap());
-    let conflicting = keys.clone().find(|key| key.contains('!')).unwrap();
+    let keys = deployed.receiver.stored("events");
+    let conflicting = keys.iter().find(|key| conflicts_with(key).is_some()).unwrap();
     let error = refusal(&deployed, &format!("--event {conflicting}")).await;
     assert!(error.contains("conflicts"), "{error}");
     for line in [

@@ -214,8 +214,8 @@ async fn a_test_is_followed_into_the_event_log() {
     assert!(tested.succeeded, "{}", tested.text);
     assert_eq!(tested.json["response"]["status"], 200);
     assert_eq!(tested.json["arrival"]["result"], "stored");
-    let items = world.receiver.aws.items("events");
-    assert_eq!(tested.json["arrival"]["event_ids"][0], items[0]["event_id"]["S"]);
+    let events = world.receiver.stored("events");
+    assert_eq!(tested.json["arrival"]["event_ids"][0], events[0]);
     for shown in [
         "200: delivered",
         "content-type: ",

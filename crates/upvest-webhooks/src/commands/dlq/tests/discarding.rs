@@ -25,8 +25,8 @@ async fn spoiled_site() -> Deployment {
     let site = Deployment::new().await;
     site.store(&[order("o1", 1, "NEW")]).await;
     site.settle().await;
-    let item = ("aggregate", "ORDER#o1");
-    let good = site.item("entities", "aggregate", "ORDER#o1").await["last_occurred"]
+    let item = "ORDER#o1";
+    let good = site.item("entities", "ORDER#o1").await["last_occurred"]
         .as_s()
         .unwrap()
         .clone();
@@ -44,18 +44,18 @@ async fn spoiled_site() -> Deployment {
 async fn an_event_that_is_given_up_is_in_the_state_and_nobody_is_told() {
     let site = spoiled_site().await;
     let told = site.receiver.aws.published(CHANGES).len();
-    let before = site.item("entities", "aggregate", "ORDER#o1").await;
+    let before = site.item("entities", "ORDER#o1").await;
     let report = discard_report(&site, &["o1-2", "--queue", "orders"]).await;
     assert_eq!(fates(&report), [(Some("o1-2"), &Fate::Folded { version: 2 })]);
     site.settle().await;
-    let item = site.item("entities", "aggregate", "ORDER#o1").await;
+    let item = site.item("entities", "ORDER#o1").await;
     assert_eq!(item["status"].as_s().unwrap(), "FILLED");
     // What the processor keeps to resume by is not this command's to drop.
     assert_eq!(item.get("transitions"), before.get("transitions"));
     assert_eq!((dead(&site).len(), site.receiver.waiting()), (0, 0));
     assert_eq!(site.receiver.aws.published(CHANGES).len(), told);
     assert_eq!(site.effects(), ["o1-1"]);
-    let [operation] = &site.operations()[..] else {
+    let [operation] = &site.operations().await[..] else {
         panic!()
     };
     assert_eq!(
@@ -85,7 +85,7 @@ async fn an_event_whose_action_failed_is_in_the_state_already_and_is_gone_withou
 #[tokio::test(start_paused = true)]
 async fn an_event_stays_while_its_entity_cannot_be_read_and_the_way_out_is_named() {
     let site = spoiled_site().await;
-    let item = ("aggregate", "ORDER#o1");
+    let item = "ORDER#o1";
     site.set("entities", item, ("last_occurred", "yesterday")).await;
     let report = discard_report(&site, &["o1-2"]).await;
     let report = DlqReport::Discarded(report);
@@ -133,7 +133,7 @@ async fn a_rehearsal_and_a_choice_of_nothing_or_of_deliveries_change_nothing() {
         let refused = run_at(&site, &words, site.clock()).await.unwrap().unwrap_err();
         assert!(refused.is_usage(), "{refused}");
     }
-    assert_eq!((dead(&site).len(), site.operations().len()), (3, 0));
+    assert_eq!((dead(&site).len(), site.operations().await.len()), (3, 0));
     assert!(all_visible(&site, &dead_letter_name(Domain::Orders)));
 }
 
@@ -156,7 +156,7 @@ async fn after_a_crash_at_any_call_the_same_command_finishes_and_nobody_is_told(
             site.pass(121);
             run(&site, &words).await;
             site.settle().await;
-            let item = site.item("entities", "aggregate", "ORDER#o1").await;
+            let item = site.item("entities", "ORDER#o1").await;
             assert_eq!(item["status"].as_s().unwrap(), "FILLED", "{fault:?} {calls}");
             assert_eq!(item["version"].as_n().unwrap(), "2", "{fault:?} {calls}");
             assert_eq!(dead(&site), [""; 0], "{fault:?} {calls}");

@@ -70,17 +70,9 @@ async fn a_second_subscription_is_one_too_many() {
 #[tokio::test]
 async fn a_key_that_is_missing_and_keys_that_are_stale_are_found() {
     let site = Site::healthy().await;
-    let aws = &site.world.receiver.aws;
-    let key_id = aws.items("keys")[0]["key_id"].clone();
-    let key = AttributeValue::S(key_id["S"].as_str().unwrap().to_owned());
-    let old = aws
-        .dynamodb()
-        .update_item()
-        .table_name("keys")
-        .key("key_id", key)
-        .update_expression("SET last_seen = :old")
-        .expression_attribute_values(":old", AttributeValue::S("2026-01-01T00:00:00Z".to_owned()));
-    old.send().await.unwrap();
+    let key_id = site.world.receiver.stored("keys").remove(0);
+    let long_ago = ("last_seen", "2026-01-01T00:00:00Z");
+    site.world.set("keys", &key_id, long_ago).await;
     let stale = site.check("").await;
     stale.assert_only("failed", "last fetched", "minutes ago", "refresh-keys");
     site.world.know_keys().await;

@@ -79,16 +79,8 @@ async fn an_expired_record_says_nothing_any_more() {
         text.contains("? action      record of orders expired on 2026-04-01T00:00:00Z"),
         "{text}"
     );
-    for item in signed.receiver.aws.items("idempotency") {
-        let delete = signed
-            .receiver
-            .aws
-            .dynamodb()
-            .delete_item()
-            .table_name("idempotency");
-        let id = item["id"]["S"].as_str().unwrap().to_owned();
-        let id = aws_sdk_dynamodb::types::AttributeValue::S(id);
-        delete.key("id", id).send().await.unwrap();
+    for id in signed.receiver.stored("idempotency") {
+        signed.delete("idempotency", &id).await;
     }
     let explanation = explain(&signed, "e1").await;
     assert_holds(&explanation);
@@ -102,9 +94,7 @@ async fn an_expired_record_says_nothing_any_more() {
 #[tokio::test(start_paused = true)]
 async fn an_action_that_ran_for_other_content_is_told() {
     let (signed, _) = with_order().await;
-    signed
-        .set("idempotency", ("id", "orders#e1"), ("validation", "00"))
-        .await;
+    signed.set("idempotency", "orders#e1", ("validation", "00")).await;
     assert_finding(
         &explain(&signed, "e1").await,
         "event e1: the action orders ran for other content than the log has",

@@ -87,7 +87,7 @@ async fn what_is_discarded_is_on_record_before_it_is_gone() {
             .inject(fault, CallFilter::operation(Service::S3, "DeleteObject"));
         let words = [&["discard", &id][..], &REASON[..]].concat();
         try_to_run(&site, &words).await.unwrap_err();
-        let [operation] = &site.operations()[..] else {
+        let [operation] = &site.operations().await[..] else {
             panic!()
         };
         let record = &operation["request"]["discard"][0];
@@ -128,7 +128,7 @@ async fn only_what_was_chosen_is_discarded() {
         dry.contains("missing-digest") && dry.ends_with("nothing was discarded"),
         "{dry}"
     );
-    assert_eq!((reasons(&site).len(), site.operations().len()), (2, 0));
+    assert_eq!((reasons(&site).len(), site.operations().await.len()), (2, 0));
 
     let words = [&["discard", "--because", "missing-digest"][..], &REASON[..]].concat();
     let report = run(&site, &words).await;
@@ -138,7 +138,7 @@ async fn only_what_was_chosen_is_discarded() {
         report.text()
     );
     assert_eq!(reasons(&site), ["bad-signature"]);
-    assert_eq!(site.operations()[0]["result"]["discarded"], 1);
+    assert_eq!(site.operations().await[0]["result"]["discarded"], 1);
     let words = [&["discard", "--all"][..], &REASON[..]].concat();
     run(&site, &words).await;
     assert!(reasons(&site).is_empty());

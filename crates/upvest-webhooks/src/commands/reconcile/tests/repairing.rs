@@ -33,14 +33,14 @@ async fn what_was_repaired_is_not_told_again() {
     desk.happen(&[account()]).await;
     desk.lose(&[order("o1", 1, "NEW")]);
     desk.repair("orders").await;
-    let logged = desk.logged();
+    let logged = desk.logged().await;
     let again = desk.repair("orders").await;
     assert!(
         again.succeeded && again.json["repair"].is_null(),
         "{}",
         again.text
     );
-    assert_eq!(desk.logged(), logged);
+    assert_eq!(desk.logged().await, logged);
 }
 
 #[tokio::test]
@@ -56,13 +56,13 @@ async fn a_newer_event_of_upvest_wins_over_a_repair_and_an_older_one_does_not() 
     let object = json!({"id": "o1", "updated_at": later, "account_id": "a1", "status": "FILLED"});
     desk.happen(&[event("later", &later, "ORDER.FILLED", &object)])
         .await;
-    assert_eq!(desk.status("ORDER#o1").as_deref(), Some("FILLED"));
-    assert_eq!(desk.status("ORDER#o2").as_deref(), Some("PROCESSING"));
+    assert_eq!(desk.status("ORDER#o1").await.as_deref(), Some("FILLED"));
+    assert_eq!(desk.status("ORDER#o2").await.as_deref(), Some("PROCESSING"));
     // The lost event comes after all.
     desk.happen(&[order("o2", 2, "PROCESSING"), order("o1", 2, "PROCESSING")])
         .await;
-    assert_eq!(desk.status("ORDER#o1").as_deref(), Some("FILLED"));
-    assert_eq!(desk.status("ORDER#o2").as_deref(), Some("PROCESSING"));
+    assert_eq!(desk.status("ORDER#o1").await.as_deref(), Some("FILLED"));
+    assert_eq!(desk.status("ORDER#o2").await.as_deref(), Some("PROCESSING"));
 }
 
 #[tokio::test]

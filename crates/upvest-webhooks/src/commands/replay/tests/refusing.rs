@@ -8,7 +8,7 @@ use super::*;
 
 /// Makes sure that a replay is refused with this reason, and that nothing was sent or recorded.
 async fn assert_refused(deployed: &Deployment, line: &str, why: &[&str]) {
-    let operations = audit_items(deployed).len();
+    let operations = deployed.receiver.stored("audit");
     let waiting = sent(deployed);
     let refused = refusal(deployed, line).await;
     for part in why {
@@ -16,7 +16,7 @@ async fn assert_refused(deployed: &Deployment, line: &str, why: &[&str]) {
     }
     assert_commands_parse::<crate::Cli>(&refused.replace('`', "\n"), "refusal");
     assert_eq!(
-        (sent(deployed), audit_items(deployed).len()),
+        (sent(deployed), deployed.receiver.stored("audit")),
         (waiting, operations)
     );
 }

@@ -23,12 +23,12 @@ async fn interrupted(line: &str, calls: u32, pause: Duration) -> bool {
     deployed.receiver.aws.heal();
     deployed.receiver.aws.clock().advance(pause);
     let is_struck = outcome.is_err();
-    let operations = audit_items(&deployed);
+    let operations = deployed.receiver.operations().await;
     let rest = match operations.first() {
         None => line.to_owned(),
-        Some(begun) => format!("--resume {}", begun["id"]["S"].as_str().unwrap()),
+        Some(begun) => format!("--resume {}", begun.id),
     };
-    if operations.first().is_none_or(|begun| begun["ended_at"].is_null()) {
+    if operations.first().is_none_or(|begun| begun.ended_at.is_none()) {
         let report = replay(&deployed, &rest).await.unwrap();
         assert!(report.succeeded(), "{}", report.text());
     }
@@ -39,7 +39,7 @@ async fn interrupted(line: &str, calls: u32, pause: Duration) -> bool {
     assert_eq!(said(deployed.entities()), said(before), "{line}, {calls} calls");
     assert_eq!(deployed.receiver.effects.runs().len(), runs);
     assert_eq!(deployed.receiver.waiting(), 0);
-    assert_eq!(audit_items(&deployed).len(), 1);
+    assert_eq!(deployed.receiver.stored("audit").len(), 1);
     is_struck
 }
 
@@ -78,9 +78,8 @@ async fn what_is_left_after_an_interruption_is_all_that_is_sent() {
             .aws
             .invoke("replay", async { run.await.map(|report| report.sent) })
             .await;
-        let operation = &audit_items(&deployed)[0];
-        let progress: Value = serde_json::from_str(operation["progress"]["S"].as_str().unwrap()).unwrap();
-        let id = operation["id"]["S"].as_str().unwrap();
+        let operation = deployed.receiver.operations().await.remove(0);
+        let (id, progress) = (operation.id, operation.progress.unwrap());
         let replay = parse(&format!("--resume {id} --dry-run"));
         let rest = replay
             .run(&deployed.stack, deployed.clock(), Reporter::silent())
@@ -103,7 +102,7 @@ async fn a_failure_says_how_to_go_on() {
             .inject(Fault::FailBeforeEffect, send.clone());
     }
     let error = replay(&deployed, "--domain orders").await.unwrap_err();
-    let id = audit_items(&deployed)[0]["id"]["S"].as_str().unwrap().to_owned();
+    let id = deployed.receiver.stored("audit").remove(0);
     assert!(error.to_string().contains(&format!("--resume {id}")), "{error}");
     deployed.receiver.aws.heal();
     let report = replay(&deployed, &format!("--resume {id}")).await.unwrap();
@@ -135,13 +134,13 @@ async fn what_failed_before_an_interruption_is_told_after_it() {
     let struck = parse("--since 2026-01-01 --until 2026-01-02 --yes --reason test");
     let run = Box::pin(struck.run(&deployed.stack, deployed.clock(), Reporter::silent()));
     assert!(deployed.receiver.aws.invoke("replay", run).await.is_err());
-    let id = audit_items(&deployed)[0]["id"]["S"].as_str().unwrap().to_owned();
+    let id = deployed.receiver.stored("audit").remove(0);
     let report = replay(&deployed, &format!("--resume {id}")).await.unwrap();
     assert_eq!((report.sent, report.failed, report.succeeded()), (6, 1, false));
     assert!(report.text().contains("unlogged"), "{}", report.text());
-    let result = &audit_items(&deployed)[0]["result"]["S"];
-    assert_eq!(result, r#"{"failed":1,"sent":6}"#);
-    let progress = audit_items(&deployed)[0]["progress"]["S"].to_string();
+    let operation = deployed.receiver.operations().await.remove(0);
+    assert_eq!(operation.result, Some(json!({ "failed": 1, "sent": 6 })));
+    let progress = operation.progress.unwrap().to_string();
     assert!(
         progress.contains("resumed") && progress.contains(OPERATOR),
         "{progress}"

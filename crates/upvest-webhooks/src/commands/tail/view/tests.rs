@@ -1,5 +1,6 @@
 //! The screen as it looks, and what keys do to it.
 
+use insta::assert_snapshot;
 use operator::watch::{EntityState, Update};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -107,123 +108,31 @@ fn screen(app: &mut App, width: u16, height: u16) -> String {
     lines.map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-#[track_caller]
-fn assert_screen(app: &mut App, (width, height): (u16, u16), expected: &str) {
-    let shown = screen(app, width, height);
-    // Empty lines at its end are of no interest.
-    let shown = shown.trim_end();
-    assert!(shown == expected.trim_matches('\n'), "the screen is\n{shown}");
-}
-
 #[test]
 fn nothing_has_come_yet() {
     let mut app = app();
     assert!(screen(&mut app, 80, 10).contains("looking into the archive ..."));
     app.take(Update::CaughtUp);
-    assert_screen(
-        &mut app,
-        (80, 8),
-        r#"
- webhooks-live, eu-central-1         in the last minute: 0 deliveries, 0 events
- following  0 deliveries
-────────────────────────────────────────────────────────────────────────────────
-
-         no deliveries yet: they show here as soon as they are verified
-
-
- q quit  enter details  / filter  space pause  x quarantine  f follow  ↑ ↓ move
-"#,
-    );
+    assert_snapshot!(screen(&mut app, 80, 8));
 }
 
 #[test]
 fn deliveries_come_with_their_events() {
-    assert_screen(
-        &mut running(),
-        (150, 16),
-        r#"
- webhooks-live, eu-central-1                                                                in the last minute: 2 deliveries, 4 events, 1 quarantined
- following  3 deliveries
-──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
- 09:30:01.120  ✓ verified  2 events  from 34.90.198.99  019b8d9a-7f01-7def-8123-456789abcdef
-               ORDER.NEW                     ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4      NEW             1dffadfa-612c-4c01-ae66-66d745b11e00
-               USER_CHECK.PASSED             USER#2a4e0f0c-8a07-4a58-8d3c-0f6a4d1c2b3e       ACTIVE          1dffadfa-612c-4c01-ae66-66d745b11e01
- 09:30:04.120  ✗ quarantine  bad-signature  from 34.90.198.99  019b8d9a-7f04-7def-8123-456789abcdef
- 09:30:09.120  ✓ verified  expired  2 events  from 34.90.198.99  019b8d9a-7f09-7def-8123-456789abcdef
-               EXECUTION.FILLED              ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4      waiting         1dffadfa-612c-4c01-ae66-66d745b11e00
-               ORDER.FILLED                  ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4      waiting         1dffadfa-612c-4c01-ae66-66d745b11e01
-
-
-
-
-
- q quit  enter details  / filter  space pause  x quarantine  f follow  ↑ ↓ move
-"#,
-    );
+    assert_snapshot!(screen(&mut running(), 150, 16));
 }
 
 #[test]
 fn a_narrow_screen_has_the_essence() {
-    assert_screen(
-        &mut running(),
-        (60, 15),
-        r#"
- webhooks-live, eu-central-1 2/min, 4 events, 1 quarantined
- following  3 deliveries
-────────────────────────────────────────────────────────────
- 09:30:01.120  ✓ verified  2 events
-               ORDER.NEW               ORDER…ecf4  NEW
-               USER_CHECK.PASSED       USER#…2b3e  ACTIVE
- 09:30:04.120  ✗ quarantine  bad-signature
- 09:30:09.120  ✓ verified  expired  2 events
-               EXECUTION.FILLED        ORDER…ecf4  waiting
-               ORDER.FILLED            ORDER…ecf4  waiting
-
-
-
-
- q quit  enter details  / filter  space pause  x quarantine
-"#,
-    );
+    assert_snapshot!(screen(&mut running(), 60, 15));
 }
 
 #[test]
 fn a_filter_is_typed_and_kept() {
     let mut app = running();
     press(&mut app, "/filled");
-    assert_screen(
-        &mut app,
-        (100, 10),
-        r#"
- webhooks-live, eu-central-1              in the last minute: 2 deliveries, 4 events, 1 quarantined
- filter: filled▏  enter keeps it, esc clears it
-────────────────────────────────────────────────────────────────────────────────────────────────────
- 09:30:09.120  ✓ verified  expired  2 events  from 34.90.198.99  019b8d9a-7f09-7def-8123-456789abcd…
-               EXECUTION.FILLED              ORDER#9fc8c651-1a1d…4-b0c2-1f724601ecf4  waiting
-               ORDER.FILLED                  ORDER#9fc8c651-1a1d…4-b0c2-1f724601ecf4  waiting
-
-
-
- q quit  enter details  / filter  space pause  x quarantine  f follow  ↑ ↓ move
-"#,
-    );
+    assert_snapshot!(screen(&mut app, 100, 10));
     press(&mut app, "\n");
-    assert_screen(
-        &mut app,
-        (100, 10),
-        r#"
- webhooks-live, eu-central-1              in the last minute: 2 deliveries, 4 events, 1 quarantined
- following  1 of 3 deliveries  filter: filled
-────────────────────────────────────────────────────────────────────────────────────────────────────
- 09:30:09.120  ✓ verified  expired  2 events  from 34.90.198.99  019b8d9a-7f09-7def-8123-456789abcd…
-               EXECUTION.FILLED              ORDER#9fc8c651-1a1d…4-b0c2-1f724601ecf4  waiting
-               ORDER.FILLED                  ORDER#9fc8c651-1a1d…4-b0c2-1f724601ecf4  waiting
-
-
-
- q quit  enter details  / filter  space pause  x quarantine  f follow  ↑ ↓ move
-"#,
-    );
+    assert_snapshot!(screen(&mut app, 100, 10));
     press(&mut app, "/x");
     assert!(screen(&mut app, 100, 10).contains("none of 3 deliveries matches"));
     press(&mut app, "\u{8}\n\u{1b}");
@@ -234,34 +143,7 @@ fn a_filter_is_typed_and_kept() {
 fn details_hide_the_object_until_it_is_asked_for() {
     let mut app = running();
     press(&mut app, "\n");
-    assert_screen(
-        &mut app,
-        (150, 22),
-        r#"
- webhooks-live, eu-central-1                                                                in the last minute: 2 deliveries, 4 events, 1 quarantined
- following  3 deliveries
-──────────────────────────────────────────────────────────────────────────────────────────┌ event ────────────────────────────────────────────────────
- 09:30:01.120  ✓ verified  2 events                                                       │ type      ORDER.FILLED
-               ORDER.NEW                     ORDER#9fc8c651…2-1f724601ecf4  NEW           │ event     1dffadfa-612c-4c01-ae66-66d745b11e01
-               USER_CHECK.PASSED             USER#2a4e0f0c-…c-0f6a4d1c2b3e  ACTIVE        │ entity    ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4
- 09:30:04.120  ✗ quarantine  bad-signature                                                │ occurred  2026-01-05T09:29:58.000000000Z
- 09:30:09.120  ✓ verified  expired  2 events                                              │ place     1 of the batch, from 0
-               EXECUTION.FILLED              ORDER#9fc8c651…2-1f724601ecf4  waiting       │ status    waiting
-               ORDER.FILLED                  ORDER#9fc8c651…2-1f724601ecf4  waiting       │
-                                                                                          │ delivery  019b8d9a-7f09-7def-8123-456789abcdef
-                                                                                          │ result    verified
-                                                                                          │ received  2026-01-05T09:30:09.12Z
-                                                                                          │ in time   expired
-                                                                                          │ from      34.90.198.99
-                                                                                          │ key       0b4bd5e2-93f4-4a0f-9a5c-0d5d6d1f0c11
-                                                                                          │ body      1234 bytes
-                                                                                          │ archived
-                                                                                          │verified/2026/01/05/09/019b8d9a-7f09-7def-8123-456789abcdef
-                                                                                          │
-                                                                                          │ object: hidden, because it is personal data; o shows it
- q quit  enter details  / filter  space pause  o object  J K scroll  x quarantine  f follow  ↑ ↓ move
-"#,
-    );
+    assert_snapshot!(screen(&mut app, 150, 22));
 }
 
 #[test]
@@ -280,46 +162,7 @@ fn an_object_that_was_asked_for_stands_beside_its_event() {
     app.show_object(Ok(Some(
         "{\n  \"id\": \"9fc8c651\",\n  \"note\": \"\u{1b}[31m\"\n}".to_owned(),
     )));
-    assert_screen(
-        &mut app,
-        (90, 34),
-        r#"
- webhooks-live, eu-central-1    in the last minute: 2 deliveries, 4 events, 1 quarantined
- not following  3 deliveries
-──────────────────────────────────────────────────────────────────────────────────────────
- 09:30:01.120  ✓ verified  2 events
-               ORDER.NEW                     ORDER#9fc8c651…2-1f724601ecf4  NEW
-               USER_CHECK.PASSED             USER#2a4e0f0c-…c-0f6a4d1c2b3e  ACTIVE
- 09:30:04.120  ✗ quarantine  bad-signature
- 09:30:09.120  ✓ verified  expired  2 events
-               EXECUTION.FILLED              ORDER#9fc8c651…2-1f724601ecf4  waiting
-               ORDER.FILLED                  ORDER#9fc8c651…2-1f724601ecf4  waiting
-
-
-
-
- event ───────────────────────────────────────────────────────────────────────────────────
- type      ORDER.FILLED
- event     1dffadfa-612c-4c01-ae66-66d745b11e01
- entity    ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4
- occurred  2026-01-05T09:29:58.000000000Z
- place     1 of the batch, from 0
- status    waiting
-
- object: personal data; o hides it
- {
-   "id": "9fc8c651",
-   "note": "�[31m"
- }
-
- delivery  019b8d9a-7f09-7def-8123-456789abcdef
- result    verified
- received  2026-01-05T09:30:09.12Z
- in time   expired
- from      34.90.198.99
- q quit  enter details  / filter  space pause  o object  J K scroll  x quarantine
-"#,
-    );
+    assert_snapshot!(screen(&mut app, 90, 34));
     press(&mut app, "o");
     assert!(!screen(&mut app, 90, 34).contains("9fc8c651\","));
 }
@@ -344,22 +187,7 @@ fn trouble_is_shown_while_it_lasts() {
         why: "ListObjectsV2 of the archive failed: service error: SlowDown\u{1b}[2J".to_owned(),
         retry_in: std::time::Duration::from_secs(4),
     });
-    assert_screen(
-        &mut app,
-        (100, 10),
-        r#"
- webhooks-live, eu-central-1              in the last minute: 2 deliveries, 4 events, 1 quarantined
- trying again in 4 s: ListObjectsV2 of the archive failed: service error: SlowDown�[2J
-────────────────────────────────────────────────────────────────────────────────────────────────────
-               ORDER.NEW                     ORDER#9fc8c651-1a1d…4-b0c2-1f724601ecf4  NEW
-               USER_CHECK.PASSED             USER#2a4e0f0c-8a07-…8-8d3c-0f6a4d1c2b3e  ACTIVE
- 09:30:04.120  ✗ quarantine  bad-signature  from 34.90.198.99  019b8d9a-7f04-7def-8123-456789abcdef
- 09:30:09.120  ✓ verified  expired  2 events  from 34.90.198.99  019b8d9a-7f09-7def-8123-456789abcd…
-               EXECUTION.FILLED              ORDER#9fc8c651-1a1d…4-b0c2-1f724601ecf4  waiting
-               ORDER.FILLED                  ORDER#9fc8c651-1a1d…4-b0c2-1f724601ecf4  waiting
- q quit  enter details  / filter  space pause  x quarantine  f follow  ↑ ↓ move
-"#,
-    );
+    assert_snapshot!(screen(&mut app, 100, 10));
     app.take(Update::CaughtUp);
     assert!(screen(&mut app, 100, 10).contains(" following"));
 }

@@ -1,0 +1,107 @@
+//! What a receiver has stored, read through the rooms of the stores, which alone know the attributes.
+
+use std::collections::BTreeSet;
+
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::audit::{AuditLog, Operation};
+use pipeline::stores::entities::{Entities, Stored};
+use pipeline::stores::events::{EventLog, LOAD_BATCH, LoggedEvent};
+use pipeline::stores::idempotency::{Idempotency, Record};
+use pipeline::stores::keys::{KeyRow, KeysTable};
+use upvest::EntityKey;
+
+use crate::receiver::{Receiver, key_of};
+
+/// Reads what is stored. Every function panics where the store cannot be read, or has not what is asked for.
+#[expect(clippy::missing_panics_doc, reason = "all of them, as said above")]
+impl Receiver {
+    /// Tells the time of the account.
+    pub fn clock(&self) -> Clock {
+        let now = self.aws.clock().clone();
+        Clock::from_fn(move || now.timestamp())
+    }
+
+    /// Lists the keys of a table's items, sorted.
+    pub fn stored(&self, table: &str) -> Vec<String> {
+        let key = key_of(table);
+        let items = self.aws.items(table).into_iter();
+        let keys = items.map(|item| item[key]["S"].as_str().expect("keys are texts").to_owned());
+        let keys: BTreeSet<String> = keys.collect();
+        keys.into_iter().collect()
+    }
+
+    /// Opens the event log.
+    pub fn log(&self) -> EventLog {
+        EventLog::new(self.aws.dynamodb().clone(), "events".to_owned())
+    }
+
+    /// Reads all events of the log, in the order of their keys.
+    pub async fn logged(&self) -> Vec<LoggedEvent> {
+        let (log, keys) = (self.log(), self.stored("events"));
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let mut events = Vec::new();
+        for keys in keys.chunks(LOAD_BATCH) {
+            let loaded = log.load(keys).await.expect("the log can be read");
+            events.extend(loaded.into_values());
+        }
+        events.sort_by(|one, other| one.event_id.cmp(&other.event_id));
+        events
+    }
+
+    /// Reads the event under this key of the log.
+    pub async fn event(&self, key: &str) -> LoggedEvent {
+        let found = self.log().find(key).await.expect("the log can be read");
+        found.unwrap_or_else(|| panic!("no event {key} in the log"))
+    }
+
+    /// Opens the entities table.
+    pub fn entities(&self) -> Entities {
+        Entities::new(self.aws.dynamodb().clone(), "entities".to_owned())
+    }
+
+    /// Reads the state of an entity, written `TYPE#ID`.
+    pub async fn state(&self, entity: &str) -> Stored {
+        let found = self
+            .entities()
+            .load(&EntityKey::from_stored(entity.to_owned()))
+            .await;
+        let found = found.expect("the entities table can be read");
+        found.unwrap_or_else(|| panic!("no entity {entity}"))
+    }
+
+    /// Reads the status of an entity, written `TYPE#ID`.
+    pub async fn status(&self, entity: &str) -> Option<String> {
+        self.state(entity).await.projection.status().map(str::to_owned)
+    }
+
+    /// Opens the keys table.
+    pub fn keys(&self) -> KeysTable {
+        KeysTable::new(self.aws.dynamodb().clone(), "keys".to_owned(), self.clock())
+    }
+
+    /// Reads the row of a key.
+    pub async fn key_row(&self, key_id: &str) -> KeyRow {
+        let found = self.keys().row(key_id).await.expect("the keys table can be read");
+        found.unwrap_or_else(|| panic!("no key {key_id}"))
+    }
+
+    /// Lists the operations of the audit table, oldest first.
+    pub async fn operations(&self) -> Vec<Operation> {
+        let log = AuditLog::new(self.aws.dynamodb().clone(), "audit".to_owned(), self.clock());
+        let mut operations = log.operations().await.expect("the audit table can be read");
+        operations.reverse();
+        operations
+    }
+
+    /// Reads the record of an action.
+    pub async fn record(&self, id: &str) -> Record {
+        let records = Idempotency::reader(
+            self.aws.dynamodb().clone(),
+            "idempotency".to_owned(),
+            self.clock(),
+        );
+        let found = records.records(&BTreeSet::from([id.to_owned()])).await;
+        let mut found = found.expect("the idempotency table can be read");
+        found.remove(id).unwrap_or_else(|| panic!("no record {id}"))
+    }
+}

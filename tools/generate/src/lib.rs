@@ -9,9 +9,9 @@
 //! What only people can decide is not written here: the code in `functions/processors/src/actions`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use category::Domain;
 
@@ -82,7 +82,7 @@ pub fn write(root: &Path) -> Result<Vec<PathBuf>, GenerateError> {
     for path in &differing {
         let file = root.join(path);
         match &wanted[path] {
-            Some(text) => fs::write(&file, text),
+            Some(text) => write_file(&file, text),
             None => fs::remove_file(&file),
         }
         .map_err(|source| GenerateError::File {
@@ -91,6 +91,14 @@ pub fn write(root: &Path) -> Result<Vec<PathBuf>, GenerateError> {
         })?;
     }
     Ok(differing)
+}
+
+/// Writes a file, and makes its folder where that was deleted with all that was in it.
+fn write_file(file: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(file, text)
 }
 
 fn wanted(root: &Path) -> Result<Files, GenerateError> {

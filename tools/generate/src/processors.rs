@@ -107,6 +107,9 @@ fn released(root: &Path) -> Result<String, GenerateError> {
 }
 
 fn files_in(root: &Path, folder: &str) -> Result<Vec<PathBuf>, GenerateError> {
+    if !root.join(folder).exists() {
+        return Ok(Vec::new());
+    }
     let entries = fs::read_dir(root.join(folder)).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let entries = entries.map_err(|source| GenerateError::File {
         path: folder.into(),

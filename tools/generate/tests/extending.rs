@@ -135,6 +135,21 @@ fn a_category_is_a_row_and_a_domain_a_row_and_a_file() {
     assert!(written.status.success(), "{written:?}");
     assert!(scratch.generate(&["--check"]).status.success());
     assert_everything_knows_both(&scratch);
+    assert_lost_binaries_come_back(&scratch);
+}
+
+/// Deletes what the manifest names, which Cargo must bear with to run the generator at all.
+fn assert_lost_binaries_come_back(scratch: &Copy) {
+    let binary = "functions/processors/src/bin/fees.rs";
+    let original = scratch.read(binary);
+    fs::remove_file(scratch.0.join(binary)).unwrap();
+    let told = scratch.generate(&["--check"]);
+    assert!(String::from_utf8(told.stderr).unwrap().contains(binary));
+    assert!(scratch.generate(&[]).status.success());
+    assert_eq!(scratch.read(binary), original);
+    fs::remove_dir_all(scratch.0.join("functions/processors/src/bin")).unwrap();
+    assert!(scratch.generate(&[]).status.success());
+    assert_eq!(scratch.read(binary), original);
 }
 
 fn assert_everything_knows_both(scratch: &Copy) {

@@ -2,23 +2,44 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse,
-    KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use fake_aws::{Aws, CallFilter, Fault, Outcome, Service};
+use serde_json::json;
 
 pub(crate) fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
 }
 
-fn events() -> Aws {
+pub(crate) fn events() -> Aws {
     let aws = Aws::new(1);
     aws.create_table("events", "event_id", None);
     aws
+}
+
+/// Creates a table `(name, key)` with an index whose keys `(partition, order)` are texts, as the table's own is.
+pub(crate) fn create_indexed_table(aws: &Aws, (table, key): (&str, &str), index: &str, sorted: (&str, &str)) {
+    let mut names = vec![key, sorted.0, sorted.1];
+    names.sort_unstable();
+    names.dedup();
+    let definition = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
+    aws.create_table_from(json!({
+        "TableName": table,
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": [{ "AttributeName": key, "KeyType": "HASH" }],
+        "AttributeDefinitions": names.into_iter().map(definition).collect::<Vec<_>>(),
+        "GlobalSecondaryIndexes": [{
+            "IndexName": index,
+            "KeySchema": [
+                { "AttributeName": sorted.0, "KeyType": "HASH" },
+                { "AttributeName": sorted.1, "KeyType": "RANGE" },
+            ],
+            "Projection": { "ProjectionType": "KEYS_ONLY" },
+        }],
+    }));
 }
 
 /// Stores an event unless it is there, and asks for the one that is.
@@ -30,33 +51,6 @@ pub(crate) fn claim(aws: &Aws, event: &str, owner: &str) -> PutItemFluentBuilder
         .item("delivery_id", text(owner))
         .condition_expression("attribute_not_exists(event_id)")
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-}
-
-fn insert(event: &str, owner: &str) -> BatchStatementRequest {
-    BatchStatementRequest::builder()
-        .statement(r#"INSERT INTO "events" VALUE {'event_id': ?, 'delivery_id': ?}"#)
-        .parameters(text(event))
-        .parameters(text(owner))
-        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-        .build()
-        .unwrap()
-}
-
-async fn insert_all(aws: &Aws, statements: Vec<BatchStatementRequest>) -> Vec<BatchStatementResponse> {
-    let sent = aws
-        .dynamodb()
-        .batch_execute_statement()
-        .set_statements(Some(statements))
-        .send()
-        .await;
-    sent.unwrap().responses.unwrap()
-}
-
-pub(crate) fn codes(responses: &[BatchStatementResponse]) -> Vec<Option<BatchStatementErrorCodeEnum>> {
-    responses
-        .iter()
-        .map(|response| response.error.as_ref()?.code.clone())
-        .collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -73,60 +67,6 @@ async fn a_failed_condition_is_a_typed_error_with_the_old_item() {
         panic!("{error:?}");
     };
     assert_eq!(failed.item.unwrap()["delivery_id"], text("first"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_duplicate_insert_fails_alone_and_does_not_name_the_owner() {
-    let aws = events();
-    insert_all(&aws, vec![insert("e1", "first")]).await;
-    let responses = insert_all(&aws, vec![insert("e1", "second"), insert("e2", "second")]).await;
-    assert_eq!(
-        codes(&responses),
-        [Some(BatchStatementErrorCodeEnum::DuplicateItem), None]
-    );
-    assert_eq!(responses[0].error.as_ref().unwrap().item, None);
-    assert_eq!(responses[0].table_name.as_deref(), Some("events"));
-    assert_eq!(aws.items("events").len(), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn two_inserts_of_one_key_in_a_batch_are_refused_as_a_whole() {
-    let aws = events();
-    let statements = vec![insert("e1", "first"), insert("e1", "second")];
-    let sent = aws
-        .dynamodb()
-        .batch_execute_statement()
-        .set_statements(Some(statements))
-        .send()
-        .await;
-    assert_eq!(
-        sent.unwrap_err().into_service_error().code(),
-        Some("ValidationException")
-    );
-    assert!(aws.items("events").is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_throttled_statement_leaves_the_others_done() {
-    let aws = events();
-    aws.inject(
-        Fault::Partial,
-        CallFilter::operation(Service::DynamoDb, "BatchExecuteStatement"),
-    );
-    let statements = (0..25)
-        .map(|event| insert(&format!("e{event}"), "first"))
-        .collect();
-    let responses = aws.invoke("test", insert_all(&aws, statements)).await.unwrap();
-    let failed = codes(&responses).iter().flatten().count();
-    assert!((1..25).contains(&failed), "{failed}");
-    assert_eq!(aws.items("events").len(), 25 - failed);
-    for (event, response) in responses.iter().enumerate() {
-        let stored = aws
-            .items("events")
-            .iter()
-            .any(|item| item["event_id"]["S"] == format!("e{event}"));
-        assert_eq!(stored, response.error.is_none());
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,24 +156,12 @@ async fn a_guarded_update_keeps_the_newer_value() {
 #[tokio::test(start_paused = true)]
 async fn an_index_is_queried_in_the_order_of_its_sort_key() {
     let aws = Aws::new(1);
-    aws.create_table_from(serde_json::json!({
-        "TableName": "events",
-        "BillingMode": "PAY_PER_REQUEST",
-        "KeySchema": [{ "AttributeName": "event_id", "KeyType": "HASH" }],
-        "AttributeDefinitions": [
-            { "AttributeName": "event_id", "AttributeType": "S" },
-            { "AttributeName": "aggregate", "AttributeType": "S" },
-            { "AttributeName": "occurred", "AttributeType": "S" },
-        ],
-        "GlobalSecondaryIndexes": [{
-            "IndexName": "by-aggregate",
-            "KeySchema": [
-                { "AttributeName": "aggregate", "KeyType": "HASH" },
-                { "AttributeName": "occurred", "KeyType": "RANGE" },
-            ],
-            "Projection": { "ProjectionType": "KEYS_ONLY" },
-        }],
-    }));
+    create_indexed_table(
+        &aws,
+        ("events", "event_id"),
+        "by-aggregate",
+        ("aggregate", "occurred"),
+    );
     for (event, occurred) in [("e1", "3"), ("e2", "1"), ("e3", "2")] {
         let put = claim(&aws, event, "first")
             .item("aggregate", text("ORDER#1"))

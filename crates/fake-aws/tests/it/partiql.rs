@@ -1,13 +1,16 @@
 //! The statements with which the receiver writes many items at a time.
 
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::batch_execute_statement::BatchExecuteStatementError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
     AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse,
+    ReturnValuesOnConditionCheckFailure,
 };
-use fake_aws::Aws;
+use fake_aws::{Aws, CallFilter, Fault, Service};
 use serde_json::json;
 
-use crate::dynamodb::{codes, text};
+use crate::dynamodb::{create_indexed_table, events, text};
 
 fn number(value: u32) -> AttributeValue {
     AttributeValue::N(value.to_string())
@@ -16,23 +19,12 @@ fn number(value: u32) -> AttributeValue {
 /// The entities table as the template has it, with its sparse index.
 fn entities() -> Aws {
     let aws = Aws::new(1);
-    aws.create_table_from(json!({
-        "TableName": "entities",
-        "BillingMode": "PAY_PER_REQUEST",
-        "KeySchema": [{ "AttributeName": "aggregate", "KeyType": "HASH" }],
-        "AttributeDefinitions": [
-            { "AttributeName": "aggregate", "AttributeType": "S" },
-            { "AttributeName": "user_id", "AttributeType": "S" },
-        ],
-        "GlobalSecondaryIndexes": [{
-            "IndexName": "by-user",
-            "KeySchema": [
-                { "AttributeName": "user_id", "KeyType": "HASH" },
-                { "AttributeName": "aggregate", "KeyType": "RANGE" },
-            ],
-            "Projection": { "ProjectionType": "KEYS_ONLY" },
-        }],
-    }));
+    create_indexed_table(
+        &aws,
+        ("entities", "aggregate"),
+        "by-user",
+        ("user_id", "aggregate"),
+    );
     aws
 }
 
@@ -40,8 +32,17 @@ fn statement(statement: &str, parameters: Vec<AttributeValue>) -> BatchStatement
     BatchStatementRequest::builder()
         .statement(statement)
         .set_parameters(Some(parameters))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
         .build()
         .unwrap()
+}
+
+/// Stores an event unless it is there.
+fn claim(event: &str, owner: &str) -> BatchStatementRequest {
+    statement(
+        r#"INSERT INTO "events" VALUE {'event_id': ?, 'delivery_id': ?}"#,
+        vec![text(event), text(owner)],
+    )
 }
 
 /// Inserts an item with a value of every kind that items have.
@@ -76,14 +77,24 @@ fn update(aggregate: &str, version: u32) -> BatchStatementRequest {
     )
 }
 
+async fn try_to_execute(
+    aws: &Aws,
+    statements: Vec<BatchStatementRequest>,
+) -> Result<Vec<BatchStatementResponse>, SdkError<BatchExecuteStatementError>> {
+    let request = aws.dynamodb().batch_execute_statement();
+    let answer = request.set_statements(Some(statements)).send().await?;
+    Ok(answer.responses.unwrap())
+}
+
 async fn execute(aws: &Aws, statements: Vec<BatchStatementRequest>) -> Vec<BatchStatementResponse> {
-    let sent = aws
-        .dynamodb()
-        .batch_execute_statement()
-        .set_statements(Some(statements))
-        .send()
-        .await;
-    sent.unwrap().responses.unwrap()
+    try_to_execute(aws, statements).await.unwrap()
+}
+
+fn codes(responses: &[BatchStatementResponse]) -> Vec<Option<BatchStatementErrorCodeEnum>> {
+    responses
+        .iter()
+        .map(|response| response.error.as_ref()?.code.clone())
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -177,4 +188,50 @@ async fn an_item_beyond_the_limit_fails_alone() {
         codes[0].is_some() && codes[1].is_some() && codes[2].is_none(),
         "{codes:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_duplicate_insert_fails_alone_and_does_not_name_the_owner() {
+    let aws = events();
+    execute(&aws, vec![claim("e1", "first")]).await;
+    let responses = execute(&aws, vec![claim("e1", "second"), claim("e2", "second")]).await;
+    assert_eq!(
+        codes(&responses),
+        [Some(BatchStatementErrorCodeEnum::DuplicateItem), None]
+    );
+    assert_eq!(responses[0].error.as_ref().unwrap().item, None);
+    assert_eq!(responses[0].table_name.as_deref(), Some("events"));
+    assert_eq!(aws.items("events").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_inserts_of_one_key_in_a_batch_are_refused_as_a_whole() {
+    let aws = events();
+    let statements = vec![claim("e1", "first"), claim("e1", "second")];
+    let error = try_to_execute(&aws, statements).await.unwrap_err();
+    assert_eq!(error.into_service_error().code(), Some("ValidationException"));
+    assert!(aws.items("events").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_statement_leaves_the_others_done() {
+    let aws = events();
+    aws.inject(
+        Fault::Partial,
+        CallFilter::operation(Service::DynamoDb, "BatchExecuteStatement"),
+    );
+    let statements = (0..25)
+        .map(|event| claim(&format!("e{event}"), "first"))
+        .collect();
+    let responses = aws.invoke("test", execute(&aws, statements)).await.unwrap();
+    let failed = codes(&responses).iter().flatten().count();
+    assert!((1..25).contains(&failed), "{failed}");
+    assert_eq!(aws.items("events").len(), 25 - failed);
+    for (event, response) in responses.iter().enumerate() {
+        let stored = aws
+            .items("events")
+            .iter()
+            .any(|item| item["event_id"]["S"] == format!("e{event}"));
+        assert_eq!(stored, response.error.is_none());
+    }
 }

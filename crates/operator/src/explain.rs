@@ -1,23 +1,26 @@
 //! From a state back to the bytes that were signed, and forward to what was done about it.
 
 mod actions;
+mod contents;
+mod duplicates;
 mod evidence;
 mod explanation;
 mod publication;
 mod reading;
+mod signed;
 
 use std::time::Duration;
 
 use pipeline::runtime::clock::Clock;
 
 pub use actions::Action;
-pub use evidence::{Bytes, Delivery, KeyHistory, Signature};
-pub use explanation::{
-    DeliveredEvent, DeliveryContents, EntityAccount, EventAccount, Explanation, OtherDelivery, Outcome,
-    Quarantine,
-};
+pub use contents::{DeliveredEvent, DeliveryContents, Outcome, Quarantine};
+pub use duplicates::OtherDelivery;
+pub use evidence::{Delivery, KeyHistory, Signature};
+pub use explanation::{EntityAccount, EventAccount, Explanation};
 pub use publication::{Follows, Publication};
 use reading::Reader;
+pub use signed::Bytes;
 
 use crate::error::Result;
 use crate::stack::Stack;

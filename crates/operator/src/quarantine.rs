@@ -5,11 +5,13 @@ mod list;
 mod recheck;
 mod reverify;
 pub mod selection;
+mod sending;
 mod show;
 
 pub use discard::discard;
 pub use list::{List, Listed, list};
 pub use recheck::Outlook;
-pub use reverify::{Request, Reverified, ReverifyReport, ReverifyResult, reverify};
+pub use reverify::{Request, Reverified, ReverifyReport, reverify};
 pub use selection::Selection;
+pub use sending::ReverifyResult;
 pub use show::{Part, Shown, Signature, show};

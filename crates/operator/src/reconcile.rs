@@ -4,6 +4,7 @@ mod compare;
 mod comparison;
 mod event;
 mod object;
+mod ours;
 mod reader;
 mod repair;
 mod report;

@@ -8,8 +8,11 @@ use serde_json::value::RawValue;
 use upvest::EntityKey;
 
 use super::actions::Action;
-use super::evidence::{Bytes, Delivery, Signature, Signed};
+use super::contents::DeliveryContents;
+use super::duplicates::OtherDelivery;
+use super::evidence::Delivery;
 use super::publication::Publication;
+use super::signed::Bytes;
 use crate::fold::{Comparison, Refold, Step};
 
 /// Gathers what the stores tell about one entity, event or delivery.
@@ -104,92 +107,6 @@ pub struct EventAccount {
     /// Holds the object, if it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<Box<RawValue>>,
-}
-
-/// Describes a delivery that brought the event too, besides the one that the log names.
-#[derive(Debug, Serialize)]
-pub struct OtherDelivery {
-    /// Names this other delivery by the id that the receiver gave it.
-    pub delivery_id: String,
-    /// Gives the time of receipt; `None` where it is not known.
-    pub received_at: Option<String>,
-    /// Gives the key of its object in the archive.
-    pub archived_at: Option<String>,
-    /// Gives its identity: a SHA-256 of what it says, in hexadecimal.
-    pub sha256: String,
-    /// Tells whether it says the same.
-    pub same: bool,
-    /// Gives the id under which another content is in the log.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub logged_as: Option<String>,
-}
-
-/// Tells what a delivery held, and what became of it.
-#[derive(Debug, Serialize)]
-pub struct DeliveryContents {
-    /// Names the delivery by the id that the receiver gave it.
-    pub delivery_id: String,
-    /// Tells whether it is in the archive as verified.
-    pub verified: bool,
-    /// Gives the time of receipt; `None` where it is not known.
-    pub received_at: Option<String>,
-    /// Names the address that posted it; `None` where it is not known.
-    pub source_address: Option<String>,
-    /// Gives the key of its object in the archive.
-    pub archived_at: Option<String>,
-    /// Tells what its signature is worth today.
-    pub signature: Signature,
-    /// Tells what of it is in quarantine.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub quarantine: Option<Quarantine>,
-    /// Lists its events in the order of the batch; none where nothing is proven.
-    pub events: Vec<DeliveredEvent>,
-}
-
-/// Tells why a delivery, or a part of it, is in quarantine.
-#[derive(Debug, Serialize)]
-pub struct Quarantine {
-    /// Gives the reason, as in quarantine keys.
-    pub reason: String,
-    /// Gives the key of its object in the archive.
-    pub archived_at: String,
-    /// Lists the places in the batch; all of them where there are none.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub places: Vec<usize>,
-}
-
-/// Tells what became of an event of a delivery.
-#[derive(Debug, Serialize)]
-pub struct DeliveredEvent {
-    /// Names the event as the delivery does.
-    pub event_id: String,
-    /// Repeats the event type that Upvest sent.
-    pub r#type: String,
-    /// Names the entity as `TYPE#ID`; `None` for an event that belongs to none.
-    pub entity: Option<String>,
-    /// Tells whether the log has the event, and from which delivery.
-    #[serde(flatten)]
-    pub outcome: Outcome,
-}
-
-/// Tells what became of an event that was delivered.
-#[derive(Debug, Serialize)]
-#[serde(tag = "result", rename_all = "kebab-case")]
-pub enum Outcome {
-    /// The log has the event from this delivery.
-    Stored,
-    /// The log has the same event from another delivery.
-    Duplicate {
-        /// Names the delivery that the log has the event from.
-        of_delivery: String,
-    },
-    /// The log has other content under the event's id, and this one beside it.
-    Conflict {
-        /// Names the key under which the log has this content.
-        logged_as: String,
-    },
-    /// The log does not have the event.
-    NotLogged,
 }
 
 fn is_zero(number: &usize) -> bool {
@@ -294,33 +211,5 @@ impl EventAccount {
         faults.extend(self.actions.iter().filter_map(Action::fault));
         let own = |fault| format!("event {}: {fault}", self.event_id);
         faults.into_iter().map(own).collect()
-    }
-}
-
-impl OtherDelivery {
-    pub(super) fn of(delivery: &Delivery, version: &Signed, known_hash: &str) -> Self {
-        Self {
-            delivery_id: delivery.delivery_id.clone(),
-            received_at: delivery.received_at.clone(),
-            archived_at: delivery.archived_at.clone(),
-            sha256: version.sha256.clone(),
-            same: version.sha256 == known_hash,
-            logged_as: None,
-        }
-    }
-}
-
-impl Quarantine {
-    pub(super) fn fault(&self, in_part: bool, proven: bool) -> String {
-        let Self { reason, .. } = self;
-        match (in_part, proven) {
-            (true, _) => format!("a part of it is in quarantine: {reason}"),
-            (false, false) => format!("it is in quarantine: {reason}"),
-            (false, true) => {
-                format!(
-                    "it is in quarantine: {reason}; today its signature holds, so that it can be re-verified"
-                )
-            }
-        }
     }
 }

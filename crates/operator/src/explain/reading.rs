@@ -7,29 +7,22 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use pipeline::error::AwsError;
 use pipeline::runtime::clock::Clock;
-use pipeline::stores::archive::Place;
 use pipeline::stores::audit::AuditLog;
 use pipeline::stores::entities::Entities;
-use pipeline::stores::events::{LoggedEvent, conflict_key, conflicts_with, original_id};
+use pipeline::stores::events::{LoggedEvent, conflicts_with, original_id};
 use pipeline::stores::idempotency::Idempotency;
 use tokio::sync::Mutex;
 use upvest::EntityKey;
-use uuid::Uuid;
 
-use super::actions;
-use super::evidence::{Delivery, Evidence, Signed, Wanted};
-use super::explanation::{
-    DeliveredEvent, DeliveryContents, EntityAccount, EventAccount, Explanation, OtherDelivery, Outcome,
-    Quarantine,
-};
+use super::evidence::{AT_A_TIME, Delivery, Evidence, Wanted};
+use super::explanation::{EntityAccount, EventAccount, Explanation};
 use super::publication::Publication;
+use super::{actions, contents, duplicates};
 use crate::error::{Error, Result};
 use crate::fold::Refold;
 use crate::records::Records;
 use crate::stack::Stack;
 
-/// Limits how many deliveries are read at a time.
-const AT_A_TIME: usize = 8;
 /// Names a replay in the audit table.
 const REPLAY: &str = "replay";
 
@@ -114,8 +107,10 @@ impl Reader {
             None => None,
         };
         self.fill(&mut explanation, &shown, refold.as_ref()).await?;
-        if let Some(within) = duplicates_within {
-            self.look_for_duplicates(&mut explanation, within).await?;
+        if let (Some(within), Some(event)) = (duplicates_within, shown.first()) {
+            let (others, findings) = duplicates::find(&self.records, &self.evidence, event, within).await?;
+            explanation.duplicates = Some(others);
+            explanation.findings.extend(findings);
         }
         Ok(explanation)
     }
@@ -184,137 +179,14 @@ impl Reader {
             .collect())
     }
 
-    /// Looks for the events shown in deliveries that came later.
-    async fn look_for_duplicates(&self, explanation: &mut Explanation, within: Duration) -> Result<()> {
-        let Some(event) = explanation.events.first() else {
-            return Ok(());
-        };
-        let id = original_id(&event.event_id).to_owned();
-        let owner = event.delivery_id.clone();
-        let Ok(from) = event.received_at.parse::<Timestamp>() else {
-            return Ok(());
-        };
-        let range = from..=from + within;
-        let known_hash = event.sha256.clone();
-        let keys = self.records.archive.received(Place::Verified, &range).await?;
-        let ids = keys.into_iter().map(|key| key.delivery_id.to_string());
-        let wanted = BTreeSet::from([id.clone()]);
-        let wanted = &Wanted::Only(&wanted);
-        let mut deliveries = stream::iter(ids.filter(|id| *id != owner))
-            .map(async |id| self.evidence.delivery(&id, wanted).await)
-            .buffered(AT_A_TIME);
-        let mut found = Vec::new();
-        while let Some(delivery) = deliveries.try_next().await? {
-            let versions = delivery.events.iter();
-            found.extend(versions.map(|version| OtherDelivery::of(&delivery, version, &known_hash)));
-        }
-        let others: BTreeSet<String> = found
-            .iter()
-            .filter(|other| !other.same)
-            .map(|other| conflict_key(&id, &other.sha256))
-            .collect();
-        let others: Vec<&str> = others.iter().map(String::as_str).collect();
-        let logged = self.records.log.load(&others).await?;
-        for other in found.iter_mut().filter(|other| !other.same) {
-            let key = conflict_key(&id, &other.sha256);
-            let finding = format!(
-                "event {id}: delivery {} brought it with other content",
-                other.delivery_id
-            );
-            explanation.findings.push(finding);
-            other.logged_as = Some(key).filter(|key| logged.contains_key(key));
-        }
-        explanation.duplicates = Some(found);
-        Ok(())
-    }
-
     /// Explains a delivery: what it held, and what became of it.
     pub(super) async fn delivery(&self, id: &str) -> Result<Explanation> {
-        let nothing = || {
-            Error::not_found(format!(
-                "no event or delivery {id}: neither in the event log nor in the archive (entities are written TYPE#ID, \
-                 like ORDER#9fc8c651-...)"
-            ))
-        };
-        let uuid: Uuid = id.parse().map_err(|_| nothing())?;
-        let id = uuid.to_string();
-        let quarantined = self.records.archive.quarantined(uuid).await?;
-        let verified = self.records.archive.verified(uuid).await?;
-        let found = verified.as_ref().or(quarantined.as_ref()).ok_or_else(nothing)?;
-        let delivery = self.evidence.check(&id, found, &Wanted::All).await;
-        let is_verified = verified.is_some();
-        let mut explanation = Explanation {
-            subject: id.clone(),
+        let (delivery, findings) = contents::read(&self.records, &self.evidence, id).await?;
+        Ok(Explanation {
+            subject: delivery.delivery_id.clone(),
+            delivery: Some(delivery),
+            findings,
             ..Explanation::default()
-        };
-        let faults = delivery.faults.iter();
-        explanation
-            .findings
-            .extend(faults.map(|fault| format!("delivery {id}: {fault}")));
-        let quarantine = quarantined.as_ref().map(|found| Quarantine {
-            reason: found.delivery.reason.clone().unwrap_or_default(),
-            archived_at: found.key.clone(),
-            places: found.delivery.events.clone(),
-        });
-        if let Some(quarantine) = &quarantine {
-            let finding = quarantine.fault(is_verified, delivery.is_proven());
-            explanation.findings.push(format!("delivery {id}: {finding}"));
-        }
-        let events = match is_verified {
-            true => self.delivered(&delivery).await?,
-            // Nothing of it was taken, whatever holds today.
-            false => Vec::new(),
-        };
-        let lost = events
-            .iter()
-            .filter(|event| matches!(event.outcome, Outcome::NotLogged));
-        explanation.findings.extend(lost.map(|event| {
-            format!(
-                "event {}: it was delivered, and is not in the log",
-                event.event_id
-            )
-        }));
-        explanation.delivery = Some(DeliveryContents {
-            verified: is_verified,
-            received_at: delivery.received_at,
-            source_address: delivery.source_address,
-            archived_at: delivery.archived_at,
-            signature: delivery.signature,
-            delivery_id: id,
-            quarantine,
-            events,
-        });
-        Ok(explanation)
-    }
-
-    /// Tells what became of each event of a verified delivery.
-    async fn delivered(&self, delivery: &Delivery) -> Result<Vec<DeliveredEvent>> {
-        let own = |signed: &Signed| {
-            let conflict = conflict_key(&signed.event_id, &signed.sha256);
-            [signed.event_id.clone(), conflict]
-        };
-        let ids: BTreeSet<String> = delivery.events.iter().flat_map(own).collect();
-        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let logged = self.records.log.load(&ids).await?;
-        let events = delivery.events.iter().map(|signed| {
-            let [id, conflict] = own(signed);
-            let outcome = match logged.get(&id) {
-                Some(event) if event.sha256 == signed.sha256 => match event.delivery_id {
-                    ref owner if *owner == delivery.delivery_id => Outcome::Stored,
-                    ref owner => Outcome::Duplicate {
-                        of_delivery: owner.clone(),
-                    },
-                },
-                Some(_) if logged.contains_key(&conflict) => Outcome::Conflict { logged_as: conflict },
-                _ => Outcome::NotLogged,
-            };
-            DeliveredEvent {
-                event_id: id,
-                r#type: signed.event_type.clone(),
-                entity: signed.entity.clone(),
-                outcome,
-            }
-        });
-        Ok(events.collect())
+        })
     }
 }

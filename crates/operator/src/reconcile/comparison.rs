@@ -1,20 +1,19 @@
 //! Finding the differences: what Upvest lists is looked up here, and what is here and was not listed is read there.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use pipeline::error::ErrorChain;
 use pipeline::stores::entities::Entities;
-use serde_json::value::RawValue;
+use upvest::EntityKey;
 use upvest::category::{CATEGORIES, Category};
-use upvest::projection::Projection;
-use upvest::{EntityKey, Occurred};
 use upvest_api::{Client, Fetched, Listing, Resource, ResourceId, why_unreadable};
 
 use super::compare::{Kind, changed_at, difference};
 use super::event::{self, key_of};
-use super::object::{id_of, member, ours, parsed, parts_of, raw_list, status};
+use super::object::{id_of, parsed, parts_of, status};
+use super::ours::{Ours, member_within, within};
 use super::reader::{Reader, Walk};
 use super::report::{CategoryReport, Difference, Reconciliation};
 use super::scope::Scope;
@@ -201,43 +200,12 @@ impl<'c> Comparison<'c> {
                 compared.push((*fetched, key.clone(), projection));
             }
             for (fetched, key, projection) in compared {
-                let ours = self.ours(category, &key, fetched, projection.as_ref()).await?;
+                let ours = Ours::read(&self.records, category, &key, fetched, projection.as_ref()).await?;
                 self.compare(category, &key, fetched, &ours);
                 entities.push(key);
             }
         }
         Ok(entities)
-    }
-
-    /// Reads what we have of an object of Upvest's API and of what is within it, from the log.
-    async fn ours(
-        &self,
-        category: &'static Category,
-        entity: &EntityKey,
-        fetched: &Fetched,
-        projection: Option<&Projection>,
-    ) -> Result<Ours> {
-        let Some(projection) = projection else {
-            return Ok(Ours::default());
-        };
-        let mut places = BTreeMap::new();
-        let mut find = |category: &Category, object: &RawValue| {
-            let id = id_of(object).map(String::from).unwrap_or_default();
-            if let Some(occurred) = ours(category, projection, &id) {
-                places.insert((category.name, id), occurred.clone());
-            }
-        };
-        find(category, &fetched.object);
-        for (part, fetched) in within(category, entity, fetched) {
-            find(part, &fetched.object);
-        }
-        let ids = places.values().map(|occurred| occurred.event_id.as_str());
-        let ids: BTreeSet<&str> = ids.collect();
-        let objects = self
-            .records
-            .objects_of(&ids.into_iter().collect::<Vec<_>>())
-            .await?;
-        Ok(Ours { places, objects })
     }
 
     fn compare(&mut self, category: &'static Category, entity: &EntityKey, fetched: &Fetched, ours: &Ours) {
@@ -311,37 +279,6 @@ impl<'c> Comparison<'c> {
         });
         &mut self.categories[at]
     }
-}
-
-/// Holds what we have of objects of Upvest's API: of each the place of the event that told it last, and what that event
-/// said.
-#[derive(Default)]
-struct Ours {
-    /// Finds places by the category and the object's id.
-    places: BTreeMap<(&'static str, String), Occurred>,
-    /// Finds by the event's id the object, or why it cannot be had.
-    objects: BTreeMap<String, std::result::Result<Box<RawValue>, String>>,
-}
-
-/// Finds the category whose objects are within those of this one, and the member that has them.
-fn member_within(category: &'static Category) -> Option<(&'static Category, &'static str)> {
-    parts_of(category).find_map(|part| Some((part, member(part)?)))
-}
-
-/// Takes out of an object the objects within it that belong to the same entity.
-fn within(
-    category: &'static Category,
-    entity: &EntityKey,
-    fetched: &Fetched,
-) -> Vec<(&'static Category, Fetched)> {
-    let Some((part, member)) = member_within(category) else {
-        return Vec::new();
-    };
-    let objects = raw_list(&fetched.object, member).into_iter();
-    objects
-        .map(|object| (part, Fetched::new(object, fetched.at)))
-        .filter(|(part, fetched)| key_of(part, fetched).as_ref() == Some(entity))
-        .collect()
 }
 
 /// Reads the id at Upvest of an entity that is written TYPE#ID.

@@ -1,7 +1,7 @@
 //! The screen as it looks, and what keys do to it.
 
 use insta::assert_snapshot;
-use operator::watch::{EntityState, Update};
+use operator::watch::{EntityState, Outcome, Update, WatchedDelivery, WatchedEvent};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};

@@ -1,0 +1,100 @@
+//! A delivery for people: what its signature is worth, what it held, and what else brought an event.
+
+use operator::explain::{DeliveredEvent, DeliveryContents, OtherDelivery, Outcome, Signature};
+
+use super::{FAILS, HOLDS, Lines};
+use crate::output;
+
+pub(super) fn delivery_text(delivery: &DeliveryContents) -> String {
+    let mut lines = Lines::default();
+    lines.add_some("received", delivery.received_at.as_ref());
+    lines.add_some("from", delivery.source_address.as_ref());
+    let mark = if delivery.verified { HOLDS } else { FAILS };
+    lines.add(
+        mark,
+        "archived",
+        delivery.archived_at.as_deref().unwrap_or_default(),
+    );
+    let (mark, signature) = signature_text(&delivery.signature);
+    lines.add(mark, "signature", signature);
+    if let Some(quarantine) = &delivery.quarantine {
+        let places: Vec<_> = quarantine.places.iter().map(usize::to_string).collect();
+        let which = match places.is_empty() {
+            true => "all of it".to_owned(),
+            false => format!("events {} of the batch, counted from 0", places.join(", ")),
+        };
+        let text = format!("{}: {which}, in {}", quarantine.reason, quarantine.archived_at);
+        lines.add(FAILS, "quarantine", text);
+    }
+    let mut text = format!("delivery {}\n{}", delivery.delivery_id, lines.0);
+    if !delivery.events.is_empty() {
+        let mut table = output::table(["event id", "type", "entity", "result"]);
+        for event in &delivery.events {
+            let entity = event.entity.as_deref().unwrap_or_default();
+            table.add_row([
+                event.event_id.as_str(),
+                &event.r#type,
+                entity,
+                &result_text(event),
+            ]);
+        }
+        text.push_str(&format!("\n{table}\n"));
+    }
+    text
+}
+
+fn result_text(event: &DeliveredEvent) -> String {
+    match &event.outcome {
+        Outcome::Stored => "stored".to_owned(),
+        Outcome::Duplicate { of_delivery } => format!("duplicate: the log has it from {of_delivery}"),
+        Outcome::Conflict { logged_as } => format!("conflict: logged as {logged_as}"),
+        Outcome::NotLogged => "not in the log".to_owned(),
+    }
+}
+
+pub(super) fn duplicates_text(others: &[OtherDelivery]) -> String {
+    if others.is_empty() {
+        return "no other delivery of it in that time\n".to_owned();
+    }
+    let mut table = output::table(["received", "delivery", "content"]);
+    for other in others {
+        let content = match (other.same, &other.logged_as) {
+            (true, _) => "the same".to_owned(),
+            (false, Some(id)) => format!("another, logged as {id}"),
+            (false, None) => "another, not in the log".to_owned(),
+        };
+        let received = other.received_at.as_deref().unwrap_or_default();
+        table.add_row([received, &other.delivery_id, &content]);
+    }
+    format!("other deliveries of it\n{table}\n")
+}
+
+pub(super) fn signature_text(signature: &Signature) -> (char, String) {
+    match signature {
+        Signature::Holds {
+            key_id,
+            dialect,
+            rewritten,
+            algorithm,
+            freshness,
+            key,
+        } => {
+            let mut text = format!("holds, {freshness} on receipt: key {key_id}, {dialect}, {algorithm}");
+            for (component, signed) in rewritten {
+                text.push_str(&format!(", {component} signed as {signed:?}"));
+            }
+            if let Some(source) = &key.source {
+                text.push_str(&format!(", source {source}"));
+            }
+            if let Some(at) = &key.first_seen {
+                text.push_str(&format!(", first seen {at}"));
+            }
+            if let Some(at) = &key.retired_at {
+                text.push_str(&format!(", retired {at}"));
+            }
+            (HOLDS, text)
+        }
+        Signature::Broken { reason, why } => (FAILS, format!("does not hold any more: {why} ({reason})")),
+        Signature::Unverifiable { why } => (FAILS, format!("cannot be verified: {why}")),
+    }
+}

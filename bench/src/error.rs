@@ -38,11 +38,11 @@ pub enum BenchError {
     /// A function did not do what it is measured for.
     #[error("{function} {what}; its log is {}", log.display())]
     Function {
-        /// Names the program.
+        /// Names the program, by its path or its name on the PATH.
         function: String,
-        /// Says what it did.
+        /// Says what it did instead, as the rest of the sentence.
         what: String,
-        /// Says where its log is.
+        /// Names the file to which it wrote its log.
         log: PathBuf,
     },
 }

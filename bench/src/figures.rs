@@ -6,11 +6,11 @@ use serde::Serialize;
 /// count.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Spread {
-    /// Gives the least of them.
+    /// Gives the least of the figures that were measured.
     pub low: f64,
     /// Gives the one in the middle, or the mean of the two in the middle.
     pub median: f64,
-    /// Gives the greatest of them.
+    /// Gives the greatest of the figures that were measured.
     pub high: f64,
 }
 

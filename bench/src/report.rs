@@ -35,7 +35,7 @@ pub struct Report {
 pub struct Run {
     /// Says what the processor calls itself.
     pub processor: String,
-    /// Counts its cores.
+    /// Counts the cores of the machine that it was measured on.
     pub cores: usize,
     /// Gives the load of the last minute when the run ended: what else ran.
     pub load: f64,
@@ -140,7 +140,7 @@ impl Report {
         variants.insert(variant.to_owned(), cold);
     }
 
-    /// Compares everything with the receiver.
+    /// Compares each peer with the receiver, by CPU time and by the time to a first answer.
     pub fn compare(&mut self) {
         for (case, variants) in &self.cases {
             let Some(ours) = variants.get(RECEIVER) else {
@@ -166,7 +166,7 @@ impl Report {
         }
     }
 
-    /// Writes the tables, in Markdown.
+    /// Writes the tables of the report, in Markdown, as docs/performance.md has them.
     #[must_use]
     pub fn tables(&self) -> String {
         let Run {

@@ -124,12 +124,12 @@ impl StandIn {
         })
     }
 
-    /// Forgets the calls so far.
+    /// Forgets the calls so far, so that the next ones are counted from 0.
     pub fn forget(&self) {
         self.aws.clear_calls();
     }
 
-    /// Lists the calls since then.
+    /// Lists the calls since they were last forgotten.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.aws.calls()

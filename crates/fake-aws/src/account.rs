@@ -12,7 +12,7 @@ use crate::reply::Reply;
 use crate::wire::Request;
 use crate::{query, s3};
 
-/// Whom `GetCallerIdentity` names.
+/// Names whom `GetCallerIdentity` gives as the caller: an operator who assumed a role.
 pub const OPERATOR: &str = "arn:aws:sts::123456789012:assumed-role/operator/erika";
 
 const CBOR: (&str, &str) = ("smithy-protocol", "rpc-v2-cbor");
@@ -40,10 +40,10 @@ pub struct Account {
     pub switched_off: BTreeSet<String>,
 }
 
-/// Describes an alarm of CloudWatch.
+/// Describes an alarm as `DescribeAlarms` gives it.
 #[derive(Clone, Debug, Default)]
 pub struct Alarm {
-    /// Names the alarm.
+    /// Names the alarm as CloudFormation does, with the stack before it.
     pub name: String,
     /// Gives its state: `OK`, `ALARM` or `INSUFFICIENT_DATA`.
     pub state: &'static str,
@@ -51,7 +51,7 @@ pub struct Alarm {
     pub description: String,
     /// Tells whether it is made of other alarms.
     pub is_composite: bool,
-    /// Tells whether it tells nobody.
+    /// Tells whether it has no action, so that nobody is told when it rings.
     pub is_silenced: bool,
 }
 

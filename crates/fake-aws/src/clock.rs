@@ -36,7 +36,7 @@ impl Clock {
         Timestamp::UNIX_EPOCH + Duration::from_millis(self.unix_ms())
     }
 
-    /// Moves the time forward.
+    /// Moves the time of all services forward at once.
     pub fn advance(&self, by: Duration) {
         let by_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         self.unix_ms.fetch_add(by_ms, Ordering::Relaxed);

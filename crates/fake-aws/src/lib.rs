@@ -241,7 +241,7 @@ impl Aws {
         url
     }
 
-    /// Creates a bucket.
+    /// Creates a bucket without objects.
     pub fn create_bucket(&self, name: &str) {
         self.world.state().buckets.entry(name.to_owned()).or_default();
     }
@@ -345,7 +345,7 @@ impl Aws {
         tally
     }
 
-    /// Forgets the calls so far.
+    /// Forgets the calls so far, so that a test counts those of one step.
     pub fn clear_calls(&self) {
         self.world.state().calls.clear();
     }

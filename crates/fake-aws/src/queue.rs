@@ -168,7 +168,7 @@ impl Queue {
         dead
     }
 
-    /// Hands out messages.
+    /// Hands out messages that can be seen, and hides them for their visibility timeout.
     pub(crate) fn receive(
         &mut self,
         request: Receive,

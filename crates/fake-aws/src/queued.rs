@@ -8,7 +8,7 @@ use crate::message::{MAX_BYTES, MessageAttribute};
 /// Holds what a queue is created with. A name that ends in `.fifo` makes it a FIFO queue.
 #[derive(Clone, Debug)]
 pub struct QueueSettings {
-    /// Names the queue.
+    /// Names the queue; a name that ends in `.fifo` makes it a FIFO queue.
     pub name: String,
     /// Says how long a received message stays invisible.
     pub visibility_timeout: Duration,

@@ -31,11 +31,11 @@ pub enum Service {
 /// Tells what became of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The service answered with success.
+    /// The service did what it was asked for, and its answer arrived.
     Ok,
     /// The service itself answered with this error code, such as `ConditionalCheckFailedException`.
     Refused(String),
-    /// A fault struck the call.
+    /// A fault that a test had injected struck the call.
     Struck(Fault),
 }
 
@@ -50,7 +50,7 @@ pub struct Call {
     pub operation: String,
     /// Names the table, queue, bucket, event bus, function or secret; of a call on several, the first.
     pub resource: String,
-    /// Tells what became of it.
+    /// Tells whether the service did it, refused it, or a fault struck it.
     pub outcome: Outcome,
     /// Gives the size of the request's body, in bytes.
     pub bytes: usize,

@@ -22,7 +22,7 @@ impl Rng {
         Self { state }
     }
 
-    /// Draws the next 64 bits.
+    /// Draws the next 64 bits, which the seed alone decides.
     pub fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;

@@ -13,7 +13,7 @@ pub(crate) type Buckets = BTreeMap<String, BTreeMap<String, StoredObject>>;
 /// Holds an object of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredObject {
-    /// Holds the object's bytes.
+    /// Holds the object's bytes as they were put.
     pub bytes: Vec<u8>,
     /// Lists the headers of the put that S3 gives back: content type, encoding, user metadata.
     pub headers: BTreeMap<String, String>,
@@ -258,7 +258,7 @@ fn escaped(text: &str) -> String {
         .replace('>', "&gt;")
 }
 
-/// Undoes percent encoding.
+/// Undoes the percent encoding that the SDK gives keys in a path.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -11,7 +11,7 @@ pub(crate) fn repository() -> PathBuf {
     root.expect("this crate is two folders below the root").to_owned()
 }
 
-/// Finds a file below `.tools`.
+/// Finds a file below `.tools`, where `make tools` installs what is pinned.
 ///
 /// # Errors
 ///

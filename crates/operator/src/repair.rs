@@ -211,7 +211,7 @@ impl Audit {
         &self.log
     }
 
-    /// Records that a repair begins.
+    /// Records that a repair begins, with who does it, why, and what was asked for.
     ///
     /// # Errors
     ///

@@ -13,17 +13,17 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use document::Document;
 
-/// Names what is compared.
+/// Names what of Upvest's events is compared with the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subject {
-    /// A category of events.
+    /// A category of events, such as `ORDER`.
     Category,
-    /// An event type.
+    /// An event type of a category, such as `ORDER.FILLED`.
     EventType,
     /// The field of an object that says its status.
     StatusField,
-    /// A value of that field.
+    /// A value that the field of the status may have.
     Status,
     /// A field that tells entities of a category apart.
     Key,
@@ -37,16 +37,16 @@ pub enum Subject {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Side {
-    /// Upvest's specification.
+    /// Upvest's specification alone has it.
     Specification,
-    /// The tables of this program.
+    /// The tables of this program alone have it.
     Table,
 }
 
 /// Tells one thing that one side knows alone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Difference {
-    /// Names what is compared.
+    /// Names the kind of thing that one side lacks.
     pub subject: Subject,
     /// Names the side that knows it.
     pub only_in: Side,
@@ -59,9 +59,9 @@ pub struct Difference {
 /// Tells how a specification and this program's tables compare.
 #[derive(Debug, Serialize)]
 pub struct SpecificationReport {
-    /// Gives the specification's title.
+    /// Gives the title that the specification has of itself.
     pub title: String,
-    /// Gives the specification's version.
+    /// Gives the version that the specification has of itself.
     pub version: String,
     /// Counts the categories that the specification names.
     pub categories: usize,

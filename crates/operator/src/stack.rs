@@ -101,7 +101,7 @@ impl Stack {
         &self.config
     }
 
-    /// Names the stack.
+    /// Names the stack as CloudFormation does; its secrets are named after it.
     ///
     /// # Errors
     ///

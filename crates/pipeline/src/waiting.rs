@@ -17,9 +17,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Sends on what waits for keys.
 #[derive(Debug, Clone)]
 pub struct Waiting {
-    /// Holds what waits.
+    /// Holds the deliveries that wait in quarantine for a key.
     pub archive: Archive,
-    /// Takes what is sent on.
+    /// Takes the deliveries that are sent on, as ingest does.
     pub queue: DeliveriesQueue,
     /// Tells the time, which is noted in what is sent on, so that it is not sent twice.
     pub clock: Clock,

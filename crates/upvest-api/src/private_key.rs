@@ -82,7 +82,7 @@ fn is_sec1(document: &[u8]) -> bool {
     content.starts_with(&[0x02, 0x01, 0x01])
 }
 
-/// Holds a PEM block.
+/// Holds a PEM block: its label, how it is encrypted, and what it encodes.
 struct Block<'t> {
     label: &'t str,
     /// Says how the document is encrypted by the block itself; what PKCS#8 encrypts has `None` here.

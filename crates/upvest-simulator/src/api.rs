@@ -54,7 +54,7 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
         .map_err(|source| ListenError::Bind { address, source })
 }
 
-/// Serves until the listener fails.
+/// Serves Upvest's API until the listener fails.
 ///
 /// # Errors
 /// What the listener reports.

@@ -120,7 +120,7 @@ struct SigningArgs {
     answer_timeout: u64,
 }
 
-/// Probabilities per delivery.
+/// How likely each fault is, delivery by delivery.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Faults (probability per delivery, 0 to 1)")]
 struct FaultArgs {
@@ -144,7 +144,7 @@ struct FaultArgs {
     fault_held_back: f64,
 }
 
-/// Says why the program failed.
+/// Says why the simulator did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
     #[error("the simulator cannot start")]

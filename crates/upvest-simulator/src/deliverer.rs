@@ -37,7 +37,7 @@ impl Deliverer {
         }
     }
 
-    /// Delivers until the subscription ends.
+    /// Delivers events, one delivery after another, until the subscription ends.
     pub(crate) async fn run(mut self) {
         let subscriber = Arc::clone(&self.subscriber);
         tokio::select! {

@@ -29,7 +29,7 @@ pub(crate) struct Batch {
 /// Tells when the next batch may be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// Not before another event arrives.
+    /// The queue has nothing to deliver before another event arrives.
     Never,
     /// The next batch may be taken at that time, or when the batch is full.
     At(Instant),

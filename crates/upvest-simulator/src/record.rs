@@ -38,7 +38,7 @@ pub struct DeliveryRecord {
     pub accepted: bool,
 }
 
-/// Tells how a request ended.
+/// Tells what the endpoint answered to a delivery, or why it did not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
@@ -51,7 +51,7 @@ pub enum Answer {
     },
     /// No answer came before the timeout.
     TimedOut,
-    /// No connection could be made.
+    /// The endpoint could not be connected to.
     Unreachable,
     /// The connection broke, or the answer was not HTTP.
     Broken,

@@ -56,7 +56,7 @@ pub enum QueueError {
     /// One of them is not an event.
     #[error("event {index} (counted from 0) cannot be queued")]
     Malformed {
-        /// Numbers the event, from 0.
+        /// Numbers the event among those that were given, from 0.
         index: usize,
         /// Tells what keeps it from being an event.
         #[source]
@@ -106,7 +106,7 @@ struct Deliverers {
 }
 
 impl Simulator {
-    /// Starts without any subscription.
+    /// Starts a simulator without any subscription, so that it delivers nothing yet.
     ///
     /// # Errors
     /// [`StartError`] when an option is out of range or there is no key.

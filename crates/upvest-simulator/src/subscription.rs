@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-/// Describes a subscription to events.
+/// Describes a subscription to events, which Upvest calls a webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
     /// Gives its id, which is the `webhook_id` of its events.

@@ -16,7 +16,7 @@ pub(crate) use repair::{counted, missing, repair_text};
 
 /// Reports the result of a command. Serialised, it is the JSON document.
 pub(crate) trait Report: Serialize {
-    /// Writes the result for people.
+    /// Writes the result for people, as text without colours.
     fn text(&self) -> String;
 
     /// Tells whether everything went as it should, which decides the exit status.
@@ -92,7 +92,7 @@ impl Answer {
         Self::verbatim(String::new())
     }
 
-    /// Returns the text, without colours.
+    /// Returns the text that would be printed, without colours.
     pub fn text(&self) -> &str {
         &self.text
     }

@@ -38,7 +38,7 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    /// Shows one report.
+    /// Shows a report: a note as a line, work as a bar.
     pub(crate) fn show(&self, progress: Progress<'_>) {
         match progress {
             Progress::Note(text) => note(text),

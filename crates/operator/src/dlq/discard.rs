@@ -55,7 +55,7 @@ pub struct Discard {
     pub reason: Option<String>,
     /// Proves later which body it was: its SHA-256 in lower-case hexadecimal.
     pub sha256: String,
-    /// Tells what was done.
+    /// Tells what became of the event and of its message.
     #[serde(flatten)]
     pub fate: Fate,
 }
@@ -64,7 +64,7 @@ pub struct Discard {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
 pub enum Fate {
-    /// It would be given up.
+    /// The event would be given up, were it no rehearsal.
     Planned,
     /// The event was folded into its entity's state, and the message is gone.
     Folded {
@@ -78,7 +78,7 @@ pub enum Fate {
         /// Tells why, in a sentence for people.
         why: String,
     },
-    /// The message stays.
+    /// The message stays in the dead-letter queue.
     Kept {
         /// Tells why, and what to do first, in a sentence for people.
         why: String,

@@ -70,7 +70,7 @@ impl DeadLetterQueue {
         queues.into_iter().map(open).collect()
     }
 
-    /// Counts its messages.
+    /// Asks SQS how many messages it has, which is an estimate.
     ///
     /// # Errors
     ///
@@ -163,7 +163,7 @@ impl DeadLetterQueue {
         Ok(sent.message_id)
     }
 
-    /// Deletes a message.
+    /// Deletes a message that was received and not given back since.
     ///
     /// # Errors
     ///

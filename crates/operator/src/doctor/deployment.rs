@@ -46,7 +46,7 @@ pub(super) struct Described {
     pub(super) parameters: Parameters,
 }
 
-/// Asks CloudFormation about the stack.
+/// Asks CloudFormation for the state and the parameters of the stack.
 ///
 /// # Errors
 ///

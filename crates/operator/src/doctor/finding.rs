@@ -24,7 +24,7 @@ pub enum Area {
     Alarms,
 }
 
-/// Grades what a check found.
+/// Grades what a check found, by which the exit status is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -43,7 +43,7 @@ pub enum Verdict {
 pub struct Finding {
     /// Names what the check looked at, such as a queue or a function.
     pub check: String,
-    /// Grades what was found.
+    /// Grades what was found: `failed` alone makes the command fail.
     pub result: Verdict,
     /// Tells what was found, or why nothing was looked for.
     pub found: String,

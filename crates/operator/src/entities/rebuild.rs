@@ -29,7 +29,7 @@ const RECORDED: usize = 100;
 /// Tells which entities are to be rebuilt: those of them that are not what their events say.
 #[derive(Debug, Clone)]
 pub enum Which {
-    /// Rebuilds these entities.
+    /// Rebuilds these entities, whatever their domain.
     Entities(Vec<EntityKey>),
     /// Rebuilds all entities of these domains that have events in the log.
     Domains(Vec<Domain>),
@@ -72,7 +72,7 @@ pub struct Rebuilt {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
 pub enum Rebuilding {
-    /// The entity would be rebuilt.
+    /// The entity would be rebuilt, were it no rehearsal.
     Planned,
     /// The table has the state that its events fold to.
     Rebuilt {

@@ -78,7 +78,7 @@ pub struct StatusReport {
     pub status: String,
     /// Gives the time of the last event that had this status.
     pub occurred_at: String,
-    /// Names that event.
+    /// Names the last event that had this status.
     pub event_id: String,
 }
 

@@ -121,7 +121,7 @@ impl Recheck {
         self.origin.as_ref()
     }
 
-    /// Tells the time.
+    /// Tells the time by the clock that the recheck was opened with.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -44,7 +44,7 @@ pub struct Shown {
 pub struct Part {
     /// Names why this part is in quarantine, like `unknown-key`.
     pub reason: String,
-    /// Locates the object as `s3://BUCKET/KEY`.
+    /// Locates the object in the archive bucket, as `s3://BUCKET/KEY`.
     pub object: String,
     /// Lists the places of the events in the batch; all where there are none.
     pub events: Vec<usize>,

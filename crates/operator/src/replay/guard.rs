@@ -31,7 +31,7 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Looks through the dead-letter queues.
+    /// Begins to guard a replay: looks through the dead-letter queues of all domains.
     ///
     /// # Errors
     ///

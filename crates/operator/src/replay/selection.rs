@@ -30,7 +30,7 @@ pub enum Selection {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Filter {
-    /// Lets every event pass.
+    /// Lets every event pass, of whatever type.
     Any,
     /// Lets events pass whose whole type is one of these, like `ORDER.FILLED`.
     Types(Vec<String>),

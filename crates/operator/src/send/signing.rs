@@ -40,7 +40,7 @@ pub enum Fault {
 /// ```
 #[derive(Debug)]
 pub struct Signer {
-    /// Signs in its dialect.
+    /// Signs in the dialect that the key was made with.
     pub key: SigningKey,
     /// Lists the covered components; empty stands for those that the receiver's policy asks for, and more.
     pub cover: Vec<String>,

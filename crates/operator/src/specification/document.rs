@@ -16,7 +16,7 @@ const SECTIONS: [&str; 2] = ["webhooks", "x-webhooks"];
 /// Points to the categories that a subscription may name.
 const SUBSCRIPTION: &str = "/paths/~1webhooks/post/requestBody/content/application~1json/schema";
 
-/// An `OpenAPI` document.
+/// Holds an `OpenAPI` document, whatever its version is.
 pub(super) struct Document(Value);
 
 /// What a document says of events.
@@ -62,7 +62,7 @@ pub(super) fn category_of(event_type: &str) -> &str {
 }
 
 impl Document {
-    /// Reads YAML, and so JSON.
+    /// Reads a document that is written in YAML, of which JSON is a part.
     pub(super) fn parse(text: &str) -> Result<Self> {
         let documents = Yaml::load_from_str(text)
             .map_err(|error| Error::usage(format!("it is neither YAML nor JSON: {error}")))?;
@@ -158,7 +158,7 @@ impl Document {
         texts.map(str::to_owned).collect()
     }
 
-    /// Follows references within the document.
+    /// Follows the references of a schema within the document, to a schema that is none.
     fn resolve<'s>(&'s self, mut schema: &'s Value) -> &'s Value {
         for _ in 0..MAX_REFERENCES {
             let target = schema["$ref"].as_str().and_then(|link| link.strip_prefix('#'));

@@ -22,7 +22,7 @@ const LOCAL_STACK_NAME: &str = "upvest-webhooks";
 /// Says which stack is meant, and as whom to work on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StackChoice {
-    /// Names a CloudFormation stack.
+    /// Names a CloudFormation stack, whose outputs are read.
     pub stack: Option<String>,
     /// Names the file that describes a stack on this machine.
     pub local: Option<PathBuf>,
@@ -85,7 +85,7 @@ impl<'f> StackFinder<'f> {
         }
     }
 
-    /// Gives the stack.
+    /// Gives the stack that was chosen, which is looked for once.
     ///
     /// # Errors
     ///

@@ -10,14 +10,14 @@ use super::arrival::{Arrival, search};
 use crate::error::Result;
 use crate::stack::StackFinder;
 
-/// A test of a subscription, and what became of it.
+/// Tells of a test of a subscription, and what became of it.
 #[derive(Debug, Serialize)]
 pub struct Tested {
-    /// The subscription.
+    /// Shows the subscription that was tested, as Upvest has it.
     pub webhook: Webhook,
-    /// What the endpoint answered, if Upvest tells.
+    /// Repeats what the endpoint answered, if Upvest tells.
     pub response: Option<EndpointAnswer>,
-    /// What became of the delivery in the stack.
+    /// Tells what became of the delivery in the stack.
     pub arrival: Arrival,
 }
 

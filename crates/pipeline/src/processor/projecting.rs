@@ -171,7 +171,7 @@ impl Processor {
         all
     }
 
-    /// Writes the entities that changed.
+    /// Writes the entities that changed, each under the condition of its version.
     async fn write(&self, folded: &[Folded]) -> Vec<Result<(), EntityError>> {
         let writes: Vec<EntityWrite<'_>> = folded
             .iter()

@@ -57,7 +57,7 @@ impl DeliveriesQueue {
             .await;
     }
 
-    /// Makes a delivery durable.
+    /// Makes a delivery durable: once it returns, SQS has the delivery on several machines.
     ///
     /// # Errors
     ///

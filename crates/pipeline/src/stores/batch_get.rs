@@ -40,7 +40,7 @@ impl<'t> BatchGet<'t> {
         }
     }
 
-    /// Reads these attributes alone.
+    /// Reads these attributes alone, which takes as many units, and less to carry.
     pub(super) fn only(self, attributes: &'static [&'static str]) -> Self {
         Self {
             attributes: Some(attributes),

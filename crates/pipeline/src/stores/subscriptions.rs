@@ -33,7 +33,7 @@ const MAX_ID_BYTES: usize = 128;
 pub enum Owner {
     /// The subscription is ours, or nothing is known of any that is.
     Us,
-    /// The subscription is another one.
+    /// The subscription is somebody else's, as far as the table knows.
     Others {
         /// Tells that nobody had noted it before.
         is_new: bool,

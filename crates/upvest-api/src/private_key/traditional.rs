@@ -91,7 +91,7 @@ impl Encryption {
     }
 }
 
-/// Reads 16 bytes in hexadecimal.
+/// Reads the initialisation vector of a block: 16 bytes in hexadecimal.
 fn bytes_of(hex: &str) -> Option<[u8; IV_BYTES]> {
     if hex.len() != 2 * IV_BYTES || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 /// Names the header that names a request in Upvest's logs.
 pub(super) const REQUEST_ID: &str = "upvest-request-id";
 
-/// Describes an error answer.
+/// Describes an error answer, which is written as Upvest's API writes them.
 #[derive(Debug)]
 pub(super) struct Problem {
     status: StatusCode,

@@ -7,7 +7,7 @@ use crate::subscriber::Subscriber;
 use crate::subscription::Subscription;
 
 impl Simulator {
-    /// Returns all subscriptions, oldest first.
+    /// Returns copies of all subscriptions as they are now, oldest first.
     #[must_use]
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let subscribers = self.subscribers.lock();

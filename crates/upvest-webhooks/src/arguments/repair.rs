@@ -7,7 +7,7 @@ use pipeline::runtime::clock::Clock;
 
 use crate::terminal;
 
-/// How a repair is done.
+/// Says how a repair is done: as a rehearsal or not, after a question or not, why, and how fast.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Repair")]
 pub(crate) struct RepairArgs {

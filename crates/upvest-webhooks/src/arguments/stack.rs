@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use operator::StackChoice;
 
-/// Which stack to work on.
+/// Says which stack to work on, and with whose credentials.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct StackArgs {

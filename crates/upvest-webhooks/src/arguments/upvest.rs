@@ -7,7 +7,7 @@ use operator::upvest_account::UpvestAccount;
 use operator::{Result, StackFinder};
 use upvest_api::{Client, Environment};
 
-/// In whose name Upvest is called.
+/// Says in whose name Upvest is called.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Upvest")]
 pub(crate) struct UpvestArgs {
@@ -27,7 +27,7 @@ pub(crate) struct UpvestArgs {
     profile: Option<UpvestProfile>,
 }
 
-/// An environment of Upvest.
+/// Names an environment of Upvest as the command line does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum UpvestProfile {
     Sandbox,

@@ -51,7 +51,7 @@ pub(crate) struct Verify {
 }
 
 impl Command {
-    /// Runs the command.
+    /// Verifies the archive; gives what does not hold.
     pub(crate) async fn run(self, stack: &Stack, reporter: Reporter<'_>) -> Result<VerifyReport> {
         let Self::Verify(Verify { since, until }) = self;
         let received = period(since, until, Clock::system().now())?;

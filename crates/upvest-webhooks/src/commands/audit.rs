@@ -38,7 +38,7 @@ one_report_of! {
 }
 
 impl Command {
-    /// Runs the command.
+    /// Reads the audit table; gives a list of operations, or one of them.
     pub(crate) async fn run(self, stack: &Stack) -> Result<AuditReport> {
         Ok(match self {
             Self::List(list) => AuditReport::List(list.run(stack).await?),

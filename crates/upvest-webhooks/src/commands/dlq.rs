@@ -69,7 +69,7 @@ one_report_of! {
 }
 
 impl Command {
-    /// Runs the command.
+    /// Runs the command that was chosen; gives its report.
     pub(crate) async fn run(self, stack: &Stack, clock: Clock, reporter: Reporter<'_>) -> Result<DlqReport> {
         Ok(match self {
             Self::List(list) => DlqReport::List(list.run(stack, &clock, reporter).await?),

@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Runs all checks.
+    /// Runs all checks at once; gives what they found, in the order of the help.
     pub(crate) async fn run(self, stacks: &StackFinder<'_>) -> Result<Checkup> {
         let key = self.probe_key.zip(self.probe_key_id).map(OperatorKey::from);
         let timeout = Duration::from_secs(self.timeout);

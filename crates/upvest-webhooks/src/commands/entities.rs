@@ -52,7 +52,7 @@ one_report_of! {
 }
 
 impl Command {
-    /// Runs the command.
+    /// Runs the command that was chosen; gives its report.
     pub(crate) async fn run(
         self,
         stack: &Stack,

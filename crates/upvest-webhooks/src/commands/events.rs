@@ -34,7 +34,7 @@ one_report_of! {
 }
 
 impl Command {
-    /// Runs the command.
+    /// Reads the event log; gives an event or a time line.
     pub(crate) async fn run(self, stack: &Stack) -> Result<EventsReport> {
         Ok(match self {
             Self::Show { event_id } => {

@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Runs the command.
+    /// Explains the subject, with objects only where they were asked for.
     pub(crate) async fn run(self, stack: &Stack, clock: &Clock) -> Result<Explanation> {
         let question = Question {
             subject: self.subject,

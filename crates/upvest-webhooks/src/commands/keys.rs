@@ -39,7 +39,7 @@ one_report_of! {
 }
 
 impl Command {
-    /// Runs the command.
+    /// Runs the command that was chosen; gives its report.
     pub(crate) async fn run(self, stacks: &StackFinder<'_>) -> Result<KeysReport> {
         let stack = stacks.stack().await?;
         Ok(match self {

@@ -107,7 +107,7 @@ struct What {
 }
 
 impl Arguments {
-    /// Runs the command.
+    /// Sends what is selected to its domains again, after a question that shows the counts.
     pub(crate) async fn run(
         self,
         stack: &Stack,

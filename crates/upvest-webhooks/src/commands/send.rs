@@ -137,7 +137,7 @@ impl Arguments {
         self.url.as_deref()
     }
 
-    /// Delivers to `url`.
+    /// Signs what is given, delivers it to `url`, and sums up the answers.
     pub(crate) async fn run(self, url: &str, reporter: Reporter<'_>) -> Result<Summary> {
         let target = Target::new(url, self.insecure_http)?;
         if self.key.test_key {

@@ -24,7 +24,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Runs the command.
+    /// Compares the document with the tables; gives what differs.
     pub(crate) fn run(&self) -> Result<SpecificationReport> {
         let Self::Check { file } = self;
         check(file)

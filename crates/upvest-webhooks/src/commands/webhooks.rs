@@ -126,7 +126,7 @@ pub(crate) enum WebhooksReport {
 type Ask<'a> = &'a mut dyn FnMut(&str) -> io::Result<Option<bool>>;
 
 impl Webhooks {
-    /// Runs the command.
+    /// Runs the command in the name of the account; gives what came of it.
     pub(crate) async fn run(self, stacks: &StackFinder<'_>) -> Result<WebhooksReport> {
         self.run_with(stacks, &mut terminal::ask, TEST_AT_MOST).await
     }

@@ -47,7 +47,7 @@ pub struct EventMessage {
     pub sha256: String,
     /// Names the delivery that brought the event: the archive has the signed bytes under its id.
     pub delivery_id: String,
-    /// Says how it is sent.
+    /// Says whether it is sent for the first time, again, or by a replay.
     pub dispatch: Dispatch,
     /// Tells when it is sent, by the sender's clock.
     pub dispatched_at: Timestamp,
@@ -174,7 +174,7 @@ impl Dispatched {
         })
     }
 
-    /// Parses the event in it.
+    /// Parses the event that the message carries as JSON.
     ///
     /// # Errors
     ///

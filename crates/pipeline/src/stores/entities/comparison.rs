@@ -48,7 +48,7 @@ impl EntityItem {
         to_item(entity, state).map(Self)
     }
 
-    /// Reads the state in it.
+    /// Reads the state that the item holds.
     ///
     /// # Errors
     ///

@@ -17,7 +17,7 @@ const BY_USER: &str = "by-user";
 /// Holds an entity's state as it was read, with what a later write has to know of the item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loaded {
-    /// Holds the state.
+    /// Holds the state of the entity, as it was read.
     pub stored: Stored,
     /// Names all attributes that the item has: those that the next state lacks are removed.
     pub(super) attributes: BTreeSet<String>,

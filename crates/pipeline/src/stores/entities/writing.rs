@@ -18,7 +18,7 @@ const CALL: &str = "BatchExecuteStatement of the entities table";
 /// Describes a state that is to be written.
 #[derive(Debug, Clone, Copy)]
 pub struct EntityWrite<'w> {
-    /// Names the entity.
+    /// Names the entity whose item is written.
     pub entity: &'w EntityKey,
     /// Gives what was read, and what the state was folded on; `None` where there was no item.
     pub before: Option<&'w Loaded>,

@@ -246,7 +246,7 @@ fn texts_of(item: &Item, name: &str) -> Vec<String> {
     }
 }
 
-/// Writes a list of texts.
+/// Writes a list of texts as DynamoDB has lists: in order, and possibly empty.
 pub(super) fn texts(values: &[String]) -> AttributeValue {
     AttributeValue::L(values.iter().map(|value| text(value.as_str())).collect())
 }

@@ -23,7 +23,7 @@ pub(crate) struct ListArgs {
 }
 
 impl ListArgs {
-    /// Runs the command.
+    /// Lists the operations that match, newest first.
     pub(super) async fn run(self, stack: &Stack) -> Result<Operations> {
         let since = self.since.map(|since| since.instant(Clock::system().now()));
         list(stack, self.command.as_deref(), since, self.limit).await

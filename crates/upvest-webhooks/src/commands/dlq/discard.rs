@@ -7,7 +7,7 @@ use super::selection::messages_behind;
 use crate::arguments::RepairArgs;
 use crate::output::{self, Report, counted, missing, repair_text};
 
-/// Runs the command.
+/// Gives up what is selected, after a question that names how many events of which types.
 pub(super) async fn run(
     repair: &Repair<'_>,
     selection: &Selection,

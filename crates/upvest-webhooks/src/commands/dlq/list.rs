@@ -27,7 +27,7 @@ pub(crate) struct ListArgs {
 }
 
 impl ListArgs {
-    /// Runs the command.
+    /// Counts what waits in dead-letter queues, or lists it.
     pub(super) async fn run(self, stack: &Stack, clock: &Clock, reporter: Reporter<'_>) -> Result<List> {
         let limit = self.messages.then_some(self.limit);
         let selection = selection(self.queues, Vec::new(), self.filter);

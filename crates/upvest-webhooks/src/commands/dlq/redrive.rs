@@ -9,7 +9,7 @@ use super::selection::messages_behind;
 use crate::arguments::RepairArgs;
 use crate::output::{self, Report, missing, repair_text};
 
-/// Runs the command.
+/// Sends back what is selected, after a question that names the queues.
 pub(super) async fn run(
     repair: &Repair<'_>,
     selection: &Selection,

@@ -8,7 +8,7 @@ use operator::dlq::{Filter, Selection};
 
 use crate::arguments::RepairArgs;
 
-/// Which dead-letter queues.
+/// Says which dead-letter queues are looked through.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct QueueArgs {
     /// Only this queue: deliveries, key-requests or a domain; may be repeated
@@ -16,7 +16,7 @@ pub(crate) struct QueueArgs {
     pub(super) names: Vec<Queue>,
 }
 
-/// Which messages are meant.
+/// Says which messages are meant, by what they are about.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct FilterArgs {
     /// Only messages whose reason contains this text, in whatever case
@@ -30,7 +30,7 @@ pub(crate) struct FilterArgs {
     event_type: Option<String>,
 }
 
-/// Which messages to repair, and how.
+/// Says which messages are sent back or given up, and how.
 #[derive(Debug, Args)]
 pub(crate) struct MessagesArgs {
     /// Ids of messages, or of the events or deliveries that they are about; without any, all that the filters take

@@ -21,7 +21,7 @@ pub(crate) struct ShowArgs {
 }
 
 impl ShowArgs {
-    /// Runs the command.
+    /// Finds the message; leaves its body out unless it was asked for.
     pub(super) async fn run(self, stack: &Stack, clock: &Clock, reporter: Reporter<'_>) -> Result<Shown> {
         let shown = show(stack, &self.queues.names, &self.id, clock.now(), reporter).await?;
         Ok(match self.body {

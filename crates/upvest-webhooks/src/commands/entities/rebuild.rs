@@ -37,7 +37,7 @@ pub(crate) struct RebuildArgs {
 }
 
 impl RebuildArgs {
-    /// Runs the command.
+    /// Rebuilds what is not what its events say, after a question that names it.
     pub(super) async fn run(self, repair: &Repair<'_>) -> Result<RebuildReport> {
         self.repair.must_be_answerable()?;
         let which = match self.domain.is_empty() {

@@ -38,7 +38,7 @@ pub(crate) struct VerifyArgs {
 }
 
 impl VerifyArgs {
-    /// Runs the command.
+    /// Compares entities with their events; gives those that differ.
     pub(super) async fn run(self, stack: &Stack, reporter: Reporter<'_>) -> Result<Verified> {
         if self.domain.is_empty() {
             let entities = self.entity.into_iter().map(EntityKey::from_stored);

@@ -24,7 +24,7 @@ fn occurred(text: &str) -> Result<Occurred, &'static str> {
 }
 
 impl TimelineArgs {
-    /// Runs the command.
+    /// Reads the time line of the entity, oldest event first.
     pub(super) async fn run(self, stack: &Stack) -> Result<Timeline> {
         timeline(stack, &self.entity, self.after.as_ref(), self.limit).await
     }

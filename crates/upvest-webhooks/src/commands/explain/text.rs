@@ -18,7 +18,7 @@ const TOLD: char = ' ';
 const HOLDS: char = '✓';
 /// Marks what was checked, and does not hold.
 const FAILS: char = '✗';
-/// Marks what cannot be known.
+/// Marks what cannot be known for certain, and so is no fault.
 const DARK: char = '?';
 
 /// Writes lines of a mark, a name and a value.

@@ -53,7 +53,7 @@ struct KeyFileArgs {
 }
 
 impl ImportArgs {
-    /// Runs the command.
+    /// Imports the keys of the file; gives what came of each.
     pub(super) async fn run(self, stack: &Stack, reporter: Reporter<'_>) -> Result<ImportedKeys> {
         // The grammar sees to it that there is one of the files, and an id for a secret.
         let file = match (self.file.hmac_secret_file, self.key_id) {

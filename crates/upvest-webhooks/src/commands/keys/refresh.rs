@@ -37,7 +37,7 @@ pub(crate) struct RefreshArgs {
 }
 
 impl RefreshArgs {
-    /// Runs the command.
+    /// Fetches the keys that Upvest serves; gives what changed, or would.
     pub(super) async fn run(self, stacks: &StackFinder<'_>) -> Result<RefreshedKeys> {
         let options = RepairOptions {
             reason: self.reason.unwrap_or_default(),

@@ -23,7 +23,7 @@ pub(crate) struct DiscardArgs {
 }
 
 impl DiscardArgs {
-    /// Runs the command.
+    /// Removes what is selected, after a question that counts it by reason.
     pub(super) async fn run(self, repair: &Repair<'_>) -> Result<Discarded> {
         let selection = self.selection.of(self.ids);
         if selection.is_empty() && !self.all {

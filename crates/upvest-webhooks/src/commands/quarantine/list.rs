@@ -19,7 +19,7 @@ pub(crate) struct ListArgs {
 }
 
 impl ListArgs {
-    /// Runs the command.
+    /// Lists what is in quarantine and selected, in the order of receipt.
     pub(super) async fn run(self, stack: &Stack, clock: &Clock) -> Result<List> {
         list(stack, &self.selection.of(Vec::new()), self.limit, clock.now()).await
     }

@@ -30,7 +30,7 @@ pub(crate) struct ReverifyArgs {
 }
 
 impl ReverifyArgs {
-    /// Runs the command.
+    /// Sends on what holds by now, after a question that counts it.
     pub(super) async fn run(self, repair: &Repair<'_>) -> Result<ReverifyReport> {
         let request = Request {
             selection: self.selection.of(self.ids),

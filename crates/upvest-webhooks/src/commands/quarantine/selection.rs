@@ -5,7 +5,7 @@ use operator::quarantine::Selection;
 use operator::times::When;
 use uuid::Uuid;
 
-/// What of the quarantine is meant.
+/// Says what of the quarantine is meant.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SelectionArgs {
     /// Only what is there for this reason, as `quarantine list` names it, such as bad-signature; may be repeated

@@ -19,7 +19,7 @@ pub(crate) struct ShowArgs {
 }
 
 impl ShowArgs {
-    /// Runs the command.
+    /// Reads the delivery, and verifies it as of now.
     pub(super) async fn run(self, stack: &Stack, clock: &Clock) -> Result<Shown> {
         show(stack, self.delivery_id, self.body, clock).await
     }

@@ -7,10 +7,10 @@ use tokio::sync::mpsc;
 
 use crate::output::{self, harmless};
 
-/// Says how deliveries are written.
+/// Says in which form deliveries are written, a line each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// Lines are for people.
+    /// Deliveries and their events are lines of text, for people.
     Text,
     /// Each line is a JSON document, for programs.
     Json,

@@ -27,7 +27,7 @@ pub(super) struct Row {
 pub(super) enum Command {
     /// Nothing is to be done but to draw.
     Draw,
-    /// The operator leaves.
+    /// The operator leaves, so that the screen is closed.
     Quit,
     /// The object is to be read of the event at a place of the batch of an archived delivery.
     Read { archived_at: String, place: usize },
@@ -36,10 +36,10 @@ pub(super) enum Command {
 /// Says how far the object of the selected event is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Object {
-    /// Nobody asked for it.
+    /// Nobody asked for the object, which may hold personal data.
     #[default]
     Hidden,
-    /// The object is being read.
+    /// The object was asked for, and is being read.
     Reading,
     /// The object is shown as it was delivered, indented.
     Shown(String),
@@ -47,7 +47,7 @@ pub(super) enum Object {
     Unreadable(String),
 }
 
-/// Counts over the last minute.
+/// Counts what came in the last minute.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Rates {
     pub(super) deliveries: usize,
@@ -55,7 +55,7 @@ pub(super) struct Rates {
     pub(super) quarantined: usize,
 }
 
-/// Holds the screen's state.
+/// Holds what the screen shows and where the operator is in it, without drawing.
 #[derive(Debug)]
 pub(super) struct App {
     pub(super) title: String,

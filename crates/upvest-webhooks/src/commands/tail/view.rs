@@ -17,7 +17,7 @@ use crate::output::harmless;
 const WIDE: u16 = 140;
 /// Says from which height on, in lines, details stand below the list; on a smaller screen, in its place.
 const TALL: u16 = 24;
-/// Draws everything.
+/// Draws the whole screen: header, status, list or details, and keys.
 pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App, now: Timestamp) {
     let [header, status, body, footer] = Layout::vertical([
         Constraint::Length(1),

@@ -115,7 +115,7 @@ impl CreateArgs {
 }
 
 impl UpdateArgs {
-    /// Describes what is to change.
+    /// Describes what is to change about the subscription; the rest stays.
     pub(super) fn wanted(self) -> WebhookUpdate {
         WebhookUpdate {
             url: self.url,

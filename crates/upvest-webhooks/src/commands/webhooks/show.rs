@@ -4,7 +4,7 @@ use upvest_api::Webhook;
 
 use crate::output::{self, facts};
 
-/// Writes a table of subscriptions.
+/// Writes a table of subscriptions, or that there are none.
 pub(super) fn list(webhooks: &[Webhook]) -> String {
     if webhooks.is_empty() {
         return "no subscriptions; create one with `upvest-webhooks webhooks create`".to_owned();
@@ -22,7 +22,7 @@ pub(super) fn list(webhooks: &[Webhook]) -> String {
     table.to_string()
 }
 
-/// Writes all of a subscription.
+/// Writes all that Upvest says of a subscription, a line each.
 pub(super) fn text(webhook: &Webhook) -> String {
     let config = &webhook.config;
     facts([

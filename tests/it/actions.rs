@@ -314,13 +314,28 @@ async fn a_change_that_was_not_published_is_published_when_redriven_though_a_lat
 #[tokio::test(start_paused = true)]
 async fn an_object_too_large_for_the_bus_is_replaced_by_where_it_is() {
     let receiver = receiver(Policy::Flag).await;
-    let note = "x".repeat(300 * 1024);
-    let object = format!(r#"{{"id":"o1","status":"NEW","note":"{note}"}}"#);
-    deliver_events(&receiver, &[event_at("e1", 1, "ORDER.NEW", &object)]).await;
+    let large = |id: &str, kilobytes: usize| {
+        let note = "x".repeat(kilobytes * 1024);
+        let object = format!(r#"{{"id":"{id}","status":"NEW","note":"{note}"}}"#);
+        event_at(id, 1, "ORDER.NEW", &object)
+    };
+    deliver_events(&receiver, &[large("e1", 1030)]).await;
+    deliver_events(&receiver, &[large("e2", 1000)]).await;
     let changes = published(&receiver);
     assert_eq!(changes[0]["object"], Value::Null);
     assert_eq!(changes[0]["object_in_event_log"], "e1");
     assert_eq!(changes[0]["current"]["status"], "NEW");
+    assert_eq!(changes[1]["object"]["id"], "e2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_entries_of_a_request_that_is_refused_are_sent_one_by_one() {
+    let receiver = receiver(Policy::Flag).await;
+    receiver.aws.limit_event_requests(4 * 1024);
+    deliver_events(&receiver, &ten_orders()).await;
+    assert_eq!(published(&receiver).len(), 10);
+    assert_eq!(receiver.aws.count(Service::EventBridge, "PutEvents"), 11);
+    assert_eq!(receiver.waiting(), effects(&receiver).len() - 10);
 }
 
 #[test]

@@ -13,9 +13,8 @@ use crate::wire::Request;
 /// Names the bus that every account has.
 const DEFAULT_BUS: &str = "default";
 const MAX_ENTRIES: usize = 10;
-/// Bounds a request, in bytes. This limit held for years. AWS has raised it since; a sender that keeps to this one is
-/// safe everywhere.
-const MAX_BYTES: usize = 262_144;
+/// Bounds a request, in bytes, as AWS does since January 2026; for years it had been 256 KiB.
+const MAX_BYTES: usize = 1024 * 1024;
 /// Gives the bytes that a time counts for, however it is written.
 const TIME_BYTES: usize = 14;
 
@@ -41,6 +40,7 @@ pub struct PublishedEntry {
 pub(crate) struct EventBuses {
     buses: BTreeMap<String, Vec<PublishedEntry>>,
     ids_given: u64,
+    max_bytes: usize,
 }
 
 #[derive(Deserialize)]
@@ -75,11 +75,16 @@ impl EventBuses {
         Self {
             buses: BTreeMap::from([(DEFAULT_BUS.to_owned(), Vec::new())]),
             ids_given: 0,
+            max_bytes: MAX_BYTES,
         }
     }
 
     pub(crate) fn create(&mut self, name: &str) {
         self.buses.entry(name.to_owned()).or_default();
+    }
+
+    pub(crate) fn limit_requests(&mut self, bytes: usize) {
+        self.max_bytes = bytes;
     }
 
     pub(crate) fn published(&self, bus: &str) -> Vec<PublishedEntry> {
@@ -114,7 +119,7 @@ impl EventBuses {
     }
 
     fn put_events(&mut self, body: &Value, mut partial: Option<&mut Rng>) -> Result<Value, Refusal> {
-        let entries = read(body)?;
+        let entries = read(body, self.max_bytes)?;
         let certain = partial.as_mut().map_or(0, |rng| rng.below(entries.len()));
         let mut failed = 0;
         let mut results = Vec::new();
@@ -155,7 +160,7 @@ impl EventBuses {
 }
 
 /// Reads the entries of a request that is neither empty nor too large.
-fn read(body: &Value) -> Result<Vec<Entry>, Refusal> {
+fn read(body: &Value, max_bytes: usize) -> Result<Vec<Entry>, Refusal> {
     let entries: Vec<Entry> =
         serde_json::from_value(body["Entries"].clone()).map_err(|error| validation(error.to_string()))?;
     let bound = match entries.len() {
@@ -169,7 +174,7 @@ fn read(body: &Value) -> Result<Vec<Entry>, Refusal> {
              {bound}"
         )));
     }
-    if entries.iter().map(size).sum::<usize>() > MAX_BYTES {
+    if entries.iter().map(size).sum::<usize>() > max_bytes {
         return Err(validation(
             "Total size of the entries in the request is over the limit.".to_owned(),
         ));

@@ -251,6 +251,11 @@ impl Aws {
         self.world.state().event_buses.create(name);
     }
 
+    /// Has requests of `PutEvents` take so many bytes at most, where AWS still has another limit.
+    pub fn limit_event_requests(&self, bytes: usize) {
+        self.world.state().event_buses.limit_requests(bytes);
+    }
+
     /// Keeps a secret for `GetSecretValue`, under the id by which it will be asked for: a name or an ARN.
     pub fn create_secret(&self, id: &str, value: &[u8]) {
         let secret = Secret::Binary(value.to_vec());

@@ -9,7 +9,7 @@ use aws_sdk_eventbridge::types::builders::PutEventsRequestEntryBuilder;
 use fake_aws::{Aws, CallFilter, Fault, Outcome, PublishedEntry, Service};
 
 /// The most bytes that the entries of a request may have together.
-const MAX_BYTES: usize = 262_144;
+const MAX_BYTES: usize = 1024 * 1024;
 const PUT_EVENTS: (Service, &str) = (Service::EventBridge, "PutEvents");
 
 fn account() -> Aws {

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_eventbridge::operation::put_events::PutEventsError;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -23,8 +25,8 @@ pub const SCHEMA_VERSION: u32 = 1;
 const CALL: &str = "PutEvents";
 /// Bounds the number of entries in one request of `PutEvents` (AWS's limit).
 const MAX_ENTRIES: usize = 10;
-/// Bounds a request that is sent, in bytes, entries and overhead together.
-const MAX_REQUEST_BYTES: usize = 256 * 1024;
+/// Bounds a request that is sent, in bytes, entries and overhead together: AWS takes 1 MiB since January 2026.
+const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 /// Counts the bytes left in an entry for what is not the detail: source, type, time.
 const ENTRY_OVERHEAD_BYTES: usize = 1024;
 /// Says how often an entry is sent in all, where the bus does not take it.
@@ -182,6 +184,13 @@ impl EventBus {
                 .send()
                 .await
             {
+                Err(error) if open.len() > 1 && is_refusal(&error) => {
+                    for index in open {
+                        let alone = Box::pin(self.publish_request(&publications[index..=index])).await;
+                        results[index] = alone.into_iter().next();
+                    }
+                    break;
+                }
                 // The SDK has retried already.
                 Err(error) => {
                     let error = crate::error::ErrorChain(&error).to_string();
@@ -204,6 +213,12 @@ impl EventBus {
             .map(|result| result.unwrap_or(Ok(())))
             .collect()
     }
+}
+
+/// Tells whether a request was refused for what is in it: one of its entries may be the reason, or all of them together,
+/// where AWS has another limit than we know.
+fn is_refusal(error: &SdkError<PutEventsError>) -> bool {
+    error.code() == Some("ValidationException")
 }
 
 /// Cuts publications into requests that EventBridge takes.

@@ -41,10 +41,52 @@ pub(crate) struct State {
     pub(crate) account: Account,
     pub(crate) faults: FaultPlan,
     pub(crate) calls: Vec<Call>,
+    pub(crate) under_way: BTreeMap<Service, UnderWay>,
     /// Chooses which members of a batch fail.
     pub(crate) members: Rng,
     /// Chooses how long requests and replies travel, and so how concurrent invocations interleave.
     pub(crate) travel: Rng,
+}
+
+/// Counts the calls to a service that are under way, and the bytes of their bodies.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct UnderWay {
+    now: (usize, usize),
+    pub(crate) most: (usize, usize),
+}
+
+/// Counts a call as under way for as long as it lives, which may end before it is answered.
+struct Counted<'w> {
+    world: &'w World,
+    service: Service,
+    bytes: usize,
+}
+
+impl<'w> Counted<'w> {
+    fn new(world: &'w World, request: &Request) -> Self {
+        let (service, bytes) = (request.service, request.http.body().len());
+        let mut state = world.state();
+        let under_way = state.under_way.entry(service).or_default();
+        under_way.now = (under_way.now.0 + 1, under_way.now.1 + bytes);
+        under_way.most = (
+            under_way.most.0.max(under_way.now.0),
+            under_way.most.1.max(under_way.now.1),
+        );
+        drop(state);
+        Self {
+            world,
+            service,
+            bytes,
+        }
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        let mut state = self.world.state();
+        let under_way = state.under_way.entry(self.service).or_default();
+        under_way.now = (under_way.now.0 - 1, under_way.now.1 - self.bytes);
+    }
 }
 
 impl World {
@@ -123,6 +165,7 @@ impl World {
         request: &Request,
         invocation: &Invocation,
     ) -> Result<HttpResponse, ConnectorError> {
+        let _counted = Counted::new(self, request);
         let journey = self.plan(request, invocation);
         travel(journey.there_ms).await;
         if invocation.has_crashed() {

@@ -141,6 +141,7 @@ impl Aws {
             account: Account::default(),
             faults: FaultPlan::new(rng.fork("faults")),
             calls: Vec::new(),
+            under_way: BTreeMap::new(),
             members: rng.fork("members"),
             travel: rng.fork("travel"),
         };
@@ -352,7 +353,16 @@ impl Aws {
 
     /// Forgets the calls so far, so that a test counts those of one step.
     pub fn clear_calls(&self) {
-        self.world.state().calls.clear();
+        let state = &mut *self.world.state();
+        state.calls.clear();
+        state.under_way.clear();
+    }
+
+    /// Tells how many calls of invocations to a service were under way at a time, and how many bytes their bodies had together,
+    /// at most since the calls were last forgotten.
+    pub fn most_under_way(&self, service: Service) -> (usize, usize) {
+        let under_way = self.world.state().under_way.get(&service).copied();
+        under_way.unwrap_or_default().most
     }
 
     /// Lists the messages in a queue, in flight or not, in the order of their arrival.

@@ -18,13 +18,13 @@ use upvest::{Domain, EntityKey, Event, Occurred, Placement, Receipt};
 
 /// Holds the events of one delivery, sorted by what is to be done.
 #[derive(Debug, Default)]
-pub(crate) struct DeliveredEvents {
+pub(crate) struct DeliveredEvents<'b> {
     /// Lists the events to be logged; no two have the same id.
-    pub(crate) entries: Vec<NewEvent>,
+    pub(crate) entries: Vec<NewEvent<'b>>,
     /// Lists what is to be dispatched of each entry, should this delivery own it.
-    dispatch: Vec<Parcel>,
+    dispatch: Vec<Parcel<'b>>,
     /// Holds the events of the same id as another of this delivery, with another content; by the key in the log.
-    conflicting: BTreeMap<String, NewEvent>,
+    conflicting: BTreeMap<String, NewEvent<'b>>,
     /// Counts the events that are in the delivery once more.
     duplicates: usize,
     /// Maps reasons to the places in the batch of the events that go to quarantine for them.
@@ -33,11 +33,11 @@ pub(crate) struct DeliveredEvents {
 
 /// Says what is left to do once the log has spoken.
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub(crate) struct Outcome<'b> {
     /// Lists the events to be dispatched: what this delivery brought first.
     pub(crate) dispatch: Vec<EventMessage>,
     /// Lists the events to be logged beside those that they conflict with.
-    pub(crate) conflicting: Vec<NewEvent>,
+    pub(crate) conflicting: Vec<NewEvent<'b>>,
     new: usize,
     duplicates: usize,
     /// Counts new synthetic events, apart from the others.
@@ -46,16 +46,16 @@ pub(crate) struct Outcome {
     unknown_types: BTreeMap<String, usize>,
 }
 
-impl DeliveredEvents {
+impl<'b> DeliveredEvents<'b> {
     /// Sorts the elements of a delivery. The events that were sent for one of the `refused` subscriptions are not taken.
     pub(crate) fn of(
         envelope: &Envelope,
         scope: Scope,
-        elements: Vec<Element<'_>>,
+        elements: Vec<Element<'b>>,
         refused: &BTreeSet<String>,
     ) -> Self {
         let mut events = Self::default();
-        let mut seen = BTreeMap::new();
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         for (index, element) in elements.into_iter().enumerate() {
             let event = match element.event {
                 Ok(event) => event,
@@ -81,16 +81,25 @@ impl DeliveredEvents {
                     position: u16::try_from(index).unwrap_or(u16::MAX),
                 },
             );
-            let entry = entry(envelope, &event, &placement);
+            let aggregate = event.entity_key().ok();
+            let entry = entry(envelope, &event, aggregate.as_ref(), &placement);
             match seen.entry(entry.event_id.clone()) {
-                Slot::Occupied(first) if *first.get() == entry.sha256 => events.duplicates += 1,
+                Slot::Occupied(first) if events.entries[*first.get()].sha256 == entry.sha256 => {
+                    events.duplicates += 1;
+                }
                 Slot::Occupied(_) => events.conflicting.extend([conflicting(entry)]),
                 Slot::Vacant(slot) => {
-                    slot.insert(entry.sha256.clone());
-                    if event.entity_key().is_err() {
+                    slot.insert(events.entries.len());
+                    if aggregate.is_none() {
                         events.unusable.entry(NO_ENTITY_KEY).or_default().push(index);
                     }
-                    events.dispatch.push(Parcel::of(&entry, &event, placement));
+                    events.dispatch.push(Parcel {
+                        domain: event.category().domain,
+                        aggregate,
+                        occurred: placement.occurred,
+                        json: event.json(),
+                        is_of_unknown_type: event.is_of_unknown_type(),
+                    });
                     events.entries.push(entry);
                 }
             }
@@ -107,13 +116,13 @@ impl DeliveredEvents {
 /// | has it from this delivery | an earlier attempt stored it and may have crashed | this delivery dispatches it again |
 /// | has it from another delivery | that one is still in the queue or in the dead-letter queue, or is done | nothing |
 /// | has another event of that id | a conflict | both are kept |
-pub(crate) fn decide(
-    events: DeliveredEvents,
+pub(crate) fn decide<'b>(
+    events: DeliveredEvents<'b>,
     logged: &[Recorded],
     delivery_id: &str,
     proven_before: bool,
     now: Timestamp,
-) -> Outcome {
+) -> Outcome<'b> {
     // What was proven before may have been dispatched before, though the log has lost it since.
     let first = if proven_before {
         Dispatch::Again
@@ -145,7 +154,7 @@ pub(crate) fn decide(
                     let count = outcome.unknown_types.entry(entry.event_type.clone());
                     *count.or_default() += 1;
                 }
-                outcome.dispatch.extend(dispatch.address(first, now));
+                outcome.dispatch.extend(dispatch.address(entry, first, now));
             }
             Recorded::Existing(owner) if owner.sha256 != entry.sha256 => {
                 conflicts.extend([conflicting(entry)]);
@@ -161,7 +170,9 @@ pub(crate) fn decide(
                         occurred: owner.occurred.clone(),
                         ..dispatch
                     };
-                    outcome.dispatch.extend(stored.address(Dispatch::Again, now));
+                    outcome
+                        .dispatch
+                        .extend(stored.address(entry, Dispatch::Again, now));
                 }
             }
         }
@@ -170,8 +181,8 @@ pub(crate) fn decide(
     outcome
 }
 
-impl Outcome {
-    fn count_of_new(&mut self, entry: &NewEvent) -> &mut usize {
+impl Outcome<'_> {
+    fn count_of_new(&mut self, entry: &NewEvent<'_>) -> &mut usize {
         if is_synthetic(&entry.event_type) {
             &mut self.synthetic
         } else {
@@ -215,64 +226,59 @@ impl Outcome {
     }
 }
 
-fn entry(envelope: &Envelope, event: &Event<'_>, placement: &Placement) -> NewEvent {
+fn entry<'b>(
+    envelope: &Envelope,
+    event: &Event<'b>,
+    aggregate: Option<&EntityKey>,
+    placement: &Placement,
+) -> NewEvent<'b> {
     NewEvent {
         event_id: event.id().to_owned(),
         event_type: event.event_type().to_owned(),
-        aggregate: event.entity_key().ok().map(|entity| entity.to_string()),
+        aggregate: aggregate.map(ToString::to_string),
         occurred: placement.occurred.to_string(),
         time_flag: placement.time_source.flag(),
         delivery_id: envelope.delivery_id.to_string(),
         received_at: envelope.received_at.to_string(),
         sha256: event.identity().to_hex(),
-        object: event.object().get().to_owned(),
+        object: event.object().get(),
         archived_at: verified_key(envelope),
     }
 }
 
-fn conflicting(event: NewEvent) -> (String, NewEvent) {
+fn conflicting(event: NewEvent<'_>) -> (String, NewEvent<'_>) {
     let event = event.as_conflict();
     (event.event_id.clone(), event)
 }
 
-/// Holds what is sent of an event, before it is known whether, how and when.
+/// Holds what is sent of an event beside what its entry in the log says, before it is known whether, how and when.
 #[derive(Debug)]
-struct Parcel {
-    event_id: String,
+struct Parcel<'b> {
     domain: Domain,
     /// Names the entity; `None` for an event that names none.
     aggregate: Option<EntityKey>,
     occurred: Occurred,
-    json: String,
-    sha256: String,
-    delivery_id: String,
+    /// Borrows the event from the delivery's body: it is copied once, into its message.
+    json: &'b str,
     is_of_unknown_type: bool,
 }
 
-impl Parcel {
-    fn of(entry: &NewEvent, event: &Event<'_>, placement: Placement) -> Self {
-        Self {
-            event_id: entry.event_id.clone(),
-            domain: event.category().domain,
-            aggregate: event.entity_key().ok(),
-            occurred: placement.occurred,
-            json: event.json().to_owned(),
-            sha256: entry.sha256.clone(),
-            delivery_id: entry.delivery_id.clone(),
-            is_of_unknown_type: event.is_of_unknown_type(),
-        }
-    }
-
+impl Parcel<'_> {
     /// Makes the message; `None` for an event without an entity, which no domain could take.
-    fn address(self, dispatch: Dispatch, dispatched_at: Timestamp) -> Option<EventMessage> {
+    fn address(
+        self,
+        entry: NewEvent<'_>,
+        dispatch: Dispatch,
+        dispatched_at: Timestamp,
+    ) -> Option<EventMessage> {
         Some(EventMessage {
-            event_id: self.event_id,
+            event_id: entry.event_id,
             domain: self.domain,
             aggregate: self.aggregate?,
             occurred: self.occurred,
-            json: self.json,
-            sha256: self.sha256,
-            delivery_id: self.delivery_id,
+            json: self.json.to_owned(),
+            sha256: entry.sha256,
+            delivery_id: entry.delivery_id,
             dispatch,
             dispatched_at,
             replay: None,

@@ -148,16 +148,19 @@ async fn handle_batch(deps: &Deps, batch: &[&SqsMessage]) -> Vec<Result<(), Fail
     for together in bounded(batch) {
         received.extend(join_all(together.iter().map(|message| Box::pin(receive(deps, message)))).await);
     }
-    let mut in_order: Vec<&Received> = received.iter().flatten().collect();
+    let dispatches =
+        |received: &Result<Received, _>| matches!(received, Ok(received) if !received.dispatch.is_empty());
+    let dispatching: Vec<bool> = received.iter().map(dispatches).collect();
+    let mut in_order: Vec<&mut Received> = received.iter_mut().flatten().collect();
     in_order.sort_by_key(|received| received.arrival);
+    let deliveries: Vec<_> = in_order.iter().map(|received| received.arrival.1).collect();
     let events: Vec<EventMessage> = in_order
-        .iter()
-        .flat_map(|received| received.dispatch.clone())
+        .into_iter()
+        .flat_map(|received| std::mem::take(&mut received.dispatch))
         .collect();
     report_unrecognised(&events);
     let dispatched = deps.domains.send(events).await.map_err(|error| {
         let failure = Failure::new(waits::INFRASTRUCTURE, &error);
-        let deliveries: Vec<_> = in_order.iter().map(|received| received.arrival.1).collect();
         tracing::error!(
             ?deliveries,
             error = failure.reason,
@@ -165,10 +168,12 @@ async fn handle_batch(deps: &Deps, batch: &[&SqsMessage]) -> Vec<Result<(), Fail
         );
         failure
     });
-    let results = received.into_iter().map(|received| match received? {
-        // What was received fails with the dispatch of the batch, unless it had nothing to dispatch.
-        Received { dispatch, .. } if dispatch.is_empty() => Ok(()),
-        _ => dispatched.clone(),
+    // What was received fails with the dispatch of the batch, unless it had nothing to dispatch.
+    let results = received.into_iter().zip(dispatching);
+    let results = results.map(|(received, dispatches)| match received {
+        Err(failure) => Err(failure),
+        Ok(_) if dispatches => dispatched.clone(),
+        Ok(_) => Ok(()),
     });
     results.collect()
 }

@@ -10,11 +10,14 @@ mod groups;
 mod message;
 mod routes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt};
+
+use upvest::EntityKey;
 
 pub use self::message::{AGGREGATE, DISPATCH, Dispatched, EventMessage, EventMessageError, TRANSITION};
 pub use self::routes::{Routes, RoutesError};
@@ -25,6 +28,16 @@ use crate::runtime::trace::TraceHeader;
 const CALL: &str = "SendMessageBatch to a domain queue";
 /// Bounds the number of messages in one batch (`SendMessageBatch`).
 const BATCH: usize = 10;
+/// Bounds the number of requests that are under way at a time, over all queues.
+pub const AT_A_TIME: usize = 16;
+/// Says from how many messages for a queue on they are sent in several lanes, each with entities of its own: that a lane
+/// more costs a request that is not full is then no matter.
+const LANE: usize = 100;
+/// Bounds the number of lanes of a queue.
+const LANES: usize = 8;
+/// Bounds how many messages of one entity go one to a request. More of them, which no more than a few seconds would be left
+/// for, go ten at a time: there the order of those that a queue takes in part is left to the fold.
+const ONE_BY_ONE: usize = 1_000;
 /// Leaves room for a message's attributes and their names, in bytes: keys, ids and a place take a little over 1,000 at most,
 /// the reason and the transition of a dead letter the rest.
 const ATTRIBUTES: usize = 8 * 1024;
@@ -54,7 +67,11 @@ impl DomainQueues {
         Self { trace, ..self }
     }
 
-    /// Sends events to their domains, in their order for each queue.
+    /// Sends events to their domains, those of an entity in their order.
+    ///
+    /// A request has at most one event of an entity, and an entity's next one is sent when the one before is in the queue:
+    /// of a request that SQS takes in part, a later one could otherwise overtake the one that it did not take. What is for
+    /// one queue is sent whatever becomes of the others.
     ///
     /// # Errors
     ///
@@ -67,18 +84,17 @@ impl DomainQueues {
                 .or_default()
                 .push(event);
         }
-        try_join_all(
-            by_queue
-                .into_iter()
-                .map(|(url, events)| self.send_to(url, events)),
-        )
-        .await?;
-        Ok(())
+        let lanes = by_queue
+            .into_iter()
+            .flat_map(|(url, events)| lanes(events).into_iter().map(move |lane| (url, lane)));
+        let sends = lanes.map(|(url, events)| self.send_to(url, events));
+        let results: Vec<_> = stream::iter(sends).buffer_unordered(AT_A_TIME).collect().await;
+        results.into_iter().collect()
     }
 
     async fn send_to(&self, url: &str, events: Vec<EventMessage>) -> Result<(), AwsError> {
         let trace = self.trace.attributes();
-        for mut batch in batches(events)? {
+        for mut batch in requests(events)? {
             for entry in &mut batch {
                 entry.message_system_attributes.clone_from(&trace);
             }
@@ -98,26 +114,60 @@ impl DomainQueues {
     }
 }
 
-/// Cuts messages into batches that SQS takes: ten messages, and 1 MiB in all.
-fn batches(events: Vec<EventMessage>) -> Result<Vec<Vec<SendMessageBatchRequestEntry>>, AwsError> {
-    let mut batches: Vec<Vec<SendMessageBatchRequestEntry>> = Vec::new();
-    let mut room = 0;
+/// Cuts the messages for a queue into lanes, which have no entity in common and can be sent side by side.
+fn lanes(events: Vec<EventMessage>) -> Vec<Vec<EventMessage>> {
+    let count = (events.len() / LANE).clamp(1, LANES);
+    let mut lanes: Vec<_> = std::iter::repeat_with(Vec::new).take(count).collect();
+    for event in events {
+        let mut hasher = DefaultHasher::new();
+        event.aggregate.as_str().hash(&mut hasher);
+        lanes[(hasher.finish() % count as u64) as usize].push(event);
+    }
+    lanes
+}
+
+/// Cuts messages into requests that SQS takes: ten messages, and 1 MiB in all. A message comes after all earlier ones of its
+/// entity.
+fn requests(events: Vec<EventMessage>) -> Result<Vec<Vec<SendMessageBatchRequestEntry>>, AwsError> {
+    let mut requests: Vec<(Vec<SendMessageBatchRequestEntry>, usize)> = Vec::new();
+    // Where the last message of an entity is, and how many there were.
+    let mut sent: HashMap<EntityKey, (usize, usize)> = HashMap::new();
+    // All before it are full.
+    let mut open = 0;
     for (index, event) in events.into_iter().enumerate() {
+        let (last, count) = sent.get(&event.aggregate).copied().unwrap_or_default();
+        let after = match count {
+            0 => 0,
+            1..=ONE_BY_ONE => last + 1,
+            _ => last,
+        };
+        let entity = event.aggregate.clone();
         let entry = event.into_entry(index)?;
         // SQS counts attributes in, so that the body alone would say too little.
         let size = entry.message_body.len() + ATTRIBUTES;
-        match batches.last_mut() {
-            Some(batch) if batch.len() < BATCH && size <= room => {
-                batch.push(entry);
-                room -= size;
-            }
-            _ => {
-                batches.push(vec![entry]);
-                room = MAX_MESSAGE_BYTES.saturating_sub(size);
-            }
+        let fits = |(entries, room): &(Vec<_>, usize)| entries.len() < BATCH && size <= *room;
+        let from = after.max(open);
+        let found = requests
+            .iter()
+            .skip(from)
+            .position(fits)
+            .map(|found| from + found);
+        let place = found.unwrap_or_else(|| {
+            requests.push((Vec::new(), MAX_MESSAGE_BYTES));
+            requests.len() - 1
+        });
+        let (entries, room) = &mut requests[place];
+        entries.push(entry);
+        *room = room.saturating_sub(size);
+        sent.insert(entity, (place, count + 1));
+        while requests
+            .get(open)
+            .is_some_and(|(entries, _)| entries.len() == BATCH)
+        {
+            open += 1;
         }
     }
-    Ok(batches)
+    Ok(requests.into_iter().map(|(entries, _)| entries).collect())
 }
 
 #[cfg(test)]
@@ -125,12 +175,67 @@ mod tests {
     use super::message::tests::event;
     use super::*;
 
+    fn of(entity: &str, size: usize) -> EventMessage {
+        EventMessage {
+            aggregate: EntityKey::from_stored(entity.to_owned()),
+            ..event(size)
+        }
+    }
+
+    fn groups(events: Vec<EventMessage>) -> Vec<Vec<String>> {
+        let group = |entry: &SendMessageBatchRequestEntry| entry.message_group_id.clone().unwrap();
+        let requests = requests(events).unwrap().into_iter();
+        requests
+            .map(|entries| entries.iter().map(group).collect())
+            .collect()
+    }
+
     #[test]
-    fn batches_hold_ten_messages_and_one_mebibyte() {
-        let sizes =
-            |events: Vec<EventMessage>| batches(events).unwrap().iter().map(Vec::len).collect::<Vec<_>>();
-        assert_eq!(sizes(vec![event(100); 25]), [10, 10, 5]);
-        assert_eq!(sizes(vec![event(400_000); 5]), [2, 2, 1]);
-        assert_eq!(sizes(vec![]), [0; 0]);
+    fn a_request_holds_ten_messages_and_one_mebibyte() {
+        let sizes = |count: usize, size: usize| {
+            let events = (0..count).map(|number| of(&format!("ORDER#{number}"), size));
+            let requests = requests(events.collect()).unwrap();
+            requests.iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(25, 100), [10, 10, 5]);
+        assert_eq!(sizes(5, 400_000), [2, 2, 1]);
+        assert_eq!(sizes(0, 0), [0; 0]);
+    }
+
+    #[test]
+    fn a_request_has_one_message_of_an_entity() {
+        let events = ["a", "a", "b", "a", "c", "b"].map(|entity| of(entity, 100));
+        assert_eq!(
+            groups(events.into()),
+            [vec!["a", "b", "c"], vec!["a", "b"], vec!["a"]]
+        );
+        let hot = groups(vec![of("a", 100); ONE_BY_ONE + 25]);
+        assert_eq!(
+            hot.len(),
+            ONE_BY_ONE + 1 + 2,
+            "a delivery of one entity alone ends in time"
+        );
+    }
+
+    #[test]
+    fn the_lanes_of_a_queue_have_no_entity_in_common() {
+        let events: Vec<_> = (0..1_000)
+            .map(|number| of(&format!("ORDER#{}", number % 300), 100))
+            .collect();
+        let mut seen = std::collections::BTreeSet::new();
+        let lanes = lanes(events);
+        assert_eq!((lanes.len(), lanes.iter().map(Vec::len).sum()), (LANES, 1_000));
+        for lane in lanes {
+            let entities: std::collections::BTreeSet<_> =
+                lane.into_iter().map(|event| event.aggregate).collect();
+            for entity in entities {
+                assert!(seen.insert(entity));
+            }
+        }
+        assert_eq!(
+            super::lanes(vec![event(100); 199]).len(),
+            1,
+            "what is little is sent in full requests"
+        );
     }
 }

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
-use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::item::{Item, text};
 use crate::error::AwsError;
 
 /// Bounds the number of keys in one request (`BatchGetItem`).
 pub(super) const BATCH: usize = 100;
+/// Bounds the number of requests of one read that are under way at a time, and with it the memory that answers take.
+const AT_A_TIME: usize = 8;
 /// Says how often the rest of a throttled read is asked for, when none of it came the last time.
 const ATTEMPTS: u32 = 5;
 /// Says how long the first of these waits; each other one twice as long as the one before.
@@ -55,7 +57,9 @@ impl<'t> BatchGet<'t> {
     /// [`AwsError`] when some of them are not known.
     pub(super) async fn read(&self, keys: &[&str]) -> Result<Vec<Item>, AwsError> {
         let batches = keys.chunks(BATCH).map(|keys| self.read_batch(keys));
-        Ok(try_join_all(batches).await?.into_iter().flatten().collect())
+        let answers = stream::iter(batches).buffer_unordered(AT_A_TIME);
+        let items: Vec<Vec<Item>> = answers.try_collect().await?;
+        Ok(items.into_iter().flatten().collect())
     }
 
     async fn read_batch(&self, keys: &[&str]) -> Result<Vec<Item>, AwsError> {

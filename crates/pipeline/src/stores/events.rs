@@ -20,7 +20,7 @@ use aws_sdk_dynamodb::Client;
 
 pub use self::item::{LogError, LoggedEvent, conflict_key, conflicts_with, original_id};
 pub use self::reading::{LOAD_BATCH, Owner};
-pub use self::recording::{MAX_OBJECT_BYTES, NewEvent, Recorded};
+pub use self::recording::{AT_A_TIME, MAX_OBJECT_BYTES, NewEvent, Recorded};
 pub use self::time_flags::TimeFlags;
 pub use self::timeline::{TimelineCursor, TimelineEntry, TimelinePage};
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest};
-use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::{EventLog, Owner, conflict_key};
 use crate::error::AwsError;
@@ -11,13 +11,16 @@ use crate::error::AwsError;
 const CALL: &str = "BatchExecuteStatement of the events table";
 /// Bounds the number of statements in one batch (`BatchExecuteStatement`).
 const BATCH: usize = 25;
+/// Bounds the number of requests of one delivery that are under way at a time. A delivery of 20,000 events is 800 of them:
+/// each holds its events once more while it is sent, and all at once would be throttled, and time out in the client.
+pub const AT_A_TIME: usize = 8;
 /// Bounds the `object` that is kept in an item, in bytes. An item takes 400 KB in all; what is larger stays in the
 /// archive.
 pub const MAX_OBJECT_BYTES: usize = 380 * 1024;
 
 /// Describes an event to be logged: the attributes of its item, in the form that the table has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewEvent {
+pub struct NewEvent<'b> {
     /// Gives the event's id, or, for one that conflicts with a logged one, its [`conflict_key`].
     pub event_id: String,
     /// Gives the event's type, for example `ORDER.FILLED`.
@@ -35,7 +38,7 @@ pub struct NewEvent {
     /// Gives the event's identity ([`upvest::Identity`]), in hexadecimal.
     pub sha256: String,
     /// Holds the event's `object`, verbatim. One above [`MAX_OBJECT_BYTES`] is left to the archive.
-    pub object: String,
+    pub object: &'b str,
     /// Says where the archive keeps the delivery: the place of an object too large for an item.
     pub archived_at: String,
 }
@@ -49,7 +52,7 @@ pub enum Recorded {
     Existing(Owner),
 }
 
-impl NewEvent {
+impl NewEvent<'_> {
     /// Makes the event as it is kept beside the one that has its id already and other content. It belongs to no time
     /// line: which of the two is true is for a person to decide.
     #[must_use]
@@ -61,24 +64,25 @@ impl NewEvent {
         }
     }
 
-    fn into_attributes(self) -> Vec<(&'static str, String)> {
+    fn attributes(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let object = if self.object.len() <= MAX_OBJECT_BYTES {
             ("object", self.object)
         } else {
-            ("archived_at", self.archived_at)
+            ("archived_at", &*self.archived_at)
         };
-        let mut attributes = vec![
-            ("event_id", self.event_id),
-            ("type", self.event_type),
-            ("occurred", self.occurred),
-            ("delivery_id", self.delivery_id),
-            ("received_at", self.received_at),
-            ("sha256", self.sha256),
+        let aggregate = self.aggregate.as_deref();
+        [
+            ("event_id", &*self.event_id),
+            ("type", &*self.event_type),
+            ("occurred", &*self.occurred),
+            ("delivery_id", &*self.delivery_id),
+            ("received_at", &*self.received_at),
+            ("sha256", &*self.sha256),
             object,
-        ];
-        attributes.extend(self.aggregate.map(|aggregate| ("aggregate", aggregate)));
-        attributes.extend(self.time_flag.map(|flag| ("time_flag", flag.to_owned())));
-        attributes
+        ]
+        .into_iter()
+        .chain(aggregate.map(|aggregate| ("aggregate", aggregate)))
+        .chain(self.time_flag.map(|flag| ("time_flag", flag)))
     }
 }
 
@@ -86,16 +90,16 @@ impl EventLog {
     /// Logs events whose ids differ from each other, each only if its id is not in the log yet.
     ///
     /// A `PartiQL` insert is conditional by nature: it fails with `DuplicateItem` where the key exists. 25 fit into a
-    /// request. When the reply to a request is lost and the SDK sends it again, our own events come back as existing,
+    /// request, and [`AT_A_TIME`] requests are under way at a time. When the reply to a request is lost and the SDK sends it again, our own events come back as existing,
     /// under our own delivery id.
     ///
     /// # Errors
     ///
     /// [`AwsError`] when some event is not known to be in the log; others may be in it.
-    pub async fn record(&self, events: &[NewEvent]) -> Result<Vec<Recorded>, AwsError> {
-        let is_new = try_join_all(events.chunks(BATCH).map(|chunk| self.insert(chunk)))
-            .await?
-            .concat();
+    pub async fn record(&self, events: &[NewEvent<'_>]) -> Result<Vec<Recorded>, AwsError> {
+        let inserts = events.chunks(BATCH).map(|chunk| self.insert(chunk));
+        let is_new: Vec<Vec<bool>> = stream::iter(inserts).buffered(AT_A_TIME).try_collect().await?;
+        let is_new = is_new.concat();
         let existing: Vec<&str> = events
             .iter()
             .zip(&is_new)
@@ -122,8 +126,8 @@ impl EventLog {
     }
 
     /// Inserts up to 25 events; tells for each whether it is new.
-    async fn insert(&self, events: &[NewEvent]) -> Result<Vec<bool>, AwsError> {
-        let statements = events.iter().map(|event| self.statement(event.clone()));
+    async fn insert(&self, events: &[NewEvent<'_>]) -> Result<Vec<bool>, AwsError> {
+        let statements = events.iter().map(|event| self.statement(event));
         let responses = self
             .client
             .batch_execute_statement()
@@ -150,10 +154,13 @@ impl EventLog {
         is_new.collect()
     }
 
-    fn statement(&self, event: NewEvent) -> BatchStatementRequest {
-        let (names, values): (Vec<_>, Vec<_>) = event.into_attributes().into_iter().unzip();
+    fn statement(&self, event: &NewEvent<'_>) -> BatchStatementRequest {
+        let (names, values): (Vec<_>, Vec<_>) = event.attributes().unzip();
         let fields: Vec<String> = names.iter().map(|name| format!("'{name}':?")).collect();
-        let values = values.into_iter().map(AttributeValue::S).collect();
+        let values = values
+            .into_iter()
+            .map(|value| AttributeValue::S(value.to_owned()))
+            .collect();
         BatchStatementRequest::builder()
             .statement(format!(
                 "INSERT INTO \"{}\" VALUE {{{}}}",

@@ -74,6 +74,7 @@ async fn replay(signed: &Deployment, json: &str) -> String {
 /// Logs an event of the order whose message is lost.
 async fn log_without_dispatch(signed: &Deployment, id: &str, second: u8, status: &str) {
     let log = EventLog::new(signed.receiver.aws.dynamodb().clone(), "events".to_owned());
+    let object = format!(r#"{{"id":"o1","status":"{status}"}}"#);
     let lost = NewEvent {
         event_id: id.to_owned(),
         event_type: format!("ORDER.{status}"),
@@ -83,7 +84,7 @@ async fn log_without_dispatch(signed: &Deployment, id: &str, second: u8, status:
         delivery_id: "lost".to_owned(),
         received_at: signed.now().to_string(),
         sha256: String::new(),
-        object: format!(r#"{{"id":"o1","status":"{status}"}}"#),
+        object: &object,
         archived_at: String::new(),
     };
     log.record(&[lost]).await.unwrap();

@@ -284,7 +284,7 @@ async fn events_whose_time_is_that_of_their_receipt_are_found() {
         delivery_id: "d1".to_owned(),
         received_at: "2026-01-01T00:00:00Z".to_owned(),
         sha256: String::new(),
-        object: "{}".to_owned(),
+        object: "{}",
         archived_at: String::new(),
     };
     log.record(&[event("e1", None), event("e2", Some("object-updated-at"))])

@@ -77,7 +77,7 @@ async fn plant_without_entity(site: &Deployment, json: &str) {
         delivery_id: delivery(site),
         received_at: site.receiver.aws.clock().timestamp().to_string(),
         sha256: event.identity().to_hex(),
-        object: event.object().get().to_owned(),
+        object: event.object().get(),
         archived_at: String::new(),
     };
     log.record(&[entry]).await.unwrap();

@@ -11,6 +11,7 @@ mod end_to_end;
 mod entities;
 mod example_action;
 mod idempotency;
+mod log_bytes;
 mod operations;
 mod operators;
 mod private_log;

@@ -15,8 +15,6 @@ pub mod bus;
 mod error;
 mod projecting;
 
-use std::collections::BTreeSet;
-
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
@@ -28,7 +26,7 @@ use upvest::effects::{Dispatch, Transition};
 use crate::actions::{Actions, DomainActions, Setup};
 use crate::error::{Failure, unwinding};
 use crate::processor::bus::{EventBus, Publication};
-use crate::queues::consumer::SourceQueue;
+use crate::queues::consumer::{SourceQueue, report_batch};
 use crate::queues::domains::{DISPATCH, Dispatched, EventMessageError, TRANSITION};
 use crate::queues::envelope::attribute;
 use crate::runtime::clock::Clock;
@@ -151,13 +149,7 @@ impl Processor {
             async |done| Box::pin(self.publish(done)).await,
         ))
         .await;
-        tracing::info!(
-            domain = self.domain.name(),
-            batch.messages = event.records.len(),
-            batch.failures = response.batch_item_failures.len(),
-            batch.deliveries = ?deliveries_of(event),
-            "processed a batch"
-        );
+        report_batch(event, &response, "processed a batch");
         metrics::flush();
         response
     }
@@ -266,14 +258,6 @@ impl Processor {
 struct Done<'m> {
     projected: Projected<'m>,
     publication: Option<Publication>,
-}
-
-/// Collects the deliveries that brought the messages of a batch, each once, for the log.
-fn deliveries_of(event: &SqsEvent) -> BTreeSet<&str> {
-    let messages = event.records.iter();
-    messages
-        .filter_map(|message| attribute(message, "delivery_id"))
-        .collect()
 }
 
 /// Logs why a message was not processed. Its copy in the dead-letter queue, should it go there, says that it was sent

@@ -10,7 +10,7 @@ use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
 use pipeline::error::{ErrorChain, Failure, unwinding};
-use pipeline::queues::consumer::{SourceQueue, waits};
+use pipeline::queues::consumer::{SourceQueue, report_batch, waits};
 use pipeline::queues::domains::{DomainQueues, EventMessage, Routes};
 use pipeline::queues::envelope::attribute;
 use pipeline::queues::key_requests::KeyRequests;
@@ -127,16 +127,7 @@ pub async fn handle(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
         .queue
         .together(event, async |batch| handle_batch(deps, batch).await)
         .await;
-    let deliveries = event
-        .records
-        .iter()
-        .filter_map(|message| attribute(message, "delivery_id"));
-    tracing::info!(
-        batch.messages = event.records.len(),
-        batch.deliveries = ?deliveries.collect::<Vec<_>>(),
-        batch.failures = response.batch_item_failures.len(),
-        "handled a batch of deliveries"
-    );
+    report_batch(event, &response, "handled a batch of deliveries");
     metrics::flush();
     response
 }

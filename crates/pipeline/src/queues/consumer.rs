@@ -13,6 +13,7 @@ use aws_sdk_sqs::Client;
 use futures_util::future::join_all;
 
 use crate::error::{Disposition, ErrorChain, Failure};
+use crate::queues::envelope::attribute;
 use crate::runtime::config::{ConfigError, Lookup};
 
 pub use self::dead_letters::{DeadLetters, REASON};
@@ -220,6 +221,22 @@ fn report(response: &mut SqsBatchResponse, message: &SqsMessage) {
 pub(crate) fn receive_count(message: &SqsMessage) -> u32 {
     let count = message.attributes.get("ApproximateReceiveCount");
     count.and_then(|count| count.parse().ok()).unwrap_or(1)
+}
+
+/// Logs that a batch was handled, in the one line of an invocation in which all is well: with the delivery of its first
+/// message. What is out of the ordinary is logged with its own.
+pub fn report_batch(event: &SqsEvent, response: &SqsBatchResponse, done: &'static str) {
+    let first = event.records.first();
+    let delivery_id = first.and_then(|message| attribute(message, "delivery_id"));
+    let message_id = first.and_then(|message| message.message_id.as_deref());
+    let failures = response.batch_item_failures.len();
+    tracing::info!(
+        batch.messages = event.records.len(),
+        batch.failures = (failures > 0).then_some(failures),
+        delivery.id = delivery_id,
+        sqs.message_id = message_id.filter(|_| delivery_id.is_none()),
+        "{done}"
+    );
 }
 
 #[cfg(test)]

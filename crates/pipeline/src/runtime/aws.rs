@@ -23,7 +23,7 @@ use crate::runtime::metrics;
 /// Starts the structured log and the metrics of the function process.
 pub fn start() {
     crate::runtime::log::install();
-    metrics::install(crate::runtime::config::environment("STACK_NAME").unwrap_or_default());
+    metrics::install(&crate::runtime::config::environment("STACK_NAME").unwrap_or_default());
 }
 
 /// Loads the configuration of all AWS clients: the function's region and role, few and fast retries.

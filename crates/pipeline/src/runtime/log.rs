@@ -43,6 +43,10 @@ where
 {
     lambda_runtime::tracing::subscriber::fmt()
         .json()
+        // What a line says is said once: the span has the request's id, by which nobody looks for a delivery.
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
         .with_target(false)
         .without_time()
         .with_env_filter(filter(level))

@@ -6,8 +6,12 @@
 use std::sync::OnceLock;
 
 use jiff::SignedDuration;
-use metrics::{Unit, counter, describe_histogram, histogram};
-use metrics_cloudwatch_embedded::{Builder, Collector};
+use metrics::{counter, histogram};
+
+mod embedded;
+
+pub use self::embedded::Collector;
+use crate::runtime::clock::Clock;
 
 /// Names the namespace of all metrics, which alarms and the dashboard refer to.
 pub const NAMESPACE: &str = "UpvestWebhooks";
@@ -16,8 +20,10 @@ pub const NAMESPACE: &str = "UpvestWebhooks";
 pub const ANSWERED: &str = "DeliveriesAnswered";
 /// Counts requests from an address outside the allow list, taken or refused.
 pub const UNLISTED_SOURCES: &str = "UnlistedSources";
-/// Counts deliveries whose signature holds, by `Freshness`.
+/// Counts deliveries whose signature holds.
 pub const VERIFIED: &str = "DeliveriesVerified";
+/// Counts those among them whose signature is out of its time, by `Freshness`: `expired` or `not-yet-valid`.
+pub const OUT_OF_TIME: &str = "DeliveriesOutOfTime";
 /// Counts deliveries among them that Upvest signed, and not a key of our own.
 pub const FROM_UPVEST: &str = "DeliveriesFromUpvest";
 /// Counts deliveries by which a key was first seen to sign in another dialect.
@@ -48,8 +54,10 @@ pub const RECEIPT_TO_PROJECTED: &str = "ReceiptToProjected";
 /// Says how old events are by Upvest's `created_at` when they become the newest of their entity, in seconds, by
 /// `Domain`.
 pub const EVENT_AGE: &str = "EventAge";
-/// Counts events folded into their entity, by `Domain` and `Result`: `fresh`, `late` or `duplicate`.
+/// Counts events folded into their entity, by `Domain`.
 pub const PROJECTED: &str = "EventsProjected";
+/// Counts those among them that were not fresh, by `Domain` and `Result`: `late`, `duplicate`, `resume` or `replay`.
+pub const NOT_FRESH: &str = "EventsNotFresh";
 /// Counts states that moved backwards along their lifecycle, by `Domain`.
 pub const MOVED_BACK: &str = "StatesMovedBack";
 
@@ -66,8 +74,10 @@ pub const SUBSCRIPTION_HEALTHY: &str = "SubscriptionHealthy";
 /// Counts checks that found it missing, disabled or changed, and repaired it.
 pub const SUBSCRIPTION_REPAIRED: &str = "SubscriptionRepaired";
 
-/// Counts runs of actions, by `Domain` and `Result`: `completed` or `failed`.
+/// Counts runs of actions, by `Domain`.
 pub const ACTIONS: &str = "ActionsRun";
+/// Counts those among them that failed, by `Domain`.
+pub const ACTIONS_FAILED: &str = "ActionsFailed";
 /// Counts those among them that were not the first attempt at their event, by `Domain`.
 pub const ACTIONS_RETRIED: &str = "ActionsRetried";
 /// Counts changes that the event bus took, by `Domain`.
@@ -83,39 +93,35 @@ pub const CANARY_FAILED: &str = "CanaryFailed";
 /// Measures the milliseconds from the canary's request to the end of a `Stage`: `post`, `store` or `project`.
 pub const CANARY_MILLISECONDS: &str = "CanaryMilliseconds";
 
-/// Counts requests to AWS, each attempt, by `Service`.
+/// Counts requests to AWS, each attempt, by `Service`. It is a member of the documents in the log, and no metric.
 pub const AWS_REQUESTS: &str = "AwsRequests";
 /// Counts those among them that repeat one that failed, by `Service`.
 pub const AWS_RETRIES: &str = "AwsRetries";
 
-static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
+static COLLECTOR: OnceLock<Collector> = OnceLock::new();
 
 /// Directs the process's metrics to the log, under the name of the stack. Without it, as in tests, they go nowhere.
-pub(crate) fn install(stack: String) {
-    let builder = Builder::new()
-        .cloudwatch_namespace(NAMESPACE)
-        .with_dimension("Stack", stack);
-    if let Ok(collector) = builder.init() {
+pub(crate) fn install(stack: &str) {
+    let collector = Collector::new(stack);
+    if metrics::set_global_recorder(collector.clone()).is_ok() {
         let _ = COLLECTOR.set(collector);
-        describe_histogram!(CANARY_MILLISECONDS, Unit::Milliseconds, "");
-    }
-    for name in [RECEIPT_TO_STORED, RECEIPT_TO_PROJECTED] {
-        describe_histogram!(name, Unit::Milliseconds, "");
-    }
-    for name in [EVENT_AGE, KEY_AGE] {
-        describe_histogram!(name, Unit::Seconds, "");
     }
 }
 
 /// Writes what was counted since the last flush to standard output, where Lambda takes it for the log.
 pub fn flush() {
-    flush_to(std::io::stdout());
-}
-
-fn flush_to(output: impl std::io::Write) {
     if let Some(collector) = COLLECTOR.get() {
         // Metrics must not fail a delivery.
-        let _ = collector.flush(output);
+        let _ = collector.flush(Clock::system().now(), std::io::stdout().lock());
+    }
+}
+
+/// Names the unit of a metric, as CloudWatch has it; `None` for what counts.
+fn unit(name: &str) -> Option<&'static str> {
+    match name {
+        RECEIPT_TO_STORED | RECEIPT_TO_PROJECTED | CANARY_MILLISECONDS => Some("Milliseconds"),
+        EVENT_AGE | KEY_AGE => Some("Seconds"),
+        _ => None,
     }
 }
 
@@ -131,7 +137,10 @@ pub fn unlisted_source() {
 
 /// Counts a delivery whose signature holds; `freshness` is `fresh`, `expired` or `not-yet-valid`.
 pub fn verified(freshness: &'static str) {
-    counter!(VERIFIED, "Freshness" => freshness).increment(1);
+    counter!(VERIFIED).increment(1);
+    if freshness != "fresh" {
+        counter!(OUT_OF_TIME, "Freshness" => freshness).increment(1);
+    }
 }
 
 /// Counts a delivery that Upvest signed.
@@ -188,7 +197,10 @@ pub fn unknown_types(count: usize) {
 
 /// Counts an event folded into its entity.
 pub fn projected(domain: &'static str, result: &'static str) {
-    counter!(PROJECTED, "Domain" => domain, "Result" => result).increment(1);
+    counter!(PROJECTED, "Domain" => domain).increment(1);
+    if result != "fresh" {
+        counter!(NOT_FRESH, "Domain" => domain, "Result" => result).increment(1);
+    }
 }
 
 /// Measures how long an event took from its receipt into the state of its entity.
@@ -208,7 +220,10 @@ pub fn moved_back(domain: &'static str) {
 
 /// Counts a run of an action.
 pub fn action(domain: &'static str, result: &'static str) {
-    counter!(ACTIONS, "Domain" => domain, "Result" => result).increment(1);
+    counter!(ACTIONS, "Domain" => domain).increment(1);
+    if result != "completed" {
+        counter!(ACTIONS_FAILED, "Domain" => domain).increment(1);
+    }
 }
 
 /// Counts a run of an action that was not the first attempt at its event.
@@ -303,36 +318,43 @@ mod tests {
 
     use super::*;
 
-    /// The only test that installs the metrics of this process, and the only one that writes them.
     #[test]
-    fn metrics_are_lines_of_the_embedded_format_with_the_stack_in_their_dimensions() {
-        install("receiver".to_owned());
-        answered(200);
-        stored_after(SignedDuration::from_millis(1_500));
-        stored_after(SignedDuration::from_millis(-20));
-        event_age("orders", SignedDuration::from_secs(60));
+    fn metrics_are_written_with_their_units_and_dimensions() {
+        let collector = Collector::new("receiver");
+        metrics::with_local_recorder(&collector, || {
+            answered(200);
+            stored_after(SignedDuration::from_millis(1_500));
+            stored_after(SignedDuration::from_millis(-20));
+            event_age("orders", SignedDuration::from_secs(60));
+        });
         let mut output = Vec::new();
-        flush_to(&mut output);
-        let lines = output
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty());
-        let mut lines: Vec<Value> = lines.map(|line| serde_json::from_slice(line).unwrap()).collect();
-        // The collector takes the time from the machine's clock, and the order of lines from chance.
-        for line in &mut lines {
-            line["_aws"]["Timestamp"] = json!("<milliseconds>");
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        collector.flush(now, &mut output).unwrap();
+        let document: Value = serde_json::from_slice(&output).unwrap();
+        insta::assert_snapshot!("metrics", serde_json::to_string_pretty(&document).unwrap());
+        assert_eq!(document[ANSWERED], 1);
+        assert_eq!(document["Status"], "200");
+        assert_eq!(document["Stack"], "receiver");
+        assert_eq!(document[RECEIPT_TO_STORED], json!([0, 1_500]));
+        let directives = &document["_aws"]["CloudWatchMetrics"];
+        let expected = [
+            (
+                json!([["Stack"]]),
+                json!({ "Name": RECEIPT_TO_STORED, "Unit": "Milliseconds" }),
+            ),
+            (
+                json!([["Stack", "Domain"]]),
+                json!({ "Name": EVENT_AGE, "Unit": "Seconds" }),
+            ),
+            (json!([["Stack", "Status"]]), json!({ "Name": ANSWERED })),
+        ];
+        for (index, (dimensions, metric)) in expected.into_iter().enumerate() {
+            let directive = &directives[index];
+            assert_eq!(directive["Namespace"], NAMESPACE);
+            assert_eq!(
+                (&directive["Dimensions"], &directive["Metrics"][0]),
+                (&dimensions, &metric)
+            );
         }
-        lines.sort_by_key(ToString::to_string);
-        insta::assert_snapshot!("metrics", serde_json::to_string_pretty(&lines).unwrap());
-        let of = |name: &str| lines.iter().find(|line| line.get(name).is_some()).unwrap();
-        let directive = |name: &str| of(name)["_aws"]["CloudWatchMetrics"][0].clone();
-        assert_eq!(of(ANSWERED)[ANSWERED], 1);
-        assert_eq!(of(ANSWERED)["Status"], "200");
-        assert_eq!(of(ANSWERED)["Stack"], "receiver");
-        assert_eq!(directive(ANSWERED)["Namespace"], NAMESPACE);
-        assert_eq!(directive(ANSWERED)["Dimensions"], json!([["Stack", "Status"]]));
-        assert_eq!(of(RECEIPT_TO_STORED)[RECEIPT_TO_STORED], json!([1500.0, 0.0]));
-        assert_eq!(directive(RECEIPT_TO_STORED)["Metrics"][0]["Unit"], "Milliseconds");
-        assert_eq!(directive(EVENT_AGE)["Metrics"][0]["Unit"], "Seconds");
-        assert_eq!(directive(EVENT_AGE)["Dimensions"], json!([["Stack", "Domain"]]));
     }
 }

@@ -5,6 +5,9 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{Lookup, environment};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     pipeline::runtime::aws::start();

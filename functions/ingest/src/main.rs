@@ -4,6 +4,9 @@ use ingest::{Config, Deps, GatewayEvent};
 use lambda_http::{Error, LambdaEvent, lambda_runtime, service_fn};
 use pipeline::runtime::config::{Lookup, environment};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     pipeline::runtime::aws::start();

@@ -5,6 +5,9 @@ use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{Lookup, environment};
 use refresh_keys::Deps;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     pipeline::runtime::aws::start();

@@ -6,6 +6,9 @@ use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{Lookup, environment};
 use register_webhook::Deps;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     pipeline::runtime::aws::start();

@@ -69,6 +69,8 @@ fn binary(domain: Domain) -> String {
          use processors::actions::{module};\n\
          use upvest::Domain;\n\
          \n\
+         #[global_allocator]\n\
+         static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;\n\n\
          #[tokio::main(flavor = \"current_thread\")]\n\
          async fn main() -> Result<(), Error> {{\n    \
              pipeline::processor::run(Domain::{domain:?}, {module}::actions).await\n\

@@ -4,6 +4,9 @@ use lambda_runtime::Error;
 use processors::actions::fees;
 use upvest::Domain;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     pipeline::processor::run(Domain::Fees, fees::actions).await

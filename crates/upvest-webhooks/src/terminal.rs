@@ -27,8 +27,7 @@ pub(crate) fn ask(question: &str) -> io::Result<Option<bool>> {
     output.flush()?;
     let mut answer = String::new();
     input.lock().read_line(&mut answer)?;
-    let answer = answer.trim().to_lowercase();
-    Ok(Some(matches!(answer.as_str(), "y" | "yes")))
+    Ok(Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")))
 }
 
 /// Shows what operations report: notes as lines, and work as a bar on standard error, if that is a terminal.

@@ -99,8 +99,7 @@ impl Message {
 
     /// Decodes the body; gives it as it is where that fails.
     pub(crate) fn content(&self) -> Vec<u8> {
-        let content = content(&self.attributes, &self.body);
-        content.unwrap_or_else(|| self.body.clone().into_bytes())
+        content(&self.attributes, &self.body).unwrap_or_else(|| self.body.clone().into_bytes())
     }
 
     /// Gives the attributes that are text, by name.

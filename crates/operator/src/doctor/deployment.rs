@@ -52,8 +52,7 @@ pub(super) struct Described {
 ///
 /// [`CheckError`].
 pub(super) async fn describe(stack: &Stack) -> Result<Described, CheckError> {
-    let client = stack.cloudformation();
-    let request = client.describe_stacks().stack_name(stack.name()?);
+    let request = stack.cloudformation().describe_stacks().stack_name(stack.name()?);
     let answer = request
         .send()
         .await
@@ -148,8 +147,7 @@ pub(super) async fn clocks(stack: &Stack, clock: &Clock, upvest: Option<&upvest_
         let _ = upvest.authorize(upvest_api::Scope::WebhooksRead).await;
     }
     let own_ahead_of_upvest = upvest.and_then(upvest_api::Client::clock_ahead_seconds);
-    let caller = caller.arn().unwrap_or("unknown").to_owned();
-    let mut findings = vec![Finding::ok("you", caller)];
+    let mut findings = vec![Finding::ok("you", caller.arn().unwrap_or("unknown").to_owned())];
     findings.extend(own_ahead_of_aws.map(|seconds| {
         let advice = "set the clock of this machine";
         difference("clock of this machine", "AWS", seconds, advice)

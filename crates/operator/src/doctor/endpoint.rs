@@ -177,8 +177,7 @@ fn unreachable(error: &reqwest::Error) -> Finding {
 }
 
 async fn ask(client: &Client, method: Method, url: &Url) -> Result<Answered, reqwest::Error> {
-    let request = client.request(method, url.clone());
-    let mut response = request.send().await?;
+    let mut response = client.request(method, url.clone()).send().await?;
     let location = response.headers().get(header::LOCATION);
     let location = location
         .and_then(|location| location.to_str().ok())

@@ -112,10 +112,7 @@ async fn look_up_states(
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let logged = log.owners(&ids).await?;
         let open = events.iter_mut().filter(|event| !event.is_processed());
-        let open = open.map(|event| {
-            let logged = logged.get(&event.event_id);
-            event.look_up_state(logged, entities)
-        });
+        let open = open.map(|event| event.look_up_state(logged.get(&event.event_id), entities));
         stream::iter(open)
             .buffer_unordered(AT_A_TIME)
             .try_collect::<()>()

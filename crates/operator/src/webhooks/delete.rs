@@ -30,8 +30,7 @@ pub async fn delete(
     if let Some(confirm) = confirm
         && !confirm(&upvest.webhook(&id).await?)?
     {
-        let result = "kept";
-        return Ok(Outcome::Deleted { id, result });
+        return Ok(Outcome::Deleted { id, result: "kept" });
     }
     let result = match upvest.delete_webhook(&id).await? {
         Deletion::Deleted => "deleted",

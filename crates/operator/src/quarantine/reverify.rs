@@ -71,7 +71,7 @@ pub struct Reverified {
 ///
 /// # Errors
 ///
-/// [`Error`] when nothing was sent. What ended a run early is in [`Ending::failure`].
+/// [`Error`](crate::Error) when nothing was sent. What ended a run early is in [`Ending::failure`].
 pub async fn reverify(
     repair: &Repair<'_>,
     request: &Request,

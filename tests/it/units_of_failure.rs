@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use fake_aws::{CallFilter, Fault, Service};
 use pipeline::actions::{Actions, Change, DomainActions};
 use pipeline::queues::consumer::REASON;
 use pipeline::queues::domains::{DomainQueues, EventMessage};
@@ -12,10 +13,11 @@ use pipeline::runtime::clock::Clock;
 use upvest::Domain;
 use upvest::effects::Dispatch;
 use verify_and_store::Policy;
+use webhook_tests::deliveries::import_key;
 use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::{DELIVERIES, Receiver, dead_letter_name, queue_name};
 
-use crate::support::{enqueue_events, event, event_at, message_of, post_events, receiver};
+use crate::support::{enqueue_events, event, event_at, key, message_of, post_events, receiver};
 
 /// Cannot be asked about the event `bad`.
 struct Picky;
@@ -76,6 +78,50 @@ async fn a_panic_on_a_delivery_fails_that_delivery_alone() {
     receiver.verify_and_store().await.unwrap();
     assert_eq!(receiver.aws.messages(DELIVERIES).len(), 0);
     assert_eq!(waiting(&receiver, &queue_name(Domain::Orders)).len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_is_out_of_reach_fails_the_deliveries_alone_that_have_something_for_it() {
+    let receiver = receiver(Policy::Flag).await;
+    let user = |id: &str| event(id, "USER.CREATED", &format!(r#"{{"id":"{id}"}}"#));
+    for events in [
+        vec![user("u1")],
+        vec![order("e1", 1, "o1")],
+        vec![user("u2"), order("e2", 2, "o2")],
+    ] {
+        enqueue_events(&receiver, &events).await;
+    }
+    for _ in 0..3 {
+        let send = CallFilter::operation(Service::Sqs, "SendMessageBatch").on(queue_name(Domain::Orders));
+        receiver.aws.inject(Fault::FailBeforeEffect, send);
+    }
+    receiver.verify_and_store().await.unwrap();
+    assert_eq!(receiver.aws.messages(DELIVERIES).len(), 2);
+    assert_eq!(waiting(&receiver, &queue_name(Domain::Users)).len(), 2);
+    assert_eq!(waiting(&receiver, &queue_name(Domain::Orders)), [""; 0]);
+    receiver.aws.clock().advance(Duration::from_secs(60));
+    receiver.verify_and_store().await.unwrap();
+    assert_eq!(receiver.aws.messages(DELIVERIES).len(), 0);
+    assert_eq!(waiting(&receiver, &queue_name(Domain::Users)).len(), 2);
+    assert_eq!(waiting(&receiver, &queue_name(Domain::Orders)).len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entitys_events_never_overtake_each_other_when_a_queue_takes_some_of_them() {
+    for seed in 0..40 {
+        let receiver = Receiver::new(seed, Policy::Flag);
+        import_key(&receiver.aws, key().to_jwk().unwrap()).await;
+        let send = CallFilter::operation(Service::Sqs, "SendMessageBatch").on(queue_name(Domain::Orders));
+        receiver.aws.inject(Fault::Partial, send);
+        let events = [order("e1", 1, "o1"), order("e2", 2, "o1"), order("e3", 3, "o1")];
+        enqueue_events(&receiver, &events).await;
+        for _ in 0..3 {
+            receiver.verify_and_store().await;
+            receiver.aws.clock().advance(Duration::from_secs(10));
+        }
+        let sent = waiting(&receiver, &queue_name(Domain::Orders));
+        assert_eq!(sent, ["e1", "e2", "e3"], "seed {seed}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

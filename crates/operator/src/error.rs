@@ -193,6 +193,7 @@ causes!(
     pipeline::error::AwsError,
     pipeline::queues::deliveries::SendError,
     pipeline::queues::domains::RoutesError,
+    pipeline::queues::domains::SendError,
     pipeline::stores::archive::ReadError,
     pipeline::stores::audit::AuditError,
     pipeline::stores::entities::EntityError,

@@ -139,34 +139,34 @@ async fn handle_batch(deps: &Deps, batch: &[&SqsMessage]) -> Vec<Result<(), Fail
     for together in bounded(batch) {
         received.extend(join_all(together.iter().map(|message| Box::pin(receive(deps, message)))).await);
     }
-    let dispatches =
-        |received: &Result<Received, _>| matches!(received, Ok(received) if !received.dispatch.is_empty());
-    let dispatching: Vec<bool> = received.iter().map(dispatches).collect();
+    let dispatching: Vec<BTreeSet<Domain>> = received.iter().map(domains_of).collect();
     let mut in_order: Vec<&mut Received> = received.iter_mut().flatten().collect();
     in_order.sort_by_key(|received| received.arrival);
-    let deliveries: Vec<_> = in_order.iter().map(|received| received.arrival.1).collect();
     let events: Vec<EventMessage> = in_order
         .into_iter()
         .flat_map(|received| std::mem::take(&mut received.dispatch))
         .collect();
     report_unrecognised(&events);
-    let dispatched = deps.domains.send(events).await.map_err(|error| {
-        let failure = Failure::new(waits::INFRASTRUCTURE, &error);
-        tracing::error!(
-            ?deliveries,
-            error = failure.reason,
-            "events of a batch of deliveries were not dispatched"
-        );
-        failure
-    });
-    // What was received fails with the dispatch of the batch, unless it had nothing to dispatch.
-    let results = received.into_iter().zip(dispatching);
-    let results = results.map(|(received, dispatches)| match received {
-        Err(failure) => Err(failure),
-        Ok(_) if dispatches => dispatched.clone(),
-        Ok(_) => Ok(()),
+    let unsent = deps.domains.send(events).await.err();
+    if let Some(error) = &unsent {
+        tracing::error!(%error, "events of a batch of deliveries were not dispatched");
+    }
+    // A delivery fails with the dispatch of its own events alone.
+    let why = |domain: &Domain| unsent.as_ref().and_then(|unsent| unsent.of(*domain));
+    let results = received.into_iter().zip(dispatching).map(|(received, domains)| {
+        received?;
+        match domains.iter().find_map(why) {
+            Some(error) => Err(Failure::new(waits::INFRASTRUCTURE, error)),
+            None => Ok(()),
+        }
     });
     results.collect()
+}
+
+/// Lists the domains that a delivery has events for.
+fn domains_of(received: &Result<Received, Failure>) -> BTreeSet<Domain> {
+    let dispatch = received.iter().flat_map(|received| &received.dispatch);
+    dispatch.map(|event| event.domain).collect()
 }
 
 /// Cuts a batch into parts whose bodies have at most [`BYTES_AT_A_TIME`] together once they are decoded, by what can be told

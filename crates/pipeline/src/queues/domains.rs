@@ -17,11 +17,11 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use futures_util::stream::{self, StreamExt};
 
-use upvest::EntityKey;
+use upvest::{Domain, EntityKey};
 
 pub use self::message::{AGGREGATE, DISPATCH, Dispatched, EventMessage, EventMessageError, TRANSITION};
 pub use self::routes::{Routes, RoutesError};
-use crate::error::AwsError;
+use crate::error::{AwsError, ErrorChain};
 use crate::queues::encoding::MAX_MESSAGE_BYTES;
 use crate::runtime::trace::TraceHeader;
 
@@ -50,6 +50,28 @@ pub struct DomainQueues {
     trace: TraceHeader,
 }
 
+/// Says for which domains events were not all sent. Those of the others were.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("events were not sent to {}", names(.failed))]
+pub struct SendError {
+    failed: BTreeMap<Domain, AwsError>,
+}
+
+impl SendError {
+    /// Finds why the events of a domain were not all sent; `None` when they were.
+    #[must_use]
+    pub fn of(&self, domain: Domain) -> Option<&AwsError> {
+        self.failed.get(&domain)
+    }
+}
+
+fn names(failed: &BTreeMap<Domain, AwsError>) -> String {
+    let names = failed
+        .iter()
+        .map(|(domain, error)| format!("{domain} ({})", ErrorChain(error)));
+    names.collect::<Vec<_>>().join(", ")
+}
+
 impl DomainQueues {
     /// Sends to the queues at `routes`.
     #[must_use]
@@ -75,21 +97,25 @@ impl DomainQueues {
     ///
     /// # Errors
     ///
-    /// [`AwsError`] when some event is not known to be in its queue; others may be.
-    pub async fn send(&self, events: Vec<EventMessage>) -> Result<(), AwsError> {
-        let mut by_queue: BTreeMap<&str, Vec<EventMessage>> = BTreeMap::new();
+    /// [`SendError`] when some event is not known to be in its queue; it names the domains of which that is so.
+    pub async fn send(&self, events: Vec<EventMessage>) -> Result<(), SendError> {
+        let mut by_domain: BTreeMap<Domain, Vec<EventMessage>> = BTreeMap::new();
         for event in events {
-            by_queue
-                .entry(self.routes.url(event.domain))
-                .or_default()
-                .push(event);
+            by_domain.entry(event.domain).or_default().push(event);
         }
-        let lanes = by_queue
+        let lanes = by_domain
             .into_iter()
-            .flat_map(|(url, events)| lanes(events).into_iter().map(move |lane| (url, lane)));
-        let sends = lanes.map(|(url, events)| self.send_to(url, events));
-        let results: Vec<_> = stream::iter(sends).buffer_unordered(AT_A_TIME).collect().await;
-        results.into_iter().collect()
+            .flat_map(|(domain, events)| lanes(events).into_iter().map(move |lane| (domain, lane)));
+        let sends = lanes.map(async |(domain, events)| {
+            let sent = self.send_to(self.routes.url(domain), events).await;
+            Some((domain, sent.err()?))
+        });
+        let failed: Vec<_> = stream::iter(sends).buffer_unordered(AT_A_TIME).collect().await;
+        let failed: BTreeMap<_, _> = failed.into_iter().flatten().collect();
+        match failed.is_empty() {
+            true => Ok(()),
+            false => Err(SendError { failed }),
+        }
     }
 
     async fn send_to(&self, url: &str, events: Vec<EventMessage>) -> Result<(), AwsError> {

@@ -148,17 +148,20 @@ async fn handle_batch(deps: &Deps, batch: &[&SqsMessage]) -> Vec<Result<(), Fail
         .collect();
     report_unrecognised(&events);
     let unsent = deps.domains.send(events).await.err();
-    if let Some(error) = &unsent {
-        tracing::error!(%error, "events of a batch of deliveries were not dispatched");
-    }
     // A delivery fails with the dispatch of its own events alone.
     let why = |domain: &Domain| unsent.as_ref().and_then(|unsent| unsent.of(*domain));
     let results = received.into_iter().zip(dispatching).map(|(received, domains)| {
-        received?;
-        match domains.iter().find_map(why) {
-            Some(error) => Err(Failure::new(waits::INFRASTRUCTURE, error)),
-            None => Ok(()),
-        }
+        let received = received?;
+        let Some(error) = domains.iter().find_map(why) else {
+            return Ok(());
+        };
+        let failure = Failure::new(waits::INFRASTRUCTURE, error);
+        tracing::error!(
+            delivery.id = %received.arrival.1,
+            error = failure.reason,
+            "events of a delivery were not dispatched"
+        );
+        Err(failure)
     });
     results.collect()
 }

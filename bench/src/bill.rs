@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fake_aws::{Call, Service};
-use webhook_tests::prices;
+use operator::cost::{CHUNK, US_EAST_1 as PRICES};
 
 use crate::cases::{Case, Stage};
 use crate::player::Played;
@@ -65,14 +65,14 @@ fn is_read(call: &Call) -> bool {
 
 /// Gives the price of one call, in dollars.
 fn price(call: &Call) -> f64 {
-    let chunks = call.bytes.div_ceil(prices::CHUNK).max(1) as f64;
+    let chunks = call.bytes.div_ceil(CHUNK).max(1) as f64;
     let units = f64::from(call.half_units) / 2.0;
     let for_a_million = match call.service {
-        Service::Sqs if call.resource.ends_with(".fifo") => chunks * prices::SQS_FIFO,
-        Service::Sqs => chunks * prices::SQS_STANDARD,
-        Service::DynamoDb if is_read(call) => units * prices::READ_UNITS,
-        Service::DynamoDb => units * prices::WRITE_UNITS,
-        Service::S3 => prices::S3_PUT,
+        Service::Sqs if call.resource.ends_with(".fifo") => chunks * PRICES.sqs_fifo,
+        Service::Sqs => chunks * PRICES.sqs_standard,
+        Service::DynamoDb if is_read(call) => units * PRICES.read_units,
+        Service::DynamoDb => units * PRICES.write_units,
+        Service::S3 => PRICES.s3_put,
         _ => 0.0,
     };
     for_a_million / MILLION
@@ -81,13 +81,13 @@ fn price(call: &Call) -> f64 {
 /// Gives the price of an invocation by itself, in dollars: Lambda bills begun milliseconds.
 fn price_of_invocation(stage: Stage, latency_ms: f64) -> f64 {
     let brought_by = match stage {
-        Stage::Ingest => prices::API,
+        Stage::Ingest => PRICES.api,
         // The poll that brought the batch, and the request that deletes it.
-        Stage::Verify => 2.0 * prices::SQS_STANDARD,
-        Stage::Orders => 2.0 * prices::SQS_FIFO,
+        Stage::Verify => 2.0 * PRICES.sqs_standard,
+        Stage::Orders => 2.0 * PRICES.sqs_fifo,
     };
     let seconds = latency_ms.ceil() / 1_000.0;
-    (brought_by + prices::INVOCATIONS) / MILLION + seconds * stage.gigabytes() * prices::GB_SECOND
+    (brought_by + PRICES.invocations) / MILLION + seconds * stage.gigabytes() * PRICES.gb_second
 }
 
 #[cfg(test)]

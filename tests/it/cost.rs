@@ -1,7 +1,7 @@
 //! What a million events cost, at list prices and by the requests that the shipped code really makes.
 //!
 //! `cargo test --workspace --test it -- cost --nocapture` prints the table of docs/cost.md. What is counted depends on
-//! nothing but the code; prices are those of `webhook_tests::prices`, times are constants below.
+//! nothing but the code; prices are those of `operator::cost`, times are constants below.
 
 #![expect(
     clippy::unwrap_used,
@@ -13,15 +13,16 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use fake_aws::{Call, Service};
+use operator::cost::{CHUNK, Counts, ONE, Observability, TEN, TEN_WAITING, US_EAST_1 as PRICES};
 use pipeline::actions::{Actions, DomainActions};
 use pipeline::processor::Processor;
 use serde_json::Value;
 use upvest::Domain;
 use upvest_simulator::generate;
 use verify_and_store::Policy;
-use webhook_tests::prices;
 use webhook_tests::receiver::{CHANGES, Receiver};
 
+use crate::log_bytes;
 use crate::support::{enqueue_events, receiver};
 
 /// What ships: no action of one's own.
@@ -32,11 +33,13 @@ impl Actions for NoActions {}
 /// Events in the run that is counted.
 const EVENTS: usize = 2_000;
 const MILLION: f64 = 1_000_000.0;
-/// How long an invocation is billed for, in ms, and its memory, in GB: the template's defaults, and times that are
-/// longer than what was measured on a developer's machine.
-const INGEST: (f64, f64) = (5.0, 0.25);
-const VERIFY: (f64, f64) = (60.0, 0.5);
-const PROCESSOR: (f64, f64) = (40.0, 0.25);
+/// A million of them are a GB.
+const LOGS: &str = "KB of logs and metrics";
+/// How long an invocation is billed for, in ms, its memory, in GB, and what it logs, in bytes: the template's defaults, times that
+/// are longer than what was measured on a developer's machine, and what `log_bytes` holds the functions to.
+const INGEST: (f64, f64, usize) = (5.0, 0.25, log_bytes::INGEST);
+const VERIFY: (f64, f64, usize) = (60.0, 0.5, log_bytes::MOST);
+const PROCESSOR: (f64, f64, usize) = (40.0, 0.25, log_bytes::MOST);
 
 /// How much of a thing a run took, and what a million of it costs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -68,18 +71,15 @@ impl Bill {
         usage.price = price;
     }
 
-    fn invocation(&mut self, (ms, gb): (f64, f64)) {
-        self.add("Lambda invocations", 1.0, prices::INVOCATIONS);
-        self.add(
-            "Lambda GB seconds",
-            ms / 1_000.0 * gb,
-            prices::GB_SECOND * MILLION,
-        );
+    fn invocation(&mut self, (ms, gb, bytes): (f64, f64, usize)) {
+        self.add(LOGS, bytes as f64 / 1_000.0, PRICES.logs_gb);
+        self.add("Lambda invocations", 1.0, PRICES.invocations);
+        self.add("Lambda GB seconds", ms / 1_000.0 * gb, PRICES.gb_second * MILLION);
     }
 
     /// The poll that brought a batch, and the request that deletes it. Lambda makes both in the name of the function.
     fn poll(&mut self, price: f64) {
-        let what = match price == prices::SQS_FIFO {
+        let what = match price == PRICES.sqs_fifo {
             true => "SQS requests, FIFO",
             false => "SQS requests, standard",
         };
@@ -87,18 +87,18 @@ impl Bill {
     }
 
     fn call(&mut self, call: &Call) {
-        let chunks = call.bytes.div_ceil(prices::CHUNK).max(1) as f64;
+        let chunks = call.bytes.div_ceil(CHUNK).max(1) as f64;
         let units = f64::from(call.half_units) / 2.0;
         match (call.service, call.operation.as_str()) {
             (Service::Sqs, _) if call.resource.ends_with(".fifo") => {
-                self.add("SQS requests, FIFO", chunks, prices::SQS_FIFO);
+                self.add("SQS requests, FIFO", chunks, PRICES.sqs_fifo);
             }
-            (Service::Sqs, _) => self.add("SQS requests, standard", chunks, prices::SQS_STANDARD),
+            (Service::Sqs, _) => self.add("SQS requests, standard", chunks, PRICES.sqs_standard),
             (Service::DynamoDb, "GetItem" | "BatchGetItem" | "Query" | "Scan") => {
-                self.add("DynamoDB read units", units, prices::READ_UNITS);
+                self.add("DynamoDB read units", units, PRICES.read_units);
             }
-            (Service::DynamoDb, _) => self.add("DynamoDB write units", units, prices::WRITE_UNITS),
-            (Service::S3, "PutObject") => self.add("S3 PUT requests", 1.0, prices::S3_PUT),
+            (Service::DynamoDb, _) => self.add("DynamoDB write units", units, PRICES.write_units),
+            (Service::S3, "PutObject") => self.add("S3 PUT requests", 1.0, PRICES.s3_put),
             _ => {}
         }
     }
@@ -136,28 +136,30 @@ impl Bill {
         *self.writes.entry(what).or_default().entry(units).or_default() += 1;
     }
 
-    /// What the write units went to, in percent of the writes.
-    fn writes_table(&self) -> String {
-        let mut table = String::new();
-        for (what, by_units) in &self.writes {
-            let writes: usize = by_units.values().sum();
-            let units: usize = by_units.iter().map(|(units, count)| units * count).sum();
-            let percent = |wanted: &dyn Fn(usize) -> bool| {
-                let matching = by_units.iter().filter(|(units, _)| wanted(**units));
-                100 * matching.map(|(_, count)| count).sum::<usize>() as u64 / writes as u64
-            };
-            // Writing to a text cannot fail.
-            let _ = writeln!(
-                table,
-                "| {what} | {} % | {} % | {} % | {} % | {:.3} |",
-                percent(&|units| units == 1),
-                percent(&|units| units == 2),
-                percent(&|units| units == 3),
-                percent(&|units| units > 3),
-                units as f64 / self.events as f64
-            );
+    /// Units per event that went to something.
+    fn units_of(&self, what: &str) -> f64 {
+        let by_units = self.writes[what].iter();
+        let units: usize = by_units.map(|(units, count)| units * count).sum();
+        units as f64 / self.events as f64
+    }
+
+    /// What an event took, as the command `cost` knows it.
+    fn counts(&self) -> Counts {
+        let of = |what: &str| {
+            let shown = format!("{:.3}", self.per_event(what));
+            shown.parse().unwrap()
+        };
+        Counts {
+            api_requests: of("API Gateway requests"),
+            read_units: of("DynamoDB read units"),
+            write_units: of("DynamoDB write units"),
+            gb_seconds: of("Lambda GB seconds"),
+            invocations: of("Lambda invocations"),
+            s3_puts: of("S3 PUT requests"),
+            sqs_fifo: of("SQS requests, FIFO"),
+            sqs_standard: of("SQS requests, standard"),
+            log_kb: of(LOGS),
         }
-        table
     }
 
     /// The price of a million events, in dollars.
@@ -166,21 +168,31 @@ impl Bill {
         self.usage.values().map(cost).sum()
     }
 
-    fn table(&self) -> String {
-        let mut table = String::new();
-        for (what, usage) in &self.usage {
-            let per_event = usage.count / self.events as f64;
-            // Writing to a text cannot fail.
-            let _ = writeln!(
-                table,
-                "| {what} | {per_event:.3} | {:.4} | {:.2} |",
-                usage.price,
-                per_event * usage.price
-            );
-        }
-        let _ = writeln!(table, "| **Total** | | | **{:.2}** |", self.total());
-        table
+    fn per_event(&self, what: &str) -> f64 {
+        self.usage[what].count / self.events as f64
     }
+}
+
+/// The tables of docs/cost.md: a column for each bill.
+fn tables(bills: &[Bill]) -> [String; 3] {
+    let table = |rows: Vec<&str>, cell: &dyn Fn(&Bill, &str) -> String| {
+        let mut table = String::new();
+        for what in rows {
+            let cells: Vec<String> = bills.iter().map(|bill| cell(bill, what)).collect();
+            // Writing to a text cannot fail.
+            let _ = writeln!(table, "| {what} | {} |", cells.join(" | "));
+        }
+        table
+    };
+    let things: Vec<&str> = bills[0].usage.keys().copied().collect();
+    let mut dollars = table(things.clone(), &|bill, what| {
+        format!("{:.2}", bill.per_event(what) * bill.usage[what].price)
+    });
+    dollars += &table(vec!["**Total**"], &|bill, _| format!("**{:.2}**", bill.total()));
+    let counts = table(things, &|bill, what| format!("{:.3}", bill.per_event(what)));
+    let written = bills[0].writes.keys().copied().collect();
+    let writes = table(written, &|bill, what| format!("{:.3}", bill.units_of(what)));
+    [dollars, counts, writes]
 }
 
 /// The processor of a domain as it ships.
@@ -202,7 +214,7 @@ struct Traffic {
     publishes: bool,
 }
 
-const TEN: Traffic = Traffic {
+const BY_TEN: Traffic = Traffic {
     per_delivery: 10,
     at_once: 1,
     publishes: false,
@@ -248,17 +260,17 @@ async fn bill(events: &[String], traffic: Traffic) -> Bill {
             enqueue_events(&receiver, delivery).await;
             // Deliveries of one millisecond have no order.
             receiver.aws.clock().advance(Duration::from_millis(1));
-            bill.add("API Gateway requests", 1.0, prices::API);
+            bill.add("API Gateway requests", 1.0, PRICES.api);
             bill.invocation(INGEST);
         }
         while receiver.verify_and_store().await.is_some() {
             bill.invocation(VERIFY);
-            bill.poll(prices::SQS_STANDARD);
+            bill.poll(PRICES.sqs_standard);
         }
         for processor in &processors {
             while receiver.process_by(processor.clone()).await.is_some() {
                 bill.invocation(PROCESSOR);
-                bill.poll(prices::SQS_FIFO);
+                bill.poll(PRICES.sqs_fifo);
             }
         }
     }
@@ -272,41 +284,67 @@ async fn bill(events: &[String], traffic: Traffic) -> Bill {
     calls.for_each(|call| bill.call(&call));
     bill.count_writes(&receiver);
     let published = receiver.aws.published(CHANGES).len();
-    bill.add("EventBridge events", published as f64, prices::EVENT_BUS);
+    bill.add("EventBridge events", published as f64, PRICES.event_bus);
     bill
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_million_events_cost_what_the_documentation_says() {
     let events = generate(7, EVENTS);
-    let busy = Traffic { at_once: 10, ..TEN };
+    let busy = Traffic {
+        at_once: 10,
+        ..BY_TEN
+    };
     let publishes = Traffic {
         publishes: true,
-        ..TEN
+        ..BY_TEN
     };
     let single = Traffic {
         per_delivery: 1,
-        ..TEN
+        ..BY_TEN
     };
     let in_one_go = executed_at_once(events.clone());
-    let documented = include_str!("../../docs/cost.md");
-    let mut missing = Vec::new();
-    for (title, events, traffic) in [
-        ("ten events in a delivery", &events, TEN),
-        ("the same, ten deliveries at a time", &events, busy),
-        ("the same, orders executed in one go", &in_one_go, busy),
+    let mut bills = Vec::new();
+    for (title, events, traffic, known) in [
+        ("ten events in a delivery", &events, BY_TEN, Some(TEN)),
+        (
+            "the same, ten deliveries at a time",
+            &events,
+            busy,
+            Some(TEN_WAITING),
+        ),
+        ("the same, orders executed in one go", &in_one_go, busy, None),
         (
             "ten events in a delivery, every change published",
             &events,
             publishes,
+            None,
         ),
-        ("one event in a delivery", &events, single),
+        ("one event in a delivery", &events, single, Some(ONE)),
     ] {
         let bill = bill(events, traffic).await;
-        let (table, writes) = (bill.table(), bill.writes_table());
-        println!("{title}:\n\n{table}\n{writes}");
-        let is_documented = documented.contains(&table) && documented.contains(&writes);
-        missing.extend(Some(title).filter(|_| !is_documented));
+        if let Some(known) = known {
+            assert_eq!(
+                bill.counts(),
+                known,
+                "operator::cost knows other counts of: {title}"
+            );
+        }
+        bills.push(bill);
     }
-    assert!(missing.is_empty(), "docs/cost.md is not up to date: {missing:?}");
+    let documented = include_str!("../../docs/cost.md");
+    for table in tables(&bills) {
+        println!("{table}");
+        assert!(documented.contains(&table), "docs/cost.md lacks:\n{table}");
+    }
+    let traffic = operator::cost::Traffic {
+        events_per_day: 0.0,
+        per_delivery: 10.0,
+    };
+    for observability in [Observability::Lean, Observability::Full] {
+        let fixed = operator::cost::reckon(traffic, &PRICES, observability).usd_fixed;
+        let said = format!("{fixed:.2} dollars a month");
+        println!("{observability:?}: {said}");
+        assert!(documented.contains(&said), "docs/cost.md lacks: {said}");
+    }
 }

@@ -4,6 +4,8 @@ mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use operator::cost::{Observability, watching};
+use pipeline::runtime::metrics::LEAN;
 use serde_json::{Map, Value};
 use webhook_tests::metrics::Measurement;
 
@@ -91,6 +93,44 @@ fn every_alarm_tells_both_topics() {
             "{name}"
         );
     }
+}
+
+/// The conditions under which an alarm is there only where all is observed.
+const FULL: [&str; 3] = ["ObservesAll", "ObservesKeys", "ObservesCanary"];
+
+#[test]
+fn a_lean_stack_keeps_the_alarms_that_wake_somebody_and_their_metrics() {
+    let alarms = || {
+        let templates = [Template::read(), Template::read_file(ALARMS)];
+        let of = |template: &Template| -> Vec<(String, Value)> {
+            let alarms = template.resources(ALARM);
+            alarms
+                .map(|(name, alarm)| (name.to_owned(), alarm.clone()))
+                .collect()
+        };
+        templates.iter().flat_map(of).collect::<Vec<_>>()
+    };
+    let is_kept = |alarm: &Value| !FULL.contains(&alarm["Condition"].as_str().unwrap_or_default());
+    let (kept, others): (Vec<_>, Vec<_>) = alarms().into_iter().partition(|(_, alarm)| is_kept(alarm));
+    let rule = Template::read_file(ALARMS).properties("WebhooksUnhealthyAlarm")["AlarmRule"].to_string();
+    for (name, alarm) in &kept {
+        let wakes = rule.contains(&format!("${{{name}}}")) || name.ends_with("DeadLetterAlarm");
+        assert!(wakes, "{name} wakes nobody");
+        let metric = text_of(&alarm["Properties"]["MetricName"]);
+        let is_ours = alarm["Properties"]["Namespace"] == OURS;
+        // What filters read off the API's log is published by no function.
+        let is_filtered = ["DeliveriesRefused", "RequestsUnsigned"].contains(&metric);
+        assert!(
+            !is_ours || is_filtered || LEAN.contains(&metric),
+            "{metric} is not published"
+        );
+    }
+    for (name, _) in &others {
+        assert!(!rule.contains(&format!("${{{name}}}")), "{name} wakes somebody");
+    }
+    let known = |observability| watching(observability).0;
+    assert_eq!(known(Observability::Lean), kept.len());
+    assert_eq!(known(Observability::Full), kept.len() + others.len());
 }
 
 #[test]

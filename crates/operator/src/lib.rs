@@ -11,6 +11,7 @@
 //! | [`explain`] | from a state or an event back to the signed bytes, and forward to its actions |
 //! | [`archive`] | the signed deliveries: verify the log by them |
 //! | [`audit`] | what operators did, and why |
+//! | [`cost`] | what a month costs, reckoned without a stack |
 //! | [`send`] | signed deliveries of the operator's own |
 //! | [`doctor`] | checking a stack, and what Upvest has of it |
 //! | [`keys`] | the keys that deliveries are verified by: fetch, import, list |
@@ -42,6 +43,7 @@
 
 pub mod archive;
 pub mod audit;
+pub mod cost;
 pub mod credentials;
 pub mod dlq;
 pub mod doctor;

@@ -8,8 +8,8 @@ use pipeline::runtime::config::{Lookup, environment};
 
 use crate::arguments::StackArgs;
 use crate::commands::{
-    archive, audit, dlq, doctor, entities, events, explain, keys, quarantine, reconcile, replay, send, spec,
-    tail, webhooks,
+    archive, audit, cost, dlq, doctor, entities, events, explain, keys, quarantine, reconcile, replay, send,
+    spec, tail, webhooks,
 };
 use crate::output::Answer;
 use crate::terminal::Screen;
@@ -144,6 +144,13 @@ enum Command {
     /// Compare Upvest's specification with what this program knows of Upvest's events
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Spec(spec::Command),
+    /// Reckon what a receiver costs in a month, by the requests that it makes for an event
+    ///
+    /// It needs no stack and asks nobody: the counts are those of this version, the prices are list prices, of us-east-1
+    /// unless --region names another.
+    ///
+    /// Example: upvest-webhooks cost --events-per-day 100000 --per-delivery 10
+    Cost(cost::Arguments),
     /// Print a completion script for a shell
     ///
     /// For bash: upvest-webhooks completions bash > ~/.local/share/bash-completion/completions/upvest-webhooks
@@ -234,6 +241,7 @@ impl Command {
             Self::Doctor(arguments) => Answer::of(&arguments.run(stacks).await?, json),
             Self::Reconcile(arguments) => Answer::of(&Box::pin(arguments.run(stacks)).await?, json),
             Self::Spec(command) => Answer::of(&command.run()?, json),
+            Self::Cost(arguments) => Answer::of(&arguments.run(stacks.region())?, json),
             Self::Completions { shell } => Ok(Answer::verbatim(completions(shell))),
         }
     }

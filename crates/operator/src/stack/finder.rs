@@ -120,6 +120,11 @@ impl<'f> StackFinder<'f> {
         &self.variables
     }
 
+    /// Tells which region the operator named; `None` where the AWS configuration says it.
+    pub fn region(&self) -> Option<&str> {
+        self.choice.region.as_deref()
+    }
+
     /// Tells what operations on the stack report to.
     pub fn reporter(&self) -> Reporter<'f> {
         self.reporter

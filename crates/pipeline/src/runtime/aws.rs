@@ -18,12 +18,14 @@ use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
+use crate::runtime::config::environment;
 use crate::runtime::metrics;
 
 /// Starts the structured log and the metrics of the function process.
 pub fn start() {
     crate::runtime::log::install();
-    metrics::install(&crate::runtime::config::environment("STACK_NAME").unwrap_or_default());
+    let stack = environment("STACK_NAME").unwrap_or_default();
+    metrics::install(&stack, environment("OBSERVABILITY").as_deref() == Some("lean"));
 }
 
 /// Loads the configuration of all AWS clients: the function's region and role, few and fast retries.

@@ -98,11 +98,19 @@ pub const AWS_REQUESTS: &str = "AwsRequests";
 /// Counts those among them that repeat one that failed, by `Service`.
 pub const AWS_RETRIES: &str = "AwsRetries";
 
+/// Lists the metrics that are published where `Observability` is lean: those of the alarms that wake somebody.
+pub const LEAN: [&str; 5] = [ANSWERED, FROM_UPVEST, UNKNOWN_KEYS, CONFLICTING, CANARY_DELIVERED];
+
 static COLLECTOR: OnceLock<Collector> = OnceLock::new();
 
 /// Directs the process's metrics to the log, under the name of the stack. Without it, as in tests, they go nowhere.
-pub(crate) fn install(stack: &str) {
-    let collector = Collector::new(stack);
+///
+/// With `is_lean` those of [`LEAN`] alone are written.
+pub(crate) fn install(stack: &str, is_lean: bool) {
+    let collector = match is_lean {
+        true => Collector::new(stack).only(&LEAN),
+        false => Collector::new(stack),
+    };
     if metrics::set_global_recorder(collector.clone()).is_ok() {
         let _ = COLLECTOR.set(collector);
     }

@@ -23,6 +23,8 @@ const VALUES: usize = 100;
 #[derive(Debug, Clone)]
 pub struct Collector {
     stack: Arc<str>,
+    /// Lists the metrics that are written; `None` where all are.
+    only: Option<&'static [&'static str]>,
     series: Arc<Mutex<BTreeMap<Key, Arc<Series>>>>,
 }
 
@@ -74,7 +76,17 @@ impl Collector {
     pub fn new(stack: &str) -> Self {
         Self {
             stack: stack.into(),
+            only: None,
             series: Arc::default(),
+        }
+    }
+
+    /// Writes the metrics of these names alone, and forgets the others.
+    #[must_use]
+    pub fn only(self, names: &'static [&'static str]) -> Self {
+        Self {
+            only: Some(names),
+            ..self
         }
     }
 
@@ -96,7 +108,11 @@ impl Collector {
             series.iter().partition(|(key, _)| key.name() == AWS_REQUESTS);
         let mut documents: Vec<Document<'_>> = Vec::new();
         for (key, series) in metrics {
-            for value in series.take() {
+            let values = series.take();
+            if self.only.is_some_and(|names| !names.contains(&key.name())) {
+                continue;
+            }
+            for value in values {
                 Document::for_metric(&mut documents, key).add(key, value);
             }
         }
@@ -262,6 +278,19 @@ mod tests {
             "A": 2, "B": 1, "EventAge": [61], "AwsRequests": 4,
         });
         assert_eq!(documents, [expected]);
+    }
+
+    #[test]
+    fn metrics_that_are_not_chosen_are_not_written() {
+        let collector = Collector::new("receiver").only(&["B"]);
+        metrics::with_local_recorder(&collector, || {
+            metrics::counter!("A").increment(1);
+            metrics::counter!("B").increment(1);
+        });
+        let mut output = Vec::new();
+        collector.flush(Timestamp::UNIX_EPOCH, &mut output).unwrap();
+        let document: Value = serde_json::from_slice(&output).unwrap();
+        assert_eq!((document.get("A"), &document["B"]), (None, &json!(1)));
     }
 
     #[test]

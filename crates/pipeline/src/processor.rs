@@ -27,7 +27,7 @@ use crate::actions::{Actions, DomainActions, Setup};
 use crate::error::{Failure, unwinding};
 use crate::processor::bus::{EventBus, Publication};
 use crate::queues::consumer::{SourceQueue, report_batch};
-use crate::queues::domains::{DISPATCH, Dispatched, EventMessageError, TRANSITION};
+use crate::queues::domains::{DISPATCH, Dispatched, EventMessageError, TRANSITION, transition_text};
 use crate::queues::envelope::attribute;
 use crate::runtime::clock::Clock;
 use crate::runtime::config::{ConfigError, Lookup, environment};
@@ -276,10 +276,9 @@ fn failure(message: &SqsMessage, error: &ProcessError, transition: Option<&Trans
         failure
             .attributes
             .push((DISPATCH, Dispatch::Again.name().to_owned()));
-        let transition = transition.map(|transition| Transition::pack(std::slice::from_ref(transition)));
         failure
             .attributes
-            .extend(transition.map(|transition| (TRANSITION, transition)));
+            .extend(transition.map(|transition| (TRANSITION, transition_text(transition))));
     }
     failure
 }

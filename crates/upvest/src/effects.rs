@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::packing::{Packer, PackingError, Unpacker};
 use crate::projection::{Applied, Summary};
 
 /// Bounds the time for which a FIFO queue drops a second message of the same deduplication id (SQS). Longer after the
@@ -104,80 +105,58 @@ pub struct Transition {
     pub current: Summary,
 }
 
-/// Says that a text is not what [`Transition::pack`] wrote.
-#[derive(Debug, thiserror::Error)]
-#[error("packed transitions cannot be read")]
-pub struct TransitionError(#[from] serde_json::Error);
-
-/// Shapes a transition as it is packed. In a batch most begin where the one before them ended, so that is not written
-/// twice.
-#[derive(Serialize, Deserialize)]
-struct Packed {
-    event_id: String,
-    /// Sums up the entity before the change. Absent where the transition before this one ended there.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "present")]
-    previous: Option<Option<Summary>>,
-    current: Summary,
-}
-
-/// Tells a member that is null from one that is absent.
-mod present {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::Summary;
-
-    pub(super) fn serialize<S: Serializer>(
-        value: &Option<Option<Summary>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        value.as_ref().and_then(Option::as_ref).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Option<Summary>>, D::Error> {
-        Option::deserialize(deserializer).map(Some)
-    }
-}
+/// Says what was before a change, where transitions are packed.
+const NOTHING_BEFORE: usize = 0;
+const SAID_BEFORE: usize = 1;
+/// In a batch most changes begin where the one before them ended, so that is not written twice.
+const ENDED_BEFORE: usize = 2;
 
 impl Transition {
-    /// Packs transitions, as JSON, for an entity's item or the attribute of a message.
-    ///
-    /// # Panics
-    ///
-    /// Never: texts, numbers and flags can be written as JSON.
+    /// Packs transitions into few bytes, for an entity's item or the attribute of a message.
     #[must_use]
-    pub fn pack(transitions: &[Self]) -> String {
-        let before = std::iter::once(None).chain(transitions.iter().map(Some));
-        let packed = transitions.iter().zip(before).map(|(transition, before)| {
-            let goes_on = before.is_some_and(|before| transition.previous.as_ref() == Some(&before.current));
-            Packed {
-                event_id: transition.event_id.clone(),
-                previous: (!goes_on).then(|| transition.previous.clone()),
-                current: transition.current.clone(),
+    pub fn pack(transitions: &[Self]) -> Vec<u8> {
+        let mut packer = Packer::new(transitions.len());
+        let mut ended = None;
+        for transition in transitions {
+            packer.text(&transition.event_id);
+            match &transition.previous {
+                None => packer.count(NOTHING_BEFORE),
+                Some(previous) if ended == Some(previous) => packer.count(ENDED_BEFORE),
+                Some(previous) => {
+                    packer.count(SAID_BEFORE);
+                    previous.pack(&mut packer);
+                }
             }
-        });
-        serde_json::to_string(&packed.collect::<Vec<_>>())
-            .expect("texts, numbers and flags can be written as JSON")
+            transition.current.pack(&mut packer);
+            ended = Some(&transition.current);
+        }
+        packer.finish()
     }
 
-    /// Takes transitions out of what [`Transition::pack`] wrote.
+    /// Takes transitions out of what [`Transition::pack`] made.
     ///
     /// # Errors
     ///
-    /// [`TransitionError`] when it did not write this.
-    pub fn unpack(json: &str) -> Result<Vec<Self>, TransitionError> {
-        let packed: Vec<Packed> = serde_json::from_str(json)?;
-        let mut last = None;
-        let transitions = packed.into_iter().map(|packed| {
-            let before = last.replace(packed.current.clone());
-            Self {
-                event_id: packed.event_id,
-                previous: packed.previous.unwrap_or(before),
-                current: packed.current,
-            }
-        });
-        Ok(transitions.collect())
+    /// [`PackingError`] when it did not make these bytes, as when somebody edited an item by hand.
+    pub fn unpack(bytes: &[u8]) -> Result<Vec<Self>, PackingError> {
+        let mut unpacker = Unpacker::new(bytes)?;
+        let mut transitions: Vec<Self> = Vec::new();
+        while !unpacker.is_at_end() {
+            let event_id = unpacker.text()?;
+            let previous = match unpacker.count()? {
+                NOTHING_BEFORE => None,
+                SAID_BEFORE => Some(Summary::unpack(&mut unpacker)?),
+                ENDED_BEFORE => Some(transitions.last().ok_or(PackingError)?.current.clone()),
+                _ => return Err(PackingError),
+            };
+            transitions.push(Self {
+                event_id,
+                previous,
+                current: Summary::unpack(&mut unpacker)?,
+            });
+        }
+        unpacker.finish(transitions.len())?;
+        Ok(transitions)
     }
 }
 

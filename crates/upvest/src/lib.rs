@@ -21,6 +21,7 @@ pub mod event;
 pub mod identity;
 mod json;
 pub mod occurred;
+pub mod packing;
 pub mod placement;
 pub mod projection;
 pub mod signature;

@@ -14,14 +14,12 @@ use crate::occurred::Occurred;
 mod derived;
 mod figures;
 mod newest;
-mod packing;
 mod part;
 mod related;
 mod summary;
 mod value;
 
 pub use newest::Newest;
-pub use packing::{PackingError, pack_history, unpack_history};
 pub use part::{Part, Parts};
 pub use related::{REFERENCE_TYPES, reference_paths};
 pub use summary::{Summary, flags_changed};

@@ -28,8 +28,8 @@ pub struct Counts {
 /// Counts for deliveries of one event, each handled alone.
 pub const ONE: Counts = Counts {
     api_requests: 1.0,
-    read_units: 1.0,
-    write_units: 3.741,
+    read_units: 1.001,
+    write_units: 3.268,
     gb_seconds: 0.041,
     invocations: 3.0,
     s3_puts: 1.0,
@@ -42,7 +42,7 @@ pub const ONE: Counts = Counts {
 pub const TEN: Counts = Counts {
     api_requests: 0.1,
     read_units: 0.881,
-    write_units: 3.554,
+    write_units: 3.195,
     gb_seconds: 0.007,
     invocations: 0.558,
     s3_puts: 0.1,
@@ -54,8 +54,8 @@ pub const TEN: Counts = Counts {
 /// Counts for deliveries of ten events, of which ten wait at each poll.
 pub const TEN_WAITING: Counts = Counts {
     api_requests: 0.1,
-    read_units: 0.867,
-    write_units: 3.61,
+    read_units: 0.868,
+    write_units: 3.147,
     gb_seconds: 0.002,
     invocations: 0.262,
     s3_puts: 0.1,

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
-use pipeline::queues::domains::TRANSITION;
+use pipeline::queues::domains::{TRANSITION, transition_from_text};
 use pipeline::queues::envelope::Request;
 use serde::Serialize;
-use upvest::effects::Transition;
 
 use super::message::{About, Message};
 use super::queue::DeadLetterQueue;
@@ -105,7 +104,7 @@ fn without_credentials(name: &str, text: &str) -> String {
 
 /// Says of the change that a message took along to resume from, what its statuses are: its figures are somebody's.
 fn transition(packed: &str) -> String {
-    let Some(change) = Transition::unpack(packed).ok().and_then(|mut all| all.pop()) else {
+    let Some(change) = transition_from_text(packed) else {
         return format!("{} bytes that cannot be read", packed.len());
     };
     let status = |status: Option<String>| status.unwrap_or_else(|| "none".to_owned());

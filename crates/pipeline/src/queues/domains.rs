@@ -19,7 +19,10 @@ use futures_util::stream::{self, StreamExt};
 
 use upvest::{Domain, EntityKey};
 
-pub use self::message::{AGGREGATE, DISPATCH, Dispatched, EventMessage, EventMessageError, TRANSITION};
+pub use self::message::{
+    AGGREGATE, DISPATCH, Dispatched, EventMessage, EventMessageError, TRANSITION, transition_from_text,
+    transition_text,
+};
 pub use self::routes::{Routes, RoutesError};
 use crate::error::{AwsError, ErrorChain};
 use crate::queues::encoding::MAX_MESSAGE_BYTES;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::packing::{Packer, PackingError, Unpacker};
 use super::{Applied, keep_newest};
 use crate::event::Event;
 use crate::occurred::Occurred;
+use crate::packing::{Packer, PackingError, Unpacker};
 
 /// Bounds a text that is kept of a part, in bytes: a decimal of 63 and 27 digits with its sign and point.
 const MAX_FIGURE_BYTES: usize = 92;
@@ -93,7 +93,7 @@ impl Parts {
     /// Packs the parts into few bytes, so that an order with 2,000 executions fits into an item.
     ///
     /// A part takes at most 180 bytes, where its id and its event's are UUIDs, its status has at most 20 bytes and its two
-    /// figures have all the 63 and 27 digits that Upvest allows; an execution as it is sent takes about 90.
+    /// figures have all the 63 and 27 digits that Upvest allows; an execution as it is sent takes about 60.
     #[must_use]
     pub fn pack(&self) -> Vec<u8> {
         let mut packer = Packer::new(self.0.len());

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Derived, Projection};
+use crate::packing::{Packer, PackingError, Unpacker};
 
 /// Says what an entity was at one version of its state, without its objects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,26 @@ impl Summary {
             Some(Derived::Flag(value)) => Some(*value),
             _ => None,
         }
+    }
+
+    pub(crate) fn pack(&self, packer: &mut Packer) {
+        packer.number(self.version);
+        packer.optional(self.status.as_deref());
+        packer.count(self.derived.len());
+        for (name, value) in &self.derived {
+            packer.text(name);
+            value.pack(packer);
+        }
+    }
+
+    pub(crate) fn unpack(unpacker: &mut Unpacker<'_>) -> Result<Self, PackingError> {
+        Ok(Self {
+            version: unpacker.number()?,
+            status: unpacker.optional()?,
+            derived: (0..unpacker.count()?)
+                .map(|_| Ok((unpacker.text()?, Derived::unpack(unpacker)?)))
+                .collect::<Result<_, _>>()?,
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decimal::Decimal;
 use crate::json::Object;
+use crate::packing::{Packer, PackingError, Unpacker};
 
 /// Holds a value that was computed from a projection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,39 @@ pub enum Derived {
     Text(String),
     /// Lists several texts, such as the names of figures that cannot be read.
     Texts(Vec<String>),
+}
+
+/// Say which kind of value follows, where values are packed.
+const NO: usize = 0;
+const YES: usize = 1;
+const TEXT: usize = 2;
+/// With the number of texts added.
+const TEXTS: usize = 3;
+
+impl Derived {
+    pub(super) fn pack(&self, packer: &mut Packer) {
+        match self {
+            Self::Flag(false) => packer.count(NO),
+            Self::Flag(true) => packer.count(YES),
+            Self::Text(text) => {
+                packer.count(TEXT);
+                packer.text(text);
+            }
+            Self::Texts(texts) => {
+                packer.count(TEXTS + texts.len());
+                texts.iter().for_each(|text| packer.text(text));
+            }
+        }
+    }
+
+    pub(super) fn unpack(unpacker: &mut Unpacker<'_>) -> Result<Self, PackingError> {
+        Ok(match unpacker.count()? {
+            NO => Self::Flag(false),
+            YES => Self::Flag(true),
+            TEXT => Self::Text(unpacker.text()?),
+            kind => Self::Texts((TEXTS..kind).map(|_| unpacker.text()).collect::<Result<_, _>>()?),
+        })
+    }
 }
 
 /// Says that a figure is no decimal, and where in the state it is.

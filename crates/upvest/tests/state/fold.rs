@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use serde_json::json;
-use upvest::projection::{
-    Applied, MAX_ENTRIES, MAX_UNKNOWN_TYPES, Newest, Parts, Projection, pack_history, unpack_history,
-};
+use upvest::packing::{pack_history, unpack_history};
+use upvest::projection::{Applied, MAX_ENTRIES, MAX_UNKNOWN_TYPES, Newest, Parts, Projection};
 use upvest::{EntityKey, Occurred};
 
 use super::support::{Logged, event, fold, shuffled};

@@ -1,7 +1,8 @@
 //! What fits into an item.
 
 use serde_json::json;
-use upvest::projection::{PackingError, Parts};
+use upvest::packing::PackingError;
+use upvest::projection::Parts;
 
 use super::support::{Logged, event, fold};
 

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use aws_lambda_events::event::sqs::SqsMessage;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use upvest::effects::{Dispatch, Transition};
@@ -95,6 +97,18 @@ impl EventMessage {
     }
 }
 
+/// Writes the attribute `transition`, which a message takes along into a dead-letter queue: packed, in base64.
+#[must_use]
+pub fn transition_text(transition: &Transition) -> String {
+    STANDARD.encode(Transition::pack(std::slice::from_ref(transition)))
+}
+
+/// Reads what [`transition_text`] wrote; `None` where it did not.
+#[must_use]
+pub fn transition_from_text(text: &str) -> Option<Transition> {
+    Transition::unpack(&STANDARD.decode(text).ok()?).ok()?.pop()
+}
+
 /// Describes a message of a domain queue, read back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dispatched {
@@ -153,12 +167,8 @@ impl Dispatched {
             text.ok_or(EventMessageError::Attribute(name))
         };
         let unusable = |name| move || EventMessageError::Attribute(name);
-        let transition = attribute(message, TRANSITION).map(|packed| {
-            let transitions = Transition::unpack(packed).ok();
-            transitions
-                .and_then(|mut transitions| transitions.pop())
-                .ok_or_else(unusable(TRANSITION))
-        });
+        let transition = attribute(message, TRANSITION)
+            .map(|text| transition_from_text(text).ok_or_else(unusable(TRANSITION)));
         Ok(Self {
             json,
             aggregate: EntityKey::from_stored(text(AGGREGATE)?.to_owned()),

@@ -6,9 +6,8 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use upvest::category::CATEGORIES;
 use upvest::effects::Transition;
-use upvest::projection::{
-    Derived, LastEvent, Newest, PackingError, Parts, Projection, pack_history, unpack_history,
-};
+use upvest::packing::{PackingError, pack_history, pack_place, unpack_history, unpack_place};
+use upvest::projection::{Derived, LastEvent, Newest, Parts, Projection};
 use upvest::{EntityKey, Occurred};
 
 use super::{EntityError, Stored};
@@ -69,7 +68,7 @@ fn state_item(entity: &EntityKey, projection: &Projection) -> Item {
             .is_none_or(|last| last.occurred != newest.occurred)
         {
             put("object_type", text(&newest.event_type));
-            put("object_occurred", text(newest.occurred.to_string()));
+            put("object_occurred", bytes(pack_place(&newest.occurred)));
         }
     }
     if let Some(status) = projection.status() {
@@ -114,7 +113,7 @@ fn notes(state: &Stored) -> Item {
     ]);
     if !state.transitions.is_empty() {
         let transitions = Transition::pack(&state.transitions);
-        item.insert("transitions".to_owned(), text(transitions));
+        item.insert("transitions".to_owned(), bytes(transitions));
     }
     item
 }
@@ -130,7 +129,7 @@ pub(super) fn from_item(entity: &EntityKey, item: &Item) -> Result<Stored, Strin
         parts.insert(name.to_owned(), packed(item, name, Parts::unpack)?);
     }
     let transitions = match item.contains_key("transitions") {
-        true => Transition::unpack(&required(item, "transitions")?).map_err(|_| "transitions")?,
+        true => packed(item, "transitions", Transition::unpack)?,
         false => Vec::new(),
     };
     Ok(Stored {
@@ -155,11 +154,12 @@ fn newest(entity: &EntityKey, item: &Item, last: &LastEvent) -> Result<Option<Ne
     let event_id = required(item, "object_event_id")?;
     let (event_type, occurred) = match event_id == last.occurred.event_id {
         true => (last.event_type.clone(), last.occurred.clone()),
-        false => (required(item, "object_type")?, occurred(item, "object_occurred")?),
+        false => {
+            let unpack = |bytes: &[u8]| unpack_place(bytes, event_id.clone());
+            let occurred = packed(item, "object_occurred", unpack)?;
+            (required(item, "object_type")?, occurred)
+        }
     };
-    if occurred.event_id != event_id {
-        return Err("object_event_id".to_owned());
-    }
     let maps: BTreeSet<&str> = part_maps(entity.entity_type()).collect();
     let computed = item
         .iter()

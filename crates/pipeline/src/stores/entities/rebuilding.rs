@@ -6,7 +6,7 @@ use upvest::{EntityKey, Projection};
 
 use super::item::to_item;
 use super::{Entities, EntityError, EntityItem, Stored};
-use crate::stores::item::{condition_held, number_of, text_of};
+use crate::stores::item::{condition_held, number_of};
 
 impl Entities {
     /// Writes a state in the place of the item that was read, if its version is still the one that was read, and gives
@@ -42,7 +42,8 @@ impl Entities {
         projection: Projection,
     ) -> Result<Stored, EntityError> {
         let version = number_of(before, "version").and_then(|number| number.try_into().ok());
-        let transitions = text_of(before, "transitions").and_then(|packed| Transition::unpack(packed).ok());
+        let transitions = before.get("transitions").and_then(|packed| packed.as_b().ok());
+        let transitions = transitions.and_then(|packed| Transition::unpack(packed.as_ref()).ok());
         let state = Stored {
             version: version.unwrap_or(0_u64).saturating_add(1),
             transitions: transitions.unwrap_or_default(),

@@ -127,7 +127,7 @@ fn an_order_with_two_thousand_executions_fits_and_one_with_far_more_is_refused()
         event(number, "EXECUTION.FILLED", &object)
     };
     let entity = EntityKey::from_stored("ORDER#o1".to_owned());
-    let executions: Vec<String> = (0..8_000).map(execution).collect();
+    let executions: Vec<String> = (0..12_000).map(execution).collect();
     let of = |executions: &[String]| Stored {
         projection: projection(executions),
         version: 1,

@@ -23,10 +23,10 @@ const FILLER: u8 = 15;
 const PLAIN: u64 = 0;
 const UUID: u64 = 1;
 const DIGITS: u64 = 2;
-/// With the length 0, that there is no text; else which of the remembered ones it is, counted from 1.
+/// With the length 0, that there is no text; else which of the known ones it is, counted from 1.
 const NONE: u64 = 3;
 /// Lists statuses and names that most entities have: the first 31 take a byte. Items are packed by their places, so a
-/// word may be added at the end, and none may be moved or taken away.
+/// word may be added at the end, up to [`FIRST_REMEMBERED`] of them, and none may be moved or taken away.
 const WORDS: [&str; 28] = [
     "NEW",
     "PROCESSING",
@@ -57,6 +57,10 @@ const WORDS: [&str; 28] = [
     "cash_available",
     "cancellation_reason",
 ];
+/// Numbers the first text that is remembered. It stays where it is when a word is added, so that what was packed before
+/// is read as it was.
+const FIRST_REMEMBERED: usize = 64;
+const _: () = assert!(WORDS.len() <= FIRST_REMEMBERED);
 /// Bounds how many texts are remembered, so that looking for one in a list of thousands of others costs little.
 const REMEMBERED: usize = 32;
 /// Stands for the number of digits of a fraction that is that of the instant before.
@@ -168,17 +172,13 @@ impl Packer {
                     .chunks(2)
                     .map(|pair| pair[0] << 4 | pair.get(1).unwrap_or(&FILLER)),
             );
-        } else if let Some(index) = self.index_of(text) {
+        } else if let Some(index) = index_of(text, &self.texts) {
             self.number(NONE | (index as u64 + 1) << 2);
         } else {
             self.number(PLAIN | (text.len() as u64) << 2);
             self.bytes.extend(text.as_bytes());
             remember(&mut self.texts, text);
         }
-    }
-
-    fn index_of(&self, text: &str) -> Option<usize> {
-        known(&self.texts).position(|known| known == text)
     }
 
     pub(crate) fn optional(&mut self, text: Option<&str>) {
@@ -229,9 +229,19 @@ impl Packer {
     }
 }
 
-/// Lists what is named by its number, in the order of the numbers.
-fn known(texts: &[String]) -> impl Iterator<Item = &str> {
-    WORDS.into_iter().chain(texts.iter().map(String::as_str))
+/// Finds the number of a text that is a word, or was written before.
+fn index_of(text: &str, remembered: &[String]) -> Option<usize> {
+    let word = WORDS.iter().position(|word| *word == text);
+    let before = || remembered.iter().position(|before| before == text);
+    word.or_else(|| Some(FIRST_REMEMBERED + before()?))
+}
+
+/// Finds the text of a number that [`index_of`] gave.
+fn text_of(index: usize, remembered: &[String]) -> Option<&str> {
+    match index.checked_sub(FIRST_REMEMBERED) {
+        Some(index) => remembered.get(index).map(String::as_str),
+        None => WORDS.get(index).copied(),
+    }
 }
 
 fn remember(texts: &mut Vec<String>, text: &str) {
@@ -302,8 +312,8 @@ impl<'b> Unpacker<'b> {
         match head & 3 {
             NONE if length == 0 => Ok(None),
             NONE => {
-                let word = known(&self.texts).nth(length - 1).ok_or(PackingError)?;
-                Ok(Some(word.to_owned()))
+                let known = text_of(length - 1, &self.texts).ok_or(PackingError)?;
+                Ok(Some(known.to_owned()))
             }
             UUID => Ok(Some(uuid_text(self.take(16)?))),
             DIGITS => decimal_text(self.take(length.div_ceil(2))?, length).map(Some),
@@ -432,6 +442,36 @@ mod tests {
             WORDS.join(" ").starts_with(released),
             "words are added at the end alone"
         );
+    }
+
+    #[test]
+    fn a_text_that_was_written_before_keeps_its_number_when_words_are_added() {
+        let mut packer = Packer::new(1);
+        packer.text("TELEPORTED");
+        packer.text("TELEPORTED");
+        packer.text("NEW");
+        let packed = packer.finish();
+        // The first remembered text is number 64, however many words there are; a word is its place.
+        let named = [0x87, 0x02, 1 << 2 | 3];
+        assert_eq!(packed[packed.len() - 3..], named);
+        let mut unpacker = Unpacker::new(&packed).unwrap();
+        let texts = [(); 3].map(|()| unpacker.text().unwrap());
+        assert_eq!(texts, ["TELEPORTED", "TELEPORTED", "NEW"]);
+    }
+
+    #[test]
+    fn a_number_that_names_no_text_is_refused() {
+        // The number after the last word, the first remembered text where none was, and one far off.
+        for index in [WORDS.len(), FIRST_REMEMBERED, 1 << 40] {
+            let mut packer = Packer::new(1);
+            packer.number(NONE | (index as u64 + 1) << 2);
+            let packed = packer.finish();
+            assert_eq!(
+                Unpacker::new(&packed).unwrap().text(),
+                Err(PackingError),
+                "{index}"
+            );
+        }
     }
 
     #[test]

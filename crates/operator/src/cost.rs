@@ -7,6 +7,7 @@ mod counts;
 mod prices;
 
 use serde::Serialize;
+use upvest::Domain;
 
 pub use self::counts::{Counts, ONE, TEN, TEN_WAITING};
 pub use self::prices::{CHUNK, Prices, REGIONS, US_EAST_1};
@@ -16,7 +17,7 @@ const DAYS: f64 = 30.0;
 const MILLION: f64 = 1_000_000.0;
 /// Counts the domains' queues, and those of deliveries and of requests for keys, which Lambda polls while they are empty, too:
 /// five pollers each, that wait for 20 seconds.
-pub const FIFO_QUEUES: f64 = 14.0;
+const FIFO_QUEUES: f64 = Domain::ALL.len() as f64;
 const STANDARD_QUEUES: f64 = 2.0;
 const POLLS_PER_DAY: f64 = 5.0 * 86_400.0 / 20.0;
 /// Counts, of alarms and of metrics that the receiver itself publishes, those of a stack with all that can be watched.

@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use crate::packing::{Packer, PackingError, Unpacker};
 use crate::projection::{Applied, Summary};
@@ -95,7 +94,7 @@ impl Attempt {
 ///
 /// It is kept in the entity's item by the write that makes the change, until a write of a later batch, so that effects
 /// that did not come to their end are resumed with what they began with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {
     /// Names the event that made the change.
     pub event_id: String,

@@ -96,7 +96,7 @@ fn every_alarm_tells_both_topics() {
 }
 
 /// The conditions under which an alarm is there only where all is observed.
-const FULL: [&str; 3] = ["ObservesAll", "ObservesKeys", "ObservesCanary"];
+const FULL: [&str; 3] = ["ObservesAll", "ObservesUpvest", "ObservesCanary"];
 
 #[test]
 fn a_lean_stack_keeps_the_alarms_that_wake_somebody_and_their_metrics() {

@@ -78,7 +78,7 @@ impl Report for MonthlyCost {
 /// Writes a count with as many digits as it needs to be told from another.
 fn count(count: f64) -> String {
     match count {
-        0.0..100.0 => format!("{count:.2}"),
+        0.0..100.0 if count.fract() > 0.0 => format!("{count:.2}"),
         _ => format!("{count:.0}"),
     }
 }

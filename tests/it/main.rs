@@ -12,6 +12,7 @@ mod entities;
 mod example_action;
 mod idempotency;
 mod log_bytes;
+mod log_levels;
 mod operations;
 mod operators;
 mod private_log;

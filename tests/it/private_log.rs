@@ -276,6 +276,7 @@ fn assert_is_useful(line: &Value) {
         "sqs.message_id",
         "gateway.request_id",
         "deliveries",
+        "batch.messages",
     ];
     assert!(ids.iter().any(|id| fields.contains_key(*id)), "{line}");
 }

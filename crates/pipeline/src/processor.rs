@@ -15,6 +15,8 @@ pub mod bus;
 mod error;
 mod projecting;
 
+use std::process::ExitCode;
+
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
@@ -63,19 +65,18 @@ pub struct Processor {
 }
 
 /// Runs the processor of `domain` as a Lambda function, with the actions that `make_actions` makes once per process.
-///
-/// # Errors
-///
-/// When the configuration of the processor or its actions is not complete, or the Lambda runtime fails.
+/// Logs why it cannot: the configuration of the processor or its actions is not complete, or the Lambda runtime fails.
 pub async fn run<A: Actions + 'static>(
     domain: Domain,
     make_actions: impl FnOnce(&Setup<'_>) -> Result<A, ConfigError>,
-) -> Result<(), Error> {
-    crate::runtime::aws::start();
-    let environment = Lookup::new(&environment);
-    let aws = crate::runtime::aws::config().await;
-    let actions = DomainActions::new(make_actions(&Setup::new(&aws, &environment))?);
-    serve(&Processor::new(domain, actions, &aws, &environment)?).await
+) -> ExitCode {
+    let serve = async {
+        let environment = Lookup::new(&environment);
+        let aws = crate::runtime::aws::config().await;
+        let actions = DomainActions::new(make_actions(&Setup::new(&aws, &environment))?);
+        serve(&Processor::new(domain, actions, &aws, &environment)?).await
+    };
+    crate::runtime::process::run(Box::pin(serve)).await
 }
 
 async fn serve(processor: &Processor) -> Result<(), Error> {

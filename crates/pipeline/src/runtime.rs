@@ -5,4 +5,5 @@ pub mod clock;
 pub mod config;
 pub mod log;
 pub mod metrics;
+pub mod process;
 pub mod trace;

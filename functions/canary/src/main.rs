@@ -1,5 +1,7 @@
 //! Wires the canary to Lambda.
 
+use std::process::ExitCode;
+
 use canary::Deps;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use pipeline::runtime::clock::Clock;
@@ -9,8 +11,11 @@ use pipeline::runtime::config::{Lookup, environment};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    pipeline::runtime::aws::start();
+async fn main() -> ExitCode {
+    pipeline::runtime::process::run(Box::pin(serve())).await
+}
+
+async fn serve() -> Result<(), Error> {
     let deps = Deps::new(
         &pipeline::runtime::aws::config().await,
         &Lookup::new(&environment),

@@ -1,5 +1,7 @@
 //! Wires ingest to Lambda.
 
+use std::process::ExitCode;
+
 use ingest::{Config, Deps, GatewayEvent};
 use lambda_http::{Error, LambdaEvent, lambda_runtime, service_fn};
 use pipeline::runtime::config::{Lookup, environment};
@@ -8,8 +10,11 @@ use pipeline::runtime::config::{Lookup, environment};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    pipeline::runtime::aws::start();
+async fn main() -> ExitCode {
+    pipeline::runtime::process::run(Box::pin(serve())).await
+}
+
+async fn serve() -> Result<(), Error> {
     let config = Config::from_lookup(&Lookup::new(&environment))?;
     let deps = &Deps::new(&pipeline::runtime::aws::config().await, config);
     deps.warm().await;

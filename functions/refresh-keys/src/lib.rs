@@ -151,10 +151,12 @@ fn report(changes: &Changes) {
             "Upvest serves other keys under these ids than the table has; the table's were kept"
         );
     }
+    // What did not happen is not written: the line is paid for by the byte.
+    let some = |keys: &Vec<String>| (!keys.is_empty()).then(|| format!("{keys:?}"));
     tracing::info!(
-        keys.new = ?changes.new,
-        keys.returned = ?changes.returned,
-        keys.retired = ?changes.retired,
+        keys.new = some(&changes.new),
+        keys.returned = some(&changes.returned),
+        keys.retired = some(&changes.retired),
         keys.known = changes.known.len(),
         "refreshed the verification keys"
     );

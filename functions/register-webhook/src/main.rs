@@ -1,5 +1,7 @@
 //! Wires register-webhook to Lambda.
 
+use std::process::ExitCode;
+
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use pipeline::runtime::clock::Clock;
@@ -10,8 +12,11 @@ use register_webhook::Deps;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    pipeline::runtime::aws::start();
+async fn main() -> ExitCode {
+    pipeline::runtime::process::run(Box::pin(serve())).await
+}
+
+async fn serve() -> Result<(), Error> {
     let deps = Deps::new(
         &pipeline::runtime::aws::config().await,
         &Lookup::new(&environment),

@@ -65,14 +65,15 @@ fn binary(domain: Domain) -> String {
     format!(
         "//! Runs the processor of the domain `{domain}`. Written by `make generate`.\n\
          \n\
-         use lambda_runtime::Error;\n\
+         use std::process::ExitCode;\n\
+         \n\
          use processors::actions::{module};\n\
          use upvest::Domain;\n\
          \n\
          #[global_allocator]\n\
          static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;\n\n\
          #[tokio::main(flavor = \"current_thread\")]\n\
-         async fn main() -> Result<(), Error> {{\n    \
+         async fn main() -> ExitCode {{\n    \
              pipeline::processor::run(Domain::{domain:?}, {module}::actions).await\n\
          }}\n"
     )

@@ -218,20 +218,24 @@ fn report(response: &mut SqsBatchResponse, message: &SqsMessage) {
 }
 
 /// Tells how often the message was received, this time included; 1 where SQS does not say.
-pub(crate) fn receive_count(message: &SqsMessage) -> u32 {
+#[must_use]
+pub fn receive_count(message: &SqsMessage) -> u32 {
     let count = message.attributes.get("ApproximateReceiveCount");
     count.and_then(|count| count.parse().ok()).unwrap_or(1)
 }
 
-/// Logs that a batch was handled, in the one line of an invocation in which all is well: with the delivery of its first
-/// message. What is out of the ordinary is logged with its own.
+/// Logs that a batch was handled, in the one line of an invocation in which all is well: a batch of one with its delivery,
+/// a larger one with its size, because the line is paid for by the byte. What is out of the ordinary is logged with its own.
 pub fn report_batch(event: &SqsEvent, response: &SqsBatchResponse, done: &'static str) {
-    let first = event.records.first();
-    let delivery_id = first.and_then(|message| attribute(message, "delivery_id"));
-    let message_id = first.and_then(|message| message.message_id.as_deref());
+    let only = match &event.records[..] {
+        [only] => Some(only),
+        _ => None,
+    };
+    let delivery_id = only.and_then(|message| attribute(message, "delivery_id"));
+    let message_id = only.and_then(|message| message.message_id.as_deref());
     let failures = response.batch_item_failures.len();
     tracing::info!(
-        batch.messages = event.records.len(),
+        batch.messages = only.is_none().then_some(event.records.len()),
         batch.failures = (failures > 0).then_some(failures),
         delivery.id = delivery_id,
         sqs.message_id = message_id.filter(|_| delivery_id.is_none()),

@@ -1,4 +1,4 @@
-//! Starting a function, and making AWS clients.
+//! Making AWS clients.
 //!
 //! Clients of the services that the receiver uses are made here and nowhere else, for functions, command line and local
 //! stack alike. They count their requests, which is without effect in a process that has no metrics. S3 is addressed by
@@ -18,15 +18,7 @@ use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
-use crate::runtime::config::environment;
 use crate::runtime::metrics;
-
-/// Starts the structured log and the metrics of the function process.
-pub fn start() {
-    crate::runtime::log::install();
-    let stack = environment("STACK_NAME").unwrap_or_default();
-    metrics::install(&stack, environment("OBSERVABILITY").as_deref() == Some("lean"));
-}
 
 /// Loads the configuration of all AWS clients: the function's region and role, few and fast retries.
 ///

@@ -3,13 +3,21 @@
 //! Lines carry ids of deliveries, events and messages, from which a person finds the rest. What the AWS SDK and the HTTP
 //! client log at their fine levels are whole requests, payloads and credentials included, so those levels are for the
 //! receiver's own crates alone.
+//!
+//! Each line has the members `level` and `timestamp` as Lambda's filter of JSON logs reads them: it takes a line without
+//! either for one of the level `INFO`. Which levels are logged is decided here and nowhere else, by `LOG_LEVEL`; the
+//! template has the platform's filter let everything through, because our metrics are lines of the log too.
 
+use std::fmt;
 use std::panic::PanicHookInfo;
 
 use lambda_runtime::tracing::Subscriber;
 use lambda_runtime::tracing::subscriber::filter::{EnvFilter, LevelFilter};
 use lambda_runtime::tracing::subscriber::fmt::MakeWriter;
+use lambda_runtime::tracing::subscriber::fmt::format::Writer;
+use lambda_runtime::tracing::subscriber::fmt::time::FormatTime;
 
+use crate::runtime::clock::Clock;
 use crate::runtime::config::environment;
 
 /// Lists the receiver's crates that log. (The processors' binaries only start what is in the crate `processors`.)
@@ -25,10 +33,13 @@ const OWN: [&str; 9] = [
     "verify_and_store",
 ];
 
-/// Directs the process's log to standard output, at the level of `AWS_LAMBDA_LOG_LEVEL` or `RUST_LOG`, or `INFO`.
+/// Names the level at which every invocation's metrics are written.
+pub(crate) const INFO: &str = "INFO";
+
+/// Directs the process's log to standard output, at the level of `LOG_LEVEL`, or `INFO`.
 pub(crate) fn install() {
-    let level = environment("AWS_LAMBDA_LOG_LEVEL").or_else(|| environment("RUST_LOG"));
-    let level = level
+    // Not `AWS_LAMBDA_LOG_LEVEL`, which Lambda sets to what its own filter lets through: everything.
+    let level = environment("LOG_LEVEL")
         .and_then(|level| level.parse().ok())
         .unwrap_or(LevelFilter::INFO);
     // It fails only where a log was installed before, which then stays.
@@ -48,7 +59,7 @@ where
         .with_current_span(false)
         .with_span_list(false)
         .with_target(false)
-        .without_time()
+        .with_timer(Rfc3339)
         .with_env_filter(filter(level))
         .with_writer(writer)
         .finish()
@@ -63,9 +74,17 @@ pub fn is_own(crate_name: &str) -> bool {
 fn filter(level: LevelFilter) -> EnvFilter {
     let others = level.min(LevelFilter::INFO);
     let own = OWN.iter().map(|name| format!("{name}={level}"));
-    // The runtime gives each line the request's id by a span of the level info.
-    let all = own.chain(["lambda_runtime=info".to_owned(), others.to_string()]);
-    EnvFilter::new(all.collect::<Vec<_>>().join(","))
+    EnvFilter::new(own.chain([others.to_string()]).collect::<Vec<_>>().join(","))
+}
+
+/// Writes the time of a line as Lambda reads it, to the millisecond, which is as fine as CloudWatch keeps it.
+struct Rfc3339;
+
+impl FormatTime for Rfc3339 {
+    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        let now = Clock::system().now();
+        write!(writer, "{}", now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"))
+    }
 }
 
 /// Logs where a panic happened. Its message may hold what the code was working on, unless it stands in the code.
@@ -128,6 +147,17 @@ mod tests {
         });
         drop(std::panic::take_hook());
         assert_eq!(log.lines().count(), 2);
+        for line in log.lines() {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(line["level"], "ERROR");
+            assert!(
+                line["timestamp"]
+                    .as_str()
+                    .unwrap()
+                    .parse::<jiff::Timestamp>()
+                    .is_ok()
+            );
+        }
         assert!(log.contains("log.rs:") && log.contains("no such branch") && !log.contains("Erika"));
     }
 }

@@ -1,6 +1,7 @@
 //! Runs the processor of the domain `instruments`. Written by `make generate`.
 
-use lambda_runtime::Error;
+use std::process::ExitCode;
+
 use processors::actions::instruments;
 use upvest::Domain;
 
@@ -8,6 +9,6 @@ use upvest::Domain;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
     pipeline::processor::run(Domain::Instruments, instruments::actions).await
 }

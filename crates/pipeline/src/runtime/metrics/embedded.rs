@@ -1,5 +1,7 @@
 //! CloudWatch's embedded metric format: what an invocation measured, in one document where that is possible.
 //!
+//! A document is a line of the log, and has the level and the time of one: Lambda must not take it for another.
+//!
 //! Metrics of other dimensions share the document, as directives of it. Two values of one dimension (two domains, say) need
 //! two documents.
 
@@ -15,6 +17,7 @@ use metrics::{
 use serde_json::{Map, Value, json};
 
 use super::{AWS_REQUESTS, NAMESPACE, unit};
+use crate::runtime::log;
 
 /// Bounds the values of one metric in a document (CloudWatch's specification of the format).
 const VALUES: usize = 100;
@@ -217,6 +220,10 @@ impl<'k> Document<'k> {
             document.insert(AWS_REQUESTS.to_owned(), self.requests.into());
         }
         document.insert("Stack".to_owned(), stack.into());
+        document.insert("level".to_owned(), log::INFO.into());
+        // To the second, which is four bytes less: the milliseconds are below.
+        let time = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        document.insert("timestamp".to_owned(), time.into());
         let directives = json!({ "Timestamp": now.as_millisecond(), "CloudWatchMetrics": directives });
         document.insert("_aws".to_owned(), directives);
         document.into()
@@ -274,6 +281,7 @@ mod tests {
                   "Metrics": [{ "Name": "EventAge", "Unit": "Seconds" }] },
                 { "Namespace": NAMESPACE, "Dimensions": [["Stack", "Domain", "Result"]], "Metrics": [{ "Name": "A" }] },
             ] },
+            "level": "INFO", "timestamp": "1970-01-01T00:00:00Z",
             "Stack": "receiver", "Domain": "orders", "Result": "late",
             "A": 2, "B": 1, "EventAge": [61], "AwsRequests": 4,
         });

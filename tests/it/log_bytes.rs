@@ -24,7 +24,7 @@ use crate::upvest::Log;
 /// The most that an invocation may log when all is well, in bytes.
 pub(crate) const MOST: usize = 600;
 /// The most that one of ingest logs, in bytes.
-pub(crate) const INGEST: usize = 400;
+pub(crate) const INGEST: usize = 480;
 
 /// What ships: no action of one's own.
 struct NoActions;

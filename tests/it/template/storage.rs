@@ -33,6 +33,43 @@ fn tables_are_protected_encrypted_recoverable_and_outlive_the_stack() {
 }
 
 #[test]
+fn queues_and_logs_outlive_the_stack_and_only_copies_go_with_a_failed_first_deployment() {
+    let template = Template::read();
+    // What is in these was answered with 200, and may be nowhere else.
+    let only_copies = ["DeliveriesQueue", "DeliveriesDeadLetterQueue"];
+    let groups: Vec<_> = template.resources("AWS::Logs::LogGroup").collect();
+    let (fixed, groups): (Vec<_>, Vec<_>) = groups
+        .into_iter()
+        .partition(|(_, group)| group["Properties"].get("LogGroupName").is_some());
+    for (name, resource) in template.resources(QUEUE).chain(groups) {
+        let policy = match only_copies.contains(&name) {
+            true => "Retain",
+            false => "RetainExceptOnCreate",
+        };
+        assert_eq!(
+            (&resource["DeletionPolicy"], &resource["UpdateReplacePolicy"]),
+            (&json!(policy), &json!("Retain")),
+            "{name}"
+        );
+    }
+    // A group that stays under a fixed name keeps a stack of the same name from being created again.
+    for (name, group) in &fixed {
+        assert_eq!(group.get("DeletionPolicy"), None, "{name}");
+    }
+    assert_eq!(fixed.len(), 1);
+}
+
+#[test]
+fn a_rollback_is_not_stopped_by_the_protection_of_a_table() {
+    let template = Template::read();
+    for (name, resource) in template.section("Resources") {
+        if resource["Properties"].get("DeletionProtectionEnabled").is_some() {
+            assert_eq!(resource["DeletionPolicy"], "Retain", "{name}");
+        }
+    }
+}
+
+#[test]
 fn tables_have_the_keys_that_the_code_writes() {
     let template = Template::read();
     let tables = template.resources(TABLE);

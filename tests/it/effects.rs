@@ -182,26 +182,31 @@ async fn a_late_event_whose_hook_was_cut_short_is_still_late_when_it_comes_back(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_whose_attempts_all_died_is_told_as_late_and_again_when_sqs_moved_it_and_newer_ones_came() {
+async fn a_change_whose_attempts_all_died_takes_its_transition_along_and_is_told_as_what_it_is_when_redriven()
+{
     let receiver = receiver(Policy::Flag).await;
     let effect = CallFilter::operation(Service::Sqs, "SendMessage").on(EFFECTS);
-    for _ in 0..10 {
+    for _ in 0..11 {
         receiver.aws.inject(Fault::CrashBeforeEffect, effect.clone());
     }
     send(&receiver, ALL, &order(1, "NEW"), Dispatch::First).await;
     let dead = dead_letter_name(Domain::Orders);
-    while receiver.aws.messages(&dead).is_empty() {
+    for _ in 0..11 {
+        assert!(receiver.aws.messages(&dead).is_empty());
         receiver.aws.clock().advance(Duration::from_secs(181));
         process(&receiver, ALL).await;
     }
     receiver.aws.heal();
-    assert!(!receiver.aws.messages(&dead)[0].attributes.contains_key("reason"));
+    let reason = receiver.aws.messages(&dead)[0].attributes["reason"]
+        .string_value
+        .clone();
+    assert!(reason.is_some_and(|reason| reason.starts_with("process-died")));
     send(&receiver, ALL, &order(2, "FILLED"), Dispatch::First).await;
     receiver.aws.clock().advance(Duration::from_secs(900));
     receiver.aws.redrive(&dead);
     process(&receiver, ALL).await;
-    assert_eq!(told(&receiver, "e1"), [AS_LATE_AGAIN]);
-    assert!(receiver.effects.runs_of("e1").last().unwrap().late);
+    assert_eq!(told(&receiver, "e1"), [AS_CHANGE]);
+    assert!(!receiver.effects.runs_of("e1").last().unwrap().late);
 }
 
 #[tokio::test(start_paused = true)]

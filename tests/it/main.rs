@@ -1,6 +1,7 @@
 //! In-process and end-to-end tests.
 
 mod actions;
+mod attempts;
 mod canary;
 mod cost;
 mod deliveries;

@@ -21,6 +21,7 @@ struct State {
     panicking: BTreeSet<String>,
     hanging: BTreeSet<String>,
     hopeless: BTreeSet<String>,
+    killing: BTreeSet<String>,
     wants_replays: bool,
 }
 
@@ -54,6 +55,8 @@ pub enum Trouble {
     Panics,
     /// It never ends.
     Hangs,
+    /// It ends the process, and with it the invocation.
+    Kills,
 }
 
 impl Effects {
@@ -74,6 +77,7 @@ impl Effects {
             Trouble::Hopeless => &mut state.hopeless,
             Trouble::Panics => &mut state.panicking,
             Trouble::Hangs => &mut state.hanging,
+            Trouble::Kills => &mut state.killing,
         };
         list.insert(event_id.to_owned());
     }
@@ -136,16 +140,20 @@ impl Effects {
 
     async fn have_trouble(&self, event_id: &str) -> Result<(), ActionError> {
         let has = |list: &BTreeSet<String>| list.contains(event_id);
-        let (fails, hopeless, hangs, panics) = {
+        let (fails, hopeless, hangs, panics, kills) = {
             let state = self.state();
             (
                 has(&state.failing),
                 has(&state.hopeless),
                 has(&state.hanging),
                 has(&state.panicking),
+                has(&state.killing),
             )
         };
         assert!(!panics, "the action panics, as it was told");
+        if kills {
+            match fake_aws::die().await {}
+        }
         if hangs {
             std::future::pending::<()>().await;
         }

@@ -9,9 +9,9 @@ use aws_lambda_events::encodings::Body;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jiff::{SignedDuration, Timestamp};
 use pipeline::actions::DomainActions;
-use pipeline::processor::Processor;
 use pipeline::processor::bus::EventBus;
-use pipeline::queues::consumer::{DeadLetters, SourceQueue};
+use pipeline::processor::{self, Processor};
+use pipeline::queues::consumer::{Patience, SourceQueue};
 use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::queues::domains::{DomainQueues, Routes};
 use pipeline::queues::key_requests::KeyRequests;
@@ -19,6 +19,7 @@ use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::Archive;
 use pipeline::stores::entities::Entities;
 use pipeline::stores::events::EventLog;
+use pipeline::stores::idempotency::attempts::Attempts;
 use pipeline::stores::idempotency::{Idempotency, Invocation};
 use pipeline::stores::keys::Keys;
 use pipeline::stores::subscriptions::Subscriptions;
@@ -58,6 +59,8 @@ const TABLE_KEYS: [(&str, &str); 6] = [
     ("audit", "id"),
     ("subscriptions", "webhook_id"),
 ];
+/// How often the queues hand a message out at most, as in the template.
+const MAX_RECEIVES: u32 = 1_000;
 /// How long Lambda lets a processor work.
 const PROCESSOR_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
 /// How long records of actions are kept.
@@ -93,12 +96,22 @@ impl Receiver {
         aws.create_table_from(entities_table());
         aws.create_bucket("archive");
         aws.create_event_bus(CHANGES);
-        let (deliveries_url, deliveries) = queue(&aws, DELIVERIES, DELIVERIES_DLQ, 10);
-        let queues = Domain::ALL.map(|domain| {
-            (
-                domain,
-                queue(&aws, &queue_name(domain), &dead_letter_name(domain), 5),
+        let now = aws.clock().clone();
+        let clock = Clock::from_fn(move || now.timestamp());
+        let attempts = |of| {
+            Attempts::new(
+                aws.dynamodb().clone(),
+                "idempotency".to_owned(),
+                clock.clone(),
+                of,
             )
+        };
+        let patience = verify_and_store::patience(attempts(verify_and_store::ATTEMPTS_OF));
+        let (deliveries_url, deliveries) = queue(&aws, DELIVERIES, DELIVERIES_DLQ, patience);
+        let queues = Domain::ALL.map(|domain| {
+            let patience = processor::patience(attempts(domain.name()));
+            let (queue_name, dead) = (queue_name(domain), dead_letter_name(domain));
+            (domain, queue(&aws, &queue_name, &dead, patience))
         });
         let routes = queues
             .iter()
@@ -106,8 +119,6 @@ impl Receiver {
             .collect::<Vec<_>>()
             .join(",");
         let routes: Routes = routes.parse().expect("routes are well-formed");
-        let now = aws.clock().clone();
-        let clock = Clock::from_fn(move || now.timestamp());
         let (dynamodb, sqs, s3) = (aws.dynamodb().clone(), aws.sqs().clone(), aws.s3().clone());
         let effects = Effects::new(sqs.clone(), aws.create_queue(QueueSettings::new(EFFECTS)));
         let processors = queues.into_iter().map(|(domain, (_, queue))| {
@@ -142,17 +153,15 @@ impl Receiver {
     /// Adds a queue in which verify-and-store asks for keys; returns its receiving end too.
     pub fn with_key_requests(mut self) -> (Self, SourceQueue) {
         let (sqs, clock) = (self.aws.sqs().clone(), self.aws.clock().clone());
-        let dead_letters = DeadLetters {
-            url: self.aws.create_queue(QueueSettings::new(KEY_REQUESTS_DLQ)),
-            max_receives: KEY_REQUEST_RECEIVES,
-        };
+        let dead = self.aws.create_queue(QueueSettings::new(KEY_REQUESTS_DLQ));
         let settings = QueueSettings::new(KEY_REQUESTS).redrive_to(KEY_REQUESTS_DLQ, KEY_REQUEST_RECEIVES);
         let url = self
             .aws
             .create_queue(settings.visibility_timeout(Duration::from_secs(360)));
         let clock = Clock::from_fn(move || clock.timestamp());
-        self.verify_and_store.key_requests = Some(KeyRequests::new(sqs.clone(), url.clone(), clock));
-        (self, SourceQueue::new(sqs, url, dead_letters))
+        self.verify_and_store.key_requests = Some(KeyRequests::new(sqs.clone(), url.clone(), clock.clone()));
+        let patience = Patience::Receives(KEY_REQUEST_RECEIVES);
+        (self, SourceQueue::new(sqs, url, dead, patience, clock))
     }
 
     /// Has verify-and-store tell the time by another clock than the account's.
@@ -290,7 +299,7 @@ impl Receiver {
     }
 
     async fn handle_deliveries(&self, event: SqsEvent) -> Result<SqsBatchResponse, Infallible> {
-        Ok(verify_and_store::handle(&self.verify_and_store, &event).await)
+        Ok(verify_and_store::handle(&self.verify_and_store, &event, &self.invocation()).await)
     }
 
     async fn handle_events(&self, domain: Domain, event: SqsEvent) -> Result<SqsBatchResponse, Infallible> {
@@ -401,17 +410,14 @@ pub fn dead_letter_name(domain: Domain) -> String {
 }
 
 /// Creates a queue with its dead-letter queue; returns its URL and its receiving end.
-fn queue(aws: &Aws, name: &str, dead: &str, max_receives: u32) -> (String, SourceQueue) {
-    let settings = QueueSettings::new(name).redrive_to(dead, max_receives);
-    let dead_letters = DeadLetters {
-        url: aws.create_queue(QueueSettings::new(dead)),
-        max_receives,
-    };
+fn queue(aws: &Aws, name: &str, dead: &str, patience: Patience) -> (String, SourceQueue) {
+    let settings = QueueSettings::new(name).redrive_to(dead, MAX_RECEIVES);
+    let dead = aws.create_queue(QueueSettings::new(dead));
     let url = aws.create_queue(settings.visibility_timeout(Duration::from_secs(180)));
-    (
-        url.clone(),
-        SourceQueue::new(aws.sqs().clone(), url, dead_letters),
-    )
+    let now = aws.clock().clone();
+    let clock = Clock::from_fn(move || now.timestamp());
+    let queue = SourceQueue::new(aws.sqs().clone(), url.clone(), dead, patience, clock);
+    (url, queue)
 }
 
 fn processor(aws: &Aws, domain: Domain, queue: SourceQueue, effects: &Effects, clock: &Clock) -> Processor {

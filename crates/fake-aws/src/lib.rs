@@ -105,6 +105,17 @@ use queue::{Misbehaviour, Receive};
 use secrets::Secret;
 use sqs::Queues;
 
+/// Kills the invocation in which it is awaited, as a crash of its process does: nothing after it runs.
+///
+/// # Panics
+///
+/// Outside of an invocation.
+pub async fn die() -> std::convert::Infallible {
+    let invocation = Invocation::current().expect("there is an invocation to kill");
+    let _: Result<(), _> = invocation.crash().await;
+    std::future::pending().await
+}
+
 /// Begins every simulated run: 2026-01-01T00:00:00Z, in milliseconds.
 const START_UNIX_MS: u64 = 1_767_225_600_000;
 

@@ -4,14 +4,35 @@ use std::error::Error;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::FutureExt;
 
-/// Says that a call to AWS did not succeed, and which one it was. The same call may succeed later.
+/// Lists the codes by which AWS refuses what is in a request, so that asking again is of no use. What has another code, or no
+/// answer at all, is no fault of the request: throttling, a permission that was taken away, a table or queue that is not there,
+/// a failure of AWS's own.
+const REFUSALS: [&str; 14] = [
+    "ValidationException",
+    "ValidationError",
+    "SerializationException",
+    "ItemCollectionSizeLimitExceeded",
+    "ItemCollectionSizeLimitExceededException",
+    "InvalidParameterValue",
+    "InvalidAttributeValue",
+    "InvalidMessageContents",
+    "MissingParameter",
+    "BatchRequestTooLong",
+    "EntityTooLarge",
+    "KeyTooLongError",
+    "InvalidArgument",
+    "MalformedDetail",
+];
+
+/// Says that a call to AWS did not succeed, and which one it was.
 #[derive(Debug, Clone)]
 pub struct AwsError {
     operation: &'static str,
+    kind: Kind,
     /// Is shared, because one failed call may be the failure of many messages.
     source: Arc<dyn Error + Send + Sync>,
 }
@@ -31,11 +52,34 @@ impl Error for AwsError {
 
 impl AwsError {
     /// Wraps what the SDK returned for the operation of this name.
-    pub fn of<E: Error + Send + Sync + 'static>(operation: &'static str) -> impl FnOnce(E) -> Self {
+    pub fn of<E>(operation: &'static str) -> impl FnOnce(E) -> Self
+    where
+        E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
         move |source| Self {
             operation,
+            kind: source.code().map_or(Kind::Infrastructure, kind_of),
             source: Arc::new(source),
         }
+    }
+
+    /// Wraps the error of the operation of this name that is none of AWS's: an answer that breaks off, or something that makes no
+    /// request.
+    pub fn beside<E: Error + Send + Sync + 'static>(
+        operation: &'static str,
+        kind: Kind,
+    ) -> impl FnOnce(E) -> Self {
+        move |source| Self {
+            operation,
+            kind,
+            source: Arc::new(source),
+        }
+    }
+
+    /// Tells whose failure it was: that of our own infrastructure, or that of the message whose content AWS does not take.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// Makes the error of an answer that reports some entries of a batch as failed.
@@ -43,10 +87,18 @@ impl AwsError {
     pub fn entries(operation: &'static str, code: &str) -> Self {
         Self {
             operation,
+            kind: kind_of(code),
             source: Arc::from(Box::<dyn Error + Send + Sync>::from(format!(
                 "entries of the batch failed: {code}"
             ))),
         }
+    }
+}
+
+fn kind_of(code: &str) -> Kind {
+    match REFUSALS.contains(&code) {
+        true => Kind::Message,
+        false => Kind::Infrastructure,
     }
 }
 
@@ -99,20 +151,46 @@ pub async fn unwinding<T>(work: impl Future<Output = T>) -> Result<T, Panicked> 
     AssertUnwindSafe(work).catch_unwind().await.map_err(|_| Panicked)
 }
 
-/// Tells whether the same message would succeed later, and so what becomes of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Disposition {
-    /// The same may succeed later: try again, the first time after this long, each further time after twice as long.
-    Retry(Duration),
-    /// The same never will succeed: it goes to the dead-letter queue without delay.
-    DeadLetter,
+/// Does a piece of work that does not wait; a panic is the failure of that piece.
+///
+/// # Errors
+///
+/// [`Panicked`] when the work panics. What it had changed must not be looked at.
+pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
+    std::panic::catch_unwind(AssertUnwindSafe(work)).map_err(|_| Panicked)
+}
+
+/// Says whose failure it was that a message was not handled, and with it what becomes of the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Our own infrastructure failed: throttling, a missing permission, no answer. The message is tried for a day, and no such
+    /// failure counts as an attempt at it.
+    Infrastructure,
+    /// The message failed, or the code that runs for it, panics and time-outs included: it is attempted ten times.
+    Message,
+    /// The message will never succeed: it goes to the dead-letter queue at once.
+    Never,
+}
+
+impl Kind {
+    /// Names the kind, as metrics and the log have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Infrastructure => "infrastructure",
+            Self::Message => "message",
+            Self::Never => "never",
+        }
+    }
 }
 
 /// Says why a message was not processed, and what becomes of it. A message that was is deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Says whether the message is tried again or goes to the dead-letter queue.
-    pub disposition: Disposition,
+    /// Says whose failure it was.
+    pub kind: Kind,
+    /// Names what was being done, from a short list: a dimension of the metrics.
+    pub step: &'static str,
     /// Gives the reason in words, for the person who finds the message in the dead-letter queue.
     pub reason: String,
     /// Gives attributes that its copy in the dead-letter queue has in place of the message's own, by name.
@@ -121,11 +199,37 @@ pub struct Failure {
 
 impl Failure {
     /// Describes a failure by this error, with all its sources.
-    pub fn new(disposition: Disposition, error: &(dyn Error + 'static)) -> Self {
+    pub fn new(kind: Kind, step: &'static str, error: &(dyn Error + 'static)) -> Self {
         Self {
-            disposition,
+            kind,
+            step,
             reason: ErrorChain(error).to_string(),
             attributes: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_aws_refuses_for_its_content_is_the_messages_failure_and_all_else_that_of_infrastructure() {
+        let kind = |code| AwsError::entries("PutItem", code).kind();
+        for code in ["ValidationException", "InvalidMessageContents", "MalformedDetail"] {
+            assert_eq!(kind(code), Kind::Message, "{code}");
+        }
+        for code in [
+            "ThrottlingException",
+            "AccessDeniedException",
+            "AccessDenied",
+            "InternalError",
+            "QueueDoesNotExist",
+            "ResourceNotFoundException",
+            "RequestTimeout",
+            "no answer",
+        ] {
+            assert_eq!(kind(code), Kind::Infrastructure, "{code}");
         }
     }
 }

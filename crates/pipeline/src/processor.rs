@@ -15,26 +15,27 @@ pub mod bus;
 mod error;
 mod projecting;
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
-use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use upvest::Domain;
 use upvest::effects::{Dispatch, Transition};
 
 use crate::actions::{Actions, DomainActions, Setup};
-use crate::error::{Failure, unwinding};
+use crate::error::{AwsError, Failure, Panicked, caught, unwinding};
 use crate::processor::bus::{EventBus, Publication};
-use crate::queues::consumer::{SourceQueue, report_batch};
-use crate::queues::domains::{DISPATCH, Dispatched, EventMessageError, TRANSITION, transition_text};
+use crate::queues::consumer::{Part, Patience, Records, Settled, SourceQueue, report_batch};
+use crate::queues::domains::{DISPATCH, Dispatched, EventMessageError, TRANSITION, subject, transition_text};
 use crate::queues::envelope::attribute;
 use crate::runtime::clock::Clock;
 use crate::runtime::config::{ConfigError, Lookup, environment};
 use crate::runtime::metrics;
 use crate::stores::entities::Entities;
+use crate::stores::idempotency::attempts::Attempts;
 use crate::stores::idempotency::{Idempotency, Invocation};
 
 pub use error::ProcessError;
@@ -81,19 +82,14 @@ pub async fn run<A: Actions + 'static>(
 
 async fn serve(processor: &Processor) -> Result<(), Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
-        let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
-        let invocation = Invocation {
-            request_id: event.context.request_id,
-            deadline: Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX),
-        };
+        let invocation = Invocation::of(event.context);
         Ok::<_, Error>(processor.handle(&event.payload, &invocation).await)
     }))
     .await
 }
 
 impl Processor {
-    /// Makes the processor of `domain` from the environment: `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`,
-    /// `MAX_RECEIVE_COUNT`, `ENTITIES_TABLE`, `IDEMPOTENCY_TABLE`, `ACTION_RECORD_DAYS` (90) and `EVENT_BUS_NAME` (nothing
+    /// Makes the processor of `domain` from the environment: `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `ENTITIES_TABLE`, `IDEMPOTENCY_TABLE`, `ACTION_RECORD_DAYS` (90) and `EVENT_BUS_NAME` (nothing
     /// is published without it).
     ///
     /// # Errors
@@ -109,13 +105,21 @@ impl Processor {
         let clock = Clock::system();
         let days: u32 = lookup.parsed("ACTION_RECORD_DAYS", RECORD_DAYS)?;
         let bus = lookup.optional("EVENT_BUS_NAME");
+        let records = lookup.required("IDEMPOTENCY_TABLE")?;
+        let sqs = crate::runtime::aws::sqs(aws);
+        let patience = patience(Attempts::new(
+            dynamodb.clone(),
+            records.clone(),
+            clock.clone(),
+            domain.name(),
+        ));
         Ok(Self {
             domain,
-            queue: SourceQueue::from_config(crate::runtime::aws::sqs(aws), lookup, "QUEUE_URL")?,
+            queue: SourceQueue::from_config(sqs, lookup, "QUEUE_URL", patience, clock.clone())?,
             entities: Entities::new(dynamodb.clone(), lookup.required("ENTITIES_TABLE")?),
             idempotency: Idempotency::new(
                 dynamodb,
-                lookup.required("IDEMPOTENCY_TABLE")?,
+                records,
                 clock.clone(),
                 std::time::Duration::from_secs(u64::from(days) * SECONDS_OF_A_DAY),
             ),
@@ -127,27 +131,16 @@ impl Processor {
 
     /// Handles a batch of the domain's queue, and reports the messages that SQS is to give again.
     ///
-    /// All events of the batch are folded and written first, one write for each entity. Then each has its effects, in the
-    /// order of its entity; last, all changes are published together.
+    /// All events that come for the first time are folded and written first, one write for each entity. Then each has its
+    /// effects, in the order of its entity; last, all changes are published together. Those that were received before go the same
+    /// way, one after another.
     pub async fn handle(&self, event: &SqsEvent, invocation: &Invocation) -> SqsBatchResponse {
-        let read: Vec<_> = event.records.iter().map(Dispatched::from_message).collect();
-        let incoming = event
-            .records
-            .iter()
-            .zip(&read)
-            .map(|(message, read)| self.incoming(message, read));
         // Boxed, because the types of all that happens within are too deep for the compiler.
-        let projected = Box::pin(self.project(incoming.collect())).await;
-        let prepared = event
-            .records
-            .iter()
-            .zip(projected)
-            .map(|(message, projected)| projected.map_err(|error| failure(message, &error, None)));
-        let response = Box::pin(self.queue.in_order(
+        let response = Box::pin(self.queue.consume(
             event,
-            prepared.collect(),
-            async |round| Box::pin(self.act_on_round(round, invocation)).await,
-            async |done| Box::pin(self.publish(done)).await,
+            invocation,
+            async |part: &Part<'_, '_>| Box::pin(self.process(part, invocation)).await,
+            async |message: &SqsMessage| Box::pin(self.last_words(message)).await,
         ))
         .await;
         report_batch(event, &response, "processed a batch");
@@ -155,13 +148,53 @@ impl Processor {
         response
     }
 
+    async fn process(&self, part: &Part<'_, '_>, invocation: &Invocation) -> Vec<Settled> {
+        let messages = part.messages();
+        let read: Vec<_> = messages
+            .iter()
+            .map(|message| caught(|| Dispatched::from_message(message)))
+            .collect();
+        let incoming = messages.iter().zip(&read).map(|(message, read)| {
+            caught(|| self.incoming(message, read)).unwrap_or_else(|panic| Err(panic.into()))
+        });
+        let projected = Box::pin(self.project(incoming.collect())).await;
+        let prepared = messages
+            .iter()
+            .zip(projected)
+            .map(|(message, projected)| projected.map_err(|error| failure(message, &error, None)));
+        Box::pin(part.in_order(
+            prepared.collect(),
+            async |round| Box::pin(self.act_on_round(round, invocation)).await,
+            async |done| Box::pin(self.publish(done)).await,
+        ))
+        .await
+    }
+
+    /// Gives what the copy in the dead-letter queue has of a message that ended its process: what it changed, if that is written.
+    async fn last_words(&self, message: &SqsMessage) -> Result<Vec<(&'static str, String)>, AwsError> {
+        let Ok(dispatched) = Dispatched::from_message(message) else {
+            return Ok(Vec::new());
+        };
+        let entity = &dispatched.aggregate;
+        let loaded = self
+            .entities
+            .load_many(&BTreeSet::from([entity]))
+            .await?
+            .remove(entity);
+        let stored = loaded.and_then(Result::ok).map(|loaded| loaded.stored);
+        let transition = stored.iter().flat_map(|stored| &stored.transitions);
+        let mut transition = transition.filter(|one| one.event_id == dispatched.occurred.event_id);
+        Ok(told_again(message, transition.next()))
+    }
+
     /// Reads an event off its message, and refuses that of another domain. The catch-all also gets the events of domains
     /// that have no processor of their own.
     fn incoming<'m>(
         &self,
         message: &'m SqsMessage,
-        read: &'m Result<Dispatched, EventMessageError>,
+        read: &'m Result<Result<Dispatched, EventMessageError>, Panicked>,
     ) -> Result<Incoming<'m>, ProcessError> {
+        let read = read.as_ref().map_err(|panicked| *panicked)?;
         let dispatched = read
             .as_ref()
             .map_err(|error| ProcessError::NoEvent(error.to_string()))?;
@@ -207,6 +240,7 @@ impl Processor {
         let acted = acted.unwrap_or_else(|source| {
             Err(ProcessError::Panicked {
                 event_id: projected.incoming.event.id().to_owned(),
+                step: error::ACTION,
                 source,
             })
         });
@@ -264,22 +298,34 @@ struct Done<'m> {
 /// Logs why a message was not processed. Its copy in the dead-letter queue, should it go there, says that it was sent
 /// before, and takes the event's transition along, which its entity will have forgotten when it is redriven.
 fn failure(message: &SqsMessage, error: &ProcessError, transition: Option<&Transition>) -> Failure {
-    let mut failure = Failure::new(error.disposition(), error);
+    let (kind, step) = error.kind_and_step();
+    let mut failure = Failure::new(kind, step, error);
     tracing::error!(
         sqs.message_id = message.message_id,
         delivery.id = attribute(message, "delivery_id"),
-        disposition = ?failure.disposition,
+        kind = kind.name(),
+        step,
         error = failure.reason,
         "event was not processed"
     );
-    // A replay stays one: it has no effects, whatever is kept of the event.
-    if attribute(message, DISPATCH) != Some(Dispatch::Replay.name()) {
-        failure
-            .attributes
-            .push((DISPATCH, Dispatch::Again.name().to_owned()));
-        failure
-            .attributes
-            .extend(transition.map(|transition| (TRANSITION, transition_text(transition))));
-    }
+    failure.attributes = told_again(message, transition);
     failure
+}
+
+/// Makes the attributes of an event's copy in the dead-letter queue: that it was sent before, and what it changed.
+fn told_again(message: &SqsMessage, transition: Option<&Transition>) -> Vec<(&'static str, String)> {
+    // A replay stays one: it has no effects, whatever is kept of the event.
+    if attribute(message, DISPATCH) == Some(Dispatch::Replay.name()) {
+        return Vec::new();
+    }
+    let transition = transition.map(|transition| (TRANSITION, transition_text(transition)));
+    std::iter::once((DISPATCH, Dispatch::Again.name().to_owned()))
+        .chain(transition)
+        .collect()
+}
+
+/// Says how long a domain's events are tried: as the kind of their failure says, under records of their attempts.
+#[must_use]
+pub fn patience(attempts: Attempts) -> Patience {
+    Patience::Records(Records { attempts, subject })
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use pipeline::error::Failure;
+use pipeline::error::{Failure, Kind};
 use pipeline::key_refresh::refresh;
 pub use pipeline::key_refresh::{Changes, RefreshError};
-use pipeline::queues::consumer::{SourceQueue, waits};
+use pipeline::queues::consumer::{Patience, SourceQueue};
 use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{ConfigError, Lookup};
@@ -26,6 +26,8 @@ use upvest_api::{Options, VerifyKeys};
 const SENDING: Duration = Duration::from_secs(20);
 /// Names the member of an event that has messages; an event of the schedule has none.
 const RECORDS: &str = "Records";
+/// Bounds how often a request is received: the next delivery with an unknown key asks anew.
+const RECEIVES: u32 = 5;
 
 /// Holds the queue of requests, the access to Upvest and the keys table, made once per process.
 #[derive(Debug)]
@@ -53,8 +55,15 @@ impl Deps {
             pipeline::runtime::aws::dynamodb(aws),
         );
         let s3 = pipeline::runtime::aws::s3(aws);
+        let patience = Patience::Receives(lookup.parsed("MAX_RECEIVE_COUNT", RECEIVES)?);
         Ok(Self {
-            queue: SourceQueue::from_config(sqs.clone(), lookup, "KEY_REQUESTS_QUEUE_URL")?,
+            queue: SourceQueue::from_config(
+                sqs.clone(),
+                lookup,
+                "KEY_REQUESTS_QUEUE_URL",
+                patience,
+                clock.clone(),
+            )?,
             upvest: UpvestAccess::from_config(aws, lookup, clock.clone(), options())?,
             keys: KeysTable::new(dynamodb, lookup.required("KEYS_TABLE")?, clock.clone()),
             waiting: Waiting {
@@ -96,7 +105,7 @@ async fn serve(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
     let outcome = run(deps)
         .await
         .map(drop)
-        .map_err(|error| Failure::new(waits::KEY_FETCH, &error));
+        .map_err(|error| Failure::new(Kind::Infrastructure, "fetch", &error));
     let same_for_all = async |round: &[&SqsMessage]| vec![outcome.clone(); round.len()];
     deps.queue.together(event, same_for_all).await
 }

@@ -1,7 +1,6 @@
 //! Why a delivery is not handled yet, and what becomes of it.
 
-use pipeline::error::{AwsError, Disposition, Panicked};
-use pipeline::queues::consumer::waits;
+use pipeline::error::{AwsError, Kind, Panicked};
 use pipeline::queues::envelope::EnvelopeError;
 use pipeline::stores::keys::KeysError;
 use sha2::{Digest, Sha256};
@@ -75,23 +74,36 @@ pub(crate) fn presentable(key_id: &str) -> String {
     }
 }
 
-impl DeliveryError {
-    /// Decides what becomes of the message: whether the same one could succeed later.
-    #[must_use]
-    pub fn disposition(&self) -> Disposition {
+impl Step {
+    /// Names the step, as metrics and reasons have it.
+    fn name(self) -> &'static str {
         match self {
-            Self::NoEnvelope(_) => Disposition::DeadLetter,
+            Self::Attribute => "attribute",
+            Self::Quarantine => "quarantine",
+            Self::Archive => "archive",
+            Self::Store => "store",
+            Self::Release => "release",
+        }
+    }
+}
+
+impl DeliveryError {
+    /// Decides whose failure it was, and with it what becomes of the message; and says at which step it happened.
+    #[must_use]
+    pub fn kind_and_step(&self) -> (Kind, &'static str) {
+        match self {
+            Self::NoEnvelope(_) => (Kind::Never, "read"),
+            Self::Keys {
+                source: KeysError::Aws(error),
+                ..
+            } => (error.kind(), "keys"),
             // An unusable key is mended in the table, so that the delivery will verify later.
             Self::Keys {
-                source: KeysError::Unusable { .. },
+                source: KeysError::Unusable { .. } | KeysError::Secret { .. },
                 ..
-            } => waits::UNUSABLE_KEY,
-            Self::Keys {
-                source: KeysError::Aws(_) | KeysError::Secret { .. },
-                ..
-            }
-            | Self::Panicked(_)
-            | Self::Aws { .. } => waits::INFRASTRUCTURE,
+            } => (Kind::Infrastructure, "keys"),
+            Self::Panicked(_) => (Kind::Message, "handle"),
+            Self::Aws { step, source, .. } => (source.kind(), step.name()),
         }
     }
 }

@@ -10,7 +10,7 @@ use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
 use pipeline::error::{ErrorChain, Failure, unwinding};
-use pipeline::queues::consumer::{SourceQueue, report_batch, waits};
+use pipeline::queues::consumer::{Part, Patience, Records, SourceQueue, report_batch};
 use pipeline::queues::domains::{DomainQueues, EventMessage, Routes};
 use pipeline::queues::envelope::attribute;
 use pipeline::queues::key_requests::KeyRequests;
@@ -19,6 +19,8 @@ use pipeline::runtime::config::{ConfigError, Lookup};
 use pipeline::runtime::metrics;
 use pipeline::stores::archive::Archive;
 use pipeline::stores::events::EventLog;
+use pipeline::stores::idempotency::Invocation;
+use pipeline::stores::idempotency::attempts::Attempts;
 use pipeline::stores::keys::Keys;
 use pipeline::stores::subscriptions::Subscriptions;
 use upvest::Domain;
@@ -61,7 +63,7 @@ pub struct Deps {
 }
 
 impl Deps {
-    /// Builds the clients, from `DELIVERIES_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `MAX_RECEIVE_COUNT`, `KEYS_TABLE`, `ARCHIVE_BUCKET`, `EVENTS_TABLE`,
+    /// Builds the clients, from `DELIVERIES_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `IDEMPOTENCY_TABLE`, `KEYS_TABLE`, `ARCHIVE_BUCKET`, `EVENTS_TABLE`,
     /// `DOMAIN_QUEUES`, `FRESHNESS_POLICY`, `WEBHOOK_URL`, `KEY_REQUESTS_QUEUE_URL` (no keys are asked for without it), `SUBSCRIPTIONS_TABLE` (all events are
     /// for us without it) and `SUBSCRIPTION_POLICY`.
     ///
@@ -82,8 +84,20 @@ impl Deps {
                     name: "DOMAIN_QUEUES",
                     reason: ErrorChain(&error).to_string(),
                 })?;
+        let attempts = Attempts::new(
+            dynamodb.clone(),
+            lookup.required("IDEMPOTENCY_TABLE")?,
+            clock.clone(),
+            ATTEMPTS_OF,
+        );
         Ok(Self {
-            queue: SourceQueue::from_config(sqs.clone(), lookup, "DELIVERIES_QUEUE_URL")?,
+            queue: SourceQueue::from_config(
+                sqs.clone(),
+                lookup,
+                "DELIVERIES_QUEUE_URL",
+                patience(attempts),
+                clock.clone(),
+            )?,
             keys: Keys::new(
                 dynamodb.clone(),
                 secrets,
@@ -104,6 +118,16 @@ impl Deps {
     }
 }
 
+/// Names the messages whose attempts are recorded, in the keys of their records.
+pub const ATTEMPTS_OF: &str = "delivery";
+
+/// Says how long deliveries are tried: as the kind of their failure says, under records of their attempts.
+#[must_use]
+pub fn patience(attempts: Attempts) -> Patience {
+    let subject = |message: &SqsMessage| attribute(message, "delivery_id").map(str::to_owned);
+    Patience::Records(Records { attempts, subject })
+}
+
 fn for_us(
     dynamodb: &aws_sdk_dynamodb::Client,
     lookup: &Lookup<'_>,
@@ -122,11 +146,14 @@ fn for_us(
 const BYTES_AT_A_TIME: usize = 16_000_000;
 
 /// Handles a batch of the deliveries queue.
-pub async fn handle(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
-    let response = deps
-        .queue
-        .together(event, async |batch| handle_batch(deps, batch).await)
-        .await;
+pub async fn handle(deps: &Deps, event: &SqsEvent, invocation: &Invocation) -> SqsBatchResponse {
+    let work = async |part: &Part<'_, '_>| {
+        let results = Box::pin(handle_batch(deps, part.messages())).await;
+        part.settle(results).await
+    };
+    // A delivery says all that there is to say of it.
+    let last_words = async |_: &SqsMessage| Ok(Vec::new());
+    let response = Box::pin(deps.queue.consume(event, invocation, work, last_words)).await;
     report_batch(event, &response, "handled a batch of deliveries");
     metrics::flush();
     response
@@ -155,7 +182,7 @@ async fn handle_batch(deps: &Deps, batch: &[&SqsMessage]) -> Vec<Result<(), Fail
         let Some(error) = domains.iter().find_map(why) else {
             return Ok(());
         };
-        let failure = Failure::new(waits::INFRASTRUCTURE, error);
+        let failure = Failure::new(error.kind(), "dispatch", error);
         tracing::error!(
             delivery.id = %received.arrival.1,
             error = failure.reason,
@@ -218,11 +245,13 @@ async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Received, Failure>
         Ok(Err(error)) => error,
         Err(panicked) => panicked.into(),
     };
-    let failure = Failure::new(error.disposition(), &error);
+    let (kind, step) = error.kind_and_step();
+    let failure = Failure::new(kind, step, &error);
     tracing::error!(
         sqs.message_id = message.message_id,
         delivery.id = attribute(message, "delivery_id"),
-        disposition = ?failure.disposition,
+        kind = kind.name(),
+        step,
         error = failure.reason,
         "delivery was not handled"
     );

@@ -6,6 +6,7 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{Lookup, environment};
+use pipeline::stores::idempotency::Invocation;
 use verify_and_store::Deps;
 
 #[global_allocator]
@@ -24,7 +25,8 @@ async fn serve() -> Result<(), Error> {
     )?;
     let deps = &deps;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
-        Ok::<_, Error>(verify_and_store::handle(deps, &event.payload).await)
+        let invocation = Invocation::of(event.context);
+        Ok::<_, Error>(verify_and_store::handle(deps, &event.payload, &invocation).await)
     }))
     .await
 }

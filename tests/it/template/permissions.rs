@@ -69,6 +69,11 @@ fn needed(function: &str) -> Grants {
             // `SourceQueue::settle`.
             needed.extend(grants(["sqs:ChangeMessageVisibility"], "DeliveriesQueue"));
             needed.extend(grants(["sqs:SendMessage"], "DeliveriesDeadLetterQueue"));
+            // `Attempts::open` and `close`.
+            needed.extend(grants(
+                ["dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+                "IdempotencyTable",
+            ));
             // `Keys::read` and `Keys::secret`.
             needed.extend(grants(["dynamodb:GetItem"], "KeysTable"));
             // `Keys::proved`.
@@ -152,7 +157,7 @@ fn needed_by_processor(function: &str) -> Grants {
         ],
         "EntitiesTable",
     ));
-    // `Idempotency::claim`, `complete` and `release`.
+    // `Idempotency::claim`, `complete` and `release`; `Attempts::open` and `close`.
     needed.extend(grants(
         ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
         "IdempotencyTable",
@@ -222,9 +227,13 @@ fn a_processor_may_write_the_entities_and_records_of_its_domain_and_no_others() 
         assert_eq!(leading_keys(&template, &domain, "EntitiesTable"), own, "{domain}");
         assert_eq!(
             leading_keys(&template, &domain, "IdempotencyTable"),
-            [format!("{processor}#*")].into()
+            [format!("{processor}#*"), format!("attempt#{processor}#*")].into()
         );
     }
+    assert_eq!(
+        leading_keys(&template, "VerifyAndStore", "IdempotencyTable"),
+        [format!("attempt#{}#*", verify_and_store::ATTEMPTS_OF)].into()
+    );
 }
 
 #[test]
@@ -249,11 +258,11 @@ fn verify_and_store_may_note_the_use_of_a_key_and_change_nothing_that_says_what_
     let updates: Vec<_> = statements
         .into_iter()
         .filter(|statement| statement["Action"].to_string().contains("UpdateItem"))
+        .filter(|statement| statement["Resource"]["Fn::GetAtt"][0] == "KeysTable")
         .collect();
     let [update] = updates[..] else {
         panic!("{updates:?}")
     };
-    assert_eq!(update["Resource"]["Fn::GetAtt"][0], "KeysTable");
     let condition = json!({
         "ForAllValues:StringEquals": { "dynamodb:Attributes": ["key_id", "last_proved", "dialects"] },
         // Without this, an update could read the rest of the row.

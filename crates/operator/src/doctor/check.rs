@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use pipeline::error::{AwsError, ErrorChain};
 use pipeline::upvest_api::AccessError;
 
@@ -36,7 +37,10 @@ impl<E: Into<Error>> From<E> for CheckError {
 
 impl CheckError {
     /// Wraps what the SDK returned for a call that needs this permission.
-    pub(super) fn of<E: StdError + Send + Sync + 'static>(action: &'static str) -> impl FnOnce(E) -> Self {
+    pub(super) fn of<E>(action: &'static str) -> impl FnOnce(E) -> Self
+    where
+        E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
+    {
         move |error| Self::of_error(action)(AwsError::of(action)(error))
     }
 

@@ -41,11 +41,12 @@ fn function_seconds(queue: Queue) -> u64 {
     }
 }
 
-/// Tells how often a message is received at most, which the function knows too.
+/// Tells how often a message is received at most: that of the key requests queue its function knows too, the others lie beyond
+/// what their functions take to give a message up.
 fn max_receives(queue: Queue) -> u64 {
     match queue {
         Queue::KeyRequests => 5,
-        Queue::Deliveries | Queue::Domain(_) => 10,
+        Queue::Deliveries | Queue::Domain(_) => 1_000,
     }
 }
 

@@ -5,8 +5,7 @@ use std::error::Error;
 use upvest::Domain;
 use upvest::entity_key::EntityKeyError;
 
-use crate::error::{AwsError, Disposition, Panicked};
-use crate::queues::consumer::waits;
+use crate::error::{AwsError, Kind, Panicked};
 use crate::stores::entities::EntityError;
 use crate::stores::idempotency::CompleteError;
 
@@ -79,14 +78,25 @@ pub enum ProcessError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The message could not be read, because the code panicked.
+    #[error("reading the message panicked")]
+    Unread(#[from] Panicked),
     /// The domain's own code panicked when it was asked what it wants, or ours did.
     #[error("the work on event {event_id} panicked")]
     Panicked {
         /// Gives the id of the event that was worked on.
         event_id: String,
+        /// Names what was being done.
+        step: &'static str,
         /// Says that it was a panic, which the log locates.
         #[source]
         source: Panicked,
+    },
+    /// An event before it in its entity was not folded.
+    #[error("event {event_id} waits for one before it")]
+    Behind {
+        /// Gives the id of the event that waits.
+        event_id: String,
     },
     /// The event bus did not take the change: it is published by the next attempt at the event.
     #[error("change by event {event_id} was not published")]
@@ -99,27 +109,43 @@ pub enum ProcessError {
     },
 }
 
+/// Names the steps of the work on an event, as metrics and reasons have them.
+pub(super) const READ: &str = "read";
+/// Names the step in which events are folded and their entities written.
+pub(super) const FOLD: &str = "fold";
+/// Names the step in which the domain's action runs.
+pub(super) const ACTION: &str = "action";
+/// Names the step in which changes are published.
+pub(super) const PUBLISH: &str = "publish";
+
 impl ProcessError {
-    /// Decides what becomes of the message.
+    /// Decides whose failure it was, and with it what becomes of the message; and says at which step it happened.
     #[must_use]
-    pub fn disposition(&self) -> Disposition {
+    pub fn kind_and_step(&self) -> (Kind, &'static str) {
         match self {
-            Self::Entity(EntityError::Aws(_) | EntityError::Changed(_))
-            | Self::Claim(_)
-            | Self::Complete { .. }
-            | Self::InProgress { .. }
-            | Self::NoTime { .. }
-            | Self::Action { permanent: false, .. }
-            | Self::Panicked { .. }
+            Self::NoEvent(_) | Self::NoEntityKey { .. } => (Kind::Never, READ),
             // A processor of the version before, while a deployment is under way, does not know the category yet.
-            | Self::WrongDomain { .. }
-            | Self::Publish { .. } => waits::INFRASTRUCTURE,
-            Self::NoEvent(_)
-            | Self::NoEntityKey { .. }
-            | Self::OtherPayload { .. }
-            | Self::Action { permanent: true, .. }
+            Self::WrongDomain { .. } => (Kind::Infrastructure, READ),
+            Self::Unread(_) => (Kind::Message, READ),
+            Self::Entity(EntityError::Aws(error)) => (error.kind(), FOLD),
+            Self::Entity(EntityError::Changed(_)) | Self::Behind { .. } => (Kind::Infrastructure, FOLD),
             // Somebody has to rebuild an item that was edited by hand: its events wait where they are seen.
-            | Self::Entity(EntityError::TooLarge(_) | EntityError::Unusable { .. }) => Disposition::DeadLetter,
+            Self::Entity(EntityError::TooLarge(_) | EntityError::Unusable { .. }) => (Kind::Never, FOLD),
+            Self::Panicked { step, .. } => (Kind::Message, step),
+            Self::Claim(error)
+            | Self::Complete {
+                source: CompleteError::Aws(error),
+                ..
+            } => (error.kind(), ACTION),
+            Self::Complete {
+                source: CompleteError::LeaseLost(_),
+                ..
+            }
+            | Self::InProgress { .. } => (Kind::Infrastructure, ACTION),
+            // What used the time up is code of the same events.
+            Self::NoTime { .. } | Self::Action { permanent: false, .. } => (Kind::Message, ACTION),
+            Self::OtherPayload { .. } | Self::Action { permanent: true, .. } => (Kind::Never, ACTION),
+            Self::Publish { source, .. } => (source.kind(), PUBLISH),
         }
     }
 }

@@ -20,8 +20,8 @@ use futures_util::stream::{self, StreamExt};
 use upvest::{Domain, EntityKey};
 
 pub use self::message::{
-    AGGREGATE, DISPATCH, Dispatched, EventMessage, EventMessageError, TRANSITION, transition_from_text,
-    transition_text,
+    AGGREGATE, DISPATCH, Dispatched, EventMessage, EventMessageError, TRANSITION, subject,
+    transition_from_text, transition_text,
 };
 pub use self::routes::{Routes, RoutesError};
 use crate::error::{AwsError, ErrorChain};

@@ -30,7 +30,7 @@ pub use self::layout::{
 };
 pub use self::quarantine::Quarantined;
 pub use self::verified::VerifiedKeys;
-use crate::error::AwsError;
+use crate::error::{AwsError, Kind};
 
 const LIST: &str = "ListObjectsV2 of the archive";
 
@@ -139,7 +139,8 @@ impl Archive {
             Err(error) => return Err(AwsError::of(CALL)(error).into()),
         };
         let tag = object.e_tag.unwrap_or_default();
-        let body = object.body.collect().await.map_err(AwsError::of(CALL))?;
+        let body = object.body.collect().await;
+        let body = body.map_err(AwsError::beside(CALL, Kind::Infrastructure))?;
         let delivery = ArchivedDelivery::parse(&body.into_bytes())?;
         Ok(Some((Found { key, delivery }, tag)))
     }
@@ -152,7 +153,7 @@ impl Archive {
         condition: Condition,
     ) -> Result<bool, AwsError> {
         const CALL: &str = "PutObject to the archive";
-        let json = serde_json::to_vec(delivery).map_err(AwsError::of(CALL))?;
+        let json = serde_json::to_vec(delivery).map_err(AwsError::beside(CALL, Kind::Message))?;
         let patience = upload_time(json.len());
         let request = self.client.put_object().bucket(&self.bucket).key(key);
         let (request, refusals): (_, &[u16]) = match condition {

@@ -1,9 +1,10 @@
-//! The idempotency table: which action ran for which event.
+//! The idempotency table: which action ran for which event, and, in [`attempts`], which message is being attempted.
 //!
 //! A record passes through `IN_PROGRESS` to `COMPLETED`. Who claims it owns it until the lease ends, which is when
 //! Lambda ends the invocation; only the owner can complete or release it, so that a slow twin, whose lease somebody else
 //! has taken over, cannot.
 
+pub mod attempts;
 mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
+use lambda_runtime::Context;
 use upvest::Domain;
 
 use self::record::{COMPLETED, IN_PROGRESS};
@@ -41,6 +43,18 @@ pub struct Invocation {
     pub request_id: String,
     /// Tells when Lambda ends it: the end of its leases.
     pub deadline: Timestamp,
+}
+
+impl Invocation {
+    /// Reads who works off what Lambda says of an invocation.
+    #[must_use]
+    pub fn of(context: Context) -> Self {
+        let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
+        Self {
+            request_id: context.request_id,
+            deadline: Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX),
+        }
+    }
 }
 
 /// Proves that a record is ours until the invocation's deadline.

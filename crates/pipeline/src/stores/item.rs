@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::fmt::Debug;
 
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -76,7 +76,7 @@ where
 
 /// Reads the error of a write that may have a condition. The SDK has a type for each operation, and no trait for what
 /// they share.
-pub(super) trait ConditionalWriteError: Error + Send + Sync + 'static {
+pub(super) trait ConditionalWriteError: Error + ProvideErrorMetadata + Send + Sync + 'static {
     /// Gives the item for which the condition did not hold; `None` for any other failure.
     fn item_in_the_way(&self) -> Option<Item>;
 }

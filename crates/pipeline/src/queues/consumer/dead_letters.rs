@@ -13,15 +13,6 @@ const MAX_REASON_BYTES: usize = 1_000;
 /// Limits the attributes of a message, of which SQS takes ten (`SendMessage`).
 const MAX_ATTRIBUTES: usize = 10;
 
-/// Says where a queue's messages go that cannot be processed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetters {
-    /// Gives the URL of the dead-letter queue.
-    pub url: String,
-    /// Says how often a message is received before it goes there: the queue's `maxReceiveCount`.
-    pub max_receives: u32,
-}
-
 impl SourceQueue {
     /// Sends a copy of the message to the dead-letter queue, with the reason and what else the failure says of it.
     pub(super) async fn bury(&self, message: &SqsMessage, failure: &Failure) -> Result<(), AwsError> {
@@ -42,7 +33,7 @@ impl SourceQueue {
         let request = self
             .client
             .send_message()
-            .queue_url(&self.dead_letters.url)
+            .queue_url(&self.dead_letter_url)
             .set_message_body(message.body.clone())
             .set_message_attributes(Some(attributes.collect()))
             .set_message_group_id(group.cloned())

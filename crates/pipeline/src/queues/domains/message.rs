@@ -13,7 +13,7 @@ use upvest::{Domain, EntityKey, Event, Occurred};
 
 use super::groups::group_id;
 use super::{ATTRIBUTES, CALL};
-use crate::error::AwsError;
+use crate::error::{AwsError, Kind};
 use crate::queues::encoding::{self, DecodeError, Encoded, Encoding, MAX_MESSAGE_BYTES};
 use crate::queues::envelope::{attribute, string_attribute};
 
@@ -62,7 +62,7 @@ impl EventMessage {
     /// Writes the event as an entry of a batch.
     pub(super) fn into_entry(self, index: usize) -> Result<SendMessageBatchRequestEntry, AwsError> {
         let carried = encoding::encode(self.json.as_bytes(), MAX_MESSAGE_BYTES - ATTRIBUTES);
-        let Encoded { encoding, text } = carried.map_err(AwsError::of(CALL))?;
+        let Encoded { encoding, text } = carried.map_err(AwsError::beside(CALL, Kind::Message))?;
         let mut attributes: HashMap<String, MessageAttributeValue> = [
             (DELIVERY_ID, self.delivery_id),
             (AGGREGATE, self.aggregate.to_string()),
@@ -93,7 +93,7 @@ impl EventMessage {
                 Some(replay) => hex::encode(Sha256::digest(format!("{}#{replay}", self.event_id))),
             })
             .build()
-            .map_err(AwsError::of(CALL))
+            .map_err(AwsError::beside(CALL, Kind::Message))
     }
 }
 
@@ -150,6 +150,17 @@ pub enum EventMessageError {
     /// An attribute is missing, or not what we write.
     #[error("message has no usable attribute {0}")]
     Attribute(&'static str),
+}
+
+/// Tells which event a message of a domain queue is about, by its attributes alone; a replay of it is another work than the event
+/// itself.
+#[must_use]
+pub fn subject(message: &SqsMessage) -> Option<String> {
+    let occurred = Occurred::from_stored(attribute(message, OCCURRED)?).ok()?;
+    Some(match attribute(message, REPLAY) {
+        None => occurred.event_id,
+        Some(replay) => format!("{}#{replay}", occurred.event_id),
+    })
 }
 
 impl Dispatched {

@@ -458,7 +458,7 @@ async fn deliveries_whose_key_was_no_key_are_verified_and_processed_once_it_is_m
     let listed = run(&site, &["list", "--messages", "--queue", "deliveries"])
         .await
         .text();
-    assert!(listed.contains("cannot be had"), "{listed}");
+    assert!(listed.contains("keys-failed for 24 hours"), "{listed}");
     let broken = site.receiver.aws.dynamodb().delete_item().table_name("keys");
     broken.key("key_id", text(KEY_ID)).send().await.unwrap();
     site.know_key(&signing_key(7)).await;

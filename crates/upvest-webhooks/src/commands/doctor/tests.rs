@@ -118,9 +118,9 @@ impl Site {
         let suffix = if queue == Queue::Deliveries { "" } else { ".fifo" };
         let (name, dead) = (format!("{queue}{suffix}"), format!("{queue}Dead{suffix}"));
         let (seconds, receives) = match queue {
-            Queue::Deliveries => (360, 10),
+            Queue::Deliveries => (360, 1_000),
             Queue::KeyRequests => (360, 5),
-            Queue::Domain(_) => (180, 10),
+            Queue::Domain(_) => (180, 1_000),
         };
         let settings = QueueSettings::new(name)
             .redrive_to(&dead, receives)

@@ -53,7 +53,7 @@ async fn a_queue_that_is_set_otherwise_is_found() {
             }
         }),
         ("failed", "which is not its dead-letter queue", |settings| {
-            settings.redrive_to("UsersDead.fifo", 10)
+            settings.redrive_to("UsersDead.fifo", 1_000)
         }),
         ("failed", "redrives after 3 receives", |settings| {
             settings.redrive_to("OrdersDead.fifo", 3)

@@ -25,8 +25,8 @@ use webhook_tests::receiver::{PATH, Receiver, gateway_request};
 use crate::refresh_keys::World;
 use crate::register_webhook::stack::Stack;
 use crate::support::{
-    COVERED, deliver, deliver_events, deliver_with, event, event_at, key, message_of, process_all, receiver,
-    sign_with,
+    COVERED, deliver, deliver_events, deliver_with, enqueue_events, event, event_at, key, message_of,
+    process_all, receiver, sign_with,
 };
 
 /// Runs every function in every way that is measured.
@@ -42,6 +42,7 @@ pub(crate) async fn run_in_every_way() {
     answer_in_every_way().await;
     judge_in_every_way().await;
     process_in_every_way().await;
+    fail_in_every_way().await;
     look_after_keys_and_subscription().await;
     crate::canary::watch_in_every_way().await;
     call_aws(&Aws::new(1)).await;
@@ -141,6 +142,26 @@ async fn process_in_every_way() {
         ..copy.clone()
     };
     queues.send(vec![copy, replayed]).await.unwrap();
+    process_all(&receiver).await;
+}
+
+/// Fails a delivery and an event each by our own infrastructure, and an event by its action.
+async fn fail_in_every_way() {
+    let receiver = receiver(Policy::Flag).await;
+    let deny = |operations: &[&str]| {
+        let operations: Vec<String> = operations.iter().map(|name| (*name).to_owned()).collect();
+        receiver
+            .aws
+            .edit_account(|account| account.denied = operations.into_iter().collect());
+    };
+    deny(&["PutObject", "PutEvents"]);
+    receiver.effects.trouble("e2", Trouble::Fails);
+    let events = ["e1", "e2"].map(|id| event(id, "ORDER.NEW", &format!(r#"{{"id":"{id}"}}"#)));
+    enqueue_events(&receiver, &events).await;
+    receiver.verify_and_store().await.unwrap();
+    deny(&["PutEvents"]);
+    receiver.aws.clock().advance(Duration::from_secs(10));
+    receiver.verify_and_store().await.unwrap();
     process_all(&receiver).await;
 }
 

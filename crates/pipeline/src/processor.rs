@@ -327,5 +327,9 @@ fn told_again(message: &SqsMessage, transition: Option<&Transition>) -> Vec<(&'s
 /// Says how long a domain's events are tried: as the kind of their failure says, under records of their attempts.
 #[must_use]
 pub fn patience(attempts: Attempts) -> Patience {
-    Patience::Records(Records { attempts, subject })
+    Patience::Records(Records {
+        attempts,
+        subject,
+        counted_as: metrics::Subject::Event,
+    })
 }

@@ -125,7 +125,11 @@ pub const ATTEMPTS_OF: &str = "delivery";
 #[must_use]
 pub fn patience(attempts: Attempts) -> Patience {
     let subject = |message: &SqsMessage| attribute(message, "delivery_id").map(str::to_owned);
-    Patience::Records(Records { attempts, subject })
+    Patience::Records(Records {
+        attempts,
+        subject,
+        counted_as: metrics::Subject::Delivery,
+    })
 }
 
 fn for_us(

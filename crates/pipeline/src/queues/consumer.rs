@@ -23,6 +23,7 @@ use crate::error::{ErrorChain, Failure, Kind};
 use crate::queues::envelope::attribute;
 use crate::runtime::clock::Clock;
 use crate::runtime::config::{ConfigError, Lookup};
+use crate::runtime::metrics::{self, Subject};
 use crate::stores::idempotency::attempts::Attempts;
 
 pub use self::dead_letters::REASON;
@@ -55,6 +56,8 @@ pub struct Records {
     /// Tells which event or delivery a message is about, by its attributes alone: its body may be what kills the process. `None`
     /// where they do not say.
     pub subject: fn(&SqsMessage) -> Option<String>,
+    /// Says what its messages are, for the metrics.
+    pub counted_as: Subject,
 }
 
 /// Says whether a message is still in the queue after the attempt at it.
@@ -149,6 +152,7 @@ impl SourceQueue {
         let Err(mut failure) = result else {
             return Settled::Gone;
         };
+        self.count(failure.step, failure.kind);
         let given_up = self.given_up(message, &failure, attempts);
         let is_given_up = given_up.is_some();
         if let Some(why) = given_up {
@@ -202,7 +206,17 @@ impl SourceQueue {
         age.and_then(|age| age.try_into().ok()).unwrap_or_default()
     }
 
+    /// Counts an attempt that failed.
+    fn count(&self, step: &'static str, kind: Kind) {
+        if let Patience::Records(records) = &self.patience {
+            metrics::failed(records.counted_as, step, kind.name());
+        }
+    }
+
     async fn come_back_after(&self, wait: Duration, message: &SqsMessage) {
+        if let Patience::Records(records) = &self.patience {
+            metrics::comes_back(records.counted_as, self.age(message));
+        }
         let Some(receipt) = &message.receipt_handle else {
             return;
         };

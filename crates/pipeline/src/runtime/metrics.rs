@@ -4,6 +4,7 @@
 //! `Stack`; others are bounded: reasons, statuses and domains are fixed lists, ids never are dimensions.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use metrics::{counter, histogram};
@@ -93,6 +94,17 @@ pub const CANARY_FAILED: &str = "CanaryFailed";
 /// Measures the milliseconds from the canary's request to the end of a `Stage`: `post`, `store` or `project`.
 pub const CANARY_MILLISECONDS: &str = "CanaryMilliseconds";
 
+/// Counts attempts at deliveries that failed, by `Kind`: whose failure it was, `infrastructure`, `message` or `never`; and once more
+/// by `Step`, what was being done, and `Kind`.
+pub const DELIVERIES_FAILED: &str = "DeliveriesFailed";
+/// Counts attempts at events that failed, likewise.
+pub const EVENTS_FAILED: &str = "EventsFailed";
+/// Says how long ago deliveries were sent that come back to their queue, in seconds. SQS's own age of the oldest message leaves out
+/// what was received more than three times.
+pub const RETRIED_DELIVERIES_AGE: &str = "RetriedDeliveriesAge";
+/// Says how long ago events were sent that come back to their queue, in seconds.
+pub const RETRIED_EVENTS_AGE: &str = "RetriedEventsAge";
+
 /// Counts requests to AWS, each attempt, by `Service`. It is a member of the documents in the log, and no metric.
 pub const AWS_REQUESTS: &str = "AwsRequests";
 /// Counts those among them that repeat one that failed, by `Service`.
@@ -128,7 +140,7 @@ pub fn flush() {
 fn unit(name: &str) -> Option<&'static str> {
     match name {
         RECEIPT_TO_STORED | RECEIPT_TO_PROJECTED | CANARY_MILLISECONDS => Some("Milliseconds"),
-        EVENT_AGE | KEY_AGE => Some("Seconds"),
+        EVENT_AGE | KEY_AGE | RETRIED_DELIVERIES_AGE | RETRIED_EVENTS_AGE => Some("Seconds"),
         _ => None,
     }
 }
@@ -300,6 +312,34 @@ pub fn canary_failed(stage: &'static str) {
 /// Notes how long after its request the canary's event had passed a stage.
 pub fn canary_passed(stage: &'static str, milliseconds: u64) {
     histogram!(CANARY_MILLISECONDS, "Stage" => stage).record(milliseconds as f64);
+}
+
+/// Names what a queue's messages hold, for the metrics of the attempts at them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// Each message is a delivery.
+    Delivery,
+    /// Each message is an event.
+    Event,
+}
+
+/// Counts an attempt that failed at a step, by whose failure it was.
+pub fn failed(subject: Subject, step: &'static str, kind: &'static str) {
+    let name = match subject {
+        Subject::Delivery => DELIVERIES_FAILED,
+        Subject::Event => EVENTS_FAILED,
+    };
+    counter!(name, "Kind" => kind).increment(1);
+    counter!(name, "Step" => step, "Kind" => kind).increment(1);
+}
+
+/// Measures how long ago a message was sent that comes back to its queue.
+pub fn comes_back(subject: Subject, age: Duration) {
+    let name = match subject {
+        Subject::Delivery => RETRIED_DELIVERIES_AGE,
+        Subject::Event => RETRIED_EVENTS_AGE,
+    };
+    histogram!(name).record(age.as_secs_f64());
 }
 
 /// Counts a request to an AWS service.

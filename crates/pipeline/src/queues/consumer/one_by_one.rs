@@ -18,6 +18,8 @@ use crate::stores::idempotency::attempts::{Attempt, Opening, Outcome, Suspect};
 
 /// Says how much has to be left of an invocation for another message to be tried: with less the rest is given back.
 const LEAST: Duration = Duration::from_secs(5);
+/// Names the step at which a process ends.
+const PROCESS: &str = "process";
 /// Bounds the number of messages in one batch (`DeleteMessageBatch`).
 const BATCH: usize = 10;
 /// Bounds what a message says it is about, in bytes: more is none of ours.
@@ -195,6 +197,10 @@ where
         let message_id = message.message_id.as_deref().unwrap_or_default();
         let subject = subject.as_deref().unwrap_or(message_id);
         let opened = records.attempts.open(subject, message_id, self.invocation).await;
+        if let Ok(Opening::Suspect(_)) = opened {
+            // The attempt before, which could not say so itself.
+            self.queue.count(PROCESS, Kind::Message);
+        }
         opened.map_err(|error| self.report(place, &error)).ok()
     }
 
@@ -263,7 +269,7 @@ where
         };
         let failure = Failure {
             kind: Kind::Never,
-            step: "process",
+            step: PROCESS,
             reason: format!(
                 "process-died in {} attempts: the process crashed, or ran out of time or memory",
                 suspect.count
@@ -328,6 +334,7 @@ where
     }
 
     fn report(&self, place: usize, error: &AwsError) {
+        self.queue.count("attempt", error.kind());
         tracing::error!(
             sqs.message_id = self.messages[place].message_id,
             error = %ErrorChain(error),

@@ -18,13 +18,14 @@ use fake_aws::{CallFilter, Fault, Service};
 use pipeline::actions::{Actions, Change, DomainActions};
 use pipeline::queues::consumer::REASON;
 use pipeline::queues::domains::{DomainQueues, EventMessage};
+use pipeline::queues::encoding::{MAX_MESSAGE_BYTES, encode};
 use pipeline::runtime::clock::Clock;
 use upvest::Domain;
 use upvest::effects::Dispatch;
 use verify_and_store::Policy;
 use webhook_tests::deliveries::import_key;
 use webhook_tests::effects::Trouble;
-use webhook_tests::receiver::{DELIVERIES, Receiver, dead_letter_name, queue_name};
+use webhook_tests::receiver::{DELIVERIES, DELIVERIES_DLQ, Receiver, dead_letter_name, queue_name};
 
 use crate::support::{enqueue_events, event, event_at, key, message_of, post_events, receiver};
 
@@ -113,6 +114,62 @@ async fn a_queue_that_is_out_of_reach_fails_the_deliveries_alone_that_have_somet
     assert_eq!(receiver.aws.messages(DELIVERIES).len(), 0);
     assert_eq!(waiting(&receiver, &queue_name(Domain::Users)).len(), 2);
     assert_eq!(waiting(&receiver, &queue_name(Domain::Orders)).len(), 2);
+}
+
+/// An event that does not fit into a message of its domain's queue, though its delivery fits into one: it leaves no room for what
+/// the log says of it.
+fn too_large(id: &str, rng: &mut fake_aws::Rng) -> String {
+    let noise: String = (0..1_200_000)
+        .map(|_| char::from(b'a' + rng.below(26) as u8))
+        .collect();
+    let length_of = |text: &str| encode(text.as_bytes(), text.len() - 1).unwrap().text.len();
+    // What is sent of noise grows with its length: 5,000 bytes are left free, enough for the attributes of the one alone.
+    let length = noise.len() * (MAX_MESSAGE_BYTES - 5_000) / length_of(&noise);
+    let object = format!(
+        r#"{{"id":"o1","note":"{}"}}"#,
+        noise.repeat(2).get(..length).unwrap()
+    );
+    event_at(id, 2, "ORDER.PROCESSING", &object)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_can_never_be_sent_holds_up_neither_its_entity_nor_another_delivery() {
+    let receiver = receiver(Policy::Flag).await;
+    let mut rng = receiver.aws.rng();
+    let events = [
+        order("e1", 1, "o1"),
+        too_large("e2", &mut rng),
+        order("e3", 3, "o1"),
+    ];
+    enqueue_events(&receiver, &events).await;
+    enqueue_events(&receiver, &[order("e4", 4, "o1")]).await;
+    receiver.verify_and_store().await.unwrap();
+    assert_eq!(
+        waiting(&receiver, &queue_name(Domain::Orders)),
+        ["e1", "e3", "e4"]
+    );
+    assert_eq!(receiver.aws.messages(DELIVERIES).len(), 0);
+    let dead = receiver.aws.messages(DELIVERIES_DLQ);
+    assert_eq!(dead.len(), 1);
+    let reason = dead[0].attributes[REASON].string_value.clone().unwrap();
+    assert!(reason.starts_with("event e2 was not sent to orders"), "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_whose_events_are_in_their_queue_does_not_fail_with_another_of_the_same_domain() {
+    let receiver = receiver(Policy::Flag).await;
+    enqueue_events(&receiver, &[order("e1", 1, "o1")]).await;
+    receiver.aws.clock().advance(Duration::from_millis(1));
+    // Two of an entity need two requests, of which the second fails.
+    enqueue_events(&receiver, &[order("e2", 2, "o1")]).await;
+    for _ in 0..3 {
+        let send = CallFilter::operation(Service::Sqs, "SendMessageBatch");
+        let send = send.on(queue_name(Domain::Orders)).after(1);
+        receiver.aws.inject(Fault::FailBeforeEffect, send);
+    }
+    receiver.verify_and_store().await.unwrap();
+    assert_eq!(waiting(&receiver, &queue_name(Domain::Orders)), ["e1"]);
+    assert_eq!(receiver.aws.messages(DELIVERIES).len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -170,7 +170,6 @@ async fn handle_batch(deps: &Deps, batch: &[&SqsMessage]) -> Vec<Result<(), Fail
     for together in bounded(batch) {
         received.extend(join_all(together.iter().map(|message| Box::pin(receive(deps, message)))).await);
     }
-    let dispatching: Vec<BTreeSet<Domain>> = received.iter().map(domains_of).collect();
     let mut in_order: Vec<&mut Received> = received.iter_mut().flatten().collect();
     in_order.sort_by_key(|received| received.arrival);
     let events: Vec<EventMessage> = in_order
@@ -179,14 +178,17 @@ async fn handle_batch(deps: &Deps, batch: &[&SqsMessage]) -> Vec<Result<(), Fail
         .collect();
     report_unrecognised(&events);
     let unsent = deps.domains.send(events).await.err();
-    // A delivery fails with the dispatch of its own events alone.
-    let why = |domain: &Domain| unsent.as_ref().and_then(|unsent| unsent.of(*domain));
-    let results = received.into_iter().zip(dispatching).map(|(received, domains)| {
+    let results = received.into_iter().map(|received| {
         let received = received?;
-        let Some(error) = domains.iter().find_map(why) else {
+        // A delivery fails with the dispatch of its own events alone.
+        let delivery_id = received.arrival.1.to_string();
+        let Some(unsent) = unsent
+            .as_ref()
+            .and_then(|unsent| unsent.of_delivery(&delivery_id))
+        else {
             return Ok(());
         };
-        let failure = Failure::new(error.kind(), "dispatch", error);
+        let failure = Failure::new(unsent.error.kind(), "dispatch", unsent);
         tracing::error!(
             delivery.id = %received.arrival.1,
             error = failure.reason,
@@ -195,12 +197,6 @@ async fn handle_batch(deps: &Deps, batch: &[&SqsMessage]) -> Vec<Result<(), Fail
         Err(failure)
     });
     results.collect()
-}
-
-/// Lists the domains that a delivery has events for.
-fn domains_of(received: &Result<Received, Failure>) -> BTreeSet<Domain> {
-    let dispatch = received.iter().flat_map(|received| &received.dispatch);
-    dispatch.map(|event| event.domain).collect()
 }
 
 /// Cuts a batch into parts whose bodies have at most [`BYTES_AT_A_TIME`] together once they are decoded, by what can be told

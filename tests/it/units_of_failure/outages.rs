@@ -73,18 +73,16 @@ async fn writes_that_are_denied_for_twenty_minutes_bury_nothing_and_all_is_appli
 #[tokio::test(start_paused = true)]
 async fn failures_of_our_own_infrastructure_count_as_no_attempt() {
     let receiver = receiver(Policy::Flag).await;
-    deny(&receiver, &["PutEvents"]);
+    deny(&receiver, &["PutItem"]);
     deliver_events(&receiver, &[order("e1", 1, "o1")]).await;
     run_for(&receiver, 12 * 3600).await;
     let waiting = receiver.aws.messages(&queue_name(Domain::Orders));
     assert!(waiting[0].receive_count > 100, "{}", waiting[0].receive_count);
+    receiver.effects.trouble("e1", Trouble::Fails);
     deny(&receiver, &[]);
-    run_for(&receiver, 310).await;
-    assert_eq!(
-        (receiver.waiting(), receiver.aws.published(CHANGES).len()),
-        (0, 1)
-    );
-    assert_eq!(receiver.effects.runs_of("e1").len(), 1);
+    run_for(&receiver, 2 * 3600).await;
+    let attempts = receiver.effects.runs_of("e1").len();
+    assert_eq!((dead_letters(&receiver), attempts), (1, 10));
 }
 
 #[tokio::test(start_paused = true)]

@@ -53,11 +53,14 @@ pub(super) struct Projected<'m> {
     pub(super) state: Rc<Projection>,
 }
 
+/// Holds what an event did, or why it was not folded, with the event's place in the batch of messages.
+type FoldedEvent = (usize, Result<Outcome, ProcessError>);
+
 /// Holds an entity whose events are folded and not yet written.
 struct Folded {
     entity: EntityKey,
     before: Option<Loaded>,
-    outcomes: Vec<(usize, Result<Outcome, ProcessError>)>,
+    outcomes: Vec<FoldedEvent>,
     state: Rc<Projection>,
     /// Holds what is to be written; `None` when the table has all of it already.
     after: Option<Stored>,
@@ -236,7 +239,7 @@ fn fold_in_order(
     start: impl Fn() -> Batch,
     events: &[(usize, &Incoming<'_>)],
     fold: impl Fn(&mut Batch, &Incoming<'_>) -> Result<Outcome, ProcessError>,
-) -> (Batch, Vec<(usize, Result<Outcome, ProcessError>)>) {
+) -> (Batch, Vec<FoldedEvent>) {
     let mut batch = start();
     let mut outcomes = Vec::with_capacity(events.len());
     for (position, (place, incoming)) in events.iter().enumerate() {

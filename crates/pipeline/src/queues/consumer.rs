@@ -3,6 +3,7 @@
 //! | Module | Knows |
 //! |---|---|
 //! | `one_by_one` | in which order the messages of a batch are handled, which together and which alone |
+//! | `suspects` | what is done about a message that ended its process |
 //! | `groups` | that nothing overtakes within a message group |
 //! | [`waits`] | how long what failed waits, and when it is given up |
 //! | `dead_letters` | what a dead letter says of itself |
@@ -10,6 +11,7 @@
 mod dead_letters;
 mod groups;
 mod one_by_one;
+mod suspects;
 pub mod waits;
 
 use std::time::Duration;

@@ -24,7 +24,7 @@ pub use self::message::{
     transition_from_text, transition_text,
 };
 pub use self::routes::{Routes, RoutesError};
-use crate::error::{AwsError, ErrorChain};
+use crate::error::{AwsError, ErrorChain, Kind};
 use crate::queues::encoding::MAX_MESSAGE_BYTES;
 use crate::runtime::trace::TraceHeader;
 
@@ -53,26 +53,44 @@ pub struct DomainQueues {
     trace: TraceHeader,
 }
 
-/// Says for which domains events were not all sent. Those of the others were.
+/// Lists the events that are not known to be in their queues. All others are.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("events were not sent to {}", names(.failed))]
+#[error("{} events were not sent, the first of them: {}", .unsent.len(), first(.unsent))]
 pub struct SendError {
-    failed: BTreeMap<Domain, AwsError>,
+    unsent: Vec<Unsent>,
+}
+
+/// Names an event that is not known to be in its queue.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("event {event_id} was not sent to {domain}")]
+pub struct Unsent {
+    /// Gives the event's id.
+    pub event_id: String,
+    /// Names the delivery that brought it.
+    pub delivery_id: String,
+    /// Names the domain that it is for.
+    pub domain: Domain,
+    /// Says why: what is [`Kind::Infrastructure`] may be sent later, all else is refused for what it is.
+    #[source]
+    pub error: AwsError,
 }
 
 impl SendError {
-    /// Finds why the events of a domain were not all sent; `None` when they were.
+    /// Finds an event of a delivery that was not sent, one that may be sent later before one that was refused; `None` when all
+    /// were sent.
     #[must_use]
-    pub fn of(&self, domain: Domain) -> Option<&AwsError> {
-        self.failed.get(&domain)
+    pub fn of_delivery(&self, delivery_id: &str) -> Option<&Unsent> {
+        let own = self
+            .unsent
+            .iter()
+            .filter(|unsent| unsent.delivery_id == delivery_id);
+        own.min_by_key(|unsent| unsent.error.kind())
     }
 }
 
-fn names(failed: &BTreeMap<Domain, AwsError>) -> String {
-    let names = failed
-        .iter()
-        .map(|(domain, error)| format!("{domain} ({})", ErrorChain(error)));
-    names.collect::<Vec<_>>().join(", ")
+fn first(unsent: &[Unsent]) -> String {
+    let first = unsent.first().map(|unsent| ErrorChain(unsent).to_string());
+    first.unwrap_or_default()
 }
 
 impl DomainQueues {
@@ -100,7 +118,7 @@ impl DomainQueues {
     ///
     /// # Errors
     ///
-    /// [`SendError`] when some event is not known to be in its queue; it names the domains of which that is so.
+    /// [`SendError`] when some event is not known to be in its queue; it lists these events.
     pub async fn send(&self, events: Vec<EventMessage>) -> Result<(), SendError> {
         let mut by_domain: BTreeMap<Domain, Vec<EventMessage>> = BTreeMap::new();
         for event in events {
@@ -109,37 +127,84 @@ impl DomainQueues {
         let lanes = by_domain
             .into_iter()
             .flat_map(|(domain, events)| lanes(events).into_iter().map(move |lane| (domain, lane)));
-        let sends = lanes.map(async |(domain, events)| {
-            let sent = self.send_to(self.routes.url(domain), events).await;
-            Some((domain, sent.err()?))
-        });
-        let failed: Vec<_> = stream::iter(sends).buffer_unordered(AT_A_TIME).collect().await;
-        let failed: BTreeMap<_, _> = failed.into_iter().flatten().collect();
-        match failed.is_empty() {
+        let sends = lanes.map(async |(domain, events)| self.send_to(domain, events).await);
+        let unsent: Vec<Vec<Unsent>> = stream::iter(sends).buffer_unordered(AT_A_TIME).collect().await;
+        let unsent = unsent.concat();
+        match unsent.is_empty() {
             true => Ok(()),
-            false => Err(SendError { failed }),
+            false => Err(SendError { unsent }),
         }
     }
 
-    async fn send_to(&self, url: &str, events: Vec<EventMessage>) -> Result<(), AwsError> {
-        let trace = self.trace.attributes();
-        for mut batch in requests(events)? {
-            for entry in &mut batch {
-                entry.message_system_attributes.clone_from(&trace);
-            }
-            let request = self
-                .client
-                .send_message_batch()
-                .queue_url(url)
-                .set_entries(Some(batch));
-            let answer = request.send().await.map_err(AwsError::of(CALL))?;
-            // A batch may succeed in part. One failure is enough: all events are sent again, and duplicates have no
-            // effect.
-            if let Some(failed) = answer.failed.first() {
-                return Err(AwsError::entries(CALL, &failed.code));
+    /// Sends the events of a lane; lists those that were not. What SQS will never take is left out, and the lane goes on after it;
+    /// at any other failure it stops, because an event must not overtake the one before.
+    async fn send_to(&self, domain: Domain, events: Vec<EventMessage>) -> Vec<Unsent> {
+        let (requests, mut unsent) = requests(domain, events);
+        let mut stopped: Option<AwsError> = None;
+        for request in requests {
+            let (entries, events): (Vec<_>, Vec<_>) = request.into_iter().unzip();
+            let failed = match &stopped {
+                Some(error) => vec![Some(error.clone()); entries.len()],
+                None => self.send_request(domain, entries).await,
+            };
+            for (event, failed) in events.into_iter().zip(failed) {
+                let Some(error) = failed else { continue };
+                if error.kind() == Kind::Infrastructure {
+                    stopped.get_or_insert_with(|| error.clone());
+                }
+                unsent.push(event.unsent(domain, error));
             }
         }
-        Ok(())
+        unsent
+    }
+
+    /// Sends a request; tells of each entry why it was not taken, if it was not.
+    async fn send_request(
+        &self,
+        domain: Domain,
+        mut entries: Vec<SendMessageBatchRequestEntry>,
+    ) -> Vec<Option<AwsError>> {
+        let trace = self.trace.attributes();
+        for entry in &mut entries {
+            entry.message_system_attributes.clone_from(&trace);
+        }
+        let ids: Vec<String> = entries.iter().map(|entry| entry.id.clone()).collect();
+        let request = self
+            .client
+            .send_message_batch()
+            .queue_url(self.routes.url(domain));
+        match request.set_entries(Some(entries)).send().await {
+            // A batch may succeed in part.
+            Ok(answer) => {
+                let of = |id: &String| {
+                    let failed = answer.failed.iter().find(|failed| failed.id == *id);
+                    failed.map(|failed| AwsError::entries(CALL, &failed.code))
+                };
+                ids.iter().map(of).collect()
+            }
+            Err(error) => vec![Some(AwsError::of(CALL)(error)); ids.len()],
+        }
+    }
+}
+
+/// Holds an entry of a request, and the names of what it is an entry of.
+type Parcel = (SendMessageBatchRequestEntry, Names);
+
+/// Names an event on its way.
+#[derive(Debug)]
+struct Names {
+    event_id: String,
+    delivery_id: String,
+}
+
+impl Names {
+    fn unsent(self, domain: Domain, error: AwsError) -> Unsent {
+        Unsent {
+            event_id: self.event_id,
+            delivery_id: self.delivery_id,
+            domain,
+            error,
+        }
     }
 }
 
@@ -156,9 +221,10 @@ fn lanes(events: Vec<EventMessage>) -> Vec<Vec<EventMessage>> {
 }
 
 /// Cuts messages into requests that SQS takes: ten messages, and 1 MiB in all. A message comes after all earlier ones of its
-/// entity.
-fn requests(events: Vec<EventMessage>) -> Result<Vec<Vec<SendMessageBatchRequestEntry>>, AwsError> {
-    let mut requests: Vec<(Vec<SendMessageBatchRequestEntry>, usize)> = Vec::new();
+/// entity. Lists those beside that no request can hold.
+fn requests(domain: Domain, events: Vec<EventMessage>) -> (Vec<Vec<Parcel>>, Vec<Unsent>) {
+    let mut requests: Vec<(Vec<Parcel>, usize)> = Vec::new();
+    let mut unsent = Vec::new();
     // Where the last message of an entity is, and how many there were.
     let mut sent: HashMap<EntityKey, (usize, usize)> = HashMap::new();
     // All before it are full.
@@ -171,7 +237,17 @@ fn requests(events: Vec<EventMessage>) -> Result<Vec<Vec<SendMessageBatchRequest
             _ => last,
         };
         let entity = event.aggregate.clone();
-        let entry = event.into_entry(index)?;
+        let names = Names {
+            event_id: event.event_id.clone(),
+            delivery_id: event.delivery_id.clone(),
+        };
+        let entry = match event.into_entry(index) {
+            Ok(entry) => entry,
+            Err(error) => {
+                unsent.push(names.unsent(domain, error));
+                continue;
+            }
+        };
         // SQS counts attributes in, so that the body alone would say too little.
         let size = entry.message_body.len() + ATTRIBUTES;
         let fits = |(entries, room): &(Vec<_>, usize)| entries.len() < BATCH && size <= *room;
@@ -186,7 +262,7 @@ fn requests(events: Vec<EventMessage>) -> Result<Vec<Vec<SendMessageBatchRequest
             requests.len() - 1
         });
         let (entries, room) = &mut requests[place];
-        entries.push(entry);
+        entries.push((entry, names));
         *room = room.saturating_sub(size);
         sent.insert(entity, (place, count + 1));
         while requests
@@ -196,7 +272,8 @@ fn requests(events: Vec<EventMessage>) -> Result<Vec<Vec<SendMessageBatchRequest
             open += 1;
         }
     }
-    Ok(requests.into_iter().map(|(entries, _)| entries).collect())
+    let requests = requests.into_iter().map(|(entries, _)| entries);
+    (requests.collect(), unsent)
 }
 
 #[cfg(test)]
@@ -212,8 +289,8 @@ mod tests {
     }
 
     fn groups(events: Vec<EventMessage>) -> Vec<Vec<String>> {
-        let group = |entry: &SendMessageBatchRequestEntry| entry.message_group_id.clone().unwrap();
-        let requests = requests(events).unwrap().into_iter();
+        let group = |(entry, _): &Parcel| entry.message_group_id.clone().unwrap();
+        let requests = requests(Domain::Orders, events).0.into_iter();
         requests
             .map(|entries| entries.iter().map(group).collect())
             .collect()
@@ -223,12 +300,35 @@ mod tests {
     fn a_request_holds_ten_messages_and_one_mebibyte() {
         let sizes = |count: usize, size: usize| {
             let events = (0..count).map(|number| of(&format!("ORDER#{number}"), size));
-            let requests = requests(events.collect()).unwrap();
+            let (requests, _) = requests(Domain::Orders, events.collect());
             requests.iter().map(Vec::len).collect::<Vec<_>>()
         };
         assert_eq!(sizes(25, 100), [10, 10, 5]);
         assert_eq!(sizes(5, 400_000), [2, 2, 1]);
         assert_eq!(sizes(0, 0), [0; 0]);
+    }
+
+    #[test]
+    fn a_message_that_no_request_can_hold_is_listed_and_the_others_are_in_requests() {
+        // What does not compress: every character another one.
+        let mut state = 1_u64;
+        let noise: String = (0..2_000_000)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                char::from(b' ' + (state >> 33) as u8 % 94)
+            })
+            .collect();
+        let too_large = EventMessage {
+            event_id: "e2".to_owned(),
+            json: noise,
+            ..of("a", 1)
+        };
+        let (requests, unsent) = requests(Domain::Orders, vec![of("a", 100), too_large, of("a", 100)]);
+        assert_eq!(requests.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
+        let [unsent] = &unsent[..] else {
+            panic!("{unsent:?}")
+        };
+        assert_eq!((&*unsent.event_id, unsent.error.kind()), ("e2", Kind::Never));
     }
 
     #[test]

@@ -2,13 +2,11 @@
 //!
 //! Those that are received for the first time go together. Whoever was received before may be what ended the process then, and
 //! took its neighbours along: such messages are handled one after another, each under the record of its attempt. One whose record
-//! is found open is a suspect. It comes last, and alone: what is done is deleted from the queue by us, all else is given back, and
-//! only then is it tried, so that it takes nobody along once more.
+//! is found open is a suspect, for `suspects` to deal with: it comes last, and alone.
 
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use futures_util::future::join_all;
 
 use super::{Patience, Records, Settled, SourceQueue, receive_count, report, waits};
@@ -19,9 +17,7 @@ use crate::stores::idempotency::attempts::{Attempt, Opening, Outcome, Suspect};
 /// Says how much has to be left of an invocation for another message to be tried: with less the rest is given back.
 const LEAST: Duration = Duration::from_secs(5);
 /// Names the step at which a process ends.
-const PROCESS: &str = "process";
-/// Bounds the number of messages in one batch (`DeleteMessageBatch`).
-const BATCH: usize = 10;
+pub(super) const PROCESS: &str = "process";
 /// Bounds what a message says it is about, in bytes: more is none of ours.
 const MAX_SUBJECT: usize = 512;
 
@@ -79,18 +75,18 @@ impl SourceQueue {
 }
 
 /// Holds a batch while it is handled.
-struct Batch<'b, W, L> {
-    queue: &'b SourceQueue,
-    invocation: &'b Invocation,
+pub(super) struct Batch<'b, W, L> {
+    pub(super) queue: &'b SourceQueue,
+    pub(super) invocation: &'b Invocation,
     work: W,
-    last_words: L,
-    messages: Vec<&'b SqsMessage>,
+    pub(super) last_words: L,
+    pub(super) messages: Vec<&'b SqsMessage>,
     /// Says what became of each message so far; one that was not tried comes back.
-    settled: Vec<Settled>,
+    pub(super) settled: Vec<Settled>,
 }
 
 /// Names the places of a suspect, and of those behind it in its group.
-type Suspected = (Suspect, Vec<usize>);
+pub(super) type Suspected = (Suspect, Vec<usize>);
 
 impl<W, L> Batch<'_, W, L>
 where
@@ -123,7 +119,7 @@ where
         receive_count(self.messages[place])
     }
 
-    fn has_time(&self) -> bool {
+    pub(super) fn has_time(&self) -> bool {
         let left = self.invocation.deadline.duration_since(self.queue.clock.now());
         Duration::try_from(left).unwrap_or_default() >= LEAST
     }
@@ -205,7 +201,7 @@ where
     }
 
     /// Works on one message, and closes the record of the attempt.
-    async fn attempt(&mut self, records: &Records, place: usize, attempt: Option<&Attempt>) {
+    pub(super) async fn attempt(&mut self, records: &Records, place: usize, attempt: Option<&Attempt>) {
         self.work_on(&[place], attempt.map_or(0, |attempt| attempt.count))
             .await;
         let Some(attempt) = attempt else { return };
@@ -221,75 +217,7 @@ where
         }
     }
 
-    /// Tries the first of the suspects, with nothing else left in this process; gives the others back.
-    async fn try_alone(&mut self, records: &Records, suspects: Vec<Suspected>) {
-        let mut suspects = suspects.into_iter();
-        let Some((suspect, places)) = suspects.next() else {
-            return;
-        };
-        for (_, places) in suspects {
-            self.give_back(&places, waits::SHORTEST).await;
-        }
-        let (place, behind) = (places[0], &places[1..]);
-        self.give_back(behind, waits::SHORTEST).await;
-        if !self.has_time() || !self.delete_what_is_done().await {
-            self.give_back(&[place], waits::SHORTEST).await;
-            return;
-        }
-        let message_id = self.messages[place].message_id.as_deref().unwrap_or_default();
-        tracing::warn!(
-            sqs.message_id = message_id,
-            attempts = suspect.count,
-            "a message that ended its process is tried alone"
-        );
-        match records
-            .attempts
-            .reopen(&suspect, message_id, self.invocation)
-            .await
-        {
-            Ok(Some(attempt)) => self.attempt(records, place, Some(&attempt)).await,
-            Ok(None) => self.give_back(&[place], waits::SHORTEST).await,
-            Err(error) => {
-                self.report(place, &error);
-                self.give_back(&[place], waits::SHORTEST).await;
-            }
-        }
-    }
-
-    /// Moves a message to the dead-letter queue that ended its process in each attempt; says whether that was done.
-    async fn give_up(&mut self, records: &Records, suspect: &Suspect, place: usize) -> bool {
-        let message = self.messages[place];
-        let attributes = match (self.last_words)(message).await {
-            Ok(attributes) => attributes,
-            Err(error) => {
-                self.report(place, &error);
-                self.give_back(&[place], waits::SHORTEST).await;
-                return false;
-            }
-        };
-        let failure = Failure {
-            kind: Kind::Never,
-            step: PROCESS,
-            reason: format!(
-                "process-died in {} attempts: the process crashed, or ran out of time or memory",
-                suspect.count
-            ),
-            attributes,
-        };
-        tracing::error!(
-            sqs.message_id = message.message_id,
-            error = failure.reason,
-            "message is given up"
-        );
-        self.settled[place] = self.queue.settle(message, Err(failure), suspect.count).await;
-        let is_gone = self.settled[place] == Settled::Gone;
-        if is_gone && let Err(error) = records.attempts.forget_suspect(suspect).await {
-            self.report(place, &error);
-        }
-        is_gone
-    }
-
-    async fn give_back(&mut self, places: &[usize], wait: Duration) {
+    pub(super) async fn give_back(&mut self, places: &[usize], wait: Duration) {
         let messages = places.iter().map(|place| self.messages[*place]);
         join_all(messages.map(|message| self.queue.come_back_after(wait, message))).await;
         for place in places {
@@ -297,43 +225,7 @@ where
         }
     }
 
-    /// Deletes from the queue what is done, which Lambda will not do if the process dies; says whether that worked.
-    async fn delete_what_is_done(&self) -> bool {
-        let done = self.messages.iter().zip(&self.settled);
-        let done = done.filter(|(_, settled)| **settled == Settled::Gone);
-        let receipts: Vec<&str> = done
-            .filter_map(|(message, _)| message.receipt_handle.as_deref())
-            .collect();
-        let deleted = receipts.chunks(BATCH).map(|receipts| self.delete(receipts));
-        let deleted = join_all(deleted).await;
-        let failed = deleted.into_iter().find_map(Result::err);
-        if let Some(error) = &failed {
-            tracing::warn!(error = %ErrorChain(error), "could not delete what is done before a suspect is tried");
-        }
-        failed.is_none()
-    }
-
-    async fn delete(&self, receipts: &[&str]) -> Result<(), AwsError> {
-        const CALL: &str = "DeleteMessageBatch";
-        let entries = receipts.iter().enumerate().map(|(index, receipt)| {
-            let entry = DeleteMessageBatchRequestEntry::builder().id(index.to_string());
-            let entry = entry.receipt_handle(*receipt).build();
-            entry.expect("id and receipt are set")
-        });
-        let request = self
-            .queue
-            .client
-            .delete_message_batch()
-            .queue_url(&self.queue.url);
-        let answer = request.set_entries(Some(entries.collect())).send().await;
-        let answer = answer.map_err(AwsError::of(CALL))?;
-        match answer.failed.first() {
-            None => Ok(()),
-            Some(failed) => Err(AwsError::entries(CALL, &failed.code)),
-        }
-    }
-
-    fn report(&self, place: usize, error: &AwsError) {
+    pub(super) fn report(&self, place: usize, error: &AwsError) {
         self.queue.count("attempt", error.kind());
         tracing::error!(
             sqs.message_id = self.messages[place].message_id,
@@ -358,7 +250,7 @@ fn groups(messages: &[&SqsMessage]) -> Vec<Vec<usize>> {
 }
 
 /// Names the message group; nothing in a queue that has none.
-pub(super) fn group_of<'m>(message: &'m SqsMessage) -> &'m str {
+pub(super) fn group_of(message: &SqsMessage) -> &str {
     let group = message.attributes.get("MessageGroupId");
     group.map_or("", String::as_str)
 }

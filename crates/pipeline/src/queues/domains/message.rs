@@ -62,7 +62,7 @@ impl EventMessage {
     /// Writes the event as an entry of a batch.
     pub(super) fn into_entry(self, index: usize) -> Result<SendMessageBatchRequestEntry, AwsError> {
         let carried = encoding::encode(self.json.as_bytes(), MAX_MESSAGE_BYTES - ATTRIBUTES);
-        let Encoded { encoding, text } = carried.map_err(AwsError::beside(CALL, Kind::Message))?;
+        let Encoded { encoding, text } = carried.map_err(AwsError::beside(CALL, Kind::Never))?;
         let mut attributes: HashMap<String, MessageAttributeValue> = [
             (DELIVERY_ID, self.delivery_id),
             (AGGREGATE, self.aggregate.to_string()),
@@ -93,7 +93,7 @@ impl EventMessage {
                 Some(replay) => hex::encode(Sha256::digest(format!("{}#{replay}", self.event_id))),
             })
             .build()
-            .map_err(AwsError::beside(CALL, Kind::Message))
+            .map_err(AwsError::beside(CALL, Kind::Never))
     }
 }
 

@@ -111,7 +111,16 @@ pub const AWS_REQUESTS: &str = "AwsRequests";
 pub const AWS_RETRIES: &str = "AwsRetries";
 
 /// Lists the metrics that are published where `Observability` is lean: those of the alarms that wake somebody.
-pub const LEAN: [&str; 5] = [ANSWERED, FROM_UPVEST, UNKNOWN_KEYS, CONFLICTING, CANARY_DELIVERED];
+pub const LEAN: [&str; 8] = [
+    ANSWERED,
+    FROM_UPVEST,
+    DELIVERIES_FAILED,
+    EVENTS_FAILED,
+    RETRIED_DELIVERIES_AGE,
+    UNKNOWN_KEYS,
+    CONFLICTING,
+    CANARY_DELIVERED,
+];
 
 static COLLECTOR: OnceLock<Collector> = OnceLock::new();
 

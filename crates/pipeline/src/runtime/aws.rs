@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -66,17 +67,27 @@ impl Intercept for CountRequests {
     }
 }
 
+/// Leaves a client without a watch on every body that is sent and received: bodies are small, and the timeouts end a
+/// request that hangs. S3's, which may be megabytes long, are watched.
+fn not_watched() -> StalledStreamProtectionConfig {
+    StalledStreamProtectionConfig::disabled()
+}
+
 /// Makes a client of SQS whose requests are counted.
 #[must_use]
 pub fn sqs(aws: &SdkConfig) -> aws_sdk_sqs::Client {
-    let config = aws_sdk_sqs::config::Builder::from(aws).interceptor(CountRequests);
+    let config = aws_sdk_sqs::config::Builder::from(aws)
+        .stalled_stream_protection(not_watched())
+        .interceptor(CountRequests);
     aws_sdk_sqs::Client::from_conf(config.build())
 }
 
 /// Makes a client of `DynamoDB` whose requests are counted.
 #[must_use]
 pub fn dynamodb(aws: &SdkConfig) -> aws_sdk_dynamodb::Client {
-    let config = aws_sdk_dynamodb::config::Builder::from(aws).interceptor(CountRequests);
+    let config = aws_sdk_dynamodb::config::Builder::from(aws)
+        .stalled_stream_protection(not_watched())
+        .interceptor(CountRequests);
     aws_sdk_dynamodb::Client::from_conf(config.build())
 }
 

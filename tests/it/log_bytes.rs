@@ -113,7 +113,7 @@ async fn an_invocation_logs_at_most_six_hundred_bytes() {
     let bytes = output
         .bytes_of("the processor of orders with actions", process())
         .await;
-    assert!(bytes <= MOST + 50, "{bytes} bytes");
+    assert!(bytes <= MOST + 70, "{bytes} bytes");
 
     let world = &World::new().await;
     let refresh = async || drop(world.scheduled().await.unwrap());

@@ -144,10 +144,10 @@ async fn an_event_that_can_never_be_sent_holds_up_neither_its_entity_nor_another
     enqueue_events(&receiver, &events).await;
     enqueue_events(&receiver, &[order("e4", 4, "o1")]).await;
     receiver.verify_and_store().await.unwrap();
-    assert_eq!(
-        waiting(&receiver, &queue_name(Domain::Orders)),
-        ["e1", "e3", "e4"]
-    );
+    // Two deliveries have no order, and the events of one keep theirs.
+    let sent = waiting(&receiver, &queue_name(Domain::Orders));
+    let (second, first): (Vec<_>, Vec<_>) = sent.into_iter().partition(|id| id == "e4");
+    assert_eq!((first, second.len()), (vec!["e1".to_owned(), "e3".to_owned()], 1));
     assert_eq!(receiver.aws.messages(DELIVERIES).len(), 0);
     let dead = receiver.aws.messages(DELIVERIES_DLQ);
     assert_eq!(dead.len(), 1);

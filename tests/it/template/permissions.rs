@@ -59,10 +59,8 @@ fn needed(function: &str) -> Grants {
     match function {
         "IngestFunction" => {
             // `DeliveriesQueue::send` and `warm`.
-            needed.extend(grants(
-                ["sqs:SendMessage", "sqs:GetQueueAttributes"],
-                "DeliveriesQueue",
-            ));
+            let send = ["sqs:SendMessage", "sqs:GetQueueAttributes"];
+            needed.extend(grants(send, "DeliveriesQueue"));
         }
         "VerifyAndStoreFunction" => {
             needed.extend(grants(POLLING, "DeliveriesQueue"));
@@ -74,10 +72,9 @@ fn needed(function: &str) -> Grants {
                 ["dynamodb:UpdateItem", "dynamodb:DeleteItem"],
                 "IdempotencyTable",
             ));
-            // `Keys::read` and `Keys::secret`.
-            needed.extend(grants(["dynamodb:GetItem"], "KeysTable"));
-            // `Keys::proved`.
-            needed.extend(grants(["dynamodb:UpdateItem"], "KeysTable"));
+            // `Keys::read` and `proved`.
+            needed.extend(grants(["dynamodb:GetItem", "dynamodb:UpdateItem"], "KeysTable"));
+            // `Keys::secret`.
             needed.extend(grants(["secretsmanager:GetSecretValue"], WILDCARDS[1].0));
             needed.extend(grants(["secretsmanager:GetSecretValue"], "CanarySecret"));
             // `Subscriptions::owner`.

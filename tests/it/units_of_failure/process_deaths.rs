@@ -68,6 +68,10 @@ async fn an_event_that_ended_its_process_is_told_as_the_change_that_it_is_when_i
     }
     assert_eq!(effects(&receiver), ["e2".to_owned()].into());
     receiver.effects.mend();
+    // The entity keeps the transitions of the last events alone.
+    let settled = event_at("e3", 3, "ORDER.SETTLED", r#"{"id":"o1","status":"SETTLED"}"#);
+    post_events(&receiver, &[settled]).await;
+    receiver.process(Domain::Orders).await.unwrap();
     receiver.aws.redrive(&dead_letter_name(Domain::Orders));
     receiver.process(Domain::Orders).await.unwrap();
     let runs = receiver.effects.runs_of("e1");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
+use pipeline::error::ErrorChain;
 use pipeline::upvest_api::UpvestAccess;
 use tokio::time::timeout;
 use upvest_api::{Deletion, NewWebhook, ResourceId, Webhook};
@@ -52,6 +53,11 @@ pub(crate) async fn serve(
                 "could not do what CloudFormation asked for"
             );
         }
+    }
+    if let (Err(_), "Delete", PhysicalId::Subscription(id)) =
+        (&result, &*request.kind, request.subscription())
+    {
+        note_outliving(deps, &id).await;
     }
     let physical = match (&request.physical_resource_id, progress.physical()) {
         // CloudFormation takes another id for another resource, and would delete this one.
@@ -173,6 +179,9 @@ async fn remove(deps: &Deps, request: &Request) -> Result<(), RegisterError> {
     // After the check for nothing, so that a failed creation can be rolled back whatever the setting says.
     if deps.settings.keep.clone()? {
         tracing::info!("the subscription is kept");
+        if let PhysicalId::Subscription(id) = &physical {
+            note_outliving(deps, id).await;
+        }
         return Ok(());
     }
     match physical {
@@ -199,5 +208,15 @@ async fn warn_of_others(deps: &Deps, id: &ResourceId) {
             other = %other.id,
             "the subscription was gone, and another one has its URL: if the stack is deleted, delete that too"
         );
+        note_outliving(deps, &other.id).await;
+    }
+}
+
+/// Notes where it outlives the stack that a subscription does. That this fails must not keep CloudFormation waiting.
+async fn note_outliving(deps: &Deps, id: &ResourceId) {
+    let Some(ours) = &deps.ours else { return };
+    if let Err(error) = ours.note_outliving(id.as_str()).await {
+        let error = ErrorChain(&error).to_string();
+        tracing::warn!(subscription = %id, error, "that the subscription outlives its stack could not be noted");
     }
 }

@@ -1,9 +1,10 @@
 //! The subscription at Upvest, and the API client that looks after it.
 
 use futures_util::future::join_all;
+use pipeline::runtime::clock::Clock;
 use upvest_api::{Client, Delay, NewWebhook, PackageSize, Scope, Webhook, WebhookChange, WebhookConfig};
 
-use super::check::Checked;
+use super::check::{CheckError, Checked};
 use super::deployment::Parameters;
 use super::finding::Finding;
 use crate::stack::{Part, Stack};
@@ -50,17 +51,19 @@ pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameter
         .iter()
         .filter(|webhook| is_same_url(&webhook.url, &url))
         .collect();
+    let mut findings = outliving(stack, &all, &ours).await?;
     let Some(first) = ours.iter().find(|webhook| webhook.enabled).or(ours.first()) else {
-        return Ok(vec![missing(stack, &all, &url)]);
+        findings.push(missing(stack, &all, &url));
+        return Ok(findings);
     };
-    let mut findings = vec![match first.enabled {
+    findings.push(match first.enabled {
         true => Finding::ok(THERE, format!("{}, enabled", first.id)),
         false => Finding::failed(
             THERE,
             format!("{} is disabled", first.id),
             format!("upvest-webhooks webhooks enable {}", first.id),
         ),
-    }];
+    });
     let others = ours.iter().filter(|webhook| webhook.id != first.id);
     findings.extend(others.map(|other| {
         let found = format!(
@@ -75,6 +78,28 @@ pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameter
     }));
     findings.push(settings(first, parameters));
     Ok(findings)
+}
+
+/// Finds what a stack left at Upvest: it blocks on its endpoint, which may be gone, and nobody looks after it.
+async fn outliving(stack: &Stack, all: &[Webhook], ours: &[&Webhook]) -> Checked {
+    let Some(subscriptions) = stack.subscriptions(Clock::system()) else {
+        return Ok(Vec::new());
+    };
+    let noted = subscriptions.outliving().await;
+    let noted = noted.map_err(CheckError::of_error("dynamodb:Scan"))?;
+    let left = all
+        .iter()
+        .filter(|webhook| !ours.iter().any(|own| own.id == webhook.id));
+    let findings = left.filter_map(|webhook| {
+        let since = noted.get(webhook.id.as_str())?;
+        let found = format!(
+            "{} outlives its stack since {since}, and delivers to {}",
+            webhook.id, webhook.url
+        );
+        let advice = format!("upvest-webhooks webhooks delete {}", webhook.id);
+        Some(Finding::warning(THERE, found, advice))
+    });
+    Ok(findings.collect())
 }
 
 fn missing(stack: &Stack, all: &[Webhook], url: &str) -> Finding {

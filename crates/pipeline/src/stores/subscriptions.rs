@@ -5,6 +5,7 @@
 //! | `webhook_id` | the key: the subscription's id at Upvest |
 //! | `ours` | `true` where register-webhook found or made it, for our URL; otherwise absent |
 //! | `first_seen` | when the row was written (RFC 3339) |
+//! | `outlived_at` | when the stack gave the subscription up, or could not delete it, and left it at Upvest (RFC 3339); otherwise absent |
 //!
 //! Rows are never deleted: Upvest repeats deliveries of a subscription that is gone.
 
@@ -89,13 +90,52 @@ impl Subscriptions {
             .update_item()
             .table_name(&self.table)
             .key("webhook_id", text(webhook_id))
-            .update_expression("SET ours = :true, first_seen = if_not_exists(first_seen, :now)")
+            .update_expression(
+                "SET ours = :true, first_seen = if_not_exists(first_seen, :now) REMOVE outlived_at",
+            )
             .expression_attribute_values(":true", AttributeValue::Bool(true))
             .expression_attribute_values(":now", text(self.clock.now().to_string()))
             .send()
             .await
             .map_err(AwsError::of("UpdateItem of the subscriptions table"))?;
         Ok(())
+    }
+
+    /// Notes that a subscription stays at Upvest though its stack has given it up: it blocks on an endpoint that may be gone.
+    /// The table outlives the stack, which the log that says so does not need to.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when that is not known to be noted.
+    pub async fn note_outliving(&self, webhook_id: &str) -> Result<(), AwsError> {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("webhook_id", text(webhook_id))
+            .update_expression("SET outlived_at = :now, first_seen = if_not_exists(first_seen, :now)")
+            .expression_attribute_values(":now", text(self.clock.now().to_string()))
+            .send()
+            .await
+            .map_err(AwsError::of("UpdateItem of the subscriptions table"))?;
+        Ok(())
+    }
+
+    /// Lists the subscriptions that were left at Upvest, with the time at which they were. Some may be gone since.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn outliving(&self) -> Result<BTreeMap<String, String>, AwsError> {
+        let scan = self.client.scan().table_name(&self.table).consistent_read(true);
+        let mut items = scan.into_paginator().items().send();
+        let mut outliving = BTreeMap::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(AwsError::of("Scan of the subscriptions table"))?;
+            if let (Some(id), Some(at)) = (text_of(&item, "webhook_id"), text_of(&item, "outlived_at")) {
+                outliving.insert(id.to_owned(), at.to_owned());
+            }
+        }
+        Ok(outliving)
     }
 
     /// Tells whose a subscription is. One that is not ours is noted; of several receivers that see it at the same time

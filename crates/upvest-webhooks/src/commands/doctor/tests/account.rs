@@ -127,3 +127,18 @@ async fn a_stack_without_credentials_is_checked_as_far_as_it_goes() {
         assert!(skipped.iter().any(|skipped| skipped == check), "{}", checked.text);
     }
 }
+
+#[tokio::test]
+async fn a_subscription_that_outlives_its_stack_is_found() {
+    let mut site = Site::healthy().await;
+    let left = site.subscribe("https://gone.tld/webhooks/upvest", true).await;
+    site.output("SubscriptionsTableName", "subscriptions");
+    let subscriptions = site.world.receiver.subscriptions();
+    subscriptions.note_outliving("deleted-since").await.unwrap();
+    subscriptions.note_outliving(left.id.as_str()).await.unwrap();
+    let found = format!("{} outlives its stack since", left.id);
+    let advice = format!("webhooks delete {}", left.id);
+    site.check("")
+        .await
+        .assert_only("warning", "subscription", &found, &advice);
+}

@@ -134,6 +134,7 @@ async fn outputs(aws: &Aws, policies: [Policy; 2]) -> BTreeMap<String, String> {
         ("AuditTableName", "audit"),
         ("SubscriptionsTableName", "subscriptions"),
         ("ArchiveBucketName", "archive"),
+        ("PendingBucketName", "pending"),
         ("EventBusName", CHANGES),
         ("FreshnessPolicy", freshness),
         ("SubscriptionPolicy", subscriptions),

@@ -22,12 +22,13 @@ use pipeline::stores::events::EventLog;
 use pipeline::stores::idempotency::attempts::Attempts;
 use pipeline::stores::idempotency::{Idempotency, Invocation};
 use pipeline::stores::keys::Keys;
+use pipeline::stores::pending::Pending;
 use pipeline::stores::subscriptions::Subscriptions;
 use pipeline::waiting::Waiting;
 use serde_json::json;
 use upvest::Domain;
 use upvest::signature::Headers;
-use verify_and_store::{ForUs, Policy};
+use verify_and_store::{Drain, ForUs, Policy};
 
 use crate::effects::Effects;
 use fake_aws::lambda::{EventSource, Settlement};
@@ -95,6 +96,7 @@ impl Receiver {
         aws.create_table_from(events_table());
         aws.create_table_from(entities_table());
         aws.create_bucket("archive");
+        aws.create_bucket("pending");
         aws.create_event_bus(CHANGES);
         let now = aws.clock().clone();
         let clock = Clock::from_fn(move || now.timestamp());
@@ -133,7 +135,13 @@ impl Receiver {
                 queue: deliveries,
                 keys: Keys::new(dynamodb.clone(), secrets, "keys".to_owned(), clock.clone()),
                 key_requests: None,
-                archive: Archive::new(s3, "archive".to_owned()),
+                archive: Archive::new(s3.clone(), "archive".to_owned()),
+                pending: Pending::new(s3, "pending".to_owned()),
+                drain: Drain {
+                    client: sqs.clone(),
+                    // Created above, and made again while it is empty.
+                    url: aws.create_queue(QueueSettings::new(DELIVERIES_DLQ)),
+                },
                 log: EventLog::new(dynamodb, "events".to_owned()),
                 domains: DomainQueues::new(sqs.clone(), routes.clone()),
                 origin: None,
@@ -249,6 +257,22 @@ impl Receiver {
         source
             .deliver(&self.aws, async |event| self.handle_deliveries(event).await)
             .await
+    }
+
+    /// Lets the schedule have the dead-letter queue of deliveries drained.
+    ///
+    /// # Panics
+    ///
+    /// If a fault ends the invocation.
+    pub async fn drain_dead_letters(&self) {
+        let drain = self.handle_deliveries(SqsEvent::default());
+        let drained = self.aws.invoke("verify-and-store", drain).await;
+        drained.expect("no crash is injected").expect("it has no error");
+    }
+
+    /// Returns what is pending, as verify-and-store writes it.
+    pub fn pending(&self) -> Pending {
+        Pending::new(self.aws.s3().clone(), "pending".to_owned())
     }
 
     /// Lets two invocations work on the same deliveries at the same time.

@@ -57,17 +57,28 @@ pub struct Alarm {
 
 impl Account {
     /// Answers what the other services do not; `None` for what is theirs.
-    pub(crate) fn answer(&self, request: &Request) -> Option<Reply> {
+    pub(crate) fn answer(&mut self, request: &Request) -> Option<Reply> {
         if self.denied.contains(&request.operation) {
             return Some(denial(request));
         }
-        let lacks = |operation| self.lacking.contains(&(request.resource.clone(), operation));
+        let lacking = self.lacking.clone();
+        let lacks = |operation| lacking.contains(&(request.resource.clone(), operation));
         match (request.service, request.operation.as_str()) {
             (Service::Sts, "GetCallerIdentity") => Some(self.identity()),
             (Service::CloudFormation, "DescribeStacks") => Some(self.stack()),
             (Service::CloudWatch, "DescribeAlarms") => Some(self.describe_alarms()),
             (Service::CloudFormation, "ListStackResources") => Some(self.resources()),
             (Service::Lambda, "GetFunction") => Some(self.function(&request.resource)),
+            (Service::Lambda, "PutFunctionConcurrency") => {
+                Some(self.reserve(&request.resource, request.http.body()))
+            }
+            (Service::Lambda, "DeleteFunctionConcurrency") => {
+                self.switched_off.remove(&request.resource);
+                Some(Reply {
+                    status: 204,
+                    ..Reply::ok("")
+                })
+            }
             (Service::Lambda, "ListEventSourceMappings") => Some(self.event_sources()),
             (Service::EventBridge, "DescribeRule") => Some(self.schedule(&request.json)),
             (Service::Sts | Service::CloudFormation | Service::CloudWatch | Service::Lambda, _) => {
@@ -149,6 +160,17 @@ impl Account {
             function["Concurrency"] = json!({ "ReservedConcurrentExecutions": 0 });
         }
         Reply::json(&function)
+    }
+
+    /// Reserves concurrency for a function, of which 0 switches it off.
+    fn reserve(&mut self, name: &str, body: &[u8]) -> Reply {
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let reserved = &body["ReservedConcurrentExecutions"];
+        match reserved.as_u64() {
+            Some(0) => self.switched_off.insert(name.to_owned()),
+            _ => self.switched_off.remove(name),
+        };
+        Reply::json(&json!({ "ReservedConcurrentExecutions": reserved }))
     }
 
     fn event_sources(&self) -> Reply {

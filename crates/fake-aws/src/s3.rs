@@ -225,7 +225,11 @@ fn list(bucket: &str, objects: &BTreeMap<String, StoredObject>, http: &http::Req
         .filter(|(key, _)| folder_of(key).is_none())
         .map(|(key, object)| {
             let (key, etag, size) = (escaped(key), object.etag(), object.bytes.len());
-            format!("<Contents><Key>{key}</Key><ETag>{etag}</ETag><Size>{size}</Size></Contents>")
+            let modified = i64::try_from(object.modified_ms).ok().map(jiff::Timestamp::from_millisecond);
+            let modified = modified.and_then(Result::ok).unwrap_or_default();
+            format!(
+                "<Contents><Key>{key}</Key><LastModified>{modified:.3}</LastModified><ETag>{etag}</ETag><Size>{size}</Size></Contents>"
+            )
         })
         .collect();
     let truncated = matching.len() > limit;

@@ -103,9 +103,13 @@ fn operation_without_target(http: &http::Request<Vec<u8>>) -> Option<(Service, S
         "cloudformation" => Service::CloudFormation,
         "lambda" => {
             let path = http.uri().path().trim_matches('/');
-            let (operation, resource) = match path.split_once("/functions/") {
-                Some((_, function)) => ("GetFunction", function),
-                None => ("ListEventSourceMappings", ""),
+            let function = path.split_once("/functions/").map(|(_, function)| function);
+            let stopped = function.and_then(|function| function.strip_suffix("/concurrency"));
+            let (operation, resource) = match (function, stopped) {
+                (_, Some(function)) if http.method() == "PUT" => ("PutFunctionConcurrency", function),
+                (_, Some(function)) => ("DeleteFunctionConcurrency", function),
+                (Some(function), None) => ("GetFunction", function),
+                (None, None) => ("ListEventSourceMappings", ""),
             };
             return Some((Service::Lambda, operation.to_owned(), resource.to_owned()));
         }

@@ -167,6 +167,7 @@ impl Checks<'_> {
             self.check(Storage, "tables", storage::tables(stack)),
             self.check(Storage, "archive", storage::archive(stack)),
             self.check(Storage, "quarantine", storage::quarantine(stack)),
+            self.check(Storage, "pending", storage::pending(stack, &self.clock)),
             self.check(Storage, "event types", storage::unknown_types(stack)),
             self.check(Storage, "event times", storage::event_times(stack)),
             self.check(Storage, "event bus", storage::event_bus(stack)),

@@ -192,6 +192,7 @@ macro_rules! causes {
 causes!(
     pipeline::error::AwsError,
     pipeline::queues::deliveries::SendError,
+    pipeline::queues::deliveries::SendPendingError,
     pipeline::queues::domains::RoutesError,
     pipeline::queues::domains::SendError,
     pipeline::stores::archive::ReadError,
@@ -200,6 +201,7 @@ causes!(
     pipeline::stores::events::LogError,
     pipeline::stores::keys::ImportError,
     pipeline::stores::keys::KeysError,
+    pipeline::stores::pending::PendingError,
     pipeline::waiting::SendOnError,
     serde_json::Error,
     reqwest::Error,

@@ -15,7 +15,8 @@
 //! | [`send`] | signed deliveries of the operator's own |
 //! | [`doctor`] | checking a stack, and what Upvest has of it |
 //! | [`keys`] | the keys that deliveries are verified by: fetch, import, list |
-//! | [`dlq`] | what could not be processed: list, show, redrive, discard |
+//! | [`dlq`] | what could not be processed: list, show, redrive, discard; what is pending: list, send again |
+//! | [`drain`] | stopping deliveries in front of the stack until its queues are empty |
 //! | [`quarantine`] | what could not be proven: list, show, reverify, discard |
 //! | [`reconcile`] | what the stack has beside what Upvest says: compare, repair |
 //! | [`replay`] | events of the log to the domain queues again |
@@ -47,6 +48,7 @@ pub mod cost;
 pub mod credentials;
 pub mod dlq;
 pub mod doctor;
+pub mod drain;
 pub mod entities;
 pub mod error;
 pub mod events;

@@ -31,6 +31,8 @@ pub enum Part {
     SubscriptionsTable,
     /// Names the bucket of the archive and the quarantine.
     ArchiveBucket,
+    /// Names the bucket of deliveries that were answered and are not settled.
+    PendingBucket,
     /// Gives the URL that Upvest delivers to.
     WebhookUrl,
     /// Names the secret with the credentials of the Upvest API client, which not every stack has.
@@ -38,7 +40,7 @@ pub enum Part {
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::KeysTable,
         Self::EventsTable,
         Self::EntitiesTable,
@@ -46,6 +48,7 @@ impl Part {
         Self::AuditTable,
         Self::SubscriptionsTable,
         Self::ArchiveBucket,
+        Self::PendingBucket,
         Self::WebhookUrl,
         Self::UpvestSecret,
     ];
@@ -60,6 +63,7 @@ impl Part {
             Self::AuditTable => ("AUDIT_TABLE", "AuditTableName"),
             Self::SubscriptionsTable => ("SUBSCRIPTIONS_TABLE", "SubscriptionsTableName"),
             Self::ArchiveBucket => ("ARCHIVE_BUCKET", "ArchiveBucketName"),
+            Self::PendingBucket => ("PENDING_BUCKET", "PendingBucketName"),
             Self::WebhookUrl => ("WEBHOOK_URL", "WebhookUrl"),
             Self::UpvestSecret => ("UPVEST_SECRET", "UpvestSecret"),
         }

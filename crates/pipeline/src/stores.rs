@@ -9,4 +9,5 @@ pub mod events;
 pub mod idempotency;
 mod item;
 pub mod keys;
+pub mod pending;
 pub mod subscriptions;

@@ -8,8 +8,8 @@ use pipeline::runtime::config::{Lookup, environment};
 
 use crate::arguments::StackArgs;
 use crate::commands::{
-    archive, audit, cost, dlq, doctor, entities, events, explain, keys, quarantine, reconcile, replay, send,
-    spec, tail, webhooks,
+    archive, audit, cost, dlq, doctor, drain, entities, events, explain, keys, quarantine, reconcile, replay,
+    send, spec, tail, webhooks,
 };
 use crate::output::Answer;
 use crate::terminal::Screen;
@@ -41,7 +41,7 @@ Examples:
 Environment:
   UPVEST_WEBHOOKS_STACK, UPVEST_WEBHOOKS_LOCAL    as --stack and --local, which win
   KEYS_TABLE, EVENTS_TABLE, ENTITIES_TABLE, IDEMPOTENCY_TABLE, AUDIT_TABLE,
-  SUBSCRIPTIONS_TABLE, ARCHIVE_BUCKET, WEBHOOK_URL
+  SUBSCRIPTIONS_TABLE, ARCHIVE_BUCKET, PENDING_BUCKET, WEBHOOK_URL
                                                   each wins over the stack's output
   UPVEST_CREDENTIALS, UPVEST_SECRET               as --upvest-credentials and --upvest-secret, which win
   AWS_*                                           as for any AWS tool
@@ -124,6 +124,17 @@ enum Command {
     /// See what could not be processed, and send it back or give it up
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Dlq(dlq::Command),
+    /// Stop deliveries in front of the stack, and wait until all that is in it has run out
+    ///
+    /// Before a stack is deleted, or before work on it. Ingest gets a reserved concurrency of 0, so that Upvest is not
+    /// answered 200: it keeps the delivery and all behind it, and sends them again until --resume. Nothing is lost by that, and
+    /// alarms ring. The command waits until all queues look empty for a minute, and says what is left: there, in dead-letter
+    /// queues, and pending. Interrupted, or when time is over, deliveries stay stopped; run it again.
+    ///
+    /// Exit status: 0 when nothing is left anywhere, else 1.
+    ///
+    /// Example: upvest-webhooks drain --reason "the stack moves to another account"
+    Drain(Box<drain::Arguments>),
     /// See what operators did, and why
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Audit(audit::Command),
@@ -236,6 +247,10 @@ impl Command {
             Self::Dlq(command) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
                 Answer::of(&command.run(stack, clock.clone(), reporter).await?, json)
+            }
+            Self::Drain(arguments) => {
+                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+                Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, json)
             }
             Self::Audit(command) => Answer::of(&command.run(stacks.stack().await?).await?, json),
             Self::Doctor(arguments) => Answer::of(&arguments.run(stacks).await?, json),

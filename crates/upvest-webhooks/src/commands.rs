@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod cost;
 pub(crate) mod dlq;
 pub(crate) mod doctor;
+pub(crate) mod drain;
 pub(crate) mod entities;
 pub(crate) mod events;
 pub(crate) mod explain;

@@ -22,6 +22,7 @@ use pipeline::stores::events::EventLog;
 use pipeline::stores::idempotency::Invocation;
 use pipeline::stores::idempotency::attempts::Attempts;
 use pipeline::stores::keys::Keys;
+use pipeline::stores::pending::Pending;
 use pipeline::stores::subscriptions::Subscriptions;
 use upvest::Domain;
 use upvest::delivery::MAX_BODY_BYTES;
@@ -30,10 +31,12 @@ use upvest::signature::Origin;
 mod delivery;
 mod error;
 mod events;
+mod pending;
 mod subscription_policy;
 
 use delivery::Received;
 pub use error::DeliveryError;
+pub use pending::Drain;
 pub use pipeline::policy::Policy;
 pub use subscription_policy::ForUs;
 
@@ -48,6 +51,10 @@ pub struct Deps {
     pub key_requests: Option<KeyRequests>,
     /// Writes deliveries into the archive, and into its quarantine.
     pub archive: Archive,
+    /// Keeps the bytes of deliveries that are received again.
+    pub pending: Pending,
+    /// Drains the dead-letter queue into `pending`.
+    pub drain: Drain,
     /// Writes events into the log, each once.
     pub log: EventLog,
     /// Sends events to the queues of their domains.
@@ -63,7 +70,7 @@ pub struct Deps {
 }
 
 impl Deps {
-    /// Builds the clients, from `DELIVERIES_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `IDEMPOTENCY_TABLE`, `KEYS_TABLE`, `ARCHIVE_BUCKET`, `EVENTS_TABLE`,
+    /// Builds the clients, from `DELIVERIES_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `IDEMPOTENCY_TABLE`, `KEYS_TABLE`, `ARCHIVE_BUCKET`, `PENDING_BUCKET`, `EVENTS_TABLE`,
     /// `DOMAIN_QUEUES`, `FRESHNESS_POLICY`, `WEBHOOK_URL`, `KEY_REQUESTS_QUEUE_URL` (no keys are asked for without it), `SUBSCRIPTIONS_TABLE` (all events are
     /// for us without it) and `SUBSCRIPTION_POLICY`.
     ///
@@ -107,7 +114,12 @@ impl Deps {
             key_requests: lookup
                 .optional("KEY_REQUESTS_QUEUE_URL")
                 .map(|url| KeyRequests::new(sqs.clone(), url, clock.clone())),
-            archive: Archive::new(s3, lookup.required("ARCHIVE_BUCKET")?),
+            archive: Archive::new(s3.clone(), lookup.required("ARCHIVE_BUCKET")?),
+            pending: Pending::new(s3, lookup.required("PENDING_BUCKET")?),
+            drain: Drain {
+                client: sqs.clone(),
+                url: lookup.required("DEAD_LETTER_QUEUE_URL")?,
+            },
             for_us: for_us(&dynamodb, lookup, &clock)?,
             log: EventLog::new(dynamodb, lookup.required("EVENTS_TABLE")?),
             domains: DomainQueues::new(sqs, routes),
@@ -149,10 +161,20 @@ fn for_us(
 /// copy, the request that uploads it) takes about six times as much, which has to fit into the function's memory.
 const BYTES_AT_A_TIME: usize = 16_000_000;
 
-/// Handles a batch of the deliveries queue.
+/// Handles a batch of the deliveries queue, or drains its dead-letter queue: that is what the schedule asks for by a batch of
+/// none, which Lambda never makes of a queue's messages.
 pub async fn handle(deps: &Deps, event: &SqsEvent, invocation: &Invocation) -> SqsBatchResponse {
+    if event.records.is_empty() {
+        if let Err(error) = Box::pin(deps.drain.run(&deps.pending)).await {
+            metrics::pending_failed();
+            tracing::error!(error = %ErrorChain(&error), "the dead-letter queue was not drained");
+        }
+        metrics::flush();
+        return SqsBatchResponse::default();
+    }
     let work = async |part: &Part<'_, '_>| {
         let results = Box::pin(handle_batch(deps, part.messages())).await;
+        pending::remove(&deps.pending, part.messages(), &results).await;
         part.settle(results).await
     };
     // A delivery says all that there is to say of it.
@@ -240,6 +262,7 @@ fn report_unrecognised(events: &[EventMessage]) {
 }
 
 async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Received, Failure> {
+    pending::keep(&deps.pending, &deps.archive, message).await;
     let error = match unwinding(delivery::receive(deps, message)).await {
         Ok(Ok(received)) => return Ok(received),
         Ok(Err(error)) => error,

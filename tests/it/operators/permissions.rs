@@ -36,7 +36,7 @@ const BEFORE_ALL: (&str, &str) = (
 );
 
 /// Lists the commands that look, in the order of the table.
-const LOOKING: [(&str, &str); 27] = [
+const LOOKING: [(&str, &str); 30] = [
     ("events show", "events show order-1"),
     ("events timeline", "events timeline ORDER#o1"),
     ("entities show", "entities show ORDER#o1"),
@@ -61,6 +61,9 @@ const LOOKING: [(&str, &str); 27] = [
     ("dlq show", "dlq show $LETTER --queue orders"),
     ("dlq redrive --dry-run", "dlq redrive --queue orders --dry-run"),
     ("dlq discard --dry-run", "dlq discard $WAITING --dry-run"),
+    ("dlq pending", "dlq pending"),
+    ("dlq resend --dry-run", "dlq resend --dry-run"),
+    ("drain --dry-run", "drain --dry-run"),
     ("audit list", "audit list"),
     ("audit show", "audit show $OPERATION"),
     ("replay --dry-run", "replay --domain orders --dry-run"),
@@ -73,7 +76,7 @@ const LOOKING: [(&str, &str); 27] = [
 ];
 
 /// Lists the commands that change something.
-const REPAIRING: [(&str, &str); 18] = [
+const REPAIRING: [(&str, &str); 21] = [
     (
         "quarantine discard",
         "quarantine discard $FORGED --reason r --yes",
@@ -85,8 +88,11 @@ const REPAIRING: [(&str, &str); 18] = [
     ("entities rebuild", "entities rebuild ORDER#o1 --reason r --yes"),
     ("dlq discard", "dlq discard $WAITING --reason r --yes"),
     ("dlq redrive", "dlq redrive --queue orders --reason r --yes"),
+    ("dlq resend", "dlq resend --reason r --yes"),
     ("replay", "replay --domain orders --reason r --yes"),
     ("replay", "replay --since 1h --reason r --yes"),
+    ("drain", "drain --wait 0 --reason r --yes"),
+    ("drain --resume", "drain --resume --reason r --yes"),
     ("keys refresh", "keys refresh --reason r"),
     ("keys import", "keys import --jwk $JWK --reason r"),
     ("keys import", "keys import --jwk $JWK --reason r"),
@@ -145,6 +151,7 @@ impl Stage {
         stage.spoil().await;
         stage.quarantine().await;
         stage.bury().await;
+        stage.leave_pending().await;
         stage.write_files();
         stage.describe_stack();
         let overlap = std::time::Duration::from_secs(3600);
@@ -212,6 +219,16 @@ impl Stage {
         self.stand_ins.insert("$FORGED", ids[0].clone());
     }
 
+    /// Has a delivery be pending.
+    async fn leave_pending(&self) {
+        let pending = self.world.receiver.pending();
+        let mut message = aws_lambda_events::sqs::SqsMessage::default();
+        message.message_id = Some("6f2f1d0e-0000-4000-8000-000000000001".to_owned());
+        message.body = Some("no delivery".to_owned());
+        let message = pipeline::stores::pending::PendingMessage::received(&message);
+        pending.keep(&message).await.unwrap();
+    }
+
     /// Puts a message into the dead-letter queue of the orders.
     async fn bury(&mut self) {
         let url = queue_url(&dead_letter_name(Domain::Orders));
@@ -258,7 +275,8 @@ impl Stage {
                 ("AWS::Lambda::EventSourceMapping", "mapping"),
                 ("AWS::Events::Rule", "upvest-webhooks-RefreshKeysSchedule-1"),
             ] {
-                let names = (name.to_owned(), name.to_owned());
+                let logical = name.trim_start_matches("upvest-webhooks-").trim_end_matches("-1");
+                let names = (logical.to_owned(), name.to_owned());
                 account.stack_resources.push((resource_type, names.0, names.1));
             }
         });
@@ -366,6 +384,7 @@ fn place(arn: &str) -> Option<String> {
         "sqs" if own.ends_with("DeadLetterQueue") => "dead-letter queues".to_owned(),
         "sqs" if own == "DeliveriesQueue" => "deliveries queue".to_owned(),
         "sqs" => "domain queues".to_owned(),
+        "s3" if name.contains("-pendingbucket-") => "pending".to_owned(),
         "s3" if name.contains("/quarantine/") => "quarantine".to_owned(),
         "s3" => "archive".to_owned(),
         "secretsmanager" if name.contains("UPVEST_SECRET") => "Upvest's credentials".to_owned(),

@@ -180,7 +180,7 @@ fn the_subscription_follows_the_settings_of_its_function_and_needs_the_whole_fro
 fn every_schedule_may_invoke_its_function() {
     let template = Template::read();
     let rules: Vec<_> = template.resources("AWS::Events::Rule").collect();
-    assert_eq!(rules.len(), 3);
+    assert_eq!(rules.len(), 4);
     for (name, rule) in rules {
         let function = target(&rule["Properties"]["Targets"][0]["Arn"]);
         let mut permissions = template.resources("AWS::Lambda::Permission");

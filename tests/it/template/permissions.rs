@@ -11,7 +11,7 @@ use super::functions::binary;
 use super::{FUNCTION, ROLE, domains, stem};
 
 /// Resources in policies that end in a wildcard, and why.
-const WILDCARDS: [(&str, &str); 5] = [
+const WILDCARDS: [(&str, &str); 6] = [
     ("${ArchiveBucket.Arn}/*", "the keys of objects to come"),
     (
         "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:upvest-webhooks/${AWS::StackName}/hmac/*",
@@ -20,9 +20,13 @@ const WILDCARDS: [(&str, &str); 5] = [
     ("${ReportsBucket.Arn}/*", "the keys of objects to come"),
     ("*", "X-Ray, whose operations know no resources"),
     (WAITING, "the keys of deliveries that wait for a key"),
+    (PENDING, "the keys of deliveries that are not settled"),
 ];
 /// What waits in quarantine for a key.
 const WAITING: &str = "${ArchiveBucket.Arn}/quarantine/unknown-key/*";
+
+/// Deliveries that are not settled.
+const PENDING: &str = "${PendingBucket.Arn}/pending/*";
 
 /// The secret with Upvest's credentials. Secrets Manager gives its ARN a suffix of six characters.
 const UPVEST_SECRET: &str =
@@ -84,6 +88,16 @@ fn needed(function: &str) -> Grants {
             ));
             // `Archive::put`.
             needed.extend(grants(["s3:PutObject"], WILDCARDS[0].0));
+            // `Archive::lists_verified`.
+            needed.extend(grants(["s3:ListBucket"], "ArchiveBucket"));
+            // `Pending::keep`, `remove` and `list`.
+            needed.extend(grants(["s3:PutObject", "s3:DeleteObject"], PENDING));
+            needed.extend(grants(["s3:ListBucket"], "PendingBucket"));
+            // `Drain::run`.
+            needed.extend(grants(
+                ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"],
+                "DeliveriesDeadLetterQueue",
+            ));
             // `Archive::remove_waiting`.
             needed.extend(grants(["s3:DeleteObject"], WAITING));
             // `EventLog::insert` (in IAM a batch of statements is its statements) and `EventLog::owners`.

@@ -109,7 +109,7 @@ fn tables_have_the_keys_that_the_code_writes() {
 fn buckets_are_private_versioned_encrypted_and_outlive_the_stack() {
     let template = Template::read();
     let buckets: Vec<_> = template.resources("AWS::S3::Bucket").collect();
-    assert_eq!(buckets.len(), 2);
+    assert_eq!(buckets.len(), 3);
     for (name, bucket) in buckets {
         assert_eq!(
             (&bucket["DeletionPolicy"], &bucket["UpdateReplacePolicy"]),
@@ -141,6 +141,26 @@ fn buckets_are_private_versioned_encrypted_and_outlive_the_stack() {
     for rule in one_or_more(&archive["LifecycleConfiguration"]["Rules"]) {
         assert_eq!(rule["Prefix"], QUARANTINE_PREFIX);
     }
+}
+
+#[test]
+fn what_is_pending_is_neither_locked_nor_expired_and_drained_every_hour() {
+    let template = Template::read();
+    let bucket = template.properties("PendingBucket");
+    for lock in ["ObjectLockEnabled", "ObjectLockConfiguration"] {
+        assert_eq!(bucket.get(lock), None, "{lock}");
+    }
+    for rule in one_or_more(&bucket["LifecycleConfiguration"]["Rules"]) {
+        assert_eq!(rule.get("ExpirationInDays"), None);
+        assert!(rule["NoncurrentVersionExpiration"]["NoncurrentDays"].as_u64() >= Some(14));
+    }
+    let variables = &template.properties("VerifyAndStoreFunction")["Environment"]["Variables"];
+    assert_eq!(target(&variables["PENDING_BUCKET"]), "PendingBucket");
+    let schedule = template.properties("PendingSchedule");
+    assert_eq!(schedule["ScheduleExpression"], "rate(1 hour)");
+    let input: Value = serde_json::from_str(text_of(&schedule["Targets"][0]["Input"])).unwrap();
+    let batch: aws_lambda_events::sqs::SqsEvent = serde_json::from_value(input).unwrap();
+    assert!(batch.records.is_empty());
 }
 
 #[test]

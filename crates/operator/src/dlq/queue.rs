@@ -8,6 +8,7 @@ use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName, Queu
 use pipeline::error::AwsError;
 use pipeline::queues::consumer::REASON;
 use pipeline::queues::domains::DISPATCH;
+use pipeline::stores::pending::MAY_BE_PENDING;
 use serde::Serialize;
 use upvest::effects::Dispatch;
 
@@ -143,12 +144,11 @@ impl DeadLetterQueue {
         // SQS moves a message as it is, so that one that crashed its function still says that it is the first. A replay
         // stays one: it has no effects, whoever sends it.
         if matches!(self.queue, Queue::Domain(_)) && message.dispatch() != Some(Dispatch::Replay) {
-            let again = MessageAttributeValue::builder()
-                .data_type("String")
-                .string_value(Dispatch::Again.name())
-                .build()
-                .expect("the builder asks for a data type alone, which is set");
-            attributes.insert(DISPATCH.to_owned(), again);
+            attributes.insert(DISPATCH.to_owned(), text(Dispatch::Again.name()));
+        }
+        // It is received for the first time, and verify-and-store is to remove it from where it is pending.
+        if self.queue == Queue::Deliveries {
+            attributes.insert(MAY_BE_PENDING.to_owned(), text("true"));
         }
         let group = message.group.as_ref();
         let request = self.client.send_message().queue_url(&self.home_url);
@@ -174,6 +174,14 @@ impl DeadLetterQueue {
         deleted.map_err(AwsError::of("DeleteMessage of a dead-letter queue"))?;
         Ok(())
     }
+}
+
+fn text(value: &str) -> MessageAttributeValue {
+    let text = MessageAttributeValue::builder()
+        .data_type("String")
+        .string_value(value);
+    text.build()
+        .expect("the builder asks for a data type alone, which is set")
 }
 
 fn seconds(duration: Duration) -> i32 {

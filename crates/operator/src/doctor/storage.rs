@@ -6,6 +6,8 @@ use aws_sdk_dynamodb::types::{PointInTimeRecoveryStatus, TableStatus};
 use aws_sdk_s3::types::BucketVersioningStatus;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use futures_util::future::join_all;
+use jiff::SignedDuration;
+use pipeline::runtime::clock::Clock;
 use upvest::TimeSource;
 
 use super::check::{CheckError, Checked};
@@ -15,6 +17,9 @@ use crate::stack::{Part, Stack};
 const TABLES: &str = "tables";
 const ARCHIVE: &str = "archive";
 const QUARANTINE: &str = "quarantine";
+const PENDING: &str = "pending";
+/// Says how long a delivery may be pending before a person has to look.
+const PENDING_FOR: SignedDuration = SignedDuration::from_hours(24);
 const EVENT_TYPES: &str = "event types";
 const EVENT_TIMES: &str = "event times";
 const BUS: &str = "event bus";
@@ -158,6 +163,28 @@ pub(super) async fn archive(stack: &Stack) -> Checked {
         findings.push(Finding::ok(ARCHIVE, "private, encrypted, versions kept"));
     }
     Ok(findings)
+}
+
+/// Looks for deliveries that were answered and are not settled for longer than retries take.
+pub(super) async fn pending(stack: &Stack, clock: &Clock) -> Checked {
+    let listed = stack.pending()?.list().await;
+    let listed = listed.map_err(CheckError::of_error("s3:ListBucket"))?;
+    let now = clock.now();
+    let old = listed
+        .iter()
+        .filter(|one| now.duration_since(one.since) > PENDING_FOR);
+    let old = old.count();
+    if old == 0 {
+        let found = match listed.len() {
+            0 => "nothing".to_owned(),
+            count => format!("{count} deliveries, all for less than a day"),
+        };
+        return Ok(vec![Finding::ok(PENDING, found)]);
+    }
+    let found = format!("{old} deliveries were answered and are not settled, for more than a day");
+    let advice = "see them with `upvest-webhooks dlq pending`, mend why they fail, then `upvest-webhooks dlq resend \
+                  --reason WHY`";
+    Ok(vec![Finding::failed(PENDING, found, advice)])
 }
 
 /// Counts what is in quarantine, by reason.

@@ -9,6 +9,7 @@ use pipeline::stores::entities::Entities;
 use pipeline::stores::events::EventLog;
 use pipeline::stores::idempotency::Idempotency;
 use pipeline::stores::keys::{HmacSecrets, Keys, KeysTable};
+use pipeline::stores::pending::Pending;
 use pipeline::stores::subscriptions::Subscriptions;
 use pipeline::waiting::Waiting;
 use upvest::Domain;
@@ -130,6 +131,11 @@ impl Stack {
     /// Opens the archive, which has the quarantine too.
     pub(crate) fn archive(&self) -> Result<Archive> {
         Ok(Archive::new(self.s3(), self.part(Part::ArchiveBucket)?))
+    }
+
+    /// Opens the bucket of what was answered and is not settled.
+    pub(crate) fn pending(&self) -> Result<Pending> {
+        Ok(Pending::new(self.s3(), self.part(Part::PendingBucket)?))
     }
 
     /// Opens the queue that verify-and-store reads, to send deliveries to it again.

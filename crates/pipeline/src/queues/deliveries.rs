@@ -3,10 +3,12 @@
 use aws_sdk_sqs::Client;
 
 use crate::error::AwsError;
+use crate::queues::consumer::REASON;
 use crate::queues::encoding::EncodeError;
 use crate::queues::envelope::{Envelope, string_attribute};
 use crate::runtime::trace::TraceHeader;
 use crate::stores::archive::Quarantined;
+use crate::stores::pending::{MAY_BE_PENDING, PendingError, PendingMessage};
 
 /// Names the message attribute that says where in quarantine the delivery waited for its key.
 pub const WAITED_AT: &str = "waited_at";
@@ -26,6 +28,17 @@ pub enum SendError {
     #[error(transparent)]
     TooLarge(#[from] EncodeError),
     /// The queue did not take the delivery.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+}
+
+/// Says why a pending message was not sent again. It is pending still.
+#[derive(Debug, thiserror::Error)]
+pub enum SendPendingError {
+    /// The object does not hold the body of a message.
+    #[error(transparent)]
+    Pending(#[from] PendingError),
+    /// The queue did not take the message.
     #[error(transparent)]
     Aws(#[from] AwsError),
 }
@@ -75,6 +88,26 @@ impl DeliveriesQueue {
     pub async fn send_on(&self, envelope: &Envelope, waiting: &Quarantined) -> Result<(), SendError> {
         self.send_with(envelope, Some((WAITED_AT, waiting.key().to_owned())))
             .await
+    }
+
+    /// Sends a pending message again, as it was but for the reason why it had failed: verify-and-store removes it from where
+    /// it is pending once it is handled.
+    ///
+    /// # Errors
+    ///
+    /// [`SendPendingError`]; the message is then not known to be in the queue.
+    pub async fn send_pending(&self, pending: &PendingMessage) -> Result<(), SendPendingError> {
+        let attributes = pending.attributes.iter();
+        let attributes = attributes
+            .filter(|(name, _)| *name != REASON)
+            .map(|(name, text)| (name.as_str(), text.clone()));
+        let mark = (MAY_BE_PENDING, "true".to_owned());
+        let attributes = attributes.chain([mark]).map(string_attribute).collect();
+        let request = self.client.send_message().queue_url(&self.url);
+        let request = request.message_body(pending.body()?);
+        let sent = request.set_message_attributes(Some(attributes)).send().await;
+        sent.map_err(AwsError::of("SendMessage to the deliveries queue"))?;
+        Ok(())
     }
 
     async fn send_with(

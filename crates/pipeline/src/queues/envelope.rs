@@ -27,8 +27,8 @@ const ALWAYS_KEPT: [&str; 8] = [
 ];
 
 /// Is kept free in every message, in bytes: where a delivery that waited for its key lay is sent along with it, and what fitted
-/// into the first message has to fit into that one.
-const ROOM_FOR_SENDING_ON: usize = 128;
+/// into the first message has to fit into that one; so does the mark of one that may be pending.
+const ROOM_FOR_SENDING_ON: usize = 144;
 
 /// Holds one HTTP request that Upvest, or somebody who claims to be Upvest, made to deliver events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

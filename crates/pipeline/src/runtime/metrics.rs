@@ -37,6 +37,9 @@ pub const QUARANTINED: &str = "Quarantined";
 pub const QUARANTINED_BY_REASON: &str = "QuarantinedByReason";
 /// Counts deliveries signed with a key that is not in the keys table, which wait for it in quarantine.
 pub const UNKNOWN_KEYS: &str = "UnknownKeys";
+/// Counts deliveries received again whose bytes could not be put under `pending/`, so that they are in SQS alone; and drains
+/// of the dead-letter queue that failed.
+pub const PENDING_FAILED: &str = "PendingFailed";
 /// Counts events stored for the first time.
 pub const STORED: &str = "EventsStored";
 /// Counts events that were in the log already, with the same content.
@@ -198,6 +201,11 @@ pub fn quarantined(reason: &'static str) {
 pub fn unknown_key() {
     counter!(UNKNOWN_KEYS).increment(1);
     counter!(QUARANTINED_BY_REASON, "Reason" => "unknown-key").increment(1);
+}
+
+/// Counts a delivery that is in SQS alone, or may be.
+pub fn pending_failed() {
+    counter!(PENDING_FAILED).increment(1);
 }
 
 /// Counts the events of a delivery: stored for the first time, duplicates, in conflict with the log.

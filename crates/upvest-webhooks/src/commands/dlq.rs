@@ -2,6 +2,7 @@
 
 mod discard;
 mod list;
+mod pending;
 mod redrive;
 mod selection;
 mod show;
@@ -9,11 +10,12 @@ mod show;
 mod tests;
 
 use clap::Subcommand;
-use operator::dlq::{Discarded, List, RedriveReport, Shown};
+use operator::dlq::{Discarded, List, PendingList, RedriveReport, Resent, Shown};
 use operator::{Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 
 use self::list::ListArgs;
+use self::pending::{PendingArgs, ResendArgs};
 use self::selection::MessagesArgs;
 use self::show::ShowArgs;
 use crate::output::one_report_of;
@@ -56,6 +58,22 @@ pub(crate) enum Command {
     ///
     /// Example: upvest-webhooks dlq discard 1a9eca6b-4294-4260-a20c-2a23e852f2a2 --queue orders --reason "INC-42: test order"
     Discard(Box<MessagesArgs>),
+    /// List deliveries that were answered and are not settled, wherever their messages are
+    ///
+    /// The bytes of a delivery are put there before the second attempt at it, and once an hour from the dead-letter queue,
+    /// because SQS forgets a message after 14 days. An attempt that succeeds removes them.
+    ///
+    /// Example: upvest-webhooks dlq pending
+    Pending(PendingArgs),
+    /// Send pending deliveries to the deliveries queue again
+    ///
+    /// For what SQS has forgotten; what is still in the dead-letter queue is sent back by `dlq redrive`. Mend the cause first.
+    /// A delivery stays pending until it is handled. To send one twice changes nothing.
+    ///
+    /// Exit status: 0 when everything chosen was sent and every ID was found, else 1.
+    ///
+    /// Example: upvest-webhooks dlq resend --reason "the archive may be written again, INC-42"
+    Resend(Box<ResendArgs>),
 }
 
 one_report_of! {
@@ -65,6 +83,8 @@ one_report_of! {
         Shown(Box<Shown>),
         Redriven(RedriveReport),
         Discarded(Discarded),
+        Pending(PendingList),
+        Resent(Resent),
     }
 }
 
@@ -83,6 +103,11 @@ impl Command {
                 let (selection, arguments) = messages.into_parts();
                 let repair = arguments.of(stack, clock, reporter);
                 DlqReport::Discarded(discard::run(&repair, &selection, &arguments).await?)
+            }
+            Self::Pending(pending) => DlqReport::Pending(pending.run(stack, &clock).await?),
+            Self::Resend(resend) => {
+                let repair = resend.repair.of(stack, clock, reporter);
+                DlqReport::Resent(resend.run(&repair).await?)
             }
         })
     }

@@ -57,7 +57,7 @@ pub(super) fn right(call: &Call) -> Option<Right> {
                 format!("arn:aws:secretsmanager:{place}:secret:{name}"),
             )
         }
-        Service::S3 => s3_right(operation),
+        Service::S3 => s3_right(name, operation),
     };
     assert!(!matches!(call.outcome, Outcome::Struck(_)));
     Some((action, arn))
@@ -74,8 +74,10 @@ fn sqs_right(queue: &str, operation: &str) -> (String, String) {
     (format!("sqs:{operation}"), arn)
 }
 
-fn s3_right(operation: &str) -> (String, String) {
-    let bucket = format!("arn:aws:s3:::{STACK}-archivebucket-1");
+fn s3_right(name: &str, operation: &str) -> (String, String) {
+    let is_pending = name.split('/').next() == Some("pending");
+    let kind = if is_pending { "pending" } else { "archive" };
+    let bucket = format!("arn:aws:s3:::{STACK}-{kind}bucket-1");
     let action = match operation {
         "ListObjectsV2" => "ListBucket",
         "GetPublicAccessBlock" => "GetBucketPublicAccessBlock",
@@ -84,6 +86,7 @@ fn s3_right(operation: &str) -> (String, String) {
         other => other,
     };
     let arn = match action {
+        "GetObject" if is_pending => format!("{bucket}/pending/1"),
         "GetObject" => format!("{bucket}/verified/1"),
         // No command writes or deletes what was verified.
         "DeleteObject" | "PutObject" => format!("{bucket}/quarantine/1"),

@@ -72,6 +72,16 @@ impl Archive {
         }
     }
 
+    /// Tells whether the archive lists the delivery as verified, which needs no permission to read it.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when that cannot be found out.
+    pub async fn lists_verified(&self, envelope: &Envelope) -> Result<bool, AwsError> {
+        let list = self.list(verified_key(envelope)).max_keys(1).send().await;
+        Ok(!list.map_err(AwsError::of(LIST))?.contents().is_empty())
+    }
+
     /// Lists the verified deliveries received in a range of time, after the key `after` if one is named: all whose receipt, by
     /// the key, may be in the range, to the millisecond. What lies among them and is no delivery's key is listed too.
     #[must_use]

@@ -52,6 +52,7 @@ impl Site {
             ("Version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
             ("EventBusName".to_owned(), "changes".to_owned()),
             ("ArchiveBucketName".to_owned(), "archive".to_owned()),
+            ("PendingBucketName".to_owned(), "pending".to_owned()),
         ]);
         for (table, output) in [
             ("events", "EventsTableName"),

@@ -305,3 +305,24 @@ async fn events_whose_time_is_that_of_their_receipt_are_found() {
         "explain EVENT",
     );
 }
+
+#[tokio::test]
+async fn a_delivery_that_is_pending_for_more_than_a_day_fails() {
+    let site = Site::healthy().await;
+    let receiver = &site.world.receiver;
+    let json = serde_json::json!({ "messageId": uuid::Uuid::nil(), "body": "no delivery" });
+    let message = pipeline::stores::pending::PendingMessage::received(&serde_json::from_value(json).unwrap());
+    // The account's clock is months behind that of this machine.
+    receiver.pending().keep(&message).await.unwrap();
+    let old = site.check("").await;
+    old.assert_only("failed", "pending", "1 deliveries were answered", "dlq resend");
+    receiver.pending().remove(&message.id).await.unwrap();
+    site.world.catch_up();
+    receiver.pending().keep(&message).await.unwrap();
+    let young = site.check("").await;
+    assert!(
+        young.text.contains("1 deliveries, all for less than a day"),
+        "{}",
+        young.text
+    );
+}

@@ -1,0 +1,241 @@
+//! Emptying a stack before it is deleted or changed: deliveries are stopped in front of it, and what is in it runs out.
+//!
+//! They are stopped by a reserved concurrency of 0 of ingest, AWS's own way to stop a function: the gateway then answers
+//! anything but 200, on which Upvest keeps the delivery and all behind it, and sends them again. A switched-off subscription
+//! would lose what happens meanwhile, and a route that is gone would be missed by the next deployment.
+
+use std::time::Duration;
+
+use pipeline::error::AwsError;
+use serde::Serialize;
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use crate::dlq::{List, QueueCounts, Selection, list};
+use crate::error::{Error, Result};
+use crate::repair::{Decision, Ending, Repair};
+use crate::stack::{Queue, Stack};
+
+/// Names the operations in the audit table.
+const DRAIN: &str = "drain";
+const RESUME: &str = "drain --resume";
+/// Names the function in the template.
+const INGEST: &str = "IngestFunction";
+/// Is the pause between two looks at the queues.
+const PAUSE: Duration = Duration::from_secs(10);
+/// Says for how long all queues must look empty: SQS's counts may be a minute old.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Tells what is left in a stack in front of which deliveries were stopped.
+#[derive(Debug, Serialize)]
+pub struct Drained {
+    /// Says whether it was a dry run, was declined, or failed half way.
+    #[serde(flatten)]
+    pub ending: Ending,
+    /// Names the function that is stopped.
+    pub ingest: String,
+    /// Gives the reserved concurrency that it had; `None` where it had none, and `--resume` is to give none back.
+    pub concurrency: Option<i32>,
+    /// Lists the queues in which something waits or is worked on.
+    pub queues: Vec<QueueRemains>,
+    /// Lists the queues in whose dead-letter queue something is.
+    pub dead_letters: Vec<QueueRemains>,
+    /// Counts the deliveries that were answered and are not settled.
+    pub pending: usize,
+}
+
+/// Counts what is left in a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QueueRemains {
+    /// Names the queue.
+    pub queue: Queue,
+    /// Counts its messages, those included that are being worked on.
+    pub messages: u64,
+}
+
+/// Tells that deliveries are taken again.
+#[derive(Debug, Serialize)]
+pub struct Resumed {
+    /// Says whether it was a dry run, was declined, or failed half way.
+    #[serde(flatten)]
+    pub ending: Ending,
+    /// Names the function that is not stopped any more.
+    pub ingest: String,
+    /// Gives its reserved concurrency from now on; `None` for a share of the account's.
+    pub concurrency: Option<i32>,
+}
+
+impl Drained {
+    /// Tells whether nothing is left, in no queue, dead-letter queue or bucket.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queues.is_empty() && self.dead_letters.is_empty() && self.pending == 0
+    }
+}
+
+/// Stops deliveries, and waits until all queues are empty, for as long as `patience` lasts. They stay stopped either way.
+///
+/// # Errors
+///
+/// [`Error`] when nothing was stopped. What ended it early is in [`Ending::failure`].
+pub async fn drain(
+    repair: &Repair<'_>,
+    patience: Duration,
+    confirm: impl FnOnce(&str) -> Result<bool>,
+) -> Result<Drained> {
+    let (stack, lambda) = (repair.stack, repair.stack.lambda());
+    let ingest = function_name(stack).await?;
+    let function = lambda.get_function().function_name(&ingest).send().await;
+    let function = function.map_err(AwsError::of("GetFunction"))?;
+    let reserved = function
+        .concurrency()
+        .and_then(|it| it.reserved_concurrent_executions());
+    let mut report = Drained {
+        ending: repair.ending(),
+        concurrency: reserved.filter(|reserved| *reserved > 0),
+        ingest,
+        queues: Vec::new(),
+        dead_letters: Vec::new(),
+        pending: 0,
+    };
+    match repair.decide(true, || confirm(&report.ingest))? {
+        Decision::Declined => report.ending.declined = true,
+        Decision::Preview => look(repair, &mut report).await?,
+        Decision::GoOn => {
+            let request = json!({ "function": report.ingest, "concurrency": report.concurrency });
+            let drain = async |_: &_| {
+                let stop = lambda.put_function_concurrency().function_name(&report.ingest);
+                let stopped = stop.reserved_concurrent_executions(0).send().await;
+                let stopped = stopped.map_err(AwsError::of("PutFunctionConcurrency"));
+                let ended = match stopped {
+                    Ok(_) => run_out(repair, patience, &mut report).await,
+                    Err(error) => Err(error.into()),
+                };
+                (json!({ "empty": report.is_empty() }), ended)
+            };
+            report.ending = repair.carry_out(DRAIN, request, drain).await?;
+        }
+    }
+    Ok(report)
+}
+
+/// Has deliveries taken again, with this reserved concurrency of ingest, or none.
+///
+/// # Errors
+///
+/// [`Error`] when nothing was changed. What ended it early is in [`Ending::failure`].
+pub async fn resume(
+    repair: &Repair<'_>,
+    concurrency: Option<i32>,
+    confirm: impl FnOnce(&str) -> Result<bool>,
+) -> Result<Resumed> {
+    let lambda = repair.stack.lambda();
+    let mut report = Resumed {
+        ending: repair.ending(),
+        ingest: function_name(repair.stack).await?,
+        concurrency,
+    };
+    match repair.decide(true, || confirm(&report.ingest))? {
+        Decision::Declined => report.ending.declined = true,
+        Decision::Preview => {}
+        Decision::GoOn => {
+            let request = json!({ "function": report.ingest, "concurrency": concurrency });
+            let give_back = async |_: &_| {
+                let name = &report.ingest;
+                let given = match concurrency {
+                    Some(reserved) => {
+                        let put = lambda.put_function_concurrency().function_name(name);
+                        let put = put.reserved_concurrent_executions(reserved).send().await;
+                        put.map(drop).map_err(AwsError::of("PutFunctionConcurrency"))
+                    }
+                    None => {
+                        let delete = lambda
+                            .delete_function_concurrency()
+                            .function_name(name)
+                            .send()
+                            .await;
+                        delete
+                            .map(drop)
+                            .map_err(AwsError::of("DeleteFunctionConcurrency"))
+                    }
+                };
+                (json!({}), given.map_err(Error::from))
+            };
+            report.ending = repair.carry_out(RESUME, request, give_back).await?;
+        }
+    }
+    Ok(report)
+}
+
+/// Finds the name that AWS gave ingest.
+async fn function_name(stack: &Stack) -> Result<String> {
+    let client = stack.cloudformation();
+    let listed = client.list_stack_resources().stack_name(stack.name()?);
+    let mut resources = listed.into_paginator().items().send();
+    while let Some(resource) = resources.next().await {
+        let resource = resource.map_err(AwsError::of("cloudformation:ListStackResources"))?;
+        if resource.logical_resource_id() == Some(INGEST) {
+            return Ok(resource.physical_resource_id().unwrap_or_default().to_owned());
+        }
+    }
+    Err(Error::not_found(format!("the stack has no {INGEST}")))
+}
+
+/// Waits until all queues have looked empty for a while, or time is over.
+async fn run_out(repair: &Repair<'_>, patience: Duration, report: &mut Drained) -> Result<()> {
+    let end = Instant::now() + patience;
+    let work = repair.reporter.count("looks at the queues");
+    let mut empty_since: Option<Instant> = None;
+    loop {
+        look(repair, report).await?;
+        work.done(1);
+        let now = Instant::now();
+        empty_since = report.queues.is_empty().then(|| empty_since.unwrap_or(now));
+        let is_quiet = empty_since.is_some_and(|since| now.duration_since(since) >= QUIET);
+        if is_quiet || now >= end {
+            return Ok(());
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Counts what is left.
+async fn look(repair: &Repair<'_>, report: &mut Drained) -> Result<()> {
+    let stack = repair.stack;
+    report.queues.clear();
+    for queue in Queue::all() {
+        // Without the stack's own subscription there is no queue of requests for keys.
+        let Ok(url) = stack.queue_url(queue) else { continue };
+        let messages = messages(stack, &url).await?;
+        if messages > 0 {
+            report.queues.push(QueueRemains { queue, messages });
+        }
+    }
+    let selection = Selection::default();
+    let List { queues, .. } = list(stack, &selection, None, repair.clock.now(), repair.reporter).await?;
+    let remains = queues.into_iter().filter_map(|QueueCounts { queue, counts }| {
+        let messages = (counts.waiting + counts.in_flight) as u64;
+        (messages > 0).then_some(QueueRemains { queue, messages })
+    });
+    report.dead_letters = remains.collect();
+    report.pending = stack.pending()?.list().await?.len();
+    Ok(())
+}
+
+async fn messages(stack: &Stack, url: &str) -> Result<u64> {
+    use aws_sdk_sqs::types::QueueAttributeName::{
+        ApproximateNumberOfMessages, ApproximateNumberOfMessagesDelayed,
+        ApproximateNumberOfMessagesNotVisible,
+    };
+    let names = [
+        ApproximateNumberOfMessages,
+        ApproximateNumberOfMessagesNotVisible,
+        ApproximateNumberOfMessagesDelayed,
+    ];
+    let request = stack.sqs().get_queue_attributes().queue_url(url);
+    let answer = request.set_attribute_names(Some(names.to_vec())).send().await;
+    let attributes = answer.map_err(AwsError::of("GetQueueAttributes"))?.attributes;
+    let attributes = attributes.unwrap_or_default();
+    let count = |name| attributes.get(name).and_then(|count| count.parse::<u64>().ok());
+    Ok(names.iter().filter_map(count).sum())
+}

@@ -1,0 +1,119 @@
+//! `drain`: stops deliveries in front of the stack, and waits until what is in it has run out.
+
+use std::time::Duration;
+
+use clap::Args;
+use operator::drain::{Drained, QueueRemains, Resumed, drain, resume};
+use operator::{Reporter, Result, Stack};
+use pipeline::runtime::clock::Clock;
+
+use crate::arguments::RepairArgs;
+use crate::output::{self, Report, one_report_of, repair_text};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Have deliveries taken again
+    #[arg(long, conflicts_with = "wait")]
+    resume: bool,
+    /// Give ingest this reserved concurrency back, which the drain had told
+    #[arg(long, value_name = "COUNT", requires = "resume", value_parser = clap::value_parser!(i32).range(1..))]
+    concurrency: Option<i32>,
+    /// Wait at most so many seconds for the queues to be empty
+    #[arg(long, value_name = "SECONDS", default_value_t = 1_800)]
+    wait: u64,
+    #[command(flatten)]
+    repair: RepairArgs,
+}
+
+one_report_of! {
+    /// Holds the result of either way.
+    DrainReport {
+        Drained(Drained),
+        Resumed(Resumed),
+    }
+}
+
+impl Arguments {
+    /// Stops deliveries and waits, or has them taken again.
+    pub(crate) async fn run(
+        self,
+        stack: &Stack,
+        clock: Clock,
+        reporter: Reporter<'_>,
+    ) -> Result<DrainReport> {
+        let repair = self.repair.of(stack, clock, reporter);
+        if self.resume {
+            let confirm = |ingest: &str| {
+                let question = format!("{ingest} takes deliveries again. Go on?");
+                self.repair.confirm(&question)
+            };
+            return Ok(DrainReport::Resumed(
+                resume(&repair, self.concurrency, confirm).await?,
+            ));
+        }
+        let confirm = |ingest: &str| {
+            let question =
+                format!("{ingest} is stopped, and Upvest keeps all deliveries until --resume. Go on?");
+            self.repair.confirm(&question)
+        };
+        let patience = Duration::from_secs(self.wait);
+        Ok(DrainReport::Drained(drain(&repair, patience, confirm).await?))
+    }
+}
+
+impl Report for Drained {
+    fn text(&self) -> String {
+        repair_text(&self.ending, "stopped", || {
+            let mut text = match self.is_empty() {
+                true => {
+                    "nothing is left: all queues and dead-letter queues are empty, and nothing is pending\n"
+                        .to_owned()
+                }
+                false => left(self),
+            };
+            if !self.ending.dry_run {
+                let concurrency = self.concurrency.map(|count| format!(" --concurrency {count}"));
+                text.push_str(&format!(
+                    "\n{} is stopped, and Upvest sends again what it was not answered; to give it back: upvest-webhooks drain \
+                     --resume{} --reason WHY",
+                    self.ingest,
+                    concurrency.unwrap_or_default()
+                ));
+            }
+            text
+        })
+    }
+
+    fn succeeded(&self) -> bool {
+        self.ending.is_good() && self.is_empty()
+    }
+}
+
+fn left(report: &Drained) -> String {
+    let mut table = output::table(["left in", "messages"]);
+    let dead = report
+        .dead_letters
+        .iter()
+        .map(|remains| ("dead letters of ", remains));
+    for (kind, QueueRemains { queue, messages }) in
+        report.queues.iter().map(|remains| ("", remains)).chain(dead)
+    {
+        table.add_row([format!("{kind}{}", queue.as_str()), messages.to_string()]);
+    }
+    if report.pending > 0 {
+        table.add_row(["pending deliveries".to_owned(), report.pending.to_string()]);
+    }
+    format!("{table}\n")
+}
+
+impl Report for Resumed {
+    fn text(&self) -> String {
+        repair_text(&self.ending, "given back", || {
+            format!("{} takes deliveries\n", self.ingest)
+        })
+    }
+
+    fn succeeded(&self) -> bool {
+        self.ending.is_good()
+    }
+}

@@ -1,0 +1,129 @@
+//! Emptying a stack before it is deleted: deliveries wait at Upvest, and what is in the stack runs out.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, in its helpers too"
+)]
+
+use std::time::Duration;
+
+use operator::drain::{Drained, QueueRemains, drain, resume};
+use operator::{Queue, Repair, RepairOptions, Reporter};
+use upvest::Domain;
+use webhook_tests::deployment::Deployment;
+use webhook_tests::receiver::DELIVERIES_DLQ;
+
+use crate::support::{enqueue_events, event, process_all};
+
+const INGEST: &str = "upvest-webhooks-IngestFunction-1";
+
+fn repair(deployment: &Deployment, dry_run: bool) -> Repair<'_> {
+    Repair {
+        stack: &deployment.stack,
+        options: RepairOptions {
+            reason: "r".to_owned(),
+            dry_run,
+            per_second: 1.0,
+        },
+        clock: crate::upvest::clock(&deployment.receiver.aws),
+        reporter: Reporter::silent(),
+    }
+}
+
+async fn deployed() -> Deployment {
+    let deployment = Deployment::new().await;
+    deployment.receiver.aws.edit_account(|account| {
+        let names = ("IngestFunction".to_owned(), INGEST.to_owned());
+        account
+            .stack_resources
+            .push(("AWS::Lambda::Function", names.0, names.1));
+    });
+    for id in ["o1", "o2"] {
+        let object = format!(r#"{{"id":"{id}","status":"NEW"}}"#);
+        enqueue_events(&deployment.receiver, &[event(id, "ORDER.NEW", &object)]).await;
+    }
+    deployment
+}
+
+fn is_stopped(deployment: &Deployment) -> bool {
+    let mut stopped = false;
+    let aws = &deployment.receiver.aws;
+    aws.edit_account(|account| stopped = account.switched_off.contains(INGEST));
+    stopped
+}
+
+fn remains(queue: Queue, messages: u64) -> Vec<QueueRemains> {
+    vec![QueueRemains { queue, messages }]
+}
+
+async fn drained(deployment: &Deployment, seconds: u64) -> Drained {
+    let patience = Duration::from_secs(seconds);
+    drain(&repair(deployment, false), patience, |_| Ok(true))
+        .await
+        .unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn deliveries_are_stopped_and_what_is_left_is_told_until_nothing_is() {
+    let deployment = deployed().await;
+    let rehearsed = drain(&repair(&deployment, true), Duration::ZERO, |_| Ok(true))
+        .await
+        .unwrap();
+    assert_eq!(rehearsed.queues, remains(Queue::Deliveries, 2));
+    assert!(!is_stopped(&deployment), "a rehearsal stops nothing");
+
+    let report = drained(&deployment, 30).await;
+    assert!(is_stopped(&deployment));
+    assert_eq!(
+        (report.queues.clone(), report.is_empty()),
+        (remains(Queue::Deliveries, 2), false)
+    );
+
+    deployment.receiver.verify_and_store().await.unwrap();
+    assert_eq!(
+        drained(&deployment, 30).await.queues,
+        remains(Queue::Domain(Domain::Orders), 2)
+    );
+
+    // It runs out while the command waits.
+    let begin = tokio::time::Instant::now();
+    let work = async {
+        tokio::time::sleep(Duration::from_secs(25)).await;
+        process_all(&deployment.receiver).await;
+    };
+    let (report, ()) = tokio::join!(drained(&deployment, 3_600), work);
+    assert!(report.is_empty() && report.ending.is_good());
+    let took = begin.elapsed().as_secs();
+    assert!(
+        (80..120).contains(&took),
+        "all queues look empty for a minute: {took} s"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn dead_letters_and_what_is_pending_are_left_too() {
+    let deployment = deployed().await;
+    let receiver = &deployment.receiver;
+    let message = receiver
+        .aws
+        .messages(webhook_tests::receiver::DELIVERIES)
+        .remove(0);
+    deployment.copy_to(DELIVERIES_DLQ, &message).await;
+    receiver.drain_dead_letters().await;
+    receiver.verify_and_store().await.unwrap();
+    process_all(receiver).await;
+    let report = drained(&deployment, 3_600).await;
+    assert_eq!((&report.queues, report.pending), (&Vec::new(), 1));
+    assert_eq!(report.dead_letters, remains(Queue::Deliveries, 1));
+    assert!(!report.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn deliveries_are_given_back_and_both_are_audited() {
+    let deployment = deployed().await;
+    drained(&deployment, 0).await;
+    let resumed = resume(&repair(&deployment, false), None, |ingest| Ok(ingest == INGEST)).await;
+    assert!(resumed.unwrap().ending.is_good());
+    assert!(!is_stopped(&deployment));
+    assert_eq!(deployment.receiver.stored("audit").len(), 2);
+}

@@ -22,6 +22,8 @@ use upvest_simulator::generate;
 use verify_and_store::Policy;
 use webhook_tests::receiver::{CHANGES, Receiver};
 
+mod forged;
+
 use crate::log_bytes;
 use crate::support::{enqueue_events, receiver};
 

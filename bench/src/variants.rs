@@ -161,5 +161,6 @@ const CONSTANT: [(&str, &str); 24] = [
     ("ENTITIES_TABLE", "entities"),
     ("IDEMPOTENCY_TABLE", "idempotency"),
     ("ARCHIVE_BUCKET", "archive"),
+    ("PENDING_BUCKET", "pending"),
     ("QUARANTINE_BUCKET", "quarantine"),
 ];

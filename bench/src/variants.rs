@@ -162,5 +162,4 @@ const CONSTANT: [(&str, &str); 24] = [
     ("IDEMPOTENCY_TABLE", "idempotency"),
     ("ARCHIVE_BUCKET", "archive"),
     ("PENDING_BUCKET", "pending"),
-    ("QUARANTINE_BUCKET", "quarantine"),
 ];

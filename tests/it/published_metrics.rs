@@ -145,7 +145,7 @@ async fn process_in_every_way() {
     process_all(&receiver).await;
 }
 
-/// Fails a delivery and an event each by our own infrastructure, and an event by its action.
+/// Fails a delivery, twice, and an event by our own infrastructure, and an event by its action.
 async fn fail_in_every_way() {
     let receiver = receiver(Policy::Flag).await;
     let deny = |operations: &[&str]| {
@@ -159,8 +159,11 @@ async fn fail_in_every_way() {
     let events = ["e1", "e2"].map(|id| event(id, "ORDER.NEW", &format!(r#"{{"id":"{id}"}}"#)));
     enqueue_events(&receiver, &events).await;
     receiver.verify_and_store().await.unwrap();
+    // The second attempt cannot put the delivery anywhere either.
+    receiver.aws.clock().advance(Duration::from_secs(60));
+    receiver.verify_and_store().await.unwrap();
     deny(&["PutEvents"]);
-    receiver.aws.clock().advance(Duration::from_secs(10));
+    receiver.aws.clock().advance(Duration::from_secs(60));
     receiver.verify_and_store().await.unwrap();
     process_all(&receiver).await;
 }

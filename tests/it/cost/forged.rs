@@ -152,6 +152,6 @@ async fn a_million_forged_requests_cost_what_the_documentation_says() {
         assert!(is_within || forgery.body[0] == 0, "{table}");
     }
     println!("{table}");
-    let documented = include_str!("../../../docs/cost.md");
-    assert!(documented.contains(&table), "docs/cost.md lacks:\n{table}");
+    let documented = include_str!("../../../docs/security.md");
+    assert!(documented.contains(&table), "docs/security.md lacks:\n{table}");
 }

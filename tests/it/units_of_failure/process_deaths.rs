@@ -146,7 +146,9 @@ async fn a_delivery_that_ends_its_process_takes_no_other_along() {
     }
     // The second of them, once it is handled after the first.
     let dies = async |receiver: &Receiver, after| {
-        let put = CallFilter::operation(Service::S3, "PutObject").on("archive").after(after);
+        let put = CallFilter::operation(Service::S3, "PutObject")
+            .on("archive")
+            .after(after);
         receiver.aws.inject(Fault::CrashBeforeEffect, put);
         let settled = receiver.verify_and_store().await;
         receiver.aws.clock().advance(HIDDEN);

@@ -88,16 +88,7 @@ impl Receiver {
     ///
     /// If the account cannot be set up.
     pub fn new(seed: u64, freshness: Policy) -> Self {
-        let aws = Aws::new(seed);
-        // The two that have an index are created from a description.
-        for (table, key) in &TABLE_KEYS[2..] {
-            aws.create_table(table, key, None);
-        }
-        aws.create_table_from(events_table());
-        aws.create_table_from(entities_table());
-        aws.create_bucket("archive");
-        aws.create_bucket("pending");
-        aws.create_event_bus(CHANGES);
+        let aws = account(seed);
         let now = aws.clock().clone();
         let clock = Clock::from_fn(move || now.timestamp());
         let attempts = |of| {
@@ -375,6 +366,21 @@ impl Receiver {
 }
 
 /// Describes the entities table with the index of a person's entities, as the template creates it.
+/// Makes an account with the tables, the buckets and the bus of a stack.
+fn account(seed: u64) -> Aws {
+    let aws = Aws::new(seed);
+    // The two that have an index are created from a description.
+    for (table, key) in &TABLE_KEYS[2..] {
+        aws.create_table(table, key, None);
+    }
+    aws.create_table_from(events_table());
+    aws.create_table_from(entities_table());
+    aws.create_bucket("archive");
+    aws.create_bucket("pending");
+    aws.create_event_bus(CHANGES);
+    aws
+}
+
 fn entities_table() -> serde_json::Value {
     json!({
         "TableName": "entities",

@@ -66,52 +66,7 @@ fn needed(function: &str) -> Grants {
             let send = ["sqs:SendMessage", "sqs:GetQueueAttributes"];
             needed.extend(grants(send, "DeliveriesQueue"));
         }
-        "VerifyAndStoreFunction" => {
-            needed.extend(grants(POLLING, "DeliveriesQueue"));
-            // `SourceQueue::settle`.
-            needed.extend(grants(["sqs:ChangeMessageVisibility"], "DeliveriesQueue"));
-            needed.extend(grants(["sqs:SendMessage"], "DeliveriesDeadLetterQueue"));
-            // `Attempts::open` and `close`.
-            needed.extend(grants(
-                ["dynamodb:UpdateItem", "dynamodb:DeleteItem"],
-                "IdempotencyTable",
-            ));
-            // `Keys::read` and `proved`.
-            needed.extend(grants(["dynamodb:GetItem", "dynamodb:UpdateItem"], "KeysTable"));
-            // `Keys::secret`.
-            needed.extend(grants(["secretsmanager:GetSecretValue"], WILDCARDS[1].0));
-            needed.extend(grants(["secretsmanager:GetSecretValue"], "CanarySecret"));
-            // `Subscriptions::owner`.
-            needed.extend(grants(
-                ["dynamodb:Scan", "dynamodb:PutItem"],
-                "SubscriptionsTable",
-            ));
-            // `Archive::put`.
-            needed.extend(grants(["s3:PutObject"], WILDCARDS[0].0));
-            // `Archive::lists_verified`.
-            needed.extend(grants(["s3:ListBucket"], "ArchiveBucket"));
-            // `Pending::keep`, `remove` and `list`.
-            needed.extend(grants(["s3:PutObject", "s3:DeleteObject"], PENDING));
-            needed.extend(grants(["s3:ListBucket"], "PendingBucket"));
-            // `Drain::run`.
-            needed.extend(grants(
-                ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"],
-                "DeliveriesDeadLetterQueue",
-            ));
-            // `Archive::remove_waiting`.
-            needed.extend(grants(["s3:DeleteObject"], WAITING));
-            // `EventLog::insert` (in IAM a batch of statements is its statements) and `EventLog::owners`.
-            needed.extend(grants(
-                ["dynamodb:PartiQLInsert", "dynamodb:BatchGetItem"],
-                "EventsTable",
-            ));
-            // `KeyRequests::send`.
-            needed.extend(grants(["sqs:SendMessage"], "KeyRequestsQueue"));
-            // `DomainQueues::send` (in IAM a batch of messages is its messages).
-            for domain in domains() {
-                needed.extend(grants(["sqs:SendMessage"], &format!("{domain}Queue")));
-            }
-        }
+        "VerifyAndStoreFunction" => needed.extend(needed_by_verify_and_store()),
         "RefreshKeysFunction" => {
             needed.extend(grants(POLLING, "KeyRequestsQueue"));
             // `SourceQueue::settle`.
@@ -145,6 +100,54 @@ fn needed(function: &str) -> Grants {
             needed.extend(grants(["dynamodb:UpdateItem"], "SubscriptionsTable"));
         }
         _ => needed.extend(needed_by_processor(function)),
+    }
+    needed
+}
+
+fn needed_by_verify_and_store() -> Grants {
+    let mut needed = grants(POLLING, "DeliveriesQueue");
+    // `SourceQueue::settle`.
+    needed.extend(grants(["sqs:ChangeMessageVisibility"], "DeliveriesQueue"));
+    needed.extend(grants(["sqs:SendMessage"], "DeliveriesDeadLetterQueue"));
+    // `Attempts::open` and `close`.
+    needed.extend(grants(
+        ["dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+        "IdempotencyTable",
+    ));
+    // `Keys::read` and `proved`.
+    needed.extend(grants(["dynamodb:GetItem", "dynamodb:UpdateItem"], "KeysTable"));
+    // `Keys::secret`.
+    needed.extend(grants(["secretsmanager:GetSecretValue"], WILDCARDS[1].0));
+    needed.extend(grants(["secretsmanager:GetSecretValue"], "CanarySecret"));
+    // `Subscriptions::owner`.
+    needed.extend(grants(
+        ["dynamodb:Scan", "dynamodb:PutItem"],
+        "SubscriptionsTable",
+    ));
+    // `Archive::put`.
+    needed.extend(grants(["s3:PutObject"], WILDCARDS[0].0));
+    // `Archive::lists_verified`.
+    needed.extend(grants(["s3:ListBucket"], "ArchiveBucket"));
+    // `Pending::keep`, `remove` and `list`.
+    needed.extend(grants(["s3:PutObject", "s3:DeleteObject"], PENDING));
+    needed.extend(grants(["s3:ListBucket"], "PendingBucket"));
+    // `Drain::run`.
+    needed.extend(grants(
+        ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"],
+        "DeliveriesDeadLetterQueue",
+    ));
+    // `Archive::remove_waiting`.
+    needed.extend(grants(["s3:DeleteObject"], WAITING));
+    // `EventLog::insert` (in IAM a batch of statements is its statements) and `EventLog::owners`.
+    needed.extend(grants(
+        ["dynamodb:PartiQLInsert", "dynamodb:BatchGetItem"],
+        "EventsTable",
+    ));
+    // `KeyRequests::send`.
+    needed.extend(grants(["sqs:SendMessage"], "KeyRequestsQueue"));
+    // `DomainQueues::send` (in IAM a batch of messages is its messages).
+    for domain in domains() {
+        needed.extend(grants(["sqs:SendMessage"], &format!("{domain}Queue")));
     }
     needed
 }

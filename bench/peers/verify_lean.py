@@ -1,4 +1,5 @@
-"""verify-and-store with boto3 alone and the receiver's own design: 25 PartiQL inserts in a request, no second write."""
+"""verify-and-store with boto3 alone and the receiver's own design: 25 PartiQL inserts in a request, no
+second write, an entity's events one to a request."""
 
 import json
 
@@ -23,7 +24,7 @@ def receive(record):
         ]
         answer = common.dynamodb.batch_execute_statement(Statements=statements)
         new += [event for event, response in zip(chunk, answer["Responses"]) if "Error" not in response]
-    common.dispatch(new, delivery_id)
+    common.dispatch_in_order(new, delivery_id)
 
 
 def handler(event, context):

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use fake_aws::{CallFilter, Fault, Service};
-use operator::{Repair, RepairOptions, Reporter, dlq};
+use operator::{Queue, Repair, RepairOptions, Reporter, dlq};
 use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::runtime::metrics;
 use verify_and_store::Policy;
@@ -160,6 +160,19 @@ async fn what_the_queue_itself_moved_to_the_dead_letters_is_drained_and_stays_th
     );
 }
 
+fn repair(deployment: &Deployment) -> Repair<'_> {
+    Repair {
+        stack: &deployment.stack,
+        options: RepairOptions {
+            reason: "r".to_owned(),
+            dry_run: false,
+            per_second: 1_000.0,
+        },
+        clock: crate::upvest::clock(&deployment.receiver.aws),
+        reporter: Reporter::silent(),
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_operator_sends_again_what_sqs_has_forgotten_and_it_is_removed_when_it_is_handled() {
     let deployment = Deployment::new().await;
@@ -174,16 +187,7 @@ async fn an_operator_sends_again_what_sqs_has_forgotten_and_it_is_removed_when_i
     let clock = crate::upvest::clock(&receiver.aws);
     let shown = dlq::pending(&deployment.stack, 10, clock.now()).await.unwrap();
     assert_eq!(shown.pending[0].id, listed[0].id);
-    let repair = Repair {
-        stack: &deployment.stack,
-        options: RepairOptions {
-            reason: "r".to_owned(),
-            dry_run: false,
-            per_second: 1_000.0,
-        },
-        clock: clock.clone(),
-        reporter: Reporter::silent(),
-    };
+    let repair = repair(&deployment);
     let ids = ["other".to_owned()];
     let none = dlq::resend(&repair, &ids, |_| Ok(true)).await.unwrap();
     assert_eq!((none.resent.len(), none.missing.len()), (0, 1));
@@ -193,4 +197,31 @@ async fn an_operator_sends_again_what_sqs_has_forgotten_and_it_is_removed_when_i
     receiver.verify_and_store().await.unwrap();
     assert_eq!(pending(receiver), 0);
     assert_eq!(receiver.stored("events"), ["o1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_redriven_and_handled_is_pending_no_more_though_it_is_received_for_the_first_time() {
+    let deployment = Deployment::new().await;
+    let receiver = &deployment.receiver;
+    enqueue_events(receiver, &[order("o1")]).await;
+    let message = receiver.aws.messages(DELIVERIES).remove(0);
+    deployment.copy_to(DELIVERIES_DLQ, &message).await;
+    deployment.lose(DELIVERIES).await;
+    receiver.drain_dead_letters().await;
+    assert_eq!(pending(receiver), 1);
+    receiver.aws.clock().advance(Duration::from_secs(60));
+    let all = dlq::Selection {
+        queues: vec![Queue::Deliveries],
+        ids: Vec::new(),
+        filter: dlq::Filter::default(),
+    };
+    let sent = dlq::redrive(&repair(&deployment), &all, |_| Ok(true))
+        .await
+        .unwrap();
+    assert!(sent.ending.is_good());
+    receiver.verify_and_store().await.unwrap();
+    assert_eq!(
+        (receiver.stored("events"), pending(receiver)),
+        (vec!["o1".to_owned()], 0)
+    );
 }

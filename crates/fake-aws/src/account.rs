@@ -273,7 +273,8 @@ fn bucket_setting(operation: &str, lacks: impl Fn(&'static str) -> bool) -> Opti
     Some(Reply::ok(xml))
 }
 
-fn denial(request: &Request) -> Reply {
+/// Writes the reply of a service that does not let the caller do this.
+pub(crate) fn denial(request: &Request) -> Reply {
     let message = format!("not authorized to perform: {}", request.operation);
     match request.service {
         Service::S3 => s3::error(403, "AccessDenied", &message),

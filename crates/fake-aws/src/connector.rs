@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use dynoxide::Database;
 
-use crate::account::Account;
+use crate::account::{Account, denial};
 use crate::clock::Clock;
 use crate::event_bridge::EventBuses;
 use crate::faults::{Fault, FaultPlan, Target};
@@ -172,9 +172,15 @@ impl World {
             return pending().await;
         }
         let reply = match journey.fault {
-            Some(fault @ (Fault::Throttle | Fault::FailBeforeEffect | Fault::CrashBeforeEffect)) => {
+            Some(
+                fault @ (Fault::Throttle | Fault::Deny | Fault::FailBeforeEffect | Fault::CrashBeforeEffect),
+            ) => {
                 self.record(request, Some(invocation), Outcome::Struck(fault), None);
-                throttled(request.service)
+                if fault == Fault::Deny {
+                    denial(request)
+                } else {
+                    throttled(request.service)
+                }
             }
             fault @ (None | Some(Fault::LoseReply | Fault::CrashAfterEffect | Fault::Partial)) => {
                 let reply = self.serve(request, fault == Some(Fault::Partial));
@@ -190,7 +196,7 @@ impl World {
                 travel(journey.back_ms).await;
                 Err(broken_connection())
             }
-            None | Some(Fault::Throttle | Fault::Partial) => {
+            None | Some(Fault::Throttle | Fault::Deny | Fault::Partial) => {
                 travel(journey.back_ms).await;
                 reply.into_http()
             }
@@ -203,12 +209,13 @@ impl World {
             service: request.service,
             operation: &request.operation,
             resource: &request.resource,
+            body: request.http.body(),
         };
         let state = &mut *self.state();
         let mut travel_ms = || state.travel.below(4) as u64;
         let (there_ms, back_ms) = (travel_ms(), travel_ms());
         Journey {
-            fault: state.faults.decide(&call),
+            fault: state.faults.decide(&call, self.clock.unix_ms()),
             there_ms,
             back_ms,
         }

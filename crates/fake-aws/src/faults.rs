@@ -10,6 +10,8 @@ use crate::rng::Rng;
 pub enum Fault {
     /// The service answers that it is asked too often; nothing happened.
     Throttle,
+    /// The service refuses the caller, as when somebody took a permission away; nothing happened.
+    Deny,
     /// The connection breaks before the service saw the request.
     FailBeforeEffect,
     /// The request takes effect, then the connection breaks.
@@ -37,6 +39,8 @@ pub struct FaultRates {
     pub crash_after_effect: u32,
     /// Sets how often [`Fault::Partial`] strikes, per call of a batch operation.
     pub partial: u32,
+    /// Sets how often an invocation is killed at one of its awaits, whatever it waits for; per invocation.
+    pub death: u32,
     /// Sets how often a throttle or broken connection lasts long enough to outlive the SDK's retries; per fault of
     /// these kinds.
     pub outage: u32,
@@ -57,6 +61,7 @@ impl FaultRates {
             crash_before_effect: 15,
             crash_after_effect: 15,
             partial: 100,
+            death: 50,
             outage: 300,
             duplicate_delivery: 50,
             reorder: 500,
@@ -70,6 +75,7 @@ pub struct CallFilter {
     operation: Option<(Service, String)>,
     resource: Option<String>,
     invocation: Option<String>,
+    carried: Option<String>,
     skip: u32,
 }
 
@@ -103,6 +109,14 @@ impl CallFilter {
         }
     }
 
+    /// Selects only calls whose request carries this text, such as the id of an event.
+    pub fn carrying(self, text: impl Into<String>) -> Self {
+        Self {
+            carried: Some(text.into()),
+            ..self
+        }
+    }
+
     /// Lets `count` matching calls pass first.
     pub fn after(self, count: u32) -> Self {
         Self { skip: count, ..self }
@@ -113,8 +127,13 @@ impl CallFilter {
             operation,
             resource,
             invocation,
+            carried,
             ..
         } = self;
+        let carries = |text: &String| {
+            let mut windows = call.body.windows(text.len().max(1));
+            windows.any(|window| window == text.as_bytes())
+        };
         operation
             .as_ref()
             .is_none_or(|(service, name)| *service == call.service && name == call.operation)
@@ -122,6 +141,7 @@ impl CallFilter {
             && invocation
                 .as_ref()
                 .is_none_or(|wanted| **wanted == **call.invocation)
+            && carried.as_ref().is_none_or(carries)
     }
 }
 
@@ -131,6 +151,7 @@ pub(crate) struct Target<'a> {
     pub(crate) service: Service,
     pub(crate) operation: &'a str,
     pub(crate) resource: &'a str,
+    pub(crate) body: &'a [u8],
 }
 
 impl Target<'_> {
@@ -148,21 +169,49 @@ impl Target<'_> {
     }
 }
 
-/// Decides which call is struck: by script first, then by chance.
+/// Decides which call is struck: by an outage first, then by script, then by chance.
 #[derive(Debug)]
 pub(crate) struct FaultPlan {
     pub(crate) rates: FaultRates,
+    outages: Vec<Outage>,
     script: Vec<(CallFilter, Fault)>,
     rng: Rng,
+}
+
+/// Strikes every call that its filter selects, until it ends.
+#[derive(Debug)]
+struct Outage {
+    filter: CallFilter,
+    fault: Fault,
+    ends_ms: u64,
 }
 
 impl FaultPlan {
     pub(crate) fn new(rng: Rng) -> Self {
         Self {
             rates: FaultRates::default(),
+            outages: Vec::new(),
             script: Vec::new(),
             rng,
         }
+    }
+
+    pub(crate) fn begin_outage(&mut self, filter: CallFilter, fault: Fault, ends_ms: u64) {
+        self.outages.push(Outage {
+            filter,
+            fault,
+            ends_ms,
+        });
+    }
+
+    /// Draws at which of its awaits an invocation is killed, counted from its first; mostly at none.
+    pub(crate) fn draw_death(&mut self) -> Option<u32> {
+        let dies = self.rng.chance(self.rates.death);
+        // Early and late ones alike: invocations are of very different lengths.
+        dies.then(|| {
+            let at_most = 2 << self.rng.below(9);
+            self.rng.below(at_most) as u32
+        })
     }
 
     pub(crate) fn inject(&mut self, filter: CallFilter, fault: Fault) {
@@ -171,10 +220,16 @@ impl FaultPlan {
 
     pub(crate) fn heal(&mut self) {
         self.rates = FaultRates::default();
+        self.outages.clear();
         self.script.clear();
     }
 
-    pub(crate) fn decide(&mut self, call: &Target<'_>) -> Option<Fault> {
+    pub(crate) fn decide(&mut self, call: &Target<'_>, now_ms: u64) -> Option<Fault> {
+        self.outages.retain(|outage| outage.ends_ms > now_ms);
+        let mut outages = self.outages.iter();
+        if let Some(outage) = outages.find(|outage| outage.filter.matches(call)) {
+            return Some(outage.fault);
+        }
         let scripted = self.scripted(call);
         scripted
             .or_else(|| self.drawn(call))

@@ -1,9 +1,11 @@
 //! One run of a function, which a fault can kill.
 
 use std::convert::Infallible;
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 
 use tokio::sync::Notify;
 
@@ -11,9 +13,9 @@ tokio::task_local! {
     static CURRENT: Invocation;
 }
 
-/// Says that a fault killed the invocation in the middle of an AWS call; nothing after that call ran.
+/// Says that a fault killed the invocation at one of its awaits; nothing after it ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the invocation was killed in the middle of an AWS call")]
+#[error("the invocation was killed at one of its awaits")]
 pub struct CrashError;
 
 #[derive(Clone, Debug)]
@@ -41,10 +43,28 @@ impl Invocation {
         CURRENT.try_with(Self::clone).ok()
     }
 
-    /// Runs `work` until it ends or a fault kills it. What is killed is dropped: it takes no further step.
-    pub(crate) async fn run<T>(self, work: impl Future<Output = T>) -> Result<T, CrashError> {
-        let death = self.death.clone();
+    /// Runs `work` until it ends or a fault kills it, if not before then at its await number `dies_at`. What is killed
+    /// is dropped: it takes no further step.
+    pub(crate) async fn run<T>(
+        self,
+        work: impl Future<Output = T>,
+        dies_at: Option<u32>,
+    ) -> Result<T, CrashError> {
+        let (death, dying) = (self.death.clone(), self.clone());
         let killed = async move { death.notice.notified().await };
+        let mut awaits = 0;
+        let work = async move {
+            let mut work = pin!(work);
+            poll_fn(|context| {
+                if dies_at == Some(awaits) {
+                    dying.die();
+                    return Poll::Pending;
+                }
+                awaits += 1;
+                work.as_mut().poll(context)
+            })
+            .await
+        };
         CURRENT
             .scope(self, async move {
                 tokio::select! {
@@ -56,13 +76,17 @@ impl Invocation {
             .await
     }
 
+    fn die(&self) {
+        self.death.happened.store(true, Ordering::Relaxed);
+        self.death.notice.notify_one();
+    }
+
     pub(crate) fn has_crashed(&self) -> bool {
         self.death.happened.load(Ordering::Relaxed)
     }
 
     pub(crate) async fn crash<E>(&self) -> Result<E, aws_smithy_runtime_api::client::result::ConnectorError> {
-        self.death.happened.store(true, Ordering::Relaxed);
-        self.death.notice.notify_one();
+        self.die();
         match pending::<Infallible>().await {}
     }
 }

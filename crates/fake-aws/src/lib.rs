@@ -37,9 +37,9 @@
 //!
 //! # What can go wrong
 //!
-//! A [`Fault`] throttles a call, breaks its connection before or after the effect, fails a part of a batch, or kills
-//! the invocation in the middle ([`CrashError`]). Faults strike by script ([`Aws::inject`]) or by chance
-//! ([`Aws::set_fault_rates`]), and only within [`Aws::invoke`]: the calls of the test itself always succeed at once.
+//! A [`Fault`] throttles or denies a call, breaks its connection before or after the effect, fails a part of a batch, or kills
+//! the invocation in the middle ([`CrashError`]). Faults strike for a time ([`Aws::begin_outage`]), by script
+//! ([`Aws::inject`]) or by chance ([`Aws::set_fault_rates`]), and only within [`Aws::invoke`]: the calls of the test itself always succeed at once.
 //! Standard queues also hand out messages twice and out of order. [`lambda::EventSource`] polls a queue for a function
 //! and settles its batches as Lambda does.
 //!
@@ -82,6 +82,7 @@ mod wire;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use serde_json::{Value, json};
@@ -253,6 +254,11 @@ impl Aws {
         url
     }
 
+    /// Has fewer messages of a queue in flight at a time than SQS would, so that a test meets the limit.
+    pub fn limit_in_flight(&self, queue: &str, messages: usize) {
+        self.world.state().queues.limit_in_flight(queue, messages);
+    }
+
     /// Creates a bucket without objects.
     pub fn create_bucket(&self, name: &str) {
         self.world.state().buckets.entry(name.to_owned()).or_default();
@@ -305,7 +311,13 @@ impl Aws {
         self.world.state().faults.inject(filter, fault);
     }
 
-    /// Ends all faults, scripted and drawn.
+    /// Makes `fault` strike every call that `filter` selects, for so long.
+    pub fn begin_outage(&self, fault: Fault, filter: CallFilter, lasts: Duration) {
+        let ends_ms = self.clock().unix_ms() + lasts.as_millis() as u64;
+        self.world.state().faults.begin_outage(filter, fault, ends_ms);
+    }
+
+    /// Ends all faults: outages, scripted and drawn ones.
     pub fn heal(&self) {
         self.set_fault_rates(FaultRates::default());
         self.world.state().faults.heal();
@@ -318,7 +330,8 @@ impl Aws {
     ///
     /// [`CrashError`] if a fault killed the invocation; `work` was dropped where it stood.
     pub async fn invoke<T>(&self, name: &str, work: impl Future<Output = T>) -> Result<T, CrashError> {
-        Invocation::new(name).run(work).await
+        let dies_at = self.world.state().faults.draw_death();
+        Invocation::new(name).run(work, dies_at).await
     }
 
     /// Answers a request that came over a socket, for a server that makes the account reachable by other processes. Like

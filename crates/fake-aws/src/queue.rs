@@ -188,6 +188,11 @@ impl Queue {
         };
         let default_ms = self.settings.visibility_timeout.as_millis() as u64;
         let (mut received, mut bytes) = (Vec::new(), 0);
+        let may_fly = self.settings.max_in_flight.saturating_sub(self.depth(now_ms).1);
+        let max_messages = request.max_messages.min(may_fly);
+        if max_messages == 0 {
+            return received;
+        }
         for at in order {
             let message = &mut self.messages[at];
             let waits = message
@@ -209,7 +214,7 @@ impl Queue {
                 self.second_copies.insert(message.id.clone());
             }
             received.push(message.clone());
-            if received.len() >= request.max_messages {
+            if received.len() >= max_messages {
                 break;
             }
         }

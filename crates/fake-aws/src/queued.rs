@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use crate::message::{MAX_BYTES, MessageAttribute};
 
+/// Bounds the messages in flight in one queue (SQS's quota).
+const MAX_IN_FLIGHT: usize = 120_000;
+
 /// Holds what a queue is created with. A name that ends in `.fifo` makes it a FIFO queue.
 #[derive(Clone, Debug)]
 pub struct QueueSettings {
@@ -22,6 +25,8 @@ pub struct QueueSettings {
     pub deduplicates_by_content: bool,
     /// Tells whether its messages are encrypted at rest.
     pub is_encrypted: bool,
+    /// Bounds how many messages can be in flight; SQS hands out no more until some are deleted or visible again.
+    pub max_in_flight: usize,
     /// Gives the largest message that it says to take, in bytes; what is sent is held against SQS's own limit.
     pub max_bytes: usize,
 }
@@ -37,6 +42,7 @@ impl QueueSettings {
             deduplicates_per_group: false,
             deduplicates_by_content: false,
             is_encrypted: true,
+            max_in_flight: MAX_IN_FLIGHT,
             max_bytes: MAX_BYTES,
         }
     }

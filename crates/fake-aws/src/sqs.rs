@@ -46,6 +46,12 @@ impl Queues {
         self.queues.insert(settings.name.clone(), Queue::new(settings));
     }
 
+    pub(crate) fn limit_in_flight(&mut self, name: &str, max_in_flight: usize) {
+        if let Some(queue) = self.queues.get_mut(name) {
+            queue.settings.max_in_flight = max_in_flight;
+        }
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&Queue> {
         self.queues.get(name)
     }

@@ -5,6 +5,7 @@ mod dynamodb;
 mod event_bridge;
 mod faults;
 mod lambda;
+mod outages;
 mod partiql;
 mod s3;
 mod sqs;

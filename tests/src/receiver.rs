@@ -1,5 +1,8 @@
 //! The whole receiver in process: the shipped handlers around the clients of a simulated account.
 
+mod gateway;
+mod setup;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,9 +10,8 @@ use std::time::Duration;
 
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use pipeline::actions::DomainActions;
-use pipeline::processor::bus::EventBus;
 use pipeline::processor::{self, Processor};
 use pipeline::queues::consumer::{Patience, SourceQueue};
 use pipeline::queues::deliveries::DeliveriesQueue;
@@ -17,22 +19,24 @@ use pipeline::queues::domains::{DomainQueues, Routes};
 use pipeline::queues::key_requests::KeyRequests;
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::Archive;
-use pipeline::stores::entities::Entities;
 use pipeline::stores::events::EventLog;
+use pipeline::stores::idempotency::Invocation;
 use pipeline::stores::idempotency::attempts::Attempts;
-use pipeline::stores::idempotency::{Idempotency, Invocation};
 use pipeline::stores::keys::Keys;
 use pipeline::stores::pending::Pending;
 use pipeline::stores::subscriptions::Subscriptions;
 use pipeline::waiting::Waiting;
-use serde_json::json;
 use upvest::Domain;
 use upvest::signature::Headers;
 use verify_and_store::{Drain, ForUs, Policy};
 
 use crate::effects::Effects;
 use fake_aws::lambda::{EventSource, Settlement};
-use fake_aws::{Aws, CrashError, QueueSettings, Rng};
+use fake_aws::{Aws, CrashError, QueueSettings};
+
+pub use gateway::gateway_request;
+pub(crate) use setup::key_of;
+use setup::{HostTime, account, ingest, processor, queue};
 
 /// The path that the simulated Upvest calls.
 pub const PATH: &str = "/webhooks/upvest";
@@ -51,22 +55,8 @@ const KEY_REQUEST_RECEIVES: u32 = 5;
 pub const EFFECTS: &str = "effects";
 /// The bus that changes are published to.
 pub const CHANGES: &str = "changes";
-/// Names the attribute by which each table has its items, as the template creates them.
-const TABLE_KEYS: [(&str, &str); 6] = [
-    ("events", "event_id"),
-    ("entities", "aggregate"),
-    ("keys", "key_id"),
-    ("idempotency", "id"),
-    ("audit", "id"),
-    ("subscriptions", "webhook_id"),
-];
-/// How often the queues hand a message out at most, as in the template.
-const MAX_RECEIVES: u32 = 1_000;
 /// How long Lambda lets a processor work.
 const PROCESSOR_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
-/// How long records of actions are kept.
-const RECORDS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
-
 /// A receiver with tables, queues and functions of its own.
 pub struct Receiver {
     /// The account that it runs in.
@@ -79,6 +69,7 @@ pub struct Receiver {
     routes: Routes,
     deliveries_url: String,
     invocations: AtomicU64,
+    hosts: HostTime,
 }
 
 impl Receiver {
@@ -89,8 +80,8 @@ impl Receiver {
     /// If the account cannot be set up.
     pub fn new(seed: u64, freshness: Policy) -> Self {
         let aws = account(seed);
-        let now = aws.clock().clone();
-        let clock = Clock::from_fn(move || now.timestamp());
+        let hosts = HostTime::of(&aws);
+        let clock = hosts.clock();
         let attempts = |of| {
             Attempts::new(
                 aws.dynamodb().clone(),
@@ -100,11 +91,11 @@ impl Receiver {
             )
         };
         let patience = verify_and_store::patience(attempts(verify_and_store::ATTEMPTS_OF));
-        let (deliveries_url, deliveries) = queue(&aws, DELIVERIES, DELIVERIES_DLQ, patience);
+        let (deliveries_url, deliveries) = queue(&aws, DELIVERIES, DELIVERIES_DLQ, patience, &clock);
         let queues = Domain::ALL.map(|domain| {
             let patience = processor::patience(attempts(domain.name()));
             let (queue_name, dead) = (queue_name(domain), dead_letter_name(domain));
-            (domain, queue(&aws, &queue_name, &dead, patience))
+            (domain, queue(&aws, &queue_name, &dead, patience, &clock))
         });
         let routes = queues
             .iter()
@@ -145,8 +136,14 @@ impl Receiver {
             routes,
             deliveries_url,
             invocations: AtomicU64::new(0),
+            hosts,
             aws,
         }
+    }
+
+    /// Makes the clocks of the machines that the functions run on wrong by so much, or right again by zero.
+    pub fn jump_clocks(&self, ahead: SignedDuration) {
+        self.hosts.jump(ahead);
     }
 
     /// Adds a queue in which verify-and-store asks for keys; returns its receiving end too.
@@ -256,14 +253,23 @@ impl Receiver {
     ///
     /// If a fault ends the invocation.
     pub async fn drain_dead_letters(&self) {
-        let drain = self.handle_deliveries(SqsEvent::default());
-        let drained = self.aws.invoke("verify-and-store", drain).await;
-        drained.expect("no crash is injected").expect("it has no error");
+        let drained = self.try_to_drain_dead_letters().await;
+        drained.expect("no crash is injected");
     }
 
     /// Returns what is pending, as verify-and-store writes it.
     pub fn pending(&self) -> Pending {
         Pending::new(self.aws.s3().clone(), "pending".to_owned())
+    }
+
+    /// Lets the schedule have the dead-letter queue drained, whatever becomes of it.
+    ///
+    /// # Errors
+    ///
+    /// [`CrashError`] when the function was killed.
+    pub async fn try_to_drain_dead_letters(&self) -> Result<(), CrashError> {
+        let drain = self.handle_deliveries(SqsEvent::default());
+        self.aws.invoke("verify-and-store", drain).await.map(drop)
     }
 
     /// Lets two invocations work on the same deliveries at the same time.
@@ -305,6 +311,18 @@ impl Receiver {
         source.deliver(&self.aws, handle).await
     }
 
+    /// Lets Lambda poll a domain's queue once for a version of its processor that gives its categories to `other`, as
+    /// while a deployment replaces one function after another.
+    pub async fn process_by_version_of(&self, domain: Domain, other: Domain) -> Option<Settlement> {
+        let processor = Processor {
+            domain: other,
+            ..self.processor(domain)
+        };
+        let source = EventSource::new(queue_name(domain), domain.name());
+        let handle = async |event| Ok::<_, Infallible>(processor.handle(&event, &self.invocation()).await);
+        source.deliver(&self.aws, handle).await
+    }
+
     /// Lets two invocations work on the same events at the same time.
     pub async fn process_twice(&self, domain: Domain) {
         let source = EventSource::new(queue_name(domain), domain.name());
@@ -325,7 +343,7 @@ impl Receiver {
         let number = self.invocations.fetch_add(1, Ordering::Relaxed);
         Invocation {
             request_id: format!("invocation-{number}"),
-            deadline: self.aws.clock().timestamp() + PROCESSOR_TIMEOUT,
+            deadline: self.hosts.now() + PROCESSOR_TIMEOUT,
         }
     }
 
@@ -365,70 +383,6 @@ impl Receiver {
     }
 }
 
-/// Describes the entities table with the index of a person's entities, as the template creates it.
-/// Makes an account with the tables, the buckets and the bus of a stack.
-fn account(seed: u64) -> Aws {
-    let aws = Aws::new(seed);
-    // The two that have an index are created from a description.
-    for (table, key) in &TABLE_KEYS[2..] {
-        aws.create_table(table, key, None);
-    }
-    aws.create_table_from(events_table());
-    aws.create_table_from(entities_table());
-    aws.create_bucket("archive");
-    aws.create_bucket("pending");
-    aws.create_event_bus(CHANGES);
-    aws
-}
-
-fn entities_table() -> serde_json::Value {
-    json!({
-        "TableName": "entities",
-        "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [
-            { "AttributeName": "aggregate", "AttributeType": "S" },
-            { "AttributeName": "user_id", "AttributeType": "S" },
-        ],
-        "KeySchema": [{ "AttributeName": "aggregate", "KeyType": "HASH" }],
-        "GlobalSecondaryIndexes": [{
-            "IndexName": "by-user",
-            "KeySchema": [
-                { "AttributeName": "user_id", "KeyType": "HASH" },
-                { "AttributeName": "aggregate", "KeyType": "RANGE" },
-            ],
-            "Projection": { "ProjectionType": "KEYS_ONLY" },
-        }],
-    })
-}
-
-/// Describes the event log with the index that is an entity's time line, as the template creates it.
-fn events_table() -> serde_json::Value {
-    json!({
-        "TableName": "events",
-        "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [
-            { "AttributeName": "event_id", "AttributeType": "S" },
-            { "AttributeName": "aggregate", "AttributeType": "S" },
-            { "AttributeName": "occurred", "AttributeType": "S" },
-        ],
-        "KeySchema": [{ "AttributeName": "event_id", "KeyType": "HASH" }],
-        "GlobalSecondaryIndexes": [{
-            "IndexName": "by-aggregate",
-            "KeySchema": [
-                { "AttributeName": "aggregate", "KeyType": "HASH" },
-                { "AttributeName": "occurred", "KeyType": "RANGE" },
-            ],
-            "Projection": { "ProjectionType": "INCLUDE", "NonKeyAttributes": ["type"] },
-        }],
-    })
-}
-
-/// Names the attribute by which a table has its items.
-pub(crate) fn key_of(table: &str) -> &'static str {
-    let found = TABLE_KEYS.iter().find(|(name, _)| *name == table);
-    found.expect("a table of the receiver").1
-}
-
 /// Names the queue of a domain.
 pub fn queue_name(domain: Domain) -> String {
     format!("{domain}.fifo")
@@ -437,88 +391,4 @@ pub fn queue_name(domain: Domain) -> String {
 /// Names the dead-letter queue of a domain.
 pub fn dead_letter_name(domain: Domain) -> String {
     format!("{domain}-dlq.fifo")
-}
-
-/// Creates a queue with its dead-letter queue; returns its URL and its receiving end.
-fn queue(aws: &Aws, name: &str, dead: &str, patience: Patience) -> (String, SourceQueue) {
-    let settings = QueueSettings::new(name).redrive_to(dead, MAX_RECEIVES);
-    let dead = aws.create_queue(QueueSettings::new(dead));
-    let url = aws.create_queue(settings.visibility_timeout(Duration::from_secs(180)));
-    let now = aws.clock().clone();
-    let clock = Clock::from_fn(move || now.timestamp());
-    let queue = SourceQueue::new(aws.sqs().clone(), url.clone(), dead, patience, clock);
-    (url, queue)
-}
-
-fn processor(aws: &Aws, domain: Domain, queue: SourceQueue, effects: &Effects, clock: &Clock) -> Processor {
-    let dynamodb = aws.dynamodb();
-    Processor {
-        domain,
-        queue,
-        entities: Entities::new(dynamodb.clone(), "entities".to_owned()),
-        idempotency: Idempotency::new(
-            dynamodb.clone(),
-            "idempotency".to_owned(),
-            clock.clone(),
-            RECORDS_KEPT,
-        ),
-        bus: Some(EventBus::new(aws.event_bridge().clone(), CHANGES.to_owned())),
-        actions: DomainActions::new(effects.clone()),
-        clock: clock.clone(),
-    }
-}
-
-fn ingest(aws: &Aws, queue_url: String, clock: Clock) -> ingest::Deps {
-    let config = ingest::Config {
-        queue_url: queue_url.clone(),
-        path: PATH.to_owned(),
-        allowed: ingest::AllowList::default(),
-        source_policy: ingest::SourcePolicy::Flag,
-    };
-    let rng = std::sync::Mutex::new(aws.rng().fork("delivery ids"));
-    ingest::Deps {
-        queue: DeliveriesQueue::new(aws.sqs().clone(), queue_url),
-        config,
-        clock,
-        new_id: Box::new(move |at: Timestamp| delivery_id(at, &mut rng.lock().expect("nobody panics"))),
-    }
-}
-
-fn delivery_id(at: Timestamp, rng: &mut Rng) -> uuid::Uuid {
-    let mut random = [0; 10];
-    random[..8].copy_from_slice(&rng.draw().to_be_bytes());
-    let milliseconds = u64::try_from(at.as_millisecond()).unwrap_or_default();
-    uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid()
-}
-
-/// Writes a request as an HTTP API hands it to a function (payload 2.0).
-pub fn gateway_request(unix_ms: u64, headers: &Headers, body: &[u8]) -> serde_json::Value {
-    use base64::Engine;
-    let headers: BTreeMap<_, _> = headers.iter().collect();
-    json!({
-        "version": "2.0",
-        "routeKey": format!("ANY {PATH}"),
-        "rawPath": PATH,
-        "rawQueryString": "",
-        "headers": headers,
-        "requestContext": {
-            "accountId": "000000000000",
-            "apiId": "api",
-            "domainName": "api.execute-api.eu-central-1.amazonaws.com",
-            "http": {
-                "method": "POST",
-                "path": PATH,
-                "protocol": "HTTP/1.1",
-                "sourceIp": "34.90.198.99",
-                "userAgent": "",
-            },
-            "requestId": "request",
-            "routeKey": format!("ANY {PATH}"),
-            "stage": "$default",
-            "time": "",
-            "timeEpoch": unix_ms,
-        },
-        "body": base64::engine::general_purpose::STANDARD.encode(body),
-        "isBase64Encoded": true,
-    })
 }

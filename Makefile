@@ -15,7 +15,10 @@ PEERS := .tools/bench/.installed
 
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run test check bench generate build deploy clean help tools
+# How many deliveries `make simulate` makes, those of the calls before included.
+DELIVERIES ?= 100000
+
+.PHONY: run test check simulate bench generate build deploy clean help tools
 
 run: $(EMULATOR) $(SAM) ## Run the receiver on this machine (ONCE=1: exit after the report)
 	$(CARGO) build --locked --workspace --bins
@@ -35,6 +38,10 @@ check: $(LINT) $(SAM) ## Run everything that CI runs: format, spelling, licences
 	.tools/lint/bin/cfn-lint
 	.tools/sam/bin/sam validate
 	$(MAKE) test
+
+simulate: ## Simulate DELIVERIES= in a hostile world, on all cores; goes on where it was stopped
+	$(CARGO) build --locked --profile simulate --package webhook-tests --bin simulate
+	@target/simulate/simulate --deliveries $(DELIVERIES)
 
 bench: $(PEERS) ## Measure the release functions against the same work in Python (QUICK=1: two minutes; ARGS= for the benchmark)
 	$(CARGO) build --locked --workspace --bin bench

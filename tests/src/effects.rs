@@ -6,6 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pipeline::actions::{ActionError, Actions, Change};
 use serde_json::{Value, json};
 
+/// Is what the action panics with.
+pub const AS_TOLD: &str = "the action panics, as it was told";
+
 /// Sends a message to a queue for every change, and keeps a list of its runs. Clones share the list.
 #[derive(Clone, Debug)]
 pub struct Effects {
@@ -150,7 +153,7 @@ impl Effects {
                 has(&state.killing),
             )
         };
-        assert!(!panics, "the action panics, as it was told");
+        assert!(!panics, "{AS_TOLD}");
         if kills {
             match fake_aws::die().await {}
         }

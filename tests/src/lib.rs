@@ -2,7 +2,8 @@
 //!
 //! The library is the ground the tests stand on, over the AWS of [`fake_aws`]: the receiver set up in it
 //! ([`receiver`]), the same as an operator's commands find it ([`deployment`]), events and signed deliveries written by
-//! hand ([`deliveries`]) or made up from a seed ([`story`]), an action whose effects can be seen ([`effects`]), what is
+//! hand ([`deliveries`]) or made up from a seed ([`story`]), whole runs in a hostile world
+//! ([`simulation`]), an action whose effects can be seen ([`effects`]), what is
 //! [`stored`], read through the stores, and what the functions measure ([`metrics`]), and finds the commands that a text names
 //! ([`commands`]). It ships in no function.
 
@@ -13,5 +14,6 @@ pub mod effects;
 pub mod metrics;
 pub mod order_desk;
 pub mod receiver;
+pub mod simulation;
 pub mod stored;
 pub mod story;

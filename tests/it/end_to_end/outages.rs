@@ -5,6 +5,7 @@
     reason = "a test that cannot go on fails, in its helpers too"
 )]
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_cloudformation::types::{Capability, Parameter, Stack as Described};
@@ -40,6 +41,25 @@ impl Stack {
         let request = self.clients.sqs.set_queue_attributes().queue_url(url);
         let request = request.attributes(QueueAttributeName::Policy, policy);
         request.send().await.expect("the queue takes a policy");
+    }
+
+    /// Deletes a queue, as somebody does by mistake; gives its name and its attributes.
+    async fn lose_queue(&self, output: &str) -> (String, HashMap<QueueAttributeName, String>) {
+        let (sqs, url) = (&self.clients.sqs, self.output(output));
+        let all = sqs.get_queue_attributes().queue_url(url);
+        let all = all.attribute_names(QueueAttributeName::All).send().await.unwrap();
+        sqs.delete_queue().queue_url(url).send().await.unwrap();
+        let settings = [
+            QueueAttributeName::FifoQueue,
+            QueueAttributeName::DeduplicationScope,
+            QueueAttributeName::FifoThroughputLimit,
+            QueueAttributeName::RedrivePolicy,
+            QueueAttributeName::VisibilityTimeout,
+        ];
+        let mut attributes = all.attributes.unwrap_or_default();
+        attributes.retain(|name, _| settings.contains(name));
+        let name = url.rsplit('/').next().expect("a URL has a last part");
+        (name.to_owned(), attributes)
     }
 
     /// Deploys the same version with another value of a parameter.
@@ -137,6 +157,35 @@ async fn what_upvest_sends_while_the_queue_is_out_of_reach_arrives_once_when_it_
     }
     walk.run().await;
     walk.end();
+}
+
+#[tokio::test]
+async fn a_queue_that_is_gone_holds_up_its_own_domain_and_its_events_arrive_once_when_it_is_back() {
+    let (stack, _turn) = Stack::alone().await;
+    let sender = Sender::known(&stack).await;
+    let (name, attributes) = stack.lose_queue("UsersQueueUrl").await;
+    let (user, user_event) = (new_id(), new_id());
+    let object = json!({ "id": user, "status": "ACTIVE" });
+    let user_created = event(&user_event, "USER.CREATED", &object);
+    let user = format!("USER#{user}");
+    let (with_it, with_it_entity) = new_order(&new_id());
+    let (after_it, after_it_entity) = new_order(&new_id());
+    stack.deliver(&sender.delivery(&[user_created, with_it])).await;
+    stack.deliver(&sender.delivery(&[after_it])).await;
+    for order in [with_it_entity, after_it_entity] {
+        until("the order has a state", async || stack.entity(&order).await).await;
+    }
+    assert!(stack.event(&user_event).await.is_some());
+    assert!(stack.entity(&user).await.is_none());
+
+    let create = stack.clients.sqs.create_queue().queue_name(name);
+    create.set_attributes(Some(attributes)).send().await.unwrap();
+    let state = until_within(A_SCHEDULE, "the user has a state", async || {
+        stack.entity(&user).await
+    })
+    .await;
+    assert_eq!(version(&state), "1");
+    assert_eq!(stack.published(&user, &user_event).await.len(), 1);
 }
 
 #[tokio::test]

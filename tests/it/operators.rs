@@ -1,5 +1,6 @@
-//! The operator's command line: what it may do, what it is told to do, and what it shows.
+//! The operator's command line: what it may do, what it is told to do, what it shows, and what it brings back.
 
 mod documented_commands;
 mod permissions;
+mod restoring;
 mod screens;

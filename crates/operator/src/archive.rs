@@ -1,7 +1,8 @@
-//! Whether the signed deliveries are all there, and say what the log says.
+//! Whether the signed deliveries are all there, and say what the log says; sending again what the log lacks.
 
 mod delivery;
 mod report;
+mod resend;
 mod verify;
 
 use std::ops::Range;
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use pipeline::runtime::clock::Clock;
 
 pub use report::{Finding, Problem, VerifyReport};
+pub use resend::{ResendReport, Unreadable, resend};
 
 use crate::error::Result;
 use crate::records::Records;

@@ -9,7 +9,7 @@
 //! | [`repair`] | the frame of every repair: preview, question, audit, throttle, progress, end |
 //! | [`events`], [`entities`] | the event log and the state of entities: show, timeline, verify one by the other, rebuild |
 //! | [`explain`] | from a state or an event back to the signed bytes, and forward to its actions |
-//! | [`archive`] | the signed deliveries: verify the log by them |
+//! | [`archive`] | the signed deliveries: verify the log by them, send again what it lacks |
 //! | [`audit`] | what operators did, and why |
 //! | [`cost`] | what a month costs, reckoned without a stack |
 //! | [`send`] | signed deliveries of the operator's own |
@@ -20,6 +20,7 @@
 //! | [`quarantine`] | what could not be proven: list, show, reverify, discard |
 //! | [`reconcile`] | what the stack has beside what Upvest says: compare, repair |
 //! | [`replay`] | events of the log to the domain queues again |
+//! | [`restore`] | rows of a restored copy of a table back into the table |
 //! | [`specification`] | Upvest's specification beside the tables of this program: what differs |
 //! | [`watch`] | deliveries and events as they pass |
 //! | [`webhooks`] | the subscriptions at Upvest: create, update, switch, delete, test |
@@ -64,6 +65,7 @@ pub mod records;
 pub mod repair;
 pub mod replay;
 pub mod reporter;
+pub mod restore;
 pub mod send;
 pub mod specification;
 pub mod stack;

@@ -10,4 +10,5 @@ pub mod idempotency;
 mod item;
 pub mod keys;
 pub mod pending;
+pub mod restoring;
 pub mod subscriptions;

@@ -9,7 +9,7 @@ use pipeline::runtime::config::{Lookup, environment};
 use crate::arguments::StackArgs;
 use crate::commands::{
     archive, audit, cost, dlq, doctor, drain, entities, events, explain, keys, quarantine, reconcile, replay,
-    send, spec, tail, webhooks,
+    restore, send, spec, tail, webhooks,
 };
 use crate::output::Answer;
 use crate::terminal::Screen;
@@ -106,7 +106,7 @@ enum Command {
     ///
     /// Example: upvest-webhooks tail --since 10m --category ORDER --state
     Tail(tail::Arguments),
-    /// Check the archive of signed deliveries
+    /// Check the archive of signed deliveries, and send again what the log lacks
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Archive(archive::Command),
     /// Send events of the log to the domain queues again, to bring state back
@@ -135,6 +135,17 @@ enum Command {
     ///
     /// Example: upvest-webhooks drain --reason "the stack moves to another account"
     Drain(Box<drain::Arguments>),
+    /// Put rows of a restored copy of a table back into the stack's own table
+    ///
+    /// Point-in-time recovery makes a table of another name, which no function uses. Rows that the stack's table has not are put
+    /// back, while everything runs. A row that is there stays, for it is the newer one; an event never changes, so that one
+    /// which differs can be put back too (--overwrite). Records of attempts are left out.
+    ///
+    /// First --dry-run. Then send again what was received after the time of the copy: `archive resend`. States are not copied,
+    /// but folded again from the log: `entities rebuild`.
+    ///
+    /// Example: upvest-webhooks restore events --from webhooks-live-EventsTable-1ABC-restored --reason INC-42
+    Restore(Box<restore::Arguments>),
     /// See what operators did, and why
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Audit(audit::Command),
@@ -232,10 +243,10 @@ impl Command {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
                 Answer::of(&command.run(stack, clock.clone(), reporter).await?, json)
             }
-            Self::Archive(command) => Answer::of(
-                &command.run(stacks.stack().await?, stacks.reporter()).await?,
-                json,
-            ),
+            Self::Archive(command) => {
+                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+                Answer::of(&command.run(stack, clock.clone(), reporter).await?, json)
+            }
             Self::Replay(arguments) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
                 Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, json)
@@ -249,6 +260,10 @@ impl Command {
                 Answer::of(&command.run(stack, clock.clone(), reporter).await?, json)
             }
             Self::Drain(arguments) => {
+                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+                Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, json)
+            }
+            Self::Restore(arguments) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
                 Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, json)
             }

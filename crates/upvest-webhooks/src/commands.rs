@@ -13,6 +13,7 @@ pub(crate) mod keys;
 pub(crate) mod quarantine;
 pub(crate) mod reconcile;
 pub(crate) mod replay;
+pub(crate) mod restore;
 pub(crate) mod send;
 pub(crate) mod spec;
 pub(crate) mod tail;

@@ -10,6 +10,7 @@ mod calls;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use clap::Parser;
 use fake_aws::{Call, Outcome, Service};
 use pipeline::runtime::clock::Clock;
@@ -36,7 +37,7 @@ const BEFORE_ALL: (&str, &str) = (
 );
 
 /// Lists the commands that look, in the order of the table.
-const LOOKING: [(&str, &str); 30] = [
+const LOOKING: [(&str, &str); 36] = [
     ("events show", "events show order-1"),
     ("events timeline", "events timeline ORDER#o1"),
     ("entities show", "entities show ORDER#o1"),
@@ -50,6 +51,24 @@ const LOOKING: [(&str, &str); 30] = [
     ("explain", "explain order-2"),
     ("tail", "tail --plain --since 10m --for 1s"),
     ("archive verify", "archive verify --since 1h"),
+    ("archive resend --dry-run", "archive resend --since 1h --dry-run"),
+    (
+        "restore --dry-run",
+        "restore events --from events-restored --dry-run",
+    ),
+    (
+        "restore --dry-run",
+        "restore idempotency --from idempotency-restored --dry-run",
+    ),
+    ("restore --dry-run", "restore keys --from keys-restored --dry-run"),
+    (
+        "restore --dry-run",
+        "restore subscriptions --from subscriptions-restored --dry-run",
+    ),
+    (
+        "restore --dry-run",
+        "restore audit --from audit-restored --dry-run",
+    ),
     ("quarantine list", "quarantine list"),
     ("quarantine show", "quarantine show $FORGED"),
     ("quarantine reverify --dry-run", "quarantine reverify --dry-run"),
@@ -76,7 +95,7 @@ const LOOKING: [(&str, &str); 30] = [
 ];
 
 /// Lists the commands that change something.
-const REPAIRING: [(&str, &str); 21] = [
+const REPAIRING: [(&str, &str); 22] = [
     (
         "quarantine discard",
         "quarantine discard $FORGED --reason r --yes",
@@ -91,6 +110,7 @@ const REPAIRING: [(&str, &str); 21] = [
     ("dlq resend", "dlq resend --reason r --yes"),
     ("replay", "replay --domain orders --reason r --yes"),
     ("replay", "replay --since 1h --reason r --yes"),
+    ("archive resend", "archive resend --since 1h --reason r --yes"),
     ("drain", "drain --wait 0 --reason r --yes"),
     ("drain --resume", "drain --resume --reason r --yes"),
     ("keys refresh", "keys refresh --reason r"),
@@ -116,6 +136,24 @@ const REPAIRING: [(&str, &str); 21] = [
     ("webhooks update", "webhooks update $SUBSCRIPTION --title Other"),
     ("webhooks test", "webhooks test $SUBSCRIPTION"),
     ("webhooks delete", "webhooks delete $SUBSCRIPTION --yes"),
+];
+
+/// Lists the commands that put rows back which only the stack itself writes.
+const RESTORING: [(&str, &str); 5] = [
+    (
+        "restore",
+        "restore events --from events-restored --reason r --yes",
+    ),
+    (
+        "restore",
+        "restore idempotency --from idempotency-restored --reason r --yes",
+    ),
+    ("restore", "restore keys --from keys-restored --reason r --yes"),
+    (
+        "restore",
+        "restore subscriptions --from subscriptions-restored --reason r --yes",
+    ),
+    ("restore", "restore audit --from audit-restored --reason r --yes"),
 ];
 
 /// Holds a stack in which there is something to do for every command.
@@ -152,6 +190,7 @@ impl Stage {
         stage.quarantine().await;
         stage.bury().await;
         stage.leave_pending().await;
+        stage.lose_rows().await;
         stage.write_files();
         stage.describe_stack();
         let overlap = std::time::Duration::from_secs(3600);
@@ -227,6 +266,24 @@ impl Stage {
         message.body = Some("no delivery".to_owned());
         let message = pipeline::stores::pending::PendingMessage::received(&message);
         pending.keep(&message).await.unwrap();
+    }
+
+    /// Has a restored copy of each table, with a row that the table has not; and the archive have what the log lacks.
+    async fn lose_rows(&self) {
+        for (table, key, attribute) in [
+            ("events", "event_id", "sha256"),
+            ("idempotency", "id", "expiration"),
+            ("keys", "key_id", "algorithm"),
+            ("subscriptions", "webhook_id", "first_seen"),
+            ("audit", "id", "began_at"),
+        ] {
+            let (aws, copy) = (&self.world.receiver.aws, format!("{table}-restored"));
+            aws.create_table(&copy, key, None);
+            let text = |text: &str| AttributeValue::S(text.to_owned());
+            let put = aws.dynamodb().put_item().table_name(copy);
+            let put = put.item(key, text("lost")).item(attribute, text("x"));
+            put.send().await.unwrap();
+        }
     }
 
     /// Puts a message into the dead-letter queue of the orders.
@@ -393,11 +450,28 @@ fn place(arn: &str) -> Option<String> {
     })
 }
 
+fn all(made: &Made) -> BTreeSet<Right> {
+    made.iter().flat_map(|(_, rights)| rights.clone()).collect()
+}
+
+/// Fails unless the policy to restore allows what the other two do not, and nothing else.
+fn assert_restores(rights: &BTreeSet<Right>, look: &IamPolicy, repair: &IamPolicy) {
+    let restore = IamPolicy::read("restore");
+    restore.assert_needed(rights);
+    for right in rights {
+        let allowing = [look, repair, &restore].map(|policy| !policy.allowing(right).is_empty());
+        let allowing = allowing.into_iter().filter(|allows| *allows).count();
+        // Who repairs writes no event, and says of no action that it ran.
+        assert_eq!(allowing, 1, "restore needs {right:?}, once");
+    }
+}
+
 #[tokio::test]
 async fn operators_have_the_permissions_that_commands_need_and_no_others() {
     let stage = Stage::set().await;
     let looking = made(&stage, &LOOKING).await;
     let repairing = made(&stage, &REPAIRING).await;
+    let restoring = made(&stage, &RESTORING).await;
     let (look, repair) = (IamPolicy::read("look"), IamPolicy::read("repair"));
     let before_all = (BEFORE_ALL.0.to_owned(), BEFORE_ALL.1.to_owned());
     for (command, rights) in &looking {
@@ -414,11 +488,7 @@ async fn operators_have_the_permissions_that_commands_need_and_no_others() {
             assert!(allowed, "{command} needs {right:?} to repair");
         }
     }
-    let all = |made: &Made| {
-        made.iter()
-            .flat_map(|(_, rights)| rights.clone())
-            .collect::<BTreeSet<_>>()
-    };
+    assert_restores(&all(&restoring), &look, &repair);
     let mut looks = all(&looking);
     looks.insert(before_all);
     look.assert_needed(&looks);
@@ -438,14 +508,15 @@ async fn operators_have_the_permissions_that_commands_need_and_no_others() {
         let beyond = rights.iter().filter(|right| look.allowing(right).is_empty());
         beyond.cloned().collect()
     };
-    let beyond: Made = repairing
-        .iter()
-        .map(|(command, rights)| (*command, beyond(rights)))
-        .collect();
+    let beyond = |made: &Made| -> Made {
+        let made = made.iter();
+        made.map(|(command, rights)| (*command, beyond(rights))).collect()
+    };
     let table = format!(
-        "{TABLE_HEAD}{}{}",
+        "{TABLE_HEAD}{}{}{}",
         rows("look", &looking),
-        rows("repair", &beyond)
+        rows("repair", &beyond(&repairing)),
+        rows("restore", &beyond(&restoring))
     );
     let page = file(PAGE);
     assert!(
@@ -479,6 +550,7 @@ fn every_command_is_one_that_looks_or_one_that_repairs() {
     let named: BTreeSet<String> = LOOKING
         .iter()
         .chain(&REPAIRING)
+        .chain(&RESTORING)
         .map(|(_, line)| line.split_whitespace().next().unwrap().to_owned())
         .collect();
     // They call nothing of AWS but for the stack's outputs.

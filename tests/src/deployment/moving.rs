@@ -5,6 +5,7 @@ use fake_aws::QueuedMessage;
 use pipeline::runtime::clock::Clock;
 
 use super::Deployment;
+use crate::receiver::key_of;
 
 impl Deployment {
     /// Sets the clock of the account, which stands still, to the time of this machine, by which commands go: what was
@@ -62,6 +63,22 @@ impl Deployment {
             .message_deduplication_id("d");
         let sent = sent.send().await.expect("the queue takes the message");
         sent.message_id.expect("a message has an id")
+    }
+
+    /// Copies a table as it is now into one of another name, as point-in-time recovery does.
+    ///
+    /// # Panics
+    ///
+    /// If there is one of that name.
+    pub async fn copy_table(&self, table: &str, copy: &str) {
+        self.receiver.aws.create_table(copy, key_of(table), None);
+        let dynamodb = self.receiver.aws.dynamodb();
+        let scanned = dynamodb.scan().table_name(table).into_paginator().items();
+        let items = scanned.send().collect::<Result<Vec<_>, _>>().await;
+        for item in items.expect("the table can be read") {
+            let put = dynamodb.put_item().table_name(copy).set_item(Some(item));
+            put.send().await.expect("the copy takes the item");
+        }
     }
 
     /// Takes all visible messages of a queue away, as if they had been lost.

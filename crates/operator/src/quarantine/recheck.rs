@@ -206,7 +206,7 @@ impl Recheck {
         let hashes: Vec<String> = events.iter().map(hash).collect();
         let events = events.iter().map(|event| event.id());
         let events: Vec<(&str, &str)> = events.zip(hashes.iter().map(String::as_str)).collect();
-        Ok(self.log.holds_all(&events).await?)
+        Ok(self.log.lacks(&events).await?.is_empty())
     }
 
     /// Tells whether each event's entity keeps its change, or has a trace of it since the delivery was sent. A replay

@@ -10,6 +10,7 @@ use pipeline::stores::events::EventLog;
 use pipeline::stores::idempotency::Idempotency;
 use pipeline::stores::keys::{HmacSecrets, Keys, KeysTable};
 use pipeline::stores::pending::Pending;
+use pipeline::stores::restoring::{RestorableTable, Restoring};
 use pipeline::stores::subscriptions::Subscriptions;
 use pipeline::waiting::Waiting;
 use upvest::Domain;
@@ -117,6 +118,11 @@ impl Stack {
             self.part(Part::IdempotencyTable)?,
             clock,
         ))
+    }
+
+    /// Opens a restored copy of a table beside the table itself, to put rows back.
+    pub(crate) fn restoring(&self, table: RestorableTable, from: String, into: String) -> Restoring {
+        Restoring::new(self.dynamodb(), table, from, into)
     }
 
     /// Opens the audit table, whose items `clock` dates.

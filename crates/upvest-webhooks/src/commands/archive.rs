@@ -1,15 +1,17 @@
-//! `archive`: whether the signed deliveries are all there, and say what the log says.
+//! `archive`: whether the signed deliveries are all there, and say what the log says; sending again what it lacks.
 
+mod resend;
 #[cfg(test)]
 mod tests;
 
 use clap::{Args, Subcommand};
-use operator::archive::{VerifyReport, verify};
+use operator::archive::{ResendReport, VerifyReport, verify};
 use operator::times::{When, period};
 use operator::{Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 
-use crate::output::{self, Report, facts};
+use self::resend::Resend;
+use crate::output::{self, Report, facts, one_report_of};
 
 const EXAMPLES: &str = "\
 Example: the deliveries of a day
@@ -36,6 +38,22 @@ pub(crate) enum Command {
     /// Each signature is checked with the key that it names, be it retired, as of the time of receipt. Nothing is asked of
     /// Upvest.
     Verify(Verify),
+    /// Send archived deliveries of which the log lacks an event to the stack once more
+    ///
+    /// After a restore of the events table, for what was received since the time of the copy, or where rows of it were lost.
+    /// What is in the log is not sent. The events are stored and dispatched as sent again: your code does not run twice where
+    /// the records of its actions are there. Bring the keys table back first, by which deliveries are verified.
+    ///
+    /// Example: upvest-webhooks archive resend --since 2026-01-05T09:30:00Z --reason INC-42
+    Resend(Resend),
+}
+
+one_report_of! {
+    /// Holds the report of either.
+    ArchiveReport {
+        Verified(VerifyReport),
+        Resent(ResendReport),
+    }
 }
 
 // Without a docstring: it would replace the command's description.
@@ -51,10 +69,24 @@ pub(crate) struct Verify {
 }
 
 impl Command {
+    /// Runs the command that was chosen; gives its report.
+    pub(crate) async fn run(
+        self,
+        stack: &Stack,
+        clock: Clock,
+        reporter: Reporter<'_>,
+    ) -> Result<ArchiveReport> {
+        Ok(match self {
+            Self::Verify(arguments) => ArchiveReport::Verified(arguments.run(stack, reporter).await?),
+            Self::Resend(arguments) => ArchiveReport::Resent(arguments.run(stack, clock, reporter).await?),
+        })
+    }
+}
+
+impl Verify {
     /// Verifies the archive; gives what does not hold.
-    pub(crate) async fn run(self, stack: &Stack, reporter: Reporter<'_>) -> Result<VerifyReport> {
-        let Self::Verify(Verify { since, until }) = self;
-        let received = period(since, until, Clock::system().now())?;
+    async fn run(self, stack: &Stack, reporter: Reporter<'_>) -> Result<VerifyReport> {
+        let received = period(self.since, self.until, Clock::system().now())?;
         verify(stack, received, reporter).await
     }
 }

@@ -33,9 +33,14 @@ pub(super) fn right(call: &Call) -> Option<Right> {
                 ("Query", _) => "/index/by-aggregate",
                 _ => "",
             };
+            // A restored copy is called like its table, with something behind.
+            let (table, copy) = match name.strip_suffix("-restored") {
+                Some(table) => (table, "-restored"),
+                None => (name, ""),
+            };
             let arn = format!(
-                "arn:aws:dynamodb:{place}:table/{STACK}-{}Table-1{index}",
-                capitalised(name)
+                "arn:aws:dynamodb:{place}:table/{STACK}-{}Table-1{copy}{index}",
+                capitalised(table)
             );
             let operation = if call.operation == "BatchGetItem" {
                 "BatchGetItem"

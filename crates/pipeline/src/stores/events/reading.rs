@@ -100,13 +100,17 @@ impl EventLog {
         })
     }
 
-    /// Tells whether all of these events, given by id and identity, are in the log, be it beside
-    /// others of the same id that they conflict with.
+    /// Lists which of these events, given by id and identity, are not in the log, not even beside others of the same id that
+    /// they conflict with.
     ///
     /// # Errors
     ///
     /// [`AwsError`] when the table cannot be read.
-    pub async fn holds_all(&self, events: &[(&str, &str)]) -> Result<bool, AwsError> {
+    pub async fn lacks<'e>(
+        &self,
+        events: &[(&'e str, &'e str)],
+    ) -> Result<Vec<(&'e str, &'e str)>, AwsError> {
+        let mut lacking = Vec::new();
         // Each event may be under either of two keys, so that half as many fill a request.
         for events in events.chunks(BATCH / 2) {
             let conflicting: Vec<String> = events
@@ -126,11 +130,9 @@ impl EventLog {
                 owners.get(*id).is_some_and(|owner| owner.sha256 == *sha256)
                     || owners.contains_key(&conflict_key(id, sha256))
             };
-            if !events.iter().all(is_logged) {
-                return Ok(false);
-            }
+            lacking.extend(events.iter().filter(|event| !is_logged(event)));
         }
-        Ok(true)
+        Ok(lacking)
     }
 
     async fn item(&self, key: &str, projection: Option<&str>) -> Result<Option<Item>, AwsError> {

@@ -18,6 +18,8 @@ use crate::stores::item::{Item, condition_held, item_in_the_way, number, number_
 
 /// Says how long a record is kept after it was opened last: longer than a message is tried.
 const KEPT: Duration = Duration::from_secs(3 * 24 * 3600);
+/// Begins the ids of these records; no domain is called so.
+const PREFIX: &str = "attempt#";
 const UPDATE: &str = "UpdateItem of the idempotency table";
 const DELETE: &str = "DeleteItem of the idempotency table";
 
@@ -72,7 +74,12 @@ pub enum Outcome {
 
 /// Names the record of a message: of the event or delivery `subject`, in the queue of a domain or that of deliveries.
 fn attempt_id(of: &str, subject: &str) -> String {
-    format!("attempt#{of}#{subject}")
+    format!("{PREFIX}{of}#{subject}")
+}
+
+/// Tells whether the record of this id is about attempts at a message, and not about an action.
+pub(in crate::stores) fn is_attempt(id: &str) -> bool {
+    id.starts_with(PREFIX)
 }
 
 impl Attempts {

@@ -27,7 +27,7 @@ struct Line {
 async fn verify_archive(deployed: &Deployment, line: &str) -> Result<VerifyReport> {
     let words = std::iter::once("verify").chain(line.split_whitespace());
     let verify = Line::try_parse_from(words).unwrap().verify;
-    let run = Box::pin(Command::Verify(verify).run(&deployed.stack, Reporter::silent()));
+    let run = Box::pin(verify.run(&deployed.stack, Reporter::silent()));
     deployed.receiver.aws.invoke("verify", run).await.unwrap()
 }
 

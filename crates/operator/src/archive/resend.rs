@@ -1,0 +1,226 @@
+//! Sending archived deliveries to the stack once more, of which the log lacks something.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use jiff::Timestamp;
+use pipeline::stores::archive::{Found, ReadError};
+use serde::Serialize;
+use serde_json::json;
+use upvest::delivery::split;
+
+use crate::error::{Error, Result};
+use crate::records::Records;
+use crate::repair::{Decision, Ending, Repair};
+
+/// Names the operation in the audit table.
+const COMMAND: &str = "archive resend";
+/// Limits how many deliveries are read at the same time.
+const AT_A_TIME: usize = 8;
+/// Bounds the deliveries that a report names.
+const NAMED: usize = 100;
+
+/// Reports which deliveries the log lacks something of, and how many were sent.
+#[derive(Debug, Serialize)]
+pub struct ResendReport {
+    /// Says whether it was a dry run, was declined, or failed half way.
+    #[serde(flatten)]
+    pub ending: Ending,
+    /// Gives the first instant of receipt that was looked at.
+    pub since: Timestamp,
+    /// Gives the instant of receipt before which was looked.
+    pub until: Timestamp,
+    /// Counts the deliveries that were received in that time.
+    pub deliveries: u64,
+    /// Counts those of which the log lacks an event.
+    pub incomplete: u64,
+    /// Lists the first of them, by their keys in the archive.
+    pub named: Vec<String>,
+    /// Lists objects that cannot be read as deliveries, and why; they are left to `archive verify`.
+    pub unreadable: Vec<Unreadable>,
+    /// Counts the deliveries that were sent.
+    pub sent: u64,
+}
+
+/// Describes an object of the archive that cannot be read as a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unreadable {
+    /// Gives the object's key.
+    pub key: String,
+    /// Says why it cannot be read.
+    pub reason: String,
+}
+
+/// Says what an object of the archive is, beside the log.
+enum Looked {
+    /// It was received at another time.
+    Outside,
+    /// The log has all of its events, or a delivery before it brings what the log lacks.
+    Whole,
+    /// The log lacks some of its events.
+    Incomplete(Box<Incomplete>),
+    Unreadable(Unreadable),
+}
+
+/// Holds a delivery with the events that the log lacks of it, by id and identity.
+struct Incomplete {
+    found: Found,
+    lacking: Vec<(String, String)>,
+}
+
+/// Looks for deliveries received in a time of which the log lacks an event, and, once `confirm` has seen how many, sends them to
+/// the deliveries queue. The archive is read twice, so that its size does not matter.
+///
+/// What the archive has was proven before, and verify-and-store dispatches what it stores of it as sent again, never as sent for
+/// the first time. Interrupted, the same command goes on with what is missing still.
+///
+/// # Errors
+///
+/// [`Error`] when nothing was sent. What ended it early is in [`Ending::failure`].
+pub async fn resend(
+    repair: &Repair<'_>,
+    received: Range<Timestamp>,
+    confirm: impl FnOnce(&ResendReport) -> Result<bool>,
+) -> Result<ResendReport> {
+    let records = Records::of(repair.stack)?;
+    let mut report = ResendReport {
+        ending: repair.ending(),
+        since: received.start,
+        until: received.end,
+        deliveries: 0,
+        incomplete: 0,
+        named: Vec::new(),
+        unreadable: Vec::new(),
+        sent: 0,
+    };
+    each(repair, &records, &received, async |looked| {
+        report.add(looked);
+        Ok(())
+    })
+    .await?;
+    match repair.decide(report.incomplete > 0, || confirm(&report))? {
+        Decision::Preview => {}
+        Decision::Declined => report.ending.declined = true,
+        Decision::GoOn => go_on(repair, &records, &received, &mut report).await?,
+    }
+    Ok(report)
+}
+
+async fn go_on(
+    repair: &Repair<'_>,
+    records: &Records,
+    received: &Range<Timestamp>,
+    report: &mut ResendReport,
+) -> Result<()> {
+    let queue = repair.stack.deliveries_queue()?;
+    let document = json!({
+        "since": received.start,
+        "until": received.end,
+        "rate": repair.options.per_second,
+    });
+    let send = async |_: &_| {
+        let mut throttle = repair.throttle();
+        let ended = each(repair, records, received, async |looked| {
+            if let Looked::Incomplete(incomplete) = looked {
+                let found = &incomplete.found;
+                throttle.due().await;
+                let sent = queue.send(&found.delivery.envelope).await;
+                sent.map_err(Error::context(format!("{} was not sent", found.key)))?;
+                report.sent += 1;
+            }
+            Ok(())
+        })
+        .await;
+        (json!({ "sent": report.sent }), ended)
+    };
+    report.ending = repair.carry_out(COMMAND, document, send).await?;
+    Ok(())
+}
+
+/// Looks at each object of the archive that may have been received in the time, in the order of receipt. Of several deliveries of
+/// an event the first one counts, as it did when they came: it would else be chance which of them brings the event now.
+async fn each(
+    repair: &Repair<'_>,
+    records: &Records,
+    received: &Range<Timestamp>,
+    mut take: impl AsyncFnMut(Looked) -> Result<()>,
+) -> Result<()> {
+    let work = repair.reporter.count("deliveries");
+    let mut keys = records.archive.verified_between(received.clone(), None);
+    let mut brought = HashSet::new();
+    while let Some(keys) = keys.next().await? {
+        let looks = keys.into_iter().map(|key| look(records, key, received));
+        let mut looks = stream::iter(looks).buffered(AT_A_TIME);
+        while let Some(looked) = looks.next().await {
+            let looked = match looked? {
+                Looked::Incomplete(it) if !it.brings_more(&mut brought) => Looked::Whole,
+                looked => looked,
+            };
+            take(looked).await?;
+            work.done(1);
+        }
+    }
+    Ok(())
+}
+
+async fn look(records: &Records, key: String, received: &Range<Timestamp>) -> Result<Looked> {
+    let unreadable = |key, reason| Ok(Looked::Unreadable(Unreadable { key, reason }));
+    let found = match records.archive.object(&key).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return unreadable(key, "it was listed, and is not there".to_owned()),
+        Err(ReadError::NotArchived(error)) => return unreadable(key, error.to_string()),
+        Err(error) => return Err(error.into()),
+    };
+    let envelope = &found.delivery.envelope;
+    if !received.contains(&envelope.received_at) {
+        return Ok(Looked::Outside);
+    }
+    let parts = split(&envelope.body).unwrap_or_default();
+    let events = parts.into_iter().filter_map(|part| part.event.ok());
+    let events: Vec<(String, String)> = events
+        .map(|event| (event.id().to_owned(), event.identity().to_hex()))
+        .collect();
+    let pairs: Vec<(&str, &str)> = events.iter().map(|(id, sha256)| (&**id, &**sha256)).collect();
+    let lacking = records.log.lacks(&pairs).await?;
+    if lacking.is_empty() {
+        return Ok(Looked::Whole);
+    }
+    let lacking = lacking
+        .into_iter()
+        .map(|(id, sha256)| (id.to_owned(), sha256.to_owned()))
+        .collect();
+    Ok(Looked::Incomplete(Box::new(Incomplete { found, lacking })))
+}
+
+impl Incomplete {
+    /// Tells whether it brings an event that none of the others before it has, and remembers its own, by a hash: there may be
+    /// millions. Should two be alike, the second run of the command finds what the first one passed over.
+    fn brings_more(&self, brought: &mut HashSet<u64>) -> bool {
+        let hashes = self.lacking.iter().map(|event| {
+            let mut hasher = DefaultHasher::new();
+            event.hash(&mut hasher);
+            hasher.finish()
+        });
+        hashes.fold(false, |more, hash| brought.insert(hash) | more)
+    }
+}
+
+impl ResendReport {
+    fn add(&mut self, looked: Looked) {
+        match looked {
+            Looked::Outside => return,
+            Looked::Unreadable(unreadable) => return self.unreadable.push(unreadable),
+            Looked::Whole => {}
+            Looked::Incomplete(incomplete) => {
+                self.incomplete += 1;
+                if self.named.len() < NAMED {
+                    self.named.push(incomplete.found.key);
+                }
+            }
+        }
+        self.deliveries += 1;
+    }
+}

@@ -1,0 +1,78 @@
+//! `archive resend`: sending archived deliveries once more, of which the log lacks an event.
+
+use clap::Args;
+use operator::archive::{ResendReport, resend};
+use operator::times::{When, period};
+use operator::{Reporter, Result, Stack};
+use pipeline::runtime::clock::Clock;
+
+use crate::arguments::RepairArgs;
+use crate::output::{Report, facts, repair_text};
+
+#[derive(Debug, Args)]
+pub(crate) struct Resend {
+    /// Deliveries received since then: a time, a day (UTC), or an age like 36h
+    #[arg(long, value_name = "TIME")]
+    since: When,
+    /// Deliveries received before then [default: now]
+    #[arg(long, value_name = "TIME")]
+    until: Option<When>,
+    #[command(flatten)]
+    repair: RepairArgs,
+}
+
+impl Resend {
+    /// Sends what the log lacks, after a question that counts it.
+    pub(super) async fn run(
+        self,
+        stack: &Stack,
+        clock: Clock,
+        reporter: Reporter<'_>,
+    ) -> Result<ResendReport> {
+        self.repair.must_be_answerable()?;
+        let received = period(self.since, self.until, clock.now())?;
+        let repair = self.repair.of(stack, clock, reporter);
+        resend(&repair, received, |report| {
+            let question = format!(
+                "{} deliveries are sent to the stack again. Go on?",
+                report.incomplete
+            );
+            self.repair.confirm(&question)
+        })
+        .await
+    }
+}
+
+impl Report for ResendReport {
+    fn text(&self) -> String {
+        repair_text(&self.ending, "sent again", || {
+            let mut text = facts([
+                ("received", Some(format!("{} to {}", self.since, self.until))),
+                ("deliveries", Some(self.deliveries.to_string())),
+                (
+                    "with events that the log lacks",
+                    Some(self.incomplete.to_string()),
+                ),
+                (
+                    "sent again",
+                    (!self.ending.dry_run).then(|| self.sent.to_string()),
+                ),
+            ]);
+            if !self.named.is_empty() {
+                text.push_str(&format!("\n{}\n", self.named.join("\n")));
+            }
+            let unnamed = self.incomplete - self.named.len() as u64;
+            if unnamed > 0 {
+                text.push_str(&format!("and {unnamed} more\n"));
+            }
+            for unreadable in &self.unreadable {
+                text.push_str(&format!("\n{}: {}", unreadable.key, unreadable.reason));
+            }
+            text
+        })
+    }
+
+    fn succeeded(&self) -> bool {
+        self.ending.is_good() && self.unreadable.is_empty()
+    }
+}

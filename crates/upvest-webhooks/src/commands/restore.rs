@@ -1,0 +1,96 @@
+//! `restore`: puts rows of a restored copy of a table back into the stack's own table.
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use operator::restore::{Request, RestoreReport, restore};
+use operator::{Reporter, Result, Stack};
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::restoring::RestorableTable;
+
+use crate::arguments::RepairArgs;
+use crate::output::{self, Report, facts, repair_text};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The table of the stack whose rows are put back
+    #[arg(value_name = "TABLE", value_parser = tables())]
+    table: RestorableTable,
+    /// The name of the restored copy
+    #[arg(long, value_name = "NAME")]
+    from: String,
+    /// Put rows back too that differ; for events alone, which never change
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    repair: RepairArgs,
+}
+
+fn tables() -> impl TypedValueParser<Value = RestorableTable> {
+    let named = |name: String| {
+        RestorableTable::ALL
+            .into_iter()
+            .find(|table| table.name() == name)
+    };
+    PossibleValuesParser::new(RestorableTable::ALL.map(RestorableTable::name))
+        .map(move |name| named(name).expect("the parser takes no other name"))
+}
+
+impl Arguments {
+    /// Compares, and puts back what is missing after a question that counts it.
+    pub(crate) async fn run(
+        self,
+        stack: &Stack,
+        clock: Clock,
+        reporter: Reporter<'_>,
+    ) -> Result<RestoreReport> {
+        self.repair.must_be_answerable()?;
+        let repair = self.repair.of(stack, clock, reporter);
+        let request = Request {
+            table: self.table,
+            from: self.from,
+            overwrite: self.overwrite,
+        };
+        let confirm = |report: &RestoreReport| {
+            let count = report.to_put_back(self.overwrite);
+            let question = format!("{count} rows are put back into {}. Go on?", report.into);
+            self.repair.confirm(&question)
+        };
+        restore(&repair, &request, confirm).await
+    }
+}
+
+impl Report for RestoreReport {
+    fn text(&self) -> String {
+        repair_text(&self.ending, "put back", || {
+            let some = |count: u64| (count > 0).then(|| count.to_string());
+            let mut text = facts([
+                ("table", Some(self.into.clone())),
+                ("rows as they are in the copy", Some(self.same.to_string())),
+                ("missing", Some(self.missing.to_string())),
+                ("differing", Some(self.differing.to_string())),
+                ("left out", some(self.left_out)),
+                (
+                    "put back",
+                    (!self.ending.dry_run).then(|| self.put_back.to_string()),
+                ),
+                ("written meanwhile", some(self.overtaken)),
+            ]);
+            if !self.named.is_empty() {
+                let mut table = output::table(["differs", "in"]);
+                for row in &self.named {
+                    table.add_row([row.key.clone(), row.attributes.join(", ")]);
+                }
+                text.push_str(&format!("\n{table}\n"));
+            }
+            let unnamed = self.differing - self.named.len() as u64;
+            if unnamed > 0 {
+                text.push_str(&format!("and {unnamed} more\n"));
+            }
+            text
+        })
+    }
+
+    fn succeeded(&self) -> bool {
+        self.ending.is_good()
+    }
+}

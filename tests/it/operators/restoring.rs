@@ -1,0 +1,453 @@
+//! The way back: rows of a restored copy are put back into their table, and what was received since is stored again from the
+//! archive, so that the log has each event once, the states are its fold, and no action runs twice.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, in its helpers too"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use fake_aws::{CallFilter, Fault, Service};
+use jiff::{SignedDuration, Timestamp};
+use operator::archive::{self, ResendReport};
+use operator::entities::{Which, rebuild, verify_domains};
+use operator::restore::{Request, RestoreReport, restore};
+use operator::{ErrorKind, Repair, RepairOptions, Reporter};
+use pipeline::stores::restoring::{RestorableTable, Restoring};
+use serde_json::Value;
+use upvest::Domain;
+use webhook_tests::deliveries::{import_key, order, topup};
+use webhook_tests::deployment::Deployment;
+use webhook_tests::receiver::CHANGES;
+use webhook_tests::story::Story;
+
+const COPY: &str = "restored";
+
+fn repair(deployment: &Deployment) -> Repair<'_> {
+    Repair {
+        stack: &deployment.stack,
+        options: RepairOptions {
+            reason: "r".to_owned(),
+            dry_run: false,
+            per_second: 10_000.0,
+        },
+        clock: deployment.clock(),
+        reporter: Reporter::silent(),
+    }
+}
+
+fn request(table: RestorableTable) -> Request {
+    Request {
+        table,
+        from: COPY.to_owned(),
+        overwrite: false,
+    }
+}
+
+async fn put_back(deployment: &Deployment, table: RestorableTable) -> RestoreReport {
+    restore(&repair(deployment), &request(table), |_| Ok(true))
+        .await
+        .unwrap()
+}
+
+async fn resend(deployment: &Deployment, since: Timestamp) -> ResendReport {
+    let until = deployment.now() + SignedDuration::from_secs(1);
+    let sent = archive::resend(&repair(deployment), since..until, |_| Ok(true)).await;
+    let report = sent.unwrap();
+    assert!(
+        report.ending.is_good() && report.sent == report.incomplete,
+        "{report:?}"
+    );
+    report
+}
+
+/// What was ever done or told of each event: how often an action ran, and how often it was published.
+fn effects(deployment: &Deployment) -> (BTreeMap<String, usize>, BTreeMap<String, usize>) {
+    let (mut runs, mut told) = (BTreeMap::new(), BTreeMap::new());
+    for run in deployment.receiver.effects.runs() {
+        *runs.entry(run.event_id).or_default() += 1;
+    }
+    for change in deployment.receiver.aws.published(CHANGES) {
+        let detail: Value = serde_json::from_str(&change.detail).unwrap();
+        let id = detail["event"]["id"].as_str().unwrap().to_owned();
+        *told.entry(id).or_default() += 1;
+    }
+    (runs, told)
+}
+
+/// Fails unless archive, log and states all say the same.
+async fn assert_whole(deployment: &Deployment, what: &str) {
+    let received = Timestamp::UNIX_EPOCH..deployment.now() + SignedDuration::from_secs(1);
+    let verified = archive::verify(&deployment.stack, received, Reporter::silent()).await;
+    let verified = verified.unwrap();
+    assert!(verified.findings.is_empty(), "{what}: {:?}", verified.findings);
+    let states = verify_domains(&deployment.stack, &Domain::ALL, Reporter::silent()).await;
+    let states = states.unwrap();
+    assert!(states.findings.is_empty(), "{what}: {:?}", states.findings);
+}
+
+async fn rebuild_all(deployment: &Deployment) {
+    let which = Which::Domains(Domain::ALL.to_vec());
+    let rebuilt = rebuild(&repair(deployment), &which, |_| Ok(true)).await.unwrap();
+    assert!(rebuilt.ending.is_good() && rebuilt.failed == 0, "{rebuilt:?}");
+}
+
+fn items(deployment: &Deployment, table: &str) -> BTreeSet<String> {
+    let items = deployment.receiver.aws.items(table).into_iter();
+    items.map(|item| item.to_string()).collect()
+}
+
+/// Two deliveries before the copy of the events table, and one after it; gives the time of the copy.
+async fn copied() -> (Deployment, Timestamp) {
+    let deployment = Deployment::new().await;
+    deployment
+        .deliver(&[order("o1", 1, "NEW"), topup("t1", 2, "CONFIRMED")])
+        .await;
+    deployment.pass(60);
+    deployment.deliver(&[order("o2", 3, "NEW")]).await;
+    deployment.pass(600);
+    deployment.copy_table("events", COPY).await;
+    let at = deployment.now();
+    deployment.pass(1);
+    deployment
+        .deliver(&[order("o1", 4, "FILLED"), order("o3", 5, "NEW")])
+        .await;
+    deployment.pass(600);
+    (deployment, at)
+}
+
+async fn lose(deployment: &Deployment, table: &str) {
+    for key in deployment.receiver.stored(table) {
+        deployment.delete(table, &key).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_was_lost_comes_back_and_nothing_is_done_twice() {
+    let (deployment, at) = copied().await;
+    let (log, states, before) = (
+        items(&deployment, "events"),
+        items(&deployment, "entities"),
+        effects(&deployment),
+    );
+    lose(&deployment, "events").await;
+    let back = put_back(&deployment, RestorableTable::Events).await;
+    assert_eq!((back.missing, back.put_back, back.same), (3, 3, 0));
+    let sent = resend(&deployment, at).await;
+    assert_eq!(
+        (sent.deliveries, sent.sent),
+        (1, 1),
+        "what was received since the copy"
+    );
+    deployment.receiver.verify_and_store().await.unwrap();
+    for message in deployment.waiting(Domain::Orders) {
+        let dispatch = message.attributes["dispatch"].string_value.as_deref();
+        assert_eq!(
+            dispatch,
+            Some("again"),
+            "what comes out of the archive is never first"
+        );
+    }
+    deployment.process().await;
+    assert_eq!(
+        items(&deployment, "events"),
+        log,
+        "as it was, attribute by attribute"
+    );
+    assert_eq!(
+        items(&deployment, "entities")
+            .iter()
+            .map(|item| without_bookkeeping(item))
+            .collect::<BTreeSet<_>>(),
+        states.iter().map(|item| without_bookkeeping(item)).collect()
+    );
+    assert_whole(&deployment, "restored").await;
+    let after = effects(&deployment);
+    assert_eq!(after.0, before.0, "no action ran again");
+    for (event, times) in before.1 {
+        assert!(after.1[&event] >= times, "{event} was told");
+    }
+    // Both commands find nothing more to do.
+    let again = put_back(&deployment, RestorableTable::Events).await;
+    assert_eq!((again.same, again.missing, again.differing), (3, 0, 0));
+    assert_eq!(resend(&deployment, at).await.incomplete, 0);
+    let commands = deployment.operations().await;
+    // Both began in the same millisecond of the account's clock.
+    let commands: BTreeSet<&str> = commands
+        .iter()
+        .map(|it| it["command"].as_str().unwrap())
+        .collect();
+    assert_eq!(commands, ["archive resend", "restore"].into());
+}
+
+/// A state without what counts its writes.
+fn without_bookkeeping(item: &str) -> String {
+    let mut item: Value = serde_json::from_str(item).unwrap();
+    for name in ["version", "transitions"] {
+        item.as_object_mut().unwrap().remove(name);
+    }
+    item.to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_rows_are_lost_log_states_and_effects_are_whole_again() {
+    for seed in 0..40 {
+        let deployment = Deployment::builder().seed(seed).without_key().start().await;
+        let receiver = &deployment.receiver;
+        let mut rng = receiver.aws.rng();
+        let story = Story::new(&mut rng);
+        for key in &story.keys {
+            import_key(&receiver.aws, key.clone()).await;
+        }
+        let copy_after = rng.below(story.deliveries.len() + 1);
+        for (number, delivery) in story.deliveries.iter().enumerate() {
+            if number == copy_after {
+                receiver.drain().await;
+                deployment.copy_table("events", COPY).await;
+            }
+            receiver.post(&delivery.headers, &delivery.body).await.unwrap();
+            deployment.pass(600);
+        }
+        receiver.drain().await;
+        if copy_after == story.deliveries.len() {
+            deployment.copy_table("events", COPY).await;
+        }
+        let (stored, before) = (receiver.stored("events"), effects(&deployment));
+        for id in &stored {
+            if rng.chance(400) {
+                deployment.delete("events", id).await;
+            }
+        }
+        for entity in receiver.stored("entities") {
+            if rng.chance(200) {
+                deployment.delete("entities", &entity).await;
+            }
+        }
+        put_back(&deployment, RestorableTable::Events).await;
+        resend(&deployment, Timestamp::UNIX_EPOCH).await;
+        receiver.drain().await;
+        rebuild_all(&deployment).await;
+        let ids = |keys: &[String]| -> BTreeSet<String> {
+            let id = |key: &String| key.split('!').next().unwrap().to_owned();
+            keys.iter().map(id).collect()
+        };
+        let now_stored = receiver.stored("events");
+        assert_eq!(ids(&now_stored), ids(&stored), "seed {seed}");
+        assert_eq!(
+            now_stored.len(),
+            stored.len(),
+            "seed {seed}: each version of an event once"
+        );
+        assert_whole(&deployment, &format!("seed {seed}")).await;
+        let after = effects(&deployment);
+        assert_eq!(after.0, before.0, "seed {seed}: no action ran twice");
+        assert!(before.1.keys().all(|event| after.1.contains_key(event)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_was_overwritten_is_put_back_when_that_is_asked_for() {
+    let (deployment, _) = copied().await;
+    let log = items(&deployment, "events");
+    deployment
+        .set("events", "o2-3", ("object", r#"{"id":"o2","status":"FORGED"}"#))
+        .await;
+    let kept = put_back(&deployment, RestorableTable::Events).await;
+    assert_eq!((kept.missing, kept.differing, kept.put_back), (0, 1, 0));
+    assert_eq!(
+        (kept.named[0].key.as_str(), &kept.named[0].attributes),
+        ("o2-3", &vec!["object".to_owned()])
+    );
+    let overwriting = Request {
+        overwrite: true,
+        ..request(RestorableTable::Events)
+    };
+    let is_one = |report: &RestoreReport| Ok(report.to_put_back(true) == 1);
+    let back = restore(&repair(&deployment), &overwriting, is_one).await;
+    assert_eq!(back.unwrap().put_back, 1);
+    assert_eq!(items(&deployment, "events"), log);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_are_there_are_newer_and_stay_and_missing_ones_come_back() {
+    for (table, name, key, attribute) in [
+        (RestorableTable::Keys, "keys", "key", "distrusted_at"),
+        (RestorableTable::Idempotency, "idempotency", "orders#o1-1", "data"),
+        (
+            RestorableTable::Subscriptions,
+            "subscriptions",
+            "ours",
+            "outlived_at",
+        ),
+        (RestorableTable::Audit, "audit", "", "result"),
+    ] {
+        let deployment = Deployment::new().await;
+        deployment.deliver(&[order("o1", 1, "NEW")]).await;
+        deployment.receiver.subscriptions().adopt("ours").await.unwrap();
+        rebuild_with_record(&deployment).await;
+        let key = match key {
+            "" => deployment.receiver.stored("audit").remove(0),
+            key => key.to_owned(),
+        };
+        deployment.copy_table(name, COPY).await;
+        deployment.set(name, &key, (attribute, "newer")).await;
+        let newer = deployment.item(name, &key).await;
+        let kept = put_back(&deployment, table).await;
+        assert_eq!((kept.differing, kept.put_back), (1, 0), "{name}");
+        assert_eq!(deployment.item(name, &key).await, newer, "{name}");
+        let overwriting = Request {
+            overwrite: true,
+            ..request(table)
+        };
+        let refused = restore(&repair(&deployment), &overwriting, |_| Ok(true)).await;
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Usage, "{name}");
+        deployment.delete(name, &key).await;
+        assert_eq!(put_back(&deployment, table).await.put_back, 1, "{name}");
+        let restored = deployment.item(name, &key).await;
+        assert_ne!(restored.get(attribute), newer.get(attribute), "{name}");
+    }
+}
+
+/// Leaves an operation in the audit table: a repair of a state that was lost.
+async fn rebuild_with_record(deployment: &Deployment) {
+    deployment.delete_entities().await;
+    rebuild_all(deployment).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_of_attempts_and_what_is_no_row_are_left_out() {
+    let deployment = Deployment::new().await;
+    deployment.deliver(&[order("o1", 1, "NEW")]).await;
+    let mut attempt = deployment.item("idempotency", "orders#o1-1").await;
+    let id = AttributeValue::S("attempt#orders#o9-1".to_owned());
+    attempt.insert("id".to_owned(), id);
+    let put = deployment
+        .receiver
+        .aws
+        .dynamodb()
+        .put_item()
+        .table_name("idempotency");
+    put.set_item(Some(attempt)).send().await.unwrap();
+    deployment.copy_table("idempotency", COPY).await;
+    lose(&deployment, "idempotency").await;
+    let back = put_back(&deployment, RestorableTable::Idempotency).await;
+    assert_eq!((back.left_out, back.put_back), (1, 1));
+    assert_eq!(deployment.receiver.stored("idempotency"), ["orders#o1-1"]);
+    // The copy of another table has nothing to put back, though its key is called the same.
+    let wrong = put_back(&deployment, RestorableTable::Audit).await;
+    assert_eq!((wrong.left_out, wrong.put_back), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_somebody_writes_meanwhile_stays_as_it_is_then() {
+    let (deployment, _) = copied().await;
+    deployment.delete("events", "o1-1").await;
+    deployment.set("events", "o2-3", ("object", "{}")).await;
+    let restoring = Restoring::new(
+        deployment.receiver.aws.dynamodb().clone(),
+        RestorableTable::Events,
+        COPY.to_owned(),
+        "events".to_owned(),
+    );
+    let compared = restoring.compare(None).await.unwrap();
+    assert_eq!(compared.rows.len(), 2);
+    deployment.set("events", "o2-3", ("object", "[]")).await;
+    let put = deployment.receiver.aws.dynamodb().put_item().table_name("events");
+    let mut other = deployment.item("events", "o2-3").await;
+    other.insert("event_id".to_owned(), AttributeValue::S("o1-1".to_owned()));
+    put.set_item(Some(other)).send().await.unwrap();
+    let written = items(&deployment, "events");
+    for row in &compared.rows {
+        assert!(!restoring.put(row).await.unwrap(), "{}", row.key);
+    }
+    assert_eq!(items(&deployment, "events"), written);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_restore_goes_on_when_it_is_run_again() {
+    let (deployment, at) = copied().await;
+    lose(&deployment, "events").await;
+    let fail = |operation, service, count| {
+        for _ in 0..count {
+            let call = CallFilter::operation(service, operation).by("operator");
+            deployment.receiver.aws.inject(Fault::FailBeforeEffect, call);
+        }
+    };
+    // The first put is that of the audit table's record.
+    let repair = repair(&deployment);
+    let aws = &deployment.receiver.aws;
+    let asked = request(RestorableTable::Events);
+    let failed = aws.invoke("operator", async {
+        restore(&repair, &asked, |_| {
+            fail("Scan", Service::DynamoDb, 10);
+            Ok(true)
+        })
+        .await
+    });
+    let failed = failed.await.unwrap().unwrap();
+    assert!(
+        failed.ending.failure.is_some() && failed.put_back == 0,
+        "{failed:?}"
+    );
+    aws.heal();
+    assert_eq!(put_back(&deployment, RestorableTable::Events).await.put_back, 3);
+    let until = deployment.now();
+    let failed = aws.invoke("operator", async {
+        archive::resend(&repair, at..until, |_| {
+            fail("SendMessage", Service::Sqs, 10);
+            Ok(true)
+        })
+        .await
+    });
+    let failed = failed.await.unwrap().unwrap();
+    assert!(failed.ending.failure.is_some() && failed.sent == 0, "{failed:?}");
+    aws.heal();
+    assert_eq!(resend(&deployment, at).await.sent, 1);
+    deployment.settle().await;
+    assert_whole(&deployment, "restored").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_deliveries_of_an_event_the_first_is_sent_and_owns_it_again() {
+    let deployment = Deployment::new().await;
+    deployment.deliver(&[order("o1", 1, "NEW")]).await;
+    deployment.pass(60);
+    deployment.deliver(&[order("o1", 1, "NEW")]).await;
+    deployment.pass(600);
+    let log = items(&deployment, "events");
+    lose(&deployment, "events").await;
+    assert_eq!(resend(&deployment, Timestamp::UNIX_EPOCH).await.sent, 1);
+    deployment.settle().await;
+    assert_eq!(items(&deployment, "events"), log);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_whose_record_was_lost_too_runs_again_under_the_same_key() {
+    let (deployment, at) = copied().await;
+    lose(&deployment, "events").await;
+    lose(&deployment, "idempotency").await;
+    put_back(&deployment, RestorableTable::Events).await;
+    resend(&deployment, at).await;
+    deployment.settle().await;
+    let runs = deployment.receiver.effects.runs_of("o3-5");
+    assert_eq!(runs.len(), 2);
+    assert_eq!(runs[0].key, runs[1].key);
+    assert_eq!(
+        deployment.receiver.effects.runs_of("o1-1").len(),
+        1,
+        "it is not sent again"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_is_not_the_table_itself() {
+    let (deployment, _) = copied().await;
+    let itself = Request {
+        from: "events".to_owned(),
+        ..request(RestorableTable::Events)
+    };
+    let refused = restore(&repair(&deployment), &itself, |_| Ok(true)).await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Usage);
+}

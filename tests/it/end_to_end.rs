@@ -19,3 +19,4 @@ mod subscriber;
 mod subscription;
 mod upvest;
 mod use_cases;
+mod way_back;

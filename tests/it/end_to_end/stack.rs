@@ -131,6 +131,11 @@ impl Stack {
         self.local.directory().join("stack.json")
     }
 
+    /// How AWS clients reach the stack.
+    pub(super) fn connection(&self) -> &local_stack::Connection {
+        self.local.connection()
+    }
+
     #[cfg(target_os = "linux")]
     pub(super) fn directory(&self) -> &std::path::Path {
         self.local.directory()

@@ -357,12 +357,18 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_is_one_of_upvests_environments() {
-        assert!(parse("webhooks list --profile live").is_ok());
-        assert!(parse("webhooks --profile sandbox list").is_ok());
-        assert!(parse("keys refresh --profile sandbox --dry-run").is_ok());
-        assert!(parse("keys import --profile sandbox --jwk f").is_err());
-        assert!(parse("webhooks list --profile upvest-v6").is_err());
+    fn an_environment_is_upvests_and_a_profile_is_awss() {
+        assert!(parse("webhooks list --environment live").is_ok());
+        assert!(parse("webhooks --environment sandbox list").is_ok());
+        assert!(parse("keys refresh --environment sandbox --dry-run").is_ok());
+        assert!(parse("keys import --environment sandbox --jwk f").is_err());
+        assert!(parse("webhooks list --environment upvest-v6").is_err());
+        let choice = StackChoice::from(
+            parse("webhooks list --profile work --environment live")
+                .unwrap()
+                .stack,
+        );
+        assert_eq!(choice.aws_profile.as_deref(), Some("work"));
     }
 
     #[test]

@@ -82,8 +82,7 @@ impl CheckError {
             });
             Finding::failed(check, found, advice)
         } else {
-            let advice =
-                "check the region (--region), the credentials (--aws-profile) and the connection to AWS";
+            let advice = "check the region (--region), the credentials (--profile) and the connection to AWS";
             Finding::failed(check, found, advice)
         }
     }

@@ -219,7 +219,7 @@ async fn named(config: SdkConfig, name: String) -> Result<Stack> {
     let stacks = answer
         .map_err(AwsError::of("cloudformation:DescribeStacks"))
         .map_err(Error::context(format!(
-            "stack {name} cannot be looked up: check its name, the region (--region) and the credentials (--aws-profile)"
+            "stack {name} cannot be looked up: check its name, the region (--region) and the credentials (--profile)"
         )))?;
     let outputs: Vec<(String, String)> = stacks
         .stacks()

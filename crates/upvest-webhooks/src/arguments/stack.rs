@@ -27,8 +27,8 @@ pub(crate) struct StackArgs {
     #[arg(long, global = true)]
     region: Option<String>,
     /// Profile of the AWS configuration whose credentials to use
-    #[arg(long, value_name = "PROFILE", global = true)]
-    aws_profile: Option<String>,
+    #[arg(long, value_name = "NAME", global = true)]
+    profile: Option<String>,
 }
 
 impl From<StackArgs> for StackChoice {
@@ -37,7 +37,7 @@ impl From<StackArgs> for StackChoice {
             stack: args.stack,
             local: args.local,
             region: args.region,
-            aws_profile: args.aws_profile,
+            aws_profile: args.profile,
         }
     }
 }

@@ -23,13 +23,13 @@ pub(crate) struct UpvestArgs {
     #[arg(long, value_name = "FILE", global = true)]
     upvest_credentials: Option<PathBuf>,
     /// Environment of Upvest that is meant; credentials that name the other one are refused
-    #[arg(long = "profile", value_name = "ENVIRONMENT", global = true)]
-    profile: Option<UpvestProfile>,
+    #[arg(long, value_name = "ENVIRONMENT", global = true)]
+    environment: Option<UpvestEnvironment>,
 }
 
 /// Names an environment of Upvest as the command line does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum UpvestProfile {
+enum UpvestEnvironment {
     Sandbox,
     Live,
 }
@@ -40,9 +40,9 @@ impl UpvestArgs {
         UpvestAccount {
             secret: self.upvest_secret.clone(),
             file: self.upvest_credentials.clone(),
-            environment: self.profile.map(|profile| match profile {
-                UpvestProfile::Sandbox => Environment::Sandbox,
-                UpvestProfile::Live => Environment::Live,
+            environment: self.environment.map(|environment| match environment {
+                UpvestEnvironment::Sandbox => Environment::Sandbox,
+                UpvestEnvironment::Live => Environment::Live,
             }),
         }
     }

@@ -34,7 +34,7 @@ Examples:
 
   What a change would be, with credentials from a file:
     upvest-webhooks webhooks update a8eb3540-5a84-40f9-b2bb-7f99f282fc5a --delay 5s --dry-run \\
-      --upvest-credentials upvest.json --profile sandbox";
+      --upvest-credentials upvest.json --environment sandbox";
 
 // Without a docstring: it would replace the command's description.
 #[derive(Debug, Args)]

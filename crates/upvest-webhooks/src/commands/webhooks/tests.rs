@@ -182,10 +182,12 @@ async fn nothing_is_deleted_without_a_yes() {
 #[tokio::test]
 async fn credentials_of_another_environment_are_refused_before_anything_is_sent() {
     let world = ConnectedDeployment::new().await;
-    for profile in ["sandbox", "live"] {
-        let error = run(&world, &format!("list --profile {profile}")).await.map(drop);
+    for environment in ["sandbox", "live"] {
+        let error = run(&world, &format!("list --environment {environment}"))
+            .await
+            .map(drop);
         let error = pipeline::error::ErrorChain(&error.unwrap_err()).to_string();
-        assert!(error.contains(&format!("not for {profile}")), "{error}");
+        assert!(error.contains(&format!("not for {environment}")), "{error}");
     }
     assert!(world.simulator.api_requests().is_empty());
 }

@@ -6,6 +6,7 @@ mod changes;
 // Both look at the processes of the emulator's functions in `/proc`.
 #[cfg(target_os = "linux")]
 mod crashes;
+mod exit_codes;
 mod incidents;
 #[cfg(target_os = "linux")]
 mod least_privilege;

@@ -7,8 +7,6 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use upvest_api::Hint;
-
 /// Names the result of every operation: what it gives back, or the one [`Error`] that all of them share.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -21,6 +19,19 @@ const DENIALS: [&str; 6] = [
     "UnauthorizedException",
     "UnauthorizedOperation",
 ];
+/// Lists the texts by which AWS services and the SDK tell that they do not know who asks. The SDK finds that out before it
+/// connects, and calls it a dispatch failure too, so that these come first.
+const UNKNOWN_CALLERS: [&str; 9] = [
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+    "could not load credentials",
+    "no providers in chain provided credentials",
+    "the credentials provider was not properly configured",
+];
 /// Lists the texts by which the SDK and the HTTP client tell that a request reached nobody.
 const UNREACHED: [&str; 2] = ["dispatch failure", "error sending request"];
 
@@ -31,7 +42,7 @@ pub enum ErrorKind {
     Usage,
     /// What was asked for is not there.
     NotFound,
-    /// AWS or Upvest does not allow it to the operator.
+    /// AWS or Upvest does not allow it to the operator, or does not know who asks.
     Denied,
     /// AWS, Upvest or the receiver cannot be reached.
     Unreachable,
@@ -126,9 +137,29 @@ impl Error {
         None
     }
 
-    /// Guesses why Upvest refused, and what to do about it.
-    pub fn hint(&self) -> Option<Hint> {
-        self.find::<upvest_api::Error>()?.hint()
+    /// Says what to do about it, where more can be said than that it failed.
+    pub fn hint(&self) -> Option<String> {
+        if let Some(upvest) = self.find::<upvest_api::Error>() {
+            return upvest.hint().map(|hint| hint.to_string());
+        }
+        let hint = match self.kind {
+            ErrorKind::Denied if self.is_of_unknown_caller() => {
+                "log in to AWS again (`aws sso login`, `aws login`), or name a profile whose credentials hold (--profile)"
+            }
+            ErrorKind::Denied => {
+                "have it allowed to you: infra/examples has a policy for those who look, and one for those who repair"
+            }
+            ErrorKind::Unreachable => {
+                "check the connection and the region (--region); for a local stack, that `make run` still runs"
+            }
+            ErrorKind::Usage | ErrorKind::NotFound | ErrorKind::Failed => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    /// Tells whether AWS does not know who asks, which no permission would change.
+    pub(crate) fn is_of_unknown_caller(&self) -> bool {
+        is_any(&pipeline::error::ErrorChain(self).to_string(), &UNKNOWN_CALLERS)
     }
 
     /// Makes an error that prints as its cause does.
@@ -168,14 +199,17 @@ impl StdError for Error {
 /// Tells from the texts of an error and its causes, because an AWS error has lost its type where it arrives here.
 fn kind_of(error: &(dyn StdError + 'static)) -> ErrorKind {
     let chain = pipeline::error::ErrorChain(error).to_string();
-    let is_any = |texts: &[&str]| texts.iter().any(|text| chain.contains(text));
-    if is_any(&DENIALS) {
+    if is_any(&chain, &DENIALS) || is_any(&chain, &UNKNOWN_CALLERS) {
         ErrorKind::Denied
-    } else if is_any(&UNREACHED) {
+    } else if is_any(&chain, &UNREACHED) {
         ErrorKind::Unreachable
     } else {
         ErrorKind::Failed
     }
+}
+
+fn is_any(chain: &str, texts: &[&str]) -> bool {
+    texts.iter().any(|text| chain.contains(text))
 }
 
 /// Makes errors of other crates the cause of one that prints as they do.
@@ -210,9 +244,22 @@ causes!(
     upvest::signature::KeyError,
     upvest::signature::SignError,
     upvest_api::CredentialsError,
-    upvest_api::Error,
     upvest_api::InvalidWebhookError,
 );
+
+impl From<upvest_api::Error> for Error {
+    /// Takes the kind from the status that Upvest answered with, where it answered.
+    fn from(error: upvest_api::Error) -> Self {
+        let kind = match error.status() {
+            Some(401 | 403) => Some(ErrorKind::Denied),
+            Some(404) => Some(ErrorKind::NotFound),
+            _ => None,
+        };
+        let own = Self::caused_by(error);
+        let kind = kind.unwrap_or(own.kind);
+        own.of_kind(kind)
+    }
+}
 
 impl From<pipeline::upvest_api::AccessError> for Error {
     /// Keeps what Upvest itself said where [`Error::find`] looks for it: it prints as that, so its source skips it.
@@ -262,6 +309,19 @@ mod tests {
         let told = Error::context::<AwsError>("the log cannot be read")(refused("AccessDeniedException"));
         assert_eq!(told.kind(), ErrorKind::Denied);
         assert_eq!(told.of_kind(ErrorKind::Failed).kind(), ErrorKind::Failed);
+    }
+
+    #[test]
+    fn whoever_is_not_known_is_told_to_log_in_and_whoever_may_not_is_shown_a_policy() {
+        let hint = |why: &str| Error::from(refused(why)).hint();
+        assert!(hint("ExpiredTokenException").is_some_and(|hint| hint.contains("aws sso login")));
+        assert!(
+            hint("dispatch failure: no providers in chain provided credentials")
+                .is_some_and(|hint| hint.contains("log in"))
+        );
+        assert!(hint("AccessDeniedException").is_some_and(|hint| hint.contains("infra/examples")));
+        assert!(hint("dispatch failure").is_some_and(|hint| hint.contains("--region")));
+        assert_eq!(hint("Throttled"), None);
     }
 
     #[test]

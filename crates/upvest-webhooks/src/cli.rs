@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use operator::{Error, Part, Progress, Reporter, Result, StackFinder};
+use operator::{Part, Progress, Reporter, Result, StackFinder};
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{Lookup, environment};
 
@@ -46,7 +46,8 @@ Environment:
   UPVEST_CREDENTIALS, UPVEST_SECRET               as --upvest-credentials and --upvest-secret, which win
   AWS_*                                           as for any AWS tool
 
-Exit status: 0 done, 1 failed (or a delivery or test was not answered with 200), 2 wrong usage.";
+Exit status: 0 done, 1 failed or not done whole, 2 wrong usage, 3 not there, 4 something is found to be wrong,
+5 not allowed, 6 cannot be reached. With --json an error is one line of JSON on standard error (docs/json.md).";
 
 /// Operates a receiver of Upvest's webhooks: subscriptions, keys, test deliveries, events and entities
 #[derive(Debug, Parser)]
@@ -95,7 +96,7 @@ enum Command {
     ///
     /// Each line has a mark: ✓ was checked and holds, ✗ was checked and does not hold, ? cannot be known for certain; lines
     /// without a mark are only told. Whether a change was published is recorded nowhere: that line says what follows
-    /// from the records, and why. What does not hold is told once more at the end, and the exit status is 1.
+    /// from the records, and why. What does not hold is told once more at the end, and the exit status is 4.
     ///
     /// Example: upvest-webhooks explain 'ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4'
     Explain(explain::Arguments),
@@ -131,7 +132,7 @@ enum Command {
     /// alarms ring. The command waits until all queues look empty for a minute, and says what is left: there, in dead-letter
     /// queues, and pending. Interrupted, or when time is over, deliveries stay stopped; run it again.
     ///
-    /// Exit status: 0 when nothing is left anywhere, else 1.
+    /// Exit status: 0 when nothing is left anywhere, 4 when something is, 1 when a failure ended it early.
     ///
     /// Example: upvest-webhooks drain --reason "the stack moves to another account"
     Drain(Box<drain::Arguments>),
@@ -182,15 +183,13 @@ enum Command {
     },
 }
 
-/// Gives the process's exit status after a failure: 2 when another command line would have helped, else 1.
-pub fn exit_code(error: &Error) -> u8 {
-    match error.is_usage() {
-        true => 2,
-        false => 1,
-    }
-}
-
 impl Cli {
+    /// Tells whether the result is to be one JSON document, and an error one too.
+    #[must_use]
+    pub fn prints_json(&self) -> bool {
+        self.json
+    }
+
     /// Finds the stack that the command is about and runs the command; gives what is to be printed.
     ///
     /// # Errors
@@ -324,17 +323,6 @@ mod tests {
             let script = completions(shell);
             assert!(script.contains("timeline"), "{shell}");
         }
-    }
-
-    #[test]
-    fn wrong_usage_exits_with_2_and_failure_with_1() {
-        let unnamed = Error::usage("no stack is named");
-        assert_eq!(exit_code(&unnamed), 2);
-        let full = std::io::Error::other("disk full");
-        assert_eq!(
-            exit_code(&Error::context("the result cannot be printed")(full)),
-            1
-        );
     }
 
     #[test]

@@ -18,9 +18,11 @@
 mod arguments;
 mod cli;
 mod commands;
+mod exit;
 mod output;
 mod terminal;
 mod times;
 
-pub use cli::{Cli, exit_code};
-pub use output::{Answer, complain};
+pub use cli::Cli;
+pub use exit::Exit;
+pub use output::{Answer, complain, misused};

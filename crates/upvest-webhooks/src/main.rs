@@ -3,21 +3,19 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use upvest_webhooks::{Cli, complain, exit_code};
+use upvest_webhooks::{Cli, complain, misused};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let done = match Cli::parse().run().await {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error, std::env::args_os()).into(),
+    };
+    let as_json = cli.prints_json();
+    let ended = match cli.run().await {
         Ok(answer) => answer.print(),
         Err(error) => Err(error),
     };
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            let hint = error.hint().map(|hint| hint.to_string());
-            complain(&error, hint.as_deref());
-            ExitCode::from(exit_code(&error))
-        }
-    }
+    let exit = ended.unwrap_or_else(|error| complain(&error, as_json));
+    exit.into()
 }

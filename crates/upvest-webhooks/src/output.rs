@@ -1,5 +1,6 @@
 //! What the operator sees: tables or one JSON document on standard output, notes and errors on standard error.
 
+mod complaint;
 mod json;
 mod repair;
 
@@ -11,6 +12,9 @@ use comfy_table::{LineStyle, Table, TableStyle};
 use operator::{Error, Result};
 use serde::Serialize;
 
+use crate::exit::Exit;
+
+pub use complaint::{complain, misused};
 pub(crate) use json::pretty;
 pub(crate) use repair::{counted, missing, repair_text};
 
@@ -19,9 +23,14 @@ pub(crate) trait Report: Serialize {
     /// Writes the result for people, as text without colours.
     fn text(&self) -> String;
 
-    /// Tells whether everything went as it should, which decides the exit status.
+    /// Gives the exit code: whether everything went as it should, and what it was that did not.
+    fn exit(&self) -> Exit {
+        Exit::Done
+    }
+
+    /// Tells whether everything went as it should.
     fn succeeded(&self) -> bool {
-        true
+        self.exit() == Exit::Done
     }
 }
 
@@ -42,9 +51,9 @@ macro_rules! one_report_of {
                 }
             }
 
-            fn succeeded(&self) -> bool {
+            fn exit(&self) -> $crate::exit::Exit {
                 match self {
-                    $(Self::$variant(report) => report.succeeded()),+
+                    $(Self::$variant(report) => report.exit()),+
                 }
             }
         }
@@ -58,7 +67,7 @@ pub struct Answer {
     text: String,
     /// Tells whether the text is for people, whose terminals show its marks in colours.
     is_for_people: bool,
-    succeeded: bool,
+    exit: Exit,
 }
 
 impl Answer {
@@ -74,7 +83,7 @@ impl Answer {
         Ok(Self {
             text,
             is_for_people: !as_json,
-            succeeded: report.succeeded(),
+            exit: report.exit(),
         })
     }
 
@@ -83,7 +92,7 @@ impl Answer {
         Self {
             text,
             is_for_people: false,
-            succeeded: true,
+            exit: Exit::Done,
         }
     }
 
@@ -97,12 +106,12 @@ impl Answer {
         &self.text
     }
 
-    /// Prints the text on standard output; tells whether everything went as it should.
+    /// Prints the text on standard output; gives the exit code.
     ///
     /// # Errors
     ///
     /// [`Error`] when it cannot be written. That nobody reads on is no failure.
-    pub fn print(&self) -> Result<bool> {
+    pub fn print(&self) -> Result<Exit> {
         // Colours are for terminals, unless NO_COLOR is set.
         let written = match AutoStream::choice(&io::stdout()) {
             ColorChoice::Never => write(&self.text),
@@ -110,7 +119,7 @@ impl Answer {
             _ => write(&self.text),
         };
         written.map_err(unprinted)?;
-        Ok(self.succeeded)
+        Ok(self.exit)
     }
 }
 
@@ -130,24 +139,6 @@ fn unprinted(cause: io::Error) -> Error {
 pub(crate) fn note(text: &str) {
     // There is nowhere left to report that this failed.
     let _ = writeln!(io::stderr(), "{}", harmless(text));
-}
-
-/// Reports an error with what caused it, and a hint at what to do.
-pub fn complain(error: &dyn std::error::Error, hint: Option<&str>) {
-    note(&complaint(error, hint));
-}
-
-fn complaint(error: &dyn std::error::Error, hint: Option<&str>) -> String {
-    let mut text = format!("error: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!("\n  because: {cause}"));
-        source = cause.source();
-    }
-    if let Some(hint) = hint {
-        text.push_str(&format!("\n  hint: {hint}"));
-    }
-    text
 }
 
 /// Draws columns side by side, and one line under their names.
@@ -248,14 +239,6 @@ mod tests {
             coloured("✓ a\n✗ b\nc"),
             "\u{1b}[32m✓\u{1b}[0m a\n\u{1b}[31m✗\u{1b}[0m b\nc"
         );
-    }
-
-    #[test]
-    fn a_complaint_ends_with_what_to_do() {
-        let error = io::Error::other(io::Error::other("the clock is wrong"));
-        let text = complaint(&error, Some("set the clock"));
-        assert!(text.starts_with("error: the clock is wrong"), "{text}");
-        assert!(text.ends_with("\n  hint: set the clock"), "{text}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::stack::{Stack, text, until, until_within};
 
 const PAGE: &str = include_str!("../../../docs/incidents.md");
 /// Above a block whose last command is to find something wrong.
-const FINDS: &str = "# exits with 1";
+const FINDS: &str = "# exits with 4";
 
 /// The commands of an incident, block by block.
 pub(super) struct Walk<'s> {
@@ -60,7 +60,7 @@ impl<'s> Walk<'s> {
             .await
             .unwrap()
             .unwrap();
-        let expected = if block.starts_with(FINDS) { 1 } else { 0 };
+        let expected = if block.starts_with(FINDS) { 4 } else { 0 };
         let printed = printed(&output);
         assert_eq!(output.status.code(), Some(expected), "{block}{printed}");
         printed

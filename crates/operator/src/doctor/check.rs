@@ -49,7 +49,7 @@ impl CheckError {
         move |error| {
             let error = Error::from(error);
             match error.kind() {
-                ErrorKind::Denied => Self::Denied(action),
+                ErrorKind::Denied if !error.is_of_unknown_caller() => Self::Denied(action),
                 _ => Self::Failed(error),
             }
         }
@@ -67,7 +67,12 @@ impl CheckError {
             Self::Failed(error) => error,
         };
         let found = ErrorChain(&error).to_string();
-        if matches!(error.kind(), ErrorKind::Usage | ErrorKind::NotFound) {
+        if error.find::<upvest_api::Error>().is_some() {
+            let advice = error.hint().unwrap_or_else(|| {
+                "check base_url in the credentials, and the connection to Upvest".to_owned()
+            });
+            Finding::failed(check, found, advice)
+        } else if matches!(error.kind(), ErrorKind::Usage | ErrorKind::NotFound) {
             // What a stack does not have cannot be checked; that a part of it is missing, the version tells.
             Finding::skipped(check, error.to_string())
         } else if error.find::<AccessError>().is_some() {
@@ -75,14 +80,10 @@ impl CheckError {
                 ErrorKind::Denied => Self::Denied("secretsmanager:GetSecretValue").into_finding(check),
                 _ => Finding::failed(check, found, CREDENTIALS),
             }
-        } else if error.find::<upvest_api::Error>().is_some() {
-            let advice = error.hint().map(|hint| hint.to_string());
-            let advice = advice.unwrap_or_else(|| {
-                "check base_url in the credentials, and the connection to Upvest".to_owned()
-            });
-            Finding::failed(check, found, advice)
         } else {
-            let advice = "check the region (--region), the credentials (--profile) and the connection to AWS";
+            let advice = error.hint();
+            let advice = advice
+                .unwrap_or_else(|| "look again; if it stays so, what AWS answers is the cause".to_owned());
             Finding::failed(check, found, advice)
         }
     }

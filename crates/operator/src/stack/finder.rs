@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::config::Credentials;
 use pipeline::error::AwsError;
 use pipeline::runtime::config::Lookup;
@@ -216,6 +217,17 @@ async fn local(file: &Path) -> Result<Stack> {
 async fn named(config: SdkConfig, name: String) -> Result<Stack> {
     let client = aws_sdk_cloudformation::Client::new(&config);
     let answer = client.describe_stacks().stack_name(&name).send().await;
+    // CloudFormation has no code of its own for a stack that is not there.
+    if answer.as_ref().is_err_and(|error| {
+        error
+            .message()
+            .is_some_and(|text| text.contains("does not exist"))
+    }) {
+        let region = config.region().map(Region::as_ref).unwrap_or_default();
+        return Err(Error::not_found(format!(
+            "there is no stack {name} in {region}: check its name, the region (--region) and the account (--profile)"
+        )));
+    }
     let stacks = answer
         .map_err(AwsError::of("cloudformation:DescribeStacks"))
         .map_err(Error::context(format!(

@@ -11,6 +11,7 @@ use operator::{Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 
 use self::resend::Resend;
+use crate::exit::Exit;
 use crate::output::{self, Report, facts, one_report_of};
 
 const EXAMPLES: &str = "\
@@ -29,7 +30,7 @@ the range, because it has no index by time.
 
 The signatures of deliveries of your own are checked where you may read their secret; the others are counted.
 
-Exit status: 0 when nothing was found, else 1.";
+Exit status: 0 when nothing was found, 4 when something was.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -139,7 +140,7 @@ impl Report for VerifyReport {
         text
     }
 
-    fn succeeded(&self) -> bool {
-        self.found.is_empty()
+    fn exit(&self) -> Exit {
+        Exit::of_findings(self.found.is_empty())
     }
 }

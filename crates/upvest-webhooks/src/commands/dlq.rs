@@ -42,7 +42,7 @@ pub(crate) enum Command {
     /// Of an entity SQS shows no more than ten messages at a time. A rehearsal (--dry-run) counts no more than these; what
     /// a filter leaves hides what is behind it; and the command says of which entities.
     ///
-    /// Exit status: 0 when nothing failed and every ID was found, else 1.
+    /// Exit status: 0 when nothing failed and every ID was found, 3 when an ID was not, 1 when something failed.
     ///
     /// Example: upvest-webhooks dlq redrive --queue orders --because "timed out" --reason "bank API is back, INC-42"
     Redrive(Box<MessagesArgs>),
@@ -54,7 +54,7 @@ pub(crate) enum Command {
     ///
     /// A message stays whose entity cannot be read: `entities rebuild` first.
     ///
-    /// Exit status: 0 when everything chosen is gone and every ID was found, else 1.
+    /// Exit status: 0 when everything chosen is gone, 3 when an ID was not found, 1 when something stays.
     ///
     /// Example: upvest-webhooks dlq discard 1a9eca6b-4294-4260-a20c-2a23e852f2a2 --queue orders --reason "INC-42: test order"
     Discard(Box<MessagesArgs>),
@@ -70,7 +70,7 @@ pub(crate) enum Command {
     /// For what SQS has forgotten; what is still in the dead-letter queue is sent back by `dlq redrive`. Mend the cause first.
     /// A delivery stays pending until it is handled. To send one twice changes nothing.
     ///
-    /// Exit status: 0 when everything chosen was sent and every ID was found, else 1.
+    /// Exit status: 0 when everything chosen was sent, 3 when an ID was not found, 1 when something was not sent.
     ///
     /// Example: upvest-webhooks dlq resend --reason "the archive may be written again, INC-42"
     Resend(Box<ResendArgs>),

@@ -12,6 +12,7 @@ use operator::operator_key::OperatorKey;
 use operator::{Result, StackFinder};
 
 use crate::arguments::UpvestArgs;
+use crate::exit::Exit;
 use crate::output::{self, Report};
 
 const EXAMPLES: &str = "\
@@ -24,7 +25,7 @@ Examples:
 
 A check that you lack the permission for fails, and names it; infra/examples/operator-look.json has them all.
 
-Exit status: 0 when no check failed, whatever the warnings; 1 when one did, or no stack was found; 2 wrong usage.";
+Exit status: 0 when no check failed, whatever the warnings; 4 when one did.";
 
 // Without a docstring: it would replace the command's description.
 #[derive(Debug, Args)]
@@ -72,8 +73,8 @@ impl Report for Checkup {
         )
     }
 
-    fn succeeded(&self) -> bool {
-        self.failed == 0
+    fn exit(&self) -> Exit {
+        Exit::of_findings(self.failed == 0)
     }
 }
 

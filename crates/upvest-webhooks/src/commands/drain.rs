@@ -8,6 +8,7 @@ use operator::{Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 
 use crate::arguments::RepairArgs;
+use crate::exit::Exit;
 use crate::output::{self, Report, one_report_of, repair_text};
 
 #[derive(Debug, Args)]
@@ -84,8 +85,8 @@ impl Report for Drained {
         })
     }
 
-    fn succeeded(&self) -> bool {
-        self.ending.is_good() && self.is_empty()
+    fn exit(&self) -> Exit {
+        Exit::of_repair(&self.ending, true).or(|| Exit::of_findings(self.is_empty()))
     }
 }
 
@@ -113,7 +114,7 @@ impl Report for Resumed {
         })
     }
 
-    fn succeeded(&self) -> bool {
-        self.ending.is_good()
+    fn exit(&self) -> Exit {
+        Exit::of_repair(&self.ending, true)
     }
 }

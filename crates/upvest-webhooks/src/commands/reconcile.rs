@@ -41,7 +41,8 @@ what is lost for good.
 The API client needs the scope of what is read, like orders:read, which a refusal names. Upvest's API does not give out \
 everything that it sends events of; the report says of what, and why.
 
-Exit status: 0 when nothing differs, or all that differed was told; 1 otherwise.";
+Exit status: 0 when nothing differs, or all that differed was told; 4 when something still differs; 1 when not all could
+be compared.";
 
 // Without a docstring: it would replace the command's description.
 #[derive(Debug, Args)]

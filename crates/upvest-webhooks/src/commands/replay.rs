@@ -13,6 +13,7 @@ use upvest::Domain;
 use uuid::Uuid;
 
 use crate::arguments::RepairArgs;
+use crate::exit::Exit;
 use crate::output::{self, Report};
 
 /// Says after how many messages the audit table is told how far it came. Tests do not wait for so many.
@@ -183,8 +184,8 @@ impl Report for ReplayReport {
         text
     }
 
-    fn succeeded(&self) -> bool {
-        self.failed == 0 && self.result != Outcome::Declined
+    fn exit(&self) -> Exit {
+        Exit::of_work(self.failed == 0 && self.result != Outcome::Declined)
     }
 }
 

@@ -8,6 +8,7 @@ use pipeline::runtime::clock::Clock;
 use pipeline::stores::restoring::RestorableTable;
 
 use crate::arguments::RepairArgs;
+use crate::exit::Exit;
 use crate::output::{self, Report, facts, repair_text};
 
 #[derive(Debug, Args)]
@@ -90,7 +91,7 @@ impl Report for RestoreReport {
         })
     }
 
-    fn succeeded(&self) -> bool {
-        self.ending.is_good()
+    fn exit(&self) -> Exit {
+        Exit::of_repair(&self.ending, true)
     }
 }

@@ -7,6 +7,7 @@ use clap::{ArgGroup, Args};
 use operator::{Error, Reporter, Result};
 use upvest::signature::{Dialect, SigningKey};
 
+use crate::exit::Exit;
 use crate::output::{self, Report, facts};
 use operator::key_file;
 use operator::send::{Fault, Latency, Order, Pace, Shipment, Source, Summary, Target, events_for};
@@ -249,8 +250,8 @@ impl Report for Summary {
         text
     }
 
-    fn succeeded(&self) -> bool {
-        self.all_accepted
+    fn exit(&self) -> Exit {
+        Exit::of_work(self.all_accepted)
     }
 }
 

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use operator::Result;
 use operator::specification::{Side, SpecificationReport, Subject, check};
 
+use crate::exit::Exit;
 use crate::output::{self, Report};
 
 #[derive(Debug, Subcommand)]
@@ -13,7 +14,7 @@ pub(crate) enum Command {
     /// Compare a specification of Upvest's API (`OpenAPI`) with the table of categories
     ///
     /// Lists the categories, event types, statuses, keys and references that one of them has and the other has not. It needs
-    /// no stack and asks nobody. docs/specification.md explains the known differences. The exit status is 1 when the
+    /// no stack and asks nobody. docs/specification.md explains the known differences. The exit status is 4 when the
     /// specification has something that the table does not know.
     ///
     /// Example: upvest-webhooks spec check openapi.yaml
@@ -66,8 +67,8 @@ impl Report for SpecificationReport {
         text
     }
 
-    fn succeeded(&self) -> bool {
-        self.knows_all()
+    fn exit(&self) -> Exit {
+        Exit::of_findings(self.knows_all())
     }
 }
 

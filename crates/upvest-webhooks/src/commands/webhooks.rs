@@ -18,6 +18,7 @@ use upvest_api::{ResourceId, Url, Webhook};
 
 use self::arguments::{CreateArgs, UpdateArgs};
 use crate::arguments::UpvestArgs;
+use crate::exit::Exit;
 use crate::output::Report;
 use crate::terminal;
 
@@ -203,11 +204,11 @@ impl Report for WebhooksReport {
         }
     }
 
-    fn succeeded(&self) -> bool {
+    fn exit(&self) -> Exit {
         match self {
-            Self::Listed { .. } | Self::Shown { .. } => true,
-            Self::Outcome(outcome) => outcome.succeeded(),
-            Self::Tested(tested) => tested.succeeded(),
+            Self::Listed { .. } | Self::Shown { .. } => Exit::Done,
+            Self::Outcome(outcome) => outcome.exit(),
+            Self::Tested(tested) => tested.exit(),
         }
     }
 }

@@ -7,6 +7,7 @@ use operator::{Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 
 use crate::arguments::RepairArgs;
+use crate::exit::Exit;
 use crate::output::{Report, facts, repair_text};
 
 #[derive(Debug, Args)]
@@ -72,7 +73,7 @@ impl Report for ResendReport {
         })
     }
 
-    fn succeeded(&self) -> bool {
-        self.ending.is_good() && self.unreadable.is_empty()
+    fn exit(&self) -> Exit {
+        Exit::of_repair(&self.ending, true).or(|| Exit::of_findings(self.unreadable.is_empty()))
     }
 }

@@ -5,6 +5,7 @@ use operator::{Error, Repair, Result};
 
 use super::selection::messages_behind;
 use crate::arguments::RepairArgs;
+use crate::exit::Exit;
 use crate::output::{self, Report, counted, missing, repair_text};
 
 /// Gives up what is selected, after a question that names how many events of which types.
@@ -44,10 +45,10 @@ impl Report for Discarded {
         })
     }
 
-    fn succeeded(&self) -> bool {
+    fn exit(&self) -> Exit {
         let stays = |fate: &Fate| matches!(fate, Fate::Kept { .. });
         let all_gone = !self.messages.iter().any(|message| stays(&message.fate));
-        self.ending.is_good() && self.missing.is_empty() && all_gone
+        Exit::of_repair(&self.ending, self.missing.is_empty()).or(|| Exit::of_work(all_gone))
     }
 }
 

@@ -6,6 +6,7 @@ use operator::{Repair, Result, Stack};
 use pipeline::runtime::clock::Clock;
 
 use crate::arguments::RepairArgs;
+use crate::exit::Exit;
 use crate::output::{self, Report, missing, repair_text};
 use crate::times::age_at;
 
@@ -80,7 +81,7 @@ impl Report for Resent {
         })
     }
 
-    fn succeeded(&self) -> bool {
-        self.ending.is_good() && self.missing.is_empty()
+    fn exit(&self) -> Exit {
+        Exit::of_repair(&self.ending, self.missing.is_empty())
     }
 }

@@ -7,6 +7,7 @@ use operator::{Queue, Repair, Result};
 
 use super::selection::messages_behind;
 use crate::arguments::RepairArgs;
+use crate::exit::Exit;
 use crate::output::{self, Report, missing, repair_text};
 
 /// Sends back what is selected, after a question that names the queues.
@@ -56,8 +57,8 @@ impl Report for RedriveReport {
         })
     }
 
-    fn succeeded(&self) -> bool {
-        self.ending.is_good() && self.missing.is_empty()
+    fn exit(&self) -> Exit {
+        Exit::of_repair(&self.ending, self.missing.is_empty())
     }
 }
 

@@ -6,6 +6,7 @@ use operator::{Repair, Result};
 use upvest::{Domain, EntityKey};
 
 use crate::arguments::RepairArgs;
+use crate::exit::Exit;
 use crate::output::{self, Report, facts, repair_text};
 
 const EXAMPLES: &str = "\
@@ -20,7 +21,7 @@ Nobody is told, and no action runs: what was told is not told again, and effects
 events that wait in a dead-letter queue are left out: a redrive brings them, with their effects. Processors may work on the \
 entities meanwhile.
 
-Exit status: 0 when everything that was found is rebuilt, else 1.";
+Exit status: 0 when everything that was found is rebuilt, 1 when something is not.";
 
 // Without a docstring: it would replace the command's description.
 #[derive(Debug, Args)]
@@ -96,8 +97,8 @@ impl Report for RebuildReport {
         })
     }
 
-    fn succeeded(&self) -> bool {
-        self.ending.is_good() && self.failed == 0
+    fn exit(&self) -> Exit {
+        Exit::of_work(self.ending.is_good() && self.failed == 0)
     }
 }
 

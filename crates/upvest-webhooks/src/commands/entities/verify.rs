@@ -5,6 +5,7 @@ use operator::entities::{Verified, verify_all, verify_domains};
 use operator::{Reporter, Result, Stack};
 use upvest::{Domain, EntityKey};
 
+use crate::exit::Exit;
 use crate::output::{self, Report, facts};
 
 const EXAMPLES: &str = "\
@@ -23,7 +24,7 @@ first. What is wrong then, `entities rebuild` folds again from the log.
 
 The attributes version, fold and transitions tell how the events came, not what they say; they are not compared.
 
-Exit status: 0 when nothing was found, else 1.";
+Exit status: 0 when nothing was found, 4 when something was.";
 
 // Without a docstring: it would replace the command's description.
 #[derive(Debug, Args)]
@@ -70,7 +71,7 @@ impl Report for Verified {
         text
     }
 
-    fn succeeded(&self) -> bool {
-        self.found == 0
+    fn exit(&self) -> Exit {
+        Exit::of_findings(self.found == 0)
     }
 }

@@ -10,6 +10,7 @@ use pipeline::stores::idempotency::RecordState;
 use upvest::effects::Effect;
 
 use self::delivery::{delivery_text, duplicates_text, signature_text};
+use crate::exit::Exit;
 use crate::output::{Report, pretty};
 
 /// Marks what is told and was not checked.
@@ -71,8 +72,8 @@ impl Report for Explanation {
         text
     }
 
-    fn succeeded(&self) -> bool {
-        self.findings.is_empty()
+    fn exit(&self) -> Exit {
+        Exit::of_findings(self.findings.is_empty())
     }
 }
 

@@ -9,6 +9,7 @@ use operator::{Repair, Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 
 use super::sent_on;
+use crate::exit::Exit;
 use crate::output::{self, Report};
 
 const EXAMPLES: &str = "\
@@ -90,7 +91,7 @@ impl Report for ImportedKeys {
         text
     }
 
-    fn succeeded(&self) -> bool {
-        self.failure.is_none()
+    fn exit(&self) -> Exit {
+        Exit::of_work(self.failure.is_none())
     }
 }

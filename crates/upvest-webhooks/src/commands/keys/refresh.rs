@@ -8,6 +8,7 @@ use pipeline::runtime::clock::Clock;
 
 use super::sent_on;
 use crate::arguments::UpvestArgs;
+use crate::exit::Exit;
 use crate::output::{self, Report};
 
 const EXAMPLES: &str = "\
@@ -72,8 +73,8 @@ impl Report for RefreshedKeys {
         text
     }
 
-    fn succeeded(&self) -> bool {
-        !(self.keys.iter()).any(|key| key.result == RefreshResult::Conflicting)
+    fn exit(&self) -> Exit {
+        Exit::of_findings(!(self.keys.iter()).any(|key| key.result == RefreshResult::Conflicting))
     }
 }
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::selection::SelectionArgs;
 use crate::arguments::RepairArgs;
+use crate::exit::Exit;
 use crate::output::{self, Report, counted, missing, repair_text};
 
 #[derive(Debug, Args)]
@@ -60,8 +61,8 @@ impl Report for Discarded {
         })
     }
 
-    fn succeeded(&self) -> bool {
-        self.ending.is_good() && self.missing.is_empty()
+    fn exit(&self) -> Exit {
+        Exit::of_repair(&self.ending, self.missing.is_empty())
     }
 }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::selection::SelectionArgs;
 use super::show::outlook_text;
 use crate::arguments::RepairArgs;
+use crate::exit::Exit;
 use crate::output::{self, Report, missing, repair_text};
 use crate::times::age_at;
 
@@ -77,12 +78,13 @@ impl Report for ReverifyReport {
         })
     }
 
-    fn succeeded(&self) -> bool {
+    fn exit(&self) -> Exit {
         let is_done = |delivery: &Reverified| match delivery.result {
             Some(result) => matches!(result, ReverifyResult::Verified | ReverifyResult::Sent),
             None => self.ending.dry_run,
         };
-        self.ending.is_good() && self.missing.is_empty() && self.deliveries.iter().all(is_done)
+        Exit::of_repair(&self.ending, self.missing.is_empty())
+            .or(|| Exit::of_findings(self.deliveries.iter().all(is_done)))
     }
 }
 

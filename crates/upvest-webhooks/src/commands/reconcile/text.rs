@@ -2,6 +2,7 @@
 
 use operator::reconcile::{CategoryReport, Reconciliation, RepairReport};
 
+use crate::exit::Exit;
 use crate::output::{self, Report};
 
 /// Bounds the differences that are listed for people.
@@ -63,10 +64,10 @@ impl Report for Reconciliation {
         text
     }
 
-    fn succeeded(&self) -> bool {
+    fn exit(&self) -> Exit {
         let is_complete = self.categories.iter().all(|report| report.error.is_none());
         let accepted = self.repair.as_ref().map_or(0, |repair| repair.accepted);
-        is_complete && self.differences.len() == accepted
+        Exit::of_work(is_complete).or(|| Exit::of_findings(self.differences.len() == accepted))
     }
 }
 

@@ -3,6 +3,7 @@
 use operator::webhooks::{Difference, Outcome, PlannedRequest};
 
 use super::show;
+use crate::exit::Exit;
 use crate::output::{self, Report, pretty};
 
 impl Report for Outcome {
@@ -36,8 +37,8 @@ impl Report for Outcome {
         }
     }
 
-    fn succeeded(&self) -> bool {
-        !matches!(self, Self::Deleted { result: "kept", .. })
+    fn exit(&self) -> Exit {
+        Exit::of_work(!matches!(self, Self::Deleted { result: "kept", .. }))
     }
 }
 

@@ -5,6 +5,7 @@ use pipeline::stores::archive::UNKNOWN_KEY;
 use serde_json::Value;
 use upvest_api::EndpointAnswer;
 
+use crate::exit::Exit;
 use crate::output::{Report, facts};
 
 const OK: u16 = 200;
@@ -20,9 +21,9 @@ impl Report for Tested {
         }
     }
 
-    fn succeeded(&self) -> bool {
+    fn exit(&self) -> Exit {
         let response = self.response.as_ref();
-        response.is_none_or(|response| response.status == OK) && self.arrival.is_fine()
+        Exit::of_findings(response.is_none_or(|response| response.status == OK) && self.arrival.is_fine())
     }
 }
 

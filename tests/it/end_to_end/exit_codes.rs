@@ -1,0 +1,99 @@
+//! The exit codes and errors that docs/json.md promises to scripts, by the built command line.
+
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use super::stack::Stack;
+
+/// A port on which nothing listens.
+const NOBODY: &str = "http://127.0.0.1:9";
+
+/// Runs the command line in an environment without a stack, with these variables.
+fn upvest_webhooks(line: &str, variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../target/debug/upvest-webhooks"
+    ));
+    let variables = variables.iter().copied();
+    command
+        .args(line.split_whitespace())
+        .current_dir(std::env::temp_dir())
+        .env_remove("UPVEST_WEBHOOKS_LOCAL")
+        .env_remove("UPVEST_WEBHOOKS_STACK")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_MAX_ATTEMPTS", "1")
+        .envs(variables);
+    command.output().expect("the command can be run")
+}
+
+/// The exit code, and the error on the last line of standard error.
+fn failure(output: &Output) -> (Option<i32>, Value) {
+    let printed = String::from_utf8_lossy(&output.stderr);
+    let last = printed.lines().last().unwrap_or_default();
+    let document: Value = serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {printed}"));
+    (output.status.code(), document["error"].clone())
+}
+
+#[tokio::test]
+async fn scripts_can_tell_failures_apart() {
+    let stack = Stack::shared().await;
+    let description = stack.description().display().to_string();
+    let local = [("UPVEST_WEBHOOKS_LOCAL", description.as_str())];
+    let keys = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+    let deaf = [
+        keys[0],
+        keys[1],
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ENDPOINT_URL", NOBODY),
+    ];
+    let nobody = [
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_CONFIG_FILE", "/nowhere"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/nowhere"),
+    ];
+    let cases: [(&str, &[(&str, &str)], i32, &str, &str); 6] = [
+        ("events show e1 --json", &local, 3, "not-found", ""),
+        ("events show --json", &local, 2, "usage", "see --help"),
+        ("events sow e1 --json", &local, 2, "usage", "'show'"),
+        ("events show e1 --json", &[], 2, "usage", ""),
+        (
+            "--stack s events show e1 --json",
+            &deaf,
+            6,
+            "unreachable",
+            "check the connection",
+        ),
+        (
+            "--stack s events show e1 --json",
+            &nobody,
+            5,
+            "denied",
+            "log in to AWS",
+        ),
+    ];
+    for (line, variables, code, kind, hint) in cases {
+        let output = upvest_webhooks(line, variables);
+        let (exit, error) = failure(&output);
+        assert_eq!(
+            (exit, &error["kind"]),
+            (Some(code), &json!(kind)),
+            "{line}: {error}"
+        );
+        assert!(
+            error["message"]
+                .as_str()
+                .is_some_and(|message| !message.is_empty()),
+            "{error}"
+        );
+        assert!(
+            error["hint"].as_str().unwrap_or_default().contains(hint),
+            "{line}: {error}"
+        );
+        assert!(output.stdout.is_empty(), "{output:?}");
+    }
+    assert_eq!(upvest_webhooks("--help", &[]).status.code(), Some(0));
+    let told = upvest_webhooks("events show e1", &local);
+    let told = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(told.starts_with("error: no event e1"), "{told}");
+}

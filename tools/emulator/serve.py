@@ -91,13 +91,14 @@ def authorize_batches():
 
 def read_concurrency_as_number():
     """CloudFormation turns a parameter into the type of the property; MiniStack leaves it a string."""
-    concurrency = lambda_svc._sqs_esm_concurrency
+    concurrency, described = lambda_svc._sqs_esm_concurrency, lambda_svc._esm_response
 
-    def with_number(mapping, *rest):
+    def with_number(mapping):
         scaling = {key: int(value) for key, value in (mapping.get("ScalingConfig") or {}).items()}
-        return concurrency({**mapping, "ScalingConfig": scaling}, *rest)
+        return {**mapping, "ScalingConfig": scaling} if scaling else mapping
 
-    lambda_svc._sqs_esm_concurrency = with_number
+    lambda_svc._sqs_esm_concurrency = lambda mapping, *rest: concurrency(with_number(mapping), *rest)
+    lambda_svc._esm_response = lambda mapping: described(with_number(mapping))
 
 
 def describe_protection_as_boolean():

@@ -78,6 +78,7 @@ pub struct Stack {
     config: SdkConfig,
     name: Option<String>,
     outputs: BTreeMap<String, String>,
+    is_local: bool,
 }
 
 impl Stack {
@@ -91,7 +92,20 @@ impl Stack {
             config,
             name,
             outputs: outputs.into_iter().collect(),
+            is_local: false,
         }
+    }
+
+    /// Says that the stack runs on this machine, on an emulator of AWS.
+    #[must_use]
+    pub fn on_this_machine(mut self) -> Self {
+        self.is_local = true;
+        self
+    }
+
+    /// Tells whether the stack runs on this machine, on an emulator that has not all of AWS.
+    pub fn is_local(&self) -> bool {
+        self.is_local
     }
 
     /// Names parts in place of the stack's own outputs.

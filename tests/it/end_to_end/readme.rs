@@ -66,6 +66,11 @@ async fn make_run_shows_what_became_of_the_samples_and_stays_up_with_upvest_unti
     assert!(listed.status.success(), "{listed:?}");
     assert!(String::from_utf8_lossy(&listed.stdout).contains("Upvest webhooks"));
 
+    let checked = upvest_webhooks(&["doctor"]);
+    let text = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.status.success(), "{text}");
+    assert!(text.contains("only in AWS"), "{text}");
+
     let process = i32::try_from(running.0.id()).unwrap();
     let told = Command::new("kill").args(["-INT", &process.to_string()]).status();
     assert!(told.unwrap().success());

@@ -69,6 +69,11 @@ impl Finding {
         Self::new(check, Verdict::Skipped, why, None)
     }
 
+    /// Says that the emulator of a local stack has nothing that could be checked.
+    pub(super) fn only_in_aws(check: &str) -> Self {
+        Self::skipped(check, "only in AWS: this stack runs on an emulator")
+    }
+
     fn new(check: &str, result: Verdict, found: impl Into<String>, advice: Option<String>) -> Self {
         Self {
             check: check.to_owned(),

@@ -211,7 +211,7 @@ async fn local(file: &Path) -> Result<Stack> {
         .endpoint_url(connection.endpoint_url)
         .credentials_provider(Credentials::new(id, secret, None, None, "stack.json"));
     let name = Some(LOCAL_STACK_NAME.to_owned());
-    Ok(Stack::new(config.load().await, name, connection.outputs))
+    Ok(Stack::new(config.load().await, name, connection.outputs).on_this_machine())
 }
 
 async fn named(config: SdkConfig, name: String) -> Result<Stack> {
@@ -297,6 +297,7 @@ mod tests {
         assert_eq!(stack.part(Part::KeysTable).unwrap(), "keys");
         assert_eq!(stack.part(Part::EventsTable).unwrap(), "other");
         assert_eq!(stack.name().unwrap(), "upvest-webhooks");
+        assert!(stack.is_local());
         let error = stack.part(Part::EntitiesTable).unwrap_err().to_string();
         assert!(
             error.starts_with("stack upvest-webhooks has no output EntitiesTableName"),

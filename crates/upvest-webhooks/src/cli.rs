@@ -11,7 +11,7 @@ use crate::commands::{
     archive, audit, cost, dlq, doctor, drain, entities, events, explain, keys, quarantine, reconcile, replay,
     restore, send, spec, tail, webhooks,
 };
-use crate::output::Answer;
+use crate::output::{Answer, Page, terminal_width};
 use crate::terminal::Screen;
 
 const EXAMPLES: &str = "\
@@ -64,6 +64,9 @@ pub struct Cli {
     /// Print one JSON document instead of tables
     #[arg(long, global = true, help_heading = "Global options")]
     json: bool,
+    /// Lay text out for so many columns instead of those of the terminal
+    #[arg(long, value_name = "COLUMNS", global = true, help_heading = "Global options")]
+    width: Option<usize>,
     #[command(subcommand)]
     command: Command,
 }
@@ -203,8 +206,12 @@ impl Cli {
             Lookup::new(&environment),
             Reporter::new(&report),
         );
+        let page = Page {
+            is_json: self.json,
+            width: self.width.or_else(terminal_width),
+        };
         // Boxed: the futures of all commands in each other are deeper than the compiler looks into callers.
-        Box::pin(self.command.run(&stacks, &Clock::system(), self.json)).await
+        Box::pin(self.command.run(&stacks, &Clock::system(), page)).await
     }
 
     /// Runs the command on a stack that was found, at the time of a clock; gives what is to be printed.
@@ -213,64 +220,68 @@ impl Cli {
     ///
     /// [`Error`] when the command cannot be done.
     pub async fn run_on(self, stacks: &StackFinder<'_>, clock: &Clock) -> Result<Answer> {
-        Box::pin(self.command.run(stacks, clock, self.json)).await
+        let page = Page {
+            is_json: self.json,
+            width: self.width,
+        };
+        Box::pin(self.command.run(stacks, clock, page)).await
     }
 }
 
 impl Command {
-    async fn run(self, stacks: &StackFinder<'_>, clock: &Clock, json: bool) -> Result<Answer> {
+    async fn run(self, stacks: &StackFinder<'_>, clock: &Clock, page: Page) -> Result<Answer> {
         match self {
-            Self::Webhooks(webhooks) => Answer::of(&webhooks.run(stacks).await?, json),
-            Self::Keys(command) => Answer::of(&command.run(stacks).await?, json),
+            Self::Webhooks(webhooks) => Answer::of(&webhooks.run(stacks).await?, page),
+            Self::Keys(command) => Answer::of(&command.run(stacks).await?, page),
             Self::Send(arguments) => {
                 let url = match arguments.url() {
                     Some(url) => url.to_owned(),
                     None => stacks.stack().await?.part(Part::WebhookUrl)?,
                 };
-                Answer::of(&arguments.run(&url, stacks.reporter()).await?, json)
+                Answer::of(&arguments.run(&url, stacks.reporter()).await?, page)
             }
-            Self::Events(command) => Answer::of(&command.run(stacks.stack().await?).await?, json),
+            Self::Events(command) => Answer::of(&command.run(stacks.stack().await?).await?, page),
             Self::Explain(arguments) => {
                 let explanation = arguments.run(stacks.stack().await?, clock).await?;
-                Answer::of(&explanation, json)
+                Answer::of(&explanation, page)
             }
             Self::Tail(arguments) => {
-                arguments.run(stacks.stack().await?, json).await?;
+                arguments.run(stacks.stack().await?, page.is_json).await?;
                 Ok(Answer::printed())
             }
             Self::Entities(command) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&command.run(stack, clock.clone(), reporter).await?, json)
+                Answer::of(&command.run(stack, clock.clone(), reporter).await?, page)
             }
             Self::Archive(command) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&command.run(stack, clock.clone(), reporter).await?, json)
+                Answer::of(&command.run(stack, clock.clone(), reporter).await?, page)
             }
             Self::Replay(arguments) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, json)
+                Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, page)
             }
             Self::Quarantine(command) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&command.run(stack, clock.clone(), reporter).await?, json)
+                Answer::of(&command.run(stack, clock.clone(), reporter).await?, page)
             }
             Self::Dlq(command) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&command.run(stack, clock.clone(), reporter).await?, json)
+                Answer::of(&command.run(stack, clock.clone(), reporter).await?, page)
             }
             Self::Drain(arguments) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, json)
+                Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, page)
             }
             Self::Restore(arguments) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, json)
+                Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, page)
             }
-            Self::Audit(command) => Answer::of(&command.run(stacks.stack().await?).await?, json),
-            Self::Doctor(arguments) => Answer::of(&arguments.run(stacks).await?, json),
-            Self::Reconcile(arguments) => Answer::of(&Box::pin(arguments.run(stacks)).await?, json),
-            Self::Spec(command) => Answer::of(&command.run()?, json),
-            Self::Cost(arguments) => Answer::of(&arguments.run(stacks.region())?, json),
+            Self::Audit(command) => Answer::of(&command.run(stacks.stack().await?).await?, page),
+            Self::Doctor(arguments) => Answer::of(&arguments.run(stacks).await?, page),
+            Self::Reconcile(arguments) => Answer::of(&Box::pin(arguments.run(stacks)).await?, page),
+            Self::Spec(command) => Answer::of(&command.run()?, page),
+            Self::Cost(arguments) => Answer::of(&arguments.run(stacks.region())?, page),
             Self::Completions { shell } => Ok(Answer::verbatim(completions(shell))),
         }
     }

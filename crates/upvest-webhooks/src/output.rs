@@ -2,13 +2,14 @@
 
 mod complaint;
 mod json;
+mod layout;
 mod repair;
+mod table;
 
 use std::io::{self, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::AnsiColor;
-use comfy_table::{LineStyle, Table, TableStyle};
 use operator::{Error, Result};
 use serde::Serialize;
 
@@ -16,7 +17,9 @@ use crate::exit::Exit;
 
 pub use complaint::{complain, misused};
 pub(crate) use json::pretty;
+pub(crate) use layout::{laid_out, paragraph, terminal_width};
 pub(crate) use repair::{counted, missing, repair_text};
+pub(crate) use table::{table, table_of};
 
 /// Reports the result of a command. Serialised, it is the JSON document.
 pub(crate) trait Report: Serialize {
@@ -61,6 +64,15 @@ macro_rules! one_report_of {
 }
 pub(crate) use one_report_of;
 
+/// Says how a result is to be printed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Page {
+    /// Tells whether it is one JSON document instead of text.
+    pub(crate) is_json: bool,
+    /// Gives the columns that text may take; `None` for as many as it needs.
+    pub(crate) width: Option<usize>,
+}
+
 /// Holds what a command has to say on standard output, ready to be printed.
 #[derive(Debug)]
 pub struct Answer {
@@ -72,17 +84,17 @@ pub struct Answer {
 
 impl Answer {
     /// Writes a report as a JSON document, or as text for people.
-    pub(crate) fn of(report: &impl Report, as_json: bool) -> Result<Self> {
-        let text = match as_json {
+    pub(crate) fn of(report: &impl Report, page: Page) -> Result<Self> {
+        let text = match page.is_json {
             true => {
                 let json = serde_json::to_string(report).map_err(|error| unprinted(error.into()))?;
                 format!("{}\n", pretty(&json))
             }
-            false => harmless(&trimmed(&report.text())),
+            false => harmless(&trimmed(&laid_out(page.width, || report.text()))),
         };
         Ok(Self {
             text,
-            is_for_people: !as_json,
+            is_for_people: !page.is_json,
             exit: report.exit(),
         })
     }
@@ -141,22 +153,6 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr(), "{}", harmless(text));
 }
 
-/// Draws columns side by side, and one line under their names.
-const RULE_UNDER_HEADER: TableStyle =
-    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
-
-/// Makes a table with a header.
-pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
-    table_of(&header)
-}
-
-/// Makes a table with a header of as many columns as there turn out to be.
-pub(crate) fn table_of(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(RULE_UNDER_HEADER).set_header(header);
-    table
-}
-
 /// Names and values, one pair per line, the values aligned. Pairs without a value are left out.
 pub(crate) fn facts<'f>(facts: impl IntoIterator<Item = (&'f str, Option<String>)>) -> String {
     let facts: Vec<_> = facts
@@ -176,17 +172,21 @@ fn trimmed(text: &str) -> String {
     lines.flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
 
-/// Marks in the colours that they mean.
+/// Marks in the colours that they mean. An exclamation mark is one where a line begins with it.
 fn coloured(text: &str) -> String {
-    let marks = [
-        ("✓", AnsiColor::Green),
-        ("✗", AnsiColor::Red),
-        ("! warning", AnsiColor::Yellow),
-    ];
-    marks.into_iter().fold(text.to_owned(), |text, (mark, colour)| {
+    let in_colour = |mark: &str, colour: AnsiColor| {
         let style = colour.on_default();
-        text.replace(mark, &format!("{style}{mark}{style:#}"))
-    })
+        format!("{style}{mark}{style:#}")
+    };
+    let warned = text.split('\n').map(|line| match line.trim_start().starts_with("! ") {
+        true => line.replacen('!', &in_colour("!", AnsiColor::Yellow), 1),
+        false => line.to_owned(),
+    });
+    let warned = warned.collect::<Vec<_>>().join("\n");
+    let marks = [("✓", AnsiColor::Green), ("✗", AnsiColor::Red)];
+    marks
+        .into_iter()
+        .fold(warned, |text, (mark, colour)| text.replace(mark, &in_colour(mark, colour)))
 }
 
 /// Replaces control characters: what others sent must not steer the operator's terminal.
@@ -206,25 +206,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_aligned() {
-        let mut table = table(["id", "status"]);
-        table
-            .add_row(["a-long-identifier", "NEW"])
-            .add_row(["b", "FILLED"]);
-        let lines: Vec<String> = table.lines().collect();
-        let column = |line: &String, text: &str| {
-            let at = line.find(text).unwrap();
-            line[..at].chars().count()
-        };
-        let header = lines.iter().find(|line| line.contains("status")).unwrap();
-        let first = lines.iter().find(|line| line.contains("NEW")).unwrap();
-        let second = lines.iter().find(|line| line.contains("FILLED")).unwrap();
-        assert_eq!(column(header, "status"), column(first, "NEW"));
-        assert_eq!(column(header, "status"), column(second, "FILLED"));
-        assert!(!table.to_string().contains('\u{1b}'));
-    }
-
-    #[test]
     fn what_fills_the_last_column_is_not_printed() {
         let mut table = table(["id", "status"]);
         table.add_row(["1", "NEW"]).add_row(["2", "PROCESSING"]);
@@ -236,8 +217,8 @@ mod tests {
     #[test]
     fn marks_have_colours_and_the_rest_has_none() {
         assert_eq!(
-            coloured("✓ a\n✗ b\nc"),
-            "\u{1b}[32m✓\u{1b}[0m a\n\u{1b}[31m✗\u{1b}[0m b\nc"
+            coloured("✓ a\n  ✗ b\n! c! d"),
+            "\u{1b}[32m✓\u{1b}[0m a\n  \u{1b}[31m✗\u{1b}[0m b\n\u{1b}[33m!\u{1b}[0m c! d"
         );
     }
 

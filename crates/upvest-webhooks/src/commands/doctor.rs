@@ -2,19 +2,17 @@
 
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use operator::doctor::{Area, AreaFinding, Checkup, Verdict, check};
+use operator::doctor::{Checkup, check};
 use operator::operator_key::OperatorKey;
 use operator::{Result, StackFinder};
 
 use crate::arguments::UpvestArgs;
-use crate::exit::Exit;
-use crate::output::{self, Report};
-
 const EXAMPLES: &str = "\
 Examples:
   Everything that can be seen without a key of ours:
@@ -53,49 +51,3 @@ impl Arguments {
     }
 }
 
-impl Report for Checkup {
-    fn text(&self) -> String {
-        let mut table = output::table(["area", "result", "check", "found"]);
-        let mut last = None;
-        for AreaFinding { area, finding } in &self.findings {
-            let title = if last.replace(*area) == Some(*area) {
-                ""
-            } else {
-                title(*area)
-            };
-            let advice = finding.advice.iter().map(|advice| format!("\n→ {advice}"));
-            let found = format!("{}{}", finding.found, advice.collect::<String>());
-            table.add_row([title, mark(finding.result), &finding.check, &found]);
-        }
-        format!(
-            "{table}\n\n{}: {} ok, {} warnings, {} failed, {} skipped",
-            self.stack, self.ok, self.warnings, self.failed, self.skipped
-        )
-    }
-
-    fn exit(&self) -> Exit {
-        Exit::of_findings(self.failed == 0)
-    }
-}
-
-fn title(area: Area) -> &'static str {
-    match area {
-        Area::Deployment => "Deployment",
-        Area::Endpoint => "Endpoint",
-        Area::Upvest => "Upvest",
-        Area::Keys => "Keys",
-        Area::Functions => "Functions",
-        Area::Queues => "Queues",
-        Area::Storage => "Storage",
-        Area::Alarms => "Alarms",
-    }
-}
-
-fn mark(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Ok => "✓ ok",
-        Verdict::Warning => "! warning",
-        Verdict::Failed => "✗ failed",
-        Verdict::Skipped => "- skipped",
-    }
-}

@@ -14,6 +14,7 @@
 //! | [`cost`] | what a month costs, reckoned without a stack |
 //! | [`send`] | signed deliveries of the operator's own |
 //! | [`doctor`] | checking a stack, and what Upvest has of it |
+//! | [`names`] | names that operators type, and the ones that they meant |
 //! | [`keys`] | the keys that deliveries are verified by: fetch, import, list |
 //! | [`dlq`] | what could not be processed: list, show, redrive, discard; what is pending: list, send again |
 //! | [`drain`] | stopping deliveries in front of the stack until its queues are empty |
@@ -57,6 +58,7 @@ pub mod explain;
 pub mod fold;
 pub mod key_file;
 pub mod keys;
+pub mod names;
 pub mod operator_key;
 mod place;
 pub mod quarantine;

@@ -1,5 +1,6 @@
 //! Points and stretches of time, as operators write them.
 
+use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
@@ -50,12 +51,19 @@ impl FromStr for When {
     }
 }
 
+impl fmt::Display for When {
+    /// Writes it as it can be typed again.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(at) => write!(f, "{at}"),
+            Self::Ago(ago) => write!(f, "{ago:#}"),
+        }
+    }
+}
+
 impl Serialize for When {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::At(at) => serializer.collect_str(at),
-            Self::Ago(ago) => serializer.collect_str(&format_args!("{ago:#}")),
-        }
+        serializer.collect_str(self)
     }
 }
 

@@ -1,10 +1,12 @@
 //! Arguments that several commands share, and the plain values that operations take in their place.
 
+mod names;
 mod repair;
 mod stack;
 mod time;
 mod upvest;
 
+pub(crate) use names::{entity, event_type};
 pub(crate) use repair::{RepairArgs, rate};
 pub(crate) use stack::StackArgs;
 pub(crate) use time::length_of_time;

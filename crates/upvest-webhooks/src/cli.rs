@@ -246,7 +246,9 @@ impl Command {
                 Answer::of(&explanation, page)
             }
             Self::Tail(arguments) => {
-                arguments.run(stacks.stack().await?, page.is_json).await?;
+                arguments
+                    .run(stacks.stack().await?, page.is_json, stacks.reporter())
+                    .await?;
                 Ok(Answer::printed())
             }
             Self::Entities(command) => {

@@ -178,15 +178,17 @@ fn coloured(text: &str) -> String {
         let style = colour.on_default();
         format!("{style}{mark}{style:#}")
     };
-    let warned = text.split('\n').map(|line| match line.trim_start().starts_with("! ") {
-        true => line.replacen('!', &in_colour("!", AnsiColor::Yellow), 1),
-        false => line.to_owned(),
-    });
+    let warned = text
+        .split('\n')
+        .map(|line| match line.trim_start().starts_with("! ") {
+            true => line.replacen('!', &in_colour("!", AnsiColor::Yellow), 1),
+            false => line.to_owned(),
+        });
     let warned = warned.collect::<Vec<_>>().join("\n");
     let marks = [("✓", AnsiColor::Green), ("✗", AnsiColor::Red)];
-    marks
-        .into_iter()
-        .fold(warned, |text, (mark, colour)| text.replace(mark, &in_colour(mark, colour)))
+    marks.into_iter().fold(warned, |text, (mark, colour)| {
+        text.replace(mark, &in_colour(mark, colour))
+    })
 }
 
 /// Replaces control characters: what others sent must not steer the operator's terminal.

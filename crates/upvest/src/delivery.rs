@@ -57,6 +57,9 @@ pub enum DeliveryError {
 }
 
 impl DeliveryError {
+    /// Lists all of them, in the order of the checks.
+    pub const ALL: [Self; 4] = [Self::TooLarge, Self::NotJson, Self::NoEvents, Self::TooManyEvents];
+
     /// Names the reason as quarantine keys and metrics have it.
     #[must_use]
     pub fn reason(self) -> &'static str {

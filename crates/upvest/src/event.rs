@@ -62,6 +62,16 @@ pub enum EventError {
 }
 
 impl EventError {
+    /// Lists all of them, in the order of the checks.
+    pub const ALL: [Self; 6] = [
+        Self::TooDeep,
+        Self::Incomplete,
+        Self::BadId,
+        Self::BadType,
+        Self::BadCreatedAt,
+        Self::BadObject,
+    ];
+
     /// Names the reason as quarantine keys and metrics have it.
     #[must_use]
     pub fn reason(self) -> &'static str {

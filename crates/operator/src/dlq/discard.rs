@@ -35,6 +35,8 @@ pub struct Discarded {
     pub more: bool,
     /// Lists ids that were given and cannot be seen.
     pub missing: Vec<String>,
+    /// Repeats what was asked for.
+    pub selection: Selection,
     /// Groups of which there may be more behind those that were seen.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub cut_off: BTreeSet<String>,
@@ -105,6 +107,7 @@ pub async fn discard(
         messages: Vec::new(),
         more: false,
         missing: Vec::new(),
+        selection: selection.clone(),
         cut_off: BTreeSet::new(),
     };
     let (chosen, found) = find(repair, selection, &queues, &mut report).await?;

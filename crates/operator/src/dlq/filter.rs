@@ -1,6 +1,7 @@
 //! Choosing from what is in dead-letter queues.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -22,14 +23,42 @@ pub struct Filter {
 }
 
 /// Says which messages of which dead-letter queues are meant.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Selection {
     /// Names the queues whose dead-letter queues are looked through; all where none is named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub queues: Vec<Queue>,
     /// Lists ids of messages, or of the events or deliveries that they are about; all where none is named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ids: Vec<String>,
     /// Tells what else is asked of them.
+    #[serde(flatten)]
     pub filter: Filter,
+}
+
+impl fmt::Display for Selection {
+    /// Writes what comes after `messages in dead-letter queues`: nothing where all are meant.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Filter {
+            because,
+            entity,
+            event_type,
+        } = &self.filter;
+        if !self.queues.is_empty() {
+            let queues: Vec<&str> = self.queues.iter().map(|queue| queue.as_str()).collect();
+            write!(f, " of {}", queues.join(" or "))?;
+        }
+        if !self.ids.is_empty() {
+            f.write_str(" with the ids that you named")?;
+        }
+        let parts = [("because", because), ("about", entity), ("of type", event_type)];
+        for (name, value) in parts {
+            if let Some(value) = value {
+                write!(f, " {name} {value}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Filter {

@@ -19,6 +19,8 @@ use crate::stack::{Queue, Stack};
 pub struct List {
     /// Gives the time at which the list was begun; the ages of messages count up to it.
     pub at: Timestamp,
+    /// Repeats what was asked for.
+    pub selection: Selection,
     /// Lists the queues, in the order in which they were looked through.
     pub queues: Vec<QueueCounts>,
     /// Tells what the messages are about, where that was asked for.
@@ -56,6 +58,7 @@ pub async fn list(
 ) -> Result<List> {
     let mut list = List {
         at,
+        selection: selection.clone(),
         queues: Vec::new(),
         messages: limit.map(|_| Vec::new()),
         more: false,

@@ -33,6 +33,8 @@ pub struct RedriveReport {
     pub out_of_sight: usize,
     /// Lists ids that were given and cannot be seen.
     pub missing: Vec<String>,
+    /// Repeats what was asked for.
+    pub selection: Selection,
 }
 
 /// Tells what became of the dead-letter queue of a queue.
@@ -79,6 +81,7 @@ pub async fn redrive(
         queues: Vec::new(),
         out_of_sight: 0,
         missing: Vec::new(),
+        selection: selection.clone(),
     };
     let mut waiting = BTreeMap::new();
     for queue in &queues {

@@ -54,7 +54,10 @@ pub(super) async fn tables(stack: &Stack) -> Checked {
     if found.is_empty() {
         let count = names.len();
         return Ok(match stack.is_local() {
-            false => vec![Finding::ok(TABLES, format!("{count} tables, active and protected"))],
+            false => vec![Finding::ok(
+                TABLES,
+                format!("{count} tables, active and protected"),
+            )],
             true => vec![
                 Finding::ok(TABLES, format!("{count} tables, active")),
                 Finding::only_in_aws("protection of tables"),

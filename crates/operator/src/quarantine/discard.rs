@@ -27,6 +27,8 @@ pub struct Discarded {
     pub discarded: Vec<Record>,
     /// Lists deliveries that were named and are not in quarantine.
     pub missing: Vec<Uuid>,
+    /// Repeats what was asked for.
+    pub selection: Selection,
 }
 
 /// Holds what the audit table keeps of a delivery that was discarded.
@@ -62,6 +64,7 @@ pub async fn discard(
         operations: Vec::new(),
         discarded: Vec::new(),
         missing: selection.ids.iter().filter(|id| !is_found(id)).copied().collect(),
+        selection: selection.clone(),
     };
     match repair.decide(!records.is_empty(), || confirm(&records))? {
         Decision::Preview => report.discarded = records,

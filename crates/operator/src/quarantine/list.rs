@@ -14,6 +14,8 @@ use crate::stack::Stack;
 pub struct List {
     /// Gives the instant from which relative times of the selection are counted.
     pub at: Timestamp,
+    /// Repeats what was asked for.
+    pub selection: Selection,
     /// Lists what was found, once for each reason of a delivery.
     pub quarantine: Vec<Listed>,
     /// Tells whether the limit cut the list short.
@@ -54,7 +56,12 @@ pub async fn list(stack: &Stack, selection: &Selection, limit: u16, at: Timestam
         Ok(!more)
     };
     selection.each(&stack.archive()?, at, visit).await?;
-    Ok(List { at, quarantine, more })
+    Ok(List {
+        at,
+        selection: selection.clone(),
+        quarantine,
+        more,
+    })
 }
 
 impl Listed {

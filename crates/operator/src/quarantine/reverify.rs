@@ -43,6 +43,8 @@ pub struct ReverifyReport {
     pub missing: Vec<Uuid>,
     /// Tells whether the limit left objects out, so that another run has work to do.
     pub more: bool,
+    /// Repeats what was asked for.
+    pub selection: Selection,
 }
 
 /// Describes one object of the quarantine, its outlook, and what became of it.
@@ -86,6 +88,7 @@ pub async fn reverify(
         deliveries: candidates.iter().map(Reverified::of).collect(),
         missing: missing(&recheck, &request.selection.ids, &candidates).await?,
         more,
+        selection: request.selection.clone(),
     };
     let has_work = candidates
         .iter()

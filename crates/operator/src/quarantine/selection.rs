@@ -1,5 +1,7 @@
 //! Choosing from what is in quarantine.
 
+use std::fmt;
+
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use pipeline::stores::archive::{Archive, ArchivedDelivery, Quarantined};
@@ -7,6 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::names::{instead, quarantine_reasons};
 use crate::times::When;
 
 /// Says how many objects are read at a time.
@@ -30,6 +33,28 @@ pub struct Selection {
     /// Selects what is signed with this key by its own account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
+}
+
+impl fmt::Display for Selection {
+    /// Writes what comes after `deliveries in quarantine`: nothing where all are meant.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.ids.is_empty() {
+            f.write_str(" of the ids that you named")?;
+        }
+        if !self.because.is_empty() {
+            write!(f, " because {}", self.because.join(" or "))?;
+        }
+        if let Some(since) = self.since {
+            write!(f, " since {since}")?;
+        }
+        if let Some(until) = self.until {
+            write!(f, " until {until}")?;
+        }
+        match &self.key_id {
+            Some(key_id) => write!(f, " signed with {key_id}"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Selection {
@@ -67,7 +92,30 @@ impl Selection {
         Ok(())
     }
 
+    /// Refuses reasons for which nothing can be there: a typing error would else look like an empty quarantine. What
+    /// another version of the receiver put there is told by the bucket.
+    async fn check_reasons(&self, archive: &Archive) -> Result<()> {
+        let unknown = |reason: &&String| !quarantine_reasons().any(|known| known == *reason);
+        let unknown: Vec<&String> = self.because.iter().filter(unknown).collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let there = archive.reasons().await?;
+        match unknown.into_iter().find(|reason| !there.contains(reason)) {
+            None => Ok(()),
+            Some(reason) => {
+                let mut known: Vec<&str> = there.iter().map(String::as_str).collect();
+                quarantine_reasons().for_each(|reason| known.push(reason));
+                Err(Error::usage(format!(
+                    "{reason} is no reason to be in quarantine: {}",
+                    instead(reason, known)
+                )))
+            }
+        }
+    }
+
     async fn candidates(&self, archive: &Archive, now: Timestamp) -> Result<Vec<Quarantined>> {
+        self.check_reasons(archive).await?;
         let since = self.since.map(|since| since.instant(now));
         let mut candidates = Vec::new();
         if self.ids.is_empty() {

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use upvest::Domain;
 
+use crate::names::instead;
+
 /// Identifies a queue of a stack, together with its dead-letter queue.
 ///
 /// ```
@@ -62,7 +64,7 @@ impl FromStr for Queue {
     fn from_str(name: &str) -> Result<Self, String> {
         Self::all().find(|queue| queue.as_str() == name).ok_or_else(|| {
             let names: Vec<&str> = Self::all().map(Self::as_str).collect();
-            format!("the queues are: {}", names.join(", "))
+            format!("there is no queue {name}: {}", instead(name, names))
         })
     }
 }
@@ -91,7 +93,7 @@ mod tests {
             "nonsense"
                 .parse::<Queue>()
                 .unwrap_err()
-                .starts_with("the queues are: deliveries, ")
+                .contains("there are deliveries, ")
         );
     }
 }

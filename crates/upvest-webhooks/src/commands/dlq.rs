@@ -11,6 +11,7 @@ mod tests;
 
 use clap::Subcommand;
 use operator::dlq::{Discarded, List, PendingList, RedriveReport, Resent, Shown};
+use operator::names::warn_of_unknown_types;
 use operator::{Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 
@@ -91,6 +92,12 @@ one_report_of! {
 impl Command {
     /// Runs the command that was chosen; gives its report.
     pub(crate) async fn run(self, stack: &Stack, clock: Clock, reporter: Reporter<'_>) -> Result<DlqReport> {
+        let filter = match &self {
+            Self::List(list) => Some(&list.filter),
+            Self::Redrive(messages) | Self::Discard(messages) => Some(&messages.filter),
+            Self::Show(_) | Self::Pending(_) | Self::Resend(_) => None,
+        };
+        warn_of_unknown_types(filter.and_then(|filter| filter.event_type.as_ref()), reporter);
         Ok(match self {
             Self::List(list) => DlqReport::List(list.run(stack, &clock, reporter).await?),
             Self::Show(show) => DlqReport::Shown(Box::new(show.run(stack, &clock, reporter).await?)),

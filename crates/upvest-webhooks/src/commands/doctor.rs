@@ -50,4 +50,3 @@ impl Arguments {
         check(stacks, &self.upvest.account(), key.as_ref(), timeout).await
     }
 }
-

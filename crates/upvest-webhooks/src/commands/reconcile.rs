@@ -14,7 +14,7 @@ use operator::{Error, Result, StackFinder};
 use pipeline::runtime::clock::Clock;
 use upvest::{Domain, EntityKey};
 
-use crate::arguments::{RepairArgs, UpvestArgs, rate};
+use crate::arguments::{RepairArgs, UpvestArgs, entity, rate};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,7 +55,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "DOMAIN")]
     domains: Vec<Domain>,
     /// Compare this entity alone, written TYPE#ID; may be given several times
-    #[arg(long = "entity", value_name = "ENTITY")]
+    #[arg(long = "entity", value_name = "ENTITY", value_parser = entity)]
     entities: Vec<String>,
     /// Leave alone what changed at Upvest in the last so many minutes: its events may be on their way
     ///

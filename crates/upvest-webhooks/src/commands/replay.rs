@@ -5,6 +5,7 @@ mod tests;
 
 use clap::{ArgGroup, Args};
 use jiff::Timestamp;
+use operator::names::warn_of_unknown_types;
 use operator::replay::{Filter, Outcome, Replay, ReplayReport, Request, Selection, replay};
 use operator::times::{When, period};
 use operator::{Reporter, Result, Stack};
@@ -12,7 +13,7 @@ use pipeline::runtime::clock::Clock;
 use upvest::Domain;
 use uuid::Uuid;
 
-use crate::arguments::RepairArgs;
+use crate::arguments::{RepairArgs, entity, event_type};
 use crate::exit::Exit;
 use crate::output::{self, Report};
 
@@ -87,14 +88,15 @@ struct What {
         long,
         value_name = "ENTITY",
         num_args = 1..,
+        value_parser = entity,
         conflicts_with_all = ["event_type", "category", "domain", "since", "until"]
     )]
     entity: Vec<String>,
     /// All events of these types, like ORDER.FILLED
-    #[arg(long = "type", value_name = "TYPE", num_args = 1.., conflicts_with_all = ["category", "domain"])]
+    #[arg(long = "type", value_name = "TYPE", num_args = 1.., value_parser = event_type, conflicts_with_all = ["category", "domain"])]
     event_type: Vec<String>,
     /// All events of these categories, like ORDER
-    #[arg(long, value_name = "CATEGORY", num_args = 1.., conflicts_with = "domain")]
+    #[arg(long, value_name = "CATEGORY", num_args = 1.., value_parser = event_type, conflicts_with = "domain")]
     category: Vec<String>,
     /// All events of these domains, like orders
     #[arg(long, value_name = "DOMAIN", num_args = 1..)]
@@ -116,6 +118,7 @@ impl Arguments {
         reporter: Reporter<'_>,
     ) -> Result<ReplayReport> {
         self.repair.must_be_answerable()?;
+        warn_of_unknown_types(self.what.event_type.iter().chain(&self.what.category), reporter);
         let what = match self.resume {
             Some(id) => Replay::Resume(id),
             None => Replay::New(Request {

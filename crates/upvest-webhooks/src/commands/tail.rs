@@ -13,8 +13,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use clap::Args;
+use operator::names::warn_of_unknown_types;
 use operator::watch::{Feed, Filter, Reader, Update, Watch};
-use operator::{Error, Result, Stack};
+use operator::{Error, Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::Place;
 use tokio::sync::{Notify, mpsc};
@@ -22,7 +23,7 @@ use tokio::time::sleep;
 
 use self::lines::Form;
 use self::model::App;
-use crate::arguments::length_of_time;
+use crate::arguments::{entity, event_type, length_of_time};
 
 /// Says how many updates wait for whoever shows them.
 const WAITING: usize = 64;
@@ -30,13 +31,13 @@ const WAITING: usize = 64;
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Show events of this type, like ORDER.FILLED; repeat it for more
-    #[arg(long = "type", value_name = "TYPE", help_heading = "What to show")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = event_type, help_heading = "What to show")]
     types: Vec<String>,
     /// Show events of this category, like ORDER; repeat it for more
-    #[arg(long = "category", value_name = "CATEGORY", help_heading = "What to show")]
+    #[arg(long = "category", value_name = "CATEGORY", value_parser = event_type, help_heading = "What to show")]
     categories: Vec<String>,
     /// Show events of this entity, written TYPE#ID; repeat it for more
-    #[arg(long = "entity", value_name = "ENTITY", help_heading = "What to show")]
+    #[arg(long = "entity", value_name = "ENTITY", value_parser = entity, help_heading = "What to show")]
     entities: Vec<String>,
     /// Show only what is in quarantine
     #[arg(long, help_heading = "What to show")]
@@ -71,7 +72,8 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     /// Runs the command until it is stopped.
-    pub(crate) async fn run(&self, stack: &Stack, json: bool) -> Result<()> {
+    pub(crate) async fn run(&self, stack: &Stack, json: bool, reporter: Reporter<'_>) -> Result<()> {
+        warn_of_unknown_types(self.types.iter().chain(&self.categories), reporter);
         let clock = Clock::system();
         let form = self.form(json);
         // The screen reads the one object that is asked for.

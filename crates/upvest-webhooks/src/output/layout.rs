@@ -57,7 +57,9 @@ mod tests {
 
     #[test]
     fn a_paragraph_is_broken_between_words_and_hangs() {
-        let told = laid_out(Some(20), || paragraph("→ ", "see them with a-very-long-word-of-thirty-letters now"));
+        let told = laid_out(Some(20), || {
+            paragraph("→ ", "see them with a-very-long-word-of-thirty-letters now")
+        });
         assert_eq!(
             told,
             "→ see them with\n  a-very-long-word-of-thirty-letters\n  now"

@@ -38,7 +38,8 @@ pub(crate) fn table_of(header: &[&str]) -> Table {
 impl Table {
     /// Adds a row with a cell for each column.
     pub(crate) fn add_row<C: ToString>(&mut self, cells: impl IntoIterator<Item = C>) -> &mut Self {
-        self.rows.push(cells.into_iter().map(|cell| cell.to_string()).collect());
+        self.rows
+            .push(cells.into_iter().map(|cell| cell.to_string()).collect());
         self
     }
 
@@ -46,10 +47,14 @@ impl Table {
     fn least_widths(&self) -> Vec<usize> {
         let longest = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            let words = cells.chain(self.header.get(column)).flat_map(|cell| cell.split_whitespace());
+            let words = cells
+                .chain(self.header.get(column))
+                .flat_map(|cell| cell.split_whitespace());
             words.map(|word| word.chars().count()).max().unwrap_or(0)
         };
-        (0..self.header.len()).map(|column| longest(column) + PADDING).collect()
+        (0..self.header.len())
+            .map(|column| longest(column) + PADDING)
+            .collect()
     }
 
     fn drawn(&self, columns: Option<usize>) -> String {
@@ -68,9 +73,18 @@ impl Table {
 
     /// Writes each row as lines with the names of its columns; what is empty is left out.
     fn blocks(&self) -> String {
-        let names = self.header.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        let names = self
+            .header
+            .iter()
+            .map(|name| name.chars().count())
+            .max()
+            .unwrap_or(0);
         let block = |row: &Vec<String>| {
-            let cells = self.header.iter().zip(row).filter(|(_, cell)| !cell.trim().is_empty());
+            let cells = self
+                .header
+                .iter()
+                .zip(row)
+                .filter(|(_, cell)| !cell.trim().is_empty());
             let lines = cells.map(|(name, cell)| super::paragraph(&format!(" {name:names$}   "), cell));
             lines.collect::<Vec<_>>().join("\n")
         };
@@ -108,7 +122,10 @@ mod tests {
     }
 
     fn widest(text: &str) -> usize {
-        text.lines().map(|line| line.trim_end().chars().count()).max().unwrap_or(0)
+        text.lines()
+            .map(|line| line.trim_end().chars().count())
+            .max()
+            .unwrap_or(0)
     }
 
     #[test]

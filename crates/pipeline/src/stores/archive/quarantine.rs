@@ -295,7 +295,11 @@ impl Archive {
     }
 
     /// Lists the reasons for which anything is in quarantine.
-    pub(super) async fn reasons(&self) -> Result<Vec<String>, AwsError> {
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when the bucket cannot be listed.
+    pub async fn reasons(&self) -> Result<Vec<String>, AwsError> {
         let list = self.list(QUARANTINE_PREFIX).delimiter("/");
         let mut pages = list.into_paginator().send();
         let mut reasons = Vec::new();

@@ -33,7 +33,7 @@ impl Report for Discarded {
     fn text(&self) -> String {
         repair_text(&self.ending, "given up", || {
             let mut text = match self.messages.is_empty() {
-                true => "no messages to give up\n".to_owned(),
+                true => format!("no messages in dead-letter queues{}\n", self.selection),
                 false => table(self),
             };
             text.push_str(&messages_behind(&self.cut_off));

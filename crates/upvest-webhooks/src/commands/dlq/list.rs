@@ -20,7 +20,7 @@ pub(crate) struct ListArgs {
     #[arg(long)]
     messages: bool,
     #[command(flatten)]
-    filter: FilterArgs,
+    pub(super) filter: FilterArgs,
     /// List at most so many messages of each queue
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
     limit: u16,
@@ -41,7 +41,11 @@ impl Report for List {
             return counts(self);
         };
         if messages.is_empty() {
-            return format!("no messages\n{}", messages_behind(&self.cut_off));
+            return format!(
+                "no messages in dead-letter queues{}\n{}",
+                self.selection,
+                messages_behind(&self.cut_off)
+            );
         }
         let header = [
             "queue",

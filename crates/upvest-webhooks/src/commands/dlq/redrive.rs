@@ -40,7 +40,7 @@ impl Report for RedriveReport {
     fn text(&self) -> String {
         repair_text(&self.ending, "sent back", || {
             let mut text = match self.queues.is_empty() {
-                true => "no messages to send back\n".to_owned(),
+                true => format!("no messages in dead-letter queues{}\n", self.selection),
                 false => table(self),
             };
             text.push_str(&missing(&self.missing, "no message of this id can be seen"));

@@ -6,7 +6,7 @@ use clap::Args;
 use operator::Queue;
 use operator::dlq::{Filter, Selection};
 
-use crate::arguments::RepairArgs;
+use crate::arguments::{RepairArgs, entity, event_type};
 
 /// Says which dead-letter queues are looked through.
 #[derive(Debug, Clone, Default, Args)]
@@ -23,11 +23,11 @@ pub(crate) struct FilterArgs {
     #[arg(long, value_name = "TEXT")]
     because: Option<String>,
     /// Only events of this entity, written TYPE#ID
-    #[arg(long)]
+    #[arg(long, value_parser = entity)]
     entity: Option<String>,
     /// Only events of this type (ORDER.FILLED) or category (ORDER)
-    #[arg(long = "type", value_name = "TYPE")]
-    event_type: Option<String>,
+    #[arg(long = "type", value_name = "TYPE", value_parser = event_type)]
+    pub(super) event_type: Option<String>,
 }
 
 /// Says which messages are sent back or given up, and how.
@@ -38,7 +38,7 @@ pub(crate) struct MessagesArgs {
     #[command(flatten)]
     queues: QueueArgs,
     #[command(flatten)]
-    filter: FilterArgs,
+    pub(super) filter: FilterArgs,
     #[command(flatten)]
     repair: RepairArgs,
 }

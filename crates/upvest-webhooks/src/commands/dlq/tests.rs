@@ -316,10 +316,10 @@ async fn empty_queues_need_no_operation() {
     assert!(site.operations().await.is_empty() && report.queues.is_empty());
     let report = DlqReport::Redriven(report);
     assert!(report.succeeded());
-    assert_eq!(report.text(), "no messages to send back\n");
+    assert_eq!(report.text(), "no messages in dead-letter queues\n");
     assert_eq!(
         run(&site, &["list", "--messages"]).await.text().trim(),
-        "no messages"
+        "no messages in dead-letter queues"
     );
 }
 

@@ -63,7 +63,10 @@ fn problem(AreaFinding { area, finding }: &AreaFinding) -> String {
 
 /// Lists every check below its area; of what is wrong no more than that it is, because it was told above.
 fn checks(checkup: &Checkup) -> String {
-    let names = checkup.findings.iter().map(|found| found.finding.check.chars().count());
+    let names = checkup
+        .findings
+        .iter()
+        .map(|found| found.finding.check.chars().count());
     let names = names.max().unwrap_or(0);
     let mut text = String::new();
     let mut last = None;

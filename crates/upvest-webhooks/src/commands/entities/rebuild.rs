@@ -5,7 +5,7 @@ use operator::entities::{Finding, RebuildReport, Rebuilding, Rebuilt, Which, reb
 use operator::{Repair, Result};
 use upvest::{Domain, EntityKey};
 
-use crate::arguments::RepairArgs;
+use crate::arguments::{RepairArgs, entity};
 use crate::exit::Exit;
 use crate::output::{self, Report, facts, repair_text};
 
@@ -28,7 +28,7 @@ Exit status: 0 when everything that was found is rebuilt, 1 when something is no
 #[command(after_help = EXAMPLES, group = ArgGroup::new("what").args(["domain", "entities"]).required(true))]
 pub(crate) struct RebuildArgs {
     /// These entities, written TYPE#ID
-    #[arg(value_name = "ENTITY")]
+    #[arg(value_name = "ENTITY", value_parser = entity)]
     entities: Vec<String>,
     /// All entities of these domains that have events in the log
     #[arg(long, value_name = "DOMAIN", num_args = 1..)]

@@ -5,6 +5,7 @@ use operator::entities::{Verified, verify_all, verify_domains};
 use operator::{Reporter, Result, Stack};
 use upvest::{Domain, EntityKey};
 
+use crate::arguments::entity;
 use crate::exit::Exit;
 use crate::output::{self, Report, facts};
 
@@ -34,7 +35,7 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "DOMAIN", num_args = 1..)]
     domain: Vec<Domain>,
     /// These entities, written TYPE#ID
-    #[arg(long, value_name = "ENTITY", num_args = 1..)]
+    #[arg(long, value_name = "ENTITY", num_args = 1.., value_parser = entity)]
     entity: Vec<String>,
 }
 

@@ -48,7 +48,7 @@ impl Report for Discarded {
     fn text(&self) -> String {
         repair_text(&self.ending, "discarded", || {
             let mut text = match self.discarded.is_empty() {
-                true => "nothing in quarantine to discard\n".to_owned(),
+                true => format!("no deliveries in quarantine{}\n", self.selection),
                 false => table(&self.discarded),
             };
             text.push_str(&missing(&self.missing, "not in quarantine"));

@@ -28,11 +28,9 @@ impl ListArgs {
 impl Report for List {
     fn text(&self) -> String {
         if self.quarantine.is_empty() {
-            return "nothing in quarantine".to_owned();
+            return format!("no deliveries in quarantine{}", self.selection);
         }
-        let header = [
-            "delivery", "reason", "age", "received", "from", "key id", "events", "bytes",
-        ];
+        let header = ["delivery", "reason", "age", "from", "key id", "events", "bytes"];
         let mut table = output::table(header);
         for listed in &self.quarantine {
             let events = match listed.events.as_slice() {
@@ -43,7 +41,6 @@ impl Report for List {
                 listed.delivery_id.to_string(),
                 listed.reason.clone(),
                 age_at(self.at, listed.received_at),
-                listed.received_at.to_string(),
                 listed.source_address.clone().unwrap_or_default(),
                 listed.key_id.clone().unwrap_or_default(),
                 events,

@@ -64,7 +64,7 @@ impl Report for ReverifyReport {
     fn text(&self) -> String {
         repair_text(&self.ending, "sent", || {
             let mut text = match self.deliveries.is_empty() {
-                true => "nothing in quarantine to verify again\n".to_owned(),
+                true => format!("no deliveries in quarantine{}\n", self.selection),
                 false => table(self),
             };
             text.push_str(&missing(&self.missing, "neither in quarantine nor verified"));

@@ -206,7 +206,7 @@ async fn what_holds_once_its_key_is_right_is_verified_and_processed_once() {
     assert_eq!((reasons(&site).len(), objects(&site, "verified/").len()), (0, 1));
     let again = reverify(&site, &[]).await;
     assert!(
-        again.text().starts_with("nothing in quarantine"),
+        again.text().starts_with("no deliveries in quarantine"),
         "{}",
         again.text()
     );

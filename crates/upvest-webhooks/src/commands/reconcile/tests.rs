@@ -479,7 +479,7 @@ async fn nothing_is_told_with_a_key_that_the_stack_does_not_know_or_without_a_re
     let error = desk.run(&line).await.map(drop).unwrap_err();
     assert!(error.to_string().contains("another secret"), "{error}");
     assert!(desk.world.receiver.aws.items("audit").is_empty());
-    for entity in ["TOPUP#t1", "POSITION#a#b", "order"] {
+    for entity in ["TOPUP#t1", "POSITION#a#b"] {
         let error = desk
             .run(&format!("--entity {entity}"))
             .await

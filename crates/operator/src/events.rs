@@ -1,12 +1,17 @@
 //! What the event log holds.
 
+mod list;
+
 use pipeline::stores::events::{LoggedEvent, TimelineEntry};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use upvest::{EntityKey, Occurred};
+use upvest::Occurred;
 
 use crate::error::{Error, Result};
+use crate::find;
 use crate::stack::{Part, Stack};
+
+pub use list::{EventList, ListedEvent, MOST_DELIVERIES, Place, Query, list};
 
 /// Describes an event as the log holds it, with the delivery that brought it.
 #[derive(Debug, Serialize)]
@@ -57,12 +62,13 @@ pub struct TimelineEvent {
     pub event_id: String,
 }
 
-/// Reads an event of the log.
+/// Reads an event of the log, found by its id or the beginning of it.
 ///
 /// # Errors
 ///
 /// [`Error`] of the kind not-found where the log has none of this id.
 pub async fn show(stack: &Stack, event_id: &str) -> Result<EventReport> {
+    let event_id = &find::event_id(stack, event_id).await?;
     let event = stack.event_log()?.find(event_id).await?;
     let event = event.ok_or_else(|| Error::not_found(format!("no event {event_id} in the event log")))?;
     let mut report = EventReport::of(event)?;
@@ -78,7 +84,8 @@ pub async fn show(stack: &Stack, event_id: &str) -> Result<EventReport> {
 ///
 /// [`Error`] of the kind not-found where the log has none of this entity.
 pub async fn timeline(stack: &Stack, entity: &str, after: Option<&Occurred>, limit: u16) -> Result<Timeline> {
-    let key = EntityKey::from_stored(entity.to_owned());
+    let key = find::entity(stack, entity).await?;
+    let entity = key.as_str();
     // One more than is shown tells whether there is more.
     let log = stack.event_log()?;
     let mut entries = log.timeline(&key, after, i32::from(limit) + 1).await?;
@@ -130,6 +137,8 @@ impl From<TimelineEntry> for TimelineEvent {
 
 #[cfg(test)]
 mod tests {
+    use upvest::EntityKey;
+
     use super::*;
 
     fn logged(object: &str) -> LoggedEvent {

@@ -22,13 +22,14 @@ pub use publication::{Follows, Publication};
 use reading::Reader;
 pub use signed::Bytes;
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
+use crate::find;
 use crate::stack::Stack;
 
 /// Tells what is to be explained, and how much of it.
 #[derive(Debug, Clone)]
 pub struct Question {
-    /// Names what is to be explained: an entity, written `TYPE#ID`, or the id of an event or a delivery.
+    /// Names what is to be explained: an entity, written `TYPE#ID` or as its bare id, or the id of an event or a delivery.
     pub subject: String,
     /// Limits how many events of an entity are shown: the newest ones.
     pub limit: usize,
@@ -46,11 +47,22 @@ pub struct Question {
 pub async fn explain(stack: &Stack, question: &Question, clock: &Clock) -> Result<Explanation> {
     let reader = Reader::of(stack, clock)?;
     let mut explanation = if question.subject.contains('#') {
-        reader.entity(&question.subject, question.limit).await?
-    } else if let Some(event) = reader.find(&question.subject).await? {
+        let entity = find::entity(stack, &question.subject).await?;
+        reader.entity(entity.as_str(), question.limit).await?
+    } else if let Some(event) = reader
+        .find(&find::event_id(stack, &question.subject).await?)
+        .await?
+    {
         reader.event(event, question.duplicates_within).await?
     } else {
-        reader.delivery(&question.subject).await?
+        match reader.delivery(&question.subject).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                // Last, because it reads most.
+                let entity = find::entity(stack, &question.subject).await.map_err(|_| error)?;
+                reader.entity(entity.as_str(), question.limit).await?
+            }
+            explained => explained?,
+        }
     };
     if !question.with_objects {
         explanation.leave_objects_out();

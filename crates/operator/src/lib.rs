@@ -8,6 +8,7 @@
 //! | [`stack`] | finding a stack; the one place that makes AWS clients and opens stores |
 //! | [`repair`] | the frame of every repair: preview, question, audit, throttle, progress, end |
 //! | [`events`], [`entities`] | the event log and the state of entities: show, timeline, verify one by the other, rebuild |
+//! | [`find`] | an entity or an event by a part of its name |
 //! | [`explain`] | from a state or an event back to the signed bytes, and forward to its actions |
 //! | [`archive`] | the signed deliveries: verify the log by them, send again what it lacks |
 //! | [`audit`] | what operators did, and why |
@@ -55,6 +56,7 @@ pub mod entities;
 pub mod error;
 pub mod events;
 pub mod explain;
+pub mod find;
 pub mod fold;
 pub mod key_file;
 pub mod keys;

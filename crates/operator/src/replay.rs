@@ -22,7 +22,9 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
+pub(crate) use self::archive::read_delivery;
 pub use self::counts::{Failure, Row};
+pub(crate) use self::page::{Page, Selected};
 pub use self::selection::{Filter, Selection};
 pub use self::task::Request;
 

@@ -240,7 +240,10 @@ impl Command {
                 };
                 Answer::of(&arguments.run(&url, stacks.reporter()).await?, page)
             }
-            Self::Events(command) => Answer::of(&command.run(stacks.stack().await?).await?, page),
+            Self::Events(command) => {
+                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+                Answer::of(&command.run(stack, clock.now(), reporter).await?, page)
+            }
             Self::Explain(arguments) => {
                 let explanation = arguments.run(stacks.stack().await?, clock).await?;
                 Answer::of(&explanation, page)

@@ -37,11 +37,14 @@ const BEFORE_ALL: (&str, &str) = (
 );
 
 /// Lists the commands that look, in the order of the table.
-const LOOKING: [(&str, &str); 36] = [
+const LOOKING: [(&str, &str); 40] = [
     ("events show", "events show order-1"),
+    ("events show", "events show topu"),
+    ("events list", "events list --user u1 --since 1h"),
     ("events timeline", "events timeline ORDER#o1"),
     ("entities show", "entities show ORDER#o1"),
     ("entities list", "entities list --user u1"),
+    ("entities list", "entities list --type order"),
     ("entities verify", "entities verify --domain orders"),
     (
         "entities rebuild --dry-run",
@@ -49,6 +52,7 @@ const LOOKING: [(&str, &str); 36] = [
     ),
     ("explain", "explain ORDER#o1"),
     ("explain", "explain order-2"),
+    ("explain", "explain o1"),
     ("tail", "tail --plain --since 10m --for 1s"),
     ("archive verify", "archive verify --since 1h"),
     ("archive resend --dry-run", "archive resend --since 1h --dry-run"),

@@ -9,7 +9,7 @@
 use clap::{CommandFactory, Parser};
 use insta::assert_snapshot;
 use upvest::Domain;
-use upvest_webhooks::Cli;
+use upvest_webhooks::{Cli, Exit};
 use webhook_tests::deliveries::{event, signing_key, topup};
 use webhook_tests::deployment::Deployment;
 use webhook_tests::effects::Trouble;
@@ -44,6 +44,15 @@ impl Stage {
         let answer = cli.run_on(&stacks, &clock).await;
         let answer = answer.unwrap_or_else(|error| panic!("{line}: {error}"));
         self.without_operations(answer.text())
+    }
+
+    /// Runs a command that is to be refused; gives its exit code and why.
+    async fn refuses(&self, line: &str) -> (u8, String) {
+        let words = std::iter::once("upvest-webhooks").chain(line.split_whitespace());
+        let cli = Cli::try_parse_from(words).unwrap();
+        let (stacks, clock) = (self.0.finder(), self.0.clock());
+        let error = cli.run_on(&stacks, &clock).await.unwrap_err();
+        (Exit::from(error.kind()).code(), error.to_string())
     }
 
     /// Replaces the ids of operations, the one thing that chance decides outside of the account.
@@ -93,6 +102,84 @@ async fn an_event_and_a_time_line() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_list_of_events() {
+    let stage = Stage::set().await;
+    assert_snapshot!("events_list", stage.shows("events list --since 1h").await);
+    assert_snapshot!(
+        "events_list_80",
+        stage.shows("events list --since 1h --limit 2 --width 80").await
+    );
+    assert_snapshot!(
+        "events_list_empty",
+        stage.shows("events list --since 1h --type user.created").await
+    );
+}
+
+/// The same events and entities, by less than their whole names.
+#[tokio::test(start_paused = true)]
+async fn a_part_of_a_name_is_enough_where_it_names_one() {
+    let stage = Stage::set().await;
+    let whole = stage.shows("entities show ORDER#o1").await;
+    for part in ["order#o1", "o1"] {
+        assert_eq!(
+            stage.shows(&format!("entities show {part}")).await,
+            whole,
+            "{part}"
+        );
+    }
+    let whole = stage.shows("events show order-1").await;
+    assert_eq!(stage.shows("events show order-1").await, whole);
+    assert_eq!(stage.refuses("events show order").await.0, 2, "two begin so");
+    assert_eq!(stage.refuses("entities show o7").await.0, 3);
+    let explained = stage.shows("explain ORDER#o1").await;
+    assert_eq!(stage.shows("explain o1").await, explained);
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_that_are_mistyped_are_refused_with_the_nearest() {
+    let stage = Stage::set().await;
+    for (line, hint) in [
+        (
+            "quarantine list --because bad_signature",
+            "did you mean bad-signature?",
+        ),
+        (
+            "quarantine discard --because bad_signature --dry-run",
+            "did you mean bad-signature?",
+        ),
+    ] {
+        let (code, error) = stage.refuses(line).await;
+        assert_eq!(code, 2, "{line}: {error}");
+        assert!(error.ends_with(hint), "{line}: {error}");
+    }
+    for (line, hint) in [
+        ("dlq list --queue order", "did you mean orders?"),
+        ("dlq redrive --entity nonsense --reason r", "written TYPE#ID"),
+    ] {
+        let words = std::iter::once("upvest-webhooks").chain(line.split_whitespace());
+        let error = Cli::try_parse_from(words).unwrap_err().to_string();
+        assert!(error.contains(hint), "{line}: {error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_list_repeats_what_was_asked_for() {
+    let stage = Stage::set().await;
+    for (line, told) in [
+        (
+            "quarantine list --because digest-mismatch --since 1h",
+            "no deliveries in quarantine because digest-mismatch since 1h\n",
+        ),
+        (
+            "dlq list --messages --queue orders --type order.new",
+            "no messages in dead-letter queues of orders of type ORDER.NEW\n",
+        ),
+    ] {
+        assert_eq!(stage.shows(line).await, told, "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_entity() {
     let stage = Stage::set().await;
     assert_snapshot!("entities_show_order", stage.shows("entities show ORDER#o1").await);
@@ -101,6 +188,16 @@ async fn an_entity() {
         stage.shows("entities show ORDER#o1 --json").await
     );
     assert_snapshot!("entities_list", stage.shows("entities list --user u1").await);
+    assert_snapshot!(
+        "entities_list_80",
+        stage.shows("entities list --type order --width 80").await
+    );
+    assert_snapshot!(
+        "entities_list_empty",
+        stage
+            .shows("entities list --status rejected --domain orders")
+            .await
+    );
     assert_snapshot!(
         "entities_verify",
         stage.shows("entities verify --domain orders").await
@@ -123,6 +220,14 @@ async fn an_explanation() {
 async fn what_is_in_quarantine() {
     let stage = Stage::set().await;
     assert_snapshot!("quarantine_list", stage.shows("quarantine list").await);
+    assert_snapshot!(
+        "quarantine_list_120",
+        stage.shows("quarantine list --width 120").await
+    );
+    assert_snapshot!(
+        "quarantine_list_80",
+        stage.shows("quarantine list --width 80").await
+    );
     assert_snapshot!(
         "quarantine_show",
         stage.shows("quarantine show $QUARANTINED").await
@@ -148,6 +253,7 @@ async fn what_is_in_dead_letter_queues() {
         "dlq_discard_dry_run",
         stage.shows("dlq discard t1-3 --dry-run").await
     );
+    assert_snapshot!("dlq_list_80", stage.shows("dlq list --messages --width 80").await);
     stage.0.receiver.effects.mend();
     assert_snapshot!(
         "dlq_redrive",

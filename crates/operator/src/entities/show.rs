@@ -1,4 +1,4 @@
-//! Showing the state of an entity, and which entities a person has.
+//! Showing the state of an entity.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use upvest::projection::{Derived, Part, Parts, Projection};
 use upvest::{EntityKey, Occurred};
 
 use crate::error::{Error, Result};
+use crate::find;
 use crate::records::Records;
 use crate::stack::Stack;
 
@@ -97,22 +98,13 @@ pub struct PartReport {
     pub occurred_at: String,
 }
 
-/// Lists the entities of a person.
-#[derive(Debug, Serialize)]
-pub struct UserEntities {
-    /// Names the user by Upvest's id.
-    pub user_id: String,
-    /// Names the entities, written `TYPE#ID`, in their order.
-    pub entities: Vec<String>,
-}
-
-/// Reads the state of an entity, written `TYPE#ID`, and its newest object from the log, or from the archive.
+/// Reads the state of an entity, found as [`find::entity`](crate::find::entity) does, and its newest object from the log, or from the archive.
 ///
 /// # Errors
 ///
 /// [`Error`] of the kind not-found where there is none.
 pub async fn show(stack: &Stack, entity: &str) -> Result<EntityReport> {
-    let entity = EntityKey::from_stored(entity.to_owned());
+    let entity = find::entity(stack, entity).await?;
     let stored = stack.entities()?.load(&entity).await?;
     let stored = stored.ok_or_else(|| unknown(&entity))?;
     let object = match &stored.projection.newest {
@@ -120,22 +112,6 @@ pub async fn show(stack: &Stack, entity: &str) -> Result<EntityReport> {
         Some(newest) => Some(Records::of(stack)?.object_of(&newest.occurred.event_id).await?),
     };
     Ok(EntityReport::of(&entity, &stored, object))
-}
-
-/// Lists the entities that a user has, by the index of the entities table, which follows it within moments.
-///
-/// # Errors
-///
-/// [`Error`] of the kind not-found where there are none.
-pub async fn of_user(stack: &Stack, user_id: &str) -> Result<UserEntities> {
-    let entities = stack.entities()?.of_user(user_id).await?;
-    if entities.is_empty() {
-        return Err(Error::not_found(format!("no entity names the user {user_id}")));
-    }
-    Ok(UserEntities {
-        user_id: user_id.to_owned(),
-        entities: entities.iter().map(EntityKey::to_string).collect(),
-    })
 }
 
 /// Says that an entity is nowhere.

@@ -49,7 +49,8 @@ pub(crate) async fn read_archive(
     Ok(())
 }
 
-async fn read_delivery(
+/// Reads the events that a delivery brought first, where it was received in the range.
+pub(crate) async fn read_delivery(
     records: &Records,
     key: String,
     received: &Range<Timestamp>,

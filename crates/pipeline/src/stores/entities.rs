@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `item` | the attributes of an item, and how large it may be |
 //! | `reading` | items and keys, one by one and in batches |
+//! | `listing` | what lists say of entities |
 //! | `writing` | the version condition, one by one and in batches |
 //! | `rebuilding` | putting a state that was folded from the log in the place of any item |
 //! | `unknown_types` | which event types entities had that this version does not know |
@@ -11,6 +12,7 @@
 
 mod comparison;
 mod item;
+mod listing;
 mod reading;
 mod rebuilding;
 mod unknown_types;
@@ -21,6 +23,7 @@ use upvest::EntityKey;
 pub use upvest::batch::Stored;
 
 pub use self::comparison::{AttributeDifference, EntityItem};
+pub use self::listing::{Summary, SummaryPage};
 pub use self::reading::Loaded;
 pub use self::unknown_types::UnknownTypes;
 pub use self::writing::EntityWrite;

@@ -10,10 +10,11 @@ mod verify;
 mod verify_tests;
 
 use clap::Subcommand;
-use operator::entities::{EntityReport, RebuildReport, UserEntities, Verified, of_user, show};
+use operator::entities::{EntityList, EntityReport, RebuildReport, Verified, show};
 use operator::{Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 
+use self::list::ListArgs;
 use self::rebuild::RebuildArgs;
 use self::verify::VerifyArgs;
 use crate::output::one_report_of;
@@ -24,17 +25,11 @@ pub(crate) enum Command {
     ///
     /// Example: upvest-webhooks entities show ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4
     Show {
-        /// The entity, written TYPE#ID
+        /// The entity, written TYPE#ID; a bare id or the beginning of one does where only one entity has it
         entity: String,
     },
-    /// List the entities of a person
-    ///
-    /// Example: upvest-webhooks entities list --user 2fb40e1c-4b8a-4f3d-9d9a-bd3b9a3f5f0e
-    List {
-        /// The user's id at Upvest
-        #[arg(long, value_name = "ID")]
-        user: String,
-    },
+    /// List entities by their user, domain, type, status or last event
+    List(Box<ListArgs>),
     /// Compare entities with what their events in the log say
     Verify(VerifyArgs),
     /// Fold entities again from the event log, where they are not what their events say
@@ -45,7 +40,7 @@ one_report_of! {
     /// Holds the result of any of the commands.
     EntitiesReport {
         Shown(Box<EntityReport>),
-        Listed(UserEntities),
+        Listed(EntityList),
         Verified(Verified),
         Rebuilt(RebuildReport),
     }
@@ -61,7 +56,7 @@ impl Command {
     ) -> Result<EntitiesReport> {
         Ok(match self {
             Self::Show { entity } => EntitiesReport::Shown(Box::new(show(stack, &entity).await?)),
-            Self::List { user } => EntitiesReport::Listed(of_user(stack, &user).await?),
+            Self::List(list) => EntitiesReport::Listed(list.run(stack, clock.now(), reporter).await?),
             Self::Verify(verify) => EntitiesReport::Verified(verify.run(stack, reporter).await?),
             Self::Rebuild(rebuild) => {
                 let repair = rebuild.repair.of(stack, clock, reporter);

@@ -1,12 +1,15 @@
 //! `events`: what the event log holds.
 
+mod list;
 mod show;
 mod timeline;
 
 use clap::Subcommand;
-use operator::events::{EventReport, Timeline};
-use operator::{Result, Stack};
+use jiff::Timestamp;
+use operator::events::{EventList, EventReport, Timeline};
+use operator::{Reporter, Result, Stack};
 
+use self::list::ListArgs;
 use self::timeline::TimelineArgs;
 use crate::output::one_report_of;
 
@@ -16,9 +19,11 @@ pub(crate) enum Command {
     ///
     /// Example: upvest-webhooks events show 1a9eca6b-4294-4260-a20c-2a23e852f2a2
     Show {
-        /// The event's id
+        /// The event's id, or the beginning of it, for which at most 20 MB of the log are looked through
         event_id: String,
     },
+    /// List events by when they were received, oldest first
+    List(Box<ListArgs>),
     /// List the events of an entity, oldest first
     ///
     /// Example: upvest-webhooks events timeline ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4
@@ -26,20 +31,27 @@ pub(crate) enum Command {
 }
 
 one_report_of! {
-    /// Holds the result of either command.
+    /// Holds the result of any of the commands.
     EventsReport {
         Event(Box<EventReport>),
+        Listed(EventList),
         Timeline(Timeline),
     }
 }
 
 impl Command {
-    /// Reads the event log; gives an event or a time line.
-    pub(crate) async fn run(self, stack: &Stack) -> Result<EventsReport> {
+    /// Reads the event log; gives an event, a list or a time line.
+    pub(crate) async fn run(
+        self,
+        stack: &Stack,
+        now: Timestamp,
+        reporter: Reporter<'_>,
+    ) -> Result<EventsReport> {
         Ok(match self {
             Self::Show { event_id } => {
                 EventsReport::Event(Box::new(operator::events::show(stack, &event_id).await?))
             }
+            Self::List(list) => EventsReport::Listed(list.run(stack, now, reporter).await?),
             Self::Timeline(timeline) => EventsReport::Timeline(timeline.run(stack).await?),
         })
     }

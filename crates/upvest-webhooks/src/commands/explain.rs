@@ -15,7 +15,8 @@ use crate::arguments::length_of_time;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// An entity, written TYPE#ID, an event's id, or a delivery's id; quote it, for shells take # and ! otherwise
+    /// An entity, written TYPE#ID or as its bare id, an event's id, or a delivery's id; the beginning of an id does where
+    /// only one begins so. Quote it, for shells take # and ! otherwise
     #[arg(value_name = "EVENT|ENTITY|DELIVERY")]
     subject: String,
     /// Show at most so many events of an entity, the newest ones; its state is folded from all

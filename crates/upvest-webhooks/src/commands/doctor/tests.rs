@@ -18,7 +18,7 @@ use webhook_tests::commands::assert_commands_parse;
 use webhook_tests::deployment::{ConnectedDeployment, UPVEST_SECRET};
 
 use super::*;
-use crate::output::Report;
+use crate::output::{Report, laid_out};
 use operator::Queue;
 
 const RINGING: &str = "upvest-webhooks-Alarms-1A-ConflictAlarm-2B";
@@ -39,6 +39,7 @@ struct Site {
 struct Checked {
     json: Value,
     text: String,
+    narrow: String,
 }
 
 impl Site {
@@ -184,6 +185,7 @@ impl Site {
         let checked = Checked {
             json: serde_json::to_value(&report).unwrap(),
             text: report.text(),
+            narrow: laid_out(Some(80), || report.text()),
         };
         let failed = checked.of("failed").len();
         assert_eq!(report.succeeded(), failed == 0);
@@ -266,6 +268,7 @@ async fn nothing_is_wrong_with_a_healthy_stack() {
         .collect();
     assert_eq!(skipped, ["name", "certificate", "signed POST is answered 200"]);
     assert_snapshot!(site.without_chance(&checked.text));
+    assert_snapshot!("healthy_80", site.without_chance(&checked.narrow));
     assert_eq!(
         (site.world.changes(), site.world.receiver.aws.objects("archive")),
         before

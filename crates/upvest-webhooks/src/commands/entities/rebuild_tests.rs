@@ -255,9 +255,21 @@ async fn the_entities_of_a_person_are_listed() {
     ])
     .await;
     let listed = run(&site, "list --user u1").await.unwrap();
-    assert_eq!(listed.text(), "ORDER#o1\nUSER#u1\n");
-    let none = run(&site, "list --user u9").await.unwrap_err();
-    assert_eq!(none.kind(), operator::ErrorKind::NotFound);
+    let keys = |text: &str| -> Vec<String> {
+        let words = text.split_whitespace().filter(|word| word.contains('#'));
+        words.map(str::to_owned).collect()
+    };
+    assert_eq!(keys(&listed.text()), ["ORDER#o1", "USER#u1"]);
+    let page = run(&site, "list --user u1 --limit 1").await.unwrap();
+    assert_eq!(keys(&page.text()), ["ORDER#o1", "'ORDER#o1'"]);
+    let rest = run(&site, "list --user u1 --page order#o1").await.unwrap();
+    assert_eq!(keys(&rest.text()), ["USER#u1"]);
+    let new = run(&site, "list --status new --domain orders").await.unwrap();
+    let mut found = keys(&new.text());
+    found.sort_unstable();
+    assert_eq!(found, ["ORDER#o1", "ORDER#o2"]);
+    let none = run(&site, "list --user u9").await.unwrap();
+    assert_eq!(none.text(), "no entities of user u9 among 0 looked at\n");
 }
 
 #[tokio::test(start_paused = true)]

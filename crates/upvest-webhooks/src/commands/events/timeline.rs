@@ -9,7 +9,7 @@ use crate::output::{self, Report};
 
 #[derive(Debug, Args)]
 pub(crate) struct TimelineArgs {
-    /// The entity, written TYPE#ID
+    /// The entity, written TYPE#ID; a bare id or the beginning of one does where only one entity has it
     entity: String,
     /// Show at most so many events
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]

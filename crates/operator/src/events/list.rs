@@ -1,0 +1,248 @@
+//! Listing events by when they were received.
+//!
+//! The log has no index by time. The archive is one: the keys of its deliveries begin with the hour. So a list reads the
+//! deliveries of its time, and asks the log which events they brought first, as a replay does.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+use serde::Serialize;
+use upvest::{Domain, EntityKey};
+
+use crate::error::Result;
+use crate::records::Records;
+use crate::replay::{Filter, Page, Selected, read_delivery};
+use crate::stack::Stack;
+
+/// Bounds the deliveries that are read for one page of the list: as many reads of S3, and of the log.
+pub const MOST_DELIVERIES: usize = 1_000;
+/// Says how many deliveries are read at the same time.
+const AT_A_TIME: usize = 8;
+
+/// Says which events are listed, and how many.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// Takes events that were received in this time.
+    pub received: Range<Timestamp>,
+    /// Takes events of these types or categories, like `ORDER.FILLED` or `ORDER`; of any where none is named.
+    pub types: Vec<String>,
+    /// Takes events of these domains; of any where none is named.
+    pub domains: Vec<Domain>,
+    /// Takes events of this person's entities; of anybody's where nobody is named.
+    pub user_id: Option<String>,
+    /// Limits how many are listed.
+    pub limit: usize,
+    /// Goes on here, as the last page said.
+    pub after: Option<Place>,
+}
+
+/// Names a place in the archive: so many events of a delivery are behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    key: String,
+    events: usize,
+}
+
+/// Lists a page of the events that were asked for, in the order of their receipt.
+#[derive(Debug, Serialize)]
+pub struct EventList {
+    /// Gives the time at which the list was begun; ages count up to it.
+    pub at: Timestamp,
+    /// Describes the events that were found.
+    pub events: Vec<ListedEvent>,
+    /// Tells how many deliveries were read for that.
+    pub deliveries: usize,
+    /// Lists what could not be read, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
+    /// Tells where the next page goes on; `None` on the last one.
+    pub next: Option<String>,
+    /// Repeats what was asked for, in words.
+    pub selection: String,
+}
+
+/// Describes an event by what tells it from others.
+#[derive(Debug, Serialize)]
+pub struct ListedEvent {
+    /// Names the event in the log.
+    pub event_id: String,
+    /// Repeats the event type that Upvest sent.
+    pub r#type: String,
+    /// Names the entity that it is about, written `TYPE#ID`.
+    pub entity: String,
+    /// Gives the time at which it occurred.
+    pub occurred_at: String,
+    /// Gives the time at which it was received.
+    pub received_at: String,
+}
+
+/// Lists the events that a query asks for, a page at a time. A page ends after [`MOST_DELIVERIES`] deliveries, and the next
+/// one goes on there.
+///
+/// # Errors
+///
+/// [`Error`](crate::Error) when the archive or the log cannot be read.
+pub async fn list(stack: &Stack, query: &Query, at: Timestamp) -> Result<EventList> {
+    let records = Records::of(stack)?;
+    let own = match &query.user_id {
+        Some(user_id) => Some(stack.entities()?.of_user(user_id).await?.into_iter().collect()),
+        None => None,
+    };
+    let wanted = Wanted { query, own };
+    let mut list = EventList {
+        at,
+        events: Vec::new(),
+        deliveries: 0,
+        unreadable: Vec::new(),
+        next: None,
+        selection: query.in_words(),
+    };
+    if let Some(Place { key, events }) = &query.after {
+        let page = read_delivery(&records, key.clone(), &query.received, &Filter::Any).await?;
+        if !list.take(page, key, *events, &wanted) {
+            return Ok(list);
+        }
+    }
+    let after = query.after.as_ref().map(|place| place.key.as_str());
+    let mut keys = records.archive.verified_between(query.received.clone(), after);
+    while let Some(keys) = keys.next().await? {
+        let pages = keys.into_iter().map(async |key| {
+            let page = read_delivery(&records, key.clone(), &query.received, &Filter::Any).await;
+            (key, page)
+        });
+        let mut pages = stream::iter(pages).buffered(AT_A_TIME);
+        while let Some((key, page)) = pages.next().await {
+            if !list.take(page?, &key, 0, &wanted) {
+                return Ok(list);
+            }
+        }
+    }
+    Ok(list)
+}
+
+/// Decides which events are listed.
+struct Wanted<'q> {
+    query: &'q Query,
+    /// Names the entities of the person who is named.
+    own: Option<BTreeSet<EntityKey>>,
+}
+
+impl Wanted<'_> {
+    fn takes(&self, event: &Selected) -> bool {
+        let Query { types, domains, .. } = self.query;
+        let event_type = event.event_type.as_str();
+        let category = event_type.split('.').next().unwrap_or_default();
+        (types.is_empty()
+            || types
+                .iter()
+                .any(|wanted| wanted == event_type || wanted == category))
+            && (domains.is_empty() || domains.contains(&upvest::category::of(event_type).domain))
+            && (self.own.as_ref()).is_none_or(|own| own.contains(&event.entity))
+    }
+}
+
+impl EventList {
+    /// Adds what is asked for of a delivery, after so many of its events; tells whether there may be room for another.
+    fn take(&mut self, page: Page, key: &str, skip: usize, wanted: &Wanted<'_>) -> bool {
+        self.deliveries += 1;
+        let failures = page.failures.iter();
+        self.unreadable
+            .extend(failures.map(|failure| format!("{}: {}", failure.what, failure.reason)));
+        let count = page.events.len();
+        for (index, event) in page.events.into_iter().enumerate().skip(skip) {
+            if !wanted.takes(&event) {
+                continue;
+            }
+            self.events.push(ListedEvent::of(event));
+            if self.events.len() == wanted.query.limit {
+                return self.ends_at(key, index + 1);
+            }
+        }
+        match self.deliveries < MOST_DELIVERIES {
+            true => true,
+            false => self.ends_at(key, count),
+        }
+    }
+
+    fn ends_at(&mut self, key: &str, events: usize) -> bool {
+        let place = Place {
+            key: key.to_owned(),
+            events,
+        };
+        self.next = Some(place.to_string());
+        false
+    }
+}
+
+impl ListedEvent {
+    fn of(event: Selected) -> Self {
+        Self {
+            r#type: event.event_type,
+            entity: event.entity.to_string(),
+            occurred_at: event.occurred.created_at.to_string(),
+            received_at: event.occurred.received_at.to_string(),
+            event_id: event.occurred.event_id,
+        }
+    }
+}
+
+impl Query {
+    /// Writes what comes after `events`.
+    fn in_words(&self) -> String {
+        let mut words = String::new();
+        if !self.types.is_empty() {
+            words.push_str(&format!(" of type {}", self.types.join(" or ")));
+        }
+        if !self.domains.is_empty() {
+            let domains: Vec<&str> = self.domains.iter().map(|domain| domain.name()).collect();
+            words.push_str(&format!(" of domain {}", domains.join(" or ")));
+        }
+        if let Some(user_id) = &self.user_id {
+            words.push_str(&format!(" of user {user_id}"));
+        }
+        let Range { start, end } = &self.received;
+        words.push_str(&format!(" received from {start} to {end}"));
+        words
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.key, self.events)
+    }
+}
+
+impl FromStr for Place {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        let (key, events) = text
+            .rsplit_once(':')
+            .ok_or("expected what the last page printed")?;
+        let events = events
+            .parse()
+            .map_err(|_| "expected what the last page printed")?;
+        Ok(Self {
+            key: key.to_owned(),
+            events,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_read_back_as_it_was_written() {
+        let written = "verified/2026/01/05/09/019b8d70-3d1a-7aa5-8123-456789abcdef:7";
+        assert_eq!(written.parse::<Place>().unwrap().to_string(), written);
+        for wrong in ["", "key", "key:x"] {
+            assert!(wrong.parse::<Place>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -15,6 +15,7 @@ pub(crate) mod reconcile;
 pub(crate) mod replay;
 pub(crate) mod restore;
 pub(crate) mod send;
+pub(crate) mod shell;
 pub(crate) mod spec;
 pub(crate) mod tail;
 pub(crate) mod webhooks;

@@ -40,8 +40,8 @@ check: $(LINT) $(SAM) ## Run everything that CI runs: format, spelling, licences
 	$(MAKE) test
 
 simulate: ## Simulate DELIVERIES= in a hostile world, on all cores; goes on where it was stopped
-	$(CARGO) build --locked --profile simulate --package webhook-tests --bin simulate
-	@target/simulate/simulate --deliveries $(DELIVERIES)
+	$(CARGO) build --locked --workspace --bins
+	@target/debug/simulate --deliveries $(DELIVERIES)
 
 bench: $(PEERS) ## Measure the release functions against the same work in Python (QUICK=1: two minutes; ARGS= for the benchmark)
 	$(CARGO) build --locked --workspace --bin bench

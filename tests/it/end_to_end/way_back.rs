@@ -6,14 +6,21 @@
 )]
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use aws_sdk_cloudformation::types::{Capability, Parameter, TemplateStage};
 use aws_sdk_dynamodb::types::AttributeValue;
 use pipeline::runtime::clock::Clock;
 use serde_json::json;
 
 use super::incidents::Walk;
 use super::sender::{Sender, event, new_id};
-use super::stack::{Item, Stack, text, until};
+use super::stack::{Item, Stack, text, until, until_within};
+
+/// The name of every local stack.
+const STACK: &str = "upvest-webhooks";
+/// How long the emulator may take to make a stack, or to give up.
+const A_DEPLOYMENT: Duration = Duration::from_secs(240);
 
 impl Stack {
     async fn delete(&self, table: &str, key: &str, value: &str) {
@@ -92,5 +99,132 @@ async fn rows_that_were_deleted_or_edited_come_back_and_what_came_since_is_store
         .entities(&[format!("ORDER#{order}"), format!("ORDER#{other}")])
         .await;
     assert_eq!(states.len(), 2);
+    walk.end();
+}
+
+/// A stack beside the one of the tests, in the same account.
+struct Another {
+    client: aws_sdk_cloudformation::Client,
+    s3: aws_sdk_s3::Client,
+    name: &'static str,
+}
+
+impl Another {
+    /// Deploys the template of the tests' stack under another name, with its parameters but for some; gives the stack's id.
+    async fn create(&self, changed: &[(&str, &str)]) -> String {
+        let (template, parameters) = self.template(changed).await;
+        let created = self
+            .client
+            .create_stack()
+            .stack_name(self.name)
+            .template_url(template);
+        let created = created
+            .set_parameters(Some(parameters))
+            .capabilities(Capability::CapabilityIam)
+            .capabilities(Capability::CapabilityAutoExpand);
+        created.send().await.unwrap().stack_id.unwrap()
+    }
+
+    async fn template(&self, changed: &[(&str, &str)]) -> (String, Vec<Parameter>) {
+        let stack = self
+            .client
+            .describe_stacks()
+            .stack_name(STACK)
+            .send()
+            .await
+            .unwrap();
+        let parameters = stack.stacks()[0].parameters().iter().map(|parameter| {
+            let key = parameter.parameter_key().unwrap();
+            let new = changed.iter().find(|(name, _)| *name == key);
+            let value = new.map_or_else(|| parameter.parameter_value().unwrap(), |(_, value)| value);
+            Parameter::builder()
+                .parameter_key(key)
+                .parameter_value(value)
+                .build()
+        });
+        let template = self.client.get_template().stack_name(STACK);
+        let template = template
+            .template_stage(TemplateStage::Processed)
+            .send()
+            .await
+            .unwrap();
+        let url = self.put(template.template_body.unwrap()).await;
+        (url, parameters.collect())
+    }
+
+    /// Puts a template, which is too large for a request, to where the SAM CLI has its own; gives its URL.
+    async fn put(&self, template: String) -> String {
+        let buckets = self.s3.list_buckets().send().await.unwrap();
+        let mut names = buckets.buckets().iter().filter_map(|bucket| bucket.name());
+        let bucket = names
+            .find(|name| name.starts_with("aws-sam-cli-managed"))
+            .unwrap();
+        let put = self.s3.put_object().bucket(bucket).key(self.name);
+        put.body(template.into_bytes().into()).send().await.unwrap();
+        format!("https://s3.amazonaws.com/{bucket}/{}", self.name)
+    }
+
+    /// Waits until the stack is neither being made nor changed; gives its status.
+    async fn settled(&self, stack_id: &str) -> String {
+        until_within(A_DEPLOYMENT, "the stack is settled", async || {
+            let stack = self
+                .client
+                .describe_stacks()
+                .stack_name(stack_id)
+                .send()
+                .await
+                .ok()?;
+            let status = stack.stacks().first()?.stack_status()?.as_str().to_owned();
+            (!status.ends_with("IN_PROGRESS")).then_some(status)
+        })
+        .await
+    }
+}
+
+/// The tables of a stack that are there.
+async fn tables(stack: &Stack, name: &str) -> Vec<String> {
+    let tables = stack.clients.dynamodb.list_tables().send().await.unwrap();
+    let mut tables = tables.table_names.unwrap_or_default();
+    tables.retain(|table| table.starts_with(name));
+    tables
+}
+
+#[tokio::test]
+async fn what_a_failed_first_deployment_leaves_is_deleted_unless_something_is_in_it() {
+    let (stack, _turn) = Stack::alone().await;
+    let another = Another {
+        client: aws_sdk_cloudformation::Client::new(stack.sdk_config()),
+        s3: stack.clients.s3.clone(),
+        name: "failed-first",
+    };
+    let id = another
+        .create(&[("UpvestSecret", "no-such-secret"), ("DeletionProtection", "true")])
+        .await;
+    assert_eq!(another.settled(&id).await, "ROLLBACK_COMPLETE");
+    let left = tables(&stack, another.name).await;
+    assert_eq!(left.len(), 6, "{left:?}");
+    let kept = left.iter().find(|table| table.contains("KeysTable")).unwrap();
+    let put = stack.clients.dynamodb.put_item().table_name(kept);
+    let put = put.item("key_id", AttributeValue::S("k".to_owned()));
+    put.send().await.unwrap();
+
+    let mut walk = Walk::through("A first deployment that failed", &stack);
+    walk.set("STACK_ID", &id);
+    walk.set("TABLE", kept);
+    let listed = walk.run().await;
+    for name in &left {
+        assert!(listed.contains(name), "{listed}");
+    }
+    let deleted = walk.run().await;
+    assert!(deleted.contains(&format!("{kept} is not empty")), "{deleted}");
+    assert_eq!(&tables(&stack, another.name).await, std::slice::from_ref(kept));
+    let queues = stack.clients.sqs.list_queues().queue_name_prefix(another.name);
+    let queues = queues.send().await.unwrap();
+    assert_eq!(queues.queue_urls(), [] as [&str; 0]);
+    let buckets = stack.clients.s3.list_buckets().send().await.unwrap();
+    let mut names = buckets.buckets().iter().filter_map(|bucket| bucket.name());
+    assert!(!names.any(|name| name.starts_with(another.name)));
+    walk.run().await;
+    assert!(tables(&stack, another.name).await.is_empty());
     walk.end();
 }

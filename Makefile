@@ -8,6 +8,13 @@ CARGO ?= cargo
 ARCH ?= arm64
 FUNCTIONS := $(patsubst functions/%/Cargo.toml,%,$(wildcard functions/*/Cargo.toml))
 
+# Where `make install` puts the command line, and how it is built.
+PREFIX ?= $(HOME)/.local
+INSTALL_PROFILE ?= release
+BASH_COMPLETIONS := share/bash-completion/completions
+ZSH_COMPLETIONS := share/zsh/site-functions
+FISH_COMPLETIONS := share/fish/vendor_completions.d
+
 EMULATOR := .tools/emulator/.installed
 SAM := .tools/sam/.installed
 LINT := .tools/lint/.installed
@@ -18,7 +25,7 @@ export SAM_CLI_TELEMETRY := 0
 # How many deliveries `make simulate` makes, those of the calls before included.
 DELIVERIES ?= 100000
 
-.PHONY: run test check simulate bench generate build deploy clean help tools
+.PHONY: run test check simulate bench generate build install deploy clean help tools
 
 run: $(EMULATOR) $(SAM) ## Run the receiver on this machine (ONCE=1: exit after the report)
 	$(CARGO) build --locked --workspace --bins
@@ -55,6 +62,15 @@ generate: ## Write what templates, processors and docs repeat of the tables of d
 build: $(SAM) ## Build the functions for AWS into target/lambda (ARCH=arm64 or x86_64)
 	PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked --release $(if $(filter x86_64,$(ARCH)),--x86-64,--arm64) \
 		$(FUNCTIONS:%=--package %)
+
+install: ## Install upvest-webhooks with completions and man pages below PREFIX (default: ~/.local)
+	UPVEST_WEBHOOKS_COMMIT="$$(git rev-parse --short HEAD)" $(CARGO) build --locked --profile $(INSTALL_PROFILE) --bin upvest-webhooks
+	mkdir -p $(addprefix $(PREFIX)/,bin $(BASH_COMPLETIONS) $(ZSH_COMPLETIONS) $(FISH_COMPLETIONS))
+	install -m 755 target/$(INSTALL_PROFILE:dev=debug)/upvest-webhooks $(PREFIX)/bin/
+	$(PREFIX)/bin/upvest-webhooks completions bash > $(PREFIX)/$(BASH_COMPLETIONS)/upvest-webhooks
+	$(PREFIX)/bin/upvest-webhooks completions zsh > $(PREFIX)/$(ZSH_COMPLETIONS)/_upvest-webhooks
+	$(PREFIX)/bin/upvest-webhooks completions fish > $(PREFIX)/$(FISH_COMPLETIONS)/upvest-webhooks.fish
+	$(PREFIX)/bin/upvest-webhooks man $(PREFIX)/share/man/man1
 
 deploy: build ## Build and deploy to the AWS account of your credentials (PARAMETERS= of the template, ARGS= for sam)
 	.tools/sam/bin/sam deploy --parameter-overrides Architecture=$(ARCH) $(PARAMETERS) $(ARGS)

@@ -32,3 +32,4 @@ mod units_of_failure;
 mod upvest;
 mod upvest_access;
 mod wire_shapes;
+mod withdrawn_keys;

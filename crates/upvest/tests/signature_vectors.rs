@@ -41,6 +41,8 @@ struct Key {
     jwk: Option<Jwk>,
     hmac_secret_base64: Option<String>,
     only: Option<Only>,
+    retired_at: Option<Timestamp>,
+    distrusted_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -86,8 +88,16 @@ impl Key {
         };
         let key = key.unwrap();
         assert_eq!(key.algorithm(), self.algorithm);
-        match self.only {
+        let key = match self.only {
             Some(Only::Synthetic) => key.only_synthetic(),
+            None => key,
+        };
+        let key = match self.retired_at {
+            Some(at) => key.retired(at),
+            None => key,
+        };
+        match self.distrusted_at {
+            Some(at) => key.distrusted(at),
             None => key,
         }
     }

@@ -172,6 +172,8 @@ impl Plan {
             jwk: key.to_jwk(),
             hmac_secret_base64: secret,
             only: None,
+            retired_at: None,
+            distrusted_at: None,
         };
         let (body, body_base64) = match String::from_utf8(self.body) {
             Ok(text) => (Some(text), None),

@@ -20,6 +20,19 @@ fn keys() -> Vectors {
         "The delivery names a key that the receiver does not know.",
     )
     .sign()?;
+    let withdrawn = |name, description| Plan::new(name, description, UnquotedDigest, HmacSha256).sign();
+    let retired = withdrawn(
+        "key-retired",
+        "The signature holds, but its owner did not use the key any longer when the delivery was received.",
+    )?;
+    let retired_later = withdrawn(
+        "key-retired-later",
+        "Received in the last second in which its owner used the key.",
+    )?;
+    let distrusted = withdrawn(
+        "key-distrusted",
+        "The signature holds, but others may have had the key when the delivery was received.",
+    )?;
     let algorithm = v6("algorithm-mismatch", "alg contradicts the key.")
         .with(|plan| plan.parameters += ";alg=\"ed25519\"");
     let limited = Plan::new(
@@ -30,6 +43,15 @@ fn keys() -> Vectors {
     )
     .sign()?;
     Ok(vec![
+        retired
+            .tampered(|vector| vector.keys[0].retired_at = Some("2021-10-06T14:14:20Z"))
+            .rejected("key-retired"),
+        retired_later
+            .tampered(|vector| vector.keys[0].retired_at = Some("2021-10-06T14:14:21Z"))
+            .accepted("fresh"),
+        distrusted
+            .tampered(|vector| vector.keys[0].distrusted_at = Some("2021-10-06T14:14:20Z"))
+            .rejected("key-distrusted"),
         limited
             .tampered(|vector| vector.keys[0].only = Some("synthetic"))
             .rejected("key-only-synthetic"),

@@ -39,6 +39,12 @@ pub(crate) struct Key {
     /// What alone the key may sign.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) only: Option<&'static str>,
+    /// From when on the key proves nothing, because its owner does not use it any longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retired_at: Option<&'static str>,
+    /// From when on the key proves nothing, because others may have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) distrusted_at: Option<&'static str>,
 }
 
 #[derive(Serialize)]

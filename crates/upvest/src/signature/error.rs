@@ -127,6 +127,18 @@ pub enum VerifyError {
     /// The signature does not hold over the base that the delivery gives.
     #[error("the signature does not hold")]
     BadSignature,
+    /// The signature holds, and its owner had stopped using the key when the delivery was received.
+    #[error("the signature holds, and key {key_id} was retired when it was received")]
+    KeyRetired {
+        /// Repeats the `keyid` parameter.
+        key_id: String,
+    },
+    /// The signature holds, and the operator did not trust the key any longer when the delivery was received.
+    #[error("the signature holds, and key {key_id} was not trusted any longer when it was received")]
+    KeyDistrusted {
+        /// Repeats the `keyid` parameter.
+        key_id: String,
+    },
     /// The key may sign synthetic events alone, and the body has something else.
     #[error("the key may sign synthetic events alone")]
     KeyOnlySynthetic,
@@ -168,6 +180,8 @@ impl VerifyError {
         "public-url-unknown",
         "line-break-in-component",
         "bad-signature",
+        "key-distrusted",
+        "key-retired",
         "key-only-synthetic",
         "expired",
         "not-yet-valid",
@@ -204,6 +218,8 @@ impl VerifyError {
             Self::PublicUrlUnknown { .. } => "public-url-unknown",
             Self::LineBreakInComponent { .. } => "line-break-in-component",
             Self::BadSignature => "bad-signature",
+            Self::KeyDistrusted { .. } => "key-distrusted",
+            Self::KeyRetired { .. } => "key-retired",
             Self::KeyOnlySynthetic => "key-only-synthetic",
             Self::Expired => "expired",
             Self::NotYetValid => "not-yet-valid",
@@ -242,7 +258,11 @@ impl VerifyError {
             | Self::PublicUrlUnknown { .. }
             | Self::LineBreakInComponent { .. } => Stage::Base,
             Self::BadSignature => Stage::Signature,
-            Self::KeyOnlySynthetic | Self::Expired | Self::NotYetValid => Stage::Proven,
+            Self::KeyDistrusted { .. }
+            | Self::KeyRetired { .. }
+            | Self::KeyOnlySynthetic
+            | Self::Expired
+            | Self::NotYetValid => Stage::Proven,
             Self::TooManySignatures => Stage::Bound,
             Self::UnknownKey { .. } => Stage::Unknown,
         }

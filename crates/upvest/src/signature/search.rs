@@ -1,5 +1,7 @@
 //! The search for a text, a key and a dialect in which a signature holds, within a bound.
 
+use jiff::Timestamp;
+
 use super::delivery::{Signature, UnverifiedDelivery, bounded_header};
 use super::value::Form;
 use super::{
@@ -7,8 +9,9 @@ use super::{
 };
 
 /// Holds what was spent on a delivery, and what is known of its body.
-#[derive(Default)]
 pub(super) struct Search {
+    /// Tells when the delivery was received, which decides whether a key still proves it.
+    received_at: Timestamp,
     /// Counts the verifications so far.
     pub(super) spent: usize,
     /// Holds the outcome for each of [`DigestHeader::ALL`], so that a large body is hashed once for all signatures.
@@ -24,6 +27,14 @@ pub(super) struct Proof<'k> {
 }
 
 impl Search {
+    pub(super) fn new(received_at: Timestamp) -> Self {
+        Self {
+            received_at,
+            spent: 0,
+            digests: [None, None],
+        }
+    }
+
     /// Tries one signature by each key of its id.
     pub(super) fn signature<'k>(
         &mut self,
@@ -63,6 +74,8 @@ impl Search {
             self.digest(header, &delivery.request)?;
         }
         let proof = self.base(delivery, signature, key)?;
+        // After the signature too: that a key is used which should not be is worth more than that somebody names it.
+        key.check_time(self.received_at)?;
         // After the signature: until it holds the body must not be parsed as events.
         match key.scope().covers_delivery(delivery.request.body) {
             true => Ok(proof),

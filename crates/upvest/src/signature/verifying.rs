@@ -4,10 +4,11 @@ use std::fmt;
 
 use aws_lc_rs::signature::{ECDSA_P521_SHA512_FIXED, ParsedPublicKey, UnparsedPublicKey};
 use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretSlice};
 use sha2::Sha256;
 
-use super::{Algorithm, Dialect, Jwk, JwkError, MAX_KEY_ID_BYTES};
+use super::{Algorithm, Dialect, Jwk, JwkError, MAX_KEY_ID_BYTES, VerifyError};
 use crate::synthetic::Scope;
 
 /// Bounds an HMAC secret from below, in bytes: 128 bits, which nobody can search through.
@@ -22,6 +23,8 @@ pub struct VerifyingKey {
     prefers: Dialect,
     material: Material,
     scope: Scope,
+    retired_at: Option<Timestamp>,
+    distrusted_at: Option<Timestamp>,
 }
 
 #[derive(Clone)]
@@ -85,6 +88,8 @@ impl VerifyingKey {
             prefers: Dialect::UnquotedDigest,
             material,
             scope: Scope::Upvest,
+            retired_at: None,
+            distrusted_at: None,
         })
     }
 
@@ -100,6 +105,8 @@ impl VerifyingKey {
             prefers: Dialect::UnquotedDigest,
             material,
             scope: Scope::Everything,
+            retired_at: None,
+            distrusted_at: None,
         })
     }
 
@@ -110,6 +117,37 @@ impl VerifyingKey {
             scope: Scope::Synthetic,
             ..self
         }
+    }
+
+    /// Has the key prove only what was received before `at`: its owner does not use it any longer.
+    #[must_use]
+    pub fn retired(self, at: Timestamp) -> Self {
+        Self {
+            retired_at: Some(at),
+            ..self
+        }
+    }
+
+    /// Has the key prove only what was received before `at`: since then others may have it.
+    #[must_use]
+    pub fn distrusted(self, at: Timestamp) -> Self {
+        Self {
+            distrusted_at: Some(at),
+            ..self
+        }
+    }
+
+    /// Refuses what was received when the key proved nothing any longer.
+    pub(super) fn check_time(&self, received_at: Timestamp) -> Result<(), VerifyError> {
+        let is_over = |end: Option<Timestamp>| end.is_some_and(|end| received_at >= end);
+        let key_id = || self.key_id.clone();
+        if is_over(self.distrusted_at) {
+            return Err(VerifyError::KeyDistrusted { key_id: key_id() });
+        }
+        if is_over(self.retired_at) {
+            return Err(VerifyError::KeyRetired { key_id: key_id() });
+        }
+        Ok(())
     }
 
     /// Returns which events the key's owner may report.

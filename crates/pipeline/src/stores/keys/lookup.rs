@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use upvest::signature::{Algorithm, Dialect, Verified, VerifyingKey};
 use upvest::synthetic::Scope;
 
@@ -20,6 +20,8 @@ use crate::runtime::metrics;
 const KNOWN_FOR: Duration = Duration::from_secs(300);
 /// Says how long a key id that is not in the table is taken for unknown without asking again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
+/// Says how long a key that Upvest does not serve any longer still proves deliveries: what it signed may have waited.
+const RETIRED_KEYS_PROVE_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Bounds the number of unknown key ids that are remembered: forged ones must not fill the memory.
 const MISSES: usize = 1_000;
 
@@ -236,6 +238,15 @@ impl Keys {
         };
         let key = match row.known_dialects().first() {
             Some(dialect) => key.preferring(*dialect),
+            None => key,
+        };
+        let withdrawn = row.withdrawn().map_err(unusable)?;
+        let key = match withdrawn.retired_at {
+            Some(at) => key.retired(at + RETIRED_KEYS_PROVE_FOR),
+            None => key,
+        };
+        let key = match withdrawn.distrusted_at {
+            Some(at) => key.distrusted(at),
             None => key,
         };
         Ok(match row.limit().map_err(unusable)? {

@@ -38,6 +38,9 @@ pub struct KeyRow {
     pub last_seen: Option<String>,
     /// Tells when a fetch found that Upvest does not serve it any longer (RFC 3339).
     pub retired_at: Option<String>,
+    /// Tells since when an operator does not trust it (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distrusted_at: Option<String>,
     /// Tells when it last proved a delivery, to the hour (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_proved: Option<String>,
@@ -60,6 +63,13 @@ pub struct KeyRow {
 pub(super) enum Limit {
     None,
     SyntheticEvents,
+}
+
+/// Tells since when a key is not to be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Withdrawn {
+    pub(super) retired_at: Option<Timestamp>,
+    pub(super) distrusted_at: Option<Timestamp>,
 }
 
 /// Names an attribute that cannot be used.
@@ -182,6 +192,16 @@ impl KeyRow {
         }
     }
 
+    /// Reads since when the key is not to be used, by its owner's word and by the operator's, or names what is no time: it
+    /// is not taken for never.
+    pub(super) fn withdrawn(&self) -> Result<Withdrawn, Unusable> {
+        let time = |text: Option<&str>, attribute| text.map(|text| parsed(Some(text), attribute)).transpose();
+        Ok(Withdrawn {
+            retired_at: time(self.retired_at.as_deref(), "retired_at")?,
+            distrusted_at: time(self.distrusted_at.as_deref(), "distrusted_at")?,
+        })
+    }
+
     /// Reads an item of the table.
     pub(super) fn from_item(item: &Item) -> Self {
         let own = |name| text_of(item, name).map(str::to_owned);
@@ -192,6 +212,7 @@ impl KeyRow {
             first_seen: own("first_seen"),
             last_seen: own("last_seen"),
             retired_at: own("retired_at"),
+            distrusted_at: own("distrusted_at"),
             last_proved: own("last_proved"),
             dialects: texts_of(item, "dialects"),
             jwk: own("jwk"),
@@ -212,6 +233,7 @@ impl KeyRow {
             ("first_seen", self.first_seen.as_ref()),
             ("last_seen", self.last_seen.as_ref()),
             ("retired_at", self.retired_at.as_ref()),
+            ("distrusted_at", self.distrusted_at.as_ref()),
             ("last_proved", self.last_proved.as_ref()),
             ("jwk", self.jwk.as_ref()),
             ("secret", self.secret.as_ref()),
@@ -277,6 +299,8 @@ mod tests {
             KeyRow {
                 dialects: vec!["quoted-digest".to_owned(), "unquoted-digest".to_owned()],
                 last_proved: Some("2026-01-05T09:30:00Z".to_owned()),
+                retired_at: Some("2026-01-06T09:30:00Z".to_owned()),
+                distrusted_at: Some("2026-01-07T09:30:00Z".to_owned()),
                 ..KeyRow::canary("k", "arn:secret", now)
             },
         ] {
@@ -294,6 +318,16 @@ mod tests {
         let jwk: Jwk = serde_json::from_str(ED25519).unwrap();
         assert!(row.is_public_key(&jwk) && row.is_public_key(&jwk.with_key_id("k")));
         assert!(!KeyRow::default().is_public_key(&serde_json::from_str(ED25519).unwrap()));
+    }
+
+    #[test]
+    fn a_time_of_withdrawal_that_is_none_is_not_taken_for_never() {
+        let row = |retired_at: &str| KeyRow {
+            retired_at: Some(retired_at.to_owned()),
+            ..KeyRow::default()
+        };
+        assert!(row("2026-01-06T09:30:00Z").withdrawn().is_ok());
+        assert_eq!(row("yesterday").withdrawn(), Err("retired_at"));
     }
 
     #[test]

@@ -178,7 +178,7 @@ fn known(prefers: Dialect) -> VerifyingKey {
 /// Verifies the first signature alone; tells how many verifications that took, too.
 fn search(headers: &Headers, prefers: Dialect) -> (usize, Result<Dialect, VerifyError>) {
     let delivery = UnverifiedDelivery::parse(request(headers)).unwrap();
-    let (mut search, key) = (Search::default(), known(prefers));
+    let (mut search, key) = (Search::new(Timestamp::UNIX_EPOCH), known(prefers));
     let found = search.signature(&delivery, &delivery.signatures[0], &[&key]);
     (search.spent, found.map(|proof| proof.dialect))
 }
@@ -227,6 +227,28 @@ fn of_keys_with_one_id_any_may_prove_and_the_one_that_came_furthest_gives_the_re
     for keys in [[&narrow, &other], [&other, &narrow]] {
         assert_eq!(verify(keys), Err(VerifyError::KeyOnlySynthetic));
     }
+}
+
+#[test]
+fn a_withdrawn_key_proves_what_was_received_before_and_nothing_after() {
+    let headers = signed(&[(Dialect::UnquotedDigest, SEED, 60)]);
+    let second = |second| Timestamp::from_second(second).unwrap();
+    let verify = |key: VerifyingKey, received_s| {
+        let delivery = UnverifiedDelivery::parse(request(&headers)).unwrap();
+        delivery.verify([&key], second(received_s)).map(|_| ())
+    };
+    let key = || known(Dialect::UnquotedDigest);
+    let key_id = key().key_id().to_owned();
+    let retired = VerifyError::KeyRetired {
+        key_id: key_id.clone(),
+    };
+    let distrusted = VerifyError::KeyDistrusted { key_id };
+    assert_eq!(verify(key().retired(second(10)), 9), Ok(()));
+    assert_eq!(verify(key().retired(second(10)), 10), Err(retired));
+    assert_eq!(verify(key().distrusted(second(10)), 9), Ok(()));
+    // Whoever has it may have had it before its owner stopped using it.
+    let both = key().retired(second(5)).distrusted(second(10));
+    assert_eq!(verify(both, 10), Err(distrusted));
 }
 
 #[test]

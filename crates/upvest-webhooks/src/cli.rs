@@ -215,7 +215,7 @@ impl Cli {
     ///
     /// # Errors
     ///
-    /// [`Error`] when there is no such stack, or the command cannot be done.
+    /// [`Error`](operator::Error) when there is no such stack, or the command cannot be done.
     pub async fn run(self) -> Result<Answer> {
         let screen = Screen::default();
         let report = |progress: Progress<'_>| screen.show(progress);
@@ -236,7 +236,7 @@ impl Cli {
     ///
     /// # Errors
     ///
-    /// [`Error`] when the command cannot be done.
+    /// [`Error`](operator::Error) when the command cannot be done.
     pub async fn run_on(self, stacks: &StackFinder<'_>, clock: &Clock) -> Result<Answer> {
         let page = Page {
             is_json: self.json,
@@ -262,10 +262,7 @@ impl Command {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
                 Answer::of(&command.run(stack, clock.now(), reporter).await?, page)
             }
-            Self::Explain(arguments) => {
-                let explanation = arguments.run(stacks.stack().await?, clock).await?;
-                Answer::of(&explanation, page)
-            }
+            Self::Explain(arguments) => Answer::of(&arguments.run(stacks.stack().await?, clock).await?, page),
             Self::Tail(arguments) => {
                 arguments
                     .run(stacks.stack().await?, page.is_json, stacks.reporter())

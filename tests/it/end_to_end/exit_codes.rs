@@ -35,6 +35,9 @@ fn failure(output: &Output) -> (Option<i32>, Value) {
     (output.status.code(), document["error"].clone())
 }
 
+/// Names what a command finds in its environment, and the values.
+type Variables<'v> = &'v [(&'v str, &'v str)];
+
 #[tokio::test]
 async fn scripts_can_tell_failures_apart() {
     let stack = Stack::shared().await;
@@ -52,7 +55,7 @@ async fn scripts_can_tell_failures_apart() {
         ("AWS_CONFIG_FILE", "/nowhere"),
         ("AWS_SHARED_CREDENTIALS_FILE", "/nowhere"),
     ];
-    let cases: [(&str, &[(&str, &str)], i32, &str, &str); 6] = [
+    let cases: [(&str, Variables<'_>, i32, &str, &str); 6] = [
         ("events show e1 --json", &local, 3, "not-found", ""),
         ("events show --json", &local, 2, "usage", "see --help"),
         ("events sow e1 --json", &local, 2, "usage", "'show'"),

@@ -21,7 +21,7 @@ const DENIALS: [&str; 6] = [
 ];
 /// Lists the texts by which AWS services and the SDK tell that they do not know who asks. The SDK finds that out before it
 /// connects, and calls it a dispatch failure too, so that these come first.
-const UNKNOWN_CALLERS: [&str; 9] = [
+const UNKNOWN_CALLERS: [&str; 10] = [
     "ExpiredToken",
     "InvalidAccessKeyId",
     "InvalidClientTokenId",
@@ -30,6 +30,7 @@ const UNKNOWN_CALLERS: [&str; 9] = [
     "UnrecognizedClientException",
     "could not load credentials",
     "no providers in chain provided credentials",
+    "no credentials found in chain",
     "the credentials provider was not properly configured",
 ];
 /// Lists the texts by which the SDK and the HTTP client tell that a request reached nobody.

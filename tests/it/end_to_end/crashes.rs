@@ -1,16 +1,19 @@
 //! Functions that die in mid-batch.
 
 use std::fs;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
 use super::processes::FunctionProcess;
 use super::sender::{Sender, new_id, new_order};
-use super::stack::{Stack, until};
+use super::stack::{Stack, until, until_within};
 
 const DELIVERIES: usize = 8;
 const EVENTS_EACH: usize = 100;
 const KILLS: usize = 2;
+/// How long the emulator may take for all of these events on a slow machine.
+const FOR_ALL: Duration = Duration::from_secs(240);
 
 /// Lets verify-and-store run for a moment at a time until it has stored more than `before`, and kills it then. Returns
 /// how many of the events are stored.
@@ -59,11 +62,11 @@ async fn killing_verify_and_store_in_mid_batch_loses_nothing() {
     })
     .await;
     posts.join_all().await;
-    until("every event is stored", async || {
+    until_within(FOR_ALL, "every event is stored", async || {
         (stack.events(&ids).await.len() == ids.len()).then_some(())
     })
     .await;
-    until("every event is processed", async || {
+    until_within(FOR_ALL, "every event is processed", async || {
         (stack.entities(&entities).await.len() == entities.len()).then_some(())
     })
     .await;

@@ -20,7 +20,7 @@ use super::changes::tap;
 use super::sender::Delivery;
 
 /// How long anything may take to come about.
-pub(super) const PATIENCE: Duration = Duration::from_secs(240);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 const INTERVAL: Duration = Duration::from_millis(20);
 /// How long a delivery is invisible when its function was killed: the template's six minutes would outlast the test.
 const VISIBILITY_TIMEOUT_S: u32 = 12;

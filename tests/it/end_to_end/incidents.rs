@@ -6,7 +6,7 @@
 )]
 
 use std::process::{Command, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
@@ -73,15 +73,23 @@ impl<'s> Walk<'s> {
     /// Runs the next block again and again until what it prints is as wanted: the emulator takes its time.
     pub(super) async fn run_until(&mut self, wanted: &str) -> String {
         let block = self.blocks.next().expect("there is another block");
-        until_within(Duration::from_secs(120), block, async || {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        loop {
             let mut command = self.command(block);
             let output = tokio::task::spawn_blocking(move || command.output())
                 .await
                 .unwrap()
                 .unwrap();
-            Some(printed(&output)).filter(|printed| output.status.success() && printed.contains(wanted))
-        })
-        .await
+            let printed = printed(&output);
+            if output.status.success() && printed.contains(wanted) {
+                return printed;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{block}does not print {wanted}: {printed}"
+            );
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
     }
 
     /// Passes over a block for a tool whose work the test does itself.

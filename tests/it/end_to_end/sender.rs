@@ -71,7 +71,22 @@ impl Sender {
         }
     }
 
+    /// The same sender, to another URL.
+    pub(super) fn to(self, path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            ..self
+        }
+    }
+
     pub(super) async fn import(&self, stack: &Stack) {
+        stack
+            .import(&self.key_id, "ecdsa-p521-sha512", ("jwk", &self.jwk()))
+            .await;
+    }
+
+    /// The public half of the key.
+    pub(super) fn jwk(&self) -> String {
         let point = self.key.verifying_key().to_sec1_point(false);
         let coordinates: &[u8] = &point.as_bytes()[1..];
         let jwk = json!({
@@ -81,10 +96,7 @@ impl Sender {
             "x": URL_SAFE_NO_PAD.encode(&coordinates[..66]),
             "y": URL_SAFE_NO_PAD.encode(&coordinates[66..]),
         });
-        let jwk = jwk.to_string();
-        stack
-            .import(&self.key_id, "ecdsa-p521-sha512", ("jwk", &jwk))
-            .await;
+        jwk.to_string()
     }
 
     /// What an honest sender would sign.

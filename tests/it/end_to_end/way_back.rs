@@ -5,7 +5,7 @@
     reason = "a test that cannot go on fails, in its helpers too"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_cloudformation::types::{Capability, Parameter, TemplateStage};
@@ -125,6 +125,21 @@ impl Another {
         created.send().await.unwrap().stack_id.unwrap()
     }
 
+    /// Deploys the same over the stack, as `make deploy` does.
+    async fn update(&self, changed: &[(&str, &str)]) {
+        let (template, parameters) = self.template(changed).await;
+        let updated = self
+            .client
+            .update_stack()
+            .stack_name(self.name)
+            .template_url(template);
+        let updated = updated
+            .set_parameters(Some(parameters))
+            .capabilities(Capability::CapabilityIam)
+            .capabilities(Capability::CapabilityAutoExpand);
+        updated.send().await.unwrap();
+    }
+
     async fn template(&self, changed: &[(&str, &str)]) -> (String, Vec<Parameter>) {
         let stack = self
             .client
@@ -227,4 +242,154 @@ async fn what_a_failed_first_deployment_leaves_is_deleted_unless_something_is_in
     walk.run().await;
     assert!(tables(&stack, another.name).await.is_empty());
     walk.end();
+}
+
+/// The outputs of a stack, by name.
+async fn outputs(another: &Another) -> BTreeMap<String, String> {
+    let stack = another
+        .client
+        .describe_stacks()
+        .stack_name(another.name)
+        .send()
+        .await
+        .unwrap();
+    let outputs = stack.stacks()[0].outputs().iter();
+    let output = |output: &aws_sdk_cloudformation::types::Output| {
+        Some((output.output_key()?.to_owned(), output.output_value()?.to_owned()))
+    };
+    outputs.filter_map(output).collect()
+}
+
+/// Posts an order to a stack beside the one of the tests; gives the event's id.
+async fn post(stack: &Stack, outputs: &BTreeMap<String, String>) -> String {
+    // The emulator serves every API below its own address.
+    let url = reqwest::Url::parse(&outputs["WebhookUrl"]).unwrap();
+    let (api, path) = (url.host_str().unwrap().split('.').next().unwrap(), url.path());
+    let url = format!("{}/_aws/execute-api/{api}{path}", stack.connection().endpoint_url);
+    let sender = Sender::unknown(stack).to(path);
+    let put = stack
+        .clients
+        .dynamodb
+        .put_item()
+        .table_name(&outputs["KeysTableName"]);
+    let put = put
+        .item("key_id", AttributeValue::S(sender.key_id.clone()))
+        .item("algorithm", AttributeValue::S("ecdsa-p521-sha512".to_owned()))
+        .item("jwk", AttributeValue::S(sender.jwk()));
+    put.send().await.unwrap();
+    let id = new_id();
+    let object = json!({ "id": new_id(), "status": "NEW" });
+    let delivery = sender.delivery(&[event(&id, "ORDER.NEW", &object)]);
+    let request = stack.http.post(url).body(delivery.body);
+    let request = delivery
+        .headers
+        .iter()
+        .fold(request, |request, (name, value)| request.header(name, value));
+    assert_eq!(request.send().await.unwrap().status().as_u16(), 200);
+    id
+}
+
+/// Waits until an event is in the log of a stack beside the one of the tests.
+async fn logged(stack: &Stack, outputs: &BTreeMap<String, String>, what: &str, id: &str) {
+    until(&format!("{what} is in the log"), async || {
+        let get = stack
+            .clients
+            .dynamodb
+            .get_item()
+            .table_name(&outputs["EventsTableName"]);
+        let get = get.key("event_id", AttributeValue::S(id.to_owned()));
+        get.send().await.unwrap().item
+    })
+    .await;
+}
+
+/// Has nobody read the deliveries queue of a stack any more.
+async fn stop_reading(stack: &Stack, queue_url: &str) {
+    let lambda = aws_sdk_lambda::Client::new(stack.sdk_config());
+    let arn = aws_sdk_sqs::types::QueueAttributeName::QueueArn;
+    let attributes = stack.clients.sqs.get_queue_attributes().queue_url(queue_url);
+    let attributes = attributes.attribute_names(arn.clone()).send().await.unwrap();
+    let arn = attributes.attributes.unwrap().remove(&arn).unwrap();
+    let mappings = lambda
+        .list_event_source_mappings()
+        .event_source_arn(arn)
+        .send()
+        .await;
+    for mapping in mappings.unwrap().event_source_mappings() {
+        let delete = lambda.delete_event_source_mapping().uuid(mapping.uuid().unwrap());
+        delete.send().await.unwrap();
+    }
+}
+
+/// Fails unless a stack has the tables, buckets and queues that it had before.
+fn assert_kept(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) {
+    for (name, value) in before {
+        let is_kept = ["Table", "Bucket", "Queue"]
+            .iter()
+            .any(|kind| name.contains(kind));
+        assert!(
+            !is_kept || after[name] == *value,
+            "{name}: {value}, {}",
+            after[name]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_new_stack_takes_over_what_a_deleted_one_has_left() {
+    let (stack, _turn) = Stack::alone().await;
+    let another = Another {
+        client: aws_sdk_cloudformation::Client::new(stack.sdk_config()),
+        s3: stack.clients.s3.clone(),
+        name: "wanted-back",
+    };
+    let parameters = [
+        ("PublicUrl", ""),
+        ("UpvestSecret", ""),
+        ("RetrieveReports", "false"),
+        ("CanaryMinutes", "0"),
+    ];
+    let id = another.create(&parameters).await;
+    assert_eq!(another.settled(&id).await, "CREATE_COMPLETE");
+    let before = outputs(&another).await;
+    let received = Clock::system().now();
+    let stored = post(&stack, &before).await;
+    logged(&stack, &before, "what is stored before", &stored).await;
+    stop_reading(&stack, &before["DeliveriesQueueUrl"]).await;
+    let waiting = post(&stack, &before).await;
+    another
+        .client
+        .delete_stack()
+        .stack_name(&id)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(another.settled(&id).await, "DELETE_COMPLETE");
+
+    let mut walk = Walk::through("A deleted stack that is wanted back", &stack);
+    let folder = stack.description().with_file_name("adopt");
+    walk.set("FOLDER", folder.display().to_string());
+    walk.set("STACK_ID", &id);
+    walk.set("STACK", another.name);
+    walk.set("RECEIVED", received.to_string());
+    walk.run().await;
+    walk.run().await;
+    walk.skip("make deploy");
+    another.update(&parameters).await;
+    assert_eq!(another.settled(another.name).await, "UPDATE_COMPLETE");
+    let after = outputs(&another).await;
+    assert_kept(&before, &after);
+    let later = post(&stack, &after).await;
+    logged(&stack, &after, "what was stored", &stored).await;
+    logged(&stack, &after, "what waited in the queue", &waiting).await;
+    logged(&stack, &after, "what came later", &later).await;
+    walk.run_until("nothing is wrong").await;
+    walk.end();
+    another
+        .client
+        .delete_stack()
+        .stack_name(another.name)
+        .send()
+        .await
+        .unwrap();
 }

@@ -15,6 +15,7 @@ pub use resend::{ResendReport, Unreadable, resend};
 
 use crate::error::Result;
 use crate::records::Records;
+use crate::refusal::Refusals;
 use crate::reporter::Reporter;
 use crate::stack::Stack;
 
@@ -28,10 +29,12 @@ pub async fn verify(
     received: Range<Timestamp>,
     reporter: Reporter<'_>,
 ) -> Result<VerifyReport> {
+    let clock = Clock::system();
     let verification = verify::Verification {
         reporter,
         records: Records::of(stack)?,
-        keys: stack.verifying_keys(Clock::system())?,
+        refusals: Refusals::of(stack, clock.clone()),
+        keys: stack.verifying_keys(clock)?,
         received,
     };
     verification.run().await

@@ -66,6 +66,7 @@ mod place;
 pub mod quarantine;
 pub mod reconcile;
 pub mod records;
+mod refusal;
 pub mod repair;
 pub mod replay;
 pub mod reporter;

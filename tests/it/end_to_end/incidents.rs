@@ -14,7 +14,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::sender::{Sender, event, new_id, new_order};
-use super::stack::{Stack, text, until, until_within};
+use super::stack::{Stack, text, until};
 
 const PAGE: &str = include_str!("../../../docs/incidents.md");
 /// Above a block whose last command is to find something wrong.

@@ -227,6 +227,7 @@ impl Stage {
                 r#"{"webhook_id":"theirs","#,
                 1,
             ),
+            event("order-5", 4, "ORDER.NEW", r#"{"id":"o5","status":"NEW"}"#),
         ];
         self.world.receiver.subscriptions().adopt("ours").await.unwrap();
         let simulator = &self.world.simulator;
@@ -288,6 +289,7 @@ impl Stage {
             let put = put.item(key, text("lost")).item(attribute, text("x"));
             put.send().await.unwrap();
         }
+        self.world.delete("events", "order-5").await;
     }
 
     /// Puts a message into the dead-letter queue of the orders.

@@ -11,10 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_dynamodb::types::AttributeValue;
 use fake_aws::{CallFilter, Fault, Service};
 use jiff::{SignedDuration, Timestamp};
-use operator::archive::{self, ResendReport};
+use operator::archive::{self, Finding, Problem, ResendReport};
 use operator::entities::{Which, rebuild, verify_domains};
 use operator::restore::{Request, RestoreReport, restore};
 use operator::{ErrorKind, Repair, RepairOptions, Reporter};
+use pipeline::policy::Policy;
 use pipeline::stores::restoring::{RestorableTable, Restoring};
 use serde_json::Value;
 use upvest::Domain;
@@ -77,12 +78,24 @@ fn effects(deployment: &Deployment) -> (BTreeMap<String, usize>, BTreeMap<String
     (runs, told)
 }
 
-/// Fails unless archive, log and states all say the same.
-async fn assert_whole(deployment: &Deployment, what: &str) {
+/// What the check of the archive finds.
+async fn findings(deployment: &Deployment) -> Vec<Finding> {
     let received = Timestamp::UNIX_EPOCH..deployment.now() + SignedDuration::from_secs(1);
     let verified = archive::verify(&deployment.stack, received, Reporter::silent()).await;
-    let verified = verified.unwrap();
-    assert!(verified.findings.is_empty(), "{what}: {:?}", verified.findings);
+    verified.unwrap().findings
+}
+
+/// The events that the log lacks of the archive.
+async fn missing(deployment: &Deployment) -> Vec<String> {
+    let findings = findings(deployment).await.into_iter();
+    let missing = findings.filter(|finding| finding.problem == Problem::Missing);
+    missing.filter_map(|finding| finding.event_id).collect()
+}
+
+/// Fails unless archive, log and states all say the same.
+async fn assert_whole(deployment: &Deployment, what: &str) {
+    let findings = findings(deployment).await;
+    assert!(findings.is_empty(), "{what}: {findings:?}");
     let states = verify_domains(&deployment.stack, &Domain::ALL, Reporter::silent()).await;
     let states = states.unwrap();
     assert!(states.findings.is_empty(), "{what}: {:?}", states.findings);
@@ -450,4 +463,29 @@ async fn a_copy_is_not_the_table_itself() {
     };
     let refused = restore(&repair(&deployment), &itself, |_| Ok(true)).await;
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Usage);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_strict_stack_refused_is_neither_missing_nor_sent_before_it_is_ours() {
+    let deployment = Deployment::builder().subscriptions(Policy::Strict).start().await;
+    let subscriptions = deployment.receiver.subscriptions();
+    subscriptions.adopt("ours").await.unwrap();
+    let theirs = order("o1", 1, "NEW").replacen('{', r#"{"webhook_id":"theirs","#, 1);
+    deployment.deliver(&[theirs, order("o2", 2, "NEW")]).await;
+    deployment.settle().await;
+    assert_eq!(deployment.receiver.stored("events"), ["o2-2"]);
+    assert_eq!(missing(&deployment).await, [""; 0]);
+    assert_eq!(resend(&deployment, Timestamp::UNIX_EPOCH).await.incomplete, 0);
+    // What it did take comes back, and what it refused does not.
+    lose(&deployment, "events").await;
+    assert_eq!(missing(&deployment).await, ["o2-2"]);
+    assert_eq!(resend(&deployment, Timestamp::UNIX_EPOCH).await.sent, 1);
+    deployment.settle().await;
+    assert_eq!(deployment.receiver.stored("events"), ["o2-2"]);
+    subscriptions.adopt("theirs").await.unwrap();
+    deployment.pass(6);
+    assert_eq!(missing(&deployment).await, ["o1-1"]);
+    assert_eq!(resend(&deployment, Timestamp::UNIX_EPOCH).await.sent, 1);
+    deployment.settle().await;
+    assert_eq!(deployment.receiver.stored("events"), ["o1-1", "o2-2"]);
 }

@@ -6,12 +6,14 @@ use pipeline::stores::archive::Found;
 use pipeline::stores::events::{LOAD_BATCH, LoggedEvent, conflict_key};
 use serde_json::value::RawValue;
 use upvest::delivery::split;
+use upvest::synthetic::Scope;
 use upvest::{Event, Occurred};
 
 use super::report::{Finding, Problem};
 use crate::error::Result;
 use crate::place::{is_same_place, place_of};
 use crate::records::Records;
+use crate::refusal::Refusals;
 
 /// Holds an event as it was delivered.
 struct Delivered<'d> {
@@ -24,12 +26,17 @@ struct Delivered<'d> {
 ///
 /// | the log has under the event's id | |
 /// |---|---|
-/// | nothing | missing |
+/// | nothing | missing, unless the stack refuses the event |
 /// | the same, from this delivery | all that it says has to be so |
 /// | the same, from another delivery | a duplicate |
 /// | another content, and this one beside it | a conflict, which it keeps |
 /// | another content alone | changed |
-pub(super) async fn compare(records: &Records, found: &Found) -> Result<(u64, Vec<Finding>)> {
+pub(super) async fn compare(
+    records: &Records,
+    refusals: &Refusals,
+    scope: Option<Scope>,
+    found: &Found,
+) -> Result<(u64, Vec<Finding>)> {
     let envelope = &found.delivery.envelope;
     let parts = split(&envelope.body).unwrap_or_default().into_iter().enumerate();
     let events = parts.filter_map(|(position, part)| Some((position, part.event.ok()?)));
@@ -58,6 +65,7 @@ pub(super) async fn compare(records: &Records, found: &Found) -> Result<(u64, Ve
                 in_log.get(delivered.event.id()),
                 beside.get(&delivered.conflict_key()),
             ) {
+                (None, _) if is_refused(refusals, scope, &delivered.event).await? => None,
                 (None, _) => Some((Problem::Missing, "it is not in the log".to_owned())),
                 (Some(event), _) if event.sha256 == delivered.sha256 => delivered.differs(event, found),
                 (Some(_), Some(event)) => delivered.differs(event, found),
@@ -72,6 +80,14 @@ pub(super) async fn compare(records: &Records, found: &Found) -> Result<(u64, Ve
         }
     }
     Ok((delivered.len() as u64, findings))
+}
+
+/// Tells whether the stack keeps the event in quarantine only. What was not verified passes for taken.
+async fn is_refused(refusals: &Refusals, scope: Option<Scope>, event: &Event<'_>) -> Result<bool> {
+    match scope {
+        Some(scope) => Ok(refusals.reason(event, scope).await?.is_some()),
+        None => Ok(false),
+    }
 }
 
 async fn load(records: &Records, ids: BTreeSet<String>) -> Result<BTreeMap<String, LoggedEvent>> {

@@ -7,13 +7,17 @@ use std::ops::Range;
 use futures_util::StreamExt;
 use futures_util::stream;
 use jiff::Timestamp;
-use pipeline::stores::archive::{Found, ReadError};
+use pipeline::stores::archive::{ArchivedDelivery, Found, ReadError};
+use pipeline::stores::keys::{Keys, KeysError};
+use pipeline::verification::{Verdict, verify_again};
 use serde::Serialize;
 use serde_json::json;
 use upvest::delivery::split;
+use upvest::synthetic::Scope;
 
 use crate::error::{Error, Result};
 use crate::records::Records;
+use crate::refusal::Refusals;
 use crate::repair::{Decision, Ending, Repair};
 
 /// Names the operation in the audit table.
@@ -54,6 +58,13 @@ pub struct Unreadable {
     pub reason: String,
 }
 
+/// Holds what tells of which deliveries the log lacks something.
+struct Archived {
+    records: Records,
+    keys: Keys,
+    refusals: Refusals,
+}
+
 /// Says what an object of the archive is, beside the log.
 enum Looked {
     /// It was received at another time.
@@ -85,7 +96,7 @@ pub async fn resend(
     received: Range<Timestamp>,
     confirm: impl FnOnce(&ResendReport) -> Result<bool>,
 ) -> Result<ResendReport> {
-    let records = Records::of(repair.stack)?;
+    let archived = Archived::of(repair)?;
     let mut report = ResendReport {
         ending: repair.ending(),
         since: received.start,
@@ -96,7 +107,7 @@ pub async fn resend(
         unreadable: Vec::new(),
         sent: 0,
     };
-    each(repair, &records, &received, async |looked| {
+    each(repair, &archived, &received, async |looked| {
         report.add(looked);
         Ok(())
     })
@@ -104,14 +115,14 @@ pub async fn resend(
     match repair.decide(report.incomplete > 0, || confirm(&report))? {
         Decision::Preview => {}
         Decision::Declined => report.ending.declined = true,
-        Decision::GoOn => go_on(repair, &records, &received, &mut report).await?,
+        Decision::GoOn => go_on(repair, &archived, &received, &mut report).await?,
     }
     Ok(report)
 }
 
 async fn go_on(
     repair: &Repair<'_>,
-    records: &Records,
+    archived: &Archived,
     received: &Range<Timestamp>,
     report: &mut ResendReport,
 ) -> Result<()> {
@@ -123,7 +134,7 @@ async fn go_on(
     });
     let send = async |_: &_| {
         let mut throttle = repair.throttle();
-        let ended = each(repair, records, received, async |looked| {
+        let ended = each(repair, archived, received, async |looked| {
             if let Looked::Incomplete(incomplete) = looked {
                 let found = &incomplete.found;
                 throttle.due().await;
@@ -144,15 +155,15 @@ async fn go_on(
 /// an event the first one counts, as it did when they came: it would else be chance which of them brings the event now.
 async fn each(
     repair: &Repair<'_>,
-    records: &Records,
+    archived: &Archived,
     received: &Range<Timestamp>,
     mut take: impl AsyncFnMut(Looked) -> Result<()>,
 ) -> Result<()> {
     let work = repair.reporter.count("deliveries");
-    let mut keys = records.archive.verified_between(received.clone(), None);
+    let mut keys = archived.records.archive.verified_between(received.clone(), None);
     let mut brought = HashSet::new();
     while let Some(keys) = keys.next().await? {
-        let looks = keys.into_iter().map(|key| look(records, key, received));
+        let looks = keys.into_iter().map(|key| archived.look(key, received));
         let mut looks = stream::iter(looks).buffered(AT_A_TIME);
         while let Some(looked) = looks.next().await {
             let looked = match looked? {
@@ -166,33 +177,61 @@ async fn each(
     Ok(())
 }
 
-async fn look(records: &Records, key: String, received: &Range<Timestamp>) -> Result<Looked> {
-    let unreadable = |key, reason| Ok(Looked::Unreadable(Unreadable { key, reason }));
-    let found = match records.archive.object(&key).await {
-        Ok(Some(found)) => found,
-        Ok(None) => return unreadable(key, "it was listed, and is not there".to_owned()),
-        Err(ReadError::NotArchived(error)) => return unreadable(key, error.to_string()),
-        Err(error) => return Err(error.into()),
-    };
-    let envelope = &found.delivery.envelope;
-    if !received.contains(&envelope.received_at) {
-        return Ok(Looked::Outside);
+impl Archived {
+    fn of(repair: &Repair<'_>) -> Result<Self> {
+        Ok(Self {
+            records: Records::of(repair.stack)?,
+            keys: repair.stack.verifying_keys(repair.clock.clone())?,
+            refusals: Refusals::of(repair.stack, repair.clock.clone()),
+        })
     }
-    let parts = split(&envelope.body).unwrap_or_default();
-    let events = parts.into_iter().filter_map(|part| part.event.ok());
-    let events: Vec<(String, String)> = events
-        .map(|event| (event.id().to_owned(), event.identity().to_hex()))
-        .collect();
-    let pairs: Vec<(&str, &str)> = events.iter().map(|(id, sha256)| (&**id, &**sha256)).collect();
-    let lacking = records.log.lacks(&pairs).await?;
-    if lacking.is_empty() {
-        return Ok(Looked::Whole);
+
+    async fn look(&self, key: String, received: &Range<Timestamp>) -> Result<Looked> {
+        let unreadable = |key, reason| Ok(Looked::Unreadable(Unreadable { key, reason }));
+        let found = match self.records.archive.object(&key).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return unreadable(key, "it was listed, and is not there".to_owned()),
+            Err(ReadError::NotArchived(error)) => return unreadable(key, error.to_string()),
+            Err(error) => return Err(error.into()),
+        };
+        if !received.contains(&found.delivery.envelope.received_at) {
+            return Ok(Looked::Outside);
+        }
+        let lacking = self.lacking(&found.delivery).await?;
+        Ok(match lacking.is_empty() {
+            true => Looked::Whole,
+            false => Looked::Incomplete(Box::new(Incomplete { found, lacking })),
+        })
     }
-    let lacking = lacking
-        .into_iter()
-        .map(|(id, sha256)| (id.to_owned(), sha256.to_owned()))
-        .collect();
-    Ok(Looked::Incomplete(Box::new(Incomplete { found, lacking })))
+
+    /// Lists the events of a delivery that the log lacks, and the stack would take, by id and identity.
+    async fn lacking(&self, delivery: &ArchivedDelivery) -> Result<Vec<(String, String)>> {
+        let parts = split(&delivery.envelope.body).unwrap_or_default();
+        let events = parts.into_iter().filter_map(|part| part.event.ok());
+        let events: Vec<_> = events.map(|event| (event.identity().to_hex(), event)).collect();
+        let pairs: Vec<(&str, &str)> = events
+            .iter()
+            .map(|(sha256, event)| (event.id(), &**sha256))
+            .collect();
+        let absent: HashSet<(&str, &str)> = self.records.log.lacks(&pairs).await?.into_iter().collect();
+        if absent.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Where a signature cannot be verified now, verify-and-store says why when the delivery is sent.
+        let scope = match verify_again(&self.keys, delivery).await {
+            Ok(Verdict::Holds(verified)) => verified.scope(),
+            Ok(_) | Err(KeysError::Secret { .. } | KeysError::Unusable { .. }) => Scope::Everything,
+            Err(error @ KeysError::Aws(_)) => return Err(error.into()),
+        };
+        let mut lacking = Vec::new();
+        for (sha256, event) in &events {
+            let is_absent = absent.contains(&(event.id(), &**sha256));
+            if is_absent && self.refusals.reason(event, scope).await?.is_none() {
+                lacking.push((event.id().to_owned(), sha256.clone()));
+            }
+        }
+        Ok(lacking)
+    }
 }
 
 impl Incomplete {

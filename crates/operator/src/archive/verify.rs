@@ -12,12 +12,14 @@ use pipeline::stores::keys::{Keys, KeysError};
 use pipeline::verification::{Verdict, verify_again};
 use upvest::delivery::split;
 use upvest::signature::Freshness;
+use upvest::synthetic::Scope;
 use uuid::Uuid;
 
 use super::delivery::compare;
 use super::report::{Finding, Problem, VerifyReport};
 use crate::error::Result;
 use crate::records::Records;
+use crate::refusal::Refusals;
 use crate::reporter::Reporter;
 
 /// Limits how many deliveries are read at the same time.
@@ -27,6 +29,7 @@ const AT_A_TIME: usize = 8;
 pub(super) struct Verification<'r> {
     pub(super) reporter: Reporter<'r>,
     pub(super) records: Records,
+    pub(super) refusals: Refusals,
     pub(super) keys: Keys,
     /// Limits the check to deliveries received in this half-open range.
     pub(super) received: Range<Timestamp>,
@@ -36,6 +39,8 @@ pub(super) struct Verification<'r> {
 #[derive(Debug, Default)]
 pub(super) struct Checked {
     pub(super) is_in_range: bool,
+    /// Gives what the key that signed may report; `None` where it was not verified.
+    pub(super) scope: Option<Scope>,
     pub(super) events: u64,
     /// Names the key that signed, where its secret cannot be read.
     pub(super) not_checked: Option<String>,
@@ -95,7 +100,7 @@ impl Verification<'_> {
         }
         let mut checked = self.verify(&found).await?;
         checked.is_in_range = true;
-        let (events, findings) = compare(&self.records, &found).await?;
+        let (events, findings) = compare(&self.records, &self.refusals, checked.scope, &found).await?;
         checked.events = events;
         checked.findings.extend(findings);
         Ok(checked)
@@ -129,7 +134,10 @@ impl Verification<'_> {
         let freshness = verified.freshness();
         let out_of_time = Some(freshness.as_str()).filter(|_| freshness != Freshness::Fresh);
         let noted = (delivery.key_id.as_deref(), delivery.out_of_time.as_deref());
-        let mut checked = Checked::default();
+        let mut checked = Checked {
+            scope: Some(verified.scope()),
+            ..Checked::default()
+        };
         if noted != (Some(verified.key_id()), out_of_time) {
             let reason = "its notes on key and freshness are not what its signature says".to_owned();
             checked

@@ -9,17 +9,16 @@ use pipeline::stores::archive::{Archive, ArchivedDelivery, Quarantined};
 use pipeline::stores::entities::Entities;
 use pipeline::stores::events::EventLog;
 use pipeline::stores::keys::Keys;
-use pipeline::stores::subscriptions::Subscriptions;
 use pipeline::verification::{Verdict, verify};
 use serde::Serialize;
 use upvest::delivery::{Element, NO_ENTITY_KEY, split};
 use upvest::projection::Parts;
 use upvest::signature::{Origin, Verified, VerifyError};
-use upvest::subscription::FOREIGN;
-use upvest::synthetic::{Scope, UNCOVERED};
+use upvest::synthetic::Scope;
 use upvest::{Event, Projection};
 
 use crate::error::Result;
+use crate::refusal::Refusals;
 use crate::stack::{Part, Stack};
 
 /// Verifies again what is in quarantine, by what a stack verifies by, and looks where the stack keeps what was verified.
@@ -29,8 +28,7 @@ pub(crate) struct Recheck {
     log: EventLog,
     entities: Entities,
     policy: Policy,
-    /// Tells whose a subscription is, where the stack takes no events of those of others.
-    subscriptions: Option<Subscriptions>,
+    refusals: Refusals,
     /// Gives the URL that the sender should have called, where the stack tells it.
     origin: Option<Origin>,
     clock: Clock,
@@ -69,10 +67,7 @@ impl Recheck {
             archive: stack.archive()?,
             log: stack.event_log()?,
             entities: stack.entities()?,
-            subscriptions: match stack.subscription_policy() {
-                Policy::Strict => stack.subscriptions(clock.clone()),
-                Policy::Flag => None,
-            },
+            refusals: Refusals::of(stack, clock.clone()),
             clock,
             policy: stack.freshness_policy(),
             origin: stack.part(Part::WebhookUrl).ok().and_then(|url| url.parse().ok()),
@@ -188,17 +183,8 @@ impl Recheck {
         let Ok(event) = &part.event else {
             return Ok(part.quarantine_reason());
         };
-        if !scope.covers(event) {
-            return Ok(Some(UNCOVERED));
-        }
-        if let Some(subscriptions) = self.subscriptions.as_ref().filter(|_| scope == Scope::Upvest) {
-            for id in event.webhook_ids() {
-                if !subscriptions.is_ours(&id).await? {
-                    return Ok(Some(FOREIGN));
-                }
-            }
-        }
-        Ok(part.quarantine_reason())
+        let refused = self.refusals.reason(event, scope).await?;
+        Ok(refused.or_else(|| part.quarantine_reason()))
     }
 
     async fn log_holds(&self, events: &[&Event<'_>]) -> Result<bool> {

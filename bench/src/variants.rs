@@ -134,7 +134,7 @@ impl Surroundings<'_> {
     }
 }
 
-const CONSTANT: [(&str, &str); 24] = [
+const CONSTANT: [(&str, &str); 25] = [
     ("HOME", "/tmp"),
     ("AWS_REGION", "eu-central-1"),
     ("AWS_DEFAULT_REGION", "eu-central-1"),
@@ -161,5 +161,6 @@ const CONSTANT: [(&str, &str); 24] = [
     ("ENTITIES_TABLE", "entities"),
     ("IDEMPOTENCY_TABLE", "idempotency"),
     ("ARCHIVE_BUCKET", "archive"),
+    ("QUARANTINE_BUCKET", "quarantine"),
     ("PENDING_BUCKET", "pending"),
 ];

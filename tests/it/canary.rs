@@ -174,7 +174,7 @@ fn deps(receiver: &Receiver, url: &str) -> Deps {
 }
 
 fn verified(receiver: &Receiver) -> usize {
-    let objects = receiver.aws.objects("archive");
+    let objects = receiver.kept();
     objects.keys().filter(|key| key.starts_with("verified/")).count()
 }
 
@@ -414,7 +414,7 @@ async fn neither_log_nor_report_nor_table_holds_the_secret() {
     for table in ["keys", "events", "entities"] {
         told += &format!("{:?}", world.receiver.aws.items(table));
     }
-    for object in world.receiver.aws.objects("archive").values() {
+    for object in world.receiver.kept().values() {
         told += &String::from_utf8_lossy(&object.bytes);
     }
     // At TRACE the SDK logs whole answers, and the template does not let it.

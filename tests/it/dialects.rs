@@ -38,7 +38,7 @@ async fn deliver_in(receiver: &Receiver, dialect: Dialect, seed: u8, id: &str) {
 }
 
 fn archived(receiver: &Receiver) -> Vec<ArchivedDelivery> {
-    let objects = receiver.aws.objects("archive").into_iter();
+    let objects = receiver.kept().into_iter();
     objects
         .filter(|(key, _)| key.starts_with("verified/"))
         .map(|(_, object)| ArchivedDelivery::parse(&object.bytes).unwrap())
@@ -102,7 +102,7 @@ async fn a_forged_delivery_is_refused_in_every_dialect() {
         let receiver = receiver(Policy::Flag).await;
         deliver_in(&receiver, dialect, KNOWN_SEED + 1, "e1").await;
         assert_eq!(receiver.stored("events"), [""; 0], "{dialect}");
-        let objects = receiver.aws.objects("archive");
+        let objects = receiver.kept();
         assert!(
             objects
                 .keys()

@@ -232,8 +232,7 @@ async fn nothing_of_a_delivery_is_logged_measured_or_given_as_a_reason() {
     trouble(&receiver).await;
 
     let archive: String = receiver
-        .aws
-        .objects("archive")
+        .kept()
         .values()
         .map(|object| String::from_utf8_lossy(&object.bytes).into_owned())
         .collect();

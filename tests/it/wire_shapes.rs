@@ -68,7 +68,7 @@ fn items(receiver: &Receiver, table: &str) -> String {
 
 /// Writes the only object of the archive, under its key.
 fn only_object(receiver: &Receiver) -> String {
-    let mut objects = receiver.aws.objects("archive");
+    let mut objects = receiver.kept();
     let (key, object) = objects.pop_first().unwrap();
     assert!(objects.is_empty(), "{:?}", objects.keys());
     let object: Value = serde_json::from_slice(&object.bytes).unwrap();

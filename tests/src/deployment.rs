@@ -134,6 +134,7 @@ async fn outputs(aws: &Aws, policies: [Policy; 2]) -> BTreeMap<String, String> {
         ("AuditTableName", "audit"),
         ("SubscriptionsTableName", "subscriptions"),
         ("ArchiveBucketName", "archive"),
+        ("QuarantineBucketName", "quarantine"),
         ("PendingBucketName", "pending"),
         ("EventBusName", CHANGES),
         ("FreshnessPolicy", freshness),
@@ -388,7 +389,7 @@ impl Deployment {
 
     /// Lists the keys of the verified deliveries in the archive, in the order of receipt.
     pub fn verified(&self) -> Vec<String> {
-        let keys = self.receiver.aws.objects("archive").into_keys();
+        let keys = self.receiver.kept().into_keys();
         keys.filter(|key| key.starts_with("verified/")).collect()
     }
 
@@ -398,8 +399,7 @@ impl Deployment {
     ///
     /// If there is none, or it is no JSON.
     pub fn archived(&self, key: &str) -> Value {
-        serde_json::from_slice(&self.receiver.aws.objects("archive")[key].bytes)
-            .expect("an archived object is JSON")
+        serde_json::from_slice(&self.receiver.kept()[key].bytes).expect("an archived object is JSON")
     }
 
     /// Finds the key under which the archive has a delivery.
@@ -408,7 +408,7 @@ impl Deployment {
     ///
     /// If it has none.
     pub fn archived_at(&self, delivery_id: &str) -> String {
-        let objects = self.receiver.aws.objects("archive");
+        let objects = self.receiver.kept();
         let key = objects.into_keys().find(|key| key.ends_with(delivery_id));
         key.expect("the delivery is archived")
     }

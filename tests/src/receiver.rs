@@ -32,11 +32,11 @@ use verify_and_store::{Drain, ForUs, Policy};
 
 use crate::effects::Effects;
 use fake_aws::lambda::{EventSource, Settlement};
-use fake_aws::{Aws, CrashError, QueueSettings};
+use fake_aws::{Aws, CrashError, QueueSettings, StoredObject};
 
 pub use gateway::gateway_request;
 pub(crate) use setup::key_of;
-use setup::{HostTime, account, ingest, processor, queue};
+use setup::{HostTime, account, archive, ingest, processor, queue};
 
 /// The path that the simulated Upvest calls.
 pub const PATH: &str = "/webhooks/upvest";
@@ -117,7 +117,7 @@ impl Receiver {
                 queue: deliveries,
                 keys: Keys::new(dynamodb.clone(), secrets, "keys".to_owned(), clock.clone()),
                 key_requests: None,
-                archive: Archive::new(s3.clone(), "archive".to_owned()),
+                archive: archive(&aws),
                 pending: Pending::new(s3, "pending".to_owned()),
                 drain: Drain {
                     client: sqs.clone(),
@@ -176,10 +176,21 @@ impl Receiver {
         self
     }
 
+    /// Returns the archive with its quarantine, as every function and command opens it.
+    pub fn archive(&self) -> Archive {
+        archive(&self.aws)
+    }
+
+    /// Lists the objects of the archive and of the quarantine, by key.
+    pub fn kept(&self) -> BTreeMap<String, StoredObject> {
+        let buckets = ["archive", "quarantine"].into_iter();
+        buckets.flat_map(|bucket| self.aws.objects(bucket)).collect()
+    }
+
     /// Returns what sends on deliveries that waited for a key, as a fetch and an import do.
     pub fn waiting_for_keys(&self) -> Waiting {
         Waiting {
-            archive: Archive::new(self.aws.s3().clone(), "archive".to_owned()),
+            archive: self.archive(),
             queue: DeliveriesQueue::new(self.aws.sqs().clone(), self.deliveries_url.clone()),
             clock: self.clock(),
         }

@@ -29,8 +29,10 @@ pub enum Part {
     AuditTable,
     /// Names the table of the subscriptions that are ours, which only a stack that manages its own has.
     SubscriptionsTable,
-    /// Names the bucket of the archive and the quarantine.
+    /// Names the bucket of the archive.
     ArchiveBucket,
+    /// Names the bucket of the quarantine.
+    QuarantineBucket,
     /// Names the bucket of deliveries that were answered and are not settled.
     PendingBucket,
     /// Gives the URL that Upvest delivers to.
@@ -40,7 +42,7 @@ pub enum Part {
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::KeysTable,
         Self::EventsTable,
         Self::EntitiesTable,
@@ -48,6 +50,7 @@ impl Part {
         Self::AuditTable,
         Self::SubscriptionsTable,
         Self::ArchiveBucket,
+        Self::QuarantineBucket,
         Self::PendingBucket,
         Self::WebhookUrl,
         Self::UpvestSecret,
@@ -63,6 +66,7 @@ impl Part {
             Self::AuditTable => ("AUDIT_TABLE", "AuditTableName"),
             Self::SubscriptionsTable => ("SUBSCRIPTIONS_TABLE", "SubscriptionsTableName"),
             Self::ArchiveBucket => ("ARCHIVE_BUCKET", "ArchiveBucketName"),
+            Self::QuarantineBucket => ("QUARANTINE_BUCKET", "QuarantineBucketName"),
             Self::PendingBucket => ("PENDING_BUCKET", "PendingBucketName"),
             Self::WebhookUrl => ("WEBHOOK_URL", "WebhookUrl"),
             Self::UpvestSecret => ("UPVEST_SECRET", "UpvestSecret"),

@@ -43,7 +43,7 @@ Examples:
 Environment:
   UPVEST_WEBHOOKS_STACK, UPVEST_WEBHOOKS_LOCAL    as --stack and --local, which win
   KEYS_TABLE, EVENTS_TABLE, ENTITIES_TABLE, IDEMPOTENCY_TABLE, AUDIT_TABLE,
-  SUBSCRIPTIONS_TABLE, ARCHIVE_BUCKET, PENDING_BUCKET, WEBHOOK_URL
+  SUBSCRIPTIONS_TABLE, ARCHIVE_BUCKET, QUARANTINE_BUCKET, PENDING_BUCKET, WEBHOOK_URL
                                                   each wins over the stack's output
   UPVEST_CREDENTIALS, UPVEST_SECRET               as --upvest-credentials and --upvest-secret, which win
   AWS_*                                           as for any AWS tool

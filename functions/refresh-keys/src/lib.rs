@@ -44,7 +44,7 @@ pub struct Deps {
 
 impl Deps {
     /// Builds the clients, from `UPVEST_SECRET`, `KEYS_TABLE`, `KEY_REQUESTS_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`,
-    /// `MAX_RECEIVE_COUNT`, `ARCHIVE_BUCKET` and `DELIVERIES_QUEUE_URL`.
+    /// `MAX_RECEIVE_COUNT`, `ARCHIVE_BUCKET`, `QUARANTINE_BUCKET` and `DELIVERIES_QUEUE_URL`.
     ///
     /// # Errors
     ///
@@ -67,7 +67,11 @@ impl Deps {
             upvest: UpvestAccess::from_config(aws, lookup, clock.clone(), options())?,
             keys: KeysTable::new(dynamodb, lookup.required("KEYS_TABLE")?, clock.clone()),
             waiting: Waiting {
-                archive: Archive::new(s3, lookup.required("ARCHIVE_BUCKET")?),
+                archive: Archive::new(
+                    s3,
+                    lookup.required("ARCHIVE_BUCKET")?,
+                    lookup.required("QUARANTINE_BUCKET")?,
+                ),
                 queue: DeliveriesQueue::new(sqs, lookup.required("DELIVERIES_QUEUE_URL")?),
                 clock,
             },

@@ -70,8 +70,8 @@ pub struct Deps {
 }
 
 impl Deps {
-    /// Builds the clients, from `DELIVERIES_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `IDEMPOTENCY_TABLE`, `KEYS_TABLE`, `ARCHIVE_BUCKET`, `PENDING_BUCKET`, `EVENTS_TABLE`,
-    /// `DOMAIN_QUEUES`, `FRESHNESS_POLICY`, `WEBHOOK_URL`, `KEY_REQUESTS_QUEUE_URL` (no keys are asked for without it), `SUBSCRIPTIONS_TABLE` (all events are
+    /// Builds the clients, from `DELIVERIES_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `IDEMPOTENCY_TABLE`, `KEYS_TABLE`, `ARCHIVE_BUCKET`,
+    /// `QUARANTINE_BUCKET`, `PENDING_BUCKET`, `EVENTS_TABLE`, `DOMAIN_QUEUES`, `FRESHNESS_POLICY`, `WEBHOOK_URL`, `KEY_REQUESTS_QUEUE_URL` (no keys are asked for without it), `SUBSCRIPTIONS_TABLE` (all events are
     /// for us without it) and `SUBSCRIPTION_POLICY`.
     ///
     /// # Errors
@@ -114,7 +114,11 @@ impl Deps {
             key_requests: lookup
                 .optional("KEY_REQUESTS_QUEUE_URL")
                 .map(|url| KeyRequests::new(sqs.clone(), url, clock.clone())),
-            archive: Archive::new(s3.clone(), lookup.required("ARCHIVE_BUCKET")?),
+            archive: Archive::new(
+                s3.clone(),
+                lookup.required("ARCHIVE_BUCKET")?,
+                lookup.required("QUARANTINE_BUCKET")?,
+            ),
             pending: Pending::new(s3, lookup.required("PENDING_BUCKET")?),
             drain: Drain {
                 client: sqs.clone(),

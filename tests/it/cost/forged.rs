@@ -130,7 +130,7 @@ impl Forgery {
 
 /// The bytes of all that lies in S3.
 fn stored(receiver: &Receiver) -> f64 {
-    let objects = receiver.aws.objects("archive").into_values();
+    let objects = receiver.kept().into_values();
     objects.map(|object| object.bytes.len() as f64).sum()
 }
 

@@ -73,7 +73,7 @@ async fn an_expired_signature_is_flagged_or_by_strict_policy_quarantined() {
             )
             .await;
             assert_eq!(receiver.stored("events").len(), stored, "{reason}");
-            let objects = receiver.aws.objects("archive");
+            let objects = receiver.kept();
             let flags = objects
                 .values()
                 .map(|object| ArchivedDelivery::parse(&object.bytes).unwrap().out_of_time);
@@ -139,8 +139,7 @@ async fn a_bad_event_is_quarantined_alone_with_its_place_in_the_batch() {
     let reasons = ["event-incomplete", "event-too-deep", "event-without-entity-key"];
     assert_eq!(quarantine(&receiver), reasons);
     for (key, object) in receiver
-        .aws
-        .objects("archive")
+        .kept()
         .range("quarantine/".to_owned().."verified".to_owned())
     {
         let archived = ArchivedDelivery::parse(&object.bytes).unwrap();
@@ -198,9 +197,9 @@ async fn a_waiting_delivery_that_cannot_be_sent_on_holds_up_none_behind_it() {
     deliver_by(&receiver, &key(), &order("e1")).await;
     receiver.aws.clock().advance(Duration::from_secs(10));
     deliver_by(&receiver, &key(), &order("e2")).await;
-    let objects = receiver.aws.objects("archive");
+    let objects = receiver.kept();
     let first = objects.keys().next().unwrap();
-    let spoil = receiver.aws.s3().put_object().bucket("archive").key(first);
+    let spoil = receiver.aws.s3().put_object().bucket("quarantine").key(first);
     spoil.body(b"no delivery".to_vec().into()).send().await.unwrap();
     import_key(&receiver.aws, key().to_jwk().unwrap()).await;
     let sent = receiver
@@ -272,7 +271,7 @@ async fn nothing_but_the_place_where_a_delivery_waited_goes_by_its_message() {
         &order("e2"),
     )
     .await;
-    let objects = receiver.aws.objects("archive");
+    let objects = receiver.kept();
     let archive = receiver.waiting_for_keys().archive;
     for key in objects.keys() {
         let own: uuid::Uuid = key.rsplit('/').next().unwrap().parse().unwrap();
@@ -287,7 +286,7 @@ async fn nothing_but_the_place_where_a_delivery_waited_goes_by_its_message() {
             "{key}"
         );
     }
-    assert_eq!(receiver.aws.objects("archive").len(), 1, "the verified one stays");
+    assert_eq!(receiver.kept().len(), 1, "the verified one stays");
 }
 
 #[tokio::test(start_paused = true)]

@@ -298,12 +298,11 @@ impl Stack {
     }
 
     async fn archive_keys(&self, prefix: &str, delivery_id: &str) -> Vec<String> {
-        let request = self
-            .clients
-            .s3
-            .list_objects_v2()
-            .bucket(self.output("ArchiveBucketName"))
-            .prefix(prefix);
+        let bucket = match prefix {
+            "quarantine/" => self.output("QuarantineBucketName"),
+            _ => self.output("ArchiveBucketName"),
+        };
+        let request = self.clients.s3.list_objects_v2().bucket(bucket).prefix(prefix);
         let mut pages = request.into_paginator().send();
         let mut keys = Vec::new();
         while let Some(page) = pages.next().await {

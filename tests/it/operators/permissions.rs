@@ -254,7 +254,7 @@ impl Stage {
         }
         self.world.receiver.verify_and_store().await;
         self.world.know_key(&signing_key(7)).await;
-        let objects = self.world.receiver.aws.objects("archive").into_keys();
+        let objects = self.world.receiver.kept().into_keys();
         let quarantined = objects.filter(|key| key.starts_with("quarantine/bad-signature/"));
         let ids: Vec<String> = quarantined
             .filter_map(|key| Some(key.rsplit('/').next()?.to_owned()))
@@ -448,7 +448,7 @@ fn place(arn: &str) -> Option<String> {
         "sqs" if own == "DeliveriesQueue" => "deliveries queue".to_owned(),
         "sqs" => "domain queues".to_owned(),
         "s3" if name.contains("-pendingbucket-") => "pending".to_owned(),
-        "s3" if name.contains("/quarantine/") => "quarantine".to_owned(),
+        "s3" if name.contains("-quarantinebucket-") => "quarantine".to_owned(),
         "s3" => "archive".to_owned(),
         "secretsmanager" if name.contains("UPVEST_SECRET") => "Upvest's credentials".to_owned(),
         "secretsmanager" => "keys of your own".to_owned(),

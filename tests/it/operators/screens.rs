@@ -68,7 +68,7 @@ impl Stage {
         match word {
             "$QUARANTINED" => {
                 let key = aws
-                    .objects("archive")
+                    .objects("quarantine")
                     .into_keys()
                     .find(|key| key.starts_with("quarantine/"));
                 key.unwrap().rsplit('/').next().unwrap().to_owned()

@@ -248,6 +248,7 @@ fn the_outputs_that_tools_rely_on_are_there() {
         "KeysTableName",
         "AuditTableName",
         "ArchiveBucketName",
+        "QuarantineBucketName",
         "DeliveriesQueueUrl",
         "FreshnessPolicy",
         "SubscriptionPolicy",

@@ -11,8 +11,8 @@ use super::functions::binary;
 use super::{FUNCTION, ROLE, domains, stem};
 
 /// Resources in policies that end in a wildcard, and why.
-const WILDCARDS: [(&str, &str); 6] = [
-    ("${ArchiveBucket.Arn}/*", "the keys of objects to come"),
+const WILDCARDS: [(&str, &str); 7] = [
+    ("${ArchiveBucket.Arn}/verified/*", "the keys of objects to come"),
     (
         "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:upvest-webhooks/${AWS::StackName}/hmac/*",
         "secrets that the operator adds, under names of this stack alone",
@@ -21,9 +21,12 @@ const WILDCARDS: [(&str, &str); 6] = [
     ("*", "X-Ray, whose operations know no resources"),
     (WAITING, "the keys of deliveries that wait for a key"),
     (PENDING, "the keys of deliveries that are not settled"),
+    (QUARANTINE, "the keys of deliveries that are not proven"),
 ];
+/// What is in quarantine.
+const QUARANTINE: &str = "${QuarantineBucket.Arn}/quarantine/*";
 /// What waits in quarantine for a key.
-const WAITING: &str = "${ArchiveBucket.Arn}/quarantine/unknown-key/*";
+const WAITING: &str = "${QuarantineBucket.Arn}/quarantine/unknown-key/*";
 
 /// Deliveries that are not settled.
 const PENDING: &str = "${PendingBucket.Arn}/pending/*";
@@ -80,7 +83,7 @@ fn needed(function: &str) -> Grants {
                 "KeysTable",
             ));
             // `Waiting::send_on`.
-            needed.extend(grants(["s3:ListBucket"], "ArchiveBucket"));
+            needed.extend(grants(["s3:ListBucket"], "QuarantineBucket"));
             needed.extend(grants(["s3:GetObject", "s3:PutObject"], WAITING));
             needed.extend(grants(["sqs:SendMessage"], "DeliveriesQueue"));
         }
@@ -126,6 +129,7 @@ fn needed_by_verify_and_store() -> Grants {
     ));
     // `Archive::put`.
     needed.extend(grants(["s3:PutObject"], WILDCARDS[0].0));
+    needed.extend(grants(["s3:PutObject"], QUARANTINE));
     // `Archive::lists_verified`.
     needed.extend(grants(["s3:ListBucket"], "ArchiveBucket"));
     // `Pending::keep`, `remove` and `list`.

@@ -12,6 +12,7 @@ use pipeline::processor::bus::EventBus;
 use pipeline::queues::consumer::{Patience, SourceQueue};
 use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::runtime::clock::Clock;
+use pipeline::stores::archive::Archive;
 use pipeline::stores::entities::Entities;
 use pipeline::stores::idempotency::Idempotency;
 use serde_json::json;
@@ -74,6 +75,7 @@ pub(super) fn account(seed: u64) -> Aws {
     aws.create_table_from(events_table());
     aws.create_table_from(entities_table());
     aws.create_bucket("archive");
+    aws.create_bucket("quarantine");
     aws.create_bucket("pending");
     aws.create_event_bus(CHANGES);
     aws
@@ -188,4 +190,9 @@ fn delivery_id(at: Timestamp, rng: &mut Rng) -> uuid::Uuid {
 pub(crate) fn key_of(table: &str) -> &'static str {
     let found = TABLE_KEYS.iter().find(|(name, _)| *name == table);
     found.expect("a table of the receiver").1
+}
+
+/// Opens the archive with its quarantine.
+pub(super) fn archive(aws: &Aws) -> Archive {
+    Archive::new(aws.s3().clone(), "archive".to_owned(), "quarantine".to_owned())
 }

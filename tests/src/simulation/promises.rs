@@ -71,7 +71,7 @@ impl Run {
     /// Lists the objects of the bucket by the delivery that they are named after.
     fn places(&self) -> BTreeMap<String, Vec<String>> {
         let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for key in self.receiver.aws.objects("archive").into_keys() {
+        for key in self.receiver.kept().into_keys() {
             let delivery_id = key.rsplit('/').next().unwrap_or_default().to_owned();
             places.entry(delivery_id).or_default().push(key);
         }
@@ -80,7 +80,7 @@ impl Run {
 
     /// Every answered delivery is in the archive, byte for byte, or, if it was forged, in quarantine.
     fn hold_archive(&self) {
-        let (objects, places) = (self.receiver.aws.objects("archive"), self.places());
+        let (objects, places) = (self.receiver.kept(), self.places());
         for (delivery, ids) in self.story.deliveries.iter().zip(&self.answered) {
             for id in ids {
                 let keys = places

@@ -153,7 +153,7 @@ impl Weather {
                 CallFilter::any().on(tables[self.rng.below(tables.len())])
             }
             6 => {
-                let buckets = ["archive", "pending"];
+                let buckets = ["archive", "quarantine", "pending"];
                 CallFilter::any().on(buckets[self.rng.below(buckets.len())])
             }
             _ => {

@@ -97,7 +97,11 @@ impl Receiver {
             keys: KeysTable::new(dynamodb.clone(), output("KeysTableName"), clock.clone()),
             log: EventLog::new(dynamodb.clone(), output("EventsTableName")),
             entities: Entities::new(dynamodb, output("EntitiesTableName")),
-            archive: Archive::new(aws_sdk_s3::Client::from_conf(s3), output("ArchiveBucketName")),
+            archive: Archive::new(
+                aws_sdk_s3::Client::from_conf(s3),
+                output("ArchiveBucketName"),
+                output("QuarantineBucketName"),
+            ),
             sqs: aws_sdk_sqs::Client::new(config),
             event_bridge: aws_sdk_eventbridge::Client::new(config),
             clock,

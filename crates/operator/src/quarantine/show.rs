@@ -127,7 +127,7 @@ pub async fn show(stack: &Stack, delivery_id: Uuid, with_body: bool, clock: &Clo
             reason: quarantined.reason().to_owned(),
             object: format!(
                 "s3://{}/{}",
-                stack.part(stack::Part::ArchiveBucket)?,
+                stack.part(stack::Part::QuarantineBucket)?,
                 quarantined.key()
             ),
             events: delivery.events.clone(),

@@ -136,7 +136,11 @@ impl Stack {
 
     /// Opens the archive, which has the quarantine too.
     pub(crate) fn archive(&self) -> Result<Archive> {
-        Ok(Archive::new(self.s3(), self.part(Part::ArchiveBucket)?))
+        Ok(Archive::new(
+            self.s3(),
+            self.part(Part::ArchiveBucket)?,
+            self.part(Part::QuarantineBucket)?,
+        ))
     }
 
     /// Opens the bucket of what was answered and is not settled.

@@ -1,4 +1,5 @@
-//! The archive bucket: the signed bytes of every verified delivery, for good, and what went to quarantine.
+//! The signed bytes of every verified delivery, for good, and what went to quarantine: each in a bucket of its own, because
+//! what is proven can be locked and what anybody sent must not be.
 //!
 //! | Module | Knows |
 //! |---|---|
@@ -34,11 +35,12 @@ use crate::error::{AwsError, Kind};
 
 const LIST: &str = "ListObjectsV2 of the archive";
 
-/// Reads and writes the archive bucket, whose versions nothing but its lifecycle rules removes.
+/// Reads and writes the archive and the quarantine. An object's key tells in which bucket it is.
 #[derive(Debug, Clone)]
 pub struct Archive {
     client: Client,
-    bucket: String,
+    verified: String,
+    quarantine: String,
 }
 
 /// Says what must be true for an object to be written.
@@ -83,10 +85,22 @@ fn upload_time(bytes: usize) -> TimeoutConfig {
 }
 
 impl Archive {
-    /// Uses the bucket of this name, which the stack sets as `ARCHIVE_BUCKET`.
+    /// Uses the buckets of these names, which the stack sets as `ARCHIVE_BUCKET` and `QUARANTINE_BUCKET`.
     #[must_use]
-    pub fn new(client: Client, bucket: String) -> Self {
-        Self { client, bucket }
+    pub fn new(client: Client, verified: String, quarantine: String) -> Self {
+        Self {
+            client,
+            verified,
+            quarantine,
+        }
+    }
+
+    /// Names the bucket in which an object with this key is.
+    fn bucket_of(&self, key: &str) -> &str {
+        match key.starts_with(QUARANTINE_PREFIX) {
+            true => &self.quarantine,
+            false => &self.verified,
+        }
     }
 
     /// Reads the delivery under this key; `None` when there is none.
@@ -115,7 +129,9 @@ impl Archive {
     }
 
     fn list(&self, prefix: impl Into<String>) -> ListObjectsV2FluentBuilder {
-        self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix)
+        let prefix = prefix.into();
+        let list = self.client.list_objects_v2().bucket(self.bucket_of(&prefix));
+        list.prefix(prefix)
     }
 
     async fn get(&self, key: String) -> Result<Option<Found>, ReadError> {
@@ -126,7 +142,7 @@ impl Archive {
     /// Reads an object with its entity tag, by which a later write can tell whether it was changed.
     async fn get_tagged(&self, key: String) -> Result<Option<(Found, String)>, ReadError> {
         const CALL: &str = "GetObject of the archive";
-        let request = self.client.get_object().bucket(&self.bucket).key(&key);
+        let request = self.client.get_object().bucket(self.bucket_of(&key)).key(&key);
         let object = match request.send().await {
             Ok(object) => object,
             Err(error)
@@ -155,7 +171,7 @@ impl Archive {
         const CALL: &str = "PutObject to the archive";
         let json = serde_json::to_vec(delivery).map_err(AwsError::beside(CALL, Kind::Message))?;
         let patience = upload_time(json.len());
-        let request = self.client.put_object().bucket(&self.bucket).key(key);
+        let request = self.client.put_object().bucket(self.bucket_of(key)).key(key);
         let (request, refusals): (_, &[u16]) = match condition {
             Condition::None => (request, &[]),
             // 412: the precondition failed, so there is an object.

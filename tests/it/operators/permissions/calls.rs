@@ -80,8 +80,7 @@ fn sqs_right(queue: &str, operation: &str) -> (String, String) {
 }
 
 fn s3_right(name: &str, operation: &str) -> (String, String) {
-    let is_pending = name.split('/').next() == Some("pending");
-    let kind = if is_pending { "pending" } else { "archive" };
+    let kind = name.split('/').next().unwrap_or_default();
     let bucket = format!("arn:aws:s3:::{STACK}-{kind}bucket-1");
     let action = match operation {
         "ListObjectsV2" => "ListBucket",
@@ -91,10 +90,10 @@ fn s3_right(name: &str, operation: &str) -> (String, String) {
         other => other,
     };
     let arn = match action {
-        "GetObject" if is_pending => format!("{bucket}/pending/1"),
-        "GetObject" => format!("{bucket}/verified/1"),
-        // No command writes or deletes what was verified.
-        "DeleteObject" | "PutObject" => format!("{bucket}/quarantine/1"),
+        "GetObject" | "DeleteObject" | "PutObject" => match kind {
+            "archive" => format!("{bucket}/verified/1"),
+            _ => format!("{bucket}/{kind}/1"),
+        },
         _ => bucket,
     };
     (format!("s3:{action}"), arn)

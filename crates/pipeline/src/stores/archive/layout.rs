@@ -1,4 +1,4 @@
-//! The keys of the archive's objects.
+//! The keys of the objects of the archive, which begin with `verified/`, and of the quarantine, a bucket of its own.
 //!
 //! | Key | Holds |
 //! |---|---|
@@ -7,8 +7,7 @@
 //! | `quarantine/unknown-key/<hash of the key id>/<yyyy>/<mm>/<dd>/<hh>/<delivery id>` | one that waits for that key |
 //!
 //! The hour is that of the receipt, in UTC, and an id begins with the milliseconds of the receipt: the order of the keys
-//! is the order of receipt. The template repeats the prefixes in its lifecycle rule and its policies; a test holds them
-//! against these.
+//! is the order of receipt. The template repeats the prefixes in its policies; a test holds them against these.
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;

@@ -253,7 +253,7 @@ impl Archive {
     }
 
     async fn remove_object(&self, key: &str) -> Result<(), AwsError> {
-        let request = self.client.delete_object().bucket(&self.bucket);
+        let request = self.client.delete_object().bucket(self.bucket_of(key));
         let removed = request.key(key).send().await;
         removed.map_err(AwsError::of("DeleteObject of the archive"))?;
         Ok(())

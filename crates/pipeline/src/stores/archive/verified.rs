@@ -64,7 +64,7 @@ impl Archive {
     ///
     /// [`AwsError`] when that cannot be found out.
     pub async fn is_verified(&self, envelope: &Envelope) -> Result<bool, AwsError> {
-        let request = self.client.head_object().bucket(&self.bucket);
+        let request = self.client.head_object().bucket(&self.verified);
         match request.key(verified_key(envelope)).send().await {
             Ok(_) => Ok(true),
             Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(false),
@@ -89,7 +89,7 @@ impl Archive {
         let hour = format!("{VERIFIED_PREFIX}{}/", hour(received.start));
         VerifiedKeys {
             client: self.client.clone(),
-            bucket: self.bucket.clone(),
+            bucket: self.verified.clone(),
             start_after: after.map_or(hour, str::to_owned),
             is_done: received.is_empty(),
             received,

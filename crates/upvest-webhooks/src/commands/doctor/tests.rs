@@ -53,6 +53,7 @@ impl Site {
             ("Version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
             ("EventBusName".to_owned(), "changes".to_owned()),
             ("ArchiveBucketName".to_owned(), "archive".to_owned()),
+            ("QuarantineBucketName".to_owned(), "quarantine".to_owned()),
             ("PendingBucketName".to_owned(), "pending".to_owned()),
         ]);
         for (table, output) in [
@@ -257,7 +258,7 @@ async fn server(answer: impl IntoResponse + Clone + Send + Sync + 'static) -> St
 #[tokio::test]
 async fn nothing_is_wrong_with_a_healthy_stack() {
     let site = Site::healthy().await;
-    let before = (site.world.changes(), site.world.receiver.aws.objects("archive"));
+    let before = (site.world.changes(), site.world.receiver.kept());
     let checked = site.check("").await;
     assert_eq!(checked.of("failed"), [], "{}", checked.text);
     assert_eq!(checked.of("warning"), [], "{}", checked.text);
@@ -269,10 +270,7 @@ async fn nothing_is_wrong_with_a_healthy_stack() {
     assert_eq!(skipped, ["name", "certificate", "signed POST is answered 200"]);
     assert_snapshot!(site.without_chance(&checked.text));
     assert_snapshot!("healthy_80", site.without_chance(&checked.narrow));
-    assert_eq!(
-        (site.world.changes(), site.world.receiver.aws.objects("archive")),
-        before
-    );
+    assert_eq!((site.world.changes(), site.world.receiver.kept()), before);
     assert!(site.world.receiver.aws.items("events").is_empty());
 }
 
@@ -289,10 +287,7 @@ async fn a_probe_is_stored_once_however_often_it_is_made() {
         "does not know key smoke",
         "keys import",
     );
-    assert!(
-        site.world.receiver.aws.objects("archive").is_empty(),
-        "nothing was posted"
-    );
+    assert!(site.world.receiver.kept().is_empty(), "nothing was posted");
 
     site.world.know_secret("smoke", b"sixteen bytes or more").await;
     let aws = &site.world.receiver.aws;

@@ -19,7 +19,6 @@ use webhook_tests::receiver::{DELIVERIES, PATH};
 
 use operator::Error;
 use operator::quarantine::ReverifyResult;
-use pipeline::stores::archive::Archive;
 
 use super::*;
 use crate::output::Report;
@@ -78,7 +77,7 @@ fn reasons(site: &Deployment) -> Vec<String> {
 }
 
 fn objects(site: &Deployment, prefix: &str) -> Vec<String> {
-    let objects = site.receiver.aws.objects("archive").into_keys();
+    let objects = site.receiver.kept().into_keys();
     objects.filter(|key| key.starts_with(prefix)).collect()
 }
 
@@ -177,7 +176,7 @@ async fn plant(
         },
         body: body.to_vec(),
     };
-    let archive = Archive::new(site.receiver.aws.s3().clone(), "archive".to_owned());
+    let archive = site.receiver.archive();
     if verified {
         let proof = pipeline::stores::archive::Proof {
             key_id: "key",

@@ -224,7 +224,7 @@ async fn what_is_in_quarantine_is_counted_by_its_reason() {
         let body = aws_sdk_s3::primitives::ByteStream::from_static(b"{}");
         aws.s3()
             .put_object()
-            .bucket("archive")
+            .bucket("quarantine")
             .key(key)
             .body(body)
             .send()

@@ -125,5 +125,5 @@ async fn deliveries_are_given_back_and_both_are_audited() {
     let resumed = resume(&repair(&deployment, false), None, |ingest| Ok(ingest == INGEST)).await;
     assert!(resumed.unwrap().ending.is_good());
     assert!(!is_stopped(&deployment));
-    assert_eq!(deployment.receiver.stored("audit").len(), 2);
+    assert_eq!(deployment.receiver.operations().await.len(), 2);
 }

@@ -1,7 +1,9 @@
 //! The contracts of `template.yaml`: what the code and the operator rely on and a linter cannot know.
 
 pub(crate) mod cloudformation;
+mod evidence;
 mod functions;
+pub(crate) mod iam;
 mod permissions;
 mod queues;
 mod storage;

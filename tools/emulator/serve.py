@@ -113,6 +113,18 @@ def describe_protection_as_boolean():
     dynamodb._table_description = with_boolean
 
 
+def know_conditional_puts():
+    """AWS tells policies in `s3:if-none-match` on which condition an object is put; MiniStack does not."""
+    context = iam_actions.s3_service_context
+
+    def with_condition(action, query, path="", headers=None):
+        condition = (headers or {}).get("if-none-match")
+        known = {"s3:if-none-match": condition} if action == "s3:PutObject" and condition else {}
+        return {**context(action, query, path, headers), **known}
+
+    iam_actions.s3_service_context = with_condition
+
+
 def end_with_parent():
     """Ends the process group, functions included, when the starting program has gone."""
     sys.stdin.buffer.read()
@@ -125,6 +137,7 @@ def main():
     authorize_batches()
     read_concurrency_as_number()
     describe_protection_as_boolean()
+    know_conditional_puts()
     threading.Thread(target=end_with_parent, daemon=True).start()
     config = Config()
     config.bind = [f"{HOST}:{API_PORT}", f"{HOST}:{WEBHOOK_PORT}"]

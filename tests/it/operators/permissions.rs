@@ -280,7 +280,7 @@ impl Stage {
             ("idempotency", "id", "expiration"),
             ("keys", "key_id", "algorithm"),
             ("subscriptions", "webhook_id", "first_seen"),
-            ("audit", "id", "began_at"),
+            ("audit", "id", "at"),
         ] {
             let (aws, copy) = (&self.world.receiver.aws, format!("{table}-restored"));
             aws.create_table(&copy, key, None);

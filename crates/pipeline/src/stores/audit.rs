@@ -1,20 +1,28 @@
 //! The audit table: who repaired what, when and why. Operators write it, functions never do.
+//!
+//! | Key | Entry |
+//! |---|---|
+//! | `<operation id>` | that it begins: `at`, `operator`, `command`, `reason`, `request` |
+//! | `<operation id>#<number>` | how far it came (`at`, `progress`), or what came of it (`at`, `result`); numbered from 1 |
+//!
+//! Entries are inserted and never changed, and the policies of operators allow nothing else: what was said once stands.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::operation::execute_statement::ExecuteStatementError;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::item::{Item, text, text_of};
 use crate::error::AwsError;
 use crate::runtime::clock::Clock;
 
-const PUT: &str = "PutItem of the audit table";
-const UPDATE: &str = "UpdateItem of the audit table";
-const READ: &str = "GetItem of the audit table";
+const INSERT: &str = "ExecuteStatement of the audit table";
+const SCAN: &str = "Scan of the audit table";
 
 /// Reads and writes the audit table.
 #[derive(Debug, Clone)]
@@ -22,6 +30,8 @@ pub struct AuditLog {
     client: Client,
     table: String,
     clock: Clock,
+    /// Says how many entries after the first are known of the operations that were begun or read here.
+    numbers: Arc<Mutex<HashMap<Uuid, u32>>>,
 }
 
 /// Describes something that an operator did, or began to do.
@@ -71,7 +81,12 @@ impl AuditLog {
     /// Uses the table of this name.
     #[must_use]
     pub fn new(client: Client, table: String, clock: Clock) -> Self {
-        Self { client, table, clock }
+        Self {
+            client,
+            table,
+            clock,
+            numbers: Arc::default(),
+        }
     }
 
     /// Records that an operation begins, before it does anything.
@@ -98,23 +113,21 @@ impl AuditLog {
             ended_at: None,
             result: None,
         };
-        let item = [
-            ("id", operation.id.to_string()),
-            ("began_at", operation.began_at.to_string()),
-            ("operator", operation.operator.clone()),
-            ("command", operation.command.clone()),
-            ("reason", operation.reason.clone()),
-            ("request", operation.request.to_string()),
-        ];
-        let item = item.map(|(name, value)| (name.to_owned(), AttributeValue::S(value)));
-        let put = self.client.put_item().table_name(&self.table);
-        put.set_item(Some(HashMap::from(item)))
-            // Two operations of one id would overwrite each other's record.
-            .condition_expression("attribute_not_exists(id)")
-            .send()
-            .await
-            .map_err(AwsError::of(PUT))?;
-        Ok(operation)
+        let is_new = self
+            .insert(&[
+                ("id", operation.id.to_string()),
+                ("at", operation.began_at.to_string()),
+                ("operator", operation.operator.clone()),
+                ("command", operation.command.clone()),
+                ("reason", operation.reason.clone()),
+                ("request", operation.request.to_string()),
+            ])
+            .await?;
+        match is_new {
+            true => Ok(operation),
+            // Two operations of one id would have one record.
+            false => Err(AwsError::entries(INSERT, "the operation's id is taken")),
+        }
     }
 
     /// Records how far an operation came.
@@ -123,7 +136,7 @@ impl AuditLog {
     ///
     /// [`AwsError`] when it is not known to be recorded.
     pub async fn note_progress(&self, id: Uuid, progress: &Value) -> Result<(), AwsError> {
-        self.set(id, &[("progress", progress.to_string())]).await
+        self.add(id, ("progress", progress.to_string())).await
     }
 
     /// Records what came of an operation.
@@ -132,9 +145,7 @@ impl AuditLog {
     ///
     /// [`AwsError`] when it is not known to be recorded.
     pub async fn end(&self, id: Uuid, result: &Value) -> Result<(), AwsError> {
-        let ended_at = self.clock.now().to_string();
-        self.set(id, &[("ended_at", ended_at), ("result", result.to_string())])
-            .await
+        self.add(id, ("result", result.to_string())).await
     }
 
     /// Reads the operation of this id, as of now; `None` when there is none.
@@ -143,51 +154,93 @@ impl AuditLog {
     ///
     /// [`AuditError`] when that cannot be found out.
     pub async fn operation(&self, id: Uuid) -> Result<Option<Operation>, AuditError> {
-        let request = self.client.get_item().table_name(&self.table);
-        let request = request.key("id", AttributeValue::S(id.to_string()));
-        let answer = request.consistent_read(true).send().await;
-        let answer = answer.map_err(AwsError::of(READ))?;
-        answer.item.map(|item| read(id, &item)).transpose()
+        Ok(self.read(Some(id)).await?.pop())
     }
 
     /// Reads all operations, newest first.
     ///
     /// # Errors
     ///
-    /// [`AuditError`] when the table or an item cannot be read.
+    /// [`AuditError`] when the table or an entry cannot be read.
     pub async fn operations(&self) -> Result<Vec<Operation>, AuditError> {
-        let scan = self.client.scan().table_name(&self.table).consistent_read(true);
-        let mut items = scan.into_paginator().items().send();
-        let mut operations = Vec::new();
-        while let Some(item) = items.next().await {
-            let item = item.map_err(AwsError::of("Scan of the audit table"))?;
-            let id = item.get("id").and_then(|id| id.as_s().ok()?.parse().ok());
-            operations.push(read(id.unwrap_or_default(), &item)?);
-        }
-        // The ids are version 7 UUIDs, whose order is that of time.
-        operations.sort_by_key(|operation| std::cmp::Reverse(operation.id));
-        Ok(operations)
+        self.read(None).await
     }
 
-    async fn set(&self, id: Uuid, values: &[(&str, String)]) -> Result<(), AwsError> {
-        let mut request = self.client.update_item().table_name(&self.table);
-        request = request.key("id", AttributeValue::S(id.to_string()));
-        let mut settings = Vec::new();
-        for (name, value) in values {
-            settings.push(format!("#{name} = :{name}"));
-            request = request
-                .expression_attribute_names(format!("#{name}"), *name)
-                .expression_attribute_values(format!(":{name}"), AttributeValue::S(value.clone()));
+    /// Adds an entry to those of an operation, under the next number that is free.
+    async fn add(&self, id: Uuid, (name, value): (&'static str, String)) -> Result<(), AwsError> {
+        let at = self.clock.now().to_string();
+        loop {
+            let number = self.next_number(id);
+            let key = ("id", format!("{id}#{number}"));
+            let is_new = self
+                .insert(&[key, ("at", at.clone()), (name, value.clone())])
+                .await?;
+            // Taken by somebody else who goes on with it, or by our own entry, whose reply was lost.
+            if is_new {
+                return Ok(());
+            }
         }
-        request
-            .update_expression(format!("SET {}", settings.join(", ")))
-            // Without the condition an update would make an item of its own, which no `begin` wrote.
-            .condition_expression("attribute_exists(id)")
-            .send()
-            .await
-            .map_err(AwsError::of(UPDATE))?;
-        Ok(())
     }
+
+    fn next_number(&self, id: Uuid) -> u32 {
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = numbers.entry(id).or_default();
+        *number += 1;
+        *number
+    }
+
+    /// Writes an entry, if its key is free; tells whether it was. An insert of `PartiQL` is conditional by nature: whoever is
+    /// allowed nothing else can overwrite nothing, which the condition of a put does not hold against a client without it.
+    async fn insert(&self, entry: &[(&'static str, String)]) -> Result<bool, AwsError> {
+        let fields: Vec<String> = entry.iter().map(|(name, _)| format!("'{name}':?")).collect();
+        let values = entry.iter().map(|(_, value)| text(value.clone())).collect();
+        let statement = format!("INSERT INTO \"{}\" VALUE {{{}}}", self.table, fields.join(","));
+        let request = self.client.execute_statement().statement(statement);
+        match request.set_parameters(Some(values)).send().await {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(ExecuteStatementError::is_duplicate_item_exception) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(AwsError::of(INSERT)(error)),
+        }
+    }
+
+    /// Reads the operations, or the one of an id, newest first.
+    async fn read(&self, id: Option<Uuid>) -> Result<Vec<Operation>, AuditError> {
+        let mut scan = self.client.scan().table_name(&self.table).consistent_read(true);
+        if let Some(id) = id {
+            scan = scan
+                .filter_expression("begins_with(id, :id)")
+                .expression_attribute_values(":id", text(id.to_string()));
+        }
+        let mut items = scan.into_paginator().items().send();
+        let mut entries: BTreeMap<Uuid, BTreeMap<u32, Item>> = BTreeMap::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(AwsError::of(SCAN))?;
+            let (id, number) = key_of(&item);
+            entries.entry(id).or_default().insert(number, item);
+        }
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        // The ids are version 7 UUIDs, whose order is that of time.
+        let operations = entries.into_iter().rev().filter_map(|(id, entries)| {
+            numbers.insert(id, entries.keys().next_back().copied().unwrap_or_default());
+            // Without its beginning nobody knows what it is about.
+            let first = entries.get(&0)?;
+            Some(read(id, first, entries.range(1..).map(|(_, entry)| entry)))
+        });
+        operations.collect()
+    }
+}
+
+/// Reads whose entry an item is, and which: 0 is that it begins. A key that cannot be read is of the nil UUID.
+fn key_of(item: &Item) -> (Uuid, u32) {
+    let key = text_of(item, "id").unwrap_or_default();
+    let (id, number) = key.split_once('#').unwrap_or((key, "0"));
+    (id.parse().unwrap_or_default(), number.parse().unwrap_or_default())
 }
 
 /// Makes the id of an operation that begins at this time: a version 7 UUID.
@@ -197,24 +250,29 @@ fn id_at(at: Timestamp) -> Uuid {
     Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanoseconds))
 }
 
-/// Reads an operation from its item. Values are kept as the JSON that they are, in texts.
-fn read(id: Uuid, item: &HashMap<String, AttributeValue>) -> Result<Operation, AuditError> {
-    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+/// Reads an operation from its entries. Values are kept as the JSON that they are, in texts; of several the newest counts.
+fn read<'e>(id: Uuid, first: &Item, others: impl Iterator<Item = &'e Item>) -> Result<Operation, AuditError> {
     let unusable = |source| AuditError::Unusable { id, source };
-    let parsed = |name: &str| -> Result<Option<Value>, AuditError> {
-        let value = text(name).map(|text| serde_json::from_str(&text));
+    let parsed = |item: &Item, name: &str| -> Result<Option<Value>, AuditError> {
+        let value = text_of(item, name).map(serde_json::from_str);
         value.transpose().map_err(unusable)
     };
-    let document = serde_json::json!({
-        "id": text("id"),
-        "began_at": text("began_at"),
-        "operator": text("operator"),
-        "command": text("command"),
-        "reason": text("reason"),
-        "request": parsed("request")?,
-        "progress": parsed("progress")?,
-        "ended_at": text("ended_at"),
-        "result": parsed("result")?,
+    let mut document = serde_json::json!({
+        "id": text_of(first, "id"),
+        "began_at": text_of(first, "at"),
+        "operator": text_of(first, "operator"),
+        "command": text_of(first, "command"),
+        "reason": text_of(first, "reason"),
+        "request": parsed(first, "request")?,
     });
+    for entry in others {
+        if let Some(progress) = parsed(entry, "progress")? {
+            document["progress"] = progress;
+        }
+        if let Some(result) = parsed(entry, "result")? {
+            document["result"] = result;
+            document["ended_at"] = text_of(entry, "at").into();
+        }
+    }
     serde_json::from_value(document).map_err(unusable)
 }

@@ -99,7 +99,7 @@ impl RestorableTable {
             Self::Idempotency => ("id", "expiration"),
             Self::Keys => ("key_id", "algorithm"),
             Self::Subscriptions => ("webhook_id", "first_seen"),
-            Self::Audit => ("id", "began_at"),
+            Self::Audit => ("id", "at"),
         }
     }
 

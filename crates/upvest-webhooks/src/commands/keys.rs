@@ -155,7 +155,7 @@ mod tests {
     async fn a_refresh_is_on_record_with_its_reason_before_a_key_is_trusted() {
         let world = ConnectedDeployment::new().await;
         for _ in 0..3 {
-            let call = CallFilter::operation(Service::DynamoDb, "PutItem").on("audit");
+            let call = CallFilter::operation(Service::DynamoDb, "ExecuteStatement").on("audit");
             world.receiver.aws.inject(Fault::Throttle, call);
         }
         let run = world
@@ -271,7 +271,7 @@ mod tests {
     async fn no_key_is_trusted_that_the_audit_table_does_not_know_of() {
         let world = ConnectedDeployment::new().await;
         for _ in 0..3 {
-            let call = CallFilter::operation(Service::DynamoDb, "PutItem").on("audit");
+            let call = CallFilter::operation(Service::DynamoDb, "ExecuteStatement").on("audit");
             world.receiver.aws.inject(Fault::Throttle, call);
         }
         let error = import(&world, &KeyFile::new("unrecorded", &[jwk("k", 9)]))

@@ -1,6 +1,7 @@
 //! What a call takes of IAM, and what a policy allows.
 
 use super::*;
+use crate::template::iam::matches;
 
 /// Pairs an action of IAM with the ARN that AWS would give what it is done to.
 pub(super) type Right = (String, String);
@@ -42,10 +43,11 @@ pub(super) fn right(call: &Call) -> Option<Right> {
                 "arn:aws:dynamodb:{place}:table/{STACK}-{}Table-1{copy}{index}",
                 capitalised(table)
             );
-            let operation = if call.operation == "BatchGetItem" {
-                "BatchGetItem"
-            } else {
-                operation
+            let operation = match call.operation.as_str() {
+                "BatchGetItem" => "BatchGetItem",
+                // All that commands write in PartiQL are entries of the audit table.
+                "ExecuteStatement" => "PartiQLInsert",
+                _ => operation,
             };
             (format!("dynamodb:{operation}"), arn)
         }
@@ -161,22 +163,4 @@ pub(super) fn list(value: &Value) -> impl Iterator<Item = &str> {
     several
         .chain(value.is_string().then_some(value))
         .filter_map(Value::as_str)
-}
-
-/// Tells whether a pattern with `*` for anything and `?` for one character matches, as in IAM.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
-    match (pattern.chars().next(), text.chars().next()) {
-        (None, end) => end.is_none(),
-        (Some('*'), _) => {
-            let rest = &pattern[1..];
-            matches(rest, text)
-                || text
-                    .chars()
-                    .next()
-                    .is_some_and(|c| matches(pattern, &text[c.len_utf8()..]))
-        }
-        (Some('?'), Some(c)) => matches(&pattern[1..], &text[c.len_utf8()..]),
-        (Some(p), Some(c)) => p == c && matches(&pattern[p.len_utf8()..], &text[c.len_utf8()..]),
-        (Some(_), None) => false,
-    }
 }

@@ -431,7 +431,7 @@ async fn an_outage_halfway_is_told_and_loses_nothing() {
 async fn nothing_is_redriven_that_the_audit_table_does_not_know_of() {
     let site = mended_site().await;
     for _ in 0..3 {
-        let call = CallFilter::operation(Service::DynamoDb, "PutItem").on("audit");
+        let call = CallFilter::operation(Service::DynamoDb, "ExecuteStatement").on("audit");
         site.receiver.aws.inject(Fault::Throttle, call);
     }
     let words = [&["redrive"][..], &REASON[..]].concat();

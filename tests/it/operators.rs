@@ -1,6 +1,7 @@
 //! The operator's command line: what it may do, what it is told to do, what it shows, and what it brings back.
 
 mod documented_commands;
+mod hostile;
 mod permissions;
 mod restoring;
 mod screens;

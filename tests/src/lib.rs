@@ -4,13 +4,14 @@
 //! ([`receiver`]), the same as an operator's commands find it ([`deployment`]), events and signed deliveries written by
 //! hand ([`deliveries`]) or made up from a seed ([`story`]), whole runs in a hostile world
 //! ([`simulation`]), an action whose effects can be seen ([`effects`]), what is
-//! [`stored`], read through the stores, and what the functions measure ([`metrics`]), and finds the commands that a text names
-//! ([`commands`]). It ships in no function.
+//! [`stored`], read through the stores, and what the functions measure ([`metrics`]), finds the commands that a text names
+//! ([`commands`]), and leaves [`files`] for them. It ships in no function.
 
 pub mod commands;
 pub mod deliveries;
 pub mod deployment;
 pub mod effects;
+pub mod files;
 pub mod metrics;
 pub mod order_desk;
 pub mod receiver;

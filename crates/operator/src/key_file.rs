@@ -9,6 +9,7 @@ use upvest_api::CredentialsError;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+use crate::secret_file;
 
 /// Reads public keys, each with an id: those of a set (`{"keys": [...]}`), or the one of a JWK. With `key_id`, only
 /// that key of a set, and a JWK under that id.
@@ -17,8 +18,8 @@ use crate::error::{Error, Result};
 ///
 /// [`Error`] when the file holds no such key, or one that cannot verify deliveries.
 pub fn public_keys(path: &Path, key_id: Option<&str>) -> Result<Vec<Jwk>> {
-    let text = read(path)?;
     let shown = path.display();
+    let text = std::fs::read(path).map_err(Error::context(format!("cannot read key file {shown}")))?;
     let content: Value = serde_json::from_slice(&text).map_err(Error::context(format!(
         "{shown} is not a JWK, nor a set of them ({{\"keys\": [...]}})"
     )))?;
@@ -70,10 +71,10 @@ fn kid(jwk: &Value) -> &str {
 ///
 /// # Errors
 ///
-/// [`Error`] when the file cannot be read.
+/// [`Error`] when the file cannot be read, or others can read it too.
 pub fn secret(path: &Path) -> Result<SecretSlice<u8>> {
-    let bytes = std::fs::read(path).map_err(unreadable(path))?;
-    Ok(SecretSlice::from(bytes))
+    let mut bytes = secret_file::read("key file", path)?;
+    Ok(SecretSlice::from(std::mem::take(&mut *bytes)))
 }
 
 /// Reads a private key, ECDSA P-521 or Ed25519, in every form in which the client of Upvest's API takes one, and PKCS#8 in
@@ -82,7 +83,7 @@ pub fn secret(path: &Path) -> Result<SecretSlice<u8>> {
 ///
 /// # Errors
 ///
-/// [`Error`] when the file holds no such key.
+/// [`Error`] when the file holds no such key, or others can read it or that of the passphrase too.
 pub fn private_key(
     path: &Path,
     passphrase: Option<&Path>,
@@ -108,7 +109,7 @@ pub fn private_key(
 /// Reads the key as PKCS#8 in DER, whatever the file has it in.
 fn document(path: &Path, passphrase: Option<&Path>) -> Result<Zeroizing<Vec<u8>>> {
     const DER_SEQUENCE: u8 = 0x30;
-    let content = read(path)?;
+    let content = secret_file::read("key file", path)?;
     if content.first() == Some(&DER_SEQUENCE) {
         return Ok(content);
     }
@@ -128,18 +129,10 @@ fn document(path: &Path, passphrase: Option<&Path>) -> Result<Zeroizing<Vec<u8>>
 }
 
 fn secret_text(path: &Path) -> Result<SecretString> {
-    let content = read(path)?;
+    let content = secret_file::read("file of the passphrase", path)?;
     let text = std::str::from_utf8(&content)
         .map_err(|_| Error::failed(format!("the passphrase in {} is no text", path.display())))?;
     Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
-}
-
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    std::fs::read(path).map(Zeroizing::new).map_err(unreadable(path))
-}
-
-fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    Error::context(format!("cannot read key file {}", path.display()))
 }
 
 #[cfg(test)]
@@ -157,6 +150,12 @@ mod tests {
         fn new(name: &str, content: impl AsRef<[u8]>) -> Self {
             let path = std::env::temp_dir().join(format!("{}-{name}", std::process::id()));
             std::fs::write(&path, content).unwrap();
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt;
+                let own = std::fs::Permissions::from_mode(0o600);
+                std::fs::set_permissions(&path, own).unwrap();
+            }
             Self(path)
         }
     }

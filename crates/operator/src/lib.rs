@@ -71,6 +71,7 @@ pub mod repair;
 pub mod replay;
 pub mod reporter;
 pub mod restore;
+mod secret_file;
 pub mod send;
 pub mod specification;
 pub mod stack;

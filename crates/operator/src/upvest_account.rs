@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use upvest_api::{Client, Credentials, CredentialsError, Environment};
 
 use crate::error::{Error, Result};
+use crate::secret_file;
 use crate::stack::StackFinder;
 
 const NO_CREDENTIALS: &str = "no credentials for Upvest are named: use --upvest-secret or --upvest-credentials, or a stack that was \
@@ -60,10 +61,11 @@ impl UpvestAccount {
 
     fn client_of_file(&self, path: &Path) -> Result<Client> {
         let shown = path.display();
-        let document = std::fs::read_to_string(path)
-            .map_err(Error::context(format!("cannot read credentials file {shown}")))?;
+        let document = secret_file::read("credentials file", path)?;
+        let document = std::str::from_utf8(&document)
+            .map_err(|_| Error::failed(format!("the credentials in {shown} are no text")))?;
         let credentials = self
-            .credentials(&document.into())
+            .credentials(&SecretString::from(document))
             .map_err(Error::context(format!(
                 "the credentials in {shown} cannot be used"
             )))?;

@@ -1,6 +1,7 @@
 //! What the operator sees: tables or one JSON document on standard output, notes and errors on standard error.
 
 mod complaint;
+mod harmless;
 mod json;
 mod layout;
 mod repair;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use crate::exit::Exit;
 
 pub use complaint::{complain, misused};
+pub(crate) use harmless::{harmless, harmless_json, harmless_line};
 pub(crate) use json::pretty;
 pub(crate) use layout::{laid_out, paragraph, terminal_width};
 pub(crate) use repair::{counted, missing, repair_text};
@@ -88,7 +90,7 @@ impl Answer {
         let text = match page.is_json {
             true => {
                 let json = serde_json::to_string(report).map_err(|error| unprinted(error.into()))?;
-                format!("{}\n", pretty(&json))
+                format!("{}\n", pretty(&harmless_json(&json)))
             }
             false => harmless(&trimmed(&laid_out(page.width, || report.text()))),
         };
@@ -99,7 +101,7 @@ impl Answer {
         })
     }
 
-    /// Makes an answer of a text that is to be printed as it is.
+    /// Makes an answer of a text of our own that is to be printed as it is.
     pub(crate) fn verbatim(text: String) -> Self {
         Self {
             text,
@@ -162,7 +164,7 @@ pub(crate) fn facts<'f>(facts: impl IntoIterator<Item = (&'f str, Option<String>
     let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     facts
         .into_iter()
-        .map(|(name, value)| format!("{name:width$}  {value}\n"))
+        .map(|(name, value)| format!("{name:width$}  {}\n", harmless_line(&value)))
         .collect()
 }
 
@@ -189,18 +191,6 @@ fn coloured(text: &str) -> String {
     marks.into_iter().fold(warned, |text, (mark, colour)| {
         text.replace(mark, &in_colour(mark, colour))
     })
-}
-
-/// Replaces control characters: what others sent must not steer the operator's terminal.
-pub(crate) fn harmless(text: &str) -> String {
-    let harmless = |c: char| {
-        if c.is_control() && c != '\n' {
-            '\u{fffd}'
-        } else {
-            c
-        }
-    };
-    text.chars().map(harmless).collect()
 }
 
 #[cfg(test)]
@@ -232,10 +222,5 @@ mod tests {
             ("c", None),
         ]);
         assert_eq!(text, "a          1\nlong name  2\n");
-    }
-
-    #[test]
-    fn control_characters_do_not_reach_the_terminal() {
-        assert_eq!(harmless("a\u{1b}[31mb\nc\u{9b}"), "a\u{fffd}[31mb\nc\u{fffd}");
     }
 }

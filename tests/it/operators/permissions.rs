@@ -325,7 +325,7 @@ impl Stage {
             ("$OTHER", "another sixteen bytes"),
         ] {
             let file = self.files.join(name.trim_start_matches('$'));
-            std::fs::write(&file, content).unwrap();
+            webhook_tests::files::write_secret(&file, content);
             self.stand_ins.insert(name, file.display().to_string());
         }
     }

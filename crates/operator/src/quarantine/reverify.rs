@@ -57,7 +57,7 @@ pub struct Reverified {
     /// Gives the time of receipt, as of which the signature is verified again.
     pub received_at: Timestamp,
     /// Tells whether it would be taken, as it was last looked at.
-    #[serde(flatten)]
+    #[serde(rename = "now")]
     pub outlook: Outlook,
     /// Says what became of it; `None` before anything was done.
     #[serde(rename = "became")]

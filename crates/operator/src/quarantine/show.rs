@@ -44,12 +44,11 @@ pub struct Shown {
 pub struct Part {
     /// Names why this part is in quarantine, like `unknown-key`.
     pub reason: String,
-    /// Locates the object in the archive bucket, as `s3://BUCKET/KEY`.
+    /// Locates the object in the quarantine's bucket, as `s3://BUCKET/KEY`.
     pub object: String,
     /// Lists the places of the events in the batch; all where there are none.
     pub events: Vec<usize>,
-    /// Tells whether it would be taken if it were sent again.
-    #[serde(flatten)]
+    /// Tells whether it would be taken if it were sent again, and otherwise the reason that it has now.
     pub now: Outlook,
 }
 

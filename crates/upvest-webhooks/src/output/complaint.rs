@@ -7,7 +7,7 @@ use operator::Error;
 use pipeline::error::ErrorChain;
 use serde::Serialize;
 
-use super::note;
+use super::{harmless_json, harmless_line, note};
 use crate::exit::Exit;
 
 /// Holds an error as the JSON document of docs/json.md.
@@ -57,14 +57,14 @@ fn json(exit: Exit, message: String, hint: Option<&str>) -> String {
         message,
         hint,
     };
-    serde_json::to_string(&Complaint { error }).expect("texts serialise")
+    harmless_json(&serde_json::to_string(&Complaint { error }).expect("texts serialise"))
 }
 
 fn text(error: &dyn StdError, hint: Option<&str>) -> String {
-    let mut text = format!("error: {error}");
+    let mut text = format!("error: {}", harmless_line(&error.to_string()));
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(&format!("\n  because: {cause}"));
+        text.push_str(&format!("\n  because: {}", harmless_line(&cause.to_string())));
         source = cause.source();
     }
     if let Some(hint) = hint {
@@ -112,6 +112,27 @@ mod tests {
             parsed,
             json!({"error": {"kind": "failed", "message": "the log cannot be read: disk\nfull", "hint": null}})
         );
+    }
+
+    #[test]
+    fn what_an_error_repeats_of_others_steers_no_terminal_and_is_no_line_of_its_own() {
+        let hostile =
+            || Error::context("k\u{9b}2J")(io::Error::other("a\u{1b}[31m\u{202e}\nerror: all is well"));
+        let shown = text(&hostile(), None);
+        assert_eq!(shown.lines().count(), 2, "{shown}");
+        assert!(
+            !shown
+                .chars()
+                .any(|c| c != '\n' && (c.is_control() || c == '\u{202e}')),
+            "{shown:?}"
+        );
+        let line = json(Exit::Failed, ErrorChain(&hostile()).to_string(), None);
+        assert!(
+            !line.chars().any(|c| c.is_control() || c == '\u{202e}'),
+            "{line:?}"
+        );
+        let parsed: Value = serde_json::from_str(&line).unwrap();
+        assert!(parsed["error"]["message"].as_str().unwrap().contains('\u{202e}'));
     }
 
     #[test]

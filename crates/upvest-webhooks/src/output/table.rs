@@ -7,6 +7,7 @@ use std::fmt;
 
 use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, TableStyle, Width};
 
+use super::harmless_line;
 use super::layout::width;
 
 /// Draws columns side by side, and one line under their names.
@@ -36,10 +37,14 @@ pub(crate) fn table_of(header: &[&str]) -> Table {
 }
 
 impl Table {
-    /// Adds a row with a cell for each column.
+    /// Adds a row with a cell for each column, each of one line.
     pub(crate) fn add_row<C: ToString>(&mut self, cells: impl IntoIterator<Item = C>) -> &mut Self {
-        self.rows
-            .push(cells.into_iter().map(|cell| cell.to_string()).collect());
+        self.rows.push(
+            cells
+                .into_iter()
+                .map(|cell| harmless_line(&cell.to_string()))
+                .collect(),
+        );
         self
     }
 

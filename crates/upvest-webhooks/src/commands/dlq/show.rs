@@ -6,7 +6,7 @@ use operator::{Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 
 use super::selection::QueueArgs;
-use crate::output::{Report, facts, pretty};
+use crate::output::{Report, facts, harmless_line, pretty};
 use crate::times::age_at;
 
 #[derive(Debug, Args)]
@@ -58,12 +58,17 @@ impl Report for Shown {
             .iter()
             .filter(|(name, _)| !shown.contains(&name.as_str()));
         for (name, value) in others {
-            text.push_str(&format!("attribute {name}: {value}\n"));
+            text.push_str(&format!(
+                "{}\n",
+                harmless_line(&format!("attribute {name}: {value}"))
+            ));
         }
         if let Some(body) = &self.body {
             let is_json = serde_json::from_str::<serde::de::IgnoredAny>(body).is_ok();
             let body = if is_json { pretty(body) } else { body.clone() };
-            text.push_str(&format!("\n{body}\n"));
+            text.push('\n');
+            // Indented: a line of it is none of ours.
+            text.extend(body.lines().map(|line| format!("  {line}\n")));
         }
         text
     }

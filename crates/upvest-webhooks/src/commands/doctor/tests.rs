@@ -278,7 +278,7 @@ async fn nothing_is_wrong_with_a_healthy_stack() {
 async fn a_probe_is_stored_once_however_often_it_is_made() {
     let site = Site::healthy().await;
     let file = std::env::temp_dir().join(format!("doctor-probe-{}", std::process::id()));
-    std::fs::write(&file, b"sixteen bytes or more").unwrap();
+    webhook_tests::files::write_secret(&file, b"sixteen bytes or more");
     let line = format!("--probe-key {} --probe-key-id smoke", file.display());
     let unknown = site.check(&line).await;
     unknown.assert_only(
@@ -296,7 +296,7 @@ async fn a_probe_is_stored_once_however_often_it_is_made() {
         assert_eq!(checked.of("failed"), [], "{}", checked.text);
         assert_eq!(aws.items("events").len(), 1, "{}", checked.text);
     }
-    std::fs::write(&file, b"quite another secret").unwrap();
+    webhook_tests::files::write_secret(&file, b"quite another secret");
     let other = site.check(&line).await;
     other.assert_only(
         "failed",

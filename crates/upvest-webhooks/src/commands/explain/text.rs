@@ -11,7 +11,7 @@ use upvest::effects::Effect;
 
 use self::delivery::{delivery_text, duplicates_text, signature_text};
 use crate::exit::Exit;
-use crate::output::{Report, pretty};
+use crate::output::{Report, harmless_line, pretty};
 
 /// Marks what is told and was not checked.
 const TOLD: char = ' ';
@@ -29,7 +29,7 @@ struct Lines(String);
 impl Lines {
     fn add(&mut self, mark: char, name: &str, value: impl AsRef<str>) {
         self.0
-            .push_str(&format!("{mark} {name:<10}  {}\n", value.as_ref()));
+            .push_str(&format!("{mark} {name:<10}  {}\n", harmless_line(value.as_ref())));
     }
 
     fn add_some(&mut self, name: &str, value: Option<impl AsRef<str>>) {

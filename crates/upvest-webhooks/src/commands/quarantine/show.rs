@@ -6,7 +6,7 @@ use operator::{Result, Stack};
 use pipeline::runtime::clock::Clock;
 use uuid::Uuid;
 
-use crate::output::{Report, facts, pretty};
+use crate::output::{Report, facts, harmless_line, pretty};
 use crate::times::age_at;
 
 #[derive(Debug, Args)]
@@ -52,10 +52,13 @@ impl Report for Shown {
             signature_text(&self.signature)
         ));
         for (name, value) in request.headers.iter() {
-            text.push_str(&format!("  {name}: {value}\n"));
+            text.push_str(&format!("  {}\n", harmless_line(&format!("{name}: {value}"))));
         }
         if let Some(body) = &self.body {
-            text.push_str(&format!("\nbody\n{}\n", readable(body)));
+            text.push_str("\nbody\n");
+            // Indented: a line of it is none of ours.
+            let body = readable(body);
+            text.extend(body.lines().map(|line| format!("  {line}\n")));
         }
         text
     }

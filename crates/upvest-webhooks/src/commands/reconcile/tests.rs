@@ -55,7 +55,7 @@ impl Desk {
         };
         world.simulator.subscribe(subscription).unwrap();
         let key_file = std::env::temp_dir().join(format!("reconcile-{name}-{}", std::process::id()));
-        std::fs::write(&key_file, KEY).unwrap();
+        webhook_tests::files::write_secret(&key_file, KEY);
         let mut desk = Self { world, key_file };
         desk.adopt();
         desk

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use operator::watch::{EntityState, Update, WatchedDelivery, WatchedEvent};
 use tokio::sync::mpsc;
 
-use crate::output::{self, harmless};
+use crate::output::{self, harmless, harmless_json, harmless_line};
 
 /// Says in which form deliveries are written, a line each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +74,7 @@ fn text(delivery: &WatchedDelivery) -> String {
     ];
     for (name, value) in facts {
         if let Some(value) = value {
-            text.push_str(&format!("  {name}{value}"));
+            text.push_str(&harmless_line(&format!("  {name}{value}")));
         }
     }
     for flag in &delivery.flags {
@@ -96,7 +96,8 @@ pub(super) fn state_text(state: &EntityState) -> &str {
 
 fn event_text(event: &WatchedEvent) -> String {
     let entity = event.entity.as_deref().unwrap_or("no entity");
-    let mut text = format!("{:<28}  {entity:<44}  event {}", event.r#type, event.event_id);
+    let text = format!("{:<28}  {entity:<44}  event {}", event.r#type, event.event_id);
+    let mut text = harmless_line(&text);
     if let Some(flag) = event.time_flag {
         text.push_str(&format!("  time: {flag}"));
     }
@@ -112,20 +113,11 @@ fn event_text(event: &WatchedEvent) -> String {
     text
 }
 
-/// Writes a delivery as one line of JSON. Control characters are escaped, as JSON allows: what others sent must not
-/// steer a terminal.
+/// Writes a delivery as one line of JSON, which steers no terminal.
 fn json(delivery: &WatchedDelivery) -> io::Result<String> {
-    let json = serde_json::to_string(delivery)?;
-    let mut line = String::with_capacity(json.len());
-    for character in json.chars() {
-        match character {
-            // Space between the tokens of an object that is kept verbatim.
-            '\n' | '\r' | '\t' => line.push(' '),
-            _ if character.is_control() => line.push_str(&format!("\\u{:04x}", u32::from(character))),
-            _ => line.push(character),
-        }
-    }
-    Ok(line)
+    let json = harmless_json(&serde_json::to_string(delivery)?);
+    // What breaks a line is the space between the tokens of an object that is kept verbatim.
+    Ok(json.replace('\n', " "))
 }
 
 #[cfg(test)]

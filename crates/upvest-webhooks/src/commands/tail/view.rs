@@ -11,7 +11,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::model::{App, Row};
-use crate::output::harmless;
+use crate::output::harmless_line;
 
 /// Says from which width on, in columns, details stand beside the list.
 const WIDE: u16 = 140;
@@ -55,7 +55,7 @@ fn arrange(app: &App, body: Rect) -> (Option<Rect>, Option<Rect>) {
 
 fn draw_header(frame: &mut Frame<'_>, app: &mut App, now: Timestamp, area: Rect) {
     let rates = app.rates(now);
-    let title = format!(" {} ", line_of(&app.title));
+    let title = format!(" {} ", harmless_line(&app.title));
     let events = count(rates.events, "event", "events");
     let deliveries = count(rates.deliveries, "delivery", "deliveries");
     let counts = format!("in the last minute: {deliveries}, {events}");
@@ -84,12 +84,12 @@ fn draw_status(frame: &mut Frame<'_>, app: &App, rows: &[Row], area: Rect) {
     let line = if app.editing {
         Line::from(vec![
             " filter: ".bold(),
-            Span::raw(line_of(&app.filter)),
+            Span::raw(harmless_line(&app.filter)),
             "▏".bold(),
             "  enter keeps it, esc clears it".dim(),
         ])
     } else if let Some(trouble) = &app.trouble {
-        Line::from(format!(" {}", line_of(trouble))).fg(Color::LightRed)
+        Line::from(format!(" {}", harmless_line(trouble))).fg(Color::LightRed)
     } else {
         mode(app, rows)
     };
@@ -113,7 +113,7 @@ fn mode(app: &App, rows: &[Row]) -> Line<'static> {
         spans.push("  quarantine only".fg(Color::LightRed));
     }
     if !app.filter.is_empty() {
-        spans.push(format!("  filter: {}", line_of(&app.filter)).bold());
+        spans.push(format!("  filter: {}", harmless_line(&app.filter)).bold());
     }
     Line::from(spans)
 }
@@ -153,14 +153,9 @@ fn time_of_day(at: Timestamp) -> String {
         .map_or(text.clone(), |(_, time)| time.trim_end_matches('Z').to_owned())
 }
 
-/// Makes text of others fit to be a part of one line.
-fn line_of(text: &str) -> String {
-    harmless(text).replace('\n', "\u{fffd}")
-}
-
 /// Cuts or fills text to exactly this width; what is too long loses its middle, because ids differ at their ends.
 fn fit(text: &str, width: usize) -> String {
-    let text = line_of(text);
+    let text = harmless_line(text);
     let length = text.chars().count();
     if length <= width {
         return format!("{text:<width$}");

@@ -196,7 +196,7 @@ async fn credentials_of_another_environment_are_refused_before_anything_is_sent(
 async fn credentials_may_be_in_a_file() {
     let world = ConnectedDeployment::new().await;
     let path = std::env::temp_dir().join(format!("upvest-{}.json", std::process::id()));
-    std::fs::write(&path, &world.document).unwrap();
+    webhook_tests::files::write_secret(&path, &world.document);
     let line = format!("list --upvest-credentials {}", path.display());
     let listed = run(&world, &line).await;
     std::fs::write(&path, r#"{"client_secret": 73313731}"#).unwrap();

@@ -11,7 +11,7 @@ use ratatui::widgets::{Block, BorderType, Borders, Paragraph, Wrap};
 
 use super::super::lines::state_text;
 use super::super::model::{App, Object, Row};
-use super::line_of;
+use crate::output::harmless_line;
 
 pub(super) fn draw_details(frame: &mut Frame<'_>, app: &App, area: Rect) {
     let borders = match (area.x > 0, area.y > 2) {
@@ -86,7 +86,7 @@ fn delivery_facts<'a>(delivery: &WatchedDelivery) -> Vec<Line<'a>> {
 
 fn facts<'a, const N: usize>(facts: [(&'static str, Option<String>); N]) -> Vec<Line<'a>> {
     let line = |(name, value): (&'static str, Option<String>)| {
-        let value = Span::raw(line_of(&value?));
+        let value = Span::raw(harmless_line(&value?));
         Some(Line::from(vec![Span::raw(format!(" {name:<9} ")).dim(), value]))
     };
     facts.into_iter().filter_map(line).collect()
@@ -98,12 +98,12 @@ fn object_lines<'a>(object: &Object) -> Vec<Line<'a>> {
         Object::Hidden => note("object: hidden, because it is personal data; o shows it"),
         Object::Reading => note("object: is being read ..."),
         Object::Unreadable(why) => {
-            vec![Line::from(format!(" object: {}", line_of(why))).fg(Color::LightRed)]
+            vec![Line::from(format!(" object: {}", harmless_line(why))).fg(Color::LightRed)]
         }
         Object::Shown(object) => {
             let lines = object
                 .lines()
-                .map(|line| Line::from(format!(" {}", line_of(line))));
+                .map(|line| Line::from(format!(" {}", harmless_line(line))));
             iter::once(Line::from(" object: personal data; o hides it").dim())
                 .chain(lines)
                 .collect()

@@ -11,7 +11,8 @@ use ratatui::widgets::{Block, Borders, Paragraph, Wrap};
 
 use super::super::lines::state_text;
 use super::super::model::{App, Row};
-use super::{count, fit, line_of, time_of_day};
+use super::{count, fit, time_of_day};
+use crate::output::harmless_line;
 
 /// Gives the width of an event's type where there is room.
 const TYPE_WIDTH: usize = 28;
@@ -88,10 +89,10 @@ fn delivery_line<'a>(delivery: &WatchedDelivery, width: usize) -> Line<'a> {
         Outcome::Unreadable => spans.push("✗ unreadable".fg(Color::LightMagenta).bold()),
     }
     if let Some(reason) = &delivery.reason {
-        spans.push(Span::raw(format!("  {}", line_of(reason))).fg(Color::LightRed));
+        spans.push(Span::raw(format!("  {}", harmless_line(reason))).fg(Color::LightRed));
     }
     if let Some(out_of_time) = &delivery.out_of_time {
-        spans.push(Span::raw(format!("  {}", line_of(out_of_time))).fg(Color::Yellow));
+        spans.push(Span::raw(format!("  {}", harmless_line(out_of_time))).fg(Color::Yellow));
     }
     if !delivery.events.is_empty() {
         let events = count(delivery.events.len(), "event", "events");
@@ -101,7 +102,7 @@ fn delivery_line<'a>(delivery: &WatchedDelivery, width: usize) -> Line<'a> {
         let from = delivery
             .source_address
             .as_deref()
-            .map(|address| format!("  from {}", line_of(address)));
+            .map(|address| format!("  from {}", harmless_line(address)));
         spans.push(Span::raw(from.unwrap_or_default()).dim());
         spans.push(Span::raw(format!("  {}", delivery.delivery_id)).dim());
     }
@@ -132,7 +133,7 @@ fn event_line<'a>(event: &WatchedEvent, width: usize) -> Line<'a> {
         });
     }
     if rest >= entity_width + 2 + EVENT_ID_WIDTH {
-        spans.push(Span::raw(format!("  {}", line_of(&event.event_id))).dim());
+        spans.push(Span::raw(format!("  {}", harmless_line(&event.event_id))).dim());
     }
     cut_line(spans, width)
 }

@@ -7,6 +7,7 @@ pub(crate) mod iam;
 mod permissions;
 mod queues;
 mod storage;
+mod taken_over;
 
 use cloudformation::Template;
 const FUNCTION: &str = "AWS::Serverless::Function";

@@ -125,6 +125,20 @@ def know_conditional_puts():
     iam_actions.s3_service_context = with_condition
 
 
+def know_detail_types():
+    """AWS tells policies in `events:detail-type` what is published; MiniStack does not."""
+    context = iam_actions.request_tag_context
+
+    def with_types(service, action, body, params):
+        known = context(service, action, body, params)
+        if action != "events:PutEvents":
+            return known
+        entries = json.loads(body or b"{}").get("Entries", [])
+        return {**known, "events:detail-type": [entry.get("DetailType") for entry in entries]}
+
+    iam_actions.request_tag_context = with_types
+
+
 def end_with_parent():
     """Ends the process group, functions included, when the starting program has gone."""
     sys.stdin.buffer.read()
@@ -138,6 +152,7 @@ def main():
     read_concurrency_as_number()
     describe_protection_as_boolean()
     know_conditional_puts()
+    know_detail_types()
     threading.Thread(target=end_with_parent, daemon=True).start()
     config = Config()
     config.bind = [f"{HOST}:{API_PORT}", f"{HOST}:{WEBHOOK_PORT}"]

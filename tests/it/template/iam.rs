@@ -38,6 +38,17 @@ impl Request {
     }
 }
 
+/// Tells whether a policy of these statements lets a request through.
+pub(crate) fn allows(statements: &[&Value], request: &Request) -> bool {
+    let matching = |effect: &str| {
+        let mut of_effect = statements
+            .iter()
+            .filter(|statement| statement["Effect"] == effect);
+        of_effect.any(|statement| is_about(statement, request))
+    };
+    !matching("Deny") && matching("Allow")
+}
+
 /// Tells whether a statement of a resource's own policy denies a request.
 pub(crate) fn denies(statements: &[&Value], request: &Request) -> bool {
     let mut denials = statements

@@ -192,7 +192,7 @@ fn needed_by_processor(function: &str) -> Grants {
 }
 
 /// The statements of a role, its own and those of policies attached to it.
-fn statements<'t>(template: &'t Template, role: &str) -> Vec<&'t Value> {
+pub(super) fn statements<'t>(template: &'t Template, role: &str) -> Vec<&'t Value> {
     let own = one_or_more(&template.properties(role)["Policies"]);
     let attached = template
         .resources("AWS::IAM::Policy")

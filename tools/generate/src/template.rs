@@ -72,6 +72,7 @@ fn mappings() -> Vec<String> {
                 format!("  Name: {domain}"),
                 format!("  Retrieves: \"{retrieves}\""),
                 format!("  AggregateKeys: [{}]", keys.join(", ")),
+                format!("  DetailTypes: [{}]", detail_types(domain).join(", ")),
             ]
         })
         .collect()
@@ -87,6 +88,21 @@ fn aggregate_keys(domain: Domain) -> Vec<String> {
         .into_iter()
         .map(|entity| format!("{entity}#*"))
         .collect()
+}
+
+/// Lists what the domain's processor may tell the event bus of: the types of its categories' events, as IAM's patterns.
+fn detail_types(domain: Domain) -> Vec<String> {
+    if domain == Domain::Unrecognised {
+        return vec!["\"*\"".to_owned()];
+    }
+    let own = CATEGORIES.iter().filter(|category| category.domain == domain);
+    own.flat_map(|category| {
+        [
+            format!("\"{}\"", category.name),
+            format!("\"{}.*\"", category.name),
+        ]
+    })
+    .collect()
 }
 
 /// Lists the types of the domain's entities, each once, in the order of the table.

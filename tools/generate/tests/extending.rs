@@ -156,7 +156,7 @@ fn assert_everything_knows_both(scratch: &Copy) {
     let template = scratch.read("template.yaml");
     for part in [
         r##""VIRTUAL_CASH_DECREASE#*", "VOUCHER#*"]"##,
-        "    Warrants:\n      Name: warrants\n      Retrieves: \"0\"\n      AggregateKeys: [\"WARRANT#*\"]\n",
+        "    Warrants:\n      Name: warrants\n      Retrieves: \"0\"\n      AggregateKeys: [\"WARRANT#*\"]\n      DetailTypes: [\"WARRANT\", \"WARRANT.*\"]\n",
         "- !Sub warrants=${WarrantsQueue}\n",
         "- !Sub ALARM(\"${WarrantsDeadLetterAlarm}\")\n",
         "- !GetAtt WarrantsQueue.QueueName\n",

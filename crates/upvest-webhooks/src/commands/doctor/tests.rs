@@ -94,11 +94,9 @@ impl Site {
             }
         });
         let mut site = Self { world, outputs };
-        for queue in [Queue::Deliveries, Queue::KeyRequests] {
+        let queues = Domain::ALL.map(Queue::Domain).into_iter();
+        for queue in queues.chain([Queue::Deliveries, Queue::KeyRequests]) {
             site.add_queue(queue, |settings| settings);
-        }
-        for domain in Domain::ALL {
-            site.add_queue(Queue::Domain(domain), |settings| settings);
         }
         site.admit();
         site.world.know_keys().await;

@@ -204,6 +204,31 @@ async fn a_retired_key_that_is_served_again_is_in_use_again() {
 }
 
 #[tokio::test]
+async fn a_fetch_that_drops_every_key_retires_none_and_the_next_one_does() {
+    let world = World::new().await;
+    world.scheduled().await.unwrap();
+    let old = world.key_id();
+    world.upvest.simulator.rotate_key(Duration::ZERO).unwrap();
+    let log = Log::default();
+    let logged = log.keep();
+    let counts = world.scheduled().await.unwrap();
+    drop(logged);
+    let counts = ["new", "retired", "spared"].map(|name| counts[name].as_u64().unwrap());
+    assert_eq!(counts, [1, 0, 1]);
+    assert!(!world.row(&old).await.is_retired());
+    let text = log.text();
+    assert!(
+        text.contains("no key was retired") && text.contains(&old),
+        "{text}"
+    );
+
+    world.advance(3600);
+    let counts = world.scheduled().await.unwrap();
+    assert_eq!((&counts["retired"], &counts["spared"]), (&json!(1), &json!(0)));
+    assert!(world.row(&old).await.is_retired());
+}
+
+#[tokio::test]
 async fn another_key_under_a_served_id_is_never_overwritten() {
     for source in ["upvest", "import"] {
         let world = World::new().await;
@@ -351,6 +376,9 @@ async fn nothing_is_lost_or_quarantined_when_the_key_is_replaced_in_the_middle_o
     assert_eq!(stored_events(&world.receiver), ids);
     assert_eq!(in_quarantine(world.aws()), 0);
     assert!(world.aws().messages(DELIVERIES_DLQ).is_empty());
+    // The fetch that the new key was asked for by found none of the table's keys.
+    assert!(!world.row(&old).await.is_retired());
+    world.scheduled().await.unwrap();
     assert!(world.row(&old).await.is_retired());
     world.receiver.drain().await;
 }
@@ -362,7 +390,9 @@ async fn a_retired_key_still_verifies() {
     let (old, endpoint) = (world.key_id(), world.subscribe().await);
     let ids = world.deliver(&endpoint, 1, 5).await;
     world.upvest.simulator.rotate_key(Duration::ZERO).unwrap();
-    world.scheduled().await.unwrap();
+    for _ in 0..2 {
+        world.scheduled().await.unwrap();
+    }
     assert!(world.row(&old).await.is_retired());
     while world.receiver.verify_and_store().await.is_some() {}
     assert_eq!(stored_events(&world.receiver), ids);

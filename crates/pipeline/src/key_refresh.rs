@@ -25,6 +25,9 @@ pub struct Changes {
     /// Lists keys that an earlier fetch wrote, and that Upvest does not serve. They stay in the table, and still
     /// verify.
     pub retired: Vec<String>,
+    /// Lists keys that Upvest does not serve, and that this fetch did not retire: they are all that the table has as served.
+    /// Where that is no fault of Upvest's, the next fetch retires them.
+    pub spared: Vec<String>,
     /// Lists keys whose id belongs to another key of the table, which is kept: an operator has to look.
     pub conflicting: Vec<String>,
     /// Says what is wrong with each served entry that is no usable key.
@@ -40,6 +43,7 @@ impl Changes {
             ("known", self.known.len()),
             ("returned", self.returned.len()),
             ("retired", self.retired.len()),
+            ("spared", self.spared.len()),
             ("conflicting", self.conflicting.len()),
             ("unusable", self.unusable.len()),
         ]
@@ -116,18 +120,25 @@ impl Plan {
                 }
             }
         }
+        // Imported keys and the canary's were never Upvest's to serve.
+        let is_in_use = |row: &KeyRow| row.is_fetched() && !row.is_retired();
         // A key in a form that cannot be used today is served all the same.
+        let mut stays = plan.served.iter().any(is_in_use);
         for key_id in served.unusable.iter().filter_map(|key| key.key_id.as_deref()) {
-            rows.remove(key_id);
+            stays |= rows.remove(key_id).is_some_and(|row| is_in_use(&row));
         }
         let unusable = served.unusable.iter();
         plan.changes.unusable = unusable.map(|key| ErrorChain(key).to_string()).collect();
-        plan.gone = rows
-            .into_values()
-            // Imported keys and the canary's were never Upvest's to serve.
-            .filter(|row| row.is_fetched() && !row.is_retired())
-            .collect();
-        plan.changes.retired = plan.gone.iter().map(|row| row.key_id.clone()).collect();
+        let gone: Vec<KeyRow> = rows.into_values().filter(is_in_use).collect();
+        let ids = gone.iter().map(|row| row.key_id.clone()).collect();
+        // An answer with none of the keys may come from elsewhere. Where it does not, the keys that it brought are in use by
+        // the next fetch, which retires these.
+        if stays {
+            plan.changes.retired = ids;
+            plan.gone = gone;
+        } else {
+            plan.changes.spared = ids;
+        }
         plan
     }
 

@@ -151,17 +151,24 @@ async fn send_on(deps: &Deps) -> Result<(), RefreshError> {
     Ok(())
 }
 
-/// Logs and counts the changes. Keys in conflict are an error, because deliveries signed with them are refused.
+/// Logs and counts the changes. Keys in conflict are an error, because deliveries signed with them are refused; so are
+/// keys that all disappear at once, because somebody else may have answered.
 fn report(changes: &Changes) {
     metrics::keys_refreshed();
     metrics::keys_changed("new", changes.new.len());
     metrics::keys_changed("returned", changes.returned.len());
     metrics::keys_changed("retired", changes.retired.len());
-    metrics::keys_conflicting(changes.conflicting.len());
+    metrics::keys_conflicting(changes.conflicting.len() + changes.spared.len());
     if !changes.conflicting.is_empty() {
         tracing::error!(
             keys = ?changes.conflicting,
             "Upvest serves other keys under these ids than the table has; the table's were kept"
+        );
+    }
+    if !changes.spared.is_empty() {
+        tracing::error!(
+            keys = ?changes.spared,
+            "Upvest serves none of the keys that it served before; no key was retired"
         );
     }
     // What did not happen is not written: the line is paid for by the byte.

@@ -58,6 +58,8 @@ pub enum RefreshResult {
     Returned,
     /// The key is served no longer, and its row is kept.
     Retired,
+    /// The key is served no longer, like all others that were, so that it was not retired.
+    Spared,
     /// The table has another key under its id, and keeps that.
     Conflicting,
 }
@@ -126,6 +128,7 @@ impl RefreshedKeys {
             (changes.known, RefreshResult::Known),
             (changes.returned, RefreshResult::Returned),
             (changes.retired, RefreshResult::Retired),
+            (changes.spared, RefreshResult::Spared),
             (changes.conflicting, RefreshResult::Conflicting),
         ];
         let keys = results.into_iter().flat_map(|(key_ids, result)| {

@@ -69,7 +69,8 @@ pub const MOVED_BACK: &str = "StatesMovedBack";
 pub const KEYS_REFRESHED: &str = "KeysRefreshed";
 /// Counts changes of the keys table by such a fetch, by `Change`: `new`, `returned` or `retired`.
 pub const KEYS_CHANGED: &str = "KeysChanged";
-/// Counts keys that Upvest serves under the id of another key of the table.
+/// Counts keys of the table that a fetch contradicts, and that were kept: Upvest serves another key under their id, or none
+/// of all keys that it served.
 pub const KEYS_CONFLICTING: &str = "KeysConflicting";
 /// Says how long ago a fetch last saw the key that deliveries are verified with, in seconds.
 pub const KEY_AGE: &str = "KeyAge";
@@ -287,7 +288,7 @@ pub fn keys_changed(change: &'static str, count: usize) {
     }
 }
 
-/// Counts keys that are served under the id of another key.
+/// Counts keys that were kept though Upvest serves another one under their id, or none of all that it served.
 pub fn keys_conflicting(count: usize) {
     if count > 0 {
         counter!(KEYS_CONFLICTING).increment(count as u64);

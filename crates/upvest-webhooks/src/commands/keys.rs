@@ -17,7 +17,8 @@ pub(crate) enum Command {
     /// Fetch the keys that Upvest signs with, and trust them
     ///
     /// What the function refresh-keys does on its schedule, now: adds the keys that are new and notes those that are
-    /// served no longer. No key is overwritten or deleted. It fails when an id belongs to another key of the table.
+    /// served no longer. No key is overwritten or deleted. It fails when an id belongs to another key of the table, or when
+    /// none of the keys is served that were: then it retires none, and leaves that to the next fetch.
     Refresh(Box<RefreshArgs>),
     /// Trust deliveries that are signed with a key
     ///
@@ -187,6 +188,25 @@ mod tests {
         );
         assert!(world.receiver.stored("keys").is_empty());
         assert!(world.receiver.stored("audit").is_empty());
+    }
+
+    #[tokio::test]
+    async fn keys_that_all_disappear_at_once_are_told_and_not_retired() {
+        let world = ConnectedDeployment::new().await;
+        refresh(false).run(&world.stacks).await.unwrap();
+        let old = world.simulator.state().key_id;
+        world.simulator.rotate_key(std::time::Duration::ZERO).unwrap();
+        for dry_run in [true, false] {
+            let report = refresh(dry_run).run(&world.stacks).await.unwrap();
+            assert!(
+                results(&report).contains(&(&*old, RefreshResult::Spared)),
+                "{report:?}"
+            );
+            assert!(!report.succeeded() && report.text().contains("none of the keys"));
+        }
+        let next = refresh(false).run(&world.stacks).await.unwrap();
+        assert!(results(&next).contains(&(&*old, RefreshResult::Retired)));
+        assert!(next.succeeded());
     }
 
     #[tokio::test]

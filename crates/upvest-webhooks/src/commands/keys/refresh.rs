@@ -74,7 +74,8 @@ impl Report for RefreshedKeys {
     }
 
     fn exit(&self) -> Exit {
-        Exit::of_findings(!(self.keys.iter()).any(|key| key.result == RefreshResult::Conflicting))
+        let is_finding = |result| matches!(result, RefreshResult::Conflicting | RefreshResult::Spared);
+        Exit::of_findings(!self.keys.iter().any(|key| is_finding(key.result)))
     }
 }
 
@@ -84,6 +85,9 @@ fn explain(result: RefreshResult) -> &'static str {
         RefreshResult::Known => "known",
         RefreshResult::Returned => "returned: served again",
         RefreshResult::Retired => "retired: served no longer, and kept",
+        RefreshResult::Spared => {
+            "spared: not retired, because Upvest serves none of the keys that it served; the next fetch retires it"
+        }
         RefreshResult::Conflicting => "conflicting: the table has another key under this id, which was kept",
     }
 }

@@ -5,6 +5,8 @@
     reason = "a test that cannot go on fails, in its helpers too"
 )]
 
+mod sending_on;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -3,6 +3,8 @@
 mod import;
 mod refresh;
 
+use std::time::Duration;
+
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::keys::KeyRow;
 use serde::Serialize;
@@ -11,6 +13,9 @@ pub use self::import::{ImportedKey, ImportedKeys, KeyFile, import};
 pub use self::refresh::{RefreshResult, RefreshedKey, RefreshedKeys, refresh};
 use crate::error::Result;
 use crate::stack::Stack;
+
+/// Bounds the time for sending on what waited: the next fetch goes on with the rest.
+const SENDING: Duration = Duration::from_secs(300);
 
 /// Lists every key of the keys table, retired ones included.
 #[derive(Debug, Serialize)]

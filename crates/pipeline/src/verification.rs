@@ -86,7 +86,10 @@ async fn by_named_keys<'e>(
         (Err(_), Some(error)) => Err(error),
         (Err(VerifyError::UnknownKey { key_id }), None) => Ok(Verdict::UnknownKey { key_id }),
         (Err(rejection), None) => Ok(Verdict::Rejected {
-            key_id: Some(key_id),
+            key_id: Some(match &rejection {
+                VerifyError::KeyRetired { key_id } | VerifyError::KeyDistrusted { key_id } => key_id.clone(),
+                _ => key_id,
+            }),
             rejection,
         }),
     }

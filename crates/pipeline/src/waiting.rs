@@ -2,14 +2,18 @@
 //!
 //! Anybody can name a key that nobody has, so that SQS is no place to wait for one: what waits there counts against the
 //! messages that a queue has in flight, and is gone after fourteen days. A delivery with an unknown key lies in quarantine
-//! instead, in a folder of its key. Whoever learns keys, by a fetch or an import, sends on what lies in their folders.
+//! instead, in a folder of its key; and so does one by a key that proves nothing now, or not this. Whoever learns of keys, by a
+//! fetch, an import or an operator's word, sends on what lies in their folders and may hold now.
 
 use std::time::Duration;
 
 use crate::error::AwsError;
 use crate::queues::deliveries::{DeliveriesQueue, SendError};
 use crate::runtime::clock::Clock;
-use crate::stores::archive::{Archive, Quarantined, ReadError};
+use crate::stores::archive::{
+    Archive, BAD_SIGNATURE, KEY_DISTRUSTED, KEY_RETIRED, Quarantined, ReadError, UNKNOWN_KEY,
+};
+use crate::stores::keys::KeyRow;
 
 /// Is the pause between two deliveries: fifty a second at most, of which verify-and-store takes many more.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -23,6 +27,23 @@ pub struct Waiting {
     pub queue: DeliveriesQueue,
     /// Tells the time, which is noted in what is sent on, so that it is not sent twice.
     pub clock: Clock,
+}
+
+/// Names a folder of the quarantine: the reason, and the id of the key.
+pub type Folder = (&'static str, String);
+
+/// Lists the folders of a key in which lies what it may prove now. `is_new` says that the table has just this key under its id
+/// since now: what did not hold by another one may hold by it.
+#[must_use]
+pub fn folders_of(row: &KeyRow, is_new: bool) -> Vec<Folder> {
+    let reasons = [
+        (UNKNOWN_KEY, true),
+        (BAD_SIGNATURE, is_new),
+        (KEY_RETIRED, !row.is_retired()),
+        (KEY_DISTRUSTED, row.distrusted_at.is_none()),
+    ];
+    let meant = reasons.into_iter().filter(|(_, is_meant)| *is_meant);
+    meant.map(|(reason, _)| (reason, row.key_id.clone())).collect()
 }
 
 /// Says what became of deliveries that waited.
@@ -49,7 +70,7 @@ pub enum SendOnError {
 }
 
 impl Waiting {
-    /// Sends on what waits for these keys, oldest first, for as long as `patience` lasts.
+    /// Sends on what waits in these folders, oldest first in each, for as long as `patience` lasts.
     ///
     /// Each delivery is noted before it is sent: two that do this at a time send it once. The object stays until
     /// verify-and-store has written the delivery's new place.
@@ -59,13 +80,13 @@ impl Waiting {
     /// The first [`SendOnError`], after all others were tried: one that cannot be sent holds up none behind it.
     pub async fn send_on(
         &self,
-        key_ids: impl IntoIterator<Item = &str>,
+        folders: impl IntoIterator<Item = Folder>,
         patience: Duration,
     ) -> Result<SentOn, SendOnError> {
         let end = tokio::time::Instant::now() + patience;
         let (mut done, mut failed) = (SentOn::default(), None);
-        for key_id in key_ids {
-            let mut page = self.archive.waiting_for(key_id, None).await?;
+        for (reason, key_id) in folders {
+            let mut page = self.archive.waiting_for(reason, &key_id, None).await?;
             while let Some(last) = page.last().cloned() {
                 for waiting in &page {
                     if tokio::time::Instant::now() >= end {
@@ -77,7 +98,7 @@ impl Waiting {
                         Err(error) => failed = failed.or(Some(error)),
                     }
                 }
-                page = self.archive.waiting_for(key_id, Some(&last)).await?;
+                page = self.archive.waiting_for(reason, &key_id, Some(&last)).await?;
             }
         }
         failed.map_or(Ok(done), Err)

@@ -18,7 +18,7 @@ use pipeline::runtime::metrics;
 use pipeline::stores::archive::Archive;
 use pipeline::stores::keys::KeysTable;
 use pipeline::upvest_api::UpvestAccess;
-use pipeline::waiting::Waiting;
+use pipeline::waiting::{Waiting, folders_of};
 use serde_json::{Value, json};
 use upvest_api::{Options, VerifyKeys};
 
@@ -125,7 +125,7 @@ async fn run(deps: &Deps) -> Result<Changes, RefreshError> {
     match Box::pin(refresh(&deps.keys, fetch)).await {
         Ok(changes) => {
             report(&changes);
-            send_on(deps).await?;
+            send_on(deps, &changes).await?;
             Ok(changes)
         }
         Err(error) => {
@@ -137,10 +137,12 @@ async fn run(deps: &Deps) -> Result<Changes, RefreshError> {
 
 /// Sends on what waited for any key of the table: after each fetch, because an import or one that was cut short may have
 /// left some behind.
-async fn send_on(deps: &Deps) -> Result<(), RefreshError> {
+async fn send_on(deps: &Deps, changes: &Changes) -> Result<(), RefreshError> {
     let rows = deps.keys.rows().await?;
-    let keys = rows.iter().map(|row| row.key_id.as_str());
-    let sent = Box::pin(deps.waiting.send_on(keys, SENDING)).await?;
+    let folders = rows
+        .iter()
+        .flat_map(|row| folders_of(row, changes.new.contains(&row.key_id)));
+    let sent = Box::pin(deps.waiting.send_on(folders, SENDING)).await?;
     if sent.sent > 0 || sent.is_unfinished {
         tracing::info!(
             deliveries = sent.sent,

@@ -9,7 +9,7 @@ use pipeline::queues::deliveries::WAITED_AT;
 use pipeline::queues::domains::EventMessage;
 use pipeline::queues::envelope::{Envelope, attribute};
 use pipeline::runtime::metrics;
-use pipeline::stores::archive::{Proof, UNKNOWN_KEY, quarantine_key};
+use pipeline::stores::archive::{BAD_SIGNATURE, OF_A_KEY, Proof, UNKNOWN_KEY, quarantine_key};
 use pipeline::verification::{self, Verdict};
 use upvest::delivery::{Element, split};
 use upvest::signature::{Freshness, Verified, VerifyError};
@@ -43,13 +43,16 @@ pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Receive
         }
         waited_at = Some(quarantine_key(UNKNOWN_KEY, Some(key_id), &envelope));
         verdict = verify(deps, &envelope).await?;
+    } else if waited_at.is_some() && may_be_outdated(&verdict) {
+        look_again(deps, &envelope, &verdict).await?;
+        verdict = verify(deps, &envelope).await?;
     }
     let dispatch = match verdict {
         Verdict::Holds(verified) => accept(deps, &envelope, &verified).await?,
         Verdict::Rejected { key_id, rejection } => {
-            let reason = rejection.reason();
-            tracing::warn!(delivery.id = %envelope.delivery_id, reason, "delivery goes to quarantine");
-            quarantine(deps, &envelope, key_id.as_deref(), reason, Vec::new()).await?;
+            let place = refuse(deps, &envelope, key_id.as_deref(), rejection.reason()).await?;
+            // One that is refused again for the same reason lies where it lay.
+            waited_at = waited_at.filter(|key| *key != place);
             Vec::new()
         }
         // The key was there a moment ago. It lies where it waits, and is sent on by the next fetch.
@@ -67,6 +70,43 @@ pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Receive
         dispatch,
         ..Received::nothing(&envelope)
     })
+}
+
+/// Tells whether a delivery was refused for a key as it is remembered: one that was sent on was so because something was learnt
+/// of its key since.
+fn may_be_outdated(verdict: &Verdict<'_>) -> bool {
+    matches!(verdict, Verdict::Rejected { rejection, .. } if OF_A_KEY.contains(&rejection.reason()))
+}
+
+async fn look_again(deps: &Deps, envelope: &Envelope, verdict: &Verdict<'_>) -> Result<(), DeliveryError> {
+    if let Verdict::Rejected {
+        key_id: Some(key_id), ..
+    } = verdict
+    {
+        is_there_after_all(deps, envelope, key_id).await?;
+    }
+    Ok(())
+}
+
+/// Puts a delivery that is not proven into quarantine, and tells under which key it lies there. Where a key of Upvest's did not
+/// sign it, Upvest may have another one under that id: a fetch of the keys finds out.
+async fn refuse(
+    deps: &Deps,
+    envelope: &Envelope,
+    key_id: Option<&str>,
+    reason: &'static str,
+) -> Result<String, DeliveryError> {
+    tracing::warn!(delivery.id = %envelope.delivery_id, reason, "delivery goes to quarantine");
+    quarantine(deps, envelope, key_id, reason, Vec::new()).await?;
+    let is_changed = |key_id| reason == BAD_SIGNATURE && deps.keys.is_fetched(key_id);
+    if let Some(requests) = deps
+        .key_requests
+        .as_ref()
+        .filter(|_| key_id.is_some_and(is_changed))
+    {
+        requests.request().await;
+    }
+    Ok(quarantine_key(reason, key_id, envelope))
 }
 
 impl Received {

@@ -157,11 +157,16 @@ async fn deliver_by(receiver: &Receiver, key: &SigningKey, body: &str) {
     deliver_with(receiver, &headers, body.as_bytes()).await;
 }
 
+/// Names the folder of what waits for the key.
+fn waits() -> Folder {
+    (UNKNOWN_KEY, KEY_ID.to_owned())
+}
+
 /// Sends on what waits for a key, and has it handled; gives how many were sent.
 async fn send_on(receiver: &Receiver, key_id: &str) -> usize {
     let sent = receiver
         .waiting_for_keys()
-        .send_on([key_id], Duration::from_secs(60))
+        .send_on([(UNKNOWN_KEY, key_id.to_owned())], Duration::from_secs(60))
         .await;
     receiver.drain().await;
     sent.expect("nothing fails").sent
@@ -181,8 +186,8 @@ async fn a_delivery_by_an_unknown_key_waits_in_quarantine_and_is_sent_on_once_wh
     let waiting = receiver.waiting_for_keys();
     let patience = Duration::from_secs(60);
     let (one, other) = tokio::join!(
-        waiting.send_on([KEY_ID], patience),
-        waiting.send_on([KEY_ID], patience)
+        waiting.send_on([waits()], patience),
+        waiting.send_on([waits()], patience)
     );
     assert_eq!(one.unwrap().sent + other.unwrap().sent, 1);
     receiver.drain().await;
@@ -204,7 +209,7 @@ async fn a_waiting_delivery_that_cannot_be_sent_on_holds_up_none_behind_it() {
     import_key(&receiver.aws, key().to_jwk().unwrap()).await;
     let sent = receiver
         .waiting_for_keys()
-        .send_on([KEY_ID], Duration::from_secs(60))
+        .send_on([waits()], Duration::from_secs(60))
         .await;
     assert!(sent.is_err(), "what failed is told");
     receiver.drain().await;
@@ -229,7 +234,7 @@ async fn the_largest_delivery_that_fits_into_a_message_can_still_be_sent_on() {
     let waiting = quarantine(&receiver).len();
     import_key(&receiver.aws, key().to_jwk().unwrap()).await;
     let patience = Duration::from_secs(60);
-    let sent = receiver.waiting_for_keys().send_on([KEY_ID], patience).await;
+    let sent = receiver.waiting_for_keys().send_on([waits()], patience).await;
     assert_eq!(sent.unwrap().sent, waiting);
     assert!(receiver.aws.messages(DELIVERIES).iter().all(|message| {
         let attributes = message.attributes.iter().map(|(name, value)| {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pipeline::stores::archive::{OF_A_KEY, QUARANTINE_PREFIX};
 use serde_json::{Value, json};
 use upvest::Domain;
 use upvest::category::CATEGORIES;
@@ -11,7 +12,7 @@ use super::functions::binary;
 use super::{FUNCTION, ROLE, domains, stem};
 
 /// Resources in policies that end in a wildcard, and why.
-const WILDCARDS: [(&str, &str); 7] = [
+const WILDCARDS: [(&str, &str); 10] = [
     ("${ArchiveBucket.Arn}/verified/*", "the keys of objects to come"),
     (
         "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:upvest-webhooks/${AWS::StackName}/hmac/*",
@@ -19,14 +20,28 @@ const WILDCARDS: [(&str, &str); 7] = [
     ),
     ("${ReportsBucket.Arn}/*", "the keys of objects to come"),
     ("*", "X-Ray, whose operations know no resources"),
-    (WAITING, "the keys of deliveries that wait for a key"),
+    (WAITING[0], "the keys of deliveries that wait for a key"),
+    (WAITING[1], "the keys of deliveries that another key may prove"),
+    (
+        WAITING[2],
+        "the keys of deliveries of a key that may be served again",
+    ),
+    (
+        WAITING[3],
+        "the keys of deliveries of a key that may be trusted again",
+    ),
     (PENDING, "the keys of deliveries that are not settled"),
     (QUARANTINE, "the keys of deliveries that are not proven"),
 ];
 /// What is in quarantine.
 const QUARANTINE: &str = "${QuarantineBucket.Arn}/quarantine/*";
-/// What waits in quarantine for a key.
-const WAITING: &str = "${QuarantineBucket.Arn}/quarantine/unknown-key/*";
+/// What lies in quarantine because of its key.
+const WAITING: [&str; 4] = [
+    "${QuarantineBucket.Arn}/quarantine/unknown-key/*",
+    "${QuarantineBucket.Arn}/quarantine/bad-signature/*",
+    "${QuarantineBucket.Arn}/quarantine/key-retired/*",
+    "${QuarantineBucket.Arn}/quarantine/key-distrusted/*",
+];
 
 /// Deliveries that are not settled.
 const PENDING: &str = "${PendingBucket.Arn}/pending/*";
@@ -84,7 +99,11 @@ fn needed(function: &str) -> Grants {
             ));
             // `Waiting::send_on`.
             needed.extend(grants(["s3:ListBucket"], "QuarantineBucket"));
-            needed.extend(grants(["s3:GetObject", "s3:PutObject"], WAITING));
+            needed.extend(
+                WAITING
+                    .iter()
+                    .flat_map(|place| grants(["s3:GetObject", "s3:PutObject"], place)),
+            );
             needed.extend(grants(["sqs:SendMessage"], "DeliveriesQueue"));
         }
         "CanaryFunction" => {
@@ -141,7 +160,11 @@ fn needed_by_verify_and_store() -> Grants {
         "DeliveriesDeadLetterQueue",
     ));
     // `Archive::remove_waiting`.
-    needed.extend(grants(["s3:DeleteObject"], WAITING));
+    needed.extend(
+        WAITING
+            .iter()
+            .flat_map(|place| grants(["s3:DeleteObject"], place)),
+    );
     // `EventLog::insert` (in IAM a batch of statements is its statements) and `EventLog::owners`.
     needed.extend(grants(
         ["dynamodb:PartiQLInsert", "dynamodb:BatchGetItem"],
@@ -227,6 +250,12 @@ fn granted(template: &Template, role: &str) -> Grants {
         }
     }
     granted
+}
+
+#[test]
+fn what_may_be_sent_on_from_quarantine_is_what_the_code_sends_on() {
+    let places = OF_A_KEY.map(|reason| format!("${{QuarantineBucket.Arn}}/{QUARANTINE_PREFIX}{reason}/*"));
+    assert_eq!(places, WAITING);
 }
 
 #[test]

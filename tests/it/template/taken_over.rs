@@ -8,7 +8,7 @@ use super::permissions::statements;
 use super::{domains, stem};
 
 const VERIFIED: &str = "${ArchiveBucket.Arn}/verified/2026/01/01/00/x";
-const FORGED: &str = "${QuarantineBucket.Arn}/quarantine/bad-signature/2026/01/01/00/x";
+const FORGED: &str = "${QuarantineBucket.Arn}/quarantine/digest-mismatch/2026/01/01/00/x";
 const OTHERS_SECRET: &str =
     "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:payroll-AbCdEf";
 

@@ -1,16 +1,17 @@
 //! Importing keys from files.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use pipeline::error::ErrorChain;
-use pipeline::stores::keys::{Imported, Material, NewKey, secret_name};
+use pipeline::stores::keys::{Imported, KeysTable, Material, NewKey, secret_name};
+use pipeline::waiting::{SendOnError, Waiting, folders_of};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::{Value, json};
 use upvest::signature::{KeyError, VerifyingKey};
 use uuid::Uuid;
 
+use super::SENDING;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key_file;
 use crate::repair::Repair;
@@ -19,9 +20,6 @@ use crate::stack::Stack;
 
 /// Names the operation in the audit table.
 const COMMAND: &str = "keys import";
-/// Bounds the time for sending on what waited: the next import or fetch goes on with the rest.
-const SENDING: Duration = Duration::from_secs(300);
-
 /// Names a file to import, and how its bytes are to be read.
 #[derive(Debug, Clone)]
 pub enum KeyFile {
@@ -86,9 +84,8 @@ pub async fn import(repair: &Repair<'_>, file: &KeyFile, replace: bool) -> Resul
             }
         }
         let mut failure = refused.as_ref().map(|error| ErrorChain(error).to_string());
-        let ids = imported.iter().map(|key| key.key_id.as_str());
-        match waiting.send_on(ids, SENDING).await {
-            Ok(sent) => sent_on = sent.sent,
+        match send_on(&table, &waiting, &imported).await {
+            Ok(sent) => sent_on = sent,
             Err(error) => failure = failure.or(Some(ErrorChain(&error).to_string())),
         }
         (
@@ -106,6 +103,21 @@ pub async fn import(repair: &Repair<'_>, file: &KeyFile, replace: bool) -> Resul
             failure,
         }),
     }
+}
+
+/// Sends on what waited for the keys that were imported.
+async fn send_on(
+    table: &KeysTable,
+    waiting: &Waiting,
+    imported: &[ImportedKey],
+) -> std::result::Result<usize, SendOnError> {
+    let mut folders = Vec::new();
+    for key in imported {
+        let row = table.row(&key.key_id).await?;
+        let is_new = key.result != result_name(Imported::Known);
+        folders.extend(row.iter().flat_map(|row| folders_of(row, is_new)));
+    }
+    Ok(waiting.send_on(folders, SENDING).await?.sent)
 }
 
 /// Reads the keys of a file, and makes sure that each can verify deliveries.

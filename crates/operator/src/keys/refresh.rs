@@ -1,25 +1,21 @@
 //! Fetching the keys that Upvest signs with.
 
-use std::time::Duration;
-
 use pipeline::error::ErrorChain;
 use pipeline::key_refresh::{self, Changes, RefreshError};
 use pipeline::stores::keys::KeysTable;
 use pipeline::upvest_api::AccessError;
-use pipeline::waiting::{SendOnError, Waiting};
+use pipeline::waiting::{SendOnError, Waiting, folders_of};
 use serde::Serialize;
 use serde_json::json;
 use upvest_api::Client;
 use uuid::Uuid;
 
+use super::SENDING;
 use crate::error::{Error, Result};
 use crate::repair::Repair;
 
 /// The name in the audit table.
 const COMMAND: &str = "keys refresh";
-
-/// Bounds the time for sending on what waited: the next fetch goes on with the rest.
-const SENDING: Duration = Duration::from_secs(300);
 
 /// Tells what a fetch changed, or would change.
 #[derive(Debug, Serialize)]
@@ -89,7 +85,7 @@ pub async fn refresh(repair: &Repair<'_>, upvest: &Client) -> Result<RefreshedKe
         let changes = plan.carry_out(&table).await;
         let (result, failure) = match &changes {
             Ok(changes) => {
-                let sent = send_on(&table, &waiting).await;
+                let sent = send_on(&table, &waiting, &changes.new).await;
                 let failure = sent.as_ref().err().map(|error| ErrorChain(error).to_string());
                 sent_on = Some(sent);
                 (json!(changes.count()), failure)
@@ -112,11 +108,17 @@ pub async fn refresh(repair: &Repair<'_>, upvest: &Client) -> Result<RefreshedKe
     Ok(refreshed)
 }
 
-/// Sends on what waited for any key of the table.
-async fn send_on(table: &KeysTable, waiting: &Waiting) -> std::result::Result<usize, SendOnError> {
+/// Sends on what waited for any key of the table, of which some are new.
+async fn send_on(
+    table: &KeysTable,
+    waiting: &Waiting,
+    new: &[String],
+) -> std::result::Result<usize, SendOnError> {
     let rows = table.rows().await?;
-    let keys = rows.iter().map(|row| row.key_id.as_str());
-    Ok(waiting.send_on(keys, SENDING).await?.sent)
+    let folders = rows
+        .iter()
+        .flat_map(|row| folders_of(row, new.contains(&row.key_id)));
+    Ok(waiting.send_on(folders, SENDING).await?.sent)
 }
 
 impl RefreshedKeys {

@@ -26,8 +26,8 @@ use aws_sdk_s3::primitives::ByteStream;
 
 pub use self::delivery::{ArchivedDelivery, NotArchivedError, Proof};
 pub use self::layout::{
-    DeliveryKey, Place, QUARANTINE_PREFIX, UNKNOWN_KEY, VERIFIED_PREFIX, WAITING_PREFIX, quarantine_key,
-    received_at, verified_key,
+    BAD_SIGNATURE, DeliveryKey, KEY_DISTRUSTED, KEY_RETIRED, OF_A_KEY, Place, QUARANTINE_PREFIX, UNKNOWN_KEY,
+    VERIFIED_PREFIX, quarantine_key, received_at, verified_key,
 };
 pub use self::quarantine::Quarantined;
 pub use self::verified::VerifiedKeys;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `verified/<yyyy>/<mm>/<dd>/<hh>/<delivery id>` | a delivery whose signature holds |
 //! | `quarantine/<reason>/<yyyy>/<mm>/<dd>/<hh>/<delivery id>` | one that is in quarantine, whole or in part |
-//! | `quarantine/unknown-key/<hash of the key id>/<yyyy>/<mm>/<dd>/<hh>/<delivery id>` | one that waits for that key |
+//! | `quarantine/<reason>/<hash of the key id>/<yyyy>/<mm>/<dd>/<hh>/<delivery id>` | one that may hold once more is known of that key |
 //!
 //! The hour is that of the receipt, in UTC, and an id begins with the milliseconds of the receipt: the order of the keys
 //! is the order of receipt. The template repeats the prefixes in its policies; a test holds them against these.
@@ -24,11 +24,17 @@ pub const VERIFIED_PREFIX: &str = "verified/";
 /// Says what the keys of deliveries in quarantine begin with; the reason follows.
 pub const QUARANTINE_PREFIX: &str = "quarantine/";
 
-/// Names the reason of deliveries that wait for a key. Each key has a folder of its own, so that what waits for it is found
-/// without looking at what strangers sent under other ids.
+/// Names the reason of deliveries that wait for a key.
 pub const UNKNOWN_KEY: &str = "unknown-key";
-/// Says what the keys of deliveries that wait for any key begin with.
-pub const WAITING_PREFIX: &str = "quarantine/unknown-key/";
+/// Names the reason of deliveries whose signature does not hold: by this key, for Upvest may have changed it.
+pub const BAD_SIGNATURE: &str = "bad-signature";
+/// Names the reason of deliveries that a key signed which Upvest does not serve any longer.
+pub const KEY_RETIRED: &str = "key-retired";
+/// Names the reason of deliveries that a key signed which an operator does not trust.
+pub const KEY_DISTRUSTED: &str = "key-distrusted";
+/// Lists the reasons of deliveries that may hold once more is known of their key. Each key has a folder of its own below each
+/// of them, so that what is meant is found without looking at what strangers sent under other ids.
+pub const OF_A_KEY: [&str; 4] = [UNKNOWN_KEY, BAD_SIGNATURE, KEY_RETIRED, KEY_DISTRUSTED];
 
 /// Says in which place of the archive a delivery is kept. One of which only some events are in quarantine is in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,9 +96,9 @@ impl<'k> QuarantineKey<'k> {
     /// Reads a key. Where the id tells no time, the hour of the key does.
     pub(super) fn parse(key: &'k str) -> Option<Self> {
         let (reason, rest) = key.strip_prefix(QUARANTINE_PREFIX)?.split_once('/')?;
-        let rest = match reason {
-            UNKNOWN_KEY => rest.split_once('/')?.1,
-            _ => rest,
+        let rest = match OF_A_KEY.contains(&reason) {
+            true => rest.split_once('/')?.1,
+            false => rest,
         };
         let (hour, delivery_id) = rest.rsplit_once('/')?;
         let delivery_id = delivery_id.parse().ok()?;
@@ -115,25 +121,31 @@ pub(super) fn verified_at(at: Timestamp, delivery_id: Uuid) -> String {
 }
 
 /// Makes the key in quarantine: `quarantine/<reason>/<yyyy>/<mm>/<dd>/<hh>/<delivery id>`, and below the folder of its key
-/// for one that waits for a key.
+/// for a reason that is one of a key.
 #[must_use]
 pub fn quarantine_key(reason: &str, key_id: Option<&str>, envelope: &Envelope) -> String {
-    let (at, delivery_id) = (envelope.received_at, envelope.delivery_id);
-    match (reason, key_id) {
-        (UNKNOWN_KEY, Some(key_id)) => format!("{}{}/{delivery_id}", waiting_folder(key_id), hour(at)),
-        _ => quarantined_at(reason, at, delivery_id),
-    }
+    let folder = match key_id.filter(|_| OF_A_KEY.contains(&reason)) {
+        Some(key_id) => key_folder(reason, key_id),
+        None => reason_folder(reason),
+    };
+    in_folder(&folder, envelope.received_at, envelope.delivery_id)
 }
 
-/// Makes what the keys of deliveries that wait for one verification key begin with. The id is a sender's claim, which may
-/// hold anything, so that its hash stands for it.
-pub(super) fn waiting_folder(key_id: &str) -> String {
+/// Makes what the keys begin with of all that is in quarantine for a reason.
+pub(super) fn reason_folder(reason: &str) -> String {
+    format!("{QUARANTINE_PREFIX}{reason}/")
+}
+
+/// Makes what the keys begin with of what is in quarantine for a reason and under one verification key. The id is a sender's
+/// claim, which may hold anything, so that its hash stands for it.
+pub(super) fn key_folder(reason: &str, key_id: &str) -> String {
     let hash = hex::encode(Sha256::digest(key_id));
-    format!("{WAITING_PREFIX}{}/", &hash[..32])
+    format!("{}{}/", reason_folder(reason), &hash[..32])
 }
 
-pub(super) fn quarantined_at(reason: &str, at: Timestamp, delivery_id: Uuid) -> String {
-    format!("{QUARANTINE_PREFIX}{reason}/{}/{delivery_id}", hour(at))
+/// Makes the key of a delivery in a folder whose keys go on with the hour of receipt.
+pub(super) fn in_folder(folder: &str, at: Timestamp, delivery_id: Uuid) -> String {
+    format!("{folder}{}/{delivery_id}", hour(at))
 }
 
 /// Tells when a delivery was received, to the millisecond, by its id; `None` when it is of another kind.
@@ -202,6 +214,20 @@ mod tests {
         assert!(first_id(key.received_at).as_str() < id);
         let later = key.received_at + Duration::from_millis(1);
         assert!(first_id(later).as_str() > id);
+    }
+
+    #[test]
+    fn the_reasons_of_a_key_are_those_of_signatures() {
+        use upvest::signature::VerifyError;
+
+        let key_id = || "k".to_owned();
+        let errors = [
+            VerifyError::UnknownKey { key_id: key_id() },
+            VerifyError::BadSignature,
+            VerifyError::KeyRetired { key_id: key_id() },
+            VerifyError::KeyDistrusted { key_id: key_id() },
+        ];
+        assert_eq!(errors.map(|error| error.reason()), OF_A_KEY);
     }
 
     #[test]

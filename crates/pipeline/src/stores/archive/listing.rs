@@ -4,12 +4,13 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 
-use super::layout::{DeliveryKey, Place, QUARANTINE_PREFIX, VERIFIED_PREFIX, first_id, hours};
+use super::layout::{DeliveryKey, Place, VERIFIED_PREFIX, first_id, hours};
 use super::{Archive, LIST};
 use crate::error::AwsError;
 
 impl Archive {
-    /// Lists the deliveries in a place that were received within the range, in the order of their receipt.
+    /// Lists the deliveries in a place that were received within the range, in the order of their receipt; but for those that
+    /// wait for a key, whose folders are as many as strangers invent.
     ///
     /// # Errors
     ///
@@ -21,12 +22,13 @@ impl Archive {
     ) -> Result<Vec<DeliveryKey>, AwsError> {
         let folders = match place {
             Place::Verified => vec![VERIFIED_PREFIX.to_owned()],
-            Place::Quarantine => self
-                .reasons()
-                .await?
-                .iter()
-                .map(|reason| format!("{QUARANTINE_PREFIX}{reason}/"))
-                .collect(),
+            Place::Quarantine => {
+                let mut folders = Vec::new();
+                for reason in self.reasons().await? {
+                    folders.extend(self.folders(&reason).await?.unwrap_or_default());
+                }
+                folders
+            }
         };
         let mut found = Vec::new();
         for folder in folders {

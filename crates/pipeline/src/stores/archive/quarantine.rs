@@ -17,8 +17,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::layout::{
-    QUARANTINE_PREFIX, QuarantineKey, UNKNOWN_KEY, WAITING_PREFIX, hour, quarantined_at, received_at,
-    waiting_folder,
+    OF_A_KEY, QUARANTINE_PREFIX, QuarantineKey, UNKNOWN_KEY, hour, in_folder, key_folder, reason_folder,
+    received_at,
 };
 use super::{Archive, ArchivedDelivery, Condition, Found, LIST, ReadError, quarantine_key};
 use crate::error::AwsError;
@@ -110,18 +110,19 @@ impl Archive {
         Ok(())
     }
 
-    /// Lists what waits for the key with this id, in the order of receipt, from the page that begins after `after`; `None`
-    /// for the first. A page has at most a thousand.
+    /// Lists what is in quarantine for a reason of [`OF_A_KEY`] under the key with this id, in the order of receipt, from the
+    /// page that begins after `after`; `None` for the first. A page has at most a thousand.
     ///
     /// # Errors
     ///
     /// [`AwsError`] when the bucket cannot be listed.
     pub async fn waiting_for(
         &self,
+        reason: &str,
         key_id: &str,
         after: Option<&Quarantined>,
     ) -> Result<Vec<Quarantined>, AwsError> {
-        let list = self.list(waiting_folder(key_id));
+        let list = self.list(key_folder(reason, key_id));
         let page = list
             .set_start_after(after.map(|last| last.key.clone()))
             .send()
@@ -130,16 +131,16 @@ impl Archive {
         Ok(page.contents().iter().filter_map(Quarantined::of).collect())
     }
 
-    /// Takes a delivery out of the folder of the key that it waited for, now that its new place is written; says whether
-    /// `key` was one of such a folder.
+    /// Takes a delivery out of the folder of its key, from which it was sent on, now that its new place is written; says
+    /// whether `key` was one of such a folder.
     ///
     /// # Errors
     ///
     /// [`AwsError`] when it is not known to be gone.
     pub async fn remove_waiting(&self, key: &str, delivery_id: Uuid) -> Result<bool, AwsError> {
         // The key comes with a message: no other object may go by it.
-        let is_its_own = key.starts_with(WAITING_PREFIX)
-            && QuarantineKey::parse(key).is_some_and(|parsed| parsed.delivery_id == delivery_id);
+        let is_its_own = QuarantineKey::parse(key)
+            .is_some_and(|parsed| OF_A_KEY.contains(&parsed.reason) && parsed.delivery_id == delivery_id);
         if is_its_own {
             self.remove_object(key).await?;
         }
@@ -157,15 +158,17 @@ impl Archive {
             return Ok(None);
         };
         for reason in self.reasons().await? {
-            let found = match reason.as_str() {
-                UNKNOWN_KEY => match self.waiting(delivery_id).await? {
-                    Some(waiting) => self.get(waiting.key).await?,
-                    None => None,
-                },
-                _ => self.get(quarantined_at(&reason, at, delivery_id)).await?,
+            let keys = match self.folders(&reason).await? {
+                None => Vec::from_iter(self.waiting(delivery_id).await?.map(|waiting| waiting.key)),
+                Some(folders) => {
+                    let folders = folders.iter();
+                    folders.map(|folder| in_folder(folder, at, delivery_id)).collect()
+                }
             };
-            if found.is_some() {
-                return Ok(found);
+            for key in keys {
+                if let Some(found) = self.get(key).await? {
+                    return Ok(Some(found));
+                }
             }
         }
         Ok(None)
@@ -187,17 +190,17 @@ impl Archive {
         };
         let mut listed = Vec::new();
         for reason in all {
-            let prefix = format!("{QUARANTINE_PREFIX}{reason}/");
+            let folders = self.folders(&reason).await?;
             // A key begins with its hour. Within that hour earlier deliveries are listed too, and left out below.
-            let is_by_hour = reason != UNKNOWN_KEY;
-            let start_after = since
-                .filter(|_| is_by_hour)
-                .map(|since| format!("{prefix}{}", hour(since)));
-            let list = self.list(prefix).set_start_after(start_after);
-            let mut pages = list.into_paginator().send();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(AwsError::of(LIST))?;
-                listed.extend(page.contents().iter().filter_map(Quarantined::of));
+            let since = since.filter(|_| folders.is_some());
+            for folder in folders.unwrap_or_else(|| vec![reason_folder(&reason)]) {
+                let start_after = since.map(|since| format!("{folder}{}", hour(since)));
+                let list = self.list(folder).set_start_after(start_after);
+                let mut pages = list.into_paginator().send();
+                while let Some(page) = pages.next().await {
+                    let page = page.map_err(AwsError::of(LIST))?;
+                    listed.extend(page.contents().iter().filter_map(Quarantined::of));
+                }
             }
         }
         listed.retain(|quarantined| since.is_none_or(|since| quarantined.received_at >= since));
@@ -221,13 +224,15 @@ impl Archive {
         };
         let mut parts = Vec::new();
         for reason in self.reasons().await? {
-            if reason == UNKNOWN_KEY {
+            let Some(folders) = self.folders(&reason).await? else {
                 parts.extend(self.waiting(delivery_id).await?);
                 continue;
+            };
+            for folder in folders {
+                let list = self.list(in_folder(&folder, at, delivery_id));
+                let list = list.send().await.map_err(AwsError::of(LIST))?;
+                parts.extend(list.contents().iter().filter_map(Quarantined::of));
             }
-            let list = self.list(quarantined_at(&reason, at, delivery_id));
-            let list = list.send().await.map_err(AwsError::of(LIST))?;
-            parts.extend(list.contents().iter().filter_map(Quarantined::of));
         }
         Ok(parts)
     }
@@ -261,7 +266,7 @@ impl Archive {
 
     /// Finds a delivery that waits for a key, whichever: all that wait are looked through.
     async fn waiting(&self, delivery_id: Uuid) -> Result<Option<Quarantined>, AwsError> {
-        let mut pages = self.list(WAITING_PREFIX).into_paginator().send();
+        let mut pages = self.list(reason_folder(UNKNOWN_KEY)).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(AwsError::of(LIST))?;
             let mut listed = page.contents().iter().filter_map(Quarantined::of);
@@ -300,17 +305,33 @@ impl Archive {
     ///
     /// [`AwsError`] when the bucket cannot be listed.
     pub async fn reasons(&self) -> Result<Vec<String>, AwsError> {
-        let list = self.list(QUARANTINE_PREFIX).delimiter("/");
-        let mut pages = list.into_paginator().send();
-        let mut reasons = Vec::new();
+        let folders = self.folders_below(QUARANTINE_PREFIX).await?;
+        let names = folders
+            .iter()
+            .filter_map(|folder| folder.strip_prefix(QUARANTINE_PREFIX)?.strip_suffix('/'));
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    /// Lists the folders of a reason whose keys go on with the hour of receipt; `None` for those of unknown keys, which are as
+    /// many as strangers invent. The others are of keys that the table has.
+    pub(super) async fn folders(&self, reason: &str) -> Result<Option<Vec<String>>, AwsError> {
+        let folder = reason_folder(reason);
+        match reason {
+            UNKNOWN_KEY => Ok(None),
+            _ if OF_A_KEY.contains(&reason) => self.folders_below(&folder).await.map(Some),
+            _ => Ok(Some(vec![folder])),
+        }
+    }
+
+    async fn folders_below(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
+        let mut pages = self.list(prefix).delimiter("/").into_paginator().send();
+        let mut folders = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(AwsError::of(LIST))?;
-            let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix());
-            let names =
-                folders.filter_map(|folder| folder.strip_prefix(QUARANTINE_PREFIX)?.strip_suffix('/'));
-            reasons.extend(names.map(str::to_owned));
+            let found = page.common_prefixes().iter();
+            folders.extend(found.filter_map(|folder| folder.prefix().map(str::to_owned)));
         }
-        Ok(reasons)
+        Ok(folders)
     }
 }
 
@@ -322,8 +343,8 @@ mod tests {
     fn a_key_in_quarantine_tells_reason_delivery_and_time() {
         let id = "019b76da-a87b-7def-8123-456789abcdef";
         let at = |key: &str| Quarantined::of(&Object::builder().key(key).size(7).build());
-        let quarantined = at(&format!("quarantine/bad-signature/2026/01/01/00/{id}")).unwrap();
-        assert_eq!(quarantined.reason(), "bad-signature");
+        let quarantined = at(&format!("quarantine/digest-mismatch/2026/01/01/00/{id}")).unwrap();
+        assert_eq!(quarantined.reason(), "digest-mismatch");
         assert_eq!(quarantined.delivery_id().to_string(), id);
         assert_eq!(quarantined.received_at().as_millisecond(), 0x019b_76da_a87b);
         let waiting = at(&format!("quarantine/unknown-key/abc/2026/01/01/00/{id}")).unwrap();
@@ -335,6 +356,7 @@ mod tests {
             format!("verified/2026/01/01/00/{id}"),
             format!("quarantine/{id}"),
             format!("quarantine/unknown-key/{id}"),
+            format!("quarantine/bad-signature/{id}"),
             "quarantine/expired/2026/01/01/00/no-id".to_owned(),
         ] {
             assert_eq!(at(&other), None, "{other}");

@@ -49,6 +49,8 @@ struct Memory {
 #[derive(Debug, Clone)]
 struct Remembered {
     key: Arc<VerifyingKey>,
+    /// Says that a fetch wrote it, and that a fetch may change what is known of it.
+    is_fetched: bool,
     used: Use,
     until: Timestamp,
 }
@@ -165,10 +167,18 @@ impl Keys {
         let entry = Remembered {
             until: now + KNOWN_FOR,
             key: Arc::clone(&key),
+            is_fetched: row.is_fetched(),
             used: row.used(),
         };
         memory.keys.insert(key_id.to_owned(), entry);
         Ok(Some(key))
+    }
+
+    /// Tells whether a fetch of Upvest's keys wrote the key with this id, by what is remembered of it.
+    #[must_use]
+    pub fn is_fetched(&self, key_id: &str) -> bool {
+        let memory = self.memory();
+        memory.keys.get(key_id).is_some_and(|known| known.is_fetched)
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -277,6 +287,7 @@ mod tests {
         let key = VerifyingKey::hmac("known", vec![7; 32].into()).unwrap();
         let known = Remembered {
             key: Arc::new(key),
+            is_fetched: true,
             used: Use::default(),
             until: now + KNOWN_FOR,
         };

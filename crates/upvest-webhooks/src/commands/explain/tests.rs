@@ -371,13 +371,13 @@ async fn a_delivery_tells_what_it_held_and_what_became_of_it() {
 async fn a_forged_delivery_shows_nothing_of_what_it_claims() {
     let signed = Deployment::new().await;
     let id = signed
-        .post_signed(&signing_key(8), &[order("e1", 1, "NEW")])
+        .post_signed(&signing_key(8), &[order("claimed", 1, "NEW")])
         .await;
     signed.receiver.verify_and_store().await.unwrap();
     let explanation = explain(&signed, &format!("{id} --object")).await;
     assert_finding(&explanation, "it is in quarantine: bad-signature");
     let shown = format!("{} {}", explanation.text(), json(&explanation));
-    assert!(!shown.contains("e1") && !shown.contains("ORDER"), "{shown}");
+    assert!(!shown.contains("claimed") && !shown.contains("ORDER"), "{shown}");
 }
 
 #[tokio::test(start_paused = true)]

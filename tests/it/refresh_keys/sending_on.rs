@@ -1,0 +1,111 @@
+//! What lies in quarantine because of its key, and is sent on when more is known of it.
+
+use pipeline::stores::archive::KEY_RETIRED;
+
+use super::*;
+
+/// Writes a time into the row of the key that Upvest signs with.
+async fn note(world: &World, attribute: &str, at: &str) {
+    let row = world.row(&world.key_id()).await;
+    let attributes = [
+        ("key_id", row.key_id.as_str()),
+        ("algorithm", row.algorithm.as_deref().unwrap()),
+        ("jwk", row.jwk.as_deref().unwrap()),
+        ("source", row.source.as_deref().unwrap()),
+        (attribute, at),
+    ];
+    world.put(&attributes).await;
+}
+
+#[tokio::test]
+async fn what_a_retired_key_signed_is_sent_on_when_upvest_serves_it_again() {
+    let world = World::new().await;
+    world.scheduled().await.unwrap();
+    note(&world, "retired_at", "2025-12-01T00:00:00Z").await;
+    let endpoint = world.subscribe().await;
+    let ids = world.deliver(&endpoint, 1, 5).await;
+    while world.receiver.verify_and_store().await.is_some() {}
+    assert!(stored_events(&world.receiver).is_empty());
+    assert!(in_quarantine(world.aws()) > 0);
+    // Sent on too early, it is refused again and lies where it lay.
+    let folder = (KEY_RETIRED, world.key_id());
+    let sent = world
+        .receiver
+        .waiting_for_keys()
+        .send_on([folder], Duration::from_secs(60))
+        .await;
+    let waiting = in_quarantine(world.aws());
+    assert_eq!(sent.unwrap().sent, waiting);
+    while world.receiver.verify_and_store().await.is_some() {}
+    assert_eq!(in_quarantine(world.aws()), waiting);
+
+    // verify-and-store has it as retired still, and reads it again.
+    assert_eq!(world.scheduled().await.unwrap()["returned"], 1);
+    while world.receiver.verify_and_store().await.is_some() {}
+    assert_eq!(stored_events(&world.receiver), ids);
+    assert_eq!(in_quarantine(world.aws()), 0);
+}
+
+#[tokio::test]
+async fn a_fetch_neither_trusts_a_distrusted_key_nor_sends_on_what_it_signed() {
+    let world = World::new().await;
+    world.scheduled().await.unwrap();
+    note(&world, "distrusted_at", "2025-12-01T00:00:00Z").await;
+    let endpoint = world.subscribe().await;
+    world.deliver(&endpoint, 1, 5).await;
+    while world.receiver.verify_and_store().await.is_some() {}
+    let waiting = in_quarantine(world.aws());
+    assert!(waiting > 0);
+    world.scheduled().await.unwrap();
+    assert!(
+        world.receiver.verify_and_store().await.is_none(),
+        "nothing was sent on"
+    );
+    assert!(world.row(&world.key_id()).await.distrusted_at.is_some());
+    assert_eq!(in_quarantine(world.aws()), waiting);
+}
+
+#[tokio::test]
+async fn a_bad_signature_under_a_key_of_upvests_has_the_keys_fetched_once_in_a_minute() {
+    let world = World::new().await;
+    let imported = upvest_simulator::generate_key().unwrap();
+    import_key(world.aws(), imported.to_jwk().unwrap().with_key_id("imported")).await;
+    world.forge("imported").await;
+    world.receiver.verify_and_store().await.unwrap();
+    assert!(
+        world.aws().messages(KEY_REQUESTS).is_empty(),
+        "no fetch changes it"
+    );
+
+    world.scheduled().await.unwrap();
+    for _ in 0..20 {
+        world.forge(&world.key_id()).await;
+    }
+    while world.receiver.verify_and_store().await.is_some() {}
+    assert_eq!(world.aws().messages(KEY_REQUESTS).len(), 1);
+    assert_eq!(in_quarantine(world.aws()), 21);
+}
+
+#[tokio::test]
+async fn what_did_not_hold_by_another_key_is_sent_on_when_a_fetch_brings_the_right_one() {
+    let world = World::new().await;
+    let other = upvest_simulator::generate_key().unwrap();
+    import_key(world.aws(), other.to_jwk().unwrap().with_key_id(world.key_id())).await;
+    let endpoint = world.subscribe().await;
+    let ids = world.deliver(&endpoint, 1, 5).await;
+    while world.receiver.verify_and_store().await.is_some() {}
+    assert!(in_quarantine(world.aws()) > 0);
+    world.scheduled().await.unwrap();
+    assert!(
+        world.receiver.verify_and_store().await.is_none(),
+        "the key is the same"
+    );
+
+    let delete = world.aws().dynamodb().delete_item().table_name("keys");
+    let key_id = aws_sdk_dynamodb::types::AttributeValue::S(world.key_id());
+    delete.key("key_id", key_id).send().await.unwrap();
+    assert_eq!(world.scheduled().await.unwrap()["new"], 1);
+    while world.receiver.verify_and_store().await.is_some() {}
+    assert_eq!(stored_events(&world.receiver), ids);
+    assert_eq!(in_quarantine(world.aws()), 0);
+}

@@ -1,7 +1,9 @@
-//! The keys that deliveries are verified by: fetching Upvest's, importing others, listing all.
+//! The keys that deliveries are verified by: fetching Upvest's, importing others, distrusting one, listing all.
 
 mod import;
+mod proved;
 mod refresh;
+mod trust;
 
 use std::time::Duration;
 
@@ -10,7 +12,9 @@ use pipeline::stores::keys::KeyRow;
 use serde::Serialize;
 
 pub use self::import::{ImportedKey, ImportedKeys, KeyFile, import};
+pub use self::proved::{Proved, ProvedDelivery};
 pub use self::refresh::{RefreshResult, RefreshedKey, RefreshedKeys, refresh};
+pub use self::trust::{AboutKey, DistrustedKey, TrustedKey, distrust, trust};
 use crate::error::Result;
 use crate::stack::Stack;
 
@@ -21,7 +25,25 @@ const SENDING: Duration = Duration::from_secs(300);
 #[derive(Debug, Serialize)]
 pub struct KeyList {
     /// Lists the rows of the keys table, sorted by id.
-    pub keys: Vec<KeyRow>,
+    pub keys: Vec<ListedKey>,
+}
+
+/// Describes a key of the table.
+#[derive(Debug, Serialize)]
+pub struct ListedKey {
+    /// Holds what the table has.
+    #[serde(flatten)]
+    pub row: KeyRow,
+    /// Names the public key itself (RFC 7638); `None` for a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thumbprint: Option<String>,
+}
+
+impl From<KeyRow> for ListedKey {
+    fn from(row: KeyRow) -> Self {
+        let thumbprint = row.thumbprint();
+        Self { row, thumbprint }
+    }
 }
 
 /// Lists the keys that are, or were, trusted.
@@ -30,6 +52,7 @@ pub struct KeyList {
 ///
 /// [`Error`](crate::Error) when the keys table cannot be read.
 pub async fn list(stack: &Stack) -> Result<KeyList> {
-    let keys = stack.keys(Clock::system())?.rows().await?;
+    let rows = stack.keys(Clock::system())?.rows().await?;
+    let keys = rows.into_iter().map(ListedKey::from).collect();
     Ok(KeyList { keys })
 }

@@ -37,7 +37,7 @@ const BEFORE_ALL: (&str, &str) = (
 );
 
 /// Lists the commands that look, in the order of the table.
-const LOOKING: [(&str, &str); 40] = [
+const LOOKING: [(&str, &str); 41] = [
     ("events show", "events show order-1"),
     ("events show", "events show topu"),
     ("events list", "events list --user u1 --since 1h"),
@@ -92,6 +92,10 @@ const LOOKING: [(&str, &str); 40] = [
     ("replay --dry-run", "replay --domain orders --dry-run"),
     ("keys list", "keys list"),
     ("keys refresh --dry-run", "keys refresh --dry-run"),
+    (
+        "keys distrust --dry-run",
+        "keys distrust $KEY --since 1h --dry-run",
+    ),
     ("webhooks list", "webhooks list"),
     ("webhooks get", "webhooks get $SUBSCRIPTION"),
     ("reconcile", "reconcile orders --grace 0"),
@@ -99,7 +103,7 @@ const LOOKING: [(&str, &str); 40] = [
 ];
 
 /// Lists the commands that change something.
-const REPAIRING: [(&str, &str); 22] = [
+const REPAIRING: [(&str, &str); 24] = [
     (
         "quarantine discard",
         "quarantine discard $FORGED --reason r --yes",
@@ -128,6 +132,8 @@ const REPAIRING: [(&str, &str); 22] = [
         "keys import",
         "keys import --key-id smoke --hmac-secret-file $OTHER --replace --reason r",
     ),
+    ("keys distrust", "keys distrust nine --reason r --yes"),
+    ("keys trust", "keys trust nine --reason r --yes"),
     (
         "reconcile --repair",
         "reconcile --entity ORDER#o3 --grace 0 --repair --yes --key-id smoke --key-file $OTHER --reason r",
@@ -197,6 +203,9 @@ impl Stage {
         stage.lose_rows().await;
         stage.write_files();
         stage.describe_stack();
+        stage
+            .stand_ins
+            .insert("$KEY", stage.world.simulator.state().key_id);
         let overlap = std::time::Duration::from_secs(3600);
         stage.world.simulator.rotate_key(overlap).unwrap();
         stage.run("replay --event order-1 --reason r --yes").await;

@@ -7,6 +7,7 @@
 //! | `fetched` | what a fetch of Upvest's keys writes |
 //! | `imported` | what an operator writes |
 //! | `canary` | what the canary writes |
+//! | `trust` | what an operator writes about a key that others may have |
 //! | `proved` | what a delivery that a key proved writes |
 //! | `secrets` | where HMAC keys are kept |
 
@@ -17,6 +18,7 @@ mod lookup;
 mod proved;
 mod row;
 mod secrets;
+mod trust;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -108,13 +110,18 @@ impl KeysTable {
         Ok(())
     }
 
-    /// Begins an update of a row, in which `:now` is the time.
+    /// Begins an update of a row.
     fn update(&self, key_id: &str, expression: &str) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(&self.name)
             .key("key_id", text(key_id))
             .update_expression(expression)
+    }
+
+    /// Begins an update of a row, in which `:now` is the time.
+    fn update_now(&self, key_id: &str, expression: &str) -> UpdateItemFluentBuilder {
+        self.update(key_id, expression)
             .expression_attribute_values(":now", text(self.clock.now().to_string()))
     }
 }

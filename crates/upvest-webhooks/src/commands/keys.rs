@@ -3,13 +3,16 @@
 mod import;
 mod list;
 mod refresh;
+mod trust;
 
 use clap::Subcommand;
-use operator::keys::{self, ImportedKeys, KeyList, RefreshedKeys};
+use operator::keys::{self, DistrustedKey, ImportedKeys, KeyList, RefreshedKeys, TrustedKey};
 use operator::{Result, StackFinder};
+use pipeline::runtime::clock::Clock;
 
 use self::import::ImportArgs;
 use self::refresh::RefreshArgs;
+use self::trust::{DistrustArgs, TrustArgs};
 use crate::output::one_report_of;
 
 #[derive(Debug, Subcommand)]
@@ -26,6 +29,16 @@ pub(crate) enum Command {
     /// --replace. The audit table says who imported which key, and why. The functions remember a key for five minutes,
     /// and for five seconds that an id is unknown.
     Import(ImportArgs),
+    /// Trust a key no longer, which others may have
+    ///
+    /// Nothing that it signed and that was received since then is proven: it goes to quarantine (`key-distrusted`), whatever
+    /// Upvest serves. What it had proved of that time is listed: deliveries and events. What was received before is as it was.
+    /// The functions remember a key for five minutes.
+    Distrust(DistrustArgs),
+    /// Trust a key again that was distrusted
+    ///
+    /// What lies in quarantine because of that is sent on.
+    Trust(TrustArgs),
     /// List the keys that are, or were, trusted
     List,
 }
@@ -35,6 +48,8 @@ one_report_of! {
     KeysReport {
         Refreshed(RefreshedKeys),
         Imported(ImportedKeys),
+        Distrusted(DistrustedKey),
+        Trusted(TrustedKey),
         Listed(KeyList),
     }
 }
@@ -42,10 +57,13 @@ one_report_of! {
 impl Command {
     /// Runs the command that was chosen; gives its report.
     pub(crate) async fn run(self, stacks: &StackFinder<'_>) -> Result<KeysReport> {
-        let stack = stacks.stack().await?;
+        let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+        let clock = Clock::system();
         Ok(match self {
             Self::Refresh(refresh) => KeysReport::Refreshed(refresh.run(stacks).await?),
-            Self::Import(import) => KeysReport::Imported(import.run(stack, stacks.reporter()).await?),
+            Self::Import(import) => KeysReport::Imported(import.run(stack, reporter).await?),
+            Self::Distrust(distrust) => KeysReport::Distrusted(distrust.run(stack, clock, reporter).await?),
+            Self::Trust(trust) => KeysReport::Trusted(trust.run(stack, clock, reporter).await?),
             Self::List => KeysReport::Listed(keys::list(stack).await?),
         })
     }
@@ -89,7 +107,9 @@ mod tests {
             jwk: text(r#"{"kty":"OKP"}"#),
             ..KeyRow::default()
         };
-        let report = KeyList { keys: vec![row] };
+        let report = KeyList {
+            keys: vec![row.into()],
+        };
         for shown in [
             "upvest",
             "quoted-digest",
@@ -113,7 +133,9 @@ mod tests {
             only: Some("synthetic".to_owned()),
             ..KeyRow::default()
         };
-        let report = KeyList { keys: vec![row] };
+        let report = KeyList {
+            keys: vec![row.into()],
+        };
         assert!(report.text().contains("canary (signs synthetic events only)"));
         assert!(
             serde_json::to_string(&report)

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::Algorithm;
 
@@ -118,6 +119,21 @@ impl Jwk {
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
+    }
+
+    /// Names the key itself, whatever its id and however its JSON is written: its thumbprint by RFC 7638, which is SHA-256 in
+    /// base64url. People compare keys by it.
+    #[must_use]
+    pub fn thumbprint(&self) -> String {
+        // The required members alone, sorted by name, without white space; their values need no escapes.
+        let members = Members::from(self.clone());
+        let x = members.x.unwrap_or_default();
+        let y = members.y.map_or(String::new(), |y| format!(r#","y":"{y}""#));
+        let json = format!(
+            r#"{{"crv":"{}","kty":"{}","x":"{x}"{y}}}"#,
+            members.crv, members.kty
+        );
+        URL_SAFE_NO_PAD.encode(Sha256::digest(json))
     }
 
     pub(super) const fn public_key(&self) -> &ParsedPublicKey {
@@ -255,6 +271,23 @@ mod tests {
     const DOCUMENTED: &str = r#"{"kid":"9ed77463-c18e-4794-ab5c-17423f9b801a","kty":"EC","crv":"P-521","x":"AcYAf5Ou0UvtehpeRvyhnvvrUQvjI4B3VCxfSmxK4gqKJGxO_jTB-nTdrHbBfmZpwmwYR86DppMg43E579K5MQ54","y":"ALkrId77iD0Ye2vBS5bTkLqPH-bo8urTpTXiNc6Ub-VOFbXfJrR0tQ8COvVXXu58BTu8jWV-1mtbjfJpDl3ISbcK"}"#;
     /// The public key of RFC 8037, appendix A.
     const ED25519_X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
+    #[test]
+    fn a_key_has_the_thumbprint_of_its_required_members() {
+        // RFC 8037, appendix A.3.
+        let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": ED25519_X, "kid": "any" });
+        let jwk: Jwk = serde_json::from_value(jwk).unwrap();
+        assert_eq!(jwk.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        let documented: Jwk = serde_json::from_str(DOCUMENTED).unwrap();
+        assert_eq!(
+            documented.thumbprint(),
+            "tZUIRrFZzEy-atfXF7rR6cr11cfEaDHGGrt8zOnPj7Q"
+        );
+        assert_eq!(
+            documented.clone().with_key_id("other").thumbprint(),
+            documented.thumbprint()
+        );
+    }
 
     fn changed(name: &str, value: Value) -> Result<Jwk, String> {
         let mut jwk: Value = serde_json::from_str(DOCUMENTED).unwrap();

@@ -42,7 +42,7 @@ impl KeysTable {
         row: &KeyRow,
         expression: &str,
     ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
-        self.update(&row.key_id, expression)
+        self.update_now(&row.key_id, expression)
             // A reserved word of DynamoDB.
             .expression_attribute_names("#source", "source")
             .expression_attribute_values(":source", text(row.source.clone().unwrap_or_default()))

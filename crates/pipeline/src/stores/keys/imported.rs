@@ -110,7 +110,7 @@ impl KeysTable {
     }
 
     async fn note_imported_again(&self, key_id: &str) -> Result<(), AwsError> {
-        self.update(key_id, "SET last_seen = :now")
+        self.update_now(key_id, "SET last_seen = :now")
             .send()
             .await
             .map_err(AwsError::of(UPDATE))?;

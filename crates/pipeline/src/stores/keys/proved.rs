@@ -43,7 +43,7 @@ impl KeysTable {
         let names =
             |dialects: &[Dialect]| texts(&dialects.iter().map(Dialect::to_string).collect::<Vec<_>>());
         let update = self
-            .update(key_id, "SET last_proved = :now, dialects = :dialects")
+            .update_now(key_id, "SET last_proved = :now, dialects = :dialects")
             .expression_attribute_values(":dialects", names(&new.dialects));
         let at = |at: Timestamp| text(at.to_string());
         // The condition is the state that was read: whoever else wrote since has changed `last_proved`. A row that was

@@ -132,6 +132,18 @@ impl KeyRow {
         self.retired_at.is_some()
     }
 
+    /// Tells since when an operator does not trust it; `None` too for what is no time, by which it proves nothing at all.
+    #[must_use]
+    pub fn distrusted_since(&self) -> Option<Timestamp> {
+        self.distrusted_at.as_ref()?.parse().ok()
+    }
+
+    /// Names the public key itself, whatever its id, by its [thumbprint](Jwk::thumbprint); `None` for a secret.
+    #[must_use]
+    pub fn thumbprint(&self) -> Option<String> {
+        Some(self.parsed_jwk().ok()?.thumbprint())
+    }
+
     /// Gives the time at which it was last seen.
     #[must_use]
     pub fn last_seen_at(&self) -> Option<Timestamp> {

@@ -1,6 +1,6 @@
 //! `keys list`: the rows of the keys table.
 
-use operator::keys::KeyList;
+use operator::keys::{KeyList, ListedKey};
 use pipeline::stores::keys::KeyRow;
 
 use crate::output::{self, Report};
@@ -20,8 +20,10 @@ impl Report for KeyList {
             "last proved",
             "dialects",
             "retired",
+            "distrusted",
+            "thumbprint",
         ]);
-        for key in &self.keys {
+        for ListedKey { row: key, thumbprint } in &self.keys {
             let cell = |value: &Option<String>| value.clone().unwrap_or_default();
             table.add_row([
                 key.key_id.clone(),
@@ -32,6 +34,8 @@ impl Report for KeyList {
                 cell(&key.last_proved),
                 key.dialects.join(", "),
                 cell(&key.retired_at),
+                cell(&key.distrusted_at),
+                cell(thumbprint),
             ]);
         }
         table.to_string()

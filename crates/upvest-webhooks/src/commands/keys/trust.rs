@@ -1,0 +1,158 @@
+//! `keys distrust`, `keys trust`: a key that others may have.
+
+use clap::Args;
+use jiff::Timestamp;
+use operator::keys::{AboutKey, DistrustedKey, TrustedKey, distrust, trust};
+use operator::times::When;
+use operator::{Reporter, Result, Stack};
+use pipeline::runtime::clock::Clock;
+
+use crate::arguments::RepairArgs;
+use crate::exit::Exit;
+use crate::output::{self, Report, facts, repair_text};
+
+/// Bounds the deliveries that the text names; the JSON document has all.
+const NAMED: usize = 50;
+
+const EXAMPLES: &str = "\
+Examples:
+  At once, from now on:
+    upvest-webhooks --stack webhooks-live keys distrust 9ed77463-c18e-4794-ab5c-17423f9b801a \\
+      --reason INC-42
+
+  See what it proved in the last week, and change nothing:
+    upvest-webhooks --stack webhooks-live keys distrust 9ed77463-c18e-4794-ab5c-17423f9b801a \\
+      --since 7d --dry-run";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct DistrustArgs {
+    /// The key's id, as `keys list` shows it
+    #[arg(value_name = "ID")]
+    key_id: String,
+    /// What was received since then is not proven: a time, a day (UTC), or an age like 36h [default: now]
+    #[arg(long, value_name = "TIME")]
+    since: Option<When>,
+    #[command(flatten)]
+    repair: RepairArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrustArgs {
+    /// The key's id, as `keys list` shows it
+    #[arg(value_name = "ID")]
+    key_id: String,
+    #[command(flatten)]
+    repair: RepairArgs,
+}
+
+impl DistrustArgs {
+    /// Distrusts the key, after a question that names it; gives what it had proved.
+    pub(super) async fn run(
+        self,
+        stack: &Stack,
+        clock: Clock,
+        reporter: Reporter<'_>,
+    ) -> Result<DistrustedKey> {
+        let now = clock.now();
+        let since = self.since.map_or(now, |since| since.instant(now));
+        let repair = self.repair.of(stack, clock, reporter);
+        let confirm = |key: &AboutKey, since: Timestamp| {
+            let key = described(key);
+            let question = format!("The key {key} proves nothing that was received since {since}. Go on?");
+            self.repair.confirm(&question)
+        };
+        distrust(&repair, &self.key_id, since, confirm).await
+    }
+}
+
+impl TrustArgs {
+    /// Trusts the key again, after a question that names it; gives what was sent on.
+    pub(super) async fn run(self, stack: &Stack, clock: Clock, reporter: Reporter<'_>) -> Result<TrustedKey> {
+        let repair = self.repair.of(stack, clock, reporter);
+        let confirm = |key: &AboutKey| {
+            let question = format!("The key {} is trusted again. Go on?", described(key));
+            self.repair.confirm(&question)
+        };
+        trust(&repair, &self.key_id, confirm).await
+    }
+}
+
+fn described(key: &AboutKey) -> String {
+    let thumbprint = key.thumbprint.as_ref();
+    let thumbprint = thumbprint.map_or(String::new(), |thumbprint| format!(" ({thumbprint})"));
+    format!("{}{thumbprint}", key.key_id)
+}
+
+fn about(key: &AboutKey) -> [(&'static str, Option<String>); 3] {
+    [
+        ("key", Some(key.key_id.clone())),
+        ("thumbprint", key.thumbprint.clone()),
+        ("source", key.source.clone()),
+    ]
+}
+
+impl Report for DistrustedKey {
+    fn text(&self) -> String {
+        repair_text(&self.ending, "changed", || {
+            let deliveries = &self.proved.deliveries;
+            let events: usize = deliveries.iter().map(|delivery| delivery.event_ids.len()).sum();
+            let counts = [
+                ("proves nothing since", Some(self.since.to_string())),
+                (
+                    "had proved since then",
+                    Some(format!("{} deliveries", deliveries.len())),
+                ),
+                ("with", Some(format!("{events} events"))),
+            ];
+            let mut text = facts(about(&self.key).into_iter().chain(counts));
+            if !deliveries.is_empty() {
+                let mut table = output::table(["received", "delivery", "events"]);
+                for delivery in deliveries.iter().take(NAMED) {
+                    let received = delivery.received_at.to_string();
+                    table.add_row([received, delivery.key.clone(), delivery.event_ids.join(", ")]);
+                }
+                text.push_str(&format!("\n{table}\n"));
+            }
+            if let more @ 1.. = deliveries.len().saturating_sub(NAMED) {
+                text.push_str(&format!("and {more} more: --json lists all\n"));
+            }
+            text.push_str(&output::missing(
+                &self.proved.unreadable,
+                "cannot be read as a delivery",
+            ));
+            if self.ending.operation.is_some() {
+                text.push_str(
+                    "\nthe functions remember a key for five minutes: look again after that, with --dry-run",
+                );
+            }
+            text
+        })
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::of_repair(&self.ending, true).or(|| Exit::of_findings(self.proved.unreadable.is_empty()))
+    }
+}
+
+impl Report for TrustedKey {
+    fn text(&self) -> String {
+        repair_text(&self.ending, "changed", || {
+            let since = self.was_distrusted_since.clone();
+            let was = since.unwrap_or_else(|| "never: it is trusted".to_owned());
+            let facts = facts(
+                about(&self.key)
+                    .into_iter()
+                    .chain([("was distrusted since", Some(was))]),
+            );
+            format!("{facts}{}", super::sent_on(self.sent_on))
+        })
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::of_repair(&self.ending, true)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! Distrusting and trusting against a receiver in process.
+
+use clap::Parser;
+use operator::Reporter;
+use serde_json::Value;
+use webhook_tests::deliveries::{order, signing_key};
+use webhook_tests::deployment::Deployment;
+
+use super::super::Command;
+use super::*;
+
+const REASON: [&str; 3] = ["--yes", "--reason", "INC-42"];
+/// Longer than the functions remember a key.
+const FORGOTTEN: u64 = 301;
+
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn parsed(words: &[&str]) -> Command {
+    let words = std::iter::once(&"test").chain(words);
+    Line::try_parse_from(words).unwrap().command
+}
+
+fn key_id() -> String {
+    signing_key(7).key_id().to_owned()
+}
+
+async fn distrusted(site: &Deployment, words: &[&str]) -> Result<DistrustedKey> {
+    let key_id = key_id();
+    let Command::Distrust(arguments) = parsed(&[&["distrust", key_id.as_str()], words].concat()) else {
+        panic!("{words:?}");
+    };
+    arguments.run(&site.stack, site.clock(), Reporter::silent()).await
+}
+
+async fn trusted(site: &Deployment, words: &[&str]) -> Result<TrustedKey> {
+    let key_id = key_id();
+    let Command::Trust(arguments) = parsed(&[&["trust", key_id.as_str()], words].concat()) else {
+        panic!("{words:?}");
+    };
+    arguments.run(&site.stack, site.clock(), Reporter::silent()).await
+}
+
+fn event_ids(report: &DistrustedKey) -> Vec<&str> {
+    let deliveries = report.proved.deliveries.iter();
+    deliveries
+        .flat_map(|delivery| delivery.event_ids.iter().map(String::as_str))
+        .collect()
+}
+
+/// A site that two deliveries of one key reached, an hour apart, and one of another key.
+async fn site() -> Deployment {
+    let site = Deployment::new().await;
+    site.know_key(&signing_key(8)).await;
+    site.know_key(&signing_key(7)).await;
+    site.store(&[order("o1", 1, "NEW")]).await;
+    site.pass(3600);
+    site.store(&[order("o2", 2, "NEW"), order("o3", 3, "NEW")]).await;
+    site.pass(60);
+    site
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_distrusted_key_is_on_record_and_what_it_proved_since_is_listed() {
+    let site = site().await;
+    let report = distrusted(&site, &[&["--since", "30m"][..], &REASON].concat())
+        .await
+        .unwrap();
+    assert_eq!(event_ids(&report), ["o2-2", "o3-3"]);
+    assert!(
+        report.succeeded() && report.text().contains("o2-2"),
+        "{}",
+        report.text()
+    );
+    let thumbprint = signing_key(7).to_jwk().unwrap().thumbprint();
+    assert!(report.text().contains(&thumbprint), "{}", report.text());
+    let row = site.receiver.key_row(&key_id()).await;
+    assert_eq!(row.distrusted_since(), Some(report.since));
+    let [operation] = &site.operations().await[..] else {
+        panic!()
+    };
+    assert_eq!(operation["command"], "keys distrust");
+    assert_eq!(operation["reason"], "INC-42");
+    assert_eq!(operation["request"]["thumbprint"], Value::from(thumbprint));
+    assert_eq!(operation["result"]["deliveries"], 1);
+    site.pass(FORGOTTEN);
+    site.store(&[order("o4", 4, "NEW")]).await;
+    assert_eq!(site.receiver.stored("events").len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rehearsal_lists_what_a_key_proved_and_changes_nothing() {
+    let site = site().await;
+    let report = distrusted(&site, &["--since", "1d", "--dry-run"]).await.unwrap();
+    assert_eq!(event_ids(&report), ["o1-1", "o2-2", "o3-3"]);
+    assert!(report.text().ends_with("dry run: nothing was changed"));
+    assert_eq!(site.receiver.key_row(&key_id()).await.distrusted_at, None);
+    assert!(site.operations().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_distrust_is_not_made_later() {
+    let site = site().await;
+    let first = distrusted(&site, &[&["--since", "1d"][..], &REASON].concat())
+        .await
+        .unwrap();
+    let second = distrusted(&site, &REASON).await.unwrap();
+    assert_eq!(second.since, first.since);
+    assert_eq!(site.operations().await.len(), 1, "nothing was to be done");
+    let widened = distrusted(&site, &[&["--since", "2d"][..], &REASON].concat())
+        .await
+        .unwrap();
+    let row = site.receiver.key_row(&key_id()).await;
+    assert!(widened.since < first.since && row.distrusted_since() == Some(widened.since));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_trusted_again_proves_again() {
+    let site = site().await;
+    distrusted(&site, &REASON).await.unwrap();
+    site.pass(FORGOTTEN);
+    site.store(&[order("o4", 4, "NEW")]).await;
+    assert_eq!(site.receiver.stored("events").len(), 3);
+    let report = trusted(&site, &REASON).await.unwrap();
+    assert!(report.succeeded() && report.was_distrusted_since.is_some());
+    assert_eq!(report.sent_on, 1);
+    // The functions remember that it was distrusted, and look again at what was sent on.
+    site.settle().await;
+    assert_eq!(site.receiver.stored("events").len(), 4);
+    assert_eq!(site.receiver.aws.objects("quarantine").len(), 0);
+    let again = trusted(&site, &REASON).await.unwrap();
+    assert!(
+        again.succeeded() && again.text().contains("it is trusted"),
+        "{}",
+        again.text()
+    );
+    let commands: Vec<Value> = site
+        .operations()
+        .await
+        .into_iter()
+        .map(|mut one| one["command"].take())
+        .collect();
+    assert_eq!(commands.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_not_in_the_table_cannot_be_distrusted() {
+    let site = Deployment::new().await;
+    let arguments = parsed(&["distrust", "nobodys", "--yes", "--reason", "INC-42"]);
+    let Command::Distrust(arguments) = arguments else {
+        panic!()
+    };
+    let error = arguments
+        .run(&site.stack, site.clock(), Reporter::silent())
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("no key nobodys"), "{error}");
+    assert!(site.operations().await.is_empty());
+}

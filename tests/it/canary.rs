@@ -20,14 +20,14 @@ use fake_aws::{CallFilter, Fault, Service};
 use pipeline::queues::domains::{DomainQueues, EventMessage};
 use pipeline::stores::entities::Entities;
 use pipeline::stores::events::EventLog;
-use pipeline::stores::keys::KeyRow;
+use pipeline::stores::keys::{Keys, KeysError};
 use tokio::sync::{mpsc, oneshot};
 use upvest::effects::Dispatch;
 use upvest::signature::{Dialect, Headers, SignatureOptions, SigningKey};
 use upvest::synthetic::{CANARY, canary_delivery};
 use verify_and_store::Policy;
 use webhook_tests::effects::Trouble;
-use webhook_tests::receiver::{CHANGES, DELIVERIES, PATH, Receiver};
+use webhook_tests::receiver::{CHANGES, PATH, Receiver};
 
 use crate::support::{
     COVERED, deliver, deliver_with, event, message_of, process_all, quarantine, receiver, sign_with,
@@ -83,7 +83,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let receiver = receiver(Policy::Strict).await;
+        let receiver = receiver(Policy::Strict).await.with_canary(Some(SECRET));
         receiver.aws.create_secret_string(SECRET, SECRET_VALUE);
         let gateway = Gateway::start().await;
         let canary = deps(&receiver, &format!("{}{PATH}", gateway.base_url));
@@ -131,10 +131,12 @@ impl World {
         let headers = sign_with(&key.unwrap(), body, &SignatureOptions::new(COVERED));
         deliver_with(&self.receiver, &headers, body).await;
     }
+}
 
-    async fn key(&self) -> KeyRow {
-        self.receiver.key_row(KEY_ID).await
-    }
+fn keys(receiver: &Receiver) -> Keys {
+    let aws = &receiver.aws;
+    let secrets = aws_sdk_secretsmanager::Client::new(aws.sdk_config());
+    Keys::new(aws.dynamodb().clone(), secrets, "keys".to_owned(), clock(aws))
 }
 
 /// Runs the canary in every way that is measured.
@@ -158,13 +160,7 @@ fn deps(receiver: &Receiver, url: &str) -> Deps {
     let aws = &receiver.aws;
     let secrets = aws_sdk_secretsmanager::Client::new(aws.sdk_config());
     Deps {
-        key: CanaryKey::new(
-            secrets,
-            SECRET.to_owned(),
-            aws.dynamodb().clone(),
-            "keys".to_owned(),
-            clock(aws),
-        ),
+        key: CanaryKey::new(secrets, SECRET.to_owned()),
         endpoint: Endpoint::new(url.parse().unwrap()).unwrap(),
         log: EventLog::new(aws.dynamodb().clone(), "events".to_owned()),
         entities: Entities::new(aws.dynamodb().clone(), "entities".to_owned()),
@@ -221,57 +217,59 @@ async fn its_event_goes_through_every_station_and_nobody_is_told() {
 }
 
 #[tokio::test]
-async fn its_key_becomes_known_at_the_first_run_with_its_limit() {
+async fn its_key_is_no_row_of_the_keys_table() {
     let mut world = World::new().await;
-    world.run(Works::All).await;
-    let key = world.key().await;
-    assert_eq!(key.algorithm.as_deref(), Some("hmac-sha256"));
-    assert_eq!(key.secret.as_deref(), Some(SECRET));
-    assert_eq!(key.only.as_deref(), Some("synthetic"));
-    assert_eq!(key.source.as_deref(), Some("canary"));
-    world.receiver.aws.clear_calls();
-    world.run(Works::All).await;
-    assert_eq!(world.key().await, key);
+    assert!(world.run(Works::All).await.delivered);
+    assert_eq!(world.receiver.stored("keys"), ["key"]);
+}
+
+/// Writes a row as somebody does who may write rows under the ids of canaries.
+async fn write_row(receiver: &Receiver, key_id: &str, secret: &str) {
+    receiver.aws.create_secret_string(secret, SECRET_VALUE);
+    let put = receiver.aws.dynamodb().put_item().table_name("keys");
+    let attributes = [
+        ("key_id", key_id),
+        ("algorithm", "hmac-sha256"),
+        ("secret", secret),
+        ("source", "import"),
+    ];
+    let put = attributes
+        .into_iter()
+        .fold(put, |put, (name, value)| put.item(name, S(value.to_owned())));
+    put.send().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_key_without_its_limit_is_not_used() {
+async fn a_row_under_the_id_of_a_canary_proves_nothing() {
+    let world = World::new().await;
+    let receiver = &world.receiver;
+    for key_id in ["canary-evil", KEY_ID] {
+        write_row(receiver, key_id, "another-secret").await;
+        let secret = SECRET_VALUE.as_bytes().to_vec().into();
+        let key = SigningKey::hmac(key_id, Dialect::UnquotedDigest, secret).unwrap();
+        let body = delivery(&[order("e1")]);
+        let headers = sign_with(&key, &body, &SignatureOptions::new(COVERED));
+        deliver_with(receiver, &headers, &body).await;
+    }
+    assert_eq!(receiver.stored("events"), [""; 0]);
+    assert_eq!(quarantine(receiver), ["key-only-synthetic", "unknown-key"]);
+}
+
+#[tokio::test]
+async fn a_receiver_without_a_canary_knows_no_key_of_one() {
     let mut world = World::new().await;
-    world.run(Works::All).await;
-    let update = world.receiver.aws.dynamodb().update_item().table_name("keys");
-    let update = update.key("key_id", S(KEY_ID.to_owned()));
-    update
-        .update_expression("REMOVE #only")
-        .expression_attribute_names("#only", "only")
-        .send()
-        .await
-        .unwrap();
+    world.receiver = world.receiver.with_canary(None);
     let report = world.run(Works::All).await;
-    assert_eq!(report.failed_stage, Some(Stage::Key));
-    assert!(report.error.unwrap().contains("delete that item"));
-    assert_eq!(world.receiver.stored("events").len(), 1);
+    assert_eq!(report.failed_stage, Some(Stage::Store));
+    assert_eq!(quarantine(&world.receiver), ["unknown-key"]);
 }
 
 #[tokio::test]
-async fn a_limit_that_this_version_does_not_know_is_not_taken_for_none() {
+async fn whoever_does_not_know_the_canarys_secret_cannot_tell_what_its_key_proves() {
     let mut world = World::new().await;
-    world.run(Works::Ingest).await;
-    let update = world.receiver.aws.dynamodb().update_item().table_name("keys");
-    let update = update.key("key_id", S(KEY_ID.to_owned()));
-    update
-        .update_expression("SET #only = :unknown")
-        .expression_attribute_names("#only", "only")
-        .expression_attribute_values(":unknown", S("orders".to_owned()))
-        .send()
-        .await
-        .unwrap();
-    world.receiver.verify_and_store().await.unwrap();
-    assert_eq!(world.receiver.stored("events"), [""; 0]);
-    assert_eq!(
-        world.receiver.aws.messages(DELIVERIES).len(),
-        1,
-        "it waits for the key"
-    );
+    world.run(Works::All).await;
+    let found = keys(&world.receiver).find(KEY_ID).await;
+    assert!(matches!(found, Err(KeysError::Canary { .. })), "{found:?}");
 }
 
 #[tokio::test]
@@ -351,23 +349,9 @@ async fn a_secret_that_is_gone_or_too_short_fails_at_the_key() {
 }
 
 #[tokio::test]
-async fn two_runs_that_register_the_key_at_once_both_go_on() {
-    let mut world = World::new().await;
-    // The first reply is lost, and the SDK's second attempt finds the item there.
-    let put = CallFilter::operation(Service::DynamoDb, "PutItem").on("keys");
-    world.receiver.aws.inject(Fault::LoseReply, put);
-    let report = world.run(Works::All).await;
-    assert!(report.delivered, "{report:?}");
-}
-
-#[tokio::test]
 async fn a_table_that_cannot_be_read_is_named_by_its_stage() {
     let mut world = World::new().await;
-    for (table, stage) in [
-        ("keys", Stage::Key),
-        ("events", Stage::Store),
-        ("entities", Stage::Project),
-    ] {
+    for (table, stage) in [("events", Stage::Store), ("entities", Stage::Project)] {
         let get = CallFilter::operation(Service::DynamoDb, "GetItem")
             .on(table)
             .by("canary");
@@ -382,7 +366,7 @@ async fn a_table_that_cannot_be_read_is_named_by_its_stage() {
 
 /// What the role in `template.yaml` allows is held against this list in the tests of the template.
 #[tokio::test]
-async fn it_makes_five_kinds_of_calls() {
+async fn it_makes_three_kinds_of_calls() {
     let mut world = World::new().await;
     world.run(Works::All).await;
     let calls = world.receiver.aws.calls().into_iter();
@@ -392,8 +376,6 @@ async fn it_makes_five_kinds_of_calls() {
         .collect();
     let expected = [
         format!("SecretsManager GetSecretValue {SECRET}"),
-        "DynamoDb GetItem keys".to_owned(),
-        "DynamoDb PutItem keys".to_owned(),
         "DynamoDb GetItem events".to_owned(),
         "DynamoDb GetItem entities".to_owned(),
     ];

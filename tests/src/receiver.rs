@@ -115,7 +115,8 @@ impl Receiver {
             ingest: ingest(&aws, deliveries_url.clone(), clock.clone()),
             verify_and_store: verify_and_store::Deps {
                 queue: deliveries,
-                keys: Keys::new(dynamodb.clone(), secrets, "keys".to_owned(), clock.clone()),
+                keys: Keys::new(dynamodb.clone(), secrets, "keys".to_owned(), clock.clone())
+                    .with_canary(None),
                 key_requests: None,
                 archive: archive(&aws),
                 pending: Pending::new(s3, "pending".to_owned()),
@@ -163,6 +164,16 @@ impl Receiver {
     /// Has verify-and-store tell the time by another clock than the account's.
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.verify_and_store.clock = clock;
+        self
+    }
+
+    /// Has verify-and-store know the canary's key by this secret; `None` where no canary runs.
+    #[must_use]
+    pub fn with_canary(mut self, secret_arn: Option<&str>) -> Self {
+        let secrets = aws_sdk_secretsmanager::Client::new(self.aws.sdk_config());
+        let (dynamodb, clock) = (self.aws.dynamodb().clone(), self.hosts.clock());
+        let keys = Keys::new(dynamodb, secrets, "keys".to_owned(), clock);
+        self.verify_and_store.keys = keys.with_canary(secret_arn.map(str::to_owned));
         self
     }
 

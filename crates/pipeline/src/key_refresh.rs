@@ -120,7 +120,7 @@ impl Plan {
                 }
             }
         }
-        // Imported keys and the canary's were never Upvest's to serve.
+        // Imported keys were never Upvest's to serve.
         let is_in_use = |row: &KeyRow| row.is_fetched() && !row.is_retired();
         // A key in a form that cannot be used today is served all the same.
         let mut stays = plan.served.iter().any(is_in_use);

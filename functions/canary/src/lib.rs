@@ -53,7 +53,7 @@ pub struct Deps {
 }
 
 impl Deps {
-    /// Builds the clients, from `CANARY_SECRET`, `KEYS_TABLE`, `EVENTS_TABLE`, `ENTITIES_TABLE` and `WEBHOOK_URL`.
+    /// Builds the clients, from `CANARY_SECRET`, `EVENTS_TABLE`, `ENTITIES_TABLE` and `WEBHOOK_URL`.
     ///
     /// # Errors
     ///
@@ -69,9 +69,6 @@ impl Deps {
             key: CanaryKey::new(
                 pipeline::runtime::aws::secrets(aws),
                 lookup.required("CANARY_SECRET")?,
-                dynamodb.clone(),
-                lookup.required("KEYS_TABLE")?,
-                clock.clone(),
             ),
             endpoint: Endpoint::new(url)?,
             log: EventLog::new(dynamodb.clone(), lookup.required("EVENTS_TABLE")?),

@@ -99,7 +99,7 @@ impl DeliveryError {
             } => (error.kind(), "keys"),
             // An unusable key is mended in the table, so that the delivery will verify later.
             Self::Keys {
-                source: KeysError::Unusable { .. } | KeysError::Secret { .. },
+                source: KeysError::Unusable { .. } | KeysError::Secret { .. } | KeysError::Canary { .. },
                 ..
             } => (Kind::Infrastructure, "keys"),
             Self::Panicked(_) => (Kind::Message, "handle"),

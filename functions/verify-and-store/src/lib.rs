@@ -71,7 +71,7 @@ pub struct Deps {
 
 impl Deps {
     /// Builds the clients, from `DELIVERIES_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `IDEMPOTENCY_TABLE`, `KEYS_TABLE`, `ARCHIVE_BUCKET`,
-    /// `QUARANTINE_BUCKET`, `PENDING_BUCKET`, `EVENTS_TABLE`, `DOMAIN_QUEUES`, `FRESHNESS_POLICY`, `WEBHOOK_URL`, `KEY_REQUESTS_QUEUE_URL` (no keys are asked for without it), `SUBSCRIPTIONS_TABLE` (all events are
+    /// `QUARANTINE_BUCKET`, `PENDING_BUCKET`, `EVENTS_TABLE`, `DOMAIN_QUEUES`, `FRESHNESS_POLICY`, `WEBHOOK_URL`, `CANARY_SECRET` (no canary without it), `KEY_REQUESTS_QUEUE_URL` (no keys are asked for without it), `SUBSCRIPTIONS_TABLE` (all events are
     /// for us without it) and `SUBSCRIPTION_POLICY`.
     ///
     /// # Errors
@@ -110,7 +110,8 @@ impl Deps {
                 secrets,
                 lookup.required("KEYS_TABLE")?,
                 clock.clone(),
-            ),
+            )
+            .with_canary(lookup.optional("CANARY_SECRET")),
             key_requests: lookup
                 .optional("KEY_REQUESTS_QUEUE_URL")
                 .map(|url| KeyRequests::new(sqs.clone(), url, clock.clone())),

@@ -107,9 +107,8 @@ fn needed(function: &str) -> Grants {
             needed.extend(grants(["sqs:SendMessage"], "DeliveriesQueue"));
         }
         "CanaryFunction" => {
-            // `CanaryKey::read`, `find` and `register`.
+            // `CanaryKey::ready`.
             needed.extend(grants(["secretsmanager:GetSecretValue"], "CanarySecret"));
-            needed.extend(grants(["dynamodb:GetItem", "dynamodb:PutItem"], "KeysTable"));
             // `EventLog::contains`.
             needed.extend(grants(["dynamodb:GetItem"], "EventsTable"));
             // `Entities::load`.
@@ -284,10 +283,9 @@ fn a_processor_may_write_the_entities_and_records_of_its_domain_and_no_others() 
 }
 
 #[test]
-fn the_canary_may_write_its_own_key_and_read_its_own_event_and_entity_alone() {
+fn the_canary_may_read_its_own_event_and_entity_alone() {
     let template = Template::read();
     let keys = |table| leading_keys(&template, "Canary", table);
-    assert_eq!(keys("KeysTable"), ["canary-*".to_owned()].into());
     assert_eq!(
         keys("EventsTable"),
         [format!("{}*", upvest::synthetic::ID_PREFIX)].into()
@@ -406,7 +404,7 @@ fn keys_and_secrets_are_touched_by_five_functions_and_ingest_only_sends() {
         };
         let (verify, refresh) = (role == "VerifyAndStoreRole", role == "RefreshKeysRole");
         let (canary, calls_upvest) = (role == "CanaryRole", UPVEST_CALLERS.contains(&role));
-        assert_eq!(touches("KeysTable"), verify || refresh || canary, "{role}");
+        assert_eq!(touches("KeysTable"), verify || refresh, "{role}");
         assert_eq!(touches("CanarySecret"), verify || canary, "{role}");
         assert_eq!(
             granted.iter().any(secret),

@@ -220,7 +220,9 @@ impl Archived {
         // Where a signature cannot be verified now, verify-and-store says why when the delivery is sent.
         let scope = match verify_again(&self.keys, delivery).await {
             Ok(Verdict::Holds(verified)) => verified.scope(),
-            Ok(_) | Err(KeysError::Secret { .. } | KeysError::Unusable { .. }) => Scope::Everything,
+            Ok(_) | Err(KeysError::Secret { .. } | KeysError::Canary { .. } | KeysError::Unusable { .. }) => {
+                Scope::Everything
+            }
             Err(error @ KeysError::Aws(_)) => return Err(error.into()),
         };
         let mut lacking = Vec::new();

@@ -122,7 +122,7 @@ impl Verification<'_> {
             Ok(Verdict::UnknownKey { key_id }) => {
                 return unverifiable(format!("no key {key_id} in the keys table"));
             }
-            Err(KeysError::Secret { key_id, .. }) => {
+            Err(KeysError::Secret { key_id, .. } | KeysError::Canary { key_id }) => {
                 return Ok(Checked {
                     not_checked: Some(key_id),
                     ..Checked::default()

@@ -8,7 +8,7 @@ use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::{Archive, ArchivedDelivery, Quarantined};
 use pipeline::stores::entities::Entities;
 use pipeline::stores::events::EventLog;
-use pipeline::stores::keys::Keys;
+use pipeline::stores::keys::{Keys, KeysError};
 use pipeline::verification::{Verdict, verify};
 use serde::Serialize;
 use upvest::delivery::{Element, NO_ENTITY_KEY, split};
@@ -108,7 +108,12 @@ impl Recheck {
     ///
     /// [`Error`](crate::Error) when a key cannot be had that might have proven it.
     pub(crate) async fn verify<'d>(&'d self, delivery: &'d ArchivedDelivery) -> Result<Verdict<'d>> {
-        Ok(verify(&self.keys, self.policy, self.origin.as_ref(), &delivery.envelope).await?)
+        let verdict = verify(&self.keys, self.policy, self.origin.as_ref(), &delivery.envelope).await;
+        match verdict {
+            // Anybody can name such an id, which must not end the work on the others.
+            Err(KeysError::Canary { key_id }) => Ok(Verdict::UnknownKey { key_id }),
+            verdict => Ok(verdict?),
+        }
     }
 
     /// Gives the origin that the sender should have called.

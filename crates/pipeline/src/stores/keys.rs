@@ -6,7 +6,7 @@
 //! | `lookup` | finding the key of a delivery, and for how long it is remembered |
 //! | `fetched` | what a fetch of Upvest's keys writes |
 //! | `imported` | what an operator writes |
-//! | `canary` | what the canary writes |
+//! | `canary` | the canary's key, which is no row |
 //! | `trust` | what an operator writes about a key that others may have |
 //! | `proved` | what a delivery that a key proved writes |
 //! | `secrets` | where HMAC keys are kept |

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use upvest::signature::{Algorithm, Dialect, Verified, VerifyingKey};
 use upvest::synthetic::Scope;
 
+use super::canary::{CANARY_DIALECT, CanarysKey, canary_key_id, is_canarys};
 use super::proved::Use;
 use super::row::Limit;
 use super::{HmacSecrets, KeyRow, KeysTable};
@@ -30,6 +31,7 @@ const MISSES: usize = 1_000;
 pub struct Keys {
     table: KeysTable,
     secrets: HmacSecrets,
+    canary: CanarysKey,
     clock: Clock,
     // Never held across a read: a stranger's invented ids must not keep others waiting for theirs.
     remembered: Mutex<Memory>,
@@ -89,6 +91,12 @@ pub enum KeysError {
         /// Says what the call of Secrets Manager failed with.
         source: AwsError,
     },
+    /// The key is a canary's, which only verify-and-store knows.
+    #[error("key {key_id} is the canary's, which only verify-and-store can verify by")]
+    Canary {
+        /// Gives the id of the key.
+        key_id: String,
+    },
     /// The item in the table is not a key.
     #[error("key {key_id} in the keys table has no usable {attribute}")]
     Unusable {
@@ -111,8 +119,19 @@ impl Keys {
         Self {
             table: KeysTable::new(dynamodb, table, clock.clone()),
             secrets: HmacSecrets::new(secrets),
+            canary: CanarysKey::Elsewhere,
             clock,
             remembered: Mutex::default(),
+        }
+    }
+
+    /// Has the canary's key be that in the secret with this ARN; `None` where no canary runs. Any other key with an id of a
+    /// canary's is unknown, whatever the table has.
+    #[must_use]
+    pub fn with_canary(self, secret_arn: Option<String>) -> Self {
+        Self {
+            canary: CanarysKey::Here(secret_arn),
+            ..self
         }
     }
 
@@ -155,13 +174,19 @@ impl Keys {
     ///
     /// As [`find`](Self::find).
     pub async fn look_again(&self, key_id: &str) -> Result<Option<Arc<VerifyingKey>>, KeysError> {
-        let row = self.table.row(key_id).await?;
+        let found = match is_canarys(key_id) {
+            true => (self.canarys(key_id).await?).map(|key| (key, KeyRow::default())),
+            false => match self.table.row(key_id).await? {
+                Some(row) => Some((self.read(&row).await?, row)),
+                None => None,
+            },
+        };
         let now = self.clock.now();
-        let Some(row) = row else {
+        let Some((key, row)) = found else {
             self.memory().note_missing(key_id, now + UNKNOWN_FOR);
             return Ok(None);
         };
-        let key = Arc::new(self.read(&row).await?);
+        let key = Arc::new(key);
         let mut memory = self.memory();
         memory.misses.remove(key_id);
         let entry = Remembered {
@@ -193,6 +218,9 @@ impl Keys {
     /// [`AwsError`] when the table cannot be told. The delivery is proven all the same.
     pub async fn proved(&self, verified: &Verified<'_>) -> Result<(), AwsError> {
         let (key_id, dialect) = (verified.key_id(), verified.dialect());
+        if is_canarys(key_id) {
+            return Ok(());
+        }
         let noted = {
             let mut memory = self.memory();
             let Some(Remembered { key, used, .. }) = memory.keys.get_mut(key_id) else {
@@ -216,13 +244,41 @@ impl Keys {
         Ok(())
     }
 
+    /// Makes the canary's key; `None` when the id is not that of its secret.
+    async fn canarys(&self, key_id: &str) -> Result<Option<VerifyingKey>, KeysError> {
+        let CanarysKey::Here(arn) = &self.canary else {
+            return Err(KeysError::Canary {
+                key_id: key_id.to_owned(),
+            });
+        };
+        let Some(arn) = arn.as_ref().filter(|arn| canary_key_id(arn) == key_id) else {
+            return Ok(None);
+        };
+        let key = self.hmac(key_id, arn).await?;
+        Ok(Some(key.preferring(CANARY_DIALECT).only_synthetic()))
+    }
+
+    /// Makes the key of a secret.
+    async fn hmac(&self, key_id: &str, arn: &str) -> Result<VerifyingKey, KeysError> {
+        let unusable = || KeysError::Unusable {
+            key_id: key_id.to_owned(),
+            attribute: "secret",
+        };
+        let secret = self.secrets.read(arn).await;
+        let secret = secret.map_err(|source| KeysError::Secret {
+            key_id: key_id.to_owned(),
+            source,
+        })?;
+        VerifyingKey::hmac(key_id, secret.ok_or_else(unusable)?).map_err(|_| unusable())
+    }
+
     /// Makes the key of a row, which may be one that somebody else wrote.
     async fn read(&self, row: &KeyRow) -> Result<VerifyingKey, KeysError> {
         let unusable = |attribute| KeysError::Unusable {
             key_id: row.key_id.clone(),
             attribute,
         };
-        // The age tells that fetches fail. No fetch sees a key that was imported, nor the canary's.
+        // The age tells that fetches fail. No fetch sees a key that was imported.
         if row.is_fetched()
             && let Some(seen) = row.last_seen_at()
         {
@@ -231,13 +287,7 @@ impl Keys {
         let algorithm = row.parsed_algorithm().map_err(unusable)?;
         let key = if algorithm == Algorithm::HmacSha256 {
             let arn = row.secret.as_deref().ok_or_else(|| unusable("secret"))?;
-            let secret = self.secrets.read(arn).await;
-            let secret = secret.map_err(|source| KeysError::Secret {
-                key_id: row.key_id.clone(),
-                source,
-            })?;
-            let secret = secret.ok_or_else(|| unusable("secret"))?;
-            VerifyingKey::hmac(&row.key_id, secret).map_err(|_| unusable("secret"))?
+            self.hmac(&row.key_id, arn).await?
         } else {
             let jwk = row.parsed_jwk().map_err(unusable)?;
             let key = VerifyingKey::from_jwk(&jwk).map_err(|_| unusable("jwk"))?;

@@ -13,8 +13,6 @@ use crate::stores::item::{Item, text, text_of};
 const FETCHED: &str = "upvest";
 /// Marks, as `source`, keys that an operator imported.
 const IMPORTED: &str = "import";
-/// Marks, as `source`, the canary's key.
-const CANARY: &str = "canary";
 /// Gives the one value of `only`: a key that signs synthetic events and nothing else.
 const SYNTHETIC: &str = "synthetic";
 
@@ -30,7 +28,7 @@ pub struct KeyRow {
     pub key_id: String,
     /// Names its algorithm, as [`Algorithm`] writes it.
     pub algorithm: Option<String>,
-    /// Says who wrote the row: `upvest` (a fetch), `import` (an operator) or `canary`.
+    /// Says who wrote the row: `upvest` (a fetch) or `import` (an operator).
     pub source: Option<String>,
     /// Tells when it was written (RFC 3339).
     pub first_seen: Option<String>,
@@ -97,15 +95,6 @@ impl KeyRow {
         Self {
             secret: Some(arn),
             ..Self::new(key_id, Algorithm::HmacSha256, IMPORTED, now)
-        }
-    }
-
-    /// Describes the canary's key, by the ARN of its secret.
-    pub(super) fn canary(key_id: &str, arn: &str, now: Timestamp) -> Self {
-        Self {
-            secret: Some(arn.to_owned()),
-            only: Some(SYNTHETIC.to_owned()),
-            ..Self::new(key_id, Algorithm::HmacSha256, CANARY, now)
         }
     }
 
@@ -313,7 +302,8 @@ mod tests {
                 last_proved: Some("2026-01-05T09:30:00Z".to_owned()),
                 retired_at: Some("2026-01-06T09:30:00Z".to_owned()),
                 distrusted_at: Some("2026-01-07T09:30:00Z".to_owned()),
-                ..KeyRow::canary("k", "arn:secret", now)
+                only: Some(SYNTHETIC.to_owned()),
+                ..KeyRow::imported_hmac("k", "arn:secret".to_owned(), now)
             },
         ] {
             assert_eq!(KeyRow::from_item(&row.to_item()), row);

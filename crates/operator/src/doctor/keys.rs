@@ -1,5 +1,7 @@
 //! The keys table beside the keys that Upvest serves.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::keys::KeyRow;
@@ -14,6 +16,8 @@ use crate::stack::Stack;
 const KNOWN: &str = "verification keys";
 const FRESH: &str = "last fetched";
 const RETIRED: &str = "retired keys";
+const NOT_SERVED: &str = "keys not of Upvest";
+const DISTRUSTED: &str = "distrusted keys";
 const REFRESH: &str = "fetch them with `upvest-webhooks keys refresh --reason TEXT`";
 /// Limits the age of fetched keys, in hours: the same number as the template's `StaleKeysHours`.
 const STALE_HOURS: i64 = 6;
@@ -44,16 +48,43 @@ pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameter
         RETIRED,
         format!("{retired} kept for verifying again"),
     ));
+    let usable = served.usable.iter().filter_map(Jwk::key_id);
+    let unusable = served.unusable.iter().filter_map(|key| key.key_id.as_deref());
+    let served: BTreeSet<&str> = usable.chain(unusable).collect();
+    let (distrusted, trusted): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.distrusted_at.is_some());
+    // A person compares them: they prove deliveries as Upvest's own do.
+    let others = trusted.into_iter();
+    let others = others.filter(|row| !row.is_retired() && !served.contains(row.key_id.as_str()));
+    findings.extend(listed(NOT_SERVED, others));
+    findings.extend(listed(DISTRUSTED, distrusted));
     Ok(findings)
+}
+
+/// Lists keys, each as a person compares it; nothing where there are none.
+fn listed<'r>(subject: &'static str, rows: impl IntoIterator<Item = &'r KeyRow>) -> Option<Finding> {
+    let named: Vec<String> = rows.into_iter().map(named).collect();
+    (!named.is_empty()).then(|| Finding::ok(subject, named.join(", ")))
+}
+
+/// Names a key with its thumbprint, or says that it is a secret of one's own.
+fn named(row: &KeyRow) -> String {
+    let thumbprint = row.thumbprint().unwrap_or_else(|| "shared secret".to_owned());
+    let source = row.source.as_deref().unwrap_or("no source");
+    format!("{} ({thumbprint}, {source})", row.key_id)
 }
 
 fn problem(jwk: &Jwk, rows: &[KeyRow]) -> Option<Finding> {
     let key_id = jwk.key_id().unwrap_or_default();
     let Some(row) = rows.iter().find(|row| row.key_id == key_id) else {
-        return Some(Finding::failed(KNOWN, format!("{key_id} is not known"), REFRESH));
+        let found = format!("{key_id} ({}) is not known", jwk.thumbprint());
+        return Some(Finding::failed(KNOWN, found, REFRESH));
     };
     if !row.is_public_key(jwk) {
-        let found = format!("{key_id} is another key in the table than at Upvest");
+        let found = format!(
+            "{key_id} is another key in the table ({}) than at Upvest ({})",
+            row.thumbprint().unwrap_or_else(|| "no public key".to_owned()),
+            jwk.thumbprint()
+        );
         let advice = "find out which one is genuine, then \
                       `upvest-webhooks keys import --jwk FILE --replace --reason TEXT`";
         return Some(Finding::failed(KNOWN, found, advice));

@@ -39,6 +39,12 @@ pub struct KeyHistory {
     /// Tells when Upvest was seen to serve it no longer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retired_at: Option<String>,
+    /// Tells since when an operator does not trust it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distrusted_at: Option<String>,
+    /// Names the public key itself (RFC 7638); `None` for a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thumbprint: Option<String>,
 }
 
 /// Describes an archived delivery, after its signature was verified once more.
@@ -205,6 +211,8 @@ impl Evidence {
             .flatten()
             .unwrap_or_default();
         let history = KeyHistory {
+            thumbprint: row.thumbprint(),
+            distrusted_at: row.distrusted_at,
             source: row.source,
             first_seen: row.first_seen,
             retired_at: row.retired_at,

@@ -49,6 +49,8 @@ pub struct ImportedKey {
     pub key_id: String,
     /// Names its algorithm, as the keys table does.
     pub algorithm: &'static str,
+    /// Names the public key itself (RFC 7638); `None` for a secret.
+    pub thumbprint: Option<String>,
     /// Says what came of it: `new`, `known already` or `replaced another key`.
     pub result: &'static str,
 }
@@ -75,6 +77,7 @@ pub async fn import(repair: &Repair<'_>, file: &KeyFile, replace: bool) -> Resul
                 Ok(result) => imported.push(ImportedKey {
                     key_id: key.key_id.clone(),
                     algorithm: key.algorithm().as_str(),
+                    thumbprint: key.thumbprint(),
                     result: result_name(result),
                 }),
                 Err(error) => {
@@ -152,7 +155,10 @@ fn read(stack: &Stack, file: &KeyFile, reporter: Reporter<'_>) -> Result<Vec<New
 fn record(key: &NewKey) -> Value {
     let algorithm = key.algorithm().as_str();
     match &key.material {
-        Material::Public(jwk) => json!({ "key_id": key.key_id, "algorithm": algorithm, "jwk": jwk }),
+        Material::Public(jwk) => {
+            let thumbprint = jwk.thumbprint();
+            json!({ "key_id": key.key_id, "algorithm": algorithm, "thumbprint": thumbprint, "jwk": jwk })
+        }
         Material::Shared { secret_name, .. } => {
             json!({ "key_id": key.key_id, "algorithm": algorithm, "secret": secret_name })
         }

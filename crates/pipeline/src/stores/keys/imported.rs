@@ -70,6 +70,15 @@ impl NewKey {
             Material::Shared { .. } => Algorithm::HmacSha256,
         }
     }
+
+    /// Names the public key itself, whatever its id, by its [thumbprint](Jwk::thumbprint); `None` for a secret.
+    #[must_use]
+    pub fn thumbprint(&self) -> Option<String> {
+        match &self.material {
+            Material::Public(jwk) => Some(jwk.thumbprint()),
+            Material::Shared { .. } => None,
+        }
+    }
 }
 
 impl KeysTable {

@@ -79,9 +79,10 @@ impl ImportArgs {
 
 impl Report for ImportedKeys {
     fn text(&self) -> String {
-        let mut table = output::table(["key id", "algorithm", "result"]);
+        let mut table = output::table(["key id", "algorithm", "result", "thumbprint"]);
         for key in &self.imported {
-            table.add_row([key.key_id.as_str(), key.algorithm, key.result]);
+            let thumbprint = key.thumbprint.as_deref().unwrap_or_default();
+            table.add_row([key.key_id.as_str(), key.algorithm, key.result, thumbprint]);
         }
         let mut text = table.to_string();
         text.push_str(&sent_on(self.sent_on));

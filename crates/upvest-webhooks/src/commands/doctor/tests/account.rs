@@ -1,5 +1,7 @@
 //! What is wrong with the account at Upvest: its subscriptions, keys and credentials.
 
+use webhook_tests::deliveries::{import_key, signing_key};
+
 use super::*;
 
 #[tokio::test]
@@ -82,6 +84,28 @@ async fn a_key_that_is_missing_and_keys_that_are_stale_are_found() {
         .unwrap();
     let missing = site.check("").await;
     missing.assert_only("failed", "verification keys", "is not known", "keys refresh");
+}
+
+#[tokio::test]
+async fn keys_that_upvest_does_not_serve_and_distrusted_ones_are_listed_with_their_thumbprints() {
+    let site = Site::healthy().await;
+    let mut expected = Vec::new();
+    for (key_id, seed) in [("nobodys", 8), ("stolen", 9)] {
+        let key = signing_key(seed).to_jwk().unwrap().with_key_id(key_id);
+        expected.push(format!("{key_id} ({}, import)", key.thumbprint()));
+        import_key(&site.world.receiver.aws, key).await;
+    }
+    let since = ("distrusted_at", "2026-01-01T00:00:00Z");
+    site.world.set("keys", "stolen", since).await;
+    let checked = site.check("").await;
+    for (check, found) in [
+        ("keys not of Upvest", &expected[0]),
+        ("distrusted keys", &expected[1]),
+    ] {
+        let ok = checked.of("ok");
+        let listed = ok.iter().find(|(own, ..)| own == check);
+        assert_eq!(listed.map(|(_, found, _)| found), Some(found), "{}", checked.text);
+    }
 }
 
 #[tokio::test]

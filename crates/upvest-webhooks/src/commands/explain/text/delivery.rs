@@ -92,6 +92,12 @@ pub(super) fn signature_text(signature: &Signature) -> (char, String) {
             if let Some(at) = &key.retired_at {
                 text.push_str(&format!(", retired {at}"));
             }
+            if let Some(at) = &key.distrusted_at {
+                text.push_str(&format!(", distrusted since {at}"));
+            }
+            if let Some(thumbprint) = &key.thumbprint {
+                text.push_str(&format!(", thumbprint {thumbprint}"));
+            }
             (HOLDS, text)
         }
         Signature::Broken { reason, why } => (FAILS, format!("does not hold any more: {why} ({reason})")),

@@ -24,7 +24,20 @@ pub enum Verdict<'e> {
     UnknownKey {
         /// Gives the id that the sender wrote into `signature-input`, which anybody can make up.
         key_id: String,
+        /// Lists the other ids of that kind that are unknown too, at most [`OTHERS`].
+        others: Vec<String>,
     },
+}
+
+/// Bounds the unknown keys beside the first that a delivery waits for: a sender may name sixteen.
+pub const OTHERS: usize = 3;
+
+/// Lists the ids of all keys by which a delivery claims to be signed; none where its headers cannot be parsed.
+#[must_use]
+pub fn named_keys(envelope: &Envelope) -> Vec<String> {
+    let unverified = UnverifiedDelivery::parse(envelope.signed_request());
+    let ids = unverified.map(|unverified| unverified.key_ids().into_iter().map(str::to_owned).collect());
+    ids.unwrap_or_default()
 }
 
 /// Verifies a delivery by the keys that it names, as of the time of its receipt. `origin` is the public URL that the
@@ -67,10 +80,11 @@ async fn by_named_keys<'e>(
     unverified: UnverifiedDelivery<'e>,
     envelope: &Envelope,
 ) -> Result<Verdict<'e>, KeysError> {
-    let (mut known, mut failed) = (Vec::new(), None);
+    let (mut known, mut unknown, mut failed) = (Vec::new(), Vec::new(), None);
     for key_id in unverified.key_ids() {
         match keys.find(key_id).await {
-            Ok(key) => known.extend(key),
+            Ok(Some(key)) => known.push(key),
+            Ok(None) => unknown.push(key_id.to_owned()),
             // One of the other keys may do.
             Err(error) => failed = failed.or(Some(error)),
         }
@@ -84,7 +98,14 @@ async fn by_named_keys<'e>(
     match (accepted, failed) {
         (Ok(verified), _) => Ok(Verdict::Holds(Box::new(verified))),
         (Err(_), Some(error)) => Err(error),
-        (Err(VerifyError::UnknownKey { key_id }), None) => Ok(Verdict::UnknownKey { key_id }),
+        (Err(VerifyError::UnknownKey { key_id }), None) => {
+            unknown.retain(|other| *other != key_id);
+            unknown.truncate(OTHERS);
+            Ok(Verdict::UnknownKey {
+                key_id,
+                others: unknown,
+            })
+        }
         (Err(rejection), None) => Ok(Verdict::Rejected {
             key_id: Some(match &rejection {
                 VerifyError::KeyRetired { key_id } | VerifyError::KeyDistrusted { key_id } => key_id.clone(),

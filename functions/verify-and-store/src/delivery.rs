@@ -10,7 +10,7 @@ use pipeline::queues::domains::EventMessage;
 use pipeline::queues::envelope::{Envelope, attribute};
 use pipeline::runtime::metrics;
 use pipeline::stores::archive::{BAD_SIGNATURE, OF_A_KEY, Proof, UNKNOWN_KEY, quarantine_key};
-use pipeline::verification::{self, Verdict};
+use pipeline::verification::{self, Verdict, named_keys};
 use upvest::delivery::{Element, split};
 use upvest::signature::{Freshness, Verified, VerifyError};
 use upvest::subscription::FOREIGN;
@@ -36,9 +36,16 @@ pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Receive
     let envelope = Envelope::from_message(message)?;
     let mut waited_at = attribute(message, WAITED_AT).map(str::to_owned);
     let mut verdict = verify(deps, &envelope).await?;
-    if let Verdict::UnknownKey { key_id } = &verdict {
-        wait_for_key(deps, &envelope, key_id).await?;
+    if let Verdict::UnknownKey { key_id, others } = &verdict {
+        wait_for_key(deps, &envelope, key_id, others).await?;
         if !is_there_after_all(deps, &envelope, key_id).await? {
+            let waits: Vec<&str> = others
+                .iter()
+                .map(String::as_str)
+                .chain([key_id.as_str()])
+                .collect();
+            // Sent on for another of its keys, which did not prove it.
+            release(deps, &envelope, waited_at, &waits).await?;
             return Ok(Received::nothing(&envelope));
         }
         waited_at = Some(quarantine_key(UNKNOWN_KEY, Some(key_id), &envelope));
@@ -58,18 +65,40 @@ pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Receive
         // The key was there a moment ago. It lies where it waits, and is sent on by the next fetch.
         Verdict::UnknownKey { .. } => return Ok(Received::nothing(&envelope)),
     };
-    if let Some(key) = waited_at {
-        let removed = deps.archive.remove_waiting(&key, envelope.delivery_id).await;
+    release(deps, &envelope, waited_at, &[]).await?;
+    Ok(Received {
+        dispatch,
+        ..Received::nothing(&envelope)
+    })
+}
+
+/// Removes a delivery from where it waited, and from where it could be found under other ids, but for the folders of the keys that
+/// it waits for still. Nothing is to be removed of one that did not wait.
+async fn release(
+    deps: &Deps,
+    envelope: &Envelope,
+    waited_at: Option<String>,
+    still: &[&str],
+) -> Result<(), DeliveryError> {
+    let Some(waited_at) = waited_at else {
+        return Ok(());
+    };
+    let named = named_keys(envelope);
+    let place = |key_id: &str| quarantine_key(UNKNOWN_KEY, Some(key_id), envelope);
+    let mut places = BTreeSet::from([waited_at]);
+    if named.len() > 1 {
+        places.extend(named.iter().map(|key_id| place(key_id)));
+    }
+    let still: Vec<String> = still.iter().map(|key_id| place(key_id)).collect();
+    for key in places.iter().filter(|key| !still.contains(key)) {
+        let removed = deps.archive.remove_waiting(key, envelope.delivery_id).await;
         removed.map_err(|source| DeliveryError::Aws {
             delivery_id: envelope.delivery_id.to_string(),
             step: Step::Release,
             source,
         })?;
     }
-    Ok(Received {
-        dispatch,
-        ..Received::nothing(&envelope)
-    })
+    Ok(())
 }
 
 /// Tells whether a delivery was refused for a key as it is remembered: one that was sent on was so because something was learnt
@@ -119,19 +148,28 @@ impl Received {
     }
 }
 
-/// Puts a delivery to where it waits for its key, which it may do for a while or for good, and asks for a fetch of the keys.
-async fn wait_for_key(deps: &Deps, envelope: &Envelope, key_id: &str) -> Result<(), DeliveryError> {
+/// Puts a delivery to where it waits for its key, which it may do for a while or for good, and asks for a fetch of the keys. Under
+/// the ids of other unknown keys that it names it can be found too.
+async fn wait_for_key(
+    deps: &Deps,
+    envelope: &Envelope,
+    key_id: &str,
+    others: &[String],
+) -> Result<(), DeliveryError> {
     tracing::warn!(
         delivery.id = %envelope.delivery_id,
         key.id = presentable(key_id),
         reason = UNKNOWN_KEY,
         "delivery waits in quarantine for its key"
     );
-    let kept = deps
-        .archive
-        .quarantine(envelope, Some(key_id), UNKNOWN_KEY, Vec::new())
-        .await;
-    kept.map_err(|source| DeliveryError::Aws {
+    let keep = async {
+        let archive = &deps.archive;
+        archive
+            .quarantine(envelope, Some(key_id), UNKNOWN_KEY, Vec::new())
+            .await?;
+        archive.point(envelope, key_id, others).await
+    };
+    keep.await.map_err(|source| DeliveryError::Aws {
         delivery_id: envelope.delivery_id.to_string(),
         step: Step::Quarantine,
         source,

@@ -382,3 +382,60 @@ async fn a_hopeless_message_goes_to_the_dead_letter_queue_and_holds_nothing_up()
     }
     assert_eq!(receiver.waiting(), 1);
 }
+
+/// Signs a delivery by several keys, each under a label of its own.
+fn signed_by(keys: &[&SigningKey], body: &[u8]) -> Headers {
+    let mut headers = sign_with(keys[0], body, &SignatureOptions::new(COVERED));
+    for (number, key) in keys.iter().enumerate().skip(1) {
+        let more = sign_with(key, body, &SignatureOptions::new(COVERED));
+        for name in ["signature", "signature-input"] {
+            let label = format!("sig{}=", number + 1);
+            let value = more
+                .get_combined(name)
+                .expect("it is signed")
+                .replacen("sig1=", &label, 1);
+            let all = format!("{}, {value}", headers.get_combined(name).expect("it is signed"));
+            headers.set(name, &all);
+        }
+    }
+    headers
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_by_several_unknown_keys_is_found_under_each_and_stored_once() {
+    let receiver = Receiver::new(1, Policy::Flag);
+    let others: Vec<SigningKey> = (0..5)
+        .map(|number| {
+            let key_id = format!("other-{number}");
+            SigningKey::ed25519_from_seed(&key_id, Dialect::UnquotedDigest, &[9; 32]).unwrap()
+        })
+        .collect();
+    let genuine = key();
+    let keys: Vec<&SigningKey> = [&others[0], &genuine].into_iter().chain(&others[1..]).collect();
+    let body = order("e1");
+    let headers = signed_by(&keys, body.as_bytes());
+    deliver_with(&receiver, &headers, body.as_bytes()).await;
+    assert_eq!(quarantine(&receiver), ["unknown-key"; 4], "four at most");
+    let objects = receiver.aws.objects("quarantine");
+    let large = objects.values().filter(|object| object.bytes.len() > 256).count();
+    assert_eq!(large, 1, "its bytes are there once");
+
+    // Another of its keys does not prove it.
+    let wrong = SigningKey::ed25519_from_seed("other-1", Dialect::UnquotedDigest, &[8; 32]).unwrap();
+    import_key(&receiver.aws, wrong.to_jwk().unwrap()).await;
+    // That a key is unknown is remembered for some seconds.
+    receiver.aws.clock().advance(Duration::from_secs(10));
+    assert_eq!(send_on(&receiver, "other-1").await, 1);
+    assert_eq!(quarantine(&receiver), ["unknown-key"; 4]);
+    assert_eq!(
+        send_on(&receiver, "other-1").await,
+        0,
+        "it is not tried by it again"
+    );
+
+    import_key(&receiver.aws, genuine.to_jwk().unwrap()).await;
+    receiver.aws.clock().advance(Duration::from_secs(10));
+    assert_eq!(send_on(&receiver, KEY_ID).await, 1);
+    assert_eq!(receiver.stored("events"), ["e1"]);
+    assert_eq!(quarantine(&receiver), [""; 0]);
+}

@@ -119,7 +119,7 @@ impl Verification<'_> {
         let verified = match verify_again(&self.keys, delivery).await {
             Ok(Verdict::Holds(verified)) => verified,
             Ok(Verdict::Rejected { rejection, .. }) => return unverifiable(rejection.reason().to_owned()),
-            Ok(Verdict::UnknownKey { key_id }) => {
+            Ok(Verdict::UnknownKey { key_id, .. }) => {
                 return unverifiable(format!("no key {key_id} in the keys table"));
             }
             Err(KeysError::Secret { key_id, .. } | KeysError::Canary { key_id }) => {

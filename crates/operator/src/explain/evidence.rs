@@ -175,7 +175,7 @@ impl Evidence {
                 reason: rejection.reason(),
                 why: rejection.to_string(),
             },
-            Ok(Verdict::UnknownKey { key_id }) => Signature::Unverifiable {
+            Ok(Verdict::UnknownKey { key_id, .. }) => Signature::Unverifiable {
                 why: format!("its key {key_id} is not in the keys table"),
             },
             Err(error) => Signature::without_key(&error),

@@ -93,7 +93,7 @@ impl Recheck {
             Verdict::Rejected { rejection, .. } => {
                 Ok(Outlook::fails(rejection.reason(), rejection.to_string()))
             }
-            Verdict::UnknownKey { key_id } => {
+            Verdict::UnknownKey { key_id, .. } => {
                 let why = format!("key {key_id} is not in the keys table");
                 Ok(Outlook::fails("unknown-key", why))
             }
@@ -111,7 +111,10 @@ impl Recheck {
         let verdict = verify(&self.keys, self.policy, self.origin.as_ref(), &delivery.envelope).await;
         match verdict {
             // Anybody can name such an id, which must not end the work on the others.
-            Err(KeysError::Canary { key_id }) => Ok(Verdict::UnknownKey { key_id }),
+            Err(KeysError::Canary { key_id }) => Ok(Verdict::UnknownKey {
+                key_id,
+                others: Vec::new(),
+            }),
             verdict => Ok(verdict?),
         }
     }

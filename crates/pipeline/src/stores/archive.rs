@@ -22,8 +22,9 @@ use std::time::Duration;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::list_objects_v2::builders::ListObjectsV2FluentBuilder;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{AggregatedBytes, ByteStream};
 
+use self::delivery::Pointer;
 pub use self::delivery::{ArchivedDelivery, NotArchivedError, Proof};
 pub use self::layout::{
     BAD_SIGNATURE, DeliveryKey, KEY_DISTRUSTED, KEY_RETIRED, OF_A_KEY, Place, QUARANTINE_PREFIX, UNKNOWN_KEY,
@@ -34,6 +35,7 @@ pub use self::verified::VerifiedKeys;
 use crate::error::{AwsError, Kind};
 
 const LIST: &str = "ListObjectsV2 of the archive";
+const PUT: &str = "PutObject to the archive";
 
 /// Reads and writes the archive and the quarantine. An object's key tells in which bucket it is.
 #[derive(Debug, Clone)]
@@ -139,10 +141,26 @@ impl Archive {
         Ok(tagged.map(|(found, _)| found))
     }
 
-    /// Reads an object with its entity tag, by which a later write can tell whether it was changed.
+    /// Reads an object, or that which it points to, with its entity tag, by which a later write can tell whether it was changed.
     async fn get_tagged(&self, key: String) -> Result<Option<(Found, String)>, ReadError> {
+        let Some((bytes, tag)) = self.bytes(&key).await? else {
+            return Ok(None);
+        };
+        let bytes = bytes.into_bytes();
+        let (key, bytes, tag) = match Pointer::parse(&bytes) {
+            None => (key, bytes, tag),
+            Some(Pointer { lies_at }) => match self.bytes(&lies_at).await? {
+                Some((bytes, tag)) => (lies_at, bytes.into_bytes(), tag),
+                None => return Ok(None),
+            },
+        };
+        let delivery = ArchivedDelivery::parse(&bytes)?;
+        Ok(Some((Found { key, delivery }, tag)))
+    }
+
+    async fn bytes(&self, key: &str) -> Result<Option<(AggregatedBytes, String)>, AwsError> {
         const CALL: &str = "GetObject of the archive";
-        let request = self.client.get_object().bucket(self.bucket_of(&key)).key(&key);
+        let request = self.client.get_object().bucket(self.bucket_of(key)).key(key);
         let object = match request.send().await {
             Ok(object) => object,
             Err(error)
@@ -152,13 +170,12 @@ impl Archive {
             {
                 return Ok(None);
             }
-            Err(error) => return Err(AwsError::of(CALL)(error).into()),
+            Err(error) => return Err(AwsError::of(CALL)(error)),
         };
         let tag = object.e_tag.unwrap_or_default();
         let body = object.body.collect().await;
         let body = body.map_err(AwsError::beside(CALL, Kind::Infrastructure))?;
-        let delivery = ArchivedDelivery::parse(&body.into_bytes())?;
-        Ok(Some((Found { key, delivery }, tag)))
+        Ok(Some((body, tag)))
     }
 
     /// Writes an object, and tells whether that was done: not where the condition does not hold.
@@ -168,8 +185,11 @@ impl Archive {
         delivery: &ArchivedDelivery,
         condition: Condition,
     ) -> Result<bool, AwsError> {
-        const CALL: &str = "PutObject to the archive";
-        let json = serde_json::to_vec(delivery).map_err(AwsError::beside(CALL, Kind::Message))?;
+        let json = serde_json::to_vec(delivery).map_err(AwsError::beside(PUT, Kind::Message))?;
+        self.put_json(key, json, condition).await
+    }
+
+    async fn put_json(&self, key: &str, json: Vec<u8>, condition: Condition) -> Result<bool, AwsError> {
         let patience = upload_time(json.len());
         let request = self.client.put_object().bucket(self.bucket_of(key)).key(key);
         let (request, refusals): (_, &[u16]) = match condition {
@@ -196,7 +216,7 @@ impl Archive {
             {
                 Ok(false)
             }
-            Err(error) => Err(AwsError::of(CALL)(error)),
+            Err(error) => Err(AwsError::of(PUT)(error)),
         }
     }
 }

@@ -87,6 +87,22 @@ pub enum NotArchivedError {
     Body(#[from] base64::DecodeError),
 }
 
+/// Says where a delivery lies that is to be found here too: under the id of another key.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Pointer {
+    pub(super) lies_at: String,
+}
+
+impl Pointer {
+    /// Bounds the bytes of a pointer, so that no large object is parsed as one.
+    const MAX_BYTES: usize = 256;
+
+    /// Reads a pointer; `None` for any other object.
+    pub(super) fn parse(json: &[u8]) -> Option<Self> {
+        (json.len() <= Self::MAX_BYTES).then(|| serde_json::from_slice(json).ok())?
+    }
+}
+
 impl ArchivedDelivery {
     /// Describes a delivery as it is to be kept: a body that is text as such, where that takes no more room than base64,
     /// and any other in base64. So no body is kept at more than four thirds of its size.

@@ -16,12 +16,13 @@ use aws_sdk_s3::types::Object;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::delivery::Pointer;
 use super::layout::{
     OF_A_KEY, QUARANTINE_PREFIX, QuarantineKey, UNKNOWN_KEY, hour, in_folder, key_folder, reason_folder,
     received_at,
 };
-use super::{Archive, ArchivedDelivery, Condition, Found, LIST, ReadError, quarantine_key};
-use crate::error::AwsError;
+use super::{Archive, ArchivedDelivery, Condition, Found, LIST, PUT, ReadError, quarantine_key};
+use crate::error::{AwsError, Kind};
 use crate::queues::envelope::Envelope;
 
 /// Describes a delivery in quarantine, or some events of it, as the bucket lists it. One delivery may be there for
@@ -107,6 +108,23 @@ impl Archive {
         };
         let key = quarantine_key(reason, key_id, envelope);
         self.put(&key, &delivery, Condition::None).await?;
+        Ok(())
+    }
+
+    /// Has a delivery that waits for the key `key_id` be found under the ids of the other unknown keys that it names: there lie
+    /// pointers to it.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when it is not known to be found there.
+    pub async fn point(&self, envelope: &Envelope, key_id: &str, others: &[String]) -> Result<(), AwsError> {
+        let lies_at = quarantine_key(UNKNOWN_KEY, Some(key_id), envelope);
+        let pointer = serde_json::to_vec(&Pointer { lies_at });
+        let pointer = pointer.map_err(AwsError::beside(PUT, Kind::Message))?;
+        for other in others {
+            let key = quarantine_key(UNKNOWN_KEY, Some(other), envelope);
+            self.put_json(&key, pointer.clone(), Condition::None).await?;
+        }
         Ok(())
     }
 

@@ -52,7 +52,7 @@ impl Archive {
             ..found.delivery
         };
         let condition = Condition::Unchanged(tag);
-        let is_written = self.put(quarantined.key(), &noted.to_object(), condition).await?;
+        let is_written = self.put(&found.key, &noted.to_object(), condition).await?;
         // Not written means that somebody changed or removed it since it was read: they send it, or nobody is to.
         Ok(Some(noted).filter(|_| is_written))
     }
@@ -71,8 +71,7 @@ impl Archive {
                 ..found.delivery
             };
             let condition = Condition::Unchanged(tag);
-            self.put(quarantined.key(), &unsent.to_object(), condition)
-                .await?;
+            self.put(&found.key, &unsent.to_object(), condition).await?;
         }
         Ok(())
     }

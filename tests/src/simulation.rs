@@ -21,6 +21,7 @@ use std::time::Duration;
 use fake_aws::lambda::Settlement;
 use fake_aws::{FaultRates, Rng};
 use pipeline::stores::archive::UNKNOWN_KEY;
+use pipeline::waiting::Folder;
 use serde::{Deserialize, Serialize};
 use upvest::Domain;
 use upvest::signature::Headers;
@@ -225,7 +226,7 @@ impl Run {
     /// Sends on what waits for Upvest's keys, as a fetch does; says whether nothing failed.
     async fn send_on(&self) -> bool {
         let keys = self.story.keys.iter().filter_map(|key| key.key_id());
-        let folders = keys.map(|key_id| (UNKNOWN_KEY, key_id.to_owned()));
+        let folders = keys.map(|key_id| Folder::of(UNKNOWN_KEY, key_id));
         let waiting = self.receiver.waiting_for_keys();
         waiting.send_on(folders, Duration::from_secs(60)).await.is_ok()
     }

@@ -7,16 +7,20 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::error::AwsError;
 use crate::queues::deliveries::{DeliveriesQueue, SendError};
 use crate::runtime::clock::Clock;
 use crate::stores::archive::{
     Archive, BAD_SIGNATURE, KEY_DISTRUSTED, KEY_RETIRED, Quarantined, ReadError, UNKNOWN_KEY,
 };
-use crate::stores::keys::KeyRow;
+use crate::stores::keys::{KNOWN_FOR, KeyRow};
 
 /// Is the pause between two deliveries: fifty a second at most, of which verify-and-store takes many more.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Says for how long a key counts as new.
+const NEW: SignedDuration = SignedDuration::from_hours(24);
 
 /// Sends on what waits for keys.
 #[derive(Debug, Clone)]
@@ -29,21 +33,51 @@ pub struct Waiting {
     pub clock: Clock,
 }
 
-/// Names a folder of the quarantine: the reason, and the id of the key.
-pub type Folder = (&'static str, String);
+/// Names what lies in quarantine for a reason and under one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    reason: &'static str,
+    key_id: String,
+    /// Bounds what is meant by the time of receipt; `None` where all is.
+    until: Option<Timestamp>,
+}
 
-/// Lists the folders of a key in which lies what it may prove now. `is_new` says that the table has just this key under its id
-/// since now: what did not hold by another one may hold by it.
+impl Folder {
+    /// Names all that lies in quarantine for this reason, one of [`OF_A_KEY`](crate::stores::archive::OF_A_KEY), under a key of
+    /// this id.
+    #[must_use]
+    pub fn of(reason: &'static str, key_id: &str) -> Self {
+        Self {
+            reason,
+            key_id: key_id.to_owned(),
+            until: None,
+        }
+    }
+}
+
+/// Lists the folders of a key in which lies what it may prove `now`.
+///
+/// What did not hold under its id is meant if it came before the key was known, by which it was not tried. That is so for a day
+/// of fetches, of which any may die before it sends on; and for nothing that came later, so that strangers cannot have each
+/// fetch verify what they forged.
 #[must_use]
-pub fn folders_of(row: &KeyRow, is_new: bool) -> Vec<Folder> {
+pub fn folders_of(row: &KeyRow, now: Timestamp) -> Vec<Folder> {
+    let is_new = |at: &Timestamp| (SignedDuration::ZERO..NEW).contains(&now.duration_since(*at));
+    let known_since = row.first_seen_at().filter(is_new);
     let reasons = [
         (UNKNOWN_KEY, true),
-        (BAD_SIGNATURE, is_new),
+        (BAD_SIGNATURE, known_since.is_some()),
         (KEY_RETIRED, !row.is_retired()),
         (KEY_DISTRUSTED, row.distrusted_at.is_none()),
     ];
     let meant = reasons.into_iter().filter(|(_, is_meant)| *is_meant);
-    meant.map(|(reason, _)| (reason, row.key_id.clone())).collect()
+    let folder = |(reason, _)| Folder {
+        until: known_since
+            .filter(|_| reason == BAD_SIGNATURE)
+            .map(|at| at + KNOWN_FOR),
+        ..Folder::of(reason, &row.key_id)
+    };
+    meant.map(folder).collect()
 }
 
 /// Says what became of deliveries that waited.
@@ -85,8 +119,8 @@ impl Waiting {
     ) -> Result<SentOn, SendOnError> {
         let end = tokio::time::Instant::now() + patience;
         let (mut done, mut failed) = (SentOn::default(), None);
-        for (reason, key_id) in folders {
-            let mut page = self.archive.waiting_for(reason, &key_id, None).await?;
+        for folder in folders {
+            let mut page = self.page(&folder, None).await?;
             while let Some(last) = page.last().cloned() {
                 for waiting in &page {
                     if tokio::time::Instant::now() >= end {
@@ -98,10 +132,29 @@ impl Waiting {
                         Err(error) => failed = failed.or(Some(error)),
                     }
                 }
-                page = self.archive.waiting_for(reason, &key_id, Some(&last)).await?;
+                page = self.page(&folder, Some(&last)).await?;
             }
         }
         failed.map_or(Ok(done), Err)
+    }
+
+    /// Tells whether anything lies in a folder.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when the quarantine cannot be listed.
+    pub async fn has(&self, folder: &Folder) -> Result<bool, AwsError> {
+        Ok(!self.page(folder, None).await?.is_empty())
+    }
+
+    /// Lists the next that are meant of a folder, oldest first.
+    async fn page(&self, folder: &Folder, after: Option<&Quarantined>) -> Result<Vec<Quarantined>, AwsError> {
+        let mut page = self
+            .archive
+            .waiting_for(folder.reason, &folder.key_id, after)
+            .await?;
+        page.retain(|waiting| folder.until.is_none_or(|until| waiting.received_at() < until));
+        Ok(page)
     }
 
     /// Sends one on; `false` where it is on its way already, or gone.

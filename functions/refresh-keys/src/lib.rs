@@ -125,7 +125,7 @@ async fn run(deps: &Deps) -> Result<Changes, RefreshError> {
     match Box::pin(refresh(&deps.keys, fetch)).await {
         Ok(changes) => {
             report(&changes);
-            send_on(deps, &changes).await?;
+            send_on(deps).await?;
             Ok(changes)
         }
         Err(error) => {
@@ -137,11 +137,10 @@ async fn run(deps: &Deps) -> Result<Changes, RefreshError> {
 
 /// Sends on what waited for any key of the table: after each fetch, because an import or one that was cut short may have
 /// left some behind.
-async fn send_on(deps: &Deps, changes: &Changes) -> Result<(), RefreshError> {
+async fn send_on(deps: &Deps) -> Result<(), RefreshError> {
     let rows = deps.keys.rows().await?;
-    let folders = rows
-        .iter()
-        .flat_map(|row| folders_of(row, changes.new.contains(&row.key_id)));
+    let now = deps.waiting.clock.now();
+    let folders = rows.iter().flat_map(|row| folders_of(row, now));
     let sent = Box::pin(deps.waiting.send_on(folders, SENDING)).await?;
     if sent.sent > 0 || sent.is_unfinished {
         tracing::info!(

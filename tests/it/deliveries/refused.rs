@@ -159,14 +159,14 @@ async fn deliver_by(receiver: &Receiver, key: &SigningKey, body: &str) {
 
 /// Names the folder of what waits for the key.
 fn waits() -> Folder {
-    (UNKNOWN_KEY, KEY_ID.to_owned())
+    Folder::of(UNKNOWN_KEY, KEY_ID)
 }
 
 /// Sends on what waits for a key, and has it handled; gives how many were sent.
 async fn send_on(receiver: &Receiver, key_id: &str) -> usize {
     let sent = receiver
         .waiting_for_keys()
-        .send_on([(UNKNOWN_KEY, key_id.to_owned())], Duration::from_secs(60))
+        .send_on([Folder::of(UNKNOWN_KEY, key_id)], Duration::from_secs(60))
         .await;
     receiver.drain().await;
     sent.expect("nothing fails").sent

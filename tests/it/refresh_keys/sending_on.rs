@@ -1,8 +1,20 @@
 //! What lies in quarantine because of its key, and is sent on when more is known of it.
 
+use fake_aws::{CallFilter, Fault, Service};
 use pipeline::stores::archive::KEY_RETIRED;
+use pipeline::waiting::Folder;
+use webhook_tests::receiver::DELIVERIES;
 
 use super::*;
+
+impl World {
+    /// Takes the key that Upvest signs with out of the table.
+    async fn forget_key(&self) {
+        let delete = self.aws().dynamodb().delete_item().table_name("keys");
+        let key_id = aws_sdk_dynamodb::types::AttributeValue::S(self.key_id());
+        delete.key("key_id", key_id).send().await.unwrap();
+    }
+}
 
 /// Writes a time into the row of the key that Upvest signs with.
 async fn note(world: &World, attribute: &str, at: &str) {
@@ -28,7 +40,7 @@ async fn what_a_retired_key_signed_is_sent_on_when_upvest_serves_it_again() {
     assert!(stored_events(&world.receiver).is_empty());
     assert!(in_quarantine(world.aws()) > 0);
     // Sent on too early, it is refused again and lies where it lay.
-    let folder = (KEY_RETIRED, world.key_id());
+    let folder = Folder::of(KEY_RETIRED, &world.key_id());
     let sent = world
         .receiver
         .waiting_for_keys()
@@ -91,6 +103,7 @@ async fn what_did_not_hold_by_another_key_is_sent_on_when_a_fetch_brings_the_rig
     let world = World::new().await;
     let other = upvest_simulator::generate_key().unwrap();
     import_key(world.aws(), other.to_jwk().unwrap().with_key_id(world.key_id())).await;
+    world.aws().clock().advance(Duration::from_secs(600));
     let endpoint = world.subscribe().await;
     let ids = world.deliver(&endpoint, 1, 5).await;
     while world.receiver.verify_and_store().await.is_some() {}
@@ -101,11 +114,39 @@ async fn what_did_not_hold_by_another_key_is_sent_on_when_a_fetch_brings_the_rig
         "the key is the same"
     );
 
-    let delete = world.aws().dynamodb().delete_item().table_name("keys");
-    let key_id = aws_sdk_dynamodb::types::AttributeValue::S(world.key_id());
-    delete.key("key_id", key_id).send().await.unwrap();
-    assert_eq!(world.scheduled().await.unwrap()["new"], 1);
+    world.forget_key().await;
+    let list = CallFilter::operation(Service::S3, "ListObjectsV2");
+    world.aws().inject(Fault::CrashBeforeEffect, list);
+    let killed = world.aws().invoke("refresh-keys", world.scheduled()).await;
+    assert!(killed.is_err(), "it dies with the key in the table");
+    assert_eq!(world.scheduled().await.unwrap()["new"], 0);
     while world.receiver.verify_and_store().await.is_some() {}
     assert_eq!(stored_events(&world.receiver), ids);
     assert_eq!(in_quarantine(world.aws()), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_strangers_forge_under_a_new_key_is_not_verified_at_each_fetch() {
+    let world = World::new().await;
+    world.scheduled().await.unwrap();
+    world.aws().clock().advance(Duration::from_secs(600));
+    world.forge(&world.key_id()).await;
+    world.receiver.verify_and_store().await.unwrap();
+    world.scheduled().await.unwrap();
+    assert!(
+        world.aws().messages(DELIVERIES).is_empty(),
+        "it came when the key was known"
+    );
+
+    // Before that, the key may not have been what it was tried with.
+    world.forget_key().await;
+    world.scheduled().await.unwrap();
+    assert_eq!(world.aws().messages(DELIVERIES).len(), 1);
+    while world.receiver.verify_and_store().await.is_some() {}
+    world.aws().clock().advance(Duration::from_secs(25 * 3600));
+    world.scheduled().await.unwrap();
+    assert!(
+        world.aws().messages(DELIVERIES).is_empty(),
+        "a day of fetches was enough"
+    );
 }

@@ -117,8 +117,7 @@ async fn send_on(
     let mut folders = Vec::new();
     for key in imported {
         let row = table.row(&key.key_id).await?;
-        let is_new = key.result != result_name(Imported::Known);
-        folders.extend(row.iter().flat_map(|row| folders_of(row, is_new)));
+        folders.extend(row.iter().flat_map(|row| folders_of(row, waiting.clock.now())));
     }
     Ok(waiting.send_on(folders, SENDING).await?.sent)
 }

@@ -85,7 +85,7 @@ pub async fn refresh(repair: &Repair<'_>, upvest: &Client) -> Result<RefreshedKe
         let changes = plan.carry_out(&table).await;
         let (result, failure) = match &changes {
             Ok(changes) => {
-                let sent = send_on(&table, &waiting, &changes.new).await;
+                let sent = send_on(&table, &waiting).await;
                 let failure = sent.as_ref().err().map(|error| ErrorChain(error).to_string());
                 sent_on = Some(sent);
                 (json!(changes.count()), failure)
@@ -108,16 +108,11 @@ pub async fn refresh(repair: &Repair<'_>, upvest: &Client) -> Result<RefreshedKe
     Ok(refreshed)
 }
 
-/// Sends on what waited for any key of the table, of which some are new.
-async fn send_on(
-    table: &KeysTable,
-    waiting: &Waiting,
-    new: &[String],
-) -> std::result::Result<usize, SendOnError> {
+/// Sends on what waited for any key of the table.
+async fn send_on(table: &KeysTable, waiting: &Waiting) -> std::result::Result<usize, SendOnError> {
     let rows = table.rows().await?;
-    let folders = rows
-        .iter()
-        .flat_map(|row| folders_of(row, new.contains(&row.key_id)));
+    let now = waiting.clock.now();
+    let folders = rows.iter().flat_map(|row| folders_of(row, now));
     Ok(waiting.send_on(folders, SENDING).await?.sent)
 }
 

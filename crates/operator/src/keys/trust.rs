@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use pipeline::stores::archive::KEY_DISTRUSTED;
 use pipeline::stores::keys::{KeyRow, KeysTable};
+use pipeline::waiting::Folder;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -134,16 +135,20 @@ pub async fn trust(
         was_distrusted_since: row.distrusted_at.clone(),
         sent_on: 0,
     };
-    match repair.decide(row.distrusted_at.is_some(), || confirm(&report.key))? {
+    let waiting = repair.stack.waiting(repair.clock.clone())?;
+    let folder = Folder::of(KEY_DISTRUSTED, key_id);
+    // What was refused may lie there still, where an earlier call ended after it had changed the row.
+    let has_work = row.distrusted_at.is_some() || waiting.has(&folder).await?;
+    match repair.decide(has_work, || confirm(&report.key))? {
         Decision::Preview => {}
         Decision::Declined => report.ending.declined = true,
         Decision::GoOn => {
-            let waiting = repair.stack.waiting(repair.clock.clone())?;
             let request = request(&report.key, json!({ "distrusted_at": row.distrusted_at }));
             let change = async |_: &_| {
                 let ended = async {
-                    written(table.trust(&row).await?)?;
-                    let folder = (KEY_DISTRUSTED, key_id.to_owned());
+                    if row.distrusted_at.is_some() {
+                        written(table.trust(&row).await?)?;
+                    }
                     report.sent_on = waiting.send_on([folder], SENDING).await?.sent;
                     Ok(())
                 };

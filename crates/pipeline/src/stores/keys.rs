@@ -25,6 +25,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 
 pub use self::canary::{CANARY_DIALECT, canary_key_id};
 pub use self::imported::{ImportError, Imported, Material, NewKey};
+pub(crate) use self::lookup::KNOWN_FOR;
 pub use self::lookup::{Keys, KeysError};
 pub use self::row::KeyRow;
 pub use self::secrets::{HmacSecrets, secret_name};

@@ -18,7 +18,7 @@ use crate::runtime::metrics;
 
 /// Says how long a key read from the table is used without reading it again: a key that an operator takes away is used
 /// for five minutes more.
-const KNOWN_FOR: Duration = Duration::from_secs(300);
+pub(crate) const KNOWN_FOR: Duration = Duration::from_secs(300);
 /// Says how long a key id that is not in the table is taken for unknown without asking again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 /// Says how long a key that Upvest does not serve any longer still proves deliveries: what it signed may have waited.

@@ -133,6 +133,12 @@ impl KeyRow {
         Some(self.parsed_jwk().ok()?.thumbprint())
     }
 
+    /// Gives the time since which the table has this very key under its id.
+    #[must_use]
+    pub fn first_seen_at(&self) -> Option<Timestamp> {
+        self.first_seen.as_ref()?.parse().ok()
+    }
+
     /// Gives the time at which it was last seen.
     #[must_use]
     pub fn last_seen_at(&self) -> Option<Timestamp> {

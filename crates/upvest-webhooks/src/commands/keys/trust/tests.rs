@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use operator::Reporter;
+use pipeline::stores::keys::KeysTable;
 use serde_json::Value;
 use webhook_tests::deliveries::{order, signing_key};
 use webhook_tests::deployment::Deployment;
@@ -144,6 +145,22 @@ async fn a_key_that_is_trusted_again_proves_again() {
         .map(|mut one| one["command"].take())
         .collect();
     assert_eq!(commands.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_call_left_that_ended_after_the_row_is_sent_on_by_the_next() {
+    let site = site().await;
+    distrusted(&site, &REASON).await.unwrap();
+    site.pass(FORGOTTEN);
+    site.store(&[order("o4", 4, "NEW")]).await;
+    let dynamodb = site.receiver.aws.dynamodb().clone();
+    let table = KeysTable::new(dynamodb, "keys".to_owned(), site.clock());
+    let row = site.receiver.key_row(&key_id()).await;
+    assert!(table.trust(&row).await.unwrap());
+    let report = trusted(&site, &REASON).await.unwrap();
+    assert_eq!(report.sent_on, 1, "{}", report.text());
+    site.settle().await;
+    assert_eq!(site.receiver.stored("events").len(), 4);
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,6 @@
 
 use fake_aws::{CallFilter, Fault, QueuedMessage, Service};
 use insta::assert_snapshot;
-use pipeline::runtime::clock::Clock;
 use pipeline::stores::audit::AuditLog;
 use serde_json::{Value, json};
 use upvest::Domain;
@@ -147,9 +146,7 @@ async fn the_subscriptions_table_has_ours() {
 #[tokio::test(start_paused = true)]
 async fn the_audit_table_has_an_operation_with_what_came_of_it() {
     let receiver = receiver(Policy::Flag).await;
-    let clock = receiver.aws.clock().clone();
-    let clock = Clock::from_fn(move || clock.timestamp());
-    let audit = AuditLog::new(receiver.aws.dynamodb().clone(), "audit".to_owned(), clock);
+    let audit = audit_log(&receiver);
     let request = json!({"queues": ["orders"]});
     let operation = audit
         .begin("arn", "dlq redrive", "INC-42", request)
@@ -163,6 +160,25 @@ async fn the_audit_table_has_an_operation_with_what_came_of_it() {
     // Chance outside of the account decides on the id.
     let id = operation.id.to_string();
     assert_snapshot!(items(&receiver, "audit").replace(&id, "<a UUID of version 7>"));
+}
+
+fn audit_log(receiver: &Receiver) -> AuditLog {
+    AuditLog::new(
+        receiver.aws.dynamodb().clone(),
+        "audit".to_owned(),
+        receiver.clock(),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_begins_whose_record_was_written_and_not_answered() {
+    let receiver = receiver(Policy::Flag).await;
+    let insert = CallFilter::operation(Service::DynamoDb, "ExecuteStatement");
+    receiver.aws.inject(Fault::LoseReply, insert);
+    let audit = audit_log(&receiver);
+    let begin = audit.begin("arn", "dlq redrive", "INC-42", json!({"queues": ["orders"]}));
+    let operation = receiver.aws.invoke("operator", begin).await.unwrap().unwrap();
+    assert_eq!(audit.operations().await.unwrap(), [operation]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -123,10 +123,23 @@ impl AuditLog {
                 ("request", operation.request.to_string()),
             ])
             .await?;
-        match is_new {
+        // The id was drawn just now, so that what has it is our own entry, whose reply was lost. Else two operations would have
+        // one record.
+        match is_new || self.has(&operation).await? {
             true => Ok(operation),
-            // Two operations of one id would have one record.
-            false => Err(AwsError::entries(INSERT, "the operation's id is taken")),
+            false => Err(AwsError::entries(
+                INSERT,
+                "another operation has the id that was drawn: try again",
+            )),
+        }
+    }
+
+    /// Tells whether just this operation is recorded, and nothing after its beginning.
+    async fn has(&self, operation: &Operation) -> Result<bool, AwsError> {
+        match self.operation(operation.id).await {
+            Ok(recorded) => Ok(recorded.as_ref() == Some(operation)),
+            Err(AuditError::Aws(error)) => Err(error),
+            Err(AuditError::Unusable { .. }) => Ok(false),
         }
     }
 

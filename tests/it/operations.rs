@@ -119,7 +119,7 @@ fn a_lean_stack_keeps_the_alarms_that_wake_somebody_and_their_metrics() {
         let metric = text_of(&alarm["Properties"]["MetricName"]);
         let is_ours = alarm["Properties"]["Namespace"] == OURS;
         // What filters read off the API's log is published by no function.
-        let is_filtered = ["DeliveriesRefused", "RequestsUnsigned"].contains(&metric);
+        let is_filtered = metric == "RefusedFromUpvest";
         assert!(
             !is_ours || is_filtered || LEAN.contains(&metric),
             "{metric} is not published"
@@ -201,12 +201,8 @@ fn kebab_case(name: &str) -> String {
 
 /// The sections of the runbook's part about alarms, with their texts.
 fn sections() -> BTreeMap<String, String> {
-    let page = repository_file("docs/operations.md");
-    let (_, alarms) = page
-        .split_once("\n## Alarms\n")
-        .expect("there is a part about alarms");
-    let alarms = alarms.split("\n## ").next().unwrap_or_default();
-    let sections = alarms.split("\n### ").skip(1);
+    let page = repository_file("docs/alarms.md");
+    let sections = page.split("\n### ").skip(1);
     sections
         .filter_map(|section| section.split_once('\n'))
         .map(|(anchor, text)| (anchor.to_owned(), text.to_owned()))
@@ -227,7 +223,7 @@ fn every_alarm_ends_with_the_link_of_its_section_in_the_runbook_and_every_sectio
         assert!(text.len() > 80, "{name} says too little");
         assert!(
             sections.contains_key(&anchor),
-            "docs/operations.md has no section {anchor}"
+            "docs/alarms.md has no section {anchor}"
         );
     }
     let anchors: BTreeSet<String> = descriptions.keys().map(|name| kebab_case(name)).collect();
@@ -239,12 +235,64 @@ fn every_alarm_ends_with_the_link_of_its_section_in_the_runbook_and_every_sectio
     }
 }
 
+/// The pattern of a metric filter, with what its variables stand for but for the parameters.
+fn pattern(filter: &Value) -> String {
+    let pattern = &filter["Properties"]["FilterPattern"];
+    match &pattern["Fn::Sub"] {
+        Value::Array(parts) => {
+            let variables = parts[1].as_object().expect("variables have names");
+            variables
+                .iter()
+                .fold(text_of(&parts[0]).to_owned(), |text, (name, value)| {
+                    text.replace(&format!("${{{name}}}"), text_of(value))
+                })
+        }
+        Value::String(text) => text.clone(),
+        _ => text_of(pattern).to_owned(),
+    }
+}
+
+#[test]
+fn the_page_says_of_every_alarm_who_can_make_it_ring_and_nothing_wakes_that_anybody_can() {
+    let rule = Template::read_file(ALARMS).properties("WebhooksUnhealthyAlarm")["AlarmRule"].to_string();
+    let wakes = |name: &str| {
+        let of_a_domain = ["WebhooksUnhealthyAlarm", "DomainDeadLetterAlarm"].contains(&name);
+        of_a_domain || rule.contains(&format!("${{{name}}}"))
+    };
+    let page = repository_file("docs/alarms.md");
+    let rows: BTreeMap<&str, [&str; 2]> = page
+        .lines()
+        .filter_map(|line| {
+            let (anchor, cells) = line.strip_prefix("| [")?.split_once("](#")?;
+            let mut cells = cells.split(" | ").skip(1);
+            Some((anchor, [cells.next()?, cells.next()?.trim_end_matches(" |")]))
+        })
+        .collect();
+    let descriptions = descriptions();
+    for name in descriptions.keys() {
+        let [is_said_to_wake, who] = rows[kebab_case(name).as_str()];
+        assert_eq!(is_said_to_wake == "yes", wakes(name), "{name}");
+        assert!(
+            !wakes(name) || !who.contains("anybody"),
+            "a stranger can make {name} ring"
+        );
+    }
+    assert_eq!(rows.len(), descriptions.len());
+}
+
 /// What metric filters count of a line of the access log.
-fn counted(template: &Template, route: &str, status: &str) -> Vec<String> {
+fn counted(template: &Template, route: &str, status: &str, source: &str) -> Vec<String> {
     let holds = |term: &str| {
-        let (field, rest) = term.split_once(' ').expect("a term has an operator");
+        let (field, rest) = term
+            .trim_matches(['(', ')'])
+            .split_once(' ')
+            .expect("a term has an operator");
         let (operator, value) = rest.split_once(' ').expect("a term has a value");
-        let own = if field == "$.routeKey" { route } else { status };
+        let own = match field {
+            "$.routeKey" => route,
+            "$.sourceIp" => source,
+            _ => status,
+        };
         match operator {
             "=" => own == value.trim_matches('"'),
             "!=" => own != value.trim_matches('"'),
@@ -253,10 +301,9 @@ fn counted(template: &Template, route: &str, status: &str) -> Vec<String> {
     };
     let filters = template.resources("AWS::Logs::MetricFilter");
     let counting = filters.filter(|(_, filter)| {
-        let pattern = &filter["Properties"]["FilterPattern"];
-        let pattern = pattern["Fn::Sub"].as_str().unwrap_or_else(|| text_of(pattern));
-        let terms = pattern.trim_matches(['{', '}', ' ']).split(" && ");
-        terms.map(|term| term.trim_matches(['(', ')'])).all(holds)
+        let pattern = pattern(filter);
+        let mut terms = pattern.trim_matches(['{', '}', ' ']).split(" && ");
+        terms.all(|term| term.split(" || ").any(holds))
     });
     let metric =
         |filter: &Value| text_of(&filter["Properties"]["MetricTransformations"][0]["MetricName"]).to_owned();
@@ -267,7 +314,7 @@ fn counted(template: &Template, route: &str, status: &str) -> Vec<String> {
 fn every_answer_that_may_block_upvest_rings_and_strangers_wake_nobody() {
     let template = Template::read();
     let webhook = text_of(&template.properties("IngestRoute")["RouteKey"]["Fn::Sub"]);
-    let ours = |status: &str| counted(&template, webhook, status);
+    let ours = |status: &str| counted(&template, webhook, status, "192.0.2.1");
     for status in ["400", "403", "404", "408", "413", "500", "502", "503", "504"] {
         assert_eq!(ours(status), ["DeliveriesRefused"], "{status}");
     }
@@ -278,7 +325,31 @@ fn every_answer_that_may_block_upvest_rings_and_strangers_wake_nobody() {
     assert_eq!(ours("200"), [""; 0]);
     // Scanners ask other paths, which the API itself answers.
     for status in ["400", "403", "404"] {
-        assert_eq!(counted(&template, "-", status), [""; 0], "{status}");
+        assert_eq!(counted(&template, "-", status, "192.0.2.1"), [""; 0], "{status}");
+    }
+}
+
+#[test]
+fn whatever_upvest_is_refused_is_counted_apart_from_what_strangers_are() {
+    let template = Template::read();
+    let webhook = text_of(&template.properties("IngestRoute")["RouteKey"]["Fn::Sub"]);
+    for address in upvest::sources::published() {
+        for status in ["400", "401", "403", "413", "429", "500", "503"] {
+            let counted = counted(&template, webhook, status, address);
+            assert!(
+                counted.contains(&"RefusedFromUpvest".to_owned()),
+                "{address} {status}"
+            );
+        }
+        assert_eq!(counted(&template, webhook, "200", address), [""; 0]);
+    }
+    let longest = template.section("Parameters")["WebhookPath"]["MaxLength"].as_u64();
+    for (name, filter) in template.resources("AWS::Logs::MetricFilter") {
+        let written = pattern(filter).len() as u64;
+        assert!(
+            written + longest.expect("a path has a bound") <= 1_024,
+            "{name}: {written}"
+        );
     }
 }
 
@@ -306,10 +377,6 @@ fn unsigned_requests_ring_when_they_come_as_upvest_would_and_not_for_a_look_of_d
     );
     // Whoever comes once an hour leaves periods empty.
     assert!(periods >= 2 && period_s * periods <= 3600);
-    let rule = nested.properties("WebhooksUnhealthyAlarm")["AlarmRule"].to_string();
-    for alarm in ["RefusedAlarm", "UnsignedAlarm"] {
-        assert!(rule.contains(alarm), "{alarm}");
-    }
 }
 
 #[test]
@@ -319,10 +386,8 @@ fn the_access_log_has_what_its_metric_filters_look_at() {
     let line: Value = serde_json::from_str(format).expect("a line of the access log is JSON");
     let route = &template.properties("IngestRoute")["RouteKey"]["Fn::Sub"];
     for (name, filter) in template.resources("AWS::Logs::MetricFilter") {
-        let filter = &filter["Properties"];
-        assert_eq!(target(&filter["LogGroupName"]), "AccessLogGroup");
-        let pattern = &filter["FilterPattern"];
-        let pattern = pattern["Fn::Sub"].as_str().unwrap_or_else(|| text_of(pattern));
+        assert_eq!(target(&filter["Properties"]["LogGroupName"]), "AccessLogGroup");
+        let pattern = self::pattern(filter);
         assert!(!pattern.contains("routeKey") || pattern.contains(&format!("\"{}\"", text_of(route))));
         for field in pattern.split("$.").skip(1) {
             let field = field.split(' ').next().unwrap_or_default();

@@ -28,6 +28,7 @@ use crate::support::{
     COVERED, deliver, deliver_events, deliver_with, enqueue_events, event, event_at, key, message_of,
     process_all, receiver, sign_with,
 };
+use crate::withdrawn_keys::note;
 
 /// Runs every function in every way that is measured.
 pub(crate) async fn published() -> Vec<Measurement> {
@@ -115,6 +116,9 @@ async fn judge_in_every_way() {
     deliver(&receiver, foreign.as_bytes()).await;
     let stranger = Receiver::new(1, Policy::Flag);
     deliver(&stranger, order.as_bytes()).await;
+    note(&receiver, "retired_at", "2025-12-01T00:00:00Z".parse().unwrap()).await;
+    receiver.aws.clock().advance(Duration::from_secs(301));
+    deliver(&receiver, order.as_bytes()).await;
 }
 
 async fn process_in_every_way() {
@@ -289,6 +293,48 @@ async fn deliveries_that_we_signed_ourselves_do_not_break_the_silence() {
     deliver_with(&receiver, &headers, body.as_bytes()).await;
     assert_eq!(measured.values(metrics::VERIFIED, &[]), [1.0]);
     assert_eq!(measured.values(metrics::FROM_UPVEST, &[]), [0.0; 0]);
+    let body = event("e2", "ORDER.NEW", r#"{"id":"o2","status":"NEW"}"#);
     deliver(&receiver, body.as_bytes()).await;
     assert_eq!(measured.values(metrics::FROM_UPVEST, &[]), [1.0]);
+}
+
+/// Signs a delivery as Upvest does, for a minute from now on.
+fn signed_now(receiver: &Receiver, body: &str) -> Headers {
+    let now = receiver.aws.clock().timestamp();
+    let options = SignatureOptions::new(COVERED).valid(now, now + Duration::from_secs(60));
+    sign_with(&key(), body.as_bytes(), &options)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_delivery_that_somebody_sends_again_does_not_break_the_silence() {
+    let measured = Measured::default();
+    let _guard = ::metrics::set_default_local_recorder(&measured);
+    let receiver = receiver(Policy::Flag).await;
+    let bodies = ["e1", "e2"].map(|id| event(id, "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#));
+    let headers = bodies.each_ref().map(|body| signed_now(&receiver, body));
+    deliver_with(&receiver, &headers[0], bodies[0].as_bytes()).await;
+    assert_eq!(measured.values(metrics::FROM_UPVEST, &[]), [1.0]);
+    // Within its time it brings nothing new; out of it, it may be anybody's, whatever it brings.
+    deliver_with(&receiver, &headers[0], bodies[0].as_bytes()).await;
+    receiver.aws.clock().advance(Duration::from_secs(3600));
+    deliver_with(&receiver, &headers[1], bodies[1].as_bytes()).await;
+    assert_eq!(receiver.stored("events").len(), 2);
+    assert_eq!(measured.values(metrics::FROM_UPVEST, &[]), [1.0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signature_made_now_with_a_withdrawn_key_is_counted_and_one_of_earlier_is_not() {
+    let measured = Measured::default();
+    let _guard = ::metrics::set_default_local_recorder(&measured);
+    let receiver = receiver(Policy::Flag).await;
+    let earlier = event("e1", "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#);
+    let headers = signed_now(&receiver, &earlier);
+    note(&receiver, "retired_at", receiver.aws.clock().timestamp()).await;
+    receiver.aws.clock().advance(Duration::from_secs(8 * 24 * 3600));
+    deliver_with(&receiver, &headers, earlier.as_bytes()).await;
+    assert_eq!(measured.values(metrics::BY_RETIRED_KEYS, &[]), [0.0; 0]);
+    let now = event("e2", "ORDER.NEW", r#"{"id":"o2","status":"NEW"}"#);
+    deliver_with(&receiver, &signed_now(&receiver, &now), now.as_bytes()).await;
+    assert_eq!(measured.values(metrics::BY_RETIRED_KEYS, &[]), [1.0]);
+    assert!(receiver.stored("events").is_empty());
 }

@@ -18,7 +18,7 @@ const A_WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 /// For so long a key is used without reading it again.
 const KNOWN_FOR: Duration = Duration::from_secs(300);
 
-async fn note(receiver: &Receiver, attribute: &str, at: Timestamp) {
+pub(crate) async fn note(receiver: &Receiver, attribute: &str, at: Timestamp) {
     let update = receiver.aws.dynamodb().update_item().table_name("keys");
     let update = update.key("key_id", AttributeValue::S(key().key_id().to_owned()));
     let update = update

@@ -22,13 +22,13 @@ const STANDARD_QUEUES: f64 = 2.0;
 const POLLS_PER_DAY: f64 = 5.0 * 86_400.0 / 20.0;
 /// Counts, of alarms and of metrics that the receiver itself publishes, those of a stack with all that can be watched.
 const FULL: Watching = Watching {
-    alarms: 93.0,
+    alarms: 95.0,
     metrics: 100.0,
     dashboards: 1.0,
 };
 /// Counts those that `Observability=lean` leaves.
 const LEAN: Watching = Watching {
-    alarms: 28.0,
+    alarms: 26.0,
     metrics: 18.0,
     dashboards: 0.0,
 };

@@ -108,7 +108,9 @@ async fn by_named_keys<'e>(
         }
         (Err(rejection), None) => Ok(Verdict::Rejected {
             key_id: Some(match &rejection {
-                VerifyError::KeyRetired { key_id } | VerifyError::KeyDistrusted { key_id } => key_id.clone(),
+                VerifyError::KeyRetired { key_id, .. } | VerifyError::KeyDistrusted { key_id } => {
+                    key_id.clone()
+                }
                 _ => key_id,
             }),
             rejection,

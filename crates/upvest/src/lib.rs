@@ -25,6 +25,7 @@ pub mod packing;
 pub mod placement;
 pub mod projection;
 pub mod signature;
+pub mod sources;
 pub mod subscription;
 pub mod synthetic;
 pub mod time;

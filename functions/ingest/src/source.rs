@@ -26,6 +26,9 @@ impl FromStr for SourcePolicy {
     }
 }
 
+/// Stands for the addresses that Upvest publishes, in a list of addresses.
+const UPVEST: &str = "upvest";
+
 /// Lists the addresses and networks that deliveries may come from; an empty list admits all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowList(Vec<IpNet>);
@@ -33,9 +36,13 @@ pub struct AllowList(Vec<IpNet>);
 impl FromStr for AllowList {
     type Err = ipnet::AddrParseError;
 
-    /// Reads addresses and networks in CIDR notation, separated by commas.
+    /// Reads addresses and networks in CIDR notation, separated by commas. `upvest` stands for the addresses that Upvest publishes.
     fn from_str(list: &str) -> Result<Self, Self::Err> {
         let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        let entries = entries.flat_map(|entry| match entry {
+            UPVEST => upvest::sources::published().collect(),
+            _ => vec![entry],
+        });
         let net = |entry: &str| {
             entry
                 .parse::<IpAddr>()
@@ -71,6 +78,19 @@ mod tests {
             (None, false),
         ] {
             assert_eq!(list.admits(source), admitted, "{source:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_may_name_upvest_for_the_addresses_that_it_publishes() {
+        let list: AllowList = "upvest, 10.1.0.0/16".parse().unwrap();
+        for (source, admitted) in [
+            ("34.90.198.99", true),
+            ("34.32.131.178", true),
+            ("10.1.0.1", true),
+            ("34.90.198.98", false),
+        ] {
+            assert_eq!(list.admits(Some(source)), admitted, "{source}");
         }
     }
 

@@ -200,9 +200,6 @@ async fn verify<'e>(deps: &'e Deps, envelope: &'e Envelope) -> Result<Verdict<'e
     })?;
     match &verdict {
         Verdict::Holds(verified) => {
-            if verified.scope() == Scope::Upvest {
-                metrics::from_upvest();
-            }
             // The canary goes on while Upvest is silent, and must not hide that it is.
             if verified.scope() != Scope::Synthetic {
                 report_freshness(envelope, verified.freshness());
@@ -212,6 +209,10 @@ async fn verify<'e>(deps: &'e Deps, envelope: &'e Envelope) -> Result<Verdict<'e
         Verdict::Rejected { rejection, .. } => match rejection {
             VerifyError::Expired => report_freshness(envelope, Freshness::Expired),
             VerifyError::NotYetValid => report_freshness(envelope, Freshness::NotYetValid),
+            VerifyError::KeyRetired {
+                freshness: Freshness::Fresh,
+                ..
+            } => metrics::by_retired_key(),
             _ => {}
         },
         Verdict::UnknownKey { .. } => {}
@@ -295,6 +296,10 @@ async fn accept(
         .await
         .map_err(failed(Step::Store))?;
     outcome.report(envelope, &conflicts);
+    // What anybody can send again, be it an hour after the last one, must not hide that Upvest is silent.
+    if verified.scope() == Scope::Upvest && verified.freshness() == Freshness::Fresh && outcome.is_new() {
+        metrics::from_upvest();
+    }
     metrics::stored_after(deps.clock.now().duration_since(envelope.received_at));
     Ok(outcome.dispatch)
 }

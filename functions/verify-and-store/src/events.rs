@@ -190,6 +190,11 @@ impl Outcome<'_> {
         }
     }
 
+    /// Tells whether the delivery brought an event that the log did not have.
+    pub(crate) fn is_new(&self) -> bool {
+        self.new > 0
+    }
+
     /// Counts what became of the events; `conflicts` tells which of the conflicting ones are new to the log.
     pub(crate) fn report(&self, envelope: &Envelope, conflicts: &[Recorded]) {
         let conflicting = conflicts

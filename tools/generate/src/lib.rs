@@ -21,6 +21,8 @@ mod documents;
 mod processors;
 mod ranks;
 pub mod region;
+#[path = "../../../crates/upvest/src/sources.rs"]
+pub mod sources;
 mod template;
 
 /// Says why the generated parts were not written, or not compared: the file that a person has to repair.

@@ -2,6 +2,7 @@
 //! processor write.
 
 use crate::category::{CATEGORIES, Domain};
+use crate::sources;
 
 /// Makes the regions of `template.yaml` by name, with their lines.
 pub(crate) fn regions() -> Vec<(&'static str, Vec<String>)> {
@@ -17,6 +18,7 @@ pub(crate) fn regions() -> Vec<(&'static str, Vec<String>)> {
             .collect()
     };
     vec![
+        ("from-upvest", from_upvest()),
         ("domain-mappings", mappings()),
         (
             "domain-loop",
@@ -43,6 +45,18 @@ pub(crate) fn regions() -> Vec<(&'static str, Vec<String>)> {
             join(|logical, _| format!("!Ref {logical}Function")),
         ),
     ]
+}
+
+/// Makes the terms by which a metric filter knows that a request came from one of the addresses that Upvest publishes.
+fn from_upvest() -> Vec<String> {
+    let terms = sources::published().enumerate();
+    // The list is itself the second argument of a Join.
+    terms
+        .map(|(index, address)| {
+            let dash = if index == 0 { "-" } else { " " };
+            format!("{dash} - '($.sourceIp = \"{address}\")'")
+        })
+        .collect()
 }
 
 /// Names the domain as logical ids of CloudFormation do, which have no hyphens: `CorporateActions`.

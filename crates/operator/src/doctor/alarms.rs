@@ -50,7 +50,7 @@ pub(super) async fn check(stack: &Stack, parameters: &Parameters) -> Checked {
     };
     let ringing = in_state(StateValue::Alarm).map(|alarm| {
         let advice = alarm.description.as_deref();
-        let advice = advice.unwrap_or("see its section in docs/operations.md");
+        let advice = advice.unwrap_or("see its section in docs/alarms.md");
         Finding::failed(ALARMS, format!("{} rings", alarm.name), advice)
     });
     let mut findings: Vec<Finding> = ringing.collect();

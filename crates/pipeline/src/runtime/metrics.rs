@@ -25,8 +25,12 @@ pub const UNLISTED_SOURCES: &str = "UnlistedSources";
 pub const VERIFIED: &str = "DeliveriesVerified";
 /// Counts those among them whose signature is out of its time, by `Freshness`: `expired` or `not-yet-valid`.
 pub const OUT_OF_TIME: &str = "DeliveriesOutOfTime";
-/// Counts deliveries among them that Upvest signed, and not a key of our own.
+/// Counts deliveries among them that Upvest signed lately, and that brought an event for the first time: what goes on coming while
+/// Upvest's deliveries do. One of earlier that somebody sends again does not.
 pub const FROM_UPVEST: &str = "DeliveriesFromUpvest";
+/// Counts deliveries that were signed lately, with a key that Upvest had withdrawn longer ago than it may still sign: Upvest uses
+/// it again, or somebody has it.
+pub const BY_RETIRED_KEYS: &str = "DeliveriesByRetiredKeys";
 /// Counts deliveries by which a key was first seen to sign in another dialect.
 pub const NEW_DIALECTS: &str = "NewDialects";
 /// Counts subscriptions of others that Upvest was first seen to send events for, which reached us.
@@ -118,10 +122,10 @@ pub const AWS_RETRIES: &str = "AwsRetries";
 pub const LEAN: [&str; 8] = [
     ANSWERED,
     FROM_UPVEST,
+    BY_RETIRED_KEYS,
     DELIVERIES_FAILED,
     EVENTS_FAILED,
     RETRIED_DELIVERIES_AGE,
-    UNKNOWN_KEYS,
     CONFLICTING,
     CANARY_DELIVERED,
 ];
@@ -176,9 +180,14 @@ pub fn verified(freshness: &'static str) {
     }
 }
 
-/// Counts a delivery that Upvest signed.
+/// Counts a delivery that Upvest signed lately and that brought something new.
 pub fn from_upvest() {
     counter!(FROM_UPVEST).increment(1);
+}
+
+/// Counts a delivery that was signed lately with a withdrawn key.
+pub fn by_retired_key() {
+    counter!(BY_RETIRED_KEYS).increment(1);
 }
 
 /// Counts a subscription of others that events were first seen for.

@@ -1,5 +1,7 @@
 //! The reasons for which a delivery is refused.
 
+use super::Freshness;
+
 /// Tells why a delivery's signature or digest does not hold.
 ///
 /// Each variant has a stable kebab-case [`reason`](Self::reason), which names quarantine prefixes and metric
@@ -132,6 +134,8 @@ pub enum VerifyError {
     KeyRetired {
         /// Repeats the `keyid` parameter.
         key_id: String,
+        /// Tells whether the signature was within its time: a delivery of earlier that somebody sends again is not.
+        freshness: Freshness,
     },
     /// The signature holds, and the operator did not trust the key any longer when the delivery was received.
     #[error("the signature holds, and key {key_id} was not trusted any longer when it was received")]

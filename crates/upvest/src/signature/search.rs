@@ -75,7 +75,7 @@ impl Search {
         }
         let proof = self.base(delivery, signature, key)?;
         // After the signature too: that a key is used which should not be is worth more than that somebody names it.
-        key.check_time(self.received_at)?;
+        key.check_time(self.received_at, claims.freshness(self.received_at))?;
         // After the signature: until it holds the body must not be parsed as events.
         match key.scope().covers_delivery(delivery.request.body) {
             true => Ok(proof),

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretSlice};
 use sha2::Sha256;
 
-use super::{Algorithm, Dialect, Jwk, JwkError, MAX_KEY_ID_BYTES, VerifyError};
+use super::{Algorithm, Dialect, Freshness, Jwk, JwkError, MAX_KEY_ID_BYTES, VerifyError};
 use crate::synthetic::Scope;
 
 /// Bounds an HMAC secret from below, in bytes: 128 bits, which nobody can search through.
@@ -138,14 +138,15 @@ impl VerifyingKey {
     }
 
     /// Refuses what was received when the key proved nothing any longer.
-    pub(super) fn check_time(&self, received_at: Timestamp) -> Result<(), VerifyError> {
+    pub(super) fn check_time(&self, received_at: Timestamp, freshness: Freshness) -> Result<(), VerifyError> {
         let is_over = |end: Option<Timestamp>| end.is_some_and(|end| received_at >= end);
         let key_id = || self.key_id.clone();
         if is_over(self.distrusted_at) {
             return Err(VerifyError::KeyDistrusted { key_id: key_id() });
         }
         if is_over(self.retired_at) {
-            return Err(VerifyError::KeyRetired { key_id: key_id() });
+            let key_id = key_id();
+            return Err(VerifyError::KeyRetired { key_id, freshness });
         }
         Ok(())
     }

@@ -218,13 +218,16 @@ mod tests {
 
     #[test]
     fn the_reasons_of_a_key_are_those_of_signatures() {
-        use upvest::signature::VerifyError;
+        use upvest::signature::{Freshness, VerifyError};
 
         let key_id = || "k".to_owned();
         let errors = [
             VerifyError::UnknownKey { key_id: key_id() },
             VerifyError::BadSignature,
-            VerifyError::KeyRetired { key_id: key_id() },
+            VerifyError::KeyRetired {
+                key_id: key_id(),
+                freshness: Freshness::Fresh,
+            },
             VerifyError::KeyDistrusted { key_id: key_id() },
         ];
         assert_eq!(errors.map(|error| error.reason()), OF_A_KEY);

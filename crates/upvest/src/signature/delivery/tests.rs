@@ -241,10 +241,18 @@ fn a_withdrawn_key_proves_what_was_received_before_and_nothing_after() {
     let key_id = key().key_id().to_owned();
     let retired = VerifyError::KeyRetired {
         key_id: key_id.clone(),
+        freshness: Freshness::Fresh,
     };
-    let distrusted = VerifyError::KeyDistrusted { key_id };
+    let distrusted = VerifyError::KeyDistrusted {
+        key_id: key_id.clone(),
+    };
     assert_eq!(verify(key().retired(second(10)), 9), Ok(()));
     assert_eq!(verify(key().retired(second(10)), 10), Err(retired));
+    let sent_again = VerifyError::KeyRetired {
+        key_id: key_id.clone(),
+        freshness: Freshness::Expired,
+    };
+    assert_eq!(verify(key().retired(second(10)), 3_600), Err(sent_again));
     assert_eq!(verify(key().distrusted(second(10)), 9), Ok(()));
     // Whoever has it may have had it before its owner stopped using it.
     let both = key().retired(second(5)).distrusted(second(10));

@@ -64,7 +64,8 @@ async fn a_delivery_carries_the_trace_of_the_request_that_brought_it() {
 async fn every_event_carries_the_trace_of_the_batch_that_dispatched_it() {
     let aws = Aws::new(1);
     let url = aws.create_queue(QueueSettings::new("rest.fifo"));
-    let routes: Routes = format!("unrecognised={url}").parse().unwrap();
+    let routes = upvest::Domain::ALL.map(|domain| format!("{domain}={url}"));
+    let routes: Routes = routes.join(",").parse().unwrap();
     let queues = DomainQueues::new(aws.sqs().clone(), routes);
     let events = (0..12).map(message).collect();
     queues

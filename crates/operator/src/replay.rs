@@ -55,8 +55,6 @@ pub struct ReplayReport {
     pub replay: Option<Uuid>,
     /// Counts what is to be sent, or was; of a resumed replay, the rest.
     pub selected: Vec<Row>,
-    /// Counts the events that are selected and that none of the domains named takes.
-    pub left_out: u64,
     /// Counts the messages that were sent, those before an interruption included.
     pub sent: u64,
     /// Counts the events or deliveries that could not be had, those before an interruption included.
@@ -151,7 +149,6 @@ impl ReplayReport {
         Self {
             result: Outcome::DryRun,
             replay: task.operation,
-            left_out: counts.left_out,
             selected: counts.into_rows(),
             sent: task.progress.sent,
             failed: 0,

@@ -49,7 +49,7 @@ const SECONDS_OF_A_DAY: u64 = 24 * 3600;
 /// Processes the events of one domain: what its function is made of, once per process.
 #[derive(Debug, Clone)]
 pub struct Processor {
-    /// Names the domain whose events it takes; the catch-all takes all.
+    /// Names the domain whose events it takes; the catch-all takes what is of no other.
     pub domain: Domain,
     /// Settles the messages of its queue, from which Lambda polls.
     pub queue: SourceQueue,
@@ -187,8 +187,7 @@ impl Processor {
         Ok(told_again(message, transition.next()))
     }
 
-    /// Reads an event off its message, and refuses that of another domain. The catch-all also gets the events of domains
-    /// that have no processor of their own.
+    /// Reads an event off its message, and refuses that of another domain.
     fn incoming<'m>(
         &self,
         message: &'m SqsMessage,
@@ -203,7 +202,7 @@ impl Processor {
             .map_err(|error| ProcessError::NoEvent(error.to_string()))?;
         let actual = event.category().domain;
         // An event in the wrong queue would be folded by a role that may not write its entity.
-        if self.domain != Domain::Unrecognised && actual != self.domain {
+        if actual != self.domain {
             return Err(ProcessError::WrongDomain {
                 event_id: event.id().to_owned(),
                 actual,

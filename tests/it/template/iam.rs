@@ -4,7 +4,7 @@
 //! It knows what the template's policies use, and fails on anything else: a policy that it cannot read proves nothing. The
 //! rules are those of AWS's reference of policy elements: a condition holds when all its operators hold, an operator when it
 //! holds for all its keys, and any one of a key's values is enough. Without the key in the request an operator does not hold,
-//! but for negated ones, `...IfExists`, `ForAllValues:` and `Null`.
+//! but for negated ones, `...IfExists`, `ForAllValues:` and `Null`. With `ForAnyValue:` one value of the request is enough.
 
 use std::collections::BTreeMap;
 
@@ -87,6 +87,7 @@ fn holds(operator: &str, keys: &Value, request: &Request) -> bool {
             ("Null", own) => wanted == [own.is_none().to_string()],
             ("ForAllValues:StringEquals", own) => own.into_iter().flatten().all(|value| any(value, equal)),
             ("ForAllValues:StringLike", own) => own.into_iter().flatten().all(|value| any(value, matches)),
+            ("ForAnyValue:StringLike", own) => own.into_iter().flatten().any(|value| any(value, matches)),
             ("StringEqualsIfExists" | "ArnNotEquals", None) => true,
             ("StringEquals" | "StringLike" | "Bool", None) => false,
             ("StringEquals" | "StringEqualsIfExists" | "Bool", Some(own)) => {

@@ -231,10 +231,12 @@ pub(super) fn statements<'t>(template: &'t Template, role: &str) -> Vec<&'t Valu
         .collect()
 }
 
-/// What a role may do to which resource: its logical id, or the text that builds its ARN.
+/// What a role may do to which resource: its logical id, or the text that builds its ARN. What is denied of that in spite is
+/// looked at by [`taken_over`](super::taken_over).
 fn granted(template: &Template, role: &str) -> Grants {
     let mut granted = Grants::new();
-    for statement in statements(template, role) {
+    let statements = statements(template, role).into_iter();
+    for statement in statements.filter(|statement| statement["Effect"] != "Deny") {
         assert_eq!(statement["Effect"], "Allow", "{role}");
         for resource in one_or_more(&statement["Resource"]) {
             let resource = when_true(resource);
@@ -266,7 +268,7 @@ fn a_processor_may_write_the_entities_and_records_of_its_domain_and_no_others() 
             .unwrap();
         let own = CATEGORIES.iter().filter(|category| category.domain == processor);
         let own: BTreeSet<String> = match processor {
-            // It takes the events of categories that nobody knows yet, and of domains without a processor.
+            // It takes the events of categories that nobody knows yet.
             Domain::Unrecognised => ["*".to_owned()].into(),
             _ => own.map(|category| format!("{}#*", category.entity)).collect(),
         };
@@ -326,9 +328,9 @@ fn no_function_logs_what_secrets_manager_answers() {
 /// The rows of a table that a domain's processor, or another function, may touch.
 fn leading_keys(template: &Template, function: &str, table: &str) -> BTreeSet<String> {
     let statements = statements(template, &format!("{function}Role"));
-    let mut of_table = statements
-        .into_iter()
-        .filter(|statement| statement["Resource"]["Fn::GetAtt"][0] == table);
+    let mut of_table = statements.into_iter().filter(|statement| {
+        statement["Effect"] == "Allow" && statement["Resource"]["Fn::GetAtt"][0] == table
+    });
     let statement = of_table.next().expect("a statement is about the table");
     let condition = &statement["Condition"]["ForAllValues:StringLike"];
     assert!(of_table.next().is_none());

@@ -186,6 +186,32 @@ fn a_processor_taken_over_writes_and_tells_of_its_own_domain_alone() {
 }
 
 #[test]
+fn a_catch_all_taken_over_touches_nothing_that_a_domain_knows() {
+    let template = Template::read();
+    let role = "UnrecognisedRole";
+    for category in CATEGORIES {
+        let key = format!("{}#1", category.entity);
+        let told = format!("{}.CHANGED", category.name);
+        assert_refused(
+            &template,
+            role,
+            &[
+                row("dynamodb:PutItem", "EntitiesTable", &key),
+                row("dynamodb:PartiQLUpdate", "EntitiesTable", &key),
+                row("dynamodb:BatchGetItem", "EntitiesTable", &key),
+                on("events:PutEvents", "${EventBus.Arn}").with("events:detail-type", &[&told]),
+                // One entry of a category that somebody knows spoils the request.
+                on("events:PutEvents", "${EventBus.Arn}")
+                    .with("events:detail-type", &["SPACESHIP.LAUNCHED", category.name]),
+            ],
+        );
+    }
+    let own = row("dynamodb:PutItem", "EntitiesTable", "SPACESHIP#1");
+    let told = on("events:PutEvents", "${EventBus.Arn}").with("events:detail-type", &["SPACESHIP.LAUNCHED"]);
+    assert!(may(&template, role, &own) && may(&template, role, &told));
+}
+
+#[test]
 fn every_function_is_among_those_that_were_tried() {
     let template = Template::read();
     let tried = [

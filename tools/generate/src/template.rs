@@ -19,6 +19,8 @@ pub(crate) fn regions() -> Vec<(&'static str, Vec<String>)> {
     };
     vec![
         ("from-upvest", from_upvest()),
+        ("known-entities", of_known_domains(aggregate_keys)),
+        ("known-detail-types", of_known_domains(detail_types)),
         ("domain-mappings", mappings()),
         (
             "domain-loop",
@@ -45,6 +47,17 @@ pub(crate) fn regions() -> Vec<(&'static str, Vec<String>)> {
             join(|logical, _| format!("!Ref {logical}Function")),
         ),
     ]
+}
+
+/// Lists what every domain has but the catch-all.
+fn of_known_domains(entries: fn(Domain) -> Vec<String>) -> Vec<String> {
+    let known = Domain::ALL
+        .into_iter()
+        .filter(|domain| *domain != Domain::Unrecognised);
+    known
+        .flat_map(entries)
+        .map(|entry| format!("- \"{}\"", entry.trim_matches('"')))
+        .collect()
 }
 
 /// Makes the terms by which a metric filter knows that a request came from one of the addresses that Upvest publishes.
@@ -95,7 +108,7 @@ fn mappings() -> Vec<String> {
 /// Lists the keys of the entities table that the domain's processor may read and write, as IAM's patterns.
 fn aggregate_keys(domain: Domain) -> Vec<String> {
     if domain == Domain::Unrecognised {
-        // It takes the events of categories that nobody knows yet, and of domains whose queue is not configured.
+        // It takes the events of categories that nobody knows yet. Those that somebody knows are denied to it.
         return vec!["*".to_owned()];
     }
     entities(domain)

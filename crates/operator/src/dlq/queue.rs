@@ -10,6 +10,7 @@ use pipeline::queues::consumer::REASON;
 use pipeline::queues::domains::DISPATCH;
 use pipeline::stores::pending::MAY_BE_PENDING;
 use serde::Serialize;
+use upvest::Domain;
 use upvest::effects::Dispatch;
 
 use super::message::Message;
@@ -34,6 +35,8 @@ pub(crate) struct DeadLetterQueue {
     pub(crate) queue: Queue,
     url: String,
     home_url: String,
+    /// Gives the queue of each domain, for events: one may belong to another domain now than when it came here.
+    domains: HashMap<Domain, String>,
 }
 
 /// Tells how many messages there are, as SQS estimates it.
@@ -54,12 +57,17 @@ impl DeadLetterQueue {
     /// [`Error`](crate::Error) when the stack does not name one.
     pub(crate) fn of(stack: &Stack, queues: &[Queue]) -> Result<Vec<Self>> {
         let client = stack.sqs();
+        let domains = Domain::ALL.into_iter();
+        let domains: HashMap<Domain, String> = domains
+            .filter_map(|domain| Some((domain, stack.queue_url(Queue::Domain(domain)).ok()?)))
+            .collect();
         let open = |queue| {
             Ok(Self {
                 client: client.clone(),
                 queue,
                 url: stack.dead_letter_queue_url(queue)?,
                 home_url: stack.queue_url(queue)?,
+                domains: domains.clone(),
             })
         };
         if queues.is_empty() {
@@ -127,8 +135,9 @@ impl DeadLetterQueue {
         Ok(())
     }
 
-    /// Sends a message to the queue that it came from; gives the id of the new message. It is as it was but for the reason,
-    /// and that an event is marked as one that was sent before. What it took along to resume its effects by stays.
+    /// Sends a message to the queue that it came from, or an event to that of the domain which takes it by now; gives the id of
+    /// the new message. It is as it was but for the reason, and that an event is marked as one that was sent before. What it
+    /// took along to resume its effects by stays.
     ///
     /// The deduplication id is made of the message's id: it gets past the queue's memory of the event's id, and when the
     /// same message is sent twice, because it could not be deleted after the first time, the queue drops the second.
@@ -151,7 +160,7 @@ impl DeadLetterQueue {
             attributes.insert(MAY_BE_PENDING.to_owned(), text("true"));
         }
         let group = message.group.as_ref();
-        let request = self.client.send_message().queue_url(&self.home_url);
+        let request = self.client.send_message().queue_url(self.home_of(message));
         let sent = request
             .message_body(&message.body)
             .set_message_attributes(Some(attributes).filter(|attributes| !attributes.is_empty()))
@@ -161,6 +170,13 @@ impl DeadLetterQueue {
             .await
             .map_err(AwsError::of("SendMessage to the queue of a dead letter"))?;
         Ok(sent.message_id)
+    }
+
+    fn home_of(&self, message: &Message) -> &str {
+        let event_type = message.about.r#type.as_deref();
+        let domain = event_type.map(|event_type| upvest::category::of(event_type).domain);
+        let own = domain.and_then(|domain| self.domains.get(&domain));
+        own.unwrap_or(&self.home_url)
     }
 
     /// Deletes a message that was received and not given back since.

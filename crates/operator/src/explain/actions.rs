@@ -68,7 +68,7 @@ struct Place {
 }
 
 impl Place {
-    /// Lists where the records of an event may be. The catch-all acts for domains that have no processor of their own.
+    /// Lists where the records of an event may be. The catch-all acted for categories that a version before did not know.
     fn all(event: &LoggedEvent, replays: &[String]) -> Vec<Self> {
         let own = category::of(&event.event_type).domain;
         let domains = BTreeSet::from([own, Domain::Unrecognised]);

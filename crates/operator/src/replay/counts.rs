@@ -8,13 +8,10 @@ use upvest::Domain;
 /// Says how many failures are named; the rest is counted.
 const NAMED: usize = 100;
 
-/// Counts the selected events and their messages, before anything is sent.
+/// Counts the selected events, each of which makes one message, before anything is sent.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     rows: BTreeMap<(Domain, String), u64>,
-    events: u64,
-    /// Says how many events none of the domains named takes.
-    pub(super) left_out: u64,
 }
 
 /// Names an event or a delivery that could not be sent again.
@@ -45,22 +42,14 @@ pub struct Row {
 }
 
 impl Counts {
-    /// Adds an event that goes to these domains.
-    pub(crate) fn add(&mut self, event_type: &str, targets: &[Domain]) {
-        self.events += 1;
-        self.left_out += u64::from(targets.is_empty());
-        for domain in targets {
-            *self.rows.entry((*domain, event_type.to_owned())).or_default() += 1;
-        }
+    /// Adds an event, which goes to the domain of its type.
+    pub(crate) fn add(&mut self, event_type: &str) {
+        let domain = upvest::category::of(event_type).domain;
+        *self.rows.entry((domain, event_type.to_owned())).or_default() += 1;
     }
 
-    /// Tells how many events are selected, those that no named domain takes included.
+    /// Tells how many events are selected.
     pub(crate) fn events(&self) -> u64 {
-        self.events
-    }
-
-    /// Tells how many messages that makes: one for each event and domain that takes it.
-    pub(crate) fn messages(&self) -> u64 {
         self.rows.values().sum()
     }
 

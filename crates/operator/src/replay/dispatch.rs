@@ -30,7 +30,6 @@ struct Had {
 pub(crate) async fn address(
     records: &Records,
     events: &[Selected],
-    targets: impl Fn(&str) -> Vec<Domain>,
     run: &Run,
 ) -> Result<(Vec<EventMessage>, Vec<Failure>)> {
     let in_log = events.iter().filter(|event| event.delivered.is_none());
@@ -48,10 +47,7 @@ pub(crate) async fn address(
             None => from_log(records, items.remove(event_id)).await?,
         };
         match had {
-            Ok(had) => {
-                let targets = targets(&event.event_type).into_iter();
-                messages.extend(targets.map(|domain| had.message(domain, run)));
-            }
+            Ok(had) => messages.push(had.message(upvest::category::of(&event.event_type).domain, run)),
             Err(reason) => failures.push(Failure {
                 what: event_id.clone(),
                 reason,
@@ -82,17 +78,17 @@ async fn from_log(records: &Records, item: Option<LoggedEvent>) -> Result<Result
 }
 
 impl Had {
-    fn message(&self, domain: Domain, run: &Run) -> EventMessage {
+    fn message(self, domain: Domain, run: &Run) -> EventMessage {
         let Delivered {
             json,
             delivery_id,
             sha256,
-        } = self.delivered.clone();
+        } = self.delivered;
         EventMessage {
             event_id: self.occurred.event_id.clone(),
             domain,
-            aggregate: self.aggregate.clone(),
-            occurred: self.occurred.clone(),
+            aggregate: self.aggregate,
+            occurred: self.occurred,
             json,
             sha256,
             delivery_id,

@@ -28,7 +28,7 @@ pub(crate) async fn count(
     let work = reporter.count("events selected");
     let mut counts = Counts::default();
     let mut add = |event_type: &str| {
-        counts.add(event_type, &task.targets(event_type));
+        counts.add(event_type);
         work.done(1);
     };
     if let (Selection::Log(filter), None) = (&task.request.selection, &task.progress.reached) {

@@ -93,14 +93,12 @@ impl<'s> Sender<'s> {
 
     async fn send_page(&mut self, page: Page, work: &Work<'_>) -> Result<()> {
         let mut failures = page.failures;
-        let task = self.task;
         let run = Run {
             replay: self.record.id.to_string(),
             at: self.record.at,
         };
         for events in page.events.chunks(LOAD_BATCH) {
-            let targets = |event_type: &str| task.targets(event_type);
-            let (addressed, failed) = address(self.records, events, targets, &run).await?;
+            let (addressed, failed) = address(self.records, events, &run).await?;
             failures.extend(failed);
             for batch in addressed.chunks(BATCH) {
                 // The rate is of messages, not of batches.

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use pipeline::stores::audit::Operation;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use upvest::Domain;
 use uuid::Uuid;
 
 use super::counts::{Counts, Failures};
@@ -23,8 +22,6 @@ pub(crate) const UNRECORDED: &str = "the audit table does not take how far this 
 pub struct Request {
     /// Chooses the events to send again.
     pub selection: Selection,
-    /// Names the domains to send to; each event's own where there are none.
-    pub to: Vec<String>,
 }
 
 /// Says how far a replay came, as the audit table has it.
@@ -112,34 +109,17 @@ impl Task {
         noted.map_err(Error::context(UNRECORDED))
     }
 
-    /// Tells to which domains an event of a type goes.
-    pub(crate) fn targets(&self, event_type: &str) -> Vec<Domain> {
-        let own = upvest::category::of(event_type).domain;
-        let names = |domain: Domain| self.request.to.iter().any(|name| name == domain.name());
-        match &*self.request.to {
-            [] => vec![own],
-            _ => Domain::ALL
-                .into_iter()
-                .filter(|domain| *domain == own || *domain == Domain::Unrecognised)
-                .filter(|domain| names(*domain))
-                .collect(),
-        }
-    }
-
     /// Makes sure that there is something to do. Of an interrupted replay, all may be done.
     ///
     /// # Errors
     ///
-    /// [`Error`] when nothing is selected, or no domain named takes it.
+    /// [`Error`] when nothing is selected.
     pub(crate) fn check(&self, counts: &Counts) -> Result<()> {
-        let selection = &self.request.selection;
-        match (self.operation, counts.messages(), counts.events()) {
-            (Some(_), _, _) | (None, 1.., _) => Ok(()),
-            (None, 0, 0) => Err(Error::not_found(format!(
-                "nothing is selected: there is no event {selection}"
-            ))),
-            (None, 0, count) => Err(Error::not_found(format!(
-                "nothing is selected: there are {count} events {selection}, but --to names no domain that takes them"
+        match (self.operation, counts.events()) {
+            (Some(_), _) | (None, 1..) => Ok(()),
+            (None, 0) => Err(Error::not_found(format!(
+                "nothing is selected: there is no event {}",
+                self.request.selection
             ))),
         }
     }

@@ -124,6 +124,11 @@ impl ProcessError {
     pub fn kind_and_step(&self) -> (Kind, &'static str) {
         match self {
             Self::NoEvent(_) | Self::NoEntityKey { .. } => (Kind::Never, READ),
+            // A version that once knows the category knows it for good: a redrive sends the event to its domain.
+            Self::WrongDomain {
+                expected: Domain::Unrecognised,
+                ..
+            } => (Kind::Never, READ),
             // A processor of the version before, while a deployment is under way, does not know the category yet.
             Self::WrongDomain { .. } => (Kind::Infrastructure, READ),
             Self::Unread(_) => (Kind::Message, READ),

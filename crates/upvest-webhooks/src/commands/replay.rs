@@ -60,10 +60,6 @@ Exit status: 0 when all was sent, 1 when something could not be had or sent, or 
 pub(crate) struct Arguments {
     #[command(flatten)]
     what: What,
-    /// Send to these domains only, of those that take an event: its own, and `unrecognised`, which takes all
-    /// [default: its own]
-    #[arg(long, value_name = "DOMAIN", num_args = 1.., conflicts_with = "resume", help_heading = "Replay")]
-    to: Vec<Domain>,
     /// Go on with a replay that was interrupted
     #[arg(long, value_name = "ID", conflicts_with_all = ["event", "entity", "event_type", "category", "domain", "since"])]
     resume: Option<Uuid>,
@@ -123,7 +119,6 @@ impl Arguments {
             Some(id) => Replay::Resume(id),
             None => Replay::New(Request {
                 selection: self.what.selection(clock.now())?,
-                to: self.to.iter().map(ToString::to_string).collect(),
             }),
         };
         let repair = self.repair.of(stack, clock, reporter);
@@ -198,12 +193,5 @@ fn counts(report: &ReplayReport) -> String {
     for row in &report.selected {
         table.add_row([row.domain, &row.r#type, &row.events.to_string()]);
     }
-    let mut text = format!("{table}\n{} events in all\n", report.remaining());
-    if report.left_out > 0 {
-        text.push_str(&format!(
-            "{} more for domains that --to does not name\n",
-            report.left_out
-        ));
-    }
-    text
+    format!("{table}\n{} events in all\n", report.remaining())
 }

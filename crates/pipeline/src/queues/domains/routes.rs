@@ -5,13 +5,15 @@ use std::str::FromStr;
 
 use upvest::Domain;
 
-/// Maps each domain to the URL of its queue. It always has the catch-all's, which takes what no other queue does.
+/// Maps each domain to the URL of its queue.
 ///
 /// ```
 /// use pipeline::queues::domains::Routes;
+/// use upvest::Domain;
 ///
-/// assert!("orders=https://q/orders,unrecognised=https://q/rest".parse::<Routes>().is_ok());
-/// // Without the catch-all some events would have nowhere to go.
+/// let all = Domain::ALL.map(|domain| format!("{domain}=https://q/{domain}")).join(",");
+/// assert!(all.parse::<Routes>().is_ok());
+/// // Some events would have nowhere to go.
 /// assert!("orders=https://q/orders".parse::<Routes>().is_err());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,9 +28,9 @@ pub enum RoutesError {
     /// An entry's domain does not exist.
     #[error(transparent)]
     Domain(#[from] upvest::category::UnknownDomainError),
-    /// The catch-all has no queue, so that some events would have nowhere to go.
-    #[error("the domain unrecognised has no queue")]
-    NoCatchAll,
+    /// A domain has no queue, so that its events would have nowhere to go.
+    #[error("the domain {0} has no queue")]
+    NoQueue(Domain),
 }
 
 impl FromStr for Routes {
@@ -43,22 +45,19 @@ impl FromStr for Routes {
                 .ok_or_else(|| RoutesError::Entry(entry.to_owned()))?;
             routes.insert(domain.parse()?, url.to_owned());
         }
-        if routes.contains_key(&Domain::Unrecognised) {
-            Ok(Self(routes))
-        } else {
-            Err(RoutesError::NoCatchAll)
+        match Domain::ALL.into_iter().find(|domain| !routes.contains_key(domain)) {
+            Some(domain) => Err(RoutesError::NoQueue(domain)),
+            None => Ok(Self(routes)),
         }
     }
 }
 
 impl Routes {
-    /// Finds the queue for a domain's events: the domain's own, or that of the catch-all while the domain has none.
+    /// Finds the queue for a domain's events.
     pub(super) fn url(&self, domain: Domain) -> &str {
-        // The constructor makes sure of the catch-all's queue.
         self.0
             .get(&domain)
-            .or_else(|| self.0.get(&Domain::Unrecognised))
-            .map_or("", String::as_str)
+            .expect("a list without a queue for each domain is refused")
     }
 }
 
@@ -67,15 +66,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_domain_without_a_queue_goes_to_the_catch_all() {
-        let routes: Routes = "orders=https://q/orders, unrecognised=https://q/rest"
-            .parse()
-            .unwrap();
+    fn a_list_is_refused_that_names_no_queue_for_a_domain_or_is_none() {
+        let all = Domain::ALL.map(|domain| format!("{domain}=https://q/{domain}"));
+        let routes: Routes = all.join(", ").parse().unwrap();
         assert_eq!(routes.url(Domain::Orders), "https://q/orders");
-        assert_eq!(routes.url(Domain::Fees), "https://q/rest");
+        assert_eq!(routes.url(Domain::Unrecognised), "https://q/unrecognised");
         assert_eq!(
-            "orders=https://q/orders".parse::<Routes>(),
-            Err(RoutesError::NoCatchAll)
+            all[1..].join(",").parse::<Routes>(),
+            Err(RoutesError::NoQueue(Domain::ALL[0]))
         );
         assert_eq!(
             "orders".parse::<Routes>(),

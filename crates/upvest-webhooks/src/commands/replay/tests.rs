@@ -230,7 +230,7 @@ async fn a_replay_is_recorded_with_who_why_and_what_came_of_it() {
     assert!(record.operator.contains("operator"), "{record:?}");
     assert_eq!(
         record.request,
-        json!({ "selection": { "log": { "domains": ["orders"] } }, "to": [] })
+        json!({ "selection": { "log": { "domains": ["orders"] } } })
     );
     assert_eq!(record.result, Some(json!({ "failed": 0, "sent": 5 })));
     assert!(record.ended_at.is_some());
@@ -262,10 +262,6 @@ async fn nothing_selected_says_what_there_is_none_of() {
             "--since 2025-12-01 --until 2025-12-02",
             "no event in the archive that was received from 2025-12-01T00:00:00Z to 2025-12-02T00:00:00Z",
         ),
-        (
-            "--entity ORDER#o1 --to payments",
-            "there are 3 events of ORDER#o1, but --to names no domain that takes them",
-        ),
         ("--since 2026-01-02 --until 2026-01-01", "no time lies between"),
     ] {
         let error = refusal(&deployed, line).await;
@@ -294,28 +290,6 @@ async fn an_event_in_conflict_with_another_is_not_sent() {
         assert_eq!((report.sent, report.failed), (6, 0), "{line}");
         deployed.process().await;
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn events_go_to_the_chosen_domains_that_take_them() {
-    let deployed = deployed().await;
-    let report = replay(&deployed, "--since 2026-01-01 --until 2026-01-02 --to payments")
-        .await
-        .unwrap();
-    assert_eq!(sent(&deployed), [("payments", ids(&["t1-1"]))]);
-    assert_eq!((report.sent, report.left_out), (1, 5));
-    assert!(counts(&report).contains("5 more for domains that --to does not name"));
-    deployed.process().await;
-    replay(&deployed, "--entity ORDER#o2 TOPUP#t1 --to unrecognised orders")
-        .await
-        .unwrap();
-    let expected = [
-        ("orders", ids(&["o2-1"])),
-        ("unrecognised", ids(&["o2-1", "t1-1"])),
-    ];
-    assert_eq!(sent(&deployed), expected);
-    deployed.process().await;
-    assert_eq!(deployed.receiver.waiting(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -409,7 +383,7 @@ fn exactly_one_kind_of_selector_is_taken() {
     };
     for line in [
         "--event e1 e2 --reason r",
-        "--domain orders fees --to orders unrecognised --reason r --rate 5",
+        "--domain orders fees --reason r --rate 5",
         "--type A.B --since 2026-01-05 --until 36h --dry-run",
         "--resume 019b76da-a87b-7def-8123-456789abcdef --yes",
     ] {

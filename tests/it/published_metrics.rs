@@ -298,6 +298,22 @@ async fn deliveries_that_we_signed_ourselves_do_not_break_the_silence() {
     assert_eq!(measured.values(metrics::FROM_UPVEST, &[]), [1.0]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_key_that_proves_its_first_delivery_is_told_once() {
+    let measured = Measured::default();
+    let _guard = ::metrics::set_default_local_recorder(&measured);
+    let receiver = receiver(Policy::Flag).await;
+    for id in ["e1", "e2"] {
+        deliver(
+            &receiver,
+            event(id, "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#).as_bytes(),
+        )
+        .await;
+        receiver.aws.clock().advance(Duration::from_secs(2 * 3600));
+        assert_eq!(measured.values(metrics::NEW_KEYS, &[]), [1.0]);
+    }
+}
+
 /// Signs a delivery as Upvest does, for a minute from now on.
 fn signed_now(receiver: &Receiver, body: &str) -> Headers {
     let now = receiver.aws.clock().timestamp();

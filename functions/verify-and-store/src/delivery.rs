@@ -225,12 +225,18 @@ async fn note_proof(deps: &Deps, envelope: &Envelope, verified: &Verified<'_>) {
     for (component, _) in verified.rewritten() {
         tracing::info!(delivery.id = %envelope.delivery_id, component, "component was not signed with the value that arrived");
     }
-    if let Err(error) = deps.keys.proved(verified).await {
-        tracing::warn!(
+    match deps.keys.proved(verified).await {
+        Ok(false) => {}
+        // Told by its first delivery, and not when it was written: whoever could write its row would not say so.
+        Ok(true) => {
+            metrics::new_key();
+            tracing::warn!(delivery.id = %envelope.delivery_id, key.id = verified.key_id(), "key proved its first delivery");
+        }
+        Err(error) => tracing::warn!(
             delivery.id = %envelope.delivery_id,
             error = %ErrorChain(&error),
             "use of the key could not be noted"
-        );
+        ),
     }
 }
 

@@ -31,6 +31,8 @@ pub const FROM_UPVEST: &str = "DeliveriesFromUpvest";
 /// Counts deliveries that were signed lately, with a key that Upvest had withdrawn longer ago than it may still sign: Upvest uses
 /// it again, or somebody has it.
 pub const BY_RETIRED_KEYS: &str = "DeliveriesByRetiredKeys";
+/// Counts keys that proved their first delivery: from now on they are trusted in fact, whoever wrote them.
+pub const NEW_KEYS: &str = "NewKeys";
 /// Counts deliveries by which a key was first seen to sign in another dialect.
 pub const NEW_DIALECTS: &str = "NewDialects";
 /// Counts subscriptions of others that Upvest was first seen to send events for, which reached us.
@@ -183,6 +185,11 @@ pub fn verified(freshness: &'static str) {
 /// Counts a delivery that Upvest signed lately and that brought something new.
 pub fn from_upvest() {
     counter!(FROM_UPVEST).increment(1);
+}
+
+/// Counts a key that proved its first delivery.
+pub fn new_key() {
+    counter!(NEW_KEYS).increment(1);
 }
 
 /// Counts a delivery that was signed lately with a withdrawn key.

@@ -45,7 +45,10 @@ impl FromStr for Routes {
                 .ok_or_else(|| RoutesError::Entry(entry.to_owned()))?;
             routes.insert(domain.parse()?, url.to_owned());
         }
-        match Domain::ALL.into_iter().find(|domain| !routes.contains_key(domain)) {
+        match Domain::ALL
+            .into_iter()
+            .find(|domain| !routes.contains_key(domain))
+        {
             Some(domain) => Err(RoutesError::NoQueue(domain)),
             None => Ok(Self(routes)),
         }

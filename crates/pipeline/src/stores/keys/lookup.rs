@@ -211,20 +211,21 @@ impl Keys {
     }
 
     /// Notes that a key proved a delivery, and in which dialect: the next delivery is tried in it first, the table is
-    /// told once an hour, and a dialect that is new for the key is reported by whoever is first to note it.
+    /// told once an hour, and a dialect that is new for the key is reported by whoever is first to note it. Tells whether the
+    /// delivery was the first that the key proved, to one receiver alone.
     ///
     /// # Errors
     ///
     /// [`AwsError`] when the table cannot be told. The delivery is proven all the same.
-    pub async fn proved(&self, verified: &Verified<'_>) -> Result<(), AwsError> {
+    pub async fn proved(&self, verified: &Verified<'_>) -> Result<bool, AwsError> {
         let (key_id, dialect) = (verified.key_id(), verified.dialect());
         if is_canarys(key_id) {
-            return Ok(());
+            return Ok(false);
         }
         let noted = {
             let mut memory = self.memory();
             let Some(Remembered { key, used, .. }) = memory.keys.get_mut(key_id) else {
-                return Ok(());
+                return Ok(false);
             };
             if key.prefers() != dialect {
                 *key = Arc::new(VerifyingKey::clone(key).preferring(dialect));
@@ -235,13 +236,14 @@ impl Keys {
                 .map(|new| (std::mem::replace(used, new.clone()), new))
         };
         let Some((old, new)) = noted else {
-            return Ok(());
+            return Ok(false);
         };
-        if self.table.note_proved(key_id, &old, &new).await? && is_news(&old, verified) {
+        let is_noted = self.table.note_proved(key_id, &old, &new).await?;
+        if is_noted && is_news(&old, verified) {
             metrics::new_dialect();
             tracing::warn!(key.id = key_id, key.dialect = %dialect, known = ?old.dialects, "key signs in a dialect that is new for it");
         }
-        Ok(())
+        Ok(is_noted && old.last_proved.is_none())
     }
 
     /// Makes the canary's key; `None` when the id is not that of its secret.

@@ -20,13 +20,13 @@ use webhook_tests::receiver::{Receiver, dead_letter_name};
 
 use crate::support::{event_at, post_events, receiver};
 
-/// What the order desk was told: idempotency key and body.
-type Told = Arc<Mutex<Vec<(String, Value)>>>;
+/// What the order desk received: idempotency key and body.
+type Received = Arc<Mutex<Vec<(String, Value)>>>;
 
 /// An order desk that knows the account group `g1` only.
-async fn order_desk() -> (String, Told) {
-    let told = Told::default();
-    let answer = async |State(told): State<Told>, headers: HeaderMap, body: String| {
+async fn order_desk() -> (String, Received) {
+    let told = Received::default();
+    let answer = async |State(told): State<Received>, headers: HeaderMap, body: String| {
         let body: Value = serde_json::from_str(&body).unwrap();
         let key = headers["idempotency-key"].to_str().unwrap().to_owned();
         let known = body["account_group"] == "g1";

@@ -1,5 +1,5 @@
 # Everything needs Rust, Python 3.10 or newer with venv, and make; `make help` lists the targets.
-# What they need beyond that is pinned in tools/ and installed into .tools/.
+# What they need beyond that is pinned in tools/, with hashes, and installed into .tools/.
 
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -19,13 +19,22 @@ EMULATOR := .tools/emulator/.installed
 SAM := .tools/sam/.installed
 LINT := .tools/lint/.installed
 PEERS := .tools/bench/.installed
+LOCK := .tools/lock/.installed
+
+# What writes the bills of materials; from its source, because nobody publishes it built.
+CYCLONEDX_VERSION := 0.5.9
+CYCLONEDX := .tools/cyclonedx/$(CYCLONEDX_VERSION)/bin/cargo-cyclonedx
 
 export SAM_CLI_TELEMETRY := 0
 
 # How many deliveries `make simulate` makes, those of the calls before included.
 DELIVERIES ?= 100000
 
-.PHONY: run test check simulate bench generate build install deploy clean help tools
+# The fuzz targets that `make fuzz` runs, one after another, and how long each, in seconds.
+FUZZ ?= signature delivery envelope jwk
+SECONDS_EACH ?= 600
+
+.PHONY: run test check secrets secrets-allow simulate fuzz bench generate build sbom install deploy lock clean help tools
 
 run: $(EMULATOR) $(SAM) ## Run the receiver on this machine (ONCE=1: exit after the report)
 	$(CARGO) build --locked --workspace --bins
@@ -35,7 +44,8 @@ test: $(EMULATOR) $(SAM) ## Run all tests, end to end ones included
 	$(CARGO) build --locked --workspace --bins
 	$(CARGO) test --locked --workspace
 
-check: $(LINT) $(SAM) ## Run everything that CI runs: format, spelling, licences, lints, documentation, template, tests
+check: $(LINT) $(SAM) ## Run everything that CI runs: format, secrets, spelling, licences, lints, documentation, template, tests
+	$(MAKE) secrets
 	$(CARGO) run --locked --quiet --package generate -- --check
 	$(CARGO) fmt --all --check
 	.tools/lint/bin/typos
@@ -46,9 +56,25 @@ check: $(LINT) $(SAM) ## Run everything that CI runs: format, spelling, licences
 	.tools/sam/bin/sam validate
 	$(MAKE) test
 
+secrets: $(LINT) ## Search what git has, or would take, for secrets (docs/supply-chain.md)
+	@.tools/lint/bin/python tools/secrets/search.py .tools/lint/bin/kingfisher
+
+secrets-allow: $(LINT) ## Write the list of what `make secrets` finds and is none: keys of tests
+	@.tools/lint/bin/python tools/secrets/search.py .tools/lint/bin/kingfisher --allow
+
 simulate: ## Simulate DELIVERIES= in a hostile world, on all cores; goes on where it was stopped
 	$(CARGO) build --locked --workspace --bins
 	@target/debug/simulate --deliveries $(DELIVERIES)
+
+# With the packages that are there already: only ours are compiled anew, so that libFuzzer sees which way an input goes.
+fuzz: ## Run the fuzz targets under libFuzzer (FUZZ=, SECONDS_EACH=); needs a C++ compiler (docs/supply-chain.md)
+	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/fuzz/rustc.sh $(CARGO) build --locked --workspace --features fuzz/libfuzzer $(FUZZ:%=--bin fuzz-%)
+	@for target in $(FUZZ); do \
+		mkdir -p target/fuzz/$$target/corpus; \
+		target/debug/fuzz-$$target -max_total_time=$(SECONDS_EACH) -timeout=10 -max_len=65536 -print_final_stats=1 \
+			-dict=fuzz/dictionaries/$$target.dict -artifact_prefix=target/fuzz/$$target/ \
+			target/fuzz/$$target/corpus fuzz/corpus/$$target || exit 1; \
+	done
 
 bench: $(PEERS) ## Measure the release functions against the same work in Python (QUICK=1: two minutes; ARGS= for the benchmark)
 	$(CARGO) build --locked --workspace --bin bench
@@ -63,6 +89,9 @@ build: $(SAM) ## Build the functions for AWS into target/lambda (ARCH=arm64 or x
 	PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked --release $(if $(filter x86_64,$(ARCH)),--x86-64,--arm64) \
 		$(FUNCTIONS:%=--package %)
 
+sbom: $(CYCLONEDX) ## Write a CycloneDX bill of materials for each function into target/sbom (docs/supply-chain.md)
+	tools/sbom.sh $(CYCLONEDX) $(ARCH) target/sbom
+
 install: ## Install upvest-webhooks with completions and man pages below PREFIX (default: ~/.local)
 	UPVEST_WEBHOOKS_COMMIT="$$(git rev-parse --short HEAD)" $(CARGO) build --locked --profile $(INSTALL_PROFILE) --bin upvest-webhooks
 	mkdir -p $(addprefix $(PREFIX)/,bin $(BASH_COMPLETIONS) $(ZSH_COMPLETIONS) $(FISH_COMPLETIONS))
@@ -75,11 +104,18 @@ install: ## Install upvest-webhooks with completions and man pages below PREFIX 
 deploy: build ## Build and deploy to the AWS account of your credentials (PARAMETERS= of the template, ARGS= for sam)
 	.tools/sam/bin/sam deploy --parameter-overrides Architecture=$(ARCH) $(PARAMETERS) $(ARGS)
 
+lock: $(LOCK) ## Write tools/*.txt anew from tools/*.in: newest fitting versions, with hashes (UPGRADE=1: of all)
+	for tool in tools/*.in; do \
+		.tools/lock/bin/uv pip compile --quiet --universal --python-version 3.10 --only-binary :all: --generate-hashes \
+			--no-header --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) \
+			--output-file $${tool%.in}.txt $$tool || exit 1; \
+	done
+
 clean: ## Remove everything that the other targets made
 	rm -rf target .tools .local .aws-sam
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 15
 
 tools: $(EMULATOR) $(SAM) $(LINT) ## Install the pinned tools into .tools
 
@@ -89,5 +125,12 @@ tools: $(EMULATOR) $(SAM) $(LINT) ## Install the pinned tools into .tools
 		{ echo "Python 3.10 or newer is needed: set PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -m venv --clear .tools/$* || \
 		{ echo "Python's venv module is needed; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	@.tools/$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement tools/$*.txt
+	@.tools/$*/bin/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --no-deps --only-binary :all: --requirement tools/$*.txt
+	@.tools/$*/bin/python -m pip check > /dev/null
 	@touch $@
+
+$(CYCLONEDX):
+	@echo "Installing cargo-cyclonedx into .tools/cyclonedx (once; some minutes)"
+	@$(CARGO) install --quiet --locked --debug --root .tools/cyclonedx/$(CYCLONEDX_VERSION) --target-dir target/cyclonedx \
+		cargo-cyclonedx@$(CYCLONEDX_VERSION)

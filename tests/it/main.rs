@@ -25,6 +25,7 @@ mod register_webhook;
 mod report_files;
 mod simulation;
 mod subscription_policy;
+mod supply_chain;
 mod support;
 mod template;
 mod traces;

@@ -105,6 +105,10 @@ impl Encoding {
 ///
 /// [`EncodeError`] when no encoding fits.
 pub fn encode(bytes: &[u8], room: usize) -> Result<Encoded<'_>, EncodeError> {
+    // Every encoding takes a character.
+    if room == 0 {
+        return Err(EncodeError);
+    }
     if bytes.is_empty() {
         return Ok(Encoded {
             encoding: Encoding::Empty,
@@ -221,6 +225,11 @@ mod tests {
             Encoding::DeflateBase64
         );
         assert_eq!(encode(&long, 10), Err(EncodeError));
+        assert_eq!(
+            encode(b"", 0),
+            Err(EncodeError),
+            "its placeholder does not fit either"
+        );
     }
 
     #[test]

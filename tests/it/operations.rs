@@ -333,15 +333,15 @@ fn every_answer_that_may_block_upvest_rings_and_strangers_wake_nobody() {
 fn whatever_upvest_is_refused_is_counted_apart_from_what_strangers_are() {
     let template = Template::read();
     let webhook = text_of(&template.properties("IngestRoute")["RouteKey"]["Fn::Sub"]);
-    for address in upvest::sources::published() {
+    for address in upvest::addresses::published().map(|address| address.to_string()) {
         for status in ["400", "401", "403", "413", "429", "500", "503"] {
-            let counted = counted(&template, webhook, status, address);
+            let counted = counted(&template, webhook, status, &address);
             assert!(
                 counted.contains(&"RefusedFromUpvest".to_owned()),
                 "{address} {status}"
             );
         }
-        assert_eq!(counted(&template, webhook, "200", address), [""; 0]);
+        assert_eq!(counted(&template, webhook, "200", &address), [""; 0]);
     }
     let longest = template.section("Parameters")["WebhookPath"]["MaxLength"].as_u64();
     for (name, filter) in template.resources("AWS::Logs::MetricFilter") {

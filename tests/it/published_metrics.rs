@@ -77,6 +77,7 @@ async fn from_an_unlisted_address(receiver: &Receiver, headers: &Headers) -> i64
     let config = ingest::Config {
         queue_url: String::new(),
         path: PATH.to_owned(),
+        public_path: None,
         allowed: "10.0.0.0/8".parse().unwrap(),
         source_policy: ingest::SourcePolicy::Reject,
     };

@@ -11,6 +11,7 @@
 //! 3. [`batch`] folds the events of an entity into its state, which is a [`projection`], and [`effects`] decides what is
 //!    to be done about each.
 
+pub mod addresses;
 pub mod batch;
 pub mod category;
 pub mod decimal;
@@ -25,7 +26,6 @@ pub mod packing;
 pub mod placement;
 pub mod projection;
 pub mod signature;
-pub mod sources;
 pub mod subscription;
 pub mod synthetic;
 pub mod time;

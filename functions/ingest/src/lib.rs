@@ -31,8 +31,11 @@ pub use source::{AllowList, SourcePolicy};
 pub struct Config {
     /// Gives the URL of the deliveries queue.
     pub queue_url: String,
-    /// Gives the path that Upvest calls, compared exactly.
+    /// Gives the path at which the API takes deliveries, compared exactly.
     pub path: String,
+    /// Gives the path of the public URL, which Upvest calls and signs, where something in front of the API may lead it to
+    /// another one. `None` takes what the gateway saw.
+    pub public_path: Option<String>,
     /// Lists the addresses that Upvest calls from; empty when any may.
     pub allowed: AllowList,
     /// Says what to do about other addresses, which are counted in any case.
@@ -40,7 +43,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `DELIVERIES_QUEUE_URL`, `WEBHOOK_PATH`, `ALLOWED_SOURCE_ADDRESSES` and `SOURCE_ADDRESS_POLICY`.
+    /// Reads `DELIVERIES_QUEUE_URL`, `WEBHOOK_PATH`, `WEBHOOK_URL`, `ALLOWED_SOURCE_ADDRESSES` and `SOURCE_ADDRESS_POLICY`.
     ///
     /// # Errors
     ///
@@ -51,10 +54,18 @@ impl Config {
             path: lookup
                 .optional("WEBHOOK_PATH")
                 .unwrap_or_else(|| "/webhooks/upvest".to_owned()),
+            public_path: lookup.optional("WEBHOOK_URL").and_then(|url| path_of(&url)),
             allowed: lookup.parsed("ALLOWED_SOURCE_ADDRESSES", AllowList::default())?,
             source_policy: lookup.parsed("SOURCE_ADDRESS_POLICY", SourcePolicy::Flag)?,
         })
     }
+}
+
+/// Takes the path out of a URL, exactly as it is written there.
+fn path_of(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let path = &rest[rest.find('/')?..];
+    path.split(['?', '#']).next().map(str::to_owned)
 }
 
 /// Holds the queue, the configuration and the sources of time and ids, made once per process.
@@ -133,7 +144,9 @@ fn refuse(config: &Config, request: &Request) -> Option<Answer> {
         );
     }
     let has = |name| request.headers().contains_key(name);
-    if request.raw_http_path() != config.path {
+    let path = request.raw_http_path();
+    // The public one too: the gateway's event has the path of its own domain, mapping included.
+    if path != config.path && Some(path) != config.public_path.as_deref() {
         Some(Answer::WrongPath)
     } else if request.method() != Method::POST {
         Some(Answer::NotPost)
@@ -186,8 +199,12 @@ fn envelope(deps: &Deps, request: Request) -> Envelope {
         received_at,
         request: envelope::Request {
             method: request.method().to_string(),
-            // The URI has the path as a URL writes it; the sender signed what it sent.
-            path: request.raw_http_path().to_owned(),
+            // The sender signed the path that it called. The URI has it as a URL writes it.
+            path: deps
+                .config
+                .public_path
+                .clone()
+                .unwrap_or_else(|| request.raw_http_path().to_owned()),
             query: request.uri().query().map(str::to_owned),
             source_address: context(&request).and_then(|context| context.http.source_ip.clone()),
             headers: Envelope::needed_headers(&headers),
@@ -240,6 +257,7 @@ mod tests {
             Config {
                 queue_url: "http://127.0.0.1:9/q".to_owned(),
                 path,
+                public_path: None,
                 allowed,
                 source_policy,
             },
@@ -294,6 +312,48 @@ mod tests {
         assert_eq!(envelope.body, [0, 0xff]);
         assert_eq!(envelope.received_at.to_string(), "2026-01-01T00:00:00.123Z");
         assert!(envelope.delivery_id.to_string().starts_with("019b76da-a87b-7"));
+    }
+
+    #[test]
+    fn the_signed_path_is_that_of_the_public_url_whatever_the_gateway_saw() {
+        let config = |url: &'static str| {
+            let variable = |name: &str| match name {
+                "DELIVERIES_QUEUE_URL" => Some("http://127.0.0.1:9/q".to_owned()),
+                "WEBHOOK_URL" => Some(url.to_owned()),
+                _ => None,
+            };
+            Config::from_lookup(&Lookup::new(&variable)).unwrap()
+        };
+        for (url, called, signed) in [
+            (
+                "https://bank.example/in/upvest?a=1",
+                "/webhooks/upvest",
+                Some("/in/upvest"),
+            ),
+            ("https://bank.example/in/upvest", "/in/upvest", Some("/in/upvest")),
+            (
+                "https://bank.example/in%2Fupvest/",
+                "/webhooks/upvest",
+                Some("/in%2Fupvest/"),
+            ),
+            ("https://bank.example/in/upvest", "/in", None),
+            (
+                "https://bank.example",
+                "/webhooks/upvest",
+                Some("/webhooks/upvest"),
+            ),
+        ] {
+            let deps = Deps {
+                config: config(url),
+                ..deps(SourcePolicy::Flag)
+            };
+            let request = request("POST", called, "?", "");
+            let taken = refuse(&deps.config, &request).is_none();
+            assert_eq!(taken, signed.is_some(), "{url} {called}");
+            if let Some(signed) = signed {
+                assert_eq!(envelope(&deps, request).request.path, signed, "{url} {called}");
+            }
+        }
     }
 
     #[tokio::test]

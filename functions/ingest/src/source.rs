@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
+use upvest::addresses::{LIVE, SANDBOX};
 
 /// Says what to do about a request from an address that is not on the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +27,6 @@ impl FromStr for SourcePolicy {
     }
 }
 
-/// Stands for the addresses that Upvest publishes, in a list of addresses.
-const UPVEST: &str = "upvest";
-
 /// Lists the addresses and networks that deliveries may come from; an empty list admits all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowList(Vec<IpNet>);
@@ -36,21 +34,29 @@ pub struct AllowList(Vec<IpNet>);
 impl FromStr for AllowList {
     type Err = ipnet::AddrParseError;
 
-    /// Reads addresses and networks in CIDR notation, separated by commas. `upvest` stands for the addresses that Upvest publishes.
+    /// Reads addresses, networks in CIDR notation and the names of Upvest's published addresses, separated by commas.
     fn from_str(list: &str) -> Result<Self, Self::Err> {
         let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-        let entries = entries.flat_map(|entry| match entry {
-            UPVEST => upvest::sources::published().collect(),
-            _ => vec![entry],
-        });
-        let net = |entry: &str| {
-            entry
-                .parse::<IpAddr>()
-                .map(IpNet::from)
-                .or_else(|_| entry.parse())
-        };
-        entries.map(net).collect::<Result<_, _>>().map(Self)
+        let nets: Result<Vec<_>, _> = entries.map(nets).collect();
+        nets.map(|nets| Self(nets.concat()))
     }
+}
+
+/// Reads an entry: `upvest` is what Upvest publishes, of its live environment and its sandbox.
+fn nets(entry: &str) -> Result<Vec<IpNet>, ipnet::AddrParseError> {
+    let published = match entry {
+        "upvest" => [LIVE, SANDBOX].concat(),
+        "upvest-live" => LIVE.to_vec(),
+        "upvest-sandbox" => SANDBOX.to_vec(),
+        _ => {
+            let address = entry.parse::<IpAddr>().map(IpNet::from);
+            return address.or_else(|_| entry.parse()).map(|net| vec![net]);
+        }
+    };
+    Ok(published
+        .into_iter()
+        .map(|address| IpAddr::from(address).into())
+        .collect())
 }
 
 impl AllowList {
@@ -82,16 +88,24 @@ mod tests {
     }
 
     #[test]
-    fn a_list_may_name_upvest_for_the_addresses_that_it_publishes() {
-        let list: AllowList = "upvest, 10.1.0.0/16".parse().unwrap();
-        for (source, admitted) in [
-            ("34.90.198.99", true),
-            ("34.32.131.178", true),
-            ("10.1.0.1", true),
-            ("34.90.198.98", false),
+    fn upvest_names_what_upvest_publishes_beside_other_entries() {
+        let admits = |list: &str, source| list.parse::<AllowList>().unwrap().admits(Some(source));
+        let (live, sandbox, other) = ("34.32.131.178", "34.90.198.99", "192.0.2.1");
+        for (list, admitted) in [
+            ("upvest", [true, true, false]),
+            ("upvest-live", [true, false, false]),
+            ("upvest-sandbox,192.0.2.0/24", [false, true, true]),
         ] {
-            assert_eq!(list.admits(Some(source)), admitted, "{source}");
+            assert_eq!(
+                [live, sandbox, other].map(|source| admits(list, source)),
+                admitted,
+                "{list}"
+            );
         }
+        assert!(
+            "Upvest".parse::<AllowList>().is_err(),
+            "a name that is not there admits nobody by accident"
+        );
     }
 
     #[test]

@@ -167,6 +167,7 @@ pub(super) fn ingest(aws: &Aws, queue_url: String, clock: Clock) -> ingest::Deps
     let config = ingest::Config {
         queue_url: queue_url.clone(),
         path: PATH.to_owned(),
+        public_path: None,
         allowed: ingest::AllowList::default(),
         source_policy: ingest::SourcePolicy::Flag,
     };

@@ -21,8 +21,8 @@ mod documents;
 mod processors;
 mod ranks;
 pub mod region;
-#[path = "../../../crates/upvest/src/sources.rs"]
-pub mod sources;
+#[path = "../../../crates/upvest/src/addresses.rs"]
+pub mod addresses;
 mod template;
 
 /// Says why the generated parts were not written, or not compared: the file that a person has to repair.

@@ -1,8 +1,8 @@
 //! What `template.yaml` repeats: the domains' names in CloudFormation and elsewhere, and the rows that IAM lets each
 //! processor write.
 
+use crate::addresses;
 use crate::category::{CATEGORIES, Domain};
-use crate::sources;
 
 /// Makes the regions of `template.yaml` by name, with their lines.
 pub(crate) fn regions() -> Vec<(&'static str, Vec<String>)> {
@@ -62,7 +62,7 @@ fn of_known_domains(entries: fn(Domain) -> Vec<String>) -> Vec<String> {
 
 /// Makes the terms by which a metric filter knows that a request came from one of the addresses that Upvest publishes.
 fn from_upvest() -> Vec<String> {
-    let terms = sources::published().enumerate();
+    let terms = addresses::published().enumerate();
     // The list is itself the second argument of a Join.
     terms
         .map(|(index, address)| {

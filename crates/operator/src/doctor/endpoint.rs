@@ -248,7 +248,7 @@ fn post_finding(answered: &Answered) -> Finding {
 fn not_ingest(check: &str, status: u16) -> Finding {
     let advice = match status {
         404 => {
-            "the path is another one than WebhookPath: whatever is in front of the API has to leave it unchanged"
+            "the API is called on another path than WebhookPath: see what is in front of it, or the key of its mapping"
         }
         403 => "something in front of the API refuses, such as a firewall: let Upvest's addresses through",
         429 => "the API is throttled: raise ThrottlingRateLimit",

@@ -1,6 +1,7 @@
 //! The contracts of `template.yaml`: what the code and the operator rely on and a linter cannot know.
 
 pub(crate) mod cloudformation;
+mod edge;
 mod evidence;
 mod functions;
 pub(crate) mod iam;

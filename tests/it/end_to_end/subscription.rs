@@ -162,7 +162,8 @@ fn template(deployed: &Value) -> Value {
     };
     let mut resources = part("Resources", &RESOURCES);
     let subscription = resources["UpvestSubscription"].as_object_mut();
-    subscription.expect("a resource is a map").remove("DependsOn");
+    let subscription = subscription.expect("a resource is a map");
+    subscription.retain(|attribute, _| !["DependsOn", "Metadata"].contains(&attribute.as_str()));
     // Of the API, which is the shared stack's, only the URL is needed.
     let url = json!({ "Ref": "PublicUrl" });
     resources["RegisterWebhookFunction"]["Properties"]["Environment"]["Variables"]["WEBHOOK_URL"] =

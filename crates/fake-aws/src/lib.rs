@@ -259,7 +259,7 @@ impl Aws {
         self.world.state().queues.limit_in_flight(queue, messages);
     }
 
-    /// Creates a bucket without objects.
+    /// Creates a bucket without objects, where none of this name is.
     pub fn create_bucket(&self, name: &str) {
         self.world.state().buckets.entry(name.to_owned()).or_default();
     }

@@ -26,7 +26,7 @@ const FULL: Watching = Watching {
     metrics: 100.0,
     dashboards: 1.0,
 };
-/// Counts those that `Observability=lean` leaves.
+/// Counts the alarms and metrics that a stack with `Observability=lean` keeps.
 const LEAN: Watching = Watching {
     alarms: 26.0,
     metrics: 18.0,
@@ -60,7 +60,7 @@ pub struct Traffic {
     pub per_delivery: f64,
 }
 
-/// Says what a month costs.
+/// Says what a month of the receiver costs at AWS's list prices.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MonthlyCost {
     /// Names the region whose prices are taken.
@@ -78,7 +78,7 @@ pub struct MonthlyCost {
 /// Describes one line of the bill of a month.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Item {
-    /// Says what it is.
+    /// Says for people what is billed, like `SQS requests, FIFO`.
     pub what: &'static str,
     /// Counts how much of it there is in a month.
     pub count: f64,

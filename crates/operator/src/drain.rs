@@ -47,7 +47,7 @@ pub struct Drained {
 /// Counts what is left in a queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QueueRemains {
-    /// Names the queue.
+    /// Names the queue by what it carries: deliveries, requests for keys, or the events of a domain.
     pub queue: Queue,
     /// Counts its messages, those included that are being worked on.
     pub messages: u64,
@@ -199,7 +199,7 @@ async fn run_out(repair: &Repair<'_>, patience: Duration, report: &mut Drained) 
     }
 }
 
-/// Counts what is left.
+/// Counts what is left in every queue and in the pending bucket.
 async fn look(repair: &Repair<'_>, report: &mut Drained) -> Result<()> {
     let stack = repair.stack;
     report.queues.clear();

@@ -31,7 +31,7 @@ pub struct KeyList {
 /// Describes a key of the table.
 #[derive(Debug, Serialize)]
 pub struct ListedKey {
-    /// Holds what the table has.
+    /// Holds the row as the keys table has it.
     #[serde(flatten)]
     pub row: KeyRow,
     /// Names the public key itself (RFC 7638); `None` for a secret.

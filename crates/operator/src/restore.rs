@@ -51,7 +51,7 @@ pub struct RestoreReport {
 /// Describes a row that the table has otherwise than the restored copy.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Differing {
-    /// Gives the row's key.
+    /// Gives the row's key, by which the table and its copy are compared.
     pub key: String,
     /// Names the attributes whose values differ, or which one of the two lacks.
     pub attributes: Vec<String>,
@@ -178,7 +178,7 @@ async fn go_on(
     Ok(())
 }
 
-/// Compares page by page.
+/// Compares the restored copy with the table page by page, and has each page taken before the next one is read.
 async fn each_page(
     repair: &Repair<'_>,
     restoring: &Restoring,

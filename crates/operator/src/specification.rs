@@ -37,9 +37,9 @@ pub enum Subject {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Side {
-    /// Upvest's specification alone has it.
+    /// Upvest's specification has the thing, and the tables of this program have not.
     Specification,
-    /// The tables of this program alone have it.
+    /// The tables of this program have the thing, and Upvest's specification has not.
     Table,
 }
 

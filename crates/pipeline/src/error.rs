@@ -187,7 +187,7 @@ impl Kind {
 /// Says why a message was not processed, and what becomes of it. A message that was is deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Says whose failure it was.
+    /// Says whose failure it was, which decides how often the message is tried.
     pub kind: Kind,
     /// Names what was being done, from a short list: a dimension of the metrics.
     pub step: &'static str,

@@ -36,10 +36,10 @@ enum Command {
     },
     /// Print generated events, one per line; the same seed gives the same events
     Generate {
-        /// How many events
+        /// Count of events to generate, each on a line
         #[arg(long, default_value_t = 100)]
         count: usize,
-        /// Which events
+        /// Number that decides which events are generated
         #[arg(long, default_value_t = 0)]
         seed: u64,
     },
@@ -86,13 +86,13 @@ struct Serve {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Subscription")]
 struct SubscriptionArgs {
-    /// The subscription's id
+    /// Id of the subscription, which deliveries bear
     #[arg(long, default_value = Subscription::SAMPLE_ID)]
     subscription_id: String,
-    /// Deliver these categories alone
+    /// Deliver events of these categories alone, or ALL
     #[arg(long, value_name = "CATEGORY", value_delimiter = ',', default_value = "ALL")]
     types: Vec<String>,
-    /// Do not deliver these categories
+    /// Deliver no events of these categories, whatever --types says
     #[arg(long, value_name = "CATEGORY", value_delimiter = ',')]
     exclude_types: Vec<String>,
     /// Deliver these categories over a second subscription, so that they can overtake the others

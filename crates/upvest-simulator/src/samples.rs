@@ -19,7 +19,7 @@ pub enum SamplesError {
         #[source]
         source: io::Error,
     },
-    /// A file holds no events.
+    /// A file was read to its end, and no line of it holds an event.
     #[error("{} holds no events", path.display())]
     NoEvents {
         /// Names the file that holds it.

@@ -87,7 +87,7 @@ enum Command {
     /// whole body {"payload": [...]} goes byte for byte, events are put into such a body. A new event id makes an
     /// event new to the receiver (--fresh-ids); without it, what was sent before is a duplicate.
     Send(Box<send::Arguments>),
-    /// Look into the event log
+    /// Look into the event log: by time, by entity, or one event
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Events(events::Command),
     /// Look at the current state of entities, and rebuild it from the event log
@@ -183,7 +183,7 @@ enum Command {
     ///
     /// For bash: upvest-webhooks completions bash > ~/.local/share/bash-completion/completions/upvest-webhooks
     Completions {
-        /// The shell
+        /// Shell that the script is for
         shell: Shell,
     },
     /// Write a man page for every command

@@ -230,7 +230,7 @@ impl<'a> Event<'a> {
         EntityKey::of(&self.event_type, &self.fields)
     }
 
-    /// Returns the event's `object`, verbatim.
+    /// Returns the event's `object` as it was sent: numbers and spaces are those of Upvest.
     #[must_use]
     pub fn object(&self) -> &'a RawValue {
         self.object

@@ -14,7 +14,7 @@ pub struct CanaryKey {
 /// Says why the key cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The secret cannot be reached.
+    /// The secret cannot be reached: Secrets Manager failed, or refused.
     #[error(transparent)]
     Aws(#[from] AwsError),
     /// The secret is empty or too short.

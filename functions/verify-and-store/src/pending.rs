@@ -27,7 +27,7 @@ const BATCH: i32 = 10;
 /// Drains the dead-letter queue into the pending bucket. The messages stay: a person settles them.
 #[derive(Debug, Clone)]
 pub struct Drain {
-    /// Calls SQS.
+    /// Calls SQS, for the dead-letter queue of deliveries.
     pub client: Client,
     /// Gives the URL of the dead-letter queue.
     pub url: String,

@@ -52,7 +52,7 @@ pub struct ResendReport {
 /// Describes an object of the archive that cannot be read as a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unreadable {
-    /// Gives the object's key.
+    /// Gives the object's key in the archive bucket.
     pub key: String,
     /// Says why it cannot be read.
     pub reason: String,

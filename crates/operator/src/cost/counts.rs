@@ -13,9 +13,9 @@ pub struct Counts {
     pub write_units: f64,
     /// Counts the GB seconds of all functions.
     pub gb_seconds: f64,
-    /// Counts invocations of all functions.
+    /// Counts the invocations of all functions, which AWS bills beside their time.
     pub invocations: f64,
-    /// Counts objects that are put.
+    /// Counts the objects that are put into a bucket.
     pub s3_puts: f64,
     /// Counts requests to the domains' queues, Lambda's own included.
     pub sqs_fifo: f64,

@@ -5,11 +5,11 @@
 /// Holds the prices of a region.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prices {
-    /// Names the region.
+    /// Names the region as AWS does: `us-east-1`.
     pub region: &'static str,
     /// Prices a million requests to an HTTP API.
     pub api: f64,
-    /// Prices a million invocations.
+    /// Prices a million invocations of functions; their time is billed apart.
     pub invocations: f64,
     /// Prices a GB second on arm64.
     pub gb_second: f64,
@@ -21,9 +21,9 @@ pub struct Prices {
     pub write_units: f64,
     /// Prices a million read request units, on demand.
     pub read_units: f64,
-    /// Prices a million PUT requests.
+    /// Prices a million PUT requests to a bucket of the class Standard.
     pub s3_put: f64,
-    /// Prices a million custom events.
+    /// Prices a million custom events on a bus, each of up to 64 KiB.
     pub event_bus: f64,
     /// Prices a GB that is written to a log.
     pub logs_gb: f64,
@@ -42,7 +42,7 @@ pub struct Prices {
 /// Bounds what a request to SQS or an entry of EventBridge counts once for, in bytes.
 pub const CHUNK: usize = 64 * 1024;
 
-/// Prices of N. Virginia.
+/// Holds the prices of N. Virginia, those of the public list.
 pub const US_EAST_1: Prices = Prices {
     region: "us-east-1",
     api: 1.00,

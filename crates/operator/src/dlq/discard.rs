@@ -35,7 +35,7 @@ pub struct Discarded {
     pub more: bool,
     /// Lists ids that were given and cannot be seen.
     pub missing: Vec<String>,
-    /// Repeats what was asked for.
+    /// Repeats which messages were asked for.
     pub selection: Selection,
     /// Groups of which there may be more behind those that were seen.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]

@@ -19,7 +19,7 @@ use crate::stack::{Queue, Stack};
 pub struct List {
     /// Gives the time at which the list was begun; the ages of messages count up to it.
     pub at: Timestamp,
-    /// Repeats what was asked for.
+    /// Repeats which messages were asked for.
     pub selection: Selection,
     /// Lists the queues, in the order in which they were looked through.
     pub queues: Vec<QueueCounts>,

@@ -17,7 +17,7 @@ const COMMAND: &str = "dlq resend";
 /// Bounds the messages of one operation: its item in the audit table names them all, and takes 400 KB.
 const OF_ONE_OPERATION: usize = 500;
 
-/// Lists what is pending.
+/// Lists deliveries that lie in the pending bucket, because they were answered and are not settled.
 #[derive(Debug, Serialize)]
 pub struct PendingList {
     /// Gives the time at which it was looked at.

@@ -33,7 +33,7 @@ pub struct RedriveReport {
     pub out_of_sight: usize,
     /// Lists ids that were given and cannot be seen.
     pub missing: Vec<String>,
-    /// Repeats what was asked for.
+    /// Repeats which messages were asked for.
     pub selection: Selection,
 }
 

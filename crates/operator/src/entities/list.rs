@@ -26,7 +26,7 @@ pub struct Query {
     pub status: Option<String>,
     /// Takes entities whose last event occurred in this time.
     pub last_event: Option<Range<Timestamp>>,
-    /// Limits how many are listed.
+    /// Limits how many entities are listed; the next page goes on after them.
     pub limit: usize,
     /// Goes on after this entity, as the last page said.
     pub after: Option<EntityKey>,
@@ -50,7 +50,7 @@ pub struct EntityList {
 /// Describes an entity by its status and its last event.
 #[derive(Debug, Serialize)]
 pub struct ListedEntity {
-    /// Names the entity, written `TYPE#ID`.
+    /// Names the entity by its key, `TYPE#ID`.
     pub entity: String,
     /// Gives the status that it has; `None` where no event gave one.
     pub status: Option<String>,
@@ -184,7 +184,7 @@ impl Query {
             && self.last_event.as_ref().is_none_or(is_within)
     }
 
-    /// Writes what comes after `entities`.
+    /// Writes the selection as words that follow the word `entities`; nothing where all are taken.
     fn in_words(&self) -> String {
         let mut words = String::new();
         if let Some(user_id) = &self.user_id {

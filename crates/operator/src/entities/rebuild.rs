@@ -54,7 +54,7 @@ pub struct RebuildReport {
 /// Tells what became of an entity that is not what its events say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rebuilt {
-    /// Names the entity, written `TYPE#ID`.
+    /// Names the entity by its key, `TYPE#ID`.
     pub entity: String,
     /// Tells how its state and its events disagreed.
     pub problem: Problem,

@@ -17,7 +17,7 @@ use crate::stack::Stack;
 /// Describes the state that the receiver keeps of an entity.
 #[derive(Debug, Serialize)]
 pub struct EntityReport {
-    /// Names the entity, written `TYPE#ID`.
+    /// Names the entity by its key, `TYPE#ID`.
     pub entity: String,
     /// Gives the status that the entity had last; `None` where no event gave one.
     pub status: Option<String>,

@@ -37,7 +37,7 @@ pub enum Problem {
 /// Describes an entity that is not what its events say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Names the entity, written `TYPE#ID`.
+    /// Names the entity by its key, `TYPE#ID`.
     pub entity: String,
     /// Names the way in which the state and the events disagree.
     pub problem: Problem,

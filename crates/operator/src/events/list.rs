@@ -34,7 +34,7 @@ pub struct Query {
     pub domains: Vec<Domain>,
     /// Takes events of this person's entities; of anybody's where nobody is named.
     pub user_id: Option<String>,
-    /// Limits how many are listed.
+    /// Limits how many events are listed; the next page goes on after them.
     pub limit: usize,
     /// Goes on here, as the last page said.
     pub after: Option<Place>,
@@ -124,7 +124,7 @@ pub async fn list(stack: &Stack, query: &Query, at: Timestamp) -> Result<EventLi
     Ok(list)
 }
 
-/// Decides which events are listed.
+/// Decides which events of the log are listed: those that the query takes, of the person's entities.
 struct Wanted<'q> {
     query: &'q Query,
     /// Names the entities of the person who is named.
@@ -191,7 +191,7 @@ impl ListedEvent {
 }
 
 impl Query {
-    /// Writes what comes after `events`.
+    /// Writes the selection as words that follow the word `events`; nothing where all are taken.
     fn in_words(&self) -> String {
         let mut words = String::new();
         if !self.types.is_empty() {

@@ -46,7 +46,7 @@ pub struct Explanation {
 /// Describes an entity's state, and whether it is what the log says.
 #[derive(Debug, Serialize)]
 pub struct EntityAccount {
-    /// Names the entity, written `TYPE#ID`.
+    /// Names the entity by its key, `TYPE#ID`.
     pub entity: String,
     /// Repeats the status that is kept; `None` without a state, or where it has no status.
     pub status: Option<String>,

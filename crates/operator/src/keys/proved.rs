@@ -27,7 +27,7 @@ pub struct Proved {
 pub struct ProvedDelivery {
     /// Gives the delivery's key in the archive.
     pub key: String,
-    /// Tells when it was received.
+    /// Tells when ingest received the delivery.
     pub received_at: Timestamp,
     /// Lists the ids of its events, in their order.
     pub event_ids: Vec<String>,

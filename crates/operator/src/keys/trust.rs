@@ -22,7 +22,7 @@ pub struct DistrustedKey {
     /// Says whether it was a dry run, was declined, or failed half way.
     #[serde(flatten)]
     pub ending: Ending,
-    /// Describes the key.
+    /// Names the key, and who wrote its row.
     #[serde(flatten)]
     pub key: AboutKey,
     /// Tells from when on the key proves nothing, by the time of receipt.
@@ -38,7 +38,7 @@ pub struct TrustedKey {
     /// Says whether it was a dry run, was declined, or failed half way.
     #[serde(flatten)]
     pub ending: Ending,
-    /// Describes the key.
+    /// Names the key, and who wrote its row.
     #[serde(flatten)]
     pub key: AboutKey,
     /// Tells since when it was distrusted; `None` where it was not.
@@ -54,7 +54,7 @@ pub struct AboutKey {
     pub key_id: String,
     /// Names the public key itself (RFC 7638); `None` for a secret.
     pub thumbprint: Option<String>,
-    /// Says who wrote its row.
+    /// Says who wrote its row, `upvest` or `import`; `None` where it does not say.
     pub source: Option<String>,
 }
 

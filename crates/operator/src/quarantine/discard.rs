@@ -27,7 +27,7 @@ pub struct Discarded {
     pub discarded: Vec<Record>,
     /// Lists deliveries that were named and are not in quarantine.
     pub missing: Vec<Uuid>,
-    /// Repeats what was asked for.
+    /// Repeats which quarantined deliveries were asked for.
     pub selection: Selection,
 }
 

@@ -14,7 +14,7 @@ use crate::stack::Stack;
 pub struct List {
     /// Gives the instant from which relative times of the selection are counted.
     pub at: Timestamp,
-    /// Repeats what was asked for.
+    /// Repeats which quarantined deliveries were asked for.
     pub selection: Selection,
     /// Lists what was found, once for each reason of a delivery.
     pub quarantine: Vec<Listed>,

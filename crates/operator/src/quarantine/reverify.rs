@@ -43,7 +43,7 @@ pub struct ReverifyReport {
     pub missing: Vec<Uuid>,
     /// Tells whether the limit left objects out, so that another run has work to do.
     pub more: bool,
-    /// Repeats what was asked for.
+    /// Repeats which quarantined deliveries were asked for.
     pub selection: Selection,
 }
 

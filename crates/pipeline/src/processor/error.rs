@@ -86,7 +86,7 @@ pub enum ProcessError {
     Panicked {
         /// Gives the id of the event that was worked on.
         event_id: String,
-        /// Names what was being done.
+        /// Names what was being done, as the metrics of failures do.
         step: &'static str,
         /// Says that it was a panic, which the log locates.
         #[source]

@@ -53,7 +53,7 @@ pub enum Patience {
 /// Keeps the records of attempts at a queue's messages.
 #[derive(Debug, Clone)]
 pub struct Records {
-    /// Holds the records.
+    /// Keeps the records in the idempotency table, one for each message that was received again.
     pub attempts: Attempts,
     /// Tells which event or delivery a message is about, by its attributes alone: its body may be what kills the process. `None`
     /// where they do not say.
@@ -69,7 +69,7 @@ pub enum Settled {
     Gone,
     /// The message stays in the queue, is reported as failed, and is handed out again.
     ComesBack {
-        /// Says after what pause.
+        /// Says after what pause SQS hands it out again.
         wait: Duration,
         /// Says whether what failed counts as an attempt at it.
         is_counted: bool,
@@ -208,7 +208,7 @@ impl SourceQueue {
         age.and_then(|age| age.try_into().ok()).unwrap_or_default()
     }
 
-    /// Counts an attempt that failed.
+    /// Counts an attempt that failed, where the queue's messages have records.
     fn count(&self, step: &'static str, kind: Kind) {
         if let Patience::Records(records) = &self.patience {
             metrics::failed(records.counted_as, step, kind.name());

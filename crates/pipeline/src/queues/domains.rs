@@ -64,7 +64,7 @@ pub struct SendError {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("event {event_id} was not sent to {domain}")]
 pub struct Unsent {
-    /// Gives the event's id.
+    /// Gives the event's id, by which the log has it.
     pub event_id: String,
     /// Names the delivery that brought it.
     pub delivery_id: String,

@@ -21,7 +21,7 @@ pub const NAMESPACE: &str = "UpvestWebhooks";
 pub const ANSWERED: &str = "DeliveriesAnswered";
 /// Counts requests from an address outside the allow list, taken or refused.
 pub const UNLISTED_SOURCES: &str = "UnlistedSources";
-/// Counts deliveries whose signature holds.
+/// Counts deliveries whose signature and digest hold.
 pub const VERIFIED: &str = "DeliveriesVerified";
 /// Counts those among them whose signature is out of its time, by `Freshness`: `expired` or `not-yet-valid`.
 pub const OUT_OF_TIME: &str = "DeliveriesOutOfTime";
@@ -351,9 +351,9 @@ pub fn canary_passed(stage: &'static str, milliseconds: u64) {
 /// Names what a queue's messages hold, for the metrics of the attempts at them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
-    /// Each message is a delivery.
+    /// Each message is a delivery: its queue is that of deliveries.
     Delivery,
-    /// Each message is an event.
+    /// Each message is an event: its queue is that of a domain.
     Event,
 }
 

@@ -58,14 +58,14 @@ pub struct Position(Item);
 /// Holds a row of the restored copy that the table has not, or has otherwise.
 #[derive(Debug)]
 pub struct Row {
-    /// Gives the row's key.
+    /// Gives the row's key, by which the table and its copy are compared.
     pub key: String,
     restored: Item,
     in_the_way: Option<Item>,
 }
 
 impl RestorableTable {
-    /// Lists the tables.
+    /// Lists the tables that can be restored; that of entities is rebuilt from the log instead.
     pub const ALL: [Self; 5] = [
         Self::Events,
         Self::Idempotency,

@@ -50,7 +50,7 @@ pub(crate) enum Command {
 }
 
 one_report_of! {
-    /// Holds the report of either.
+    /// Holds the report of the operation that was asked for, verified or resent.
     ArchiveReport {
         Verified(VerifyReport),
         Resent(ResendReport),

@@ -24,7 +24,7 @@ pub(crate) enum Command {
     ///
     /// Example: upvest-webhooks audit show 019b76da-a87b-7def-8123-456789abcdef
     Show {
-        /// The operation's id
+        /// Id of the operation, as audit list shows it
         id: Uuid,
     },
 }

@@ -8,13 +8,13 @@ use crate::output::{self, Report};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Events of a day
+    /// Events that Upvest sends in a day
     #[arg(long, value_name = "N")]
     events_per_day: u32,
     /// Events in a delivery, on average; more of them make each cheaper
     #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(1..=20_000))]
     per_delivery: u32,
-    /// The stack's parameter Observability
+    /// How much the stack watches itself: its parameter Observability
     #[arg(long, value_enum, default_value = "full")]
     observability: Watching,
 }

@@ -13,7 +13,7 @@ use crate::output::{self, Report, one_report_of, repair_text};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Have deliveries taken again
+    /// Have ingest take deliveries again, after a drain
     #[arg(long, conflicts_with = "wait")]
     resume: bool,
     /// Give ingest this reserved concurrency back, which the drain had told

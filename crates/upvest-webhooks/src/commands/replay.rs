@@ -71,7 +71,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Which events")]
 struct What {
-    /// The events of these ids
+    /// The events of these ids, as events list shows them
     #[arg(
         long,
         value_name = "ID",

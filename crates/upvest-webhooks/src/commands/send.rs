@@ -101,7 +101,7 @@ struct SignatureArguments {
     /// Change the body after it was signed
     #[arg(long, conflicts_with = "drop_signature")]
     tamper: bool,
-    /// Leave the signature's headers out
+    /// Leave the headers of the signature out
     #[arg(long)]
     drop_signature: bool,
 }

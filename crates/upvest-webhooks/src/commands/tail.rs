@@ -62,7 +62,7 @@ pub(crate) struct Arguments {
     /// Those that take longer, for example because their key was not known, are not shown.
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = length_of_time)]
     late: Duration,
-    /// End after this time
+    /// End after this time, like 90s or 10m
     #[arg(long = "for", value_name = "TIME", value_parser = length_of_time)]
     duration: Option<Duration>,
     /// End after so many deliveries; prints lines

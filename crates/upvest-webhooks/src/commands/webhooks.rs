@@ -57,7 +57,7 @@ enum Command {
     ///
     /// Example: upvest-webhooks --stack webhooks-live webhooks get a8eb3540-5a84-40f9-b2bb-7f99f282fc5a
     Get {
-        /// The subscription's id
+        /// Id of the subscription, as webhooks list shows it
         id: ResourceId,
     },
     /// Create a subscription, which is disabled at first
@@ -87,14 +87,14 @@ enum Command {
     ///
     /// Example: upvest-webhooks --stack webhooks-live webhooks test a8eb3540-5a84-40f9-b2bb-7f99f282fc5a
     Test {
-        /// The subscription's id
+        /// Id of the subscription, as webhooks list shows it
         id: ResourceId,
     },
 }
 
 #[derive(Debug, Args)]
 struct Switch {
-    /// The subscription's id
+    /// Id of the subscription, as webhooks list shows it
     id: ResourceId,
     /// Show the request, and do not send it
     #[arg(long, help_heading = "Options")]
@@ -103,12 +103,12 @@ struct Switch {
 
 #[derive(Debug, Args)]
 struct Delete {
-    /// The subscription's id
+    /// Id of the subscription, as webhooks list shows it
     id: ResourceId,
     /// Show the request, and do not send it
     #[arg(long, help_heading = "Options")]
     dry_run: bool,
-    /// Do not ask
+    /// Do not ask before it is deleted
     #[arg(long, help_heading = "Options")]
     yes: bool,
 }

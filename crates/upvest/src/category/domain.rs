@@ -43,27 +43,27 @@ domains! {
     Users = "users",
     /// Accounts, account groups and tax wrappers.
     Accounts = "accounts",
-    /// Money in and out.
+    /// Money in and out: top-ups, direct debits, withdrawals, virtual cash.
     Payments = "payments",
     /// Orders with their executions and cancellations.
     Orders = "orders",
     /// Positions, cash balances, valuations and returns.
     Holdings = "holdings",
-    /// Cash and security transactions.
+    /// Transactions that were booked, of cash and of securities.
     Ledger = "ledger",
     /// Allocations, portfolio orders, savings plans and liquidations.
     Portfolios = "portfolios",
     /// Transfers of securities, accounts and tax wrappers.
     Transfers = "transfers",
-    /// Fee collections.
+    /// Fees, and what became of their collection.
     Fees = "fees",
-    /// Tax exemptions and collections.
+    /// Exemption orders and collections of taxes.
     Taxes = "taxes",
-    /// Reports and their files.
+    /// Reports for users and the treasury, with their files.
     Reports = "reports",
-    /// Tradable instruments.
+    /// Instruments that can be traded, or no longer.
     Instruments = "instruments",
-    /// Corporate actions.
+    /// Corporate actions, like dividends and splits.
     CorporateActions = "corporate-actions",
     /// The catch-all: categories that this version does not know.
     Unrecognised = "unrecognised",

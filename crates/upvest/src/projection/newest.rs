@@ -24,7 +24,7 @@ pub struct Newest {
 }
 
 impl Newest {
-    /// Computes what an object says.
+    /// Computes what the state keeps of an event's object: its figures, its relations and its user.
     pub(super) fn of(placed: Placed<'_>) -> Self {
         let object = placed.event.fields();
         let Values { values, unreadable } = figures::of_object(placed.aggregate.entity_type(), object);

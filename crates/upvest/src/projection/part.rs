@@ -61,7 +61,7 @@ impl Parts {
         self.0.iter().map(|(id, part)| (id.as_str(), part))
     }
 
-    /// Counts the parts.
+    /// Counts the parts that are kept, which may be fewer than there have been.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()

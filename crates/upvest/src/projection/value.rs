@@ -57,7 +57,7 @@ impl Derived {
 #[derive(Debug)]
 pub(super) struct UnreadableError(pub(super) String);
 
-/// Collects computed values.
+/// Collects computed values by name, and the names of those that cannot be read.
 #[derive(Default)]
 pub(super) struct Values {
     pub(super) values: BTreeMap<String, Derived>,

@@ -15,7 +15,7 @@ pub(super) struct BaseSource<'s, 'a> {
 }
 
 impl BaseSource<'_, '_> {
-    /// Writes the signature base.
+    /// Writes the signature base: a line for each component, then one of the parameters.
     pub(super) fn write(&self, names: Names, form: Form) -> Result<String, VerifyError> {
         let mut base = String::with_capacity(64 * self.components.len() + self.parameters.len());
         for component in self.components {

@@ -16,7 +16,7 @@ pub(super) struct Component {
     parameters: Vec<String>,
 }
 
-/// Tells what a component names.
+/// Tells what part of the request a component names, so where its value is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     Method,

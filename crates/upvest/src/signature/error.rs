@@ -75,7 +75,7 @@ pub enum VerifyError {
     /// The key that a signature names is none of those that the receiver knows.
     #[error("key {key_id} is not known")]
     UnknownKey {
-        /// Repeats the `keyid` parameter.
+        /// Repeats the `keyid` parameter of the signature.
         key_id: String,
     },
     /// The `alg` parameter contradicts the key.
@@ -84,25 +84,25 @@ pub enum VerifyError {
     /// A digest header is missing that the signature covers, or there is none at all.
     #[error("the {header} header is missing")]
     MissingDigest {
-        /// Names the header.
+        /// Names the header: `content-digest` or `digest`.
         header: &'static str,
     },
     /// No digest header is covered, so that the signature says nothing about the body.
     #[error("the {header} header is not covered by the signature")]
     DigestNotCovered {
-        /// Names the header.
+        /// Names the header: `content-digest` or `digest`.
         header: &'static str,
     },
     /// The digest header cannot be parsed, or a digest in it has the wrong length.
     #[error("the {header} header is malformed")]
     MalformedDigest {
-        /// Names the header.
+        /// Names the header: `content-digest` or `digest`.
         header: &'static str,
     },
     /// The digest header has no algorithm that is known.
     #[error("the {header} header has no known algorithm")]
     UnsupportedDigestAlgorithm {
-        /// Names the header.
+        /// Names the header: `content-digest` or `digest`.
         header: &'static str,
     },
     /// The digest is not that of the body.
@@ -132,7 +132,7 @@ pub enum VerifyError {
     /// The signature holds, and its owner had stopped using the key when the delivery was received.
     #[error("the signature holds, and key {key_id} was retired when it was received")]
     KeyRetired {
-        /// Repeats the `keyid` parameter.
+        /// Repeats the `keyid` parameter of the signature.
         key_id: String,
         /// Tells whether the signature was within its time: a delivery of earlier that somebody sends again is not.
         freshness: Freshness,
@@ -140,7 +140,7 @@ pub enum VerifyError {
     /// The signature holds, and the operator did not trust the key any longer when the delivery was received.
     #[error("the signature holds, and key {key_id} was not trusted any longer when it was received")]
     KeyDistrusted {
-        /// Repeats the `keyid` parameter.
+        /// Repeats the `keyid` parameter of the signature.
         key_id: String,
     },
     /// The key may sign synthetic events alone, and the body has something else.

@@ -12,7 +12,7 @@ use super::{
 pub(super) struct Search {
     /// Tells when the delivery was received, which decides whether a key still proves it.
     received_at: Timestamp,
-    /// Counts the verifications so far.
+    /// Counts the verifications so far, of which there are [`MAX_VERIFICATIONS`] at most.
     pub(super) spent: usize,
     /// Holds the outcome for each of [`DigestHeader::ALL`], so that a large body is hashed once for all signatures.
     digests: [Option<Result<(), VerifyError>>; 2],

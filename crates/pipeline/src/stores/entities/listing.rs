@@ -12,7 +12,7 @@ use crate::stores::item::{Item, text, text_of};
 /// Describes an entity as far as a list does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// Names the entity.
+    /// Names the entity that the item is of.
     pub entity: EntityKey,
     /// Gives the status that it has; `None` where no event gave one.
     pub status: Option<String>,

@@ -23,7 +23,7 @@ pub struct Owner {
     pub delivery_id: String,
     /// Gives the logged event's identity, in hexadecimal: another one of the same id is a conflict.
     pub sha256: String,
-    /// Gives the logged event's type.
+    /// Gives the logged event's type, like `ORDER.FILLED`.
     pub event_type: String,
     /// Names the entity in whose time line it is; `None` for an event that names none or conflicts with another one.
     pub aggregate: Option<EntityKey>,

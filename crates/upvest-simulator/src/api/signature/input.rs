@@ -9,7 +9,7 @@ pub(super) struct Input<'h> {
     pub(super) parameters: Vec<(&'h str, &'h str)>,
 }
 
-/// Reads `label=("a" "b");name=value;name="value"`.
+/// Reads a header of the form `label=("a" "b");name=value;name="value"`; `None` for any other.
 pub(super) fn parse_input(header: &str) -> Option<Input<'_>> {
     let (label, text) = header.split_once('=')?;
     let (list, mut rest) = text.strip_prefix('(')?.split_once(')')?;

@@ -17,7 +17,7 @@ pub(crate) struct ListArgs {
     /// Only operations that began since then: a time, a day (UTC), or an age like 36h
     #[arg(long, value_name = "TIME")]
     pub(super) since: Option<When>,
-    /// List at most so many
+    /// List at most so many operations, the newest ones
     #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) limit: u16,
 }

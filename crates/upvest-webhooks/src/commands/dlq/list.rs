@@ -16,7 +16,7 @@ const REASON_WIDTH: usize = 80;
 pub(crate) struct ListArgs {
     #[command(flatten)]
     queues: QueueArgs,
-    /// List the messages themselves
+    /// List the messages themselves, not only how many there are
     #[arg(long)]
     messages: bool,
     #[command(flatten)]

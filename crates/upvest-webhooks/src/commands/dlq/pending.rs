@@ -12,7 +12,7 @@ use crate::times::age_at;
 
 #[derive(Debug, Args)]
 pub(crate) struct PendingArgs {
-    /// List at most so many
+    /// List at most so many deliveries, the oldest ones
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
     limit: u16,
 }
@@ -26,7 +26,7 @@ pub(crate) struct ResendArgs {
 }
 
 impl PendingArgs {
-    /// Lists what is pending.
+    /// Lists the oldest deliveries that were answered and are not settled.
     pub(super) async fn run(self, stack: &Stack, clock: &Clock) -> Result<PendingList> {
         pending(stack, self.limit, clock.now()).await
     }

@@ -27,7 +27,7 @@ time: at most 20 MB of it at a time, which AWS charges less than a tenth of a ce
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ListArgs {
-    /// Only entities of this user
+    /// Only entities of the user with this id
     #[arg(long, value_name = "ID")]
     user: Option<String>,
     /// Only entities of this domain, like orders; may be repeated
@@ -45,7 +45,7 @@ pub(crate) struct ListArgs {
     /// Only entities whose last event occurred before then [default: now]
     #[arg(long, value_name = "TIME", requires = "since")]
     until: Option<When>,
-    /// List at most so many
+    /// List at most so many entities; --page goes on
     #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
     limit: u16,
     /// Go on after this entity, as the last page said

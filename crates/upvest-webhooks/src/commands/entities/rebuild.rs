@@ -27,7 +27,7 @@ Exit status: 0 when everything that was found is rebuilt, 1 when something is no
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, group = ArgGroup::new("what").args(["domain", "entities"]).required(true))]
 pub(crate) struct RebuildArgs {
-    /// These entities, written TYPE#ID
+    /// Keys of the entities to rebuild, written TYPE#ID
     #[arg(value_name = "ENTITY", value_parser = entity)]
     entities: Vec<String>,
     /// All entities of these domains that have events in the log

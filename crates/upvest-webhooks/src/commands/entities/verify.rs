@@ -31,10 +31,10 @@ Exit status: 0 when nothing was found, 4 when something was.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, group = ArgGroup::new("what").args(["domain", "entity"]).required(true))]
 pub(crate) struct VerifyArgs {
-    /// All entities of these domains
+    /// All entities of these domains that have an event or a state
     #[arg(long, value_name = "DOMAIN", num_args = 1..)]
     domain: Vec<Domain>,
-    /// These entities, written TYPE#ID
+    /// Keys of the entities to verify, written TYPE#ID
     #[arg(long, value_name = "ENTITY", num_args = 1.., value_parser = entity)]
     entity: Vec<String>,
 }

@@ -43,7 +43,7 @@ pub(crate) struct ListArgs {
     /// Only events received before then [default: now]
     #[arg(long, value_name = "TIME")]
     until: Option<When>,
-    /// List at most so many
+    /// List at most so many events; --page goes on
     #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
     limit: u16,
     /// Go on at this place, as the last page said

@@ -13,7 +13,7 @@ use crate::times::age_at;
 pub(crate) struct ListArgs {
     #[command(flatten)]
     selection: SelectionArgs,
-    /// List at most so many
+    /// List at most so many deliveries, the oldest ones
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
     limit: u16,
 }

@@ -11,7 +11,7 @@ use crate::times::age_at;
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// The delivery's id
+    /// Id of the delivery, as quarantine list shows it
     delivery_id: Uuid,
     /// Print the body too, which may hold personal data
     #[arg(long)]

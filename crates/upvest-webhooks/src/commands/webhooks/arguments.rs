@@ -36,7 +36,7 @@ pub(super) struct CreateArgs {
         help_heading = "Subscription"
     )]
     max_package_size: PackageSize,
-    /// Enable it too
+    /// Enable the subscription too, so that Upvest delivers at once
     #[arg(long, help_heading = "Options")]
     enable: bool,
     /// Create it although another subscription delivers to the same URL
@@ -52,9 +52,9 @@ pub(super) struct CreateArgs {
     ["title", "url", "categories", "excluded", "exclude_nothing", "delay", "max_package_size"]
 ))]
 pub(super) struct UpdateArgs {
-    /// The subscription's id
+    /// Id of the subscription, as webhooks list shows it
     pub(super) id: ResourceId,
-    /// Where to deliver to
+    /// URL that Upvest is to deliver to
     #[arg(long, help_heading = "Subscription")]
     url: Option<Url>,
     /// Title, at most 32 letters, digits, spaces or ()[]{}.-
@@ -66,7 +66,7 @@ pub(super) struct UpdateArgs {
     /// Category of events not to receive, in place of all former ones; may be given several times
     #[arg(long = "exclude", value_name = "CATEGORY", help_heading = "Subscription")]
     excluded: Option<Vec<String>>,
-    /// Exclude no category any longer
+    /// Exclude no category of events any longer
     #[arg(long, conflicts_with = "excluded", help_heading = "Subscription")]
     exclude_nothing: bool,
     /// How long an event may wait for others to share its delivery, 1s to 30s

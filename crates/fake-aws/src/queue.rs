@@ -15,7 +15,7 @@ pub(crate) struct Misbehaviour {
     pub(crate) reorder: u32,
 }
 
-/// Holds what a receive asks for.
+/// Holds what a `ReceiveMessage` asks for: how many messages, and for how long they are hidden.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Receive {
     pub(crate) max_messages: usize,

@@ -68,7 +68,7 @@ impl QueueSettings {
     }
 }
 
-/// Holds a message in a queue.
+/// Holds a message that lies in a queue, in flight or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueuedMessage {
     /// Gives the message id, as the sender was told.

@@ -28,7 +28,7 @@ pub enum Service {
     Sts,
 }
 
-/// Tells what became of a call.
+/// Tells what became of a call, by its answer or by the fault that struck it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The service did what it was asked for, and its answer arrived.

@@ -10,7 +10,7 @@ use crate::wire::Request;
 /// Holds the buckets by name, each with its objects by key.
 pub(crate) type Buckets = BTreeMap<String, BTreeMap<String, StoredObject>>;
 
-/// Holds an object of a bucket.
+/// Holds the newest version of an object of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredObject {
     /// Holds the object's bytes as they were put.

@@ -19,7 +19,7 @@ pub enum LocalStackError {
         /// Names the folder that is locked by it.
         directory: PathBuf,
     },
-    /// A program could not be started.
+    /// A program of the tools could not be started, for example because it is not there.
     #[error("cannot run {program}")]
     Run {
         /// Names the program that was to run.
@@ -34,7 +34,7 @@ pub enum LocalStackError {
         /// Holds the end of what it printed, if that was not shown already.
         last_lines: String,
     },
-    /// A file could not be used.
+    /// A file could not be read or written.
     #[error("cannot {action} {}", path.display())]
     File {
         /// Names what was tried, as a verb: `read`.
@@ -64,7 +64,7 @@ pub enum LocalStackError {
         /// Holds the last lines of that file.
         last_lines: String,
     },
-    /// The deployed stack cannot be read.
+    /// The outputs of the deployed stack cannot be read.
     #[error("cannot read the outputs of the stack")]
     Outputs(#[source] Box<aws_sdk_cloudformation::Error>),
     /// The connection cannot be written as JSON.

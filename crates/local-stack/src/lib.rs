@@ -57,7 +57,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Describes the stack of `make run`.
+    /// Describes the stack of `make run`, with the event bus and in the folder `.local`.
     fn default() -> Self {
         Self {
             auth: false,

@@ -12,7 +12,7 @@ use upvest::Domain;
 pub use self::counts::{Counts, ONE, TEN, TEN_WAITING};
 pub use self::prices::{CHUNK, Prices, REGIONS, US_EAST_1};
 
-/// Counts the days of a month.
+/// Counts the days of the month that a bill is for.
 const DAYS: f64 = 30.0;
 const MILLION: f64 = 1_000_000.0;
 /// Counts the domains' queues, and those of deliveries and of requests for keys, which Lambda polls while they are empty, too:
@@ -51,10 +51,10 @@ pub enum Observability {
     Full,
 }
 
-/// Describes the traffic of a receiver.
+/// Describes the traffic of a receiver, by which most of the bill grows.
 #[derive(Debug, Clone, Copy)]
 pub struct Traffic {
-    /// Counts the events of a day.
+    /// Counts the events that Upvest sends in a day.
     pub events_per_day: f64,
     /// Counts the events that a delivery has, on average; at least one.
     pub per_delivery: f64,

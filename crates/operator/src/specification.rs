@@ -27,7 +27,7 @@ pub enum Subject {
     Status,
     /// A field that tells entities of a category apart.
     Key,
-    /// A field that names another entity.
+    /// The thing is a field that names another entity.
     Reference,
     /// A type of those that a ledger line refers to.
     ReferenceType,

@@ -72,7 +72,7 @@ impl Environment {
         }
     }
 
-    /// Returns the base of its calls.
+    /// Returns the base URL of its calls, which their paths are put behind.
     #[must_use]
     pub const fn base_url(self) -> &'static str {
         match self {
@@ -237,7 +237,7 @@ impl Credentials {
         self.signing_key.key_id()
     }
 
-    /// Returns the base of all calls.
+    /// Returns the base URL of all calls, which their paths are put behind.
     #[must_use]
     pub const fn base_url(&self) -> &Url {
         &self.base_url

@@ -68,7 +68,7 @@ pub enum Error {
         request: RequestLine,
         /// The line where reading it ended, from 1.
         line: usize,
-        /// The column where reading it ended.
+        /// The column where reading it ended, from 1.
         column: usize,
     },
     /// The answer names a location that files may not be fetched from.

@@ -24,7 +24,7 @@ pub(crate) fn client(url: &Url, timeout: Option<Duration>) -> reqwest::Result<Cl
     builder.build()
 }
 
-/// Describes an answer with its headers.
+/// Describes the receiver's answer with its headers, before it is judged.
 pub(crate) struct RawAnswer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,

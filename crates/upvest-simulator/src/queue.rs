@@ -19,7 +19,7 @@ pub(crate) struct QueuedEvent {
     pub(crate) json: Arc<str>,
 }
 
-/// Holds the events of one delivery.
+/// Holds the body of one delivery, with the ids of its events in their order.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) event_ids: Arc<[String]>,

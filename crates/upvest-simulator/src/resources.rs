@@ -75,7 +75,7 @@ impl Resources {
         self.0.remove(&(category.to_owned(), id.to_owned())).is_some()
     }
 
-    /// Finds the object of that id.
+    /// Finds the newest object of that id, as its last event had it.
     pub(crate) fn one(&self, category: &str, id: &str) -> Option<Value> {
         let held = self.0.get(&(category.to_owned(), id.to_owned()))?;
         Some(self.complete(category, held.object.clone()))

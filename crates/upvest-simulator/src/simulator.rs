@@ -32,13 +32,13 @@ use crate::subscription::Subscription;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
-    /// There is one with that id.
+    /// There is a subscription with that id already.
     #[error("subscription {0} exists already")]
     Exists(String),
     /// The URL's scheme is neither http nor https.
     #[error("{0} is not an http or https URL")]
     NotHttp(String),
-    /// There is none with that id.
+    /// There is no subscription with that id.
     #[error("there is no subscription {0}")]
     Unknown(String),
     /// The HTTP client cannot be created.

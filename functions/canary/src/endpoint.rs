@@ -47,7 +47,7 @@ impl Endpoint {
         Ok(Self { url, client })
     }
 
-    /// Signs a delivery to the URL.
+    /// Signs a delivery to the URL with the canary's key, as of `now`.
     pub(crate) fn sign(&self, key: &SigningKey, body: Vec<u8>, now: Timestamp) -> Result<Signed, SignError> {
         let mut headers: Headers = [
             ("content-type", "application/json".to_owned()),

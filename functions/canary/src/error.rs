@@ -52,13 +52,13 @@ pub enum CanaryError {
     /// The public URL answers something else than 200, which would have Upvest send nothing more.
     #[error("the webhook URL answered {0} instead of 200")]
     Answered(u16),
-    /// The event log cannot be read.
+    /// The event log cannot be read, so nothing is known of the canary's event.
     #[error(transparent)]
     Log(AwsError),
     /// The event is not in the log.
     #[error("the event was not in the events table {} ms after it was sent", .0.as_millis())]
     NotStored(Duration),
-    /// The entities table cannot be read.
+    /// The entities table cannot be read, so nothing is known of the canary's state.
     #[error(transparent)]
     Entities(EntityError),
     /// The entity is not what the event makes of it.

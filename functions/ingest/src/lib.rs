@@ -160,7 +160,7 @@ fn refuse(config: &Config, request: &Request) -> Option<Answer> {
     }
 }
 
-/// Sends the delivery on its way.
+/// Sends the delivery to its queue, and answers 200 once it is there.
 async fn accept(deps: &Deps, request: Request) -> Answer {
     let envelope = envelope(deps, request);
     match deps.queue.send(&envelope).await {

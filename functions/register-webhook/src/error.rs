@@ -18,7 +18,7 @@ pub enum RegisterError {
     /// The endpoint does not answer as Upvest needs it.
     #[error("Upvest tested {url}, which answered {status} in place of 200: {body}")]
     TestFailed {
-        /// Gives the URL that Upvest calls.
+        /// Gives the URL that Upvest was to call.
         url: String,
         /// Gives the HTTP status of the endpoint's answer, as Upvest reports it.
         status: u16,

@@ -13,7 +13,7 @@ pub enum DeliveryError {
     /// The message is not a delivery's envelope.
     #[error("message is not a delivery")]
     NoEnvelope(#[from] EnvelopeError),
-    /// The key could not be read.
+    /// The keys table, or the secret of a key, could not be read.
     #[error("key of delivery {delivery_id} cannot be had")]
     Keys {
         /// Gives the id of the delivery that waits for the key.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// Tells which subscriptions are ours, and what to do about the others.
 #[derive(Debug)]
 pub struct ForUs {
-    /// Finds out whose a subscription is.
+    /// Keeps the subscriptions that were seen, and whose each is.
     pub subscriptions: Subscriptions,
     /// Says what is done about events of those of others.
     pub policy: Policy,

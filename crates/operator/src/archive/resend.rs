@@ -54,7 +54,7 @@ pub struct ResendReport {
 pub struct Unreadable {
     /// Gives the object's key in the archive bucket.
     pub key: String,
-    /// Says why it cannot be read.
+    /// Says for people why it cannot be read.
     pub reason: String,
 }
 
@@ -67,7 +67,7 @@ struct Archived {
 
 /// Says what an object of the archive is, beside the log.
 enum Looked {
-    /// It was received at another time.
+    /// The delivery was received before or after the time that was asked for.
     Outside,
     /// The log has all of its events, or a delivery before it brings what the log lacks.
     Whole,

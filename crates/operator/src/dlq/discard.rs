@@ -42,7 +42,7 @@ pub struct Discarded {
     pub cut_off: BTreeSet<String>,
 }
 
-/// Tells what became of one message.
+/// Tells what became of one message that was to be discarded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Discard {
     /// Names the queue that it came from.

@@ -100,7 +100,7 @@ impl Selection {
         missing.cloned().collect()
     }
 
-    /// Tells whether a message is meant.
+    /// Tells whether all that the filter asks for is so of a message.
     pub(crate) fn takes(&self, message: &Message) -> bool {
         let is_named = self.ids.is_empty() || self.ids_of(message).next().is_some();
         is_named && self.filter.takes(&message.about)

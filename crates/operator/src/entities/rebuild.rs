@@ -60,7 +60,7 @@ pub struct Rebuilt {
     pub problem: Problem,
     /// Names the attributes that differed, or what cannot be read.
     pub detail: Option<String>,
-    /// Tells what was done about it.
+    /// Tells what was done about the entity, or in a dry run would be.
     #[serde(flatten)]
     pub result: Rebuilding,
     /// Names events that were left out, because they wait in a dead-letter queue: a redrive brings them, with their effects.
@@ -81,7 +81,7 @@ pub enum Rebuilding {
     },
     /// Nothing is wrong with the entity but what waits in a dead-letter queue, or is there by now.
     AsItWas,
-    /// The entity stays as it is.
+    /// The entity stays as it is, because its events cannot be folded or it was not written.
     Failed {
         /// Tells why, in a sentence for people.
         why: String,

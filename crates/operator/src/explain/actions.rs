@@ -110,7 +110,7 @@ impl Action {
         }
     }
 
-    /// Tells what is wrong with it.
+    /// Tells for people what is wrong with the record; `None` where all is well.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
         let action = self.name();

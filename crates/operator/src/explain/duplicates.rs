@@ -24,7 +24,7 @@ pub struct OtherDelivery {
     pub archived_at: Option<String>,
     /// Gives its identity: a SHA-256 of what it says, in hexadecimal.
     pub sha256: String,
-    /// Tells whether it says the same.
+    /// Tells whether the event says the same as the one that is stored.
     pub same: bool,
     /// Gives the id under which another content is in the log.
     #[serde(skip_serializing_if = "Option::is_none")]

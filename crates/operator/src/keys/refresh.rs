@@ -14,7 +14,7 @@ use super::SENDING;
 use crate::error::{Error, Result};
 use crate::repair::Repair;
 
-/// The name in the audit table.
+/// Names the operation in the audit table.
 const COMMAND: &str = "keys refresh";
 
 /// Tells what a fetch changed, or would change.

@@ -53,7 +53,7 @@ pub(super) fn status(object: &Value) -> Option<String> {
     status.map(str::to_owned)
 }
 
-/// Reads the id of an object.
+/// Reads the member `id` of an object; `None` where it has none.
 pub(super) fn id_of(object: &RawValue) -> Option<ResourceId> {
     #[derive(serde::Deserialize)]
     struct Identified {

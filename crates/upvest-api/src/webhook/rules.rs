@@ -41,7 +41,7 @@ pub enum InvalidWebhookError {
     /// The URL has more than 1,000 characters.
     #[error("the URL is longer than {MAX_URL} characters")]
     UrlTooLong,
-    /// The delay is out of range.
+    /// The delay is shorter or longer than Upvest takes.
     #[error("a delay of {seconds} s is not 1 to 30 s")]
     Delay {
         /// Gives the delay that was asked for, in seconds.

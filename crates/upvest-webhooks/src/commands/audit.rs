@@ -30,7 +30,7 @@ pub(crate) enum Command {
 }
 
 one_report_of! {
-    /// Holds the result of either command.
+    /// Holds the result of the command that was chosen.
     AuditReport {
         List(Operations),
         Operation(Box<Operation>),

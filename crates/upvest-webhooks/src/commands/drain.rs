@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
 }
 
 one_report_of! {
-    /// Holds the result of either way.
+    /// Holds the result of what was asked for, a drain or its end.
     DrainReport {
         Drained(Drained),
         Resumed(Resumed),

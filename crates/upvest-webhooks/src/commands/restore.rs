@@ -16,7 +16,7 @@ pub(crate) struct Arguments {
     /// The table of the stack whose rows are put back
     #[arg(value_name = "TABLE", value_parser = tables())]
     table: RestorableTable,
-    /// The name of the restored copy
+    /// Name of the table that AWS made of the copy
     #[arg(long, value_name = "NAME")]
     from: String,
     /// Put rows back too that differ; for events alone, which never change

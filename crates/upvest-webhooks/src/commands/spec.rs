@@ -19,7 +19,7 @@ pub(crate) enum Command {
     ///
     /// Example: upvest-webhooks spec check openapi.yaml
     Check {
-        /// The specification, in YAML or JSON
+        /// Upvest's OpenAPI document, in YAML or JSON
         file: PathBuf,
     },
 }

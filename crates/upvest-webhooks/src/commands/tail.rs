@@ -51,10 +51,10 @@ pub(crate) struct Arguments {
     /// Print the events' objects too, which are personal data; on the screen, the key o shows one
     #[arg(long, help_heading = "What to show")]
     object: bool,
-    /// Print lines, also on a terminal
+    /// Print lines, also on a terminal, in place of the screen
     #[arg(long)]
     plain: bool,
-    /// Look into the archive this often
+    /// Look into the archive this often, like 2s
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = length_of_time)]
     every: Duration,
     /// Expect deliveries to be verified up to so long after their receipt

@@ -71,8 +71,7 @@ impl Generator {
             object: next.object_at(self.now),
             webhook_id: Subscription::SAMPLE_ID,
         };
-        // An event consists of texts and JSON values, which cannot fail to be written.
-        serde_json::to_string(&event).unwrap_or_default()
+        serde_json::to_string(&event).expect("texts and JSON values can be written")
     }
 }
 

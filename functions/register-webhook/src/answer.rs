@@ -71,8 +71,7 @@ impl Answer {
     /// Writes the answer's JSON, with as much of the reason as fits.
     fn into_json(mut self) -> Vec<u8> {
         loop {
-            // Texts alone always are JSON.
-            let json = serde_json::to_vec(&self).unwrap_or_default();
+            let json = serde_json::to_vec(&self).expect("texts alone can be written as JSON");
             if json.len() <= MAX_BYTES || self.reason.is_empty() {
                 return json;
             }

@@ -225,7 +225,11 @@ impl Verification<'_> {
                 return finding(Problem::Changed, "its received_at is not its delivery's");
             }
             // A conflicting version is logged under its id, a `!` and its SHA-256: the delivery has only the id.
-            let id = event.event_id.split('!').next().unwrap_or_default();
+            let id = event
+                .event_id
+                .split('!')
+                .next()
+                .expect("a split has a first part");
             if ids.contains(id) {
                 return finding(
                     Problem::Changed,

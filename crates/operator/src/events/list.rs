@@ -135,7 +135,7 @@ impl Wanted<'_> {
     fn takes(&self, event: &Selected) -> bool {
         let Query { types, domains, .. } = self.query;
         let event_type = event.event_type.as_str();
-        let category = event_type.split('.').next().unwrap_or_default();
+        let category = event_type.split('.').next().expect("a split has a first part");
         (types.is_empty()
             || types
                 .iter()

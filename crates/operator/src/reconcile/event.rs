@@ -31,7 +31,7 @@ struct Mark {
 pub(super) fn to_json(operation: Uuid, event_type: &str, fetched: &Fetched) -> String {
     let object = fetched.object.get();
     let id = super::object::id_of(&fetched.object).map_or_else(|| object.to_owned(), String::from);
-    let category = event_type.split('.').next().unwrap_or_default();
+    let category = event_type.split('.').next().expect("a split has a first part");
     let digest = Sha256::digest(format!("{operation}#{category}#{id}"));
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
@@ -42,8 +42,7 @@ pub(super) fn to_json(operation: Uuid, event_type: &str, fetched: &Fetched) -> S
         object: &fetched.object,
         reconciled: Mark { operation },
     };
-    // Texts and JSON that was parsed before cannot fail to be written.
-    serde_json::to_string(&event).unwrap_or_default()
+    serde_json::to_string(&event).expect("texts, and JSON that was parsed before, can be written")
 }
 
 /// Chooses the type of the event: that of Upvest's own event where the status is new to us and names it, so that whoever waits

@@ -178,9 +178,8 @@ impl fmt::Display for Encoding {
 
 fn deflate(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
-    // A vector takes every byte: writing to it cannot fail.
     let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
-    written.unwrap_or_default()
+    written.expect("a vector takes every byte")
 }
 
 /// Tells whether SQS accepts a character in a message (`SendMessage`, "Valid Characters").

@@ -70,7 +70,7 @@ async fn keep(
 
 fn replay(first: FirstAnswer) -> Response {
     let mut response = Response::new(Body::from(first.body));
-    *response.status_mut() = StatusCode::from_u16(first.status).unwrap_or_default();
+    *response.status_mut() = StatusCode::from_u16(first.status).expect("it was a status when it was kept");
     let content_type = first
         .content_type
         .and_then(|value| HeaderValue::from_str(&value).ok());

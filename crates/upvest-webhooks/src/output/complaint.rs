@@ -76,7 +76,7 @@ fn text(error: &dyn StdError, hint: Option<&str>) -> String {
 /// Takes what the parser says apart: what is wrong, and the nearest name or else where to read on.
 fn parts(error: &str) -> (String, String) {
     let mut paragraphs = error.trim().split("\n\n");
-    let message = paragraphs.next().unwrap_or_default();
+    let message = paragraphs.next().expect("a split has a first part");
     let message: Vec<&str> = message.lines().map(str::trim).collect();
     let tip = paragraphs.find_map(|paragraph| paragraph.trim().strip_prefix("tip: "));
     (

@@ -70,7 +70,10 @@ impl FromStr for Origin {
             "https" => Scheme::Https,
             _ => return Err(error()),
         };
-        let written = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let written = rest
+            .split(['/', '?', '#'])
+            .next()
+            .expect("a split has a first part");
         let usable = |byte: u8| byte.is_ascii_graphic() && byte != b'@' && byte != b'\\';
         if written.is_empty() || written.starts_with(':') || !written.bytes().all(usable) {
             return Err(error());

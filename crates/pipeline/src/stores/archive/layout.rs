@@ -75,7 +75,7 @@ impl FromStr for DeliveryKey {
 
     fn from_str(key: &str) -> Result<Self, DeliveryKeyError> {
         // The id is last in the keys of both places.
-        let id = key.rsplit('/').next().unwrap_or_default();
+        let id = key.rsplit('/').next().expect("a split has a last part");
         let delivery_id: Uuid = id.parse().map_err(|_| DeliveryKeyError)?;
         Ok(Self {
             received_at: received_at(delivery_id).ok_or(DeliveryKeyError)?,

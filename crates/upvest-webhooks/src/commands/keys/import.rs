@@ -56,10 +56,15 @@ struct KeyFileArgs {
 impl ImportArgs {
     /// Imports the keys of the file; gives what came of each.
     pub(super) async fn run(self, stack: &Stack, reporter: Reporter<'_>) -> Result<ImportedKeys> {
-        // The grammar sees to it that there is one of the files, and an id for a secret.
         let file = match (self.file.hmac_secret_file, self.key_id) {
             (Some(path), Some(key_id)) => KeyFile::HmacSecret(path, key_id),
-            (_, key_id) => KeyFile::Jwk(self.file.jwk.unwrap_or_default(), key_id),
+            (_, key_id) => {
+                let jwk = self
+                    .file
+                    .jwk
+                    .expect("the grammar wants one of the files, and an id for a secret");
+                KeyFile::Jwk(jwk, key_id)
+            }
         };
         let options = RepairOptions {
             reason: self.reason,

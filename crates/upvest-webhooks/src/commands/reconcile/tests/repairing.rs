@@ -143,3 +143,85 @@ async fn the_checks_of_one_user_are_compared_with_the_user() {
     );
     assert!(desk.compare("users").await.succeeded);
 }
+
+#[tokio::test]
+async fn a_repair_ends_all_that_an_event_can_tell_and_is_recorded() {
+    let desk = Desk::open("repair").await;
+    desk.happen(&[account(), order("o1", 1, "NEW")]).await;
+    desk.lose(&lost());
+    let repaired = desk.repair("users orders reports").await;
+    assert!(repaired.succeeded, "{}", repaired.text);
+    let told = &repaired.json["repair"];
+    assert_eq!((&told["told"], &told["accepted"]), (&json!(5), &json!(5)));
+    let again = desk.compare("users orders reports").await;
+    assert_eq!(again.differences(), [], "{}", again.text);
+    for (entity, status) in [("ORDER#o1", "FILLED"), ("ORDER#o2", "NEW"), ("USER#u1", "ACTIVE")] {
+        assert_eq!(desk.status(entity).await.as_deref(), Some(status));
+    }
+    let audit = desk.world.receiver.operations().await.remove(0);
+    assert_eq!(json!(audit.id), told["operation"]);
+    assert_eq!(audit.command, "reconcile");
+    assert_eq!(audit.result.unwrap()["accepted"], 5);
+    let request = audit.request.to_string();
+    assert!(request.contains("\"stale\":1"), "{request}");
+}
+
+/// Deliveries that nobody takes are no repair, and can be made again.
+#[tokio::test]
+async fn what_the_stack_did_not_take_is_told_by_the_next_run() {
+    let mut desk = Desk::open("refusing").await;
+    desk.happen(&[account()]).await;
+    desk.lose(&[order("o1", 1, "NEW")]);
+    let nobody = "http://127.0.0.1:9/webhooks/upvest";
+    desk.world.add_outputs(&[("WebhookUrl", nobody)]);
+    let failed = desk.repair("orders").await;
+    assert!(
+        !failed.succeeded
+            && failed.text.contains("0 of 1 events accepted")
+            && failed.text.contains("1 × unreachable"),
+        "{}",
+        failed.text
+    );
+    let url = desk.world.url.clone();
+    desk.world.add_outputs(&[("WebhookUrl", &url)]);
+    assert!(desk.repair("orders").await.succeeded);
+    assert_eq!(desk.status("ORDER#o1").await.as_deref(), Some("NEW"));
+}
+
+#[tokio::test]
+async fn nothing_is_told_with_a_key_that_the_stack_does_not_know_or_without_a_reason() {
+    let desk = Desk::open("key").await;
+    let error = desk.run("orders --repair --yes").await.map(drop).unwrap_err();
+    assert!(
+        error.is_usage() && error.to_string().contains("--reason"),
+        "{error}"
+    );
+    let error = desk
+        .run("orders --repair --yes --reason r")
+        .await
+        .map(drop)
+        .unwrap_err();
+    assert!(
+        error.is_usage() && error.to_string().contains("--key-file"),
+        "{error}"
+    );
+    let line = format!(
+        "orders --repair --reason r --key-id other --key-file {}",
+        desk.key_file.display()
+    );
+    let error = desk.run(&line).await.map(drop).unwrap_err();
+    assert!(error.to_string().contains("does not know key other"), "{error}");
+    std::fs::write(&desk.key_file, b"quite another secret").unwrap();
+    let line = format!("orders {REPAIR} {} --reason r", desk.key_file.display());
+    let error = desk.run(&line).await.map(drop).unwrap_err();
+    assert!(error.to_string().contains("another secret"), "{error}");
+    assert!(desk.world.receiver.aws.items("audit").is_empty());
+    for entity in ["TOPUP#t1", "POSITION#a#b"] {
+        let error = desk
+            .run(&format!("--entity {entity}"))
+            .await
+            .map(drop)
+            .unwrap_err();
+        assert!(error.is_usage(), "{error}");
+    }
+}

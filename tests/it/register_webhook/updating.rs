@@ -1,0 +1,85 @@
+//! What becomes of a request to update a subscription.
+
+use super::*;
+
+#[tokio::test]
+async fn an_update_changes_the_subscription_in_place() {
+    let stack = Stack::new().await;
+    let created = stack.create().await;
+    let id = created["PhysicalResourceId"].as_str().unwrap();
+    let deps = stack.deps_with(&[
+        ("WEBHOOK_TITLE", "Renamed"),
+        ("WEBHOOK_TYPES", "ORDER"),
+        ("WEBHOOK_EXCLUDED_TYPES", ""),
+    ]);
+    let answer = stack.ask_with(&deps, "Update", Some(id)).await;
+    assert_eq!(
+        (&answer["Status"], &answer["PhysicalResourceId"]),
+        (&json!("SUCCESS"), &json!(id))
+    );
+    let changed = stack.only();
+    assert_eq!((changed.id.as_str(), changed.title.as_str()), (id, "Renamed"));
+    assert_eq!(changed.categories, ["ORDER"]);
+    assert_eq!(stack.endpoint.taken().len(), 1, "the endpoint is the same");
+    assert!(
+        !stack
+            .upvest
+            .methods(&format!("/webhooks/{id}"))
+            .contains(&"DELETE".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn an_update_notes_the_subscription_as_ours_where_its_creation_could_not() {
+    let stack = Stack::new().await;
+    let unnoted = Deps {
+        ours: None,
+        ..stack.deps_with(&[])
+    };
+    let created = stack.ask_with(&unnoted, "Create", None).await;
+    assert_eq!(ours(&stack), [""; 0]);
+    let id = created["PhysicalResourceId"].as_str().unwrap();
+    stack.ask_again("Update", id).await;
+    assert_eq!(ours(&stack), [id]);
+}
+
+#[tokio::test]
+async fn an_update_of_the_url_changes_in_place_too_and_tests_the_new_endpoint() {
+    let stack = Stack::new().await;
+    let id = stack.created().await;
+    let moved = format!("{}/moved", stack.endpoint.base_url);
+    let deps = stack.deps_with(&[("WEBHOOK_URL", &moved)]);
+    let answer = stack.ask_with(&deps, "Update", Some(&id)).await;
+    assert_eq!(answer["PhysicalResourceId"], json!(id));
+    assert_eq!(stack.only().url.as_str(), moved);
+    assert_eq!(stack.endpoint.taken().len(), 2);
+}
+
+#[tokio::test]
+async fn an_update_of_a_subscription_that_is_gone_creates_another() {
+    let stack = Stack::new().await;
+    let id = stack.created().await;
+    stack.upvest.simulator.drop_subscription(&id);
+    let answer = stack.ask_again("Update", &id).await;
+    assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+    assert_eq!(answer["PhysicalResourceId"], stack.only().id);
+    assert_ne!(answer["PhysicalResourceId"], json!(id));
+
+    // CloudFormation then has the old one deleted, which must not cost the new one.
+    assert_eq!(stack.ask("Delete", Some(&id)).await["Status"], "SUCCESS");
+    stack.only();
+}
+
+#[tokio::test]
+async fn a_failed_update_keeps_its_physical_id() {
+    let stack = Stack::new().await;
+    let id = stack.created().await;
+    let deps = stack.deps_with(&[("WEBHOOK_TITLE", "under_score")]);
+    let answer = stack.ask_with(&deps, "Update", Some(&id)).await;
+    assert_eq!(
+        (&answer["Status"], &answer["PhysicalResourceId"]),
+        (&json!("FAILED"), &json!(id))
+    );
+    let reason = answer["Reason"].as_str().unwrap();
+    assert!(reason.contains("under_score"), "{reason}");
+}

@@ -10,12 +10,10 @@ use serde_json::{Value, json};
 use crate::record::Service;
 use crate::reply::Reply;
 use crate::wire::Request;
-use crate::{query, s3};
+use crate::{cbor, query, s3};
 
 /// Names whom `GetCallerIdentity` gives as the caller: an operator who assumed a role.
 pub const OPERATOR: &str = "arn:aws:sts::123456789012:assumed-role/operator/erika";
-
-const CBOR: (&str, &str) = ("smithy-protocol", "rpc-v2-cbor");
 
 /// Says what is answered of the account where it holds no data for it.
 #[derive(Clone, Debug, Default)]
@@ -213,7 +211,7 @@ impl Account {
             });
             alarms.collect::<Vec<_>>()
         };
-        cbor(
+        cbor::reply(
             200,
             &json!({ "MetricAlarms": of_kind(false), "CompositeAlarms": of_kind(true) }),
         )
@@ -281,46 +279,8 @@ pub(crate) fn denial(request: &Request) -> Reply {
         Service::Sts | Service::CloudFormation => query::error(403, "AccessDenied", &message),
         Service::CloudWatch => Reply {
             error: Some("AccessDenied".to_owned()),
-            ..cbor(403, &json!({ "__type": "AccessDenied", "message": message }))
+            ..cbor::reply(403, &json!({ "__type": "AccessDenied", "message": message }))
         },
         _ => Reply::json_error(400, "AccessDeniedException", &message),
-    }
-}
-
-/// Writes a reply of the CBOR protocol, which CloudWatch speaks.
-fn cbor(status: u16, value: &Value) -> Reply {
-    let mut body = Vec::new();
-    encode(value, &mut body);
-    Reply {
-        status,
-        headers: vec![(CBOR.0.to_owned(), CBOR.1.to_owned())],
-        ..Reply::ok(body)
-    }
-}
-
-/// CBOR of what the replies here are made of: texts, truths, lists and maps.
-fn encode(value: &Value, body: &mut Vec<u8>) {
-    let mut head = |major: u8, length: usize| {
-        body.push((major << 5) | 25);
-        body.extend(u16::try_from(length).expect("a short value").to_be_bytes());
-    };
-    match value {
-        Value::Array(values) => {
-            head(4, values.len());
-            values.iter().for_each(|value| encode(value, body));
-        }
-        Value::Object(members) => {
-            head(5, members.len());
-            for (name, value) in members {
-                encode(&json!(name), body);
-                encode(value, body);
-            }
-        }
-        Value::Bool(value) => body.push(0xf4 | u8::from(*value)),
-        value => {
-            let text = value.as_str().expect("a text");
-            head(3, text.len());
-            body.extend_from_slice(text.as_bytes());
-        }
     }
 }

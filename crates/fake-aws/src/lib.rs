@@ -57,6 +57,7 @@
 
 mod account;
 mod addresses;
+mod cbor;
 mod clients;
 mod clock;
 mod connector;
@@ -74,6 +75,8 @@ mod reply;
 mod rng;
 mod s3;
 mod secrets;
+mod seen;
+mod setting;
 mod sqs;
 mod sqs_replies;
 mod throttling;
@@ -84,10 +87,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
-use serde_json::{Value, json};
-
 pub use account::{Account, Alarm, OPERATOR};
+use aws_config::SdkConfig;
 pub use clock::Clock;
 pub use event_bridge::PublishedEntry;
 pub use faults::{CallFilter, Fault, FaultRates};
@@ -103,7 +104,6 @@ use event_bridge::EventBuses;
 use faults::FaultPlan;
 use invocation::Invocation;
 use queue::{Misbehaviour, Receive};
-use secrets::Secret;
 use sqs::Queues;
 
 /// Kills the invocation in which it is awaited, as a crash of its process does: nothing after it runs.
@@ -209,88 +209,6 @@ impl Aws {
         self.rng.clone()
     }
 
-    /// Creates a table with a string key, and a second string as sort key if named.
-    ///
-    /// # Panics
-    ///
-    /// If the table exists.
-    pub fn create_table(&self, name: &str, partition_key: &str, sort_key: Option<&str>) {
-        let keys = [(Some(partition_key), "HASH"), (sort_key, "RANGE")];
-        let keys: Vec<(&str, &str)> = keys
-            .into_iter()
-            .filter_map(|(key, kind)| Some((key?, kind)))
-            .collect();
-        let schema = keys
-            .iter()
-            .map(|(key, kind)| json!({ "AttributeName": key, "KeyType": kind }));
-        let definitions = keys
-            .iter()
-            .map(|(key, _)| json!({ "AttributeName": key, "AttributeType": "S" }));
-        self.create_table_from(json!({
-            "TableName": name,
-            "BillingMode": "PAY_PER_REQUEST",
-            "KeySchema": schema.collect::<Vec<_>>(),
-            "AttributeDefinitions": definitions.collect::<Vec<_>>(),
-        }));
-    }
-
-    /// Creates a table from a `CreateTable` request, for those with indexes.
-    ///
-    /// # Panics
-    ///
-    /// If DynamoDB would refuse the request.
-    pub fn create_table_from(&self, request: Value) {
-        let request = serde_json::from_value(request).expect("a CreateTable request");
-        self.world
-            .database
-            .create_table(request)
-            .expect("the table can be created");
-    }
-
-    /// Creates a queue, and returns its URL. A dead-letter queue is created on its own.
-    pub fn create_queue(&self, settings: QueueSettings) -> String {
-        let url = addresses::queue_url(&settings.name);
-        self.world.state().queues.create(settings);
-        url
-    }
-
-    /// Has fewer messages of a queue in flight at a time than SQS would, so that a test meets the limit.
-    pub fn limit_in_flight(&self, queue: &str, messages: usize) {
-        self.world.state().queues.limit_in_flight(queue, messages);
-    }
-
-    /// Creates a bucket without objects, where none of this name is.
-    pub fn create_bucket(&self, name: &str) {
-        self.world.state().buckets.entry(name.to_owned()).or_default();
-    }
-
-    /// Creates an event bus beside the `default` one.
-    pub fn create_event_bus(&self, name: &str) {
-        self.world.state().event_buses.create(name);
-    }
-
-    /// Has requests of `PutEvents` take so many bytes at most, where AWS still has another limit.
-    pub fn limit_event_requests(&self, bytes: usize) {
-        self.world.state().event_buses.limit_requests(bytes);
-    }
-
-    /// Keeps a secret for `GetSecretValue`, under the id by which it will be asked for: a name or an ARN.
-    pub fn create_secret(&self, id: &str, value: &[u8]) {
-        let secret = Secret::Binary(value.to_vec());
-        self.world.state().secrets.insert(id.to_owned(), secret);
-    }
-
-    /// Keeps a secret that is a text, as CloudFormation generates one.
-    pub fn create_secret_string(&self, id: &str, value: &str) {
-        let secret = Secret::Text(value.to_owned());
-        self.world.state().secrets.insert(id.to_owned(), secret);
-    }
-
-    /// Changes what is said of the account where it holds no data for it: alarms, protections, denials.
-    pub fn edit_account(&self, edit: impl FnOnce(&mut Account)) {
-        edit(&mut self.world.state().account);
-    }
-
     /// Sets how often faults strike from here on.
     pub fn set_fault_rates(&self, rates: FaultRates) {
         let mut state = self.world.state();
@@ -346,109 +264,12 @@ impl Aws {
         }
     }
 
-    /// Lists every AWS call so far, in the order in which they took effect.
-    pub fn calls(&self) -> Vec<Call> {
-        self.world.state().calls.clone()
-    }
-
-    /// Counts the calls of `operation` that invocations made; calls of the test itself do not count.
-    pub fn count(&self, service: Service, operation: &str) -> usize {
-        let state = self.world.state();
-        let of_invocations = state.calls.iter().filter(|call| call.invocation.is_some());
-        of_invocations
-            .filter(|call| call.service == service && call.operation == operation)
-            .count()
-    }
-
-    /// Counts the calls that invocations made, by service and operation.
-    pub fn tally(&self) -> BTreeMap<(Service, String), usize> {
-        let mut tally = BTreeMap::new();
-        for call in self
-            .world
-            .state()
-            .calls
-            .iter()
-            .filter(|call| call.invocation.is_some())
-        {
-            *tally.entry((call.service, call.operation.clone())).or_default() += 1;
-        }
-        tally
-    }
-
-    /// Forgets the calls so far, so that a test counts those of one step.
-    pub fn clear_calls(&self) {
-        let state = &mut *self.world.state();
-        state.calls.clear();
-        state.under_way.clear();
-    }
-
-    /// Tells how many calls of invocations to a service were under way at a time, and how many bytes their bodies had together,
-    /// at most since the calls were last forgotten.
-    pub fn most_under_way(&self, service: Service) -> (usize, usize) {
-        let under_way = self.world.state().under_way.get(&service).copied();
-        under_way.unwrap_or_default().most
-    }
-
-    /// Lists the messages in a queue, in flight or not, in the order of their arrival.
-    pub fn messages(&self, queue: &str) -> Vec<QueuedMessage> {
-        self.world
-            .state()
-            .queues
-            .get(queue)
-            .map_or_else(Vec::new, |queue| queue.messages.clone())
-    }
-
     /// Moves everything in a dead-letter queue back to the queues it came from; returns how many messages.
     pub fn redrive(&self, dead_letter_queue: &str) -> usize {
         self.world
             .state()
             .queues
             .redrive(dead_letter_queue, self.world.clock.unix_ms())
-    }
-
-    /// Lists all items of a table in DynamoDB's JSON, ordered by that JSON.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such table.
-    pub fn items(&self, table: &str) -> Vec<Value> {
-        let mut items = Vec::new();
-        let mut start = Value::Null;
-        loop {
-            let mut request = json!({ "TableName": table, "ConsistentRead": true });
-            if !start.is_null() {
-                request["ExclusiveStartKey"] = start;
-            }
-            let request = serde_json::from_value(request).expect("a Scan request");
-            let page = self
-                .world
-                .database
-                .scan(request)
-                .expect("the table can be scanned");
-            let page = serde_json::to_value(page).expect("a Scan response is JSON");
-            items.extend(page["Items"].as_array().cloned().unwrap_or_default());
-            start = page["LastEvaluatedKey"].clone();
-            if start.is_null() {
-                break;
-            }
-        }
-        items.sort_by_cached_key(Value::to_string);
-        items
-    }
-
-    /// Copies the objects of a bucket, by key; none if there is no such bucket.
-    pub fn objects(&self, bucket: &str) -> BTreeMap<String, StoredObject> {
-        self.world
-            .state()
-            .buckets
-            .get(bucket)
-            .cloned()
-            .unwrap_or_default()
-    }
-
-    /// Lists the events that a bus took in, in the order of their arrival; none if there is no such bus.
-    pub fn published(&self, bus: &str) -> Vec<PublishedEntry> {
-        self.world.state().event_buses.published(bus)
     }
 
     pub(crate) fn receive(&self, queue: &str, max_messages: usize, max_bytes: usize) -> Vec<QueuedMessage> {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::message::{SqsError, Submission, invalid, md5_of_body};
-use crate::queued::{QueueSettings, QueuedMessage};
+use crate::message::{SqsError, Submission, check_fifo_id, expired, invalid, md5_of_body, unfit_for_queue};
+use crate::queued::{Accepted, QueueSettings, QueuedMessage};
 use crate::rng::Rng;
 
 const DEDUPLICATION_WINDOW_MS: u64 = 5 * 60 * 1000;
@@ -21,13 +21,6 @@ pub(crate) struct Receive {
     pub(crate) max_messages: usize,
     pub(crate) max_bytes: usize,
     pub(crate) visibility_ms: Option<u64>,
-}
-
-/// Holds what the sender of a message is told.
-#[derive(Clone, Debug)]
-pub(crate) struct Accepted {
-    pub(crate) id: String,
-    pub(crate) sequence_number: Option<u128>,
 }
 
 #[derive(Debug)]
@@ -301,26 +294,4 @@ impl Queue {
             .count();
         (visible, in_flight)
     }
-}
-
-fn unfit_for_queue(parameter: &str) -> SqsError {
-    invalid(format!(
-        "The request includes parameter {parameter} that is not valid for this queue type."
-    ))
-}
-
-/// Accepts 1 to 128 letters, digits and punctuation marks of ASCII.
-fn check_fifo_id(name: &str, id: &str) -> Result<(), SqsError> {
-    let well_formed = (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
-    if well_formed {
-        Ok(())
-    } else {
-        Err(invalid(format!("Value for parameter {name} is invalid.")))
-    }
-}
-
-fn expired(handle: &str) -> SqsError {
-    invalid(format!(
-        "Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
-    ))
 }

@@ -127,3 +127,10 @@ impl QueuedMessage {
         self.receive_count > 0 && self.visible_at_ms > now_ms
     }
 }
+
+/// Holds what the sender of a message is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Accepted {
+    pub(crate) id: String,
+    pub(crate) sequence_number: Option<u128>,
+}

@@ -6,8 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::addresses::{ACCOUNT, queue_arn};
 use crate::message::{MessageAttribute, Submission, md5_of_attributes, md5_of_body};
-use crate::queue::Accepted;
-use crate::queued::QueuedMessage;
+use crate::queued::{Accepted, QueuedMessage};
 
 /// Writes what the sender of a message is answered.
 pub(crate) fn accepted_as_json(submission: &Submission, accepted: &Accepted) -> Value {

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod check;
+mod contents;
 mod deployment;
 mod endpoint;
 mod finding;
@@ -168,8 +169,8 @@ impl Checks<'_> {
             self.check(Storage, "archive", storage::archive(stack)),
             self.check(Storage, "quarantine", storage::quarantine(stack)),
             self.check(Storage, "pending", storage::pending(stack, &self.clock)),
-            self.check(Storage, "event types", storage::unknown_types(stack)),
-            self.check(Storage, "event times", storage::event_times(stack)),
+            self.check(Storage, "event types", contents::unknown_types(stack)),
+            self.check(Storage, "event times", contents::event_times(stack)),
             self.check(Storage, "event bus", storage::event_bus(stack)),
             self.check(Alarms, "alarms", alarms::check(stack, &self.parameters)),
         ];

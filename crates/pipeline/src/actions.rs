@@ -3,18 +3,19 @@
 //! Each domain has a file with its [`Actions`] in `functions/processors/src/actions`. docs/actions.md shows how to write
 //! one.
 
+mod domain;
+mod error;
+
 use std::collections::BTreeSet;
-use std::error::Error;
-use std::fmt;
-use std::rc::Rc;
 
 use aws_config::SdkConfig;
-use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 use upvest::projection::{Summary, flags_changed};
 use upvest::{Domain, EntityKey, Event, Occurred, Projection};
 
 pub use crate::runtime::config::{ConfigError, Lookup};
+pub use domain::DomainActions;
+pub use error::ActionError;
 
 /// Describes a change of an entity to an action: the event, and the entity before and after it.
 ///
@@ -168,76 +169,6 @@ impl<'s> Setup<'s> {
     }
 }
 
-/// Says why an action failed. Any error turns into one that is retried, so `?` does.
-///
-/// It is retried with growing pauses, while later events of the same entity wait; then the event goes to the domain's
-/// dead-letter queue.
-///
-/// ```
-/// use pipeline::actions::ActionError;
-///
-/// fn amount(text: &str) -> Result<u64, ActionError> {
-///     if text.is_empty() {
-///         return Err(ActionError::permanent("the order has no amount"));
-///     }
-///     Ok(text.parse::<u64>()?)
-/// }
-///
-/// // Tried again for about an hour, and then a dead letter; the other one is that at once.
-/// assert!(!amount("ten").unwrap_err().is_permanent());
-/// assert!(amount("").unwrap_err().is_permanent());
-/// ```
-#[derive(Debug)]
-pub struct ActionError {
-    source: Box<dyn Error + Send + Sync>,
-    permanent: bool,
-}
-
-impl ActionError {
-    /// Reports a failure that no retry would change: the event goes to the dead-letter queue without delay.
-    pub fn permanent(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self {
-            source: source.into(),
-            permanent: true,
-        }
-    }
-
-    /// Reports a failure that may pass, in words where there is no error to pass on.
-    pub fn temporary(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self {
-            source: source.into(),
-            permanent: false,
-        }
-    }
-
-    /// Tells whether no retry would change it, so that the event goes to the dead-letter queue at once.
-    #[must_use]
-    pub fn is_permanent(&self) -> bool {
-        self.permanent
-    }
-
-    /// Gives the error that the action met, for the log and the reason of a dead letter.
-    #[must_use]
-    pub fn into_source(self) -> Box<dyn Error + Send + Sync> {
-        self.source
-    }
-}
-
-impl fmt::Display for ActionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.source)
-    }
-}
-
-impl<E: Error + Send + Sync + 'static> From<E> for ActionError {
-    fn from(error: E) -> Self {
-        Self {
-            source: Box::new(error),
-            permanent: false,
-        }
-    }
-}
-
 /// Says what a domain does when an entity changes. All methods have defaults that do nothing.
 ///
 /// ```
@@ -305,78 +236,5 @@ pub trait Actions {
     fn on_late(&self, change: &Change<'_>) -> impl Future<Output = Result<Value, ActionError>> {
         let _ = change;
         std::future::ready(Ok(Value::Null))
-    }
-}
-
-/// Holds the actions of a domain, whichever they are. One type for all domains, so that a processor is compiled once and not
-/// once for each of them.
-#[derive(Clone)]
-pub struct DomainActions(Rc<dyn AnyActions>);
-
-impl DomainActions {
-    /// Hides the type of a domain's actions.
-    pub fn new(actions: impl Actions + 'static) -> Self {
-        Self(Rc::new(actions))
-    }
-}
-
-impl fmt::Debug for DomainActions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DomainActions")
-    }
-}
-
-impl Actions for DomainActions {
-    fn wants(&self, change: &Change<'_>) -> bool {
-        self.0.wants(change)
-    }
-
-    async fn on_change(&self, change: &Change<'_>) -> Outcome {
-        self.0.on_change(change).await
-    }
-
-    fn wants_replays(&self) -> bool {
-        self.0.wants_replays()
-    }
-
-    fn wants_late(&self, change: &Change<'_>) -> bool {
-        self.0.wants_late(change)
-    }
-
-    async fn on_late(&self, change: &Change<'_>) -> Outcome {
-        self.0.on_late(change).await
-    }
-}
-
-type Outcome = Result<Value, ActionError>;
-
-/// Repeats [`Actions`] in a form that a pointer can point to: its futures are boxed.
-trait AnyActions {
-    fn wants(&self, change: &Change<'_>) -> bool;
-    fn on_change<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome>;
-    fn wants_replays(&self) -> bool;
-    fn wants_late(&self, change: &Change<'_>) -> bool;
-    fn on_late<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome>;
-}
-
-impl<A: Actions> AnyActions for A {
-    fn wants(&self, change: &Change<'_>) -> bool {
-        Actions::wants(self, change)
-    }
-
-    fn on_change<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome> {
-        Box::pin(Actions::on_change(self, change))
-    }
-
-    fn wants_replays(&self) -> bool {
-        Actions::wants_replays(self)
-    }
-
-    fn wants_late(&self, change: &Change<'_>) -> bool {
-        Actions::wants_late(self, change)
-    }
-
-    fn on_late<'a>(&'a self, change: &'a Change<'_>) -> LocalBoxFuture<'a, Outcome> {
-        Box::pin(Actions::on_late(self, change))
     }
 }

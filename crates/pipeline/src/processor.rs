@@ -14,25 +14,22 @@ mod acting;
 pub mod bus;
 mod error;
 mod projecting;
+mod starting;
 
 use std::collections::BTreeSet;
-use std::process::ExitCode;
 
-use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
-use lambda_runtime::{Error, LambdaEvent, service_fn};
 use upvest::Domain;
 use upvest::effects::{Dispatch, Transition};
 
-use crate::actions::{Actions, DomainActions, Setup};
+use crate::actions::DomainActions;
 use crate::error::{AwsError, Failure, Panicked, caught, unwinding};
 use crate::processor::bus::{EventBus, Publication};
 use crate::queues::consumer::{Part, Patience, Records, Settled, SourceQueue, report_batch};
 use crate::queues::domains::{DISPATCH, Dispatched, EventMessageError, TRANSITION, subject, transition_text};
 use crate::queues::envelope::attribute;
 use crate::runtime::clock::Clock;
-use crate::runtime::config::{ConfigError, Lookup, environment};
 use crate::runtime::metrics;
 use crate::stores::entities::Entities;
 use crate::stores::idempotency::attempts::Attempts;
@@ -40,11 +37,7 @@ use crate::stores::idempotency::{Idempotency, Invocation};
 
 pub use error::ProcessError;
 use projecting::{Incoming, Projected};
-
-/// Says how long idempotency records are kept where nothing else is configured. SQS keeps a message for 14 days in a
-/// queue and for 14 more in its dead-letter queue.
-const RECORD_DAYS: u32 = 90;
-const SECONDS_OF_A_DAY: u64 = 24 * 3600;
+pub use starting::run;
 
 /// Processes the events of one domain: what its function is made of, once per process.
 #[derive(Debug, Clone)]
@@ -65,70 +58,7 @@ pub struct Processor {
     pub clock: Clock,
 }
 
-/// Runs the processor of `domain` as a Lambda function, with the actions that `make_actions` makes once per process.
-/// Logs why it cannot: the configuration of the processor or its actions is not complete, or the Lambda runtime fails.
-pub async fn run<A: Actions + 'static>(
-    domain: Domain,
-    make_actions: impl FnOnce(&Setup<'_>) -> Result<A, ConfigError>,
-) -> ExitCode {
-    let serve = async {
-        let environment = Lookup::new(&environment);
-        let aws = crate::runtime::aws::config().await;
-        let actions = DomainActions::new(make_actions(&Setup::new(&aws, &environment))?);
-        serve(&Processor::new(domain, actions, &aws, &environment)?).await
-    };
-    crate::runtime::process::run(Box::pin(serve)).await
-}
-
-async fn serve(processor: &Processor) -> Result<(), Error> {
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
-        let invocation = Invocation::of(event.context);
-        Ok::<_, Error>(processor.handle(&event.payload, &invocation).await)
-    }))
-    .await
-}
-
 impl Processor {
-    /// Makes the processor of `domain` from the environment: `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `ENTITIES_TABLE`, `IDEMPOTENCY_TABLE`, `ACTION_RECORD_DAYS` (90) and `EVENT_BUS_NAME` (nothing
-    /// is published without it).
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] naming the variable.
-    pub fn new(
-        domain: Domain,
-        actions: DomainActions,
-        aws: &SdkConfig,
-        lookup: &Lookup<'_>,
-    ) -> Result<Self, ConfigError> {
-        let dynamodb = crate::runtime::aws::dynamodb(aws);
-        let clock = Clock::system();
-        let days: u32 = lookup.parsed("ACTION_RECORD_DAYS", RECORD_DAYS)?;
-        let bus = lookup.optional("EVENT_BUS_NAME");
-        let records = lookup.required("IDEMPOTENCY_TABLE")?;
-        let sqs = crate::runtime::aws::sqs(aws);
-        let patience = patience(Attempts::new(
-            dynamodb.clone(),
-            records.clone(),
-            clock.clone(),
-            domain.name(),
-        ));
-        Ok(Self {
-            domain,
-            queue: SourceQueue::from_config(sqs, lookup, "QUEUE_URL", patience, clock.clone())?,
-            entities: Entities::new(dynamodb.clone(), lookup.required("ENTITIES_TABLE")?),
-            idempotency: Idempotency::new(
-                dynamodb,
-                records,
-                clock.clone(),
-                std::time::Duration::from_secs(u64::from(days) * SECONDS_OF_A_DAY),
-            ),
-            bus: bus.map(|name| EventBus::new(crate::runtime::aws::event_bridge(aws), name)),
-            actions,
-            clock,
-        })
-    }
-
     /// Handles a batch of the domain's queue, and reports the messages that SQS is to give again.
     ///
     /// All events that come for the first time are folded and written first, one write for each entity. Then each has its

@@ -1,17 +1,19 @@
 //! Who a client is: one JSON document, as it is kept in a secret store.
 
+mod members;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
 use reqwest::Url;
 use secrecy::SecretString;
-use serde::Deserialize;
 use serde_json::error::Category;
 use upvest::signature::{KeyError, SigningKey};
-use zeroize::Zeroizing;
 
 use crate::private_key;
+
+use members::{Members, Text};
 
 /// Names the base of Upvest's sandbox, by its documentation.
 pub const SANDBOX_URL: &str = "https://sandbox.upvest.co";
@@ -252,69 +254,6 @@ impl fmt::Debug for Credentials {
             .field("key_id", &self.key_id())
             .field("base_url", &self.base_url.as_str())
             .finish_non_exhaustive()
-    }
-}
-
-/// Holds a member's text, wiped on drop.
-#[derive(Deserialize)]
-#[serde(from = "String")]
-struct Text(Zeroizing<String>);
-
-impl From<String> for Text {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
-}
-
-/// Holds what is left of the document: each read takes its member out, so that the rest is unknown.
-struct Members(BTreeMap<String, Text>);
-
-impl Members {
-    fn optional(&mut self, name: &'static str) -> Option<String> {
-        let mut text = self.0.remove(name)?;
-        Some(std::mem::take(&mut *text.0)).filter(|text| !text.is_empty())
-    }
-
-    fn required(&mut self, name: &'static str) -> Result<String, CredentialsError> {
-        self.optional(name).ok_or(CredentialsError::Missing { name })
-    }
-
-    fn printable(&mut self, name: &'static str) -> Result<String, CredentialsError> {
-        let text = self.required(name)?;
-        if text.trim() == text && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            Ok(text)
-        } else {
-            Err(CredentialsError::Malformed { name })
-        }
-    }
-
-    fn base_url(&mut self, wanted: Option<Environment>) -> Result<Url, CredentialsError> {
-        let base = match (self.optional("environment"), self.optional("base_url")) {
-            (Some(_), Some(_)) => return Err(CredentialsError::TwoBases),
-            (None, Some(base)) => base,
-            (None, None) => wanted.unwrap_or(Environment::Sandbox).base_url().to_owned(),
-            (Some(environment), None) => match environment.as_str() {
-                "sandbox" => SANDBOX_URL.to_owned(),
-                "live" => LIVE_URL.to_owned(),
-                _ => return Err(CredentialsError::Environment(environment)),
-            },
-        };
-        let url = Url::parse(&base).map_err(|_| CredentialsError::BaseUrl)?;
-        let secure = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
-        let bare = url.username().is_empty()
-            && url.password().is_none()
-            && url.query().is_none()
-            && url.fragment().is_none();
-        if !(secure && bare && url.has_host()) {
-            return Err(CredentialsError::BaseUrl);
-        }
-        match wanted.filter(|wanted| Url::parse(wanted.base_url()).as_ref() != Ok(&url)) {
-            Some(wanted) => Err(CredentialsError::OtherEnvironment {
-                base_url: url,
-                wanted,
-            }),
-            None => Ok(url),
-        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The way of one delivery: verify, archive, store. What is to be dispatched is left to the batch.
 
+mod waiting;
+
 use std::collections::BTreeSet;
 
 use aws_lambda_events::event::sqs::SqsMessage;
@@ -9,17 +11,19 @@ use pipeline::queues::deliveries::WAITED_AT;
 use pipeline::queues::domains::EventMessage;
 use pipeline::queues::envelope::{Envelope, attribute};
 use pipeline::runtime::metrics;
-use pipeline::stores::archive::{BAD_SIGNATURE, OF_A_KEY, Proof, UNKNOWN_KEY, quarantine_key};
-use pipeline::verification::{self, Verdict, named_keys};
+use pipeline::stores::archive::{BAD_SIGNATURE, Proof, UNKNOWN_KEY, quarantine_key};
+use pipeline::verification::{self, Verdict};
 use upvest::delivery::{Element, split};
 use upvest::signature::{Freshness, Verified, VerifyError};
 use upvest::subscription::FOREIGN;
 use upvest::synthetic::Scope;
 use uuid::Uuid;
 
-use crate::error::{DeliveryError, Step, presentable};
+use crate::error::{DeliveryError, Step};
 use crate::events::{self, DeliveredEvents};
 use crate::{Deps, Policy};
+
+use waiting::{is_there_after_all, look_again, may_be_outdated, release, wait_for_key};
 
 /// Describes a delivery that is in the log or in quarantine.
 #[derive(Debug)]
@@ -72,51 +76,6 @@ pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Receive
     })
 }
 
-/// Removes a delivery from where it waited, and from where it could be found under other ids, but for the folders of the keys that
-/// it waits for still. Nothing is to be removed of one that did not wait.
-async fn release(
-    deps: &Deps,
-    envelope: &Envelope,
-    waited_at: Option<String>,
-    still: &[&str],
-) -> Result<(), DeliveryError> {
-    let Some(waited_at) = waited_at else {
-        return Ok(());
-    };
-    let named = named_keys(envelope);
-    let place = |key_id: &str| quarantine_key(UNKNOWN_KEY, Some(key_id), envelope);
-    let mut places = BTreeSet::from([waited_at]);
-    if named.len() > 1 {
-        places.extend(named.iter().map(|key_id| place(key_id)));
-    }
-    let still: Vec<String> = still.iter().map(|key_id| place(key_id)).collect();
-    for key in places.iter().filter(|key| !still.contains(key)) {
-        let removed = deps.archive.remove_waiting(key, envelope.delivery_id).await;
-        removed.map_err(|source| DeliveryError::Aws {
-            delivery_id: envelope.delivery_id.to_string(),
-            step: Step::Release,
-            source,
-        })?;
-    }
-    Ok(())
-}
-
-/// Tells whether a delivery was refused for a key as it is remembered: one that was sent on was so because something was learnt
-/// of its key since.
-fn may_be_outdated(verdict: &Verdict<'_>) -> bool {
-    matches!(verdict, Verdict::Rejected { rejection, .. } if OF_A_KEY.contains(&rejection.reason()))
-}
-
-async fn look_again(deps: &Deps, envelope: &Envelope, verdict: &Verdict<'_>) -> Result<(), DeliveryError> {
-    if let Verdict::Rejected {
-        key_id: Some(key_id), ..
-    } = verdict
-    {
-        is_there_after_all(deps, envelope, key_id).await?;
-    }
-    Ok(())
-}
-
 /// Puts a delivery that is not proven into quarantine, and tells under which key it lies there. Where a key of Upvest's did not
 /// sign it, Upvest may have another one under that id: a fetch of the keys finds out.
 async fn refuse(
@@ -146,50 +105,6 @@ impl Received {
             dispatch: Vec::new(),
         }
     }
-}
-
-/// Puts a delivery to where it waits for its key, which it may do for a while or for good, and asks for a fetch of the keys. Under
-/// the ids of other unknown keys that it names it can be found too.
-async fn wait_for_key(
-    deps: &Deps,
-    envelope: &Envelope,
-    key_id: &str,
-    others: &[String],
-) -> Result<(), DeliveryError> {
-    tracing::warn!(
-        delivery.id = %envelope.delivery_id,
-        key.id = presentable(key_id),
-        reason = UNKNOWN_KEY,
-        "delivery waits in quarantine for its key"
-    );
-    let keep = async {
-        let archive = &deps.archive;
-        archive
-            .quarantine(envelope, Some(key_id), UNKNOWN_KEY, Vec::new())
-            .await?;
-        archive.point(envelope, key_id, others).await
-    };
-    keep.await.map_err(|source| DeliveryError::Aws {
-        delivery_id: envelope.delivery_id.to_string(),
-        step: Step::Quarantine,
-        source,
-    })?;
-    metrics::unknown_key();
-    if let Some(requests) = &deps.key_requests {
-        requests.request().await;
-    }
-    Ok(())
-}
-
-/// Looks for the key again, after the delivery was put to where it waits: whoever added the key in between may have
-/// looked there before.
-async fn is_there_after_all(deps: &Deps, envelope: &Envelope, key_id: &str) -> Result<bool, DeliveryError> {
-    let found = deps.keys.look_again(key_id).await;
-    let found = found.map_err(|source| DeliveryError::Keys {
-        delivery_id: envelope.delivery_id.to_string(),
-        source,
-    })?;
-    Ok(found.is_some())
 }
 
 async fn verify<'e>(deps: &'e Deps, envelope: &'e Envelope) -> Result<Verdict<'e>, DeliveryError> {

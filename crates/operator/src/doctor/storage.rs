@@ -1,14 +1,11 @@
 //! Tables, the archive with its quarantine, and the event bus.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_dynamodb::types::{PointInTimeRecoveryStatus, TableStatus};
 use aws_sdk_s3::types::BucketVersioningStatus;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use pipeline::runtime::clock::Clock;
-use upvest::TimeSource;
 
 use super::check::{CheckError, Checked};
 use super::finding::Finding;
@@ -20,13 +17,9 @@ const QUARANTINE: &str = "quarantine";
 const PENDING: &str = "pending";
 /// Says how long a delivery may be pending before a person has to look.
 const PENDING_FOR: SignedDuration = SignedDuration::from_hours(24);
-const EVENT_TYPES: &str = "event types";
-const EVENT_TIMES: &str = "event times";
 const BUS: &str = "event bus";
 /// Bounds how many objects in quarantine are counted.
 const MOST_COUNTED: usize = 10_000;
-/// Bounds the pages of a table that are looked through, of 1 MB each: about a thousand entities or events.
-const MOST_PAGES: usize = 20;
 const REDEPLOY: &str = "deploy the stack again, which sets it back";
 
 /// Checks the DynamoDB tables of the stack, all at the same time: five, and that of its subscriptions where it manages these.
@@ -216,86 +209,6 @@ pub(super) async fn quarantine(stack: &Stack) -> Checked {
     let found = format!("{}{more}", reasons.join(", "));
     let advice = "see them with `upvest-webhooks quarantine list`; verify them again, or discard them";
     Ok(vec![Finding::warning(QUARANTINE, found, advice)])
-}
-
-/// Lists event types of known categories that this version does not know, as far as entities that were looked at had them.
-pub(super) async fn unknown_types(stack: &Stack) -> Checked {
-    let entities = stack.entities()?;
-    let (mut types, mut looked_at, mut after) = (BTreeMap::<String, u64>::new(), 0, None);
-    for _ in 0..MOST_PAGES {
-        let page = entities.unknown_types(after).await;
-        let page = page.map_err(CheckError::of_error("dynamodb:Scan"))?;
-        looked_at += page.entities;
-        for (event_type, count) in page.types {
-            *types.entry(event_type).or_default() += count;
-        }
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    let so_far = match after {
-        None => String::new(),
-        Some(_) => format!(" (of the first {looked_at} entities)"),
-    };
-    if types.is_empty() {
-        let found = format!("no entity had one of a type that is not known{so_far}");
-        return Ok(vec![Finding::ok(EVENT_TYPES, found)]);
-    }
-    let types: Vec<String> = types
-        .iter()
-        .map(|(event_type, count)| format!("{event_type} ({count})"))
-        .collect();
-    let found = format!(
-        "not known, by how many entities had them: {}{so_far}",
-        types.join(", ")
-    );
-    let advice = "upgrade, or add them to the table of categories (docs/adding-a-domain.md); their events are in the log, \
-                  and changed no state: `upvest-webhooks entities show KEY` names them";
-    Ok(vec![Finding::warning(EVENT_TYPES, found, advice)])
-}
-
-/// Counts events of the log whose time was taken from elsewhere than their own `created_at`. The object's times do as
-/// well; the receipt orders events as they happened to arrive.
-pub(super) async fn event_times(stack: &Stack) -> Checked {
-    let log = stack.event_log()?;
-    let (mut flags, mut looked_at, mut after) = (BTreeMap::<String, (u64, String)>::new(), 0, None);
-    for _ in 0..MOST_PAGES {
-        let page = log.time_flags(after).await;
-        let page = page.map_err(CheckError::of_error("dynamodb:Scan"))?;
-        looked_at += page.events;
-        for ((flag, event_type), count) in page.flagged {
-            flags.entry(flag).or_insert((0, event_type)).0 += count;
-        }
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    let of = if after.is_none() { "" } else { "the first " };
-    Ok(vec![time_finding(&format!("{of}{looked_at} events"), &flags)])
-}
-
-/// Judges counts of events by their time flags, each with a type as an example.
-fn time_finding(events: &str, flags: &BTreeMap<String, (u64, String)>) -> Finding {
-    if flags.is_empty() {
-        return Finding::ok(
-            EVENT_TIMES,
-            format!("{events} say themselves when they were created"),
-        );
-    }
-    let counts = flags
-        .iter()
-        .map(|(flag, (count, event_type))| format!("{count} by {flag} (such as {event_type})"));
-    let counts: Vec<String> = counts.collect();
-    let found = format!("of {events}, not by their own time: {}", counts.join(", "));
-    let by_receipt = [TimeSource::Receipt, TimeSource::Future].map(TimeSource::flag);
-    if !flags.keys().any(|flag| by_receipt.contains(&Some(flag))) {
-        return Finding::ok(EVENT_TIMES, found);
-    }
-    let advice = "ask Upvest why; they are ordered by when they were received, and `upvest-webhooks explain EVENT` shows the \
-                  flag of one";
-    Finding::warning(EVENT_TIMES, found, advice)
 }
 
 /// Tells whether the bus is there that changes are published to.

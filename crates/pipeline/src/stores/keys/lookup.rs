@@ -1,10 +1,11 @@
 //! Finding the key of a delivery: read from the table, and remembered for a while.
 
-use std::collections::HashMap;
+mod memory;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use upvest::signature::{Algorithm, Dialect, Verified, VerifyingKey};
 use upvest::synthetic::Scope;
 
@@ -16,6 +17,8 @@ use crate::error::AwsError;
 use crate::runtime::clock::Clock;
 use crate::runtime::metrics;
 
+use memory::{Memory, Remembered};
+
 /// Says how long a key read from the table is used without reading it again: a key that an operator takes away is used
 /// for five minutes more.
 pub(crate) const KNOWN_FOR: Duration = Duration::from_secs(300);
@@ -23,8 +26,6 @@ pub(crate) const KNOWN_FOR: Duration = Duration::from_secs(300);
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 /// Says how long a key that Upvest does not serve any longer still proves deliveries: what it signed may have waited.
 const RETIRED_KEYS_PROVE_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// Bounds the number of unknown key ids that are remembered: forged ones must not fill the memory.
-const MISSES: usize = 1_000;
 
 /// Finds verification keys, remembers them, and remembers which ids are unknown.
 #[derive(Debug)]
@@ -35,46 +36,6 @@ pub struct Keys {
     clock: Clock,
     // Never held across a read: a stranger's invented ids must not keep others waiting for theirs.
     remembered: Mutex<Memory>,
-}
-
-/// Holds what was read of the keys table lately.
-#[derive(Debug, Default)]
-struct Memory {
-    /// Holds the keys that are in the table, of which there are few.
-    keys: HashMap<String, Remembered>,
-    /// Tells until when each key id that is not in the table is taken for unknown; at most [`MISSES`].
-    misses: HashMap<String, Timestamp>,
-    /// Holds whose turn it is to read a key, for those that are being read.
-    reading: HashMap<String, Weak<tokio::sync::Mutex<()>>>,
-}
-
-#[derive(Debug, Clone)]
-struct Remembered {
-    key: Arc<VerifyingKey>,
-    /// Says that a fetch wrote it, and that a fetch may change what is known of it.
-    is_fetched: bool,
-    used: Use,
-    until: Timestamp,
-}
-
-impl Memory {
-    /// Tells what is remembered of a key id; `None` when the table is to be asked.
-    fn recall(&self, key_id: &str, now: Timestamp) -> Option<Option<Arc<VerifyingKey>>> {
-        let known = self.keys.get(key_id).filter(|known| known.until > now);
-        let missed = self.misses.get(key_id).is_some_and(|until| *until > now);
-        known
-            .map(|known| Some(Arc::clone(&known.key)))
-            .or(missed.then_some(None))
-    }
-
-    fn note_missing(&mut self, key_id: &str, until: Timestamp) {
-        self.keys.remove(key_id);
-        if self.misses.len() >= MISSES {
-            // Which ids are forged is not known, so all go: each costs one read again.
-            self.misses.clear();
-        }
-        self.misses.insert(key_id.to_owned(), until);
-    }
 }
 
 /// Says why a key could not be had. Absence is no error.
@@ -325,32 +286,5 @@ fn is_news(old: &Use, verified: &Verified<'_>) -> bool {
     match old.dialects.is_empty() {
         true => verified.scope() == Scope::Upvest && dialect != Dialect::UnquotedDigest,
         false => !old.dialects.contains(&dialect),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn however_many_key_ids_are_invented_so_many_are_remembered_and_no_key_is_forgotten() {
-        let now: Timestamp = "2026-11-29T05:00:00Z".parse().unwrap();
-        let mut memory = Memory::default();
-        let key = VerifyingKey::hmac("known", vec![7; 32].into()).unwrap();
-        let known = Remembered {
-            key: Arc::new(key),
-            is_fetched: true,
-            used: Use::default(),
-            until: now + KNOWN_FOR,
-        };
-        memory.keys.insert("known".to_owned(), known);
-        for number in 0..2 * MISSES + 1 {
-            memory.note_missing(&format!("forged-{number}"), now + UNKNOWN_FOR);
-            assert!(memory.misses.len() <= MISSES);
-        }
-        assert!(memory.recall("known", now).is_some_and(|key| key.is_some()));
-        let last = format!("forged-{}", 2 * MISSES);
-        assert!(memory.recall(&last, now).is_some_and(|key| key.is_none()));
-        assert!(memory.recall(&last, now + UNKNOWN_FOR).is_none());
     }
 }

@@ -1,0 +1,80 @@
+//! What is remembered of the keys table, and for how long.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use jiff::Timestamp;
+use upvest::signature::VerifyingKey;
+
+use super::Use;
+
+/// Bounds the number of unknown key ids that are remembered: forged ones must not fill the memory.
+const MISSES: usize = 1_000;
+
+/// Holds what was read of the keys table lately.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// Holds the keys that are in the table, of which there are few.
+    pub(super) keys: HashMap<String, Remembered>,
+    /// Tells until when each key id that is not in the table is taken for unknown; at most [`MISSES`].
+    pub(super) misses: HashMap<String, Timestamp>,
+    /// Holds whose turn it is to read a key, for those that are being read.
+    pub(super) reading: HashMap<String, Weak<tokio::sync::Mutex<()>>>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Remembered {
+    pub(super) key: Arc<VerifyingKey>,
+    /// Says that a fetch wrote it, and that a fetch may change what is known of it.
+    pub(super) is_fetched: bool,
+    pub(super) used: Use,
+    pub(super) until: Timestamp,
+}
+
+impl Memory {
+    /// Tells what is remembered of a key id; `None` when the table is to be asked.
+    pub(super) fn recall(&self, key_id: &str, now: Timestamp) -> Option<Option<Arc<VerifyingKey>>> {
+        let known = self.keys.get(key_id).filter(|known| known.until > now);
+        let missed = self.misses.get(key_id).is_some_and(|until| *until > now);
+        known
+            .map(|known| Some(Arc::clone(&known.key)))
+            .or(missed.then_some(None))
+    }
+
+    pub(super) fn note_missing(&mut self, key_id: &str, until: Timestamp) {
+        self.keys.remove(key_id);
+        if self.misses.len() >= MISSES {
+            // Which ids are forged is not known, so all go: each costs one read again.
+            self.misses.clear();
+        }
+        self.misses.insert(key_id.to_owned(), until);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{KNOWN_FOR, UNKNOWN_FOR};
+    use super::*;
+
+    #[test]
+    fn however_many_key_ids_are_invented_so_many_are_remembered_and_no_key_is_forgotten() {
+        let now: Timestamp = "2026-11-29T05:00:00Z".parse().unwrap();
+        let mut memory = Memory::default();
+        let key = VerifyingKey::hmac("known", vec![7; 32].into()).unwrap();
+        let known = Remembered {
+            key: Arc::new(key),
+            is_fetched: true,
+            used: Use::default(),
+            until: now + KNOWN_FOR,
+        };
+        memory.keys.insert("known".to_owned(), known);
+        for number in 0..2 * MISSES + 1 {
+            memory.note_missing(&format!("forged-{number}"), now + UNKNOWN_FOR);
+            assert!(memory.misses.len() <= MISSES);
+        }
+        assert!(memory.recall("known", now).is_some_and(|key| key.is_some()));
+        let last = format!("forged-{}", 2 * MISSES);
+        assert!(memory.recall(&last, now).is_some_and(|key| key.is_none()));
+        assert!(memory.recall(&last, now + UNKNOWN_FOR).is_none());
+    }
+}

@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
+use operator::Queue;
 use operator::drain::{Drained, QueueRemains, drain, resume};
-use operator::{Queue, Repair, RepairOptions, Reporter};
 use upvest::Domain;
 use webhook_tests::deployment::Deployment;
 use webhook_tests::receiver::DELIVERIES_DLQ;
@@ -16,19 +16,6 @@ use webhook_tests::receiver::DELIVERIES_DLQ;
 use crate::support::{enqueue_events, event, process_all};
 
 const INGEST: &str = "upvest-webhooks-IngestFunction-1";
-
-fn repair(deployment: &Deployment, dry_run: bool) -> Repair<'_> {
-    Repair {
-        stack: &deployment.stack,
-        options: RepairOptions {
-            reason: "r".to_owned(),
-            dry_run,
-            per_second: 1.0,
-        },
-        clock: crate::upvest::clock(&deployment.receiver.aws),
-        reporter: Reporter::silent(),
-    }
-}
 
 async fn deployed() -> Deployment {
     let deployment = Deployment::new().await;
@@ -58,7 +45,7 @@ fn remains(queue: Queue, messages: u64) -> Vec<QueueRemains> {
 
 async fn drained(deployment: &Deployment, seconds: u64) -> Drained {
     let patience = Duration::from_secs(seconds);
-    drain(&repair(deployment, false), patience, |_| Ok(true))
+    drain(&deployment.repair(false), patience, |_| Ok(true))
         .await
         .unwrap()
 }
@@ -66,7 +53,7 @@ async fn drained(deployment: &Deployment, seconds: u64) -> Drained {
 #[tokio::test(start_paused = true)]
 async fn deliveries_are_stopped_and_what_is_left_is_told_until_nothing_is() {
     let deployment = deployed().await;
-    let rehearsed = drain(&repair(&deployment, true), Duration::ZERO, |_| Ok(true))
+    let rehearsed = drain(&deployment.repair(true), Duration::ZERO, |_| Ok(true))
         .await
         .unwrap();
     assert_eq!(rehearsed.queues, remains(Queue::Deliveries, 2));
@@ -122,7 +109,7 @@ async fn dead_letters_and_what_is_pending_are_left_too() {
 async fn deliveries_are_given_back_and_both_are_audited() {
     let deployment = deployed().await;
     drained(&deployment, 0).await;
-    let resumed = resume(&repair(&deployment, false), None, |ingest| Ok(ingest == INGEST)).await;
+    let resumed = resume(&deployment.repair(false), None, |ingest| Ok(ingest == INGEST)).await;
     assert!(resumed.unwrap().ending.is_good());
     assert!(!is_stopped(&deployment));
     assert_eq!(deployment.receiver.operations().await.len(), 2);

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use fake_aws::{CallFilter, Fault, Service};
-use operator::{Queue, Repair, RepairOptions, Reporter, dlq};
+use operator::{Queue, dlq};
 use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::runtime::metrics;
 use verify_and_store::Policy;
@@ -160,19 +160,6 @@ async fn what_the_queue_itself_moved_to_the_dead_letters_is_drained_and_stays_th
     );
 }
 
-fn repair(deployment: &Deployment) -> Repair<'_> {
-    Repair {
-        stack: &deployment.stack,
-        options: RepairOptions {
-            reason: "r".to_owned(),
-            dry_run: false,
-            per_second: 1_000.0,
-        },
-        clock: crate::upvest::clock(&deployment.receiver.aws),
-        reporter: Reporter::silent(),
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn an_operator_sends_again_what_sqs_has_forgotten_and_it_is_removed_when_it_is_handled() {
     let deployment = Deployment::new().await;
@@ -187,7 +174,7 @@ async fn an_operator_sends_again_what_sqs_has_forgotten_and_it_is_removed_when_i
     let clock = crate::upvest::clock(&receiver.aws);
     let shown = dlq::pending(&deployment.stack, 10, clock.now()).await.unwrap();
     assert_eq!(shown.pending[0].id, listed[0].id);
-    let repair = repair(&deployment);
+    let repair = deployment.repair(false);
     let ids = ["other".to_owned()];
     let none = dlq::resend(&repair, &ids, |_| Ok(true)).await.unwrap();
     assert_eq!((none.resent.len(), none.missing.len()), (0, 1));
@@ -215,7 +202,7 @@ async fn what_is_redriven_and_handled_is_pending_no_more_though_it_is_received_f
         ids: Vec::new(),
         filter: dlq::Filter::default(),
     };
-    let sent = dlq::redrive(&repair(&deployment), &all, |_| Ok(true))
+    let sent = dlq::redrive(&deployment.repair(false), &all, |_| Ok(true))
         .await
         .unwrap();
     assert!(sent.ending.is_good());

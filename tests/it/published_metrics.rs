@@ -17,7 +17,7 @@ use upvest::Domain;
 use upvest::effects::Dispatch;
 use upvest::signature::{Dialect, Headers, SignatureOptions, SigningKey};
 use verify_and_store::Policy;
-use webhook_tests::deliveries::{KEY_ID, KNOWN_SEED};
+use webhook_tests::deliveries::{KEY_ID, KNOWN_SEED, import_secret};
 use webhook_tests::effects::Trouble;
 use webhook_tests::metrics::{Measured, Measurement};
 use webhook_tests::receiver::{PATH, Receiver, gateway_request};
@@ -281,13 +281,7 @@ async fn deliveries_that_we_signed_ourselves_do_not_break_the_silence() {
     let measured = Measured::default();
     let _guard = ::metrics::set_default_local_recorder(&measured);
     let receiver = receiver(Policy::Flag).await;
-    receiver.aws.create_secret("own", &[7; 32]);
-    let put = receiver.aws.dynamodb().put_item().table_name("keys");
-    let attributes = [("key_id", "own"), ("algorithm", "hmac-sha256"), ("secret", "own")];
-    let put = attributes.into_iter().fold(put, |put, (name, value)| {
-        put.item(name, aws_sdk_dynamodb::types::AttributeValue::S(value.to_owned()))
-    });
-    put.send().await.unwrap();
+    import_secret(&receiver.aws, "own", &[7; 32]).await;
     let body = event("e1", "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#);
     let own = SigningKey::hmac("own", Dialect::UnquotedDigest, vec![7; 32].into()).unwrap();
     let headers = sign_with(&own, body.as_bytes(), &SignatureOptions::new(COVERED));

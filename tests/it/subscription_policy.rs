@@ -13,7 +13,7 @@ use pipeline::stores::archive::ArchivedDelivery;
 use pipeline::stores::subscriptions::Owner;
 use upvest::signature::{Dialect, SigningKey};
 use verify_and_store::Policy;
-use webhook_tests::deliveries::sign;
+use webhook_tests::deliveries::{import_secret, sign};
 use webhook_tests::metrics::Measured;
 use webhook_tests::receiver::Receiver;
 
@@ -138,13 +138,7 @@ async fn nothing_is_refused_before_a_subscription_is_known_to_be_ours() {
 #[tokio::test(start_paused = true)]
 async fn what_a_key_of_our_own_signed_is_for_us() {
     let receiver = subscribed(Policy::Strict).await;
-    receiver.aws.create_secret("own", &[7; 32]);
-    let put = receiver.aws.dynamodb().put_item().table_name("keys");
-    let attributes = [("key_id", "own"), ("algorithm", "hmac-sha256"), ("secret", "own")];
-    let put = attributes.into_iter().fold(put, |put, (name, value)| {
-        put.item(name, aws_sdk_dynamodb::types::AttributeValue::S(value.to_owned()))
-    });
-    put.send().await.unwrap();
+    import_secret(&receiver.aws, "own", &[7; 32]).await;
     let own = SigningKey::hmac("own", Dialect::UnquotedDigest, vec![7; 32].into()).unwrap();
     let body = batch(&[("e1", Some(OTHER))]);
     deliver_with(&receiver, &sign(&own, &body), &body).await;

@@ -1,7 +1,7 @@
 //! The operator's commands that a text names, such as a page of the documentation or an advice.
 
-use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Parser, Subcommand};
 
 const NAME: &str = "upvest-webhooks";
 
@@ -16,6 +16,27 @@ const STAND_INS: [(&str, &str); 8] = [
     ("DOMAIN", "orders"),
     ("<domain>", "orders"),
 ];
+
+/// Says why a repair is done, and that nobody is asked.
+pub const REASON: [&str; 3] = ["--yes", "--reason", "INC-42"];
+
+/// Is a command line of which `C` are the commands.
+#[derive(Debug, Parser)]
+struct Line<C: Subcommand> {
+    #[command(subcommand)]
+    command: C,
+}
+
+/// Parses the words behind the name of a group of commands, `C`.
+///
+/// # Panics
+///
+/// If the group has no such command.
+pub fn parsed<C: Subcommand>(words: &[&str]) -> C {
+    Line::try_parse_from(std::iter::once(&NAME).chain(words))
+        .unwrap_or_else(|error| panic!("{error}"))
+        .command
+}
 
 /// Fails unless every command in a text can be given to the command line `C`. Those in lines of their own are to be
 /// complete. Returns how many there are.

@@ -87,6 +87,12 @@ pub fn order(order: &str, second: u8, status: &str) -> String {
     whole("ORDER", order, second, status)
 }
 
+/// Writes the event `id` that takes the order `o1`, of the user `u1`, to a status.
+pub fn event_of_o1(id: &str, second: u8, status: &str) -> String {
+    let object = format!(r#"{{"id":"o1","status":"{status}","user_id":"u1"}}"#);
+    event(id, second, &format!("ORDER.{status}"), &object)
+}
+
 /// Writes the event `<topup>-<second>` that takes a top-up to a status.
 pub fn topup(topup: &str, second: u8, status: &str) -> String {
     whole("TOPUP", topup, second, status)

@@ -26,7 +26,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use fake_aws::{Aws, QueuedMessage};
 use jiff::Timestamp;
-use operator::{Queue, Stack, StackFinder};
+use operator::{Queue, Repair, RepairOptions, Reporter, Stack, StackFinder};
 use pipeline::runtime::clock::Clock;
 use serde_json::{Value, json};
 use upvest::Domain;
@@ -37,6 +37,9 @@ use crate::deliveries::{KNOWN_SEED, body_of, import_key, sign, signing_key};
 use crate::receiver::{
     CHANGES, DELIVERIES, DELIVERIES_DLQ, EFFECTS, Receiver, dead_letter_name, key_of, queue_name,
 };
+
+/// Is longer than the functions remember a key, in seconds.
+pub const KEY_FORGOTTEN_S: u64 = 301;
 
 pub use connected::{ConnectedDeployment, UPVEST_SECRET};
 
@@ -222,6 +225,20 @@ impl Deployment {
     pub fn clock(&self) -> Clock {
         let clock = self.receiver.aws.clock().clone();
         Clock::from_fn(move || clock.timestamp())
+    }
+
+    /// Sets a repair up that sends as fast as it can.
+    pub fn repair(&self, dry_run: bool) -> Repair<'_> {
+        Repair {
+            stack: &self.stack,
+            options: RepairOptions {
+                reason: "r".to_owned(),
+                dry_run,
+                per_second: 10_000.0,
+            },
+            clock: self.clock(),
+            reporter: Reporter::silent(),
+        }
     }
 
     /// Tells the time of the account, which stands still unless a test moves it.

@@ -46,13 +46,7 @@ impl DeliverySigner<'_> {
         created: Timestamp,
         random: &mut fastrand::Rng,
     ) -> Result<SignedDelivery, SignError> {
-        let mut headers: Headers = [
-            ("content-type", "application/json".to_owned()),
-            ("content-length", body.len().to_string()),
-            ("accept", "*/*".to_owned()),
-        ]
-        .into_iter()
-        .collect();
+        let mut headers = Headers::of_delivery(&body);
         let digest = self.key.dialect().digest_header();
         let mut components = vec![
             "content-type",

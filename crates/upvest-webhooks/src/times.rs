@@ -13,6 +13,12 @@ pub(crate) fn age_at(now: Timestamp, then: Timestamp) -> String {
     }
 }
 
+/// Writes how old something is whose time is told as a text; nothing where that is no time.
+pub(crate) fn age_of(now: Timestamp, then: &str) -> String {
+    then.parse()
+        .map_or_else(|_| String::new(), |then| age_at(now, then))
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;

@@ -49,13 +49,7 @@ impl Endpoint {
 
     /// Signs a delivery to the URL with the canary's key, as of `now`.
     pub(crate) fn sign(&self, key: &SigningKey, body: Vec<u8>, now: Timestamp) -> Result<Signed, SignError> {
-        let mut headers: Headers = [
-            ("content-type", "application/json".to_owned()),
-            ("content-length", body.len().to_string()),
-            ("accept", "*/*".to_owned()),
-        ]
-        .into_iter()
-        .collect();
+        let mut headers = Headers::of_delivery(&body);
         let query = self.url.query().filter(|query| !query.is_empty());
         let digest = key.dialect().digest_header();
         let mut covered = vec!["@method", "@path", digest, "content-type", "content-length"];

@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use operator::archive::{self, Finding, Problem, ResendReport};
 use operator::entities::{Which, rebuild, verify_domains};
 use operator::restore::{Request, RestoreReport, restore};
-use operator::{ErrorKind, Repair, RepairOptions, Reporter};
+use operator::{ErrorKind, Reporter};
 use pipeline::policy::Policy;
 use pipeline::stores::restoring::{RestorableTable, Restoring};
 use serde_json::Value;
@@ -29,19 +29,6 @@ use webhook_tests::story::Story;
 
 const COPY: &str = "restored";
 
-fn repair(deployment: &Deployment) -> Repair<'_> {
-    Repair {
-        stack: &deployment.stack,
-        options: RepairOptions {
-            reason: "r".to_owned(),
-            dry_run: false,
-            per_second: 10_000.0,
-        },
-        clock: deployment.clock(),
-        reporter: Reporter::silent(),
-    }
-}
-
 fn request(table: RestorableTable) -> Request {
     Request {
         table,
@@ -51,14 +38,14 @@ fn request(table: RestorableTable) -> Request {
 }
 
 async fn put_back(deployment: &Deployment, table: RestorableTable) -> RestoreReport {
-    restore(&repair(deployment), &request(table), |_| Ok(true))
+    restore(&deployment.repair(false), &request(table), |_| Ok(true))
         .await
         .unwrap()
 }
 
 async fn resend(deployment: &Deployment, since: Timestamp) -> ResendReport {
     let until = deployment.now() + SignedDuration::from_secs(1);
-    let sent = archive::resend(&repair(deployment), since..until, |_| Ok(true)).await;
+    let sent = archive::resend(&deployment.repair(false), since..until, |_| Ok(true)).await;
     let report = sent.unwrap();
     assert!(
         report.ending.is_good() && report.sent == report.incomplete,
@@ -106,7 +93,9 @@ async fn assert_whole(deployment: &Deployment, what: &str) {
 
 async fn rebuild_all(deployment: &Deployment) {
     let which = Which::Domains(Domain::ALL.to_vec());
-    let rebuilt = rebuild(&repair(deployment), &which, |_| Ok(true)).await.unwrap();
+    let rebuilt = rebuild(&deployment.repair(false), &which, |_| Ok(true))
+        .await
+        .unwrap();
     assert!(rebuilt.ending.is_good() && rebuilt.failed == 0, "{rebuilt:?}");
 }
 

@@ -80,13 +80,7 @@ impl Signer {
     ///
     /// [`SignError`] when a component cannot be covered.
     pub fn sign(&self, body: Vec<u8>, now: Timestamp) -> Result<Signed, SignError> {
-        let mut headers: Headers = [
-            ("content-type", "application/json".to_owned()),
-            ("content-length", body.len().to_string()),
-            ("accept", "*/*".to_owned()),
-        ]
-        .into_iter()
-        .collect();
+        let mut headers = Headers::of_delivery(&body);
         let options = SignatureOptions {
             nonce: Some((0..NONCE_DIGITS).map(|_| fastrand::digit(10)).collect()),
             ..SignatureOptions::new(self.components()).valid(now, now + LIFETIME)

@@ -18,6 +18,16 @@ impl Headers {
         Self(Vec::new())
     }
 
+    /// Lists the headers that Upvest sends with the body of a delivery, before those of the signature.
+    #[must_use]
+    pub fn of_delivery(body: &[u8]) -> Self {
+        Self::from_iter([
+            ("content-type", "application/json".to_owned()),
+            ("content-length", body.len().to_string()),
+            ("accept", "*/*".to_owned()),
+        ])
+    }
+
     /// Appends a header; the name is lower-cased, the value kept as it is.
     pub fn push(&mut self, name: &str, value: impl Into<String>) {
         self.0.push((name.to_ascii_lowercase(), value.into()));

@@ -20,7 +20,7 @@ async fn an_event_that_was_overwritten_is_put_back_when_that_is_asked_for() {
         ..request(RestorableTable::Events)
     };
     let is_one = |report: &RestoreReport| Ok(report.to_put_back(true) == 1);
-    let back = restore(&repair(&deployment), &overwriting, is_one).await;
+    let back = restore(&deployment.repair(false), &overwriting, is_one).await;
     assert_eq!(back.unwrap().put_back, 1);
     assert_eq!(items(&deployment, "events"), log);
 }
@@ -56,7 +56,7 @@ async fn rows_that_are_there_are_newer_and_stay_and_missing_ones_come_back() {
             overwrite: true,
             ..request(table)
         };
-        let refused = restore(&repair(&deployment), &overwriting, |_| Ok(true)).await;
+        let refused = restore(&deployment.repair(false), &overwriting, |_| Ok(true)).await;
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Usage, "{name}");
         deployment.delete(name, &key).await;
         assert_eq!(put_back(&deployment, table).await.put_back, 1, "{name}");
@@ -131,7 +131,7 @@ async fn an_interrupted_restore_goes_on_when_it_is_run_again() {
         }
     };
     // The first put is that of the audit table's record.
-    let repair = repair(&deployment);
+    let repair = deployment.repair(false);
     let aws = &deployment.receiver.aws;
     let asked = request(RestorableTable::Events);
     let failed = aws.invoke("operator", async {
@@ -171,6 +171,6 @@ async fn a_copy_is_not_the_table_itself() {
         from: "events".to_owned(),
         ..request(RestorableTable::Events)
     };
-    let refused = restore(&repair(&deployment), &itself, |_| Ok(true)).await;
+    let refused = restore(&deployment.repair(false), &itself, |_| Ok(true)).await;
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Usage);
 }

@@ -7,7 +7,7 @@ use upvest::{EntityKey, Occurred};
 use super::reading::key_of;
 use super::{Entities, EntityError};
 use crate::error::AwsError;
-use crate::stores::item::{Item, text, text_of};
+use crate::stores::item::{Item, text_of};
 
 /// Describes an entity as far as a list does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,18 +41,11 @@ impl Entities {
         let scan = self
             .client
             .scan()
-            .table_name(&self.table)
             .projection_expression("#aggregate, #status, user_id, last_event_type, last_occurred")
             // Reserved words of DynamoDB.
             .expression_attribute_names("#aggregate", "aggregate")
-            .expression_attribute_names("#status", "status")
-            .set_exclusive_start_key(
-                after.map(|entity| Item::from([("aggregate".to_owned(), text(entity.as_str()))])),
-            );
-        let page = scan
-            .send()
-            .await
-            .map_err(AwsError::of("Scan of the entities table"))?;
+            .expression_attribute_names("#status", "status");
+        let page = self.page(scan, after).await?;
         Ok(SummaryPage {
             entities: page.items().iter().filter_map(Summary::of).collect(),
             next: page.last_evaluated_key().and_then(key_of),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use aws_sdk_dynamodb::operation::scan::ScanOutput;
 use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use upvest::EntityKey;
 
@@ -109,14 +110,7 @@ impl Entities {
         &self,
         after: Option<EntityKey>,
     ) -> Result<(Vec<EntityKey>, Option<EntityKey>), AwsError> {
-        let page = self
-            .scan_keys()
-            .set_exclusive_start_key(
-                after.map(|entity| Item::from([("aggregate".to_owned(), text(entity.as_str()))])),
-            )
-            .send()
-            .await
-            .map_err(AwsError::of(SCAN))?;
+        let page = self.page(self.scan_keys(), after).await?;
         Ok((
             page.items().iter().filter_map(key_of).collect(),
             page.last_evaluated_key().and_then(key_of),
@@ -139,6 +133,17 @@ impl Entities {
             keys.extend(key_of(&item.map_err(AwsError::of(SCAN))?));
         }
         Ok(keys)
+    }
+
+    /// Reads a page of the table, 1 MB of it, after one of the entities.
+    pub(super) async fn page(
+        &self,
+        scan: ScanFluentBuilder,
+        after: Option<EntityKey>,
+    ) -> Result<ScanOutput, AwsError> {
+        let after = after.map(|entity| Item::from([("aggregate".to_owned(), text(entity.as_str()))]));
+        let page = scan.table_name(&self.table).set_exclusive_start_key(after);
+        page.send().await.map_err(AwsError::of(SCAN))
     }
 
     fn scan_keys(&self) -> ScanFluentBuilder {

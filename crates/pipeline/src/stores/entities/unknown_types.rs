@@ -8,7 +8,6 @@ use upvest::EntityKey;
 use super::Entities;
 use super::reading::key_of;
 use crate::error::AwsError;
-use crate::stores::item::{Item, text};
 
 /// Holds what a page of the table says of unknown event types.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,16 +30,9 @@ impl Entities {
         let scan = self
             .client
             .scan()
-            .table_name(&self.table)
             .projection_expression("unknown_types")
-            .filter_expression("attribute_exists(unknown_types)")
-            .set_exclusive_start_key(
-                after.map(|entity| Item::from([("aggregate".to_owned(), text(entity.as_str()))])),
-            );
-        let page = scan
-            .send()
-            .await
-            .map_err(AwsError::of("Scan of the entities table"))?;
+            .filter_expression("attribute_exists(unknown_types)");
+        let page = self.page(scan, after).await?;
         let mut types = BTreeMap::new();
         let named = page.items().iter().filter_map(|item| item.get("unknown_types"));
         for event_type in named

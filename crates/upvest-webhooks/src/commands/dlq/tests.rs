@@ -6,13 +6,13 @@ mod looking;
 mod resuming;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use clap::Parser;
 use fake_aws::{CallFilter, CrashError, Fault, Service};
 use jiff::SignedDuration;
 use operator::ErrorKind;
 use operator::dlq::QueueRedriven;
 use serde_json::{Value, json};
 use upvest::Domain;
+use webhook_tests::commands::{REASON, parsed};
 use webhook_tests::deliveries::{KEY_ID, order, signing_key};
 use webhook_tests::deployment::Deployment;
 use webhook_tests::effects::Trouble;
@@ -20,20 +20,6 @@ use webhook_tests::receiver::{DELIVERIES_DLQ, dead_letter_name, queue_name};
 
 use super::*;
 use crate::output::Report;
-
-const REASON: [&str; 3] = ["--yes", "--reason", "INC-42"];
-
-#[derive(Debug, Parser)]
-struct Line {
-    #[command(subcommand)]
-    command: Command,
-}
-
-fn parsed(words: &[&str]) -> Command {
-    Line::try_parse_from(std::iter::once(&"test").chain(words))
-        .unwrap_or_else(|error| panic!("{error}"))
-        .command
-}
 
 /// A site where actions find these events hopeless, so that they are in the dead-letter queue of the orders.
 async fn site_with(events: &[String], hopeless: &[&str]) -> Deployment {
@@ -81,7 +67,7 @@ fn ids(site: &Deployment, queue: &str) -> Vec<String> {
 }
 
 async fn run_at(site: &Deployment, words: &[&str], clock: Clock) -> Result<Result<DlqReport>, CrashError> {
-    let command = parsed(words);
+    let command: Command = parsed(words);
     site.receiver
         .aws
         .invoke("operator", command.run(&site.stack, clock, Reporter::silent()))

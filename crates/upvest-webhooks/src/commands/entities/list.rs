@@ -10,7 +10,7 @@ use upvest::{Domain, EntityKey};
 
 use crate::arguments::{entity, event_type};
 use crate::output::{self, Report};
-use crate::times::age_at;
+use crate::times::age_of;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -101,15 +101,13 @@ impl Report for EntityList {
 fn table(list: &EntityList) -> String {
     let mut table = output::table(["entity", "status", "last event", "age"]);
     for entity in &list.entities {
-        let occurred: Option<Timestamp> = entity.last_occurred_at.as_ref().and_then(|at| at.parse().ok());
-        let age = occurred
-            .map(|occurred| age_at(list.at, occurred))
-            .unwrap_or_default();
+        let or_empty = |text: &'_ Option<String>| text.clone().unwrap_or_default();
+        let age = age_of(list.at, &or_empty(&entity.last_occurred_at));
         table.add_row([
-            entity.entity.as_str(),
-            entity.status.as_deref().unwrap_or_default(),
-            entity.last_event_type.as_deref().unwrap_or_default(),
-            &age,
+            entity.entity.clone(),
+            or_empty(&entity.status),
+            or_empty(&entity.last_event_type),
+            age,
         ]);
     }
     format!("{table}\n")

@@ -10,7 +10,7 @@ use upvest::Domain;
 
 use crate::arguments::event_type;
 use crate::output::{self, Report};
-use crate::times::age_at;
+use crate::times::age_of;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -91,10 +91,7 @@ impl Report for EventList {
 fn table(list: &EventList) -> String {
     let mut table = output::table(["age", "type", "event", "entity"]);
     for event in &list.events {
-        let received: Option<Timestamp> = event.received_at.parse().ok();
-        let age = received
-            .map(|received| age_at(list.at, received))
-            .unwrap_or_default();
+        let age = age_of(list.at, &event.received_at);
         table.add_row([&age, &event.r#type, &event.event_id, &event.entity]);
     }
     format!("{table}\n")

@@ -13,7 +13,7 @@ use pipeline::stores::audit::AuditLog;
 use pipeline::stores::events::{EventLog, NewEvent};
 use serde_json::Value;
 use upvest::{Domain, Event};
-use webhook_tests::deliveries::{event, signing_key};
+use webhook_tests::deliveries::{event, event_of_o1 as order, signing_key};
 use webhook_tests::deployment::Deployment;
 
 use operator::explain::Bytes;
@@ -22,12 +22,6 @@ use upvest::effects::{Dispatch, Effect};
 
 use super::*;
 use crate::output::Report;
-
-/// Writes an event of the order `o1` that takes it to a status.
-fn order(id: &str, second: u8, status: &str) -> String {
-    let object = format!(r#"{{"id":"o1","status":"{status}","user_id":"u1"}}"#);
-    event(id, second, &format!("ORDER.{status}"), &object)
-}
 
 #[derive(Debug, Parser)]
 struct Line {

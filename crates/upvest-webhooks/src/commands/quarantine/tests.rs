@@ -8,13 +8,13 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use clap::Parser;
 use fake_aws::{CallFilter, CrashError, Fault, Outcome, Service};
 use pipeline::queues::envelope::{Envelope, Request};
 use upvest::signature::{Dialect, Freshness, Headers, SignatureOptions, SignedRequest, VerifyError};
 use verify_and_store::Policy;
+use webhook_tests::commands::{REASON, parsed};
 use webhook_tests::deliveries::{body_of, event, sign, signing_key};
-use webhook_tests::deployment::Deployment;
+use webhook_tests::deployment::{Deployment, KEY_FORGOTTEN_S};
 use webhook_tests::receiver::{DELIVERIES, PATH};
 
 use operator::Error;
@@ -22,23 +22,6 @@ use operator::quarantine::ReverifyResult;
 
 use super::*;
 use crate::output::Report;
-
-const REASON: [&str; 3] = ["--yes", "--reason", "INC-42"];
-
-/// Longer than the functions remember a key.
-const FORGOTTEN: u64 = 301;
-
-#[derive(Debug, Parser)]
-struct Line {
-    #[command(subcommand)]
-    command: Command,
-}
-
-fn parsed(words: &[&str]) -> Command {
-    Line::try_parse_from(std::iter::once(&"test").chain(words))
-        .unwrap_or_else(|error| panic!("{error}"))
-        .command
-}
 
 fn order(id: &str) -> String {
     event(id, 1, "ORDER.NEW", &format!(r#"{{"id":"{id}","status":"NEW"}}"#))
@@ -64,7 +47,7 @@ async fn mended_site() -> Deployment {
     post(&site, &[order("e1")]).await;
     assert_eq!(reasons(&site), ["bad-signature"]);
     site.know_key(&signing_key(7)).await;
-    site.pass(FORGOTTEN);
+    site.pass(KEY_FORGOTTEN_S);
     site
 }
 
@@ -88,7 +71,7 @@ fn delivery(site: &Deployment) -> String {
 }
 
 async fn try_to_run(site: &Deployment, words: &[&str]) -> Result<Result<QuarantineReport>, CrashError> {
-    let command = parsed(words);
+    let command: Command = parsed(words);
     let is_done = Cell::new(false);
     let run = async {
         let run = command.run(&site.stack, site.clock(), Reporter::silent());
@@ -108,14 +91,14 @@ async fn try_to_run(site: &Deployment, words: &[&str]) -> Result<Result<Quaranti
 /// Runs the command while the stack does nothing; gives whether it was killed.
 async fn is_killed_while_the_stack_stands_still(site: &Deployment) -> bool {
     let words = [&["reverify", "--wait", "1"][..], &REASON[..]].concat();
-    let command = parsed(&words);
+    let command: Command = parsed(&words);
     let run = command.run(&site.stack, site.clock(), Reporter::silent());
     site.receiver.aws.invoke("operator", run).await.is_err()
 }
 
 /// Runs the command while the stack does nothing.
 async fn run_alone(site: &Deployment, words: &[&str]) -> QuarantineReport {
-    let command = parsed(words);
+    let command: Command = parsed(words);
     let run = command.run(&site.stack, site.clock(), Reporter::silent());
     let done = site.receiver.aws.invoke("operator", run).await;
     done.unwrap().unwrap()
@@ -298,7 +281,7 @@ async fn a_strict_stack_takes_an_event_again_once_its_subscription_is_ours() {
     );
     assert_eq!((report.succeeded(), sent(&site)), (false, 0));
     site.receiver.subscriptions().adopt("theirs").await.unwrap();
-    site.pass(FORGOTTEN);
+    site.pass(KEY_FORGOTTEN_S);
     let report = reverify(&site, &[]).await;
     assert_eq!(became(&report), [(ReverifyResult::Verified, 1)]);
     assert_eq!((site.effects(), reasons(&site).len()), (vec!["e1".to_owned()], 0));

@@ -9,16 +9,10 @@ use jiff::Timestamp;
 use operator::watch::{Outcome, WatchedDelivery};
 use pipeline::error::AwsError;
 use pipeline::policy::Policy;
-use webhook_tests::deliveries::{event, signing_key};
+use webhook_tests::deliveries::{event, event_of_o1 as order, signing_key};
 use webhook_tests::deployment::Deployment;
 
 use super::*;
-
-/// Writes an event of the order `o1` that takes it to a status.
-fn order(id: &str, second: u8, status: &str) -> String {
-    let object = format!(r#"{{"id":"o1","status":"{status}","user_id":"u1"}}"#);
-    event(id, second, &format!("ORDER.{status}"), &object)
-}
 
 #[derive(Debug, Parser)]
 struct Line {

@@ -1,29 +1,14 @@
 //! Distrusting and trusting against a receiver in process.
 
-use clap::Parser;
 use operator::Reporter;
 use pipeline::stores::keys::KeysTable;
 use serde_json::Value;
+use webhook_tests::commands::{REASON, parsed};
 use webhook_tests::deliveries::{order, signing_key};
-use webhook_tests::deployment::Deployment;
+use webhook_tests::deployment::{Deployment, KEY_FORGOTTEN_S};
 
 use super::super::Command;
 use super::*;
-
-const REASON: [&str; 3] = ["--yes", "--reason", "INC-42"];
-/// Longer than the functions remember a key.
-const FORGOTTEN: u64 = 301;
-
-#[derive(Debug, Parser)]
-struct Line {
-    #[command(subcommand)]
-    command: Command,
-}
-
-fn parsed(words: &[&str]) -> Command {
-    let words = std::iter::once(&"test").chain(words);
-    Line::try_parse_from(words).unwrap().command
-}
 
 fn key_id() -> String {
     signing_key(7).key_id().to_owned()
@@ -87,7 +72,7 @@ async fn a_distrusted_key_is_on_record_and_what_it_proved_since_is_listed() {
     assert_eq!(operation["reason"], "INC-42");
     assert_eq!(operation["request"]["thumbprint"], Value::from(thumbprint));
     assert_eq!(operation["result"]["deliveries"], 1);
-    site.pass(FORGOTTEN);
+    site.pass(KEY_FORGOTTEN_S);
     site.store(&[order("o4", 4, "NEW")]).await;
     assert_eq!(site.receiver.stored("events").len(), 3);
 }
@@ -122,7 +107,7 @@ async fn an_earlier_distrust_is_not_made_later() {
 async fn a_key_that_is_trusted_again_proves_again() {
     let site = site().await;
     distrusted(&site, &REASON).await.unwrap();
-    site.pass(FORGOTTEN);
+    site.pass(KEY_FORGOTTEN_S);
     site.store(&[order("o4", 4, "NEW")]).await;
     assert_eq!(site.receiver.stored("events").len(), 3);
     let report = trusted(&site, &REASON).await.unwrap();
@@ -151,7 +136,7 @@ async fn a_key_that_is_trusted_again_proves_again() {
 async fn what_a_call_left_that_ended_after_the_row_is_sent_on_by_the_next() {
     let site = site().await;
     distrusted(&site, &REASON).await.unwrap();
-    site.pass(FORGOTTEN);
+    site.pass(KEY_FORGOTTEN_S);
     site.store(&[order("o4", 4, "NEW")]).await;
     let dynamodb = site.receiver.aws.dynamodb().clone();
     let table = KeysTable::new(dynamodb, "keys".to_owned(), site.clock());

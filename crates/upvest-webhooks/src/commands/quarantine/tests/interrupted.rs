@@ -120,7 +120,7 @@ async fn what_the_stack_refuses_again_is_told_at_once_and_sent_by_the_next_run()
     let text = report.text();
     assert!(text.contains("refused by the stack again"), "{text}");
     assert_eq!(reasons(&site), ["bad-signature"]);
-    site.pass(FORGOTTEN);
+    site.pass(KEY_FORGOTTEN_S);
     assert_eq!(
         became(&reverify(&site, &[]).await),
         [(ReverifyResult::Verified, 1)]

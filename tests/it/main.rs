@@ -13,6 +13,7 @@ mod end_to_end;
 mod entities;
 mod example_action;
 mod idempotency;
+mod layout;
 mod log_bytes;
 mod log_levels;
 mod operations;

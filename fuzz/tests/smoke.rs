@@ -1,5 +1,7 @@
 //! Each target over its corpus and some thousand changes of it: seconds, where `make fuzz` takes as long as one likes.
 
+#![expect(clippy::unwrap_used, reason = "a corpus that cannot be read fails the test")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -15,7 +15,7 @@ fn refusals(template: &Template, given: &[(&str, &str)]) -> Vec<String> {
             let assertions = one_or_more(&rule["Assertions"]);
             assertions
                 .into_iter()
-                .filter(|assertion| !holds(template, given, &assertion["Assert"]))
+                .filter(move |assertion| !holds(template, given, &assertion["Assert"]))
         });
     broken
         .map(|assertion| text_of(&assertion["AssertDescription"]).to_owned())

@@ -194,6 +194,28 @@ pub(crate) fn md5_of_attributes(attributes: &BTreeMap<String, MessageAttribute>)
     Some(hex(&Md5::digest(&encoded)))
 }
 
+pub(crate) fn unfit_for_queue(parameter: &str) -> SqsError {
+    invalid(format!(
+        "The request includes parameter {parameter} that is not valid for this queue type."
+    ))
+}
+
+/// Accepts 1 to 128 letters, digits and punctuation marks of ASCII.
+pub(crate) fn check_fifo_id(name: &str, id: &str) -> Result<(), SqsError> {
+    let well_formed = (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    if well_formed {
+        Ok(())
+    } else {
+        Err(invalid(format!("Value for parameter {name} is invalid.")))
+    }
+}
+
+pub(crate) fn expired(handle: &str) -> SqsError {
+    invalid(format!(
+        "Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{MessageAttribute, Submission, md5_of_attributes, md5_of_body};
@@ -267,26 +289,4 @@ mod tests {
         );
         assert_eq!(md5_of_attributes(&std::collections::BTreeMap::new()), None);
     }
-}
-
-pub(crate) fn unfit_for_queue(parameter: &str) -> SqsError {
-    invalid(format!(
-        "The request includes parameter {parameter} that is not valid for this queue type."
-    ))
-}
-
-/// Accepts 1 to 128 letters, digits and punctuation marks of ASCII.
-pub(crate) fn check_fifo_id(name: &str, id: &str) -> Result<(), SqsError> {
-    let well_formed = (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
-    if well_formed {
-        Ok(())
-    } else {
-        Err(invalid(format!("Value for parameter {name} is invalid.")))
-    }
-}
-
-pub(crate) fn expired(handle: &str) -> SqsError {
-    invalid(format!(
-        "Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
-    ))
 }

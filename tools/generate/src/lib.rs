@@ -15,14 +15,14 @@ use std::{fs, io};
 
 use category::Domain;
 
+#[path = "../../../crates/upvest/src/addresses.rs"]
+pub mod addresses;
 pub mod category;
 mod dashboard;
 mod documents;
 mod processors;
 mod ranks;
 pub mod region;
-#[path = "../../../crates/upvest/src/addresses.rs"]
-pub mod addresses;
 mod template;
 
 /// Says why the generated parts were not written, or not compared: the file that a person has to repair.

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use comfy_table::Table;
-use upvest::Domain;
 use upvest::projection::Projection;
+use upvest::{Domain, Event};
 use upvest_simulator::{Answer, DeliveryRecord, Fault, Subscription};
 
 use super::receiver::{Observed, event_ids};

@@ -224,13 +224,7 @@ impl Verification<'_> {
             if is_there {
                 return finding(Problem::Changed, "its received_at is not its delivery's");
             }
-            // A conflicting version is logged under its id, a `!` and its SHA-256: the delivery has only the id.
-            let id = event
-                .event_id
-                .split('!')
-                .next()
-                .expect("a split has a first part");
-            if ids.contains(id) {
+            if ids.contains(id_in_delivery(event)) {
                 return finding(
                     Problem::Changed,
                     "its sha256 is not that of what its delivery says",
@@ -240,4 +234,10 @@ impl Verification<'_> {
         };
         Ok((count, events.iter().filter_map(check).collect()))
     }
+}
+
+/// Gives the id that an event has in its delivery: a conflicting version is logged under that, a `!` and its SHA-256.
+fn id_in_delivery(event: &LoggedEvent) -> &str {
+    let id = event.event_id.split('!').next();
+    id.expect("a split has a first part")
 }

@@ -19,7 +19,7 @@ pub(crate) enum Command {
     ///
     /// Example: upvest-webhooks spec check openapi.yaml
     Check {
-        /// Upvest's OpenAPI document, in YAML or JSON
+        /// The document of Upvest's API, in YAML or JSON
         file: PathBuf,
     },
 }

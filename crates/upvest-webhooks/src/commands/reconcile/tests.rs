@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use upvest_simulator::{Subscription, Trouble, generate};
 use webhook_tests::deployment::{ConnectedDeployment, UPVEST_SECRET};
 
-use desk::{Desk, Outcome};
+use desk::Desk;
 
 use super::*;
 use crate::output::Report;

@@ -33,11 +33,7 @@ pub const SANDBOX: [Ipv4Addr; 8] = [
     address(35, 246, 238, 18),
 ];
 
-/// Goes through all addresses that Upvest publishes.
-///
-/// ```
-/// assert!(upvest::addresses::published().any(|address| address.octets() == [34, 32, 131, 178]));
-/// ```
+/// Goes through all addresses that Upvest publishes, of either environment.
 pub fn published() -> impl Iterator<Item = Ipv4Addr> {
     SANDBOX.into_iter().chain(LIVE)
 }

@@ -5,6 +5,7 @@ mod attempts;
 mod canary;
 mod cost;
 mod deliveries;
+mod developers_keys;
 mod dialects;
 mod documents;
 mod drain;

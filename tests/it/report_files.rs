@@ -216,6 +216,15 @@ async fn the_pdf_of_a_report_is_kept_with_the_way_back_to_its_event() {
 }
 
 #[tokio::test]
+async fn of_a_report_that_a_developer_made_up_no_file_is_asked_for() {
+    let world = World::new().await;
+    world.deliver(&[report("synthetic-1", "r1", None)]).await;
+    assert_eq!((world.fetches(), world.receiver.waiting()), (0, 0));
+    assert_eq!(world.receiver.status("REPORT#r1").await, None);
+    assert_eq!(world.receiver.stored("entities"), ["REPORT#r1"]);
+}
+
+#[tokio::test]
 async fn the_file_of_a_treasury_report_is_kept_under_its_date_and_id() {
     let world = World::new().await;
     world.put_file("trading_buy.csv", "1;2\n");

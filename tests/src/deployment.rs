@@ -140,6 +140,7 @@ async fn outputs(aws: &Aws, policies: [Policy; 2]) -> BTreeMap<String, String> {
         ("QuarantineBucketName", "quarantine"),
         ("PendingBucketName", "pending"),
         ("EventBusName", CHANGES),
+        ("Environment", "sandbox"),
         ("FreshnessPolicy", freshness),
         ("SubscriptionPolicy", subscriptions),
     ];

@@ -12,6 +12,7 @@ use aws_lambda_events::encodings::Body;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jiff::SignedDuration;
 use pipeline::actions::DomainActions;
+use pipeline::environment::Environment;
 use pipeline::processor::{self, Processor};
 use pipeline::queues::consumer::{Patience, SourceQueue};
 use pipeline::queues::deliveries::DeliveriesQueue;
@@ -170,11 +171,25 @@ impl Receiver {
     /// Has verify-and-store know the canary's key by this secret; `None` where no canary runs.
     #[must_use]
     pub fn with_canary(mut self, secret_arn: Option<&str>) -> Self {
+        self.verify_and_store.keys = self.verifying_keys().with_canary(secret_arn.map(str::to_owned));
+        self
+    }
+
+    /// Has verify-and-store take what a stack of this environment takes, and know of no canary.
+    #[must_use]
+    pub fn in_environment(mut self, environment: Environment) -> Self {
+        self.verify_and_store.keys = self
+            .verifying_keys()
+            .with_canary(None)
+            .in_environment(environment);
+        self
+    }
+
+    /// Opens the keys, of which nothing is remembered yet.
+    fn verifying_keys(&self) -> Keys {
         let secrets = aws_sdk_secretsmanager::Client::new(self.aws.sdk_config());
         let (dynamodb, clock) = (self.aws.dynamodb().clone(), self.hosts.clock());
-        let keys = Keys::new(dynamodb, secrets, "keys".to_owned(), clock);
-        self.verify_and_store.keys = keys.with_canary(secret_arn.map(str::to_owned));
-        self
+        Keys::new(dynamodb, secrets, "keys".to_owned(), clock)
     }
 
     /// Has verify-and-store hold the events' subscriptions against those that are [ours](Self::subscriptions).

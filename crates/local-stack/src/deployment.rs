@@ -66,8 +66,9 @@ pub(crate) async fn outputs(config: &SdkConfig) -> Result<BTreeMap<String, Strin
         .collect())
 }
 
-/// Sets what differs from AWS: the machine's instruction set and certificates, and tables that may go with the emulator.
-fn machine_parameters(repository: &Path) -> Result<[String; 3], LocalStackError> {
+/// Sets what differs from AWS: the machine's instruction set and certificates, tables that may go with the emulator, and that
+/// nothing here is real.
+fn machine_parameters(repository: &Path) -> Result<[String; 4], LocalStackError> {
     let architecture = if cfg!(target_arch = "aarch64") {
         "arm64"
     } else {
@@ -77,6 +78,7 @@ fn machine_parameters(repository: &Path) -> Result<[String; 3], LocalStackError>
     Ok([
         format!("Architecture={architecture}"),
         "DeletionProtection=false".to_owned(),
+        "Environment=local".to_owned(),
         format!("CertificateBundle={}", certificates.display()),
     ])
 }

@@ -7,6 +7,7 @@ mod queue;
 use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
+use pipeline::environment::Environment;
 use pipeline::policy::Policy;
 
 pub use finder::{LOCAL_STACK_FILE, StackChoice, StackFinder};
@@ -181,6 +182,13 @@ impl Stack {
     /// Tells what the stack does about events of subscriptions that are not ours: its parameter of that name.
     pub fn subscription_policy(&self) -> Policy {
         self.policy("SubscriptionPolicy")
+    }
+
+    /// Tells which of Upvest's environments the stack receives from: its parameter of that name. One that does not say so is taken
+    /// for live.
+    pub fn environment(&self) -> Environment {
+        let environment = self.optional("Environment").and_then(|name| name.parse().ok());
+        environment.unwrap_or(Environment::Live)
     }
 
     fn policy(&self, output: &str) -> Policy {

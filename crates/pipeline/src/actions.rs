@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use aws_config::SdkConfig;
 use serde_json::Value;
 use upvest::projection::{Summary, flags_changed};
+use upvest::synthetic::is_marked;
 use upvest::{Domain, EntityKey, Event, Occurred, Projection};
 
 pub use crate::runtime::config::{ConfigError, Lookup};
@@ -119,6 +120,13 @@ impl Change<'_> {
     #[must_use]
     pub fn reconciliation(&self) -> Option<String> {
         self.event.reconciliation()
+    }
+
+    /// Tells whether the event was made up by a developer (`upvest-webhooks trigger`), which happens in local and sandbox stacks
+    /// alone: nothing of it happened at Upvest.
+    #[must_use]
+    pub fn is_synthetic(&self) -> bool {
+        is_marked(self.event.id())
     }
 
     /// Makes the key to give to whatever the action calls, so that a second run of the same action for the same event has no

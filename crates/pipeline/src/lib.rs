@@ -9,12 +9,14 @@
 //! | [`runtime`] | AWS clients, configuration, clock, log, metrics, traces |
 //! | [`verification`], [`key_refresh`], [`upvest_api`] | finding a delivery's key, fetching keys, the API client of a function |
 //! | [`policy`] | what is done about what is proven and yet doubtful: flag, or refuse |
+//! | [`environment`] | which of Upvest's environments a stack receives from |
 //! | [`waiting`] | sending deliveries on that waited in quarantine for their key |
 //!
 //! Adapters are concrete structs around real SDK clients; nothing here decides what an event means (that is
 //! [`upvest`]) and nothing here knows which function runs it (those are the crates under `functions/`).
 
 pub mod actions;
+pub mod environment;
 pub mod error;
 pub mod key_refresh;
 pub mod policy;

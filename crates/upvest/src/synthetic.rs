@@ -1,7 +1,9 @@
-//! Synthetic events: those that the receiver sends to itself, to see that its pipeline works.
+//! Synthetic events: those of our own making. The receiver sends some to itself, to see that its pipeline works, and developers
+//! send some to see what their code makes of them.
 //!
-//! They take the way of every event, from the public URL to the entities table, and are about entities of their own
-//! alone. [`Scope`] says which keys may report them, and that the canary's key may report nothing else.
+//! They take the way of every event, from the public URL to the entities table. The canary's are about an entity of their own
+//! alone; a developer's may be of any type, and are told by their ids ([`is_marked`]). [`Scope`] says which keys may report
+//! which.
 
 use jiff::Timestamp;
 
@@ -12,8 +14,8 @@ use crate::event::Event;
 
 /// Names the type of the canary's events. Its category is [`category::SYNTHETIC`].
 pub const CANARY: &str = "synthetic.canary";
-/// Begins the ids of events that a key of [`Scope::Synthetic`] signs. Upvest's ids are UUIDs: an event of such a key
-/// can take no other event's place in the log, nor conflict with it.
+/// Begins the ids of events that a key of [`Scope::Synthetic`] or [`Scope::Developer`] signs. Upvest's ids are UUIDs: an
+/// event of such a key can take no other event's place in the log, nor conflict with it.
 pub const ID_PREFIX: &str = "synthetic-";
 
 /// Is, in quarantine, the reason of a synthetic event that none of our own keys signed.
@@ -32,6 +34,22 @@ pub enum Scope {
     /// The key may report synthetic events alone: this is for the canary's key, so that nobody who gets hold of it can
     /// report anything real.
     Synthetic,
+    /// The key may report events of any type, as long as their ids mark them as made up: this is for developers' keys, so that
+    /// nothing of theirs is taken for Upvest's.
+    Developer,
+}
+
+/// Tells whether the id of an event marks it as one of our own making.
+///
+/// ```
+/// use upvest::synthetic::is_marked;
+///
+/// assert!(is_marked("synthetic-2f6d9e0c-5b1e-4ad1-9f55-6a7d0b6f3c11"));
+/// assert!(!is_marked("1a9eca6b-4294-4260-a20c-2a23e852f2a2"));
+/// ```
+#[must_use]
+pub fn is_marked(event_id: &str) -> bool {
+    event_id.starts_with(ID_PREFIX)
 }
 
 impl Scope {
@@ -41,18 +59,20 @@ impl Scope {
         match self {
             Self::Upvest => !event.is_synthetic(),
             Self::Everything => true,
-            Self::Synthetic => event.is_synthetic() && event.id().starts_with(ID_PREFIX),
+            Self::Synthetic => event.is_synthetic() && is_marked(event.id()),
+            Self::Developer => is_marked(event.id()),
         }
     }
 
     /// Tells whether a delivery with this body may be taken in. An event that Upvest's keys may not report leaves the others
-    /// of its delivery alone; of a delivery of the canary's key nothing is taken in unless it is synthetic throughout.
+    /// of its delivery alone; of a delivery of the canary's key or a developer's nothing is taken in unless it is synthetic
+    /// throughout.
     #[must_use]
     pub fn covers_delivery(self, body: &[u8]) -> bool {
         let covers = |event: &Event<'_>| self.covers(event);
         match self {
             Self::Upvest | Self::Everything => true,
-            Self::Synthetic => {
+            Self::Synthetic | Self::Developer => {
                 split(body).is_ok_and(|parts| parts.iter().all(|part| part.event.as_ref().is_ok_and(covers)))
             }
         }
@@ -146,6 +166,24 @@ mod tests {
         for body in [malformed, b"no json".to_vec(), b"{\"payload\":[]}".to_vec()] {
             assert!(!Scope::Synthetic.covers_delivery(&body));
         }
+    }
+
+    #[test]
+    fn a_developers_key_reports_any_type_under_ids_that_no_event_of_upvests_has() {
+        let upvests = "55a877ce-effa-11ed-a05b-0242ac120003";
+        for event_type in ["ORDER.FILLED", "SPACESHIP.LAUNCHED", CANARY] {
+            assert!(
+                covers(Scope::Developer, "synthetic-1", event_type),
+                "{event_type}"
+            );
+            assert!(!covers(Scope::Developer, upvests, event_type), "{event_type}");
+        }
+        let marked = event("synthetic-1", "ORDER.NEW");
+        assert!(Scope::Developer.covers_delivery(&delivery(&[marked.clone()])));
+        let hidden = delivery(&[marked, event(upvests, "ORDER.FILLED")]);
+        assert!(!Scope::Developer.covers_delivery(&hidden));
+        let escaped = event(r"\u0073ynthetic-1", "ORDER.NEW");
+        assert!(Scope::Developer.covers_delivery(&delivery(&[escaped])));
     }
 
     #[test]

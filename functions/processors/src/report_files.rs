@@ -52,8 +52,9 @@ impl ReportFiles {
 }
 
 impl Actions for ReportFiles {
+    // Upvest has no file of a report that a developer made up.
     fn wants(&self, change: &Change<'_>) -> bool {
-        self.retrieval.is_some() && Document::is_announced_by(change.event)
+        self.retrieval.is_some() && !change.is_synthetic() && Document::is_announced_by(change.event)
     }
 
     async fn on_change(&self, change: &Change<'_>) -> Result<Value, ActionError> {

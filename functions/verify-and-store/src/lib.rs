@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
+use pipeline::environment::Environment;
 use pipeline::error::{ErrorChain, Failure, unwinding};
 use pipeline::queues::consumer::{Part, Patience, Records, SourceQueue, report_batch};
 use pipeline::queues::domains::{DomainQueues, EventMessage, Routes};
@@ -71,7 +72,7 @@ pub struct Deps {
 
 impl Deps {
     /// Builds the clients, from `DELIVERIES_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `IDEMPOTENCY_TABLE`, `KEYS_TABLE`, `ARCHIVE_BUCKET`,
-    /// `QUARANTINE_BUCKET`, `PENDING_BUCKET`, `EVENTS_TABLE`, `DOMAIN_QUEUES`, `FRESHNESS_POLICY`, `WEBHOOK_URL`, `CANARY_SECRET` (no canary without it), `KEY_REQUESTS_QUEUE_URL` (no keys are asked for without it), `SUBSCRIPTIONS_TABLE` (all events are
+    /// `QUARANTINE_BUCKET`, `PENDING_BUCKET`, `EVENTS_TABLE`, `DOMAIN_QUEUES`, `FRESHNESS_POLICY`, `WEBHOOK_URL`, `CANARY_SECRET` (no canary without it), `ENVIRONMENT` (live without it), `KEY_REQUESTS_QUEUE_URL` (no keys are asked for without it), `SUBSCRIPTIONS_TABLE` (all events are
     /// for us without it) and `SUBSCRIPTION_POLICY`.
     ///
     /// # Errors
@@ -111,7 +112,8 @@ impl Deps {
                 lookup.required("KEYS_TABLE")?,
                 clock.clone(),
             )
-            .with_canary(lookup.optional("CANARY_SECRET")),
+            .with_canary(lookup.optional("CANARY_SECRET"))
+            .in_environment(lookup.parsed("ENVIRONMENT", Environment::Live)?),
             key_requests: lookup
                 .optional("KEY_REQUESTS_QUEUE_URL")
                 .map(|url| KeyRequests::new(sqs.clone(), url, clock.clone())),

@@ -250,6 +250,7 @@ fn the_outputs_that_tools_rely_on_are_there() {
         "ArchiveBucketName",
         "QuarantineBucketName",
         "DeliveriesQueueUrl",
+        "Environment",
         "FreshnessPolicy",
         "SubscriptionPolicy",
         "UpvestSecret",

@@ -78,6 +78,9 @@ struct EventDetail<'d> {
     /// Names the operation of an operator that told the event in Upvest's place; absent for an event of Upvest's.
     #[serde(skip_serializing_if = "Option::is_none")]
     reconciled_by: Option<String>,
+    /// Tells that a developer made the event up; absent for an event of Upvest's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    synthetic: bool,
 }
 
 impl Publication {
@@ -97,6 +100,7 @@ impl Publication {
                     occurred: change.occurred.to_string(),
                     delivery_id: change.delivery_id,
                     reconciled_by: change.reconciliation(),
+                    synthetic: change.is_synthetic(),
                 },
                 previous: change.previous,
                 current: change.current,

@@ -7,11 +7,13 @@
 //! | `fetched` | what a fetch of Upvest's keys writes |
 //! | `imported` | what an operator writes |
 //! | `canary` | the canary's key, which is no row |
+//! | `developer` | which keys are developers' |
 //! | `trust` | what an operator writes about a key that others may have |
 //! | `proved` | what a delivery that a key proved writes |
 //! | `secrets` | where HMAC keys are kept |
 
 mod canary;
+mod developer;
 mod fetched;
 mod imported;
 mod lookup;
@@ -24,6 +26,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 
 pub use self::canary::{CANARY_DIALECT, canary_key_id};
+pub use self::developer::is_developers;
 pub use self::imported::{ImportError, Imported, Material, NewKey};
 pub(crate) use self::lookup::KNOWN_FOR;
 pub use self::lookup::{Keys, KeysError};

@@ -119,6 +119,15 @@ impl VerifyingKey {
         }
     }
 
+    /// Limits the key to events whose ids mark them as made up.
+    #[must_use]
+    pub fn only_made_up(self) -> Self {
+        Self {
+            scope: Scope::Developer,
+            ..self
+        }
+    }
+
     /// Has the key prove only what was received before `at`: its owner does not use it any longer.
     #[must_use]
     pub fn retired(self, at: Timestamp) -> Self {

@@ -1,18 +1,18 @@
 //! Finding the key of a delivery: read from the table, and remembered for a while.
 
+mod making;
 mod memory;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use jiff::SignedDuration;
-use upvest::signature::{Algorithm, Dialect, Verified, VerifyingKey};
+use upvest::signature::{Dialect, Verified, VerifyingKey};
 use upvest::synthetic::Scope;
 
-use super::canary::{CANARY_DIALECT, CanarysKey, canary_key_id, is_canarys};
+use super::canary::{CanarysKey, is_canarys};
 use super::proved::Use;
-use super::row::Limit;
 use super::{HmacSecrets, KeyRow, KeysTable};
+use crate::environment::Environment;
 use crate::error::AwsError;
 use crate::runtime::clock::Clock;
 use crate::runtime::metrics;
@@ -24,8 +24,6 @@ use memory::{Memory, Remembered};
 pub(crate) const KNOWN_FOR: Duration = Duration::from_secs(300);
 /// Says how long a key id that is not in the table is taken for unknown without asking again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
-/// Says how long a key that Upvest does not serve any longer still proves deliveries: what it signed may have waited.
-const RETIRED_KEYS_PROVE_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Finds verification keys, remembers them, and remembers which ids are unknown.
 #[derive(Debug)]
@@ -33,6 +31,7 @@ pub struct Keys {
     table: KeysTable,
     secrets: HmacSecrets,
     canary: CanarysKey,
+    takes_made_up_events: bool,
     clock: Clock,
     // Never held across a read: a stranger's invented ids must not keep others waiting for theirs.
     remembered: Mutex<Memory>,
@@ -69,7 +68,7 @@ pub enum KeysError {
 }
 
 impl Keys {
-    /// Finds keys in the table `table`.
+    /// Finds keys in the table `table`, developers' among them: what these proved stays proven.
     #[must_use]
     pub fn new(
         dynamodb: aws_sdk_dynamodb::Client,
@@ -81,6 +80,7 @@ impl Keys {
             table: KeysTable::new(dynamodb, table, clock.clone()),
             secrets: HmacSecrets::new(secrets),
             canary: CanarysKey::Elsewhere,
+            takes_made_up_events: true,
             clock,
             remembered: Mutex::default(),
         }
@@ -92,6 +92,15 @@ impl Keys {
     pub fn with_canary(self, secret_arn: Option<String>) -> Self {
         Self {
             canary: CanarysKey::Here(secret_arn),
+            ..self
+        }
+    }
+
+    /// Has keys prove what a stack of this environment takes: developers' keys are unknown to a live one.
+    #[must_use]
+    pub fn in_environment(self, environment: Environment) -> Self {
+        Self {
+            takes_made_up_events: environment.takes_made_up_events(),
             ..self
         }
     }
@@ -138,8 +147,8 @@ impl Keys {
         let found = match is_canarys(key_id) {
             true => (self.canarys(key_id).await?).map(|key| (key, KeyRow::default())),
             false => match self.table.row(key_id).await? {
-                Some(row) => Some((self.read(&row).await?, row)),
-                None => None,
+                Some(row) if self.may_prove(&row) => Some((self.read(&row).await?, row)),
+                _ => None,
             },
         };
         let now = self.clock.now();
@@ -205,77 +214,6 @@ impl Keys {
             tracing::warn!(key.id = key_id, key.dialect = %dialect, known = ?old.dialects, "key signs in a dialect that is new for it");
         }
         Ok(is_noted && old.last_proved.is_none())
-    }
-
-    /// Makes the canary's key; `None` when the id is not that of its secret.
-    async fn canarys(&self, key_id: &str) -> Result<Option<VerifyingKey>, KeysError> {
-        let CanarysKey::Here(arn) = &self.canary else {
-            return Err(KeysError::Canary {
-                key_id: key_id.to_owned(),
-            });
-        };
-        let Some(arn) = arn.as_ref().filter(|arn| canary_key_id(arn) == key_id) else {
-            return Ok(None);
-        };
-        let key = self.hmac(key_id, arn).await?;
-        Ok(Some(key.preferring(CANARY_DIALECT).only_synthetic()))
-    }
-
-    /// Makes the key of a secret.
-    async fn hmac(&self, key_id: &str, arn: &str) -> Result<VerifyingKey, KeysError> {
-        let unusable = || KeysError::Unusable {
-            key_id: key_id.to_owned(),
-            attribute: "secret",
-        };
-        let secret = self.secrets.read(arn).await;
-        let secret = secret.map_err(|source| KeysError::Secret {
-            key_id: key_id.to_owned(),
-            source,
-        })?;
-        VerifyingKey::hmac(key_id, secret.ok_or_else(unusable)?).map_err(|_| unusable())
-    }
-
-    /// Makes the key of a row, which may be one that somebody else wrote.
-    async fn read(&self, row: &KeyRow) -> Result<VerifyingKey, KeysError> {
-        let unusable = |attribute| KeysError::Unusable {
-            key_id: row.key_id.clone(),
-            attribute,
-        };
-        // The age tells that fetches fail. No fetch sees a key that was imported.
-        if row.is_fetched()
-            && let Some(seen) = row.last_seen_at()
-        {
-            metrics::key_age(self.clock.now().duration_since(seen));
-        }
-        let algorithm = row.parsed_algorithm().map_err(unusable)?;
-        let key = if algorithm == Algorithm::HmacSha256 {
-            let arn = row.secret.as_deref().ok_or_else(|| unusable("secret"))?;
-            self.hmac(&row.key_id, arn).await?
-        } else {
-            let jwk = row.parsed_jwk().map_err(unusable)?;
-            let key = VerifyingKey::from_jwk(&jwk).map_err(|_| unusable("jwk"))?;
-            if key.algorithm() != algorithm {
-                return Err(unusable("algorithm"));
-            }
-            key
-        };
-        let key = match row.known_dialects().first() {
-            Some(dialect) => key.preferring(*dialect),
-            None => key,
-        };
-        let withdrawn = row.withdrawn().map_err(unusable)?;
-        let key = match withdrawn.retired_at {
-            Some(at) => key.retired(at + RETIRED_KEYS_PROVE_FOR),
-            None => key,
-        };
-        let key = match withdrawn.distrusted_at {
-            Some(at) => key.distrusted(at),
-            None => key,
-        };
-        Ok(match row.limit().map_err(unusable)? {
-            Limit::None => key,
-            Limit::SyntheticEvents => key.only_synthetic(),
-        })
     }
 }
 

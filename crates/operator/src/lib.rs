@@ -24,6 +24,7 @@
 //! | [`replay`] | events of the log to the domain queues again |
 //! | [`restore`] | rows of a restored copy of a table back into the table |
 //! | [`specification`] | Upvest's specification beside the tables of this program: what differs |
+//! | [`trigger`] | events that are made up, through the front door, followed to the states of their entities |
 //! | [`watch`] | deliveries and events as they pass |
 //! | [`webhooks`] | the subscriptions at Upvest: create, update, switch, delete, test |
 //!
@@ -76,6 +77,7 @@ pub mod send;
 pub mod specification;
 pub mod stack;
 pub mod times;
+pub mod trigger;
 pub mod upvest_account;
 pub mod watch;
 pub mod webhooks;

@@ -2,12 +2,14 @@
 
 mod names;
 mod repair;
+mod sample;
 mod stack;
 mod time;
 mod upvest;
 
 pub(crate) use names::{entity, event_type};
 pub(crate) use repair::{RepairArgs, rate};
+pub(crate) use sample::OneOf;
 pub(crate) use stack::StackArgs;
 pub(crate) use time::length_of_time;
 pub(crate) use upvest::UpvestArgs;

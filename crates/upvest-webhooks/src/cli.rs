@@ -13,7 +13,7 @@ use pipeline::runtime::config::{Lookup, environment};
 use crate::arguments::StackArgs;
 use crate::commands::{
     archive, audit, cost, dlq, doctor, drain, entities, events, explain, keys, quarantine, reconcile, replay,
-    restore, send, shell, spec, tail, webhooks,
+    restore, send, shell, spec, tail, trigger, webhooks,
 };
 use crate::output::{Answer, Page, terminal_width};
 use crate::terminal::Screen;
@@ -56,6 +56,12 @@ enum Command {
     /// whole body {"payload": [...]} goes byte for byte, events are put into such a body. A new event id makes an
     /// event new to the receiver (--fresh-ids); without it, what was sent before is a duplicate.
     Send(Box<send::Arguments>),
+    /// Post made-up events to a local or sandbox stack, and follow them to their states
+    ///
+    /// They are samples that come with this program, with new ids and of now, signed with a key that the stack has for
+    /// developers. They take the way of Upvest's: API Gateway, ingest, verification, log, domain queue, state, your actions, the
+    /// bus. A live stack takes no such events, and is posted none.
+    Trigger(Box<trigger::Arguments>),
     /// Look into the event log: by time, by entity, or one event
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Events(events::Command),
@@ -227,6 +233,7 @@ impl Command {
                 };
                 Answer::of(&arguments.run(&url, stacks.reporter()).await?, page)
             }
+            Self::Trigger(arguments) => Answer::of(&arguments.run(stacks, clock).await?, page),
             Self::Events(command) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
                 Answer::of(&command.run(stack, clock.now(), reporter).await?, page)

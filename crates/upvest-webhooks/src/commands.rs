@@ -18,4 +18,5 @@ pub(crate) mod send;
 pub(crate) mod shell;
 pub(crate) mod spec;
 pub(crate) mod tail;
+pub(crate) mod trigger;
 pub(crate) mod webhooks;

@@ -71,6 +71,18 @@ async fn make_run_shows_what_became_of_the_samples_and_stays_up_with_upvest_unti
     assert!(checked.status.success(), "{text}");
     assert!(text.contains("only in AWS"), "{text}");
 
+    let triggered = upvest_webhooks(&[
+        "trigger",
+        "order.new",
+        "--set",
+        "object.cash_amount=12.50",
+        "--json",
+    ]);
+    assert!(triggered.status.success(), "{triggered:?}");
+    let report: serde_json::Value = serde_json::from_slice(&triggered.stdout).unwrap();
+    let event = &report["events"][0];
+    assert_eq!(event["status"], "NEW", "{report}");
+
     let process = i32::try_from(running.0.id()).unwrap();
     let told = Command::new("kill").args(["-INT", &process.to_string()]).status();
     assert!(told.unwrap().success());

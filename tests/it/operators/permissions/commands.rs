@@ -67,7 +67,7 @@ pub(super) const LOOKING: [(&str, &str); 41] = [
 ];
 
 /// Lists the commands that change something.
-pub(super) const REPAIRING: [(&str, &str); 24] = [
+pub(super) const REPAIRING: [(&str, &str); 26] = [
     (
         "quarantine discard",
         "quarantine discard $FORGED --reason r --yes",
@@ -106,6 +106,8 @@ pub(super) const REPAIRING: [(&str, &str); 24] = [
         "doctor --probe-key",
         "doctor --probe-key $OTHER --probe-key-id smoke",
     ),
+    ("trigger", "trigger ORDER.NEW --wait 1ms"),
+    ("trigger", "trigger ORDER.NEW --wait 1ms"),
     ("webhooks enable", "webhooks enable $SUBSCRIPTION"),
     ("webhooks update", "webhooks update $SUBSCRIPTION --title Other"),
     ("webhooks test", "webhooks test $SUBSCRIPTION"),

@@ -3,6 +3,7 @@
 
 mod comparison;
 mod event;
+mod published;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -15,6 +15,7 @@
 //! | [`cost`] | what a month costs, reckoned without a stack |
 //! | [`send`] | signed deliveries of the operator's own |
 //! | [`doctor`] | checking a stack, and what Upvest has of it |
+//! | [`listen`] | verified events, as the changes that were published, for a program on the operator's machine |
 //! | [`names`] | names that operators type, and the ones that they meant |
 //! | [`keys`] | the keys that deliveries are verified by: fetch, import, list |
 //! | [`dlq`] | what could not be processed: list, show, redrive, discard; what is pending: list, send again |
@@ -61,6 +62,7 @@ pub mod find;
 pub mod fold;
 pub mod key_file;
 pub mod keys;
+pub mod listen;
 pub mod names;
 pub mod operator_key;
 mod place;

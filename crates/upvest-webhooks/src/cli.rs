@@ -12,9 +12,10 @@ use pipeline::runtime::config::{Lookup, environment};
 
 use crate::arguments::StackArgs;
 use crate::commands::{
-    archive, audit, cost, dlq, doctor, drain, entities, events, explain, keys, quarantine, reconcile, replay,
-    restore, send, shell, spec, tail, trigger, webhooks,
+    archive, audit, cost, dlq, doctor, drain, entities, events, explain, keys, listen, quarantine, reconcile,
+    replay, restore, send, shell, spec, tail, trigger, webhooks,
 };
+use crate::exit::Exit;
 use crate::output::{Answer, Page, terminal_width};
 use crate::terminal::Screen;
 
@@ -87,6 +88,11 @@ enum Command {
     ///
     /// Example: upvest-webhooks tail --since 10m --category ORDER --state
     Tail(tail::Arguments),
+    /// Post verified events to a program on this machine, as they come
+    ///
+    /// Your own program sees what the event bus would bring it, while you write it: from a local stack, or from one in AWS without
+    /// a port, a bus or a rule. It reads the archive and the log as `tail` does, and takes the policy to look.
+    Listen(Box<listen::Arguments>),
     /// Check the archive of signed deliveries, and send again what the log lacks
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Archive(archive::Command),
@@ -243,7 +249,11 @@ impl Command {
                 arguments
                     .run(stacks.stack().await?, page.is_json, stacks.reporter())
                     .await?;
-                Ok(Answer::printed())
+                Ok(Answer::printed(Exit::Done))
+            }
+            Self::Listen(arguments) => {
+                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+                Ok(Answer::printed(arguments.run(stack, page, reporter).await?))
             }
             Self::Entities(command) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());

@@ -19,7 +19,7 @@ use crate::exit::Exit;
 pub use complaint::{complain, misused};
 pub(crate) use harmless::{harmless, harmless_json, harmless_line};
 pub(crate) use json::pretty;
-pub(crate) use layout::{laid_out, paragraph, terminal_width};
+pub(crate) use layout::{laid_out, paragraph, terminal_width, width};
 pub(crate) use repair::{counted, missing, repair_text};
 pub(crate) use table::{table, table_of};
 
@@ -111,8 +111,11 @@ impl Answer {
     }
 
     /// Makes the answer of a command that printed all that it had to say itself.
-    pub(crate) fn printed() -> Self {
-        Self::verbatim(String::new())
+    pub(crate) fn printed(exit: Exit) -> Self {
+        Self {
+            exit,
+            ..Self::verbatim(String::new())
+        }
     }
 
     /// Returns the text that would be printed, without colours.

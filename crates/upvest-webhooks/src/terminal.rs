@@ -2,9 +2,11 @@
 
 use std::cell::RefCell;
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use operator::Progress;
+use operator::{Error, Progress, Result};
+use tokio::sync::Notify;
 
 use crate::output::{harmless, note};
 
@@ -77,4 +79,25 @@ pub(crate) fn counter(what: &str) -> ProgressBar {
     }
     let style = ProgressStyle::with_template(&format!("{{spinner}} {{pos}} {what}, {{per_sec}}"));
     ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}
+
+/// Notifies when the process is told to end.
+///
+/// # Errors
+///
+/// [`Error`] when signals cannot be waited for.
+pub(crate) fn stop_signal() -> Result<Arc<Notify>> {
+    // A process takes one handler, for all who wait.
+    static STOPPED: Mutex<Option<Arc<Notify>>> = Mutex::new(None);
+    let mut stopped = STOPPED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(stopped) = &*stopped {
+        return Ok(Arc::clone(stopped));
+    }
+    let notify = Arc::new(Notify::new());
+    let told = Arc::clone(&notify);
+    ctrlc::set_handler(move || told.notify_one())
+        .map_err(io::Error::other)
+        .map_err(Error::context("signals cannot be waited for"))?;
+    *stopped = Some(Arc::clone(&notify));
+    Ok(notify)
 }

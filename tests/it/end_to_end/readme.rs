@@ -82,6 +82,13 @@ async fn make_run_shows_what_became_of_the_samples_and_stays_up_with_upvest_unti
     let report: serde_json::Value = serde_json::from_slice(&triggered.stdout).unwrap();
     let event = &report["events"][0];
     assert_eq!(event["status"], "NEW", "{report}");
+    let entity = event["entity"].as_str().unwrap();
+    let heard = upvest_webhooks(&[
+        "listen", "--print", "--json", "--since", "10m", "--entity", entity, "--count", "1", "--for", "60s",
+    ]);
+    let heard: serde_json::Value = serde_json::from_slice(&heard.stdout).unwrap();
+    assert_eq!(heard["body"]["event"]["id"], event["event_id"], "{heard}");
+    assert_eq!(heard["body"]["object"]["cash_amount"], "12.50", "{heard}");
 
     let process = i32::try_from(running.0.id()).unwrap();
     let told = Command::new("kill").args(["-INT", &process.to_string()]).status();

@@ -8,7 +8,6 @@ mod tests;
 mod view;
 
 use std::io::{self, IsTerminal};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -18,12 +17,13 @@ use operator::watch::{Feed, Filter, Reader, Update, Watch};
 use operator::{Error, Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::Place;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use self::lines::Form;
 use self::model::App;
 use crate::arguments::{entity, event_type, length_of_time};
+use crate::terminal::stop_signal;
 
 /// Says how many updates wait for whoever shows them.
 const WAITING: usize = 64;
@@ -153,14 +153,4 @@ impl Arguments {
         };
         App::new(title, self.quarantine_only)
     }
-}
-
-/// Notifies when the process is told to end.
-fn stop_signal() -> Result<Arc<Notify>> {
-    let stopped = Arc::new(Notify::new());
-    let notify = Arc::clone(&stopped);
-    ctrlc::set_handler(move || notify.notify_one())
-        .map_err(io::Error::other)
-        .map_err(Error::context("signals cannot be waited for"))?;
-    Ok(stopped)
 }

@@ -1,7 +1,7 @@
 //! The command lines that are run, in the order of the table of the documentation.
 
 /// Lists the commands that look, in the order of the table.
-pub(super) const LOOKING: [(&str, &str); 41] = [
+pub(super) const LOOKING: [(&str, &str); 43] = [
     ("events show", "events show order-1"),
     ("events show", "events show topu"),
     ("events list", "events list --user u1 --since 1h"),
@@ -18,6 +18,8 @@ pub(super) const LOOKING: [(&str, &str); 41] = [
     ("explain", "explain order-2"),
     ("explain", "explain o1"),
     ("tail", "tail --plain --since 10m --for 1s"),
+    ("listen", "listen --print --json --since 10m --for 1s"),
+    ("listen --raw", "listen --raw --print --json --since 10m --for 1s"),
     ("archive verify", "archive verify --since 1h"),
     ("archive resend --dry-run", "archive resend --since 1h --dry-run"),
     (

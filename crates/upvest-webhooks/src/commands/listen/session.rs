@@ -1,0 +1,257 @@
+//! What was heard so far, what the program took of it, and what is told of that.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use operator::listen::{Heard, HeardDelivery, Listener, Post, Poster};
+use operator::watch::{Update, WatchedDelivery};
+use operator::{Error, ErrorKind, Result};
+use pipeline::error::ErrorChain;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use super::console::{Console, Key};
+use super::lines::{line, text};
+use crate::output::{Page, harmless, laid_out, pretty};
+
+/// Bounds what is kept of what the program did not take: the first ones go.
+const KEPT: usize = 1_000;
+/// Says how long to wait before a stack that cannot be read is asked again.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Says how things are told, and when there were enough.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Style {
+    pub(super) page: Page,
+    pub(super) prints_bodies: bool,
+    pub(super) count: Option<u64>,
+}
+
+/// Posts what is heard, and tells of it.
+#[derive(Debug)]
+pub(super) struct Session {
+    listener: Listener,
+    poster: Option<Poster>,
+    console: Console,
+    style: Style,
+    heard: u64,
+    last: Option<Heard>,
+    not_taken: Vec<Heard>,
+    /// Counts what is not kept of that any longer.
+    forgotten: u64,
+    in_trouble: bool,
+}
+
+impl Session {
+    pub(super) fn new(listener: Listener, poster: Option<Poster>, console: Console, style: Style) -> Self {
+        Self {
+            listener,
+            poster,
+            console,
+            style,
+            heard: 0,
+            last: None,
+            not_taken: Vec::new(),
+            forgotten: 0,
+            in_trouble: false,
+        }
+    }
+
+    /// Tells what is about to be done.
+    pub(super) fn begin(&mut self, url: Option<&str>) {
+        let what = match url {
+            Some(url) => format!("forwarding to {url}"),
+            None => "listening".to_owned(),
+        };
+        let keys = match (self.console.reads_keys(), url) {
+            (true, Some(_)) => "r posts the last one again, f all that were not taken, q ends it",
+            (true, None) => "q ends it",
+            (false, _) => "Ctrl-C ends it",
+        };
+        self.console.note(&format!("{what}; {keys}"));
+    }
+
+    /// Tells what was done.
+    pub(super) fn end(&mut self) {
+        let not_taken = self.not_taken.len() as u64 + self.forgotten;
+        if self.poster.is_some() {
+            let taken = self.heard - not_taken;
+            self.console.note(&format!(
+                "{} posted: {taken} taken, {not_taken} not taken",
+                self.heard
+            ));
+        }
+    }
+
+    /// Tells whether the program took all that it was posted, in the end.
+    pub(super) fn all_taken(&self) -> bool {
+        self.not_taken.is_empty() && self.forgotten == 0
+    }
+
+    /// Takes in what comes, and what is pressed, until there was enough or nobody reads on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the stack denies to be read, or standard output cannot be written.
+    pub(super) async fn run(
+        &mut self,
+        mut updates: mpsc::Receiver<Update>,
+        mut keys: Option<mpsc::UnboundedReceiver<Key>>,
+    ) -> Result<()> {
+        loop {
+            let pressed = async {
+                match &mut keys {
+                    Some(keys) => keys.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let done = tokio::select! {
+                update = updates.recv() => match update {
+                    Some(update) => self.take(update).await?,
+                    None => return Ok(()),
+                },
+                key = pressed => self.press(key).await,
+            };
+            match done {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+                Err(error) => return Err(Error::context("the result cannot be printed")(error)),
+            }
+        }
+    }
+
+    async fn take(&mut self, update: Update) -> Result<io::Result<ControlFlow<()>>> {
+        match update {
+            Update::Delivery(delivery) => {
+                let HeardDelivery { heard, missing } = self.hear(&delivery).await?;
+                for event_id in missing {
+                    let id = &delivery.delivery_id;
+                    self.console.note(&format!(
+                        "event {event_id} was verified and is in no time line: upvest-webhooks explain {id}"
+                    ));
+                }
+                for heard in heard {
+                    match self.forward(heard).await {
+                        Ok(ControlFlow::Continue(())) => {}
+                        ended => return Ok(ended),
+                    }
+                }
+            }
+            Update::Trouble { why, retry_in } => self.be_in_trouble(&why, retry_in),
+            Update::CaughtUp => self.be_out_of_trouble(),
+        }
+        Ok(Ok(ControlFlow::Continue(())))
+    }
+
+    /// Reads what came, however long the stack cannot be read; a stack that denies it will not change its mind.
+    async fn hear(&mut self, delivery: &WatchedDelivery) -> Result<HeardDelivery> {
+        loop {
+            match self.listener.hear(delivery).await {
+                Ok(heard) => return Ok(heard),
+                Err(error) if error.kind() == ErrorKind::Denied => return Err(error),
+                Err(error) => self.be_in_trouble(&ErrorChain(&error).to_string(), PAUSE),
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    fn be_in_trouble(&mut self, why: &str, retry_in: Duration) {
+        self.in_trouble = true;
+        let seconds = retry_in.as_secs_f32();
+        self.console.note(&format!("trying again in {seconds} s: {why}"));
+    }
+
+    fn be_out_of_trouble(&mut self) {
+        if std::mem::take(&mut self.in_trouble) {
+            self.console.note("the stack can be read again");
+        }
+    }
+
+    /// Posts what was heard for the first time, and tells of it; breaks where there were enough.
+    async fn forward(&mut self, heard: Heard) -> io::Result<ControlFlow<()>> {
+        self.heard += 1;
+        let post = self.post(&heard).await;
+        self.last = Some(heard.clone());
+        let is_taken = post.as_ref().is_none_or(Post::is_taken);
+        let told = self.tell(&heard, post.as_ref());
+        if !is_taken {
+            self.keep(heard);
+        }
+        told?;
+        Ok(match Some(self.heard) == self.style.count {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        })
+    }
+
+    async fn post(&self, heard: &Heard) -> Option<Post> {
+        match &self.poster {
+            Some(poster) => Some(poster.post(heard).await),
+            None => None,
+        }
+    }
+
+    fn keep(&mut self, heard: Heard) {
+        if self.not_taken.len() == KEPT {
+            self.not_taken.remove(0);
+            self.forgotten += 1;
+        }
+        self.not_taken.push(heard);
+    }
+
+    async fn press(&mut self, key: Option<Key>) -> io::Result<ControlFlow<()>> {
+        match key {
+            Some(_) if self.poster.is_none() => self.console.note("nothing is posted: q ends it"),
+            Some(Key::Repeat) => match self.last.clone() {
+                Some(last) => {
+                    self.not_taken.retain(|heard| *heard != last);
+                    self.repeat(last).await?;
+                }
+                None => self.console.note("nothing was posted yet"),
+            },
+            Some(Key::RepeatFailed) => {
+                if self.not_taken.is_empty() {
+                    self.console.note("there is nothing that was not taken");
+                }
+                for heard in std::mem::take(&mut self.not_taken) {
+                    self.repeat(heard).await?;
+                }
+            }
+            Some(Key::Help) => {
+                self.console
+                    .note("r posts the last one again, f all that were not taken, q ends it");
+            }
+            None => return Ok(ControlFlow::Break(())),
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    async fn repeat(&mut self, heard: Heard) -> io::Result<()> {
+        let post = self.post(&heard).await;
+        let told = self.tell(&heard, post.as_ref());
+        if !post.as_ref().is_none_or(Post::is_taken) {
+            self.keep(heard);
+        }
+        told
+    }
+
+    fn tell(&mut self, heard: &Heard, post: Option<&Post>) -> io::Result<()> {
+        let Style {
+            page, prints_bodies, ..
+        } = self.style;
+        let text = match page.is_json {
+            true => line(heard, post, prints_bodies)?,
+            false => {
+                let mut text = laid_out(page.width, || text(heard, post));
+                if prints_bodies {
+                    text.push('\n');
+                    text.push_str(&pretty(&heard.body));
+                }
+                harmless(&text)
+            }
+        };
+        self.console.print(&text)
+    }
+}

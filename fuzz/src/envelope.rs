@@ -32,6 +32,7 @@ pub fn run(data: &[u8]) {
     comes_back(&Envelope {
         delivery_id: Uuid::nil(),
         received_at: jiff::Timestamp::UNIX_EPOCH,
+        judged_at: None,
         request: Request {
             method: "POST".to_owned(),
             path: lines.concat(),

@@ -5,6 +5,8 @@
     reason = "a test that cannot go on fails, in its helpers too"
 )]
 
+mod changed;
+mod pinned;
 mod requests;
 mod sending_on;
 
@@ -18,6 +20,7 @@ use fake_aws::lambda::{EventSource, Settlement};
 use fake_aws::{Aws, QueueSettings};
 use pipeline::error::ErrorChain;
 use pipeline::queues::key_requests::KeyRequests;
+use pipeline::stores::audit::AuditLog;
 use pipeline::stores::keys::{KeyRow, KeysTable};
 use refresh_keys::{Deps, RefreshError};
 use serde_json::{Value, json};
@@ -46,6 +49,7 @@ impl World {
             queue,
             upvest: access(aws),
             keys: KeysTable::new(aws.dynamodb().clone(), "keys".to_owned(), clock(aws)),
+            audit: AuditLog::new(aws.dynamodb().clone(), "audit".to_owned(), clock(aws)),
             waiting: receiver.waiting_for_keys(),
         };
         Self {
@@ -232,25 +236,14 @@ async fn a_fetch_that_drops_every_key_retires_none_and_the_next_one_does() {
 }
 
 #[tokio::test]
-async fn another_key_under_a_served_id_is_never_overwritten() {
-    for source in ["upvest", "import"] {
-        let world = World::new().await;
-        let id = world.key_id();
-        let other = upvest_simulator::generate_key().unwrap().to_jwk().unwrap();
-        let other = serde_json::to_string(&other.with_key_id(&id)).unwrap();
-        world
-            .put(&[
-                ("key_id", &id),
-                ("algorithm", "ecdsa-p521-sha512"),
-                ("jwk", &other),
-                ("source", source),
-                ("last_seen", "2025-01-01T00:00:00Z"),
-            ])
-            .await;
-        let before = world.row(&id).await;
-        assert_eq!(world.scheduled().await.unwrap()["conflicting"], 1);
-        assert_eq!(world.row(&id).await, before);
-    }
+async fn an_imported_key_under_a_served_id_is_never_changed() {
+    let world = World::new().await;
+    let id = world.key_id();
+    let other = upvest_simulator::generate_key().unwrap();
+    import_key(world.aws(), other.to_jwk().unwrap().with_key_id(&id)).await;
+    let before = world.row(&id).await;
+    assert_eq!(world.scheduled().await.unwrap()["conflicting"], 1);
+    assert_eq!(world.row(&id).await, before);
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ async fn a_delivery_carries_the_trace_of_the_request_that_brought_it() {
     let envelope = Envelope {
         delivery_id: "0192f0c1-2b3c-7def-8123-456789abcdef".parse().unwrap(),
         received_at: "2026-01-01T00:00:00Z".parse().unwrap(),
+        judged_at: None,
         request: Request {
             method: "POST".to_owned(),
             path: "/".to_owned(),

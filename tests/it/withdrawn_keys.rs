@@ -8,9 +8,12 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use pipeline::queues::envelope::{Envelope, Request};
+use pipeline::stores::archive::ArchivedDelivery;
 use verify_and_store::Policy;
-use webhook_tests::receiver::Receiver;
+use webhook_tests::deliveries::{body_of, sign};
+use webhook_tests::receiver::{PATH, Receiver};
 
 use crate::support::{deliver_events, event, key, quarantine, receiver};
 
@@ -33,6 +36,28 @@ async fn deliver(receiver: &Receiver, id: &str) {
     deliver_events(receiver, &[event(id, "ORDER.NEW", &object)]).await;
 }
 
+/// Sends an event's delivery to the queue as ingest does, with a receipt so long ago.
+async fn send_as_received(receiver: &Receiver, id: &str, ago: SignedDuration) {
+    let body = body_of(&[event(id, "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#)]);
+    let headers = sign(&key(), body.as_bytes());
+    let envelope = Envelope {
+        delivery_id: uuid::Uuid::now_v7(),
+        received_at: receiver.aws.clock().timestamp() - ago,
+        judged_at: None,
+        request: Request {
+            method: "POST".to_owned(),
+            path: PATH.to_owned(),
+            query: None,
+            source_address: None,
+            headers: Envelope::needed_headers(&headers),
+            header_names: Vec::new(),
+        },
+        body: body.into_bytes(),
+    };
+    receiver.waiting_for_keys().queue.send(&envelope).await.unwrap();
+    receiver.verify_and_store().await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_key_that_upvest_withdrew_proves_for_a_week_more_and_no_longer() {
     let receiver = receiver(Policy::Flag).await;
@@ -44,6 +69,38 @@ async fn a_key_that_upvest_withdrew_proves_for_a_week_more_and_no_longer() {
     deliver(&receiver, "e2").await;
     assert_eq!(receiver.stored("events"), ["e1"]);
     assert_eq!(quarantine(&receiver), ["key-retired"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_receipt_before_the_withdrawal_helps_a_withdrawn_key_where_sqs_took_the_delivery_after_it() {
+    for is_doubted in [true, false] {
+        let receiver = receiver(Policy::Flag).await;
+        let receiver = match is_doubted {
+            true => receiver.doubting_ingest(),
+            false => receiver,
+        };
+        note(&receiver, "retired_at", receiver.aws.clock().timestamp()).await;
+        receiver.aws.clock().advance(A_WEEK + Duration::from_secs(3600));
+        send_as_received(&receiver, "e1", SignedDuration::from_hours(2)).await;
+        // Without SQS's word, whoever stands at the door says as of when a delivery is judged.
+        let expected: &[&str] = if is_doubted { &[] } else { &["e1"] };
+        assert_eq!(receiver.stored("events"), expected);
+        let expected: &[&str] = if is_doubted { &["key-retired"] } else { &[] };
+        assert_eq!(quarantine(&receiver), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receipt_that_is_not_believed_is_told_by_the_archive_and_judged_so_again() {
+    let receiver = receiver(Policy::Flag).await.doubting_ingest();
+    let sent = receiver.aws.clock().timestamp();
+    send_as_received(&receiver, "e1", SignedDuration::from_mins(6)).await;
+    assert_eq!(receiver.stored("events"), ["e1"]);
+    let (_, object) = receiver.kept().pop_first().unwrap();
+    let archived = ArchivedDelivery::parse(&object.bytes).unwrap();
+    assert_eq!(archived.envelope.judged_at, Some(sent));
+    assert_eq!(archived.flags, ["receipt-doubted"]);
+    assert_eq!(archived.envelope.judged_as_of(), sent);
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,7 +23,7 @@ use pipeline::stores::archive::Archive;
 use pipeline::stores::events::EventLog;
 use pipeline::stores::idempotency::Invocation;
 use pipeline::stores::idempotency::attempts::Attempts;
-use pipeline::stores::keys::Keys;
+use pipeline::stores::keys::{Keys, PinnedKeys};
 use pipeline::stores::pending::Pending;
 use pipeline::stores::subscriptions::Subscriptions;
 use pipeline::waiting::Waiting;
@@ -33,7 +33,7 @@ use verify_and_store::{Drain, ForUs, Policy};
 
 use crate::effects::Effects;
 use fake_aws::lambda::{EventSource, Settlement};
-use fake_aws::{Aws, CrashError, QueueSettings, StoredObject};
+use fake_aws::{Aws, CrashError, QueueSettings, SENDER_ROLE_ID, StoredObject};
 
 pub use gateway::gateway_request;
 pub(crate) use setup::key_of;
@@ -116,6 +116,7 @@ impl Receiver {
             ingest: ingest(&aws, deliveries_url.clone(), clock.clone()),
             verify_and_store: verify_and_store::Deps {
                 queue: deliveries,
+                ingest: None,
                 keys: Keys::new(dynamodb.clone(), secrets, "keys".to_owned(), clock.clone())
                     .with_canary(None),
                 key_requests: None,
@@ -185,8 +186,22 @@ impl Receiver {
         self
     }
 
+    /// Has verify-and-store take public keys of this list alone, and know of no canary.
+    #[must_use]
+    pub fn with_pinned(mut self, pinned: PinnedKeys) -> Self {
+        self.verify_and_store.keys = self.verifying_keys().with_canary(None).held_against(pinned);
+        self
+    }
+
+    /// Has verify-and-store hold what ingest says of the time of a receipt against what SQS says.
+    #[must_use]
+    pub fn doubting_ingest(mut self) -> Self {
+        self.verify_and_store.ingest = Some(SENDER_ROLE_ID.to_owned());
+        self
+    }
+
     /// Opens the keys, of which nothing is remembered yet.
-    fn verifying_keys(&self) -> Keys {
+    pub fn verifying_keys(&self) -> Keys {
         let secrets = aws_sdk_secretsmanager::Client::new(self.aws.sdk_config());
         let (dynamodb, clock) = (self.aws.dynamodb().clone(), self.hosts.clock());
         Keys::new(dynamodb, secrets, "keys".to_owned(), clock)
@@ -218,6 +233,7 @@ impl Receiver {
         Waiting {
             archive: self.archive(),
             queue: DeliveriesQueue::new(self.aws.sqs().clone(), self.deliveries_url.clone()),
+            pinned: PinnedKeys::default(),
             clock: self.clock(),
         }
     }

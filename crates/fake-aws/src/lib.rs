@@ -88,6 +88,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use account::{Account, Alarm, OPERATOR};
+pub use addresses::SENDER_ROLE_ID;
 use aws_config::SdkConfig;
 pub use clock::Clock;
 pub use event_bridge::PublishedEntry;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use crate::addresses::{ACCOUNT, queue_arn};
+use crate::addresses::{SENDER_ROLE_ID, queue_arn};
 use crate::message::{MessageAttribute, Submission, md5_of_attributes, md5_of_body};
 use crate::queued::{Accepted, QueuedMessage};
 
@@ -72,7 +72,7 @@ pub(crate) fn system_attributes(message: &QueuedMessage) -> BTreeMap<String, Str
     ];
     let certain = [
         ("ApproximateReceiveCount", message.receive_count.to_string()),
-        ("SenderId", ACCOUNT.to_owned()),
+        ("SenderId", format!("{SENDER_ROLE_ID}:fake-aws")),
         ("SentTimestamp", message.sent_ms.to_string()),
     ];
     let optional = optional

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use pipeline::environment::Environment;
 use pipeline::policy::Policy;
+use pipeline::stores::keys::{PinnedKeys, PinnedKeysError};
 
 pub use finder::{LOCAL_STACK_FILE, StackChoice, StackFinder};
 pub use queue::Queue;
@@ -189,6 +190,18 @@ impl Stack {
     pub fn environment(&self) -> Environment {
         let environment = self.optional("Environment").and_then(|name| name.parse().ok());
         environment.unwrap_or(Environment::Live)
+    }
+
+    /// Lists the keys that alone may prove the stack's deliveries: its parameter of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the parameter is no list of thumbprints.
+    pub fn pinned_keys(&self) -> Result<PinnedKeys> {
+        let list = self.optional("PinnedKeys").unwrap_or_default();
+        list.parse().map_err(|error: PinnedKeysError| {
+            Error::usage(format!("the stack's output PinnedKeys cannot be read: {error}"))
+        })
     }
 
     fn policy(&self, output: &str) -> Policy {

@@ -6,14 +6,15 @@ mod error;
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
 use upvest::signature::Jwk;
 use upvest_api::VerifyKeys;
 
 pub use self::error::RefreshError;
 use crate::error::ErrorChain;
-use crate::stores::keys::{KeyRow, KeysTable};
+use crate::stores::keys::{KeyRow, KeysTable, PinnedKeys, is_reserved};
 
-/// Lists what a fetch found, by key ids. Every served key with an id is in `new`, `known` or `conflicting`.
+/// Lists what a fetch found, by key ids. Every served key with an id is in `new`, `known`, `changed` or `conflicting`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Lists keys that the table did not have.
@@ -28,8 +29,12 @@ pub struct Changes {
     /// Lists keys that Upvest does not serve, and that this fetch did not retire: they are all that the table has as served.
     /// Where that is no fault of Upvest's, the next fetch retires them.
     pub spared: Vec<String>,
-    /// Lists keys whose id belongs to another key of the table, which is kept: an operator has to look.
+    /// Lists ids under which Upvest serves another key than before. The earlier one stays in the table, under an id of its own.
+    pub changed: Vec<String>,
+    /// Lists keys whose id belongs to another key that an operator imported, which is kept: an operator has to look.
     pub conflicting: Vec<String>,
+    /// Lists keys that Upvest serves, and that are not on the list of pinned keys: they are in the table, and prove nothing.
+    pub unpinned: Vec<String>,
     /// Says what is wrong with each served entry that is no usable key.
     pub unusable: Vec<String>,
 }
@@ -44,7 +49,9 @@ impl Changes {
             ("returned", self.returned.len()),
             ("retired", self.retired.len()),
             ("spared", self.spared.len()),
+            ("changed", self.changed.len()),
             ("conflicting", self.conflicting.len()),
+            ("unpinned", self.unpinned.len()),
             ("unusable", self.unusable.len()),
         ]
         .into()
@@ -56,6 +63,7 @@ impl Changes {
 pub struct Plan {
     changes: Changes,
     add: Vec<(String, Jwk)>,
+    change: Vec<(KeyRow, Jwk)>,
     served: Vec<KeyRow>,
     gone: Vec<KeyRow>,
 }
@@ -70,6 +78,7 @@ pub struct Plan {
 /// [`RefreshError`] when the table or Upvest cannot be reached, or Upvest serves no usable key.
 pub async fn plan(
     table: &KeysTable,
+    pinned: &PinnedKeys,
     fetch: impl AsyncFnOnce() -> Result<VerifyKeys, RefreshError>,
 ) -> Result<Plan, RefreshError> {
     let rows = table.rows().await?;
@@ -83,35 +92,34 @@ pub async fn plan(
             entries: served.unusable.len(),
         });
     }
-    Ok(Plan::of(rows, served))
-}
-
-/// Fetches the keys, and brings the table up to date.
-///
-/// # Errors
-///
-/// As [`plan()`]; the table loses nothing.
-pub async fn refresh(
-    table: &KeysTable,
-    fetch: impl AsyncFnOnce() -> Result<VerifyKeys, RefreshError>,
-) -> Result<Changes, RefreshError> {
-    plan(table, fetch).await?.carry_out(table).await
+    Ok(Plan::of(rows, served, pinned))
 }
 
 impl Plan {
-    fn of(rows: Vec<KeyRow>, served: VerifyKeys) -> Self {
+    fn of(rows: Vec<KeyRow>, served: VerifyKeys, pinned: &PinnedKeys) -> Self {
         let mut rows: BTreeMap<String, KeyRow> =
             rows.into_iter().map(|row| (row.key_id.clone(), row)).collect();
         let mut plan = Self {
             changes: Changes::default(),
             add: Vec::new(),
+            change: Vec::new(),
             served: Vec::new(),
             gone: Vec::new(),
         };
+        let unusable = served.unusable.iter();
+        plan.changes.unusable = unusable.map(|key| ErrorChain(key).to_string()).collect();
         for jwk in served.usable {
             let key_id = jwk
                 .key_id()
                 .expect("the client tells keys without an id as unusable");
+            if is_reserved(key_id) {
+                let why = format!("the id {key_id} has a `!`, which marks keys that were changed");
+                plan.changes.unusable.push(why);
+                continue;
+            }
+            if !pinned.allow(&jwk.thumbprint()) {
+                plan.changes.unpinned.push(key_id.to_owned());
+            }
             match rows.remove(key_id) {
                 Some(row) => plan.compare(row, &jwk),
                 None => {
@@ -127,8 +135,6 @@ impl Plan {
         for key_id in served.unusable.iter().filter_map(|key| key.key_id.as_deref()) {
             stays |= rows.remove(key_id).is_some_and(|row| is_in_use(&row));
         }
-        let unusable = served.unusable.iter();
-        plan.changes.unusable = unusable.map(|key| ErrorChain(key).to_string()).collect();
         let gone: Vec<KeyRow> = rows.into_values().filter(is_in_use).collect();
         let ids = gone.iter().map(|row| row.key_id.clone()).collect();
         // An answer with none of the keys may come from elsewhere. Where it does not, the keys that it brought are in use by
@@ -144,9 +150,17 @@ impl Plan {
 
     /// Compares a served key with the row that the table has under its id.
     fn compare(&mut self, row: KeyRow, jwk: &Jwk) {
-        if !row.is_public_key(jwk) {
-            self.changes.conflicting.push(row.key_id);
-            return;
+        match (row.is_public_key(jwk), row.is_fetched()) {
+            (true, _) => {}
+            (false, true) => {
+                self.changes.changed.push(row.key_id.clone());
+                self.change.push((row, jwk.clone()));
+                return;
+            }
+            (false, false) => {
+                self.changes.conflicting.push(row.key_id);
+                return;
+            }
         }
         self.changes.known.push(row.key_id.clone());
         // An imported row is the operator's: a fetch does not touch it.
@@ -156,6 +170,46 @@ impl Plan {
             }
             self.served.push(row);
         }
+    }
+
+    /// Tells whether carrying it out changes which keys are trusted.
+    #[must_use]
+    pub fn changes_trust(&self) -> bool {
+        let changes = [
+            &self.changes.new,
+            &self.changes.changed,
+            &self.changes.returned,
+            &self.changes.retired,
+        ];
+        changes.iter().any(|keys| !keys.is_empty())
+    }
+
+    /// Describes what it changes, for the audit table: each key with what becomes of it, and with its thumbprint where it is
+    /// new under its id.
+    #[must_use]
+    pub fn record(&self) -> Value {
+        let new = self
+            .add
+            .iter()
+            .map(|(key_id, jwk)| (key_id.as_str(), "new", Some(jwk)));
+        let changed = self.change.iter();
+        let changed = changed.map(|(row, jwk)| (row.key_id.as_str(), "changed", Some(jwk)));
+        let returned = self
+            .changes
+            .returned
+            .iter()
+            .map(|key_id| (key_id.as_str(), "returned", None));
+        let retired = self
+            .changes
+            .retired
+            .iter()
+            .map(|key_id| (key_id.as_str(), "retired", None));
+        let keys = new.chain(changed).chain(returned).chain(retired);
+        let keys = keys.map(|(key_id, result, jwk)| match jwk.map(Jwk::thumbprint) {
+            Some(thumbprint) => json!({ "key_id": key_id, "result": result, "thumbprint": thumbprint }),
+            None => json!({ "key_id": key_id, "result": result }),
+        });
+        json!({ "keys": keys.collect::<Vec<_>>() })
     }
 
     /// Gives up the plan and tells what it would have changed: a dry run.
@@ -176,6 +230,12 @@ impl Plan {
             // Whoever was faster wrote the same key, or another one, which the next fetch tells.
             if table.add_fetched(&key_id, &jwk).await? {
                 changes.new.push(key_id);
+            }
+        }
+        changes.changed.clear();
+        for (row, jwk) in self.change {
+            if table.change_fetched(&row, &jwk).await? {
+                changes.changed.push(row.key_id);
             }
         }
         for row in &self.served {

@@ -40,7 +40,7 @@ pub fn named_keys(envelope: &Envelope) -> Vec<String> {
     ids.unwrap_or_default()
 }
 
-/// Verifies a delivery by the keys that it names, as of the time of its receipt. `origin` is the public URL that the
+/// Verifies a delivery by the keys that it names, [as of](Envelope::judged_as_of) the time of its receipt. `origin` is the public URL that the
 /// sender should have called.
 ///
 /// # Errors
@@ -80,17 +80,23 @@ async fn by_named_keys<'e>(
     unverified: UnverifiedDelivery<'e>,
     envelope: &Envelope,
 ) -> Result<Verdict<'e>, KeysError> {
+    let at = envelope.judged_as_of();
     let (mut known, mut unknown, mut failed) = (Vec::new(), Vec::new(), None);
     for key_id in unverified.key_ids() {
         match keys.find(key_id).await {
-            Ok(Some(key)) => known.push(key),
-            Ok(None) => unknown.push(key_id.to_owned()),
+            Ok(keys) if keys.is_empty() => unknown.push(key_id.to_owned()),
+            // Of those that had the id before, what cannot prove it is not tried: it would be work for nothing.
+            Ok(keys) => {
+                let mut keys = keys.into_iter();
+                known.extend(keys.next());
+                known.extend(keys.filter(|earlier| earlier.proves_at(at)));
+            }
             // One of the other keys may do.
             Err(error) => failed = failed.or(Some(error)),
         }
     }
     let key_id = unverified.key_id().to_owned();
-    let verified = unverified.verify(known.iter().map(AsRef::as_ref), envelope.received_at);
+    let verified = unverified.verify(known.iter().map(AsRef::as_ref), at);
     let accepted = verified.and_then(|verified| match policy {
         Policy::Flag => Ok(verified),
         Policy::Strict => verified.require_fresh(),

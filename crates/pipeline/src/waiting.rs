@@ -15,7 +15,7 @@ use crate::runtime::clock::Clock;
 use crate::stores::archive::{
     Archive, BAD_SIGNATURE, KEY_DISTRUSTED, KEY_RETIRED, Quarantined, ReadError, UNKNOWN_KEY,
 };
-use crate::stores::keys::{KNOWN_FOR, KeyRow};
+use crate::stores::keys::{KNOWN_FOR, KeyRow, PinnedKeys};
 
 /// Is the pause between two deliveries: fifty a second at most, of which verify-and-store takes many more.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -29,6 +29,8 @@ pub struct Waiting {
     pub archive: Archive,
     /// Takes the deliveries that are sent on, as ingest does.
     pub queue: DeliveriesQueue,
+    /// Lists the keys that alone may prove deliveries: what lies under others is left there.
+    pub pinned: PinnedKeys,
     /// Tells the time, which is noted in what is sent on, so that it is not sent twice.
     pub clock: Clock,
 }
@@ -55,13 +57,17 @@ impl Folder {
     }
 }
 
-/// Lists the folders of a key in which lies what it may prove `now`.
+/// Lists the folders of a key in which lies what it may prove `now`; none of a key that is not `pinned`.
 ///
 /// What did not hold under its id is meant if it came before the key was known, by which it was not tried. That is so for a day
 /// of fetches, of which any may die before it sends on; and for nothing that came later, so that strangers cannot have each
 /// fetch verify what they forged.
 #[must_use]
-pub fn folders_of(row: &KeyRow, now: Timestamp) -> Vec<Folder> {
+fn folders_of(row: &KeyRow, pinned: &PinnedKeys, now: Timestamp) -> Vec<Folder> {
+    // Deliveries name the key that has the id now.
+    if row.is_earlier() || !pinned.allow_row(row) {
+        return Vec::new();
+    }
     let is_new = |at: &Timestamp| (SignedDuration::ZERO..NEW).contains(&now.duration_since(*at));
     let known_since = row.first_seen_at().filter(is_new);
     let reasons = [
@@ -136,6 +142,13 @@ impl Waiting {
             }
         }
         failed.map_or(Ok(done), Err)
+    }
+
+    /// Lists the folders in which lies what these keys may prove now.
+    pub fn folders<'r>(&self, rows: impl IntoIterator<Item = &'r KeyRow>) -> Vec<Folder> {
+        let now = self.clock.now();
+        let folders = rows.into_iter().map(|row| folders_of(row, &self.pinned, now));
+        folders.flatten().collect()
     }
 
     /// Tells whether anything lies in a folder.

@@ -197,6 +197,7 @@ fn envelope(deps: &Deps, request: Request) -> Envelope {
     Envelope {
         delivery_id: (deps.new_id)(received_at),
         received_at,
+        judged_at: None,
         request: envelope::Request {
             method: request.method().to_string(),
             // The sender signed the path that it called. The URI has it as a URL writes it.

@@ -8,17 +8,18 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use pipeline::error::{Failure, Kind};
-use pipeline::key_refresh::refresh;
 pub use pipeline::key_refresh::{Changes, RefreshError};
+use pipeline::key_refresh::{Plan, plan};
 use pipeline::queues::consumer::{Patience, SourceQueue};
 use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{ConfigError, Lookup};
 use pipeline::runtime::metrics;
 use pipeline::stores::archive::Archive;
-use pipeline::stores::keys::KeysTable;
+use pipeline::stores::audit::AuditLog;
+use pipeline::stores::keys::{KeysTable, PinnedKeys};
 use pipeline::upvest_api::UpvestAccess;
-use pipeline::waiting::{Waiting, folders_of};
+use pipeline::waiting::Waiting;
 use serde_json::{Value, json};
 use upvest_api::{Options, VerifyKeys};
 
@@ -38,13 +39,16 @@ pub struct Deps {
     pub upvest: UpvestAccess,
     /// Keeps the keys that Upvest serves, and those that it served once.
     pub keys: KeysTable,
+    /// Records which keys become trusted, before they do.
+    pub audit: AuditLog,
     /// Sends on the deliveries that waited for a key.
     pub waiting: Waiting,
 }
 
 impl Deps {
-    /// Builds the clients, from `UPVEST_SECRET`, `KEYS_TABLE`, `KEY_REQUESTS_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`,
-    /// `MAX_RECEIVE_COUNT`, `ARCHIVE_BUCKET`, `QUARANTINE_BUCKET` and `DELIVERIES_QUEUE_URL`.
+    /// Builds the clients, from `UPVEST_SECRET`, `KEYS_TABLE`, `AUDIT_TABLE`, `KEY_REQUESTS_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`,
+    /// `MAX_RECEIVE_COUNT`, `ARCHIVE_BUCKET`, `QUARANTINE_BUCKET`, `DELIVERIES_QUEUE_URL` and `PINNED_KEYS` (no key is held
+    /// against a list without it).
     ///
     /// # Errors
     ///
@@ -65,6 +69,7 @@ impl Deps {
                 clock.clone(),
             )?,
             upvest: UpvestAccess::from_config(aws, lookup, clock.clone(), options())?,
+            audit: AuditLog::new(dynamodb.clone(), lookup.required("AUDIT_TABLE")?, clock.clone()),
             keys: KeysTable::new(dynamodb, lookup.required("KEYS_TABLE")?, clock.clone()),
             waiting: Waiting {
                 archive: Archive::new(
@@ -73,6 +78,7 @@ impl Deps {
                     lookup.required("QUARANTINE_BUCKET")?,
                 ),
                 queue: DeliveriesQueue::new(sqs, lookup.required("DELIVERIES_QUEUE_URL")?),
+                pinned: lookup.parsed("PINNED_KEYS", PinnedKeys::default())?,
                 clock,
             },
         })
@@ -88,6 +94,11 @@ fn options() -> Options {
     }
 }
 
+/// Names the function as who changed the keys, in the audit table, where an operator is named by the ARN.
+const ITSELF: &str = "refresh-keys";
+/// Names the operation in the audit table, as the command that does the same.
+const COMMAND: &str = "keys refresh";
+
 /// Handles an event of the schedule or a batch of the key requests queue: one fetch either way.
 ///
 /// # Errors
@@ -98,7 +109,9 @@ pub async fn handle(deps: &Deps, event: Value) -> Result<Value, RefreshError> {
         let event: SqsEvent = serde_json::from_value(event)?;
         Ok(serde_json::to_value(serve(deps, &event).await)?)
     } else {
-        run(deps).await.map(|changes| json!(changes.count()))
+        run(deps, "on schedule")
+            .await
+            .map(|changes| json!(changes.count()))
     };
     metrics::flush();
     result
@@ -106,7 +119,7 @@ pub async fn handle(deps: &Deps, event: Value) -> Result<Value, RefreshError> {
 
 /// Serves requests of a batch by one fetch, on which they succeed or fail together.
 async fn serve(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
-    let outcome = run(deps)
+    let outcome = run(deps, "a delivery asked for them")
         .await
         .map(drop)
         .map_err(|error| Failure::new(Kind::Infrastructure, "fetch", &error));
@@ -114,7 +127,7 @@ async fn serve(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
     deps.queue.together(event, same_for_all).await
 }
 
-async fn run(deps: &Deps) -> Result<Changes, RefreshError> {
+async fn run(deps: &Deps, reason: &str) -> Result<Changes, RefreshError> {
     let fetch = async || -> Result<VerifyKeys, RefreshError> {
         Ok(deps
             .upvest
@@ -122,7 +135,7 @@ async fn run(deps: &Deps) -> Result<Changes, RefreshError> {
             .await?)
     };
     // Boxed, because it is too deep for the compiler within the runtime's own futures.
-    match Box::pin(refresh(&deps.keys, fetch)).await {
+    match Box::pin(refresh(deps, reason, fetch)).await {
         Ok(changes) => {
             report(&changes);
             send_on(deps).await?;
@@ -135,13 +148,27 @@ async fn run(deps: &Deps) -> Result<Changes, RefreshError> {
     }
 }
 
+/// Fetches the keys, and brings the table up to date: with a record of it, made before, where it changes which are trusted.
+async fn refresh(
+    deps: &Deps,
+    reason: &str,
+    fetch: impl AsyncFnOnce() -> Result<VerifyKeys, RefreshError>,
+) -> Result<Changes, RefreshError> {
+    let plan: Plan = plan(&deps.keys, &deps.waiting.pinned, fetch).await?;
+    if !plan.changes_trust() {
+        return plan.carry_out(&deps.keys).await;
+    }
+    let operation = deps.audit.begin(ITSELF, COMMAND, reason, plan.record()).await?;
+    let changes = plan.carry_out(&deps.keys).await?;
+    deps.audit.end(operation.id, &json!(changes.count())).await?;
+    Ok(changes)
+}
+
 /// Sends on what waited for any key of the table: after each fetch, because an import or one that was cut short may have
 /// left some behind.
 async fn send_on(deps: &Deps) -> Result<(), RefreshError> {
     let rows = deps.keys.rows().await?;
-    let now = deps.waiting.clock.now();
-    let folders = rows.iter().flat_map(|row| folders_of(row, now));
-    let sent = Box::pin(deps.waiting.send_on(folders, SENDING)).await?;
+    let sent = Box::pin(deps.waiting.send_on(deps.waiting.folders(&rows), SENDING)).await?;
     if sent.sent > 0 || sent.is_unfinished {
         tracing::info!(
             deliveries = sent.sent,
@@ -159,11 +186,24 @@ fn report(changes: &Changes) {
     metrics::keys_changed("new", changes.new.len());
     metrics::keys_changed("returned", changes.returned.len());
     metrics::keys_changed("retired", changes.retired.len());
-    metrics::keys_conflicting(changes.conflicting.len() + changes.spared.len());
+    metrics::keys_changed("changed", changes.changed.len());
+    metrics::keys_conflicting(changes.conflicting.len() + changes.spared.len() + changes.unpinned.len());
     if !changes.conflicting.is_empty() {
         tracing::error!(
             keys = ?changes.conflicting,
             "Upvest serves other keys under these ids than the table has; the table's were kept"
+        );
+    }
+    if !changes.unpinned.is_empty() {
+        tracing::error!(
+            keys = ?changes.unpinned,
+            "Upvest serves keys that are not pinned; they prove nothing until PinnedKeys lists them"
+        );
+    }
+    if !changes.changed.is_empty() {
+        tracing::warn!(
+            keys = ?changes.changed,
+            "Upvest serves other keys under these ids than before; the earlier ones were kept"
         );
     }
     if !changes.spared.is_empty() {

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::error::{DeliveryError, Step};
 use crate::events::{self, DeliveredEvents};
-use crate::{Deps, Policy};
+use crate::{Deps, Policy, receipt};
 
 use waiting::{is_there_after_all, look_again, may_be_outdated, release, wait_for_key};
 
@@ -39,6 +39,7 @@ pub(crate) struct Received {
 pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Received, DeliveryError> {
     let envelope = Envelope::from_message(message)?;
     let mut waited_at = attribute(message, WAITED_AT).map(str::to_owned);
+    receipt::report(&envelope);
     let mut verdict = verify(deps, &envelope).await?;
     if let Verdict::UnknownKey { key_id, others } = &verdict {
         wait_for_key(deps, &envelope, key_id, others).await?;
@@ -184,7 +185,8 @@ async fn accept(
         elements.as_deref().unwrap_or_default(),
     )
     .await?;
-    let proof = Proof::of(verified, deps.origin.as_ref(), flags(&others));
+    let flags = flags(envelope, &others);
+    let proof = Proof::of(verified, deps.origin.as_ref(), &flags);
     // Archived first: what is in the log can then always be proven, and an object too large for the log be found.
     let kept = deps.archive.keep(envelope, &proof).await;
     // There already: by an earlier attempt, or because its bytes come out of the archive, as when the log is restored.
@@ -256,11 +258,13 @@ async fn others(
     }
 }
 
-fn flags(others: &BTreeSet<String>) -> &'static [&'static str] {
-    match others.is_empty() {
-        true => &[],
-        false => &[FOREIGN],
-    }
+fn flags(envelope: &Envelope, others: &BTreeSet<String>) -> Vec<&'static str> {
+    let flags = [
+        (FOREIGN, !others.is_empty()),
+        (receipt::DOUBTED, envelope.judged_at.is_some()),
+    ];
+    let meant = flags.into_iter().filter(|(_, is_meant)| *is_meant);
+    meant.map(|(flag, _)| flag).collect()
 }
 
 /// Lists the subscriptions whose events are not taken.

@@ -22,7 +22,7 @@ use pipeline::stores::archive::Archive;
 use pipeline::stores::events::EventLog;
 use pipeline::stores::idempotency::Invocation;
 use pipeline::stores::idempotency::attempts::Attempts;
-use pipeline::stores::keys::Keys;
+use pipeline::stores::keys::{Keys, PinnedKeys};
 use pipeline::stores::pending::Pending;
 use pipeline::stores::subscriptions::Subscriptions;
 use upvest::Domain;
@@ -33,6 +33,7 @@ mod delivery;
 mod error;
 mod events;
 mod pending;
+mod receipt;
 mod subscription_policy;
 
 use delivery::Received;
@@ -46,6 +47,8 @@ pub use subscription_policy::ForUs;
 pub struct Deps {
     /// Settles the messages of the deliveries queue, from which Lambda polls.
     pub queue: SourceQueue,
+    /// Gives the id of ingest's role, whose word on the time of a receipt is held against SQS's; `None` believes everybody.
+    pub ingest: Option<String>,
     /// Finds the verification keys, and remembers them for a while.
     pub keys: Keys,
     /// Says where a fetch of keys is asked for when a delivery names an unknown one; `None` asks nobody.
@@ -71,9 +74,11 @@ pub struct Deps {
 }
 
 impl Deps {
-    /// Builds the clients, from `DELIVERIES_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `IDEMPOTENCY_TABLE`, `KEYS_TABLE`, `ARCHIVE_BUCKET`,
-    /// `QUARANTINE_BUCKET`, `PENDING_BUCKET`, `EVENTS_TABLE`, `DOMAIN_QUEUES`, `FRESHNESS_POLICY`, `WEBHOOK_URL`, `CANARY_SECRET` (no canary without it), `ENVIRONMENT` (live without it), `KEY_REQUESTS_QUEUE_URL` (no keys are asked for without it), `SUBSCRIPTIONS_TABLE` (all events are
-    /// for us without it) and `SUBSCRIPTION_POLICY`.
+    /// Builds the clients, from `DELIVERIES_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `IDEMPOTENCY_TABLE`, `KEYS_TABLE`,
+    /// `ARCHIVE_BUCKET`, `QUARANTINE_BUCKET`, `PENDING_BUCKET`, `EVENTS_TABLE`, `DOMAIN_QUEUES`, `FRESHNESS_POLICY`,
+    /// `WEBHOOK_URL`, `INGEST_ROLE_ID` (every time of receipt is believed without it), `PINNED_KEYS` (no key is held against a
+    /// list without it), `CANARY_SECRET` (no canary without it), `ENVIRONMENT` (live without it), `KEY_REQUESTS_QUEUE_URL` (no
+    /// keys are asked for without it), `SUBSCRIPTIONS_TABLE` (all events are for us without it) and `SUBSCRIPTION_POLICY`.
     ///
     /// # Errors
     ///
@@ -106,6 +111,7 @@ impl Deps {
                 patience(attempts),
                 clock.clone(),
             )?,
+            ingest: lookup.optional("INGEST_ROLE_ID"),
             keys: Keys::new(
                 dynamodb.clone(),
                 secrets,
@@ -113,6 +119,7 @@ impl Deps {
                 clock.clone(),
             )
             .with_canary(lookup.optional("CANARY_SECRET"))
+            .held_against(lookup.parsed("PINNED_KEYS", PinnedKeys::default())?)
             .in_environment(lookup.parsed("ENVIRONMENT", Environment::Live)?),
             key_requests: lookup
                 .optional("KEY_REQUESTS_QUEUE_URL")
@@ -179,6 +186,8 @@ pub async fn handle(deps: &Deps, event: &SqsEvent, invocation: &Invocation) -> S
         metrics::flush();
         return SqsBatchResponse::default();
     }
+    let judged = receipt::judged(event, deps.ingest.as_deref());
+    let event = &*judged;
     let work = async |part: &Part<'_, '_>| {
         let results = Box::pin(handle_batch(deps, part.messages())).await;
         pending::remove(&deps.pending, part.messages(), &results).await;

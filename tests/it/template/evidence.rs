@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::cloudformation::{Template, as_written, one_or_more, text_of};
 use super::iam::{Request, denies};
+use super::permissions::granted;
 
 const DELIVERY: &str = "${ArchiveBucket.Arn}/verified/2026/01/01/00/019b76da-a800-72cb-8730-b2b2ae250000";
 const ANYBODY: &str = "arn:aws:iam::123456789012:role/anybody";
@@ -71,12 +72,25 @@ fn the_lock_is_in_the_mode_that_was_chosen_and_lifted_by_nobody_by_mistake() {
 
 #[test]
 fn nobody_may_change_or_delete_what_the_audit_table_has() {
-    // No function touches it.
+    // Of the functions one touches it, which says which keys become trusted; and it can say so only.
     let template = Template::read();
     let roles = template.resources("AWS::IAM::Role");
     for (name, role) in roles.chain(template.resources("AWS::IAM::Policy")) {
-        assert!(!role.to_string().contains("AuditTable"), "{name}");
+        assert_eq!(
+            role.to_string().contains("AuditTable"),
+            name == "RefreshKeysRole",
+            "{name}"
+        );
     }
+    let granted = granted(&template, "RefreshKeysRole");
+    let granted: Vec<_> = granted
+        .iter()
+        .filter(|(_, resource)| resource == "AuditTable")
+        .collect();
+    assert_eq!(
+        granted,
+        [&("dynamodb:PartiQLInsert".to_owned(), "AuditTable".to_owned())]
+    );
     let writes = |name: &str| -> Vec<String> {
         let policy = as_written(&format!("infra/examples/operator-{name}.json"));
         let statements = one_or_more(&policy["Statement"]).into_iter();

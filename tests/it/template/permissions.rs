@@ -97,6 +97,8 @@ fn needed(function: &str) -> Grants {
                 ["dynamodb:Scan", "dynamodb:PutItem", "dynamodb:UpdateItem"],
                 "KeysTable",
             ));
+            // `AuditLog::begin` and `end`.
+            needed.extend(grants(["dynamodb:PartiQLInsert"], "AuditTable"));
             // `Waiting::send_on`.
             needed.extend(grants(["s3:ListBucket"], "QuarantineBucket"));
             needed.extend(
@@ -233,7 +235,7 @@ pub(super) fn statements<'t>(template: &'t Template, role: &str) -> Vec<&'t Valu
 
 /// What a role may do to which resource: its logical id, or the text that builds its ARN. What is denied of that in spite is
 /// looked at by [`taken_over`](super::taken_over).
-fn granted(template: &Template, role: &str) -> Grants {
+pub(super) fn granted(template: &Template, role: &str) -> Grants {
     let mut granted = Grants::new();
     let statements = statements(template, role).into_iter();
     for statement in statements.filter(|statement| statement["Effect"] != "Deny") {

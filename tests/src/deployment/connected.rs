@@ -10,9 +10,9 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode};
 use operator::StackFinder;
 use operator::upvest_account::UpvestAccount;
-use pipeline::key_refresh::refresh;
+use pipeline::key_refresh::plan;
 use pipeline::runtime::clock::Clock;
-use pipeline::stores::keys::KeysTable;
+use pipeline::stores::keys::{KeysTable, PinnedKeys};
 use pipeline::upvest_api::AccessError;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use upvest_simulator::{Simulator, Trouble, api};
@@ -117,7 +117,8 @@ impl ConnectedDeployment {
             let fetched = client.verify_keys().await;
             fetched.map_err(|error| AccessError::from(error).into())
         };
-        refresh(&table, fetch).await.unwrap();
+        let plan = plan(&table, &PinnedKeys::default(), fetch).await.unwrap();
+        plan.carry_out(&table).await.unwrap();
     }
 
     /// Has Upvest answer the next request to this path with a status.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use pipeline::runtime::clock::Clock;
-use pipeline::stores::keys::KeyRow;
+use pipeline::stores::keys::{KeyRow, PinnedKeys};
 use upvest::signature::Jwk;
 use upvest_api::Client;
 
@@ -18,6 +18,7 @@ const FRESH: &str = "last fetched";
 const RETIRED: &str = "retired keys";
 const NOT_SERVED: &str = "keys not of Upvest";
 const DISTRUSTED: &str = "distrusted keys";
+const UNPINNED: &str = "keys not pinned";
 const REFRESH: &str = "fetch them with `upvest-webhooks keys refresh --reason TEXT`";
 /// Limits the age of fetched keys, in hours: the same number as the template's `StaleKeysHours`.
 const STALE_HOURS: i64 = 6;
@@ -57,6 +58,7 @@ pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameter
     let others = others.filter(|row| !row.is_retired() && !served.contains(row.key_id.as_str()));
     findings.extend(listed(NOT_SERVED, others));
     findings.extend(listed(DISTRUSTED, distrusted));
+    findings.extend(unpinned(&stack.pinned_keys()?, &rows));
     Ok(findings)
 }
 
@@ -64,6 +66,17 @@ pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameter
 fn listed<'r>(subject: &'static str, rows: impl IntoIterator<Item = &'r KeyRow>) -> Option<Finding> {
     let named: Vec<String> = rows.into_iter().map(named).collect();
     (!named.is_empty()).then(|| Finding::ok(subject, named.join(", ")))
+}
+
+/// Warns of keys that prove nothing, because they are not on the stack's list.
+fn unpinned(pinned: &PinnedKeys, rows: &[KeyRow]) -> Option<Finding> {
+    let others = rows
+        .iter()
+        .filter(|row| !row.is_retired() && !pinned.allow_row(row));
+    let named: Vec<String> = others.map(named).collect();
+    let advice = "compare them with what Upvest says of its keys, and add the thumbprints of genuine ones to the parameter PinnedKeys";
+    (!named.is_empty())
+        .then(|| Finding::warning(UNPINNED, format!("{} prove nothing", named.join(", ")), advice))
 }
 
 /// Names a key with its thumbprint, or says that it is a secret of one's own.
@@ -85,8 +98,12 @@ fn problem(jwk: &Jwk, rows: &[KeyRow]) -> Option<Finding> {
             row.thumbprint().unwrap_or_else(|| "no public key".to_owned()),
             jwk.thumbprint()
         );
-        let advice = "find out which one is genuine, then \
-                      `upvest-webhooks keys import --jwk FILE --replace --reason TEXT`";
+        let advice = match row.is_fetched() {
+            true => REFRESH,
+            false => {
+                "find out which one is genuine, then `upvest-webhooks keys import --jwk FILE --replace --reason TEXT`"
+            }
+        };
         return Some(Finding::failed(KNOWN, found, advice));
     }
     row.is_retired()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pipeline::error::{AwsError, ErrorChain};
 use pipeline::queues::envelope::Envelope;
 use pipeline::stores::archive::{Archive, Found, ReadError};
-use pipeline::stores::keys::{Keys, KeysError, KeysTable};
+use pipeline::stores::keys::{Keys, KeysError, KeysTable, earlier_id};
 use pipeline::verification::{Verdict, verify_again};
 use serde::Serialize;
 use tokio::sync::Mutex;
@@ -191,25 +191,28 @@ impl Evidence {
             rewritten: rewritten
                 .map(|(component, signed)| (component.to_owned(), signed.to_owned()))
                 .collect(),
-            key: self.history(verified.key_id()).await,
+            key: self.history(verified).await,
             key_id: verified.key_id().to_owned(),
         }
     }
 
     /// Tells what the keys table says of a key. That it says nothing does not change that the signature holds.
-    async fn history(&self, key_id: &str) -> KeyHistory {
+    async fn history(&self, verified: &Verified<'_>) -> KeyHistory {
+        let id = match verified.thumbprint() {
+            Some(thumbprint) => earlier_id(verified.key_id(), thumbprint),
+            None => verified.key_id().to_owned(),
+        };
         // The lock is held while the table is read, so that no key is read twice.
         let mut histories = self.histories.lock().await;
-        if let Some(known) = histories.get(key_id) {
+        if let Some(known) = histories.get(&id) {
             return known.clone();
         }
-        let row = self
-            .keys_table
-            .row(key_id)
-            .await
-            .ok()
-            .flatten()
-            .unwrap_or_default();
+        // A key that was changed under its id has a row of its own.
+        let row = async |id: &str| self.keys_table.row(id).await.ok().flatten();
+        let row = match row(verified.key_id()).await {
+            Some(row) if row.thumbprint().as_deref() == verified.thumbprint() => row,
+            _ => row(&id).await.unwrap_or_default(),
+        };
         let history = KeyHistory {
             thumbprint: row.thumbprint(),
             distrusted_at: row.distrusted_at,
@@ -217,7 +220,7 @@ impl Evidence {
             first_seen: row.first_seen,
             retired_at: row.retired_at,
         };
-        histories.insert(key_id.to_owned(), history.clone());
+        histories.insert(id, history.clone());
         history
     }
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use pipeline::error::ErrorChain;
-use pipeline::stores::keys::{Imported, KeysTable, Material, NewKey, secret_name};
-use pipeline::waiting::{SendOnError, Waiting, folders_of};
+use pipeline::stores::keys::{Imported, KeysTable, Material, NewKey, PinnedKeys, secret_name};
+use pipeline::waiting::{SendOnError, Waiting};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -67,6 +67,7 @@ pub async fn import(repair: &Repair<'_>, file: &KeyFile, replace: bool) -> Resul
     let stack = repair.stack;
     let (table, secrets) = (stack.keys(repair.clock.clone())?, stack.hmac_secrets());
     let keys = read(stack, file, repair.reporter)?;
+    refuse_unpinned(&stack.pinned_keys()?, &keys)?;
     let audit = repair.audit().await?;
     let request = json!({ "keys": keys.iter().map(record).collect::<Vec<_>>(), "replace": replace });
     let waiting = stack.waiting(repair.clock.clone())?;
@@ -114,12 +115,26 @@ async fn send_on(
     waiting: &Waiting,
     imported: &[ImportedKey],
 ) -> std::result::Result<usize, SendOnError> {
-    let mut folders = Vec::new();
+    let mut rows = Vec::new();
     for key in imported {
-        let row = table.row(&key.key_id).await?;
-        folders.extend(row.iter().flat_map(|row| folders_of(row, waiting.clock.now())));
+        rows.extend(table.row(&key.key_id).await?);
     }
-    Ok(waiting.send_on(folders, SENDING).await?.sent)
+    Ok(waiting.send_on(waiting.folders(&rows), SENDING).await?.sent)
+}
+
+/// Refuses keys that would prove nothing, because they are not on the stack's list.
+fn refuse_unpinned(pinned: &PinnedKeys, keys: &[NewKey]) -> Result<()> {
+    for key in keys {
+        let Some(thumbprint) = key.thumbprint().filter(|thumbprint| !pinned.allow(thumbprint)) else {
+            continue;
+        };
+        return Err(Error::usage(format!(
+            "key {} ({thumbprint}) is not one of the stack's PinnedKeys, so that it would prove nothing: add the thumbprint to \
+             that parameter first",
+            key.key_id
+        )));
+    }
+    Ok(())
 }
 
 /// Reads the keys of a file, and makes sure that each can verify deliveries.

@@ -4,7 +4,7 @@ use pipeline::error::ErrorChain;
 use pipeline::key_refresh::{self, Changes, RefreshError};
 use pipeline::stores::keys::KeysTable;
 use pipeline::upvest_api::AccessError;
-use pipeline::waiting::{SendOnError, Waiting, folders_of};
+use pipeline::waiting::{SendOnError, Waiting};
 use serde::Serialize;
 use serde_json::json;
 use upvest_api::Client;
@@ -54,10 +54,14 @@ pub enum RefreshResult {
     Returned,
     /// The key is served no longer, and its row is kept.
     Retired,
+    /// Another key has the id by now, and the earlier one a row of its own.
+    Changed,
     /// The key is served no longer, like all others that were, so that it was not retired.
     Spared,
-    /// The table has another key under its id, and keeps that.
+    /// The table has another key under its id, which an operator imported, and keeps that.
     Conflicting,
+    /// The key is not on the stack's list of pinned keys, so that it proves nothing.
+    Unpinned,
 }
 
 /// Fetches the keys that Upvest serves, and has the stack trust them, as the function refresh-keys does.
@@ -74,12 +78,14 @@ pub async fn refresh(repair: &Repair<'_>, upvest: &Client) -> Result<RefreshedKe
         served.map_err(|error| AccessError::from(error).into())
     };
     let unrefreshed = || Error::context::<RefreshError>("the keys were not refreshed");
-    let plan = key_refresh::plan(&table, fetch).await.map_err(unrefreshed())?;
+    let waiting = repair.stack.waiting(repair.clock.clone())?;
+    let plan = key_refresh::plan(&table, &waiting.pinned, fetch).await;
+    let plan = plan.map_err(unrefreshed())?;
     if repair.options.dry_run {
         return Ok(RefreshedKeys::of(plan.into_changes(), None));
     }
     let audit = repair.audit().await?;
-    let waiting = repair.stack.waiting(repair.clock.clone())?;
+    let request = plan.record();
     let (mut carried_out, mut sent_on) = (None, None);
     let carry_out = async |_: &_| {
         let changes = plan.carry_out(&table).await;
@@ -95,7 +101,7 @@ pub async fn refresh(repair: &Repair<'_>, upvest: &Client) -> Result<RefreshedKe
         carried_out = Some(changes);
         (result, failure)
     };
-    let (operation, _) = repair.audited(&audit, COMMAND, json!({}), carry_out).await?;
+    let (operation, _) = repair.audited(&audit, COMMAND, request, carry_out).await?;
     let changes = carried_out
         .expect("the audit runs what it records")
         .map_err(unrefreshed())?;
@@ -111,9 +117,7 @@ pub async fn refresh(repair: &Repair<'_>, upvest: &Client) -> Result<RefreshedKe
 /// Sends on what waited for any key of the table.
 async fn send_on(table: &KeysTable, waiting: &Waiting) -> std::result::Result<usize, SendOnError> {
     let rows = table.rows().await?;
-    let now = waiting.clock.now();
-    let folders = rows.iter().flat_map(|row| folders_of(row, now));
-    Ok(waiting.send_on(folders, SENDING).await?.sent)
+    Ok(waiting.send_on(waiting.folders(&rows), SENDING).await?.sent)
 }
 
 impl RefreshedKeys {
@@ -126,7 +130,9 @@ impl RefreshedKeys {
             (changes.returned, RefreshResult::Returned),
             (changes.retired, RefreshResult::Retired),
             (changes.spared, RefreshResult::Spared),
+            (changes.changed, RefreshResult::Changed),
             (changes.conflicting, RefreshResult::Conflicting),
+            (changes.unpinned, RefreshResult::Unpinned),
         ];
         let keys = results.into_iter().flat_map(|(key_ids, result)| {
             let key = move |key_id| RefreshedKey { key_id, result };

@@ -63,7 +63,9 @@ impl Recheck {
     /// [`Error`](crate::Error) when the stack does not name a part.
     pub(crate) fn of(stack: &Stack, clock: Clock) -> Result<Self> {
         Ok(Self {
-            keys: (stack.verifying_keys(clock.clone())?).in_environment(stack.environment()),
+            keys: (stack.verifying_keys(clock.clone())?)
+                .in_environment(stack.environment())
+                .held_against(stack.pinned_keys()?),
             archive: stack.archive()?,
             log: stack.event_log()?,
             entities: stack.entities()?,

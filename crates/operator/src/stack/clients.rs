@@ -161,6 +161,7 @@ impl Stack {
         Ok(Waiting {
             archive: self.archive()?,
             queue: self.deliveries_queue()?,
+            pinned: self.pinned_keys()?,
             clock,
         })
     }

@@ -28,7 +28,10 @@ const ALWAYS_KEPT: [&str; 8] = [
 
 /// Is kept free in every message, in bytes: where a delivery that waited for its key lay is sent along with it, and what fitted
 /// into the first message has to fit into that one; so does the mark of one that may be pending.
-const ROOM_FOR_SENDING_ON: usize = 144;
+const ROOM_FOR_SENDING_ON: usize = 192;
+
+/// Names the message attribute that says when SQS took a delivery whose `received_at` is not believed.
+pub const JUDGED_AT: &str = "judged_at";
 
 /// Holds one HTTP request that Upvest, or somebody who claims to be Upvest, made to deliver events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +40,9 @@ pub struct Envelope {
     pub delivery_id: Uuid,
     /// Tells when the request arrived: the time by which the signature's freshness is judged.
     pub received_at: Timestamp,
+    /// Tells when SQS took the delivery, where that is far from `received_at`, so that this is not believed; `None` where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged_at: Option<Timestamp>,
     /// Says what the request was, but for its body.
     pub request: Request,
     /// Holds the raw body, as the signature's digest covers it. The message body has it, so the JSON does not.
@@ -108,6 +114,12 @@ impl Envelope {
         names
     }
 
+    /// Gives the time as of which the delivery's keys and freshness are judged.
+    #[must_use]
+    pub fn judged_as_of(&self) -> Timestamp {
+        self.judged_at.unwrap_or(self.received_at)
+    }
+
     /// Gives the request to the check of its signature, as the sender made it.
     #[must_use]
     pub fn signed_request(&self) -> SignedRequest<'_> {
@@ -131,6 +143,7 @@ impl Envelope {
             ("received_at", self.received_at.to_string()),
             ("request", ascii_json(&self.request)),
         ];
+        attributes.extend(self.judged_at.map(|at| (JUDGED_AT, at.to_string())));
         let size = |(name, value): &(&str, String)| name.len() + "String".len() + value.len();
         // Room is kept for the longest encoding's name: which one it takes is known only once the room is.
         let taken = attributes.iter().map(size).sum::<usize>()
@@ -157,6 +170,10 @@ impl Envelope {
         Ok(Self {
             delivery_id: required("delivery_id")?.parse().map_err(|_| bad("delivery_id"))?,
             received_at: required("received_at")?.parse().map_err(|_| bad("received_at"))?,
+            judged_at: match attribute(message, JUDGED_AT) {
+                Some(at) => Some(at.parse().map_err(|_| bad(JUDGED_AT))?),
+                None => None,
+            },
             request: serde_json::from_str(required("request")?).map_err(|_| bad("request"))?,
             body: encoding::decode(Encoding::from_name(attribute(message, "encoding"))?, body)?,
         })
@@ -206,6 +223,7 @@ mod tests {
         Envelope {
             delivery_id: "0192f0c1-2b3c-7def-8123-456789abcdef".parse().unwrap(),
             received_at: "2026-11-21T10:00:00.123Z".parse().unwrap(),
+            judged_at: None,
             request: Request {
                 method: "POST".to_owned(),
                 path: "/webhooks/up\u{7f}vest".to_owned(),

@@ -4,19 +4,23 @@
 //! |---|---|
 //! | `row` | the attributes of an item |
 //! | `lookup` | finding the key of a delivery, and for how long it is remembered |
+//! | `changed` | keys that were changed under their id |
 //! | `fetched` | what a fetch of Upvest's keys writes |
 //! | `imported` | what an operator writes |
 //! | `canary` | the canary's key, which is no row |
 //! | `developer` | which keys are developers' |
+//! | `pinned` | a list of keys outside the table, against which its rows are held |
 //! | `trust` | what an operator writes about a key that others may have |
 //! | `proved` | what a delivery that a key proved writes |
 //! | `secrets` | where HMAC keys are kept |
 
 mod canary;
+mod changed;
 mod developer;
 mod fetched;
 mod imported;
 mod lookup;
+mod pinned;
 mod proved;
 mod row;
 mod secrets;
@@ -26,10 +30,12 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 
 pub use self::canary::{CANARY_DIALECT, canary_key_id};
+pub use self::changed::{earlier_id, is_reserved};
 pub use self::developer::is_developers;
 pub use self::imported::{ImportError, Imported, Material, NewKey};
 pub(crate) use self::lookup::KNOWN_FOR;
 pub use self::lookup::{Keys, KeysError};
+pub use self::pinned::{PinnedKeys, PinnedKeysError};
 pub use self::row::KeyRow;
 pub use self::secrets::{HmacSecrets, secret_name};
 use super::item::{condition_held, text};
@@ -100,18 +106,6 @@ impl KeysTable {
             .send()
             .await;
         condition_held(put, PUT)
-    }
-
-    /// Writes a row in the place of the one that has its id.
-    async fn replace(&self, row: &KeyRow) -> Result<(), AwsError> {
-        self.client
-            .put_item()
-            .table_name(&self.name)
-            .set_item(Some(row.to_item()))
-            .send()
-            .await
-            .map_err(AwsError::of(PUT))?;
-        Ok(())
     }
 
     /// Begins an update of a row.

@@ -159,6 +159,7 @@ impl<'a> UnverifiedDelivery<'a> {
                         freshness: signature.claims.freshness(received_at),
                         base: proof.base,
                         algorithm: proof.key.algorithm(),
+                        thumbprint: proof.key.thumbprint().map(str::to_owned),
                         dialect: proof.dialect,
                         scope: proof.key.scope(),
                         request: self.request,

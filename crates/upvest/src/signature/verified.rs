@@ -16,6 +16,7 @@ pub struct Verified<'a> {
     pub(super) claims: Claims,
     pub(super) base: String,
     pub(super) algorithm: Algorithm,
+    pub(super) thumbprint: Option<String>,
     pub(super) dialect: Dialect,
     pub(super) rewritten: Vec<(String, String)>,
     pub(super) freshness: Freshness,
@@ -45,6 +46,13 @@ impl<'a> Verified<'a> {
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
+    }
+
+    /// Names the public key that signed the delivery, whatever its id, by its
+    /// [thumbprint](super::Jwk::thumbprint); `None` for a shared secret.
+    #[must_use]
+    pub fn thumbprint(&self) -> Option<&str> {
+        self.thumbprint.as_deref()
     }
 
     /// Returns the dialect in which the signature holds.

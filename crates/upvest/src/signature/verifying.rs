@@ -22,6 +22,7 @@ pub struct VerifyingKey {
     key_id: String,
     prefers: Dialect,
     material: Material,
+    thumbprint: Option<String>,
     scope: Scope,
     retired_at: Option<Timestamp>,
     distrusted_at: Option<Timestamp>,
@@ -87,6 +88,7 @@ impl VerifyingKey {
             key_id,
             prefers: Dialect::UnquotedDigest,
             material,
+            thumbprint: Some(jwk.thumbprint()),
             scope: Scope::Upvest,
             retired_at: None,
             distrusted_at: None,
@@ -104,6 +106,7 @@ impl VerifyingKey {
             key_id,
             prefers: Dialect::UnquotedDigest,
             material,
+            thumbprint: None,
             scope: Scope::Everything,
             retired_at: None,
             distrusted_at: None,
@@ -146,6 +149,15 @@ impl VerifyingKey {
         }
     }
 
+    /// Tells whether the key was not withdrawn yet at this time, by its owner or by an operator.
+    #[must_use]
+    pub fn proves_at(&self, received_at: Timestamp) -> bool {
+        ![self.distrusted_at, self.retired_at]
+            .into_iter()
+            .flatten()
+            .any(|end| received_at >= end)
+    }
+
     /// Refuses what was received when the key proved nothing any longer.
     pub(super) fn check_time(&self, received_at: Timestamp, freshness: Freshness) -> Result<(), VerifyError> {
         let is_over = |end: Option<Timestamp>| end.is_some_and(|end| received_at >= end);
@@ -170,6 +182,12 @@ impl VerifyingKey {
     #[must_use]
     pub fn key_id(&self) -> &str {
         &self.key_id
+    }
+
+    /// Names the public key itself, whatever its id, by its [thumbprint](Jwk::thumbprint); `None` for a secret.
+    #[must_use]
+    pub fn thumbprint(&self) -> Option<&str> {
+        self.thumbprint.as_deref()
     }
 
     /// Has this dialect tried first: that of the last delivery which the key proved. A wrong one costs a second

@@ -104,5 +104,5 @@ pub(super) async fn is_there_after_all(
         delivery_id: envelope.delivery_id.to_string(),
         source,
     })?;
-    Ok(found.is_some())
+    Ok(!found.is_empty())
 }

@@ -18,6 +18,10 @@ pub struct ArchivedDelivery {
     /// is named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
+    /// Names the public key itself that proved the delivery, by its thumbprint (RFC 7638); `None` for a shared secret, and for what is
+    /// in quarantine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbprint: Option<String>,
     /// Names the dialect in which its signature holds; for what is in quarantine there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialect: Option<Dialect>,
@@ -27,7 +31,7 @@ pub struct ArchivedDelivery {
     /// Says how its signature was out of its time on receipt: `expired` or `not-yet-valid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out_of_time: Option<String>,
-    /// Lists what is odd about it though it was proven and taken: `foreign-subscription`.
+    /// Lists what is odd about it though it was proven and taken: `foreign-subscription`, `receipt-doubted`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
     /// Names why it, or a part of it, is in quarantine, as in the object's key; `None` for a verified delivery.
@@ -52,6 +56,8 @@ pub struct ArchivedDelivery {
 pub struct Proof<'p> {
     /// Names the key that signed it.
     pub key_id: &'p str,
+    /// Names the public key itself; `None` for a shared secret.
+    pub thumbprint: Option<&'p str>,
     /// Names the dialect in which the signature holds.
     pub dialect: Dialect,
     /// Tells whether it was received within its time.
@@ -68,6 +74,7 @@ impl<'p> Proof<'p> {
     pub fn of(verified: &'p Verified<'_>, origin: Option<&'p Origin>, flags: &'p [&'p str]) -> Self {
         Self {
             key_id: verified.key_id(),
+            thumbprint: verified.thumbprint(),
             dialect: verified.dialect(),
             freshness: verified.freshness(),
             origin,
@@ -118,6 +125,7 @@ impl ArchivedDelivery {
                 ..envelope.clone()
             },
             key_id: key_id.map(str::to_owned),
+            thumbprint: None,
             dialect: None,
             public_url: None,
             out_of_time: None,
@@ -166,6 +174,7 @@ mod tests {
         Envelope {
             delivery_id: "0192f0c1-2b3c-7def-8123-456789abcdef".parse().unwrap(),
             received_at: "2026-11-21T09:59:59.999Z".parse().unwrap(),
+            judged_at: None,
             request: Request {
                 method: "POST".to_owned(),
                 path: "/webhooks/upvest".to_owned(),

@@ -36,6 +36,7 @@ impl Archive {
         let out_of_time = (proof.freshness != Freshness::Fresh).then(|| proof.freshness.as_str().to_owned());
         let delivery = ArchivedDelivery {
             out_of_time,
+            thumbprint: proof.thumbprint.map(str::to_owned),
             dialect: Some(proof.dialect),
             public_url: proof.origin.cloned(),
             flags: proof.flags.iter().map(|flag| (*flag).to_owned()).collect(),

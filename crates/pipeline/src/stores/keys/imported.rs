@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretSlice};
 use subtle::ConstantTimeEq;
 use upvest::signature::{Algorithm, Jwk};
 
-use super::{HmacSecrets, KeyRow, KeysTable, UPDATE};
+use super::{HmacSecrets, KeyRow, KeysTable, UPDATE, is_reserved};
 use crate::error::AwsError;
 
 /// Describes a key that an operator wants to be trusted.
@@ -53,6 +53,12 @@ pub enum ImportError {
         /// Gives the id that is taken.
         key_id: String,
     },
+    /// The id has the character that sets the ids of earlier keys apart.
+    #[error("the id {key_id} has a `!`, which marks keys that were changed: no delivery is verified by it")]
+    Reserved {
+        /// Gives the id.
+        key_id: String,
+    },
     /// Somebody else wrote a key of this id between the read and the write.
     #[error("key {key_id} was written by somebody else at the same time: try again")]
     Raced {
@@ -82,12 +88,13 @@ impl NewKey {
 }
 
 impl KeysTable {
-    /// Makes a key known, or notes that it was seen again. With `replace` it takes the place of another key of its id.
+    /// Makes a key known, or notes that it was seen again. With `replace` it takes the place of another key of its id, of which a
+    /// public one keeps proving what it signed before.
     ///
     /// # Errors
     ///
-    /// [`ImportError::OtherKey`] when its id belongs to another key, unless `replace`; [`ImportError::Raced`],
-    /// [`ImportError::Aws`].
+    /// [`ImportError::OtherKey`] when its id belongs to another key, unless `replace`; [`ImportError::Reserved`],
+    /// [`ImportError::Raced`], [`ImportError::Aws`].
     pub async fn import(
         &self,
         key: &NewKey,
@@ -95,6 +102,9 @@ impl KeysTable {
         replace: bool,
     ) -> Result<Imported, ImportError> {
         let key_id = || key.key_id.clone();
+        if is_reserved(&key.key_id) {
+            return Err(ImportError::Reserved { key_id: key_id() });
+        }
         let known = self.row(&key.key_id).await?;
         if let Some(row) = &known {
             // Compared before anything is written: an import that is repeated must not make a new version of the
@@ -108,13 +118,13 @@ impl KeysTable {
             }
         }
         let row = self.new_row(key, secrets).await?;
-        if known.is_some() {
-            self.replace(&row).await?;
-            Ok(Imported::Replaced)
-        } else if self.add(&row).await? {
-            Ok(Imported::New)
-        } else {
-            Err(ImportError::Raced { key_id: key_id() })
+        let (result, is_written) = match &known {
+            Some(known) => (Imported::Replaced, self.change(known, row).await?),
+            None => (Imported::New, self.add(&row).await?),
+        };
+        match is_written {
+            true => Ok(result),
+            false => Err(ImportError::Raced { key_id: key_id() }),
         }
     }
 

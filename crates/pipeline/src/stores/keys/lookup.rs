@@ -11,9 +11,9 @@ use upvest::synthetic::Scope;
 
 use super::canary::{CanarysKey, is_canarys};
 use super::proved::Use;
-use super::{HmacSecrets, KeyRow, KeysTable};
+use super::{HmacSecrets, KeyRow, KeysTable, PinnedKeys, earlier_id, is_reserved};
 use crate::environment::Environment;
-use crate::error::AwsError;
+use crate::error::{AwsError, ErrorChain};
 use crate::runtime::clock::Clock;
 use crate::runtime::metrics;
 
@@ -32,6 +32,7 @@ pub struct Keys {
     secrets: HmacSecrets,
     canary: CanarysKey,
     takes_made_up_events: bool,
+    pinned: PinnedKeys,
     clock: Clock,
     // Never held across a read: a stranger's invented ids must not keep others waiting for theirs.
     remembered: Mutex<Memory>,
@@ -81,6 +82,7 @@ impl Keys {
             secrets: HmacSecrets::new(secrets),
             canary: CanarysKey::Elsewhere,
             takes_made_up_events: true,
+            pinned: PinnedKeys::default(),
             clock,
             remembered: Mutex::default(),
         }
@@ -105,12 +107,22 @@ impl Keys {
         }
     }
 
-    /// Finds the key with this id; `None` when there is none in the table.
+    /// Has public keys prove nothing that are not on this list, whatever the table has.
+    #[must_use]
+    pub fn held_against(self, pinned: PinnedKeys) -> Self {
+        Self { pinned, ..self }
+    }
+
+    /// Finds the key with this id, and behind it those that had the id before; none when there is none in the table.
     ///
     /// # Errors
     ///
     /// [`KeysError`] when that cannot be found out, or what is found is not a key.
-    pub async fn find(&self, key_id: &str) -> Result<Option<Arc<VerifyingKey>>, KeysError> {
+    pub async fn find(&self, key_id: &str) -> Result<Vec<Arc<VerifyingKey>>, KeysError> {
+        // Such an id is of our own making: as one that a delivery names it is unknown, and its row is no delivery's to have read.
+        if is_reserved(key_id) {
+            return Ok(Vec::new());
+        }
         if let Some(known) = self.recall(key_id) {
             return Ok(known);
         }
@@ -133,7 +145,7 @@ impl Keys {
         }
     }
 
-    fn recall(&self, key_id: &str) -> Option<Option<Arc<VerifyingKey>>> {
+    fn recall(&self, key_id: &str) -> Option<Vec<Arc<VerifyingKey>>> {
         self.memory().recall(key_id, self.clock.now())
     }
 
@@ -143,10 +155,11 @@ impl Keys {
     /// # Errors
     ///
     /// As [`find`](Self::find).
-    pub async fn look_again(&self, key_id: &str) -> Result<Option<Arc<VerifyingKey>>, KeysError> {
-        let found = match is_canarys(key_id) {
-            true => (self.canarys(key_id).await?).map(|key| (key, KeyRow::default())),
-            false => match self.table.row(key_id).await? {
+    pub async fn look_again(&self, key_id: &str) -> Result<Vec<Arc<VerifyingKey>>, KeysError> {
+        let found = match (is_canarys(key_id), is_reserved(key_id)) {
+            (true, _) => (self.canarys(key_id).await?).map(|key| (key, KeyRow::default())),
+            (_, true) => None,
+            _ => match self.table.row(key_id).await? {
                 Some(row) if self.may_prove(&row) => Some((self.read(&row).await?, row)),
                 _ => None,
             },
@@ -154,19 +167,38 @@ impl Keys {
         let now = self.clock.now();
         let Some((key, row)) = found else {
             self.memory().note_missing(key_id, now + UNKNOWN_FOR);
-            return Ok(None);
+            return Ok(Vec::new());
         };
-        let key = Arc::new(key);
-        let mut memory = self.memory();
-        memory.misses.remove(key_id);
         let entry = Remembered {
             until: now + KNOWN_FOR,
-            key: Arc::clone(&key),
+            key: Arc::new(key),
+            earlier: self.earlier(&row).await?,
             is_fetched: row.is_fetched(),
             used: row.used(),
         };
+        let keys = entry.keys();
+        let mut memory = self.memory();
+        memory.misses.remove(key_id);
         memory.keys.insert(key_id.to_owned(), entry);
-        Ok(Some(key))
+        Ok(keys)
+    }
+
+    /// Reads the keys that had the id of a row before. One that cannot be used proves nothing, and does not keep the others from
+    /// it.
+    async fn earlier(&self, row: &KeyRow) -> Result<Vec<Arc<VerifyingKey>>, KeysError> {
+        let mut keys = Vec::new();
+        for thumbprint in &row.earlier {
+            let id = earlier_id(&row.key_id, thumbprint);
+            let Some(row) = self.table.row(&id).await? else {
+                continue;
+            };
+            match self.read(&row).await {
+                Ok(key) if self.may_prove(&row) => keys.push(Arc::new(key)),
+                Ok(_) => {}
+                Err(error) => tracing::warn!(error = %ErrorChain(&error), "an earlier key cannot be used"),
+            }
+        }
+        Ok(keys)
     }
 
     /// Tells whether a fetch of Upvest's keys wrote the key with this id, by what is remembered of it.
@@ -197,6 +229,10 @@ impl Keys {
             let Some(Remembered { key, used, .. }) = memory.keys.get_mut(key_id) else {
                 return Ok(false);
             };
+            // Of an earlier key nothing is learnt any more.
+            if key.thumbprint() != verified.thumbprint() {
+                return Ok(false);
+            }
             if key.prefers() != dialect {
                 *key = Arc::new(VerifyingKey::clone(key).preferring(dialect));
             }

@@ -1,18 +1,21 @@
 //! A row of the keys table: its attributes, read and written.
 
+mod making;
+#[cfg(test)]
+mod tests;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use upvest::signature::{Algorithm, Dialect, Jwk};
 
+use super::changed::{is_reserved, named};
 use super::proved::Use;
 use crate::stores::item::{Item, text, text_of};
 
 /// Marks, as `source`, keys that were fetched from Upvest.
 const FETCHED: &str = "upvest";
-/// Marks, as `source`, keys that an operator imported.
-const IMPORTED: &str = "import";
 /// Gives the one value of `only`: a key that signs synthetic events and nothing else.
 const SYNTHETIC: &str = "synthetic";
 
@@ -51,6 +54,10 @@ pub struct KeyRow {
     /// Gives the ARN of the secret that holds an HMAC key; `None` for a public key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
+    /// Lists the thumbprints (RFC 7638) of the keys that had its id before, the last one first: each has a row of its own, whose
+    /// id is [`earlier_id`](super::earlier_id).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<String>,
     /// Names the events that it may sign, where these are not all; an empty text for a value that is no text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub only: Option<String>,
@@ -74,45 +81,22 @@ pub(super) struct Withdrawn {
 pub(super) type Unusable = &'static str;
 
 impl KeyRow {
-    /// Describes a public key that Upvest serves.
-    pub(super) fn fetched(key_id: &str, jwk: &Jwk, now: Timestamp) -> Self {
-        Self {
-            jwk: Some(json(jwk)),
-            ..Self::new(key_id, jwk.algorithm(), FETCHED, now)
-        }
-    }
-
-    /// Describes a public key that an operator imports.
-    pub(super) fn imported_public(key_id: &str, jwk: &Jwk, now: Timestamp) -> Self {
-        Self {
-            jwk: Some(json(jwk)),
-            ..Self::new(key_id, jwk.algorithm(), IMPORTED, now)
-        }
-    }
-
-    /// Describes an HMAC key that an operator imports, by the ARN of its secret.
-    pub(super) fn imported_hmac(key_id: &str, arn: String, now: Timestamp) -> Self {
-        Self {
-            secret: Some(arn),
-            ..Self::new(key_id, Algorithm::HmacSha256, IMPORTED, now)
-        }
-    }
-
-    fn new(key_id: &str, algorithm: Algorithm, source: &str, now: Timestamp) -> Self {
-        Self {
-            key_id: key_id.to_owned(),
-            algorithm: Some(algorithm.to_string()),
-            source: Some(source.to_owned()),
-            first_seen: Some(now.to_string()),
-            last_seen: Some(now.to_string()),
-            ..Self::default()
-        }
-    }
-
     /// Tells whether a fetch from Upvest wrote it. The other rows belong to the operator, and no fetch changes them.
     #[must_use]
     pub fn is_fetched(&self) -> bool {
         self.source.as_deref() == Some(FETCHED)
+    }
+
+    /// Tells whether another key has its id by now.
+    #[must_use]
+    pub fn is_earlier(&self) -> bool {
+        is_reserved(&self.key_id)
+    }
+
+    /// Gives the id that deliveries name as `keyid`; that of an earlier key is now another one's.
+    #[must_use]
+    pub fn named(&self) -> &str {
+        named(&self.key_id)
     }
 
     /// Tells whether Upvest has stopped serving it.
@@ -187,7 +171,7 @@ impl KeyRow {
     pub(super) fn parsed_jwk(&self) -> Result<Jwk, Unusable> {
         let jwk = self.jwk.as_deref().ok_or("jwk")?;
         let jwk: Jwk = serde_json::from_str(jwk).map_err(|_| "jwk")?;
-        Ok(jwk.with_key_id(&self.key_id))
+        Ok(jwk.with_key_id(self.named()))
     }
 
     /// Reads `only`, or names it as unusable: a limit that this version does not know is not taken for none.
@@ -222,6 +206,7 @@ impl KeyRow {
             distrusted_at: own("distrusted_at"),
             last_proved: own("last_proved"),
             dialects: texts_of(item, "dialects"),
+            earlier: texts_of(item, "earlier"),
             jwk: own("jwk"),
             secret: own("secret"),
             // A limit of another kind must not disappear: it would be taken for none.
@@ -246,11 +231,12 @@ impl KeyRow {
             ("secret", self.secret.as_ref()),
             ("only", self.only.as_ref()),
         ];
-        let dialects = (!self.dialects.is_empty()).then(|| ("dialects".to_owned(), texts(&self.dialects)));
+        let lists = [("dialects", &self.dialects), ("earlier", &self.earlier)];
+        let lists = lists.into_iter().filter(|(_, values)| !values.is_empty());
         attributes
             .into_iter()
             .filter_map(|(name, value)| Some((name.to_owned(), text(value?))))
-            .chain(dialects)
+            .chain(lists.map(|(name, values)| (name.to_owned(), texts(values))))
             .collect()
     }
 }
@@ -282,71 +268,4 @@ pub(super) fn texts(values: &[String]) -> AttributeValue {
 
 fn parsed<T: std::str::FromStr>(text: Option<&str>, attribute: Unusable) -> Result<T, Unusable> {
     text.and_then(|text| text.parse().ok()).ok_or(attribute)
-}
-
-fn json(jwk: &Jwk) -> String {
-    serde_json::to_string(jwk).expect("a JWK holds texts alone, which JSON can always write")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ED25519: &str =
-        r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
-
-    #[test]
-    fn a_row_comes_back_as_it_was_written() {
-        let now = "2026-01-05T09:30:00Z".parse().unwrap();
-        let jwk: Jwk = serde_json::from_str(ED25519).unwrap();
-        for row in [
-            KeyRow::fetched("k", &jwk, now),
-            KeyRow::imported_public("k", &jwk, now),
-            KeyRow::imported_hmac("k", "arn:secret".to_owned(), now),
-            KeyRow {
-                dialects: vec!["quoted-digest".to_owned(), "unquoted-digest".to_owned()],
-                last_proved: Some("2026-01-05T09:30:00Z".to_owned()),
-                retired_at: Some("2026-01-06T09:30:00Z".to_owned()),
-                distrusted_at: Some("2026-01-07T09:30:00Z".to_owned()),
-                only: Some(SYNTHETIC.to_owned()),
-                ..KeyRow::imported_hmac("k", "arn:secret".to_owned(), now)
-            },
-        ] {
-            assert_eq!(KeyRow::from_item(&row.to_item()), row);
-        }
-    }
-
-    #[test]
-    fn a_public_key_is_the_same_under_any_spelling() {
-        let row = KeyRow {
-            key_id: "k".to_owned(),
-            jwk: Some(ED25519.replace(',', " , ")),
-            ..KeyRow::default()
-        };
-        let jwk: Jwk = serde_json::from_str(ED25519).unwrap();
-        assert!(row.is_public_key(&jwk) && row.is_public_key(&jwk.with_key_id("k")));
-        assert!(!KeyRow::default().is_public_key(&serde_json::from_str(ED25519).unwrap()));
-    }
-
-    #[test]
-    fn a_time_of_withdrawal_that_is_none_is_not_taken_for_never() {
-        let row = |retired_at: &str| KeyRow {
-            retired_at: Some(retired_at.to_owned()),
-            ..KeyRow::default()
-        };
-        assert!(row("2026-01-06T09:30:00Z").withdrawn().is_ok());
-        assert_eq!(row("yesterday").withdrawn(), Err("retired_at"));
-    }
-
-    #[test]
-    fn a_limit_that_is_unknown_or_no_text_is_not_taken_for_none() {
-        let limit = |only: AttributeValue| {
-            let item = Item::from([("only".to_owned(), only)]);
-            KeyRow::from_item(&item).limit()
-        };
-        assert_eq!(limit(text(SYNTHETIC)), Ok(Limit::SyntheticEvents));
-        assert_eq!(limit(text("orders")), Err("only"));
-        assert_eq!(limit(AttributeValue::Bool(true)), Err("only"));
-        assert_eq!(KeyRow::default().limit(), Ok(Limit::None));
-    }
 }

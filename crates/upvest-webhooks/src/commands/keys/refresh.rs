@@ -88,6 +88,10 @@ fn explain(result: RefreshResult) -> &'static str {
         RefreshResult::Spared => {
             "spared: not retired, because Upvest serves none of the keys that it served; the next fetch retires it"
         }
+        RefreshResult::Changed => {
+            "changed under this id; the earlier key was kept, and proves for seven days more"
+        }
+        RefreshResult::Unpinned => "not one of the stack's PinnedKeys: it proves nothing until that lists it",
         RefreshResult::Conflicting => "conflicting: the table has another key under this id, which was kept",
     }
 }

@@ -149,6 +149,7 @@ async fn plant(
     let envelope = Envelope {
         delivery_id: uuid::Builder::from_unix_timestamp_millis(milliseconds, &[7; 10]).into_uuid(),
         received_at: at,
+        judged_at: None,
         request: Request {
             method: "POST".to_owned(),
             path: PATH.to_owned(),
@@ -163,6 +164,7 @@ async fn plant(
     if verified {
         let proof = pipeline::stores::archive::Proof {
             key_id: "key",
+            thumbprint: None,
             dialect: Dialect::UnquotedDigest,
             freshness: Freshness::Fresh,
             origin: None,

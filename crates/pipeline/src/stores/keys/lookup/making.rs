@@ -14,10 +14,14 @@ use crate::runtime::metrics;
 const RETIRED_KEYS_PROVE_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 impl Keys {
-    /// Tells whether a row can prove anything here. One under a developer's id can where made-up events are taken, and only as
+    /// Tells whether a row can prove anything here: not a public key that is not on the list, where there is one. One under a developer's id can where made-up events are taken, and only as
     /// the shared secret of a developer: a public key there would be taken for Upvest's.
     pub(super) fn may_prove(&self, row: &KeyRow) -> bool {
-        !is_developers(&row.key_id) || (self.takes_made_up_events && row.has_algorithm(Algorithm::HmacSha256))
+        let is_secret = row.has_algorithm(Algorithm::HmacSha256);
+        match is_developers(&row.key_id) {
+            true => self.takes_made_up_events && is_secret,
+            false => is_secret || self.pinned.allow_row(row),
+        }
     }
 
     /// Makes the canary's key; `None` when the id is not that of its secret.

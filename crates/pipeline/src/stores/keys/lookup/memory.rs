@@ -25,20 +25,27 @@ pub(super) struct Memory {
 #[derive(Debug, Clone)]
 pub(super) struct Remembered {
     pub(super) key: Arc<VerifyingKey>,
+    /// Holds the keys that had its id before.
+    pub(super) earlier: Vec<Arc<VerifyingKey>>,
     /// Says that a fetch wrote it, and that a fetch may change what is known of it.
     pub(super) is_fetched: bool,
     pub(super) used: Use,
     pub(super) until: Timestamp,
 }
 
+impl Remembered {
+    /// Lists the key, and those that had its id before.
+    pub(super) fn keys(&self) -> Vec<Arc<VerifyingKey>> {
+        std::iter::once(&self.key).chain(&self.earlier).cloned().collect()
+    }
+}
+
 impl Memory {
-    /// Tells what is remembered of a key id; `None` when the table is to be asked.
-    pub(super) fn recall(&self, key_id: &str, now: Timestamp) -> Option<Option<Arc<VerifyingKey>>> {
+    /// Lists the keys that are remembered of an id; `None` when the table is to be asked.
+    pub(super) fn recall(&self, key_id: &str, now: Timestamp) -> Option<Vec<Arc<VerifyingKey>>> {
         let known = self.keys.get(key_id).filter(|known| known.until > now);
         let missed = self.misses.get(key_id).is_some_and(|until| *until > now);
-        known
-            .map(|known| Some(Arc::clone(&known.key)))
-            .or(missed.then_some(None))
+        known.map(Remembered::keys).or(missed.then(Vec::new))
     }
 
     pub(super) fn note_missing(&mut self, key_id: &str, until: Timestamp) {
@@ -63,6 +70,7 @@ mod tests {
         let key = VerifyingKey::hmac("known", vec![7; 32].into()).unwrap();
         let known = Remembered {
             key: Arc::new(key),
+            earlier: Vec::new(),
             is_fetched: true,
             used: Use::default(),
             until: now + KNOWN_FOR,
@@ -72,9 +80,9 @@ mod tests {
             memory.note_missing(&format!("forged-{number}"), now + UNKNOWN_FOR);
             assert!(memory.misses.len() <= MISSES);
         }
-        assert!(memory.recall("known", now).is_some_and(|key| key.is_some()));
+        assert!(memory.recall("known", now).is_some_and(|keys| keys.len() == 1));
         let last = format!("forged-{}", 2 * MISSES);
-        assert!(memory.recall(&last, now).is_some_and(|key| key.is_none()));
+        assert!(memory.recall(&last, now).is_some_and(|keys| keys.is_empty()));
         assert!(memory.recall(&last, now + UNKNOWN_FOR).is_none());
     }
 }

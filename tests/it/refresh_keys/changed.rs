@@ -1,0 +1,151 @@
+//! Keys that were changed under their id.
+
+use pipeline::stores::archive::ArchivedDelivery;
+use pipeline::stores::keys::{HmacSecrets, ImportError, Imported, Material, NewKey, earlier_id};
+use pipeline::verification::{Verdict, verify_again};
+use webhook_tests::deliveries::{body_of, event};
+
+use super::*;
+
+const WEEK: u64 = 7 * 24 * 3600;
+
+/// A key that Upvest served under the id of the one that it serves now.
+fn earlier_key(world: &World) -> SigningKey {
+    SigningKey::ed25519_from_seed(world.key_id(), Dialect::UnquotedDigest, &[9; 32]).unwrap()
+}
+
+async fn put_earlier(world: &World, more: &[(&str, &str)]) -> String {
+    let (id, key) = (world.key_id(), earlier_key(world).to_jwk().unwrap());
+    let jwk = serde_json::to_string(&key).unwrap();
+    let mut row = vec![
+        ("key_id", id.as_str()),
+        ("algorithm", "ed25519"),
+        ("jwk", &jwk),
+        ("source", "upvest"),
+        ("first_seen", "2025-01-01T00:00:00Z"),
+    ];
+    row.extend(more);
+    world.put(&row).await;
+    key.thumbprint()
+}
+
+/// Delivers an event that the earlier key signed.
+async fn deliver_by_earlier(world: &World, id: &str) {
+    let body = body_of(&[event(id, 0, "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#)]);
+    let headers = sign_with(
+        &earlier_key(world),
+        body.as_bytes(),
+        &SignatureOptions::new(COVERED),
+    );
+    assert_eq!(
+        world.receiver.post(&headers, body.as_bytes()).await.unwrap().0,
+        200
+    );
+    while world.receiver.verify_and_store().await.is_some() {}
+}
+
+#[tokio::test]
+async fn a_key_changed_under_its_id_proves_at_once_and_the_earlier_one_for_a_week_more() {
+    let world = World::new().await;
+    let thumbprint = put_earlier(&world, &[]).await;
+    deliver_by_earlier(&world, "before").await;
+    let endpoint = world.subscribe().await;
+    let mut expected = world.deliver(&endpoint, 1, 5).await;
+    while world.receiver.verify_and_store().await.is_some() {}
+    assert_eq!(stored_events(&world.receiver), ["before".to_owned()].into());
+
+    assert_eq!(world.scheduled().await.unwrap()["changed"], 1);
+    while world.receiver.verify_and_store().await.is_some() {}
+    assert_eq!(in_quarantine(world.aws()), 0);
+    let row = world.row(&world.key_id()).await;
+    assert_eq!(row.earlier, [thumbprint.clone()]);
+    let earlier = world.row(&earlier_id(&world.key_id(), &thumbprint)).await;
+    assert_eq!(earlier.retired_at.as_deref(), Some("2026-01-01T00:00:00Z"));
+
+    deliver_by_earlier(&world, "in-flight").await;
+    expected.extend(["before".to_owned(), "in-flight".to_owned()]);
+    assert_eq!(stored_events(&world.receiver), expected);
+    world.advance(WEEK);
+    deliver_by_earlier(&world, "too-late").await;
+    assert_eq!(stored_events(&world.receiver), expected);
+    assert_eq!(crate::support::quarantine(&world.receiver), ["bad-signature"]);
+    // The next fetch finds nothing new.
+    assert_eq!(world.scheduled().await.unwrap()["changed"], 0);
+    assert_eq!(world.row(&world.key_id()).await.earlier, [thumbprint]);
+}
+
+#[tokio::test]
+async fn what_each_key_of_an_id_proved_can_be_proven_for_good() {
+    let world = World::new().await;
+    let thumbprint = put_earlier(&world, &[]).await;
+    deliver_by_earlier(&world, "before").await;
+    world.scheduled().await.unwrap();
+    world.advance(300);
+    let endpoint = world.subscribe().await;
+    world.deliver(&endpoint, 1, 5).await;
+    while world.receiver.verify_and_store().await.is_some() {}
+    world.advance(100 * WEEK);
+    let current = world.row(&world.key_id()).await.thumbprint();
+    let keys = world.receiver.verifying_keys();
+    let mut proved_by = BTreeSet::new();
+    for object in world.receiver.kept().into_values() {
+        let archived = ArchivedDelivery::parse(&object.bytes).unwrap();
+        let verdict = verify_again(&keys, &archived).await.unwrap();
+        let Verdict::Holds(verified) = verdict else {
+            panic!("{verdict:?}")
+        };
+        assert_eq!(verified.thumbprint(), archived.thumbprint.as_deref());
+        proved_by.insert(archived.thumbprint);
+    }
+    assert_eq!(proved_by, [current, Some(thumbprint)].into());
+}
+
+#[tokio::test]
+async fn an_operators_distrust_stays_with_the_key_that_it_is_about() {
+    let world = World::new().await;
+    let thumbprint = put_earlier(&world, &[("distrusted_at", "2025-12-01T00:00:00Z")]).await;
+    world.scheduled().await.unwrap();
+    assert_eq!(world.row(&world.key_id()).await.distrusted_at, None);
+    let earlier = world.row(&earlier_id(&world.key_id(), &thumbprint)).await;
+    assert_eq!(earlier.distrusted_at.as_deref(), Some("2025-12-01T00:00:00Z"));
+    deliver_by_earlier(&world, "forged").await;
+    assert!(stored_events(&world.receiver).is_empty());
+
+    // It comes back, by an operator's hand, and is distrusted still.
+    let secrets = HmacSecrets::new(aws_sdk_secretsmanager::Client::new(world.aws().sdk_config()));
+    let key = NewKey {
+        key_id: world.key_id(),
+        material: Material::Public(earlier_key(&world).to_jwk().unwrap()),
+    };
+    let imported = world.receiver.keys().import(&key, &secrets, true).await;
+    assert_eq!(imported.unwrap(), Imported::Replaced);
+    let row = world.row(&world.key_id()).await;
+    assert_eq!(row.distrusted_at.as_deref(), Some("2025-12-01T00:00:00Z"));
+    assert_eq!(row.earlier.len(), 1);
+    let retired = world.row(&earlier_id(&world.key_id(), &row.earlier[0])).await;
+    assert!(retired.is_retired() && retired.distrusted_at.is_none());
+}
+
+#[tokio::test]
+async fn nobody_names_the_row_of_an_earlier_key() {
+    let world = World::new().await;
+    let thumbprint = put_earlier(&world, &[]).await;
+    world.scheduled().await.unwrap();
+    let id = earlier_id(&world.key_id(), &thumbprint);
+    let key = SigningKey::ed25519_from_seed(&id, Dialect::UnquotedDigest, &[9; 32]).unwrap();
+    let body = br#"{"payload":[]}"#;
+    let headers = sign_with(&key, body, &SignatureOptions::new(COVERED));
+    assert_eq!(world.receiver.post(&headers, body).await.unwrap().0, 200);
+    world.receiver.verify_and_store().await.unwrap();
+    assert_eq!(crate::support::quarantine(&world.receiver), ["unknown-key"]);
+    let secrets = HmacSecrets::new(aws_sdk_secretsmanager::Client::new(world.aws().sdk_config()));
+    let key = NewKey {
+        key_id: id,
+        material: Material::Public(key.to_jwk().unwrap()),
+    };
+    let refused = world.receiver.keys().import(&key, &secrets, true).await;
+    assert!(
+        matches!(refused, Err(ImportError::Reserved { .. })),
+        "{refused:?}"
+    );
+}

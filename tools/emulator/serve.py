@@ -19,6 +19,7 @@ import signal
 import socketserver
 import sys
 import threading
+import time
 
 HOST = "127.0.0.1"
 API_PORT, WEBHOOK_PORT = (int(argument) for argument in sys.argv[1:3])
@@ -30,7 +31,7 @@ os.environ.update(GATEWAY_PORT=str(API_PORT), MINISTACK_HOST=HOST, AWS_ENDPOINT_
 from hypercorn.asyncio import serve  # noqa: E402
 from hypercorn.config import Config  # noqa: E402
 from ministack.app import app as ministack  # noqa: E402
-from ministack.core import iam_actions  # noqa: E402
+from ministack.core import iam_actions, lambda_runtime  # noqa: E402
 from ministack.services import apigateway, dynamodb, lambda_svc  # noqa: E402
 
 WRITE = re.compile(r'\s*(INSERT\s+INTO|UPDATE)\s+"?([A-Za-z0-9_.-]+)"?', re.IGNORECASE)
@@ -139,6 +140,31 @@ def know_detail_types():
     iam_actions.request_tag_context = with_types
 
 
+def end_with_the_code_before():
+    """In AWS an invocation ends with the code that it began with; MiniStack kills it when its function gets other code, so
+    that its messages come back no sooner than their visibility timeout says."""
+    update = lambda_svc._update_code
+
+    def spare_the_busy(name, data):
+        with lambda_runtime._lock:
+            pools = [pool for key, pool in lambda_runtime._workers.items() if key.split(":")[2] == name]
+            busy = [worker for pool in pools for worker in pool if worker.in_use]
+            for pool in pools:
+                pool[:] = [worker for worker in pool if not worker.in_use]
+        answer = update(name, data)
+        threading.Thread(target=end_when_idle, args=(busy,), daemon=True).start()
+        return answer
+
+    lambda_svc._update_code = spare_the_busy
+
+
+def end_when_idle(workers):
+    """Ends processes that nobody can invoke any more, once each has answered."""
+    while any(worker.in_use for worker in workers):
+        time.sleep(0.05)
+    lambda_runtime.kill_workers(workers)
+
+
 def end_with_parent():
     """Ends the process group, functions included, when the starting program has gone."""
     sys.stdin.buffer.read()
@@ -153,6 +179,7 @@ def main():
     describe_protection_as_boolean()
     know_conditional_puts()
     know_detail_types()
+    end_with_the_code_before()
     threading.Thread(target=end_with_parent, daemon=True).start()
     config = Config()
     config.bind = [f"{HOST}:{API_PORT}", f"{HOST}:{WEBHOOK_PORT}"]

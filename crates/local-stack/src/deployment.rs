@@ -11,7 +11,7 @@ use crate::emulator::Emulator;
 use crate::tools::{last_lines, run, sealed, tool};
 
 /// Gives the name of the stack, as in `samconfig.toml`.
-const STACK: &str = "upvest-webhooks";
+pub(crate) const STACK: &str = "upvest-webhooks";
 
 /// Deploys the template with its binaries.
 ///

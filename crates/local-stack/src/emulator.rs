@@ -1,7 +1,7 @@
 //! The emulator's process.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -24,17 +24,17 @@ pub(crate) struct Emulator {
 }
 
 impl Emulator {
-    /// Starts the emulator on two free ports of the loopback interface and waits until it answers.
+    /// Starts the emulator on two ports of the loopback interface, those of the options or free ones, and waits until it answers.
     ///
     /// # Errors
     ///
-    /// [`LocalStackError::Emulator`] when it ends or stays silent.
+    /// [`LocalStackError::Port`] when a port of the options is taken, [`LocalStackError::Emulator`] when it ends or stays silent.
     pub(crate) fn start(
         repository: &Path,
         directory: &Path,
         options: &Options,
     ) -> Result<Self, LocalStackError> {
-        let [api_port, webhook_port] = free_ports().map_err(LocalStackError::NoPort)?;
+        let [api_port, webhook_port] = options.ports.find()?;
         let log = directory.join("emulator.log");
         let mut command = command(repository, directory, &log, [api_port, webhook_port])?;
         command.env("AUTH", options.auth.to_string());
@@ -118,22 +118,4 @@ fn command(
         // Its own group: Ctrl-C is for this process, which then ends the whole group.
         .process_group(0);
     Ok(command)
-}
-
-/// Finds two ports that were free a moment ago. Both are held until both are known, so that they differ.
-fn free_ports() -> std::io::Result<[u16; 2]> {
-    let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let (first, second) = (listen()?, listen()?);
-    Ok([first.local_addr()?.port(), second.local_addr()?.port()])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_two_ports_differ() {
-        let [api, webhooks] = free_ports().unwrap();
-        assert_ne!(api, webhooks);
-    }
 }

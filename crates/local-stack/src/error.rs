@@ -48,6 +48,17 @@ pub enum LocalStackError {
     /// No port of the loopback interface is free.
     #[error("no free port on 127.0.0.1")]
     NoPort(#[source] io::Error),
+    /// A port that was asked for is taken, or not allowed.
+    #[error("cannot listen on port {port} of 127.0.0.1: end what has it, or name another one with {option}")]
+    Port {
+        /// Gives the port that was asked for.
+        port: u16,
+        /// Names the option that asked for it.
+        option: &'static str,
+        /// Tells what the operating system answered.
+        #[source]
+        source: io::Error,
+    },
     /// The emulator ended or did not answer.
     #[error("the emulator does not answer; the end of {}:\n{last_lines}", log.display())]
     Emulator {
@@ -67,6 +78,36 @@ pub enum LocalStackError {
     /// The outputs of the deployed stack cannot be read.
     #[error("cannot read the outputs of the stack")]
     Outputs(#[source] Box<aws_sdk_cloudformation::Error>),
+    /// The functions of the deployed stack cannot be listed.
+    #[error("cannot list the functions of the stack")]
+    Functions(#[source] Box<aws_sdk_cloudformation::Error>),
+    /// The emulator does not do with a function what it was asked for.
+    #[error("cannot {action} the function of {function}")]
+    Function {
+        /// Names what was tried, as a verb: `invoke`.
+        action: &'static str,
+        /// Names the function's binary.
+        function: String,
+        /// Tells what the emulator answered.
+        #[source]
+        source: Box<aws_sdk_lambda::Error>,
+    },
+    /// A function's process ended before it took its first event.
+    #[error("{function} does not start: {said}")]
+    NotStarted {
+        /// Names the function's binary.
+        function: String,
+        /// Holds what was answered in its place.
+        said: String,
+    },
+    /// A binary cannot be made a deployment package.
+    #[error("cannot pack {}:\n{last_lines}", path.display())]
+    Package {
+        /// Names the binary.
+        path: PathBuf,
+        /// Holds the end of what was said about it.
+        last_lines: String,
+    },
     /// The connection cannot be written as JSON.
     #[error("cannot describe the stack")]
     Describe(#[source] serde_json::Error),
@@ -79,6 +120,14 @@ impl LocalStackError {
             action,
             path: path.to_owned(),
             source,
+        }
+    }
+    /// Names what failed with a function, and with which.
+    pub(crate) fn function(action: &'static str, function: &str, source: aws_sdk_lambda::Error) -> Self {
+        Self::Function {
+            action,
+            function: function.to_owned(),
+            source: Box::new(source),
         }
     }
 }

@@ -18,11 +18,17 @@
 //! ```
 
 mod artifacts;
+mod connection;
 mod deployment;
 mod emulator;
 mod error;
+mod functions;
+mod options;
+mod ports;
 mod progress;
+mod sources;
 mod tools;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -30,11 +36,16 @@ use std::path::{Path, PathBuf};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_cloudformation::config::Credentials;
-use serde::{Deserialize, Serialize};
 
+pub use connection::Connection;
 use emulator::Emulator;
 pub use error::LocalStackError;
+use functions::Functions;
+pub use options::Options;
+pub use ports::Ports;
 use progress::Progress;
+use sources::Sources;
+pub use watch::{Changed, Watch};
 
 /// Gives the region that the emulator is told to be.
 const REGION: &str = "eu-central-1";
@@ -43,52 +54,15 @@ const WEBHOOK_PATH: &str = "/webhooks/upvest";
 /// Names the emulator's root credentials, key and secret alike: it knows one account and takes any name for it.
 const ACCESS_KEY: &str = "test";
 
-/// Says how a [`LocalStack`] is to be started.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Tells whether the emulator enforces the functions' IAM policies.
-    pub auth: bool,
-    /// Names the folder for everything the stack writes, relative to the repository. One stack at a time can use it.
-    pub directory: PathBuf,
-    /// Parameters of the template, each written `Name=value`.
-    pub parameters: Vec<String>,
-    /// Says whether to report the steps on standard error.
-    pub show_progress: bool,
-}
-
-impl Default for Options {
-    /// Describes the stack of `make run`, with the event bus and in the folder `.local`.
-    fn default() -> Self {
-        Self {
-            auth: false,
-            directory: ".local".into(),
-            parameters: vec!["CreateEventBus=true".to_owned()],
-            show_progress: true,
-        }
-    }
-}
-
-/// Tells how to reach a stack: the content of `stack.json` in its folder.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Connection {
-    /// Gives the URL that answers calls of AWS's API.
-    pub endpoint_url: String,
-    /// Gives the region that the emulator plays.
-    pub region: String,
-    /// Gives the id of the emulator's root credentials.
-    pub access_key_id: String,
-    /// Gives the secret of the emulator's root credentials.
-    pub secret_access_key: String,
-    /// Lists the outputs of the deployed stack, by name.
-    pub outputs: BTreeMap<String, String>,
-}
-
 /// Runs a receiver. It ends, with its functions, when it is dropped.
 #[derive(Debug)]
 pub struct LocalStack {
     connection: Connection,
     sdk_config: SdkConfig,
+    repository: PathBuf,
     directory: PathBuf,
+    /// Holds the files as they were when the functions were built.
+    sources: Sources,
     emulator: Emulator,
     _lock: File,
 }
@@ -100,6 +74,7 @@ pub struct Emulated {
     repository: PathBuf,
     directory: PathBuf,
     artifacts: PathBuf,
+    sources: Sources,
     sdk_config: SdkConfig,
     options: Options,
     lock: File,
@@ -148,11 +123,13 @@ impl Emulated {
             secret_access_key: ACCESS_KEY.to_owned(),
             outputs: deployment::outputs(&deployed.sdk_config).await?,
         };
-        write_connection(&deployed.directory.join("stack.json"), &connection)?;
+        connection.write(&deployed.directory.join("stack.json"))?;
         Ok(LocalStack {
             connection,
             sdk_config: deployed.sdk_config,
+            repository: deployed.repository,
             directory: deployed.directory,
+            sources: deployed.sources,
             emulator: deployed.emulator,
             _lock: deployed.lock,
         })
@@ -160,7 +137,7 @@ impl Emulated {
 }
 
 impl LocalStack {
-    /// Builds the functions and starts the emulator on free ports of the loopback interface.
+    /// Builds the functions and starts the emulator, on the ports of the options or free ones of the loopback interface.
     ///
     /// # Errors
     ///
@@ -174,6 +151,7 @@ impl LocalStack {
             repository: prepared.repository,
             directory: prepared.directory,
             artifacts: prepared.artifacts,
+            sources: prepared.sources,
             sdk_config,
             options: prepared.options,
             lock: prepared.lock,
@@ -204,6 +182,30 @@ impl LocalStack {
         &self.directory
     }
 
+    /// Starts a process of each function that takes batches, so that the first event finds it there, and tells of each that does
+    /// not start.
+    ///
+    /// # Errors
+    ///
+    /// [`LocalStackError::Functions`] when the functions are not known.
+    pub async fn start_functions(&self) -> Result<Vec<LocalStackError>, LocalStackError> {
+        Ok(Functions::of(&self.sdk_config).await?.start_all().await)
+    }
+
+    /// Follows the sources since the functions were built, to give the functions what changes there.
+    ///
+    /// # Errors
+    ///
+    /// [`LocalStackError::Functions`] when the functions are not known.
+    pub async fn watch(&self) -> Result<Watch, LocalStackError> {
+        let functions = Functions::of(&self.sdk_config).await?;
+        Ok(Watch::new(
+            self.repository.clone(),
+            functions,
+            self.sources.clone(),
+        ))
+    }
+
     /// Ends the emulator and its functions, and waits until they are gone.
     pub fn stop(self) {
         drop(self);
@@ -224,6 +226,7 @@ struct Prepared {
     repository: PathBuf,
     directory: PathBuf,
     artifacts: PathBuf,
+    sources: Sources,
     options: Options,
     lock: File,
 }
@@ -237,8 +240,11 @@ fn prepare(options: Options) -> Result<Prepared, LocalStackError> {
     for program in ["emulator/bin/python", "sam/bin/sam"] {
         tools::tool(&repository, program)?;
     }
+    options.ports.find()?;
+    // Before they are built: what is changed meanwhile is not in the binaries.
+    let sources = sources::look(&repository);
     progress.step("Building the functions", || {
-        tools::build(&repository, options.show_progress)
+        tools::build(&repository, &["--bins"], options.show_progress)
     })?;
     let artifacts = artifacts::assemble(&repository, &directory)?;
     let emulator = progress.step("Starting the emulator", || {
@@ -249,6 +255,7 @@ fn prepare(options: Options) -> Result<Prepared, LocalStackError> {
         repository,
         directory,
         artifacts,
+        sources,
         options,
         lock,
     })
@@ -274,9 +281,4 @@ async fn sdk_config(endpoint_url: &str) -> SdkConfig {
         ))
         .load()
         .await
-}
-
-fn write_connection(path: &Path, connection: &Connection) -> Result<(), LocalStackError> {
-    let text = serde_json::to_string_pretty(connection).map_err(LocalStackError::Describe)?;
-    std::fs::write(path, text + "\n").map_err(|source| LocalStackError::file("write", path, source))
 }

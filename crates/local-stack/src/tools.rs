@@ -25,14 +25,16 @@ pub(crate) fn tool(repository: &Path, name: &str) -> Result<PathBuf, LocalStackE
     }
 }
 
-/// Builds every binary of the workspace, so that none is older than the code that asks for it. The whole workspace,
-/// because a part of it would be built with other features of the dependencies, which compiles those again.
-pub(crate) fn build(repository: &Path, show_output: bool) -> Result<(), LocalStackError> {
+/// Builds binaries of the workspace, so that none is older than the code that asks for it: those that `targets` name to
+/// cargo, `--bins` for all. It is always told of the whole workspace, because a part of it would be built with other features
+/// of the dependencies, which compiles those again.
+pub(crate) fn build(repository: &Path, targets: &[&str], show_output: bool) -> Result<(), LocalStackError> {
     let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
     let mut command = Command::new(cargo);
     command
         // Where the binaries are taken from, whatever the environment says.
-        .args(["build", "--workspace", "--bins", "--target-dir", "target"])
+        .args(["build", "--workspace", "--target-dir", "target"])
+        .args(targets)
         .current_dir(repository);
     if show_output {
         command.stderr(Stdio::inherit());

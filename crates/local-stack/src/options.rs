@@ -1,0 +1,33 @@
+//! How a stack is to be started.
+
+use std::path::PathBuf;
+
+use crate::Ports;
+
+/// Says how a [`LocalStack`](crate::LocalStack) is to be started.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Tells whether the emulator enforces the functions' IAM policies.
+    pub auth: bool,
+    /// Names the folder for everything the stack writes, relative to the repository. One stack at a time can use it.
+    pub directory: PathBuf,
+    /// Says on which ports the stack answers.
+    pub ports: Ports,
+    /// Parameters of the template, each written `Name=value`.
+    pub parameters: Vec<String>,
+    /// Says whether to report the steps on standard error.
+    pub show_progress: bool,
+}
+
+impl Default for Options {
+    /// Describes the stack of `make run`, with the event bus and in the folder `.local`.
+    fn default() -> Self {
+        Self {
+            auth: false,
+            directory: ".local".into(),
+            ports: Ports::default(),
+            parameters: vec!["CreateEventBus=true".to_owned()],
+            show_progress: true,
+        }
+    }
+}

@@ -34,11 +34,14 @@ DELIVERIES ?= 100000
 FUZZ ?= signature delivery envelope jwk
 SECONDS_EACH ?= 600
 
-.PHONY: run test check secrets secrets-allow simulate fuzz bench generate build sbom install deploy lock clean help tools
+.PHONY: run watch test check secrets secrets-allow simulate fuzz bench generate build sbom install deploy lock clean help tools
 
-run: $(EMULATOR) $(SAM) ## Run the receiver on this machine (ONCE=1: exit after the report)
+run: $(EMULATOR) $(SAM) ## Run the receiver on this machine (ONCE=1: exit after the report; ARGS= as in docs/local-stack.md)
 	$(CARGO) build --locked --workspace --bins
-	@target/debug/local-stack run
+	@target/debug/local-stack run $(ARGS)
+
+watch: ## Run it, and put changes of functions/ and crates/ live within seconds (ARGS= as for run)
+	@$(MAKE) --no-print-directory run ARGS="--watch $(ARGS)"
 
 test: $(EMULATOR) $(SAM) ## Run all tests, end to end ones included
 	$(CARGO) build --locked --workspace --bins

@@ -7,8 +7,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use local_stack::Options;
+use clap::builder::BoolishValueParser;
+use clap::{Args, Parser, Subcommand};
+use local_stack::{Options, Ports};
+
+use run::Then;
 
 /// The receiver on this machine, without an AWS account.
 #[derive(Debug, Parser)]
@@ -21,32 +24,52 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Deploys the receiver to an emulator and keeps it running until Ctrl-C.
-    Run {
-        /// Ends after the report, with a failure if anything is not as expected.
-        #[arg(long, env = "ONCE", value_parser = clap::builder::BoolishValueParser::new())]
-        once: bool,
-        /// Has the emulator enforce the functions' IAM policies.
-        #[arg(long, env = "AUTH", value_parser = clap::builder::BoolishValueParser::new())]
-        auth: bool,
-        /// Folder for everything that the stack writes, relative to the repository.
-        #[arg(long, value_name = "FOLDER", default_value = ".local")]
-        directory: PathBuf,
-    },
+    Run(Run),
+}
+
+#[derive(Debug, Args)]
+struct Run {
+    /// Ends after the report, with a failure if anything is not as expected.
+    #[arg(long, env = "ONCE", value_parser = BoolishValueParser::new(), conflicts_with = "watch")]
+    once: bool,
+    /// Follows functions/ and crates/: what changes there is built, and the running functions get it without a deployment.
+    #[arg(long)]
+    watch: bool,
+    /// Has the emulator enforce the functions' IAM policies.
+    #[arg(long, env = "AUTH", value_parser = BoolishValueParser::new())]
+    auth: bool,
+    /// Port for calls of AWS's API; by default any that is free, like the other two.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    aws_port: Option<u16>,
+    /// Port that takes deliveries.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    webhook_port: Option<u16>,
+    /// Port for the simulated Upvest: its API, and the control of the simulator.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    upvest_port: Option<u16>,
+    /// Folder for everything that the stack writes, relative to the repository.
+    #[arg(long, value_name = "FOLDER", default_value = ".local")]
+    directory: PathBuf,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Command::Run {
-        once,
-        auth,
-        directory,
-    } = Arguments::parse().command;
+    let Command::Run(arguments) = Arguments::parse().command;
     let options = Options {
-        auth,
-        directory,
+        auth: arguments.auth,
+        directory: arguments.directory,
+        ports: Ports {
+            aws: arguments.aws_port,
+            webhook: arguments.webhook_port,
+        },
         ..Options::default()
     };
-    match run::run(options, once).await {
+    let then = match (arguments.once, arguments.watch) {
+        (true, _) => Then::End,
+        (false, true) => Then::Watch,
+        (false, false) => Then::StayUp,
+    };
+    match run::run(options, arguments.upvest_port, then).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -65,4 +88,29 @@ fn report_error(error: &dyn Error) {
         source = cause.source();
     }
     let _ = io::stderr().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn ports_are_those_of_the_options_and_none_is_zero() {
+        let line = "local-stack run --watch --aws-port 4566 --webhook-port 4567 --upvest-port 4568";
+        let Command::Run(run) = Arguments::parse_from(line.split(' ')).command;
+        assert_eq!(
+            (run.aws_port, run.webhook_port, run.upvest_port),
+            (Some(4566), Some(4567), Some(4568))
+        );
+        assert!(run.watch && !run.once);
+        let line = "local-stack run --aws-port 0";
+        assert!(Arguments::try_parse_from(line.split(' ')).is_err());
+    }
 }

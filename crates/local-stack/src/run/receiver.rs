@@ -1,35 +1,32 @@
 //! The deployed receiver as its owner sees it: tables, queues and archive.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_eventbridge::types::Target;
-use aws_sdk_sqs::types::QueueAttributeName;
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use jiff::Timestamp;
 use local_stack::LocalStack;
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::Archive;
 use pipeline::stores::entities::Entities;
 use pipeline::stores::events::{EventLog, LoggedEvent};
-use pipeline::stores::keys::KeysTable;
 use serde::Deserialize;
 use tokio::time::Instant;
 use upvest::EntityKey;
 use upvest::batch::Stored;
 use upvest::projection::Summary;
 
-use super::{PATIENCE, RunError};
+use super::{PATIENCE, RunError, Story};
 
-/// Says how often it is looked at, which bounds how exact the latencies are.
-const INTERVAL: Duration = Duration::from_millis(50);
+/// Says how often it is looked at. A look is some forty calls, for whose time the functions wait.
+const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Gives the name of the rule and the queue of the tap.
 const TAP: &str = "changes-tap";
 
 /// Reads the stores of a deployed stack.
 pub(crate) struct Receiver {
-    keys: KeysTable,
     log: EventLog,
     entities: Entities,
     archive: Archive,
@@ -51,9 +48,9 @@ pub(crate) struct Observed {
     pub(crate) quarantined: BTreeMap<String, usize>,
     /// Says how many messages are in each queue that is not empty, by output name.
     pub(crate) waiting: BTreeMap<String, usize>,
-    /// Lists the times from the receipt of an entity's last event to the state that shows it, in milliseconds,
-    /// ascending.
-    pub(crate) latencies_ms: Vec<i128>,
+    /// Lists the times from the receipt of an event to the publication of the state that it led to, which is written by then,
+    /// in milliseconds, ascending.
+    pub(crate) latencies_ms: Vec<i64>,
 }
 
 /// Names a queue that gets a copy of everything that is published.
@@ -69,6 +66,9 @@ pub(crate) struct Change {
     pub(crate) current: Summary,
     pub(crate) flags_changed: BTreeMap<String, bool>,
     pub(crate) late: bool,
+    /// Tells when the queue of the tap had it, in milliseconds since 1970.
+    #[serde(skip)]
+    pub(crate) told_at_ms: Option<i64>,
 }
 
 /// Names the event of a published change.
@@ -94,7 +94,6 @@ impl Receiver {
             .force_path_style(true)
             .build();
         Self {
-            keys: KeysTable::new(dynamodb.clone(), output("KeysTableName"), clock.clone()),
             log: EventLog::new(dynamodb.clone(), output("EventsTableName")),
             entities: Entities::new(dynamodb, output("EntitiesTableName")),
             archive: Archive::new(
@@ -109,45 +108,32 @@ impl Receiver {
         }
     }
 
-    /// Waits until the receiver has fetched Upvest's keys.
-    pub(crate) async fn keys(&self) -> Result<(), RunError> {
+    /// Waits until the receiver has stored the event of Upvest's test, by which it has fetched the keys, and every function on
+    /// the way has remembered them.
+    pub(crate) async fn tested(&self) -> Result<(), RunError> {
         let deadline = Instant::now() + PATIENCE;
-        while self.keys.rows().await?.is_empty() && Instant::now() < deadline {
+        while self.stored().await?.is_empty() && Instant::now() < deadline {
             tokio::time::sleep(INTERVAL).await;
         }
         Ok(())
     }
 
-    /// Watches the stores until everything is `delivered`, `events` are stored and the queues empty, or until that takes
-    /// too long, and returns what is there.
-    pub(crate) async fn observe(
-        &self,
-        events: &[String],
-        delivered: &AtomicBool,
-        tap: &Tap,
-    ) -> Result<Observed, RunError> {
-        let mut shown = HashMap::new();
-        let mut deadline = None;
+    /// Waits until the events of all stories are stored and the queues empty, or until that takes too long, and returns what is
+    /// there.
+    pub(crate) async fn observe(&self, stories: &[Story], tap: &Tap) -> Result<Observed, RunError> {
+        let ids = event_ids(stories.iter().flat_map(|(_, events)| events));
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            // Asked before anything is read: what is read then is not older than the last delivery.
-            if delivered.load(Ordering::Relaxed) && deadline.is_none() {
-                deadline = Some(Instant::now() + PATIENCE);
-            }
-            for state in self.states().await?.into_values() {
-                if let Some(last) = state.projection.last {
-                    let event = last.occurred.event_id;
-                    shown.entry(event).or_insert_with(|| self.clock.now());
-                }
-            }
             let waiting = self.waiting().await?;
             let stored = self.stored().await?;
             let processing = waiting.keys().any(|name| !name.contains("DeadLetter"));
-            let settled = stored.len() >= events.len() && !processing;
-            if deadline.is_some_and(|deadline| settled || Instant::now() > deadline) {
+            let settled = !processing && ids.iter().all(|id| stored.contains_key(id));
+            if settled || Instant::now() > deadline {
+                let changes = self.changes(tap).await?;
                 return Ok(Observed {
-                    latencies_ms: latencies(&stored, &shown),
+                    latencies_ms: latencies(&ids, &stored, &changes),
                     entities: self.states().await?,
-                    changes: self.changes(tap).await?,
+                    changes,
                     quarantined: self.archive.count_quarantine(usize::MAX).await?,
                     events: stored,
                     waiting,
@@ -255,6 +241,7 @@ impl Receiver {
                 .sqs
                 .receive_message()
                 .queue_url(url)
+                .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
                 .max_number_of_messages(10);
             let answer = messages.send().await;
             let answer = answer.map_err(|error| RunError::DeployedQueue(Box::new(error.into())))?;
@@ -262,12 +249,9 @@ impl Receiver {
             if messages.is_empty() {
                 return Ok(changes);
             }
-            for message in messages {
-                let body = message.body.unwrap_or_default();
-                let Ok(Published { detail }) = serde_json::from_str(&body) else {
-                    continue;
-                };
-                changes.insert(detail.event.id.clone(), detail);
+            for change in messages.iter().filter_map(published) {
+                // Told again, it is no later for that.
+                changes.entry(change.event.id.clone()).or_insert(change);
             }
         }
     }
@@ -286,12 +270,54 @@ pub(crate) fn event_ids<'e>(events: impl IntoIterator<Item = &'e String>) -> BTr
     events.into_iter().filter_map(id).collect()
 }
 
-fn latencies(stored: &BTreeMap<String, LoggedEvent>, shown: &HashMap<String, Timestamp>) -> Vec<i128> {
-    let latency = |(id, at): (&String, &Timestamp)| {
-        let received = stored.get(id)?.received_at;
-        Some((at.as_nanosecond() - received.as_nanosecond()) / 1_000_000)
+/// Reads a change off a message of the tap.
+fn published(message: &Message) -> Option<Change> {
+    let Published { detail } = serde_json::from_str(message.body()?).ok()?;
+    let attributes = message.attributes();
+    let sent = attributes.and_then(|attributes| attributes.get(&MessageSystemAttributeName::SentTimestamp));
+    Some(Change {
+        told_at_ms: sent.and_then(|sent| sent.parse().ok()),
+        ..detail
+    })
+}
+
+fn latencies(
+    ids: &BTreeSet<String>,
+    stored: &BTreeMap<String, LoggedEvent>,
+    changes: &BTreeMap<String, Change>,
+) -> Vec<i64> {
+    let latency = |id: &String| {
+        let received_at = stored.get(id)?.received_at;
+        Some(changes.get(id)?.told_at_ms? - received_at.as_millisecond())
     };
-    let mut latencies: Vec<i128> = shown.iter().filter_map(latency).collect();
+    let mut latencies: Vec<i64> = ids.iter().filter_map(latency).collect();
     latencies.sort_unstable();
     latencies
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_told_at_the_time_at_which_the_tap_had_it() {
+        let body = serde_json::json!({ "detail": {
+            "domain": "orders",
+            "entity": "ORDER#1",
+            "event": { "id": "a", "type": "ORDER.NEW" },
+            "previous": null,
+            "current": { "version": 1, "status": "NEW", "derived": {} },
+            "late": false,
+            "flags_changed": {},
+        }});
+        let message = Message::builder()
+            .body(body.to_string())
+            .attributes(MessageSystemAttributeName::SentTimestamp, "1700000000123")
+            .build();
+        let change = published(&message).unwrap();
+        assert_eq!(
+            (change.event.id.as_str(), change.told_at_ms),
+            ("a", Some(1_700_000_000_123))
+        );
+    }
 }

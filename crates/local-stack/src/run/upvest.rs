@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use local_stack::Emulated;
-use upvest_simulator::api::{listen, serve};
-use upvest_simulator::{KeySource, Options, Simulator};
+use tokio::net::TcpListener;
+use upvest_simulator::{KeySource, Options, Simulator, api};
 
 use super::RunError;
 
@@ -17,18 +17,34 @@ pub(crate) const KEY_FILE: &str = "upvest-key.pem";
 /// Says how much faster than Upvest the simulator delivers: batches wait a tenth of a second.
 const TIME_SCALE: f64 = 0.1;
 
-/// Starts the simulator, serves its API on a free port of the loopback interface, and puts credentials for it into a
-/// secret of the emulator.
-pub(crate) async fn start(emulated: &Emulated) -> Result<Arc<Simulator>, RunError> {
+/// Stands in for Upvest, as long as this process runs.
+pub(crate) struct Upvest {
+    /// Delivers, and tells what became of it.
+    pub(crate) simulator: Arc<Simulator>,
+    /// Gives the URL at which its API is served, and its control below `/simulator`.
+    pub(crate) base_url: String,
+}
+
+/// Listens on a port of the loopback interface, or on any that is free.
+pub(crate) async fn listen(port: Option<u16>) -> Result<TcpListener, RunError> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
+    api::listen(address).await.map_err(|source| match port {
+        Some(port) => RunError::UpvestPort { port, source },
+        None => RunError::Listen(source),
+    })
+}
+
+/// Starts the simulator, serves its API to whoever calls the listener, and puts credentials for it into a secret of the
+/// emulator.
+pub(crate) async fn start(emulated: &Emulated, listener: TcpListener) -> Result<Upvest, RunError> {
     let simulator = Arc::new(Simulator::start(Options {
         key: KeySource::File(emulated.directory().join(KEY_FILE)),
         time_scale: TIME_SCALE,
         ..Options::default()
     })?);
-    let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let base_url = format!("http://{}", listener.local_addr().map_err(RunError::Address)?);
     // It ends with this process.
-    tokio::spawn(serve(listener, simulator.clone()));
+    tokio::spawn(api::serve(listener, simulator.clone()));
     let credentials = simulator.api_credentials(&base_url)?;
     let secrets = aws_sdk_secretsmanager::Client::new(emulated.sdk_config());
     let created = secrets
@@ -39,5 +55,23 @@ pub(crate) async fn start(emulated: &Emulated) -> Result<Arc<Simulator>, RunErro
         .send()
         .await
         .map_err(|error| RunError::Secret(Box::new(error.into())))?;
-    Ok(simulator)
+    Ok(Upvest { simulator, base_url })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_that_somebody_has_is_refused_by_the_option_that_names_it() {
+        let taken = listen(None).await.unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let refused = listen(Some(port)).await.unwrap_err().to_string();
+        assert!(refused.contains("--upvest-port"), "{refused}");
+        drop(taken);
+        assert_eq!(
+            listen(Some(port)).await.unwrap().local_addr().unwrap().port(),
+            port
+        );
+    }
 }

@@ -5,8 +5,11 @@
     reason = "a test that cannot go on fails, in its helpers too"
 )]
 
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::SystemTime;
 
 use super::stack::Stack;
 
@@ -20,7 +23,7 @@ struct Running(Child);
 impl Running {
     fn start() -> Self {
         let mut command = Command::new(format!("{ROOT}/target/debug/local-stack"));
-        command.args(["run", "--directory", DIRECTORY]);
+        command.args(["run", "--watch", "--directory", DIRECTORY]);
         Self(command.stdout(Stdio::piped()).spawn().unwrap())
     }
 
@@ -29,6 +32,7 @@ impl Running {
         let mut printed = String::new();
         for line in BufReader::new(self.0.stdout.as_mut().unwrap()).lines() {
             let line = line.unwrap();
+            assert!(!line.starts_with("NOT LIVE"), "{printed}{line}");
             printed.extend([line.as_str(), "\n"]);
             if line.contains(last) {
                 return printed;
@@ -46,6 +50,35 @@ impl Drop for Running {
     }
 }
 
+/// A source file that was saved a moment ago, without a change. In the end it has its time again, for which cargo takes what it
+/// built from it as fresh.
+struct Saved {
+    file: File,
+    before: SystemTime,
+}
+
+impl Saved {
+    fn now(path: &str) -> Self {
+        // Whatever is written now has the time of now.
+        let clock = Path::new(ROOT).join(DIRECTORY).join("clock");
+        fs::write(&clock, "").unwrap();
+        let now = fs::metadata(&clock).unwrap().modified().unwrap();
+        let file = File::options()
+            .append(true)
+            .open(Path::new(ROOT).join(path))
+            .unwrap();
+        let before = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(now).unwrap();
+        Self { file, before }
+    }
+}
+
+impl Drop for Saved {
+    fn drop(&mut self) {
+        let _ = self.file.set_modified(self.before);
+    }
+}
+
 fn upvest_webhooks(arguments: &[&str]) -> Output {
     let mut command = Command::new(format!("{ROOT}/target/debug/upvest-webhooks"));
     let description = format!("{ROOT}/{DIRECTORY}/stack.json");
@@ -56,11 +89,24 @@ fn upvest_webhooks(arguments: &[&str]) -> Output {
 #[tokio::test]
 async fn make_run_shows_what_became_of_the_samples_and_stays_up_with_upvest_until_it_is_told_to_end() {
     // Its start builds what runs here.
-    Stack::shared().await;
+    let stack = Stack::shared().await;
     let mut running = Running::start();
     let printed = running.printed_until("curl -i");
     assert!(printed.contains("CORPORATE_ACTION.UPDATED"), "{printed}");
     assert!(!printed.contains("NOT AS EXPECTED"), "{printed}");
+    assert!(printed.contains("stays up"), "{printed}");
+
+    let mut words = printed.split_whitespace();
+    let control = words.find(|word| word.ends_with("/simulator/state")).unwrap();
+    let state = stack.http.get(control).send().await.unwrap();
+    let state: serde_json::Value = state.json().await.unwrap();
+    assert_eq!(state["subscriptions"][0]["enabled"], true, "{state}");
+
+    // Of one binary alone, so that the tests beside this one build no more than that.
+    let saved = Saved::now("functions/processors/src/bin/orders.rs");
+    let renewed = running.printed_until("live after");
+    assert!(renewed.contains("changed: orders\n"), "{renewed}");
+    drop(saved);
 
     let listed = upvest_webhooks(&["webhooks", "list"]);
     assert!(listed.status.success(), "{listed:?}");

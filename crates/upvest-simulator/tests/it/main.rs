@@ -5,6 +5,7 @@ mod api_control;
 mod api_requests;
 mod batching;
 mod committed_deliveries;
+mod documented_control;
 mod faults;
 mod keys;
 mod receiver;

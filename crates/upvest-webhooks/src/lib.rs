@@ -20,6 +20,7 @@ mod cli;
 mod commands;
 mod exit;
 mod output;
+mod screen;
 mod terminal;
 mod times;
 

@@ -1,11 +1,8 @@
 //! `tail`: deliveries and events as they pass.
 
 mod lines;
-mod model;
-mod screen;
 #[cfg(test)]
 mod tests;
-mod view;
 
 use std::io::{self, IsTerminal};
 use std::sync::atomic::Ordering::Relaxed;
@@ -21,8 +18,8 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use self::lines::Form;
-use self::model::App;
 use crate::arguments::{entity, event_type, length_of_time};
+use crate::screen::{self, App};
 use crate::terminal::stop_signal;
 
 /// Says how many updates wait for whoever shows them.

@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
-use operator::watch::{EntityState, Update, WatchedDelivery, WatchedEvent};
+use operator::watch::{Update, WatchedDelivery, WatchedEvent};
 use tokio::sync::mpsc;
 
 use crate::output::{self, harmless, harmless_json, harmless_line};
+use crate::screen::state_text;
 
 /// Says in which form deliveries are written, a line each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,14 +85,6 @@ fn text(delivery: &WatchedDelivery) -> String {
         text.push_str(&format!("\n  {}", event_text(event)));
     }
     text
-}
-
-/// Writes the status; until the event is in it, only that the event waits for that.
-pub(super) fn state_text(state: &EntityState) -> &str {
-    match state.processed {
-        true => state.status.as_deref().unwrap_or("no status"),
-        false => "waiting",
-    }
 }
 
 fn event_text(event: &WatchedEvent) -> String {

@@ -4,6 +4,7 @@ mod details;
 mod list;
 
 use jiff::Timestamp;
+use operator::watch::EntityState;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style, Stylize};
@@ -139,6 +140,14 @@ fn draw_footer(frame: &mut Frame<'_>, app: &App, area: Rect) {
         }
     }
     frame.render_widget(Paragraph::new(line), area);
+}
+
+/// Writes the status; until the event is in it, only that the event waits for that.
+pub(crate) fn state_text(state: &EntityState) -> &str {
+    match state.processed {
+        true => state.status.as_deref().unwrap_or("no status"),
+        false => "waiting",
+    }
 }
 
 /// Writes a number with what it counts.

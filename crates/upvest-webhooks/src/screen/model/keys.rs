@@ -6,7 +6,7 @@ use super::{App, Command, Object, PAGE};
 
 impl App {
     /// Does what a key is for in the mode that the screen is in.
-    pub(in crate::commands::tail) fn press(&mut self, key: KeyEvent) -> Command {
+    pub(in crate::screen) fn press(&mut self, key: KeyEvent) -> Command {
         if key.kind == KeyEventKind::Release {
             return Command::Draw;
         }

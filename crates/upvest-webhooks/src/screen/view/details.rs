@@ -9,8 +9,8 @@ use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Borders, Paragraph, Wrap};
 
-use super::super::lines::state_text;
 use super::super::model::{App, Object, Row};
+use super::state_text;
 use crate::output::harmless_line;
 
 pub(super) fn draw_details(frame: &mut Frame<'_>, app: &App, area: Rect) {

@@ -57,7 +57,7 @@ pub(super) struct Rates {
 
 /// Holds what the screen shows and where the operator is in it, without drawing.
 #[derive(Debug)]
-pub(super) struct App {
+pub(crate) struct App {
     pub(super) title: String,
     deliveries: VecDeque<(u64, WatchedDelivery)>,
     next_number: u64,
@@ -81,7 +81,7 @@ pub(super) struct App {
 }
 
 impl App {
-    pub(super) fn new(title: String, quarantine_only: bool) -> Self {
+    pub(crate) fn new(title: String, quarantine_only: bool) -> Self {
         Self {
             title,
             deliveries: VecDeque::new(),

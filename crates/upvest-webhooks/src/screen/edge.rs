@@ -44,7 +44,7 @@ impl Drop for Screen {
 /// # Errors
 ///
 /// [`Error`] when the terminal does not work as a screen.
-pub(super) async fn run(
+pub(crate) async fn run(
     mut updates: mpsc::Receiver<Update>,
     mut app: App,
     reader: Reader,

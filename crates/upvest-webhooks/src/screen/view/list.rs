@@ -9,9 +9,8 @@ use ratatui::style::{Color, Modifier, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Paragraph, Wrap};
 
-use super::super::lines::state_text;
 use super::super::model::{App, Row};
-use super::{count, fit, time_of_day};
+use super::{count, fit, state_text, time_of_day};
 use crate::output::harmless_line;
 
 /// Gives the width of an event's type where there is room.

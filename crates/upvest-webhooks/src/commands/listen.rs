@@ -1,11 +1,13 @@
 //! `listen`: verified events of a stack, posted to a program on this machine.
 
 mod console;
+mod forwarder;
 mod lines;
 mod session;
 #[cfg(test)]
 mod tests;
 
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use clap::Args;
@@ -20,10 +22,12 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use self::console::{Console, Key};
+use self::forwarder::Forwarder;
 use self::session::{Session, Style};
 use crate::arguments::{entity, event_type, length_of_time};
 use crate::exit::Exit;
-use crate::output::Page;
+use crate::output::{Page, note};
+use crate::screen::{self, App, Desk, Setting};
 use crate::terminal::stop_signal;
 
 /// Says how many updates wait for the program.
@@ -41,9 +45,11 @@ Examples:
       --entity ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4
 
 Each event is posted once, as the JSON that the event bus has of its change (events/schemas/change.v1.schema.json), or with --raw \
-as the delivery that Upvest made, with its signature. A status from 200 to 299 says that the program took it. What it did not take \
-is told and left: the key r posts the last one again, f all that were not taken, q ends it. What is posted and printed holds \
-personal data. Exit status: 1 where something was not taken in the end.";
+as the delivery that Upvest made, with its signature. A status from 200 to 299 says that the program took it.
+
+On a terminal it is the screen of tail, with what the program answered in each row: r posts the selected event again, R all that \
+were not taken, ? shows the keys. With --plain, --print or --count it prints lines: r posts the last one again, f all that were not \
+taken, q ends it. What is posted and printed holds personal data. Exit status: 1 where something was not taken in the end.";
 
 // Without a docstring: it would replace the command's description.
 #[derive(Debug, Args)]
@@ -58,6 +64,9 @@ pub(crate) struct Arguments {
     /// Print what is posted, or would be
     #[arg(long)]
     print: bool,
+    /// Print lines, also on a terminal, in place of the screen
+    #[arg(long)]
+    plain: bool,
     /// Post each delivery as Upvest made it, byte for byte, with the headers of its signature
     #[arg(long)]
     raw: bool,
@@ -94,6 +103,11 @@ impl Arguments {
     /// Forwards until it is stopped, or there was as much as was asked for.
     pub(crate) async fn run(self, stack: &Stack, page: Page, reporter: Reporter<'_>) -> Result<Exit> {
         warn_of_unknown_types(self.types.iter().chain(&self.categories), reporter);
+        if let Some(poster) = self.poster()?
+            && self.is_for_a_screen(page)
+        {
+            return self.run_on_screen(stack, poster).await;
+        }
         let stopped = stop_signal()?;
         // Keys are for people: where lines are for a program, the terminal stays as it is.
         let (console, keys) = match page.is_json {
@@ -101,22 +115,79 @@ impl Arguments {
             false => Console::attended(stopped.clone()),
         };
         let mut session = self.session(stack, page, console)?;
-        let time_is_up = async {
-            match self.duration {
-                Some(duration) => sleep(duration).await,
-                None => std::future::pending().await,
-            }
-        };
         session.begin(self.forward_to.as_deref());
         // Whatever ends first drops the others.
         let ended = tokio::select! {
             () = stopped.notified() => Ok(()),
-            () = time_is_up => Ok(()),
+            () = self.time_is_up() => Ok(()),
             listened = self.listen(stack, &mut session, keys) => listened,
         };
         session.end();
         ended?;
         Ok(Exit::of_work(session.all_taken()))
+    }
+
+    /// Tells whether somebody is there to look at a screen, and nothing was asked for that only lines can show.
+    fn is_for_a_screen(&self, page: Page) -> bool {
+        let asks_for_lines = self.plain || self.print || self.count.is_some() || page.is_json;
+        !asks_for_lines && io::stdin().is_terminal() && io::stdout().is_terminal()
+    }
+
+    async fn run_on_screen(&self, stack: &Stack, poster: Poster) -> Result<Exit> {
+        let stopped = stop_signal()?;
+        let clock = Clock::system();
+        let reader = Reader::new(stack, self.filter(), false, false)?;
+        let feed = Feed::new(reader.clone(), self.watch(&clock), clock.clone());
+        let (sender, updates) = mpsc::channel(WAITING);
+        let (orders, ordered) = mpsc::unbounded_channel();
+        let (telling, news) = mpsc::channel(WAITING);
+        let forwarder = Forwarder {
+            listener: Listener::new(stack, self.form())?,
+            poster,
+            form: self.form(),
+            news: telling,
+        };
+        let mut app = App::new(self.setting(stack));
+        let desk = Desk {
+            stack,
+            reader,
+            clock,
+            orders: Some(orders),
+        };
+        // Whatever ends first drops the others; the screen gives the terminal back when it is dropped.
+        let ended = tokio::select! {
+            () = stopped.notified() => Ok(()),
+            () = self.time_is_up() => Ok(()),
+            watched = feed.run(sender) => watched,
+            forwarded = forwarder.run(updates, ordered) => forwarded,
+            shown = screen::run(&mut app, news, &desk) => shown,
+        };
+        let tally = app.tally();
+        note(&format!(
+            "{} posted: {} taken, {} not taken",
+            tally.taken + tally.not_taken,
+            tally.taken,
+            tally.not_taken
+        ));
+        ended?;
+        Ok(Exit::of_work(tally.not_taken == 0))
+    }
+
+    fn setting(&self, stack: &Stack) -> Setting {
+        let setting = Setting::of(stack);
+        let url = self.forward_to.as_deref().unwrap_or_default();
+        Setting {
+            title: format!("{} → {url}", setting.title),
+            form: Some(self.form()),
+            ..setting
+        }
+    }
+
+    async fn time_is_up(&self) {
+        match self.duration {
+            Some(duration) => sleep(duration).await,
+            None => std::future::pending().await,
+        }
     }
 
     async fn listen(
@@ -153,23 +224,28 @@ impl Arguments {
     }
 
     fn session(&self, stack: &Stack, page: Page, console: Console) -> Result<Session> {
-        let form = match self.raw {
-            true => Form::Deliveries,
-            false => Form::Changes,
-        };
-        let poster = match &self.forward_to {
-            Some(url) => Some(Poster::new(
-                &Target::new(url, self.insecure_http)?,
-                self.attempts,
-                self.timeout,
-            )?),
-            None => None,
-        };
         let style = Style {
             page,
             prints_bodies: self.print,
             count: self.count,
         };
-        Ok(Session::new(Listener::new(stack, form)?, poster, console, style))
+        let listener = Listener::new(stack, self.form())?;
+        Ok(Session::new(listener, self.poster()?, console, style))
+    }
+
+    fn form(&self) -> Form {
+        match self.raw {
+            true => Form::Deliveries,
+            false => Form::Changes,
+        }
+    }
+
+    /// Makes what posts to the program; `None` where nothing is posted.
+    fn poster(&self) -> Result<Option<Poster>> {
+        let Some(url) = &self.forward_to else {
+            return Ok(None);
+        };
+        let target = Target::new(url, self.insecure_http)?;
+        Poster::new(&target, self.attempts, self.timeout).map(Some)
     }
 }

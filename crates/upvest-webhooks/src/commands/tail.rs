@@ -19,7 +19,7 @@ use tokio::time::sleep;
 
 use self::lines::Form;
 use crate::arguments::{entity, event_type, length_of_time};
-use crate::screen::{self, App};
+use crate::screen::{self, App, Desk, News, Setting};
 use crate::terminal::stop_signal;
 
 /// Says how many updates wait for whoever shows them.
@@ -82,7 +82,7 @@ impl Arguments {
         let show = async {
             match form {
                 Some(form) => self.print(updates, form).await,
-                None => screen::run(updates, self.app(stack), reader, clock).await,
+                None => self.show(updates, stack, reader, clock).await,
             }
         };
         let time_is_up = async {
@@ -106,6 +106,30 @@ impl Arguments {
     async fn print(&self, mut updates: mpsc::Receiver<Update>, form: Form) -> Result<()> {
         let printed = lines::print(&mut updates, &mut io::stdout(), form, self.count).await;
         printed.map_err(Error::context("the result cannot be printed"))
+    }
+
+    async fn show(
+        &self,
+        updates: mpsc::Receiver<Update>,
+        stack: &Stack,
+        reader: Reader,
+        clock: Clock,
+    ) -> Result<()> {
+        let mut app = App::new(Setting {
+            quarantine_only: self.quarantine_only,
+            ..Setting::of(stack)
+        });
+        let (sender, news) = mpsc::channel(WAITING);
+        let desk = Desk {
+            stack,
+            reader,
+            clock,
+            orders: None,
+        };
+        tokio::select! {
+            shown = screen::run(&mut app, news, &desk) => shown,
+            () = tell(updates, sender) => Ok(()),
+        }
     }
 
     /// Says how lines are printed; `None` for the screen.
@@ -139,15 +163,13 @@ impl Arguments {
             every: self.every,
         }
     }
+}
 
-    fn app(&self, stack: &Stack) -> App {
-        let place = stack.name().unwrap_or("the environment's parts");
-        let region = stack.config().region();
-        let title = match (stack.config().endpoint_url(), region) {
-            (Some(_), _) => format!("{place}, local"),
-            (None, Some(region)) => format!("{place}, {region}"),
-            (None, None) => place.to_owned(),
-        };
-        App::new(title, self.quarantine_only)
+/// Tells the screen what the feed tells, until nothing more comes.
+async fn tell(mut updates: mpsc::Receiver<Update>, news: mpsc::Sender<News>) {
+    while let Some(update) = updates.recv().await {
+        if news.send(News::Seen(update)).await.is_err() {
+            return;
+        }
     }
 }

@@ -1,50 +1,77 @@
 //! What the screen knows: the deliveries, which of them are shown, and which one is selected.
 
 mod keys;
+mod panes;
+mod posts;
+mod rows;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use operator::listen::Form;
 use operator::watch::{Outcome, Update, WatchedDelivery, WatchedEvent};
+use tui_input::Input;
+
+pub(super) use self::panes::{Account, Explained, Object};
+pub(crate) use self::posts::Posting;
+pub(super) use self::posts::Posts;
 
 /// Bounds the rows that are kept. Older ones are left to the archive.
 const MAX_ROWS: usize = 5_000;
 /// Says over which time rates are counted.
 const RATE_TIME: Duration = Duration::from_secs(60);
 /// Says how many rows a page moves.
-const PAGE: isize = 10;
+const PAGE: u16 = 10;
 
 /// Names what is in a row: a delivery by its number, or an event of it by its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Row {
+pub(crate) struct Row {
     pub(super) delivery: u64,
     pub(super) event: Option<usize>,
 }
 
 /// Says what is to be done after a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Command {
+pub(crate) enum Command {
     /// Nothing is to be done but to draw.
     Draw,
     /// The operator leaves, so that the screen is closed.
     Quit,
     /// The object is to be read of the event at a place of the batch of an archived delivery.
     Read { archived_at: String, place: usize },
+    /// The entity, event or delivery is to be explained.
+    Explain { subject: String },
+    /// The text is to be put into the clipboard of the terminal.
+    Copy { text: String },
+    /// What is in these rows is to be posted again.
+    Post { rows: Vec<Row> },
 }
 
-/// Says how far the object of the selected event is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) enum Object {
-    /// Nobody asked for the object, which may hold personal data.
-    #[default]
-    Hidden,
-    /// The object was asked for, and is being read.
-    Reading,
-    /// The object is shown as it was delivered, indented.
-    Shown(String),
-    /// The object cannot be had, for this reason.
-    Unreadable(String),
+/// Tells what the screen has to know.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// The feed told something.
+    Seen(Update),
+    /// Something became of an event that was to be posted; of the whole delivery, where no event is named.
+    Posting {
+        delivery_id: String,
+        event_id: Option<String>,
+        posting: Posting,
+    },
+}
+
+/// Says where the screen is, and what it is for.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    pub(crate) title: String,
+    pub(crate) quarantine_only: bool,
+    /// Tells what is posted of each delivery; `None` where nothing is.
+    pub(crate) form: Option<Form>,
+    /// Says whose clock times are told by.
+    pub(crate) zone: TimeZone,
+    pub(crate) has_colours: bool,
 }
 
 /// Counts what came in the last minute.
@@ -59,13 +86,21 @@ pub(super) struct Rates {
 #[derive(Debug)]
 pub(crate) struct App {
     pub(super) title: String,
+    pub(super) zone: TimeZone,
+    pub(super) has_colours: bool,
     deliveries: VecDeque<(u64, WatchedDelivery)>,
     next_number: u64,
     rows_kept: usize,
     arrivals: VecDeque<(Timestamp, Rates)>,
-    pub(super) filter: String,
+    pub(super) filter: Input,
     /// Tells whether keys go to the filter.
     pub(super) editing: bool,
+    /// Says how far the explanation of the keys is scrolled, while it is shown.
+    pub(super) help: Option<u16>,
+    /// Holds the explanation that is shown in place of the list.
+    pub(super) explained: Option<Explained>,
+    /// Answers the last key.
+    pub(super) notice: Option<String>,
     pub(super) quarantine_only: bool,
     /// Numbers the first delivery that is not shown, while it is paused.
     paused_at: Option<u64>,
@@ -75,44 +110,57 @@ pub(crate) struct App {
     pub(super) details: bool,
     pub(super) details_offset: u16,
     pub(super) object: Object,
+    /// Keeps what became of what was posted; `None` where nothing is.
+    pub(super) posts: Option<Posts>,
     pub(super) trouble: Option<String>,
     /// Tells whether the archive was looked through at least once.
     pub(super) has_looked: bool,
 }
 
 impl App {
-    pub(crate) fn new(title: String, quarantine_only: bool) -> Self {
+    pub(crate) fn new(setting: Setting) -> Self {
         Self {
-            title,
+            title: setting.title,
+            zone: setting.zone,
+            has_colours: setting.has_colours,
             deliveries: VecDeque::new(),
             next_number: 0,
             rows_kept: 0,
             arrivals: VecDeque::new(),
-            filter: String::new(),
+            filter: Input::default(),
             editing: false,
-            quarantine_only,
+            help: None,
+            explained: None,
+            notice: None,
+            quarantine_only: setting.quarantine_only,
             paused_at: None,
             selected: None,
             following: true,
             details: false,
             details_offset: 0,
             object: Object::Hidden,
+            posts: setting.form.map(Posts::new),
             trouble: None,
             has_looked: false,
         }
     }
 
-    /// Takes in what the feed tells.
-    pub(super) fn take(&mut self, update: Update) {
-        match update {
-            Update::Delivery(delivery) => self.add(*delivery),
-            Update::CaughtUp => {
+    /// Takes in what there is to know.
+    pub(crate) fn take(&mut self, news: News) {
+        match news {
+            News::Seen(Update::Delivery(delivery)) => self.add(*delivery),
+            News::Seen(Update::CaughtUp) => {
                 self.has_looked = true;
                 self.trouble = None;
             }
-            Update::Trouble { why, retry_in } => {
+            News::Seen(Update::Trouble { why, retry_in }) => {
                 self.trouble = Some(format!("trying again in {} s: {why}", retry_in.as_secs_f32()));
             }
+            News::Posting {
+                delivery_id,
+                event_id,
+                posting,
+            } => self.take_posting(&delivery_id, event_id.as_deref(), posting),
         }
     }
 
@@ -128,8 +176,11 @@ impl App {
         self.deliveries.push_back((self.next_number, delivery));
         self.next_number += 1;
         while self.rows_kept > MAX_ROWS && self.deliveries.len() > 1 {
-            if let Some((_, oldest)) = self.deliveries.pop_front() {
+            if let Some((number, oldest)) = self.deliveries.pop_front() {
                 self.rows_kept -= 1 + oldest.events.len();
+                if let Some(posts) = &mut self.posts {
+                    posts.forget_before(number + 1);
+                }
             }
         }
         self.settle();
@@ -154,34 +205,6 @@ impl App {
     /// Counts the deliveries that came since it was paused; `None` while it is not.
     pub(super) fn held_back(&self) -> Option<u64> {
         self.paused_at.map(|paused_at| self.next_number - paused_at)
-    }
-
-    /// Lists the rows that pass the filter, oldest first.
-    pub(super) fn rows(&self) -> Vec<Row> {
-        let end = self.paused_at.unwrap_or(self.next_number);
-        let filter = self.filter.to_lowercase();
-        let mut rows = Vec::new();
-        for (number, delivery) in self.deliveries.iter().take_while(|(number, _)| *number < end) {
-            if self.quarantine_only && delivery.result == Outcome::Verified {
-                continue;
-            }
-            let whole = delivery_matches(delivery, &filter);
-            let events = delivery.events.iter().enumerate();
-            let events: Vec<usize> = events
-                .filter(|(_, event)| whole || event_matches(event, &filter))
-                .map(|(index, _)| index)
-                .collect();
-            if !whole && events.is_empty() {
-                continue;
-            }
-            let row = |event| Row {
-                delivery: *number,
-                event,
-            };
-            rows.push(row(None));
-            rows.extend(events.into_iter().map(|index| row(Some(index))));
-        }
-        rows
     }
 
     /// Finds the delivery of a row.
@@ -230,44 +253,4 @@ impl App {
         self.following = to == last && by > 0;
         self.select(rows.get(to).copied());
     }
-
-    /// Shows the object that was read, if its event is still selected.
-    pub(super) fn show_object(&mut self, read: Result<Option<String>, String>) {
-        if self.object == Object::Reading {
-            self.object = match read {
-                Ok(Some(object)) => Object::Shown(object),
-                Ok(None) => Object::Unreadable("the archived delivery is not there any more".to_owned()),
-                Err(why) => Object::Unreadable(why),
-            };
-        }
-    }
-}
-
-/// Tells whether the delivery itself has the text, which is in lower case.
-fn delivery_matches(delivery: &WatchedDelivery, text: &str) -> bool {
-    let own = [
-        Some(&delivery.delivery_id),
-        delivery.reason.as_ref(),
-        delivery.source_address.as_ref(),
-        delivery.key_id.as_ref(),
-        delivery.out_of_time.as_ref(),
-    ];
-    let own = own.into_iter().flatten().map(String::as_str);
-    has(own.chain([delivery.result.name()]), text)
-}
-
-/// Tells whether the event has the text, which is in lower case.
-fn event_matches(event: &WatchedEvent, text: &str) -> bool {
-    let status = event.state.as_ref().and_then(|state| state.status.as_ref());
-    let own = [
-        Some(&event.r#type),
-        Some(&event.event_id),
-        event.entity.as_ref(),
-        status,
-    ];
-    has(own.into_iter().flatten().map(String::as_str), text)
-}
-
-fn has<'t>(mut own: impl Iterator<Item = &'t str>, text: &str) -> bool {
-    own.any(|own| own.to_lowercase().contains(text))
 }

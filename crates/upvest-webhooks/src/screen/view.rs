@@ -1,16 +1,24 @@
 //! How the screen looks.
 
+mod columns;
 mod details;
+mod explanation;
+mod help;
 mod list;
+#[cfg(test)]
+mod tests;
+mod text;
 
 use jiff::Timestamp;
-use operator::watch::EntityState;
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::style::{Color, Style, Stylize};
+use ratatui::style::{Color, Stylize};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
+use ratatui::widgets::{Paragraph, Wrap};
 
+use self::text::count;
+pub(crate) use self::text::state_text;
 use super::model::{App, Row};
 use crate::output::harmless_line;
 
@@ -18,25 +26,69 @@ use crate::output::harmless_line;
 const WIDE: u16 = 140;
 /// Says from which height on, in lines, details stand below the list; on a smaller screen, in its place.
 const TALL: u16 = 24;
-/// Draws the whole screen: header, status, list or details, and keys.
+/// Gives the size, in columns and lines, below which nothing of use can be shown.
+const LEAST: (u16, u16) = (40, 8);
+
+// The terminal's own colours, of which it has ones that can be read on its background, be that light or dark. Yellow cannot on white,
+// nor blue on black, and no background is set.
+const GOOD: Color = Color::Green;
+const BAD: Color = Color::Red;
+const DOUBTFUL: Color = Color::Magenta;
+const TOLD: Color = Color::Cyan;
+
+/// Draws the whole screen: header, status, list with details or an explanation, and keys.
 pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App, now: Timestamp) {
+    let area = frame.area();
+    match area.width < LEAST.0 || area.height < LEAST.1 {
+        true => draw_too_small(frame, area),
+        false => draw_all(frame, app, now, area),
+    }
+    if !app.has_colours {
+        take_colours_out(frame.buffer_mut());
+    }
+}
+
+fn draw_too_small(frame: &mut Frame<'_>, area: Rect) {
+    let (width, height) = LEAST;
+    let text = format!(
+        "too small: {} x {}, and it takes {width} x {height}; q quits",
+        area.width, area.height
+    );
+    frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
+}
+
+fn draw_all(frame: &mut Frame<'_>, app: &mut App, now: Timestamp, area: Rect) {
     let [header, status, body, footer] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
         Constraint::Min(0),
         Constraint::Length(1),
     ])
-    .areas(frame.area());
+    .areas(area);
     let rows = app.rows();
     draw_header(frame, app, now, header);
     draw_status(frame, app, &rows, status);
-    draw_footer(frame, app, footer);
-    let (list, details) = arrange(app, body);
-    if let Some(list) = list {
-        list::draw_list(frame, app, &rows, list);
+    help::draw_footer(frame, app, footer);
+    if app.explained.is_some() {
+        explanation::draw_explanation(frame, app, body);
+    } else {
+        let (list, details) = arrange(app, body);
+        if let Some(list) = list {
+            list::draw_list(frame, app, &rows, list, now);
+        }
+        if let Some(details) = details {
+            details::draw_details(frame, app, details, now);
+        }
     }
-    if let Some(details) = details {
-        details::draw_details(frame, app, details);
+    if app.help.is_some() {
+        help::draw_help(frame, app, body);
+    }
+}
+
+fn take_colours_out(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        cell.fg = Color::Reset;
+        cell.bg = Color::Reset;
     }
 }
 
@@ -56,127 +108,85 @@ fn arrange(app: &App, body: Rect) -> (Option<Rect>, Option<Rect>) {
 
 fn draw_header(frame: &mut Frame<'_>, app: &mut App, now: Timestamp, area: Rect) {
     let rates = app.rates(now);
-    let title = format!(" {} ", harmless_line(&app.title));
+    let title = Span::raw(format!(" {} ", harmless_line(&app.title))).bold();
     let events = count(rates.events, "event", "events");
     let deliveries = count(rates.deliveries, "delivery", "deliveries");
     let counts = format!("in the last minute: {deliveries}, {events}");
     let short = format!("{}/min, {events}", rates.deliveries);
     let quarantined = match rates.quarantined {
         0 => Span::raw(" "),
-        count => Span::styled(
-            format!(", {count} quarantined "),
-            Style::new().fg(Color::LightRed).bold(),
-        ),
+        count => Span::raw(format!(", {count} quarantined ")).fg(BAD).bold(),
     };
-    let fits = title.len() + counts.len() + quarantined.width() <= usize::from(area.width);
+    let fits = title.width() + counts.len() + quarantined.width() <= usize::from(area.width);
     let right = Line::from(vec![Span::raw(if fits { counts } else { short }), quarantined]);
-    let style = Style::new().bg(Color::Blue).fg(Color::White);
-    frame.render_widget(Paragraph::new(title.bold()).style(style), area);
+    frame.render_widget(Line::from(title), area);
     let width = u16::try_from(right.width()).unwrap_or(area.width).min(area.width);
     let place = Rect {
         x: area.right() - width,
         width,
         ..area
     };
-    frame.render_widget(Paragraph::new(right).style(style), place);
+    frame.render_widget(right, place);
 }
 
 fn draw_status(frame: &mut Frame<'_>, app: &App, rows: &[Row], area: Rect) {
-    let line = if app.editing {
-        Line::from(vec![
-            " filter: ".bold(),
-            Span::raw(harmless_line(&app.filter)),
-            "▏".bold(),
-            "  enter keeps it, esc clears it".dim(),
-        ])
+    if app.editing {
+        return draw_filter(frame, app, area);
+    }
+    let line = if let Some(notice) = &app.notice {
+        Line::from(format!(" {}", harmless_line(notice))).bold()
     } else if let Some(trouble) = &app.trouble {
-        Line::from(format!(" {}", harmless_line(trouble))).fg(Color::LightRed)
+        Line::from(format!(" {}", harmless_line(trouble))).fg(BAD)
     } else {
         mode(app, rows)
     };
-    frame.render_widget(Paragraph::new(line), area);
+    frame.render_widget(line, area);
+}
+
+/// Draws the filter with the terminal's own cursor in it; of a long one, what is around the cursor.
+fn draw_filter(frame: &mut Frame<'_>, app: &App, area: Rect) {
+    let name = " filter: ";
+    let [before, input] = Layout::horizontal([
+        Constraint::Length(u16::try_from(name.len()).unwrap_or(u16::MAX)),
+        Constraint::Min(0),
+    ])
+    .areas(area);
+    frame.render_widget(Line::from(name).bold(), before);
+    // The last column is for a cursor behind the last letter.
+    let width = usize::from(input.width.saturating_sub(1));
+    let hidden = app.filter.visual_scroll(width);
+    let column = |cells: usize| u16::try_from(cells).unwrap_or(u16::MAX);
+    let text = Paragraph::new(harmless_line(app.filter.value())).scroll((0, column(hidden)));
+    frame.render_widget(text, input);
+    let cursor = column(app.filter.visual_cursor().saturating_sub(hidden));
+    frame.set_cursor_position((input.x.saturating_add(cursor), input.y));
 }
 
 /// Tells what the list shows, and whether it moves.
 fn mode(app: &App, rows: &[Row]) -> Line<'static> {
     let mut spans = vec![match (app.held_back(), app.following) {
-        (Some(0), _) => " paused".fg(Color::Yellow),
-        (Some(new), _) => format!(" paused, {new} new").fg(Color::Yellow),
-        (None, true) => " following".fg(Color::Green),
-        (None, false) => " not following".fg(Color::Yellow),
+        (Some(0), _) => " paused".fg(DOUBTFUL),
+        (Some(new), _) => Span::raw(format!(" paused, {new} new")).fg(DOUBTFUL),
+        (None, true) => " following".fg(GOOD),
+        (None, false) => " not following".fg(DOUBTFUL),
     }];
     let shown = rows.iter().filter(|row| row.event.is_none()).count();
     spans.push(match app.kept() {
-        kept if kept == shown => format!("  {}", count(kept, "delivery", "deliveries")).dim(),
-        kept => format!("  {shown} of {}", count(kept, "delivery", "deliveries")).dim(),
+        kept if kept == shown => Span::raw(format!("  {}", count(kept, "delivery", "deliveries"))).dim(),
+        kept => Span::raw(format!("  {shown} of {}", count(kept, "delivery", "deliveries"))).dim(),
     });
-    if app.quarantine_only {
-        spans.push("  quarantine only".fg(Color::LightRed));
+    if app.posts.is_some() {
+        let tally = app.tally();
+        spans.push(Span::raw(format!("  {} taken", tally.taken)));
+        if tally.not_taken > 0 {
+            spans.push(Span::raw(format!(", {} not taken", tally.not_taken)).fg(BAD));
+        }
     }
-    if !app.filter.is_empty() {
-        spans.push(format!("  filter: {}", harmless_line(&app.filter)).bold());
+    if app.quarantine_only {
+        spans.push("  quarantine only".fg(BAD));
+    }
+    if !app.filter.value().is_empty() {
+        spans.push(Span::raw(format!("  filter: {}", harmless_line(app.filter.value()))).bold());
     }
     Line::from(spans)
 }
-
-fn draw_footer(frame: &mut Frame<'_>, app: &App, area: Rect) {
-    let mut keys = vec![
-        ("q", "quit"),
-        ("enter", "details"),
-        ("/", "filter"),
-        ("space", "pause"),
-    ];
-    if app.details {
-        keys.extend([("o", "object"), ("J K", "scroll")]);
-    }
-    keys.extend([("x", "quarantine"), ("f", "follow"), ("↑ ↓", "move")]);
-    let mut line = Line::default();
-    for (key, meaning) in keys {
-        let spans = [format!(" {key}").bold(), format!(" {meaning} ").dim()];
-        // Half a word explains nothing.
-        let width: usize = spans.iter().map(Span::width).sum();
-        if line.width() + width <= usize::from(area.width) {
-            line.spans.extend(spans);
-        }
-    }
-    frame.render_widget(Paragraph::new(line), area);
-}
-
-/// Writes the status; until the event is in it, only that the event waits for that.
-pub(crate) fn state_text(state: &EntityState) -> &str {
-    match state.processed {
-        true => state.status.as_deref().unwrap_or("no status"),
-        false => "waiting",
-    }
-}
-
-/// Writes a number with what it counts.
-fn count(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
-}
-
-/// Writes the time of day, UTC, to the millisecond.
-fn time_of_day(at: Timestamp) -> String {
-    let text = format!("{at:.3}");
-    text.split_once('T')
-        .map_or(text.clone(), |(_, time)| time.trim_end_matches('Z').to_owned())
-}
-
-/// Cuts or fills text to exactly this width; what is too long loses its middle, because ids differ at their ends.
-fn fit(text: &str, width: usize) -> String {
-    let text = harmless_line(text);
-    let length = text.chars().count();
-    if length <= width {
-        return format!("{text:<width$}");
-    }
-    let kept = width.saturating_sub(1);
-    let head: String = text.chars().take(kept.div_ceil(2)).collect();
-    let tail: String = text.chars().skip(length - kept / 2).collect();
-    match width {
-        0 => String::new(),
-        _ => format!("{head}…{tail}"),
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,7 @@
 //! Listening to a receiver in process, with programs that answer as they like.
 
+mod forwarding;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, Write};

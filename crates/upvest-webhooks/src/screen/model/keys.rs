@@ -1,49 +1,96 @@
 //! What each key does to the screen's state.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use tui_input::InputRequest;
 
-use super::{App, Command, Object, PAGE};
+use super::{Account, App, Command, Explained, Object, PAGE, Row};
+use crate::output::harmless_line;
 
 impl App {
     /// Does what a key is for in the mode that the screen is in.
-    pub(in crate::screen) fn press(&mut self, key: KeyEvent) -> Command {
+    pub(crate) fn press(&mut self, key: KeyEvent) -> Command {
         if key.kind == KeyEventKind::Release {
             return Command::Draw;
         }
         if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
             return Command::Quit;
         }
-        match self.editing {
-            true => self.edit(key.code),
-            false => return self.command(key.code),
+        self.notice = None;
+        if self.editing {
+            self.edit(key);
+            return Command::Draw;
         }
-        self.settle();
-        Command::Draw
+        // Ctrl-R is another key than R.
+        if key
+            .modifiers
+            .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
+        {
+            return Command::Draw;
+        }
+        if self.help.is_some() {
+            self.read_help(key.code);
+            return Command::Draw;
+        }
+        match self.explained.is_some() {
+            true => self.read_explanation(key.code),
+            false => self.command(key.code),
+        }
     }
 
-    fn edit(&mut self, key: KeyCode) {
-        match key {
+    fn edit(&mut self, key: KeyEvent) {
+        match key.code {
             KeyCode::Enter => self.editing = false,
             KeyCode::Esc => {
                 self.editing = false;
-                self.filter.clear();
+                self.filter.reset();
             }
-            KeyCode::Backspace => {
-                self.filter.pop();
+            _ => {
+                if let Some(request) = edit_request(key) {
+                    self.filter.handle(request);
+                }
             }
-            KeyCode::Char(character) => self.filter.push(character),
-            _ => {}
         }
+        self.settle();
+    }
+
+    fn read_help(&mut self, key: KeyCode) {
+        self.help = match key {
+            KeyCode::Esc | KeyCode::Enter | KeyCode::Char('?' | 'q') => None,
+            key => self.help.map(|offset| scrolled(offset, key)),
+        };
+    }
+
+    fn read_explanation(&mut self, key: KeyCode) -> Command {
+        let Some(explained) = &mut self.explained else {
+            return Command::Draw;
+        };
+        match key {
+            KeyCode::Esc | KeyCode::Char('e' | 'q') => self.explained = None,
+            KeyCode::Char('?') => self.help = Some(0),
+            KeyCode::Char('y' | 'Y') => {
+                let subject = explained.subject.clone();
+                return self.copy(&subject);
+            }
+            key => explained.offset = scrolled(explained.offset, key),
+        }
+        Command::Draw
     }
 
     fn command(&mut self, key: KeyCode) -> Command {
+        let page = isize::from(PAGE.cast_signed());
         match key {
             KeyCode::Char('q') => return Command::Quit,
             KeyCode::Char('o') => return self.toggle_object(),
+            KeyCode::Char('e') => return self.explain(),
+            KeyCode::Char('y') => return self.copy_of(Self::own_id),
+            KeyCode::Char('Y') => return self.copy_of(Self::subject),
+            KeyCode::Char('r') => return posted(self.post_selected()),
+            KeyCode::Char('R') => return posted(self.post_not_taken()),
+            KeyCode::Char('?') => self.help = Some(0),
             KeyCode::Up | KeyCode::Char('k') => self.move_by(-1),
             KeyCode::Down | KeyCode::Char('j') => self.move_by(1),
-            KeyCode::PageUp => self.move_by(-PAGE),
-            KeyCode::PageDown => self.move_by(PAGE),
+            KeyCode::PageUp => self.move_by(-page),
+            KeyCode::PageDown => self.move_by(page),
             KeyCode::Home | KeyCode::Char('g') => self.move_by(isize::MIN),
             KeyCode::End | KeyCode::Char('G' | 'f') => self.follow(),
             KeyCode::Char('J') => self.details_offset = self.details_offset.saturating_add(1),
@@ -78,7 +125,7 @@ impl App {
         match self.details {
             true => self.details = false,
             false => {
-                self.filter.clear();
+                self.filter.reset();
                 self.settle();
             }
         }
@@ -103,4 +150,89 @@ impl App {
         self.object = Object::Reading;
         read
     }
+
+    fn explain(&mut self) -> Command {
+        let Some(subject) = self.selected.and_then(|row| self.subject(row)) else {
+            return Command::Draw;
+        };
+        // Whoever comes back finds the row that was explained.
+        self.following = false;
+        self.explained = Some(Explained {
+            subject: subject.clone(),
+            offset: 0,
+            account: Account::Reading,
+        });
+        Command::Explain { subject }
+    }
+
+    /// Names what a row is about: the event's entity, or the event where it names none, or the delivery.
+    fn subject(&self, row: Row) -> Option<String> {
+        let entity = self.event(row).and_then(|event| event.entity.clone());
+        entity.or_else(|| self.own_id(row))
+    }
+
+    /// Names what is in a row: the event, or the delivery.
+    fn own_id(&self, row: Row) -> Option<String> {
+        match self.event(row) {
+            Some(event) => Some(event.event_id.clone()),
+            None => Some(self.delivery(row)?.delivery_id.clone()),
+        }
+    }
+
+    fn copy_of(&mut self, name: impl Fn(&Self, Row) -> Option<String>) -> Command {
+        match self.selected.and_then(|row| name(self, row)) {
+            Some(text) => self.copy(&text),
+            None => Command::Draw,
+        }
+    }
+
+    fn copy(&mut self, text: &str) -> Command {
+        // It is pasted into shells, where a line break is a command.
+        let text = harmless_line(text);
+        self.notice = Some(format!("copied, if the terminal lets programs do that: {text}"));
+        Command::Copy { text }
+    }
+}
+
+fn posted(rows: Vec<Row>) -> Command {
+    match rows.is_empty() {
+        true => Command::Draw,
+        false => Command::Post { rows },
+    }
+}
+
+/// Gives the offset after a key that scrolls; the view holds it within what there is.
+fn scrolled(offset: u16, key: KeyCode) -> u16 {
+    match key {
+        KeyCode::Up | KeyCode::Char('k' | 'K') => offset.saturating_sub(1),
+        KeyCode::Down | KeyCode::Char('j' | 'J') => offset.saturating_add(1),
+        KeyCode::PageUp => offset.saturating_sub(PAGE),
+        KeyCode::PageDown | KeyCode::Char(' ') => offset.saturating_add(PAGE),
+        KeyCode::Home | KeyCode::Char('g') => 0,
+        KeyCode::End | KeyCode::Char('G') => u16::MAX,
+        _ => offset,
+    }
+}
+
+/// Says what a key does to a line of text, as shells have it.
+fn edit_request(key: KeyEvent) -> Option<InputRequest> {
+    let with_control = key.modifiers.contains(KeyModifiers::CONTROL);
+    let with_alt = key.modifiers.contains(KeyModifiers::ALT);
+    let request = match (key.code, with_control) {
+        (KeyCode::Left, true) => InputRequest::GoToPrevWord,
+        (KeyCode::Right, true) => InputRequest::GoToNextWord,
+        (KeyCode::Left, false) | (KeyCode::Char('b'), true) => InputRequest::GoToPrevChar,
+        (KeyCode::Right, false) | (KeyCode::Char('f'), true) => InputRequest::GoToNextChar,
+        (KeyCode::Home, _) | (KeyCode::Char('a'), true) => InputRequest::GoToStart,
+        (KeyCode::End, _) | (KeyCode::Char('e'), true) => InputRequest::GoToEnd,
+        (KeyCode::Backspace, false) if with_alt => InputRequest::DeletePrevWord,
+        (KeyCode::Backspace, true) | (KeyCode::Char('w'), true) => InputRequest::DeletePrevWord,
+        (KeyCode::Backspace, false) | (KeyCode::Char('h'), true) => InputRequest::DeletePrevChar,
+        (KeyCode::Delete, _) | (KeyCode::Char('d'), true) => InputRequest::DeleteNextChar,
+        (KeyCode::Char('u'), true) => InputRequest::DeleteFromStart,
+        (KeyCode::Char('k'), true) => InputRequest::DeleteTillEnd,
+        (KeyCode::Char(character), false) if !with_alt => InputRequest::InsertChar(character),
+        _ => return None,
+    };
+    Some(request)
 }

@@ -1,31 +1,33 @@
 //! The list of deliveries, each with its events below it.
 
-use std::iter;
-
+use jiff::Timestamp;
 use operator::watch::{Outcome, WatchedDelivery, WatchedEvent};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::style::{Color, Modifier, Style, Stylize};
+use ratatui::style::{Modifier, Style, Stylize};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Borders, Paragraph, Wrap};
+use ratatui::widgets::{Paragraph, Wrap};
 
-use super::super::model::{App, Row};
-use super::{count, fit, state_text, time_of_day};
+use super::super::model::{App, Posting, Row};
+use super::columns::{ANSWER, Columns, GAP, MARK, STATUS};
+use super::text::{clock_text, cut, entity_text, fit, posting_text, state_text};
+use super::{BAD, DOUBTFUL, GOOD, TOLD, count};
 use crate::output::harmless_line;
+use crate::times::age_at;
 
-/// Gives the width of an event's type where there is room.
-const TYPE_WIDTH: usize = 28;
-/// Gives the width of an entity: most are a category and a UUID.
-const ENTITY_WIDTH: usize = 46;
-const EVENT_ID_WIDTH: usize = 36;
+/// Holds what all rows are drawn by.
+struct Sheet<'s> {
+    app: &'s App,
+    columns: Columns,
+    now: Timestamp,
+    width: usize,
+}
 
-/// Draws the rows around the selected one.
-pub(super) fn draw_list(frame: &mut Frame<'_>, app: &App, rows: &[Row], area: Rect) {
-    let block = Block::new()
-        .borders(Borders::TOP)
-        .border_style(Style::new().dim());
-    let inner = block.inner(area);
-    frame.render_widget(block, area);
+/// Draws the names of the columns, and the rows around the selected one.
+pub(super) fn draw_list(frame: &mut Frame<'_>, app: &App, rows: &[Row], area: Rect, now: Timestamp) {
+    let [header, inner] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
+    let sheet = Sheet::of(app, usize::from(area.width), now);
+    frame.render_widget(sheet.header(), header);
     if rows.is_empty() {
         return draw_empty(frame, app, inner);
     }
@@ -36,21 +38,15 @@ pub(super) fn draw_list(frame: &mut Frame<'_>, app: &App, rows: &[Row], area: Re
     // The selected row stays in the middle, except at either end.
     let most = rows.len().saturating_sub(height);
     let first = selected.unwrap_or(most).saturating_sub(height / 2).min(most);
-    let width = usize::from(inner.width);
     let lines = rows.iter().enumerate().skip(first).take(height).map(|(at, row)| {
-        let line = row_line(app, *row, width);
-        let style = match selected == Some(at) {
-            true => Style::new().add_modifier(Modifier::REVERSED),
-            false => Style::new(),
-        };
+        let mut line = sheet.row(*row);
         // Filled up, so that the whole row is highlighted.
-        let rest = width.saturating_sub(line.width());
-        let fill = Span::raw(" ".repeat(rest));
-        line.spans
-            .into_iter()
-            .chain(iter::once(fill))
-            .collect::<Line<'_>>()
-            .style(style)
+        let rest = sheet.width.saturating_sub(line.width());
+        line.push_span(Span::raw(" ".repeat(rest)));
+        match selected == Some(at) {
+            true => line.style(Style::new().add_modifier(Modifier::REVERSED)),
+            false => line,
+        }
     });
     frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()), inner);
 }
@@ -70,87 +66,157 @@ fn draw_empty(frame: &mut Frame<'_>, app: &App, area: Rect) {
     frame.render_widget(text, middle);
 }
 
-fn row_line<'a>(app: &App, row: Row, width: usize) -> Line<'a> {
-    match (app.event(row), app.delivery(row)) {
-        (Some(event), _) => event_line(event, width),
-        (None, Some(delivery)) => delivery_line(delivery, width),
-        (None, None) => Line::default(),
-    }
-}
-
-fn delivery_line<'a>(delivery: &WatchedDelivery, width: usize) -> Line<'a> {
-    let time = time_of_day(delivery.received_at);
-    let is_narrow = width < 100;
-    let mut spans = vec![Span::raw(format!(" {time}  ")).dim()];
-    match delivery.result {
-        Outcome::Verified => spans.push("✓ verified".fg(Color::Green)),
-        Outcome::Quarantined => spans.push("✗ quarantine".fg(Color::LightRed).bold()),
-        Outcome::Unreadable => spans.push("✗ unreadable".fg(Color::LightMagenta).bold()),
-    }
-    if let Some(reason) = &delivery.reason {
-        spans.push(Span::raw(format!("  {}", harmless_line(reason))).fg(Color::LightRed));
-    }
-    if let Some(out_of_time) = &delivery.out_of_time {
-        spans.push(Span::raw(format!("  {}", harmless_line(out_of_time))).fg(Color::Yellow));
-    }
-    if !delivery.events.is_empty() {
-        let events = count(delivery.events.len(), "event", "events");
-        spans.push(Span::raw(format!("  {events}")));
-    }
-    if !is_narrow {
-        let from = delivery
-            .source_address
-            .as_deref()
-            .map(|address| format!("  from {}", harmless_line(address)));
-        spans.push(Span::raw(from.unwrap_or_default()).dim());
-        spans.push(Span::raw(format!("  {}", delivery.delivery_id)).dim());
-    }
-    cut_line(spans, width)
-}
-
-fn event_line<'a>(event: &WatchedEvent, width: usize) -> Line<'a> {
-    let indent = "               ";
-    let state = event.state.as_ref();
-    let state_text = state.map(state_text).unwrap_or_default();
-    let room = width.saturating_sub(indent.len());
-    // What is left for the entity, and then for the event's id, decides which columns there are.
-    let type_width = TYPE_WIDTH.min(room / 2);
-    let state_width = if state.is_some() { 16.min(room / 4) } else { 0 };
-    let rest = room.saturating_sub(type_width + 2 + state_width);
-    let entity_width = ENTITY_WIDTH.min(rest);
-    let mut spans = vec![
-        Span::raw(indent),
-        Span::raw(fit(&event.r#type, type_width)).bold(),
-        Span::raw("  "),
-        Span::raw(fit(event.entity.as_deref().unwrap_or("no entity"), entity_width)),
-    ];
-    if let Some(state) = state {
-        let text = Span::raw(fit(&format!("  {state_text}"), state_width));
-        spans.push(match state.processed {
-            true => text.fg(Color::Cyan),
-            false => text.fg(Color::Yellow),
-        });
-    }
-    if rest >= entity_width + 2 + EVENT_ID_WIDTH {
-        spans.push(Span::raw(format!("  {}", harmless_line(&event.event_id))).dim());
-    }
-    cut_line(spans, width)
-}
-
-/// Cuts the spans of a line to a width.
-fn cut_line<'a>(spans: Vec<Span<'static>>, width: usize) -> Line<'a> {
-    let mut left = width;
-    let mut line = Line::default();
-    for span in spans {
-        let length = span.content.chars().count();
-        if length > left {
-            let cut: String = span.content.chars().take(left.saturating_sub(1)).collect();
-            let end = if left > 0 { "…" } else { "" };
-            line.spans.push(Span::styled(format!("{cut}{end}"), span.style));
-            return line;
+impl<'s> Sheet<'s> {
+    fn of(app: &'s App, width: usize, now: Timestamp) -> Self {
+        let outcome = app.posts.as_ref().map(|_| ANSWER);
+        Self {
+            app,
+            columns: Columns::of(width, outcome.or_else(|| app.shows_states().then_some(STATUS))),
+            now,
+            width,
         }
-        left -= length;
-        line.spans.push(span);
     }
-    line
+
+    /// Names the columns.
+    fn header(&self) -> Line<'static> {
+        let columns = &self.columns;
+        let outcome = match self.app.posts {
+            Some(_) => "answer",
+            None => "status",
+        };
+        let names = [
+            ("age", columns.age),
+            ("event", columns.kind),
+            ("entity", columns.entity),
+            (outcome, columns.outcome),
+            ("event id", columns.event_id),
+        ];
+        let mut text = format!("{:MARK$}{}", "", fit("time", columns.time));
+        for (name, width) in names.into_iter().filter(|(_, width)| *width > 0) {
+            text.push_str(&format!("{:GAP$}{}", "", fit(name, width)));
+        }
+        Line::from(fit(&text, self.width)).dim().underlined()
+    }
+
+    fn row(&self, row: Row) -> Line<'static> {
+        let mut spans = match (self.app.event(row), self.app.delivery(row)) {
+            (Some(event), _) => self.event(row, event),
+            (None, Some(delivery)) => self.delivery(row, delivery),
+            (None, None) => Vec::new(),
+        };
+        spans.retain(|span| span.width() > 0);
+        Line::from(spans)
+    }
+
+    /// Begins a row with its time and, where there is room, its age.
+    fn beginning(&self, mark: Span<'static>, at: Option<Timestamp>) -> Vec<Span<'static>> {
+        let Columns { time, age, .. } = self.columns;
+        let clock = at.map(|at| clock_text(at, self.now, &self.app.zone, time));
+        let mut spans = vec![mark, Span::raw(fit(&clock.unwrap_or_default(), time)).dim()];
+        if age > 0 {
+            let told = at.map(|at| age_at(self.now, at)).unwrap_or_default();
+            spans.push(Span::raw(format!("{:GAP$}{}", "", fit(&told, age))).dim());
+        }
+        spans
+    }
+
+    fn event(&self, row: Row, event: &WatchedEvent) -> Vec<Span<'static>> {
+        let columns = &self.columns;
+        let at = event.occurred_at.as_ref().and_then(|at| at.parse().ok());
+        let mut spans = self.beginning(Span::raw(" ".repeat(MARK)), at);
+        let entity = event.entity.as_deref().unwrap_or("no entity");
+        let (outcome, text) = (columns.outcome, self.outcome(row, event));
+        let cells = [
+            (columns.kind, Span::raw(fit(&event.r#type, columns.kind)).bold()),
+            (columns.entity, Span::raw(entity_text(entity, columns.entity))),
+            (outcome, text),
+            (
+                columns.event_id,
+                Span::raw(fit(&event.event_id, columns.event_id)).dim(),
+            ),
+        ];
+        for (_, cell) in cells.into_iter().filter(|(width, _)| *width > 0) {
+            spans.push(Span::raw(" ".repeat(GAP)));
+            spans.push(cell);
+        }
+        spans
+    }
+
+    /// Writes what the program answered, or the state of the event's entity.
+    fn outcome(&self, row: Row, event: &WatchedEvent) -> Span<'static> {
+        let width = self.columns.outcome;
+        if let Some(posts) = &self.app.posts {
+            let posting = posts.of(row);
+            return posting.map_or_else(
+                || Span::raw(" ".repeat(width)),
+                |posting| answer(fit(&posting_text(posting, width), width), posting),
+            );
+        }
+        match &event.state {
+            Some(state) if state.processed => Span::raw(fit(state_text(state), width)).fg(TOLD),
+            Some(state) => Span::raw(fit(state_text(state), width)).fg(DOUBTFUL),
+            None => Span::raw(" ".repeat(width)),
+        }
+    }
+
+    /// Writes a delivery with as many of its facts as there is room for, the ones first that matter most.
+    fn delivery(&self, row: Row, delivery: &WatchedDelivery) -> Vec<Span<'static>> {
+        let mark = match delivery.result {
+            Outcome::Verified => "✓ ".fg(GOOD),
+            Outcome::Quarantined | Outcome::Unreadable => "✗ ".fg(BAD).bold(),
+        };
+        let mut spans = self.beginning(mark, Some(delivery.received_at));
+        let mut room = self.width.saturating_sub(spans.iter().map(Span::width).sum());
+        let mut facts = self.facts(row, delivery, room);
+        facts.retain(|fact| fact.width() > 0);
+        for fact in facts {
+            let width = GAP + fact.width();
+            if width <= room {
+                room -= width;
+                spans.push(Span::raw(" ".repeat(GAP)));
+                spans.push(fact);
+            }
+        }
+        spans
+    }
+
+    fn facts(&self, row: Row, delivery: &WatchedDelivery, room: usize) -> Vec<Span<'static>> {
+        let name = delivery.result.name();
+        let result = match delivery.result {
+            Outcome::Verified => name.fg(GOOD),
+            Outcome::Quarantined | Outcome::Unreadable => name.fg(BAD).bold(),
+        };
+        let left = room.saturating_sub(result.width() + 2 * GAP);
+        let text = |text: &Option<String>| cut(text.as_deref().unwrap_or_default(), left);
+        let posting = self.app.posts.as_ref().and_then(|posts| posts.of(row));
+        let events = match delivery.events.len() {
+            0 => String::new(),
+            events => count(events, "event", "events"),
+        };
+        let source = delivery.source_address.as_deref();
+        let from = source.map(|address| format!("from {}", harmless_line(address)));
+        vec![
+            result,
+            Span::raw(text(&delivery.reason)).fg(BAD),
+            posting.map_or_else(Span::default, |posting| {
+                answer(posting_text(posting, ANSWER.1), posting)
+            }),
+            Span::raw(text(&delivery.out_of_time)).fg(DOUBTFUL),
+            Span::raw(cut(&delivery.flags.join(", "), left)).fg(DOUBTFUL),
+            Span::raw(events),
+            Span::raw(from.unwrap_or_default()).dim(),
+            Span::raw(harmless_line(&delivery.delivery_id)).dim(),
+        ]
+    }
+}
+
+/// Gives the text about what was posted the colour that it means.
+fn answer(text: String, posting: &Posting) -> Span<'static> {
+    let text = Span::raw(text);
+    match posting {
+        Posting::Answered(post) if post.is_taken() => text.fg(GOOD),
+        Posting::Answered(_) | Posting::Missing => text.fg(BAD),
+        Posting::Begun => text.fg(DOUBTFUL),
+        Posting::Nothing => text.dim(),
+    }
 }

@@ -1,20 +1,40 @@
 //! The screen as it looks, and what keys do to it.
 
+mod colours;
+mod keys;
+mod posting;
+
 use insta::assert_snapshot;
+use jiff::tz::{TimeZone, offset};
+use operator::explain::Explanation;
+use operator::listen::Form;
 use operator::watch::{EntityState, Outcome, Update, WatchedDelivery, WatchedEvent};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::super::model::Command;
+use super::super::model::{Command, News, Setting};
 use super::*;
+
+/// Terminals that people have: half a screen, the usual one, a wide one, and all of a large screen.
+const WIDTHS: [u16; 4] = [60, 80, 120, 200];
 
 fn now() -> Timestamp {
     "2026-01-05T09:30:30Z".parse().unwrap()
 }
 
+fn setting() -> Setting {
+    Setting {
+        title: "webhooks-live, eu-central-1".to_owned(),
+        quarantine_only: false,
+        form: None,
+        zone: TimeZone::fixed(offset(1)),
+        has_colours: true,
+    }
+}
+
 fn app() -> App {
-    App::new("webhooks-live, eu-central-1".to_owned(), false)
+    App::new(setting())
 }
 
 fn delivery(second: u8, result: Outcome, reason: Option<&str>, events: Vec<WatchedEvent>) -> WatchedDelivery {
@@ -55,12 +75,15 @@ fn seen(place: usize, event_type: &str, entity: &str, status: Option<(&str, bool
 }
 
 fn sight(app: &mut App, delivery: WatchedDelivery) {
-    app.take(Update::Delivery(Box::new(delivery)));
-    app.take(Update::CaughtUp);
+    app.take(News::Seen(Update::Delivery(Box::new(delivery))));
+    app.take(News::Seen(Update::CaughtUp));
 }
 
 fn running() -> App {
-    let mut app = app();
+    filled(app())
+}
+
+fn filled(mut app: App) -> App {
     let order = "ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4";
     let user = "USER#2a4e0f0c-8a07-4a58-8d3c-0f6a4d1c2b3e";
     let first = vec![
@@ -102,7 +125,10 @@ fn press(app: &mut App, keys: &str) -> Command {
 fn screen(app: &mut App, width: u16, height: u16) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| draw(frame, app, now())).unwrap();
-    let buffer = terminal.backend().buffer();
+    text(terminal.backend().buffer(), width)
+}
+
+fn text(buffer: &Buffer, width: u16) -> String {
     let cells = buffer.content().chunks(usize::from(width));
     let lines = cells.map(|cells| cells.iter().map(|cell| cell.symbol()).collect::<String>());
     lines.map(|line| format!("{}\n", line.trim_end())).collect()
@@ -112,38 +138,57 @@ fn screen(app: &mut App, width: u16, height: u16) -> String {
 fn nothing_has_come_yet() {
     let mut app = app();
     assert!(screen(&mut app, 80, 10).contains("looking into the archive ..."));
-    app.take(Update::CaughtUp);
+    app.take(News::Seen(Update::CaughtUp));
     assert_snapshot!(screen(&mut app, 80, 8));
 }
 
 #[test]
-fn deliveries_come_with_their_events() {
-    assert_snapshot!(screen(&mut running(), 150, 16));
+fn deliveries_come_with_their_events_on_every_width() {
+    for width in WIDTHS {
+        assert_snapshot!(format!("list_{width}"), screen(&mut running(), width, 15));
+    }
 }
 
 #[test]
-fn a_narrow_screen_has_the_essence() {
-    assert_snapshot!(screen(&mut running(), 60, 15));
+fn details_fit_every_width() {
+    for width in WIDTHS {
+        let mut app = running();
+        press(&mut app, "\n");
+        assert_snapshot!(format!("details_{width}"), screen(&mut app, width, 34));
+    }
 }
 
 #[test]
-fn a_filter_is_typed_and_kept() {
-    let mut app = running();
-    press(&mut app, "/filled");
-    assert_snapshot!(screen(&mut app, 100, 10));
-    press(&mut app, "\n");
-    assert_snapshot!(screen(&mut app, 100, 10));
-    press(&mut app, "/x");
-    assert!(screen(&mut app, 100, 10).contains("none of 3 deliveries matches"));
-    press(&mut app, "\u{8}\n\u{1b}");
-    assert!(screen(&mut app, 100, 16).contains("USER_CHECK.PASSED"));
+fn all_keys_are_explained_on_every_width() {
+    for width in WIDTHS {
+        let mut app = running();
+        press(&mut app, "?");
+        assert_snapshot!(format!("help_{width}"), screen(&mut app, width, 34));
+    }
 }
 
 #[test]
-fn details_hide_the_object_until_it_is_asked_for() {
-    let mut app = running();
-    press(&mut app, "\n");
-    assert_snapshot!(screen(&mut app, 150, 22));
+fn an_explanation_fits_every_width() {
+    for width in WIDTHS {
+        let mut app = running();
+        press(&mut app, "e");
+        app.show_explanation(
+            "ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4",
+            Ok(Box::new(explanation())),
+        );
+        assert_snapshot!(format!("explanation_{width}"), screen(&mut app, width, 14));
+    }
+}
+
+/// An explanation with nothing but findings.
+fn explanation() -> Explanation {
+    Explanation {
+        findings: vec![
+            "event 1dffadfa-612c-4c01-ae66-66d745b11e01: the log does not have what was signed: object, type".to_owned(),
+            "the state of ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4 is not what its 4 events fold to\u{1b}[2J".to_owned(),
+        ],
+        ..Explanation::default()
+    }
 }
 
 #[test]
@@ -162,9 +207,9 @@ fn an_object_that_was_asked_for_stands_beside_its_event() {
     app.show_object(Ok(Some(
         "{\n  \"id\": \"9fc8c651\",\n  \"note\": \"\u{1b}[31m\"\n}".to_owned(),
     )));
-    assert_snapshot!(screen(&mut app, 90, 34));
+    assert_snapshot!(screen(&mut app, 90, 36));
     press(&mut app, "o");
-    assert!(!screen(&mut app, 90, 34).contains("9fc8c651\","));
+    assert!(!screen(&mut app, 90, 36).contains("9fc8c651\","));
 }
 
 #[test]
@@ -183,99 +228,81 @@ fn an_object_is_hidden_again_when_another_event_is_selected() {
 #[test]
 fn trouble_is_shown_while_it_lasts() {
     let mut app = running();
-    app.take(Update::Trouble {
+    app.take(News::Seen(Update::Trouble {
         why: "ListObjectsV2 of the archive failed: service error: SlowDown\u{1b}[2J".to_owned(),
         retry_in: std::time::Duration::from_secs(4),
-    });
+    }));
     assert_snapshot!(screen(&mut app, 100, 10));
-    app.take(Update::CaughtUp);
+    app.take(News::Seen(Update::CaughtUp));
     assert!(screen(&mut app, 100, 10).contains(" following"));
-}
-
-#[test]
-fn a_paused_screen_stands_still_and_counts() {
-    let mut app = running();
-    press(&mut app, " ");
-    let before = screen(&mut app, 100, 16);
-    sight(
-        &mut app,
-        delivery(
-            15,
-            Outcome::Verified,
-            None,
-            vec![seen(0, "USER.CREATED", "USER#u", None)],
-        ),
-    );
-    let paused = screen(&mut app, 100, 16);
-    assert!(before.contains(" paused  3 deliveries"), "{before}");
-    assert!(paused.contains(" paused, 1 new  3 of 4 deliveries"), "{paused}");
-    assert!(!paused.contains("USER.CREATED"));
-    press(&mut app, " ");
-    assert!(screen(&mut app, 100, 16).contains("USER.CREATED"));
-}
-
-#[test]
-fn the_selection_stays_where_it_is_while_more_comes() {
-    let mut app = running();
-    press(&mut app, "↑↑");
-    let selected = app.selected;
-    sight(
-        &mut app,
-        delivery(
-            15,
-            Outcome::Verified,
-            None,
-            vec![seen(0, "USER.CREATED", "USER#u", None)],
-        ),
-    );
-    assert_eq!(app.selected, selected);
-    assert!(screen(&mut app, 100, 16).contains(" not following"));
-    press(&mut app, "f");
-    assert_eq!(app.event(app.selected.unwrap()).unwrap().r#type, "USER.CREATED");
-    press(&mut app, "g");
-    assert_eq!(app.selected, app.rows().first().copied());
-    press(&mut app, "G↓↓");
-    assert_eq!(app.selected, app.rows().last().copied());
-}
-
-#[test]
-fn only_quarantine_is_shown_on_request() {
-    let mut app = running();
-    press(&mut app, "x");
-    let shown = screen(&mut app, 100, 10);
-    assert!(
-        shown.contains("bad-signature") && !shown.contains("ORDER"),
-        "{shown}"
-    );
-    assert!(shown.contains("quarantine only"), "{shown}");
 }
 
 #[test]
 fn texts_of_others_do_not_steer_the_terminal() {
     let mut app = app();
+    let hostile = "ORDER#1\u{1b}[2J\n";
     let mut delivery = delivery(
         1,
         Outcome::Verified,
         None,
-        vec![seen(0, "ORDER.NEW", "ORDER#1\u{1b}[2J\n", None)],
+        vec![seen(0, "ORDER.NEW", hostile, None)],
     );
     delivery.key_id = Some("\u{9b}31m\nk".to_owned());
+    delivery.flags = vec!["\u{1b}c".to_owned()];
     sight(&mut app, delivery);
-    press(&mut app, "\n");
+    let keys = ["\n", "Y", "e", "?", "?", "y"];
+    for key in keys {
+        press(&mut app, key);
+        let shown = screen(&mut app, 150, 30);
+        assert!(
+            !shown.chars().any(|c| c.is_control() && c != '\n'),
+            "{key}: {shown:?}"
+        );
+    }
+    app.show_explanation(hostile, Ok(Box::new(explanation())));
     let shown = screen(&mut app, 150, 30);
-    assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
+    assert!(
+        shown.contains("4 events fold to") && !shown.contains('\u{1b}'),
+        "{shown:?}"
+    );
 }
 
 #[test]
 fn every_size_of_terminal_can_be_drawn() {
-    for details in [false, true] {
+    for keys in ["", "\n", "?", "e", "/abc"] {
         let mut app = running();
-        app.details = details;
+        press(&mut app, keys);
         for width in (1..=200).step_by(7) {
             for height in 1..=40 {
                 screen(&mut app, width, height);
             }
         }
+    }
+}
+
+#[test]
+fn a_terminal_that_is_too_small_says_so() {
+    let mut app = running();
+    for (width, height) in [(39, 20), (80, 7)] {
+        let shown = screen(&mut app, width, height);
+        assert!(
+            shown.starts_with(&format!("too small: {width} x {height}")),
+            "{shown}"
+        );
+        assert!(!shown.contains("ORDER"), "{shown}");
+    }
+    assert!(screen(&mut app, 40, 8).contains("ORDER"));
+}
+
+#[test]
+fn a_new_size_is_drawn_into() {
+    let mut app = running();
+    let mut terminal = Terminal::new(TestBackend::new(80, 20)).unwrap();
+    for width in [80, 120, 60] {
+        terminal.backend_mut().resize(width, 20);
+        terminal.draw(|frame| draw(frame, &mut app, now())).unwrap();
+        let resized = text(terminal.backend().buffer(), width);
+        assert_eq!(resized, screen(&mut app, width, 20));
     }
 }
 
@@ -299,14 +326,4 @@ fn rates_are_of_the_last_minute() {
     assert_eq!((rates.deliveries, rates.events, rates.quarantined), (2, 4, 1));
     let rates = app.rates("2026-01-05T09:31:05Z".parse().unwrap());
     assert_eq!((rates.deliveries, rates.events, rates.quarantined), (1, 2, 0));
-}
-
-#[test]
-fn control_c_and_q_leave() {
-    let mut app = running();
-    assert_eq!(press(&mut app, "q"), Command::Quit);
-    press(&mut app, "/");
-    assert_eq!(press(&mut app, "q"), Command::Draw);
-    let control_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-    assert_eq!(app.press(control_c), Command::Quit);
 }

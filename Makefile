@@ -20,6 +20,7 @@ SAM := .tools/sam/.installed
 LINT := .tools/lint/.installed
 PEERS := .tools/bench/.installed
 LOCK := .tools/lock/.installed
+SCREENS := .tools/screens/.installed
 
 # What writes the bills of materials; from its source, because nobody publishes it built.
 CYCLONEDX_VERSION := 0.5.9
@@ -34,7 +35,7 @@ DELIVERIES ?= 100000
 FUZZ ?= signature delivery envelope jwk
 SECONDS_EACH ?= 600
 
-.PHONY: run watch test check secrets secrets-allow simulate fuzz bench generate build sbom install deploy lock clean help tools
+.PHONY: run watch test check secrets secrets-allow simulate fuzz bench screens generate build sbom install deploy lock clean help tools
 
 run: $(EMULATOR) $(SAM) ## Run the receiver on this machine (ONCE=1: exit after the report; ARGS= as in docs/local-stack.md)
 	$(CARGO) build --locked --workspace --bins
@@ -84,6 +85,10 @@ bench: $(PEERS) ## Measure the release functions against the same work in Python
 	$(CARGO) build --locked --release $(FUNCTIONS:%=--package %) --package empty \
 		--bin ingest --bin verify-and-store --bin orders --bin empty
 	@target/debug/bench $(if $(QUICK),--quick) $(ARGS)
+
+screens: $(SCREENS) ## Make the pictures of docs/screens from the stack of `make run` (ARGS=--looks: at every width, light and dark)
+	$(CARGO) build --locked --workspace --bins
+	.tools/screens/bin/python tools/screens.py target/debug/upvest-webhooks $(if $(ARGS),target/screens $(ARGS),docs/screens)
 
 generate: ## Write what templates, processors and docs repeat of the tables of domains and categories
 	$(CARGO) run --locked --quiet --package generate

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::template::cloudformation::repository_file;
 
 /// The lists of Python packages.
-const LISTS: [&str; 5] = ["bench", "emulator", "lint", "lock", "sam"];
+const LISTS: [&str; 6] = ["bench", "emulator", "lint", "lock", "sam", "screens"];
 
 /// The commands of the Makefile, each on one line.
 fn commands() -> Vec<String> {

@@ -2,6 +2,7 @@
 
 mod documented_commands;
 mod hostile;
+mod json;
 mod permissions;
 mod restoring;
 mod screens;

@@ -5,7 +5,7 @@
 //! hand ([`deliveries`]) or made up from a seed ([`story`]), whole runs in a hostile world
 //! ([`simulation`]), an action whose effects can be seen ([`effects`]), what is
 //! [`stored`], read through the stores, and what the functions measure ([`metrics`]), finds the commands that a text names
-//! ([`commands`]), and leaves [`files`] for them. It ships in no function.
+//! ([`commands`]), holds what they print against its [`schemas`], and leaves [`files`] for them. It ships in no function.
 
 pub mod commands;
 pub mod deliveries;
@@ -15,6 +15,7 @@ pub mod files;
 pub mod metrics;
 pub mod order_desk;
 pub mod receiver;
+pub mod schemas;
 pub mod simulation;
 pub mod stored;
 pub mod story;

@@ -21,8 +21,10 @@ pub struct EventReport {
     /// Repeats the event type that Upvest sent.
     pub r#type: String,
     /// Names the entity in whose time line it is.
-    pub aggregate: Option<String>,
-    /// Gives its place in that time line.
+    pub entity: Option<String>,
+    /// Gives the time at which it occurred, by Upvest's word where it says so.
+    pub occurred_at: String,
+    /// Gives its place in that time line, as the published change does.
     pub occurred: String,
     /// Tells what its time is taken from, where the event itself does not say or is not believed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,7 +116,8 @@ impl EventReport {
             )))?,
             event_id: event.event_id,
             r#type: event.event_type,
-            aggregate: event.aggregate.map(|entity| entity.to_string()),
+            entity: event.aggregate.map(|entity| entity.to_string()),
+            occurred_at: event.occurred.created_at.to_string(),
             occurred: event.occurred.to_string(),
             time_flag: event.time_flag,
             received_at: event.received_at.to_string(),

@@ -3,6 +3,7 @@
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
+use webhook_tests::schemas::assert_error;
 
 use super::stack::Stack;
 
@@ -32,6 +33,7 @@ fn failure(output: &Output) -> (Option<i32>, Value) {
     let printed = String::from_utf8_lossy(&output.stderr);
     let last = printed.lines().last().unwrap_or_default();
     let document: Value = serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {printed}"));
+    assert_error(&document);
     (output.status.code(), document["error"].clone())
 }
 

@@ -14,6 +14,7 @@ use upvest_webhooks::Cli;
 use webhook_tests::deliveries::{event, sign, signing_key};
 use webhook_tests::deployment::Deployment;
 use webhook_tests::effects::Trouble;
+use webhook_tests::schemas::assert_described;
 
 /// Holds what clears a screen, sets a title, is a C1 control, turns text around, and what is not seen.
 const HOSTILE: &str =
@@ -147,12 +148,14 @@ async fn whatever_others_sent_steers_no_terminal_in_any_mode() {
     let mut shown = 0;
     for command in COMMANDS {
         for mode in ["", " --width 60", " --json"] {
-            let cli = Cli::try_parse_from(line_of(&site, &format!("{command}{mode}"))).unwrap();
+            let line = line_of(&site, &format!("{command}{mode}"));
+            let cli = Cli::try_parse_from(&line).unwrap();
             let answer = cli.run_on(&site.finder(), &site.clock()).await;
             let answer = answer.unwrap_or_else(|error| panic!("{command}: {error}"));
             let text = answer.text();
             assert!(is_harmless(text), "{command}{mode}: {text:?}");
             if mode == " --json" {
+                assert_described::<Cli>(&line, text);
                 serde_json::from_str::<Unique>(text).unwrap_or_else(|error| panic!("{command}: {error}"));
                 shown += usize::from(text.contains("\\u202e"));
             } else {

@@ -14,6 +14,7 @@ use webhook_tests::deliveries::{event, signing_key, topup};
 use webhook_tests::deployment::Deployment;
 use webhook_tests::effects::Trouble;
 use webhook_tests::receiver::dead_letter_name;
+use webhook_tests::schemas::assert_described;
 
 /// Holds a stack with an order, a forged delivery and a dead letter.
 struct Stage(Deployment);
@@ -39,10 +40,16 @@ impl Stage {
     async fn shows(&self, line: &str) -> String {
         let words = line.split_whitespace();
         let words = words.map(|word| self.stand_in(word));
-        let cli = Cli::try_parse_from(std::iter::once("upvest-webhooks".to_owned()).chain(words)).unwrap();
+        let words: Vec<String> = std::iter::once("upvest-webhooks".to_owned())
+            .chain(words)
+            .collect();
+        let cli = Cli::try_parse_from(&words).unwrap();
         let (stacks, clock) = (self.0.finder(), self.0.clock());
         let answer = cli.run_on(&stacks, &clock).await;
         let answer = answer.unwrap_or_else(|error| panic!("{line}: {error}"));
+        if line.contains("--json") {
+            assert_described::<Cli>(&words, answer.text());
+        }
         self.without_operations(answer.text())
     }
 

@@ -86,6 +86,7 @@ fn count(count: f64) -> String {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use webhook_tests::schemas::fitting;
 
     use super::*;
 
@@ -103,7 +104,9 @@ mod tests {
     #[test]
     fn the_total_comes_first() {
         let arguments = parse(&["--events-per-day", "100000", "--per-delivery", "10"]).unwrap();
-        let text = arguments.run(Some("eu-central-1")).unwrap().text();
+        let cost = arguments.run(Some("eu-central-1")).unwrap();
+        assert_eq!(fitting("cost", &cost)["region"], "eu-central-1");
+        let text = cost.text();
         let (first, table) = text.split_once('\n').unwrap();
         assert!(first.contains(" USD a month in eu-central-1"), "{first}");
         assert!(table.contains("DynamoDB write units"), "{table}");

@@ -279,6 +279,7 @@ mod tests {
 
     use clap::Parser;
     use upvest::signature::{Headers, SignedRequest, UnverifiedDelivery, VerifyError};
+    use webhook_tests::schemas::fitting;
 
     use super::*;
     use crate::output::Report;
@@ -372,6 +373,7 @@ mod tests {
             verify(request).unwrap();
         }
         assert_eq!(upvest::split(&requests[2].1).unwrap().len(), 5);
+        assert_eq!(fitting("send", &summary)["events"], 25);
     }
 
     #[tokio::test]

@@ -63,6 +63,7 @@ impl Report for Written {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+    use webhook_tests::schemas::fitting;
 
     use super::*;
     use crate::Cli;
@@ -85,6 +86,7 @@ mod tests {
         let page = std::fs::read_to_string(folder.join("upvest-webhooks-quarantine-list.1")).unwrap();
         std::fs::remove_dir_all(folder).unwrap();
         assert!(page.contains("QUARANTINE_REASON"), "{page}");
+        assert_eq!(fitting("man", &written)["pages"], written.pages);
         assert!(written.pages > 40, "{}", written.pages);
     }
 }

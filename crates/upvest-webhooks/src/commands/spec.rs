@@ -94,6 +94,7 @@ fn side(side: Side) -> &'static str {
 #[cfg(test)]
 mod tests {
     use operator::specification::Difference;
+    use webhook_tests::schemas::fitting;
 
     use super::*;
 
@@ -122,7 +123,7 @@ mod tests {
             text.contains(" reference type   specification   any        SHIP"),
             "{text}"
         );
-        let json = serde_json::to_value(report(Side::Table)).unwrap();
+        let json = fitting("spec check", &report(Side::Table));
         assert_eq!(json["differences"][0]["subject"], "reference-type");
         assert_eq!(json["differences"][0]["only_in"], "table");
     }

@@ -91,6 +91,7 @@ mod tests {
 
     use clap::Parser;
     use serde_json::{Value, json};
+    use webhook_tests::schemas::assert_error;
 
     use super::*;
 
@@ -108,6 +109,7 @@ mod tests {
         let line = json(Exit::Failed, ErrorChain(&error).to_string(), None);
         assert_eq!(line.lines().count(), 1);
         let parsed: Value = serde_json::from_str(&line).unwrap();
+        assert_error(&parsed);
         assert_eq!(
             parsed,
             json!({"error": {"kind": "failed", "message": "the log cannot be read: disk\nfull", "hint": null}})

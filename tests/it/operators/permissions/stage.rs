@@ -11,6 +11,7 @@ use verify_and_store::Policy;
 use webhook_tests::deliveries::{event, sign, signing_key};
 use webhook_tests::deployment::{ConnectedDeployment, Deployment};
 use webhook_tests::receiver::{dead_letter_name, gateway_request, queue_name};
+use webhook_tests::schemas::assert_described;
 
 use super::*;
 
@@ -211,16 +212,23 @@ impl Stage {
             let stand_in = self.stand_ins.get(word).map(String::as_str);
             stand_in.unwrap_or(word).to_owned()
         });
-        let words = std::iter::once(STACK.to_owned()).chain(words);
-        let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{error}"));
+        // Those that do not end by themselves print their lines as they come.
+        let ends = !line.starts_with("tail") && !line.starts_with("listen");
+        let json = ends.then(|| "--json".to_owned());
+        let words: Vec<String> = std::iter::once(STACK.to_owned())
+            .chain(json)
+            .chain(words)
+            .collect();
+        let cli = Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{error}"));
         let aws = &self.world.receiver.aws;
         self.world.catch_up();
         aws.clear_calls();
         let clock = Clock::system();
         let run = aws.invoke(OPERATOR, cli.run_on(&self.world.stacks, &clock));
         let done = self.world.receiving(run).await.unwrap();
-        if let Err(error) = done {
-            panic!("{line}: {}", pipeline::error::ErrorChain(&error));
+        let answer = done.unwrap_or_else(|error| panic!("{line}: {}", pipeline::error::ErrorChain(&error)));
+        if ends {
+            assert_described::<Cli>(&words, answer.text());
         }
         let calls = aws.calls().into_iter();
         let own = calls.filter(|call| call.invocation.as_deref() == Some(OPERATOR));

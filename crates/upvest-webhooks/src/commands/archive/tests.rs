@@ -9,6 +9,7 @@ use pipeline::stores::events::conflicts_with;
 use upvest::signature::{Dialect, SigningKey};
 use webhook_tests::deliveries::{KEY_ID, event, import_key, order, topup};
 use webhook_tests::deployment::Deployment;
+use webhook_tests::schemas::fitting;
 use webhook_tests::story::Story;
 
 use operator::archive::Problem;
@@ -74,7 +75,7 @@ async fn duplicates_and_conflicts_are_as_they_should_be() {
     let deployed = deployed().await;
     let report = verify_archive(&deployed, ALL).await.unwrap();
     assert!(report.succeeded(), "{}", report.text());
-    let json = serde_json::to_value(&report).unwrap();
+    let json = fitting("archive verify", &report);
     assert_eq!(
         (&json["deliveries"], &json["delivered_events"]),
         (&2.into(), &5.into())
@@ -102,7 +103,7 @@ async fn whatever_was_received_nothing_is_wrong() {
         receiver.drain().await;
         let report = verify_archive(&deployed, ALL).await.unwrap();
         assert!(report.succeeded(), "seed {seed}: {}", report.text());
-        let json = serde_json::to_value(&report).unwrap();
+        let json = fitting("archive verify", &report);
         let genuine = story
             .deliveries
             .iter()
@@ -293,7 +294,7 @@ async fn a_range_takes_its_first_instant_and_not_its_last() {
         let line = format!("--since 2026-01-01T{since}Z --until 2026-01-01T{until}Z");
         let report = verify_archive(&deployed, &line).await.unwrap();
         assert!(report.succeeded(), "{line}: {}", report.text());
-        let json = serde_json::to_value(&report).unwrap();
+        let json = fitting("archive verify", &report);
         assert_eq!(
             (&json["deliveries"], &json["logged_events"]),
             (&expected.into(), &expected.into()),
@@ -370,7 +371,7 @@ async fn a_delivery_whose_secret_cannot_be_read_is_not_checked_and_not_wrong() {
     let not_checked = async || {
         let report = verify_archive(&deployed, ALL).await.unwrap();
         assert!(report.succeeded(), "{}", report.text());
-        let json = serde_json::to_value(&report).unwrap();
+        let json = fitting("archive verify", &report);
         (
             json["not_checked"].as_u64().unwrap(),
             json["delivered_events"].as_u64().unwrap(),

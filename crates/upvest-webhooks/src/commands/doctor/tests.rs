@@ -17,6 +17,7 @@ use upvest::Domain;
 use upvest_api::{NewWebhook, Webhook, WebhookChange};
 use webhook_tests::commands::assert_commands_parse;
 use webhook_tests::deployment::{ConnectedDeployment, UPVEST_SECRET};
+use webhook_tests::schemas::fitting;
 
 use super::*;
 use crate::output::{Report, laid_out};
@@ -183,7 +184,7 @@ impl Site {
             .await
             .unwrap();
         let checked = Checked {
-            json: serde_json::to_value(&report).unwrap(),
+            json: fitting("doctor", &report),
             text: report.text(),
             narrow: laid_out(Some(80), || report.text()),
         };

@@ -109,6 +109,7 @@ mod tests {
     use upvest::projection::{Placed, RULES};
     use upvest::time::Instant;
     use upvest::{Event, Placement, Projection, Receipt};
+    use webhook_tests::schemas::fitting;
 
     use super::*;
 
@@ -189,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_json_document_has_the_newest_object_the_parts_and_what_is_unknown() {
-        let json: serde_json::Value = serde_json::to_value(order()).unwrap();
+        let json = fitting("entities show", &order());
         assert_eq!(json["status"], "FILLED");
         assert_eq!(json["derived"]["filled_quantity"], "6");
         assert_eq!(json["history"][0]["status"], "NEW");

@@ -10,8 +10,8 @@ impl Report for EventReport {
         let mut text = facts([
             ("event", some(&self.event_id)),
             ("type", some(&self.r#type)),
-            ("entity", self.aggregate.clone()),
-            ("occurred", some(&self.occurred)),
+            ("entity", self.entity.clone()),
+            ("occurred", some(&self.occurred_at)),
             ("time flag", self.time_flag.clone()),
             ("received", some(&self.received_at)),
             ("delivery", some(&self.delivery_id)),
@@ -35,7 +35,8 @@ mod tests {
         EventReport {
             event_id: "e1".to_owned(),
             r#type: "ORDER.NEW".to_owned(),
-            aggregate: Some("ORDER#o1".to_owned()),
+            entity: Some("ORDER#o1".to_owned()),
+            occurred_at: "2026-01-05T09:30:00.31Z".to_owned(),
             occurred: "2026-01-05T09:30:00.31#1010##2026-01-05T09:30:01#00000#e1".to_owned(),
             time_flag: None,
             received_at: "2026-01-05T09:30:01Z".to_owned(),

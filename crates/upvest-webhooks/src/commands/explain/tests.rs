@@ -15,6 +15,7 @@ use serde_json::Value;
 use upvest::{Domain, Event};
 use webhook_tests::deliveries::{event, event_of_o1 as order, signing_key};
 use webhook_tests::deployment::Deployment;
+use webhook_tests::schemas::fitting;
 
 use operator::explain::Bytes;
 use operator::fold::Comparison;
@@ -100,7 +101,7 @@ async fn with_order() -> (Deployment, [String; 2]) {
 }
 
 fn json(explanation: &Explanation) -> Value {
-    serde_json::to_value(explanation).unwrap()
+    fitting("explain", explanation)
 }
 
 #[track_caller]

@@ -19,6 +19,7 @@ use upvest::synthetic::canary_delivery;
 use webhook_tests::deliveries::{event, import_secret, order, topup};
 use webhook_tests::deployment::Deployment;
 use webhook_tests::receiver::CHANGES;
+use webhook_tests::schemas::assert_fits;
 
 use super::lines::{line, text};
 use super::*;
@@ -413,6 +414,7 @@ fn a_line_of_json_is_one_line_that_steers_no_terminal() {
     let line = line(&an_order(), Some(&post), true).unwrap();
     assert!(!line.chars().any(char::is_control), "{line}");
     let parsed: Value = serde_json::from_str(&line).unwrap();
+    assert_fits("listen", &parsed);
     assert_eq!(
         (&parsed["post"]["status"], &parsed["body"]["a"]),
         (&204.into(), &"\u{9b}".into())

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Parser;
 use serde_json::Value;
 use webhook_tests::deployment::ConnectedDeployment;
+use webhook_tests::schemas::fitting;
 
 use super::*;
 
@@ -45,7 +46,7 @@ async fn run(world: &ConnectedDeployment, line: &str) -> Result<Outcome> {
     };
     let report = world.receiving(triggered).await?;
     Ok(Outcome {
-        json: serde_json::to_value(&report).unwrap(),
+        json: fitting("trigger", &report),
         text: report.text(),
         exit: report.exit(),
     })

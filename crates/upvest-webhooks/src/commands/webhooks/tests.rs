@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use upvest_simulator::TestBehaviour;
 use verify_and_store::Policy;
 use webhook_tests::deployment::{ConnectedDeployment, Deployment};
+use webhook_tests::schemas::fitting;
 
 use super::*;
 
@@ -37,6 +38,8 @@ async fn run_and_answer(world: &ConnectedDeployment, line: &str, answer: Option<
         Ok(report) => {
             let json = serde_json::to_string(&report).unwrap();
             let text = report.text();
+            let command = line.split_whitespace().next().unwrap();
+            fitting(&format!("webhooks {command}"), &report);
             world.assert_no_secret_in(&format!("{text} {json} {report:?}"));
             Ok(Ran {
                 succeeded: report.succeeded(),

@@ -1,5 +1,7 @@
 //! What is listed, shown and discarded.
 
+use webhook_tests::schemas::fitting;
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -17,7 +19,7 @@ async fn the_quarantine_is_listed_in_the_order_of_receipt_and_filtered() {
 
     let listed = async |words: &[&str]| {
         let report = run(&site, &[&["list"][..], words].concat()).await;
-        let json = serde_json::to_value(&report).unwrap();
+        let json = fitting("quarantine list", &report);
         let listed = json["quarantine"].as_array().unwrap().iter();
         let listed = listed.map(|listed| {
             let received = listed["received_at"].as_str().unwrap();

@@ -1,5 +1,7 @@
 //! A stack and the simulated Upvest that it is compared with, and what is said of them.
 
+use webhook_tests::schemas::fitting;
+
 use super::*;
 
 #[derive(Debug, Parser)]
@@ -78,7 +80,7 @@ impl Desk {
         self.world.catch_up();
         let report = self.world.receiving(arguments.run(&self.world.stacks)).await?;
         let outcome = Outcome {
-            json: serde_json::to_value(&report).unwrap(),
+            json: fitting("reconcile", &report),
             text: report.text(),
             succeeded: report.succeeded(),
         };

@@ -7,6 +7,7 @@ mod trust;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::keys::KeyRow;
 use serde::Serialize;
@@ -24,6 +25,8 @@ const SENDING: Duration = Duration::from_secs(300);
 /// Lists every key of the keys table, retired ones included.
 #[derive(Debug, Serialize)]
 pub struct KeyList {
+    /// Gives the time at which it was looked at.
+    pub at: Timestamp,
     /// Lists the rows of the keys table, sorted by id.
     pub keys: Vec<ListedKey>,
 }
@@ -51,8 +54,8 @@ impl From<KeyRow> for ListedKey {
 /// # Errors
 ///
 /// [`Error`](crate::Error) when the keys table cannot be read.
-pub async fn list(stack: &Stack) -> Result<KeyList> {
+pub async fn list(stack: &Stack, at: Timestamp) -> Result<KeyList> {
     let rows = stack.keys(Clock::system())?.rows().await?;
     let keys = rows.into_iter().map(ListedKey::from).collect();
-    Ok(KeyList { keys })
+    Ok(KeyList { at, keys })
 }

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use jiff::tz::TimeZone;
 use operator::{Part, Progress, Reporter, Result, StackFinder};
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{Lookup, environment};
@@ -18,6 +19,7 @@ use crate::commands::{
 use crate::exit::Exit;
 use crate::output::{Answer, Page, terminal_width};
 use crate::terminal::Screen;
+use crate::times::tell_in;
 
 use examples::EXAMPLES;
 
@@ -198,6 +200,8 @@ impl Cli {
     ///
     /// [`Error`](operator::Error) when there is no such stack, or the command cannot be done.
     pub async fn run(self) -> Result<Answer> {
+        let clock = Clock::system();
+        tell_in(TimeZone::system().to_offset(clock.now()));
         let screen = Screen::default();
         let report = |progress: Progress<'_>| screen.show(progress);
         let stacks = StackFinder::new(
@@ -210,7 +214,7 @@ impl Cli {
             width: self.width.or_else(terminal_width),
         };
         // Boxed: the futures of all commands in each other are deeper than the compiler looks into callers.
-        Box::pin(self.command.run(&stacks, &Clock::system(), page)).await
+        Box::pin(self.command.run(&stacks, &clock, page)).await
     }
 
     /// Runs the command on a stack that was found, at the time of a clock; gives what is to be printed.
@@ -231,7 +235,7 @@ impl Command {
     async fn run(self, stacks: &StackFinder<'_>, clock: &Clock, page: Page) -> Result<Answer> {
         match self {
             Self::Webhooks(webhooks) => Answer::of(&webhooks.run(stacks).await?, page),
-            Self::Keys(command) => Answer::of(&command.run(stacks).await?, page),
+            Self::Keys(command) => Answer::of(&command.run(stacks, clock).await?, page),
             Self::Send(arguments) => {
                 let url = match arguments.url() {
                     Some(url) => url.to_owned(),

@@ -15,6 +15,7 @@ use operator::{Error, Result};
 use serde::Serialize;
 
 use crate::exit::Exit;
+use crate::times::with_offset;
 
 pub use complaint::{complain, misused};
 pub(crate) use harmless::{harmless, harmless_json, harmless_line};
@@ -92,7 +93,10 @@ impl Answer {
                 let json = serde_json::to_string(report).map_err(|error| unprinted(error.into()))?;
                 format!("{}\n", pretty(&harmless_json(&json)))
             }
-            false => harmless(&trimmed(&laid_out(page.width, || report.text()))),
+            false => {
+                let text = with_offset(laid_out(page.width, || report.text()));
+                harmless(&trimmed(&text))
+            }
         };
         Ok(Self {
             text,

@@ -1,6 +1,48 @@
-//! Ages, as people read them.
+//! Times and ages, as people read them.
+//!
+//! Times are told in one offset from UTC, the operator's own at the time of the command, so that those of winter and summer
+//! can be compared; a line at the end names it. Like the width of the terminal it is one for the whole program. Where nobody
+//! sets it, as in tests, it is UTC.
+
+use std::cell::Cell;
 
 use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
+
+thread_local! {
+    static OFFSET: Cell<Offset> = const { Cell::new(Offset::UTC) };
+    /// Tells whether a time was told that needs the offset to be understood.
+    static NEEDS_OFFSET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Has times be told in this offset from now on.
+pub(crate) fn tell_in(offset: Offset) {
+    OFFSET.set(offset);
+}
+
+/// Writes a time for people: to the second, or in UTC as exactly as it is known.
+pub(crate) fn local(at: Timestamp) -> String {
+    let offset = OFFSET.get();
+    if offset == Offset::UTC {
+        return at.to_string();
+    }
+    NEEDS_OFFSET.set(true);
+    let local = at.to_zoned(TimeZone::fixed(offset));
+    local.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// Writes a time for people that is told as a text; as it is, where that is no time.
+pub(crate) fn local_text(at: &str) -> String {
+    at.parse().map_or_else(|_| at.to_owned(), local)
+}
+
+/// Ends a text in which times were told by the offset that they have, unless they say it themselves.
+pub(crate) fn with_offset(text: String) -> String {
+    match NEEDS_OFFSET.take() {
+        true => format!("{}\n\ntimes are those of UTC{}\n", text.trim_end(), OFFSET.get()),
+        false => text,
+    }
+}
 
 /// Writes how old something is, in its two largest units: `3d 4h`, `12m 5s`.
 pub(crate) fn age_at(now: Timestamp, then: Timestamp) -> String {
@@ -17,6 +59,12 @@ pub(crate) fn age_at(now: Timestamp, then: Timestamp) -> String {
 pub(crate) fn age_of(now: Timestamp, then: &str) -> String {
     then.parse()
         .map_or_else(|_| String::new(), |then| age_at(now, then))
+}
+
+/// Writes how long ago something was whose time is told as a text; nothing where there is none, or it is no time.
+pub(crate) fn ago(now: Timestamp, then: Option<&str>) -> String {
+    let age = then.map(|then| age_of(now, then)).filter(|age| !age.is_empty());
+    age.map_or_else(String::new, |age| format!("{age} ago"))
 }
 
 #[cfg(test)]
@@ -37,5 +85,32 @@ mod tests {
             ]
         );
         assert_eq!(age_at(then, then + SignedDuration::from_secs(5)), "0s");
+        assert_eq!(ago(then, Some("2025-12-31T23:00:00Z")), "1h 0m ago");
+        assert_eq!([ago(then, None), ago(then, Some("soon"))], ["", ""]);
+    }
+
+    #[test]
+    fn times_are_those_of_the_operators_place_which_is_named_once() {
+        let at: Timestamp = "2026-01-05T23:30:00.31Z".parse().unwrap();
+        assert_eq!(local(at), "2026-01-05T23:30:00.31Z");
+        assert_eq!(with_offset("a\n".to_owned()), "a\n");
+        tell_in(Offset::constant(1));
+        assert_eq!(with_offset("a\n".to_owned()), "a\n", "no time was told");
+        let text = format!(
+            "{} {} {}",
+            local(at),
+            local_text("2026-07-01T10:00:00Z"),
+            local_text("never")
+        );
+        assert_eq!(
+            with_offset(text),
+            "2026-01-06 00:30:00 2026-07-01 11:00:00 never\n\ntimes are those of UTC+01\n"
+        );
+        assert_eq!(
+            with_offset("b\n".to_owned()),
+            "b\n",
+            "it is told anew for each text"
+        );
+        tell_in(Offset::UTC);
     }
 }

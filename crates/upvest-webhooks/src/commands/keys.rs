@@ -56,15 +56,15 @@ one_report_of! {
 
 impl Command {
     /// Runs the command that was chosen; gives its report.
-    pub(crate) async fn run(self, stacks: &StackFinder<'_>) -> Result<KeysReport> {
+    pub(crate) async fn run(self, stacks: &StackFinder<'_>, clock: &Clock) -> Result<KeysReport> {
         let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-        let clock = Clock::system();
+        let clock = clock.clone();
         Ok(match self {
             Self::Refresh(refresh) => KeysReport::Refreshed(refresh.run(stacks).await?),
             Self::Import(import) => KeysReport::Imported(import.run(stack, reporter).await?),
             Self::Distrust(distrust) => KeysReport::Distrusted(distrust.run(stack, clock, reporter).await?),
             Self::Trust(trust) => KeysReport::Trusted(trust.run(stack, clock, reporter).await?),
-            Self::List => KeysReport::Listed(keys::list(stack).await?),
+            Self::List => KeysReport::Listed(keys::list(stack, clock.now()).await?),
         })
     }
 }
@@ -108,20 +108,15 @@ mod tests {
             ..KeyRow::default()
         };
         let report = KeyList {
+            at: "2026-02-05T10:00:00Z".parse().unwrap(),
             keys: vec![row.into()],
         };
-        for shown in [
-            "upvest",
-            "quoted-digest",
-            "2026-02-01T09:30:00Z",
-            "2026-01-05T09:30:00Z",
-            "2026-02-05T09:30:00Z",
-        ] {
+        for shown in ["upvest", "quoted-digest", "4d 0h ago", "31d 0h ago", "30m 0s ago"] {
             assert!(report.text().contains(shown), "{shown}");
         }
         assert_eq!(
             serde_json::to_string(&report).unwrap(),
-            r#"{"keys":[{"key_id":"k","algorithm":null,"source":"upvest","first_seen":"2026-01-05T09:30:00Z","last_seen":null,"retired_at":"2026-02-05T09:30:00Z","last_proved":"2026-02-01T09:30:00Z","dialects":["quoted-digest"],"jwk":{"kty":"OKP"}}]}"#
+            r#"{"at":"2026-02-05T10:00:00Z","keys":[{"key_id":"k","algorithm":null,"source":"upvest","first_seen":"2026-01-05T09:30:00Z","last_seen":null,"retired_at":"2026-02-05T09:30:00Z","last_proved":"2026-02-01T09:30:00Z","dialects":["quoted-digest"],"jwk":{"kty":"OKP"}}]}"#
         );
     }
 
@@ -134,6 +129,7 @@ mod tests {
             ..KeyRow::default()
         };
         let report = KeyList {
+            at: "2026-02-05T10:00:00Z".parse().unwrap(),
             keys: vec![row.into()],
         };
         assert!(report.text().contains("canary (signs synthetic events only)"));
@@ -164,12 +160,12 @@ mod tests {
     async fn the_keys_of_upvest_are_new_once_and_known_from_then_on() {
         let world = ConnectedDeployment::new().await;
         let key_id = world.simulator.state().key_id;
-        let first = refresh(false).run(&world.stacks).await.unwrap();
+        let first = refresh(false).run(&world.stacks, &Clock::system()).await.unwrap();
         assert_eq!(results(&first), [(key_id.as_str(), RefreshResult::New)]);
-        let second = refresh(false).run(&world.stacks).await.unwrap();
+        let second = refresh(false).run(&world.stacks, &Clock::system()).await.unwrap();
         assert_eq!(results(&second), [(key_id.as_str(), RefreshResult::Known)]);
         assert!(first.succeeded() && second.succeeded());
-        let listed = Command::List.run(&world.stacks).await.unwrap();
+        let listed = Command::List.run(&world.stacks, &Clock::system()).await.unwrap();
         assert!(listed.text().contains(&key_id), "{}", listed.text());
         world.assert_no_secret_in(&format!("{} {first:?} {listed:?}", first.text()));
     }
@@ -181,15 +177,14 @@ mod tests {
             let call = CallFilter::operation(Service::DynamoDb, "ExecuteStatement").on("audit");
             world.receiver.aws.inject(Fault::Throttle, call);
         }
-        let run = world
-            .receiver
-            .aws
-            .invoke("operator", refresh(false).run(&world.stacks));
+        let clock = Clock::system();
+        let aws = &world.receiver.aws;
+        let run = aws.invoke("operator", refresh(false).run(&world.stacks, &clock));
         let error = run.await.unwrap().unwrap_err();
         assert!(error.to_string().contains("nothing was done"), "{error}");
         assert!(world.receiver.stored("keys").is_empty());
 
-        refresh(false).run(&world.stacks).await.unwrap();
+        refresh(false).run(&world.stacks, &Clock::system()).await.unwrap();
         let [record] = &world.receiver.operations().await[..] else {
             panic!()
         };
@@ -201,7 +196,7 @@ mod tests {
     #[tokio::test]
     async fn a_dry_run_of_a_refresh_writes_nothing() {
         let world = ConnectedDeployment::new().await;
-        let report = refresh(true).run(&world.stacks).await.unwrap();
+        let report = refresh(true).run(&world.stacks, &Clock::system()).await.unwrap();
         assert_eq!(results(&report)[0].1, RefreshResult::New);
         assert!(
             report.text().ends_with("nothing was changed"),
@@ -215,18 +210,21 @@ mod tests {
     #[tokio::test]
     async fn keys_that_all_disappear_at_once_are_told_and_not_retired() {
         let world = ConnectedDeployment::new().await;
-        refresh(false).run(&world.stacks).await.unwrap();
+        refresh(false).run(&world.stacks, &Clock::system()).await.unwrap();
         let old = world.simulator.state().key_id;
         world.simulator.rotate_key(std::time::Duration::ZERO).unwrap();
         for dry_run in [true, false] {
-            let report = refresh(dry_run).run(&world.stacks).await.unwrap();
+            let report = refresh(dry_run)
+                .run(&world.stacks, &Clock::system())
+                .await
+                .unwrap();
             assert!(
                 results(&report).contains(&(&*old, RefreshResult::Spared)),
                 "{report:?}"
             );
             assert!(!report.succeeded() && report.text().contains("none of the keys"));
         }
-        let next = refresh(false).run(&world.stacks).await.unwrap();
+        let next = refresh(false).run(&world.stacks, &Clock::system()).await.unwrap();
         assert!(results(&next).contains(&(&*old, RefreshResult::Retired)));
         assert!(next.succeeded());
     }
@@ -240,7 +238,7 @@ mod tests {
             .item("key_id", AttributeValue::S(key_id.clone()))
             .item("source", AttributeValue::S("import".to_owned()));
         put.send().await.unwrap();
-        let report = refresh(false).run(&world.stacks).await.unwrap();
+        let report = refresh(false).run(&world.stacks, &Clock::system()).await.unwrap();
         assert_eq!(results(&report), [(key_id.as_str(), RefreshResult::Conflicting)]);
         assert!(!report.succeeded());
         assert_eq!(world.receiver.key_row(&key_id).await.jwk, None);
@@ -276,7 +274,11 @@ mod tests {
             "INC-42",
         ];
         let Line { command } = Line::try_parse_from(words).unwrap();
-        let run = world.receiver.aws.invoke("operator", command.run(&world.stacks));
+        let clock = Clock::system();
+        let run = world
+            .receiver
+            .aws
+            .invoke("operator", command.run(&world.stacks, &clock));
         run.await.unwrap()
     }
 
@@ -349,7 +351,10 @@ mod tests {
     async fn a_refused_fetch_says_what_to_do() {
         let world = ConnectedDeployment::new().await;
         world.refuse("/auth/verify_keys", 403);
-        let error = refresh(false).run(&world.stacks).await.unwrap_err();
+        let error = refresh(false)
+            .run(&world.stacks, &Clock::system())
+            .await
+            .unwrap_err();
         let hint = error.hint().unwrap().to_string();
         assert!(hint.contains("webhooks:read"), "{hint}");
     }

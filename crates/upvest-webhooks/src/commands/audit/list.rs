@@ -8,6 +8,7 @@ use pipeline::runtime::clock::Clock;
 
 use super::show::ended;
 use crate::output::{self, Report};
+use crate::times::local;
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
@@ -38,7 +39,7 @@ impl Report for Operations {
         let mut table = output::table(["began", "ended", "command", "operator", "reason", "id"]);
         for operation in &self.operations {
             table.add_row([
-                operation.began_at.to_string(),
+                local(operation.began_at),
                 ended(operation),
                 operation.command.clone(),
                 operation.operator.clone(),

@@ -4,10 +4,11 @@ use pipeline::stores::audit::Operation;
 use serde_json::Value;
 
 use crate::output::{Report, facts, pretty};
+use crate::times::local;
 
 /// Writes when an operation ended, if it did.
 pub(super) fn ended(operation: &Operation) -> String {
-    let ended = operation.ended_at.map(|ended| ended.to_string());
+    let ended = operation.ended_at.map(local);
     ended.unwrap_or_else(|| "not".to_owned())
 }
 
@@ -19,7 +20,7 @@ impl Report for Operation {
             ("command", some(&self.command)),
             ("operator", some(&self.operator)),
             ("reason", some(&self.reason)),
-            ("began", Some(self.began_at.to_string())),
+            ("began", Some(local(self.began_at))),
             ("ended", Some(ended(self))),
         ]);
         let parts: [(&str, Option<&Value>); 3] = [

@@ -8,7 +8,7 @@ use pipeline::runtime::clock::Clock;
 use crate::arguments::RepairArgs;
 use crate::exit::Exit;
 use crate::output::{self, Report, missing, repair_text};
-use crate::times::age_at;
+use crate::times::{age_at, local};
 
 #[derive(Debug, Args)]
 pub(crate) struct PendingArgs {
@@ -53,7 +53,7 @@ impl Report for PendingList {
             table.add_row([
                 item.id.clone(),
                 age_at(self.at, item.since),
-                item.since.to_string(),
+                local(item.since),
                 item.bytes.to_string(),
             ]);
         }

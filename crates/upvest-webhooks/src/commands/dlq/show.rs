@@ -7,7 +7,7 @@ use pipeline::runtime::clock::Clock;
 
 use super::selection::QueueArgs;
 use crate::output::{Report, facts, harmless_line, pretty};
-use crate::times::age_at;
+use crate::times::{age_at, local};
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
@@ -37,7 +37,7 @@ impl Report for Shown {
         let some = |text: &str| Some(text.to_owned());
         let sent = about
             .sent_at
-            .map(|sent| format!("{sent} ({} ago)", age_at(self.at, sent)));
+            .map(|sent| format!("{} ({} ago)", local(sent), age_at(self.at, sent)));
         let unknown = "none: SQS moved it, after a crash, a timeout or a function error";
         let mut text = facts([
             ("queue", some(about.queue.as_str())),

@@ -6,11 +6,14 @@ use operator::entities::{EntityReport, EventReference, PartReport};
 use upvest::projection::Derived;
 
 use crate::output::{self, Report, facts, pretty};
+use crate::times::local_text;
 
 fn event_text(event: &EventReference) -> String {
     format!(
         "{} at {}, event {}",
-        event.r#type, event.occurred_at, event.event_id
+        event.r#type,
+        local_text(&event.occurred_at),
+        event.event_id
     )
 }
 
@@ -53,7 +56,7 @@ impl Report for EntityReport {
         if !self.history.is_empty() {
             let mut table = output::table(["status", "last at"]);
             for step in &self.history {
-                table.add_row([&step.status, &step.occurred_at]);
+                table.add_row([&step.status, &local_text(&step.occurred_at)]);
             }
             let older = if self.history_truncated {
                 ", older ones left out"
@@ -68,7 +71,7 @@ impl Report for EntityReport {
         if !self.unknown_types.is_empty() {
             let mut table = output::table(["type", "last at", "event"]);
             for event in &self.unknown_types {
-                table.add_row([&event.r#type, &event.occurred_at, &event.event_id]);
+                table.add_row([&event.r#type, &local_text(&event.occurred_at), &event.event_id]);
             }
             text.push_str(&format!(
                 "\nevents of unknown types, which changed nothing else\n{table}\n"
@@ -96,7 +99,8 @@ fn parts_table(parts: &[PartReport]) -> impl std::fmt::Display {
         let figure = |name: &&str| part.figures.get(*name).map_or("", String::as_str);
         let row = [part.id.as_str(), part.status.as_deref().unwrap_or_default()];
         let row = row.into_iter().chain(figures.iter().map(figure));
-        table.add_row(row.chain([part.occurred_at.as_str(), part.event_id.as_str()]));
+        let occurred = local_text(&part.occurred_at);
+        table.add_row(row.chain([occurred.as_str(), part.event_id.as_str()]));
     }
     table
 }

@@ -3,6 +3,7 @@
 use operator::events::EventReport;
 
 use crate::output::{Report, facts, pretty};
+use crate::times::local_text;
 
 impl Report for EventReport {
     fn text(&self) -> String {
@@ -11,9 +12,9 @@ impl Report for EventReport {
             ("event", some(&self.event_id)),
             ("type", some(&self.r#type)),
             ("entity", self.entity.clone()),
-            ("occurred", some(&self.occurred_at)),
+            ("occurred", Some(local_text(&self.occurred_at))),
             ("time flag", self.time_flag.clone()),
-            ("received", some(&self.received_at)),
+            ("received", Some(local_text(&self.received_at))),
             ("delivery", some(&self.delivery_id)),
             ("sha256", some(&self.sha256)),
             ("object in", self.archived_at.clone()),

@@ -6,6 +6,7 @@ use operator::{Result, Stack};
 use upvest::Occurred;
 
 use crate::output::{self, Report};
+use crate::times::local_text;
 
 #[derive(Debug, Args)]
 pub(crate) struct TimelineArgs {
@@ -34,7 +35,7 @@ impl Report for Timeline {
     fn text(&self) -> String {
         let mut table = output::table(["occurred", "type", "event id"]);
         for event in &self.events {
-            table.add_row([&event.occurred_at, &event.r#type, &event.event_id]);
+            table.add_row([&local_text(&event.occurred_at), &event.r#type, &event.event_id]);
         }
         let mut text = format!("{}\n{table}\n", self.entity);
         if let Some(next) = &self.next {

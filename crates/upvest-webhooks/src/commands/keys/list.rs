@@ -4,6 +4,7 @@ use operator::keys::{KeyList, ListedKey};
 use pipeline::stores::keys::KeyRow;
 
 use crate::output::{self, Report};
+use crate::times::ago;
 
 impl Report for KeyList {
     fn text(&self) -> String {
@@ -25,16 +26,17 @@ impl Report for KeyList {
         ]);
         for ListedKey { row: key, thumbprint } in &self.keys {
             let cell = |value: &Option<String>| value.clone().unwrap_or_default();
+            let age = |value: &Option<String>| ago(self.at, value.as_deref());
             table.add_row([
                 key.key_id.clone(),
                 cell(&key.algorithm),
                 source_and_limit(key),
-                cell(&key.first_seen),
-                cell(&key.last_seen),
-                cell(&key.last_proved),
+                age(&key.first_seen),
+                age(&key.last_seen),
+                age(&key.last_proved),
                 key.dialects.join(", "),
-                cell(&key.retired_at),
-                cell(&key.distrusted_at),
+                age(&key.retired_at),
+                age(&key.distrusted_at),
                 cell(thumbprint),
             ]);
         }

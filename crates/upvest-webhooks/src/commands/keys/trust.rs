@@ -10,6 +10,7 @@ use pipeline::runtime::clock::Clock;
 use crate::arguments::RepairArgs;
 use crate::exit::Exit;
 use crate::output::{self, Report, facts, repair_text};
+use crate::times::{local, local_text};
 
 /// Bounds the deliveries that the text names; the JSON document has all.
 const NAMED: usize = 50;
@@ -98,7 +99,7 @@ impl Report for DistrustedKey {
             let deliveries = &self.proved.deliveries;
             let events: usize = deliveries.iter().map(|delivery| delivery.event_ids.len()).sum();
             let counts = [
-                ("proves nothing since", Some(self.since.to_string())),
+                ("proves nothing since", Some(local(self.since))),
                 (
                     "had proved since then",
                     Some(format!("{} deliveries", deliveries.len())),
@@ -109,7 +110,7 @@ impl Report for DistrustedKey {
             if !deliveries.is_empty() {
                 let mut table = output::table(["received", "delivery", "events"]);
                 for delivery in deliveries.iter().take(NAMED) {
-                    let received = delivery.received_at.to_string();
+                    let received = local(delivery.received_at);
                     table.add_row([received, delivery.key.clone(), delivery.event_ids.join(", ")]);
                 }
                 text.push_str(&format!("\n{table}\n"));
@@ -138,7 +139,7 @@ impl Report for DistrustedKey {
 impl Report for TrustedKey {
     fn text(&self) -> String {
         repair_text(&self.ending, "changed", || {
-            let since = self.was_distrusted_since.clone();
+            let since = self.was_distrusted_since.as_deref().map(local_text);
             let was = since.unwrap_or_else(|| "never: it is trusted".to_owned());
             let facts = facts(
                 about(&self.key)

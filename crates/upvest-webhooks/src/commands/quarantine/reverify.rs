@@ -12,7 +12,7 @@ use super::show::outlook_text;
 use crate::arguments::RepairArgs;
 use crate::exit::Exit;
 use crate::output::{self, Report, missing, repair_text};
-use crate::times::age_at;
+use crate::times::{age_at, local};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReverifyArgs {
@@ -131,7 +131,7 @@ fn result_text(delivery: &Reverified) -> String {
             Outlook::Verified => "verified already: would be taken out of quarantine".to_owned(),
             Outlook::Holds { sent_at: None } => "holds: would be sent".to_owned(),
             Outlook::Holds { sent_at: Some(at) } => {
-                format!("holds, and was sent at {at}: would be waited for")
+                format!("holds, and was sent at {}: would be waited for", local(*at))
             }
             Outlook::Fails { .. } => outlook_text(&delivery.outlook),
         },

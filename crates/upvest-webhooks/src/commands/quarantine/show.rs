@@ -7,7 +7,7 @@ use pipeline::runtime::clock::Clock;
 use uuid::Uuid;
 
 use crate::output::{Report, facts, harmless_line, pretty};
-use crate::times::age_at;
+use crate::times::{age_at, local};
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
@@ -30,7 +30,8 @@ impl Report for Shown {
         let request = &self.request;
         let query = request.query.as_ref().map(|query| format!("?{query}"));
         let line = format!("{} {}{}", request.method, request.path, query.unwrap_or_default());
-        let received = format!("{} ({} ago)", self.received_at, age_at(self.at, self.received_at));
+        let age = age_at(self.at, self.received_at);
+        let received = format!("{} ({age} ago)", local(self.received_at));
         let mut text = facts([
             ("delivery", Some(self.delivery_id.to_string())),
             ("received", Some(received)),
@@ -86,7 +87,8 @@ pub(super) fn outlook_text(outlook: &Outlook) -> String {
         Outlook::Verified => "verified: needs no place in quarantine".to_owned(),
         Outlook::Holds { sent_at: None } => "holds: `quarantine reverify` sends it on its way".to_owned(),
         Outlook::Holds { sent_at: Some(at) } => format!(
-            "holds, and was sent at {at}: `quarantine reverify` takes it out once the stack has verified it"
+            "holds, and was sent at {}: `quarantine reverify` takes it out once the stack has verified it",
+            local(*at)
         ),
         Outlook::Fails { reason, why } if reason.is_empty() => format!("fails: {why}"),
         Outlook::Fails { reason, why } => format!("fails: {reason} ({why})"),

@@ -3,6 +3,7 @@
 use upvest_api::Webhook;
 
 use crate::output::{self, facts};
+use crate::times::local;
 
 /// Writes a table of subscriptions, or that there are none.
 pub(super) fn list(webhooks: &[Webhook]) -> String {
@@ -33,8 +34,8 @@ pub(super) fn text(webhook: &Webhook) -> String {
         ("categories", Some(categories(webhook))),
         ("delay", Some(config.delay.clone())),
         ("package size", Some(format!("{} bytes", config.max_package_size))),
-        ("created", Some(webhook.created_at.to_string())),
-        ("updated", Some(webhook.updated_at.to_string())),
+        ("created", Some(local(webhook.created_at))),
+        ("updated", Some(local(webhook.updated_at))),
     ])
 }
 

@@ -38,7 +38,7 @@ pub fn nearest<'n>(wanted: &str, names: impl IntoIterator<Item = &'n str>) -> Op
 }
 
 /// Says what to type instead of an unknown name: the nearest one, or else all where they are few.
-pub(crate) fn instead<'n>(wanted: &str, names: impl IntoIterator<Item = &'n str> + Clone) -> String {
+pub fn instead<'n>(wanted: &str, names: impl IntoIterator<Item = &'n str> + Clone) -> String {
     if let Some(name) = nearest(wanted, names.clone()) {
         return format!("did you mean {name}?");
     }

@@ -20,7 +20,8 @@ pub struct UpvestAccount {
     pub secret: Option<String>,
     /// Names the file with the credentials, which is read when no secret is named.
     pub file: Option<PathBuf>,
-    /// Names the environment that is meant; credentials that name the other one are refused.
+    /// Names the environment that is meant, or else the choice of the stack does; credentials that name the other one are
+    /// refused.
     pub environment: Option<Environment>,
 }
 
@@ -43,7 +44,7 @@ impl UpvestAccount {
                 .map(PathBuf::from)
         };
         if let Some(path) = self.file.clone().or_else(named) {
-            return self.client_of_file(&path);
+            return self.client_of_file(stacks, &path);
         }
         let secret = stacks.if_named().await?.and_then(|stack| stack.upvest_secret());
         let secret = secret.ok_or_else(|| Error::usage(NO_CREDENTIALS))?;
@@ -54,26 +55,30 @@ impl UpvestAccount {
         let secrets = aws_sdk_secretsmanager::Client::new(&stacks.aws().await?);
         let document = read_secret(&secrets, secret).await?;
         let credentials = self
-            .credentials(&document)
+            .credentials(stacks, &document)
             .map_err(pipeline::upvest_api::AccessError::from)?;
         Ok(Client::new(credentials)?)
     }
 
-    fn client_of_file(&self, path: &Path) -> Result<Client> {
+    fn client_of_file(&self, stacks: &StackFinder<'_>, path: &Path) -> Result<Client> {
         let shown = path.display();
         let document = secret_file::read("credentials file", path)?;
         let document = std::str::from_utf8(&document)
             .map_err(|_| Error::failed(format!("the credentials in {shown} are no text")))?;
         let credentials = self
-            .credentials(&SecretString::from(document))
+            .credentials(stacks, &SecretString::from(document))
             .map_err(Error::context(format!(
                 "the credentials in {shown} cannot be used"
             )))?;
         Ok(Client::new(credentials)?)
     }
 
-    fn credentials(&self, document: &SecretString) -> Result<Credentials, CredentialsError> {
-        match self.environment {
+    fn credentials(
+        &self,
+        stacks: &StackFinder<'_>,
+        document: &SecretString,
+    ) -> Result<Credentials, CredentialsError> {
+        match self.environment.or(stacks.choice().environment) {
             Some(environment) => Credentials::from_json_for(document.expose_secret(), environment),
             None => Credentials::from_json(document.expose_secret()),
         }

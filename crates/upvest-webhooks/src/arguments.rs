@@ -12,4 +12,4 @@ pub(crate) use repair::{RepairArgs, rate};
 pub(crate) use sample::OneOf;
 pub(crate) use stack::StackArgs;
 pub(crate) use time::length_of_time;
-pub(crate) use upvest::UpvestArgs;
+pub(crate) use upvest::{UpvestArgs, UpvestEnvironment};

@@ -1,22 +1,23 @@
 //! The command line's grammar.
 
 mod examples;
+mod run;
 
 use std::sync::LazyLock;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use jiff::tz::TimeZone;
-use operator::{Part, Progress, Reporter, Result, StackFinder};
+use operator::{Progress, Reporter, Result, StackFinder};
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{Lookup, environment};
 
 use crate::arguments::StackArgs;
 use crate::commands::{
-    archive, audit, cost, dlq, doctor, drain, entities, events, explain, keys, listen, quarantine, reconcile,
-    replay, restore, send, shell, spec, tail, trigger, webhooks,
+    archive, audit, context, cost, dlq, doctor, drain, entities, events, explain, keys, listen, quarantine,
+    reconcile, replay, restore, send, shell, spec, tail, trigger, webhooks,
 };
-use crate::exit::Exit;
+use crate::contexts;
 use crate::output::{Answer, Page, terminal_width};
 use crate::terminal::Screen;
 use crate::times::tell_in;
@@ -162,6 +163,15 @@ enum Command {
     ///
     /// Example: upvest-webhooks cost --events-per-day 100000 --per-delivery 10
     Cost(cost::Arguments),
+    /// Name stacks, with region, AWS profile and environment of Upvest, by one word each
+    ///
+    /// The names stand in ~/.config/upvest-webhooks/config.toml (XDG_CONFIG_HOME and UPVEST_WEBHOOKS_CONFIG lead elsewhere),
+    /// which holds no secret, and which you may write yourself. `--context NAME` uses one, and so does the variable
+    /// UPVEST_WEBHOOKS_CONTEXT; the one that `context use` chose is used where nothing names a stack.
+    ///
+    /// Example: upvest-webhooks context set live --stack webhooks-live --profile operator --environment live
+    #[command(subcommand, subcommand_precedence_over_arg = true)]
+    Context(context::Command),
     /// Print a completion script for a shell
     ///
     /// For bash: upvest-webhooks completions bash > ~/.local/share/bash-completion/completions/upvest-webhooks
@@ -204,11 +214,12 @@ impl Cli {
         tell_in(TimeZone::system().to_offset(clock.now()));
         let screen = Screen::default();
         let report = |progress: Progress<'_>| screen.show(progress);
-        let stacks = StackFinder::new(
-            self.stack.into(),
-            Lookup::new(&environment),
-            Reporter::new(&report),
-        );
+        let (variables, reporter) = (Lookup::new(&environment), Reporter::new(&report));
+        let stacks = match self.command.takes_stack() {
+            true => contexts::finder(self.stack, variables, reporter)?,
+            // A file of contexts that is not as it should be must not keep from mending it.
+            false => StackFinder::new(self.stack.into(), variables, reporter),
+        };
         let page = Page {
             is_json: self.json,
             width: self.width.or_else(terminal_width),
@@ -231,75 +242,9 @@ impl Cli {
     }
 }
 
-impl Command {
-    async fn run(self, stacks: &StackFinder<'_>, clock: &Clock, page: Page) -> Result<Answer> {
-        match self {
-            Self::Webhooks(webhooks) => Answer::of(&webhooks.run(stacks).await?, page),
-            Self::Keys(command) => Answer::of(&command.run(stacks, clock).await?, page),
-            Self::Send(arguments) => {
-                let url = match arguments.url() {
-                    Some(url) => url.to_owned(),
-                    None => stacks.stack().await?.part(Part::WebhookUrl)?,
-                };
-                Answer::of(&arguments.run(&url, stacks.reporter()).await?, page)
-            }
-            Self::Trigger(arguments) => Answer::of(&arguments.run(stacks, clock).await?, page),
-            Self::Events(command) => {
-                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&command.run(stack, clock.now(), reporter).await?, page)
-            }
-            Self::Explain(arguments) => Answer::of(&arguments.run(stacks.stack().await?, clock).await?, page),
-            Self::Tail(arguments) => {
-                arguments
-                    .run(stacks.stack().await?, page.is_json, stacks.reporter())
-                    .await?;
-                Ok(Answer::printed(Exit::Done))
-            }
-            Self::Listen(arguments) => {
-                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Ok(Answer::printed(arguments.run(stack, page, reporter).await?))
-            }
-            Self::Entities(command) => {
-                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&command.run(stack, clock.clone(), reporter).await?, page)
-            }
-            Self::Archive(command) => {
-                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&command.run(stack, clock.clone(), reporter).await?, page)
-            }
-            Self::Replay(arguments) => {
-                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, page)
-            }
-            Self::Quarantine(command) => {
-                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&command.run(stack, clock.clone(), reporter).await?, page)
-            }
-            Self::Dlq(command) => {
-                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&command.run(stack, clock.clone(), reporter).await?, page)
-            }
-            Self::Drain(arguments) => {
-                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, page)
-            }
-            Self::Restore(arguments) => {
-                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, page)
-            }
-            Self::Audit(command) => Answer::of(&command.run(stacks.stack().await?).await?, page),
-            Self::Doctor(arguments) => Answer::of(&arguments.run(stacks).await?, page),
-            Self::Reconcile(arguments) => Answer::of(&Box::pin(arguments.run(stacks)).await?, page),
-            Self::Spec(command) => Answer::of(&command.run()?, page),
-            Self::Cost(arguments) => Answer::of(&arguments.run(stacks.region())?, page),
-            Self::Completions { shell } => Ok(Answer::verbatim(shell::completions(Cli::command(), shell))),
-            Self::Man(manual) => Answer::of(&manual.run(Cli::command())?, page),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
     use operator::StackChoice;
 
     use super::*;

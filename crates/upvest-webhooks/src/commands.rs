@@ -2,6 +2,7 @@
 
 pub(crate) mod archive;
 pub(crate) mod audit;
+pub(crate) mod context;
 pub(crate) mod cost;
 pub(crate) mod dlq;
 pub(crate) mod doctor;

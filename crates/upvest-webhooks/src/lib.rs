@@ -18,6 +18,7 @@
 mod arguments;
 mod cli;
 mod commands;
+mod contexts;
 mod exit;
 mod output;
 mod screen;

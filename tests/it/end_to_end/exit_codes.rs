@@ -22,6 +22,8 @@ fn upvest_webhooks(line: &str, variables: &[(&str, &str)]) -> Output {
         .current_dir(std::env::temp_dir())
         .env_remove("UPVEST_WEBHOOKS_LOCAL")
         .env_remove("UPVEST_WEBHOOKS_STACK")
+        .env_remove("UPVEST_WEBHOOKS_CONTEXT")
+        .env("UPVEST_WEBHOOKS_CONFIG", "/nowhere/config.toml")
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("AWS_MAX_ATTEMPTS", "1")
         .envs(variables);

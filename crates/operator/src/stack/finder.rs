@@ -10,6 +10,7 @@ use pipeline::error::AwsError;
 use pipeline::runtime::config::Lookup;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
+use upvest_api::Environment;
 
 use super::{Part, Stack};
 use crate::error::{Error, Result};
@@ -31,11 +32,15 @@ pub struct StackChoice {
     pub region: Option<String>,
     /// Names the profile of the AWS configuration whose credentials are used.
     pub aws_profile: Option<String>,
+    /// Names the environment of Upvest that is meant, where an operation is not told.
+    pub environment: Option<Environment>,
 }
 
 /// Looks for the stack when it is first asked for: some operations can do without.
 pub struct StackFinder<'f> {
     choice: StackChoice,
+    /// Names what made the choice where neither the operator nor the environment did.
+    default: Option<String>,
     variables: Lookup<'f>,
     reporter: Reporter<'f>,
     found: OnceCell<Option<Stack>>,
@@ -61,7 +66,18 @@ struct Connection {
 
 /// Says that no stack was named.
 pub(super) fn nothing_named() -> Error {
-    Error::usage("no stack is named: use --stack NAME, or --local for the one that `make run` starts")
+    Error::usage(
+        "no stack is named: use --stack NAME or --context NAME, or --local for the one that `make run` starts; \
+         `upvest-webhooks --help` says in which order they are looked for",
+    )
+}
+
+/// Says that two stacks are as good as each other.
+fn two_stacks(context: &str, stack: &str) -> Error {
+    Error::usage(format!(
+        "two stacks may be meant, {stack} of your default context {context}, and the one on this machine that \
+         {LOCAL_STACK_FILE} describes: use --context {context} or --local"
+    ))
 }
 
 impl<'f> StackFinder<'f> {
@@ -71,10 +87,25 @@ impl<'f> StackFinder<'f> {
     pub fn new(choice: StackChoice, variables: Lookup<'f>, reporter: Reporter<'f>) -> Self {
         Self {
             choice,
+            default: None,
             variables,
             reporter,
             found: OnceCell::new(),
         }
+    }
+
+    /// Takes this choice where neither the one so far nor the environment names a stack. `name` is what operators call it.
+    #[must_use]
+    pub fn or_default(mut self, name: &str, choice: StackChoice) -> Self {
+        let variables = ["UPVEST_WEBHOOKS_LOCAL", "UPVEST_WEBHOOKS_STACK"];
+        let mut named = variables
+            .into_iter()
+            .filter_map(|name| self.variables.optional(name));
+        if self.choice.stack.is_none() && self.choice.local.is_none() && named.next().is_none() {
+            self.choice = choice;
+            self.default = Some(name.to_owned());
+        }
+        self
     }
 
     /// Has found this stack already, in an environment without variables.
@@ -121,6 +152,11 @@ impl<'f> StackFinder<'f> {
         &self.variables
     }
 
+    /// Gives what was chosen.
+    pub fn choice(&self) -> &StackChoice {
+        &self.choice
+    }
+
     /// Tells which region the operator named; `None` where the AWS configuration says it.
     pub fn region(&self) -> Option<&str> {
         self.choice.region.as_deref()
@@ -137,7 +173,7 @@ impl<'f> StackFinder<'f> {
             Some((output.to_owned(), self.variables.optional(variable)?))
         };
         let parts: Vec<_> = Part::ALL.into_iter().filter_map(part).collect();
-        let stack = match self.place(Path::new(LOCAL_STACK_FILE).exists()) {
+        let stack = match self.place(Path::new(LOCAL_STACK_FILE).exists())? {
             Place::Local { file, chosen } => {
                 if chosen {
                     let file = file.display();
@@ -155,8 +191,11 @@ impl<'f> StackFinder<'f> {
         Ok(Some(stack.with_parts(parts)))
     }
 
-    fn place(&self, local_exists: bool) -> Place {
+    fn place(&self, local_exists: bool) -> Result<Place> {
         let StackChoice { stack, local, .. } = &self.choice;
+        if let (Some(context), Some(stack), true) = (&self.default, stack, local_exists) {
+            return Err(two_stacks(context, stack));
+        }
         let there = |file: PathBuf| Place::Local { file, chosen: false };
         let file = || {
             self.variables
@@ -164,7 +203,7 @@ impl<'f> StackFinder<'f> {
                 .map(PathBuf::from)
         };
         let name = || self.variables.optional("UPVEST_WEBHOOKS_STACK");
-        (local.clone().map(there))
+        Ok((local.clone().map(there))
             .or_else(|| stack.clone().map(Place::Named))
             .or_else(|| file().map(there))
             .or_else(|| name().map(Place::Named))
@@ -174,7 +213,7 @@ impl<'f> StackFinder<'f> {
                     chosen: true,
                 },
                 false => Place::Unnamed,
-            })
+            }))
     }
 }
 
@@ -256,7 +295,8 @@ mod tests {
             let found = variables.iter().find(|(own, _)| *own == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        StackFinder::new(choice, Lookup::new(&find), Reporter::silent()).place(exists)
+        let finder = StackFinder::new(choice, Lookup::new(&find), Reporter::silent());
+        finder.place(exists).unwrap()
     }
 
     #[test]
@@ -278,6 +318,35 @@ mod tests {
         );
         assert_eq!(place_of(None, None, &[], true), local(LOCAL_STACK_FILE, true));
         assert_eq!(place_of(None, None, &[], false), Place::Unnamed);
+    }
+
+    #[test]
+    fn a_default_gives_way_to_what_names_a_stack_and_is_none_beside_a_running_one() {
+        let default = StackChoice {
+            stack: Some("d".to_owned()),
+            region: Some("eu-west-1".to_owned()),
+            ..StackChoice::default()
+        };
+        let finder = |stack: Option<&str>| {
+            let choice = StackChoice {
+                stack: stack.map(str::to_owned),
+                ..StackChoice::default()
+            };
+            StackFinder::new(choice, Lookup::new(&|_| None), Reporter::silent())
+                .or_default("c", default.clone())
+        };
+        let alone = finder(None);
+        assert_eq!(alone.place(false).unwrap(), Place::Named("d".to_owned()));
+        assert_eq!(alone.region(), Some("eu-west-1"));
+        let error = alone.place(true).unwrap_err();
+        assert!(error.is_usage());
+        assert!(
+            error.to_string().ends_with("use --context c or --local"),
+            "{error}"
+        );
+        let named = finder(Some("n"));
+        assert_eq!(named.place(true).unwrap(), Place::Named("n".to_owned()));
+        assert_eq!(named.region(), None);
     }
 
     #[tokio::test]

@@ -11,10 +11,10 @@ use operator::StackChoice;
 pub(crate) struct StackArgs {
     /// Work on this CloudFormation stack, whose outputs are read
     #[arg(long, value_name = "NAME", global = true, conflicts_with = "local")]
-    stack: Option<String>,
+    pub(crate) stack: Option<String>,
     /// Work on the stack that runs on this machine, as described in FILE [default: .local/stack.json]
     ///
-    /// Without --stack and --local, the file is used if it is there.
+    /// Where nothing else names a stack, the file is used if it is there.
     #[arg(
         long,
         value_name = "FILE",
@@ -22,7 +22,12 @@ pub(crate) struct StackArgs {
         num_args = 0..=1,
         default_missing_value = operator::stack::LOCAL_STACK_FILE
     )]
-    local: Option<PathBuf>,
+    pub(crate) local: Option<PathBuf>,
+    /// Work with what this context says: stack, region, profile and environment, unless an option says otherwise
+    ///
+    /// `upvest-webhooks context set NAME --stack STACK` makes one.
+    #[arg(long, value_name = "NAME", global = true)]
+    pub(crate) context: Option<String>,
     /// The stack's AWS region, unless the AWS configuration says it
     #[arg(long, global = true)]
     region: Option<String>,
@@ -38,6 +43,7 @@ impl From<StackArgs> for StackChoice {
             local: args.local,
             region: args.region,
             aws_profile: args.profile,
+            environment: None,
         }
     }
 }

@@ -22,16 +22,25 @@ pub(crate) struct UpvestArgs {
     /// File with these credentials, the same JSON document as in the secret
     #[arg(long, value_name = "FILE", global = true)]
     upvest_credentials: Option<PathBuf>,
-    /// Environment of Upvest that is meant; credentials that name the other one are refused
+    /// Environment of Upvest that is meant, unless the context says it; credentials that name the other one are refused
     #[arg(long, value_name = "ENVIRONMENT", global = true)]
     environment: Option<UpvestEnvironment>,
 }
 
 /// Names an environment of Upvest as the command line does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum UpvestEnvironment {
+pub(crate) enum UpvestEnvironment {
     Sandbox,
     Live,
+}
+
+impl From<UpvestEnvironment> for Environment {
+    fn from(environment: UpvestEnvironment) -> Self {
+        match environment {
+            UpvestEnvironment::Sandbox => Self::Sandbox,
+            UpvestEnvironment::Live => Self::Live,
+        }
+    }
 }
 
 impl UpvestArgs {
@@ -40,10 +49,7 @@ impl UpvestArgs {
         UpvestAccount {
             secret: self.upvest_secret.clone(),
             file: self.upvest_credentials.clone(),
-            environment: self.environment.map(|environment| match environment {
-                UpvestEnvironment::Sandbox => Environment::Sandbox,
-                UpvestEnvironment::Live => Environment::Live,
-            }),
+            environment: self.environment.map(Into::into),
         }
     }
 

@@ -25,8 +25,16 @@ Examples:
     upvest-webhooks --stack webhooks-live explain ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4
     upvest-webhooks --stack webhooks-live tail
 
+The stack is the first that is named, by:
+  --local or --stack, --context, UPVEST_WEBHOOKS_CONTEXT, UPVEST_WEBHOOKS_LOCAL, UPVEST_WEBHOOKS_STACK
+If none of these names one, it is that of the default context (`context use`), or the one on this machine
+that .local/stack.json describes; where both are there, say --context or --local.
+
 Environment:
   UPVEST_WEBHOOKS_STACK, UPVEST_WEBHOOKS_LOCAL    as --stack and --local, which win
+  UPVEST_WEBHOOKS_CONTEXT                         as --context, which wins
+  UPVEST_WEBHOOKS_CONFIG                          the file of contexts
+  TZ                                              as for any program: TZ=UTC tells times in UTC
   KEYS_TABLE, EVENTS_TABLE, ENTITIES_TABLE, IDEMPOTENCY_TABLE, AUDIT_TABLE,
   SUBSCRIPTIONS_TABLE, ARCHIVE_BUCKET, QUARANTINE_BUCKET, PENDING_BUCKET, WEBHOOK_URL
                                                   each wins over the stack's output

@@ -1,0 +1,84 @@
+//! Running the command that was given.
+
+use clap::CommandFactory;
+use operator::{Part, Result, StackFinder};
+use pipeline::runtime::clock::Clock;
+
+use super::{Cli, Command};
+use crate::commands::shell;
+use crate::exit::Exit;
+use crate::output::{Answer, Page};
+
+impl Command {
+    /// Tells whether the command may be about a stack.
+    pub(super) fn takes_stack(&self) -> bool {
+        !matches!(self, Self::Context(_) | Self::Completions { .. } | Self::Man(_))
+    }
+
+    /// Runs the command on the stack that it is about, if it is about one; gives what is to be printed.
+    pub(super) async fn run(self, stacks: &StackFinder<'_>, clock: &Clock, page: Page) -> Result<Answer> {
+        match self {
+            Self::Webhooks(webhooks) => Answer::of(&webhooks.run(stacks).await?, page),
+            Self::Keys(command) => Answer::of(&command.run(stacks, clock).await?, page),
+            Self::Send(arguments) => {
+                let url = match arguments.url() {
+                    Some(url) => url.to_owned(),
+                    None => stacks.stack().await?.part(Part::WebhookUrl)?,
+                };
+                Answer::of(&arguments.run(&url, stacks.reporter()).await?, page)
+            }
+            Self::Trigger(arguments) => Answer::of(&arguments.run(stacks, clock).await?, page),
+            Self::Events(command) => {
+                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+                Answer::of(&command.run(stack, clock.now(), reporter).await?, page)
+            }
+            Self::Explain(arguments) => Answer::of(&arguments.run(stacks.stack().await?, clock).await?, page),
+            Self::Tail(arguments) => {
+                arguments
+                    .run(stacks.stack().await?, page.is_json, stacks.reporter())
+                    .await?;
+                Ok(Answer::printed(Exit::Done))
+            }
+            Self::Listen(arguments) => {
+                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+                Ok(Answer::printed(arguments.run(stack, page, reporter).await?))
+            }
+            Self::Entities(command) => {
+                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+                Answer::of(&command.run(stack, clock.clone(), reporter).await?, page)
+            }
+            Self::Archive(command) => {
+                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+                Answer::of(&command.run(stack, clock.clone(), reporter).await?, page)
+            }
+            Self::Replay(arguments) => {
+                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+                Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, page)
+            }
+            Self::Quarantine(command) => {
+                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+                Answer::of(&command.run(stack, clock.clone(), reporter).await?, page)
+            }
+            Self::Dlq(command) => {
+                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+                Answer::of(&command.run(stack, clock.clone(), reporter).await?, page)
+            }
+            Self::Drain(arguments) => {
+                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+                Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, page)
+            }
+            Self::Restore(arguments) => {
+                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+                Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, page)
+            }
+            Self::Audit(command) => Answer::of(&command.run(stacks.stack().await?).await?, page),
+            Self::Doctor(arguments) => Answer::of(&arguments.run(stacks).await?, page),
+            Self::Reconcile(arguments) => Answer::of(&Box::pin(arguments.run(stacks)).await?, page),
+            Self::Spec(command) => Answer::of(&command.run()?, page),
+            Self::Cost(arguments) => Answer::of(&arguments.run(stacks.region())?, page),
+            Self::Context(command) => Answer::of(&command.run(stacks)?, page),
+            Self::Completions { shell } => Ok(Answer::verbatim(shell::completions(Cli::command(), shell))),
+            Self::Man(manual) => Answer::of(&manual.run(Cli::command())?, page),
+        }
+    }
+}

@@ -78,9 +78,10 @@ enum Command {
     /// with the key of the keys table, compares the log with the signed bytes, and reads the records of the actions
     /// that ran, for the event itself and for replays of it. It changes nothing.
     ///
-    /// Each line has a mark: ✓ was checked and holds, ✗ was checked and does not hold, ? cannot be known for certain; lines
-    /// without a mark are only told. Whether a change was published is recorded nowhere: that line says what follows
-    /// from the records, and why. What does not hold is told once more at the end, and the exit status is 4.
+    /// The verdict comes first, with all that does not hold (the exit status is 4 then); below it is a line for each event, and
+    /// with -v a line for each step. A mark says what a line is worth: ✓ was checked and holds, ✗ was checked and does not hold,
+    /// ? cannot be known for certain; lines without a mark are only told. Whether a change was published is recorded nowhere:
+    /// that line says what follows from the records, and why.
     ///
     /// Example: upvest-webhooks explain 'ORDER#9fc8c651-1a1d-47c4-b0c2-1f724601ecf4'
     Explain(explain::Arguments),

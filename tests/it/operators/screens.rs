@@ -219,7 +219,7 @@ async fn an_entity() {
 async fn an_explanation() {
     let stage = Stage::set().await;
     assert_snapshot!("explain_order", stage.shows("explain ORDER#o1").await);
-    assert_snapshot!("explain_event", stage.shows("explain order-2").await);
+    assert_snapshot!("explain_event", stage.shows("explain order-2 -v").await);
     assert_snapshot!("explain_event_json", stage.shows("explain order-2 --json").await);
 }
 

@@ -5,7 +5,7 @@ use operator::{Part, Result, StackFinder};
 use pipeline::runtime::clock::Clock;
 
 use super::{Cli, Command};
-use crate::commands::shell;
+use crate::commands::{explain, shell};
 use crate::exit::Exit;
 use crate::output::{Answer, Page};
 
@@ -32,7 +32,14 @@ impl Command {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
                 Answer::of(&command.run(stack, clock.now(), reporter).await?, page)
             }
-            Self::Explain(arguments) => Answer::of(&arguments.run(stacks.stack().await?, clock).await?, page),
+            Self::Explain(arguments) => {
+                let is_brief = !arguments.verbose;
+                let explanation = arguments.run(stacks.stack().await?, clock).await?;
+                match is_brief {
+                    true => Answer::of(&explain::Brief(explanation), page),
+                    false => Answer::of(&explanation, page),
+                }
+            }
             Self::Tail(arguments) => {
                 arguments
                     .run(stacks.stack().await?, page.is_json, stacks.reporter())

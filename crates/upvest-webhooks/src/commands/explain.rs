@@ -11,6 +11,7 @@ use operator::explain::{Explanation, Question, explain};
 use operator::{Result, Stack};
 use pipeline::runtime::clock::Clock;
 
+pub(crate) use self::text::Brief;
 use crate::arguments::length_of_time;
 
 #[derive(Debug, Args)]
@@ -25,6 +26,9 @@ pub(crate) struct Arguments {
     /// Also find other deliveries of the event: read all that were received up to so long after it, such as 1h
     #[arg(long, value_name = "TIME", value_parser = length_of_time)]
     duplicates: Option<Duration>,
+    /// Show each step from the signed bytes to the actions, not only a line for each event
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
     /// Show the objects too, which hold personal data
     #[arg(long)]
     object: bool,

@@ -119,7 +119,29 @@ fn assert_finding(explanation: &Explanation, expected: &str) {
 #[track_caller]
 fn assert_holds(explanation: &Explanation) {
     assert!(explanation.succeeded(), "{}", explanation.text());
-    assert!(explanation.text().ends_with("✓ everything on the way holds\n"));
+    assert!(explanation.text().starts_with("✓ everything on the way holds\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_short_the_verdict_comes_first_and_each_event_is_a_line() {
+    let (signed, _) = with_order().await;
+    let brief = Brief(explain(&signed, "ORDER#o1").await);
+    let text = brief.text();
+    assert!(text.starts_with("✓ everything on the way holds\n"), "{text}");
+    for id in ["e1", "e2", "e3"] {
+        let about = |line: &&str| line.starts_with("✓ 2026-") && line.ends_with(&format!("  {id}"));
+        assert_eq!(text.lines().filter(about).count(), 1, "{id}: {text}");
+    }
+    assert_eq!(fitting("explain", &brief), json(&brief.0));
+    signed.delete_archived(&signed.verified()[0]).await;
+    let brief = Brief(explain(&signed, "ORDER#o1").await);
+    assert!(
+        brief.text().starts_with("What does not hold:\n✗ "),
+        "{}",
+        brief.text()
+    );
+    assert!(brief.text().contains("\n✗ 2026-"), "{}", brief.text());
+    assert_eq!(brief.exit(), crate::exit::Exit::Findings);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! An explanation for people: what is known line by line, each with a mark that says whether it holds.
 
+mod brief;
 mod delivery;
 
 use operator::explain::{
@@ -9,9 +10,11 @@ use operator::fold::{Comparison, Step, count};
 use pipeline::stores::idempotency::RecordState;
 use upvest::effects::Effect;
 
+pub(crate) use self::brief::Brief;
 use self::delivery::{delivery_text, duplicates_text, signature_text};
 use crate::exit::Exit;
 use crate::output::{Report, harmless_line, pretty};
+use crate::times::local_text;
 
 /// Marks what is told and was not checked.
 const TOLD: char = ' ';
@@ -48,18 +51,15 @@ impl Report for Explanation {
             }
             text.push_str(&paragraph);
         };
+        paragraph(verdict(&self.findings));
         if let Some(delivery) = &self.delivery {
             paragraph(delivery_text(delivery));
         }
         if let Some(entity) = &self.entity {
             paragraph(entity_text(entity));
         }
-        if self.earlier_events > 0 {
-            paragraph(format!(
-                "the newest {}, oldest first; {} before them: --limit\n",
-                count(self.events.len(), "event"),
-                self.earlier_events
-            ));
+        if let Some(text) = earlier_text(self) {
+            paragraph(text);
         }
         for event in &self.events {
             let delivery = self.deliveries.get(&event.delivery_id);
@@ -68,7 +68,6 @@ impl Report for Explanation {
         if let Some(others) = &self.duplicates {
             paragraph(duplicates_text(others));
         }
-        paragraph(verdict(&self.findings));
         text
     }
 
@@ -85,6 +84,29 @@ fn verdict(findings: &[String]) -> String {
     format!("What does not hold:\n{}", findings.collect::<String>())
 }
 
+/// Says which events of an entity are left out, if any are.
+fn earlier_text(explanation: &Explanation) -> Option<String> {
+    let earlier = Some(explanation.earlier_events).filter(|earlier| *earlier > 0)?;
+    let shown = count(explanation.events.len(), "event");
+    Some(format!(
+        "the newest {shown}, oldest first; {earlier} before them: --limit\n"
+    ))
+}
+
+/// Says how a state compares with the log.
+fn log_line(log: &Comparison) -> (char, String) {
+    match log {
+        Comparison::Same { events } => {
+            let events = count(*events, "event");
+            (HOLDS, format!("its {events} fold to exactly this state"))
+        }
+        other => match other.unknown() {
+            Some(why) => (DARK, format!("cannot be compared: {why}")),
+            None => (FAILS, other.fault().unwrap_or_default()),
+        },
+    }
+}
+
 fn entity_text(entity: &EntityAccount) -> String {
     let mut lines = Lines::default();
     lines.add_some("status", entity.status.as_ref());
@@ -94,6 +116,7 @@ fn entity_text(entity: &EntityAccount) -> String {
         &entity.last_event_type,
         &entity.last_occurred_at,
     ) {
+        let at = local_text(at);
         lines.add(TOLD, "last event", format!("{kind} at {at}, event {id}"));
     }
     let keeps = Some(entity.transitions.join(", ")).filter(|events| !events.is_empty());
@@ -101,16 +124,8 @@ fn entity_text(entity: &EntityAccount) -> String {
         "keeps",
         keeps.map(|events| format!("the changes of {events}: a retry resumes their effects")),
     );
-    match &entity.log {
-        Comparison::Same { events } => {
-            let events = count(*events, "event");
-            lines.add(HOLDS, "log", format!("its {events} fold to exactly this state"));
-        }
-        other => match other.unknown() {
-            Some(why) => lines.add(DARK, "log", format!("cannot be compared: {why}")),
-            None => lines.add(FAILS, "log", other.fault().unwrap_or_default()),
-        },
-    }
+    let (mark, log) = log_line(&entity.log);
+    lines.add(mark, "log", log);
     format!(
         "{}\n{}{}",
         entity.entity,
@@ -138,12 +153,13 @@ fn event_text(event: &EventAccount, delivery: Option<&Delivery>, bus: Option<&st
     add_bytes(event, &mut lines);
     add_effects(event, &mut lines, bus);
     lines.add_some("time flag", event.time_flag.as_ref());
-    let title = format!("{}  {}", event.occurred_at, event.r#type);
+    let title = format!("{}  {}", local_text(&event.occurred_at), event.r#type);
     format!("{title}\n{}{}", lines.0, object_text(event.object.as_deref()))
 }
 
 fn add_origin(event: &EventAccount, lines: &mut Lines, delivery: &Delivery) {
-    let mut received = format!("{} in delivery {}", event.received_at, event.delivery_id);
+    let received_at = local_text(&event.received_at);
+    let mut received = format!("{received_at} in delivery {}", event.delivery_id);
     if let Some(address) = &delivery.source_address {
         received.push_str(&format!(", from {address}"));
     }

@@ -4,10 +4,11 @@ use operator::explain::{DeliveredEvent, DeliveryContents, OtherDelivery, Outcome
 
 use super::{FAILS, HOLDS, Lines};
 use crate::output;
+use crate::times::local_text;
 
 pub(super) fn delivery_text(delivery: &DeliveryContents) -> String {
     let mut lines = Lines::default();
-    lines.add_some("received", delivery.received_at.as_ref());
+    lines.add_some("received", delivery.received_at.as_deref().map(local_text));
     lines.add_some("from", delivery.source_address.as_ref());
     let mark = if delivery.verified { HOLDS } else { FAILS };
     lines.add(
@@ -63,8 +64,8 @@ pub(super) fn duplicates_text(others: &[OtherDelivery]) -> String {
             (false, Some(id)) => format!("another, logged as {id}"),
             (false, None) => "another, not in the log".to_owned(),
         };
-        let received = other.received_at.as_deref().unwrap_or_default();
-        table.add_row([received, &other.delivery_id, &content]);
+        let received = other.received_at.as_deref().map(local_text).unwrap_or_default();
+        table.add_row([&received, &other.delivery_id, &content]);
     }
     format!("other deliveries of it\n{table}\n")
 }

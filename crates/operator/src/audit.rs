@@ -16,7 +16,30 @@ pub struct Operations {
     pub operations: Vec<Operation>,
     /// Tells whether more matched than the limit let through.
     pub more: bool,
+    /// Repeats what was asked for, in words.
+    pub selection: String,
 }
+
+/// Lists the commands that leave a record, by the names that they have there.
+pub const COMMANDS: [&str; 17] = [
+    "archive resend",
+    "dlq discard",
+    "dlq redrive",
+    "dlq resend",
+    "drain",
+    "drain --resume",
+    "entities rebuild",
+    "keys distrust",
+    "keys import",
+    "keys refresh",
+    "keys trust",
+    "quarantine discard",
+    "quarantine reverify",
+    "reconcile",
+    "replay",
+    "restore",
+    "trigger",
+];
 
 /// Lists up to `limit` operations, of one command or all, that began since a time or at any.
 ///
@@ -37,7 +60,13 @@ pub async fn list(
     // After the filter, because `more` is about the operations that were asked for.
     let more = operations.len() > usize::from(limit);
     operations.truncate(limit.into());
-    Ok(Operations { operations, more })
+    let of = command.map(|command| format!(" of {command}"));
+    let since = since.map(|since| format!(" since {since}"));
+    Ok(Operations {
+        operations,
+        more,
+        selection: [of, since].into_iter().flatten().collect(),
+    })
 }
 
 /// Reads what one operation did, who began it and why.

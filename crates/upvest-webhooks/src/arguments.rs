@@ -1,5 +1,6 @@
 //! Arguments that several commands share, and the plain values that operations take in their place.
 
+pub(crate) mod candidates;
 mod names;
 mod repair;
 mod sample;
@@ -7,7 +8,7 @@ mod stack;
 mod time;
 mod upvest;
 
-pub(crate) use names::{entity, event_type};
+pub(crate) use names::{domain, entity, event_type};
 pub(crate) use repair::{RepairArgs, rate};
 pub(crate) use sample::OneOf;
 pub(crate) use stack::StackArgs;

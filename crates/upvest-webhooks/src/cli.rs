@@ -175,6 +175,8 @@ enum Command {
     Context(context::Command),
     /// Print a completion script for a shell
     ///
+    /// The shell asks this program for what comes next: types, domains, queues, reasons and your contexts. AWS is not asked.
+    ///
     /// For bash: upvest-webhooks completions bash > ~/.local/share/bash-completion/completions/upvest-webhooks
     Completions {
         /// Shell that the script is for

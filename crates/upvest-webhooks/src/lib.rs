@@ -26,5 +26,6 @@ mod terminal;
 mod times;
 
 pub use cli::Cli;
+pub use commands::shell::completes;
 pub use exit::Exit;
 pub use output::{Answer, complain, misused};

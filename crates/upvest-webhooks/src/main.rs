@@ -3,10 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use upvest_webhooks::{Cli, complain, misused};
+use upvest_webhooks::{Cli, complain, completes, misused};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    // Before anything else: it is to be quick, and a shell shows whatever is printed.
+    if completes() {
+        return ExitCode::SUCCESS;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return misused(&error, std::env::args_os()).into(),

@@ -66,6 +66,17 @@ fn assert_restores(rights: &BTreeSet<Right>, look: &IamPolicy, repair: &IamPolic
     }
 }
 
+/// Fails unless `audit list --command` knows every command that left a record.
+async fn assert_records_are_named(stage: &Stage) {
+    let operations = stage.world.receiver.operations().await;
+    let recorded: BTreeSet<String> = operations
+        .into_iter()
+        .map(|operation| operation.command)
+        .collect();
+    let named = operator::audit::COMMANDS.map(str::to_owned);
+    assert_eq!(recorded, BTreeSet::from(named));
+}
+
 #[tokio::test]
 async fn operators_have_the_permissions_that_commands_need_and_no_others() {
     let stage = Stage::set().await;
@@ -73,6 +84,7 @@ async fn operators_have_the_permissions_that_commands_need_and_no_others() {
     let repairing = made(&stage, &REPAIRING).await;
     let restoring = made(&stage, &RESTORING).await;
     let (look, repair) = (IamPolicy::read("look"), IamPolicy::read("repair"));
+    assert_records_are_named(&stage).await;
     let before_all = (BEFORE_ALL.0.to_owned(), BEFORE_ALL.1.to_owned());
     for (command, rights) in &looking {
         for right in rights.iter().chain([&before_all]) {

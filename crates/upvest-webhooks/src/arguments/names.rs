@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use operator::names;
+use upvest::Domain;
 
 /// Reads an event type or a category in whatever case. Unknown ones stay as they are: Upvest adds some every week.
 ///
@@ -11,6 +12,17 @@ use operator::names;
 /// None.
 pub(crate) fn event_type(text: &str) -> Result<String, Infallible> {
     Ok(names::in_upvests_case(text))
+}
+
+/// Reads the name of a domain.
+///
+/// # Errors
+///
+/// The nearest name where there is no such domain.
+pub(crate) fn domain(text: &str) -> Result<Domain, String> {
+    let names = Domain::ALL.map(Domain::name);
+    text.parse()
+        .map_err(|_| format!("there is no domain {text}: {}", names::instead(text, names)))
 }
 
 /// Reads the key of an entity, its type in whatever case.

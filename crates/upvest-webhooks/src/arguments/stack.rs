@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use operator::StackChoice;
 
+use super::candidates;
+
 /// Says which stack to work on, and with whose credentials.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct StackArgs {
     /// Work on this CloudFormation stack, whose outputs are read
-    #[arg(long, value_name = "NAME", global = true, conflicts_with = "local")]
+    #[arg(long, value_name = "NAME", global = true, conflicts_with = "local", add = candidates::stacks())]
     pub(crate) stack: Option<String>,
     /// Work on the stack that runs on this machine, as described in FILE [default: .local/stack.json]
     ///
@@ -26,7 +28,7 @@ pub(crate) struct StackArgs {
     /// Work with what this context says: stack, region, profile and environment, unless an option says otherwise
     ///
     /// `upvest-webhooks context set NAME --stack STACK` makes one.
-    #[arg(long, value_name = "NAME", global = true)]
+    #[arg(long, value_name = "NAME", global = true, add = candidates::contexts())]
     pub(crate) context: Option<String>,
     /// The stack's AWS region, unless the AWS configuration says it
     #[arg(long, global = true)]

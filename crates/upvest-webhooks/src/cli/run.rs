@@ -84,7 +84,7 @@ impl Command {
             Self::Spec(command) => Answer::of(&command.run()?, page),
             Self::Cost(arguments) => Answer::of(&arguments.run(stacks.region())?, page),
             Self::Context(command) => Answer::of(&command.run(stacks)?, page),
-            Self::Completions { shell } => Ok(Answer::verbatim(shell::completions(Cli::command(), shell))),
+            Self::Completions { shell } => Ok(Answer::verbatim(shell::completions(shell))),
             Self::Man(manual) => Answer::of(&manual.run(Cli::command())?, page),
         }
     }

@@ -109,7 +109,7 @@ mod tests {
             site.pass(1);
         }
         let listed = list(Some("replay"), 1).run(&site.stack).await.unwrap();
-        let AuditReport::List(Operations { operations, more }) = &listed else {
+        let AuditReport::List(Operations { operations, more, .. }) = &listed else {
             panic!("{listed:?}");
         };
         assert_eq!((operations.len(), *more), (1, true));

@@ -24,7 +24,7 @@ use tokio::time::sleep;
 use self::console::{Console, Key};
 use self::forwarder::Forwarder;
 use self::session::{Session, Style};
-use crate::arguments::{entity, event_type, length_of_time};
+use crate::arguments::{candidates, entity, event_type, length_of_time};
 use crate::exit::Exit;
 use crate::output::{Page, note};
 use crate::screen::{self, App, Desk, Setting};
@@ -71,10 +71,10 @@ pub(crate) struct Arguments {
     #[arg(long)]
     raw: bool,
     /// Forward events of this type, like ORDER.FILLED; repeat it for more
-    #[arg(long = "type", value_name = "TYPE", value_parser = event_type, help_heading = "What to forward")]
+    #[arg(long = "type", value_name = "TYPE", add = candidates::event_types(), value_parser = event_type, help_heading = "What to forward")]
     types: Vec<String>,
     /// Forward events of this category, like ORDER; repeat it for more
-    #[arg(long = "category", value_name = "CATEGORY", value_parser = event_type, help_heading = "What to forward")]
+    #[arg(long = "category", value_name = "CATEGORY", add = candidates::categories(), value_parser = event_type, help_heading = "What to forward")]
     categories: Vec<String>,
     /// Forward events of this entity, written TYPE#ID; repeat it for more
     #[arg(long = "entity", value_name = "ENTITY", value_parser = entity, help_heading = "What to forward")]

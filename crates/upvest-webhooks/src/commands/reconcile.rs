@@ -14,7 +14,7 @@ use operator::{Error, Result, StackFinder};
 use pipeline::runtime::clock::Clock;
 use upvest::{Domain, EntityKey};
 
-use crate::arguments::{RepairArgs, UpvestArgs, entity, rate};
+use crate::arguments::{RepairArgs, UpvestArgs, candidates, domain, entity, rate};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,7 +52,7 @@ be compared.";
 )]
 pub(crate) struct Arguments {
     /// Compare all entities of these domains: users, accounts, payments, orders, holdings, ledger, reports ...
-    #[arg(value_name = "DOMAIN")]
+    #[arg(value_name = "DOMAIN", add = candidates::domains(), value_parser = domain)]
     domains: Vec<Domain>,
     /// Compare this entity alone, written TYPE#ID; may be given several times
     #[arg(long = "entity", value_name = "ENTITY", value_parser = entity)]

@@ -13,7 +13,7 @@ use pipeline::runtime::clock::Clock;
 use upvest::Domain;
 use uuid::Uuid;
 
-use crate::arguments::{RepairArgs, entity, event_type};
+use crate::arguments::{RepairArgs, candidates, domain, entity, event_type};
 use crate::exit::Exit;
 use crate::output::{self, Report};
 
@@ -89,13 +89,13 @@ struct What {
     )]
     entity: Vec<String>,
     /// All events of these types, like ORDER.FILLED
-    #[arg(long = "type", value_name = "TYPE", num_args = 1.., value_parser = event_type, conflicts_with_all = ["category", "domain"])]
+    #[arg(long = "type", value_name = "TYPE", num_args = 1.., add = candidates::event_types(), value_parser = event_type, conflicts_with_all = ["category", "domain"])]
     event_type: Vec<String>,
     /// All events of these categories, like ORDER
-    #[arg(long, value_name = "CATEGORY", num_args = 1.., value_parser = event_type, conflicts_with = "domain")]
+    #[arg(long, value_name = "CATEGORY", num_args = 1.., add = candidates::categories(), value_parser = event_type, conflicts_with = "domain")]
     category: Vec<String>,
     /// All events of these domains, like orders
-    #[arg(long, value_name = "DOMAIN", num_args = 1..)]
+    #[arg(long, value_name = "DOMAIN", num_args = 1.., add = candidates::domains(), value_parser = domain)]
     domain: Vec<Domain>,
     /// Events received since then, which are read from the archive: a time, a day (UTC), or an age like 36h
     #[arg(long, value_name = "TIME")]

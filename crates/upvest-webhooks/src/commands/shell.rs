@@ -2,12 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Command};
-use clap_complete::Shell;
+use clap::{Args, Command, CommandFactory};
+use clap_complete::env::Shells;
+use clap_complete::{CompleteEnv, Shell};
 use operator::{Error, Result};
 use serde::Serialize;
 
+use crate::Cli;
 use crate::output::Report;
+
+/// Names the variable by which a shell asks this program how a word may go on.
+const ASKED: &str = "UPVEST_WEBHOOKS_COMPLETE";
 
 #[derive(Debug, Args)]
 pub(crate) struct Manual {
@@ -23,11 +28,27 @@ pub(crate) struct Written {
     pages: usize,
 }
 
-/// Writes the completion script of a shell.
-pub(crate) fn completions(mut program: Command, shell: Shell) -> String {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut program, "upvest-webhooks", &mut script);
-    String::from_utf8(script).expect("names and help are text")
+/// Writes the script by which a shell asks this program for completions.
+pub(crate) fn completions(shell: Shell) -> String {
+    let (shells, name, mut script) = (Shells::builtins(), "upvest-webhooks", Vec::new());
+    let shell = shells
+        .completer(&shell.to_string())
+        .expect("it has the same shells");
+    let written = shell.write_registration(ASKED, name, name, name, &mut script);
+    written.expect("memory can be written to");
+    String::from_utf8(script).expect("a script is text")
+}
+
+/// Answers a shell that asks how a word may go on; tells whether the program was started for that.
+///
+/// No file but that of the contexts is read for it, and nothing is asked of AWS. What goes wrong offers nothing: an error
+/// would stand in the operator's line.
+pub fn completes() -> bool {
+    let folder = std::env::current_dir().ok();
+    let asked = CompleteEnv::with_factory(Cli::command).var(ASKED);
+    asked
+        .try_complete(std::env::args_os(), folder.as_deref())
+        .unwrap_or(true)
 }
 
 impl Manual {
@@ -62,17 +83,43 @@ impl Report for Written {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap_complete::engine::complete;
     use webhook_tests::schemas::fitting;
 
     use super::*;
-    use crate::Cli;
+
+    /// Lists what a shell is offered for the last word of a line.
+    fn offered(line: &str) -> Vec<String> {
+        let words: Vec<_> = line.split(' ').map(Into::into).collect();
+        let last = words.len() - 1;
+        let offered = complete(&mut Cli::command(), words, last, None).unwrap();
+        let values = offered.iter().map(|candidate| candidate.get_value());
+        values.map(|value| value.to_string_lossy().into_owned()).collect()
+    }
 
     #[test]
     fn every_shell_has_a_completion_script() {
-        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-            let script = completions(Cli::command(), shell);
-            assert!(script.contains("timeline"), "{shell}");
+        use clap::ValueEnum;
+        for shell in Shell::value_variants() {
+            let script = completions(*shell);
+            assert!(
+                script.contains(ASKED) && script.contains("upvest-webhooks"),
+                "{shell}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_shell_is_offered_names_of_closed_lists() {
+        for (line, name) in [
+            ("upvest-webhooks dlq list --queue key", "key-requests"),
+            ("upvest-webhooks entities list --domain corp", "corporate-actions"),
+            ("upvest-webhooks reconcile corp", "corporate-actions"),
+            ("upvest-webhooks events list --type ORDER.FILL", "ORDER.FILLED"),
+            ("upvest-webhooks quarantine list --because bad-s", "bad-signature"),
+            ("upvest-webhooks events tim", "timeline"),
+        ] {
+            assert_eq!(offered(line), [name], "{line}");
         }
     }
 

@@ -1,19 +1,21 @@
 //! `audit list`: the operations, newest first.
 
 use clap::Args;
-use operator::audit::{Operations, list};
+use operator::audit::{COMMANDS, Operations, list};
+use operator::names::instead;
 use operator::times::When;
 use operator::{Result, Stack};
 use pipeline::runtime::clock::Clock;
 
 use super::show::ended;
+use crate::arguments::candidates;
 use crate::output::{self, Report};
 use crate::times::local;
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
     /// Only operations of this command, such as `dlq redrive`
-    #[arg(long, value_name = "COMMAND")]
+    #[arg(long, value_name = "COMMAND", add = candidates::recorded_commands(), value_parser = command)]
     pub(super) command: Option<String>,
     /// Only operations that began since then: a time, a day (UTC), or an age like 36h
     #[arg(long, value_name = "TIME")]
@@ -21,6 +23,17 @@ pub(crate) struct ListArgs {
     /// List at most so many operations, the newest ones
     #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) limit: u16,
+}
+
+/// Reads the name of a command that leaves a record.
+fn command(text: &str) -> Result<String, String> {
+    match COMMANDS.contains(&text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "no command {text} is on record: {}",
+            instead(text, COMMANDS)
+        )),
+    }
 }
 
 impl ListArgs {
@@ -34,7 +47,7 @@ impl ListArgs {
 impl Report for Operations {
     fn text(&self) -> String {
         if self.operations.is_empty() {
-            return "no operations".to_owned();
+            return format!("no operations{}", self.selection);
         }
         let mut table = output::table(["began", "ended", "command", "operator", "reason", "id"]);
         for operation in &self.operations {

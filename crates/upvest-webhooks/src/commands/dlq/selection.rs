@@ -6,13 +6,13 @@ use clap::Args;
 use operator::Queue;
 use operator::dlq::{Filter, Selection};
 
-use crate::arguments::{RepairArgs, entity, event_type};
+use crate::arguments::{RepairArgs, candidates, entity, event_type};
 
 /// Says which dead-letter queues are looked through.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct QueueArgs {
     /// Only this queue: deliveries, key-requests or a domain; may be repeated
-    #[arg(long = "queue", value_name = "QUEUE")]
+    #[arg(long = "queue", value_name = "QUEUE", add = candidates::queues())]
     pub(super) names: Vec<Queue>,
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct FilterArgs {
     #[arg(long, value_parser = entity)]
     entity: Option<String>,
     /// Only events of this type (ORDER.FILLED) or category (ORDER)
-    #[arg(long = "type", value_name = "TYPE", value_parser = event_type)]
+    #[arg(long = "type", value_name = "TYPE", add = candidates::event_types(), value_parser = event_type)]
     pub(super) event_type: Option<String>,
 }
 

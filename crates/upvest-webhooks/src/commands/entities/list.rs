@@ -8,7 +8,7 @@ use operator::times::{When, period};
 use operator::{Reporter, Result, Stack};
 use upvest::{Domain, EntityKey};
 
-use crate::arguments::{entity, event_type};
+use crate::arguments::{candidates, domain, entity, event_type};
 use crate::output::{self, Report};
 use crate::times::age_of;
 
@@ -31,10 +31,10 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "ID")]
     user: Option<String>,
     /// Only entities of this domain, like orders; may be repeated
-    #[arg(long = "domain", value_name = "DOMAIN")]
+    #[arg(long = "domain", value_name = "DOMAIN", add = candidates::domains(), value_parser = domain)]
     domains: Vec<Domain>,
     /// Only entities of this type, like ORDER, in any case; may be repeated
-    #[arg(long = "type", value_name = "TYPE", value_parser = event_type)]
+    #[arg(long = "type", value_name = "TYPE", add = candidates::categories(), value_parser = event_type)]
     types: Vec<String>,
     /// Only entities that have this status, in any case
     #[arg(long, value_name = "STATUS")]

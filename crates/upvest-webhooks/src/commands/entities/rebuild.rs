@@ -5,7 +5,7 @@ use operator::entities::{Finding, RebuildReport, Rebuilding, Rebuilt, Which, reb
 use operator::{Repair, Result};
 use upvest::{Domain, EntityKey};
 
-use crate::arguments::{RepairArgs, entity};
+use crate::arguments::{RepairArgs, candidates, domain, entity};
 use crate::exit::Exit;
 use crate::output::{self, Report, facts, repair_text};
 
@@ -31,7 +31,7 @@ pub(crate) struct RebuildArgs {
     #[arg(value_name = "ENTITY", value_parser = entity)]
     entities: Vec<String>,
     /// All entities of these domains that have events in the log
-    #[arg(long, value_name = "DOMAIN", num_args = 1..)]
+    #[arg(long, value_name = "DOMAIN", num_args = 1.., add = candidates::domains(), value_parser = domain)]
     domain: Vec<Domain>,
     #[command(flatten)]
     pub(super) repair: RepairArgs,

@@ -5,7 +5,7 @@ use operator::entities::{Verified, verify_all, verify_domains};
 use operator::{Reporter, Result, Stack};
 use upvest::{Domain, EntityKey};
 
-use crate::arguments::entity;
+use crate::arguments::{candidates, domain, entity};
 use crate::exit::Exit;
 use crate::output::{self, Report, facts};
 
@@ -32,7 +32,7 @@ Exit status: 0 when nothing was found, 4 when something was.";
 #[command(after_help = EXAMPLES, group = ArgGroup::new("what").args(["domain", "entity"]).required(true))]
 pub(crate) struct VerifyArgs {
     /// All entities of these domains that have an event or a state
-    #[arg(long, value_name = "DOMAIN", num_args = 1..)]
+    #[arg(long, value_name = "DOMAIN", num_args = 1.., add = candidates::domains(), value_parser = domain)]
     domain: Vec<Domain>,
     /// Keys of the entities to verify, written TYPE#ID
     #[arg(long, value_name = "ENTITY", num_args = 1.., value_parser = entity)]

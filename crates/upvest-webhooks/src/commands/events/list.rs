@@ -8,7 +8,7 @@ use operator::times::{When, period};
 use operator::{Reporter, Result, Stack};
 use upvest::Domain;
 
-use crate::arguments::event_type;
+use crate::arguments::{candidates, domain, event_type};
 use crate::output::{self, Report};
 use crate::times::age_of;
 
@@ -29,10 +29,10 @@ one entity have an index: `events timeline`.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ListArgs {
     /// Only events of this type (ORDER.FILLED) or category (ORDER), in any case; may be repeated
-    #[arg(long = "type", value_name = "TYPE", value_parser = event_type)]
+    #[arg(long = "type", value_name = "TYPE", add = candidates::event_types(), value_parser = event_type)]
     types: Vec<String>,
     /// Only events of this domain, like orders; may be repeated
-    #[arg(long = "domain", value_name = "DOMAIN")]
+    #[arg(long = "domain", value_name = "DOMAIN", add = candidates::domains(), value_parser = domain)]
     domains: Vec<Domain>,
     /// Only events of this user's entities
     #[arg(long, value_name = "ID")]

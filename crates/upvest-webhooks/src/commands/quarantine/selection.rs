@@ -5,11 +5,13 @@ use operator::quarantine::Selection;
 use operator::times::When;
 use uuid::Uuid;
 
+use crate::arguments::candidates;
+
 /// Says what of the quarantine is meant.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SelectionArgs {
     /// Only what is there for this reason, as `quarantine list` names it, such as bad-signature; may be repeated
-    #[arg(long, value_name = "QUARANTINE_REASON")]
+    #[arg(long, value_name = "QUARANTINE_REASON", add = candidates::quarantine_reasons())]
     because: Vec<String>,
     /// Only what was received since then: a time, a day (UTC), or an age like 36h
     #[arg(long, value_name = "TIME")]

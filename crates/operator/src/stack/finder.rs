@@ -98,10 +98,9 @@ impl<'f> StackFinder<'f> {
     #[must_use]
     pub fn or_default(mut self, name: &str, choice: StackChoice) -> Self {
         let variables = ["UPVEST_WEBHOOKS_LOCAL", "UPVEST_WEBHOOKS_STACK"];
-        let mut named = variables
-            .into_iter()
-            .filter_map(|name| self.variables.optional(name));
-        if self.choice.stack.is_none() && self.choice.local.is_none() && named.next().is_none() {
+        let is_set = |name| self.variables.optional(name).is_some();
+        let is_named = self.choice.stack.is_some() || self.choice.local.is_some();
+        if !is_named && !variables.into_iter().any(is_set) {
             self.choice = choice;
             self.default = Some(name.to_owned());
         }

@@ -62,10 +62,10 @@ fn a_file_is_read_and_what_it_does_not_say_is_left_open() {
 #[test]
 fn what_is_unknown_is_refused_with_the_nearest_name() {
     for (text, told) in [
-        ("defualt = \"a\"", "defualt is unknown: did you mean default?"),
+        ("defaults = \"a\"", "defaults is unknown: did you mean default?"),
         (
-            "[contexts.a]\nregoin = \"b\"",
-            "context a: regoin is unknown: did you mean region?",
+            "[contexts.a]\nregions = \"b\"",
+            "context a: regions is unknown: did you mean region?",
         ),
         (
             "[contexts.a]\nenvironment = \"sandbx\"",

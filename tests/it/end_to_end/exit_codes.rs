@@ -104,3 +104,28 @@ async fn scripts_can_tell_failures_apart() {
     let told = String::from_utf8_lossy(&told.stderr).into_owned();
     assert!(told.starts_with("error: no event e1"), "{told}");
 }
+
+#[tokio::test]
+async fn a_profile_may_have_a_program_give_its_credentials() {
+    // It has the command line be built.
+    let _stack = Stack::shared().await;
+    let file = std::env::temp_dir().join(format!("aws-config-{}", std::process::id()));
+    let program = r#"printf '{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b"}'"#;
+    let profile = format!("[profile own]\nregion = eu-central-1\ncredential_process = {program}\n");
+    std::fs::write(&file, profile).expect("a file can be written");
+    let path = file.display().to_string();
+    let variables = [
+        ("AWS_CONFIG_FILE", path.as_str()),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/nowhere"),
+        ("AWS_ENDPOINT_URL", NOBODY),
+    ];
+    let output = upvest_webhooks("--stack s --profile own events show e1 --json", &variables);
+    std::fs::remove_file(file).expect("it is there");
+    let (exit, error) = failure(&output);
+    // Whoever has no credentials is denied, before anything is sent.
+    assert_eq!(
+        (exit, &error["kind"]),
+        (Some(6), &json!("unreachable")),
+        "{error}"
+    );
+}

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::cloudformation::{Template, one_or_more, target, text_of};
+use super::cloudformation::{Template, one_or_more, repository_file, target, text_of};
 use super::{FUNCTION, QUEUE};
 
 /// Names the binary that a function runs.
@@ -227,6 +227,47 @@ fn every_parameter_is_described_grouped_and_has_a_default() {
         assert!(grouped.contains(&name.as_str()), "{name} is in no group");
         assert!(text_of(&parameter["Description"]).len() > 20, "{name}");
         assert!(parameter.get("Default").is_some(), "{name}");
+    }
+}
+
+/// What a row of docs/parameters.md says of the values that a parameter may have.
+fn allowed(parameter: &Value) -> String {
+    let bounds = ["MinValue", "MaxValue"].map(|bound| parameter[bound].as_u64());
+    match (parameter.get("AllowedValues"), bounds) {
+        (Some(values), _) => {
+            let values: Vec<String> = one_or_more(values).into_iter().map(as_code).collect();
+            values.join(", ")
+        }
+        (None, [Some(least), Some(most)]) => format!("{least} to {most}"),
+        (None, [Some(least), None]) => format!("{least} or more"),
+        (None, [None, Some(most)]) => format!("{most} or less"),
+        (None, [None, None]) => String::new(),
+    }
+}
+
+/// A value as code of Markdown; nothing for an empty one.
+fn as_code(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.is_empty() => String::new(),
+        Value::String(text) => format!("`{text}`"),
+        other => format!("`{other}`"),
+    }
+}
+
+#[test]
+fn the_page_of_parameters_says_what_the_template_says() {
+    let template = Template::read();
+    let page = repository_file("docs/parameters.md");
+    let parameters = template.section("Parameters");
+    assert_eq!(page.matches("\n| `").count(), parameters.len());
+    for (name, parameter) in parameters {
+        let default = as_code(&parameter["Default"]);
+        let description = text_of(&parameter["Description"]);
+        let row = format!(
+            "\n| `{name}` | {default} | {} | {description} |\n",
+            allowed(parameter)
+        );
+        assert!(page.contains(&row), "docs/parameters.md has no row {row}");
     }
 }
 

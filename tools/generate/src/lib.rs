@@ -1,4 +1,5 @@
-//! Writes what other files repeat of the tables of domains and categories in `crates/upvest/src/category`.
+//! Writes what other files repeat of the tables of domains and categories in `crates/upvest/src/category`, and of the template's
+//! parameters.
 //!
 //! The template, the dashboard, the schema of published changes, the processors and the documentation all name the
 //! domains, and IAM lists the entities of each. None of them can read Rust, so `make generate` writes these parts, and
@@ -20,6 +21,7 @@ pub mod addresses;
 pub mod category;
 mod dashboard;
 mod documents;
+mod parameters;
 mod processors;
 mod ranks;
 pub mod region;
@@ -53,6 +55,9 @@ pub enum GenerateError {
         /// Names the domain that needs it.
         domain: Domain,
     },
+    /// A group of the template's parameters names one that cannot be read.
+    #[error("template.yaml: the parameter {0} has no default and description, each on a line of its own")]
+    Parameter(String),
 }
 
 /// Maps each generated file of the repository to what it should hold; `None` for one that should not be there.
@@ -105,6 +110,7 @@ fn write_file(file: &Path, text: &str) -> io::Result<()> {
 
 fn wanted(root: &Path) -> Result<Files, GenerateError> {
     let mut files = Files::new();
+    let template = read(root, Path::new("template.yaml"))?;
     for (path, regions) in [
         ("template.yaml", template::regions()),
         ("infra/dashboard.yaml", dashboard::regions()),
@@ -114,6 +120,7 @@ fn wanted(root: &Path) -> Result<Files, GenerateError> {
         ),
         ("docs/adding-a-domain.md", documents::domains_regions()),
         ("docs/operations.md", documents::operations_regions()),
+        ("docs/parameters.md", parameters::regions(&template)?),
         (processors::MODULES, processors::module_regions()),
         (processors::MANIFEST, processors::manifest_regions()),
     ] {

@@ -43,7 +43,8 @@ fn check() -> Result<(), String> {
         .map(|path| format!("  {}", path.display()))
         .collect();
     Err(format!(
-        "generated parts differ from the tables of domains and categories (crates/upvest/src/category):\n{}\n\
+        "generated parts differ from the tables of domains and categories (crates/upvest/src/category) or from the \
+         template's parameters:\n{}\n\
          run `make generate`, and commit what it writes",
         files.join("\n")
     ))

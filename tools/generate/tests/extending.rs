@@ -234,6 +234,11 @@ fn what_is_edited_by_hand_is_named_and_comes_back() {
             "entities verify --domain",
         ),
         (
+            "docs/parameters.md",
+            "| `ThrottlingRateLimit` | `200` |",
+            "| `ThrottlingRateLimit` | `100` |",
+        ),
+        (
             "functions/processors/src/bin/fees.rs",
             "Domain::Fees",
             "Domain::Taxes",
@@ -256,6 +261,27 @@ fn what_is_edited_by_hand_is_named_and_comes_back() {
         assert_eq!(generate::write(&scratch.0).unwrap(), [PathBuf::from(path)]);
         assert_eq!(scratch.read(path), original);
     }
+}
+
+#[test]
+fn a_parameter_that_changes_in_the_template_changes_on_its_page() {
+    let scratch = Copy::new("parameters");
+    let template = scratch.read("template.yaml");
+    let written = |template: String| {
+        fs::write(scratch.0.join("template.yaml"), template).unwrap();
+        generate::write(&scratch.0)
+    };
+    let changed = template.replacen(
+        "    Default: 200\n    MinValue: 1\n",
+        "    Default: 150\n    MinValue: 5\n",
+        1,
+    );
+    assert_eq!(written(changed).unwrap(), [PathBuf::from("docs/parameters.md")]);
+    let page = scratch.read("docs/parameters.md");
+    assert!(page.contains("| `ThrottlingRateLimit` | `150` | 5 or more | Deliveries per second"));
+    let folded = template.replacen("    Description: Days that logs are kept.\n", "", 1);
+    let error = written(folded).unwrap_err().to_string();
+    assert!(error.contains("LogRetentionDays"), "{error}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod changes;
 #[cfg(target_os = "linux")]
 mod crashes;
 mod exit_codes;
+mod getting_started;
 mod incidents;
 #[cfg(target_os = "linux")]
 mod least_privilege;

@@ -6,12 +6,15 @@
 //! ([`simulation`]), an action whose effects can be seen ([`effects`]), what is
 //! [`stored`], read through the stores, and what the functions measure ([`metrics`]), finds the commands that a text names
 //! ([`commands`]), holds what they print against its [`schemas`], and leaves [`files`] for them. It ships in no function.
+//! ([`commands`]), leaves [`files`] for them, and has the actions that pages show ([`order_desk`], [`getting_started`]). It ships in no
+//! function.
 
 pub mod commands;
 pub mod deliveries;
 pub mod deployment;
 pub mod effects;
 pub mod files;
+pub mod getting_started;
 pub mod metrics;
 pub mod order_desk;
 pub mod receiver;

@@ -1,6 +1,7 @@
 //! Least privilege: what each function may do, held against what its code calls.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use pipeline::stores::archive::{OF_A_KEY, QUARANTINE_PREFIX};
 use serde_json::{Value, json};
@@ -220,6 +221,7 @@ pub(super) fn statements<'t>(template: &'t Template, role: &str) -> Vec<&'t Valu
     let own = one_or_more(&template.properties(role)["Policies"]);
     let attached = template
         .resources("AWS::IAM::Policy")
+        .filter(|(name, _)| !is_somebodys_own(name))
         .map(|(_, policy)| &policy["Properties"]);
     let attached = attached.filter(|policy| {
         one_or_more(&policy["Roles"])
@@ -231,6 +233,16 @@ pub(super) fn statements<'t>(template: &'t Template, role: &str) -> Vec<&'t Valu
         .flat_map(|policy| one_or_more(&policy["PolicyDocument"]["Statement"]))
         .map(when_true)
         .collect()
+}
+
+/// Whether a policy is for code that was added to a release, in the repository of whoever did so: docs/getting-started.md gives
+/// it a name that begins so. In the release's own repository no policy is left out.
+fn is_somebodys_own(policy: &str) -> bool {
+    let actions = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../functions/processors/.own-actions"
+    );
+    policy.starts_with("Own") && Path::new(actions).exists()
 }
 
 /// What a role may do to which resource: its logical id, or the text that builds its ARN. What is denied of that in spite is

@@ -1,5 +1,6 @@
 //! The operator's command line: what it may do, what it is told to do, what it shows, and what it brings back.
 
+mod commands_page;
 mod documented_commands;
 mod hostile;
 mod json;

@@ -32,6 +32,7 @@ mod support;
 mod template;
 mod traces;
 mod units_of_failure;
+mod upgrading;
 mod upvest;
 mod upvest_access;
 mod wire_shapes;

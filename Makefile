@@ -90,7 +90,7 @@ screens: $(SCREENS) ## Make the pictures of docs/screens from the stack of `make
 	$(CARGO) build --locked --workspace --bins
 	.tools/screens/bin/python tools/screens.py target/debug/upvest-webhooks $(if $(ARGS),target/screens $(ARGS),docs/screens)
 
-generate: ## Write what templates, processors and docs repeat of the tables of domains and categories
+generate: ## Write what templates, processors and docs repeat of the domains, the categories and the parameters
 	$(CARGO) run --locked --quiet --package generate
 
 build: $(SAM) ## Build the functions for AWS into target/lambda (ARCH=arm64 or x86_64)

@@ -125,6 +125,21 @@ fn a_link_that_leads_nowhere_is_found() {
     assert_eq!(fault(&page, "#crates"), None);
 }
 
+#[test]
+fn the_readme_is_short_and_every_page_is_listed_for_its_reader() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(readme.lines().count() <= 150, "a page of its own takes the rest");
+    let listed = Page::read(&root().join("docs/README.md")).links;
+    for page in entries(&root().join("docs")) {
+        let name = page.file_name().expect("a page has a name").to_string_lossy();
+        let is_page = name.ends_with(".md") && name != "README.md";
+        assert!(
+            !is_page || listed.iter().any(|link| *link == name),
+            "docs/README.md does not list {name}"
+        );
+    }
+}
+
 /// Reads the crate map of docs/architecture.md.
 fn crate_map() -> Vec<CrateRow> {
     let text = fs::read_to_string(root().join("docs/architecture.md")).unwrap();

@@ -5,9 +5,8 @@
 //! hand ([`deliveries`]) or made up from a seed ([`story`]), whole runs in a hostile world
 //! ([`simulation`]), an action whose effects can be seen ([`effects`]), what is
 //! [`stored`], read through the stores, and what the functions measure ([`metrics`]), finds the commands that a text names
-//! ([`commands`]), holds what they print against its [`schemas`], and leaves [`files`] for them. It ships in no function.
-//! ([`commands`]), leaves [`files`] for them, and has the actions that pages show ([`order_desk`], [`getting_started`]). It ships in no
-//! function.
+//! ([`commands`]), holds what they print against its [`schemas`], leaves [`files`] for them, and has the actions that pages show
+//! ([`order_desk`], [`getting_started`]). It ships in no function.
 
 pub mod commands;
 pub mod deliveries;

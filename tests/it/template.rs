@@ -1,11 +1,13 @@
 //! The contracts of `template.yaml`: what the code and the operator rely on and a linter cannot know.
 
 pub(crate) mod cloudformation;
+mod deployers;
 mod edge;
 mod evidence;
 mod functions;
 pub(crate) mod iam;
 mod permissions;
+mod platform;
 mod queues;
 mod storage;
 mod taken_over;

@@ -63,6 +63,16 @@ const DOMAIN: [(&str, &str); 2] = [
 const TRUSTSTORE: (&str, &str) = ("TruststoreUri", "s3://bank-trust/upvest.pem");
 const OFF: (&str, &str) = ("DisableExecuteApi", "true");
 
+/// What an organisation's rules cannot ask for together, and how the sentence begins that says so.
+const OF_AN_ORGANISATION: [(&[(&str, &str)], &str); 3] = [
+    (
+        &[("UpvestSecretKmsKeyArn", "arn:a")],
+        "UpvestSecretKmsKeyArn is the key of",
+    ),
+    (&[("VpcSubnetIds", "subnet-0a")], "VpcSubnetIds needs"),
+    (&[("VpcSecurityGroupIds", "sg-0a")], "VpcSecurityGroupIds says"),
+];
+
 #[test]
 fn what_cannot_work_together_is_refused_with_a_sentence() {
     let template = Template::read();
@@ -111,7 +121,7 @@ fn what_cannot_work_together_is_refused_with_a_sentence() {
         ),
     ];
     let mut sentences = BTreeSet::new();
-    for (given, beginning) in refused {
+    for (given, beginning) in refused.into_iter().chain(OF_AN_ORGANISATION) {
         let told = refusals(&template, given);
         assert!(
             told.len() == 1 && told[0].starts_with(beginning),
@@ -140,7 +150,7 @@ fn reject(addresses: &'static str) -> [(&'static str, &'static str); 3] {
 fn what_works_is_let_through() {
     let template = Template::read();
     let [domain, certificate] = DOMAIN;
-    let works: [&[(&str, &str)]; 7] = [
+    let works: [&[(&str, &str)]; 8] = [
         &[],
         &[domain, certificate, OFF, TRUSTSTORE, ("TruststoreVersion", "v1")],
         &[
@@ -157,6 +167,13 @@ fn what_works_is_let_through() {
             TRUSTSTORE,
             ("PublicUrl", "https://edge.example.com/a"),
             ("CanaryMinutes", "5"),
+        ],
+        &[
+            ("UpvestSecret", "upvest/live"),
+            ("UpvestSecretKmsKeyArn", "arn:a"),
+            ("VpcSubnetIds", "subnet-0a"),
+            ("VpcSecurityGroupIds", "sg-0a"),
+            ("HttpsProxy", "http://proxy.example.com:3128"),
         ],
         &[("MonthlyBudget", "100"), ("AlarmEmail", "a@example.com")],
         &[

@@ -20,7 +20,10 @@ const WILDCARDS: [(&str, &str); 10] = [
         "secrets that the operator adds, under names of this stack alone",
     ),
     ("${ReportsBucket.Arn}/*", "the keys of objects to come"),
-    ("*", "X-Ray, whose operations know no resources"),
+    (
+        "*",
+        "X-Ray, whose operations know no resources, and Lambda's network interfaces, which have no names yet",
+    ),
     (WAITING[0], "the keys of deliveries that wait for a key"),
     (WAITING[1], "the keys of deliveries that another key may prove"),
     (
@@ -66,6 +69,19 @@ const LOGGING: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
 /// What Lambda does in the name of every function that it traces.
 const TRACING: [&str; 2] = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"];
 
+/// What Lambda does in the name of every function that runs in a VPC.
+const NETWORK: [&str; 6] = [
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+];
+
+/// What services do with a customer's key in the name of whoever calls them.
+const KEY: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];
+
 type Grants = BTreeSet<(String, String)>;
 
 fn grants<'a>(actions: impl IntoIterator<Item = &'a str>, resource: &str) -> Grants {
@@ -75,10 +91,19 @@ fn grants<'a>(actions: impl IntoIterator<Item = &'a str>, resource: &str) -> Gra
         .collect()
 }
 
+/// What it takes to read Upvest's credentials.
+fn credentials() -> Grants {
+    let mut needed = grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET);
+    needed.extend(grants(["kms:Decrypt"], "UpvestSecretKmsKeyArn"));
+    needed
+}
+
 /// Every AWS operation that each function's code calls, and Lambda in its name.
 fn needed(function: &str) -> Grants {
     let mut needed = grants(LOGGING, &format!("{}LogGroup", stem(function)));
     needed.extend(grants(TRACING, "*"));
+    needed.extend(grants(NETWORK, "*"));
+    needed.extend(grants(KEY, "KmsKeyArn"));
     match function {
         "IngestFunction" => {
             // `DeliveriesQueue::send` and `warm`.
@@ -92,7 +117,7 @@ fn needed(function: &str) -> Grants {
             needed.extend(grants(["sqs:ChangeMessageVisibility"], "KeyRequestsQueue"));
             needed.extend(grants(["sqs:SendMessage"], "KeyRequestsDeadLetterQueue"));
             // `upvest_api::read_secret`.
-            needed.extend(grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET));
+            needed.extend(credentials());
             // `KeysTable::all`, `import`, `note_seen` and `retire`.
             needed.extend(grants(
                 ["dynamodb:Scan", "dynamodb:PutItem", "dynamodb:UpdateItem"],
@@ -119,7 +144,7 @@ fn needed(function: &str) -> Grants {
         }
         "RegisterWebhookFunction" => {
             // `upvest_api::read_secret`.
-            needed.extend(grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET));
+            needed.extend(credentials());
             // `Subscriptions::adopt`.
             needed.extend(grants(["dynamodb:UpdateItem"], "SubscriptionsTable"));
         }
@@ -209,7 +234,7 @@ fn needed_by_processor(function: &str) -> Grants {
     needed.extend(grants(["events:PutEvents"], "EventBus"));
     if function == "ReportsFunction" {
         // `UpvestAccess::read`.
-        needed.extend(grants(["secretsmanager:GetSecretValue"], UPVEST_SECRET));
+        needed.extend(credentials());
         // `Retrieval::store`.
         needed.extend(grants(["s3:PutObject"], WILDCARDS[2].0));
     }
@@ -372,7 +397,7 @@ fn no_role_has_managed_policies_or_wildcards() {
             assert!(!action.contains('*'), "{role} may {action}");
             assert_eq!(
                 resource == "*",
-                TRACING.contains(&&*action),
+                TRACING.contains(&&*action) || NETWORK.contains(&&*action),
                 "{role} may {action}"
             );
             assert!(
@@ -415,9 +440,7 @@ fn keys_and_secrets_are_touched_by_five_functions_and_ingest_only_sends() {
     for (role, _) in template.resources(ROLE) {
         let granted = granted(&template, role);
         let touches = |wanted: &str| granted.iter().any(|(_, resource)| resource == wanted);
-        let secret = |(action, _): &(String, String)| {
-            action.starts_with("secretsmanager:") || action.starts_with("kms:")
-        };
+        let secret = |(action, _): &(String, String)| action.starts_with("secretsmanager:");
         let (verify, refresh) = (role == "VerifyAndStoreRole", role == "RefreshKeysRole");
         let (canary, calls_upvest) = (role == "CanaryRole", UPVEST_CALLERS.contains(&role));
         assert_eq!(touches("KeysTable"), verify || refresh, "{role}");
@@ -428,11 +451,13 @@ fn keys_and_secrets_are_touched_by_five_functions_and_ingest_only_sends() {
             "{role}"
         );
         assert_eq!(touches(UPVEST_SECRET), calls_upvest, "{role}");
+        assert_eq!(touches("UpvestSecretKmsKeyArn"), calls_upvest, "{role}");
     }
     let services: BTreeSet<String> = granted(&template, "IngestRole")
         .into_iter()
         .map(|(action, _)| action)
         .filter(|action| !action.starts_with("logs:") && !TRACING.contains(&&**action))
+        .filter(|action| !NETWORK.contains(&&**action) && !KEY.contains(&&**action))
         .collect();
     assert_eq!(
         services,

@@ -100,7 +100,15 @@ fn every_queue_keeps_large_messages_for_fourteen_days_encrypted() {
         let queue = &queue["Properties"];
         assert_eq!(queue["MessageRetentionPeriod"], FOURTEEN_DAYS_S, "{name}");
         assert_eq!(queue["MaximumMessageSize"], ONE_MIB, "{name}");
-        assert_eq!(queue["SqsManagedSseEnabled"], true, "{name}");
+        // With the customer's key or with SQS's own; it takes no two.
+        assert_eq!(
+            (&queue["SqsManagedSseEnabled"], &queue["KmsMasterKeyId"]),
+            (
+                &json!({ "Fn::If": ["HasKmsKey", { "Ref": "AWS::NoValue" }, true] }),
+                &json!({ "Fn::If": ["HasKmsKey", { "Ref": "KmsKeyArn" }, { "Ref": "AWS::NoValue" }] })
+            ),
+            "{name}"
+        );
     }
 }
 

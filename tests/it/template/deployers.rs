@@ -1,0 +1,200 @@
+//! Who deploys: the policy of a person or a pipeline, the role of CloudFormation, and what neither may do to what is kept.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::FUNCTION;
+use super::cloudformation::{Template, as_written, one_or_more, text_of};
+
+const SERVICE_ROLE: &str = "infra/examples/service-role.yaml";
+
+/// Which action makes a resource of a type. Policies of queues, topics and roles are settings of these.
+const MADE_BY: [(&str, &str); 30] = [
+    ("AWS::ApiGatewayV2::Api", "apigateway:POST"),
+    ("AWS::ApiGatewayV2::ApiMapping", "apigateway:POST"),
+    (
+        "AWS::ApiGatewayV2::DomainName",
+        "apigateway:AddCertificateToDomain",
+    ),
+    ("AWS::ApiGatewayV2::Integration", "apigateway:POST"),
+    ("AWS::ApiGatewayV2::Route", "apigateway:POST"),
+    ("AWS::ApiGatewayV2::Stage", "logs:CreateLogDelivery"),
+    ("AWS::Budgets::Budget", "budgets:ModifyBudget"),
+    ("AWS::CloudWatch::Alarm", "cloudwatch:PutMetricAlarm"),
+    ("AWS::CloudWatch::CompositeAlarm", "cloudwatch:PutCompositeAlarm"),
+    ("AWS::CloudWatch::Dashboard", "cloudwatch:PutDashboard"),
+    ("AWS::DynamoDB::Table", "dynamodb:CreateTable"),
+    ("AWS::Events::EventBus", "events:CreateEventBus"),
+    ("AWS::Events::Rule", "events:PutRule"),
+    ("AWS::IAM::Policy", "iam:PutRolePolicy"),
+    ("AWS::IAM::Role", "iam:CreateRole"),
+    ("AWS::Lambda::Permission", "lambda:AddPermission"),
+    ("AWS::Logs::LogGroup", "logs:CreateLogGroup"),
+    ("AWS::Logs::MetricFilter", "logs:PutMetricFilter"),
+    ("AWS::Route53::RecordSet", "route53:ChangeResourceRecordSets"),
+    ("AWS::S3::Bucket", "s3:CreateBucket"),
+    ("AWS::S3::BucketPolicy", "s3:PutBucketPolicy"),
+    ("AWS::SNS::Subscription", "sns:Subscribe"),
+    ("AWS::SNS::Topic", "sns:CreateTopic"),
+    ("AWS::SNS::TopicPolicy", "sns:SetTopicAttributes"),
+    ("AWS::SQS::Queue", "sqs:CreateQueue"),
+    ("AWS::SQS::QueuePolicy", "sqs:SetQueueAttributes"),
+    ("AWS::SecretsManager::Secret", "secretsmanager:CreateSecret"),
+    ("AWS::Serverless::Application", "cloudformation:CreateStack"),
+    ("Custom::UpvestSubscription", "lambda:InvokeFunction"),
+    (FUNCTION, "lambda:CreateFunction"),
+];
+
+/// The statements of CloudFormation's role.
+fn of_the_service_role(template: &Template) -> Vec<&Value> {
+    let policies = template.resources("AWS::IAM::ManagedPolicy");
+    let statements =
+        policies.flat_map(|(_, policy)| one_or_more(&policy["Properties"]["PolicyDocument"]["Statement"]));
+    statements.map(super::cloudformation::when_true).collect()
+}
+
+fn actions<'v>(statements: &[&'v Value]) -> BTreeSet<&'v str> {
+    let actions = statements
+        .iter()
+        .flat_map(|statement| one_or_more(&statement["Action"]));
+    actions.map(text_of).collect()
+}
+
+#[test]
+fn cloudformation_may_make_every_kind_of_resource_that_the_stack_has() {
+    let role = Template::read_file(SERVICE_ROLE);
+    let allowed = actions(&of_the_service_role(&role));
+    for path in ["template.yaml", "infra/alarms.yaml", "infra/dashboard.yaml"] {
+        let template = Template::read_file(path);
+        for (name, resource) in template.section("Resources") {
+            let kind = text_of(&resource["Type"]);
+            let maker = MADE_BY.iter().find(|(own, _)| *own == kind);
+            let (_, action) = maker.unwrap_or_else(|| panic!("{name}: what makes a {kind}?"));
+            assert!(allowed.contains(action), "{name}: {action}");
+        }
+    }
+}
+
+#[test]
+fn nobody_who_deploys_may_delete_a_table_a_bucket_or_what_is_in_them() {
+    // The template retains both, a first deployment that fails included.
+    let template = Template::read();
+    for kind in ["AWS::DynamoDB::Table", "AWS::S3::Bucket"] {
+        for (name, resource) in template.resources(kind) {
+            assert_eq!(resource["DeletionPolicy"], "Retain", "{name}");
+        }
+    }
+    let role = Template::read_file(SERVICE_ROLE);
+    for action in actions(&of_the_service_role(&role)) {
+        let (service, operation) = action.split_once(':').expect("an action has a service");
+        let deletes = operation.starts_with("Delete") && operation != "DeleteBucketPolicy";
+        let touches_items = ["Object", "Item", "PartiQL", "ReceiveMessage", "SendMessage"]
+            .iter()
+            .any(|part| operation.contains(part));
+        match service {
+            "dynamodb" => assert!(!deletes && !touches_items, "{action}"),
+            // The settings of the lock are called after its objects, and code is read.
+            "s3" => assert!(
+                !deletes
+                    && (!touches_items
+                        || operation.starts_with("GetObject")
+                        || operation == "PutBucketObjectLockConfiguration"),
+                "{action}"
+            ),
+            "sqs" => assert!(!touches_items, "{action}"),
+            "secretsmanager" => assert_ne!(operation, "GetSecretValue"),
+            _ => {}
+        }
+        assert_ne!(operation, "*", "{action}");
+    }
+}
+
+#[test]
+fn roles_are_made_under_their_path_with_their_boundary_and_passed_to_lambda_alone() {
+    let role = Template::read_file(SERVICE_ROLE);
+    let place =
+        json!({ "Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role${RolePath}${StackName}-*" });
+    let mut seen = BTreeSet::new();
+    for statement in of_the_service_role(&role) {
+        let of_roles = one_or_more(&statement["Action"]).into_iter().map(text_of);
+        let of_roles: Vec<&str> = of_roles.filter(|action| action.starts_with("iam:")).collect();
+        if of_roles.is_empty() || of_roles == ["iam:CreateServiceLinkedRole"] {
+            continue;
+        }
+        assert_eq!(statement["Resource"], place, "{of_roles:?}");
+        for action in of_roles {
+            match action {
+                "iam:PassRole" => assert_eq!(
+                    statement["Condition"],
+                    json!({ "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" } })
+                ),
+                "iam:CreateRole" | "iam:PutRolePolicy" | "iam:PutRolePermissionsBoundary" => {
+                    let bounded = &statement["Condition"]["Fn::If"];
+                    assert_eq!(
+                        (&bounded[0], &bounded[1]),
+                        (
+                            &json!("HasBoundary"),
+                            &json!({ "StringEquals": { "iam:PermissionsBoundary": { "Ref": "PermissionsBoundaryArn" } } })
+                        ),
+                        "{action}"
+                    );
+                }
+                _ => {}
+            }
+            seen.insert(action);
+        }
+    }
+    assert!(seen.contains("iam:PassRole") && seen.contains("iam:PutRolePolicy"));
+    // Who could take a boundary off, or put a policy of AWS's on, would not be bounded.
+    assert!(!seen.contains("iam:DeleteRolePermissionsBoundary") && !seen.contains("iam:AttachRolePolicy"));
+}
+
+#[test]
+fn who_deploys_hands_over_to_cloudformation_and_touches_no_resource_himself() {
+    let policy = as_written("infra/examples/deployer.json");
+    for statement in one_or_more(&policy["Statement"]) {
+        for action in one_or_more(&statement["Action"]).into_iter().map(text_of) {
+            match action.split_once(':').expect("an action has a service") {
+                ("cloudformation", operation) => {
+                    let for_the_platform = ["DeleteStack", "SetStackPolicy", "UpdateTerminationProtection"];
+                    assert!(!for_the_platform.contains(&operation), "{action}");
+                }
+                ("iam", "PassRole") => assert_eq!(
+                    statement["Condition"],
+                    json!({ "StringEquals": { "iam:PassedToService": "cloudformation.amazonaws.com" } })
+                ),
+                ("s3", _) => {
+                    let bucket = text_of(&statement["Resource"]);
+                    assert!(bucket.starts_with("arn:aws:s3:::ARTIFACT_BUCKET"), "{bucket}");
+                }
+                _ => panic!("{action}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn the_stack_policy_refuses_to_replace_or_delete_what_is_retained_whatever_happens() {
+    let policy = as_written("infra/examples/stack-policy.json");
+    let statements = one_or_more(&policy["Statement"]);
+    assert_eq!(
+        (&statements[0]["Effect"], &statements[0]["Action"]),
+        (&json!("Allow"), &json!("Update:*"))
+    );
+    let mut protected = BTreeSet::new();
+    for refusal in &statements[1..] {
+        assert_eq!(refusal["Effect"], "Deny");
+        assert_eq!(refusal["Action"], json!(["Update:Replace", "Update:Delete"]));
+        let kinds = one_or_more(&refusal["Condition"]["StringEquals"]["ResourceType"]);
+        protected.extend(kinds.into_iter().filter_map(Value::as_str));
+        let names = one_or_more(&refusal["Resource"]).into_iter().map(text_of);
+        protected.extend(names.filter_map(|name| name.strip_prefix("LogicalResourceId/")));
+    }
+    let template = Template::read();
+    for (name, resource) in template.section("Resources") {
+        let is_protected =
+            protected.contains(name.as_str()) || protected.contains(text_of(&resource["Type"]));
+        assert_eq!(is_protected, resource["DeletionPolicy"] == "Retain", "{name}");
+    }
+}

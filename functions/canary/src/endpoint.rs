@@ -16,7 +16,7 @@ const LIFETIME: Duration = Duration::from_secs(60);
 const NONCE_DIGITS: usize = 10;
 const USER_AGENT: &str = concat!("upvest-webhooks-canary/", env!("CARGO_PKG_VERSION"));
 
-/// Holds the public URL, and a client that reaches it or nothing: no redirect, no proxy, no second attempt.
+/// Holds the public URL, and a client that reaches it or nothing: no redirect, no second attempt.
 #[derive(Debug)]
 pub struct Endpoint {
     url: Url,
@@ -37,13 +37,16 @@ impl Endpoint {
     ///
     /// When the TLS library finds no trusted certificates.
     pub fn new(url: Url) -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
+        let mut client = Client::builder()
             .user_agent(USER_AGENT)
             .redirect(redirect::Policy::none())
             .retry(retry::never())
-            .no_proxy()
-            .timeout(TIMEOUT)
-            .build()?;
+            .timeout(TIMEOUT);
+        // Only this machine is called without TLS, and a proxy of the environment could not reach its ports.
+        if url.scheme() == "http" {
+            client = client.no_proxy();
+        }
+        let client = client.build()?;
         Ok(Self { url, client })
     }
 

@@ -36,6 +36,8 @@ pub struct Account {
     pub gone: BTreeSet<String>,
     /// The names of functions, event sources and schedules that are switched off.
     pub switched_off: BTreeSet<String>,
+    /// How many invocations the account may have at once; 1,000, as a grown account has, where nothing is said.
+    pub concurrent_executions: Option<u32>,
 }
 
 /// Describes an alarm as `DescribeAlarms` gives it.
@@ -78,6 +80,12 @@ impl Account {
                 })
             }
             (Service::Lambda, "ListEventSourceMappings") => Some(self.event_sources()),
+            (Service::Lambda, "GetAccountSettings") => {
+                let limit = self.concurrent_executions.unwrap_or(1_000);
+                Some(Reply::json(
+                    &json!({ "AccountLimit": { "ConcurrentExecutions": limit } }),
+                ))
+            }
             (Service::EventBridge, "DescribeRule") => Some(self.schedule(&request.json)),
             (Service::Sts | Service::CloudFormation | Service::CloudWatch | Service::Lambda, _) => {
                 Some(denial(request))

@@ -109,6 +109,7 @@ fn operation_without_target(http: &http::Request<Vec<u8>>) -> Option<(Service, S
                 (_, Some(function)) if http.method() == "PUT" => ("PutFunctionConcurrency", function),
                 (_, Some(function)) => ("DeleteFunctionConcurrency", function),
                 (Some(function), None) => ("GetFunction", function),
+                (None, None) if path.ends_with("/account-settings") => ("GetAccountSettings", ""),
                 (None, None) => ("ListEventSourceMappings", ""),
             };
             return Some((Service::Lambda, operation.to_owned(), resource.to_owned()));

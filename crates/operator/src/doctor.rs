@@ -2,6 +2,7 @@
 
 mod alarms;
 mod check;
+mod concurrency;
 mod contents;
 mod deployment;
 mod endpoint;
@@ -187,6 +188,11 @@ impl Checks<'_> {
             self.check(Functions, "functions", functions::functions(stack, resources)),
             self.check(Functions, "event sources", functions::sources(stack, resources)),
             self.check(Functions, "schedules", functions::schedules(stack, resources)),
+            self.check(
+                Functions,
+                "concurrency",
+                concurrency::check(stack, &self.parameters),
+            ),
         ]
     }
 

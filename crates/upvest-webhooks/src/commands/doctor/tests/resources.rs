@@ -168,6 +168,26 @@ async fn what_is_switched_off_or_gone_is_found_with_the_command_that_brings_it_b
 }
 
 #[tokio::test]
+async fn an_account_in_which_queues_can_leave_nothing_for_ingest_is_found() {
+    let site = Site::healthy().await;
+    let aws = &site.world.receiver.aws;
+    for (executions, result, found) in [
+        (10, "failed", "10, all of which verify-and-store alone can take"),
+        (150, "warning", "150, of which queues can take 150"),
+    ] {
+        aws.edit_account(|account| account.concurrent_executions = Some(executions));
+        let checked = site.check("").await;
+        checked.assert_only(result, "concurrency", found, "IngestReservedConcurrency");
+    }
+    aws.edit_account(|account| {
+        let name = "IngestReservedConcurrency".to_owned();
+        account.stack_parameters.insert(name, "50".to_owned());
+    });
+    let kept = site.check("").await;
+    assert_eq!((kept.of("warning"), kept.of("failed")), (vec![], vec![]));
+}
+
+#[tokio::test]
 async fn storage_that_is_not_protected_is_found() {
     let site = Site::healthy().await;
     let aws = &site.world.receiver.aws;

@@ -114,7 +114,7 @@ fn rendered(value: &Value) -> String {
     if let Some(resource) = value["Ref"].as_str() {
         return format!("${{{resource}}}");
     }
-    value["Fn::Sub"]
+    one_or_more(&value["Fn::Sub"])[0]
         .as_str()
         .unwrap_or_else(|| text_of(value))
         .to_owned()

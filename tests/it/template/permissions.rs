@@ -50,9 +50,8 @@ const WAITING: [&str; 4] = [
 /// Deliveries that are not settled.
 const PENDING: &str = "${PendingBucket.Arn}/pending/*";
 
-/// The secret with Upvest's credentials. Secrets Manager gives its ARN a suffix of six characters.
-const UPVEST_SECRET: &str =
-    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${UpvestSecret}-??????";
+/// The secret with Upvest's credentials, whose account and name are taken from the parameter.
+const UPVEST_SECRET: &str = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${Account}:secret:${Name}";
 /// The roles of the functions that call Upvest.
 const UPVEST_CALLERS: [&str; 3] = ["RefreshKeysRole", "RegisterWebhookRole", "ReportsRole"];
 
@@ -279,7 +278,7 @@ pub(super) fn granted(template: &Template, role: &str) -> Grants {
         assert_eq!(statement["Effect"], "Allow", "{role}");
         for resource in one_or_more(&statement["Resource"]) {
             let resource = when_true(resource);
-            let resource = resource["Fn::Sub"]
+            let resource = one_or_more(&resource["Fn::Sub"])[0]
                 .as_str()
                 .or(resource.as_str())
                 .unwrap_or_else(|| target(resource));

@@ -184,24 +184,35 @@ fn concurrency_is_reserved_for_ingest_alone_and_where_that_is_asked_for() {
     assert_eq!(*condition, json!({ "Fn::Not": [none] }));
 }
 
+/// The part of a text that `Fn::Select` chooses, once the text is put together for this secret.
+fn selected(select: &Value, secret: &str) -> String {
+    let chosen = &select["Fn::Select"];
+    let (separator, text) = (&chosen[1]["Fn::Split"][0], &chosen[1]["Fn::Split"][1]["Fn::Sub"]);
+    let text = text_of(text).replace("${UpvestSecret}", secret);
+    let text = text.replace("${AWS::AccountId}", "123456789012");
+    let index = chosen[0].as_u64().expect("a place") as usize;
+    text.split(text_of(separator))
+        .nth(index)
+        .expect("a part")
+        .to_owned()
+}
+
 #[test]
 fn the_secret_is_read_by_its_name_or_by_its_arn() {
     let template = Template::read();
-    let first = json!({ "Fn::Select": [0, { "Fn::Split": [":", { "Ref": "UpvestSecret" }] }] });
-    assert_eq!(
-        template.section("Conditions")["UpvestSecretIsName"],
-        json!({ "Fn::Not": [{ "Fn::Equals": [first, "arn"] }] })
-    );
     let mut readers = 0;
     for (role, _) in template.resources(ROLE) {
         let statements = statements(&template, role).into_iter();
         for statement in statements.filter(|statement| statement["Sid"] == "ReadUpvestSecret") {
-            let resource = &statement["Resource"]["Fn::If"];
+            let parts = &statement["Resource"]["Fn::Sub"][1];
+            let of = |secret: &str| ["Account", "Name"].map(|part| selected(&parts[part], secret));
             assert_eq!(
-                (&resource[0], &resource[2]),
-                (&json!("UpvestSecretIsName"), &json!({ "Ref": "UpvestSecret" })),
+                of("upvest/live"),
+                ["123456789012", "upvest/live-??????"],
                 "{role}"
             );
+            let arn = "arn:aws:secretsmanager:eu-central-1:999999999999:secret:upvest/live-AbCdEf";
+            assert_eq!(of(arn), ["999999999999", "upvest/live-AbCdEf"], "{role}");
             readers += 1;
         }
     }

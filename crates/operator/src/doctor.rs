@@ -176,6 +176,8 @@ impl Checks<'_> {
             self.check(Alarms, "alarms", alarms::check(stack, &self.parameters)),
         ];
         checks.extend(self.function_checks());
+        let room = concurrency::check(stack, &self.parameters);
+        checks.push(self.check(Functions, "concurrency", room));
         checks.extend(self.upvest_checks());
         join_all(checks).await
     }
@@ -188,11 +190,6 @@ impl Checks<'_> {
             self.check(Functions, "functions", functions::functions(stack, resources)),
             self.check(Functions, "event sources", functions::sources(stack, resources)),
             self.check(Functions, "schedules", functions::schedules(stack, resources)),
-            self.check(
-                Functions,
-                "concurrency",
-                concurrency::check(stack, &self.parameters),
-            ),
         ]
     }
 

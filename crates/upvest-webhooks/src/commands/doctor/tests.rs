@@ -288,6 +288,7 @@ async fn what_one_may_not_look_at_fails_with_the_permission_it_takes_and_hides_n
         ("ListStackResources", "cloudformation:ListStackResources"),
         ("GetFunction", "lambda:GetFunction"),
         ("ListEventSourceMappings", "lambda:ListEventSourceMappings"),
+        ("GetAccountSettings", "lambda:GetAccountSettings"),
         ("DescribeRule", "events:DescribeRule"),
         ("GetBucketVersioning", "s3:GetBucketVersioning"),
         ("GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock"),

@@ -134,6 +134,7 @@ impl Account {
         Reply::ok(format!(
             "<DescribeStacksResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
              <DescribeStacksResult><Stacks><member><StackName>upvest-webhooks</StackName>\
+             <StackId>arn:aws:cloudformation:eu-central-1:123456789012:stack/upvest-webhooks/1</StackId>\
              <CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>{}</StackStatus>\
              <Parameters>{parameters}</Parameters></member></Stacks></DescribeStacksResult></DescribeStacksResponse>",
             self.stack_status

@@ -148,7 +148,7 @@ impl Error {
                 "log in to AWS again (`aws sso login`, `aws login`), or name a profile whose credentials hold (--profile)"
             }
             ErrorKind::Denied => {
-                "have it allowed to you: infra/examples has a policy for those who look, and one for those who repair"
+                "have it allowed to you: `upvest-webhooks policy look` writes the policy for those who look, `policy repair` that for those who repair"
             }
             ErrorKind::Unreachable => {
                 "check the connection and the region (--region); for a local stack, that `make run` still runs"
@@ -320,7 +320,7 @@ mod tests {
             hint("dispatch failure: no providers in chain provided credentials")
                 .is_some_and(|hint| hint.contains("log in"))
         );
-        assert!(hint("AccessDeniedException").is_some_and(|hint| hint.contains("infra/examples")));
+        assert!(hint("AccessDeniedException").is_some_and(|hint| hint.contains("policy look")));
         assert!(hint("dispatch failure").is_some_and(|hint| hint.contains("--region")));
         assert_eq!(hint("Throttled"), None);
     }

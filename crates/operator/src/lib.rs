@@ -20,6 +20,7 @@
 //! | [`keys`] | the keys that deliveries are verified by: fetch, import, list |
 //! | [`dlq`] | what could not be processed: list, show, redrive, discard; what is pending: list, send again |
 //! | [`drain`] | stopping deliveries in front of the stack until its queues are empty |
+//! | [`policy`] | what those who operate a stack need to be allowed, by its own ARNs |
 //! | [`quarantine`] | what could not be proven: list, show, reverify, discard |
 //! | [`reconcile`] | what the stack has beside what Upvest says: compare, repair |
 //! | [`replay`] | events of the log to the domain queues again |
@@ -66,6 +67,7 @@ pub mod listen;
 pub mod names;
 pub mod operator_key;
 mod place;
+pub mod policy;
 pub mod quarantine;
 pub mod reconcile;
 pub mod records;

@@ -14,8 +14,8 @@ use pipeline::runtime::config::{Lookup, environment};
 
 use crate::arguments::StackArgs;
 use crate::commands::{
-    archive, audit, context, cost, dlq, doctor, drain, entities, events, explain, keys, listen, quarantine,
-    reconcile, replay, restore, send, shell, spec, tail, trigger, webhooks,
+    archive, audit, context, cost, dlq, doctor, drain, entities, events, explain, keys, listen, policy,
+    quarantine, reconcile, replay, restore, send, shell, spec, tail, trigger, webhooks,
 };
 use crate::contexts;
 use crate::output::{Answer, Page, terminal_width};
@@ -148,6 +148,13 @@ enum Command {
     /// alarm unless it runs more often than once an hour. Whether a signed delivery is answered with exactly 200 takes
     /// a key of yours (--probe-key).
     Doctor(Box<doctor::Arguments>),
+    /// Write the policy of IAM for those who look at this stack, or repair it
+    ///
+    /// It names the stack's own ARNs, so that it allows nothing of another stack, and has what the commands call and nothing else.
+    /// docs/operations.md lists the calls of each command.
+    ///
+    /// Example: upvest-webhooks --stack webhooks-live policy look > look.json
+    Policy(policy::Arguments),
     /// Compare the current state of entities with what Upvest's API says, and tell the stack what it missed
     ///
     /// Finds what is missing, stale, diverged or extra, and changes nothing without --repair. A repair never writes
@@ -166,9 +173,9 @@ enum Command {
     Cost(cost::Arguments),
     /// Name stacks, with region, AWS profile and environment of Upvest, by one word each
     ///
-    /// The names stand in ~/.config/upvest-webhooks/config.toml (XDG_CONFIG_HOME and UPVEST_WEBHOOKS_CONFIG lead elsewhere),
+    /// The names stand in `~/.config/upvest-webhooks/config.toml` (`XDG_CONFIG_HOME` and `UPVEST_WEBHOOKS_CONFIG` lead elsewhere),
     /// which holds no secret, and which you may write yourself. `--context NAME` uses one, and so does the variable
-    /// UPVEST_WEBHOOKS_CONTEXT; the one that `context use` chose is used where nothing names a stack.
+    /// `UPVEST_WEBHOOKS_CONTEXT`; the one that `context use` chose is used where nothing names a stack.
     ///
     /// Example: upvest-webhooks context set live --stack webhooks-live --profile operator --environment live
     #[command(subcommand, subcommand_precedence_over_arg = true)]

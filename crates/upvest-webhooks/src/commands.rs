@@ -12,6 +12,7 @@ pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod listen;
+pub(crate) mod policy;
 pub(crate) mod quarantine;
 pub(crate) mod reconcile;
 pub(crate) mod replay;

@@ -11,7 +11,7 @@ use super::finding::{Area, Finding};
 use crate::error::{Error, ErrorKind};
 
 /// Names the policy with the permissions of those who look.
-const POLICY: &str = "infra/examples/operator-look.json";
+const POLICY: &str = "upvest-webhooks policy look";
 
 /// Tells what to do about credentials that cannot be had or used.
 const CREDENTIALS: &str =

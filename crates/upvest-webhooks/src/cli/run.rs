@@ -5,7 +5,7 @@ use operator::{Part, Result, StackFinder};
 use pipeline::runtime::clock::Clock;
 
 use super::{Cli, Command};
-use crate::commands::{explain, shell};
+use crate::commands::{explain, send, shell, tail};
 use crate::exit::Exit;
 use crate::output::{Answer, Page};
 
@@ -20,32 +20,14 @@ impl Command {
         match self {
             Self::Webhooks(webhooks) => Answer::of(&webhooks.run(stacks).await?, page),
             Self::Keys(command) => Answer::of(&command.run(stacks, clock).await?, page),
-            Self::Send(arguments) => {
-                let url = match arguments.url() {
-                    Some(url) => url.to_owned(),
-                    None => stacks.stack().await?.part(Part::WebhookUrl)?,
-                };
-                Answer::of(&arguments.run(&url, stacks.reporter()).await?, page)
-            }
+            Self::Send(arguments) => sent(*arguments, stacks, page).await,
             Self::Trigger(arguments) => Answer::of(&arguments.run(stacks, clock).await?, page),
             Self::Events(command) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
                 Answer::of(&command.run(stack, clock.now(), reporter).await?, page)
             }
-            Self::Explain(arguments) => {
-                let is_brief = !arguments.verbose;
-                let explanation = arguments.run(stacks.stack().await?, clock).await?;
-                match is_brief {
-                    true => Answer::of(&explain::Brief(explanation), page),
-                    false => Answer::of(&explanation, page),
-                }
-            }
-            Self::Tail(arguments) => {
-                arguments
-                    .run(stacks.stack().await?, page.is_json, stacks.reporter())
-                    .await?;
-                Ok(Answer::printed(Exit::Done))
-            }
+            Self::Explain(arguments) => explained(arguments, stacks, clock, page).await,
+            Self::Tail(arguments) => watched(arguments, stacks, page).await,
             Self::Listen(arguments) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
                 Ok(Answer::printed(arguments.run(stack, page, reporter).await?))
@@ -79,6 +61,10 @@ impl Command {
                 Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, page)
             }
             Self::Audit(command) => Answer::of(&command.run(stacks.stack().await?).await?, page),
+            Self::Policy(arguments) => {
+                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+                Answer::of(&arguments.run(stack, reporter).await?, page)
+            }
             Self::Doctor(arguments) => Answer::of(&arguments.run(stacks).await?, page),
             Self::Reconcile(arguments) => Answer::of(&Box::pin(arguments.run(stacks)).await?, page),
             Self::Spec(command) => Answer::of(&command.run()?, page),
@@ -88,4 +74,35 @@ impl Command {
             Self::Man(manual) => Answer::of(&manual.run(Cli::command())?, page),
         }
     }
+}
+
+/// Posts signed deliveries to a URL, or to the stack's.
+async fn sent(arguments: send::Arguments, stacks: &StackFinder<'_>, page: Page) -> Result<Answer> {
+    let url = match arguments.url() {
+        Some(url) => url.to_owned(),
+        None => stacks.stack().await?.part(Part::WebhookUrl)?,
+    };
+    Answer::of(&arguments.run(&url, stacks.reporter()).await?, page)
+}
+
+/// Explains a state or an event: in short, or each step.
+async fn explained(
+    arguments: explain::Arguments,
+    stacks: &StackFinder<'_>,
+    clock: &Clock,
+    page: Page,
+) -> Result<Answer> {
+    let is_brief = !arguments.verbose;
+    let explanation = arguments.run(stacks.stack().await?, clock).await?;
+    match is_brief {
+        true => Answer::of(&explain::Brief(explanation), page),
+        false => Answer::of(&explanation, page),
+    }
+}
+
+/// Shows deliveries as they come, until somebody ends it.
+async fn watched(arguments: tail::Arguments, stacks: &StackFinder<'_>, page: Page) -> Result<Answer> {
+    let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+    arguments.run(stack, page.is_json, reporter).await?;
+    Ok(Answer::printed(Exit::Done))
 }

@@ -21,7 +21,7 @@ Examples:
   The whole way of a delivery too, signed with a key that `keys import --hmac-secret-file` made known:
     upvest-webhooks --stack webhooks-live doctor --probe-key smoke.key --probe-key-id smoke
 
-A check that you lack the permission for fails, and names it; infra/examples/operator-look.json has them all.
+A check that you lack the permission for fails, and names it; `policy look` has them all.
 
 Exit status: 0 when no check failed, whatever the warnings; 4 when one did.";
 

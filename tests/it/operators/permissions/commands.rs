@@ -1,7 +1,7 @@
 //! The command lines that are run, in the order of the table of the documentation.
 
 /// Lists the commands that look, in the order of the table.
-pub(super) const LOOKING: [(&str, &str); 43] = [
+pub(super) const LOOKING: [(&str, &str); 44] = [
     ("events show", "events show order-1"),
     ("events show", "events show topu"),
     ("events list", "events list --user u1 --since 1h"),
@@ -65,6 +65,7 @@ pub(super) const LOOKING: [(&str, &str); 43] = [
     ("webhooks list", "webhooks list"),
     ("webhooks get", "webhooks get $SUBSCRIPTION"),
     ("reconcile", "reconcile orders --grace 0"),
+    ("policy", "policy look"),
     ("doctor", "doctor"),
 ];
 

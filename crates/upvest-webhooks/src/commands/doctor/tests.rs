@@ -316,7 +316,7 @@ async fn what_one_may_not_look_at_fails_with_the_permission_it_takes_and_hides_n
             "{}",
             checked.text
         );
-        assert!(failed[0].2.contains("operator-look.json"), "{}", checked.text);
+        assert!(failed[0].2.contains("policy look"), "{}", checked.text);
         let missing = healthy - checked.of("ok").len();
         assert!(missing <= 7, "{operation}: {}", checked.text);
     }

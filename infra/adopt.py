@@ -14,6 +14,8 @@ IDENTIFIERS = {
     "AWS::S3::Bucket": "BucketName",
     "AWS::SQS::Queue": "QueueUrl",
 }
+# What an import needs to know of a parameter. The rest, its description above all, would not fit.
+OF_A_PARAMETER = ("Type", "Default", "NoEcho")
 # What a change set takes in its request; a larger template has to lie in S3.
 MAX_TEMPLATE_BYTES = 51_200
 
@@ -35,7 +37,11 @@ def main(folder):
     kept = {name: template["Resources"][name] for name in sorted(latest)}
     known = {parameter["ParameterKey"] for parameter in parameters}
     part = {
-        "Parameters": {name: value for name, value in template["Parameters"].items() if name in known},
+        "Parameters": {
+            name: {key: declared[key] for key in OF_A_PARAMETER if key in declared}
+            for name, declared in template["Parameters"].items()
+            if name in known
+        },
         **{name: template[name] for name in ("Conditions", "Mappings") if name in template},
         "Resources": kept,
     }

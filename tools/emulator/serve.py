@@ -61,13 +61,18 @@ def send_at_once():
 
 
 def authorize_partiql():
-    """AWS authorizes each statement of a PartiQL batch on its table; MiniStack asks for an action that IAM has not."""
+    """AWS authorizes a PartiQL statement, and each of a batch, on its table; MiniStack asks for an action that IAM has not."""
     checks = iam_actions.dynamodb_transaction_checks
+    statements_of = {
+        "dynamodb:BatchExecuteStatement": lambda body: body["Statements"],
+        "dynamodb:ExecuteStatement": lambda body: [body],
+    }
 
     def with_partiql(action, body, region, account):
-        if action != "dynamodb:BatchExecuteStatement":
+        if action not in statements_of:
             return checks(action, body, region, account)
-        found = [WRITE.match(statement["Statement"]) for statement in json.loads(body)["Statements"]]
+        statements = statements_of[action](json.loads(body))
+        found = [WRITE.match(statement["Statement"]) for statement in statements]
         if not all(found):
             return []
         writes = {(WRITE_ACTIONS[match.group(1).split()[0].upper()], match.group(2)) for match in found}

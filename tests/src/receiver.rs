@@ -111,14 +111,12 @@ impl Receiver {
             (domain, processor)
         });
         let processors = processors.collect();
-        let secrets = aws_sdk_secretsmanager::Client::new(aws.sdk_config());
         Self {
             ingest: ingest(&aws, deliveries_url.clone(), clock.clone()),
             verify_and_store: verify_and_store::Deps {
                 queue: deliveries,
                 ingest: None,
-                keys: Keys::new(dynamodb.clone(), secrets, "keys".to_owned(), clock.clone())
-                    .with_canary(None),
+                keys: keys(&aws, &clock).with_canary(None),
                 key_requests: None,
                 archive: archive(&aws),
                 pending: Pending::new(s3, "pending".to_owned()),
@@ -202,9 +200,7 @@ impl Receiver {
 
     /// Opens the keys, of which nothing is remembered yet.
     pub fn verifying_keys(&self) -> Keys {
-        let secrets = aws_sdk_secretsmanager::Client::new(self.aws.sdk_config());
-        let (dynamodb, clock) = (self.aws.dynamodb().clone(), self.hosts.clock());
-        Keys::new(dynamodb, secrets, "keys".to_owned(), clock)
+        keys(&self.aws, &self.hosts.clock())
     }
 
     /// Has verify-and-store hold the events' subscriptions against those that are [ours](Self::subscriptions).
@@ -434,6 +430,12 @@ impl Receiver {
             .map(|domain| of(&queue_name(domain)) + of(&dead_letter_name(domain)));
         of(DELIVERIES) + of(DELIVERIES_DLQ) + domains.sum::<usize>()
     }
+}
+
+/// Opens the keys, of which nothing is remembered yet.
+fn keys(aws: &Aws, clock: &Clock) -> Keys {
+    let secrets = aws_sdk_secretsmanager::Client::new(aws.sdk_config());
+    Keys::new(aws.dynamodb().clone(), secrets, "keys".to_owned(), clock.clone())
 }
 
 /// Names the queue of a domain.

@@ -179,7 +179,7 @@ mod tests {
             assert!(!covers(Scope::Developer, upvests, event_type), "{event_type}");
         }
         let marked = event("synthetic-1", "ORDER.NEW");
-        assert!(Scope::Developer.covers_delivery(&delivery(&[marked.clone()])));
+        assert!(Scope::Developer.covers_delivery(&delivery(std::slice::from_ref(&marked))));
         let hidden = delivery(&[marked, event(upvests, "ORDER.FILLED")]);
         assert!(!Scope::Developer.covers_delivery(&hidden));
         let escaped = event(r"\u0073ynthetic-1", "ORDER.NEW");

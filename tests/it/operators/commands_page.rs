@@ -1,7 +1,5 @@
 //! docs/commands.md has every command as its help has it.
 
-#![expect(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
-
 use std::fs;
 
 use clap::{Arg, Command, CommandFactory};

@@ -58,7 +58,7 @@ async fn a_key_changed_under_its_id_proves_at_once_and_the_earlier_one_for_a_wee
     while world.receiver.verify_and_store().await.is_some() {}
     assert_eq!(in_quarantine(world.aws()), 0);
     let row = world.row(&world.key_id()).await;
-    assert_eq!(row.earlier, [thumbprint.clone()]);
+    assert_eq!(row.earlier, std::slice::from_ref(&thumbprint));
     let earlier = world.row(&earlier_id(&world.key_id(), &thumbprint)).await;
     assert_eq!(earlier.retired_at.as_deref(), Some("2026-01-01T00:00:00Z"));
 

@@ -32,10 +32,10 @@ pub(crate) struct StackArgs {
     pub(crate) context: Option<String>,
     /// The stack's AWS region, unless the AWS configuration says it
     #[arg(long, global = true)]
-    region: Option<String>,
+    pub(crate) region: Option<String>,
     /// Profile of the AWS configuration whose credentials to use
     #[arg(long, value_name = "NAME", global = true)]
-    profile: Option<String>,
+    pub(crate) profile: Option<String>,
 }
 
 impl From<StackArgs> for StackChoice {

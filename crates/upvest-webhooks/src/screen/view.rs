@@ -108,7 +108,7 @@ fn arrange(app: &App, body: Rect) -> (Option<Rect>, Option<Rect>) {
 
 fn draw_header(frame: &mut Frame<'_>, app: &mut App, now: Timestamp, area: Rect) {
     let rates = app.rates(now);
-    let title = Span::raw(format!(" {} ", harmless_line(&app.title))).bold();
+    let title = format!(" {} ", harmless_line(&app.title));
     let events = count(rates.events, "event", "events");
     let deliveries = count(rates.deliveries, "delivery", "deliveries");
     let counts = format!("in the last minute: {deliveries}, {events}");
@@ -117,16 +117,29 @@ fn draw_header(frame: &mut Frame<'_>, app: &mut App, now: Timestamp, area: Rect)
         0 => Span::raw(" "),
         count => Span::raw(format!(", {count} quarantined ")).fg(BAD).bold(),
     };
-    let fits = title.width() + counts.len() + quarantined.width() <= usize::from(area.width);
+    let fits = title.chars().count() + counts.len() + quarantined.width() <= usize::from(area.width);
     let right = Line::from(vec![Span::raw(if fits { counts } else { short }), quarantined]);
-    frame.render_widget(Line::from(title), area);
     let width = u16::try_from(right.width()).unwrap_or(area.width).min(area.width);
+    let title = shortened(&title, usize::from(area.width - width));
+    frame.render_widget(Line::from(Span::raw(title).bold()), area);
     let place = Rect {
         x: area.right() - width,
         width,
         ..area
     };
     frame.render_widget(right, place);
+}
+
+/// Cuts a text to so many characters, and marks that it was cut.
+fn shortened(text: &str, room: usize) -> String {
+    match text.chars().count() <= room {
+        true => text.to_owned(),
+        false => text
+            .chars()
+            .take(room.saturating_sub(2))
+            .chain(['…', ' '])
+            .collect(),
+    }
 }
 
 fn draw_status(frame: &mut Frame<'_>, app: &App, rows: &[Row], area: Rect) {

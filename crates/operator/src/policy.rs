@@ -3,6 +3,8 @@
 //! What each may do is written once, in infra/examples, where `STACK` stands for a stack and a pattern for what AWS names. A pattern
 //! also fits what another stack has, whose name begins with this one's; so the policies made here name each resource.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_cloudformation::types::StackResourceSummary;
 use pipeline::error::AwsError;
 use serde_json::{Value, json};
@@ -50,7 +52,7 @@ struct Place<'s> {
     partition: String,
     region: String,
     account: String,
-    stack: &'s Stack,
+    outputs: BTreeMap<String, String>,
     name: &'s str,
     resources: Vec<Resource>,
 }
@@ -65,12 +67,19 @@ pub async fn policy(stack: &Stack, holder: Holder) -> Result<Value> {
     let name = stack.name()?;
     let described = client.describe_stacks().stack_name(name).send().await;
     let described = described.map_err(AwsError::of("cloudformation:DescribeStacks"))?;
-    let arn = described.stacks().first().and_then(|stack| stack.stack_id());
+    let described = described.stacks().first();
+    let arn = described.and_then(|stack| stack.stack_id());
+    // The stack may be named by its ARN; and its own outputs count, not what the environment says of them.
+    let name = described.and_then(|stack| stack.stack_name()).unwrap_or(name);
+    let outputs = described.map(|stack| stack.outputs()).unwrap_or_default().iter();
+    let outputs = outputs
+        .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())));
     let listed = client.list_stack_resources().stack_name(name);
     let listed: std::result::Result<Vec<_>, _> = listed.into_paginator().items().send().collect().await;
     let listed = listed.map_err(AwsError::of("cloudformation:ListStackResources"))?;
     let arn = arn.ok_or_else(|| Error::not_found("CloudFormation names no ARN of the stack"))?;
-    let place = Place::of(arn, stack, name, listed.iter().filter_map(Resource::of).collect())?;
+    let resources = listed.iter().filter_map(Resource::of).collect();
+    let place = Place::of(arn, name, outputs.collect(), resources)?;
     Ok(place.policy(holder))
 }
 
@@ -112,7 +121,12 @@ impl Resource {
 }
 
 impl<'s> Place<'s> {
-    fn of(arn: &str, stack: &'s Stack, name: &'s str, resources: Vec<Resource>) -> Result<Self> {
+    fn of(
+        arn: &str,
+        name: &'s str,
+        outputs: BTreeMap<String, String>,
+        resources: Vec<Resource>,
+    ) -> Result<Self> {
         let parts: Vec<&str> = arn.split(':').collect();
         let [_, partition, _, region, account, ..] = parts[..] else {
             return Err(Error::not_found(format!("{arn} is no ARN of a stack")));
@@ -121,7 +135,7 @@ impl<'s> Place<'s> {
             partition: partition.to_owned(),
             region: region.to_owned(),
             account: account.to_owned(),
-            stack,
+            outputs,
             name,
             resources,
         })
@@ -160,7 +174,12 @@ impl<'s> Place<'s> {
         let region = if region.is_empty() { "" } else { &self.region };
         let account = if account.is_empty() { "" } else { &self.account };
         let arn = |what: &str| format!("arn:{}:{service}:{region}:{account}:{what}", self.partition);
-        let optional = |name: &str| self.stack.optional(name).filter(|value| !value.is_empty());
+        let optional = |name: &str| {
+            self.outputs
+                .get(name)
+                .map(String::as_str)
+                .filter(|value| !value.is_empty())
+        };
         match (service, what) {
             ("secretsmanager", "secret:UPVEST_SECRET-??????") => match optional("UpvestSecret") {
                 Some(secret) if secret.starts_with("arn:") => vec![format!("{secret}*")],

@@ -11,7 +11,7 @@ use upvest::signature::Jwk;
 use upvest_api::VerifyKeys;
 
 pub use self::error::RefreshError;
-use crate::error::ErrorChain;
+use crate::error::{AwsError, ErrorChain};
 use crate::stores::keys::{KeyRow, KeysTable, PinnedKeys, is_reserved};
 
 /// Lists what a fetch found, by key ids. Every served key with an id is in `new`, `known`, `changed` or `conflicting`.
@@ -121,7 +121,7 @@ impl Plan {
                 plan.changes.unpinned.push(key_id.to_owned());
             }
             match rows.remove(key_id) {
-                Some(row) => plan.compare(row, &jwk),
+                Some(row) => plan.compare(row, &jwk, pinned),
                 None => {
                     plan.changes.new.push(key_id.to_owned());
                     plan.add.push((key_id.to_owned(), jwk));
@@ -149,8 +149,10 @@ impl Plan {
     }
 
     /// Compares a served key with the row that the table has under its id.
-    fn compare(&mut self, row: KeyRow, jwk: &Jwk) {
-        match (row.is_public_key(jwk), row.is_fetched()) {
+    fn compare(&mut self, row: KeyRow, jwk: &Jwk, pinned: &PinnedKeys) {
+        // A key that proves something gives its place to none that would prove nothing.
+        let may_change = row.is_fetched() && (pinned.allow(&jwk.thumbprint()) || !pinned.allow_row(&row));
+        match (row.is_public_key(jwk), may_change) {
             (true, _) => {}
             (false, true) => {
                 self.changes.changed.push(row.key_id.clone());
@@ -222,31 +224,44 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`RefreshError`] when the table cannot be written; it loses nothing.
+    /// The first [`RefreshError`] of a row that could not be written, after all others were; the table loses nothing.
     pub async fn carry_out(self, table: &KeysTable) -> Result<Changes, RefreshError> {
         let mut changes = self.changes;
         changes.new.clear();
+        // One row that cannot be written keeps no other one from it.
+        let mut failed: Option<AwsError> = None;
         for (key_id, jwk) in self.add {
             // Whoever was faster wrote the same key, or another one, which the next fetch tells.
-            if table.add_fetched(&key_id, &jwk).await? {
+            if written(table.add_fetched(&key_id, &jwk).await, &mut failed) {
                 changes.new.push(key_id);
             }
         }
         changes.changed.clear();
         for (row, jwk) in self.change {
-            if table.change_fetched(&row, &jwk).await? {
+            if written(table.change_fetched(&row, &jwk).await, &mut failed) {
                 changes.changed.push(row.key_id);
             }
         }
         for row in &self.served {
-            table.note_served(row).await?;
+            written(table.note_served(row).await.map(|()| true), &mut failed);
         }
         changes.retired.clear();
         for row in self.gone {
-            if table.retire(&row).await? {
+            if written(table.retire(&row).await, &mut failed) {
                 changes.retired.push(row.key_id);
             }
         }
-        Ok(changes)
+        match failed {
+            None => Ok(changes),
+            Some(error) => Err(error.into()),
+        }
     }
+}
+
+/// Tells whether a row was written, and notes the first failure.
+fn written(result: Result<bool, AwsError>, failed: &mut Option<AwsError>) -> bool {
+    result.unwrap_or_else(|error| {
+        failed.get_or_insert(error);
+        false
+    })
 }

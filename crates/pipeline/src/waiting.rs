@@ -19,6 +19,8 @@ use crate::stores::keys::{KNOWN_FOR, KeyRow, PinnedKeys};
 
 /// Is the pause between two deliveries: fifty a second at most, of which verify-and-store takes many more.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Allows for the time between a clock that was read and the write, and for clocks that differ.
+const MARGIN: Duration = Duration::from_secs(60);
 /// Says for how long a key counts as new.
 const NEW: SignedDuration = SignedDuration::from_hours(24);
 
@@ -80,7 +82,7 @@ fn folders_of(row: &KeyRow, pinned: &PinnedKeys, now: Timestamp) -> Vec<Folder> 
     let folder = |(reason, _)| Folder {
         until: known_since
             .filter(|_| reason == BAD_SIGNATURE)
-            .map(|at| at + KNOWN_FOR),
+            .map(|at| at + KNOWN_FOR + MARGIN),
         ..Folder::of(reason, &row.key_id)
     };
     meant.map(folder).collect()

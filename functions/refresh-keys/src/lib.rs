@@ -143,6 +143,13 @@ async fn run(deps: &Deps, reason: &str) -> Result<Changes, RefreshError> {
         }
         Err(error) => {
             tracing::error!(error = error.explain(), "verification keys were not refreshed");
+            // What waits for a key that is there by now need not wait for Upvest.
+            if let Err(also) = send_on(deps).await {
+                tracing::warn!(
+                    error = also.explain(),
+                    "nor was all sent on that waited for a key"
+                );
+            }
             Err(error)
         }
     }

@@ -62,9 +62,13 @@ pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Receive
     let dispatch = match verdict {
         Verdict::Holds(verified) => accept(deps, &envelope, &verified).await?,
         Verdict::Rejected { key_id, rejection } => {
-            let place = refuse(deps, &envelope, key_id.as_deref(), rejection.reason()).await?;
-            // One that is refused again for the same reason lies where it lay.
-            waited_at = waited_at.filter(|key| *key != place);
+            let place = quarantine_key(rejection.reason(), key_id.as_deref(), &envelope);
+            // One that is refused again for the same reason lies where it lay, with the note that it was sent on: else each fetch
+            // would send it again, and have the next fetch asked for.
+            if waited_at.as_ref() == Some(&place) {
+                return Ok(Received::nothing(&envelope));
+            }
+            refuse(deps, &envelope, key_id.as_deref(), rejection.reason()).await?;
             Vec::new()
         }
         // The key was there a moment ago. It lies where it waits, and is sent on by the next fetch.
@@ -77,14 +81,14 @@ pub(crate) async fn receive(deps: &Deps, message: &SqsMessage) -> Result<Receive
     })
 }
 
-/// Puts a delivery that is not proven into quarantine, and tells under which key it lies there. Where a key of Upvest's did not
+/// Puts a delivery that is not proven into quarantine. Where a key of Upvest's did not
 /// sign it, Upvest may have another one under that id: a fetch of the keys finds out.
 async fn refuse(
     deps: &Deps,
     envelope: &Envelope,
     key_id: Option<&str>,
     reason: &'static str,
-) -> Result<String, DeliveryError> {
+) -> Result<(), DeliveryError> {
     tracing::warn!(delivery.id = %envelope.delivery_id, reason, "delivery goes to quarantine");
     quarantine(deps, envelope, key_id, reason, Vec::new()).await?;
     let is_changed = |key_id| reason == BAD_SIGNATURE && deps.keys.is_fetched(key_id);
@@ -95,7 +99,7 @@ async fn refuse(
     {
         requests.request().await;
     }
-    Ok(quarantine_key(reason, key_id, envelope))
+    Ok(())
 }
 
 impl Received {

@@ -1,7 +1,8 @@
 //! Keys that were changed under their id.
 
+use pipeline::key_refresh::plan;
 use pipeline::stores::archive::ArchivedDelivery;
-use pipeline::stores::keys::{HmacSecrets, ImportError, Imported, Material, NewKey, earlier_id};
+use pipeline::stores::keys::{HmacSecrets, ImportError, Imported, Material, NewKey, PinnedKeys, earlier_id};
 use pipeline::verification::{Verdict, verify_again};
 use webhook_tests::deliveries::{body_of, event};
 
@@ -148,4 +149,68 @@ async fn nobody_names_the_row_of_an_earlier_key() {
         matches!(refused, Err(ImportError::Reserved { .. })),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn a_distrust_during_a_fetch_is_not_lost_with_the_key_that_it_is_about() {
+    let world = World::new().await;
+    let thumbprint = put_earlier(&world, &[]).await;
+    let before = world.row(&world.key_id()).await;
+    let now = world.aws().clock().timestamp();
+    assert!(world.receiver.keys().distrust(&before, now).await.unwrap());
+    // Whoever read the row before changes nothing by it.
+    let (keys, pinned) = (world.receiver.keys(), PinnedKeys::default());
+    let plan = plan(&keys, &pinned, async || {
+        // Said while Upvest answers.
+        let row = world.row(&world.key_id()).await;
+        assert!(world.receiver.keys().trust(&row).await.unwrap());
+        let upvest = &world.refresh.upvest;
+        Ok(upvest.call(async |client| client.verify_keys().await).await?)
+    });
+    let changes = plan.await.unwrap().carry_out(&keys).await.unwrap();
+    assert!(changes.changed.is_empty(), "{changes:?}");
+    assert_eq!(world.row(&world.key_id()).await.thumbprint(), Some(thumbprint));
+    assert_eq!(world.scheduled().await.unwrap()["changed"], 1);
+    // And a word on the key that was there hits no other one.
+    assert!(!world.receiver.keys().distrust(&before, now).await.unwrap());
+    assert_eq!(world.row(&world.key_id()).await.distrusted_at, None);
+}
+
+#[tokio::test]
+async fn a_secret_in_the_place_of_a_public_key_loses_none_of_what_was_proven() {
+    let world = World::new().await;
+    let thumbprint = put_earlier(&world, &[]).await;
+    let secrets = HmacSecrets::new(aws_sdk_secretsmanager::Client::new(world.aws().sdk_config()));
+    let key = NewKey {
+        key_id: world.key_id(),
+        material: Material::Shared {
+            secret: b"sixteen bytes or more".to_vec().into(),
+            secret_name: "own".to_owned(),
+        },
+    };
+    let imported = world.receiver.keys().import(&key, &secrets, true).await;
+    assert_eq!(imported.unwrap(), Imported::Replaced);
+    assert_eq!(
+        world.row(&world.key_id()).await.earlier,
+        std::slice::from_ref(&thumbprint)
+    );
+    assert!(
+        world
+            .row(&earlier_id(&world.key_id(), &thumbprint))
+            .await
+            .is_retired()
+    );
+}
+
+#[tokio::test]
+async fn a_pinned_key_gives_its_place_to_none_that_is_not() {
+    let mut world = World::new().await;
+    let thumbprint = put_earlier(&world, &[]).await;
+    world.refresh.waiting.pinned = thumbprint.parse().unwrap();
+    let counts = world.scheduled().await.unwrap();
+    assert_eq!(
+        (&counts["changed"], &counts["conflicting"]),
+        (&json!(0), &json!(1))
+    );
+    assert_eq!(world.row(&world.key_id()).await.thumbprint(), Some(thumbprint));
 }

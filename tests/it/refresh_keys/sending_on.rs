@@ -51,7 +51,9 @@ async fn what_a_retired_key_signed_is_sent_on_when_upvest_serves_it_again() {
     while world.receiver.verify_and_store().await.is_some() {}
     assert_eq!(in_quarantine(world.aws()), waiting);
 
-    // verify-and-store has it as retired still, and reads it again.
+    // It was sent on a moment ago; an hour later it may be sent on again. verify-and-store has the key as retired still, and reads
+    // it again.
+    world.advance(3600);
     assert_eq!(world.scheduled().await.unwrap()["returned"], 1);
     while world.receiver.verify_and_store().await.is_some() {}
     assert_eq!(stored_events(&world.receiver), ids);
@@ -123,6 +125,38 @@ async fn what_did_not_hold_by_another_key_is_sent_on_when_a_fetch_brings_the_rig
     while world.receiver.verify_and_store().await.is_some() {}
     assert_eq!(stored_events(&world.receiver), ids);
     assert_eq!(in_quarantine(world.aws()), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_hold_under_a_new_key_either_is_sent_on_once_an_hour_and_asks_for_no_fetch() {
+    let world = World::new().await;
+    let other = upvest_simulator::generate_key().unwrap();
+    let other = serde_json::to_string(&other.to_jwk().unwrap().with_key_id(world.key_id())).unwrap();
+    let (id, algorithm) = (world.key_id(), "ecdsa-p521-sha512");
+    world
+        .put(&[
+            ("key_id", &id),
+            ("algorithm", algorithm),
+            ("jwk", &other),
+            ("source", "upvest"),
+        ])
+        .await;
+    for _ in 0..5 {
+        world.forge(&id).await;
+    }
+    while world.receiver.verify_and_store().await.is_some() {}
+    let asked = world.aws().messages(KEY_REQUESTS).len();
+    assert_eq!(world.scheduled().await.unwrap()["changed"], 1);
+    assert_eq!(world.aws().messages(DELIVERIES).len(), 5);
+    while world.receiver.verify_and_store().await.is_some() {}
+    world.advance(60);
+    world.scheduled().await.unwrap();
+    assert!(
+        world.aws().messages(DELIVERIES).is_empty(),
+        "they were sent on a minute ago"
+    );
+    assert_eq!(world.aws().messages(KEY_REQUESTS).len(), asked);
+    assert_eq!(in_quarantine(world.aws()), 5);
 }
 
 #[tokio::test(start_paused = true)]

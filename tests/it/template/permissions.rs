@@ -117,9 +117,14 @@ fn needed(function: &str) -> Grants {
             needed.extend(grants(["sqs:SendMessage"], "KeyRequestsDeadLetterQueue"));
             // `upvest_api::read_secret`.
             needed.extend(credentials());
-            // `KeysTable::all`, `import`, `note_seen` and `retire`.
+            // `KeysTable::rows`, `add_fetched`, `change_fetched`, `note_served` and `retire`.
             needed.extend(grants(
-                ["dynamodb:Scan", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+                [
+                    "dynamodb:Scan",
+                    "dynamodb:GetItem",
+                    "dynamodb:PutItem",
+                    "dynamodb:UpdateItem",
+                ],
                 "KeysTable",
             ));
             // `AuditLog::begin` and `end`.

@@ -4,6 +4,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use jiff::Timestamp;
 use pipeline::stores::archive::{Archive, Found, ReadError};
+use pipeline::stores::keys::KeyRow;
 use serde::Serialize;
 use upvest::delivery::split;
 
@@ -38,7 +39,7 @@ pub struct ProvedDelivery {
 /// # Errors
 ///
 /// [`Error`](crate::Error) when the archive cannot be read.
-pub(super) async fn proved(repair: &Repair<'_>, key_id: &str, since: Timestamp) -> Result<Proved> {
+pub(super) async fn proved(repair: &Repair<'_>, row: &KeyRow, since: Timestamp) -> Result<Proved> {
     let archive = repair.stack.archive()?;
     let work = repair.reporter.count("deliveries looked at");
     let mut keys = archive.verified_between(since..repair.clock.now(), None);
@@ -49,7 +50,7 @@ pub(super) async fn proved(repair: &Repair<'_>, key_id: &str, since: Timestamp) 
         while let Some(read) = reads.next().await {
             work.done(1);
             match read? {
-                Ok(found) if is_meant(&found, key_id, since) => proved.deliveries.push(describe(found)),
+                Ok(found) if is_meant(&found, row, since) => proved.deliveries.push(describe(found)),
                 Ok(_) => {}
                 Err(unreadable) => proved.unreadable.push(unreadable),
             }
@@ -67,9 +68,11 @@ async fn read(archive: &Archive, key: String) -> Result<std::result::Result<Foun
     }
 }
 
-fn is_meant(found: &Found, key_id: &str, since: Timestamp) -> bool {
+/// Tells whether a delivery was proven by the key of a row: another one may have had its id before, or since.
+fn is_meant(found: &Found, row: &KeyRow, since: Timestamp) -> bool {
     let delivery = &found.delivery;
-    delivery.key_id.as_deref() == Some(key_id) && delivery.envelope.received_at >= since
+    let is_the_key = delivery.thumbprint.is_none() || delivery.thumbprint == row.thumbprint();
+    delivery.key_id.as_deref() == Some(row.named()) && is_the_key && delivery.envelope.received_at >= since
 }
 
 fn describe(found: Found) -> ProvedDelivery {

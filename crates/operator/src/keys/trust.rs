@@ -1,7 +1,7 @@
 //! Distrusting a key that others may have, and trusting it again.
 
 use jiff::Timestamp;
-use pipeline::stores::archive::KEY_DISTRUSTED;
+use pipeline::stores::archive::{BAD_SIGNATURE, KEY_DISTRUSTED};
 use pipeline::stores::keys::{KeyRow, KeysTable};
 use pipeline::waiting::Folder;
 use serde::Serialize;
@@ -94,13 +94,13 @@ pub async fn distrust(
     let has_work = row.distrusted_since() != Some(since);
     match repair.decide(has_work, || confirm(&report.key, since))? {
         Decision::Declined => report.ending.declined = true,
-        Decision::Preview => report.proved = proved(repair, key_id, since).await?,
+        Decision::Preview => report.proved = proved(repair, &row, since).await?,
         Decision::GoOn => {
             let request = request(&report.key, json!({ "since": since }));
             let change = async |_: &_| {
                 let ended = async {
                     written(table.distrust(&row, since).await?)?;
-                    report.proved = proved(repair, key_id, since)
+                    report.proved = proved(repair, &row, since)
                         .await
                         .map_err(Error::context::<Error>(
                             "the key is not trusted any longer, and what it proved cannot be listed",
@@ -136,9 +136,12 @@ pub async fn trust(
         sent_on: 0,
     };
     let waiting = repair.stack.waiting(repair.clock.clone())?;
-    let folder = Folder::of(KEY_DISTRUSTED, key_id);
+    let folders = folders(&row);
     // What was refused may lie there still, where an earlier call ended after it had changed the row.
-    let has_work = row.distrusted_at.is_some() || waiting.has(&folder).await?;
+    let mut has_work = row.distrusted_at.is_some();
+    for folder in &folders {
+        has_work = has_work || waiting.has(folder).await?;
+    }
     match repair.decide(has_work, || confirm(&report.key))? {
         Decision::Preview => {}
         Decision::Declined => report.ending.declined = true,
@@ -149,7 +152,7 @@ pub async fn trust(
                     if row.distrusted_at.is_some() {
                         written(table.trust(&row).await?)?;
                     }
-                    report.sent_on = waiting.send_on([folder], SENDING).await?.sent;
+                    report.sent_on = waiting.send_on(folders, SENDING).await?.sent;
                     Ok(())
                 };
                 let ended = ended.await;
@@ -159,6 +162,19 @@ pub async fn trust(
         }
     }
     Ok(report)
+}
+
+/// Lists the folders in which lies what a key signed while it was not trusted. Once another key has its id, deliveries are tried with
+/// that one, and do not hold.
+fn folders(row: &KeyRow) -> Vec<Folder> {
+    let reasons: &[&'static str] = match row.is_earlier() {
+        true => &[KEY_DISTRUSTED, BAD_SIGNATURE],
+        false => &[KEY_DISTRUSTED],
+    };
+    reasons
+        .iter()
+        .map(|reason| Folder::of(reason, row.named()))
+        .collect()
 }
 
 async fn known(table: &KeysTable, key_id: &str) -> Result<KeyRow> {

@@ -1,5 +1,3 @@
-use aws_config::SdkConfig;
-
 use super::*;
 
 const ARN: &str = "arn:aws-us-gov:cloudformation:us-gov-west-1:210987654321:stack/webhooks/7f1d";
@@ -47,8 +45,7 @@ fn made(holder: Holder, outputs: &[(&str, &str)]) -> Value {
     let outputs = outputs
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    let stack = Stack::new(SdkConfig::builder().build(), Some("webhooks".to_owned()), outputs);
-    Place::of(ARN, &stack, "webhooks", resources())
+    Place::of(ARN, "webhooks", outputs.collect(), resources())
         .unwrap()
         .policy(holder)
 }

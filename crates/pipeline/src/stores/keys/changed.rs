@@ -9,7 +9,7 @@ use upvest::signature::Jwk;
 
 use super::{KeyRow, KeysTable, PUT};
 use crate::error::AwsError;
-use crate::stores::item::{condition_held, text};
+use crate::stores::item::{Item, condition_held, text};
 
 /// Separates the id of an earlier key from its thumbprint. No key of a delivery or of a key set may have it in its id.
 const SEPARATOR: char = '!';
@@ -32,40 +32,35 @@ pub(super) fn named(key_id: &str) -> &str {
 }
 
 impl KeysTable {
-    /// Puts a key into the place of the public key that has its id, which keeps a row as an earlier one. What an operator said of
-    /// either, the distrust, goes with it. `false` when somebody else changed the row since it was read.
+    /// Puts a key into the place of the one that has its id, which keeps a row as an earlier one, if it is public. What an operator
+    /// said of either, the distrust, goes with it. `false` when somebody else changed the row since it was read.
     ///
     /// The earlier key is written first: whatever dies in between, no key is lost, and the next change writes it again.
     pub(super) async fn change(&self, known: &KeyRow, new: KeyRow) -> Result<bool, AwsError> {
-        let (Some(thumbprint), Some(own)) = (known.thumbprint(), new.thumbprint()) else {
-            // Nothing was ever proven by what is no key.
-            return self.replace(known, &new).await;
+        let (thumbprint, own) = (known.thumbprint(), new.thumbprint());
+        if let Some(thumbprint) = &thumbprint {
+            let now = self.clock.now().to_string();
+            self.put_row(&KeyRow {
+                key_id: earlier_id(&known.key_id, thumbprint),
+                retired_at: known.retired_at.clone().or(Some(now)),
+                earlier: Vec::new(),
+                ..known.clone()
+            })
+            .await?;
+        }
+        // One that comes back is the key that it was.
+        let returned = match &own {
+            Some(own) => self.row(&earlier_id(&known.key_id, own)).await?,
+            None => None,
         };
-        let now = self.clock.now().to_string();
-        let distrust_of = async |id: String| Ok(self.row(&id).await?.and_then(|row| row.distrusted_at));
-        let earlier_row = earlier_id(&known.key_id, &thumbprint);
-        let distrusted_at = match &known.distrusted_at {
-            Some(at) => Some(at.clone()),
-            None => distrust_of(earlier_row.clone()).await?,
-        };
-        let earlier = KeyRow {
-            key_id: earlier_row,
-            retired_at: known.retired_at.clone().or(Some(now)),
-            distrusted_at,
-            earlier: Vec::new(),
-            ..known.clone()
-        };
-        self.put_row(&earlier).await?;
-        let others = known
-            .earlier
-            .iter()
-            .filter(|other| **other != own && **other != thumbprint);
+        let mut earlier: Vec<String> = thumbprint
+            .into_iter()
+            .chain(known.earlier.iter().cloned())
+            .collect();
+        earlier.retain(|other| Some(other) != own.as_ref());
         let new = KeyRow {
-            earlier: std::iter::once(thumbprint.clone())
-                .chain(others.cloned())
-                .collect(),
-            // One that comes back is the key that it was.
-            distrusted_at: distrust_of(earlier_id(&known.key_id, &own)).await?,
+            earlier,
+            distrusted_at: returned.and_then(|row| row.distrusted_at),
             ..new
         };
         self.replace(known, &new).await
@@ -79,14 +74,12 @@ impl KeysTable {
 
     /// Writes a row in the place of another one, if that is as it was read.
     async fn replace(&self, known: &KeyRow, new: &KeyRow) -> Result<bool, AwsError> {
+        let (condition, values) = unchanged(known);
         let put = self.client.put_item().table_name(&self.name);
-        let put = put.set_item(Some(new.to_item()));
-        let put = match &known.jwk {
-            Some(jwk) => put
-                .condition_expression("jwk = :known")
-                .expression_attribute_values(":known", text(jwk)),
-            None => put.condition_expression("attribute_exists(key_id) AND attribute_not_exists(jwk)"),
-        };
+        let put = put
+            .set_item(Some(new.to_item()))
+            .condition_expression(condition)
+            .set_expression_attribute_values(values);
         condition_held(put.send().await, PUT)
     }
 
@@ -95,6 +88,22 @@ impl KeysTable {
         let put = put.set_item(Some(row.to_item())).send().await;
         put.map(drop).map_err(AwsError::of(PUT))
     }
+}
+
+/// Writes the condition that a row is the key that was read, and that nobody said anything else of its trust since.
+pub(super) fn unchanged(row: &KeyRow) -> (String, Option<Item>) {
+    let attributes = [("jwk", &row.jwk), ("distrusted_at", &row.distrusted_at)];
+    let (mut condition, mut values) = ("attribute_exists(key_id)".to_owned(), Item::new());
+    for (name, value) in attributes {
+        match value {
+            Some(value) => {
+                condition.push_str(&format!(" AND {name} = :known_{name}"));
+                values.insert(format!(":known_{name}"), text(value));
+            }
+            None => condition.push_str(&format!(" AND attribute_not_exists({name})")),
+        }
+    }
+    (condition, Some(values).filter(|values| !values.is_empty()))
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ fn the_page_of_commands_is_what_the_help_says() {
 #[test]
 fn a_text_of_the_help_is_shown_as_it_is() {
     assert_eq!(escaped("a <b> of `c <d>`"), "a &lt;b> of `c <d>`");
-    assert_eq!(cell("one | `two|three`\n\nfour"), "one \\| `two\\|three` four");
+    assert_eq!(cell("one | `two|three`\n\nfour"), "one \\| `two\\|three`. four");
     assert_eq!(
         paragraphs("Does it.\n\nExample: upvest-webhooks doctor"),
         "Does it.\n\nExample:\n\n```sh\nupvest-webhooks doctor\n```\n\n"
@@ -54,7 +54,7 @@ fn commands() -> String {
     page.push_str("\n## Global options\n\n");
     page.push_str(&options(program.get_arguments()));
     for (name, command) in &named {
-        page.push_str(&section(name, command));
+        page.push_str(&section(name, command, &program));
     }
     let after = program.get_after_help().map(ToString::to_string);
     page.push_str(&format!(
@@ -74,7 +74,8 @@ fn collect<'c>(words: &str, command: &'c Command, named: &mut Vec<(String, &'c C
     }
 }
 
-fn section(name: &str, command: &Command) -> String {
+/// Writes what a command does and takes, but for the options that every command has.
+fn section(name: &str, command: &Command, program: &Command) -> String {
     let depth = name.split(' ').count() + 1;
     let long = command.get_long_about().or(command.get_about());
     let about = long.map(ToString::to_string).unwrap_or_default();
@@ -84,7 +85,12 @@ fn section(name: &str, command: &Command) -> String {
     let usage: Vec<String> = usage.map(|line| format!("Usage: {}\n", line.trim())).collect();
     let after = command.get_after_help().map(ToString::to_string);
     let after = after.map_or_else(String::new, |text| format!("```text\n{text}\n```\n\n"));
-    let own = command.get_arguments().filter(|arg| !arg.is_global_set());
+    let is_everywhere = |arg: &&Arg| {
+        program
+            .get_arguments()
+            .any(|global| global.get_id() == arg.get_id())
+    };
+    let own = command.get_arguments().filter(|arg| !is_everywhere(arg));
     format!(
         "{} `{name}`\n\n{}```text\n{}```\n\n{}{after}",
         "#".repeat(depth),
@@ -162,10 +168,14 @@ fn meaning(arg: &Arg) -> String {
     text
 }
 
-/// Makes one line of a text, for a cell of a table.
+/// Makes one line of a text, for a cell of a table. The last full stop of a paragraph is not in the help.
 fn cell(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    escaped(&words.join(" ")).replace('|', "\\|")
+    let paragraphs = text.split("\n\n").map(|paragraph| {
+        let words: Vec<&str> = paragraph.split_whitespace().collect();
+        words.join(" ").trim_end_matches('.').to_owned()
+    });
+    let paragraphs: Vec<String> = paragraphs.collect();
+    escaped(&paragraphs.join(". ")).replace('|', "\\|")
 }
 
 /// Makes a text show in Markdown as it is, with what stands between backticks as code.

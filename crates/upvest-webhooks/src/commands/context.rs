@@ -35,7 +35,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct SetArgs {
-    /// The name of the context: letters, digits, -, _ and .
+    /// The name of the context: letters, digits, dots, - and _
     name: String,
     /// The environment of Upvest that is meant; credentials that name the other one are refused
     #[arg(long, value_name = "ENVIRONMENT")]

@@ -127,6 +127,48 @@ async fn what_did_not_hold_by_another_key_is_sent_on_when_a_fetch_brings_the_rig
     assert_eq!(in_quarantine(world.aws()), 0);
 }
 
+#[tokio::test]
+async fn a_fetch_that_fails_sends_on_what_waits_for_a_key_that_is_there() {
+    let world = World::new().await;
+    let endpoint = world.subscribe().await;
+    let ids = world.deliver(&endpoint, 1, 5).await;
+    while world.receiver.verify_and_store().await.is_some() {}
+    assert!(in_quarantine(world.aws()) > 0);
+    let served = world.upvest.simulator.verify_keys().keys.remove(0);
+    import_key(world.aws(), served).await;
+    world.upvest.simulator.add_trouble(Trouble {
+        answers: 100,
+        status: Some(503),
+        ..Trouble::default()
+    });
+    let failed = world.scheduled().await;
+    assert!(matches!(failed, Err(RefreshError::Access(_))), "{failed:?}");
+    while world.receiver.verify_and_store().await.is_some() {}
+    assert_eq!(stored_events(&world.receiver), ids);
+    assert_eq!(in_quarantine(world.aws()), 0);
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_written_keeps_no_other_one_from_it() {
+    let world = World::new().await;
+    world.scheduled().await.unwrap();
+    let known = world.key_id();
+    world.advance(3600);
+    world
+        .upvest
+        .simulator
+        .rotate_key(Duration::from_secs(600))
+        .unwrap();
+    let put = CallFilter::operation(Service::DynamoDb, "PutItem");
+    world.aws().inject(Fault::Deny, put);
+    let refused = world.aws().invoke("refresh-keys", world.scheduled()).await;
+    let refused = refused.unwrap();
+    assert!(matches!(refused, Err(RefreshError::Aws(_))), "{refused:?}");
+    let seen = world.row(&known).await.last_seen;
+    assert_eq!(seen.as_deref(), Some("2026-01-01T01:00:00Z"));
+    assert_eq!(world.scheduled().await.unwrap()["new"], 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_does_not_hold_under_a_new_key_either_is_sent_on_once_an_hour_and_asks_for_no_fetch() {
     let world = World::new().await;

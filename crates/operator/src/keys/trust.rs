@@ -30,6 +30,9 @@ pub struct DistrustedKey {
     /// Lists what it had proved that was received from then on.
     #[serde(flatten)]
     pub proved: Proved,
+    /// Names the rows of keys that had its id before and may prove what was received from then on: each is distrusted under the
+    /// id of its row, `<key id>!<thumbprint>`.
+    pub earlier_keys: Vec<String>,
 }
 
 /// Tells that a key proves again what it signs.
@@ -90,6 +93,7 @@ pub async fn distrust(
         key: AboutKey::of(&row),
         since,
         proved: Proved::default(),
+        earlier_keys: proving(table.earlier_rows(&row).await?, since),
     };
     let has_work = row.distrusted_since() != Some(since);
     match repair.decide(has_work, || confirm(&report.key, since))? {
@@ -175,6 +179,12 @@ fn folders(row: &KeyRow) -> Vec<Folder> {
         .iter()
         .map(|reason| Folder::of(reason, row.named()))
         .collect()
+}
+
+/// Gives the ids of those rows by which what was received from `since` on may be proven.
+fn proving(rows: Vec<KeyRow>, since: Timestamp) -> Vec<String> {
+    let proving = rows.into_iter().filter(|row| row.may_prove_since(since));
+    proving.map(|row| row.key_id).collect()
 }
 
 async fn known(table: &KeysTable, key_id: &str) -> Result<KeyRow> {

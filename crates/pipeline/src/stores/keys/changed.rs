@@ -32,6 +32,20 @@ pub(super) fn named(key_id: &str) -> &str {
 }
 
 impl KeysTable {
+    /// Reads the rows of the keys that had the id of `row` before, as of now, the last one first; those that are gone
+    /// are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsError`] when the table cannot be read.
+    pub async fn earlier_rows(&self, row: &KeyRow) -> Result<Vec<KeyRow>, AwsError> {
+        let mut rows = Vec::new();
+        for thumbprint in &row.earlier {
+            rows.extend(self.row(&earlier_id(&row.key_id, thumbprint)).await?);
+        }
+        Ok(rows)
+    }
+
     /// Puts a key into the place of the one that has its id, which keeps a row as an earlier one, if it is public. What an operator
     /// said of either, the distrust, goes with it. `false` when somebody else changed the row since it was read.
     ///

@@ -11,7 +11,7 @@ use upvest::synthetic::Scope;
 
 use super::canary::{CanarysKey, is_canarys};
 use super::proved::Use;
-use super::{HmacSecrets, KeyRow, KeysTable, PinnedKeys, earlier_id, is_reserved};
+use super::{HmacSecrets, KeyRow, KeysTable, PinnedKeys, is_reserved};
 use crate::environment::Environment;
 use crate::error::{AwsError, ErrorChain};
 use crate::runtime::clock::Clock;
@@ -187,11 +187,7 @@ impl Keys {
     /// it.
     async fn earlier(&self, row: &KeyRow) -> Result<Vec<Arc<VerifyingKey>>, KeysError> {
         let mut keys = Vec::new();
-        for thumbprint in &row.earlier {
-            let id = earlier_id(&row.key_id, thumbprint);
-            let Some(row) = self.table.row(&id).await? else {
-                continue;
-            };
+        for row in self.table.earlier_rows(row).await? {
             match self.read(&row).await {
                 Ok(key) if self.may_prove(&row) => keys.push(Arc::new(key)),
                 Ok(_) => {}

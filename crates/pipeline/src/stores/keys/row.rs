@@ -5,7 +5,7 @@ mod making;
 mod tests;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use upvest::signature::{Algorithm, Dialect, Jwk};
@@ -16,6 +16,8 @@ use crate::stores::item::{Item, text, text_of};
 
 /// Marks, as `source`, keys that were fetched from Upvest.
 const FETCHED: &str = "upvest";
+/// Says how long a key that Upvest does not serve any longer still proves deliveries: what it signed may have waited.
+pub(super) const RETIRED_KEYS_PROVE_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Gives the one value of `only`: a key that signs synthetic events and nothing else.
 const SYNTHETIC: &str = "synthetic";
 
@@ -191,6 +193,22 @@ impl KeyRow {
             retired_at: time(self.retired_at.as_deref(), "retired_at")?,
             distrusted_at: time(self.distrusted_at.as_deref(), "distrusted_at")?,
         })
+    }
+
+    /// Tells whether it may prove something that was received from `since` on, as far as its times say: neither had the days
+    /// after it was retired ended by then, nor is it distrusted from then on.
+    #[must_use]
+    pub fn may_prove_since(&self, since: Timestamp) -> bool {
+        // A row whose times cannot be read proves nothing.
+        self.withdrawn().is_ok_and(
+            |Withdrawn {
+                 retired_at,
+                 distrusted_at,
+             }| {
+                let is_over = retired_at.is_some_and(|at| since.duration_since(at) >= RETIRED_KEYS_PROVE_FOR);
+                !is_over && distrusted_at.is_none_or(|at| at > since)
+            },
+        )
     }
 
     /// Reads an item of the table.

@@ -28,7 +28,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DistrustArgs {
-    /// The key's id, as `keys list` shows it
+    /// The key's id, as `keys list` shows it; 'ID!THUMBPRINT' for a key that had the id before
     #[arg(value_name = "ID")]
     key_id: String,
     /// What was received since then is not proven: a time, a day (UTC), or an age like 36h [default: now]
@@ -122,6 +122,14 @@ impl Report for DistrustedKey {
                 &self.proved.unreadable,
                 "cannot be read as a delivery",
             ));
+            if !self.earlier_keys.is_empty() {
+                text.push_str(
+                    "\nkeys that had this id before may prove what was received since then; `keys distrust` takes each of these ids \
+                     too, in single quotes:\n",
+                );
+                let earlier = self.earlier_keys.iter();
+                text.extend(earlier.map(|key_id| format!("  '{key_id}'\n")));
+            }
             if self.ending.operation.is_some() {
                 text.push_str(
                     "\nthe functions remember a key for five minutes: look again after that, with --dry-run",

@@ -1,17 +1,13 @@
 //! Making the key that verifies out of what the table, or the canary's secret, has.
 
-use jiff::SignedDuration;
 use upvest::signature::{Algorithm, VerifyingKey};
 
 use super::super::KeyRow;
 use super::super::canary::{CANARY_DIALECT, CanarysKey, canary_key_id};
 use super::super::developer::is_developers;
-use super::super::row::Limit;
+use super::super::row::{Limit, RETIRED_KEYS_PROVE_FOR};
 use super::{Keys, KeysError};
 use crate::runtime::metrics;
-
-/// Says how long a key that Upvest does not serve any longer still proves deliveries: what it signed may have waited.
-const RETIRED_KEYS_PROVE_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 impl Keys {
     /// Tells whether a row can prove anything here: not a public key that is not on the list, where there is one. One under a developer's id can where made-up events are taken, and only as

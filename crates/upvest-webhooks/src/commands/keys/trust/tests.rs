@@ -1,7 +1,7 @@
 //! Distrusting and trusting against a receiver in process.
 
 use operator::Reporter;
-use pipeline::stores::keys::KeysTable;
+use pipeline::stores::keys::{KeysTable, earlier_id};
 use serde_json::Value;
 use webhook_tests::commands::{REASON, parsed};
 use webhook_tests::deliveries::{order, signing_key};
@@ -15,8 +15,11 @@ fn key_id() -> String {
 }
 
 async fn distrusted(site: &Deployment, words: &[&str]) -> Result<DistrustedKey> {
-    let key_id = key_id();
-    let Command::Distrust(arguments) = parsed(&[&["distrust", key_id.as_str()], words].concat()) else {
+    distrusted_under(site, &key_id(), words).await
+}
+
+async fn distrusted_under(site: &Deployment, key_id: &str, words: &[&str]) -> Result<DistrustedKey> {
+    let Command::Distrust(arguments) = parsed(&[&["distrust", key_id], words].concat()) else {
         panic!("{words:?}");
     };
     arguments.run(&site.stack, site.clock(), Reporter::silent()).await
@@ -101,6 +104,46 @@ async fn an_earlier_distrust_is_not_made_later() {
         .unwrap();
     let row = site.receiver.key_row(&key_id()).await;
     assert!(widened.since < first.since && row.distrusted_since() == Some(widened.since));
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_had_the_id_before_and_prove_still_are_named_and_distrusted_by_their_rows() {
+    let site = site().await;
+    let earlier = earlier_id(&key_id(), &signing_key(8).to_jwk().unwrap().thumbprint());
+    let report = distrusted(&site, &REASON).await.unwrap();
+    assert_eq!(report.earlier_keys, std::slice::from_ref(&earlier));
+    assert!(
+        report.text().contains(&format!("'{earlier}'")),
+        "{}",
+        report.text()
+    );
+    site.pass(KEY_FORGOTTEN_S);
+    site.store_signed(&signing_key(8), &[order("o4", 4, "NEW")]).await;
+    assert_eq!(site.receiver.stored("events").len(), 4, "it proves still");
+
+    let since = report.since.to_string();
+    let words = [&["--since", since.as_str()][..], &REASON].concat();
+    let other = distrusted_under(&site, &earlier, &words).await.unwrap();
+    assert!(
+        other.succeeded() && event_ids(&other) == ["o4-4"],
+        "{}",
+        other.text()
+    );
+    assert!(other.earlier_keys.is_empty());
+    site.pass(KEY_FORGOTTEN_S);
+    site.store_signed(&signing_key(8), &[order("o5", 5, "NEW")]).await;
+    assert_eq!(site.receiver.stored("events").len(), 4);
+    assert!(distrusted(&site, &REASON).await.unwrap().earlier_keys.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_whose_days_after_another_took_its_id_are_over_is_not_named() {
+    let site = site().await;
+    site.pass(8 * 24 * 3_600);
+    let now = distrusted(&site, &["--dry-run"]).await.unwrap();
+    assert!(now.earlier_keys.is_empty(), "{}", now.text());
+    let of_all_that_time = distrusted(&site, &["--since", "9d", "--dry-run"]).await.unwrap();
+    assert_eq!(of_all_that_time.earlier_keys.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

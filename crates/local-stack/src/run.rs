@@ -1,77 +1,30 @@
 //! `local-stack run`: the receiver and a stand-in for Upvest, the sample events on their way, and what became of them.
 
+mod error;
 mod receiver;
 mod report;
+mod stories;
 mod upvest;
 mod watching;
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::time::Duration;
 
-use local_stack::{LocalStack, LocalStackError, Options};
-use pipeline::error::AwsError;
-use pipeline::stores::entities::EntityError;
-use pipeline::stores::events::LogError;
+use local_stack::{LocalStack, Options};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
-use upvest_simulator::api::ListenError;
-use upvest_simulator::{Faults, FaultsError, QueueError, SamplesError, Simulator, StartError, read_events};
+use upvest_simulator::{Faults, Simulator};
 
+use self::error::RunError;
+use self::stories::{Story, stories};
 use self::upvest::Upvest;
-use receiver::Receiver;
+use receiver::{PATIENCE, Receiver};
 use report::Report;
 
-/// Names the folder of the events that are delivered.
-const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/samples");
-/// Says how long the receiver may take to accept everything, and then to process it.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// Says how many of the samples are delivered again, with faults.
 const REPEATED: usize = 5;
 /// Gives the size of a delivery, in bytes, so that longer stories make several.
 const PACKAGE_SIZE: usize = 8 * 1024;
-
-/// Holds the title of a file of samples, and its events.
-type Story = (String, Vec<String>);
-
-/// Says why the run did not come to a report.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum RunError {
-    #[error(transparent)]
-    Stack(#[from] LocalStackError),
-    #[error("the samples cannot be delivered")]
-    Samples(#[from] SamplesError),
-    #[error("the folder of the samples cannot be read")]
-    Folder { source: io::Error },
-    #[error("the simulator does not start")]
-    Start(#[from] StartError),
-    #[error(
-        "cannot listen on port {port} of 127.0.0.1: end what has it, or name another one with --upvest-port"
-    )]
-    UpvestPort { port: u16, source: ListenError },
-    #[error(transparent)]
-    Listen(ListenError),
-    #[error("the simulator's address is not known")]
-    Address(#[source] io::Error),
-    #[error("the credentials for the simulator's API cannot be written")]
-    Credentials(#[from] ::upvest::signature::KeyError),
-    #[error("the secret with the credentials cannot be created")]
-    Secret(#[source] Box<aws_sdk_secretsmanager::Error>),
-    #[error("the simulator refuses the samples")]
-    Queue(#[from] QueueError),
-    #[error("the simulator refuses the faults")]
-    Faults(#[from] FaultsError),
-    #[error("what the receiver keeps cannot be read")]
-    Aws(#[from] AwsError),
-    #[error("the event log cannot be read")]
-    Log(#[from] LogError),
-    #[error("an entity cannot be read")]
-    Entity(#[from] EntityError),
-    #[error("a queue cannot be read")]
-    DeployedQueue(#[source] Box<aws_sdk_sqs::Error>),
-    #[error("the event bus cannot be tapped")]
-    Bus(#[source] Box<aws_sdk_eventbridge::Error>),
-}
 
 /// Says what follows the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,26 +84,6 @@ async fn deliver_and_report(stack: &LocalStack, simulator: &Simulator) -> Result
     };
     print(&report.text());
     Ok(report.problems())
-}
-
-/// Reads the samples: the title of each file, and its events.
-fn stories() -> Result<Vec<Story>, RunError> {
-    let unreadable = |source| RunError::Folder { source };
-    let entries = std::fs::read_dir(SAMPLES).map_err(unreadable)?;
-    let mut files: Vec<_> = entries
-        .map(|entry| Ok(entry.map_err(unreadable)?.path()))
-        .collect::<Result<_, RunError>>()?;
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
-    files.sort();
-    let stories = files.iter().map(|file| {
-        let name = file
-            .file_stem()
-            .expect("a listed file has a name")
-            .to_string_lossy();
-        let title = name.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
-        Ok((title.replace('-', " "), read_events(file)?))
-    });
-    stories.collect()
 }
 
 /// Delivers every sample, then some of them again: forged first, and twice.

@@ -17,8 +17,11 @@ use upvest::EntityKey;
 use upvest::batch::Stored;
 use upvest::projection::Summary;
 
-use super::{PATIENCE, RunError, Story};
+use super::error::RunError;
+use super::stories::Story;
 
+/// Says how long the receiver may take to accept everything, and then to process it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// Says how often it is looked at. A look is some forty calls, for whose time the functions wait.
 const INTERVAL: Duration = Duration::from_millis(250);
 

@@ -8,7 +8,7 @@ use local_stack::Emulated;
 use tokio::net::TcpListener;
 use upvest_simulator::{KeySource, Options, Simulator, api};
 
-use super::RunError;
+use super::error::RunError;
 
 /// Names the secret with the credentials: what the parameter `UpvestSecret` names.
 pub(crate) const SECRET: &str = "upvest";

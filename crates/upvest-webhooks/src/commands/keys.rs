@@ -3,6 +3,7 @@
 mod import;
 mod list;
 mod refresh;
+mod sent_on;
 mod trust;
 
 use clap::Subcommand;
@@ -66,15 +67,6 @@ impl Command {
             Self::Trust(trust) => KeysReport::Trusted(trust.run(stack, clock, reporter).await?),
             Self::List => KeysReport::Listed(keys::list(stack, clock.now()).await?),
         })
-    }
-}
-
-/// Tells that deliveries which waited for a key were sent on, if any were.
-fn sent_on(count: usize) -> String {
-    match count {
-        0 => String::new(),
-        1 => "\n\n1 delivery waited in quarantine for it, and was sent on".to_owned(),
-        _ => format!("\n\n{count} deliveries waited in quarantine for it, and were sent on"),
     }
 }
 

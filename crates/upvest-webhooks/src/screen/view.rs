@@ -1,5 +1,6 @@
 //! How the screen looks.
 
+mod colours;
 mod columns;
 mod details;
 mod explanation;
@@ -17,6 +18,7 @@ use ratatui::style::{Color, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
+use self::colours::{BAD, DOUBTFUL, GOOD};
 use self::text::count;
 pub(crate) use self::text::state_text;
 use super::model::{App, Row};
@@ -28,13 +30,6 @@ const WIDE: u16 = 140;
 const TALL: u16 = 24;
 /// Gives the size, in columns and lines, below which nothing of use can be shown.
 const LEAST: (u16, u16) = (40, 8);
-
-// The terminal's own colours, of which it has ones that can be read on its background, be that light or dark. Yellow cannot on white,
-// nor blue on black, and no background is set.
-const GOOD: Color = Color::Green;
-const BAD: Color = Color::Red;
-const DOUBTFUL: Color = Color::Magenta;
-const TOLD: Color = Color::Cyan;
 
 /// Draws the whole screen: header, status, list with details or an explanation, and keys.
 pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App, now: Timestamp) {

@@ -5,6 +5,7 @@ use sfv::{BareItem, Key};
 
 use super::component::{Component, Kind};
 use super::fields::{Member, Parameters, parse_inner_list};
+use super::freshness::Freshness;
 use super::{DigestHeader, MAX_COMPONENTS, MAX_KEY_ID_BYTES, MAX_PARAMETERS, VerifyError};
 
 /// Holds what a signature says about itself, before anybody knows whether it is true.
@@ -48,6 +49,11 @@ impl Claims {
             expires: time_parameter(&parameters, "expires")?,
         }
         .check_policy()
+    }
+
+    /// Tells whether a delivery that was received at this time came within the time that the signature allows.
+    pub(super) fn freshness(&self, received_at: Timestamp) -> Freshness {
+        Freshness::of(received_at, self.created, self.expires)
     }
 
     fn check_policy(self) -> Result<Self, VerifyError> {

@@ -5,7 +5,6 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::CLOCK_SKEW_SECONDS;
-use super::claims::Claims;
 
 /// Tells whether a delivery was received within the time its signature allows, give or take
 /// [`CLOCK_SKEW_SECONDS`](super::CLOCK_SKEW_SECONDS).
@@ -29,6 +28,19 @@ impl Freshness {
             Self::NotYetValid => "not-yet-valid",
         }
     }
+
+    /// Judges a delivery by the time of its receipt, never by the time at which it is verified.
+    pub(super) fn of(received_at: Timestamp, created: Option<Timestamp>, expires: Option<Timestamp>) -> Self {
+        // Distances rather than sums: a time at the end of the calendar plus the skew would overflow.
+        let skew = SignedDuration::from_secs(CLOCK_SKEW_SECONDS);
+        if created.is_some_and(|created| created.duration_since(received_at) > skew) {
+            Self::NotYetValid
+        } else if expires.is_some_and(|expires| received_at.duration_since(expires) > skew) {
+            Self::Expired
+        } else {
+            Self::Fresh
+        }
+    }
 }
 
 impl fmt::Display for Freshness {
@@ -37,30 +49,10 @@ impl fmt::Display for Freshness {
     }
 }
 
-impl Claims {
-    /// Judges the delivery by the time of its receipt, never by the time at which it is verified.
-    pub(super) fn freshness(&self, received_at: Timestamp) -> Freshness {
-        // Distances rather than sums: a time at the end of the calendar plus the skew would overflow.
-        let skew = SignedDuration::from_secs(CLOCK_SKEW_SECONDS);
-        if self
-            .created
-            .is_some_and(|created| created.duration_since(received_at) > skew)
-        {
-            Freshness::NotYetValid
-        } else if self
-            .expires
-            .is_some_and(|expires| received_at.duration_since(expires) > skew)
-        {
-            Freshness::Expired
-        } else {
-            Freshness::Fresh
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signature::claims::Claims;
     use crate::signature::fields::members;
 
     fn claims(input: &str) -> Claims {

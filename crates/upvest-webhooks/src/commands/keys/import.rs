@@ -8,7 +8,7 @@ use operator::repair::RepairOptions;
 use operator::{Repair, Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 
-use super::sent_on;
+use super::sent_on::sent_on;
 use crate::exit::Exit;
 use crate::output::{self, Report};
 

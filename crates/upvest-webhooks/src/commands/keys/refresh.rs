@@ -6,7 +6,7 @@ use operator::repair::RepairOptions;
 use operator::{Repair, Result, StackFinder};
 use pipeline::runtime::clock::Clock;
 
-use super::sent_on;
+use super::sent_on::sent_on;
 use crate::arguments::UpvestArgs;
 use crate::exit::Exit;
 use crate::output::{self, Report};

@@ -7,6 +7,7 @@ use operator::times::When;
 use operator::{Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 
+use super::sent_on::sent_on;
 use crate::arguments::RepairArgs;
 use crate::exit::Exit;
 use crate::output::{self, Report, facts, repair_text};
@@ -154,7 +155,7 @@ impl Report for TrustedKey {
                     .into_iter()
                     .chain([("was distrusted since", Some(was))]),
             );
-            format!("{facts}{}", super::sent_on(self.sent_on))
+            format!("{facts}{}", sent_on(self.sent_on))
         })
     }
 

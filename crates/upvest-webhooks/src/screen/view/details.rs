@@ -11,7 +11,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Borders, Paragraph};
 
 use super::super::model::{App, Object, Posting, Row};
-use super::BAD;
+use super::colours::BAD;
 use super::text::{broken, posting_text, state_text, whole_time};
 use crate::output::harmless_line;
 

@@ -7,9 +7,9 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Paragraph};
 
 use super::super::model::{Account, App};
+use super::colours::{BAD, DOUBTFUL, GOOD};
 use super::details::within;
 use super::text::{broken, fit};
-use super::{BAD, DOUBTFUL, GOOD};
 use crate::output::{Report, harmless, harmless_line, laid_out};
 
 /// Gives what the marks of a line mean, as in the text of `explain`.

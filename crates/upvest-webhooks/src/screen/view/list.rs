@@ -9,9 +9,9 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
 use super::super::model::{App, Posting, Row};
+use super::colours::{BAD, DOUBTFUL, GOOD, TOLD};
 use super::columns::{ANSWER, Columns, GAP, MARK, STATUS};
-use super::text::{clock_text, cut, entity_text, fit, posting_text, state_text};
-use super::{BAD, DOUBTFUL, GOOD, TOLD, count};
+use super::text::{clock_text, count, cut, entity_text, fit, posting_text, state_text};
 use crate::output::harmless_line;
 use crate::times::age_at;
 

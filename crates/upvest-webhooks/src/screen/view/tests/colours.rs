@@ -1,5 +1,6 @@
 //! Colours: those of the terminal alone, and none where none are wanted.
 
+use super::super::colours::TOLD;
 use super::*;
 
 fn drawn(app: &mut App, keys: &str) -> Buffer {

@@ -65,7 +65,7 @@ pub struct Heard {
     pub body: String,
 }
 
-/// Names an event that was heard.
+/// Describes an event of what is to be posted, without its object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HeardEvent {
     /// Names it by Upvest's id.

@@ -17,7 +17,7 @@ use crate::subscription::Subscription;
 /// Says how far a subscription's deliveries have come.
 #[derive(Debug, Clone, Serialize)]
 pub struct SubscriptionState {
-    /// Gives the id of the subscription.
+    /// Names the subscription as its API does.
     pub subscription_id: String,
     /// Gives the URL that it delivers to.
     pub url: String,

@@ -53,7 +53,7 @@ pub struct Placed<'e> {
 pub struct LastEvent {
     /// Names the event's type, such as `ORDER.FILLED`.
     pub event_type: String,
-    /// Tells when it occurred, with its id.
+    /// Places it in the time line, and holds its id.
     pub occurred: Occurred,
 }
 

@@ -68,7 +68,7 @@ pub struct EventReference {
     pub event_id: String,
     /// Repeats the event type that Upvest sent.
     pub r#type: String,
-    /// Gives the time at which it occurred.
+    /// Gives the time at which it occurred, by Upvest's word where it says so.
     pub occurred_at: String,
 }
 

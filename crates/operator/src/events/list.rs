@@ -74,9 +74,9 @@ pub struct ListedEvent {
     pub r#type: String,
     /// Names the entity that it is about, written `TYPE#ID`.
     pub entity: String,
-    /// Gives the time at which it occurred.
+    /// Gives the time at which it occurred, by Upvest's word where it says so.
     pub occurred_at: String,
-    /// Gives the time at which it was received.
+    /// Gives the time at which ingest took the delivery that the log has it from.
     pub received_at: String,
 }
 

@@ -26,7 +26,7 @@ pub struct DeliveryContents {
     pub archived_at: Option<String>,
     /// Tells what its signature is worth today.
     pub signature: Signature,
-    /// Tells what of it is in quarantine.
+    /// Tells which of its events are in quarantine and why; `None` where none are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quarantine: Option<Quarantine>,
     /// Lists its events in the order of the batch; none where nothing is proven.

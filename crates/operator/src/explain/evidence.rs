@@ -258,7 +258,7 @@ impl Delivery {
         }
     }
 
-    /// Tells whether what it holds is proven.
+    /// Tells whether its signature holds, so that its events are Upvest's word.
     #[must_use]
     pub fn is_proven(&self) -> bool {
         matches!(self.signature, Signature::Holds { .. })

@@ -77,7 +77,7 @@ pub struct EventAccount {
     pub r#type: String,
     /// Names the entity as `TYPE#ID`; `None` for an event that belongs to none.
     pub entity: Option<String>,
-    /// Gives the time at which it occurred.
+    /// Gives the time at which it occurred, by Upvest's word where it says so.
     pub occurred_at: String,
     /// Tells what that time is taken from, where the event itself does not say or is not believed.
     #[serde(skip_serializing_if = "Option::is_none")]

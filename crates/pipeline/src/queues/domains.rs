@@ -68,7 +68,7 @@ pub struct Unsent {
     pub event_id: String,
     /// Names the delivery that brought it.
     pub delivery_id: String,
-    /// Names the domain that it is for.
+    /// Names the domain whose queue did not take it.
     pub domain: Domain,
     /// Says why: what is [`Kind::Infrastructure`] may be sent later, all else is refused for what it is.
     #[source]

@@ -42,7 +42,7 @@ pub(crate) struct SetArgs {
     environment: Option<UpvestEnvironment>,
 }
 
-/// Lists the contexts.
+/// Lists what the configuration file knows of stacks, context by context.
 #[derive(Debug, Serialize)]
 pub(crate) struct ContextList {
     /// Names the file that they stand in.
@@ -68,7 +68,7 @@ pub(crate) struct Named {
     environment: Option<&'static str>,
 }
 
-/// Tells what was changed.
+/// Tells which context of which file was made, changed, chosen or deleted.
 #[derive(Debug, Serialize)]
 pub(crate) struct Changed {
     /// Names the file that was written.

@@ -65,7 +65,7 @@ impl Quarantined {
         &self.reason
     }
 
-    /// Gives the id of the delivery.
+    /// Gives the id of the delivery, which may have objects for other reasons too.
     #[must_use]
     pub fn delivery_id(&self) -> Uuid {
         self.delivery_id

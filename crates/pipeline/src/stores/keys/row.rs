@@ -125,7 +125,7 @@ impl KeyRow {
         self.first_seen.as_ref()?.parse().ok()
     }
 
-    /// Gives the time at which it was last seen.
+    /// Gives the time at which Upvest last served it, or an operator imported it again; `None` too for what is no time.
     #[must_use]
     pub fn last_seen_at(&self) -> Option<Timestamp> {
         self.last_seen.as_ref()?.parse().ok()

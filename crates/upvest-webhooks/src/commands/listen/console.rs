@@ -74,7 +74,7 @@ impl Console {
         (console, Some(keys))
     }
 
-    /// Tells whether keys are read.
+    /// Tells whether single keys steer it: it has a terminal on both sides.
     pub(super) fn reads_keys(&self) -> bool {
         self.reads_keys
     }

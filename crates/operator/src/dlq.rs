@@ -12,7 +12,7 @@ mod show;
 mod sweep;
 mod waiting;
 
-pub use discard::{Discard, Discarded, Fate, discard};
+pub use discard::{Discard, DiscardResult, Discarded, discard};
 pub use filter::{Filter, Selection};
 pub use list::{List, QueueCounts, list};
 pub use message::About;

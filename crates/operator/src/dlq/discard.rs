@@ -59,13 +59,13 @@ pub struct Discard {
     pub sha256: String,
     /// Tells what became of the event and of its message.
     #[serde(flatten)]
-    pub fate: Fate,
+    pub result: DiscardResult,
 }
 
 /// Tells what became of the event of a message that was given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
-pub enum Fate {
+pub enum DiscardResult {
     /// The event would be given up, were it no rehearsal.
     Planned,
     /// The event was folded into its entity's state, and the message is gone.
@@ -136,10 +136,10 @@ impl Chosen {
     }
 
     fn planned(&self) -> Discard {
-        self.with(Fate::Planned)
+        self.with(DiscardResult::Planned)
     }
 
-    fn with(&self, fate: Fate) -> Discard {
+    fn with(&self, result: DiscardResult) -> Discard {
         let about = &self.about;
         Discard {
             queue: about.queue,
@@ -148,7 +148,7 @@ impl Chosen {
             entity: about.entity.clone(),
             reason: about.reason.clone(),
             sha256: self.sha256.clone(),
-            fate,
+            result,
         }
     }
 }
@@ -263,12 +263,12 @@ impl Run<'_> {
                     continue;
                 };
                 self.throttle.due().await;
-                let fate = self.folder.fold(message).await?;
-                if !matches!(fate, Fate::Kept { .. }) {
+                let result = self.folder.fold(message).await?;
+                if !matches!(result, DiscardResult::Kept { .. }) {
                     queue.delete(message).await?;
                     held.messages.remove(&id);
                 }
-                self.done.push(chosen.with(fate));
+                self.done.push(chosen.with(result));
                 self.work.done(1);
             }
         }

@@ -6,7 +6,7 @@ use pipeline::stores::events::LoggedEvent;
 use upvest::projection::{Placed, Projection, RULES};
 use upvest::{EntityKey, Event};
 
-use super::discard::Fate;
+use super::discard::DiscardResult;
 use super::message::Message;
 use crate::error::{Error, Result};
 use crate::records::Records;
@@ -31,8 +31,8 @@ impl Folder {
     }
 
     /// Folds the event of a message, as the log has it.
-    pub(super) async fn fold(&self, message: &Message) -> Result<Fate> {
-        let not_folded = |why: String| Ok(Fate::NotFolded { why });
+    pub(super) async fn fold(&self, message: &Message) -> Result<DiscardResult> {
+        let not_folded = |why: String| Ok(DiscardResult::NotFolded { why });
         let Some(event_id) = &message.about.event_id else {
             return not_folded("the message holds no event".to_owned());
         };
@@ -44,12 +44,12 @@ impl Folder {
         };
         match self.records.json(&logged).await? {
             Ok(json) => self.fold_into(&entity, &logged, &json).await,
-            Err(why) => Ok(Fate::Kept { why }),
+            Err(why) => Ok(DiscardResult::Kept { why }),
         }
     }
 
-    async fn fold_into(&self, entity: &EntityKey, logged: &LoggedEvent, json: &str) -> Result<Fate> {
-        let not_folded = |why: String| Ok(Fate::NotFolded { why });
+    async fn fold_into(&self, entity: &EntityKey, logged: &LoggedEvent, json: &str) -> Result<DiscardResult> {
+        let not_folded = |why: String| Ok(DiscardResult::NotFolded { why });
         let event = match Event::parse(json) {
             Ok(event) => event,
             Err(error) => return not_folded(error.to_string()),
@@ -64,7 +64,7 @@ impl Folder {
                 Ok(stored) => stored,
                 Err(EntityError::Aws(error)) => return Err(error.into()),
                 Err(error) => {
-                    return Ok(Fate::Kept {
+                    return Ok(DiscardResult::Kept {
                         why: ErrorChain(&error).to_string(),
                     });
                 }
@@ -75,12 +75,12 @@ impl Folder {
                 return not_folded(error.to_string());
             }
             if before.as_ref() == Some(&projection) {
-                return Ok(Fate::InState);
+                return Ok(DiscardResult::InState);
             }
             let after = after(stored, projection);
             match self.entities.save(entity, &after).await {
                 Ok(()) => {
-                    return Ok(Fate::Folded {
+                    return Ok(DiscardResult::Folded {
                         version: after.version,
                     });
                 }

@@ -14,11 +14,11 @@ use crate::upvest::{Upvest, new_webhook, options, start_of_time};
 const TOKEN: &str = "/auth/token";
 const KEYS: &str = "/auth/verify_keys";
 
-/// A clock that is moved by hand.
+/// A clock that a test moves on.
 #[derive(Clone, Default)]
-struct Hand(Arc<AtomicI64>);
+struct MovedClock(Arc<AtomicI64>);
 
-impl Hand {
+impl MovedClock {
     fn advance(&self, seconds: i64) {
         self.0.fetch_add(seconds, Ordering::Relaxed);
     }
@@ -147,11 +147,11 @@ async fn each_call_has_a_token_of_the_narrowest_scope() {
 
 #[tokio::test]
 async fn a_token_is_renewed_a_little_before_it_expires() {
-    let hand = Hand::default();
-    let upvest = hand.upvest(1000).await;
-    let client = upvest.client_with(hand.options());
+    let time = MovedClock::default();
+    let upvest = time.upvest(1000).await;
+    let client = upvest.client_with(time.options());
     for (step, requests) in [(0, 1), (969, 1), (2, 2)] {
-        hand.advance(step);
+        time.advance(step);
         client.verify_keys().await.unwrap();
         assert_eq!(
             upvest.statuses(TOKEN).len(),
@@ -175,10 +175,10 @@ async fn a_token_that_is_no_longer_accepted_is_replaced_once() {
 
 #[tokio::test]
 async fn a_new_token_that_is_refused_is_not_replaced_again() {
-    let hand = Hand::default();
-    let upvest = hand.upvest(0).await;
+    let time = MovedClock::default();
+    let upvest = time.upvest(0).await;
     let error = upvest
-        .client_with(hand.options())
+        .client_with(time.options())
         .verify_keys()
         .await
         .unwrap_err();

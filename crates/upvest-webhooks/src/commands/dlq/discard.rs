@@ -1,6 +1,6 @@
 //! `dlq discard`: giving events up.
 
-use operator::dlq::{About, Discarded, Fate, Selection, discard};
+use operator::dlq::{About, DiscardResult, Discarded, Selection, discard};
 use operator::{Error, Repair, Result};
 
 use super::selection::messages_behind;
@@ -46,8 +46,8 @@ impl Report for Discarded {
     }
 
     fn exit(&self) -> Exit {
-        let stays = |fate: &Fate| matches!(fate, Fate::Kept { .. });
-        let all_gone = !self.messages.iter().any(|message| stays(&message.fate));
+        let stays = |result: &DiscardResult| matches!(result, DiscardResult::Kept { .. });
+        let all_gone = !self.messages.iter().any(|message| stays(&message.result));
         Exit::of_repair(&self.ending, self.missing.is_empty()).or(|| Exit::of_work(all_gone))
     }
 }
@@ -57,17 +57,22 @@ fn table(report: &Discarded) -> String {
     for message in &report.messages {
         let event = message.event_id.as_deref().unwrap_or(&message.message_id);
         let entity = message.entity.as_deref().unwrap_or_default();
-        table.add_row([message.queue.as_str(), event, entity, &result_text(&message.fate)]);
+        table.add_row([
+            message.queue.as_str(),
+            event,
+            entity,
+            &result_text(&message.result),
+        ]);
     }
     format!("{table}\n")
 }
 
-fn result_text(fate: &Fate) -> String {
-    match fate {
-        Fate::Planned => "would be given up".to_owned(),
-        Fate::Folded { version } => format!("in the state, version {version}; gone"),
-        Fate::InState => "was in the state; gone".to_owned(),
-        Fate::NotFolded { why } => format!("not in the state: {why}; gone"),
-        Fate::Kept { why } => format!("stays: {why}"),
+fn result_text(result: &DiscardResult) -> String {
+    match result {
+        DiscardResult::Planned => "would be given up".to_owned(),
+        DiscardResult::Folded { version } => format!("in the state, version {version}; gone"),
+        DiscardResult::InState => "was in the state; gone".to_owned(),
+        DiscardResult::NotFolded { why } => format!("not in the state: {why}; gone"),
+        DiscardResult::Kept { why } => format!("stays: {why}"),
     }
 }

@@ -91,18 +91,18 @@ impl Program {
 }
 
 /// What a session told, and whether the program took all.
-struct Told {
+struct Output {
     printed: String,
     notes: String,
     all_taken: bool,
 }
 
 /// Listens until all that there is was heard, and then presses keys.
-async fn listen(site: &Deployment, line: &str, keys: &[Key]) -> Told {
+async fn listen(site: &Deployment, line: &str, keys: &[Key]) -> Output {
     listen_on(site, line, keys, Screen::default()).await
 }
 
-async fn listen_on(site: &Deployment, line: &str, keys: &[Key], screen: Screen) -> Told {
+async fn listen_on(site: &Deployment, line: &str, keys: &[Key], screen: Screen) -> Output {
     let words = std::iter::once("listen").chain(line.split_whitespace());
     let arguments = Line::try_parse_from(words).unwrap().listen;
     let notes = Screen::default();
@@ -127,7 +127,7 @@ async fn listen_on(site: &Deployment, line: &str, keys: &[Key], screen: Screen) 
     let (_idle, updates) = mpsc::channel(1);
     session.run(updates, Some(pressed)).await.unwrap();
     session.end();
-    Told {
+    Output {
         all_taken: session.all_taken(),
         printed: screen.text(),
         notes: notes.text(),

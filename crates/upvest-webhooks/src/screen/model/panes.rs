@@ -32,9 +32,9 @@ pub(in crate::screen) enum Account {
     /// The stores are being read.
     Reading,
     /// This is what they say, without objects.
-    Told(Box<Explanation>),
+    Shown(Box<Explanation>),
     /// They could not be read, for this reason.
-    Untold(String),
+    Unreadable(String),
 }
 
 impl App {
@@ -57,8 +57,8 @@ impl App {
     ) {
         if let Some(explained) = self.explained.as_mut().filter(|asked| asked.subject == subject) {
             explained.account = match made {
-                Ok(explanation) => Account::Told(explanation),
-                Err(why) => Account::Untold(why),
+                Ok(explanation) => Account::Shown(explanation),
+                Err(why) => Account::Unreadable(why),
             };
         }
     }

@@ -38,11 +38,11 @@ pub(super) fn draw_explanation(frame: &mut Frame<'_>, app: &mut App, area: Rect)
 fn account_lines(account: &Account, width: usize) -> Vec<Line<'static>> {
     match account {
         Account::Reading => vec![Line::from("reading the log, the archive and the records ...").dim()],
-        Account::Untold(why) => {
+        Account::Unreadable(why) => {
             let lines = broken(&harmless_line(why), width).into_iter();
             lines.map(|line| Line::from(line).fg(BAD)).collect()
         }
-        Account::Told(explanation) => {
+        Account::Shown(explanation) => {
             let text = harmless(&laid_out(Some(width), || explanation.text()));
             text.lines().flat_map(|line| marked(line, width)).collect()
         }

@@ -1,6 +1,6 @@
 //! Giving events up.
 
-use operator::dlq::Fate;
+use operator::dlq::DiscardResult;
 use webhook_tests::receiver::CHANGES;
 
 use super::*;
@@ -13,10 +13,10 @@ async fn discard_report(site: &Deployment, words: &[&str]) -> Discarded {
     }
 }
 
-fn fates(report: &Discarded) -> Vec<(Option<&str>, &Fate)> {
+fn results(report: &Discarded) -> Vec<(Option<&str>, &DiscardResult)> {
     let messages = report.messages.iter();
     messages
-        .map(|message| (message.event_id.as_deref(), &message.fate))
+        .map(|message| (message.event_id.as_deref(), &message.result))
         .collect()
 }
 
@@ -46,7 +46,10 @@ async fn an_event_that_is_given_up_is_in_the_state_and_nobody_is_told() {
     let told = site.receiver.aws.published(CHANGES).len();
     let before = site.item("entities", "ORDER#o1").await;
     let report = discard_report(&site, &["o1-2", "--queue", "orders"]).await;
-    assert_eq!(fates(&report), [(Some("o1-2"), &Fate::Folded { version: 2 })]);
+    assert_eq!(
+        results(&report),
+        [(Some("o1-2"), &DiscardResult::Folded { version: 2 })]
+    );
     site.settle().await;
     let item = site.item("entities", "ORDER#o1").await;
     assert_eq!(item["status"].as_s().unwrap(), "FILLED");
@@ -73,8 +76,11 @@ async fn an_event_whose_action_failed_is_in_the_state_already_and_is_gone_withou
     let told = site.receiver.aws.published(CHANGES).len();
     let report = discard_report(&site, &["--entity", "ORDER#o1"]).await;
     assert_eq!(
-        fates(&report),
-        [(Some("o1-1"), &Fate::InState), (Some("o1-2"), &Fate::InState)]
+        results(&report),
+        [
+            (Some("o1-1"), &DiscardResult::InState),
+            (Some("o1-2"), &DiscardResult::InState)
+        ]
     );
     site.settle().await;
     assert_eq!(dead(&site), ["o2-1"]);
@@ -104,7 +110,7 @@ async fn what_cannot_be_folded_is_gone_and_told() {
     let id = site.scribble_to(&dead_letter_name(Domain::Orders)).await;
     let report = discard_report(&site, &[&id]).await;
     assert!(
-        matches!(fates(&report)[..], [(None, Fate::NotFolded { .. })]),
+        matches!(results(&report)[..], [(None, DiscardResult::NotFolded { .. })]),
         "{report:?}"
     );
     let report = DlqReport::Discarded(report);

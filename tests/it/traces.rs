@@ -4,9 +4,10 @@ use fake_aws::{Aws, QueueSettings};
 use jiff::Timestamp;
 use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::queues::domains::{DomainQueues, EventMessage, Routes};
-use pipeline::queues::envelope::{Envelope, Request};
 use pipeline::runtime::trace::TraceHeader;
 use upvest::effects::Dispatch;
+use upvest::signature::Headers;
+use webhook_tests::deliveries::envelope;
 
 use crate::support::{event, message_of};
 
@@ -31,21 +32,8 @@ fn message(number: u32) -> EventMessage {
 async fn a_delivery_carries_the_trace_of_the_request_that_brought_it() {
     let aws = Aws::new(1);
     let url = aws.create_queue(QueueSettings::new("deliveries"));
-    let envelope = Envelope {
-        delivery_id: "0192f0c1-2b3c-7def-8123-456789abcdef".parse().unwrap(),
-        received_at: "2026-01-01T00:00:00Z".parse().unwrap(),
-        judged_at: None,
-        request: Request {
-            method: "POST".to_owned(),
-            path: "/".to_owned(),
-            query: None,
-            source_address: None,
-            headers: upvest::signature::Headers::default(),
-
-            header_names: Vec::new(),
-        },
-        body: b"{}".to_vec(),
-    };
+    let id = "0192f0c1-2b3c-7def-8123-456789abcdef".parse().unwrap();
+    let envelope = envelope(&Headers::default(), b"{}", id, Timestamp::UNIX_EPOCH);
     let queue = DeliveriesQueue::new(aws.sqs().clone(), url);
     queue
         .clone()

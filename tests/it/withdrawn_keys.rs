@@ -9,11 +9,10 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
-use pipeline::queues::envelope::{Envelope, Request};
 use pipeline::stores::archive::ArchivedDelivery;
 use verify_and_store::Policy;
-use webhook_tests::deliveries::{body_of, sign};
-use webhook_tests::receiver::{PATH, Receiver};
+use webhook_tests::deliveries::{body_of, envelope, sign};
+use webhook_tests::receiver::Receiver;
 
 use crate::support::{deliver_events, event, key, quarantine, receiver};
 
@@ -40,20 +39,8 @@ async fn deliver(receiver: &Receiver, id: &str) {
 async fn send_as_received(receiver: &Receiver, id: &str, ago: SignedDuration) {
     let body = body_of(&[event(id, "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#)]);
     let headers = sign(&key(), body.as_bytes());
-    let envelope = Envelope {
-        delivery_id: uuid::Uuid::now_v7(),
-        received_at: receiver.aws.clock().timestamp() - ago,
-        judged_at: None,
-        request: Request {
-            method: "POST".to_owned(),
-            path: PATH.to_owned(),
-            query: None,
-            source_address: None,
-            headers: Envelope::needed_headers(&headers),
-            header_names: Vec::new(),
-        },
-        body: body.into_bytes(),
-    };
+    let received_at = receiver.aws.clock().timestamp() - ago;
+    let envelope = envelope(&headers, body.as_bytes(), uuid::Uuid::now_v7(), received_at);
     receiver.waiting_for_keys().queue.send(&envelope).await.unwrap();
     receiver.verify_and_store().await.unwrap();
 }

@@ -1,9 +1,12 @@
 //! Events written by hand, and the signed deliveries that bring them.
 
 use fake_aws::Aws;
+use jiff::Timestamp;
+use pipeline::queues::envelope::{Envelope, Request};
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::keys::{HmacSecrets, KeysTable, Material, NewKey, secret_name};
 use upvest::signature::{Dialect, Headers, Jwk, SignatureOptions, SignedRequest, SigningKey};
+use uuid::Uuid;
 
 use crate::receiver::PATH;
 
@@ -68,6 +71,24 @@ pub fn sign_headers(
         .expect("the components are there")
         .apply_to(&mut headers);
     headers
+}
+
+/// Wraps a delivery as ingest does, under this id and as received at this time.
+pub fn envelope(headers: &Headers, body: &[u8], delivery_id: Uuid, received_at: Timestamp) -> Envelope {
+    Envelope {
+        delivery_id,
+        received_at,
+        judged_at: None,
+        request: Request {
+            method: "POST".to_owned(),
+            path: PATH.to_owned(),
+            query: None,
+            source_address: None,
+            headers: Envelope::needed_headers(headers),
+            header_names: Envelope::names_of(headers),
+        },
+        body: body.to_vec(),
+    }
 }
 
 /// Packs events into the body of a delivery.

@@ -102,6 +102,20 @@ async fn rows_that_were_deleted_or_edited_come_back_and_what_came_since_is_store
     walk.end();
 }
 
+/// Sends the request that makes or changes a stack: the SDK has a type for each, with the same methods.
+macro_rules! deploy {
+    ($another:expr, $request:ident, $changed:expr) => {{
+        let (template, parameters) = $another.template($changed).await;
+        let request = $another.client.$request().stack_name($another.name);
+        let request = request
+            .template_url(template)
+            .set_parameters(Some(parameters))
+            .capabilities(Capability::CapabilityIam)
+            .capabilities(Capability::CapabilityAutoExpand);
+        request.send().await.unwrap()
+    }};
+}
+
 /// A stack beside the one of the tests, in the same account.
 struct Another {
     client: aws_sdk_cloudformation::Client,
@@ -112,32 +126,12 @@ struct Another {
 impl Another {
     /// Deploys the template of the tests' stack under another name, with its parameters but for some; gives the stack's id.
     async fn create(&self, changed: &[(&str, &str)]) -> String {
-        let (template, parameters) = self.template(changed).await;
-        let created = self
-            .client
-            .create_stack()
-            .stack_name(self.name)
-            .template_url(template);
-        let created = created
-            .set_parameters(Some(parameters))
-            .capabilities(Capability::CapabilityIam)
-            .capabilities(Capability::CapabilityAutoExpand);
-        created.send().await.unwrap().stack_id.unwrap()
+        deploy!(self, create_stack, changed).stack_id.unwrap()
     }
 
     /// Deploys the same over the stack, as `make deploy` does.
     async fn update(&self, changed: &[(&str, &str)]) {
-        let (template, parameters) = self.template(changed).await;
-        let updated = self
-            .client
-            .update_stack()
-            .stack_name(self.name)
-            .template_url(template);
-        let updated = updated
-            .set_parameters(Some(parameters))
-            .capabilities(Capability::CapabilityIam)
-            .capabilities(Capability::CapabilityAutoExpand);
-        updated.send().await.unwrap();
+        deploy!(self, update_stack, changed);
     }
 
     async fn template(&self, changed: &[(&str, &str)]) -> (String, Vec<Parameter>) {

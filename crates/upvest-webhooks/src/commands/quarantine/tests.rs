@@ -9,11 +9,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fake_aws::{CallFilter, CrashError, Fault, Outcome, Service};
-use pipeline::queues::envelope::{Envelope, Request};
 use upvest::signature::{Dialect, Freshness, Headers, SignatureOptions, SignedRequest, VerifyError};
 use verify_and_store::Policy;
 use webhook_tests::commands::{REASON, parsed};
-use webhook_tests::deliveries::{body_of, event, sign, signing_key};
+use webhook_tests::deliveries::{body_of, envelope, event, sign, signing_key};
 use webhook_tests::deployment::{Deployment, KEY_FORGOTTEN_S};
 use webhook_tests::receiver::{DELIVERIES, PATH};
 
@@ -146,20 +145,8 @@ async fn plant(
     let verified = !VerifyError::ALL.contains(&reason);
     let at = site.receiver.aws.clock().timestamp();
     let milliseconds = u64::try_from(at.as_millisecond()).unwrap();
-    let envelope = Envelope {
-        delivery_id: uuid::Builder::from_unix_timestamp_millis(milliseconds, &[7; 10]).into_uuid(),
-        received_at: at,
-        judged_at: None,
-        request: Request {
-            method: "POST".to_owned(),
-            path: PATH.to_owned(),
-            query: None,
-            source_address: None,
-            headers: Envelope::needed_headers(headers),
-            header_names: Envelope::names_of(headers),
-        },
-        body: body.to_vec(),
-    };
+    let id = uuid::Builder::from_unix_timestamp_millis(milliseconds, &[7; 10]).into_uuid();
+    let envelope = envelope(headers, body, id, at);
     let archive = site.receiver.archive();
     if verified {
         let proof = pipeline::stores::archive::Proof {

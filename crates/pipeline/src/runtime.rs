@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod clock;
 pub mod config;
+pub mod ids;
 pub mod log;
 pub mod metrics;
 pub mod process;

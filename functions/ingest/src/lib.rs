@@ -15,6 +15,7 @@ use pipeline::queues::deliveries::{DeliveriesQueue, SendError};
 use pipeline::queues::envelope::{self, Envelope};
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::{ConfigError, Lookup};
+use pipeline::runtime::ids::id_at;
 use pipeline::runtime::metrics;
 use uuid::Uuid;
 
@@ -89,7 +90,7 @@ impl Deps {
             queue,
             config,
             clock: Clock::system(),
-            new_id: Box::new(new_id),
+            new_id: Box::new(id_at),
         }
     }
 
@@ -230,12 +231,6 @@ fn context(request: &Request) -> Option<&ApiGatewayV2httpRequestContext> {
 fn received_at(request: &Request) -> Option<Timestamp> {
     let milliseconds = Some(context(request)?.time_epoch).filter(|milliseconds| *milliseconds > 0);
     Timestamp::from_millisecond(milliseconds?).ok()
-}
-
-fn new_id(at: Timestamp) -> Uuid {
-    let seconds = u64::try_from(at.as_second()).unwrap_or_default();
-    let nanoseconds = u32::try_from(at.subsec_nanosecond()).unwrap_or_default();
-    Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanoseconds))
 }
 
 #[cfg(test)]

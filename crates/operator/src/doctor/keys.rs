@@ -87,7 +87,9 @@ fn named(row: &KeyRow) -> String {
 }
 
 fn problem(jwk: &Jwk, rows: &[KeyRow]) -> Option<Finding> {
-    let key_id = jwk.key_id().unwrap_or_default();
+    let key_id = jwk
+        .key_id()
+        .expect("the client tells keys without an id as unusable");
     let Some(row) = rows.iter().find(|row| row.key_id == key_id) else {
         let found = format!("{key_id} ({}) is not known", jwk.thumbprint());
         return Some(Finding::failed(KNOWN, found, REFRESH));

@@ -144,7 +144,7 @@ fn read(stack: &Stack, file: &KeyFile, reporter: Reporter<'_>) -> Result<Vec<New
             .map_err(|error| error.of_kind(ErrorKind::Failed))?
             .into_iter()
             .map(|jwk| {
-                let key_id = jwk.key_id().unwrap_or_default().to_owned();
+                let key_id = jwk.key_id().expect("a key without an id is refused").to_owned();
                 VerifyingKey::from_jwk(&jwk).map_err(unusable(&key_id))?;
                 let material = Material::Public(jwk);
                 Ok(NewKey { key_id, material })

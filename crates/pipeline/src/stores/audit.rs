@@ -20,6 +20,7 @@ use uuid::Uuid;
 use super::item::{Item, text, text_of};
 use crate::error::AwsError;
 use crate::runtime::clock::Clock;
+use crate::runtime::ids::id_at;
 
 const INSERT: &str = "ExecuteStatement of the audit table";
 const SCAN: &str = "Scan of the audit table";
@@ -254,13 +255,6 @@ fn key_of(item: &Item) -> (Uuid, u32) {
     let key = text_of(item, "id").unwrap_or_default();
     let (id, number) = key.split_once('#').unwrap_or((key, "0"));
     (id.parse().unwrap_or_default(), number.parse().unwrap_or_default())
-}
-
-/// Makes the id of an operation that begins at this time: a version 7 UUID.
-fn id_at(at: Timestamp) -> Uuid {
-    let nanoseconds = u32::try_from(at.subsec_nanosecond()).unwrap_or(0);
-    let seconds = u64::try_from(at.as_second()).unwrap_or(0);
-    Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanoseconds))
 }
 
 /// Reads an operation from its entries. Values are kept as the JSON that they are, in texts; of several the newest counts.

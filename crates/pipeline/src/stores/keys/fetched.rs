@@ -21,7 +21,10 @@ impl KeysTable {
         let updated = self
             .update_fetched(row, "SET last_seen = :now REMOVE retired_at")
             .condition_expression("#source = :source AND jwk = :jwk")
-            .expression_attribute_values(":jwk", text(row.jwk.clone().unwrap_or_default()))
+            .expression_attribute_values(
+                ":jwk",
+                text(row.jwk.as_ref().expect("what is served was compared with it")),
+            )
             .send()
             .await;
         condition_held(updated, UPDATE).map(drop)
@@ -45,6 +48,9 @@ impl KeysTable {
         self.update_now(&row.key_id, expression)
             // A reserved word of DynamoDB.
             .expression_attribute_names("#source", "source")
-            .expression_attribute_values(":source", text(row.source.clone().unwrap_or_default()))
+            .expression_attribute_values(
+                ":source",
+                text(row.source.as_ref().expect("a fetch wrote the row")),
+            )
     }
 }

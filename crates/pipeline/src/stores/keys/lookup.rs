@@ -4,7 +4,6 @@ mod making;
 mod memory;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
 
 use upvest::signature::{Dialect, Verified, VerifyingKey};
 use upvest::synthetic::Scope;
@@ -17,13 +16,8 @@ use crate::error::{AwsError, ErrorChain};
 use crate::runtime::clock::Clock;
 use crate::runtime::metrics;
 
-use memory::{Memory, Remembered};
-
-/// Says how long a key read from the table is used without reading it again: a key that an operator takes away is used
-/// for five minutes more.
-pub(crate) const KNOWN_FOR: Duration = Duration::from_secs(300);
-/// Says how long a key id that is not in the table is taken for unknown without asking again.
-const UNKNOWN_FOR: Duration = Duration::from_secs(5);
+pub(crate) use memory::KNOWN_FOR;
+use memory::{Memory, Remembered, UNKNOWN_FOR};
 
 /// Finds verification keys, remembers them, and remembers which ids are unknown.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ mod making;
 mod tests;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use upvest::signature::{Algorithm, Dialect, Jwk};
@@ -16,8 +16,6 @@ use crate::stores::item::{Item, text, text_of};
 
 /// Marks, as `source`, keys that were fetched from Upvest.
 const FETCHED: &str = "upvest";
-/// Says how long a key that Upvest does not serve any longer still proves deliveries: what it signed may have waited.
-pub(super) const RETIRED_KEYS_PROVE_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Gives the one value of `only`: a key that signs synthetic events and nothing else.
 const SYNTHETIC: &str = "synthetic";
 
@@ -72,13 +70,6 @@ pub(super) enum Limit {
     SyntheticEvents,
 }
 
-/// Tells since when a key is not to be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Withdrawn {
-    pub(super) retired_at: Option<Timestamp>,
-    pub(super) distrusted_at: Option<Timestamp>,
-}
-
 /// Names an attribute that cannot be used.
 pub(super) type Unusable = &'static str;
 
@@ -99,18 +90,6 @@ impl KeyRow {
     #[must_use]
     pub fn named(&self) -> &str {
         named(&self.key_id)
-    }
-
-    /// Tells whether Upvest has stopped serving it.
-    #[must_use]
-    pub fn is_retired(&self) -> bool {
-        self.retired_at.is_some()
-    }
-
-    /// Tells since when an operator does not trust it; `None` too for what is no time, by which it proves nothing at all.
-    #[must_use]
-    pub fn distrusted_since(&self) -> Option<Timestamp> {
-        self.distrusted_at.as_ref()?.parse().ok()
     }
 
     /// Names the public key itself, whatever its id, by its [thumbprint](Jwk::thumbprint); `None` for a secret.
@@ -183,32 +162,6 @@ impl KeyRow {
             Some(SYNTHETIC) => Ok(Limit::SyntheticEvents),
             Some(_) => Err("only"),
         }
-    }
-
-    /// Reads since when the key is not to be used, by its owner's word and by the operator's, or names what is no time: it
-    /// is not taken for never.
-    pub(super) fn withdrawn(&self) -> Result<Withdrawn, Unusable> {
-        let time = |text: Option<&str>, attribute| text.map(|text| parsed(Some(text), attribute)).transpose();
-        Ok(Withdrawn {
-            retired_at: time(self.retired_at.as_deref(), "retired_at")?,
-            distrusted_at: time(self.distrusted_at.as_deref(), "distrusted_at")?,
-        })
-    }
-
-    /// Tells whether it may prove something that was received from `since` on, as far as its times say: neither had the days
-    /// after it was retired ended by then, nor is it distrusted from then on.
-    #[must_use]
-    pub fn may_prove_since(&self, since: Timestamp) -> bool {
-        // A row whose times cannot be read proves nothing.
-        self.withdrawn().is_ok_and(
-            |Withdrawn {
-                 retired_at,
-                 distrusted_at,
-             }| {
-                let is_over = retired_at.is_some_and(|at| since.duration_since(at) >= RETIRED_KEYS_PROVE_FOR);
-                !is_over && distrusted_at.is_none_or(|at| at > since)
-            },
-        )
     }
 
     /// Reads an item of the table.
@@ -284,6 +237,6 @@ pub(super) fn texts(values: &[String]) -> AttributeValue {
     AttributeValue::L(values.iter().map(|value| text(value.as_str())).collect())
 }
 
-fn parsed<T: std::str::FromStr>(text: Option<&str>, attribute: Unusable) -> Result<T, Unusable> {
+pub(super) fn parsed<T: std::str::FromStr>(text: Option<&str>, attribute: Unusable) -> Result<T, Unusable> {
     text.and_then(|text| text.parse().ok()).ok_or(attribute)
 }

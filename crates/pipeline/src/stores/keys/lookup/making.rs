@@ -5,7 +5,8 @@ use upvest::signature::{Algorithm, VerifyingKey};
 use super::super::KeyRow;
 use super::super::canary::{CANARY_DIALECT, CanarysKey, canary_key_id};
 use super::super::developer::is_developers;
-use super::super::row::{Limit, RETIRED_KEYS_PROVE_FOR};
+use super::super::row::Limit;
+use super::super::withdrawn::RETIRED_KEYS_PROVE_FOR;
 use super::{Keys, KeysError};
 use crate::runtime::metrics;
 

@@ -2,12 +2,18 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use upvest::signature::VerifyingKey;
 
 use super::Use;
 
+/// Says how long a key read from the table is used without reading it again: a key that an operator takes away is used
+/// for five minutes more.
+pub(crate) const KNOWN_FOR: Duration = Duration::from_secs(300);
+/// Says how long a key id that is not in the table is taken for unknown without asking again.
+pub(super) const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 /// Bounds the number of unknown key ids that are remembered: forged ones must not fill the memory.
 const MISSES: usize = 1_000;
 
@@ -60,7 +66,6 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{KNOWN_FOR, UNKNOWN_FOR};
     use super::*;
 
     #[test]

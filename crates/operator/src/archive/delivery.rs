@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pipeline::stores::archive::Found;
 use pipeline::stores::events::{LOAD_BATCH, LoggedEvent, conflict_key};
 use serde_json::value::RawValue;
-use upvest::delivery::split;
+use upvest::delivery::events_of;
 use upvest::synthetic::Scope;
 use upvest::{Event, Occurred};
 
@@ -38,10 +38,8 @@ pub(super) async fn compare(
     found: &Found,
 ) -> Result<(u64, Vec<Finding>)> {
     let envelope = &found.delivery.envelope;
-    let parts = split(&envelope.body).unwrap_or_default().into_iter().enumerate();
-    let events = parts.filter_map(|(position, part)| Some((position, part.event.ok()?)));
     let mut seen = BTreeSet::new();
-    let delivered: Vec<Delivered<'_>> = events
+    let delivered: Vec<Delivered<'_>> = events_of(&envelope.body)
         .map(|(position, event)| Delivered {
             occurred: place_of(&event, envelope.received_at, position),
             sha256: event.identity().to_hex(),

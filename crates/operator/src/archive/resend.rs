@@ -12,7 +12,7 @@ use pipeline::stores::keys::{Keys, KeysError};
 use pipeline::verification::{Verdict, verify_again};
 use serde::Serialize;
 use serde_json::json;
-use upvest::delivery::split;
+use upvest::delivery::events_of;
 use upvest::synthetic::Scope;
 
 use crate::error::{Error, Result};
@@ -206,9 +206,9 @@ impl Archived {
 
     /// Lists the events of a delivery that the log lacks, and the stack would take, by id and identity.
     async fn lacking(&self, delivery: &ArchivedDelivery) -> Result<Vec<(String, String)>> {
-        let parts = split(&delivery.envelope.body).unwrap_or_default();
-        let events = parts.into_iter().filter_map(|part| part.event.ok());
-        let events: Vec<_> = events.map(|event| (event.identity().to_hex(), event)).collect();
+        let events: Vec<_> = events_of(&delivery.envelope.body)
+            .map(|(_, event)| (event.identity().to_hex(), event))
+            .collect();
         let pairs: Vec<(&str, &str)> = events
             .iter()
             .map(|(sha256, event)| (event.id(), &**sha256))

@@ -10,7 +10,7 @@ use pipeline::stores::archive::{Found, ReadError, received_at, verified_key};
 use pipeline::stores::events::LoggedEvent;
 use pipeline::stores::keys::{Keys, KeysError};
 use pipeline::verification::{Verdict, verify_again};
-use upvest::delivery::split;
+use upvest::delivery::events_of;
 use upvest::signature::Freshness;
 use upvest::synthetic::Scope;
 use uuid::Uuid;
@@ -200,11 +200,7 @@ impl Verification<'_> {
         let envelope = &found.delivery.envelope;
         let mut identities = BTreeSet::new();
         let mut ids = BTreeSet::new();
-        for event in split(&envelope.body)
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|part| part.event.ok())
-        {
+        for (_, event) in events_of(&envelope.body) {
             identities.insert(event.identity().to_hex());
             ids.insert(event.id().to_owned());
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use pipeline::stores::archive::ReadError;
+use upvest::delivery::events_of;
 use upvest::{Domain, EntityKey};
 use uuid::Uuid;
 
@@ -67,28 +68,22 @@ impl Waiting {
         records: &Records,
         reporter: Reporter<'_>,
     ) -> Result<()> {
-        let (mut events, mut deliveries) = (Vec::new(), BTreeSet::new());
+        let mut deliveries = BTreeSet::new();
         let note = |message: &Message| {
             let about = &message.about;
-            match (&about.entity, &about.event_id) {
-                (Some(entity), Some(event_id)) => events.push((entity.clone(), event_id.clone())),
-                _ if queue.queue == Queue::Deliveries => deliveries.extend(about.delivery_id.clone()),
-                _ => {}
+            if let (Some(entity), Some(event_id)) = (&about.entity, &about.event_id) {
+                let waiting = self.0.entry(EntityKey::from_stored(entity.clone()));
+                waiting.or_default().push(WaitingEvent {
+                    event_id: event_id.clone(),
+                    queue: queue.queue,
+                    redriven_by: event_id.clone(),
+                });
+            } else if queue.queue == Queue::Deliveries {
+                deliveries.extend(about.delivery_id.clone());
             }
             ControlFlow::Continue(())
         };
         look(queue, reporter, note).await?;
-        for (entity, event_id) in events {
-            let event = WaitingEvent {
-                redriven_by: event_id.clone(),
-                event_id,
-                queue: queue.queue,
-            };
-            self.0
-                .entry(EntityKey::from_stored(entity))
-                .or_default()
-                .push(event);
-        }
         for delivery_id in deliveries {
             self.add_delivery(&delivery_id, records).await?;
         }
@@ -106,9 +101,8 @@ impl Waiting {
             Ok(None) | Err(ReadError::NotArchived(_)) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        let parts = upvest::split(&found.delivery.envelope.body).unwrap_or_default();
-        let events = parts.iter().filter_map(|part| part.event.as_ref().ok());
-        let ids: BTreeSet<&str> = events.map(upvest::Event::id).collect();
+        let events: Vec<_> = events_of(&found.delivery.envelope.body).collect();
+        let ids = BTreeSet::from_iter(events.iter().map(|(_, event)| event.id()));
         let owners = records.log.owners(&ids.into_iter().collect::<Vec<_>>()).await?;
         let own = owners
             .into_iter()

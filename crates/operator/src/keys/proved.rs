@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use pipeline::stores::archive::{Archive, Found, ReadError};
 use pipeline::stores::keys::KeyRow;
 use serde::Serialize;
-use upvest::delivery::split;
+use upvest::delivery::events_of;
 
 use crate::error::Result;
 use crate::repair::Repair;
@@ -77,10 +77,9 @@ fn is_meant(found: &Found, row: &KeyRow, since: Timestamp) -> bool {
 
 fn describe(found: Found) -> ProvedDelivery {
     let envelope = &found.delivery.envelope;
-    let parts = split(&envelope.body).unwrap_or_default();
-    let events = parts.into_iter().filter_map(|part| part.event.ok());
+    let events = events_of(&envelope.body);
     ProvedDelivery {
-        event_ids: events.map(|event| event.id().to_owned()).collect(),
+        event_ids: events.map(|(_, event)| event.id().to_owned()).collect(),
         received_at: envelope.received_at,
         key: found.key,
     }

@@ -10,7 +10,7 @@ use pipeline::error::AwsError;
 use pipeline::stores::archive::{Found, ReadError};
 use pipeline::stores::events::Owner;
 use upvest::Event;
-use upvest::delivery::split;
+use upvest::delivery::events_of;
 
 use super::counts::Failure;
 use super::page::{Delivered, Page, Reached, Selected, Taken};
@@ -82,9 +82,8 @@ pub(crate) async fn read_delivery(
 /// Finds the events that a delivery brought first, by the log.
 async fn events_of(records: &Records, found: &Found, filter: &Filter) -> Result<Page, AwsError> {
     let envelope = &found.delivery.envelope;
-    let parts = split(&envelope.body).unwrap_or_default();
-    let events = parts.into_iter().filter_map(|part| part.event.ok());
-    let events: Vec<Event<'_>> = events
+    let events: Vec<Event<'_>> = events_of(&envelope.body)
+        .map(|(_, event)| event)
         .filter(|event| filter.lets_pass(event.event_type()))
         .collect();
     let ids: Vec<&str> = BTreeSet::from_iter(events.iter().map(Event::id))

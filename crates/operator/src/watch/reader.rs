@@ -9,6 +9,7 @@ use pipeline::error::{AwsError, ErrorChain};
 use pipeline::stores::archive::{Archive, DeliveryKey, ReadError};
 use pipeline::stores::entities::Entities;
 use pipeline::stores::events::EventLog;
+use upvest::delivery::events_of;
 
 use super::delivery::{WatchedDelivery, WatchedEvent};
 use super::filter::Filter;
@@ -93,9 +94,8 @@ impl Reader {
             Ok(None) | Err(ReadError::NotArchived(_)) => return Ok(None),
             Err(ReadError::Aws(error)) => return Err(error),
         };
-        let parts = upvest::split(&found.delivery.envelope.body).unwrap_or_default();
-        let event = parts.get(place).and_then(|part| part.event.as_ref().ok());
-        Ok(event.map(|event| event.object().get().to_owned()))
+        let event = events_of(&found.delivery.envelope.body).find(|(at, _)| *at == place);
+        Ok(event.map(|(_, event)| event.object().get().to_owned()))
     }
 }
 

@@ -124,10 +124,9 @@ impl Archive {
             return Ok(None);
         };
         // A body that cannot be split holds no event: what was archived as verified is not doubted here.
-        let parts = upvest::delivery::split(&found.delivery.envelope.body).unwrap_or_default();
-        let mut events = parts.into_iter().filter_map(|part| part.event.ok());
-        let wanted = events.find(|event| event.identity().to_hex() == sha256);
-        Ok(wanted.map(|event| event.json().to_owned()))
+        let mut events = upvest::delivery::events_of(&found.delivery.envelope.body);
+        let wanted = events.find(|(_, event)| event.identity().to_hex() == sha256);
+        Ok(wanted.map(|(_, event)| event.json().to_owned()))
     }
 
     fn list(&self, prefix: impl Into<String>) -> ListObjectsV2FluentBuilder {

@@ -9,6 +9,14 @@ use crate::commands::{explain, send, shell, tail};
 use crate::exit::Exit;
 use crate::output::{Answer, Page};
 
+/// Runs a command on the stack that was chosen, at a time.
+macro_rules! on_stack {
+    ($command:expr, $stacks:expr, $time:expr, $page:expr) => {{
+        let (stack, reporter) = ($stacks.stack().await?, $stacks.reporter());
+        Answer::of(&$command.run(stack, $time, reporter).await?, $page)
+    }};
+}
+
 impl Command {
     /// Tells whether the command may be about a stack.
     pub(super) fn takes_stack(&self) -> bool {
@@ -22,44 +30,20 @@ impl Command {
             Self::Keys(command) => Answer::of(&command.run(stacks, clock).await?, page),
             Self::Send(arguments) => sent(*arguments, stacks, page).await,
             Self::Trigger(arguments) => Answer::of(&arguments.run(stacks, clock).await?, page),
-            Self::Events(command) => {
-                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&command.run(stack, clock.now(), reporter).await?, page)
-            }
+            Self::Events(command) => on_stack!(command, stacks, clock.now(), page),
             Self::Explain(arguments) => explained(arguments, stacks, clock, page).await,
             Self::Tail(arguments) => watched(arguments, stacks, page).await,
             Self::Listen(arguments) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
                 Ok(Answer::printed(arguments.run(stack, page, reporter).await?))
             }
-            Self::Entities(command) => {
-                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&command.run(stack, clock.clone(), reporter).await?, page)
-            }
-            Self::Archive(command) => {
-                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&command.run(stack, clock.clone(), reporter).await?, page)
-            }
-            Self::Replay(arguments) => {
-                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, page)
-            }
-            Self::Quarantine(command) => {
-                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&command.run(stack, clock.clone(), reporter).await?, page)
-            }
-            Self::Dlq(command) => {
-                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&command.run(stack, clock.clone(), reporter).await?, page)
-            }
-            Self::Drain(arguments) => {
-                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, page)
-            }
-            Self::Restore(arguments) => {
-                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&arguments.run(stack, clock.clone(), reporter).await?, page)
-            }
+            Self::Entities(command) => on_stack!(command, stacks, clock.clone(), page),
+            Self::Archive(command) => on_stack!(command, stacks, clock.clone(), page),
+            Self::Replay(arguments) => on_stack!(arguments, stacks, clock.clone(), page),
+            Self::Quarantine(command) => on_stack!(command, stacks, clock.clone(), page),
+            Self::Dlq(command) => on_stack!(command, stacks, clock.clone(), page),
+            Self::Drain(arguments) => on_stack!(arguments, stacks, clock.clone(), page),
+            Self::Restore(arguments) => on_stack!(arguments, stacks, clock.clone(), page),
             Self::Audit(command) => Answer::of(&command.run(stacks.stack().await?).await?, page),
             Self::Policy(arguments) => {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());

@@ -12,7 +12,7 @@ use pipeline::runtime::clock::Clock;
 
 use self::resend::Resend;
 use crate::exit::Exit;
-use crate::output::{self, Report, facts, one_report_of};
+use crate::output::{self, Report, facts, one_report_of, unnamed};
 
 const EXAMPLES: &str = "\
 Example: the deliveries of a day
@@ -133,10 +133,7 @@ impl Report for VerifyReport {
             ]);
         }
         text.push_str(&format!("{table}\n"));
-        let unnamed = self.found.values().sum::<u64>() - self.findings.len() as u64;
-        if unnamed > 0 {
-            text.push_str(&format!("and {unnamed} more\n"));
-        }
+        text.push_str(&unnamed(self.found.values().sum(), self.findings.len()));
         text
     }
 

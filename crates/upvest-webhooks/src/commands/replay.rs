@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::arguments::{RepairArgs, candidates, domain, entity, event_type};
 use crate::exit::Exit;
-use crate::output::{self, Report};
+use crate::output::{self, Report, unnamed};
 
 /// Says after how many messages the audit table is told how far it came. Tests do not wait for so many.
 const NOTE_AFTER: u64 = if cfg!(test) { 2 } else { 500 };
@@ -174,10 +174,7 @@ impl Report for ReplayReport {
                 table.add_row([&failure.what, &failure.reason]);
             }
             text.push_str(&format!("\n{table}\n"));
-            let unnamed = self.failed - self.failures.len() as u64;
-            if unnamed > 0 {
-                text.push_str(&format!("and {unnamed} more\n"));
-            }
+            text.push_str(&unnamed(self.failed, self.failures.len()));
         }
         text
     }

@@ -9,7 +9,7 @@ use pipeline::stores::restoring::RestorableTable;
 
 use crate::arguments::RepairArgs;
 use crate::exit::Exit;
-use crate::output::{self, Report, facts, repair_text};
+use crate::output::{self, Report, facts, repair_text, unnamed};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -83,10 +83,7 @@ impl Report for RestoreReport {
                 }
                 text.push_str(&format!("\n{table}\n"));
             }
-            let unnamed = self.differing - self.named.len() as u64;
-            if unnamed > 0 {
-                text.push_str(&format!("and {unnamed} more\n"));
-            }
+            text.push_str(&unnamed(self.differing, self.named.len()));
             text
         })
     }

@@ -8,7 +8,7 @@ use pipeline::runtime::clock::Clock;
 
 use crate::arguments::RepairArgs;
 use crate::exit::Exit;
-use crate::output::{Report, facts, repair_text};
+use crate::output::{Report, facts, repair_text, unnamed};
 
 #[derive(Debug, Args)]
 pub(crate) struct Resend {
@@ -62,10 +62,7 @@ impl Report for ResendReport {
             if !self.named.is_empty() {
                 text.push_str(&format!("\n{}\n", self.named.join("\n")));
             }
-            let unnamed = self.incomplete - self.named.len() as u64;
-            if unnamed > 0 {
-                text.push_str(&format!("and {unnamed} more\n"));
-            }
+            text.push_str(&unnamed(self.incomplete, self.named.len()));
             for unreadable in &self.unreadable {
                 text.push_str(&format!("\n{}: {}", unreadable.key, unreadable.reason));
             }

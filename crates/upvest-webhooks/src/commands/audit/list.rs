@@ -9,7 +9,7 @@ use pipeline::runtime::clock::Clock;
 
 use super::show::ended;
 use crate::arguments::candidates;
-use crate::output::{self, Report};
+use crate::output::{self, Report, rest};
 use crate::times::local;
 
 #[derive(Debug, Args)]
@@ -60,9 +60,6 @@ impl Report for Operations {
                 operation.id.to_string(),
             ]);
         }
-        match self.more {
-            true => format!("{table}\n\nthere are more: use --limit"),
-            false => table.to_string(),
-        }
+        format!("{table}{}", rest(self.more))
     }
 }

@@ -7,7 +7,7 @@ use pipeline::runtime::clock::Clock;
 
 use crate::arguments::RepairArgs;
 use crate::exit::Exit;
-use crate::output::{self, Report, missing, repair_text};
+use crate::output::{self, Report, missing, repair_text, rest};
 use crate::times::{age_at, local};
 
 #[derive(Debug, Args)]
@@ -57,12 +57,7 @@ impl Report for PendingList {
                 item.bytes.to_string(),
             ]);
         }
-        let more = if self.more {
-            "\n\nthere is more: use --limit"
-        } else {
-            ""
-        };
-        format!("{table}{more}")
+        format!("{table}{}", rest(self.more))
     }
 }
 

@@ -7,7 +7,7 @@ use upvest::{Domain, EntityKey};
 
 use crate::arguments::{candidates, domain, entity};
 use crate::exit::Exit;
-use crate::output::{self, Report, facts};
+use crate::output::{self, Report, facts, unnamed};
 
 const EXAMPLES: &str = "\
 Example:
@@ -65,10 +65,7 @@ impl Report for Verified {
             table.add_row([&finding.entity, finding.problem.as_str(), detail]);
         }
         text.push_str(&format!("\n{table}\n"));
-        let unnamed = self.found - self.findings.len() as u64;
-        if unnamed > 0 {
-            text.push_str(&format!("and {unnamed} more\n"));
-        }
+        text.push_str(&unnamed(self.found, self.findings.len()));
         text
     }
 

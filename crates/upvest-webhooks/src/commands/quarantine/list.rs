@@ -6,7 +6,7 @@ use operator::{Result, Stack};
 use pipeline::runtime::clock::Clock;
 
 use super::selection::SelectionArgs;
-use crate::output::{self, Report};
+use crate::output::{self, Report, rest};
 use crate::times::age_at;
 
 #[derive(Debug, Args)]
@@ -47,11 +47,6 @@ impl Report for List {
                 listed.bytes.to_string(),
             ]);
         }
-        let more = if self.more {
-            "\n\nthere is more: use --limit"
-        } else {
-            ""
-        };
-        format!("{table}{more}")
+        format!("{table}{}", rest(self.more))
     }
 }

@@ -47,6 +47,15 @@ pub(super) struct Checked {
     pub(super) findings: Vec<Finding>,
 }
 
+impl Checked {
+    fn faulty(problem: Problem, key: &str, reason: String) -> Self {
+        Self {
+            findings: vec![Finding::of_delivery(problem, key, reason)],
+            ..Self::default()
+        }
+    }
+}
+
 impl Verification<'_> {
     /// Checks both ways: what the log lacks of the archive, and what it has beyond it.
     pub(super) async fn run(&self) -> Result<VerifyReport> {
@@ -71,13 +80,7 @@ impl Verification<'_> {
     }
 
     async fn check_object(&self, key: String) -> Result<Checked> {
-        let bad = |reason: String| {
-            let finding = Finding::of_delivery(Problem::BadObject, &key, reason);
-            Ok(Checked {
-                findings: vec![finding],
-                ..Checked::default()
-            })
-        };
+        let bad = |reason: String| Ok(Checked::faulty(Problem::BadObject, &key, reason));
         let found = match self.records.archive.object(&key).await {
             Ok(Some(found)) => found,
             Ok(None) => return bad("it was listed, and is not there".to_owned()),
@@ -108,13 +111,7 @@ impl Verification<'_> {
 
     /// Verifies the signature as of the time of receipt.
     async fn verify(&self, found: &Found) -> Result<Checked> {
-        let unverifiable = |reason: String| {
-            let finding = Finding::of_delivery(Problem::Unverifiable, &found.key, reason);
-            Ok(Checked {
-                findings: vec![finding],
-                ..Checked::default()
-            })
-        };
+        let unverifiable = |reason: String| Ok(Checked::faulty(Problem::Unverifiable, &found.key, reason));
         let delivery = &found.delivery;
         let verified = match verify_again(&self.keys, delivery).await {
             Ok(Verdict::Holds(verified)) => verified,

@@ -36,6 +36,16 @@ fn nobody_to_ask() -> Error {
 }
 
 impl RepairArgs {
+    /// Says how a repair is done that puts no question, and sends nothing back that a rate could hold.
+    pub(crate) fn unasked(reason: Option<String>, dry_run: bool) -> Self {
+        Self {
+            reason,
+            dry_run,
+            yes: true,
+            rate: 1.0,
+        }
+    }
+
     /// Sets a repair of a stack up. The grammar sees to it that there is a reason unless nothing is done.
     pub(crate) fn of<'r>(&self, stack: &'r Stack, clock: Clock, reporter: Reporter<'r>) -> Repair<'r> {
         Repair {

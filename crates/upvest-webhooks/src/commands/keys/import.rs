@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use operator::keys::{ImportedKeys, KeyFile, import};
-use operator::repair::RepairOptions;
-use operator::{Repair, Reporter, Result, Stack};
+use operator::{Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 
 use super::sent_on::sent_on;
+use crate::arguments::RepairArgs;
 use crate::exit::Exit;
 use crate::output::{self, Report};
 
@@ -66,18 +66,7 @@ impl ImportArgs {
                 KeyFile::Jwk(jwk, key_id)
             }
         };
-        let options = RepairOptions {
-            reason: self.reason,
-            dry_run: false,
-            // Nothing is sent back.
-            per_second: 1.0,
-        };
-        let repair = Repair {
-            stack,
-            options,
-            clock: Clock::system(),
-            reporter,
-        };
+        let repair = RepairArgs::unasked(Some(self.reason), false).of(stack, Clock::system(), reporter);
         import(&repair, &file, self.replace).await
     }
 }

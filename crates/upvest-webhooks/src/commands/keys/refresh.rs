@@ -2,12 +2,11 @@
 
 use clap::Args;
 use operator::keys::{RefreshResult, RefreshedKeys, refresh};
-use operator::repair::RepairOptions;
-use operator::{Repair, Result, StackFinder};
+use operator::{Result, StackFinder};
 use pipeline::runtime::clock::Clock;
 
 use super::sent_on::sent_on;
-use crate::arguments::UpvestArgs;
+use crate::arguments::{RepairArgs, UpvestArgs};
 use crate::exit::Exit;
 use crate::output::{self, Report};
 
@@ -40,18 +39,8 @@ pub(crate) struct RefreshArgs {
 impl RefreshArgs {
     /// Fetches the keys that Upvest serves; gives what changed, or would.
     pub(super) async fn run(self, stacks: &StackFinder<'_>) -> Result<RefreshedKeys> {
-        let options = RepairOptions {
-            reason: self.reason.unwrap_or_default(),
-            dry_run: self.dry_run,
-            // Nothing is sent back.
-            per_second: 1.0,
-        };
-        let repair = Repair {
-            stack: stacks.stack().await?,
-            options,
-            clock: Clock::system(),
-            reporter: stacks.reporter(),
-        };
+        let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
+        let repair = RepairArgs::unasked(self.reason, self.dry_run).of(stack, Clock::system(), reporter);
         refresh(&repair, &self.upvest.client(stacks).await?).await
     }
 }

@@ -2,19 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use upvest::projection::Placed;
+use pipeline::stores::entities::{EntityItem, Stored};
+use upvest::projection::{Placed, RULES};
 use upvest::time::Instant;
 use upvest::{EntityKey, Event, Placement, Projection, Receipt, split};
 
 /// Bounds the events that are folded. What comes after them would only be slow.
 const MOST_EVENTS: usize = 64;
 
-/// Splits a body, and folds its events in the order sent and in the opposite one.
+/// Splits a body, and folds its events in the order sent and in the opposite one; then writes the states as a table keeps
+/// them.
 ///
 /// # Panics
 ///
-/// When an element is no piece of the body, or is read differently the second time; and when the two orders end in
-/// different states.
+/// When an element is no piece of the body, or is read differently the second time; when the two orders end in different
+/// states; and when a state does not come back from its item as it was.
 pub fn run(data: &[u8]) {
     let Ok(elements) = split(data) else {
         return;
@@ -49,6 +51,23 @@ pub fn run(data: &[u8]) {
     let forwards = folded(events.iter());
     let backwards = folded(events.iter().rev());
     assert_eq!(forwards, backwards, "the order of arrival shows in the state");
+    for (key, (projection, _)) in forwards {
+        comes_back(&key, projection);
+    }
+}
+
+/// Writes a state as an item, with the figures that are computed for it, and reads it again.
+fn comes_back(key: &EntityKey, projection: Projection) {
+    let state = Stored {
+        projection,
+        version: 1,
+        fold: RULES,
+        transitions: Vec::new(),
+    };
+    // One that is too large for an item is refused.
+    if let Ok(item) = EntityItem::of(key, &state) {
+        assert_eq!(item.read(key).expect("what was written can be read"), state);
+    }
 }
 
 type Stored<'a> = (EntityKey, Placement, Event<'a>);
@@ -56,10 +75,10 @@ type Stored<'a> = (EntityKey, Placement, Event<'a>);
 /// Folds events into their entities. One that cannot be folded is left out, as a processor does.
 fn folded<'a>(
     events: impl Iterator<Item = &'a Stored<'a>>,
-) -> BTreeMap<String, (Projection, BTreeSet<String>)> {
-    let mut states: BTreeMap<String, (Projection, BTreeSet<String>)> = BTreeMap::new();
+) -> BTreeMap<EntityKey, (Projection, BTreeSet<String>)> {
+    let mut states: BTreeMap<EntityKey, (Projection, BTreeSet<String>)> = BTreeMap::new();
     for (key, placement, event) in events {
-        let (state, left_out) = states.entry(key.to_string()).or_default();
+        let (state, left_out) = states.entry(key.clone()).or_default();
         let placed = Placed {
             event,
             aggregate: key,

@@ -73,14 +73,14 @@ pub(crate) async fn read_delivery(
     };
     let mut page = Page::default();
     if received.contains(&found.delivery.envelope.received_at) {
-        page = events_of(records, &found, filter).await?;
+        page = selected_events_of(records, &found, filter).await?;
     }
     page.reached = reached;
     Ok(page)
 }
 
 /// Finds the events that a delivery brought first, by the log.
-async fn events_of(records: &Records, found: &Found, filter: &Filter) -> Result<Page, AwsError> {
+async fn selected_events_of(records: &Records, found: &Found, filter: &Filter) -> Result<Page, AwsError> {
     let envelope = &found.delivery.envelope;
     let events: Vec<Event<'_>> = events_of(&envelope.body)
         .map(|(_, event)| event)

@@ -23,6 +23,7 @@
 //! | [`policy`] | what those who operate a stack need to be allowed, by its own ARNs |
 //! | [`quarantine`] | what could not be proven: list, show, reverify, discard |
 //! | [`reconcile`] | what the stack has beside what Upvest says: compare, repair |
+//! | [`release`] | the folder of a release: what it is made of, and whether it still is what was released |
 //! | [`replay`] | events of the log to the domain queues again |
 //! | [`restore`] | rows of a restored copy of a table back into the table |
 //! | [`specification`] | Upvest's specification beside the tables of this program: what differs |
@@ -72,6 +73,7 @@ pub mod quarantine;
 pub mod reconcile;
 pub mod records;
 mod refusal;
+pub mod release;
 pub mod repair;
 pub mod replay;
 pub mod reporter;

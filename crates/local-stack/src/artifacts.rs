@@ -53,8 +53,12 @@ pub(crate) fn assemble(repository: &Path, directory: &Path) -> Result<PathBuf, L
 
 /// Lists the binaries of the packages below `functions`, in order.
 ///
-/// A package with a `main.rs` has one of its own name; each file in `src/bin` is another.
-fn binaries(repository: &Path) -> Result<Vec<String>, LocalStackError> {
+/// A package with a `main.rs` has one of its own name; each file in `src/bin` is another. A release has the same ones.
+///
+/// # Errors
+///
+/// [`LocalStackError::File`] when a folder cannot be listed.
+pub fn binaries(repository: &Path) -> Result<Vec<String>, LocalStackError> {
     let mut names = Vec::new();
     for package in entries(&repository.join("functions"))? {
         if package.join("src/main.rs").exists() {

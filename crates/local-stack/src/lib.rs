@@ -37,6 +37,7 @@ use std::path::{Path, PathBuf};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_cloudformation::config::Credentials;
 
+pub use artifacts::binaries;
 pub use connection::Connection;
 use emulator::Emulator;
 pub use error::LocalStackError;

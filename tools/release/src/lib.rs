@@ -1,0 +1,41 @@
+//! Puts a release together from what was built: functions, bills of materials, the command line, and the template by which
+//! CloudFormation finds them in a bucket.
+//!
+//! It compiles nothing and asks nobody; `make release` builds first, and calls it. The same parts make the same bytes, on
+//! every machine: no time of the day, no order of a folder and no library of the machine's has a say. What a release is made
+//! of is told by [`operator::release::Release`], which `deploy` reads.
+
+mod archives;
+mod changelog;
+mod dist;
+mod functions;
+mod template;
+
+use std::path::PathBuf;
+
+pub use changelog::section;
+pub use dist::package;
+pub use template::{PackagedTemplate, packaged};
+
+/// Names what a release is put together from, and where.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Folder of the repository, for the template, the changelog and what lies beside them.
+    pub repository: PathBuf,
+    /// Folder of the release. What an earlier one left there is removed.
+    pub dist: PathBuf,
+    /// Values of the parameter `Architecture`, each with the folder of its binaries: `BINARY/bootstrap`, or `BINARY`.
+    pub functions: Vec<(String, PathBuf)>,
+    /// Folder with a folder for each target triple, in which `make install` put the command line.
+    pub cli: Option<PathBuf>,
+    /// Folder with a folder of bills of materials for each value of `Architecture`.
+    pub sbom: Option<PathBuf>,
+    /// Commit that was built, where there is one.
+    pub commit: Option<String>,
+    /// Tag that the release is made from, where there is one; it has to name the version.
+    pub tag: Option<String>,
+    /// Compresses little, and takes binaries that name the folder they were built in, as those of the development build do.
+    pub is_fast: bool,
+    /// Takes a version that the changelog has no section of yet.
+    pub is_unreleased: bool,
+}

@@ -1,0 +1,270 @@
+//! The template of a release: the repository's, changed where it names what was built on this machine.
+//!
+//! It is changed as text, so that everything else stays as it was written and read. A line that is not as expected is refused:
+//! it would deploy something else than what the release has.
+
+use std::collections::BTreeMap;
+
+use operator::{Error, Result};
+
+/// Is the group of the new parameters.
+const GROUP: &str = "      - Label: { default: Release }
+        Parameters: [ArtifactsBucket, ArtifactsPrefix]";
+/// Are the new parameters.
+const PARAMETERS: &str = "  ArtifactsBucket:
+    Type: String
+    AllowedPattern: ^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$
+    Description: Bucket of this region that the files of the release lie in.
+  ArtifactsPrefix:
+    Type: String
+    AllowedPattern: ^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$
+    Description: Where they lie in ArtifactsBucket. Another release needs another place, or its code is not deployed.";
+/// Is how the repository's template finds the binary of a domain.
+const DOMAINS: &str = "CodeUri: !Join [/, [target/lambda, !FindInMap [Domains, !Ref Domain, Name]]]";
+const PACKAGED_DOMAINS: &str = "CodeUri: { Bucket: !Ref ArtifactsBucket, Key: !Join [\"\", [!Ref ArtifactsPrefix, /functions/, \
+                                !Ref Architecture, /, !FindInMap [Domains, !Ref Domain, Name], .zip]] }";
+const FUNCTION: &str = "CodeUri: target/lambda/";
+const NESTED: &str = "Type: AWS::Serverless::Application";
+/// SAM takes no function in the place of a nested template, and CloudFormation does.
+const PACKAGED_NESTED: &str = "Type: AWS::CloudFormation::Stack";
+const LOCATION: &str = "Location: ";
+/// Is what no line of a release may name.
+const BUILT_HERE: &str = "target/lambda";
+
+/// Names the places of the template that are changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Groups,
+    Parameters,
+    Function,
+    Domains,
+    Nested,
+    Location,
+}
+
+/// Holds a template of a release, and what it is deployed with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackagedTemplate {
+    /// Is its text.
+    pub text: String,
+    /// Names the binaries that it names by name; those of the domains are named by their mapping.
+    pub functions: Vec<String>,
+    /// Names the nested templates, by their paths.
+    pub nested: Vec<String>,
+}
+
+/// Makes the template of a release from the repository's.
+///
+/// # Errors
+///
+/// [`Error`] when the template is not written as it is expected to be, so that something of it would stay behind.
+pub fn packaged(template: &str) -> Result<PackagedTemplate> {
+    let mut counts: BTreeMap<Place, usize> = BTreeMap::new();
+    let (mut lines, mut functions, mut nested) = (Vec::new(), Vec::new(), Vec::new());
+    for line in template.lines() {
+        let text = line.trim_start();
+        let Some((place, changed)) = change(line) else {
+            lines.push(line.to_owned());
+            continue;
+        };
+        *counts.entry(place).or_default() += 1;
+        lines.push(changed);
+        match place {
+            Place::Function => functions.push(text.trim_start_matches(FUNCTION).to_owned()),
+            Place::Location => nested.push(text.trim_start_matches(LOCATION).to_owned()),
+            Place::Groups | Place::Parameters | Place::Domains | Place::Nested => {}
+        }
+    }
+    check(&counts, &functions, &nested)?;
+    if let Some(index) = lines.iter().position(|line| line.contains(BUILT_HERE)) {
+        return Err(unexpected(&format!(
+            "it still names {BUILT_HERE}: {}",
+            lines[index].trim()
+        )));
+    }
+    Ok(PackagedTemplate {
+        text: lines.join("\n") + "\n",
+        functions,
+        nested,
+    })
+}
+
+/// Refuses a template in which what has to be changed is not there once, or not with its counterpart.
+fn check(counts: &BTreeMap<Place, usize>, functions: &[String], nested: &[String]) -> Result<()> {
+    let count = |place| counts.get(&place).copied().unwrap_or_default();
+    for (place, what) in [
+        (Place::Groups, "line `ParameterGroups:`"),
+        (Place::Parameters, "section `Parameters:`"),
+        (Place::Domains, "loop over the domains with `CodeUri: !Join`"),
+    ] {
+        let found = count(place);
+        if found != 1 {
+            return Err(unexpected(&format!(
+                "it has {found} times the {what}, and not once"
+            )));
+        }
+    }
+    if functions.is_empty() {
+        return Err(unexpected("it has no line `CodeUri: target/lambda/...`"));
+    }
+    let (types, locations) = (count(Place::Nested), nested.len());
+    if locations == 0 || types != locations {
+        return Err(unexpected(&format!(
+            "it has {types} nested templates, and {locations} locations of such"
+        )));
+    }
+    Ok(())
+}
+
+/// Gives a line as a release has it, if it is one of those that are changed.
+fn change(line: &str) -> Option<(Place, String)> {
+    let text = line.trim_start();
+    let indent = &line[..line.len() - text.len()];
+    let changed = match text {
+        "ParameterGroups:" => (Place::Groups, format!("{line}\n{GROUP}")),
+        "Parameters:" if indent.is_empty() => (Place::Parameters, format!("{line}\n{PARAMETERS}")),
+        DOMAINS => (Place::Domains, format!("{indent}{PACKAGED_DOMAINS}")),
+        NESTED => (Place::Nested, format!("{indent}{PACKAGED_NESTED}")),
+        _ => {
+            if let Some(binary) = text.strip_prefix(FUNCTION) {
+                let key = format!("${{ArtifactsPrefix}}/functions/${{Architecture}}/{binary}.zip");
+                let code = format!("CodeUri: {{ Bucket: !Ref ArtifactsBucket, Key: !Sub \"{key}\" }}");
+                return Some((Place::Function, format!("{indent}{code}")));
+            }
+            let path = text.strip_prefix(LOCATION)?;
+            let host = "https://s3.${AWS::Region}.${AWS::URLSuffix}";
+            let url = format!("{host}/${{ArtifactsBucket}}/${{ArtifactsPrefix}}/{path}");
+            (Place::Location, format!("{indent}TemplateURL: !Sub \"{url}\""))
+        }
+    };
+    Some(changed)
+}
+
+fn unexpected(what: &str) -> Error {
+    Error::failed(format!(
+        "template.yaml cannot be packaged: {what}; tools/release/src/template.rs says what is changed"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = r#"Metadata:
+  AWS::CloudFormation::Interface:
+    ParameterGroups:
+      - Label: { default: Receiving }
+        Parameters: [WebhookPath]
+
+Parameters:
+  WebhookPath:
+    Type: String
+
+Resources:
+  IngestFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: target/lambda/ingest
+  Fn::ForEach::Domains:
+    - Domain
+    - [Users]
+    - ${Domain}Function:
+        Properties:
+          CodeUri: !Join [/, [target/lambda, !FindInMap [Domains, !Ref Domain, Name]]]
+  Alarms:
+    Type: AWS::Serverless::Application
+    Properties:
+      Location: infra/alarms.yaml
+      Parameters:
+        StackName: !Ref AWS::StackName
+"#;
+
+    const PACKAGED: &str = r#"Metadata:
+  AWS::CloudFormation::Interface:
+    ParameterGroups:
+      - Label: { default: Release }
+        Parameters: [ArtifactsBucket, ArtifactsPrefix]
+      - Label: { default: Receiving }
+        Parameters: [WebhookPath]
+
+Parameters:
+  ArtifactsBucket:
+    Type: String
+    AllowedPattern: ^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$
+    Description: Bucket of this region that the files of the release lie in.
+  ArtifactsPrefix:
+    Type: String
+    AllowedPattern: ^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$
+    Description: Where they lie in ArtifactsBucket. Another release needs another place, or its code is not deployed.
+  WebhookPath:
+    Type: String
+
+Resources:
+  IngestFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: { Bucket: !Ref ArtifactsBucket, Key: !Sub "${ArtifactsPrefix}/functions/${Architecture}/ingest.zip" }
+  Fn::ForEach::Domains:
+    - Domain
+    - [Users]
+    - ${Domain}Function:
+        Properties:
+          CodeUri: { Bucket: !Ref ArtifactsBucket, Key: !Join ["", [!Ref ArtifactsPrefix, /functions/, !Ref Architecture, /, !FindInMap [Domains, !Ref Domain, Name], .zip]] }
+  Alarms:
+    Type: AWS::CloudFormation::Stack
+    Properties:
+      TemplateURL: !Sub "https://s3.${AWS::Region}.${AWS::URLSuffix}/${ArtifactsBucket}/${ArtifactsPrefix}/infra/alarms.yaml"
+      Parameters:
+        StackName: !Ref AWS::StackName
+"#;
+
+    #[test]
+    fn parameters_code_and_nested_templates_are_changed_and_nothing_else() {
+        let made = packaged(TEMPLATE).unwrap();
+        assert_eq!(made.text, PACKAGED);
+        assert_eq!(made.functions, ["ingest"]);
+        assert_eq!(made.nested, ["infra/alarms.yaml"]);
+    }
+
+    #[test]
+    fn a_template_that_is_written_otherwise_is_refused_with_a_sentence() {
+        for (from, to, told) in [
+            (
+                "    ParameterGroups:\n",
+                "",
+                "it has 0 times the line `ParameterGroups:`",
+            ),
+            (
+                "\nParameters:\n",
+                "\nParameters: {}\n",
+                "it has 0 times the section `Parameters:`",
+            ),
+            (
+                "!Join [/, [target/lambda, ",
+                "!Join [/, [target/lambda/, ",
+                "loop over the domains",
+            ),
+            (
+                "CodeUri: target/lambda/ingest",
+                "CodeUri: ./target/lambda/ingest",
+                "it has no line `CodeUri:",
+            ),
+            (
+                "      CodeUri: target/lambda/ingest\n",
+                "      CodeUri: target/lambda/ingest\n      Description: It is in target/lambda\n",
+                "it still names target/lambda: Description: It is in target/lambda",
+            ),
+            (
+                "      Location: infra/alarms.yaml\n",
+                "",
+                "1 nested templates, and 0 locations",
+            ),
+        ] {
+            let template = TEMPLATE.replacen(from, to, 1);
+            assert_ne!(template, TEMPLATE, "{from}");
+            let error = packaged(&template).unwrap_err().to_string();
+            assert!(error.starts_with("template.yaml cannot be packaged: "), "{error}");
+            assert!(error.contains(told), "{error}");
+        }
+    }
+}

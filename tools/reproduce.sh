@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Makes the release of the commit that is checked out twice, in two folders of different depth, and compares every byte.
+# Usage: tools/reproduce.sh CARGO_CYCLONEDX "ARCH ..." [UNRELEASED]
+set -euo pipefail
+cyclonedx=$1 archs=$2 unreleased=${3:-}
+cd "$(dirname "$0")/.."
+if [ -n "$(git status --porcelain)" ]; then
+    echo "what is not committed is in no second build: commit it first" >&2
+    exit 1
+fi
+work=$PWD/target/reproduce
+first=$work/first second=$work/of/another/depth/second
+rm -rf "$work"
+for folder in "$first" "$second"; do
+    git clone --quiet --no-hardlinks . "$folder"
+    # Of a commit without a branch too.
+    git -C "$folder" checkout --quiet --detach "$(git rev-parse HEAD)"
+    # Cargo's own variables would have both write into one folder, or with other flags.
+    env -u CARGO_TARGET_DIR -u RUSTFLAGS make --no-print-directory -C "$folder" release \
+        CYCLONEDX="$cyclonedx" ARCHS="$archs" UNRELEASED="$unreleased"
+done
+tools/same.sh "$first/dist" "$second/dist"

@@ -36,6 +36,7 @@ DIST ?= dist
 RELEASE_PROFILE ?= release
 # Where its parts are built: functions/ARCH, sbom/ARCH, and cli/TARGET, to which other machines' can be added.
 PARTS := target/release-parts
+SYSTEM := $(shell uname -s)
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 # Programs name source files in their panics. Under these names, they are the same wherever they are built. As Cargo's own
 # variable: RUSTFLAGS would replace the instruction set that cargo-lambda chooses.
@@ -155,9 +156,9 @@ release-functions: $(SAM) $(CYCLONEDX) ## Build the functions of a release, for 
 
 # On Linux as the functions are: with the linker of cargo-lambda it is the same wherever it is built, and runs on systems that are
 # older than this one, as CloudShell is. But for every processor, and not only for those of Lambda.
-release-cli: $(SAM) ## Build the command line of a release, for this machine
+release-cli: $(if $(filter Linux,$(SYSTEM)),$(SAM)) ## Build the command line of a release, for this machine
 	rm -rf $(PARTS)/cli/$(HOST) $(PARTS)/lambda
-ifeq ($(shell uname -s),Linux)
+ifeq ($(SYSTEM),Linux)
 	UPVEST_WEBHOOKS_COMMIT="$$(git rev-parse --short=12 HEAD)" PATH="$(CURDIR)/.tools/sam/bin:$$PATH" \
 		$(CARGO) lambda build --locked --profile $(RELEASE_PROFILE) --disable-optimizations --lambda-dir $(PARTS)/lambda \
 		--package upvest-webhooks --bin upvest-webhooks

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::template::cloudformation::repository_file;
 
 /// The lists of Python packages.
-const LISTS: [&str; 6] = ["bench", "emulator", "lint", "lock", "sam", "screens"];
+const LISTS: [&str; 7] = ["audit", "bench", "emulator", "lint", "lock", "sam", "screens"];
 
 /// The commands of the Makefile, each on one line.
 fn commands() -> Vec<String> {
@@ -79,4 +79,57 @@ fn keys_of_tests_are_in_one_place() {
             .any(|command| command.trim() == "$(MAKE) secrets"),
         "make check searches for secrets"
     );
+}
+
+/// The workflows of GitHub, each with its text.
+fn workflows() -> Vec<(String, String)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../.github/workflows");
+    let entries = std::fs::read_dir(folder).expect("there are workflows");
+    let names = entries.map(|entry| entry.expect("a folder can be read").file_name());
+    let names = names.map(|name| name.to_string_lossy().into_owned());
+    names
+        .map(|name| {
+            let text = repository_file(&format!(".github/workflows/{name}"));
+            (name, text)
+        })
+        .collect()
+}
+
+#[test]
+fn workflows_name_actions_by_their_commit_and_keep_no_token() {
+    let workflows = workflows();
+    assert!(workflows.len() >= 3);
+    for (name, text) in workflows {
+        for line in text.lines() {
+            let Some((_, action)) = line.split_once("uses: ") else {
+                continue;
+            };
+            let is_own = action.starts_with("./.github/workflows/");
+            let commit = action.split_once('@').map_or("", |(_, commit)| commit);
+            let (commit, version) = commit.split_once(" # v").unwrap_or_default();
+            let is_pinned = commit.len() == 40 && commit.chars().all(|digit| digit.is_ascii_hexdigit());
+            assert!(is_own || (is_pinned && !version.is_empty()), "{name}: {action}");
+        }
+        let checkouts = text.matches("uses: actions/checkout@").count();
+        assert_eq!(
+            text.matches("persist-credentials: false").count(),
+            checkouts,
+            "{name}"
+        );
+        assert!(
+            text.contains("\npermissions: {}\n"),
+            "{name} gives every job nothing but what it asks for"
+        );
+    }
+}
+
+#[test]
+fn what_publishes_a_release_runs_nothing_of_the_repository() {
+    let text = repository_file(".github/workflows/release.yaml");
+    let (before, publishing) = text
+        .split_once("\n  publish:\n")
+        .expect("there is a job that publishes");
+    assert!(!before.contains(": write"), "only what publishes may write");
+    assert!(publishing.contains("contents: write"));
+    assert!(!publishing.contains("actions/checkout"));
 }

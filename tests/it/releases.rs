@@ -1,0 +1,317 @@
+//! What is released: the same bytes twice, with the checksums of what is there, and a template that names nothing else.
+//!
+//! The programs in it are made up here, because what is held is how they are packaged; `make release-check` builds real ones twice.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, in its helpers too"
+)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use operator::ErrorKind;
+use operator::release::{CHECKSUMS_FILE, RELEASE_FILE, Release, checksum, function_path};
+use release::{Parts, package, packaged};
+use serde_json::Value;
+
+use crate::template::cloudformation::{Template, as_written, parse, repository_file, text_of};
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+const ARCHITECTURES: [&str; 2] = ["arm64", "x86_64"];
+/// What a release adds to the parameters.
+const ADDED: [&str; 2] = ["ArtifactsBucket", "ArtifactsPrefix"];
+
+/// A folder of a test, which is removed in the end.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("releases-{name}"));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.0.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// Builds programs that say no more than who they are, and a command line.
+    fn build(&self) {
+        for binary in binaries() {
+            // Both ways in which a program lies in its folder.
+            self.write(
+                &format!("arm64/{binary}/bootstrap"),
+                &format!("{binary} for arm64"),
+            );
+            self.write(&format!("x86_64/{binary}"), &format!("{binary} for x86_64"));
+            self.write(&format!("sbom/arm64/{binary}.cdx.json"), "{}");
+        }
+        self.write("cli/aarch64-apple-darwin/bin/upvest-webhooks", "a program");
+        self.write(
+            "cli/aarch64-apple-darwin/share/man/man1/upvest-webhooks.1",
+            "a page",
+        );
+    }
+
+    fn parts(&self, dist: &str) -> Parts {
+        let functions = ARCHITECTURES.map(|name| (name.to_owned(), self.0.join(name)));
+        Parts {
+            repository: ROOT.into(),
+            dist: self.0.join(dist),
+            functions: functions.to_vec(),
+            cli: Some(self.0.join("cli")),
+            sbom: Some(self.0.join("sbom")),
+            commit: Some("0".repeat(40)),
+            tag: None,
+            is_fast: false,
+            is_unreleased: true,
+        }
+    }
+}
+
+fn binaries() -> Vec<String> {
+    local_stack::binaries(Path::new(ROOT)).unwrap()
+}
+
+fn files(folder: &Path) -> BTreeSet<String> {
+    let (mut folders, mut files) = (vec![folder.to_owned()], BTreeSet::new());
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let inside = path.strip_prefix(folder).unwrap();
+                files.insert(inside.to_str().unwrap().to_owned());
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn a_release_that_is_made_twice_has_the_same_bytes() {
+    let scratch = Scratch::new("twice");
+    scratch.build();
+    let first = package(&scratch.parts("dist")).unwrap();
+    let second = package(&scratch.parts("other/dist")).unwrap();
+    assert_eq!(first, second);
+    assert_eq!(first.prefix(), second.prefix());
+    for file in files(&scratch.0.join("dist")) {
+        let read = |dist: &str| fs::read(scratch.0.join(dist).join(&file)).unwrap();
+        assert!(read("dist") == read("other/dist"), "{file} differs");
+    }
+    let archive = |name: &str| fs::read(scratch.0.join(name)).unwrap();
+    assert!(
+        archive("dist.tar.gz") == archive("other/dist.tar.gz"),
+        "the archives differ"
+    );
+}
+
+#[test]
+fn a_release_has_the_checksum_of_everything_that_is_in_it_and_of_nothing_else() {
+    let scratch = Scratch::new("checksums");
+    scratch.build();
+    let release = package(&scratch.parts("dist")).unwrap();
+    let dist = scratch.0.join("dist");
+    let mut there = files(&dist);
+    assert!(there.remove(CHECKSUMS_FILE));
+    let sums = fs::read_to_string(dist.join(CHECKSUMS_FILE)).unwrap();
+    let mut summed = BTreeSet::new();
+    for line in sums.lines() {
+        let (sum, path) = line.split_once("  ").unwrap();
+        assert_eq!(sum, checksum(&fs::read(dist.join(path)).unwrap()), "{path}");
+        summed.insert(path.to_owned());
+    }
+    assert_eq!(summed, there);
+    assert!(there.remove(RELEASE_FILE));
+    assert_eq!(release.files.keys().cloned().collect::<BTreeSet<_>>(), there);
+    for file in [
+        "LICENSE",
+        "README.md",
+        "parameters.example.json",
+        "policies/deployer.json",
+        "cli/upvest-webhooks-aarch64-apple-darwin.tar.gz",
+        "sbom/arm64/ingest.cdx.json",
+    ] {
+        assert!(there.contains(file), "{file}");
+    }
+}
+
+#[test]
+fn a_release_of_which_a_file_was_changed_is_refused_by_the_files_name() {
+    let scratch = Scratch::new("changed");
+    scratch.build();
+    package(&scratch.parts("dist")).unwrap();
+    let changed = function_path("arm64", "verify-and-store");
+    scratch.write(&format!("dist/{changed}"), "another program");
+    let error = Release::read(&scratch.0.join("dist")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Failed);
+    assert!(
+        error.to_string().contains(&format!("{changed} was changed")),
+        "{error}"
+    );
+}
+
+#[test]
+fn every_function_of_the_template_has_its_code_for_every_architecture() {
+    let scratch = Scratch::new("functions");
+    scratch.build();
+    let release = package(&scratch.parts("dist")).unwrap();
+    let template = Template::read();
+    let mut deployed = BTreeSet::new();
+    for (name, function) in template.resources("AWS::Serverless::Function") {
+        let code = text_of(&function["Properties"]["CodeUri"]);
+        let binary = code
+            .strip_prefix("target/lambda/")
+            .unwrap_or_else(|| panic!("{name}: {code}"));
+        deployed.insert(binary.to_owned());
+        for architecture in ARCHITECTURES {
+            let path = function_path(architecture, binary);
+            assert!(release.files.contains_key(&path), "{name} has no {path}");
+        }
+    }
+    assert_eq!(deployed, binaries().into_iter().collect::<BTreeSet<_>>());
+}
+
+/// Leaves out of a template what a release changes, each where it is to be; what is left has to be the same.
+fn without_what_is_changed(mut template: Value) -> Value {
+    let groups = &mut template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"];
+    groups
+        .as_array_mut()
+        .unwrap()
+        .retain(|group| group["Parameters"] != Value::from(ADDED.to_vec()));
+    let parameters = template["Parameters"].as_object_mut().unwrap();
+    parameters.retain(|name, _| !ADDED.contains(&name.as_str()));
+    for resource in template["Resources"].as_object_mut().unwrap().values_mut() {
+        // A loop is a list, with what is repeated at its end.
+        let repeated: Vec<&mut Value> = match resource {
+            Value::Array(parts) => parts[2].as_object_mut().unwrap().values_mut().collect(),
+            _ => vec![resource],
+        };
+        for resource in repeated {
+            let Some(properties) = resource["Properties"].as_object_mut() else {
+                continue;
+            };
+            properties.remove("CodeUri");
+            properties.remove("Location");
+            if properties.remove("TemplateURL").is_some() {
+                resource["Type"] = "AWS::Serverless::Application".into();
+            }
+        }
+    }
+    template
+}
+
+#[test]
+fn the_template_of_a_release_differs_from_the_repositorys_where_it_names_what_is_deployed_alone() {
+    let made = packaged(&repository_file("template.yaml")).unwrap();
+    let ours = as_written("template.yaml");
+    let theirs = parse(&made.text);
+    assert_eq!(
+        without_what_is_changed(theirs.clone()),
+        without_what_is_changed(ours.clone())
+    );
+    for name in ADDED {
+        assert_eq!(ours["Parameters"][name], Value::Null);
+        assert_eq!(theirs["Parameters"][name]["Type"], "String");
+        assert_eq!(
+            theirs["Parameters"][name]["Default"],
+            Value::Null,
+            "{name} is to be given"
+        );
+    }
+    assert!(
+        !made.text.contains("target/"),
+        "the release names a folder of the machine"
+    );
+    for (name, path) in [
+        ("Alarms", "infra/alarms.yaml"),
+        ("Dashboard", "infra/dashboard.yaml"),
+    ] {
+        let url = text_of(&theirs["Resources"][name]["Properties"]["TemplateURL"]["Fn::Sub"]);
+        assert!(
+            url.ends_with(&format!("/${{ArtifactsBucket}}/${{ArtifactsPrefix}}/{path}")),
+            "{url}"
+        );
+        assert_eq!(theirs["Resources"][name]["Type"], "AWS::CloudFormation::Stack");
+    }
+    let repository = repository_file("template.yaml");
+    let before: BTreeSet<&str> = repository.lines().collect();
+    let new = made.text.lines().filter(|line| !before.contains(line));
+    // Two lines of the group, and six of the parameters that no other parameter has too; a line for each function, the loop's
+    // among them; two for each nested template.
+    let expected = 2 + 6 + (made.functions.len() + 1) + 2 * made.nested.len();
+    assert_eq!(new.count(), expected);
+}
+
+#[test]
+fn the_parameters_that_a_release_shows_are_those_of_the_template() {
+    let example: Value =
+        serde_json::from_str(&repository_file("tools/release/files/parameters.example.json")).unwrap();
+    let template = Template::read();
+    let parameters = template.section("Parameters");
+    for (name, value) in example.as_object().unwrap() {
+        assert!(
+            parameters.contains_key(name),
+            "the template has no parameter {name}"
+        );
+        assert!(value.is_string(), "{name}: CloudFormation takes texts");
+    }
+}
+
+#[test]
+fn a_program_that_is_missing_or_names_its_folder_is_in_no_release() {
+    let scratch = Scratch::new("missing");
+    scratch.build();
+    fs::remove_file(scratch.0.join("x86_64/ingest")).unwrap();
+    let error = package(&scratch.parts("dist")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("has no ingest"), "{error}");
+    let root = Path::new(ROOT).canonicalize().unwrap();
+    scratch.write(
+        "x86_64/ingest",
+        &format!("panicked at {}/functions/ingest", root.display()),
+    );
+    let parts = Parts {
+        repository: root,
+        ..scratch.parts("dist")
+    };
+    let error = package(&parts).unwrap_err().to_string();
+    assert!(error.contains("the folder it was built in"), "{error}");
+    package(&Parts {
+        is_fast: true,
+        ..parts
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_version_that_the_changelog_does_not_know_is_not_released() {
+    let version = env!("CARGO_PKG_VERSION");
+    let changelog = repository_file("CHANGELOG.md");
+    let is_known = release::section(&changelog, version).is_ok();
+    let scratch = Scratch::new("unreleased");
+    scratch.build();
+    let parts = Parts {
+        is_unreleased: false,
+        ..scratch.parts("dist")
+    };
+    assert_eq!(package(&parts).is_ok(), is_known);
+    let of_another_tag = Parts {
+        tag: Some(format!("v{version}1")),
+        ..scratch.parts("dist")
+    };
+    assert!(package(&of_another_tag).unwrap_err().is_usage());
+}

@@ -15,8 +15,8 @@ for folder in "$first" "$second"; do
     git clone --quiet --no-hardlinks . "$folder"
     # Of a commit without a branch too.
     git -C "$folder" checkout --quiet --detach "$(git rev-parse HEAD)"
-    # Cargo's own variables would have both write into one folder, or with other flags.
-    env -u CARGO_TARGET_DIR -u RUSTFLAGS make --no-print-directory -C "$folder" release \
+    # Variables of Cargo would have both write into one folder, or with other flags; those of make would name another dist.
+    env -u CARGO_TARGET_DIR -u RUSTFLAGS -u MAKEFLAGS make --no-print-directory -C "$folder" release \
         CYCLONEDX="$cyclonedx" ARCHS="$archs" UNRELEASED="$unreleased"
 done
 tools/same.sh "$first/dist" "$second/dist"

@@ -36,14 +36,12 @@ pub fn package(parts: &Parts) -> Result<Release> {
     let version = env!("CARGO_PKG_VERSION");
     check_tag(parts.tag.as_deref(), version)?;
     let changes = text(&parts.repository.join(CHANGELOG))?;
-    changelog::section(
-        &changes,
-        if parts.is_unreleased {
-            changelog::UNRELEASED
-        } else {
-            version
-        },
-    )?;
+    let released = if parts.is_unreleased {
+        changelog::UNRELEASED
+    } else {
+        version
+    };
+    changelog::section(&changes, released)?;
     let packaged = template::packaged(&text(&parts.repository.join(TEMPLATE))?)?;
     let binaries = local_stack::binaries(&parts.repository)
         .map_err(|error| Error::failed(ErrorChain(&error).to_string()))?;

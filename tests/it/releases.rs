@@ -256,6 +256,23 @@ fn the_template_of_a_release_differs_from_the_repositorys_where_it_names_what_is
     assert_eq!(new.count(), expected);
 }
 
+/// `AWS::LanguageExtensions` takes each `Ref` to a parameter out of a resource whose condition does not hold, and SAM refuses a
+/// function without a bucket, which is not deployed at all then: a stack without `UpvestSecret` would not come up.
+#[test]
+fn functions_whose_condition_does_not_hold_keep_their_bucket() {
+    let made = packaged(&repository_file("template.yaml")).unwrap();
+    let code: Vec<&str> = made
+        .text
+        .lines()
+        .filter(|line| line.contains("CodeUri:"))
+        .collect();
+    assert_eq!(code.len(), made.functions.len() + 1);
+    for line in code {
+        assert!(line.contains("Bucket: !Sub \"${ArtifactsBucket}\""), "{line}");
+        assert!(!line.contains("!Ref Ar"), "{line}");
+    }
+}
+
 #[test]
 fn the_parameters_that_a_release_shows_are_those_of_the_template() {
     let example: Value =

@@ -21,8 +21,10 @@ const PARAMETERS: &str = "  ArtifactsBucket:
     Description: Where they lie in ArtifactsBucket. Another release needs another place, or its code is not deployed.";
 /// Is how the repository's template finds the binary of a domain.
 const DOMAINS: &str = "CodeUri: !Join [/, [target/lambda, !FindInMap [Domains, !Ref Domain, Name]]]";
-const PACKAGED_DOMAINS: &str = "CodeUri: { Bucket: !Ref ArtifactsBucket, Key: !Join [\"\", [!Ref ArtifactsPrefix, /functions/, \
-                                !Ref Architecture, /, !FindInMap [Domains, !Ref Domain, Name], .zip]] }";
+/// Is how a release does. The parameters stand in a `Sub`, not in a `Ref`: in a resource whose condition does not hold,
+/// `AWS::LanguageExtensions` takes each `Ref` to a parameter out, and SAM refuses code without a bucket even there.
+const PACKAGED_DOMAINS: &str = "CodeUri: { Bucket: !Sub \"${ArtifactsBucket}\", Key: !Join [/, [!Sub \"${ArtifactsPrefix}/functions/\
+                                ${Architecture}\", !Sub [\"${Name}.zip\", { Name: !FindInMap [Domains, !Ref Domain, Name] }]]] }";
 const FUNCTION: &str = "CodeUri: target/lambda/";
 const NESTED: &str = "Type: AWS::Serverless::Application";
 /// SAM takes no function in the place of a nested template, and CloudFormation does.
@@ -128,7 +130,8 @@ fn change(line: &str) -> Option<(Place, String)> {
         _ => {
             if let Some(binary) = text.strip_prefix(FUNCTION) {
                 let key = format!("${{ArtifactsPrefix}}/functions/${{Architecture}}/{binary}.zip");
-                let code = format!("CodeUri: {{ Bucket: !Ref ArtifactsBucket, Key: !Sub \"{key}\" }}");
+                let code =
+                    format!("CodeUri: {{ Bucket: !Sub \"${{ArtifactsBucket}}\", Key: !Sub \"{key}\" }}");
                 return Some((Place::Function, format!("{indent}{code}")));
             }
             let path = text.strip_prefix(LOCATION)?;
@@ -203,13 +206,13 @@ Resources:
   IngestFunction:
     Type: AWS::Serverless::Function
     Properties:
-      CodeUri: { Bucket: !Ref ArtifactsBucket, Key: !Sub "${ArtifactsPrefix}/functions/${Architecture}/ingest.zip" }
+      CodeUri: { Bucket: !Sub "${ArtifactsBucket}", Key: !Sub "${ArtifactsPrefix}/functions/${Architecture}/ingest.zip" }
   Fn::ForEach::Domains:
     - Domain
     - [Users]
     - ${Domain}Function:
         Properties:
-          CodeUri: { Bucket: !Ref ArtifactsBucket, Key: !Join ["", [!Ref ArtifactsPrefix, /functions/, !Ref Architecture, /, !FindInMap [Domains, !Ref Domain, Name], .zip]] }
+          CodeUri: { Bucket: !Sub "${ArtifactsBucket}", Key: !Join [/, [!Sub "${ArtifactsPrefix}/functions/${Architecture}", !Sub ["${Name}.zip", { Name: !FindInMap [Domains, !Ref Domain, Name] }]]] }
   Alarms:
     Type: AWS::CloudFormation::Stack
     Properties:

@@ -21,6 +21,7 @@ use serde::Serialize;
 use upvest_api::Client;
 
 use self::check::{CheckError, Checked};
+pub(crate) use self::concurrency::room_for_ingest;
 use self::deployment::{Parameters, Resources};
 use self::finding::Area::{Alarms, Deployment, Endpoint, Functions, Keys, Queues, Storage, Upvest};
 pub use self::finding::{Area, Finding, Verdict};
@@ -154,6 +155,9 @@ impl Checks<'_> {
         let Self { stack, timeout, .. } = *self;
         let mut checks: Vec<Check<'_>> = vec![
             self.check(Deployment, "version", async { Ok(deployment::version(stack)) }),
+            self.check(Deployment, "network", async {
+                Ok(deployment::network(&self.parameters))
+            }),
             self.check(
                 Deployment,
                 "clock",

@@ -85,6 +85,7 @@ pub mod stack;
 pub mod times;
 pub mod trigger;
 pub mod upvest_account;
+mod versions;
 pub mod watch;
 pub mod webhooks;
 

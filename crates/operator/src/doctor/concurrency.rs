@@ -1,6 +1,7 @@
 //! Whether Lambda has room for ingest beside what the queues set going. What is not let through is answered with an error,
 //! on which Upvest holds back all later deliveries; messages in queues merely wait.
 
+use aws_sdk_lambda::types::AccountLimit;
 use upvest::Domain;
 
 use super::check::{CheckError, Checked};
@@ -18,18 +19,23 @@ const MORE_ROOM: &str = "aws service-quotas request-service-quota-increase --ser
 pub(super) async fn check(stack: &Stack, parameters: &Parameters) -> Checked {
     let settings = stack.lambda().get_account_settings().send().await;
     let settings = settings.map_err(CheckError::of("lambda:GetAccountSettings"))?;
-    let Some(limit) = settings.account_limit() else {
-        return Ok(vec![Finding::skipped(CONCURRENCY, "Lambda tells no limit")]);
-    };
+    let number = |name: &str| parameters.get(name).and_then(|value| value.parse::<i64>().ok());
+    Ok(vec![match settings.account_limit() {
+        Some(limit) => room_for_ingest(limit, number),
+        None => Finding::skipped(CONCURRENCY, "Lambda tells no limit"),
+    }])
+}
+
+/// Tells whether an account with this limit has room for ingest. `number` gives parameters of the stack that are numbers.
+pub(crate) fn room_for_ingest(limit: &AccountLimit, number: impl Fn(&str) -> Option<i64>) -> Finding {
     let all = limit.concurrent_executions();
     let shared = i64::from(limit.unreserved_concurrent_executions().unwrap_or(all));
-    let number = |name: &str| parameters.get(name).and_then(|value| value.parse::<i64>().ok());
     let bound = |name: &str| number(name).unwrap_or(DEFAULT_BOUND);
     let verifiers = bound("VerifyMaximumConcurrency");
     let processors = bound("ProcessorMaximumConcurrency").saturating_mul(Domain::ALL.len() as i64);
     let by_queues = verifiers.saturating_add(processors);
     let reserved = number("IngestReservedConcurrency").unwrap_or_default();
-    Ok(vec![if reserved > 0 {
+    if reserved > 0 {
         Finding::ok(CONCURRENCY, format!("{reserved} of {all} are kept for ingest"))
     } else if shared > by_queues {
         let found = format!("{shared}, of which queues take {by_queues} at most");
@@ -42,5 +48,5 @@ pub(super) async fn check(stack: &Stack, parameters: &Parameters) -> Checked {
         let found =
             format!("{shared}, all of which verify-and-store alone can take, so that ingest is refused");
         Finding::failed(CONCURRENCY, found, MORE_ROOM)
-    }])
+    }
 }

@@ -15,10 +15,12 @@ use pipeline::runtime::clock::Clock;
 use super::check::{CheckError, Checked};
 use super::finding::Finding;
 use crate::stack::Stack;
+use crate::versions::is_older;
 
 const CLOCK: &str = "clock";
 const STATUS: &str = "stack";
 const VERSION: &str = "version";
+const NETWORK: &str = "network";
 const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Answers carry whole seconds and are under way a while.
 const NOTABLE_SECONDS: i64 = 3;
@@ -119,10 +121,15 @@ pub(super) fn status(described: &Described) -> Vec<Finding> {
 pub(super) fn version(stack: &Stack) -> Vec<Finding> {
     vec![match stack.optional("Version") {
         Some(OWN_VERSION) => Finding::ok(VERSION, format!("{OWN_VERSION}, as this command")),
+        Some(deployed) if is_older(deployed, OWN_VERSION) => Finding::warning(
+            VERSION,
+            format!("the stack is {deployed}, and older than this command, which is {OWN_VERSION}"),
+            "deploy this version (docs/upgrading.md), or use the command of the stack's",
+        ),
         Some(deployed) => Finding::warning(
             VERSION,
-            format!("the stack is {deployed}, this command {OWN_VERSION}"),
-            "use the command of the stack's version, or deploy this one",
+            format!("the stack is {deployed}, and newer than this command, which is {OWN_VERSION}"),
+            "use the command of the stack's version, which knows all that is in it",
         ),
         None => Finding::warning(
             VERSION,
@@ -130,6 +137,23 @@ pub(super) fn version(stack: &Stack) -> Vec<Finding> {
             "deploy it: versions before this one had no output Version",
         ),
     }]
+}
+
+/// Tells, of functions in a VPC, what nobody sees from outside: what they reach, and which checks show that they do.
+pub(super) fn network(parameters: &Parameters) -> Vec<Finding> {
+    let subnets = parameters
+        .get("VpcSubnetIds")
+        .filter(|subnets| !subnets.is_empty());
+    let found = subnets.map(|subnets| {
+        format!(
+            "the functions are in {subnets}: whether they reach SQS, DynamoDB, S3, Secrets Manager and Upvest from there shows in \
+             the checks of keys and queues (docs/platform.md has the endpoints)"
+        )
+    });
+    found
+        .map(|found| Finding::skipped(NETWORK, found))
+        .into_iter()
+        .collect()
 }
 
 /// Finds out who asks, and how far the clocks of this machine, AWS and Upvest are apart.

@@ -13,6 +13,7 @@
 //! | [`archive`] | the signed deliveries: verify the log by them, send again what it lacks |
 //! | [`audit`] | what operators did, and why |
 //! | [`cost`] | what a month costs, reckoned without a stack |
+//! | [`deploy`] | deploying a release, and changing the parameters of a stack: checks, change set, progress, first cause |
 //! | [`send`] | signed deliveries of the operator's own |
 //! | [`doctor`] | checking a stack, and what Upvest has of it |
 //! | [`listen`] | verified events, as the changes that were published, for a program on the operator's machine |
@@ -53,6 +54,7 @@ pub mod archive;
 pub mod audit;
 pub mod cost;
 pub mod credentials;
+pub mod deploy;
 pub mod dlq;
 pub mod doctor;
 pub mod drain;

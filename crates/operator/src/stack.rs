@@ -2,6 +2,7 @@
 
 mod clients;
 mod finder;
+mod named;
 mod queue;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use pipeline::policy::Policy;
 use pipeline::stores::keys::{PinnedKeys, PinnedKeysError};
 
 pub use finder::{LOCAL_STACK_FILE, StackChoice, StackFinder};
+pub(crate) use named::look_up;
 pub use queue::Queue;
 
 use crate::error::{Error, Result};

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::config::Credentials;
-use pipeline::error::AwsError;
 use pipeline::runtime::config::Lookup;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 use upvest_api::Environment;
 
+use super::named::named;
 use super::{Part, Stack};
 use crate::error::{Error, Result};
 use crate::reporter::Reporter;
@@ -134,6 +133,26 @@ impl<'f> StackFinder<'f> {
         Ok(self.found.get_or_try_init(|| self.find()).await?.as_ref())
     }
 
+    /// Names the stack that is to be deployed, and tells how AWS clients reach it: it need not be there yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when no stack is named, or there is no region.
+    pub async fn destination(&self) -> Result<(SdkConfig, String)> {
+        if let Some(Some(stack)) = self.found.get() {
+            return Ok((stack.config().clone(), stack.name()?.to_owned()));
+        }
+        // The stack on this machine is meant where it is named alone: it is no place to end up in by chance.
+        match self.place(false)? {
+            Place::Named(name) => Ok((self.choice.aws().await?, name)),
+            Place::Local { file, .. } => {
+                let stack = local(&file).await?;
+                Ok((stack.config().clone(), stack.name()?.to_owned()))
+            }
+            Place::Unnamed => Err(nothing_named()),
+        }
+    }
+
     /// Tells how AWS clients reach the stack, or the operator's account where none is named.
     ///
     /// # Errors
@@ -250,34 +269,6 @@ async fn local(file: &Path) -> Result<Stack> {
         .credentials_provider(Credentials::new(id, secret, None, None, "stack.json"));
     let name = Some(LOCAL_STACK_NAME.to_owned());
     Ok(Stack::new(config.load().await, name, connection.outputs).on_this_machine())
-}
-
-async fn named(config: SdkConfig, name: String) -> Result<Stack> {
-    let client = aws_sdk_cloudformation::Client::new(&config);
-    let answer = client.describe_stacks().stack_name(&name).send().await;
-    // CloudFormation has no code of its own for a stack that is not there.
-    if answer.as_ref().is_err_and(|error| {
-        error
-            .message()
-            .is_some_and(|text| text.contains("does not exist"))
-    }) {
-        let region = config.region().map(Region::as_ref).unwrap_or_default();
-        return Err(Error::not_found(format!(
-            "there is no stack {name} in {region}: check its name, the region (--region) and the account (--profile)"
-        )));
-    }
-    let stacks = answer
-        .map_err(AwsError::of("cloudformation:DescribeStacks"))
-        .map_err(Error::context(format!(
-            "stack {name} cannot be looked up: check its name, the region (--region) and the credentials (--profile)"
-        )))?;
-    let outputs: Vec<(String, String)> = stacks
-        .stacks()
-        .iter()
-        .flat_map(|stack| stack.outputs())
-        .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())))
-        .collect();
-    Ok(Stack::new(config, Some(name), outputs))
 }
 
 #[cfg(test)]

@@ -1,0 +1,185 @@
+//! The account that the stack is to be in: who deploys, and what would be found out too late.
+
+use aws_sdk_lambda::types::AccountLimit;
+use pipeline::error::{AwsError, ErrorChain};
+use pipeline::upvest_api::read_secret;
+use secrecy::ExposeSecret;
+use upvest_api::Credentials;
+
+use super::Target;
+use super::settings::Settings;
+use crate::doctor::{Verdict, room_for_ingest};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Names the parameter with the secret of Upvest's credentials.
+const SECRET: &str = "UpvestSecret";
+/// Names the parameter that keeps concurrent executions for ingest.
+const RESERVED: &str = "IngestReservedConcurrency";
+/// Gives the concurrent executions that Lambda leaves to functions without a reservation: AWS's quota.
+const LEFT_BY_LAMBDA: i64 = 100;
+
+/// Says who deploys.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) arn: String,
+    pub(super) account: String,
+    /// Names the part of AWS that the account is in: `aws`, `aws-cn`.
+    pub(super) partition: String,
+}
+
+/// Asks AWS who deploys, which takes no permission.
+///
+/// # Errors
+///
+/// [`Error`] when AWS does not know the caller, or cannot be reached.
+pub(super) async fn caller(target: &Target<'_>) -> Result<Caller> {
+    let sts = aws_sdk_sts::Client::new(target.config);
+    let identity = sts.get_caller_identity().send().await;
+    let identity = identity
+        .map_err(AwsError::of("sts:GetCallerIdentity"))
+        .map_err(Error::context("which account this is for cannot be found out"))?;
+    let arn = identity.arn.unwrap_or_default();
+    Ok(Caller {
+        account: identity.account.unwrap_or_default(),
+        partition: arn.split(':').nth(1).unwrap_or_default().to_owned(),
+        arn,
+    })
+}
+
+/// Checks what CloudFormation would not find wrong, or only half way. `value` gives what a parameter is going to be.
+///
+/// # Errors
+///
+/// [`Error`] with what to do about it. What the caller may not look at is noted, and left to `doctor`.
+pub(super) async fn check(
+    target: &Target<'_>,
+    settings: &Settings,
+    value: impl Fn(&str) -> Option<String>,
+) -> Result<()> {
+    if let Some(secret) = settings.get(SECRET).filter(|secret| !secret.is_empty()) {
+        check_secret(target, secret).await?;
+    }
+    subnets_have_security_groups(&value)?;
+    check_concurrency(target, value).await
+}
+
+/// Refuses a secret that is not there, or holds no credentials. One that the caller may not read, the stack may.
+async fn check_secret(target: &Target<'_>, secret: &str) -> Result<()> {
+    let secrets = aws_sdk_secretsmanager::Client::new(target.config);
+    let document = match read_secret(&secrets, secret).await {
+        Ok(document) => document,
+        Err(error) => {
+            let error = Error::from(error);
+            if error.kind() == ErrorKind::Denied && !error.is_of_unknown_caller() {
+                target.reporter.note(&format!(
+                    "whether {SECRET} holds what it is to hold was not checked: you may not read {secret}, which a deployer need \
+                     not; doctor checks it after the deployment"
+                ));
+                return Ok(());
+            }
+            return Err(Error::context::<Error>(format!(
+                "the secret {secret} of {SECRET} cannot be read in {}: make it first (docs/deploying.md), or leave {SECRET} empty",
+                target.region()
+            ))(error));
+        }
+    };
+    let read = Credentials::from_json(document.expose_secret());
+    let _credentials = read.map_err(Error::context(format!(
+        "the secret {secret} of {SECRET} holds no credentials of Upvest's that can be used: mend its value, and run this again"
+    )))?;
+    Ok(())
+}
+
+/// Refuses subnets without security groups, and the other way round, before CloudFormation does.
+fn subnets_have_security_groups(value: &impl Fn(&str) -> Option<String>) -> Result<()> {
+    let is_given = |name: &str| value(name).is_some_and(|value| !value.is_empty());
+    match (is_given("VpcSubnetIds"), is_given("VpcSecurityGroupIds")) {
+        (true, false) => Err(Error::usage(
+            "VpcSubnetIds needs VpcSecurityGroupIds: the functions' security groups, which need no rule for what comes in",
+        )),
+        (false, true) => Err(Error::usage(
+            "VpcSecurityGroupIds says nothing without VpcSubnetIds",
+        )),
+        (true, true) | (false, false) => Ok(()),
+    }
+}
+
+/// Refuses an account whose concurrent executions do not do, and tells of one in which they hardly do.
+async fn check_concurrency(target: &Target<'_>, value: impl Fn(&str) -> Option<String>) -> Result<()> {
+    let lambda = aws_sdk_lambda::Client::new(target.config);
+    let settings = lambda.get_account_settings().send().await;
+    let settings = match settings.map_err(AwsError::of("lambda:GetAccountSettings")) {
+        Ok(settings) => settings,
+        Err(error) => {
+            let error = Error::from(error);
+            if error.kind() == ErrorKind::Unreachable || error.is_of_unknown_caller() {
+                return Err(error);
+            }
+            target.reporter.note(&format!(
+                "whether the account has concurrent executions enough was not checked ({}): doctor checks it",
+                ErrorChain(&error)
+            ));
+            return Ok(());
+        }
+    };
+    let Some(limit) = settings.account_limit() else {
+        return Ok(());
+    };
+    let number = |name: &str| value(name)?.parse::<i64>().ok();
+    refuse_too_much_reserved(limit, number(RESERVED).unwrap_or_default())?;
+    let room = room_for_ingest(limit, number);
+    match room.result {
+        Verdict::Failed => Err(Error::failed(format!(
+            "Lambda runs too little at once in this account ({}): {}",
+            room.found,
+            room.advice.unwrap_or_default()
+        ))),
+        Verdict::Warning => {
+            let advice = room.advice.unwrap_or_default();
+            let found = room.found;
+            target
+                .reporter
+                .note(&format!("concurrent executions: {found}; later: {advice}"));
+            Ok(())
+        }
+        Verdict::Ok | Verdict::Skipped => Ok(()),
+    }
+}
+
+/// Refuses a reservation that Lambda refuses half way: it leaves some executions to the functions that reserve none.
+fn refuse_too_much_reserved(limit: &AccountLimit, reserved: i64) -> Result<()> {
+    let all = i64::from(limit.concurrent_executions());
+    if reserved == 0 || reserved + LEFT_BY_LAMBDA <= all {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "{RESERVED}={reserved} is too much: the account has {all} concurrent executions, of which Lambda leaves {LEFT_BY_LAMBDA} \
+         unreserved; take {} at most, or have the quota raised (aws service-quotas request-service-quota-increase --service-code \
+         lambda --quota-code L-B99A9384 --desired-value 1000)",
+        (all - LEFT_BY_LAMBDA).max(0)
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subnets_and_security_groups_come_together() {
+        let of = |given: &'static [&'static str]| {
+            subnets_have_security_groups(&|name: &str| given.contains(&name).then(|| "x".to_owned()))
+        };
+        assert!(of(&[]).is_ok() && of(&["VpcSubnetIds", "VpcSecurityGroupIds"]).is_ok());
+        assert!(of(&["VpcSubnetIds"]).is_err() && of(&["VpcSecurityGroupIds"]).is_err());
+    }
+
+    #[test]
+    fn a_reservation_leaves_what_lambda_wants_left() {
+        let refused = |all: i32, reserved: i64| {
+            let limit = AccountLimit::builder().concurrent_executions(all).build();
+            refuse_too_much_reserved(&limit, reserved).is_err()
+        };
+        assert!(!refused(10, 0) && !refused(1_000, 900));
+        assert!(refused(10, 1) && refused(1_000, 901));
+    }
+}

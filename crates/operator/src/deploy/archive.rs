@@ -1,0 +1,162 @@
+//! A release as it is given: a folder, or the URL of the archive of one.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use flate2::read::GzDecoder;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::release::{RELEASE_FILE, checksum};
+
+/// Bounds the size of what is unpacked, in bytes: many times that of a release.
+const MOST_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
+/// Holds the folder of a release for as long as it is needed; one that was unpacked is then deleted.
+#[derive(Debug)]
+pub(super) struct Source {
+    folder: PathBuf,
+    unpacked: Option<PathBuf>,
+}
+
+impl Source {
+    /// Opens a folder, or downloads an archive, checks it, and unpacks it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when it cannot be had, or is not what its checksum says.
+    pub(super) async fn open(release: &str, expected: Option<&str>) -> Result<Self> {
+        let is_url = release.starts_with("https://") || release.starts_with("http://");
+        match (is_url, expected) {
+            (false, None) => Ok(Self {
+                folder: PathBuf::from(release),
+                unpacked: None,
+            }),
+            (false, Some(_)) => Err(Error::usage(
+                "--checksum is that of an archive behind a URL: a folder has the checksums of its files",
+            )),
+            (true, None) => Err(Error::usage(
+                "a URL needs --checksum, the SHA-256 of the archive as whoever released it tells: the archive itself cannot say \
+                 that it is genuine",
+            )),
+            (true, Some(expected)) => {
+                let archive = download(release).await?;
+                check(release, &archive, expected)?;
+                Self::unpack(&archive)
+            }
+        }
+    }
+
+    /// Gives the folder of the release.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn unpack(archive: &[u8]) -> Result<Self> {
+        let unpacked = std::env::temp_dir().join(format!("upvest-webhooks-release-{}", Uuid::new_v4()));
+        std::fs::create_dir(&unpacked)
+            .map_err(Error::context("there is no place to unpack the release at"))?;
+        let mut source = Self {
+            folder: unpacked.clone(),
+            unpacked: Some(unpacked.clone()),
+        };
+        // Paths that lead out of the folder are left out by the library.
+        let unpacking = tar::Archive::new(GzDecoder::new(archive).take(MOST_BYTES)).unpack(&unpacked);
+        unpacking.map_err(Error::context("the archive of the release cannot be unpacked"))?;
+        source.folder = holder(&unpacked)?;
+        Ok(source)
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.unpacked {
+            // What stays is in the folder for what is temporary.
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+}
+
+/// Finds the folder of the release in what was unpacked: itself, or the one folder in it.
+fn holder(unpacked: &Path) -> Result<PathBuf> {
+    if unpacked.join(RELEASE_FILE).exists() {
+        return Ok(unpacked.to_owned());
+    }
+    let entries =
+        std::fs::read_dir(unpacked).map_err(Error::context("the unpacked release cannot be read"))?;
+    let folders = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    let mut holders = folders.filter(|folder| folder.join(RELEASE_FILE).exists());
+    holders.next().ok_or_else(|| {
+        Error::failed(format!(
+            "the archive holds no release: {RELEASE_FILE} is not in it"
+        ))
+    })
+}
+
+async fn download(url: &str) -> Result<Vec<u8>> {
+    let unread = || Error::context::<reqwest::Error>(format!("the release cannot be had from {url}"));
+    let answer = reqwest::get(url).await.map_err(unread())?;
+    let answer = answer.error_for_status().map_err(unread())?;
+    Ok(answer.bytes().await.map_err(unread())?.to_vec())
+}
+
+fn check(url: &str, archive: &[u8], expected: &str) -> Result<()> {
+    let own = checksum(archive);
+    match own.eq_ignore_ascii_case(expected.trim()) {
+        true => Ok(()),
+        false => Err(Error::failed(format!(
+            "what {url} gives is not the release that --checksum names: its SHA-256 is {own}; compare that with what whoever \
+             released it tells, and deploy nothing until both are the same"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn archive(path: &str) -> Vec<u8> {
+        let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        let mut header = tar::Header::new_gnu();
+        header.set_size(2);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, path, &b"{}"[..]).unwrap();
+        let mut packed = archive.into_inner().unwrap();
+        packed.flush().unwrap();
+        packed.finish().unwrap()
+    }
+
+    #[test]
+    fn the_folder_in_an_archive_is_found_and_deleted_when_it_is_not_needed_any_more() {
+        let source = Source::unpack(&archive("upvest-webhooks-1.2.3/release.json")).unwrap();
+        assert!(source.folder().ends_with("upvest-webhooks-1.2.3"));
+        let unpacked = source.unpacked.clone().unwrap();
+        assert!(source.folder().join(RELEASE_FILE).exists());
+        drop(source);
+        assert!(!unpacked.exists());
+        let error = Source::unpack(&archive("other/file")).unwrap_err().to_string();
+        assert!(error.starts_with("the archive holds no release"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_url_needs_a_checksum_and_a_folder_has_its_own() {
+        let url = Source::open("https://example.com/upvest-webhooks-1.2.3.tar.gz", None).await;
+        assert!(url.unwrap_err().is_usage());
+        let folder = Source::open("dist", Some("00")).await;
+        assert!(folder.unwrap_err().is_usage());
+    }
+
+    #[test]
+    fn an_archive_that_is_not_what_was_released_is_refused_with_what_it_is() {
+        let told = check("https://example.com/r.tar.gz", b"other", "00")
+            .unwrap_err()
+            .to_string();
+        assert!(told.contains(&checksum(b"other")), "{told}");
+        assert!(check("u", b"other", &checksum(b"other").to_uppercase()).is_ok());
+    }
+}

@@ -1,0 +1,168 @@
+//! Other parameters for a stack that runs, and the ones that it has.
+//!
+//! The template is that of the stack's own release, given again: CloudFormation evaluates the language extensions in it by the
+//! values of parameters, and does so with new values for a template that is given alone.
+
+use aws_sdk_cloudformation::types::TemplateStage;
+use pipeline::error::AwsError;
+use serde::Serialize;
+
+use super::change_set::{Request, carry_out};
+use super::changes::Plan;
+use super::definitions::{ARTIFACTS_BUCKET, ARTIFACTS_PREFIX, Definitions};
+use super::present::Present;
+use super::settings::Settings;
+use super::{ARCHITECTURE, Deployed, Target, account, arns, artifacts};
+use crate::error::{Error, Result};
+
+/// Names the template in the place of every release.
+const TEMPLATE: &str = "template.yaml";
+
+/// Says which parameters are to have other values.
+#[derive(Debug, Clone, Default)]
+pub struct Configuration {
+    /// Holds the parameters that change. All others keep their values.
+    pub settings: Settings,
+    /// Names the role that CloudFormation works as; `None` for the caller, or the role that the stack has already.
+    pub role_arn: Option<String>,
+    /// Tells whether a table or a bucket may be replaced or removed.
+    pub allow_replacement: bool,
+    /// Tells whether to show what would change, and to change nothing.
+    pub dry_run: bool,
+}
+
+/// Lists the parameters of a stack.
+#[derive(Debug, Serialize)]
+pub struct StackParameters {
+    /// Names the stack.
+    pub stack: String,
+    /// Gives the version that it is of; `None` where it does not tell.
+    pub version: Option<String>,
+    /// Lists the parameters by name.
+    pub parameters: Vec<StackParameter>,
+}
+
+/// Tells which value a parameter of a stack has.
+#[derive(Debug, Serialize)]
+pub struct StackParameter {
+    /// Names the parameter.
+    pub name: String,
+    /// Gives its value, as CloudFormation shows it: asterisks for one that nobody is to see.
+    pub value: String,
+    /// Tells whether that is its default.
+    pub is_default: bool,
+}
+
+/// Gives parameters of a stack that runs other values: shows what would change to `confirm`, and has CloudFormation do it.
+///
+/// # Errors
+///
+/// [`Error`] when nothing was changed. What a change that was begun failed with is in [`Ending::failure`](crate::repair::Ending).
+pub async fn configure(
+    target: &Target<'_>,
+    configuration: &Configuration,
+    confirm: impl AsyncFnOnce(&Plan) -> Result<bool>,
+) -> Result<Deployed> {
+    let request = target.before_changes(prepare(target, configuration)).await?;
+    carry_out(target, request, confirm).await
+}
+
+/// Lists the parameters that a stack has.
+///
+/// # Errors
+///
+/// [`Error`] when there is no such stack, or CloudFormation does not tell.
+pub async fn parameters(target: &Target<'_>) -> Result<StackParameters> {
+    let present = there(target).await?;
+    let definitions = definitions(target).await?;
+    let listed = definitions.names().filter_map(|name| {
+        let value = present.parameter(name)?;
+        Some(StackParameter {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            is_default: definitions.default_of(name) == Some(value),
+        })
+    });
+    Ok(StackParameters {
+        stack: target.stack.to_owned(),
+        version: present.output("Version").map(str::to_owned),
+        parameters: listed.collect(),
+    })
+}
+
+async fn prepare(target: &Target<'_>, configuration: &Configuration) -> Result<Request> {
+    let Configuration { settings, .. } = configuration;
+    let present = there(target).await?;
+    present.refuse_unless_ready(target.stack)?;
+    let definitions = definitions(target).await?;
+    definitions.check(settings)?;
+    refuse_another_architecture(settings, &present)?;
+    let place = present
+        .parameter(ARTIFACTS_BUCKET)
+        .zip(present.parameter(ARTIFACTS_PREFIX));
+    let (bucket, prefix) = place.ok_or_else(|| not_of_a_release(target.stack))?;
+
+    let caller = account::caller(target).await?;
+    arns::check(settings, &caller, &target.region())?;
+    let value = |name: &str| {
+        let given = settings.get(name).or_else(|| present.parameter(name));
+        given.or_else(|| definitions.default_of(name)).map(str::to_owned)
+    };
+    account::check(target, settings, value).await?;
+    let key = format!("{prefix}/{TEMPLATE}");
+    Ok(Request {
+        uploaded: 0,
+        template_url: artifacts::url(&caller.partition, &target.region(), bucket, &key),
+        parameters: definitions.values(settings, &present)?,
+        parameter_changes: definitions.changes(settings, &present),
+        description: format!("upvest-webhooks configure, by {}", caller.arn),
+        present,
+        tags: std::collections::BTreeMap::new(),
+        role_arn: configuration.role_arn.clone(),
+        stack_policy: None,
+        termination_protection: false,
+        allow_replacement: configuration.allow_replacement,
+        dry_run: configuration.dry_run,
+    })
+}
+
+/// Finds a stack that is there.
+async fn there(target: &Target<'_>) -> Result<Present> {
+    let present = Present::look_up(target).await?;
+    match present.is_new() {
+        true => Err(Error::not_found(format!(
+            "there is no stack {} in {}: check its name, the region (--region) and the account (--profile); deploy makes one",
+            target.stack,
+            target.region()
+        ))),
+        false => Ok(present),
+    }
+}
+
+/// Reads the parameters off the template that the stack was made of.
+async fn definitions(target: &Target<'_>) -> Result<Definitions> {
+    let get = target.cloudformation().get_template().stack_name(target.stack);
+    let template = get.template_stage(TemplateStage::Original).send().await;
+    let template = template.map_err(AwsError::of("cloudformation:GetTemplate"))?;
+    Definitions::read(template.template_body().unwrap_or_default())
+}
+
+/// Refuses to have functions run on what they may not be uploaded for.
+fn refuse_another_architecture(settings: &Settings, present: &Present) -> Result<()> {
+    let wanted = settings
+        .get(ARCHITECTURE)
+        .filter(|wanted| present.parameter(ARCHITECTURE) != Some(*wanted));
+    match wanted {
+        Some(wanted) => Err(Error::usage(format!(
+            "{ARCHITECTURE} needs other binaries: upvest-webhooks deploy --release DIR --set {ARCHITECTURE}={wanted}"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn not_of_a_release(stack: &str) -> Error {
+    Error::usage(format!(
+        "stack {stack} was not deployed from a release, so that its template is nowhere but with whoever built it: change its \
+         parameters as it was deployed (sam deploy --parameter-overrides Name=Value), or deploy a release into it"
+    ))
+}

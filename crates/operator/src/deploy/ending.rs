@@ -1,0 +1,83 @@
+//! How a deployment ends: well, and protected; or taken back, with what went wrong first and what to do about it.
+
+use pipeline::error::{AwsError, ErrorChain};
+
+use super::change_set::Request;
+use super::execution::Execution;
+use super::present::Present;
+use super::{Deployed, Target};
+
+/// Follows what was begun to its end, unless the operator ends that.
+pub(super) async fn follow(
+    target: &Target<'_>,
+    request: &Request,
+    mut execution: Execution,
+    done: &mut Deployed,
+) {
+    let stack = target.stack;
+    let count = done.plan.changes.len() as u64;
+    let ended = target.unless_stopped(execution.follow(target, count)).await;
+    done.left = execution.left().to_vec();
+    let look = format!("upvest-webhooks --stack {stack} doctor tells how it ended");
+    match ended {
+        Ok(Some(status)) => done.status = Some(status),
+        Ok(None) => {
+            done.ending.failure = Some(format!(
+                "ended by you, and AWS goes on with the deployment: {look}"
+            ));
+            return;
+        }
+        Err(error) => {
+            let why = ErrorChain(&error);
+            done.ending.failure = Some(format!(
+                "AWS goes on with the deployment, and does not tell how far it is ({why}): {look}"
+            ));
+            return;
+        }
+    }
+    let is_good = matches!(
+        done.status.as_deref(),
+        Some("CREATE_COMPLETE" | "UPDATE_COMPLETE")
+    );
+    let after = Present::look_up(target).await.unwrap_or_default();
+    if is_good {
+        done.outputs = after.into_outputs();
+        protect(target, request, done).await;
+        return;
+    }
+    let cause = execution.first_cause(target).await;
+    let advice = match after.refuse_unless_ready(stack) {
+        Ok(()) => format!("stack {stack} is what it was before: mend that, and run this again"),
+        Err(refusal) => refusal.to_string(),
+    };
+    done.ending.failure = Some(format!("{cause}\n{advice}"));
+}
+
+/// Sets what protects a stack, and is no part of a change set.
+pub(super) async fn protect(target: &Target<'_>, request: &Request, done: &mut Deployed) {
+    let client = target.cloudformation();
+    let mut failures = Vec::new();
+    if let Some(policy) = &request.stack_policy {
+        let set = client.set_stack_policy().stack_name(target.stack);
+        let set = set.stack_policy_body(policy).send().await;
+        failures.extend(set.map_err(AwsError::of("cloudformation:SetStackPolicy")).err());
+    }
+    if request.termination_protection {
+        let set = client.update_termination_protection().stack_name(target.stack);
+        let set = set.enable_termination_protection(true).send().await;
+        failures.extend(
+            set.map_err(AwsError::of("cloudformation:UpdateTerminationProtection"))
+                .err(),
+        );
+    }
+    if !failures.is_empty() {
+        let failures: Vec<String> = failures
+            .iter()
+            .map(|error| ErrorChain(error).to_string())
+            .collect();
+        done.ending.failure = Some(format!(
+            "the stack is deployed, and not protected as it was to be: {}; run this again once that is allowed",
+            failures.join(", ")
+        ));
+    }
+}

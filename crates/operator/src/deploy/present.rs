@@ -1,0 +1,187 @@
+//! The stack as it is before it changes, and whether it can.
+
+use std::collections::BTreeMap;
+
+use super::Target;
+use crate::error::{Error, Result};
+use crate::stack::look_up;
+
+/// Names an output that every stack of this receiver has, and hardly another one.
+const OUR_OUTPUT: &str = "EventsTableName";
+
+/// Describes a stack that may not be there.
+#[derive(Debug, Default)]
+pub(super) struct Present {
+    /// Gives its state as CloudFormation names it; `None` where there is no stack.
+    status: Option<String>,
+    parameters: BTreeMap<String, String>,
+    outputs: BTreeMap<String, String>,
+}
+
+impl Present {
+    /// Asks CloudFormation for the stack.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when it does not answer that.
+    pub(super) async fn look_up(target: &Target<'_>) -> Result<Self> {
+        let found = look_up(target.config, target.stack).await;
+        let found = found.map_err(Error::context(format!(
+            "stack {} cannot be looked up: check the region (--region) and the credentials (--profile)",
+            target.stack
+        )))?;
+        let Some(stack) = found else {
+            return Ok(Self::default());
+        };
+        let parameters = stack.parameters().iter().filter_map(|parameter| {
+            let value = parameter.parameter_value().unwrap_or_default().to_owned();
+            Some((parameter.parameter_key()?.to_owned(), value))
+        });
+        let outputs = stack.outputs().iter();
+        Ok(Self {
+            status: stack.stack_status().map(|status| status.as_str().to_owned()),
+            parameters: parameters.collect(),
+            outputs: outputs
+                .filter_map(|output| {
+                    Some((output.output_key()?.to_owned(), output.output_value()?.to_owned()))
+                })
+                .collect(),
+        })
+    }
+
+    /// Tells whether there is nothing yet: no stack, or one that has a change set and nothing else.
+    pub(super) fn is_new(&self) -> bool {
+        matches!(self.status.as_deref(), None | Some("REVIEW_IN_PROGRESS"))
+    }
+
+    /// Gives the value that a parameter of the stack has.
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        match self.is_new() {
+            true => None,
+            false => self.parameters.get(name).map(String::as_str),
+        }
+    }
+
+    /// Gives an output of the stack.
+    pub(super) fn output(&self, name: &str) -> Option<&str> {
+        self.outputs.get(name).map(String::as_str)
+    }
+
+    /// Gives the state of the stack as CloudFormation names it.
+    pub(super) fn status(&self) -> Option<&str> {
+        self.status.as_deref()
+    }
+
+    /// Gives all outputs of the stack.
+    pub(super) fn into_outputs(self) -> BTreeMap<String, String> {
+        self.outputs
+    }
+
+    /// Refuses a stack that cannot change now, and one of somebody else's, whose resources would be deleted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] with what to do first.
+    pub(super) fn refuse_unless_ready(&self, stack: &str) -> Result<()> {
+        let Some(status) = self.status.as_deref().filter(|_| !self.is_new()) else {
+            return Ok(());
+        };
+        let refusal = match status {
+            "CREATE_COMPLETE"
+            | "UPDATE_COMPLETE"
+            | "UPDATE_ROLLBACK_COMPLETE"
+            | "IMPORT_COMPLETE"
+            | "IMPORT_ROLLBACK_COMPLETE" => {
+                if self.output(OUR_OUTPUT).is_some() {
+                    return Ok(());
+                }
+                format!(
+                    "stack {stack} is there and is none of this receiver, so that a deployment would delete what it has: name \
+                     another one with --stack"
+                )
+            }
+            "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" => format!(
+                "the first deployment of stack {stack} failed ({status}), after which CloudFormation takes no other: delete it, \
+                 which runs nothing (aws cloudformation delete-stack --stack-name {stack}), and run this again"
+            ),
+            "UPDATE_ROLLBACK_FAILED" => format!(
+                "stack {stack} could not go back to what it was ({status}): mend what its events tell, have it go on (aws \
+                 cloudformation continue-update-rollback --stack-name {stack}), and run this again"
+            ),
+            "DELETE_FAILED" => format!(
+                "stack {stack} is half deleted ({status}): see its events, delete it to the end (aws cloudformation delete-stack \
+                 --stack-name {stack}), and run this again"
+            ),
+            status if status.ends_with("_IN_PROGRESS") => format!(
+                "something is under way in stack {stack} ({status}): wait for its end (upvest-webhooks --stack {stack} doctor \
+                 tells), and run this again"
+            ),
+            status => {
+                format!("stack {stack} is in the state {status}, in which it cannot change: see its events")
+            }
+        };
+        Err(Error::failed(refusal))
+    }
+
+    /// Describes a stack with these parameters.
+    #[cfg(test)]
+    pub(super) fn of(status: &str, parameters: &[(&str, &str)]) -> Self {
+        let parameters = parameters.iter();
+        Self {
+            status: Some(status.to_owned()).filter(|status| !status.is_empty()),
+            parameters: parameters
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            outputs: BTreeMap::from([(OUR_OUTPUT.to_owned(), "events".to_owned())]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: &str) -> Option<String> {
+        let refused = Present::of(status, &[]).refuse_unless_ready("s").err();
+        refused.map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_stack_that_cannot_change_is_refused_with_what_to_do_first() {
+        for status in [
+            "",
+            "REVIEW_IN_PROGRESS",
+            "CREATE_COMPLETE",
+            "UPDATE_ROLLBACK_COMPLETE",
+        ] {
+            assert_eq!(refused(status), None, "{status}");
+        }
+        for (status, told) in [
+            (
+                "ROLLBACK_COMPLETE",
+                "aws cloudformation delete-stack --stack-name s",
+            ),
+            ("DELETE_FAILED", "half deleted"),
+            (
+                "UPDATE_ROLLBACK_FAILED",
+                "continue-update-rollback --stack-name s",
+            ),
+            ("UPDATE_IN_PROGRESS", "wait for its end"),
+            ("CREATE_IN_PROGRESS", "wait for its end"),
+            ("DELETE_IN_PROGRESS", "wait for its end"),
+        ] {
+            let refusal = refused(status).unwrap_or_else(|| panic!("{status}"));
+            assert!(refusal.contains(told) && refusal.contains(status), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_stack_of_something_else_is_never_deployed_over() {
+        let other = Present {
+            outputs: BTreeMap::from([("BucketName".to_owned(), "b".to_owned())]),
+            ..Present::of("UPDATE_COMPLETE", &[])
+        };
+        let refusal = other.refuse_unless_ready("s").unwrap_err().to_string();
+        assert!(refusal.contains("none of this receiver"), "{refusal}");
+    }
+}

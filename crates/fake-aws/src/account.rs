@@ -7,6 +7,8 @@ use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::cloudformation::{self, ChangeSets, STACK_ID};
+use crate::protection::{backups, bucket_setting};
 use crate::record::Service;
 use crate::reply::Reply;
 use crate::wire::Request;
@@ -30,6 +32,12 @@ pub struct Account {
     pub stack_status: String,
     /// Lists the stack's parameters, by name.
     pub stack_parameters: BTreeMap<String, String>,
+    /// Lists the stack's outputs, by name.
+    pub stack_outputs: BTreeMap<String, String>,
+    /// Tells that there is no stack yet.
+    pub has_no_stack: bool,
+    /// Says what CloudFormation makes of change sets.
+    pub change_sets: ChangeSets,
     /// Lists the stack's resources: their type, name in the template, and name.
     pub stack_resources: Vec<(&'static str, String, String)>,
     /// The names of those that are not there any more.
@@ -38,6 +46,8 @@ pub struct Account {
     pub switched_off: BTreeSet<String>,
     /// How many invocations the account may have at once; 1,000, as a grown account has, where nothing is said.
     pub concurrent_executions: Option<u32>,
+    /// Lists the buckets that have a policy, as `PutBucketPolicy` gave it.
+    pub bucket_policies: BTreeSet<String>,
 }
 
 /// Describes an alarm as `DescribeAlarms` gives it.
@@ -65,9 +75,10 @@ impl Account {
         let lacks = |operation| lacking.contains(&(request.resource.clone(), operation));
         match (request.service, request.operation.as_str()) {
             (Service::Sts, "GetCallerIdentity") => Some(self.identity()),
-            (Service::CloudFormation, "DescribeStacks") => Some(self.stack()),
+            (Service::CloudFormation, "DescribeStacks") if !self.has_no_stack => Some(self.stack()),
             (Service::CloudWatch, "DescribeAlarms") => Some(self.describe_alarms()),
             (Service::CloudFormation, "ListStackResources") => Some(self.resources()),
+            (Service::CloudFormation, _) => Some(cloudformation::answer(self, request)),
             (Service::Lambda, "GetFunction") => Some(self.function(&request.resource)),
             (Service::Lambda, "PutFunctionConcurrency") => {
                 Some(self.reserve(&request.resource, request.http.body()))
@@ -87,11 +98,16 @@ impl Account {
                 ))
             }
             (Service::EventBridge, "DescribeRule") => Some(self.schedule(&request.json)),
-            (Service::Sts | Service::CloudFormation | Service::CloudWatch | Service::Lambda, _) => {
-                Some(denial(request))
-            }
+            (Service::Sts | Service::CloudWatch | Service::Lambda, _) => Some(denial(request)),
             (Service::DynamoDb, "DescribeContinuousBackups") => {
                 Some(backups(!lacks("DescribeContinuousBackups")))
+            }
+            (Service::S3, "PutBucketPolicy") => {
+                self.bucket_policies.insert(request.resource.clone());
+                Some(Reply::ok(""))
+            }
+            (Service::S3, "GetBucketPolicy") if self.bucket_policies.contains(&request.resource) => {
+                Some(Reply::json(&json!({ "Version": "2012-10-17", "Statement": [] })))
             }
             (Service::S3, operation) => bucket_setting(operation, lacks),
             _ => None,
@@ -131,12 +147,16 @@ impl Account {
             )
         };
         let parameters: String = self.stack_parameters.iter().map(parameter).collect();
+        let output = |(name, value): (&String, &String)| {
+            format!("<member><OutputKey>{name}</OutputKey><OutputValue>{value}</OutputValue></member>")
+        };
+        let outputs: String = self.stack_outputs.iter().map(output).collect();
         Reply::ok(format!(
             "<DescribeStacksResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
              <DescribeStacksResult><Stacks><member><StackName>upvest-webhooks</StackName>\
-             <StackId>arn:aws:cloudformation:eu-central-1:123456789012:stack/upvest-webhooks/1</StackId>\
+             <StackId>{STACK_ID}</StackId>\
              <CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>{}</StackStatus>\
-             <Parameters>{parameters}</Parameters></member></Stacks></DescribeStacksResult></DescribeStacksResponse>",
+             <Parameters>{parameters}</Parameters><Outputs>{outputs}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>",
             self.stack_status
         ))
     }
@@ -233,51 +253,6 @@ impl Account {
 )]
 fn machine_time() -> Timestamp {
     Timestamp::now()
-}
-
-fn backups(on: bool) -> Reply {
-    let status = if on { "ENABLED" } else { "DISABLED" };
-    Reply::json(&json!({ "ContinuousBackupsDescription": {
-        "ContinuousBackupsStatus": "ENABLED",
-        "PointInTimeRecoveryDescription": { "PointInTimeRecoveryStatus": status, "RecoveryPeriodInDays": 35 },
-    } }))
-}
-
-fn bucket_setting(operation: &str, lacks: impl Fn(&'static str) -> bool) -> Option<Reply> {
-    let xml = match operation {
-        "GetBucketVersioning" if lacks("GetBucketVersioning") => "<VersioningConfiguration/>",
-        "GetBucketVersioning" => {
-            "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
-        }
-        "GetPublicAccessBlock" if lacks("GetPublicAccessBlock") => {
-            let code = "NoSuchPublicAccessBlockConfiguration";
-            return Some(s3::error(
-                404,
-                code,
-                "The public access block configuration was not found",
-            ));
-        }
-        "GetPublicAccessBlock" => {
-            "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls>\
-             <IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy>\
-             <RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>"
-        }
-        "GetBucketEncryption" if lacks("GetBucketEncryption") => {
-            let code = "ServerSideEncryptionConfigurationNotFoundError";
-            return Some(s3::error(
-                404,
-                code,
-                "The server side encryption configuration was not found",
-            ));
-        }
-        "GetBucketEncryption" => {
-            "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>\
-             <SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule>\
-             </ServerSideEncryptionConfiguration>"
-        }
-        _ => return None,
-    };
-    Some(Reply::ok(xml))
 }
 
 /// Writes the reply of a service that does not let the caller do this.

@@ -90,3 +90,14 @@ impl Invocation {
         match pending::<Infallible>().await {}
     }
 }
+
+/// Kills the invocation in which it is awaited, as a crash of its process does: nothing after it runs.
+///
+/// # Panics
+///
+/// Outside of an invocation.
+pub async fn die() -> std::convert::Infallible {
+    let invocation = Invocation::current().expect("there is an invocation to kill");
+    let _: Result<(), _> = invocation.crash().await;
+    std::future::pending().await
+}

@@ -60,6 +60,7 @@ mod addresses;
 mod cbor;
 mod clients;
 mod clock;
+mod cloudformation;
 mod connector;
 mod dynamodb;
 mod event_bridge;
@@ -67,6 +68,7 @@ mod faults;
 mod invocation;
 pub mod lambda;
 mod message;
+mod protection;
 mod query;
 mod queue;
 mod queued;
@@ -91,9 +93,10 @@ pub use account::{Account, Alarm, OPERATOR};
 pub use addresses::SENDER_ROLE_ID;
 use aws_config::SdkConfig;
 pub use clock::Clock;
+pub use cloudformation::{ChangeSets, PlannedChange, ResourceEvent};
 pub use event_bridge::PublishedEntry;
 pub use faults::{CallFilter, Fault, FaultRates};
-pub use invocation::CrashError;
+pub use invocation::{CrashError, die};
 pub use message::MessageAttribute;
 pub use queued::{QueueSettings, QueuedMessage};
 pub use record::{Call, Outcome, Service};
@@ -106,17 +109,6 @@ use faults::FaultPlan;
 use invocation::Invocation;
 use queue::{Misbehaviour, Receive};
 use sqs::Queues;
-
-/// Kills the invocation in which it is awaited, as a crash of its process does: nothing after it runs.
-///
-/// # Panics
-///
-/// Outside of an invocation.
-pub async fn die() -> std::convert::Infallible {
-    let invocation = Invocation::current().expect("there is an invocation to kill");
-    let _: Result<(), _> = invocation.crash().await;
-    std::future::pending().await
-}
 
 /// Begins every simulated run: 2026-01-01T00:00:00Z, in milliseconds.
 const START_UNIX_MS: u64 = 1_767_225_600_000;

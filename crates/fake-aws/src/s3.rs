@@ -1,6 +1,6 @@
 //! S3: objects in memory, written once or over, with the conditional put.
 
-mod text;
+pub(crate) mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,21 +42,28 @@ pub(crate) fn operation(http: &http::Request<Vec<u8>>) -> &'static str {
         let mut query = http.uri().query().unwrap_or_default().split('&');
         query.any(|pair| pair.trim_end_matches('=') == name)
     };
-    for (name, operation) in [
-        ("versioning", "GetBucketVersioning"),
-        ("publicAccessBlock", "GetPublicAccessBlock"),
-        ("encryption", "GetBucketEncryption"),
+    let method = http.method().as_str();
+    for (verb, name, operation) in [
+        ("GET", "versioning", "GetBucketVersioning"),
+        ("PUT", "versioning", "PutBucketVersioning"),
+        ("GET", "publicAccessBlock", "GetPublicAccessBlock"),
+        ("PUT", "publicAccessBlock", "PutPublicAccessBlock"),
+        ("GET", "encryption", "GetBucketEncryption"),
+        ("GET", "policy", "GetBucketPolicy"),
+        ("PUT", "policy", "PutBucketPolicy"),
     ] {
-        if asks_for(name) {
+        if verb == method && asks_for(name) {
             return operation;
         }
     }
-    match (http.method().as_str(), key.is_empty()) {
+    match (method, key.is_empty()) {
         ("PUT", false) => "PutObject",
         ("GET", false) => "GetObject",
         ("HEAD", false) => "HeadObject",
         ("DELETE", false) => "DeleteObject",
         ("GET", true) => "ListObjectsV2",
+        ("HEAD", true) => "HeadBucket",
+        ("PUT", true) => "CreateBucket",
         _ => "Unknown",
     }
 }
@@ -75,7 +82,17 @@ pub(crate) fn address(http: &http::Request<Vec<u8>>) -> (String, String) {
 /// Answers a request from the buckets.
 pub(crate) fn answer(buckets: &mut Buckets, request: &Request, now_ms: u64) -> Reply {
     let (bucket, key) = address(&request.http);
+    if request.operation == "CreateBucket" {
+        buckets.entry(bucket).or_default();
+        return Reply::ok("");
+    }
     let Some(objects) = buckets.get_mut(&bucket) else {
+        if request.operation == "HeadBucket" {
+            return Reply {
+                body: Vec::new(),
+                ..error(404, "NotFound", "")
+            };
+        }
         return error(404, "NoSuchBucket", "The specified bucket does not exist");
     };
     match request.operation.as_str() {
@@ -106,6 +123,7 @@ pub(crate) fn answer(buckets: &mut Buckets, request: &Request, now_ms: u64) -> R
             }
         }
         "ListObjectsV2" => list(&bucket, objects, &request.http),
+        "HeadBucket" | "PutBucketVersioning" | "PutPublicAccessBlock" => Reply::ok(""),
         _ => error(405, "MethodNotAllowed", "The operation is not served in process."),
     }
 }

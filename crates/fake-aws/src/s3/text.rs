@@ -1,13 +1,14 @@
 //! How S3 requests write their bodies and keys, and replies their XML.
 
-pub(super) fn escaped(text: &str) -> String {
+/// Writes a text as XML has it.
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
 }
 
 /// Undoes the percent encoding that the SDK gives keys in a path.
-pub(super) fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {

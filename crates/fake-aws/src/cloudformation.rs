@@ -1,0 +1,230 @@
+//! CloudFormation: change sets of the account's one stack, and what executing one comes to. Canned, and spoiled by the test.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::account::{Account, denial};
+use crate::query;
+use crate::reply::Reply;
+use crate::s3::text::{decoded, escaped};
+use crate::wire::Request;
+
+/// Names the stack.
+pub(crate) const STACK_ID: &str = "arn:aws:cloudformation:eu-central-1:123456789012:stack/upvest-webhooks/1";
+/// Is the time of every event.
+const TIME: &str = "2026-01-01T00:00:00Z";
+/// Says what a change set says that would change nothing.
+const EMPTY: &str =
+    "The submitted information didn't contain changes. Submit different information to create a change set.";
+
+/// Says what CloudFormation makes of change sets, and keeps what it was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct ChangeSets {
+    /// Lists what a change set would change. One that would change nothing fails, as in AWS.
+    pub changes: Vec<PlannedChange>,
+    /// Says why no change set can be made; `None` where one can.
+    pub failure: Option<String>,
+    /// Lists what happens to resources while one is executed, in that order.
+    pub events: Vec<ResourceEvent>,
+    /// Gives the state in which an execution leaves the stack, such as `UPDATE_COMPLETE`.
+    pub ends_as: &'static str,
+    /// Names the change sets of others that wait.
+    pub of_others: BTreeSet<String>,
+    /// Holds the template that the stack was made of.
+    pub template: String,
+    /// Lists the requests to make a change set: the members of each by their names.
+    pub requests: Vec<BTreeMap<String, String>>,
+    /// Names those of the caller that were neither executed nor deleted.
+    pub waiting: BTreeSet<String>,
+    /// Lists what happened in the stack, in that order.
+    happened: Vec<ResourceEvent>,
+}
+
+/// Describes a change of a change set.
+#[derive(Clone, Debug, Default)]
+pub struct PlannedChange {
+    /// Gives the action: `Add`, `Modify` or `Remove`.
+    pub action: &'static str,
+    /// Tells whether a resource that is modified is replaced: `True`, `False` or `Conditional`.
+    pub replacement: &'static str,
+    /// Names the resource as the template does.
+    pub resource: &'static str,
+    /// Gives its type.
+    pub resource_type: &'static str,
+    /// Names the property that changes.
+    pub property: &'static str,
+}
+
+/// Describes an event of a resource.
+#[derive(Clone, Debug, Default)]
+pub struct ResourceEvent {
+    /// Names the resource as the template does.
+    pub resource: &'static str,
+    /// Gives its type.
+    pub resource_type: &'static str,
+    /// Gives the state that it is in, such as `CREATE_FAILED`.
+    pub status: &'static str,
+    /// Says why.
+    pub reason: &'static str,
+}
+
+/// Answers a request about change sets and their stack.
+pub(crate) fn answer(account: &mut Account, request: &Request) -> Reply {
+    let form = form(request.http.body());
+    let named = |name: &str| form.get(name).cloned().unwrap_or_default();
+    match request.operation.as_str() {
+        "DescribeStacks" => missing(&named("StackName")),
+        "CreateChangeSet" => create(account, form),
+        "DescribeChangeSet" => describe(&account.change_sets),
+        "ListChangeSets" => list(&account.change_sets),
+        "DeleteChangeSet" => {
+            account.change_sets.waiting.remove(&named("ChangeSetName"));
+            result("DeleteChangeSet", "")
+        }
+        "ExecuteChangeSet" => execute(account, &named("ChangeSetName")),
+        "DescribeStackEvents" => events(&account.change_sets.happened),
+        "GetTemplate" => {
+            let template = escaped(&account.change_sets.template);
+            result("GetTemplate", &format!("<TemplateBody>{template}</TemplateBody>"))
+        }
+        operation @ ("SetStackPolicy" | "UpdateTerminationProtection") => {
+            result(operation, &format!("<StackId>{STACK_ID}</StackId>"))
+        }
+        _ => denial(request),
+    }
+}
+
+fn missing(stack: &str) -> Reply {
+    let message = format!("Stack with id {stack} does not exist");
+    query::error(400, "ValidationError", &message)
+}
+
+fn create(account: &mut Account, form: BTreeMap<String, String>) -> Reply {
+    let name = form.get("ChangeSetName").cloned().unwrap_or_default();
+    if account.has_no_stack {
+        account.has_no_stack = false;
+        account.stack_status = "REVIEW_IN_PROGRESS".to_owned();
+    }
+    account.change_sets.waiting.insert(name);
+    account.change_sets.requests.push(form);
+    result("CreateChangeSet", &format!("<StackId>{STACK_ID}</StackId>"))
+}
+
+fn describe(sets: &ChangeSets) -> Reply {
+    let empty = sets.changes.is_empty().then(|| EMPTY.to_owned());
+    let body = match sets.failure.clone().or(empty) {
+        Some(reason) => format!(
+            "<Status>FAILED</Status><ExecutionStatus>UNAVAILABLE</ExecutionStatus><StatusReason>{}</StatusReason>",
+            escaped(&reason)
+        ),
+        None => {
+            let changes: String = sets.changes.iter().map(change).collect();
+            format!(
+                "<Status>CREATE_COMPLETE</Status><ExecutionStatus>AVAILABLE</ExecutionStatus><Changes>{changes}</Changes>"
+            )
+        }
+    };
+    result("DescribeChangeSet", &body)
+}
+
+fn change(change: &PlannedChange) -> String {
+    let PlannedChange {
+        action,
+        replacement,
+        resource,
+        resource_type,
+        property,
+    } = change;
+    let replacement = match replacement.is_empty() {
+        true => String::new(),
+        false => format!("<Replacement>{replacement}</Replacement>"),
+    };
+    let details = match property.is_empty() {
+        true => String::new(),
+        false => format!(
+            "<Details><member><Target><Attribute>Properties</Attribute><Name>{property}</Name></Target></member></Details>"
+        ),
+    };
+    format!(
+        "<member><Type>Resource</Type><ResourceChange><Action>{action}</Action>\
+         <LogicalResourceId>{resource}</LogicalResourceId><ResourceType>{resource_type}</ResourceType>{replacement}{details}\
+         </ResourceChange></member>"
+    )
+}
+
+fn list(sets: &ChangeSets) -> Reply {
+    let others = sets.of_others.iter();
+    let members: String = others
+        .map(|name| {
+            format!(
+                "<member><ChangeSetName>{name}</ChangeSetName><Status>CREATE_COMPLETE</Status>\
+                 <ExecutionStatus>AVAILABLE</ExecutionStatus></member>"
+            )
+        })
+        .collect();
+    result("ListChangeSets", &format!("<Summaries>{members}</Summaries>"))
+}
+
+/// Does at once what a change set says: its events, its parameters, and the state that the stack is in after it.
+fn execute(account: &mut Account, name: &str) -> Reply {
+    let sets = &mut account.change_sets;
+    if !sets.waiting.remove(name) {
+        return query::error(404, "ChangeSetNotFound", "The change set does not exist");
+    }
+    sets.happened.extend(sets.events.iter().cloned());
+    sets.happened.push(ResourceEvent {
+        status: sets.ends_as,
+        ..ResourceEvent::default()
+    });
+    account.stack_status = sets.ends_as.to_owned();
+    let given = sets.requests.last().cloned().unwrap_or_default();
+    for number in 1.. {
+        let member = |name: &str| given.get(&format!("Parameters.member.{number}.{name}"));
+        let Some(key) = member("ParameterKey") else { break };
+        if let Some(value) = member("ParameterValue") {
+            account.stack_parameters.insert(key.clone(), value.clone());
+        }
+    }
+    result("ExecuteChangeSet", "")
+}
+
+/// Lists events, the newest first. Those without a resource are the stack's own.
+fn events(happened: &[ResourceEvent]) -> Reply {
+    let member = |(number, event): (usize, &ResourceEvent)| {
+        let is_of_stack = event.resource.is_empty();
+        let physical = match is_of_stack {
+            true => STACK_ID.to_owned(),
+            false => format!("{}-1", event.resource),
+        };
+        format!(
+            "<member><StackId>{STACK_ID}</StackId><EventId>event-{number}</EventId><Timestamp>{TIME}</Timestamp>\
+             <LogicalResourceId>{}</LogicalResourceId><PhysicalResourceId>{physical}</PhysicalResourceId>\
+             <ResourceType>{}</ResourceType><ResourceStatus>{}</ResourceStatus>\
+             <ResourceStatusReason>{}</ResourceStatusReason></member>",
+            event.resource,
+            event.resource_type,
+            event.status,
+            escaped(event.reason)
+        )
+    };
+    let members: String = happened.iter().enumerate().rev().map(member).collect();
+    result(
+        "DescribeStackEvents",
+        &format!("<StackEvents>{members}</StackEvents>"),
+    )
+}
+
+fn result(operation: &str, body: &str) -> Reply {
+    Reply::ok(format!(
+        "<{operation}Response xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><{operation}Result>{body}\
+         </{operation}Result></{operation}Response>"
+    ))
+}
+
+/// Reads a body of the query protocol.
+fn form(body: &[u8]) -> BTreeMap<String, String> {
+    let text = String::from_utf8_lossy(body);
+    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+    pairs
+        .map(|(name, value)| (decoded(name), decoded(&value.replace('+', " "))))
+        .collect()
+}

@@ -1,6 +1,7 @@
 //! Arguments that several commands share, and the plain values that operations take in their place.
 
 pub(crate) mod candidates;
+mod consent;
 mod names;
 mod repair;
 mod sample;
@@ -8,6 +9,7 @@ mod stack;
 mod time;
 mod upvest;
 
+pub(crate) use consent::ConsentArgs;
 pub(crate) use names::{domain, entity, event_type};
 pub(crate) use repair::{RepairArgs, rate};
 pub(crate) use sample::OneOf;

@@ -14,8 +14,8 @@ use pipeline::runtime::config::{Lookup, environment};
 
 use crate::arguments::StackArgs;
 use crate::commands::{
-    archive, audit, context, cost, dlq, doctor, drain, entities, events, explain, keys, listen, policy,
-    quarantine, reconcile, replay, restore, send, shell, spec, tail, trigger, webhooks,
+    archive, audit, configure, context, cost, deploy, dlq, doctor, drain, entities, events, explain, keys,
+    listen, policy, quarantine, reconcile, replay, restore, send, shell, spec, tail, trigger, webhooks,
 };
 use crate::contexts;
 use crate::output::{Answer, Page, terminal_width};
@@ -140,6 +140,26 @@ enum Command {
     /// See what operators did, and why
     #[command(subcommand, subcommand_precedence_over_arg = true)]
     Audit(audit::Command),
+    /// Deploy a release: check, show what would change, ask, and follow CloudFormation to its end
+    ///
+    /// It takes no Rust, no SAM and no AWS CLI, but a folder of `make release`, or its archive behind a URL. All that can be
+    /// checked is checked first: the release's checksums, names and values of parameters, ARNs, the secret with Upvest's
+    /// credentials, the account's concurrent executions, the state of the stack. Then the files that the bucket does not have
+    /// are uploaded, and a change set is shown in words. A table, bucket or queue is not replaced without
+    /// --allow-replacement.
+    ///
+    /// It can be run again after any end. Interrupted before you agreed, it has changed nothing of the stack; after that,
+    /// AWS goes on by itself, and `doctor` tells how it ended.
+    ///
+    /// Example: upvest-webhooks --stack webhooks-sandbox deploy --release dist --parameters sandbox.json
+    Deploy(Box<deploy::Arguments>),
+    /// Give parameters of a stack that runs other values, without a release; or list them
+    ///
+    /// All others keep theirs. What would change is shown in words first, as by `deploy`. The stack is to have been deployed
+    /// from a release, whose template is used again.
+    ///
+    /// Example: upvest-webhooks --stack webhooks-live configure --set LogLevel=DEBUG
+    Configure(Box<configure::Arguments>),
     /// Check a deployed stack and its subscription at Upvest, and say what to do about what is wrong
     ///
     /// Looks at the URL (name, certificate, redirects, answers), the subscription, verification keys, API credentials,

@@ -2,8 +2,10 @@
 
 pub(crate) mod archive;
 pub(crate) mod audit;
+pub(crate) mod configure;
 pub(crate) mod context;
 pub(crate) mod cost;
+pub(crate) mod deploy;
 pub(crate) mod dlq;
 pub(crate) mod doctor;
 pub(crate) mod drain;

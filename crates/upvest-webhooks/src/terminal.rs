@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use operator::{Error, Progress, Result};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::output::{harmless, note};
 
@@ -30,6 +30,18 @@ pub(crate) fn ask(question: &str) -> io::Result<Option<bool>> {
     let mut answer = String::new();
     input.lock().read_line(&mut answer)?;
     Ok(Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")))
+}
+
+/// Puts such a question without keeping the program from hearing that it is to end.
+///
+/// # Errors
+///
+/// What reading the answer failed with.
+pub(crate) async fn ask_meanwhile(question: String) -> io::Result<Option<bool>> {
+    let (answer, answered) = oneshot::channel();
+    // A thread of its own: the runtime would wait for one of its own at the end, and nothing ends a read from a terminal.
+    std::thread::spawn(move || answer.send(ask(&question)));
+    answered.await.unwrap_or(Ok(None))
 }
 
 /// Shows what operations report: notes as lines, and work as a bar on standard error, if that is a terminal.

@@ -40,7 +40,7 @@ pub struct Change {
     /// Gives its type, as CloudFormation names it.
     pub resource_type: String,
     /// Lists the properties that change.
-    pub properties: Vec<String>,
+    pub changed_properties: Vec<String>,
     /// Tells whether it holds data that the change may put out of reach.
     pub may_lose_data: bool,
 }
@@ -113,7 +113,7 @@ impl Change {
             change: kind,
             resource: change.logical_resource_id().unwrap_or_default().to_owned(),
             resource_type: resource_type.to_owned(),
-            properties,
+            changed_properties: properties,
             may_lose_data: is_emptied && !is_kept_for_later && HOLD_DATA.contains(&resource_type),
         }
     }

@@ -277,10 +277,10 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_finger_is_told_with_the_nearest_name() {
-        let told = refusal(&["Enviroment=sandbox"]);
+        let told = refusal(&["Environments=sandbox"]);
         assert_eq!(
             told,
-            "there is no parameter Enviroment: did you mean Environment?"
+            "there is no parameter Environments: did you mean Environment?"
         );
     }
 

@@ -31,7 +31,8 @@ pub(crate) fn rate(text: &str) -> Result<f64, &'static str> {
     rate.ok_or("expected a number from 0.01 to 10000")
 }
 
-fn nobody_to_ask() -> Error {
+/// Says that there is nobody to ask.
+pub(super) fn nobody_to_ask() -> Error {
     Error::usage("nobody can be asked, without a terminal: use --yes, or --dry-run to see what would be done")
 }
 

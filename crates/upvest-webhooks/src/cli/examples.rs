@@ -3,6 +3,10 @@
 /// Shows commands by what they are for, and lists the environment variables and the exit statuses.
 pub(super) const EXAMPLES: &str = "\
 Examples:
+  Deploy a release, and change a parameter of it later:
+    upvest-webhooks --stack webhooks-sandbox deploy --release dist --parameters sandbox.json
+    upvest-webhooks --stack webhooks-sandbox configure --set LogLevel=DEBUG
+
   Trust a key that Upvest published, in the stack `webhooks-live`:
     upvest-webhooks --stack webhooks-live keys import --jwk verify_keys.json --reason INC-42
 

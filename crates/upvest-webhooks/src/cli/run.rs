@@ -49,6 +49,8 @@ impl Command {
                 let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
                 Answer::of(&arguments.run(stack, reporter).await?, page)
             }
+            Self::Deploy(arguments) => Answer::of(&Box::pin(arguments.run(stacks)).await?, page),
+            Self::Configure(arguments) => Answer::of(&Box::pin(arguments.run(stacks)).await?, page),
             Self::Doctor(arguments) => Answer::of(&arguments.run(stacks).await?, page),
             Self::Reconcile(arguments) => Answer::of(&Box::pin(arguments.run(stacks)).await?, page),
             Self::Spec(command) => Answer::of(&command.run()?, page),

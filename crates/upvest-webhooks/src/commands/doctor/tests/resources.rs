@@ -264,9 +264,19 @@ async fn what_is_in_quarantine_is_counted_by_its_reason() {
 async fn parts_that_are_gone_and_a_version_that_differs_are_found() {
     let mut site = Site::healthy().await;
     site.output("Version", "0.0.1");
-    site.check("")
-        .await
-        .assert_only("warning", "version", "the stack is 0.0.1", "deploy");
+    site.check("").await.assert_only(
+        "warning",
+        "version",
+        "older than this command",
+        "deploy this version",
+    );
+    site.output("Version", "999.0.0");
+    site.check("").await.assert_only(
+        "warning",
+        "version",
+        "newer than this command",
+        "use the command of the stack",
+    );
     site.output("Version", env!("CARGO_PKG_VERSION"));
     site.output("EventBusName", "gone");
     site.check("")

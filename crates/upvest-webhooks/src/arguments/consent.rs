@@ -1,0 +1,48 @@
+//! Whether something is done at all, and who is asked, where nothing is repaired.
+
+use clap::Args;
+use operator::{Error, Result};
+
+use super::repair::nobody_to_ask;
+use crate::terminal;
+
+/// Says whether to do it, after a question or not.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ConsentArgs {
+    /// Show what would change, and change nothing
+    #[arg(long, alias = "no-execute")]
+    pub(crate) dry_run: bool,
+    /// Do not ask; needed where there is no terminal
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+impl ConsentArgs {
+    /// Asks whether to go on, unless that was said already. `shown` is told to whoever is asked, and to nobody else.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] of the kind usage without a terminal.
+    pub(crate) async fn confirm(&self, shown: impl FnOnce(), question: String) -> Result<bool> {
+        if self.yes {
+            return Ok(true);
+        }
+        shown();
+        let answer = terminal::ask_meanwhile(question).await;
+        answer
+            .map_err(Error::context("the answer cannot be read"))?
+            .ok_or_else(nobody_to_ask)
+    }
+
+    /// Makes sure that somebody can be asked later, where much is done before the question.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] of the kind usage without a terminal.
+    pub(crate) fn must_be_answerable(&self) -> Result<()> {
+        match self.yes || self.dry_run || terminal::is_attended() {
+            true => Ok(()),
+            false => Err(nobody_to_ask()),
+        }
+    }
+}

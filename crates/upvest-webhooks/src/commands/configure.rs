@@ -1,0 +1,84 @@
+//! `configure`: gives parameters of a stack that runs other values, or lists those that it has.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use operator::deploy::{
+    Configuration, Deployed, Plan, Settings, StackParameters, Target, configure, parameters,
+};
+use operator::{Result, StackFinder};
+
+use super::deploy::ask;
+use crate::arguments::ConsentArgs;
+use crate::output::{Report, one_report_of, table};
+use crate::terminal;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// List the parameters that the stack has, and change none
+    #[arg(long, conflicts_with_all = ["set", "parameters", "role_arn", "allow_replacement", "dry_run", "yes"])]
+    show: bool,
+    /// File with the parameters that change, in JSON, as `deploy` takes it
+    #[arg(long, value_name = "FILE")]
+    parameters: Option<PathBuf>,
+    /// Set a parameter, whatever the file says; all others keep their values
+    #[arg(long, value_name = "NAME=VALUE", required_unless_present_any = ["show", "parameters"])]
+    set: Vec<String>,
+    /// Role that CloudFormation changes the resources as [default: the stack's, or you]
+    #[arg(long, value_name = "ARN")]
+    role_arn: Option<String>,
+    /// Let tables, buckets and queues be replaced or removed, with what is in them
+    #[arg(long)]
+    allow_replacement: bool,
+    #[command(flatten)]
+    consent: ConsentArgs,
+}
+
+one_report_of! {
+    /// Holds the result of what was asked for, a change or a list.
+    ConfigureReport {
+        Shown(StackParameters),
+        Changed(Deployed),
+    }
+}
+
+impl Arguments {
+    /// Changes parameters after a question that counts what would change, or lists them.
+    pub(crate) async fn run(self, stacks: &StackFinder<'_>) -> Result<ConfigureReport> {
+        if !self.show {
+            self.consent.must_be_answerable()?;
+        }
+        let settings = Settings::read(self.parameters.as_deref(), &self.set)?;
+        let (config, stack) = stacks.destination().await?;
+        let (stop, consent) = (terminal::stop_signal()?, &self.consent);
+        let target = Target {
+            config: &config,
+            stack: &stack,
+            reporter: stacks.reporter(),
+            stop: &stop,
+        };
+        if self.show {
+            return Ok(ConfigureReport::Shown(parameters(&target).await?));
+        }
+        let configuration = Configuration {
+            settings,
+            role_arn: self.role_arn,
+            allow_replacement: self.allow_replacement,
+            dry_run: consent.dry_run,
+        };
+        let confirm = async |plan: &Plan| ask(consent, &target, plan).await;
+        let changed = configure(&target, &configuration, confirm).await?;
+        Ok(ConfigureReport::Changed(changed))
+    }
+}
+
+impl Report for StackParameters {
+    fn text(&self) -> String {
+        let mut rows = table(["parameter", "value", "default"]);
+        for parameter in &self.parameters {
+            let is_default = if parameter.is_default { "✓" } else { "" };
+            rows.add_row([parameter.name.as_str(), parameter.value.as_str(), is_default]);
+        }
+        rows.to_string()
+    }
+}

@@ -1,0 +1,89 @@
+//! What deploying calls, held against the policy of those who deploy.
+
+use std::collections::BTreeSet;
+
+use fake_aws::{Call, Outcome};
+
+use super::*;
+
+/// Lists what the policy allows for whoever looks at a stack, or mends one by hand.
+const BY_HAND: [&str; 5] = [
+    "cloudformation:ContinueUpdateRollback",
+    "cloudformation:DescribeStackResources",
+    "cloudformation:GetTemplateSummary",
+    "cloudformation:ListStackResources",
+    "s3:GetBucketLocation",
+];
+/// Hands the role over that CloudFormation works as, and is no call of its own.
+const HANDED_OVER: &str = "iam:PassRole";
+
+fn policy() -> BTreeSet<String> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/examples/deployer.json");
+    let policy: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let statements = policy["Statement"].as_array().unwrap();
+    let actions = statements
+        .iter()
+        .flat_map(|statement| match &statement["Action"] {
+            Value::Array(actions) => actions.clone(),
+            action => vec![action.clone()],
+        });
+    actions
+        .map(|action| action.as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Names the action of IAM that a call takes; `None` for what is allowed to everybody.
+fn action(call: &Call) -> Option<String> {
+    let operation = match call.operation.as_str() {
+        "HeadBucket" => "ListBucket",
+        "HeadObject" => "GetObject",
+        other => other,
+    };
+    Some(match call.service {
+        Service::Sts => return None,
+        Service::CloudFormation => format!("cloudformation:{operation}"),
+        Service::S3 => format!("s3:{operation}"),
+        Service::Lambda => format!("lambda:{operation}"),
+        Service::SecretsManager => format!("secretsmanager:{operation}"),
+        other => panic!("{other:?} is not called"),
+    })
+}
+
+#[tokio::test]
+async fn a_deployer_with_the_policy_deploys_and_configures_and_needs_all_of_it() {
+    let site = Site::new("permitted");
+    site.aws.create_bucket("artifacts");
+    let policy = policy();
+    // What the policy lacks is denied, and what is called all the same is done without.
+    site.aws.edit_account(|account| {
+        account.denied = [
+            "GetSecretValue",
+            "GetAccountSettings",
+            "GetBucketPolicy",
+            "CreateBucket",
+        ]
+        .map(str::to_owned)
+        .into();
+    });
+    let deploy =
+        "deploy --release $RELEASE --artifacts-bucket artifacts --set UpvestSecret=upvest/credentials";
+    site.run(&format!("{deploy} --dry-run")).await.unwrap();
+    site.run(&format!("{deploy} --yes")).await.unwrap();
+    site.would_change(modified("IngestFunction", "AWS::Lambda::Function", "False"));
+    site.run("configure --set LogLevel=DEBUG --yes").await.unwrap();
+    let calls = site.aws.calls();
+    let done = calls
+        .iter()
+        .filter(|call| call.outcome == Outcome::Ok)
+        .filter_map(action);
+    let done: BTreeSet<String> = done.collect();
+    let beyond: Vec<_> = done.difference(&policy).collect();
+    assert!(beyond.is_empty(), "the policy lacks {beyond:?}");
+    let own = BY_HAND.into_iter().chain([HANDED_OVER]);
+    let own: BTreeSet<String> = own.map(str::to_owned).collect();
+    let unused: Vec<_> = policy
+        .difference(&done)
+        .filter(|action| !own.contains(*action))
+        .collect();
+    assert!(unused.is_empty(), "nothing needs {unused:?}");
+}

@@ -1,0 +1,161 @@
+//! What is refused, and that nothing was touched by then.
+
+use webhook_tests::commands::assert_commands_parse;
+
+use super::*;
+
+#[tokio::test]
+async fn a_typo_in_the_parameter_file_is_refused_with_the_nearest_name_and_nothing_is_called() {
+    let site = Site::new("typo");
+    let file = site.release.join("parameters.json");
+    std::fs::write(&file, r#"{"Environments": "sandbox", "LogLevel": "TRACE"}"#).unwrap();
+    let refusal = site
+        .refusal("deploy --release $RELEASE --yes --parameters $RELEASE/parameters.json")
+        .await;
+    assert!(
+        refusal.contains("no parameter Environments: did you mean Environment?"),
+        "{refusal}"
+    );
+    assert!(refusal.contains("LogLevel cannot be \"TRACE\""), "{refusal}");
+    assert_eq!(site.aws.calls(), []);
+}
+
+#[tokio::test]
+async fn a_release_whose_file_was_changed_is_refused_and_nothing_is_called() {
+    let site = Site::new("changed");
+    std::fs::write(site.release.join("functions/arm64/ingest.zip"), "other code").unwrap();
+    let refusal = site.refusal("deploy --release $RELEASE --yes").await;
+    assert!(
+        refusal.contains("functions/arm64/ingest.zip was changed"),
+        "{refusal}"
+    );
+    assert_eq!(site.aws.calls(), []);
+}
+
+#[tokio::test]
+async fn what_cannot_work_is_refused_before_anything_is_uploaded() {
+    let site = Site::new("refuses");
+    for (set, told) in [
+        (
+            "Architecture=x86_64",
+            "the release has no functions for Architecture=x86_64, but for arm64",
+        ),
+        (
+            "AlarmTopicArn=arn:aws:sns:eu-west-1:123456789012:t",
+            "AlarmTopicArn is of eu-west-1",
+        ),
+        (
+            "VpcSubnetIds=subnet-1,subnet-2",
+            "VpcSubnetIds needs VpcSecurityGroupIds",
+        ),
+        ("IngestReservedConcurrency=950", "take 900 at most"),
+        (
+            "UpvestSecret=upvest/credentials",
+            "the secret upvest/credentials of UpvestSecret cannot be read",
+        ),
+    ] {
+        let refusal = site
+            .refusal(&format!("deploy --release $RELEASE --yes --set {set}"))
+            .await;
+        assert!(refusal.contains(told), "{refusal}");
+        assert_commands_parse::<Cli>(&refusal.replace('`', "\n"), "a refusal");
+    }
+    site.aws.create_secret_string("empty", "{}");
+    let refusal = site
+        .refusal("deploy --release $RELEASE --yes --set UpvestSecret=empty")
+        .await;
+    assert!(refusal.contains("holds no credentials of Upvest's"), "{refusal}");
+    site.assert_untouched();
+}
+
+#[tokio::test]
+async fn an_account_with_ten_concurrent_executions_is_refused_unless_the_queues_take_fewer() {
+    let site = Site::new("ten");
+    site.aws
+        .edit_account(|account| account.concurrent_executions = Some(10));
+    let refusal = site.refusal("deploy --release $RELEASE --yes").await;
+    assert!(
+        refusal.contains("Lambda runs too little at once in this account (10"),
+        "{refusal}"
+    );
+    assert!(refusal.contains("request-service-quota-increase"), "{refusal}");
+    site.assert_untouched();
+    site.run("deploy --release $RELEASE --yes --set VerifyMaximumConcurrency=2")
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_deployer_who_may_not_read_the_secret_deploys_all_the_same() {
+    let site = Site::new("denied");
+    site.aws.edit_account(|account| {
+        let denied = ["GetSecretValue", "GetAccountSettings", "ListChangeSets"];
+        account.denied.extend(denied.map(str::to_owned));
+    });
+    let done = site
+        .run("deploy --release $RELEASE --yes --set UpvestSecret=upvest/credentials")
+        .await;
+    assert_eq!(done.unwrap()["status"], "CREATE_COMPLETE");
+}
+
+#[tokio::test]
+async fn a_table_is_not_replaced_unless_that_is_said() {
+    let site = Site::deployed("replaces").await;
+    for replacement in ["True", "Conditional"] {
+        site.would_change(modified("EventsTable", TABLE, replacement));
+        let refusal = site.refusal("deploy --release $RELEASE --yes").await;
+        assert!(
+            refusal.contains("replace or remove what holds data: EventsTable"),
+            "{refusal}"
+        );
+    }
+    assert_eq!((site.executions(), site.waiting()), (0, 0));
+    site.run("deploy --release $RELEASE --yes --allow-replacement")
+        .await
+        .unwrap();
+    assert_eq!(site.executions(), 1);
+}
+
+#[tokio::test]
+async fn a_change_set_that_fails_is_told_and_deleted() {
+    let site = Site::deployed("fails-early").await;
+    site.aws.edit_account(|account| {
+        let failure = "Transform AWS::Serverless-2016-10-31 failed";
+        account.change_sets.failure = Some(failure.to_owned());
+    });
+    let refusal = site.refusal("deploy --release $RELEASE --yes").await;
+    assert!(
+        refusal.contains("Transform AWS::Serverless-2016-10-31 failed"),
+        "{refusal}"
+    );
+    assert_eq!((site.executions(), site.waiting()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_stack_of_something_else_is_never_deployed_over() {
+    let site = Site::deployed("other").await;
+    site.aws.edit_account(|account| account.stack_outputs.clear());
+    let refusal = site.refusal("deploy --release $RELEASE --yes").await;
+    assert!(refusal.contains("is none of this receiver"), "{refusal}");
+    site.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_bucket_that_was_named_is_never_made() {
+    let site = Site::new("named");
+    let line = "deploy --release $RELEASE --yes --artifacts-bucket releases-of-the-bank";
+    let refusal = site.refusal(line).await;
+    assert!(
+        refusal.contains("there is no bucket releases-of-the-bank"),
+        "{refusal}"
+    );
+    site.assert_untouched();
+    site.aws.create_bucket("releases-of-the-bank");
+    site.run(line).await.unwrap();
+    assert_eq!(site.aws.objects("releases-of-the-bank").len(), 3);
+    assert_eq!(site.aws.count(Service::S3, "PutBucketPolicy"), 0);
+    // The stack knows where its release is, and the next one goes there too.
+    site.would_change(added("OrdersQueue", "AWS::SQS::Queue"));
+    site.run("deploy --release $RELEASE --yes").await.unwrap();
+    assert_eq!(site.aws.count(Service::S3, "CreateBucket"), 0);
+}

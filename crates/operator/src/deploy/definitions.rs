@@ -235,7 +235,7 @@ fn member<'y, 'i>(node: &'y Yaml<'i>, name: &str) -> Option<&'y Yaml<'i>> {
 /// Writes a single value as a template means it, and as a request has it.
 fn text(node: &Yaml<'_>) -> Option<String> {
     match node {
-        Yaml::Value(Scalar::String(text)) => Some(text.as_ref().to_owned()),
+        Yaml::Value(Scalar::String(text)) => Some(text.to_string()),
         Yaml::Value(Scalar::Integer(number)) => Some(number.to_string()),
         Yaml::Value(Scalar::Boolean(flag)) => Some(flag.to_string()),
         Yaml::Value(Scalar::FloatingPoint(number)) => Some(number.into_inner().to_string()),

@@ -4,13 +4,14 @@ mod configuring;
 mod permitted;
 mod refusing;
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 use clap::Parser;
 use fake_aws::{Aws, PlannedChange, ResourceEvent, Service};
 use operator::deploy::{Deployment, Plan, Settings, Target, deploy};
 use operator::release::{RELEASE_FILE, Release, checksum};
-use operator::{Error, Reporter, Result, Stack, StackFinder};
+use operator::{Error, Progress, Reporter, Result, Stack, StackFinder};
 use pipeline::runtime::clock::Clock;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -381,10 +382,20 @@ async fn what_protects_a_stack_is_set_after_it_and_again_where_nothing_changes()
 
 /// Deploys with an answer of the test's own; the operator may end it meanwhile.
 async fn answered(site: &Site, stop: &Notify, answer: impl AsyncFnOnce() -> Result<bool>) -> Result<Value> {
+    told(site, stop, Reporter::silent(), answer).await
+}
+
+/// Deploys so, and has the test hear what an operator is told.
+async fn told(
+    site: &Site,
+    stop: &Notify,
+    reporter: Reporter<'_>,
+    answer: impl AsyncFnOnce() -> Result<bool>,
+) -> Result<Value> {
     let target = Target {
         config: site.aws.sdk_config(),
         stack: STACK,
-        reporter: Reporter::silent(),
+        reporter,
         stop,
     };
     let deployment = Deployment {
@@ -432,4 +443,25 @@ async fn a_deployment_that_is_ended_says_that_aws_goes_on_and_where_to_look() {
     assert_eq!((site.executions(), site.waiting()), (1, 0));
     let refusal = site.refusal("deploy --release $RELEASE --yes").await;
     assert!(refusal.contains("wait for its end"), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_change_set_of_somebody_else_is_told_of_before_it_is_deleted_with_the_execution() {
+    let site = Site::deployed("others").await;
+    site.aws.edit_account(|account| {
+        account.change_sets.of_others.insert("of-a-colleague".to_owned());
+    });
+    let notes = RefCell::new(Vec::new());
+    let take = |progress: Progress<'_>| {
+        if let Progress::Note(note) = progress {
+            notes.borrow_mut().push(note.to_owned());
+        }
+    };
+    let done = told(&site, &Notify::new(), Reporter::new(&take), async || Ok(false)).await;
+    assert_eq!(done.unwrap()["declined"], true);
+    let notes = notes.into_inner();
+    assert!(
+        notes.iter().any(|note| note.contains("of-a-colleague")),
+        "{notes:?}"
+    );
 }

@@ -365,6 +365,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_stack_to_deploy_need_not_be_there_and_is_not_the_local_one_by_chance() {
+        let choice = StackChoice {
+            stack: Some("new".to_owned()),
+            region: Some("eu-central-1".to_owned()),
+            ..StackChoice::default()
+        };
+        let finder = StackFinder::new(choice, Lookup::new(&|_| None), Reporter::silent());
+        let (config, name) = finder.destination().await.unwrap();
+        assert_eq!(name, "new");
+        assert_eq!(config.region().map(Region::as_ref), Some("eu-central-1"));
+        let unnamed = StackFinder::new(StackChoice::default(), Lookup::new(&|_| None), Reporter::silent());
+        assert!(unnamed.destination().await.unwrap_err().is_usage());
+    }
+
+    #[tokio::test]
     async fn a_missing_file_says_what_to_do() {
         let choice = StackChoice {
             local: Some("/nowhere/stack.json".into()),

@@ -9,6 +9,7 @@ pub(crate) mod iam;
 mod permissions;
 mod platform;
 mod queues;
+mod rules;
 mod storage;
 mod taken_over;
 

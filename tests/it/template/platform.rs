@@ -234,6 +234,15 @@ fn every_bucket_logs_who_touched_it_under_the_stacks_name_and_its_own() {
 }
 
 #[test]
+fn no_log_group_is_of_a_class_that_takes_no_metrics_from_its_lines() {
+    let template = Template::read();
+    for (name, group) in template.resources("AWS::Logs::LogGroup") {
+        let class = group["Properties"].get("LogGroupClass");
+        assert!(class.is_none_or(|class| class == "STANDARD"), "{name}: {class:?}");
+    }
+}
+
+#[test]
 fn what_nobody_asked_for_is_not_there() {
     let template = Template::read();
     let groups = &template.section("Metadata")["AWS::CloudFormation::Interface"]["ParameterGroups"];

@@ -76,6 +76,7 @@ check: $(LINT) $(SAM) ## Run everything that CI runs: format, secrets, spelling,
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --workspace --no-deps
 	.tools/lint/bin/cfn-lint
+	.tools/lint/bin/python tools/handlers.py --check
 	.tools/sam/bin/sam validate
 	$(MAKE) workflows
 	$(MAKE) test

@@ -5,6 +5,7 @@ mod deployers;
 mod edge;
 mod evidence;
 mod functions;
+mod handlers;
 pub(crate) mod iam;
 mod permissions;
 mod platform;

@@ -4,76 +4,25 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::FUNCTION;
 use super::cloudformation::{Template, as_written, one_or_more, text_of};
 
-const SERVICE_ROLE: &str = "infra/examples/service-role.yaml";
-
-/// Which action makes a resource of a type. Policies of queues, topics and roles are settings of these.
-const MADE_BY: [(&str, &str); 30] = [
-    ("AWS::ApiGatewayV2::Api", "apigateway:POST"),
-    ("AWS::ApiGatewayV2::ApiMapping", "apigateway:POST"),
-    (
-        "AWS::ApiGatewayV2::DomainName",
-        "apigateway:AddCertificateToDomain",
-    ),
-    ("AWS::ApiGatewayV2::Integration", "apigateway:POST"),
-    ("AWS::ApiGatewayV2::Route", "apigateway:POST"),
-    ("AWS::ApiGatewayV2::Stage", "logs:CreateLogDelivery"),
-    ("AWS::Budgets::Budget", "budgets:ModifyBudget"),
-    ("AWS::CloudWatch::Alarm", "cloudwatch:PutMetricAlarm"),
-    ("AWS::CloudWatch::CompositeAlarm", "cloudwatch:PutCompositeAlarm"),
-    ("AWS::CloudWatch::Dashboard", "cloudwatch:PutDashboard"),
-    ("AWS::DynamoDB::Table", "dynamodb:CreateTable"),
-    ("AWS::Events::EventBus", "events:CreateEventBus"),
-    ("AWS::Events::Rule", "events:PutRule"),
-    ("AWS::IAM::Policy", "iam:PutRolePolicy"),
-    ("AWS::IAM::Role", "iam:CreateRole"),
-    ("AWS::Lambda::Permission", "lambda:AddPermission"),
-    ("AWS::Logs::LogGroup", "logs:CreateLogGroup"),
-    ("AWS::Logs::MetricFilter", "logs:PutMetricFilter"),
-    ("AWS::Route53::RecordSet", "route53:ChangeResourceRecordSets"),
-    ("AWS::S3::Bucket", "s3:CreateBucket"),
-    ("AWS::S3::BucketPolicy", "s3:PutBucketPolicy"),
-    ("AWS::SNS::Subscription", "sns:Subscribe"),
-    ("AWS::SNS::Topic", "sns:CreateTopic"),
-    ("AWS::SNS::TopicPolicy", "sns:SetTopicAttributes"),
-    ("AWS::SQS::Queue", "sqs:CreateQueue"),
-    ("AWS::SQS::QueuePolicy", "sqs:SetQueueAttributes"),
-    ("AWS::SecretsManager::Secret", "secretsmanager:CreateSecret"),
-    ("AWS::Serverless::Application", "cloudformation:CreateStack"),
-    ("Custom::UpvestSubscription", "lambda:InvokeFunction"),
-    (FUNCTION, "lambda:CreateFunction"),
-];
+/// The role that CloudFormation deploys with.
+pub(super) const SERVICE_ROLE: &str = "infra/examples/service-role.yaml";
 
 /// The statements of CloudFormation's role.
-fn of_the_service_role(template: &Template) -> Vec<&Value> {
+pub(super) fn of_the_service_role(template: &Template) -> Vec<&Value> {
     let policies = template.resources("AWS::IAM::ManagedPolicy");
     let statements =
         policies.flat_map(|(_, policy)| one_or_more(&policy["Properties"]["PolicyDocument"]["Statement"]));
     statements.map(super::cloudformation::when_true).collect()
 }
 
-fn actions<'v>(statements: &[&'v Value]) -> BTreeSet<&'v str> {
+/// The actions that statements name.
+pub(super) fn actions<'v>(statements: &[&'v Value]) -> BTreeSet<&'v str> {
     let actions = statements
         .iter()
         .flat_map(|statement| one_or_more(&statement["Action"]));
     actions.map(text_of).collect()
-}
-
-#[test]
-fn cloudformation_may_make_every_kind_of_resource_that_the_stack_has() {
-    let role = Template::read_file(SERVICE_ROLE);
-    let allowed = actions(&of_the_service_role(&role));
-    for path in ["template.yaml", "infra/alarms.yaml", "infra/dashboard.yaml"] {
-        let template = Template::read_file(path);
-        for (name, resource) in template.section("Resources") {
-            let kind = text_of(&resource["Type"]);
-            let maker = MADE_BY.iter().find(|(own, _)| *own == kind);
-            let (_, action) = maker.unwrap_or_else(|| panic!("{name}: what makes a {kind}?"));
-            assert!(allowed.contains(action), "{name}: {action}");
-        }
-    }
 }
 
 #[test]
@@ -164,6 +113,8 @@ fn who_deploys_hands_over_to_cloudformation_and_touches_no_resource_himself() {
                     statement["Condition"],
                     json!({ "StringEquals": { "iam:PassedToService": "cloudformation.amazonaws.com" } })
                 ),
+                // What says nothing of anybody's data, and cannot be asked for less than all.
+                ("lambda", "GetAccountSettings") | ("ec2", "DescribeSubnets" | "DescribeSecurityGroups") => {}
                 ("s3", _) => {
                     let bucket = text_of(&statement["Resource"]);
                     assert!(bucket.starts_with("arn:aws:s3:::ARTIFACT_BUCKET"), "{bucket}");

@@ -20,6 +20,7 @@ import socketserver
 import sys
 import threading
 import time
+from urllib.parse import urlsplit
 
 HOST = "127.0.0.1"
 API_PORT, WEBHOOK_PORT = (int(argument) for argument in sys.argv[1:3])
@@ -31,11 +32,14 @@ os.environ.update(GATEWAY_PORT=str(API_PORT), MINISTACK_HOST=HOST, AWS_ENDPOINT_
 from hypercorn.asyncio import serve  # noqa: E402
 from hypercorn.config import Config  # noqa: E402
 from ministack.app import app as ministack  # noqa: E402
-from ministack.core import iam_actions, lambda_runtime  # noqa: E402
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime  # noqa: E402
 from ministack.services import apigateway, dynamodb, lambda_svc  # noqa: E402
+from ministack.services.cloudformation import helpers  # noqa: E402
 
 WRITE = re.compile(r'\s*(INSERT\s+INTO|UPDATE)\s+"?([A-Za-z0-9_.-]+)"?', re.IGNORECASE)
 WRITE_ACTIONS = {"INSERT": "dynamodb:PartiQLInsert", "UPDATE": "dynamodb:PartiQLUpdate"}
+# Under this name the role that a request hands over is in the context of its authorization.
+HANDED_OVER = "ministack:HandedOver"
 
 
 async def app(scope, receive, send):
@@ -93,6 +97,42 @@ def authorize_batches():
         return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
 
     iam_actions.extract_iam_action = without_batch
+
+
+def authorize_passed_roles():
+    """AWS asks `iam:PassRole` of whoever hands a role over to CloudFormation; MiniStack asks nobody."""
+    context, enforce = iam_actions.request_tag_context, iam_evaluator.enforce
+
+    def with_role(service, action, body, params):
+        known = context(service, action, body, params)
+        role = helpers._p(params, "RoleARN") if service == "cloudformation" else ""
+        return {**known, HANDED_OVER: role} if role else known
+
+    def enforce_both(access_key, action, service, region, resource_arn="*", service_context=None):
+        asked = dict(service_context or {})
+        role = asked.pop(HANDED_OVER, None)
+        denied = enforce(access_key, action, service, region, resource_arn=resource_arn, service_context=asked)
+        if denied or not role:
+            return denied
+        handing = {"iam:PassedToService": "cloudformation.amazonaws.com"}
+        return enforce(access_key, "iam:PassRole", service, region, resource_arn=role, service_context=handing)
+
+    iam_actions.request_tag_context = with_role
+    iam_evaluator.enforce = enforce_both
+
+
+def find_templates_by_host():
+    """In AWS a template's URL may have the bucket as its host; MiniStack takes the path's first part for the bucket."""
+    resolve = helpers._resolve_document
+
+    def with_bucket_in_path(params, body_key, url_key, label):
+        url = urlsplit(helpers._p(params, url_key))
+        bucket, in_host, _ = url.netloc.partition(".s3.")
+        if in_host:
+            params = {**params, url_key: [f"{url.scheme}://s3.amazonaws.com/{bucket}{url.path}"]}
+        return resolve(params, body_key, url_key, label)
+
+    helpers._resolve_document = with_bucket_in_path
 
 
 def read_concurrency_as_number():
@@ -180,6 +220,8 @@ def main():
     send_at_once()
     authorize_partiql()
     authorize_batches()
+    authorize_passed_roles()
+    find_templates_by_host()
     read_concurrency_as_number()
     describe_protection_as_boolean()
     know_conditional_puts()

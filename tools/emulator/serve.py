@@ -33,8 +33,8 @@ from hypercorn.asyncio import serve  # noqa: E402
 from hypercorn.config import Config  # noqa: E402
 from ministack.app import app as ministack  # noqa: E402
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime  # noqa: E402
-from ministack.services import apigateway, dynamodb, lambda_svc  # noqa: E402
-from ministack.services.cloudformation import helpers  # noqa: E402
+from ministack.services import apigateway, budgets, dynamodb, lambda_svc  # noqa: E402
+from ministack.services.cloudformation import helpers, provisioners  # noqa: E402
 
 WRITE = re.compile(r'\s*(INSERT\s+INTO|UPDATE)\s+"?([A-Za-z0-9_.-]+)"?', re.IGNORECASE)
 WRITE_ACTIONS = {"INSERT": "dynamodb:PartiQLInsert", "UPDATE": "dynamodb:PartiQLUpdate"}
@@ -135,6 +135,22 @@ def find_templates_by_host():
     helpers._resolve_document = with_bucket_in_path
 
 
+def make_budgets():
+    """CloudFormation makes the budgets of a template; MiniStack has budgets, and makes none of a template."""
+
+    def create(logical_id, properties, stack):
+        name = f"{stack}-{logical_id}"
+        status, _, body = budgets._create_budget({**properties, "Budget": {**properties["Budget"], "BudgetName": name}})
+        if status >= 400:
+            raise ValueError(body)
+        return name, {}
+
+    def delete(name, _properties):
+        budgets._delete_budget({"BudgetName": name})
+
+    provisioners._RESOURCE_HANDLERS["AWS::Budgets::Budget"] = {"create": create, "delete": delete}
+
+
 def read_concurrency_as_number():
     """CloudFormation turns a parameter into the type of the property; MiniStack leaves it a string."""
     concurrency, described = lambda_svc._sqs_esm_concurrency, lambda_svc._esm_response
@@ -222,6 +238,7 @@ def main():
     authorize_batches()
     authorize_passed_roles()
     find_templates_by_host()
+    make_budgets()
     read_concurrency_as_number()
     describe_protection_as_boolean()
     know_conditional_puts()

@@ -1,8 +1,9 @@
-//! `sam deploy` to the emulator.
+//! `sam deploy` to the emulator, and what is common to it and to the deployment of a release.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use aws_config::SdkConfig;
 
@@ -25,7 +26,8 @@ pub(crate) fn deploy(
     parameters: &[String],
 ) -> Result<(), LocalStackError> {
     let sam = tool(repository, "sam/bin/sam")?;
-    let output = run(sealed(&sam, &emulator.endpoint_url())
+    let mut command = sealed(&sam, &emulator.endpoint_url());
+    command
         .args([
             "deploy",
             "--no-confirm-changeset",
@@ -38,15 +40,25 @@ pub(crate) fn deploy(
         .args(parameters)
         .env("SAM_CLI_TELEMETRY", "0")
         .env("SAM_CLI_POLL_DELAY", "1")
-        .current_dir(artifacts))?;
+        .current_dir(artifacts);
+    carry_out(command, "sam deploy", &artifacts.with_file_name("deploy.log"))
+}
+
+/// Runs a command that deploys; `log` has what it printed if it fails.
+///
+/// # Errors
+///
+/// [`LocalStackError::Deploy`] with the end of that.
+pub(crate) fn carry_out(mut command: Command, name: &'static str, log: &Path) -> Result<(), LocalStackError> {
+    let output = run(&mut command)?;
     if output.status.success() {
         return Ok(());
     }
-    let log = artifacts.with_file_name("deploy.log");
     let printed = [output.stdout, output.stderr].concat();
-    fs::write(&log, &printed).map_err(|source| LocalStackError::file("write", &log, source))?;
+    fs::write(log, &printed).map_err(|source| LocalStackError::file("write", log, source))?;
     Err(LocalStackError::Deploy {
-        log,
+        command: name,
+        log: log.to_owned(),
         last_lines: last_lines(&printed),
     })
 }
@@ -68,7 +80,11 @@ pub(crate) async fn outputs(config: &SdkConfig) -> Result<BTreeMap<String, Strin
 
 /// Sets what differs from AWS: the machine's instruction set and certificates, tables that may go with the emulator, and that
 /// nothing here is real.
-fn machine_parameters(repository: &Path) -> Result<[String; 4], LocalStackError> {
+///
+/// # Errors
+///
+/// [`LocalStackError::ToolMissing`] where the SAM CLI is not installed.
+pub(crate) fn machine_parameters(repository: &Path) -> Result<[String; 4], LocalStackError> {
     let architecture = if cfg!(target_arch = "aarch64") {
         "arm64"
     } else {

@@ -110,6 +110,8 @@ fn command(
         .arg(repository.join("tools/emulator/serve.py"))
         .args([api_port.to_string(), webhook_port.to_string()])
         .env("LOG_LEVEL", "WARNING")
+        // An account's own, whatever memory the machine has: who deploys is told where it is less than what may be reserved.
+        .env("LAMBDA_ACCOUNT_CONCURRENCY", "1000")
         .env("TMPDIR", &scratch)
         .current_dir(directory)
         .stdin(Stdio::piped())

@@ -67,9 +67,11 @@ pub enum LocalStackError {
         /// Holds the last lines of that file.
         last_lines: String,
     },
-    /// `sam deploy` ended with a failure.
-    #[error("`sam deploy` failed (see also {}):\n{last_lines}", log.display())]
+    /// What deploys ended with a failure.
+    #[error("`{command}` failed (see also {}):\n{last_lines}", log.display())]
     Deploy {
+        /// Names the command, as one would give it.
+        command: &'static str,
         /// Names the file with everything that it printed.
         log: PathBuf,
         /// Holds the last lines of that file.

@@ -1,5 +1,5 @@
 //! The deployed receiver on this machine: an emulator of AWS on loopback, and `template.yaml` deployed to it with
-//! `sam deploy`, with the binaries of the development build as functions.
+//! `sam deploy`, with the binaries of the development build as functions; or a release, by `upvest-webhooks deploy`.
 //!
 //! `make run` and the end-to-end tests use it. It is a development tool and no part of a deployment.
 //!
@@ -26,6 +26,7 @@ mod functions;
 mod options;
 mod ports;
 mod progress;
+mod release;
 mod sources;
 mod tools;
 mod watch;
@@ -106,14 +107,17 @@ impl Emulated {
         self.options.parameters.extend(parameters);
         let deployed = tokio::task::spawn_blocking(move || {
             let progress = Progress::new(self.options.show_progress);
-            progress.step("Deploying template.yaml", || {
-                deployment::deploy(
-                    &self.repository,
-                    &self.artifacts,
-                    &self.emulator,
-                    &self.options.parameters,
-                )
-            })?;
+            match &self.options.release {
+                Some(_) => progress.step("Deploying the release", || release::deploy(&self)),
+                None => progress.step("Deploying template.yaml", || {
+                    deployment::deploy(
+                        &self.repository,
+                        &self.artifacts,
+                        &self.emulator,
+                        &self.options.parameters,
+                    )
+                }),
+            }?;
             Ok::<_, LocalStackError>(self)
         });
         let deployed = joined(deployed.await)?;
@@ -244,10 +248,15 @@ fn prepare(options: Options) -> Result<Prepared, LocalStackError> {
     options.ports.find()?;
     // Before they are built: what is changed meanwhile is not in the binaries.
     let sources = sources::look(&repository);
-    progress.step("Building the functions", || {
-        tools::build(&repository, &["--bins"], options.show_progress)
-    })?;
-    let artifacts = artifacts::assemble(&repository, &directory)?;
+    let artifacts = match &options.release {
+        Some(release) => release::prepare(&repository, release, options.show_progress)?,
+        None => {
+            progress.step("Building the functions", || {
+                tools::build(&repository, &["--bins"], options.show_progress)
+            })?;
+            artifacts::assemble(&repository, &directory)?
+        }
+    };
     let emulator = progress.step("Starting the emulator", || {
         Emulator::start(&repository, &directory, &options)
     })?;

@@ -35,6 +35,9 @@ struct Run {
     /// Follows functions/ and crates/: what changes there is built, and the running functions get it without a deployment.
     #[arg(long)]
     watch: bool,
+    /// Folder of a release to run, relative to the repository, in place of the template and the functions that are there.
+    #[arg(long, env = "RELEASE", value_name = "FOLDER", conflicts_with = "watch")]
+    release: Option<PathBuf>,
     /// Has the emulator enforce the functions' IAM policies.
     #[arg(long, env = "AUTH", value_parser = BoolishValueParser::new())]
     auth: bool,
@@ -58,6 +61,7 @@ async fn main() -> ExitCode {
     let options = Options {
         auth: arguments.auth,
         directory: arguments.directory,
+        release: arguments.release,
         ports: Ports {
             aws: arguments.aws_port,
             webhook: arguments.webhook_port,
@@ -110,6 +114,9 @@ mod tests {
             (Some(4566), Some(4567), Some(4568))
         );
         assert!(run.watch && !run.once);
+        // What follows the sources is not the release.
+        let line = "local-stack run --release dist --watch";
+        assert!(Arguments::try_parse_from(line.split(' ')).is_err());
         let line = "local-stack run --aws-port 0";
         assert!(Arguments::try_parse_from(line.split(' ')).is_err());
     }

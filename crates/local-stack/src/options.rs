@@ -11,6 +11,9 @@ pub struct Options {
     pub auth: bool,
     /// Names the folder for everything the stack writes, relative to the repository. One stack at a time can use it.
     pub directory: PathBuf,
+    /// Names the folder of a release to run, relative to the repository; `None` for the template and the binaries of the
+    /// repository itself.
+    pub release: Option<PathBuf>,
     /// Says on which ports the stack answers.
     pub ports: Ports,
     /// Parameters of the template, each written `Name=value`.
@@ -25,6 +28,7 @@ impl Default for Options {
         Self {
             auth: false,
             directory: ".local".into(),
+            release: None,
             ports: Ports::default(),
             parameters: vec!["CreateEventBus=true".to_owned()],
             show_progress: true,

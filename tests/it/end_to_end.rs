@@ -15,6 +15,7 @@ mod outages;
 #[cfg(target_os = "linux")]
 mod processes;
 mod readme;
+mod releases;
 mod sender;
 mod stack;
 mod subscriber;

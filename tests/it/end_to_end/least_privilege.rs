@@ -1,15 +1,12 @@
 //! What a function does not need is refused to it.
 
-use std::fmt::Debug;
-
 use aws_sdk_dynamodb::config::Credentials;
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use serde_json::json;
 
 use super::processes::FunctionProcess;
 use super::sender::{Sender, event, new_id, new_order};
-use super::stack::{Clients, Stack, until};
+use super::stack::{Clients, Stack, refused, until};
 
 /// Somebody with the credentials that the emulator gave to a function's process.
 struct Caller<'s> {
@@ -126,14 +123,6 @@ impl<'s> Caller<'s> {
         let request = self.clients.secrets.get_secret_value().secret_id(name);
         refused(&format!("GetSecretValue of {name}"), request.send().await);
     }
-}
-
-fn refused<T: Debug, E: ProvideErrorMetadata>(call: &str, outcome: Result<T, E>) {
-    let code = match &outcome {
-        Ok(answer) => panic!("{call} is not refused: {answer:?}"),
-        Err(error) => error.code().unwrap_or("no code"),
-    };
-    assert!(code.starts_with("AccessDenied"), "{call} fails with {code}");
 }
 
 fn id(value: &str) -> AttributeValue {

@@ -1,12 +1,13 @@
 //! The stacks of the end-to-end tests, as their owner sees them: one that all share, and one for what would disturb others.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fmt::Write;
+use std::fmt::{Debug, Write};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_sdk_sqs::types::QueueAttributeName;
 use local_stack::{LocalStack, LocalStackError, Options};
@@ -345,6 +346,15 @@ pub(super) fn version(entity: &Item) -> &str {
         .get("version")
         .and_then(|value| value.as_n().ok())
         .map_or("", String::as_str)
+}
+
+/// Fails unless AWS refused a call to its caller.
+pub(super) fn refused<T: Debug, E: ProvideErrorMetadata>(call: &str, outcome: Result<T, E>) {
+    let code = match &outcome {
+        Ok(answer) => panic!("{call} is not refused: {answer:?}"),
+        Err(error) => error.code().unwrap_or("no code"),
+    };
+    assert!(code.starts_with("AccessDenied"), "{call} fails with {code}");
 }
 
 /// Sends a request and reads the answer.

@@ -1,0 +1,269 @@
+//! A release on the emulator, from its folder to its end: deployed by somebody with the deployer's policy alone, changed, taken
+//! back where a change fails, and deleted; and deployed with every parameter that the template has.
+//!
+//! What the emulator cannot show: it makes resources without asking IAM, so that CloudFormation's own role is held by a test of the
+//! template (`handlers.rs`), and a deployment without that role would prove nothing.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, in its helpers too"
+)]
+
+mod account;
+mod parameters;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use aws_sdk_cloudformation::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use local_stack::{Emulated, LocalStack, Options};
+use serde_json::{Value, json};
+
+use self::account::{Account, BUCKET};
+use super::sender::{event, new_id};
+use super::stack::{Stack, refused, until, until_within};
+
+/// The stack that the deployer may deploy.
+const STACK: &str = "from-release";
+/// Beside the folders of the other stacks, relative to the repository.
+const DIRECTORY: &str = "target/end-to-end-release";
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+/// How long the emulator may take to make a stack, or to delete one.
+const A_DEPLOYMENT: Duration = Duration::from_secs(240);
+
+/// The architecture of this machine, as the template's parameter has it.
+fn architecture() -> &'static str {
+    match cfg!(target_arch = "aarch64") {
+        true => "arm64",
+        false => "x86_64",
+    }
+}
+
+/// Packages the binaries of the development build; gives the release's folder.
+async fn packaged() -> PathBuf {
+    // It has all binaries be built.
+    let _stack = Stack::shared().await;
+    let dist = Path::new(ROOT).join(DIRECTORY).join("dist");
+    let mut command = Command::new(format!("{ROOT}/target/debug/release"));
+    command
+        .arg("--dist")
+        .arg(&dist)
+        .args(["--functions", &format!("{}={ROOT}/target/debug", architecture())])
+        .args(["--fast", "--unreleased"]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", printed(&output));
+    dist
+}
+
+fn printed(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    text(&output.stdout) + &text(&output.stderr)
+}
+
+/// Runs a command of somebody's that changes a stack; gives whether that went well, and its document.
+fn changed(account: &Account, line: &[&str]) -> (bool, Value) {
+    let output = account.command(line).output().unwrap();
+    let document = serde_json::from_slice(&output.stdout);
+    let document = document.unwrap_or_else(|error| panic!("{error}: {}", printed(&output)));
+    (output.status.success(), document)
+}
+
+/// Deploys the release with nothing set but the machine's own architecture, and with a tag.
+fn deploy(account: &Account, dist: &Path) -> Value {
+    let (dist, architecture) = (
+        dist.display().to_string(),
+        format!("Architecture={}", architecture()),
+    );
+    let line = [
+        "deploy",
+        "--release",
+        &dist,
+        "--stack",
+        STACK,
+        "--artifacts-bucket",
+        BUCKET,
+        "--role-arn",
+        &account.service_role,
+        "--set",
+        &architecture,
+        "--tag",
+        "cost-centre=4711",
+        "--yes",
+        "--json",
+    ];
+    let (is_good, document) = changed(account, &line);
+    assert!(is_good, "{document}");
+    document
+}
+
+fn configure(account: &Account, settings: &[&str]) -> (bool, Value) {
+    let mut line = vec!["configure", "--stack", STACK, "--yes", "--json"];
+    line.extend(settings.iter().flat_map(|setting| ["--set", *setting]));
+    changed(account, &line)
+}
+
+/// The value that a parameter of the deployed stack has.
+async fn parameter(owner: &Client, name: &str) -> String {
+    let stacks = owner.describe_stacks().stack_name(STACK).send().await.unwrap();
+    let parameters = stacks.stacks()[0].parameters();
+    let found = parameters
+        .iter()
+        .find(|parameter| parameter.parameter_key() == Some(name));
+    found.unwrap().parameter_value().unwrap_or_default().to_owned()
+}
+
+/// Deletes a stack as its owner, and waits until it is gone.
+async fn delete(owner: &Client, stack: &str) {
+    let stacks = owner.describe_stacks().stack_name(stack).send().await.unwrap();
+    let id = stacks.stacks()[0].stack_id().unwrap().to_owned();
+    owner.delete_stack().stack_name(&id).send().await.unwrap();
+    let deleted = until_within(A_DEPLOYMENT, "the stack is deleted", async || {
+        let stacks = owner.describe_stacks().stack_name(&id).send().await.ok()?;
+        let status = stacks.stacks().first()?.stack_status()?.as_str().to_owned();
+        (!status.ends_with("IN_PROGRESS")).then_some(status)
+    });
+    assert_eq!(deleted.await, "DELETE_COMPLETE");
+}
+
+/// Fails unless the stack's tag is on what it consists of.
+async fn assert_tagged(emulated: &Emulated, outputs: &Value) {
+    let config = emulated.sdk_config();
+    let cloudformation = Client::new(config);
+    let function = cloudformation
+        .describe_stack_resource()
+        .stack_name(STACK)
+        .logical_resource_id("IngestFunction")
+        .send()
+        .await
+        .unwrap();
+    let function = function.stack_resource_detail().unwrap().physical_resource_id();
+    let lambda = aws_sdk_lambda::Client::new(config).get_function();
+    let lambda = lambda.function_name(function.unwrap()).send().await.unwrap();
+    let sqs = aws_sdk_sqs::Client::new(config).list_queue_tags();
+    let sqs = sqs.queue_url(outputs["DeliveriesQueueUrl"].as_str().unwrap());
+    let sqs = sqs.send().await.unwrap();
+    for tags in [lambda.tags(), sqs.tags()] {
+        assert_eq!(tags.unwrap()["cost-centre"], "4711");
+    }
+}
+
+/// Fails unless the deployer is refused all that a deployer must not do.
+async fn assert_refused(account: &Account, outputs: &Value) {
+    let output = |name: &str| outputs[name].as_str().unwrap().to_owned();
+    let key = || AttributeValue::S("x".to_owned());
+    let dynamodb = aws_sdk_dynamodb::Client::new(&account.deployer);
+    let get = dynamodb.get_item().table_name(output("EventsTableName"));
+    refused("GetItem of events", get.key("event_id", key()).send().await);
+    let scan = dynamodb.scan().table_name(output("EventsTableName"));
+    refused("Scan of events", scan.send().await);
+    let update = dynamodb.update_item().table_name(output("AuditTableName"));
+    let update = update.key("operation_id", key()).send().await;
+    refused("UpdateItem of the audit table", update);
+    let delete = dynamodb.delete_item().table_name(output("AuditTableName"));
+    let delete = delete.key("operation_id", key()).send().await;
+    refused("DeleteItem of the audit table", delete);
+    let secrets = aws_sdk_secretsmanager::Client::new(&account.deployer);
+    let secret = secrets.get_secret_value().secret_id(super::upvest::SECRET);
+    refused("GetSecretValue", secret.send().await);
+    let s3 = account.s3();
+    let object = s3.get_object().bucket(output("ArchiveBucketName"));
+    refused("GetObject", object.key("verified/x").send().await);
+    let receive = aws_sdk_sqs::Client::new(&account.deployer).receive_message();
+    let receive = receive.queue_url(output("DeliveriesQueueUrl")).send().await;
+    refused("ReceiveMessage", receive);
+    let client = Client::new(&account.deployer);
+    refused(
+        "DeleteStack",
+        client.delete_stack().stack_name(STACK).send().await,
+    );
+    let policy = client
+        .set_stack_policy()
+        .stack_name(STACK)
+        .stack_policy_body("{}");
+    refused("SetStackPolicy", policy.send().await);
+    let unprotect = client.update_termination_protection().stack_name(STACK);
+    let unprotect = unprotect.enable_termination_protection(false).send().await;
+    refused("UpdateTerminationProtection", unprotect);
+    for (stack, role) in [(STACK, Some(account.other_role.clone())), ("another-stack", None)] {
+        let change = client.create_change_set().stack_name(stack).change_set_name("x");
+        let change = change.use_previous_template(true).set_role_arn(role);
+        refused(&format!("CreateChangeSet of {stack}"), change.send().await);
+    }
+}
+
+/// Deploys the release with every parameter set, has an event delivered and stored, and deletes the stack.
+async fn deploy_with_everything(emulated: Emulated, account: &Account) {
+    let upvest = super::upvest::start(emulated.sdk_config()).await;
+    let thumbprint = upvest.verify_keys().keys[0].thumbprint();
+    let parameters = parameters::every(account, &thumbprint);
+    let local = emulated.deploy(parameters).await.unwrap();
+    assert_eq!(upvest.subscriptions().len(), 1);
+    let id = new_id();
+    let order = json!({ "id": new_id(), "status": "NEW" });
+    upvest.queue(&event(&id, "ORDER.NEW", &order)).unwrap();
+    let dynamodb = aws_sdk_dynamodb::Client::new(local.sdk_config());
+    until("the event is in the log", async || {
+        let get = dynamodb
+            .get_item()
+            .table_name(&local.outputs()["EventsTableName"]);
+        let get = get.key("event_id", AttributeValue::S(id.clone()));
+        get.send().await.unwrap().item
+    })
+    .await;
+    delete(&Client::new(local.sdk_config()), "upvest-webhooks").await;
+    assert_eq!(upvest.subscriptions().len(), 0);
+    local.stop();
+}
+
+#[tokio::test]
+async fn a_release_is_deployed_changed_taken_back_and_deleted_with_nothing_set_and_with_everything() {
+    let dist = packaged().await;
+    let emulated = LocalStack::prepare(Options {
+        auth: true,
+        directory: DIRECTORY.into(),
+        release: Some(dist.clone()),
+        parameters: Vec::new(),
+        ..Options::default()
+    });
+    let emulated = emulated.await.unwrap();
+    let account = Account::prepare(&emulated, STACK).await;
+    let owner = Client::new(emulated.sdk_config());
+
+    let deployed = deploy(&account, &dist);
+    assert_eq!(deployed["status"], "CREATE_COMPLETE");
+    let outputs = &deployed["outputs"];
+    assert!(outputs["WebhookUrl"].as_str().unwrap().starts_with("https://"));
+    assert_tagged(&emulated, outputs).await;
+    assert_refused(&account, outputs).await;
+
+    let (is_good, changed) = configure(&account, &["LogRetentionDays=30"]);
+    assert!(is_good, "{changed}");
+    assert_eq!(changed["status"], "UPDATE_COMPLETE");
+    assert_eq!(changed["outputs"]["EventsTableName"], outputs["EventsTableName"]);
+    assert_eq!(parameter(&owner, "LogRetentionDays").await, "30");
+    let (is_good, same) = configure(&account, &["LogRetentionDays=30"]);
+    assert!(is_good && same["status"].is_null(), "{same}");
+
+    // There is no such zone.
+    let certificate = "CertificateArn=arn:aws:acm:eu-central-1:000000000000:certificate/a";
+    let (is_good, failed) = configure(
+        &account,
+        &["DomainName=hooks.example.com", certificate, "HostedZoneId=Z0"],
+    );
+    assert!(!is_good, "{failed}");
+    assert_eq!(failed["status"], "UPDATE_ROLLBACK_COMPLETE");
+    let cause = failed["failure"].as_str().unwrap();
+    assert!(cause.contains("ApiDomainRecord"), "{cause}");
+    assert_eq!(parameter(&owner, "DomainName").await, "");
+    assert_eq!(parameter(&owner, "LogRetentionDays").await, "30");
+
+    delete(&owner, STACK).await;
+    let tables = aws_sdk_dynamodb::Client::new(emulated.sdk_config()).list_tables();
+    let tables = tables.send().await.unwrap();
+    let mut left = tables.table_names().iter();
+    let events = outputs["EventsTableName"].as_str().unwrap();
+    assert!(left.any(|table| table == events), "tables outlive their stack");
+    deploy_with_everything(emulated, &account).await;
+}

@@ -11,6 +11,7 @@ mod permissions;
 mod platform;
 mod queues;
 mod rules;
+mod scenarios;
 mod storage;
 mod taken_over;
 

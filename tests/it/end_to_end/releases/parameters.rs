@@ -14,8 +14,8 @@ const OF_THE_MACHINE: [&str; 5] = [
     "PublicUrl",
 ];
 
-/// Values that need nothing of the account. `EventBusName` is empty, because `CreateEventBus` excludes another bus; and the path is the
-/// default's, which a local stack has deliveries come to.
+/// Values that need nothing of the account. `EventBusName` is empty, because `CreateEventBus` excludes another bus; and the path
+/// is the default's, which a local stack has deliveries come to.
 const PLAIN: [(&str, &str); 54] = [
     ("WebhookPath", "/webhooks/upvest"),
     ("ThrottlingRateLimit", "100"),

@@ -63,18 +63,14 @@ const DOMAIN: [(&str, &str); 2] = [
 const TRUSTSTORE: (&str, &str) = ("TruststoreUri", "s3://bank-trust/upvest.pem");
 const OFF: (&str, &str) = ("DisableExecuteApi", "true");
 
-/// What an organisation's rules cannot ask for together, and how the sentence begins that says so.
-const OF_AN_ORGANISATION: [(&[(&str, &str)], &str); 3] = [
+/// What an organisation's rules cannot ask for together, or would be without effect; and how the sentence begins that says so.
+const ALONE: [(&[(&str, &str)], &str); 7] = [
     (
         &[("UpvestSecretKmsKeyArn", "arn:a")],
         "UpvestSecretKmsKeyArn is the key of",
     ),
     (&[("VpcSubnetIds", "subnet-0a")], "VpcSubnetIds needs"),
     (&[("VpcSecurityGroupIds", "sg-0a")], "VpcSecurityGroupIds says"),
-];
-
-/// What would be without effect, though somebody asked for it.
-const WITHOUT_EFFECT: [(&[(&str, &str)], &str); 4] = [
     (
         &[("SourceAddressPolicy", "reject")],
         "SourceAddressPolicy=reject rejects nobody",
@@ -144,11 +140,7 @@ fn what_cannot_work_together_is_refused_with_a_sentence() {
         ),
     ];
     let mut sentences = BTreeSet::new();
-    for (given, beginning) in refused
-        .into_iter()
-        .chain(OF_AN_ORGANISATION)
-        .chain(WITHOUT_EFFECT)
-    {
+    for (given, beginning) in refused.into_iter().chain(ALONE) {
         let told = refusals(&template, given);
         assert!(
             told.len() == 1 && told[0].starts_with(beginning),

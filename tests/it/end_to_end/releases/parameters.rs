@@ -22,7 +22,7 @@ const PLAIN: [(&str, &str); 54] = [
     ("ThrottlingBurstLimit", "300"),
     ("AllowedSourceAddresses", "127.0.0.1/32"),
     ("SourceAddressPolicy", "flag"),
-    ("DomainName", "hooks.example.com"),
+    ("DomainName", "everything.example.com"),
     (
         "CertificateArn",
         "arn:aws:acm:eu-central-1:000000000000:certificate/a",

@@ -6,6 +6,7 @@
 )]
 
 mod changed;
+mod deploying;
 mod pinned;
 mod requests;
 mod sending_on;

@@ -1,7 +1,8 @@
-//! What a function runs on: AWS clients, configuration, clock, log, metrics and traces.
+//! What a function runs on: AWS clients, configuration, clock, log, metrics and traces, and what CloudFormation asks.
 
 pub mod aws;
 pub mod clock;
+pub mod cloudformation;
 pub mod config;
 pub mod ids;
 pub mod log;

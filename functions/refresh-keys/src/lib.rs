@@ -1,7 +1,8 @@
 //! Fetches Upvest's verification keys into the keys table, and keeps the old ones.
 //!
-//! It is invoked by a schedule, and by the key requests queue when a delivery names an unknown key. Whatever Upvest
-//! serves, no key is ever overwritten or deleted: deliveries that it signed must be verifiable for good.
+//! It is invoked by a schedule, by the key requests queue when a delivery names an unknown key, and by CloudFormation before the
+//! subscription is created. Whatever Upvest serves, no key is ever overwritten or deleted: deliveries that it signed must be
+//! verifiable for good.
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use pipeline::key_refresh::{Plan, plan};
 use pipeline::queues::consumer::{Patience, SourceQueue};
 use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::runtime::clock::Clock;
+use pipeline::runtime::cloudformation::{CloudFormation, Request, Status};
 use pipeline::runtime::config::{ConfigError, Lookup};
 use pipeline::runtime::metrics;
 use pipeline::stores::archive::Archive;
@@ -99,15 +101,23 @@ const ITSELF: &str = "refresh-keys";
 /// Names the operation in the audit table, as the command that does the same.
 const COMMAND: &str = "keys refresh";
 
-/// Handles an event of the schedule or a batch of the key requests queue: one fetch either way.
+/// Is the physical id of the keys as a resource of the stack: the same for good, so that CloudFormation never replaces it.
+const PHYSICAL_ID: &str = "verification-keys";
+
+/// Handles an event of the schedule, a batch of the key requests queue or a request of CloudFormation: one fetch each.
 ///
 /// # Errors
 ///
-/// [`RefreshError`] when a scheduled fetch fails, so that Lambda tries again. For messages the answer says so.
+/// [`RefreshError`] when a scheduled fetch fails or CloudFormation cannot be answered, so that Lambda tries again. For messages the
+/// answer says so.
 pub async fn handle(deps: &Deps, event: Value) -> Result<Value, RefreshError> {
     let result = if event.get(RECORDS).is_some() {
         let event: SqsEvent = serde_json::from_value(event)?;
         Ok(serde_json::to_value(serve(deps, &event).await)?)
+    } else if let Some(request) = Request::of(&event) {
+        deploy(deps, &request)
+            .await
+            .map(|status| json!({ "answered": status }))
     } else {
         run(deps, "on schedule")
             .await
@@ -125,6 +135,19 @@ async fn serve(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
         .map_err(|error| Failure::new(Kind::Infrastructure, "fetch", &error));
     let same_for_all = async |round: &[&SqsMessage]| vec![outcome.clone(); round.len()];
     deps.queue.together(event, same_for_all).await
+}
+
+/// Fetches the keys before the stack's subscription is created, or for other credentials, and answers CloudFormation.
+///
+/// A fetch that fails is logged, and fails no deployment: the schedule and the first delivery ask for another.
+async fn deploy(deps: &Deps, request: &Request) -> Result<Status, RefreshError> {
+    if request.kind != "Delete" {
+        let _ = run(deps, "the stack is deployed").await;
+    }
+    let id = request.physical_resource_id.clone();
+    let id = id.unwrap_or_else(|| PHYSICAL_ID.to_owned());
+    // Made here, because no other event needs it.
+    Ok(CloudFormation::new()?.answer(request, id, None).await?)
 }
 
 async fn run(deps: &Deps, reason: &str) -> Result<Changes, RefreshError> {

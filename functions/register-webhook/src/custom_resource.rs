@@ -7,14 +7,14 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use pipeline::error::ErrorChain;
+use pipeline::runtime::cloudformation::{Request, Status};
 use pipeline::upvest_api::UpvestAccess;
 use tokio::time::timeout;
 use upvest_api::{Deletion, NewWebhook, ResourceId, Webhook};
 
 use crate::Deps;
-use crate::answer::{Answer, Status};
 use crate::error::RegisterError;
-use crate::request::{PhysicalId, Request};
+use crate::physical_id::PhysicalId;
 use crate::subscription::{Subscription, delete};
 
 /// Holds what the resource's physical id is to be, kept where it survives a panic and the end of the time: a later
@@ -37,7 +37,7 @@ pub(crate) async fn serve(
     request: &Request,
     deadline: Timestamp,
 ) -> Result<Status, RegisterError> {
-    let progress = Progress(Mutex::new(request.subscription()));
+    let progress = Progress(Mutex::new(PhysicalId::of_resource(request)));
     let work = AssertUnwindSafe(perform(deps, request, &progress)).catch_unwind();
     let result = match timeout(time_for_work(deps, deadline), work).await {
         Ok(Ok(result)) => result,
@@ -55,19 +55,19 @@ pub(crate) async fn serve(
         }
     }
     if let (Err(_), "Delete", PhysicalId::Subscription(id)) =
-        (&result, &*request.kind, request.subscription())
+        (&result, &*request.kind, PhysicalId::of_resource(request))
     {
         note_outliving(deps, &id).await;
     }
     let physical = match (&request.physical_resource_id, progress.physical()) {
         // CloudFormation takes another id for another resource, and would delete this one.
-        (Some(own), physical) if result.is_err() || physical == request.subscription() => own.clone(),
+        (Some(own), physical) if result.is_err() || physical == PhysicalId::of_resource(request) => {
+            own.clone()
+        }
         (_, physical) => physical.text(&request.request_id),
     };
-    let answer = Answer::new(request, physical, &result);
-    let status = answer.status;
-    answer.send(&deps.http, &request.response_url).await?;
-    Ok(status)
+    let failure = result.as_ref().err().map(RegisterError::explain);
+    Ok(deps.cloudformation.answer(request, physical, failure).await?)
 }
 
 fn time_for_work(deps: &Deps, deadline: Timestamp) -> Duration {
@@ -133,7 +133,7 @@ async fn update(
     request: &Request,
     progress: &Progress,
 ) -> Result<(), RegisterError> {
-    let own = match request.subscription() {
+    let own = match PhysicalId::of_resource(request) {
         PhysicalId::Subscription(id) => subscription.get(&id).await?,
         PhysicalId::Nothing | PhysicalId::Unknown => None,
     };
@@ -172,7 +172,7 @@ async fn create_enabled(
 
 /// Deletes what the resource stands for, and nothing else.
 async fn remove(deps: &Deps, request: &Request) -> Result<(), RegisterError> {
-    let physical = request.subscription();
+    let physical = PhysicalId::of_resource(request);
     if physical == PhysicalId::Nothing {
         return Ok(());
     }

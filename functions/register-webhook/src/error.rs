@@ -2,6 +2,7 @@
 
 use lambda_runtime::Diagnostic;
 use pipeline::error::ErrorChain;
+use pipeline::runtime::cloudformation::AnswerError;
 use pipeline::runtime::config::ConfigError;
 use pipeline::upvest_api::AccessError;
 
@@ -43,12 +44,9 @@ pub enum RegisterError {
     /// The function panicked while it worked; CloudFormation is answered all the same.
     #[error("the function panicked; its log says where")]
     Panicked,
-    /// CloudFormation's URL gave no answer, in three attempts.
+    /// CloudFormation has no answer.
     #[error("CloudFormation cannot be answered")]
-    Unanswered(#[source] reqwest::Error),
-    /// CloudFormation's URL answered with this status, which is no success: it may have expired.
-    #[error("the answer to CloudFormation was refused with status {0}")]
-    AnswerRefused(u16),
+    Unanswered(#[from] AnswerError),
 }
 
 impl RegisterError {
@@ -71,7 +69,7 @@ impl From<RegisterError> for Diagnostic {
             RegisterError::UnknownRequest(_) => "UnknownRequest",
             RegisterError::OutOfTime => "OutOfTime",
             RegisterError::Panicked => "Panicked",
-            RegisterError::Unanswered(_) | RegisterError::AnswerRefused(_) => "Unanswered",
+            RegisterError::Unanswered(_) => "Unanswered",
         };
         Self {
             error_type: error_type.to_owned(),

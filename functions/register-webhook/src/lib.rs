@@ -9,16 +9,16 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 use pipeline::runtime::clock::Clock;
+use pipeline::runtime::cloudformation::{CloudFormation, Request};
 use pipeline::runtime::config::Lookup;
 use pipeline::runtime::metrics;
 use pipeline::stores::subscriptions::Subscriptions;
 use serde_json::{Value, json};
 
-mod answer;
 mod check;
 mod custom_resource;
 mod error;
-mod request;
+mod physical_id;
 mod settings;
 mod subscription;
 
@@ -31,8 +31,8 @@ pub use settings::Settings;
 pub struct Deps {
     /// Says which subscription is wanted, and gives access to Upvest.
     pub settings: Settings,
-    /// Sends the answers to CloudFormation, following no redirect.
-    pub http: reqwest::Client,
+    /// Answers CloudFormation.
+    pub cloudformation: CloudFormation,
     /// Gives the time, by which the invocation's end is measured.
     pub clock: Clock,
     /// Says how long tests and changes are repeated.
@@ -71,7 +71,7 @@ impl Deps {
     pub fn new(aws: &SdkConfig, lookup: &Lookup<'_>, clock: Clock) -> Result<Self, RegisterError> {
         Ok(Self {
             settings: Settings::read(aws, lookup, &clock),
-            http: answer::client().map_err(RegisterError::Unanswered)?,
+            cloudformation: CloudFormation::new()?,
             patience: Patience::default(),
             ours: lookup
                 .optional("SUBSCRIPTIONS_TABLE")
@@ -87,7 +87,7 @@ impl Deps {
 ///
 /// [`RegisterError`] when CloudFormation cannot be answered, or the check fails, so that Lambda tries again.
 pub async fn handle(deps: &Deps, event: &Value, deadline: Timestamp) -> Result<Value, RegisterError> {
-    let result = match request::Request::of(event) {
+    let result = match Request::of(event) {
         // Boxed, because they are too deep for the compiler within the runtime's own futures.
         Some(request) => Box::pin(custom_resource::serve(deps, &request, deadline))
             .await

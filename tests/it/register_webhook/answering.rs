@@ -1,5 +1,7 @@
 //! What CloudFormation is told, and that it is told in time.
 
+use pipeline::runtime::cloudformation::AnswerError;
+
 use super::*;
 
 #[tokio::test]
@@ -72,7 +74,7 @@ async fn an_answer_is_sent_again_until_it_is_taken() {
     let event = stack.event("Delete", None);
     let result = register_webhook::handle(&stack.deps(), &event, stack.deadline()).await;
     assert!(
-        matches!(result, Err(RegisterError::AnswerRefused(403))),
+        matches!(result, Err(RegisterError::Unanswered(AnswerError::Refused(403)))),
         "{result:?}"
     );
 }

@@ -123,6 +123,7 @@ fn without_credentials_nothing_that_needs_them_is_created() {
             "KeyRequests",
             "RegisterWebhook",
             "Subscription",
+            "UpvestKeys",
             "UpvestSubscription",
         ]
         .iter()
@@ -135,7 +136,7 @@ fn without_credentials_nothing_that_needs_them_is_created() {
             conditional.insert(name.as_str());
         }
     }
-    assert_eq!(conditional.len(), 15, "{conditional:?}");
+    assert_eq!(conditional.len(), 16, "{conditional:?}");
     let variables = &template.properties("VerifyAndStoreFunction")["Environment"]["Variables"];
     assert_eq!(
         variables["KEY_REQUESTS_QUEUE_URL"],
@@ -155,7 +156,7 @@ fn the_subscription_follows_the_settings_of_its_function_and_needs_the_whole_fro
     let resource = &template.section("Resources")["UpvestSubscription"];
     assert_eq!(
         resource["DependsOn"],
-        json!(["ApiStage", "IngestRoute", "IngestPermission"])
+        json!(["ApiStage", "IngestRoute", "IngestPermission", "UpvestKeys"])
     );
     let properties = resource["Properties"].as_object().unwrap();
     let mirrored: BTreeSet<String> = properties.values().map(Value::to_string).collect();
@@ -174,6 +175,24 @@ fn the_subscription_follows_the_settings_of_its_function_and_needs_the_whole_fro
     assert!(answered_within > function["Timeout"].as_u64().unwrap());
     let check = &template.section("Resources")["SubscriptionCheckSchedule"];
     assert_eq!(check["DependsOn"], "UpvestSubscription");
+}
+
+#[test]
+fn the_keys_are_fetched_before_there_is_a_subscription_that_upvest_sends_events_for() {
+    let template = Template::read();
+    let keys = &template.section("Resources")["UpvestKeys"];
+    assert_eq!(target(&keys["Properties"]["ServiceToken"]), "RefreshKeysFunction");
+    let function = template.properties("RefreshKeysFunction");
+    let secret = &function["Environment"]["Variables"]["UPVEST_SECRET"];
+    assert_eq!(
+        keys["Properties"]["Secret"], *secret,
+        "other credentials are noticed"
+    );
+    // Lambda tries an invocation that crashes twice more.
+    let answered_within = keys["Properties"]["ServiceTimeout"].as_u64().unwrap();
+    assert!(answered_within > 3 * function["Timeout"].as_u64().unwrap());
+    let subscription = &template.section("Resources")["UpvestSubscription"];
+    assert!(one_or_more(&subscription["DependsOn"]).contains(&&json!("UpvestKeys")));
 }
 
 #[test]

@@ -49,6 +49,7 @@ const WITHOUT_A_KEY: [&str; 21] = [
     "AWS::SNS::Subscription",
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
+    "Custom::UpvestKeys",
     "Custom::UpvestSubscription",
 ];
 

@@ -3,6 +3,7 @@
 use lambda_runtime::Diagnostic;
 
 use crate::error::{AwsError, ErrorChain};
+use crate::runtime::cloudformation::AnswerError;
 use crate::upvest_api::AccessError;
 use crate::waiting::SendOnError;
 
@@ -28,6 +29,9 @@ pub enum RefreshError {
     /// The event is no batch of messages, or a key or the answer cannot be written as JSON.
     #[error("not the expected JSON")]
     Json(#[from] serde_json::Error),
+    /// CloudFormation has no answer, whatever became of the fetch that it asked for.
+    #[error("CloudFormation cannot be answered")]
+    Unanswered(#[from] AnswerError),
 }
 
 impl RefreshError {
@@ -49,6 +53,7 @@ impl From<RefreshError> for Diagnostic {
             RefreshError::Aws(_) => "Aws",
             RefreshError::SendOn(_) => "SendOn",
             RefreshError::Json(_) => "Json",
+            RefreshError::Unanswered(_) => "Unanswered",
         };
         Self {
             error_type: error_type.to_owned(),

@@ -1,8 +1,6 @@
-//! What CloudFormation asks of a custom resource.
+//! What the id of the resource tells about the subscription.
 
-use std::fmt;
-
-use serde_json::Value;
+use pipeline::runtime::cloudformation::Request;
 use upvest_api::ResourceId;
 use uuid::Uuid;
 
@@ -10,17 +8,6 @@ use uuid::Uuid;
 const NOTHING: &str = "nothing:";
 /// Stands before the request id in the physical id of a resource whose creation at Upvest has an unknown outcome.
 const UNKNOWN: &str = "unknown:";
-
-/// Describes a request of CloudFormation. It is read with leniency, because whatever it says must be answered.
-pub(crate) struct Request {
-    pub(crate) kind: String,
-    /// Says where it is to be answered: whoever knows this URL can answer.
-    pub(crate) response_url: String,
-    pub(crate) stack_id: String,
-    pub(crate) request_id: String,
-    pub(crate) logical_resource_id: String,
-    pub(crate) physical_resource_id: Option<String>,
-}
 
 /// Says what the physical id of the resource tells about the subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,27 +20,12 @@ pub(crate) enum PhysicalId {
     Unknown,
 }
 
-impl Request {
-    /// Reads an event; `None` for one of another kind.
-    pub(crate) fn of(event: &Value) -> Option<Self> {
-        let optional = |name: &str| event.get(name).and_then(Value::as_str).map(str::to_owned);
-        let text = |name: &str| optional(name).unwrap_or_default();
-        Some(Self {
-            kind: text("RequestType"),
-            response_url: optional("ResponseURL")?,
-            stack_id: text("StackId"),
-            request_id: text("RequestId"),
-            logical_resource_id: text("LogicalResourceId"),
-            physical_resource_id: optional("PhysicalResourceId").filter(|id| !id.is_empty()),
-        })
-    }
-
-    pub(crate) fn subscription(&self) -> PhysicalId {
-        PhysicalId::of(self.physical_resource_id.as_deref().unwrap_or_default())
-    }
-}
-
 impl PhysicalId {
+    /// Reads the physical id of the resource that a request is about.
+    pub(crate) fn of_resource(request: &Request) -> Self {
+        Self::of(request.physical_resource_id.as_deref().unwrap_or_default())
+    }
+
     /// Reads a physical id. Upvest's ids are UUIDs; CloudFormation makes up others, for a creation that was not
     /// answered.
     fn of(text: &str) -> Self {
@@ -71,18 +43,6 @@ impl PhysicalId {
             Self::Nothing => format!("{NOTHING}{request_id}"),
             Self::Unknown => format!("{UNKNOWN}{request_id}"),
         }
-    }
-}
-
-impl fmt::Debug for Request {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Request")
-            .field("kind", &self.kind)
-            .field("request_id", &self.request_id)
-            .field("logical_resource_id", &self.logical_resource_id)
-            .field("physical_resource_id", &self.physical_resource_id)
-            .finish_non_exhaustive()
     }
 }
 

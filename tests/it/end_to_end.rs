@@ -22,4 +22,6 @@ mod subscriber;
 mod subscription;
 mod upvest;
 mod use_cases;
+#[cfg(unix)]
+mod watching;
 mod way_back;

@@ -211,6 +211,17 @@ impl LocalStack {
         ))
     }
 
+    /// Follows the sources of another folder, laid out like the repository, from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`LocalStackError::Functions`] when the functions are not known.
+    pub async fn watch_at(&self, repository: PathBuf) -> Result<Watch, LocalStackError> {
+        let functions = Functions::of(&self.sdk_config).await?;
+        let sources = sources::look(&repository);
+        Ok(Watch::new(repository, functions, sources))
+    }
+
     /// Ends the emulator and its functions, and waits until they are gone.
     pub fn stop(self) {
         drop(self);

@@ -33,6 +33,9 @@ const UNKNOWN_CALLERS: [&str; 10] = [
     "no credentials found in chain",
     "the credentials provider was not properly configured",
 ];
+/// Is how the SDK tells that it got no credentials from where the profile says that they are: a session that ended, a program that
+/// failed. What follows says why.
+const NOT_LOADED: &str = "an error occurred while loading credentials";
 /// Lists the texts by which the SDK and the HTTP client tell that a request reached nobody.
 const UNREACHED: [&str; 2] = ["dispatch failure", "error sending request"];
 
@@ -160,7 +163,8 @@ impl Error {
 
     /// Tells whether AWS does not know who asks, which no permission would change.
     pub(crate) fn is_of_unknown_caller(&self) -> bool {
-        is_any(&pipeline::error::ErrorChain(self).to_string(), &UNKNOWN_CALLERS)
+        let chain = pipeline::error::ErrorChain(self).to_string();
+        is_any(&chain, &UNKNOWN_CALLERS) || chain.contains(NOT_LOADED)
     }
 
     /// Makes an error that prints as its cause does.
@@ -200,12 +204,17 @@ impl StdError for Error {
 /// Tells from the texts of an error and its causes, because an AWS error has lost its type where it arrives here.
 fn kind_of(error: &(dyn StdError + 'static)) -> ErrorKind {
     let chain = pipeline::error::ErrorChain(error).to_string();
+    // A request without credentials is called a dispatch failure too, whether or not the place to get them from was reached.
+    let (why, otherwise) = match chain.split_once(NOT_LOADED) {
+        Some((_, why)) => (why, ErrorKind::Denied),
+        None => (chain.as_str(), ErrorKind::Failed),
+    };
     if is_any(&chain, &DENIALS) || is_any(&chain, &UNKNOWN_CALLERS) {
         ErrorKind::Denied
-    } else if is_any(&chain, &UNREACHED) {
+    } else if is_any(why, &UNREACHED) {
         ErrorKind::Unreachable
     } else {
-        ErrorKind::Failed
+        otherwise
     }
 }
 
@@ -320,6 +329,12 @@ mod tests {
             hint("dispatch failure: no providers in chain provided credentials")
                 .is_some_and(|hint| hint.contains("log in"))
         );
+        let of_a_session =
+            "dispatch failure: other: an error occurred while loading credentials: failed to read";
+        assert!(hint(of_a_session).is_some_and(|hint| hint.contains("log in")));
+        let away =
+            "dispatch failure: an error occurred while loading credentials: dispatch failure: io error";
+        assert!(hint(away).is_some_and(|hint| hint.contains("--region")));
         assert!(hint("AccessDeniedException").is_some_and(|hint| hint.contains("policy look")));
         assert!(hint("dispatch failure").is_some_and(|hint| hint.contains("--region")));
         assert_eq!(hint("Throttled"), None);

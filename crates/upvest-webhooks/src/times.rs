@@ -44,14 +44,16 @@ pub(crate) fn with_offset(text: String) -> String {
     }
 }
 
-/// Writes how old something is, in its two largest units: `3d 4h`, `12m 5s`.
+/// Writes how old something is, in its two largest units: `3d 4h`, `12m 5s`; from a hundred days on in days.
 pub(crate) fn age_at(now: Timestamp, then: Timestamp) -> String {
     let seconds = now.duration_since(then).as_secs().max(0);
     match seconds {
         0..60 => format!("{seconds}s"),
         60..3_600 => format!("{}m {}s", seconds / 60, seconds % 60),
         3_600..86_400 => format!("{}h {}m", seconds / 3_600, seconds / 60 % 60),
-        _ => format!("{}d {}h", seconds / 86_400, seconds / 3_600 % 24),
+        86_400..8_640_000 => format!("{}d {}h", seconds / 86_400, seconds / 3_600 % 24),
+        // Hours say nothing any more, and would take a column that is as wide as `59m 59s` too much.
+        _ => format!("{}d", seconds / 86_400),
     }
 }
 
@@ -77,11 +79,11 @@ mod tests {
     fn an_age_is_told_in_its_two_largest_units() {
         let then: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let old = |seconds| age_at(then + SignedDuration::from_secs(seconds), then);
-        let told = [0, 59, 60, 3_599, 3_600, 86_399, 86_400, 1_000_000].map(old);
+        let told = [0, 59, 60, 3_599, 3_600, 86_399, 86_400, 8_639_999, 8_640_000].map(old);
         assert_eq!(
             told,
             [
-                "0s", "59s", "1m 0s", "59m 59s", "1h 0m", "23h 59m", "1d 0h", "11d 13h"
+                "0s", "59s", "1m 0s", "59m 59s", "1h 0m", "23h 59m", "1d 0h", "99d 23h", "100d"
             ]
         );
         assert_eq!(age_at(then, then + SignedDuration::from_secs(5)), "0s");

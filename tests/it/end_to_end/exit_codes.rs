@@ -1,12 +1,17 @@
 //! The exit codes and errors that docs/json.md promises to scripts, by the built command line.
 
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use webhook_tests::schemas::assert_error;
 
 use super::stack::Stack;
 
+/// A user whose session `aws login` began.
+const USER: &str = "arn:aws:iam::012345678910:user/dev";
 /// A port on which nothing listens.
 const NOBODY: &str = "http://127.0.0.1:9";
 
@@ -105,27 +110,77 @@ async fn scripts_can_tell_failures_apart() {
     assert!(told.starts_with("error: no event e1"), "{told}");
 }
 
-#[tokio::test]
-async fn a_profile_may_have_a_program_give_its_credentials() {
-    // It has the command line be built.
-    let _stack = Stack::shared().await;
-    let file = std::env::temp_dir().join(format!("aws-config-{}", std::process::id()));
-    let program = r#"printf '{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b"}'"#;
-    let profile = format!("[profile own]\nregion = eu-central-1\ncredential_process = {program}\n");
-    std::fs::write(&file, profile).expect("a file can be written");
-    let path = file.display().to_string();
+/// Makes a folder with the AWS configuration of a profile `own`, runs a command with it, and gives its exit code and error.
+fn with_profile(folder: &str, profile: &str) -> (Option<i32>, Value) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+    fs::create_dir_all(&folder).expect("a folder can be made");
+    let session = json!({
+        "accessToken": {
+            "accessKeyId": "a",
+            "secretAccessKey": "b",
+            "sessionToken": "c",
+            "accountId": "012345678910",
+            "expiresAt": "2099-01-01T00:00:00Z",
+        },
+        "refreshToken": "r",
+        "clientId": "arn:aws:signin:::devtools/same-device",
+        "dpopKey": "none",
+    });
+    // Where `aws login` keeps the session of a user.
+    let name = hex::encode(Sha256::digest(USER));
+    fs::write(folder.join(name).with_extension("json"), session.to_string()).expect("a file can be written");
+    let file = folder.join("config");
+    let profile = format!("[profile own]\nregion = eu-central-1\n{profile}\n");
+    fs::write(&file, profile).expect("a file can be written");
     let variables = [
-        ("AWS_CONFIG_FILE", path.as_str()),
+        ("AWS_CONFIG_FILE", file.to_str().expect("the path is text")),
         ("AWS_SHARED_CREDENTIALS_FILE", "/nowhere"),
+        (
+            "AWS_LOGIN_CACHE_DIRECTORY",
+            folder.to_str().expect("the path is text"),
+        ),
         ("AWS_ENDPOINT_URL", NOBODY),
     ];
-    let output = upvest_webhooks("--stack s --profile own events show e1 --json", &variables);
-    std::fs::remove_file(file).expect("it is there");
-    let (exit, error) = failure(&output);
-    // Whoever has no credentials is denied, before anything is sent.
+    failure(&upvest_webhooks(
+        "--stack s --profile own events show e1 --json",
+        &variables,
+    ))
+}
+
+/// Asserts that the command line got credentials from a profile: whoever has none is denied before anything is sent.
+fn assert_has_credentials((exit, error): (Option<i32>, Value)) {
     assert_eq!(
         (exit, &error["kind"]),
         (Some(6), &json!("unreachable")),
         "{error}"
     );
+}
+
+/// Asserts that the command line got none, and says what to do about that.
+fn assert_is_to_log_in((exit, error): (Option<i32>, Value)) {
+    assert_eq!((exit, &error["kind"]), (Some(5), &json!("denied")), "{error}");
+    let hint = error["hint"].as_str().unwrap_or_default();
+    assert!(hint.contains("log in to AWS again"), "{error}");
+}
+
+#[tokio::test]
+async fn a_profile_may_have_a_program_give_its_credentials() {
+    // It has the command line be built.
+    let _stack = Stack::shared().await;
+    let program = r#"printf '{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b"}'"#;
+    assert_has_credentials(with_profile(
+        "program",
+        &format!("credential_process = {program}"),
+    ));
+    assert_is_to_log_in(with_profile("no-program", "credential_process = false"));
+}
+
+#[tokio::test]
+async fn a_profile_may_have_the_session_that_aws_login_began() {
+    let _stack = Stack::shared().await;
+    assert_has_credentials(with_profile("session", &format!("login_session = {USER}")));
+    assert_is_to_log_in(with_profile(
+        "no-session",
+        "login_session = arn:aws:iam::012345678910:user/other",
+    ));
 }

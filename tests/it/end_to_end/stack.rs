@@ -132,6 +132,12 @@ impl Stack {
         self.local.directory().join("stack.json")
     }
 
+    /// The stack itself, for what only its owner does.
+    #[cfg(unix)]
+    pub(super) fn local(&self) -> &'static LocalStack {
+        self.local
+    }
+
     /// How AWS clients reach the stack.
     pub(super) fn connection(&self) -> &local_stack::Connection {
         self.local.connection()

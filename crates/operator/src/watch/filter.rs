@@ -9,7 +9,7 @@ pub struct Filter {
     pub types: Vec<String>,
     /// Selects events by their categories, like `ORDER`, in any case.
     pub categories: Vec<String>,
-    /// Entities, written `TYPE#ID` exactly as the log has them.
+    /// Entities, written `TYPE#ID` as the log has them; the beginning of the id is enough.
     pub entities: Vec<String>,
 }
 
@@ -26,10 +26,35 @@ impl Filter {
         };
         let of_entity = || {
             let entity = event.entity_key().ok();
-            entity.is_some_and(|entity| self.entities.iter().any(|wanted| wanted == entity.as_str()))
+            entity.is_some_and(|entity| {
+                self.entities
+                    .iter()
+                    .any(|wanted| entity.as_str().starts_with(wanted.as_str()))
+            })
         };
         among(&self.types, event.event_type())
             && among(&self.categories, event.category_name())
             && (self.entities.is_empty() || of_entity())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_beginning_of_an_entity_is_enough() {
+        let event = r#"{"id":"e1","type":"ORDER.NEW","object":{"id":"9fc8c651"}}"#;
+        let event = Event::parse(event).unwrap();
+        let passes = |entity: &str| {
+            let entities = vec![entity.to_owned()];
+            let filter = Filter {
+                entities,
+                ..Filter::default()
+            };
+            filter.passes(&event)
+        };
+        assert!(passes("ORDER#9fc8") && passes("ORDER#9fc8c651"));
+        assert!(!passes("ORDER#fc8") && !passes("USER#9fc8"));
     }
 }

@@ -30,9 +30,10 @@ Examples:
     upvest-webhooks --stack webhooks-live tail
 
 The stack is the first that is named, by:
-  --local or --stack, --context, UPVEST_WEBHOOKS_CONTEXT, UPVEST_WEBHOOKS_LOCAL, UPVEST_WEBHOOKS_STACK
-If none of these names one, it is that of the default context (`context use`), or the one on this machine
-that .local/stack.json describes; where both are there, say --context or --local.
+  --local or --stack, --context, UPVEST_WEBHOOKS_CONTEXT, UPVEST_WEBHOOKS_LOCAL,
+  UPVEST_WEBHOOKS_STACK
+If none of these names one, it is that of the default context (`context use`), or the one on this
+machine that .local/stack.json describes; where both are there, say --context or --local.
 
 Environment:
   UPVEST_WEBHOOKS_STACK, UPVEST_WEBHOOKS_LOCAL    as --stack and --local, which win
@@ -42,8 +43,10 @@ Environment:
   KEYS_TABLE, EVENTS_TABLE, ENTITIES_TABLE, IDEMPOTENCY_TABLE, AUDIT_TABLE,
   SUBSCRIPTIONS_TABLE, ARCHIVE_BUCKET, QUARANTINE_BUCKET, PENDING_BUCKET, WEBHOOK_URL
                                                   each wins over the stack's output
-  UPVEST_CREDENTIALS, UPVEST_SECRET               as --upvest-credentials and --upvest-secret, which win
+  UPVEST_CREDENTIALS, UPVEST_SECRET               as --upvest-credentials and --upvest-secret,
+                                                  which win
   AWS_*                                           as for any AWS tool
 
-Exit status: 0 done, 1 failed or not done whole, 2 wrong usage, 3 not there, 4 something is found to be wrong,
-5 not allowed, 6 cannot be reached. With --json an error is one line of JSON on standard error (docs/json.md).";
+Exit status: 0 done, 1 failed or not done whole, 2 wrong usage, 3 not there, 4 something is found to
+be wrong, 5 not allowed, 6 cannot be reached. With --json an error is one line of JSON on standard
+error (docs/json.md).";

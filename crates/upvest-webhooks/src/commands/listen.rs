@@ -76,7 +76,7 @@ pub(crate) struct Arguments {
     /// Forward events of this category, like ORDER; repeat it for more
     #[arg(long = "category", value_name = "CATEGORY", add = candidates::categories(), value_parser = event_type, help_heading = "What to forward")]
     categories: Vec<String>,
-    /// Forward events of this entity, written TYPE#ID; repeat it for more
+    /// Forward events of this entity, written TYPE#ID, of which the beginning is enough; repeat it for more
     #[arg(long = "entity", value_name = "ENTITY", value_parser = entity, help_heading = "What to forward")]
     entities: Vec<String>,
     /// Begin with what was received this long ago, like 10m

@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     /// Show events of this category, like ORDER; repeat it for more
     #[arg(long = "category", value_name = "CATEGORY", value_parser = event_type, help_heading = "What to show")]
     categories: Vec<String>,
-    /// Show events of this entity, written TYPE#ID; repeat it for more
+    /// Show events of this entity, written TYPE#ID, of which the beginning is enough; repeat it for more
     #[arg(long = "entity", value_name = "ENTITY", value_parser = entity, help_heading = "What to show")]
     entities: Vec<String>,
     /// Show only what is in quarantine

@@ -61,16 +61,28 @@ fn json(exit: Exit, message: String, hint: Option<&str>) -> String {
 }
 
 fn text(error: &dyn StdError, hint: Option<&str>) -> String {
-    let mut text = format!("error: {}", harmless_line(&error.to_string()));
+    let mut text = format!("error: {}", one_line(error));
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(&format!("\n  because: {}", harmless_line(&cause.to_string())));
+        text.push_str(&format!("\n  because: {}", one_line(cause)));
         source = cause.source();
     }
     if let Some(hint) = hint {
         text.push_str(&format!("\n  hint: {hint}"));
     }
     text
+}
+
+/// Writes what an error says as one line: where it has several, like the SDK's of the places without credentials, they follow each
+/// other.
+fn one_line(error: &dyn StdError) -> String {
+    let text = error.to_string();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    harmless_line(&lines.join(" "))
 }
 
 /// Takes what the parser says apart: what is wrong, and the nearest name or else where to read on.
@@ -101,6 +113,15 @@ mod tests {
         let text = text(&error, Some("set the clock"));
         assert!(text.starts_with("error: the clock is wrong"), "{text}");
         assert!(text.ends_with("\n  hint: set the clock"), "{text}");
+    }
+
+    #[test]
+    fn what_an_error_says_in_several_lines_is_read_in_one() {
+        let shown = text(
+            &io::Error::other("attempted:\n  Environment: not set\n\n  Profile: none\n"),
+            None,
+        );
+        assert_eq!(shown, "error: attempted: Environment: not set Profile: none");
     }
 
     #[test]

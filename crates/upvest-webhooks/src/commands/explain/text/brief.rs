@@ -48,15 +48,18 @@ impl Report for Brief {
     }
 }
 
-/// Writes a line for each event, its type in a column of its own.
+/// Writes a line for each event, its time and its type in columns of their own.
 fn lines(explanation: &Explanation) -> String {
     let events = &explanation.events;
     let types = events.iter().map(|event| event.r#type.chars().count());
     let width = types.max().unwrap_or_default();
+    // As exact as each is known, they differ in length.
+    let times = events.iter().map(|event| local_text(&event.occurred_at).len());
+    let times = times.max().unwrap_or_default();
     let line = |event: &EventAccount| {
         let delivery = explanation.deliveries.get(&event.delivery_id);
         let line = format!(
-            "{}  {:width$}  {}{}",
+            "{:times$}  {:width$}  {}{}",
             local_text(&event.occurred_at),
             event.r#type,
             event.event_id,

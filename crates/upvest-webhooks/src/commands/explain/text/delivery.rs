@@ -88,13 +88,13 @@ pub(super) fn signature_text(signature: &Signature) -> (char, String) {
                 text.push_str(&format!(", source {source}"));
             }
             if let Some(at) = &key.first_seen {
-                text.push_str(&format!(", first seen {at}"));
+                text.push_str(&format!(", first seen {}", local_text(at)));
             }
             if let Some(at) = &key.retired_at {
-                text.push_str(&format!(", retired {at}"));
+                text.push_str(&format!(", retired {}", local_text(at)));
             }
             if let Some(at) = &key.distrusted_at {
-                text.push_str(&format!(", distrusted since {at}"));
+                text.push_str(&format!(", distrusted since {}", local_text(at)));
             }
             if let Some(thumbprint) = &key.thumbprint {
                 text.push_str(&format!(", thumbprint {thumbprint}"));

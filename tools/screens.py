@@ -21,15 +21,18 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pyte
 
 CELL_WIDTH, CELL_HEIGHT, MARGIN = 8.4, 18, 10
 WIDTHS = [60, 80, 120, 200]
 # Foreground and background, and the colours that the screen uses, by pyte's names, as terminals have them.
-LIGHT = {"fg": "#1f2328", "bg": "#ffffff", "red": "#cf222e", "green": "#116329", "magenta": "#8250df", "cyan": "#1b7c83"}
-DARK = {"fg": "#e6edf3", "bg": "#0d1117", "red": "#ff7b72", "green": "#3fb950", "magenta": "#bc8cff", "cyan": "#39c5cf"}
+LIGHT = {"fg": "#1f2328", "bg": "#ffffff", "red": "#cf222e", "green": "#116329", "yellow": "#9a6700", "magenta": "#8250df"}
+DARK = {"fg": "#e6edf3", "bg": "#0d1117", "red": "#ff7b72", "green": "#3fb950", "yellow": "#d29922", "magenta": "#bc8cff"}
+LIGHT["cyan"], DARK["cyan"] = "#1b7c83", "#39c5cf"
 # How long a command may take until it shows what is waited for, and how long it is quiet when it is done.
 PATIENCE_S, QUIET_S = 30, 1.5
 
@@ -98,7 +101,8 @@ class Terminal:
     def press(self, keys):
         for key in keys:
             os.write(self.file, key.encode())
-            self.settle()
+            self.read(0.2)
+        self.settle()
 
     def close(self):
         if self.process.poll() is None:
@@ -181,7 +185,30 @@ def svg(screen, title, theme):
         top = MARGIN + number * CELL_HEIGHT
         for start, text, look in runs(screen.buffer[number], screen.columns):
             parts += drawn_run(start, text, look, top)
+    cursor = screen.cursor
+    if not cursor.hidden and cursor.y < used:
+        x, top = MARGIN + cursor.x * CELL_WIDTH, MARGIN + cursor.y * CELL_HEIGHT
+        parts.append(f'<rect class="fg" x="{x:.1f}" y="{top:.1f}" width="2" height="{CELL_HEIGHT}"/>')
     return "\n".join([*parts, "</svg>", ""])
+
+
+class Endpoint(BaseHTTPRequestHandler):
+    """A program under development, to which `listen` posts: it takes all but what is about an execution."""
+
+    def do_POST(self):
+        change = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.send_response(500 if change["event"]["type"].startswith("EXECUTION.") else 200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def endpoint():
+    """Starts the program on a port that is free, and gives its URL."""
+    server = HTTPServer(("127.0.0.1", 0), Endpoint)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}/changes"
 
 
 def an_order(program):
@@ -201,12 +228,18 @@ def an_order(program):
 def pictures(program):
     """Lists the pictures: name, title, columns, lines, command, the text that it shows first, and the keys to press then."""
     tail = [program, "--local", "tail", "--since", "1h", "--state"]
-    explain = [program, "--local", "explain", an_order(program), "--limit", "3"]
+    explain = [program, "--local", "explain", an_order(program), "--limit", "2", "-v"]
+    listen = [program, "--local", "listen", "--forward-to", endpoint(), "--since", "1h", "--category", "ORDER"]
+    listen += ["--category", "EXECUTION"]
+    doctor = [program, "--local", "doctor"]
     return [
         ("tail", "tail: deliveries and events as they are verified", 120, 26, tail, "ORDER.", ""),
         ("tail-details", "tail: an event's details", 150, 30, tail, "ORDER.", "\r"),
         ("tail-explain", "tail: an entity explained", 120, 30, tail, "ORDER.", "e"),
+        ("tail-filter", "tail: filtered by what is typed", 120, 20, tail, "ORDER.", "/FILLED"),
         ("tail-keys", "tail: its keys", 100, 30, tail, "ORDER.", "?"),
+        ("listen", "listen: what a program on this machine answered", 120, 26, listen, "ORDER.", ""),
+        ("doctor", "doctor: whether anything is wrong", 120, 60, doctor, "Alarms", ""),
         ("explain", "explain: from a state back to the signed bytes", 120, 80, explain, "sha256", ""),
     ]
 

@@ -41,7 +41,8 @@ pub const COMMANDS: [&str; 17] = [
     "trigger",
 ];
 
-/// Lists up to `limit` operations, of one command or all, that began since a time or at any.
+/// Lists up to `limit` operations, of one command or all, of operators whose ARN has a text in it or of all, that began since a
+/// time or at any.
 ///
 /// # Errors
 ///
@@ -49,23 +50,26 @@ pub const COMMANDS: [&str; 17] = [
 pub async fn list(
     stack: &Stack,
     command: Option<&str>,
+    operator: Option<&str>,
     since: Option<Timestamp>,
     limit: u16,
 ) -> Result<Operations> {
     let mut operations = stack.audit_log(Clock::system())?.operations().await?;
     operations.retain(|operation| {
         command.is_none_or(|command| command == operation.command)
+            && operator.is_none_or(|operator| operation.operator.contains(operator))
             && since.is_none_or(|since| operation.began_at >= since)
     });
     // After the filter, because `more` is about the operations that were asked for.
     let more = operations.len() > usize::from(limit);
     operations.truncate(limit.into());
     let of = command.map(|command| format!(" of {command}"));
+    let by = operator.map(|operator| format!(" by {operator}"));
     let since = since.map(|since| format!(" since {since}"));
     Ok(Operations {
         operations,
         more,
-        selection: [of, since].into_iter().flatten().collect(),
+        selection: [of, by, since].into_iter().flatten().collect(),
     })
 }
 

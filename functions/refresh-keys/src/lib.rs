@@ -108,8 +108,8 @@ const PHYSICAL_ID: &str = "verification-keys";
 ///
 /// # Errors
 ///
-/// [`RefreshError`] when a scheduled fetch fails or CloudFormation cannot be answered, so that Lambda tries again. For messages the
-/// answer says so.
+/// [`RefreshError`] when a scheduled fetch fails or CloudFormation cannot be answered, so that Lambda tries again. For messages
+/// the answer says so.
 pub async fn handle(deps: &Deps, event: Value) -> Result<Value, RefreshError> {
     let result = if event.get(RECORDS).is_some() {
         let event: SqsEvent = serde_json::from_value(event)?;

@@ -258,7 +258,7 @@ fn expanded(kind: &str) -> Vec<&str> {
         FUNCTION => vec!["AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"],
         "AWS::Serverless::Application" => vec!["AWS::CloudFormation::Stack"],
         // It is made by register-webhook, which the role has to be allowed to call.
-        "Custom::UpvestSubscription" => Vec::new(),
+        "Custom::UpvestKeys" | "Custom::UpvestSubscription" => Vec::new(),
         kind => vec![kind],
     }
 }

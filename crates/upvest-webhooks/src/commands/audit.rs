@@ -62,6 +62,7 @@ mod tests {
     fn list(command: Option<&str>, limit: u16) -> Command {
         Command::List(ListArgs {
             command: command.map(str::to_owned),
+            operator: None,
             since: None,
             limit,
         })
@@ -98,6 +99,22 @@ mod tests {
             .unwrap()
             .text();
         assert!(unended.contains("ended      not"), "{unended}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_an_operator_did_is_found_by_a_part_of_the_arn() {
+        let site = Deployment::builder().without_key().start().await;
+        let audit = Audit::of(&site.stack, site.clock()).await.unwrap();
+        audit.begin("replay", "INC-1", json!({})).await.unwrap();
+        let by = async |operator: &str| {
+            let listed = operator::audit::list(&site.stack, None, Some(operator), None, 50).await;
+            listed.unwrap()
+        };
+        let own = OPERATOR.rsplit('/').next().unwrap();
+        assert_eq!(by(own).await.operations.len(), 1);
+        let nobody = by("nobody").await;
+        assert!(nobody.operations.is_empty());
+        assert_eq!(nobody.text(), "no operations by nobody");
     }
 
     #[tokio::test(start_paused = true)]

@@ -51,6 +51,14 @@ pub(crate) fn paragraph(first: &str, text: &str) -> String {
     lines.join("\n")
 }
 
+/// Begins a text with `first`, as a [`paragraph`] where there is an end to the columns, and else as it is.
+pub(crate) fn fitting(first: &str, text: &str) -> String {
+    match width() {
+        Some(_) => paragraph(first, text),
+        None => format!("{first}{text}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,6 +17,9 @@ pub(crate) struct ListArgs {
     /// Only operations of this command, such as `dlq redrive`
     #[arg(long, value_name = "COMMAND", add = candidates::recorded_commands(), value_parser = command)]
     pub(super) command: Option<String>,
+    /// Only operations of operators whose ARN has this in it, such as the name of a session; functions are there by their names
+    #[arg(long, value_name = "TEXT")]
+    pub(super) operator: Option<String>,
     /// Only operations that began since then: a time, a day (UTC), or an age like 36h
     #[arg(long, value_name = "TIME")]
     pub(super) since: Option<When>,
@@ -40,7 +43,8 @@ impl ListArgs {
     /// Lists the operations that match, newest first.
     pub(super) async fn run(self, stack: &Stack) -> Result<Operations> {
         let since = self.since.map(|since| since.instant(Clock::system().now()));
-        list(stack, self.command.as_deref(), since, self.limit).await
+        let (command, operator) = (self.command.as_deref(), self.operator.as_deref());
+        list(stack, command, operator, since, self.limit).await
     }
 }
 

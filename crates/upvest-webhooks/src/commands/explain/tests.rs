@@ -22,7 +22,7 @@ use operator::fold::Comparison;
 use upvest::effects::{Dispatch, Effect};
 
 use super::*;
-use crate::output::Report;
+use crate::output::{Report, laid_out};
 
 #[derive(Debug, Parser)]
 struct Line {
@@ -142,6 +142,18 @@ async fn in_short_the_verdict_comes_first_and_each_event_is_a_line() {
     );
     assert!(brief.text().contains("\n✗ 2026-"), "{}", brief.text());
     assert_eq!(brief.exit(), crate::exit::Exit::Findings);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_word_is_broken_at_the_edge_of_a_terminal() {
+    let (signed, _) = with_order().await;
+    let explanation = explain(&signed, "ORDER#o1").await;
+    let whole = explanation.text();
+    let broken = laid_out(Some(80), || explanation.text());
+    assert!(broken.lines().count() > whole.lines().count(), "{broken}");
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(&broken), words(&whole));
+    assert!(broken.lines().all(|line| line.chars().count() <= 80), "{broken}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use upvest::effects::Effect;
 pub(crate) use self::brief::Brief;
 use self::delivery::{delivery_text, duplicates_text, signature_text};
 use crate::exit::Exit;
-use crate::output::{Report, harmless_line, pretty};
+use crate::output::{Report, fitting, harmless_line, pretty};
 use crate::times::local_text;
 
 /// Marks what is told and was not checked.
@@ -31,8 +31,8 @@ struct Lines(String);
 
 impl Lines {
     fn add(&mut self, mark: char, name: &str, value: impl AsRef<str>) {
-        self.0
-            .push_str(&format!("{mark} {name:<10}  {}\n", harmless_line(value.as_ref())));
+        let first = format!("{mark} {name:<10}  ");
+        self.0 += &(fitting(&first, &harmless_line(value.as_ref())) + "\n");
     }
 
     fn add_some(&mut self, name: &str, value: Option<impl AsRef<str>>) {
@@ -80,7 +80,9 @@ fn verdict(findings: &[String]) -> String {
     if findings.is_empty() {
         return format!("{HOLDS} everything on the way holds\n");
     }
-    let findings = findings.iter().map(|finding| format!("{FAILS} {finding}\n"));
+    let findings = findings
+        .iter()
+        .map(|finding| fitting(&format!("{FAILS} "), finding) + "\n");
     format!("What does not hold:\n{}", findings.collect::<String>())
 }
 

@@ -109,6 +109,19 @@ pub fn warn_of_unknown_types<'n>(names: impl IntoIterator<Item = &'n String>, re
     }
 }
 
+/// Tells the operator of entities, written `TYPE#ID`, whose type this version does not know, and what it may have been.
+pub fn warn_of_unknown_entities<'n>(keys: impl IntoIterator<Item = &'n String>, reporter: Reporter<'_>) {
+    let known = || CATEGORIES.iter().map(|row| row.entity);
+    let types = keys.into_iter().filter_map(|key| Some(key.split_once('#')?.0));
+    for name in types.filter(|name| !known().any(|known| known == *name)) {
+        let meant = nearest(name, known()).map(|meant| format!(": did you mean {meant}?"));
+        reporter.note(&format!(
+            "no entity type {name} is known to this version{}",
+            meant.unwrap_or_default()
+        ));
+    }
+}
+
 /// Reads the key of an entity as it was typed: `TYPE#ID`, the type in any case.
 ///
 /// # Errors
@@ -172,8 +185,11 @@ mod tests {
         };
         let names = ["ORDER.FILED", "ORDER.FILLED", "ORDER"].map(str::to_owned);
         warn_of_unknown_types(&names, Reporter::new(&take));
+        let keys = ["ORDERS#9fc8", "ORDER#9fc8"].map(str::to_owned);
+        warn_of_unknown_entities(&keys, Reporter::new(&take));
         let told = told.into_inner();
-        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told.len(), 2, "{told:?}");
         assert!(told[0].ends_with("did you mean ORDER.FILLED?"), "{told:?}");
+        assert!(told[1].ends_with("did you mean ORDER?"), "{told:?}");
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::Args;
 use operator::listen::{Form, Listener, Poster};
-use operator::names::warn_of_unknown_types;
+use operator::names::{warn_of_unknown_entities, warn_of_unknown_types};
 use operator::send::Target;
 use operator::watch::{Feed, Filter, Reader, Watch};
 use operator::{Reporter, Result, Stack};
@@ -103,6 +103,7 @@ impl Arguments {
     /// Forwards until it is stopped, or there was as much as was asked for.
     pub(crate) async fn run(self, stack: &Stack, page: Page, reporter: Reporter<'_>) -> Result<Exit> {
         warn_of_unknown_types(self.types.iter().chain(&self.categories), reporter);
+        warn_of_unknown_entities(&self.entities, reporter);
         if let Some(poster) = self.poster()?
             && self.is_for_a_screen(page)
         {

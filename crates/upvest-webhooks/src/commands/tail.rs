@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use clap::Args;
-use operator::names::warn_of_unknown_types;
+use operator::names::{warn_of_unknown_entities, warn_of_unknown_types};
 use operator::watch::{Feed, Filter, Reader, Update, Watch};
 use operator::{Error, Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
@@ -71,6 +71,7 @@ impl Arguments {
     /// Runs the command until it is stopped.
     pub(crate) async fn run(&self, stack: &Stack, json: bool, reporter: Reporter<'_>) -> Result<()> {
         warn_of_unknown_types(self.types.iter().chain(&self.categories), reporter);
+        warn_of_unknown_entities(&self.entities, reporter);
         let clock = Clock::system();
         let form = self.form(json);
         // The screen reads the one object that is asked for.

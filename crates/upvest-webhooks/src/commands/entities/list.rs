@@ -12,6 +12,8 @@ use crate::arguments::{candidates, domain, entity, event_type};
 use crate::output::{self, Report};
 use crate::times::age_of;
 
+/// Is the length of a UUID, which the ids of Upvest's users are.
+const UUID: usize = 36;
 const EXAMPLES: &str = "\
 Examples:
   What a person has:
@@ -27,7 +29,7 @@ time: at most 20 MB of it at a time, which AWS charges less than a tenth of a ce
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ListArgs {
-    /// Only entities of the user with this id
+    /// Only entities of the user with this id, all of it
     #[arg(long, value_name = "ID")]
     user: Option<String>,
     /// Only entities of this domain, like orders; may be repeated
@@ -75,7 +77,16 @@ impl ListArgs {
             limit: self.limit.into(),
             after: self.page.map(EntityKey::from_stored),
         };
-        list(stack, &query, now).await
+        let listed = list(stack, &query, now).await?;
+        if let Some(user) = query
+            .user_id
+            .filter(|user| user.len() < UUID && listed.looked_at == 0)
+        {
+            reporter.note(&format!(
+                "{user} is at most the beginning of an id: --user takes all of it"
+            ));
+        }
+        Ok(listed)
     }
 }
 

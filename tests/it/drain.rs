@@ -5,10 +5,12 @@
     reason = "a test that cannot go on fails, in its helpers too"
 )]
 
+use std::cell::RefCell;
 use std::time::Duration;
 
-use operator::Queue;
 use operator::drain::{Drained, QueueRemains, drain, resume};
+use operator::repair::Repair;
+use operator::{Progress, Queue, Reporter};
 use upvest::Domain;
 use webhook_tests::deployment::Deployment;
 use webhook_tests::receiver::DELIVERIES_DLQ;
@@ -84,6 +86,32 @@ async fn deliveries_are_stopped_and_what_is_left_is_told_until_nothing_is() {
     assert!(
         (80..120).contains(&took),
         "all queues look empty for a minute: {took} s"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_interrupts_the_wait_was_shown_how_to_have_deliveries_taken_again() {
+    let deployment = deployed().await;
+    let notes = RefCell::new(Vec::new());
+    let take = |progress: Progress<'_>| {
+        if let Progress::Note(note) = progress {
+            notes.borrow_mut().push(note.to_owned());
+        }
+    };
+    let repair = Repair {
+        reporter: Reporter::new(&take),
+        ..deployment.repair(false)
+    };
+    let wait = drain(&repair, Duration::from_secs(3_600), |_| Ok(true));
+    let interrupted = tokio::time::timeout(Duration::from_secs(5), wait).await;
+    assert!(interrupted.is_err(), "there is something to wait for");
+    assert!(is_stopped(&deployment));
+    let notes = notes.borrow();
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("upvest-webhooks drain --resume")),
+        "{notes:?}"
     );
 }
 

@@ -66,6 +66,18 @@ pub struct Resumed {
 }
 
 impl Drained {
+    /// Says that deliveries are stopped, and the command that has them taken again as they were.
+    #[must_use]
+    pub fn resumption(&self) -> String {
+        let concurrency = self.concurrency.map(|count| format!(" --concurrency {count}"));
+        format!(
+            "{} is stopped, and Upvest sends again what it was not answered; to give it back: upvest-webhooks drain --resume{} \
+             --reason WHY",
+            self.ingest,
+            concurrency.unwrap_or_default()
+        )
+    }
+
     /// Tells whether nothing is left, in no queue, dead-letter queue or bucket.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -108,7 +120,11 @@ pub async fn drain(
                 let stopped = stop.reserved_concurrent_executions(0).send().await;
                 let stopped = stopped.map_err(AwsError::of("PutFunctionConcurrency"));
                 let ended = match stopped {
-                    Ok(_) => run_out(repair, patience, &mut report).await,
+                    Ok(_) => {
+                        // Before the wait: whoever interrupts it sees no report, and Upvest is stopped still.
+                        repair.reporter.note(&report.resumption());
+                        run_out(repair, patience, &mut report).await
+                    }
                     Err(error) => Err(error.into()),
                 };
                 (json!({ "empty": report.is_empty() }), ended)

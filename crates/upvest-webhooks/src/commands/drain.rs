@@ -73,13 +73,7 @@ impl Report for Drained {
                 false => left(self),
             };
             if !self.ending.dry_run {
-                let concurrency = self.concurrency.map(|count| format!(" --concurrency {count}"));
-                text.push_str(&format!(
-                    "\n{} is stopped, and Upvest sends again what it was not answered; to give it back: upvest-webhooks drain \
-                     --resume{} --reason WHY",
-                    self.ingest,
-                    concurrency.unwrap_or_default()
-                ));
+                text.push_str(&format!("\n{}", self.resumption()));
             }
             text
         })

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::cloudformation::{Template, as_written, one_or_more, text_of};
+use super::cloudformation::{Template, as_written, one_or_more, target, text_of};
 
 /// The role that CloudFormation deploys with.
 pub(super) const SERVICE_ROLE: &str = "infra/examples/service-role.yaml";
@@ -23,6 +23,35 @@ pub(super) fn actions<'v>(statements: &[&'v Value]) -> BTreeSet<&'v str> {
         .iter()
         .flat_map(|statement| one_or_more(&statement["Action"]));
     actions.map(text_of).collect()
+}
+
+#[test]
+fn cloudformation_may_ask_the_functions_of_its_custom_resources_and_no_others() {
+    let template = Template::read();
+    let resources = template.section("Resources").values();
+    let custom = resources.filter(|resource| text_of(&resource["Type"]).starts_with("Custom::"));
+    let asked: BTreeSet<String> = custom
+        .map(|resource| {
+            format!(
+                "${{StackName}}-{}-*",
+                target(&resource["Properties"]["ServiceToken"])
+            )
+        })
+        .collect();
+    let role = Template::read_file(SERVICE_ROLE);
+    let statements = of_the_service_role(&role).into_iter();
+    let asking = statements
+        .filter(|statement| actions(&[*statement]).contains("lambda:InvokeFunction"))
+        .flat_map(|statement| one_or_more(&statement["Resource"]));
+    let allowed: BTreeSet<String> = asking
+        .map(|arn| {
+            let (_, function) = text_of(&arn["Fn::Sub"])
+                .rsplit_once(':')
+                .expect("an ARN has parts");
+            function.to_owned()
+        })
+        .collect();
+    assert_eq!(allowed, asked);
 }
 
 #[test]

@@ -28,7 +28,7 @@ const UNDER_THE_KEY: [(&str, &str); 7] = [
 ];
 
 /// Types to which CloudFormation lets nobody give a key, as their schemas say.
-const WITHOUT_A_KEY: [&str; 21] = [
+const WITHOUT_A_KEY: [&str; 22] = [
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::ApiMapping",
     "AWS::ApiGatewayV2::DomainName",

@@ -111,7 +111,7 @@ mod tests {
         let mut archive = zip::ZipArchive::new(Cursor::new(made)).unwrap();
         assert_eq!(archive.len(), 1);
         let mut file = archive.by_index(0).unwrap();
-        assert_eq!(file.name().unwrap(), "bootstrap");
+        assert_eq!(file.name(), "bootstrap");
         assert_eq!(file.unix_mode().map(|mode| mode & 0o777), Some(0o755));
         assert_eq!(file.last_modified(), Some(DateTime::default()));
         let mut content = Vec::new();

@@ -66,7 +66,7 @@ pub fn parse<C: Parser>(command: &str, is_whole: bool) -> Result<(), clap::Error
         return Ok(());
     };
     let lacks = match error.kind() {
-        ErrorKind::DisplayHelp => return Ok(()),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return Ok(()),
         ErrorKind::MissingRequiredArgument
         | ErrorKind::MissingSubcommand
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => true,

@@ -208,7 +208,7 @@ async fn a_delivery_of_a_wrong_clock_is_accepted_once_the_policy_allows_it() {
         seen.contains(&delivery) && seen.contains(&sender.key_id),
         "{seen}"
     );
-    walk.skip("make deploy");
+    walk.skip("upvest-webhooks --stack $STACK configure ");
     stack.deploy_with("FreshnessPolicy", "flag").await;
     walk.run().await;
     let state = until("the order has a state", async || stack.entity(&entity).await).await;

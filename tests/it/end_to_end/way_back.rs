@@ -368,7 +368,7 @@ async fn a_new_stack_takes_over_what_a_deleted_one_has_left() {
     walk.set("RECEIVED", received.to_string());
     walk.run().await;
     walk.run().await;
-    walk.skip("make deploy");
+    walk.skip("upvest-webhooks --stack $STACK deploy ");
     another.update(&parameters).await;
     assert_eq!(another.settled(another.name).await, "UPDATE_COMPLETE");
     let after = outputs(&another).await;

@@ -422,6 +422,14 @@ async fn an_event_that_was_delivered_and_is_not_logged_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_alone_folds_to_the_state_of_its_entity() {
+    let signed = Deployment::new().await;
+    signed.deliver(&[order("e1", 1, "NEW")]).await;
+    let text = explain(&signed, "ORDER#o1").await.text();
+    assert!(text.contains("its 1 event folds to exactly this state"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_without_an_entity_is_explained_as_such() {
     let signed = Deployment::new().await;
     signed

@@ -99,8 +99,9 @@ fn earlier_text(explanation: &Explanation) -> Option<String> {
 fn log_line(log: &Comparison) -> (char, String) {
     match log {
         Comparison::Same { events } => {
+            let fold = if *events == 1 { "folds" } else { "fold" };
             let events = count(*events, "event");
-            (HOLDS, format!("its {events} fold to exactly this state"))
+            (HOLDS, format!("its {events} {fold} to exactly this state"))
         }
         other => match other.unknown() {
             Some(why) => (DARK, format!("cannot be compared: {why}")),

@@ -70,11 +70,11 @@ fn comes_back(key: &EntityKey, projection: Projection) {
     }
 }
 
-type Stored<'a> = (EntityKey, Placement, Event<'a>);
+type Arrived<'a> = (EntityKey, Placement, Event<'a>);
 
 /// Folds events into their entities. One that cannot be folded is left out, as a processor does.
 fn folded<'a>(
-    events: impl Iterator<Item = &'a Stored<'a>>,
+    events: impl Iterator<Item = &'a Arrived<'a>>,
 ) -> BTreeMap<EntityKey, (Projection, BTreeSet<String>)> {
     let mut states: BTreeMap<EntityKey, (Projection, BTreeSet<String>)> = BTreeMap::new();
     for (key, placement, event) in events {

@@ -140,7 +140,8 @@ impl Account {
         reply
     }
 
-    fn stack(&self) -> Reply {
+    fn stack(&mut self) -> Reply {
+        let status = self.change_sets.shown(&self.stack_status);
         let parameter = |(name, value): (&String, &String)| {
             format!(
                 "<member><ParameterKey>{name}</ParameterKey><ParameterValue>{value}</ParameterValue></member>"
@@ -155,9 +156,8 @@ impl Account {
             "<DescribeStacksResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
              <DescribeStacksResult><Stacks><member><StackName>upvest-webhooks</StackName>\
              <StackId>{STACK_ID}</StackId>\
-             <CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>{}</StackStatus>\
-             <Parameters>{parameters}</Parameters><Outputs>{outputs}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>",
-            self.stack_status
+             <CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>{status}</StackStatus>\
+             <Parameters>{parameters}</Parameters><Outputs>{outputs}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
         ))
     }
 

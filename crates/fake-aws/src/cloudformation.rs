@@ -1,12 +1,16 @@
 //! CloudFormation: change sets of the account's one stack, and what executing one comes to. Canned, and spoiled by the test.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod sets;
+
+use std::collections::BTreeMap;
 
 use crate::account::{Account, denial};
 use crate::query;
 use crate::reply::Reply;
 use crate::s3::text::{decoded, escaped};
 use crate::wire::Request;
+
+pub use sets::{ChangeSets, PlannedChange, ResourceEvent};
 
 /// Names the stack.
 pub(crate) const STACK_ID: &str = "arn:aws:cloudformation:eu-central-1:123456789012:stack/upvest-webhooks/1";
@@ -16,57 +20,6 @@ const TIME: &str = "2026-01-01T00:00:00Z";
 const EMPTY: &str =
     "The submitted information didn't contain changes. Submit different information to create a change set.";
 
-/// Says what CloudFormation makes of change sets, and keeps what it was asked for.
-#[derive(Clone, Debug, Default)]
-pub struct ChangeSets {
-    /// Lists what a change set would change. One that would change nothing fails, as in AWS.
-    pub changes: Vec<PlannedChange>,
-    /// Says why no change set can be made; `None` where one can.
-    pub failure: Option<String>,
-    /// Lists what happens to resources while one is executed, in that order.
-    pub events: Vec<ResourceEvent>,
-    /// Gives the state in which an execution leaves the stack, such as `UPDATE_COMPLETE`.
-    pub ends_as: &'static str,
-    /// Names the change sets of others that wait.
-    pub of_others: BTreeSet<String>,
-    /// Holds the template that the stack was made of.
-    pub template: String,
-    /// Lists the requests to make a change set: the members of each by their names.
-    pub requests: Vec<BTreeMap<String, String>>,
-    /// Names those of the caller that were neither executed nor deleted.
-    pub waiting: BTreeSet<String>,
-    /// Lists what happened in the stack, in that order.
-    happened: Vec<ResourceEvent>,
-}
-
-/// Describes a change of a change set.
-#[derive(Clone, Debug, Default)]
-pub struct PlannedChange {
-    /// Gives the action: `Add`, `Modify` or `Remove`.
-    pub action: &'static str,
-    /// Tells whether a resource that is modified is replaced: `True`, `False` or `Conditional`.
-    pub replacement: &'static str,
-    /// Names the resource as the template does.
-    pub resource: &'static str,
-    /// Gives its type.
-    pub resource_type: &'static str,
-    /// Names the property that changes.
-    pub property: &'static str,
-}
-
-/// Describes an event of a resource.
-#[derive(Clone, Debug, Default)]
-pub struct ResourceEvent {
-    /// Names the resource as the template does.
-    pub resource: &'static str,
-    /// Gives its type.
-    pub resource_type: &'static str,
-    /// Gives the state that it is in, such as `CREATE_FAILED`.
-    pub status: &'static str,
-    /// Says why.
-    pub reason: &'static str,
-}
-
 /// Answers a request about change sets and their stack.
 pub(crate) fn answer(account: &mut Account, request: &Request) -> Reply {
     let form = form(request.http.body());
@@ -74,14 +27,14 @@ pub(crate) fn answer(account: &mut Account, request: &Request) -> Reply {
     match request.operation.as_str() {
         "DescribeStacks" => missing(&named("StackName")),
         "CreateChangeSet" => create(account, form),
-        "DescribeChangeSet" => describe(&account.change_sets),
+        "DescribeChangeSet" => describe(&account.change_sets, &named("ChangeSetName")),
         "ListChangeSets" => list(&account.change_sets),
         "DeleteChangeSet" => {
             account.change_sets.waiting.remove(&named("ChangeSetName"));
             result("DeleteChangeSet", "")
         }
         "ExecuteChangeSet" => execute(account, &named("ChangeSetName")),
-        "DescribeStackEvents" => events(&account.change_sets.happened),
+        "DescribeStackEvents" => look_at_events(&mut account.change_sets, &named("StackName")),
         "GetTemplate" => {
             let template = escaped(&account.change_sets.template);
             result("GetTemplate", &format!("<TemplateBody>{template}</TemplateBody>"))
@@ -109,7 +62,11 @@ fn create(account: &mut Account, form: BTreeMap<String, String>) -> Reply {
     result("CreateChangeSet", &format!("<StackId>{STACK_ID}</StackId>"))
 }
 
-fn describe(sets: &ChangeSets) -> Reply {
+fn describe(sets: &ChangeSets, name: &str) -> Reply {
+    let execution = match sets.executed.contains(name) {
+        true => "EXECUTE_COMPLETE",
+        false => "AVAILABLE",
+    };
     let empty = sets.changes.is_empty().then(|| EMPTY.to_owned());
     let body = match sets.failure.clone().or(empty) {
         Some(reason) => format!(
@@ -119,7 +76,7 @@ fn describe(sets: &ChangeSets) -> Reply {
         None => {
             let changes: String = sets.changes.iter().map(change).collect();
             format!(
-                "<Status>CREATE_COMPLETE</Status><ExecutionStatus>AVAILABLE</ExecutionStatus><Changes>{changes}</Changes>"
+                "<Status>CREATE_COMPLETE</Status><ExecutionStatus>{execution}</ExecutionStatus><Changes>{changes}</Changes>"
             )
         }
     };
@@ -170,6 +127,9 @@ fn execute(account: &mut Account, name: &str) -> Reply {
     if !sets.waiting.remove(name) {
         return query::error(404, "ChangeSetNotFound", "The change set does not exist");
     }
+    sets.executed.insert(name.to_owned());
+    account.stack_status.clone_into(&mut sets.before);
+    (sets.late, sets.throttled) = (sets.shown_late, sets.throttles);
     sets.happened.extend(sets.events.iter().cloned());
     sets.happened.push(ResourceEvent {
         status: sets.ends_as,
@@ -184,7 +144,28 @@ fn execute(account: &mut Account, name: &str) -> Reply {
             account.stack_parameters.insert(key.clone(), value.clone());
         }
     }
-    result("ExecuteChangeSet", "")
+    match account.change_sets.loses_execution {
+        true => query::error(
+            400,
+            "InvalidChangeSetStatus",
+            "The change set is not in status AVAILABLE",
+        ),
+        false => result("ExecuteChangeSet", ""),
+    }
+}
+
+/// Lists the events of the stack or of one in it, unless that is asked too often after an execution.
+fn look_at_events(sets: &mut ChangeSets, stack: &str) -> Reply {
+    if let Some(nested) = sets.nested.get(stack) {
+        return events(nested);
+    }
+    match sets.throttled.checked_sub(1) {
+        Some(left) => {
+            sets.throttled = left;
+            query::error(400, "Throttling", "Rate exceeded")
+        }
+        None => events(&sets.happened),
+    }
 }
 
 /// Lists events, the newest first. Those without a resource are the stack's own.
@@ -195,8 +176,9 @@ fn events(happened: &[ResourceEvent]) -> Reply {
             true => STACK_ID.to_owned(),
             false => format!("{}-1", event.resource),
         };
+        let time = if event.at.is_empty() { TIME } else { event.at };
         format!(
-            "<member><StackId>{STACK_ID}</StackId><EventId>event-{number}</EventId><Timestamp>{TIME}</Timestamp>\
+            "<member><StackId>{STACK_ID}</StackId><EventId>event-{number}</EventId><Timestamp>{time}</Timestamp>\
              <LogicalResourceId>{}</LogicalResourceId><PhysicalResourceId>{physical}</PhysicalResourceId>\
              <ResourceType>{}</ResourceType><ResourceStatus>{}</ResourceStatus>\
              <ResourceStatusReason>{}</ResourceStatusReason></member>",

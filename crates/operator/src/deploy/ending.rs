@@ -18,7 +18,10 @@ pub(super) async fn follow(
     let count = done.plan.changes.len() as u64;
     let ended = target.unless_stopped(execution.follow(target, count)).await;
     done.left = execution.left().to_vec();
-    let look = format!("upvest-webhooks --stack {stack} doctor tells how it ended");
+    let look = format!(
+        "upvest-webhooks --stack {stack} doctor tells how it ended{}",
+        unprotected(request)
+    );
     match ended {
         Ok(Some(status)) => done.status = Some(status),
         Ok(None) => {
@@ -51,6 +54,17 @@ pub(super) async fn follow(
         Err(refusal) => refusal.to_string(),
     };
     done.ending.failure = Some(format!("{cause}\n{advice}"));
+}
+
+/// Says that the protection that was asked for is not set, where nobody waits for the end of the deployment.
+fn unprotected(request: &Request) -> &'static str {
+    match request.stack_policy.is_some() || request.termination_protection {
+        true => {
+            "; what protects the stack (--stack-policy, --termination-protection) is not set: run this again after its end, which \
+             sets it"
+        }
+        false => "",
+    }
 }
 
 /// Sets what protects a stack, and is no part of a change set.

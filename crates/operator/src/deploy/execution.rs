@@ -2,16 +2,29 @@
 
 use std::time::Duration;
 
-use aws_sdk_cloudformation::types::StackEvent;
-use pipeline::error::AwsError;
-use tokio::time::sleep;
+use aws_sdk_cloudformation::types::{ExecutionStatus, StackEvent};
+use aws_smithy_types::DateTime;
+use pipeline::error::{AwsError, ErrorChain};
+use tokio::time::{Instant, sleep};
 
 use super::Target;
 use super::present::Present;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::reporter::Work;
 
 /// Is the pause between two looks at a stack that changes.
 const PAUSE: Duration = Duration::from_secs(3);
+/// Says for how long a stack is looked at again and again while AWS tells nothing of it.
+const PATIENCE: Duration = Duration::from_mins(5);
+/// Lists how AWS says that it is asked too often, or fails itself: a later look may succeed.
+const PASSING: [&str; 6] = [
+    "Throttling",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "InternalFailure",
+    "InternalError",
+    "timed out",
+];
 /// Names what is a stack of its own in a stack.
 const NESTED: &str = "AWS::CloudFormation::Stack";
 /// Says what CloudFormation says of what it gives up because of another one.
@@ -22,6 +35,8 @@ const GIVEN_UP: &str = "cancelled";
 pub(super) struct Execution {
     /// Names the newest event that was seen, at first the one before the execution.
     seen: Option<String>,
+    /// Gives the time of the first event of this execution.
+    began_at: Option<DateTime>,
     has_begun: bool,
     failed: Option<StackEvent>,
     left: Vec<String>,
@@ -42,40 +57,85 @@ pub(super) async fn execute(target: &Target<'_>, name: &str) -> Result<Execution
     let newest = newest.map_err(AwsError::of("cloudformation:DescribeStackEvents"))?;
     let seen = newest.stack_events().first().and_then(StackEvent::event_id);
     let execute = client.execute_change_set().stack_name(target.stack);
-    let executed = execute.change_set_name(name).send().await;
-    executed
-        .map_err(AwsError::of("cloudformation:ExecuteChangeSet"))
-        .map_err(Error::context(
-            "the change set was not executed: where somebody changed the stack meanwhile, run this again",
-        ))?;
+    // Where its answer is lost, the SDK asks again: by the token CloudFormation knows that it is the same request.
+    let executed = execute.change_set_name(name).client_request_token(name);
+    let executed = executed.send().await;
+    if let Err(error) = executed.map_err(AwsError::of("cloudformation:ExecuteChangeSet")) {
+        unless_begun(target, name, error).await?;
+    }
     Ok(Execution {
         seen: seen.map(str::to_owned),
         ..Execution::default()
     })
 }
 
+/// Passes over the error of an execution that AWS has begun all the same, so that it was the answer that was lost.
+async fn unless_begun(target: &Target<'_>, name: &str, error: AwsError) -> Result<()> {
+    let stack = target.stack;
+    let describe = target.cloudformation().describe_change_set();
+    let described = describe.stack_name(stack).change_set_name(name).send().await;
+    let words = match described {
+        Ok(described) if described.execution_status().is_some_and(is_begun) => return Ok(()),
+        Ok(_) => {
+            "the change set was not executed: where somebody changed the stack meanwhile, run this again"
+                .to_owned()
+        }
+        Err(_) => format!(
+            "whether the change set is executed is not known: upvest-webhooks --stack {stack} doctor tells what the stack is at; run \
+             this again once nothing is under way"
+        ),
+    };
+    Err(Error::context(words)(error))
+}
+
+fn is_begun(status: &ExecutionStatus) -> bool {
+    matches!(
+        status,
+        ExecutionStatus::ExecuteInProgress
+            | ExecutionStatus::ExecuteComplete
+            | ExecutionStatus::ExecuteFailed
+    )
+}
+
 impl Execution {
-    /// Follows the stack until it is at rest; gives the state that it is in then. `count` says how many resources change.
+    /// Follows the stack until it is at rest; gives the state that it is in then. `count` says how many resources change. A
+    /// connection that is lost, and throttling, are waited out for a while.
     ///
     /// # Errors
     ///
     /// [`Error`] when AWS does not tell how far it is. It goes on all the same.
     pub(super) async fn follow(&mut self, target: &Target<'_>, count: u64) -> Result<String> {
         let work = target.reporter.begin(count, "resources");
+        let mut silent_since: Option<Instant> = None;
         loop {
-            // The state first: what happened before it is among the events then.
-            let present = Present::look_up(target).await?;
-            for event in self.new_events(target).await? {
-                if self.take(&event, target) {
-                    work.done(1);
+            match self.look(target, &work).await {
+                Ok(Some(status)) => return Ok(status),
+                Ok(None) => silent_since = None,
+                Err(error) => {
+                    let since = *silent_since.get_or_insert_with(Instant::now);
+                    if !is_passing(&error) || since.elapsed() > PATIENCE {
+                        return Err(error);
+                    }
                 }
-            }
-            let status = present.status().unwrap_or("DELETE_COMPLETE");
-            if self.has_begun && !status.ends_with("_IN_PROGRESS") {
-                return Ok(status.to_owned());
             }
             sleep(PAUSE).await;
         }
+    }
+
+    /// Looks at the stack once; gives the state that it is in where it is at rest.
+    async fn look(&mut self, target: &Target<'_>, work: &Work<'_>) -> Result<Option<String>> {
+        // Only a state that was read after the first event is one of this execution, and not the one before it.
+        let had_begun = self.has_begun;
+        // The state first: what happened before it is among the events then.
+        let present = Present::look_up(target).await?;
+        for event in self.new_events(target).await? {
+            if self.take(&event, target) {
+                work.done(1);
+            }
+        }
+        let status = present.status().unwrap_or("DELETE_COMPLETE");
+        let is_at_rest = had_begun && !status.ends_with("_IN_PROGRESS");
+        Ok(is_at_rest.then(|| status.to_owned()))
     }
 
     /// Lists what is retained, and belongs to no stack any more.
@@ -90,22 +150,32 @@ impl Execution {
         };
         if failed.resource_type() == Some(NESTED)
             && let Some(nested) = failed.physical_resource_id().filter(|id| !id.is_empty())
+            && let Some(inner) = self.cause_within(target, nested).await
         {
-            let events = target
-                .cloudformation()
-                .describe_stack_events()
-                .stack_name(nested)
-                .send()
-                .await;
-            // Whoever may not look into it is told of the nested stack itself.
-            if let Ok(events) = events
-                && let Some(inner) = events.stack_events().iter().rev().find(|event| is_cause(event))
-            {
-                let outer = failed.logical_resource_id().unwrap_or_default();
-                return format!("{}, in the nested stack {outer}", words(inner));
-            }
+            let outer = failed.logical_resource_id().unwrap_or_default();
+            return format!("{}, in the nested stack {outer}", words(&inner));
         }
         words(failed)
+    }
+
+    /// Finds what went wrong first in a nested stack, which remembers earlier deployments too. Whoever may not look into it is
+    /// told of the nested stack itself.
+    async fn cause_within(&self, target: &Target<'_>, nested: &str) -> Option<StackEvent> {
+        let events = target.cloudformation().describe_stack_events();
+        let mut pages = events.stack_name(nested).into_paginator().send();
+        let mut cause = None;
+        // The newest come first.
+        while let Some(Ok(page)) = pages.next().await {
+            for event in page.stack_events() {
+                if self.began_at.as_ref() > event.timestamp() {
+                    return cause;
+                }
+                if is_cause(event) {
+                    cause = Some(event.clone());
+                }
+            }
+        }
+        cause
     }
 
     /// Reads the events that are newer than the newest that was seen, the oldest first.
@@ -134,6 +204,7 @@ impl Execution {
 
     /// Notes what an event tells; gives whether a resource is done.
     fn take(&mut self, event: &StackEvent, target: &Target<'_>) -> bool {
+        self.began_at = self.began_at.or_else(|| event.timestamp().copied());
         if is_of_stack(event) {
             self.has_begun = true;
             return false;
@@ -167,6 +238,12 @@ fn is_of_stack(event: &StackEvent) -> bool {
 fn is_cause(event: &StackEvent) -> bool {
     let reason = event.resource_status_reason().unwrap_or_default();
     !is_of_stack(event) && status(event).ends_with("_FAILED") && !reason.contains(GIVEN_UP)
+}
+
+/// Tells whether a later look may succeed where this one did not.
+fn is_passing(error: &Error) -> bool {
+    let chain = ErrorChain(error).to_string();
+    error.kind() == ErrorKind::Unreachable || PASSING.iter().any(|text| chain.contains(text))
 }
 
 fn words(event: &StackEvent) -> String {

@@ -1,6 +1,7 @@
 //! Releases deployed into an AWS in process, and what stops each before harm.
 
 mod configuring;
+mod executing;
 mod permitted;
 mod refusing;
 
@@ -196,10 +197,11 @@ fn failed(resource: &'static str, reason: &'static str) -> ResourceEvent {
         resource_type: TABLE,
         status: "CREATE_FAILED",
         reason,
+        at: "",
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_release_becomes_a_stack_and_only_what_is_missing_is_uploaded() {
     let site = Site::new("uploads");
     let done = site
@@ -243,7 +245,7 @@ async fn a_release_becomes_a_stack_and_only_what_is_missing_is_uploaded() {
     assert_eq!(site.aws.count(Service::S3, "CreateBucket"), 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_bucket_for_releases_is_closed_before_anything_is_put_into_it() {
     let site = Site::new("bucket");
     site.run("deploy --release $RELEASE --yes").await.unwrap();
@@ -271,7 +273,7 @@ async fn the_bucket_for_releases_is_closed_before_anything_is_put_into_it() {
     assert_eq!(site.aws.count(Service::S3, "PutPublicAccessBlock"), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn nothing_to_change_ends_well_and_leaves_no_change_set() {
     let site = Site::deployed("nothing").await;
     site.aws
@@ -283,7 +285,7 @@ async fn nothing_to_change_ends_well_and_leaves_no_change_set() {
     assert!(told.contains("nothing changes"), "{told}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_dry_run_shows_what_would_change_in_words_and_changes_nothing() {
     let site = Site::deployed("dry").await;
     site.would_change(modified("EventsTable", TABLE, "True"));
@@ -302,7 +304,7 @@ async fn a_dry_run_shows_what_would_change_in_words_and_changes_nothing() {
     assert_eq!((site.executions(), site.waiting()), (0, 0));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failed_deployment_names_its_first_cause_and_what_to_do() {
     let site = Site::new("fails");
     site.aws.edit_account(|account| {
@@ -333,7 +335,7 @@ async fn a_failed_deployment_names_its_first_cause_and_what_to_do() {
     assert!(refusal.contains("ROLLBACK_COMPLETE"), "{refusal}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stack_that_went_back_says_that_it_is_what_it_was() {
     let site = Site::deployed("back").await;
     site.aws.edit_account(|account| {
@@ -351,7 +353,7 @@ async fn a_stack_that_went_back_says_that_it_is_what_it_was() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_protects_a_stack_is_set_after_it_and_again_where_nothing_changes() {
     let site = Site::new("protects");
     let policy = site.release.join("policy.json");
@@ -407,7 +409,7 @@ async fn told(
     Ok(serde_json::to_value(done).unwrap())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_change_set_that_is_not_agreed_to_is_deleted_however_that_ends() {
     let site = Site::deployed("declined").await;
     let stop = Notify::new();
@@ -424,7 +426,7 @@ async fn a_change_set_that_is_not_agreed_to_is_deleted_however_that_ends() {
     assert_eq!((site.executions(), site.waiting()), (0, 0));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_deployment_that_is_ended_says_that_aws_goes_on_and_where_to_look() {
     let site = Site::deployed("ended").await;
     site.aws
@@ -445,7 +447,7 @@ async fn a_deployment_that_is_ended_says_that_aws_goes_on_and_where_to_look() {
     assert!(refusal.contains("wait for its end"), "{refusal}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_change_set_of_somebody_else_is_told_of_before_it_is_deleted_with_the_execution() {
     let site = Site::deployed("others").await;
     site.aws.edit_account(|account| {

@@ -24,7 +24,7 @@ fn kept_and_given(site: &Site) -> (Vec<String>, Vec<(String, String)>) {
     (kept, given)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn configure_gives_one_parameter_another_value_and_keeps_everything_else() {
     let site = Site::deployed("configures").await;
     let before = site.request();
@@ -44,7 +44,7 @@ async fn configure_gives_one_parameter_another_value_and_keeps_everything_else()
     assert_eq!(done["parameters"][0]["before"], "DEBUG");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_parameters_that_a_stack_has_are_listed_with_which_are_defaults() {
     let site = Site::deployed("shows").await;
     site.aws.edit_account(|account| {
@@ -61,7 +61,7 @@ async fn the_parameters_that_a_stack_has_are_listed_with_which_are_defaults() {
     assert!(site.read("configure --show").await.contains("sandbox"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn configure_refuses_what_it_cannot_change() {
     let site = Site::new("cannot");
     let refusal = site.refusal("configure --set LogLevel=DEBUG --yes").await;

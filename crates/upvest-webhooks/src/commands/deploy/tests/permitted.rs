@@ -49,7 +49,7 @@ fn action(call: &Call) -> Option<String> {
     })
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_deployer_with_the_policy_deploys_and_configures_and_needs_all_of_it() {
     let site = Site::new("permitted");
     site.aws.create_bucket("artifacts");

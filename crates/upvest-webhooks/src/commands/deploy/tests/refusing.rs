@@ -4,7 +4,7 @@ use webhook_tests::commands::assert_commands_parse;
 
 use super::*;
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_typo_in_the_parameter_file_is_refused_with_the_nearest_name_and_nothing_is_called() {
     let site = Site::new("typo");
     let file = site.release.join("parameters.json");
@@ -20,7 +20,7 @@ async fn a_typo_in_the_parameter_file_is_refused_with_the_nearest_name_and_nothi
     assert_eq!(site.aws.calls(), []);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_release_whose_file_was_changed_is_refused_and_nothing_is_called() {
     let site = Site::new("changed");
     std::fs::write(site.release.join("functions/arm64/ingest.zip"), "other code").unwrap();
@@ -32,7 +32,7 @@ async fn a_release_whose_file_was_changed_is_refused_and_nothing_is_called() {
     assert_eq!(site.aws.calls(), []);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_cannot_work_is_refused_before_anything_is_uploaded() {
     let site = Site::new("refuses");
     for (set, told) in [
@@ -68,7 +68,7 @@ async fn what_cannot_work_is_refused_before_anything_is_uploaded() {
     site.assert_untouched();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_account_with_ten_concurrent_executions_is_refused_unless_the_queues_take_fewer() {
     let site = Site::new("ten");
     site.aws
@@ -85,7 +85,7 @@ async fn an_account_with_ten_concurrent_executions_is_refused_unless_the_queues_
         .unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_deployer_who_may_not_read_the_secret_deploys_all_the_same() {
     let site = Site::new("denied");
     site.aws.edit_account(|account| {
@@ -98,7 +98,7 @@ async fn a_deployer_who_may_not_read_the_secret_deploys_all_the_same() {
     assert_eq!(done.unwrap()["status"], "CREATE_COMPLETE");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_table_is_not_replaced_unless_that_is_said() {
     let site = Site::deployed("replaces").await;
     for replacement in ["True", "Conditional"] {
@@ -116,7 +116,7 @@ async fn a_table_is_not_replaced_unless_that_is_said() {
     assert_eq!(site.executions(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_change_set_that_fails_is_told_and_deleted() {
     let site = Site::deployed("fails-early").await;
     site.aws.edit_account(|account| {
@@ -131,7 +131,7 @@ async fn a_change_set_that_fails_is_told_and_deleted() {
     assert_eq!((site.executions(), site.waiting()), (0, 0));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stack_of_something_else_is_never_deployed_over() {
     let site = Site::deployed("other").await;
     site.aws.edit_account(|account| account.stack_outputs.clear());
@@ -140,7 +140,7 @@ async fn a_stack_of_something_else_is_never_deployed_over() {
     site.assert_untouched();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_bucket_that_was_named_is_never_made() {
     let site = Site::new("named");
     let line = "deploy --release $RELEASE --yes --artifacts-bucket releases-of-the-bank";

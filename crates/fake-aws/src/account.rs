@@ -14,6 +14,8 @@ use crate::reply::Reply;
 use crate::wire::Request;
 use crate::{cbor, query, s3};
 
+/// Names the account.
+const ACCOUNT: &str = "123456789012";
 /// Names whom `GetCallerIdentity` gives as the caller: an operator who assumed a role.
 pub const OPERATOR: &str = "arn:aws:sts::123456789012:assumed-role/operator/erika";
 
@@ -48,6 +50,8 @@ pub struct Account {
     pub concurrent_executions: Option<u32>,
     /// Lists the buckets that have a policy, as `PutBucketPolicy` gave it.
     pub bucket_policies: BTreeSet<String>,
+    /// Maps buckets of other accounts to these.
+    pub bucket_owners: BTreeMap<String, String>,
 }
 
 /// Describes an alarm as `DescribeAlarms` gives it.
@@ -68,7 +72,7 @@ pub struct Alarm {
 impl Account {
     /// Answers what the other services do not; `None` for what is theirs.
     pub(crate) fn answer(&mut self, request: &Request) -> Option<Reply> {
-        if self.denied.contains(&request.operation) {
+        if self.denied.contains(&request.operation) || self.is_of_another(request) {
             return Some(denial(request));
         }
         let lacking = self.lacking.clone();
@@ -114,6 +118,14 @@ impl Account {
         }
     }
 
+    /// Tells whether a bucket is of another account than the caller takes it for.
+    fn is_of_another(&self, request: &Request) -> bool {
+        let owner = self.bucket_owners.get(&request.resource);
+        let owner = owner.map_or(ACCOUNT, String::as_str);
+        let expected = request.http.headers().get("x-amz-expected-bucket-owner");
+        expected.is_some_and(|expected| expected != owner)
+    }
+
     /// Adds to DynamoDB's description of a table what its engine does not know.
     pub(crate) fn complete(&self, request: &Request, reply: Reply) -> Reply {
         if request.operation != "DescribeTable" || reply.error.is_some() {
@@ -129,7 +141,7 @@ impl Account {
         let mut reply = Reply::ok(format!(
             "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
              <Arn>{OPERATOR}</Arn><UserId>AROAEXAMPLE:erika</UserId>\
-             <Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
+             <Account>{ACCOUNT}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
         ));
         let date = self.ahead_seconds.map(|seconds| {
             let answered_at = machine_time() + SignedDuration::from_secs(seconds);

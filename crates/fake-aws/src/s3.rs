@@ -11,6 +11,9 @@ use crate::wire::Request;
 
 use text::{decoded, escaped, unchunked};
 
+/// Names the header with the SHA-256 of an object, which S3 holds against what is put.
+const SHA256: &str = "x-amz-checksum-sha256";
+
 /// Holds the buckets by name, each with its objects by key.
 pub(crate) type Buckets = BTreeMap<String, BTreeMap<String, StoredObject>>;
 
@@ -101,7 +104,7 @@ pub(crate) fn answer(buckets: &mut Buckets, request: &Request, now_ms: u64) -> R
             || error(404, "NoSuchKey", "The specified key does not exist."),
             |object| Reply {
                 body: object.bytes.clone(),
-                ..described(object)
+                ..described(object, &request.http)
             },
         ),
         "HeadObject" => objects.get(&key).map_or_else(
@@ -112,7 +115,7 @@ pub(crate) fn answer(buckets: &mut Buckets, request: &Request, now_ms: u64) -> R
             },
             |object| Reply {
                 body: Vec::new(),
-                ..described(object)
+                ..described(object, &request.http)
             },
         ),
         "DeleteObject" => {
@@ -191,7 +194,9 @@ fn kept_headers(http: &http::Request<Vec<u8>>) -> BTreeMap<String, String> {
     let texts = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
     texts
         .filter(|(name, value)| {
-            (known.contains(name) && *value != "aws-chunked") || name.starts_with("x-amz-meta-")
+            (known.contains(name) && *value != "aws-chunked")
+                || name.starts_with("x-amz-meta-")
+                || *name == SHA256
         })
         .map(|(name, value)| {
             (
@@ -202,7 +207,9 @@ fn kept_headers(http: &http::Request<Vec<u8>>) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn described(object: &StoredObject) -> Reply {
+/// Describes an object in headers, with its checksum only for whoever asks for that.
+fn described(object: &StoredObject, http: &http::Request<Vec<u8>>) -> Reply {
+    let is_asked_for = http.headers().contains_key("x-amz-checksum-mode");
     let own = [
         ("etag", object.etag()),
         ("content-length", object.bytes.len().to_string()),
@@ -211,6 +218,7 @@ fn described(object: &StoredObject) -> Reply {
     let kept = object
         .headers
         .iter()
+        .filter(|(name, _)| is_asked_for || name.as_str() != SHA256)
         .map(|(name, value)| (name.clone(), value.clone()));
     Reply {
         headers: own.into_iter().chain(kept).collect(),

@@ -98,6 +98,8 @@ pub struct Deployment {
     /// Names the bucket for the release's files; `None` for that of the stack's last release, or else one of the account's, which
     /// is made where it is missing.
     pub artifacts_bucket: Option<String>,
+    /// Names the account that this bucket is of; `None` for the caller's.
+    pub artifacts_bucket_owner: Option<String>,
     /// Names the role that CloudFormation works as; `None` for the caller, or the role that the stack has already.
     pub role_arn: Option<String>,
     /// Names the file with the stack policy, which is set after the deployment.
@@ -202,21 +204,23 @@ async fn prepare(target: &Target<'_>, deployment: &Deployment) -> Result<(String
 
     let bucket = deployment.artifacts_bucket.as_deref();
     let bucket = bucket.or_else(|| present.parameter(ARTIFACTS_BUCKET));
-    let store = Store::new(target, &caller, bucket);
-    store.prepare().await?;
-    let uploaded = store.upload(source.folder(), &release, &architecture).await?;
-
+    let owner = deployment.artifacts_bucket_owner.as_deref();
+    let store = Store::new(target, &caller, bucket, owner);
     let place = [
         (ARTIFACTS_BUCKET.to_owned(), store.bucket().to_owned()),
         (ARTIFACTS_PREFIX.to_owned(), release.prefix()),
     ];
     let settings = deployment.settings.with(place);
+    let parameters = definitions.values(&settings, &present)?;
+    store.prepare().await?;
+    let uploaded = store.upload(source.folder(), &release, &architecture).await?;
+
     let version = release.version.clone();
     let description = format!("upvest-webhooks {version}, by {}", caller.arn);
     let request = Request {
         uploaded,
         template_url: store.url(&format!("{}/{}", release.prefix(), release.template)),
-        parameters: definitions.values(&settings, &present)?,
+        parameters,
         parameter_changes: definitions.changes(&settings, &present),
         present,
         description,

@@ -4,20 +4,20 @@ use std::path::Path;
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
-    BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration,
+    BucketLocationConstraint, BucketVersioningStatus, ChecksumMode, CreateBucketConfiguration,
     PublicAccessBlockConfiguration, VersioningConfiguration,
 };
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use pipeline::error::AwsError;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use pipeline::error::{AwsError, Kind};
 use serde_json::json;
 
 use super::Target;
 use super::account::Caller;
 use crate::error::{Error, Result};
-use crate::release::{Release, checksum};
+use crate::release::{RELEASE_FILE, Release, checksum};
 
-/// Keeps the SHA-256 of a file beside it, by which it is known again.
-const CHECKSUM: &str = "sha256";
 /// Names the region whose buckets must not be told where they are.
 const FIRST_REGION: &str = "us-east-1";
 
@@ -27,15 +27,23 @@ pub(super) struct Store<'s> {
     client: aws_sdk_s3::Client,
     target: &'s Target<'s>,
     bucket: String,
-    /// Names the account that the bucket is to be of; `None` for one that was named, which may be another's.
-    owner: Option<String>,
+    /// Names the account that the bucket is to be of. One of the same name that somebody else made is not used.
+    owner: String,
+    /// Tells whether it is the account's own for releases, which is made where it is missing.
+    is_own: bool,
     region: String,
     partition: String,
 }
 
 impl<'s> Store<'s> {
-    /// Uses the bucket of this name, or else the one that the account has for releases in this region.
-    pub(super) fn new(target: &'s Target<'s>, caller: &Caller, bucket: Option<&str>) -> Self {
+    /// Uses the bucket of this name, or else the one that the account has for releases in this region. It is the caller's, unless
+    /// an owner is named.
+    pub(super) fn new(
+        target: &'s Target<'s>,
+        caller: &Caller,
+        bucket: Option<&str>,
+        owner: Option<&str>,
+    ) -> Self {
         // Local emulators know buckets by path alone.
         let config = aws_sdk_s3::config::Builder::from(target.config)
             .force_path_style(target.config.endpoint_url().is_some());
@@ -45,7 +53,8 @@ impl<'s> Store<'s> {
         Self {
             client: aws_sdk_s3::Client::from_conf(config.build()),
             target,
-            owner: named.is_none().then(|| caller.account.clone()),
+            owner: owner.unwrap_or(&caller.account).to_owned(),
+            is_own: named.is_none(),
             bucket: named.map(str::to_owned).unwrap_or(own),
             region,
             partition: caller.partition.clone(),
@@ -70,15 +79,14 @@ impl<'s> Store<'s> {
     pub(super) async fn prepare(&self) -> Result<()> {
         let bucket = &self.bucket;
         let head = self.client.head_bucket().bucket(bucket);
-        let head = head.set_expected_bucket_owner(self.owner.clone()).send().await;
-        match head {
-            Ok(_) if self.owner.is_none() => Ok(()),
+        match head.expected_bucket_owner(&self.owner).send().await {
+            Ok(_) if !self.is_own => Ok(()),
             Ok(_) => match self.has_policy().await? {
                 true => Ok(()),
                 false => self.protect().await,
             },
             Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => {
-                match self.owner.is_some() {
+                match self.is_own {
                     true => self.make().await,
                     false => Err(Error::not_found(format!(
                         "there is no bucket {bucket}: make it in {}, or leave --artifacts-bucket out",
@@ -87,8 +95,9 @@ impl<'s> Store<'s> {
                 }
             }
             Err(error) => Err(Error::context(format!(
-                "the bucket {bucket} cannot be used: it is to be of {} and open to you (s3:ListBucket, s3:GetObject, s3:PutObject)",
-                self.region
+                "the bucket {bucket} cannot be used: it is to be of {}, of account {} (--artifacts-bucket-owner names another one), \
+                 and open to you (s3:ListBucket, s3:GetObject, s3:PutObject)",
+                self.region, self.owner
             ))(AwsError::of("s3:HeadBucket")(error))),
         }
     }
@@ -121,13 +130,14 @@ impl<'s> Store<'s> {
         Ok(uploaded)
     }
 
+    /// Tells whether a file is there, by the checksum that S3 computed itself: whatever else is said of an object, whoever put it
+    /// there says.
     async fn has(&self, key: &str, expected: &str) -> Result<bool> {
+        let expected = in_base64(expected)?;
         let head = self.client.head_object().bucket(&self.bucket).key(key);
-        match head.set_expected_bucket_owner(self.owner.clone()).send().await {
-            Ok(head) => {
-                let kept = head.metadata().and_then(|metadata| metadata.get(CHECKSUM));
-                Ok(kept.is_some_and(|kept| kept == expected))
-            }
+        let head = head.checksum_mode(ChecksumMode::Enabled);
+        match head.expected_bucket_owner(&self.owner).send().await {
+            Ok(head) => Ok(head.checksum_sha256() == Some(expected.as_str())),
             Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(false),
             Err(error) => Err(AwsError::of("s3:HeadObject of a release")(error).into()),
         }
@@ -143,14 +153,35 @@ impl<'s> Store<'s> {
             )));
         }
         let put = self.client.put_object().bucket(&self.bucket).key(key);
-        let put = put.metadata(CHECKSUM, expected).body(ByteStream::from(content));
-        let put = put.set_expected_bucket_owner(self.owner.clone()).send().await;
+        let put = put
+            .checksum_sha256(in_base64(expected)?)
+            .body(ByteStream::from(content));
+        let put = put.expected_bucket_owner(&self.owner).send().await;
         put.map_err(AwsError::of("s3:PutObject of a release"))
             .map_err(Error::context(format!(
                 "{shown} cannot be put into the bucket {}",
                 self.bucket
             )))?;
         Ok(())
+    }
+
+    /// Reads a file, such as a template.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when it is not there, or not the caller's to read.
+    pub(super) async fn read(&self, key: &str) -> Result<String> {
+        const CALL: &str = "s3:GetObject of a release";
+        let unread =
+            || Error::context::<AwsError>(format!("{key} in the bucket {} cannot be read", self.bucket));
+        let get = self.client.get_object().bucket(&self.bucket).key(key);
+        let object = get.expected_bucket_owner(&self.owner).send().await;
+        let object = object.map_err(AwsError::of(CALL)).map_err(unread())?;
+        let body = object.body.collect().await;
+        let body = body
+            .map_err(AwsError::beside(CALL, Kind::Infrastructure))
+            .map_err(unread())?;
+        Ok(String::from_utf8_lossy(&body.to_vec()).into_owned())
     }
 
     async fn make(&self) -> Result<()> {
@@ -183,6 +214,7 @@ impl<'s> Store<'s> {
             .build();
         let block = client.put_public_access_block().bucket(bucket);
         let blocked = block
+            .expected_bucket_owner(&self.owner)
             .public_access_block_configuration(nothing_public)
             .send()
             .await;
@@ -191,6 +223,7 @@ impl<'s> Store<'s> {
             .map_err(self.unmade())?;
         let versions = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled);
         let keep = client.put_bucket_versioning().bucket(bucket);
+        let keep = keep.expected_bucket_owner(&self.owner);
         let kept = keep.versioning_configuration(versions.build()).send().await;
         kept.map_err(AwsError::of("s3:PutBucketVersioning"))
             .map_err(self.unmade())?;
@@ -198,6 +231,7 @@ impl<'s> Store<'s> {
         let put = client
             .put_bucket_policy()
             .bucket(bucket)
+            .expected_bucket_owner(&self.owner)
             .policy(policy)
             .send()
             .await;
@@ -207,8 +241,8 @@ impl<'s> Store<'s> {
     }
 
     async fn has_policy(&self) -> Result<bool> {
-        let asked = self.client.get_bucket_policy().bucket(&self.bucket).send().await;
-        match asked {
+        let ask = self.client.get_bucket_policy().bucket(&self.bucket);
+        match ask.expected_bucket_owner(&self.owner).send().await {
             Ok(_) => Ok(true),
             Err(error) if error.code() == Some("NoSuchBucketPolicy") => Ok(false),
             // Who only deploys may not look at it; whoever made the bucket had it set.
@@ -225,8 +259,16 @@ impl<'s> Store<'s> {
     }
 }
 
+/// Writes the SHA-256 that a release has of a file as S3 does.
+fn in_base64(checksum: &str) -> Result<String> {
+    let bytes = hex::decode(checksum);
+    bytes
+        .map(|bytes| BASE64_STANDARD.encode(bytes))
+        .map_err(|_| Error::failed(format!("{RELEASE_FILE} has no SHA-256 but {checksum:?}")))
+}
+
 /// Gives the URL of a file in a bucket.
-pub(super) fn url(partition: &str, region: &str, bucket: &str, key: &str) -> String {
+fn url(partition: &str, region: &str, bucket: &str, key: &str) -> String {
     let suffix = match partition {
         "aws-cn" => "amazonaws.com.cn",
         _ => "amazonaws.com",

@@ -7,12 +7,13 @@ use aws_sdk_cloudformation::types::TemplateStage;
 use pipeline::error::AwsError;
 use serde::Serialize;
 
+use super::artifacts::Store;
 use super::change_set::{Request, carry_out};
 use super::changes::Plan;
 use super::definitions::{ARTIFACTS_BUCKET, ARTIFACTS_PREFIX, Definitions};
 use super::present::Present;
 use super::settings::Settings;
-use super::{ARCHITECTURE, Deployed, Target, account, arns, artifacts};
+use super::{ARCHITECTURE, Deployed, Target, account, arns};
 use crate::error::{Error, Result};
 
 /// Names the template in the place of every release.
@@ -23,6 +24,8 @@ const TEMPLATE: &str = "template.yaml";
 pub struct Configuration {
     /// Holds the parameters that change. All others keep their values.
     pub settings: Settings,
+    /// Names the account that the bucket of the stack's release is of; `None` for the caller's.
+    pub artifacts_bucket_owner: Option<String>,
     /// Names the role that CloudFormation works as; `None` for the caller, or the role that the stack has already.
     pub role_arn: Option<String>,
     /// Tells whether a table or a bucket may be replaced or removed.
@@ -74,7 +77,7 @@ pub async fn configure(
 /// [`Error`] when there is no such stack, or CloudFormation does not tell.
 pub async fn parameters(target: &Target<'_>) -> Result<StackParameters> {
     let present = there(target).await?;
-    let definitions = definitions(target).await?;
+    let definitions = Definitions::read(&template(target).await?)?;
     let listed = definitions.names().filter_map(|name| {
         let value = present.parameter(name)?;
         Some(StackParameter {
@@ -94,7 +97,8 @@ async fn prepare(target: &Target<'_>, configuration: &Configuration) -> Result<R
     let Configuration { settings, .. } = configuration;
     let present = there(target).await?;
     present.refuse_unless_ready(target.stack)?;
-    let definitions = definitions(target).await?;
+    let template = template(target).await?;
+    let definitions = Definitions::read(&template)?;
     definitions.check(settings)?;
     refuse_another_architecture(settings, &present)?;
     let place = present
@@ -109,10 +113,15 @@ async fn prepare(target: &Target<'_>, configuration: &Configuration) -> Result<R
         given.or_else(|| definitions.default_of(name)).map(str::to_owned)
     };
     account::check(target, settings, value).await?;
+    let owner = configuration.artifacts_bucket_owner.as_deref();
+    let store = Store::new(target, &caller, Some(bucket), owner);
     let key = format!("{prefix}/{TEMPLATE}");
+    if store.read(&key).await?.trim_end() != template.trim_end() {
+        return Err(changed(target.stack, bucket, &key));
+    }
     Ok(Request {
         uploaded: 0,
-        template_url: artifacts::url(&caller.partition, &target.region(), bucket, &key),
+        template_url: store.url(&key),
         parameters: definitions.values(settings, &present)?,
         parameter_changes: definitions.changes(settings, &present),
         description: format!("upvest-webhooks configure, by {}", caller.arn),
@@ -139,12 +148,12 @@ async fn there(target: &Target<'_>) -> Result<Present> {
     }
 }
 
-/// Reads the parameters off the template that the stack was made of.
-async fn definitions(target: &Target<'_>) -> Result<Definitions> {
+/// Gives the template that the stack was made of.
+async fn template(target: &Target<'_>) -> Result<String> {
     let get = target.cloudformation().get_template().stack_name(target.stack);
     let template = get.template_stage(TemplateStage::Original).send().await;
     let template = template.map_err(AwsError::of("cloudformation:GetTemplate"))?;
-    Definitions::read(template.template_body().unwrap_or_default())
+    Ok(template.template_body.unwrap_or_default())
 }
 
 /// Refuses to have functions run on what they may not be uploaded for.
@@ -158,6 +167,14 @@ fn refuse_another_architecture(settings: &Settings, present: &Present) -> Result
         ))),
         None => Ok(()),
     }
+}
+
+fn changed(stack: &str, bucket: &str, key: &str) -> Error {
+    Error::failed(format!(
+        "{key} in the bucket {bucket} is not the template that stack {stack} was made of, so that other parameters would bring \
+         another stack: find out who changed it, and deploy the release again (upvest-webhooks deploy --release DIR), which puts \
+         its own there"
+    ))
 }
 
 fn not_of_a_release(stack: &str) -> Error {

@@ -13,10 +13,21 @@ use crate::arguments::ConsentArgs;
 use crate::output::{Report, one_report_of, table};
 use crate::terminal;
 
+/// Lists the options that say something of a change.
+const CHANGING: [&str; 7] = [
+    "set",
+    "parameters",
+    "artifacts_bucket_owner",
+    "role_arn",
+    "allow_replacement",
+    "dry_run",
+    "yes",
+];
+
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// List the parameters that the stack has, and change none
-    #[arg(long, conflicts_with_all = ["set", "parameters", "role_arn", "allow_replacement", "dry_run", "yes"])]
+    #[arg(long, conflicts_with_all = CHANGING)]
     show: bool,
     /// File with the parameters that change, in JSON, as `deploy` takes it
     #[arg(long, value_name = "FILE")]
@@ -24,6 +35,9 @@ pub(crate) struct Arguments {
     /// Set a parameter, whatever the file says; all others keep their values
     #[arg(long, value_name = "NAME=VALUE", required_unless_present_any = ["show", "parameters"])]
     set: Vec<String>,
+    /// Account that the bucket for the release's files is of [default: yours]
+    #[arg(long, value_name = "ACCOUNT")]
+    artifacts_bucket_owner: Option<String>,
     /// Role that CloudFormation changes the resources as [default: the stack's, or you]
     #[arg(long, value_name = "ARN")]
     role_arn: Option<String>,
@@ -62,6 +76,7 @@ impl Arguments {
         }
         let configuration = Configuration {
             settings,
+            artifacts_bucket_owner: self.artifacts_bucket_owner,
             role_arn: self.role_arn,
             allow_replacement: self.allow_replacement,
             dry_run: consent.dry_run,

@@ -40,6 +40,9 @@ pub(crate) struct Arguments {
     /// Bucket of this region for the release's files [default: the stack's, or one of the account that is made]
     #[arg(long, value_name = "NAME")]
     artifacts_bucket: Option<String>,
+    /// Account that the bucket for the release's files is of [default: yours]
+    #[arg(long, value_name = "ACCOUNT")]
+    artifacts_bucket_owner: Option<String>,
     /// Role that CloudFormation makes the resources as [default: the stack's, or you]
     #[arg(long, value_name = "ARN")]
     role_arn: Option<String>,
@@ -76,6 +79,7 @@ impl Arguments {
             settings,
             tags,
             artifacts_bucket: self.artifacts_bucket,
+            artifacts_bucket_owner: self.artifacts_bucket_owner,
             role_arn: self.role_arn,
             stack_policy: self.stack_policy,
             termination_protection: self.termination_protection,

@@ -4,6 +4,7 @@ mod configuring;
 mod executing;
 mod permitted;
 mod refusing;
+mod storing;
 
 use std::cell::RefCell;
 use std::path::PathBuf;

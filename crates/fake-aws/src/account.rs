@@ -36,6 +36,8 @@ pub struct Account {
     pub stack_parameters: BTreeMap<String, String>,
     /// Lists the stack's outputs, by name.
     pub stack_outputs: BTreeMap<String, String>,
+    /// Maps the names of the stack's tags to their values.
+    pub stack_tags: BTreeMap<String, String>,
     /// Tells that there is no stack yet.
     pub has_no_stack: bool,
     /// Says what CloudFormation makes of change sets.
@@ -164,12 +166,17 @@ impl Account {
             format!("<member><OutputKey>{name}</OutputKey><OutputValue>{value}</OutputValue></member>")
         };
         let outputs: String = self.stack_outputs.iter().map(output).collect();
+        let tag = |(name, value): (&String, &String)| {
+            format!("<member><Key>{name}</Key><Value>{value}</Value></member>")
+        };
+        let tags: String = self.stack_tags.iter().map(tag).collect();
         Reply::ok(format!(
             "<DescribeStacksResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
              <DescribeStacksResult><Stacks><member><StackName>upvest-webhooks</StackName>\
              <StackId>{STACK_ID}</StackId>\
              <CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>{status}</StackStatus>\
-             <Parameters>{parameters}</Parameters><Outputs>{outputs}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+             <Parameters>{parameters}</Parameters><Outputs>{outputs}</Outputs>\
+             <Tags>{tags}</Tags></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
         ))
     }
 

@@ -29,10 +29,7 @@ pub(crate) fn answer(account: &mut Account, request: &Request) -> Reply {
         "CreateChangeSet" => create(account, form),
         "DescribeChangeSet" => describe(&account.change_sets, &named("ChangeSetName")),
         "ListChangeSets" => list(&account.change_sets),
-        "DeleteChangeSet" => {
-            account.change_sets.waiting.remove(&named("ChangeSetName"));
-            result("DeleteChangeSet", "")
-        }
+        "DeleteChangeSet" => delete(&mut account.change_sets, &named("ChangeSetName")),
         "ExecuteChangeSet" => execute(account, &named("ChangeSetName")),
         "DescribeStackEvents" => look_at_events(&mut account.change_sets, &named("StackName")),
         "GetTemplate" => {
@@ -59,7 +56,24 @@ fn create(account: &mut Account, form: BTreeMap<String, String>) -> Reply {
     }
     account.change_sets.waiting.insert(name);
     account.change_sets.requests.push(form);
-    result("CreateChangeSet", &format!("<StackId>{STACK_ID}</StackId>"))
+    match account.change_sets.loses_creation {
+        true => query::error(409, "AlreadyExistsException", "The change set already exists"),
+        false => result("CreateChangeSet", &format!("<StackId>{STACK_ID}</StackId>")),
+    }
+}
+
+fn delete(sets: &mut ChangeSets, name: &str) -> Reply {
+    match sets.undeletable.checked_sub(1) {
+        Some(left) => {
+            sets.undeletable = left;
+            let message = "Cannot delete ChangeSet in status CREATE_IN_PROGRESS";
+            query::error(400, "InvalidChangeSetStatus", message)
+        }
+        None => {
+            sets.waiting.remove(name);
+            result("DeleteChangeSet", "")
+        }
+    }
 }
 
 fn describe(sets: &ChangeSets, name: &str) -> Reply {
@@ -144,6 +158,9 @@ fn execute(account: &mut Account, name: &str) -> Reply {
             account.stack_parameters.insert(key.clone(), value.clone());
         }
     }
+    if given.contains_key("Tags.member.1.Key") {
+        account.stack_tags = tags(&given);
+    }
     match account.change_sets.loses_execution {
         true => query::error(
             400,
@@ -152,6 +169,13 @@ fn execute(account: &mut Account, name: &str) -> Reply {
         ),
         false => result("ExecuteChangeSet", ""),
     }
+}
+
+/// Reads the tags of a request, which are all that the stack has then.
+fn tags(given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let member = |number: u32, name: &str| given.get(&format!("Tags.member.{number}.{name}")).cloned();
+    let tags = (1..).map_while(|number| Some((member(number, "Key")?, member(number, "Value")?)));
+    tags.collect()
 }
 
 /// Lists the events of the stack or of one in it, unless that is asked too often after an execution.

@@ -45,6 +45,7 @@ mod ending;
 mod execution;
 mod present;
 mod settings;
+mod tagging;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -93,7 +94,7 @@ pub struct Deployment {
     pub checksum: Option<String>,
     /// Holds the parameters that are given. On an update, one that is not keeps its value.
     pub settings: Settings,
-    /// Maps the names of the stack's tags to their values. Without any, a stack keeps those that it has.
+    /// Maps the names of tags to their values. The stack keeps all others that it has.
     pub tags: BTreeMap<String, String>,
     /// Names the bucket for the release's files; `None` for that of the stack's last release, or else one of the account's, which
     /// is made where it is missing.

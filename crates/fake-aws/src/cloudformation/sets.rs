@@ -21,6 +21,10 @@ pub struct ChangeSets {
     pub requests: Vec<BTreeMap<String, String>>,
     /// Names those of the caller that were neither executed nor deleted.
     pub waiting: BTreeSet<String>,
+    /// Tells that the answer to a request to make one is lost, and that to the next try refuses it.
+    pub loses_creation: bool,
+    /// Counts the tries to delete one that are refused, because it is still being made.
+    pub undeletable: u32,
     /// Tells that the answer to an execution is lost, and that to the next try refuses it.
     pub loses_execution: bool,
     /// Counts the looks at the stack after an execution that show it as it was before.

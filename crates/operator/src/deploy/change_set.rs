@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_cloudformation::types::{
-    Capability, Change as AwsChange, ChangeSetStatus, ChangeSetType, ExecutionStatus, Parameter, Tag,
+    Capability, Change as AwsChange, ChangeSetStatus, ChangeSetType, ExecutionStatus, Parameter,
 };
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use pipeline::error::{AwsError, ErrorChain};
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -14,12 +15,16 @@ use super::changes::{ParameterChange, Plan};
 use super::ending::{follow, protect};
 use super::execution::execute;
 use super::present::Present;
-use super::{Deployed, Target};
-use crate::error::{Error, Result};
+use super::{Deployed, Target, tagging};
+use crate::error::{Error, ErrorKind, Result};
 use crate::repair::Ending;
 
 /// Is the pause between two looks at a change set that is being made.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Says how often a change set is tried to be deleted that is still being made.
+const DELETIONS: u32 = 15;
+/// Is the pause between two tries.
+const DELETION_PAUSE: Duration = Duration::from_secs(2);
 /// Lists the reasons by which CloudFormation tells that nothing would change.
 const EMPTY: [&str; 2] = ["didn't contain changes", "No updates are to be performed"];
 
@@ -64,13 +69,22 @@ pub(super) async fn carry_out(
     warn_of_others(target, &request).await;
     let name = format!("upvest-webhooks-{}", Uuid::new_v4());
     let mut done = begun(target, &request);
-    create(target, &name, &request).await?;
+    if let Err(error) = create(target, &name, &request).await {
+        // Where only the answer is lost, it is there.
+        if error.kind() != ErrorKind::Denied {
+            discard(target, &name).await;
+        }
+        return Err(error);
+    }
     let review = review(target, &name, &request, &mut done.plan, confirm);
     let execution = match target.before_changes(review).await {
         // Not to be ended half way: nobody would know whether AWS has begun.
         Ok(Review::Agreed) => execute(target, &name).await,
         Ok(other) => {
             discard(target, &name).await;
+            if !matches!(other, Review::Shown) {
+                tell_of_empty_stack(target, &request);
+            }
             done.ending.declined = matches!(other, Review::Declined);
             if matches!(other, Review::Empty) && !request.dry_run {
                 protect(target, &request, &mut done).await;
@@ -78,7 +92,10 @@ pub(super) async fn carry_out(
             done.outputs = request.present.into_outputs();
             return Ok(done);
         }
-        Err(error) => Err(error),
+        Err(error) => {
+            tell_of_empty_stack(target, &request);
+            Err(error)
+        }
     };
     match execution {
         Ok(execution) => {
@@ -104,6 +121,7 @@ fn begun(target: &Target<'_>, request: &Request) -> Deployed {
         plan: Plan {
             is_new: request.present.is_new(),
             parameters: request.parameter_changes.clone(),
+            tags: tagging::changes(request.present.tags(), &request.tags),
             changes: Vec::new(),
         },
         status: None,
@@ -142,22 +160,20 @@ async fn create(target: &Target<'_>, name: &str, request: &Request) -> Result<()
         true => ChangeSetType::Create,
         false => ChangeSetType::Update,
     };
-    let tags = request.tags.iter();
-    let tags: Vec<Tag> = tags
-        .map(|(key, value)| Tag::builder().key(key).value(value).build())
-        .collect();
     let create = target
         .cloudformation()
         .create_change_set()
         .stack_name(target.stack)
         .change_set_name(name)
+        // Where its answer is lost, the SDK asks again, for the same change set.
+        .client_token(name)
         .change_set_type(kind)
         .description(&request.description)
         .template_url(&request.template_url)
         .set_parameters(Some(request.parameters.clone()))
         .capabilities(Capability::CapabilityIam)
         .capabilities(Capability::CapabilityAutoExpand)
-        .set_tags((!tags.is_empty()).then_some(tags))
+        .set_tags(tagging::request(request.present.tags(), &request.tags))
         .set_role_arn(request.role_arn.clone());
     let created = create.send().await;
     created
@@ -242,16 +258,40 @@ fn refuse_losses(plan: &Plan) -> Result<()> {
     }
 }
 
-/// Deletes a change set that is not executed.
+/// Tells of the stack that a change set made, where there was none: it is empty, and nothing needs it.
+fn tell_of_empty_stack(target: &Target<'_>, request: &Request) {
+    let stack = target.stack;
+    if request.present.is_new() {
+        target.reporter.note(&format!(
+            "an empty stack {stack} stays (REVIEW_IN_PROGRESS), which the next deployment takes; without one, aws cloudformation \
+             delete-stack --stack-name {stack}"
+        ));
+    }
+}
+
+/// Deletes a change set that is not executed. One that is still being made cannot be deleted yet.
 async fn discard(target: &Target<'_>, name: &str) {
     let stack = target.stack;
-    let delete = target.cloudformation().delete_change_set();
-    let deleted = delete.stack_name(stack).change_set_name(name).send().await;
-    if let Err(error) = deleted.map_err(AwsError::of("cloudformation:DeleteChangeSet")) {
-        target.reporter.note(&format!(
-            "the change set is still there, and changes nothing ({}): aws cloudformation delete-change-set --stack-name {stack} \
-             --change-set-name {name}",
-            ErrorChain(&error)
-        ));
+    for tried in 1..=DELETIONS {
+        let delete = target.cloudformation().delete_change_set();
+        let deleted = delete.stack_name(stack).change_set_name(name).send().await;
+        let Err(error) = deleted else { return };
+        let is_gone = error.code() == Some("ChangeSetNotFound")
+            || error
+                .message()
+                .is_some_and(|text| text.contains("does not exist"));
+        if is_gone {
+            return;
+        }
+        if error.code() != Some("InvalidChangeSetStatus") || tried == DELETIONS {
+            let error = AwsError::of("cloudformation:DeleteChangeSet")(error);
+            target.reporter.note(&format!(
+                "the change set may still be there, and changes nothing ({}): aws cloudformation delete-change-set --stack-name \
+                 {stack} --change-set-name {name}",
+                ErrorChain(&error)
+            ));
+            return;
+        }
+        sleep(DELETION_PAUSE).await;
     }
 }

@@ -15,14 +15,16 @@ pub struct Plan {
     pub is_new: bool,
     /// Lists the parameters that are given and get another value than they have.
     pub parameters: Vec<ParameterChange>,
+    /// Lists the tags of the stack that are given and get another value than they have. It keeps all others.
+    pub tags: Vec<ParameterChange>,
     /// Lists the resources that change, those first by which data may be lost.
     pub changes: Vec<Change>,
 }
 
-/// Tells that a parameter gets another value.
+/// Tells that a parameter or a tag gets another value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ParameterChange {
-    /// Names the parameter.
+    /// Names it.
     pub name: String,
     /// Gives the value that it has; `None` where the stack does not have it yet.
     pub before: Option<String>,

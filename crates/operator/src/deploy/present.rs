@@ -16,6 +16,7 @@ pub(super) struct Present {
     status: Option<String>,
     parameters: BTreeMap<String, String>,
     outputs: BTreeMap<String, String>,
+    tags: BTreeMap<String, String>,
 }
 
 impl Present {
@@ -38,6 +39,7 @@ impl Present {
             Some((parameter.parameter_key()?.to_owned(), value))
         });
         let outputs = stack.outputs().iter();
+        let tags = stack.tags().iter();
         Ok(Self {
             status: stack.stack_status().map(|status| status.as_str().to_owned()),
             parameters: parameters.collect(),
@@ -45,6 +47,9 @@ impl Present {
                 .filter_map(|output| {
                     Some((output.output_key()?.to_owned(), output.output_value()?.to_owned()))
                 })
+                .collect(),
+            tags: tags
+                .filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())))
                 .collect(),
         })
     }
@@ -65,6 +70,11 @@ impl Present {
     /// Gives an output of the stack.
     pub(super) fn output(&self, name: &str) -> Option<&str> {
         self.outputs.get(name).map(String::as_str)
+    }
+
+    /// Gives the tags of the stack by their names.
+    pub(super) fn tags(&self) -> &BTreeMap<String, String> {
+        &self.tags
     }
 
     /// Gives the state of the stack as CloudFormation names it.
@@ -133,6 +143,7 @@ impl Present {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
             outputs: BTreeMap::from([(OUR_OUTPUT.to_owned(), "events".to_owned())]),
+            tags: BTreeMap::new(),
         }
     }
 }

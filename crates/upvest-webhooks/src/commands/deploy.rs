@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     /// File with the stack's tags, in JSON: {"Key": "Value"}, or a list of `Key` and `Value`
     #[arg(long, value_name = "FILE")]
     tags: Option<PathBuf>,
-    /// Give the stack a tag, and with it all that is in it
+    /// Give the stack a tag, and with it all that is in it; it keeps the tags that it has
     #[arg(long, value_name = "KEY=VALUE")]
     tag: Vec<String>,
     /// Bucket of this region for the release's files [default: the stack's, or one of the account that is made]

@@ -4,17 +4,23 @@ use operator::deploy::{Change, ChangeKind, Plan};
 
 use crate::output::{paragraph, table};
 
-/// Writes what would change: what may lose data first, then parameters, then each resource.
+/// Writes what would change: what may lose data first, then parameters and tags, then each resource.
 pub(crate) fn plan_text(plan: &Plan) -> String {
     let mut text = String::new();
     for loss in plan.losses() {
         text.push_str(&paragraph("! ", &warning(loss)));
         text.push('\n');
     }
-    if !plan.parameters.is_empty() {
-        let mut rows = table(["parameter", "before", "after"]);
-        for change in &plan.parameters {
-            let before = change.before.as_deref().map_or("(default)", empty);
+    for (what, absent, values) in [
+        ("parameter", "(default)", &plan.parameters),
+        ("tag", "(none)", &plan.tags),
+    ] {
+        if values.is_empty() {
+            continue;
+        }
+        let mut rows = table([what, "before", "after"]);
+        for change in values {
+            let before = change.before.as_deref().map_or(absent, empty);
             rows.add_row([change.name.as_str(), before, empty(&change.after)]);
         }
         text.push_str(&format!("{rows}\n"));

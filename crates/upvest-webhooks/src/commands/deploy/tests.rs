@@ -4,6 +4,7 @@ mod configuring;
 mod executing;
 mod permitted;
 mod refusing;
+mod reviewing;
 mod storing;
 
 use std::cell::RefCell;
@@ -410,6 +411,22 @@ async fn told(
     Ok(serde_json::to_value(done).unwrap())
 }
 
+/// Deploys so; gives what an operator is told besides.
+async fn noted(
+    site: &Site,
+    stop: &Notify,
+    answer: impl AsyncFnOnce() -> Result<bool>,
+) -> (Result<Value>, Vec<String>) {
+    let notes = RefCell::new(Vec::new());
+    let take = |progress: Progress<'_>| {
+        if let Progress::Note(note) = progress {
+            notes.borrow_mut().push(note.to_owned());
+        }
+    };
+    let done = told(site, stop, Reporter::new(&take), answer).await;
+    (done, notes.take())
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_change_set_that_is_not_agreed_to_is_deleted_however_that_ends() {
     let site = Site::deployed("declined").await;
@@ -454,15 +471,8 @@ async fn a_change_set_of_somebody_else_is_told_of_before_it_is_deleted_with_the_
     site.aws.edit_account(|account| {
         account.change_sets.of_others.insert("of-a-colleague".to_owned());
     });
-    let notes = RefCell::new(Vec::new());
-    let take = |progress: Progress<'_>| {
-        if let Progress::Note(note) = progress {
-            notes.borrow_mut().push(note.to_owned());
-        }
-    };
-    let done = told(&site, &Notify::new(), Reporter::new(&take), async || Ok(false)).await;
+    let (done, notes) = noted(&site, &Notify::new(), async || Ok(false)).await;
     assert_eq!(done.unwrap()["declined"], true);
-    let notes = notes.into_inner();
     assert!(
         notes.iter().any(|note| note.contains("of-a-colleague")),
         "{notes:?}"

@@ -1,0 +1,95 @@
+//! A change set before it is executed: what it leaves behind, and what it says of tags.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_change_set_whose_answer_is_lost_is_deleted() {
+    let site = Site::deployed("lost-set").await;
+    site.aws
+        .edit_account(|account| account.change_sets.loses_creation = true);
+    let refusal = site.refusal("deploy --release $RELEASE --yes").await;
+    assert!(refusal.contains("AlreadyExistsException"), "{refusal}");
+    assert_eq!((site.executions(), site.waiting()), (0, 0));
+    let token = site.request()["ClientToken"].clone();
+    assert_eq!(token, site.request()["ChangeSetName"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_set_that_is_still_being_made_is_deleted_once_it_is_made() {
+    let site = Site::deployed("being-made").await;
+    site.aws
+        .edit_account(|account| account.change_sets.undeletable = 5);
+    let (done, notes) = noted(&site, &Notify::new(), async || Ok(false)).await;
+    assert_eq!(done.unwrap()["declined"], true);
+    assert_eq!((site.waiting(), notes), (0, Vec::new()));
+
+    site.aws
+        .edit_account(|account| account.change_sets.undeletable = 1_000);
+    let (_, notes) = noted(&site, &Notify::new(), async || Ok(false)).await;
+    let told = "aws cloudformation delete-change-set --stack-name upvest-webhooks";
+    assert!(notes.iter().any(|note| note.contains(told)), "{notes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_stack_that_stays_is_told_of_however_the_review_ends() {
+    let site = Site::new("empty");
+    let stop = Notify::new();
+    let stays = |notes: &[String]| {
+        notes
+            .iter()
+            .any(|note| note.contains("an empty stack upvest-webhooks stays"))
+    };
+    let (declined, notes) = noted(&site, &stop, async || Ok(false)).await;
+    assert!(declined.is_ok() && stays(&notes), "{notes:?}");
+    let (failed, notes) = noted(&site, &stop, async || Err(Error::failed("no terminal"))).await;
+    assert!(failed.is_err() && stays(&notes), "{notes:?}");
+    let ended = noted(&site, &stop, async || {
+        stop.notify_one();
+        std::future::pending().await
+    });
+    let (ended, notes) = ended.await;
+    assert!(ended.is_err() && stays(&notes), "{notes:?}");
+
+    let site = Site::deployed("empty").await;
+    let (_, notes) = noted(&site, &stop, async || Ok(false)).await;
+    assert!(!stays(&notes), "{notes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_is_given_leaves_the_others_of_the_stack() {
+    let site = Site::deployed("tags").await;
+    let set = |tags: &[(&str, &str)]| {
+        let tags = tags.iter();
+        let tags = tags.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        site.aws
+            .edit_account(|account| account.stack_tags = tags.collect());
+    };
+    set(&[("team", "payments"), ("cost", "1"), ("aws:made-by", "aws")]);
+    let done = site
+        .run("deploy --release $RELEASE --yes --tag cost=2 --tag team=payments --tag new=yes")
+        .await
+        .unwrap();
+    assert_eq!(
+        done["tags"],
+        json!([
+            { "name": "cost", "before": "1", "after": "2" },
+            { "name": "new", "before": null, "after": "yes" },
+        ])
+    );
+    let request = site.request();
+    let tags: Vec<(&str, &str)> = (1..=4)
+        .filter_map(|number| {
+            let member = |name: &str| request.get(&format!("Tags.member.{number}.{name}"));
+            Some((member("Key")?.as_str(), member("Value")?.as_str()))
+        })
+        .collect();
+    assert_eq!(tags, [("cost", "2"), ("new", "yes"), ("team", "payments")]);
+
+    let done = site.run("deploy --release $RELEASE --yes").await.unwrap();
+    assert_eq!(done["tags"], json!([]));
+    assert!(!site.request().contains_key("Tags.member.1.Key"));
+    let told = site
+        .read("deploy --release $RELEASE --dry-run --tag cost=3")
+        .await;
+    assert!(told.contains("tag") && told.contains("cost"), "{told}");
+}

@@ -2,13 +2,21 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use flate2::read::GzDecoder;
+use reqwest::Url;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::release::{RELEASE_FILE, checksum};
 
+/// Bounds the size of an archive, in bytes: many times that of a release.
+const MOST_PACKED: usize = 500 * 1024 * 1024;
+/// Says how long a connection to a server may take.
+const CONNECTING: Duration = Duration::from_secs(10);
+/// Says how long a server may say nothing.
+const SILENCE: Duration = Duration::from_mins(1);
 /// Bounds the size of what is unpacked, in bytes: many times that of a release.
 const MOST_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
@@ -40,8 +48,8 @@ impl Source {
                  that it is genuine",
             )),
             (true, Some(expected)) => {
-                let archive = download(release).await?;
-                check(release, &archive, expected)?;
+                let archive = download(release, MOST_PACKED).await?;
+                check(&shown(release), &archive, expected)?;
                 Self::unpack(&archive)
             }
         }
@@ -93,11 +101,38 @@ fn holder(unpacked: &Path) -> Result<PathBuf> {
     })
 }
 
-async fn download(url: &str) -> Result<Vec<u8>> {
-    let unread = || Error::context::<reqwest::Error>(format!("the release cannot be had from {url}"));
-    let answer = reqwest::get(url).await.map_err(unread())?;
-    let answer = answer.error_for_status().map_err(unread())?;
-    Ok(answer.bytes().await.map_err(unread())?.to_vec())
+/// Writes a URL without what may let others have the release: a user, a token, a signature.
+fn shown(url: &str) -> String {
+    let Ok(url) = Url::parse(url) else {
+        return "a URL that cannot be read".to_owned();
+    };
+    let port = url.port().map(|port| format!(":{port}"));
+    let (port, host) = (port.unwrap_or_default(), url.host_str().unwrap_or_default());
+    format!("{}://{host}{port}{}", url.scheme(), url.path())
+}
+
+async fn download(url: &str, most: usize) -> Result<Vec<u8>> {
+    let shown = shown(url);
+    let unread = |error: reqwest::Error| {
+        let words = format!("the release cannot be had from {shown}");
+        Error::context(words)(error.without_url())
+    };
+    let client = reqwest::Client::builder()
+        .connect_timeout(CONNECTING)
+        .read_timeout(SILENCE);
+    let client = client.build().map_err(unread)?;
+    let answer = client.get(url).send().await.map_err(unread)?;
+    let mut answer = answer.error_for_status().map_err(unread)?;
+    let mut archive = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(unread)? {
+        if archive.len() + chunk.len() > most {
+            return Err(Error::failed(format!(
+                "what {shown} gives is no release: it has more than {most} bytes"
+            )));
+        }
+        archive.extend_from_slice(&chunk);
+    }
+    Ok(archive)
 }
 
 fn check(url: &str, archive: &[u8], expected: &str) -> Result<()> {
@@ -114,11 +149,26 @@ fn check(url: &str, archive: &[u8], expected: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::net::TcpListener;
 
     use flate2::Compression;
     use flate2::write::GzEncoder;
+    use pipeline::error::ErrorChain;
 
     use super::*;
+
+    /// Answers one request so; gives a URL to ask, with secrets in it.
+    fn server(answer: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 4096];
+            assert!(stream.read(&mut request).unwrap() > 0);
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        format!("http://erika:secret-1@{address}/release.tar.gz?X-Amz-Signature=secret-2#secret-3")
+    }
 
     fn archive(path: &str) -> Vec<u8> {
         let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
@@ -149,6 +199,31 @@ mod tests {
         assert!(url.unwrap_err().is_usage());
         let folder = Source::open("dist", Some("00")).await;
         assert!(folder.unwrap_err().is_usage());
+    }
+
+    #[tokio::test]
+    async fn no_message_about_a_url_holds_what_lets_others_have_the_release() {
+        let refused = server("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let other = server("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nother");
+        for (url, told) in [(refused, "403 Forbidden"), (other, "is not the release")] {
+            let error = Source::open(&url, Some("00")).await.unwrap_err();
+            let words = ErrorChain(&error).to_string();
+            assert!(
+                words.contains(told) && words.contains("/release.tar.gz"),
+                "{words}"
+            );
+            assert!(words.contains("http://127.0.0.1:"), "{words}");
+            assert!(!words.contains("secret") && !words.contains("erika"), "{words}");
+        }
+        assert_eq!(shown("https://"), "a URL that cannot be read");
+    }
+
+    #[tokio::test]
+    async fn more_than_a_release_can_have_is_not_taken() {
+        let url = || server("HTTP/1.1 200 OK\r\nContent-Length: 11\r\nConnection: close\r\n\r\nhello world");
+        assert_eq!(download(&url(), 11).await.unwrap(), b"hello world");
+        let error = download(&url(), 10).await.unwrap_err().to_string();
+        assert!(error.contains("it has more than 10 bytes"), "{error}");
     }
 
     #[test]

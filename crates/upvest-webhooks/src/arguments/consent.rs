@@ -18,16 +18,17 @@ pub(crate) struct ConsentArgs {
 }
 
 impl ConsentArgs {
-    /// Asks whether to go on, unless that was said already. `shown` is told to whoever is asked, and to nobody else.
+    /// Asks whether to go on, unless that was said already. `shown` says first what it is about, to whoever is asked and to the log
+    /// of whoever is not.
     ///
     /// # Errors
     ///
     /// [`Error`] of the kind usage without a terminal.
     pub(crate) async fn confirm(&self, shown: impl FnOnce(), question: String) -> Result<bool> {
+        shown();
         if self.yes {
             return Ok(true);
         }
-        shown();
         let answer = terminal::ask_meanwhile(question).await;
         answer
             .map_err(Error::context("the answer cannot be read"))?

@@ -91,7 +91,7 @@ impl Arguments {
     }
 }
 
-/// Shows what would change to whoever is asked, and asks.
+/// Shows what would change, and asks, unless nobody is to be asked.
 pub(crate) async fn ask(consent: &ConsentArgs, target: &Target<'_>, plan: &Plan) -> Result<bool> {
     let show = || {
         let text = laid_out(terminal_width(), || plan_text(plan));

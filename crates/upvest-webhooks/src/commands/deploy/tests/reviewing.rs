@@ -1,6 +1,8 @@
 //! A change set before it is executed: what it leaves behind, and what it says of tags.
 
 use super::*;
+use crate::arguments::ConsentArgs;
+use crate::commands::deploy::ask;
 
 #[tokio::test(start_paused = true)]
 async fn a_change_set_whose_answer_is_lost_is_deleted() {
@@ -92,4 +94,35 @@ async fn a_tag_that_is_given_leaves_the_others_of_the_stack() {
         .read("deploy --release $RELEASE --dry-run --tag cost=3")
         .await;
     assert!(told.contains("tag") && told.contains("cost"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_would_change_is_shown_before_it_is_done_without_a_question() {
+    let site = Site::deployed("unasked").await;
+    let shown = RefCell::new(Vec::new());
+    let take = |progress: Progress<'_>| {
+        if let Progress::Note(note) = progress {
+            shown.borrow_mut().push((note.to_owned(), site.executions()));
+        }
+    };
+    let target = Target {
+        config: site.aws.sdk_config(),
+        stack: STACK,
+        reporter: Reporter::new(&take),
+        stop: &Notify::new(),
+    };
+    let deployment = Deployment {
+        release: site.release.display().to_string(),
+        ..Deployment::default()
+    };
+    let consent = ConsentArgs {
+        dry_run: false,
+        yes: true,
+    };
+    let confirm = async |plan: &Plan| ask(&consent, &target, plan).await;
+    deploy(&target, &deployment, confirm).await.unwrap();
+    assert_eq!(site.executions(), 1);
+    let shown = shown.take();
+    let is_plan = |(note, executions): &(String, usize)| note.contains("IngestFunction") && *executions == 0;
+    assert!(shown.iter().any(is_plan), "{shown:?}");
 }

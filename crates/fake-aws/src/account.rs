@@ -50,6 +50,8 @@ pub struct Account {
     pub switched_off: BTreeSet<String>,
     /// How many invocations the account may have at once; 1,000, as a grown account has, where nothing is said.
     pub concurrent_executions: Option<u32>,
+    /// How many of these no function has reserved; all where nothing is said.
+    pub unreserved_executions: Option<u32>,
     /// Lists the buckets that have a policy, as `PutBucketPolicy` gave it.
     pub bucket_policies: BTreeSet<String>,
     /// Maps buckets of other accounts to these.
@@ -99,9 +101,10 @@ impl Account {
             (Service::Lambda, "ListEventSourceMappings") => Some(self.event_sources()),
             (Service::Lambda, "GetAccountSettings") => {
                 let limit = self.concurrent_executions.unwrap_or(1_000);
-                Some(Reply::json(
-                    &json!({ "AccountLimit": { "ConcurrentExecutions": limit } }),
-                ))
+                let unreserved = self.unreserved_executions.unwrap_or(limit);
+                Some(Reply::json(&json!({ "AccountLimit": {
+                    "ConcurrentExecutions": limit, "UnreservedConcurrentExecutions": unreserved,
+                } })))
             }
             (Service::EventBridge, "DescribeRule") => Some(self.schedule(&request.json)),
             (Service::Sts | Service::CloudWatch | Service::Lambda, _) => Some(denial(request)),

@@ -200,7 +200,7 @@ async fn prepare(target: &Target<'_>, deployment: &Deployment) -> Result<(String
     let caller = account::caller(target).await?;
     arns::check(&deployment.settings, &caller, &target.region())?;
     let value = |name: &str| value_of(name, deployment, &present, &definitions);
-    account::check(target, &deployment.settings, value).await?;
+    account::check(target, &deployment.settings, &present, value).await?;
     warn_of_older(target, &release, &present);
 
     let bucket = deployment.artifacts_bucket.as_deref();

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use upvest_api::Credentials;
 
 use super::Target;
+use super::present::Present;
 use super::settings::Settings;
 use crate::doctor::{Verdict, room_for_ingest};
 use crate::error::{Error, ErrorKind, Result};
@@ -15,6 +16,12 @@ use crate::error::{Error, ErrorKind, Result};
 const SECRET: &str = "UpvestSecret";
 /// Names the parameter that keeps concurrent executions for ingest.
 const RESERVED: &str = "IngestReservedConcurrency";
+/// Lists the parameters that say how many executions there may be at once.
+const NUMBERS: [&str; 3] = [
+    RESERVED,
+    "VerifyMaximumConcurrency",
+    "ProcessorMaximumConcurrency",
+];
 /// Gives the concurrent executions that Lambda leaves to functions without a reservation: AWS's quota.
 const LEFT_BY_LAMBDA: i64 = 100;
 
@@ -46,7 +53,8 @@ pub(super) async fn caller(target: &Target<'_>) -> Result<Caller> {
     })
 }
 
-/// Checks what CloudFormation would not find wrong, or only half way. `value` gives what a parameter is going to be.
+/// Checks what CloudFormation would not find wrong, or only half way. `value` gives what a parameter is going to be. A stack that
+/// runs already is not kept from a release or another parameter by what is no worse than it was.
 ///
 /// # Errors
 ///
@@ -54,13 +62,21 @@ pub(super) async fn caller(target: &Target<'_>) -> Result<Caller> {
 pub(super) async fn check(
     target: &Target<'_>,
     settings: &Settings,
+    present: &Present,
     value: impl Fn(&str) -> Option<String>,
 ) -> Result<()> {
     if let Some(secret) = settings.get(SECRET).filter(|secret| !secret.is_empty()) {
         check_secret(target, secret).await?;
     }
     subnets_have_security_groups(&value)?;
-    check_concurrency(target, value).await
+    let is_changed = |name: &&str| {
+        let given = settings.get(name);
+        given.is_some_and(|given| present.parameter(name) != Some(given))
+    };
+    let is_of_this_change = present.is_new() || NUMBERS.iter().any(is_changed);
+    let reserved = present.parameter(RESERVED);
+    let reserved = reserved.and_then(|reserved| reserved.parse().ok());
+    check_concurrency(target, is_of_this_change, reserved.unwrap_or_default(), value).await
 }
 
 /// Refuses a secret that is not there, or holds no credentials. One that the caller may not read, the stack may.
@@ -104,8 +120,14 @@ fn subnets_have_security_groups(value: &impl Fn(&str) -> Option<String>) -> Resu
     }
 }
 
-/// Refuses an account whose concurrent executions do not do, and tells of one in which they hardly do.
-async fn check_concurrency(target: &Target<'_>, value: impl Fn(&str) -> Option<String>) -> Result<()> {
+/// Refuses an account whose concurrent executions do not do, and tells of one in which they hardly do. `reserved` says how many
+/// the stack keeps for ingest so far.
+async fn check_concurrency(
+    target: &Target<'_>,
+    is_of_this_change: bool,
+    reserved: i64,
+    value: impl Fn(&str) -> Option<String>,
+) -> Result<()> {
     let lambda = aws_sdk_lambda::Client::new(target.config);
     let settings = lambda.get_account_settings().send().await;
     let settings = match settings.map_err(AwsError::of("lambda:GetAccountSettings")) {
@@ -126,15 +148,15 @@ async fn check_concurrency(target: &Target<'_>, value: impl Fn(&str) -> Option<S
         return Ok(());
     };
     let number = |name: &str| value(name)?.parse::<i64>().ok();
-    refuse_too_much_reserved(limit, number(RESERVED).unwrap_or_default())?;
+    refuse_too_much_reserved(limit, number(RESERVED).unwrap_or_default(), reserved)?;
     let room = room_for_ingest(limit, number);
     match room.result {
-        Verdict::Failed => Err(Error::failed(format!(
+        Verdict::Failed if is_of_this_change => Err(Error::failed(format!(
             "Lambda runs too little at once in this account ({}): {}",
             room.found,
             room.advice.unwrap_or_default()
         ))),
-        Verdict::Warning => {
+        Verdict::Failed | Verdict::Warning => {
             let advice = room.advice.unwrap_or_default();
             let found = room.found;
             target
@@ -146,17 +168,19 @@ async fn check_concurrency(target: &Target<'_>, value: impl Fn(&str) -> Option<S
     }
 }
 
-/// Refuses a reservation that Lambda refuses half way: it leaves some executions to the functions that reserve none.
-fn refuse_too_much_reserved(limit: &AccountLimit, reserved: i64) -> Result<()> {
-    let all = i64::from(limit.concurrent_executions());
-    if reserved == 0 || reserved + LEFT_BY_LAMBDA <= all {
+/// Refuses a reservation that Lambda refuses half way: it leaves some executions to the functions that reserve none. Those that
+/// other functions have reserved are theirs, and those that the stack has reserved (`present`) are its own to use again.
+fn refuse_too_much_reserved(limit: &AccountLimit, wanted: i64, present: i64) -> Result<()> {
+    let all = limit.concurrent_executions();
+    let free = i64::from(limit.unreserved_concurrent_executions().unwrap_or(all));
+    let most = (free + present - LEFT_BY_LAMBDA).max(0);
+    if wanted <= present || wanted <= most {
         return Ok(());
     }
     Err(Error::usage(format!(
-        "{RESERVED}={reserved} is too much: the account has {all} concurrent executions, of which Lambda leaves {LEFT_BY_LAMBDA} \
-         unreserved; take {} at most, or have the quota raised (aws service-quotas request-service-quota-increase --service-code \
-         lambda --quota-code L-B99A9384 --desired-value 1000)",
-        (all - LEFT_BY_LAMBDA).max(0)
+        "{RESERVED}={wanted} is too much: the account has {all} concurrent executions, {free} of which are reserved by no function, \
+         and Lambda leaves {LEFT_BY_LAMBDA} of these unreserved; take {most} at most, or have the quota raised (aws service-quotas \
+         request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value 1000)"
     )))
 }
 
@@ -175,11 +199,23 @@ mod tests {
 
     #[test]
     fn a_reservation_leaves_what_lambda_wants_left() {
-        let refused = |all: i32, reserved: i64| {
+        let refused = |all: i32, wanted: i64| {
             let limit = AccountLimit::builder().concurrent_executions(all).build();
-            refuse_too_much_reserved(&limit, reserved).is_err()
+            refuse_too_much_reserved(&limit, wanted, 0).is_err()
         };
         assert!(!refused(10, 0) && !refused(1_000, 900));
         assert!(refused(10, 1) && refused(1_000, 901));
+    }
+
+    #[test]
+    fn what_other_functions_reserve_is_theirs_and_what_the_stack_has_is_its_own() {
+        let refused = |free: i32, wanted: i64, present: i64| {
+            let limit = AccountLimit::builder().concurrent_executions(1_000);
+            let limit = limit.unreserved_concurrent_executions(free).build();
+            refuse_too_much_reserved(&limit, wanted, present).is_err()
+        };
+        assert!(!refused(150, 50, 0) && refused(150, 51, 0));
+        assert!(!refused(120, 70, 50) && refused(120, 71, 50));
+        assert!(!refused(20, 50, 50), "it has them already");
     }
 }

@@ -112,7 +112,7 @@ async fn prepare(target: &Target<'_>, configuration: &Configuration) -> Result<R
         let given = settings.get(name).or_else(|| present.parameter(name));
         given.or_else(|| definitions.default_of(name)).map(str::to_owned)
     };
-    account::check(target, settings, value).await?;
+    account::check(target, settings, &present, value).await?;
     let owner = configuration.artifacts_bucket_owner.as_deref();
     let store = Store::new(target, &caller, Some(bucket), owner);
     let key = format!("{prefix}/{TEMPLATE}");

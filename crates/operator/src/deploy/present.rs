@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::Target;
+use super::definitions::ARTIFACTS_PREFIX;
 use crate::error::{Error, Result};
 use crate::stack::look_up;
 
 /// Names an output that every stack of this receiver has, and hardly another one.
 const OUR_OUTPUT: &str = "EventsTableName";
+/// Begins the place of every release in its bucket.
+const OUR_PLACE: &str = "upvest-webhooks/";
 
 /// Describes a stack that may not be there.
 #[derive(Debug, Default)]
@@ -102,7 +105,7 @@ impl Present {
             | "UPDATE_ROLLBACK_COMPLETE"
             | "IMPORT_COMPLETE"
             | "IMPORT_ROLLBACK_COMPLETE" => {
-                if self.output(OUR_OUTPUT).is_some() {
+                if self.output(OUR_OUTPUT).is_some() || self.is_taken_over(status) {
                     return Ok(());
                 }
                 format!(
@@ -110,7 +113,17 @@ impl Present {
                      another one with --stack"
                 )
             }
-            "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" => format!(
+            "CREATE_FAILED" => format!(
+                "the first deployment of stack {stack} failed and was not taken back ({status}), so that what it made is there, \
+                 perhaps a subscription too, to which Upvest delivers: have it taken back (aws cloudformation rollback-stack \
+                 --stack-name {stack}), delete the stack then (aws cloudformation delete-stack --stack-name {stack}), and run this \
+                 again"
+            ),
+            "UPDATE_FAILED" => format!(
+                "the last change of stack {stack} failed and was not taken back ({status}), so that it is half done: have it taken \
+                 back (aws cloudformation rollback-stack --stack-name {stack}), and run this again"
+            ),
+            "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" => format!(
                 "the first deployment of stack {stack} failed ({status}), after which CloudFormation takes no other: delete it, \
                  which runs nothing (aws cloudformation delete-stack --stack-name {stack}), and run this again"
             ),
@@ -131,6 +144,14 @@ impl Present {
             }
         };
         Err(Error::failed(refusal))
+    }
+
+    /// Tells whether a stack is one of a release that was deleted, whose tables and buckets were imported: it has no outputs
+    /// before a release is deployed into it, nor where the first try at that was taken back.
+    fn is_taken_over(&self, status: &str) -> bool {
+        let place = self.parameter(ARTIFACTS_PREFIX);
+        matches!(status, "IMPORT_COMPLETE" | "UPDATE_ROLLBACK_COMPLETE")
+            && place.is_some_and(|place| place.starts_with(OUR_PLACE))
     }
 
     /// Describes a stack with these parameters.
@@ -177,6 +198,14 @@ mod tests {
                 "UPDATE_ROLLBACK_FAILED",
                 "continue-update-rollback --stack-name s",
             ),
+            (
+                "CREATE_FAILED",
+                "rollback-stack --stack-name s), delete the stack then",
+            ),
+            (
+                "UPDATE_FAILED",
+                "rollback-stack --stack-name s), and run this again",
+            ),
             ("UPDATE_IN_PROGRESS", "wait for its end"),
             ("CREATE_IN_PROGRESS", "wait for its end"),
             ("DELETE_IN_PROGRESS", "wait for its end"),
@@ -194,5 +223,19 @@ mod tests {
         };
         let refusal = other.refuse_unless_ready("s").unwrap_err().to_string();
         assert!(refusal.contains("none of this receiver"), "{refusal}");
+    }
+
+    #[test]
+    fn a_stack_that_took_over_what_a_release_left_is_one_of_this_receiver() {
+        let is_refused = |status, place| {
+            let imported = Present {
+                outputs: BTreeMap::new(),
+                ..Present::of(status, &[(ARTIFACTS_PREFIX, place)])
+            };
+            imported.refuse_unless_ready("s").is_err()
+        };
+        let place = "upvest-webhooks/0.1.0-0123456789ab";
+        assert!(!is_refused("IMPORT_COMPLETE", place) && !is_refused("UPDATE_ROLLBACK_COMPLETE", place));
+        assert!(is_refused("IMPORT_COMPLETE", "of-something-else") && is_refused("UPDATE_COMPLETE", place));
     }
 }

@@ -86,6 +86,53 @@ async fn an_account_with_ten_concurrent_executions_is_refused_unless_the_queues_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stack_that_runs_is_kept_from_nothing_by_an_account_that_grew_no_smaller() {
+    let site = Site::deployed("small").await;
+    site.aws
+        .edit_account(|account| account.concurrent_executions = Some(10));
+    let refusal = site
+        .refusal("configure --set VerifyMaximumConcurrency=11 --yes")
+        .await;
+    assert!(refusal.contains("Lambda runs too little at once"), "{refusal}");
+    let (done, notes) = noted(&site, &Notify::new(), async || Ok(true)).await;
+    assert_eq!(done.unwrap()["status"], "UPDATE_COMPLETE");
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.starts_with("concurrent executions: ")),
+        "{notes:?}"
+    );
+    site.run("configure --set LogLevel=DEBUG --yes").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reservation_leaves_other_functions_what_they_reserved() {
+    let site = Site::deployed("reserved").await;
+    site.aws
+        .edit_account(|account| account.unreserved_executions = Some(150));
+    let refusal = site
+        .refusal("configure --set IngestReservedConcurrency=51 --yes")
+        .await;
+    assert!(refusal.contains("take 50 at most"), "{refusal}");
+    let set = "configure --set IngestReservedConcurrency=50 --yes";
+    site.run(set).await.unwrap();
+    site.aws
+        .edit_account(|account| account.unreserved_executions = Some(100));
+    site.run("configure --set LogLevel=DEBUG --yes").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_is_deployed_into_a_stack_that_took_over_what_one_left() {
+    let site = Site::deployed("imported").await;
+    site.aws.edit_account(|account| {
+        account.stack_status = "IMPORT_COMPLETE".to_owned();
+        account.stack_outputs.clear();
+    });
+    let done = site.run("deploy --release $RELEASE --yes").await.unwrap();
+    assert_eq!(done["status"], "UPDATE_COMPLETE");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deployer_who_may_not_read_the_secret_deploys_all_the_same() {
     let site = Site::new("denied");
     site.aws.edit_account(|account| {

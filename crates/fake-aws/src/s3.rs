@@ -22,7 +22,7 @@ pub(crate) type Buckets = BTreeMap<String, BTreeMap<String, StoredObject>>;
 pub struct StoredObject {
     /// Holds the object's bytes as they were put.
     pub bytes: Vec<u8>,
-    /// Lists the headers of the put that S3 gives back: content type, encoding, user metadata.
+    /// Lists the headers of the put that S3 gives back: content type, encoding, user metadata, checksum.
     pub headers: BTreeMap<String, String>,
     /// Tells when it was put, in milliseconds since the epoch.
     pub modified_ms: u64,

@@ -178,9 +178,9 @@ fn refuse_too_much_reserved(limit: &AccountLimit, wanted: i64, present: i64) -> 
         return Ok(());
     }
     Err(Error::usage(format!(
-        "{RESERVED}={wanted} is too much: the account has {all} concurrent executions, {free} of which are reserved by no function, \
-         and Lambda leaves {LEFT_BY_LAMBDA} of these unreserved; take {most} at most, or have the quota raised (aws service-quotas \
-         request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value 1000)"
+        "{RESERVED}={wanted} is too much: the account has {all} concurrent executions, {free} of which no function has reserved, \
+         and Lambda leaves {LEFT_BY_LAMBDA} of these unreserved; take {most} at most, or have the quota raised (aws \
+         service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value 1000)"
     )))
 }
 

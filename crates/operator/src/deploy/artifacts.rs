@@ -95,8 +95,8 @@ impl<'s> Store<'s> {
                 }
             }
             Err(error) => Err(Error::context(format!(
-                "the bucket {bucket} cannot be used: it is to be of {}, of account {} (--artifacts-bucket-owner names another one), \
-                 and open to you (s3:ListBucket, s3:GetObject, s3:PutObject)",
+                "the bucket {bucket} cannot be used: it is to be of {}, of account {} (--artifacts-bucket-owner names another \
+                 one), and open to you (s3:ListBucket, s3:GetObject, s3:PutObject)",
                 self.region, self.owner
             ))(AwsError::of("s3:HeadBucket")(error))),
         }

@@ -60,8 +60,8 @@ pub(super) async fn follow(
 fn unprotected(request: &Request) -> &'static str {
     match request.stack_policy.is_some() || request.termination_protection {
         true => {
-            "; what protects the stack (--stack-policy, --termination-protection) is not set: run this again after its end, which \
-             sets it"
+            "; what protects the stack (--stack-policy, --termination-protection) is not set: run this again after its end, \
+             which sets it"
         }
         false => "",
     }

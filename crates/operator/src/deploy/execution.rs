@@ -81,8 +81,8 @@ async fn unless_begun(target: &Target<'_>, name: &str, error: AwsError) -> Resul
                 .to_owned()
         }
         Err(_) => format!(
-            "whether the change set is executed is not known: upvest-webhooks --stack {stack} doctor tells what the stack is at; run \
-             this again once nothing is under way"
+            "whether the change set is executed is not known: upvest-webhooks --stack {stack} doctor tells what the stack is \
+             at; run this again once nothing is under way"
         ),
     };
     Err(Error::context(words)(error))

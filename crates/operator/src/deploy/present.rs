@@ -116,12 +116,12 @@ impl Present {
             "CREATE_FAILED" => format!(
                 "the first deployment of stack {stack} failed and was not taken back ({status}), so that what it made is there, \
                  perhaps a subscription too, to which Upvest delivers: have it taken back (aws cloudformation rollback-stack \
-                 --stack-name {stack}), delete the stack then (aws cloudformation delete-stack --stack-name {stack}), and run this \
-                 again"
+                 --stack-name {stack}), delete the stack then (aws cloudformation delete-stack --stack-name {stack}), and run \
+                 this again"
             ),
             "UPDATE_FAILED" => format!(
-                "the last change of stack {stack} failed and was not taken back ({status}), so that it is half done: have it taken \
-                 back (aws cloudformation rollback-stack --stack-name {stack}), and run this again"
+                "the last change of stack {stack} failed and was not taken back ({status}), so that it is half done: have it \
+                 taken back (aws cloudformation rollback-stack --stack-name {stack}), and run this again"
             ),
             "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" => format!(
                 "the first deployment of stack {stack} failed ({status}), after which CloudFormation takes no other: delete it, \

@@ -18,8 +18,8 @@ pub(crate) struct ConsentArgs {
 }
 
 impl ConsentArgs {
-    /// Asks whether to go on, unless that was said already. `shown` says first what it is about, to whoever is asked and to the log
-    /// of whoever is not.
+    /// Asks whether to go on, unless that was said already. `shown` says first what it is about, to whoever is asked, and to the
+    /// log of whoever is not.
     ///
     /// # Errors
     ///

@@ -23,7 +23,7 @@ use pipeline::error::ErrorChain;
 use pipeline::queues::key_requests::KeyRequests;
 use pipeline::stores::audit::AuditLog;
 use pipeline::stores::keys::{KeyRow, KeysTable};
-use refresh_keys::{Deps, RefreshError};
+use refresh_keys::{Deps, RefreshError, Tries};
 use serde_json::{Value, json};
 use upvest::signature::{Dialect, SignatureOptions, SigningKey};
 use upvest_simulator::{Subscription, Trouble, generate};
@@ -52,6 +52,10 @@ impl World {
             keys: KeysTable::new(aws.dynamodb().clone(), "keys".to_owned(), clock(aws)),
             audit: AuditLog::new(aws.dynamodb().clone(), "audit".to_owned(), clock(aws)),
             waiting: receiver.waiting_for_keys(),
+            tries: Tries {
+                within: Duration::from_secs(20),
+                pause: Duration::from_millis(20),
+            },
         };
         Self {
             receiver,

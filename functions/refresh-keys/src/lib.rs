@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use pipeline::error::{Failure, Kind};
+use pipeline::error::{ErrorChain, Failure, Kind};
 pub use pipeline::key_refresh::{Changes, RefreshError};
 use pipeline::key_refresh::{Plan, plan};
 use pipeline::queues::consumer::{Patience, SourceQueue};
 use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::runtime::clock::Clock;
-use pipeline::runtime::cloudformation::{CloudFormation, Request, Status};
+use pipeline::runtime::cloudformation::Request;
 use pipeline::runtime::config::{ConfigError, Lookup};
 use pipeline::runtime::metrics;
 use pipeline::stores::archive::Archive;
@@ -24,6 +24,10 @@ use pipeline::upvest_api::UpvestAccess;
 use pipeline::waiting::Waiting;
 use serde_json::{Value, json};
 use upvest_api::{Options, VerifyKeys};
+
+mod deploying;
+
+pub use deploying::Tries;
 
 /// Bounds the time for deliveries that waited for a key: with the calls to Upvest, less than an invocation may take.
 const SENDING: Duration = Duration::from_secs(20);
@@ -45,6 +49,8 @@ pub struct Deps {
     pub audit: AuditLog,
     /// Sends on the deliveries that waited for a key.
     pub waiting: Waiting,
+    /// Says how long the keys are asked for while the stack waits.
+    pub tries: Tries,
 }
 
 impl Deps {
@@ -83,6 +89,7 @@ impl Deps {
                 pinned: lookup.parsed("PINNED_KEYS", PinnedKeys::default())?,
                 clock,
             },
+            tries: Tries::default(),
         })
     }
 }
@@ -101,9 +108,6 @@ const ITSELF: &str = "refresh-keys";
 /// Names the operation in the audit table, as the command that does the same.
 const COMMAND: &str = "keys refresh";
 
-/// Is the physical id of the keys as a resource of the stack: the same for good, so that CloudFormation never replaces it.
-const PHYSICAL_ID: &str = "verification-keys";
-
 /// Handles an event of the schedule, a batch of the key requests queue or a request of CloudFormation: one fetch each.
 ///
 /// # Errors
@@ -115,7 +119,8 @@ pub async fn handle(deps: &Deps, event: Value) -> Result<Value, RefreshError> {
         let event: SqsEvent = serde_json::from_value(event)?;
         Ok(serde_json::to_value(serve(deps, &event).await)?)
     } else if let Some(request) = Request::of(&event) {
-        deploy(deps, &request)
+        // Boxed, because it is too deep for the compiler within the runtime's own futures.
+        Box::pin(deploying::serve(deps, &request))
             .await
             .map(|status| json!({ "answered": status }))
     } else {
@@ -127,6 +132,20 @@ pub async fn handle(deps: &Deps, event: Value) -> Result<Value, RefreshError> {
     result
 }
 
+/// Handles an event of a function that is not configured: CloudFormation is answered, because the stack would wait for ten
+/// minutes otherwise, and nothing else is done.
+///
+/// # Errors
+///
+/// [`RefreshError`] that names the variable, or says that CloudFormation cannot be answered.
+pub async fn refuse(error: &ConfigError, event: &Value) -> Result<Value, RefreshError> {
+    tracing::error!(error = %ErrorChain(error), "the function is not configured");
+    match Request::of(event) {
+        Some(request) => Ok(json!({ "answered": deploying::answer(&request).await? })),
+        None => Err(error.clone().into()),
+    }
+}
+
 /// Serves requests of a batch by one fetch, on which they succeed or fail together.
 async fn serve(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
     let outcome = run(deps, "a delivery asked for them")
@@ -135,19 +154,6 @@ async fn serve(deps: &Deps, event: &SqsEvent) -> SqsBatchResponse {
         .map_err(|error| Failure::new(Kind::Infrastructure, "fetch", &error));
     let same_for_all = async |round: &[&SqsMessage]| vec![outcome.clone(); round.len()];
     deps.queue.together(event, same_for_all).await
-}
-
-/// Fetches the keys before the stack's subscription is created, or for other credentials, and answers CloudFormation.
-///
-/// A fetch that fails is logged, and fails no deployment: the schedule and the first delivery ask for another.
-async fn deploy(deps: &Deps, request: &Request) -> Result<Status, RefreshError> {
-    if request.kind != "Delete" {
-        let _ = run(deps, "the stack is deployed").await;
-    }
-    let id = request.physical_resource_id.clone();
-    let id = id.unwrap_or_else(|| PHYSICAL_ID.to_owned());
-    // Made here, because no other event needs it.
-    Ok(CloudFormation::new()?.answer(request, id, None).await?)
 }
 
 async fn run(deps: &Deps, reason: &str) -> Result<Changes, RefreshError> {

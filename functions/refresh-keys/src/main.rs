@@ -20,10 +20,14 @@ async fn serve() -> Result<(), Error> {
         &pipeline::runtime::aws::config().await,
         &Lookup::new(&environment),
         Clock::system(),
-    )?;
+    );
     let deps = &deps;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<serde_json::Value>| {
-        refresh_keys::handle(deps, event.payload).await
+        match deps {
+            Ok(deps) => refresh_keys::handle(deps, event.payload).await,
+            // A process that ends would leave CloudFormation without an answer.
+            Err(error) => refresh_keys::refuse(error, &event.payload).await,
+        }
     }))
     .await
 }

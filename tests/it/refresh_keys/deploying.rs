@@ -1,5 +1,9 @@
 //! The first fetch, which CloudFormation asks for before there is a subscription.
 
+use pipeline::runtime::clock::Clock;
+use pipeline::runtime::config::ConfigError;
+use pipeline::upvest_api::UpvestAccess;
+
 use super::*;
 
 /// What CloudFormation asks of the keys as a resource of the stack, to be answered at a server of this test.
@@ -45,11 +49,63 @@ async fn the_first_event_of_a_new_subscription_finds_its_key() {
 
 #[tokio::test]
 async fn a_fetch_that_fails_fails_no_deployment() {
-    let world = World::new().await;
+    let mut world = World::new().await;
+    world.refresh.tries.within = Duration::from_millis(500);
     world.aws().create_secret(SECRET, b"{}");
     let answer = ask(&world, "Create").await;
     assert_eq!(answer["Status"], "SUCCESS", "{answer}");
     assert!(world.aws().items("keys").is_empty());
+}
+
+#[tokio::test]
+async fn a_fetch_that_fails_is_tried_again_while_the_stack_waits() {
+    let world = World::new().await;
+    world.aws().create_secret(SECRET, b"{}");
+    let corrected = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let credentials = world.upvest.credentials().to_string();
+        world.aws().create_secret(SECRET, credentials.as_bytes());
+    };
+    let (answer, ()) = tokio::join!(ask(&world, "Create"), corrected);
+    assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+    assert!(world.receiver.stored("keys").contains(&world.key_id()));
+}
+
+#[tokio::test]
+async fn a_fetch_that_takes_too_long_fails_no_deployment() {
+    let mut world = World::new().await;
+    world.refresh.tries.within = Duration::ZERO;
+    let answer = ask(&world, "Create").await;
+    assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+    assert!(world.aws().items("keys").is_empty());
+}
+
+#[tokio::test]
+async fn a_fetch_that_panics_fails_no_deployment() {
+    let mut world = World::new().await;
+    world.refresh.upvest = UpvestAccess::new(
+        aws_sdk_secretsmanager::Client::new(world.aws().sdk_config()),
+        SECRET.to_owned(),
+        Clock::from_fn(|| panic!("the clock of this test is broken")),
+        upvest_api::Options::default(),
+    );
+    let answer = ask(&world, "Update").await;
+    assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+}
+
+#[tokio::test]
+async fn a_function_that_is_not_configured_answers_cloudformation_and_fails_for_all_others() {
+    let missing = ConfigError::Missing("KEYS_TABLE");
+    for kind in ["Create", "Update", "Delete"] {
+        let cloudformation = Server::start().await;
+        let event = asked(kind, &cloudformation);
+        let told = refresh_keys::refuse(&missing, &event).await.unwrap();
+        assert_eq!(told, json!({ "answered": "SUCCESS" }), "{kind}");
+        assert_eq!(cloudformation.taken().len(), 1, "{kind}");
+    }
+    let scheduled = json!({ "detail-type": "Scheduled Event" });
+    let refused = refresh_keys::refuse(&missing, &scheduled).await;
+    assert!(matches!(refused, Err(RefreshError::Config(_))), "{refused:?}");
 }
 
 #[tokio::test]

@@ -190,7 +190,10 @@ fn the_keys_are_fetched_before_there_is_a_subscription_that_upvest_sends_events_
     );
     // Lambda tries an invocation that crashes twice more.
     let answered_within = keys["Properties"]["ServiceTimeout"].as_u64().unwrap();
-    assert!(answered_within > 3 * function["Timeout"].as_u64().unwrap());
+    let invocation = function["Timeout"].as_u64().unwrap();
+    assert!(answered_within > 3 * invocation);
+    // Three attempts to answer CloudFormation, of two seconds each, and a pause of half a second between them.
+    assert!(refresh_keys::Tries::default().within.as_secs() + 7 < invocation);
     let subscription = &template.section("Resources")["UpvestSubscription"];
     assert!(one_or_more(&subscription["DependsOn"]).contains(&&json!("UpvestKeys")));
 }

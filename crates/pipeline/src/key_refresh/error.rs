@@ -4,6 +4,7 @@ use lambda_runtime::Diagnostic;
 
 use crate::error::{AwsError, ErrorChain};
 use crate::runtime::cloudformation::AnswerError;
+use crate::runtime::config::ConfigError;
 use crate::upvest_api::AccessError;
 use crate::waiting::SendOnError;
 
@@ -11,6 +12,9 @@ use crate::waiting::SendOnError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefreshError {
+    /// A setting is missing or wrong.
+    #[error("the function is not configured")]
+    Config(#[from] ConfigError),
     /// Upvest's API gave no answer that could be used, after all attempts that its client makes.
     #[error("Upvest's verification keys cannot be fetched")]
     Access(#[from] AccessError),
@@ -48,6 +52,7 @@ impl RefreshError {
 impl From<RefreshError> for Diagnostic {
     fn from(error: RefreshError) -> Self {
         let error_type = match &error {
+            RefreshError::Config(_) => "Config",
             RefreshError::Access(_) => "Access",
             RefreshError::NoUsableKeys { .. } => "NoUsableKeys",
             RefreshError::Aws(_) => "Aws",

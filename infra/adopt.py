@@ -28,6 +28,9 @@ def main(folder):
     parameters = json.loads((folder / "parameters.json").read_text())
     latest = {}
     for kind, name, place in left:
+        # A custom resource is what a function does: nothing is left of it.
+        if kind.startswith("Custom::"):
+            continue
         # The newest is first; those after it were replaced by an update, and are not the stack's any more.
         latest.setdefault(name, (kind, place))
     resources = [

@@ -188,6 +188,10 @@ fn the_keys_are_fetched_before_there_is_a_subscription_that_upvest_sends_events_
         keys["Properties"]["Secret"], *secret,
         "other credentials are noticed"
     );
+    // A rollback to code that does not know the resource would wait for its deletion.
+    for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+        assert_eq!(keys[policy], "Retain");
+    }
     // Lambda tries an invocation that crashes twice more.
     let answered_within = keys["Properties"]["ServiceTimeout"].as_u64().unwrap();
     let invocation = function["Timeout"].as_u64().unwrap();

@@ -213,7 +213,11 @@ impl Execution {
             target.reporter.note(&format!("failed: {}", words(event)));
             self.failed = Some(event.clone());
         }
-        if status(event) == "DELETE_SKIPPED" {
+        // A custom resource is what a function does: nothing is left of it.
+        let is_custom = event
+            .resource_type()
+            .is_some_and(|kind| kind.starts_with("Custom::"));
+        if status(event) == "DELETE_SKIPPED" && !is_custom {
             let name = event.logical_resource_id().unwrap_or_default();
             let physical = event.physical_resource_id().unwrap_or_default();
             self.left.push(format!("{name} ({physical})"));

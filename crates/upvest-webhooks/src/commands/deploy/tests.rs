@@ -319,6 +319,12 @@ async fn a_failed_deployment_names_its_first_cause_and_what_to_do() {
                 status: "DELETE_SKIPPED",
                 ..ResourceEvent::default()
             },
+            ResourceEvent {
+                resource: "UpvestKeys",
+                resource_type: "Custom::UpvestKeys",
+                status: "DELETE_SKIPPED",
+                ..ResourceEvent::default()
+            },
         ];
         account.change_sets.ends_as = "ROLLBACK_COMPLETE";
     });

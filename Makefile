@@ -34,7 +34,8 @@ export SAM_CLI_TELEMETRY := 0
 ARCHS ?= arm64 x86_64
 DIST ?= dist
 RELEASE_PROFILE ?= release
-# Where its parts are built: functions/ARCH, sbom/ARCH, and cli/TARGET, to which other machines' can be added.
+# Where its parts are built: functions/ARCH, sbom/ARCH, and cli/TARGET, to which other machines' can be added. Each notes what it is
+# of, so that none of another version or commit gets into a release.
 PARTS := target/release-parts
 SYSTEM := $(shell uname -s)
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
@@ -150,6 +151,7 @@ release: release-functions release-cli ## Make a release of everything in DIST (
 release-functions: $(SAM) $(CYCLONEDX) ## Build the functions of a release, for ARCHS, and their bills of materials
 	rm -rf $(PARTS)/functions $(PARTS)/sbom
 	for arch in $(ARCHS); do \
+		tools/built.sh $(PARTS)/functions/$$arch || exit 1; \
 		PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked --profile $(RELEASE_PROFILE) \
 			--$${arch/_/-} --lambda-dir $(PARTS)/functions/$$arch $(FUNCTIONS:%=--package %) || exit 1; \
 		tools/sbom.sh $(CYCLONEDX) $$arch $(PARTS)/sbom/$$arch || exit 1; \
@@ -159,6 +161,7 @@ release-functions: $(SAM) $(CYCLONEDX) ## Build the functions of a release, for 
 # older than this one, as CloudShell is. But for every processor, and not only for those of Lambda.
 release-cli: $(if $(filter Linux,$(SYSTEM)),$(SAM)) ## Build the command line of a release, for this machine
 	rm -rf $(PARTS)/cli/$(HOST) $(PARTS)/lambda
+	tools/built.sh $(PARTS)/cli/$(HOST)
 ifeq ($(SYSTEM),Linux)
 	UPVEST_WEBHOOKS_COMMIT="$$(git rev-parse --short=12 HEAD)" PATH="$(CURDIR)/.tools/sam/bin:$$PATH" \
 		$(CARGO) lambda build --locked --profile $(RELEASE_PROFILE) --disable-optimizations --lambda-dir $(PARTS)/lambda \

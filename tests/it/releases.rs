@@ -10,11 +10,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use operator::ErrorKind;
 use operator::release::{CHECKSUMS_FILE, RELEASE_FILE, Release, checksum, function_path};
 use release::{Parts, package, packaged};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::template::cloudformation::{Template, as_written, parse, repository_file, text_of};
 
@@ -22,6 +23,14 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const ARCHITECTURES: [&str; 2] = ["arm64", "x86_64"];
 /// What a release adds to the parameters.
 const ADDED: [&str; 2] = ["ArtifactsBucket", "ArtifactsPrefix"];
+
+/// The commit that the repository is at.
+const COMMIT: &str = "0123456789012345678901234567890123456789";
+
+/// What was built of it.
+fn built() -> Value {
+    json!({ "version": env!("CARGO_PKG_VERSION"), "commit": COMMIT })
+}
 
 /// A folder of a test, which is removed in the end.
 struct Scratch(PathBuf);
@@ -57,11 +66,19 @@ impl Scratch {
             self.write(&format!("x86_64/{binary}"), &format!("{binary} for x86_64"));
             self.write(&format!("sbom/arm64/{binary}.cdx.json"), "{}");
         }
+        for folder in ["arm64", "x86_64", "cli/aarch64-apple-darwin"] {
+            self.note(folder, &built());
+        }
         self.write("cli/aarch64-apple-darwin/bin/upvest-webhooks", "a program");
         self.write(
             "cli/aarch64-apple-darwin/share/man/man1/upvest-webhooks.1",
             "a page",
         );
+    }
+
+    /// Notes what was built in a folder.
+    fn note(&self, folder: &str, built: &Value) {
+        self.write(&format!("{folder}/built.json"), &built.to_string());
     }
 
     fn parts(&self, dist: &str) -> Parts {
@@ -72,7 +89,7 @@ impl Scratch {
             functions: functions.to_vec(),
             cli: Some(self.0.join("cli")),
             sbom: Some(self.0.join("sbom")),
-            commit: Some("0".repeat(40)),
+            commit: Some(COMMIT.to_owned()),
             tag: None,
             is_fast: false,
             is_unreleased: true,
@@ -312,6 +329,42 @@ fn a_program_that_is_missing_or_names_its_folder_is_in_no_release() {
         ..parts
     })
     .unwrap();
+}
+
+#[test]
+fn a_command_line_of_another_version_or_commit_is_in_no_release() {
+    let scratch = Scratch::new("stale");
+    scratch.build();
+    let release = package(&scratch.parts("dist")).unwrap();
+    assert_eq!(release.commit.as_deref(), Some(COMMIT));
+    for (of, wrong) in [("version", "0.0.1"), ("commit", "of-before")] {
+        let mut stale = built();
+        stale[of] = json!(wrong);
+        scratch.note("cli/x86_64-unknown-linux-gnu", &stale);
+        let error = package(&scratch.parts("dist")).unwrap_err().to_string();
+        assert!(error.contains(&format!("is of {of} {wrong}")), "{error}");
+    }
+    fs::remove_file(scratch.0.join("cli/x86_64-unknown-linux-gnu/built.json")).unwrap();
+    let error = package(&scratch.parts("dist")).unwrap_err().to_string();
+    assert!(error.contains("does not say what was built"), "{error}");
+}
+
+#[test]
+fn what_is_built_is_noted_with_version_and_commit() {
+    let scratch = Scratch::new("noted");
+    let script = Path::new(ROOT).join("tools/built.sh");
+    let noting = Command::new(script).arg(scratch.0.join("part")).status().unwrap();
+    assert!(noting.success());
+    let noted = fs::read(scratch.0.join("part/built.json")).unwrap();
+    let noted: Value = serde_json::from_slice(&noted).unwrap();
+    assert_eq!(noted["version"], env!("CARGO_PKG_VERSION"));
+    // Of changes that are not committed there is no commit.
+    let commit = noted["commit"].as_str();
+    assert!(commit.is_none_or(|commit| commit.len() == 40), "{noted}");
+    let makefile = repository_file("Makefile");
+    for folder in ["$(PARTS)/functions/$$arch", "$(PARTS)/cli/$(HOST)"] {
+        assert!(makefile.contains(&format!("tools/built.sh {folder}")), "{folder}");
+    }
 }
 
 #[test]

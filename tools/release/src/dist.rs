@@ -9,7 +9,7 @@ use operator::{Error, Result};
 use pipeline::error::ErrorChain;
 
 use crate::archives::{self, Effort, Entry};
-use crate::{Parts, changelog, functions, template};
+use crate::{Parts, built, changelog, functions, template};
 
 /// Names the template, in the repository and in a release.
 const TEMPLATE: &str = "template.yaml";
@@ -50,6 +50,7 @@ pub fn package(parts: &Parts) -> Result<Release> {
             "{TEMPLATE} deploys {unknown}, which no package in functions/ builds"
         )));
     }
+    let commit = built::commit(parts, version)?;
     let effort = if parts.is_fast { Effort::Fast } else { Effort::Best };
     clear(&parts.dist)?;
     functions::write(parts, &binaries, effort)?;
@@ -66,7 +67,7 @@ pub fn package(parts: &Parts) -> Result<Release> {
     if let Some(folder) = &parts.cli {
         command_lines(folder, &parts.dist, version, effort)?;
     }
-    finish(parts, version, effort)
+    finish(parts, version, commit, effort)
 }
 
 /// Refuses a tag of another version. A fork's own releases add to it: `v0.2.0-acme.1`.
@@ -81,7 +82,7 @@ fn check_tag(tag: Option<&str>, version: &str) -> Result<()> {
     }
 }
 
-/// Empties the folder of an earlier release; one that holds something else is left alone.
+/// Empties the folder of an earlier release, and removes its archive; a folder that holds something else is left alone.
 fn clear(dist: &Path) -> Result<()> {
     let is_empty = dist
         .read_dir()
@@ -95,6 +96,11 @@ fn clear(dist: &Path) -> Result<()> {
     if dist.exists() {
         fs::remove_dir_all(dist).map_err(Error::context(format!("cannot remove {}", dist.display())))?;
     }
+    // That of an earlier release is none of what comes, or may fail.
+    let archive = beside(dist);
+    if archive.exists() {
+        fs::remove_file(&archive).map_err(Error::context(format!("cannot remove {}", archive.display())))?;
+    }
     // A release that is not finished is none, but may be put together again.
     put(dist, RELEASE_FILE, b"")
 }
@@ -104,7 +110,7 @@ fn command_lines(folder: &Path, dist: &Path, version: &str, effort: Effort) -> R
     for path in entries(folder)? {
         let target = name(&path);
         let mut files = Vec::new();
-        for file in files_below(&path)? {
+        for file in files_below(&path)?.into_iter().filter(|file| file != built::FILE) {
             files.push(Entry {
                 content: read(&path.join(&file))?,
                 is_program: file.starts_with("bin/"),
@@ -124,7 +130,7 @@ fn command_lines(folder: &Path, dist: &Path, version: &str, effort: Effort) -> R
 }
 
 /// Writes what the release is made of, the checksums, and the archive of it all.
-fn finish(parts: &Parts, version: &str, effort: Effort) -> Result<Release> {
+fn finish(parts: &Parts, version: &str, commit: Option<String>, effort: Effort) -> Result<Release> {
     let dist = &parts.dist;
     let mut files = BTreeMap::new();
     for path in files_below(dist)?.into_iter().filter(|path| path != RELEASE_FILE) {
@@ -135,7 +141,7 @@ fn finish(parts: &Parts, version: &str, effort: Effort) -> Result<Release> {
     architectures.sort();
     let release = Release {
         version: version.to_owned(),
-        commit: parts.commit.clone(),
+        commit,
         architectures,
         template: TEMPLATE.to_owned(),
         files,
@@ -215,7 +221,8 @@ fn files_below(folder: &Path) -> Result<Vec<String>> {
     Ok(files)
 }
 
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+/// Lists what is in a folder, in order.
+pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let listed = fs::read_dir(folder).and_then(|entries| {
         entries
             .map(|entry| entry.map(|entry| entry.path()))
@@ -247,9 +254,19 @@ mod tests {
         put(&folder, "letters/to-the-bank.txt", b"dear").unwrap();
         assert!(clear(&folder).unwrap_err().is_usage());
         assert!(folder.join("letters/to-the-bank.txt").exists());
-        put(&folder, RELEASE_FILE, b"{}").unwrap();
-        clear(&folder).unwrap();
-        assert_eq!(files_below(&folder).unwrap(), [RELEASE_FILE]);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn nothing_of_an_earlier_release_is_left_beside_one_that_may_fail() {
+        let folder = std::env::temp_dir().join(format!("release-earlier-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let dist = folder.join("dist");
+        put(&dist, RELEASE_FILE, b"{}").unwrap();
+        put(&dist, "functions/arm64/removed.zip", b"of then").unwrap();
+        put(&folder, "dist.tar.gz", b"of then").unwrap();
+        clear(&dist).unwrap();
+        assert_eq!(files_below(&folder).unwrap(), ["dist/release.json"]);
         fs::remove_dir_all(folder).unwrap();
     }
 

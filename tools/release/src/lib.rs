@@ -6,6 +6,7 @@
 //! of is told by [`operator::release::Release`], which `deploy` reads.
 
 mod archives;
+mod built;
 mod changelog;
 mod dist;
 mod functions;
@@ -30,7 +31,7 @@ pub struct Parts {
     pub cli: Option<PathBuf>,
     /// Folder with a folder of bills of materials for each value of `Architecture`.
     pub sbom: Option<PathBuf>,
-    /// Commit that was built, where there is one.
+    /// Commit that the repository is at, where there is one and nothing is changed.
     pub commit: Option<String>,
     /// Tag that the release is made from, where there is one; it has to name the version.
     pub tag: Option<String>,

@@ -107,6 +107,8 @@ fn every_file_of_parameters_can_be_deployed() {
             .map(|error| format!("{}: {error}", error.instance_path()))
             .collect();
         assert!(wrong.is_empty(), "{}: {wrong:?}", scenario.name);
+        let signs = given.contains_key("CodeSigningConfigArn");
+        assert!(!signs, "{}: nothing in a release is signed", scenario.name);
         for (name, value) in &given {
             assert_within(name, &parameters[name], value);
         }

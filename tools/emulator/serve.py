@@ -201,6 +201,18 @@ def know_detail_types():
     iam_actions.request_tag_context = with_types
 
 
+def know_template_urls():
+    """AWS tells policies in `cloudformation:TemplateUrl` where a template lies; MiniStack does not."""
+    context = iam_actions.request_tag_context
+
+    def with_url(service, action, body, params):
+        known = context(service, action, body, params)
+        url = helpers._p(params, "TemplateURL") if service == "cloudformation" else ""
+        return {**known, "cloudformation:TemplateUrl": url} if url else known
+
+    iam_actions.request_tag_context = with_url
+
+
 def end_with_the_code_before():
     """In AWS an invocation ends with the code that it began with; MiniStack kills it when its function gets other code, so
     that its messages come back no sooner than their visibility timeout says."""
@@ -243,6 +255,7 @@ def main():
     describe_protection_as_boolean()
     know_conditional_puts()
     know_detail_types()
+    know_template_urls()
     end_with_the_code_before()
     threading.Thread(target=end_with_parent, daemon=True).start()
     config = Config()

@@ -186,10 +186,18 @@ async fn assert_refused(account: &Account, outputs: &Value) {
     let unprotect = client.update_termination_protection().stack_name(STACK);
     let unprotect = unprotect.enable_termination_protection(false).send().await;
     refused("UpdateTerminationProtection", unprotect);
-    for (stack, role) in [(STACK, Some(account.other_role.clone())), ("another-stack", None)] {
+    let template = |bucket: &str| format!("https://s3.eu-central-1.amazonaws.com/{bucket}/x/template.yaml");
+    for (stack, bucket, role) in [
+        (STACK, BUCKET, Some(account.other_role.clone())),
+        ("another-stack", BUCKET, None),
+        (STACK, "another-bucket", Some(account.service_role.clone())),
+    ] {
         let change = client.create_change_set().stack_name(stack).change_set_name("x");
-        let change = change.use_previous_template(true).set_role_arn(role);
-        refused(&format!("CreateChangeSet of {stack}"), change.send().await);
+        let change = change.template_url(template(bucket)).set_role_arn(role);
+        refused(
+            &format!("CreateChangeSet of {stack} from {bucket}"),
+            change.send().await,
+        );
     }
 }
 

@@ -137,6 +137,17 @@ fn who_deploys_hands_over_to_cloudformation_and_touches_no_resource_himself() {
                 ("cloudformation", operation) => {
                     let for_the_platform = ["DeleteStack", "SetStackPolicy", "UpdateTerminationProtection"];
                     assert!(!for_the_platform.contains(&operation), "{action}");
+                    let of_the_bucket = "https://s3.REGION.amazonaws.com/ARTIFACT_BUCKET/*";
+                    let is_of_stacks = one_or_more(&statement["Resource"])
+                        .into_iter()
+                        .any(|arn| text_of(arn).contains(":stack/"));
+                    assert!(
+                        operation != "CreateChangeSet"
+                            || !is_of_stacks
+                            || statement["Condition"]
+                                == json!({ "StringLike": { "cloudformation:TemplateUrl": of_the_bucket } }),
+                        "{action}"
+                    );
                 }
                 ("iam", "PassRole") => assert_eq!(
                     statement["Condition"],
@@ -146,7 +157,13 @@ fn who_deploys_hands_over_to_cloudformation_and_touches_no_resource_himself() {
                 ("lambda", "GetAccountSettings") => {}
                 ("s3", _) => {
                     let bucket = text_of(&statement["Resource"]);
-                    assert!(bucket.starts_with("arn:aws:s3:::ARTIFACT_BUCKET"), "{bucket}");
+                    assert!(
+                        bucket.starts_with("arn:PARTITION:s3:::ARTIFACT_BUCKET"),
+                        "{bucket}"
+                    );
+                    // A bucket of this name that somebody else has would take our code, or give his.
+                    let ours = json!({ "StringEquals": { "aws:ResourceAccount": "ACCOUNT" } });
+                    assert_eq!(statement["Condition"], ours, "{action}");
                 }
                 _ => panic!("{action}"),
             }

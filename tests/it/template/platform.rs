@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::cloudformation::{Template, as_written, one_or_more, target, text_of};
+use super::cloudformation::{Template, as_written, one_or_more, repository_file, target, text_of};
 use super::iam::{Request, allows};
 use super::permissions::statements;
 use super::{FUNCTION, QUEUE, ROLE, TABLE};
@@ -307,9 +307,56 @@ fn the_boundary_among_the_examples_allows_what_the_functions_do_and_nothing_else
         );
     }
     let boundary = as_written("infra/examples/permissions-boundary.json");
-    let bounded = one_or_more(&boundary["Statement"][0]["Action"]);
-    let bounded: BTreeSet<&str> = bounded.into_iter().map(text_of).collect();
+    let statements = one_or_more(&boundary["Statement"]).into_iter();
+    let bounded = statements.flat_map(|statement| one_or_more(&statement["Action"]));
+    let bounded: BTreeSet<&str> = bounded.map(text_of).collect();
     assert_eq!(bounded, done);
+}
+
+#[test]
+fn the_boundary_among_the_examples_reaches_what_is_the_stacks_and_nothing_of_others() {
+    let boundary = repository_file("infra/examples/permissions-boundary.json")
+        .replace("UPVEST_SECRET", "upvest/live")
+        .replace("PARTITION", "aws")
+        .replace("STACK", "of-this");
+    let boundary: Value = serde_json::from_str(&boundary).expect("the boundary is JSON");
+    let statements = one_or_more(&boundary["Statement"]);
+    let may = |request: &Request| allows(&statements, request);
+    let of_a_stack = [
+        (
+            "logs:PutLogEvents",
+            "logs:eu-central-1:1:log-group:STACK-IngestLogGroup-1:log-stream:x",
+        ),
+        ("sqs:SendMessage", "sqs:eu-central-1:1:STACK-DeliveriesQueue-1"),
+        ("dynamodb:Scan", "dynamodb:eu-central-1:1:table/STACK-KeysTable-1"),
+        ("s3:ListBucket", "s3:::STACK-archivebucket-1"),
+        ("s3:GetObject", "s3:::STACK-archivebucket-1/verified/x"),
+        (
+            "secretsmanager:GetSecretValue",
+            "secretsmanager:eu-central-1:1:secret:upvest-webhooks/STACK/hmac/key-AbCdEf",
+        ),
+        ("events:PutEvents", "events:eu-central-1:1:event-bus/STACK"),
+    ];
+    for (action, arn) in of_a_stack {
+        let of = |stack: &str| Request::new(action, format!("arn:aws:{}", arn.replace("STACK", stack)));
+        assert!(may(&of("of-this")), "{action} on {arn}");
+        assert!(!may(&of("of-others")), "{action} on {arn}");
+    }
+    let secret = |name: &str| {
+        let arn = format!("arn:aws:secretsmanager:eu-central-1:1:secret:{name}-AbCdEf");
+        may(&Request::new("secretsmanager:GetSecretValue", arn))
+    };
+    assert!(secret("upvest/live") && secret("CanarySecret-Rf2yXq7vB1Zt") && !secret("salaries"));
+    let key = Request::new("kms:Decrypt", "arn:aws:kms:eu-central-1:1:key/k");
+    assert!(!may(&key));
+    let via = |service: &str| may(&key.clone().with("kms:ViaService", &[service]));
+    assert!(via("sqs.eu-central-1.amazonaws.com") && !via("rds.eu-central-1.amazonaws.com"));
+    let attach = Request::new("ec2:CreateNetworkInterface", "*");
+    assert!(may(&attach), "Lambda attaches the function");
+    assert!(!may(&attach.with(
+        "lambda:SourceFunctionArn",
+        &["arn:aws:lambda:eu-central-1:1:function:f"]
+    )));
 }
 
 #[test]

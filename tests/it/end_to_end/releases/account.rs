@@ -12,6 +12,7 @@ use local_stack::Emulated;
 use serde_json::{Value, json};
 
 use super::super::stack::until;
+use super::super::upvest::SECRET;
 use super::ROOT;
 use crate::template::cloudformation::repository_file;
 
@@ -134,7 +135,16 @@ fn platform(stack: &str, service_role: &str) -> Value {
     let deployer = document("deployer.json")
         .replace("SERVICE_ROLE", role_name)
         .replace("ARTIFACT_BUCKET", BUCKET)
+        .replace("PARTITION", "aws")
+        .replace("REGION", REGION)
+        .replace("ACCOUNT", "000000000000")
         .replace("STACK", stack);
+    // That of the stack which is deployed with every parameter. The emulator begins the name of a secret as all others.
+    let boundary = document("permissions-boundary.json")
+        .replace("UPVEST_SECRET", SECRET)
+        .replace("PARTITION", "aws")
+        .replace("secret:CanarySecret-", "secret:STACK-CanarySecret-")
+        .replace("STACK", "upvest-webhooks");
     let policy = |text: &str| -> Value { serde_json::from_str(text).unwrap() };
     let trusting = |principal: Value| {
         json!({
@@ -153,7 +163,7 @@ fn platform(stack: &str, service_role: &str) -> Value {
             "Zone": { "Type": "AWS::Route53::HostedZone", "Properties": { "Name": "example.com" } },
             "Boundary": {
                 "Type": "AWS::IAM::ManagedPolicy",
-                "Properties": { "PolicyDocument": policy(&document("permissions-boundary.json")) },
+                "Properties": { "PolicyDocument": policy(&boundary) },
             },
             "OtherRole": {
                 "Type": "AWS::IAM::Role",

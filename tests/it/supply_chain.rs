@@ -124,6 +124,25 @@ fn workflows_name_actions_by_their_commit_and_keep_no_token() {
 }
 
 #[test]
+fn no_workflow_builds_what_comes_out_of_a_cache() {
+    let mut caches = 0;
+    for (name, text) in workflows() {
+        caches += text.matches("uses: actions/cache").count();
+        for line in text.lines().map(str::trim) {
+            // Cargo checks what it downloads, and not what lies in its folder.
+            let is_cargos =
+                line.contains(".cargo") || line.contains("CARGO_HOME") || line.contains("rust-cache");
+            assert!(!is_cargos, "{name}: {line}");
+            let Some(path) = line.strip_prefix("path: ~") else {
+                continue;
+            };
+            assert_eq!(path, "/.cache/pip", "{name}");
+        }
+    }
+    assert_eq!(caches, 1);
+}
+
+#[test]
 fn what_publishes_a_release_runs_nothing_of_the_repository() {
     let text = repository_file(".github/workflows/release.yaml");
     let (before, publishing) = text

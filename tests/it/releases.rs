@@ -159,6 +159,8 @@ fn a_release_has_the_checksum_of_everything_that_is_in_it_and_of_nothing_else() 
         "README.md",
         "parameters.example.json",
         "policies/deployer.json",
+        "policies/parameters-production.json",
+        "infra/adopt.py",
         "cli/upvest-webhooks-aarch64-apple-darwin.tar.gz",
         "sbom/arm64/ingest.cdx.json",
     ] {
@@ -287,6 +289,30 @@ fn functions_whose_condition_does_not_hold_keep_their_bucket() {
     for line in code {
         assert!(line.contains("Bucket: !Sub \"${ArtifactsBucket}\""), "{line}");
         assert!(!line.contains("!Ref Ar"), "{line}");
+    }
+}
+
+#[test]
+fn who_has_no_command_line_is_told_the_place_and_the_files_that_deploy_uploads() {
+    let scratch = Scratch::new("by-hand");
+    scratch.build();
+    let release = package(&scratch.parts("dist")).unwrap();
+    let sum = checksum(&fs::read(scratch.0.join("dist").join(RELEASE_FILE)).unwrap());
+    let place = format!("upvest-webhooks/{}-{}", release.version, &sum[..12]);
+    assert_eq!(release.prefix(), place);
+    let page = fs::read_to_string(scratch.0.join("dist/README.md")).unwrap();
+    assert!(page.contains("place=upvest-webhooks/VERSION-$(sha256sum release.json | cut -c 1-12)"));
+    // As `Artifacts::upload` has them.
+    assert!(
+        page.contains("--exclude '*' --include template.yaml --include 'infra/*' --include 'functions/*'")
+    );
+    let template = parse(&fs::read_to_string(scratch.0.join("dist/template.yaml")).unwrap());
+    for word in page.split_whitespace() {
+        let Some(given) = word.strip_prefix("ParameterKey=") else {
+            continue;
+        };
+        let name = given.split(',').next().unwrap();
+        assert_ne!(template["Parameters"][name], Value::Null, "{name}");
     }
 }
 

@@ -15,8 +15,9 @@ use crate::{Parts, built, changelog, functions, template};
 const TEMPLATE: &str = "template.yaml";
 const CHANGELOG: &str = "CHANGELOG.md";
 /// Lists files that are taken as they are: where they are in the repository, and in a release.
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("LICENSE", "LICENSE"),
+    ("infra/adopt.py", "infra/adopt.py"),
     ("tools/release/files/README.md", "README.md"),
     (
         "tools/release/files/parameters.example.json",

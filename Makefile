@@ -34,8 +34,8 @@ export SAM_CLI_TELEMETRY := 0
 ARCHS ?= arm64 x86_64
 DIST ?= dist
 RELEASE_PROFILE ?= release
-# Where its parts are built: functions/ARCH, sbom/ARCH, and cli/TARGET, to which other machines' can be added. Each notes what it is
-# of, so that none of another version or commit gets into a release.
+# Where its parts are built: functions/ARCH, sbom/ARCH, and cli/TARGET, to which other machines' can be added. Each notes what
+# it is of, so that none of another version or commit gets into a release.
 PARTS := target/release-parts
 SYSTEM := $(shell uname -s)
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')

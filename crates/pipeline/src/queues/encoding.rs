@@ -117,7 +117,7 @@ pub fn encode(bytes: &[u8], room: usize) -> Result<Encoded<'_>, EncodeError> {
     }
     if bytes.len() <= room
         && let Ok(text) = std::str::from_utf8(bytes)
-        && text.chars().all(is_allowed)
+        && is_taken(text)
     {
         return Ok(Encoded {
             encoding: Encoding::Verbatim,
@@ -182,6 +182,15 @@ fn deflate(bytes: &[u8]) -> Vec<u8> {
     written.expect("a vector takes every byte")
 }
 
+/// Tells whether SQS takes a text as it is.
+fn is_taken(text: &str) -> bool {
+    // Whole bodies are looked at, so by their bytes, many at a time: only the first byte of what lies above U+F000 needs a look at
+    // the character.
+    let is_doubtful = |byte: u8| (byte < b' ' && !b"\t\n\r".contains(&byte)) || byte == 0xef;
+    let has_doubtful = text.bytes().fold(false, |found, byte| found | is_doubtful(byte));
+    !has_doubtful || text.chars().all(is_allowed)
+}
+
 /// Tells whether SQS accepts a character in a message (`SendMessage`, "Valid Characters").
 fn is_allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
@@ -205,6 +214,13 @@ mod tests {
             there_and_back("{\"name\":\"Zoë 💶\"}\r\n\t".as_bytes(), 100),
             Encoding::Verbatim
         );
+    }
+
+    #[test]
+    fn a_text_is_taken_when_each_of_its_characters_is() {
+        for c in '\0'..=char::MAX {
+            assert_eq!(is_taken(&format!("a{c}b")), is_allowed(c), "{c:?}");
+        }
     }
 
     #[test]

@@ -156,12 +156,19 @@ impl ArchivedDelivery {
 
 /// Counts the bytes of a text in JSON, without its quotes: a control character takes six.
 fn json_length(text: &str) -> usize {
-    let length = |byte: u8| match byte {
-        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
-        0..0x20 => 6,
-        _ => 1,
+    let more = |byte: u8| match byte {
+        b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
+        0..0x20 => 5,
+        _ => 0,
     };
-    text.bytes().map(length).sum()
+    // In two goes, of which most texts need only the first: counting is done for many bytes at a time.
+    let quoted = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+    let has_control = text.bytes().fold(false, |found, byte| found | (byte < b' '));
+    let controls: usize = match has_control {
+        true => text.bytes().map(more).sum(),
+        false => 0,
+    };
+    text.len() + quoted + controls
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Instants as Upvest writes them: RFC 3339, with any number of fraction digits.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::{SignedDuration, Timestamp};
@@ -99,19 +99,23 @@ impl Instant {
     pub fn sortable(&self) -> String {
         // Everything that makes an instant keeps to the years that a civil time has.
         let local = self.civil().unwrap_or(DateTime::MAX);
-        let mut text = format!(
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-            local.year(),
-            local.month(),
-            local.day(),
-            local.hour(),
-            local.minute(),
-            local.second()
-        );
+        let mut text = String::with_capacity("2026-11-28T12:00:00.500000000000".len());
+        // Digit by digit, because each event has ten of them: formatting took a twentieth of verify-and-store.
+        let _ = write!(text, "{:04}", local.year());
+        for (separator, number) in [
+            ('-', local.month()),
+            ('-', local.day()),
+            ('T', local.hour()),
+            (':', local.minute()),
+            (':', local.second()),
+        ] {
+            text.push(separator);
+            push_digits::<2>(&mut text, number.unsigned_abs().into());
+        }
         if self.picoseconds > 0 {
-            let fraction = format!("{:012}", self.picoseconds);
             text.push('.');
-            text.push_str(fraction.trim_end_matches('0'));
+            push_digits::<DIGITS>(&mut text, self.picoseconds);
+            text.truncate(text.trim_end_matches('0').len());
         }
         text
     }
@@ -167,12 +171,20 @@ fn fraction(text: &str) -> Result<(u64, &str), InstantError> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);
     let kept = &digits[..digits.len().min(DIGITS)];
-    let picoseconds = format!("{kept:0<DIGITS$}").parse().map_err(|_| InstantError)?;
-    if digits.is_empty() {
-        Err(InstantError)
-    } else {
-        Ok((picoseconds, rest))
+    // None at all are no number.
+    let picoseconds: u64 = kept.parse().map_err(|_| InstantError)?;
+    let left_out = (kept.len()..DIGITS).fold(1, |unit, _| unit * 10);
+    Ok((picoseconds * left_out, rest))
+}
+
+/// Writes the last `N` digits of a number, with zeros before it where it has fewer.
+fn push_digits<const N: usize>(text: &mut String, mut number: u64) {
+    let mut digits = [b'0'; N];
+    for digit in digits.iter_mut().rev() {
+        *digit += (number % 10) as u8;
+        number /= 10;
     }
+    text.extend(digits.map(char::from));
 }
 
 fn offset_seconds(text: &str) -> Result<i64, InstantError> {

@@ -155,18 +155,17 @@ impl EventLog {
     }
 
     fn statement(&self, event: &NewEvent<'_>) -> BatchStatementRequest {
-        let (names, values): (Vec<_>, Vec<_>) = event.attributes().unzip();
-        let fields: Vec<String> = names.iter().map(|name| format!("'{name}':?")).collect();
-        let values = values
-            .into_iter()
-            .map(|value| AttributeValue::S(value.to_owned()))
-            .collect();
+        let mut statement = format!("INSERT INTO \"{}\" VALUE {{", self.table);
+        let mut values = Vec::new();
+        for (index, (name, value)) in event.attributes().enumerate() {
+            statement.push_str(if index > 0 { ",'" } else { "'" });
+            statement.push_str(name);
+            statement.push_str("':?");
+            values.push(AttributeValue::S(value.to_owned()));
+        }
+        statement.push('}');
         BatchStatementRequest::builder()
-            .statement(format!(
-                "INSERT INTO \"{}\" VALUE {{{}}}",
-                self.table,
-                fields.join(",")
-            ))
+            .statement(statement)
             .set_parameters(Some(values))
             .build()
             .expect("the builder asks for the statement alone, which is set")

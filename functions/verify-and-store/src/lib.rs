@@ -196,7 +196,7 @@ pub async fn handle(deps: &Deps, event: &SqsEvent, invocation: &Invocation) -> S
     // A delivery says all that there is to say of it.
     let last_words = async |_: &SqsMessage| Ok(Vec::new());
     let response = Box::pin(deps.queue.consume(event, invocation, work, last_words)).await;
-    report_batch(event, &response, "handled a batch of deliveries");
+    report_batch(event, &response, "handled deliveries");
     metrics::flush();
     response
 }

@@ -276,6 +276,7 @@ async fn bill(events: &[String], traffic: Traffic) -> Bill {
             until_after(&receiver, delivery);
             enqueue_events(&receiver, delivery).await;
             bill.add("API Gateway requests", 1.0, PRICES.api);
+            bill.add(LOGS, log_bytes::ACCESS as f64 / 1_000.0, PRICES.logs_gb);
             bill.invocation(INGEST);
         }
         while receiver.verify_and_store().await.is_some() {

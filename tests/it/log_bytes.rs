@@ -25,6 +25,8 @@ use crate::upvest::Log;
 pub(crate) const MOST: usize = 600;
 /// The most that one of ingest logs, in bytes.
 pub(crate) const INGEST: usize = 480;
+/// The most that the API logs of a request, in bytes.
+pub(crate) const ACCESS: usize = 340;
 
 /// What ships: no action of one's own.
 struct NoActions;
@@ -129,4 +131,33 @@ async fn an_invocation_logs_at_most_six_hundred_bytes() {
     };
     output.of("register-webhook that repairs", check()).await;
     output.of("register-webhook", check()).await;
+}
+
+#[test]
+fn the_api_logs_no_more_of_a_request_than_the_bill_has_for_it() {
+    let template = include_str!("../../template.yaml");
+    let format = template.lines().map(str::trim);
+    let mut formats = format.filter(|line| line.starts_with(r#"{"stack":"${AWS::StackName}""#));
+    let mut line = formats.next().unwrap().to_owned();
+    // A sender with an address of version 6, and an answer that took its time.
+    for (name, value) in [
+        ("${AWS::StackName}", "upvest-webhooks"),
+        ("$context.requestId", "dAbCdEfGhIjKlMn="),
+        ("$context.requestTime", "29/Nov/2026:10:00:00 +0000"),
+        (
+            "$context.identity.sourceIp",
+            "2001:0db8:85a3:0000:0000:8a2e:0370:7334",
+        ),
+        ("$context.routeKey", "ANY /webhooks/upvest"),
+        ("$context.status", "200"),
+        ("$context.responseLatency", "1234"),
+        ("$context.integrationLatency", "1234"),
+        ("$context.integrationStatus", "200"),
+        ("$context.integrationErrorMessage", "-"),
+        ("$context.error.message", "-"),
+    ] {
+        line = line.replace(name, value);
+    }
+    assert!(!line.contains('$'), "{line}");
+    assert!(line.len() <= ACCESS, "{} bytes: {line}", line.len());
 }

@@ -8,6 +8,7 @@ use verify_and_store::Policy;
 use webhook_tests::receiver::Receiver;
 
 use super::{INGEST, MILLION, VERIFY};
+use crate::log_bytes;
 use crate::support::{COVERED, key, receiver, sign_with};
 
 /// Is what an HTTP API counts once for, in bytes.
@@ -102,6 +103,7 @@ impl Forgery {
         }
         let chunks = |bytes: usize, chunk| bytes.div_ceil(chunk).max(1) as f64;
         usd += REQUESTS as f64 * chunks(self.body.len(), API_CHUNK) * PRICES.api / MILLION;
+        usd += REQUESTS as f64 * log_bytes::ACCESS as f64 / 1e9 * PRICES.logs_gb;
         let calls = receiver.aws.calls();
         for call in &calls {
             let price = match (call.service, &*call.operation) {

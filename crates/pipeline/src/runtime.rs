@@ -4,6 +4,7 @@ pub mod aws;
 pub mod clock;
 pub mod cloudformation;
 pub mod config;
+mod connections;
 pub mod ids;
 pub mod log;
 pub mod metrics;

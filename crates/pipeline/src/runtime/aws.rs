@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -19,12 +20,14 @@ use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
+use crate::runtime::config::environment;
+use crate::runtime::connections::Connections;
 use crate::runtime::metrics;
 
 /// Loads the configuration of all AWS clients: the function's region and role, few and fast retries.
 ///
 /// An attempt that hangs is given up early, because the queue in front of the function retries with more patience
-/// than an invocation can afford.
+/// than an invocation can afford. All clients share their connections.
 pub async fn config() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
@@ -32,15 +35,20 @@ pub async fn config() -> SdkConfig {
         // Less than the shortest timeout of a function: ingest has to answer 503 before Lambda ends it.
         .operation_timeout(Duration::from_secs(8))
         .build();
-    aws_config::defaults(BehaviorVersion::latest())
+    let loader = aws_config::defaults(BehaviorVersion::latest())
         .retry_config(
             RetryConfig::standard()
                 .with_max_attempts(3)
                 .with_max_backoff(Duration::from_secs(1)),
         )
         .timeout_config(timeouts)
-        .load()
-        .await
+        .http_client(Connections::default());
+    // Where Lambda puts those of the role, which everywhere else are asked first: what else may have some is not even made.
+    let loader = match environment("AWS_ACCESS_KEY_ID") {
+        Some(_) => loader.credentials_provider(EnvironmentVariableCredentialsProvider::new()),
+        None => loader,
+    };
+    loader.load().await
 }
 
 /// Counts the requests of a client, each attempt.

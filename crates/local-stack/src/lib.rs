@@ -290,16 +290,11 @@ fn joined<T>(
 }
 
 async fn sdk_config(endpoint_url: &str) -> SdkConfig {
+    let credentials = Credentials::new(ACCESS_KEY, ACCESS_KEY, None, None, "local-stack");
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(REGION))
         .endpoint_url(endpoint_url)
-        .credentials_provider(Credentials::new(
-            ACCESS_KEY,
-            ACCESS_KEY,
-            None,
-            None,
-            "local-stack",
-        ))
+        .credentials_provider(credentials)
         .load()
         .await
 }

@@ -38,7 +38,7 @@ async fn configure_gives_one_parameter_another_value_and_keeps_everything_else()
     assert_eq!(kept, ["ArtifactsBucket", "ArtifactsPrefix"]);
     // The template is given again, that of the release.
     assert_eq!(site.request()["TemplateURL"], before["TemplateURL"]);
-    assert_eq!(site.aws.count(Service::S3, "PutObject"), 0);
+    assert_eq!(site.count(Service::S3, "PutObject"), 0);
 
     let done = site.run("configure --set LogLevel=INFO --yes").await.unwrap();
     assert_eq!(done["parameters"][0]["before"], "DEBUG");
@@ -57,7 +57,7 @@ async fn the_parameters_that_a_stack_has_are_listed_with_which_are_defaults() {
     let listed = shown["parameters"].as_array().unwrap();
     assert!(listed.contains(&json!({ "name": "Environment", "value": "sandbox", "is_default": false })));
     assert!(listed.contains(&json!({ "name": "LogLevel", "value": "INFO", "is_default": true })));
-    assert_eq!(site.aws.count(Service::CloudFormation, "CreateChangeSet"), 0);
+    assert_eq!(site.count(Service::CloudFormation, "CreateChangeSet"), 0);
     assert!(site.read("configure --show").await.contains("sandbox"));
 }
 

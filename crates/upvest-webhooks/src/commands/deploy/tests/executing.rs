@@ -53,8 +53,7 @@ async fn throttling_is_waited_out_for_some_minutes_and_what_protects_is_set_then
         (&json!("UPDATE_COMPLETE"), &Value::Null)
     );
     assert_eq!(
-        site.aws
-            .count(Service::CloudFormation, "UpdateTerminationProtection"),
+        site.count(Service::CloudFormation, "UpdateTerminationProtection"),
         1
     );
 }

@@ -6,12 +6,15 @@ use fake_aws::{Call, Outcome};
 
 use super::*;
 
-/// Lists what the policy allows for whoever looks at a stack, or mends one by hand.
-const BY_HAND: [&str; 5] = [
+/// Lists what the policy allows for whoever looks at a stack, or mends one by hand; and the tags, which AWS asks for where a
+/// change set has some, and which are no calls of their own.
+const BY_HAND: [&str; 7] = [
     "cloudformation:ContinueUpdateRollback",
     "cloudformation:DescribeStackResources",
     "cloudformation:GetTemplateSummary",
     "cloudformation:ListStackResources",
+    "cloudformation:TagResource",
+    "cloudformation:UntagResource",
     "s3:GetBucketLocation",
 ];
 /// Hands the role over that CloudFormation works as, and is no call of its own.
@@ -56,14 +59,9 @@ async fn a_deployer_with_the_policy_deploys_and_configures_and_needs_all_of_it()
     let policy = policy();
     // What the policy lacks is denied, and what is called all the same is done without.
     site.aws.edit_account(|account| {
-        account.denied = [
-            "GetSecretValue",
-            "GetAccountSettings",
-            "GetBucketPolicy",
-            "CreateBucket",
-        ]
-        .map(str::to_owned)
-        .into();
+        account.denied = ["GetSecretValue", "GetBucketPolicy", "CreateBucket"]
+            .map(str::to_owned)
+            .into();
     });
     let deploy =
         "deploy --release $RELEASE --artifacts-bucket artifacts --set UpvestSecret=upvest/credentials";

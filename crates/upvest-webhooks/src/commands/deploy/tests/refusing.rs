@@ -200,9 +200,9 @@ async fn a_bucket_that_was_named_is_never_made() {
     site.aws.create_bucket("releases-of-the-bank");
     site.run(line).await.unwrap();
     assert_eq!(site.aws.objects("releases-of-the-bank").len(), 3);
-    assert_eq!(site.aws.count(Service::S3, "PutBucketPolicy"), 0);
+    assert_eq!(site.count(Service::S3, "PutBucketPolicy"), 0);
     // The stack knows where its release is, and the next one goes there too.
     site.would_change(added("OrdersQueue", "AWS::SQS::Queue"));
     site.run("deploy --release $RELEASE --yes").await.unwrap();
-    assert_eq!(site.aws.count(Service::S3, "CreateBucket"), 0);
+    assert_eq!(site.count(Service::S3, "CreateBucket"), 0);
 }

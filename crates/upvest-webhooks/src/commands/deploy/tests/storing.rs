@@ -72,7 +72,7 @@ async fn the_accounts_own_bucket_is_never_protected_for_somebody_else() {
     });
     let refusal = site.refusal("deploy --release $RELEASE --yes").await;
     assert!(refusal.contains("cannot be used"), "{refusal}");
-    assert_eq!(site.aws.count(Service::S3, "PutBucketPolicy"), 0);
+    assert_eq!(site.count(Service::S3, "PutBucketPolicy"), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,7 +86,7 @@ async fn configure_refuses_a_template_that_somebody_changed_in_the_bucket() {
         refusal.contains("is not the template that stack upvest-webhooks was made of"),
         "{refusal}"
     );
-    assert_eq!(site.aws.count(Service::CloudFormation, "CreateChangeSet"), 0);
+    assert_eq!(site.count(Service::CloudFormation, "CreateChangeSet"), 0);
     // The release itself puts its own there again.
     site.run("deploy --release $RELEASE --yes").await.unwrap();
     site.run("configure --set LogLevel=DEBUG --yes").await.unwrap();
@@ -106,6 +106,6 @@ async fn a_parameter_that_needs_a_value_is_asked_for_before_anything_is_uploaded
     std::fs::write(site.release.join(RELEASE_FILE), release.document().unwrap()).unwrap();
     let refusal = site.refusal("deploy --release $RELEASE --yes").await;
     assert!(refusal.contains("--set Needed=VALUE"), "{refusal}");
-    assert_eq!(site.aws.count(Service::S3, "CreateBucket"), 0);
+    assert_eq!(site.count(Service::S3, "CreateBucket"), 0);
     site.assert_untouched();
 }

@@ -33,7 +33,7 @@ from hypercorn.asyncio import serve  # noqa: E402
 from hypercorn.config import Config  # noqa: E402
 from ministack.app import app as ministack  # noqa: E402
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime  # noqa: E402
-from ministack.services import apigateway, budgets, dynamodb, lambda_svc  # noqa: E402
+from ministack.services import apigateway, budgets, cloudwatch, dynamodb, lambda_svc  # noqa: E402
 from ministack.services.cloudformation import helpers, provisioners  # noqa: E402
 
 WRITE = re.compile(r'\s*(INSERT\s+INTO|UPDATE)\s+"?([A-Za-z0-9_.-]+)"?', re.IGNORECASE)
@@ -151,6 +151,23 @@ def make_budgets():
     provisioners._RESOURCE_HANDLERS["AWS::Budgets::Budget"] = {"create": create, "delete": delete}
 
 
+def make_alarms_of_alarms():
+    """CloudFormation makes the composite alarms of a template; MiniStack has them, and makes none of a template."""
+
+    def create(logical_id, properties, stack):
+        name = properties.get("AlarmName") or f"{stack}-{logical_id}"
+        request = {**properties, "AlarmName": name}
+        status, _, body = cloudwatch._put_composite_alarm({}, request, is_cbor=False, is_json=True)
+        if status >= 400:
+            raise ValueError(body)
+        return name, {"Arn": cloudwatch._composite_alarms[name]["AlarmArn"]}
+
+    def delete(name, _properties):
+        cloudwatch._delete_alarms({}, {"AlarmNames": [name]}, is_cbor=False, is_json=True)
+
+    provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::CompositeAlarm"] = {"create": create, "delete": delete}
+
+
 def read_concurrency_as_number():
     """CloudFormation turns a parameter into the type of the property; MiniStack leaves it a string."""
     concurrency, described = lambda_svc._sqs_esm_concurrency, lambda_svc._esm_response
@@ -251,6 +268,7 @@ def main():
     authorize_passed_roles()
     find_templates_by_host()
     make_budgets()
+    make_alarms_of_alarms()
     read_concurrency_as_number()
     describe_protection_as_boolean()
     know_conditional_puts()

@@ -302,11 +302,12 @@ fn who_has_no_command_line_is_told_the_place_and_the_files_that_deploy_uploads()
     assert_eq!(release.prefix(), place);
     let page = fs::read_to_string(scratch.0.join("dist/README.md")).unwrap();
     assert!(page.contains("place=upvest-webhooks/VERSION-$(sha256sum release.json | cut -c 1-12)"));
-    // As `Artifacts::upload` has them.
+    // As `deploy/artifacts.rs` uploads them.
     assert!(
         page.contains("--exclude '*' --include template.yaml --include 'infra/*' --include 'functions/*'")
     );
     let template = parse(&fs::read_to_string(scratch.0.join("dist/template.yaml")).unwrap());
+    assert!(page.contains("ParameterKey=ArtifactsBucket") && page.contains("ParameterKey=ArtifactsPrefix"));
     for word in page.split_whitespace() {
         let Some(given) = word.strip_prefix("ParameterKey=") else {
             continue;

@@ -2,8 +2,8 @@
 //! what would change is shown in words before it does, and a failure names its first cause.
 //!
 //! CloudFormation does the work: this module makes a change set of the release's own template, has somebody agree to it, and
-//! follows it to its end. It changes nothing of a stack in any other way, so that whoever has no use for it does the same with
-//! another tool, from the same release.
+//! follows it to its end. It changes nothing of a stack in any other way, but for what protects it where that is asked
+//! for, so that whoever has no use for it does the same with another tool, from the same release.
 //!
 //! A deployment can be ended and run again at any time. Before the change set is executed, it is deleted, and the stack is as it
 //! was; from then on AWS goes on by itself.
@@ -195,11 +195,12 @@ async fn prepare(target: &Target<'_>, deployment: &Deployment) -> Result<(String
 
     let present = Present::look_up(target).await?;
     present.refuse_unless_ready(target.stack)?;
-    let architecture = value_of(ARCHITECTURE, deployment, &present, &definitions).unwrap_or_default();
+    let architecture =
+        value_of(ARCHITECTURE, &deployment.settings, &present, &definitions).unwrap_or_default();
     refuse_unless_built_for(&release, &architecture)?;
     let caller = account::caller(target).await?;
     arns::check(&deployment.settings, &caller, &target.region())?;
-    let value = |name: &str| value_of(name, deployment, &present, &definitions);
+    let value = |name: &str| value_of(name, &deployment.settings, &present, &definitions);
     account::check(target, &deployment.settings, &present, value).await?;
     warn_of_older(target, &release, &present);
 
@@ -249,13 +250,8 @@ fn refuse_unless_built_for(release: &Release, architecture: &str) -> Result<()> 
 }
 
 /// Finds the value that a parameter is going to have.
-fn value_of(
-    name: &str,
-    deployment: &Deployment,
-    present: &Present,
-    definitions: &Definitions,
-) -> Option<String> {
-    let given = deployment.settings.get(name).or_else(|| present.parameter(name));
+fn value_of(name: &str, settings: &Settings, present: &Present, definitions: &Definitions) -> Option<String> {
+    let given = settings.get(name).or_else(|| present.parameter(name));
     given.or_else(|| definitions.default_of(name)).map(str::to_owned)
 }
 

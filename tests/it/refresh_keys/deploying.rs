@@ -115,6 +115,7 @@ async fn the_resource_is_never_replaced_and_its_deletion_fetches_nothing() {
     let updated = ask(&world, "Update").await;
     assert_eq!(created["PhysicalResourceId"], updated["PhysicalResourceId"]);
     let fetches = world.upvest.simulator.api_requests().len();
+    assert!(fetches > 0, "the others fetched");
     assert_eq!(ask(&world, "Delete").await["Status"], "SUCCESS");
     assert_eq!(world.upvest.simulator.api_requests().len(), fetches);
 }

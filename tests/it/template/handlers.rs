@@ -257,7 +257,7 @@ fn expanded(kind: &str) -> Vec<&str> {
     match kind {
         FUNCTION => vec!["AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"],
         "AWS::Serverless::Application" => vec!["AWS::CloudFormation::Stack"],
-        // It is made by register-webhook, which the role has to be allowed to call.
+        // Functions of the stack do what these stand for, which the role has to be allowed to call.
         "Custom::UpvestKeys" | "Custom::UpvestSubscription" => Vec::new(),
         kind => vec![kind],
     }
@@ -292,7 +292,7 @@ fn the_role_may_do_all_that_cloudformation_does_for_the_resources_of_the_stack()
         let action = action.to_lowercase();
         allowed.iter().any(|pattern| matches(pattern, &action))
     };
-    assert!(is_allowed("lambda:InvokeFunction"), "the subscription");
+    assert!(is_allowed("lambda:InvokeFunction"), "the custom resources");
     let asked: BTreeSet<&str> = known
         .iter()
         .flat_map(|kind| one_or_more(&handlers[kind]["permissions"]))

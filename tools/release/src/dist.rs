@@ -275,8 +275,8 @@ mod tests {
     fn the_archive_lies_beside_the_folder() {
         assert_eq!(beside(Path::new("dist")), Path::new("dist.tar.gz"));
         assert_eq!(
-            beside(Path::new("/work/v0.2.0")),
-            Path::new("/work/v0.2.0.tar.gz")
+            beside(Path::new("/builds/v0.2.0")),
+            Path::new("/builds/v0.2.0.tar.gz")
         );
     }
 }

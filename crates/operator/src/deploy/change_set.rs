@@ -286,7 +286,7 @@ async fn discard(target: &Target<'_>, name: &str) {
         if error.code() != Some("InvalidChangeSetStatus") || tried == DELETIONS {
             let error = AwsError::of("cloudformation:DeleteChangeSet")(error);
             target.reporter.note(&format!(
-                "the change set may still be there, and changes nothing ({}): aws cloudformation delete-change-set --stack-name \
+                "the change set may still be there, and changes nothing unless it is executed ({}): aws cloudformation delete-change-set --stack-name \
                  {stack} --change-set-name {name}",
                 ErrorChain(&error)
             ));

@@ -108,7 +108,7 @@ impl Change {
             kind,
             ChangeKind::Replaced | ChangeKind::PerhapsReplaced | ChangeKind::Removed
         );
-        // A queue that is retained is read by nobody, as little as a table.
+        // What is removed and retained is of no stack any more, and there with all that is in it.
         let is_kept_for_later =
             kind == ChangeKind::Removed && change.policy_action() == Some(&PolicyAction::Retain);
         Self {

@@ -13,7 +13,7 @@ use super::changes::Plan;
 use super::definitions::{ARTIFACTS_BUCKET, ARTIFACTS_PREFIX, Definitions};
 use super::present::Present;
 use super::settings::Settings;
-use super::{ARCHITECTURE, Deployed, Target, account, arns};
+use super::{ARCHITECTURE, Deployed, Target, account, arns, value_of};
 use crate::error::{Error, Result};
 
 /// Names the template in the place of every release.
@@ -108,10 +108,7 @@ async fn prepare(target: &Target<'_>, configuration: &Configuration) -> Result<R
 
     let caller = account::caller(target).await?;
     arns::check(settings, &caller, &target.region())?;
-    let value = |name: &str| {
-        let given = settings.get(name).or_else(|| present.parameter(name));
-        given.or_else(|| definitions.default_of(name)).map(str::to_owned)
-    };
+    let value = |name: &str| value_of(name, settings, &present, &definitions);
     account::check(target, settings, &present, value).await?;
     let owner = configuration.artifacts_bucket_owner.as_deref();
     let store = Store::new(target, &caller, Some(bucket), owner);

@@ -42,14 +42,14 @@ pub(super) async fn follow(
         done.status.as_deref(),
         Some("CREATE_COMPLETE" | "UPDATE_COMPLETE")
     );
-    let after = Present::look_up(target).await.unwrap_or_default();
+    let after = Present::look_up(target).await;
     if is_good {
-        done.outputs = after.into_outputs();
+        done.outputs = after.unwrap_or_default().into_outputs();
         protect(target, request, done).await;
         return;
     }
     let cause = execution.first_cause(target).await;
-    let advice = match after.refuse_unless_ready(stack) {
+    let advice = match after.and_then(|after| after.refuse_unless_ready(stack)) {
         Ok(()) => format!("stack {stack} is what it was before: mend that, and run this again"),
         Err(refusal) => refusal.to_string(),
     };

@@ -21,7 +21,8 @@ use super::roots::roots;
 pub(super) struct Direct(Client<HttpsConnector<Tcp>, SdkBody>);
 
 impl Direct {
-    /// Reads the certificates that are trusted. Connections must be there within `connect_timeout`, where there is one.
+    /// Reads the certificates that are trusted. TCP is to be connected within `connect_timeout`, where
+    /// there is one; DNS and TLS have the time of the attempt.
     pub(super) fn new(connect_timeout: Option<Duration>) -> Self {
         let tls = ClientConfig::builder_with_provider(default_provider().into())
             .with_safe_default_protocol_versions()

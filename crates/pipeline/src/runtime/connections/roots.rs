@@ -29,7 +29,7 @@ pub(super) fn roots() -> RootCertStore {
 }
 
 fn certificates() -> Vec<CertificateDer<'static>> {
-    // A folder of certificates comes first where it is named, and is looked for where nothing is.
+    // Where a folder of certificates is named, or nothing is, the library reads all there is.
     let file = match environment("SSL_CERT_DIR") {
         None => environment("SSL_CERT_FILE"),
         Some(_) => None,
@@ -56,6 +56,9 @@ fn from_pem(text: &str) -> Option<Vec<CertificateDer<'static>>> {
             }
         } else if line == END {
             certificates.push(STANDARD.decode(open.take()?).ok()?.into());
+        } else if line.starts_with("-----") {
+            // Another section, or a marker with more on its line.
+            return None;
         } else if let Some(base64) = &mut open {
             base64.push_str(line);
         }
@@ -93,6 +96,7 @@ mod tests {
             format!("{BEGIN}\nAAAA\n"),
             format!("{BEGIN}\n{BEGIN}\nAAAA\n{END}\n"),
             format!("AAAA\n{END}\n"),
+            format!("{BEGIN}\nAAAA\n{END}\n{BEGIN} \nAAAA\n{END} \n"),
         ] {
             assert_eq!(from_pem(&text), None, "{text}");
         }

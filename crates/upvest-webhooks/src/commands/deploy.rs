@@ -105,8 +105,10 @@ impl Report for Deployed {
         if self.ending.declined {
             return "nothing was changed".to_owned();
         }
-        let mut text = plan_text(&self.plan);
+        let mut text = String::new();
         if self.ending.dry_run {
+            // Otherwise it was shown before it was agreed to.
+            text = plan_text(&self.plan);
             if self.plan.changes.is_empty() {
                 text.push_str("\nnothing would change");
             }
@@ -123,7 +125,7 @@ impl Report for Deployed {
             (Some(failure), _) => text.push_str(&failed(failure)),
             (None, None) => {
                 text.push_str(&format!(
-                    "\nnothing changes: stack {} is as it is to be",
+                    "nothing changes: stack {} is as it is to be",
                     self.stack
                 ));
             }

@@ -24,7 +24,7 @@ pub(crate) use json::pretty;
 pub(crate) use layout::{fitting, laid_out, paragraph, terminal_width, width};
 pub(crate) use more::{rest, unnamed};
 pub(crate) use repair::{counted, missing, repair_text};
-pub(crate) use table::{table, table_of};
+pub(crate) use table::{Table, table, table_of};
 
 /// Reports the result of a command. Serialised, it is the JSON document.
 pub(crate) trait Report: Serialize {

@@ -3,7 +3,7 @@
 use clap::Args;
 use operator::{Error, Result};
 
-use super::repair::nobody_to_ask;
+use super::repair::{nobody_to_ask, refuse_unless_answerable};
 use crate::terminal;
 
 /// Says whether to do it, after a question or not.
@@ -41,9 +41,6 @@ impl ConsentArgs {
     ///
     /// [`Error`] of the kind usage without a terminal.
     pub(crate) fn must_be_answerable(&self) -> Result<()> {
-        match self.yes || self.dry_run || terminal::is_attended() {
-            true => Ok(()),
-            false => Err(nobody_to_ask()),
-        }
+        refuse_unless_answerable(self.yes || self.dry_run)
     }
 }

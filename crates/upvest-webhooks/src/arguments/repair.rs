@@ -36,6 +36,14 @@ pub(super) fn nobody_to_ask() -> Error {
     Error::usage("nobody can be asked, without a terminal: use --yes, or --dry-run to see what would be done")
 }
 
+/// Refuses to begin what asks later, where nobody can be asked; `is_answered` says that no question will be put.
+pub(super) fn refuse_unless_answerable(is_answered: bool) -> Result<()> {
+    match is_answered || terminal::is_attended() {
+        true => Ok(()),
+        false => Err(nobody_to_ask()),
+    }
+}
+
 impl RepairArgs {
     /// Says how a repair is done that puts no question, and sends nothing back that a rate could hold.
     pub(crate) fn unasked(reason: Option<String>, dry_run: bool) -> Self {
@@ -81,10 +89,7 @@ impl RepairArgs {
     ///
     /// [`Error`] of the kind usage without a terminal.
     pub(crate) fn must_be_answerable(&self) -> Result<()> {
-        match self.yes || self.dry_run || terminal::is_attended() {
-            true => Ok(()),
-            false => Err(nobody_to_ask()),
-        }
+        refuse_unless_answerable(self.yes || self.dry_run)
     }
 
     /// Gives the operator's reason, for the audit table.

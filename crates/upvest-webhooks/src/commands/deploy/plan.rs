@@ -1,18 +1,22 @@
 //! What a change set would change, in words.
 
+use std::collections::BTreeMap;
+
 use operator::deploy::{Change, ChangeKind, Plan};
 
-use crate::output::{paragraph, table};
+use crate::output::{Table, paragraph, table};
 
-/// Writes what would change: what may lose data first, then parameters and tags, then each resource.
+/// Writes what would change: what may lose data first, then parameters and tags, then the
+/// resources.
 pub(crate) fn plan_text(plan: &Plan) -> String {
     let mut text = String::new();
     for loss in plan.losses() {
         text.push_str(&paragraph("! ", &warning(loss)));
         text.push('\n');
     }
+    let not_given = if plan.is_new { "(none)" } else { "(default)" };
     for (what, absent, values) in [
-        ("parameter", "(default)", &plan.parameters),
+        ("parameter", not_given, &plan.parameters),
         ("tag", "(none)", &plan.tags),
     ] {
         if values.is_empty() {
@@ -26,18 +30,37 @@ pub(crate) fn plan_text(plan: &Plan) -> String {
         text.push_str(&format!("{rows}\n"));
     }
     if !plan.changes.is_empty() {
-        let mut rows = table(["what", "resource", "type", "properties"]);
-        for change in &plan.changes {
-            rows.add_row([
-                word(change.change),
-                &change.resource,
-                &change.resource_type,
-                &change.changed_properties.join(", "),
-            ]);
-        }
+        let rows = if plan.is_new { kinds(plan) } else { resources(plan) };
         text.push_str(&format!("{rows}\n"));
     }
     text
+}
+
+/// Counts the resources of a new stack by type: some two hundred lines that all say "new" are read by nobody.
+fn kinds(plan: &Plan) -> Table {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for change in &plan.changes {
+        *counts.entry(&change.resource_type).or_default() += 1;
+    }
+    let mut rows = table(["what", "type", "number"]);
+    for (resource_type, count) in counts {
+        rows.add_row([word(ChangeKind::New), resource_type, &count.to_string()]);
+    }
+    rows
+}
+
+/// Lists each resource of a stack that is there, with what would change of it.
+fn resources(plan: &Plan) -> Table {
+    let mut rows = table(["what", "resource", "type", "properties"]);
+    for change in &plan.changes {
+        rows.add_row([
+            word(change.change),
+            &change.resource,
+            &change.resource_type,
+            &change.changed_properties.join(", "),
+        ]);
+    }
+    rows
 }
 
 /// Asks whether all of this is wanted.
@@ -96,5 +119,43 @@ fn empty(value: &str) -> &str {
     match value.is_empty() {
         true => "(empty)",
         false => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new(resource: &str, resource_type: &str) -> Change {
+        Change {
+            resource: resource.to_owned(),
+            resource_type: resource_type.to_owned(),
+            change: ChangeKind::New,
+            changed_properties: Vec::new(),
+            may_lose_data: false,
+        }
+    }
+
+    #[test]
+    fn a_new_stack_is_shown_by_the_types_of_its_resources_and_one_that_is_there_by_each() {
+        let mut plan = Plan {
+            is_new: true,
+            changes: vec![
+                new("OrdersQueue", "AWS::SQS::Queue"),
+                new("UsersQueue", "AWS::SQS::Queue"),
+                new("EventsTable", "AWS::DynamoDB::Table"),
+            ],
+            ..Plan::default()
+        };
+        let shown = plan_text(&plan);
+        let queues = shown.lines().find(|line| line.contains("AWS::SQS::Queue"));
+        assert!(queues.unwrap().trim_end().ends_with('2'), "{shown}");
+        assert!(!shown.contains("OrdersQueue"), "{shown}");
+
+        plan.is_new = false;
+        let shown = plan_text(&plan);
+        for name in ["OrdersQueue", "UsersQueue", "EventsTable"] {
+            assert!(shown.contains(name), "{shown}");
+        }
     }
 }

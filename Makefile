@@ -112,9 +112,11 @@ fuzz: ## Run the fuzz targets under libFuzzer (FUZZ=, SECONDS_EACH=); needs a C+
 			target/fuzz/$$target/corpus fuzz/corpus/$$target || exit 1; \
 	done
 
-bench: $(PEERS) ## Measure the release functions against the same work in Python (QUICK=1: two minutes; ARGS= for the benchmark)
+# As `make build` makes the functions, with the instruction set that Lambda's processors have, but for this machine's.
+bench: $(PEERS) $(SAM) ## Measure the release functions against the same work in Python (QUICK=1: two minutes; ARGS= for the benchmark)
 	$(CARGO) build --locked --workspace --bin bench
-	$(CARGO) build --locked --release $(FUNCTIONS:%=--package %) --package empty \
+	PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked --release $(if $(filter x86_64%,$(HOST)),--x86-64,--arm64) \
+		--lambda-dir target/bench/functions $(FUNCTIONS:%=--package %) --package empty \
 		--bin ingest --bin verify-and-store --bin orders --bin empty
 	@target/debug/bench $(if $(QUICK),--quick) $(ARGS)
 

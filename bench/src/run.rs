@@ -16,7 +16,7 @@ use crate::player::{Function, Limits, Played, play};
 use crate::report::{Report, Run};
 use crate::stand_in::{Certificates, StandIn};
 use crate::throttle::Throttle;
-use crate::variants::{EMPTY, Surroundings, Variant};
+use crate::variants::{EMPTY, Surroundings, Variant, built};
 
 /// Says what is measured, and how thoroughly.
 #[derive(Debug, Parser)]
@@ -28,14 +28,14 @@ pub struct Options {
     /// Measure the cases and cold starts alone whose name contains this text
     #[arg(long, default_value = "")]
     pub only: String,
-    /// Measure functions of an earlier build as well, from this folder
+    /// Measure functions of an earlier build as well, from this folder, as `make build` or a release leaves them
     #[arg(long)]
     pub before: Option<PathBuf>,
     /// Leave the peers in Python out
     #[arg(long)]
     pub alone: bool,
-    /// Where the binaries of the functions are
-    #[arg(long, default_value = "target/release")]
+    /// Where the binaries of the functions are, as `make build` leaves them
+    #[arg(long, default_value = "target/bench/functions")]
     pub functions: PathBuf,
     /// Where the report is written
     #[arg(long, default_value = "target/bench")]
@@ -195,7 +195,7 @@ impl Bench {
         // A start is short, and its time has more noise than a CPU time.
         for _ in 0..self.rounds() * if throttle.is_some() { 1 } else { 3 } {
             let empty = |surroundings: &Surroundings<'_>| Function {
-                command: vec![self.options.functions.join(EMPTY).display().to_string()],
+                command: vec![built(&self.options.functions, EMPTY)],
                 environment: surroundings.environment(),
             };
             plays

@@ -20,7 +20,7 @@ pub enum Variant {
     Rust {
         /// Gives the name in the report: [`RECEIVER`], or `before` for an earlier build.
         name: &'static str,
-        /// Says where the binaries are.
+        /// Says where the binaries are: `<function>/bootstrap`, as they are deployed.
         folder: PathBuf,
     },
     /// Is written in Python: `<stage>_<peer>.py` among the peers.
@@ -72,7 +72,7 @@ impl Variant {
     pub fn function(&self, stage: Stage, surroundings: &Surroundings<'_>) -> Function {
         let mut environment = surroundings.environment();
         let command = match self {
-            Self::Rust { folder, .. } => vec![folder.join(stage.binary()).display().to_string()],
+            Self::Rust { folder, .. } => vec![built(folder, stage.binary())],
             Self::Python { peer, .. } => {
                 let peers = surroundings.repository.join("bench/peers");
                 environment.insert("PYTHONPATH".to_owned(), peers.display().to_string());
@@ -87,6 +87,12 @@ impl Variant {
         };
         Function { command, environment }
     }
+}
+
+/// Finds the program of a function in a folder as `make build` leaves it.
+#[must_use]
+pub fn built(folder: &Path, function: &str) -> String {
+    folder.join(function).join("bootstrap").display().to_string()
 }
 
 /// Says what a function finds around it.

@@ -20,6 +20,7 @@ EMULATOR := .tools/emulator/.installed
 SAM := .tools/sam/.installed
 LINT := .tools/lint/.installed
 PEERS := .tools/bench/.installed
+NODE_PEER := .tools/bench-node/.installed
 LOCK := .tools/lock/.installed
 AUDIT := .tools/audit/.installed
 SCREENS := .tools/screens/.installed
@@ -113,7 +114,9 @@ fuzz: ## Run the fuzz targets under libFuzzer (FUZZ=, SECONDS_EACH=); needs a C+
 	done
 
 # As `make build` makes the functions, with the instruction set that Lambda's processors have, but for this machine's.
-bench: $(PEERS) $(SAM) ## Measure the release functions against the same work in Python (QUICK=1: two minutes; ARGS= for the benchmark)
+bench: $(PEERS) $(SAM) ## Measure the release functions against the same work in Python and Node (QUICK=1: two minutes; ARGS= for the benchmark)
+	@if command -v npm > /dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2> /dev/null; \
+		then $(MAKE) --no-print-directory $(NODE_PEER); else rm -rf $(dir $(NODE_PEER)); fi
 	$(CARGO) build --locked --workspace --bin bench
 	PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked --release $(if $(filter x86_64%,$(HOST)),--x86-64,--arm64) \
 		--lambda-dir target/bench/functions $(FUNCTIONS:%=--package %) --package empty \
@@ -208,6 +211,15 @@ tools: $(EMULATOR) $(SAM) $(LINT) ## Install the pinned tools into .tools
 	@.tools/$*/bin/python -m pip install --quiet --disable-pip-version-check \
 		--require-hashes --no-deps --only-binary :all: --requirement tools/$*.txt
 	@.tools/$*/bin/python -m pip check > /dev/null
+	@touch $@
+
+# Packages by the hashes of the lock file, and none may run a script.
+$(NODE_PEER): $(addprefix bench/peers/node/,package.json package-lock.json)
+	@echo "Installing the packages of the peer in Node into $(@D) (once)"
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	@cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error > /dev/null
 	@touch $@
 
 $(CYCLONEDX):

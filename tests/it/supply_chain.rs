@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::template::cloudformation::repository_file;
 
 /// The lists of Python packages.
@@ -47,6 +49,34 @@ fn python_packages_are_installed_by_their_hashes_and_none_is_built() {
             let is_listed = wanted.starts_with('#') || packages.contains_key(wanted);
             assert!(is_listed, "tools/{list}.txt lacks {wanted}: make lock");
         }
+    }
+}
+
+#[test]
+fn packages_of_node_are_installed_by_their_hashes_and_none_runs_a_script() {
+    let installing: Vec<String> = commands()
+        .into_iter()
+        .filter(|command| command.contains("npm ") && !command.contains("command -v npm"))
+        .collect();
+    assert_eq!(installing.len(), 1, "{installing:?}");
+    assert!(installing[0].contains("npm ci --ignore-scripts "));
+    let read = |name: &str| -> Value {
+        let text = repository_file(&format!("bench/peers/node/{name}"));
+        // Names of hosts would bind everybody to the registry of whoever wrote the list.
+        assert!(!text.contains("://"), "{name} names a host");
+        serde_json::from_str(&text).expect("npm writes JSON")
+    };
+    let (lock, wanted) = (read("package-lock.json"), read("package.json"));
+    let packages = lock["packages"].as_object().expect("a list has packages");
+    for (path, package) in packages.iter().filter(|(path, _)| !path.is_empty()) {
+        let hash = package["integrity"].as_str().unwrap_or_default();
+        assert!(hash.starts_with("sha512-"), "{path} has no hash");
+    }
+    let wanted = wanted["dependencies"].as_object().expect("something is wanted");
+    assert!(!wanted.is_empty());
+    for (name, version) in wanted {
+        let listed = &packages[&format!("node_modules/{name}")]["version"];
+        assert_eq!(listed, version, "{name}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Measures the functions as they ship against the same work in Python, in one run on this machine.
+//! Measures the functions as they ship against the same work in Python and Node, in one run on this machine.
 //!
 //! `make bench` builds what is measured and runs this. It fails on no figure: it measures. The variants of a case take
 //! turns, a process each, so that what else the machine does hits all alike.

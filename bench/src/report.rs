@@ -43,6 +43,9 @@ pub struct Run {
     pub certificates: usize,
     /// Counts the processes of each variant in each case.
     pub rounds: usize,
+    /// Says which variant could not run on the machine, and what it needs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<&'static str>,
 }
 
 /// Says what the invocations of one variant took.
@@ -175,11 +178,16 @@ impl Report {
             load,
             certificates,
             rounds,
+            left_out,
         } = &self.run;
         let mut text = format!(
             "{processor}, {cores} cores, load {load}, {certificates} certificates, {rounds} processes each; \
              median (least-greatest)\n"
         );
+        if let Some(left_out) = left_out {
+            // Writing to a text cannot fail.
+            let _ = writeln!(text, "\n{left_out}");
+        }
         for stage in Stage::ALL {
             self.write_stage(&mut text, stage);
         }
@@ -329,5 +337,15 @@ mod tests {
         );
         assert!(tables.contains("| cold-ingest | empty | 0.0 (0.0-0.0) | 2.0 (2.0-2.0) | 1/2.0 |"));
         assert!(!tables.contains("### ingest"));
+    }
+
+    #[test]
+    fn what_is_left_out_is_said_before_the_tables() {
+        let mut report = report();
+        assert!(!report.tables().contains("left out"));
+        report.run.left_out = Some("a peer is left out");
+        let tables = report.tables();
+        let (before, _) = tables.split_once("### verify").unwrap();
+        assert!(before.ends_with("\na peer is left out\n\n"));
     }
 }

@@ -16,11 +16,11 @@ use crate::player::{Function, Limits, Played, play};
 use crate::report::{Report, Run};
 use crate::stand_in::{Certificates, StandIn};
 use crate::throttle::Throttle;
-use crate::variants::{EMPTY, Surroundings, Variant, built};
+use crate::variants::{EMPTY, Surroundings, Variant, WITHOUT_NODE, built, has_node};
 
 /// Says what is measured, and how thoroughly.
 #[derive(Debug, Parser)]
-#[command(about = "Measures the functions against the same work in Python")]
+#[command(about = "Measures the functions against the same work in Python and Node")]
 pub struct Options {
     /// Measure with few processes: a minute or two in place of ten
     #[arg(long)]
@@ -31,7 +31,7 @@ pub struct Options {
     /// Measure functions of an earlier build as well, from this folder, as `make build` or a release leaves them
     #[arg(long)]
     pub before: Option<PathBuf>,
-    /// Leave the peers in Python out
+    /// Leave the peers in Python and Node out
     #[arg(long)]
     pub alone: bool,
     /// Where the binaries of the functions are, as `make build` leaves them
@@ -50,6 +50,7 @@ struct Bench {
     categories: PathBuf,
     key: SigningKey,
     invocations: BTreeMap<&'static str, Vec<String>>,
+    has_node: bool,
 }
 
 /// Measures what the options ask for, and writes `report.json`.
@@ -89,6 +90,7 @@ impl Bench {
         let mut bench = Self {
             certificates: Certificates::make(&repository.join(&output))?,
             invocations: BTreeMap::new(),
+            has_node: has_node(&repository),
             repository,
             categories,
             key,
@@ -136,6 +138,7 @@ impl Bench {
             load: load(),
             certificates: self.certificates.count,
             rounds: self.rounds(),
+            left_out: (!self.has_node && !self.options.alone).then_some(WITHOUT_NODE),
         };
         report.compare();
         Ok(report)
@@ -143,7 +146,11 @@ impl Bench {
 
     fn variants(&self, stage: Stage) -> Vec<Variant> {
         let mut variants = Variant::all(stage, &self.options.functions, self.options.before.as_deref());
-        variants.retain(|variant| !self.options.alone || matches!(variant, Variant::Rust { .. }));
+        variants.retain(|variant| match variant {
+            Variant::Rust { .. } => true,
+            Variant::Python { .. } => !self.options.alone,
+            Variant::Node => !self.options.alone && self.has_node,
+        });
         variants
     }
 

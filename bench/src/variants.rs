@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use upvest::Domain;
 
@@ -12,6 +13,11 @@ use crate::player::Function;
 pub const RECEIVER: &str = "receiver";
 /// Is the function that does nothing.
 pub const EMPTY: &str = "empty";
+/// Says what is missing where the peer in Node is left out.
+pub const WITHOUT_NODE: &str =
+    "node-lean is left out: it needs Node 20 or newer with npm, and `make bench` to install its packages";
+/// Says where `make bench` installs the packages of the peer in Node.
+const NODE_PACKAGES: &str = ".tools/bench-node";
 
 /// Is one of those that do the same work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +36,8 @@ pub enum Variant {
         /// Names the modules.
         peer: &'static str,
     },
+    /// Is written for Node: `node/<stage>.js` among the peers.
+    Node,
 }
 
 impl Variant {
@@ -44,6 +52,7 @@ impl Variant {
         variants.extend(before.map(|before| folder("before", before)));
         let python = |(name, peer)| Self::Python { name, peer };
         variants.extend([("python-lean", "lean"), ("python-powertools", "powertools")].map(python));
+        variants.push(Self::Node);
         // Only processors have a design that nobody would write by hand: states are read and written in batches.
         variants.extend((stage == Stage::Orders).then(|| python(("python-batched", "batched"))));
         variants
@@ -54,7 +63,7 @@ impl Variant {
     pub fn calls_for_each_event(&self, stage: Stage) -> bool {
         match self.name() {
             "python-powertools" => stage != Stage::Ingest,
-            "python-lean" => stage == Stage::Orders,
+            "python-lean" | "node-lean" => stage == Stage::Orders,
             _ => false,
         }
     }
@@ -64,6 +73,7 @@ impl Variant {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Rust { name, .. } | Self::Python { name, .. } => name,
+            Self::Node => "node-lean",
         }
     }
 
@@ -84,6 +94,15 @@ impl Variant {
                     .chain(runtime)
                     .collect()
             }
+            Self::Node => {
+                let packages = surroundings.repository.join(NODE_PACKAGES).join("node_modules");
+                environment.insert("NODE_PATH".to_owned(), packages.display().to_string());
+                let runtime = surroundings.repository.join("bench/peers/node/runtime.js");
+                let runtime = runtime.display().to_string();
+                // It trusts the bundle of `SSL_CERT_FILE` alone, as the others do, and not what is compiled into it as well.
+                let command = ["node", "--use-openssl-ca", &runtime, stage.name()];
+                command.map(str::to_owned).to_vec()
+            }
         };
         Function { command, environment }
     }
@@ -93,6 +112,14 @@ impl Variant {
 #[must_use]
 pub fn built(folder: &Path, function: &str) -> String {
     folder.join(function).join("bootstrap").display().to_string()
+}
+
+/// Tells whether the peer in Node can run: there is a Node, and `make bench` found it new enough and installed the packages.
+#[must_use]
+pub fn has_node(repository: &Path) -> bool {
+    let version = Command::new("node").arg("--version").output();
+    let is_installed = repository.join(NODE_PACKAGES).join(".installed").exists();
+    is_installed && version.is_ok_and(|version| version.status.success())
 }
 
 /// Says what a function finds around it.
@@ -170,3 +197,26 @@ const CONSTANT: [(&str, &str); 25] = [
     ("QUARANTINE_BUCKET", "quarantine"),
     ("PENDING_BUCKET", "pending"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_peer_has_a_file_for_each_of_its_stages() {
+        let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
+        for stage in Stage::ALL {
+            let variants = Variant::all(stage, Path::new("target/release"), None);
+            let files = variants.iter().filter_map(|variant| match variant {
+                Variant::Rust { .. } => None,
+                Variant::Python { peer, .. } => Some(format!("{}_{peer}.py", stage.name())),
+                Variant::Node => Some(format!("node/{}.js", stage.name())),
+            });
+            let files: Vec<_> = files.collect();
+            assert!(files.len() >= 3);
+            for file in files {
+                assert!(peers.join(&file).is_file(), "{file}");
+            }
+        }
+    }
+}

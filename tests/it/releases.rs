@@ -9,6 +9,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -99,6 +100,25 @@ impl Scratch {
 
 fn binaries() -> Vec<String> {
     local_stack::binaries(Path::new(ROOT)).unwrap()
+}
+
+/// Makes a folder that has of the repository what a release is made of, with another text in one of the files.
+pub(crate) fn repository_with(folder: &Path, file: &str, text: &str) {
+    fs::create_dir_all(folder).unwrap();
+    for name in [
+        "CHANGELOG.md",
+        "LICENSE",
+        "functions",
+        "infra",
+        "template.yaml",
+        "tools",
+    ] {
+        if name == file {
+            fs::write(folder.join(name), text).unwrap();
+        } else {
+            symlink(Path::new(ROOT).join(name), folder.join(name)).unwrap();
+        }
+    }
 }
 
 fn files(folder: &Path) -> BTreeSet<String> {
@@ -411,4 +431,24 @@ fn a_version_that_the_changelog_does_not_know_is_not_released() {
         ..scratch.parts("dist")
     };
     assert!(package(&of_another_tag).unwrap_err().is_usage());
+}
+
+#[test]
+fn what_stays_on_this_machine_is_packaged_without_an_archive_and_whatever_the_changelog_says() {
+    let scratch = Scratch::new("fast");
+    scratch.build();
+    let repository = scratch.0.join("repository");
+    repository_with(&repository, "CHANGELOG.md", "# Changelog\n");
+    let parts = Parts {
+        repository,
+        ..scratch.parts("dist")
+    };
+    assert!(package(&parts).unwrap_err().is_usage());
+    let release = package(&Parts {
+        is_fast: true,
+        ..parts
+    })
+    .unwrap();
+    assert_eq!(Release::read(&scratch.0.join("dist")).unwrap(), release);
+    assert!(!scratch.0.join("dist.tar.gz").exists());
 }

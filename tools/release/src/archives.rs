@@ -20,7 +20,7 @@ const NO_SYSTEM: u8 = 255;
 pub(crate) enum Effort {
     /// As much as is possible, for what is sent through the network.
     Best,
-    /// As little as is worth its time, for tests.
+    /// As little as is worth its time, for what stays on this machine.
     Fast,
 }
 

@@ -27,7 +27,7 @@ const FILES: [(&str, &str); 4] = [
 /// Names the policies for those who deploy and operate, in the repository and in a release.
 const POLICIES: (&str, &str) = ("infra/examples", "policies");
 
-/// Puts a release together, and the archive of it beside its folder; tells what it is made of.
+/// Puts a release together, and the archive of it beside its folder unless it is a fast one; tells what it is made of.
 ///
 /// # Errors
 ///
@@ -37,12 +37,14 @@ pub fn package(parts: &Parts) -> Result<Release> {
     let version = env!("CARGO_PKG_VERSION");
     check_tag(parts.tag.as_deref(), version)?;
     let changes = text(&parts.repository.join(CHANGELOG))?;
-    let released = if parts.is_unreleased {
-        changelog::UNRELEASED
-    } else {
-        version
-    };
-    changelog::section(&changes, released)?;
+    if !parts.is_fast {
+        let released = if parts.is_unreleased {
+            changelog::UNRELEASED
+        } else {
+            version
+        };
+        changelog::section(&changes, released)?;
+    }
     let packaged = template::packaged(&text(&parts.repository.join(TEMPLATE))?)?;
     let binaries = local_stack::binaries(&parts.repository)
         .map_err(|error| Error::failed(ErrorChain(&error).to_string()))?;
@@ -130,7 +132,7 @@ fn command_lines(folder: &Path, dist: &Path, version: &str, effort: Effort) -> R
     Ok(())
 }
 
-/// Writes what the release is made of, the checksums, and the archive of it all.
+/// Writes what the release is made of, the checksums, and the archive of it all where it is to have one.
 fn finish(parts: &Parts, version: &str, commit: Option<String>, effort: Effort) -> Result<Release> {
     let dist = &parts.dist;
     let mut files = BTreeMap::new();
@@ -156,6 +158,15 @@ fn finish(parts: &Parts, version: &str, commit: Option<String>, effort: Effort) 
         .map(|(path, sum)| format!("{sum}  {path}\n"))
         .collect();
     put(dist, CHECKSUMS_FILE, sums.as_bytes())?;
+    if !parts.is_fast {
+        archive(dist, version, effort)?;
+    }
+    // As whoever deploys it will read it.
+    Release::read(dist)
+}
+
+/// Writes the archive of a release beside its folder.
+fn archive(dist: &Path, version: &str, effort: Effort) -> Result<()> {
     let mut files = Vec::new();
     for path in files_below(dist)? {
         files.push(Entry {
@@ -166,9 +177,7 @@ fn finish(parts: &Parts, version: &str, commit: Option<String>, effort: Effort) 
     }
     let archive = archives::tar_gz(&format!("upvest-webhooks-{version}"), &files, effort)?;
     let beside = beside(dist);
-    fs::write(&beside, archive).map_err(Error::context(format!("cannot write {}", beside.display())))?;
-    // As whoever deploys it will read it.
-    Release::read(dist)
+    fs::write(&beside, archive).map_err(Error::context(format!("cannot write {}", beside.display())))
 }
 
 /// Names the archive of a release: that of `dist` is `dist.tar.gz`.

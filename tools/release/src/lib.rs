@@ -35,7 +35,8 @@ pub struct Parts {
     pub commit: Option<String>,
     /// Tag that the release is made from, where there is one; it has to name the version.
     pub tag: Option<String>,
-    /// Compresses little, and takes binaries that name the folder they were built in, as those of the development build do.
+    /// Makes what this machine alone is to have, and soon: compresses little, writes no archive of the folder, asks no changelog
+    /// for the version, and takes binaries that name the folder they were built in, as those of the development build do.
     pub is_fast: bool,
     /// Takes a version that the changelog has no section of yet.
     pub is_unreleased: bool,

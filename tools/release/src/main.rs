@@ -34,7 +34,7 @@ struct Arguments {
     /// Writes what the changelog says of the version to a file.
     #[arg(long, value_name = "FILE")]
     notes: Option<PathBuf>,
-    /// Compresses little, and takes binaries of the development build: for tests.
+    /// For this machine alone: compresses little, makes no archive, asks no changelog, takes binaries of the development build.
     #[arg(long)]
     fast: bool,
     /// Takes a version that the changelog has no section of yet.

@@ -58,7 +58,7 @@ SECONDS_EACH ?= 600
 .PHONY: run watch test check secrets secrets-allow simulate fuzz bench screens generate build sbom install install-built release release-functions release-cli \
 	release-package release-check workflows advisories deploy lock clean help tools
 
-run: $(EMULATOR) $(SAM) ## Run the receiver on this machine (ONCE=1: exit after the report; RELEASE=dist: that of a release; ARGS= as in docs/local-stack.md)
+run: $(EMULATOR) ## Run the receiver on this machine (ONCE=1: exit after the report; RELEASE=dist: that of a release; ARGS= as in docs/local-stack.md)
 	$(CARGO) build --locked --workspace --bins
 	@target/debug/local-stack run $(ARGS)
 

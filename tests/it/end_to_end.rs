@@ -2,6 +2,7 @@
 
 mod accepted;
 mod bad_input;
+mod building;
 mod changes;
 // Both look at the processes of the emulator's functions in `/proc`.
 #[cfg(target_os = "linux")]

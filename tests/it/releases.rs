@@ -99,7 +99,7 @@ impl Scratch {
 }
 
 fn binaries() -> Vec<String> {
-    local_stack::binaries(Path::new(ROOT)).unwrap()
+    release::binaries(Path::new(ROOT)).unwrap()
 }
 
 /// Makes a folder that has of the repository what a release is made of, with another text in one of the files.

@@ -1,81 +1,52 @@
-//! `sam deploy` to the emulator, and what is common to it and to the deployment of a release.
+//! The deployment of a release to the emulator, by the code that deploys it to AWS.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use aws_config::SdkConfig;
+use operator::Reporter;
+use operator::deploy::{self, Deployment, Plan, Settings, Target};
+use tokio::sync::Notify;
 
 use crate::LocalStackError;
-use crate::emulator::Emulator;
-use crate::tools::{last_lines, run, sealed, tool};
+use crate::artifacts::ARCHITECTURE;
+use crate::tools::tool;
 
-/// Gives the name of the stack, as in `samconfig.toml`.
+/// Gives the name of the stack.
 pub(crate) const STACK: &str = "upvest-webhooks";
+/// Is where the emulator's Python has a bundle of certificate authorities, below the folder of its version.
+const CERTIFICATES: &str = "site-packages/botocore/cacert.pem";
 
-/// Deploys the template with its binaries.
+/// Deploys the release in a folder with these parameters, written `Name=value`; gives the outputs of the stack by name.
 ///
 /// # Errors
 ///
-/// [`LocalStackError::Deploy`] with the end of what the SAM CLI printed.
-pub(crate) fn deploy(
-    repository: &Path,
-    artifacts: &Path,
-    emulator: &Emulator,
+/// [`LocalStackError::Deploy`] when it is refused, or taken back.
+pub(crate) async fn deploy(
+    config: &SdkConfig,
+    release: &Path,
     parameters: &[String],
-) -> Result<(), LocalStackError> {
-    let sam = tool(repository, "sam/bin/sam")?;
-    let mut command = sealed(&sam, &emulator.endpoint_url());
-    command
-        .args([
-            "deploy",
-            "--no-confirm-changeset",
-            "--no-progressbar",
-            "--stack-name",
-            STACK,
-        ])
-        .arg("--parameter-overrides")
-        .args(machine_parameters(repository)?)
-        .args(parameters)
-        .env("SAM_CLI_TELEMETRY", "0")
-        .env("SAM_CLI_POLL_DELAY", "1")
-        .current_dir(artifacts);
-    carry_out(command, "sam deploy", &artifacts.with_file_name("deploy.log"))
-}
-
-/// Runs a command that deploys; `log` has what it printed if it fails.
-///
-/// # Errors
-///
-/// [`LocalStackError::Deploy`] with the end of that.
-pub(crate) fn carry_out(mut command: Command, name: &'static str, log: &Path) -> Result<(), LocalStackError> {
-    let output = run(&mut command)?;
-    if output.status.success() {
-        return Ok(());
+) -> Result<BTreeMap<String, String>, LocalStackError> {
+    let failed = |error| LocalStackError::Deploy(Box::new(error));
+    let target = Target {
+        config,
+        stack: STACK,
+        reporter: Reporter::silent(),
+        // Nobody ends it: the emulator ends with this process, and with it all that was begun.
+        stop: &Notify::new(),
+    };
+    let deployment = Deployment {
+        release: release.display().to_string(),
+        settings: Settings::read(None, parameters).map_err(failed)?,
+        ..Deployment::default()
+    };
+    let done = deploy::deploy(&target, &deployment, async |_: &Plan| Ok(true)).await;
+    let done = done.map_err(failed)?;
+    match done.ending.failure {
+        None => Ok(done.outputs),
+        Some(failure) => Err(failed(operator::Error::failed(failure))),
     }
-    let printed = [output.stdout, output.stderr].concat();
-    fs::write(log, &printed).map_err(|source| LocalStackError::file("write", log, source))?;
-    Err(LocalStackError::Deploy {
-        command: name,
-        log: log.to_owned(),
-        last_lines: last_lines(&printed),
-    })
-}
-
-/// Reads the outputs of the deployed stack, by name.
-///
-/// # Errors
-///
-/// [`LocalStackError::Outputs`] when the emulator does not tell.
-pub(crate) async fn outputs(config: &SdkConfig) -> Result<BTreeMap<String, String>, LocalStackError> {
-    let client = aws_sdk_cloudformation::Client::new(config);
-    let response = client.describe_stacks().stack_name(STACK).send().await;
-    let stacks = response.map_err(|error| LocalStackError::Outputs(Box::new(error.into())))?;
-    let outputs = stacks.stacks().iter().flat_map(|stack| stack.outputs());
-    Ok(outputs
-        .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())))
-        .collect())
 }
 
 /// Sets what differs from AWS: the machine's instruction set and certificates, tables that may go with the emulator, and that
@@ -83,32 +54,44 @@ pub(crate) async fn outputs(config: &SdkConfig) -> Result<BTreeMap<String, Strin
 ///
 /// # Errors
 ///
-/// [`LocalStackError::ToolMissing`] where the SAM CLI is not installed.
+/// [`LocalStackError::ToolMissing`] where the emulator is not installed.
 pub(crate) fn machine_parameters(repository: &Path) -> Result<[String; 4], LocalStackError> {
-    let architecture = if cfg!(target_arch = "aarch64") {
-        "arm64"
-    } else {
-        "x86_64"
-    };
     let certificates = certificates(repository)?;
     Ok([
-        format!("Architecture={architecture}"),
+        format!("Architecture={ARCHITECTURE}"),
         "DeletionProtection=false".to_owned(),
         "Environment=local".to_owned(),
         format!("CertificateBundle={}", certificates.display()),
     ])
 }
 
-/// Finds a bundle of certificate authorities that is there on every machine: the one the SAM CLI brings.
+/// Finds a bundle of certificate authorities that is there on every machine: the one that the emulator brings.
 fn certificates(repository: &Path) -> Result<PathBuf, LocalStackError> {
-    let lib = tool(repository, "sam/lib")?;
+    let lib = tool(repository, "emulator/lib")?;
     let versions = fs::read_dir(&lib).map_err(|source| LocalStackError::file("list", &lib, source))?;
-    let bundle = Path::new("site-packages/certifi/cacert.pem");
     versions
         .filter_map(Result::ok)
-        .map(|python| python.path().join(bundle))
+        .map(|python| python.path().join(CERTIFICATES))
         .find(|path| path.exists())
         .ok_or_else(|| LocalStackError::ToolMissing {
-            path: lib.join("python3").join(bundle),
+            path: lib.join("python3").join(CERTIFICATES),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_deployment_that_is_refused_says_why() {
+        // Nothing answers there, so that whoever asked AWS before it has a release would say so.
+        let config = crate::sdk_config("http://127.0.0.1:9").await;
+        let parameters = ["Environment=local".to_owned()];
+        let error = deploy(&config, Path::new("/nowhere"), &parameters)
+            .await
+            .unwrap_err();
+        let told = pipeline::error::ErrorChain(&error).to_string();
+        assert!(told.starts_with("the stack cannot be deployed"), "{told}");
+        assert!(told.contains("/nowhere holds no release"), "{told}");
+    }
 }

@@ -67,19 +67,12 @@ pub enum LocalStackError {
         /// Holds the last lines of that file.
         last_lines: String,
     },
-    /// What deploys ended with a failure.
-    #[error("`{command}` failed (see also {}):\n{last_lines}", log.display())]
-    Deploy {
-        /// Names the command, as one would give it.
-        command: &'static str,
-        /// Names the file with everything that it printed.
-        log: PathBuf,
-        /// Holds the last lines of that file.
-        last_lines: String,
-    },
-    /// The outputs of the deployed stack cannot be read.
-    #[error("cannot read the outputs of the stack")]
-    Outputs(#[source] Box<aws_sdk_cloudformation::Error>),
+    /// No release can be made of the repository: a binary is missing, or the template is not written as it is to be.
+    #[error("the template and the functions cannot be packaged")]
+    Package(#[source] Box<operator::Error>),
+    /// The deployment was refused, or failed and was taken back.
+    #[error("the stack cannot be deployed")]
+    Deploy(#[source] Box<operator::Error>),
     /// The functions of the deployed stack cannot be listed.
     #[error("cannot list the functions of the stack")]
     Functions(#[source] Box<aws_sdk_cloudformation::Error>),
@@ -102,9 +95,9 @@ pub enum LocalStackError {
         /// Holds what was answered in its place.
         said: String,
     },
-    /// A binary cannot be made a deployment package.
+    /// A binary cannot be made the code of a function that runs.
     #[error("cannot pack {}:\n{last_lines}", path.display())]
-    Package {
+    Pack {
         /// Names the binary.
         path: PathBuf,
         /// Holds the end of what was said about it.

@@ -147,7 +147,7 @@ pub(crate) fn package(repository: &Path, binary: &str) -> Result<Vec<u8>, LocalS
     if packed.status.success() {
         return Ok(packed.stdout);
     }
-    Err(LocalStackError::Package {
+    Err(LocalStackError::Pack {
         path: built,
         last_lines: last_lines(&packed.stderr),
     })

@@ -1,5 +1,6 @@
-//! The deployed receiver on this machine: an emulator of AWS on loopback, and `template.yaml` deployed to it with
-//! `sam deploy`, with the binaries of the development build as functions; or a release, by `upvest-webhooks deploy`.
+//! The deployed receiver on this machine: an emulator of AWS on loopback, and a release deployed to it by the code of
+//! `upvest-webhooks deploy`. Unless another one is named, the release is made of `template.yaml` and the binaries of the
+//! development build.
 //!
 //! `make run` and the end-to-end tests use it. It is a development tool and no part of a deployment.
 //!
@@ -26,7 +27,6 @@ mod functions;
 mod options;
 mod ports;
 mod progress;
-mod release;
 mod sources;
 mod tools;
 mod watch;
@@ -38,7 +38,6 @@ use std::path::{Path, PathBuf};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_cloudformation::config::Credentials;
 
-pub use artifacts::binaries;
 pub use connection::Connection;
 use emulator::Emulator;
 pub use error::LocalStackError;
@@ -69,13 +68,12 @@ pub struct LocalStack {
     _lock: File,
 }
 
-/// Holds an emulator that runs, and the artifacts that are ready to be deployed to it.
+/// Holds an emulator that runs, with nothing in it yet.
 #[derive(Debug)]
 pub struct Emulated {
     emulator: Emulator,
     repository: PathBuf,
     directory: PathBuf,
-    artifacts: PathBuf,
     sources: Sources,
     sdk_config: SdkConfig,
     options: Options,
@@ -95,54 +93,70 @@ impl Emulated {
         &self.directory
     }
 
-    /// Deploys the template with these parameters, written `Name=value`, besides those of the options, and writes
-    /// `stack.json`.
+    /// Lists the parameters that every deployment to this emulator takes, written `Name=value`: where it differs from AWS, and
+    /// those of the options, which win.
+    ///
+    /// # Errors
+    ///
+    /// [`LocalStackError::ToolMissing`] where the emulator is not installed as a whole.
+    pub fn parameters(&self) -> Result<Vec<String>, LocalStackError> {
+        let mut parameters = deployment::machine_parameters(&self.repository)?.to_vec();
+        let url = self.emulator.local_url(WEBHOOK_PATH);
+        parameters.push(format!("PublicUrl={url}"));
+        parameters.extend_from_slice(&self.options.parameters);
+        Ok(parameters)
+    }
+
+    /// Deploys the release with these parameters, written `Name=value`, besides [those](Self::parameters) that every deployment
+    /// takes, and writes `stack.json`.
     ///
     /// # Errors
     ///
     /// [`LocalStackError`] with what to do about it.
-    pub async fn deploy(mut self, parameters: Vec<String>) -> Result<LocalStack, LocalStackError> {
-        let url = self.emulator.local_url(WEBHOOK_PATH);
-        self.options.parameters.push(format!("PublicUrl={url}"));
-        self.options.parameters.extend(parameters);
-        let deployed = tokio::task::spawn_blocking(move || {
-            let progress = Progress::new(self.options.show_progress);
-            match &self.options.release {
-                Some(_) => progress.step("Deploying the release", || release::deploy(&self)),
-                None => progress.step("Deploying template.yaml", || {
-                    deployment::deploy(
-                        &self.repository,
-                        &self.artifacts,
-                        &self.emulator,
-                        &self.options.parameters,
-                    )
-                }),
-            }?;
-            Ok::<_, LocalStackError>(self)
-        });
-        let deployed = joined(deployed.await)?;
+    pub async fn deploy(self, more: Vec<String>) -> Result<LocalStack, LocalStackError> {
+        let mut parameters = self.parameters()?;
+        parameters.extend(more);
+        let release = self.release().await?;
+        let deployment = deployment::deploy(&self.sdk_config, &release, &parameters);
+        let progress = Progress::new(self.options.show_progress);
         let connection = Connection {
-            endpoint_url: deployed.emulator.endpoint_url(),
+            endpoint_url: self.emulator.endpoint_url(),
             region: REGION.to_owned(),
             access_key_id: ACCESS_KEY.to_owned(),
             secret_access_key: ACCESS_KEY.to_owned(),
-            outputs: deployment::outputs(&deployed.sdk_config).await?,
+            outputs: progress.wait("Deploying", deployment).await?,
         };
-        connection.write(&deployed.directory.join("stack.json"))?;
+        connection.write(&self.directory.join("stack.json"))?;
         Ok(LocalStack {
             connection,
-            sdk_config: deployed.sdk_config,
-            repository: deployed.repository,
-            directory: deployed.directory,
-            sources: deployed.sources,
-            emulator: deployed.emulator,
-            _lock: deployed.lock,
+            sdk_config: self.sdk_config,
+            repository: self.repository,
+            directory: self.directory,
+            sources: self.sources,
+            emulator: self.emulator,
+            _lock: self.lock,
         })
+    }
+
+    /// Gives the folder of the release that is to be deployed: that of the options, or one that it makes.
+    async fn release(&self) -> Result<PathBuf, LocalStackError> {
+        if let Some(release) = &self.options.release {
+            return Ok(self.repository.join(release));
+        }
+        let progress = Progress::new(self.options.show_progress);
+        let (repository, directory) = (self.repository.clone(), self.directory.clone());
+        let packaged = tokio::task::spawn_blocking(move || {
+            progress.step("Packaging the functions", || {
+                artifacts::package(&repository, &directory)
+            })
+        });
+        joined(packaged.await)
     }
 }
 
 impl LocalStack {
-    /// Builds the functions and starts the emulator, on the ports of the options or free ones of the loopback interface.
+    /// Builds the functions, unless they come from a release, and starts the emulator, on the ports of the options or free ones
+    /// of the loopback interface.
     ///
     /// # Errors
     ///
@@ -155,7 +169,6 @@ impl LocalStack {
             emulator: prepared.emulator,
             repository: prepared.repository,
             directory: prepared.directory,
-            artifacts: prepared.artifacts,
             sources: prepared.sources,
             sdk_config,
             options: prepared.options,
@@ -181,7 +194,7 @@ impl LocalStack {
         &self.sdk_config
     }
 
-    /// Names the folder with `stack.json`, `emulator.log` and the artifacts deployment.
+    /// Names the folder with `stack.json`, `emulator.log` and, in `deploy`, the release that was made.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
@@ -241,7 +254,6 @@ struct Prepared {
     emulator: Emulator,
     repository: PathBuf,
     directory: PathBuf,
-    artifacts: PathBuf,
     sources: Sources,
     options: Options,
     lock: File,
@@ -253,21 +265,15 @@ fn prepare(options: Options) -> Result<Prepared, LocalStackError> {
     let directory = repository.join(&options.directory);
     let lock = artifacts::lock(&directory)?;
     // Before minutes of building, not after.
-    for program in ["emulator/bin/python", "sam/bin/sam"] {
-        tools::tool(&repository, program)?;
-    }
+    tools::tool(&repository, "emulator/bin/python")?;
     options.ports.find()?;
     // Before they are built: what is changed meanwhile is not in the binaries.
     let sources = sources::look(&repository);
-    let artifacts = match &options.release {
-        Some(release) => release::prepare(&repository, release, options.show_progress)?,
-        None => {
-            progress.step("Building the functions", || {
-                tools::build(&repository, &["--bins"], options.show_progress)
-            })?;
-            artifacts::assemble(&repository, &directory)?
-        }
-    };
+    if options.release.is_none() {
+        progress.step("Building the functions", || {
+            tools::build(&repository, &["--bins"], options.show_progress)
+        })?;
+    }
     let emulator = progress.step("Starting the emulator", || {
         Emulator::start(&repository, &directory, &options)
     })?;
@@ -275,7 +281,6 @@ fn prepare(options: Options) -> Result<Prepared, LocalStackError> {
         emulator,
         repository,
         directory,
-        artifacts,
         sources,
         options,
         lock,

@@ -11,6 +11,13 @@ pub(crate) struct Progress {
     shown: bool,
 }
 
+/// Accompanies a step that is under way. Dropped, it has ended.
+struct Step {
+    name: &'static str,
+    started: Instant,
+    spinner: ProgressBar,
+}
+
 impl Progress {
     /// Reports if `shown`, else stays silent.
     pub(crate) fn new(shown: bool) -> Self {
@@ -19,10 +26,20 @@ impl Progress {
 
     /// Runs `work` and reports how long it took.
     pub(crate) fn step<T>(&self, name: &'static str, work: impl FnOnce() -> T) -> T {
+        let _step = self.begin(name);
+        work()
+    }
+
+    /// Waits for `work` and reports how long it took.
+    pub(crate) async fn wait<T>(&self, name: &'static str, work: impl Future<Output = T>) -> T {
+        let _step = self.begin(name);
+        work.await
+    }
+
+    fn begin(&self, name: &'static str) -> Option<Step> {
         if !self.shown {
-            return work();
+            return None;
         }
-        let started = Instant::now();
         let spinner = ProgressBar::new_spinner().with_message(name);
         spinner.set_style(
             ProgressStyle::with_template("{spinner} {msg} ({elapsed})")
@@ -32,10 +49,22 @@ impl Progress {
         if !io::stderr().is_terminal() {
             line(&format!("{name} ..."));
         }
-        let result = work();
-        spinner.finish_and_clear();
-        line(&format!("{name}: {:.1} s", started.elapsed().as_secs_f32()));
-        result
+        Some(Step {
+            name,
+            started: Instant::now(),
+            spinner,
+        })
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        self.spinner.finish_and_clear();
+        line(&format!(
+            "{}: {:.1} s",
+            self.name,
+            self.started.elapsed().as_secs_f32()
+        ));
     }
 }
 

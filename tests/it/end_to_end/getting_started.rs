@@ -7,16 +7,20 @@
 )]
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use local_stack::{LocalStack, Options};
 use pipeline::actions::{DomainActions, Lookup, Setup};
+use release::Parts;
 use upvest::Domain;
 use verify_and_store::Policy;
 use webhook_tests::getting_started::{blocks, logged, with_own_parts};
 
-use super::stack::until;
+use super::releases::architecture;
+use super::stack::{Stack, until};
+use crate::releases::repository_with;
 use crate::support::{event_at, post_events, receiver};
 
 const README: &str = include_str!("../../../README.md");
@@ -25,24 +29,54 @@ const DESK: &str = include_str!("../../src/getting_started/desk.rs");
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// Beside the folders of the other stacks.
 const DIRECTORY: &str = "target/getting-started";
-/// Deploys the page's template with the page's code in the function of the orders.
+
+/// Packages the page's template with the page's code in the function of the orders, below a folder; gives the release's.
+fn packaged(folder: &Path) -> PathBuf {
+    if folder.exists() {
+        fs::remove_dir_all(folder).unwrap();
+    }
+    let (repository, functions) = (folder.join("repository"), folder.join("functions"));
+    let template = fs::read_to_string(format!("{ROOT}/template.yaml")).unwrap();
+    repository_with(&repository, "template.yaml", &with_own_parts(&template));
+    fs::create_dir_all(&functions).unwrap();
+    for binary in release::binaries(Path::new(ROOT)).unwrap() {
+        let program = match binary.as_str() {
+            "orders" => "getting-started",
+            other => other,
+        };
+        symlink(format!("{ROOT}/target/debug/{program}"), functions.join(&binary)).unwrap();
+    }
+    let parts = Parts {
+        repository,
+        dist: folder.join("dist"),
+        functions: vec![(architecture().to_owned(), functions)],
+        cli: None,
+        sbom: None,
+        commit: None,
+        tag: None,
+        is_fast: true,
+        is_unreleased: true,
+    };
+    release::package(&parts).unwrap();
+    parts.dist
+}
+
+/// Deploys the page's template and the page's code.
 async fn start() -> LocalStack {
+    // It has all binaries be built.
+    let _stack = Stack::shared().await;
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("getting-started-release");
     let options = Options {
         auth: true,
         directory: DIRECTORY.into(),
+        release: Some(packaged(&folder)),
         ..Options::default()
     };
     let emulated = LocalStack::prepare(options).await.unwrap();
-    let artifacts = emulated.directory().join("deploy");
-    // What is there are links to the repository's own files: they are removed, not written to.
-    let own_template = artifacts.join("template.yaml");
-    fs::remove_file(&own_template).unwrap();
-    let template = fs::read_to_string(format!("{ROOT}/template.yaml")).unwrap();
-    fs::write(&own_template, with_own_parts(&template)).unwrap();
-    let function = artifacts.join("target/lambda/orders/bootstrap");
-    fs::remove_file(&function).unwrap();
-    fs::copy(format!("{ROOT}/target/debug/getting-started"), &function).unwrap();
-    emulated.deploy(Vec::new()).await.unwrap()
+    let stack = emulated.deploy(Vec::new()).await.unwrap();
+    // It is in the emulator by now.
+    fs::remove_dir_all(folder).unwrap();
+    stack
 }
 
 /// Runs a block as it stands on the page, in this folder.

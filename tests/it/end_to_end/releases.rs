@@ -19,11 +19,10 @@ use std::time::Duration;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use local_stack::{Emulated, LocalStack, Options};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use self::account::{Account, BUCKET};
-use super::sender::{event, new_id};
-use super::stack::{Stack, refused, until, until_within};
+use super::stack::{Stack, refused, until_within};
 
 /// The stack that the deployer may deploy.
 const STACK: &str = "from-release";
@@ -34,7 +33,7 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const A_DEPLOYMENT: Duration = Duration::from_secs(240);
 
 /// The architecture of this machine, as the template's parameter has it.
-fn architecture() -> &'static str {
+pub(super) fn architecture() -> &'static str {
     match cfg!(target_arch = "aarch64") {
         true => "arm64",
         false => "x86_64",
@@ -51,7 +50,7 @@ async fn packaged() -> PathBuf {
         .arg("--dist")
         .arg(&dist)
         .args(["--functions", &format!("{}={ROOT}/target/debug", architecture())])
-        .args(["--fast", "--unreleased"]);
+        .arg("--fast");
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", printed(&output));
     dist
@@ -208,18 +207,8 @@ async fn deploy_with_everything(emulated: Emulated, account: &Account) {
     let parameters = parameters::every(account, &thumbprint);
     let local = emulated.deploy(parameters).await.unwrap();
     assert_eq!(upvest.subscriptions().len(), 1);
-    let id = new_id();
-    let order = json!({ "id": new_id(), "status": "NEW" });
-    upvest.queue(&event(&id, "ORDER.NEW", &order)).unwrap();
-    let dynamodb = aws_sdk_dynamodb::Client::new(local.sdk_config());
-    until("the event is in the log", async || {
-        let get = dynamodb
-            .get_item()
-            .table_name(&local.outputs()["EventsTableName"]);
-        let get = get.key("event_id", AttributeValue::S(id.clone()));
-        get.send().await.unwrap().item
-    })
-    .await;
+    let events = &local.outputs()["EventsTableName"];
+    super::upvest::delivered(&upvest, local.sdk_config(), events).await;
     delete(&Client::new(local.sdk_config()), "upvest-webhooks").await;
     assert_eq!(upvest.subscriptions().len(), 0);
     local.stop();

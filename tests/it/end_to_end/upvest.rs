@@ -5,6 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
 use upvest_simulator::api::{listen, serve};
 use upvest_simulator::{Options, Simulator};
@@ -57,6 +58,18 @@ fn deliver(simulator: &Simulator) -> String {
         .queue(&event(&id, "ORDER.NEW", &order))
         .expect("the simulator takes an event");
     id
+}
+
+/// Has the simulator deliver an event to the one stack of an emulator, and waits until it is in this log.
+pub(super) async fn delivered(simulator: &Simulator, config: &SdkConfig, events_table: &str) {
+    let id = deliver(simulator);
+    let dynamodb = aws_sdk_dynamodb::Client::new(config);
+    until("the event is in the log", async || {
+        let get = dynamodb.get_item().table_name(events_table);
+        let get = get.key("event_id", AttributeValue::S(id.clone()));
+        get.send().await.expect("the table can be read").item
+    })
+    .await;
 }
 
 #[tokio::test]

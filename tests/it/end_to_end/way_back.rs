@@ -161,12 +161,12 @@ impl Another {
         (url, parameters.collect())
     }
 
-    /// Puts a template, which is too large for a request, to where the SAM CLI has its own; gives its URL.
+    /// Puts a template, which is too large for a request, to where releases lie; gives its URL.
     async fn put(&self, template: String) -> String {
         let buckets = self.s3.list_buckets().send().await.unwrap();
         let mut names = buckets.buckets().iter().filter_map(|bucket| bucket.name());
         let bucket = names
-            .find(|name| name.starts_with("aws-sam-cli-managed"))
+            .find(|name| name.starts_with("upvest-webhooks-artifacts-"))
             .unwrap();
         let put = self.s3.put_object().bucket(bucket).key(self.name);
         put.body(template.into_bytes().into()).send().await.unwrap();

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use operator::release::{CHECKSUMS_FILE, RELEASE_FILE, Release, checksum};
 use operator::{Error, Result};
-use pipeline::error::ErrorChain;
 
 use crate::archives::{self, Effort, Entry};
 use crate::{Parts, built, changelog, functions, template};
@@ -46,8 +45,7 @@ pub fn package(parts: &Parts) -> Result<Release> {
         changelog::section(&changes, released)?;
     }
     let packaged = template::packaged(&text(&parts.repository.join(TEMPLATE))?)?;
-    let binaries = local_stack::binaries(&parts.repository)
-        .map_err(|error| Error::failed(ErrorChain(&error).to_string()))?;
+    let binaries = functions::binaries(&parts.repository)?;
     if let Some(unknown) = packaged.functions.iter().find(|name| !binaries.contains(name)) {
         return Err(Error::failed(format!(
             "{TEMPLATE} deploys {unknown}, which no package in functions/ builds"

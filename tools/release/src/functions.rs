@@ -8,11 +8,35 @@ use std::thread;
 use operator::release::function_path;
 use operator::{Error, Result};
 
-use crate::Parts;
 use crate::archives::{self, Effort};
+use crate::{Parts, dist};
 
 /// Names what Lambda runs on.
 const ARCHITECTURES: [&str; 2] = ["arm64", "x86_64"];
+
+/// Lists the binaries of the packages below `functions`, in order: those that a release has.
+///
+/// A package with a `main.rs` has one of its own name; each file in `src/bin` is another.
+///
+/// # Errors
+///
+/// [`Error`] when a folder cannot be listed.
+pub fn binaries(repository: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for package in dist::entries(&repository.join("functions"))? {
+        if package.join("src/main.rs").exists() {
+            let name = package.file_name();
+            names.extend(name.map(|name| name.to_string_lossy().into_owned()));
+        }
+        let more = package.join("src/bin");
+        if more.is_dir() {
+            let sources = dist::entries(&more)?.into_iter();
+            names.extend(sources.filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned())));
+        }
+    }
+    names.sort();
+    Ok(names)
+}
 
 /// Writes the zips of all functions, for every architecture, below the folder of the release.
 pub(crate) fn write(parts: &Parts, binaries: &[String], effort: Effort) -> Result<()> {

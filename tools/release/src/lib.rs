@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 pub use changelog::section;
 pub use dist::package;
+pub use functions::binaries;
 pub use template::{PackagedTemplate, packaged};
 
 /// Names what a release is put together from, and where.

@@ -17,7 +17,7 @@ use crate::reporter::Reporter;
 
 /// Says where `make run` describes the stack that it runs.
 pub const LOCAL_STACK_FILE: &str = ".local/stack.json";
-/// Gives the name under which `make run` deploys (`samconfig.toml`).
+/// Gives the name under which `make run` deploys.
 const LOCAL_STACK_NAME: &str = "upvest-webhooks";
 
 /// Says which stack is meant, and as whom to work on it.

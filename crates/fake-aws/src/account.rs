@@ -12,7 +12,7 @@ use crate::protection::{backups, bucket_setting};
 use crate::record::Service;
 use crate::reply::Reply;
 use crate::wire::Request;
-use crate::{cbor, query, s3};
+use crate::{cbor, functions, query, s3};
 
 /// Names the account.
 const ACCOUNT: &str = "123456789012";
@@ -87,27 +87,9 @@ impl Account {
             (Service::CloudWatch, "DescribeAlarms") => Some(self.describe_alarms()),
             (Service::CloudFormation, "ListStackResources") => Some(self.resources()),
             (Service::CloudFormation, _) => Some(cloudformation::answer(self, request)),
-            (Service::Lambda, "GetFunction") => Some(self.function(&request.resource)),
-            (Service::Lambda, "PutFunctionConcurrency") => {
-                Some(self.reserve(&request.resource, request.http.body()))
-            }
-            (Service::Lambda, "DeleteFunctionConcurrency") => {
-                self.switched_off.remove(&request.resource);
-                Some(Reply {
-                    status: 204,
-                    ..Reply::ok("")
-                })
-            }
-            (Service::Lambda, "ListEventSourceMappings") => Some(self.event_sources()),
-            (Service::Lambda, "GetAccountSettings") => {
-                let limit = self.concurrent_executions.unwrap_or(1_000);
-                let unreserved = self.unreserved_executions.unwrap_or(limit);
-                Some(Reply::json(&json!({ "AccountLimit": {
-                    "ConcurrentExecutions": limit, "UnreservedConcurrentExecutions": unreserved,
-                } })))
-            }
+            (Service::Lambda, _) => Some(functions::answer(self, request)),
             (Service::EventBridge, "DescribeRule") => Some(self.schedule(&request.json)),
-            (Service::Sts | Service::CloudWatch | Service::Lambda, _) => Some(denial(request)),
+            (Service::Sts | Service::CloudWatch, _) => Some(denial(request)),
             (Service::DynamoDb, "DescribeContinuousBackups") => {
                 Some(backups(!lacks("DescribeContinuousBackups")))
             }
@@ -198,43 +180,6 @@ impl Account {
              <ListStackResourcesResult><StackResourceSummaries>{members}</StackResourceSummaries>\
              </ListStackResourcesResult></ListStackResourcesResponse>"
         ))
-    }
-
-    fn function(&self, name: &str) -> Reply {
-        if self.gone.contains(name) {
-            return Reply::json_error(404, "ResourceNotFoundException", "Function not found");
-        }
-        let mut function = json!({ "Configuration": { "FunctionName": name, "State": "Active" } });
-        if self.switched_off.contains(name) {
-            function["Concurrency"] = json!({ "ReservedConcurrentExecutions": 0 });
-        }
-        Reply::json(&function)
-    }
-
-    /// Reserves concurrency for a function, of which 0 switches it off.
-    fn reserve(&mut self, name: &str, body: &[u8]) -> Reply {
-        let body: Value = serde_json::from_slice(body).unwrap_or_default();
-        let reserved = &body["ReservedConcurrentExecutions"];
-        match reserved.as_u64() {
-            Some(0) => self.switched_off.insert(name.to_owned()),
-            _ => self.switched_off.remove(name),
-        };
-        Reply::json(&json!({ "ReservedConcurrentExecutions": reserved }))
-    }
-
-    fn event_sources(&self) -> Reply {
-        let all = self.stack_resources.iter();
-        let sources = all.filter(|(resource_type, ..)| *resource_type == "AWS::Lambda::EventSourceMapping");
-        let sources = sources.filter(|(.., uuid)| !self.gone.contains(uuid));
-        let sources = sources.map(|(.., uuid)| {
-            let state = if self.switched_off.contains(uuid) {
-                "Disabled"
-            } else {
-                "Enabled"
-            };
-            json!({ "UUID": uuid, "State": state })
-        });
-        Reply::json(&json!({ "EventSourceMappings": sources.collect::<Vec<_>>() }))
     }
 
     fn schedule(&self, body: &Value) -> Reply {

@@ -65,6 +65,7 @@ mod connector;
 mod dynamodb;
 mod event_bridge;
 mod faults;
+mod functions;
 mod invocation;
 pub mod lambda;
 mod message;

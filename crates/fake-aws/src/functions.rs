@@ -1,0 +1,73 @@
+//! The functions of the account, as an operator looks at them and stops them.
+
+use serde_json::{Value, json};
+
+use crate::account::{Account, denial};
+use crate::reply::Reply;
+use crate::wire::Request;
+
+/// Answers what is asked of Lambda about functions, their event sources and the account's limits.
+pub(crate) fn answer(account: &mut Account, request: &Request) -> Reply {
+    let name = &request.resource;
+    match request.operation.as_str() {
+        "GetFunction" => account.function(name),
+        "PutFunctionConcurrency" => account.reserve(name, request.http.body()),
+        "DeleteFunctionConcurrency" => {
+            account.switched_off.remove(name);
+            Reply {
+                status: 204,
+                ..Reply::ok("")
+            }
+        }
+        "ListEventSourceMappings" => account.event_sources(),
+        "GetAccountSettings" => account.limits(),
+        _ => denial(request),
+    }
+}
+
+impl Account {
+    fn limits(&self) -> Reply {
+        let limit = self.concurrent_executions.unwrap_or(1_000);
+        let unreserved = self.unreserved_executions.unwrap_or(limit);
+        Reply::json(&json!({ "AccountLimit": {
+            "ConcurrentExecutions": limit, "UnreservedConcurrentExecutions": unreserved,
+        } }))
+    }
+
+    fn function(&self, name: &str) -> Reply {
+        if self.gone.contains(name) {
+            return Reply::json_error(404, "ResourceNotFoundException", "Function not found");
+        }
+        let mut function = json!({ "Configuration": { "FunctionName": name, "State": "Active" } });
+        if self.switched_off.contains(name) {
+            function["Concurrency"] = json!({ "ReservedConcurrentExecutions": 0 });
+        }
+        Reply::json(&function)
+    }
+
+    /// Reserves concurrency for a function, of which 0 switches it off.
+    fn reserve(&mut self, name: &str, body: &[u8]) -> Reply {
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let reserved = &body["ReservedConcurrentExecutions"];
+        match reserved.as_u64() {
+            Some(0) => self.switched_off.insert(name.to_owned()),
+            _ => self.switched_off.remove(name),
+        };
+        Reply::json(&json!({ "ReservedConcurrentExecutions": reserved }))
+    }
+
+    fn event_sources(&self) -> Reply {
+        let all = self.stack_resources.iter();
+        let sources = all.filter(|(resource_type, ..)| *resource_type == "AWS::Lambda::EventSourceMapping");
+        let sources = sources.filter(|(.., uuid)| !self.gone.contains(uuid));
+        let sources = sources.map(|(.., uuid)| {
+            let state = if self.switched_off.contains(uuid) {
+                "Disabled"
+            } else {
+                "Enabled"
+            };
+            json!({ "UUID": uuid, "State": state })
+        });
+        Reply::json(&json!({ "EventSourceMappings": sources.collect::<Vec<_>>() }))
+    }
+}

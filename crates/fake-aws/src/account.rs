@@ -56,6 +56,10 @@ pub struct Account {
     pub bucket_policies: BTreeSet<String>,
     /// Maps buckets of other accounts to these.
     pub bucket_owners: BTreeMap<String, String>,
+    /// Maps the ids of subnets and security groups to their properties, as Cloud Control gives them.
+    pub networks: BTreeMap<String, Value>,
+    /// Gives what Lambda says of the configuration of functions besides, by their names.
+    pub configurations: BTreeMap<String, Value>,
 }
 
 /// Describes an alarm as `DescribeAlarms` gives it.
@@ -88,8 +92,9 @@ impl Account {
             (Service::CloudFormation, "ListStackResources") => Some(self.resources()),
             (Service::CloudFormation, _) => Some(cloudformation::answer(self, request)),
             (Service::Lambda, _) => Some(functions::answer(self, request)),
+            (Service::CloudControl, "GetResource") => Some(self.network(request)),
             (Service::EventBridge, "DescribeRule") => Some(self.schedule(&request.json)),
-            (Service::Sts | Service::CloudWatch, _) => Some(denial(request)),
+            (Service::CloudControl | Service::Sts | Service::CloudWatch, _) => Some(denial(request)),
             (Service::DynamoDb, "DescribeContinuousBackups") => {
                 Some(backups(!lacks("DescribeContinuousBackups")))
             }
@@ -180,6 +185,17 @@ impl Account {
              <ListStackResourcesResult><StackResourceSummaries>{members}</StackResourceSummaries>\
              </ListStackResourcesResult></ListStackResourcesResponse>"
         ))
+    }
+
+    /// Describes a subnet or a security group as Cloud Control does: with JSON in JSON.
+    fn network(&self, request: &Request) -> Reply {
+        let (id, kind) = (&request.resource, &request.json["TypeName"]);
+        let Some(properties) = self.networks.get(id) else {
+            let message = format!("Resource of type {kind} with identifier {id} was not found.");
+            return Reply::json_error(400, "ResourceNotFoundException", &message);
+        };
+        let described = json!({ "Identifier": id, "Properties": properties.to_string() });
+        Reply::json(&json!({ "TypeName": kind, "ResourceDescription": described }))
     }
 
     fn schedule(&self, body: &Value) -> Reply {

@@ -119,7 +119,11 @@ impl World {
             Service::EventBridge => state.event_buses.answer(request, partial.then_some(members)),
             Service::SecretsManager => secrets::answer(&mut state.secrets, request),
             Service::S3 => s3::answer(&mut state.buckets, request, now_ms),
-            Service::CloudFormation | Service::CloudWatch | Service::Lambda | Service::Sts => {
+            Service::CloudControl
+            | Service::CloudFormation
+            | Service::CloudWatch
+            | Service::Lambda
+            | Service::Sts => {
                 unreachable!("the account answers")
             }
         }

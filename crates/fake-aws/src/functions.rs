@@ -39,6 +39,10 @@ impl Account {
             return Reply::json_error(404, "ResourceNotFoundException", "Function not found");
         }
         let mut function = json!({ "Configuration": { "FunctionName": name, "State": "Active" } });
+        let configuration = self.configurations.get(name).and_then(Value::as_object);
+        for (member, value) in configuration.into_iter().flatten() {
+            function["Configuration"][member] = value.clone();
+        }
         if self.switched_off.contains(name) {
             function["Concurrency"] = json!({ "ReservedConcurrentExecutions": 0 });
         }

@@ -8,6 +8,8 @@ use crate::faults::Fault;
 /// Names an AWS service that runs in process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
+    /// The call went to AWS Cloud Control API.
+    CloudControl,
     /// The call went to AWS CloudFormation.
     CloudFormation,
     /// The call went to Amazon CloudWatch.

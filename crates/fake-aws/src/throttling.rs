@@ -17,9 +17,11 @@ pub(crate) fn throttled(service: Service) -> Reply {
             "com.amazonaws.sqs#RequestThrottled",
             "The request was denied due to request throttling.",
         ),
-        Service::EventBridge | Service::SecretsManager | Service::CloudWatch | Service::Lambda => {
-            Reply::json_error(400, "ThrottlingException", "Rate exceeded")
-        }
+        Service::CloudControl
+        | Service::EventBridge
+        | Service::SecretsManager
+        | Service::CloudWatch
+        | Service::Lambda => Reply::json_error(400, "ThrottlingException", "Rate exceeded"),
         Service::CloudFormation | Service::Sts => query::error(400, "Throttling", "Rate exceeded"),
         Service::S3 => s3::error(503, "SlowDown", "Please reduce your request rate."),
     }

@@ -66,12 +66,14 @@ impl Request {
             "AmazonSQS" => Service::Sqs,
             "AWSEvents" => Service::EventBridge,
             "secretsmanager" => Service::SecretsManager,
+            "CloudApiService" => Service::CloudControl,
             other => return Err(unreadable(format!("no such service in process: {other}").into())),
         };
         let operation = operation.to_owned();
         let json = serde_json::from_slice(http.body()).map_err(|error| unreadable(error.into()))?;
         let resource = match service {
             Service::EventBridge => bus(&json),
+            Service::CloudControl => json["Identifier"].as_str().unwrap_or_default().to_owned(),
             Service::SecretsManager if operation == "CreateSecret" => {
                 json["Name"].as_str().unwrap_or_default().to_owned()
             }

@@ -43,6 +43,7 @@ mod configure;
 mod definitions;
 mod ending;
 mod execution;
+mod network;
 mod present;
 mod settings;
 mod tagging;

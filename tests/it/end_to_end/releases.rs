@@ -200,6 +200,21 @@ async fn assert_refused(account: &Account, outputs: &Value) {
     }
 }
 
+/// Fails unless a subnet that is not there is refused. The emulator lets nobody look for it without the permission.
+fn assert_no_network(account: &Account) {
+    let mut line = vec!["configure", "--stack", STACK, "--yes", "--json"];
+    line.extend([
+        "--set",
+        "VpcSubnetIds=subnet-0a1b2c3d,subnet-0f",
+        "--set",
+        "VpcSecurityGroupIds=sg-0a1b2c3d",
+    ]);
+    let output = account.command(&line).output().unwrap();
+    let told = printed(&output);
+    let is_refused = told.contains("VpcSubnetIds names what is not there in eu-central-1: subnet-0f;");
+    assert!(!output.status.success() && is_refused, "{told}");
+}
+
 /// Deploys the release with every parameter set, has an event delivered and stored, and deletes the stack.
 async fn deploy_with_everything(emulated: Emulated, account: &Account) {
     let upvest = super::upvest::start(emulated.sdk_config()).await;
@@ -235,6 +250,7 @@ async fn a_release_is_deployed_changed_taken_back_and_deleted_with_nothing_set_a
     assert_tagged(&emulated, outputs).await;
     assert_refused(&account, outputs).await;
 
+    assert_no_network(&account);
     let (is_good, changed) = configure(&account, &["LogRetentionDays=30"]);
     assert!(is_good, "{changed}");
     assert_eq!(changed["status"], "UPDATE_COMPLETE");

@@ -6,9 +6,9 @@ use pipeline::upvest_api::read_secret;
 use secrecy::ExposeSecret;
 use upvest_api::Credentials;
 
-use super::Target;
 use super::present::Present;
 use super::settings::Settings;
+use super::{Target, network};
 use crate::doctor::{Verdict, room_for_ingest};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -73,6 +73,12 @@ pub(super) async fn check(
         let given = settings.get(name);
         given.is_some_and(|given| present.parameter(name) != Some(given))
     };
+    if [network::SUBNETS, network::SECURITY_GROUPS]
+        .iter()
+        .any(is_changed)
+    {
+        network::check(target, &value).await?;
+    }
     let is_of_this_change = present.is_new() || NUMBERS.iter().any(is_changed);
     let reserved = present.parameter(RESERVED);
     let reserved = reserved.and_then(|reserved| reserved.parse().ok());

@@ -19,6 +19,12 @@ use crate::template::cloudformation::repository_file;
 /// The bucket that releases are put into.
 pub(super) const BUCKET: &str = "releases-of-the-bank";
 const REGION: &str = "eu-central-1";
+/// The network of a stack with every parameter: types, ids, and the zones of subnets.
+const NETWORK: [(&str, &str, Option<&str>); 3] = [
+    ("AWS::EC2::Subnet", "subnet-0a1b2c3d", Some("eu-central-1a")),
+    ("AWS::EC2::Subnet", "subnet-0d3c2b1a", Some("eu-central-1b")),
+    ("AWS::EC2::SecurityGroup", "sg-0a1b2c3d", None),
+];
 
 /// What the platform team made.
 pub(super) struct Account {
@@ -45,6 +51,7 @@ impl Account {
         let settings = [("StackName", stack), ("ArtifactBucket", BUCKET)];
         let role = make(&client, "service-role", role, &settings).await;
         let service_role = role["RoleArn"].clone();
+        make_network(config).await;
         let platform = platform(stack, &service_role).to_string();
         let mut made = make(&client, "platform", platform, &[]).await;
         let credentials = session(config, &made["Deployer"]).await;
@@ -126,6 +133,16 @@ async fn make(
     outputs
         .filter_map(|output| Some((output.output_key?, output.output_value?)))
         .collect()
+}
+
+/// Makes the network by Cloud Control, which in the emulator knows what it made itself, under the id that it is given.
+async fn make_network(config: &SdkConfig) {
+    let client = aws_sdk_cloudcontrol::Client::new(config);
+    for (resource_type, id, zone) in NETWORK {
+        let state = json!({ "Id": id, "VpcId": "vpc-0a1b2c3d", "AvailabilityZone": zone });
+        let create = client.create_resource().type_name(resource_type);
+        create.desired_state(state.to_string()).send().await.unwrap();
+    }
 }
 
 /// The template of what the platform team makes besides CloudFormation's role.

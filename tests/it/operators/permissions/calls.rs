@@ -12,6 +12,8 @@ pub(super) fn right(call: &Call) -> Option<Right> {
     let place = "eu-central-1:123456789012";
     let (action, arn) = match call.service {
         Service::Sts => return None,
+        // It works by the caller's permissions, those of CloudFormation and of what it reads.
+        Service::CloudControl => (format!("cloudformation:{operation}"), "*".to_owned()),
         Service::CloudFormation => (format!("cloudformation:{operation}"), BEFORE_ALL.1.to_owned()),
         Service::CloudWatch => (format!("cloudwatch:{operation}"), "*".to_owned()),
         Service::Lambda if name.is_empty() => (format!("lambda:{operation}"), "*".to_owned()),

@@ -2,6 +2,7 @@
 
 mod configuring;
 mod executing;
+mod network;
 mod permitted;
 mod refusing;
 mod reviewing;

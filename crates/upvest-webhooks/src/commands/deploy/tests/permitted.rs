@@ -17,6 +17,12 @@ const BY_HAND: [&str; 7] = [
     "cloudformation:UntagResource",
     "s3:GetBucketLocation",
 ];
+/// Lists what Cloud Control asks EC2 for as the deployer, by AWS's schemas of subnets and security groups.
+const BY_CLOUD_CONTROL: [&str; 3] = [
+    "ec2:DescribeNetworkAcls",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+];
 /// Hands the role over that CloudFormation works as, and is no call of its own.
 const HANDED_OVER: &str = "iam:PassRole";
 
@@ -44,7 +50,7 @@ fn action(call: &Call) -> Option<String> {
     };
     Some(match call.service {
         Service::Sts => return None,
-        Service::CloudFormation => format!("cloudformation:{operation}"),
+        Service::CloudControl | Service::CloudFormation => format!("cloudformation:{operation}"),
         Service::S3 => format!("s3:{operation}"),
         Service::Lambda => format!("lambda:{operation}"),
         Service::SecretsManager => format!("secretsmanager:{operation}"),
@@ -68,7 +74,10 @@ async fn a_deployer_with_the_policy_deploys_and_configures_and_needs_all_of_it()
     site.run(&format!("{deploy} --dry-run")).await.unwrap();
     site.run(&format!("{deploy} --yes")).await.unwrap();
     site.would_change(modified("IngestFunction", "AWS::Lambda::Function", "False"));
-    site.run("configure --set LogLevel=DEBUG --yes").await.unwrap();
+    network::prepare(&site);
+    site.run("configure --set VpcSubnetIds=subnet-a,subnet-b --set VpcSecurityGroupIds=sg-a --yes")
+        .await
+        .unwrap();
     let calls = site.aws.calls();
     let done = calls
         .iter()
@@ -77,7 +86,7 @@ async fn a_deployer_with_the_policy_deploys_and_configures_and_needs_all_of_it()
     let done: BTreeSet<String> = done.collect();
     let beyond: Vec<_> = done.difference(&policy).collect();
     assert!(beyond.is_empty(), "the policy lacks {beyond:?}");
-    let own = BY_HAND.into_iter().chain([HANDED_OVER]);
+    let own = BY_HAND.into_iter().chain(BY_CLOUD_CONTROL).chain([HANDED_OVER]);
     let own: BTreeSet<String> = own.map(str::to_owned).collect();
     let unused: Vec<_> = policy
         .difference(&done)

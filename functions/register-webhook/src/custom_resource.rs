@@ -17,6 +17,9 @@ use crate::error::RegisterError;
 use crate::physical_id::PhysicalId;
 use crate::subscription::{Subscription, delete};
 
+/// Names the property of the resource that says where the functions are, and how they get out.
+const NETWORK: &str = "Network";
+
 /// Holds what the resource's physical id is to be, kept where it survives a panic and the end of the time: a later
 /// Delete goes by it.
 struct Progress(Mutex<PhysicalId>);
@@ -151,8 +154,8 @@ async fn update(
         }
         None => create_enabled(subscription, request, progress).await?.id,
     };
-    // The endpoint of a subscription that keeps its URL has passed its test before.
-    if moved {
+    // The endpoint of a subscription that keeps its URL has passed its test before; from another network it may reach no queue.
+    if moved || request.has_changed(NETWORK) {
         subscription.test(&id).await?;
     }
     progress.note(PhysicalId::Subscription(id));

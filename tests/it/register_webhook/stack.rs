@@ -117,7 +117,7 @@ impl Stack {
         self.send(&self.deps(), &event).await
     }
 
-    async fn send(&self, deps: &Deps, event: &Value) -> Value {
+    pub(crate) async fn send(&self, deps: &Deps, event: &Value) -> Value {
         register_webhook::handle(deps, event, self.deadline())
             .await
             .unwrap();

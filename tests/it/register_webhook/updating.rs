@@ -56,6 +56,33 @@ async fn an_update_of_the_url_changes_in_place_too_and_tests_the_new_endpoint() 
 }
 
 #[tokio::test]
+async fn an_update_of_the_network_tests_the_endpoint_again_and_fails_where_that_does() {
+    let stack = Stack::new().await;
+    let id = stack.created().await;
+    let update = async |old: &str, new: &str| {
+        let mut event = stack.event("Update", Some(&id));
+        event["ResourceProperties"]["Network"] = new.into();
+        event["OldResourceProperties"] = json!({ "ServiceToken": "function" });
+        if !old.is_empty() {
+            event["OldResourceProperties"]["Network"] = old.into();
+        }
+        stack.send(&stack.deps(), &event).await
+    };
+    // The template of before had no such property, and a network that stays has passed its test.
+    for old in ["", "subnet-b"] {
+        assert_eq!(update(old, "subnet-b").await["Status"], "SUCCESS");
+        assert_eq!(stack.endpoint.taken().len(), 1, "{old:?}");
+    }
+    assert_eq!(update("subnet-a", "subnet-b").await["Status"], "SUCCESS");
+    assert_eq!(stack.endpoint.taken().len(), 2);
+    stack.endpoint.answer([503; 100]);
+    let answer = update("subnet-a", "subnet-c").await;
+    assert_eq!(answer["Status"], "FAILED", "{answer}");
+    let reason = answer["Reason"].as_str().unwrap();
+    assert!(reason.contains("answered 503 in place of 200"), "{reason}");
+}
+
+#[tokio::test]
 async fn an_update_of_a_subscription_that_is_gone_creates_another() {
     let stack = Stack::new().await;
     let id = stack.created().await;

@@ -171,6 +171,13 @@ fn the_subscription_follows_the_settings_of_its_function_and_needs_the_whole_fro
             "a change of {name} is not noticed"
         );
     }
+    for parameter in ["VpcSubnetIds", "VpcSecurityGroupIds", "HttpsProxy", "NoProxy"] {
+        let network = text_of(&properties["Network"]["Fn::Sub"]);
+        assert!(
+            network.contains(&format!("${{{parameter}}}")),
+            "a change of {parameter} is not noticed"
+        );
+    }
     let answered_within = resource["Properties"]["ServiceTimeout"].as_u64().unwrap();
     assert!(answered_within > function["Timeout"].as_u64().unwrap());
     let check = &template.section("Resources")["SubscriptionCheckSchedule"];

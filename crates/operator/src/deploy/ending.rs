@@ -1,11 +1,12 @@
 //! How a deployment ends: well, and protected; or taken back, with what went wrong first and what to do about it.
 
+use aws_sdk_cloudformation::types::Parameter;
 use pipeline::error::{AwsError, ErrorChain};
 
 use super::change_set::Request;
 use super::execution::Execution;
 use super::present::Present;
-use super::{Deployed, Target};
+use super::{Deployed, Target, network};
 
 /// Follows what was begun to its end, unless the operator ends that.
 pub(super) async fn follow(
@@ -49,11 +50,26 @@ pub(super) async fn follow(
         return;
     }
     let cause = execution.first_cause(target).await;
+    let way_out = network::advice(&cause, wanted(request, network::SUBNETS));
     let advice = match after.and_then(|after| after.refuse_unless_ready(stack)) {
         Ok(()) => format!("stack {stack} is what it was before: mend that, and run this again"),
         Err(refusal) => refusal.to_string(),
     };
-    done.ending.failure = Some(format!("{cause}\n{advice}"));
+    let sentences: Vec<String> = [Some(cause), way_out, Some(advice)]
+        .into_iter()
+        .flatten()
+        .collect();
+    done.ending.failure = Some(sentences.join("\n"));
+}
+
+/// Gives the value that a parameter was to have; nothing where it was to have its default.
+fn wanted<'r>(request: &'r Request, name: &str) -> &'r str {
+    let mut given = request.parameters.iter();
+    let given = given.find(|given| given.parameter_key() == Some(name));
+    let given = given.and_then(Parameter::parameter_value);
+    given
+        .or_else(|| request.present.parameter(name))
+        .unwrap_or_default()
 }
 
 /// Says that the protection that was asked for is not set, where nobody waits for the end of the deployment.

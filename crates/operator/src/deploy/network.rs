@@ -22,6 +22,16 @@ pub(super) const SUBNETS: &str = "VpcSubnetIds";
 pub(super) const SECURITY_GROUPS: &str = "VpcSecurityGroupIds";
 /// Is how Cloud Control says that there is no such thing.
 const NOT_THERE: &str = "ResourceNotFoundException";
+/// Is how CloudFormation says that a function of ours did not answer it.
+const UNANSWERED: &str = "did not receive a response";
+/// Lists how functions of ours say that what they called was not reached: AWS or Upvest, and by Upvest's test ingest its queue.
+const UNREACHED: [&str; 5] = [
+    "dispatch failure",
+    "error sending request",
+    "timed out",
+    "no time left",
+    "answered 503",
+];
 /// Bounds the requests that are under way at once: there are 21 at most, and Cloud Control throttles soon.
 const CONCURRENCY: usize = 5;
 
@@ -67,6 +77,28 @@ pub(super) async fn check(target: &Target<'_>, value: impl Fn(&str) -> Option<St
         )),
     }
     Ok(())
+}
+
+/// Says what to do where a deployment failed because a function of ours got nowhere. `cause` names the resource, and `subnets`
+/// are those that the functions were to be in; empty for none.
+pub(super) fn advice(cause: &str, subnets: &str) -> Option<String> {
+    // Only these resources are functions at work.
+    if !cause.contains("(Custom::") {
+        return None;
+    }
+    match (cause.contains(UNANSWERED), subnets.is_empty()) {
+        (true, true) => Some("the function did not answer: its log group tells why".to_owned()),
+        (true, false) => Some(format!(
+            "the functions' answers to CloudFormation do not get out of {subnets}: that takes the gateway endpoint `s3`, whose \
+             policy lets cloudformation-custom-resource-response-* through, a NAT gateway or a proxy; docs/platform.md lists \
+             what else must be reachable (Your network)"
+        )),
+        (false, false) if UNREACHED.iter().any(|text| cause.contains(text)) => Some(format!(
+            "the functions do not reach what they need from {subnets}: Upvest takes a NAT gateway or HttpsProxy, and AWS that or \
+             an endpoint for each service, with security groups that let port 443 through (docs/platform.md, Your network)"
+        )),
+        (false, _) => None,
+    }
 }
 
 /// Finds where each of these ids is.
@@ -171,6 +203,21 @@ mod tests {
         let refused = judge(&found(subnets), &found(groups), "eu-central-1").unwrap_err();
         assert!(refused.is_usage());
         refused.to_string()
+    }
+
+    #[test]
+    fn a_function_that_gets_nowhere_from_a_network_is_told_what_it_takes() {
+        let unanswered = "UpvestKeys (Custom::UpvestKeys): CloudFormation did not receive a response from your Custom Resource.";
+        let unreached = "UpvestSubscription (Custom::UpvestSubscription): Upvest's API cannot be called: operation timed out";
+        let refused = "UpvestSubscription (Custom::UpvestSubscription): Upvest's API cannot be called: 401 Unauthorized";
+        let another = "IngestFunction (AWS::Lambda::Function): the request timed out";
+        let told = |cause, subnets| advice(cause, subnets).unwrap_or_default();
+        assert!(told(unanswered, "subnet-a").contains("cloudformation-custom-resource-response-*"));
+        assert!(told(unanswered, "").contains("its log group tells why"));
+        assert!(told(unreached, "subnet-a").contains("from subnet-a: Upvest takes a NAT gateway"));
+        for (cause, subnets) in [(unreached, ""), (refused, "subnet-a"), (another, "subnet-a")] {
+            assert_eq!(advice(cause, subnets), None, "{cause}");
+        }
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub struct Request {
     response_url: String,
     stack_id: String,
     logical_resource_id: String,
+    properties: Value,
+    /// Holds what the properties were before an update.
+    old_properties: Value,
 }
 
 impl Request {
@@ -42,7 +45,16 @@ impl Request {
             request_id: text("RequestId"),
             logical_resource_id: text("LogicalResourceId"),
             physical_resource_id: optional("PhysicalResourceId").filter(|id| !id.is_empty()),
+            properties: event["ResourceProperties"].clone(),
+            old_properties: event["OldResourceProperties"].clone(),
         })
+    }
+
+    /// Tells whether an update gives a property of the resource another value. One that the template had not before has none.
+    #[must_use]
+    pub fn has_changed(&self, property: &str) -> bool {
+        let old = self.old_properties.get(property);
+        old.is_some_and(|old| self.properties.get(property) != Some(old))
     }
 }
 

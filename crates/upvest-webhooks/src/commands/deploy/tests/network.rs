@@ -133,3 +133,29 @@ async fn the_network_of_a_stack_that_runs_is_looked_at_when_it_changes_and_else_
         .await
         .unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_network_without_a_way_out_is_taken_back_with_what_it_takes() {
+    let site = Site::new("no-way-out");
+    prepare(&site);
+    site.aws.edit_account(|account| {
+        account.change_sets.events = vec![ResourceEvent {
+            resource_type: "Custom::UpvestKeys",
+            ..failed(
+                "UpvestKeys",
+                "CloudFormation did not receive a response from your Custom Resource.",
+            )
+        }];
+        account.change_sets.ends_as = "ROLLBACK_COMPLETE";
+    });
+    let deploy = line("deploy --release $RELEASE", "subnet-a,subnet-b", "sg-a");
+    let done = site.run(&deploy).await.unwrap();
+    let failure = done["failure"].as_str().unwrap();
+    let told = "do not get out of subnet-a,subnet-b: that takes the gateway endpoint `s3`";
+    assert!(
+        failure.starts_with("UpvestKeys (Custom::UpvestKeys): "),
+        "{failure}"
+    );
+    assert!(failure.contains(told), "{failure}");
+    assert!(failure.contains("aws cloudformation delete-stack"), "{failure}");
+}

@@ -9,6 +9,7 @@ mod endpoint;
 mod finding;
 mod functions;
 mod keys;
+mod network;
 mod queues;
 mod storage;
 mod subscription;
@@ -117,6 +118,7 @@ pub async fn check(
     };
     results.push(check::run(Functions, "functions", timeout, resources).await);
     results.extend(checks.run().await);
+    network::relate(&mut results);
     Ok(Checkup::of(
         stack.name().unwrap_or("the stack").to_owned(),
         results,
@@ -155,9 +157,6 @@ impl Checks<'_> {
         let Self { stack, timeout, .. } = *self;
         let mut checks: Vec<Check<'_>> = vec![
             self.check(Deployment, "version", async { Ok(deployment::version(stack)) }),
-            self.check(Deployment, "network", async {
-                Ok(deployment::network(&self.parameters))
-            }),
             self.check(
                 Deployment,
                 "clock",

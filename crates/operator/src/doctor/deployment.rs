@@ -20,7 +20,6 @@ use crate::versions::is_older;
 const CLOCK: &str = "clock";
 const STATUS: &str = "stack";
 const VERSION: &str = "version";
-const NETWORK: &str = "network";
 const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Answers carry whole seconds and are under way a while.
 const NOTABLE_SECONDS: i64 = 3;
@@ -137,23 +136,6 @@ pub(super) fn version(stack: &Stack) -> Vec<Finding> {
             "deploy it: versions before this one had no output Version",
         ),
     }]
-}
-
-/// Tells, of functions in a VPC, what nobody sees from outside: what they reach, and which checks show that they do.
-pub(super) fn network(parameters: &Parameters) -> Vec<Finding> {
-    let subnets = parameters
-        .get("VpcSubnetIds")
-        .filter(|subnets| !subnets.is_empty());
-    let found = subnets.map(|subnets| {
-        format!(
-            "the functions are in {subnets}: whether they reach SQS, DynamoDB, S3, Secrets Manager and Upvest from there shows in \
-             the checks of keys and queues (docs/platform.md has the endpoints)"
-        )
-    });
-    found
-        .map(|found| Finding::skipped(NETWORK, found))
-        .into_iter()
-        .collect()
 }
 
 /// Finds out who asks, and how far the clocks of this machine, AWS and Upvest are apart.

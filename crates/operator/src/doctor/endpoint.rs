@@ -22,7 +22,7 @@ const REACHED: &str = "reachable";
 const REDIRECT: &str = "no redirect";
 const GET: &str = "GET is refused";
 const UNSIGNED: &str = "unsigned POST is refused";
-const PROBE: &str = "signed POST is answered 200";
+pub(super) const PROBE: &str = "signed POST is answered 200";
 /// Bounds how much of an answer's body is read, in bytes.
 const MAX_BODY_BYTES: usize = 4096;
 

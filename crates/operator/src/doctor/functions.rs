@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use aws_sdk_eventbridge::types::RuleState;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
-use aws_sdk_lambda::types::{LastUpdateStatus, State};
+use aws_sdk_lambda::types::{LastUpdateStatus, LastUpdateStatusReasonCode, State, StateReasonCode};
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::check::{CheckError, Checked};
 use super::deployment::Resources;
 use super::finding::Finding;
+use super::network;
 use crate::stack::Stack;
 
 const FUNCTIONS: &str = "functions";
@@ -21,21 +22,26 @@ const REDEPLOY: &str = "deploy the stack again, which brings back what is missin
 /// Bounds the requests that are under way at once, which keeps below what Lambda lets through.
 const CONCURRENCY: usize = 8;
 
-/// Checks that every function is there and may run.
+/// Checks that every function is there and may run, and tells in which network they are.
 pub(super) async fn functions(stack: &Stack, resources: &Resources) -> Checked {
     let client = &stack.lambda();
     let names = resources.of("AWS::Lambda::Function");
     let looked = stream::iter(names).map(async |(logical, name)| {
         match client.get_function().function_name(name).send().await {
-            Err(error) if error.code() == Some(GONE) => Ok(Some(gone(FUNCTIONS, logical))),
+            Err(error) if error.code() == Some(GONE) => Ok((Some(gone(FUNCTIONS, logical)), None)),
             found => {
                 let found = found.map_err(CheckError::of("lambda:GetFunction"))?;
-                Ok::<_, CheckError>(function_problem(logical, name, &found))
+                let place = found.configuration().map(network::place);
+                let place = place.map(|place| (logical.to_owned(), place));
+                Ok::<_, CheckError>((function_problem(logical, name, &found), place))
             }
         }
     });
-    let findings: Vec<_> = looked.buffered(CONCURRENCY).try_collect().await?;
-    Ok(summary(FUNCTIONS, findings, "may run"))
+    let looked: Vec<_> = looked.buffered(CONCURRENCY).try_collect().await?;
+    let (problems, places): (Vec<_>, Vec<_>) = looked.into_iter().unzip();
+    let mut findings = summary(FUNCTIONS, problems, "may run");
+    findings.extend(network::finding(places.into_iter().flatten()));
+    Ok(findings)
 }
 
 fn function_problem(logical: &str, name: &str, found: &GetFunctionOutput) -> Option<Finding> {
@@ -48,19 +54,20 @@ fn function_problem(logical: &str, name: &str, found: &GetFunctionOutput) -> Opt
         return Some(Finding::failed(FUNCTIONS, found, advice));
     }
     let configuration = found.configuration()?;
-    let reason = if configuration.state() == Some(&State::Failed) {
-        configuration.state_reason()
+    let (reason, code) = if configuration.state() == Some(&State::Failed) {
+        let code = configuration.state_reason_code().map(StateReasonCode::as_str);
+        (configuration.state_reason(), code)
     } else if configuration.last_update_status() == Some(&LastUpdateStatus::Failed) {
-        configuration.last_update_status_reason()
+        let code = configuration.last_update_status_reason_code();
+        let code = code.map(LastUpdateStatusReasonCode::as_str);
+        (configuration.last_update_status_reason(), code)
     } else {
         return None;
     };
     let found = format!("{logical} failed to be set up: {}", reason.unwrap_or("no reason"));
-    Some(Finding::failed(
-        FUNCTIONS,
-        found,
-        "mend that, and deploy the stack again",
-    ))
+    let advice = code.and_then(network::advice);
+    let advice = advice.unwrap_or("mend that, and deploy the stack again");
+    Some(Finding::failed(FUNCTIONS, found, advice))
 }
 
 /// Checks that every queue is read by its function.

@@ -14,7 +14,7 @@ use super::finding::Finding;
 use crate::stack::Stack;
 
 const KNOWN: &str = "verification keys";
-const FRESH: &str = "last fetched";
+pub(super) const FRESH: &str = "last fetched";
 const RETIRED: &str = "retired keys";
 const NOT_SERVED: &str = "keys not of Upvest";
 const DISTRUSTED: &str = "distrusted keys";

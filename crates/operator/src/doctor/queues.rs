@@ -13,7 +13,7 @@ use crate::stack::{Queue, Stack};
 
 const SETTINGS: &str = "settings";
 const DEAD_LETTERS: &str = "dead letters";
-const BACKLOG: &str = "backlog";
+pub(super) const BACKLOG: &str = "backlog";
 /// Gives the longest time that SQS keeps a message, in seconds: 14 days.
 const RETENTION_SECONDS: u64 = 1_209_600;
 /// Gives the largest message that SQS takes, in bytes, which a delivery may need.

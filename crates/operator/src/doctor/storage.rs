@@ -14,7 +14,7 @@ use crate::stack::{Part, Stack};
 const TABLES: &str = "tables";
 const ARCHIVE: &str = "archive";
 const QUARANTINE: &str = "quarantine";
-const PENDING: &str = "pending";
+pub(super) const PENDING: &str = "pending";
 /// Says how long a delivery may be pending before a person has to look.
 const PENDING_FOR: SignedDuration = SignedDuration::from_hours(24);
 const BUS: &str = "event bus";

@@ -2,6 +2,7 @@
 
 mod account;
 mod endpoint;
+mod network;
 mod resources;
 
 use std::collections::BTreeMap;

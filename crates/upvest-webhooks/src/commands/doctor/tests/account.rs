@@ -166,23 +166,3 @@ async fn a_subscription_that_outlives_its_stack_is_found() {
         .await
         .assert_only("warning", "subscription", &found, &advice);
 }
-
-#[tokio::test]
-async fn of_functions_in_a_vpc_it_is_told_which_checks_show_that_there_is_a_way_out() {
-    let site = Site::healthy().await;
-    assert!(!site.check("").await.text.contains("network"));
-    let subnets = "subnet-1,subnet-2".to_owned();
-    let edit = |account: &mut fake_aws::Account| {
-        account
-            .stack_parameters
-            .insert("VpcSubnetIds".to_owned(), subnets);
-    };
-    site.world.receiver.aws.edit_account(edit);
-    let skipped = site.check("").await.of("skipped");
-    let network = skipped.iter().find(|(check, ..)| check == "network");
-    let (_, found, _) = network.expect("the network is told of");
-    assert!(
-        found.contains("subnet-1,subnet-2") && found.contains("docs/platform.md"),
-        "{found}"
-    );
-}

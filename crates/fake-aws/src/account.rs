@@ -58,6 +58,8 @@ pub struct Account {
     pub bucket_owners: BTreeMap<String, String>,
     /// Maps the ids of subnets and security groups to their properties, as Cloud Control gives them.
     pub networks: BTreeMap<String, Value>,
+    /// Says what the only code signing configuration does about unsigned code; `None` where there is none.
+    pub code_signing: Option<&'static str>,
     /// Gives what Lambda says of the configuration of functions besides, by their names.
     pub configurations: BTreeMap<String, Value>,
 }

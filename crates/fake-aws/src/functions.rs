@@ -21,6 +21,7 @@ pub(crate) fn answer(account: &mut Account, request: &Request) -> Reply {
         }
         "ListEventSourceMappings" => account.event_sources(),
         "GetAccountSettings" => account.limits(),
+        "GetCodeSigningConfig" => account.code_signing(),
         _ => denial(request),
     }
 }
@@ -31,6 +32,23 @@ impl Account {
         let unreserved = self.unreserved_executions.unwrap_or(limit);
         Reply::json(&json!({ "AccountLimit": {
             "ConcurrentExecutions": limit, "UnreservedConcurrentExecutions": unreserved,
+        } }))
+    }
+
+    fn code_signing(&self) -> Reply {
+        let Some(policy) = self.code_signing else {
+            return Reply::json_error(
+                404,
+                "ResourceNotFoundException",
+                "The code signing configuration cannot be found.",
+            );
+        };
+        Reply::json(&json!({ "CodeSigningConfig": {
+            "CodeSigningConfigId": "csc-0123456789abcdef0",
+            "CodeSigningConfigArn": "arn:aws:lambda:eu-central-1:123456789012:code-signing-config:csc-0123456789abcdef0",
+            "AllowedPublishers": { "SigningProfileVersionArns": [] },
+            "CodeSigningPolicies": { "UntrustedArtifactOnDeployment": policy },
+            "LastModified": "2026-01-01T00:00:00Z",
         } }))
     }
 

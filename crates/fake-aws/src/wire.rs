@@ -107,11 +107,13 @@ fn operation_without_target(http: &http::Request<Vec<u8>>) -> Option<(Service, S
             let path = http.uri().path().trim_matches('/');
             let function = path.split_once("/functions/").map(|(_, function)| function);
             let stopped = function.and_then(|function| function.strip_suffix("/concurrency"));
+            let signing = path.split_once("/code-signing-configs/");
             let (operation, resource) = match (function, stopped) {
                 (_, Some(function)) if http.method() == "PUT" => ("PutFunctionConcurrency", function),
                 (_, Some(function)) => ("DeleteFunctionConcurrency", function),
                 (Some(function), None) => ("GetFunction", function),
                 (None, None) if path.ends_with("/account-settings") => ("GetAccountSettings", ""),
+                (None, None) if signing.is_some() => ("GetCodeSigningConfig", ""),
                 (None, None) => ("ListEventSourceMappings", ""),
             };
             return Some((Service::Lambda, operation.to_owned(), resource.to_owned()));

@@ -46,6 +46,7 @@ mod execution;
 mod network;
 mod present;
 mod settings;
+mod signing;
 mod tagging;
 
 use std::collections::BTreeMap;
@@ -203,6 +204,7 @@ async fn prepare(target: &Target<'_>, deployment: &Deployment) -> Result<(String
     arns::check(&deployment.settings, &caller, &target.region())?;
     let value = |name: &str| value_of(name, &deployment.settings, &present, &definitions);
     account::check(target, &deployment.settings, &present, value).await?;
+    signing::check(target, value(signing::CONFIGURATION).as_deref(), true).await?;
     warn_of_older(target, &release, &present);
 
     let bucket = deployment.artifacts_bucket.as_deref();

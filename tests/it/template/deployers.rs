@@ -153,8 +153,8 @@ fn who_deploys_hands_over_to_cloudformation_and_touches_no_resource_himself() {
                     statement["Condition"],
                     json!({ "StringEquals": { "iam:PassedToService": "cloudformation.amazonaws.com" } })
                 ),
-                // Whether ingest has room: it says nothing of anybody's data.
-                ("lambda", "GetAccountSettings") => {}
+                // Whether ingest has room, and unsigned code is taken: neither says anything of anybody's data.
+                ("lambda", "GetAccountSettings" | "GetCodeSigningConfig") => {}
                 // Whether subnets and security groups are there: what Cloud Control reads besides takes permissions of its own.
                 ("ec2", "DescribeNetworkAcls" | "DescribeSecurityGroups" | "DescribeSubnets") => {}
                 ("s3", _) => {

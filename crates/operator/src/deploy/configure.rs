@@ -13,7 +13,7 @@ use super::changes::Plan;
 use super::definitions::{ARTIFACTS_BUCKET, ARTIFACTS_PREFIX, Definitions};
 use super::present::Present;
 use super::settings::Settings;
-use super::{ARCHITECTURE, Deployed, Target, account, arns, value_of};
+use super::{ARCHITECTURE, Deployed, Target, account, arns, signing, value_of};
 use crate::error::{Error, Result};
 
 /// Names the template in the place of every release.
@@ -110,6 +110,7 @@ async fn prepare(target: &Target<'_>, configuration: &Configuration) -> Result<R
     arns::check(settings, &caller, &target.region())?;
     let value = |name: &str| value_of(name, settings, &present, &definitions);
     account::check(target, settings, &present, value).await?;
+    signing::check(target, settings.get(signing::CONFIGURATION), false).await?;
     let owner = configuration.artifacts_bucket_owner.as_deref();
     let store = Store::new(target, &caller, Some(bucket), owner);
     let key = format!("{prefix}/{TEMPLATE}");

@@ -75,7 +75,11 @@ async fn a_deployer_with_the_policy_deploys_and_configures_and_needs_all_of_it()
     site.run(&format!("{deploy} --yes")).await.unwrap();
     site.would_change(modified("IngestFunction", "AWS::Lambda::Function", "False"));
     network::prepare(&site);
-    site.run("configure --set VpcSubnetIds=subnet-a,subnet-b --set VpcSecurityGroupIds=sg-a --yes")
+    site.aws
+        .edit_account(|account| account.code_signing = Some("Warn"));
+    let network = "--set VpcSubnetIds=subnet-a,subnet-b --set VpcSecurityGroupIds=sg-a";
+    let signing = site.code_signing();
+    site.run(&format!("configure {network} --set {signing} --yes"))
         .await
         .unwrap();
     let calls = site.aws.calls();

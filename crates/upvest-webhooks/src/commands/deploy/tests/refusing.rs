@@ -68,6 +68,43 @@ async fn what_cannot_work_is_refused_before_anything_is_uploaded() {
     site.assert_untouched();
 }
 
+impl Site {
+    /// Sets a code signing configuration of the account's region.
+    pub(super) fn code_signing(&self) -> String {
+        let region = self.aws.sdk_config().region().expect("an account is in a region");
+        format!(
+            "CodeSigningConfigArn=arn:aws:lambda:{region}:123456789012:code-signing-config:csc-0123456789abcdef0"
+        )
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_code_signing_configuration_that_is_not_there_or_takes_no_unsigned_code_is_refused() {
+    let site = Site::new("signing");
+    let line = format!("deploy --release $RELEASE --yes --set {}", site.code_signing());
+    let refusal = site.refusal(&line).await;
+    assert!(
+        refusal.contains("CodeSigningConfigArn names what is not there"),
+        "{refusal}"
+    );
+    let set = |policy| {
+        site.aws
+            .edit_account(|account| account.code_signing = Some(policy))
+    };
+    set("Enforce");
+    let refusal = site.refusal(&line).await;
+    assert!(refusal.contains("takes signed code alone"), "{refusal}");
+    site.assert_untouched();
+    set("Warn");
+    assert_eq!(site.run(&line).await.unwrap()["status"], "CREATE_COMPLETE");
+    // Other parameters upload no code; but a release does, whether or not the configuration is given again.
+    set("Enforce");
+    site.would_change(modified("IngestFunction", "AWS::Lambda::Function", "False"));
+    site.run("configure --set LogLevel=DEBUG --yes").await.unwrap();
+    let refusal = site.refusal("deploy --release $RELEASE --yes").await;
+    assert!(refusal.contains("takes signed code alone"), "{refusal}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_account_with_ten_concurrent_executions_is_refused_unless_the_queues_take_fewer() {
     let site = Site::new("ten");

@@ -9,13 +9,11 @@ use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::response::Response;
 use axum::serve::Listener;
+use fake_aws::tls::Authority;
 use fake_aws::{Aws, Call};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::server::TlsStream;
 use upvest::signature::SigningKey;
 use verify_and_store::Policy;
@@ -47,13 +45,10 @@ impl Certificates {
     ///
     /// [`BenchError::Certificate`], or [`BenchError::Io`] when the bundle cannot be written.
     pub fn make(directory: &Path) -> Result<Self, BenchError> {
-        let (authority, certificate, key) = certificate().map_err(|error| certificate_error(error.into()))?;
-        let chain = vec![certificate];
-        let config = ServerConfig::builder().with_no_client_auth();
-        let config = config.with_single_cert(chain, key);
-        let config = config.map_err(|error| certificate_error(error.into()))?;
+        let authority = Authority::new("benchmark").map_err(BenchError::Certificate)?;
+        let config = authority.server("127.0.0.1").map_err(BenchError::Certificate)?;
         let system = BUNDLES.iter().find_map(|path| std::fs::read_to_string(path).ok());
-        let bundle = format!("{}\n{authority}", system.unwrap_or_default());
+        let bundle = format!("{}\n{}", system.unwrap_or_default(), authority.pem());
         let path = directory.join("ca.pem");
         std::fs::write(&path, &bundle).map_err(BenchError::io(path.display().to_string()))?;
         Ok(Self {
@@ -62,24 +57,6 @@ impl Certificates {
             count: bundle.matches("-----BEGIN CERTIFICATE-----").count(),
         })
     }
-}
-
-fn certificate_error(source: Box<dyn std::error::Error + Send + Sync>) -> BenchError {
-    BenchError::Certificate(source)
-}
-
-/// Makes an authority, as PEM, and a certificate of it for the loopback address, with its key.
-fn certificate() -> Result<(String, CertificateDer<'static>, PrivateKeyDer<'static>), rcgen::Error> {
-    let mut authority = CertificateParams::new(Vec::new())?;
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    authority.distinguished_name.push(DnType::CommonName, "benchmark");
-    let authority_key = KeyPair::generate()?;
-    let pem = authority.self_signed(&authority_key)?.pem();
-    let issuer = Issuer::new(authority, authority_key);
-    let key = KeyPair::generate()?;
-    let own = CertificateParams::new(vec!["127.0.0.1".to_owned()])?.signed_by(&key, &issuer)?;
-    let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|_| rcgen::Error::CouldNotParseKeyPair)?;
-    Ok((pem, own.into(), key))
 }
 
 /// Is an AWS account of its own on a port of its own, for one process of a function.

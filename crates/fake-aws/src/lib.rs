@@ -49,6 +49,10 @@
 //! same [`Call`]s in the same order, and a failure that chance found can be looked at again. The code under test must
 //! not add chance of its own; `tokio::select!` without `biased` and the iteration order of a `HashMap` do.
 //!
+//! # Servers on a socket
+//!
+//! Tests of connections open their servers themselves; [`tls`] has the certificates for them.
+//!
 //! # What is not here
 //!
 //! IAM is not evaluated, streams and point-in-time recovery do not exist, and no operation that the receiver does not
@@ -83,6 +87,7 @@ mod setting;
 mod sqs;
 mod sqs_replies;
 mod throttling;
+pub mod tls;
 mod wire;
 
 use std::collections::BTreeMap;

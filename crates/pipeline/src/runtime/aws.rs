@@ -42,7 +42,7 @@ pub async fn config() -> SdkConfig {
                 .with_max_backoff(Duration::from_secs(1)),
         )
         .timeout_config(timeouts)
-        .http_client(Connections::default());
+        .http_client(Connections::new(&environment));
     // Where Lambda puts those of the role, which everywhere else are asked first: what else may have some is not even made.
     let loader = match environment("AWS_ACCESS_KEY_ID") {
         Some(_) => loader.credentials_provider(EnvironmentVariableCredentialsProvider::new()),

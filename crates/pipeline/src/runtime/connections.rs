@@ -6,74 +6,73 @@
 //!
 //! | Module | Knows |
 //! |---|---|
-//! | `direct` | requests over connections of our own |
+//! | `pooled` | requests, over connections that are kept open |
+//! | `proxies` | which proxy the environment names, and whether it can be one |
 //! | `roots` | which certificates are trusted |
+//! | `route` | the way to a host: to itself, or through the proxy |
 
-mod direct;
+mod pooled;
+mod proxies;
 mod roots;
+mod route;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
 use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, SharedHttpConnector};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use hyper_util::client::proxy::matcher::Matcher;
 
-use self::direct::Direct;
-use crate::runtime::config::environment;
+use self::pooled::Pooled;
+use self::roots::Bundle;
 
-/// Lists the variables that name a proxy, for those who read them in capitals and for those who do not.
-const PROXIES: [&str; 6] = [
-    "HTTPS_PROXY",
-    "https_proxy",
-    "HTTP_PROXY",
-    "http_proxy",
-    "ALL_PROXY",
-    "all_proxy",
-];
+/// Looks a variable up, in the environment or in a test's map.
+type Variables<'v> = dyn Fn(&str) -> Option<String> + 'v;
 
-/// Gives the timeouts of a connector: until it is connected, and until an answer is read.
+/// Gives the timeouts of a connector: until it is connected, and until an answer begins.
 type Timeouts = (Option<Duration>, Option<Duration>);
 
 /// Makes a connector for each pair of timeouts, when the first request needs it.
-#[derive(Debug, Default)]
-pub(super) struct Connections(Mutex<HashMap<Timeouts, SharedHttpConnector>>);
+#[derive(Debug)]
+pub(super) struct Connections {
+    bundle: Bundle,
+    proxies: Arc<Matcher>,
+    connectors: Mutex<HashMap<Timeouts, SharedHttpConnector>>,
+}
+
+impl Connections {
+    /// Reads which certificates are trusted, and which proxy is in the way. A proxy that can be none is told of in the log, and
+    /// not used: a function that reaches AWS without it goes on receiving.
+    pub(super) fn new(variables: &Variables<'_>) -> Self {
+        let proxies = proxies::read(variables).unwrap_or_else(|error| {
+            tracing::error!(%error, "AWS is called without a proxy");
+            Matcher::builder().build()
+        });
+        Self {
+            bundle: Bundle::named(variables),
+            proxies: Arc::new(proxies),
+            connectors: Mutex::default(),
+        }
+    }
+
+    fn connector(&self, timeouts: Timeouts) -> SharedHttpConnector {
+        let mut connectors = self.connectors.lock().unwrap_or_else(PoisonError::into_inner);
+        let connector = connectors.entry(timeouts).or_insert_with(|| {
+            let pooled = Pooled::new(timeouts, self.bundle.clone(), Arc::clone(&self.proxies));
+            SharedHttpConnector::new(pooled)
+        });
+        connector.clone()
+    }
+}
 
 impl HttpClient for Connections {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        let timeouts = (settings.connect_timeout(), settings.read_timeout());
-        let mut connectors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let connector = connectors
-            .entry(timeouts)
-            .or_insert_with(|| connector(settings, components));
-        connector.clone()
+    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        self.connector((settings.connect_timeout(), settings.read_timeout()))
     }
 
     fn connector_metadata(&self) -> Option<ConnectorMetadata> {
         Some(ConnectorMetadata::new("hyper", Some("1.x".into())))
     }
-}
-
-/// Makes a connector of our own, or the SDK's where a request has to find its way through a proxy, which it knows how to.
-fn connector(settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
-    let has_proxy = PROXIES
-        .iter()
-        .any(|name| environment(name).is_some_and(|proxy| !proxy.is_empty()));
-    if !has_proxy && settings.read_timeout().is_none() {
-        return SharedHttpConnector::new(Direct::new(settings.connect_timeout()));
-    }
-    let mut builder = Connector::builder().connector_settings(settings.clone());
-    builder.set_sleep_impl(components.sleep_impl());
-    builder.set_proxy_config(Some(ProxyConfig::from_env()));
-    let builder = builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-    SharedHttpConnector::new(builder.build())
 }

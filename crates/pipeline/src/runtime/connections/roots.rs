@@ -3,45 +3,73 @@
 //! They are those of the file that `SSL_CERT_FILE` names, as the template has it. The usual library takes half of a cold start
 //! for its 145 certificates; here they are read as every such file is written, and by the library where one is not.
 
-use std::fs;
+use std::{fmt, fs};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
+use rustls_native_certs::{load_certs_from_paths, load_native_certs};
 
-use crate::runtime::config::environment;
+use super::Variables;
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
 
-/// Reads the trusted certificates. One that is none is left out.
-pub(super) fn roots() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    let (taken, left_out) = roots.add_parsable_certificates(certificates());
-    if taken == 0 {
-        tracing::warn!(
-            left_out,
-            "there is no certificate to trust, so that AWS cannot be reached"
-        );
-    }
-    roots
+/// Says where the certificates are that are trusted.
+#[derive(Debug, Clone)]
+pub(super) enum Bundle {
+    /// In the file of `SSL_CERT_FILE`.
+    File(String),
+    /// Where the usual library finds them: in a folder that is named, or in the system's.
+    Found,
 }
 
-fn certificates() -> Vec<CertificateDer<'static>> {
-    // Where a folder of certificates is named, or nothing is, the library reads all there is.
-    let file = match environment("SSL_CERT_DIR") {
-        None => environment("SSL_CERT_FILE"),
-        Some(_) => None,
-    };
-    let text = file.and_then(|file| fs::read_to_string(file).ok());
-    text.and_then(|text| from_pem(&text)).unwrap_or_else(|| {
-        let found = rustls_native_certs::load_native_certs();
+impl fmt::Display for Bundle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{path} (SSL_CERT_FILE, the parameter CertificateBundle)"),
+            Self::Found => f.write_str("SSL_CERT_DIR or the system's certificates"),
+        }
+    }
+}
+
+impl Bundle {
+    /// Reads where the certificates are.
+    pub(super) fn named(variables: &Variables<'_>) -> Self {
+        // Where a folder of certificates is named, or nothing is, the library reads all there is.
+        match (variables("SSL_CERT_DIR"), variables("SSL_CERT_FILE")) {
+            (None, Some(path)) => Self::File(path),
+            _ => Self::Found,
+        }
+    }
+
+    /// Reads the trusted certificates. One that is none is left out.
+    pub(super) fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        let (taken, left_out) = roots.add_parsable_certificates(self.certificates());
+        if taken == 0 {
+            tracing::error!(
+                left_out,
+                "there is no certificate to trust in {self}, so that AWS cannot be reached: name a file that has some"
+            );
+        }
+        roots
+    }
+
+    fn certificates(&self) -> Vec<CertificateDer<'static>> {
+        let found = match self {
+            Self::File(path) => match fs::read_to_string(path).ok().and_then(|text| from_pem(&text)) {
+                Some(certificates) => return certificates,
+                None => load_certs_from_paths(Some(path.as_ref()), None),
+            },
+            Self::Found => load_native_certs(),
+        };
         if !found.errors.is_empty() {
             tracing::warn!(errors = ?found.errors, "certificates could not be read");
         }
         found.certs
-    })
+    }
 }
 
 /// Reads certificates as files nearly always have them (RFC 7468): the markers and the base64 on lines of their own. `None`

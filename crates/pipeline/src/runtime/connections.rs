@@ -15,6 +15,8 @@ mod pooled;
 mod proxies;
 mod roots;
 mod route;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

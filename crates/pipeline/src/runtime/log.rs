@@ -95,7 +95,7 @@ fn report_panic(panic: &PanicHookInfo<'_>) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
 
@@ -114,7 +114,8 @@ mod tests {
         }
     }
 
-    fn logged(level: LevelFilter, act: impl FnOnce()) -> String {
+    /// Returns what is logged while it acts.
+    pub(crate) fn logged(level: LevelFilter, act: impl FnOnce()) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
         let subscriber = subscriber(level, move || writer.clone());

@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use operator::ErrorKind;
+use operator::deploy::NESTED_TEMPLATES;
 use operator::release::{CHECKSUMS_FILE, RELEASE_FILE, Release, checksum, function_path};
-use release::{Parts, package, packaged};
+use release::{PackagedTemplate, Parts, package, packaged};
 use serde_json::{Value, json};
 
 use crate::template::cloudformation::{Template, as_written, parse, repository_file, text_of};
@@ -172,6 +173,10 @@ fn a_release_has_the_checksum_of_everything_that_is_in_it_and_of_nothing_else() 
         summed.insert(path.to_owned());
     }
     assert_eq!(summed, there);
+    let template = parse(&fs::read_to_string(dist.join("template.yaml")).unwrap());
+    for (path, sum) in template["Metadata"][NESTED_TEMPLATES].as_object().unwrap() {
+        assert_eq!(*sum, release.files[path], "{path}");
+    }
     assert!(there.remove(RELEASE_FILE));
     assert_eq!(release.files.keys().cloned().collect::<BTreeSet<_>>(), there);
     for file in [
@@ -224,8 +229,16 @@ fn every_function_of_the_template_has_its_code_for_every_architecture() {
     assert_eq!(deployed, binaries().into_iter().collect::<BTreeSet<_>>());
 }
 
+/// The template of a release of this repository.
+fn packaged_repository() -> PackagedTemplate {
+    let sum = |path: &str| Ok(checksum(repository_file(path).as_bytes()));
+    packaged(&repository_file("template.yaml"), sum).unwrap()
+}
+
 /// Leaves out of a template what a release changes, each where it is to be; what is left has to be the same.
 fn without_what_is_changed(mut template: Value) -> Value {
+    let metadata = template["Metadata"].as_object_mut().unwrap();
+    metadata.remove(NESTED_TEMPLATES);
     let groups = &mut template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"];
     groups
         .as_array_mut()
@@ -255,7 +268,7 @@ fn without_what_is_changed(mut template: Value) -> Value {
 
 #[test]
 fn the_template_of_a_release_differs_from_the_repositorys_where_it_names_what_is_deployed_alone() {
-    let made = packaged(&repository_file("template.yaml")).unwrap();
+    let made = packaged_repository();
     let ours = as_written("template.yaml");
     let theirs = parse(&made.text);
     assert_eq!(
@@ -285,13 +298,15 @@ fn the_template_of_a_release_differs_from_the_repositorys_where_it_names_what_is
             "{url}"
         );
         assert_eq!(theirs["Resources"][name]["Type"], "AWS::CloudFormation::Stack");
+        let sum = checksum(repository_file(path).as_bytes());
+        assert_eq!(theirs["Metadata"][NESTED_TEMPLATES][path], sum);
     }
     let repository = repository_file("template.yaml");
     let before: BTreeSet<&str> = repository.lines().collect();
     let new = made.text.lines().filter(|line| !before.contains(line));
     // Two lines of the group, and six of the parameters that no other parameter has too; a line for each function, the loop's
-    // among them; two for each nested template.
-    let expected = 2 + 6 + (made.functions.len() + 1) + 2 * made.nested.len();
+    // among them; three for each nested template, and one above their checksums.
+    let expected = 2 + 6 + (made.functions.len() + 1) + 3 * made.nested.len() + 1;
     assert_eq!(new.count(), expected);
 }
 
@@ -299,7 +314,7 @@ fn the_template_of_a_release_differs_from_the_repositorys_where_it_names_what_is
 /// function without a bucket, which is not deployed at all then: a stack without `UpvestSecret` would not come up.
 #[test]
 fn functions_whose_condition_does_not_hold_keep_their_bucket() {
-    let made = packaged(&repository_file("template.yaml")).unwrap();
+    let made = packaged_repository();
     let code: Vec<&str> = made
         .text
         .lines()

@@ -43,6 +43,7 @@ mod configure;
 mod definitions;
 mod ending;
 mod execution;
+mod nested;
 mod network;
 mod present;
 mod settings;
@@ -59,12 +60,14 @@ use tokio::sync::Notify;
 
 pub use changes::{Change, ChangeKind, ParameterChange, Plan};
 pub use configure::{Configuration, StackParameter, StackParameters, configure, parameters};
+pub use nested::NESTED_TEMPLATES;
 pub use settings::{Settings, tags};
 
 use self::archive::Source;
 use self::artifacts::Store;
 use self::change_set::{Request, carry_out};
 use self::definitions::{ARTIFACTS_BUCKET, ARTIFACTS_PREFIX, Definitions};
+use self::nested::NestedTemplates;
 use self::present::Present;
 use crate::error::{Error, Result};
 use crate::release::Release;
@@ -186,7 +189,7 @@ pub async fn deploy(
 }
 
 /// Checks all that can be checked before anything is made, and then uploads what is missing.
-async fn prepare(target: &Target<'_>, deployment: &Deployment) -> Result<(String, Request)> {
+async fn prepare<'t>(target: &'t Target<'t>, deployment: &Deployment) -> Result<(String, Request<'t>)> {
     let stack_policy = deployment.stack_policy.as_deref().map(read_policy).transpose()?;
     let source = Source::open(&deployment.release, deployment.checksum.as_deref()).await?;
     let release = Release::read(source.folder())?;
@@ -225,6 +228,7 @@ async fn prepare(target: &Target<'_>, deployment: &Deployment) -> Result<(String
     let request = Request {
         uploaded,
         template_url: store.url(&format!("{}/{}", release.prefix(), release.template)),
+        nested: NestedTemplates::checked(&template, store, &release.prefix()).await?,
         parameters,
         parameter_changes: definitions.changes(&settings, &present),
         present,

@@ -44,7 +44,8 @@ pub fn package(parts: &Parts) -> Result<Release> {
         };
         changelog::section(&changes, released)?;
     }
-    let packaged = template::packaged(&text(&parts.repository.join(TEMPLATE))?)?;
+    let sum = |path: &str| read(&parts.repository.join(path)).map(|content| checksum(&content));
+    let packaged = template::packaged(&text(&parts.repository.join(TEMPLATE))?, sum)?;
     let binaries = functions::binaries(&parts.repository)?;
     if let Some(unknown) = packaged.functions.iter().find(|name| !binaries.contains(name)) {
         return Err(Error::failed(format!(

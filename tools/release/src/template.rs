@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use operator::deploy::NESTED_TEMPLATES;
 use operator::{Error, Result};
 
 /// Is the group of the new parameters.
@@ -29,6 +30,8 @@ const FUNCTION: &str = "CodeUri: target/lambda/";
 const NESTED: &str = "Type: AWS::Serverless::Application";
 /// SAM takes no function in the place of a nested template, and CloudFormation does.
 const PACKAGED_NESTED: &str = "Type: AWS::CloudFormation::Stack";
+/// Is the section that what the nested templates are to be is written into.
+const METADATA: &str = "Metadata:";
 const LOCATION: &str = "Location: ";
 /// Is what no line of a release may name.
 const BUILT_HERE: &str = "target/lambda";
@@ -36,6 +39,7 @@ const BUILT_HERE: &str = "target/lambda";
 /// Names the places of the template that are changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
+    Metadata,
     Groups,
     Parameters,
     Function,
@@ -55,12 +59,13 @@ pub struct PackagedTemplate {
     pub nested: Vec<String>,
 }
 
-/// Makes the template of a release from the repository's.
+/// Makes the template of a release from the repository's. `sum` gives the SHA-256 of a nested template in hex, by its path, which
+/// is what CloudFormation is to find in the bucket.
 ///
 /// # Errors
 ///
 /// [`Error`] when the template is not written as it is expected to be, so that something of it would stay behind.
-pub fn packaged(template: &str) -> Result<PackagedTemplate> {
+pub fn packaged(template: &str, sum: impl Fn(&str) -> Result<String>) -> Result<PackagedTemplate> {
     let mut counts: BTreeMap<Place, usize> = BTreeMap::new();
     let (mut lines, mut functions, mut nested) = (Vec::new(), Vec::new(), Vec::new());
     for line in template.lines() {
@@ -74,10 +79,16 @@ pub fn packaged(template: &str) -> Result<PackagedTemplate> {
         match place {
             Place::Function => functions.push(text.trim_start_matches(FUNCTION).to_owned()),
             Place::Location => nested.push(text.trim_start_matches(LOCATION).to_owned()),
-            Place::Groups | Place::Parameters | Place::Domains | Place::Nested => {}
+            Place::Metadata | Place::Groups | Place::Parameters | Place::Domains | Place::Nested => {}
         }
     }
     check(&counts, &functions, &nested)?;
+    let metadata = lines.iter().position(|line| line == METADATA);
+    let metadata = metadata.expect("it was counted");
+    lines.insert(metadata + 1, format!("  {NESTED_TEMPLATES}:"));
+    for (index, path) in nested.iter().enumerate() {
+        lines.insert(metadata + 2 + index, format!("    {path}: \"{}\"", sum(path)?));
+    }
     if let Some(index) = lines.iter().position(|line| line.contains(BUILT_HERE)) {
         return Err(unexpected(&format!(
             "it still names {BUILT_HERE}: {}",
@@ -95,6 +106,7 @@ pub fn packaged(template: &str) -> Result<PackagedTemplate> {
 fn check(counts: &BTreeMap<Place, usize>, functions: &[String], nested: &[String]) -> Result<()> {
     let count = |place| counts.get(&place).copied().unwrap_or_default();
     for (place, what) in [
+        (Place::Metadata, "section `Metadata:`"),
         (Place::Groups, "line `ParameterGroups:`"),
         (Place::Parameters, "section `Parameters:`"),
         (Place::Domains, "loop over the domains with `CodeUri: !Join`"),
@@ -123,6 +135,7 @@ fn change(line: &str) -> Option<(Place, String)> {
     let text = line.trim_start();
     let indent = &line[..line.len() - text.len()];
     let changed = match text {
+        METADATA if indent.is_empty() => (Place::Metadata, line.to_owned()),
         "ParameterGroups:" => (Place::Groups, format!("{line}\n{GROUP}")),
         "Parameters:" if indent.is_empty() => (Place::Parameters, format!("{line}\n{PARAMETERS}")),
         DOMAINS => (Place::Domains, format!("{indent}{PACKAGED_DOMAINS}")),
@@ -183,6 +196,8 @@ Resources:
 "#;
 
     const PACKAGED: &str = r#"Metadata:
+  NestedTemplates:
+    infra/alarms.yaml: "00ff"
   AWS::CloudFormation::Interface:
     ParameterGroups:
       - Label: { default: Release }
@@ -221,9 +236,14 @@ Resources:
         StackName: !Ref AWS::StackName
 "#;
 
+    fn sum(path: &str) -> Result<String> {
+        assert_eq!(path, "infra/alarms.yaml");
+        Ok("00ff".to_owned())
+    }
+
     #[test]
     fn parameters_code_and_nested_templates_are_changed_and_nothing_else() {
-        let made = packaged(TEMPLATE).unwrap();
+        let made = packaged(TEMPLATE, sum).unwrap();
         assert_eq!(made.text, PACKAGED);
         assert_eq!(made.functions, ["ingest"]);
         assert_eq!(made.nested, ["infra/alarms.yaml"]);
@@ -232,6 +252,11 @@ Resources:
     #[test]
     fn a_template_that_is_written_otherwise_is_refused_with_a_sentence() {
         for (from, to, told) in [
+            (
+                "Metadata:\n",
+                "Metadata: \n",
+                "it has 0 times the section `Metadata:`",
+            ),
             (
                 "    ParameterGroups:\n",
                 "",
@@ -265,7 +290,7 @@ Resources:
         ] {
             let template = TEMPLATE.replacen(from, to, 1);
             assert_ne!(template, TEMPLATE, "{from}");
-            let error = packaged(&template).unwrap_err().to_string();
+            let error = packaged(&template, sum).unwrap_err().to_string();
             assert!(error.starts_with("template.yaml cannot be packaged: "), "{error}");
             assert!(error.contains(told), "{error}");
         }

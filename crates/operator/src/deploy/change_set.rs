@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::changes::{ParameterChange, Plan};
 use super::ending::{follow, protect};
 use super::execution::execute;
+use super::nested::NestedTemplates;
 use super::present::Present;
 use super::{Deployed, Target, tagging};
 use crate::error::{Error, ErrorKind, Result};
@@ -30,9 +31,10 @@ const EMPTY: [&str; 2] = ["didn't contain changes", "No updates are to be perfor
 
 /// Says what a stack is to become.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct Request<'s> {
     pub(super) uploaded: usize,
     pub(super) template_url: String,
+    pub(super) nested: NestedTemplates<'s>,
     pub(super) parameters: Vec<Parameter>,
     pub(super) parameter_changes: Vec<ParameterChange>,
     pub(super) present: Present,
@@ -63,7 +65,7 @@ enum Review {
 /// [`Error`] when nothing was executed: the change set is deleted then.
 pub(super) async fn carry_out(
     target: &Target<'_>,
-    request: Request,
+    request: Request<'_>,
     confirm: impl AsyncFnOnce(&Plan) -> Result<bool>,
 ) -> Result<Deployed> {
     warn_of_others(target, &request).await;
@@ -79,7 +81,7 @@ pub(super) async fn carry_out(
     let review = review(target, &name, &request, &mut done.plan, confirm);
     let execution = match target.before_changes(review).await {
         // Not to be ended half way: nobody would know whether AWS has begun.
-        Ok(Review::Agreed) => execute(target, &name).await,
+        Ok(Review::Agreed) => execute(target, &request.nested, &name).await,
         Ok(other) => {
             discard(target, &name).await;
             if !matches!(other, Review::Shown) {
@@ -109,7 +111,7 @@ pub(super) async fn carry_out(
     }
 }
 
-fn begun(target: &Target<'_>, request: &Request) -> Deployed {
+fn begun(target: &Target<'_>, request: &Request<'_>) -> Deployed {
     Deployed {
         stack: target.stack.to_owned(),
         version: None,
@@ -131,7 +133,7 @@ fn begun(target: &Target<'_>, request: &Request) -> Deployed {
 }
 
 /// Tells of change sets of others, which CloudFormation deletes when this one is executed.
-async fn warn_of_others(target: &Target<'_>, request: &Request) {
+async fn warn_of_others(target: &Target<'_>, request: &Request<'_>) {
     if request.present.status().is_none() {
         return;
     }
@@ -155,7 +157,7 @@ async fn warn_of_others(target: &Target<'_>, request: &Request) {
     }
 }
 
-async fn create(target: &Target<'_>, name: &str, request: &Request) -> Result<()> {
+async fn create(target: &Target<'_>, name: &str, request: &Request<'_>) -> Result<()> {
     let kind = match request.present.is_new() {
         true => ChangeSetType::Create,
         false => ChangeSetType::Update,
@@ -188,7 +190,7 @@ async fn create(target: &Target<'_>, name: &str, request: &Request) -> Result<()
 async fn review(
     target: &Target<'_>,
     name: &str,
-    request: &Request,
+    request: &Request<'_>,
     plan: &mut Plan,
     confirm: impl AsyncFnOnce(&Plan) -> Result<bool>,
 ) -> Result<Review> {
@@ -259,7 +261,7 @@ fn refuse_losses(plan: &Plan) -> Result<()> {
 }
 
 /// Tells of the stack that a change set made, where there was none: it is empty, and nothing needs it.
-fn tell_of_empty_stack(target: &Target<'_>, request: &Request) {
+fn tell_of_empty_stack(target: &Target<'_>, request: &Request<'_>) {
     let stack = target.stack;
     if request.present.is_new() {
         target.reporter.note(&format!(

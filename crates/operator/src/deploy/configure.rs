@@ -11,6 +11,7 @@ use super::artifacts::Store;
 use super::change_set::{Request, carry_out};
 use super::changes::Plan;
 use super::definitions::{ARTIFACTS_BUCKET, ARTIFACTS_PREFIX, Definitions};
+use super::nested::NestedTemplates;
 use super::present::Present;
 use super::settings::Settings;
 use super::{ARCHITECTURE, Deployed, Target, account, arns, signing, value_of};
@@ -93,7 +94,7 @@ pub async fn parameters(target: &Target<'_>) -> Result<StackParameters> {
     })
 }
 
-async fn prepare(target: &Target<'_>, configuration: &Configuration) -> Result<Request> {
+async fn prepare<'t>(target: &'t Target<'t>, configuration: &Configuration) -> Result<Request<'t>> {
     let Configuration { settings, .. } = configuration;
     let present = there(target).await?;
     present.refuse_unless_ready(target.stack)?;
@@ -120,6 +121,7 @@ async fn prepare(target: &Target<'_>, configuration: &Configuration) -> Result<R
     Ok(Request {
         uploaded: 0,
         template_url: store.url(&key),
+        nested: NestedTemplates::checked(&template, store, prefix).await?,
         parameters: definitions.values(settings, &present)?,
         parameter_changes: definitions.changes(settings, &present),
         description: format!("upvest-webhooks configure, by {}", caller.arn),

@@ -223,7 +223,7 @@ impl Definition {
     }
 }
 
-fn member<'y, 'i>(node: &'y Yaml<'i>, name: &str) -> Option<&'y Yaml<'i>> {
+pub(super) fn member<'y, 'i>(node: &'y Yaml<'i>, name: &str) -> Option<&'y Yaml<'i>> {
     let Yaml::Mapping(members) = node else {
         return None;
     };
@@ -233,7 +233,7 @@ fn member<'y, 'i>(node: &'y Yaml<'i>, name: &str) -> Option<&'y Yaml<'i>> {
 }
 
 /// Writes a single value as a template means it, and as a request has it.
-fn text(node: &Yaml<'_>) -> Option<String> {
+pub(super) fn text(node: &Yaml<'_>) -> Option<String> {
     match node {
         Yaml::Value(Scalar::String(text)) => Some(text.to_string()),
         Yaml::Value(Scalar::Integer(number)) => Some(number.to_string()),

@@ -11,7 +11,7 @@ use super::{Deployed, Target, network};
 /// Follows what was begun to its end, unless the operator ends that.
 pub(super) async fn follow(
     target: &Target<'_>,
-    request: &Request,
+    request: &Request<'_>,
     mut execution: Execution,
     done: &mut Deployed,
 ) {
@@ -63,7 +63,7 @@ pub(super) async fn follow(
 }
 
 /// Gives the value that a parameter was to have; nothing where it was to have its default.
-fn wanted<'r>(request: &'r Request, name: &str) -> &'r str {
+fn wanted<'r>(request: &'r Request<'_>, name: &str) -> &'r str {
     let mut given = request.parameters.iter();
     let given = given.find(|given| given.parameter_key() == Some(name));
     let given = given.and_then(Parameter::parameter_value);
@@ -73,7 +73,7 @@ fn wanted<'r>(request: &'r Request, name: &str) -> &'r str {
 }
 
 /// Says that the protection that was asked for is not set, where nobody waits for the end of the deployment.
-fn unprotected(request: &Request) -> &'static str {
+fn unprotected(request: &Request<'_>) -> &'static str {
     match request.stack_policy.is_some() || request.termination_protection {
         true => {
             "; what protects the stack (--stack-policy, --termination-protection) is not set: run this again after its end, \
@@ -84,7 +84,7 @@ fn unprotected(request: &Request) -> &'static str {
 }
 
 /// Sets what protects a stack, and is no part of a change set.
-pub(super) async fn protect(target: &Target<'_>, request: &Request, done: &mut Deployed) {
+pub(super) async fn protect(target: &Target<'_>, request: &Request<'_>, done: &mut Deployed) {
     let client = target.cloudformation();
     let mut failures = Vec::new();
     if let Some(policy) = &request.stack_policy {

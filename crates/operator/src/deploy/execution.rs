@@ -8,6 +8,7 @@ use pipeline::error::{AwsError, ErrorChain};
 use tokio::time::{Instant, sleep};
 
 use super::Target;
+use super::nested::NestedTemplates;
 use super::present::Present;
 use crate::error::{Error, ErrorKind, Result};
 use crate::reporter::Work;
@@ -42,12 +43,17 @@ pub(super) struct Execution {
     left: Vec<String>,
 }
 
-/// Has AWS execute a change set. From then on it goes on by itself.
+/// Has AWS execute a change set, unless a nested template was changed since it was made. From then on it goes on by itself.
 ///
 /// # Errors
 ///
 /// [`Error`] when it was not executed.
-pub(super) async fn execute(target: &Target<'_>, name: &str) -> Result<Execution> {
+pub(super) async fn execute(
+    target: &Target<'_>,
+    nested: &NestedTemplates<'_>,
+    name: &str,
+) -> Result<Execution> {
+    nested.refuse_changed().await?;
     let client = target.cloudformation();
     let newest = client
         .describe_stack_events()

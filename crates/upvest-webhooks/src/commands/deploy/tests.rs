@@ -29,6 +29,9 @@ const TABLE: &str = "AWS::DynamoDB::Table";
 const PLACE: &str =
     "Parameters:\n  ArtifactsBucket:\n    Type: String\n  ArtifactsPrefix:\n    Type: String\n";
 
+/// What is nested in it.
+const NESTED: &str = "Resources: {}";
+
 /// An account without a stack, and a release.
 struct Site {
     aws: Aws,
@@ -46,9 +49,12 @@ impl Drop for Site {
 fn files() -> [(&'static str, String); 4] {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");
     let template = std::fs::read_to_string(path).unwrap();
+    let template = template.replacen("Parameters:\n", PLACE, 1);
+    let sum = checksum(NESTED.as_bytes());
+    let nested = format!("Metadata:\n  NestedTemplates:\n    infra/alarms.yaml: \"{sum}\"\n");
     [
-        ("template.yaml", template.replacen("Parameters:\n", PLACE, 1)),
-        ("infra/alarms.yaml", "Resources: {}".to_owned()),
+        ("template.yaml", template.replacen("Metadata:\n", &nested, 1)),
+        ("infra/alarms.yaml", NESTED.to_owned()),
         ("functions/arm64/ingest.zip", "code".to_owned()),
         ("cli/README.md", "not of the stack".to_owned()),
     ]

@@ -93,6 +93,35 @@ async fn configure_refuses_a_template_that_somebody_changed_in_the_bucket() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_nested_template_that_somebody_changed_is_refused_up_to_the_execution() {
+    let site = Site::deployed("nested").await;
+    let (bucket, key) = template_of(&site);
+    let key = key.replace("template.yaml", "infra/alarms.yaml");
+    let swap = async || {
+        let put = site.aws.s3().put_object().bucket(&bucket).key(&key);
+        put.body(b"Resources: {Mine: {}}".to_vec().into())
+            .send()
+            .await
+            .unwrap();
+    };
+    let told = "infra/alarms.yaml in the bucket";
+    swap().await;
+    let refusal = site.refusal("configure --set LogLevel=DEBUG --yes").await;
+    assert!(refusal.contains(told), "{refusal}");
+    assert_eq!(site.count(Service::CloudFormation, "CreateChangeSet"), 0);
+
+    // A deployment puts the release's own there again, and somebody another one while the question waits.
+    let stop = Notify::new();
+    let deployed = answered(&site, &stop, async || {
+        swap().await;
+        Ok(true)
+    });
+    let refusal = deployed.await.unwrap_err().to_string();
+    assert!(refusal.contains(told), "{refusal}");
+    assert_eq!((site.executions(), site.waiting()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_parameter_that_needs_a_value_is_asked_for_before_anything_is_uploaded() {
     let site = Site::new("needs");
     let with_another = files()[0]

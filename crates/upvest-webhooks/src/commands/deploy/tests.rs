@@ -1,6 +1,7 @@
 //! Releases deployed into an AWS in process, and what stops each before harm.
 
 mod configuring;
+mod ending;
 mod executing;
 mod network;
 mod permitted;
@@ -263,34 +264,6 @@ async fn a_release_becomes_a_stack_and_only_what_is_missing_is_uploaded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_bucket_for_releases_is_closed_before_anything_is_put_into_it() {
-    let site = Site::new("bucket");
-    site.run("deploy --release $RELEASE --yes").await.unwrap();
-    let calls = site.aws.calls().into_iter();
-    let writes: Vec<String> = calls
-        .filter(|call| call.service == Service::S3 && !call.operation.starts_with("Head"))
-        .map(|call| call.operation)
-        .take(5)
-        .collect();
-    let made = [
-        "CreateBucket",
-        "PutPublicAccessBlock",
-        "PutBucketVersioning",
-        "PutBucketPolicy",
-        "PutObject",
-    ];
-    assert_eq!(writes, made);
-
-    // Interrupted before its policy was set, its making is done again.
-    site.aws.edit_account(|account| account.bucket_policies.clear());
-    site.aws.clear_calls();
-    site.would_change(added("OrdersQueue", "AWS::SQS::Queue"));
-    site.run("deploy --release $RELEASE --yes").await.unwrap();
-    assert_eq!(site.count(Service::S3, "CreateBucket"), 0);
-    assert_eq!(site.count(Service::S3, "PutPublicAccessBlock"), 1);
-}
-
-#[tokio::test(start_paused = true)]
 async fn nothing_to_change_ends_well_and_leaves_no_change_set() {
     let site = Site::deployed("nothing").await;
     site.aws
@@ -300,108 +273,6 @@ async fn nothing_to_change_ends_well_and_leaves_no_change_set() {
     assert_eq!((site.executions(), site.waiting()), (0, 0));
     let told = site.read("deploy --release $RELEASE --yes").await;
     assert!(told.contains("nothing changes"), "{told}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_dry_run_shows_what_would_change_in_words_and_changes_nothing() {
-    let site = Site::deployed("dry").await;
-    site.would_change(modified("EventsTable", TABLE, "True"));
-    let told = site
-        .read("deploy --release $RELEASE --dry-run --set LogLevel=DEBUG")
-        .await;
-    for line in [
-        "! EventsTable (AWS::DynamoDB::Table) would be replaced by an empty one",
-        "LogLevel",
-        "REPLACED",
-        "KeySchema",
-        "dry run: nothing of the stack was changed",
-    ] {
-        assert!(told.contains(line), "{told}");
-    }
-    assert_eq!((site.executions(), site.waiting()), (0, 0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_failed_deployment_names_its_first_cause_and_what_to_do() {
-    let site = Site::new("fails");
-    site.aws.edit_account(|account| {
-        account.change_sets.events = vec![
-            failed("KeysTable", "Resource creation cancelled"),
-            failed("EventsTable", "Limit exceeded for tables"),
-            failed("AuditTable", "a second one"),
-            ResourceEvent {
-                resource: "ArchiveBucket",
-                status: "DELETE_SKIPPED",
-                ..ResourceEvent::default()
-            },
-            ResourceEvent {
-                resource: "UpvestKeys",
-                resource_type: "Custom::UpvestKeys",
-                status: "DELETE_SKIPPED",
-                ..ResourceEvent::default()
-            },
-        ];
-        account.change_sets.ends_as = "ROLLBACK_COMPLETE";
-    });
-    let done = site.run("deploy --release $RELEASE --yes").await.unwrap();
-    let failure = done["failure"].as_str().unwrap();
-    assert!(
-        failure.starts_with("EventsTable (AWS::DynamoDB::Table): Limit exceeded for tables\n"),
-        "{failure}"
-    );
-    assert!(
-        failure.contains("aws cloudformation delete-stack --stack-name upvest-webhooks"),
-        "{failure}"
-    );
-    assert_eq!(done["left"], json!(["ArchiveBucket (ArchiveBucket-1)"]));
-    let refusal = site.refusal("deploy --release $RELEASE --yes").await;
-    assert!(refusal.contains("ROLLBACK_COMPLETE"), "{refusal}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_stack_that_went_back_says_that_it_is_what_it_was() {
-    let site = Site::deployed("back").await;
-    site.aws.edit_account(|account| {
-        account.change_sets.events = vec![failed("EventsTable", "no permission")];
-        account.change_sets.ends_as = "UPDATE_ROLLBACK_COMPLETE";
-    });
-    let told = site.read("deploy --release $RELEASE --yes").await;
-    assert!(
-        told.contains("✗ EventsTable (AWS::DynamoDB::Table): no permission"),
-        "{told}"
-    );
-    assert!(
-        told.contains("stack upvest-webhooks is what it was before"),
-        "{told}"
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_protects_a_stack_is_set_after_it_and_again_where_nothing_changes() {
-    let site = Site::new("protects");
-    let policy = site.release.join("policy.json");
-    std::fs::write(&policy, r#"{"Statement": []}"#).unwrap();
-    let line = "deploy --release $RELEASE --yes --termination-protection --stack-policy $RELEASE/policy.json";
-    site.run(line).await.unwrap();
-    let count = |operation| site.count(Service::CloudFormation, operation);
-    assert_eq!(
-        (count("SetStackPolicy"), count("UpdateTerminationProtection")),
-        (1, 1)
-    );
-    site.aws.edit_account(|account| {
-        account.change_sets.changes.clear();
-        account.denied.insert("SetStackPolicy".to_owned());
-    });
-    let done = site.run(line).await.unwrap();
-    let failure = done["failure"].as_str().unwrap();
-    assert!(
-        failure.contains("not protected as it was to be: cloudformation:SetStackPolicy"),
-        "{failure}"
-    );
-    assert_eq!(
-        site.count(Service::CloudFormation, "UpdateTerminationProtection"),
-        2
-    );
 }
 
 /// Deploys with an answer of the test's own; the operator may end it meanwhile.
@@ -445,56 +316,4 @@ async fn noted(
     };
     let done = told(site, stop, Reporter::new(&take), answer).await;
     (done, notes.take())
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_change_set_that_is_not_agreed_to_is_deleted_however_that_ends() {
-    let site = Site::deployed("declined").await;
-    let stop = Notify::new();
-    let done = answered(&site, &stop, async || Ok(false)).await.unwrap();
-    assert_eq!(done["declined"], true);
-    let failed = answered(&site, &stop, async || Err(Error::failed("no terminal"))).await;
-    assert_eq!(failed.unwrap_err().to_string(), "no terminal");
-    let ended = answered(&site, &stop, async || {
-        stop.notify_one();
-        std::future::pending().await
-    });
-    let ended = ended.await.unwrap_err().to_string();
-    assert!(ended.contains("nothing of the stack was changed"), "{ended}");
-    assert_eq!((site.executions(), site.waiting()), (0, 0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_deployment_that_is_ended_says_that_aws_goes_on_and_where_to_look() {
-    let site = Site::deployed("ended").await;
-    site.aws
-        .edit_account(|account| account.change_sets.ends_as = "UPDATE_IN_PROGRESS");
-    let stop = Notify::new();
-    let done = answered(&site, &stop, async || {
-        stop.notify_one();
-        Ok(true)
-    });
-    let done = done.await.unwrap();
-    let failure = done["failure"].as_str().unwrap();
-    assert!(
-        failure.contains("AWS goes on") && failure.contains("doctor"),
-        "{failure}"
-    );
-    assert_eq!((site.executions(), site.waiting()), (1, 0));
-    let refusal = site.refusal("deploy --release $RELEASE --yes").await;
-    assert!(refusal.contains("wait for its end"), "{refusal}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_change_set_of_somebody_else_is_told_of_before_it_is_deleted_with_the_execution() {
-    let site = Site::deployed("others").await;
-    site.aws.edit_account(|account| {
-        account.change_sets.of_others.insert("of-a-colleague".to_owned());
-    });
-    let (done, notes) = noted(&site, &Notify::new(), async || Ok(false)).await;
-    assert_eq!(done.unwrap()["declined"], true);
-    assert!(
-        notes.iter().any(|note| note.contains("of-a-colleague")),
-        "{notes:?}"
-    );
 }

@@ -126,3 +126,53 @@ async fn what_would_change_is_shown_before_it_is_done_without_a_question() {
     let is_plan = |(note, executions): &(String, usize)| note.contains("IngestFunction") && *executions == 0;
     assert!(shown.iter().any(is_plan), "{shown:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_shows_what_would_change_in_words_and_changes_nothing() {
+    let site = Site::deployed("dry").await;
+    site.would_change(modified("EventsTable", TABLE, "True"));
+    let told = site
+        .read("deploy --release $RELEASE --dry-run --set LogLevel=DEBUG")
+        .await;
+    for line in [
+        "! EventsTable (AWS::DynamoDB::Table) would be replaced by an empty one",
+        "LogLevel",
+        "REPLACED",
+        "KeySchema",
+        "dry run: nothing of the stack was changed",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    assert_eq!((site.executions(), site.waiting()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_set_that_is_not_agreed_to_is_deleted_however_that_ends() {
+    let site = Site::deployed("declined").await;
+    let stop = Notify::new();
+    let done = answered(&site, &stop, async || Ok(false)).await.unwrap();
+    assert_eq!(done["declined"], true);
+    let failed = answered(&site, &stop, async || Err(Error::failed("no terminal"))).await;
+    assert_eq!(failed.unwrap_err().to_string(), "no terminal");
+    let ended = answered(&site, &stop, async || {
+        stop.notify_one();
+        std::future::pending().await
+    });
+    let ended = ended.await.unwrap_err().to_string();
+    assert!(ended.contains("nothing of the stack was changed"), "{ended}");
+    assert_eq!((site.executions(), site.waiting()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_set_of_somebody_else_is_told_of_before_it_is_deleted_with_the_execution() {
+    let site = Site::deployed("others").await;
+    site.aws.edit_account(|account| {
+        account.change_sets.of_others.insert("of-a-colleague".to_owned());
+    });
+    let (done, notes) = noted(&site, &Notify::new(), async || Ok(false)).await;
+    assert_eq!(done.unwrap()["declined"], true);
+    assert!(
+        notes.iter().any(|note| note.contains("of-a-colleague")),
+        "{notes:?}"
+    );
+}

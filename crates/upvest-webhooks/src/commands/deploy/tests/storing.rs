@@ -138,3 +138,31 @@ async fn a_parameter_that_needs_a_value_is_asked_for_before_anything_is_uploaded
     assert_eq!(site.count(Service::S3, "CreateBucket"), 0);
     site.assert_untouched();
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_bucket_for_releases_is_closed_before_anything_is_put_into_it() {
+    let site = Site::new("bucket");
+    site.run("deploy --release $RELEASE --yes").await.unwrap();
+    let calls = site.aws.calls().into_iter();
+    let writes: Vec<String> = calls
+        .filter(|call| call.service == Service::S3 && !call.operation.starts_with("Head"))
+        .map(|call| call.operation)
+        .take(5)
+        .collect();
+    let made = [
+        "CreateBucket",
+        "PutPublicAccessBlock",
+        "PutBucketVersioning",
+        "PutBucketPolicy",
+        "PutObject",
+    ];
+    assert_eq!(writes, made);
+
+    // Interrupted before its policy was set, its making is done again.
+    site.aws.edit_account(|account| account.bucket_policies.clear());
+    site.aws.clear_calls();
+    site.would_change(added("OrdersQueue", "AWS::SQS::Queue"));
+    site.run("deploy --release $RELEASE --yes").await.unwrap();
+    assert_eq!(site.count(Service::S3, "CreateBucket"), 0);
+    assert_eq!(site.count(Service::S3, "PutPublicAccessBlock"), 1);
+}

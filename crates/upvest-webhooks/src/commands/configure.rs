@@ -3,15 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use operator::deploy::{
-    Configuration, Deployed, Plan, Settings, StackParameters, Target, configure, parameters,
-};
+use operator::deploy::{Configuration, Deployed, Plan, Settings, StackParameters, configure, parameters};
 use operator::{Result, StackFinder};
 
-use super::deploy::ask;
+use super::deploy::{Destination, ask};
 use crate::arguments::ConsentArgs;
 use crate::output::{Report, one_report_of, table};
-use crate::terminal;
 
 /// Lists the options that say something of a change.
 const CHANGING: [&str; 7] = [
@@ -63,14 +60,8 @@ impl Arguments {
             self.consent.must_be_answerable()?;
         }
         let settings = Settings::read(self.parameters.as_deref(), &self.set)?;
-        let (config, stack) = stacks.destination().await?;
-        let (stop, consent) = (terminal::stop_signal()?, &self.consent);
-        let target = Target {
-            config: &config,
-            stack: &stack,
-            reporter: stacks.reporter(),
-            stop: &stop,
-        };
+        let destination = Destination::find(stacks).await?;
+        let (target, consent) = (destination.target(), &self.consent);
         if self.show {
             return Ok(ConfigureReport::Shown(parameters(&target).await?));
         }

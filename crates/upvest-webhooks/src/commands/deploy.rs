@@ -1,5 +1,6 @@
 //! `deploy`: has a release become a stack, or replace what a stack runs.
 
+mod destination;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -13,8 +14,8 @@ use operator::{Result, StackFinder};
 use crate::arguments::ConsentArgs;
 use crate::exit::Exit;
 use crate::output::{Report, facts, laid_out, paragraph, terminal_width};
-use crate::terminal;
 
+pub(crate) use destination::Destination;
 pub(crate) use plan::{plan_text, question};
 
 #[derive(Debug, Args)]
@@ -65,14 +66,8 @@ impl Arguments {
         self.consent.must_be_answerable()?;
         let settings = Settings::read(self.parameters.as_deref(), &self.set)?;
         let tags = tags(self.tags.as_deref(), &self.tag)?;
-        let (config, stack) = stacks.destination().await?;
-        let (stop, consent) = (terminal::stop_signal()?, &self.consent);
-        let target = Target {
-            config: &config,
-            stack: &stack,
-            reporter: stacks.reporter(),
-            stop: &stop,
-        };
+        let destination = Destination::find(stacks).await?;
+        let (target, consent) = (destination.target(), &self.consent);
         let deployment = Deployment {
             release: self.release,
             checksum: self.checksum,

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::stack::Stack;
+use crate::times::to_the_second;
 
 /// Lists some of the operations of the audit table, newest first.
 #[derive(Debug, Serialize)]
@@ -65,7 +66,7 @@ pub async fn list(
     operations.truncate(limit.into());
     let of = command.map(|command| format!(" of {command}"));
     let by = operator.map(|operator| format!(" by {operator}"));
-    let since = since.map(|since| format!(" since {since}"));
+    let since = since.map(|since| format!(" since {}", to_the_second(since)));
     Ok(Operations {
         operations,
         more,

@@ -88,10 +88,17 @@ pub fn period(since: When, until: Option<When>, now: Timestamp) -> Result<Range<
     if since < until {
         Ok(since..until)
     } else {
+        let (since, until) = (to_the_second(since), to_the_second(until));
         Err(Error::usage(format!(
             "no time lies between --since {since} and --until {until}"
         )))
     }
+}
+
+/// Gives a time without its fraction of a second, as sentences tell it: an age is counted from a clock that has nanoseconds.
+#[must_use]
+pub fn to_the_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 #[cfg(test)]
@@ -110,6 +117,12 @@ mod tests {
         for wrong in ["", "7", "-1h", "yesterday", "1 month"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_time_is_told_to_the_second() {
+        let at: Timestamp = "2026-01-08T12:00:00.999999999Z".parse().unwrap();
+        assert_eq!(to_the_second(at).to_string(), "2026-01-08T12:00:00Z");
     }
 
     #[test]

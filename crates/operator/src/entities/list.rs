@@ -12,6 +12,7 @@ use upvest::{Domain, EntityKey};
 use crate::error::Result;
 use crate::find::MOST_PAGES;
 use crate::stack::Stack;
+use crate::times::to_the_second;
 
 /// Says which entities are listed, and how many.
 #[derive(Debug, Clone)]
@@ -201,6 +202,7 @@ impl Query {
             words.push_str(&format!(" with status {status}"));
         }
         if let Some(Range { start, end }) = &self.last_event {
+            let (start, end) = (to_the_second(*start), to_the_second(*end));
             words.push_str(&format!(" whose last event occurred from {start} to {end}"));
         }
         words

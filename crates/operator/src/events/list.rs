@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::records::Records;
 use crate::replay::{Filter, Page, Selected, read_delivery};
 use crate::stack::Stack;
+use crate::times::to_the_second;
 
 /// Bounds the deliveries that are read for one page of the list: as many reads of S3, and of the log.
 pub const MOST_DELIVERIES: usize = 1_000;
@@ -204,7 +205,8 @@ impl Query {
         if let Some(user_id) = &self.user_id {
             words.push_str(&format!(" of user {user_id}"));
         }
-        let Range { start, end } = &self.received;
+        let Range { start, end } = self.received.clone();
+        let (start, end) = (to_the_second(start), to_the_second(end));
         words.push_str(&format!(" received from {start} to {end}"));
         words
     }
@@ -236,6 +238,23 @@ impl FromStr for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_asked_for_is_told_to_the_second() {
+        let at = |text: &str| text.parse().unwrap();
+        let query = Query {
+            received: at("2026-01-05T09:30:00.123456789Z")..at("2026-01-05T10:30:00.123456789Z"),
+            types: Vec::new(),
+            domains: Vec::new(),
+            user_id: None,
+            limit: 1,
+            after: None,
+        };
+        assert_eq!(
+            query.in_words(),
+            " received from 2026-01-05T09:30:00Z to 2026-01-05T10:30:00Z"
+        );
+    }
 
     #[test]
     fn a_place_is_read_back_as_it_was_written() {

@@ -5,6 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::times::to_the_second;
+
 /// Says which events a replay is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -66,6 +68,7 @@ impl fmt::Display for Selection {
             Self::Entities(entities) => write!(f, "of {}", entities.join(", ")),
             Self::Log(filter) => write!(f, "{filter}in the log"),
             Self::Received { since, until, filter } => {
+                let (since, until) = (to_the_second(*since), to_the_second(*until));
                 write!(
                     f,
                     "{filter}in the archive that was received from {since} to {until}"

@@ -2,6 +2,7 @@
 
 pub(crate) mod candidates;
 mod consent;
+pub(crate) mod ids;
 mod names;
 mod repair;
 mod sample;

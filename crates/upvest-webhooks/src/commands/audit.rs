@@ -10,6 +10,7 @@ use pipeline::stores::audit::Operation;
 use uuid::Uuid;
 
 use self::list::ListArgs;
+use crate::arguments::ids;
 use crate::output::one_report_of;
 
 #[derive(Debug, Subcommand)]
@@ -25,6 +26,7 @@ pub(crate) enum Command {
     /// Example: upvest-webhooks audit show 019b76da-a87b-7def-8123-456789abcdef
     Show {
         /// Id of the operation, as audit list shows it
+        #[arg(value_parser = ids::operation)]
         id: Uuid,
     },
 }

@@ -13,7 +13,7 @@ use pipeline::runtime::clock::Clock;
 use upvest::Domain;
 use uuid::Uuid;
 
-use crate::arguments::{RepairArgs, candidates, domain, entity, event_type};
+use crate::arguments::{RepairArgs, candidates, domain, entity, event_type, ids};
 use crate::exit::Exit;
 use crate::output::{self, Report, unnamed};
 
@@ -61,7 +61,12 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     what: What,
     /// Go on with a replay that was interrupted
-    #[arg(long, value_name = "ID", conflicts_with_all = ["event", "entity", "event_type", "category", "domain", "since"])]
+    #[arg(
+        long,
+        value_name = "ID",
+        value_parser = ids::operation,
+        conflicts_with_all = ["event", "entity", "event_type", "category", "domain", "since"]
+    )]
     resume: Option<Uuid>,
     #[command(flatten)]
     repair: RepairArgs,

@@ -6,13 +6,14 @@ use operator::{Error, Repair, Result};
 use uuid::Uuid;
 
 use super::selection::SelectionArgs;
-use crate::arguments::RepairArgs;
+use crate::arguments::{RepairArgs, ids};
 use crate::exit::Exit;
 use crate::output::{self, Report, counted, missing, repair_text};
 
 #[derive(Debug, Args)]
 pub(crate) struct DiscardArgs {
     /// Ids of deliveries; without any, all that the filters take
+    #[arg(value_parser = ids::quarantined)]
     ids: Vec<Uuid>,
     #[command(flatten)]
     selection: SelectionArgs,

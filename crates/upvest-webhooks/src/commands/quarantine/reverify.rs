@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::selection::SelectionArgs;
 use super::show::outlook_text;
-use crate::arguments::RepairArgs;
+use crate::arguments::{RepairArgs, ids};
 use crate::exit::Exit;
 use crate::output::{self, Report, missing, repair_text};
 use crate::times::{age_at, local};
@@ -17,6 +17,7 @@ use crate::times::{age_at, local};
 #[derive(Debug, Args)]
 pub(crate) struct ReverifyArgs {
     /// Ids of deliveries; without any, all that the filters take
+    #[arg(value_parser = ids::quarantined)]
     ids: Vec<Uuid>,
     #[command(flatten)]
     selection: SelectionArgs,

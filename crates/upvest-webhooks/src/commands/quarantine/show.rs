@@ -6,12 +6,14 @@ use operator::{Result, Stack};
 use pipeline::runtime::clock::Clock;
 use uuid::Uuid;
 
+use crate::arguments::ids;
 use crate::output::{Report, facts, harmless_line, pretty};
 use crate::times::{age_at, local};
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
     /// Id of the delivery, as quarantine list shows it
+    #[arg(value_parser = ids::quarantined)]
     delivery_id: Uuid,
     /// Print the body too, which may hold personal data
     #[arg(long)]

@@ -21,7 +21,7 @@ use crate::times::with_offset;
 pub use complaint::{complain, misused};
 pub(crate) use harmless::{harmless, harmless_json, harmless_line};
 pub(crate) use json::pretty;
-pub(crate) use layout::{fitting, laid_out, paragraph, terminal_width, width};
+pub(crate) use layout::{beside_or_below, fitting, laid_out, paragraph, terminal_width, width};
 pub(crate) use more::{rest, unnamed};
 pub(crate) use repair::{counted, missing, repair_text};
 pub(crate) use table::{Table, table, table_of};

@@ -51,6 +51,19 @@ pub(crate) fn paragraph(first: &str, text: &str) -> String {
     lines.join("\n")
 }
 
+/// Begins a text with `first`, as a [`paragraph`]; below it, behind `indent`, where a word of it has no room beside it, as an id has
+/// none in a narrow terminal.
+pub(crate) fn beside_or_below(first: &str, indent: &str, text: &str) -> String {
+    let room = width().map(|width| width.saturating_sub(first.chars().count()));
+    let longest = text.split_whitespace().map(|word| word.chars().count()).max();
+    match room {
+        Some(room) if longest > Some(room) => {
+            format!("{}\n{}", first.trim_end(), paragraph(indent, text))
+        }
+        _ => paragraph(first, text),
+    }
+}
+
 /// Begins a text with `first`, as a [`paragraph`] where there is an end to the columns, and else as it is.
 pub(crate) fn fitting(first: &str, text: &str) -> String {
     match width() {
@@ -73,6 +86,15 @@ mod tests {
             "→ see them with\n  a-very-long-word-of-thirty-letters\n  now"
         );
         assert_eq!(paragraph("- ", "one  line\nalone"), "- one line alone");
+    }
+
+    #[test]
+    fn a_word_without_room_beside_the_beginning_is_below_it() {
+        let told = |text: &str| laid_out(Some(20), || beside_or_below("- subscription  ", "    ", text));
+        assert_eq!(told("on"), "- subscription  on");
+        assert_eq!(told("9fc8c651-1a1d on"), "- subscription\n    9fc8c651-1a1d on");
+        let told = beside_or_below("- subscription  ", "    ", "9fc8c651-1a1d on");
+        assert_eq!(told, "- subscription  9fc8c651-1a1d on");
     }
 
     #[test]

@@ -43,6 +43,7 @@ struct Checked {
     json: Value,
     text: String,
     narrow: String,
+    narrowest: String,
 }
 
 impl Site {
@@ -188,6 +189,7 @@ impl Site {
             json: fitting("doctor", &report),
             text: report.text(),
             narrow: laid_out(Some(80), || report.text()),
+            narrowest: laid_out(Some(60), || report.text()),
         };
         let failed = checked.of("failed").len();
         assert_eq!(report.succeeded(), failed == 0);
@@ -271,6 +273,10 @@ async fn nothing_is_wrong_with_a_healthy_stack() {
     assert_eq!(skipped, ["name", "certificate", "signed POST is answered 200"]);
     assert_snapshot!(site.without_chance(&checked.text));
     assert_snapshot!("healthy_80", site.without_chance(&checked.narrow));
+    assert_snapshot!("healthy_60", site.without_chance(&checked.narrowest));
+    let narrowest = checked.narrowest.lines();
+    let is_wide = |line: &&str| line.chars().count() > 60;
+    assert_eq!(narrowest.filter(is_wide).collect::<Vec<_>>(), [""; 0]);
     assert_eq!((site.world.changes(), site.world.receiver.kept()), before);
     assert!(site.world.receiver.aws.items("events").is_empty());
 }

@@ -3,7 +3,10 @@
 use operator::doctor::{Area, AreaFinding, Checkup, Finding, Verdict};
 
 use crate::exit::Exit;
-use crate::output::{Report, paragraph};
+use crate::output::{Report, beside_or_below, paragraph};
+
+/// Begins what was found where it has no room beside the name of its check.
+const BELOW: &str = "      ";
 
 impl Report for Checkup {
     fn text(&self) -> String {
@@ -79,7 +82,7 @@ fn checks(checkup: &Checkup) -> String {
             false => finding.found.as_str(),
         };
         let first = format!("  {}{:names$}  ", mark(finding.result), finding.check);
-        text.push_str(&paragraph(&first, found));
+        text.push_str(&beside_or_below(&first, BELOW, found));
         text.push('\n');
     }
     text

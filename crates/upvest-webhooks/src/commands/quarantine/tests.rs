@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fake_aws::{CallFilter, CrashError, Fault, Outcome, Service};
-use upvest::signature::{Dialect, Freshness, Headers, SignatureOptions, SignedRequest, VerifyError};
+use upvest::signature::{Dialect, Freshness, Headers, SignatureOptions, VerifyError};
 use verify_and_store::Policy;
 use webhook_tests::commands::{REASON, parsed};
-use webhook_tests::deliveries::{body_of, envelope, event, sign, signing_key};
+use webhook_tests::deliveries::{body_of, envelope, event, sign, sign_with, signing_key};
 use webhook_tests::deployment::{Deployment, KEY_FORGOTTEN_S};
-use webhook_tests::receiver::{DELIVERIES, PATH};
+use webhook_tests::receiver::DELIVERIES;
 
 use operator::Error;
 use operator::quarantine::ReverifyResult;
@@ -233,18 +233,7 @@ async fn the_policy_of_the_stack_and_the_time_of_receipt_decide_about_freshness(
         let (created, expires) = ("2025-12-31T00:00:00Z", "2025-12-31T00:01:00Z");
         let options = SignatureOptions::new(["@method", "@path", "digest"]);
         let options = options.valid(created.parse().unwrap(), expires.parse().unwrap());
-        let mut headers = sign(&signing_key(7), &body);
-        let request = SignedRequest {
-            method: "POST",
-            path: PATH,
-            query: None,
-            headers: &headers,
-            body: &body,
-        };
-        signing_key(7)
-            .sign(&request, &options)
-            .unwrap()
-            .apply_to(&mut headers);
+        let headers = sign_with(&signing_key(7), &body, &options);
         plant(&site, &headers, &body, "expired", &[]).await;
         let report = reverify(&site, &[]).await;
         assert!(report.text().contains(result), "{}", report.text());

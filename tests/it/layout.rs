@@ -1,5 +1,7 @@
 //! How code is laid out: no file is so long that one has to search in it.
 
+mod circles;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -45,7 +45,8 @@ HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 REMAPPED = --remap-path-prefix=$(CURDIR)=/upvest-webhooks \
 	--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo \
 	--remap-path-prefix=$(shell rustc --print sysroot)/lib/rustlib/src/rust=/rustc/$(shell rustc -vV | sed -n 's/^commit-hash: //p')
-release-functions release-cli: export CARGO_BUILD_RUSTFLAGS = $(strip $(REMAPPED))
+# For all that is built for AWS, so that a deployment finds what a release has compiled, and has its bytes; a benchmark likewise.
+build release-functions release-cli: export CARGO_BUILD_RUSTFLAGS = $(strip $(REMAPPED))
 release-functions release-cli: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct 2> /dev/null)
 
 # How many deliveries `make simulate` makes, those of the calls before included.
@@ -118,7 +119,8 @@ bench: $(PEERS) $(SAM) ## Measure the release functions against the same work in
 	@if command -v npm > /dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2> /dev/null; \
 		then $(MAKE) --no-print-directory $(NODE_PEER); else rm -rf $(dir $(NODE_PEER)); fi
 	$(CARGO) build --locked --workspace --bin bench
-	PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked --release $(if $(filter x86_64%,$(HOST)),--x86-64,--arm64) \
+	CARGO_BUILD_RUSTFLAGS="$(strip $(REMAPPED))" PATH="$(CURDIR)/.tools/sam/bin:$$PATH" \
+		$(CARGO) lambda build --locked --release $(if $(filter x86_64%,$(HOST)),--x86-64,--arm64) \
 		--lambda-dir target/bench/functions $(FUNCTIONS:%=--package %) --package empty \
 		--bin ingest --bin verify-and-store --bin orders --bin empty
 	@target/debug/bench $(if $(QUICK),--quick) $(ARGS)
@@ -181,8 +183,8 @@ release-package: ## Put the parts of a release together that were built already
 		--cli $(PARTS)/cli --sbom $(PARTS)/sbom $(if $(UNRELEASED),--unreleased) $(if $(TAG),--tag '$(TAG)') \
 		$(if $(NOTES),--notes $(NOTES))
 
-release-check: $(CYCLONEDX) ## Make the release of this commit twice, in two folders, and compare every byte (ARCHS=, UNRELEASED=1)
-	tools/reproduce.sh "$(CURDIR)/$(CYCLONEDX)" "$(ARCHS)" $(UNRELEASED)
+release-check: $(CYCLONEDX) ## Make the release in DIST again, in a folder of another depth, and compare every byte
+	tools/reproduce.sh "$(CURDIR)/$(CYCLONEDX)" $(DIST)
 
 deploy: build ## Build and deploy to the AWS account of your credentials (PARAMETERS= of the template, ARGS= for sam)
 	.tools/sam/bin/sam deploy --parameter-overrides Architecture=$(ARCH) $(PARAMETERS) $(ARGS)

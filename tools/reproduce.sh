@@ -1,24 +1,28 @@
 #!/usr/bin/env bash
-# Makes the release of the commit that is checked out twice, in two folders of different depth, and compares every byte.
-# Usage: tools/reproduce.sh CARGO_CYCLONEDX "ARCH ..." [UNRELEASED]
+# Makes a release again, of its own commit and in a folder of another depth, and compares every byte.
+# Usage: tools/reproduce.sh CARGO_CYCLONEDX DIST
 set -euo pipefail
-cyclonedx=$1 archs=$2 unreleased=${3:-}
+cyclonedx=$1
 cd "$(dirname "$0")/.."
-if [ -n "$(git status --porcelain)" ]; then
-    echo "what is not committed is in no second build: commit it first" >&2
+dist=$(realpath "$2")
+if ! [ -f "$dist/release.json" ]; then
+    echo "there is no release in $2: make one first (make release)" >&2
     exit 1
 fi
-# Read once: whoever commits while the first is made has the second made of the same commit.
-commit=$(git rev-parse HEAD)
-work=$PWD/target/reproduce
-first=$work/first second=$work/of/another/depth/second
-rm -rf "$work"
-for folder in "$first" "$second"; do
-    git clone --quiet --no-hardlinks . "$folder"
-    # Of a commit without a branch too.
-    git -C "$folder" checkout --quiet --detach "$commit"
-    # Variables of Cargo would have both write into one folder, or with other flags; those of make would name another dist.
-    env -u CARGO_TARGET_DIR -u RUSTFLAGS -u MAKEFLAGS make --no-print-directory -C "$folder" release \
-        CYCLONEDX="$cyclonedx" ARCHS="$archs" UNRELEASED="$unreleased"
-done
-tools/same.sh "$first/dist" "$second/dist"
+read -r commit archs < <(python3 -c 'import json, sys
+release = json.load(open(sys.argv[1]))
+print(release["commit"] or "-", *release["architectures"])' "$dist/release.json")
+if [ "$commit" = - ]; then
+    echo "the release in $2 is of changes that are not committed, and nobody can make it again: commit them, and make it anew" >&2
+    exit 1
+fi
+again=$PWD/target/reproduce/of/another/depth
+rm -rf target/reproduce
+git clone --quiet --no-hardlinks . "$again"
+# Of a commit without a branch too.
+git -C "$again" checkout --quiet --detach "$commit"
+# Variables of Cargo would have it write into this folder, or with other flags; those of make would name another dist. Whether
+# the changelog has the version was asked the first time.
+env -u CARGO_TARGET_DIR -u RUSTFLAGS -u MAKEFLAGS make --no-print-directory -C "$again" release \
+    CYCLONEDX="$cyclonedx" ARCHS="$archs" UNRELEASED=1
+tools/same.sh "$dist" "$again/dist"

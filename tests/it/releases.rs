@@ -1,6 +1,6 @@
 //! What is released: the same bytes twice, with the checksums of what is there, and a template that names nothing else.
 //!
-//! The programs in it are made up here, because what is held is how they are packaged; `make release-check` builds real ones twice.
+//! The programs in it are made up here, because what is held is how they are packaged; `make release-check` builds real ones again.
 
 #![expect(
     clippy::unwrap_used,

@@ -133,7 +133,7 @@ impl Trusted {
 }
 
 /// Finds why the certificate of a host was refused, if that is what failed. That of a proxy is told of by [`ProxyError`].
-fn refusal(error: &(dyn Error + 'static)) -> Option<&CertificateError> {
+fn refusal<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e CertificateError> {
     let mut next = Some(error);
     while let Some(error) = next {
         if error.is::<ProxyError>() {

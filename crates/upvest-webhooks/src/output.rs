@@ -20,11 +20,11 @@ use crate::times::with_offset;
 
 pub use complaint::{complain, misused};
 pub(crate) use harmless::{harmless, harmless_json, harmless_line};
-pub(crate) use json::pretty;
-pub(crate) use layout::{beside_or_below, fitting, laid_out, paragraph, terminal_width, width};
+pub(crate) use json::{pretty, readable};
+pub(crate) use layout::{beside_or_below, fitting, laid_out, paragraph, set_in, terminal_width, width};
 pub(crate) use more::{rest, unnamed};
 pub(crate) use repair::{counted, missing, repair_text};
-pub(crate) use table::{Table, table, table_of};
+pub(crate) use table::{Table, rows_of, table};
 
 /// Reports the result of a command. Serialised, it is the JSON document.
 pub(crate) trait Report: Serialize {

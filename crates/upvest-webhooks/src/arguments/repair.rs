@@ -2,9 +2,9 @@
 
 use clap::Args;
 use operator::repair::RepairOptions;
-use operator::{Error, Repair, Reporter, Result, Stack};
-use pipeline::runtime::clock::Clock;
+use operator::{Error, Repair, Result};
 
+use super::Site;
 use crate::terminal;
 
 /// Says how a repair is done: as a rehearsal or not, after a question or not, why, and how fast.
@@ -56,16 +56,16 @@ impl RepairArgs {
     }
 
     /// Sets a repair of a stack up. The grammar sees to it that there is a reason unless nothing is done.
-    pub(crate) fn of<'r>(&self, stack: &'r Stack, clock: Clock, reporter: Reporter<'r>) -> Repair<'r> {
+    pub(crate) fn of<'s>(&self, site: Site<'s>) -> Repair<'s> {
         Repair {
-            stack,
+            stack: site.stack,
             options: RepairOptions {
                 reason: self.reason().to_owned(),
                 dry_run: self.dry_run,
                 per_second: self.rate,
             },
-            clock,
-            reporter,
+            clock: site.clock,
+            reporter: site.reporter,
         }
     }
 

@@ -5,17 +5,10 @@ use operator::{Part, Result, StackFinder};
 use pipeline::runtime::clock::Clock;
 
 use super::{Cli, Command};
+use crate::arguments::Site;
 use crate::commands::{explain, send, shell, tail};
 use crate::exit::Exit;
 use crate::output::{Answer, Page};
-
-/// Runs a command on the stack that was chosen, at a time.
-macro_rules! on_stack {
-    ($command:expr, $stacks:expr, $time:expr, $page:expr) => {{
-        let (stack, reporter) = ($stacks.stack().await?, $stacks.reporter());
-        Answer::of(&$command.run(stack, $time, reporter).await?, $page)
-    }};
-}
 
 impl Command {
     /// Tells whether the command may be about a stack.
@@ -25,30 +18,25 @@ impl Command {
 
     /// Runs the command on the stack that it is about, if it is about one; gives what is to be printed.
     pub(super) async fn run(self, stacks: &StackFinder<'_>, clock: &Clock, page: Page) -> Result<Answer> {
+        let site = || Site::find(stacks, clock);
         match self {
             Self::Webhooks(webhooks) => Answer::of(&webhooks.run(stacks).await?, page),
             Self::Keys(command) => Answer::of(&command.run(stacks, clock).await?, page),
             Self::Send(arguments) => sent(*arguments, stacks, page).await,
             Self::Trigger(arguments) => Answer::of(&arguments.run(stacks, clock).await?, page),
-            Self::Events(command) => on_stack!(command, stacks, clock.now(), page),
+            Self::Events(command) => Answer::of(&command.run(site().await?).await?, page),
             Self::Explain(arguments) => explained(arguments, stacks, clock, page).await,
             Self::Tail(arguments) => watched(arguments, stacks, page).await,
-            Self::Listen(arguments) => {
-                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Ok(Answer::printed(arguments.run(stack, page, reporter).await?))
-            }
-            Self::Entities(command) => on_stack!(command, stacks, clock.clone(), page),
-            Self::Archive(command) => on_stack!(command, stacks, clock.clone(), page),
-            Self::Replay(arguments) => on_stack!(arguments, stacks, clock.clone(), page),
-            Self::Quarantine(command) => on_stack!(command, stacks, clock.clone(), page),
-            Self::Dlq(command) => on_stack!(command, stacks, clock.clone(), page),
-            Self::Drain(arguments) => on_stack!(arguments, stacks, clock.clone(), page),
-            Self::Restore(arguments) => on_stack!(arguments, stacks, clock.clone(), page),
+            Self::Listen(arguments) => Ok(Answer::printed(arguments.run(site().await?, page).await?)),
+            Self::Entities(command) => Answer::of(&command.run(site().await?).await?, page),
+            Self::Archive(command) => Answer::of(&command.run(site().await?).await?, page),
+            Self::Replay(arguments) => Answer::of(&arguments.run(site().await?).await?, page),
+            Self::Quarantine(command) => Answer::of(&command.run(site().await?).await?, page),
+            Self::Dlq(command) => Answer::of(&command.run(site().await?).await?, page),
+            Self::Drain(arguments) => Answer::of(&arguments.run(site().await?).await?, page),
+            Self::Restore(arguments) => Answer::of(&arguments.run(site().await?).await?, page),
             Self::Audit(command) => Answer::of(&command.run(stacks.stack().await?).await?, page),
-            Self::Policy(arguments) => {
-                let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-                Answer::of(&arguments.run(stack, reporter).await?, page)
-            }
+            Self::Policy(arguments) => Answer::of(&arguments.run(site().await?).await?, page),
             Self::Deploy(arguments) => Answer::of(&Box::pin(arguments.run(stacks)).await?, page),
             Self::Configure(arguments) => Answer::of(&Box::pin(arguments.run(stacks)).await?, page),
             Self::Doctor(arguments) => Answer::of(&arguments.run(stacks).await?, page),

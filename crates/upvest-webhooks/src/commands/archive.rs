@@ -11,6 +11,7 @@ use operator::{Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 
 use self::resend::Resend;
+use crate::arguments::Site;
 use crate::exit::Exit;
 use crate::output::{self, Report, facts, one_report_of, unnamed};
 
@@ -71,15 +72,12 @@ pub(crate) struct Verify {
 
 impl Command {
     /// Runs the command that was chosen; gives its report.
-    pub(crate) async fn run(
-        self,
-        stack: &Stack,
-        clock: Clock,
-        reporter: Reporter<'_>,
-    ) -> Result<ArchiveReport> {
+    pub(crate) async fn run(self, site: Site<'_>) -> Result<ArchiveReport> {
         Ok(match self {
-            Self::Verify(arguments) => ArchiveReport::Verified(arguments.run(stack, reporter).await?),
-            Self::Resend(arguments) => ArchiveReport::Resent(arguments.run(stack, clock, reporter).await?),
+            Self::Verify(arguments) => {
+                ArchiveReport::Verified(arguments.run(site.stack, site.reporter).await?)
+            }
+            Self::Resend(arguments) => ArchiveReport::Resent(arguments.run(site).await?),
         })
     }
 }

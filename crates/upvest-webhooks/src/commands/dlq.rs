@@ -10,15 +10,15 @@ mod show;
 mod tests;
 
 use clap::Subcommand;
-use operator::dlq::{Discarded, List, PendingList, RedriveReport, Resent, Shown};
+use operator::Result;
+use operator::dlq::{Discarded, List, PendingList, RedriveReport, Resent, Shown, pending};
 use operator::names::warn_of_unknown_types;
-use operator::{Reporter, Result, Stack};
-use pipeline::runtime::clock::Clock;
 
 use self::list::ListArgs;
-use self::pending::{PendingArgs, ResendArgs};
+use self::pending::ResendArgs;
 use self::selection::MessagesArgs;
 use self::show::ShowArgs;
+use crate::arguments::Site;
 use crate::output::one_report_of;
 
 #[derive(Debug, Subcommand)]
@@ -65,7 +65,11 @@ pub(crate) enum Command {
     /// because SQS forgets a message after 14 days. An attempt that succeeds removes them.
     ///
     /// Example: upvest-webhooks dlq pending
-    Pending(PendingArgs),
+    Pending {
+        /// List at most so many deliveries, the oldest ones
+        #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
+        limit: u16,
+    },
     /// Send pending deliveries to the deliveries queue again
     ///
     /// For what SQS has forgotten; what is still in the dead-letter queue is sent back by `dlq redrive`. Mend the cause first.
@@ -91,31 +95,25 @@ one_report_of! {
 
 impl Command {
     /// Runs the command that was chosen; gives its report.
-    pub(crate) async fn run(self, stack: &Stack, clock: Clock, reporter: Reporter<'_>) -> Result<DlqReport> {
+    pub(crate) async fn run(self, site: Site<'_>) -> Result<DlqReport> {
         let filter = match &self {
             Self::List(list) => Some(&list.filter),
             Self::Redrive(messages) | Self::Discard(messages) => Some(&messages.filter),
-            Self::Show(_) | Self::Pending(_) | Self::Resend(_) => None,
+            Self::Show(_) | Self::Pending { .. } | Self::Resend(_) => None,
         };
-        warn_of_unknown_types(filter.and_then(|filter| filter.event_type.as_ref()), reporter);
+        warn_of_unknown_types(
+            filter.and_then(|filter| filter.event_type.as_ref()),
+            site.reporter,
+        );
         Ok(match self {
-            Self::List(list) => DlqReport::List(list.run(stack, &clock, reporter).await?),
-            Self::Show(show) => DlqReport::Shown(Box::new(show.run(stack, &clock, reporter).await?)),
-            Self::Redrive(messages) => {
-                let (selection, arguments) = messages.into_parts();
-                let repair = arguments.of(stack, clock, reporter);
-                DlqReport::Redriven(redrive::run(&repair, &selection, &arguments).await?)
+            Self::List(list) => DlqReport::List(list.run(site).await?),
+            Self::Show(show) => DlqReport::Shown(Box::new(show.run(site).await?)),
+            Self::Redrive(messages) => DlqReport::Redriven(redrive::run(*messages, site).await?),
+            Self::Discard(messages) => DlqReport::Discarded(discard::run(*messages, site).await?),
+            Self::Pending { limit } => {
+                DlqReport::Pending(pending(site.stack, limit, site.clock.now()).await?)
             }
-            Self::Discard(messages) => {
-                let (selection, arguments) = messages.into_parts();
-                let repair = arguments.of(stack, clock, reporter);
-                DlqReport::Discarded(discard::run(&repair, &selection, &arguments).await?)
-            }
-            Self::Pending(pending) => DlqReport::Pending(pending.run(stack, &clock).await?),
-            Self::Resend(resend) => {
-                let repair = resend.repair.of(stack, clock, reporter);
-                DlqReport::Resent(resend.run(&repair).await?)
-            }
+            Self::Resend(resend) => DlqReport::Resent(resend.run(site).await?),
         })
     }
 }

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
+use operator::Result;
 use operator::drain::{Drained, QueueRemains, Resumed, drain, resume};
-use operator::{Reporter, Result, Stack};
-use pipeline::runtime::clock::Clock;
 
-use crate::arguments::RepairArgs;
+use crate::arguments::{RepairArgs, Site};
 use crate::exit::Exit;
 use crate::output::{self, Report, one_report_of, repair_text};
 
@@ -36,13 +35,8 @@ one_report_of! {
 
 impl Arguments {
     /// Stops deliveries and waits, or has them taken again.
-    pub(crate) async fn run(
-        self,
-        stack: &Stack,
-        clock: Clock,
-        reporter: Reporter<'_>,
-    ) -> Result<DrainReport> {
-        let repair = self.repair.of(stack, clock, reporter);
+    pub(crate) async fn run(self, site: Site<'_>) -> Result<DrainReport> {
+        let repair = self.repair.of(site);
         if self.resume {
             let confirm = |ingest: &str| {
                 let question = format!("{ingest} takes deliveries again. Go on?");

@@ -10,13 +10,13 @@ mod verify;
 mod verify_tests;
 
 use clap::Subcommand;
+use operator::Result;
 use operator::entities::{EntityList, EntityReport, RebuildReport, Verified, show};
-use operator::{Reporter, Result, Stack};
-use pipeline::runtime::clock::Clock;
 
 use self::list::ListArgs;
 use self::rebuild::RebuildArgs;
 use self::verify::VerifyArgs;
+use crate::arguments::Site;
 use crate::output::one_report_of;
 
 #[derive(Debug, Subcommand)]
@@ -48,20 +48,12 @@ one_report_of! {
 
 impl Command {
     /// Runs the command that was chosen; gives its report.
-    pub(crate) async fn run(
-        self,
-        stack: &Stack,
-        clock: Clock,
-        reporter: Reporter<'_>,
-    ) -> Result<EntitiesReport> {
+    pub(crate) async fn run(self, site: Site<'_>) -> Result<EntitiesReport> {
         Ok(match self {
-            Self::Show { entity } => EntitiesReport::Shown(Box::new(show(stack, &entity).await?)),
-            Self::List(list) => EntitiesReport::Listed(list.run(stack, clock.now(), reporter).await?),
-            Self::Verify(verify) => EntitiesReport::Verified(verify.run(stack, reporter).await?),
-            Self::Rebuild(rebuild) => {
-                let repair = rebuild.repair.of(stack, clock, reporter);
-                EntitiesReport::Rebuilt(rebuild.run(&repair).await?)
-            }
+            Self::Show { entity } => EntitiesReport::Shown(Box::new(show(site.stack, &entity).await?)),
+            Self::List(list) => EntitiesReport::Listed(list.run(site).await?),
+            Self::Verify(verify) => EntitiesReport::Verified(verify.run(site).await?),
+            Self::Rebuild(rebuild) => EntitiesReport::Rebuilt(rebuild.run(site).await?),
         })
     }
 }

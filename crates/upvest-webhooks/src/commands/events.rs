@@ -5,12 +5,12 @@ mod show;
 mod timeline;
 
 use clap::Subcommand;
-use jiff::Timestamp;
+use operator::Result;
 use operator::events::{EventList, EventReport, Timeline};
-use operator::{Reporter, Result, Stack};
 
 use self::list::ListArgs;
 use self::timeline::TimelineArgs;
+use crate::arguments::Site;
 use crate::output::one_report_of;
 
 #[derive(Debug, Subcommand)]
@@ -41,18 +41,13 @@ one_report_of! {
 
 impl Command {
     /// Reads the event log; gives an event, a list or a time line.
-    pub(crate) async fn run(
-        self,
-        stack: &Stack,
-        now: Timestamp,
-        reporter: Reporter<'_>,
-    ) -> Result<EventsReport> {
+    pub(crate) async fn run(self, site: Site<'_>) -> Result<EventsReport> {
         Ok(match self {
             Self::Show { event_id } => {
-                EventsReport::Event(Box::new(operator::events::show(stack, &event_id).await?))
+                EventsReport::Event(Box::new(operator::events::show(site.stack, &event_id).await?))
             }
-            Self::List(list) => EventsReport::Listed(list.run(stack, now, reporter).await?),
-            Self::Timeline(timeline) => EventsReport::Timeline(timeline.run(stack).await?),
+            Self::List(list) => EventsReport::Listed(list.run(site).await?),
+            Self::Timeline(timeline) => EventsReport::Timeline(timeline.run(site.stack).await?),
         })
     }
 }

@@ -14,6 +14,7 @@ use pipeline::runtime::clock::Clock;
 use self::import::ImportArgs;
 use self::refresh::RefreshArgs;
 use self::trust::{DistrustArgs, TrustArgs};
+use crate::arguments::Site;
 use crate::output::one_report_of;
 
 #[derive(Debug, Subcommand)]
@@ -58,14 +59,13 @@ one_report_of! {
 impl Command {
     /// Runs the command that was chosen; gives its report.
     pub(crate) async fn run(self, stacks: &StackFinder<'_>, clock: &Clock) -> Result<KeysReport> {
-        let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-        let clock = clock.clone();
+        let site = Site::find(stacks, clock).await?;
         Ok(match self {
             Self::Refresh(refresh) => KeysReport::Refreshed(refresh.run(stacks).await?),
-            Self::Import(import) => KeysReport::Imported(import.run(stack, reporter).await?),
-            Self::Distrust(distrust) => KeysReport::Distrusted(distrust.run(stack, clock, reporter).await?),
-            Self::Trust(trust) => KeysReport::Trusted(trust.run(stack, clock, reporter).await?),
-            Self::List => KeysReport::Listed(keys::list(stack, clock.now()).await?),
+            Self::Import(import) => KeysReport::Imported(import.run(stacks).await?),
+            Self::Distrust(distrust) => KeysReport::Distrusted(distrust.run(site).await?),
+            Self::Trust(trust) => KeysReport::Trusted(trust.run(site).await?),
+            Self::List => KeysReport::Listed(keys::list(site.stack, site.clock.now()).await?),
         })
     }
 }

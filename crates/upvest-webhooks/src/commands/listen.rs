@@ -15,7 +15,7 @@ use operator::listen::{Form, Listener, Poster};
 use operator::names::{warn_of_unknown_entities, warn_of_unknown_types};
 use operator::send::Target;
 use operator::watch::{Feed, Filter, Reader, Watch};
-use operator::{Reporter, Result, Stack};
+use operator::{Result, Stack};
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::Place;
 use tokio::sync::mpsc;
@@ -24,7 +24,7 @@ use tokio::time::sleep;
 use self::console::{Console, Key};
 use self::forwarder::Forwarder;
 use self::session::{Session, Style};
-use crate::arguments::{candidates, entity, event_type, length_of_time};
+use crate::arguments::{Site, candidates, entity, event_type, length_of_time};
 use crate::exit::Exit;
 use crate::output::{Page, note};
 use crate::screen::{self, App, Desk, Setting};
@@ -101,7 +101,8 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     /// Forwards until it is stopped, or there was as much as was asked for.
-    pub(crate) async fn run(self, stack: &Stack, page: Page, reporter: Reporter<'_>) -> Result<Exit> {
+    pub(crate) async fn run(self, site: Site<'_>, page: Page) -> Result<Exit> {
+        let (stack, reporter) = (site.stack, site.reporter);
         warn_of_unknown_types(self.types.iter().chain(&self.categories), reporter);
         warn_of_unknown_entities(&self.entities, reporter);
         if let Some(poster) = self.poster()?

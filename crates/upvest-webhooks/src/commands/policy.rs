@@ -1,11 +1,12 @@
 //! `policy`: what those who operate a stack need to be allowed.
 
 use clap::{Args, ValueEnum};
+use operator::Result;
 use operator::policy::{Holder, MANAGED_POLICY_CHARACTERS, characters, parted, policy};
-use operator::{Reporter, Result, Stack};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::arguments::Site;
 use crate::output::{Report, pretty};
 
 #[derive(Debug, Args)]
@@ -48,14 +49,14 @@ pub(crate) enum Policies {
 
 impl Arguments {
     /// Makes the policy of the stack's own ARNs.
-    pub(crate) async fn run(self, stack: &Stack, reporter: Reporter<'_>) -> Result<Policies> {
-        let policy = policy(stack, self.holder.into()).await?;
+    pub(crate) async fn run(self, site: Site<'_>) -> Result<Policies> {
+        let policy = policy(site.stack, self.holder.into()).await?;
         if self.split {
             return Ok(Policies::Parted(parted(&policy)));
         }
         let length = characters(&policy);
         if length > MANAGED_POLICY_CHARACTERS {
-            reporter.note(&format!(
+            site.reporter.note(&format!(
                 "it has {length} characters, and a managed policy at most {MANAGED_POLICY_CHARACTERS}: use --split, or give it to a \
                  role as an inline policy"
             ));

@@ -9,15 +9,15 @@ mod show;
 mod tests;
 
 use clap::Subcommand;
+use operator::Result;
 use operator::quarantine::discard::Discarded;
 use operator::quarantine::{List, ReverifyReport, Shown};
-use operator::{Reporter, Result, Stack};
-use pipeline::runtime::clock::Clock;
 
 use self::discard::DiscardArgs;
 use self::list::ListArgs;
 use self::reverify::ReverifyArgs;
 use self::show::ShowArgs;
+use crate::arguments::Site;
 use crate::output::one_report_of;
 
 #[derive(Debug, Subcommand)]
@@ -70,23 +70,12 @@ one_report_of! {
 
 impl Command {
     /// Runs the command that was chosen; gives its report.
-    pub(crate) async fn run(
-        self,
-        stack: &Stack,
-        clock: Clock,
-        reporter: Reporter<'_>,
-    ) -> Result<QuarantineReport> {
+    pub(crate) async fn run(self, site: Site<'_>) -> Result<QuarantineReport> {
         Ok(match self {
-            Self::List(list) => QuarantineReport::List(list.run(stack, &clock).await?),
-            Self::Show(show) => QuarantineReport::Shown(Box::new(show.run(stack, &clock).await?)),
-            Self::Reverify(reverify) => {
-                let repair = reverify.repair.of(stack, clock, reporter);
-                QuarantineReport::Reverified(reverify.run(&repair).await?)
-            }
-            Self::Discard(discard) => {
-                let repair = discard.repair.of(stack, clock, reporter);
-                QuarantineReport::Discarded(discard.run(&repair).await?)
-            }
+            Self::List(list) => QuarantineReport::List(list.run(site).await?),
+            Self::Show(show) => QuarantineReport::Shown(Box::new(show.run(site).await?)),
+            Self::Reverify(reverify) => QuarantineReport::Reverified(reverify.run(site).await?),
+            Self::Discard(discard) => QuarantineReport::Discarded(discard.run(site).await?),
         })
     }
 }

@@ -14,7 +14,7 @@ use operator::{Error, Result, StackFinder};
 use pipeline::runtime::clock::Clock;
 use upvest::{Domain, EntityKey};
 
-use crate::arguments::{RepairArgs, UpvestArgs, candidates, domain, entity, rate};
+use crate::arguments::{RepairArgs, Site, UpvestArgs, candidates, domain, entity, rate};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -111,7 +111,7 @@ impl Arguments {
         let key = key.signing_key(stack).await?;
         let how = self.repair.how();
         how.must_be_answerable()?;
-        let frame = how.of(stack, Clock::system(), stacks.reporter());
+        let frame = how.of(Site::find(stacks, &Clock::system()).await?);
         repair(&frame, &client, &scope, key, |events| {
             how.confirm(&format!("Tell the stack {events} events in Upvest's place?"))
         })

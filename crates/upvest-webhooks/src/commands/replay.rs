@@ -5,15 +5,14 @@ mod tests;
 
 use clap::{ArgGroup, Args};
 use jiff::Timestamp;
+use operator::Result;
 use operator::names::warn_of_unknown_types;
 use operator::replay::{Filter, Outcome, Replay, ReplayReport, Request, Selection, replay};
 use operator::times::{When, period};
-use operator::{Reporter, Result, Stack};
-use pipeline::runtime::clock::Clock;
 use upvest::Domain;
 use uuid::Uuid;
 
-use crate::arguments::{RepairArgs, candidates, domain, entity, event_type, ids};
+use crate::arguments::{RepairArgs, Site, candidates, domain, entity, event_type, ids};
 use crate::exit::Exit;
 use crate::output::{self, Report, unnamed};
 
@@ -112,21 +111,19 @@ struct What {
 
 impl Arguments {
     /// Sends what is selected to its domains again, after a question that shows the counts.
-    pub(crate) async fn run(
-        self,
-        stack: &Stack,
-        clock: Clock,
-        reporter: Reporter<'_>,
-    ) -> Result<ReplayReport> {
+    pub(crate) async fn run(self, site: Site<'_>) -> Result<ReplayReport> {
         self.repair.must_be_answerable()?;
-        warn_of_unknown_types(self.what.event_type.iter().chain(&self.what.category), reporter);
+        warn_of_unknown_types(
+            self.what.event_type.iter().chain(&self.what.category),
+            site.reporter,
+        );
         let what = match self.resume {
             Some(id) => Replay::Resume(id),
             None => Replay::New(Request {
-                selection: self.what.selection(clock.now())?,
+                selection: self.what.selection(site.clock.now())?,
             }),
         };
-        let repair = self.repair.of(stack, clock, reporter);
+        let repair = self.repair.of(site);
         replay(&repair, what, NOTE_AFTER, |report| {
             if !self.repair.yes {
                 output::note(&counts(report));

@@ -2,12 +2,11 @@
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use operator::Result;
 use operator::restore::{Request, RestoreReport, restore};
-use operator::{Reporter, Result, Stack};
-use pipeline::runtime::clock::Clock;
 use pipeline::stores::restoring::RestorableTable;
 
-use crate::arguments::RepairArgs;
+use crate::arguments::{RepairArgs, Site};
 use crate::exit::Exit;
 use crate::output::{self, Report, facts, repair_text, unnamed};
 
@@ -38,14 +37,9 @@ fn tables() -> impl TypedValueParser<Value = RestorableTable> {
 
 impl Arguments {
     /// Compares, and puts back what is missing after a question that counts it.
-    pub(crate) async fn run(
-        self,
-        stack: &Stack,
-        clock: Clock,
-        reporter: Reporter<'_>,
-    ) -> Result<RestoreReport> {
+    pub(crate) async fn run(self, site: Site<'_>) -> Result<RestoreReport> {
         self.repair.must_be_answerable()?;
-        let repair = self.repair.of(stack, clock, reporter);
+        let repair = self.repair.of(site);
         let request = Request {
             table: self.table,
             from: self.from,

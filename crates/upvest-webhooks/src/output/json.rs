@@ -1,5 +1,7 @@
 //! JSON for people.
 
+use serde::de::IgnoredAny;
+
 /// Indents a valid JSON text. Only the space between tokens changes: keys keep their order and numbers all their
 /// digits, which a parsed value would not.
 pub(crate) fn pretty(json: &str) -> String {
@@ -34,6 +36,14 @@ pub(crate) fn pretty(json: &str) -> String {
         }
     }
     text
+}
+
+/// Indents a text that is JSON, and leaves all else as it is.
+pub(crate) fn readable(text: &str) -> String {
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(_) => pretty(text),
+        Err(_) => text.to_owned(),
+    }
 }
 
 fn break_line(text: &mut String, depth: usize) {

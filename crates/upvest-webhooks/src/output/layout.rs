@@ -64,6 +64,11 @@ pub(crate) fn beside_or_below(first: &str, indent: &str, text: &str) -> String {
     }
 }
 
+/// Sets each line of a text in, which is none of ours.
+pub(crate) fn set_in(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}
+
 /// Begins a text with `first`, as a [`paragraph`] where there is an end to the columns, and else as it is.
 pub(crate) fn fitting(first: &str, text: &str) -> String {
     match width() {

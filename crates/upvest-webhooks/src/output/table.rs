@@ -25,14 +25,51 @@ pub(crate) struct Table {
 
 /// Makes a table with a header.
 pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
-    table_of(&header)
+    Table {
+        header: header.map(str::to_owned).to_vec(),
+        rows: Vec::new(),
+    }
 }
 
-/// Makes a table with a header of as many columns as there turn out to be.
-pub(crate) fn table_of(header: &[&str]) -> Table {
-    Table {
-        header: header.iter().map(|name| (*name).to_owned()).collect(),
-        rows: Vec::new(),
+/// Holds a table with a row for each thing, which is written column by column.
+#[derive(Debug)]
+pub(crate) struct Rows<T> {
+    things: Vec<T>,
+    table: Table,
+}
+
+/// Begins a table with a row for each of these things; its columns come next.
+pub(crate) fn rows_of<T: Copy>(things: impl IntoIterator<Item = T>) -> Rows<T> {
+    let things: Vec<T> = things.into_iter().collect();
+    let rows = vec![Vec::new(); things.len()];
+    let table = Table {
+        header: Vec::new(),
+        rows,
+    };
+    Rows { things, table }
+}
+
+impl<T: Copy> Rows<T> {
+    /// Adds a column: its name, and what it says of each thing.
+    pub(crate) fn column<C: ToString>(mut self, name: &str, cell: impl Fn(T) -> C) -> Self {
+        self.table.header.push(name.to_owned());
+        for (row, thing) in self.table.rows.iter_mut().zip(&self.things) {
+            row.push(harmless_line(&cell(*thing).to_string()));
+        }
+        self
+    }
+
+    /// Adds a column that is empty where there is nothing to say of a thing.
+    pub(crate) fn optional<C: ToString>(self, name: &str, cell: impl Fn(T) -> Option<C>) -> Self {
+        self.column(name, |thing| {
+            cell(thing).map(|cell| cell.to_string()).unwrap_or_default()
+        })
+    }
+}
+
+impl<T> fmt::Display for Rows<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.table, f)
     }
 }
 

@@ -1,12 +1,11 @@
 //! `archive resend`: sending archived deliveries once more, of which the log lacks an event.
 
 use clap::Args;
+use operator::Result;
 use operator::archive::{ResendReport, resend};
 use operator::times::{When, period};
-use operator::{Reporter, Result, Stack};
-use pipeline::runtime::clock::Clock;
 
-use crate::arguments::RepairArgs;
+use crate::arguments::{RepairArgs, Site};
 use crate::exit::Exit;
 use crate::output::{Report, facts, repair_text, unnamed};
 
@@ -24,15 +23,10 @@ pub(crate) struct Resend {
 
 impl Resend {
     /// Sends what the log lacks, after a question that counts it.
-    pub(super) async fn run(
-        self,
-        stack: &Stack,
-        clock: Clock,
-        reporter: Reporter<'_>,
-    ) -> Result<ResendReport> {
+    pub(super) async fn run(self, site: Site<'_>) -> Result<ResendReport> {
         self.repair.must_be_answerable()?;
-        let received = period(self.since, self.until, clock.now())?;
-        let repair = self.repair.of(stack, clock, reporter);
+        let received = period(self.since, self.until, site.clock.now())?;
+        let repair = self.repair.of(site);
         resend(&repair, received, |report| {
             let question = format!(
                 "{} deliveries are sent to the stack again. Go on?",

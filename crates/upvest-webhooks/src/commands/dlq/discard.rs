@@ -1,24 +1,21 @@
 //! `dlq discard`: giving events up.
 
-use operator::dlq::{About, DiscardResult, Discarded, Selection, discard};
-use operator::{Error, Repair, Result};
+use operator::dlq::{About, DiscardResult, Discarded, discard};
+use operator::{Error, Result};
 
-use super::selection::messages_behind;
-use crate::arguments::RepairArgs;
+use super::selection::{MessagesArgs, messages_behind};
+use crate::arguments::Site;
 use crate::exit::Exit;
-use crate::output::{self, Report, counted, missing, repair_text};
+use crate::output::{Report, counted, missing, repair_text, rows_of};
 
 /// Gives up what is selected, after a question that names how many events of which types.
-pub(super) async fn run(
-    repair: &Repair<'_>,
-    selection: &Selection,
-    arguments: &RepairArgs,
-) -> Result<Discarded> {
+pub(super) async fn run(messages: MessagesArgs, site: Site<'_>) -> Result<Discarded> {
+    let (selection, arguments) = messages.into_parts();
     if selection.is_everything() {
         return Err(Error::usage("nothing is chosen: name events, or use filters"));
     }
     let confirm = |chosen: &[About]| arguments.confirm(&question(chosen));
-    discard(repair, selection, confirm).await
+    discard(&arguments.of(site), &selection, confirm).await
 }
 
 fn question(chosen: &[About]) -> String {
@@ -53,17 +50,13 @@ impl Report for Discarded {
 }
 
 fn table(report: &Discarded) -> String {
-    let mut table = output::table(["queue", "event", "entity", "result"]);
-    for message in &report.messages {
-        let event = message.event_id.as_deref().unwrap_or(&message.message_id);
-        let entity = message.entity.as_deref().unwrap_or_default();
-        table.add_row([
-            message.queue.as_str(),
-            event,
-            entity,
-            &result_text(&message.result),
-        ]);
-    }
+    let table = rows_of(&report.messages)
+        .column("queue", |message| message.queue.as_str())
+        .column("event", |message| {
+            message.event_id.as_ref().unwrap_or(&message.message_id)
+        })
+        .optional("entity", |message| message.entity.as_ref())
+        .column("result", |message| result_text(&message.result));
     format!("{table}\n")
 }
 

@@ -1,12 +1,12 @@
 //! `dlq list`: what waits, counted or listed.
 
 use clap::Args;
-use operator::dlq::{List, QueueCounts, list};
-use operator::{Reporter, Result, Stack};
-use pipeline::runtime::clock::Clock;
+use operator::Result;
+use operator::dlq::{List, list};
 
 use super::selection::{FilterArgs, QueueArgs, messages_behind, selection};
-use crate::output::{self, Report};
+use crate::arguments::Site;
+use crate::output::{Report, rows_of};
 use crate::times::age_at;
 
 /// Bounds what a table shows of a reason, in characters.
@@ -28,10 +28,10 @@ pub(crate) struct ListArgs {
 
 impl ListArgs {
     /// Counts what waits in dead-letter queues, or lists it.
-    pub(super) async fn run(self, stack: &Stack, clock: &Clock, reporter: Reporter<'_>) -> Result<List> {
+    pub(super) async fn run(self, site: Site<'_>) -> Result<List> {
         let limit = self.messages.then_some(self.limit);
         let selection = selection(self.queues, Vec::new(), self.filter);
-        list(stack, &selection, limit, clock.now(), reporter).await
+        list(site.stack, &selection, limit, site.clock.now(), site.reporter).await
     }
 }
 
@@ -47,39 +47,20 @@ impl Report for List {
                 messages_behind(&self.cut_off)
             );
         }
-        let header = [
-            "queue",
-            "age",
-            "event or delivery",
-            "type",
-            "entity",
-            "receives",
-            "message id",
-            "reason",
-        ];
-        let mut table = output::table(header);
-        for about in messages {
-            let subject = about.event_id.as_ref().or(about.delivery_id.as_ref());
-            let cell = |text: &Option<String>| text.clone().unwrap_or_default();
-            table.add_row([
-                about.queue.as_str().to_owned(),
-                about
-                    .sent_at
-                    .map(|sent| age_at(self.at, sent))
-                    .unwrap_or_default(),
-                subject.cloned().unwrap_or_default(),
-                cell(&about.r#type),
-                cell(&about.entity),
-                about.receive_count.to_string(),
-                about.message_id.clone(),
-                shortened(
-                    about
-                        .reason
-                        .as_deref()
-                        .unwrap_or("moved by SQS: crash, timeout or function error"),
-                ),
-            ]);
-        }
+        let moved = "moved by SQS: crash, timeout or function error";
+        let table = rows_of(messages)
+            .column("queue", |about| about.queue.as_str())
+            .optional("age", |about| about.sent_at.map(|sent| age_at(self.at, sent)))
+            .optional("event or delivery", |about| {
+                about.event_id.as_ref().or(about.delivery_id.as_ref())
+            })
+            .optional("type", |about| about.r#type.as_ref())
+            .optional("entity", |about| about.entity.as_ref())
+            .column("receives", |about| about.receive_count)
+            .column("message id", |about| &about.message_id)
+            .column("reason", |about| {
+                shortened(about.reason.as_deref().unwrap_or(moved))
+            });
         let more = if self.more {
             "\nthere is more: use --limit"
         } else {
@@ -90,21 +71,16 @@ impl Report for List {
 }
 
 fn counts(list: &List) -> String {
-    let mut table = output::table(["queue", "messages", "in flight"]);
-    for QueueCounts { queue, counts } in &list.queues {
-        table.add_row([
-            queue.as_str().to_owned(),
-            counts.waiting.to_string(),
-            counts.in_flight.to_string(),
-        ]);
-    }
-    table.to_string()
+    rows_of(&list.queues)
+        .column("queue", |of| of.queue.as_str())
+        .column("messages", |of| of.counts.waiting)
+        .column("in flight", |of| of.counts.in_flight)
+        .to_string()
 }
 
 fn shortened(reason: &str) -> String {
-    if reason.chars().count() <= REASON_WIDTH {
-        return reason.to_owned();
+    match reason.char_indices().nth(REASON_WIDTH) {
+        Some((end, _)) => format!("{}…", &reason[..end]),
+        None => reason.to_owned(),
     }
-    let start: String = reason.chars().take(REASON_WIDTH).collect();
-    format!("{start}…")
 }

@@ -1,23 +1,20 @@
 //! `dlq redrive`: sending messages back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use operator::dlq::{QueueRedriven, RedriveReport, Selection, redrive};
-use operator::{Queue, Repair, Result};
+use operator::dlq::{RedriveReport, Selection, redrive};
+use operator::{Queue, Result};
 
-use super::selection::messages_behind;
-use crate::arguments::RepairArgs;
+use super::selection::{MessagesArgs, messages_behind};
+use crate::arguments::Site;
 use crate::exit::Exit;
-use crate::output::{self, Report, missing, repair_text};
+use crate::output::{Report, missing, repair_text, rows_of};
 
 /// Sends back what is selected, after a question that names the queues.
-pub(super) async fn run(
-    repair: &Repair<'_>,
-    selection: &Selection,
-    arguments: &RepairArgs,
-) -> Result<RedriveReport> {
-    let confirm = |waiting: &_| arguments.confirm(&question(selection, waiting));
-    redrive(repair, selection, confirm).await
+pub(super) async fn run(messages: MessagesArgs, site: Site<'_>) -> Result<RedriveReport> {
+    let (selection, arguments) = messages.into_parts();
+    let confirm = |waiting: &_| arguments.confirm(&question(&selection, waiting));
+    redrive(&arguments.of(site), &selection, confirm).await
 }
 
 fn question(selection: &Selection, waiting: &BTreeMap<Queue, usize>) -> String {
@@ -68,16 +65,11 @@ fn table(report: &RedriveReport) -> String {
     } else {
         "sent back"
     };
-    let mut table = output::table(["queue", sent, "others", "came since"]);
-    let mut groups = BTreeSet::new();
-    for QueueRedriven { queue, done } in &report.queues {
-        table.add_row([
-            queue.as_str().to_owned(),
-            done.redriven.to_string(),
-            done.other.to_string(),
-            done.came_since.to_string(),
-        ]);
-        groups.extend(done.cut_off.iter().cloned());
-    }
-    format!("{table}\n{}", messages_behind(&groups))
+    let table = rows_of(&report.queues)
+        .column("queue", |of| of.queue.as_str())
+        .column(sent, |of| of.done.redriven)
+        .column("others", |of| of.done.other)
+        .column("came since", |of| of.done.came_since);
+    let groups = report.queues.iter().flat_map(|of| &of.done.cut_off);
+    format!("{table}\n{}", messages_behind(groups))
 }

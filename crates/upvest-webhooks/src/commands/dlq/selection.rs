@@ -63,13 +63,13 @@ pub(super) fn selection(queues: QueueArgs, ids: Vec<String>, filter: FilterArgs)
     }
 }
 
-/// Tells of messages that cannot be seen.
-pub(super) fn messages_behind(groups: &BTreeSet<String>) -> String {
+/// Tells of messages of these groups that cannot be seen.
+pub(super) fn messages_behind<'g>(groups: impl IntoIterator<Item = &'g String>) -> String {
+    let groups: BTreeSet<&str> = groups.into_iter().map(String::as_str).collect();
     if groups.is_empty() {
         return String::new();
     }
-    let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
-    let groups = groups.join(", ");
+    let groups = groups.into_iter().collect::<Vec<_>>().join(", ");
     format!(
         "\nSQS shows of an entity no more than the first messages; there may be others behind them of: {groups}\n"
     )

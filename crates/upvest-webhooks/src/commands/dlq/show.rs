@@ -1,12 +1,12 @@
 //! `dlq show`: one message.
 
 use clap::Args;
+use operator::Result;
 use operator::dlq::{Shown, show};
-use operator::{Reporter, Result, Stack};
-use pipeline::runtime::clock::Clock;
 
 use super::selection::QueueArgs;
-use crate::output::{Report, facts, harmless_line, pretty};
+use crate::arguments::Site;
+use crate::output::{Report, facts, harmless_line, readable, set_in};
 use crate::times::{age_at, local};
 
 #[derive(Debug, Args)]
@@ -22,8 +22,9 @@ pub(crate) struct ShowArgs {
 
 impl ShowArgs {
     /// Finds the message; leaves its body out unless it was asked for.
-    pub(super) async fn run(self, stack: &Stack, clock: &Clock, reporter: Reporter<'_>) -> Result<Shown> {
-        let shown = show(stack, &self.queues.names, &self.id, clock.now(), reporter).await?;
+    pub(super) async fn run(self, site: Site<'_>) -> Result<Shown> {
+        let now = site.clock.now();
+        let shown = show(site.stack, &self.queues.names, &self.id, now, site.reporter).await?;
         Ok(match self.body {
             true => shown,
             false => shown.without_body(),
@@ -58,17 +59,11 @@ impl Report for Shown {
             .iter()
             .filter(|(name, _)| !shown.contains(&name.as_str()));
         for (name, value) in others {
-            text.push_str(&format!(
-                "{}\n",
-                harmless_line(&format!("attribute {name}: {value}"))
-            ));
+            text.push_str(&harmless_line(&format!("attribute {name}: {value}")));
+            text.push('\n');
         }
         if let Some(body) = &self.body {
-            let is_json = serde_json::from_str::<serde::de::IgnoredAny>(body).is_ok();
-            let body = if is_json { pretty(body) } else { body.clone() };
-            text.push('\n');
-            // Indented: a line of it is none of ours.
-            text.extend(body.lines().map(|line| format!("  {line}\n")));
+            text.push_str(&format!("\n{}", set_in(&readable(body))));
         }
         text
     }

@@ -10,6 +10,7 @@ use fake_aws::{CallFilter, CrashError, Fault, Service};
 use jiff::SignedDuration;
 use operator::ErrorKind;
 use operator::dlq::QueueRedriven;
+use pipeline::runtime::clock::Clock;
 use serde_json::{Value, json};
 use upvest::Domain;
 use webhook_tests::commands::{REASON, parsed};
@@ -70,7 +71,7 @@ async fn run_at(site: &Deployment, words: &[&str], clock: Clock) -> Result<Resul
     let command: Command = parsed(words);
     site.receiver
         .aws
-        .invoke("operator", command.run(&site.stack, clock, Reporter::silent()))
+        .invoke("operator", command.run(Site::silent(&site.stack, clock)))
         .await
 }
 

@@ -1,14 +1,13 @@
 //! `entities list`: entities by their person, type, status or last event.
 
 use clap::Args;
-use jiff::Timestamp;
+use operator::Result;
 use operator::entities::{EntityList, Query, list};
 use operator::names::warn_of_unknown_types;
 use operator::times::{When, period};
-use operator::{Reporter, Result, Stack};
 use upvest::{Domain, EntityKey};
 
-use crate::arguments::{candidates, domain, entity, event_type};
+use crate::arguments::{Site, candidates, domain, entity, event_type};
 use crate::output::{self, Report};
 use crate::times::age_of;
 
@@ -57,13 +56,9 @@ pub(crate) struct ListArgs {
 
 impl ListArgs {
     /// Lists a page of the entities that are asked for.
-    pub(super) async fn run(
-        self,
-        stack: &Stack,
-        now: Timestamp,
-        reporter: Reporter<'_>,
-    ) -> Result<EntityList> {
-        warn_of_unknown_types(&self.types, reporter);
+    pub(super) async fn run(self, site: Site<'_>) -> Result<EntityList> {
+        let now = site.clock.now();
+        warn_of_unknown_types(&self.types, site.reporter);
         let last_event = self
             .since
             .map(|since| period(since, self.until, now))
@@ -77,12 +72,12 @@ impl ListArgs {
             limit: self.limit.into(),
             after: self.page.map(EntityKey::from_stored),
         };
-        let listed = list(stack, &query, now).await?;
+        let listed = list(site.stack, &query, now).await?;
         if let Some(user) = query
             .user_id
             .filter(|user| user.len() < UUID && listed.looked_at == 0)
         {
-            reporter.note(&format!(
+            site.reporter.note(&format!(
                 "{user} is at most the beginning of an id: --user takes all of it"
             ));
         }

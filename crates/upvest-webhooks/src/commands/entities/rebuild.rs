@@ -1,11 +1,11 @@
 //! `entities rebuild`: folding entities again from the event log.
 
 use clap::{ArgGroup, Args};
+use operator::Result;
 use operator::entities::{Finding, RebuildReport, Rebuilding, Rebuilt, Which, rebuild};
-use operator::{Repair, Result};
 use upvest::{Domain, EntityKey};
 
-use crate::arguments::{RepairArgs, candidates, domain, entity};
+use crate::arguments::{RepairArgs, Site, candidates, domain, entity};
 use crate::exit::Exit;
 use crate::output::{self, Report, facts, repair_text};
 
@@ -34,18 +34,19 @@ pub(crate) struct RebuildArgs {
     #[arg(long, value_name = "DOMAIN", num_args = 1.., add = candidates::domains(), value_parser = domain)]
     domain: Vec<Domain>,
     #[command(flatten)]
-    pub(super) repair: RepairArgs,
+    repair: RepairArgs,
 }
 
 impl RebuildArgs {
     /// Rebuilds what is not what its events say, after a question that names it.
-    pub(super) async fn run(self, repair: &Repair<'_>) -> Result<RebuildReport> {
+    pub(super) async fn run(self, site: Site<'_>) -> Result<RebuildReport> {
         self.repair.must_be_answerable()?;
         let which = match self.domain.is_empty() {
             true => Which::Entities(self.entities.into_iter().map(EntityKey::from_stored).collect()),
             false => Which::Domains(self.domain),
         };
-        rebuild(repair, &which, |found| self.repair.confirm(&question(found))).await
+        let repair = self.repair.of(site);
+        rebuild(&repair, &which, |found| self.repair.confirm(&question(found))).await
     }
 }
 

@@ -24,7 +24,7 @@ struct Line {
 async fn run(site: &Deployment, line: &str) -> Result<EntitiesReport> {
     let words = std::iter::once("entities").chain(line.split_whitespace());
     let command = Line::try_parse_from(words).unwrap().command;
-    let run = command.run(&site.stack, site.clock(), Reporter::silent());
+    let run = command.run(Site::silent(&site.stack, site.clock()));
     site.receiver.aws.invoke("operator", Box::pin(run)).await.unwrap()
 }
 

@@ -1,11 +1,11 @@
 //! `entities verify`: whether the entities are what their events say.
 
 use clap::{ArgGroup, Args};
+use operator::Result;
 use operator::entities::{Verified, verify_all, verify_domains};
-use operator::{Reporter, Result, Stack};
 use upvest::{Domain, EntityKey};
 
-use crate::arguments::{candidates, domain, entity};
+use crate::arguments::{Site, candidates, domain, entity};
 use crate::exit::Exit;
 use crate::output::{self, Report, facts, unnamed};
 
@@ -41,12 +41,12 @@ pub(crate) struct VerifyArgs {
 
 impl VerifyArgs {
     /// Compares entities with their events; gives those that differ.
-    pub(super) async fn run(self, stack: &Stack, reporter: Reporter<'_>) -> Result<Verified> {
+    pub(super) async fn run(self, site: Site<'_>) -> Result<Verified> {
         if self.domain.is_empty() {
             let entities = self.entity.into_iter().map(EntityKey::from_stored);
-            return verify_all(stack, entities.collect()).await;
+            return verify_all(site.stack, entities.collect()).await;
         }
-        verify_domains(stack, &self.domain, reporter).await
+        verify_domains(site.stack, &self.domain, site.reporter).await
     }
 }
 

@@ -22,7 +22,7 @@ async fn verify_entities(deployed: &Deployment, line: &str) -> Result<Verified> 
     let words = std::iter::once("verify").chain(line.split_whitespace());
     let verify = Line::try_parse_from(words).unwrap().verify;
     match Command::Verify(verify)
-        .run(&deployed.stack, deployed.clock(), Reporter::silent())
+        .run(Site::silent(&deployed.stack, deployed.clock()))
         .await?
     {
         EntitiesReport::Verified(verified) => Ok(verified),

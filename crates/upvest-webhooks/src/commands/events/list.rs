@@ -1,14 +1,13 @@
 //! `events list`: events by when they were received.
 
 use clap::Args;
-use jiff::Timestamp;
+use operator::Result;
 use operator::events::{EventList, Place, Query, list};
 use operator::names::warn_of_unknown_types;
 use operator::times::{When, period};
-use operator::{Reporter, Result, Stack};
 use upvest::Domain;
 
-use crate::arguments::{candidates, domain, event_type};
+use crate::arguments::{Site, candidates, domain, event_type};
 use crate::output::{self, Report};
 use crate::times::age_of;
 
@@ -53,13 +52,9 @@ pub(crate) struct ListArgs {
 
 impl ListArgs {
     /// Lists a page of the events that are asked for.
-    pub(super) async fn run(
-        self,
-        stack: &Stack,
-        now: Timestamp,
-        reporter: Reporter<'_>,
-    ) -> Result<EventList> {
-        warn_of_unknown_types(&self.types, reporter);
+    pub(super) async fn run(self, site: Site<'_>) -> Result<EventList> {
+        let now = site.clock.now();
+        warn_of_unknown_types(&self.types, site.reporter);
         let query = Query {
             received: period(self.since, self.until, now)?,
             types: self.types,
@@ -68,7 +63,7 @@ impl ListArgs {
             limit: self.limit.into(),
             after: self.page,
         };
-        list(stack, &query, now).await
+        list(site.stack, &query, now).await
     }
 }
 

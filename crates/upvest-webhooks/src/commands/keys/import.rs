@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use operator::keys::{ImportedKeys, KeyFile, import};
-use operator::{Reporter, Result, Stack};
+use operator::{Result, StackFinder};
 use pipeline::runtime::clock::Clock;
 
 use super::sent_on::sent_on;
-use crate::arguments::RepairArgs;
+use crate::arguments::{RepairArgs, Site};
 use crate::exit::Exit;
 use crate::output::{self, Report};
 
@@ -55,7 +55,7 @@ struct KeyFileArgs {
 
 impl ImportArgs {
     /// Imports the keys of the file; gives what came of each.
-    pub(super) async fn run(self, stack: &Stack, reporter: Reporter<'_>) -> Result<ImportedKeys> {
+    pub(super) async fn run(self, stacks: &StackFinder<'_>) -> Result<ImportedKeys> {
         let file = match (self.file.hmac_secret_file, self.key_id) {
             (Some(path), Some(key_id)) => KeyFile::HmacSecret(path, key_id),
             (_, key_id) => {
@@ -66,7 +66,8 @@ impl ImportArgs {
                 KeyFile::Jwk(jwk, key_id)
             }
         };
-        let repair = RepairArgs::unasked(Some(self.reason), false).of(stack, Clock::system(), reporter);
+        let site = Site::find(stacks, &Clock::system()).await?;
+        let repair = RepairArgs::unasked(Some(self.reason), false).of(site);
         import(&repair, &file, self.replace).await
     }
 }

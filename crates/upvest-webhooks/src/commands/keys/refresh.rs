@@ -6,7 +6,7 @@ use operator::{Result, StackFinder};
 use pipeline::runtime::clock::Clock;
 
 use super::sent_on::sent_on;
-use crate::arguments::{RepairArgs, UpvestArgs};
+use crate::arguments::{RepairArgs, Site, UpvestArgs};
 use crate::exit::Exit;
 use crate::output::{self, Report};
 
@@ -39,8 +39,8 @@ pub(crate) struct RefreshArgs {
 impl RefreshArgs {
     /// Fetches the keys that Upvest serves; gives what changed, or would.
     pub(super) async fn run(self, stacks: &StackFinder<'_>) -> Result<RefreshedKeys> {
-        let (stack, reporter) = (stacks.stack().await?, stacks.reporter());
-        let repair = RepairArgs::unasked(self.reason, self.dry_run).of(stack, Clock::system(), reporter);
+        let site = Site::find(stacks, &Clock::system()).await?;
+        let repair = RepairArgs::unasked(self.reason, self.dry_run).of(site);
         refresh(&repair, &self.upvest.client(stacks).await?).await
     }
 }

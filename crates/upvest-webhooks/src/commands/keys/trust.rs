@@ -2,13 +2,12 @@
 
 use clap::Args;
 use jiff::Timestamp;
+use operator::Result;
 use operator::keys::{AboutKey, DistrustedKey, TrustedKey, distrust, trust};
 use operator::times::When;
-use operator::{Reporter, Result, Stack};
-use pipeline::runtime::clock::Clock;
 
 use super::sent_on::sent_on;
-use crate::arguments::RepairArgs;
+use crate::arguments::{RepairArgs, Site};
 use crate::exit::Exit;
 use crate::output::{self, Report, facts, repair_text};
 use crate::times::{local, local_text};
@@ -50,15 +49,10 @@ pub(crate) struct TrustArgs {
 
 impl DistrustArgs {
     /// Distrusts the key, after a question that names it; gives what it had proved.
-    pub(super) async fn run(
-        self,
-        stack: &Stack,
-        clock: Clock,
-        reporter: Reporter<'_>,
-    ) -> Result<DistrustedKey> {
-        let now = clock.now();
+    pub(super) async fn run(self, site: Site<'_>) -> Result<DistrustedKey> {
+        let now = site.clock.now();
         let since = self.since.map_or(now, |since| since.instant(now));
-        let repair = self.repair.of(stack, clock, reporter);
+        let repair = self.repair.of(site);
         let confirm = |key: &AboutKey, since: Timestamp| {
             let key = described(key);
             let question = format!("The key {key} proves nothing that was received since {since}. Go on?");
@@ -70,8 +64,8 @@ impl DistrustArgs {
 
 impl TrustArgs {
     /// Trusts the key again, after a question that names it; gives what was sent on.
-    pub(super) async fn run(self, stack: &Stack, clock: Clock, reporter: Reporter<'_>) -> Result<TrustedKey> {
-        let repair = self.repair.of(stack, clock, reporter);
+    pub(super) async fn run(self, site: Site<'_>) -> Result<TrustedKey> {
+        let repair = self.repair.of(site);
         let confirm = |key: &AboutKey| {
             let question = format!("The key {} is trusted again. Go on?", described(key));
             self.repair.confirm(&question)

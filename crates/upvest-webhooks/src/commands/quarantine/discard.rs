@@ -2,13 +2,13 @@
 
 use clap::Args;
 use operator::quarantine::discard::{Discarded, Record, discard};
-use operator::{Error, Repair, Result};
+use operator::{Error, Result};
 use uuid::Uuid;
 
 use super::selection::SelectionArgs;
-use crate::arguments::{RepairArgs, ids};
+use crate::arguments::{RepairArgs, Site, ids};
 use crate::exit::Exit;
-use crate::output::{self, Report, counted, missing, repair_text};
+use crate::output::{Report, counted, missing, repair_text, rows_of};
 
 #[derive(Debug, Args)]
 pub(crate) struct DiscardArgs {
@@ -21,19 +21,19 @@ pub(crate) struct DiscardArgs {
     #[arg(long, conflicts_with = "ids")]
     all: bool,
     #[command(flatten)]
-    pub(super) repair: RepairArgs,
+    repair: RepairArgs,
 }
 
 impl DiscardArgs {
     /// Removes what is selected, after a question that counts it by reason.
-    pub(super) async fn run(self, repair: &Repair<'_>) -> Result<Discarded> {
+    pub(super) async fn run(self, site: Site<'_>) -> Result<Discarded> {
         let selection = self.selection.of(self.ids);
         if selection.is_empty() && !self.all {
             return Err(Error::usage(
                 "nothing is chosen: name deliveries, use filters, or say --all",
             ));
         }
-        discard(repair, &selection, |records| {
+        discard(&self.repair.of(site), &selection, |records| {
             self.repair.confirm(&question(records))
         })
         .await
@@ -68,14 +68,10 @@ impl Report for Discarded {
 }
 
 fn table(records: &[Record]) -> String {
-    let mut table = output::table(["delivery", "reason", "bytes", "sha256 of the body"]);
-    for record in records {
-        table.add_row([
-            record.delivery_id.to_string(),
-            record.reason.clone(),
-            record.bytes.to_string(),
-            record.sha256.clone(),
-        ]);
-    }
+    let table = rows_of(records)
+        .column("delivery", |record| record.delivery_id)
+        .column("reason", |record| &record.reason)
+        .column("bytes", |record| record.bytes)
+        .column("sha256 of the body", |record| &record.sha256);
     format!("{table}\n")
 }

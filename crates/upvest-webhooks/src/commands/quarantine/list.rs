@@ -1,12 +1,12 @@
 //! `quarantine list`: what is there, in the order of receipt.
 
 use clap::Args;
-use operator::quarantine::{List, list};
-use operator::{Result, Stack};
-use pipeline::runtime::clock::Clock;
+use operator::Result;
+use operator::quarantine::{List, Listed, list};
 
 use super::selection::SelectionArgs;
-use crate::output::{self, Report, rest};
+use crate::arguments::Site;
+use crate::output::{Report, rest, rows_of};
 use crate::times::age_at;
 
 #[derive(Debug, Args)]
@@ -20,8 +20,9 @@ pub(crate) struct ListArgs {
 
 impl ListArgs {
     /// Lists what is in quarantine and selected, in the order of receipt.
-    pub(super) async fn run(self, stack: &Stack, clock: &Clock) -> Result<List> {
-        list(stack, &self.selection.of(Vec::new()), self.limit, clock.now()).await
+    pub(super) async fn run(self, site: Site<'_>) -> Result<List> {
+        let selection = self.selection.of(Vec::new());
+        list(site.stack, &selection, self.limit, site.clock.now()).await
     }
 }
 
@@ -30,23 +31,18 @@ impl Report for List {
         if self.quarantine.is_empty() {
             return format!("no deliveries in quarantine{}", self.selection);
         }
-        let header = ["delivery", "reason", "age", "from", "key id", "events", "bytes"];
-        let mut table = output::table(header);
-        for listed in &self.quarantine {
-            let events = match listed.events.as_slice() {
-                [] => "all".to_owned(),
-                events => events.len().to_string(),
-            };
-            table.add_row([
-                listed.delivery_id.to_string(),
-                listed.reason.clone(),
-                age_at(self.at, listed.received_at),
-                listed.source_address.clone().unwrap_or_default(),
-                listed.key_id.clone().unwrap_or_default(),
-                events,
-                listed.bytes.to_string(),
-            ]);
-        }
+        let events = |listed: &Listed| match listed.events.len() {
+            0 => "all".to_owned(),
+            count => count.to_string(),
+        };
+        let table = rows_of(&self.quarantine)
+            .column("delivery", |listed| listed.delivery_id)
+            .column("reason", |listed| &listed.reason)
+            .column("age", |listed| age_at(self.at, listed.received_at))
+            .optional("from", |listed| listed.source_address.as_ref())
+            .optional("key id", |listed| listed.key_id.as_ref())
+            .column("events", events)
+            .column("bytes", |listed| listed.bytes);
         format!("{table}{}", rest(self.more))
     }
 }

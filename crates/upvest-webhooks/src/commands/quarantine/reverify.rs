@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use clap::Args;
+use operator::Result;
 use operator::quarantine::{Outlook, Request, Reverified, ReverifyReport, ReverifyResult, reverify};
-use operator::{Repair, Result};
 use uuid::Uuid;
 
 use super::selection::SelectionArgs;
 use super::show::outlook_text;
-use crate::arguments::{RepairArgs, ids};
+use crate::arguments::{RepairArgs, Site, ids};
 use crate::exit::Exit;
-use crate::output::{self, Report, missing, repair_text};
+use crate::output::{Report, missing, repair_text, rows_of};
 use crate::times::{age_at, local};
 
 #[derive(Debug, Args)]
@@ -28,18 +28,18 @@ pub(crate) struct ReverifyArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     wait: u64,
     #[command(flatten)]
-    pub(super) repair: RepairArgs,
+    repair: RepairArgs,
 }
 
 impl ReverifyArgs {
     /// Sends on what holds by now, after a question that counts it.
-    pub(super) async fn run(self, repair: &Repair<'_>) -> Result<ReverifyReport> {
+    pub(super) async fn run(self, site: Site<'_>) -> Result<ReverifyReport> {
         let request = Request {
             selection: self.selection.of(self.ids),
             limit: self.limit,
             patience: Duration::from_secs(self.wait),
         };
-        reverify(repair, &request, |deliveries| {
+        reverify(&self.repair.of(site), &request, |deliveries| {
             self.repair.confirm(&question(deliveries))
         })
         .await
@@ -90,15 +90,11 @@ impl Report for ReverifyReport {
 }
 
 fn table(report: &ReverifyReport) -> String {
-    let mut table = output::table(["delivery", "reason", "age", "result"]);
-    for delivery in &report.deliveries {
-        table.add_row([
-            delivery.delivery_id.to_string(),
-            delivery.reason.clone(),
-            age_at(report.at, delivery.received_at),
-            result_text(delivery),
-        ]);
-    }
+    let table = rows_of(&report.deliveries)
+        .column("delivery", |delivery| delivery.delivery_id)
+        .column("reason", |delivery| &delivery.reason)
+        .column("age", |delivery| age_at(report.at, delivery.received_at))
+        .column("result", result_text);
     format!("{table}\n")
 }
 

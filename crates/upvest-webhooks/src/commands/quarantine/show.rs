@@ -1,13 +1,12 @@
 //! `quarantine show`: everything about a delivery.
 
 use clap::Args;
+use operator::Result;
 use operator::quarantine::{Outlook, Shown, Signature, show};
-use operator::{Result, Stack};
-use pipeline::runtime::clock::Clock;
 use uuid::Uuid;
 
-use crate::arguments::ids;
-use crate::output::{Report, facts, harmless_line, pretty};
+use crate::arguments::{Site, ids};
+use crate::output::{Report, facts, harmless_line, readable, set_in};
 use crate::times::{age_at, local};
 
 #[derive(Debug, Args)]
@@ -22,8 +21,8 @@ pub(crate) struct ShowArgs {
 
 impl ShowArgs {
     /// Reads the delivery, and verifies it as of now.
-    pub(super) async fn run(self, stack: &Stack, clock: &Clock) -> Result<Shown> {
-        show(stack, self.delivery_id, self.body, clock).await
+    pub(super) async fn run(self, site: Site<'_>) -> Result<Shown> {
+        show(site.stack, self.delivery_id, self.body, &site.clock).await
     }
 }
 
@@ -58,10 +57,7 @@ impl Report for Shown {
             text.push_str(&format!("  {}\n", harmless_line(&format!("{name}: {value}"))));
         }
         if let Some(body) = &self.body {
-            text.push_str("\nbody\n");
-            // Indented: a line of it is none of ours.
-            let body = readable(body);
-            text.extend(body.lines().map(|line| format!("  {line}\n")));
+            text.push_str(&format!("\nbody\n{}", set_in(&readable(body))));
         }
         text
     }
@@ -75,10 +71,8 @@ fn signature_text(signature: &Signature) -> String {
         ("trouble", signature.trouble.clone()),
     ]);
     for (dialect, base) in &signature.bases {
-        text.push_str(&format!("the text that is signed, in dialect {dialect}:\n"));
-        for line in base.lines() {
-            text.push_str(&format!("  {line}\n"));
-        }
+        let base = set_in(base);
+        text.push_str(&format!("the text that is signed, in dialect {dialect}:\n{base}"));
     }
     text
 }
@@ -94,13 +88,5 @@ pub(super) fn outlook_text(outlook: &Outlook) -> String {
         ),
         Outlook::Fails { reason, why } if reason.is_empty() => format!("fails: {why}"),
         Outlook::Fails { reason, why } => format!("fails: {reason} ({why})"),
-    }
-}
-
-/// Indents JSON, and leaves all else as it is.
-fn readable(body: &str) -> String {
-    match serde_json::from_str::<serde::de::IgnoredAny>(body) {
-        Ok(_) => pretty(body),
-        Err(_) => body.to_owned(),
     }
 }

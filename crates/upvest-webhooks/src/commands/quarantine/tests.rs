@@ -73,7 +73,7 @@ async fn try_to_run(site: &Deployment, words: &[&str]) -> Result<Result<Quaranti
     let command: Command = parsed(words);
     let is_done = Cell::new(false);
     let run = async {
-        let run = command.run(&site.stack, site.clock(), Reporter::silent());
+        let run = command.run(Site::silent(&site.stack, site.clock()));
         let done = site.receiver.aws.invoke("operator", run).await;
         is_done.set(true);
         done
@@ -91,14 +91,14 @@ async fn try_to_run(site: &Deployment, words: &[&str]) -> Result<Result<Quaranti
 async fn is_killed_while_the_stack_stands_still(site: &Deployment) -> bool {
     let words = [&["reverify", "--wait", "1"][..], &REASON[..]].concat();
     let command: Command = parsed(&words);
-    let run = command.run(&site.stack, site.clock(), Reporter::silent());
+    let run = command.run(Site::silent(&site.stack, site.clock()));
     site.receiver.aws.invoke("operator", run).await.is_err()
 }
 
 /// Runs the command while the stack does nothing.
 async fn run_alone(site: &Deployment, words: &[&str]) -> QuarantineReport {
     let command: Command = parsed(words);
-    let run = command.run(&site.stack, site.clock(), Reporter::silent());
+    let run = command.run(Site::silent(&site.stack, site.clock()));
     let done = site.receiver.aws.invoke("operator", run).await;
     done.unwrap().unwrap()
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::Parser;
 use fake_aws::{CallFilter, Fault, FaultRates, OPERATOR, Service};
 use operator::repair::Audit;
+use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::ArchivedDelivery;
 use pipeline::stores::entities::NOTES;
 use pipeline::stores::events::conflicts_with;
@@ -40,7 +41,7 @@ fn parse(line: &str) -> Arguments {
 /// Runs a command line as an invocation, so that faults can strike it.
 async fn replay(deployed: &Deployment, line: &str) -> Result<ReplayReport> {
     let replay = parse(&format!("{line} --yes --reason test"));
-    let run = Box::pin(replay.run(&deployed.stack, deployed.clock(), Reporter::silent()));
+    let run = Box::pin(replay.run(Site::silent(&deployed.stack, deployed.clock())));
     deployed.receiver.aws.invoke("replay", run).await.unwrap()
 }
 
@@ -183,7 +184,7 @@ async fn a_dry_run_counts_by_domain_and_type_and_does_nothing() {
     let deployed = deployed().await;
     let preview = parse("--since 2026-01-01 --until 2026-01-02 --dry-run");
     let report = preview
-        .run(&deployed.stack, deployed.clock(), Reporter::silent())
+        .run(Site::silent(&deployed.stack, deployed.clock()))
         .await
         .unwrap();
     let text = report.text();
@@ -210,7 +211,7 @@ async fn a_dry_run_counts_by_domain_and_type_and_does_nothing() {
 async fn without_a_yes_nothing_is_sent() {
     let deployed = deployed().await;
     let error = parse("--domain orders --reason test")
-        .run(&deployed.stack, deployed.clock(), Reporter::silent())
+        .run(Site::silent(&deployed.stack, deployed.clock()))
         .await
         .unwrap_err();
     assert!(error.to_string().contains("--yes"), "{error}");

@@ -1,6 +1,5 @@
 //! Distrusting and trusting against a receiver in process.
 
-use operator::Reporter;
 use pipeline::stores::keys::{KeysTable, earlier_id};
 use serde_json::Value;
 use webhook_tests::commands::{REASON, parsed};
@@ -22,7 +21,7 @@ async fn distrusted_under(site: &Deployment, key_id: &str, words: &[&str]) -> Re
     let Command::Distrust(arguments) = parsed(&[&["distrust", key_id], words].concat()) else {
         panic!("{words:?}");
     };
-    arguments.run(&site.stack, site.clock(), Reporter::silent()).await
+    arguments.run(Site::silent(&site.stack, site.clock())).await
 }
 
 async fn trusted(site: &Deployment, words: &[&str]) -> Result<TrustedKey> {
@@ -30,7 +29,7 @@ async fn trusted(site: &Deployment, words: &[&str]) -> Result<TrustedKey> {
     let Command::Trust(arguments) = parsed(&[&["trust", key_id.as_str()], words].concat()) else {
         panic!("{words:?}");
     };
-    arguments.run(&site.stack, site.clock(), Reporter::silent()).await
+    arguments.run(Site::silent(&site.stack, site.clock())).await
 }
 
 fn event_ids(report: &DistrustedKey) -> Vec<&str> {
@@ -199,7 +198,7 @@ async fn a_key_that_is_not_in_the_table_cannot_be_distrusted() {
         panic!()
     };
     let error = arguments
-        .run(&site.stack, site.clock(), Reporter::silent())
+        .run(Site::silent(&site.stack, site.clock()))
         .await
         .unwrap_err();
     assert!(error.to_string().contains("no key nobodys"), "{error}");

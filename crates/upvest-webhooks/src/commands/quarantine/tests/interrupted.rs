@@ -97,10 +97,9 @@ async fn two_who_verify_the_same_at_once_send_it_once() {
     let site = mended_site().await;
     let words = [&["reverify", "--wait", "1"][..], &REASON[..]].concat();
     let run = |command: Command| {
-        site.receiver.aws.invoke(
-            "operator",
-            command.run(&site.stack, site.clock(), Reporter::silent()),
-        )
+        site.receiver
+            .aws
+            .invoke("operator", command.run(Site::silent(&site.stack, site.clock())))
     };
     let (one, other) = tokio::join!(run(parsed(&words)), run(parsed(&words)));
     one.unwrap().unwrap();

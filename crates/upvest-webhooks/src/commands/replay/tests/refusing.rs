@@ -46,7 +46,7 @@ async fn while_an_event_of_an_entity_waits_in_a_dead_letter_queue() {
         assert_refused(&deployed, line, &why).await;
     }
     let preview = parse("--entity ORDER#o1 --dry-run");
-    let preview = preview.run(&deployed.stack, deployed.clock(), Reporter::silent());
+    let preview = preview.run(Site::silent(&deployed.stack, deployed.clock()));
     assert!(preview.await.unwrap_err().to_string().contains(why[0]));
     // Other entities are nobody's hostage.
     replay(&deployed, "--entity ORDER#o2").await.unwrap();

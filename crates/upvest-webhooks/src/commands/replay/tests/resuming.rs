@@ -18,7 +18,7 @@ async fn interrupted(line: &str, calls: u32, pause: Duration) -> bool {
     let crash = CallFilter::any().by("replay").after(calls);
     deployed.receiver.aws.inject(Fault::CrashAfterEffect, crash);
     let struck = parse(&format!("{line} --yes --reason test"));
-    let run = Box::pin(struck.run(&deployed.stack, deployed.clock(), Reporter::silent()));
+    let run = Box::pin(struck.run(Site::silent(&deployed.stack, deployed.clock())));
     let outcome = deployed.receiver.aws.invoke("replay", run).await;
     deployed.receiver.aws.heal();
     deployed.receiver.aws.clock().advance(pause);
@@ -68,11 +68,10 @@ async fn what_is_left_after_an_interruption_is_all_that_is_sent() {
             .receiver
             .aws
             .inject(Fault::CrashBeforeEffect, outage.after(2));
-        let run = Box::pin(parse(&format!("{line} --yes --reason test")).run(
-            &deployed.stack,
-            deployed.clock(),
-            Reporter::silent(),
-        ));
+        let run = Box::pin(
+            parse(&format!("{line} --yes --reason test"))
+                .run(Site::silent(&deployed.stack, deployed.clock())),
+        );
         let _ = deployed
             .receiver
             .aws
@@ -82,7 +81,7 @@ async fn what_is_left_after_an_interruption_is_all_that_is_sent() {
         let (id, progress) = (operation.id, operation.progress.unwrap());
         let replay = parse(&format!("--resume {id} --dry-run"));
         let rest = replay
-            .run(&deployed.stack, deployed.clock(), Reporter::silent())
+            .run(Site::silent(&deployed.stack, deployed.clock()))
             .await
             .unwrap();
         let done = progress["sent"].as_u64().unwrap();
@@ -132,7 +131,7 @@ async fn what_failed_before_an_interruption_is_told_after_it() {
         .aws
         .inject(Fault::CrashBeforeEffect, send.after(2));
     let struck = parse("--since 2026-01-01 --until 2026-01-02 --yes --reason test");
-    let run = Box::pin(struck.run(&deployed.stack, deployed.clock(), Reporter::silent()));
+    let run = Box::pin(struck.run(Site::silent(&deployed.stack, deployed.clock())));
     assert!(deployed.receiver.aws.invoke("replay", run).await.is_err());
     let id = deployed.receiver.stored("audit").remove(0);
     let report = replay(&deployed, &format!("--resume {id}")).await.unwrap();

@@ -8,6 +8,8 @@ mod more;
 mod repair;
 mod table;
 
+use std::any::Any;
+use std::fmt::Debug;
 use std::io::{self, Write};
 
 use anstream::{AutoStream, ColorChoice};
@@ -26,8 +28,20 @@ pub(crate) use more::{rest, unnamed};
 pub(crate) use repair::{counted, missing, repair_text};
 pub(crate) use table::{Table, rows_of, table};
 
+/// Writes itself as one JSON document, as everything does that serialises.
+pub(crate) trait Document {
+    /// Writes the document, in one line.
+    fn json(&self) -> serde_json::Result<String>;
+}
+
+impl<T: Serialize> Document for T {
+    fn json(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self)
+    }
+}
+
 /// Reports the result of a command. Serialised, it is the JSON document.
-pub(crate) trait Report: Serialize {
+pub(crate) trait Report: Document + Debug + Any {
     /// Writes the result for people, as text without colours.
     fn text(&self) -> String;
 
@@ -69,6 +83,15 @@ macro_rules! one_report_of {
 }
 pub(crate) use one_report_of;
 
+/// Takes the report of a command as one of whatever command it is.
+///
+/// # Errors
+///
+/// What the command failed with.
+pub(crate) fn told(done: Result<impl Report>) -> Result<Box<dyn Report>> {
+    Ok(Box::new(done?))
+}
+
 /// Says how a result is to be printed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Page {
@@ -89,10 +112,10 @@ pub struct Answer {
 
 impl Answer {
     /// Writes a report as a JSON document, or as text for people.
-    pub(crate) fn of(report: &impl Report, page: Page) -> Result<Self> {
+    pub(crate) fn of(report: &dyn Report, page: Page) -> Result<Self> {
         let text = match page.is_json {
             true => {
-                let json = serde_json::to_string(report).map_err(|error| unprinted(error.into()))?;
+                let json = report.json().map_err(|error| unprinted(error.into()))?;
                 format!("{}\n", pretty(&harmless_json(&json)))
             }
             false => {
@@ -200,6 +223,30 @@ fn coloured(text: &str) -> String {
     marks.into_iter().fold(warned, |text, (mark, colour)| {
         text.replace(mark, &in_colour(mark, colour))
     })
+}
+
+#[cfg(test)]
+impl dyn Report {
+    /// Gives the report as the type that it has.
+    pub(crate) fn known<T: Report>(&self) -> &T {
+        let report: &dyn Any = self;
+        report.downcast_ref::<T>().expect("the command has this report")
+    }
+
+    /// Takes the report as the type that it has.
+    pub(crate) fn into_known<T: Report>(self: Box<Self>) -> T {
+        let report: Box<dyn Any> = self;
+        *report.downcast::<T>().expect("the command has this report")
+    }
+}
+
+#[cfg(test)]
+impl Serialize for dyn Report {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json = self.json().expect("a report is JSON");
+        let json = serde_json::value::RawValue::from_string(json).expect("a report is JSON");
+        json.serialize(serializer)
+    }
 }
 
 #[cfg(test)]

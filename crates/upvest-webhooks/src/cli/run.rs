@@ -1,6 +1,7 @@
 //! Running the command that was given.
 
 use clap::CommandFactory;
+use operator::send::Summary;
 use operator::{Part, Result, StackFinder};
 use pipeline::runtime::clock::Clock;
 
@@ -8,7 +9,7 @@ use super::{Cli, Command};
 use crate::arguments::Site;
 use crate::commands::{explain, send, shell, tail};
 use crate::exit::Exit;
-use crate::output::{Answer, Page};
+use crate::output::{Answer, Page, Report, told};
 
 impl Command {
     /// Tells whether the command may be about a stack.
@@ -19,44 +20,45 @@ impl Command {
     /// Runs the command on the stack that it is about, if it is about one; gives what is to be printed.
     pub(super) async fn run(self, stacks: &StackFinder<'_>, clock: &Clock, page: Page) -> Result<Answer> {
         let site = || Site::find(stacks, clock);
-        match self {
-            Self::Webhooks(webhooks) => Answer::of(&webhooks.run(stacks).await?, page),
-            Self::Keys(command) => Answer::of(&command.run(stacks, clock).await?, page),
-            Self::Send(arguments) => sent(*arguments, stacks, page).await,
-            Self::Trigger(arguments) => Answer::of(&arguments.run(stacks, clock).await?, page),
-            Self::Events(command) => Answer::of(&command.run(site().await?).await?, page),
-            Self::Explain(arguments) => explained(arguments, stacks, clock, page).await,
-            Self::Tail(arguments) => watched(arguments, stacks, page).await,
-            Self::Listen(arguments) => Ok(Answer::printed(arguments.run(site().await?, page).await?)),
-            Self::Entities(command) => Answer::of(&command.run(site().await?).await?, page),
-            Self::Archive(command) => Answer::of(&command.run(site().await?).await?, page),
-            Self::Replay(arguments) => Answer::of(&arguments.run(site().await?).await?, page),
-            Self::Quarantine(command) => Answer::of(&command.run(site().await?).await?, page),
-            Self::Dlq(command) => Answer::of(&command.run(site().await?).await?, page),
-            Self::Drain(arguments) => Answer::of(&arguments.run(site().await?).await?, page),
-            Self::Restore(arguments) => Answer::of(&arguments.run(site().await?).await?, page),
-            Self::Audit(command) => Answer::of(&command.run(stacks.stack().await?).await?, page),
-            Self::Policy(arguments) => Answer::of(&arguments.run(site().await?).await?, page),
-            Self::Deploy(arguments) => Answer::of(&Box::pin(arguments.run(stacks)).await?, page),
-            Self::Configure(arguments) => Answer::of(&Box::pin(arguments.run(stacks)).await?, page),
-            Self::Doctor(arguments) => Answer::of(&arguments.run(stacks).await?, page),
-            Self::Reconcile(arguments) => Answer::of(&Box::pin(arguments.run(stacks)).await?, page),
-            Self::Spec(command) => Answer::of(&command.run()?, page),
-            Self::Cost(arguments) => Answer::of(&arguments.run(stacks.region())?, page),
-            Self::Context(command) => Answer::of(&command.run(stacks)?, page),
-            Self::Completions { shell } => Ok(Answer::verbatim(shell::completions(shell))),
-            Self::Man(manual) => Answer::of(&manual.run(Cli::command())?, page),
-        }
+        let report = match self {
+            Self::Webhooks(webhooks) => webhooks.run(stacks).await?,
+            Self::Keys(command) => command.run(stacks, clock).await?,
+            Self::Send(arguments) => told(sent(*arguments, stacks).await)?,
+            Self::Trigger(arguments) => arguments.run(stacks, clock).await?,
+            Self::Events(command) => command.run(site().await?).await?,
+            Self::Explain(arguments) => explained(arguments, stacks, clock).await?,
+            Self::Tail(arguments) => return watched(arguments, stacks, page).await,
+            Self::Listen(arguments) => return Ok(Answer::printed(arguments.run(site().await?, page).await?)),
+            Self::Entities(command) => command.run(site().await?).await?,
+            Self::Archive(command) => command.run(site().await?).await?,
+            Self::Replay(arguments) => told(arguments.run(site().await?).await)?,
+            Self::Quarantine(command) => command.run(site().await?).await?,
+            Self::Dlq(command) => command.run(site().await?).await?,
+            Self::Drain(arguments) => arguments.run(site().await?).await?,
+            Self::Restore(arguments) => told(arguments.run(site().await?).await)?,
+            Self::Audit(command) => command.run(stacks.stack().await?).await?,
+            Self::Policy(arguments) => told(arguments.run(site().await?).await)?,
+            Self::Deploy(arguments) => told(Box::pin(arguments.run(stacks)).await)?,
+            Self::Configure(arguments) => told(Box::pin(arguments.run(stacks)).await)?,
+            Self::Doctor(arguments) => told(arguments.run(stacks).await)?,
+            Self::Reconcile(arguments) => told(Box::pin(arguments.run(stacks)).await)?,
+            Self::Spec(command) => told(command.run())?,
+            Self::Cost(arguments) => told(arguments.run(stacks.region()))?,
+            Self::Context(command) => command.run(stacks)?,
+            Self::Completions { shell } => return Ok(Answer::verbatim(shell::completions(shell))),
+            Self::Man(manual) => told(manual.run(Cli::command()))?,
+        };
+        Answer::of(report.as_ref(), page)
     }
 }
 
 /// Posts signed deliveries to a URL, or to the stack's.
-async fn sent(arguments: send::Arguments, stacks: &StackFinder<'_>, page: Page) -> Result<Answer> {
+async fn sent(arguments: send::Arguments, stacks: &StackFinder<'_>) -> Result<Summary> {
     let url = match arguments.url() {
         Some(url) => url.to_owned(),
         None => stacks.stack().await?.part(Part::WebhookUrl)?,
     };
-    Answer::of(&arguments.run(&url, stacks.reporter()).await?, page)
+    arguments.run(&url, stacks.reporter()).await
 }
 
 /// Explains a state or an event: in short, or each step.
@@ -64,13 +66,12 @@ async fn explained(
     arguments: explain::Arguments,
     stacks: &StackFinder<'_>,
     clock: &Clock,
-    page: Page,
-) -> Result<Answer> {
-    let is_brief = !arguments.verbose;
-    let explanation = arguments.run(stacks.stack().await?, clock).await?;
-    match is_brief {
-        true => Answer::of(&explain::Brief(explanation), page),
-        false => Answer::of(&explanation, page),
+) -> Result<Box<dyn Report>> {
+    let is_whole = arguments.verbose;
+    let explanation = arguments.run(stacks.stack().await?, clock).await;
+    match is_whole {
+        true => told(explanation),
+        false => told(explanation.map(explain::Brief)),
     }
 }
 

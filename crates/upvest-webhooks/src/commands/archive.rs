@@ -5,7 +5,7 @@ mod resend;
 mod tests;
 
 use clap::{Args, Subcommand};
-use operator::archive::{ResendReport, VerifyReport, verify};
+use operator::archive::{VerifyReport, verify};
 use operator::times::{When, period};
 use operator::{Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
@@ -13,7 +13,7 @@ use pipeline::runtime::clock::Clock;
 use self::resend::Resend;
 use crate::arguments::Site;
 use crate::exit::Exit;
-use crate::output::{self, Report, facts, one_report_of, unnamed};
+use crate::output::{self, Report, facts, told, unnamed};
 
 const EXAMPLES: &str = "\
 Example: the deliveries of a day
@@ -50,14 +50,6 @@ pub(crate) enum Command {
     Resend(Resend),
 }
 
-one_report_of! {
-    /// Holds the report of the operation that was asked for, verified or resent.
-    ArchiveReport {
-        Verified(VerifyReport),
-        Resent(ResendReport),
-    }
-}
-
 // Without a docstring: it would replace the command's description.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -72,13 +64,11 @@ pub(crate) struct Verify {
 
 impl Command {
     /// Runs the command that was chosen; gives its report.
-    pub(crate) async fn run(self, site: Site<'_>) -> Result<ArchiveReport> {
-        Ok(match self {
-            Self::Verify(arguments) => {
-                ArchiveReport::Verified(arguments.run(site.stack, site.reporter).await?)
-            }
-            Self::Resend(arguments) => ArchiveReport::Resent(arguments.run(site).await?),
-        })
+    pub(crate) async fn run(self, site: Site<'_>) -> Result<Box<dyn Report>> {
+        match self {
+            Self::Verify(arguments) => told(arguments.run(site.stack, site.reporter).await),
+            Self::Resend(arguments) => told(arguments.run(site).await),
+        }
     }
 }
 

@@ -4,14 +4,12 @@ mod list;
 mod show;
 
 use clap::Subcommand;
-use operator::audit::Operations;
 use operator::{Result, Stack};
-use pipeline::stores::audit::Operation;
 use uuid::Uuid;
 
 use self::list::ListArgs;
 use crate::arguments::ids;
-use crate::output::one_report_of;
+use crate::output::{Report, told};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -31,21 +29,13 @@ pub(crate) enum Command {
     },
 }
 
-one_report_of! {
-    /// Holds the result of the command that was chosen.
-    AuditReport {
-        List(Operations),
-        Operation(Box<Operation>),
-    }
-}
-
 impl Command {
     /// Reads the audit table; gives a list of operations, or one of them.
-    pub(crate) async fn run(self, stack: &Stack) -> Result<AuditReport> {
-        Ok(match self {
-            Self::List(list) => AuditReport::List(list.run(stack).await?),
-            Self::Show { id } => AuditReport::Operation(Box::new(operator::audit::show(stack, id).await?)),
-        })
+    pub(crate) async fn run(self, stack: &Stack) -> Result<Box<dyn Report>> {
+        match self {
+            Self::List(list) => told(list.run(stack).await),
+            Self::Show { id } => told(operator::audit::show(stack, id).await),
+        }
     }
 }
 
@@ -56,10 +46,10 @@ mod tests {
 
     use webhook_tests::deployment::Deployment;
 
+    use operator::audit::Operations;
     use operator::repair::Audit;
 
     use super::*;
-    use crate::output::Report;
 
     fn list(command: Option<&str>, limit: u16) -> Command {
         Command::List(ListArgs {
@@ -128,9 +118,7 @@ mod tests {
             site.pass(1);
         }
         let listed = list(Some("replay"), 1).run(&site.stack).await.unwrap();
-        let AuditReport::List(Operations { operations, more, .. }) = &listed else {
-            panic!("{listed:?}");
-        };
+        let Operations { operations, more, .. } = listed.known::<Operations>();
         assert_eq!((operations.len(), *more), (1, true));
         assert_eq!(operations[0].command, "replay");
         let error = Command::Show { id: Uuid::nil() }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::arguments::UpvestEnvironment;
 use crate::contexts::{Context, Contexts};
-use crate::output::{self, Report, facts, one_report_of};
+use crate::output::{self, Report, facts, told};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -93,23 +93,14 @@ pub(crate) enum Change {
     Deleted,
 }
 
-one_report_of! {
-    /// Holds the result of any of the commands.
-    ContextReport {
-        Listed(ContextList),
-        Shown(Named),
-        Changed(Changed),
-    }
-}
-
 impl Command {
     /// Reads the file of contexts, and changes it where that is asked for.
-    pub(crate) fn run(self, stacks: &StackFinder<'_>) -> Result<ContextReport> {
+    pub(crate) fn run(self, stacks: &StackFinder<'_>) -> Result<Box<dyn Report>> {
         let mut contexts = Contexts::read(stacks.variables())?;
         let file = contexts.place();
         let (name, result) = match self {
-            Self::List => return Ok(ContextReport::Listed(list(&contexts))),
-            Self::Show { name } => return Ok(ContextReport::Shown(show(&contexts, name)?)),
+            Self::List => return told(Ok(list(&contexts))),
+            Self::Show { name } => return told(show(&contexts, name)),
             Self::Set(SetArgs { name, environment }) => {
                 let given = given(stacks.choice(), environment)?;
                 let result = match contexts.set(&name, &given)? {
@@ -127,7 +118,7 @@ impl Command {
                 (name, Change::Deleted)
             }
         };
-        Ok(ContextReport::Changed(Changed { file, name, result }))
+        told(Ok(Changed { file, name, result }))
     }
 }
 

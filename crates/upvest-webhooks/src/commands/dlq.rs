@@ -11,7 +11,7 @@ mod tests;
 
 use clap::Subcommand;
 use operator::Result;
-use operator::dlq::{Discarded, List, PendingList, RedriveReport, Resent, Shown, pending};
+use operator::dlq::pending;
 use operator::names::warn_of_unknown_types;
 
 use self::list::ListArgs;
@@ -19,7 +19,7 @@ use self::pending::ResendArgs;
 use self::selection::MessagesArgs;
 use self::show::ShowArgs;
 use crate::arguments::Site;
-use crate::output::one_report_of;
+use crate::output::{Report, told};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -81,21 +81,9 @@ pub(crate) enum Command {
     Resend(Box<ResendArgs>),
 }
 
-one_report_of! {
-    /// Holds the result of any of the commands.
-    DlqReport {
-        List(List),
-        Shown(Box<Shown>),
-        Redriven(RedriveReport),
-        Discarded(Discarded),
-        Pending(PendingList),
-        Resent(Resent),
-    }
-}
-
 impl Command {
     /// Runs the command that was chosen; gives its report.
-    pub(crate) async fn run(self, site: Site<'_>) -> Result<DlqReport> {
+    pub(crate) async fn run(self, site: Site<'_>) -> Result<Box<dyn Report>> {
         let filter = match &self {
             Self::List(list) => Some(&list.filter),
             Self::Redrive(messages) | Self::Discard(messages) => Some(&messages.filter),
@@ -105,15 +93,13 @@ impl Command {
             filter.and_then(|filter| filter.event_type.as_ref()),
             site.reporter,
         );
-        Ok(match self {
-            Self::List(list) => DlqReport::List(list.run(site).await?),
-            Self::Show(show) => DlqReport::Shown(Box::new(show.run(site).await?)),
-            Self::Redrive(messages) => DlqReport::Redriven(redrive::run(*messages, site).await?),
-            Self::Discard(messages) => DlqReport::Discarded(discard::run(*messages, site).await?),
-            Self::Pending { limit } => {
-                DlqReport::Pending(pending(site.stack, limit, site.clock.now()).await?)
-            }
-            Self::Resend(resend) => DlqReport::Resent(resend.run(site).await?),
-        })
+        match self {
+            Self::List(list) => told(list.run(site).await),
+            Self::Show(show) => told(show.run(site).await),
+            Self::Redrive(messages) => told(redrive::run(*messages, site).await),
+            Self::Discard(messages) => told(discard::run(*messages, site).await),
+            Self::Pending { limit } => told(pending(site.stack, limit, site.clock.now()).await),
+            Self::Resend(resend) => told(resend.run(site).await),
+        }
     }
 }

@@ -8,7 +8,7 @@ use operator::drain::{Drained, QueueRemains, Resumed, drain, resume};
 
 use crate::arguments::{RepairArgs, Site};
 use crate::exit::Exit;
-use crate::output::{self, Report, one_report_of, repair_text};
+use crate::output::{self, Report, repair_text, told};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -25,26 +25,16 @@ pub(crate) struct Arguments {
     repair: RepairArgs,
 }
 
-one_report_of! {
-    /// Holds the result of what was asked for, a drain or its end.
-    DrainReport {
-        Drained(Drained),
-        Resumed(Resumed),
-    }
-}
-
 impl Arguments {
     /// Stops deliveries and waits, or has them taken again.
-    pub(crate) async fn run(self, site: Site<'_>) -> Result<DrainReport> {
+    pub(crate) async fn run(self, site: Site<'_>) -> Result<Box<dyn Report>> {
         let repair = self.repair.of(site);
         if self.resume {
             let confirm = |ingest: &str| {
                 let question = format!("{ingest} takes deliveries again. Go on?");
                 self.repair.confirm(&question)
             };
-            return Ok(DrainReport::Resumed(
-                resume(&repair, self.concurrency, confirm).await?,
-            ));
+            return told(resume(&repair, self.concurrency, confirm).await);
         }
         let confirm = |ingest: &str| {
             let question =
@@ -52,7 +42,7 @@ impl Arguments {
             self.repair.confirm(&question)
         };
         let patience = Duration::from_secs(self.wait);
-        Ok(DrainReport::Drained(drain(&repair, patience, confirm).await?))
+        told(drain(&repair, patience, confirm).await)
     }
 }
 

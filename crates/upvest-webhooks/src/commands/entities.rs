@@ -11,13 +11,13 @@ mod verify_tests;
 
 use clap::Subcommand;
 use operator::Result;
-use operator::entities::{EntityList, EntityReport, RebuildReport, Verified, show};
+use operator::entities::show;
 
 use self::list::ListArgs;
 use self::rebuild::RebuildArgs;
 use self::verify::VerifyArgs;
 use crate::arguments::Site;
-use crate::output::one_report_of;
+use crate::output::{Report, told};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -36,24 +36,14 @@ pub(crate) enum Command {
     Rebuild(Box<RebuildArgs>),
 }
 
-one_report_of! {
-    /// Holds the result of any of the commands.
-    EntitiesReport {
-        Shown(Box<EntityReport>),
-        Listed(EntityList),
-        Verified(Verified),
-        Rebuilt(RebuildReport),
-    }
-}
-
 impl Command {
     /// Runs the command that was chosen; gives its report.
-    pub(crate) async fn run(self, site: Site<'_>) -> Result<EntitiesReport> {
-        Ok(match self {
-            Self::Show { entity } => EntitiesReport::Shown(Box::new(show(site.stack, &entity).await?)),
-            Self::List(list) => EntitiesReport::Listed(list.run(site).await?),
-            Self::Verify(verify) => EntitiesReport::Verified(verify.run(site).await?),
-            Self::Rebuild(rebuild) => EntitiesReport::Rebuilt(rebuild.run(site).await?),
-        })
+    pub(crate) async fn run(self, site: Site<'_>) -> Result<Box<dyn Report>> {
+        match self {
+            Self::Show { entity } => told(show(site.stack, &entity).await),
+            Self::List(list) => told(list.run(site).await),
+            Self::Verify(verify) => told(verify.run(site).await),
+            Self::Rebuild(rebuild) => told(rebuild.run(site).await),
+        }
     }
 }

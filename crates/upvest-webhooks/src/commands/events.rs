@@ -6,12 +6,11 @@ mod timeline;
 
 use clap::Subcommand;
 use operator::Result;
-use operator::events::{EventList, EventReport, Timeline};
 
 use self::list::ListArgs;
 use self::timeline::TimelineArgs;
 use crate::arguments::Site;
-use crate::output::one_report_of;
+use crate::output::{Report, told};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -30,24 +29,13 @@ pub(crate) enum Command {
     Timeline(TimelineArgs),
 }
 
-one_report_of! {
-    /// Holds the result of any of the commands.
-    EventsReport {
-        Event(Box<EventReport>),
-        Listed(EventList),
-        Timeline(Timeline),
-    }
-}
-
 impl Command {
     /// Reads the event log; gives an event, a list or a time line.
-    pub(crate) async fn run(self, site: Site<'_>) -> Result<EventsReport> {
-        Ok(match self {
-            Self::Show { event_id } => {
-                EventsReport::Event(Box::new(operator::events::show(site.stack, &event_id).await?))
-            }
-            Self::List(list) => EventsReport::Listed(list.run(site).await?),
-            Self::Timeline(timeline) => EventsReport::Timeline(timeline.run(site.stack).await?),
-        })
+    pub(crate) async fn run(self, site: Site<'_>) -> Result<Box<dyn Report>> {
+        match self {
+            Self::Show { event_id } => told(operator::events::show(site.stack, &event_id).await),
+            Self::List(list) => told(list.run(site).await),
+            Self::Timeline(timeline) => told(timeline.run(site.stack).await),
+        }
     }
 }

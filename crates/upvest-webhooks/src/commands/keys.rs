@@ -7,15 +7,14 @@ mod sent_on;
 mod trust;
 
 use clap::Subcommand;
-use operator::keys::{self, DistrustedKey, ImportedKeys, KeyList, RefreshedKeys, TrustedKey};
-use operator::{Result, StackFinder};
+use operator::{Result, StackFinder, keys};
 use pipeline::runtime::clock::Clock;
 
 use self::import::ImportArgs;
 use self::refresh::RefreshArgs;
 use self::trust::{DistrustArgs, TrustArgs};
 use crate::arguments::Site;
-use crate::output::one_report_of;
+use crate::output::{Report, told};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -45,28 +44,17 @@ pub(crate) enum Command {
     List,
 }
 
-one_report_of! {
-    /// Holds the result of any of the commands.
-    KeysReport {
-        Refreshed(RefreshedKeys),
-        Imported(ImportedKeys),
-        Distrusted(DistrustedKey),
-        Trusted(TrustedKey),
-        Listed(KeyList),
-    }
-}
-
 impl Command {
     /// Runs the command that was chosen; gives its report.
-    pub(crate) async fn run(self, stacks: &StackFinder<'_>, clock: &Clock) -> Result<KeysReport> {
+    pub(crate) async fn run(self, stacks: &StackFinder<'_>, clock: &Clock) -> Result<Box<dyn Report>> {
         let site = Site::find(stacks, clock).await?;
-        Ok(match self {
-            Self::Refresh(refresh) => KeysReport::Refreshed(refresh.run(stacks).await?),
-            Self::Import(import) => KeysReport::Imported(import.run(stacks).await?),
-            Self::Distrust(distrust) => KeysReport::Distrusted(distrust.run(site).await?),
-            Self::Trust(trust) => KeysReport::Trusted(trust.run(site).await?),
-            Self::List => KeysReport::Listed(keys::list(site.stack, site.clock.now()).await?),
-        })
+        match self {
+            Self::Refresh(refresh) => told(refresh.run(stacks).await),
+            Self::Import(import) => told(import.run(stacks).await),
+            Self::Distrust(distrust) => told(distrust.run(site).await),
+            Self::Trust(trust) => told(trust.run(site).await),
+            Self::List => told(keys::list(site.stack, site.clock.now()).await),
+        }
     }
 }
 
@@ -75,7 +63,7 @@ mod tests {
     use aws_sdk_dynamodb::types::AttributeValue;
     use clap::Parser;
     use fake_aws::{CallFilter, Fault, Service};
-    use operator::keys::RefreshResult;
+    use operator::keys::{KeyList, RefreshResult, RefreshedKeys};
     use pipeline::stores::keys::KeyRow;
     use serde_json::json;
     use upvest::signature::Jwk;
@@ -84,7 +72,6 @@ mod tests {
 
     use super::*;
     use crate::arguments::UpvestArgs;
-    use crate::output::Report;
 
     #[test]
     fn a_listed_key_shows_whence_it_is_when_it_was_seen_and_its_jwk_as_json() {
@@ -140,11 +127,8 @@ mod tests {
         }))
     }
 
-    fn results(report: &KeysReport) -> Vec<(&str, RefreshResult)> {
-        let KeysReport::Refreshed(refreshed) = report else {
-            panic!("{report:?}");
-        };
-        let keys = refreshed.keys.iter();
+    fn results(report: &dyn Report) -> Vec<(&str, RefreshResult)> {
+        let keys = report.known::<RefreshedKeys>().keys.iter();
         keys.map(|key| (key.key_id.as_str(), key.result)).collect()
     }
 
@@ -153,9 +137,12 @@ mod tests {
         let world = ConnectedDeployment::new().await;
         let key_id = world.simulator.state().key_id;
         let first = refresh(false).run(&world.stacks, &Clock::system()).await.unwrap();
-        assert_eq!(results(&first), [(key_id.as_str(), RefreshResult::New)]);
+        assert_eq!(results(first.as_ref()), [(key_id.as_str(), RefreshResult::New)]);
         let second = refresh(false).run(&world.stacks, &Clock::system()).await.unwrap();
-        assert_eq!(results(&second), [(key_id.as_str(), RefreshResult::Known)]);
+        assert_eq!(
+            results(second.as_ref()),
+            [(key_id.as_str(), RefreshResult::Known)]
+        );
         assert!(first.succeeded() && second.succeeded());
         let listed = Command::List.run(&world.stacks, &Clock::system()).await.unwrap();
         assert!(listed.text().contains(&key_id), "{}", listed.text());
@@ -189,7 +176,7 @@ mod tests {
     async fn a_dry_run_of_a_refresh_writes_nothing() {
         let world = ConnectedDeployment::new().await;
         let report = refresh(true).run(&world.stacks, &Clock::system()).await.unwrap();
-        assert_eq!(results(&report)[0].1, RefreshResult::New);
+        assert_eq!(results(report.as_ref())[0].1, RefreshResult::New);
         assert!(
             report.text().ends_with("nothing was changed"),
             "{}",
@@ -211,13 +198,13 @@ mod tests {
                 .await
                 .unwrap();
             assert!(
-                results(&report).contains(&(&*old, RefreshResult::Spared)),
+                results(report.as_ref()).contains(&(&*old, RefreshResult::Spared)),
                 "{report:?}"
             );
             assert!(!report.succeeded() && report.text().contains("none of the keys"));
         }
         let next = refresh(false).run(&world.stacks, &Clock::system()).await.unwrap();
-        assert!(results(&next).contains(&(&*old, RefreshResult::Retired)));
+        assert!(results(next.as_ref()).contains(&(&*old, RefreshResult::Retired)));
         assert!(next.succeeded());
     }
 
@@ -231,7 +218,10 @@ mod tests {
             .item("source", AttributeValue::S("import".to_owned()));
         put.send().await.unwrap();
         let report = refresh(false).run(&world.stacks, &Clock::system()).await.unwrap();
-        assert_eq!(results(&report), [(key_id.as_str(), RefreshResult::Conflicting)]);
+        assert_eq!(
+            results(report.as_ref()),
+            [(key_id.as_str(), RefreshResult::Conflicting)]
+        );
         assert!(!report.succeeded());
         assert_eq!(world.receiver.key_row(&key_id).await.jwk, None);
     }
@@ -256,7 +246,7 @@ mod tests {
         signing_key(seed).to_jwk().unwrap().with_key_id(kid)
     }
 
-    async fn import(world: &ConnectedDeployment, file: &KeyFile) -> Result<KeysReport> {
+    async fn import(world: &ConnectedDeployment, file: &KeyFile) -> Result<Box<dyn Report>> {
         let words = [
             "keys",
             "import",

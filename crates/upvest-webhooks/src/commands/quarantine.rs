@@ -10,15 +10,13 @@ mod tests;
 
 use clap::Subcommand;
 use operator::Result;
-use operator::quarantine::discard::Discarded;
-use operator::quarantine::{List, ReverifyReport, Shown};
 
 use self::discard::DiscardArgs;
 use self::list::ListArgs;
 use self::reverify::ReverifyArgs;
 use self::show::ShowArgs;
 use crate::arguments::Site;
-use crate::output::one_report_of;
+use crate::output::{Report, told};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -58,24 +56,14 @@ pub(crate) enum Command {
     Discard(Box<DiscardArgs>),
 }
 
-one_report_of! {
-    /// Holds the result of any of the commands.
-    QuarantineReport {
-        List(List),
-        Shown(Box<Shown>),
-        Reverified(ReverifyReport),
-        Discarded(Discarded),
-    }
-}
-
 impl Command {
     /// Runs the command that was chosen; gives its report.
-    pub(crate) async fn run(self, site: Site<'_>) -> Result<QuarantineReport> {
-        Ok(match self {
-            Self::List(list) => QuarantineReport::List(list.run(site).await?),
-            Self::Show(show) => QuarantineReport::Shown(Box::new(show.run(site).await?)),
-            Self::Reverify(reverify) => QuarantineReport::Reverified(reverify.run(site).await?),
-            Self::Discard(discard) => QuarantineReport::Discarded(discard.run(site).await?),
-        })
+    pub(crate) async fn run(self, site: Site<'_>) -> Result<Box<dyn Report>> {
+        match self {
+            Self::List(list) => told(list.run(site).await),
+            Self::Show(show) => told(show.run(site).await),
+            Self::Reverify(reverify) => told(reverify.run(site).await),
+            Self::Discard(discard) => told(discard.run(site).await),
+        }
     }
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::arguments::{OneOf, length_of_time};
 use crate::exit::Exit;
-use crate::output::{self, Report, facts, one_report_of};
+use crate::output::{self, Report, facts, told};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -63,14 +63,6 @@ pub(crate) struct Samples {
     stories: Vec<&'static str>,
 }
 
-one_report_of! {
-    /// Holds the result of either way.
-    TriggerReport {
-        Triggered(Triggered),
-        Samples(Samples),
-    }
-}
-
 fn type_names() -> Vec<&'static str> {
     static TYPES: LazyLock<Vec<String>> = LazyLock::new(types);
     TYPES.iter().map(String::as_str).collect()
@@ -78,12 +70,12 @@ fn type_names() -> Vec<&'static str> {
 
 impl Arguments {
     /// Posts the events and follows them, or lists what there is.
-    pub(crate) async fn run(self, stacks: &StackFinder<'_>, clock: &Clock) -> Result<TriggerReport> {
+    pub(crate) async fn run(self, stacks: &StackFinder<'_>, clock: &Clock) -> Result<Box<dyn Report>> {
         let sample = match (self.event_type, self.story) {
             (Some(event_type), _) => Sample::Type(event_type),
             (_, Some(story)) => Sample::Story(story),
             (None, None) => {
-                return Ok(TriggerReport::Samples(Samples {
+                return told(Ok(Samples {
                     types: type_names(),
                     stories: stories(),
                 }));
@@ -94,7 +86,7 @@ impl Arguments {
             settings: self.settings,
             patience: self.wait,
         };
-        Ok(TriggerReport::Triggered(trigger(stacks, &request, clock).await?))
+        told(trigger(stacks, &request, clock).await)
     }
 }
 

@@ -11,15 +11,13 @@ use std::io;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use operator::webhooks::{self, Outcome, Tested};
-use operator::{Error, Part, Result, StackFinder};
-use serde::Serialize;
+use operator::{Error, Part, Result, StackFinder, webhooks};
 use upvest_api::{ResourceId, Url, Webhook};
 
 use self::arguments::{CreateArgs, UpdateArgs};
+use self::show::{Listed, Shown};
 use crate::arguments::UpvestArgs;
-use crate::exit::Exit;
-use crate::output::Report;
+use crate::output::{Report, told};
 use crate::terminal;
 
 /// Says how long a test delivery is looked for; the help of `test` says so too.
@@ -113,22 +111,12 @@ struct Delete {
     yes: bool,
 }
 
-/// Holds the result of any of the commands.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(crate) enum WebhooksReport {
-    Listed { webhooks: Vec<Webhook> },
-    Shown { webhook: Webhook },
-    Outcome(Outcome),
-    Tested(Box<Tested>),
-}
-
 /// Puts a question that is answered with yes or no; `None` when there is nobody to answer.
 type Ask<'a> = &'a mut dyn FnMut(&str) -> io::Result<Option<bool>>;
 
 impl Webhooks {
     /// Runs the command in the name of the account; gives what came of it.
-    pub(crate) async fn run(self, stacks: &StackFinder<'_>) -> Result<WebhooksReport> {
+    pub(crate) async fn run(self, stacks: &StackFinder<'_>) -> Result<Box<dyn Report>> {
         self.run_with(stacks, &mut terminal::ask, TEST_AT_MOST).await
     }
 
@@ -137,20 +125,19 @@ impl Webhooks {
         stacks: &StackFinder<'_>,
         ask: Ask<'_>,
         test_at_most: Duration,
-    ) -> Result<WebhooksReport> {
+    ) -> Result<Box<dyn Report>> {
         let upvest = self.upvest.client(stacks).await?;
         let outcome = match self.command {
             Command::List => {
                 let webhooks = upvest.list_webhooks().await?;
-                return Ok(WebhooksReport::Listed { webhooks });
+                return told(Ok(Listed { webhooks }));
             }
             Command::Get { id } => {
                 let webhook = upvest.webhook(&id).await?;
-                return Ok(WebhooksReport::Shown { webhook });
+                return told(Ok(Shown { webhook }));
             }
             Command::Test { id } => {
-                let tested = webhooks::test(&upvest, stacks, &id, test_at_most).await?;
-                return Ok(WebhooksReport::Tested(Box::new(tested)));
+                return told(webhooks::test(&upvest, stacks, &id, test_at_most).await);
             }
             Command::Create(create) => {
                 let url = match &create.url {
@@ -173,7 +160,7 @@ impl Webhooks {
                 webhooks::delete(&upvest, id, dry_run, confirm).await?
             }
         };
-        Ok(WebhooksReport::Outcome(outcome))
+        told(Ok(outcome))
     }
 }
 
@@ -192,23 +179,4 @@ fn confirm_deletion(webhook: &Webhook, ask: Ask<'_>) -> Result<bool> {
                 "nobody can be asked whether to delete subscription {id}, without a terminal: use --yes"
             ))
         })
-}
-
-impl Report for WebhooksReport {
-    fn text(&self) -> String {
-        match self {
-            Self::Listed { webhooks } => show::list(webhooks),
-            Self::Shown { webhook } => show::text(webhook),
-            Self::Outcome(outcome) => outcome.text(),
-            Self::Tested(tested) => tested.text(),
-        }
-    }
-
-    fn exit(&self) -> Exit {
-        match self {
-            Self::Listed { .. } | Self::Shown { .. } => Exit::Done,
-            Self::Outcome(outcome) => outcome.exit(),
-            Self::Tested(tested) => tested.exit(),
-        }
-    }
 }

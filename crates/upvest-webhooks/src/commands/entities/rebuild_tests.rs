@@ -21,7 +21,7 @@ struct Line {
     command: Command,
 }
 
-async fn run(site: &Deployment, line: &str) -> Result<EntitiesReport> {
+async fn run(site: &Deployment, line: &str) -> Result<Box<dyn Report>> {
     let words = std::iter::once("entities").chain(line.split_whitespace());
     let command = Line::try_parse_from(words).unwrap().command;
     let run = command.run(Site::silent(&site.stack, site.clock()));
@@ -30,10 +30,7 @@ async fn run(site: &Deployment, line: &str) -> Result<EntitiesReport> {
 
 async fn rebuild(site: &Deployment, line: &str) -> RebuildReport {
     let line = format!("rebuild {line} --yes --reason INC-42");
-    match run(site, &line).await.unwrap() {
-        EntitiesReport::Rebuilt(report) => report,
-        other => panic!("{other:?}"),
-    }
+    run(site, &line).await.unwrap().into_known()
 }
 
 async fn is_in_order(site: &Deployment, entity: &str) -> bool {
@@ -159,7 +156,7 @@ async fn an_event_that_waits_is_left_out_and_told_as_the_change_that_it_is() {
     }
     let report = rebuild(&site, "ORDER#o1").await;
     assert_eq!(report.entities[0].left_out, ["o1-3"]);
-    let text = EntitiesReport::Rebuilt(report).text();
+    let text = report.text();
     assert!(text.contains("o1-3") && text.contains("dlq redrive"), "{text}");
     let status = |item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>| {
         item["status"].as_s().unwrap().clone()
@@ -236,7 +233,6 @@ async fn what_no_event_tells_of_stays_and_a_rehearsal_changes_nothing() {
     assert_eq!((site.entities(), site.operations().await.len()), (before, 0));
     let report = rebuild(&site, "ORDER#stray ORDER#o2").await;
     assert_eq!((report.rebuilt, report.failed), (1, 1));
-    let report = EntitiesReport::Rebuilt(report);
     assert!(report.text().contains("the log has no event of it") && !report.succeeded());
     assert_eq!(site.entities().len(), 4);
     let unknown = run(&site, "rebuild ORDER#o9 --yes --reason r").await.unwrap_err();

@@ -5,7 +5,7 @@ use upvest::EntityKey;
 use webhook_tests::deliveries::{event, order, topup};
 use webhook_tests::deployment::Deployment;
 
-use operator::entities::Problem;
+use operator::entities::{Problem, Verified};
 use operator::explain::{Question, explain};
 use pipeline::runtime::clock::Clock;
 
@@ -21,13 +21,8 @@ struct Line {
 async fn verify_entities(deployed: &Deployment, line: &str) -> Result<Verified> {
     let words = std::iter::once("verify").chain(line.split_whitespace());
     let verify = Line::try_parse_from(words).unwrap().verify;
-    match Command::Verify(verify)
-        .run(Site::silent(&deployed.stack, deployed.clock()))
-        .await?
-    {
-        EntitiesReport::Verified(verified) => Ok(verified),
-        shown => panic!("{shown:?}"),
-    }
+    let verified = Command::Verify(verify).run(Site::silent(&deployed.stack, deployed.clock()));
+    Ok(verified.await?.into_known())
 }
 
 /// Whether `explain` and `entities verify` find something wrong with an entity's state.

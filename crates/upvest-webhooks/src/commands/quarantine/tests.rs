@@ -17,7 +17,7 @@ use webhook_tests::deployment::{Deployment, KEY_FORGOTTEN_S};
 use webhook_tests::receiver::DELIVERIES;
 
 use operator::Error;
-use operator::quarantine::ReverifyResult;
+use operator::quarantine::{ReverifyReport, ReverifyResult};
 
 use super::*;
 use crate::output::Report;
@@ -69,7 +69,7 @@ fn delivery(site: &Deployment) -> String {
     keys[0].rsplit('/').next().unwrap().to_owned()
 }
 
-async fn try_to_run(site: &Deployment, words: &[&str]) -> Result<Result<QuarantineReport>, CrashError> {
+async fn try_to_run(site: &Deployment, words: &[&str]) -> Result<Result<Box<dyn Report>>, CrashError> {
     let command: Command = parsed(words);
     let is_done = Cell::new(false);
     let run = async {
@@ -96,27 +96,25 @@ async fn is_killed_while_the_stack_stands_still(site: &Deployment) -> bool {
 }
 
 /// Runs the command while the stack does nothing.
-async fn run_alone(site: &Deployment, words: &[&str]) -> QuarantineReport {
+async fn run_alone(site: &Deployment, words: &[&str]) -> Box<dyn Report> {
     let command: Command = parsed(words);
     let run = command.run(Site::silent(&site.stack, site.clock()));
     let done = site.receiver.aws.invoke("operator", run).await;
     done.unwrap().unwrap()
 }
 
-async fn run(site: &Deployment, words: &[&str]) -> QuarantineReport {
+async fn run(site: &Deployment, words: &[&str]) -> Box<dyn Report> {
     try_to_run(site, words).await.unwrap().unwrap()
 }
 
-async fn reverify(site: &Deployment, words: &[&str]) -> QuarantineReport {
+async fn reverify(site: &Deployment, words: &[&str]) -> Box<dyn Report> {
     run(site, &[&["reverify"][..], words, &REASON[..]].concat()).await
 }
 
 /// How many deliveries became what.
-fn became(report: &QuarantineReport) -> Vec<(ReverifyResult, usize)> {
-    match report {
-        QuarantineReport::Reverified(report) => report.counts().into_iter().collect(),
-        other => panic!("{other:?}"),
-    }
+fn became(report: &dyn Report) -> Vec<(ReverifyResult, usize)> {
+    let report = report.known::<ReverifyReport>();
+    report.counts().into_iter().collect()
 }
 
 /// How often commands sent a delivery.
@@ -170,7 +168,7 @@ async fn plant(
 async fn what_holds_once_its_key_is_right_is_verified_and_processed_once() {
     let site = mended_site().await;
     let report = reverify(&site, &[]).await;
-    assert_eq!(became(&report), [(ReverifyResult::Verified, 1)]);
+    assert_eq!(became(report.as_ref()), [(ReverifyResult::Verified, 1)]);
     assert!(report.succeeded());
     site.settle().await;
     assert_eq!(site.effects(), ["e1"]);
@@ -207,7 +205,7 @@ async fn what_still_fails_stays_with_its_reason() {
 
     let report = reverify(&site, &[]).await;
     assert_eq!(
-        became(&report),
+        became(report.as_ref()),
         [(ReverifyResult::Verified, 1), (ReverifyResult::Fails, 2)]
     );
     assert!(!report.succeeded());
@@ -261,7 +259,7 @@ async fn a_strict_stack_takes_an_event_again_once_its_subscription_is_ours() {
     site.receiver.subscriptions().adopt("theirs").await.unwrap();
     site.pass(KEY_FORGOTTEN_S);
     let report = reverify(&site, &[]).await;
-    assert_eq!(became(&report), [(ReverifyResult::Verified, 1)]);
+    assert_eq!(became(report.as_ref()), [(ReverifyResult::Verified, 1)]);
     assert_eq!((site.effects(), reasons(&site).len()), (vec!["e1".to_owned()], 0));
 }
 

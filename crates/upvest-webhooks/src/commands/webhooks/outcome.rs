@@ -4,7 +4,7 @@ use operator::webhooks::{Difference, Outcome, PlannedRequest};
 
 use super::show;
 use crate::exit::Exit;
-use crate::output::{self, Report, pretty};
+use crate::output::{Report, pretty, rows_of};
 
 impl Report for Outcome {
     fn text(&self) -> String {
@@ -43,11 +43,11 @@ impl Report for Outcome {
 }
 
 fn compare(changes: &[Difference]) -> String {
-    let mut table = output::table(["changed", "before", "after"]);
-    for change in changes {
-        table.add_row([change.member, &change.before, &change.after]);
-    }
-    table.to_string()
+    rows_of(changes)
+        .column("changed", |change| change.member)
+        .column("before", |change| &change.before)
+        .column("after", |change| &change.after)
+        .to_string()
 }
 
 fn planned(requests: &[PlannedRequest], changes: &[Difference]) -> String {

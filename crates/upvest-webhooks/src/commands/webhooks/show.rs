@@ -1,26 +1,42 @@
 //! `webhooks list` and `webhooks get`: the text of subscriptions.
 
+use serde::Serialize;
 use upvest_api::Webhook;
 
-use crate::output::{self, facts};
+use crate::output::{Report, facts, rows_of};
 use crate::times::local;
 
-/// Writes a table of subscriptions, or that there are none.
-pub(super) fn list(webhooks: &[Webhook]) -> String {
-    if webhooks.is_empty() {
-        return "no subscriptions; create one with `upvest-webhooks webhooks create`".to_owned();
+/// Lists the subscriptions that Upvest has.
+#[derive(Debug, Serialize)]
+pub(super) struct Listed {
+    pub(super) webhooks: Vec<Webhook>,
+}
+
+/// Shows a subscription.
+#[derive(Debug, Serialize)]
+pub(super) struct Shown {
+    pub(super) webhook: Webhook,
+}
+
+impl Report for Listed {
+    fn text(&self) -> String {
+        if self.webhooks.is_empty() {
+            return "no subscriptions; create one with `upvest-webhooks webhooks create`".to_owned();
+        }
+        rows_of(&self.webhooks)
+            .column("id", |webhook| &webhook.id)
+            .column("title", |webhook| &webhook.title)
+            .column("enabled", |webhook| yes_or_no(webhook.enabled))
+            .column("categories", categories)
+            .column("url", |webhook| &webhook.url)
+            .to_string()
     }
-    let mut table = output::table(["id", "title", "enabled", "categories", "url"]);
-    for webhook in webhooks {
-        table.add_row([
-            webhook.id.as_str(),
-            &webhook.title,
-            yes_or_no(webhook.enabled),
-            &categories(webhook),
-            &webhook.url,
-        ]);
+}
+
+impl Report for Shown {
+    fn text(&self) -> String {
+        text(&self.webhook)
     }
-    table.to_string()
 }
 
 /// Writes all that Upvest says of a subscription, a line each.

@@ -11,7 +11,7 @@ async fn what_a_killed_command_left_out_of_sight_is_told() {
     assert!(run_at(&site, &words, site.clock()).await.is_err());
     let report = redrive(&site, &[]).await;
     assert_eq!((report.queues.len(), report.out_of_sight), (0, 3));
-    let text = DlqReport::Redriven(report).text();
+    let text = report.text();
     assert!(text.contains("3 out of sight"), "{text}");
 }
 
@@ -81,7 +81,7 @@ async fn an_outage_halfway_is_told_and_loses_nothing() {
     let failure = report.ending.failure.clone().unwrap();
     assert!(failure.contains("SendMessage"), "{failure}");
     assert_eq!(site.operations().await[0]["result"]["failure"], json!(failure));
-    assert!(!DlqReport::Redriven(report).succeeded());
+    assert!(!report.succeeded());
     assert!(all_visible(&site, &dead_letter_name(Domain::Orders)));
     site.receiver.aws.heal();
     assert_eq!(numbers(&redrive(&site, &[]).await).0, 2);

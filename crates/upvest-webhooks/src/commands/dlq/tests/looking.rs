@@ -1,12 +1,14 @@
 //! Listing and showing messages, which stay where they are.
 
+use operator::dlq::List;
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn messages_are_counted_and_listed_with_what_they_are_about_and_stay_where_they_are() {
     let site = mended_site().await;
     let counts = run(&site, &["list"]).await;
-    let DlqReport::List(list) = &counts else { panic!() };
+    let list = counts.known::<List>();
     let orders = list
         .queues
         .iter()
@@ -33,7 +35,7 @@ async fn a_list_ends_at_its_limit_and_says_so() {
         &["list", "--messages", "--queue", "orders", "--limit", "2"],
     )
     .await;
-    let DlqReport::List(list) = &listed else { panic!() };
+    let list = listed.known::<List>();
     assert_eq!((list.messages.as_ref().unwrap().len(), list.more), (2, true));
     assert!(all_visible(&site, &dead_letter_name(Domain::Orders)));
 }

@@ -10,7 +10,7 @@ async fn events_that_are_understood_by_now_are_picked_up_and_leave_the_quarantin
     plant(&site, &headers, &body, "event-too-deep", &[1]).await;
     let report = reverify(&site, &[]).await;
     assert_eq!(
-        became(&report),
+        became(report.as_ref()),
         [(ReverifyResult::Verified, 1)],
         "{}",
         report.text()
@@ -89,7 +89,7 @@ async fn an_event_that_names_an_entity_by_now_is_sent_once_and_leaves_once_the_e
     plant_without_entity(&site, &order("e1")).await;
     let report = reverify(&site, &[]).await;
     assert_eq!(
-        became(&report),
+        became(report.as_ref()),
         [(ReverifyResult::Verified, 1)],
         "{}",
         report.text()
@@ -108,7 +108,7 @@ async fn an_event_that_left_no_trace_in_its_entity_stays_because_nothing_shows_t
     plant_without_entity(&site, &order("e1")).await;
     for _ in 0..2 {
         let report = reverify(&site, &["--wait", "2"]).await;
-        assert_eq!(became(&report), [(ReverifyResult::Sent, 1)]);
+        assert_eq!(became(report.as_ref()), [(ReverifyResult::Sent, 1)]);
         assert!(report.text().contains("discard it"), "{}", report.text());
     }
     assert_eq!(

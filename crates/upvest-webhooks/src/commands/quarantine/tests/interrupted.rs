@@ -54,7 +54,7 @@ async fn what_is_on_its_way_is_not_sent_again_by_a_run_that_follows_a_crash_at_a
             if sent(&site) == 0 {
                 // It was about to be sent. That this did not happen shows in time.
                 not_sent_yet += 1;
-                assert_eq!(became(&report), [(ReverifyResult::Waits, 1)]);
+                assert_eq!(became(report.as_ref()), [(ReverifyResult::Waits, 1)]);
                 assert_eq!(reasons(&site), ["bad-signature"]);
                 site.pass(3_601);
                 assert!(reverify(&site, &[]).await.succeeded());
@@ -132,7 +132,7 @@ async fn what_the_stack_does_not_verify_in_time_stays_and_the_next_run_finishes_
     let site = mended_site().await;
     let words = [&["reverify", "--wait", "3"][..], &REASON[..]].concat();
     let report = run_alone(&site, &words).await;
-    assert_eq!(became(&report), [(ReverifyResult::Waits, 1)]);
+    assert_eq!(became(report.as_ref()), [(ReverifyResult::Waits, 1)]);
     assert!(!report.succeeded());
     assert!(report.text().contains("dlq list"), "{}", report.text());
     assert_eq!(reasons(&site), ["bad-signature"]);

@@ -13,7 +13,7 @@ use pipeline::runtime::clock::Clock;
 use self::resend::Resend;
 use crate::arguments::Site;
 use crate::exit::Exit;
-use crate::output::{self, Report, facts, told, unnamed};
+use crate::output::{Report, facts, rows_of, told, unnamed};
 
 const EXAMPLES: &str = "\
 Example: the deliveries of a day
@@ -110,16 +110,11 @@ impl Report for VerifyReport {
             .iter()
             .map(|(problem, count)| format!("{count} {}", problem.as_str()));
         text.push_str(&format!("\nfound: {}\n\n", counts.collect::<Vec<_>>().join(", ")));
-        let mut table = output::table(["problem", "event", "delivery", "because"]);
-        for finding in &self.findings {
-            let or_empty = |text: &Option<String>| text.clone().unwrap_or_default();
-            table.add_row([
-                finding.problem.as_str().to_owned(),
-                or_empty(&finding.event_id),
-                or_empty(&finding.key),
-                finding.reason.clone(),
-            ]);
-        }
+        let table = rows_of(&self.findings)
+            .column("problem", |finding| finding.problem.as_str())
+            .optional("event", |finding| finding.event_id.as_ref())
+            .optional("delivery", |finding| finding.key.as_ref())
+            .column("because", |finding| &finding.reason);
         text.push_str(&format!("{table}\n"));
         text.push_str(&unnamed(self.found.values().sum(), self.findings.len()));
         text

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use operator::cost::{MonthlyCost, Observability, REGIONS, Traffic, US_EAST_1, reckon};
 use operator::{Error, Result};
 
-use crate::output::{self, Report};
+use crate::output::{Report, rows_of};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -57,15 +57,12 @@ impl Report for MonthlyCost {
             usd_fixed,
             items,
         } = self;
-        let mut table = output::table(["what", "in a month", "USD", "due"]);
-        for item in items {
-            table.add_row([
-                item.what.to_owned(),
-                count(item.count),
-                format!("{:.2}", item.usd),
-                if item.is_fixed { "always" } else { "by events" }.to_owned(),
-            ]);
-        }
+        let due = |is_fixed| if is_fixed { "always" } else { "by events" };
+        let table = rows_of(items)
+            .column("what", |item| item.what)
+            .column("in a month", |item| count(item.count))
+            .column("USD", |item| format!("{:.2}", item.usd))
+            .column("due", |item| due(item.is_fixed));
         format!(
             "{usd:.2} USD a month in {region}: {usd_fixed:.2} whatever arrives, \
              and {usd_per_million_events:.2} for each million events\n\n{table}\n\n\

@@ -8,7 +8,7 @@ use operator::drain::{Drained, QueueRemains, Resumed, drain, resume};
 
 use crate::arguments::{RepairArgs, Site};
 use crate::exit::Exit;
-use crate::output::{self, Report, repair_text, told};
+use crate::output::{Report, repair_text, table, told};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -69,16 +69,14 @@ impl Report for Drained {
 }
 
 fn left(report: &Drained) -> String {
-    let mut table = output::table(["left in", "messages"]);
-    let dead = report
-        .dead_letters
-        .iter()
-        .map(|remains| ("dead letters of ", remains));
-    for (kind, QueueRemains { queue, messages }) in
-        report.queues.iter().map(|remains| ("", remains)).chain(dead)
-    {
-        table.add_row([format!("{kind}{}", queue.as_str()), messages.to_string()]);
-    }
+    let mut table = table(["left in", "messages"]);
+    let mut of_queues = |kind: &str, queues: &[QueueRemains]| {
+        for QueueRemains { queue, messages } in queues {
+            table.add_row([format!("{kind}{}", queue.as_str()), messages.to_string()]);
+        }
+    };
+    of_queues("", &report.queues);
+    of_queues("dead letters of ", &report.dead_letters);
     if report.pending > 0 {
         table.add_row(["pending deliveries".to_owned(), report.pending.to_string()]);
     }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::arguments::{RepairArgs, Site, candidates, domain, entity, event_type, ids};
 use crate::exit::Exit;
-use crate::output::{self, Report, unnamed};
+use crate::output::{Report, note, rows_of, unnamed};
 
 /// Says after how many messages the audit table is told how far it came. Tests do not wait for so many.
 const NOTE_AFTER: u64 = if cfg!(test) { 2 } else { 500 };
@@ -126,7 +126,7 @@ impl Arguments {
         let repair = self.repair.of(site);
         replay(&repair, what, NOTE_AFTER, |report| {
             if !self.repair.yes {
-                output::note(&counts(report));
+                note(&counts(report));
             }
             let question = format!("Send {} events to their domains again?", report.remaining());
             self.repair.confirm(&question)
@@ -171,10 +171,9 @@ impl Report for ReplayReport {
             (Outcome::Done, Some(id)) => format!("{}replay {id}: {} events sent\n", counts(self), self.sent),
         };
         if self.failed > 0 {
-            let mut table = output::table(["could not be sent", "because"]);
-            for failure in &self.failures {
-                table.add_row([&failure.what, &failure.reason]);
-            }
+            let table = rows_of(&self.failures)
+                .column("could not be sent", |failure| &failure.what)
+                .column("because", |failure| &failure.reason);
             text.push_str(&format!("\n{table}\n"));
             text.push_str(&unnamed(self.failed, self.failures.len()));
         }
@@ -188,9 +187,9 @@ impl Report for ReplayReport {
 
 /// Shows as a table what is selected, by domain and type.
 fn counts(report: &ReplayReport) -> String {
-    let mut table = output::table(["domain", "type", "events"]);
-    for row in &report.selected {
-        table.add_row([row.domain, &row.r#type, &row.events.to_string()]);
-    }
+    let table = rows_of(&report.selected)
+        .column("domain", |row| row.domain)
+        .column("type", |row| &row.r#type)
+        .column("events", |row| row.events);
     format!("{table}\n{} events in all\n", report.remaining())
 }

@@ -8,7 +8,7 @@ use pipeline::stores::restoring::RestorableTable;
 
 use crate::arguments::{RepairArgs, Site};
 use crate::exit::Exit;
-use crate::output::{self, Report, facts, repair_text, unnamed};
+use crate::output::{Report, facts, repair_text, rows_of, unnamed};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -71,10 +71,9 @@ impl Report for RestoreReport {
                 ("written meanwhile", some(self.overtaken)),
             ]);
             if !self.named.is_empty() {
-                let mut table = output::table(["differs", "in"]);
-                for row in &self.named {
-                    table.add_row([row.key.clone(), row.attributes.join(", ")]);
-                }
+                let table = rows_of(&self.named)
+                    .column("differs", |row| &row.key)
+                    .column("in", |row| row.attributes.join(", "));
                 text.push_str(&format!("\n{table}\n"));
             }
             text.push_str(&unnamed(self.differing, self.named.len()));

@@ -8,7 +8,7 @@ use operator::{Error, Reporter, Result};
 use upvest::signature::{Dialect, SigningKey};
 
 use crate::exit::Exit;
-use crate::output::{self, Report, facts};
+use crate::output::{Report, facts, rows_of};
 use operator::key_file;
 use operator::send::{Fault, Latency, Order, Pace, Shipment, Source, Summary, Target, events_for};
 
@@ -203,17 +203,13 @@ impl Report for Summary {
     fn text(&self) -> String {
         let mut text = String::new();
         if !self.sent.is_empty() {
-            let mut table = output::table(["delivery", "events", "bytes", "answer", "ms", "body"]);
-            for (index, sent) in self.sent.iter().enumerate() {
-                table.add_row([
-                    (index + 1).to_string(),
-                    sent.events.to_string(),
-                    sent.bytes.to_string(),
-                    sent.answer.clone(),
-                    format!("{:.2}", sent.ms),
-                    sent.body.clone(),
-                ]);
-            }
+            let table = rows_of((1_usize..).zip(&self.sent))
+                .column("delivery", |(number, _)| number)
+                .column("events", |(_, sent)| sent.events)
+                .column("bytes", |(_, sent)| sent.bytes)
+                .column("answer", |(_, sent)| &sent.answer)
+                .column("ms", |(_, sent)| format!("{:.2}", sent.ms))
+                .column("body", |(_, sent)| &sent.body);
             text.push_str(&format!("{table}\n\n"));
         }
         let key = format!("{} ({}, {})", self.key_id, self.dialect, self.algorithm);

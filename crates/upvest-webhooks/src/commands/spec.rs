@@ -7,7 +7,7 @@ use operator::Result;
 use operator::specification::{Side, SpecificationReport, Subject, check};
 
 use crate::exit::Exit;
-use crate::output::{self, Report};
+use crate::output::{Report, rows_of};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -46,15 +46,11 @@ impl Report for SpecificationReport {
             text.push_str("the table of categories says the same\n");
             return text;
         }
-        let mut table = output::table(["what", "only in", "category", "name"]);
-        for found in differences {
-            table.add_row([
-                subject(found.subject),
-                side(found.only_in),
-                found.category.as_deref().unwrap_or("any"),
-                &found.name,
-            ]);
-        }
+        let table = rows_of(differences)
+            .column("what", |found| subject(found.subject))
+            .column("only in", |found| side(found.only_in))
+            .column("category", |found| found.category.as_deref().unwrap_or("any"))
+            .column("name", |found| &found.name);
         let unknown = differences
             .iter()
             .filter(|found| found.only_in == Side::Specification)

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::arguments::{OneOf, length_of_time};
 use crate::exit::Exit;
-use crate::output::{self, Report, facts, told};
+use crate::output::{Report, facts, rows_of, told};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -148,17 +148,11 @@ fn of_one(triggered: &Triggered, event: &TriggeredEvent) -> String {
 
 /// Names each entity once, below the events: both beside each other do not fit a terminal.
 fn of_many(triggered: &Triggered, events: &[TriggeredEvent]) -> String {
-    let mut table = output::table(["type", "in the log, ms", "in the state, ms", "status"]);
-    let ms = |ms: Option<u64>| ms.map(|ms| ms.to_string()).unwrap_or_default();
-    for event in events {
-        let status = event.status.clone().unwrap_or_default();
-        table.add_row([
-            event.r#type.clone(),
-            ms(event.stored_after_ms),
-            ms(event.in_state_after_ms),
-            status,
-        ]);
-    }
+    let table = rows_of(events)
+        .column("type", |event| &event.r#type)
+        .optional("in the log, ms", |event| event.stored_after_ms)
+        .optional("in the state, ms", |event| event.in_state_after_ms)
+        .optional("status", |event| event.status.as_ref());
     let entities: BTreeSet<&str> = events.iter().map(|event| event.entity.as_str()).collect();
     let about = facts([
         ("delivery", triggered.delivery_id.clone()),

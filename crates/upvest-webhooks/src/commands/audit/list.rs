@@ -9,7 +9,7 @@ use pipeline::runtime::clock::Clock;
 
 use super::show::ended;
 use crate::arguments::candidates;
-use crate::output::{self, Report, rest};
+use crate::output::{Report, rest, rows_of};
 use crate::times::local;
 
 #[derive(Debug, Args)]
@@ -53,17 +53,13 @@ impl Report for Operations {
         if self.operations.is_empty() {
             return format!("no operations{}", self.selection);
         }
-        let mut table = output::table(["began", "ended", "command", "operator", "reason", "id"]);
-        for operation in &self.operations {
-            table.add_row([
-                local(operation.began_at),
-                ended(operation),
-                operation.command.clone(),
-                operation.operator.clone(),
-                operation.reason.clone(),
-                operation.id.to_string(),
-            ]);
-        }
+        let table = rows_of(&self.operations)
+            .column("began", |operation| local(operation.began_at))
+            .column("ended", ended)
+            .column("command", |operation| &operation.command)
+            .column("operator", |operation| &operation.operator)
+            .column("reason", |operation| &operation.reason)
+            .column("id", |operation| operation.id);
         format!("{table}{}", rest(self.more))
     }
 }

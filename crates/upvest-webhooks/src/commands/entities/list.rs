@@ -8,7 +8,7 @@ use operator::times::{When, period};
 use upvest::{Domain, EntityKey};
 
 use crate::arguments::{Site, candidates, domain, entity, event_type};
-use crate::output::{self, Report};
+use crate::output::{Report, rows_of};
 use crate::times::age_of;
 
 /// Is the length of a UUID, which the ids of Upvest's users are.
@@ -105,16 +105,12 @@ impl Report for EntityList {
 }
 
 fn table(list: &EntityList) -> String {
-    let mut table = output::table(["entity", "status", "last event", "age"]);
-    for entity in &list.entities {
-        let or_empty = |text: &'_ Option<String>| text.clone().unwrap_or_default();
-        let age = age_of(list.at, &or_empty(&entity.last_occurred_at));
-        table.add_row([
-            entity.entity.clone(),
-            or_empty(&entity.status),
-            or_empty(&entity.last_event_type),
-            age,
-        ]);
-    }
+    let table = rows_of(&list.entities)
+        .column("entity", |entity| &entity.entity)
+        .optional("status", |entity| entity.status.as_ref())
+        .optional("last event", |entity| entity.last_event_type.as_ref())
+        .optional("age", |entity| {
+            Some(age_of(list.at, entity.last_occurred_at.as_ref()?))
+        });
     format!("{table}\n")
 }

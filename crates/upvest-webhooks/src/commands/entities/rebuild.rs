@@ -7,7 +7,7 @@ use upvest::{Domain, EntityKey};
 
 use crate::arguments::{RepairArgs, Site, candidates, domain, entity};
 use crate::exit::Exit;
-use crate::output::{self, Report, facts, repair_text};
+use crate::output::{Report, facts, repair_text, rows_of};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -79,10 +79,10 @@ impl Report for RebuildReport {
                 ("not rebuilt", Some(self.failed.to_string())),
             ]);
             if !self.entities.is_empty() {
-                let mut table = output::table(["entity", "problem", "result"]);
-                for entity in &self.entities {
-                    table.add_row([&entity.entity, entity.problem.as_str(), &result_text(entity)]);
-                }
+                let table = rows_of(&self.entities)
+                    .column("entity", |entity| &entity.entity)
+                    .column("problem", |entity| entity.problem.as_str())
+                    .column("result", result_text);
                 text.push_str(&format!("\n{table}\n"));
             }
             let left_out = self.entities.iter().flat_map(|entity| &entity.left_out);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use operator::entities::{EntityReport, EventReference, PartReport};
 use upvest::projection::Derived;
 
-use crate::output::{self, Report, facts, pretty};
+use crate::output::{Report, facts, pretty, rows_of};
 use crate::times::local_text;
 
 fn event_text(event: &EventReference) -> String {
@@ -54,10 +54,9 @@ impl Report for EntityReport {
         rows.push(("keeps changes of", list(&self.transitions)));
         let mut text = facts(rows);
         if !self.history.is_empty() {
-            let mut table = output::table(["status", "last at"]);
-            for step in &self.history {
-                table.add_row([&step.status, &local_text(&step.occurred_at)]);
-            }
+            let table = rows_of(&self.history)
+                .column("status", |step| &step.status)
+                .column("last at", |step| local_text(&step.occurred_at));
             let older = if self.history_truncated {
                 ", older ones left out"
             } else {
@@ -69,10 +68,10 @@ impl Report for EntityReport {
             text.push_str(&format!("\n{name}\n{}\n", parts_table(parts)));
         }
         if !self.unknown_types.is_empty() {
-            let mut table = output::table(["type", "last at", "event"]);
-            for event in &self.unknown_types {
-                table.add_row([&event.r#type, &local_text(&event.occurred_at), &event.event_id]);
-            }
+            let table = rows_of(&self.unknown_types)
+                .column("type", |event| &event.r#type)
+                .column("last at", |event| local_text(&event.occurred_at))
+                .column("event", |event| &event.event_id);
             text.push_str(&format!(
                 "\nevents of unknown types, which changed nothing else\n{table}\n"
             ));
@@ -87,22 +86,21 @@ impl Report for EntityReport {
 }
 
 /// Shows parts as a table, with a column for each figure that any of them has.
-fn parts_table(parts: &[PartReport]) -> impl std::fmt::Display {
+fn parts_table(parts: &[PartReport]) -> String {
     let figures: BTreeSet<&str> = parts
         .iter()
         .flat_map(|part| part.figures.keys().copied())
         .collect();
-    let header = ["id", "status"].into_iter().chain(figures.iter().copied());
-    let header: Vec<&str> = header.chain(["occurred", "event"]).collect();
-    let mut table = output::table_of(&header);
-    for part in parts {
-        let figure = |name: &&str| part.figures.get(*name).map_or("", String::as_str);
-        let row = [part.id.as_str(), part.status.as_deref().unwrap_or_default()];
-        let row = row.into_iter().chain(figures.iter().map(figure));
-        let occurred = local_text(&part.occurred_at);
-        table.add_row(row.chain([occurred.as_str(), part.event_id.as_str()]));
+    let mut table = rows_of(parts)
+        .column("id", |part| &part.id)
+        .optional("status", |part| part.status.as_ref());
+    for name in figures {
+        table = table.optional(name, |part| part.figures.get(name));
     }
     table
+        .column("occurred", |part| local_text(&part.occurred_at))
+        .column("event", |part| &part.event_id)
+        .to_string()
 }
 
 #[cfg(test)]

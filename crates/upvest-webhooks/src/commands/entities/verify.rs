@@ -7,7 +7,7 @@ use upvest::{Domain, EntityKey};
 
 use crate::arguments::{Site, candidates, domain, entity};
 use crate::exit::Exit;
-use crate::output::{self, Report, facts, unnamed};
+use crate::output::{Report, facts, rows_of, unnamed};
 
 const EXAMPLES: &str = "\
 Example:
@@ -59,11 +59,10 @@ impl Report for Verified {
         if self.succeeded() {
             return text;
         }
-        let mut table = output::table(["entity", "problem", "detail"]);
-        for finding in &self.findings {
-            let detail = finding.detail.as_deref().unwrap_or_default();
-            table.add_row([&finding.entity, finding.problem.as_str(), detail]);
-        }
+        let table = rows_of(&self.findings)
+            .column("entity", |finding| &finding.entity)
+            .column("problem", |finding| finding.problem.as_str())
+            .optional("detail", |finding| finding.detail.as_ref());
         text.push_str(&format!("\n{table}\n"));
         text.push_str(&unnamed(self.found, self.findings.len()));
         text

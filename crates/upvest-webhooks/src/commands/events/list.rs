@@ -8,7 +8,7 @@ use operator::times::{When, period};
 use upvest::Domain;
 
 use crate::arguments::{Site, candidates, domain, event_type};
-use crate::output::{self, Report};
+use crate::output::{Report, rows_of};
 use crate::times::age_of;
 
 const EXAMPLES: &str = "\
@@ -84,10 +84,10 @@ impl Report for EventList {
 }
 
 fn table(list: &EventList) -> String {
-    let mut table = output::table(["age", "type", "event", "entity"]);
-    for event in &list.events {
-        let age = age_of(list.at, &event.received_at);
-        table.add_row([&age, &event.r#type, &event.event_id, &event.entity]);
-    }
+    let table = rows_of(&list.events)
+        .column("age", |event| age_of(list.at, &event.received_at))
+        .column("type", |event| &event.r#type)
+        .column("event", |event| &event.event_id)
+        .column("entity", |event| &event.entity);
     format!("{table}\n")
 }

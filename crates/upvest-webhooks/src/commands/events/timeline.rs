@@ -5,7 +5,7 @@ use operator::events::{Timeline, timeline};
 use operator::{Result, Stack};
 use upvest::Occurred;
 
-use crate::output::{self, Report};
+use crate::output::{Report, rows_of};
 use crate::times::local_text;
 
 #[derive(Debug, Args)]
@@ -33,10 +33,10 @@ impl TimelineArgs {
 
 impl Report for Timeline {
     fn text(&self) -> String {
-        let mut table = output::table(["occurred", "type", "event id"]);
-        for event in &self.events {
-            table.add_row([&local_text(&event.occurred_at), &event.r#type, &event.event_id]);
-        }
+        let table = rows_of(&self.events)
+            .column("occurred", |event| local_text(&event.occurred_at))
+            .column("type", |event| &event.r#type)
+            .column("event id", |event| &event.event_id);
         let mut text = format!("{}\n{table}\n", self.entity);
         if let Some(next) = &self.next {
             text.push_str(&format!("\nthere is more: --after '{next}'\n"));

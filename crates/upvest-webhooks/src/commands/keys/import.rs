@@ -10,7 +10,7 @@ use pipeline::runtime::clock::Clock;
 use super::sent_on::sent_on;
 use crate::arguments::{RepairArgs, Site};
 use crate::exit::Exit;
-use crate::output::{self, Report};
+use crate::output::{Report, rows_of};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,12 +74,12 @@ impl ImportArgs {
 
 impl Report for ImportedKeys {
     fn text(&self) -> String {
-        let mut table = output::table(["key id", "algorithm", "result", "thumbprint"]);
-        for key in &self.imported {
-            let thumbprint = key.thumbprint.as_deref().unwrap_or_default();
-            table.add_row([key.key_id.as_str(), key.algorithm, key.result, thumbprint]);
-        }
-        let mut text = table.to_string();
+        let mut text = rows_of(&self.imported)
+            .column("key id", |key| &key.key_id)
+            .column("algorithm", |key| key.algorithm)
+            .column("result", |key| key.result)
+            .optional("thumbprint", |key| key.thumbprint.as_ref())
+            .to_string();
         text.push_str(&sent_on(self.sent_on));
         if let Some(failure) = &self.failure {
             text.push_str(&format!("\n\nended early: {failure}"));

@@ -1,9 +1,9 @@
 //! `keys list`: the rows of the keys table.
 
-use operator::keys::{KeyList, ListedKey};
+use operator::keys::KeyList;
 use pipeline::stores::keys::KeyRow;
 
-use crate::output::{self, Report};
+use crate::output::{Report, rows_of};
 use crate::times::ago;
 
 impl Report for KeyList {
@@ -12,35 +12,19 @@ impl Report for KeyList {
             return "no keys; fetch Upvest's with `upvest-webhooks keys refresh --reason TEXT`, or import some with `keys import`"
                 .to_owned();
         }
-        let mut table = output::table([
-            "key id",
-            "algorithm",
-            "source",
-            "first seen",
-            "last seen",
-            "last proved",
-            "dialects",
-            "retired",
-            "distrusted",
-            "thumbprint",
-        ]);
-        for ListedKey { row: key, thumbprint } in &self.keys {
-            let cell = |value: &Option<String>| value.clone().unwrap_or_default();
-            let age = |value: &Option<String>| ago(self.at, value.as_deref());
-            table.add_row([
-                key.key_id.clone(),
-                cell(&key.algorithm),
-                source_and_limit(key),
-                age(&key.first_seen),
-                age(&key.last_seen),
-                age(&key.last_proved),
-                key.dialects.join(", "),
-                age(&key.retired_at),
-                age(&key.distrusted_at),
-                cell(thumbprint),
-            ]);
-        }
-        table.to_string()
+        let age = |value: &Option<String>| ago(self.at, value.as_deref());
+        rows_of(&self.keys)
+            .column("key id", |key| &key.row.key_id)
+            .optional("algorithm", |key| key.row.algorithm.as_ref())
+            .column("source", |key| source_and_limit(&key.row))
+            .column("first seen", |key| age(&key.row.first_seen))
+            .column("last seen", |key| age(&key.row.last_seen))
+            .column("last proved", |key| age(&key.row.last_proved))
+            .column("dialects", |key| key.row.dialects.join(", "))
+            .column("retired", |key| age(&key.row.retired_at))
+            .column("distrusted", |key| age(&key.row.distrusted_at))
+            .optional("thumbprint", |key| key.thumbprint.as_ref())
+            .to_string()
     }
 }
 

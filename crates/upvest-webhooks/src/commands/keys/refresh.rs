@@ -8,7 +8,7 @@ use pipeline::runtime::clock::Clock;
 use super::sent_on::sent_on;
 use crate::arguments::{RepairArgs, Site, UpvestArgs};
 use crate::exit::Exit;
-use crate::output::{self, Report};
+use crate::output::{Report, rows_of};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,10 +47,9 @@ impl RefreshArgs {
 
 impl Report for RefreshedKeys {
     fn text(&self) -> String {
-        let mut table = output::table(["key id", "result"]);
-        for key in &self.keys {
-            table.add_row([key.key_id.as_str(), explain(key.result)]);
-        }
+        let table = rows_of(&self.keys)
+            .column("key id", |key| &key.key_id)
+            .column("result", |key| explain(key.result));
         let mut text = format!("{table}\n");
         for unusable in &self.unusable {
             text.push_str(&format!("\n{unusable}"));

@@ -9,7 +9,7 @@ use operator::times::When;
 use super::sent_on::sent_on;
 use crate::arguments::{RepairArgs, Site};
 use crate::exit::Exit;
-use crate::output::{self, Report, facts, repair_text};
+use crate::output::{Report, facts, missing, repair_text, rows_of};
 use crate::times::{local, local_text};
 
 /// Bounds the deliveries that the text names; the JSON document has all.
@@ -103,20 +103,17 @@ impl Report for DistrustedKey {
             ];
             let mut text = facts(about(&self.key).into_iter().chain(counts));
             if !deliveries.is_empty() {
-                let mut table = output::table(["received", "delivery", "events"]);
-                for delivery in deliveries.iter().take(NAMED) {
-                    let received = local(delivery.received_at);
-                    table.add_row([received, delivery.key.clone(), delivery.event_ids.join(", ")]);
-                }
+                let table = rows_of(deliveries.iter().take(NAMED))
+                    .column("received", |delivery| local(delivery.received_at))
+                    .column("delivery", |delivery| &delivery.key)
+                    .column("events", |delivery| delivery.event_ids.join(", "));
                 text.push_str(&format!("\n{table}\n"));
             }
             if let more @ 1.. = deliveries.len().saturating_sub(NAMED) {
                 text.push_str(&format!("and {more} more: --json lists all\n"));
             }
-            text.push_str(&output::missing(
-                &self.proved.unreadable,
-                "cannot be read as a delivery",
-            ));
+            let unreadable = &self.proved.unreadable;
+            text.push_str(&missing(unreadable, "cannot be read as a delivery"));
             if !self.earlier_keys.is_empty() {
                 text.push_str(
                     "\nkeys that had this id before may prove what was received since then; `keys distrust` takes each of these ids \

@@ -3,37 +3,23 @@
 use operator::reconcile::{CategoryReport, Reconciliation, RepairReport};
 
 use crate::exit::Exit;
-use crate::output::{self, Report};
+use crate::output::{Report, rows_of};
 
 /// Bounds the differences that are listed for people.
 const MOST_LISTED: usize = 100;
 
 impl Report for Reconciliation {
     fn text(&self) -> String {
-        let mut table = output::table([
-            "category", "compared", "missing", "stale", "diverged", "extra", "recent", "note",
-        ]);
-        for report in &self.categories {
-            let counts = [
-                report.compared,
-                report.missing,
-                report.stale,
-                report.diverged,
-                report.extra,
-                report.recent,
-            ];
-            let counts = counts.map(|count| {
-                if report.unreadable.is_none() {
-                    count.to_string()
-                } else {
-                    String::new()
-                }
-            });
-            let [compared, missing, stale, diverged, extra, recent] = counts;
-            let note = note(report);
-            let category = report.category.to_owned();
-            table.add_row([category, compared, missing, stale, diverged, extra, recent, note]);
-        }
+        let read = |report: &CategoryReport, count| report.unreadable.is_none().then_some(count);
+        let table = rows_of(&self.categories)
+            .column("category", |report| report.category)
+            .optional("compared", |report| read(report, report.compared))
+            .optional("missing", |report| read(report, report.missing))
+            .optional("stale", |report| read(report, report.stale))
+            .optional("diverged", |report| read(report, report.diverged))
+            .optional("extra", |report| read(report, report.extra))
+            .optional("recent", |report| read(report, report.recent))
+            .column("note", note);
         let mut text = format!("{table}\n");
         if !self.differences.is_empty() {
             text.push_str(&format!("\n{}\n", listed(self)));
@@ -82,23 +68,16 @@ fn note(report: &CategoryReport) -> String {
 }
 
 fn listed(report: &Reconciliation) -> String {
-    let mut table = output::table(["entity", "object", "kind", "here", "at Upvest", "fields", "event"]);
-    for difference in report.differences.iter().take(MOST_LISTED) {
-        let object = format!("{} {}", difference.category, difference.id);
-        let object = object.trim_end();
-        let event = difference
-            .repair
-            .as_ref()
-            .map(|(event_type, _)| event_type.as_str());
-        table.add_row([
-            difference.entity.as_str(),
-            object,
-            difference.kind.name(),
-            difference.ours.as_deref().unwrap_or_default(),
-            difference.theirs.as_deref().unwrap_or_default(),
-            &difference.fields.join(", "),
-            event.unwrap_or_default(),
-        ]);
-    }
-    table.to_string()
+    rows_of(report.differences.iter().take(MOST_LISTED))
+        .column("entity", |difference| &difference.entity)
+        .column("object", |difference| {
+            let object = format!("{} {}", difference.category, difference.id);
+            object.trim_end().to_owned()
+        })
+        .column("kind", |difference| difference.kind.name())
+        .optional("here", |difference| difference.ours.as_ref())
+        .optional("at Upvest", |difference| difference.theirs.as_ref())
+        .column("fields", |difference| difference.fields.join(", "))
+        .optional("event", |difference| Some(&difference.repair.as_ref()?.0))
+        .to_string()
 }

@@ -3,7 +3,7 @@
 use operator::explain::{DeliveredEvent, DeliveryContents, OtherDelivery, Outcome, Signature};
 
 use super::{FAILS, HOLDS, Lines};
-use crate::output;
+use crate::output::rows_of;
 use crate::times::local_text;
 
 pub(super) fn delivery_text(delivery: &DeliveryContents) -> String {
@@ -29,16 +29,11 @@ pub(super) fn delivery_text(delivery: &DeliveryContents) -> String {
     }
     let mut text = format!("delivery {}\n{}", delivery.delivery_id, lines.0);
     if !delivery.events.is_empty() {
-        let mut table = output::table(["event id", "type", "entity", "result"]);
-        for event in &delivery.events {
-            let entity = event.entity.as_deref().unwrap_or_default();
-            table.add_row([
-                event.event_id.as_str(),
-                &event.r#type,
-                entity,
-                &result_text(event),
-            ]);
-        }
+        let table = rows_of(&delivery.events)
+            .column("event id", |event| &event.event_id)
+            .column("type", |event| &event.r#type)
+            .optional("entity", |event| event.entity.as_ref())
+            .column("result", result_text);
         text.push_str(&format!("\n{table}\n"));
     }
     text
@@ -57,16 +52,15 @@ pub(super) fn duplicates_text(others: &[OtherDelivery]) -> String {
     if others.is_empty() {
         return "no other delivery of it in that time\n".to_owned();
     }
-    let mut table = output::table(["received", "delivery", "content"]);
-    for other in others {
-        let content = match (other.same, &other.logged_as) {
-            (true, _) => "the same".to_owned(),
-            (false, Some(id)) => format!("another, logged as {id}"),
-            (false, None) => "another, not in the log".to_owned(),
-        };
-        let received = other.received_at.as_deref().map(local_text).unwrap_or_default();
-        table.add_row([&received, &other.delivery_id, &content]);
-    }
+    let content = |other: &OtherDelivery| match (other.same, &other.logged_as) {
+        (true, _) => "the same".to_owned(),
+        (false, Some(id)) => format!("another, logged as {id}"),
+        (false, None) => "another, not in the log".to_owned(),
+    };
+    let table = rows_of(others)
+        .optional("received", |other| other.received_at.as_deref().map(local_text))
+        .column("delivery", |other| &other.delivery_id)
+        .column("content", content);
     format!("other deliveries of it\n{table}\n")
 }
 

@@ -10,12 +10,13 @@ mod tests;
 
 use clap::Subcommand;
 use operator::Result;
+use operator::quarantine::{list, show};
+use uuid::Uuid;
 
 use self::discard::DiscardArgs;
-use self::list::ListArgs;
 use self::reverify::ReverifyArgs;
-use self::show::ShowArgs;
-use crate::arguments::Site;
+use self::selection::SelectionArgs;
+use crate::arguments::{Site, ids};
 use crate::output::{Report, told};
 
 #[derive(Debug, Subcommand)]
@@ -26,13 +27,26 @@ pub(crate) enum Command {
     /// the event log, and the delivery is in the archive.
     ///
     /// Example: upvest-webhooks quarantine list --because bad-signature --since 2026-01-05
-    List(ListArgs),
+    List {
+        #[command(flatten)]
+        selection: SelectionArgs,
+        /// List at most so many deliveries, the oldest ones
+        #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
+        limit: u16,
+    },
     /// Show a delivery: why it is in quarantine, what its signature covers, and whether it would hold now
     ///
     /// Until its signature holds, all that it shows is what the sender claims.
     ///
     /// Example: upvest-webhooks quarantine show 019b76da-a87b-7def-8123-456789abcdef
-    Show(ShowArgs),
+    Show {
+        /// Id of the delivery, as quarantine list shows it
+        #[arg(value_parser = ids::quarantined)]
+        delivery_id: Uuid,
+        /// Print the body too, which may hold personal data
+        #[arg(long)]
+        body: bool,
+    },
     /// Verify again, and send what holds by now on its way
     ///
     /// Mend the cause first: import a key, or deploy a version that understands an event. The signature is verified by
@@ -60,8 +74,11 @@ impl Command {
     /// Runs the command that was chosen; gives its report.
     pub(crate) async fn run(self, site: Site<'_>) -> Result<Box<dyn Report>> {
         match self {
-            Self::List(list) => told(list.run(site).await),
-            Self::Show(show) => told(show.run(site).await),
+            Self::List { selection, limit } => {
+                let selection = selection.of(Vec::new());
+                told(list(site.stack, &selection, limit, site.clock.now()).await)
+            }
+            Self::Show { delivery_id, body } => told(show(site.stack, delivery_id, body, &site.clock).await),
             Self::Reverify(reverify) => told(reverify.run(site).await),
             Self::Discard(discard) => told(discard.run(site).await),
         }

@@ -58,24 +58,20 @@ impl Report for RestoreReport {
     fn text(&self) -> String {
         repair_text(&self.ending, "put back", || {
             let some = |count: u64| (count > 0).then(|| count.to_string());
+            let put_back = (!self.ending.dry_run).then(|| self.put_back.to_string());
             let mut text = facts([
                 ("table", Some(self.into.clone())),
                 ("rows as they are in the copy", Some(self.same.to_string())),
                 ("missing", Some(self.missing.to_string())),
                 ("differing", Some(self.differing.to_string())),
                 ("left out", some(self.left_out)),
-                (
-                    "put back",
-                    (!self.ending.dry_run).then(|| self.put_back.to_string()),
-                ),
+                ("put back", put_back),
                 ("written meanwhile", some(self.overtaken)),
             ]);
-            if !self.named.is_empty() {
-                let table = rows_of(&self.named)
-                    .column("differs", |row| &row.key)
-                    .column("in", |row| row.attributes.join(", "));
-                text.push_str(&format!("\n{table}\n"));
-            }
+            let table = rows_of(&self.named)
+                .column("differs", |row| &row.key)
+                .column("in", |row| row.attributes.join(", "));
+            text.push_str(&table.below(""));
             text.push_str(&unnamed(self.differing, self.named.len()));
             text
         })

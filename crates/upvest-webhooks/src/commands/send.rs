@@ -213,35 +213,30 @@ impl Report for Summary {
             text.push_str(&format!("{table}\n\n"));
         }
         let key = format!("{} ({}, {})", self.key_id, self.dialect, self.algorithm);
-        let answers: Vec<String> = self
-            .answers
-            .iter()
+        let answers = self.answers.iter();
+        let answers: Vec<String> = answers
             .map(|(answer, count)| format!("{count} x {answer}"))
             .collect();
         let latency = self.latency_ms.map(|latency| {
             let Latency { p50, p90, p99, max } = latency;
             format!("p50 {p50:.2}, p90 {p90:.2}, p99 {p99:.2}, max {max:.2} ms")
         });
+        let sent = format!(
+            "{} deliveries with {} events, {} bytes, in {:.2} s",
+            self.deliveries, self.events, self.bytes, self.seconds
+        );
+        let throughput = format!(
+            "{:.1} deliveries/s, {:.1} events/s",
+            self.deliveries_per_second, self.events_per_second
+        );
         text.push_str(&facts([
             ("url", Some(self.url.clone())),
             ("key", Some(key)),
             ("seed", Some(self.seed.to_string())),
-            (
-                "sent",
-                Some(format!(
-                    "{} deliveries with {} events, {} bytes, in {:.2} s",
-                    self.deliveries, self.events, self.bytes, self.seconds
-                )),
-            ),
+            ("sent", Some(sent)),
             ("answers", Some(answers.join(", "))),
             ("latency", latency),
-            (
-                "throughput",
-                Some(format!(
-                    "{:.1} deliveries/s, {:.1} events/s",
-                    self.deliveries_per_second, self.events_per_second
-                )),
-            ),
+            ("throughput", Some(throughput)),
         ]));
         text
     }

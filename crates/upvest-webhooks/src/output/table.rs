@@ -65,6 +65,22 @@ impl<T: Copy> Rows<T> {
             cell(thing).map(|cell| cell.to_string()).unwrap_or_default()
         })
     }
+
+    /// Writes the table as lines of a text, or this line where there is nothing to list.
+    pub(crate) fn or(self, line: String) -> String {
+        match self.things.is_empty() {
+            true => line + "\n",
+            false => format!("{}\n", self.table),
+        }
+    }
+
+    /// Writes the table below a heading; nothing where there is nothing to list.
+    pub(crate) fn below(self, heading: &str) -> String {
+        match self.things.is_empty() {
+            true => String::new(),
+            false => format!("{heading}\n{}\n", self.table),
+        }
+    }
 }
 
 impl<T> fmt::Display for Rows<T> {

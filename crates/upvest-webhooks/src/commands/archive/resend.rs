@@ -28,10 +28,8 @@ impl Resend {
         let received = period(self.since, self.until, site.clock.now())?;
         let repair = self.repair.of(site);
         resend(&repair, received, |report| {
-            let question = format!(
-                "{} deliveries are sent to the stack again. Go on?",
-                report.incomplete
-            );
+            let count = report.incomplete;
+            let question = format!("{count} deliveries are sent to the stack again. Go on?");
             self.repair.confirm(&question)
         })
         .await
@@ -41,17 +39,13 @@ impl Resend {
 impl Report for ResendReport {
     fn text(&self) -> String {
         repair_text(&self.ending, "sent again", || {
+            let incomplete = self.incomplete.to_string();
+            let sent = (!self.ending.dry_run).then(|| self.sent.to_string());
             let mut text = facts([
                 ("received", Some(format!("{} to {}", self.since, self.until))),
                 ("deliveries", Some(self.deliveries.to_string())),
-                (
-                    "with events that the log lacks",
-                    Some(self.incomplete.to_string()),
-                ),
-                (
-                    "sent again",
-                    (!self.ending.dry_run).then(|| self.sent.to_string()),
-                ),
+                ("with events that the log lacks", Some(incomplete)),
+                ("sent again", sent),
             ]);
             if !self.named.is_empty() {
                 text.push_str(&format!("\n{}\n", self.named.join("\n")));

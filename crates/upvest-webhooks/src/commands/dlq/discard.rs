@@ -29,10 +29,14 @@ fn question(chosen: &[About]) -> String {
 impl Report for Discarded {
     fn text(&self) -> String {
         repair_text(&self.ending, "given up", || {
-            let mut text = match self.messages.is_empty() {
-                true => format!("no messages in dead-letter queues{}\n", self.selection),
-                false => table(self),
-            };
+            let mut text = rows_of(&self.messages)
+                .column("queue", |message| message.queue.as_str())
+                .column("event", |message| {
+                    message.event_id.as_ref().unwrap_or(&message.message_id)
+                })
+                .optional("entity", |message| message.entity.as_ref())
+                .column("result", |message| result_text(&message.result))
+                .or(format!("no messages in dead-letter queues{}", self.selection));
             text.push_str(&messages_behind(&self.cut_off));
             text.push_str(&missing(&self.missing, "no message of this id can be seen"));
             if self.more {
@@ -47,17 +51,6 @@ impl Report for Discarded {
         let all_gone = !self.messages.iter().any(|message| stays(&message.result));
         Exit::of_repair(&self.ending, self.missing.is_empty()).or(|| Exit::of_work(all_gone))
     }
-}
-
-fn table(report: &Discarded) -> String {
-    let table = rows_of(&report.messages)
-        .column("queue", |message| message.queue.as_str())
-        .column("event", |message| {
-            message.event_id.as_ref().unwrap_or(&message.message_id)
-        })
-        .optional("entity", |message| message.entity.as_ref())
-        .column("result", |message| result_text(&message.result));
-    format!("{table}\n")
 }
 
 fn result_text(result: &DiscardResult) -> String {

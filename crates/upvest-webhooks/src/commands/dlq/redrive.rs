@@ -36,10 +36,15 @@ fn question(selection: &Selection, waiting: &BTreeMap<Queue, usize>) -> String {
 impl Report for RedriveReport {
     fn text(&self) -> String {
         repair_text(&self.ending, "sent back", || {
-            let mut text = match self.queues.is_empty() {
-                true => format!("no messages in dead-letter queues{}\n", self.selection),
-                false => table(self),
-            };
+            let would = if self.ending.dry_run { "would be " } else { "" };
+            let mut text = rows_of(&self.queues)
+                .column("queue", |of| of.queue.as_str())
+                .column(&format!("{would}sent back"), |of| of.done.redriven)
+                .column("others", |of| of.done.other)
+                .column("came since", |of| of.done.came_since)
+                .or(format!("no messages in dead-letter queues{}", self.selection));
+            let cut_off = self.queues.iter().flat_map(|of| &of.done.cut_off);
+            text.push_str(&messages_behind(cut_off));
             text.push_str(&missing(&self.missing, "no message of this id can be seen"));
             if self.out_of_sight > 0 {
                 text.push_str(&format!(
@@ -57,19 +62,4 @@ impl Report for RedriveReport {
     fn exit(&self) -> Exit {
         Exit::of_repair(&self.ending, self.missing.is_empty())
     }
-}
-
-fn table(report: &RedriveReport) -> String {
-    let sent = if report.ending.dry_run {
-        "would be sent back"
-    } else {
-        "sent back"
-    };
-    let table = rows_of(&report.queues)
-        .column("queue", |of| of.queue.as_str())
-        .column(sent, |of| of.done.redriven)
-        .column("others", |of| of.done.other)
-        .column("came since", |of| of.done.came_since);
-    let groups = report.queues.iter().flat_map(|of| &of.done.cut_off);
-    format!("{table}\n{}", messages_behind(groups))
 }

@@ -87,30 +87,18 @@ impl ListArgs {
 
 impl Report for EntityList {
     fn text(&self) -> String {
-        let mut text = match self.entities.is_empty() {
-            true => format!(
-                "no entities{} among {} looked at\n",
-                self.selection, self.looked_at
-            ),
-            false => table(self),
-        };
+        let (selection, looked_at) = (&self.selection, self.looked_at);
+        let age = |at: &String| age_of(self.at, at);
+        let mut text = rows_of(&self.entities)
+            .column("entity", |entity| &entity.entity)
+            .optional("status", |entity| entity.status.as_ref())
+            .optional("last event", |entity| entity.last_event_type.as_ref())
+            .optional("age", |entity| entity.last_occurred_at.as_ref().map(age))
+            .or(format!("no entities{selection} among {looked_at} looked at"));
         if let Some(next) = &self.next {
-            text.push_str(&format!(
-                "\n{} looked at, and there may be more: --page '{next}'\n",
-                self.looked_at
-            ));
+            let next = format!("\n{looked_at} looked at, and there may be more: --page '{next}'\n");
+            text.push_str(&next);
         }
         text
     }
-}
-
-fn table(list: &EntityList) -> String {
-    let table = rows_of(&list.entities)
-        .column("entity", |entity| &entity.entity)
-        .optional("status", |entity| entity.status.as_ref())
-        .optional("last event", |entity| entity.last_event_type.as_ref())
-        .optional("age", |entity| {
-            Some(age_of(list.at, entity.last_occurred_at.as_ref()?))
-        });
-    format!("{table}\n")
 }

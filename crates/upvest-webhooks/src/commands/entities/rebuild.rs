@@ -51,47 +51,38 @@ impl RebuildArgs {
 }
 
 fn question(found: &[Finding]) -> String {
-    let named = found
-        .iter()
-        .take(5)
-        .map(|finding| format!("{} ({})", finding.entity, finding.problem.as_str()));
-    let mut named: Vec<String> = named.collect();
+    let name = |finding: &Finding| format!("{} ({})", finding.entity, finding.problem.as_str());
+    let mut named: Vec<String> = found.iter().take(5).map(name).collect();
     if found.len() > named.len() {
         named.push(format!("and {} more", found.len() - named.len()));
     }
-    format!(
-        "These are folded again from the event log: {}. Go on?",
-        named.join(", ")
-    )
+    let named = named.join(", ");
+    format!("These are folded again from the event log: {named}. Go on?")
 }
 
 impl Report for RebuildReport {
     fn text(&self) -> String {
         repair_text(&self.ending, "rebuilt", || {
-            let rebuilt = if self.ending.dry_run {
-                "would be rebuilt"
-            } else {
-                "rebuilt"
+            let rebuilt = match self.ending.dry_run {
+                true => "would be rebuilt",
+                false => "rebuilt",
             };
             let mut text = facts([
                 ("compared", Some(self.compared.to_string())),
                 (rebuilt, Some(self.rebuilt.to_string())),
                 ("not rebuilt", Some(self.failed.to_string())),
             ]);
-            if !self.entities.is_empty() {
-                let table = rows_of(&self.entities)
-                    .column("entity", |entity| &entity.entity)
-                    .column("problem", |entity| entity.problem.as_str())
-                    .column("result", result_text);
-                text.push_str(&format!("\n{table}\n"));
-            }
+            let table = rows_of(&self.entities)
+                .column("entity", |entity| &entity.entity)
+                .column("problem", |entity| entity.problem.as_str())
+                .column("result", result_text);
+            text.push_str(&table.below(""));
             let left_out = self.entities.iter().flat_map(|entity| &entity.left_out);
-            let left_out: Vec<&str> = left_out.map(String::as_str).collect();
+            let left_out = left_out.map(String::as_str).collect::<Vec<_>>().join(", ");
             if !left_out.is_empty() {
                 text.push_str(&format!(
-                    "\nleft out, because they wait in a dead-letter queue: {}\n  hint: `upvest-webhooks dlq redrive` brings them, \
-                     with their effects\n",
-                    left_out.join(", ")
+                    "\nleft out, because they wait in a dead-letter queue: {left_out}\n  \
+                     hint: `upvest-webhooks dlq redrive` brings them, with their effects\n"
                 ));
             }
             text

@@ -32,11 +32,8 @@ fn shown(value: &Derived) -> String {
 
 impl Report for EntityReport {
     fn text(&self) -> String {
-        let names = self
-            .derived
-            .keys()
-            .map(|name| name.replace('_', " "))
-            .collect::<Vec<_>>();
+        let names = self.derived.keys().map(|name| name.replace('_', " "));
+        let names: Vec<String> = names.collect();
         let derived = names.iter().map(String::as_str).zip(self.derived.values());
         let mut rows = vec![
             ("entity", Some(self.entity.clone())),
@@ -53,29 +50,22 @@ impl Report for EntityReport {
         rows.push(("rules", Some(rules).filter(|_| self.to_be_rebuilt)));
         rows.push(("keeps changes of", list(&self.transitions)));
         let mut text = facts(rows);
-        if !self.history.is_empty() {
-            let table = rows_of(&self.history)
-                .column("status", |step| &step.status)
-                .column("last at", |step| local_text(&step.occurred_at));
-            let older = if self.history_truncated {
-                ", older ones left out"
-            } else {
-                ""
-            };
-            text.push_str(&format!("\nhistory{older}\n{table}\n"));
-        }
+        let heading = match self.history_truncated {
+            true => "\nhistory, older ones left out",
+            false => "\nhistory",
+        };
+        let history = rows_of(&self.history)
+            .column("status", |step| &step.status)
+            .column("last at", |step| local_text(&step.occurred_at));
+        text.push_str(&history.below(heading));
         for (name, parts) in &self.parts {
             text.push_str(&format!("\n{name}\n{}\n", parts_table(parts)));
         }
-        if !self.unknown_types.is_empty() {
-            let table = rows_of(&self.unknown_types)
-                .column("type", |event| &event.r#type)
-                .column("last at", |event| local_text(&event.occurred_at))
-                .column("event", |event| &event.event_id);
-            text.push_str(&format!(
-                "\nevents of unknown types, which changed nothing else\n{table}\n"
-            ));
-        }
+        let unknown = rows_of(&self.unknown_types)
+            .column("type", |event| &event.r#type)
+            .column("last at", |event| local_text(&event.occurred_at))
+            .column("event", |event| &event.event_id);
+        text.push_str(&unknown.below("\nevents of unknown types, which changed nothing else"));
         match (&self.object, &self.object_error) {
             (Some(object), _) => text.push_str(&format!("\nobject\n{}\n", pretty(object.get()))),
             (None, Some(why)) => text.push_str(&format!("\nobject\ncannot be had: {why}\n")),

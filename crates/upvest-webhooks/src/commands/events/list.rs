@@ -69,10 +69,13 @@ impl ListArgs {
 
 impl Report for EventList {
     fn text(&self) -> String {
-        let mut text = match self.events.is_empty() {
-            true => format!("no events{} in {} deliveries\n", self.selection, self.deliveries),
-            false => table(self),
-        };
+        let (selection, deliveries) = (&self.selection, self.deliveries);
+        let mut text = rows_of(&self.events)
+            .column("age", |event| age_of(self.at, &event.received_at))
+            .column("type", |event| &event.r#type)
+            .column("event", |event| &event.event_id)
+            .column("entity", |event| &event.entity)
+            .or(format!("no events{selection} in {deliveries} deliveries"));
         for unreadable in &self.unreadable {
             text.push_str(&format!("\nnot listed: {unreadable}"));
         }
@@ -81,13 +84,4 @@ impl Report for EventList {
         }
         text
     }
-}
-
-fn table(list: &EventList) -> String {
-    let table = rows_of(&list.events)
-        .column("age", |event| age_of(list.at, &event.received_at))
-        .column("type", |event| &event.r#type)
-        .column("event", |event| &event.event_id)
-        .column("entity", |event| &event.entity);
-    format!("{table}\n")
 }

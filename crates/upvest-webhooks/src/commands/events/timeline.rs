@@ -1,35 +1,9 @@
 //! `events timeline`: the events of an entity in their order.
 
-use clap::Args;
-use operator::events::{Timeline, timeline};
-use operator::{Result, Stack};
-use upvest::Occurred;
+use operator::events::Timeline;
 
 use crate::output::{Report, rows_of};
 use crate::times::local_text;
-
-#[derive(Debug, Args)]
-pub(crate) struct TimelineArgs {
-    /// The entity, written TYPE#ID; a bare id or the beginning of one does where only one entity has it
-    entity: String,
-    /// Show at most so many events
-    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
-    limit: u16,
-    /// Go on after this event, as the last page said
-    #[arg(long, value_name = "OCCURRED", value_parser = occurred)]
-    after: Option<Occurred>,
-}
-
-fn occurred(text: &str) -> Result<Occurred, &'static str> {
-    Occurred::from_stored(text).map_err(|_| "expected the place of an event, as the last page printed it")
-}
-
-impl TimelineArgs {
-    /// Reads the time line of the entity, oldest event first.
-    pub(super) async fn run(self, stack: &Stack) -> Result<Timeline> {
-        timeline(stack, &self.entity, self.after.as_ref(), self.limit).await
-    }
-}
 
 impl Report for Timeline {
     fn text(&self) -> String {

@@ -93,22 +93,18 @@ impl Report for DistrustedKey {
         repair_text(&self.ending, "changed", || {
             let deliveries = &self.proved.deliveries;
             let events: usize = deliveries.iter().map(|delivery| delivery.event_ids.len()).sum();
+            let proved = format!("{} deliveries", deliveries.len());
             let counts = [
                 ("proves nothing since", Some(local(self.since))),
-                (
-                    "had proved since then",
-                    Some(format!("{} deliveries", deliveries.len())),
-                ),
+                ("had proved since then", Some(proved)),
                 ("with", Some(format!("{events} events"))),
             ];
             let mut text = facts(about(&self.key).into_iter().chain(counts));
-            if !deliveries.is_empty() {
-                let table = rows_of(deliveries.iter().take(NAMED))
-                    .column("received", |delivery| local(delivery.received_at))
-                    .column("delivery", |delivery| &delivery.key)
-                    .column("events", |delivery| delivery.event_ids.join(", "));
-                text.push_str(&format!("\n{table}\n"));
-            }
+            let table = rows_of(deliveries.iter().take(NAMED))
+                .column("received", |delivery| local(delivery.received_at))
+                .column("delivery", |delivery| &delivery.key)
+                .column("events", |delivery| delivery.event_ids.join(", "));
+            text.push_str(&table.below(""));
             if let more @ 1.. = deliveries.len().saturating_sub(NAMED) {
                 text.push_str(&format!("and {more} more: --json lists all\n"));
             }
@@ -141,11 +137,8 @@ impl Report for TrustedKey {
         repair_text(&self.ending, "changed", || {
             let since = self.was_distrusted_since.as_deref().map(local_text);
             let was = since.unwrap_or_else(|| "never: it is trusted".to_owned());
-            let facts = facts(
-                about(&self.key)
-                    .into_iter()
-                    .chain([("was distrusted since", Some(was))]),
-            );
+            let was = [("was distrusted since", Some(was))];
+            let facts = facts(about(&self.key).into_iter().chain(was));
             format!("{facts}{}", sent_on(self.sent_on))
         })
     }

@@ -48,10 +48,12 @@ fn question(records: &[Record]) -> String {
 impl Report for Discarded {
     fn text(&self) -> String {
         repair_text(&self.ending, "discarded", || {
-            let mut text = match self.discarded.is_empty() {
-                true => format!("no deliveries in quarantine{}\n", self.selection),
-                false => table(&self.discarded),
-            };
+            let mut text = rows_of(&self.discarded)
+                .column("delivery", |record| record.delivery_id)
+                .column("reason", |record| &record.reason)
+                .column("bytes", |record| record.bytes)
+                .column("sha256 of the body", |record| &record.sha256)
+                .or(format!("no deliveries in quarantine{}", self.selection));
             text.push_str(&missing(&self.missing, "not in quarantine"));
             if !self.ending.dry_run {
                 text.push_str(
@@ -65,13 +67,4 @@ impl Report for Discarded {
     fn exit(&self) -> Exit {
         Exit::of_repair(&self.ending, self.missing.is_empty())
     }
-}
-
-fn table(records: &[Record]) -> String {
-    let table = rows_of(records)
-        .column("delivery", |record| record.delivery_id)
-        .column("reason", |record| &record.reason)
-        .column("bytes", |record| record.bytes)
-        .column("sha256 of the body", |record| &record.sha256);
-    format!("{table}\n")
 }

@@ -64,10 +64,12 @@ fn question(deliveries: &[Reverified]) -> String {
 impl Report for ReverifyReport {
     fn text(&self) -> String {
         repair_text(&self.ending, "sent", || {
-            let mut text = match self.deliveries.is_empty() {
-                true => format!("no deliveries in quarantine{}\n", self.selection),
-                false => table(self),
-            };
+            let mut text = rows_of(&self.deliveries)
+                .column("delivery", |delivery| delivery.delivery_id)
+                .column("reason", |delivery| &delivery.reason)
+                .column("age", |delivery| age_at(self.at, delivery.received_at))
+                .column("result", result_text)
+                .or(format!("no deliveries in quarantine{}", self.selection));
             text.push_str(&missing(&self.missing, "neither in quarantine nor verified"));
             if self.more {
                 text.push_str("\nthere is more: run the command again, or use --limit");
@@ -87,15 +89,6 @@ impl Report for ReverifyReport {
         Exit::of_repair(&self.ending, self.missing.is_empty())
             .or(|| Exit::of_findings(self.deliveries.iter().all(is_done)))
     }
-}
-
-fn table(report: &ReverifyReport) -> String {
-    let table = rows_of(&report.deliveries)
-        .column("delivery", |delivery| delivery.delivery_id)
-        .column("reason", |delivery| &delivery.reason)
-        .column("age", |delivery| age_at(report.at, delivery.received_at))
-        .column("result", result_text);
-    format!("{table}\n")
 }
 
 /// Tells what to do about what became of a delivery.

@@ -1,30 +1,9 @@
 //! `quarantine show`: everything about a delivery.
 
-use clap::Args;
-use operator::Result;
-use operator::quarantine::{Outlook, Shown, Signature, show};
-use uuid::Uuid;
+use operator::quarantine::{Outlook, Shown, Signature};
 
-use crate::arguments::{Site, ids};
 use crate::output::{Report, facts, harmless_line, readable, set_in};
 use crate::times::{age_at, local};
-
-#[derive(Debug, Args)]
-pub(crate) struct ShowArgs {
-    /// Id of the delivery, as quarantine list shows it
-    #[arg(value_parser = ids::quarantined)]
-    delivery_id: Uuid,
-    /// Print the body too, which may hold personal data
-    #[arg(long)]
-    body: bool,
-}
-
-impl ShowArgs {
-    /// Reads the delivery, and verifies it as of now.
-    pub(super) async fn run(self, site: Site<'_>) -> Result<Shown> {
-        show(site.stack, self.delivery_id, self.body, &site.clock).await
-    }
-}
 
 impl Report for Shown {
     fn text(&self) -> String {

@@ -27,16 +27,17 @@ pub(super) fn delivery_text(delivery: &DeliveryContents) -> String {
         let text = format!("{}: {which}, in {}", quarantine.reason, quarantine.archived_at);
         lines.add(FAILS, "quarantine", text);
     }
-    let mut text = format!("delivery {}\n{}", delivery.delivery_id, lines.0);
-    if !delivery.events.is_empty() {
-        let table = rows_of(&delivery.events)
-            .column("event id", |event| &event.event_id)
-            .column("type", |event| &event.r#type)
-            .optional("entity", |event| event.entity.as_ref())
-            .column("result", result_text);
-        text.push_str(&format!("\n{table}\n"));
-    }
-    text
+    let events = rows_of(&delivery.events)
+        .column("event id", |event| &event.event_id)
+        .column("type", |event| &event.r#type)
+        .optional("entity", |event| event.entity.as_ref())
+        .column("result", result_text);
+    format!(
+        "delivery {}\n{}{}",
+        delivery.delivery_id,
+        lines.0,
+        events.below("")
+    )
 }
 
 fn result_text(event: &DeliveredEvent) -> String {
@@ -78,20 +79,16 @@ pub(super) fn signature_text(signature: &Signature) -> (char, String) {
             for (component, signed) in rewritten {
                 text.push_str(&format!(", {component} signed as {signed:?}"));
             }
-            if let Some(source) = &key.source {
-                text.push_str(&format!(", source {source}"));
-            }
-            if let Some(at) = &key.first_seen {
-                text.push_str(&format!(", first seen {}", local_text(at)));
-            }
-            if let Some(at) = &key.retired_at {
-                text.push_str(&format!(", retired {}", local_text(at)));
-            }
-            if let Some(at) = &key.distrusted_at {
-                text.push_str(&format!(", distrusted since {}", local_text(at)));
-            }
-            if let Some(thumbprint) = &key.thumbprint {
-                text.push_str(&format!(", thumbprint {thumbprint}"));
+            let at = |at: &Option<String>| at.as_deref().map(local_text);
+            let known = [
+                ("source", key.source.clone()),
+                ("first seen", at(&key.first_seen)),
+                ("retired", at(&key.retired_at)),
+                ("distrusted since", at(&key.distrusted_at)),
+                ("thumbprint", key.thumbprint.clone()),
+            ];
+            for (name, value) in known {
+                text.extend(value.map(|value| format!(", {name} {value}")));
             }
             (HOLDS, text)
         }

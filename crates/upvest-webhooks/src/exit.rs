@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use operator::ErrorKind;
 use operator::repair::Ending;
+use serde::Serialize;
 
-/// Tells how the program ended, as the number that the shell gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Tells how the program ended, as the number that the shell gets. It serialises as the `kind` of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum Exit {
     /// All was done, and nothing was found to be wrong.
@@ -38,19 +40,6 @@ impl Exit {
     #[must_use]
     pub const fn code(self) -> u8 {
         self as u8
-    }
-
-    /// Names the code as the `kind` of an error in JSON.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Usage => "usage",
-            Self::NotFound => "not-found",
-            Self::Findings => "findings",
-            Self::Denied => "denied",
-            Self::Unreachable => "unreachable",
-        }
     }
 
     /// Gives the code of a command that looked for what is wrong.

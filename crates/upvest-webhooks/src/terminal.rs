@@ -3,10 +3,12 @@
 use std::cell::RefCell;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use operator::{Error, Progress, Result};
 use tokio::sync::{Notify, oneshot};
+use tokio::time::sleep;
 
 use crate::output::{harmless, note};
 
@@ -55,11 +57,7 @@ impl Screen {
     pub(crate) fn show(&self, progress: Progress<'_>) {
         match progress {
             Progress::Note(text) => note(text),
-            Progress::Begun {
-                count: Some(count),
-                what,
-            } => drop(self.bar.replace(Some(progress_bar(count, what)))),
-            Progress::Begun { count: None, what } => drop(self.bar.replace(Some(counter(what)))),
+            Progress::Begun { count, what } => drop(self.bar.replace(Some(progress_bar(count, what)))),
             Progress::Done(more) => {
                 if let Some(bar) = &*self.bar.borrow() {
                     bar.inc(more);
@@ -74,23 +72,30 @@ impl Screen {
     }
 }
 
-/// Makes a bar, unless there is nothing to wait for. `what` is counted, in the plural.
-pub(crate) fn progress_bar(count: u64, what: &str) -> ProgressBar {
-    if count < 2 || !io::stderr().is_terminal() {
+/// Makes a bar, unless there is nothing to wait for; where no end is known, a counter. `what` is counted, in the plural.
+fn progress_bar(count: Option<u64>, what: &str) -> ProgressBar {
+    if count.is_some_and(|count| count < 2) || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let template = format!("{{bar:40}} {{pos}}/{{len}} {what}, {{per_sec}}, {{eta}} left");
-    let style = ProgressStyle::with_template(&template);
-    ProgressBar::new(count).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    let (bar, template) = match count {
+        Some(count) => (
+            ProgressBar::new(count),
+            format!("{{bar:40}} {{pos}}/{{len}} {what}, {{per_sec}}, {{eta}} left"),
+        ),
+        None => (
+            ProgressBar::new_spinner(),
+            format!("{{spinner}} {{pos}} {what}, {{per_sec}}"),
+        ),
+    };
+    bar.with_style(ProgressStyle::with_template(&template).expect("the template is one"))
 }
 
-/// Counts what there is no end known of. `what` is counted, in the plural.
-pub(crate) fn counter(what: &str) -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
+/// Waits until so much time is over; for ever where no time is set.
+pub(crate) async fn time_is_over(time: Option<Duration>) {
+    match time {
+        Some(time) => sleep(time).await,
+        None => std::future::pending().await,
     }
-    let style = ProgressStyle::with_template(&format!("{{spinner}} {{pos}} {what}, {{per_sec}}"));
-    ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
 /// Notifies when the process is told to end.

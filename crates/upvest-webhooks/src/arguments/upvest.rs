@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use operator::upvest_account::UpvestAccount;
 use operator::{Result, StackFinder};
 use upvest_api::{Client, Environment};
+
+use super::environment;
 
 /// Says in whose name Upvest is called.
 #[derive(Debug, Clone, Default, Args)]
@@ -23,24 +25,8 @@ pub(crate) struct UpvestArgs {
     #[arg(long, value_name = "FILE", global = true)]
     upvest_credentials: Option<PathBuf>,
     /// Environment of Upvest that is meant, unless the context says it; credentials that name the other one are refused
-    #[arg(long, value_name = "ENVIRONMENT", global = true)]
-    environment: Option<UpvestEnvironment>,
-}
-
-/// Names an environment of Upvest as the command line does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum UpvestEnvironment {
-    Sandbox,
-    Live,
-}
-
-impl From<UpvestEnvironment> for Environment {
-    fn from(environment: UpvestEnvironment) -> Self {
-        match environment {
-            UpvestEnvironment::Sandbox => Self::Sandbox,
-            UpvestEnvironment::Live => Self::Live,
-        }
-    }
+    #[arg(long, value_name = "ENVIRONMENT", global = true, value_parser = environment())]
+    environment: Option<Environment>,
 }
 
 impl UpvestArgs {
@@ -49,7 +35,7 @@ impl UpvestArgs {
         UpvestAccount {
             secret: self.upvest_secret.clone(),
             file: self.upvest_credentials.clone(),
-            environment: self.environment.map(Into::into),
+            environment: self.environment,
         }
     }
 

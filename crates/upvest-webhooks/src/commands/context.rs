@@ -3,10 +3,11 @@
 use clap::{Args, Subcommand};
 use operator::{Error, Result, StackChoice, StackFinder};
 use serde::Serialize;
+use upvest_api::Environment;
 
-use crate::arguments::UpvestEnvironment;
+use crate::arguments::environment;
 use crate::contexts::{Context, Contexts};
-use crate::output::{self, Report, facts, told};
+use crate::output::{Report, facts, rows_of, told};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -38,8 +39,8 @@ pub(crate) struct SetArgs {
     /// The name of the context: letters, digits, dots, - and _
     name: String,
     /// The environment of Upvest that is meant; credentials that name the other one are refused
-    #[arg(long, value_name = "ENVIRONMENT")]
-    environment: Option<UpvestEnvironment>,
+    #[arg(long, value_name = "ENVIRONMENT", value_parser = environment())]
+    environment: Option<Environment>,
 }
 
 /// Lists what the configuration file knows of stacks, context by context.
@@ -103,11 +104,8 @@ impl Command {
             Self::Show { name } => return told(show(&contexts, name)),
             Self::Set(SetArgs { name, environment }) => {
                 let given = given(stacks.choice(), environment)?;
-                let result = match contexts.set(&name, &given)? {
-                    true => Change::Made,
-                    false => Change::Changed,
-                };
-                (name, result)
+                let is_new = contexts.set(&name, &given)?;
+                (name, if is_new { Change::Made } else { Change::Changed })
             }
             Self::Use { name } => {
                 contexts.make_default(&name)?;
@@ -123,7 +121,7 @@ impl Command {
 }
 
 /// Takes what a context is to say from the options that mean it elsewhere.
-fn given(options: &StackChoice, environment: Option<UpvestEnvironment>) -> Result<Context> {
+fn given(options: &StackChoice, environment: Option<Environment>) -> Result<Context> {
     if options.local.is_some() {
         return Err(Error::usage(
             "a context names a stack of CloudFormation, with --stack: the one on this machine is --local everywhere",
@@ -133,7 +131,7 @@ fn given(options: &StackChoice, environment: Option<UpvestEnvironment>) -> Resul
         stack: options.stack.clone(),
         region: options.region.clone(),
         profile: options.aws_profile.clone(),
-        environment: environment.map(Into::into),
+        environment,
     };
     match given == Context::default() {
         true => Err(Error::usage(
@@ -167,7 +165,7 @@ fn described(contexts: &Contexts, name: &str, context: &Context) -> Named {
         stack: context.stack.clone(),
         region: context.region.clone(),
         profile: context.profile.clone(),
-        environment: context.environment.map(upvest_api::Environment::as_str),
+        environment: context.environment.map(Environment::as_str),
     }
 }
 
@@ -179,19 +177,14 @@ impl Report for ContextList {
                 self.file
             );
         }
-        let mut table = output::table(["context", "default", "stack", "region", "profile", "environment"]);
-        for context in &self.contexts {
-            let cell = |text: &Option<String>| text.clone().unwrap_or_default();
-            table.add_row([
-                context.name.clone(),
-                if context.default { "✓" } else { "" }.to_owned(),
-                cell(&context.stack),
-                cell(&context.region),
-                cell(&context.profile),
-                context.environment.unwrap_or_default().to_owned(),
-            ]);
-        }
-        table.to_string()
+        rows_of(&self.contexts)
+            .column("context", |context| &context.name)
+            .optional("default", |context| context.default.then_some("✓"))
+            .optional("stack", |context| context.stack.as_ref())
+            .optional("region", |context| context.region.as_ref())
+            .optional("profile", |context| context.profile.as_ref())
+            .optional("environment", |context| context.environment)
+            .to_string()
     }
 }
 

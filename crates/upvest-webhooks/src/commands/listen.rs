@@ -19,7 +19,6 @@ use operator::{Result, Stack};
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::Place;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
 
 use self::console::{Console, Key};
 use self::forwarder::Forwarder;
@@ -28,7 +27,7 @@ use crate::arguments::{Site, candidates, entity, event_type, length_of_time};
 use crate::exit::Exit;
 use crate::output::{Page, note};
 use crate::screen::{self, App, Desk, Setting};
-use crate::terminal::stop_signal;
+use crate::terminal::{stop_signal, time_is_over};
 
 /// Says how many updates wait for the program.
 const WAITING: usize = 64;
@@ -121,7 +120,7 @@ impl Arguments {
         // Whatever ends first drops the others.
         let ended = tokio::select! {
             () = stopped.notified() => Ok(()),
-            () = self.time_is_up() => Ok(()),
+            () = time_is_over(self.duration) => Ok(()),
             listened = self.listen(stack, &mut session, keys) => listened,
         };
         session.end();
@@ -159,7 +158,7 @@ impl Arguments {
         // Whatever ends first drops the others; the screen gives the terminal back when it is dropped.
         let ended = tokio::select! {
             () = stopped.notified() => Ok(()),
-            () = self.time_is_up() => Ok(()),
+            () = time_is_over(self.duration) => Ok(()),
             watched = feed.run(sender) => watched,
             forwarded = forwarder.run(updates, ordered) => forwarded,
             shown = screen::run(&mut app, news, &desk) => shown,
@@ -182,13 +181,6 @@ impl Arguments {
             title: format!("{} → {url}", setting.title),
             form: Some(self.form()),
             ..setting
-        }
-    }
-
-    async fn time_is_up(&self) {
-        match self.duration {
-            Some(duration) => sleep(duration).await,
-            None => std::future::pending().await,
         }
     }
 

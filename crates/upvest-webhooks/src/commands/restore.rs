@@ -1,19 +1,18 @@
 //! `restore`: puts rows of a restored copy of a table back into the stack's own table.
 
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use operator::Result;
 use operator::restore::{Request, RestoreReport, restore};
 use pipeline::stores::restoring::RestorableTable;
 
-use crate::arguments::{RepairArgs, Site};
+use crate::arguments::{RepairArgs, Site, by_name};
 use crate::exit::Exit;
 use crate::output::{Report, facts, repair_text, rows_of, unnamed};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The table of the stack whose rows are put back
-    #[arg(value_name = "TABLE", value_parser = tables())]
+    #[arg(value_name = "TABLE", value_parser = by_name(RestorableTable::ALL, RestorableTable::name))]
     table: RestorableTable,
     /// Name of the table that AWS made of the copy
     #[arg(long, value_name = "NAME")]
@@ -23,16 +22,6 @@ pub(crate) struct Arguments {
     overwrite: bool,
     #[command(flatten)]
     repair: RepairArgs,
-}
-
-fn tables() -> impl TypedValueParser<Value = RestorableTable> {
-    let named = |name: String| {
-        RestorableTable::ALL
-            .into_iter()
-            .find(|table| table.name() == name)
-    };
-    PossibleValuesParser::new(RestorableTable::ALL.map(RestorableTable::name))
-        .map(move |name| named(name).expect("the parser takes no other name"))
 }
 
 impl Arguments {

@@ -15,12 +15,11 @@ use operator::{Error, Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::Place;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
 
 use self::lines::Form;
 use crate::arguments::{entity, event_type, length_of_time};
 use crate::screen::{self, App, Desk, News, Setting};
-use crate::terminal::stop_signal;
+use crate::terminal::{stop_signal, time_is_over};
 
 /// Says how many updates wait for whoever shows them.
 const WAITING: usize = 64;
@@ -86,18 +85,12 @@ impl Arguments {
                 None => self.show(updates, stack, reader, clock).await,
             }
         };
-        let time_is_up = async {
-            match self.duration {
-                Some(duration) => sleep(duration).await,
-                None => std::future::pending().await,
-            }
-        };
         // Whatever ends first drops the others; the screen gives the terminal back when it is dropped.
         tokio::select! {
             () = stopped.notified() => Ok(()),
             shown = show => shown,
             watched = feed.run(sender) => watched,
-            () = time_is_up => match has_looked.load(Relaxed) {
+            () = time_is_over(self.duration) => match has_looked.load(Relaxed) {
                 true => Ok(()),
                 false => Err(Error::failed("the archive could not be read in all that time")),
             },

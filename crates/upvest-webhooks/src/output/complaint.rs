@@ -18,7 +18,7 @@ struct Complaint<'c> {
 
 #[derive(Serialize)]
 struct Failure<'c> {
-    kind: &'static str,
+    kind: Exit,
     message: String,
     hint: Option<&'c str>,
 }
@@ -53,7 +53,7 @@ pub fn misused(error: &clap::Error, words: impl IntoIterator<Item = OsString>) -
 
 fn json(exit: Exit, message: String, hint: Option<&str>) -> String {
     let error = Failure {
-        kind: exit.name(),
+        kind: exit,
         message,
         hint,
     };

@@ -13,7 +13,7 @@ use upvest::effects::Effect;
 pub(crate) use self::brief::Brief;
 use self::delivery::{delivery_text, duplicates_text, signature_text};
 use crate::exit::Exit;
-use crate::output::{Report, fitting, harmless_line, pretty};
+use crate::output::{Report, fitting, harmless_line, pretty, set_in};
 use crate::times::local_text;
 
 /// Marks what is told and was not checked.
@@ -44,31 +44,16 @@ impl Lines {
 
 impl Report for Explanation {
     fn text(&self) -> String {
-        let mut text = String::new();
-        let mut paragraph = |paragraph: String| {
-            if !text.is_empty() {
-                text.push('\n');
-            }
-            text.push_str(&paragraph);
-        };
-        paragraph(verdict(&self.findings));
-        if let Some(delivery) = &self.delivery {
-            paragraph(delivery_text(delivery));
-        }
-        if let Some(entity) = &self.entity {
-            paragraph(entity_text(entity));
-        }
-        if let Some(text) = earlier_text(self) {
-            paragraph(text);
-        }
-        for event in &self.events {
+        let mut paragraphs = vec![verdict(&self.findings)];
+        paragraphs.extend(self.delivery.as_ref().map(delivery_text));
+        paragraphs.extend(self.entity.as_ref().map(entity_text));
+        paragraphs.extend(earlier_text(self));
+        paragraphs.extend(self.events.iter().map(|event| {
             let delivery = self.deliveries.get(&event.delivery_id);
-            paragraph(event_text(event, delivery, self.published_to.as_deref()));
-        }
-        if let Some(others) = &self.duplicates {
-            paragraph(duplicates_text(others));
-        }
-        text
+            event_text(event, delivery, self.published_to.as_deref())
+        }));
+        paragraphs.extend(self.duplicates.as_deref().map(duplicates_text));
+        paragraphs.join("\n")
     }
 
     fn exit(&self) -> Exit {
@@ -80,10 +65,9 @@ fn verdict(findings: &[String]) -> String {
     if findings.is_empty() {
         return format!("{HOLDS} everything on the way holds\n");
     }
-    let findings = findings
-        .iter()
-        .map(|finding| fitting(&format!("{FAILS} "), finding) + "\n");
-    format!("What does not hold:\n{}", findings.collect::<String>())
+    let line = |finding: &String| fitting(&format!("{FAILS} "), finding) + "\n";
+    let findings: String = findings.iter().map(line).collect();
+    format!("What does not hold:\n{findings}")
 }
 
 /// Says which events of an entity are left out, if any are.
@@ -122,19 +106,15 @@ fn entity_text(entity: &EntityAccount) -> String {
         let at = local_text(at);
         lines.add(TOLD, "last event", format!("{kind} at {at}, event {id}"));
     }
-    let keeps = Some(entity.transitions.join(", ")).filter(|events| !events.is_empty());
-    lines.add_some(
-        "keeps",
-        keeps.map(|events| format!("the changes of {events}: a retry resumes their effects")),
-    );
+    if !entity.transitions.is_empty() {
+        let events = entity.transitions.join(", ");
+        let keeps = format!("the changes of {events}: a retry resumes their effects");
+        lines.add(TOLD, "keeps", keeps);
+    }
     let (mark, log) = log_line(&entity.log);
     lines.add(mark, "log", log);
-    format!(
-        "{}\n{}{}",
-        entity.entity,
-        lines.0,
-        object_text(entity.object.as_deref())
-    )
+    let object = object_text(entity.object.as_deref());
+    format!("{}\n{}{object}", entity.entity, lines.0)
 }
 
 fn event_text(event: &EventAccount, delivery: Option<&Delivery>, bus: Option<&str>) -> String {
@@ -185,23 +165,16 @@ fn add_origin(event: &EventAccount, lines: &mut Lines, delivery: &Delivery) {
 
 fn add_bytes(event: &EventAccount, lines: &mut Lines) {
     let sha256 = &event.sha256;
-    match event.bytes {
-        Bytes::AsSigned => lines.add(
-            HOLDS,
-            "bytes",
-            format!("the log has what was signed, sha256 {sha256}"),
-        ),
+    let (mark, text) = match event.bytes {
+        Bytes::AsSigned => (HOLDS, format!("the log has what was signed, sha256 {sha256}")),
         Bytes::Changed => {
             let differs = event.differs.join(", ");
-            lines.add(
-                FAILS,
-                "bytes",
-                format!("the log does not have what was signed: {differs}"),
-            );
+            (FAILS, format!("the log does not have what was signed: {differs}"))
         }
-        Bytes::NotInDelivery => lines.add(FAILS, "bytes", "the delivery does not have the event"),
-        Bytes::Unproven => lines.add(DARK, "bytes", "nothing proven is there to compare the log with"),
-    }
+        Bytes::NotInDelivery => (FAILS, "the delivery does not have the event".to_owned()),
+        Bytes::Unproven => (DARK, "nothing proven is there to compare the log with".to_owned()),
+    };
+    lines.add(mark, "bytes", text);
 }
 
 fn add_effects(event: &EventAccount, lines: &mut Lines, bus: Option<&str>) {
@@ -286,9 +259,6 @@ fn publication_text(publication: &Publication, bus: Option<&str>) -> String {
 }
 
 fn object_text(object: Option<&serde_json::value::RawValue>) -> String {
-    let object = object.map(|object| pretty(object.get()));
-    object.map_or_else(String::new, |object| {
-        let lines = object.lines().map(|line| format!("  {line}\n"));
-        lines.collect()
-    })
+    let object = object.map(|object| set_in(&pretty(object.get())));
+    object.unwrap_or_default()
 }

@@ -1,7 +1,6 @@
 //! What was heard so far, what the program took of it, and what is told of that.
 
 use std::io;
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use operator::listen::{Heard, HeardDelivery, Listener, Post, Poster};
@@ -19,6 +18,9 @@ use crate::output::{Page, harmless, laid_out, pretty};
 const KEPT: usize = 1_000;
 /// Says how long to wait before a stack that cannot be read is asked again.
 const PAUSE: Duration = Duration::from_secs(5);
+
+/// Tells what keys do while something is posted.
+const KEYS: &str = "r posts the last one again, f all that were not taken, q ends it";
 
 /// Says how things are told, and when there were enough.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +43,8 @@ pub(super) struct Session {
     /// Counts what is not kept of that any longer.
     forgotten: u64,
     in_trouble: bool,
+    /// Tells whether there was enough, or nobody reads on.
+    is_over: bool,
 }
 
 impl Session {
@@ -55,6 +59,7 @@ impl Session {
             not_taken: Vec::new(),
             forgotten: 0,
             in_trouble: false,
+            is_over: false,
         }
     }
 
@@ -65,7 +70,7 @@ impl Session {
             None => "listening".to_owned(),
         };
         let keys = match (self.console.reads_keys(), url) {
-            (true, Some(_)) => "r posts the last one again, f all that were not taken, q ends it",
+            (true, Some(_)) => KEYS,
             (true, None) => "q ends it",
             (false, _) => "Ctrl-C ends it",
         };
@@ -99,30 +104,25 @@ impl Session {
         mut updates: mpsc::Receiver<Update>,
         mut keys: Option<mpsc::UnboundedReceiver<Key>>,
     ) -> Result<()> {
-        loop {
+        while !self.is_over {
             let pressed = async {
                 match &mut keys {
                     Some(keys) => keys.recv().await,
                     None => std::future::pending().await,
                 }
             };
-            let done = tokio::select! {
+            tokio::select! {
                 update = updates.recv() => match update {
                     Some(update) => self.take(update).await?,
                     None => return Ok(()),
                 },
-                key = pressed => self.press(key).await,
-            };
-            match done {
-                Ok(ControlFlow::Continue(())) => {}
-                Ok(ControlFlow::Break(())) => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-                Err(error) => return Err(Error::context("the result cannot be printed")(error)),
+                key = pressed => self.press(key).await?,
             }
         }
+        Ok(())
     }
 
-    async fn take(&mut self, update: Update) -> Result<io::Result<ControlFlow<()>>> {
+    async fn take(&mut self, update: Update) -> Result<()> {
         match update {
             Update::Delivery(delivery) => {
                 let HeardDelivery { heard, missing } = self.hear(&delivery).await?;
@@ -133,16 +133,16 @@ impl Session {
                     ));
                 }
                 for heard in heard {
-                    match self.forward(heard).await {
-                        Ok(ControlFlow::Continue(())) => {}
-                        ended => return Ok(ended),
+                    self.forward(heard).await?;
+                    if self.is_over {
+                        break;
                     }
                 }
             }
             Update::Trouble { why, retry_in } => self.be_in_trouble(&why, retry_in),
             Update::CaughtUp => self.be_out_of_trouble(),
         }
-        Ok(Ok(ControlFlow::Continue(())))
+        Ok(())
     }
 
     /// Reads what came, however long the stack cannot be read; a stack that denies it will not change its mind.
@@ -169,21 +169,13 @@ impl Session {
         }
     }
 
-    /// Posts what was heard for the first time, and tells of it; breaks where there were enough.
-    async fn forward(&mut self, heard: Heard) -> io::Result<ControlFlow<()>> {
+    /// Posts what was heard for the first time, and tells of it, and whether there were enough.
+    async fn forward(&mut self, heard: Heard) -> Result<()> {
         self.heard += 1;
-        let post = self.post(&heard).await;
         self.last = Some(heard.clone());
-        let is_taken = post.as_ref().is_none_or(Post::is_taken);
-        let told = self.tell(&heard, post.as_ref());
-        if !is_taken {
-            self.keep(heard);
-        }
-        told?;
-        Ok(match Some(self.heard) == self.style.count {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        })
+        self.repeat(heard).await?;
+        self.is_over |= Some(self.heard) == self.style.count;
+        Ok(())
     }
 
     async fn post(&self, heard: &Heard) -> Option<Post> {
@@ -201,7 +193,7 @@ impl Session {
         self.not_taken.push(heard);
     }
 
-    async fn press(&mut self, key: Option<Key>) -> io::Result<ControlFlow<()>> {
+    async fn press(&mut self, key: Option<Key>) -> Result<()> {
         match key {
             Some(_) if self.poster.is_none() => self.console.note("nothing is posted: q ends it"),
             Some(Key::Repeat) => match self.last.clone() {
@@ -216,19 +208,19 @@ impl Session {
                     self.console.note("there is nothing that was not taken");
                 }
                 for heard in std::mem::take(&mut self.not_taken) {
-                    self.repeat(heard).await?;
+                    if !self.is_over {
+                        self.repeat(heard).await?;
+                    }
                 }
             }
-            Some(Key::Help) => {
-                self.console
-                    .note("r posts the last one again, f all that were not taken, q ends it");
-            }
-            None => return Ok(ControlFlow::Break(())),
+            Some(Key::Help) => self.console.note(KEYS),
+            None => self.is_over = true,
         }
-        Ok(ControlFlow::Continue(()))
+        Ok(())
     }
 
-    async fn repeat(&mut self, heard: Heard) -> io::Result<()> {
+    /// Posts what was heard, and tells of it.
+    async fn repeat(&mut self, heard: Heard) -> Result<()> {
         let post = self.post(&heard).await;
         let told = self.tell(&heard, post.as_ref());
         if !post.as_ref().is_none_or(Post::is_taken) {
@@ -237,7 +229,15 @@ impl Session {
         told
     }
 
-    fn tell(&mut self, heard: &Heard, post: Option<&Post>) -> io::Result<()> {
+    fn tell(&mut self, heard: &Heard, post: Option<&Post>) -> Result<()> {
+        match self.print(heard, post) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.is_over = true,
+            printed => printed.map_err(Error::context("the result cannot be printed"))?,
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, heard: &Heard, post: Option<&Post>) -> io::Result<()> {
         let Style {
             page, prints_bodies, ..
         } = self.style;

@@ -24,22 +24,16 @@ impl Report for Brief {
         if let Some(entity) = &explanation.entity {
             let status = entity.status.as_deref().unwrap_or("without a status");
             let (mark, log) = log_line(&entity.log);
-            paragraphs.push(format!(
-                "{}  {}\n{mark} {}\n{}",
-                harmless_line(&entity.entity),
-                harmless_line(status),
-                harmless_line(&log),
-                object_text(entity.object.as_deref())
-            ));
+            let object = object_text(entity.object.as_deref());
+            let [entity, status, log] = [entity.entity.as_str(), status, &log].map(harmless_line);
+            paragraphs.push(format!("{entity}  {status}\n{mark} {log}\n{object}"));
         }
         paragraphs.extend(earlier_text(explanation));
-        if !explanation.events.is_empty() {
-            paragraphs.push(lines(explanation));
-        }
+        let has_events = !explanation.events.is_empty();
+        paragraphs.extend(has_events.then(|| lines(explanation)));
         paragraphs.extend(explanation.duplicates.as_deref().map(duplicates_text));
-        if !explanation.events.is_empty() {
-            paragraphs.push("each step from the signed bytes to the actions: -v\n".to_owned());
-        }
+        let more = "each step from the signed bytes to the actions: -v\n";
+        paragraphs.extend(has_events.then(|| more.to_owned()));
         paragraphs.join("\n")
     }
 

@@ -36,7 +36,7 @@ pub(crate) struct Context {
 }
 
 /// Holds the contexts of a file, and the file as it was read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Contexts {
     file: Option<PathBuf>,
     document: DocumentMut,
@@ -93,13 +93,11 @@ impl Contexts {
     pub(crate) fn read(variables: &Lookup<'_>) -> Result<Self> {
         let file = place(variables);
         let text = match file.as_ref().map(fs::read_to_string) {
-            None => String::new(),
-            Some(Ok(text)) => text,
-            Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Some(Err(error)) => {
+            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {
                 let file = file.unwrap_or_default();
                 return Err(Error::context(format!("cannot read {}", file.display()))(error));
             }
+            read => read.and_then(|text| text.ok()).unwrap_or_default(),
         };
         Self::parsed(file, &text)
     }
@@ -107,26 +105,26 @@ impl Contexts {
     fn parsed(file: Option<PathBuf>, text: &str) -> Result<Self> {
         let mut contexts = Self {
             file,
-            document: DocumentMut::new(),
-            default: None,
-            contexts: BTreeMap::new(),
+            ..Self::default()
         };
-        let wrong = |why: String| Error::usage(format!("{}: {why}", contexts.place()));
-        let document: DocumentMut = text
-            .parse()
-            .map_err(|error: TomlError| wrong(format!("it is no TOML: {}", error.message())))?;
-        let (mut default, mut named) = (None, BTreeMap::new());
-        for (member, item) in document.iter() {
+        match contexts.take_in(text) {
+            Ok(()) => Ok(contexts),
+            Err(why) => Err(Error::usage(format!("{}: {why}", contexts.place()))),
+        }
+    }
+
+    /// Takes in what a file says; what is wrong with it ends that.
+    fn take_in(&mut self, text: &str) -> Result<(), String> {
+        let no_toml = |error: TomlError| format!("it is no TOML: {}", error.message());
+        self.document = text.parse().map_err(no_toml)?;
+        for (member, item) in self.document.iter() {
             match member {
-                "default" => default = Some(text_of(member, item).map_err(wrong)?),
-                "contexts" => named = contexts_of(item).map_err(wrong)?,
-                _ => return Err(wrong(unknown(member, &MEMBERS))),
+                "default" => self.default = Some(text_of(member, item)?),
+                "contexts" => self.contexts = contexts_of(item)?,
+                _ => return Err(unknown(member, &MEMBERS)),
             }
         }
-        contexts.document = document;
-        contexts.default = default;
-        contexts.contexts = named;
-        Ok(contexts)
+        Ok(())
     }
 
     /// Says where they are, for people.

@@ -17,9 +17,9 @@ use anstyle::AnsiColor;
 use operator::{Error, Result};
 use serde::Serialize;
 
-use crate::exit::Exit;
 use crate::times::with_offset;
 
+pub(crate) use crate::exit::Exit;
 pub use complaint::{complain, misused};
 pub(crate) use harmless::{harmless, harmless_json, harmless_line};
 pub(crate) use json::{pretty, readable};

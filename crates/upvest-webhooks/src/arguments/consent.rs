@@ -1,9 +1,9 @@
 //! Whether something is done at all, and who is asked, where nothing is repaired.
 
 use clap::Args;
-use operator::{Error, Result};
+use operator::Result;
 
-use super::repair::{nobody_to_ask, refuse_unless_answerable};
+use super::repair::{answered, refuse_unless_answerable};
 use crate::terminal;
 
 /// Says whether to do it, after a question or not.
@@ -23,23 +23,20 @@ impl ConsentArgs {
     ///
     /// # Errors
     ///
-    /// [`Error`] of the kind usage without a terminal.
+    /// [`Error`](operator::Error) of the kind usage without a terminal.
     pub(crate) async fn confirm(&self, shown: impl FnOnce(), question: String) -> Result<bool> {
         shown();
-        if self.yes {
-            return Ok(true);
+        match self.yes {
+            true => Ok(true),
+            false => answered(terminal::ask_meanwhile(question).await),
         }
-        let answer = terminal::ask_meanwhile(question).await;
-        answer
-            .map_err(Error::context("the answer cannot be read"))?
-            .ok_or_else(nobody_to_ask)
     }
 
     /// Makes sure that somebody can be asked later, where much is done before the question.
     ///
     /// # Errors
     ///
-    /// [`Error`] of the kind usage without a terminal.
+    /// [`Error`](operator::Error) of the kind usage without a terminal.
     pub(crate) fn must_be_answerable(&self) -> Result<()> {
         refuse_unless_answerable(self.yes || self.dry_run)
     }

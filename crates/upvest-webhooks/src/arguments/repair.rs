@@ -1,5 +1,7 @@
 //! How a repair is done: its reason, its rate, and who is asked.
 
+use std::io;
+
 use clap::Args;
 use operator::repair::RepairOptions;
 use operator::{Error, Repair, Result};
@@ -31,8 +33,14 @@ pub(crate) fn rate(text: &str) -> Result<f64, &'static str> {
     rate.ok_or("expected a number from 0.01 to 10000")
 }
 
+/// Takes an answer, which nobody gave where there is no terminal.
+pub(super) fn answered(answer: io::Result<Option<bool>>) -> Result<bool> {
+    let answer = answer.map_err(Error::context("the answer cannot be read"))?;
+    answer.ok_or_else(nobody_to_ask)
+}
+
 /// Says that there is nobody to ask.
-pub(super) fn nobody_to_ask() -> Error {
+fn nobody_to_ask() -> Error {
     Error::usage("nobody can be asked, without a terminal: use --yes, or --dry-run to see what would be done")
 }
 
@@ -60,7 +68,7 @@ impl RepairArgs {
         Repair {
             stack: site.stack,
             options: RepairOptions {
-                reason: self.reason().to_owned(),
+                reason: self.reason.clone().unwrap_or_default(),
                 dry_run: self.dry_run,
                 per_second: self.rate,
             },
@@ -75,12 +83,10 @@ impl RepairArgs {
     ///
     /// [`Error`] of the kind usage without a terminal.
     pub(crate) fn confirm(&self, question: &str) -> Result<bool> {
-        if self.yes {
-            return Ok(true);
+        match self.yes {
+            true => Ok(true),
+            false => answered(terminal::ask(question)),
         }
-        terminal::ask(question)
-            .map_err(Error::context("the answer cannot be read"))?
-            .ok_or_else(nobody_to_ask)
     }
 
     /// Makes sure that somebody can be asked later, where much is read before the question.
@@ -90,10 +96,5 @@ impl RepairArgs {
     /// [`Error`] of the kind usage without a terminal.
     pub(crate) fn must_be_answerable(&self) -> Result<()> {
         refuse_unless_answerable(self.yes || self.dry_run)
-    }
-
-    /// Gives the operator's reason, for the audit table.
-    pub(crate) fn reason(&self) -> &str {
-        self.reason.as_deref().unwrap_or_default()
     }
 }

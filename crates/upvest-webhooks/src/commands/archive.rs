@@ -12,8 +12,7 @@ use pipeline::runtime::clock::Clock;
 
 use self::resend::Resend;
 use crate::arguments::Site;
-use crate::exit::Exit;
-use crate::output::{Report, facts, rows_of, told, unnamed};
+use crate::output::{Exit, Report, facts, rows_of, told, unnamed};
 
 const EXAMPLES: &str = "\
 Example: the deliveries of a day

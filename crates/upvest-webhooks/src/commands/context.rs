@@ -223,7 +223,7 @@ mod tests {
     use webhook_tests::schemas::fitting;
 
     use super::*;
-    use crate::exit::Exit;
+    use crate::output::Exit;
 
     #[derive(Debug, Parser)]
     struct Line {

@@ -7,8 +7,7 @@ use operator::Result;
 use operator::drain::{Drained, QueueRemains, Resumed, drain, resume};
 
 use crate::arguments::{RepairArgs, Site};
-use crate::exit::Exit;
-use crate::output::{Report, repair_text, table, told};
+use crate::output::{Exit, Report, repair_text, table, told};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -24,8 +24,7 @@ use self::console::{Console, Key};
 use self::forwarder::Forwarder;
 use self::session::{Session, Style};
 use crate::arguments::{Site, candidates, entity, event_type, length_of_time};
-use crate::exit::Exit;
-use crate::output::{Page, note};
+use crate::output::{Exit, Page, note};
 use crate::screen::{self, App, Desk, Setting};
 use crate::terminal::{stop_signal, time_is_over};
 

@@ -13,8 +13,7 @@ use upvest::Domain;
 use uuid::Uuid;
 
 use crate::arguments::{RepairArgs, Site, candidates, domain, entity, event_type, ids};
-use crate::exit::Exit;
-use crate::output::{Report, note, rows_of, unnamed};
+use crate::output::{Exit, Report, note, rows_of, unnamed};
 
 /// Says after how many messages the audit table is told how far it came. Tests do not wait for so many.
 const NOTE_AFTER: u64 = if cfg!(test) { 2 } else { 500 };

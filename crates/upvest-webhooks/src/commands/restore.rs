@@ -6,8 +6,7 @@ use operator::restore::{Request, RestoreReport, restore};
 use pipeline::stores::restoring::RestorableTable;
 
 use crate::arguments::{RepairArgs, Site, by_name};
-use crate::exit::Exit;
-use crate::output::{Report, facts, repair_text, rows_of, unnamed};
+use crate::output::{Exit, Report, facts, repair_text, rows_of, unnamed};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -7,8 +7,7 @@ use clap::{ArgGroup, Args};
 use operator::{Error, Reporter, Result};
 use upvest::signature::{Dialect, SigningKey};
 
-use crate::exit::Exit;
-use crate::output::{Report, facts, rows_of};
+use crate::output::{Exit, Report, facts, rows_of};
 use operator::key_file;
 use operator::send::{Fault, Latency, Order, Pace, Shipment, Source, Summary, Target, events_for};
 

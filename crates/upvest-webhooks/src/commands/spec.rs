@@ -6,8 +6,7 @@ use clap::Subcommand;
 use operator::Result;
 use operator::specification::{Side, SpecificationReport, Subject, check};
 
-use crate::exit::Exit;
-use crate::output::{Report, rows_of};
+use crate::output::{Exit, Report, rows_of};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -14,8 +14,7 @@ use pipeline::runtime::clock::Clock;
 use serde::Serialize;
 
 use crate::arguments::{OneOf, length_of_time};
-use crate::exit::Exit;
-use crate::output::{Report, facts, rows_of, told};
+use crate::output::{Exit, Report, facts, rows_of, told};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -128,8 +127,10 @@ impl Report for Triggered {
 }
 
 fn of_one(triggered: &Triggered, event: &TriggeredEvent) -> String {
-    let after = |ms: Option<u64>| Some(ms.map_or("not in time".to_owned(), |ms| format!("after {ms} ms")));
-    let was_taken = triggered.delivery_id.is_some();
+    let after = |ms: Option<u64>| {
+        let was_taken = triggered.delivery_id.is_some();
+        was_taken.then(|| ms.map_or("not in time".to_owned(), |ms| format!("after {ms} ms")))
+    };
     facts([
         ("event", Some(event.event_id.clone())),
         ("type", Some(event.r#type.clone())),
@@ -137,11 +138,8 @@ fn of_one(triggered: &Triggered, event: &TriggeredEvent) -> String {
         ("delivery", triggered.delivery_id.clone()),
         ("signed by", Some(triggered.key_id.clone())),
         ("answered", Some(triggered.answer.clone())),
-        ("in the log", after(event.stored_after_ms).filter(|_| was_taken)),
-        (
-            "in the state",
-            after(event.in_state_after_ms).filter(|_| was_taken),
-        ),
+        ("in the log", after(event.stored_after_ms)),
+        ("in the state", after(event.in_state_after_ms)),
         ("status", event.status.clone()),
     ])
 }

@@ -77,7 +77,13 @@ enum Command {
     /// Delete a subscription, after a question
     ///
     /// Example: upvest-webhooks --stack webhooks-live webhooks delete a8eb3540-5a84-40f9-b2bb-7f99f282fc5a --yes
-    Delete(Delete),
+    Delete {
+        #[command(flatten)]
+        switch: Switch,
+        /// Do not ask before it is deleted
+        #[arg(long, help_heading = "Options")]
+        yes: bool,
+    },
     /// Have Upvest send a test, and see what became of it
     ///
     /// Shows what Upvest was answered, and looks for the delivery in the stack for up to 20 seconds. It fails when the
@@ -99,18 +105,6 @@ struct Switch {
     dry_run: bool,
 }
 
-#[derive(Debug, Args)]
-struct Delete {
-    /// Id of the subscription, as webhooks list shows it
-    id: ResourceId,
-    /// Show the request, and do not send it
-    #[arg(long, help_heading = "Options")]
-    dry_run: bool,
-    /// Do not ask before it is deleted
-    #[arg(long, help_heading = "Options")]
-    yes: bool,
-}
-
 /// Puts a question that is answered with yes or no; `None` when there is nobody to answer.
 type Ask<'a> = &'a mut dyn FnMut(&str) -> io::Result<Option<bool>>;
 
@@ -127,40 +121,40 @@ impl Webhooks {
         test_at_most: Duration,
     ) -> Result<Box<dyn Report>> {
         let upvest = self.upvest.client(stacks).await?;
-        let outcome = match self.command {
+        match self.command {
             Command::List => {
                 let webhooks = upvest.list_webhooks().await?;
-                return told(Ok(Listed { webhooks }));
+                told(Ok(Listed { webhooks }))
             }
             Command::Get { id } => {
                 let webhook = upvest.webhook(&id).await?;
-                return told(Ok(Shown { webhook }));
+                told(Ok(Shown { webhook }))
             }
-            Command::Test { id } => {
-                return told(webhooks::test(&upvest, stacks, &id, test_at_most).await);
-            }
+            Command::Test { id } => told(webhooks::test(&upvest, stacks, &id, test_at_most).await),
             Command::Create(create) => {
                 let url = match &create.url {
                     Some(url) => url.clone(),
                     None => own_url(stacks).await?,
                 };
-                webhooks::create(&upvest, &create.wanted(url), create.options()).await?
+                told(webhooks::create(&upvest, &create.wanted(url), create.options()).await)
             }
             Command::Update(update) => {
                 let (id, dry_run) = (update.id.clone(), update.dry_run);
-                webhooks::update(&upvest, &id, update.wanted(), dry_run).await?
+                told(webhooks::update(&upvest, &id, update.wanted(), dry_run).await)
             }
-            Command::Enable(Switch { id, dry_run }) => webhooks::switch(&upvest, &id, true, dry_run).await?,
+            Command::Enable(Switch { id, dry_run }) => {
+                told(webhooks::switch(&upvest, &id, true, dry_run).await)
+            }
             Command::Disable(Switch { id, dry_run }) => {
-                webhooks::switch(&upvest, &id, false, dry_run).await?
+                told(webhooks::switch(&upvest, &id, false, dry_run).await)
             }
-            Command::Delete(Delete { id, dry_run, yes }) => {
+            Command::Delete { switch, yes } => {
+                let Switch { id, dry_run } = switch;
                 let mut confirm = |webhook: &Webhook| confirm_deletion(webhook, ask);
                 let confirm = (!yes).then_some(&mut confirm as webhooks::Confirm<'_>);
-                webhooks::delete(&upvest, id, dry_run, confirm).await?
+                told(webhooks::delete(&upvest, id, dry_run, confirm).await)
             }
-        };
-        told(Ok(outcome))
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use operator::listen::Form;
 use operator::watch::{Outcome, Update, WatchedDelivery, WatchedEvent};
 use tui_input::Input;
 
-pub(super) use self::panes::{Account, Explained, Object};
+pub(super) use self::panes::{Explained, Object};
 pub(crate) use self::posts::Posting;
 pub(super) use self::posts::Posts;
 

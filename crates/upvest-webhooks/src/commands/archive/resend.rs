@@ -6,8 +6,7 @@ use operator::archive::{ResendReport, resend};
 use operator::times::{When, period};
 
 use crate::arguments::{RepairArgs, Site};
-use crate::exit::Exit;
-use crate::output::{Report, facts, repair_text, unnamed};
+use crate::output::{Exit, Report, facts, repair_text, unnamed};
 
 #[derive(Debug, Args)]
 pub(crate) struct Resend {

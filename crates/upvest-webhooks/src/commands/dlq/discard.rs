@@ -5,8 +5,7 @@ use operator::{Error, Result};
 
 use super::selection::{MessagesArgs, messages_behind};
 use crate::arguments::Site;
-use crate::exit::Exit;
-use crate::output::{Report, counted, missing, repair_text, rows_of};
+use crate::output::{Exit, Report, counted, missing, repair_text, rows_of};
 
 /// Gives up what is selected, after a question that names how many events of which types.
 pub(super) async fn run(messages: MessagesArgs, site: Site<'_>) -> Result<Discarded> {

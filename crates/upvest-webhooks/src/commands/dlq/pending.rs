@@ -5,8 +5,7 @@ use operator::Result;
 use operator::dlq::{PendingList, Resent, resend};
 
 use crate::arguments::{RepairArgs, Site};
-use crate::exit::Exit;
-use crate::output::{Report, missing, repair_text, rest, rows_of};
+use crate::output::{Exit, Report, missing, repair_text, rest, rows_of};
 use crate::times::{age_at, local};
 
 #[derive(Debug, Args)]

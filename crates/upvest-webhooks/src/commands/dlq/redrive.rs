@@ -7,8 +7,7 @@ use operator::{Queue, Result};
 
 use super::selection::{MessagesArgs, messages_behind};
 use crate::arguments::Site;
-use crate::exit::Exit;
-use crate::output::{Report, missing, repair_text, rows_of};
+use crate::output::{Exit, Report, missing, repair_text, rows_of};
 
 /// Sends back what is selected, after a question that names the queues.
 pub(super) async fn run(messages: MessagesArgs, site: Site<'_>) -> Result<RedriveReport> {

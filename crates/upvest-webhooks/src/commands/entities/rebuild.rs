@@ -6,8 +6,7 @@ use operator::entities::{Finding, RebuildReport, Rebuilding, Rebuilt, Which, reb
 use upvest::{Domain, EntityKey};
 
 use crate::arguments::{RepairArgs, Site, candidates, domain, entity};
-use crate::exit::Exit;
-use crate::output::{Report, facts, repair_text, rows_of};
+use crate::output::{Exit, Report, facts, repair_text, rows_of};
 
 const EXAMPLES: &str = "\
 Examples:

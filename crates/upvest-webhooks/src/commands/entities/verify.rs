@@ -6,8 +6,7 @@ use operator::entities::{Verified, verify_all, verify_domains};
 use upvest::{Domain, EntityKey};
 
 use crate::arguments::{Site, candidates, domain, entity};
-use crate::exit::Exit;
-use crate::output::{Report, facts, rows_of, unnamed};
+use crate::output::{Exit, Report, facts, rows_of, unnamed};
 
 const EXAMPLES: &str = "\
 Example:

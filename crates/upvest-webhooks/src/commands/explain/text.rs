@@ -12,8 +12,7 @@ use upvest::effects::Effect;
 
 pub(crate) use self::brief::Brief;
 use self::delivery::{delivery_text, duplicates_text, signature_text};
-use crate::exit::Exit;
-use crate::output::{Report, fitting, harmless_line, pretty, set_in};
+use crate::output::{Exit, Report, fitting, harmless_line, pretty, set_in};
 use crate::times::local_text;
 
 /// Marks what is told and was not checked.

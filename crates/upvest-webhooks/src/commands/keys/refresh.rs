@@ -7,8 +7,7 @@ use pipeline::runtime::clock::Clock;
 
 use super::sent_on::sent_on;
 use crate::arguments::{RepairArgs, Site, UpvestArgs};
-use crate::exit::Exit;
-use crate::output::{Report, rows_of};
+use crate::output::{Exit, Report, rows_of};
 
 const EXAMPLES: &str = "\
 Examples:

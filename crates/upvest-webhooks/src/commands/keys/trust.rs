@@ -8,8 +8,7 @@ use operator::times::When;
 
 use super::sent_on::sent_on;
 use crate::arguments::{RepairArgs, Site};
-use crate::exit::Exit;
-use crate::output::{Report, facts, missing, repair_text, rows_of};
+use crate::output::{Exit, Report, facts, missing, repair_text, rows_of};
 use crate::times::{local, local_text};
 
 /// Bounds the deliveries that the text names; the JSON document has all.

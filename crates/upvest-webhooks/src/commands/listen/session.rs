@@ -104,6 +104,7 @@ impl Session {
         mut updates: mpsc::Receiver<Update>,
         mut keys: Option<mpsc::UnboundedReceiver<Key>>,
     ) -> Result<()> {
+        self.is_over = false;
         while !self.is_over {
             let pressed = async {
                 match &mut keys {

@@ -7,8 +7,7 @@ use uuid::Uuid;
 
 use super::selection::SelectionArgs;
 use crate::arguments::{RepairArgs, Site, ids};
-use crate::exit::Exit;
-use crate::output::{Report, counted, missing, repair_text, rows_of};
+use crate::output::{Exit, Report, counted, missing, repair_text, rows_of};
 
 #[derive(Debug, Args)]
 pub(crate) struct DiscardArgs {

@@ -10,8 +10,7 @@ use uuid::Uuid;
 use super::selection::SelectionArgs;
 use super::show::outlook_text;
 use crate::arguments::{RepairArgs, Site, ids};
-use crate::exit::Exit;
-use crate::output::{Report, missing, repair_text, rows_of};
+use crate::output::{Exit, Report, missing, repair_text, rows_of};
 use crate::times::{age_at, local};
 
 #[derive(Debug, Args)]

@@ -2,8 +2,7 @@
 
 use operator::reconcile::{CategoryReport, Reconciliation, RepairReport};
 
-use crate::exit::Exit;
-use crate::output::{Report, rows_of};
+use crate::output::{Exit, Report, rows_of};
 
 /// Bounds the differences that are listed for people.
 const MOST_LISTED: usize = 100;

@@ -3,8 +3,7 @@
 use operator::webhooks::{Difference, Outcome, PlannedRequest};
 
 use super::show;
-use crate::exit::Exit;
-use crate::output::{Report, pretty, rows_of};
+use crate::output::{Exit, Report, pretty, rows_of};
 
 impl Report for Outcome {
     fn text(&self) -> String {

@@ -5,8 +5,7 @@ use pipeline::stores::archive::UNKNOWN_KEY;
 use serde_json::Value;
 use upvest_api::EndpointAnswer;
 
-use crate::exit::Exit;
-use crate::output::{Report, facts};
+use crate::output::{Exit, Report, facts};
 
 const OK: u16 = 200;
 

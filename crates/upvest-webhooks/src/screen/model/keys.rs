@@ -3,7 +3,7 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_input::InputRequest;
 
-use super::{Account, App, Command, Explained, Object, PAGE, Row};
+use super::{App, Command, Explained, Object, PAGE, Row};
 use crate::output::harmless_line;
 
 impl App {
@@ -160,7 +160,7 @@ impl App {
         self.explained = Some(Explained {
             subject: subject.clone(),
             offset: 0,
-            account: Account::Reading,
+            account: None,
         });
         Command::Explain { subject }
     }

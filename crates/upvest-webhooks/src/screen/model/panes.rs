@@ -23,18 +23,8 @@ pub(in crate::screen) enum Object {
 pub(in crate::screen) struct Explained {
     pub(in crate::screen) subject: String,
     pub(in crate::screen) offset: u16,
-    pub(in crate::screen) account: Account,
-}
-
-/// Says how far an explanation is.
-#[derive(Debug)]
-pub(in crate::screen) enum Account {
-    /// The stores are being read.
-    Reading,
-    /// This is what they say, without objects.
-    Shown(Box<Explanation>),
-    /// They could not be read, for this reason.
-    Unreadable(String),
+    /// Tells what the stores say, without objects, or why they could not be read; `None` while they are being read.
+    pub(in crate::screen) account: Option<Result<Box<Explanation>, String>>,
 }
 
 impl App {
@@ -56,10 +46,7 @@ impl App {
         made: Result<Box<Explanation>, String>,
     ) {
         if let Some(explained) = self.explained.as_mut().filter(|asked| asked.subject == subject) {
-            explained.account = match made {
-                Ok(explanation) => Account::Shown(explanation),
-                Err(why) => Account::Unreadable(why),
-            };
+            explained.account = Some(made);
         }
     }
 }

@@ -74,22 +74,17 @@ fn event_facts(
     posting: Option<&Posting>,
     whole: impl Fn(Timestamp) -> String,
 ) -> Vec<Fact> {
-    let occurred_at = event.occurred_at.as_ref();
+    // One that is no time is shown as it was sent.
+    let occurred = |at: &String| at.parse::<Timestamp>().map_or_else(|_| at.clone(), &whole);
+    let status = event.state.as_ref().map(|state| state_text(state).to_owned());
     vec![
         ("type", Some(event.r#type.clone())),
         ("event", Some(event.event_id.clone())),
         ("entity", event.entity.clone()),
-        // One that is no time is shown as it was sent.
-        (
-            "occurred",
-            occurred_at.map(|at| at.parse::<Timestamp>().map_or_else(|_| at.clone(), &whole)),
-        ),
+        ("occurred", event.occurred_at.as_ref().map(occurred)),
         ("time flag", event.time_flag.map(str::to_owned)),
         ("place", Some(format!("{} of the batch, from 0", event.place))),
-        (
-            "status",
-            event.state.as_ref().map(|state| state_text(state).to_owned()),
-        ),
+        ("status", status),
         ("posted", posting.map(told)),
     ]
 }
@@ -99,16 +94,14 @@ fn delivery_facts(
     posting: Option<&Posting>,
     whole: impl Fn(Timestamp) -> String,
 ) -> Vec<Fact> {
+    let flags = Some(delivery.flags.join(", ")).filter(|flags| !flags.is_empty());
     vec![
         ("delivery", Some(delivery.delivery_id.clone())),
         ("result", Some(delivery.result.name().to_owned())),
         ("reason", delivery.reason.clone()),
         ("received", Some(whole(delivery.received_at))),
         ("in time", delivery.out_of_time.clone()),
-        (
-            "flagged",
-            (!delivery.flags.is_empty()).then(|| delivery.flags.join(", ")),
-        ),
+        ("flagged", flags),
         ("from", delivery.source_address.clone()),
         ("key", delivery.key_id.clone()),
         ("body", Some(format!("{} bytes", delivery.body_bytes))),

@@ -1,12 +1,13 @@
 //! The explanation of an entity, an event or a delivery, in place of the list.
 
+use operator::explain::Explanation;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Paragraph};
 
-use super::super::model::{Account, App};
+use super::super::model::App;
 use super::colours::{BAD, DOUBTFUL, GOOD};
 use super::details::within;
 use super::text::{broken, fit};
@@ -29,20 +30,20 @@ pub(super) fn draw_explanation(frame: &mut Frame<'_>, app: &mut App, area: Rect)
         .border_style(Style::new().dim())
         .title(title.bold());
     let inner = block.inner(area);
-    let lines = account_lines(&explained.account, usize::from(inner.width));
+    let lines = account_lines(explained.account.as_ref(), usize::from(inner.width));
     explained.offset = within(explained.offset, lines.len(), inner);
     let pane = Paragraph::new(lines).scroll((explained.offset, 0)).block(block);
     frame.render_widget(pane, area);
 }
 
-fn account_lines(account: &Account, width: usize) -> Vec<Line<'static>> {
+fn account_lines(account: Option<&Result<Box<Explanation>, String>>, width: usize) -> Vec<Line<'static>> {
     match account {
-        Account::Reading => vec![Line::from("reading the log, the archive and the records ...").dim()],
-        Account::Unreadable(why) => {
+        None => vec![Line::from("reading the log, the archive and the records ...").dim()],
+        Some(Err(why)) => {
             let lines = broken(&harmless_line(why), width).into_iter();
             lines.map(|line| Line::from(line).fg(BAD)).collect()
         }
-        Account::Shown(explanation) => {
+        Some(Ok(explanation)) => {
             let text = harmless(&laid_out(Some(width), || explanation.text()));
             text.lines().flat_map(|line| marked(line, width)).collect()
         }

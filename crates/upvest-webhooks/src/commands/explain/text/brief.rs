@@ -7,8 +7,7 @@ use upvest::effects::Effect;
 
 use super::{DARK, FAILS, HOLDS, earlier_text, log_line, object_text, verdict};
 use super::{delivery_text, duplicates_text};
-use crate::exit::Exit;
-use crate::output::{Report, harmless_line};
+use crate::output::{Exit, Report, harmless_line};
 use crate::times::local_text;
 
 /// Tells an explanation in short. In JSON it is whole.

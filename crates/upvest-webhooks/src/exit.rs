@@ -44,18 +44,12 @@ impl Exit {
 
     /// Gives the code of a command that looked for what is wrong.
     pub(crate) const fn of_findings(is_well: bool) -> Self {
-        match is_well {
-            true => Self::Done,
-            false => Self::Findings,
-        }
+        if is_well { Self::Done } else { Self::Findings }
     }
 
     /// Gives the code of a command that is done, or is not.
     pub(crate) const fn of_work(is_done: bool) -> Self {
-        match is_done {
-            true => Self::Done,
-            false => Self::Failed,
-        }
+        if is_done { Self::Done } else { Self::Failed }
     }
 
     /// Gives the code of a repair. One that ended early is told first: what it did not find may have come after that.

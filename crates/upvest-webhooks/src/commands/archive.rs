@@ -83,11 +83,8 @@ impl Report for VerifyReport {
     fn text(&self) -> String {
         let not_checked = || {
             let keys: Vec<&str> = self.not_checked_keys.iter().map(String::as_str).collect();
-            format!(
-                "{}, because the secret of {} cannot be read",
-                self.not_checked,
-                keys.join(", ")
-            )
+            let (count, keys) = (self.not_checked, keys.join(", "));
+            format!("{count}, because the secret of {keys} cannot be read")
         };
         let mut text = facts([
             ("received", Some(format!("{} to {}", self.since, self.until))),
@@ -96,25 +93,22 @@ impl Report for VerifyReport {
             ("events in the log", Some(self.logged_events.to_string())),
             ("not checked", (self.not_checked > 0).then(not_checked)),
         ]);
-        if self.deliveries + self.logged_events == 0 && self.succeeded() {
-            text.push_str("\nnothing was received then\n");
-            return text;
-        }
         if self.succeeded() {
-            text.push_str("\nnothing is wrong: what was verified holds, and archive and log say the same\n");
+            text.push_str(match self.deliveries + self.logged_events {
+                0 => "\nnothing was received then\n",
+                _ => "\nnothing is wrong: what was verified holds, and archive and log say the same\n",
+            });
             return text;
         }
-        let counts = self
-            .found
-            .iter()
-            .map(|(problem, count)| format!("{count} {}", problem.as_str()));
-        text.push_str(&format!("\nfound: {}\n\n", counts.collect::<Vec<_>>().join(", ")));
+        let found = self.found.iter();
+        let counts = found.map(|(problem, count)| format!("{count} {}", problem.as_str()));
+        let counts = counts.collect::<Vec<_>>().join(", ");
         let table = rows_of(&self.findings)
             .column("problem", |finding| finding.problem.as_str())
             .optional("event", |finding| finding.event_id.as_ref())
             .optional("delivery", |finding| finding.key.as_ref())
             .column("because", |finding| &finding.reason);
-        text.push_str(&format!("{table}\n"));
+        text.push_str(&format!("\nfound: {counts}\n\n{table}\n"));
         text.push_str(&unnamed(self.found.values().sum(), self.findings.len()));
         text
     }

@@ -29,16 +29,6 @@ enum Who {
     Restore,
 }
 
-impl From<Who> for Holder {
-    fn from(who: Who) -> Self {
-        match who {
-            Who::Look => Self::Look,
-            Who::Repair => Self::Repair,
-            Who::Restore => Self::Restore,
-        }
-    }
-}
-
 /// Reports a policy, or the parts of one. It is a document of IAM, and the same for people and for scripts.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
@@ -50,7 +40,12 @@ pub(crate) enum Policies {
 impl Arguments {
     /// Makes the policy of the stack's own ARNs.
     pub(crate) async fn run(self, site: Site<'_>) -> Result<Policies> {
-        let policy = policy(site.stack, self.holder.into()).await?;
+        let holder = match self.holder {
+            Who::Look => Holder::Look,
+            Who::Repair => Holder::Repair,
+            Who::Restore => Holder::Restore,
+        };
+        let policy = policy(site.stack, holder).await?;
         if self.split {
             return Ok(Policies::Parted(parted(&policy)));
         }

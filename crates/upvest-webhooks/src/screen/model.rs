@@ -66,6 +66,7 @@ pub(crate) enum News {
 #[derive(Debug)]
 pub(crate) struct Setting {
     pub(crate) title: String,
+    /// Tells whether only what is in quarantine is shown, which a key changes.
     pub(crate) quarantine_only: bool,
     /// Tells what is posted of each delivery; `None` where nothing is.
     pub(crate) form: Option<Form>,
@@ -85,9 +86,7 @@ pub(super) struct Rates {
 /// Holds what the screen shows and where the operator is in it, without drawing.
 #[derive(Debug)]
 pub(crate) struct App {
-    pub(super) title: String,
-    pub(super) zone: TimeZone,
-    pub(super) has_colours: bool,
+    pub(super) setting: Setting,
     deliveries: VecDeque<(u64, WatchedDelivery)>,
     next_number: u64,
     rows_kept: usize,
@@ -101,7 +100,6 @@ pub(crate) struct App {
     pub(super) explained: Option<Explained>,
     /// Answers the last key.
     pub(super) notice: Option<String>,
-    pub(super) quarantine_only: bool,
     /// Numbers the first delivery that is not shown, while it is paused.
     paused_at: Option<u64>,
     pub(super) selected: Option<Row>,
@@ -120,9 +118,8 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(setting: Setting) -> Self {
         Self {
-            title: setting.title,
-            zone: setting.zone,
-            has_colours: setting.has_colours,
+            posts: setting.form.map(Posts::new),
+            setting,
             deliveries: VecDeque::new(),
             next_number: 0,
             rows_kept: 0,
@@ -132,14 +129,12 @@ impl App {
             help: None,
             explained: None,
             notice: None,
-            quarantine_only: setting.quarantine_only,
             paused_at: None,
             selected: None,
             following: true,
             details: false,
             details_offset: 0,
             object: Object::Hidden,
-            posts: setting.form.map(Posts::new),
             trouble: None,
             has_looked: false,
         }

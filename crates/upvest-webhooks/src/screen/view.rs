@@ -38,7 +38,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App, now: Timestamp) {
         true => draw_too_small(frame, area),
         false => draw_all(frame, app, now, area),
     }
-    if !app.has_colours {
+    if !app.setting.has_colours {
         take_colours_out(frame.buffer_mut());
     }
 }
@@ -103,7 +103,7 @@ fn arrange(app: &App, body: Rect) -> (Option<Rect>, Option<Rect>) {
 
 fn draw_header(frame: &mut Frame<'_>, app: &mut App, now: Timestamp, area: Rect) {
     let rates = app.rates(now);
-    let title = format!(" {} ", harmless_line(&app.title));
+    let title = format!(" {} ", harmless_line(&app.setting.title));
     let events = count(rates.events, "event", "events");
     let deliveries = count(rates.deliveries, "delivery", "deliveries");
     let counts = format!("in the last minute: {deliveries}, {events}");
@@ -190,7 +190,7 @@ fn mode(app: &App, rows: &[Row]) -> Line<'static> {
             spans.push(Span::raw(format!(", {} not taken", tally.not_taken)).fg(BAD));
         }
     }
-    if app.quarantine_only {
+    if app.setting.quarantine_only {
         spans.push("  quarantine only".fg(BAD));
     }
     if !app.filter.value().is_empty() {

@@ -98,7 +98,7 @@ impl App {
             KeyCode::Enter => self.details = !self.details,
             KeyCode::Char('/') => self.editing = true,
             KeyCode::Char('x') => {
-                self.quarantine_only = !self.quarantine_only;
+                self.setting.quarantine_only = !self.setting.quarantine_only;
                 self.settle();
             }
             KeyCode::Char(' ') => self.pause(),

@@ -11,7 +11,7 @@ impl App {
         let filter = self.filter.value().to_lowercase();
         let mut rows = Vec::new();
         for (number, delivery) in self.deliveries.iter().take_while(|(number, _)| *number < end) {
-            if self.quarantine_only && delivery.result == Outcome::Verified {
+            if self.setting.quarantine_only && delivery.result == Outcome::Verified {
                 continue;
             }
             let whole = delivery_matches(delivery, &filter);

@@ -52,7 +52,7 @@ fn detail_lines(app: &App, row: Row, width: usize, now: Timestamp) -> Vec<Line<'
         return Vec::new();
     };
     let posting = app.posts.as_ref().and_then(|posts| posts.of(row));
-    let whole = |at: Timestamp| whole_time(at, now, &app.zone);
+    let whole = |at: Timestamp| whole_time(at, now, &app.setting.zone);
     let delivery_lines = |posting| facts(delivery_facts(delivery, posting, whole), width);
     let Some(event) = app.event(row) else {
         return delivery_lines(posting);

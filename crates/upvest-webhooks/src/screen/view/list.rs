@@ -111,7 +111,7 @@ impl<'s> Sheet<'s> {
     /// Begins a row with its time and, where there is room, its age.
     fn beginning(&self, mark: Span<'static>, at: Option<Timestamp>) -> Vec<Span<'static>> {
         let Columns { time, age, .. } = self.columns;
-        let clock = at.map(|at| clock_text(at, self.now, &self.app.zone, time));
+        let clock = at.map(|at| clock_text(at, self.now, &self.app.setting.zone, time));
         let mut spans = vec![mark, Span::raw(fit(&clock.unwrap_or_default(), time)).dim()];
         if age > 0 {
             let told = at.map(|at| age_at(self.now, at)).unwrap_or_default();
@@ -125,19 +125,14 @@ impl<'s> Sheet<'s> {
         let at = event.occurred_at.as_ref().and_then(|at| at.parse().ok());
         let mut spans = self.beginning(Span::raw(" ".repeat(MARK)), at);
         let entity = event.entity.as_deref().unwrap_or("no entity");
-        let (outcome, text) = (columns.outcome, self.outcome(row, event));
         let cells = [
-            (columns.kind, Span::raw(fit(&event.r#type, columns.kind)).bold()),
-            (columns.entity, Span::raw(entity_text(entity, columns.entity))),
-            (outcome, text),
-            (
-                columns.event_id,
-                Span::raw(fit(&event.event_id, columns.event_id)).dim(),
-            ),
+            Span::raw(fit(&event.r#type, columns.kind)).bold(),
+            Span::raw(entity_text(entity, columns.entity)),
+            self.outcome(row, event),
+            Span::raw(fit(&event.event_id, columns.event_id)).dim(),
         ];
-        for (_, cell) in cells.into_iter().filter(|(width, _)| *width > 0) {
-            spans.push(Span::raw(" ".repeat(GAP)));
-            spans.push(cell);
+        for cell in cells.into_iter().filter(|cell| cell.width() > 0) {
+            spans.extend([Span::raw(" ".repeat(GAP)), cell]);
         }
         spans
     }
@@ -145,17 +140,16 @@ impl<'s> Sheet<'s> {
     /// Writes what the program answered, or the state of the event's entity.
     fn outcome(&self, row: Row, event: &WatchedEvent) -> Span<'static> {
         let width = self.columns.outcome;
-        if let Some(posts) = &self.app.posts {
-            let posting = posts.of(row);
-            return posting.map_or_else(
-                || Span::raw(" ".repeat(width)),
-                |posting| answer(fit(&posting_text(posting, width), width), posting),
-            );
-        }
-        match &event.state {
-            Some(state) if state.processed => Span::raw(fit(state_text(state), width)).fg(TOLD),
-            Some(state) => Span::raw(fit(state_text(state), width)).fg(DOUBTFUL),
-            None => Span::raw(" ".repeat(width)),
+        let nothing = || Span::raw(" ".repeat(width));
+        match (&self.app.posts, &event.state) {
+            (Some(posts), _) => posts.of(row).map_or_else(nothing, |posting| {
+                answer(fit(&posting_text(posting, width), width), posting)
+            }),
+            (None, Some(state)) => {
+                let colour = if state.processed { TOLD } else { DOUBTFUL };
+                Span::raw(fit(state_text(state), width)).fg(colour)
+            }
+            (None, None) => nothing(),
         }
     }
 
@@ -167,14 +161,11 @@ impl<'s> Sheet<'s> {
         };
         let mut spans = self.beginning(mark, Some(delivery.received_at));
         let mut room = self.width.saturating_sub(spans.iter().map(Span::width).sum());
-        let mut facts = self.facts(row, delivery, room);
-        facts.retain(|fact| fact.width() > 0);
-        for fact in facts {
+        for fact in self.facts(row, delivery, room) {
             let width = GAP + fact.width();
-            if width <= room {
+            if width > GAP && width <= room {
                 room -= width;
-                spans.push(Span::raw(" ".repeat(GAP)));
-                spans.push(fact);
+                spans.extend([Span::raw(" ".repeat(GAP)), fact]);
             }
         }
         spans

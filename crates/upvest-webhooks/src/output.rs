@@ -9,7 +9,7 @@ mod repair;
 mod table;
 
 use std::any::Any;
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 use std::io::{self, Write};
 
 use anstream::{AutoStream, ColorChoice};
@@ -198,6 +198,12 @@ pub(crate) fn facts<'f>(facts: impl IntoIterator<Item = (&'f str, Option<String>
         .into_iter()
         .map(|(name, value)| format!("{name:width$}  {}\n", harmless_line(&value)))
         .collect()
+}
+
+/// Writes things in one line: `a, b, c`.
+pub(crate) fn joined(things: impl IntoIterator<Item = impl Display>) -> String {
+    let things = things.into_iter().map(|thing| thing.to_string());
+    things.collect::<Vec<_>>().join(", ")
 }
 
 /// Strips lines of the spaces that fill a table's last column, which would wrap in a terminal.

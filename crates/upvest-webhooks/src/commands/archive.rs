@@ -12,7 +12,7 @@ use pipeline::runtime::clock::Clock;
 
 use self::resend::Resend;
 use crate::arguments::Site;
-use crate::output::{Exit, Report, facts, rows_of, told, unnamed};
+use crate::output::{Exit, Report, facts, joined, rows_of, told, unnamed};
 
 const EXAMPLES: &str = "\
 Example: the deliveries of a day
@@ -82,8 +82,7 @@ impl Verify {
 impl Report for VerifyReport {
     fn text(&self) -> String {
         let not_checked = || {
-            let keys: Vec<&str> = self.not_checked_keys.iter().map(String::as_str).collect();
-            let (count, keys) = (self.not_checked, keys.join(", "));
+            let (count, keys) = (self.not_checked, joined(&self.not_checked_keys));
             format!("{count}, because the secret of {keys} cannot be read")
         };
         let mut text = facts([
@@ -102,7 +101,7 @@ impl Report for VerifyReport {
         }
         let found = self.found.iter();
         let counts = found.map(|(problem, count)| format!("{count} {}", problem.as_str()));
-        let counts = counts.collect::<Vec<_>>().join(", ");
+        let counts = joined(counts);
         let table = rows_of(&self.findings)
             .column("problem", |finding| finding.problem.as_str())
             .optional("event", |finding| finding.event_id.as_ref())

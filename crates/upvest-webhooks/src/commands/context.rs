@@ -1,6 +1,6 @@
 //! `context`: stacks by names of the operator's own.
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use operator::{Error, Result, StackChoice, StackFinder};
 use serde::Serialize;
 use upvest_api::Environment;
@@ -21,7 +21,13 @@ pub(crate) enum Command {
     /// Make a context, or have one say something else: with --stack, --region, --profile, --environment
     ///
     /// Example: upvest-webhooks context set sandbox --stack webhooks-sandbox --region eu-central-1 --environment sandbox
-    Set(SetArgs),
+    Set {
+        /// The name of the context: letters, digits, dots, - and _
+        name: String,
+        /// The environment of Upvest that is meant; credentials that name the other one are refused
+        #[arg(long, value_name = "ENVIRONMENT", value_parser = environment())]
+        environment: Option<Environment>,
+    },
     /// Have a context be the default one, which is used where nothing names a stack
     Use {
         /// The name of the context
@@ -32,15 +38,6 @@ pub(crate) enum Command {
         /// The name of the context
         name: String,
     },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SetArgs {
-    /// The name of the context: letters, digits, dots, - and _
-    name: String,
-    /// The environment of Upvest that is meant; credentials that name the other one are refused
-    #[arg(long, value_name = "ENVIRONMENT", value_parser = environment())]
-    environment: Option<Environment>,
 }
 
 /// Lists what the configuration file knows of stacks, context by context.
@@ -102,7 +99,7 @@ impl Command {
         let (name, result) = match self {
             Self::List => return told(Ok(list(&contexts))),
             Self::Show { name } => return told(show(&contexts, name)),
-            Self::Set(SetArgs { name, environment }) => {
+            Self::Set { name, environment } => {
                 let given = given(stacks.choice(), environment)?;
                 let is_new = contexts.set(&name, &given)?;
                 (name, if is_new { Change::Made } else { Change::Changed })

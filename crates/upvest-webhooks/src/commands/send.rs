@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args};
 use operator::{Error, Reporter, Result};
 use upvest::signature::{Dialect, SigningKey};
 
-use crate::output::{Exit, Report, facts, rows_of};
+use crate::output::{Exit, Report, facts, joined, rows_of};
 use operator::key_file;
 use operator::send::{Fault, Latency, Order, Pace, Shipment, Source, Summary, Target, events_for};
 
@@ -213,9 +213,7 @@ impl Report for Summary {
         }
         let key = format!("{} ({}, {})", self.key_id, self.dialect, self.algorithm);
         let answers = self.answers.iter();
-        let answers: Vec<String> = answers
-            .map(|(answer, count)| format!("{count} x {answer}"))
-            .collect();
+        let answers = joined(answers.map(|(answer, count)| format!("{count} x {answer}")));
         let latency = self.latency_ms.map(|latency| {
             let Latency { p50, p90, p99, max } = latency;
             format!("p50 {p50:.2}, p90 {p90:.2}, p99 {p99:.2}, max {max:.2} ms")
@@ -233,7 +231,7 @@ impl Report for Summary {
             ("key", Some(key)),
             ("seed", Some(self.seed.to_string())),
             ("sent", Some(sent)),
-            ("answers", Some(answers.join(", "))),
+            ("answers", Some(answers)),
             ("latency", latency),
             ("throughput", Some(throughput)),
         ]));
@@ -245,20 +243,16 @@ impl Report for Summary {
     }
 }
 
-fn positive(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    match number.is_finite() && number > 0.0 {
-        true => Ok(number),
-        false => Err("not a positive number".to_owned()),
-    }
+fn positive(text: &str) -> Result<f64, &'static str> {
+    let number: f64 = text.parse().map_err(|_| "not a number")?;
+    let number = Some(number).filter(|number| number.is_finite() && *number > 0.0);
+    number.ok_or("not a positive number")
 }
 
-fn percent(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    match (0.0..=100.0).contains(&number) {
-        true => Ok(number),
-        false => Err("not between 0 and 100".to_owned()),
-    }
+fn percent(text: &str) -> Result<f64, &'static str> {
+    let number: f64 = text.parse().map_err(|_| "not a number")?;
+    let number = Some(number).filter(|number| (0.0..=100.0).contains(number));
+    number.ok_or("not between 0 and 100")
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::fmt::Display;
 
 use operator::repair::Ending;
 
+use super::joined;
+
 /// Tells what came of a repair. `done` says in one word, or two, what it does: `sent back`.
 ///
 /// One that the operator declined has nothing else to tell; `report` writes what the others have.
@@ -35,8 +37,7 @@ pub(crate) fn counted<'n>(names: impl Iterator<Item = &'n str>) -> String {
     for name in names {
         *counts.entry(name).or_default() += 1;
     }
-    let counts = counts.iter().map(|(name, count)| format!("{count} × {name}"));
-    counts.collect::<Vec<_>>().join(", ")
+    joined(counts.iter().map(|(name, count)| format!("{count} × {name}")))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use operator::{Queue, Result};
 
 use super::selection::{MessagesArgs, messages_behind};
 use crate::arguments::Site;
-use crate::output::{Exit, Report, missing, repair_text, rows_of};
+use crate::output::{Exit, Report, joined, missing, repair_text, rows_of};
 
 /// Sends back what is selected, after a question that names the queues.
 pub(super) async fn run(messages: MessagesArgs, site: Site<'_>) -> Result<RedriveReport> {
@@ -17,19 +17,13 @@ pub(super) async fn run(messages: MessagesArgs, site: Site<'_>) -> Result<Redriv
 }
 
 fn question(selection: &Selection, waiting: &BTreeMap<Queue, usize>) -> String {
-    let queues = waiting
-        .iter()
-        .map(|(name, count)| format!("{} (about {count})", name.as_str()));
-    let queues: Vec<String> = queues.collect();
-    let what = if selection.is_everything() {
-        "All messages"
-    } else {
-        "The messages that you chose"
+    let queues = waiting.iter();
+    let queues = joined(queues.map(|(name, count)| format!("{} (about {count})", name.as_str())));
+    let what = match selection.is_everything() {
+        true => "All messages",
+        false => "The messages that you chose",
     };
-    format!(
-        "{what} of these dead-letter queues are sent back: {}. Go on?",
-        queues.join(", ")
-    )
+    format!("{what} of these dead-letter queues are sent back: {queues}. Go on?")
 }
 
 impl Report for RedriveReport {

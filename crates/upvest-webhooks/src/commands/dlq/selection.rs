@@ -7,6 +7,7 @@ use operator::Queue;
 use operator::dlq::{Filter, Selection};
 
 use crate::arguments::{RepairArgs, candidates, entity, event_type};
+use crate::output::joined;
 
 /// Says which dead-letter queues are looked through.
 #[derive(Debug, Clone, Default, Args)]
@@ -65,11 +66,11 @@ pub(super) fn selection(queues: QueueArgs, ids: Vec<String>, filter: FilterArgs)
 
 /// Tells of messages of these groups that cannot be seen.
 pub(super) fn messages_behind<'g>(groups: impl IntoIterator<Item = &'g String>) -> String {
-    let groups: BTreeSet<&str> = groups.into_iter().map(String::as_str).collect();
+    let groups: BTreeSet<&String> = groups.into_iter().collect();
     if groups.is_empty() {
         return String::new();
     }
-    let groups = groups.into_iter().collect::<Vec<_>>().join(", ");
+    let groups = joined(groups);
     format!(
         "\nSQS shows of an entity no more than the first messages; there may be others behind them of: {groups}\n"
     )

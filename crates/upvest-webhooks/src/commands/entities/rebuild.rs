@@ -6,7 +6,7 @@ use operator::entities::{Finding, RebuildReport, Rebuilding, Rebuilt, Which, reb
 use upvest::{Domain, EntityKey};
 
 use crate::arguments::{RepairArgs, Site, candidates, domain, entity};
-use crate::output::{Exit, Report, facts, repair_text, rows_of};
+use crate::output::{Exit, Report, facts, joined, repair_text, rows_of};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,7 +55,7 @@ fn question(found: &[Finding]) -> String {
     if found.len() > named.len() {
         named.push(format!("and {} more", found.len() - named.len()));
     }
-    let named = named.join(", ");
+    let named = joined(named);
     format!("These are folded again from the event log: {named}. Go on?")
 }
 
@@ -77,7 +77,7 @@ impl Report for RebuildReport {
                 .column("result", result_text);
             text.push_str(&table.below(""));
             let left_out = self.entities.iter().flat_map(|entity| &entity.left_out);
-            let left_out = left_out.map(String::as_str).collect::<Vec<_>>().join(", ");
+            let left_out = joined(left_out);
             if !left_out.is_empty() {
                 text.push_str(&format!(
                     "\nleft out, because they wait in a dead-letter queue: {left_out}\n  \

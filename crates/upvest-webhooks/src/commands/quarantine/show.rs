@@ -2,7 +2,7 @@
 
 use operator::quarantine::{Outlook, Shown, Signature};
 
-use crate::output::{Report, facts, harmless_line, readable, set_in};
+use crate::output::{Report, facts, harmless_line, joined, readable, set_in};
 use crate::times::{age_at, local};
 
 impl Report for Shown {
@@ -21,17 +21,15 @@ impl Report for Shown {
         ]);
         for part in &self.parts {
             text.push_str(&format!("\nin quarantine: {}\n", part.reason));
-            let places: Vec<String> = part.events.iter().map(ToString::to_string).collect();
+            let places = Some(joined(&part.events)).filter(|places| !places.is_empty());
             text.push_str(&facts([
                 ("  object", Some(part.object.clone())),
-                ("  events", Some(places.join(", ")).filter(|_| !places.is_empty())),
+                ("  events", places),
                 ("  now", Some(outlook_text(&part.now))),
             ]));
         }
-        text.push_str(&format!(
-            "\nsignature\n{}\nheaders\n",
-            signature_text(&self.signature)
-        ));
+        let signature = signature_text(&self.signature);
+        text.push_str(&format!("\nsignature\n{signature}\nheaders\n"));
         for (name, value) in request.headers.iter() {
             text.push_str(&format!("  {}\n", harmless_line(&format!("{name}: {value}"))));
         }

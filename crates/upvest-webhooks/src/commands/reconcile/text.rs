@@ -2,7 +2,7 @@
 
 use operator::reconcile::{CategoryReport, Reconciliation, RepairReport};
 
-use crate::output::{Exit, Report, rows_of};
+use crate::output::{Exit, Report, joined, rows_of};
 
 /// Bounds the differences that are listed for people.
 const MOST_LISTED: usize = 100;
@@ -20,9 +20,7 @@ impl Report for Reconciliation {
             .optional("recent", |report| read(report, report.recent))
             .column("note", note);
         let mut text = format!("{table}\n");
-        if !self.differences.is_empty() {
-            text.push_str(&format!("\n{}\n", listed(self)));
-        }
+        text.push_str(&listed(self));
         let more = self.differences.len().saturating_sub(MOST_LISTED);
         if more > 0 {
             text.push_str(&format!("and {more} more: --json shows all\n"));
@@ -35,10 +33,10 @@ impl Report for Reconciliation {
                 answers,
             }) => {
                 let answers = answers.iter().map(|(answer, count)| format!("{count} × {answer}"));
+                let answers = joined(answers);
                 format!(
-                    "\n{accepted} of {told} events accepted (operation {operation}); answers: {}; run it again, once they are \
-                     processed, to see that nothing differs",
-                    answers.collect::<Vec<_>>().join(", ")
+                    "\n{accepted} of {told} events accepted (operation {operation}); answers: {answers}; run it again, once \
+                     they are processed, to see that nothing differs"
                 )
             }
             None if self.repairable() > 0 => {
@@ -78,5 +76,5 @@ fn listed(report: &Reconciliation) -> String {
         .optional("at Upvest", |difference| difference.theirs.as_ref())
         .column("fields", |difference| difference.fields.join(", "))
         .optional("event", |difference| Some(&difference.repair.as_ref()?.0))
-        .to_string()
+        .below("")
 }

@@ -3,7 +3,7 @@
 use operator::explain::{DeliveredEvent, DeliveryContents, OtherDelivery, Outcome, Signature};
 
 use super::{FAILS, HOLDS, Lines};
-use crate::output::rows_of;
+use crate::output::{joined, rows_of};
 use crate::times::local_text;
 
 pub(super) fn delivery_text(delivery: &DeliveryContents) -> String {
@@ -11,18 +11,14 @@ pub(super) fn delivery_text(delivery: &DeliveryContents) -> String {
     lines.add_some("received", delivery.received_at.as_deref().map(local_text));
     lines.add_some("from", delivery.source_address.as_ref());
     let mark = if delivery.verified { HOLDS } else { FAILS };
-    lines.add(
-        mark,
-        "archived",
-        delivery.archived_at.as_deref().unwrap_or_default(),
-    );
+    let archived_at = delivery.archived_at.as_deref().unwrap_or_default();
+    lines.add(mark, "archived", archived_at);
     let (mark, signature) = signature_text(&delivery.signature);
     lines.add(mark, "signature", signature);
     if let Some(quarantine) = &delivery.quarantine {
-        let places: Vec<_> = quarantine.places.iter().map(usize::to_string).collect();
-        let which = match places.is_empty() {
-            true => "all of it".to_owned(),
-            false => format!("events {} of the batch, counted from 0", places.join(", ")),
+        let which = match quarantine.places.as_slice() {
+            [] => "all of it".to_owned(),
+            places => format!("events {} of the batch, counted from 0", joined(places)),
         };
         let text = format!("{}: {which}, in {}", quarantine.reason, quarantine.archived_at);
         lines.add(FAILS, "quarantine", text);

@@ -8,10 +8,8 @@ mod ours;
 mod reader;
 mod repair;
 mod report;
-mod scope;
 
 pub use compare::Kind;
-pub use comparison::compare;
+pub use comparison::{Scope, compare};
 pub use repair::repair;
 pub use report::{CategoryReport, Difference, Reconciliation, RepairReport};
-pub use scope::Scope;

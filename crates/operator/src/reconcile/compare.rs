@@ -1,5 +1,7 @@
 //! One object as the stack has it, beside the same object at Upvest.
 
+use std::str::FromStr;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -33,21 +35,15 @@ impl Kind {
     }
 }
 
-/// Names the fields in which two objects differ, and who is right.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Differs {
-    pub(super) kind: Kind,
-    pub(super) fields: Vec<String>,
-}
-
-/// Compares an object as we have it with the one at Upvest; `None` when there is nothing to repair: they say the same in
-/// all fields that both have, or ours is newer. `elsewhere` is a member that is kept apart from the object.
+/// Compares an object as we have it with the one at Upvest: who is right, and the fields in which they differ. `None` when
+/// there is nothing to repair: they say the same in all fields that both have, or ours is newer. `elsewhere` is a member
+/// that is kept apart from the object.
 pub(super) fn difference(
     category: &Category,
     ours: &Value,
     theirs: &Value,
     elsewhere: Option<&str>,
-) -> Option<Differs> {
+) -> Option<(Kind, Vec<String>)> {
     let mut fields = Vec::new();
     differences(ours, theirs, "", &mut fields);
     fields.retain(|field| {
@@ -69,7 +65,7 @@ pub(super) fn difference(
             }
         }
     };
-    Some(Differs { kind, fields })
+    Some((kind, fields))
 }
 
 /// Reads when an object last changed: `updated_at`, or else `created_at`.
@@ -112,15 +108,12 @@ fn is_same(ours: &Value, theirs: &Value) -> bool {
     let (Some(ours), Some(theirs)) = (ours.as_str(), theirs.as_str()) else {
         return false;
     };
-    let same_time = match (ours.parse::<Timestamp>(), theirs.parse::<Timestamp>()) {
-        (Ok(ours), Ok(theirs)) => ours == theirs,
-        _ => false,
-    };
-    let same_amount = match (ours.parse::<Decimal>(), theirs.parse::<Decimal>()) {
-        (Ok(ours), Ok(theirs)) => ours == theirs,
-        _ => false,
-    };
-    same_time || same_amount
+    is_same_as::<Timestamp>(ours, theirs) || is_same_as::<Decimal>(ours, theirs)
+}
+
+/// Tells whether two texts write one value of a type.
+fn is_same_as<T: FromStr + PartialEq>(ours: &str, theirs: &str) -> bool {
+    matches!((ours.parse::<T>(), theirs.parse::<T>()), (Ok(ours), Ok(theirs)) if ours == theirs)
 }
 
 #[cfg(test)]
@@ -131,8 +124,7 @@ mod tests {
 
     fn order(ours: Value, theirs: Value) -> Option<(Kind, Vec<String>)> {
         let category = upvest::category::of("ORDER.NEW");
-        let differs = difference(category, &ours, &theirs, Some("executions"))?;
-        Some((differs.kind, differs.fields))
+        difference(category, &ours, &theirs, Some("executions"))
     }
 
     #[test]

@@ -6,23 +6,33 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use pipeline::error::ErrorChain;
 use pipeline::stores::entities::Entities;
-use upvest::EntityKey;
 use upvest::category::{CATEGORIES, Category};
+use upvest::{Domain, EntityKey};
 use upvest_api::{Client, Fetched, Listing, Resource, ResourceId, why_unreadable};
 
 use super::compare::{Kind, changed_at, difference};
 use super::event::{self, key_of};
-use super::object::{id_of, parsed, parts_of, status};
-use super::ours::{Ours, member_within, within};
-use super::reader::{Reader, Walk};
+use super::object::{id_of, member_within, parsed, parts_of, status};
+use super::ours::{Ours, within};
+use super::reader::Reader;
 use super::report::{CategoryReport, Difference, Reconciliation};
-use super::scope::Scope;
 use crate::error::{Error, Result};
 use crate::records::Records;
 use crate::stack::Stack;
 
 /// Says how many entities are read from the table at the same time.
 const AT_A_TIME: usize = 16;
+
+/// Says what of the stack to compare with Upvest.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// Names the domains of which every entity is compared.
+    pub domains: Vec<Domain>,
+    /// Names single entities that are compared, each with the parts that Upvest lists apart from it.
+    pub entities: Vec<EntityKey>,
+    /// Says how lately a thing must have changed at Upvest to be left alone: its events may be on their way.
+    pub grace: SignedDuration,
+}
 
 /// Compares what the stack has with what Upvest's API says, and changes nothing.
 ///
@@ -36,39 +46,30 @@ pub async fn compare(
     scope: &Scope,
     per_second: f64,
 ) -> Result<Reconciliation> {
-    let mut comparison = Comparison::new(stack, client, scope.grace, per_second)?;
+    let mut comparison = Comparison {
+        entities: stack.entities()?,
+        records: Records::of(stack)?,
+        reader: Reader::new(client, per_second),
+        grace: scope.grace,
+        found: Reconciliation {
+            dry_run: true,
+            ..Reconciliation::default()
+        },
+    };
     comparison.run(scope).await?;
-    Ok(Reconciliation {
-        dry_run: true,
-        categories: comparison.categories,
-        differences: comparison.differences,
-        repair: None,
-    })
+    Ok(comparison.found)
 }
 
-/// Holds what one comparison reads from, and the reports and differences found so far.
+/// Holds what one comparison reads from, and what was found so far.
 struct Comparison<'c> {
     entities: Entities,
     records: Records,
     reader: Reader<'c>,
     grace: SignedDuration,
-    categories: Vec<CategoryReport>,
-    differences: Vec<Difference>,
+    found: Reconciliation,
 }
 
-impl<'c> Comparison<'c> {
-    /// Begins a comparison that asks Upvest so often a second at most.
-    fn new(stack: &Stack, client: &'c Client, grace: SignedDuration, per_second: f64) -> Result<Self> {
-        Ok(Self {
-            entities: stack.entities()?,
-            records: Records::of(stack)?,
-            reader: Reader::new(client, per_second),
-            grace,
-            categories: Vec::new(),
-            differences: Vec::new(),
-        })
-    }
-
+impl Comparison<'_> {
     /// Compares what the scope names. What Upvest refuses for one category keeps no other from being compared.
     async fn run(&mut self, scope: &Scope) -> Result<()> {
         for entity in &scope.entities {
@@ -95,9 +96,8 @@ impl<'c> Comparison<'c> {
     /// Compares what Upvest lists of a category, then each entity of the table that the list left out.
     async fn all(&mut self, category: &'static Category, resource: &'static Resource) -> Result<()> {
         let mut seen = HashSet::new();
-        let walk = self.reader.walk(resource).await?;
-        if let Some(mut walk) = walk {
-            while let Some(page) = self.next(&mut walk).await? {
+        if let Some(mut walk) = self.reader.walk(resource).await? {
+            while let Some(page) = self.reader.next(&mut walk).await? {
                 seen.extend(self.page(category, &page).await?);
             }
         }
@@ -111,10 +111,6 @@ impl<'c> Comparison<'c> {
             }
         }
         Ok(())
-    }
-
-    async fn next(&mut self, walk: &mut Walk<'c>) -> Result<Option<Vec<Fetched>>> {
-        Ok(self.reader.next(walk).await?)
     }
 
     /// Compares one entity, with its parts.
@@ -135,7 +131,7 @@ impl<'c> Comparison<'c> {
             };
             if matches!(resource.listing, Listing::Each { .. }) {
                 let mut walk = self.reader.walk_of(resource, id.clone());
-                while let Some(page) = self.next(&mut walk).await? {
+                while let Some(page) = self.reader.next(&mut walk).await? {
                     self.page(part, &page).await?;
                 }
             }
@@ -183,23 +179,19 @@ impl<'c> Comparison<'c> {
     async fn page(&mut self, category: &'static Category, page: &[Fetched]) -> Result<Vec<EntityKey>> {
         let mut entities = Vec::new();
         for chunk in page.chunks(AT_A_TIME) {
-            let keyed = chunk.iter().map(|fetched| (fetched, key_of(category, fetched)));
-            let keyed: Vec<_> = keyed.collect();
+            let keys: Vec<_> = chunk.iter().map(|fetched| key_of(category, fetched)).collect();
             let table = &self.entities;
-            let loaded = join_all(keyed.iter().map(async |(_, key)| match key {
+            let loaded = join_all(keys.iter().map(async |key| match key {
                 Some(key) => table.load(key).await,
                 None => Ok(None),
             }));
-            let mut compared = Vec::new();
-            for ((fetched, key), stored) in keyed.iter().zip(loaded.await) {
+            let loaded = loaded.await;
+            for ((fetched, key), stored) in chunk.iter().zip(keys).zip(loaded) {
                 let Some(key) = key else {
                     self.report(category).unusable += 1;
                     continue;
                 };
                 let projection = stored?.map(|stored| stored.projection);
-                compared.push((*fetched, key.clone(), projection));
-            }
-            for (fetched, key, projection) in compared {
                 let ours = Ours::read(&self.records, category, &key, fetched, projection.as_ref()).await?;
                 self.compare(category, &key, fetched, &ours);
                 entities.push(key);
@@ -229,9 +221,7 @@ impl<'c> Comparison<'c> {
         let elsewhere = member_within(category).map(|(_, member)| member);
         let differs = match &own {
             None => Some((Kind::Missing, Vec::new())),
-            Some(own) => {
-                difference(category, own, &theirs, elsewhere).map(|differs| (differs.kind, differs.fields))
-            }
+            Some(own) => difference(category, own, &theirs, elsewhere),
         };
         let Some((kind, fields)) = differs else { return };
         // What says no time of its own, like a position, is as old as the event that told us of it last.
@@ -257,27 +247,22 @@ impl<'c> Comparison<'c> {
     }
 
     fn add(&mut self, difference: Difference) {
-        let report = self
-            .categories
-            .iter_mut()
-            .find(|report| report.category == difference.category);
-        if let Some(report) = report {
+        let mut reports = self.found.categories.iter_mut();
+        if let Some(report) = reports.find(|report| report.category == difference.category) {
             *report.count(difference.kind) += 1;
         }
-        self.differences.push(difference);
+        self.found.differences.push(difference);
     }
 
     /// Finds the report on a category, which begins when it is first asked for.
     fn report(&mut self, category: &Category) -> &mut CategoryReport {
-        let at = self
-            .categories
-            .iter()
-            .position(|report| report.category == category.name);
+        let reports = &mut self.found.categories;
+        let at = reports.iter().position(|report| report.category == category.name);
         let at = at.unwrap_or_else(|| {
-            self.categories.push(CategoryReport::new(category));
-            self.categories.len() - 1
+            reports.push(CategoryReport::new(category));
+            reports.len() - 1
         });
-        &mut self.categories[at]
+        &mut reports[at]
     }
 }
 

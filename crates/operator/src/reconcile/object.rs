@@ -1,7 +1,5 @@
 //! Objects of Upvest's API: their ids, and what is within them.
 
-use std::collections::HashMap;
-
 use serde_json::Value;
 use serde_json::value::RawValue;
 use upvest::Occurred;
@@ -18,12 +16,12 @@ pub(super) fn parts_of(category: &'static Category) -> impl Iterator<Item = &'st
     CATEGORIES.iter().filter(is_part)
 }
 
-/// Names the member of its parent's object that holds a part.
-pub(super) fn member(part: &Category) -> Option<&'static str> {
-    match Resource::of(part.name)?.listing {
-        Listing::Within { member, .. } => Some(member),
+/// Finds the category whose objects are within those of this one, and the member that has them.
+pub(super) fn member_within(category: &'static Category) -> Option<(&'static Category, &'static str)> {
+    parts_of(category).find_map(|part| match Resource::of(part.name)?.listing {
+        Listing::Within { member, .. } => Some((part, member)),
         _ => None,
-    }
+    })
 }
 
 /// Finds the place of the event that told the newest that the projection has of an object: the log has the object itself.
@@ -32,14 +30,6 @@ pub(super) fn ours<'p>(category: &Category, projection: &'p Projection, id: &str
         Role::Part { map, .. } => Some(&projection.parts.get(map)?.get(id)?.occurred),
         Role::Snapshot | Role::Line => Some(&projection.newest.as_ref()?.occurred),
     }
-}
-
-/// Takes the objects of a list out of an object, as they are written.
-pub(super) fn raw_list(object: &RawValue, member: &str) -> Vec<Box<RawValue>> {
-    let members: HashMap<String, Box<RawValue>> = serde_json::from_str(object.get()).unwrap_or_default();
-    let list = members.get(member);
-    list.and_then(|list| serde_json::from_str(list.get()).ok())
-        .unwrap_or_default()
 }
 
 /// Parses JSON that was parsed before, so that it cannot fail; null stands for none.

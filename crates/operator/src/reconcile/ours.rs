@@ -1,6 +1,6 @@
 //! What we have of an object of Upvest's API, and of the objects within it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::value::RawValue;
 use upvest::category::Category;
@@ -9,7 +9,7 @@ use upvest::{EntityKey, Occurred};
 use upvest_api::Fetched;
 
 use super::event::key_of;
-use super::object::{id_of, member, ours, parts_of, raw_list};
+use super::object::{id_of, member_within, ours};
 use crate::error::Result;
 use crate::records::Records;
 
@@ -53,11 +53,6 @@ impl Ours {
     }
 }
 
-/// Finds the category whose objects are within those of this one, and the member that has them.
-pub(super) fn member_within(category: &'static Category) -> Option<(&'static Category, &'static str)> {
-    parts_of(category).find_map(|part| Some((part, member(part)?)))
-}
-
 /// Takes out of an object the objects within it that belong to the same entity.
 pub(super) fn within(
     category: &'static Category,
@@ -67,8 +62,11 @@ pub(super) fn within(
     let Some((part, member)) = member_within(category) else {
         return Vec::new();
     };
-    let objects = raw_list(&fetched.object, member).into_iter();
+    let members: HashMap<String, &RawValue> = serde_json::from_str(fetched.object.get()).unwrap_or_default();
+    let list = members.get(member).map(|list| list.get()).unwrap_or_default();
+    let objects: Vec<Box<RawValue>> = serde_json::from_str(list).unwrap_or_default();
     objects
+        .into_iter()
         .map(|object| (part, Fetched::new(object, fetched.at)))
         .filter(|(part, fetched)| key_of(part, fetched).as_ref() == Some(entity))
         .collect()

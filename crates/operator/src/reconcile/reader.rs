@@ -56,20 +56,18 @@ impl<'c> Reader<'c> {
     /// Reads the next objects; `None` after the last.
     pub(super) async fn next(&mut self, walk: &mut Walk<'c>) -> Result<Option<Vec<Fetched>>, Error> {
         loop {
+            let listing = walk.resource.listing;
             if let Some(pages) = &mut walk.pages {
                 self.throttle.due().await;
                 match pages.next().await {
                     Ok(Some(objects)) => return Ok(Some(objects)),
                     Ok(None) => {}
                     // The parent went away since it was listed, or has nothing of this kind.
-                    Err(error) if error.is_not_found() && walk.is_of_parents() => {}
+                    Err(error) if error.is_not_found() && matches!(listing, Listing::Each { .. }) => {}
                     Err(error) => return Err(error),
                 }
             }
-            let Some(parent) = walk.parents.pop_front() else {
-                return Ok(None);
-            };
-            let Listing::Each { list, .. } = walk.resource.listing else {
+            let (Some(parent), Listing::Each { list, .. }) = (walk.parents.pop_front(), listing) else {
                 return Ok(None);
             };
             walk.pages = Some(self.client.pages(walk.resource.scope, list, Some(&parent)));
@@ -88,22 +86,14 @@ impl<'c> Reader<'c> {
 
     async fn parents(&mut self, category: &str) -> Result<VecDeque<Parent>, Error> {
         let mut parents = VecDeque::new();
-        let Some(resource) = Resource::of(category) else {
-            return Ok(parents);
-        };
-        let Some(mut walk) = Box::pin(self.walk(resource)).await? else {
-            return Ok(parents);
-        };
-        while let Some(objects) = Box::pin(self.next(&mut walk)).await? {
-            let read = |fetched: &Fetched| serde_json::from_str(fetched.object.get()).ok();
-            parents.extend(objects.iter().filter_map(read));
+        if let Some(resource) = Resource::of(category)
+            && let Some(mut walk) = Box::pin(self.walk(resource)).await?
+        {
+            while let Some(objects) = Box::pin(self.next(&mut walk)).await? {
+                let read = |fetched: &Fetched| serde_json::from_str(fetched.object.get()).ok();
+                parents.extend(objects.iter().filter_map(read));
+            }
         }
         Ok(parents)
-    }
-}
-
-impl Walk<'_> {
-    fn is_of_parents(&self) -> bool {
-        matches!(self.resource.listing, Listing::Each { .. })
     }
 }

@@ -7,14 +7,14 @@ use std::time::Duration;
 use pipeline::error::ErrorChain;
 use pipeline::stores::audit::Operation;
 use serde_json::json;
+use upvest::EntityKey;
 use upvest::signature::SigningKey;
 use upvest_api::Client;
 use uuid::Uuid;
 
-use super::comparison::compare;
+use super::comparison::{Scope, compare};
 use super::event;
 use super::report::{Reconciliation, RepairReport};
-use super::scope::Scope;
 use crate::error::{Error, Result};
 use crate::repair::{Audit, Decision, Repair};
 use crate::send::{Load, Pace, Target};
@@ -61,7 +61,12 @@ async fn tell(
     (target, key): (&Target, SigningKey),
     found: &Reconciliation,
 ) -> Result<RepairReport> {
-    let request = scope.request(key.key_id(), found.counts());
+    let request = json!({
+        "domains": scope.domains.iter().map(|domain| domain.name()).collect::<Vec<_>>(),
+        "entities": scope.entities.iter().map(EntityKey::as_str).collect::<Vec<_>>(),
+        "key_id": key.key_id(),
+        "found": found.counts(),
+    });
     let mut report = Err(Error::failed("nothing was delivered"));
     let work = async |operation: &Operation| {
         let events = found.repairs();

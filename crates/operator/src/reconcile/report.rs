@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::compare::Kind;
 
 /// Says what differs between the stack and Upvest, and what the stack was told about it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Reconciliation {
     /// Tells whether nothing was to be done but to compare.
     pub dry_run: bool,
@@ -24,7 +24,7 @@ pub struct Reconciliation {
 }
 
 /// Counts what differs in one category.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct CategoryReport {
     /// Names the category, which begins the types of its events, like `ORDER`.
     pub category: &'static str,
@@ -92,15 +92,7 @@ impl CategoryReport {
         Self {
             category: category.name,
             domain: category.domain.name(),
-            unreadable: None,
-            compared: 0,
-            missing: 0,
-            stale: 0,
-            diverged: 0,
-            extra: 0,
-            recent: 0,
-            unusable: 0,
-            error: None,
+            ..Self::default()
         }
     }
 

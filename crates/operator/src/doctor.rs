@@ -155,19 +155,13 @@ impl Checks<'_> {
     /// Runs all checks beside each other.
     async fn run(&self) -> Results {
         let Self { stack, timeout, .. } = *self;
+        let clocks = deployment::clocks(stack, &self.clock, self.upvest.as_ref());
+        let probe = endpoint::probe(stack, self.probe_key, timeout);
         let mut checks: Vec<Check<'_>> = vec![
             self.check(Deployment, "version", async { Ok(deployment::version(stack)) }),
-            self.check(
-                Deployment,
-                "clock",
-                deployment::clocks(stack, &self.clock, self.upvest.as_ref()),
-            ),
+            self.check(Deployment, "clock", clocks),
             self.check(Endpoint, "reachable", endpoint::check(stack, timeout)),
-            self.check(
-                Endpoint,
-                "signed POST is answered 200",
-                endpoint::probe(stack, self.probe_key, timeout),
-            ),
+            self.check(Endpoint, "signed POST is answered 200", probe),
             self.check(Queues, "queues", queues::check(stack)),
             self.check(Storage, "tables", storage::tables(stack)),
             self.check(Storage, "archive", storage::archive(stack)),
@@ -201,33 +195,19 @@ impl Checks<'_> {
             stack, parameters, ..
         } = self;
         let Some(upvest) = &self.upvest else {
-            let skipped = |name: &'static str| async move {
-                Ok(vec![Finding::skipped(
-                    name,
-                    "needs credentials for Upvest that can be used",
-                )])
+            let skip = |area, name| {
+                let why = "needs credentials for Upvest that can be used";
+                self.check(area, name, async move { Ok(vec![Finding::skipped(name, why)]) })
             };
-            return vec![
-                self.check(Upvest, "subscription", skipped("subscription")),
-                self.check(Keys, "verification keys", skipped("verification keys")),
-            ];
+            return vec![skip(Upvest, "subscription"), skip(Keys, "verification keys")];
         };
+        let credentials = subscription::credentials(stack, upvest);
+        let subscription = subscription::check(stack, upvest, parameters);
+        let keys = keys::check(stack, upvest, parameters, &self.clock);
         vec![
-            self.check(
-                Upvest,
-                "API credentials",
-                subscription::credentials(stack, upvest),
-            ),
-            self.check(
-                Upvest,
-                "subscription",
-                subscription::check(stack, upvest, parameters),
-            ),
-            self.check(
-                Keys,
-                "verification keys",
-                keys::check(stack, upvest, parameters, &self.clock),
-            ),
+            self.check(Upvest, "API credentials", credentials),
+            self.check(Upvest, "subscription", subscription),
+            self.check(Keys, "verification keys", keys),
         ]
     }
 

@@ -5,12 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cloudformation::types::StackResourceSummary;
-use pipeline::error::AwsError;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::stack::Stack;
+use crate::stack::{Resource, Stack};
 
 /// Is the most characters that a managed policy of IAM has, white space not counted.
 pub const MANAGED_POLICY_CHARACTERS: usize = 6_144;
@@ -37,15 +35,6 @@ impl Holder {
     }
 }
 
-/// Describes a stack's resource, as CloudFormation lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Resource {
-    resource_type: String,
-    logical: String,
-    /// Gives the name that AWS gave it; of a queue the URL.
-    physical: String,
-}
-
 /// Holds what a policy is made of.
 #[derive(Debug)]
 struct Place<'s> {
@@ -63,22 +52,16 @@ struct Place<'s> {
 ///
 /// [`Error`] when CloudFormation cannot be asked for the stack and its resources.
 pub async fn policy(stack: &Stack, holder: Holder) -> Result<Value> {
-    let client = stack.cloudformation();
-    let name = stack.name()?;
-    let described = client.describe_stacks().stack_name(name).send().await;
-    let described = described.map_err(AwsError::of("cloudformation:DescribeStacks"))?;
-    let described = described.stacks().first();
-    let arn = described.and_then(|stack| stack.stack_id());
+    let described = stack.describe().await?;
+    let resources = stack.resources().await?;
+    let unnamed = || Error::not_found("CloudFormation names no ARN of the stack");
+    let described = described.ok_or_else(unnamed)?;
+    let arn = described.stack_id().ok_or_else(unnamed)?;
     // The stack may be named by its ARN; and its own outputs count, not what the environment says of them.
-    let name = described.and_then(|stack| stack.stack_name()).unwrap_or(name);
-    let outputs = described.map(|stack| stack.outputs()).unwrap_or_default().iter();
+    let name = described.stack_name().unwrap_or(stack.name()?);
+    let outputs = described.outputs().iter();
     let outputs = outputs
         .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())));
-    let listed = client.list_stack_resources().stack_name(name);
-    let listed: std::result::Result<Vec<_>, _> = listed.into_paginator().items().send().collect().await;
-    let listed = listed.map_err(AwsError::of("cloudformation:ListStackResources"))?;
-    let arn = arn.ok_or_else(|| Error::not_found("CloudFormation names no ARN of the stack"))?;
-    let resources = listed.iter().filter_map(Resource::of).collect();
     let place = Place::of(arn, name, outputs.collect(), resources)?;
     Ok(place.policy(holder))
 }
@@ -103,21 +86,6 @@ pub fn parted(policy: &Value) -> Vec<Value> {
 #[must_use]
 pub fn characters(policy: &Value) -> usize {
     policy.to_string().chars().filter(|c| !c.is_whitespace()).count()
-}
-
-impl Resource {
-    fn of(listed: &StackResourceSummary) -> Option<Self> {
-        Some(Self {
-            resource_type: listed.resource_type()?.to_owned(),
-            logical: listed.logical_resource_id()?.to_owned(),
-            physical: listed.physical_resource_id()?.to_owned(),
-        })
-    }
-
-    /// Gives the name of it that stands in its ARN.
-    fn name(&self) -> &str {
-        self.physical.rsplit('/').next().unwrap_or(&self.physical)
-    }
 }
 
 impl<'s> Place<'s> {
@@ -149,15 +117,12 @@ impl<'s> Place<'s> {
             .expect("a policy has statements");
         for statement in statements.iter_mut() {
             let resources = &mut statement["Resource"];
-            let patterns: Vec<String> = match &*resources {
-                Value::Array(several) => several
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .map(str::to_owned)
-                    .collect(),
-                one => one.as_str().map(str::to_owned).into_iter().collect(),
+            let patterns = match resources.take() {
+                Value::Array(several) => several,
+                one => vec![one],
             };
-            *resources = patterns.iter().flat_map(|pattern| self.arns(pattern)).collect();
+            let patterns = patterns.iter().filter_map(Value::as_str);
+            *resources = patterns.flat_map(|pattern| self.arns(pattern)).collect();
         }
         // What the stack has not, nobody need be allowed.
         statements.retain(|statement| statement["Resource"] != json!([]));
@@ -229,9 +194,9 @@ impl<'s> Place<'s> {
             // AWS gives buckets names without capitals.
             None => resource.logical.eq_ignore_ascii_case(logical),
         });
-        meant
-            .map(|resource| format!("{before}{}{after}", resource.name()))
-            .collect()
+        // In the ARN of a queue, whose physical name is its URL, the end of that stands.
+        let names = meant.filter_map(|resource| resource.physical.rsplit('/').next());
+        names.map(|name| format!("{before}{name}{after}")).collect()
     }
 }
 

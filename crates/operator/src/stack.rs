@@ -4,6 +4,7 @@ mod clients;
 mod finder;
 mod named;
 mod queue;
+mod resources;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use pipeline::stores::keys::{PinnedKeys, PinnedKeysError};
 pub use finder::{LOCAL_STACK_FILE, StackChoice, StackFinder};
 pub(crate) use named::look_up;
 pub use queue::Queue;
+pub(crate) use resources::Resource;
 
 use crate::error::{Error, Result};
 

@@ -53,12 +53,9 @@ pub(super) async fn check(stack: &Stack, parameters: &Parameters) -> Checked {
         let advice = advice.unwrap_or("see its section in docs/alarms.md");
         Finding::failed(ALARMS, format!("{} rings", alarm.name), advice)
     });
-    let mut findings: Vec<Finding> = ringing.collect();
-    if findings.is_empty() {
-        let without_data = in_state(StateValue::InsufficientData).count();
-        let found = format!("none of {} rings ({without_data} without data yet)", alarms.len());
-        findings.push(Finding::ok(ALARMS, found));
-    }
+    let without_data = in_state(StateValue::InsufficientData).count();
+    let none = format!("none of {} rings ({without_data} without data yet)", alarms.len());
+    let mut findings = Finding::or_ok(ringing.collect(), ALARMS, none);
     findings.extend(told(&alarms, parameters));
     Ok(findings)
 }
@@ -94,9 +91,5 @@ fn told(alarms: &[Alarm], parameters: &Parameters) -> Vec<Finding> {
         let advice = format!("aws cloudwatch enable-alarm-actions --alarm-names {}", alarm.name);
         Finding::warning(TOLD, found, advice)
     });
-    let silenced: Vec<Finding> = silenced.collect();
-    match silenced.is_empty() {
-        true => vec![Finding::ok(TOLD, "by every alarm")],
-        false => silenced,
-    }
+    Finding::or_ok(silenced.collect(), TOLD, "by every alarm")
 }

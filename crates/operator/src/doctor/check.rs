@@ -27,11 +27,19 @@ pub(super) enum CheckError {
     Denied(&'static str),
     /// The check failed for a reason other than a permission, such as an unreachable service.
     Failed(Error),
+    /// The check cannot go on after what it found.
+    Found(Finding),
 }
 
 impl<E: Into<Error>> From<E> for CheckError {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
+    }
+}
+
+impl From<Finding> for CheckError {
+    fn from(finding: Finding) -> Self {
+        Self::Found(finding)
     }
 }
 
@@ -45,9 +53,9 @@ impl CheckError {
     }
 
     /// Wraps the error of such a call that a store made.
-    pub(super) fn of_error(action: &'static str) -> impl FnOnce(AwsError) -> Self {
+    pub(super) fn of_error<E: Into<Error>>(action: &'static str) -> impl FnOnce(E) -> Self {
         move |error| {
-            let error = Error::from(error);
+            let error: Error = error.into();
             match error.kind() {
                 ErrorKind::Denied if !error.is_of_unknown_caller() => Self::Denied(action),
                 _ => Self::Failed(error),
@@ -64,6 +72,7 @@ impl CheckError {
                     format!("have {action} allowed to you: {POLICY} has all that this command needs");
                 return Finding::failed(check, found, advice);
             }
+            Self::Found(finding) => return finding,
             Self::Failed(error) => error,
         };
         let found = ErrorChain(&error).to_string();
@@ -86,6 +95,21 @@ impl CheckError {
                 .unwrap_or_else(|| "look again; if it stays so, what AWS answers is the cause".to_owned());
             Finding::failed(check, found, advice)
         }
+    }
+}
+
+/// Takes the answer to a call that needs this permission; `None` where AWS refuses it with this code.
+pub(super) fn unless<T, E>(
+    answer: Result<T, E>,
+    code: &str,
+    action: &'static str,
+) -> Result<Option<T>, CheckError>
+where
+    E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    match answer {
+        Err(error) if error.code() == Some(code) => Ok(None),
+        answer => answer.map(Some).map_err(CheckError::of(action)),
     }
 }
 

@@ -14,7 +14,7 @@ use pipeline::runtime::clock::Clock;
 
 use super::check::{CheckError, Checked};
 use super::finding::Finding;
-use crate::stack::Stack;
+use crate::stack::{Resource, Stack};
 use crate::versions::is_older;
 
 const CLOCK: &str = "clock";
@@ -29,15 +29,16 @@ const FATAL_SECONDS: i64 = 9;
 /// Maps the names of the stack's CloudFormation parameters to their values.
 pub(super) type Parameters = BTreeMap<String, String>;
 
-/// Lists the stack's resources by type: the name in the template, and the one that AWS gave.
-#[derive(Debug, Default)]
-pub(super) struct Resources(BTreeMap<String, Vec<(String, String)>>);
+/// Lists the stack's resources.
+#[derive(Debug)]
+pub(super) struct Resources(Vec<Resource>);
 
 impl Resources {
     /// Lists the resources of a type, with the name in the template and the one that AWS gave.
     pub(super) fn of(&self, resource_type: &str) -> impl Iterator<Item = (&str, &str)> {
-        let of_type = self.0.get(resource_type).into_iter().flatten();
-        of_type.map(|(logical, physical)| (logical.as_str(), physical.as_str()))
+        let all = self.0.iter();
+        let of_type = all.filter(move |resource| resource.resource_type == resource_type);
+        of_type.map(|resource| (resource.logical.as_str(), resource.physical.as_str()))
     }
 }
 
@@ -53,20 +54,16 @@ pub(super) struct Described {
 ///
 /// [`CheckError`].
 pub(super) async fn describe(stack: &Stack) -> Result<Described, CheckError> {
-    let request = stack.cloudformation().describe_stacks().stack_name(stack.name()?);
-    let answer = request
-        .send()
-        .await
-        .map_err(CheckError::of("cloudformation:DescribeStacks"))?;
-    let found = answer.stacks().first();
-    let parameters = found.map(|found| found.parameters()).unwrap_or_default().iter();
+    let found = stack.describe().await;
+    let found = found.map_err(CheckError::of_error("cloudformation:DescribeStacks"))?;
+    let status = found.as_ref().and_then(|found| found.stack_status());
+    let parameters = found.iter().flat_map(|found| found.parameters());
     let parameters = parameters.filter_map(|parameter| {
         let value = parameter.parameter_value()?.to_owned();
         Some((parameter.parameter_key()?.to_owned(), value))
     });
     Ok(Described {
-        status: found
-            .and_then(|found| found.stack_status())
+        status: status
             .map(|status| status.as_str().to_owned())
             .unwrap_or_default(),
         parameters: parameters.collect(),
@@ -79,22 +76,9 @@ pub(super) async fn describe(stack: &Stack) -> Result<Described, CheckError> {
 ///
 /// [`CheckError`].
 pub(super) async fn resources(stack: &Stack) -> Result<Resources, CheckError> {
-    let client = stack.cloudformation();
-    let request = client.list_stack_resources().stack_name(stack.name()?);
-    let listed: Result<Vec<_>, _> = request.into_paginator().items().send().collect().await;
-    let listed = listed.map_err(CheckError::of("cloudformation:ListStackResources"))?;
-    let mut resources = Resources::default();
-    for resource in &listed {
-        let names = resource
-            .logical_resource_id()
-            .zip(resource.physical_resource_id());
-        let Some(((logical, physical), resource_type)) = names.zip(resource.resource_type()) else {
-            continue;
-        };
-        let of_type = resources.0.entry(resource_type.to_owned()).or_default();
-        of_type.push((logical.to_owned(), physical.to_owned()));
-    }
-    Ok(resources)
+    let listed = stack.resources().await;
+    let listed = listed.map_err(CheckError::of_error("cloudformation:ListStackResources"))?;
+    Ok(Resources(listed))
 }
 
 /// Tells whether the last deployment went well.

@@ -11,6 +11,7 @@ use upvest::signature::SigningKey;
 
 use super::check::Checked;
 use super::finding::Finding;
+use crate::error::Result;
 use crate::operator_key::OperatorKey;
 use crate::reporter::Reporter;
 use crate::send::{Answer, Load, Pace, Target};
@@ -22,6 +23,7 @@ const REACHED: &str = "reachable";
 const REDIRECT: &str = "no redirect";
 const GET: &str = "GET is refused";
 const UNSIGNED: &str = "unsigned POST is refused";
+const IN_FRONT: &str = "see what answers in front of the API";
 pub(super) const PROBE: &str = "signed POST is answered 200";
 /// Bounds how much of an answer's body is read, in bytes.
 const MAX_BODY_BYTES: usize = 4096;
@@ -48,30 +50,19 @@ struct Refusal {
 pub(super) async fn check(stack: &Stack, timeout: Duration) -> Checked {
     let text = stack.part(Part::WebhookUrl)?;
     // What the operator does not send here is no secret, so that plain http needs no leave.
-    let target = match Target::new(&text, true) {
-        Ok(target) => target,
-        Err(error) => {
-            let advice = "deploy the stack with a PublicUrl that begins with https://";
-            return Ok(vec![Finding::failed(REACHED, error.to_string(), advice)]);
-        }
-    };
-    let Some(name) = resolve(target.url()).await else {
-        return Ok(vec![Finding::failed(
-            REACHED,
-            "the URL has no host",
-            "set PublicUrl",
-        )]);
-    };
+    let target = Target::new(&text, true).map_err(|error| {
+        let advice = "deploy the stack with a PublicUrl that begins with https://";
+        Finding::failed(REACHED, error.to_string(), advice)
+    })?;
+    let name = resolve(target.url()).await;
+    let name = name.ok_or_else(|| Finding::failed(REACHED, "the URL has no host", "set PublicUrl"))?;
     let mut findings = vec![name];
     let client = match target.client(timeout) {
         Ok(client) => client,
         Err(error) => {
             let found = ErrorChain(&error).to_string();
-            findings.push(Finding::failed(
-                REACHED,
-                found,
-                "install certificates of the usual authorities",
-            ));
+            let advice = "install certificates of the usual authorities";
+            findings.push(Finding::failed(REACHED, found, advice));
             return Ok(findings);
         }
     };
@@ -95,42 +86,35 @@ pub(super) async fn probe(stack: &Stack, key: Option<&OperatorKey>, timeout: Dur
         return Ok(vec![Finding::skipped(PROBE, why)]);
     };
     let url = stack.part(Part::WebhookUrl)?;
-    let signing_key = match key.signing_key(stack).await {
-        Ok(signing_key) => signing_key,
-        Err(error) => {
-            let found = ErrorChain(&error).to_string();
-            return Ok(vec![Finding::failed(
-                PROBE,
-                found,
-                "import the key: `keys import --key-id ID --hmac-secret-file FILE --reason TEXT`",
-            )]);
-        }
-    };
-    let answer = post(&url, signing_key, timeout).await;
+    let signing_key = key.signing_key(stack).await.map_err(|error| {
+        let advice = "import the key: `keys import --key-id ID --hmac-secret-file FILE --reason TEXT`";
+        Finding::failed(PROBE, ErrorChain(&error).to_string(), advice)
+    })?;
+    let answer = post(&url, signing_key, timeout).await.map_err(|error| {
+        let advice = "see `upvest-webhooks send --help`";
+        Finding::failed(PROBE, ErrorChain(&error).to_string(), advice)
+    })?;
     Ok(vec![match answer {
-        Ok(Some(answer)) if answer.is_success() => {
+        Some(answer) if answer.is_success() => {
             Finding::ok(PROBE, "200; the event is a duplicate from now on")
         }
-        Ok(answer) => {
+        answer => {
             let answer = answer.map_or("nothing".to_owned(), |answer| answer.name());
             let advice = "Upvest takes 200 alone for success, and sends nothing else until then: see the logs of ingest";
             Finding::failed(PROBE, format!("answered {answer}"), advice)
         }
-        Err(found) => Finding::failed(PROBE, found, "see `upvest-webhooks send --help`"),
     }])
 }
 
-/// Tells what the probe was answered, or why it was not posted.
-async fn post(url: &str, key: SigningKey, timeout: Duration) -> Result<Option<Answer>, String> {
-    let load = Target::new(url, false)
-        .and_then(|target| Load::of_events(vec![PROBE_EVENT.to_owned()], key, &target, timeout));
-    let load = load.map_err(|error| ErrorChain(&error).to_string())?;
+/// Posts the probe, and tells what it was answered.
+async fn post(url: &str, key: SigningKey, timeout: Duration) -> Result<Option<Answer>> {
+    let target = Target::new(url, false)?;
+    let load = Load::of_events(vec![PROBE_EVENT.to_owned()], key, &target, timeout)?;
     let pace = Pace {
         rate: None,
         concurrency: 1,
     };
-    let sent = Arc::new(load).run(pace, Reporter::silent()).await;
-    let (outcomes, _) = sent.map_err(|error| ErrorChain(&error).to_string())?;
+    let (outcomes, _) = Arc::new(load).run(pace, Reporter::silent()).await?;
     Ok(outcomes.into_iter().next().map(|outcome| outcome.answer))
 }
 
@@ -179,9 +163,7 @@ fn unreachable(error: &reqwest::Error) -> Finding {
 async fn ask(client: &Client, method: Method, url: &Url) -> Result<Answered, reqwest::Error> {
     let mut response = client.request(method, url.clone()).send().await?;
     let location = response.headers().get(header::LOCATION);
-    let location = location
-        .and_then(|location| location.to_str().ok())
-        .map(str::to_owned);
+    let location = location.and_then(|location| Some(location.to_str().ok()?.to_owned()));
     let status = response.status().as_u16();
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
@@ -199,11 +181,8 @@ async fn ask(client: &Client, method: Method, url: &Url) -> Result<Answered, req
 }
 
 fn answers(got: &Answered, posted: Result<&Answered, &reqwest::Error>) -> Vec<Finding> {
-    let redirects = [Some(got), posted.ok()].into_iter().flatten();
-    let redirect = redirects
-        .into_iter()
-        .find(|answered| (300..400).contains(&answered.status));
-    if let Some(redirect) = redirect {
+    let mut answered = [Some(got), posted.ok()].into_iter().flatten();
+    if let Some(redirect) = answered.find(|answered| (300..400).contains(&answered.status)) {
         let to = redirect.location.as_deref().unwrap_or("nowhere");
         let found = format!("answered {} to {to}", redirect.status);
         let advice =
@@ -220,11 +199,7 @@ fn answers(got: &Answered, posted: Result<&Answered, &reqwest::Error>) -> Vec<Fi
 fn get_finding(answered: &Answered) -> Finding {
     match (answered.status, answered.reason.as_deref()) {
         (405, Some("method-not-allowed")) => Finding::ok(GET, "405 by ingest"),
-        (405, _) => Finding::warning(
-            GET,
-            "405, but not by ingest",
-            "see what answers in front of the API",
-        ),
+        (405, _) => Finding::warning(GET, "405, but not by ingest", IN_FRONT),
         (status, _) => not_ingest(GET, status),
     }
 }
@@ -253,7 +228,7 @@ fn not_ingest(check: &str, status: u16) -> Finding {
         403 => "something in front of the API refuses, such as a firewall: let Upvest's addresses through",
         429 => "the API is throttled: raise ThrottlingRateLimit",
         500.. => "see the logs of ingest, and whether the deliveries queue can be reached",
-        _ => "see what answers in front of the API",
+        _ => IN_FRONT,
     };
     Finding::failed(check, format!("answered {status}"), advice)
 }

@@ -69,6 +69,22 @@ impl Finding {
         Self::new(check, Verdict::Skipped, why, None)
     }
 
+    /// Says what is wrong, which makes the command fail or not.
+    pub(super) fn problem(fails: bool, check: &str, found: String, advice: &str) -> Self {
+        match fails {
+            true => Self::failed(check, found, advice),
+            false => Self::warning(check, found, advice),
+        }
+    }
+
+    /// Gives what was found wrong, or else that all is well.
+    pub(super) fn or_ok(mut problems: Vec<Self>, check: &str, all_well: impl Into<String>) -> Vec<Self> {
+        if problems.is_empty() {
+            problems.push(Self::ok(check, all_well));
+        }
+        problems
+    }
+
     /// Says that the emulator of a local stack has nothing that could be checked.
     pub(super) fn only_in_aws(check: &str) -> Self {
         Self::skipped(check, "only in AWS: this stack runs on an emulator")

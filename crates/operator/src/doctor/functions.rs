@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use aws_sdk_eventbridge::types::RuleState;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::types::{LastUpdateStatus, LastUpdateStatusReasonCode, State, StateReasonCode};
-use aws_sdk_sqs::error::ProvideErrorMetadata;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::check::{CheckError, Checked};
+use super::check::{CheckError, Checked, unless};
 use super::deployment::Resources;
 use super::finding::Finding;
 use super::network;
@@ -27,15 +26,13 @@ pub(super) async fn functions(stack: &Stack, resources: &Resources) -> Checked {
     let client = &stack.lambda();
     let names = resources.of("AWS::Lambda::Function");
     let looked = stream::iter(names).map(async |(logical, name)| {
-        match client.get_function().function_name(name).send().await {
-            Err(error) if error.code() == Some(GONE) => Ok((Some(gone(FUNCTIONS, logical)), None)),
-            found => {
-                let found = found.map_err(CheckError::of("lambda:GetFunction"))?;
-                let place = found.configuration().map(network::place);
-                let place = place.map(|place| (logical.to_owned(), place));
-                Ok::<_, CheckError>((function_problem(logical, name, &found), place))
-            }
-        }
+        let found = client.get_function().function_name(name).send().await;
+        let Some(found) = unless(found, GONE, "lambda:GetFunction")? else {
+            return Ok((Some(gone(FUNCTIONS, logical)), None));
+        };
+        let place = found.configuration().map(network::place);
+        let place = place.map(|place| (logical.to_owned(), place));
+        Ok::<_, CheckError>((function_problem(logical, name, &found), place))
     });
     let looked: Vec<_> = looked.buffered(CONCURRENCY).try_collect().await?;
     let (problems, places): (Vec<_>, Vec<_>) = looked.into_iter().unzip();
@@ -88,11 +85,10 @@ pub(super) async fn sources(stack: &Stack, resources: &Resources) -> Checked {
             let found = format!("{logical} is {state}, so that nothing reads its queue");
             Some(Finding::failed(SOURCES, found, advice))
         }
-        Some(state) => Some(Finding::warning(
-            SOURCES,
-            format!("{logical} is {state}"),
-            "look again in a minute",
-        )),
+        Some(state) => {
+            let found = format!("{logical} is {state}");
+            Some(Finding::warning(SOURCES, found, "look again in a minute"))
+        }
     };
     let findings = resources.of("AWS::Lambda::EventSourceMapping").map(finding);
     Ok(summary(SOURCES, findings.collect(), "are read"))
@@ -104,15 +100,14 @@ pub(super) async fn schedules(stack: &Stack, resources: &Resources) -> Checked {
     let mut findings = Vec::new();
     for (logical, name) in resources.of("AWS::Events::Rule") {
         let described = client.describe_rule().name(name).send().await;
-        findings.push(match described {
-            Err(error) if error.code() == Some(GONE) => Some(gone(SCHEDULES, logical)),
-            described => {
-                let described = described.map_err(CheckError::of("events:DescribeRule"))?;
-                (described.state() == Some(&RuleState::Disabled)).then(|| {
-                    let advice = format!("aws events enable-rule --name {name}");
-                    Finding::failed(SCHEDULES, format!("{logical} is disabled"), advice)
-                })
+        findings.push(match unless(described, GONE, "events:DescribeRule")? {
+            Some(rule) if rule.state() == Some(&RuleState::Disabled) => {
+                let advice = format!("aws events enable-rule --name {name}");
+                let found = format!("{logical} is disabled");
+                Some(Finding::failed(SCHEDULES, found, advice))
             }
+            Some(_) => None,
+            None => Some(gone(SCHEDULES, logical)),
         });
     }
     Ok(summary(SCHEDULES, findings, "are on"))
@@ -126,9 +121,8 @@ fn gone(check: &str, logical: &str) -> Finding {
 fn summary(check: &str, looked_at: Vec<Option<Finding>>, all_well: &str) -> Vec<Finding> {
     let count = looked_at.len();
     let problems: Vec<Finding> = looked_at.into_iter().flatten().collect();
-    match (problems.is_empty(), count) {
-        (false, _) => problems,
-        (true, 0) => vec![Finding::skipped(check, "the stack has none")],
-        (true, _) => vec![Finding::ok(check, format!("all {count} {all_well}"))],
+    match count {
+        0 => vec![Finding::skipped(check, "the stack has none")],
+        _ => Finding::or_ok(problems, check, format!("all {count} {all_well}")),
     }
 }

@@ -39,10 +39,8 @@ pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameter
         let advice = "deploy the newest version of the receiver, and ask Upvest about the key";
         findings.push(Finding::warning(KNOWN, unusable.to_string(), advice));
     }
-    if findings.is_empty() {
-        let found = format!("all {} that Upvest serves are known", served.usable.len());
-        findings.push(Finding::ok(KNOWN, found));
-    }
+    let all = format!("all {} that Upvest serves are known", served.usable.len());
+    let mut findings = Finding::or_ok(findings, KNOWN, all);
     findings.push(freshness(&rows, parameters, clock.now()));
     let retired = rows.iter().filter(|row| row.is_retired()).count();
     findings.push(Finding::ok(

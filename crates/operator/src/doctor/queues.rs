@@ -72,22 +72,15 @@ pub(super) async fn check(stack: &Stack) -> Checked {
             Err(error) => return Err(error),
         }
     }
-    findings.extend(or_all_well(settings(&pairs), || {
-        Finding::ok(
-            SETTINGS,
-            format!(
-                "{} queues with dead-letter queues, as in the template",
-                pairs.len()
-            ),
-        )
-    }));
-    findings.extend(or_all_well(dead_letters(&pairs), || {
-        Finding::ok(DEAD_LETTERS, "none")
-    }));
-    findings.extend(or_all_well(backlogs(&pairs), || {
-        let waiting: u64 = pairs.iter().map(|pair| waiting(&pair.own)).sum();
-        Finding::ok(BACKLOG, format!("{waiting} messages wait"))
-    }));
+    let all_well = format!(
+        "{} queues with dead-letter queues, as in the template",
+        pairs.len()
+    );
+    findings.extend(Finding::or_ok(settings(&pairs), SETTINGS, all_well));
+    findings.extend(Finding::or_ok(dead_letters(&pairs), DEAD_LETTERS, "none"));
+    let waiting: u64 = pairs.iter().map(|pair| waiting(&pair.own)).sum();
+    let all_well = format!("{waiting} messages wait");
+    findings.extend(Finding::or_ok(backlogs(&pairs), BACKLOG, all_well));
     Ok(findings)
 }
 
@@ -105,43 +98,26 @@ async fn describe(client: &aws_sdk_sqs::Client, stack: &Stack, queue: Queue) -> 
     })
 }
 
-fn or_all_well(mut findings: Vec<Finding>, all_well: impl FnOnce() -> Finding) -> Vec<Finding> {
-    if findings.is_empty() {
-        findings.push(all_well());
-    }
-    findings
-}
-
 /// Reports what differs from the template. A queue without a working dead-letter queue loses what fails, and one that
 /// does not take large messages blocks Upvest; the rest is a warning.
 fn settings(pairs: &[Pair]) -> Vec<Finding> {
     let advice = "deploy the stack again, which sets it back";
     let of_pair = |pair: &Pair| {
         let failed = redrive_problem(pair).into_iter().chain(size_problem(pair));
-        let failed = failed.map(|problem| (true, problem));
-        let shorter = visibility_problem(pair).into_iter();
-        let warnings = shorter
-            .chain(plain_problems(pair))
-            .map(|problem| (false, problem));
+        let others = visibility_problem(pair).into_iter().chain(plain_problems(pair));
+        let problems = failed.map(|problem| (true, problem));
+        let problems = problems.chain(others.map(|problem| (false, problem)));
         let queue = pair.queue;
-        let finding = move |(is_fatal, problem): (bool, String)| {
-            let found = format!("{queue}: {problem}");
-            match is_fatal {
-                true => Finding::failed(SETTINGS, found, advice),
-                false => Finding::warning(SETTINGS, found, advice),
-            }
+        let finding = move |(fails, problem): (bool, String)| {
+            Finding::problem(fails, SETTINGS, format!("{queue}: {problem}"), advice)
         };
-        failed.chain(warnings).map(finding).collect::<Vec<_>>()
+        problems.map(finding).collect::<Vec<_>>()
     };
     pairs.iter().flat_map(of_pair).collect()
 }
 
 fn redrive_problem(pair: &Pair) -> Option<String> {
-    let policy = pair
-        .own
-        .get(&RedrivePolicy)
-        .map(String::as_str)
-        .unwrap_or_default();
+    let policy = text(&pair.own, &RedrivePolicy).unwrap_or_default();
     let policy: serde_json::Value = serde_json::from_str(policy).unwrap_or_default();
     let (target, count) = (&policy["deadLetterTargetArn"], &policy["maxReceiveCount"]);
     // SQS takes and gives the count as a number and as a text.
@@ -149,10 +125,9 @@ fn redrive_problem(pair: &Pair) -> Option<String> {
     let Some(target) = target.as_str() else {
         return Some("has no redrive policy, so that what fails is lost after 14 days".to_owned());
     };
-    if pair.dead.get(&QueueArn).map(String::as_str) != Some(target) {
-        return Some(format!(
-            "redrives to {target}, which is not its dead-letter queue"
-        ));
+    if text(&pair.dead, &QueueArn) != Some(target) {
+        let found = format!("redrives to {target}, which is not its dead-letter queue");
+        return Some(found);
     }
     let wanted = max_receives(pair.queue);
     (count != Some(wanted)).then(|| {
@@ -179,16 +154,14 @@ fn plain_problems(pair: &Pair) -> Vec<String> {
     for (whose, attributes) in [("", &pair.own), ("its dead-letter queue ", &pair.dead)] {
         let retention = number(attributes, &MessageRetentionPeriod);
         if retention < RETENTION_SECONDS {
-            problems.push(format!(
-                "{whose}keeps messages for {} h instead of 14 days",
-                retention / 3600
-            ));
+            let hours = retention / 3600;
+            problems.push(format!("{whose}keeps messages for {hours} h instead of 14 days"));
         }
-        let sse = attributes.get(&SqsManagedSseEnabled).map(String::as_str);
+        let sse = text(attributes, &SqsManagedSseEnabled);
         if sse != Some("true") && !attributes.contains_key(&KmsMasterKeyId) {
             problems.push(format!("{whose}is not encrypted"));
         }
-        let is_fifo = attributes.get(&FifoQueue).map(String::as_str) == Some("true");
+        let is_fifo = text(attributes, &FifoQueue) == Some("true");
         if is_fifo != (pair.queue != Queue::Deliveries) {
             problems.push(format!("{whose}is of the wrong kind, FIFO or standard"));
         }
@@ -232,6 +205,10 @@ fn waiting(attributes: &Attributes) -> u64 {
 }
 
 fn number(attributes: &Attributes, name: &QueueAttributeName) -> u64 {
-    let text = attributes.get(name).map(String::as_str).unwrap_or_default();
-    text.parse().unwrap_or(0)
+    let number = text(attributes, name).and_then(|text| text.parse().ok());
+    number.unwrap_or(0)
+}
+
+fn text<'a>(attributes: &'a Attributes, name: &QueueAttributeName) -> Option<&'a str> {
+    attributes.get(name).map(String::as_str)
 }

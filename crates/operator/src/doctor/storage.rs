@@ -2,12 +2,11 @@
 
 use aws_sdk_dynamodb::types::{PointInTimeRecoveryStatus, TableStatus};
 use aws_sdk_s3::types::BucketVersioningStatus;
-use aws_sdk_sqs::error::ProvideErrorMetadata;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use pipeline::runtime::clock::Clock;
 
-use super::check::{CheckError, Checked};
+use super::check::{CheckError, Checked, unless};
 use super::finding::Finding;
 use crate::stack::{Part, Stack};
 
@@ -20,6 +19,8 @@ const PENDING_FOR: SignedDuration = SignedDuration::from_hours(24);
 const BUS: &str = "event bus";
 /// Bounds how many objects in quarantine are counted.
 const MOST_COUNTED: usize = 10_000;
+/// Is how DynamoDB and EventBridge call what is not there.
+const GONE: &str = "ResourceNotFoundException";
 const REDEPLOY: &str = "deploy the stack again, which sets it back";
 
 /// Checks the DynamoDB tables of the stack, all at the same time: five, and that of its subscriptions where it manages these.
@@ -44,27 +45,20 @@ pub(super) async fn tables(stack: &Stack) -> Checked {
             }
         }
     }
-    if found.is_empty() {
-        let count = names.len();
-        return Ok(match stack.is_local() {
-            false => vec![Finding::ok(
-                TABLES,
-                format!("{count} tables, active and protected"),
-            )],
-            true => vec![
-                Finding::ok(TABLES, format!("{count} tables, active")),
-                Finding::only_in_aws("protection of tables"),
-            ],
-        });
-    }
     let findings = found.into_iter().map(|(problem, tables)| {
         let text = format!("{}: {}", problem.what, tables.join(", "));
-        match problem.fails {
-            true => Finding::failed(TABLES, text, problem.advice),
-            false => Finding::warning(TABLES, text, problem.advice),
-        }
+        Finding::problem(problem.fails, TABLES, text, problem.advice)
     });
-    Ok(findings.collect())
+    let mut findings: Vec<Finding> = findings.collect();
+    if findings.is_empty() {
+        let protected = if stack.is_local() { "" } else { " and protected" };
+        let all_well = format!("{} tables, active{protected}", names.len());
+        findings.push(Finding::ok(TABLES, all_well));
+        if stack.is_local() {
+            findings.push(Finding::only_in_aws("protection of tables"));
+        }
+    }
+    Ok(findings)
 }
 
 /// Tells what is wrong with a table. Tables with the same problem share a finding.
@@ -81,13 +75,11 @@ async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<Vec<Prob
         fails,
     };
     let described = client.describe_table().table_name(name).send().await;
-    let described = match described {
-        Err(error) if error.code() == Some("ResourceNotFoundException") => {
-            let advice = "restore it from its backup, and name it in the stack again: docs/operations.md";
-            return Ok(vec![problem("not there", advice, true)]);
-        }
-        described => described.map_err(CheckError::of("dynamodb:DescribeTable"))?.table,
+    let Some(described) = unless(described, GONE, "dynamodb:DescribeTable")? else {
+        let advice = "restore it from its backup, and name it in the stack again: docs/operations.md";
+        return Ok(vec![problem("not there", advice, true)]);
     };
+    let described = described.table;
     let backups = client.describe_continuous_backups().table_name(name).send().await;
     let backups = backups.map_err(CheckError::of("dynamodb:DescribeContinuousBackups"))?;
     let recovery = backups
@@ -118,54 +110,37 @@ pub(super) async fn archive(stack: &Stack) -> Checked {
     let versioning = client.get_bucket_versioning().bucket(&bucket).send().await;
     let versioning = versioning.map_err(CheckError::of("s3:GetBucketVersioning"))?;
     let block = client.get_public_access_block().bucket(&bucket).send().await;
-    let is_blocked = match block {
-        // S3 answers a bucket without this setting with an error: that is a finding, and no failed check.
-        Err(error) if error.code() == Some("NoSuchPublicAccessBlockConfiguration") => false,
-        block => {
-            let block = block.map_err(CheckError::of("s3:GetBucketPublicAccessBlock"))?;
-            block.public_access_block_configuration().is_some_and(|block| {
-                let all = [
-                    block.block_public_acls(),
-                    block.block_public_policy(),
-                    block.ignore_public_acls(),
-                    block.restrict_public_buckets(),
-                ];
-                all.iter().all(|set| *set == Some(true))
-            })
-        }
-    };
+    // S3 answers a bucket without a setting with an error: that is a finding, and no failed check.
+    let code = "NoSuchPublicAccessBlockConfiguration";
+    let block = unless(block, code, "s3:GetBucketPublicAccessBlock")?;
+    let block = block.and_then(|block| block.public_access_block_configuration);
+    let is_blocked = block.is_some_and(|block| {
+        let all = [
+            block.block_public_acls(),
+            block.block_public_policy(),
+            block.ignore_public_acls(),
+            block.restrict_public_buckets(),
+        ];
+        all.iter().all(|set| *set == Some(true))
+    });
     let encryption = client.get_bucket_encryption().bucket(&bucket).send().await;
-    let is_encrypted = match encryption {
-        // As above: without the setting there is an error and not an empty answer.
-        Err(error) if error.code() == Some("ServerSideEncryptionConfigurationNotFoundError") => false,
-        encryption => encryption
-            .map_err(CheckError::of("s3:GetEncryptionConfiguration"))?
-            .server_side_encryption_configuration()
-            .is_some(),
-    };
-    let mut findings = Vec::new();
+    let code = "ServerSideEncryptionConfigurationNotFoundError";
+    let encryption = unless(encryption, code, "s3:GetEncryptionConfiguration")?;
+    let encryption = encryption.and_then(|encryption| encryption.server_side_encryption_configuration);
+    let problem = |fails, found| Finding::problem(fails, ARCHIVE, found, REDEPLOY);
+    let mut problems = Vec::new();
     if !is_blocked {
-        findings.push(Finding::failed(
-            ARCHIVE,
-            format!("{bucket} may be made public"),
-            REDEPLOY,
-        ));
+        problems.push(problem(true, format!("{bucket} may be made public")));
     }
     if versioning.status() != Some(&BucketVersioningStatus::Enabled) {
         let found = format!("{bucket} keeps no versions, so that what is overwritten is gone");
-        findings.push(Finding::warning(ARCHIVE, found, REDEPLOY));
+        problems.push(problem(false, found));
     }
-    if !is_encrypted {
-        findings.push(Finding::warning(
-            ARCHIVE,
-            format!("{bucket} is not encrypted"),
-            REDEPLOY,
-        ));
+    if encryption.is_none() {
+        problems.push(problem(false, format!("{bucket} is not encrypted")));
     }
-    if findings.is_empty() {
-        findings.push(Finding::ok(ARCHIVE, "private, encrypted, versions kept"));
-    }
-    Ok(findings)
+    let all_well = "private, encrypted, versions kept";
+    Ok(Finding::or_ok(problems, ARCHIVE, all_well))
 }
 
 /// Looks for deliveries that were answered and are not settled for longer than retries take.
@@ -217,16 +192,13 @@ pub(super) async fn event_bus(stack: &Stack) -> Checked {
         let why = "changes are not published (CreateEventBus, EventBusName)";
         return Ok(vec![Finding::skipped(BUS, why)]);
     };
-    let client = stack.event_bridge();
-    match client.describe_event_bus().name(name).send().await {
-        Err(error) if error.code() == Some("ResourceNotFoundException") => {
+    let described = stack.event_bridge().describe_event_bus().name(name).send().await;
+    Ok(vec![match unless(described, GONE, "events:DescribeEventBus")? {
+        Some(_) => Finding::ok(BUS, name),
+        None => {
             let found = format!("{name} is not there, so that no event is processed to its end");
             let advice = "create the bus, or deploy the stack with another EventBusName";
-            Ok(vec![Finding::failed(BUS, found, advice)])
+            Finding::failed(BUS, found, advice)
         }
-        described => {
-            described.map_err(CheckError::of("events:DescribeEventBus"))?;
-            Ok(vec![Finding::ok(BUS, name)])
-        }
-    }
+    }])
 }

@@ -33,14 +33,9 @@ pub(super) async fn credentials(stack: &Stack, upvest: &Client) -> Checked {
             Err(error) => return Err(error.into()),
         }
     }
-    if findings.is_empty() {
-        let names: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
-        findings.push(Finding::ok(
-            SCOPES,
-            format!("accepted, with {}", names.join(", ")),
-        ));
-    }
-    Ok(findings)
+    let names: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+    let accepted = format!("accepted, with {}", names.join(", "));
+    Ok(Finding::or_ok(findings, SCOPES, accepted))
 }
 
 /// Checks that one enabled subscription delivers to the stack, as it was deployed.
@@ -70,11 +65,8 @@ pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameter
             "{} delivers to the same URL, so that every event comes twice",
             other.id
         );
-        Finding::warning(
-            THERE,
-            found,
-            format!("upvest-webhooks webhooks delete {}", other.id),
-        )
+        let advice = format!("upvest-webhooks webhooks delete {}", other.id);
+        Finding::warning(THERE, found, advice)
     }));
     findings.push(settings(first, parameters));
     Ok(findings)
@@ -108,11 +100,8 @@ fn missing(stack: &Stack, all: &[Webhook], url: &str) -> Finding {
     match elsewhere {
         Some(webhook) => {
             let found = format!("{} delivers to {}", webhook.id, webhook.url);
-            Finding::failed(
-                THERE,
-                found,
-                format!("upvest-webhooks webhooks update {} --url {url}", webhook.id),
-            )
+            let advice = format!("upvest-webhooks webhooks update {} --url {url}", webhook.id);
+            Finding::failed(THERE, found, advice)
         }
         None => {
             let found = format!("none of {} delivers to {url}", all.len());
@@ -126,14 +115,12 @@ fn settings(webhook: &Webhook, parameters: &Parameters) -> Finding {
     let Some(wanted) = wanted(webhook, parameters) else {
         return Finding::skipped(SETTINGS, "the stack's parameters are not known");
     };
-    let Some(change) = WebhookChange::between(webhook, &wanted) else {
-        return Finding::ok(SETTINGS, "as deployed");
-    };
-    let differences = differences(webhook, change);
-    if differences.is_empty() {
+    let change = WebhookChange::between(webhook, &wanted);
+    let differences = change.map(|change| differences(webhook, change));
+    let (found, flags): (Vec<String>, Vec<String>) = differences.into_iter().flatten().unzip();
+    if found.is_empty() {
         return Finding::ok(SETTINGS, "as deployed");
     }
-    let (found, flags): (Vec<String>, Vec<String>) = differences.into_iter().unzip();
     let advice = format!(
         "`upvest-webhooks webhooks update {} {}`, or wait for register-webhook where it looks after the subscription",
         webhook.id,

@@ -41,6 +41,15 @@ struct Watching {
     dashboards: f64,
 }
 
+impl Watching {
+    const fn of(observability: Observability) -> Self {
+        match observability {
+            Observability::Lean => LEAN,
+            Observability::Full => FULL,
+        }
+    }
+}
+
 /// Says how much a stack watches itself: the parameter `Observability`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -126,67 +135,39 @@ fn arriving(counts: &Counts, events: f64, prices: &Prices) -> Vec<Item> {
         usd: per_event * events * price,
         is_fixed: false,
     };
+    let of_million = |what, per_event, price: f64| item(what, per_event, price / MILLION);
     vec![
-        item("API Gateway requests", counts.api_requests, prices.api / MILLION),
-        item(
-            "DynamoDB read units",
-            counts.read_units,
-            prices.read_units / MILLION,
-        ),
-        item(
-            "DynamoDB write units",
-            counts.write_units,
-            prices.write_units / MILLION,
-        ),
+        of_million("API Gateway requests", counts.api_requests, prices.api),
+        of_million("DynamoDB read units", counts.read_units, prices.read_units),
+        of_million("DynamoDB write units", counts.write_units, prices.write_units),
         item("Lambda GB seconds", counts.gb_seconds, prices.gb_second),
-        item(
-            "Lambda invocations",
-            counts.invocations,
-            prices.invocations / MILLION,
-        ),
-        item("S3 PUT requests", counts.s3_puts, prices.s3_put / MILLION),
-        item("SQS requests, FIFO", counts.sqs_fifo, prices.sqs_fifo / MILLION),
-        item(
-            "SQS requests, standard",
-            counts.sqs_standard,
-            prices.sqs_standard / MILLION,
-        ),
-        item("KB of logs and metrics", counts.log_kb, prices.logs_gb / MILLION),
+        of_million("Lambda invocations", counts.invocations, prices.invocations),
+        of_million("S3 PUT requests", counts.s3_puts, prices.s3_put),
+        of_million("SQS requests, FIFO", counts.sqs_fifo, prices.sqs_fifo),
+        of_million("SQS requests, standard", counts.sqs_standard, prices.sqs_standard),
+        of_million("KB of logs and metrics", counts.log_kb, prices.logs_gb),
     ]
 }
 
 /// Reckons what is due whatever arrives.
 fn fixed(prices: &Prices, observability: Observability) -> Vec<Item> {
-    let Watching {
-        alarms,
-        metrics,
-        dashboards,
-    } = match observability {
-        Observability::Lean => LEAN,
-        Observability::Full => FULL,
-    };
+    let watching = Watching::of(observability);
     let polls = POLLS_PER_DAY * DAYS;
+    let (fifo, standard) = (FIFO_QUEUES * polls, STANDARD_QUEUES * polls);
     let item = |what, count: f64, price: f64| Item {
         what,
         count,
         usd: count * price,
         is_fixed: true,
     };
+    let of_million = |what, count, price: f64| item(what, count, price / MILLION);
     vec![
-        item(
-            "polls of FIFO queues",
-            FIFO_QUEUES * polls,
-            prices.sqs_fifo / MILLION,
-        ),
-        item(
-            "polls of standard queues",
-            STANDARD_QUEUES * polls,
-            prices.sqs_standard / MILLION,
-        ),
-        item("alarms", alarms, prices.alarm),
+        of_million("polls of FIFO queues", fifo, prices.sqs_fifo),
+        of_million("polls of standard queues", standard, prices.sqs_standard),
+        item("alarms", watching.alarms, prices.alarm),
         item("the alarm that wakes somebody", 1.0, prices.composite_alarm),
-        item("metrics of the receiver", metrics, prices.metric),
-        item("dashboards", dashboards, prices.dashboard),
+        item("metrics of the receiver", watching.metrics, prices.metric),
+        item("dashboards", watching.dashboards, prices.dashboard),
         item("secrets", 1.0, prices.secret),
     ]
 }
@@ -194,10 +175,7 @@ fn fixed(prices: &Prices, observability: Observability) -> Vec<Item> {
 /// Tells how many alarms and metrics of its own a stack has, the composite alarm left out.
 #[must_use]
 pub fn watching(observability: Observability) -> (usize, usize) {
-    let watching = match observability {
-        Observability::Lean => LEAN,
-        Observability::Full => FULL,
-    };
+    let watching = Watching::of(observability);
     (watching.alarms as usize, watching.metrics as usize)
 }
 

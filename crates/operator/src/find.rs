@@ -133,3 +133,9 @@ async fn events_beginning_with(log: &EventLog, beginning: &str) -> Result<BTreeS
     }
     Ok(found)
 }
+
+/// Says in words that any of these names is taken; `None` where none is named, and all are taken.
+pub(crate) fn any_of<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
+    let names: Vec<&str> = names.collect();
+    (!names.is_empty()).then(|| format!(" of {what} {}", names.join(" or ")))
+}

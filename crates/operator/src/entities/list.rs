@@ -10,7 +10,7 @@ use upvest::category::CATEGORIES;
 use upvest::{Domain, EntityKey};
 
 use crate::error::Result;
-use crate::find::MOST_PAGES;
+use crate::find::{MOST_PAGES, any_of};
 use crate::stack::Stack;
 use crate::times::to_the_second;
 
@@ -187,24 +187,16 @@ impl Query {
 
     /// Writes the selection as words that follow the word `entities`; nothing where all are taken.
     fn in_words(&self) -> String {
-        let mut words = String::new();
-        if let Some(user_id) = &self.user_id {
-            words.push_str(&format!(" of user {user_id}"));
-        }
-        if !self.domains.is_empty() {
-            let domains: Vec<&str> = self.domains.iter().map(|domain| domain.name()).collect();
-            words.push_str(&format!(" of domain {}", domains.join(" or ")));
-        }
-        if !self.types.is_empty() {
-            words.push_str(&format!(" of type {}", self.types.join(" or ")));
-        }
-        if let Some(status) = &self.status {
-            words.push_str(&format!(" with status {status}"));
-        }
-        if let Some(Range { start, end }) = &self.last_event {
-            let (start, end) = (to_the_second(*start), to_the_second(*end));
-            words.push_str(&format!(" whose last event occurred from {start} to {end}"));
-        }
-        words
+        let parts = [
+            self.user_id.as_ref().map(|user_id| format!(" of user {user_id}")),
+            any_of("domain", self.domains.iter().map(|domain| domain.name())),
+            any_of("type", self.types.iter().map(String::as_str)),
+            (self.status.as_ref()).map(|status| format!(" with status {status}")),
+            (self.last_event.as_ref()).map(|Range { start, end }| {
+                let (start, end) = (to_the_second(*start), to_the_second(*end));
+                format!(" whose last event occurred from {start} to {end}")
+            }),
+        ];
+        parts.into_iter().flatten().collect()
     }
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use upvest::{Domain, EntityKey};
 
 use crate::error::Result;
+use crate::find::any_of;
 use crate::records::Records;
 use crate::replay::{Filter, Page, Selected, read_delivery};
 use crate::stack::Stack;
@@ -194,21 +195,15 @@ impl ListedEvent {
 impl Query {
     /// Writes the selection as words that follow the word `events`; nothing where all are taken.
     fn in_words(&self) -> String {
-        let mut words = String::new();
-        if !self.types.is_empty() {
-            words.push_str(&format!(" of type {}", self.types.join(" or ")));
-        }
-        if !self.domains.is_empty() {
-            let domains: Vec<&str> = self.domains.iter().map(|domain| domain.name()).collect();
-            words.push_str(&format!(" of domain {}", domains.join(" or ")));
-        }
-        if let Some(user_id) = &self.user_id {
-            words.push_str(&format!(" of user {user_id}"));
-        }
-        let Range { start, end } = self.received.clone();
+        let Range { start, end } = self.received;
         let (start, end) = (to_the_second(start), to_the_second(end));
-        words.push_str(&format!(" received from {start} to {end}"));
-        words
+        let parts = [
+            any_of("type", self.types.iter().map(String::as_str)),
+            any_of("domain", self.domains.iter().map(|domain| domain.name())),
+            self.user_id.as_ref().map(|user_id| format!(" of user {user_id}")),
+            Some(format!(" received from {start} to {end}")),
+        ];
+        parts.into_iter().flatten().collect()
     }
 }
 

@@ -12,11 +12,13 @@ use super::{Difference, Side, Subject};
 /// Where a ledger line says of which type each entity is that it refers to.
 const REFERENCE_TYPE: &str = "references[].type";
 
-type Differences = BTreeSet<Difference>;
+/// Collects what one side has alone.
+#[derive(Default)]
+struct Found(BTreeSet<Difference>);
 
 /// Compares a specification with the tables.
-pub(super) fn differences(specification: &Specification) -> Differences {
-    let mut found = Differences::new();
+pub(super) fn differences(specification: &Specification) -> BTreeSet<Difference> {
+    let mut found = Found::default();
     categories(specification, &mut found);
     event_types(specification, &mut found);
     for event in &specification.events {
@@ -30,32 +32,34 @@ pub(super) fn differences(specification: &Specification) -> Differences {
     }
     references(&fields, &mut found);
     reference_types(&fields, &mut found);
-    found
+    found.0
 }
 
-/// Notes a thing that one side has, unless the other has it too.
-fn note(found: &mut Differences, subject: Subject, only_in: Side, category: Option<&str>, name: &str) {
-    found.insert(Difference {
-        subject,
-        only_in,
-        category: category.map(str::to_owned),
-        name: name.to_owned(),
-    });
-}
-
-/// Notes the names that one side has alone.
-fn compare(
-    found: &mut Differences,
-    subject: Subject,
-    category: Option<&str>,
-    specified: &BTreeSet<&str>,
-    known: &BTreeSet<&str>,
-) {
-    for name in specified.difference(known) {
-        note(found, subject, Side::Specification, category, name);
+impl Found {
+    /// Notes a thing that one side has, unless it was noted before.
+    fn note(&mut self, subject: Subject, only_in: Side, category: Option<&str>, name: &str) {
+        self.0.insert(Difference {
+            subject,
+            only_in,
+            category: category.map(str::to_owned),
+            name: name.to_owned(),
+        });
     }
-    for name in known.difference(specified) {
-        note(found, subject, Side::Table, category, name);
+
+    /// Notes the names that one side has alone.
+    fn compare(
+        &mut self,
+        subject: Subject,
+        category: Option<&str>,
+        specified: &BTreeSet<&str>,
+        known: &BTreeSet<&str>,
+    ) {
+        for name in specified.difference(known) {
+            self.note(subject, Side::Specification, category, name);
+        }
+        for name in known.difference(specified) {
+            self.note(subject, Side::Table, category, name);
+        }
     }
 }
 
@@ -63,19 +67,19 @@ fn row_of(category: &str) -> Option<&'static Category> {
     CATEGORIES.iter().find(|row| row.name == category)
 }
 
-fn categories(specification: &Specification, found: &mut Differences) {
+fn categories(specification: &Specification, found: &mut Found) {
     let known = CATEGORIES.iter().filter(|row| row.is_whole()).map(|row| row.name);
     let specified = specification.categories();
     for name in specified.difference(&known.clone().collect()) {
-        note(found, Subject::Category, Side::Specification, Some(name), name);
+        found.note(Subject::Category, Side::Specification, Some(name), name);
     }
     for name in known.filter(|name| !specified.contains(name)) {
-        note(found, Subject::Category, Side::Table, Some(name), name);
+        found.note(Subject::Category, Side::Table, Some(name), name);
     }
 }
 
 /// Compares the types of the categories that the specification has events of. (Of the others the category is told.)
-fn event_types(specification: &Specification, found: &mut Differences) {
+fn event_types(specification: &Specification, found: &mut Found) {
     let specified = specification.event_types();
     let with_events: BTreeSet<&str> = specified.iter().map(|name| category_of(name)).collect();
     let rows = CATEGORIES
@@ -83,25 +87,13 @@ fn event_types(specification: &Specification, found: &mut Differences) {
         .filter(|row| with_events.contains(category_of(row.name)));
     let known: BTreeSet<String> = rows.flat_map(types_of).collect();
     for name in &specified {
-        let row = category::of(name);
-        if row_of(category_of(name)).is_none() || !row.knows_type(name) {
-            note(
-                found,
-                Subject::EventType,
-                Side::Specification,
-                Some(category_of(name)),
-                name,
-            );
+        let own = category_of(name);
+        if row_of(own).is_none() || !category::of(name).knows_type(name) {
+            found.note(Subject::EventType, Side::Specification, Some(own), name);
         }
     }
     for name in known.iter().filter(|name| !specified.contains(name.as_str())) {
-        note(
-            found,
-            Subject::EventType,
-            Side::Table,
-            Some(category_of(name)),
-            name,
-        );
+        found.note(Subject::EventType, Side::Table, Some(category_of(name)), name);
     }
 }
 
@@ -117,7 +109,7 @@ fn types_of(row: &Category) -> Vec<String> {
 
 /// Compares what tells entities apart, and parts of one. Where the objects of several types share a schema with variants, a
 /// key is there when the variants together have it.
-fn keys(event: &EventSchema, found: &mut Differences) {
+fn keys(event: &EventSchema, found: &mut Found) {
     for event_type in event
         .types
         .iter()
@@ -136,11 +128,11 @@ fn keys(event: &EventSchema, found: &mut Differences) {
             row.fallback_key
         };
         for path in key.iter().copied().chain(part).filter(|path| !has(path)) {
-            note(found, Subject::Key, Side::Table, Some(row.name), path);
+            found.note(Subject::Key, Side::Table, Some(row.name), path);
         }
         let mut known = row.key.iter().chain(row.fallback_key).copied().chain(part);
         if has("id") && !known.any(|path| path == "id") {
-            note(found, Subject::Key, Side::Specification, Some(row.name), "id");
+            found.note(Subject::Key, Side::Specification, Some(row.name), "id");
         }
     }
 }
@@ -164,7 +156,7 @@ fn fields_by_category(specification: &Specification) -> BTreeMap<&str, Fields> {
 }
 
 /// Compares the field that says the status, and its values where the specification lists them.
-fn status(row: &Category, fields: &Fields, found: &mut Differences) {
+fn status(row: &Category, fields: &Fields, found: &mut Found) {
     let category = Some(row.name);
     let steps = if row.statuses.is_empty() {
         row.lifecycle
@@ -174,25 +166,19 @@ fn status(row: &Category, fields: &Fields, found: &mut Differences) {
     let known: BTreeSet<&str> = steps.iter().flat_map(|step| step.names.iter().copied()).collect();
     let Some(values) = fields.get(row.status_field) else {
         if !known.is_empty() {
-            note(
-                found,
-                Subject::StatusField,
-                Side::Table,
-                category,
-                row.status_field,
-            );
+            found.note(Subject::StatusField, Side::Table, category, row.status_field);
         }
         let others = fields
             .iter()
             .filter(|(path, values)| is_status(path) && !values.is_empty());
         for (path, _) in others {
-            note(found, Subject::StatusField, Side::Specification, category, path);
+            found.note(Subject::StatusField, Side::Specification, category, path);
         }
         return;
     };
     if !values.is_empty() {
         let values = values.iter().map(String::as_str).collect();
-        compare(found, Subject::Status, category, &values, &known);
+        found.compare(Subject::Status, category, &values, &known);
     }
 }
 
@@ -202,24 +188,18 @@ fn is_status(path: &str) -> bool {
 
 /// Compares the fields that name other entities. What the tables know is looked for in objects of whatever category, and is
 /// missed only where no object has it.
-fn references(by_category: &BTreeMap<&str, Fields>, found: &mut Differences) {
+fn references(by_category: &BTreeMap<&str, Fields>, found: &mut Found) {
     let known = reference_paths();
     for (category, fields) in by_category {
         let own = row_of(category).map_or(&[][..], |row| row.key);
         let named = fields.keys().filter(|path| is_reference(path, fields));
         for path in named.filter(|path| !known.contains(path) && !own.contains(&path.as_str())) {
-            note(
-                found,
-                Subject::Reference,
-                Side::Specification,
-                Some(category),
-                path,
-            );
+            found.note(Subject::Reference, Side::Specification, Some(category), path);
         }
     }
     let used = |path: &String| by_category.values().any(|fields| fields.contains_key(path));
     for path in known.iter().filter(|path| !used(path)) {
-        note(found, Subject::Reference, Side::Table, None, path);
+        found.note(Subject::Reference, Side::Table, None, path);
     }
 }
 
@@ -233,13 +213,13 @@ fn is_reference(path: &str, fields: &Fields) -> bool {
 }
 
 /// Compares the types of what a ledger line refers to.
-fn reference_types(by_category: &BTreeMap<&str, Fields>, found: &mut Differences) {
+fn reference_types(by_category: &BTreeMap<&str, Fields>, found: &mut Found) {
     let known = BTreeSet::from(REFERENCE_TYPES);
     let listed = by_category
         .values()
         .filter_map(|fields| fields.get(REFERENCE_TYPE));
     let specified: BTreeSet<&str> = listed.flatten().map(String::as_str).collect();
     if !specified.is_empty() {
-        compare(found, Subject::ReferenceType, None, &specified, &known);
+        found.compare(Subject::ReferenceType, None, &specified, &known);
     }
 }

@@ -49,7 +49,7 @@ pub async fn explain(stack: &Stack, question: &Question, clock: &Clock) -> Resul
     let mut explanation = if question.subject.contains('#') {
         let entity = find::entity(stack, &question.subject).await?;
         reader.entity(entity.as_str(), question.limit).await?
-    } else if let Some(event) = reader
+    } else if let Some(event) = (reader.records.log)
         .find(&find::event_id(stack, &question.subject).await?)
         .await?
     {

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use upvest::effects::{Effect, decide};
 use upvest::{EntityKey, Event, Projection};
 
-pub use self::comparison::{Comparison, Difference, count};
+pub use self::comparison::{Comparison, count};
 use self::event::{Foldable, as_received, fold, foldable};
 use crate::error::Result;
 use crate::records::Records;
@@ -104,9 +104,7 @@ impl Refold {
     #[must_use]
     pub fn keeps(&self, event_id: &str) -> bool {
         let transitions = self.stored().map_or(&[][..], |stored| &stored.transitions);
-        transitions
-            .iter()
-            .any(|transition| transition.event_id == event_id)
+        transitions.iter().any(|kept| kept.event_id == event_id)
     }
 
     /// Folds the events but for some. `None` when that leaves none.
@@ -142,7 +140,7 @@ impl Refold {
         let folded = fold(&self.entity, events);
         match (folded, &self.item, &self.stored) {
             (None, Some(_), _) => Comparison::NoEvents {
-                why: "the log has no events of it",
+                why: "the log has no events of it".to_owned(),
             },
             // Events that cannot be folded leave no state.
             (None, None, _) => Comparison::Same { events: 0 },
@@ -153,11 +151,7 @@ impl Refold {
             (Some(folded), Some(item), Some(Ok(stored))) => match self.written(stored, folded) {
                 Ok(expected) if *item == expected => Comparison::Same { events: events.len() },
                 Ok(expected) => Comparison::Differs {
-                    attributes: item
-                        .differences(&expected)
-                        .into_iter()
-                        .map(Difference::from)
-                        .collect(),
+                    attributes: item.differences(&expected),
                 },
                 Err(why) => Comparison::UnreadableState { why },
             },
@@ -221,10 +215,8 @@ impl Refold {
 
     /// Decides what would be done about another copy of the event's message.
     fn sent_again(&self, event: &Foldable) -> Effect {
-        let mut kept = self
-            .stored()
-            .map(|stored| stored.projection.clone())
-            .unwrap_or_default();
+        let stored = self.stored().map(|stored| stored.projection.clone());
+        let mut kept = stored.unwrap_or_default();
         match event.fold_into(&self.entity, &mut kept) {
             Some(applied) => decide(applied, &event.attempt_again(), self.keeps(&event.event_id)),
             None => Effect::Fresh,

@@ -54,12 +54,9 @@ pub struct RebuildReport {
 /// Tells what became of an entity that is not what its events say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rebuilt {
-    /// Names the entity by its key, `TYPE#ID`.
-    pub entity: String,
-    /// Tells how its state and its events disagreed.
-    pub problem: Problem,
-    /// Names the attributes that differed, or what cannot be read.
-    pub detail: Option<String>,
+    /// Names the entity, and tells what was wrong with it.
+    #[serde(flatten)]
+    pub finding: Finding,
     /// Tells what was done about the entity, or in a dry run would be.
     #[serde(flatten)]
     pub result: Rebuilding,
@@ -276,9 +273,7 @@ impl RebuildReport {
         }
         if self.entities.len() < NAMED {
             self.entities.push(Rebuilt {
-                entity: finding.entity.clone(),
-                problem: finding.problem,
-                detail: finding.detail.clone(),
+                finding: finding.clone(),
                 result,
                 left_out,
             });

@@ -137,6 +137,7 @@ impl EntityReport {
             occurred_at: occurred.created_at.to_string(),
             event_id: occurred.event_id.clone(),
         });
+        let (last, newest) = (state.last.as_ref(), state.newest.as_ref());
         let transitions = stored.transitions.iter();
         let unknown = state.unknown_types.iter();
         let (object, object_error) = match object.transpose() {
@@ -150,14 +151,8 @@ impl EntityReport {
             derived: state.derived(entity.entity_type()),
             user_id: state.user_id().map(str::to_owned),
             related: state.related().iter().map(EntityKey::to_string).collect(),
-            last_event: state
-                .last
-                .as_ref()
-                .map(|last| EventReference::of(&last.event_type, &last.occurred)),
-            object_event: state
-                .newest
-                .as_ref()
-                .map(|newest| EventReference::of(&newest.event_type, &newest.occurred)),
+            last_event: last.map(|last| EventReference::of(&last.event_type, &last.occurred)),
+            object_event: newest.map(|newest| EventReference::of(&newest.event_type, &newest.occurred)),
             version: stored.version,
             fold: stored.fold,
             to_be_rebuilt: !stored.is_of_current_rules(),

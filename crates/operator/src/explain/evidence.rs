@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pipeline::error::{AwsError, ErrorChain};
 use pipeline::queues::envelope::Envelope;
 use pipeline::stores::archive::{Archive, Found, ReadError};
-use pipeline::stores::keys::{Keys, KeysError, KeysTable, earlier_id};
+use pipeline::stores::keys::{Keys, KeysTable, earlier_id};
 use pipeline::verification::{Verdict, verify_again};
 use serde::Serialize;
 use tokio::sync::Mutex;
@@ -178,7 +178,9 @@ impl Evidence {
             Ok(Verdict::UnknownKey { key_id, .. }) => Signature::Unverifiable {
                 why: format!("its key {key_id} is not in the keys table"),
             },
-            Err(error) => Signature::without_key(&error),
+            Err(error) => Signature::Unverifiable {
+                why: format!("its key cannot be had: {}", ErrorChain(&error)),
+            },
         }
     }
 
@@ -226,12 +228,6 @@ impl Evidence {
 }
 
 impl Signature {
-    fn without_key(error: &KeysError) -> Self {
-        Self::Unverifiable {
-            why: format!("its key cannot be had: {}", ErrorChain(error)),
-        }
-    }
-
     fn fault(&self) -> Option<String> {
         match self {
             Self::Holds { .. } => None,

@@ -117,6 +117,7 @@ impl EntityAccount {
     pub(super) fn of(refold: &Refold, log: Comparison) -> Self {
         let stored = refold.stored();
         let last = stored.and_then(|stored| stored.projection.last.as_ref());
+        let transitions = stored.into_iter().flat_map(|stored| &stored.transitions);
         Self {
             entity: refold.entity.to_string(),
             status: stored.and_then(|stored| stored.projection.status().map(str::to_owned)),
@@ -124,15 +125,7 @@ impl EntityAccount {
             last_event_id: last.map(|last| last.occurred.event_id.clone()),
             last_event_type: last.map(|last| last.event_type.clone()),
             last_occurred_at: last.map(|last| last.occurred.created_at.to_string()),
-            transitions: stored
-                .map(|stored| {
-                    stored
-                        .transitions
-                        .iter()
-                        .map(|kept| kept.event_id.clone())
-                        .collect()
-                })
-                .unwrap_or_default(),
+            transitions: transitions.map(|kept| kept.event_id.clone()).collect(),
             log,
             object: refold.object(),
         }
@@ -148,28 +141,13 @@ impl Explanation {
             event.object = None;
         }
     }
-
-    pub(super) fn add_entity(&mut self, entity: EntityAccount) {
-        let fault = entity.log.fault();
-        self.findings
-            .extend(fault.map(|fault| format!("entity {}: {fault}", entity.entity)));
-        self.entity = Some(entity);
-    }
-
-    pub(super) fn add_deliveries(&mut self, deliveries: BTreeMap<String, Delivery>) {
-        for (id, delivery) in &deliveries {
-            let faults = delivery.faults.iter();
-            self.findings
-                .extend(faults.map(|fault| format!("delivery {id}: {fault}")));
-        }
-        self.deliveries = deliveries;
-    }
 }
 
 impl EventAccount {
     pub(super) fn of(event: &LoggedEvent, delivery: Option<&Delivery>) -> Self {
         let compared = delivery.map(|delivery| delivery.compare(event));
         let (bytes, differs) = compared.unwrap_or((Bytes::Unproven, Vec::new()));
+        let object = event.object.clone();
         Self {
             event_id: event.event_id.clone(),
             r#type: event.event_type.clone(),
@@ -185,10 +163,7 @@ impl EventAccount {
             step: None,
             actions: Vec::new(),
             publication: None,
-            object: event
-                .object
-                .clone()
-                .and_then(|object| RawValue::from_string(object).ok()),
+            object: object.and_then(|object| RawValue::from_string(object).ok()),
         }
     }
 

@@ -13,7 +13,7 @@ pub struct Publication {
     /// Gives the conclusion about the publication.
     pub follows: Follows,
     /// Names the records or settings that lead to it, for people.
-    pub because: String,
+    pub because: &'static str,
 }
 
 /// Tells what can be concluded, as publications themselves leave no record.
@@ -59,9 +59,6 @@ impl Publication {
                 "the state has it; not so if its message is in the dead-letter queue, or only a replay brought it",
             ),
         };
-        Self {
-            follows,
-            because: because.to_owned(),
-        }
+        Self { follows, because }
     }
 }

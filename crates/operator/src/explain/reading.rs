@@ -28,7 +28,7 @@ const REPLAY: &str = "replay";
 
 /// Reads everything that an explanation needs.
 pub(super) struct Reader {
-    records: Records,
+    pub(super) records: Records,
     entities: Entities,
     idempotency: Idempotency,
     audit: AuditLog,
@@ -38,11 +38,6 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Finds an event in the log.
-    pub(super) async fn find(&self, event_id: &str) -> Result<Option<LoggedEvent>> {
-        Ok(self.records.log.find(event_id).await?)
-    }
-
     /// Opens the stores of a stack.
     pub(super) fn of(stack: &Stack, clock: &Clock) -> Result<Self> {
         Ok(Self {
@@ -63,7 +58,8 @@ impl Reader {
 
     /// Explains an entity: its state, and its newest events.
     pub(super) async fn entity(&self, entity: &str, limit: usize) -> Result<Explanation> {
-        let refold = self.refold(EntityKey::from_stored(entity.to_owned())).await?;
+        let key = EntityKey::from_stored(entity.to_owned());
+        let refold = Refold::read(&self.records, &self.entities, key).await?;
         if refold.is_empty() {
             return Err(Error::not_found(format!(
                 "no entity {entity}: neither a state nor events (entities are written TYPE#ID, like ORDER#9fc8c651-...)"
@@ -94,16 +90,14 @@ impl Reader {
         if let Some(other) = conflicts_with(&event.event_id) {
             match self.records.log.find(other).await? {
                 Some(other) => shown.push(other),
-                None => explanation
-                    .findings
-                    .push(format!("event {other}: it is not in the log")),
+                None => (explanation.findings).push(format!("event {other}: it is not in the log")),
             }
         }
         shown.push(event);
         let shown: Vec<&LoggedEvent> = shown.iter().collect();
         let entity = shown.iter().find_map(|event| event.aggregate.clone());
         let refold = match entity {
-            Some(entity) => Some(self.refold(entity).await?),
+            Some(entity) => Some(Refold::read(&self.records, &self.entities, entity).await?),
             None => None,
         };
         self.fill(&mut explanation, &shown, refold.as_ref()).await?;
@@ -113,10 +107,6 @@ impl Reader {
             explanation.findings.extend(findings);
         }
         Ok(explanation)
-    }
-
-    async fn refold(&self, entity: EntityKey) -> Result<Refold> {
-        Refold::read(&self.records, &self.entities, entity).await
     }
 
     /// Looks at the deliveries of these events again.
@@ -146,9 +136,17 @@ impl Reader {
         let ids = shown.iter().map(|event| event.event_id.as_str()).collect();
         let folded = refold.map(|refold| (refold, refold.explain(), refold.steps(&ids)));
         if let Some((refold, comparison, _)) = &folded {
-            explanation.add_entity(EntityAccount::of(refold, comparison.clone()));
+            let fault = comparison.fault();
+            let fault = fault.map(|fault| format!("entity {}: {fault}", refold.entity));
+            explanation.findings.extend(fault);
+            explanation.entity = Some(EntityAccount::of(refold, comparison.clone()));
         }
-        explanation.add_deliveries(deliveries);
+        for (id, delivery) in &deliveries {
+            let faults = delivery.faults.iter();
+            let faults = faults.map(|fault| format!("delivery {id}: {fault}"));
+            explanation.findings.extend(faults);
+        }
+        explanation.deliveries = deliveries;
         for event in shown {
             let delivery = explanation.deliveries.get(&event.delivery_id);
             let mut account = EventAccount::of(event, delivery);
@@ -169,14 +167,10 @@ impl Reader {
 
     /// Lists the ids of all replays, by which their actions have records of their own.
     async fn replays(&self) -> Result<Vec<String>> {
-        let mut operations = self.audit.operations().await?;
-        operations.retain(|operation| operation.command == REPLAY);
+        let operations = self.audit.operations().await?;
         // Newest first, and told in the order in which they ran.
-        operations.reverse();
-        Ok(operations
-            .iter()
-            .map(|operation| operation.id.to_string())
-            .collect())
+        let replays = operations.iter().rev().filter(|one| one.command == REPLAY);
+        Ok(replays.map(|replay| replay.id.to_string()).collect())
     }
 
     /// Explains a delivery: what it held, and what became of it.

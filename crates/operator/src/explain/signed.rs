@@ -48,12 +48,10 @@ impl Delivery {
         if self.received_at != Some(event.received_at.to_string()) {
             differs.push("received_at");
         }
-        let result = if differs.is_empty() {
-            Bytes::AsSigned
-        } else {
-            Bytes::Changed
-        };
-        (result, differs)
+        match differs.is_empty() {
+            true => (Bytes::AsSigned, differs),
+            false => (Bytes::Changed, differs),
+        }
     }
 }
 

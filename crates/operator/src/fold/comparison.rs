@@ -31,7 +31,7 @@ pub enum Comparison {
     /// The state is not what the events fold to, and is not known to lack just some of them.
     Differs {
         /// Lists the attributes that differ between the two.
-        attributes: Vec<Difference>,
+        attributes: Vec<AttributeDifference>,
     },
     /// The state was folded by rules of another number than today's, so that it is to be rebuilt.
     OtherRules {
@@ -42,7 +42,7 @@ pub enum Comparison {
     #[serde(rename = "unknown")]
     NoEvents {
         /// Explains to people why a state without events cannot be compared.
-        why: &'static str,
+        why: String,
     },
     /// One of the events cannot be read, so that nothing can be folded.
     #[serde(rename = "unknown")]
@@ -58,40 +58,14 @@ pub enum Comparison {
     },
 }
 
-/// Describes an attribute that is not what the log gives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Difference {
-    /// Names the attribute as the entities table does.
-    pub attribute: String,
-    /// Holds what the state has; `None` without a value, and for attributes that may tell of a person.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kept: Option<String>,
-    /// Holds what the log folds to; `None` without a value, and for attributes that may tell of a person.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub folded: Option<String>,
-}
-
-impl From<AttributeDifference> for Difference {
-    fn from(difference: AttributeDifference) -> Self {
-        Self {
-            attribute: difference.attribute,
-            kept: difference.first,
-            folded: difference.second,
-        }
-    }
-}
-
-impl Difference {
-    fn text(&self) -> String {
-        let or_nothing = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
-        match (&self.kept, &self.folded) {
-            (None, None) => self.attribute.clone(),
-            (kept, folded) => format!(
-                "{} is {}, by the log {}",
-                self.attribute,
-                or_nothing(kept),
-                or_nothing(folded)
-            ),
+fn text_of(difference: &AttributeDifference) -> String {
+    let or_nothing = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+    let AttributeDifference { attribute, .. } = difference;
+    match (&difference.kept, &difference.folded) {
+        (None, None) => attribute.clone(),
+        (kept, folded) => {
+            let (kept, folded) = (or_nothing(kept), or_nothing(folded));
+            format!("{attribute} is {kept}, by the log {folded}")
         }
     }
 }
@@ -112,8 +86,9 @@ impl Comparison {
     #[must_use]
     pub fn unknown(&self) -> Option<&str> {
         match self {
-            Self::NoEvents { why } => Some(why),
-            Self::UnreadableEvent { why } | Self::UnreadableState { why } => Some(why),
+            Self::NoEvents { why } | Self::UnreadableEvent { why } | Self::UnreadableState { why } => {
+                Some(why)
+            }
             _ => None,
         }
     }
@@ -123,8 +98,9 @@ impl Comparison {
     pub fn fault(&self) -> Option<String> {
         Some(match self {
             Self::Same { .. } => return None,
-            Self::NoEvents { why } => cannot_be_compared(why),
-            Self::UnreadableEvent { why } | Self::UnreadableState { why } => cannot_be_compared(why),
+            Self::NoEvents { why } | Self::UnreadableEvent { why } | Self::UnreadableState { why } => {
+                format!("the state cannot be compared with the log: {why}")
+            }
             Self::NoState { events } => format!(
                 "there is no state, but {} in the log: they wait in the domain's queue, or are in its dead-letter queue",
                 count(*events, "event")
@@ -140,7 +116,7 @@ impl Comparison {
                 "the state is to be rebuilt (`entities rebuild`): it was folded by rules {fold}, and today's are {RULES}"
             ),
             Self::Differs { attributes } => {
-                let differences: Vec<_> = attributes.iter().map(Difference::text).collect();
+                let differences: Vec<_> = attributes.iter().map(text_of).collect();
                 format!(
                     "the state is not what the log folds to: {}",
                     differences.join("; ")
@@ -148,10 +124,6 @@ impl Comparison {
             }
         })
     }
-}
-
-fn cannot_be_compared(why: &str) -> String {
-    format!("the state cannot be compared with the log: {why}")
 }
 
 /// Writes a number with the thing that it counts.

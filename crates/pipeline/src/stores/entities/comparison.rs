@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
 use upvest::EntityKey;
 
 use super::item::{from_item, to_item};
@@ -27,15 +28,17 @@ const HARMLESS: [&str; 10] = [
 #[derive(Debug, Clone, PartialEq)]
 pub struct EntityItem(pub(super) Item);
 
-/// Describes an attribute that two items of an entity do not have alike.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Describes an attribute that the item of an entity does not have as its events give it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AttributeDifference {
     /// Names the attribute, for example `status`.
     pub attribute: String,
-    /// Gives its value in the first item; `None` where that has none, or where it could tell of a person.
-    pub first: Option<String>,
-    /// Gives its value in the second item; `None` where that has none, or where it could tell of a person.
-    pub second: Option<String>,
+    /// Holds what the item has; `None` without a value, and for attributes that may tell of a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
+    /// Holds what the events fold to; `None` without a value, and for attributes that may tell of a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folded: Option<String>,
 }
 
 impl EntityItem {
@@ -60,9 +63,9 @@ impl EntityItem {
         })
     }
 
-    /// Finds the attributes that another item does not have alike, in the order of their names.
+    /// Finds the attributes that the item which the events fold to does not have alike, in the order of their names.
     #[must_use]
-    pub fn differences(&self, other: &Self) -> Vec<AttributeDifference> {
+    pub fn differences(&self, folded: &Self) -> Vec<AttributeDifference> {
         let shown = |item: &Item, name: &str| {
             let value = item.get(name).filter(|_| HARMLESS.contains(&name))?;
             match value {
@@ -72,14 +75,14 @@ impl EntityItem {
         };
         self.0
             .keys()
-            .chain(other.0.keys())
+            .chain(folded.0.keys())
             .collect::<BTreeSet<_>>()
             .into_iter()
-            .filter(|name| self.0.get(*name) != other.0.get(*name))
+            .filter(|name| self.0.get(*name) != folded.0.get(*name))
             .map(|name| AttributeDifference {
                 attribute: name.clone(),
-                first: shown(&self.0, name),
-                second: shown(&other.0, name),
+                kept: shown(&self.0, name),
+                folded: shown(&folded.0, name),
             })
             .collect()
     }

@@ -72,8 +72,8 @@ impl Report for RebuildReport {
                 ("not rebuilt", Some(self.failed.to_string())),
             ]);
             let table = rows_of(&self.entities)
-                .column("entity", |entity| &entity.entity)
-                .column("problem", |entity| entity.problem.as_str())
+                .column("entity", |entity| &entity.finding.entity)
+                .column("problem", |entity| entity.finding.problem.as_str())
                 .column("result", result_text);
             text.push_str(&table.below(""));
             let left_out = self.entities.iter().flat_map(|entity| &entity.left_out);

@@ -57,7 +57,13 @@ async fn site() -> Deployment {
 fn results(report: &RebuildReport) -> Vec<(&str, Problem, &Rebuilding)> {
     let entities = report.entities.iter();
     entities
-        .map(|entity| (entity.entity.as_str(), entity.problem, &entity.result))
+        .map(|entity| {
+            (
+                entity.finding.entity.as_str(),
+                entity.finding.problem,
+                &entity.result,
+            )
+        })
         .collect()
 }
 

@@ -2,7 +2,7 @@
 
 mod list;
 
-use pipeline::stores::events::{LoggedEvent, TimelineEntry};
+use pipeline::stores::events::LoggedEvent;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use upvest::Occurred;
@@ -99,10 +99,16 @@ pub async fn timeline(stack: &Stack, entity: &str, after: Option<&Occurred>, lim
     let is_more = entries.len() > usize::from(limit);
     entries.truncate(limit.into());
     let last = entries.last().filter(|_| is_more);
+    let next = last.map(|entry| entry.occurred.to_string());
+    let events = entries.into_iter().map(|entry| TimelineEvent {
+        occurred_at: entry.occurred.created_at.to_string(),
+        r#type: entry.event_type,
+        event_id: entry.occurred.event_id,
+    });
     Ok(Timeline {
         entity: entity.to_owned(),
-        next: last.map(|entry| entry.occurred.to_string()),
-        events: entries.into_iter().map(TimelineEvent::from).collect(),
+        events: events.collect(),
+        next,
     })
 }
 
@@ -125,16 +131,6 @@ impl EventReport {
             sha256: event.sha256,
             archived_at: event.archived_at,
         })
-    }
-}
-
-impl From<TimelineEntry> for TimelineEvent {
-    fn from(entry: TimelineEntry) -> Self {
-        Self {
-            occurred_at: entry.occurred.created_at.to_string(),
-            r#type: entry.event_type,
-            event_id: entry.occurred.event_id,
-        }
     }
 }
 

@@ -66,14 +66,12 @@ pub fn quarantine_reasons() -> impl Iterator<Item = &'static str> + Clone {
 
 /// Lists the event types that this version knows.
 pub fn event_types() -> impl Iterator<Item = String> {
-    CATEGORIES.iter().flat_map(|row| {
-        let steps = row.lifecycle.iter().chain(row.notices);
-        let states = steps.flat_map(|step| step.names);
-        let own = (!row.is_whole()).then(|| row.name.to_owned());
-        let types = states
-            .filter(|_| row.is_whole())
-            .map(|state| format!("{}.{state}", row.name));
-        types.chain(own).collect::<Vec<_>>()
+    CATEGORIES.iter().flat_map(|row| match row.is_whole() {
+        false => vec![row.name.to_owned()],
+        true => {
+            let types = row.states().map(|state| format!("{}.{state}", row.name));
+            types.collect()
+        }
     })
 }
 

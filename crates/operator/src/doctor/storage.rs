@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use pipeline::runtime::clock::Clock;
 
 use super::check::{CheckError, Checked, unless};
-use super::finding::Finding;
+use super::finding::{Finding, Verdict};
 use crate::stack::{Part, Stack};
 
 const TABLES: &str = "tables";
@@ -35,19 +35,20 @@ pub(super) async fn tables(stack: &Stack) -> Checked {
     ];
     names.extend(stack.part(Part::SubscriptionsTable));
     let checked = join_all(names.iter().map(|name| table(&client, name))).await;
-    let mut found: Vec<(Problem, Vec<&str>)> = Vec::new();
+    let mut found: Vec<(Finding, Vec<&str>)> = Vec::new();
     for (name, problems) in names.iter().zip(checked) {
         let problems = problems?.into_iter();
-        for problem in problems.filter(|problem| problem.fails || !stack.is_local()) {
-            match found.iter_mut().find(|(own, _)| own.what == problem.what) {
+        // The emulator protects no tables.
+        for problem in problems.filter(|problem| problem.result == Verdict::Failed || !stack.is_local()) {
+            match found.iter_mut().find(|(own, _)| own.found == problem.found) {
                 Some((_, tables)) => tables.push(name),
                 None => found.push((problem, vec![name])),
             }
         }
     }
-    let findings = found.into_iter().map(|(problem, tables)| {
-        let text = format!("{}: {}", problem.what, tables.join(", "));
-        Finding::problem(problem.fails, TABLES, text, problem.advice)
+    let findings = found.into_iter().map(|(problem, tables)| Finding {
+        found: format!("{}: {}", problem.found, tables.join(", ")),
+        ..problem
     });
     let mut findings: Vec<Finding> = findings.collect();
     if findings.is_empty() {
@@ -61,23 +62,12 @@ pub(super) async fn tables(stack: &Stack) -> Checked {
     Ok(findings)
 }
 
-/// Tells what is wrong with a table. Tables with the same problem share a finding.
-struct Problem {
-    what: String,
-    advice: &'static str,
-    fails: bool,
-}
-
-async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<Vec<Problem>, CheckError> {
-    let problem = |what: &str, advice, fails| Problem {
-        what: what.to_owned(),
-        advice,
-        fails,
-    };
+/// Tells what is wrong with a table, without its name: tables with the same problem share a finding.
+async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Checked {
     let described = client.describe_table().table_name(name).send().await;
     let Some(described) = unless(described, GONE, "dynamodb:DescribeTable")? else {
         let advice = "restore it from its backup, and name it in the stack again: docs/operations.md";
-        return Ok(vec![problem("not there", advice, true)]);
+        return Ok(vec![Finding::failed(TABLES, "not there", advice)]);
     };
     let described = described.table;
     let backups = client.describe_continuous_backups().table_name(name).send().await;
@@ -91,14 +81,14 @@ async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<Vec<Prob
     if !matches!(status, Some(TableStatus::Active | TableStatus::Updating)) {
         let status = status.map_or("in no status", TableStatus::as_str);
         let advice = "see it in the DynamoDB console: nothing can be stored until it is ACTIVE";
-        problems.push(problem(status, advice, true));
+        problems.push(Finding::failed(TABLES, status, advice));
     }
     if recovery != Some(&PointInTimeRecoveryStatus::Enabled) {
-        problems.push(problem("no point-in-time recovery", REDEPLOY, false));
+        problems.push(Finding::warning(TABLES, "no point-in-time recovery", REDEPLOY));
     }
     if described.and_then(|table| table.deletion_protection_enabled) != Some(true) {
         let advice = "set the parameter DeletionProtection to true";
-        problems.push(problem("can be deleted", advice, false));
+        problems.push(Finding::warning(TABLES, "can be deleted", advice));
     }
     Ok(problems)
 }

@@ -1,5 +1,7 @@
 //! Whether entities are what their events say.
 
+use std::fmt;
+
 use futures_util::{StreamExt, stream};
 use pipeline::stores::entities::Entities;
 use serde::Serialize;
@@ -226,17 +228,10 @@ impl Check {
     }
 }
 
-impl Problem {
-    /// Names it as the JSON document does.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Different => "different",
-            Self::WithoutEvents => "without-events",
-            Self::Unreadable => "unreadable",
-            Self::ToBeRebuilt => "to-be-rebuilt",
-        }
+impl fmt::Display for Problem {
+    /// Writes the name that the JSON has.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }
 

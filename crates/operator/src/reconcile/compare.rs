@@ -1,5 +1,6 @@
 //! One object as the stack has it, beside the same object at Upvest.
 
+use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -22,16 +23,10 @@ pub enum Kind {
     Extra,
 }
 
-impl Kind {
-    /// Names it, as the JSON does.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Stale => "stale",
-            Self::Diverged => "diverged",
-            Self::Extra => "extra",
-        }
+impl fmt::Display for Kind {
+    /// Writes the name that the JSON has.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }
 

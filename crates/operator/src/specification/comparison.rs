@@ -8,6 +8,7 @@ use upvest::projection::{REFERENCE_TYPES, reference_paths};
 
 use super::document::{EventSchema, Fields, Specification, category_of};
 use super::{Difference, Side, Subject};
+use crate::names;
 
 /// Where a ledger line says of which type each entity is that it refers to.
 const REFERENCE_TYPE: &str = "references[].type";
@@ -82,10 +83,8 @@ fn categories(specification: &Specification, found: &mut Found) {
 fn event_types(specification: &Specification, found: &mut Found) {
     let specified = specification.event_types();
     let with_events: BTreeSet<&str> = specified.iter().map(|name| category_of(name)).collect();
-    let rows = CATEGORIES
-        .iter()
-        .filter(|row| with_events.contains(category_of(row.name)));
-    let known: BTreeSet<String> = rows.flat_map(types_of).collect();
+    let known = names::event_types().filter(|name| with_events.contains(category_of(name)));
+    let known: BTreeSet<String> = known.collect();
     for name in &specified {
         let own = category_of(name);
         if row_of(own).is_none() || !category::of(name).knows_type(name) {
@@ -94,16 +93,6 @@ fn event_types(specification: &Specification, found: &mut Found) {
     }
     for name in known.iter().filter(|name| !specified.contains(name.as_str())) {
         found.note(Subject::EventType, Side::Table, Some(category_of(name)), name);
-    }
-}
-
-fn types_of(row: &Category) -> Vec<String> {
-    match row.is_whole() {
-        true => row
-            .states()
-            .map(|state| format!("{}.{state}", row.name))
-            .collect(),
-        false => vec![row.name.to_owned()],
     }
 }
 

@@ -50,7 +50,7 @@ impl RebuildArgs {
 }
 
 fn question(found: &[Finding]) -> String {
-    let name = |finding: &Finding| format!("{} ({})", finding.entity, finding.problem.as_str());
+    let name = |finding: &Finding| format!("{} ({})", finding.entity, finding.problem);
     let mut named: Vec<String> = found.iter().take(5).map(name).collect();
     if found.len() > named.len() {
         named.push(format!("and {} more", found.len() - named.len()));
@@ -73,7 +73,7 @@ impl Report for RebuildReport {
             ]);
             let table = rows_of(&self.entities)
                 .column("entity", |entity| &entity.finding.entity)
-                .column("problem", |entity| entity.finding.problem.as_str())
+                .column("problem", |entity| entity.finding.problem)
                 .column("result", result_text);
             text.push_str(&table.below(""));
             let left_out = self.entities.iter().flat_map(|entity| &entity.left_out);

@@ -60,7 +60,7 @@ impl Report for Verified {
         }
         let table = rows_of(&self.findings)
             .column("entity", |finding| &finding.entity)
-            .column("problem", |finding| finding.problem.as_str())
+            .column("problem", |finding| finding.problem)
             .optional("detail", |finding| finding.detail.as_ref());
         text.push_str(&format!("\n{table}\n"));
         text.push_str(&unnamed(self.found, self.findings.len()));

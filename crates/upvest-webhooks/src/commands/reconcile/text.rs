@@ -71,7 +71,7 @@ fn listed(report: &Reconciliation) -> String {
             let object = format!("{} {}", difference.category, difference.id);
             object.trim_end().to_owned()
         })
-        .column("kind", |difference| difference.kind.name())
+        .column("kind", |difference| difference.kind)
         .optional("here", |difference| difference.ours.as_ref())
         .optional("at Upvest", |difference| difference.theirs.as_ref())
         .column("fields", |difference| difference.fields.join(", "))

@@ -173,12 +173,8 @@ impl Query {
             own.is_some_and(|own| own.eq_ignore_ascii_case(wanted))
         };
         let is_within = |period: &Range<Timestamp>| {
-            let last = summary
-                .last
-                .as_ref()
-                .map(|(_, occurred)| occurred.created_at.to_string());
-            let last: Option<Timestamp> = last.and_then(|last| last.parse().ok());
-            last.is_some_and(|last| period.contains(&last))
+            let last = summary.last.as_ref();
+            last.is_some_and(|(_, occurred)| period.contains(&occurred.created_at.timestamp()))
         };
         self.takes_type(&summary.entity)
             && self.status.as_ref().is_none_or(has_status)

@@ -6,7 +6,7 @@ use pipeline::stores::events::conflict_key;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::evidence::{Delivery, Evidence, Signature, Wanted};
+use super::evidence::{Delivery, Evidence, Signature};
 use super::signed::Signed;
 use crate::error::{Error, Result};
 use crate::records::Records;
@@ -96,7 +96,7 @@ pub(super) async fn read(
     let quarantined = records.archive.quarantined(uuid).await?;
     let verified = records.archive.verified(uuid).await?;
     let found = verified.as_ref().or(quarantined.as_ref()).ok_or_else(nothing)?;
-    let delivery = evidence.check(&id, found, &Wanted::All).await;
+    let delivery = evidence.check(&id, found, None).await;
     let is_verified = verified.is_some();
     let quarantine = quarantined.as_ref().map(|found| Quarantine {
         reason: found.delivery.reason.clone().unwrap_or_default(),

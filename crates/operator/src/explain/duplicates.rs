@@ -8,7 +8,7 @@ use pipeline::stores::archive::Place;
 use pipeline::stores::events::{LoggedEvent, conflict_key, original_id};
 use serde::Serialize;
 
-use super::evidence::{AT_A_TIME, Delivery, Evidence, Wanted};
+use super::evidence::{AT_A_TIME, Delivery, Evidence};
 use super::signed::Signed;
 use crate::error::Result;
 use crate::records::Records;
@@ -42,10 +42,9 @@ pub(super) async fn find(
     let range = event.received_at..=event.received_at + within;
     let keys = records.archive.received(Place::Verified, &range).await?;
     let ids = keys.into_iter().map(|key| key.delivery_id.to_string());
-    let wanted = BTreeSet::from([id.clone()]);
-    let wanted = &Wanted::Only(&wanted);
+    let wanted = &BTreeSet::from([id.clone()]);
     let mut deliveries = stream::iter(ids.filter(|id| *id != event.delivery_id))
-        .map(async |id| evidence.delivery(&id, wanted).await)
+        .map(async |id| evidence.delivery(&id, Some(wanted)).await)
         .buffered(AT_A_TIME);
     let mut found = Vec::new();
     while let Some(delivery) = deliveries.try_next().await? {

@@ -111,11 +111,8 @@ pub enum Signature {
     },
 }
 
-/// Says which of a delivery's events are of interest.
-pub(super) enum Wanted<'w> {
-    All,
-    Only(&'w BTreeSet<String>),
-}
+/// Names the events that are looked for in a delivery by their ids; all of them where none is named.
+pub(super) type Wanted<'w> = Option<&'w BTreeSet<String>>;
 
 impl Evidence {
     /// Looks at the archived delivery of an id again.
@@ -123,7 +120,7 @@ impl Evidence {
     /// # Errors
     ///
     /// [`AwsError`] when the archive cannot be read. That the delivery is not there, or does not hold, is a result.
-    pub(super) async fn delivery(&self, id: &str, wanted: &Wanted<'_>) -> Result<Delivery, AwsError> {
+    pub(super) async fn delivery(&self, id: &str, wanted: Wanted<'_>) -> Result<Delivery, AwsError> {
         let found = match id.parse::<Uuid>() {
             Ok(id) => self.archive.verified(id).await,
             Err(_) => Ok(None),
@@ -140,7 +137,7 @@ impl Evidence {
     }
 
     /// Verifies a delivery that was found again.
-    pub(super) async fn check(&self, id: &str, found: &Found, wanted: &Wanted<'_>) -> Delivery {
+    pub(super) async fn check(&self, id: &str, found: &Found, wanted: Wanted<'_>) -> Delivery {
         let envelope = &found.delivery.envelope;
         let mut delivery = Delivery {
             delivery_id: id.to_owned(),
@@ -260,16 +257,13 @@ impl Delivery {
         matches!(self.signature, Signature::Holds { .. })
     }
 
-    fn take_events(&mut self, envelope: &Envelope, wanted: &Wanted<'_>) {
+    fn take_events(&mut self, envelope: &Envelope, wanted: Wanted<'_>) {
         // A proven body that is no batch is in quarantine, and no event can be of it.
         let parts = upvest::split(&envelope.body).unwrap_or_default();
         self.batch = Some(parts.len());
         let events = parts.iter().enumerate();
         let events = events.filter_map(|(position, part)| Some((position, part.event.as_ref().ok()?)));
-        let events = events.filter(|(_, event)| match wanted {
-            Wanted::All => true,
-            Wanted::Only(ids) => ids.contains(event.id()),
-        });
+        let events = events.filter(|(_, event)| wanted.is_none_or(|ids| ids.contains(event.id())));
         self.events = events
             .map(|(position, event)| Signed::of(event, place_of(event, envelope.received_at, position)))
             .collect();

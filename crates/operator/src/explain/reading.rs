@@ -14,7 +14,7 @@ use pipeline::stores::idempotency::Idempotency;
 use tokio::sync::Mutex;
 use upvest::EntityKey;
 
-use super::evidence::{AT_A_TIME, Delivery, Evidence, Wanted};
+use super::evidence::{AT_A_TIME, Delivery, Evidence};
 use super::explanation::{EntityAccount, EventAccount, Explanation};
 use super::publication::Publication;
 use super::{actions, contents, duplicates};
@@ -116,9 +116,9 @@ impl Reader {
             .map(|event| original_id(&event.event_id).to_owned())
             .collect();
         let ids: BTreeSet<String> = shown.iter().map(|event| event.delivery_id.clone()).collect();
-        let wanted = &Wanted::Only(&wanted);
+        let wanted = &wanted;
         let deliveries = stream::iter(ids)
-            .map(async |id| Ok::<_, AwsError>((id.clone(), self.evidence.delivery(&id, wanted).await?)))
+            .map(async |id| Ok::<_, AwsError>((id.clone(), self.evidence.delivery(&id, Some(wanted)).await?)))
             .buffered(AT_A_TIME);
         deliveries.try_collect().await
     }

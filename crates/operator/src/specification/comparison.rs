@@ -46,22 +46,15 @@ impl Found {
             name: name.to_owned(),
         });
     }
+}
 
-    /// Notes the names that one side has alone.
-    fn compare(
-        &mut self,
-        subject: Subject,
-        category: Option<&str>,
-        specified: &BTreeSet<&str>,
-        known: &BTreeSet<&str>,
-    ) {
-        for name in specified.difference(known) {
-            self.note(subject, Side::Specification, category, name);
-        }
-        for name in known.difference(specified) {
-            self.note(subject, Side::Table, category, name);
-        }
-    }
+/// Lists the names that one side has alone.
+fn alone<'n>(specified: &BTreeSet<&'n str>, known: &BTreeSet<&'n str>) -> Vec<(Side, &'n str)> {
+    let of_specification = specified
+        .difference(known)
+        .map(|name| (Side::Specification, *name));
+    let of_table = known.difference(specified).map(|name| (Side::Table, *name));
+    of_specification.chain(of_table).collect()
 }
 
 fn row_of(category: &str) -> Option<&'static Category> {
@@ -69,13 +62,9 @@ fn row_of(category: &str) -> Option<&'static Category> {
 }
 
 fn categories(specification: &Specification, found: &mut Found) {
-    let known = CATEGORIES.iter().filter(|row| row.is_whole()).map(|row| row.name);
-    let specified = specification.categories();
-    for name in specified.difference(&known.clone().collect()) {
-        found.note(Subject::Category, Side::Specification, Some(name), name);
-    }
-    for name in known.filter(|name| !specified.contains(name)) {
-        found.note(Subject::Category, Side::Table, Some(name), name);
+    let known = names::categories().collect();
+    for (side, name) in alone(&specification.categories(), &known) {
+        found.note(Subject::Category, side, Some(name), name);
     }
 }
 
@@ -167,7 +156,9 @@ fn status(row: &Category, fields: &Fields, found: &mut Found) {
     };
     if !values.is_empty() {
         let values = values.iter().map(String::as_str).collect();
-        found.compare(Subject::Status, category, &values, &known);
+        for (side, name) in alone(&values, &known) {
+            found.note(Subject::Status, side, category, name);
+        }
     }
 }
 
@@ -209,6 +200,8 @@ fn reference_types(by_category: &BTreeMap<&str, Fields>, found: &mut Found) {
         .filter_map(|fields| fields.get(REFERENCE_TYPE));
     let specified: BTreeSet<&str> = listed.flatten().map(String::as_str).collect();
     if !specified.is_empty() {
-        found.compare(Subject::ReferenceType, None, &specified, &known);
+        for (side, name) in alone(&specified, &known) {
+            found.note(Subject::ReferenceType, side, None, name);
+        }
     }
 }

@@ -6,9 +6,9 @@ use std::ops::Range;
 use jiff::Timestamp;
 use pipeline::stores::entities::{Entities, Summary};
 use serde::Serialize;
-use upvest::category::CATEGORIES;
 use upvest::{Domain, EntityKey};
 
+use super::rebuild::domain_of;
 use crate::error::Result;
 use crate::find::{MOST_PAGES, any_of};
 use crate::stack::Stack;
@@ -156,15 +156,8 @@ impl ListedEntity {
 impl Query {
     fn takes_type(&self, key: &EntityKey) -> bool {
         let own = key.entity_type();
-        let is_of = |domain: &Domain| {
-            let mut rows = CATEGORIES.iter().filter(|row| row.entity == own).peekable();
-            match rows.peek() {
-                Some(_) => rows.any(|row| row.domain == *domain),
-                None => *domain == Domain::Unrecognised,
-            }
-        };
         (self.types.is_empty() || self.types.iter().any(|wanted| wanted == own))
-            && (self.domains.is_empty() || self.domains.iter().any(is_of))
+            && (self.domains.is_empty() || self.domains.contains(&domain_of(key)))
     }
 
     fn takes(&self, summary: &Summary) -> bool {

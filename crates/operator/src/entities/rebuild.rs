@@ -36,7 +36,7 @@ pub enum Which {
 }
 
 /// Tells what was rebuilt, or would be.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct RebuildReport {
     /// Tells whether the run came to its end, and what stopped it if not.
     #[serde(flatten)]
@@ -108,9 +108,7 @@ pub async fn rebuild(
     let mut report = RebuildReport {
         ending: repair.ending(),
         compared: found.entities,
-        rebuilt: 0,
-        failed: 0,
-        entities: Vec::new(),
+        ..RebuildReport::default()
     };
     let rebuilder = Rebuilder {
         entities: repair.stack.entities()?,

@@ -98,8 +98,7 @@ pub(super) async fn find_all(stack: &Stack, entities: Vec<EntityKey>) -> Result<
 /// [`Error`](crate::Error) when a store cannot be read.
 pub async fn verify_domains(stack: &Stack, domains: &[Domain], reporter: Reporter<'_>) -> Result<Verified> {
     let check = Check::of(stack)?;
-    let mut verified = Verified::default();
-    check.compare_logged(domains, reporter, &mut verified).await?;
+    let mut verified = check.compare_logged(domains, reporter).await?;
     check.look_for_events(domains, &mut verified).await?;
     Ok(verified.named(NAMED))
 }
@@ -114,11 +113,7 @@ pub(super) async fn find_in_domains(
     domains: &[Domain],
     reporter: Reporter<'_>,
 ) -> Result<Verified> {
-    let mut verified = Verified::default();
-    Check::of(stack)?
-        .compare_logged(domains, reporter, &mut verified)
-        .await?;
-    Ok(verified)
+    Check::of(stack)?.compare_logged(domains, reporter).await
 }
 
 impl Check {
@@ -130,13 +125,9 @@ impl Check {
     }
 
     /// Compares the entities that the log has.
-    async fn compare_logged(
-        &self,
-        domains: &[Domain],
-        reporter: Reporter<'_>,
-        verified: &mut Verified,
-    ) -> Result<()> {
+    async fn compare_logged(&self, domains: &[Domain], reporter: Reporter<'_>) -> Result<Verified> {
         let work = reporter.count("entities compared");
+        let mut verified = Verified::default();
         let (mut after, mut last) = (None, None);
         loop {
             let page = self.records.log.timelines(after).await?;
@@ -149,10 +140,10 @@ impl Check {
                 }
             }
             work.done(entities.len() as u64);
-            self.compare_all(entities, verified).await?;
+            self.compare_all(entities, &mut verified).await?;
             after = page.next;
             if after.is_none() {
-                return Ok(());
+                return Ok(verified);
             }
         }
     }

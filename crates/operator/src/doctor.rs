@@ -70,8 +70,7 @@ struct Checks<'c> {
     timeout: Duration,
 }
 
-type Results = Vec<(Area, Vec<Finding>)>;
-type Check<'c> = LocalBoxFuture<'c, (Area, Vec<Finding>)>;
+type Check<'c> = LocalBoxFuture<'c, Vec<AreaFinding>>;
 
 /// Makes all checks of a stack, each for at most `timeout`. With a key it posts a signed delivery too, whose event is
 /// always the same.
@@ -86,12 +85,12 @@ pub async fn check(
     timeout: Duration,
 ) -> Result<Checkup> {
     let stack = stacks.stack().await?;
-    let mut results = Vec::new();
+    let mut findings = Vec::new();
     let upvest = match account.client(stacks).await {
         Ok(client) => Some(client),
         Err(error) => {
             let why = async { Err(CheckError::from(error)) };
-            results.push(check::run(Upvest, "API credentials", timeout, why).await);
+            findings.extend(check::run(Upvest, "API credentials", timeout, why).await);
             None
         }
     };
@@ -111,37 +110,27 @@ pub async fn check(
         checks.parameters = described.parameters;
         Ok(findings)
     };
-    results.push(check::run(Deployment, "stack", timeout, deployment).await);
+    findings.extend(check::run(Deployment, "stack", timeout, deployment).await);
     let resources = async {
         checks.resources = Some(deployment::resources(stack).await?);
         Ok(Vec::new())
     };
-    results.push(check::run(Functions, "functions", timeout, resources).await);
-    results.extend(checks.run().await);
-    network::relate(&mut results);
-    Ok(Checkup::of(
-        stack.name().unwrap_or("the stack").to_owned(),
-        results,
-    ))
+    findings.extend(check::run(Functions, "functions", timeout, resources).await);
+    findings.extend(checks.run().await);
+    network::relate(&mut findings);
+    Ok(Checkup::of(stack.name().unwrap_or("the stack"), findings))
 }
 
 impl Checkup {
     /// Collects the findings, and keeps their order within an area.
-    fn of(stack: String, results: Results) -> Self {
-        let mut findings: Vec<AreaFinding> = results
-            .into_iter()
-            .flat_map(|(area, findings)| {
-                let in_area = move |finding| AreaFinding { area, finding };
-                findings.into_iter().map(in_area)
-            })
-            .collect();
+    fn of(stack: &str, mut findings: Vec<AreaFinding>) -> Self {
         findings.sort_by_key(|finding| finding.area);
         let count = |verdict| {
             let of_verdict = |found: &&AreaFinding| found.finding.result == verdict;
             findings.iter().filter(of_verdict).count()
         };
         Self {
-            stack,
+            stack: stack.to_owned(),
             ok: count(Verdict::Ok),
             warnings: count(Verdict::Warning),
             failed: count(Verdict::Failed),
@@ -153,7 +142,7 @@ impl Checkup {
 
 impl Checks<'_> {
     /// Runs all checks beside each other.
-    async fn run(&self) -> Results {
+    async fn run(&self) -> Vec<AreaFinding> {
         let Self { stack, timeout, .. } = *self;
         let clocks = deployment::clocks(stack, &self.clock, self.upvest.as_ref());
         let probe = endpoint::probe(stack, self.probe_key, timeout);
@@ -176,7 +165,7 @@ impl Checks<'_> {
         let room = concurrency::check(stack, &self.parameters);
         checks.push(self.check(Functions, "concurrency", room));
         checks.extend(self.upvest_checks());
-        join_all(checks).await
+        join_all(checks).await.into_iter().flatten().collect()
     }
 
     fn function_checks(&self) -> Vec<Check<'_>> {

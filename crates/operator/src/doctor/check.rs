@@ -7,6 +7,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use pipeline::error::{AwsError, ErrorChain};
 use pipeline::upvest_api::AccessError;
 
+use super::AreaFinding;
 use super::finding::{Area, Finding};
 use crate::error::{Error, ErrorKind};
 
@@ -76,10 +77,9 @@ impl CheckError {
             Self::Failed(error) => error,
         };
         let found = ErrorChain(&error).to_string();
+        let or_hint = |advice: &str| error.hint().unwrap_or_else(|| advice.to_owned());
         if error.find::<upvest_api::Error>().is_some() {
-            let advice = error.hint().unwrap_or_else(|| {
-                "check base_url in the credentials, and the connection to Upvest".to_owned()
-            });
+            let advice = or_hint("check base_url in the credentials, and the connection to Upvest");
             Finding::failed(check, found, advice)
         } else if matches!(error.kind(), ErrorKind::Usage | ErrorKind::NotFound) {
             // What a stack does not have cannot be checked; that a part of it is missing, the version tells.
@@ -90,9 +90,7 @@ impl CheckError {
                 _ => Finding::failed(check, found, CREDENTIALS),
             }
         } else {
-            let advice = error.hint();
-            let advice = advice
-                .unwrap_or_else(|| "look again; if it stays so, what AWS answers is the cause".to_owned());
+            let advice = or_hint("look again; if it stays so, what AWS answers is the cause");
             Finding::failed(check, found, advice)
         }
     }
@@ -119,7 +117,7 @@ pub(super) async fn run(
     name: &'static str,
     at_most: Duration,
     check: impl Future<Output = Checked>,
-) -> (Area, Vec<Finding>) {
+) -> Vec<AreaFinding> {
     let findings = match tokio::time::timeout(at_most, check).await {
         Ok(Ok(findings)) => findings,
         Ok(Err(error)) => vec![error.into_finding(name)],
@@ -128,5 +126,6 @@ pub(super) async fn run(
             vec![Finding::failed(name, found, "try again with a longer --timeout")]
         }
     };
-    (area, findings)
+    let findings = findings.into_iter();
+    findings.map(|finding| AreaFinding { area, finding }).collect()
 }

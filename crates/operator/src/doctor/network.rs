@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use aws_sdk_lambda::types::FunctionConfiguration;
 
-use super::finding::{Area, Finding, Verdict};
-use super::{endpoint, keys, queues, storage};
+use super::finding::{Finding, Verdict};
+use super::{AreaFinding, endpoint, keys, queues, storage};
 
 const NETWORK: &str = "network";
 /// Lists the checks that find something wrong where the functions do not reach AWS or Upvest.
@@ -86,20 +86,19 @@ pub(super) fn advice(reason: &str) -> Option<&'static str> {
 }
 
 /// Makes a warning of the network where something else is wrong that would come of it, once all checks have ended.
-pub(super) fn relate(results: &mut [(Area, Vec<Finding>)]) {
-    let is_wrong = |finding: &&Finding| matches!(finding.result, Verdict::Warning | Verdict::Failed);
-    let found = results.iter().flat_map(|(_, findings)| findings);
+pub(super) fn relate(findings: &mut [AreaFinding]) {
+    let is_wrong = |finding: &Finding| matches!(finding.result, Verdict::Warning | Verdict::Failed);
     let symptoms: Vec<&str> = SYMPTOMS
         .into_iter()
         .filter(|symptom| {
-            let mut found = found.clone().filter(is_wrong);
-            found.any(|finding| finding.check == *symptom)
+            let mut found = findings.iter().map(|found| &found.finding);
+            found.any(|finding| finding.check == *symptom && is_wrong(finding))
         })
         .collect();
     if symptoms.is_empty() {
         return;
     }
-    let findings = results.iter_mut().flat_map(|(_, findings)| findings);
+    let findings = findings.iter_mut().map(|found| &mut found.finding);
     for own in findings.filter(|own| own.check == NETWORK && own.result == Verdict::Ok) {
         let found = format!(
             "{}, and what is wrong elsewhere ({}) may be that nothing gets out of there",

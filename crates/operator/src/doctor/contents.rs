@@ -37,14 +37,10 @@ pub(super) async fn unknown_types(stack: &Stack) -> Checked {
         let found = format!("no entity had one of a type that is not known{so_far}");
         return Ok(vec![Finding::ok(EVENT_TYPES, found)]);
     }
-    let types: Vec<String> = types
-        .iter()
-        .map(|(event_type, count)| format!("{event_type} ({count})"))
-        .collect();
-    let found = format!(
-        "not known, by how many entities had them: {}{so_far}",
-        types.join(", ")
-    );
+    let types = types.iter();
+    let types: Vec<String> = types.map(|(name, count)| format!("{name} ({count})")).collect();
+    let types = types.join(", ");
+    let found = format!("not known, by how many entities had them: {types}{so_far}");
     let advice = "upgrade, or add them to the table of categories (docs/adding-a-domain.md); their events are in the log, \
                   and changed no state: `upvest-webhooks entities show KEY` names them";
     Ok(vec![Finding::warning(EVENT_TYPES, found, advice)])
@@ -74,10 +70,8 @@ pub(super) async fn event_times(stack: &Stack) -> Checked {
 /// Judges counts of events by their time flags, each with a type as an example.
 fn time_finding(events: &str, flags: &BTreeMap<String, (u64, String)>) -> Finding {
     if flags.is_empty() {
-        return Finding::ok(
-            EVENT_TIMES,
-            format!("{events} say themselves when they were created"),
-        );
+        let found = format!("{events} say themselves when they were created");
+        return Finding::ok(EVENT_TIMES, found);
     }
     let counts = flags
         .iter()

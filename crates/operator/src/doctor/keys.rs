@@ -43,10 +43,8 @@ pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameter
     let mut findings = Finding::or_ok(findings, KNOWN, all);
     findings.push(freshness(&rows, parameters, clock.now()));
     let retired = rows.iter().filter(|row| row.is_retired()).count();
-    findings.push(Finding::ok(
-        RETIRED,
-        format!("{retired} kept for verifying again"),
-    ));
+    let kept = format!("{retired} kept for verifying again");
+    findings.push(Finding::ok(RETIRED, kept));
     let usable = served.usable.iter().filter_map(Jwk::key_id);
     let unusable = served.unusable.iter().filter_map(|key| key.key_id.as_deref());
     let served: BTreeSet<&str> = usable.chain(unusable).collect();
@@ -122,12 +120,9 @@ fn freshness(rows: &[KeyRow], parameters: &Parameters, now: Timestamp) -> Findin
     let stale = SignedDuration::from_hours(hours.unwrap_or(STALE_HOURS));
     let age = now.duration_since(last);
     let found = format!("{} minutes ago", age.as_mins());
-    match age > stale {
-        true => Finding::failed(
-            FRESH,
-            found,
-            "see the logs of refresh-keys, or `upvest-webhooks keys refresh --reason TEXT`",
-        ),
-        false => Finding::ok(FRESH, found),
+    if age <= stale {
+        return Finding::ok(FRESH, found);
     }
+    let advice = "see the logs of refresh-keys, or `upvest-webhooks keys refresh --reason TEXT`";
+    Finding::failed(FRESH, found, advice)
 }

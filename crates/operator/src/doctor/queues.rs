@@ -72,10 +72,8 @@ pub(super) async fn check(stack: &Stack) -> Checked {
             Err(error) => return Err(error),
         }
     }
-    let all_well = format!(
-        "{} queues with dead-letter queues, as in the template",
-        pairs.len()
-    );
+    let count = pairs.len();
+    let all_well = format!("{count} queues with dead-letter queues, as in the template");
     findings.extend(Finding::or_ok(settings(&pairs), SETTINGS, all_well));
     findings.extend(Finding::or_ok(dead_letters(&pairs), DEAD_LETTERS, "none"));
     let waiting: u64 = pairs.iter().map(|pair| waiting(&pair.own)).sum();

@@ -51,22 +51,19 @@ pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameter
         findings.push(missing(stack, &all, &url));
         return Ok(findings);
     };
+    let id = &first.id;
     findings.push(match first.enabled {
-        true => Finding::ok(THERE, format!("{}, enabled", first.id)),
-        false => Finding::failed(
-            THERE,
-            format!("{} is disabled", first.id),
-            format!("upvest-webhooks webhooks enable {}", first.id),
-        ),
+        true => Finding::ok(THERE, format!("{id}, enabled")),
+        false => {
+            let advice = format!("upvest-webhooks webhooks enable {id}");
+            Finding::failed(THERE, format!("{id} is disabled"), advice)
+        }
     });
-    let others = ours.iter().filter(|webhook| webhook.id != first.id);
+    let others = ours.iter().filter(|webhook| webhook.id != *id);
     findings.extend(others.map(|other| {
-        let found = format!(
-            "{} delivers to the same URL, so that every event comes twice",
-            other.id
-        );
-        let advice = format!("upvest-webhooks webhooks delete {}", other.id);
-        Finding::warning(THERE, found, advice)
+        let other = &other.id;
+        let found = format!("{other} delivers to the same URL, so that every event comes twice");
+        Finding::warning(THERE, found, format!("upvest-webhooks webhooks delete {other}"))
     }));
     findings.push(settings(first, parameters));
     Ok(findings)
@@ -83,12 +80,10 @@ async fn outliving(stack: &Stack, all: &[Webhook], ours: &[&Webhook]) -> Checked
         .iter()
         .filter(|webhook| !ours.iter().any(|own| own.id == webhook.id));
     let findings = left.filter_map(|webhook| {
-        let since = noted.get(webhook.id.as_str())?;
-        let found = format!(
-            "{} outlives its stack since {since}, and delivers to {}",
-            webhook.id, webhook.url
-        );
-        let advice = format!("upvest-webhooks webhooks delete {}", webhook.id);
+        let Webhook { id, url, .. } = webhook;
+        let since = noted.get(id.as_str())?;
+        let found = format!("{id} outlives its stack since {since}, and delivers to {url}");
+        let advice = format!("upvest-webhooks webhooks delete {id}");
         Some(Finding::warning(THERE, found, advice))
     });
     Ok(findings.collect())
@@ -121,10 +116,9 @@ fn settings(webhook: &Webhook, parameters: &Parameters) -> Finding {
     if found.is_empty() {
         return Finding::ok(SETTINGS, "as deployed");
     }
+    let (id, flags) = (&webhook.id, flags.join(" "));
     let advice = format!(
-        "`upvest-webhooks webhooks update {} {}`, or wait for register-webhook where it looks after the subscription",
-        webhook.id,
-        flags.join(" ")
+        "`upvest-webhooks webhooks update {id} {flags}`, or wait for register-webhook where it looks after the subscription"
     );
     Finding::warning(SETTINGS, found.join(", "), advice)
 }
@@ -150,10 +144,8 @@ fn differences(webhook: &Webhook, change: WebhookChange) -> Vec<(String, String)
     });
     let config = change.config.map(|wanted| {
         let (delay, bytes) = (wanted.delay, wanted.max_package_size.bytes());
-        let own = format!(
-            "{}, {} bytes",
-            webhook.config.delay, webhook.config.max_package_size
-        );
+        let reported = &webhook.config;
+        let own = format!("{}, {} bytes", reported.delay, reported.max_package_size);
         let found = instead("batching", &own, &format!("{delay}, {bytes} bytes"));
         (found, format!("--delay {delay} --max-package-size {bytes}"))
     });

@@ -115,13 +115,9 @@ pub(super) async fn read(
     let faults = faults.map(|fault| format!("delivery {id}: {fault}"));
     let lost = events
         .iter()
-        .filter(|event| matches!(event.outcome, Outcome::NotLogged))
-        .map(|event| {
-            format!(
-                "event {}: it was delivered, and is not in the log",
-                event.event_id
-            )
-        });
+        .filter(|event| matches!(event.outcome, Outcome::NotLogged));
+    let lost = lost.map(|event| &event.event_id);
+    let lost = lost.map(|id| format!("event {id}: it was delivered, and is not in the log"));
     let findings = faults.chain(lost).collect();
     let contents = DeliveryContents {
         verified: is_verified,
@@ -174,9 +170,8 @@ impl Quarantine {
             (true, _) => format!("a part of it is in quarantine: {reason}"),
             (false, false) => format!("it is in quarantine: {reason}"),
             (false, true) => {
-                format!(
-                    "it is in quarantine: {reason}; today its signature holds, so that it can be re-verified"
-                )
+                let holds = "today its signature holds, so that it can be re-verified";
+                format!("it is in quarantine: {reason}; {holds}")
             }
         }
     }

@@ -61,10 +61,9 @@ pub(super) async fn find(
     let mut findings = Vec::new();
     for other in found.iter_mut().filter(|other| !other.same) {
         let key = conflict_key(&id, &other.sha256);
-        findings.push(format!(
-            "event {id}: delivery {} brought it with other content",
-            other.delivery_id
-        ));
+        let delivery = &other.delivery_id;
+        let finding = format!("event {id}: delivery {delivery} brought it with other content");
+        findings.push(finding);
         other.logged_as = Some(key).filter(|key| logged.contains_key(key));
     }
     Ok((found, findings))

@@ -150,11 +150,9 @@ impl Evidence {
             events: Vec::new(),
             faults: Vec::new(),
         };
-        if envelope.delivery_id.to_string() != id {
-            let fault = format!(
-                "the archived object says that it is delivery {}",
-                envelope.delivery_id
-            );
+        let own = envelope.delivery_id.to_string();
+        if own != id {
+            let fault = format!("the archived object says that it is delivery {own}");
             delivery.faults.push(fault);
         }
         delivery.signature = self.verify(found).await;

@@ -117,10 +117,8 @@ impl Comparison {
             ),
             Self::Differs { attributes } => {
                 let differences: Vec<_> = attributes.iter().map(text_of).collect();
-                format!(
-                    "the state is not what the log folds to: {}",
-                    differences.join("; ")
-                )
+                let differences = differences.join("; ");
+                format!("the state is not what the log folds to: {differences}")
             }
         })
     }

@@ -87,11 +87,9 @@ pub(super) async fn search(
     at_most: Duration,
 ) -> Result<Arrival> {
     let unknown = |reason: &str| Ok(Arrival::unknown(reason));
-    if answer.status != OK {
-        return Ok(Arrival::unknown(format!(
-            "the endpoint answered {}, and kept nothing",
-            answer.status
-        )));
+    let status = answer.status;
+    if status != OK {
+        return unknown(&format!("the endpoint answered {status}, and kept nothing"));
     }
     let unsearched = || Error::context::<Error>("the stack cannot be searched");
     let Some(stack) = stacks.if_named().await.map_err(unsearched())? else {
@@ -99,9 +97,9 @@ pub(super) async fn search(
     };
     let stack_url = stack.part(Part::WebhookUrl).map_err(unsearched())?;
     if !is_same_url(webhook_url, &stack_url) {
-        return Ok(Arrival::unknown(format!(
+        return unknown(&format!(
             "the subscription delivers to {webhook_url}, and the stack receives at {stack_url}"
-        )));
+        ));
     }
     let Ok(receipt) = serde_json::from_str::<Receipt>(&answer.body) else {
         return unknown("the endpoint's answer names no delivery, as a receiver's would");

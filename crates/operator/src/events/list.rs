@@ -217,12 +217,9 @@ impl FromStr for Place {
     type Err = &'static str;
 
     fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
-        let (key, events) = text
-            .rsplit_once(':')
-            .ok_or("expected what the last page printed")?;
-        let events = events
-            .parse()
-            .map_err(|_| "expected what the last page printed")?;
+        let unknown = "expected what the last page printed";
+        let (key, events) = text.rsplit_once(':').ok_or(unknown)?;
+        let events = events.parse().map_err(|_| unknown)?;
         Ok(Self {
             key: key.to_owned(),
             events,

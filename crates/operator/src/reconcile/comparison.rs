@@ -18,6 +18,7 @@ use super::reader::Reader;
 use super::report::{CategoryReport, Difference, Reconciliation};
 use crate::error::{Error, Result};
 use crate::records::Records;
+use crate::repair::Throttle;
 use crate::stack::Stack;
 
 /// Says how many entities are read from the table at the same time.
@@ -49,7 +50,10 @@ pub async fn compare(
     let mut comparison = Comparison {
         entities: stack.entities()?,
         records: Records::of(stack)?,
-        reader: Reader::new(client, per_second),
+        reader: Reader {
+            client,
+            throttle: Throttle::new(per_second),
+        },
         grace: scope.grace,
         found: Reconciliation {
             dry_run: true,
@@ -259,7 +263,11 @@ impl Comparison<'_> {
         let reports = &mut self.found.categories;
         let at = reports.iter().position(|report| report.category == category.name);
         let at = at.unwrap_or_else(|| {
-            reports.push(CategoryReport::new(category));
+            reports.push(CategoryReport {
+                category: category.name,
+                domain: category.domain.name(),
+                ..CategoryReport::default()
+            });
             reports.len() - 1
         });
         &mut reports[at]

@@ -8,8 +8,8 @@ use crate::repair::Throttle;
 
 /// Reads objects from Upvest's API, no faster than a rate of requests a second.
 pub(super) struct Reader<'c> {
-    client: &'c Client,
-    throttle: Throttle,
+    pub(super) client: &'c Client,
+    pub(super) throttle: Throttle,
 }
 
 /// Goes through all objects of a category, page by page.
@@ -20,13 +20,6 @@ pub(super) struct Walk<'c> {
 }
 
 impl<'c> Reader<'c> {
-    pub(super) fn new(client: &'c Client, per_second: f64) -> Self {
-        Self {
-            client,
-            throttle: Throttle::new(per_second),
-        }
-    }
-
     /// Begins to list what a resource has; `None` where there is no list of its own.
     pub(super) async fn walk(&mut self, resource: &'static Resource) -> Result<Option<Walk<'c>>, Error> {
         let (pages, parents) = match resource.listing {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use upvest::category::Category;
 use upvest_api::Fetched;
 use uuid::Uuid;
 
@@ -87,15 +86,6 @@ pub struct RepairReport {
 }
 
 impl CategoryReport {
-    /// Begins the counts of a category at zero.
-    pub(super) fn new(category: &Category) -> Self {
-        Self {
-            category: category.name,
-            domain: category.domain.name(),
-            ..Self::default()
-        }
-    }
-
     /// Gives the counter of a kind of difference.
     pub(super) fn count(&mut self, kind: Kind) -> &mut usize {
         match kind {

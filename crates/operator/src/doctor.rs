@@ -25,7 +25,7 @@ use self::check::{CheckError, Checked};
 pub(crate) use self::concurrency::room_for_ingest;
 use self::deployment::{Parameters, Resources};
 use self::finding::Area::{Alarms, Deployment, Endpoint, Functions, Keys, Queues, Storage, Upvest};
-pub use self::finding::{Area, Finding, Verdict};
+pub use self::finding::{Area, AreaFinding, Finding, Verdict};
 use crate::error::Result;
 use crate::operator_key::OperatorKey;
 use crate::stack::{Stack, StackFinder};
@@ -46,16 +46,6 @@ pub struct Checkup {
     pub skipped: usize,
     /// Lists every finding, those of one area together.
     pub findings: Vec<AreaFinding>,
-}
-
-/// Joins a finding with the area that it belongs to, as one flat JSON object.
-#[derive(Debug, Serialize)]
-pub struct AreaFinding {
-    /// Names the part of the receiver that was looked at.
-    pub area: Area,
-    /// Holds the finding, whose members stand beside `area` in JSON.
-    #[serde(flatten)]
-    pub finding: Finding,
 }
 
 /// Holds what several checks share, so that it is read only once.

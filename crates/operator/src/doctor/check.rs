@@ -7,8 +7,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use pipeline::error::{AwsError, ErrorChain};
 use pipeline::upvest_api::AccessError;
 
-use super::AreaFinding;
-use super::finding::{Area, Finding};
+use super::finding::{Area, AreaFinding, Finding};
 use crate::error::{Error, ErrorKind};
 
 /// Names the policy with the permissions of those who look.

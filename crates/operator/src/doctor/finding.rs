@@ -52,6 +52,16 @@ pub struct Finding {
     pub advice: Option<String>,
 }
 
+/// Joins a finding with the area that it belongs to, as one flat JSON object.
+#[derive(Debug, Serialize)]
+pub struct AreaFinding {
+    /// Names the part of the receiver that was looked at.
+    pub area: Area,
+    /// Holds the finding, whose members stand beside `area` in JSON.
+    #[serde(flatten)]
+    pub finding: Finding,
+}
+
 impl Finding {
     pub(super) fn ok(check: &str, found: impl Into<String>) -> Self {
         Self::new(check, Verdict::Ok, found, None)

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use aws_sdk_lambda::types::FunctionConfiguration;
 
-use super::finding::{Finding, Verdict};
-use super::{AreaFinding, endpoint, keys, queues, storage};
+use super::finding::{AreaFinding, Finding, Verdict};
+use super::{endpoint, keys, queues, storage};
 
 const NETWORK: &str = "network";
 /// Lists the checks that find something wrong where the functions do not reach AWS or Upvest.

@@ -52,27 +52,24 @@ pub(super) async fn check(stack: &Stack, upvest: &Client, parameters: &Parameter
     // A person compares them: they prove deliveries as Upvest's own do.
     let others = trusted.into_iter();
     let others = others.filter(|row| !row.is_retired() && !served.contains(row.key_id.as_str()));
-    findings.extend(listed(NOT_SERVED, others));
-    findings.extend(listed(DISTRUSTED, distrusted));
+    findings.extend(names(others).map(|names| Finding::ok(NOT_SERVED, names)));
+    findings.extend(names(distrusted).map(|names| Finding::ok(DISTRUSTED, names)));
     findings.extend(unpinned(&stack.pinned_keys()?, &rows));
     Ok(findings)
 }
 
-/// Lists keys, each as a person compares it; nothing where there are none.
-fn listed<'r>(subject: &'static str, rows: impl IntoIterator<Item = &'r KeyRow>) -> Option<Finding> {
-    let named: Vec<String> = rows.into_iter().map(named).collect();
-    (!named.is_empty()).then(|| Finding::ok(subject, named.join(", ")))
+/// Lists keys, each as a person compares it; `None` where there are none.
+fn names<'r>(rows: impl IntoIterator<Item = &'r KeyRow>) -> Option<String> {
+    let names: Vec<String> = rows.into_iter().map(named).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// Warns of keys that prove nothing, because they are not on the stack's list.
 fn unpinned(pinned: &PinnedKeys, rows: &[KeyRow]) -> Option<Finding> {
-    let others = rows
-        .iter()
-        .filter(|row| !row.is_retired() && !pinned.allow_row(row));
-    let named: Vec<String> = others.map(named).collect();
+    let rows = rows.iter();
+    let others = rows.filter(|row| !row.is_retired() && !pinned.allow_row(row));
     let advice = "compare them with what Upvest says of its keys, and add the thumbprints of genuine ones to the parameter PinnedKeys";
-    (!named.is_empty())
-        .then(|| Finding::warning(UNPINNED, format!("{} prove nothing", named.join(", ")), advice))
+    names(others).map(|names| Finding::warning(UNPINNED, format!("{names} prove nothing"), advice))
 }
 
 /// Names a key with its thumbprint, or says that it is a secret of one's own.

@@ -118,7 +118,16 @@ pub async fn rebuild(
     match repair.decide(found.found > 0, || confirm(&found.findings))? {
         Decision::Preview => rebuilder.plan(&found, &mut report),
         Decision::Declined => report.ending.declined = true,
-        Decision::GoOn => rebuilder.go_on(repair, which, &found, &mut report).await?,
+        Decision::GoOn => {
+            let work = async |_: &Operation| {
+                let ended = rebuilder.rebuild_all(repair, &found, &mut report).await;
+                let entities: Vec<_> = report.entities.iter().take(RECORDED).collect();
+                let (rebuilt, failed) = (report.rebuilt, report.failed);
+                let result = json!({ "rebuilt": rebuilt, "failed": failed, "entities": entities });
+                (result, ended)
+            };
+            report.ending = repair.carry_out(COMMAND, which.to_json(), work).await?;
+        }
     }
     Ok(report)
 }
@@ -166,27 +175,6 @@ impl Rebuilder {
             let left_out = self.left_out(&EntityKey::from_stored(finding.entity.clone()));
             report.add(finding, result, left_out);
         }
-    }
-
-    async fn go_on(
-        &self,
-        repair: &Repair<'_>,
-        which: &Which,
-        found: &Verified,
-        report: &mut RebuildReport,
-    ) -> Result<()> {
-        let work = async |_: &Operation| {
-            let ended = self.rebuild_all(repair, found, report).await;
-            let entities = report.entities.iter().take(RECORDED).collect::<Vec<_>>();
-            let result = json!({
-                "rebuilt": report.rebuilt,
-                "failed": report.failed,
-                "entities": entities,
-            });
-            (result, ended)
-        };
-        report.ending = repair.carry_out(COMMAND, which.to_json(), work).await?;
-        Ok(())
     }
 
     async fn rebuild_all(

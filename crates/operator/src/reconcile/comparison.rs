@@ -13,7 +13,7 @@ use upvest_api::{Client, Fetched, Listing, Resource, ResourceId, why_unreadable}
 use super::compare::{Kind, changed_at, difference};
 use super::event::{self, key_of};
 use super::object::{id_of, member_within, parsed, parts_of, status};
-use super::ours::{Ours, within};
+use super::ours::{Ours, parts_and_whole};
 use super::reader::Reader;
 use super::report::{CategoryReport, Difference, Reconciliation};
 use crate::error::{Error, Result};
@@ -196,8 +196,11 @@ impl Comparison<'_> {
                     continue;
                 };
                 let projection = stored?.map(|stored| stored.projection);
-                let ours = Ours::read(&self.records, category, &key, fetched, projection.as_ref()).await?;
-                self.compare(category, &key, fetched, &ours);
+                let objects = parts_and_whole(category, &key, fetched);
+                let ours = Ours::read(&self.records, &objects, projection.as_ref()).await?;
+                for (category, fetched) in objects {
+                    self.compare(category, &key, &fetched, &ours);
+                }
                 entities.push(key);
             }
         }
@@ -207,9 +210,6 @@ impl Comparison<'_> {
     fn compare(&mut self, category: &'static Category, entity: &EntityKey, fetched: &Fetched, ours: &Ours) {
         self.report(category).compared += 1;
         let theirs = parsed(fetched.object.get());
-        for (part, fetched) in within(category, entity, fetched) {
-            self.compare(part, entity, &fetched, ours);
-        }
         let id = id_of(&fetched.object).map(String::from).unwrap_or_default();
         let place = ours.places.get(&(category.name, id.clone()));
         let object = place.map(|occurred| ours.objects.get(&occurred.event_id));

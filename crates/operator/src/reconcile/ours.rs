@@ -24,27 +24,21 @@ pub(super) struct Ours {
 }
 
 impl Ours {
-    /// Reads what we have of an object of Upvest's API and of what is within it, from the log.
+    /// Reads what we have of these objects of one entity from the log.
     pub(super) async fn read(
         records: &Records,
-        category: &'static Category,
-        entity: &EntityKey,
-        fetched: &Fetched,
+        objects: &[(&'static Category, Fetched)],
         projection: Option<&Projection>,
     ) -> Result<Self> {
         let Some(projection) = projection else {
             return Ok(Self::default());
         };
         let mut places = BTreeMap::new();
-        let mut find = |category: &Category, object: &RawValue| {
-            let id = id_of(object).map(String::from).unwrap_or_default();
+        for (category, fetched) in objects {
+            let id = id_of(&fetched.object).map(String::from).unwrap_or_default();
             if let Some(occurred) = ours(category, projection, &id) {
                 places.insert((category.name, id), occurred.clone());
             }
-        };
-        find(category, &fetched.object);
-        for (part, fetched) in within(category, entity, fetched) {
-            find(part, &fetched.object);
         }
         let ids = places.values().map(|occurred| occurred.event_id.as_str());
         let ids: BTreeSet<&str> = ids.collect();
@@ -53,21 +47,22 @@ impl Ours {
     }
 }
 
-/// Takes out of an object the objects within it that belong to the same entity.
-pub(super) fn within(
+/// Takes an object apart: those within it that belong to the same entity, then the object itself.
+pub(super) fn parts_and_whole(
     category: &'static Category,
     entity: &EntityKey,
-    fetched: &Fetched,
+    whole: &Fetched,
 ) -> Vec<(&'static Category, Fetched)> {
-    let Some((part, member)) = member_within(category) else {
-        return Vec::new();
-    };
-    let members: HashMap<String, &RawValue> = serde_json::from_str(fetched.object.get()).unwrap_or_default();
-    let list = members.get(member).map(|list| list.get()).unwrap_or_default();
-    let objects: Vec<Box<RawValue>> = serde_json::from_str(list).unwrap_or_default();
+    let mut objects = Vec::new();
+    if let Some((part, member)) = member_within(category) {
+        let members: HashMap<String, &RawValue> =
+            serde_json::from_str(whole.object.get()).unwrap_or_default();
+        let list = members.get(member).map(|list| list.get()).unwrap_or_default();
+        let parts: Vec<Box<RawValue>> = serde_json::from_str(list).unwrap_or_default();
+        let parts = parts.into_iter().map(|object| Fetched::new(object, whole.at));
+        let own = parts.filter(|fetched| key_of(part, fetched).as_ref() == Some(entity));
+        objects.extend(own.map(|fetched| (part, fetched)));
+    }
+    objects.push((category, whole.clone()));
     objects
-        .into_iter()
-        .map(|object| (part, Fetched::new(object, fetched.at)))
-        .filter(|(part, fetched)| key_of(part, fetched).as_ref() == Some(entity))
-        .collect()
 }

@@ -95,48 +95,35 @@ pub(super) fn invalid(error: InvalidWebhookError) -> Error {
 
 /// Tells what a change would make of an existing subscription.
 pub(super) fn differences(existing: &Webhook, change: &WebhookChange) -> Vec<Difference> {
-    let mut differences = Vec::new();
-    let mut compare = |member, before: String, after: Option<String>| {
-        if let Some(after) = after.filter(|after| *after != before) {
-            differences.push(Difference {
-                member,
-                before,
-                after,
-            });
-        }
-    };
     let listed = |categories: &[String]| categories.join(", ");
     let (config, new) = (&existing.config, change.config);
-    let excluded = &change.excluded_categories;
-    let bytes = new.map(|new| new.max_package_size.bytes().to_string());
-    compare("title", existing.title.clone(), change.title.clone());
-    compare(
-        "url",
-        existing.url.clone(),
-        change.url.as_ref().map(ToString::to_string),
-    );
-    compare(
-        "enabled",
-        existing.enabled.to_string(),
-        change.enabled.map(|enabled| enabled.to_string()),
-    );
-    compare(
-        "type",
-        listed(&existing.categories),
-        change.categories.as_deref().map(listed),
-    );
-    compare(
-        "exclude_type",
-        listed(&existing.excluded_categories),
-        excluded.as_deref().map(listed),
-    );
-    compare(
-        "delay",
-        config.delay.clone(),
-        new.map(|new| new.delay.to_string()),
-    );
-    compare("max_package_size", config.max_package_size.to_string(), bytes);
-    differences
+    let categories = change.categories.as_deref().map(listed);
+    let excluded = change.excluded_categories.as_deref().map(listed);
+    let bytes = new.map(|new| new.max_package_size.bytes());
+    let differences = [
+        difference("title", &existing.title, change.title.as_ref()),
+        difference("url", &existing.url, change.url.as_ref()),
+        difference("enabled", existing.enabled, change.enabled),
+        difference("type", listed(&existing.categories), categories),
+        difference("exclude_type", listed(&existing.excluded_categories), excluded),
+        difference("delay", &config.delay, new.map(|new| new.delay)),
+        difference("max_package_size", config.max_package_size, bytes),
+    ];
+    differences.into_iter().flatten().collect()
+}
+
+/// Describes a member that changes; `None` where it is not to change, or is as wanted.
+fn difference(
+    member: &'static str,
+    before: impl ToString,
+    after: Option<impl ToString>,
+) -> Option<Difference> {
+    let (before, after) = (before.to_string(), after?.to_string());
+    (after != before).then_some(Difference {
+        member,
+        before,
+        after,
+    })
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub use discard::{Discard, DiscardResult, Discarded, discard};
 pub use filter::{Filter, Selection};
 pub use list::{List, QueueCounts, list};
 pub use message::About;
-pub use pending::{PendingItem, PendingList, Resent, pending, resend};
+pub use pending::{PendingList, Resent, pending, resend};
 pub use queue::Counts;
 pub use redrive::{QueueRedriven, RedriveReport, Redriven, redrive};
 pub use show::{Shown, show};

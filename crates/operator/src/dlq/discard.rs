@@ -10,12 +10,11 @@ use sha2::{Digest, Sha256};
 
 use super::filter::Selection;
 use super::folder::Folder;
-use super::message::{About, Message};
+use super::message::Message;
 use super::queue::{BATCH, DeadLetterQueue};
-use super::sweep::{Held, look};
+use super::sweep::{Fate, look, sweep};
 use crate::error::{Error, Result};
-use crate::repair::{Decision, Ending, Repair, Throttle};
-use crate::reporter::Work;
+use crate::repair::{Decision, Ending, Repair};
 use crate::stack::Queue;
 
 /// Names the operation in the audit table.
@@ -24,7 +23,7 @@ const COMMAND: &str = "dlq discard";
 const OF_ONE_OPERATION: usize = 500;
 
 /// Tells what was given up, or would be.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Discarded {
     /// Tells whether the run came to its end, and what stopped it if not.
     #[serde(flatten)]
@@ -51,6 +50,9 @@ pub struct Discard {
     pub message_id: String,
     /// Names the event; `None` where the message holds none.
     pub event_id: Option<String>,
+    /// Repeats the type of that event, to ask by; the document leaves it out.
+    #[serde(skip)]
+    pub r#type: Option<String>,
     /// Names the entity of the event, written `TYPE#ID`.
     pub entity: Option<String>,
     /// Tells why it was in the dead-letter queue.
@@ -99,56 +101,48 @@ pub enum DiscardResult {
 pub async fn discard(
     repair: &Repair<'_>,
     selection: &Selection,
-    confirm: impl FnOnce(&[About]) -> Result<bool>,
+    confirm: impl FnOnce(&[Discard]) -> Result<bool>,
 ) -> Result<Discarded> {
     let queues = DeadLetterQueue::of(repair.stack, &queues_of(selection)?)?;
     let mut report = Discarded {
         ending: repair.ending(),
-        messages: Vec::new(),
-        more: false,
-        missing: Vec::new(),
         selection: selection.clone(),
-        cut_off: BTreeSet::new(),
+        ..Discarded::default()
     };
-    let (chosen, found) = find(repair, selection, &queues, &mut report).await?;
-    report.missing = selection.missing(&found);
-    let abouts: Vec<About> = chosen.iter().map(|chosen| chosen.about.clone()).collect();
-    match repair.decide(!chosen.is_empty(), || confirm(&abouts))? {
-        Decision::Preview => report.messages = chosen.iter().map(Chosen::planned).collect(),
+    let planned = find(repair, &queues, &mut report).await?;
+    match repair.decide(!planned.is_empty(), || confirm(&planned))? {
+        Decision::Preview => report.messages = planned,
         Decision::Declined => report.ending.declined = true,
-        Decision::GoOn => go_on(repair, selection, &queues, &chosen, &mut report).await?,
+        Decision::GoOn => {
+            let request = json!({
+                "queues": selection.queues,
+                "ids": selection.ids,
+                "filter": selection.filter,
+                "discard": planned,
+            });
+            let folder = Folder::of(repair.stack)?;
+            let work = async |_: &Operation| {
+                let ended = give_up(repair, &folder, &queues, &planned, &mut report.messages).await;
+                (json!({ "messages": report.messages }), ended)
+            };
+            report.ending = repair.carry_out(COMMAND, request, work).await?;
+        }
     }
     Ok(report)
 }
 
-/// Holds a message that is to be given up.
-struct Chosen {
-    about: About,
-    sha256: String,
-}
-
-impl Chosen {
-    fn of(message: &Message) -> Self {
+impl Discard {
+    fn planned(message: &Message) -> Self {
+        let about = message.about.clone();
         Self {
-            about: message.about.clone(),
-            sha256: hex::encode(Sha256::digest(&message.body)),
-        }
-    }
-
-    fn planned(&self) -> Discard {
-        self.with(DiscardResult::Planned)
-    }
-
-    fn with(&self, result: DiscardResult) -> Discard {
-        let about = &self.about;
-        Discard {
             queue: about.queue,
-            message_id: about.message_id.clone(),
-            event_id: about.event_id.clone(),
-            entity: about.entity.clone(),
-            reason: about.reason.clone(),
-            sha256: self.sha256.clone(),
-            result,
+            message_id: about.message_id,
+            event_id: about.event_id,
+            r#type: about.r#type,
+            entity: about.entity,
+            reason: about.reason,
+            sha256: hex::encode(Sha256::digest(&message.body)),
+            result: DiscardResult::Planned,
         }
     }
 }
@@ -168,110 +162,68 @@ fn queues_of(selection: &Selection) -> Result<Vec<Queue>> {
     }
 }
 
+/// Finds the messages that are to be given up, and notes which were asked for and cannot be.
 async fn find(
     repair: &Repair<'_>,
-    selection: &Selection,
     queues: &[DeadLetterQueue],
     report: &mut Discarded,
-) -> Result<(Vec<Chosen>, BTreeSet<String>)> {
-    let (mut chosen, mut found) = (Vec::new(), BTreeSet::new());
+) -> Result<Vec<Discard>> {
+    let (mut planned, mut found) = (Vec::new(), BTreeSet::new());
+    let selection = &report.selection;
     for queue in queues {
         let choose = |message: &Message| {
             if !selection.takes(message) {
                 return ControlFlow::Continue(());
             }
-            if chosen.len() == OF_ONE_OPERATION {
+            if planned.len() == OF_ONE_OPERATION {
                 report.more = true;
                 return ControlFlow::Break(());
             }
             found.extend(selection.ids_of(message).cloned());
-            chosen.push(Chosen::of(message));
+            planned.push(Discard::planned(message));
             ControlFlow::Continue(())
         };
         report.cut_off.extend(look(queue, repair.reporter, choose).await?);
     }
-    Ok((chosen, found))
+    report.missing = selection.missing(&found);
+    Ok(planned)
 }
 
-async fn go_on(
+/// Gives up those of the planned messages that the queues have, those of a group in their order.
+async fn give_up(
     repair: &Repair<'_>,
-    selection: &Selection,
+    folder: &Folder,
     queues: &[DeadLetterQueue],
-    chosen: &[Chosen],
-    report: &mut Discarded,
+    planned: &[Discard],
+    done: &mut Vec<Discard>,
 ) -> Result<()> {
-    let request = json!({
-        "queues": selection.queues,
-        "ids": selection.ids,
-        "filter": selection.filter,
-        "discard": chosen.iter().map(Chosen::planned).collect::<Vec<_>>(),
-    });
-    let folder = Folder::of(repair.stack)?;
-    let give_up = async |_: &Operation| {
-        let mut run = Run {
-            folder,
-            chosen,
-            work: repair.reporter.begin(chosen.len() as u64, "messages"),
-            throttle: repair.throttle(),
-            done: Vec::new(),
-        };
-        let ended = run.run(queues, repair).await;
-        report.messages = run.done;
-        (json!({ "messages": report.messages }), ended)
-    };
-    report.ending = repair.carry_out(COMMAND, request, give_up).await?;
-    Ok(())
-}
-
-/// Runs one discarding: keeps what it works with, and what came of it so far.
-struct Run<'r> {
-    folder: Folder,
-    chosen: &'r [Chosen],
-    work: Work<'r>,
-    throttle: Throttle,
-    done: Vec<Discard>,
-}
-
-impl Run<'_> {
-    async fn run(&mut self, queues: &[DeadLetterQueue], repair: &Repair<'_>) -> Result<()> {
-        for queue in queues {
-            self.sweep(queue, repair).await?;
-        }
-        Ok(())
-    }
-
-    /// Gives up those of the chosen messages that this queue has, those of a group in their order.
-    async fn sweep(&mut self, queue: &DeadLetterQueue, repair: &Repair<'_>) -> Result<()> {
-        let mut held = Held::default();
-        let swept = self.pass(queue, &mut held).await;
-        held.give_back(queue, repair.reporter).await;
-        swept
-    }
-
-    async fn pass(&mut self, queue: &DeadLetterQueue, held: &mut Held) -> Result<()> {
-        let is_meant = |chosen: &&Chosen| chosen.about.queue == queue.queue;
-        if !self.chosen.iter().any(|chosen| is_meant(&chosen)) {
-            return Ok(());
-        }
-        while let Some(fresh) = held.hold(queue.receive(BATCH).await?, BATCH) {
-            for id in fresh {
-                let Some(message) = held.messages.get(&id) else {
-                    continue;
-                };
-                let is_it = |chosen: &&Chosen| chosen.about.message_id == message.about.message_id;
-                let Some(chosen) = self.chosen.iter().find(is_it) else {
-                    continue;
-                };
-                self.throttle.due().await;
-                let result = self.folder.fold(message).await?;
-                if !matches!(result, DiscardResult::Kept { .. }) {
+    let mut throttle = repair.throttle();
+    let work = repair.reporter.begin(planned.len() as u64, "messages");
+    let is_meant = |queue: &&DeadLetterQueue| planned.iter().any(|planned| planned.queue == queue.queue);
+    for queue in queues.iter().filter(is_meant) {
+        let visit = async |message: &Message| {
+            let is_it = |planned: &&Discard| planned.message_id == message.about.message_id;
+            let Some(planned) = planned.iter().find(is_it) else {
+                return Ok(Fate::Stays);
+            };
+            throttle.due().await;
+            let result = folder.fold(message).await?;
+            let fate = match result {
+                DiscardResult::Kept { .. } => Fate::Stays,
+                _ => {
                     queue.delete(message).await?;
-                    held.messages.remove(&id);
+                    Fate::Gone
                 }
-                self.done.push(chosen.with(result));
-                self.work.done(1);
-            }
-        }
-        Ok(())
+            };
+            done.push(Discard {
+                result,
+                ..planned.clone()
+            });
+            work.done(1);
+            Ok(fate)
+        };
+        let (_, ended) = sweep(queue, BATCH, repair.reporter, visit).await;
+        ended?;
     }
+    Ok(())
 }

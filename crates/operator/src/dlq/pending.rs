@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::stores::pending::{Listed, Pending};
 use serde::Serialize;
 use serde_json::json;
@@ -23,20 +22,9 @@ pub struct PendingList {
     /// Gives the time at which it was looked at.
     pub at: Timestamp,
     /// Lists what was found, in the order of receipt.
-    pub pending: Vec<PendingItem>,
+    pub pending: Vec<Listed>,
     /// Tells whether the limit cut the list short.
     pub more: bool,
-}
-
-/// Describes a delivery that is pending.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PendingItem {
-    /// Names the delivery, as `dlq resend` takes it.
-    pub id: String,
-    /// Tells since when it is pending: shortly after its first attempt, or since it was drained from the dead-letter queue.
-    pub since: Timestamp,
-    /// Gives the size of what is kept of it, in bytes.
-    pub bytes: u64,
 }
 
 /// Reports what was sent again, or would be.
@@ -59,19 +47,10 @@ pub struct Resent {
 ///
 /// [`Error`](crate::Error) when the bucket cannot be listed.
 pub async fn pending(stack: &Stack, limit: u16, at: Timestamp) -> Result<PendingList> {
-    let mut listed = stack.pending()?.list().await?;
-    let more = listed.len() > usize::from(limit);
-    listed.truncate(limit.into());
-    let item = |listed: Listed| PendingItem {
-        id: listed.id,
-        since: listed.since,
-        bytes: listed.bytes,
-    };
-    Ok(PendingList {
-        at,
-        pending: listed.into_iter().map(item).collect(),
-        more,
-    })
+    let mut pending = stack.pending()?.list().await?;
+    let more = pending.len() > usize::from(limit);
+    pending.truncate(limit.into());
+    Ok(PendingList { at, pending, more })
 }
 
 /// Sends what is pending to the deliveries queue again, these ids or all, once `confirm` has seen how many.
@@ -103,21 +82,18 @@ pub async fn resend(
     match repair.decide(!chosen.is_empty(), || confirm(chosen.len()))? {
         Decision::Preview => report.resent = chosen,
         Decision::Declined => report.ending.declined = true,
-        Decision::GoOn => go_on(repair, &pending, &chosen, &mut report).await?,
+        Decision::GoOn => {
+            let send = async |_: &_| {
+                let ended = send_all(repair, &pending, &chosen, &mut report.resent).await;
+                (json!({ "resent": report.resent }), ended)
+            };
+            report.ending = repair.carry_out(COMMAND, json!({ "ids": chosen }), send).await?;
+        }
     }
     Ok(report)
 }
 
-async fn go_on(repair: &Repair<'_>, pending: &Pending, chosen: &[String], report: &mut Resent) -> Result<()> {
-    let send = async |_: &_| {
-        let ended = send_all(repair, pending, chosen, &mut report.resent).await;
-        (json!({ "resent": report.resent }), ended)
-    };
-    report.ending = repair.carry_out(COMMAND, json!({ "ids": chosen }), send).await?;
-    Ok(())
-}
-
-/// Sends one after another, and notes which were.
+/// Sends one after another, and notes which were. What was handled meanwhile is not there any more.
 async fn send_all(
     repair: &Repair<'_>,
     pending: &Pending,
@@ -129,18 +105,11 @@ async fn send_all(
     let work = repair.reporter.begin(chosen.len() as u64, "deliveries");
     for id in chosen {
         throttle.due().await;
-        let is_sent = send_one(pending, &queue, id).await?;
-        sent.extend(is_sent.then(|| id.clone()));
+        if let Some(message) = pending.read(id).await? {
+            queue.send_pending(&message).await?;
+            sent.push(id.clone());
+        }
         work.done(1);
     }
     Ok(())
-}
-
-/// Sends one again; `false` where it was handled meanwhile, so that there is nothing to send.
-async fn send_one(pending: &Pending, queue: &DeliveriesQueue, id: &str) -> Result<bool> {
-    let Some(message) = pending.read(id).await? else {
-        return Ok(false);
-    };
-    queue.send_pending(&message).await?;
-    Ok(true)
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
-use pipeline::error::AwsError;
 use pipeline::stores::audit::Operation;
 use serde::Serialize;
 use serde_json::json;
@@ -12,17 +11,17 @@ use serde_json::json;
 use super::filter::Selection;
 use super::message::Message;
 use super::queue::{BATCH, DeadLetterQueue, OUT_OF_SIGHT};
-use super::sweep::{Held, look};
-use crate::error::{Error, Result};
+use super::sweep::{Fate, look, sweep};
+use crate::error::Result;
 use crate::repair::{Decision, Ending, Repair, Throttle};
-use crate::reporter::Work;
+use crate::reporter::{Reporter, Work};
 use crate::stack::Queue;
 
 /// Names the operation in the audit table.
 const COMMAND: &str = "dlq redrive";
 
 /// Tells what was sent back, or would be.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct RedriveReport {
     /// Tells whether the run came to its end, and what stopped it if not.
     #[serde(flatten)]
@@ -69,7 +68,7 @@ pub struct Redriven {
 ///
 /// # Errors
 ///
-/// [`Error`] when nothing was sent. What ended a run early is in [`Ending::failure`].
+/// [`Error`](crate::Error) when nothing was sent. What ended a run early is in [`Ending::failure`].
 pub async fn redrive(
     repair: &Repair<'_>,
     selection: &Selection,
@@ -78,10 +77,8 @@ pub async fn redrive(
     let queues = DeadLetterQueue::of(repair.stack, &selection.queues)?;
     let mut report = RedriveReport {
         ending: repair.ending(),
-        queues: Vec::new(),
-        out_of_sight: 0,
-        missing: Vec::new(),
         selection: selection.clone(),
+        ..RedriveReport::default()
     };
     let mut waiting = BTreeMap::new();
     for queue in &queues {
@@ -92,73 +89,39 @@ pub async fn redrive(
         }
     }
     match repair.decide(!waiting.is_empty(), || confirm(&waiting))? {
-        Decision::Preview if repair.options.dry_run => {
-            rehearse(repair, selection, &queues, &mut report).await?;
-        }
+        Decision::Preview if repair.options.dry_run => report.rehearse(&queues, repair.reporter).await?,
         Decision::Preview => report.missing.clone_from(&selection.ids),
         Decision::Declined => report.ending.declined = true,
-        Decision::GoOn => go_on(repair, selection, &queues, waiting.values().sum(), &mut report).await?,
+        Decision::GoOn => {
+            let request = json!({
+                "queues": selection.queues,
+                "ids": selection.ids,
+                "filter": selection.filter,
+                "rate": repair.options.per_second,
+            });
+            let send = async |operation: &Operation| {
+                let mut redrive = Redrive {
+                    repair,
+                    selection,
+                    // It was taken before the first receive, by the clock that the record shows too.
+                    began: operation.began_at,
+                    work: repair
+                        .reporter
+                        .begin(waiting.values().sum::<usize>() as u64, "messages"),
+                    throttle: repair.throttle(),
+                    found: BTreeSet::new(),
+                };
+                let ended = redrive.run(&queues, &mut report).await;
+                if ended.is_ok() {
+                    report.missing = selection.missing(&redrive.found);
+                }
+                let result = json!({ "queues": report.queues, "missing": report.missing });
+                (result, ended)
+            };
+            report.ending = repair.carry_out(COMMAND, request, send).await?;
+        }
     }
     Ok(report)
-}
-
-async fn rehearse(
-    repair: &Repair<'_>,
-    selection: &Selection,
-    queues: &[DeadLetterQueue],
-    report: &mut RedriveReport,
-) -> Result<()> {
-    let mut found = BTreeSet::new();
-    for queue in queues {
-        let mut done = Redriven::default();
-        let count = |message: &Message| {
-            if selection.takes(message) {
-                done.redriven += 1;
-                found.extend(selection.ids_of(message).cloned());
-            } else {
-                done.other += 1;
-            }
-            ControlFlow::Continue(())
-        };
-        done.cut_off = look(queue, repair.reporter, count).await?;
-        report.add(queue.queue, done);
-    }
-    report.missing = selection.missing(&found);
-    Ok(())
-}
-
-async fn go_on(
-    repair: &Repair<'_>,
-    selection: &Selection,
-    queues: &[DeadLetterQueue],
-    count: usize,
-    report: &mut RedriveReport,
-) -> Result<()> {
-    let request = json!({
-        "queues": selection.queues,
-        "ids": selection.ids,
-        "filter": selection.filter,
-        "rate": repair.options.per_second,
-    });
-    let send = async |operation: &Operation| {
-        let mut redrive = Redrive {
-            repair,
-            selection,
-            // It was taken before the first receive, by the clock that the record shows too.
-            began: operation.began_at,
-            work: repair.reporter.begin(count as u64, "messages"),
-            throttle: repair.throttle(),
-            found: BTreeSet::new(),
-        };
-        let ended = redrive.run(queues, report).await;
-        if ended.is_ok() {
-            report.missing = selection.missing(&redrive.found);
-        }
-        let result = json!({ "queues": report.queues, "missing": report.missing });
-        (result, ended.map_err(Error::from))
-    };
-    report.ending = repair.carry_out(COMMAND, request, send).await?;
-    Ok(())
 }
 
 /// Counts how many messages are sent back at this rate, by the second, well before the first is seen again.
@@ -169,6 +132,27 @@ fn batch_at(rate: f64) -> i32 {
 }
 
 impl RedriveReport {
+    /// Counts what would be sent back.
+    async fn rehearse(&mut self, queues: &[DeadLetterQueue], reporter: Reporter<'_>) -> Result<()> {
+        let mut found = BTreeSet::new();
+        for queue in queues {
+            let mut done = Redriven::default();
+            let count = |message: &Message| {
+                if self.selection.takes(message) {
+                    done.redriven += 1;
+                    found.extend(self.selection.ids_of(message).cloned());
+                } else {
+                    done.other += 1;
+                }
+                ControlFlow::Continue(())
+            };
+            done.cut_off = look(queue, reporter, count).await?;
+            self.add(queue.queue, done);
+        }
+        self.missing = self.selection.missing(&found);
+        Ok(())
+    }
+
     fn add(&mut self, queue: Queue, done: Redriven) {
         if done != Redriven::default() {
             self.queues.push(QueueRedriven { queue, done });
@@ -176,7 +160,7 @@ impl RedriveReport {
     }
 }
 
-/// Runs one redrive: keeps what it works with, and what came of it so far.
+/// Runs one redrive: keeps what it works with.
 struct Redrive<'r> {
     repair: &'r Repair<'r>,
     selection: &'r Selection,
@@ -189,95 +173,66 @@ struct Redrive<'r> {
     found: BTreeSet<String>,
 }
 
-/// Tells what was done with one dead-letter queue so far.
-#[derive(Default)]
-struct Run {
-    done: Redriven,
-    /// Tells what was sent back, by the id of its new message and by its identity: so it is known again.
-    sent: BTreeSet<String>,
-}
-
 impl Redrive<'_> {
-    async fn run(&mut self, queues: &[DeadLetterQueue], report: &mut RedriveReport) -> Result<(), AwsError> {
+    async fn run(&mut self, queues: &[DeadLetterQueue], report: &mut RedriveReport) -> Result<()> {
         for queue in queues {
-            let mut run = Run::default();
-            let swept = self.sweep(queue, &mut run).await;
-            report.add(queue.queue, run.done);
-            swept?;
+            let mut done = Redriven::default();
+            let ended = self.send_back(queue, &mut done).await;
+            report.add(queue.queue, done);
+            ended?;
         }
         Ok(())
     }
 
-    async fn sweep(&mut self, queue: &DeadLetterQueue, run: &mut Run) -> Result<(), AwsError> {
+    /// Sends back what is meant, one message at a time, those of a group in their order. Looks again where what was sent
+    /// back came from a group of which a message stays, which may have hidden others.
+    async fn send_back(&mut self, queue: &DeadLetterQueue, done: &mut Redriven) -> Result<()> {
+        let (most, reporter) = (batch_at(self.repair.options.per_second), self.repair.reporter);
+        // What was sent back, by the id of its new message and by its identity: so it is known again.
+        let mut sent = BTreeSet::new();
         loop {
-            let mut held = Held::default();
-            let passed = self.pass(queue, run, &mut held).await;
-            run.done.cut_off = held.give_back(queue, self.repair.reporter).await;
-            if !passed? {
+            let mut emptied = BTreeSet::new();
+            (done.other, done.came_since) = (0, 0);
+            let visit = async |message: &Message| {
+                self.found.extend(self.selection.ids_of(message).cloned());
+                if !self.selection.takes(message) {
+                    done.other += 1;
+                    return Ok(Fate::Stays);
+                }
+                if came_since(message, self.began, &sent) {
+                    done.came_since += 1;
+                    return Ok(Fate::Stays);
+                }
+                self.throttle.due().await;
+                sent.extend(queue.send_home(message).await?);
+                sent.extend(message.identity());
+                queue.delete(message).await?;
+                done.redriven += 1;
+                self.work.done(1);
+                emptied.extend(message.group.clone());
+                Ok(Fate::Gone)
+            };
+            let (swept, ended) = sweep(queue, most, reporter, visit).await;
+            done.cut_off = swept.cut_off;
+            ended?;
+            if emptied.is_disjoint(&swept.groups) {
                 return Ok(());
             }
         }
     }
-
-    /// Goes once through what can be seen, one message at a time, those of a group in their order. Says whether to do so
-    /// again, because what was sent back came from a group of which a message was held, which may have hidden others.
-    async fn pass(
-        &mut self,
-        queue: &DeadLetterQueue,
-        run: &mut Run,
-        held: &mut Held,
-    ) -> Result<bool, AwsError> {
-        let most = batch_at(self.repair.options.per_second);
-        let mut emptied = BTreeSet::new();
-        (run.done.other, run.done.came_since) = (0, 0);
-        loop {
-            let Some(fresh) = held.hold(queue.receive(most).await?, most) else {
-                return Ok(!emptied.is_disjoint(&held.groups()));
-            };
-            for id in fresh {
-                let Some(message) = held.messages.get_mut(&id) else {
-                    continue;
-                };
-                self.found.extend(self.selection.ids_of(message).cloned());
-                if !self.selection.takes(message) {
-                    run.done.other += 1;
-                } else if run.came_since(message, self.began) {
-                    run.done.came_since += 1;
-                } else {
-                    self.throttle.due().await;
-                    run.send_back(queue, message).await?;
-                    self.work.done(1);
-                    emptied.extend(message.group.clone());
-                    held.messages.remove(&id);
-                    continue;
-                }
-                message.body.clear();
-            }
-        }
-    }
 }
 
-impl Run {
-    /// Tells by the clocks of SQS and of this machine, and because clocks differ, by the ids of what was sent back too: a
-    /// function that fails sends a copy to the dead-letter queue whose deduplication id is the message's id, and SQS moves
-    /// the message as it is.
-    fn came_since(&self, message: &Message, began: Timestamp) -> bool {
-        let ids = [
-            Some(message.about.message_id.clone()),
-            message.deduplication_id.clone(),
-            message.identity(),
-        ];
-        message.about.sent_at.is_none_or(|sent_at| sent_at >= began)
-            || ids.into_iter().flatten().any(|id| self.sent.contains(&id))
-    }
-
-    async fn send_back(&mut self, queue: &DeadLetterQueue, message: &Message) -> Result<(), AwsError> {
-        self.sent.extend(queue.send_home(message).await?);
-        self.sent.extend(message.identity());
-        queue.delete(message).await?;
-        self.done.redriven += 1;
-        Ok(())
-    }
+/// Tells by the clocks of SQS and of this machine, and because clocks differ, by the ids of what was sent back too: a
+/// function that fails sends a copy to the dead-letter queue whose deduplication id is the message's id, and SQS moves
+/// the message as it is.
+fn came_since(message: &Message, began: Timestamp, sent: &BTreeSet<String>) -> bool {
+    let ids = [
+        Some(message.about.message_id.clone()),
+        message.deduplication_id.clone(),
+        message.identity(),
+    ];
+    message.about.sent_at.is_none_or(|sent_at| sent_at >= began)
+        || ids.into_iter().flatten().any(|id| sent.contains(&id))
 }
 
 #[cfg(test)]

@@ -3,16 +3,37 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use pipeline::error::{AwsError, ErrorChain};
+use pipeline::error::ErrorChain;
 
 use super::message::Message;
 use super::queue::{BATCH, DeadLetterQueue, OUT_OF_SIGHT};
+use crate::error::Result;
 use crate::reporter::Reporter;
+
+/// Says what became of a message that was shown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fate {
+    /// The message stays where it is, out of sight until the sweep has ended.
+    Stays,
+    /// The message was deleted.
+    Gone,
+    /// The message stays, and no other one needs to be shown.
+    Enough,
+}
+
+/// Tells what stays in a dead-letter queue after a sweep.
+#[derive(Debug)]
+pub(crate) struct Swept {
+    /// Groups of the messages that stay.
+    pub(crate) groups: BTreeSet<String>,
+    /// Groups of which there may be more than was seen.
+    pub(crate) cut_off: BTreeSet<String>,
+}
 
 /// Holds messages that were received and stay where they are: out of sight until they are given back.
 #[derive(Default)]
-pub(crate) struct Held {
-    pub(crate) messages: BTreeMap<String, Message>,
+struct Held {
+    messages: BTreeMap<String, Message>,
     /// Groups of which there may be more behind the messages that are held: SQS hands out nothing of a group while a
     /// part of it is out of sight.
     cut_off: BTreeSet<String>,
@@ -26,7 +47,7 @@ impl Held {
     ///
     /// A message that is held for long can be seen again. Then it is received again, which hides it for another while, and
     /// may come before others that nobody has seen yet.
-    pub(crate) fn hold(&mut self, batch: Vec<Message>, asked_for: i32) -> Option<Vec<String>> {
+    fn hold(&mut self, batch: Vec<Message>, asked_for: i32) -> Option<Vec<String>> {
         let size = batch.len();
         if usize::try_from(asked_for) == Ok(size) {
             self.cut_off
@@ -44,16 +65,37 @@ impl Held {
         (size > 0 && self.again <= self.messages.len()).then_some(fresh)
     }
 
-    /// Names the groups of the messages that are held.
-    pub(crate) fn groups(&self) -> BTreeSet<String> {
-        let groups = self.messages.values().filter_map(|message| message.group.clone());
-        groups.collect()
+    /// Shows each message that can be seen to `visit` once, those of a group in their order.
+    async fn show(
+        &mut self,
+        queue: &DeadLetterQueue,
+        most: i32,
+        mut visit: impl AsyncFnMut(&Message) -> Result<Fate>,
+    ) -> Result<()> {
+        while let Some(fresh) = self.hold(queue.receive(most).await?, most) {
+            for id in fresh {
+                let Some(message) = self.messages.get(&id) else {
+                    continue;
+                };
+                let fate = visit(message).await?;
+                match fate {
+                    Fate::Stays => {}
+                    Fate::Gone => drop(self.messages.remove(&id)),
+                    Fate::Enough => return Ok(()),
+                }
+            }
+            // What stays is known by its id from now on.
+            for message in self.messages.values_mut() {
+                message.body.clear();
+            }
+        }
+        Ok(())
     }
 
-    /// Lets all be seen again, and gives the groups of which there may be more. What cannot be given back is seen again
-    /// after a while.
-    pub(crate) async fn give_back(self, queue: &DeadLetterQueue, reporter: Reporter<'_>) -> BTreeSet<String> {
-        let cut_off = self.cut_off.intersection(&self.groups()).cloned().collect();
+    /// Lets all be seen again. What cannot be given back is seen again after a while.
+    async fn give_back(self, queue: &DeadLetterQueue, reporter: Reporter<'_>) -> Swept {
+        let groups = self.messages.values().filter_map(|message| message.group.clone());
+        let groups: BTreeSet<String> = groups.collect();
         let mut failure = None;
         for message in self.messages.values() {
             failure = queue.give_back(message).await.err().or(failure);
@@ -65,8 +107,23 @@ impl Held {
                 "messages of {name} could not be given back, and are out of sight for {minutes} minutes: {error}"
             ));
         }
-        cut_off
+        Swept {
+            cut_off: self.cut_off.intersection(&groups).cloned().collect(),
+            groups,
+        }
     }
+}
+
+/// Shows each message that can be seen to `visit`, received `most` at a time, and gives back what stays, whatever ended it.
+pub(crate) async fn sweep(
+    queue: &DeadLetterQueue,
+    most: i32,
+    reporter: Reporter<'_>,
+    visit: impl AsyncFnMut(&Message) -> Result<Fate>,
+) -> (Swept, Result<()>) {
+    let mut held = Held::default();
+    let ended = held.show(queue, most, visit).await;
+    (held.give_back(queue, reporter).await, ended)
 }
 
 /// Shows every message that can be seen to `visit`, until it breaks off; gives the groups of which there may be more.
@@ -74,29 +131,16 @@ impl Held {
 ///
 /// # Errors
 ///
-/// [`AwsError`] when the queue cannot be read to its end.
+/// [`Error`](crate::Error) when the queue cannot be read to its end.
 pub(crate) async fn look(
     queue: &DeadLetterQueue,
     reporter: Reporter<'_>,
     mut visit: impl FnMut(&Message) -> ControlFlow<()>,
-) -> Result<BTreeSet<String>, AwsError> {
-    let mut held = Held::default();
-    let looked = loop {
-        let batch = match queue.receive(BATCH).await {
-            Ok(batch) => batch,
-            Err(error) => break Err(error),
-        };
-        let Some(fresh) = held.hold(batch, BATCH) else {
-            break Ok(());
-        };
-        let mut messages = fresh.iter().filter_map(|id| held.messages.get(id));
-        if messages.try_for_each(&mut visit).is_break() {
-            break Ok(());
-        }
-        for message in held.messages.values_mut() {
-            message.body.clear();
-        }
+) -> Result<BTreeSet<String>> {
+    let visit = async |message: &Message| match visit(message) {
+        ControlFlow::Continue(()) => Ok(Fate::Stays),
+        ControlFlow::Break(()) => Ok(Fate::Enough),
     };
-    let cut_off = held.give_back(queue, reporter).await;
-    looked.map(|()| cut_off)
+    let (swept, ended) = sweep(queue, BATCH, reporter, visit).await;
+    ended.map(|()| swept.cut_off)
 }

@@ -56,11 +56,11 @@ pub struct PendingMessage {
 }
 
 /// Describes a pending message, as the bucket lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Listed {
-    /// Gives the id in its key.
+    /// Gives the id in its key, which `dlq resend` takes.
     pub id: String,
-    /// Tells when it was put there.
+    /// Tells when it was put there: shortly after its first attempt, or when it was drained from the dead-letter queue.
     pub since: Timestamp,
     /// Gives the size of the object, in bytes.
     pub bytes: u64,

@@ -1,6 +1,6 @@
 //! `dlq discard`: giving events up.
 
-use operator::dlq::{About, DiscardResult, Discarded, discard};
+use operator::dlq::{Discard, DiscardResult, Discarded, discard};
 use operator::{Error, Result};
 
 use super::selection::{MessagesArgs, messages_behind};
@@ -13,12 +13,12 @@ pub(super) async fn run(messages: MessagesArgs, site: Site<'_>) -> Result<Discar
     if selection.is_everything() {
         return Err(Error::usage("nothing is chosen: name events, or use filters"));
     }
-    let confirm = |chosen: &[About]| arguments.confirm(&question(chosen));
+    let confirm = |chosen: &[Discard]| arguments.confirm(&question(chosen));
     discard(&arguments.of(site), &selection, confirm).await
 }
 
-fn question(chosen: &[About]) -> String {
-    let types = chosen.iter().map(|about| about.r#type.as_deref());
+fn question(chosen: &[Discard]) -> String {
+    let types = chosen.iter().map(|message| message.r#type.as_deref());
     format!(
         "Given up, so that nobody is told and no action runs: {}. Go on?",
         counted(types.map(|event_type| event_type.unwrap_or("no event")))

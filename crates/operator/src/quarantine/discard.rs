@@ -57,28 +57,6 @@ pub async fn discard(
     confirm: impl FnOnce(&[Record]) -> Result<bool>,
 ) -> Result<Discarded> {
     let archive = repair.stack.archive()?;
-    let (found, records) = find(repair, selection, &archive).await?;
-    let is_found = |id: &&Uuid| records.iter().any(|record| record.delivery_id == **id);
-    let mut report = Discarded {
-        ending: repair.ending(),
-        operations: Vec::new(),
-        discarded: Vec::new(),
-        missing: selection.ids.iter().filter(|id| !is_found(id)).copied().collect(),
-        selection: selection.clone(),
-    };
-    match repair.decide(!records.is_empty(), || confirm(&records))? {
-        Decision::Preview => report.discarded = records,
-        Decision::Declined => report.ending.declined = true,
-        Decision::GoOn => remove(repair, selection, &archive, (&found, &records), &mut report).await?,
-    }
-    Ok(report)
-}
-
-async fn find(
-    repair: &Repair<'_>,
-    selection: &Selection,
-    archive: &Archive,
-) -> Result<(Vec<Quarantined>, Vec<Record>)> {
     let (mut found, mut records) = (Vec::new(), Vec::new());
     let visit = async |quarantined: Quarantined, delivery: ArchivedDelivery| {
         let body = &delivery.envelope.body;
@@ -91,13 +69,25 @@ async fn find(
         found.push(quarantined);
         Ok(true)
     };
-    selection.each(archive, repair.clock.now(), visit).await?;
-    Ok((found, records))
+    selection.each(&archive, repair.clock.now(), visit).await?;
+    let is_found = |id: &&Uuid| records.iter().any(|record| record.delivery_id == **id);
+    let mut report = Discarded {
+        ending: repair.ending(),
+        operations: Vec::new(),
+        discarded: Vec::new(),
+        missing: selection.ids.iter().filter(|id| !is_found(id)).copied().collect(),
+        selection: selection.clone(),
+    };
+    match repair.decide(!records.is_empty(), || confirm(&records))? {
+        Decision::Preview => report.discarded = records,
+        Decision::Declined => report.ending.declined = true,
+        Decision::GoOn => remove(repair, &archive, (&found, &records), &mut report).await?,
+    }
+    Ok(report)
 }
 
 async fn remove(
     repair: &Repair<'_>,
-    selection: &Selection,
     archive: &Archive,
     (found, records): (&[Quarantined], &[Record]),
     report: &mut Discarded,
@@ -109,6 +99,7 @@ async fn remove(
         .chunks(OF_ONE_OPERATION)
         .zip(records.chunks(OF_ONE_OPERATION));
     for (found, records) in parts {
+        let selection = &report.selection;
         let request = json!({ "ids": selection.ids, "selection": selection, "discard": records });
         let gone = &mut report.discarded;
         let remove = async |_: &_| {

@@ -51,7 +51,15 @@ pub async fn list(stack: &Stack, selection: &Selection, limit: u16, at: Timestam
     let visit = async |quarantined: Quarantined, delivery: ArchivedDelivery| {
         more = quarantine.len() == usize::from(limit);
         if !more {
-            quarantine.push(Listed::of(&quarantined, &delivery));
+            quarantine.push(Listed {
+                delivery_id: quarantined.delivery_id(),
+                reason: quarantined.reason().to_owned(),
+                received_at: quarantined.received_at(),
+                bytes: delivery.envelope.body.len(),
+                source_address: delivery.envelope.request.source_address,
+                key_id: delivery.key_id,
+                events: delivery.events,
+            });
         }
         Ok(!more)
     };
@@ -62,18 +70,4 @@ pub async fn list(stack: &Stack, selection: &Selection, limit: u16, at: Timestam
         quarantine,
         more,
     })
-}
-
-impl Listed {
-    fn of(quarantined: &Quarantined, delivery: &ArchivedDelivery) -> Self {
-        Self {
-            delivery_id: quarantined.delivery_id(),
-            reason: quarantined.reason().to_owned(),
-            received_at: quarantined.received_at(),
-            source_address: delivery.envelope.request.source_address.clone(),
-            key_id: delivery.key_id.clone(),
-            events: delivery.events.clone(),
-            bytes: delivery.envelope.body.len(),
-        }
-    }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Recheck {
     policy: Policy,
     refusals: Refusals,
     /// Gives the URL that the sender should have called, where the stack tells it.
-    origin: Option<Origin>,
+    pub(crate) origin: Option<Origin>,
     clock: Clock,
 }
 
@@ -119,11 +119,6 @@ impl Recheck {
             }),
             verdict => Ok(verdict?),
         }
-    }
-
-    /// Gives the origin that the sender should have called.
-    pub(crate) const fn origin(&self) -> Option<&Origin> {
-        self.origin.as_ref()
     }
 
     /// Tells the time by the clock that the recheck was opened with.

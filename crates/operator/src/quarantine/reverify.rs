@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::recheck::{Outlook, Recheck};
 use super::selection::Selection;
-use super::sending::{Candidate, ReverifyResult, Run};
+use super::sending::{Reverified, ReverifyResult, Run};
 use crate::error::Result;
 use crate::repair::{Decision, Ending, Repair};
 
@@ -47,23 +47,6 @@ pub struct ReverifyReport {
     pub selection: Selection,
 }
 
-/// Describes one object of the quarantine, its outlook, and what became of it.
-#[derive(Debug, Clone, Serialize)]
-pub struct Reverified {
-    /// Names the delivery. It appears once for each reason that it is in quarantine for.
-    pub delivery_id: Uuid,
-    /// Names why it was put into quarantine, like `unknown-key`.
-    pub reason: String,
-    /// Gives the time of receipt, as of which the signature is verified again.
-    pub received_at: Timestamp,
-    /// Tells whether it would be taken, as it was last looked at.
-    #[serde(rename = "now")]
-    pub outlook: Outlook,
-    /// Says what became of it; `None` before anything was done.
-    #[serde(rename = "became")]
-    pub result: Option<ReverifyResult>,
-}
-
 /// Verifies what is selected again, and, once `confirm` has seen that, sends what holds and is not on its way already,
 /// waits for the stack to verify it, and then takes it out of quarantine.
 ///
@@ -81,22 +64,21 @@ pub async fn reverify(
 ) -> Result<ReverifyReport> {
     let recheck = Recheck::of(repair.stack, repair.clock.clone())?;
     let at = repair.clock.now();
-    let (mut candidates, more) = select(&recheck, request, at).await?;
+    let (deliveries, more) = select(&recheck, request, at).await?;
     let mut report = ReverifyReport {
         at,
         ending: repair.ending(),
-        deliveries: candidates.iter().map(Reverified::of).collect(),
-        missing: missing(&recheck, &request.selection.ids, &candidates).await?,
+        missing: missing(&recheck, &request.selection.ids, &deliveries).await?,
+        deliveries,
         more,
         selection: request.selection.clone(),
     };
-    let has_work = candidates
-        .iter()
-        .any(|candidate| !matches!(candidate.outlook, Outlook::Fails { .. }));
+    let fails = |delivery: &Reverified| matches!(delivery.outlook, Outlook::Fails { .. });
+    let has_work = !report.deliveries.iter().all(fails);
     match repair.decide(has_work, || confirm(&report.deliveries))? {
         Decision::Preview => {}
         Decision::Declined => report.ending.declined = true,
-        Decision::GoOn => send_again(repair, request, &recheck, &mut candidates, &mut report).await?,
+        Decision::GoOn => send_again(repair, request, &recheck, &mut report).await?,
     }
     Ok(report)
 }
@@ -105,7 +87,6 @@ async fn send_again(
     repair: &Repair<'_>,
     request: &Request,
     recheck: &Recheck,
-    candidates: &mut [Candidate],
     report: &mut ReverifyReport,
 ) -> Result<()> {
     let run = Run {
@@ -113,7 +94,7 @@ async fn send_again(
         queue: repair.stack.deliveries_queue()?,
         patience: request.patience,
         reporter: repair.reporter,
-        work: repair.reporter.begin(candidates.len() as u64, "deliveries"),
+        work: (repair.reporter).begin(report.deliveries.len() as u64, "deliveries"),
     };
     let document = json!({
         "ids": request.selection.ids,
@@ -122,8 +103,7 @@ async fn send_again(
         "rate": repair.options.per_second,
     });
     let send = async |_: &Operation| {
-        let ended = run.run(candidates, &mut repair.throttle()).await;
-        report.deliveries = candidates.iter().map(Reverified::of).collect();
+        let ended = run.run(&mut report.deliveries, &mut repair.throttle()).await;
         (json!({ "became": report.counts() }), ended)
     };
     report.ending = repair.carry_out(COMMAND, document, send).await?;
@@ -131,16 +111,19 @@ async fn send_again(
 }
 
 /// Verifies what is selected again, at most so many objects; says whether there are more.
-async fn select(recheck: &Recheck, request: &Request, now: Timestamp) -> Result<(Vec<Candidate>, bool)> {
+async fn select(recheck: &Recheck, request: &Request, now: Timestamp) -> Result<(Vec<Reverified>, bool)> {
     let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
-    let (mut candidates, mut more) = (Vec::new(), false);
+    let (mut deliveries, mut more) = (Vec::new(), false);
     let visit = async |quarantined: Quarantined, delivery: ArchivedDelivery| {
-        if candidates.len() == limit {
+        if deliveries.len() == limit {
             more = true;
             return Ok(false);
         }
         let outlook = recheck.outlook(&quarantined, &delivery).await?;
-        candidates.push(Candidate {
+        deliveries.push(Reverified {
+            delivery_id: quarantined.delivery_id(),
+            reason: quarantined.reason().to_owned(),
+            received_at: quarantined.received_at(),
             quarantined,
             is_noted: matches!(outlook, Outlook::Holds { sent_at: Some(_) }),
             outlook,
@@ -149,15 +132,12 @@ async fn select(recheck: &Recheck, request: &Request, now: Timestamp) -> Result<
         Ok(true)
     };
     request.selection.each(&recheck.archive, now, visit).await?;
-    Ok((candidates, more))
+    Ok((deliveries, more))
 }
 
 /// Finds the deliveries that were named and are neither in quarantine nor verified.
-async fn missing(recheck: &Recheck, ids: &[Uuid], candidates: &[Candidate]) -> Result<Vec<Uuid>> {
-    let found: BTreeSet<Uuid> = candidates
-        .iter()
-        .map(|candidate| candidate.quarantined.delivery_id())
-        .collect();
+async fn missing(recheck: &Recheck, ids: &[Uuid], deliveries: &[Reverified]) -> Result<Vec<Uuid>> {
+    let found: BTreeSet<Uuid> = deliveries.iter().map(|delivery| delivery.delivery_id).collect();
     let mut missing = Vec::new();
     for id in ids.iter().filter(|id| !found.contains(id)) {
         // The same command again, once its work is done.
@@ -177,17 +157,5 @@ impl ReverifyReport {
             *counts.entry(result).or_default() += 1;
         }
         counts
-    }
-}
-
-impl Reverified {
-    fn of(candidate: &Candidate) -> Self {
-        Self {
-            delivery_id: candidate.quarantined.delivery_id(),
-            reason: candidate.quarantined.reason().to_owned(),
-            received_at: candidate.quarantined.received_at(),
-            outlook: candidate.outlook.clone(),
-            result: candidate.result,
-        }
     }
 }

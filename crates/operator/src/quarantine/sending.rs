@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::stores::archive::Quarantined;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 use upvest::delivery::NO_ENTITY_KEY;
+use uuid::Uuid;
 
 use super::recheck::{Outlook, Recheck};
 use super::selection::read;
@@ -35,14 +37,27 @@ pub enum ReverifyResult {
     Refused,
 }
 
-/// Holds something in quarantine that may be sent again.
-#[derive(Debug)]
-pub(super) struct Candidate {
+/// Describes one object of the quarantine, its outlook, and what became of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Reverified {
+    /// Names the delivery. It appears once for each reason that it is in quarantine for.
+    pub delivery_id: Uuid,
+    /// Names why it was put into quarantine, like `unknown-key`.
+    pub reason: String,
+    /// Gives the time of receipt, as of which the signature is verified again.
+    pub received_at: Timestamp,
+    /// Tells whether it would be taken, as it was last looked at.
+    #[serde(rename = "now")]
+    pub outlook: Outlook,
+    /// Says what became of it; `None` before anything was done.
+    #[serde(rename = "became")]
+    pub result: Option<ReverifyResult>,
+    /// Refers to the object itself.
+    #[serde(skip)]
     pub(super) quarantined: Quarantined,
-    pub(super) outlook: Outlook,
-    /// Tells whether its object notes that it was sent, until the stack refuses it.
+    /// Tells whether the object notes that it was sent, until the stack refuses it.
+    #[serde(skip)]
     pub(super) is_noted: bool,
-    pub(super) result: Option<ReverifyResult>,
 }
 
 /// Sends what holds, and waits for it.
@@ -57,24 +72,24 @@ pub(super) struct Run<'r> {
 
 impl Run<'_> {
     /// Sends, waits and takes out, and notes what became of each. What nothing became of is as it was.
-    pub(super) async fn run(&self, candidates: &mut [Candidate], throttle: &mut Throttle) -> Result<()> {
+    pub(super) async fn run(&self, deliveries: &mut [Reverified], throttle: &mut Throttle) -> Result<()> {
         // A delivery may be in quarantine for several reasons, and needs to be sent once.
         let mut seen = BTreeSet::new();
-        for candidate in candidates.iter_mut() {
-            match candidate.outlook {
-                Outlook::Fails { .. } => candidate.result = Some(ReverifyResult::Fails),
-                Outlook::Verified => self.remove(candidate).await?,
+        for delivery in deliveries.iter_mut() {
+            match delivery.outlook {
+                Outlook::Fails { .. } => delivery.result = Some(ReverifyResult::Fails),
+                Outlook::Verified => self.remove(delivery).await?,
                 Outlook::Holds { sent_at } => {
-                    if seen.insert(candidate.quarantined.delivery_id()) && sent_at.is_none() {
+                    if seen.insert(delivery.quarantined.delivery_id()) && sent_at.is_none() {
                         throttle.due().await;
-                        self.send(&candidate.quarantined).await?;
-                        candidate.is_noted = true;
+                        self.send(&delivery.quarantined).await?;
+                        delivery.is_noted = true;
                     }
                 }
             }
             self.work.done(1);
         }
-        self.settle(candidates).await
+        self.settle(deliveries).await
     }
 
     async fn send(&self, quarantined: &Quarantined) -> Result<()> {
@@ -95,19 +110,19 @@ impl Run<'_> {
         sent.map_err(Error::context("the delivery was not sent"))
     }
 
-    async fn remove(&self, candidate: &mut Candidate) -> Result<()> {
-        self.recheck.archive.remove(&candidate.quarantined).await?;
-        candidate.result = Some(ReverifyResult::Verified);
+    async fn remove(&self, delivery: &mut Reverified) -> Result<()> {
+        self.recheck.archive.remove(&delivery.quarantined).await?;
+        delivery.result = Some(ReverifyResult::Verified);
         Ok(())
     }
 
     /// Waits for what was sent, as long as the stack gets on with it.
-    async fn settle(&self, candidates: &mut [Candidate]) -> Result<()> {
+    async fn settle(&self, deliveries: &mut [Reverified]) -> Result<()> {
         let mut since = Instant::now();
         loop {
             let mut waiting = 0;
-            for candidate in candidates.iter_mut().filter(|one| one.result.is_none()) {
-                if self.look_again(candidate).await? {
+            for delivery in deliveries.iter_mut().filter(|one| one.result.is_none()) {
+                if self.look_again(delivery).await? {
                     // Patience begins anew with each delivery that gets on: a slow stack is not a stuck one.
                     since = Instant::now();
                 } else {
@@ -122,8 +137,8 @@ impl Run<'_> {
             }
             sleep(PAUSE).await;
         }
-        for candidate in candidates.iter_mut().filter(|one| one.result.is_none()) {
-            candidate.result = Some(match candidate.quarantined.reason() {
+        for delivery in deliveries.iter_mut().filter(|one| one.result.is_none()) {
+            delivery.result = Some(match delivery.quarantined.reason() {
                 NO_ENTITY_KEY => ReverifyResult::Sent,
                 _ => ReverifyResult::Waits,
             });
@@ -132,23 +147,23 @@ impl Run<'_> {
     }
 
     /// Says whether it is clear what became of something that was sent.
-    async fn look_again(&self, candidate: &mut Candidate) -> Result<bool> {
-        let Some(delivery) = read(&self.recheck.archive, &candidate.quarantined).await? else {
+    async fn look_again(&self, delivery: &mut Reverified) -> Result<bool> {
+        let Some(archived) = read(&self.recheck.archive, &delivery.quarantined).await? else {
             // Somebody else runs the same command.
-            candidate.outlook = Outlook::Verified;
-            candidate.result = Some(ReverifyResult::Verified);
+            delivery.outlook = Outlook::Verified;
+            delivery.result = Some(ReverifyResult::Verified);
             return Ok(true);
         };
-        let outlook = self.recheck.outlook(&candidate.quarantined, &delivery).await?;
+        let outlook = self.recheck.outlook(&delivery.quarantined, &archived).await?;
         match outlook {
-            Outlook::Verified => self.remove(candidate).await?,
-            Outlook::Fails { .. } => candidate.result = Some(ReverifyResult::Fails),
-            Outlook::Holds { .. } if candidate.is_noted && delivery.sent_at.is_none() => {
-                candidate.result = Some(ReverifyResult::Refused);
+            Outlook::Verified => self.remove(delivery).await?,
+            Outlook::Fails { .. } => delivery.result = Some(ReverifyResult::Fails),
+            Outlook::Holds { .. } if delivery.is_noted && archived.sent_at.is_none() => {
+                delivery.result = Some(ReverifyResult::Refused);
             }
             Outlook::Holds { .. } => return Ok(false),
         }
-        candidate.outlook = outlook;
+        delivery.outlook = outlook;
         Ok(true)
     }
 }

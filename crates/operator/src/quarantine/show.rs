@@ -76,7 +76,7 @@ impl Signature {
     /// [`Error`] when the keys table cannot be read.
     async fn of(recheck: &Recheck, delivery: &ArchivedDelivery) -> Result<Self> {
         let unverified = match UnverifiedDelivery::parse(delivery.envelope.signed_request()) {
-            Ok(unverified) => unverified.sent_to(recheck.origin()),
+            Ok(unverified) => unverified.sent_to(recheck.origin.as_ref()),
             Err(rejection) => {
                 return Ok(Self {
                     trouble: Some(rejection.to_string()),

@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 const QUIET: Duration = Duration::from_secs(60);
 
 /// Tells what is left in a stack in front of which deliveries were stopped.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Drained {
     /// Says whether it was a dry run, was declined, or failed half way.
     #[serde(flatten)]
@@ -95,10 +95,9 @@ pub async fn drain(
     patience: Duration,
     confirm: impl FnOnce(&str) -> Result<bool>,
 ) -> Result<Drained> {
-    let (stack, lambda) = (repair.stack, repair.stack.lambda());
-    let ingest = function_name(stack).await?;
-    let function = lambda.get_function().function_name(&ingest).send().await;
-    let function = function.map_err(AwsError::of("GetFunction"))?;
+    let ingest = function_name(repair.stack).await?;
+    let function = repair.stack.lambda().get_function().function_name(&ingest);
+    let function = function.send().await.map_err(AwsError::of("GetFunction"))?;
     let reserved = function
         .concurrency()
         .and_then(|it| it.reserved_concurrent_executions());
@@ -106,9 +105,7 @@ pub async fn drain(
         ending: repair.ending(),
         concurrency: reserved.filter(|reserved| *reserved > 0),
         ingest,
-        queues: Vec::new(),
-        dead_letters: Vec::new(),
-        pending: 0,
+        ..Drained::default()
     };
     match repair.decide(true, || confirm(&report.ingest))? {
         Decision::Declined => report.ending.declined = true,
@@ -116,17 +113,7 @@ pub async fn drain(
         Decision::GoOn => {
             let request = json!({ "function": report.ingest, "concurrency": report.concurrency });
             let drain = async |_: &_| {
-                let stop = lambda.put_function_concurrency().function_name(&report.ingest);
-                let stopped = stop.reserved_concurrent_executions(0).send().await;
-                let stopped = stopped.map_err(AwsError::of("PutFunctionConcurrency"));
-                let ended = match stopped {
-                    Ok(_) => {
-                        // Before the wait: whoever interrupts it sees no report, and Upvest is stopped still.
-                        repair.reporter.note(&report.resumption());
-                        run_out(repair, patience, &mut report).await
-                    }
-                    Err(error) => Err(error.into()),
-                };
+                let ended = stop(repair, patience, &mut report).await;
                 (json!({ "empty": report.is_empty() }), ended)
             };
             report.ending = repair.carry_out(DRAIN, request, drain).await?;
@@ -145,7 +132,6 @@ pub async fn resume(
     concurrency: Option<i32>,
     confirm: impl FnOnce(&str) -> Result<bool>,
 ) -> Result<Resumed> {
-    let lambda = repair.stack.lambda();
     let mut report = Resumed {
         ending: repair.ending(),
         ingest: function_name(repair.stack).await?,
@@ -157,30 +143,26 @@ pub async fn resume(
         Decision::GoOn => {
             let request = json!({ "function": report.ingest, "concurrency": concurrency });
             let give_back = async |_: &_| {
-                let name = &report.ingest;
-                let given = match concurrency {
-                    Some(reserved) => {
-                        let put = lambda.put_function_concurrency().function_name(name);
-                        let put = put.reserved_concurrent_executions(reserved).send().await;
-                        put.map(drop).map_err(AwsError::of("PutFunctionConcurrency"))
-                    }
-                    None => {
-                        let delete = lambda
-                            .delete_function_concurrency()
-                            .function_name(name)
-                            .send()
-                            .await;
-                        delete
-                            .map(drop)
-                            .map_err(AwsError::of("DeleteFunctionConcurrency"))
-                    }
-                };
+                let given = reserve(repair.stack, &report.ingest, concurrency).await;
                 (json!({}), given.map_err(Error::from))
             };
             report.ending = repair.carry_out(RESUME, request, give_back).await?;
         }
     }
     Ok(report)
+}
+
+/// Gives a function this reserved concurrency, or none.
+async fn reserve(stack: &Stack, function: &str, concurrency: Option<i32>) -> Result<(), AwsError> {
+    let lambda = stack.lambda();
+    let Some(reserved) = concurrency else {
+        let delete = lambda.delete_function_concurrency().function_name(function);
+        let deleted = delete.send().await.map(drop);
+        return deleted.map_err(AwsError::of("DeleteFunctionConcurrency"));
+    };
+    let put = lambda.put_function_concurrency().function_name(function);
+    let put = put.reserved_concurrent_executions(reserved).send().await;
+    put.map(drop).map_err(AwsError::of("PutFunctionConcurrency"))
 }
 
 /// Finds the name that AWS gave ingest.
@@ -197,8 +179,11 @@ async fn function_name(stack: &Stack) -> Result<String> {
     Err(Error::not_found(format!("the stack has no {INGEST}")))
 }
 
-/// Waits until all queues have looked empty for a while, or time is over.
-async fn run_out(repair: &Repair<'_>, patience: Duration, report: &mut Drained) -> Result<()> {
+/// Stops ingest, and waits until all queues have looked empty for a while, or time is over.
+async fn stop(repair: &Repair<'_>, patience: Duration, report: &mut Drained) -> Result<()> {
+    reserve(repair.stack, &report.ingest, Some(0)).await?;
+    // Before the wait: whoever interrupts it sees no report, and Upvest is stopped still.
+    repair.reporter.note(&report.resumption());
     let end = Instant::now() + patience;
     let work = repair.reporter.count("looks at the queues");
     let mut empty_since: Option<Instant> = None;

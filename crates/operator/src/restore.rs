@@ -25,7 +25,7 @@ pub struct Request {
 }
 
 /// Reports what a restored copy has beside the table, and what was put back.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct RestoreReport {
     /// Says whether it was a dry run, was declined, or failed half way.
     #[serde(flatten)]
@@ -106,7 +106,33 @@ pub async fn restore(
     match repair.decide(has_work, || confirm(&report))? {
         Decision::Preview => {}
         Decision::Declined => report.ending.declined = true,
-        Decision::GoOn => go_on(repair, request, &restoring, &mut report).await?,
+        Decision::GoOn => {
+            let document = json!({
+                "table": request.table.name(),
+                "from": request.from,
+                "into": report.into,
+                "overwrite": request.overwrite,
+                "rate": repair.options.per_second,
+            });
+            let put_back = async |_: &_| {
+                let mut throttle = repair.throttle();
+                let ended = each_page(repair, &restoring, async |compared| {
+                    let is_wanted = |row: &&Row| request.overwrite || row.differs_in().is_none();
+                    for row in compared.rows.iter().filter(is_wanted) {
+                        throttle.due().await;
+                        match restoring.put(row).await? {
+                            true => report.put_back += 1,
+                            false => report.overtaken += 1,
+                        }
+                    }
+                    Ok(())
+                })
+                .await;
+                let result = json!({ "put_back": report.put_back, "overtaken": report.overtaken });
+                (result, ended)
+            };
+            report.ending = repair.carry_out(COMMAND, document, put_back).await?;
+        }
     }
     Ok(report)
 }
@@ -133,49 +159,9 @@ fn begin(repair: &Repair<'_>, request: &Request) -> Result<(Restoring, RestoreRe
     let report = RestoreReport {
         ending: repair.ending(),
         into: into.clone(),
-        same: 0,
-        missing: 0,
-        differing: 0,
-        left_out: 0,
-        named: Vec::new(),
-        put_back: 0,
-        overtaken: 0,
+        ..RestoreReport::default()
     };
     Ok((repair.stack.restoring(table, from.clone(), into), report))
-}
-
-async fn go_on(
-    repair: &Repair<'_>,
-    request: &Request,
-    restoring: &Restoring,
-    report: &mut RestoreReport,
-) -> Result<()> {
-    let document = json!({
-        "table": request.table.name(),
-        "from": request.from,
-        "into": report.into,
-        "overwrite": request.overwrite,
-        "rate": repair.options.per_second,
-    });
-    let put_back = async |_: &_| {
-        let mut throttle = repair.throttle();
-        let ended = each_page(repair, restoring, async |compared| {
-            let is_wanted = |row: &&Row| request.overwrite || row.differs_in().is_none();
-            for row in compared.rows.iter().filter(is_wanted) {
-                throttle.due().await;
-                match restoring.put(row).await? {
-                    true => report.put_back += 1,
-                    false => report.overtaken += 1,
-                }
-            }
-            Ok(())
-        })
-        .await;
-        let result = json!({ "put_back": report.put_back, "overtaken": report.overtaken });
-        (result, ended)
-    };
-    report.ending = repair.carry_out(COMMAND, document, put_back).await?;
-    Ok(())
 }
 
 /// Compares the restored copy with the table page by page, and has each page taken before the next one is read.

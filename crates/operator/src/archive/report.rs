@@ -1,7 +1,6 @@
 //! What a check of the archive finds.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -41,7 +40,7 @@ pub struct Finding {
 }
 
 /// Sums up how the archive and the event log compare for a range of receipt times.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct VerifyReport {
     /// Begins the range of receipt times that was checked; this instant is in it.
     pub since: Timestamp,
@@ -98,20 +97,6 @@ impl Finding {
 }
 
 impl VerifyReport {
-    pub(super) fn of(received: &Range<Timestamp>) -> Self {
-        Self {
-            since: received.start,
-            until: received.end,
-            deliveries: 0,
-            delivered_events: 0,
-            logged_events: 0,
-            not_checked: 0,
-            not_checked_keys: BTreeSet::new(),
-            found: BTreeMap::new(),
-            findings: Vec::new(),
-        }
-    }
-
     pub(super) fn add_delivery(&mut self, checked: Checked) {
         self.deliveries += u64::from(checked.is_in_range);
         self.delivered_events += checked.events;

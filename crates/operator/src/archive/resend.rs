@@ -28,7 +28,7 @@ const AT_A_TIME: usize = 8;
 const NAMED: usize = 100;
 
 /// Reports which deliveries the log lacks something of, and how many were sent.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct ResendReport {
     /// Says whether it was a dry run, was declined, or failed half way.
     #[serde(flatten)]
@@ -96,16 +96,16 @@ pub async fn resend(
     received: Range<Timestamp>,
     confirm: impl FnOnce(&ResendReport) -> Result<bool>,
 ) -> Result<ResendReport> {
-    let archived = Archived::of(repair)?;
+    let archived = Archived {
+        records: Records::of(repair.stack)?,
+        keys: repair.stack.verifying_keys(repair.clock.clone())?,
+        refusals: Refusals::of(repair.stack, repair.clock.clone()),
+    };
     let mut report = ResendReport {
         ending: repair.ending(),
         since: received.start,
         until: received.end,
-        deliveries: 0,
-        incomplete: 0,
-        named: Vec::new(),
-        unreadable: Vec::new(),
-        sent: 0,
+        ..ResendReport::default()
     };
     each(repair, &archived, &received, async |looked| {
         report.add(looked);
@@ -115,40 +115,29 @@ pub async fn resend(
     match repair.decide(report.incomplete > 0, || confirm(&report))? {
         Decision::Preview => {}
         Decision::Declined => report.ending.declined = true,
-        Decision::GoOn => go_on(repair, &archived, &received, &mut report).await?,
+        Decision::GoOn => {
+            let queue = repair.stack.deliveries_queue()?;
+            let (since, until, rate) = (received.start, received.end, repair.options.per_second);
+            let request = json!({ "since": since, "until": until, "rate": rate });
+            let send = async |_: &_| {
+                let mut throttle = repair.throttle();
+                let ended = each(repair, &archived, &received, async |looked| {
+                    if let Looked::Incomplete(incomplete) = looked {
+                        let found = &incomplete.found;
+                        throttle.due().await;
+                        let sent = queue.send(&found.delivery.envelope).await;
+                        sent.map_err(Error::context(format!("{} was not sent", found.key)))?;
+                        report.sent += 1;
+                    }
+                    Ok(())
+                })
+                .await;
+                (json!({ "sent": report.sent }), ended)
+            };
+            report.ending = repair.carry_out(COMMAND, request, send).await?;
+        }
     }
     Ok(report)
-}
-
-async fn go_on(
-    repair: &Repair<'_>,
-    archived: &Archived,
-    received: &Range<Timestamp>,
-    report: &mut ResendReport,
-) -> Result<()> {
-    let queue = repair.stack.deliveries_queue()?;
-    let document = json!({
-        "since": received.start,
-        "until": received.end,
-        "rate": repair.options.per_second,
-    });
-    let send = async |_: &_| {
-        let mut throttle = repair.throttle();
-        let ended = each(repair, archived, received, async |looked| {
-            if let Looked::Incomplete(incomplete) = looked {
-                let found = &incomplete.found;
-                throttle.due().await;
-                let sent = queue.send(&found.delivery.envelope).await;
-                sent.map_err(Error::context(format!("{} was not sent", found.key)))?;
-                report.sent += 1;
-            }
-            Ok(())
-        })
-        .await;
-        (json!({ "sent": report.sent }), ended)
-    };
-    report.ending = repair.carry_out(COMMAND, document, send).await?;
-    Ok(())
 }
 
 /// Looks at each object of the archive that may have been received in the time, in the order of receipt. Of several deliveries of
@@ -178,14 +167,6 @@ async fn each(
 }
 
 impl Archived {
-    fn of(repair: &Repair<'_>) -> Result<Self> {
-        Ok(Self {
-            records: Records::of(repair.stack)?,
-            keys: repair.stack.verifying_keys(repair.clock.clone())?,
-            refusals: Refusals::of(repair.stack, repair.clock.clone()),
-        })
-    }
-
     async fn look(&self, key: String, received: &Range<Timestamp>) -> Result<Looked> {
         let unreadable = |key, reason| Ok(Looked::Unreadable(Unreadable { key, reason }));
         let found = match self.records.archive.object(&key).await {

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use jiff::Timestamp;
 use pipeline::stores::archive::{Found, ReadError, received_at, verified_key};
-use pipeline::stores::events::LoggedEvent;
+use pipeline::stores::events::{LoggedEvent, original_id};
 use pipeline::stores::keys::{Keys, KeysError};
 use pipeline::verification::{Verdict, verify_again};
 use upvest::delivery::events_of;
@@ -59,7 +59,11 @@ impl Checked {
 impl Verification<'_> {
     /// Checks both ways: what the log lacks of the archive, and what it has beyond it.
     pub(super) async fn run(&self) -> Result<VerifyReport> {
-        let mut report = VerifyReport::of(&self.received);
+        let mut report = VerifyReport {
+            since: self.received.start,
+            until: self.received.end,
+            ..VerifyReport::default()
+        };
         self.check_archive(&mut report).await?;
         self.check_log(&mut report).await?;
         Ok(report)
@@ -137,9 +141,8 @@ impl Verification<'_> {
         };
         if noted != (Some(verified.key_id()), out_of_time) {
             let reason = "its notes on key and freshness are not what its signature says".to_owned();
-            checked
-                .findings
-                .push(Finding::of_delivery(Problem::BadObject, &found.key, reason));
+            let finding = Finding::of_delivery(Problem::BadObject, &found.key, reason);
+            checked.findings.push(finding);
         }
         Ok(checked)
     }
@@ -151,14 +154,11 @@ impl Verification<'_> {
             let (events, next) = self.records.log.received(&self.received, after).await?;
             let mut by_delivery: BTreeMap<String, Vec<LoggedEvent>> = BTreeMap::new();
             for event in events {
-                by_delivery
-                    .entry(event.delivery_id.clone())
-                    .or_default()
-                    .push(event);
+                let own = by_delivery.entry(event.delivery_id.clone());
+                own.or_default().push(event);
             }
-            let checks = by_delivery
-                .into_iter()
-                .map(|(id, events)| self.look_for(id, events));
+            let by_delivery = by_delivery.into_iter();
+            let checks = by_delivery.map(|(id, events)| self.look_for(id, events));
             let mut checks = stream::iter(checks).buffered(AT_A_TIME);
             while let Some(checked) = checks.next().await {
                 let (events, findings) = checked?;
@@ -195,42 +195,23 @@ impl Verification<'_> {
             Err(error) => return Err(error.into()),
         };
         let envelope = &found.delivery.envelope;
-        let mut identities = BTreeSet::new();
-        let mut ids = BTreeSet::new();
-        for (_, event) in events_of(&envelope.body) {
-            identities.insert(event.identity().to_hex());
-            ids.insert(event.id().to_owned());
-        }
+        let (identities, ids): (BTreeSet<String>, BTreeSet<String>) = events_of(&envelope.body)
+            .map(|(_, event)| (event.identity().to_hex(), event.id().to_owned()))
+            .unzip();
         let check = |event: &LoggedEvent| {
-            let finding = |problem, reason: &str| {
-                Some(Finding::of_event(
-                    problem,
-                    &event.event_id,
-                    Some(&found.key),
-                    reason.to_owned(),
-                ))
-            };
-            let is_there = identities.contains(&event.sha256);
-            if is_there && event.received_at == envelope.received_at {
-                return None;
-            }
-            if is_there {
-                return finding(Problem::Changed, "its received_at is not its delivery's");
-            }
-            if ids.contains(id_in_delivery(event)) {
-                return finding(
+            let (problem, reason) = match identities.contains(&event.sha256) {
+                true if event.received_at == envelope.received_at => return None,
+                true => (Problem::Changed, "its received_at is not its delivery's"),
+                // A conflicting version is logged under a key of its own.
+                false if ids.contains(original_id(&event.event_id)) => (
                     Problem::Changed,
                     "its sha256 is not that of what its delivery says",
-                );
-            }
-            finding(Problem::Extra, "its delivery does not have it")
+                ),
+                false => (Problem::Extra, "its delivery does not have it"),
+            };
+            let (id, key) = (&event.event_id, Some(found.key.as_str()));
+            Some(Finding::of_event(problem, id, key, reason.to_owned()))
         };
         Ok((count, events.iter().filter_map(check).collect()))
     }
-}
-
-/// Gives the id that an event has in its delivery: a conflicting version is logged under that, a `!` and its SHA-256.
-fn id_in_delivery(event: &LoggedEvent) -> &str {
-    let id = event.event_id.split('!').next();
-    id.expect("a split has a first part")
 }

@@ -6,11 +6,10 @@
 //! | `task` | what is to be done and how far it came, as the audit table has it |
 //! | `guard` | what must not be made late |
 //! | `read`, `archive`, `page` | reading what is selected, a page at a time |
-//! | `dispatch`, `send` | addressing it and sending it at a rate |
+//! | `send` | addressing it and sending it at a rate |
 
 mod archive;
 mod counts;
-mod dispatch;
 mod guard;
 mod page;
 mod read;
@@ -28,10 +27,9 @@ pub(crate) use self::page::{Page, Selected};
 pub use self::selection::{Filter, Selection};
 pub use self::task::Request;
 
-use self::counts::{Counts, Failures};
 use self::guard::Guard;
-use self::read::count;
-use self::send::{Record, Sender};
+use self::read::Reader;
+use self::send::Sender;
 use self::task::{COMMAND, Task};
 use crate::error::Result;
 use crate::records::Records;
@@ -91,15 +89,26 @@ pub async fn replay(
     let records = Records::of(repair.stack)?;
     let (mut task, audit) = prepare(repair, replay).await?;
     let mut guard = Guard::of(repair, &records).await?;
-    let counts = count(&records, &task, &mut guard, repair.reporter).await?;
+    let reader = Reader {
+        records: &records,
+        task: &task,
+    };
+    let counts = reader.count(&mut guard, repair.reporter).await?;
     task.check(&counts)?;
     guard.check(&records).await?;
-    let mut report = ReplayReport::of(&task, counts);
+    let mut report = ReplayReport {
+        result: Outcome::DryRun,
+        replay: task.operation,
+        selected: counts.into_rows(),
+        sent: task.progress.sent,
+        failed: 0,
+        failures: Vec::new(),
+    };
     let decision = repair.decide(true, || confirm(&report))?;
+    if decision == Decision::Declined {
+        report.result = Outcome::Declined;
+    }
     let (Decision::GoOn, Some(audit)) = (decision, audit) else {
-        if decision == Decision::Declined {
-            report.result = Outcome::Declined;
-        }
         return Ok(report);
     };
     let queues = repair.stack.domain_queues()?;
@@ -108,18 +117,30 @@ pub async fn replay(
     repair.reporter.note(&format!(
         "replay {id}; after an interruption: upvest-webhooks replay --resume {id}"
     ));
-    let audit = audit.log();
-    let record = Record {
+    let sender = Sender {
+        reader: Reader {
+            records: &records,
+            task: &task,
+        },
+        queues,
+        audit: audit.log(),
         id,
         at: repair.clock.now(),
-        audit,
+        throttle: repair.throttle(),
+        progress: task.progress.clone(),
+        noted: task.progress.sent,
         note_after,
     };
-    let sender = Sender::new(&records, &task, queues, record, repair.throttle());
     let work = repair.reporter.begin(report.remaining(), "events");
     let (sent, failures) = sender.run(&work).await?;
-    report.end(id, sent, failures);
-    Ok(report)
+    Ok(ReplayReport {
+        result: Outcome::Done,
+        replay: Some(id),
+        sent,
+        failed: failures.count,
+        failures: failures.named,
+        ..report
+    })
 }
 
 /// Finds what is to be done, and who does it where that is to be recorded, or is needed to find the rest of a replay.
@@ -145,25 +166,6 @@ async fn record(repair: &Repair<'_>, audit: &Audit, task: &mut Task) -> Result<U
 }
 
 impl ReplayReport {
-    fn of(task: &Task, counts: Counts) -> Self {
-        Self {
-            result: Outcome::DryRun,
-            replay: task.operation,
-            selected: counts.into_rows(),
-            sent: task.progress.sent,
-            failed: 0,
-            failures: Vec::new(),
-        }
-    }
-
-    fn end(&mut self, id: Uuid, sent: u64, failures: Failures) {
-        self.result = Outcome::Done;
-        self.replay = Some(id);
-        self.sent = sent;
-        self.failed = failures.count;
-        self.failures = failures.named;
-    }
-
     /// Tells how many messages are to be sent.
     #[must_use]
     pub fn remaining(&self) -> u64 {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pipeline::stores::events::{LOAD_BATCH, TimelineEntry};
+use pipeline::stores::events::LOAD_BATCH;
 use upvest::{EntityKey, Occurred};
 
 use super::archive::read_archive;
@@ -18,204 +18,190 @@ use crate::reporter::Reporter;
 /// Limits how many entries of an entity's time line one query reads.
 const ENTRIES: i32 = 100;
 
-/// Counts what is selected, or what is left of it, and has the guard look at it.
-pub(crate) async fn count(
-    records: &Records,
-    task: &Task,
-    guard: &mut Guard,
-    reporter: Reporter<'_>,
-) -> Result<Counts> {
-    let work = reporter.count("events selected");
-    let mut counts = Counts::default();
-    let mut add = |event_type: &str| {
-        counts.add(event_type);
-        work.done(1);
-    };
-    if let (Selection::Log(filter), None) = (&task.request.selection, &task.progress.reached) {
-        // The index alone tells, without a look at each entity.
-        let mut after = None;
-        loop {
-            let page = records.log.timelines(after).await?;
-            for entry in page
-                .entries
+/// Reads what a task selects and has not done yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'r> {
+    pub(super) records: &'r Records,
+    pub(super) task: &'r Task,
+}
+
+impl Reader<'_> {
+    /// Counts what is selected, or what is left of it, and has the guard look at it.
+    pub(super) async fn count(&self, guard: &mut Guard, reporter: Reporter<'_>) -> Result<Counts> {
+        let work = reporter.count("events selected");
+        let mut counts = Counts::default();
+        let mut add = |entity: &EntityKey, occurred: &Occurred, event_type: &str| {
+            guard.look_at(entity, occurred);
+            counts.add(event_type);
+            work.done(1);
+        };
+        if let (Selection::Log(filter), None) = (&self.task.request.selection, self.reached()) {
+            // The index alone tells, without a look at each entity.
+            let mut after = None;
+            loop {
+                let page = self.records.log.timelines(after).await?;
+                let entries = page.entries.iter();
+                for entry in entries.filter(|entry| filter.lets_pass(&entry.event_type)) {
+                    add(&entry.entity, &entry.occurred, &entry.event_type);
+                }
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        } else {
+            let mut take = async |page: Page| -> Taken {
+                for event in &page.events {
+                    add(&event.entity, &event.occurred, &event.event_type);
+                }
+                Ok(())
+            };
+            self.read(&mut take).await?;
+        }
+        Ok(counts)
+    }
+
+    /// Reads what is selected and not done yet.
+    pub(super) async fn read(&self, take: &mut impl AsyncFnMut(Page) -> Taken) -> Result<()> {
+        match &self.task.request.selection {
+            Selection::Events(ids) => self.events(ids, take).await,
+            Selection::Entities(entities) => self.entities(entities, take).await,
+            Selection::Log(filter) => self.log(filter, take).await,
+            Selection::Received { since, until, filter } => {
+                read_archive(self.records, *since..*until, filter, self.reached(), take).await
+            }
+        }
+    }
+
+    fn reached(&self) -> Option<&Reached> {
+        self.task.progress.reached.as_ref()
+    }
+
+    /// Reads single events, in the order in which they occurred.
+    async fn events(&self, ids: &[String], take: &mut impl AsyncFnMut(Page) -> Taken) -> Result<()> {
+        let found = self.find(ids).await?;
+        let mut done = match self.reached() {
+            Some(Reached::Events(done)) => *done,
+            _ => 0,
+        };
+        for events in found.get(done..).unwrap_or_default().chunks(LOAD_BATCH) {
+            done += events.len();
+            let events = events
                 .iter()
-                .filter(|entry| filter.lets_pass(&entry.event_type))
-            {
-                guard.look_at(&entry.entity, &entry.occurred);
-                add(&entry.event_type);
+                .map(|(occurred, entity, event_type)| Selected::of(entity, occurred, event_type));
+            let page = Page {
+                events: events.collect(),
+                reached: Some(Reached::Events(done)),
+                ..Page::default()
+            };
+            take(page).await?;
+        }
+        Ok(())
+    }
+
+    /// Finds the places of these events, in the order in which they occurred.
+    async fn find(&self, ids: &[String]) -> Result<Vec<(Occurred, EntityKey, String)>> {
+        let ids: Vec<&str> = BTreeSet::from_iter(ids.iter().map(String::as_str))
+            .into_iter()
+            .collect();
+        let (mut found, mut unknown) = (Vec::new(), Vec::new());
+        for ids in ids.chunks(LOAD_BATCH) {
+            let mut events = self.records.log.load(ids).await?;
+            for id in ids {
+                let Some(event) = events.remove(*id) else {
+                    unknown.push(*id);
+                    continue;
+                };
+                let Some(entity) = event.aggregate else {
+                    return Err(Error::failed(format!(
+                        "{} belongs to no entity, or conflicts with another event of its id: no domain takes it",
+                        event.event_id
+                    )));
+                };
+                found.push((event.occurred, entity, event.event_type));
+            }
+        }
+        if !unknown.is_empty() {
+            let unknown = unknown.join(", ");
+            return Err(Error::not_found(format!("not in the event log: {unknown}")));
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// Reads entities, one after the other.
+    async fn entities(&self, keys: &[String], take: &mut impl AsyncFnMut(Page) -> Taken) -> Result<()> {
+        let mut keys: Vec<&String> = BTreeSet::from_iter(keys).into_iter().collect();
+        if let Some(place) = self.reached().and_then(Reached::place) {
+            keys.retain(|key| ***key > *place.entity.as_str());
+            let after = Some(place.occurred);
+            self.entity(&place.entity, after, &Filter::Any, take).await?;
+        }
+        for key in keys {
+            let entity = EntityKey::from_stored(key.clone());
+            if !self.entity(&entity, None, &Filter::Any, take).await? {
+                return Err(Error::not_found(format!(
+                    "no events of {entity} in the event log: entities are written TYPE#ID, like ORDER#9fc8c651-..."
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the whole log, entity by entity: the index names them, and the time line of each has its events in order.
+    async fn log(&self, filter: &Filter, take: &mut impl AsyncFnMut(Page) -> Taken) -> Result<()> {
+        let mut after = self.reached().and_then(Reached::place);
+        let mut last: Option<EntityKey> = None;
+        if let Some(place) = after.clone() {
+            let after = Some(place.occurred);
+            self.entity(&place.entity, after, filter, take).await?;
+            last = Some(place.entity);
+        }
+        loop {
+            let page = self.records.log.timelines(after).await?;
+            for entry in page.entries {
+                // An entity whose entries are not together is read twice, which does no harm.
+                if filter.lets_pass(&entry.event_type) && last.as_ref() != Some(&entry.entity) {
+                    self.entity(&entry.entity, None, filter, take).await?;
+                    last = Some(entry.entity);
+                }
             }
             after = page.next;
             if after.is_none() {
-                break;
-            }
-        }
-    } else {
-        let mut take = async |page: Page| -> Taken {
-            for event in &page.events {
-                guard.look_at(&event.entity, &event.occurred);
-                add(&event.event_type);
-            }
-            Ok(())
-        };
-        read(records, task, &mut take).await?;
-    }
-    Ok(counts)
-}
-
-/// Reads what is selected and not done yet.
-pub(crate) async fn read(
-    records: &Records,
-    task: &Task,
-    take: &mut impl AsyncFnMut(Page) -> Taken,
-) -> Result<()> {
-    let reached = task.progress.reached.as_ref();
-    match &task.request.selection {
-        Selection::Events(ids) => read_events(records, ids, reached, take).await,
-        Selection::Entities(entities) => read_entities(records, entities, reached, take).await,
-        Selection::Log(filter) => read_log(records, filter, reached, take).await,
-        Selection::Received { since, until, filter } => {
-            read_archive(records, *since..*until, filter, reached, take).await
-        }
-    }
-}
-
-/// Reads single events, in the order in which they occurred.
-async fn read_events(
-    records: &Records,
-    ids: &[String],
-    reached: Option<&Reached>,
-    take: &mut impl AsyncFnMut(Page) -> Taken,
-) -> Result<()> {
-    let ids: Vec<&str> = BTreeSet::from_iter(ids.iter().map(String::as_str))
-        .into_iter()
-        .collect();
-    let (mut found, mut unknown) = (Vec::new(), Vec::new());
-    for ids in ids.chunks(LOAD_BATCH) {
-        let mut events = records.log.load(ids).await?;
-        for id in ids {
-            match events.remove(*id) {
-                Some(event) => match event.aggregate {
-                    Some(entity) => found.push((event.occurred, entity, event.event_type)),
-                    None => {
-                        return Err(Error::failed(format!(
-                            "{} belongs to no entity, or conflicts with another event of its id: no domain takes it",
-                            event.event_id
-                        )));
-                    }
-                },
-                None => unknown.push((*id).to_owned()),
+                return Ok(());
             }
         }
     }
-    if !unknown.is_empty() {
-        return Err(Error::not_found(format!(
-            "not in the event log: {}",
-            unknown.join(", ")
-        )));
-    }
-    found.sort();
-    let mut done = match reached {
-        Some(Reached::Events(done)) => *done,
-        _ => 0,
-    };
-    for events in found.get(done..).unwrap_or_default().chunks(LOAD_BATCH) {
-        done += events.len();
-        let events = events
-            .iter()
-            .map(|(occurred, entity, event_type)| Selected::of(entity, occurred, event_type));
-        let page = Page {
-            events: events.collect(),
-            reached: Some(Reached::Events(done)),
-            ..Page::default()
-        };
-        take(page).await?;
-    }
-    Ok(())
-}
 
-/// Reads entities, one after the other.
-async fn read_entities(
-    records: &Records,
-    entities: &[String],
-    reached: Option<&Reached>,
-    take: &mut impl AsyncFnMut(Page) -> Taken,
-) -> Result<()> {
-    let mut entities: Vec<&String> = BTreeSet::from_iter(entities).into_iter().collect();
-    if let Some(place) = reached.and_then(Reached::place) {
-        entities.retain(|entity| ***entity > *place.entity.as_str());
-        read_entity(records, &place.entity, Some(place.occurred), &Filter::Any, take).await?;
-    }
-    for entity in entities {
-        let entity = EntityKey::from_stored(entity.clone());
-        if !read_entity(records, &entity, None, &Filter::Any, take).await? {
-            return Err(Error::not_found(format!(
-                "no events of {entity} in the event log: entities are written TYPE#ID, like ORDER#9fc8c651-..."
-            )));
+    /// Reads the events of an entity in the order in which they occurred. Tells whether there are any.
+    async fn entity(
+        &self,
+        entity: &EntityKey,
+        mut after: Option<Occurred>,
+        filter: &Filter,
+        take: &mut impl AsyncFnMut(Page) -> Taken,
+    ) -> Result<bool> {
+        let mut any = false;
+        loop {
+            let entries = self.records.log.timeline(entity, after.as_ref(), ENTRIES).await?;
+            let Some(last) = entries.last() else {
+                return Ok(any);
+            };
+            any = true;
+            let reached = Reached::Entity {
+                entity: entity.to_string(),
+                occurred: last.occurred.to_string(),
+            };
+            after = Some(last.occurred.clone());
+            let selected = entries.iter().filter(|entry| filter.lets_pass(&entry.event_type));
+            let page = Page {
+                events: selected
+                    .map(|entry| Selected::of(entity, &entry.occurred, &entry.event_type))
+                    .collect(),
+                reached: Some(reached),
+                ..Page::default()
+            };
+            take(page).await?;
         }
-    }
-    Ok(())
-}
-
-/// Reads the whole log, entity by entity: the index names them, and the time line of each has its events in order.
-async fn read_log(
-    records: &Records,
-    filter: &Filter,
-    reached: Option<&Reached>,
-    take: &mut impl AsyncFnMut(Page) -> Taken,
-) -> Result<()> {
-    let mut after = reached.and_then(Reached::place);
-    let mut last: Option<EntityKey> = None;
-    if let Some(place) = after.clone() {
-        read_entity(records, &place.entity, Some(place.occurred), filter, take).await?;
-        last = Some(place.entity);
-    }
-    loop {
-        let page = records.log.timelines(after).await?;
-        for TimelineEntry {
-            entity, event_type, ..
-        } in page.entries
-        {
-            // An entity whose entries are not together is read twice, which does no harm.
-            if filter.lets_pass(&event_type) && last.as_ref() != Some(&entity) {
-                read_entity(records, &entity, None, filter, take).await?;
-                last = Some(entity);
-            }
-        }
-        after = page.next;
-        if after.is_none() {
-            return Ok(());
-        }
-    }
-}
-
-/// Reads the events of an entity in the order in which they occurred. Tells whether there are any.
-async fn read_entity(
-    records: &Records,
-    entity: &EntityKey,
-    mut after: Option<Occurred>,
-    filter: &Filter,
-    take: &mut impl AsyncFnMut(Page) -> Taken,
-) -> Result<bool> {
-    let mut any = false;
-    loop {
-        let entries = records.log.timeline(entity, after.as_ref(), ENTRIES).await?;
-        let Some(last) = entries.last() else {
-            return Ok(any);
-        };
-        any = true;
-        let reached = Reached::Entity {
-            entity: entity.to_string(),
-            occurred: last.occurred.to_string(),
-        };
-        after = Some(last.occurred.clone());
-        let selected = entries.iter().filter(|entry| filter.lets_pass(&entry.event_type));
-        let page = Page {
-            events: selected
-                .map(|entry| Selected::of(entity, &entry.occurred, &entry.event_type))
-                .collect(),
-            reached: Some(reached),
-            ..Page::default()
-        };
-        take(page).await?;
     }
 }

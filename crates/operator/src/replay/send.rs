@@ -1,19 +1,21 @@
-//! Sending, at a rate, with a note now and then of how far it came.
+//! Addressing events to their domains, and sending them at a rate, with a note now and then of how far it came.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pipeline::error::AwsError;
 use pipeline::queues::domains::{DomainQueues, EventMessage};
 use pipeline::stores::audit::AuditLog;
-use pipeline::stores::events::LOAD_BATCH;
+use pipeline::stores::events::{LOAD_BATCH, LoggedEvent};
 use serde_json::json;
+use upvest::effects::Dispatch;
+use upvest::{EntityKey, Occurred};
 use uuid::Uuid;
 
-use super::counts::Failures;
-use super::dispatch::{Run, address};
-use super::page::{Page, Reached};
-use super::read::read;
-use super::task::{Progress, Task, UNRECORDED};
+use super::counts::{Failure, Failures};
+use super::page::{Delivered, Page, Selected};
+use super::read::Reader;
+use super::task::{Progress, UNRECORDED};
 use crate::error::{Error, Result};
 use crate::records::Records;
 use crate::repair::Throttle;
@@ -24,49 +26,27 @@ const BATCH: usize = 10;
 /// Says how often messages are sent again, beyond the SDK's own retries.
 const ATTEMPTS: u32 = 3;
 
-/// Points to the item in the audit table that notes how far the replay came.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Record<'s> {
-    pub(crate) id: Uuid,
-    /// Tells when this run of the replay began, as its messages say.
-    pub(crate) at: Timestamp,
-    pub(crate) audit: &'s AuditLog,
-    /// Says after how many messages it is told how far the replay came.
-    pub(crate) note_after: u64,
-}
-
-/// Sends the events of a task page by page, and notes its progress, so that it can be resumed.
+/// Sends the events of a task page by page, and notes its progress in the audit table, so that it can be resumed.
 pub(crate) struct Sender<'s> {
-    records: &'s Records,
-    task: &'s Task,
-    queues: DomainQueues,
-    record: Record<'s>,
-    throttle: Throttle,
-    progress: Progress,
+    pub(super) reader: Reader<'s>,
+    pub(super) queues: DomainQueues,
+    pub(super) audit: &'s AuditLog,
+    /// Names the replay, which its messages do too.
+    pub(super) id: Uuid,
+    /// Tells when this run of the replay began, as its messages say.
+    pub(super) at: Timestamp,
+    pub(super) throttle: Throttle,
+    pub(super) progress: Progress,
     /// Counts the messages that had been sent when the audit table was told last.
-    noted: u64,
+    pub(super) noted: u64,
+    /// Says after how many messages it is told again.
+    pub(super) note_after: u64,
 }
 
-impl<'s> Sender<'s> {
-    /// Prepares to send, no faster than `throttle` lets.
-    pub(crate) fn new(
-        records: &'s Records,
-        task: &'s Task,
-        queues: DomainQueues,
-        record: Record<'s>,
-        throttle: Throttle,
-    ) -> Self {
-        Self {
-            records,
-            task,
-            queues,
-            record,
-            throttle,
-            progress: task.progress.clone(),
-            noted: task.progress.sent,
-        }
-    }
+/// Is an event with the entity and the place that the log has of it.
+type Had = (EntityKey, Occurred, Delivered);
 
+impl Sender<'_> {
     /// Sends all that is left, and records that it is done. Gives how many were sent, those before an interruption
     /// included.
     ///
@@ -74,9 +54,9 @@ impl<'s> Sender<'s> {
     ///
     /// [`Error`] when it was interrupted, with how to go on.
     pub(crate) async fn run(mut self, work: &Work<'_>) -> Result<(u64, Failures)> {
-        let (records, task) = (self.records, self.task);
+        let reader = self.reader;
         let mut send = async |page: Page| self.send_page(page, work).await;
-        let ended = match read(records, task, &mut send).await {
+        let ended = match reader.read(&mut send).await {
             Ok(()) => self.record_end().await,
             Err(error) => {
                 // What was noted before is still good to go on from.
@@ -84,7 +64,7 @@ impl<'s> Sender<'s> {
                 Err(error)
             }
         };
-        let (id, sent) = (self.record.id, self.progress.sent);
+        let (id, sent) = (self.id, self.progress.sent);
         ended.map_err(Error::context::<Error>(format!(
             "replay {id} was interrupted after {sent} events: go on with `upvest-webhooks replay --resume {id}`"
         )))?;
@@ -93,12 +73,8 @@ impl<'s> Sender<'s> {
 
     async fn send_page(&mut self, page: Page, work: &Work<'_>) -> Result<()> {
         let mut failures = page.failures;
-        let run = Run {
-            replay: self.record.id.to_string(),
-            at: self.record.at,
-        };
         for events in page.events.chunks(LOAD_BATCH) {
-            let (addressed, failed) = address(self.records, events, &run).await?;
+            let (addressed, failed) = self.address(events).await?;
             failures.extend(failed);
             for batch in addressed.chunks(BATCH) {
                 // The rate is of messages, not of batches.
@@ -112,15 +88,46 @@ impl<'s> Sender<'s> {
         }
         // Together with what was reached: a page that is sent again fails again.
         self.progress.failures.extend(failures);
-        self.reach(page.reached);
-        if self.progress.sent - self.noted >= self.record.note_after {
+        self.progress.reached = page.reached.or(self.progress.reached.take());
+        if self.progress.sent - self.noted >= self.note_after {
             self.note().await?;
         }
         Ok(())
     }
 
-    fn reach(&mut self, reached: Option<Reached>) {
-        self.progress.reached = reached.or(self.progress.reached.take());
+    /// Gets hold of events, up to [`LOAD_BATCH`], and addresses them; those that cannot be had fail.
+    async fn address(&self, events: &[Selected]) -> Result<(Vec<EventMessage>, Vec<Failure>)> {
+        let records = self.reader.records;
+        let in_log = events.iter().filter(|event| event.delivered.is_none());
+        let ids: Vec<&str> = in_log.map(|event| event.occurred.event_id.as_str()).collect();
+        let mut items = records.log.load(&ids).await?;
+        let (mut messages, mut failures) = (Vec::new(), Vec::new());
+        for event in events {
+            let event_id = event.occurred.event_id.clone();
+            let had = match event.delivered.clone() {
+                Some(delivered) => Ok((event.entity.clone(), event.occurred.clone(), delivered)),
+                None => from_log(records, items.remove(&event_id)).await?,
+            };
+            match had {
+                Ok((aggregate, occurred, delivered)) => messages.push(EventMessage {
+                    event_id,
+                    domain: upvest::category::of(&event.event_type).domain,
+                    aggregate,
+                    occurred,
+                    json: delivered.json,
+                    sha256: delivered.sha256,
+                    delivery_id: delivered.delivery_id,
+                    dispatch: Dispatch::Replay,
+                    dispatched_at: self.at,
+                    replay: Some(self.id.to_string()),
+                }),
+                Err(reason) => failures.push(Failure {
+                    what: event_id,
+                    reason,
+                }),
+            }
+        }
+        Ok((messages, failures))
     }
 
     /// Sends messages. Those that were sent already have no effect when they are sent again.
@@ -139,16 +146,32 @@ impl<'s> Sender<'s> {
     }
 
     async fn note(&mut self) -> Result<()> {
-        let Record { id, audit, .. } = self.record;
-        let noted = audit.note_progress(id, &json!(self.progress)).await;
+        let noted = self.audit.note_progress(self.id, &json!(self.progress)).await;
         noted.map_err(Error::context(UNRECORDED))?;
         self.noted = self.progress.sent;
         Ok(())
     }
 
     async fn record_end(&self) -> Result<()> {
-        let Record { id, audit, .. } = self.record;
         let result = json!({ "sent": self.progress.sent, "failed": self.progress.failures.count });
-        audit.end(id, &result).await.map_err(Error::context(UNRECORDED))
+        let ended = self.audit.end(self.id, &result).await;
+        ended.map_err(Error::context(UNRECORDED))
     }
+}
+
+async fn from_log(records: &Records, item: Option<LoggedEvent>) -> Result<Result<Had, String>, AwsError> {
+    let Some(item) = item else {
+        return Ok(Err("it is not in the event log any more".to_owned()));
+    };
+    let json = records.json(&item).await?;
+    let (delivery_id, sha256) = (item.delivery_id, item.sha256);
+    let aggregate = item.aggregate.ok_or("it belongs to no entity any more");
+    Ok(json.and_then(|json| {
+        let delivered = Delivered {
+            json,
+            delivery_id,
+            sha256,
+        };
+        Ok((aggregate?, item.occurred, delivered))
+    }))
 }

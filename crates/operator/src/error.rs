@@ -260,14 +260,13 @@ causes!(
 impl From<upvest_api::Error> for Error {
     /// Takes the kind from the status that Upvest answered with, where it answered.
     fn from(error: upvest_api::Error) -> Self {
-        let kind = match error.status() {
-            Some(401 | 403) => Some(ErrorKind::Denied),
-            Some(404) => Some(ErrorKind::NotFound),
-            _ => None,
-        };
+        let status = error.status();
         let own = Self::caused_by(error);
-        let kind = kind.unwrap_or(own.kind);
-        own.of_kind(kind)
+        match status {
+            Some(401 | 403) => own.of_kind(ErrorKind::Denied),
+            Some(404) => own.of_kind(ErrorKind::NotFound),
+            _ => own,
+        }
     }
 }
 

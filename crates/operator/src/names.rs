@@ -80,28 +80,24 @@ pub fn categories() -> impl Iterator<Item = &'static str> + Clone {
     CATEGORIES.iter().filter(|row| row.is_whole()).map(|row| row.name)
 }
 
+fn types_and_categories() -> impl Iterator<Item = String> {
+    event_types().chain(categories().map(str::to_owned))
+}
+
 /// Gives an event type or a category as Upvest writes it, whatever the case that it was typed in.
 pub fn in_upvests_case(name: &str) -> String {
-    let known = event_types().find(|known| known.eq_ignore_ascii_case(name));
-    let known = known.or_else(|| {
-        categories()
-            .find(|known| known.eq_ignore_ascii_case(name))
-            .map(str::to_owned)
-    });
+    let known = types_and_categories().find(|known| known.eq_ignore_ascii_case(name));
     known.unwrap_or_else(|| name.to_owned())
 }
 
 /// Tells the operator of event types and categories that this version does not know, and what they may have been.
 pub fn warn_of_unknown_types<'n>(names: impl IntoIterator<Item = &'n String>, reporter: Reporter<'_>) {
-    let types: Vec<String> = event_types().collect();
-    let mut known: Vec<&str> = types.iter().map(String::as_str).collect();
-    categories().for_each(|category| known.push(category));
+    let known: Vec<String> = types_and_categories().collect();
     for name in names {
-        if !known.contains(&name.as_str()) {
-            let meant = nearest(name, known.iter().copied()).map(|meant| format!(": did you mean {meant}?"));
+        if !known.contains(name) {
+            let meant = meant(name, known.iter().map(String::as_str));
             reporter.note(&format!(
-                "no event type or category {name} is known to this version{}",
-                meant.unwrap_or_default()
+                "no event type or category {name} is known to this version{meant}"
             ));
         }
     }
@@ -112,12 +108,14 @@ pub fn warn_of_unknown_entities<'n>(keys: impl IntoIterator<Item = &'n String>, 
     let known = || CATEGORIES.iter().map(|row| row.entity);
     let types = keys.into_iter().filter_map(|key| Some(key.split_once('#')?.0));
     for name in types.filter(|name| !known().any(|known| known == *name)) {
-        let meant = nearest(name, known()).map(|meant| format!(": did you mean {meant}?"));
-        reporter.note(&format!(
-            "no entity type {name} is known to this version{}",
-            meant.unwrap_or_default()
-        ));
+        let meant = meant(name, known());
+        reporter.note(&format!("no entity type {name} is known to this version{meant}"));
     }
+}
+
+/// Writes what comes after a name that is not known: the one that was probably meant, if any.
+fn meant<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> String {
+    nearest(name, known).map_or_else(String::new, |meant| format!(": did you mean {meant}?"))
 }
 
 /// Reads the key of an entity as it was typed: `TYPE#ID`, the type in any case.

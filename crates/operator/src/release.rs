@@ -71,24 +71,16 @@ impl Release {
             "{RELEASE_FILE} is not the document of a release"
         )))?;
         release.checksum = checksum(document);
-        if !is_version(&release.version) {
-            let version = &release.version;
-            return Err(Error::failed(format!(
-                "{RELEASE_FILE} has no version but {version:?}"
-            )));
-        }
-        if !release.files.contains_key(&release.template) {
-            let template = &release.template;
-            return Err(Error::failed(format!(
-                "{RELEASE_FILE} names the template {template:?}, and no such file"
-            )));
-        }
-        if let Some(path) = release.files.keys().find(|path| !is_inside(path)) {
-            return Err(Error::failed(format!(
-                "{RELEASE_FILE} names a file outside its folder: {path:?}"
-            )));
-        }
-        Ok(release)
+        let wrong = if !is_version(&release.version) {
+            format!("has no version but {:?}", release.version)
+        } else if !release.files.contains_key(&release.template) {
+            format!("names the template {:?}, and no such file", release.template)
+        } else if let Some(path) = release.files.keys().find(|path| !is_inside(path)) {
+            format!("names a file outside its folder: {path:?}")
+        } else {
+            return Ok(release);
+        };
+        Err(Error::failed(format!("{RELEASE_FILE} {wrong}")))
     }
 
     /// Writes the document that [`RELEASE_FILE`] holds: the same bytes for the same release.

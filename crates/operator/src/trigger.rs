@@ -24,7 +24,7 @@ pub use self::samples::{stories, types};
 use self::following::Follower;
 use crate::error::{Error, Result};
 use crate::reporter::Reporter;
-use crate::send::{Answer, Load, Outcome, Pace, Payload, Signer, Slot, Target};
+use crate::send::{Answer, Load, Outcome, Pace, Payload, Target};
 use crate::stack::{Part, Stack, StackFinder};
 use crate::upvest_account::UpvestAccount;
 
@@ -116,18 +116,8 @@ pub async fn trigger(stacks: &StackFinder<'_>, request: &Request, clock: &Clock)
     refuse_live(stacks, stack).await?;
     let key = key::ready(stack, clock).await?;
     let target = Target::new(&stack.part(Part::WebhookUrl)?, false)?;
-    let load = Load {
-        payloads: vec![Payload::Events(json)],
-        slots: vec![Slot {
-            payload: 0,
-            serial: 0,
-        }],
-        fresh_ids: None,
-        signer: Signer::new(key, &target),
-        client: target.client(ANSWER)?,
-        url: target.url().clone(),
-        clock: clock.clone(),
-    };
+    let mut load = Load::new(vec![Payload::Events(json)], key, &target, ANSWER)?;
+    load.clock = clock.clone();
     let pace = Pace {
         rate: None,
         concurrency: 1,

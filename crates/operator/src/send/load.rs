@@ -107,16 +107,28 @@ impl Load {
         target: &Target,
         timeout: Duration,
     ) -> Result<Self> {
+        let payloads = events.into_iter().map(|event| Payload::Events(vec![event]));
+        Self::new(payloads.collect(), key, target, timeout)
+    }
+
+    /// Plans a delivery of each payload, signed as Upvest would.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when no client can be set up.
+    pub(crate) fn new(
+        payloads: Vec<Payload>,
+        key: SigningKey,
+        target: &Target,
+        timeout: Duration,
+    ) -> Result<Self> {
         let slot = |number| Slot {
             payload: number,
             serial: number,
         };
         Ok(Self {
-            slots: (0..events.len()).map(slot).collect(),
-            payloads: events
-                .into_iter()
-                .map(|event| Payload::Events(vec![event]))
-                .collect(),
+            slots: (0..payloads.len()).map(slot).collect(),
+            payloads,
             fresh_ids: None,
             signer: Signer::new(key, target),
             client: target.client(timeout)?,

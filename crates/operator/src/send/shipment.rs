@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pipeline::runtime::clock::Clock;
 use upvest::signature::SigningKey;
 
-use super::{Fault, Load, Order, Pace, Payload, Signer, Source, Summary, Target, plan};
+use super::{Fault, Load, Order, Pace, Payload, Source, Summary, Target, plan};
 use crate::error::Result;
 use crate::reporter::Reporter;
 
@@ -46,19 +45,13 @@ impl Shipment<'_> {
                 "{malformed} of the events are malformed, and sent all the same"
             ));
         }
-        let load = Arc::new(Load {
-            slots: plan(payloads.len(), self.order, &mut fastrand::Rng::with_seed(seed)),
-            payloads,
-            fresh_ids: self.source.take_apart.then(|| fastrand::u64(..)),
-            client: target.client(self.timeout)?,
-            url: target.url().clone(),
-            clock: Clock::system(),
-            signer: Signer {
-                cover: self.cover,
-                fault: self.fault,
-                ..Signer::new(self.key, target)
-            },
-        });
+        let slots = plan(payloads.len(), self.order, &mut fastrand::Rng::with_seed(seed));
+        let mut load = Load::new(payloads, self.key, target, self.timeout)?;
+        load.slots = slots;
+        load.fresh_ids = self.source.take_apart.then(|| fastrand::u64(..));
+        load.signer.cover = self.cover;
+        load.signer.fault = self.fault;
+        let load = Arc::new(load);
         let (outcomes, took) = load.run(self.pace, reporter).await?;
         let url = target.text();
         Ok(Summary::of(url, &load.signer.key, seed, &outcomes, took))

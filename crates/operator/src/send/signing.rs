@@ -124,12 +124,8 @@ impl Signer {
 impl Signed {
     /// Changes the last letter or digit of the body, so that JSON stays JSON.
     fn tamper(&mut self) {
-        if let Some(byte) = self
-            .body
-            .iter_mut()
-            .rev()
-            .find(|byte| byte.is_ascii_alphanumeric())
-        {
+        let mut bytes = self.body.iter_mut().rev();
+        if let Some(byte) = bytes.find(|byte| byte.is_ascii_alphanumeric()) {
             *byte = if *byte == b'0' { b'1' } else { b'0' };
         }
     }

@@ -82,12 +82,9 @@ impl Summary {
     pub fn of(url: &str, key: &SigningKey, seed: u64, outcomes: &[Outcome], took: Duration) -> Self {
         let seconds = took.as_secs_f64();
         let events = outcomes.iter().map(|outcome| outcome.events).sum();
-        let per_second = |count: usize| {
-            if seconds > 0.0 {
-                count as f64 / seconds
-            } else {
-                0.0
-            }
+        let per_second = |count: usize| match seconds > 0.0 {
+            true => count as f64 / seconds,
+            false => 0.0,
         };
         let mut answers = BTreeMap::new();
         for outcome in outcomes {
@@ -96,11 +93,7 @@ impl Summary {
         let answered = outcomes
             .iter()
             .filter(|outcome| matches!(outcome.answer, Answer::Status { .. }));
-        let listed = if outcomes.len() > MOST_LISTED {
-            &[]
-        } else {
-            outcomes
-        };
+        let listed = outcomes.iter().filter(|_| outcomes.len() <= MOST_LISTED);
         Self {
             url: url.to_owned(),
             key_id: key.key_id().to_owned(),
@@ -115,7 +108,7 @@ impl Summary {
             events_per_second: per_second(events),
             answers,
             latency_ms: Latency::of(answered.map(|outcome| outcome.took).collect()),
-            sent: listed.iter().map(Sent::of).collect(),
+            sent: listed.map(Sent::of).collect(),
             all_accepted: outcomes.iter().all(|outcome| outcome.answer.is_success()),
         }
     }

@@ -1,7 +1,7 @@
 //! The one place that makes AWS clients, and the stores of a stack from them.
 
 use pipeline::queues::deliveries::DeliveriesQueue;
-use pipeline::queues::domains::{DomainQueues, Routes};
+use pipeline::queues::domains::{DomainQueues, Routes, RoutesError};
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::Archive;
 use pipeline::stores::audit::AuditLog;
@@ -16,7 +16,7 @@ use pipeline::waiting::Waiting;
 use upvest::Domain;
 
 use super::{Part, Queue, Stack};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Clients, for what no store of the receiver covers.
 impl Stack {
@@ -83,21 +83,14 @@ impl Stack {
 
     /// Opens the keys that deliveries are verified by.
     pub(crate) fn verifying_keys(&self, clock: Clock) -> Result<Keys> {
-        Ok(Keys::new(
-            self.dynamodb(),
-            self.secrets(),
-            self.part(Part::KeysTable)?,
-            clock,
-        ))
+        let table = self.part(Part::KeysTable)?;
+        Ok(Keys::new(self.dynamodb(), self.secrets(), table, clock))
     }
 
     /// Opens the keys table to list and change the keys themselves.
     pub(crate) fn keys(&self, clock: Clock) -> Result<KeysTable> {
-        Ok(KeysTable::new(
-            self.dynamodb(),
-            self.part(Part::KeysTable)?,
-            clock,
-        ))
+        let table = self.part(Part::KeysTable)?;
+        Ok(KeysTable::new(self.dynamodb(), table, clock))
     }
 
     /// Opens the table of subscriptions; `None` where the stack does not manage its own and takes events of any.
@@ -113,11 +106,8 @@ impl Stack {
 
     /// Opens the records of actions, to read them.
     pub(crate) fn idempotency(&self, clock: Clock) -> Result<Idempotency> {
-        Ok(Idempotency::reader(
-            self.dynamodb(),
-            self.part(Part::IdempotencyTable)?,
-            clock,
-        ))
+        let table = self.part(Part::IdempotencyTable)?;
+        Ok(Idempotency::reader(self.dynamodb(), table, clock))
     }
 
     /// Opens a restored copy of a table beside the table itself, to put rows back.
@@ -127,20 +117,17 @@ impl Stack {
 
     /// Opens the audit table, whose items `clock` dates.
     pub(crate) fn audit_log(&self, clock: Clock) -> Result<AuditLog> {
-        Ok(AuditLog::new(
-            self.dynamodb(),
-            self.part(Part::AuditTable)?,
-            clock,
-        ))
+        let table = self.part(Part::AuditTable)?;
+        Ok(AuditLog::new(self.dynamodb(), table, clock))
     }
 
     /// Opens the archive, which has the quarantine too.
     pub(crate) fn archive(&self) -> Result<Archive> {
-        Ok(Archive::new(
-            self.s3(),
+        let (verified, quarantine) = (
             self.part(Part::ArchiveBucket)?,
             self.part(Part::QuarantineBucket)?,
-        ))
+        );
+        Ok(Archive::new(self.s3(), verified, quarantine))
     }
 
     /// Opens the bucket of what was answered and is not settled.
@@ -150,10 +137,8 @@ impl Stack {
 
     /// Opens the queue that verify-and-store reads, to send deliveries to it again.
     pub(crate) fn deliveries_queue(&self) -> Result<DeliveriesQueue> {
-        Ok(DeliveriesQueue::new(
-            self.sqs(),
-            self.queue_url(Queue::Deliveries)?,
-        ))
+        let url = self.queue_url(Queue::Deliveries)?;
+        Ok(DeliveriesQueue::new(self.sqs(), url))
     }
 
     /// Opens what sends on deliveries that waited for a key.
@@ -170,10 +155,8 @@ impl Stack {
     pub(crate) fn domain_queues(&self) -> Result<DomainQueues> {
         let route = |domain: Domain| Ok(format!("{domain}={}", self.queue_url(Queue::Domain(domain))?));
         let routes = Domain::ALL.into_iter().map(route).collect::<Result<Vec<_>>>()?;
-        let routes: Routes =
-            routes.join(",").parse().map_err(crate::Error::context::<
-                pipeline::queues::domains::RoutesError,
-            >("the queues of the domains are not known"))?;
+        let unknown = Error::context::<RoutesError>("the queues of the domains are not known");
+        let routes: Routes = routes.join(",").parse().map_err(unknown)?;
         Ok(DomainQueues::new(self.sqs(), routes))
     }
 }

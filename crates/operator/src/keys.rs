@@ -42,13 +42,6 @@ pub struct ListedKey {
     pub thumbprint: Option<String>,
 }
 
-impl From<KeyRow> for ListedKey {
-    fn from(row: KeyRow) -> Self {
-        let thumbprint = row.thumbprint();
-        Self { row, thumbprint }
-    }
-}
-
 /// Lists the keys that are, or were, trusted.
 ///
 /// # Errors
@@ -56,6 +49,10 @@ impl From<KeyRow> for ListedKey {
 /// [`Error`](crate::Error) when the keys table cannot be read.
 pub async fn list(stack: &Stack, at: Timestamp) -> Result<KeyList> {
     let rows = stack.keys(Clock::system())?.rows().await?;
-    let keys = rows.into_iter().map(ListedKey::from).collect();
+    let listed = |row: KeyRow| ListedKey {
+        thumbprint: row.thumbprint(),
+        row,
+    };
+    let keys = rows.into_iter().map(listed).collect();
     Ok(KeyList { at, keys })
 }

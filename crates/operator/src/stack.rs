@@ -106,22 +106,9 @@ impl Stack {
         }
     }
 
-    /// Says that the stack runs on this machine, on an emulator of AWS.
-    #[must_use]
-    pub fn on_this_machine(mut self) -> Self {
-        self.is_local = true;
-        self
-    }
-
     /// Tells whether the stack runs on this machine, on an emulator that has not all of AWS.
     pub fn is_local(&self) -> bool {
         self.is_local
-    }
-
-    /// Names parts in place of the stack's own outputs.
-    fn with_parts(mut self, parts: Vec<(String, String)>) -> Self {
-        self.outputs.extend(parts);
-        self
     }
 
     /// Tells how AWS clients reach the stack.

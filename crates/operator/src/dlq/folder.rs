@@ -64,9 +64,8 @@ impl Folder {
                 Ok(stored) => stored,
                 Err(EntityError::Aws(error)) => return Err(error.into()),
                 Err(error) => {
-                    return Ok(DiscardResult::Kept {
-                        why: ErrorChain(&error).to_string(),
-                    });
+                    let why = ErrorChain(&error).to_string();
+                    return Ok(DiscardResult::Kept { why });
                 }
             };
             let before = stored.as_ref().map(|stored| stored.projection.clone());
@@ -78,12 +77,9 @@ impl Folder {
                 return Ok(DiscardResult::InState);
             }
             let after = after(stored, projection);
+            let version = after.version;
             match self.entities.save(entity, &after).await {
-                Ok(()) => {
-                    return Ok(DiscardResult::Folded {
-                        version: after.version,
-                    });
-                }
+                Ok(()) => return Ok(DiscardResult::Folded { version }),
                 Err(EntityError::Changed(_)) => {}
                 Err(error @ EntityError::TooLarge(_)) => return not_folded(error.to_string()),
                 Err(error) => return Err(error.into()),

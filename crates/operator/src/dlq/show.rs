@@ -35,7 +35,8 @@ pub struct Shown {
     pub body: Option<String>,
 }
 
-/// Looks for the message of this id, or about the event or delivery of this id, in these queues, or in all.
+/// Looks for the message of this id, or about the event or delivery of this id, in these queues, or in all. The body, which may
+/// hold personal data, is left out unless `with_body`.
 ///
 /// # Errors
 ///
@@ -44,6 +45,7 @@ pub async fn show(
     stack: &Stack,
     queues: &[Queue],
     id: &str,
+    with_body: bool,
     at: Timestamp,
     reporter: Reporter<'_>,
 ) -> Result<Shown> {
@@ -51,7 +53,7 @@ pub async fn show(
         let mut found = None;
         let find = |message: &Message| {
             if message.is(id) {
-                found = Some(Shown::of(message, at));
+                found = Some(Shown::of(message, with_body, at));
                 return ControlFlow::Break(());
             }
             ControlFlow::Continue(())
@@ -67,7 +69,7 @@ pub async fn show(
 }
 
 impl Shown {
-    fn of(message: &Message, at: Timestamp) -> Self {
+    fn of(message: &Message, with_body: bool, at: Timestamp) -> Self {
         let texts = message.texts().into_iter();
         Self {
             about: message.about.clone(),
@@ -77,14 +79,8 @@ impl Shown {
             attributes: texts
                 .map(|(name, text)| (name.to_owned(), without_credentials(name, text)))
                 .collect(),
-            body: Some(String::from_utf8_lossy(&message.content()).into_owned()),
+            body: with_body.then(|| String::from_utf8_lossy(&message.content()).into_owned()),
         }
-    }
-
-    /// Leaves the body out, which may hold personal data.
-    #[must_use]
-    pub fn without_body(self) -> Self {
-        Self { body: None, ..self }
     }
 }
 

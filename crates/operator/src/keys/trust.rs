@@ -5,7 +5,7 @@ use pipeline::stores::archive::{BAD_SIGNATURE, KEY_DISTRUSTED};
 use pipeline::stores::keys::{KeyRow, KeysTable};
 use pipeline::waiting::Folder;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::SENDING;
 use super::proved::{Proved, proved};
@@ -88,19 +88,22 @@ pub async fn distrust(
     let table = repair.stack.keys(repair.clock.clone())?;
     let row = known(&table, key_id).await?;
     let since = row.distrusted_since().map_or(since, |known| known.min(since));
+    let earlier = table.earlier_rows(&row).await?.into_iter();
+    let earlier = earlier.filter(|row| row.may_prove_since(since));
     let mut report = DistrustedKey {
         ending: repair.ending(),
         key: AboutKey::of(&row),
         since,
         proved: Proved::default(),
-        earlier_keys: proving(table.earlier_rows(&row).await?, since),
+        earlier_keys: earlier.map(|row| row.key_id).collect(),
     };
     let has_work = row.distrusted_since() != Some(since);
     match repair.decide(has_work, || confirm(&report.key, since))? {
         Decision::Declined => report.ending.declined = true,
         Decision::Preview => report.proved = proved(repair, &row, since).await?,
         Decision::GoOn => {
-            let request = request(&report.key, json!({ "since": since }));
+            let mut request = json!(report.key);
+            request["since"] = json!(since);
             let change = async |_: &_| {
                 let ended = async {
                     written(table.distrust(&row, since).await?)?;
@@ -150,7 +153,8 @@ pub async fn trust(
         Decision::Preview => {}
         Decision::Declined => report.ending.declined = true,
         Decision::GoOn => {
-            let request = request(&report.key, json!({ "distrusted_at": row.distrusted_at }));
+            let mut request = json!(report.key);
+            request["distrusted_at"] = json!(row.distrusted_at);
             let change = async |_: &_| {
                 let ended = async {
                     if row.distrusted_at.is_some() {
@@ -181,12 +185,6 @@ fn folders(row: &KeyRow) -> Vec<Folder> {
         .collect()
 }
 
-/// Gives the ids of those rows by which what was received from `since` on may be proven.
-fn proving(rows: Vec<KeyRow>, since: Timestamp) -> Vec<String> {
-    let proving = rows.into_iter().filter(|row| row.may_prove_since(since));
-    proving.map(|row| row.key_id).collect()
-}
-
 async fn known(table: &KeysTable, key_id: &str) -> Result<KeyRow> {
     let row = table.row(key_id).await?;
     row.ok_or_else(|| {
@@ -203,13 +201,4 @@ fn written(is_written: bool) -> Result<()> {
             "the key was changed by somebody else at the same time: try again",
         )),
     }
-}
-
-/// Describes an operation for the audit table.
-fn request(key: &AboutKey, more: Value) -> Value {
-    let mut request = json!(key);
-    if let (Some(request), Value::Object(more)) = (request.as_object_mut(), more) {
-        request.extend(more);
-    }
-    request
 }

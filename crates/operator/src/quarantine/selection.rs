@@ -101,17 +101,15 @@ impl Selection {
             return Ok(());
         }
         let there = archive.reasons().await?;
-        match unknown.into_iter().find(|reason| !there.contains(reason)) {
-            None => Ok(()),
-            Some(reason) => {
-                let mut known: Vec<&str> = there.iter().map(String::as_str).collect();
-                quarantine_reasons().for_each(|reason| known.push(reason));
-                Err(Error::usage(format!(
-                    "{reason} is no reason to be in quarantine: {}",
-                    instead(reason, known)
-                )))
-            }
-        }
+        let Some(reason) = unknown.into_iter().find(|reason| !there.contains(reason)) else {
+            return Ok(());
+        };
+        let mut known: Vec<&str> = there.iter().map(String::as_str).collect();
+        quarantine_reasons().for_each(|reason| known.push(reason));
+        let instead = instead(reason, known);
+        Err(Error::usage(format!(
+            "{reason} is no reason to be in quarantine: {instead}"
+        )))
     }
 
     async fn candidates(&self, archive: &Archive, now: Timestamp) -> Result<Vec<Quarantined>> {

@@ -117,6 +117,7 @@ impl Signature {
 /// [`Error`] of the kind not-found where nothing of it is in quarantine.
 pub async fn show(stack: &Stack, delivery_id: Uuid, with_body: bool, clock: &Clock) -> Result<Shown> {
     let recheck = Recheck::of(stack, clock.clone())?;
+    let bucket = stack.part(stack::Part::QuarantineBucket)?;
     let (mut parts, mut whole) = (Vec::new(), None);
     for quarantined in recheck.archive.quarantined_parts(delivery_id).await? {
         let Some(delivery) = read(&recheck.archive, &quarantined).await? else {
@@ -124,11 +125,7 @@ pub async fn show(stack: &Stack, delivery_id: Uuid, with_body: bool, clock: &Clo
         };
         parts.push(Part {
             reason: quarantined.reason().to_owned(),
-            object: format!(
-                "s3://{}/{}",
-                stack.part(stack::Part::QuarantineBucket)?,
-                quarantined.key()
-            ),
+            object: format!("s3://{bucket}/{}", quarantined.key()),
             events: delivery.events.clone(),
             now: recheck.outlook(&quarantined, &delivery).await?,
         });

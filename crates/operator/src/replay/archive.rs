@@ -105,14 +105,10 @@ async fn selected_events_of(records: &Records, found: &Found, filter: &Filter) -
         };
         let is_the_one = owner.delivery_id == delivery_id && owner.sha256 == event.identity().to_hex();
         // Of the same event twice in a delivery, one is enough.
-        let entity = owner
-            .aggregate
-            .clone()
-            .filter(|_| is_the_one && !taken.contains(event.id()));
-        let Some(entity) = entity else {
+        let is_wanted = |_: &_| is_the_one && taken.insert(event.id().to_owned());
+        let Some(entity) = owner.aggregate.clone().filter(is_wanted) else {
             continue;
         };
-        taken.insert(event.id().to_owned());
         page.events.push(Selected {
             entity,
             occurred: owner.occurred.clone(),

@@ -1,7 +1,6 @@
 //! What a replay is to do, and how far it came: as the audit table has it.
 
 use jiff::Timestamp;
-use pipeline::stores::audit::Operation;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -88,15 +87,10 @@ impl Task {
         let record = |error| {
             Error::context::<serde_json::Error>(format!("the record of replay {id} cannot be read"))(error)
         };
-        let Operation {
-            request, progress, ..
-        } = operation;
+        let progress = operation.progress.map(serde_json::from_value).transpose();
         Ok(Self {
-            request: serde_json::from_value(request).map_err(record)?,
-            progress: match progress {
-                Some(progress) => serde_json::from_value(progress).map_err(record)?,
-                None => Progress::default(),
-            },
+            request: serde_json::from_value(operation.request).map_err(record)?,
+            progress: progress.map_err(record)?.unwrap_or_default(),
             operation: Some(id),
         })
     }

@@ -191,7 +191,7 @@ impl<'f> StackFinder<'f> {
             Some((output.to_owned(), self.variables.optional(variable)?))
         };
         let parts: Vec<_> = Part::ALL.into_iter().filter_map(part).collect();
-        let stack = match self.place(Path::new(LOCAL_STACK_FILE).exists())? {
+        let mut stack = match self.place(Path::new(LOCAL_STACK_FILE).exists())? {
             Place::Local { file, chosen } => {
                 if chosen {
                     let file = file.display();
@@ -206,7 +206,9 @@ impl<'f> StackFinder<'f> {
             Place::Unnamed if parts.is_empty() => return Ok(None),
             Place::Unnamed => Stack::new(self.choice.aws().await?, None, []),
         };
-        Ok(Some(stack.with_parts(parts)))
+        // They take the place of the stack's own outputs.
+        stack.outputs.extend(parts);
+        Ok(Some(stack))
     }
 
     fn place(&self, local_exists: bool) -> Result<Place> {
@@ -215,16 +217,11 @@ impl<'f> StackFinder<'f> {
             return Err(two_stacks(context, stack));
         }
         let there = |file: PathBuf| Place::Local { file, chosen: false };
-        let file = || {
-            self.variables
-                .optional("UPVEST_WEBHOOKS_LOCAL")
-                .map(PathBuf::from)
-        };
-        let name = || self.variables.optional("UPVEST_WEBHOOKS_STACK");
+        let variable = |name| self.variables.optional(name);
         Ok((local.clone().map(there))
             .or_else(|| stack.clone().map(Place::Named))
-            .or_else(|| file().map(there))
-            .or_else(|| name().map(Place::Named))
+            .or_else(|| variable("UPVEST_WEBHOOKS_LOCAL").map(|file| there(file.into())))
+            .or_else(|| variable("UPVEST_WEBHOOKS_STACK").map(Place::Named))
             .unwrap_or(match local_exists {
                 true => Place::Local {
                     file: LOCAL_STACK_FILE.into(),
@@ -268,7 +265,10 @@ async fn local(file: &Path) -> Result<Stack> {
         .endpoint_url(connection.endpoint_url)
         .credentials_provider(Credentials::new(id, secret, None, None, "stack.json"));
     let name = Some(LOCAL_STACK_NAME.to_owned());
-    Ok(Stack::new(config.load().await, name, connection.outputs).on_this_machine())
+    Ok(Stack {
+        is_local: true,
+        ..Stack::new(config.load().await, name, connection.outputs)
+    })
 }
 
 #[cfg(test)]

@@ -40,11 +40,11 @@ pub(crate) async fn look_up(config: &SdkConfig, name: &str) -> Result<Option<Des
     let client = aws_sdk_cloudformation::Client::new(config);
     let answer = client.describe_stacks().stack_name(name).send().await;
     // CloudFormation has no code of its own for a stack that is not there.
-    if answer.as_ref().is_err_and(|error| {
-        error
-            .message()
-            .is_some_and(|text| text.contains("does not exist"))
-    }) {
+    let is_absence = |text: &str| text.contains("does not exist");
+    if answer
+        .as_ref()
+        .is_err_and(|error| error.message().is_some_and(is_absence))
+    {
         return Ok(None);
     }
     let answer = answer.map_err(AwsError::of("cloudformation:DescribeStacks"))?;

@@ -14,10 +14,10 @@ mod waiting;
 
 pub use discard::{Discard, DiscardResult, Discarded, discard};
 pub use filter::{Filter, Selection};
-pub use list::{List, QueueCounts, list};
+pub use list::{List, list};
 pub use message::About;
 pub use pending::{PendingList, Resent, pending, resend};
-pub use queue::Counts;
+pub use queue::QueueCounts;
 pub use redrive::{QueueRedriven, RedriveReport, Redriven, redrive};
 pub use show::{Shown, show};
 pub(crate) use waiting::{Waiting, WaitingEvent};

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::dlq::{List, QueueCounts, Selection, list};
+use crate::dlq::{List, Selection, list};
 use crate::error::{Error, Result};
 use crate::repair::{Decision, Ending, Repair};
 use crate::stack::{Queue, Stack};
@@ -214,10 +214,11 @@ async fn look(repair: &Repair<'_>, report: &mut Drained) -> Result<()> {
     }
     let selection = Selection::default();
     let List { queues, .. } = list(stack, &selection, None, repair.clock.now(), repair.reporter).await?;
-    let remains = queues.into_iter().filter_map(|QueueCounts { queue, counts }| {
-        let messages = (counts.waiting + counts.in_flight) as u64;
-        (messages > 0).then_some(QueueRemains { queue, messages })
+    let remains = queues.into_iter().map(|counts| QueueRemains {
+        queue: counts.queue,
+        messages: (counts.waiting + counts.in_flight) as u64,
     });
+    let remains = remains.filter(|remains| remains.messages > 0);
     report.dead_letters = remains.collect();
     report.pending = stack.pending()?.list().await?.len();
     Ok(())

@@ -4,8 +4,7 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
-use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use pipeline::stores::archive::{ArchivedDelivery, Found, ReadError};
 use pipeline::stores::keys::{Keys, KeysError};

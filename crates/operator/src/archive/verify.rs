@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
+use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::{Found, ReadError, received_at, verified_key};
 use pipeline::stores::events::{LoggedEvent, original_id};
 use pipeline::stores::keys::{Keys, KeysError};
@@ -21,18 +21,47 @@ use crate::error::Result;
 use crate::records::Records;
 use crate::refusal::Refusals;
 use crate::reporter::Reporter;
+use crate::stack::Stack;
 
 /// Limits how many deliveries are read at the same time.
 const AT_A_TIME: usize = 8;
 
+/// Verifies the deliveries that were received in a time once more, and compares them with the event log both ways.
+///
+/// # Errors
+///
+/// [`Error`](crate::Error) when a store cannot be read. What does not hold is a finding.
+pub async fn verify(
+    stack: &Stack,
+    received: Range<Timestamp>,
+    reporter: Reporter<'_>,
+) -> Result<VerifyReport> {
+    let clock = Clock::system();
+    let mut report = VerifyReport {
+        since: received.start,
+        until: received.end,
+        ..VerifyReport::default()
+    };
+    let verification = Verification {
+        reporter,
+        records: Records::of(stack)?,
+        refusals: Refusals::of(stack, clock.clone()),
+        keys: stack.verifying_keys(clock)?,
+        received,
+    };
+    verification.check_archive(&mut report).await?;
+    verification.check_log(&mut report).await?;
+    Ok(report)
+}
+
 /// Checks the archive against the log and the keys, and then the log against the archive.
-pub(super) struct Verification<'r> {
-    pub(super) reporter: Reporter<'r>,
-    pub(super) records: Records,
-    pub(super) refusals: Refusals,
-    pub(super) keys: Keys,
+struct Verification<'r> {
+    reporter: Reporter<'r>,
+    records: Records,
+    refusals: Refusals,
+    keys: Keys,
     /// Limits the check to deliveries received in this half-open range.
-    pub(super) received: Range<Timestamp>,
+    received: Range<Timestamp>,
 }
 
 /// Holds what one archived object adds to the report.
@@ -57,18 +86,7 @@ impl Checked {
 }
 
 impl Verification<'_> {
-    /// Checks both ways: what the log lacks of the archive, and what it has beyond it.
-    pub(super) async fn run(&self) -> Result<VerifyReport> {
-        let mut report = VerifyReport {
-            since: self.received.start,
-            until: self.received.end,
-            ..VerifyReport::default()
-        };
-        self.check_archive(&mut report).await?;
-        self.check_log(&mut report).await?;
-        Ok(report)
-    }
-
+    /// Looks for what the log lacks of the archive.
     async fn check_archive(&self, report: &mut VerifyReport) -> Result<()> {
         let work = self.reporter.count("deliveries verified");
         let mut keys = self.records.archive.verified_between(self.received.clone(), None);
@@ -147,6 +165,7 @@ impl Verification<'_> {
         Ok(checked)
     }
 
+    /// Looks for what the log has beyond the archive.
     async fn check_log(&self, report: &mut VerifyReport) -> Result<()> {
         let work = self.reporter.count("events of the log compared");
         let mut after = None;

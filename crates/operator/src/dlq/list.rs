@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use super::filter::Selection;
 use super::message::About;
-use super::queue::{Counts, DeadLetterQueue};
+use super::queue::{DeadLetterQueue, QueueCounts};
 use super::sweep::look;
 use crate::error::Result;
 use crate::reporter::Reporter;
-use crate::stack::{Queue, Stack};
+use crate::stack::Stack;
 
 /// Tells how many messages there are, and which.
 #[derive(Debug, Serialize)]
@@ -31,16 +31,6 @@ pub struct List {
     /// Groups of which there may be more than SQS shows.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub cut_off: BTreeSet<String>,
-}
-
-/// Counts the messages in the dead-letter queue of one queue.
-#[derive(Debug, Serialize)]
-pub struct QueueCounts {
-    /// Names the queue that they came from.
-    pub queue: Queue,
-    /// Holds the estimates of SQS, flat beside `queue` in JSON.
-    #[serde(flatten)]
-    pub counts: Counts,
 }
 
 /// Counts the messages of the queues. With a `limit` it lists those that are selected too, as many of each queue at most:
@@ -65,10 +55,7 @@ pub async fn list(
         cut_off: BTreeSet::new(),
     };
     for queue in DeadLetterQueue::of(stack, &selection.queues)? {
-        list.queues.push(QueueCounts {
-            queue: queue.queue,
-            counts: queue.counts().await?,
-        });
+        list.queues.push(queue.counts().await?);
         let (Some(messages), Some(limit)) = (&mut list.messages, limit) else {
             continue;
         };

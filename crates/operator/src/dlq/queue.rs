@@ -39,9 +39,11 @@ pub(crate) struct DeadLetterQueue {
     domains: HashMap<Domain, String>,
 }
 
-/// Tells how many messages there are, as SQS estimates it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
+/// Counts the messages in the dead-letter queue of one queue, as SQS estimates it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct QueueCounts {
+    /// Names the queue that they came from.
+    pub queue: Queue,
     /// Counts the messages that can be received at once.
     pub waiting: usize,
     /// Tells how many somebody has received, and not deleted or given back.
@@ -84,7 +86,7 @@ impl DeadLetterQueue {
     /// # Errors
     ///
     /// [`AwsError`] when SQS does not say.
-    pub(crate) async fn counts(&self) -> Result<Counts, AwsError> {
+    pub(crate) async fn counts(&self) -> Result<QueueCounts, AwsError> {
         let request = self.client.get_queue_attributes().queue_url(&self.url);
         let answer = request
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
@@ -94,7 +96,8 @@ impl DeadLetterQueue {
             .map_err(AwsError::of("GetQueueAttributes of a dead-letter queue"))?;
         let attributes = answer.attributes.unwrap_or_default();
         let count = |name| attributes.get(&name).and_then(|count| count.parse().ok());
-        Ok(Counts {
+        Ok(QueueCounts {
+            queue: self.queue,
             waiting: count(QueueAttributeName::ApproximateNumberOfMessages).unwrap_or_default(),
             in_flight: count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible).unwrap_or_default(),
         })

@@ -1,7 +1,6 @@
 //! What a key proved: the deliveries of the archive that it signed, with their events.
 
-use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use pipeline::stores::archive::{Archive, Found, ReadError};
 use pipeline::stores::keys::KeyRow;

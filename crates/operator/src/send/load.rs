@@ -1,5 +1,6 @@
 //! Posting deliveries, one after another or many at a time.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,6 +94,14 @@ impl Answer {
             Self::Broken => "connection broken".to_owned(),
         }
     }
+
+    fn failed(error: &reqwest::Error) -> Self {
+        match error {
+            error if error.is_timeout() => Self::TimedOut,
+            error if error.is_connect() => Self::Unreachable,
+            _ => Self::Broken,
+        }
+    }
 }
 
 impl Load {
@@ -163,18 +172,11 @@ impl Load {
                 (number, outcome)
             }
         });
-        let mut outcomes: Vec<_> = deliveries
-            .buffer_unordered(pace.concurrency.max(1))
-            .collect()
-            .await;
+        let deliveries = deliveries.buffer_unordered(pace.concurrency.max(1));
+        let outcomes: BTreeMap<usize, _> = deliveries.collect().await;
         let took = started.elapsed();
-        outcomes.sort_by_key(|(number, _)| *number);
-        let outcomes = outcomes
-            .into_iter()
-            .map(|(_, outcome)| outcome)
-            .collect::<Result<_, SignError>>()
-            .map_err(unsigned)?;
-        Ok((outcomes, took))
+        let outcomes = outcomes.into_values().collect::<Result<_, SignError>>();
+        Ok((outcomes.map_err(unsigned)?, took))
     }
 
     async fn deliver(self: &Arc<Self>, slot: Slot) -> Result<Outcome, SignError> {
@@ -210,16 +212,6 @@ impl Load {
         match request.send().await {
             Ok(response) => read(response).await,
             Err(error) => Answer::failed(&error),
-        }
-    }
-}
-
-impl Answer {
-    fn failed(error: &reqwest::Error) -> Self {
-        match error {
-            error if error.is_timeout() => Self::TimedOut,
-            error if error.is_connect() => Self::Unreachable,
-            _ => Self::Broken,
         }
     }
 }

@@ -47,9 +47,11 @@ pub(super) fn of_samples(samples: &[String], settings: &[Setting], now: Timestam
         .iter()
         .map(|sample| serde_json::from_str(sample))
         .collect::<Result<_, _>>()?;
+    let time = |event: &Value| event["created_at"].as_str()?.parse::<Timestamp>().ok();
+    let newest = events.iter().filter_map(time).max();
     let mut renewal = Renewal {
         ids: HashMap::new(),
-        later: now.duration_since(newest(&events).unwrap_or(now)),
+        later: now.duration_since(newest.unwrap_or(now)),
     };
     for event in &mut events {
         renewal.renew(event);
@@ -72,13 +74,6 @@ pub(super) fn of_samples(samples: &[String], settings: &[Setting], now: Timestam
             "the id of an event that is made up begins with {ID_PREFIX}, so that it is taken for none of Upvest's"
         ))),
     }
-}
-
-fn newest(events: &[Value]) -> Option<Timestamp> {
-    let times = events
-        .iter()
-        .filter_map(|event| event["created_at"].as_str()?.parse().ok());
-    times.max()
 }
 
 /// Gives ids and times of samples others.

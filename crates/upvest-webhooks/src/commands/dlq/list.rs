@@ -73,8 +73,8 @@ impl Report for List {
 fn counts(list: &List) -> String {
     rows_of(&list.queues)
         .column("queue", |of| of.queue.as_str())
-        .column("messages", |of| of.counts.waiting)
-        .column("in flight", |of| of.counts.in_flight)
+        .column("messages", |of| of.waiting)
+        .column("in flight", |of| of.in_flight)
         .to_string()
 }
 

@@ -14,7 +14,7 @@ async fn messages_are_counted_and_listed_with_what_they_are_about_and_stay_where
         .iter()
         .find(|counts| counts.queue.as_str() == "orders")
         .unwrap();
-    assert_eq!((orders.counts.waiting, list.queues.len()), (3, 15));
+    assert_eq!((orders.waiting, list.queues.len()), (3, 15));
     assert!(!counts.text().contains("o1-1"), "{}", counts.text());
 
     let listed = run(&site, &["list", "--messages", "--entity", "ORDER#o1"]).await;

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_sqs::types::QueueAttributeName;
 use pipeline::error::AwsError;
 use serde::Serialize;
 use serde_json::json;
@@ -225,14 +226,10 @@ async fn look(repair: &Repair<'_>, report: &mut Drained) -> Result<()> {
 }
 
 async fn messages(stack: &Stack, url: &str) -> Result<u64> {
-    use aws_sdk_sqs::types::QueueAttributeName::{
-        ApproximateNumberOfMessages, ApproximateNumberOfMessagesDelayed,
-        ApproximateNumberOfMessagesNotVisible,
-    };
     let names = [
-        ApproximateNumberOfMessages,
-        ApproximateNumberOfMessagesNotVisible,
-        ApproximateNumberOfMessagesDelayed,
+        QueueAttributeName::ApproximateNumberOfMessages,
+        QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        QueueAttributeName::ApproximateNumberOfMessagesDelayed,
     ];
     let request = stack.sqs().get_queue_attributes().queue_url(url);
     let answer = request.set_attribute_names(Some(names.to_vec())).send().await;

@@ -31,7 +31,7 @@ use self::guard::Guard;
 use self::read::Reader;
 use self::send::Sender;
 use self::task::{COMMAND, Task};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::records::Records;
 use crate::repair::{Audit, Decision, Repair};
 
@@ -79,7 +79,7 @@ pub enum Outcome {
 ///
 /// # Errors
 ///
-/// [`Error`](crate::Error) when nothing is selected, something waits, or it was interrupted, with how to go on.
+/// [`Error`] when nothing is selected, something waits, or it was interrupted, with how to go on.
 pub async fn replay(
     repair: &Repair<'_>,
     replay: Replay,
@@ -94,7 +94,13 @@ pub async fn replay(
         task: &task,
     };
     let counts = reader.count(&mut guard, repair.reporter).await?;
-    task.check(&counts)?;
+    // Of an interrupted replay, all may be done.
+    if task.operation.is_none() && counts.events() == 0 {
+        let selection = &task.request.selection;
+        return Err(Error::not_found(format!(
+            "nothing is selected: there is no event {selection}"
+        )));
+    }
     guard.check(&records).await?;
     let mut report = ReplayReport {
         result: Outcome::DryRun,

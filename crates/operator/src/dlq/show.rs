@@ -52,11 +52,21 @@ pub async fn show(
     for queue in DeadLetterQueue::of(stack, queues)? {
         let mut found = None;
         let find = |message: &Message| {
-            if message.is(id) {
-                found = Some(Shown::of(message, with_body, at));
-                return ControlFlow::Break(());
+            if !message.is(id) {
+                return ControlFlow::Continue(());
             }
-            ControlFlow::Continue(())
+            let texts = message.texts().into_iter();
+            found = Some(Shown {
+                about: message.about.clone(),
+                at,
+                group: message.group.clone(),
+                deduplication_id: message.deduplication_id.clone(),
+                attributes: texts
+                    .map(|(name, text)| (name.to_owned(), without_credentials(name, text)))
+                    .collect(),
+                body: with_body.then(|| String::from_utf8_lossy(&message.content()).into_owned()),
+            });
+            ControlFlow::Break(())
         };
         look(&queue, reporter, find).await?;
         if let Some(found) = found {
@@ -66,22 +76,6 @@ pub async fn show(
     Err(Error::not_found(format!(
         "no message {id} can be seen in the dead-letter queues; one that another command looks at is back in 2 minutes"
     )))
-}
-
-impl Shown {
-    fn of(message: &Message, with_body: bool, at: Timestamp) -> Self {
-        let texts = message.texts().into_iter();
-        Self {
-            about: message.about.clone(),
-            at,
-            group: message.group.clone(),
-            deduplication_id: message.deduplication_id.clone(),
-            attributes: texts
-                .map(|(name, text)| (name.to_owned(), without_credentials(name, text)))
-                .collect(),
-            body: with_body.then(|| String::from_utf8_lossy(&message.content()).into_owned()),
-        }
-    }
 }
 
 /// Gives the text of an attribute; of the one that holds a delivery's headers without the values of some, and not at all

@@ -65,33 +65,6 @@ impl Held {
         (size > 0 && self.again <= self.messages.len()).then_some(fresh)
     }
 
-    /// Shows each message that can be seen to `visit` once, those of a group in their order.
-    async fn show(
-        &mut self,
-        queue: &DeadLetterQueue,
-        most: i32,
-        mut visit: impl AsyncFnMut(&Message) -> Result<Fate>,
-    ) -> Result<()> {
-        while let Some(fresh) = self.hold(queue.receive(most).await?, most) {
-            for id in fresh {
-                let Some(message) = self.messages.get(&id) else {
-                    continue;
-                };
-                let fate = visit(message).await?;
-                match fate {
-                    Fate::Stays => {}
-                    Fate::Gone => drop(self.messages.remove(&id)),
-                    Fate::Enough => return Ok(()),
-                }
-            }
-            // What stays is known by its id from now on.
-            for message in self.messages.values_mut() {
-                message.body.clear();
-            }
-        }
-        Ok(())
-    }
-
     /// Lets all be seen again. What cannot be given back is seen again after a while.
     async fn give_back(self, queue: &DeadLetterQueue, reporter: Reporter<'_>) -> Swept {
         let groups = self.messages.values().filter_map(|message| message.group.clone());
@@ -114,15 +87,36 @@ impl Held {
     }
 }
 
-/// Shows each message that can be seen to `visit`, received `most` at a time, and gives back what stays, whatever ended it.
+/// Shows each message that can be seen to `visit` once, those of a group in their order, received `most` at a time. Gives back
+/// what stays, whatever ended it.
 pub(crate) async fn sweep(
     queue: &DeadLetterQueue,
     most: i32,
     reporter: Reporter<'_>,
-    visit: impl AsyncFnMut(&Message) -> Result<Fate>,
+    mut visit: impl AsyncFnMut(&Message) -> Result<Fate>,
 ) -> (Swept, Result<()>) {
     let mut held = Held::default();
-    let ended = held.show(queue, most, visit).await;
+    let shown = async {
+        while let Some(fresh) = held.hold(queue.receive(most).await?, most) {
+            for id in fresh {
+                let Some(message) = held.messages.get(&id) else {
+                    continue;
+                };
+                let fate = visit(message).await?;
+                match fate {
+                    Fate::Stays => {}
+                    Fate::Gone => drop(held.messages.remove(&id)),
+                    Fate::Enough => return Ok(()),
+                }
+            }
+            // What stays is known by its id from now on.
+            for message in held.messages.values_mut() {
+                message.body.clear();
+            }
+        }
+        Ok(())
+    };
+    let ended = shown.await;
     (held.give_back(queue, reporter).await, ended)
 }
 

@@ -78,36 +78,28 @@ pub async fn reverify(
     match repair.decide(has_work, || confirm(&report.deliveries))? {
         Decision::Preview => {}
         Decision::Declined => report.ending.declined = true,
-        Decision::GoOn => send_again(repair, request, &recheck, &mut report).await?,
+        Decision::GoOn => {
+            let run = Run {
+                recheck: &recheck,
+                queue: repair.stack.deliveries_queue()?,
+                patience: request.patience,
+                reporter: repair.reporter,
+                work: (repair.reporter).begin(report.deliveries.len() as u64, "deliveries"),
+            };
+            let document = json!({
+                "ids": request.selection.ids,
+                "selection": request.selection,
+                "limit": request.limit,
+                "rate": repair.options.per_second,
+            });
+            let send = async |_: &Operation| {
+                let ended = run.run(&mut report.deliveries, &mut repair.throttle()).await;
+                (json!({ "became": report.counts() }), ended)
+            };
+            report.ending = repair.carry_out(COMMAND, document, send).await?;
+        }
     }
     Ok(report)
-}
-
-async fn send_again(
-    repair: &Repair<'_>,
-    request: &Request,
-    recheck: &Recheck,
-    report: &mut ReverifyReport,
-) -> Result<()> {
-    let run = Run {
-        recheck,
-        queue: repair.stack.deliveries_queue()?,
-        patience: request.patience,
-        reporter: repair.reporter,
-        work: (repair.reporter).begin(report.deliveries.len() as u64, "deliveries"),
-    };
-    let document = json!({
-        "ids": request.selection.ids,
-        "selection": request.selection,
-        "limit": request.limit,
-        "rate": repair.options.per_second,
-    });
-    let send = async |_: &Operation| {
-        let ended = run.run(&mut report.deliveries, &mut repair.throttle()).await;
-        (json!({ "became": report.counts() }), ended)
-    };
-    report.ending = repair.carry_out(COMMAND, document, send).await?;
-    Ok(())
 }
 
 /// Verifies what is selected again, at most so many objects; says whether there are more.

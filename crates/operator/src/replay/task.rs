@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::counts::{Counts, Failures};
+use super::counts::Failures;
 use super::page::Reached;
 use super::selection::Selection;
 use crate::error::{Error, Result};
@@ -101,20 +101,5 @@ impl Task {
         self.progress.resumed.push(Resumed { operator, at });
         let noted = audit.log().note_progress(id, &json!(self.progress)).await;
         noted.map_err(Error::context(UNRECORDED))
-    }
-
-    /// Makes sure that there is something to do. Of an interrupted replay, all may be done.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`] when nothing is selected.
-    pub(crate) fn check(&self, counts: &Counts) -> Result<()> {
-        match (self.operation, counts.events()) {
-            (Some(_), _) | (None, 1..) => Ok(()),
-            (None, 0) => Err(Error::not_found(format!(
-                "nothing is selected: there is no event {}",
-                self.request.selection
-            ))),
-        }
     }
 }

@@ -88,28 +88,7 @@ pub async fn replay(
 ) -> Result<ReplayReport> {
     let records = Records::of(repair.stack)?;
     let (mut task, audit) = prepare(repair, replay).await?;
-    let mut guard = Guard::of(repair, &records).await?;
-    let reader = Reader {
-        records: &records,
-        task: &task,
-    };
-    let counts = reader.count(&mut guard, repair.reporter).await?;
-    // Of an interrupted replay, all may be done.
-    if task.operation.is_none() && counts.events() == 0 {
-        let selection = &task.request.selection;
-        return Err(Error::not_found(format!(
-            "nothing is selected: there is no event {selection}"
-        )));
-    }
-    guard.check(&records).await?;
-    let mut report = ReplayReport {
-        result: Outcome::DryRun,
-        replay: task.operation,
-        selected: counts.into_rows(),
-        sent: task.progress.sent,
-        failed: 0,
-        failures: Vec::new(),
-    };
+    let mut report = preview(repair, &records, &task).await?;
     let decision = repair.decide(true, || confirm(&report))?;
     if decision == Decision::Declined {
         report.result = Outcome::Declined;
@@ -146,6 +125,29 @@ pub async fn replay(
         failed: failures.count,
         failures: failures.named,
         ..report
+    })
+}
+
+/// Counts what is to be sent. Refuses a replay of nothing, and one that would make events late that wait.
+async fn preview(repair: &Repair<'_>, records: &Records, task: &Task) -> Result<ReplayReport> {
+    let mut guard = Guard::of(repair, records).await?;
+    let reader = Reader { records, task };
+    let counts = reader.count(&mut guard, repair.reporter).await?;
+    // Of an interrupted replay, all may be done.
+    if task.operation.is_none() && counts.events() == 0 {
+        let selection = &task.request.selection;
+        return Err(Error::not_found(format!(
+            "nothing is selected: there is no event {selection}"
+        )));
+    }
+    guard.check(records).await?;
+    Ok(ReplayReport {
+        result: Outcome::DryRun,
+        replay: task.operation,
+        selected: counts.into_rows(),
+        sent: task.progress.sent,
+        failed: 0,
+        failures: Vec::new(),
     })
 }
 

@@ -107,11 +107,9 @@ pub async fn distrust(
             let change = async |_: &_| {
                 let ended = async {
                     written(table.distrust(&row, since).await?)?;
-                    report.proved = proved(repair, &row, since)
-                        .await
-                        .map_err(Error::context::<Error>(
-                            "the key is not trusted any longer, and what it proved cannot be listed",
-                        ))?;
+                    let proved = proved(repair, &row, since).await;
+                    let unlisted = "the key is not trusted any longer, and what it proved cannot be listed";
+                    report.proved = proved.map_err(Error::context::<Error>(unlisted))?;
                     Ok(())
                 };
                 let ended = ended.await;

@@ -42,6 +42,9 @@ pub struct Record {
     pub sha256: String,
     /// Gives the size of the whole body in bytes, also when only some of its events were in quarantine.
     pub bytes: usize,
+    /// Refers to the object itself.
+    #[serde(skip)]
+    quarantined: Quarantined,
 }
 
 /// Removes what is selected, after `confirm` has seen it.
@@ -57,7 +60,7 @@ pub async fn discard(
     confirm: impl FnOnce(&[Record]) -> Result<bool>,
 ) -> Result<Discarded> {
     let archive = repair.stack.archive()?;
-    let (mut found, mut records) = (Vec::new(), Vec::new());
+    let mut records = Vec::new();
     let visit = async |quarantined: Quarantined, delivery: ArchivedDelivery| {
         let body = &delivery.envelope.body;
         records.push(Record {
@@ -65,8 +68,8 @@ pub async fn discard(
             reason: quarantined.reason().to_owned(),
             sha256: hex::encode(Sha256::digest(body)),
             bytes: body.len(),
+            quarantined,
         });
-        found.push(quarantined);
         Ok(true)
     };
     selection.each(&archive, repair.clock.now(), visit).await?;
@@ -81,7 +84,7 @@ pub async fn discard(
     match repair.decide(!records.is_empty(), || confirm(&records))? {
         Decision::Preview => report.discarded = records,
         Decision::Declined => report.ending.declined = true,
-        Decision::GoOn => remove(repair, &archive, (&found, &records), &mut report).await?,
+        Decision::GoOn => remove(repair, &archive, &records, &mut report).await?,
     }
     Ok(report)
 }
@@ -89,25 +92,22 @@ pub async fn discard(
 async fn remove(
     repair: &Repair<'_>,
     archive: &Archive,
-    (found, records): (&[Quarantined], &[Record]),
+    records: &[Record],
     report: &mut Discarded,
 ) -> Result<()> {
     let mut throttle = repair.throttle();
-    let work = repair.reporter.begin(found.len() as u64, "deliveries");
+    let work = repair.reporter.begin(records.len() as u64, "deliveries");
     // An operation fills one item of the audit table, so that a long list becomes several operations.
-    let parts = found
-        .chunks(OF_ONE_OPERATION)
-        .zip(records.chunks(OF_ONE_OPERATION));
-    for (found, records) in parts {
+    for records in records.chunks(OF_ONE_OPERATION) {
         let selection = &report.selection;
         let request = json!({ "ids": selection.ids, "selection": selection, "discard": records });
         let gone = &mut report.discarded;
         let remove = async |_: &_| {
             let before = gone.len();
             let mut ended = Ok(());
-            for (quarantined, record) in found.iter().zip(records) {
+            for record in records {
                 throttle.due().await;
-                ended = archive.remove(quarantined).await.map_err(Error::from);
+                ended = archive.remove(&record.quarantined).await.map_err(Error::from);
                 if ended.is_err() {
                     break;
                 }

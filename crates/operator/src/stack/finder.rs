@@ -175,11 +175,6 @@ impl<'f> StackFinder<'f> {
         &self.choice
     }
 
-    /// Tells which region the operator named; `None` where the AWS configuration says it.
-    pub fn region(&self) -> Option<&str> {
-        self.choice.region.as_deref()
-    }
-
     /// Tells what operations on the stack report to.
     pub fn reporter(&self) -> Reporter<'f> {
         self.reporter
@@ -327,7 +322,7 @@ mod tests {
         };
         let alone = finder(None);
         assert_eq!(alone.place(false).unwrap(), Place::Named("d".to_owned()));
-        assert_eq!(alone.region(), Some("eu-west-1"));
+        assert_eq!(alone.choice().region.as_deref(), Some("eu-west-1"));
         let error = alone.place(true).unwrap_err();
         assert!(error.is_usage());
         assert!(
@@ -336,7 +331,7 @@ mod tests {
         );
         let named = finder(Some("n"));
         assert_eq!(named.place(true).unwrap(), Place::Named("n".to_owned()));
-        assert_eq!(named.region(), None);
+        assert_eq!(named.choice().region, None);
     }
 
     #[tokio::test]

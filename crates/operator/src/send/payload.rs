@@ -50,25 +50,22 @@ impl Source<'_> {
     ///
     /// [`Error`] for the first file that cannot be used.
     pub fn payloads(&self) -> Result<Vec<Payload>> {
-        let mut payloads = Vec::new();
+        let (mut payloads, mut events) = (Vec::new(), Vec::new());
         for path in self.files {
             let body = read(path)?;
-            payloads.push(if self.raw {
-                Payload::verbatim(body)
-            } else {
-                self.parse(path, body)?
-            });
-        }
-        if let Some(batch) = self.batch {
-            let (verbatim, apart): (Vec<_>, Vec<_>) = payloads
-                .into_iter()
-                .partition(|payload| matches!(payload, Payload::Verbatim { .. }));
-            let events = apart.into_iter().flat_map(Payload::into_events).collect();
-            payloads = verbatim;
-            payloads.extend(batches(events, batch));
+            let payload = match self.raw {
+                true => Payload::verbatim(body),
+                false => self.parse(path, body)?,
+            };
+            match payload {
+                Payload::Events(apart) if self.batch.is_some() => events.extend(apart),
+                payload => payloads.push(payload),
+            }
         }
         let generated = upvest_simulator::generate(self.seed, self.generate);
-        payloads.extend(batches(generated, self.batch.unwrap_or(DEFAULT_BATCH)));
+        let batch = self.batch.unwrap_or(DEFAULT_BATCH);
+        payloads.extend(batches(events, batch));
+        payloads.extend(batches(generated, batch));
         Ok(payloads)
     }
 
@@ -106,13 +103,6 @@ impl Payload {
     fn verbatim(body: Vec<u8>) -> Self {
         let events = upvest::split(&body).map_or(0, |parts| parts.len());
         Self::Verbatim { body, events }
-    }
-
-    fn into_events(self) -> Vec<String> {
-        match self {
-            Self::Events(events) => events,
-            Self::Verbatim { .. } => Vec::new(),
-        }
     }
 
     /// Counts the events that a receiver will not take for such.

@@ -43,7 +43,7 @@ impl Command {
             Self::Doctor(arguments) => told(arguments.run(stacks).await)?,
             Self::Reconcile(arguments) => told(Box::pin(arguments.run(stacks)).await)?,
             Self::Spec(command) => told(command.run())?,
-            Self::Cost(arguments) => told(arguments.run(stacks.region()))?,
+            Self::Cost(arguments) => told(arguments.run(stacks.choice().region.as_deref()))?,
             Self::Context(command) => command.run(stacks)?,
             Self::Completions { shell } => return Ok(Answer::verbatim(shell::completions(shell))),
             Self::Man(manual) => told(manual.run(Cli::command()))?,

@@ -30,13 +30,12 @@ pub struct Shown {
     pub deduplication_id: Option<String>,
     /// Holds its SQS attributes by name, with credentials left out.
     pub attributes: BTreeMap<String, String>,
-    /// Tells what it carries, decoded, where that was asked for. It may hold personal data.
+    /// Tells what it carries, decoded. It may hold personal data, so that who did not ask for it takes it out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 }
 
-/// Looks for the message of this id, or about the event or delivery of this id, in these queues, or in all. The body, which may
-/// hold personal data, is left out unless `with_body`.
+/// Looks for the message of this id, or about the event or delivery of this id, in these queues, or in all.
 ///
 /// # Errors
 ///
@@ -45,7 +44,6 @@ pub async fn show(
     stack: &Stack,
     queues: &[Queue],
     id: &str,
-    with_body: bool,
     at: Timestamp,
     reporter: Reporter<'_>,
 ) -> Result<Shown> {
@@ -64,7 +62,7 @@ pub async fn show(
                 attributes: texts
                     .map(|(name, text)| (name.to_owned(), without_credentials(name, text)))
                     .collect(),
-                body: with_body.then(|| String::from_utf8_lossy(&message.content()).into_owned()),
+                body: Some(String::from_utf8_lossy(&message.content()).into_owned()),
             });
             ControlFlow::Break(())
         };

@@ -63,7 +63,7 @@ mod tests {
     use aws_sdk_dynamodb::types::AttributeValue;
     use clap::Parser;
     use fake_aws::{CallFilter, Fault, Service};
-    use operator::keys::{KeyList, RefreshResult, RefreshedKeys};
+    use operator::keys::{KeyList, ListedKey, RefreshResult, RefreshedKeys};
     use pipeline::stores::keys::KeyRow;
     use serde_json::json;
     use upvest::signature::Jwk;
@@ -88,7 +88,10 @@ mod tests {
         };
         let report = KeyList {
             at: "2026-02-05T10:00:00Z".parse().unwrap(),
-            keys: vec![row.into()],
+            keys: vec![ListedKey {
+                thumbprint: row.thumbprint(),
+                row,
+            }],
         };
         for shown in ["upvest", "quoted-digest", "4d 0h ago", "31d 0h ago", "30m 0s ago"] {
             assert!(report.text().contains(shown), "{shown}");
@@ -109,7 +112,10 @@ mod tests {
         };
         let report = KeyList {
             at: "2026-02-05T10:00:00Z".parse().unwrap(),
-            keys: vec![row.into()],
+            keys: vec![ListedKey {
+                thumbprint: row.thumbprint(),
+                row,
+            }],
         };
         assert!(report.text().contains("canary (signs synthetic events only)"));
         assert!(

@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn requests_with_tls_go_through_the_first_proxy_that_is_named() {
-        let cases: [(&[(&str, &str)], Option<&str>); 11] = [
+        type Variables = &'static [(&'static str, &'static str)];
+        let cases: [(Variables, Option<&str>); 11] = [
             (&[], None),
             (&[("HTTPS_PROXY", "")], None),
             (&[("HTTPS_PROXY", "http://one:3128")], Some("http://one:3128/")),

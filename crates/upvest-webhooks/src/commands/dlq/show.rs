@@ -23,8 +23,10 @@ pub(crate) struct ShowArgs {
 impl ShowArgs {
     /// Finds the message; leaves its body out unless it was asked for.
     pub(super) async fn run(self, site: Site<'_>) -> Result<Shown> {
-        let (queues, now) = (&self.queues.names, site.clock.now());
-        show(site.stack, queues, &self.id, self.body, now, site.reporter).await
+        let now = site.clock.now();
+        let shown = show(site.stack, &self.queues.names, &self.id, now, site.reporter).await?;
+        let body = shown.body.filter(|_| self.body);
+        Ok(Shown { body, ..shown })
     }
 }
 

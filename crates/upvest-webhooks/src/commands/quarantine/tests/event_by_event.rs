@@ -45,7 +45,7 @@ async fn a_body_that_is_understood_by_now_is_picked_up_whole() {
     let headers = sign(&signing_key(7), &body);
     plant(&site, &headers, &body, "body-not-json", &[]).await;
     assert_eq!(
-        became(&reverify(&site, &[]).await),
+        became(reverify(&site, &[]).await.as_ref()),
         [(ReverifyResult::Verified, 1)]
     );
     assert_eq!(

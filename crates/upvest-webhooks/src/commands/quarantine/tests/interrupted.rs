@@ -121,7 +121,7 @@ async fn what_the_stack_refuses_again_is_told_at_once_and_sent_by_the_next_run()
     assert_eq!(reasons(&site), ["bad-signature"]);
     site.pass(KEY_FORGOTTEN_S);
     assert_eq!(
-        became(&reverify(&site, &[]).await),
+        became(reverify(&site, &[]).await.as_ref()),
         [(ReverifyResult::Verified, 1)]
     );
     assert_eq!((site.effects(), sent(&site)), (vec!["e1".to_owned()], 2));
@@ -137,7 +137,7 @@ async fn what_the_stack_does_not_verify_in_time_stays_and_the_next_run_finishes_
     assert!(report.text().contains("dlq list"), "{}", report.text());
     assert_eq!(reasons(&site), ["bad-signature"]);
     assert_eq!(
-        became(&reverify(&site, &[]).await),
+        became(reverify(&site, &[]).await.as_ref()),
         [(ReverifyResult::Verified, 1)]
     );
     assert_eq!((site.effects(), reasons(&site).len()), (vec!["e1".to_owned()], 0));
@@ -163,7 +163,7 @@ async fn an_outage_halfway_is_told_and_loses_nothing() {
     assert_eq!(reasons(&site), ["bad-signature"]);
     assert!(site.operations().await[0]["result"]["failure"].is_string());
     assert_eq!(
-        became(&reverify(&site, &[]).await),
+        became(reverify(&site, &[]).await.as_ref()),
         [(ReverifyResult::Verified, 1)]
     );
     assert_eq!(site.effects(), ["e1"]);

@@ -59,25 +59,14 @@ const ACCESS_KEY: &str = "test";
 #[derive(Debug)]
 pub struct LocalStack {
     connection: Connection,
-    sdk_config: SdkConfig,
-    repository: PathBuf,
-    directory: PathBuf,
-    /// Holds the files as they were when the functions were built.
-    sources: Sources,
-    emulator: Emulator,
-    _lock: File,
+    emulated: Emulated,
 }
 
 /// Holds an emulator that runs, with nothing in it yet.
 #[derive(Debug)]
 pub struct Emulated {
-    emulator: Emulator,
-    repository: PathBuf,
-    directory: PathBuf,
-    sources: Sources,
+    prepared: Prepared,
     sdk_config: SdkConfig,
-    options: Options,
-    lock: File,
 }
 
 impl Emulated {
@@ -90,7 +79,7 @@ impl Emulated {
     /// Names the folder for everything the stack writes.
     #[must_use]
     pub fn directory(&self) -> &Path {
-        &self.directory
+        &self.prepared.directory
     }
 
     /// Lists the parameters that every deployment to this emulator takes, written `Name=value`: where it differs from AWS, and
@@ -100,10 +89,10 @@ impl Emulated {
     ///
     /// [`LocalStackError::ToolMissing`] where the emulator is not installed as a whole.
     pub fn parameters(&self) -> Result<Vec<String>, LocalStackError> {
-        let mut parameters = deployment::machine_parameters(&self.repository)?.to_vec();
-        let url = self.emulator.local_url(WEBHOOK_PATH);
+        let mut parameters = deployment::machine_parameters(&self.prepared.repository)?.to_vec();
+        let url = self.prepared.emulator.local_url(WEBHOOK_PATH);
         parameters.push(format!("PublicUrl={url}"));
-        parameters.extend_from_slice(&self.options.parameters);
+        parameters.extend_from_slice(&self.prepared.options.parameters);
         Ok(parameters)
     }
 
@@ -118,33 +107,28 @@ impl Emulated {
         parameters.extend(more);
         let release = self.release().await?;
         let deployment = deployment::deploy(&self.sdk_config, &release, &parameters);
-        let progress = Progress::new(self.options.show_progress);
+        let progress = Progress::new(self.prepared.options.show_progress);
         let connection = Connection {
-            endpoint_url: self.emulator.endpoint_url(),
+            endpoint_url: self.prepared.emulator.endpoint_url(),
             region: REGION.to_owned(),
             access_key_id: ACCESS_KEY.to_owned(),
             secret_access_key: ACCESS_KEY.to_owned(),
             outputs: progress.wait("Deploying", deployment).await?,
         };
-        connection.write(&self.directory.join("stack.json"))?;
+        connection.write(&self.prepared.directory.join("stack.json"))?;
         Ok(LocalStack {
             connection,
-            sdk_config: self.sdk_config,
-            repository: self.repository,
-            directory: self.directory,
-            sources: self.sources,
-            emulator: self.emulator,
-            _lock: self.lock,
+            emulated: self,
         })
     }
 
     /// Gives the folder of the release that is to be deployed: that of the options, or one that it makes.
     async fn release(&self) -> Result<PathBuf, LocalStackError> {
-        if let Some(release) = &self.options.release {
-            return Ok(self.repository.join(release));
+        if let Some(release) = &self.prepared.options.release {
+            return Ok(self.prepared.repository.join(release));
         }
-        let progress = Progress::new(self.options.show_progress);
-        let (repository, directory) = (self.repository.clone(), self.directory.clone());
+        let progress = Progress::new(self.prepared.options.show_progress);
+        let (repository, directory) = (self.prepared.repository.clone(), self.prepared.directory.clone());
         let packaged = tokio::task::spawn_blocking(move || {
             progress.step("Packaging the functions", || {
                 artifacts::package(&repository, &directory)
@@ -165,15 +149,7 @@ impl LocalStack {
         let prepared = tokio::task::spawn_blocking(move || prepare(options));
         let prepared = joined(prepared.await)?;
         let sdk_config = sdk_config(&prepared.emulator.endpoint_url()).await;
-        Ok(Emulated {
-            emulator: prepared.emulator,
-            repository: prepared.repository,
-            directory: prepared.directory,
-            sources: prepared.sources,
-            sdk_config,
-            options: prepared.options,
-            lock: prepared.lock,
-        })
+        Ok(Emulated { prepared, sdk_config })
     }
 
     /// Gives the outputs of the deployed stack by name.
@@ -191,13 +167,13 @@ impl LocalStack {
     /// Configures AWS clients that talk to this stack as its owner.
     #[must_use]
     pub fn sdk_config(&self) -> &SdkConfig {
-        &self.sdk_config
+        self.emulated.sdk_config()
     }
 
     /// Names the folder with `stack.json`, `emulator.log` and, in `deploy`, the release that was made.
     #[must_use]
     pub fn directory(&self) -> &Path {
-        &self.directory
+        self.emulated.directory()
     }
 
     /// Starts a process of each function that takes batches, so that the first event finds it there, and tells of each that does
@@ -207,7 +183,7 @@ impl LocalStack {
     ///
     /// [`LocalStackError::Functions`] when the functions are not known.
     pub async fn start_functions(&self) -> Result<Vec<LocalStackError>, LocalStackError> {
-        Ok(Functions::of(&self.sdk_config).await?.start_all().await)
+        Ok(Functions::of(self.sdk_config()).await?.start_all().await)
     }
 
     /// Follows the sources since the functions were built, to give the functions what changes there.
@@ -216,11 +192,12 @@ impl LocalStack {
     ///
     /// [`LocalStackError::Functions`] when the functions are not known.
     pub async fn watch(&self) -> Result<Watch, LocalStackError> {
-        let functions = Functions::of(&self.sdk_config).await?;
+        let functions = Functions::of(self.sdk_config()).await?;
+        let built = &self.emulated.prepared;
         Ok(Watch::new(
-            self.repository.clone(),
+            built.repository.clone(),
             functions,
-            self.sources.clone(),
+            built.sources.clone(),
         ))
     }
 
@@ -230,7 +207,7 @@ impl LocalStack {
     ///
     /// [`LocalStackError::Functions`] when the functions are not known.
     pub async fn watch_at(&self, repository: PathBuf) -> Result<Watch, LocalStackError> {
-        let functions = Functions::of(&self.sdk_config).await?;
+        let functions = Functions::of(self.sdk_config()).await?;
         let sources = sources::look(&repository);
         Ok(Watch::new(repository, functions, sources))
     }
@@ -244,8 +221,8 @@ impl LocalStack {
 impl Drop for LocalStack {
     fn drop(&mut self) {
         // A file that describes a stack which is gone would send tools to a closed port.
-        let _ = std::fs::remove_file(self.directory.join("stack.json"));
-        self.emulator.stop();
+        let _ = std::fs::remove_file(self.directory().join("stack.json"));
+        self.emulated.prepared.emulator.stop();
     }
 }
 

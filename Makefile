@@ -10,7 +10,7 @@ FUNCTIONS := $(patsubst functions/%/Cargo.toml,%,$(wildcard functions/*/Cargo.to
 
 # Where `make install` puts the command line, and how it is built.
 PREFIX ?= $(HOME)/.local
-INSTALL_PROFILE ?= release
+INSTALL_PROFILE ?= command-line
 BUILT ?= target/$(INSTALL_PROFILE:dev=debug)/upvest-webhooks
 BASH_COMPLETIONS := share/bash-completion/completions
 ZSH_COMPLETIONS := share/zsh/site-functions
@@ -35,6 +35,7 @@ export SAM_CLI_TELEMETRY := 0
 ARCHS ?= arm64 x86_64
 DIST ?= dist
 RELEASE_PROFILE ?= release
+CLI_PROFILE = $(RELEASE_PROFILE:release=$(INSTALL_PROFILE))
 # Where its parts are built: functions/ARCH, sbom/ARCH, and cli/TARGET, to which other machines' can be added. Each notes what
 # it is of, so that none of another version or commit gets into a release.
 PARTS := target/release-parts
@@ -171,11 +172,11 @@ release-cli: $(if $(filter Linux,$(SYSTEM)),$(SAM)) ## Build the command line of
 	tools/built.sh $(PARTS)/cli/$(HOST)
 ifeq ($(SYSTEM),Linux)
 	UPVEST_WEBHOOKS_COMMIT="$$(git rev-parse --short=12 HEAD)" PATH="$(CURDIR)/.tools/sam/bin:$$PATH" \
-		$(CARGO) lambda build --locked --profile $(RELEASE_PROFILE) --disable-optimizations --lambda-dir $(PARTS)/lambda \
+		$(CARGO) lambda build --locked --profile $(CLI_PROFILE) --disable-optimizations --lambda-dir $(PARTS)/lambda \
 		--package upvest-webhooks --bin upvest-webhooks
 	$(MAKE) --no-print-directory install-built PREFIX=$(PARTS)/cli/$(HOST) BUILT=$(PARTS)/lambda/upvest-webhooks/bootstrap
 else
-	$(MAKE) --no-print-directory install PREFIX=$(PARTS)/cli/$(HOST) INSTALL_PROFILE=$(RELEASE_PROFILE)
+	$(MAKE) --no-print-directory install PREFIX=$(PARTS)/cli/$(HOST) INSTALL_PROFILE=$(CLI_PROFILE)
 endif
 
 release-package: ## Put the parts of a release together that were built already

@@ -104,7 +104,6 @@ impl Session {
         mut updates: mpsc::Receiver<Update>,
         mut keys: Option<mpsc::UnboundedReceiver<Key>>,
     ) -> Result<()> {
-        self.is_over = false;
         while !self.is_over {
             let pressed = async {
                 match &mut keys {
@@ -198,20 +197,17 @@ impl Session {
         match key {
             Some(_) if self.poster.is_none() => self.console.note("nothing is posted: q ends it"),
             Some(Key::Repeat) => match self.last.clone() {
-                Some(last) => {
-                    self.not_taken.retain(|heard| *heard != last);
-                    self.repeat(last).await?;
-                }
+                Some(last) => self.repeat(last).await?,
                 None => self.console.note("nothing was posted yet"),
             },
             Some(Key::RepeatFailed) => {
                 if self.not_taken.is_empty() {
                     self.console.note("there is nothing that was not taken");
                 }
-                for heard in std::mem::take(&mut self.not_taken) {
-                    if !self.is_over {
-                        self.repeat(heard).await?;
-                    }
+                for _ in 0..self.not_taken.len() {
+                    let next = self.not_taken.first().filter(|_| !self.is_over).cloned();
+                    let Some(heard) = next else { break };
+                    self.repeat(heard).await?;
                 }
             }
             Some(Key::Help) => self.console.note(KEYS),
@@ -220,9 +216,11 @@ impl Session {
         Ok(())
     }
 
-    /// Posts what was heard, and tells of it.
+    /// Posts what was heard, and tells of it. What was not taken counts as that until it is answered: whatever ends the session
+    /// meanwhile does not lose it.
     async fn repeat(&mut self, heard: Heard) -> Result<()> {
         let post = self.post(&heard).await;
+        self.not_taken.retain(|kept| *kept != heard);
         let told = self.tell(&heard, post.as_ref());
         if !post.as_ref().is_none_or(Post::is_taken) {
             self.keep(heard);

@@ -37,16 +37,18 @@ struct Program {
     posted: Arc<Mutex<Vec<(HeaderMap, String)>>>,
 }
 
-/// Where a console writes: kept, or broken as a pipe that nobody reads.
+/// Where a console writes: kept, and after so many writes broken as a pipe that nobody reads any more.
 #[derive(Clone, Default)]
-struct Screen(Rc<RefCell<Vec<u8>>>, bool);
+struct Screen(Rc<RefCell<Vec<u8>>>, Option<usize>);
 
 impl Write for Screen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.1 {
-            true => Err(io::ErrorKind::BrokenPipe.into()),
-            false => self.0.borrow_mut().write(bytes),
+        match &mut self.1 {
+            Some(0) => return Err(io::ErrorKind::BrokenPipe.into()),
+            Some(left) => *left -= 1,
+            None => {}
         }
+        self.0.borrow_mut().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -103,9 +105,22 @@ async fn listen(site: &Deployment, line: &str, keys: &[Key]) -> Output {
 }
 
 async fn listen_on(site: &Deployment, line: &str, keys: &[Key], screen: Screen) -> Output {
+    let notes = Screen::default();
+    let mut session = caught_up(site, line, &screen, &notes).await;
+    let (_idle, updates) = mpsc::channel(1);
+    session.run(updates, Some(pressed(keys))).await.unwrap();
+    session.end();
+    Output {
+        all_taken: session.all_taken(),
+        printed: screen.text(),
+        notes: notes.text(),
+    }
+}
+
+/// Listens until all that there is was heard.
+async fn caught_up(site: &Deployment, line: &str, screen: &Screen, notes: &Screen) -> Session {
     let words = std::iter::once("listen").chain(line.split_whitespace());
     let arguments = Line::try_parse_from(words).unwrap().listen;
-    let notes = Screen::default();
     let console = Console::to(Box::new(screen.clone()), Box::new(notes.clone()));
     let page = Page {
         is_json: line.contains("--json-lines"),
@@ -121,17 +136,13 @@ async fn listen_on(site: &Deployment, line: &str, keys: &[Key], screen: Screen) 
     let _ = feed.look(&sender).await.unwrap();
     drop(sender);
     session.run(updates, None).await.unwrap();
+    session
+}
+
+fn pressed(keys: &[Key]) -> mpsc::UnboundedReceiver<Key> {
     let (pressing, pressed) = mpsc::unbounded_channel();
     keys.iter().for_each(|key| pressing.send(*key).unwrap());
-    drop(pressing);
-    let (_idle, updates) = mpsc::channel(1);
-    session.run(updates, Some(pressed)).await.unwrap();
-    session.end();
-    Output {
-        all_taken: session.all_taken(),
-        printed: screen.text(),
-        notes: notes.text(),
-    }
+    pressed
 }
 
 async fn heard(site: &Deployment, form: Form) -> Vec<HeardDelivery> {
@@ -305,6 +316,45 @@ async fn what_the_program_does_not_take_is_posted_again_by_key() {
 }
 
 #[tokio::test]
+async fn what_is_not_posted_again_before_the_end_was_not_taken() {
+    let site = Deployment::new().await;
+    site.deliver(&[order("o1", 1, "NEW"), order("o2", 1, "NEW")])
+        .await;
+    let program = Program::answering(&[500, 500]).await;
+    let line = format!("--since 1h --forward-to {}", program.url);
+    // Nobody reads on once the first one is posted again.
+    let closing = Screen(Rc::default(), Some(2));
+    let told = listen_on(&site, &line, &[Key::RepeatFailed], closing).await;
+    assert!(
+        !told.all_taken && told.notes.ends_with("2 posted: 1 taken, 1 not taken\n"),
+        "{}",
+        told.notes
+    );
+    assert_eq!(program.bodies().len(), 3);
+
+    let program = Program::answering(&[500, 500, 0]).await;
+    let line = format!("--since 1h --forward-to {}", program.url);
+    let notes = Screen::default();
+    let mut session = caught_up(&site, &line, &Screen::default(), &notes).await;
+    let hangs = async {
+        while program.bodies().len() < 3 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let (_idle, updates) = mpsc::channel(1);
+    tokio::select! {
+        ended = session.run(updates, Some(pressed(&[Key::RepeatFailed]))) => panic!("{ended:?}"),
+        () = hangs => {}
+    }
+    session.end();
+    assert!(
+        !session.all_taken() && notes.text().ends_with("2 posted: 0 taken, 2 not taken\n"),
+        "{}",
+        notes.text()
+    );
+}
+
+#[tokio::test]
 async fn a_program_that_is_down_or_hangs_is_told_and_ends_nothing() {
     let site = Deployment::new().await;
     site.deliver(&[order("o1", 1, "NEW"), order("o2", 1, "NEW")])
@@ -366,7 +416,7 @@ async fn printing_alone_posts_nothing_and_ends_at_a_closed_pipe_or_a_count() {
         told.printed
     );
 
-    let broken = Screen(Rc::default(), true);
+    let broken = Screen(Rc::default(), Some(0));
     let told = listen_on(&site, "--print --since 1h", &[], broken).await;
     assert!(told.all_taken && told.printed.is_empty());
 }

@@ -5,10 +5,9 @@ mod resend;
 mod tests;
 
 use clap::{Args, Subcommand};
+use operator::Result;
 use operator::archive::{VerifyReport, verify};
 use operator::times::{When, period};
-use operator::{Reporter, Result, Stack};
-use pipeline::runtime::clock::Clock;
 
 use self::resend::Resend;
 use crate::arguments::Site;
@@ -65,7 +64,7 @@ impl Command {
     /// Runs the command that was chosen; gives its report.
     pub(crate) async fn run(self, site: Site<'_>) -> Result<Box<dyn Report>> {
         match self {
-            Self::Verify(arguments) => told(arguments.run(site.stack, site.reporter).await),
+            Self::Verify(arguments) => told(arguments.run(site).await),
             Self::Resend(arguments) => told(arguments.run(site).await),
         }
     }
@@ -73,9 +72,9 @@ impl Command {
 
 impl Verify {
     /// Verifies the archive; gives what does not hold.
-    async fn run(self, stack: &Stack, reporter: Reporter<'_>) -> Result<VerifyReport> {
-        let received = period(self.since, self.until, Clock::system().now())?;
-        verify(stack, received, reporter).await
+    async fn run(self, site: Site<'_>) -> Result<VerifyReport> {
+        let received = period(self.since, self.until, site.clock.now())?;
+        verify(site.stack, received, site.reporter).await
     }
 }
 

@@ -4,11 +4,11 @@ mod list;
 mod show;
 
 use clap::Subcommand;
-use operator::{Result, Stack};
+use operator::Result;
 use uuid::Uuid;
 
 use self::list::ListArgs;
-use crate::arguments::ids;
+use crate::arguments::{Site, ids};
 use crate::output::{Report, told};
 
 #[derive(Debug, Subcommand)]
@@ -31,10 +31,10 @@ pub(crate) enum Command {
 
 impl Command {
     /// Reads the audit table; gives a list of operations, or one of them.
-    pub(crate) async fn run(self, stack: &Stack) -> Result<Box<dyn Report>> {
+    pub(crate) async fn run(self, site: Site<'_>) -> Result<Box<dyn Report>> {
         match self {
-            Self::List(list) => told(list.run(stack).await),
-            Self::Show { id } => told(operator::audit::show(stack, id).await),
+            Self::List(list) => told(list.run(site).await),
+            Self::Show { id } => told(operator::audit::show(site.stack, id).await),
         }
     }
 }
@@ -72,13 +72,17 @@ mod tests {
         let second = audit.begin("replay", "INC-2", json!({})).await.unwrap();
         audit.log().end(first.id, &json!({"redriven": 3})).await.unwrap();
 
-        let text = list(None, 50).run(&site.stack).await.unwrap().text();
+        let text = list(None, 50)
+            .run(Site::silent(&site.stack, site.clock()))
+            .await
+            .unwrap()
+            .text();
         let place = |id: Uuid| text.find(&id.to_string()).unwrap();
         assert!(place(second.id) < place(first.id), "{text}");
         assert!(text.contains(OPERATOR) && text.contains("INC-1"), "{text}");
 
         let shown = Command::Show { id: first.id }
-            .run(&site.stack)
+            .run(Site::silent(&site.stack, site.clock()))
             .await
             .unwrap()
             .text();
@@ -86,7 +90,7 @@ mod tests {
             assert!(shown.contains(part), "{part}: {shown}");
         }
         let unended = Command::Show { id: second.id }
-            .run(&site.stack)
+            .run(Site::silent(&site.stack, site.clock()))
             .await
             .unwrap()
             .text();
@@ -117,12 +121,15 @@ mod tests {
             audit.begin(command, "r", json!({})).await.unwrap();
             site.pass(1);
         }
-        let listed = list(Some("replay"), 1).run(&site.stack).await.unwrap();
+        let listed = list(Some("replay"), 1)
+            .run(Site::silent(&site.stack, site.clock()))
+            .await
+            .unwrap();
         let Operations { operations, more, .. } = listed.known::<Operations>();
         assert_eq!((operations.len(), *more), (1, true));
         assert_eq!(operations[0].command, "replay");
         let error = Command::Show { id: Uuid::nil() }
-            .run(&site.stack)
+            .run(Site::silent(&site.stack, site.clock()))
             .await
             .unwrap_err();
         assert_eq!(error.kind(), operator::ErrorKind::NotFound);

@@ -49,8 +49,8 @@ impl Command {
     pub(crate) async fn run(self, stacks: &StackFinder<'_>, clock: &Clock) -> Result<Box<dyn Report>> {
         let site = Site::find(stacks, clock).await?;
         match self {
-            Self::Refresh(refresh) => told(refresh.run(stacks).await),
-            Self::Import(import) => told(import.run(stacks).await),
+            Self::Refresh(refresh) => told(refresh.run(site, stacks).await),
+            Self::Import(import) => told(import.run(site).await),
             Self::Distrust(distrust) => told(distrust.run(site).await),
             Self::Trust(trust) => told(trust.run(site).await),
             Self::List => told(keys::list(site.stack, site.clock.now()).await),

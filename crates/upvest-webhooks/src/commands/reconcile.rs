@@ -96,7 +96,7 @@ struct RepairArguments {
 
 impl Arguments {
     /// Compares, and repairs if that is asked for.
-    pub(crate) async fn run(self, stacks: &StackFinder<'_>) -> Result<Reconciliation> {
+    pub(crate) async fn run(self, stacks: &StackFinder<'_>, clock: &Clock) -> Result<Reconciliation> {
         let key = self.repair.key()?;
         let stack = stacks.stack().await?;
         let client = self.upvest.client(stacks).await?;
@@ -111,7 +111,7 @@ impl Arguments {
         let key = key.signing_key(stack).await?;
         let how = self.repair.how();
         how.must_be_answerable()?;
-        let frame = how.of(Site::find(stacks, &Clock::system()).await?);
+        let frame = how.of(Site::find(stacks, clock).await?);
         repair(&frame, &client, &scope, key, |events| {
             how.confirm(&format!("Tell the stack {events} events in Upvest's place?"))
         })

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use clap::Parser;
 use fake_aws::{CallFilter, Fault, Service};
+use pipeline::runtime::clock::Clock;
 use pipeline::stores::events::conflicts_with;
 use upvest::signature::{Dialect, SigningKey};
 use webhook_tests::deliveries::{KEY_ID, event, import_key, order, topup};
@@ -28,7 +29,7 @@ struct Line {
 async fn verify_archive(deployed: &Deployment, line: &str) -> Result<VerifyReport> {
     let words = std::iter::once("verify").chain(line.split_whitespace());
     let verify = Line::try_parse_from(words).unwrap().verify;
-    let run = Box::pin(verify.run(&deployed.stack, Reporter::silent()));
+    let run = Box::pin(verify.run(Site::silent(&deployed.stack, Clock::system())));
     deployed.receiver.aws.invoke("verify", run).await.unwrap()
 }
 

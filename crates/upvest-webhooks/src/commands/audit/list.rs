@@ -1,14 +1,13 @@
 //! `audit list`: the operations, newest first.
 
 use clap::Args;
+use operator::Result;
 use operator::audit::{COMMANDS, Operations, list};
 use operator::names::instead;
 use operator::times::When;
-use operator::{Result, Stack};
-use pipeline::runtime::clock::Clock;
 
 use super::show::ended;
-use crate::arguments::candidates;
+use crate::arguments::{Site, candidates};
 use crate::output::{Report, rest, rows_of};
 use crate::times::local;
 
@@ -41,10 +40,10 @@ fn command(text: &str) -> Result<String, String> {
 
 impl ListArgs {
     /// Lists the operations that match, newest first.
-    pub(super) async fn run(self, stack: &Stack) -> Result<Operations> {
-        let since = self.since.map(|since| since.instant(Clock::system().now()));
+    pub(super) async fn run(self, site: Site<'_>) -> Result<Operations> {
+        let since = self.since.map(|since| since.instant(site.clock.now()));
         let (command, operator) = (self.command.as_deref(), self.operator.as_deref());
-        list(stack, command, operator, since, self.limit).await
+        list(site.stack, command, operator, since, self.limit).await
     }
 }
 

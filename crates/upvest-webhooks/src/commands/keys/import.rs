@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use operator::Result;
 use operator::keys::{ImportedKeys, KeyFile, import};
-use operator::{Result, StackFinder};
-use pipeline::runtime::clock::Clock;
 
 use super::sent_on::sent_on;
 use crate::arguments::{RepairArgs, Site};
@@ -54,7 +53,7 @@ struct KeyFileArgs {
 
 impl ImportArgs {
     /// Imports the keys of the file; gives what came of each.
-    pub(super) async fn run(self, stacks: &StackFinder<'_>) -> Result<ImportedKeys> {
+    pub(super) async fn run(self, site: Site<'_>) -> Result<ImportedKeys> {
         let file = match (self.file.hmac_secret_file, self.key_id) {
             (Some(path), Some(key_id)) => KeyFile::HmacSecret(path, key_id),
             (_, key_id) => {
@@ -65,7 +64,6 @@ impl ImportArgs {
                 KeyFile::Jwk(jwk, key_id)
             }
         };
-        let site = Site::find(stacks, &Clock::system()).await?;
         let repair = RepairArgs::unasked(Some(self.reason), false).of(site);
         import(&repair, &file, self.replace).await
     }

@@ -3,7 +3,6 @@
 use clap::Args;
 use operator::keys::{RefreshResult, RefreshedKeys, refresh};
 use operator::{Result, StackFinder};
-use pipeline::runtime::clock::Clock;
 
 use super::sent_on::sent_on;
 use crate::arguments::{RepairArgs, Site, UpvestArgs};
@@ -37,8 +36,7 @@ pub(crate) struct RefreshArgs {
 
 impl RefreshArgs {
     /// Fetches the keys that Upvest serves; gives what changed, or would.
-    pub(super) async fn run(self, stacks: &StackFinder<'_>) -> Result<RefreshedKeys> {
-        let site = Site::find(stacks, &Clock::system()).await?;
+    pub(super) async fn run(self, site: Site<'_>, stacks: &StackFinder<'_>) -> Result<RefreshedKeys> {
         let repair = RepairArgs::unasked(self.reason, self.dry_run).of(site);
         refresh(&repair, &self.upvest.client(stacks).await?).await
     }

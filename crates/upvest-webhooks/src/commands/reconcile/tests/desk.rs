@@ -78,7 +78,9 @@ impl Desk {
         let words = std::iter::once("reconcile").chain(line.split_whitespace());
         let arguments = Line::try_parse_from(words).unwrap().reconcile;
         self.world.catch_up();
-        let report = self.world.receiving(arguments.run(&self.world.stacks)).await?;
+        let clock = Clock::system();
+        let run = arguments.run(&self.world.stacks, &clock);
+        let report = self.world.receiving(run).await?;
         let outcome = Outcome {
             json: fitting("reconcile", &report),
             text: report.text(),

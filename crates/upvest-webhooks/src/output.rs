@@ -26,7 +26,7 @@ pub(crate) use json::{pretty, readable};
 pub(crate) use layout::{beside_or_below, fitting, laid_out, paragraph, set_in, terminal_width, width};
 pub(crate) use more::{rest, unnamed};
 pub(crate) use repair::{counted, missing, repair_text};
-pub(crate) use table::{Table, rows_of, table};
+pub(crate) use table::rows_of;
 
 /// Writes itself as one JSON document, as everything does that serialises.
 pub(crate) trait Document {
@@ -55,33 +55,6 @@ pub(crate) trait Report: Document + Debug + Any {
         self.exit() == Exit::Done
     }
 }
-
-/// Defines the report of a group of commands: that of whichever ran, in JSON as by itself.
-macro_rules! one_report_of {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident($report:ty)),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, serde::Serialize)]
-        #[serde(untagged)]
-        pub(crate) enum $name {
-            $($variant($report)),+
-        }
-
-        impl $crate::output::Report for $name {
-            fn text(&self) -> String {
-                match self {
-                    $(Self::$variant(report) => report.text()),+
-                }
-            }
-
-            fn exit(&self) -> $crate::exit::Exit {
-                match self {
-                    $(Self::$variant(report) => report.exit()),+
-                }
-            }
-        }
-    };
-}
-pub(crate) use one_report_of;
 
 /// Takes the report of a command as one of whatever command it is.
 ///
@@ -261,8 +234,9 @@ mod tests {
 
     #[test]
     fn what_fills_the_last_column_is_not_printed() {
-        let mut table = table(["id", "status"]);
-        table.add_row(["1", "NEW"]).add_row(["2", "PROCESSING"]);
+        let table = rows_of([("1", "NEW"), ("2", "PROCESSING")])
+            .column("id", |(id, _)| id)
+            .column("status", |(_, status)| status);
         let printed = trimmed(&table.to_string());
         assert!(printed.lines().all(|line| line.trim_end() == line), "{printed}");
         assert!(printed.contains("NEW\n") && printed.ends_with("PROCESSING\n"));

@@ -39,7 +39,7 @@ impl Command {
             Self::Audit(command) => command.run(site().await?).await?,
             Self::Policy(arguments) => told(arguments.run(site().await?).await)?,
             Self::Deploy(arguments) => told(Box::pin(arguments.run(stacks)).await)?,
-            Self::Configure(arguments) => told(Box::pin(arguments.run(stacks)).await)?,
+            Self::Configure(arguments) => Box::pin(arguments.run(stacks)).await?,
             Self::Doctor(arguments) => told(arguments.run(stacks).await)?,
             Self::Reconcile(arguments) => told(Box::pin(arguments.run(stacks, clock)).await)?,
             Self::Spec(command) => told(command.run())?,

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use operator::deploy::{Configuration, Deployed, Plan, Settings, StackParameters, configure, parameters};
+use operator::deploy::{Configuration, Plan, Settings, StackParameters, configure, parameters};
 use operator::{Result, StackFinder};
 
 use super::deploy::{Destination, ask};
 use crate::arguments::ConsentArgs;
-use crate::output::{Report, one_report_of, table};
+use crate::output::{Report, rows_of, told};
 
 /// Lists the options that say something of a change.
 const CHANGING: [&str; 7] = [
@@ -45,17 +45,9 @@ pub(crate) struct Arguments {
     consent: ConsentArgs,
 }
 
-one_report_of! {
-    /// Holds the result of what was asked for, a change or a list.
-    ConfigureReport {
-        Shown(StackParameters),
-        Changed(Deployed),
-    }
-}
-
 impl Arguments {
     /// Changes parameters after a question that counts what would change, or lists them.
-    pub(crate) async fn run(self, stacks: &StackFinder<'_>) -> Result<ConfigureReport> {
+    pub(crate) async fn run(self, stacks: &StackFinder<'_>) -> Result<Box<dyn Report>> {
         if !self.show {
             self.consent.must_be_answerable()?;
         }
@@ -63,7 +55,7 @@ impl Arguments {
         let destination = Destination::find(stacks).await?;
         let (target, consent) = (destination.target(), &self.consent);
         if self.show {
-            return Ok(ConfigureReport::Shown(parameters(&target).await?));
+            return told(parameters(&target).await);
         }
         let configuration = Configuration {
             settings,
@@ -73,18 +65,16 @@ impl Arguments {
             dry_run: consent.dry_run,
         };
         let confirm = async |plan: &Plan| ask(consent, &target, plan).await;
-        let changed = configure(&target, &configuration, confirm).await?;
-        Ok(ConfigureReport::Changed(changed))
+        told(configure(&target, &configuration, confirm).await)
     }
 }
 
 impl Report for StackParameters {
     fn text(&self) -> String {
-        let mut rows = table(["parameter", "value", "default"]);
-        for parameter in &self.parameters {
-            let is_default = if parameter.is_default { "✓" } else { "" };
-            rows.add_row([parameter.name.as_str(), parameter.value.as_str(), is_default]);
-        }
-        rows.to_string()
+        rows_of(&self.parameters)
+            .column("parameter", |parameter| &parameter.name)
+            .column("value", |parameter| &parameter.value)
+            .optional("default", |parameter| parameter.is_default.then_some("✓"))
+            .to_string()
     }
 }

@@ -7,7 +7,7 @@ use operator::Result;
 use operator::drain::{Drained, QueueRemains, Resumed, drain, resume};
 
 use crate::arguments::{RepairArgs, Site};
-use crate::output::{Exit, Report, repair_text, table, told};
+use crate::output::{Exit, Report, repair_text, rows_of, told};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -68,17 +68,15 @@ impl Report for Drained {
 }
 
 fn left(report: &Drained) -> String {
-    let mut table = table(["left in", "messages"]);
-    let mut of_queues = |kind: &str, queues: &[QueueRemains]| {
-        for QueueRemains { queue, messages } in queues {
-            table.add_row([format!("{kind}{}", queue.as_str()), messages.to_string()]);
-        }
-    };
-    of_queues("", &report.queues);
-    of_queues("dead letters of ", &report.dead_letters);
-    if report.pending > 0 {
-        table.add_row(["pending deliveries".to_owned(), report.pending.to_string()]);
-    }
+    let in_queue = |left: &QueueRemains| (left.queue.as_str().to_owned(), left.messages);
+    let dead = |left: &QueueRemains| (format!("dead letters of {}", left.queue.as_str()), left.messages);
+    let pending = (report.pending > 0).then(|| ("pending deliveries".to_owned(), report.pending as u64));
+    let queues = report.queues.iter().map(in_queue);
+    let left = queues.chain(report.dead_letters.iter().map(dead)).chain(pending);
+    let left: Vec<(String, u64)> = left.collect();
+    let table = rows_of(&left)
+        .column("left in", |(place, _)| place)
+        .column("messages", |(_, messages)| messages);
     format!("{table}\n")
 }
 

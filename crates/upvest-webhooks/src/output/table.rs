@@ -18,17 +18,9 @@ const PADDING: usize = 2;
 
 /// Holds rows under a header, to be laid out when they are printed.
 #[derive(Debug)]
-pub(crate) struct Table {
+struct Table {
     header: Vec<String>,
     rows: Vec<Vec<String>>,
-}
-
-/// Makes a table with a header.
-pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
-    Table {
-        header: header.map(str::to_owned).to_vec(),
-        rows: Vec::new(),
-    }
 }
 
 /// Holds a table with a row for each thing, which is written column by column.
@@ -90,17 +82,6 @@ impl<T> fmt::Display for Rows<T> {
 }
 
 impl Table {
-    /// Adds a row with a cell for each column, each of one line.
-    pub(crate) fn add_row<C: ToString>(&mut self, cells: impl IntoIterator<Item = C>) -> &mut Self {
-        self.rows.push(
-            cells
-                .into_iter()
-                .map(|cell| harmless_line(&cell.to_string()))
-                .collect(),
-        );
-        self
-    }
-
     /// Gives the columns that a table needs in which no word is broken, with the spaces between them.
     fn least_widths(&self) -> Vec<usize> {
         let longest = |column: usize| {
@@ -172,11 +153,12 @@ mod tests {
 
     const ID: &str = "9fc8c651-1a1d-47c4-b0c2-1f724601ecf4";
 
-    fn filled() -> Table {
-        let mut table = table(["id", "found"]);
-        table.add_row([ID, "the signature does not hold under the key that it names"]);
-        table.add_row(["b", "expired"]);
-        table
+    fn filled() -> String {
+        let why = "the signature does not hold under the key that it names";
+        rows_of([(ID, why), ("b", "expired")])
+            .column("id", |(id, _)| id)
+            .column("found", |(_, found)| found)
+            .to_string()
     }
 
     fn widest(text: &str) -> usize {
@@ -188,7 +170,7 @@ mod tests {
 
     #[test]
     fn columns_are_aligned() {
-        let text = filled().to_string();
+        let text = filled();
         let lines: Vec<&str> = text.lines().collect();
         let column = |line: &str, text: &str| line[..line.find(text).unwrap()].chars().count();
         assert_eq!(column(lines[0], "found"), column(lines[2], "the signature"));
@@ -198,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_narrow_table_is_broken_between_words_alone() {
-        let text = laid_out(Some(64), || filled().to_string());
+        let text = laid_out(Some(64), filled);
         assert!(widest(&text) <= 64, "{text}");
         assert!(text.contains(ID) && text.contains("signature"), "{text}");
         assert_eq!(text.lines().next().map(|line| line.contains("found")), Some(true));
@@ -206,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_table_that_cannot_be_made_narrow_becomes_blocks() {
-        let text = laid_out(Some(44), || filled().to_string());
+        let text = laid_out(Some(44), filled);
         let expected = format!(
             " id      {ID}\n found   the signature does not hold under\n         the key that it names\n\n id      b\n found   expired"
         );

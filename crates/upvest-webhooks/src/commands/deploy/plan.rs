@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use operator::deploy::{Change, ChangeKind, Plan};
 
-use crate::output::{Table, paragraph, table};
+use crate::output::{joined, paragraph, rows_of};
 
 /// Writes what would change: what may lose data first, then parameters and tags, then the
 /// resources.
@@ -22,11 +22,10 @@ pub(crate) fn plan_text(plan: &Plan) -> String {
         if values.is_empty() {
             continue;
         }
-        let mut rows = table([what, "before", "after"]);
-        for change in values {
-            let before = change.before.as_deref().map_or(absent, empty);
-            rows.add_row([change.name.as_str(), before, empty(&change.after)]);
-        }
+        let rows = rows_of(values)
+            .column(what, |change| &change.name)
+            .column("before", |change| change.before.as_deref().map_or(absent, empty))
+            .column("after", |change| empty(&change.after));
         text.push_str(&format!("{rows}\n"));
     }
     if !plan.changes.is_empty() {
@@ -37,30 +36,26 @@ pub(crate) fn plan_text(plan: &Plan) -> String {
 }
 
 /// Counts the resources of a new stack by type: some two hundred lines that all say "new" are read by nobody.
-fn kinds(plan: &Plan) -> Table {
+fn kinds(plan: &Plan) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for change in &plan.changes {
         *counts.entry(&change.resource_type).or_default() += 1;
     }
-    let mut rows = table(["what", "type", "number"]);
-    for (resource_type, count) in counts {
-        rows.add_row([word(ChangeKind::New), resource_type, &count.to_string()]);
-    }
-    rows
+    rows_of(&counts)
+        .column("what", |_| word(ChangeKind::New))
+        .column("type", |(resource_type, _)| resource_type)
+        .column("number", |(_, count)| count)
+        .to_string()
 }
 
 /// Lists each resource of a stack that is there, with what would change of it.
-fn resources(plan: &Plan) -> Table {
-    let mut rows = table(["what", "resource", "type", "properties"]);
-    for change in &plan.changes {
-        rows.add_row([
-            word(change.change),
-            &change.resource,
-            &change.resource_type,
-            &change.changed_properties.join(", "),
-        ]);
-    }
-    rows
+fn resources(plan: &Plan) -> String {
+    rows_of(&plan.changes)
+        .column("what", |change| word(change.change))
+        .column("resource", |change| &change.resource)
+        .column("type", |change| &change.resource_type)
+        .column("properties", |change| joined(&change.changed_properties))
+        .to_string()
 }
 
 /// Asks whether all of this is wanted.
@@ -76,12 +71,11 @@ pub(crate) fn question(plan: &Plan, stack: &str) -> String {
         let count = plan.changes.iter().filter(|change| change.change == kind).count();
         (count > 0).then(|| format!("{count} {}", word(kind)))
     });
-    let counted: Vec<String> = counted.collect();
     let stack = match plan.is_new {
         true => format!("the new stack {stack}"),
         false => format!("stack {stack}"),
     };
-    format!("Resources of {stack}: {}. Go on?", counted.join(", "))
+    format!("Resources of {stack}: {}. Go on?", joined(counted))
 }
 
 fn word(kind: ChangeKind) -> &'static str {

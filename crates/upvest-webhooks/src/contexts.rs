@@ -93,11 +93,12 @@ impl Contexts {
     pub(crate) fn read(variables: &Lookup<'_>) -> Result<Self> {
         let file = place(variables);
         let text = match file.as_ref().map(fs::read_to_string) {
+            Some(Ok(text)) => text,
             Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {
                 let file = file.unwrap_or_default();
                 return Err(Error::context(format!("cannot read {}", file.display()))(error));
             }
-            read => read.and_then(|text| text.ok()).unwrap_or_default(),
+            Some(Err(_)) | None => String::new(),
         };
         Self::parsed(file, &text)
     }

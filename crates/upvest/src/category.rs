@@ -82,6 +82,14 @@ mod tests {
     }
 
     #[test]
+    fn all_rows_of_an_entity_are_of_one_domain() {
+        for row in CATEGORIES {
+            let mut of_entity = CATEGORIES.iter().filter(|other| other.entity == row.entity);
+            assert!(of_entity.all(|other| other.domain == row.domain), "{}", row.name);
+        }
+    }
+
+    #[test]
     fn a_type_with_a_row_of_its_own_differs_from_its_category() {
         assert_eq!(of("USER.CREATED").key, ["id"]);
         assert_eq!(of("USER.DATA_CHANGE_FAILED").key, ["user_id"]);

@@ -30,7 +30,7 @@ pub struct Shown {
     pub deduplication_id: Option<String>,
     /// Holds its SQS attributes by name, with credentials left out.
     pub attributes: BTreeMap<String, String>,
-    /// Tells what it carries, decoded. It may hold personal data, so that who did not ask for it takes it out.
+    /// Tells what it carries, decoded. It may hold personal data: a caller that was not asked for it leaves it out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 }

@@ -118,7 +118,7 @@ async fn post(url: &str, key: SigningKey, timeout: Duration) -> Result<Option<An
     Ok(outcomes.into_iter().next().map(|outcome| outcome.answer))
 }
 
-/// Looks the host of the URL up; `None` where all is well.
+/// Looks the host of the URL up; `None` where it has none.
 async fn resolve(url: &Url) -> Option<Finding> {
     let host = url.host_str()?.to_owned();
     let port = url.port_or_known_default().unwrap_or(443);

@@ -8,7 +8,7 @@ use pipeline::stores::entities::{Entities, Summary};
 use serde::Serialize;
 use upvest::{Domain, EntityKey};
 
-use super::rebuild::domain_of;
+use super::domain_of;
 use crate::error::Result;
 use crate::find::{MOST_PAGES, any_of};
 use crate::stack::Stack;

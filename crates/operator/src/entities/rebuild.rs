@@ -7,9 +7,9 @@ use pipeline::stores::audit::Operation;
 use pipeline::stores::entities::{Entities, EntityError};
 use serde::Serialize;
 use serde_json::json;
-use upvest::category::CATEGORIES;
 use upvest::{Domain, EntityKey};
 
+use super::domain_of;
 use super::verify::{Finding, Problem, Verified, find_all, find_in_domains};
 use crate::dlq::Waiting;
 use crate::error::{Error, Result};
@@ -150,12 +150,6 @@ impl Which {
             }
         }
     }
-}
-
-/// Finds the domain that entities of this type belong to.
-pub(super) fn domain_of(entity: &EntityKey) -> Domain {
-    let mut rows = CATEGORIES.iter().filter(|row| row.entity == entity.entity_type());
-    rows.next().map_or(Domain::Unrecognised, |row| row.domain)
 }
 
 /// Folds entities again, and writes them.

@@ -7,7 +7,7 @@ use pipeline::stores::entities::Entities;
 use serde::Serialize;
 use upvest::{Domain, EntityKey};
 
-use super::rebuild::domain_of;
+use super::domain_of;
 use super::show::unknown;
 use crate::error::Result;
 use crate::fold::{Comparison, Refold};

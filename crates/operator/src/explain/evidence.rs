@@ -111,7 +111,7 @@ pub enum Signature {
     },
 }
 
-/// Names the events that are looked for in a delivery by their ids; all of them where none is named.
+/// Names the events that are looked for in a delivery by their ids; `None` stands for all.
 pub(super) type Wanted<'w> = Option<&'w BTreeSet<String>>;
 
 impl Evidence {

@@ -104,20 +104,21 @@ async fn selected_events_of(records: &Records, found: &Found, filter: &Filter) -
         };
         let is_the_one = owner.delivery_id == delivery_id && owner.sha256 == event.identity().to_hex();
         // Of the same event twice in a delivery, one is enough.
-        let is_wanted = |_: &_| is_the_one && taken.insert(event.id().to_owned());
-        let Some(entity) = owner.aggregate.clone().filter(is_wanted) else {
-            continue;
-        };
-        page.events.push(Selected {
-            entity,
-            occurred: owner.occurred.clone(),
-            event_type: owner.event_type.clone(),
-            delivered: Some(Delivered {
-                json: event.json().to_owned(),
-                delivery_id: delivery_id.clone(),
-                sha256: owner.sha256.clone(),
-            }),
-        });
+        if is_the_one
+            && let Some(entity) = &owner.aggregate
+            && taken.insert(event.id().to_owned())
+        {
+            page.events.push(Selected {
+                entity: entity.clone(),
+                occurred: owner.occurred.clone(),
+                event_type: owner.event_type.clone(),
+                delivered: Some(Delivered {
+                    json: event.json().to_owned(),
+                    delivery_id: delivery_id.clone(),
+                    sha256: owner.sha256.clone(),
+                }),
+            });
+        }
     }
     Ok(page)
 }

@@ -44,7 +44,11 @@ pub(crate) struct Sender<'s> {
 }
 
 /// Is an event with the entity and the place that the log has of it.
-type Had = (EntityKey, Occurred, Delivered);
+struct Had {
+    aggregate: EntityKey,
+    occurred: Occurred,
+    delivered: Delivered,
+}
 
 impl Sender<'_> {
     /// Sends all that is left, and records that it is done. Gives how many were sent, those before an interruption
@@ -105,18 +109,22 @@ impl Sender<'_> {
         for event in events {
             let event_id = event.occurred.event_id.clone();
             let had = match event.delivered.clone() {
-                Some(delivered) => Ok((event.entity.clone(), event.occurred.clone(), delivered)),
+                Some(delivered) => Ok(Had {
+                    aggregate: event.entity.clone(),
+                    occurred: event.occurred.clone(),
+                    delivered,
+                }),
                 None => from_log(records, items.remove(&event_id)).await?,
             };
             match had {
-                Ok((aggregate, occurred, delivered)) => messages.push(EventMessage {
+                Ok(had) => messages.push(EventMessage {
                     event_id,
                     domain: upvest::category::of(&event.event_type).domain,
-                    aggregate,
-                    occurred,
-                    json: delivered.json,
-                    sha256: delivered.sha256,
-                    delivery_id: delivered.delivery_id,
+                    aggregate: had.aggregate,
+                    occurred: had.occurred,
+                    json: had.delivered.json,
+                    sha256: had.delivered.sha256,
+                    delivery_id: had.delivered.delivery_id,
                     dispatch: Dispatch::Replay,
                     dispatched_at: self.at,
                     replay: Some(self.id.to_string()),
@@ -167,11 +175,14 @@ async fn from_log(records: &Records, item: Option<LoggedEvent>) -> Result<Result
     let (delivery_id, sha256) = (item.delivery_id, item.sha256);
     let aggregate = item.aggregate.ok_or("it belongs to no entity any more");
     Ok(json.and_then(|json| {
-        let delivered = Delivered {
-            json,
-            delivery_id,
-            sha256,
-        };
-        Ok((aggregate?, item.occurred, delivered))
+        Ok(Had {
+            aggregate: aggregate?,
+            occurred: item.occurred,
+            delivered: Delivered {
+                json,
+                delivery_id,
+                sha256,
+            },
+        })
     }))
 }

@@ -64,7 +64,7 @@ pub(crate) fn beside_or_below(first: &str, indent: &str, text: &str) -> String {
     }
 }
 
-/// Sets each line of a text in, which is none of ours.
+/// Indents each line of a text that is not ours, so that none of them is taken for a line of ours.
 pub(crate) fn set_in(text: &str) -> String {
     text.lines().map(|line| format!("  {line}\n")).collect()
 }

@@ -23,7 +23,8 @@ pub const SYNTHETIC: &str = "synthetic";
 pub const RECONCILED: &str = "RECONCILED";
 
 /// Reads the category off an event type: its text before the first full stop.
-pub(crate) fn name_of(event_type: &str) -> &str {
+#[must_use]
+pub fn name_of(event_type: &str) -> &str {
     event_type
         .split_once('.')
         .map_or(event_type, |(category, _)| category)

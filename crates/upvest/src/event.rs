@@ -145,9 +145,7 @@ impl<'a> Event<'a> {
     /// Reads the category off the type: its text before the first full stop, for example `ORDER`.
     #[must_use]
     pub fn category_name(&self) -> &str {
-        self.event_type
-            .split_once('.')
-            .map_or(&self.event_type, |(category, _)| category)
+        category::name_of(&self.event_type)
     }
 
     /// Reads the state off the type: its text after the first full stop, for example `FILLED`.

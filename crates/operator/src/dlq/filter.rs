@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
+use upvest::category::name_of;
 
 use super::message::{About, Message};
 use crate::stack::Queue;
@@ -76,9 +77,10 @@ impl Filter {
         let event_type = about.r#type.as_deref();
         because.is_none_or(|text| reason.is_some_and(|reason| reason.contains(&text)))
             && (self.entity.is_none() || self.entity == about.entity)
-            && self.event_type.as_deref().is_none_or(|wanted| {
-                event_type.is_some_and(|own| own == wanted || own.split('.').next() == Some(wanted))
-            })
+            && self
+                .event_type
+                .as_deref()
+                .is_none_or(|wanted| event_type.is_some_and(|own| own == wanted || name_of(own) == wanted))
     }
 }
 

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use serde::Serialize;
-use upvest::{Domain, EntityKey};
+use upvest::{Domain, EntityKey, category};
 
 use crate::error::Result;
 use crate::find::any_of;
@@ -137,12 +137,12 @@ impl Wanted<'_> {
     fn takes(&self, event: &Selected) -> bool {
         let Query { types, domains, .. } = self.query;
         let event_type = event.event_type.as_str();
-        let category = event_type.split('.').next().expect("a split has a first part");
+        let category = category::name_of(event_type);
         (types.is_empty()
             || types
                 .iter()
                 .any(|wanted| wanted == event_type || wanted == category))
-            && (domains.is_empty() || domains.contains(&upvest::category::of(event_type).domain))
+            && (domains.is_empty() || domains.contains(&category::of(event_type).domain))
             && (self.own.as_ref()).is_none_or(|own| own.contains(&event.entity))
     }
 }

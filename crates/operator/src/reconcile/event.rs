@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
-use upvest::category::{Category, RECONCILED};
+use upvest::category::{Category, RECONCILED, name_of};
 use upvest::{EntityKey, Event};
 use upvest_api::Fetched;
 use uuid::Uuid;
@@ -31,7 +31,7 @@ struct Mark {
 pub(super) fn to_json(operation: Uuid, event_type: &str, fetched: &Fetched) -> String {
     let object = fetched.object.get();
     let id = super::object::id_of(&fetched.object).map_or_else(|| object.to_owned(), String::from);
-    let category = event_type.split('.').next().expect("a split has a first part");
+    let category = name_of(event_type);
     let digest = Sha256::digest(format!("{operation}#{category}#{id}"));
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use upvest::category;
 
 use crate::times::to_the_second;
 
@@ -45,15 +46,13 @@ pub enum Filter {
 impl Filter {
     /// Tells whether an event of this type passes.
     pub(crate) fn lets_pass(&self, event_type: &str) -> bool {
-        let category = event_type
-            .split_once('.')
-            .map_or(event_type, |(category, _)| category);
+        let category = category::name_of(event_type);
         match self {
             Self::Any => true,
             Self::Types(types) => types.iter().any(|name| name == event_type),
             Self::Categories(categories) => categories.iter().any(|name| name == category),
             Self::Domains(domains) => {
-                let domain = upvest::category::of(event_type).domain.name();
+                let domain = category::of(event_type).domain.name();
                 domains.iter().any(|name| name == domain)
             }
         }

@@ -6,7 +6,7 @@ use upvest::Category;
 use upvest::category::{self, CATEGORIES, Role};
 use upvest::projection::{REFERENCE_TYPES, reference_paths};
 
-use super::document::{EventSchema, Fields, Specification, category_of};
+use super::document::{EventSchema, Fields, Specification};
 use super::{Difference, Side, Subject};
 use crate::names;
 
@@ -71,17 +71,22 @@ fn categories(specification: &Specification, found: &mut Found) {
 /// Compares the types of the categories that the specification has events of. (Of the others the category is told.)
 fn event_types(specification: &Specification, found: &mut Found) {
     let specified = specification.event_types();
-    let with_events: BTreeSet<&str> = specified.iter().map(|name| category_of(name)).collect();
-    let known = names::event_types().filter(|name| with_events.contains(category_of(name)));
+    let with_events: BTreeSet<&str> = specified.iter().map(|name| category::name_of(name)).collect();
+    let known = names::event_types().filter(|name| with_events.contains(category::name_of(name)));
     let known: BTreeSet<String> = known.collect();
     for name in &specified {
-        let own = category_of(name);
+        let own = category::name_of(name);
         if row_of(own).is_none() || !category::of(name).knows_type(name) {
             found.note(Subject::EventType, Side::Specification, Some(own), name);
         }
     }
     for name in known.iter().filter(|name| !specified.contains(name.as_str())) {
-        found.note(Subject::EventType, Side::Table, Some(category_of(name)), name);
+        found.note(
+            Subject::EventType,
+            Side::Table,
+            Some(category::name_of(name)),
+            name,
+        );
     }
 }
 
@@ -91,7 +96,7 @@ fn keys(event: &EventSchema, found: &mut Found) {
     for event_type in event
         .types
         .iter()
-        .filter(|name| row_of(category_of(name)).is_some())
+        .filter(|name| row_of(category::name_of(name)).is_some())
     {
         let row = category::of(event_type);
         let has = |path: &str| event.fields.contains_key(path);
@@ -119,7 +124,7 @@ fn keys(event: &EventSchema, found: &mut Found) {
 fn fields_by_category(specification: &Specification) -> BTreeMap<&str, Fields> {
     let mut by_category = BTreeMap::<&str, Fields>::new();
     for event in &specification.events {
-        let categories: BTreeSet<&str> = event.types.iter().map(|name| category_of(name)).collect();
+        let categories: BTreeSet<&str> = event.types.iter().map(|name| category::name_of(name)).collect();
         for category in categories {
             let fields = by_category.entry(category).or_default();
             for (path, values) in &event.fields {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value};
+use upvest::category::name_of;
 
 use crate::error::{Error, Result};
 
@@ -42,7 +43,7 @@ pub(super) type Fields = BTreeMap<String, BTreeSet<String>>;
 impl Specification {
     /// The categories that events or a subscription may have.
     pub(super) fn categories(&self) -> BTreeSet<&str> {
-        let of_types = self.event_types().into_iter().map(category_of);
+        let of_types = self.event_types().into_iter().map(name_of);
         of_types
             .chain(self.subscribable.iter().map(String::as_str))
             .collect()
@@ -52,13 +53,6 @@ impl Specification {
         let types = self.events.iter().flat_map(|event| &event.types);
         types.map(String::as_str).collect()
     }
-}
-
-/// Reads the category off an event type.
-pub(super) fn category_of(event_type: &str) -> &str {
-    event_type
-        .split_once('.')
-        .map_or(event_type, |(category, _)| category)
 }
 
 impl Document {

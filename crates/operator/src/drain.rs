@@ -168,16 +168,10 @@ async fn reserve(stack: &Stack, function: &str, concurrency: Option<i32>) -> Res
 
 /// Finds the name that AWS gave ingest.
 async fn function_name(stack: &Stack) -> Result<String> {
-    let client = stack.cloudformation();
-    let listed = client.list_stack_resources().stack_name(stack.name()?);
-    let mut resources = listed.into_paginator().items().send();
-    while let Some(resource) = resources.next().await {
-        let resource = resource.map_err(AwsError::of("cloudformation:ListStackResources"))?;
-        if resource.logical_resource_id() == Some(INGEST) {
-            return Ok(resource.physical_resource_id().unwrap_or_default().to_owned());
-        }
-    }
-    Err(Error::not_found(format!("the stack has no {INGEST}")))
+    let mut resources = stack.resources().await?.into_iter();
+    let ingest = resources.find(|resource| resource.logical == INGEST);
+    let missing = || Error::not_found(format!("the stack has no {INGEST}"));
+    ingest.map(|ingest| ingest.physical).ok_or_else(missing)
 }
 
 /// Stops ingest, and waits until all queues have looked empty for a while, or time is over.

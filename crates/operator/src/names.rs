@@ -3,6 +3,8 @@
 //! Where all names are known, another one is refused, with the nearest. Event types are open: Upvest adds some every week,
 //! so that an unknown one is looked for all the same, and the operator told what it may have been.
 
+use std::fmt::Display;
+
 use upvest::category::CATEGORIES;
 use upvest::delivery::{DeliveryError, NO_ENTITY_KEY};
 use upvest::event::EventError;
@@ -51,6 +53,12 @@ pub fn instead<'n>(wanted: &str, names: impl IntoIterator<Item = &'n str> + Clon
         ),
         false => format!("there are {}", names.join(", ")),
     }
+}
+
+/// Writes names, or other things, in one line: `a, b, c`.
+pub fn joined(names: impl IntoIterator<Item = impl Display>) -> String {
+    let names = names.into_iter().map(|name| name.to_string());
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// Lists the reasons for which this version puts deliveries and events in quarantine.

@@ -20,7 +20,7 @@ impl Refusals {
     /// Opens what a stack tells by whose an event is.
     pub(crate) fn of(stack: &Stack, clock: Clock) -> Self {
         Self {
-            subscriptions: match stack.subscription_policy() {
+            subscriptions: match stack.policy("SubscriptionPolicy") {
                 Policy::Strict => stack.subscriptions(clock),
                 Policy::Flag => None,
             },

@@ -161,21 +161,6 @@ impl Stack {
         self.output(&format!("{queue}DeadLetterQueueUrl"))
     }
 
-    /// Names the event bus that changes are published to, if the stack publishes any.
-    pub fn event_bus(&self) -> Option<&str> {
-        self.optional("EventBusName")
-    }
-
-    /// Tells what the stack does about signatures that are out of their time: its parameter of that name.
-    pub fn freshness_policy(&self) -> Policy {
-        self.policy("FreshnessPolicy")
-    }
-
-    /// Tells what the stack does about events of subscriptions that are not ours: its parameter of that name.
-    pub fn subscription_policy(&self) -> Policy {
-        self.policy("SubscriptionPolicy")
-    }
-
     /// Tells which of Upvest's environments the stack receives from: its parameter of that name. One that does not say so is taken
     /// for live.
     pub fn environment(&self) -> Environment {
@@ -195,7 +180,8 @@ impl Stack {
         })
     }
 
-    fn policy(&self, output: &str) -> Policy {
+    /// Gives the policy that a parameter of this name sets: what the stack does about what it may take or refuse.
+    pub(crate) fn policy(&self, output: &str) -> Policy {
         let policy = self.optional(output).and_then(|name| name.parse().ok());
         policy.unwrap_or(Policy::Flag)
     }

@@ -9,7 +9,6 @@ mod key;
 mod made_up;
 mod samples;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use pipeline::runtime::clock::Clock;
@@ -23,8 +22,7 @@ pub use self::samples::{stories, types};
 
 use self::following::Follower;
 use crate::error::{Error, Result};
-use crate::reporter::Reporter;
-use crate::send::{Answer, Load, Outcome, Pace, Payload, Target};
+use crate::send::{Answer, Load, Outcome, Payload, Target};
 use crate::stack::{Part, Stack, StackFinder};
 use crate::upvest_account::UpvestAccount;
 
@@ -118,13 +116,8 @@ pub async fn trigger(stacks: &StackFinder<'_>, request: &Request, clock: &Clock)
     let target = Target::new(&stack.part(Part::WebhookUrl)?, false)?;
     let mut load = Load::new(vec![Payload::Events(json)], key, &target, ANSWER)?;
     load.clock = clock.clone();
-    let pace = Pace {
-        rate: None,
-        concurrency: 1,
-    };
     let follower = Follower::of(stack)?;
-    let (mut outcomes, _) = Arc::new(load).run(pace, Reporter::silent()).await?;
-    let outcome = outcomes.pop().expect("there is an outcome for each slot");
+    let outcome = load.run_one().await?;
     if outcome.answer.is_success() {
         follower.follow(&mut events, request.patience).await?;
     }

@@ -9,7 +9,7 @@ mod repair;
 mod table;
 
 use std::any::Any;
-use std::fmt::{Debug, Display};
+use std::fmt::Debug;
 use std::io::{self, Write};
 
 use anstream::{AutoStream, ColorChoice};
@@ -25,6 +25,7 @@ pub(crate) use harmless::{harmless, harmless_json, harmless_line};
 pub(crate) use json::{pretty, readable};
 pub(crate) use layout::{beside_or_below, fitting, laid_out, paragraph, set_in, terminal_width, width};
 pub(crate) use more::{rest, unnamed};
+pub(crate) use operator::names::joined;
 pub(crate) use repair::{counted, missing, repair_text};
 pub(crate) use table::rows_of;
 
@@ -171,12 +172,6 @@ pub(crate) fn facts<'f>(facts: impl IntoIterator<Item = (&'f str, Option<String>
         .into_iter()
         .map(|(name, value)| format!("{name:width$}  {}\n", harmless_line(&value)))
         .collect()
-}
-
-/// Writes things in one line: `a, b, c`.
-pub(crate) fn joined(things: impl IntoIterator<Item = impl Display>) -> String {
-    let things = things.into_iter().map(|thing| thing.to_string());
-    things.collect::<Vec<_>>().join(", ")
 }
 
 /// Strips lines of the spaces that fill a table's last column, which would wrap in a terminal.

@@ -1,6 +1,7 @@
 //! What a check of the archive finds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -62,17 +63,10 @@ pub struct VerifyReport {
     pub findings: Vec<Finding>,
 }
 
-impl Problem {
-    /// Names it as the JSON document does.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Extra => "extra",
-            Self::Changed => "changed",
-            Self::Unverifiable => "unverifiable",
-            Self::BadObject => "bad-object",
-        }
+impl fmt::Display for Problem {
+    /// Writes the name that the JSON has.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }
 

@@ -13,6 +13,9 @@ use crate::error::{Error, ErrorKind};
 /// Names the policy with the permissions of those who look.
 const POLICY: &str = "upvest-webhooks policy look";
 
+/// Is how DynamoDB, EventBridge and Lambda call what is not there.
+pub(super) const GONE: &str = "ResourceNotFoundException";
+
 /// Tells what to do about credentials that cannot be had or used.
 const CREDENTIALS: &str =
     "check the secret or file with the credentials (--upvest-secret, --upvest-credentials)";

@@ -6,12 +6,12 @@ use upvest::TimeSource;
 
 use super::check::{CheckError, Checked};
 use super::finding::Finding;
+use crate::find::MOST_PAGES;
+use crate::names::joined;
 use crate::stack::Stack;
 
 const EVENT_TYPES: &str = "event types";
 const EVENT_TIMES: &str = "event times";
-/// Bounds the pages of a table that are looked through, of 1 MB each: about a thousand entities or events.
-const MOST_PAGES: usize = 20;
 
 /// Lists event types of known categories that this version does not know, as far as entities that were looked at had them.
 pub(super) async fn unknown_types(stack: &Stack) -> Checked {
@@ -37,9 +37,7 @@ pub(super) async fn unknown_types(stack: &Stack) -> Checked {
         let found = format!("no entity had one of a type that is not known{so_far}");
         return Ok(vec![Finding::ok(EVENT_TYPES, found)]);
     }
-    let types = types.iter();
-    let types: Vec<String> = types.map(|(name, count)| format!("{name} ({count})")).collect();
-    let types = types.join(", ");
+    let types = joined(types.iter().map(|(name, count)| format!("{name} ({count})")));
     let found = format!("not known, by how many entities had them: {types}{so_far}");
     let advice = "upgrade, or add them to the table of categories (docs/adding-a-domain.md); their events are in the log, \
                   and changed no state: `upvest-webhooks entities show KEY` names them";
@@ -76,8 +74,7 @@ fn time_finding(events: &str, flags: &BTreeMap<String, (u64, String)>) -> Findin
     let counts = flags
         .iter()
         .map(|(flag, (count, event_type))| format!("{count} by {flag} (such as {event_type})"));
-    let counts: Vec<String> = counts.collect();
-    let found = format!("of {events}, not by their own time: {}", counts.join(", "));
+    let found = format!("of {events}, not by their own time: {}", joined(counts));
     let by_receipt = [TimeSource::Receipt, TimeSource::Future].map(TimeSource::flag);
     if !flags.keys().any(|flag| by_receipt.contains(&Some(flag))) {
         return Finding::ok(EVENT_TIMES, found);

@@ -1,7 +1,6 @@
 //! The URL that Upvest calls: its name, its certificate, and what it answers.
 
 use std::net::ToSocketAddrs;
-use std::sync::Arc;
 use std::time::Duration;
 
 use pipeline::error::ErrorChain;
@@ -13,8 +12,7 @@ use super::check::Checked;
 use super::finding::Finding;
 use crate::error::Result;
 use crate::operator_key::OperatorKey;
-use crate::reporter::Reporter;
-use crate::send::{Answer, Load, Pace, Target};
+use crate::send::{Answer, Load, Target};
 use crate::stack::{Part, Stack};
 
 const DNS: &str = "name";
@@ -94,28 +92,20 @@ pub(super) async fn probe(stack: &Stack, key: Option<&OperatorKey>, timeout: Dur
         let advice = "see `upvest-webhooks send --help`";
         Finding::failed(PROBE, ErrorChain(&error).to_string(), advice)
     })?;
-    Ok(vec![match answer {
-        Some(answer) if answer.is_success() => {
-            Finding::ok(PROBE, "200; the event is a duplicate from now on")
-        }
-        answer => {
-            let answer = answer.map_or("nothing".to_owned(), |answer| answer.name());
+    Ok(vec![match answer.is_success() {
+        true => Finding::ok(PROBE, "200; the event is a duplicate from now on"),
+        false => {
             let advice = "Upvest takes 200 alone for success, and sends nothing else until then: see the logs of ingest";
-            Finding::failed(PROBE, format!("answered {answer}"), advice)
+            Finding::failed(PROBE, format!("answered {}", answer.name()), advice)
         }
     }])
 }
 
 /// Posts the probe, and tells what it was answered.
-async fn post(url: &str, key: SigningKey, timeout: Duration) -> Result<Option<Answer>> {
+async fn post(url: &str, key: SigningKey, timeout: Duration) -> Result<Answer> {
     let target = Target::new(url, false)?;
     let load = Load::of_events(vec![PROBE_EVENT.to_owned()], key, &target, timeout)?;
-    let pace = Pace {
-        rate: None,
-        concurrency: 1,
-    };
-    let (outcomes, _) = Arc::new(load).run(pace, Reporter::silent()).await?;
-    Ok(outcomes.into_iter().next().map(|outcome| outcome.answer))
+    Ok(load.run_one().await?.answer)
 }
 
 /// Looks the host of the URL up; `None` where it has none.

@@ -7,7 +7,7 @@ use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::types::{LastUpdateStatus, LastUpdateStatusReasonCode, State, StateReasonCode};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::check::{CheckError, Checked, unless};
+use super::check::{CheckError, Checked, GONE, unless};
 use super::deployment::Resources;
 use super::finding::Finding;
 use super::network;
@@ -16,7 +16,6 @@ use crate::stack::Stack;
 const FUNCTIONS: &str = "functions";
 const SOURCES: &str = "event sources";
 const SCHEDULES: &str = "schedules";
-const GONE: &str = "ResourceNotFoundException";
 const REDEPLOY: &str = "deploy the stack again, which brings back what is missing";
 /// Bounds the requests that are under way at once, which keeps below what Lambda lets through.
 const CONCURRENCY: usize = 8;

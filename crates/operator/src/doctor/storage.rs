@@ -6,8 +6,9 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use pipeline::runtime::clock::Clock;
 
-use super::check::{CheckError, Checked, unless};
+use super::check::{CheckError, Checked, GONE, unless};
 use super::finding::{Finding, Verdict};
+use crate::names::joined;
 use crate::stack::{Part, Stack};
 
 const TABLES: &str = "tables";
@@ -19,8 +20,6 @@ const PENDING_FOR: SignedDuration = SignedDuration::from_hours(24);
 const BUS: &str = "event bus";
 /// Bounds how many objects in quarantine are counted.
 const MOST_COUNTED: usize = 10_000;
-/// Is how DynamoDB and EventBridge call what is not there.
-const GONE: &str = "ResourceNotFoundException";
 const REDEPLOY: &str = "deploy the stack again, which sets it back";
 
 /// Checks the DynamoDB tables of the stack, all at the same time: five, and that of its subscriptions where it manages these.
@@ -166,12 +165,11 @@ pub(super) async fn quarantine(stack: &Stack) -> Checked {
     if count == 0 {
         return Ok(vec![Finding::ok(QUARANTINE, "empty")]);
     }
-    let reasons: Vec<String> = by_reason
+    let reasons = by_reason
         .iter()
-        .map(|(reason, count)| format!("{count} {reason}"))
-        .collect();
+        .map(|(reason, count)| format!("{count} {reason}"));
     let more = if count >= MOST_COUNTED { " and more" } else { "" };
-    let found = format!("{}{more}", reasons.join(", "));
+    let found = format!("{}{more}", joined(reasons));
     let advice = "see them with `upvest-webhooks quarantine list`; verify them again, or discard them";
     Ok(vec![Finding::warning(QUARANTINE, found, advice)])
 }

@@ -34,7 +34,7 @@ pub struct Query {
 }
 
 /// Lists a page of the entities that were asked for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct EntityList {
     /// Gives the time at which the list was begun; ages count up to it.
     pub at: Timestamp,
@@ -75,10 +75,8 @@ pub async fn list(stack: &Stack, query: &Query, at: Timestamp) -> Result<EntityL
     let entities = stack.entities()?;
     let mut list = EntityList {
         at,
-        entities: Vec::new(),
-        looked_at: 0,
-        next: None,
         selection: query.in_words(),
+        ..EntityList::default()
     };
     match &query.user_id {
         Some(user_id) => list_of_user(&entities, user_id, query, &mut list).await?,

@@ -11,6 +11,7 @@ use super::domain_of;
 use super::show::unknown;
 use crate::error::Result;
 use crate::fold::{Comparison, Refold};
+use crate::names::joined;
 use crate::records::Records;
 use crate::reporter::Reporter;
 use crate::stack::Stack;
@@ -205,8 +206,8 @@ impl Check {
             Comparison::UnreadableEvent { why } => (Problem::Unreadable, Some(why)),
             Comparison::UnreadableState { why } => (Problem::Different, Some(why)),
             Comparison::Differs { attributes } => {
-                let names: Vec<String> = attributes.into_iter().map(|one| one.attribute).collect();
-                (Problem::Different, Some(names.join(", ")))
+                let names = attributes.into_iter().map(|one| one.attribute);
+                (Problem::Different, Some(joined(names)))
             }
             Comparison::Behind { lacks } => (Problem::Different, Some(lacks.join(", "))),
             Comparison::Lacks { event_id } => (Problem::Different, Some(event_id)),

@@ -50,7 +50,7 @@ pub struct Place {
 }
 
 /// Lists a page of the events that were asked for, in the order of their receipt.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct EventList {
     /// Gives the time at which the list was begun; ages count up to it.
     pub at: Timestamp,
@@ -97,11 +97,8 @@ pub async fn list(stack: &Stack, query: &Query, at: Timestamp) -> Result<EventLi
     let wanted = Wanted { query, own };
     let mut list = EventList {
         at,
-        events: Vec::new(),
-        deliveries: 0,
-        unreadable: Vec::new(),
-        next: None,
         selection: query.in_words(),
+        ..EventList::default()
     };
     if let Some(Place { key, events }) = &query.after {
         let page = read_delivery(&records, key.clone(), &query.received, &Filter::Any).await?;
@@ -159,7 +156,13 @@ impl EventList {
             if !wanted.takes(&event) {
                 continue;
             }
-            self.events.push(ListedEvent::of(event));
+            self.events.push(ListedEvent {
+                r#type: event.event_type,
+                entity: event.entity.to_string(),
+                occurred_at: event.occurred.created_at.to_string(),
+                received_at: event.occurred.received_at.to_string(),
+                event_id: event.occurred.event_id,
+            });
             if self.events.len() == wanted.query.limit {
                 return self.ends_at(key, index + 1);
             }
@@ -177,18 +180,6 @@ impl EventList {
         };
         self.next = Some(place.to_string());
         false
-    }
-}
-
-impl ListedEvent {
-    fn of(event: Selected) -> Self {
-        Self {
-            r#type: event.event_type,
-            entity: event.entity.to_string(),
-            occurred_at: event.occurred.created_at.to_string(),
-            received_at: event.occurred.received_at.to_string(),
-            event_id: event.occurred.event_id,
-        }
     }
 }
 

@@ -51,7 +51,7 @@ impl Reader {
                 keys_table: stack.keys(clock.clone())?,
                 histories: Mutex::default(),
             },
-            bus: stack.event_bus().map(str::to_owned),
+            bus: stack.optional("EventBusName").map(str::to_owned),
             now: clock.now(),
         })
     }

@@ -18,6 +18,7 @@ use upvest::synthetic::Scope;
 use upvest::{Event, Projection};
 
 use crate::error::Result;
+use crate::names::joined;
 use crate::refusal::Refusals;
 use crate::stack::{Part, Stack};
 
@@ -71,7 +72,7 @@ impl Recheck {
             entities: stack.entities()?,
             refusals: Refusals::of(stack, clock.clone()),
             clock,
-            policy: stack.freshness_policy(),
+            policy: stack.policy("FreshnessPolicy"),
             origin: stack.part(Part::WebhookUrl).ok().and_then(|url| url.parse().ok()),
         })
     }
@@ -156,14 +157,13 @@ impl Recheck {
             let counts = standing
                 .iter()
                 .map(|(reason, count)| format!("{count} × {reason}"));
-            let counts: Vec<String> = counts.collect();
             let reason = standing.keys().next().copied().unwrap_or_default();
             let others = if understood.is_empty() {
                 ""
             } else {
                 "; its other events are in the log"
             };
-            Outlook::fails(reason, format!("{}{others}", counts.join(", ")))
+            Outlook::fails(reason, format!("{}{others}", joined(counts)))
         };
         if understood.is_empty() {
             return Ok(fails());

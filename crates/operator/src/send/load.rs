@@ -179,6 +179,20 @@ impl Load {
         Ok((outcomes.map_err(unsigned)?, took))
     }
 
+    /// Makes the one delivery that was planned; tells what became of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when it cannot be signed.
+    pub(crate) async fn run_one(self) -> Result<Outcome> {
+        let pace = Pace {
+            rate: None,
+            concurrency: 1,
+        };
+        let (mut outcomes, _) = Arc::new(self).run(pace, Reporter::silent()).await?;
+        Ok(outcomes.pop().expect("there is an outcome for each slot"))
+    }
+
     async fn deliver(self: &Arc<Self>, slot: Slot) -> Result<Outcome, SignError> {
         let load = Arc::clone(self);
         // A P-521 signature takes long enough to hold up the reading of other answers.

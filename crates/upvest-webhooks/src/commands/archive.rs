@@ -99,10 +99,10 @@ impl Report for VerifyReport {
             return text;
         }
         let found = self.found.iter();
-        let counts = found.map(|(problem, count)| format!("{count} {}", problem.as_str()));
+        let counts = found.map(|(problem, count)| format!("{count} {problem}"));
         let counts = joined(counts);
         let table = rows_of(&self.findings)
-            .column("problem", |finding| finding.problem.as_str())
+            .column("problem", |finding| finding.problem)
             .optional("event", |finding| finding.event_id.as_ref())
             .optional("delivery", |finding| finding.key.as_ref())
             .column("because", |finding| &finding.reason);

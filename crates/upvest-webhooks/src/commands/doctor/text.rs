@@ -1,6 +1,7 @@
 //! The text of what the checks found: the verdict, what to do, and then every check.
 
 use operator::doctor::{Area, AreaFinding, Checkup, Finding, Verdict};
+use operator::fold::count;
 
 use crate::exit::Exit;
 use crate::output::{Report, beside_or_below, paragraph};
@@ -37,16 +38,9 @@ fn verdict(checkup: &Checkup) -> String {
     };
     let text = format!(
         "{stack}: {verdict} ({ok} ok, {}, {failed} failed, {skipped} skipped)",
-        counted(*warnings, "warning")
+        count(*warnings, "warning")
     );
     paragraph(mark, &text)
-}
-
-fn counted(count: usize, what: &str) -> String {
-    match count {
-        1 => format!("1 {what}"),
-        count => format!("{count} {what}s"),
-    }
 }
 
 fn is_problem(finding: &Finding) -> bool {

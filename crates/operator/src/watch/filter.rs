@@ -24,17 +24,14 @@ impl Filter {
         let among = |list: &[String], own: &str| {
             list.is_empty() || list.iter().any(|wanted| wanted.eq_ignore_ascii_case(own))
         };
-        let of_entity = || {
-            let entity = event.entity_key().ok();
-            entity.is_some_and(|entity| {
-                self.entities
-                    .iter()
-                    .any(|wanted| entity.as_str().starts_with(wanted.as_str()))
-            })
+        let begins = |entity: &str| {
+            self.entities
+                .iter()
+                .any(|wanted| entity.starts_with(wanted.as_str()))
         };
         among(&self.types, event.event_type())
             && among(&self.categories, event.category_name())
-            && (self.entities.is_empty() || of_entity())
+            && (self.entities.is_empty() || event.entity_key().is_ok_and(|entity| begins(entity.as_str())))
     }
 }
 

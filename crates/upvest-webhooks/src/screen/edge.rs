@@ -1,6 +1,7 @@
 //! The edge with the terminal: draws what is known, waits for keys and news, and reads what keys ask for.
 
 use std::io::{self, Write};
+use std::iter;
 use std::ops::ControlFlow;
 use std::thread;
 use std::time::Duration;
@@ -33,13 +34,12 @@ const NEWS_AT_A_TIME: usize = 256;
 /// Says how many events of an entity are explained, as `explain` does unless it is told otherwise.
 const EXPLAINED_EVENTS: usize = 20;
 
-type ReadObject = Result<Option<String>, String>;
 /// Is being read because a key asked for it.
 type Reading<'d> = LocalBoxFuture<'d, Answered>;
 
 /// Holds what was read because a key asked for it.
 enum Answered {
-    Object(ReadObject),
+    Object(Result<Option<String>, String>),
     Explanation {
         subject: String,
         made: Result<Box<Explanation>, String>,
@@ -57,12 +57,6 @@ pub(crate) struct Desk<'s> {
 
 /// Holds the terminal while it is a screen. Dropped, it is a terminal again; after a panic too, which a hook sees to.
 struct Screen(DefaultTerminal);
-
-impl Screen {
-    fn enter() -> io::Result<Self> {
-        ratatui::try_init().map(Self)
-    }
-}
 
 impl Drop for Screen {
     fn drop(&mut self) {
@@ -95,7 +89,7 @@ impl Setting {
 ///
 /// [`Error`] when the terminal does not work as a screen.
 pub(crate) async fn run(app: &mut App, mut news: mpsc::Receiver<News>, desk: &Desk<'_>) -> Result<()> {
-    let mut screen = Screen::enter().map_err(unusable())?;
+    let mut screen = Screen(ratatui::try_init().map_err(unusable())?);
     let mut input = read_input();
     let mut readings: FuturesUnordered<Reading<'_>> = FuturesUnordered::new();
     let mut tick = interval(TICK);
@@ -123,7 +117,8 @@ pub(crate) async fn run(app: &mut App, mut news: mpsc::Receiver<News>, desk: &De
             },
             Some(one) = news.recv() => {
                 app.take(one);
-                take_more(app, &mut news);
+                let more = iter::from_fn(|| news.try_recv().ok());
+                more.take(NEWS_AT_A_TIME).for_each(|one| app.take(one));
             }
             _ = tick.tick() => {}
         }
@@ -193,15 +188,6 @@ fn into_clipboard(text: &str) -> String {
 
 fn unusable() -> impl FnOnce(io::Error) -> Error {
     Error::context("the terminal cannot be used as a screen: --plain prints lines")
-}
-
-fn take_more(app: &mut App, news: &mut mpsc::Receiver<News>) {
-    for _ in 0..NEWS_AT_A_TIME {
-        match news.try_recv() {
-            Ok(one) => app.take(one),
-            Err(_) => return,
-        }
-    }
 }
 
 /// Waits for keys in a thread of its own, because the terminal cannot be waited for otherwise. It ends with the process.

@@ -84,8 +84,8 @@ impl App {
             KeyCode::Char('e') => return self.explain(),
             KeyCode::Char('y') => return self.copy_of(Self::own_id),
             KeyCode::Char('Y') => return self.copy_of(Self::subject),
-            KeyCode::Char('r') => return posted(self.post_selected()),
-            KeyCode::Char('R') => return posted(self.post_not_taken()),
+            KeyCode::Char('r') => return self.post_selected(),
+            KeyCode::Char('R') => return self.post_not_taken(),
             KeyCode::Char('?') => self.help = Some(0),
             KeyCode::Up | KeyCode::Char('k') => self.move_by(-1),
             KeyCode::Down | KeyCode::Char('j') => self.move_by(1),
@@ -191,13 +191,6 @@ impl App {
         let text = harmless_line(text);
         self.notice = Some(format!("copied, if the terminal lets programs do that: {text}"));
         Command::Copy { text }
-    }
-}
-
-fn posted(rows: Vec<Row>) -> Command {
-    match rows.is_empty() {
-        true => Command::Draw,
-        false => Command::Post { rows },
     }
 }
 

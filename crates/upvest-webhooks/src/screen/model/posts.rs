@@ -6,7 +6,7 @@ use std::mem;
 use operator::listen::{Form, Post};
 use operator::watch::WatchedDelivery;
 
-use super::{App, Row};
+use super::{App, Command, Row};
 
 /// Answers who wants something posted where nothing is.
 const NOT_POSTING: &str = "nothing is posted here: upvest-webhooks listen --forward-to URL posts events";
@@ -85,11 +85,8 @@ impl Posts {
 
     /// Lists the rows whose contents the program did not take.
     fn not_taken(&self) -> Vec<Row> {
-        let answered = self.by_row.iter();
-        let refused = answered.filter(|(_, posting)| match posting {
-            Posting::Answered(post) => !post.is_taken(),
-            _ => false,
-        });
+        let is_refused = |posting: &Posting| matches!(posting, Posting::Answered(post) if !post.is_taken());
+        let refused = self.by_row.iter().filter(|(_, posting)| is_refused(posting));
         refused.map(|(row, _)| *row).collect()
     }
 }
@@ -134,11 +131,11 @@ impl App {
         }
     }
 
-    /// Asks for the selected event, or delivery, to be posted again; gives the rows.
-    pub(super) fn post_selected(&mut self) -> Vec<Row> {
+    /// Asks for the selected event, or delivery, to be posted again.
+    pub(super) fn post_selected(&mut self) -> Command {
         let Some(posts) = &self.posts else {
             self.notice = Some(NOT_POSTING.to_owned());
-            return Vec::new();
+            return Command::Draw;
         };
         let rows = match (self.selected, posts.form) {
             (None, _) => Vec::new(),
@@ -153,12 +150,11 @@ impl App {
                 (0..events).map(event).collect()
             }
         };
-        self.begin(&rows);
-        rows
+        self.begin(rows)
     }
 
-    /// Asks for all to be posted again that the program did not take; gives the rows.
-    pub(super) fn post_not_taken(&mut self) -> Vec<Row> {
+    /// Asks for all to be posted again that the program did not take.
+    pub(super) fn post_not_taken(&mut self) -> Command {
         let rows = self.posts.as_ref().map(Posts::not_taken).unwrap_or_default();
         if rows.is_empty() {
             let nothing = match self.posts {
@@ -167,13 +163,16 @@ impl App {
             };
             self.notice = Some(nothing.to_owned());
         }
-        self.begin(&rows);
-        rows
+        self.begin(rows)
     }
 
-    fn begin(&mut self, rows: &[Row]) {
+    fn begin(&mut self, rows: Vec<Row>) -> Command {
         if let Some(posts) = &mut self.posts {
             posts.by_row.extend(rows.iter().map(|row| (*row, Posting::Begun)));
+        }
+        match rows.is_empty() {
+            true => Command::Draw,
+            false => Command::Post { rows },
         }
     }
 }

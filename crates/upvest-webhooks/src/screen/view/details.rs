@@ -8,7 +8,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::{Style, Stylize};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, BorderType, Borders, Paragraph};
+use ratatui::widgets::{Block, Borders, Paragraph};
 
 use super::super::model::{App, Object, Posting, Row};
 use super::colours::BAD;
@@ -29,13 +29,11 @@ pub(super) fn draw_details(frame: &mut Frame<'_>, app: &mut App, area: Rect, now
     };
     let block = Block::new()
         .borders(borders)
-        .border_type(BorderType::Plain)
         .border_style(Style::new().dim())
         .title(title.bold());
     let inner = block.inner(area);
     let width = usize::from(inner.width);
-    let lines = app.selected.map(|row| detail_lines(app, row, width, now));
-    let lines = lines.unwrap_or_default();
+    let lines = (app.selected).map_or_else(Vec::new, |row| detail_lines(app, row, width, now));
     app.details_offset = within(app.details_offset, lines.len(), inner);
     let details = Paragraph::new(lines).scroll((app.details_offset, 0)).block(block);
     frame.render_widget(details, area);

@@ -21,10 +21,7 @@ pub(super) fn draw_explanation(frame: &mut Frame<'_>, app: &mut App, area: Rect)
         return;
     };
     let title = format!(" explain {} ", harmless_line(&explained.subject));
-    let title = match title.chars().count() <= usize::from(area.width) {
-        true => title,
-        false => fit(&title, usize::from(area.width)),
-    };
+    let title = fit(&title, title.chars().count().min(usize::from(area.width)));
     let block = Block::new()
         .borders(Borders::TOP)
         .border_style(Style::new().dim())

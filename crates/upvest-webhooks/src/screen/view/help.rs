@@ -85,31 +85,44 @@ fn key_lines(key: Key, room: usize) -> Vec<Line<'static>> {
         .collect()
 }
 
-/// Tells the keys that are of use now, as many as fit, those first that are looked for most.
+/// Tells the keys that are of use now, as many as fit.
 pub(super) fn draw_footer(frame: &mut Frame<'_>, app: &App, area: Rect) {
-    let keys: &[Key] = if app.help.is_some() {
-        &[("?", "back"), ("↑ ↓", "scroll")]
-    } else if app.editing {
-        &[
+    let mut line = Line::default();
+    for (key, meaning) in useful_keys(app) {
+        let spans = [
+            Span::raw(format!(" {key}")).bold(),
+            Span::raw(format!(" {meaning} ")).dim(),
+        ];
+        // Half a word explains nothing.
+        let width: usize = spans.iter().map(Span::width).sum();
+        if line.width() + width <= usize::from(area.width) {
+            line.spans.extend(spans);
+        }
+    }
+    frame.render_widget(line, area);
+}
+
+/// Lists the keys that are of use now, those first that are looked for most.
+fn useful_keys(app: &App) -> Vec<Key> {
+    if app.help.is_some() {
+        return vec![("?", "back"), ("↑ ↓", "scroll")];
+    }
+    if app.editing {
+        return vec![
             ("enter", "keep"),
             ("esc", "clear"),
             ("← →", "move"),
             ("ctrl-w", "delete a word"),
-        ]
-    } else if app.explained.is_some() {
-        &[
+        ];
+    }
+    if app.explained.is_some() {
+        return vec![
             ("esc", "back"),
             ("↑ ↓", "scroll"),
             ("y", "copy its name"),
             ("?", "keys"),
-        ]
-    } else {
-        return draw_keys(frame, list_keys(app), area);
-    };
-    draw_keys(frame, keys.to_vec(), area);
-}
-
-fn list_keys(app: &App) -> Vec<Key> {
+        ];
+    }
     let mut keys = vec![
         ("?", "keys"),
         ("q", "quit"),
@@ -131,20 +144,4 @@ fn list_keys(app: &App) -> Vec<Key> {
         ("↑ ↓", "move"),
     ]);
     keys
-}
-
-fn draw_keys(frame: &mut Frame<'_>, keys: Vec<Key>, area: Rect) {
-    let mut line = Line::default();
-    for (key, meaning) in keys {
-        let spans = [
-            Span::raw(format!(" {key}")).bold(),
-            Span::raw(format!(" {meaning} ")).dim(),
-        ];
-        // Half a word explains nothing.
-        let width: usize = spans.iter().map(Span::width).sum();
-        if line.width() + width <= usize::from(area.width) {
-            line.spans.extend(spans);
-        }
-    }
-    frame.render_widget(line, area);
 }

@@ -40,23 +40,18 @@ pub(super) fn posting_text(posting: &Posting, width: usize) -> String {
 fn answers(post: &Post) -> Vec<String> {
     let mark = if post.is_taken() { "✓" } else { "✗" };
     let took = took(post.took_ms);
-    let (answer, short) = match (post.status, post.error) {
-        (Some(status), _) => (status.to_string(), format!("{mark} {status} {took}")),
-        (None, Some(error)) => (error.to_owned(), format!("{mark} no answer")),
-        (None, None) => (String::new(), format!("{mark} no answer")),
+    let error = post.error.unwrap_or_default();
+    let (whole, shorter) = match post.status {
+        // The time says more than the word before it.
+        Some(status) => (format!("{mark} {status}"), format!("{mark} {status} {took}")),
+        None => (format!("{mark} {error}"), format!("{mark} {error}")),
     };
-    let mut texts = vec![
-        format!("{mark} {answer} in {took}, {} attempts", post.attempts),
-        format!("{mark} {answer} in {took}"),
-        format!("{mark} {answer}"),
-        short,
-    ];
-    if post.attempts == 1 {
-        texts.remove(0);
+    let mut texts = vec![format!("{whole} in {took}"), shorter];
+    if post.attempts != 1 {
+        texts.insert(0, format!("{whole} in {took}, {} attempts", post.attempts));
     }
-    // The time says more than the word before it.
-    if post.status.is_some() {
-        texts.retain(|text| text.ends_with(&took) || text.ends_with("attempts"));
+    if post.status.is_none() {
+        texts.push(format!("{mark} no answer"));
     }
     texts
 }

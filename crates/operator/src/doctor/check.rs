@@ -16,6 +16,11 @@ const POLICY: &str = "upvest-webhooks policy look";
 /// Is how DynamoDB, EventBridge and Lambda call what is not there.
 pub(super) const GONE: &str = "ResourceNotFoundException";
 
+/// Tells what to do where something of the stack is not there.
+pub(super) const BRING_BACK: &str = "deploy the stack again, which brings back what is missing";
+/// Tells what to do where something of the stack is set otherwise than the template has it.
+pub(super) const SET_BACK: &str = "deploy the stack again, which sets it back";
+
 /// Tells what to do about credentials that cannot be had or used.
 const CREDENTIALS: &str =
     "check the secret or file with the credentials (--upvest-secret, --upvest-credentials)";

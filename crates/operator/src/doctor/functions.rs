@@ -7,7 +7,7 @@ use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::types::{LastUpdateStatus, LastUpdateStatusReasonCode, State, StateReasonCode};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::check::{CheckError, Checked, GONE, unless};
+use super::check::{BRING_BACK, CheckError, Checked, GONE, unless};
 use super::deployment::Resources;
 use super::finding::Finding;
 use super::network;
@@ -16,7 +16,6 @@ use crate::stack::Stack;
 const FUNCTIONS: &str = "functions";
 const SOURCES: &str = "event sources";
 const SCHEDULES: &str = "schedules";
-const REDEPLOY: &str = "deploy the stack again, which brings back what is missing";
 /// Bounds the requests that are under way at once, which keeps below what Lambda lets through.
 const CONCURRENCY: usize = 8;
 
@@ -113,7 +112,7 @@ pub(super) async fn schedules(stack: &Stack, resources: &Resources) -> Checked {
 }
 
 fn gone(check: &str, logical: &str) -> Finding {
-    Finding::failed(check, format!("{logical} is not there"), REDEPLOY)
+    Finding::failed(check, format!("{logical} is not there"), BRING_BACK)
 }
 
 /// Reports the problems, or that all is well with so many.

@@ -6,7 +6,7 @@ use aws_sdk_sqs::types::QueueAttributeName::{self, *};
 use futures_util::future::join_all;
 use upvest::Domain;
 
-use super::check::{CheckError, Checked};
+use super::check::{BRING_BACK, CheckError, Checked, SET_BACK};
 use super::finding::Finding;
 use crate::error::{ErrorKind, Result};
 use crate::stack::{Queue, Stack};
@@ -65,8 +65,7 @@ pub(super) async fn check(stack: &Stack) -> Checked {
                 if matches!(error.kind(), ErrorKind::Failed | ErrorKind::Unreachable) =>
             {
                 let found = format!("{queue}: {}", pipeline::error::ErrorChain(&error));
-                let advice = "deploy the stack again, which brings back what is missing";
-                findings.push(Finding::failed(SETTINGS, found, advice));
+                findings.push(Finding::failed(SETTINGS, found, BRING_BACK));
             }
             // Whoever may not look at one may not look at any.
             Err(error) => return Err(error),
@@ -99,7 +98,6 @@ async fn describe(client: &aws_sdk_sqs::Client, stack: &Stack, queue: Queue) -> 
 /// Reports what differs from the template. A queue without a working dead-letter queue loses what fails, and one that
 /// does not take large messages blocks Upvest; the rest is a warning.
 fn settings(pairs: &[Pair]) -> Vec<Finding> {
-    let advice = "deploy the stack again, which sets it back";
     let of_pair = |pair: &Pair| {
         let failed = redrive_problem(pair).into_iter().chain(size_problem(pair));
         let others = visibility_problem(pair).into_iter().chain(plain_problems(pair));
@@ -107,7 +105,7 @@ fn settings(pairs: &[Pair]) -> Vec<Finding> {
         let problems = problems.chain(others.map(|problem| (false, problem)));
         let queue = pair.queue;
         let finding = move |(fails, problem): (bool, String)| {
-            Finding::problem(fails, SETTINGS, format!("{queue}: {problem}"), advice)
+            Finding::problem(fails, SETTINGS, format!("{queue}: {problem}"), SET_BACK)
         };
         problems.map(finding).collect::<Vec<_>>()
     };

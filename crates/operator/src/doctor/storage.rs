@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use pipeline::runtime::clock::Clock;
 
-use super::check::{CheckError, Checked, GONE, unless};
+use super::check::{CheckError, Checked, GONE, SET_BACK, unless};
 use super::finding::{Finding, Verdict};
 use crate::names::joined;
 use crate::stack::{Part, Stack};
@@ -20,7 +20,6 @@ const PENDING_FOR: SignedDuration = SignedDuration::from_hours(24);
 const BUS: &str = "event bus";
 /// Bounds how many objects in quarantine are counted.
 const MOST_COUNTED: usize = 10_000;
-const REDEPLOY: &str = "deploy the stack again, which sets it back";
 
 /// Checks the DynamoDB tables of the stack, all at the same time: five, and that of its subscriptions where it manages these.
 pub(super) async fn tables(stack: &Stack) -> Checked {
@@ -83,7 +82,7 @@ async fn table(client: &aws_sdk_dynamodb::Client, name: &str) -> Checked {
         problems.push(Finding::failed(TABLES, status, advice));
     }
     if recovery != Some(&PointInTimeRecoveryStatus::Enabled) {
-        problems.push(Finding::warning(TABLES, "no point-in-time recovery", REDEPLOY));
+        problems.push(Finding::warning(TABLES, "no point-in-time recovery", SET_BACK));
     }
     if described.and_then(|table| table.deletion_protection_enabled) != Some(true) {
         let advice = "set the parameter DeletionProtection to true";
@@ -116,7 +115,7 @@ pub(super) async fn archive(stack: &Stack) -> Checked {
     let code = "ServerSideEncryptionConfigurationNotFoundError";
     let encryption = unless(encryption, code, "s3:GetEncryptionConfiguration")?;
     let encryption = encryption.and_then(|encryption| encryption.server_side_encryption_configuration);
-    let problem = |fails, found| Finding::problem(fails, ARCHIVE, found, REDEPLOY);
+    let problem = |fails, found| Finding::problem(fails, ARCHIVE, found, SET_BACK);
     let mut problems = Vec::new();
     if !is_blocked {
         problems.push(problem(true, format!("{bucket} may be made public")));

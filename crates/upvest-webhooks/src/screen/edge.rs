@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use jiff::tz::TimeZone;
-use operator::explain::{Explanation, Question, explain};
+use operator::explain::{Question, explain};
 use operator::watch::{Reader, WatchedDelivery};
 use operator::{Error, Result, Stack};
 use pipeline::error::ErrorChain;
@@ -34,17 +34,10 @@ const NEWS_AT_A_TIME: usize = 256;
 /// Says how many events of an entity are explained, as `explain` does unless it is told otherwise.
 const EXPLAINED_EVENTS: usize = 20;
 
+/// Shows what was read because a key asked for it.
+type Show = Box<dyn FnOnce(&mut App)>;
 /// Is being read because a key asked for it.
-type Reading<'d> = LocalBoxFuture<'d, Answered>;
-
-/// Holds what was read because a key asked for it.
-enum Answered {
-    Object(Result<Option<String>, String>),
-    Explanation {
-        subject: String,
-        made: Result<Box<Explanation>, String>,
-    },
-}
+type Reading<'d> = LocalBoxFuture<'d, Show>;
 
 /// Gives the screen what its keys work with.
 pub(crate) struct Desk<'s> {
@@ -111,10 +104,7 @@ pub(crate) async fn run(app: &mut App, mut news: mpsc::Receiver<News>, desk: &De
                 Some(Err(error)) => return Err(unusable()(error)),
                 None => return Ok(()),
             },
-            Some(answered) = readings.next() => match answered {
-                Answered::Object(read) => app.show_object(read),
-                Answered::Explanation { subject, made } => app.show_explanation(&subject, made),
-            },
+            Some(show) = readings.next() => show(app),
             Some(one) = news.recv() => {
                 app.take(one);
                 let more = iter::from_fn(|| news.try_recv().ok());
@@ -158,15 +148,16 @@ impl Desk<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    async fn object(&self, archived_at: &str, place: usize) -> Answered {
+    async fn object(&self, archived_at: &str, place: usize) -> Show {
         let object = self.reader.object(archived_at, place).await;
-        Answered::Object(match object {
+        let read = match object {
             Ok(object) => Ok(object.map(|object| harmless(&pretty(&object)))),
             Err(error) => Err(ErrorChain(&error).to_string()),
-        })
+        };
+        Box::new(move |app: &mut App| app.show_object(read))
     }
 
-    async fn explanation(&self, subject: String) -> Answered {
+    async fn explanation(&self, subject: String) -> Show {
         let question = Question {
             subject: subject.clone(),
             limit: EXPLAINED_EVENTS,
@@ -174,10 +165,8 @@ impl Desk<'_> {
             with_objects: false,
         };
         let made = explain(self.stack, &question, &self.clock).await;
-        Answered::Explanation {
-            subject,
-            made: made.map(Box::new).map_err(|error| ErrorChain(&error).to_string()),
-        }
+        let made = made.map(Box::new).map_err(|error| ErrorChain(&error).to_string());
+        Box::new(move |app: &mut App| app.show_explanation(&subject, made))
     }
 }
 

@@ -127,27 +127,21 @@ impl EntityList {
     fn take(&mut self, summary: &Summary, query: &Query) -> bool {
         self.looked_at += 1;
         if query.takes(summary) {
-            self.entities.push(ListedEntity::of(summary));
+            let last = summary.last.as_ref();
+            self.entities.push(ListedEntity {
+                entity: summary.entity.to_string(),
+                status: summary.status.clone(),
+                user_id: summary.user_id.clone(),
+                last_event_type: last.map(|(event_type, _)| event_type.clone()),
+                last_event_id: last.map(|(_, occurred)| occurred.event_id.clone()),
+                last_occurred_at: last.map(|(_, occurred)| occurred.created_at.to_string()),
+            });
         }
         let has_room = self.entities.len() < query.limit;
         if !has_room {
             self.next = Some(summary.entity.to_string());
         }
         has_room
-    }
-}
-
-impl ListedEntity {
-    fn of(summary: &Summary) -> Self {
-        let last = summary.last.as_ref();
-        Self {
-            entity: summary.entity.to_string(),
-            status: summary.status.clone(),
-            user_id: summary.user_id.clone(),
-            last_event_type: last.map(|(event_type, _)| event_type.clone()),
-            last_event_id: last.map(|(_, occurred)| occurred.event_id.clone()),
-            last_occurred_at: last.map(|(_, occurred)| occurred.created_at.to_string()),
-        }
     }
 }
 

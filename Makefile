@@ -180,12 +180,12 @@ else
 endif
 
 release-package: ## Put the parts of a release together that were built already
-	$(CARGO) run --locked --quiet --package release -- --dist $(DIST) $(foreach arch,$(ARCHS),--functions $(arch)=$(PARTS)/functions/$(arch)) \
+	$(CARGO) run --locked --quiet --package release -- --dist "$(DIST)" $(foreach arch,$(ARCHS),--functions $(arch)=$(PARTS)/functions/$(arch)) \
 		--cli $(PARTS)/cli --sbom $(PARTS)/sbom $(if $(UNRELEASED),--unreleased) $(if $(TAG),--tag '$(TAG)') \
 		$(if $(NOTES),--notes $(NOTES))
 
 release-check: $(CYCLONEDX) ## Make the release in DIST again, in a folder of another depth, and compare every byte
-	tools/reproduce.sh "$(CURDIR)/$(CYCLONEDX)" $(DIST)
+	tools/reproduce.sh "$(CURDIR)/$(CYCLONEDX)" "$(DIST)"
 
 deploy: build ## Build and deploy to the AWS account of your credentials (PARAMETERS= of the template, ARGS= for sam)
 	.tools/sam/bin/sam deploy --parameter-overrides Architecture=$(ARCH) $(PARAMETERS) $(ARGS)

@@ -4,9 +4,8 @@
 set -euo pipefail
 cyclonedx=$1
 cd "$(dirname "$0")/.."
-dist=$(realpath "$2")
-if ! [ -f "$dist/release.json" ]; then
-    echo "there is no release in $2: make one first (make release)" >&2
+if ! { [ -f "$2/release.json" ] && dist=$(cd "$2" && pwd) && [ -f "$dist.tar.gz" ]; }; then
+    echo "there is no release in $2, or no archive of it beside: make one first (make release)" >&2
     exit 1
 fi
 read -r commit archs < <(python3 -c 'import json, sys
@@ -16,13 +15,20 @@ if [ "$commit" = - ]; then
     echo "the release in $2 is of changes that are not committed, and nobody can make it again: commit them, and make it anew" >&2
     exit 1
 fi
+own=upvest-webhooks-$(rustc -vV | sed -n 's/^host: //p').tar.gz
+if [ "$(ls "$dist/cli")" != "$own" ]; then
+    echo "the command lines in $2 are not this machine's alone, which makes no other: make a release here (make release), and compare" \
+        "functions/ and cli/$own of both" >&2
+    exit 1
+fi
 again=$PWD/target/reproduce/of/another/depth
 rm -rf target/reproduce
 git clone --quiet --no-hardlinks . "$again"
 # Of a commit without a branch too.
 git -C "$again" checkout --quiet --detach "$commit"
-# Variables of Cargo would have it write into this folder, or with other flags; those of make would name another dist. Whether
-# the changelog has the version was asked the first time.
-env -u CARGO_TARGET_DIR -u RUSTFLAGS -u MAKEFLAGS make --no-print-directory -C "$again" release \
-    CYCLONEDX="$cyclonedx" ARCHS="$archs" UNRELEASED=1
+# Variables of Cargo would have it write into this folder, or with other flags. What make was given it gives on in the
+# environment as well: DIST would name the release that is to be checked, which the new one would replace. Whether the
+# changelog has the version was asked the first time.
+env -u CARGO_TARGET_DIR -u CARGO_BUILD_TARGET_DIR -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS -u MAKEFLAGS -u MAKEOVERRIDES -u TAG -u NOTES \
+    make --no-print-directory -C "$again" release CYCLONEDX="$cyclonedx" ARCHS="$archs" UNRELEASED=1 DIST=dist
 tools/same.sh "$dist" "$again/dist"

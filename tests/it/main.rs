@@ -26,6 +26,7 @@ mod refresh_keys;
 mod register_webhook;
 mod releases;
 mod report_files;
+mod reproducing;
 mod simulation;
 mod subscription_policy;
 mod supply_chain;

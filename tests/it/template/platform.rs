@@ -172,6 +172,49 @@ fn every_function_is_in_the_network_behind_the_proxy_and_under_the_signatures_th
 }
 
 #[test]
+fn a_proxy_that_functions_could_not_use_is_refused_and_so_are_exceptions_that_except_nothing() {
+    let template = Template::read();
+    let parameters = template.section("Parameters");
+    for (parameter, allowed, refused) in [
+        (
+            "HttpsProxy",
+            [
+                "",
+                "http://proxy.example.com:3128",
+                "https://10.1.2.3/",
+                "http://[fd00::1]:3128",
+            ],
+            [
+                "proxy.example.com:3128",
+                "socks5://proxy:1080",
+                "http://user:secret@proxy:3128",
+                "http://proxy:port",
+                "http://proxy:312800",
+                "http://proxy:3128/path",
+                "http://:3128",
+                "http://fd00::1",
+                "http://pro xy:3128",
+            ]
+            .as_slice(),
+        ),
+        (
+            "NoProxy",
+            ["", "*", ".amazonaws.com", "localhost,10.0.0.0/8,.example.com"],
+            ["*.amazonaws.com", ".example.com,*", "localhost, .example.com"].as_slice(),
+        ),
+    ] {
+        let pattern = json!({ "pattern": parameters[parameter]["AllowedPattern"] });
+        let pattern = jsonschema::validator_for(&pattern).expect("it is a schema");
+        for value in allowed {
+            assert!(pattern.is_valid(&json!(value)), "{parameter}={value}");
+        }
+        for value in refused {
+            assert!(!pattern.is_valid(&json!(value)), "{parameter}={value}");
+        }
+    }
+}
+
+#[test]
 fn concurrency_is_reserved_for_ingest_alone_and_where_that_is_asked_for() {
     let template = Template::read();
     let reserved = while_set("ReservesIngest", &json!({ "Ref": "IngestReservedConcurrency" }));

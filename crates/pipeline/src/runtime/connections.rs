@@ -25,9 +25,9 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
 use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, SharedHttpConnector};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use hyper_util::client::proxy::matcher::Matcher;
 
 use self::pooled::Pooled;
+use self::proxies::Proxies;
 use self::roots::Bundle;
 
 /// Looks a variable up, in the environment or in a test's map.
@@ -40,18 +40,18 @@ type Timeouts = (Option<Duration>, Option<Duration>);
 #[derive(Debug)]
 pub(super) struct Connections {
     bundle: Bundle,
-    proxies: Arc<Matcher>,
+    proxies: Arc<Proxies>,
     connectors: Mutex<HashMap<Timeouts, SharedHttpConnector>>,
 }
 
 impl Connections {
-    /// Reads which certificates are trusted, and which proxy is in the way. A proxy that can be none is told of in the log, and
-    /// not used: a function that reaches AWS without it goes on receiving.
+    /// Reads which certificates are trusted, and which proxy is in the way. A proxy that can be none is told of in the log, once:
+    /// what was to go through it fails, and a function that reaches AWS without it goes on receiving.
     pub(super) fn new(variables: &Variables<'_>) -> Self {
-        let proxies = proxies::read(variables).unwrap_or_else(|error| {
-            tracing::error!(%error, "AWS is called without a proxy");
-            Matcher::builder().build()
-        });
+        let proxies = Proxies::read(variables);
+        if let Some(error) = proxies.refused() {
+            tracing::error!(%error, "what was to go through the proxy is not sent");
+        }
         Self {
             bundle: Bundle::named(variables),
             proxies: Arc::new(proxies),

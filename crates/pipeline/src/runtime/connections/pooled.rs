@@ -15,13 +15,13 @@ use http::Uri;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
-use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::{CertificateError, ClientConfig};
 use tokio::time::timeout;
 
 use super::Timeouts;
+use super::proxies::Proxies;
 use super::roots::Bundle;
 use super::route::{ProxyError, Route};
 
@@ -51,7 +51,7 @@ struct RefusedError {
 
 impl Pooled {
     /// Reads the certificates that are trusted. The first timeout is that of [`Route::new`]; TLS has the time of the attempt.
-    pub(super) fn new(timeouts: Timeouts, bundle: Bundle, proxies: Arc<Matcher>) -> Self {
+    pub(super) fn new(timeouts: Timeouts, bundle: Bundle, proxies: Arc<Proxies>) -> Self {
         let (connect_timeout, read_timeout) = timeouts;
         let roots = bundle.roots();
         let trusted = Trusted {

@@ -1,9 +1,10 @@
 //! The proxy that the environment names.
 //!
-//! It is that of `HTTPS_PROXY`, as the template has it. A request without TLS, as emulators take it, is sent through none.
+//! It is that of `HTTPS_PROXY`, as the template has it. A request without TLS, as emulators take it, is sent through none. What
+//! was to go through a proxy goes nowhere where the value can be none: who has everything pass a proxy wants nothing past it.
 
 use http::Uri;
-use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
 use super::Variables;
 use crate::runtime::config::ConfigError;
@@ -11,28 +12,65 @@ use crate::runtime::config::ConfigError;
 /// Lists the variables that name a proxy, of which the first that does counts.
 const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// Reads which hosts are reached through a proxy: all but those of `NO_PROXY`, or none where no proxy is named.
-///
-/// # Errors
-///
-/// [`ConfigError::Invalid`] when the value can be no proxy. It is not repeated, because it may have a password.
-pub(super) fn read(variables: &Variables<'_>) -> Result<Matcher, ConfigError> {
-    let named = PROXIES.into_iter().find_map(|name| {
-        let proxy = variables(name).filter(|proxy| !proxy.is_empty())?;
-        Some((name, proxy))
-    });
-    let Some((name, proxy)) = named else {
-        return Ok(Matcher::builder().build());
-    };
-    if !is_usable(&proxy) {
-        return Err(ConfigError::Invalid {
-            name,
-            reason: "a proxy is written http://HOST:PORT or https://HOST:PORT".to_owned(),
+/// Stands for a proxy that cannot be one, to tell for which hosts it would have been. Nothing is sent to it.
+const UNUSABLE: &str = "http://unusable.invalid";
+
+/// Tells which hosts are reached through a proxy: all but those of `NO_PROXY`, or none where no proxy is named.
+#[derive(Debug)]
+pub(super) struct Proxies {
+    matcher: Matcher,
+    refused: Option<ConfigError>,
+}
+
+impl Proxies {
+    /// Reads which proxy is named, and which hosts are not reached through it.
+    pub(super) fn read(variables: &Variables<'_>) -> Self {
+        let named = PROXIES.into_iter().find_map(|name| {
+            let proxy = variables(name).filter(|proxy| !proxy.is_empty())?;
+            Some((name, proxy))
         });
+        let Some((name, proxy)) = named else {
+            return Self {
+                matcher: Matcher::builder().build(),
+                refused: None,
+            };
+        };
+        let (proxy, refused) = match is_usable(&proxy) {
+            true => (proxy, None),
+            false => (UNUSABLE.to_owned(), Some(refusal(name))),
+        };
+        let exceptions = variables("NO_PROXY").or_else(|| variables("no_proxy"));
+        let matcher = Matcher::builder().https(proxy).no(exceptions.unwrap_or_default());
+        Self {
+            matcher: matcher.build(),
+            refused,
+        }
     }
-    let exceptions = variables("NO_PROXY").or_else(|| variables("no_proxy"));
-    let matcher = Matcher::builder().https(proxy).no(exceptions.unwrap_or_default());
-    Ok(matcher.build())
+
+    /// Says why the proxy that is named can be none, if it cannot.
+    pub(super) fn refused(&self) -> Option<&ConfigError> {
+        self.refused.as_ref()
+    }
+
+    /// Finds the proxy on the way to a host, if there is to be one.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] when there is to be one, and the value can be none.
+    pub(super) fn intercept(&self, host: &Uri) -> Result<Option<Intercept>, ConfigError> {
+        match (self.matcher.intercept(host), self.refused()) {
+            (Some(_), Some(refused)) => Err(refused.clone()),
+            (proxy, _) => Ok(proxy),
+        }
+    }
+}
+
+/// Refuses the value of a variable, and does not repeat it, because it may have a password.
+fn refusal(name: &'static str) -> ConfigError {
+    ConfigError::Invalid {
+        name,
+        reason: "a proxy is written http://HOST:PORT or https://HOST:PORT".to_owned(),
+    }
 }
 
 /// Says whether a proxy can be reached by its URL. The library leaves one that it cannot read out, without a word.
@@ -54,18 +92,20 @@ fn is_usable(proxy: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn read_of(variables: &[(&str, &str)]) -> Result<Matcher, String> {
+    fn read_of(variables: &[(&str, &str)], url: &'static str) -> Result<Option<String>, String> {
         let lookup = |name: &str| {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        read(&lookup).map_err(|error| error.to_string())
+        let proxy = Proxies::read(&lookup).intercept(&Uri::from_static(url));
+        match proxy {
+            Ok(proxy) => Ok(proxy.map(|proxy| proxy.uri().to_string())),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     fn proxy_of(variables: &[(&str, &str)], url: &'static str) -> Option<String> {
-        let matcher = read_of(variables).expect("a proxy, or none");
-        let proxy = matcher.intercept(&Uri::from_static(url))?;
-        Some(proxy.uri().to_string())
+        read_of(variables, url).expect("a proxy, or none")
     }
 
     #[test]
@@ -112,6 +152,12 @@ mod tests {
             (".amazonaws.com", "https://notamazonaws.com/", false),
             ("localhost, 10.0.0.0/8", "https://10.1.2.3/", true),
             ("localhost, 10.0.0.0/8", "https://11.1.2.3/", false),
+            // The template refuses it, because it excepts nothing.
+            (
+                "*.amazonaws.com",
+                "https://sqs.eu-central-1.amazonaws.com/",
+                false,
+            ),
             ("*", "https://api.upvest.co/", true),
             ("", "https://api.upvest.co/", false),
         ] {
@@ -124,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_no_proxy_is_told_without_its_password() {
+    fn what_was_to_go_through_what_can_be_no_proxy_goes_nowhere_and_is_told_without_its_password() {
         for proxy in [
             "http://user:secret@proxy:port",
             "http://user:secret@proxy:99999",
@@ -134,13 +180,20 @@ mod tests {
             "http:// user:secret@proxy",
             "user secret proxy",
         ] {
+            let variables = [("HTTPS_PROXY", proxy), ("NO_PROXY", ".amazonaws.com")];
             assert_eq!(
-                read_of(&[("HTTPS_PROXY", proxy)]).err().as_deref(),
+                read_of(&variables, "https://api.upvest.co/").err().as_deref(),
                 Some(
                     "environment variable HTTPS_PROXY is not valid: a proxy is written http://HOST:PORT or https://HOST:PORT"
                 ),
                 "{proxy}"
             );
+            for direct in [
+                "https://sqs.eu-central-1.amazonaws.com/",
+                "http://127.0.0.1:4566/",
+            ] {
+                assert_eq!(read_of(&variables, direct), Ok(None), "{proxy} {direct}");
+            }
         }
     }
 }

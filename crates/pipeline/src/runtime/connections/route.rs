@@ -1,5 +1,6 @@
 //! The way to a host: straight to it, or through the proxy that is named for it.
 
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,12 +11,14 @@ use http::Uri;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector as Tcp;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
-use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower_service::Service;
+
+use super::proxies::Proxies;
 
 /// Is a connection on which nothing was sent to its host yet. That to a proxy may be one with TLS of its own.
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -38,7 +41,7 @@ pub(super) struct Route {
     tcp: Tcp,
     /// Speaks TLS with proxies that want it.
     tls: Arc<ClientConfig>,
-    proxies: Arc<Matcher>,
+    proxies: Arc<Proxies>,
     connect_timeout: Option<Duration>,
 }
 
@@ -48,7 +51,7 @@ impl Route {
     pub(super) fn new(
         connect_timeout: Option<Duration>,
         tls: Arc<ClientConfig>,
-        proxies: Arc<Matcher>,
+        proxies: Arc<Proxies>,
     ) -> Self {
         let mut tcp = Tcp::new();
         tcp.set_nodelay(true);
@@ -107,8 +110,9 @@ impl Service<Uri> for Route {
 
     fn call(&mut self, host: Uri) -> Connecting {
         match self.proxies.intercept(&host) {
-            Some(proxy) => self.through(&proxy, host),
-            None => self.directly(host),
+            Ok(Some(proxy)) => self.through(&proxy, host),
+            Ok(None) => self.directly(host),
+            Err(refused) => Box::pin(ready(Err(BoxError::from(refused)))),
         }
     }
 }

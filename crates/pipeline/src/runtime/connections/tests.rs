@@ -99,7 +99,7 @@ fn what_is_wrong_with_the_environment_is_logged_before_the_first_request() {
         connections.connector((None, None));
     });
     for said in [
-        "AWS is called without a proxy",
+        "what was to go through the proxy is not sent",
         "environment variable HTTPS_PROXY is not valid: a proxy is written http://HOST:PORT or https://HOST:PORT",
         &format!(
             "there is no certificate to trust in {} (SSL_CERT_FILE, ",

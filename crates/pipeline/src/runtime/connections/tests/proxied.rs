@@ -151,13 +151,22 @@ async fn exceptions_and_requests_without_tls_pass_the_proxy_by() {
 }
 
 #[tokio::test]
-async fn what_can_be_no_proxy_is_not_used() {
+async fn what_was_to_go_through_what_can_be_no_proxy_is_sent_to_nobody() {
     let authority = authority();
     let bundle = BundleFile::of(authority.pem());
     let server = Server::start(Manner::Answers, Some(authority.server("127.0.0.1").unwrap())).await;
     let url = format!("https://{}/", server.address);
     for named in ["http://proxy:99999", "socks5://127.0.0.1:1080", "a proxy"] {
         let connections = bundle.connections(&[("HTTPS_PROXY", named)]);
-        assert_eq!(get(&connections, &url).await.unwrap(), 200, "{named}");
+        assert_eq!(
+            reason(get(&connections, &url).await),
+            "io error: client error (Connect): environment variable HTTPS_PROXY is not valid: a proxy is written \
+             http://HOST:PORT or https://HOST:PORT",
+            "{named}"
+        );
+        assert_eq!(server.connections(), 0, "{named}");
     }
+    // What it is not asked for is not in need of it.
+    let connections = bundle.connections(&[("HTTPS_PROXY", "a proxy"), ("NO_PROXY", "127.0.0.0/8")]);
+    assert_eq!(get(&connections, &url).await.unwrap(), 200);
 }

@@ -55,6 +55,8 @@ impl Route {
     ) -> Self {
         let mut tcp = Tcp::new();
         tcp.set_nodelay(true);
+        // Each address of a host or a proxy gets its share of it.
+        tcp.set_connect_timeout(connect_timeout);
         // TLS comes on top of it.
         tcp.enforce_http(false);
         Self {
@@ -67,7 +69,6 @@ impl Route {
 
     fn directly(&self, host: Uri) -> Connecting {
         let mut tcp = self.tcp.clone();
-        tcp.set_connect_timeout(self.connect_timeout);
         Box::pin(async move {
             let connected = tcp.call(host).await;
             connected.map(MaybeHttpsStream::Http).map_err(BoxError::from)

@@ -6,11 +6,13 @@
 //!
 //! | Module | Knows |
 //! |---|---|
+//! | `limited` | how long a connection may take to be made |
 //! | `pooled` | requests, over connections that are kept open |
 //! | `proxies` | which proxy the environment names, and whether it can be one |
 //! | `roots` | which certificates are trusted |
 //! | `route` | the way to a host: to itself, or through the proxy |
 
+mod limited;
 mod pooled;
 mod proxies;
 mod roots;

@@ -21,6 +21,7 @@ use rustls::{CertificateError, ClientConfig};
 use tokio::time::timeout;
 
 use super::Timeouts;
+use super::limited::Limited;
 use super::proxies::Proxies;
 use super::roots::Bundle;
 use super::route::{ProxyError, Route};
@@ -28,7 +29,7 @@ use super::route::{ProxyError, Route};
 /// Keeps connections open between requests, one for each that is under way to a host at a time.
 #[derive(Debug)]
 pub(super) struct Pooled {
-    client: Client<HttpsConnector<Route>, SdkBody>,
+    client: Client<Limited, SdkBody>,
     read_timeout: Option<Duration>,
     trusted: Arc<Trusted>,
 }
@@ -50,7 +51,7 @@ struct RefusedError {
 }
 
 impl Pooled {
-    /// Reads the certificates that are trusted. The first timeout is that of [`Route::new`]; TLS has the time of the attempt.
+    /// Reads the certificates that are trusted. The first timeout is that of [`Route::new`] and [`Limited::new`].
     pub(super) fn new(timeouts: Timeouts, bundle: Bundle, proxies: Arc<Proxies>) -> Self {
         let (connect_timeout, read_timeout) = timeouts;
         let roots = bundle.roots();
@@ -66,10 +67,11 @@ impl Pooled {
             .with_no_client_auth();
         let tls = Arc::new(tls);
         let route = Route::new(connect_timeout, Arc::clone(&tls), proxies);
+        // Emulators speak plain HTTP, which it lets through.
+        let connector = HttpsConnector::from((route, tls));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            // Emulators speak plain HTTP, which it lets through.
-            .build(HttpsConnector::from((route, tls)));
+            .build(Limited::new(connector, connect_timeout));
         Self {
             client,
             read_timeout,
@@ -160,6 +162,7 @@ fn described(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
             connected.poison();
         }
     };
+    // Through a tunnel, too, it is the host that is spoken to.
     let metadata = ConnectionMetadata::builder().proxied(false);
     Some(metadata.poison_fn(give_up).build())
 }

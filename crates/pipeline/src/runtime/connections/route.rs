@@ -21,7 +21,7 @@ use tower_service::Service;
 use super::proxies::Proxies;
 
 /// Is a connection on which nothing was sent to its host yet. That to a proxy may be one with TLS of its own.
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 type Connecting = Pin<Box<dyn Future<Output = Result<Stream, BoxError>> + Send>>;
 

@@ -19,6 +19,19 @@ async fn a_server_that_does_not_answer_is_given_up_after_the_read_timeout() {
     assert_eq!(reason(answer), "timeout: no answer within 250ms");
 }
 
+#[tokio::test]
+async fn a_server_that_does_not_answer_the_hello_of_tls_is_given_up_after_twice_the_connect_timeout() {
+    let server = Server::start(Manner::Hangs, None).await;
+    let bundle = BundleFile::of(authority().pem());
+    let url = format!("https://{}/", server.address);
+    let answer = get_within(&bundle.connections(&[]), (Some(LIMIT), None), &url).await;
+    assert_eq!(
+        reason(answer),
+        "io error: client error (Connect): no connection within 500ms"
+    );
+    assert_eq!(server.connections(), 1);
+}
+
 /// Linux leaves a connection alone for which the server has no place.
 #[cfg(target_os = "linux")]
 #[tokio::test]

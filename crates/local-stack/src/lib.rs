@@ -37,6 +37,7 @@ use std::path::{Path, PathBuf};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_cloudformation::config::Credentials;
+use pipeline::runtime::aws::connections;
 
 pub use connection::Connection;
 use emulator::Emulator;
@@ -277,6 +278,7 @@ async fn sdk_config(endpoint_url: &str) -> SdkConfig {
         .region(Region::new(REGION))
         .endpoint_url(endpoint_url)
         .credentials_provider(credentials)
+        .http_client(connections())
         .load()
         .await
 }

@@ -24,6 +24,7 @@ impl Running {
     fn start() -> Self {
         let mut command = Command::new(format!("{ROOT}/target/debug/local-stack"));
         command.args(["run", "--watch", "--directory", DIRECTORY]);
+        behind_a_proxy(&mut command);
         Self(command.stdout(Stdio::piped()).spawn().unwrap())
     }
 
@@ -79,10 +80,20 @@ impl Drop for Saved {
     }
 }
 
+/// Runs a command where a proxy is named for everything, as in many a company. Nothing of this machine goes through it, or it
+/// would fail: there is none.
+fn behind_a_proxy(command: &mut Command) {
+    for proxy in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"] {
+        command.env(proxy, "http://127.0.0.1:9");
+    }
+    command.env_remove("NO_PROXY").env_remove("no_proxy");
+}
+
 fn upvest_webhooks(arguments: &[&str]) -> Output {
     let mut command = Command::new(format!("{ROOT}/target/debug/upvest-webhooks"));
     let description = format!("{ROOT}/{DIRECTORY}/stack.json");
     command.env("UPVEST_WEBHOOKS_LOCAL", description).args(arguments);
+    behind_a_proxy(&mut command);
     command.output().unwrap()
 }
 

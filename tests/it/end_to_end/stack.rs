@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_sdk_sqs::types::QueueAttributeName;
 use local_stack::{LocalStack, LocalStackError, Options};
 use pipeline::error::ErrorChain;
+use pipeline::runtime::aws::connections;
 use pipeline::stores::archive::ArchivedDelivery;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -50,6 +51,7 @@ pub(super) struct Stack {
     local: &'static LocalStack,
     changes_queue: &'static str,
     upvest: &'static Arc<Simulator>,
+    config: SdkConfig,
     pub(super) http: reqwest::Client,
     pub(super) clients: Clients,
 }
@@ -112,6 +114,7 @@ impl Stack {
             local,
             changes_queue,
             upvest,
+            config: local.sdk_config().to_builder().http_client(connections()).build(),
             http: http.expect("a client can be built"),
             clients: clients(local, owner).await,
         }
@@ -157,7 +160,7 @@ impl Stack {
 
     /// The configuration of AWS clients of the stack's owner.
     pub(super) fn sdk_config(&self) -> &SdkConfig {
-        self.local.sdk_config()
+        &self.config
     }
 
     /// The stand-in for Upvest that serves its API to the stack.
@@ -462,6 +465,7 @@ async fn clients(local: &LocalStack, credentials: Credentials) -> Clients {
     let config: SdkConfig = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(connection.region.clone()))
         .endpoint_url(&connection.endpoint_url)
+        .http_client(connections())
         .credentials_provider(credentials)
         .load()
         .await;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
+use pipeline::runtime::aws::connections;
 use pipeline::runtime::config::Lookup;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
@@ -258,6 +259,7 @@ async fn local(file: &Path) -> Result<Stack> {
     let config = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(connection.region))
         .endpoint_url(connection.endpoint_url)
+        .http_client(connections())
         .credentials_provider(Credentials::new(id, secret, None, None, "stack.json"));
     let name = Some(LOCAL_STACK_NAME.to_owned());
     Ok(Stack {

@@ -13,6 +13,7 @@ use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
@@ -42,13 +43,20 @@ pub async fn config() -> SdkConfig {
                 .with_max_backoff(Duration::from_secs(1)),
         )
         .timeout_config(timeouts)
-        .http_client(Connections::new(&environment));
+        .http_client(connections());
     // Where Lambda puts those of the role, which everywhere else are asked first: what else may have some is not even made.
     let loader = match environment("AWS_ACCESS_KEY_ID") {
         Some(_) => loader.credentials_provider(EnvironmentVariableCredentialsProvider::new()),
         None => loader,
     };
     loader.load().await
+}
+
+/// Makes the connections that clients share. Through a proxy goes only what has TLS: an emulator of AWS is spoken to directly,
+/// which the SDK's own connector sends through that of `HTTP_PROXY`, even where it is on this machine.
+#[must_use]
+pub fn connections() -> SharedHttpClient {
+    SharedHttpClient::new(Connections::new(&environment))
 }
 
 /// Counts the requests of a client, each attempt.

@@ -9,6 +9,7 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::{Capability, Parameter};
 use aws_sdk_dynamodb::config::Credentials;
 use local_stack::Emulated;
+use pipeline::runtime::aws::connections;
 use serde_json::{Value, json};
 
 use super::super::stack::until;
@@ -59,6 +60,7 @@ impl Account {
         let deployer = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(REGION))
             .endpoint_url(&endpoint_url)
+            .http_client(connections())
             .credentials_provider(credentials.clone());
         let mut output = |name: &str| made.remove(name).unwrap();
         Self {

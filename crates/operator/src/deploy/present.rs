@@ -129,7 +129,9 @@ impl Present {
             ),
             "UPDATE_ROLLBACK_FAILED" => format!(
                 "stack {stack} could not go back to what it was ({status}): mend what its events tell, have it go on (aws \
-                 cloudformation continue-update-rollback --stack-name {stack}), and run this again"
+                 cloudformation continue-update-rollback --stack-name {stack}), and run this again. Where it is \
+                 UpvestSubscription that failed, because Upvest is not reached from the network of before either, have it go on \
+                 without (--resources-to-skip UpvestSubscription)"
             ),
             "DELETE_FAILED" => format!(
                 "stack {stack} is half deleted ({status}): see its events, delete it to the end (aws cloudformation delete-stack \
@@ -197,6 +199,10 @@ mod tests {
             (
                 "UPDATE_ROLLBACK_FAILED",
                 "continue-update-rollback --stack-name s",
+            ),
+            (
+                "UPDATE_ROLLBACK_FAILED",
+                "(--resources-to-skip UpvestSubscription)",
             ),
             (
                 "CREATE_FAILED",

@@ -94,10 +94,7 @@ pub(super) async fn carry_out(
             done.outputs = request.present.into_outputs();
             return Ok(done);
         }
-        Err(error) => {
-            tell_of_empty_stack(target, &request);
-            Err(error)
-        }
+        Err(error) => Err(error),
     };
     match execution {
         Ok(execution) => {
@@ -105,6 +102,7 @@ pub(super) async fn carry_out(
             Ok(done)
         }
         Err(error) => {
+            tell_of_empty_stack(target, &request);
             discard(target, &name).await;
             Err(error)
         }

@@ -33,7 +33,7 @@ async fn a_change_set_that_is_still_being_made_is_deleted_once_it_is_made() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_stack_that_stays_is_told_of_however_the_review_ends() {
+async fn an_empty_stack_that_stays_is_told_of_however_it_comes_to_that() {
     let site = Site::new("empty");
     let stop = Notify::new();
     let stays = |notes: &[String]| {
@@ -51,6 +51,11 @@ async fn an_empty_stack_that_stays_is_told_of_however_the_review_ends() {
     });
     let (ended, notes) = ended.await;
     assert!(ended.is_err() && stays(&notes), "{notes:?}");
+    site.aws.edit_account(|account| {
+        account.denied.insert("ExecuteChangeSet".to_owned());
+    });
+    let (refused, notes) = noted(&site, &stop, async || Ok(true)).await;
+    assert!(refused.is_err() && stays(&notes), "{notes:?}");
 
     let site = Site::deployed("empty").await;
     let (_, notes) = noted(&site, &stop, async || Ok(false)).await;

@@ -200,14 +200,14 @@ async fn prepare<'t>(target: &'t Target<'t>, deployment: &Deployment) -> Result<
 
     let present = Present::look_up(target).await?;
     present.refuse_unless_ready(target.stack)?;
-    let architecture =
-        value_of(ARCHITECTURE, &deployment.settings, &present, &definitions).unwrap_or_default();
+    let value = |name: &str| value_of(name, &deployment.settings, &present, &definitions);
+    let architecture = value(ARCHITECTURE).unwrap_or_default();
     refuse_unless_built_for(&release, &architecture)?;
     let caller = account::caller(target).await?;
     arns::check(&deployment.settings, &caller, &target.region())?;
-    let value = |name: &str| value_of(name, &deployment.settings, &present, &definitions);
     account::check(target, &deployment.settings, &present, value).await?;
-    signing::check(target, value(signing::CONFIGURATION).as_deref(), true).await?;
+    let code = (source.folder(), &release);
+    signing::check(target, value(signing::CONFIGURATION).as_deref(), Some(code)).await?;
     warn_of_older(target, &release, &present);
 
     let bucket = deployment.artifacts_bucket.as_deref();

@@ -111,7 +111,7 @@ async fn prepare<'t>(target: &'t Target<'t>, configuration: &Configuration) -> R
     arns::check(settings, &caller, &target.region())?;
     let value = |name: &str| value_of(name, settings, &present, &definitions);
     account::check(target, settings, &present, value).await?;
-    signing::check(target, settings.get(signing::CONFIGURATION), false).await?;
+    signing::check(target, settings.get(signing::CONFIGURATION), None).await?;
     let owner = configuration.artifacts_bucket_owner.as_deref();
     let store = Store::new(target, &caller, Some(bucket), owner);
     let key = format!("{prefix}/{TEMPLATE}");

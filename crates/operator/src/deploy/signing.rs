@@ -1,4 +1,6 @@
-//! The code signing configuration that the functions are to have: that it is there, and takes code that nobody signed.
+//! The code signing configuration that the functions are to have: that it is there, and takes the code that is uploaded.
+
+use std::path::Path;
 
 use aws_sdk_lambda::types::CodeSigningPolicy;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -6,19 +8,26 @@ use pipeline::error::{AwsError, ErrorChain};
 
 use super::Target;
 use crate::error::{Error, Result};
+use crate::release::Release;
 
 /// Names the parameter with the configuration's ARN.
 pub(super) const CONFIGURATION: &str = "CodeSigningConfigArn";
 /// Is how Lambda says that there is no such thing.
 const NOT_THERE: &str = "ResourceNotFoundException";
+/// Is in the name of the file that AWS Signer adds to an archive, and archives have names as they are.
+const SIGNATURE: &[u8] = b"aws_signer_signature";
 
 /// Refuses a configuration that is not there, and to upload code that it does not take, before a first function fails by it.
-/// `arn` is what the parameter is going to be, and `is_uploading` tells whether the code is a release's, which nobody signed.
+/// `arn` is what the parameter is going to be, and `code` the release that is uploaded, and its folder, where one is.
 ///
 /// # Errors
 ///
 /// [`Error`] of the kind usage with what to do about it. What the caller may not look at is noted.
-pub(super) async fn check(target: &Target<'_>, arn: Option<&str>, is_uploading: bool) -> Result<()> {
+pub(super) async fn check(
+    target: &Target<'_>,
+    arn: Option<&str>,
+    code: Option<(&Path, &Release)>,
+) -> Result<()> {
     let Some(arn) = arn.filter(|arn| !arn.is_empty()) else {
         return Ok(());
     };
@@ -43,11 +52,26 @@ pub(super) async fn check(target: &Target<'_>, arn: Option<&str>, is_uploading: 
         .code_signing_config()
         .and_then(|found| found.code_signing_policies());
     let untrusted = policies.and_then(|policies| policies.untrusted_artifact_on_deployment());
-    if is_uploading && untrusted == Some(&CodeSigningPolicy::Enforce) {
-        return Err(Error::usage(format!(
-            "{CONFIGURATION} takes signed code alone, and nobody signed a release's: have its archives signed, and make the \
-             stack with CloudFormation itself (docs/platform.md, Signed code), or have the configuration warn"
-        )));
+    let Some((folder, release)) = code.filter(|_| untrusted == Some(&CodeSigningPolicy::Enforce)) else {
+        return Ok(());
+    };
+    match unsigned(folder, release)? {
+        None => Ok(()),
+        Some(path) => Err(Error::usage(format!(
+            "{CONFIGURATION} takes signed code alone, and nobody signed {path} of this release: have its archives signed, and \
+             make the stack with CloudFormation itself (docs/platform.md, Signed code), or have the configuration warn"
+        ))),
     }
-    Ok(())
+}
+
+/// Finds code of a release that nobody signed. Whether the configuration knows who signed the rest is for Lambda to tell.
+fn unsigned<'r>(folder: &Path, release: &'r Release) -> Result<Option<&'r str>> {
+    for path in release.files.keys().filter(|path| path.starts_with("functions/")) {
+        let code = std::fs::read(folder.join(path));
+        let code = code.map_err(Error::context(format!("cannot read {path} of the release")))?;
+        if !code.windows(SIGNATURE.len()).any(|part| part == SIGNATURE) {
+            return Ok(Some(path.as_str()));
+        }
+    }
+    Ok(None)
 }

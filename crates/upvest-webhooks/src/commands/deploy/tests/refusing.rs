@@ -76,6 +76,19 @@ impl Site {
             "CodeSigningConfigArn=arn:aws:lambda:{region}:123456789012:code-signing-config:csc-0123456789abcdef0"
         )
     }
+
+    /// Makes the release one whose code was signed before it got its checksums.
+    fn sign(&self) {
+        let (path, code) = (
+            "functions/arm64/ingest.zip",
+            "META_INF/aws_signer_signature_v1.0.SF and code",
+        );
+        std::fs::write(self.release.join(path), code).unwrap();
+        let document = self.release.join(RELEASE_FILE);
+        let mut release = Release::parse(&std::fs::read(&document).unwrap()).unwrap();
+        release.files.insert(path.to_owned(), checksum(code.as_bytes()));
+        std::fs::write(document, release.document().unwrap()).unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -103,6 +116,9 @@ async fn a_code_signing_configuration_that_is_not_there_or_takes_no_unsigned_cod
     site.run("configure --set LogLevel=DEBUG --yes").await.unwrap();
     let refusal = site.refusal("deploy --release $RELEASE --yes").await;
     assert!(refusal.contains("takes signed code alone"), "{refusal}");
+    site.sign();
+    let done = site.run("deploy --release $RELEASE --yes").await.unwrap();
+    assert_eq!(done["status"], "UPDATE_COMPLETE");
 }
 
 #[tokio::test(start_paused = true)]

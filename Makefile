@@ -46,8 +46,13 @@ HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 REMAPPED = --remap-path-prefix=$(CURDIR)=/upvest-webhooks \
 	--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo \
 	--remap-path-prefix=$(shell rustc --print sysroot)/lib/rustlib/src/rust=/rustc/$(shell rustc -vV | sed -n 's/^commit-hash: //p')
+# They are three, which Cargo splits at spaces: where a folder has one in its name, nothing is renamed, and no release is made.
+HAS_SPACE = $(word 4,$(REMAPPED))
 # For all that is built for AWS, so that a deployment finds what a release has compiled, and has its bytes; a benchmark likewise.
-build release-functions release-cli: export CARGO_BUILD_RUSTFLAGS = $(strip $(REMAPPED))
+BUILD_FLAGS = $(if $(HAS_SPACE),,$(strip $(REMAPPED)))
+build: export CARGO_BUILD_RUSTFLAGS = $(BUILD_FLAGS)
+release-functions release-cli: export CARGO_BUILD_RUSTFLAGS = $(if $(HAS_SPACE),$(error a release takes a checkout, a Cargo and a \
+	compiler in folders without a space in their names),$(strip $(REMAPPED)))
 release-functions release-cli: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct 2> /dev/null)
 
 # How many deliveries `make simulate` makes, those of the calls before included.
@@ -120,7 +125,7 @@ bench: $(PEERS) $(SAM) ## Measure the release functions against the same work in
 	@if command -v npm > /dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2> /dev/null; \
 		then $(MAKE) --no-print-directory $(NODE_PEER); else rm -rf $(dir $(NODE_PEER)); fi
 	$(CARGO) build --locked --workspace --bin bench
-	CARGO_BUILD_RUSTFLAGS="$(strip $(REMAPPED))" PATH="$(CURDIR)/.tools/sam/bin:$$PATH" \
+	CARGO_BUILD_RUSTFLAGS="$(BUILD_FLAGS)" PATH="$(CURDIR)/.tools/sam/bin:$$PATH" \
 		$(CARGO) lambda build --locked --release $(if $(filter x86_64%,$(HOST)),--x86-64,--arm64) \
 		--lambda-dir target/bench/functions $(FUNCTIONS:%=--package %) --package empty \
 		--bin ingest --bin verify-and-store --bin orders --bin empty

@@ -1,4 +1,4 @@
-//! What `make release-check` does around the builds, which are made up here: it leaves the release alone that it is to check.
+//! What `make` does around the builds, which are made up here: it leaves a release alone that it is to check, and renames folders.
 
 #![expect(
     clippy::unwrap_used,
@@ -122,4 +122,38 @@ fn what_cannot_be_made_again_is_refused_before_anything_is_built() {
     let uncommitted = r#"{ "commit": null, "architectures": ["arm64"] }"#;
     fs::write(repository.0.join("dist/release.json"), uncommitted).unwrap();
     refused("changes that are not committed");
+}
+
+/// Cargo splits the flags that rename folders at spaces.
+#[test]
+fn where_a_folder_has_a_space_in_its_name_functions_are_built_without_renaming_any_and_no_release_is() {
+    for name in ["named plainly", "named-plainly"] {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&folder).unwrap();
+        fs::copy(Path::new(ROOT).join("Makefile"), folder.join("Makefile")).unwrap();
+        let make = |target: &str| {
+            let mut command = Command::new("make");
+            command.current_dir(&folder).env_remove("MAKEFLAGS");
+            // In the place of Cargo what prints with which flags it would be called.
+            let cargo = "CARGO=printenv CARGO_BUILD_RUSTFLAGS #";
+            let output = command.args(["--silent", target, "SAM=Makefile", "CYCLONEDX=Makefile", cargo]);
+            let output = output.output().unwrap();
+            (
+                String::from_utf8(output.stdout).unwrap(),
+                String::from_utf8(output.stderr).unwrap(),
+            )
+        };
+        let (built, _) = make("build");
+        let (_, refusal) = make("release-cli");
+        let has_space = folder.to_str().unwrap().contains(' ');
+        let renamed = format!("--remap-path-prefix={}=/upvest-webhooks ", folder.display());
+        assert_eq!(built.contains(&renamed), !has_space, "{built}");
+        assert_eq!(built.contains("--remap"), !has_space, "{built}");
+        assert_eq!(
+            refusal.contains("folders without a space in their names"),
+            has_space,
+            "{refusal}"
+        );
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -46,7 +46,7 @@ HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 REMAPPED = --remap-path-prefix=$(CURDIR)=/upvest-webhooks \
 	--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo \
 	--remap-path-prefix=$(shell rustc --print sysroot)/lib/rustlib/src/rust=/rustc/$(shell rustc -vV | sed -n 's/^commit-hash: //p')
-# They are three, which Cargo splits at spaces: where a folder has one in its name, nothing is renamed, and no release is made.
+# Cargo splits the three at spaces: where a folder has one in its name, nothing is renamed, and no release is made.
 HAS_SPACE = $(word 4,$(REMAPPED))
 # For all that is built for AWS, so that a deployment finds what a release has compiled, and has its bytes; a benchmark likewise.
 BUILD_FLAGS = $(if $(HAS_SPACE),,$(strip $(REMAPPED)))

@@ -228,13 +228,14 @@ impl Drop for LocalStack {
 }
 
 /// Holds what [`LocalStack::prepare`] makes before there is anything to await.
+#[derive(Debug)]
 struct Prepared {
     emulator: Emulator,
     repository: PathBuf,
     directory: PathBuf,
     sources: Sources,
     options: Options,
-    lock: File,
+    _lock: File,
 }
 
 fn prepare(options: Options) -> Result<Prepared, LocalStackError> {
@@ -261,7 +262,7 @@ fn prepare(options: Options) -> Result<Prepared, LocalStackError> {
         directory,
         sources,
         options,
-        lock,
+        _lock: lock,
     })
 }
 

@@ -120,8 +120,9 @@ fuzz: ## Run the fuzz targets under libFuzzer (FUZZ=, SECONDS_EACH=); needs a C+
 			target/fuzz/$$target/corpus fuzz/corpus/$$target || exit 1; \
 	done
 
-# As `make build` makes the functions, with the instruction set that Lambda's processors have, but for this machine's.
+# As `make build` makes the functions, for processors such as Lambda has, and of this machine's instruction set.
 bench: $(PEERS) $(SAM) ## Measure the release functions against the same work in Python and Node (QUICK=1: two minutes; ARGS= for the benchmark)
+	@[ "$(SYSTEM)" = Linux ] || { echo "the benchmark runs on Linux alone" >&2; exit 1; }
 	@if command -v npm > /dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2> /dev/null; \
 		then $(MAKE) --no-print-directory $(NODE_PEER); else rm -rf $(dir $(NODE_PEER)); fi
 	$(CARGO) build --locked --workspace --bin bench

@@ -12,6 +12,6 @@ while read -r file; do
 done < <({ (cd "$first" && find . -type f); (cd "$second" && find . -type f); } | sort -u)
 cmp "$first.tar.gz" "$second.tar.gz" || differing=1
 if [ "$differing" = 0 ]; then
-    echo "the same bytes twice: sha256 $(sha256sum < "$first.tar.gz" | cut -c 1-64)"
+    echo "the same bytes twice: sha256 $( (sha256sum 2> /dev/null || shasum -a 256) < "$first.tar.gz" | cut -c 1-64)"
 fi
 exit "$differing"

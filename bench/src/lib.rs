@@ -1,7 +1,8 @@
 //! Measures the functions as they ship against the same work in Python and Node, in one run on this machine.
 //!
 //! `make bench` builds what is measured and runs this. It fails on no figure: it measures. The variants of a case take
-//! turns, a process each, so that what else the machine does hits all alike.
+//! turns, a process each, so that what else the machine does hits all alike. On Linux alone: the functions are built for it, and the
+//! CPU time of another process is to be had there.
 //!
 //! | Module | Knows |
 //! |---|---|
@@ -15,6 +16,8 @@
 //! | [`figures`] | medians and ratios |
 //! | [`report`] | tables and JSON |
 //! | [`run`] | the order of it all |
+
+#![cfg(target_os = "linux")]
 
 pub mod bill;
 pub mod cases;

@@ -28,7 +28,7 @@ pub struct Options {
     /// Measure the cases and cold starts alone whose name contains this text
     #[arg(long, default_value = "")]
     pub only: String,
-    /// Measure functions of an earlier build as well, from this folder, as `make build` or a release leaves them
+    /// Measure functions of an earlier build as well, from this folder, as `make build` leaves them in target/lambda
     #[arg(long)]
     pub before: Option<PathBuf>,
     /// Leave the peers in Python and Node out

@@ -206,7 +206,7 @@ mod tests {
     fn every_peer_has_a_file_for_each_of_its_stages() {
         let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
         for stage in Stage::ALL {
-            let variants = Variant::all(stage, Path::new("target/release"), None);
+            let variants = Variant::all(stage, Path::new("target/lambda"), None);
             let files = variants.iter().filter_map(|variant| match variant {
                 Variant::Rust { .. } => None,
                 Variant::Python { peer, .. } => Some(format!("{}_{peer}.py", stage.name())),

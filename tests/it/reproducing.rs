@@ -134,6 +134,7 @@ fn where_a_folder_has_a_space_in_its_name_functions_are_built_without_renaming_a
         let make = |target: &str| {
             let mut command = Command::new("make");
             command.current_dir(&folder).env_remove("MAKEFLAGS");
+            command.env("CARGO_HOME", "/cargo-home");
             // In the place of Cargo what prints with which flags it would be called.
             let cargo = "CARGO=printenv CARGO_BUILD_RUSTFLAGS #";
             let output = command.args(["--silent", target, "SAM=Makefile", "CYCLONEDX=Makefile", cargo]);

@@ -63,7 +63,7 @@ pub struct LocalStack {
     emulated: Emulated,
 }
 
-/// Holds an emulator that runs, with nothing in it yet.
+/// Holds an emulator that runs, and what it was prepared with.
 #[derive(Debug)]
 pub struct Emulated {
     prepared: Prepared,

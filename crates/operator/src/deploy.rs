@@ -206,7 +206,7 @@ async fn prepare<'t>(target: &'t Target<'t>, deployment: &Deployment) -> Result<
     let caller = account::caller(target).await?;
     arns::check(&deployment.settings, &caller, &target.region())?;
     account::check(target, &deployment.settings, &present, value).await?;
-    let code = (source.folder(), &release);
+    let code = (source.folder(), &release, &*architecture);
     signing::check(target, value(signing::CONFIGURATION).as_deref(), Some(code)).await?;
     warn_of_older(target, &release, &present);
 

@@ -26,7 +26,7 @@ const SIGNATURE: &[u8] = b"aws_signer_signature";
 pub(super) async fn check(
     target: &Target<'_>,
     arn: Option<&str>,
-    code: Option<(&Path, &Release)>,
+    code: Option<(&Path, &Release, &str)>,
 ) -> Result<()> {
     let Some(arn) = arn.filter(|arn| !arn.is_empty()) else {
         return Ok(());
@@ -52,10 +52,11 @@ pub(super) async fn check(
         .code_signing_config()
         .and_then(|found| found.code_signing_policies());
     let untrusted = policies.and_then(|policies| policies.untrusted_artifact_on_deployment());
-    let Some((folder, release)) = code.filter(|_| untrusted == Some(&CodeSigningPolicy::Enforce)) else {
+    let code = code.filter(|_| untrusted == Some(&CodeSigningPolicy::Enforce));
+    let Some((folder, release, architecture)) = code else {
         return Ok(());
     };
-    match unsigned(folder, release)? {
+    match unsigned(folder, release, architecture)? {
         None => Ok(()),
         Some(path) => Err(Error::usage(format!(
             "{CONFIGURATION} takes signed code alone, and nobody signed {path} of this release: have its archives signed, and \
@@ -64,9 +65,12 @@ pub(super) async fn check(
     }
 }
 
-/// Finds code of a release that nobody signed. Whether the configuration knows who signed the rest is for Lambda to tell.
-fn unsigned<'r>(folder: &Path, release: &'r Release) -> Result<Option<&'r str>> {
-    for path in release.files.keys().filter(|path| path.starts_with("functions/")) {
+/// Finds code of a release for an architecture that nobody signed. Whether the configuration knows who signed the rest is for
+/// Lambda to tell.
+fn unsigned<'r>(folder: &Path, release: &'r Release, architecture: &str) -> Result<Option<&'r str>> {
+    let functions = format!("functions/{architecture}/");
+    let uploaded = |path: &&String| path.starts_with(&functions);
+    for path in release.files.keys().filter(uploaded) {
         let code = std::fs::read(folder.join(path));
         let code = code.map_err(Error::context(format!("cannot read {path} of the release")))?;
         if !code.windows(SIGNATURE.len()).any(|part| part == SIGNATURE) {

@@ -8,8 +8,7 @@ use pipeline::runtime::clock::Clock;
 use super::{Cli, Command};
 use crate::arguments::Site;
 use crate::commands::{explain, send, shell, tail};
-use crate::exit::Exit;
-use crate::output::{Answer, Page, Report, told};
+use crate::output::{Answer, Exit, Page, Report, told};
 
 impl Command {
     /// Tells whether the command may be about a stack.

@@ -12,8 +12,7 @@ use operator::deploy::{Deployed, Deployment, Plan, Settings, Target, deploy, tag
 use operator::{Result, StackFinder};
 
 use crate::arguments::ConsentArgs;
-use crate::exit::Exit;
-use crate::output::{Report, facts, laid_out, paragraph, terminal_width};
+use crate::output::{Exit, Report, facts, laid_out, paragraph, terminal_width};
 
 pub(crate) use destination::Destination;
 pub(crate) use plan::{plan_text, question};

@@ -3,8 +3,7 @@
 use operator::doctor::{Area, AreaFinding, Checkup, Finding, Verdict};
 use operator::fold::count;
 
-use crate::exit::Exit;
-use crate::output::{Report, beside_or_below, paragraph};
+use crate::output::{Exit, Report, beside_or_below, paragraph};
 
 /// Begins what was found where it has no room beside the name of its check.
 const BELOW: &str = "      ";

@@ -81,7 +81,7 @@ impl Site {
     fn sign(&self) {
         let (path, code) = (
             "functions/arm64/ingest.zip",
-            "META_INF/aws_signer_signature_v1.0.SF and code",
+            "META-INF/aws_signer_signature_v1.0.SF and code",
         );
         std::fs::write(self.release.join(path), code).unwrap();
         let document = self.release.join(RELEASE_FILE);

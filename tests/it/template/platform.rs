@@ -201,7 +201,13 @@ fn a_proxy_that_functions_could_not_use_is_refused_and_so_are_exceptions_that_ex
         ),
         (
             "NoProxy",
-            ["", "*", ".amazonaws.com", "localhost,10.0.0.0/8,.example.com"],
+            [
+                "",
+                "*",
+                ".amazonaws.com",
+                "localhost,10.0.0.0/8,.example.com",
+                "db.example.com",
+            ],
             ["*.amazonaws.com", ".example.com,*", "localhost, .example.com"].as_slice(),
         ),
     ] {

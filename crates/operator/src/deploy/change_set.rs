@@ -263,8 +263,8 @@ fn tell_of_empty_stack(target: &Target<'_>, request: &Request<'_>) {
     let stack = target.stack;
     if request.present.is_new() {
         target.reporter.note(&format!(
-            "an empty stack {stack} stays (REVIEW_IN_PROGRESS), which the next deployment takes; without one, aws cloudformation \
-             delete-stack --stack-name {stack}"
+            "an empty stack {stack} stays as long as it is in REVIEW_IN_PROGRESS, and the next deployment takes it; without one, \
+             aws cloudformation delete-stack --stack-name {stack}"
         ));
     }
 }

@@ -19,7 +19,7 @@ const END: &str = "-----END CERTIFICATE-----";
 /// Says where the certificates are that are trusted.
 #[derive(Debug, Clone)]
 pub(super) enum Bundle {
-    /// In the file of `SSL_CERT_FILE`.
+    /// Reads the file that `SSL_CERT_FILE` names.
     File(String),
     /// Where the usual library finds them: in a folder that is named, or in the system's.
     Found,

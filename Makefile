@@ -53,7 +53,6 @@ BUILD_FLAGS = $(if $(HAS_SPACE),,$(strip $(REMAPPED)))
 build: export CARGO_BUILD_RUSTFLAGS = $(BUILD_FLAGS)
 release-functions release-cli: export CARGO_BUILD_RUSTFLAGS = $(if $(HAS_SPACE),$(error a release takes a checkout, a Cargo and a \
 	compiler in folders without a space in their names),$(strip $(REMAPPED)))
-release-functions release-cli: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct 2> /dev/null)
 
 # How many deliveries `make simulate` makes, those of the calls before included.
 DELIVERIES ?= 100000

@@ -39,6 +39,7 @@ pub(super) struct Session {
     style: Style,
     heard: u64,
     last: Option<Heard>,
+    /// Lists what the program did not take, and what it is being posted.
     not_taken: Vec<Heard>,
     /// Counts what is not kept of that any longer.
     forgotten: u64,
@@ -185,14 +186,6 @@ impl Session {
         }
     }
 
-    fn keep(&mut self, heard: Heard) {
-        if self.not_taken.len() == KEPT {
-            self.not_taken.remove(0);
-            self.forgotten += 1;
-        }
-        self.not_taken.push(heard);
-    }
-
     async fn press(&mut self, key: Option<Key>) -> Result<()> {
         match key {
             Some(_) if self.poster.is_none() => self.console.note("nothing is posted: q ends it"),
@@ -216,16 +209,20 @@ impl Session {
         Ok(())
     }
 
-    /// Posts what was heard, and tells of it. What was not taken counts as that until it is answered: whatever ends the session
+    /// Posts what was heard, and tells of it. It counts as not taken until the program takes it: whatever ends the session
     /// meanwhile does not lose it.
     async fn repeat(&mut self, heard: Heard) -> Result<()> {
-        let post = self.post(&heard).await;
+        // It goes last, so that whoever has all of them posted again comes to each once.
         self.not_taken.retain(|kept| *kept != heard);
-        let told = self.tell(&heard, post.as_ref());
-        if !post.as_ref().is_none_or(Post::is_taken) {
-            self.keep(heard);
+        self.not_taken.push(heard.clone());
+        let post = self.post(&heard).await;
+        if post.as_ref().is_none_or(Post::is_taken) {
+            self.not_taken.pop();
+        } else if self.not_taken.len() > KEPT {
+            self.not_taken.remove(0);
+            self.forgotten += 1;
         }
-        told
+        self.tell(&heard, post.as_ref())
     }
 
     fn tell(&mut self, heard: &Heard, post: Option<&Post>) -> Result<()> {

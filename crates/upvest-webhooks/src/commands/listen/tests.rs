@@ -120,6 +120,18 @@ async fn listen_on(site: &Deployment, line: &str, keys: &[Key], screen: Screen) 
 
 /// Listens until all that there is was heard.
 async fn caught_up(site: &Deployment, line: &str, screen: &Screen, notes: &Screen) -> Session {
+    let (mut session, updates) = prepared(site, line, screen, notes).await;
+    session.run(updates, None).await.unwrap();
+    session
+}
+
+/// Prepares to listen; gives all that there is to be heard, too.
+async fn prepared(
+    site: &Deployment,
+    line: &str,
+    screen: &Screen,
+    notes: &Screen,
+) -> (Session, mpsc::Receiver<Update>) {
     let words = std::iter::once("listen").chain(line.split_whitespace());
     let arguments = Line::try_parse_from(words).unwrap().listen;
     let console = Console::to(Box::new(screen.clone()), Box::new(notes.clone()));
@@ -127,7 +139,7 @@ async fn caught_up(site: &Deployment, line: &str, screen: &Screen, notes: &Scree
         is_json: line.contains("--json-lines"),
         width: Some(80),
     };
-    let mut session = arguments.session(&site.stack, page, console).unwrap();
+    let session = arguments.session(&site.stack, page, console).unwrap();
     let (sender, updates) = mpsc::channel(1000);
     let mut feed = Feed::new(
         Reader::new(&site.stack, arguments.filter(), false, false).unwrap(),
@@ -135,9 +147,7 @@ async fn caught_up(site: &Deployment, line: &str, screen: &Screen, notes: &Scree
         site.clock(),
     );
     let _ = feed.look(&sender).await.unwrap();
-    drop(sender);
-    session.run(updates, None).await.unwrap();
-    session
+    (session, updates)
 }
 
 fn pressed(keys: &[Key]) -> mpsc::UnboundedReceiver<Key> {

@@ -7,13 +7,6 @@ use release::Parts;
 
 use crate::LocalStackError;
 
-/// Gives the instruction set of this machine, as the template's parameter has it.
-pub(crate) const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") {
-    "arm64"
-} else {
-    "x86_64"
-};
-
 /// Takes the folder for this process, for as long as the returned file is open.
 ///
 /// # Errors
@@ -43,19 +36,9 @@ pub(crate) fn package(repository: &Path, directory: &Path) -> Result<PathBuf, Lo
     if dist.exists() {
         fs::remove_dir_all(&dist).map_err(|source| LocalStackError::file("remove", &dist, source))?;
     }
-    let parts = Parts {
-        repository: repository.to_owned(),
-        dist: dist.clone(),
-        functions: vec![(ARCHITECTURE.to_owned(), repository.join("target/debug"))],
-        cli: None,
-        sbom: None,
-        commit: None,
-        tag: None,
-        is_fast: true,
-        is_unreleased: true,
-    };
+    let parts = Parts::for_this_machine(repository.join("target/debug"), repository.to_owned(), dist);
     release::package(&parts).map_err(|error| LocalStackError::Package(Box::new(error)))?;
-    Ok(dist)
+    Ok(parts.dist)
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use aws_config::SdkConfig;
 use operator::Reporter;
 use operator::deploy::{self, Deployment, Plan, Settings, Target};
+use release::ARCHITECTURE;
 use tokio::sync::Notify;
 
 use crate::LocalStackError;
-use crate::artifacts::ARCHITECTURE;
 use crate::tools::tool;
 
 /// Gives the name of the stack.

@@ -18,7 +18,6 @@ use upvest::Domain;
 use verify_and_store::Policy;
 use webhook_tests::getting_started::{blocks, logged, with_own_parts};
 
-use super::releases::architecture;
 use super::stack::{Stack, until};
 use crate::releases::repository_with;
 use crate::support::{event_at, post_events, receiver};
@@ -46,17 +45,7 @@ fn packaged(folder: &Path) -> PathBuf {
         };
         symlink(format!("{ROOT}/target/debug/{program}"), functions.join(&binary)).unwrap();
     }
-    let parts = Parts {
-        repository,
-        dist: folder.join("dist"),
-        functions: vec![(architecture().to_owned(), functions)],
-        cli: None,
-        sbom: None,
-        commit: None,
-        tag: None,
-        is_fast: true,
-        is_unreleased: true,
-    };
+    let parts = Parts::for_this_machine(functions, repository, folder.join("dist"));
     release::package(&parts).unwrap();
     parts.dist
 }

@@ -19,6 +19,7 @@ use std::time::Duration;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use local_stack::{Emulated, LocalStack, Options};
+use release::ARCHITECTURE;
 use serde_json::Value;
 
 use self::account::{Account, BUCKET};
@@ -32,14 +33,6 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// How long the emulator may take to make a stack, or to delete one.
 const A_DEPLOYMENT: Duration = Duration::from_secs(240);
 
-/// The architecture of this machine, as the template's parameter has it.
-pub(super) fn architecture() -> &'static str {
-    match cfg!(target_arch = "aarch64") {
-        true => "arm64",
-        false => "x86_64",
-    }
-}
-
 /// Packages the binaries of the development build; gives the release's folder.
 async fn packaged() -> PathBuf {
     // It has all binaries be built.
@@ -49,7 +42,7 @@ async fn packaged() -> PathBuf {
     command
         .arg("--dist")
         .arg(&dist)
-        .args(["--functions", &format!("{}={ROOT}/target/debug", architecture())])
+        .args(["--functions", &format!("{ARCHITECTURE}={ROOT}/target/debug")])
         .arg("--fast");
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", printed(&output));
@@ -71,10 +64,7 @@ fn changed(account: &Account, line: &[&str]) -> (bool, Value) {
 
 /// Deploys the release with nothing set but the machine's own architecture, and with a tag.
 fn deploy(account: &Account, dist: &Path) -> Value {
-    let (dist, architecture) = (
-        dist.display().to_string(),
-        format!("Architecture={}", architecture()),
-    );
+    let (dist, architecture) = (dist.display().to_string(), format!("Architecture={ARCHITECTURE}"));
     let line = [
         "deploy",
         "--release",

@@ -19,6 +19,13 @@ pub use dist::package;
 pub use functions::binaries;
 pub use template::{PackagedTemplate, packaged};
 
+/// Gives the instruction set of this machine, as the template's parameter has it.
+pub const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") {
+    "arm64"
+} else {
+    "x86_64"
+};
+
 /// Names what a release is put together from, and where.
 #[derive(Debug, Clone)]
 pub struct Parts {
@@ -41,4 +48,22 @@ pub struct Parts {
     pub is_fast: bool,
     /// Takes a version that the changelog has no section of yet.
     pub is_unreleased: bool,
+}
+
+impl Parts {
+    /// Names the parts of a release for this machine alone: the functions in a folder, and nothing else that is built.
+    #[must_use]
+    pub fn for_this_machine(functions: PathBuf, repository: PathBuf, dist: PathBuf) -> Self {
+        Self {
+            repository,
+            dist,
+            functions: vec![(ARCHITECTURE.to_owned(), functions)],
+            cli: None,
+            sbom: None,
+            commit: None,
+            tag: None,
+            is_fast: true,
+            is_unreleased: true,
+        }
+    }
 }

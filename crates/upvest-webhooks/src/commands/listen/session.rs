@@ -150,7 +150,10 @@ impl Session {
     async fn hear(&mut self, delivery: &WatchedDelivery) -> Result<HeardDelivery> {
         loop {
             match self.listener.hear(delivery).await {
-                Ok(heard) => return Ok(heard),
+                Ok(heard) => {
+                    self.be_out_of_trouble();
+                    return Ok(heard);
+                }
                 Err(error) if error.kind() == ErrorKind::Denied => return Err(error),
                 Err(error) => self.be_in_trouble(&ErrorChain(&error).to_string(), PAUSE),
             }

@@ -2,6 +2,7 @@
 
 mod ending;
 mod forwarding;
+mod trouble;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -24,6 +24,7 @@ mod private_log;
 mod published_metrics;
 mod refresh_keys;
 mod register_webhook;
+mod release_workflow;
 mod releases;
 mod report_files;
 mod reproducing;

@@ -5,6 +5,10 @@
     reason = "a test that cannot go on fails, in its helpers too"
 )]
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use serde_json::Value;
 
 use crate::template::cloudformation::{parse, repository_file, text_of};
@@ -22,6 +26,50 @@ fn steps(workflow: &Value) -> Vec<(&str, &Value)> {
         steps.map(move |step| (job.as_str(), step))
     });
     steps.collect()
+}
+
+/// Gives what the step of a name runs.
+fn script<'a>(workflow: &'a Value, name: &str) -> &'a str {
+    let mut steps = steps(workflow).into_iter();
+    let (_, step) = steps.find(|(_, step)| step["name"] == name).unwrap();
+    text_of(&step["run"])
+}
+
+/// A folder of a test, which is removed in the end.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("release-workflow-{name}"));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    /// Runs a script by the shell that GitHub runs it by; gives whether it went well, and what it printed.
+    fn run(&self, script: &str, variables: &[(&str, &str)]) -> (bool, String) {
+        let mut command = Command::new("bash");
+        command
+            .args(["-e", "-c", script])
+            .current_dir(&self.0)
+            // Nobody's own settings: no signatures, no hooks.
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .envs(variables.iter().copied());
+        for who in ["AUTHOR", "COMMITTER"] {
+            command.env(format!("GIT_{who}_NAME"), "A developer");
+            command.env(format!("GIT_{who}_EMAIL"), "developer@example.com");
+        }
+        let output = command.output().unwrap();
+        let printed = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(printed).unwrap())
+    }
 }
 
 /// A job that checks or builds runs all kinds of tools, and each could upload something under a name that another job is to have.
@@ -54,4 +102,35 @@ fn what_is_packaged_and_published_is_taken_by_the_id_that_its_own_job_was_given(
     }
     // Twice two instruction sets and three machines, and the release of them.
     assert_eq!(taken, 2 * (2 + 3) + 1);
+}
+
+#[test]
+fn a_tag_that_is_not_on_the_default_branch_is_not_released() {
+    let workflow = workflow();
+    let (origin, scratch) = (Scratch::new("origin"), Scratch::new("tag"));
+    let begin = "git init -q -b main
+        git commit -q --allow-empty -m 'What is reviewed' && git tag v1 && git commit -q --allow-empty -m 'More of it'
+        git switch -q -c aside v1 && git commit -q --allow-empty -m 'What nobody has seen' && git tag v2
+        git clone -q . ../release-workflow-tag";
+    let (is_made, printed) = origin.run(begin, &[]);
+    assert!(is_made, "{printed}");
+    for (tag, is_released) in [("v1", true), ("v2", false)] {
+        let (is_there, printed) = scratch.run(&format!("git checkout -q --detach {tag}"), &[]);
+        assert!(is_there, "{printed}");
+        let variables = [("BRANCH", "main"), ("GITHUB_REF_NAME", tag)];
+        let found = scratch.run(
+            script(&workflow, "Find the tag on the default branch"),
+            &variables,
+        );
+        assert_eq!(found.0, is_released, "{tag}: {}", found.1);
+    }
+    let jobs = workflow["jobs"].as_object().unwrap();
+    // Without its depth a checkout has no other branch.
+    assert_eq!(jobs["version"]["steps"][0]["with"]["fetch-depth"], 0);
+    for job in ["check", "advisories", "functions", "command-line"] {
+        assert_eq!(
+            jobs[job]["needs"], "version",
+            "{job} waits for the tag to be found"
+        );
+    }
 }

@@ -134,3 +134,27 @@ fn a_tag_that_is_not_on_the_default_branch_is_not_released() {
         );
     }
 }
+
+/// GitHub refuses to attest for a private repository, but for those of Enterprise Cloud.
+#[test]
+fn a_private_repository_that_cannot_attest_drafts_its_release_all_the_same() {
+    let workflow = workflow();
+    let all = steps(&workflow);
+    let is_attesting = |step: &Value| {
+        let action = step["uses"].as_str();
+        action.is_some_and(|action| action.starts_with("actions/attest@"))
+    };
+    let attesting = all.iter().position(|(_, step)| is_attesting(step)).unwrap();
+    assert_eq!(
+        all[attesting].1["if"],
+        "${{ !github.event.repository.private || vars.ATTEST_PRIVATE == 'true' }}"
+    );
+    let (job, drafting) = all[attesting + 1];
+    assert_eq!(job, "publish");
+    assert_eq!(drafting["name"], "Draft the release");
+    assert_eq!(
+        drafting["if"],
+        Value::Null,
+        "a step that is skipped stops no other"
+    );
+}

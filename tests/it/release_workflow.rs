@@ -158,3 +158,29 @@ fn a_private_repository_that_cannot_attest_drafts_its_release_all_the_same() {
         "a step that is skipped stops no other"
     );
 }
+
+/// In the place of GitHub's command line: finds what `$FOUND` says, and notes what it was called for.
+const GH: &str = r#"#!/bin/sh
+echo "$2" >> called
+[ "$2" != view ] || { [ -n "$FOUND" ] && echo "$FOUND"; }
+"#;
+
+#[test]
+fn a_draft_of_an_earlier_attempt_gives_its_place_and_what_is_published_stays() {
+    let workflow = workflow();
+    let scratch = Scratch::new("draft");
+    let (is_made, printed) = scratch.run("cat > gh <<< \"$GH\" && chmod +x gh", &[("GH", GH)]);
+    assert!(is_made, "{printed}");
+    for (found, is_drafted, called) in [
+        ("", true, "view\ncreate\n"),
+        ("true", true, "view\ndelete\ncreate\n"),
+        ("false", false, "view\n"),
+    ] {
+        let script = format!("PATH=$PWD:$PATH\n{}", script(&workflow, "Draft the release"));
+        let drafted = scratch.run(&script, &[("GITHUB_REF_NAME", "v1"), ("FOUND", found)]);
+        assert_eq!(drafted.0, is_drafted, "{found}: {}", drafted.1);
+        let calls = scratch.0.join("called");
+        assert_eq!(fs::read_to_string(&calls).unwrap(), called);
+        fs::remove_file(calls).unwrap();
+    }
+}

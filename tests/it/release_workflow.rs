@@ -184,3 +184,34 @@ fn a_draft_of_an_earlier_attempt_gives_its_place_and_what_is_published_stays() {
         fs::remove_file(calls).unwrap();
     }
 }
+
+#[test]
+fn a_command_line_for_macos_that_two_builds_make_differently_is_left_out_and_the_notes_say_so() {
+    let workflow = workflow();
+    let scratch = Scratch::new("macos");
+    let build =
+        "mkdir -p target/{first,second}/cli/{aarch64-apple-darwin,{aarch64,x86_64}-unknown-linux-gnu}/bin
+        for folder in target/*/cli/*/bin; do echo \"a program\" > $folder/upvest-webhooks; done";
+    let change = "echo \"another program\" > target/second/cli/aarch64-apple-darwin/bin/upvest-webhooks";
+    for (before, is_left_out) in [("true", false), (change, true)] {
+        let compare = script(
+            &workflow,
+            "Leave out the command line for macOS where its builds differ",
+        );
+        let (is_done, printed) = scratch.run(&format!("{build}\n{before}\n{compare}"), &[]);
+        assert!(is_done, "{printed}");
+        let note = fs::read_to_string(scratch.0.join("left-out.md")).unwrap();
+        assert_eq!(note.contains("no command line for macOS"), is_left_out, "{note}");
+        assert_eq!(printed.contains("::warning::"), is_left_out, "{printed}");
+        for which in ["first", "second"] {
+            let cli = scratch.0.join("target").join(which).join("cli");
+            assert_eq!(!cli.join("aarch64-apple-darwin").exists(), is_left_out);
+            assert!(cli.join("x86_64-unknown-linux-gnu/bin/upvest-webhooks").exists());
+        }
+    }
+    assert!(script(&workflow, "Package both").contains("cat left-out.md >> notes.md"));
+    // What was not fetched is not left out in silence.
+    let miss_none = script(&workflow, "Miss no command line");
+    assert!(!scratch.run(miss_none, &[]).0);
+    assert!(scratch.run(&format!("{build}\n{miss_none}"), &[]).0);
+}

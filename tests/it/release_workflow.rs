@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::template::cloudformation::{parse, repository_file, text_of};
 
@@ -214,4 +214,24 @@ fn a_command_line_for_macos_that_two_builds_make_differently_is_left_out_and_the
     let miss_none = script(&workflow, "Miss no command line");
     assert!(!scratch.run(miss_none, &[]).0);
     assert!(scratch.run(&format!("{build}\n{miss_none}"), &[]).0);
+}
+
+#[test]
+fn what_no_tag_was_pushed_for_is_built_and_compared_and_not_published() {
+    let workflow = workflow();
+    for start in ["schedule", "workflow_dispatch"] {
+        assert!(workflow["on"].as_object().unwrap().contains_key(start), "{start}");
+    }
+    // A push is that of a tag.
+    assert_eq!(workflow["on"]["push"], json!({ "tags": ["v*"] }));
+    let is_pushed = "${{ github.event_name == 'push' }}";
+    for (name, job) in workflow["jobs"].as_object().unwrap() {
+        let is_for_tags_alone = name == "publish";
+        assert_eq!(job["if"] == is_pushed, is_for_tags_alone, "{name}");
+        assert_eq!(job["if"].is_null(), !is_for_tags_alone, "{name}");
+    }
+    for (job, step) in steps(&workflow) {
+        let is_about_the_tag = job == "version" && step["run"].is_string();
+        assert_eq!(step["if"] == is_pushed, is_about_the_tag, "{job}: {step}");
+    }
 }

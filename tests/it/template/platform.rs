@@ -335,6 +335,7 @@ fn a_function_taken_over_attaches_to_no_network_and_uses_the_key_through_its_own
         );
         assert!(!may(&by_code), "{role}");
         assert!(!may(&Request::new("kms:Decrypt", "${KmsKeyArn}")), "{role}");
+        assert!(may(&via("lambda")), "{role}: Lambda decrypts the environment");
         for service in ["sqs", "dynamodb", "s3", "secretsmanager"] {
             let calls = statements(&template, role).into_iter();
             let mut actions = calls.flat_map(|statement| one_or_more(&statement["Action"]));
@@ -401,7 +402,10 @@ fn the_boundary_among_the_examples_reaches_what_is_the_stacks_and_nothing_of_oth
     let key = Request::new("kms:Decrypt", "arn:aws:kms:eu-central-1:1:key/k");
     assert!(!may(&key));
     let via = |service: &str| may(&key.clone().with("kms:ViaService", &[service]));
-    assert!(via("sqs.eu-central-1.amazonaws.com") && !via("rds.eu-central-1.amazonaws.com"));
+    for service in ["sqs", "dynamodb", "s3", "secretsmanager", "lambda"] {
+        assert!(via(&format!("{service}.eu-central-1.amazonaws.com")), "{service}");
+    }
+    assert!(!via("rds.eu-central-1.amazonaws.com"));
     let attach = Request::new("ec2:CreateNetworkInterface", "*");
     assert!(may(&attach), "Lambda attaches the function");
     assert!(!may(&attach.with(

@@ -62,9 +62,13 @@ pub(crate) fn text_of(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("{value} is a text"))
 }
 
-/// The logical id that a `Ref` or `Fn::GetAtt` names.
+/// The logical id that a `Ref` or `Fn::GetAtt` names, or the parameter of which `Fn::Split` makes a list.
 pub(crate) fn target(value: &Value) -> &str {
-    let named = [&value["Ref"], &value["Fn::GetAtt"][0]];
+    let named = [
+        &value["Ref"],
+        &value["Fn::GetAtt"][0],
+        &value["Fn::Split"][1]["Ref"],
+    ];
     let named = named.into_iter().find_map(Value::as_str);
     named.unwrap_or_else(|| panic!("{value} refers to a resource"))
 }

@@ -129,6 +129,23 @@ fn roles_are_made_under_their_path_with_their_boundary_and_passed_to_lambda_alon
 }
 
 #[test]
+fn cloudformation_may_go_back_to_the_key_of_before_as_it_may_use_the_other() {
+    let role = Template::read_file(SERVICE_ROLE);
+    let named = |condition: &str, parameter: &str| -> Value {
+        json!({ "Fn::If": [condition, { "Ref": parameter }, { "Ref": "AWS::NoValue" }] })
+    };
+    let keys = json!([
+        named("HasKmsKey", "KmsKeyArn"),
+        named("HasFormerKmsKey", "FormerKmsKeyArn"),
+    ]);
+    let statements = of_the_service_role(&role).into_iter();
+    let of_keys =
+        statements.filter(|statement| statement["Sid"] == "Key" || statement["Sid"] == "GrantsForServices");
+    let of_keys: Vec<&Value> = of_keys.collect();
+    assert!(of_keys.len() == 2 && of_keys.iter().all(|statement| statement["Resource"] == keys));
+}
+
+#[test]
 fn who_deploys_hands_over_to_cloudformation_and_touches_no_resource_himself() {
     let policy = as_written("infra/examples/deployer.json");
     for statement in one_or_more(&policy["Statement"]) {

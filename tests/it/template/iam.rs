@@ -111,8 +111,11 @@ fn rendered(value: &Value) -> String {
     {
         return format!("${{{resource}.{attribute}}}");
     }
-    if let Some(resource) = value["Ref"].as_str() {
-        return format!("${{{resource}}}");
+    // A list that is made of a parameter is named like one of its entries.
+    for name in [&value["Ref"], &value["Fn::Split"][1]["Ref"]] {
+        if let Some(name) = name.as_str() {
+            return format!("${{{name}}}");
+        }
     }
     one_or_more(&value["Fn::Sub"])[0]
         .as_str()

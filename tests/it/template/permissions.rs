@@ -103,6 +103,8 @@ fn needed(function: &str) -> Grants {
     needed.extend(grants(TRACING, "*"));
     needed.extend(grants(NETWORK, "*"));
     needed.extend(grants(KEY, "KmsKeyArn"));
+    // What was written before the key was another one.
+    needed.extend(grants(["kms:Decrypt"], "FormerKmsKeyArns"));
     match function {
         "IngestFunction" => {
             // `DeliveriesQueue::send` and `warm`.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::cloudformation::{Template, as_written, one_or_more, repository_file, target, text_of};
+use super::cloudformation::{Template, as_written, one_or_more, repository_file, target, text_of, when_true};
 use super::iam::{Request, allows};
 use super::permissions::statements;
 use super::{FUNCTION, QUEUE, ROLE, TABLE};
@@ -112,6 +112,46 @@ fn all_that_can_be_encrypted_is_under_the_key_and_a_new_type_is_not_forgotten() 
         assert_eq!(named, Some(&wanted), "{name}");
     }
     assert_eq!(globals(&template)["KmsKeyArn"], while_set("HasKmsKey", &key));
+}
+
+#[test]
+fn what_lies_under_a_former_key_can_be_read_where_the_key_is_used_and_nothing_is_put_under_it() {
+    let template = Template::read();
+    let (key, former) = (
+        json!({ "Ref": "KmsKeyArn" }),
+        json!({ "Fn::Split": [",", { "Ref": "FormerKmsKeyArns" }] }),
+    );
+    for (role, _) in template.resources(ROLE) {
+        let statements = statements(&template, role);
+        let about = |resource: &Value| {
+            let about = statements.iter().copied();
+            about
+                .filter(|statement| statement["Resource"] == *resource)
+                .collect::<Vec<_>>()
+        };
+        let conditions = |about: &[&Value]| {
+            let conditions = about.iter().map(|statement| statement["Condition"].clone());
+            conditions.collect::<Vec<_>>()
+        };
+        assert!(!about(&former).is_empty(), "{role}");
+        assert_eq!(conditions(&about(&former)), conditions(&about(&key)), "{role}");
+        for statement in about(&former) {
+            assert_eq!(statement["Action"], "kms:Decrypt", "{role}");
+        }
+    }
+    // Also where the key was taken away, and there is none.
+    let own = template
+        .resources(ROLE)
+        .map(|(_, role)| &role["Properties"]["Policies"][0]);
+    let attached = template
+        .resources("AWS::IAM::Policy")
+        .map(|(_, policy)| &policy["Properties"]);
+    let all = own
+        .chain(attached)
+        .flat_map(|policy| one_or_more(&policy["PolicyDocument"]["Statement"]));
+    for statement in all.filter(|statement| when_true(statement)["Resource"] == former) {
+        assert_eq!(*statement, while_set("HasFormerKmsKeys", when_true(statement)));
+    }
 }
 
 #[test]
@@ -307,7 +347,7 @@ fn what_nobody_asked_for_is_not_there() {
         .chain(["AccessLogBucket"])
         .filter(|name| *name != "NoProxy")
         .collect();
-    assert_eq!(names.len(), 9);
+    assert_eq!(names.len(), 10);
     for name in names {
         assert_eq!(template.section("Parameters")[name]["Default"], "", "{name}");
     }

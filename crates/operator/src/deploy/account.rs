@@ -1,5 +1,7 @@
 //! The account that the stack is to be in: who deploys, and what would be found out too late.
 
+mod encryption;
+
 use aws_sdk_lambda::types::AccountLimit;
 use pipeline::error::{AwsError, ErrorChain};
 use pipeline::upvest_api::read_secret;
@@ -65,6 +67,7 @@ pub(super) async fn check(
     present: &Present,
     value: impl Fn(&str) -> Option<String>,
 ) -> Result<()> {
+    encryption::check(present, &value)?;
     if let Some(secret) = settings.get(SECRET).filter(|secret| !secret.is_empty()) {
         check_secret(target, secret).await?;
     }

@@ -5,11 +5,12 @@ use super::settings::Settings;
 use crate::error::{Error, Result};
 
 /// Lists the parameters that take an ARN: the service that it is of, and whether it is to be of the stack's own account.
-const ARNS: [(&str, &str, bool); 10] = [
+const ARNS: [(&str, &str, bool); 11] = [
     ("AlarmTopicArn", "sns", false),
     ("CertificateArn", "acm", true),
     ("CodeSigningConfigArn", "lambda", true),
     ("ErasureRoleArn", "iam", false),
+    (SEVERAL, "kms", false),
     ("KmsKeyArn", "kms", false),
     ("OwnershipCertificateArn", "acm", true),
     ("PagingTopicArn", "sns", false),
@@ -17,6 +18,8 @@ const ARNS: [(&str, &str, bool); 10] = [
     ("UpvestSecret", "secretsmanager", false),
     ("UpvestSecretKmsKeyArn", "kms", false),
 ];
+/// Names the parameter that takes several ARNs, with commas between them. In that of a role, a comma may be part of its name.
+const SEVERAL: &str = "FormerKmsKeyArns";
 /// Stands for the account in the ARN of a policy that AWS made.
 const OF_AWS: &str = "aws";
 
@@ -26,12 +29,18 @@ const OF_AWS: &str = "aws";
 ///
 /// [`Error`] of the kind usage with all that is wrong.
 pub(super) fn check(settings: &Settings, caller: &Caller, region: &str) -> Result<()> {
-    let given = ARNS.iter().filter_map(|(name, service, is_own)| {
-        let value = settings.get(name).filter(|value| !value.is_empty())?;
+    let given = ARNS.iter().flat_map(|(name, service, is_own)| {
+        let value = settings.get(name).unwrap_or_default();
+        let arns: Vec<&str> = match *name == SEVERAL {
+            true => value.split(',').collect(),
+            false => vec![value],
+        };
         // A secret may be named without its ARN.
-        let is_arn = value.starts_with("arn:") || *name != "UpvestSecret";
-        let complaint = is_arn.then(|| complaint(value, service, *is_own, caller, region))??;
-        Some(format!("{name} {complaint}"))
+        let is_arn = |arn: &&str| !arn.is_empty() && (arn.starts_with("arn:") || *name != "UpvestSecret");
+        let arns = arns.into_iter().filter(is_arn);
+        let complaints = arns.filter_map(|arn| complaint(arn, service, *is_own, caller, region));
+        let complaints = complaints.map(|complaint| format!("{name} {complaint}"));
+        complaints.collect::<Vec<String>>()
     });
     let wrong: Vec<String> = given.collect();
     match wrong.is_empty() {
@@ -100,6 +109,10 @@ mod tests {
                 "partition aws-cn",
             ),
             (
+                "FormerKmsKeyArns=arn:aws:kms:eu-central-1:123456789012:key/k,arn:aws:kms:eu-west-1:123456789012:key/l",
+                "FormerKmsKeyArns is of eu-west-1",
+            ),
+            (
                 "CertificateArn=arn:aws:acm:us-east-1:123456789012:certificate/c",
                 "is of us-east-1",
             ),
@@ -128,6 +141,7 @@ mod tests {
             "UpvestSecret=upvest/credentials",
             "UpvestSecret=arn:aws:secretsmanager:eu-central-1:999999999999:secret:s-AbCdEf",
             "KmsKeyArn=arn:aws:kms:eu-central-1:999999999999:key/k",
+            "FormerKmsKeyArns=arn:aws:kms:eu-central-1:123456789012:key/k,arn:aws:kms:eu-central-1:123456789012:key/l",
             "PermissionsBoundaryArn=arn:aws:iam::aws:policy/PowerUserAccess",
             "ErasureRoleArn=arn:aws:iam::999999999999:role/erasure",
         ] {

@@ -69,6 +69,12 @@ async fn what_cannot_work_is_refused_before_anything_is_uploaded() {
 }
 
 impl Site {
+    /// Names a key of the account's region.
+    fn key(&self, id: &str) -> String {
+        let region = self.aws.sdk_config().region().expect("an account is in a region");
+        format!("arn:aws:kms:{region}:123456789012:key/{id}")
+    }
+
     /// Sets a code signing configuration of the account's region.
     pub(super) fn code_signing(&self) -> String {
         let region = self.aws.sdk_config().region().expect("an account is in a region");
@@ -183,6 +189,56 @@ async fn a_release_is_deployed_into_a_stack_that_took_over_what_one_left() {
     });
     let done = site.run("deploy --release $RELEASE --yes").await.unwrap();
     assert_eq!(done["status"], "UPDATE_COMPLETE");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_neither_changed_nor_taken_away_unless_the_one_of_before_is_named_as_a_former_one() {
+    let site = Site::deployed("key").await;
+    let (first, second) = (site.key("first"), site.key("second"));
+    // There is none to take away.
+    site.run(&format!("configure --set KmsKeyArn={first} --yes"))
+        .await
+        .unwrap();
+    site.aws.clear_calls();
+    for command in ["deploy --release $RELEASE", "configure"] {
+        for set in [
+            "--set KmsKeyArn=".to_owned(),
+            format!("--set KmsKeyArn={second}"),
+            format!("--set KmsKeyArn={second} --set FormerKmsKeyArns={second}"),
+        ] {
+            let refusal = site.refusal(&format!("{command} {set} --yes")).await;
+            let told = format!("add --set FormerKmsKeyArns={first},");
+            assert!(refusal.contains(&told), "{command} {set}: {refusal}");
+        }
+    }
+    site.assert_untouched();
+    for set in [
+        "--set LogLevel=DEBUG".to_owned(),
+        format!("--set KmsKeyArn={first} --set LogLevel=INFO"),
+        format!("--set KmsKeyArn={second} --set FormerKmsKeyArns={first}"),
+    ] {
+        site.run(&format!("configure {set} --yes")).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_changed_again_leaves_none_of_before_behind() {
+    let site = Site::deployed("keys").await;
+    let [first, second, third] = ["first", "second", "third"].map(|id| site.key(id));
+    site.aws.edit_account(|account| {
+        for (name, value) in [("KmsKeyArn", &second), ("FormerKmsKeyArns", &first)] {
+            account.stack_parameters.insert(name.to_owned(), value.clone());
+        }
+    });
+    let line = format!("configure --set KmsKeyArn={third} --set FormerKmsKeyArns={second} --yes");
+    let refusal = site.refusal(&line).await;
+    let told = format!("add --set FormerKmsKeyArns={first},{second},");
+    assert!(refusal.contains(&told), "{refusal}");
+    // One that becomes the key again need not be named besides.
+    let line = format!("configure --set KmsKeyArn={first} --set FormerKmsKeyArns={second} --yes");
+    site.run(&line).await.unwrap();
+    // Whether anything lies under it still, whoever takes it out knows.
+    site.run("configure --set FormerKmsKeyArns= --yes").await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

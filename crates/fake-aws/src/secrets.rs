@@ -1,4 +1,4 @@
-//! Secrets Manager: secrets to be created and read.
+//! Secrets Manager: secrets to be created, described and read.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,8 @@ pub(crate) fn answer(secrets: &mut BTreeMap<String, Secret>, request: &Request) 
     if ["CreateSecret", "PutSecretValue"].contains(&&*request.operation) {
         return keep(secrets, request);
     }
-    if request.operation != "GetSecretValue" {
+    let is_described = request.operation == "DescribeSecret";
+    if !is_described && request.operation != "GetSecretValue" {
         return Reply::json_error(
             400,
             "InvalidRequestException",
@@ -28,6 +29,7 @@ pub(crate) fn answer(secrets: &mut BTreeMap<String, Secret>, request: &Request) 
         );
     }
     match secrets.get(&request.resource) {
+        Some(_) if is_described => Reply::json(&json!({ "ARN": request.resource, "Name": request.resource })),
         Some(Secret::Binary(value)) => Reply::json(&json!({
             "ARN": request.resource,
             "Name": request.resource,

@@ -190,19 +190,29 @@ async fn assert_refused(account: &Account, outputs: &Value) {
     }
 }
 
-/// Fails unless a subnet that is not there is refused. The emulator lets nobody look for it without the permission.
-fn assert_no_network(account: &Account) {
-    let mut line = vec!["configure", "--stack", STACK, "--yes", "--json"];
-    line.extend([
-        "--set",
-        "VpcSubnetIds=subnet-0a1b2c3d,subnet-0f",
-        "--set",
-        "VpcSecurityGroupIds=sg-0a1b2c3d",
-    ]);
-    let output = account.command(&line).output().unwrap();
-    let told = printed(&output);
-    let is_refused = told.contains("VpcSubnetIds names what is not there in eu-central-1: subnet-0f;");
-    assert!(!output.status.success() && is_refused, "{told}");
+/// Fails unless a subnet and a secret that are not there are refused. The emulator lets nobody look for them without the
+/// permission.
+fn assert_nothing_missing_is_taken(account: &Account) {
+    for (settings, told) in [
+        (
+            [
+                "VpcSubnetIds=subnet-0a1b2c3d,subnet-0f",
+                "VpcSecurityGroupIds=sg-0a1b2c3d",
+            ]
+            .as_slice(),
+            "VpcSubnetIds names what is not there in eu-central-1: subnet-0f;",
+        ),
+        (
+            ["UpvestSecret=upvest/misspelt"].as_slice(),
+            "UpvestSecret names what is not there in eu-central-1: upvest/misspelt;",
+        ),
+    ] {
+        let mut line = vec!["configure", "--stack", STACK, "--yes", "--json"];
+        line.extend(settings.iter().flat_map(|setting| ["--set", *setting]));
+        let output = account.command(&line).output().unwrap();
+        let printed = printed(&output);
+        assert!(!output.status.success() && printed.contains(told), "{printed}");
+    }
 }
 
 /// Deploys the release with every parameter set, has an event delivered and stored, and deletes the stack.
@@ -240,7 +250,7 @@ async fn a_release_is_deployed_changed_taken_back_and_deleted_with_nothing_set_a
     assert_tagged(&emulated, outputs).await;
     assert_refused(&account, outputs).await;
 
-    assert_no_network(&account);
+    assert_nothing_missing_is_taken(&account);
     let (is_good, changed) = configure(&account, &["LogRetentionDays=30"]);
     assert!(is_good, "{changed}");
     assert_eq!(changed["status"], "UPDATE_COMPLETE");

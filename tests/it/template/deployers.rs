@@ -172,6 +172,8 @@ fn who_deploys_hands_over_to_cloudformation_and_touches_no_resource_himself() {
                 ),
                 // Whether ingest has room, and unsigned code is taken: neither says anything of anybody's data.
                 ("lambda", "GetAccountSettings" | "GetCodeSigningConfig") => {}
+                // Whether a secret is there: what is in it takes another permission. A misspelt name is that of any other.
+                ("secretsmanager", "DescribeSecret") => {}
                 // Whether subnets and security groups are there: what Cloud Control reads besides takes permissions of its own.
                 ("ec2", "DescribeNetworkAcls" | "DescribeSecurityGroups" | "DescribeSubnets") => {}
                 ("s3", _) => {

@@ -3,6 +3,8 @@
 mod encryption;
 
 use aws_sdk_lambda::types::AccountLimit;
+use aws_sdk_secretsmanager::Client as Secrets;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use pipeline::error::{AwsError, ErrorChain};
 use pipeline::upvest_api::read_secret;
 use secrecy::ExposeSecret;
@@ -16,6 +18,8 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Names the parameter with the secret of Upvest's credentials.
 const SECRET: &str = "UpvestSecret";
+/// Is how Secrets Manager says that there is no such secret.
+const NOT_THERE: &str = "ResourceNotFoundException";
 /// Names the parameter that keeps concurrent executions for ingest.
 const RESERVED: &str = "IngestReservedConcurrency";
 /// Lists the parameters that say how many executions there may be at once.
@@ -90,17 +94,13 @@ pub(super) async fn check(
 
 /// Refuses a secret that is not there, or holds no credentials. One that the caller may not read, the stack may.
 async fn check_secret(target: &Target<'_>, secret: &str) -> Result<()> {
-    let secrets = aws_sdk_secretsmanager::Client::new(target.config);
+    let secrets = Secrets::new(target.config);
     let document = match read_secret(&secrets, secret).await {
         Ok(document) => document,
         Err(error) => {
             let error = Error::from(error);
             if error.kind() == ErrorKind::Denied && !error.is_of_unknown_caller() {
-                target.reporter.note(&format!(
-                    "whether {SECRET} holds what it is to hold was not checked: you may not read {secret}, which a deployer need \
-                     not; doctor checks it after the deployment"
-                ));
-                return Ok(());
+                return check_unread(target, &secrets, secret).await;
             }
             return Err(Error::context::<Error>(format!(
                 "the secret {secret} of {SECRET} cannot be read in {}: make it first (docs/deploying.md), or leave {SECRET} empty",
@@ -112,6 +112,31 @@ async fn check_secret(target: &Target<'_>, secret: &str) -> Result<()> {
     let _credentials = read.map_err(Error::context(format!(
         "the secret {secret} of {SECRET} holds no credentials of Upvest's that can be used: mend its value, and run this again"
     )))?;
+    Ok(())
+}
+
+/// Refuses a secret that is not there to whoever may not read it, and need not: that it is there takes another permission.
+async fn check_unread(target: &Target<'_>, secrets: &Secrets, secret: &str) -> Result<()> {
+    let unchecked = match secrets.describe_secret().secret_id(secret).send().await {
+        Ok(_) => format!(
+            "what the secret {secret} of {SECRET} holds was not checked: you may not read it, which a deployer need not"
+        ),
+        Err(error) if error.code() == Some(NOT_THERE) => {
+            return Err(Error::usage(format!(
+                "{SECRET} names what is not there in {}: {secret}; make it first (docs/deploying.md), or leave {SECRET} empty",
+                target.region()
+            )));
+        }
+        Err(error) => {
+            let error = Error::from(AwsError::of("secretsmanager:DescribeSecret")(error));
+            format!(
+                "whether the secret {secret} of {SECRET} is there was not checked ({})",
+                ErrorChain(&error)
+            )
+        }
+    };
+    let told = format!("{unchecked}; doctor checks it after the deployment");
+    target.reporter.note(&told);
     Ok(())
 }
 

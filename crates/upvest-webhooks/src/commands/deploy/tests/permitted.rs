@@ -62,6 +62,8 @@ fn action(call: &Call) -> Option<String> {
 async fn a_deployer_with_the_policy_deploys_and_configures_and_needs_all_of_it() {
     let site = Site::new("permitted");
     site.aws.create_bucket("artifacts");
+    site.aws
+        .create_secret_string("upvest/credentials", "nobody reads it");
     let policy = policy();
     // What the policy lacks is denied, and what is called all the same is done without.
     site.aws.edit_account(|account| {

@@ -242,10 +242,32 @@ async fn a_key_that_is_changed_again_leaves_none_of_before_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deployer_who_may_not_read_the_secret_deploys_all_the_same() {
+async fn a_deployer_who_may_not_read_the_secret_deploys_all_the_same_unless_it_is_not_there() {
     let site = Site::new("denied");
     site.aws.edit_account(|account| {
         let denied = ["GetSecretValue", "GetAccountSettings", "ListChangeSets"];
+        account.denied.extend(denied.map(str::to_owned));
+    });
+    site.aws
+        .create_secret_string("upvest/credentials", "nobody reads it");
+    let misspelt = "deploy --release $RELEASE --yes --set UpvestSecret=upvest/credential";
+    let refusal = site.refusal(misspelt).await;
+    assert!(
+        refusal.contains("UpvestSecret names what is not there in"),
+        "{refusal}"
+    );
+    site.assert_untouched();
+    let done = site
+        .run("deploy --release $RELEASE --yes --set UpvestSecret=upvest/credentials")
+        .await;
+    assert_eq!(done.unwrap()["status"], "CREATE_COMPLETE");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployer_who_may_not_even_ask_for_the_secret_deploys_all_the_same() {
+    let site = Site::new("unasked");
+    site.aws.edit_account(|account| {
+        let denied = ["GetSecretValue", "DescribeSecret"];
         account.denied.extend(denied.map(str::to_owned));
     });
     let done = site

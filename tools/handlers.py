@@ -22,21 +22,24 @@ REGION = "eu-central-1"
 HANDLERS = ("create", "read", "update", "delete")
 # What there is to allow: the schemas also have names that IAM does not know.
 ACTIONS = {
-    f"{service}:{action}".lower()
+    f"{service}:{action}".lower(): details
     for service, known in load_resource(AdditionalSpecs, "Policies.json").items()
-    for action in known["Actions"]
+    for action, details in known["Actions"].items()
 }
 
 
 def of(resource_type: str) -> dict:
-    """Returns the permissions of a type's handlers, and whether it takes tags."""
+    """Returns the permissions of a type's handlers, those among them that IAM allows on all resources or on none, and whether
+    it takes tags."""
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, resource_type).schema
     handlers, tagging = schema.get("handlers", {}), schema.get("tagging", {})
     permissions = set(tagging.get("permissions", []))
     for handler in HANDLERS:
         permissions.update(handlers.get(handler, {}).get("permissions", []))
     permissions = sorted(permission for permission in permissions if permission.lower() in ACTIONS)
-    return {"permissions": permissions, "taggable": tagging.get("taggable", schema.get("taggable", True))}
+    unscoped = [permission for permission in permissions if not ACTIONS[permission.lower()].get("Resources")]
+    taggable = tagging.get("taggable", schema.get("taggable", True))
+    return {"permissions": permissions, "unscoped": unscoped, "taggable": taggable}
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ mod platform;
 mod queues;
 mod rules;
 mod scenarios;
+mod service_role;
 mod storage;
 mod taken_over;
 

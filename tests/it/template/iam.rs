@@ -102,7 +102,7 @@ fn holds(operator: &str, keys: &Value, request: &Request) -> bool {
 }
 
 /// Writes a value of a policy as text, with references in the form that `Fn::Sub` has for them.
-fn rendered(value: &Value) -> String {
+pub(super) fn rendered(value: &Value) -> String {
     let value = when_true(value);
     if let [Value::String(resource), Value::String(attribute)] = &one_or_more(&value["Fn::GetAtt"])
         .into_iter()

@@ -1,17 +1,17 @@
 //! On what CloudFormation's role may do what its resources need: an action that is allowed elsewhere helps nobody.
 //!
 //! `handlers.rs` holds the names of the actions against AWS's schemas; this holds the resources of the statements that name
-//! them.
+//! them, and how long the stack's name may be for the names that begin with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::cloudformation::{Template, one_or_more, text_of};
+use super::cloudformation::{Template, one_or_more, repository_file, text_of};
 use super::deployers::{SERVICE_ROLE, of_the_service_role};
 use super::handlers::{handlers, left_out, templates};
 use super::iam::{matches, rendered};
-use super::{QUEUE, ROLE, TABLE};
+use super::{FUNCTION, QUEUE, ROLE, TABLE};
 
 /// What the handlers of each type reach, as a statement of the role would write it: one of the stack's resources, and what it
 /// refers to. Of each ARN that is what follows the partition.
@@ -183,6 +183,18 @@ const OF_PROPERTIES: [(&str, &str, &[&str]); 9] = [
 /// Makes nothing for whoever has a permission that is narrower than all resources, by AWS's reference of the operation.
 const NOT_NARROWED: &str = "cloudwatch:PutCompositeAlarm";
 
+/// How many characters the names of a type have at most that begin with the stack's name.
+const LONGEST_NAMES: [(&str, usize); 5] = [
+    (FUNCTION, 64),
+    (ROLE, 64),
+    ("AWS::Events::Rule", 64),
+    ("AWS::S3::Bucket", 63),
+    (QUEUE, 80),
+];
+
+/// How many characters CloudFormation makes up at the end of a name.
+const MADE_UP: usize = 12;
+
 /// What the handlers of a type reach.
 fn reached(kind: &str) -> &'static [&'static str] {
     let of = OF_ANOTHER.iter().find(|(own, _)| *own == kind);
@@ -256,4 +268,22 @@ fn no_resource_has_a_property_that_needs_what_the_role_has_for_others() {
             }
         }
     }
+}
+
+#[test]
+fn the_stacks_name_leaves_room_for_the_longest_names_that_begin_with_it() {
+    let template = Template::read();
+    let rooms = LONGEST_NAMES.iter().flat_map(|(kind, longest)| {
+        let ids = template.resources(kind).map(|(id, _)| id);
+        ids.map(move |id| (longest - id.len() - MADE_UP - "--".len(), id))
+    });
+    let (room, id) = rooms.min().expect("there are functions");
+    let role = Template::read_file(SERVICE_ROLE);
+    let name = &role.section("Parameters")["StackName"];
+    assert_eq!(name["MaxLength"], json!(room), "{id}");
+    assert!(text_of(&name["Default"]).len() <= room);
+    let page = repository_file("docs/platform.md");
+    assert!(page.contains(&format!("has at most {room} characters")), "{room}");
+    let example = repository_file(SERVICE_ROLE);
+    assert!(example.contains(id), "the comment names {id}");
 }

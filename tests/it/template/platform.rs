@@ -460,7 +460,11 @@ fn the_key_policy_among_the_examples_names_each_service_that_uses_the_key_by_its
     let mut services = BTreeSet::new();
     for statement in one_or_more(&policy["Statement"]) {
         assert_eq!(statement["Effect"], "Allow");
-        services.extend(statement["Principal"]["Service"].as_str());
+        let service = statement["Principal"]["Service"].as_str();
+        services.extend(service);
+        // A service works for everybody: what it does for another account is none of ours.
+        let condition = statement["Condition"].to_string();
+        assert!(service.is_none() || condition.contains("ACCOUNT"), "{statement}");
     }
     // Logs, alarms and the bus have no role of ours; all others act for whoever calls them.
     assert_eq!(

@@ -44,19 +44,35 @@ pub(super) struct Caller {
 ///
 /// # Errors
 ///
-/// [`Error`] when AWS does not know the caller, or cannot be reached.
+/// [`Error`] when AWS does not know the caller, does not tell the account, or cannot be reached.
 pub(super) async fn caller(target: &Target<'_>) -> Result<Caller> {
     let sts = aws_sdk_sts::Client::new(target.config);
     let identity = sts.get_caller_identity().send().await;
     let identity = identity
         .map_err(AwsError::of("sts:GetCallerIdentity"))
         .map_err(Error::context("which account this is for cannot be found out"))?;
-    let arn = identity.arn.unwrap_or_default();
-    Ok(Caller {
-        account: identity.account.unwrap_or_default(),
-        partition: arn.split(':').nth(1).unwrap_or_default().to_owned(),
-        arn,
-    })
+    Caller::of(
+        identity.arn.unwrap_or_default(),
+        identity.account.unwrap_or_default(),
+    )
+}
+
+impl Caller {
+    /// Refuses an answer without an account or a partition: both go into names and ARNs.
+    fn of(arn: String, account: String) -> Result<Self> {
+        let partition = arn.split(':').nth(1).unwrap_or_default().to_owned();
+        if account.is_empty() || partition.is_empty() {
+            return Err(Error::failed(format!(
+                "which account this is for cannot be found out: sts:GetCallerIdentity is answered with the account {account:?} \
+                 and the ARN {arn:?}, which AWS does not do: see where its requests go (AWS_ENDPOINT_URL)"
+            )));
+        }
+        Ok(Self {
+            arn,
+            account,
+            partition,
+        })
+    }
 }
 
 /// Checks what CloudFormation would not find wrong, or only half way. `value` gives what a parameter is going to be. A stack that
@@ -221,6 +237,23 @@ fn refuse_too_much_reserved(limit: &AccountLimit, wanted: i64, present: i64) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_without_an_account_or_a_partition_names_nobody() {
+        let of = |arn: &str, account: &str| Caller::of(arn.to_owned(), account.to_owned());
+        let arn = "arn:aws-cn:sts::123456789012:assumed-role/deployer/erika";
+        let caller = of(arn, "123456789012").unwrap();
+        assert_eq!((&*caller.account, &*caller.partition), ("123456789012", "aws-cn"));
+        for (arn, account) in [
+            (arn, ""),
+            ("", "123456789012"),
+            ("erika", "123456789012"),
+            ("", ""),
+        ] {
+            let refusal = of(arn, account).unwrap_err().to_string();
+            assert!(refusal.contains("cannot be found out"), "{refusal}");
+        }
+    }
 
     #[test]
     fn subnets_and_security_groups_come_together() {

@@ -23,7 +23,7 @@ const REASON: &str = "a key for events that developers make up";
 ///
 /// # Errors
 ///
-/// [`Error`] when the key cannot be read or made, or is not trusted.
+/// [`Error`] when the key cannot be read or made, has no secret, or is not trusted.
 pub(super) async fn ready(stack: &Stack, clock: &Clock) -> Result<SigningKey> {
     let table = stack.keys(clock.clone())?;
     let unread = || Error::context::<AwsError>(format!("key {KEY_ID} cannot be read"));
@@ -34,7 +34,13 @@ pub(super) async fn ready(stack: &Stack, clock: &Clock) -> Result<SigningKey> {
             )));
         }
         Some(row) => {
-            let arn = row.secret.unwrap_or_default();
+            let arn = row.secret.filter(|arn| !arn.is_empty());
+            let arn = arn.ok_or_else(|| {
+                Error::failed(format!(
+                    "key {KEY_ID} has no secret in the keys table, so that nothing can be signed with it: its row is none that \
+                     trigger made; see what wrote it (upvest-webhooks keys list)"
+                ))
+            })?;
             let secret = stack.hmac_secrets().read(&arn).await.map_err(unread())?;
             secret.ok_or_else(|| Error::failed(format!("the secret of key {KEY_ID}, {arn:?}, is empty")))?
         }

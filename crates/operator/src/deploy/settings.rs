@@ -1,9 +1,11 @@
 //! What an operator gives: parameters and tags, of a file or of the command line.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
-use serde_json::{Map, Value};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 
@@ -106,18 +108,51 @@ fn of_file(file: &Path, form: Form) -> Result<BTreeMap<String, String>> {
         ))
     })?;
     let read = match document {
-        Value::Object(members) => of_object(&members),
+        Value::Object(_) => of_object(&text),
         Value::Array(items) => of_list(&items, form),
         _ => Err("it is neither an object of names and values nor a list".to_owned()),
     };
     read.map_err(|why| Error::usage(format!("the {} in {shown} cannot be read: {why}", form.what)))
 }
 
-fn of_object(members: &Map<String, Value>) -> Result<BTreeMap<String, String>, String> {
-    let members = members.iter();
-    members
-        .map(|(name, value)| Ok((name.clone(), text(name, value)?)))
-        .collect()
+/// Reads an object once more, because `serde_json` keeps the last of members with one name, and tells nothing.
+fn of_object(json: &str) -> Result<BTreeMap<String, String>, String> {
+    let Members(members) = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let mut entries = BTreeMap::new();
+    for (name, value) in members {
+        let given = text(&name, &value)?;
+        if entries.insert(name.clone(), given).is_some() {
+            return Err(format!("{name} is in the object twice"));
+        }
+    }
+    Ok(entries)
+}
+
+/// Holds the members of an object as they are written, one name twice where it is written twice.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Members(members))
+    }
 }
 
 fn of_list(items: &[Value], form: Form) -> Result<BTreeMap<String, String>, String> {
@@ -198,6 +233,10 @@ mod tests {
             ("7", "neither an object"),
             (r#"{"Environment": null}"#, "the value of Environment is no text"),
             (r#"{"VpcSubnetIds": ["subnet-1"]}"#, "lists are texts with commas"),
+            (
+                r#"{"A": "b", "Environment": "sandbox", "A": "b"}"#,
+                "A is in the object twice",
+            ),
             (r#"["Environment=live"]"#, "entry 1 of the list is not"),
             (
                 r#"[{"ParameterKey": "A", "ParameterValue": "b"}, {"Environment": "live"}]"#,

@@ -135,7 +135,7 @@ pub struct Deployed {
     pub plan: Plan,
     /// Gives the state that the stack is in, as CloudFormation names it; `None` where nothing was executed.
     pub status: Option<String>,
-    /// Lists what a failed deployment leaves behind that belongs to no stack any more.
+    /// Lists what the change leaves behind that belongs to no stack any more: what is retained, and what could not be deleted.
     pub left: Vec<String>,
     /// Maps the names of the stack's outputs to their values.
     pub outputs: BTreeMap<String, String>,

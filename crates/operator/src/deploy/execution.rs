@@ -39,6 +39,8 @@ pub(super) struct Execution {
     /// Gives the time of the first event of this execution.
     began_at: Option<DateTime>,
     has_begun: bool,
+    /// Tells whether the change is done, or taken back, so that what nobody needs any more is deleted.
+    is_cleaning_up: bool,
     failed: Option<StackEvent>,
     left: Vec<String>,
 }
@@ -144,7 +146,7 @@ impl Execution {
         Ok(is_at_rest.then(|| status.to_owned()))
     }
 
-    /// Lists what is retained, and belongs to no stack any more.
+    /// Lists what is retained, or could not be deleted after the change, and belongs to no stack any more.
     pub(super) fn left(&self) -> &[String] {
         &self.left
     }
@@ -213,22 +215,39 @@ impl Execution {
         self.began_at = self.began_at.or_else(|| event.timestamp().copied());
         if is_of_stack(event) {
             self.has_begun = true;
+            self.is_cleaning_up |= status(event).ends_with("_CLEANUP_IN_PROGRESS");
             return false;
         }
         if is_cause(event) && self.failed.is_none() {
             target.reporter.note(&format!("failed: {}", words(event)));
             self.failed = Some(event.clone());
         }
+        self.take_deletion(event);
+        status(event).ends_with("_COMPLETE")
+    }
+
+    /// Notes whether what an event is about is left behind. CloudFormation tries more than once to delete something.
+    fn take_deletion(&mut self, event: &StackEvent) {
+        let name = event.logical_resource_id().unwrap_or_default();
+        let physical = event.physical_resource_id().unwrap_or_default();
+        let resource = format!("{name} ({physical})");
+        let is_left = match status(event) {
+            "DELETE_SKIPPED" => true,
+            // Before that it is one of the stack's still, whose own state tells.
+            "DELETE_FAILED" => self.is_cleaning_up,
+            "DELETE_COMPLETE" => {
+                self.left.retain(|left| *left != resource);
+                false
+            }
+            _ => false,
+        };
         // A custom resource is what a function does: nothing is left of it.
         let is_custom = event
             .resource_type()
             .is_some_and(|kind| kind.starts_with("Custom::"));
-        if status(event) == "DELETE_SKIPPED" && !is_custom {
-            let name = event.logical_resource_id().unwrap_or_default();
-            let physical = event.physical_resource_id().unwrap_or_default();
-            self.left.push(format!("{name} ({physical})"));
+        if is_left && !is_custom && !self.left.contains(&resource) {
+            self.left.push(resource);
         }
-        status(event).ends_with("_COMPLETE")
     }
 }
 

@@ -113,7 +113,7 @@ impl Report for Deployed {
             return text;
         }
         for left in &self.left {
-            text.push_str(&format!("\n! retained, and of no stack any more: {left}"));
+            text.push_str(&format!("\n! left behind, and of no stack any more: {left}"));
         }
         match (&self.ending.failure, &self.status) {
             (Some(failure), _) => text.push_str(&failed(failure)),

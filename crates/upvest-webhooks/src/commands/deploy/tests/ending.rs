@@ -39,6 +39,45 @@ async fn a_failed_deployment_names_its_first_cause_and_what_to_do() {
     assert!(refusal.contains("ROLLBACK_COMPLETE"), "{refusal}");
 }
 
+/// An event of a role that is deleted after a change.
+fn deleted(resource: &'static str, status: &'static str) -> ResourceEvent {
+    ResourceEvent {
+        resource,
+        resource_type: "AWS::IAM::Role",
+        status,
+        ..ResourceEvent::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_deleted_after_a_change_is_listed_once_as_left() {
+    let site = Site::deployed("left").await;
+    let cleaning_up = ResourceEvent {
+        status: "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+        ..ResourceEvent::default()
+    };
+    site.aws.edit_account(|account| {
+        account.change_sets.events = vec![
+            // Not after the change: it is of the stack still.
+            deleted("QuarantineRole", "DELETE_FAILED"),
+            cleaning_up,
+            deleted("IngestRole", "DELETE_FAILED"),
+            deleted("CanaryRole", "DELETE_FAILED"),
+            deleted("IngestRole", "DELETE_FAILED"),
+            deleted("CanaryRole", "DELETE_COMPLETE"),
+        ];
+    });
+    let done = site.run("deploy --release $RELEASE --yes").await.unwrap();
+    assert_eq!(
+        (&done["status"], &done["failure"], &done["left"]),
+        (
+            &json!("UPDATE_COMPLETE"),
+            &Value::Null,
+            &json!(["IngestRole (IngestRole-1)"])
+        )
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stack_that_went_back_says_that_it_is_what_it_was() {
     let site = Site::deployed("back").await;

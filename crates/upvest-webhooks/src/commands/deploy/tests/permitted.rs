@@ -8,11 +8,12 @@ use super::*;
 
 /// Lists what the policy allows for whoever looks at a stack, or mends one by hand; and the tags, which AWS asks for where a
 /// change set has some, and which are no calls of their own.
-const BY_HAND: [&str; 7] = [
+const BY_HAND: [&str; 8] = [
     "cloudformation:ContinueUpdateRollback",
     "cloudformation:DescribeStackResources",
     "cloudformation:GetTemplateSummary",
     "cloudformation:ListStackResources",
+    "cloudformation:RollbackStack",
     "cloudformation:TagResource",
     "cloudformation:UntagResource",
     "s3:GetBucketLocation",

@@ -36,8 +36,19 @@ pub(crate) fn answer(account: &mut Account, request: &Request) -> Reply {
             let template = escaped(&account.change_sets.template);
             result("GetTemplate", &format!("<TemplateBody>{template}</TemplateBody>"))
         }
-        operation @ ("SetStackPolicy" | "UpdateTerminationProtection") => {
-            result(operation, &format!("<StackId>{STACK_ID}</StackId>"))
+        "GetStackPolicy" => {
+            let policy = account.change_sets.policy.as_deref();
+            let policy =
+                policy.map(|policy| format!("<StackPolicyBody>{}</StackPolicyBody>", escaped(policy)));
+            result("GetStackPolicy", &policy.unwrap_or_default())
+        }
+        "SetStackPolicy" => {
+            account.change_sets.policy = Some(named("StackPolicyBody"));
+            result("SetStackPolicy", "")
+        }
+        "UpdateTerminationProtection" => {
+            let stack = format!("<StackId>{STACK_ID}</StackId>");
+            result("UpdateTerminationProtection", &stack)
         }
         _ => denial(request),
     }

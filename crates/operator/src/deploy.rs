@@ -48,6 +48,7 @@ mod network;
 mod present;
 mod settings;
 mod signing;
+mod stack_policy;
 mod tagging;
 
 use std::collections::BTreeMap;
@@ -190,7 +191,11 @@ pub async fn deploy(
 
 /// Checks all that can be checked before anything is made, and then uploads what is missing.
 async fn prepare<'t>(target: &'t Target<'t>, deployment: &Deployment) -> Result<(String, Request<'t>)> {
-    let stack_policy = deployment.stack_policy.as_deref().map(read_policy).transpose()?;
+    let stack_policy = deployment
+        .stack_policy
+        .as_deref()
+        .map(stack_policy::read)
+        .transpose()?;
     let source = Source::open(&deployment.release, deployment.checksum.as_deref()).await?;
     let release = Release::read(source.folder())?;
     let template = std::fs::read_to_string(source.folder().join(&release.template))
@@ -260,17 +265,6 @@ fn refuse_unless_built_for(release: &Release, architecture: &str) -> Result<()> 
 fn value_of(name: &str, settings: &Settings, present: &Present, definitions: &Definitions) -> Option<String> {
     let given = settings.get(name).or_else(|| present.parameter(name));
     given.or_else(|| definitions.default_of(name)).map(str::to_owned)
-}
-
-fn read_policy(file: &std::path::Path) -> Result<String> {
-    let shown = file.display();
-    let text = std::fs::read_to_string(file)
-        .map_err(Error::context(format!("cannot read the stack policy {shown}")))?;
-    let parsed: Result<serde::de::IgnoredAny, _> = serde_json::from_str(&text);
-    let unread =
-        |error: serde_json::Error| Error::usage(format!("the stack policy {shown} is not JSON: {error}"));
-    parsed.map_err(unread)?;
-    Ok(text)
 }
 
 /// Tells of a release that is older than what the stack runs. A way back is wanted now and then.

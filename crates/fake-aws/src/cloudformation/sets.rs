@@ -17,6 +17,8 @@ pub struct ChangeSets {
     pub of_others: BTreeSet<String>,
     /// Holds the template that the stack was made of.
     pub template: String,
+    /// Gives the policy of the stack; `None` where it has none.
+    pub policy: Option<String>,
     /// Lists the requests to make a change set: the members of each by their names.
     pub requests: Vec<BTreeMap<String, String>>,
     /// Names those of the caller that were neither executed nor deleted.

@@ -16,7 +16,7 @@ use super::ending::{follow, protect};
 use super::execution::execute;
 use super::nested::NestedTemplates;
 use super::present::Present;
-use super::{Deployed, Target, tagging};
+use super::{Deployed, Target, stack_policy, tagging};
 use crate::error::{Error, ErrorKind, Result};
 use crate::repair::Ending;
 
@@ -196,11 +196,12 @@ async fn review(
         return Ok(Review::Empty);
     };
     plan.take(&changes);
+    if !request.dry_run && !request.allow_replacement {
+        refuse_losses(plan)?;
+    }
+    stack_policy::check(target, plan, request.dry_run).await?;
     if request.dry_run {
         return Ok(Review::Shown);
-    }
-    if !request.allow_replacement {
-        refuse_losses(plan)?;
     }
     Ok(match confirm(&*plan).await? {
         true => Review::Agreed,

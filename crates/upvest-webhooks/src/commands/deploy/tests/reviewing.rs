@@ -181,3 +181,111 @@ async fn a_change_set_of_somebody_else_is_told_of_before_it_is_deleted_with_the_
         "{notes:?}"
     );
 }
+
+fn removed(resource: &'static str, resource_type: &'static str) -> PlannedChange {
+    PlannedChange {
+        action: "Remove",
+        resource,
+        resource_type,
+        ..PlannedChange::default()
+    }
+}
+
+/// A stack with the policy that is among the examples.
+async fn under_the_policy(name: &str) -> Site {
+    let site = Site::deployed(name).await;
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../infra/examples/stack-policy.json"
+    );
+    let policy = std::fs::read_to_string(path).unwrap();
+    site.aws
+        .edit_account(|account| account.change_sets.policy = Some(policy));
+    site
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_stacks_policy_denies_is_refused_before_anything_changes() {
+    let site = under_the_policy("policy").await;
+    for change in [
+        modified("EventsTable", TABLE, "True"),
+        removed("SubscriptionsTable", TABLE),
+        removed("DeliveriesQueue", "AWS::SQS::Queue"),
+    ] {
+        let name = change.resource;
+        site.would_change(change);
+        for command in ["deploy --release $RELEASE", "configure --set LogLevel=DEBUG"] {
+            let refusal = site
+                .refusal(&format!("{command} --yes --allow-replacement"))
+                .await;
+            let told = format!("lets nobody replace or delete {name}, so that");
+            assert!(
+                refusal.contains(&told) && refusal.contains("set-stack-policy"),
+                "{refusal}"
+            );
+        }
+    }
+    assert_eq!((site.executions(), site.waiting()), (0, 0));
+    for change in [
+        modified("EventsTable", TABLE, "False"),
+        modified("IngestFunction", "AWS::Lambda::Function", "True"),
+        removed("OrdersQueue", "AWS::SQS::Queue"),
+    ] {
+        site.would_change(change);
+        site.run("deploy --release $RELEASE --yes --allow-replacement")
+            .await
+            .unwrap();
+    }
+    assert_eq!(site.executions(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_may_deny_a_change_or_cannot_be_read_is_told_and_stops_nothing() {
+    let site = under_the_policy("policy-perhaps").await;
+    let policy = r#"{"Statement": [{"Effect": "Allow", "Action": "Update:Modify", "Resource": "*"}]}"#;
+    site.would_change(modified("IngestRole", "AWS::IAM::Role", "Conditional"));
+    site.aws
+        .edit_account(|account| account.change_sets.policy = Some(policy.to_owned()));
+    let is_told = |notes: &[String], told: &str| notes.iter().any(|note| note.contains(told));
+    let (done, notes) = noted(&site, &Notify::new(), async || Ok(true)).await;
+    assert_eq!(done.unwrap()["status"], "UPDATE_COMPLETE");
+    assert!(is_told(&notes, "lets nobody replace IngestRole"), "{notes:?}");
+
+    site.would_change(removed("EventsTable", "AWS::Other::Table"));
+    site.aws.edit_account(|account| {
+        account.denied.insert("GetStackPolicy".to_owned());
+    });
+    let (done, notes) = noted(&site, &Notify::new(), async || Ok(true)).await;
+    assert_eq!(done.unwrap()["status"], "UPDATE_COMPLETE");
+    assert!(is_told(&notes, "cloudformation:GetStackPolicy"), "{notes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_is_told_what_the_stacks_policy_denies() {
+    let site = under_the_policy("policy-dry").await;
+    site.would_change(modified("EventsTable", TABLE, "True"));
+    let notes = RefCell::new(Vec::new());
+    let take = |progress: Progress<'_>| {
+        if let Progress::Note(note) = progress {
+            notes.borrow_mut().push(note.to_owned());
+        }
+    };
+    let target = Target {
+        config: site.aws.sdk_config(),
+        stack: STACK,
+        reporter: Reporter::new(&take),
+        stop: &Notify::new(),
+    };
+    let deployment = Deployment {
+        release: site.release.display().to_string(),
+        dry_run: true,
+        ..Deployment::default()
+    };
+    let done = deploy(&target, &deployment, async |_: &Plan| Ok(true))
+        .await
+        .unwrap();
+    assert_eq!(done.plan.changes.len(), 1);
+    let notes = notes.take();
+    let told = "lets nobody replace or delete EventsTable";
+    assert!(notes.iter().any(|note: &String| note.contains(told)), "{notes:?}");
+}

@@ -22,13 +22,13 @@ use webhook_tests::effects::Trouble;
 use webhook_tests::metrics::{Measured, Measurement};
 use webhook_tests::receiver::{PATH, Receiver, gateway_request};
 
+use crate::key_validity::note;
 use crate::refresh_keys::World;
 use crate::register_webhook::stack::Stack;
 use crate::support::{
     COVERED, deliver, deliver_events, deliver_with, enqueue_events, event, event_at, key, message_of,
     process_all, receiver, sign_with,
 };
-use crate::withdrawn_keys::note;
 
 /// Runs every function in every way that is measured.
 pub(crate) async fn published() -> Vec<Measurement> {
@@ -334,7 +334,7 @@ async fn an_old_delivery_that_somebody_sends_again_does_not_break_the_silence() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_signature_made_now_with_a_withdrawn_key_is_counted_and_one_of_earlier_is_not() {
+async fn a_signature_made_now_with_a_retired_key_is_counted_and_one_of_earlier_is_not() {
     let measured = Measured::default();
     let _guard = ::metrics::set_default_local_recorder(&measured);
     let receiver = receiver(Policy::Flag).await;

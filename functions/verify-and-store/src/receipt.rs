@@ -1,6 +1,6 @@
 //! Whether the time is believed that ingest gives as that of a receipt.
 //!
-//! It decides whether a key that was withdrawn since still proves a delivery, and only ingest's word is behind it, which is the
+//! It decides whether a key that was retired since still proves a delivery, and only ingest's word is behind it, which is the
 //! function that stands at the door. SQS notes by itself who sent a message and when. Others may send a delivery on long after
 //! its receipt, those whom the stack lets: an operator, and refresh-keys.
 

@@ -76,7 +76,7 @@ pub fn new_key() {
     counter!(NEW_KEYS).increment(1);
 }
 
-/// Counts a delivery that was signed lately with a withdrawn key.
+/// Counts a delivery that was signed lately with a retired key.
 pub fn by_retired_key() {
     counter!(BY_RETIRED_KEYS).increment(1);
 }

@@ -11,7 +11,7 @@
 //! | `developer` | which keys are developers' |
 //! | `pinned` | a list of keys outside the table, against which its rows are held |
 //! | `trust` | what an operator writes about a key that others may have |
-//! | `withdrawn` | since when a key is not to be used, and for how long it proves all the same |
+//! | `validity` | since when a key is retired or distrusted, and for how long it proves all the same |
 //! | `proved` | what a delivery that a key proved writes |
 //! | `secrets` | where HMAC keys are kept |
 
@@ -26,7 +26,7 @@ mod proved;
 mod row;
 mod secrets;
 mod trust;
-mod withdrawn;
+mod validity;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;

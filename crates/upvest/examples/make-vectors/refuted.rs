@@ -20,16 +20,16 @@ fn keys() -> Vectors {
         "The delivery names a key that the receiver does not know.",
     )
     .sign()?;
-    let withdrawn = |name, description| Plan::new(name, description, UnquotedDigest, HmacSha256).sign();
-    let retired = withdrawn(
+    let described = |name, description| Plan::new(name, description, UnquotedDigest, HmacSha256).sign();
+    let retired = described(
         "key-retired",
         "The signature holds, but its owner did not use the key any longer when the delivery was received.",
     )?;
-    let retired_later = withdrawn(
+    let retired_later = described(
         "key-retired-later",
         "Received in the last second in which its owner used the key.",
     )?;
-    let distrusted = withdrawn(
+    let distrusted = described(
         "key-distrusted",
         "The signature holds, but others may have had the key when the delivery was received.",
     )?;

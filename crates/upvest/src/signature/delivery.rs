@@ -133,13 +133,14 @@ impl<'a> UnverifiedDelivery<'a> {
     /// Searches for a signature that holds, in every dialect, by the keys that the delivery names; and checks every
     /// digest of the body that this signature covers.
     ///
-    /// `received_at` decides whether a key that was withdrawn still proves it, and on [`Verified::freshness`]: a stale
-    /// delivery verifies all the same, because time spent in our own queues must not make it invalid. Signatures that are within their time are tried first.
+    /// `received_at` decides whether a key that was retired or distrusted still proves it, and on [`Verified::freshness`]: a
+    /// stale delivery verifies all the same, because time spent in our own queues must not make it invalid. Signatures that are
+    /// within their time are tried first.
     ///
     /// # Errors
     /// Returns the [`VerifyError`] of the signature that came furthest: the key is not known, a covered header or the
-    /// digest is missing, the digest does not match, the signature does not hold, the key was withdrawn, or it may not sign
-    /// such a body.
+    /// digest is missing, the digest does not match, the signature does not hold, the key was retired or distrusted, or
+    /// it may not sign such a body.
     pub fn verify<'k>(
         mut self,
         keys: impl IntoIterator<Item = &'k VerifyingKey>,

@@ -149,7 +149,7 @@ impl VerifyingKey {
         }
     }
 
-    /// Tells whether the key was not withdrawn yet at this time, by its owner or by an operator.
+    /// Tells whether the key was neither retired by its owner nor distrusted by an operator yet at this time.
     #[must_use]
     pub fn proves_at(&self, received_at: Timestamp) -> bool {
         ![self.distrusted_at, self.retired_at]

@@ -14,8 +14,8 @@ pub const OUT_OF_TIME: &str = "DeliveriesOutOfTime";
 /// Counts deliveries among them that Upvest signed lately, and that brought an event for the first time: what goes on coming while
 /// Upvest's deliveries do. One of earlier that somebody sends again does not.
 pub const FROM_UPVEST: &str = "DeliveriesFromUpvest";
-/// Counts deliveries that were signed lately, with a key that Upvest had withdrawn longer ago than it may still sign: Upvest uses
-/// it again, or somebody has it.
+/// Counts deliveries that were signed lately, with a key that was retired longer ago than it may still sign: Upvest uses it
+/// again, or somebody has it.
 pub const BY_RETIRED_KEYS: &str = "DeliveriesByRetiredKeys";
 /// Counts keys that proved their first delivery: from now on they are trusted in fact, whoever wrote them.
 pub const NEW_KEYS: &str = "NewKeys";

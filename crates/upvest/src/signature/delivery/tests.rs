@@ -230,7 +230,7 @@ fn of_keys_with_one_id_any_may_prove_and_the_one_that_came_furthest_gives_the_re
 }
 
 #[test]
-fn a_withdrawn_key_proves_what_was_received_before_and_nothing_after() {
+fn a_retired_or_distrusted_key_proves_what_was_received_before_and_nothing_after() {
     let headers = signed(&[(Dialect::UnquotedDigest, SEED, 60)]);
     let second = |second| Timestamp::from_second(second).unwrap();
     let verify = |key: VerifyingKey, received_s| {

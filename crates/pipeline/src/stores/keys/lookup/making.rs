@@ -6,7 +6,7 @@ use super::super::KeyRow;
 use super::super::canary::{CANARY_DIALECT, CanarysKey, canary_key_id};
 use super::super::developer::is_developers;
 use super::super::row::Limit;
-use super::super::withdrawn::RETIRED_KEYS_PROVE_FOR;
+use super::super::validity::RETIRED_KEYS_PROVE_FOR;
 use super::{Keys, KeysError};
 use crate::runtime::metrics;
 
@@ -81,12 +81,12 @@ impl Keys {
             Some(dialect) => key.preferring(*dialect),
             None => key,
         };
-        let withdrawn = row.withdrawn().map_err(unusable)?;
-        let key = match withdrawn.retired_at {
+        let validity = row.validity().map_err(unusable)?;
+        let key = match validity.retired_at {
             Some(at) => key.retired(at + RETIRED_KEYS_PROVE_FOR),
             None => key,
         };
-        let key = match withdrawn.distrusted_at {
+        let key = match validity.distrusted_at {
             Some(at) => key.distrusted(at),
             None => key,
         };

@@ -37,13 +37,13 @@ fn a_public_key_is_the_same_under_any_spelling() {
 }
 
 #[test]
-fn a_time_of_withdrawal_that_is_none_is_not_taken_for_never() {
+fn a_time_of_retirement_that_is_none_is_not_taken_for_never() {
     let row = |retired_at: &str| KeyRow {
         retired_at: Some(retired_at.to_owned()),
         ..KeyRow::default()
     };
-    assert!(row("2026-01-06T09:30:00Z").withdrawn().is_ok());
-    assert_eq!(row("yesterday").withdrawn(), Err("retired_at"));
+    assert!(row("2026-01-06T09:30:00Z").validity().is_ok());
+    assert_eq!(row("yesterday").validity(), Err("retired_at"));
 }
 
 #[test]

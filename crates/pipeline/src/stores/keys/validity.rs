@@ -1,4 +1,4 @@
-//! Since when a key is not to be used, and what it proves all the same: deliveries that were received before.
+//! Since when a key is retired or distrusted, and what it proves all the same: deliveries that were received before.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -7,9 +7,9 @@ use super::row::{KeyRow, Unusable, parsed};
 /// Says how long a key that Upvest does not serve any longer still proves deliveries: what it signed may have waited.
 pub(super) const RETIRED_KEYS_PROVE_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Tells since when a key is not to be used.
+/// Tells since when a key is retired or distrusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Withdrawn {
+pub(super) struct Validity {
     pub(super) retired_at: Option<Timestamp>,
     pub(super) distrusted_at: Option<Timestamp>,
 }
@@ -27,11 +27,11 @@ impl KeyRow {
         self.distrusted_at.as_ref()?.parse().ok()
     }
 
-    /// Reads since when the key is not to be used, by its owner's word and by the operator's, or names what is no time: it
-    /// is not taken for never.
-    pub(super) fn withdrawn(&self) -> Result<Withdrawn, Unusable> {
+    /// Reads since when the key is retired, by its owner, and distrusted, by an operator, or names what is no time: it is not
+    /// taken for never.
+    pub(super) fn validity(&self) -> Result<Validity, Unusable> {
         let time = |text: Option<&str>, attribute| text.map(|text| parsed(Some(text), attribute)).transpose();
-        Ok(Withdrawn {
+        Ok(Validity {
             retired_at: time(self.retired_at.as_deref(), "retired_at")?,
             distrusted_at: time(self.distrusted_at.as_deref(), "distrusted_at")?,
         })
@@ -42,7 +42,7 @@ impl KeyRow {
     #[must_use]
     pub fn may_prove_since(&self, since: Timestamp) -> bool {
         // A row whose times cannot be read proves nothing.
-        self.withdrawn().is_ok_and(|times| {
+        self.validity().is_ok_and(|times| {
             let is_over = |at| since.duration_since(at) >= RETIRED_KEYS_PROVE_FOR;
             !times.retired_at.is_some_and(is_over) && times.distrusted_at.is_none_or(|at| at > since)
         })

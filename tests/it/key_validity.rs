@@ -46,10 +46,10 @@ async fn send_as_received(receiver: &Receiver, id: &str, ago: SignedDuration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_upvest_withdrew_proves_for_a_week_more_and_no_longer() {
+async fn a_retired_key_proves_for_a_week_more_and_no_longer() {
     let receiver = receiver(Policy::Flag).await;
-    let withdrawn = receiver.aws.clock().timestamp();
-    note(&receiver, "retired_at", withdrawn).await;
+    let retired = receiver.aws.clock().timestamp();
+    note(&receiver, "retired_at", retired).await;
     receiver.aws.clock().advance(A_WEEK - Duration::from_millis(1));
     deliver(&receiver, "e1").await;
     receiver.aws.clock().advance(Duration::from_millis(1));
@@ -59,7 +59,7 @@ async fn a_key_that_upvest_withdrew_proves_for_a_week_more_and_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_receipt_before_the_withdrawal_helps_a_withdrawn_key_where_sqs_took_the_delivery_after_it() {
+async fn no_receipt_before_the_retirement_helps_a_retired_key_where_sqs_took_the_delivery_after_it() {
     for is_doubted in [true, false] {
         let receiver = receiver(Policy::Flag).await;
         let receiver = match is_doubted {

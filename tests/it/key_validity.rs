@@ -69,7 +69,7 @@ async fn no_receipt_before_the_retirement_helps_a_retired_key_where_sqs_took_the
         note(&receiver, "retired_at", receiver.aws.clock().timestamp()).await;
         receiver.aws.clock().advance(A_WEEK + Duration::from_secs(3600));
         send_as_received(&receiver, "e1", SignedDuration::from_hours(2)).await;
-        // Without SQS's word, whoever stands at the door says as of when a delivery is judged.
+        // Without SQS's word, whoever stands at the door says as of when a delivery is verified.
         let expected: &[&str] = if is_doubted { &[] } else { &["e1"] };
         assert_eq!(receiver.stored("events"), expected);
         let expected: &[&str] = if is_doubted { &["key-retired"] } else { &[] };
@@ -78,7 +78,7 @@ async fn no_receipt_before_the_retirement_helps_a_retired_key_where_sqs_took_the
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_receipt_that_is_not_believed_is_told_by_the_archive_and_judged_so_again() {
+async fn a_receipt_that_is_not_believed_is_told_by_the_archive_and_verified_so_again() {
     let receiver = receiver(Policy::Flag).await.doubting_ingest();
     let sent = receiver.aws.clock().timestamp();
     send_as_received(&receiver, "e1", SignedDuration::from_mins(6)).await;
@@ -87,7 +87,7 @@ async fn a_receipt_that_is_not_believed_is_told_by_the_archive_and_judged_so_aga
     let archived = ArchivedDelivery::parse(&object.bytes).unwrap();
     assert_eq!(archived.envelope.judged_at, Some(sent));
     assert_eq!(archived.flags, ["receipt-doubted"]);
-    assert_eq!(archived.envelope.judged_as_of(), sent);
+    assert_eq!(archived.envelope.verified_as_of(), sent);
 }
 
 #[tokio::test(start_paused = true)]

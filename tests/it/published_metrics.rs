@@ -41,7 +41,7 @@ pub(crate) async fn published() -> Vec<Measurement> {
 /// Runs every function in every way that is measured, on this thread.
 pub(crate) async fn run_in_every_way() {
     answer_in_every_way().await;
-    judge_in_every_way().await;
+    verify_in_every_way().await;
     process_in_every_way().await;
     fail_in_every_way().await;
     look_after_keys_and_subscription().await;
@@ -89,7 +89,7 @@ async fn from_an_unlisted_address(receiver: &Receiver, headers: &Headers) -> i64
     ingest::handle(&deps, request).await.status_code
 }
 
-async fn judge_in_every_way() {
+async fn verify_in_every_way() {
     let receiver = receiver(Policy::Flag).await;
     let order = event("e1", "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#);
     deliver(&receiver, order.as_bytes()).await;

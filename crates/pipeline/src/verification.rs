@@ -40,8 +40,8 @@ pub fn named_keys(envelope: &Envelope) -> Vec<String> {
     ids.unwrap_or_default()
 }
 
-/// Verifies a delivery by the keys that it names, [as of](Envelope::judged_as_of) the time of its receipt. `origin` is the public URL that the
-/// sender should have called.
+/// Verifies a delivery by the keys that it names, [as of](Envelope::verified_as_of) the time of its receipt. `origin` is
+/// the public URL that the sender should have called.
 ///
 /// # Errors
 ///
@@ -80,7 +80,7 @@ async fn by_named_keys<'e>(
     unverified: UnverifiedDelivery<'e>,
     envelope: &Envelope,
 ) -> Result<Verdict<'e>, KeysError> {
-    let at = envelope.judged_as_of();
+    let at = envelope.verified_as_of();
     let (mut known, mut unknown, mut failed) = (Vec::new(), Vec::new(), None);
     for key_id in unverified.key_ids() {
         match keys.find(key_id).await {

@@ -186,8 +186,8 @@ pub async fn handle(deps: &Deps, event: &SqsEvent, invocation: &Invocation) -> S
         metrics::flush();
         return SqsBatchResponse::default();
     }
-    let judged = receipt::judged(event, deps.ingest.as_deref());
-    let event = &*judged;
+    let noted = receipt::with_doubts(event, deps.ingest.as_deref());
+    let event = &*noted;
     let work = async |part: &Part<'_, '_>| {
         let results = Box::pin(handle_batch(deps, part.messages())).await;
         pending::remove(&deps.pending, part.messages(), &results).await;

@@ -16,13 +16,13 @@ const BELIEVED_WITHIN: SignedDuration = SignedDuration::from_mins(5);
 /// Flags, in the archive, a delivery whose time of receipt is not believed.
 pub(crate) const DOUBTED: &str = "receipt-doubted";
 
-/// Notes in each message of ingest's what its delivery is to be judged as of, where that is not the receipt that it names: before
-/// anything is made of the messages, so that copies of them, in quarantine or in a dead-letter queue, say so too. `ingest` is the
-/// id of its role; `None` believes everybody.
-pub(crate) fn judged<'e>(event: &'e SqsEvent, ingest: Option<&str>) -> Cow<'e, SqsEvent> {
-    let mut judged = Cow::Borrowed(event);
+/// Notes in each message of ingest's what its delivery is to be verified as of, where that is not the receipt that it names:
+/// before anything is made of the messages, so that copies of them, in quarantine or in a dead-letter queue, say so too. `ingest`
+/// is the id of its role; `None` believes everybody.
+pub(crate) fn with_doubts<'e>(event: &'e SqsEvent, ingest: Option<&str>) -> Cow<'e, SqsEvent> {
+    let mut noted = Cow::Borrowed(event);
     let Some(ingest) = ingest else {
-        return judged;
+        return noted;
     };
     for (place, message) in event.records.iter().enumerate() {
         if !is_from(message, ingest) {
@@ -30,10 +30,10 @@ pub(crate) fn judged<'e>(event: &'e SqsEvent, ingest: Option<&str>) -> Cow<'e, S
         }
         let doubt = doubt(message).map(|at| at.to_string());
         if attribute(message, JUDGED_AT) != doubt.as_deref() {
-            note(&mut judged.to_mut().records[place], doubt);
+            note(&mut noted.to_mut().records[place], doubt);
         }
     }
-    judged
+    noted
 }
 
 /// Logs that the time of receipt is not believed, where it is not.
@@ -100,8 +100,8 @@ mod tests {
     }
 
     fn judged_at(event: &SqsEvent) -> Option<String> {
-        let judged = judged(event, Some(INGEST));
-        attribute(&judged.records[0], JUDGED_AT).map(str::to_owned)
+        let noted = with_doubts(event, Some(INGEST));
+        attribute(&noted.records[0], JUDGED_AT).map(str::to_owned)
     }
 
     #[test]
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn ingest_cannot_say_itself_as_of_when_it_is_judged() {
+    fn ingest_cannot_say_itself_as_of_when_it_is_verified() {
         let session = format!("{INGEST}:stack-IngestFunction");
         let event = message(&session, SENT, Some("2025-01-01T00:00:00Z"));
         assert_eq!(judged_at(&event), None);

@@ -66,7 +66,7 @@ pub(super) async fn check(target: &Target<'_>, value: impl Fn(&str) -> Option<St
     };
     match found.await {
         Ok((subnets, groups)) => {
-            if let Some(warning) = judge(&subnets, &groups, &target.region())? {
+            if let Some(warning) = check_network(&subnets, &groups, &target.region())? {
                 target.reporter.note(&warning);
             }
         }
@@ -119,7 +119,7 @@ async fn look_up(client: &Client, resource_type: &str, ids: &str) -> Result<Vec<
 }
 
 /// Refuses what cannot be a network of functions; gives what is to be said of one that can.
-fn judge(subnets: &[Found], groups: &[Found], region: &str) -> Result<Option<String>> {
+fn check_network(subnets: &[Found], groups: &[Found], region: &str) -> Result<Option<String>> {
     refuse_missing(SUBNETS, subnets, region)?;
     refuse_missing(SECURITY_GROUPS, groups, region)?;
     let vpcs = by_vpc(subnets);
@@ -200,7 +200,7 @@ mod tests {
     }
 
     fn refusal(subnets: &[&str], groups: &[&str]) -> String {
-        let refused = judge(&found(subnets), &found(groups), "eu-central-1").unwrap_err();
+        let refused = check_network(&found(subnets), &found(groups), "eu-central-1").unwrap_err();
         assert!(refused.is_usage());
         refused.to_string()
     }
@@ -224,13 +224,13 @@ mod tests {
     fn subnets_of_two_zones_and_security_groups_of_their_vpc_are_taken_without_a_word() {
         let subnets = found(&["subnet-a vpc-1 a", "subnet-b vpc-1 b"]);
         let groups = found(&["sg-a vpc-1", "sg-b vpc-1"]);
-        assert_eq!(judge(&subnets, &groups, "eu-central-1").unwrap(), None);
+        assert_eq!(check_network(&subnets, &groups, "eu-central-1").unwrap(), None);
     }
 
     #[test]
     fn subnets_of_one_zone_are_taken_with_a_warning() {
         let subnets = found(&["subnet-a vpc-1 a", "subnet-b vpc-1 a"]);
-        let warning = judge(&subnets, &found(&["sg-a vpc-1"]), "eu-central-1").unwrap();
+        let warning = check_network(&subnets, &found(&["sg-a vpc-1"]), "eu-central-1").unwrap();
         assert!(warning.is_some_and(|warning| warning.contains("zone a:")));
     }
 

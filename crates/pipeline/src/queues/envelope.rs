@@ -38,7 +38,7 @@ pub const JUDGED_AT: &str = "judged_at";
 pub struct Envelope {
     /// Identifies the delivery; given at ingest, its leading bits are the time of receipt.
     pub delivery_id: Uuid,
-    /// Tells when the request arrived: the time by which the signature's freshness is judged.
+    /// Tells when the request arrived: the time by which the signature's freshness is decided.
     pub received_at: Timestamp,
     /// Tells when SQS took the delivery, where that is far from `received_at`, so that this is not believed; `None` where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -114,9 +114,9 @@ impl Envelope {
         names
     }
 
-    /// Gives the time as of which the delivery's keys and freshness are judged.
+    /// Gives the time as of which the delivery is verified: whether its keys prove, and whether it is fresh.
     #[must_use]
-    pub fn judged_as_of(&self) -> Timestamp {
+    pub fn verified_as_of(&self) -> Timestamp {
         self.judged_at.unwrap_or(self.received_at)
     }
 

@@ -12,7 +12,7 @@ use upvest::Event;
 use upvest::delivery::events_of;
 
 use super::counts::Failure;
-use super::page::{Delivered, Page, Reached, Selected, Taken};
+use super::page::{Delivered, Page, Position, Selected, Taken};
 use super::selection::Filter;
 use crate::error::Result;
 use crate::records::Records;
@@ -28,11 +28,11 @@ pub(crate) async fn read_archive(
     records: &Records,
     received: Range<Timestamp>,
     filter: &Filter,
-    reached: Option<&Reached>,
+    position: Option<&Position>,
     take: &mut impl AsyncFnMut(Page) -> Taken,
 ) -> Result<()> {
-    let after = match reached {
-        Some(Reached::Delivery(key)) => Some(key.as_str()),
+    let after = match position {
+        Some(Position::Delivery(key)) => Some(key.as_str()),
         _ => None,
     };
     let mut keys = records.archive.verified_between(received.clone(), after);
@@ -55,9 +55,9 @@ pub(crate) async fn read_delivery(
     received: &Range<Timestamp>,
     filter: &Filter,
 ) -> Result<Page> {
-    let reached = Some(Reached::Delivery(key.clone()));
+    let position = Some(Position::Delivery(key.clone()));
     let failed = |reason: String| Page {
-        reached: reached.clone(),
+        position: position.clone(),
         failures: vec![Failure {
             what: key.clone(),
             reason,
@@ -74,7 +74,7 @@ pub(crate) async fn read_delivery(
     if received.contains(&found.delivery.envelope.received_at) {
         page = selected_events_of(records, &found, filter).await?;
     }
-    page.reached = reached;
+    page.position = position;
     Ok(page)
 }
 

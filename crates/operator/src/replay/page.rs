@@ -7,10 +7,10 @@ use upvest::{EntityKey, Occurred};
 use super::counts::Failure;
 use crate::error::Result;
 
-/// Says how far a replay came: the last that is done.
+/// Says how far a replay came: what is done last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Reached {
+pub(crate) enum Position {
     /// So many of the events asked for are done, in the order in which they occurred.
     Events(usize),
     /// This event of this entity is done, and all entities before it.
@@ -29,7 +29,7 @@ pub(crate) enum Reached {
 pub(crate) struct Page {
     pub(crate) events: Vec<Selected>,
     /// Says what is done once they are.
-    pub(crate) reached: Option<Reached>,
+    pub(crate) position: Option<Position>,
     /// Lists what is selected and cannot be had.
     pub(crate) failures: Vec<Failure>,
 }
@@ -57,9 +57,9 @@ pub(crate) struct Delivered {
 /// Says whether a page was taken.
 pub(crate) type Taken = Result<()>;
 
-impl Reached {
-    /// Gives the place in the log where reading goes on.
-    pub(crate) fn place(&self) -> Option<TimelineCursor> {
+impl Position {
+    /// Gives the cursor in the log from which reading goes on.
+    pub(crate) fn cursor(&self) -> Option<TimelineCursor> {
         match self {
             Self::Entity { entity, occurred } => Some(TimelineCursor {
                 entity: EntityKey::from_stored(entity.clone()),

@@ -8,7 +8,7 @@ use upvest::{EntityKey, Occurred};
 use super::archive::read_archive;
 use super::counts::Counts;
 use super::guard::Guard;
-use super::page::{Page, Reached, Selected, Taken};
+use super::page::{Page, Position, Selected, Taken};
 use super::selection::{Filter, Selection};
 use super::task::Task;
 use crate::error::{Error, Result};
@@ -35,7 +35,7 @@ impl Reader<'_> {
             counts.add(event_type);
             work.done(1);
         };
-        if let (Selection::Log(filter), None) = (&self.task.request.selection, self.reached()) {
+        if let (Selection::Log(filter), None) = (&self.task.request.selection, self.position()) {
             // The index alone tells, without a look at each entity.
             let mut after = None;
             loop {
@@ -68,20 +68,20 @@ impl Reader<'_> {
             Selection::Entities(entities) => self.entities(entities, take).await,
             Selection::Log(filter) => self.log(filter, take).await,
             Selection::Received { since, until, filter } => {
-                read_archive(self.records, *since..*until, filter, self.reached(), take).await
+                read_archive(self.records, *since..*until, filter, self.position(), take).await
             }
         }
     }
 
-    fn reached(&self) -> Option<&Reached> {
-        self.task.progress.reached.as_ref()
+    fn position(&self) -> Option<&Position> {
+        self.task.progress.position.as_ref()
     }
 
     /// Reads single events, in the order in which they occurred.
     async fn events(&self, ids: &[String], take: &mut impl AsyncFnMut(Page) -> Taken) -> Result<()> {
         let found = self.find(ids).await?;
-        let mut done = match self.reached() {
-            Some(Reached::Events(done)) => *done,
+        let mut done = match self.position() {
+            Some(Position::Events(done)) => *done,
             _ => 0,
         };
         for events in found.get(done..).unwrap_or_default().chunks(LOAD_BATCH) {
@@ -91,7 +91,7 @@ impl Reader<'_> {
                 .map(|(occurred, entity, event_type)| Selected::of(entity, occurred, event_type));
             let page = Page {
                 events: events.collect(),
-                reached: Some(Reached::Events(done)),
+                position: Some(Position::Events(done)),
                 ..Page::default()
             };
             take(page).await?;
@@ -132,10 +132,10 @@ impl Reader<'_> {
     /// Reads entities, one after the other.
     async fn entities(&self, keys: &[String], take: &mut impl AsyncFnMut(Page) -> Taken) -> Result<()> {
         let mut keys: Vec<&String> = BTreeSet::from_iter(keys).into_iter().collect();
-        if let Some(place) = self.reached().and_then(Reached::place) {
-            keys.retain(|key| ***key > *place.entity.as_str());
-            let after = Some(place.occurred);
-            self.entity(&place.entity, after, &Filter::Any, take).await?;
+        if let Some(cursor) = self.position().and_then(Position::cursor) {
+            keys.retain(|key| ***key > *cursor.entity.as_str());
+            let after = Some(cursor.occurred);
+            self.entity(&cursor.entity, after, &Filter::Any, take).await?;
         }
         for key in keys {
             let entity = EntityKey::from_stored(key.clone());
@@ -150,12 +150,12 @@ impl Reader<'_> {
 
     /// Reads the whole log, entity by entity: the index names them, and the time line of each has its events in order.
     async fn log(&self, filter: &Filter, take: &mut impl AsyncFnMut(Page) -> Taken) -> Result<()> {
-        let mut after = self.reached().and_then(Reached::place);
+        let mut after = self.position().and_then(Position::cursor);
         let mut last: Option<EntityKey> = None;
-        if let Some(place) = after.clone() {
-            let after = Some(place.occurred);
-            self.entity(&place.entity, after, filter, take).await?;
-            last = Some(place.entity);
+        if let Some(cursor) = after.clone() {
+            let after = Some(cursor.occurred);
+            self.entity(&cursor.entity, after, filter, take).await?;
+            last = Some(cursor.entity);
         }
         loop {
             let page = self.records.log.timelines(after).await?;
@@ -188,7 +188,7 @@ impl Reader<'_> {
                 return Ok(any);
             };
             any = true;
-            let reached = Reached::Entity {
+            let position = Position::Entity {
                 entity: entity.to_string(),
                 occurred: last.occurred.to_string(),
             };
@@ -198,7 +198,7 @@ impl Reader<'_> {
                 events: selected
                     .map(|entry| Selected::of(entity, &entry.occurred, &entry.event_type))
                     .collect(),
-                reached: Some(reached),
+                position: Some(position),
                 ..Page::default()
             };
             take(page).await?;

@@ -90,9 +90,9 @@ impl Sender<'_> {
                 work.done(batch.len() as u64);
             }
         }
-        // Together with what was reached: a page that is sent again fails again.
+        // Together with the position: a page that is sent again fails again.
         self.progress.failures.extend(failures);
-        self.progress.reached = page.reached.or(self.progress.reached.take());
+        self.progress.position = page.position.or(self.progress.position.take());
         if self.progress.sent - self.noted >= self.note_after {
             self.note().await?;
         }

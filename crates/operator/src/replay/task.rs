@@ -6,7 +6,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::counts::Failures;
-use super::page::Reached;
+use super::page::Position;
 use super::selection::Selection;
 use crate::error::{Error, Result};
 use crate::repair::Audit;
@@ -29,7 +29,8 @@ pub(crate) struct Progress {
     /// Counts the messages that were sent, in all runs of the replay together.
     pub(crate) sent: u64,
     /// Marks the last that is done, after which a resumed replay reads on; `None` at the start.
-    pub(crate) reached: Option<Reached>,
+    #[serde(rename = "reached")]
+    pub(crate) position: Option<Position>,
     /// Lists what of that could not be had.
     #[serde(default, skip_serializing_if = "Failures::is_empty")]
     pub(crate) failures: Failures,

@@ -2,7 +2,7 @@
 
 pub mod discard;
 mod list;
-mod recheck;
+mod outlook;
 mod reverify;
 pub mod selection;
 mod sending;
@@ -10,7 +10,7 @@ mod show;
 
 pub use discard::discard;
 pub use list::{List, Listed, list};
-pub use recheck::Outlook;
+pub use outlook::Outlook;
 pub use reverify::{Request, ReverifyReport, reverify};
 pub use selection::Selection;
 pub use sending::{Reverified, ReverifyResult};

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::recheck::{Outlook, Recheck};
+use super::outlook::{Outlook, Reverifier};
 use super::selection::Selection;
 use super::sending::{Reverified, ReverifyResult, Run};
 use crate::error::Result;
@@ -62,13 +62,13 @@ pub async fn reverify(
     request: &Request,
     confirm: impl FnOnce(&[Reverified]) -> Result<bool>,
 ) -> Result<ReverifyReport> {
-    let recheck = Recheck::of(repair.stack, repair.clock.clone())?;
+    let reverifier = Reverifier::of(repair.stack, repair.clock.clone())?;
     let at = repair.clock.now();
-    let (deliveries, more) = select(&recheck, request, at).await?;
+    let (deliveries, more) = select(&reverifier, request, at).await?;
     let mut report = ReverifyReport {
         at,
         ending: repair.ending(),
-        missing: missing(&recheck, &request.selection.ids, &deliveries).await?,
+        missing: missing(&reverifier, &request.selection.ids, &deliveries).await?,
         deliveries,
         more,
         selection: request.selection.clone(),
@@ -80,7 +80,7 @@ pub async fn reverify(
         Decision::Declined => report.ending.declined = true,
         Decision::GoOn => {
             let run = Run {
-                recheck: &recheck,
+                reverifier: &reverifier,
                 queue: repair.stack.deliveries_queue()?,
                 patience: request.patience,
                 reporter: repair.reporter,
@@ -103,7 +103,11 @@ pub async fn reverify(
 }
 
 /// Verifies what is selected again, at most so many objects; says whether there are more.
-async fn select(recheck: &Recheck, request: &Request, now: Timestamp) -> Result<(Vec<Reverified>, bool)> {
+async fn select(
+    reverifier: &Reverifier,
+    request: &Request,
+    now: Timestamp,
+) -> Result<(Vec<Reverified>, bool)> {
     let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
     let (mut deliveries, mut more) = (Vec::new(), false);
     let visit = async |quarantined: Quarantined, delivery: ArchivedDelivery| {
@@ -111,7 +115,7 @@ async fn select(recheck: &Recheck, request: &Request, now: Timestamp) -> Result<
             more = true;
             return Ok(false);
         }
-        let outlook = recheck.outlook(&quarantined, &delivery).await?;
+        let outlook = reverifier.outlook(&quarantined, &delivery).await?;
         deliveries.push(Reverified {
             delivery_id: quarantined.delivery_id(),
             reason: quarantined.reason().to_owned(),
@@ -123,17 +127,17 @@ async fn select(recheck: &Recheck, request: &Request, now: Timestamp) -> Result<
         });
         Ok(true)
     };
-    request.selection.each(&recheck.archive, now, visit).await?;
+    request.selection.each(&reverifier.archive, now, visit).await?;
     Ok((deliveries, more))
 }
 
 /// Finds the deliveries that were named and are neither in quarantine nor verified.
-async fn missing(recheck: &Recheck, ids: &[Uuid], deliveries: &[Reverified]) -> Result<Vec<Uuid>> {
+async fn missing(reverifier: &Reverifier, ids: &[Uuid], deliveries: &[Reverified]) -> Result<Vec<Uuid>> {
     let found: BTreeSet<Uuid> = deliveries.iter().map(|delivery| delivery.delivery_id).collect();
     let mut missing = Vec::new();
     for id in ids.iter().filter(|id| !found.contains(id)) {
         // The same command again, once its work is done.
-        if recheck.archive.verified(*id).await?.is_none() {
+        if reverifier.archive.verified(*id).await?.is_none() {
             missing.push(*id);
         }
     }

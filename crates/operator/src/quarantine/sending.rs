@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use upvest::delivery::NO_ENTITY_KEY;
 use uuid::Uuid;
 
-use super::recheck::{Outlook, Recheck};
+use super::outlook::{Outlook, Reverifier};
 use super::selection::read;
 use crate::error::{Error, Result};
 use crate::repair::Throttle;
@@ -62,7 +62,7 @@ pub struct Reverified {
 
 /// Sends what holds, and waits for it.
 pub(super) struct Run<'r> {
-    pub(super) recheck: &'r Recheck,
+    pub(super) reverifier: &'r Reverifier,
     pub(super) queue: DeliveriesQueue,
     /// Says how long to wait while the stack verifies nothing.
     pub(super) patience: Duration,
@@ -93,7 +93,7 @@ impl Run<'_> {
     }
 
     async fn send(&self, quarantined: &Quarantined) -> Result<()> {
-        let (archive, now) = (&self.recheck.archive, self.recheck.now());
+        let (archive, now) = (&self.reverifier.archive, self.reverifier.now());
         // The note comes first: after an interruption between the two, the delivery is not sent twice.
         let noted = archive.note_sending(quarantined, now).await;
         let unreadable = Error::context(format!("{} cannot be read", quarantined.key()));
@@ -111,7 +111,7 @@ impl Run<'_> {
     }
 
     async fn remove(&self, delivery: &mut Reverified) -> Result<()> {
-        self.recheck.archive.remove(&delivery.quarantined).await?;
+        self.reverifier.archive.remove(&delivery.quarantined).await?;
         delivery.result = Some(ReverifyResult::Verified);
         Ok(())
     }
@@ -148,13 +148,13 @@ impl Run<'_> {
 
     /// Says whether it is clear what became of something that was sent.
     async fn look_again(&self, delivery: &mut Reverified) -> Result<bool> {
-        let Some(archived) = read(&self.recheck.archive, &delivery.quarantined).await? else {
+        let Some(archived) = read(&self.reverifier.archive, &delivery.quarantined).await? else {
             // Somebody else runs the same command.
             delivery.outlook = Outlook::Verified;
             delivery.result = Some(ReverifyResult::Verified);
             return Ok(true);
         };
-        let outlook = self.recheck.outlook(&delivery.quarantined, &archived).await?;
+        let outlook = self.reverifier.outlook(&delivery.quarantined, &archived).await?;
         match outlook {
             Outlook::Verified => self.remove(delivery).await?,
             Outlook::Fails { .. } => delivery.result = Some(ReverifyResult::Fails),

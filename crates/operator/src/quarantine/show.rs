@@ -11,7 +11,7 @@ use serde::Serialize;
 use upvest::signature::{Dialect, UnverifiedDelivery};
 use uuid::Uuid;
 
-use super::recheck::{Outlook, Recheck};
+use super::outlook::{Outlook, Reverifier};
 use super::selection::read;
 use crate::credentials::{hide_in_base, hide_in_request};
 use crate::error::{Error, Result};
@@ -74,9 +74,9 @@ impl Signature {
     /// # Errors
     ///
     /// [`Error`] when the keys table cannot be read.
-    async fn of(recheck: &Recheck, delivery: &ArchivedDelivery) -> Result<Self> {
+    async fn of(reverifier: &Reverifier, delivery: &ArchivedDelivery) -> Result<Self> {
         let unverified = match UnverifiedDelivery::parse(delivery.envelope.signed_request()) {
-            Ok(unverified) => unverified.sent_to(recheck.origin.as_ref()),
+            Ok(unverified) => unverified.sent_to(reverifier.origin.as_ref()),
             Err(rejection) => {
                 return Ok(Self {
                     trouble: Some(rejection.to_string()),
@@ -84,7 +84,7 @@ impl Signature {
                 });
             }
         };
-        if let Verdict::Holds(verified) = recheck.verify(delivery).await? {
+        if let Verdict::Holds(verified) = reverifier.verify(delivery).await? {
             let base = hide_in_base(verified.signature_base());
             return Ok(Self {
                 key_id: Some(verified.key_id().to_owned()),
@@ -116,24 +116,24 @@ impl Signature {
 ///
 /// [`Error`] of the kind not-found where nothing of it is in quarantine.
 pub async fn show(stack: &Stack, delivery_id: Uuid, with_body: bool, clock: &Clock) -> Result<Shown> {
-    let recheck = Recheck::of(stack, clock.clone())?;
+    let reverifier = Reverifier::of(stack, clock.clone())?;
     let bucket = stack.part(stack::Part::QuarantineBucket)?;
     let (mut parts, mut whole) = (Vec::new(), None);
-    for quarantined in recheck.archive.quarantined_parts(delivery_id).await? {
-        let Some(delivery) = read(&recheck.archive, &quarantined).await? else {
+    for quarantined in reverifier.archive.quarantined_parts(delivery_id).await? {
+        let Some(delivery) = read(&reverifier.archive, &quarantined).await? else {
             continue;
         };
         parts.push(Part {
             reason: quarantined.reason().to_owned(),
             object: format!("s3://{bucket}/{}", quarantined.key()),
             events: delivery.events.clone(),
-            now: recheck.outlook(&quarantined, &delivery).await?,
+            now: reverifier.outlook(&quarantined, &delivery).await?,
         });
         whole = Some(delivery);
     }
     let delivery = whole
         .ok_or_else(|| Error::not_found(format!("nothing of delivery {delivery_id} is in quarantine")))?;
-    let signature = Signature::of(&recheck, &delivery).await?;
+    let signature = Signature::of(&reverifier, &delivery).await?;
     let envelope = delivery.envelope;
     Ok(Shown {
         delivery_id,

@@ -23,7 +23,7 @@ use crate::refusal::Refusals;
 use crate::stack::{Part, Stack};
 
 /// Verifies again what is in quarantine, by what a stack verifies by, and looks where the stack keeps what was verified.
-pub(crate) struct Recheck {
+pub(crate) struct Reverifier {
     pub(crate) keys: Keys,
     pub(crate) archive: Archive,
     log: EventLog,
@@ -56,7 +56,7 @@ pub enum Outlook {
     },
 }
 
-impl Recheck {
+impl Reverifier {
     /// Opens what a stack verifies by.
     ///
     /// # Errors
@@ -122,7 +122,7 @@ impl Recheck {
         }
     }
 
-    /// Tells the time by the clock that the recheck was opened with.
+    /// Tells the time by the clock that the reverifier was opened with.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }

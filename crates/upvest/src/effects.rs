@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::packing::{Packer, PackingError, Unpacker};
 use crate::projection::{Applied, Summary};
 
-/// Bounds the time for which a FIFO queue drops a second message of the same deduplication id (SQS). Longer after the
-/// dispatch, another copy of the message may have come and gone.
+/// Bounds the time for which a FIFO queue drops duplicates, messages of the same deduplication id (SQS). Longer after
+/// the dispatch, one may have come and gone.
 const DEDUPLICATION_WINDOW: SignedDuration = SignedDuration::from_mins(5);
 
 /// Says how an event was sent to its domain, as the message's attribute `dispatch` says.
@@ -78,7 +78,7 @@ pub struct Attempt {
 
 impl Attempt {
     /// Tells whether the event was certainly never applied by a message before: it was just stored, the message was not
-    /// received before, and no earlier copy of it can have passed the queue. The last is proven by two clocks, and holds
+    /// received before, and is no duplicate of one that has passed the queue. The last is proven by two clocks, and holds
     /// only while they agree; so neither may be more than the window ahead.
     #[must_use]
     pub fn is_certainly_first(&self) -> bool {

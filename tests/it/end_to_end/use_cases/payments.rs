@@ -40,7 +40,7 @@ async fn a_withdrawal_is_told_until_it_is_confirmed() {
 }
 
 #[tokio::test]
-async fn what_is_late_or_repeated_does_not_take_a_withdrawal_back() {
+async fn what_is_late_or_a_duplicate_does_not_take_a_withdrawal_back() {
     let case = Case::new().await;
     let withdrawal = withdrawal();
     let processing = withdrawal.event(2, "PROCESSING");

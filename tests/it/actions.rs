@@ -120,7 +120,7 @@ async fn a_late_event_runs_the_hook_for_late_events_and_is_published_as_one_that
     let changes = published(&receiver);
     assert_eq!(changes[0]["flags_changed"]["funds_available"], true);
     assert_eq!(
-        (&changes[1]["late"], &changes[1]["again"]),
+        (&changes[1]["late"], &changes[1]["possible_duplicate"]),
         (&true.into(), &false.into())
     );
     assert_eq!(changes[1]["previous"], Value::Null);

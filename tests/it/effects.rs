@@ -107,13 +107,13 @@ async fn process(receiver: &Receiver, setup: Setup) {
     while receiver.process_by(setup.processor(receiver)).await.is_some() {}
 }
 
-/// What was published of an event: `late` and `again`, one after another.
+/// What was published of an event: `late` and `possible_duplicate`, one after another.
 fn told(receiver: &Receiver, event_id: &str) -> Vec<(bool, bool)> {
     let changes = receiver.aws.published(CHANGES).into_iter();
     let told = changes.filter_map(|change| {
         let detail: Value = serde_json::from_str(&change.detail).unwrap();
         let mark = |name: &str| detail[name].as_bool().unwrap();
-        (detail["event"]["id"] == event_id).then(|| (mark("late"), mark("again")))
+        (detail["event"]["id"] == event_id).then(|| (mark("late"), mark("possible_duplicate")))
     });
     told.collect()
 }

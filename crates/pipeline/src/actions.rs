@@ -47,7 +47,7 @@ pub use error::ActionError;
 ///     related: &related,
 ///     moved_back_from: None,
 ///     late: false,
-///     again: false,
+///     possible_duplicate: false,
 ///     replay: None,
 /// };
 /// assert!(change.entered("FILLED"));
@@ -83,7 +83,7 @@ pub struct Change<'c> {
     /// before it.
     pub late: bool,
     /// Tells whether the late event may have been told before, under the same id: as a change, or as late.
-    pub again: bool,
+    pub possible_duplicate: bool,
     /// Gives the id of the replay that brought the event again; `None` for one that Upvest delivered.
     pub replay: Option<&'c str>,
 }

@@ -169,8 +169,8 @@ pub enum Effect {
     /// Nothing that is shown changed, and the event was never applied before: publish it marked `late`, and run the
     /// actions on late events.
     Late,
-    /// Nobody can tell whether the event was applied: publish it under its id marked `late` and `again`, and run the
-    /// actions on late events, whose record of the event keeps a second run away.
+    /// Nobody can tell whether the event was applied: publish it under its id marked `late` and `possible_duplicate`, and
+    /// run the actions on late events, whose record of the event keeps a second run away.
     Duplicate,
     /// A replay has no effects, except in actions that ask for replays.
     Replay,
@@ -185,7 +185,7 @@ impl Effect {
 
     /// Tells whether the event may have been told before, as a change or as late.
     #[must_use]
-    pub const fn is_again(self) -> bool {
+    pub const fn is_possible_duplicate(self) -> bool {
         matches!(self, Self::Duplicate)
     }
 
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn what_may_have_been_told_is_told_as_late_and_again() {
-        let marks = |effect: Effect| (effect.is_late(), effect.is_again());
+        let marks = |effect: Effect| (effect.is_late(), effect.is_possible_duplicate());
         assert_eq!(marks(Effect::Late), (true, false));
         assert_eq!(marks(Effect::Duplicate), (true, true));
         for effect in [Effect::Fresh, Effect::Resume, Effect::Replay] {

@@ -57,7 +57,7 @@ impl Refold {
             related: &outcome.related,
             moved_back_from: outcome.moved_back_from.as_deref(),
             late: outcome.effect.is_late(),
-            again: outcome.effect.is_again(),
+            possible_duplicate: outcome.effect.is_possible_duplicate(),
             replay: None,
         };
         Some(Publication::of(&change).detail().to_owned())

@@ -47,7 +47,7 @@ impl Processor {
             related: &outcome.related,
             moved_back_from: outcome.moved_back_from.as_deref(),
             late: outcome.effect.is_late(),
-            again: outcome.effect.is_again(),
+            possible_duplicate: outcome.effect.is_possible_duplicate(),
             replay: incoming.dispatched.replay.as_deref(),
         };
         let run = Run {

@@ -59,7 +59,7 @@ struct Detail<'d> {
     status_entered: Option<&'d str>,
     flags_changed: BTreeMap<String, bool>,
     late: bool,
-    again: bool,
+    possible_duplicate: bool,
     moved_back_from: Option<&'d str>,
     related: BTreeSet<String>,
     /// Holds the event's object, verbatim; null when it would not fit.
@@ -111,7 +111,7 @@ impl Publication {
                     flags_changed(change.previous, change.current)
                 },
                 late: change.late,
-                again: change.again,
+                possible_duplicate: change.possible_duplicate,
                 moved_back_from: change.moved_back_from,
                 related: change.related.iter().map(ToString::to_string).collect(),
                 object,

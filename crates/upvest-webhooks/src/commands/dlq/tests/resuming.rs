@@ -15,7 +15,7 @@ fn published(site: &Deployment, event_id: &str) -> Vec<(bool, bool, Value, Value
     own.map(|change| {
         (
             change["late"] == true,
-            change["again"] == true,
+            change["possible_duplicate"] == true,
             change["previous"]["status"].clone(),
             change["current"]["status"].clone(),
         )

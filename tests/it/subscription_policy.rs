@@ -10,7 +10,7 @@ use std::time::Duration;
 use fake_aws::{CallFilter, Fault, Service};
 use pipeline::runtime::metrics::FOREIGN_SUBSCRIPTIONS;
 use pipeline::stores::archive::ArchivedDelivery;
-use pipeline::stores::subscriptions::Owner;
+use pipeline::stores::subscriptions::SubscriptionOwner;
 use upvest::signature::{Dialect, SigningKey};
 use verify_and_store::Policy;
 use webhook_tests::deliveries::{import_secret, sign};
@@ -164,9 +164,12 @@ async fn of_receivers_that_see_it_at_the_same_time_one_tells_it() {
     let receiver = subscribed(Policy::Flag).await;
     let twins = [receiver.subscriptions(), receiver.subscriptions()];
     for twin in &twins {
-        assert_eq!(twin.owner(OURS).await.unwrap(), Owner::Us);
+        assert_eq!(twin.owner(OURS).await.unwrap(), SubscriptionOwner::Us);
     }
     for (twin, is_new) in twins.iter().zip([true, false]) {
-        assert_eq!(twin.owner(OTHER).await.unwrap(), Owner::Others { is_new });
+        assert_eq!(
+            twin.owner(OTHER).await.unwrap(),
+            SubscriptionOwner::Others { is_new }
+        );
     }
 }

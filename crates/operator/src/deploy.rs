@@ -66,7 +66,7 @@ pub use settings::{Settings, tags};
 
 use self::archive::Source;
 use self::artifacts::Store;
-use self::change_set::{Request, carry_out};
+use self::change_set::{Request, review_and_execute};
 use self::definitions::{ARTIFACTS_BUCKET, ARTIFACTS_PREFIX, Definitions};
 use self::nested::NestedTemplates;
 use self::present::Present;
@@ -182,7 +182,7 @@ pub async fn deploy(
     confirm: impl AsyncFnOnce(&Plan) -> Result<bool>,
 ) -> Result<Deployed> {
     let (version, request) = target.before_changes(prepare(target, deployment)).await?;
-    let done = carry_out(target, request, confirm).await?;
+    let done = review_and_execute(target, request, confirm).await?;
     Ok(Deployed {
         version: Some(version),
         ..done

@@ -225,7 +225,7 @@ impl Plan {
     /// # Errors
     ///
     /// The first [`RefreshError`] of a row that could not be written, after all others were; the table loses nothing.
-    pub async fn carry_out(self, table: &KeysTable) -> Result<Changes, RefreshError> {
+    pub async fn apply(self, table: &KeysTable) -> Result<Changes, RefreshError> {
         let mut changes = self.changes;
         changes.new.clear();
         // One row that cannot be written keeps no other one from it.

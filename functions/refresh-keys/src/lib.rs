@@ -192,10 +192,10 @@ async fn refresh(
 ) -> Result<Changes, RefreshError> {
     let plan: Plan = plan(&deps.keys, &deps.waiting.pinned, fetch).await?;
     if !plan.changes_trust() {
-        return plan.carry_out(&deps.keys).await;
+        return plan.apply(&deps.keys).await;
     }
     let operation = deps.audit.begin(ITSELF, COMMAND, reason, plan.record()).await?;
-    let changes = plan.carry_out(&deps.keys).await?;
+    let changes = plan.apply(&deps.keys).await?;
     deps.audit.end(operation.id, &json!(changes.count())).await?;
     Ok(changes)
 }

@@ -26,7 +26,7 @@ pub(crate) async fn run(deps: &Deps, event: &Value) -> Result<Health, RegisterEr
     let subscription = Subscription {
         upvest: deps.settings.upvest.as_ref().map_err(Clone::clone)?,
         wanted: deps.settings.wanted.as_ref().map_err(Clone::clone)?,
-        patience: deps.patience,
+        timing: deps.timing,
         ours: deps.ours.as_ref(),
     };
     let health = match subscription.find().await? {

@@ -77,7 +77,7 @@ fn time_for_work(deps: &Deps, deadline: Timestamp) -> Duration {
     let left = deadline.duration_since(deps.clock.now());
     let left = Duration::try_from(left).unwrap_or_default();
     // CloudFormation must be answered even when the work is cut off.
-    left.saturating_sub(deps.patience.reserve)
+    left.saturating_sub(deps.timing.reserve)
 }
 
 async fn perform(deps: &Deps, request: &Request, progress: &Progress) -> Result<(), RegisterError> {
@@ -93,7 +93,7 @@ fn subscription(deps: &Deps) -> Result<Subscription<'_>, RegisterError> {
     Ok(Subscription {
         upvest: upvest(deps)?,
         wanted: wanted(deps)?,
-        patience: deps.patience,
+        timing: deps.timing,
         ours: deps.ours.as_ref(),
     })
 }

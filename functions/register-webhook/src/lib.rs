@@ -36,14 +36,14 @@ pub struct Deps {
     /// Gives the time, by which the invocation's end is measured.
     pub clock: Clock,
     /// Says how long tests and changes are repeated.
-    pub patience: Patience,
+    pub timing: Timing,
     /// Notes which subscriptions are ours; `None` where nobody asks.
     pub ours: Option<Subscriptions>,
 }
 
 /// Says how long tests and changes are repeated, and what is left for the answer. Tests of the function shorten them.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct Timing {
     /// Says how long a new subscription is tested before it counts as failed: new routes take a while to be served.
     pub test_for: Duration,
     /// Sets the pause between two tests, and between two tries to change a subscription that Upvest does not find yet.
@@ -52,7 +52,7 @@ pub struct Patience {
     pub reserve: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timing {
     fn default() -> Self {
         Self {
             test_for: Duration::from_secs(60),
@@ -72,7 +72,7 @@ impl Deps {
         Ok(Self {
             settings: Settings::read(aws, lookup, &clock),
             cloudformation: CloudFormation::new()?,
-            patience: Patience::default(),
+            timing: Timing::default(),
             ours: lookup
                 .optional("SUBSCRIPTIONS_TABLE")
                 .map(|table| Subscriptions::new(pipeline::runtime::aws::dynamodb(aws), table, clock.clone())),

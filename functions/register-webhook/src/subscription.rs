@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use upvest_api::{Deletion, NewWebhook, ResourceId, TestOutcome, Url, Webhook, WebhookChange};
 use uuid::Uuid;
 
-use crate::Patience;
+use crate::Timing;
 use crate::error::RegisterError;
 
 /// Limits how often a change is tried on a subscription that was created a moment ago: Upvest's documentation says that
@@ -25,7 +25,7 @@ const OK: u16 = 200;
 pub(crate) struct Subscription<'d> {
     pub(crate) upvest: &'d UpvestAccess,
     pub(crate) wanted: &'d NewWebhook,
-    pub(crate) patience: Patience,
+    pub(crate) timing: Timing,
     /// Notes which subscriptions are ours; `None` where nobody asks.
     pub(crate) ours: Option<&'d Subscriptions>,
 }
@@ -111,7 +111,7 @@ impl Subscription<'_> {
             match patched {
                 Ok(_) => return Ok(Patched::Changed),
                 Err(AccessError::Upvest(error)) if error.is_not_found() && attempts > 0 => {
-                    sleep(self.patience.pause).await;
+                    sleep(self.timing.pause).await;
                 }
                 Err(error) => return Err(error),
             }
@@ -120,7 +120,7 @@ impl Subscription<'_> {
 
     /// Has Upvest call the endpoint until it answers 200, for as long as that may take.
     pub(crate) async fn test(&self, id: &ResourceId) -> Result<(), RegisterError> {
-        let until = Instant::now() + self.patience.test_for;
+        let until = Instant::now() + self.timing.test_for;
         loop {
             let tested = self
                 .upvest
@@ -140,12 +140,12 @@ impl Subscription<'_> {
                 Err(source) if is_final(&source) => return Err(source.into()),
                 Err(source) => RegisterError::Untested { url, source },
             };
-            if Instant::now() + self.patience.pause >= until {
+            if Instant::now() + self.timing.pause >= until {
                 return Err(failure);
             }
             tracing::info!(reason = failure.explain(), "the endpoint is tested again");
             // A test without a pause must not keep the runtime from everything else.
-            sleep(self.patience.pause.max(Duration::from_millis(1))).await;
+            sleep(self.timing.pause.max(Duration::from_millis(1))).await;
         }
     }
 

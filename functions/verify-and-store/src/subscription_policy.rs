@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use pipeline::error::AwsError;
 use pipeline::policy::Policy;
 use pipeline::runtime::metrics;
-use pipeline::stores::subscriptions::{Owner, Subscriptions};
+use pipeline::stores::subscriptions::{SubscriptionOwner, Subscriptions};
 use upvest::delivery::Element;
 use uuid::Uuid;
 
@@ -33,7 +33,7 @@ impl ForUs {
         let named: BTreeSet<_> = events.flat_map(|event| event.webhook_ids()).collect();
         let mut others = BTreeSet::new();
         for id in named {
-            if let Owner::Others { is_new } = self.subscriptions.owner(&id).await? {
+            if let SubscriptionOwner::Others { is_new } = self.subscriptions.owner(&id).await? {
                 if is_new {
                     metrics::foreign_subscription();
                     // Of a delivery, no more is logged than what has the form of an id.

@@ -167,7 +167,7 @@ async fn a_distrust_during_a_fetch_is_not_lost_with_the_key_that_it_is_about() {
         let upvest = &world.refresh.upvest;
         Ok(upvest.call(async |client| client.verify_keys().await).await?)
     });
-    let changes = plan.await.unwrap().carry_out(&keys).await.unwrap();
+    let changes = plan.await.unwrap().apply(&keys).await.unwrap();
     assert!(changes.changed.is_empty(), "{changes:?}");
     assert_eq!(world.row(&world.key_id()).await.thumbprint(), Some(thumbprint));
     assert_eq!(world.scheduled().await.unwrap()["changed"], 1);

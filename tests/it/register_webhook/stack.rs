@@ -6,7 +6,7 @@ use fake_aws::Aws;
 use jiff::Timestamp;
 use pipeline::runtime::clock::Clock;
 use pipeline::runtime::config::Lookup;
-use register_webhook::{Deps, Patience, Settings};
+use register_webhook::{Deps, Settings, Timing};
 use serde_json::{Value, json};
 use upvest_simulator::{Subscription, Url};
 use webhook_tests::receiver::PATH;
@@ -75,7 +75,7 @@ impl Stack {
         let deps = Deps::new(self.aws.sdk_config(), &Lookup::new(&table), clock.clone()).unwrap();
         Deps {
             settings: self.settings(changed, &clock),
-            patience: Patience {
+            timing: Timing {
                 test_for: Duration::from_millis(200),
                 pause: Duration::from_millis(20),
                 // Of the ten seconds that an invocation has here.

@@ -118,7 +118,7 @@ impl ConnectedDeployment {
             fetched.map_err(|error| AccessError::from(error).into())
         };
         let plan = plan(&table, &PinnedKeys::default(), fetch).await.unwrap();
-        plan.carry_out(&table).await.unwrap();
+        plan.apply(&table).await.unwrap();
     }
 
     /// Has Upvest answer the next request to this path with a status.

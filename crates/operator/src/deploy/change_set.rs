@@ -63,7 +63,7 @@ enum Review {
 /// # Errors
 ///
 /// [`Error`] when nothing was executed: the change set is deleted then.
-pub(super) async fn carry_out(
+pub(super) async fn review_and_execute(
     target: &Target<'_>,
     request: Request<'_>,
     confirm: impl AsyncFnOnce(&Plan) -> Result<bool>,

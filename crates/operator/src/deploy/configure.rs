@@ -8,7 +8,7 @@ use pipeline::error::AwsError;
 use serde::Serialize;
 
 use super::artifacts::Store;
-use super::change_set::{Request, carry_out};
+use super::change_set::{Request, review_and_execute};
 use super::changes::Plan;
 use super::definitions::{ARTIFACTS_BUCKET, ARTIFACTS_PREFIX, Definitions};
 use super::nested::NestedTemplates;
@@ -68,7 +68,7 @@ pub async fn configure(
     confirm: impl AsyncFnOnce(&Plan) -> Result<bool>,
 ) -> Result<Deployed> {
     let request = target.before_changes(prepare(target, configuration)).await?;
-    carry_out(target, request, confirm).await
+    review_and_execute(target, request, confirm).await
 }
 
 /// Lists the parameters that a stack has.

@@ -86,9 +86,9 @@ pub async fn refresh(repair: &Repair<'_>, upvest: &Client) -> Result<RefreshedKe
     }
     let audit = repair.audit().await?;
     let request = plan.record();
-    let (mut carried_out, mut sent_on) = (None, None);
-    let carry_out = async |_: &_| {
-        let changes = plan.carry_out(&table).await;
+    let (mut applied, mut sent_on) = (None, None);
+    let apply = async |_: &_| {
+        let changes = plan.apply(&table).await;
         let (result, failure) = match &changes {
             Ok(changes) => {
                 let sent = send_on(&table, &waiting).await;
@@ -98,11 +98,11 @@ pub async fn refresh(repair: &Repair<'_>, upvest: &Client) -> Result<RefreshedKe
             }
             Err(error) => (json!({}), Some(ErrorChain(error).to_string())),
         };
-        carried_out = Some(changes);
+        applied = Some(changes);
         (result, failure)
     };
-    let (operation, _) = repair.audited(&audit, COMMAND, request, carry_out).await?;
-    let changes = carried_out
+    let (operation, _) = repair.audited(&audit, COMMAND, request, apply).await?;
+    let changes = applied
         .expect("the audit runs what it records")
         .map_err(unrefreshed())?;
     let mut refreshed = RefreshedKeys::of(changes, Some(operation));

@@ -31,7 +31,7 @@ const MAX_ID_BYTES: usize = 128;
 
 /// Tells whose subscription an event was sent for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
+pub enum SubscriptionOwner {
     /// The subscription is ours, or nothing is known of any that is.
     Us,
     /// The subscription is somebody else's, as far as the table knows.
@@ -144,11 +144,11 @@ impl Subscriptions {
     /// # Errors
     ///
     /// [`AwsError`] when the table cannot be read or written.
-    pub async fn owner(&self, webhook_id: &str) -> Result<Owner, AwsError> {
+    pub async fn owner(&self, webhook_id: &str) -> Result<SubscriptionOwner, AwsError> {
         let now = self.clock.now();
         let mut remembered = self.remembered(webhook_id, now).await?;
         if remembered.is_ours(webhook_id) {
-            return Ok(Owner::Us);
+            return Ok(SubscriptionOwner::Us);
         }
         // What is longer is no id of a subscription: a write of it would fail, and hold up what came with it.
         let is_unnoted = !remembered.rows.contains_key(webhook_id) && webhook_id.len() <= MAX_ID_BYTES;
@@ -156,7 +156,7 @@ impl Subscriptions {
         if is_unnoted {
             remembered.rows.insert(webhook_id.to_owned(), false);
         }
-        Ok(Owner::Others { is_new })
+        Ok(SubscriptionOwner::Others { is_new })
     }
 
     /// Tells whether a subscription is ours, as [`Subscriptions::owner`] does, and notes nothing.

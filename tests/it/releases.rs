@@ -445,7 +445,10 @@ fn a_version_that_the_changelog_does_not_know_is_not_released() {
         tag: Some(format!("v{version}1")),
         ..scratch.parts("dist")
     };
-    assert!(package(&of_another_tag).unwrap_err().is_usage());
+    assert_eq!(
+        package(&of_another_tag).unwrap_err().kind(),
+        operator::ErrorKind::Usage
+    );
 }
 
 #[test]
@@ -458,7 +461,7 @@ fn what_stays_on_this_machine_is_packaged_without_an_archive_and_whatever_the_ch
         repository,
         ..scratch.parts("dist")
     };
-    assert!(package(&parts).unwrap_err().is_usage());
+    assert_eq!(package(&parts).unwrap_err().kind(), operator::ErrorKind::Usage);
     let release = package(&Parts {
         is_fast: true,
         ..parts

@@ -121,11 +121,6 @@ impl Error {
         self.kind
     }
 
-    /// Tells whether another request would have helped.
-    pub fn is_usage(&self) -> bool {
-        self.kind == ErrorKind::Usage
-    }
-
     /// Finds an error of a type among the causes.
     pub fn find<E: StdError + 'static>(&self) -> Option<&E> {
         let mut next: Option<&(dyn StdError + 'static)> = self.cause();

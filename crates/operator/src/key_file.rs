@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(read(Some(&*passphrase.0)).unwrap().to_jwk(), plain.to_jwk());
         let error = read(None).unwrap_err();
         assert!(
-            error.is_usage() && error.to_string().contains("--passphrase-file"),
+            error.kind() == crate::ErrorKind::Usage && error.to_string().contains("--passphrase-file"),
             "{error}"
         );
         let wrong = TempFile::new("wrong", "other");

@@ -24,13 +24,13 @@ pub enum Verdict<'e> {
     UnknownKey {
         /// Gives the id that the sender wrote into `signature-input`, which anybody can make up.
         key_id: String,
-        /// Lists the other ids of that kind that are unknown too, at most [`OTHERS`].
+        /// Lists the other ids of that kind that are unknown too, at most three.
         others: Vec<String>,
     },
 }
 
 /// Bounds the unknown keys beside the first that a delivery waits for: a sender may name sixteen.
-pub const OTHERS: usize = 3;
+const OTHERS: usize = 3;
 
 /// Lists the ids of all keys by which a delivery claims to be signed; none where its headers cannot be parsed.
 #[must_use]

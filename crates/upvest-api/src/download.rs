@@ -1,7 +1,6 @@
 //! A body that is read piece by piece.
 
 use bytes::Bytes;
-use futures_util::Stream;
 use reqwest::Response;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 
@@ -58,14 +57,6 @@ impl Download {
             request: self.request.clone(),
             attempts: 1,
             source: error.without_url(),
-        })
-    }
-
-    /// Returns the pieces as a stream, which ends after an error.
-    pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Send {
-        futures_util::stream::try_unfold(self, async |mut download| {
-            let chunk = download.chunk().await?;
-            Ok(chunk.map(|chunk| (chunk, download)))
         })
     }
 }

@@ -80,8 +80,7 @@ impl Attempt {
     /// Tells whether the event was certainly never applied by a message before: it was just stored, the message was not
     /// received before, and is no duplicate of one that has passed the queue. The last is proven by two clocks, and holds
     /// only while they agree; so neither may be more than the window ahead.
-    #[must_use]
-    pub fn is_certainly_first(&self) -> bool {
+    fn is_certainly_first(&self) -> bool {
         let within_window = self
             .dispatched_at
             .zip(self.sent_at)

@@ -11,13 +11,13 @@ use crate::json::{self, Object};
 use crate::time::Instant;
 
 /// Bounds how deep objects and arrays of an event may be nested.
-pub const MAX_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 64;
 
 /// Bounds an event id, in bytes. It is a table key and a queue's deduplication id, which takes 128 (SQS).
 pub const MAX_ID_LENGTH: usize = 128;
 
 /// Bounds an event type, in bytes.
-pub const MAX_TYPE_LENGTH: usize = 128;
+const MAX_TYPE_LENGTH: usize = 128;
 
 /// Bounds what is taken for a status, in bytes. Upvest's have at most 20.
 const MAX_STATUS_LENGTH: usize = 64;
@@ -56,7 +56,7 @@ pub enum EventError {
     /// The member `object` is not a JSON object.
     #[error("event object is not a JSON object")]
     BadObject,
-    /// Objects and arrays are nested more than [`MAX_DEPTH`] deep.
+    /// Objects and arrays are nested more than 64 deep.
     #[error("event is nested more than {MAX_DEPTH} deep")]
     TooDeep,
 }
@@ -95,7 +95,7 @@ impl<'a> Event<'a> {
     /// let event = Event::parse(
     ///     r#"{"id": "e1", "created_at": "2021-07-21T14:10:00.00Z", "type": "ORDER.FILLED", "object": {"id": "o1"}}"#,
     /// )?;
-    /// assert_eq!((event.category_name(), event.state_name()), ("ORDER", Some("FILLED")));
+    /// assert_eq!((event.category_name(), event.event_type()), ("ORDER", "ORDER.FILLED"));
     /// assert_eq!(event.entity_key()?.as_str(), "ORDER#o1");
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
@@ -149,8 +149,7 @@ impl<'a> Event<'a> {
     }
 
     /// Reads the state off the type: its text after the first full stop, for example `FILLED`.
-    #[must_use]
-    pub fn state_name(&self) -> Option<&str> {
+    fn state_name(&self) -> Option<&str> {
         self.event_type.split_once('.').map(|(_, state)| state)
     }
 

@@ -54,7 +54,11 @@ mod tests {
     #[test]
     fn a_version_that_the_changelog_does_not_know_or_says_nothing_of_is_refused() {
         for version in ["0.3.0", "0.2", "Unreleased"] {
-            assert!(section(CHANGELOG, version).unwrap_err().is_usage(), "{version}");
+            assert_eq!(
+                section(CHANGELOG, version).unwrap_err().kind(),
+                operator::ErrorKind::Usage,
+                "{version}"
+            );
         }
     }
 }

@@ -252,7 +252,11 @@ mod tests {
             check_tag(tag, "0.2.0").unwrap();
         }
         for tag in ["0.2.0", "v0.2.1", "v0.2.01", "v0.1.0", "v0.2.0acme"] {
-            assert!(check_tag(Some(tag), "0.2.0").unwrap_err().is_usage(), "{tag}");
+            assert_eq!(
+                check_tag(Some(tag), "0.2.0").unwrap_err().kind(),
+                operator::ErrorKind::Usage,
+                "{tag}"
+            );
         }
     }
 
@@ -261,7 +265,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("release-dist-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         put(&folder, "letters/to-the-bank.txt", b"dear").unwrap();
-        assert!(clear(&folder).unwrap_err().is_usage());
+        assert_eq!(clear(&folder).unwrap_err().kind(), operator::ErrorKind::Usage);
         assert!(folder.join("letters/to-the-bank.txt").exists());
         fs::remove_dir_all(folder).unwrap();
     }

@@ -196,9 +196,9 @@ mod tests {
     #[tokio::test]
     async fn a_url_needs_a_checksum_and_a_folder_has_its_own() {
         let url = Source::open("https://example.com/upvest-webhooks-1.2.3.tar.gz", None).await;
-        assert!(url.unwrap_err().is_usage());
+        assert_eq!(url.unwrap_err().kind(), crate::ErrorKind::Usage);
         let folder = Source::open("dist", Some("00")).await;
-        assert!(folder.unwrap_err().is_usage());
+        assert_eq!(folder.unwrap_err().kind(), crate::ErrorKind::Usage);
     }
 
     #[tokio::test]

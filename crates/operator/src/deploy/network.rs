@@ -201,7 +201,7 @@ mod tests {
 
     fn refusal(subnets: &[&str], groups: &[&str]) -> String {
         let refused = check_network(&found(subnets), &found(groups), "eu-central-1").unwrap_err();
-        assert!(refused.is_usage());
+        assert_eq!(refused.kind(), crate::ErrorKind::Usage);
         refused.to_string()
     }
 

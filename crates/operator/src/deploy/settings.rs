@@ -252,7 +252,10 @@ mod tests {
             ),
         ] {
             let error = read("wrong", content, &[]).unwrap_err();
-            assert!(error.is_usage() && error.to_string().contains(told), "{error}");
+            assert!(
+                error.kind() == crate::ErrorKind::Usage && error.to_string().contains(told),
+                "{error}"
+            );
         }
         let error = Settings::read(None, &["Environment".to_owned()]).unwrap_err();
         assert!(error.to_string().starts_with("--set takes Name=Value"), "{error}");

@@ -326,7 +326,7 @@ mod tests {
         assert_eq!(alone.place(false).unwrap(), Place::Named("d".to_owned()));
         assert_eq!(alone.choice().region.as_deref(), Some("eu-west-1"));
         let error = alone.place(true).unwrap_err();
-        assert!(error.is_usage());
+        assert_eq!(error.kind(), crate::ErrorKind::Usage);
         assert!(
             error.to_string().ends_with("use --context c or --local"),
             "{error}"
@@ -373,7 +373,10 @@ mod tests {
         assert_eq!(name, "new");
         assert_eq!(config.region().map(Region::as_ref), Some("eu-central-1"));
         let unnamed = StackFinder::new(StackChoice::default(), Lookup::new(&|_| None), Reporter::silent());
-        assert!(unnamed.destination().await.unwrap_err().is_usage());
+        assert_eq!(
+            unnamed.destination().await.unwrap_err().kind(),
+            crate::ErrorKind::Usage
+        );
     }
 
     #[tokio::test]

@@ -156,7 +156,8 @@ mod tests {
         assert!(of_type("order.filled").unwrap().contains("ORDER.FILLED"));
         let error = of_type("ORDER.FILED").unwrap_err();
         assert!(
-            error.is_usage() && error.to_string().contains("did you mean ORDER.FILLED?"),
+            error.kind() == crate::ErrorKind::Usage
+                && error.to_string().contains("did you mean ORDER.FILLED?"),
             "{error}"
         );
     }
@@ -170,7 +171,8 @@ mod tests {
         }
         let error = of_story("an-order-is-cancelled-too").unwrap_err();
         assert!(
-            error.is_usage() && error.to_string().contains("did you mean an-order-is-cancelled?"),
+            error.kind() == crate::ErrorKind::Usage
+                && error.to_string().contains("did you mean an-order-is-cancelled?"),
             "{error}"
         );
     }

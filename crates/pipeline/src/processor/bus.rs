@@ -18,9 +18,9 @@ use crate::actions::Change;
 use crate::error::AwsError;
 
 /// Names the `source` of everything that is published, by which rules select it.
-pub const SOURCE: &str = "upvest-webhooks";
+const SOURCE: &str = "upvest-webhooks";
 /// Numbers the published form. It changes when a field goes or changes its meaning.
-pub const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 1;
 
 const CALL: &str = "PutEvents";
 /// Bounds the number of entries in one request of `PutEvents` (AWS's limit).

@@ -1,6 +1,5 @@
 //! Reports and files.
 
-use futures_util::TryStreamExt;
 use serde_json::json;
 use upvest_api::{Download, Error, ResourceId};
 use upvest_simulator::Trouble;
@@ -24,9 +23,12 @@ fn id(text: &str) -> ResourceId {
     text.parse().unwrap()
 }
 
-async fn bytes(download: Download) -> Vec<u8> {
-    let pieces: Vec<_> = download.into_stream().try_collect().await.unwrap();
-    pieces.concat()
+async fn bytes(mut download: Download) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = download.chunk().await.unwrap() {
+        bytes.extend_from_slice(&piece);
+    }
+    bytes
 }
 
 #[tokio::test]

@@ -248,7 +248,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("context-command-{}", std::process::id()));
         let file = folder.join("config.toml").display().to_string();
         assert!(run(&file, "list").unwrap().starts_with("no contexts in "));
-        assert!(run(&file, "show").unwrap_err().is_usage());
+        assert_eq!(run(&file, "show").unwrap_err().kind(), operator::ErrorKind::Usage);
         let made = run(&file, "set live --stack webhooks-live --environment live").unwrap();
         assert!(made.starts_with("context live is there"), "{made}");
         let changed = run(&file, "set live --profile operator").unwrap();
@@ -269,11 +269,15 @@ mod tests {
 
     #[test]
     fn a_context_says_something_and_names_no_stack_of_this_machine() {
-        assert!(run("/nowhere/config.toml", "set live").unwrap_err().is_usage());
-        assert!(
+        assert_eq!(
+            run("/nowhere/config.toml", "set live").unwrap_err().kind(),
+            operator::ErrorKind::Usage
+        );
+        assert_eq!(
             run("/nowhere/config.toml", "set here --local")
                 .unwrap_err()
-                .is_usage()
+                .kind(),
+            operator::ErrorKind::Usage
         );
     }
 }

@@ -113,6 +113,9 @@ mod tests {
     fn a_region_without_prices_and_a_delivery_without_events_are_refused() {
         assert!(parse(&["--events-per-day", "1", "--per-delivery", "0"]).is_err());
         let arguments = parse(&["--events-per-day", "1", "--per-delivery", "1"]).unwrap();
-        assert!(arguments.run(Some("mars-1")).unwrap_err().is_usage());
+        assert_eq!(
+            arguments.run(Some("mars-1")).unwrap_err().kind(),
+            operator::ErrorKind::Usage
+        );
     }
 }

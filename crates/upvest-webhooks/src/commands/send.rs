@@ -398,7 +398,7 @@ mod tests {
             ("--generate 1 --private-key none.pem", "http://example.invalid/w"),
         ] {
             let error = arguments(line).run(url, Reporter::silent()).await.unwrap_err();
-            assert!(error.is_usage(), "{error}");
+            assert_eq!(error.kind(), operator::ErrorKind::Usage, "{error}");
         }
     }
 

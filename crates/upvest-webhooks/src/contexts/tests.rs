@@ -76,7 +76,7 @@ fn what_is_unknown_is_refused_with_the_nearest_name() {
         ("default", "it is no TOML"),
     ] {
         let error = parsed(text).unwrap_err();
-        assert!(error.is_usage(), "{text}");
+        assert_eq!(error.kind(), operator::ErrorKind::Usage, "{text}");
         let error = error.to_string();
         assert!(
             error.starts_with("config.toml: ") && error.contains(told),
@@ -122,7 +122,10 @@ fn options_win_over_the_context_that_is_named_and_that_over_the_default_one() {
         ..StackArgs::default()
     };
     assert_eq!(stack_of(chosen(local, &[config])), None);
-    assert!(chosen(of(Some("none"), None), &[config]).unwrap_err().is_usage());
+    assert_eq!(
+        chosen(of(Some("none"), None), &[config]).unwrap_err().kind(),
+        operator::ErrorKind::Usage
+    );
     fs::remove_dir_all(file.parent().unwrap()).unwrap();
 }
 
@@ -179,7 +182,10 @@ fn a_change_leaves_comments_and_everything_else_as_it_was() {
     assert_eq!(read().default, None);
     assert_eq!(read().contexts.keys().collect::<Vec<_>>(), ["new", "sandbox"]);
     assert!(read().delete("live").is_err() && read().make_default("live").is_err());
-    assert!(read().set("a b", &region).unwrap_err().is_usage());
+    assert_eq!(
+        read().set("a b", &region).unwrap_err().kind(),
+        operator::ErrorKind::Usage
+    );
     fs::remove_dir_all(file.parent().unwrap()).unwrap();
 }
 
@@ -197,5 +203,8 @@ fn the_first_context_makes_the_file_and_its_folder() {
     fs::remove_dir_all(folder).unwrap();
     assert_eq!(text, "[contexts.live]\nstack = \"webhooks-live\"\n");
     let mut nowhere = Contexts::parsed(None, "").unwrap();
-    assert!(nowhere.set("live", &context).unwrap_err().is_usage());
+    assert_eq!(
+        nowhere.set("live", &context).unwrap_err().kind(),
+        operator::ErrorKind::Usage
+    );
 }

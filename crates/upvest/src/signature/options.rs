@@ -120,19 +120,13 @@ impl SignatureOptions {
 }
 
 impl SignatureHeaders {
-    /// Returns the headers as names and values, the digest first.
-    #[must_use]
-    pub fn into_pairs(self) -> [(&'static str, String); 3] {
-        [
+    /// Adds the headers to a request, in place of those of the same name.
+    pub fn apply_to(self, headers: &mut Headers) {
+        for (name, value) in [
             (self.digest_name, self.digest),
             ("signature-input", self.signature_input),
             ("signature", self.signature),
-        ]
-    }
-
-    /// Adds the headers to a request, in place of those of the same name.
-    pub fn apply_to(self, headers: &mut Headers) {
-        for (name, value) in self.into_pairs() {
+        ] {
             headers.set(name, value);
         }
     }

@@ -227,7 +227,7 @@ async fn an_entity_that_is_nowhere_is_a_mistake_and_a_list_that_is_not_there_no_
     let desk = Desk::open("nowhere").await;
     let error = desk.run("--entity ORDER#no-such").await.err().unwrap();
     assert!(
-        error.is_usage() && error.to_string().contains("ORDER#no-such"),
+        error.kind() == operator::ErrorKind::Usage && error.to_string().contains("ORDER#no-such"),
         "{error}"
     );
     desk.world.simulator.add_trouble(Trouble {

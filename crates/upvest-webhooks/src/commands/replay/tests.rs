@@ -215,7 +215,7 @@ async fn without_a_yes_nothing_is_sent() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("--yes"), "{error}");
-    assert!(error.is_usage());
+    assert_eq!(error.kind(), operator::ErrorKind::Usage);
     assert_eq!(
         (sent(&deployed), deployed.receiver.operations().await),
         (vec![], vec![])

@@ -144,7 +144,7 @@ async fn a_live_stack_is_posted_nothing() {
     world.add_outputs(&[("Environment", "live")]);
     let refused = run(&world, "ORDER.NEW").await.err().unwrap();
     assert!(
-        refused.is_usage() && refused.to_string().contains("live environment"),
+        refused.kind() == operator::ErrorKind::Usage && refused.to_string().contains("live environment"),
         "{refused}"
     );
     // One whose credentials say otherwise than its parameter.

@@ -174,7 +174,7 @@ async fn nothing_is_deleted_without_a_yes() {
     let line = format!("delete {id}");
     let error = run(&world, &line).await.map(drop).unwrap_err();
     assert!(error.to_string().ends_with("use --yes"), "{error}");
-    assert!(error.is_usage());
+    assert_eq!(error.kind(), operator::ErrorKind::Usage);
     let kept = run_and_answer(&world, &line, Some(false)).await.unwrap();
     assert!(!kept.succeeded && kept.text.ends_with("kept"));
     assert!(run(&world, &format!("get {id}")).await.is_ok());

@@ -132,7 +132,7 @@ async fn a_rehearsal_and_a_choice_of_nothing_or_of_deliveries_change_nothing() {
     for words in [&["discard"][..], &["discard", "d1", "--queue", "deliveries"]] {
         let words = [words, &REASON[..]].concat();
         let refused = run_at(&site, &words, site.clock()).await.unwrap().unwrap_err();
-        assert!(refused.is_usage(), "{refused}");
+        assert_eq!(refused.kind(), operator::ErrorKind::Usage, "{refused}");
     }
     assert_eq!((dead(&site).len(), site.operations().await.len()), (3, 0));
     assert!(all_visible(&site, &dead_letter_name(Domain::Orders)));

@@ -121,7 +121,7 @@ async fn only_what_was_chosen_is_discarded() {
         .await
         .unwrap()
         .unwrap_err();
-    assert!(error.is_usage(), "{error}");
+    assert_eq!(error.kind(), operator::ErrorKind::Usage, "{error}");
 
     let dry = run(&site, &["discard", "--because", "missing-digest", "--dry-run"])
         .await

@@ -193,7 +193,7 @@ async fn nothing_is_told_with_a_key_that_the_stack_does_not_know_or_without_a_re
     let desk = Desk::open("key").await;
     let error = desk.run("orders --repair --yes").await.map(drop).unwrap_err();
     assert!(
-        error.is_usage() && error.to_string().contains("--reason"),
+        error.kind() == operator::ErrorKind::Usage && error.to_string().contains("--reason"),
         "{error}"
     );
     let error = desk
@@ -202,7 +202,7 @@ async fn nothing_is_told_with_a_key_that_the_stack_does_not_know_or_without_a_re
         .map(drop)
         .unwrap_err();
     assert!(
-        error.is_usage() && error.to_string().contains("--key-file"),
+        error.kind() == operator::ErrorKind::Usage && error.to_string().contains("--key-file"),
         "{error}"
     );
     let line = format!(
@@ -222,6 +222,6 @@ async fn nothing_is_told_with_a_key_that_the_stack_does_not_know_or_without_a_re
             .await
             .map(drop)
             .unwrap_err();
-        assert!(error.is_usage(), "{error}");
+        assert_eq!(error.kind(), operator::ErrorKind::Usage, "{error}");
     }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use fake_aws::{CallFilter, Fault, Service};
 use jiff::Timestamp;
+use pipeline::sending_on::Folder;
 use pipeline::stores::archive::{ArchivedDelivery, UNKNOWN_KEY};
 use pipeline::stores::entities::{Entities, EntityItem, Stored};
-use pipeline::waiting::Folder;
 use upvest::effects::Dispatch;
 use upvest::projection::{Placed, RULES};
 use upvest::signature::{Dialect, Headers, SignatureOptions, SigningKey};

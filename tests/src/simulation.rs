@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use fake_aws::lambda::Settlement;
 use fake_aws::{FaultRates, Rng};
+use pipeline::sending_on::Folder;
 use pipeline::stores::archive::UNKNOWN_KEY;
-use pipeline::waiting::Folder;
 use serde::{Deserialize, Serialize};
 use upvest::Domain;
 use upvest::signature::Headers;

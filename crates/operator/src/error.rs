@@ -241,7 +241,7 @@ causes!(
     pipeline::stores::keys::ImportError,
     pipeline::stores::keys::KeysError,
     pipeline::stores::pending::PendingError,
-    pipeline::waiting::SendOnError,
+    pipeline::sending_on::SendOnError,
     serde_json::Error,
     reqwest::Error,
     std::io::Error,

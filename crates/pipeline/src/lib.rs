@@ -10,7 +10,7 @@
 //! | [`verification`], [`key_refresh`], [`upvest_api`] | finding a delivery's key, fetching keys, the API client of a function |
 //! | [`policy`] | what is done about what is proven and yet doubtful: flag, or refuse |
 //! | [`environment`] | which of Upvest's environments a stack receives from |
-//! | [`waiting`] | sending deliveries on that waited in quarantine for their key |
+//! | [`sending_on`] | sending deliveries on that waited in quarantine for their key |
 //!
 //! Adapters are concrete structs around real SDK clients; nothing here decides what an event means (that is
 //! [`upvest`]) and nothing here knows which function runs it (those are the crates under `functions/`).
@@ -23,7 +23,7 @@ pub mod policy;
 pub mod processor;
 pub mod queues;
 pub mod runtime;
+pub mod sending_on;
 pub mod stores;
 pub mod upvest_api;
 pub mod verification;
-pub mod waiting;

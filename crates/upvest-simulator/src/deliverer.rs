@@ -12,7 +12,7 @@ use crate::post::post;
 use crate::queue::Batch;
 use crate::record::{Answer, DeliveryRecord};
 use crate::retry::retry_delay;
-use crate::shared::Shared;
+use crate::shared_state::Shared;
 use crate::signer::{DeliverySigner, SignedDelivery};
 use crate::subscriber::{Subscriber, Target};
 

@@ -25,7 +25,7 @@ mod record;
 mod resources;
 mod retry;
 mod samples;
-mod shared;
+mod shared_state;
 mod signer;
 mod simulator;
 mod subscriber;

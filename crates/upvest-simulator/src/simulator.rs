@@ -24,7 +24,7 @@ use crate::options::{KeySource, Options, StartError};
 use crate::post;
 use crate::queue::QueuedEvent;
 use crate::record::DeliveryRecord;
-use crate::shared::{Fixed, Shared};
+use crate::shared_state::{Fixed, Shared};
 use crate::subscriber::{Subscriber, SubscriptionState, Target};
 use crate::subscription::Subscription;
 

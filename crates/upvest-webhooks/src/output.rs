@@ -4,7 +4,7 @@ mod complaint;
 mod harmless;
 mod json;
 mod layout;
-mod more;
+mod remainder;
 mod repair;
 mod table;
 
@@ -24,8 +24,8 @@ pub use complaint::{complain, misused};
 pub(crate) use harmless::{harmless, harmless_json, harmless_line};
 pub(crate) use json::{pretty, readable};
 pub(crate) use layout::{beside_or_below, fitting, laid_out, paragraph, set_in, terminal_width, width};
-pub(crate) use more::{rest, unnamed};
 pub(crate) use operator::names::joined;
+pub(crate) use remainder::{rest, unnamed};
 pub(crate) use repair::{counted, missing, repair_text};
 pub(crate) use table::rows_of;
 

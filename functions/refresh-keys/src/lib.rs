@@ -17,11 +17,11 @@ use pipeline::runtime::clock::Clock;
 use pipeline::runtime::cloudformation::Request;
 use pipeline::runtime::config::{ConfigError, Lookup};
 use pipeline::runtime::metrics;
+use pipeline::sending_on::Waiting;
 use pipeline::stores::archive::Archive;
 use pipeline::stores::audit::AuditLog;
 use pipeline::stores::keys::{KeysTable, PinnedKeys};
 use pipeline::upvest_api::UpvestAccess;
-use pipeline::waiting::Waiting;
 use serde_json::{Value, json};
 use upvest_api::{Options, VerifyKeys};
 

@@ -1,8 +1,8 @@
 //! What lies in quarantine because of its key, and is sent on when more is known of it.
 
 use fake_aws::{CallFilter, Fault, Service};
+use pipeline::sending_on::Folder;
 use pipeline::stores::archive::KEY_RETIRED;
-use pipeline::waiting::Folder;
 use webhook_tests::receiver::DELIVERIES;
 
 use super::*;

@@ -11,9 +11,9 @@ use upvest::{Event, Occurred};
 
 use super::report::{Finding, Problem};
 use crate::error::Result;
-use crate::place::{is_same_place, place_of};
+use crate::event_refusals::Refusals;
 use crate::records::Records;
-use crate::refusal::Refusals;
+use crate::signed_place::{is_same_place, place_of};
 
 /// Holds an event as it was delivered.
 struct Delivered<'d> {

@@ -15,8 +15,8 @@ use upvest::delivery::events_of;
 use upvest::synthetic::Scope;
 
 use crate::error::{Error, Result};
+use crate::event_refusals::Refusals;
 use crate::records::Records;
-use crate::refusal::Refusals;
 use crate::repair::{Decision, Ending, Repair};
 
 /// Names the operation in the audit table.

@@ -18,8 +18,8 @@ use uuid::Uuid;
 use super::delivery::compare;
 use super::report::{Finding, Problem, VerifyReport};
 use crate::error::Result;
+use crate::event_refusals::Refusals;
 use crate::records::Records;
-use crate::refusal::Refusals;
 use crate::reporter::Reporter;
 use crate::stack::Stack;
 

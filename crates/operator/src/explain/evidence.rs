@@ -13,7 +13,7 @@ use upvest::signature::Verified;
 use uuid::Uuid;
 
 use super::signed::Signed;
-use crate::place::place_of;
+use crate::signed_place::place_of;
 
 /// Limits how many deliveries are read at a time.
 pub(super) const AT_A_TIME: usize = 8;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use upvest::{EntityKey, Event, Occurred};
 
 use super::evidence::Delivery;
-use crate::place::is_same_place;
+use crate::signed_place::is_same_place;
 
 /// Tells whether the log has what was signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use pipeline::error::ErrorChain;
+use pipeline::sending_on::{SendOnError, Waiting};
 use pipeline::stores::keys::{Imported, KeysTable, Material, NewKey, PinnedKeys, secret_name};
-use pipeline::waiting::{SendOnError, Waiting};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::{Value, json};

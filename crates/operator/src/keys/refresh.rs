@@ -2,9 +2,9 @@
 
 use pipeline::error::ErrorChain;
 use pipeline::key_refresh::{self, Changes, RefreshError};
+use pipeline::sending_on::{SendOnError, Waiting};
 use pipeline::stores::keys::KeysTable;
 use pipeline::upvest_api::AccessError;
-use pipeline::waiting::{SendOnError, Waiting};
 use serde::Serialize;
 use serde_json::json;
 use upvest_api::Client;

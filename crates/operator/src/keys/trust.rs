@@ -1,9 +1,9 @@
 //! Distrusting a key that others may have, and trusting it again.
 
 use jiff::Timestamp;
+use pipeline::sending_on::Folder;
 use pipeline::stores::archive::{BAD_SIGNATURE, KEY_DISTRUSTED};
 use pipeline::stores::keys::{KeyRow, KeysTable};
-use pipeline::waiting::Folder;
 use serde::Serialize;
 use serde_json::json;
 

@@ -18,8 +18,8 @@ use upvest::synthetic::Scope;
 use upvest::{Event, Projection};
 
 use crate::error::Result;
+use crate::event_refusals::Refusals;
 use crate::names::joined;
-use crate::refusal::Refusals;
 use crate::stack::{Part, Stack};
 
 /// Verifies again what is in quarantine, by what a stack verifies by, and looks where the stack keeps what was verified.

@@ -3,6 +3,7 @@
 use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::queues::domains::{DomainQueues, Routes, RoutesError};
 use pipeline::runtime::clock::Clock;
+use pipeline::sending_on::Waiting;
 use pipeline::stores::archive::Archive;
 use pipeline::stores::audit::AuditLog;
 use pipeline::stores::entities::Entities;
@@ -12,7 +13,6 @@ use pipeline::stores::keys::{HmacSecrets, Keys, KeysTable};
 use pipeline::stores::pending::Pending;
 use pipeline::stores::restoring::{RestorableTable, Restoring};
 use pipeline::stores::subscriptions::Subscriptions;
-use pipeline::waiting::Waiting;
 use upvest::Domain;
 
 use super::{Part, Queue, Stack};

@@ -5,8 +5,8 @@ use lambda_runtime::Diagnostic;
 use crate::error::{AwsError, ErrorChain};
 use crate::runtime::cloudformation::AnswerError;
 use crate::runtime::config::ConfigError;
+use crate::sending_on::SendOnError;
 use crate::upvest_api::AccessError;
-use crate::waiting::SendOnError;
 
 /// Says why keys were not refreshed. What the table holds stays as it is.
 #[derive(Debug, thiserror::Error)]

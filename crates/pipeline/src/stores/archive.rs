@@ -8,13 +8,13 @@
 //! | `verified` | keeping and finding verified deliveries, and listing them in the order of receipt |
 //! | `quarantine` | putting deliveries into quarantine, listing them and taking them out |
 //! | `listing` | what was received in a range of time, in either place |
-//! | `sending` | the note that something in quarantine was sent on its way again |
+//! | `sending_note` | the note that something in quarantine was sent on its way again |
 
 mod delivery;
 mod layout;
 mod listing;
 mod quarantine;
-mod sending;
+mod sending_note;
 mod verified;
 
 use std::time::Duration;

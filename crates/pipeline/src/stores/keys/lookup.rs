@@ -1,7 +1,7 @@
 //! Finding the key of a delivery: read from the table, and remembered for a while.
 
-mod making;
 mod memory;
+mod verifying_key;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 

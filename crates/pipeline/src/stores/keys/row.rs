@@ -1,6 +1,6 @@
 //! A row of the keys table: its attributes, read and written.
 
-mod making;
+mod new_rows;
 #[cfg(test)]
 mod tests;
 

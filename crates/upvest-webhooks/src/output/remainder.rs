@@ -1,4 +1,4 @@
-//! That there is more than is shown.
+//! The remainder of a list: that there is more than is shown.
 
 /// Tells how many of `all` are not `named`; nothing where there are none.
 pub(crate) fn unnamed(all: u64, named: usize) -> String {

@@ -204,8 +204,8 @@ impl<'s> Setup<'s> {
 /// ```
 ///
 /// A run is recorded in the idempotency table under `<domain>#<event id>`, whichever of the two actions it is, so that an
-/// event that is processed again runs none again. Only a crash between the action's effect and its record makes it run twice, with the
-/// same [`Change::idempotency_key`].
+/// event that is processed again runs none again. A run that fails, is cut off or cannot be recorded is tried again with the same
+/// [`Change::idempotency_key`], and may repeat its effect; so may an event that comes back after `ActionRecordDays`.
 pub trait Actions {
     /// Decides whether [`on_change`](Self::on_change) runs for this change. A `false` costs nothing; a run costs two writes to
     /// the idempotency table.
@@ -214,7 +214,7 @@ pub trait Actions {
         false
     }
 
-    /// Runs after a change was applied to the entity, once per event. The result is kept in the idempotency record.
+    /// Runs after a change was applied to the entity, to success once per event. The result is kept in the idempotency record.
     ///
     /// # Errors
     ///
@@ -236,7 +236,7 @@ pub trait Actions {
         false
     }
 
-    /// Runs for an event that arrived after a newer one of its entity, and so did not change it; once per event.
+    /// Runs for an event that arrived after a newer one of its entity, and so did not change it; to success once per event.
     ///
     /// # Errors
     ///

@@ -142,7 +142,7 @@ async fn bad_signatures(receiver: &Receiver) {
     let body = event("e2", "USER.CREATED", &person("p4"));
     let body = body.as_bytes();
     let good = marked(&key(), body);
-    let input = good.get_combined("signature-input").unwrap().into_owned();
+    let input = good.combined("signature-input").unwrap().into_owned();
     let digest = format!("SHA-256={SIGNATURE}");
     for (name, value) in [
         ("signature", format!("sig1=:{SIGNATURE}=:")),

@@ -19,7 +19,7 @@ pub(crate) fn hide_in_base(base: &str) -> String {
 #[must_use]
 pub fn hide_in_request(mut request: Request) -> Request {
     for name in CREDENTIALS {
-        if request.headers.get_combined(name).is_some() {
+        if request.headers.combined(name).is_some() {
             request.headers.set(name, HIDDEN);
         }
     }

@@ -102,7 +102,7 @@ mod tests {
     }
 
     fn input(headers: &Headers) -> String {
-        headers.get_combined("signature-input").unwrap().into_owned()
+        headers.combined("signature-input").unwrap().into_owned()
     }
 
     #[test]
@@ -122,12 +122,12 @@ mod tests {
             "{parameters}"
         );
         assert_eq!(
-            headers.get_combined("content-digest").unwrap(),
+            headers.combined("content-digest").unwrap(),
             "sha-512=:Hd9/AvGZkbjitW1+Ml8Fg1ux1mtcDYe6mLQjDyoowIWa3LM/PmwN2v9O+MjtQGrCA3EQWUL54dlgxKHyYbrucw==:"
         );
-        assert_eq!(headers.get_combined("content-type").unwrap(), "application/json");
-        assert_eq!(headers.get_combined("content-length").unwrap(), "16");
-        assert_eq!(headers.get_combined("upvest-signature-version").unwrap(), "15");
+        assert_eq!(headers.combined("content-type").unwrap(), "application/json");
+        assert_eq!(headers.combined("content-length").unwrap(), "16");
+        assert_eq!(headers.combined("upvest-signature-version").unwrap(), "15");
         let request = SignedRequest {
             method: "POST",
             path: "/endpoint",
@@ -158,7 +158,7 @@ mod tests {
             "content-type",
             "idempotency-key",
         ] {
-            assert_eq!(headers.get_combined(name), None, "{name}");
+            assert_eq!(headers.combined(name), None, "{name}");
         }
     }
 
@@ -166,17 +166,17 @@ mod tests {
     fn a_post_without_a_body_covers_that_it_has_none() {
         for method in ["POST", "PATCH"] {
             let (_, _, headers) = signed(method, "https://h/webhooks/1/test", None);
-            assert_eq!(headers.get_combined("content-length").unwrap(), "0", "{method}");
+            assert_eq!(headers.combined("content-length").unwrap(), "0", "{method}");
             let list = input(&headers);
             assert!(list.contains("\"content-length\" \"idempotency-key\""), "{list}");
             for name in ["content-digest", "content-type"] {
-                assert_eq!(headers.get_combined(name), None, "{method} {name}");
+                assert_eq!(headers.combined(name), None, "{method} {name}");
             }
         }
         assert_eq!(
             signed("DELETE", "https://h/webhooks/1", None)
                 .2
-                .get_combined("content-length"),
+                .combined("content-length"),
             None
         );
     }

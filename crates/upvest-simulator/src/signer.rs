@@ -105,11 +105,7 @@ mod tests {
     }
 
     fn input(delivery: &SignedDelivery) -> String {
-        delivery
-            .headers
-            .get_combined("signature-input")
-            .unwrap()
-            .into_owned()
+        delivery.headers.combined("signature-input").unwrap().into_owned()
     }
 
     #[test]

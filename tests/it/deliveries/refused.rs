@@ -13,7 +13,7 @@ async fn what_fails_verification_goes_to_quarantine_with_its_reason() {
         headers
     };
     let other = SigningKey::ed25519_from_seed("key", Dialect::UnquotedDigest, &[8; 32]).unwrap();
-    let input = good.get_combined("signature-input").unwrap();
+    let input = good.combined("signature-input").unwrap();
     let wrong_digest = with("digest", "SHA-256=X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=");
     let mut without_digest = good.clone();
     without_digest.remove("digest");
@@ -391,10 +391,10 @@ fn signed_by(keys: &[&SigningKey], body: &[u8]) -> Headers {
         for name in ["signature", "signature-input"] {
             let label = format!("sig{}=", number + 1);
             let value = more
-                .get_combined(name)
+                .combined(name)
                 .expect("it is signed")
                 .replacen("sig1=", &label, 1);
-            let all = format!("{}, {value}", headers.get_combined(name).expect("it is signed"));
+            let all = format!("{}, {value}", headers.combined(name).expect("it is signed"));
             headers.set(name, &all);
         }
     }

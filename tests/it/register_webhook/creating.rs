@@ -23,7 +23,7 @@ async fn a_subscription_is_created_enabled_and_tested() {
     assert_eq!(stack.endpoint.taken().len(), 1, "one test");
     let put = &stack.cloudformation.taken()[0];
     assert_eq!(put.method, "PUT");
-    assert!(put.headers.get_combined("content-type").is_none());
+    assert!(put.headers.combined("content-type").is_none());
     assert_eq!(ours(&stack), [subscription.id]);
 }
 

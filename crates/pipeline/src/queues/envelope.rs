@@ -91,7 +91,7 @@ impl Envelope {
     #[must_use]
     pub fn needed_headers(all: &Headers) -> Headers {
         let inputs = all
-            .get_combined("signature-input")
+            .combined("signature-input")
             .unwrap_or_default()
             .to_ascii_lowercase();
         // A covered component is `"name"`, or in draft 6 `"name:member"`: a search in the text cannot fail, parsing can.

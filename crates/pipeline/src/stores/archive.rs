@@ -136,12 +136,12 @@ impl Archive {
     }
 
     async fn get(&self, key: String) -> Result<Option<Found>, ReadError> {
-        let tagged = self.get_tagged(key).await?;
+        let tagged = self.tagged(key).await?;
         Ok(tagged.map(|(found, _)| found))
     }
 
     /// Reads an object, or that which it points to, with its entity tag, by which a later write can tell whether it was changed.
-    async fn get_tagged(&self, key: String) -> Result<Option<(Found, String)>, ReadError> {
+    async fn tagged(&self, key: String) -> Result<Option<(Found, String)>, ReadError> {
         let Some((bytes, tag)) = self.bytes(&key).await? else {
             return Ok(None);
         };

@@ -33,7 +33,7 @@ impl Received {
     }
 
     pub(crate) fn header(&self, name: &str) -> String {
-        self.headers.get_combined(name).unwrap_or_default().into_owned()
+        self.headers.combined(name).unwrap_or_default().into_owned()
     }
 
     pub(crate) fn verify(&self, key: &VerifyingKey, now: Timestamp) -> Result<Freshness, VerifyError> {

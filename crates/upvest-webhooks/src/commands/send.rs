@@ -316,7 +316,7 @@ mod tests {
             .skip(1)
             .filter_map(|line| line.split_once(": "))
             .collect();
-        let length: usize = headers.get_combined("content-length")?.parse().unwrap();
+        let length: usize = headers.combined("content-length")?.parse().unwrap();
         let body = &request[end + 4..];
         (body.len() == length).then(|| (headers, body.to_vec()))
     }

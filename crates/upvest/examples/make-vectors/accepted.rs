@@ -237,7 +237,7 @@ fn two_labels() -> Result<Vector, Box<dyn Error>> {
     );
     let vector = plan.sign()?.tampered(|vector| {
         let first = |name: &str, value: &str, headers: &mut Headers| {
-            let own = headers.get_combined(name).unwrap_or_default().into_owned();
+            let own = headers.combined(name).unwrap_or_default().into_owned();
             headers.set(name, format!("{value}, {own}"));
         };
         first(

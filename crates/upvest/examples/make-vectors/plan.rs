@@ -159,7 +159,7 @@ impl Plan {
             "@method" => Some("POST".to_owned()),
             "@path" => Some(self.path.clone()),
             "@query" => self.query.as_ref().map(|query| format!("?{query}")),
-            header => Some(self.headers.get_combined(header).unwrap_or_default().into_owned()),
+            header => Some(self.headers.combined(header).unwrap_or_default().into_owned()),
         }
     }
 

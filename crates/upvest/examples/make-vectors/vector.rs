@@ -93,7 +93,7 @@ impl Vector {
     }
 
     pub(crate) fn edit_header(&mut self, name: &str, edit: impl FnOnce(&str) -> String) {
-        let value = edit(&self.headers.get_combined(name).unwrap_or_default());
+        let value = edit(&self.headers.combined(name).unwrap_or_default());
         self.headers.set(name, value);
     }
 }

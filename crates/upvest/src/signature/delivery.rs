@@ -252,7 +252,7 @@ pub(super) fn bounded_header<'a>(
     if headers.combined_len(name) > MAX_HEADER_BYTES {
         return Err(VerifyError::OversizedHeader { name });
     }
-    Ok(headers.get_combined(name))
+    Ok(headers.combined(name))
 }
 
 #[cfg(test)]

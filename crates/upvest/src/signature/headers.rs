@@ -52,7 +52,7 @@ impl Headers {
     /// Returns the values of a header (`name` in lower case), each trimmed and joined with `", "`, as RFC 9421
     /// section 2.1 asks; `None` without such a header.
     #[must_use]
-    pub fn get_combined(&self, name: &str) -> Option<Cow<'_, str>> {
+    pub fn combined(&self, name: &str) -> Option<Cow<'_, str>> {
         let mut values = self.values(name);
         let first = values.next()?;
         let mut combined = Cow::Borrowed(first);
@@ -64,7 +64,7 @@ impl Headers {
         Some(combined)
     }
 
-    /// Returns how long [`get_combined`](Self::get_combined) would be, without building it.
+    /// Returns how long [`combined`](Self::combined) would be, without building it.
     pub(super) fn combined_len(&self, name: &str) -> usize {
         self.values(name)
             .map(|value| value.len() + 2)
@@ -115,12 +115,12 @@ mod tests {
             ("ACCEPT", "b , c "),
             ("nbsp", "\u{a0}d\u{2003}"),
         ]);
-        assert_eq!(headers.get_combined("accept").as_deref(), Some("a, b , c"));
+        assert_eq!(headers.combined("accept").as_deref(), Some("a, b , c"));
         // White space of HTTP is space and tab (RFC 9110, section 5.6.3); a signer leaves all else where it is.
-        assert_eq!(headers.get_combined("nbsp").as_deref(), Some("\u{a0}d\u{2003}"));
+        assert_eq!(headers.combined("nbsp").as_deref(), Some("\u{a0}d\u{2003}"));
         assert_eq!(headers.combined_len("accept"), "a, b , c".len());
         assert_eq!(
-            (headers.get_combined("none"), headers.combined_len("none")),
+            (headers.combined("none"), headers.combined_len("none")),
             (None, 0)
         );
     }

@@ -206,7 +206,7 @@ impl SigningKey {
     /// assert_eq!(signature.signature_input, r#"sig1=("@method" "@path" "digest");keyid="k1""#);
     ///
     /// signature.apply_to(&mut headers);
-    /// assert!(headers.get_combined("digest").is_some_and(|digest| digest.starts_with("SHA-256=")));
+    /// assert!(headers.combined("digest").is_some_and(|digest| digest.starts_with("SHA-256=")));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

@@ -46,7 +46,7 @@ impl Form {
     }
 
     fn header<'a>(self, request: &SignedRequest<'a>, name: &str) -> Option<Cow<'a, str>> {
-        let value = request.headers.get_combined(name)?;
+        let value = request.headers.combined(name)?;
         // What is checked against the body is what was received, or the check would be of something else.
         let is_digest = DigestHeader::ALL.iter().any(|digest| digest.as_str() == name);
         Some(match self.respaced && !is_digest {
@@ -121,7 +121,7 @@ fn query_parameter(request: &SignedRequest<'_>, name: &str) -> Option<String> {
 /// Reads `host`, which must be ours: a proxy in front of us may have put its own name there, and a delivery to somebody
 /// else, sent on to us, has theirs.
 fn host<'a>(request: &SignedRequest<'a>, origin: Option<&'a Origin>) -> Option<Cow<'a, str>> {
-    let received = request.headers.get_combined("host");
+    let received = request.headers.combined("host");
     match (received, origin) {
         (Some(received), Some(origin)) if origin.is_host(&received) => Some(received),
         (_, Some(origin)) => Some(origin.authority().into()),
@@ -132,14 +132,14 @@ fn host<'a>(request: &SignedRequest<'a>, origin: Option<&'a Origin>) -> Option<C
 fn field<'a>(name: &str, reading: &Reading, request: &SignedRequest<'a>, form: Form) -> Option<Cow<'a, str>> {
     match reading {
         Reading::Plain => plain(name, request, form),
-        Reading::Structured => structured(&request.headers.get_combined(name)?).map(Cow::from),
+        Reading::Structured => structured(&request.headers.combined(name)?).map(Cow::from),
         Reading::Bytes => {
             let mut lines = request.headers.values(name).peekable();
             lines.peek()?;
             let encoded = lines.map(|line| format!(":{}:", STANDARD.encode(line)));
             Some(encoded.collect::<Vec<_>>().join(", ").into())
         }
-        Reading::Member(key) => member(&request.headers.get_combined(name)?, key).map(Cow::from),
+        Reading::Member(key) => member(&request.headers.combined(name)?, key).map(Cow::from),
         Reading::DraftMember(key) => {
             let value = form.header(request, name)?;
             match form.as_upvest_proxy {

@@ -41,7 +41,7 @@ impl Archive {
         quarantined: &Quarantined,
         now: Timestamp,
     ) -> Result<Option<ArchivedDelivery>, ReadError> {
-        let Some((found, tag)) = self.get_tagged(quarantined.key().to_owned()).await? else {
+        let Some((found, tag)) = self.tagged(quarantined.key().to_owned()).await? else {
             return Ok(None);
         };
         if found.delivery.on_its_way_since(now).is_some() {
@@ -63,7 +63,7 @@ impl Archive {
     ///
     /// [`ReadError`] when it may still be there.
     pub async fn forget_sending(&self, quarantined: &Quarantined, at: Timestamp) -> Result<(), ReadError> {
-        let found = self.get_tagged(quarantined.key().to_owned()).await?;
+        let found = self.tagged(quarantined.key().to_owned()).await?;
         // Only our own note is taken back: another time is the note of somebody who sent it since.
         if let Some((found, tag)) = found.filter(|(found, _)| found.delivery.sent_at == Some(at)) {
             let unsent = ArchivedDelivery {

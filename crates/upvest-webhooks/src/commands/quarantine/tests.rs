@@ -196,7 +196,7 @@ async fn what_still_fails_stays_with_its_reason() {
     let body = body_of(&[order("e3")]).into_bytes();
     let mut headers = sign(&signing_key(7), &body);
     let input = headers
-        .get_combined("signature-input")
+        .combined("signature-input")
         .unwrap()
         .replace("\"key\"", "\"other\"");
     headers.set("signature-input", input);

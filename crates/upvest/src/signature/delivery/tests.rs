@@ -158,7 +158,7 @@ fn signed(signatures: &[(Dialect, [u8; 32], i64)]) -> Headers {
         let options = SignatureOptions::new(["@method", "@path", dialect.digest_header()])
             .valid(Timestamp::UNIX_EPOCH, expires);
         let signature = key.sign(&request(&Headers::new()), &options).unwrap();
-        if headers.get_combined(signature.digest_name).is_none() {
+        if headers.combined(signature.digest_name).is_none() {
             headers.push(signature.digest_name, signature.digest);
         }
         // A label is not signed.

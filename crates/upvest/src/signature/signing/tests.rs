@@ -132,7 +132,7 @@ proptest! {
     ) {
         let key = &KEYS[key];
         let original = signed(key, &components, |_| {});
-        let mut characters: Vec<char> = original.get_combined(header).unwrap_or_default().chars().collect();
+        let mut characters: Vec<char> = original.combined(header).unwrap_or_default().chars().collect();
         let start = at.index(characters.len() + 1);
         let end = (start + delete).min(characters.len());
         characters.splice(start..end, insert.chars());

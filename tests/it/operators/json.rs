@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use operator::watch::{Feed, Filter, Reader, Update, Watch};
-use pipeline::stores::archive::Place;
+use pipeline::stores::archive::Section;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use upvest_webhooks::Cli;
@@ -65,7 +65,7 @@ async fn lines_of_tail_are_as_their_schema_says() {
     let reader = Reader::new(&site.stack, Filter::default(), true, true);
     let reader = reader.expect("the stack has an archive");
     let watch = Watch {
-        places: vec![Place::Verified, Place::Quarantine],
+        sections: vec![Section::Verified, Section::Quarantine],
         from: site.clock().now() - Duration::from_secs(60),
         late: Duration::ZERO,
         every: Duration::from_secs(1),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use pipeline::stores::archive::Place;
+use pipeline::stores::archive::Section;
 use pipeline::stores::events::{LoggedEvent, conflict_key, original_id};
 use serde::Serialize;
 
@@ -40,7 +40,7 @@ pub(super) async fn find(
 ) -> Result<(Vec<OtherDelivery>, Vec<String>)> {
     let id = original_id(&event.event_id).to_owned();
     let range = event.received_at..=event.received_at + within;
-    let keys = records.archive.received(Place::Verified, &range).await?;
+    let keys = records.archive.received(Section::Verified, &range).await?;
     let ids = keys.into_iter().map(|key| key.delivery_id.to_string());
     let wanted = &BTreeSet::from([id.clone()]);
     let mut deliveries = stream::iter(ids.filter(|id| *id != event.delivery_id))

@@ -14,7 +14,7 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use pipeline::error::{AwsError, ErrorChain};
 use pipeline::runtime::clock::Clock;
-use pipeline::stores::archive::{DeliveryKey, Place};
+use pipeline::stores::archive::{DeliveryKey, Section};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -56,12 +56,12 @@ pub enum Update {
     },
 }
 
-/// Says which parts of the archive are watched, from when on, and how often.
+/// Says which sections of the archive are watched, from when on, and how often.
 #[derive(Debug, Clone)]
 pub struct Watch {
-    /// Lists the parts to look into: verified deliveries, the quarantine, or both.
-    pub places: Vec<Place>,
-    /// From when on deliveries are shown, by the time of their receipt.
+    /// Lists the sections to look into: verified deliveries, the quarantine, or both.
+    pub sections: Vec<Section>,
+    /// Tells from when on deliveries are shown, by the time of their receipt.
     pub from: Timestamp,
     /// Says how long after their receipt deliveries are still looked for.
     pub late: Duration,
@@ -169,8 +169,8 @@ impl Feed {
         // A receiver whose clock is ahead writes keys that lie in our future.
         let range = self.from..=now + CLOCK_SKEW;
         let mut new = Vec::new();
-        for place in &self.watch.places {
-            let found = self.reader.archive.received(*place, &range).await?;
+        for section in &self.watch.sections {
+            let found = self.reader.archive.received(*section, &range).await?;
             new.extend(found.into_iter().filter(|key| !self.seen.contains(key)));
         }
         new.sort_unstable();

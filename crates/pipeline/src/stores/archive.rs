@@ -7,7 +7,7 @@
 //! | `delivery` | what an object holds |
 //! | `verified` | keeping and finding verified deliveries, and listing them in the order of receipt |
 //! | `quarantine` | putting deliveries into quarantine, listing them and taking them out |
-//! | `listing` | what was received in a range of time, in either place |
+//! | `listing` | what was received in a range of time, in either section |
 //! | `sending_note` | the note that something in quarantine was sent on its way again |
 
 mod delivery;
@@ -27,8 +27,8 @@ use aws_sdk_s3::primitives::{AggregatedBytes, ByteStream};
 use self::delivery::Pointer;
 pub use self::delivery::{ArchivedDelivery, NotArchivedError, Proof};
 pub use self::layout::{
-    BAD_SIGNATURE, DeliveryKey, KEY_DISTRUSTED, KEY_RETIRED, OF_A_KEY, Place, QUARANTINE_PREFIX, UNKNOWN_KEY,
-    VERIFIED_PREFIX, quarantine_key, received_at, verified_key,
+    BAD_SIGNATURE, DeliveryKey, KEY_DISTRUSTED, KEY_RETIRED, OF_A_KEY, QUARANTINE_PREFIX, Section,
+    UNKNOWN_KEY, VERIFIED_PREFIX, quarantine_key, received_at, verified_key,
 };
 pub use self::quarantine::Quarantined;
 pub use self::verified::VerifiedKeys;
@@ -55,7 +55,7 @@ enum Condition {
     Unchanged(String),
 }
 
-/// Holds a delivery that was found in the archive, with the place where it was found.
+/// Holds a delivery that was found in the archive, with the key under which it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// Gives the object's key, by which an event of the log refers to it.

@@ -17,7 +17,7 @@ use operator::send::Target;
 use operator::watch::{Feed, Filter, Reader, Watch};
 use operator::{Result, Stack};
 use pipeline::runtime::clock::Clock;
-use pipeline::stores::archive::Place;
+use pipeline::stores::archive::Section;
 use tokio::sync::mpsc;
 
 use self::console::{Console, Key};
@@ -209,7 +209,7 @@ impl Arguments {
 
     fn watch(&self, clock: &Clock) -> Watch {
         Watch {
-            places: vec![Place::Verified],
+            sections: vec![Section::Verified],
             from: clock.now() - self.since.unwrap_or_default(),
             late: LATE,
             every: self.every,

@@ -13,7 +13,7 @@ use operator::names::{warn_of_unknown_entities, warn_of_unknown_types};
 use operator::watch::{Feed, Filter, Reader, Update, Watch};
 use operator::{Error, Reporter, Result, Stack};
 use pipeline::runtime::clock::Clock;
-use pipeline::stores::archive::Place;
+use pipeline::stores::archive::Section;
 use tokio::sync::mpsc;
 
 use self::lines::Form;
@@ -146,12 +146,12 @@ impl Arguments {
     }
 
     fn watch(&self, clock: &Clock) -> Watch {
-        let places = match self.quarantine_only {
-            true => vec![Place::Quarantine],
-            false => vec![Place::Verified, Place::Quarantine],
+        let sections = match self.quarantine_only {
+            true => vec![Section::Quarantine],
+            false => vec![Section::Verified, Section::Quarantine],
         };
         Watch {
-            places,
+            sections,
             from: clock.now() - self.since.unwrap_or_default(),
             late: self.late,
             every: self.every,

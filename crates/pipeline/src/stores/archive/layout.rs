@@ -36,9 +36,9 @@ pub const KEY_DISTRUSTED: &str = "key-distrusted";
 /// of them, so that what is meant is found without looking at what strangers sent under other ids.
 pub const OF_A_KEY: [&str; 4] = [UNKNOWN_KEY, BAD_SIGNATURE, KEY_RETIRED, KEY_DISTRUSTED];
 
-/// Says in which place of the archive a delivery is kept. One of which only some events are in quarantine is in both.
+/// Says in which section of the archive a delivery is kept. One of which only some events are in quarantine is in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Section {
     /// The object is among those whose signature holds, below `verified/`.
     Verified,
     /// The object is in quarantine, for the delivery as a whole or for some of its events.
@@ -74,7 +74,7 @@ impl FromStr for DeliveryKey {
     type Err = DeliveryKeyError;
 
     fn from_str(key: &str) -> Result<Self, DeliveryKeyError> {
-        // The id is last in the keys of both places.
+        // The id is last in the keys of both sections.
         let id = key.rsplit('/').next().expect("a split has a last part");
         let delivery_id: Uuid = id.parse().map_err(|_| DeliveryKeyError)?;
         Ok(Self {

@@ -4,12 +4,12 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 
-use super::layout::{DeliveryKey, Place, VERIFIED_PREFIX, first_id, hours};
+use super::layout::{DeliveryKey, Section, VERIFIED_PREFIX, first_id, hours};
 use super::{Archive, LIST};
 use crate::error::AwsError;
 
 impl Archive {
-    /// Lists the deliveries in a place that were received within the range, in the order of their receipt; but for those that
+    /// Lists the deliveries in a section that were received within the range, in the order of their receipt; but for those that
     /// wait for a key, whose folders are as many as strangers invent.
     ///
     /// # Errors
@@ -17,12 +17,12 @@ impl Archive {
     /// [`AwsError`] when the bucket cannot be listed.
     pub async fn received(
         &self,
-        place: Place,
+        section: Section,
         range: &RangeInclusive<Timestamp>,
     ) -> Result<Vec<DeliveryKey>, AwsError> {
-        let folders = match place {
-            Place::Verified => vec![VERIFIED_PREFIX.to_owned()],
-            Place::Quarantine => {
+        let folders = match section {
+            Section::Verified => vec![VERIFIED_PREFIX.to_owned()],
+            Section::Quarantine => {
                 let mut folders = Vec::new();
                 for reason in self.reasons().await? {
                     folders.extend(self.folders(&reason).await?.unwrap_or_default());

@@ -1,4 +1,4 @@
-# Everything needs Rust, Python 3.10 or newer with venv, and make; `make help` lists the targets.
+# Everything needs Rust, a C compiler, Python 3.10 or newer with venv, and make; `make help` lists the targets.
 # What they need beyond that is pinned in tools/, with hashes, and installed into .tools/.
 
 SHELL := /bin/bash

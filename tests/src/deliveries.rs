@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use crate::receiver::PATH;
 
-/// The id of the key that signs the deliveries of tests.
+/// Gives the id of the key that signs the deliveries of tests.
 pub const KEY_ID: &str = "key";
 
-/// The seed of the key that a receiver knows, unless a test says otherwise.
+/// Gives the seed of the key that a receiver knows, unless a test says otherwise.
 pub const KNOWN_SEED: u8 = 7;
 
 /// Makes the key [`KEY_ID`] of a seed: another seed is another key under the same id, as a forger would have it.

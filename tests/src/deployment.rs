@@ -43,11 +43,11 @@ pub const KEY_FORGOTTEN_S: u64 = 301;
 
 pub use connected::{ConnectedDeployment, UPVEST_SECRET};
 
-/// A receiver in an account of its own, and the outputs of its stack.
+/// Holds a receiver in an account of its own, and the outputs of its stack.
 pub struct Deployment {
-    /// The receiver that is deployed.
+    /// Holds the receiver that is deployed.
     pub receiver: Receiver,
-    /// The stack, as commands find it.
+    /// Gives the stack, as commands find it.
     pub stack: Stack,
     outputs: BTreeMap<String, String>,
 }

@@ -28,26 +28,26 @@ struct State {
     wants_replays: bool,
 }
 
-/// One run of the action.
+/// Describes one run of the action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// The event.
+    /// Gives the id of the event that it ran for.
     pub event_id: String,
-    /// The entity.
+    /// Gives the key of the entity that the event is about.
     pub entity: String,
-    /// The key that the action was given.
+    /// Gives the idempotency key that the action was given.
     pub key: String,
-    /// The status before, and the one after.
+    /// Gives the entity's status before the change, and the one after it.
     pub status: (Option<String>, Option<String>),
-    /// Whether it ran for a late event.
+    /// Tells whether it ran for a late event.
     pub late: bool,
-    /// The replay that it ran for.
+    /// Names the replay that it ran for; `None` for an event that was not replayed.
     pub replay: Option<String>,
-    /// Whether it came to its end, and said that all went well.
+    /// Tells whether it came to its end, and said that all went well.
     pub returned: bool,
 }
 
-/// What an action does that does not go well.
+/// Says what goes wrong with the action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// It fails, and may not fail the next time.

@@ -7,18 +7,18 @@ use metrics::{
     Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
 
-/// One value of one metric.
+/// Holds one value of one metric.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
-    /// The metric's name.
+    /// Gives the metric's name.
     pub name: String,
-    /// Its labels: the dimensions beside the stack.
+    /// Maps the names of its labels to their values: the dimensions beside the stack.
     pub labels: BTreeMap<String, String>,
-    /// What a counter was raised by, or what was measured.
+    /// Gives what a counter was raised by, or what was measured.
     pub value: f64,
 }
 
-/// All that was measured while this is the thread's recorder: see [`metrics::set_default_local_recorder`]. Clones share
+/// Keeps all that is measured while it is the thread's recorder: see [`metrics::set_default_local_recorder`]. Clones share
 /// their list.
 #[derive(Clone, Debug, Default)]
 pub struct Measured(Arc<Mutex<Vec<Measurement>>>);

@@ -39,33 +39,33 @@ pub use gateway::gateway_request;
 pub(crate) use setup::key_of;
 use setup::{HostTime, account, archive, ingest, processor, queue};
 
-/// The path that the simulated Upvest calls.
+/// Gives the path that the simulated Upvest calls.
 pub const PATH: &str = "/webhooks/upvest";
-/// The deliveries queue.
+/// Names the queue that ingest puts deliveries into.
 pub const DELIVERIES: &str = "deliveries";
-/// Its dead-letter queue.
+/// Names the dead-letter queue of [`DELIVERIES`].
 pub const DELIVERIES_DLQ: &str = "deliveries-dlq";
-/// The queue of requests to fetch keys, of a receiver that has one.
+/// Names the queue of requests to fetch keys, which not every receiver has.
 pub const KEY_REQUESTS: &str = "key-requests.fifo";
-/// Its dead-letter queue.
+/// Names the dead-letter queue of [`KEY_REQUESTS`].
 pub const KEY_REQUESTS_DLQ: &str = "key-requests-dlq.fifo";
-/// How often a request to fetch keys is received at most.
+/// Bounds how often a request to fetch keys is received before it is a dead letter.
 const KEY_REQUEST_RECEIVES: u32 = 5;
 
-/// The queue that the actions of all domains have their effects in.
+/// Names the queue that takes the effects of the actions of all domains, each as a message.
 pub const EFFECTS: &str = "effects";
-/// The bus that changes are published to.
+/// Names the event bus that the processors publish changes to.
 pub const CHANGES: &str = "changes";
-/// How long Lambda lets a processor work.
+/// Bounds how long Lambda lets a processor work.
 const PROCESSOR_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
-/// A receiver with tables, queues and functions of its own.
+/// Is a receiver with tables, queues and functions of its own, in an in-process AWS.
 pub struct Receiver {
-    /// The account that it runs in.
+    /// Holds the account that it runs in.
     pub aws: Aws,
     ingest: ingest::Deps,
     verify_and_store: verify_and_store::Deps,
     processors: BTreeMap<Domain, Processor>,
-    /// The actions of all domains.
+    /// Runs as the action of every domain, and keeps what was run.
     pub effects: Effects,
     routes: Routes,
     deliveries_url: String,

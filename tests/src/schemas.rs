@@ -48,7 +48,7 @@ pub fn assert_fits(command: &str, document: &Value) {
 ///
 /// # Panics
 ///
-/// If it is not.
+/// When the document breaks `error.schema.json`.
 pub fn assert_error(document: &Value) {
     assert_valid("error", document);
 }

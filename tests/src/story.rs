@@ -9,25 +9,25 @@ use upvest::signature::{Dialect, Headers, Jwk, SignatureOptions, SigningKey};
 use crate::deliveries::{body_of, sign_headers};
 use fake_aws::Rng;
 
-/// One delivery of the story.
+/// Holds one delivery of the story.
 #[derive(Debug, Clone)]
 pub struct Delivery {
-    /// Its headers, signature included.
+    /// Holds the delivery's headers, signature included.
     pub headers: Headers,
-    /// Its body.
+    /// Holds the delivery's body, as it is posted.
     pub body: Vec<u8>,
-    /// The good events in it.
+    /// Lists the good events in it, each as JSON; the body may have bad ones beside them.
     pub events: Vec<String>,
-    /// Whether Upvest signed it; a forged one looks the same from outside.
+    /// Tells whether Upvest signed the delivery, which a receiver must find out: a forged one looks the same.
     pub genuine: bool,
 }
 
-/// The deliveries, in the order in which Upvest begins to send them.
+/// Holds what is delivered in a run of the simulation, and the keys that sign it.
 #[derive(Debug, Clone)]
 pub struct Story {
-    /// All deliveries.
+    /// Lists all deliveries, in the order in which Upvest begins to send them.
     pub deliveries: Vec<Delivery>,
-    /// The keys that sign them; the second becomes known to the receiver only later.
+    /// Holds the keys that sign them; the receiver comes to know the second only later.
     pub keys: [Jwk; 2],
 }
 

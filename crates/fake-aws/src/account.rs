@@ -44,13 +44,13 @@ pub struct Account {
     pub change_sets: ChangeSets,
     /// Lists the stack's resources: their type, name in the template, and name.
     pub stack_resources: Vec<(&'static str, String, String)>,
-    /// The names of those that are not there any more.
+    /// Lists the names of resources that are not there any more.
     pub gone: BTreeSet<String>,
-    /// The names of functions, event sources and schedules that are switched off.
+    /// Lists the names of functions, event sources and schedules that are switched off.
     pub switched_off: BTreeSet<String>,
-    /// How many invocations the account may have at once; 1,000, as a grown account has, where nothing is said.
+    /// Bounds the invocations that the account may have at once; `None` is 1,000, as a grown account has.
     pub concurrent_executions: Option<u32>,
-    /// How many of these no function has reserved; all where nothing is said.
+    /// Says how many of these no function has reserved; `None` is all.
     pub unreserved_executions: Option<u32>,
     /// Lists the buckets that have a policy, as `PutBucketPolicy` gave it.
     pub bucket_policies: BTreeSet<String>,

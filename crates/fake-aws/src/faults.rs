@@ -44,8 +44,8 @@ pub struct FaultRates {
     /// Sets how often a throttle or broken connection lasts long enough to outlive the SDK's retries; per fault of
     /// these kinds.
     pub outage: u32,
-    /// A message of a standard queue stays visible while it is handed out, so that another receiver gets it too; per
-    /// message received.
+    /// Sets how often a message of a standard queue stays visible while it is handed out, so that another receiver gets it
+    /// too; per message received.
     pub duplicate_delivery: u32,
     /// Sets how often a standard queue hands out its messages in random order; per receive.
     pub reorder: u32,

@@ -93,7 +93,7 @@ pub struct QueuedMessage {
     pub receive_count: u32,
     /// Tells when it can be received again, in milliseconds since the epoch.
     pub visible_at_ms: u64,
-    /// The queue it came from, in a dead-letter queue.
+    /// Names the queue that it came from, in a dead-letter queue.
     pub dead_letter_source: Option<String>,
 }
 

@@ -62,7 +62,7 @@ impl Reply {
     }
 }
 
-/// `com.amazonaws.sqs#QueueDoesNotExist` is `QueueDoesNotExist` to whoever reads the record.
+/// Shortens a code for whoever reads the record: `com.amazonaws.sqs#QueueDoesNotExist` is `QueueDoesNotExist`.
 pub(crate) fn short_code(code: &str) -> String {
     code.rsplit('#').next().unwrap_or(code).to_owned()
 }

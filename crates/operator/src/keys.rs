@@ -34,7 +34,7 @@ pub struct KeyList {
 /// Describes a key of the table.
 #[derive(Debug, Serialize)]
 pub struct ListedKey {
-    /// Holds the row as the keys table has it.
+    /// Holds what the keys table has of the key: id, algorithm, source, dates and dialects.
     #[serde(flatten)]
     pub row: KeyRow,
     /// Names the public key itself (RFC 7638); `None` for a secret.

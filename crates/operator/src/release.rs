@@ -25,17 +25,17 @@ const CHECKSUM_IN_PLACE: usize = 12;
 /// Says what a release is made of. It is [`RELEASE_FILE`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
-    /// Version of everything in it.
+    /// Gives the version of everything in it.
     pub version: String,
-    /// Commit that it was built from, in 40 hex digits; nothing where it was built outside git.
+    /// Names the commit that it was built from, in 40 hex digits; `None` where something was not committed.
     pub commit: Option<String>,
-    /// Values of the parameter `Architecture` that it has functions for.
+    /// Lists the values of the parameter `Architecture` that it has functions for.
     pub architectures: Vec<String>,
-    /// Path of the template to deploy, which is among the files.
+    /// Gives the path of the template to deploy, which is among the files.
     pub template: String,
-    /// SHA-256 of every file in hex, by its path in the folder, with slashes.
+    /// Maps the path of every file in the folder, with slashes, to its SHA-256 in hex.
     pub files: BTreeMap<String, String>,
-    /// SHA-256 of the document that it was read from, in hex; it is in no document.
+    /// Gives the SHA-256 of the document that it was read from, in hex; it is in no document.
     #[serde(skip)]
     pub checksum: String,
 }

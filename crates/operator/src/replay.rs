@@ -51,7 +51,7 @@ pub struct ReplayReport {
     pub result: Outcome,
     /// Gives the operation's id in the audit table, which marks the messages.
     pub replay: Option<Uuid>,
-    /// Counts what is to be sent, or was; of a resumed replay, the rest.
+    /// Counts the events that the replay selected, by domain and type; of a resumed one, those that were left.
     pub selected: Vec<Row>,
     /// Counts the messages that were sent, those before an interruption included.
     pub sent: u64,

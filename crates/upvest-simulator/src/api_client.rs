@@ -89,7 +89,7 @@ impl ApiCredentials {
         })
     }
 
-    /// Returns what is registered at Upvest.
+    /// Returns what Upvest knows of the client: its id and secret, and the public half of its key.
     ///
     /// # Errors
     /// [`KeyError::Unavailable`] for a key without a public half.

@@ -59,7 +59,7 @@ pub struct ApiRequest {
     pub path: String,
     /// Gives the request's query, as it was sent.
     pub query: Option<String>,
-    /// The names of its headers, in their order.
+    /// Lists the names of its headers, in their order.
     pub headers: Vec<String>,
     /// Says what its header `signature-input` says.
     pub signature_input: Option<String>,

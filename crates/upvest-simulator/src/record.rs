@@ -28,13 +28,13 @@ pub struct DeliveryRecord {
     pub key_id: String,
     /// Lists the ids of its events, in their order.
     pub events: Arc<[String]>,
-    /// Gives the size of its body, in bytes.
+    /// Gives the size of the body that was posted, in bytes.
     pub bytes: usize,
     /// Tells what the receiver answered, if it did.
     pub answer: Answer,
     /// Says what was made to go wrong with it.
     pub fault: Option<Fault>,
-    /// Tells whether it ended its delivery: a 200 that was not lost.
+    /// Tells whether the delivery ended with this attempt: a 200 that was not lost.
     pub accepted: bool,
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use upvest::Event;
 use upvest::time::Instant;
 
-/// The categories whose objects the API gives out. Reports have a store of their own.
+/// Lists the categories whose objects the API gives out. Reports have a store of their own.
 pub(crate) const CATEGORIES: [&str; 19] = [
     "USER",
     "USER_CHECK",

@@ -17,7 +17,7 @@ pub struct Subscription {
     pub enabled: bool,
     /// Lists the categories it receives; `ALL` stands for every one.
     pub categories: Vec<String>,
-    /// The categories it does not receive; effective together with `ALL` alone.
+    /// Lists the categories it does not receive; effective together with `ALL` alone.
     pub excluded_categories: Vec<String>,
     /// Says how long an event may wait for others to share its delivery: Upvest allows 1 to 30 seconds.
     pub delay: Duration,

@@ -17,7 +17,7 @@ use lambda_http::{Body, Request};
 use serde::Deserialize;
 use url::Url;
 
-/// The event of an HTTP API for one request (payload 2.0), with nothing looked at yet.
+/// Holds the event of an HTTP API for one request (payload 2.0), with nothing looked at yet.
 ///
 /// Every member may be absent: whatever the gateway sends is a value of this type, and gets an answer of its own.
 #[derive(Debug, Default, Deserialize)]

@@ -72,7 +72,7 @@ impl Subscription<'_> {
         }
     }
 
-    /// Creates the subscription, once for all that is `done for` the same reason.
+    /// Creates the subscription, once for each reason `done_for`: Upvest is given an idempotency key that follows from it.
     pub(crate) async fn create(&self, done_for: &str) -> Result<Webhook, AccessError> {
         let mut wanted = self.wanted.clone();
         wanted.idempotency_key = Some(idempotency_key(done_for));

@@ -21,21 +21,21 @@ use super::{Deployment, stack};
 use crate::deliveries::import_secret;
 use crate::receiver::{PATH, Receiver, gateway_request};
 
-/// The secret that holds the credentials of the simulated Upvest.
+/// Names the secret that holds the credentials for the simulated Upvest.
 pub const UPVEST_SECRET: &str = "upvest";
 
-/// A [`Deployment`] whose stack has the credentials of a client at a simulated Upvest.
+/// Is a [`Deployment`] whose stack has the credentials of a client at a simulated Upvest.
 ///
 /// The receiver lives some months ago, so that with a strict policy it takes all signatures for not yet valid.
 pub struct ConnectedDeployment {
     deployment: Deployment,
-    /// The simulated Upvest.
+    /// Answers the receiver's calls as Upvest's API, and delivers to it.
     pub simulator: Arc<Simulator>,
     /// Finds the stack.
     pub stacks: StackFinder<'static>,
-    /// The document of credentials.
+    /// Holds the document of credentials, as the secret has it.
     pub document: String,
-    /// Where the receiver listens.
+    /// Gives the URL at which the receiver listens.
     pub url: String,
     posted: Mutex<mpsc::UnboundedReceiver<Posted>>,
 }
@@ -108,7 +108,7 @@ impl ConnectedDeployment {
         import_secret(&self.receiver.aws, key_id, secret).await;
     }
 
-    /// Has the receiver know the keys of Upvest.
+    /// Fetches the simulated Upvest's verification keys into the receiver's table, as `keys refresh` does.
     pub async fn know_keys(&self) {
         let client = UpvestAccount::default().client(&self.stacks).await.unwrap();
         let dynamodb = self.receiver.aws.dynamodb().clone();

@@ -24,7 +24,7 @@ pub(super) struct Strangers {
     answered: BTreeSet<String>,
 }
 
-/// One request.
+/// Holds one request of a stranger's.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) headers: Headers,

@@ -44,7 +44,7 @@ impl Weather {
         }
     }
 
-    /// The action fails, panics, never ends or ends its process for some events, and storing one of them ends its process
+    /// Makes the action fail, panic, never end or ends its process for some events, and storing one of them ends its process
     /// too, as an exhausted memory does, until all is mended. In some runs the queues have few messages in flight at a time.
     pub(super) fn trouble_some_messages(&mut self, receiver: &Receiver) {
         let kinds = [

@@ -29,19 +29,19 @@ pub const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") {
 /// Names what a release is put together from, and where.
 #[derive(Debug, Clone)]
 pub struct Parts {
-    /// Folder of the repository, for the template, the changelog and what lies beside them.
+    /// Gives the folder of the repository, for the template, the changelog and what lies beside them.
     pub repository: PathBuf,
-    /// Folder of the release. What an earlier one left there is removed.
+    /// Gives the folder of the release. What an earlier one left there is removed.
     pub dist: PathBuf,
-    /// Values of the parameter `Architecture`, each with the folder of its binaries: `BINARY/bootstrap`, or `BINARY`.
+    /// Lists values of the parameter `Architecture`, each with the folder of its binaries: `BINARY/bootstrap`, or `BINARY`.
     pub functions: Vec<(String, PathBuf)>,
-    /// Folder with a folder for each target triple, in which `make install` put the command line.
+    /// Gives the folder that has one for each target triple, in which `make install` put the command line.
     pub cli: Option<PathBuf>,
-    /// Folder with a folder of bills of materials for each value of `Architecture`.
+    /// Gives the folder that has one of bills of materials for each value of `Architecture`.
     pub sbom: Option<PathBuf>,
-    /// Commit that the repository is at, where there is one and nothing is changed.
+    /// Names the commit that the repository is at, where there is one and nothing is changed.
     pub commit: Option<String>,
-    /// Tag that the release is made from, where there is one; it has to name the version.
+    /// Names the tag that the release is made from, where there is one; it has to name the version.
     pub tag: Option<String>,
     /// Makes what this machine alone is to have, and soon: compresses little, writes no archive of the folder, asks no changelog
     /// for the version, and takes binaries that name the folder they were built in, as those of the development build do.

@@ -43,7 +43,7 @@ pub struct EntityReport {
     /// Lists the events of its last write, whose changes it keeps: if an attempt at their effects failed, the next one
     /// resumes.
     pub transitions: Vec<String>,
-    /// Each status with the time when the entity had it last, in the order of these times.
+    /// Lists each status with the time when the entity had it last, in the order of these times.
     pub history: Vec<StatusReport>,
     /// Tells whether older statuses fell out of the history.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

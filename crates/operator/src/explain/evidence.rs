@@ -55,7 +55,7 @@ pub struct Delivery {
     /// Gives the key of its object in the archive; absent when there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archived_at: Option<String>,
-    /// Gives the time of receipt; `None` where it is not known.
+    /// Gives the time at which it was received, as its object says; `None` without one that can be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub received_at: Option<String>,
     /// Names the address that posted it; `None` where it is not known.

@@ -25,7 +25,7 @@ pub struct Source<'s> {
     pub batch: Option<usize>,
     /// Tells whether bodies are taken apart in any case, because their events change.
     pub take_apart: bool,
-    /// Tells whether files are bodies, whatever is in them.
+    /// Tells whether each file is posted as the body that it is, even if it is no JSON or has no events.
     pub raw: bool,
 }
 

@@ -51,13 +51,13 @@ pub struct Summary {
 /// Sums up the time that answers took, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Latency {
-    /// Half of the answers took no longer.
+    /// Gives the median: half of the answers took no longer.
     pub p50: f64,
-    /// 90 % of the answers took no longer.
+    /// Gives the 90th percentile: 90 % of the answers took no longer.
     pub p90: f64,
-    /// 99 % of the answers took no longer.
+    /// Gives the 99th percentile: 99 % of the answers took no longer.
     pub p99: f64,
-    /// The slowest answer took this long.
+    /// Gives the longest time that an answer took.
     pub max: f64,
 }
 

@@ -20,28 +20,28 @@ const SUBSCRIPTION: &str = "/paths/~1webhooks/post/requestBody/content/applicati
 /// Holds an `OpenAPI` document, whatever its version is.
 pub(super) struct Document(Value);
 
-/// What a document says of events.
+/// Says what a document says of events, and nothing else of it.
 #[derive(Debug, Default)]
 pub(super) struct Specification {
     pub(super) title: String,
     pub(super) version: String,
-    /// The categories that a subscription may name.
+    /// Lists the categories that a subscription may name.
     subscribable: BTreeSet<String>,
     pub(super) events: Vec<EventSchema>,
 }
 
-/// Events whose objects have one schema.
+/// Describes events whose objects have one schema.
 #[derive(Debug)]
 pub(super) struct EventSchema {
     pub(super) types: BTreeSet<String>,
     pub(super) fields: Fields,
 }
 
-/// The fields of objects by their path (`users[].id`), each with its values where the schema lists them.
+/// Maps the path of a field of an object (`users[].id`) to its values, where the schema lists them.
 pub(super) type Fields = BTreeMap<String, BTreeSet<String>>;
 
 impl Specification {
-    /// The categories that events or a subscription may have.
+    /// Lists the categories that events or a subscription may have.
     pub(super) fn categories(&self) -> BTreeSet<&str> {
         let of_types = self.event_types().into_iter().map(name_of);
         of_types

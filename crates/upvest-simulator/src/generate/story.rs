@@ -37,7 +37,7 @@ pub(super) struct Investor {
     pub(super) account_group_id: String,
 }
 
-/// Whom the stories are about, and the dice.
+/// Holds the investors whom the stories are about, and the source of chance.
 pub(super) struct Scene {
     pub(super) random: fastrand::Rng,
     investors: Vec<Investor>,

@@ -18,7 +18,7 @@ pub(crate) const CREATED: i64 = 1_633_529_659;
 pub(crate) const EXPIRES: i64 = CREATED + 60;
 const BODY: &str = r#"{"payload":[{"created_at":"2021-10-06T14:14:19.12Z","id":"5b9e8f0a-6a3c-4b7e-9d58-2f0f3c1f7a11","object":{"id":"ad45b27f-c0e7-4cfb-b48c-a83670dbdfbd","name":"Sparplan für später","status":"ACTIVE"},"type":"ACCOUNT.ACTIVATED","webhook_id":"0e225118-168c-4d4d-84d9-c36096163162"}]}"#;
 
-/// What to sign; every part can be changed before it is signed.
+/// Says what to sign; every part can be changed before it is signed.
 pub(crate) struct Plan {
     name: &'static str,
     description: &'static str,
@@ -30,16 +30,16 @@ pub(crate) struct Plan {
     pub(crate) headers: Headers,
     pub(crate) body: Vec<u8>,
     pub(crate) label: &'static str,
-    /// The items of the component list as they are written, quotes included.
+    /// Lists the components as they are written, quotes included.
     pub(crate) components: Vec<String>,
-    /// What follows the list.
+    /// Holds what follows the list of components.
     pub(crate) parameters: String,
-    /// What stands between the components.
+    /// Holds what stands between two components.
     pub(crate) separator: &'static str,
     pub(crate) digest: Option<String>,
-    /// Values of components that are not simply a header.
+    /// Maps components that are not simply a header to their values.
     pub(crate) values: Vec<(String, String)>,
-    /// Whether an ECDSA signature is r and s in fixed length rather than ASN.1.
+    /// Tells whether an ECDSA signature is r and s in fixed length rather than ASN.1.
     pub(crate) fixed_length: bool,
 }
 

@@ -4,14 +4,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 use upvest::signature::{Algorithm, Dialect, Headers, Jwk};
 
-/// One file of `events/vectors`; `docs/signatures.md` describes the members.
+/// Holds one file of `events/vectors`; `docs/signatures.md` describes the members.
 #[derive(Serialize)]
 pub(crate) struct Vector {
     pub(crate) name: &'static str,
     pub(crate) description: &'static str,
     #[serde(skip)]
     pub(crate) dialect: Dialect,
-    /// The keys that the receiver knows.
+    /// Lists the keys that the receiver knows.
     pub(crate) keys: Vec<Key>,
     pub(crate) method: String,
     pub(crate) path: String,
@@ -36,13 +36,13 @@ pub(crate) struct Key {
     pub(crate) jwk: Option<Jwk>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hmac_secret_base64: Option<String>,
-    /// What alone the key may sign.
+    /// Says what alone the key may sign.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) only: Option<&'static str>,
-    /// From when on the key proves nothing, because its owner does not use it any longer.
+    /// Tells from when on the key proves nothing, because its owner does not use it any longer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retired_at: Option<&'static str>,
-    /// From when on the key proves nothing, because others may have it.
+    /// Tells from when on the key proves nothing, because others may have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) distrusted_at: Option<&'static str>,
 }

@@ -10,7 +10,7 @@ pub(super) const FILLER: u8 = 15;
 pub(super) const PLAIN: u64 = 0;
 pub(super) const UUID: u64 = 1;
 pub(super) const DIGITS: u64 = 2;
-/// With the length 0, that there is no text; else which of the known ones it is, counted from 1.
+/// Says with the length 0 that there is no text; else which of the known ones it is, counted from 1.
 pub(super) const NONE: u64 = 3;
 /// Lists statuses and names that most entities have: the first 31 take a byte. Items are packed by their places, so a
 /// word may be added at the end, up to [`FIRST_REMEMBERED`] of them, and none may be moved or taken away.

@@ -9,9 +9,9 @@ pub const ANSWERED: &str = "DeliveriesAnswered";
 pub const UNLISTED_SOURCES: &str = "UnlistedSources";
 /// Counts deliveries whose signature and digest hold.
 pub const VERIFIED: &str = "DeliveriesVerified";
-/// Counts those among them whose signature is out of its time, by `Freshness`: `expired` or `not-yet-valid`.
+/// Counts verified deliveries whose signature is out of its time, by `Freshness`: `expired` or `not-yet-valid`.
 pub const OUT_OF_TIME: &str = "DeliveriesOutOfTime";
-/// Counts deliveries among them that Upvest signed lately, and that brought an event for the first time: what goes on coming while
+/// Counts verified deliveries that Upvest signed lately, and that brought an event for the first time: what goes on coming while
 /// Upvest's deliveries do. One of earlier that somebody sends again does not.
 pub const FROM_UPVEST: &str = "DeliveriesFromUpvest";
 /// Counts deliveries that were signed lately, with a key that was retired longer ago than it may still sign: Upvest uses it
@@ -52,7 +52,7 @@ pub const RECEIPT_TO_PROJECTED: &str = "ReceiptToProjected";
 pub const EVENT_AGE: &str = "EventAge";
 /// Counts events folded into their entity, by `Domain`.
 pub const PROJECTED: &str = "EventsProjected";
-/// Counts those among them that were not fresh, by `Domain` and `Result`: `late`, `duplicate`, `resume` or `replay`.
+/// Counts folded events that were not fresh, by `Domain` and `Result`: `late`, `duplicate`, `resume` or `replay`.
 pub const NOT_FRESH: &str = "EventsNotFresh";
 /// Counts states that moved backwards along their lifecycle, by `Domain`.
 pub const MOVED_BACK: &str = "StatesMovedBack";
@@ -73,9 +73,9 @@ pub const SUBSCRIPTION_REPAIRED: &str = "SubscriptionRepaired";
 
 /// Counts runs of actions, by `Domain`.
 pub const ACTIONS: &str = "ActionsRun";
-/// Counts those among them that failed, by `Domain`.
+/// Counts runs of actions that failed, by `Domain`.
 pub const ACTIONS_FAILED: &str = "ActionsFailed";
-/// Counts those among them that were not the first attempt at their event, by `Domain`.
+/// Counts runs of actions that were not the first attempt at their event, by `Domain`.
 pub const ACTIONS_RETRIED: &str = "ActionsRetried";
 /// Counts changes that the event bus took, by `Domain`.
 pub const PUBLISHED: &str = "ChangesPublished";
@@ -103,7 +103,7 @@ pub const RETRIED_EVENTS_AGE: &str = "RetriedEventsAge";
 
 /// Counts requests to AWS, each attempt, by `Service`. It is a member of the documents in the log, and no metric.
 pub const AWS_REQUESTS: &str = "AwsRequests";
-/// Counts those among them that repeat one that failed, by `Service`.
+/// Counts requests to AWS that repeat one that failed, by `Service`.
 pub const AWS_RETRIES: &str = "AwsRetries";
 
 /// Lists the metrics that are published where `Observability` is lean: those of the alarms that wake somebody.

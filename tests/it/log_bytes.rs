@@ -21,11 +21,11 @@ use crate::register_webhook::stack::Stack;
 use crate::support::{COVERED, event, key, receiver, sign_with};
 use crate::upvest::Log;
 
-/// The most that an invocation may log when all is well, in bytes.
+/// Bounds what an invocation may log when all is well, in bytes.
 pub(crate) const MOST: usize = 600;
-/// The most that one of ingest logs, in bytes.
+/// Bounds what one of ingest logs, in bytes.
 pub(crate) const INGEST: usize = 480;
-/// The most that the API logs of a request, in bytes.
+/// Bounds what the API logs of a request, in bytes.
 pub(crate) const ACCESS: usize = 340;
 
 /// What ships: no action of one's own.

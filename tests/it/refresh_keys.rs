@@ -34,7 +34,7 @@ use webhook_tests::receiver::{DELIVERIES_DLQ, KEY_REQUESTS, KEY_REQUESTS_DLQ, PA
 use crate::support::{COVERED, sign_with};
 use crate::upvest::{Log, SECRET, Server, Upvest, access, clock, secrets};
 
-/// A receiver that asks for keys, the function that it asks, and Upvest.
+/// Holds a receiver that asks for keys, the function that it asks, and Upvest.
 pub(crate) struct World {
     pub(crate) receiver: Receiver,
     refresh: Deps,

@@ -16,7 +16,7 @@ use webhook_tests::receiver::Receiver;
 
 pub(crate) use webhook_tests::deliveries::{event as event_at, sign_with};
 
-/// What the signatures of these tests cover.
+/// Lists what the signatures of these tests cover.
 pub(crate) const COVERED: [&str; 3] = ["@method", "@path", "digest"];
 
 /// Makes the key that signs.
@@ -41,7 +41,7 @@ pub(crate) async fn deliver(receiver: &Receiver, body: &[u8]) {
     deliver_with(receiver, &sign(&key(), body), body).await;
 }
 
-/// The same with headers of the test's own.
+/// Delivers a body with headers of the test's own.
 pub(crate) async fn deliver_with(receiver: &Receiver, headers: &Headers, body: &[u8]) {
     assert_eq!(receiver.post(headers, body).await.unwrap().0, 200);
     receiver.verify_and_store().await.unwrap();

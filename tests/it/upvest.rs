@@ -23,10 +23,10 @@ use serde_json::Value;
 use upvest::signature::Headers;
 use upvest_simulator::{Simulator, api};
 
-/// The secret that holds the credentials.
+/// Names the secret that holds the credentials.
 pub(crate) const SECRET: &str = "upvest";
 
-/// A simulated Upvest.
+/// Simulates Upvest for a function that calls it.
 pub(crate) struct Upvest {
     pub(crate) simulator: Arc<Simulator>,
     pub(crate) base_url: String,
@@ -62,13 +62,13 @@ impl Upvest {
         upvest
     }
 
-    /// The document in the secret.
+    /// Gives the document in the secret.
     pub(crate) fn credentials(&self) -> Value {
         let document = self.simulator.api_credentials(&self.base_url).unwrap().unwrap();
         serde_json::from_str(&document).unwrap()
     }
 
-    /// The methods of the requests to a path, in their order.
+    /// Lists the methods of the requests to a path, in their order.
     pub(crate) fn methods(&self, path: &str) -> Vec<String> {
         let requests = self.simulator.api_requests().into_iter();
         requests
@@ -78,7 +78,7 @@ impl Upvest {
     }
 }
 
-/// What nobody may be told: the parts of these credentials, of wrong ones, and of tokens.
+/// Lists what nobody may be told: the parts of these credentials, of wrong ones, and of tokens.
 pub(crate) fn secrets(credentials: &Value) -> Vec<String> {
     let key = credentials["private_key"].as_str().unwrap().lines();
     let key = key.filter(|line| !line.starts_with("-----"));
@@ -103,13 +103,13 @@ pub(crate) fn access(aws: &Aws) -> UpvestAccess {
     UpvestAccess::new(secrets, SECRET.to_owned(), clock(aws), options)
 }
 
-/// The account's time.
+/// Gives the account's time.
 pub(crate) fn clock(aws: &Aws) -> Clock {
     let time = aws.clock().clone();
     Clock::from_fn(move || time.timestamp())
 }
 
-/// A request that a server on the loopback interface took.
+/// Holds a request that a server on the loopback interface took.
 #[derive(Debug, Clone)]
 pub(crate) struct Taken {
     pub(crate) method: String,
@@ -117,7 +117,7 @@ pub(crate) struct Taken {
     pub(crate) body: Bytes,
 }
 
-/// A server on the loopback interface that answers every request as it is told to, and keeps them.
+/// Answers every request as it is told to, on the loopback interface, and keeps the requests.
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) base_url: String,
@@ -149,7 +149,7 @@ impl Server {
         *self.statuses.lock().unwrap() = statuses.into_iter().collect();
     }
 
-    /// What it took so far.
+    /// Lists what it took so far.
     pub(crate) fn taken(&self) -> Vec<Taken> {
         self.taken.lock().unwrap().clone()
     }
@@ -173,7 +173,7 @@ impl Server {
     }
 }
 
-/// Everything that is logged on this thread, at every level.
+/// Keeps everything that is logged on this thread, at every level.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -187,7 +187,7 @@ impl Log {
         subscriber.set_default()
     }
 
-    /// The text so far.
+    /// Gives the text so far.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }

@@ -27,7 +27,7 @@ const CHECKSUM_IN_PLACE: usize = 12;
 pub struct Release {
     /// Gives the version of everything in it.
     pub version: String,
-    /// Names the commit that it was built from, in 40 hex digits; `None` where something was not committed.
+    /// Names the commit that it was built from, in 40 hex digits; `None` outside git, and where something was not committed.
     pub commit: Option<String>,
     /// Lists the values of the parameter `Architecture` that it has functions for.
     pub architectures: Vec<String>,

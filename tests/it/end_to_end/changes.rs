@@ -65,7 +65,7 @@ impl Stack {
         .await
     }
 
-    /// Whether any change of the entity was published so far.
+    /// Tells whether any change of the entity was published so far.
     pub(super) async fn has_published(&self, entity: &str) -> bool {
         self.read_changes().await;
         let read = READ.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,7 +98,7 @@ impl Stack {
         }
     }
 
-    /// Whether a rule with this pattern selects a change.
+    /// Tells whether a rule with this pattern selects a change.
     pub(super) async fn selects(&self, pattern: &str, change: &Value) -> bool {
         let request = self.clients.event_bridge.test_event_pattern();
         let request = request.event_pattern(pattern).event(change.to_string());

@@ -20,7 +20,7 @@ const PAGE: &str = include_str!("../../../docs/incidents.md");
 /// Above a block whose last command is to find something wrong.
 const FINDS: &str = "# exits with 4";
 
-/// The commands of an incident, block by block.
+/// Runs the commands of an incident, block by block.
 pub(super) struct Walk<'s> {
     stack: &'s Stack,
     blocks: std::vec::IntoIter<&'static str>,

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use super::stack::Stack;
 
-/// A process that the emulator started for a function of this stack.
+/// Describes a process that the emulator started for a function of this stack.
 #[derive(Debug)]
 pub(super) struct FunctionProcess {
     pid: u32,
@@ -14,7 +14,7 @@ pub(super) struct FunctionProcess {
 }
 
 impl FunctionProcess {
-    /// The running processes of a function, by its logical id.
+    /// Lists the running processes of a function, by its logical id.
     pub(super) fn running(stack: &Stack, function: &str) -> Vec<Self> {
         // The emulator unpacks functions below the folder of its stack: those of other stacks are elsewhere.
         let folder = stack.directory().canonicalize().expect("the stack has a folder");
@@ -38,7 +38,7 @@ impl FunctionProcess {
             .collect()
     }
 
-    /// A variable of the process's environment, empty where it is not set.
+    /// Reads a variable of the process's environment, empty where it is not set.
     pub(super) fn variable(&self, name: &str) -> &str {
         self.environment.get(name).map_or("", String::as_str)
     }

@@ -10,32 +10,32 @@ use uuid::Uuid;
 
 use super::stack::Stack;
 
-/// The components of an honest delivery, in an order that Upvest's documentation does not show.
+/// Lists the components of an honest delivery, in an order that Upvest's documentation does not show.
 pub(super) const COMPONENTS: [&str; 5] = ["digest", "content-type", "@path", "content-length", "@method"];
 
 /// Half a minute, in seconds.
 const LIFETIME_S: i64 = 30;
 
-/// A sender with a key of its own.
+/// Signs deliveries with a key of its own.
 pub(super) struct Sender {
     pub(super) key_id: String,
     key: SigningKey,
     path: String,
 }
 
-/// What is to be signed.
+/// Says what is to be signed.
 #[derive(Debug, Clone)]
 pub(super) struct Draft {
-    /// The names of the covered components, in their order.
+    /// Lists the names of the covered components, in their order.
     pub(super) components: Vec<String>,
-    /// What follows the list of components in `signature-input`.
+    /// Holds what follows the list of components in `signature-input`.
     pub(super) parameters: String,
-    /// The headers besides those of the signature.
+    /// Lists the headers besides those of the signature.
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
 }
 
-/// A signed request.
+/// Holds a signed request.
 #[derive(Debug, Clone)]
 pub(super) struct Delivery {
     pub(super) headers: Vec<(String, String)>,
@@ -43,14 +43,14 @@ pub(super) struct Delivery {
 }
 
 impl Sender {
-    /// A sender whose key the stack knows.
+    /// Makes a sender whose key the stack knows.
     pub(super) async fn known(stack: &Stack) -> Self {
         let sender = Self::unknown(stack);
         sender.import(stack).await;
         sender
     }
 
-    /// A sender whose key the stack does not know.
+    /// Makes a sender whose key the stack does not know.
     pub(super) fn unknown(stack: &Stack) -> Self {
         let key_id = Uuid::new_v4().to_string();
         let mut scalar = [0; 66];
@@ -63,7 +63,7 @@ impl Sender {
         }
     }
 
-    /// Another key under the same id.
+    /// Makes a sender with another key under the same id.
     pub(super) fn impostor(&self, stack: &Stack) -> Self {
         Self {
             key_id: self.key_id.clone(),
@@ -71,7 +71,7 @@ impl Sender {
         }
     }
 
-    /// The same sender, to another URL.
+    /// Has the same sender post to another URL.
     pub(super) fn to(self, path: &str) -> Self {
         Self {
             path: path.to_owned(),
@@ -85,7 +85,7 @@ impl Sender {
             .await;
     }
 
-    /// The public half of the key.
+    /// Writes the public half of the key as a JWK.
     pub(super) fn jwk(&self) -> String {
         let point = self.key.verifying_key().to_sec1_point(false);
         let coordinates: &[u8] = &point.as_bytes()[1..];
@@ -99,7 +99,7 @@ impl Sender {
         jwk.to_string()
     }
 
-    /// What an honest sender would sign.
+    /// Says what an honest sender would sign.
     pub(super) fn draft(&self, body: impl Into<Vec<u8>>) -> Draft {
         let body = body.into();
         let digest = STANDARD.encode(Sha256::digest(&body));
@@ -156,7 +156,7 @@ impl Sender {
         }
     }
 
-    /// An honest delivery of these events.
+    /// Makes an honest delivery of these events.
     pub(super) fn delivery(&self, events: &[String]) -> Delivery {
         self.sign(self.draft(batch(events)))
     }
@@ -187,7 +187,7 @@ impl Draft {
 }
 
 impl Delivery {
-    /// The delivery with another value of a header.
+    /// Gives a header of the delivery another value.
     pub(super) fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.retain(|(own, _)| own != name);
         self.headers.push((name.to_owned(), value.to_owned()));
@@ -203,7 +203,7 @@ impl Delivery {
     }
 }
 
-/// A body with these events.
+/// Writes a body with these events.
 pub(super) fn batch(events: &[String]) -> String {
     format!(r#"{{"payload":[{}]}}"#, events.join(","))
 }
@@ -219,7 +219,7 @@ pub(super) fn event(id: &str, event_type: &str, object: &Value) -> String {
     .to_string()
 }
 
-/// A new order: its event, and its key among the entities.
+/// Makes a new order up: its event, and its key among the entities.
 pub(super) fn new_order(event_id: &str) -> (String, String) {
     let order = Uuid::new_v4().to_string();
     let text = event(

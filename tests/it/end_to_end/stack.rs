@@ -21,7 +21,7 @@ use upvest_simulator::Simulator;
 use super::changes::tap;
 use super::sender::Delivery;
 
-/// How long anything may take to come about.
+/// Bounds how long anything may take to come about.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 const INTERVAL: Duration = Duration::from_millis(20);
 /// How long a delivery is invisible when its function was killed: the template's six minutes would outlast the test.
@@ -46,7 +46,7 @@ struct Started {
     upvest: Arc<Simulator>,
 }
 
-/// The stack with clients of one test, whose connections belong to that test's runtime.
+/// Holds the stack with clients of one test, whose connections belong to that test's runtime.
 pub(super) struct Stack {
     local: &'static LocalStack,
     changes_queue: &'static str,
@@ -56,7 +56,7 @@ pub(super) struct Stack {
     pub(super) clients: Clients,
 }
 
-/// AWS clients with the credentials of the stack's owner or of one of its functions.
+/// Holds AWS clients with the credentials of the stack's owner or of one of its functions.
 pub(super) struct Clients {
     pub(super) dynamodb: aws_sdk_dynamodb::Client,
     pub(super) event_bridge: aws_sdk_eventbridge::Client,
@@ -65,7 +65,7 @@ pub(super) struct Clients {
     pub(super) sqs: aws_sdk_sqs::Client,
 }
 
-/// What the HTTP API answered.
+/// Says what the HTTP API answered.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -78,7 +78,7 @@ impl Stack {
         Self::started(&SHARED, "target/end-to-end", &[]).await
     }
 
-    /// A stack that no other test uses as long as the guard is held, with a canary and `FreshnessPolicy=strict`.
+    /// Gives a stack that no other test uses as long as the guard is held, with a canary and `FreshnessPolicy=strict`.
     pub(super) async fn alone() -> (Self, tokio::sync::MutexGuard<'static, ()>) {
         let turn = TURN.lock().await;
         let parameters = &["FreshnessPolicy=strict", "CanaryMinutes=2"];
@@ -124,24 +124,24 @@ impl Stack {
         self.changes_queue
     }
 
-    /// The clients of somebody else.
+    /// Makes the clients of somebody else.
     #[cfg(target_os = "linux")]
     pub(super) async fn clients_of(&self, credentials: Credentials) -> Clients {
         clients(self.local, credentials).await
     }
 
-    /// The file that tells the command line how to reach the stack.
+    /// Gives the path of the file that tells the command line how to reach the stack.
     pub(super) fn description(&self) -> std::path::PathBuf {
         self.local.directory().join("stack.json")
     }
 
-    /// The stack itself, for what only its owner does.
+    /// Gives the stack itself, for what only its owner does.
     #[cfg(unix)]
     pub(super) fn local(&self) -> &'static LocalStack {
         self.local
     }
 
-    /// How AWS clients reach the stack.
+    /// Says how AWS clients reach the stack.
     pub(super) fn connection(&self) -> &local_stack::Connection {
         self.local.connection()
     }
@@ -158,12 +158,12 @@ impl Stack {
             .unwrap_or_else(|| panic!("the stack has an output {name}"))
     }
 
-    /// The configuration of AWS clients of the stack's owner.
+    /// Gives the configuration of AWS clients of the stack's owner.
     pub(super) fn sdk_config(&self) -> &SdkConfig {
         &self.config
     }
 
-    /// The stand-in for Upvest that serves its API to the stack.
+    /// Gives the stand-in for Upvest that serves its API to the stack.
     pub(super) fn upvest(&self) -> &Simulator {
         self.upvest
     }
@@ -172,7 +172,7 @@ impl Stack {
         self.output("WebhookUrl")
     }
 
-    /// The path of the URL, as a sender signs it.
+    /// Gives the path of the URL, as a sender signs it.
     pub(super) fn path(&self) -> String {
         reqwest::Url::parse(self.url())
             .expect("the output is a URL")
@@ -215,7 +215,7 @@ impl Stack {
         request.send().await.expect("the key can be written");
     }
 
-    /// The events of these ids that are in the log.
+    /// Lists the events of these ids that are in the log.
     pub(super) async fn events<I: AsRef<str>>(&self, ids: &[I]) -> Vec<Item> {
         self.items(self.output("EventsTableName"), "event_id", ids).await
     }
@@ -224,7 +224,7 @@ impl Stack {
         self.events(&[id]).await.pop()
     }
 
-    /// The keys of the log's items that begin so: an event, and what conflicts with it.
+    /// Lists the keys of the log's items that begin so: an event, and what conflicts with it.
     pub(super) async fn event_keys(&self, beginning: &str) -> Vec<String> {
         let scan = self.clients.dynamodb.scan();
         let scan = scan
@@ -239,7 +239,7 @@ impl Stack {
         keys
     }
 
-    /// The entities of these keys that have a state.
+    /// Lists the entities of these keys that have a state.
     pub(super) async fn entities<I: AsRef<str>>(&self, keys: &[I]) -> Vec<Item> {
         self.items(self.output("EntitiesTableName"), "aggregate", keys)
             .await
@@ -270,7 +270,7 @@ impl Stack {
         items
     }
 
-    /// The reasons for which a delivery, or a part of it, is in quarantine.
+    /// Lists the reasons for which a delivery, or a part of it, is in quarantine.
     pub(super) async fn quarantined(&self, delivery_id: &str) -> BTreeSet<String> {
         let keys = self.archive_keys("quarantine/", delivery_id).await;
         keys.iter()
@@ -342,14 +342,14 @@ impl Stack {
     }
 }
 
-/// A text attribute.
+/// Reads a text attribute.
 pub(super) fn text<'i>(item: &'i Item, name: &str) -> &'i str {
     item.get(name)
         .and_then(|value| value.as_s().ok())
         .map_or("", String::as_str)
 }
 
-/// How often an entity was written.
+/// Tells how often an entity was written.
 pub(super) fn version(entity: &Item) -> &str {
     entity
         .get("version")
@@ -385,7 +385,7 @@ pub(super) async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T
     until_within(PATIENCE, what, look).await
 }
 
-/// The same with another patience.
+/// Waits as [`until`] does, with another patience.
 pub(super) async fn until_within<T>(patience: Duration, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
     let deadline = Instant::now() + patience;
     loop {

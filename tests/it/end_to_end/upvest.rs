@@ -15,7 +15,7 @@ use upvest_simulator::{Options, Simulator};
 use super::sender::{event, new_id};
 use super::stack::{Stack, text, until, until_within};
 
-/// The secret with the credentials for the simulator's API.
+/// Names the secret with the credentials for the simulator's API.
 pub(super) const SECRET: &str = "upvest";
 
 /// Starts a simulator that serves its API, and puts credentials for it into a secret of the emulator.

@@ -13,17 +13,17 @@ use webhook_tests::receiver::PATH;
 
 use crate::upvest::{SECRET, Server, Upvest, clock};
 
-/// The id of the first request.
+/// Gives the id of the first request.
 pub(crate) const REQUEST_ID: &str = "f1e2d3c4-0000-4000-8000-000000000001";
-/// What makes CloudFormation's URL a secret.
+/// Makes CloudFormation's URL a secret, in whose query it is.
 pub(crate) const URL_SECRET: &str = "5ad1f1b6c3";
 
 pub(crate) struct Stack {
     pub(crate) aws: Aws,
     pub(crate) upvest: Upvest,
-    /// Where Upvest delivers to.
+    /// Takes what Upvest delivers.
     pub(crate) endpoint: Server,
-    /// Where CloudFormation is answered.
+    /// Takes the answers to CloudFormation.
     pub(crate) cloudformation: Server,
 }
 
@@ -110,7 +110,7 @@ impl Stack {
         self.ask_with(&self.deps(), kind, physical_id).await
     }
 
-    /// A later request, with an id of its own.
+    /// Makes a later request, with an id of its own.
     pub(crate) async fn ask_again(&self, kind: &str, physical_id: &str) -> Value {
         let mut event = self.event(kind, Some(physical_id));
         event["RequestId"] = REQUEST_ID.replace("01", "02").into();
@@ -144,7 +144,7 @@ impl Stack {
         answer.unwrap()["subscription"].take()
     }
 
-    /// The subscription at Upvest, which is the only one.
+    /// Gives the subscription at Upvest, which is the only one.
     pub(crate) fn only(&self) -> Subscription {
         let mut all = self.upvest.simulator.subscriptions();
         assert_eq!(all.len(), 1, "{all:?}");

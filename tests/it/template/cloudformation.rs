@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 /// The template that is deployed.
 const MAIN: &str = "template.yaml";
 
-/// A template as CloudFormation sees it after its language extensions ran.
+/// Holds a template as CloudFormation sees it after its language extensions ran.
 pub(crate) struct Template(Value);
 
 impl Template {
@@ -26,12 +26,12 @@ impl Template {
         Self(template)
     }
 
-    /// The entries of a section.
+    /// Gives the entries of a section.
     pub(crate) fn section(&self, name: &str) -> &Map<String, Value> {
         self.0[name].as_object().expect("a section is a map")
     }
 
-    /// What a loop of a section runs over.
+    /// Lists what a loop of a section runs over.
     pub(crate) fn loop_over(name: &str, section: &str) -> Vec<String> {
         let template = as_written(MAIN);
         let list = template[section][format!("Fn::ForEach::{name}")][1].as_array();
@@ -39,7 +39,7 @@ impl Template {
         list.iter().map(|item| text_of(item).to_owned()).collect()
     }
 
-    /// The resources of a type, by logical id.
+    /// Lists the resources of a type, by logical id.
     pub(crate) fn resources<'t>(
         &'t self,
         resource_type: &'t str,
@@ -50,19 +50,19 @@ impl Template {
             .map(|(name, resource)| (name.as_str(), resource))
     }
 
-    /// The properties of a resource.
+    /// Gives the properties of a resource.
     pub(crate) fn properties(&self, name: &str) -> &Value {
         let resource = self.section("Resources").get(name);
         &resource.unwrap_or_else(|| panic!("the template has a {name}"))["Properties"]
     }
 }
 
-/// A text of the template.
+/// Reads a text of the template.
 pub(crate) fn text_of(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("{value} is a text"))
 }
 
-/// The logical id that a `Ref` or `Fn::GetAtt` names, or the parameter of which `Fn::Split` makes a list.
+/// Finds the logical id that a `Ref` or `Fn::GetAtt` names, or the parameter of which `Fn::Split` makes a list.
 pub(crate) fn target(value: &Value) -> &str {
     let named = [
         &value["Ref"],
@@ -73,29 +73,29 @@ pub(crate) fn target(value: &Value) -> &str {
     named.unwrap_or_else(|| panic!("{value} refers to a resource"))
 }
 
-/// One or several values, as CloudFormation lets both be written.
+/// Lists one or several values, as CloudFormation lets both be written.
 pub(crate) fn one_or_more(value: &Value) -> Vec<&Value> {
     value
         .as_array()
         .map_or_else(|| vec![value], |values| values.iter().collect())
 }
 
-/// What stands in the template while its condition holds.
+/// Gives what stands in the template while its condition holds.
 pub(crate) fn when_true(value: &Value) -> &Value {
     value.get("Fn::If").map_or(value, |branches| &branches[1])
 }
 
-/// A template as its file has it, loops and all.
+/// Reads a template as its file has it, loops and all.
 pub(crate) fn as_written(path: &str) -> Value {
     parse(&repository_file(path))
 }
 
-/// A template as it is written, but for its tags.
+/// Parses a template as it is written, but for its tags.
 pub(crate) fn parse(text: &str) -> Value {
     to_json(&Yaml::load_from_str(text).expect("a template is YAML")[0])
 }
 
-/// A text file of this repository.
+/// Reads a text file of this repository.
 pub(crate) fn repository_file(path: &str) -> String {
     let path = format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path} cannot be read: {error}"))

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::cloudformation::{Template, as_written, one_or_more, target, text_of};
 
-/// The role that CloudFormation deploys with.
+/// Gives the path of the template of the role that CloudFormation deploys with.
 pub(super) const SERVICE_ROLE: &str = "infra/examples/service-role.yaml";
 
-/// The statements of CloudFormation's role.
+/// Lists the statements of CloudFormation's role.
 pub(super) fn of_the_service_role(template: &Template) -> Vec<&Value> {
     let policies = template.resources("AWS::IAM::ManagedPolicy");
     let statements =
@@ -17,7 +17,7 @@ pub(super) fn of_the_service_role(template: &Template) -> Vec<&Value> {
     statements.map(super::cloudformation::when_true).collect()
 }
 
-/// The actions that statements name.
+/// Lists the actions that statements name.
 pub(super) fn actions<'v>(statements: &[&'v Value]) -> BTreeSet<&'v str> {
     let actions = statements
         .iter()

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::cloudformation::{one_or_more, text_of, when_true};
 
-/// What somebody asks of AWS.
+/// Says what somebody asks of AWS.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     action: &'static str,

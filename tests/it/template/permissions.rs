@@ -247,7 +247,7 @@ fn needed_by_processor(function: &str) -> Grants {
     needed
 }
 
-/// The statements of a role, its own and those of policies attached to it.
+/// Lists the statements of a role, its own and those of policies attached to it.
 pub(super) fn statements<'t>(template: &'t Template, role: &str) -> Vec<&'t Value> {
     let own = one_or_more(&template.properties(role)["Policies"]);
     let attached = template
@@ -276,8 +276,8 @@ fn is_somebodys_own(policy: &str) -> bool {
     policy.starts_with("Own") && Path::new(actions).exists()
 }
 
-/// What a role may do to which resource: its logical id, or the text that builds its ARN. What is denied of that in spite is
-/// looked at by [`taken_over`](super::taken_over).
+/// Tells what a role may do to which resource: its logical id, or the text that builds its ARN. What is denied of that in
+/// spite is looked at by [`taken_over`](super::taken_over).
 pub(super) fn granted(template: &Template, role: &str) -> Grants {
     let mut granted = Grants::new();
     let statements = statements(template, role).into_iter();

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::cloudformation::{Template, one_or_more, text_of};
 
-/// The sentences by which the template refuses these parameters; all others have their defaults.
+/// Lists the sentences by which the template refuses these parameters; all others have their defaults.
 pub(super) fn refusals(template: &Template, given: &[(&str, &str)]) -> Vec<String> {
     let rules = template.section("Rules").values();
     let broken = rules

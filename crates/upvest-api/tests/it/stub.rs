@@ -10,7 +10,7 @@ use upvest_simulator::ApiCredentials;
 
 use crate::upvest::{client, options};
 
-/// A client of a server that gives out tokens and answers everything else with `body`.
+/// Starts a server that gives out tokens and answers everything else with `body`, and gives a client of it.
 pub(crate) async fn answering(status: u16, body: &Value) -> Client {
     let token =
         json!({"access_token": TOKEN, "expires_in": 1799, "token_type": "bearer", "scope": "x", "new": [1]});

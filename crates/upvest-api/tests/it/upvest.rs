@@ -43,7 +43,7 @@ impl Upvest {
         client(&self.document(), options)
     }
 
-    /// The requests to a path, in the order in which they were answered.
+    /// Lists the requests to a path, in the order in which they were answered.
     pub(crate) fn requests(&self, path: &str) -> Vec<ApiRequest> {
         let all = self.simulator.api_requests().into_iter();
         all.filter(|request| request.path == path).collect()
@@ -59,7 +59,7 @@ pub(crate) fn client(document: &Value, options: Options) -> Client {
     Client::with_options(credentials, options).unwrap()
 }
 
-/// Patient with a busy machine, and quick to try again.
+/// Gives options that are patient with a busy machine, and quick to try again.
 pub(crate) fn options() -> Options {
     Options {
         first_backoff: Duration::from_millis(1),
@@ -68,7 +68,7 @@ pub(crate) fn options() -> Options {
     }
 }
 
-/// For tests that stop the time: no timer runs while an answer is awaited, so that none fires at once.
+/// Gives options for tests that stop the time: no timer runs while an answer is awaited, so that none fires at once.
 pub(crate) fn without_timeouts() -> Options {
     Options {
         connect_timeout: None,
@@ -77,7 +77,7 @@ pub(crate) fn without_timeouts() -> Options {
     }
 }
 
-/// A time that both sides take from the same place, and that starts at the same second always.
+/// Gives a time that both sides take from the same place, and that starts at the same second always.
 pub(crate) fn start_of_time() -> Timestamp {
     "2026-01-05T08:00:00Z".parse().unwrap()
 }
@@ -86,7 +86,7 @@ pub(crate) fn new_webhook(title: &str) -> NewWebhook {
     NewWebhook::new(title, "http://127.0.0.1:9/webhooks/upvest".parse().unwrap())
 }
 
-/// An error with all that caused it.
+/// Writes an error with all that caused it.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let chain = std::iter::successors(Some(error), |error| error.source());
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")

@@ -16,7 +16,7 @@ use upvest_simulator::{Clock, Options, Simulator, Subscription, Url, generate};
 
 const PATH: &str = "/webhooks/upvest";
 
-/// A request as it arrived.
+/// Holds a request as it arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
     pub(crate) at: Duration,
@@ -106,7 +106,7 @@ async fn answer(State(inner): State<Arc<Inner>>, uri: Uri, headers: HeaderMap, b
     (status, [(header::LOCATION, "/elsewhere")], "noted").into_response()
 }
 
-/// The options of tests that stop the time: the clock follows tokio's, and no timer runs while an answer is awaited.
+/// Gives the options of tests that stop the time: the clock follows tokio's, and no timer runs while an answer is awaited.
 pub(crate) fn stopped_time() -> Options {
     let start = Instant::now();
     Options {
@@ -140,7 +140,7 @@ pub(crate) fn queue_generated(simulator: &Simulator, seed: u64, count: usize) ->
     ids.collect()
 }
 
-/// The published keys as keys that verify.
+/// Makes the published keys into keys that verify.
 pub(crate) fn verifying_keys(simulator: &Simulator) -> Vec<VerifyingKey> {
     let keys = simulator.verify_keys().keys;
     keys.iter()

@@ -9,7 +9,7 @@ use upvest::projection::{Applied, Placed};
 use upvest::time::Instant;
 use upvest::{EntityKey, Event, Occurred, Placement, Projection, Receipt};
 
-/// An event of the log.
+/// Holds an event of the log.
 #[derive(Debug, Clone)]
 pub(crate) struct Logged {
     pub(crate) json: String,
@@ -57,13 +57,13 @@ pub(crate) fn fold(events: &[Logged]) -> Projection {
     state
 }
 
-/// An event as JSON, of a second of the minute.
+/// Writes an event as JSON, of a second of the minute.
 pub(crate) fn event(id: &str, event_type: &str, second: u8, object: &Value) -> String {
     let created_at = format!("2026-01-01T00:00:{second:02}Z");
     json!({ "id": id, "type": event_type, "created_at": created_at, "object": object }).to_string()
 }
 
-/// An object with the fields of the key of the row's entity.
+/// Makes an object with the fields of the key of the row's entity.
 pub(crate) fn object(row: &Category) -> Value {
     let mut object = json!({});
     for (number, path) in row.key.iter().enumerate() {
@@ -190,7 +190,7 @@ pub(crate) fn entities() -> Vec<&'static str> {
     entities.into_iter().collect()
 }
 
-/// The events of an entity, with ties of every kind, in the order of their random ids.
+/// Makes up the events of an entity, with ties of every kind, in the order of their random ids.
 pub(crate) fn history() -> impl Strategy<Value = (&'static str, Vec<Logged>)> {
     let entity = prop::sample::select(entities());
     (entity, prop::collection::vec(variation(), 1..12)).prop_map(|(entity, variations)| {
@@ -204,7 +204,7 @@ pub(crate) fn history() -> impl Strategy<Value = (&'static str, Vec<Logged>)> {
     })
 }
 
-/// The events of an entity, and the same events each at least once in any order.
+/// Makes up the events of an entity, and the same events each at least once in any order.
 pub(crate) fn shuffled() -> impl Strategy<Value = (&'static str, Vec<Logged>, Vec<Logged>)> {
     history().prop_flat_map(|(entity, events)| {
         let twice: Vec<Logged> = events.iter().chain(&events).cloned().collect();

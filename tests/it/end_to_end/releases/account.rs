@@ -17,7 +17,7 @@ use super::super::upvest::SECRET;
 use super::ROOT;
 use crate::template::cloudformation::repository_file;
 
-/// The bucket that releases are put into.
+/// Names the bucket that releases are put into.
 pub(super) const BUCKET: &str = "releases-of-the-bank";
 const REGION: &str = "eu-central-1";
 /// The network of a stack with every parameter: types, ids, and the zones of subnets.
@@ -27,11 +27,11 @@ const NETWORK: [(&str, &str, Option<&str>); 3] = [
     ("AWS::EC2::SecurityGroup", "sg-0a1b2c3d", None),
 ];
 
-/// What the platform team made.
+/// Holds what the platform team made.
 pub(super) struct Account {
-    /// The ARN of the role that CloudFormation deploys with.
+    /// Gives the ARN of the role that CloudFormation deploys with.
     pub(super) service_role: String,
-    /// The ARN of a role that the deployer has nothing to do with.
+    /// Gives the ARN of a role that the deployer has nothing to do with.
     pub(super) other_role: String,
     pub(super) boundary: String,
     pub(super) topic: String,
@@ -76,13 +76,13 @@ impl Account {
         }
     }
 
-    /// A client of S3 of the deployer's.
+    /// Makes a client of S3 with the deployer's credentials.
     pub(super) fn s3(&self) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::config::Builder::from(&self.deployer).force_path_style(true);
         aws_sdk_s3::Client::from_conf(config.build())
     }
 
-    /// A command of the deployer's.
+    /// Prepares a command with the deployer's credentials.
     pub(super) fn command(&self, line: &[&str]) -> Command {
         let mut command = Command::new(format!("{ROOT}/target/debug/upvest-webhooks"));
         command

@@ -90,7 +90,8 @@ const KEY: &str = "arn:aws:kms:eu-central-1:000000000000:key/1234abcd-12ab-34cd-
 const FORMER_KEYS: &str = "arn:aws:kms:eu-central-1:000000000000:key/2234abcd-12ab-34cd-56ef-1234567890ab,\
     arn:aws:kms:eu-central-1:000000000000:key/3234abcd-12ab-34cd-56ef-1234567890ab";
 
-/// All parameters but those of the machine, each written `Name=value`. `thumbprint` is that of the key that Upvest signs with.
+/// Lists all parameters but those of the machine, each written `Name=value`. `thumbprint` is that of the key that Upvest
+/// signs with.
 pub(super) fn every(account: &Account, thumbprint: &str) -> Vec<String> {
     let of_the_account: [(&str, &str); 10] = [
         ("PinnedKeys", thumbprint),

@@ -10,13 +10,13 @@ pub(super) struct Line {
     pub(super) reconcile: Arguments,
 }
 
-/// A world whose receiver has processed all that was delivered.
+/// Holds a world whose receiver has processed all that was delivered.
 pub(super) struct Desk {
     pub(super) world: ConnectedDeployment,
     pub(super) key_file: PathBuf,
 }
 
-/// What a command gave.
+/// Holds what a command gave.
 pub(super) struct Outcome {
     pub(super) json: Value,
     pub(super) text: String,
@@ -111,19 +111,19 @@ impl Desk {
         self.run(&line).await.unwrap()
     }
 
-    /// The status of an entity in the table.
+    /// Reads the status of an entity from the table.
     pub(super) async fn status(&self, entity: &str) -> Option<String> {
         self.world.receiver.status(entity).await
     }
 
-    /// The events of the log.
+    /// Lists the events of the log.
     pub(super) async fn logged(&self) -> Vec<LoggedEvent> {
         self.world.receiver.logged().await
     }
 }
 
 impl Outcome {
-    /// The differences: entity, kind, fields.
+    /// Lists the differences: entity, kind, fields.
     pub(super) fn differences(&self) -> Vec<(String, String, String)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let differences = self.json["differences"].as_array().unwrap().iter();

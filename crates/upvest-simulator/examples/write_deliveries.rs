@@ -13,10 +13,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use upvest::signature::SigningKey;
-use upvest_simulator::{
-    DeliverySigner, SIGNATURE_LIFETIME, SignedDelivery, generate_key, published_test_key, read_events,
-};
+use upvest::signature::{SIGNATURE_LIFETIME, SigningKey};
+use upvest_simulator::{DeliverySigner, SignedDelivery, generate_key, published_test_key, read_events};
 
 const PATH: &str = "/webhooks/upvest";
 const CREATED: &str = "2026-01-05T17:00:00Z";

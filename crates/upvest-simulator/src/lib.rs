@@ -43,7 +43,7 @@ pub use record::{Answer, DeliveryRecord, MAX_ANSWER_BYTES};
 pub use reqwest::Url;
 pub use retry::{LONGEST_RETRY_DELAY, retry_delay};
 pub use samples::{SamplesError, read_events};
-pub use signer::{DeliverySigner, SIGNATURE_LIFETIME, SignedDelivery};
+pub use signer::{DeliverySigner, SignedDelivery};
 pub use simulator::{QueueError, RotateError, Simulator, State, SubscribeError};
 pub use subscriber::SubscriptionState;
 pub use subscription::Subscription;

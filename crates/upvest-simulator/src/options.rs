@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use upvest::signature::{KeyError, SigningKey};
+use upvest::signature::{KeyError, SIGNATURE_LIFETIME, SigningKey};
 
 use crate::api_client::ApiClient;
 use crate::clock::Clock;
 use crate::faults::{Faults, FaultsError};
 use crate::key_file::KeyFileError;
-use crate::signer::SIGNATURE_LIFETIME;
 
 /// Says where the key comes from that signs deliveries.
 #[derive(Debug, Default)]

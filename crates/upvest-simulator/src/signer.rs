@@ -3,12 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use upvest::signature::{Headers, SignError, SignatureOptions, SignedRequest, SigningKey};
-
-/// Says how long Upvest's signatures are taken to be valid: what its own proxy uses.
-pub const SIGNATURE_LIFETIME: Duration = Duration::from_secs(60);
-
-const NONCE_DIGITS: usize = 10;
+use upvest::signature::{Headers, NONCE_DIGITS, SignError, SignatureOptions, SigningKey, UnsignedDelivery};
 
 /// Signs bodies for one target with one key.
 #[derive(Debug, Clone, Copy)]
@@ -46,32 +41,19 @@ impl DeliverySigner<'_> {
         created: Timestamp,
         random: &mut fastrand::Rng,
     ) -> Result<SignedDelivery, SignError> {
-        let mut headers = Headers::of_delivery(&body);
-        let digest = self.key.dialect().digest_header();
-        let mut components = vec![
-            "content-type",
-            "content-length",
-            "accept",
-            "@method",
-            "@path",
-            digest,
-        ];
-        if self.query.is_some_and(|query| !query.is_empty()) {
-            components.push("@query");
-        }
+        let delivery = UnsignedDelivery {
+            path: self.path,
+            query: self.query,
+            body: &body,
+        };
+        let mut components = delivery.components(self.key.dialect());
+        components.push("accept");
         random.shuffle(&mut components);
         let options = SignatureOptions {
             nonce: Some((0..NONCE_DIGITS).map(|_| random.digit(10)).collect()),
             ..SignatureOptions::new(components).valid(created, created + self.lifetime)
         };
-        let request = SignedRequest {
-            method: "POST",
-            path: self.path,
-            query: self.query,
-            headers: &headers,
-            body: &body,
-        };
-        self.key.sign(&request, &options)?.apply_to(&mut headers);
+        let headers = delivery.sign(self.key, &options)?;
         Ok(SignedDelivery {
             key_id: self.key.key_id().to_owned(),
             headers,
@@ -84,7 +66,7 @@ impl DeliverySigner<'_> {
 mod tests {
     use std::collections::HashSet;
 
-    use upvest::signature::{Freshness, UnverifiedDelivery};
+    use upvest::signature::{Freshness, SIGNATURE_LIFETIME, SignedRequest, UnverifiedDelivery};
 
     use super::*;
     use crate::keys::published_test_key;

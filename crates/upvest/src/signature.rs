@@ -1,7 +1,8 @@
 //! HTTP message signatures as Upvest writes them: verifying deliveries, and signing our own.
 //!
 //! A delivery is an [`UnverifiedDelivery`] until [`UnverifiedDelivery::verify`] turns it into a [`Verified`], the only
-//! way to its body. Parsing needs no key. The [`Dialect`] is recognised from the signature itself.
+//! way to its body. Parsing needs no key. The [`Dialect`] is recognised from the signature itself. Whoever sends deliveries
+//! as Upvest does begins with an [`UnsignedDelivery`].
 //! `docs/signatures.md` describes the dialect, the policy and the published test vectors.
 //!
 //! # Example
@@ -61,6 +62,7 @@ mod request;
 mod rfc9421;
 mod search;
 mod signing;
+mod unsigned;
 mod upvest_proxy;
 mod value;
 mod verified;
@@ -83,6 +85,7 @@ pub use options::{SignError, SignatureHeaders, SignatureOptions};
 pub use origin::{Origin, OriginError};
 pub use request::SignedRequest;
 pub use signing::SigningKey;
+pub use unsigned::{NONCE_DIGITS, SIGNATURE_LIFETIME, UnsignedDelivery};
 pub use verified::Verified;
 pub use verifying::{KeyError, VerifyingKey};
 

@@ -4,16 +4,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::{Client, Url, redirect, retry};
-use upvest::signature::{Headers, SignError, SignatureOptions, SignedRequest, SigningKey};
+use upvest::signature::{
+    Headers, NONCE_DIGITS, SIGNATURE_LIFETIME, SignError, SignatureOptions, SigningKey, UnsignedDelivery,
+};
 
 use crate::error::CanaryError;
 
 /// Says how long the answer may take. The API gives ingest 15 seconds.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// Says how long the signature is valid: as long as Upvest's are taken to be.
-const LIFETIME: Duration = Duration::from_secs(60);
-/// Gives the length of a nonce, in digits: that of the nonces of Upvest's signing proxy.
-const NONCE_DIGITS: usize = 10;
 const USER_AGENT: &str = concat!("upvest-webhooks-canary/", env!("CARGO_PKG_VERSION"));
 
 /// Holds the public URL, and a client that reaches it or nothing: no redirect, no second attempt.
@@ -52,24 +50,16 @@ impl Endpoint {
 
     /// Signs a delivery to the URL with the canary's key, as of `now`.
     pub(crate) fn sign(&self, key: &SigningKey, body: Vec<u8>, now: Timestamp) -> Result<Signed, SignError> {
-        let mut headers = Headers::of_delivery(&body);
-        let query = self.url.query().filter(|query| !query.is_empty());
-        let digest = key.dialect().digest_header();
-        let mut covered = vec!["@method", "@path", digest, "content-type", "content-length"];
-        // A query that is there must be covered, or it could be changed on the way.
-        covered.extend(query.map(|_| "@query"));
-        let options = SignatureOptions {
-            nonce: Some((0..NONCE_DIGITS).map(|_| fastrand::digit(10)).collect()),
-            ..SignatureOptions::new(covered).valid(now, now + LIFETIME)
-        };
-        let request = SignedRequest {
-            method: "POST",
+        let delivery = UnsignedDelivery {
             path: self.url.path(),
-            query,
-            headers: &headers,
+            query: self.url.query(),
             body: &body,
         };
-        key.sign(&request, &options)?.apply_to(&mut headers);
+        let options = SignatureOptions {
+            nonce: Some((0..NONCE_DIGITS).map(|_| fastrand::digit(10)).collect()),
+            ..SignatureOptions::new(delivery.components(key.dialect())).valid(now, now + SIGNATURE_LIFETIME)
+        };
+        let headers = delivery.sign(key, &options)?;
         Ok(Signed { headers, body })
     }
 
@@ -92,7 +82,7 @@ impl Endpoint {
 
 #[cfg(test)]
 mod tests {
-    use upvest::signature::{Dialect, UnverifiedDelivery};
+    use upvest::signature::{Dialect, SignedRequest, UnverifiedDelivery};
 
     use super::*;
 

@@ -1,15 +1,11 @@
 //! Signing deliveries, and spoiling them.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
-use upvest::signature::{Headers, SignError, SignatureOptions, SignedRequest, SigningKey};
+use upvest::signature::{
+    Headers, NONCE_DIGITS, SIGNATURE_LIFETIME, SignError, SignatureOptions, SigningKey, UnsignedDelivery,
+};
 
 use super::Target;
-
-/// Says how long signatures are valid: as long as Upvest's are taken to be.
-const LIFETIME: Duration = Duration::from_secs(60);
-const NONCE_DIGITS: usize = 10;
 
 /// Says what goes wrong with a delivery on purpose, after it was signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,19 +76,16 @@ impl Signer {
     ///
     /// [`SignError`] when a component cannot be covered.
     pub fn sign(&self, body: Vec<u8>, now: Timestamp) -> Result<Signed, SignError> {
-        let mut headers = Headers::of_delivery(&body);
-        let options = SignatureOptions {
-            nonce: Some((0..NONCE_DIGITS).map(|_| fastrand::digit(10)).collect()),
-            ..SignatureOptions::new(self.components()).valid(now, now + LIFETIME)
-        };
-        let request = SignedRequest {
-            method: "POST",
+        let delivery = UnsignedDelivery {
             path: &self.path,
             query: self.query.as_deref(),
-            headers: &headers,
             body: &body,
         };
-        self.key.sign(&request, &options)?.apply_to(&mut headers);
+        let options = SignatureOptions {
+            nonce: Some((0..NONCE_DIGITS).map(|_| fastrand::digit(10)).collect()),
+            ..SignatureOptions::new(self.components(&delivery)).valid(now, now + SIGNATURE_LIFETIME)
+        };
+        let headers = delivery.sign(&self.key, &options)?;
         let mut signed = Signed { headers, body };
         match self.fault {
             Some(Fault::Tamper) => signed.tamper(),
@@ -106,13 +99,13 @@ impl Signer {
     }
 
     /// Lists the components that a signature covers; `digest` stands for the digest header of the key's dialect.
-    fn components(&self) -> Vec<String> {
-        let digest = self.key.dialect().digest_header();
+    fn components(&self, delivery: &UnsignedDelivery<'_>) -> Vec<String> {
+        let dialect = self.key.dialect();
         if self.cover.is_empty() {
-            let mut all = vec!["@method", "@path", digest, "content-type", "content-length"];
-            all.extend(self.query.as_ref().map(|_| "@query"));
-            return all.into_iter().map(str::to_owned).collect();
+            let all = delivery.components(dialect).into_iter();
+            return all.map(str::to_owned).collect();
         }
+        let digest = dialect.digest_header();
         let named = self
             .cover
             .iter()
@@ -133,7 +126,7 @@ impl Signed {
 
 #[cfg(test)]
 mod tests {
-    use upvest::signature::{Dialect, UnverifiedDelivery, VerifyError};
+    use upvest::signature::{Dialect, SignedRequest, UnverifiedDelivery, VerifyError};
 
     use super::*;
 

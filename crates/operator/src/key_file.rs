@@ -92,15 +92,11 @@ pub fn private_key(
 ) -> Result<SigningKey> {
     let shown = path.display();
     let document = document(path, passphrase)?;
-    let key_id = match key_id {
-        Some(key_id) => key_id.to_owned(),
-        None => upvest_simulator::key_from_pkcs8(&document)
-            .map_err(|_| unnamed(path))?
-            .key_id()
-            .to_owned(),
+    let Some(key_id) = key_id else {
+        return SigningKey::p521_under_own_id(dialect, &document).map_err(|_| unnamed(path));
     };
-    SigningKey::p521_from_pkcs8(&key_id, dialect, &document)
-        .or_else(|_| SigningKey::ed25519_from_pkcs8(&key_id, dialect, &document))
+    SigningKey::p521_from_pkcs8(key_id, dialect, &document)
+        .or_else(|_| SigningKey::ed25519_from_pkcs8(key_id, dialect, &document))
         .map_err(Error::context(format!(
             "the private key in {shown} cannot be used: ECDSA P-521 and Ed25519 keys sign deliveries"
         )))

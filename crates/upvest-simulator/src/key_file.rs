@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use upvest::signature::{KeyError, SigningKey};
+use upvest::signature::{Dialect, KeyError, SigningKey};
 use zeroize::Zeroizing;
 
-use crate::keys::{generate_key, key_from_pkcs8};
+use crate::keys::generate_key;
 
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
@@ -73,7 +73,8 @@ pub fn load_or_create(path: &Path) -> Result<SigningKey, KeyFileError> {
     let document = decode(&text).ok_or_else(|| KeyFileError::NotPem {
         path: path.to_owned(),
     })?;
-    key_from_pkcs8(&document).map_err(|source| key_error(path, source))
+    SigningKey::p521_under_own_id(Dialect::UnquotedDigest, &document)
+        .map_err(|source| key_error(path, source))
 }
 
 /// Writes a key, in place of the one that the file holds.

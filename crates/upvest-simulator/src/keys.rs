@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sha2::{Digest, Sha256, Sha512};
+use sha2::{Digest, Sha512};
 use upvest::signature::{Dialect, Jwk, KeyError, SigningKey};
 use uuid::Uuid;
 
@@ -65,22 +65,7 @@ impl KeyRing {
 pub fn generate_key() -> Result<SigningKey, KeyError> {
     let key = SigningKey::generate_p521("unnamed", Dialect::UnquotedDigest)?;
     let document = key.to_pkcs8()?.ok_or(KeyError::Unavailable)?;
-    key_from_pkcs8(&document)
-}
-
-/// Reads a P-521 key from its PKCS#8 document (DER). The same key has the same id wherever it is read, so that a file
-/// with the private key alone is enough to come back after a restart.
-///
-/// # Errors
-/// [`KeyError::InvalidPrivateKey`] for another kind of document.
-pub fn key_from_pkcs8(document: &[u8]) -> Result<SigningKey, KeyError> {
-    let unnamed = SigningKey::p521_from_pkcs8("unnamed", Dialect::UnquotedDigest, document)?;
-    let public = unnamed.to_jwk().and_then(|jwk| serde_json::to_vec(&jwk).ok());
-    let digest = Sha256::digest(public.ok_or(KeyError::Unavailable)?);
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    let id = uuid::Builder::from_custom_bytes(bytes).into_uuid();
-    SigningKey::p521_from_pkcs8(id.to_string(), Dialect::UnquotedDigest, document)
+    SigningKey::p521_under_own_id(Dialect::UnquotedDigest, &document)
 }
 
 /// Makes the key of the published test vector and of `events/deliveries/`: its private scalar is the SHA-512 of the
@@ -128,13 +113,5 @@ mod tests {
             jwk["x"],
             "ADx82EleuOrgp5VsmcXPD0BxHr1f_u90XDglI4wzeGMvedD7SzMF6eh6-UmneJCa7aDYo6Snbn8mbNwTXOya3svF"
         );
-    }
-
-    #[test]
-    fn the_same_private_key_has_the_same_id() {
-        let key = generate_key().unwrap();
-        let document = key.to_pkcs8().unwrap().unwrap();
-        assert_eq!(key_from_pkcs8(&document).unwrap().key_id(), key.key_id());
-        assert!(key.key_id().parse::<Uuid>().is_ok());
     }
 }

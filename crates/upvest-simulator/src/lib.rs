@@ -37,7 +37,7 @@ pub use clock::Clock;
 pub use faults::{Fault, Faults, FaultsError};
 pub use generate::generate;
 pub use key_file::{KeyFileError, load_or_create as load_or_create_key, save as save_key};
-pub use keys::{TEST_KEY_ID, VerifyKeys, generate_key, key_from_pkcs8, published_test_key};
+pub use keys::{TEST_KEY_ID, VerifyKeys, generate_key, published_test_key};
 pub use options::{KeySource, Options, StartError};
 pub use record::{Answer, DeliveryRecord, MAX_ANSWER_BYTES};
 pub use reqwest::Url;

@@ -57,6 +57,7 @@ mod headers;
 mod jwk;
 mod options;
 mod origin;
+mod own_id;
 mod request;
 #[cfg(test)]
 mod rfc9421;

@@ -89,8 +89,8 @@ impl SendError {
 }
 
 fn first(unsent: &[Unsent]) -> String {
-    let first = unsent.first().map(|unsent| ErrorChain(unsent).to_string());
-    first.unwrap_or_default()
+    let first = unsent.first();
+    ErrorChain(first.expect("there is an error where an event was not sent")).to_string()
 }
 
 impl DomainQueues {

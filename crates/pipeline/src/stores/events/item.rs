@@ -98,7 +98,7 @@ impl LoggedEvent {
     }
 
     pub(super) fn from_item(item: Item) -> Result<Self, LogError> {
-        let mut required = Required::of(item);
+        let mut required = Required::of(item)?;
         Ok(Self {
             event_type: required.text("type")?,
             delivery_id: required.text("delivery_id")?,
@@ -124,11 +124,10 @@ pub(super) struct Required {
 }
 
 impl Required {
-    pub(super) fn of(mut item: Item) -> Self {
-        Self {
-            event_id: take_text(&mut item, "event_id").unwrap_or_default(),
-            item,
-        }
+    /// Takes the item's key out of it, by which the errors of the others name it.
+    pub(super) fn of(mut item: Item) -> Result<Self, LogError> {
+        let event_id = take_text(&mut item, "event_id").ok_or_else(|| unusable("", "event_id"))?;
+        Ok(Self { event_id, item })
     }
 
     /// Takes a text attribute out of the item, or names it as unusable.
@@ -143,10 +142,14 @@ impl Required {
     }
 
     fn unusable(&self, attribute: &'static str) -> LogError {
-        LogError::Unusable {
-            event_id: self.event_id.clone(),
-            attribute,
-        }
+        unusable(&self.event_id, attribute)
+    }
+}
+
+fn unusable(event_id: &str, attribute: &'static str) -> LogError {
+    LogError::Unusable {
+        event_id: event_id.to_owned(),
+        attribute,
     }
 }
 
@@ -189,11 +192,20 @@ mod tests {
     #[test]
     fn an_item_that_is_no_event_names_what_is_missing() {
         let item = [("event_id", "e1"), ("type", "ORDER.NEW"), ("delivery_id", "d1")];
-        let item = item.map(|(name, value)| (name.to_owned(), text(value)));
+        let mut item = Item::from(item.map(|(name, value)| (name.to_owned(), text(value))));
+        let refused = |item: &Item| LoggedEvent::from_item(item.clone()).unwrap_err();
         assert_eq!(
-            LoggedEvent::from_item(item.into()).unwrap_err().to_string(),
+            refused(&item).to_string(),
             "event e1 in the events table has no usable sha256"
         );
+        item.remove("event_id");
+        assert!(matches!(
+            refused(&item),
+            LogError::Unusable {
+                attribute: "event_id",
+                ..
+            }
+        ));
     }
 
     #[test]

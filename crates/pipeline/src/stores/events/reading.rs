@@ -82,7 +82,7 @@ impl EventLog {
         let items = read.read(keys).await?;
         let owner = |mut item: Item| {
             let mut own = |name| take_text(&mut item, name);
-            let event_id = own("event_id").unwrap_or_default();
+            let event_id = own("event_id").ok_or("event_id")?;
             let owner = Owner {
                 aggregate: own("aggregate").map(EntityKey::from_stored),
                 delivery_id: own("delivery_id").ok_or("delivery_id")?,

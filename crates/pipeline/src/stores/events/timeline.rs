@@ -42,7 +42,7 @@ pub struct TimelinePage {
 
 impl TimelineEntry {
     fn from_item(item: Item) -> Result<Self, LogError> {
-        let mut required = Required::of(item);
+        let mut required = Required::of(item)?;
         Ok(Self {
             entity: EntityKey::from_stored(required.text("aggregate")?),
             occurred: required.occurred()?,
@@ -107,7 +107,9 @@ impl EventLog {
             .into_paginator()
             .items()
             .send();
-        let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or_default());
+        let limit = limit.map_or(usize::MAX, |limit| {
+            usize::try_from(limit).expect("callers set no negative limit")
+        });
         let mut entries = Vec::new();
         // Where the limit is reached no further page is asked for.
         while entries.len() < limit

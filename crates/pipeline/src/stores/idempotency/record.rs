@@ -47,6 +47,7 @@ impl Record {
     pub(super) fn from_item(item: &Item) -> Self {
         let own = |name| text_of(item, name).map(str::to_owned);
         Self {
+            // A condition that did not hold because there is no record gives an empty item.
             id: own("id").unwrap_or_default(),
             validation: own("validation"),
             data: own("data"),

@@ -168,7 +168,7 @@ impl KeyRow {
     pub(super) fn from_item(item: &Item) -> Self {
         let own = |name| text_of(item, name).map(str::to_owned);
         Self {
-            key_id: own("key_id").unwrap_or_default(),
+            key_id: own("key_id").expect("the table's key is a text, and read with every item"),
             algorithm: own("algorithm"),
             source: own("source"),
             first_seen: own("first_seen"),

@@ -49,7 +49,7 @@ fn a_time_of_retirement_that_is_none_is_not_taken_for_never() {
 #[test]
 fn a_limit_that_is_unknown_or_no_text_is_not_taken_for_none() {
     let limit = |only: AttributeValue| {
-        let item = Item::from([("only".to_owned(), only)]);
+        let item = Item::from([("key_id".to_owned(), text("k")), ("only".to_owned(), only)]);
         KeyRow::from_item(&item).limit()
     };
     assert_eq!(limit(text(SYNTHETIC)), Ok(Limit::SyntheticEvents));

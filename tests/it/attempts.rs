@@ -8,9 +8,9 @@
 use std::time::Duration;
 
 use fake_aws::{Aws, CallFilter, Fault, Service};
-use pipeline::runtime::clock::Clock;
-use pipeline::stores::idempotency::Invocation;
 use pipeline::stores::idempotency::attempts::{Attempt, Attempts, Opening, Outcome};
+
+use crate::support::{idempotency_table, invocation};
 
 struct World {
     aws: Aws,
@@ -19,24 +19,14 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let aws = Aws::new(1);
-        aws.create_table("idempotency", "id", None);
-        let now = aws.clock().clone();
-        let clock = Clock::from_fn(move || now.timestamp());
+        let (aws, clock) = idempotency_table();
         let attempts = Attempts::new(aws.dynamodb().clone(), "idempotency".to_owned(), clock, "orders");
         Self { aws, attempts }
     }
 
-    fn invocation(&self, request_id: &str) -> Invocation {
-        Invocation {
-            request_id: request_id.to_owned(),
-            deadline: self.aws.clock().timestamp() + Duration::from_secs(30),
-        }
-    }
-
     /// Opens the record of the event `e1` for a message, as an invocation of a function.
     async fn open(&self, message: &str, request_id: &str) -> Opening {
-        let invocation = self.invocation(request_id);
+        let invocation = invocation(&self.aws, request_id);
         let opening = self.attempts.open("e1", message, &invocation);
         self.aws.invoke("orders", opening).await.unwrap().unwrap()
     }
@@ -94,7 +84,7 @@ async fn a_record_that_is_found_open_is_in_progress_until_its_invocation_is_over
         panic!("its invocation is over");
     };
     assert_eq!(suspect.count, 1);
-    let (two, three) = (world.invocation("two"), world.invocation("three"));
+    let [two, three] = ["two", "three"].map(|request_id| invocation(&world.aws, request_id));
     let again = world.attempts.reopen(&suspect, "m1", &two).await.unwrap();
     assert_eq!(again.unwrap().count, 2);
     assert_eq!(world.attempts.reopen(&suspect, "m1", &three).await.unwrap(), None);
@@ -111,7 +101,7 @@ async fn a_lost_reply_does_not_make_a_suspect_of_a_message_nor_count_it_twice() 
         panic!("its invocation is over");
     };
     world.aws.inject(Fault::LoseReply, update());
-    let two = world.invocation("two");
+    let two = invocation(&world.aws, "two");
     let reopening = world.attempts.reopen(&suspect, "m1", &two);
     let attempt = world
         .aws
@@ -154,7 +144,7 @@ async fn an_invocation_that_is_late_closes_nothing_that_another_has_opened() {
     let Opening::Suspect(suspect) = world.open("m1", "two").await else {
         panic!("its invocation is over");
     };
-    let two = world.invocation("two");
+    let two = invocation(&world.aws, "two");
     world
         .attempts
         .reopen(&suspect, "m1", &two)

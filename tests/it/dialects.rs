@@ -8,7 +8,6 @@
 use std::time::Duration;
 
 use fake_aws::Service;
-use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::ArchivedDelivery;
 use pipeline::stores::keys::{KeyRow, Keys};
 use pipeline::verification::{Verdict, verify_again};
@@ -46,10 +45,9 @@ fn archived(receiver: &Receiver) -> Vec<ArchivedDelivery> {
 }
 
 fn keys(receiver: &Receiver) -> Keys {
-    let now = receiver.aws.clock().clone();
     let secrets = aws_sdk_secretsmanager::Client::new(receiver.aws.sdk_config());
-    let clock = Clock::from_fn(move || now.timestamp());
-    Keys::new(receiver.aws.dynamodb().clone(), secrets, "keys".to_owned(), clock)
+    let dynamodb = receiver.aws.dynamodb().clone();
+    Keys::new(dynamodb, secrets, "keys".to_owned(), receiver.clock())
 }
 
 async fn row_of_the_key(receiver: &Receiver) -> KeyRow {

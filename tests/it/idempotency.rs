@@ -8,10 +8,10 @@
 use std::time::Duration;
 
 use fake_aws::{Aws, CallFilter, Fault, Service};
-use pipeline::runtime::clock::Clock;
-use pipeline::stores::idempotency::{Claim, CompleteError, Idempotency, Invocation, Lease};
+use pipeline::stores::idempotency::{Claim, CompleteError, Idempotency, Lease};
 
-const LEASE: Duration = Duration::from_secs(30);
+use crate::support::{LEASE, idempotency_table, invocation};
+
 const RETENTION: Duration = Duration::from_secs(3600);
 
 struct World {
@@ -21,23 +21,13 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let aws = Aws::new(1);
-        aws.create_table("idempotency", "id", None);
-        let now = aws.clock().clone();
-        let clock = Clock::from_fn(move || now.timestamp());
+        let (aws, clock) = idempotency_table();
         let records = Idempotency::new(aws.dynamodb().clone(), "idempotency".to_owned(), clock, RETENTION);
         Self { aws, records }
     }
 
-    fn invocation(&self, request_id: &str) -> Invocation {
-        Invocation {
-            request_id: request_id.to_owned(),
-            deadline: self.aws.clock().timestamp() + LEASE,
-        }
-    }
-
     async fn claim(&self, owner: &str, payload: &str) -> Claim {
-        let invocation = self.invocation(owner);
+        let invocation = invocation(&self.aws, owner);
         let claim = self.records.claim("orders#e1", payload, &invocation);
         self.aws.invoke("orders", claim).await.unwrap().unwrap()
     }

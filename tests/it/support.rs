@@ -5,8 +5,13 @@
     reason = "a test that cannot go on fails, in its helpers too"
 )]
 
+use std::time::Duration;
+
+use fake_aws::Aws;
 use jiff::Timestamp;
 use pipeline::queues::domains::EventMessage;
+use pipeline::runtime::clock::Clock;
+use pipeline::stores::idempotency::Invocation;
 use upvest::effects::Dispatch;
 use upvest::signature::{Headers, SigningKey};
 use upvest::{Domain, Event, Placement, Receipt};
@@ -14,10 +19,15 @@ use verify_and_store::Policy;
 use webhook_tests::deliveries::{KNOWN_SEED, body_of, import_key, sign, signing_key};
 use webhook_tests::receiver::Receiver;
 
+use crate::upvest::clock;
+
 pub(crate) use webhook_tests::deliveries::{event as event_at, sign_with};
 
 /// Lists what the signatures of these tests cover.
 pub(crate) const COVERED: [&str; 3] = ["@method", "@path", "digest"];
+
+/// Says how long an invocation of these tests lasts at most.
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
 /// Makes the key that signs.
 pub(crate) fn key() -> SigningKey {
@@ -103,4 +113,20 @@ pub(crate) fn quarantine(receiver: &Receiver) -> Vec<String> {
     quarantined
         .map(|key| key.split_once('/').unwrap().0.to_owned())
         .collect()
+}
+
+/// Creates an account that has an empty idempotency table and nothing else, with the clock that it shows.
+pub(crate) fn idempotency_table() -> (Aws, Clock) {
+    let aws = Aws::new(1);
+    aws.create_table("idempotency", "id", None);
+    let clock = clock(&aws);
+    (aws, clock)
+}
+
+/// Makes an invocation that begins now, and holds what it claims for [`LEASE`].
+pub(crate) fn invocation(aws: &Aws, request_id: &str) -> Invocation {
+    Invocation {
+        request_id: request_id.to_owned(),
+        deadline: aws.clock().timestamp() + LEASE,
+    }
 }

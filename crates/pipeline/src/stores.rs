@@ -9,6 +9,7 @@ pub mod events;
 pub mod idempotency;
 mod item;
 pub mod keys;
+mod object;
 pub mod pending;
 pub mod restoring;
 pub mod subscriptions;

@@ -32,6 +32,7 @@ pub use self::layout::{
 };
 pub use self::quarantine::Quarantined;
 pub use self::verified::VerifiedKeys;
+use super::object;
 use crate::error::{AwsError, Kind};
 
 const LIST: &str = "ListObjectsV2 of the archive";
@@ -158,23 +159,8 @@ impl Archive {
     }
 
     async fn bytes(&self, key: &str) -> Result<Option<(AggregatedBytes, String)>, AwsError> {
-        const CALL: &str = "GetObject of the archive";
         let request = self.client.get_object().bucket(self.bucket_of(key)).key(key);
-        let object = match request.send().await {
-            Ok(object) => object,
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|error| error.is_no_such_key()) =>
-            {
-                return Ok(None);
-            }
-            Err(error) => return Err(AwsError::of(CALL)(error)),
-        };
-        let tag = object.e_tag.unwrap_or_default();
-        let body = object.body.collect().await;
-        let body = body.map_err(AwsError::beside(CALL, Kind::Infrastructure))?;
-        Ok(Some((body, tag)))
+        object::read(request, "GetObject of the archive").await
     }
 
     /// Writes an object, and tells whether that was done: not where the condition does not hold.

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::object;
 use crate::error::{AwsError, Kind};
 use crate::queues::consumer::REASON;
 
@@ -234,24 +235,10 @@ impl Pending {
     ///
     /// [`PendingError`] when that cannot be found out.
     pub async fn read(&self, id: &str) -> Result<Option<PendingMessage>, PendingError> {
-        const CALL: &str = "GetObject of what is pending";
         let request = self.client.get_object().bucket(&self.bucket).key(key(id));
-        let object = match request.send().await {
-            Ok(object) => object,
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|error| error.is_no_such_key()) =>
-            {
-                return Ok(None);
-            }
-            Err(error) => return Err(AwsError::of(CALL)(error).into()),
+        let Some((json, _)) = object::read(request, "GetObject of what is pending").await? else {
+            return Ok(None);
         };
-        let json = object
-            .body
-            .collect()
-            .await
-            .map_err(AwsError::beside(CALL, Kind::Infrastructure))?;
         let message = serde_json::from_slice(&json.into_bytes());
         message.map(Some).map_err(|error| PendingError::NoMessage {
             id: id.to_owned(),

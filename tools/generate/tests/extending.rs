@@ -11,6 +11,10 @@ use std::process::{Command, Output};
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const PAGE: &str = include_str!("../../../docs/adding-a-domain.md");
+/// Is the released actions file of a domain, as those of all others are.
+const ACTIONS: &str = include_str!("../../../functions/processors/src/actions/fees.rs");
+/// Says, where it is there, that the actions are no longer as they were released.
+const OWN_ACTIONS: &str = "functions/processors/.own-actions";
 const TABLE: &str = "crates/upvest/src/category/table.rs";
 const DOMAINS: &str = "crates/upvest/src/category/domain.rs";
 
@@ -102,6 +106,18 @@ fn blocks() -> Vec<String> {
                 .collect()
         })
         .collect()
+}
+
+#[test]
+fn the_actions_on_the_page_are_those_that_every_domain_begins_with() {
+    if Path::new(REPOSITORY).join(OWN_ACTIONS).exists() {
+        return;
+    }
+    let [.., actions] = &blocks()[..] else {
+        panic!("the page shows no actions")
+    };
+    let released = ACTIONS.replace("fees", "warrants").replace("Fees", "Warrants");
+    assert_eq!(*actions, released);
 }
 
 #[test]

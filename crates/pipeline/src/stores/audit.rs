@@ -7,6 +7,8 @@
 //!
 //! Entries are inserted and never changed, and the policies of operators allow nothing else: what was said once stands.
 
+pub mod attributes;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -116,12 +118,12 @@ impl AuditLog {
         };
         let is_new = self
             .insert(&[
-                ("id", operation.id.to_string()),
-                ("at", operation.began_at.to_string()),
-                ("operator", operation.operator.clone()),
-                ("command", operation.command.clone()),
-                ("reason", operation.reason.clone()),
-                ("request", operation.request.to_string()),
+                (attributes::ID, operation.id.to_string()),
+                (attributes::AT, operation.began_at.to_string()),
+                (attributes::OPERATOR, operation.operator.clone()),
+                (attributes::COMMAND, operation.command.clone()),
+                (attributes::REASON, operation.reason.clone()),
+                (attributes::REQUEST, operation.request.to_string()),
             ])
             .await?;
         // The id was drawn just now, so that what has it is our own entry, whose reply was lost. Else two operations would have
@@ -150,7 +152,7 @@ impl AuditLog {
     ///
     /// [`AwsError`] when it is not known to be recorded.
     pub async fn note_progress(&self, id: Uuid, progress: &Value) -> Result<(), AwsError> {
-        self.add(id, ("progress", progress.to_string())).await
+        self.add(id, (attributes::PROGRESS, progress.to_string())).await
     }
 
     /// Records what came of an operation.
@@ -159,7 +161,7 @@ impl AuditLog {
     ///
     /// [`AwsError`] when it is not known to be recorded.
     pub async fn end(&self, id: Uuid, result: &Value) -> Result<(), AwsError> {
-        self.add(id, ("result", result.to_string())).await
+        self.add(id, (attributes::RESULT, result.to_string())).await
     }
 
     /// Reads the operation of this id, as of now; `None` when there is none.
@@ -185,9 +187,9 @@ impl AuditLog {
         let at = self.clock.now().to_string();
         loop {
             let number = self.next_number(id);
-            let key = ("id", format!("{id}#{number}"));
+            let key = (attributes::ID, format!("{id}#{number}"));
             let is_new = self
-                .insert(&[key, ("at", at.clone()), (name, value.clone())])
+                .insert(&[key, (attributes::AT, at.clone()), (name, value.clone())])
                 .await?;
             // Taken by somebody else who goes on with it, or by our own entry, whose reply was lost.
             if is_new {
@@ -252,7 +254,7 @@ impl AuditLog {
 
 /// Reads whose entry an item is, and which: 0 is that it begins. A key that cannot be read is of the nil UUID.
 fn key_of(item: &Item) -> (Uuid, u32) {
-    let key = text_of(item, "id").unwrap_or_default();
+    let key = text_of(item, attributes::ID).unwrap_or_default();
     let (id, number) = key.split_once('#').unwrap_or((key, "0"));
     (id.parse().unwrap_or_default(), number.parse().unwrap_or_default())
 }
@@ -265,20 +267,20 @@ fn read<'e>(id: Uuid, first: &Item, others: impl Iterator<Item = &'e Item>) -> R
         value.transpose().map_err(unusable)
     };
     let mut document = serde_json::json!({
-        "id": text_of(first, "id"),
-        "began_at": text_of(first, "at"),
-        "operator": text_of(first, "operator"),
-        "command": text_of(first, "command"),
-        "reason": text_of(first, "reason"),
-        "request": parsed(first, "request")?,
+        "id": text_of(first, attributes::ID),
+        "began_at": text_of(first, attributes::AT),
+        "operator": text_of(first, attributes::OPERATOR),
+        "command": text_of(first, attributes::COMMAND),
+        "reason": text_of(first, attributes::REASON),
+        "request": parsed(first, attributes::REQUEST)?,
     });
     for entry in others {
-        if let Some(progress) = parsed(entry, "progress")? {
+        if let Some(progress) = parsed(entry, attributes::PROGRESS)? {
             document["progress"] = progress;
         }
-        if let Some(result) = parsed(entry, "result")? {
+        if let Some(result) = parsed(entry, attributes::RESULT)? {
             document["result"] = result;
-            document["ended_at"] = text_of(entry, "at").into();
+            document["ended_at"] = text_of(entry, attributes::AT).into();
         }
     }
     serde_json::from_value(document).map_err(unusable)

@@ -2,6 +2,7 @@
 //!
 //! | Module | Knows |
 //! |---|---|
+//! | [`attributes`] | what the attributes are called |
 //! | `item` | the attributes of an item, and how large it may be |
 //! | `reading` | items and keys, one by one and in batches |
 //! | `listing` | what lists say of entities |
@@ -10,6 +11,7 @@
 //! | `unknown_types` | which event types entities had that this version does not know |
 //! | `comparison` | what differs between an item and the one that its events give |
 
+pub mod attributes;
 mod comparison;
 mod item;
 mod listing;
@@ -31,7 +33,7 @@ use crate::error::AwsError;
 
 /// Names the attributes of an item that tell how the events came, one by one and with what trouble. All others tell
 /// what the events say: they are the same whenever the same events are folded, in whatever order.
-pub const NOTES: [&str; 3] = ["version", "fold", "transitions"];
+pub const NOTES: [&str; 3] = [attributes::VERSION, attributes::FOLD, attributes::TRANSITIONS];
 
 /// Reads and writes the current state of every entity. Processors write it, and the commands that rebuild; everybody else
 /// only reads.

@@ -2,6 +2,7 @@
 //!
 //! | Module | Knows |
 //! |---|---|
+//! | [`attributes`] | what the attributes are called |
 //! | `item` | the attributes of an item, and the key of a conflicting event |
 //! | `recording` | the conditional insert: who stored an event first |
 //! | `reading` | events by id, whole or in part |
@@ -9,6 +10,7 @@
 //! | `received` | the events of a range of time |
 //! | `time_flags` | the events whose time is not their own |
 
+pub mod attributes;
 mod item;
 mod reading;
 mod received;

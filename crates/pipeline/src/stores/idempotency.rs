@@ -5,6 +5,7 @@
 //! has taken over, cannot.
 
 pub mod attempts;
+pub mod attributes;
 mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -136,20 +137,20 @@ impl Idempotency {
             .client
             .put_item()
             .table_name(&self.table)
-            .item("id", text(id))
-            .item("status", text(IN_PROGRESS))
-            .item("owner", text(&invocation.request_id))
+            .item(attributes::ID, text(id))
+            .item(attributes::STATUS, text(IN_PROGRESS))
+            .item(attributes::OWNER, text(&invocation.request_id))
             .item(
-                "in_progress_expiration",
+                attributes::IN_PROGRESS_EXPIRATION,
                 number(invocation.deadline.as_millisecond()),
             )
-            .item("expiration", number(self.expiration(now)))
-            .item("validation", text(payload))
+            .item(attributes::EXPIRATION, number(self.expiration(now)))
+            .item(attributes::VALIDATION, text(payload))
             .condition_expression(
                 "attribute_not_exists(id) OR expiration < :now_s \
                  OR (#status = :in_progress AND in_progress_expiration < :now_ms AND validation = :payload)",
             )
-            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#status", attributes::STATUS)
             .expression_attribute_values(":now_s", number(now.as_second()))
             .expression_attribute_values(":now_ms", number(now.as_millisecond()))
             .expression_attribute_values(":in_progress", text(IN_PROGRESS))
@@ -188,15 +189,15 @@ impl Idempotency {
             .client
             .update_item()
             .table_name(&self.table)
-            .key("id", text(&lease.id))
+            .key(attributes::ID, text(&lease.id))
             .update_expression(
                 "SET #status = :completed, expiration = :expiration, #data = :result REMOVE in_progress_expiration",
             )
             // Both are needed: a twin may have taken the record over, or have completed it.
             .condition_expression("#owner = :owner AND #status = :in_progress")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#owner", "owner")
-            .expression_attribute_names("#data", "data")
+            .expression_attribute_names("#status", attributes::STATUS)
+            .expression_attribute_names("#owner", attributes::OWNER)
+            .expression_attribute_names("#data", attributes::DATA)
             .expression_attribute_values(":completed", text(COMPLETED))
             .expression_attribute_values(":in_progress", text(IN_PROGRESS))
             .expression_attribute_values(":owner", text(&lease.owner))
@@ -227,10 +228,10 @@ impl Idempotency {
             .client
             .delete_item()
             .table_name(&self.table)
-            .key("id", text(&lease.id))
+            .key(attributes::ID, text(&lease.id))
             .condition_expression("#owner = :owner AND #status = :in_progress")
-            .expression_attribute_names("#owner", "owner")
-            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#owner", attributes::OWNER)
+            .expression_attribute_names("#status", attributes::STATUS)
             .expression_attribute_values(":owner", text(&lease.owner))
             .expression_attribute_values(":in_progress", text(IN_PROGRESS));
         condition_held(request.send().await, CALL).map(drop)
@@ -246,7 +247,7 @@ impl Idempotency {
         let read = BatchGet::new(
             &self.client,
             &self.table,
-            "id",
+            attributes::ID,
             "BatchGetItem of the idempotency table",
         );
         let items = read.read(&ids).await?;

@@ -2,6 +2,7 @@
 //!
 //! | Module | Knows |
 //! |---|---|
+//! | [`attributes`] | what the attributes are called |
 //! | `row` | the attributes of an item |
 //! | `lookup` | finding the key of a delivery, and for how long it is remembered |
 //! | `changed` | keys that were changed under their id |
@@ -15,6 +16,7 @@
 //! | `proved` | what a delivery that a key proved writes |
 //! | `secrets` | where HMAC keys are kept |
 
+pub mod attributes;
 mod canary;
 mod changed;
 mod developer;
@@ -89,7 +91,7 @@ impl KeysTable {
             .client
             .get_item()
             .table_name(&self.name)
-            .key("key_id", text(key_id))
+            .key(attributes::KEY_ID, text(key_id))
             .consistent_read(true)
             .send()
             .await
@@ -115,7 +117,7 @@ impl KeysTable {
         self.client
             .update_item()
             .table_name(&self.name)
-            .key("key_id", text(key_id))
+            .key(attributes::KEY_ID, text(key_id))
             .update_expression(expression)
     }
 

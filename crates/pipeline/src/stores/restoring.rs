@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::batch_get::BatchGet;
 use super::idempotency::attempts::is_attempt;
 use super::item::{Item, condition_held, text_of};
+use super::{audit, events, idempotency, keys, subscriptions};
 use crate::error::AwsError;
 
 /// Names a table into which rows can be put back. States are none of them: they are folded again from the log.
@@ -93,13 +94,17 @@ impl RestorableTable {
     }
 
     /// Names the key, and an attribute that each row has besides: two of the tables have keys of one name.
-    const fn attributes(self) -> (&'static str, &'static str) {
+    #[must_use]
+    pub const fn attributes(self) -> (&'static str, &'static str) {
         match self {
-            Self::Events => ("event_id", "sha256"),
-            Self::Idempotency => ("id", "expiration"),
-            Self::Keys => ("key_id", "algorithm"),
-            Self::Subscriptions => ("webhook_id", "first_seen"),
-            Self::Audit => ("id", "at"),
+            Self::Events => (events::attributes::EVENT_ID, events::attributes::SHA256),
+            Self::Idempotency => (idempotency::attributes::ID, idempotency::attributes::EXPIRATION),
+            Self::Keys => (keys::attributes::KEY_ID, keys::attributes::ALGORITHM),
+            Self::Subscriptions => (
+                subscriptions::attributes::WEBHOOK_ID,
+                subscriptions::attributes::FIRST_SEEN,
+            ),
+            Self::Audit => (audit::attributes::ID, audit::attributes::AT),
         }
     }
 

@@ -9,6 +9,8 @@
 //!
 //! Rows are never deleted: Upvest repeats deliveries of a subscription that is gone.
 
+pub mod attributes;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -89,7 +91,7 @@ impl Subscriptions {
         self.client
             .update_item()
             .table_name(&self.table)
-            .key("webhook_id", text(webhook_id))
+            .key(attributes::WEBHOOK_ID, text(webhook_id))
             .update_expression(
                 "SET ours = :true, first_seen = if_not_exists(first_seen, :now) REMOVE outlived_at",
             )
@@ -111,7 +113,7 @@ impl Subscriptions {
         self.client
             .update_item()
             .table_name(&self.table)
-            .key("webhook_id", text(webhook_id))
+            .key(attributes::WEBHOOK_ID, text(webhook_id))
             .update_expression("SET outlived_at = :now, first_seen = if_not_exists(first_seen, :now)")
             .expression_attribute_values(":now", text(self.clock.now().to_string()))
             .send()
@@ -131,7 +133,10 @@ impl Subscriptions {
         let mut outliving = BTreeMap::new();
         while let Some(item) = items.next().await {
             let item = item.map_err(AwsError::of("Scan of the subscriptions table"))?;
-            if let (Some(id), Some(at)) = (text_of(&item, "webhook_id"), text_of(&item, "outlived_at")) {
+            if let (Some(id), Some(at)) = (
+                text_of(&item, attributes::WEBHOOK_ID),
+                text_of(&item, attributes::OUTLIVED_AT),
+            ) {
                 outliving.insert(id.to_owned(), at.to_owned());
             }
         }
@@ -191,8 +196,8 @@ impl Subscriptions {
         let mut rows = BTreeMap::new();
         while let Some(item) = items.next().await {
             let item = item.map_err(AwsError::of("Scan of the subscriptions table"))?;
-            let is_ours = item.get("ours").and_then(|ours| ours.as_bool().ok()) == Some(&true);
-            if let Some(id) = text_of(&item, "webhook_id") {
+            let is_ours = item.get(attributes::OURS).and_then(|ours| ours.as_bool().ok()) == Some(&true);
+            if let Some(id) = text_of(&item, attributes::WEBHOOK_ID) {
                 rows.insert(id.to_owned(), is_ours);
             }
         }
@@ -208,8 +213,8 @@ impl Subscriptions {
             .client
             .put_item()
             .table_name(&self.table)
-            .item("webhook_id", text(webhook_id))
-            .item("first_seen", text(now.to_string()))
+            .item(attributes::WEBHOOK_ID, text(webhook_id))
+            .item(attributes::FIRST_SEEN, text(now.to_string()))
             .condition_expression("attribute_not_exists(webhook_id)")
             .send()
             .await;

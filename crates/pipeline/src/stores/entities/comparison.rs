@@ -7,21 +7,21 @@ use serde::Serialize;
 use upvest::EntityKey;
 
 use super::item::{from_item, to_item};
-use super::{EntityError, Stored};
+use super::{EntityError, Stored, attributes};
 use crate::stores::item::Item;
 
 /// Lists the attributes whose values tell nothing of a person, so that a difference may show them.
 const HARMLESS: [&str; 10] = [
-    "status",
-    "moved_back_from",
-    "last_event_id",
-    "last_event_type",
-    "last_occurred",
-    "object_event_id",
-    "object_type",
-    "object_occurred",
-    "version",
-    "fold",
+    attributes::STATUS,
+    attributes::MOVED_BACK_FROM,
+    attributes::LAST_EVENT_ID,
+    attributes::LAST_EVENT_TYPE,
+    attributes::LAST_OCCURRED,
+    attributes::OBJECT_EVENT_ID,
+    attributes::OBJECT_TYPE,
+    attributes::OBJECT_OCCURRED,
+    attributes::VERSION,
+    attributes::FOLD,
 ];
 
 /// Holds an entity's item, as it is in the table or as it would be written.

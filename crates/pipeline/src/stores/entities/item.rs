@@ -10,7 +10,7 @@ use upvest::packing::{PackingError, pack_history, pack_place, unpack_history, un
 use upvest::projection::{Derived, LastEvent, Newest, Parts, Projection};
 use upvest::{EntityKey, Occurred};
 
-use super::{EntityError, Stored};
+use super::{EntityError, Stored, attributes};
 use crate::stores::item::{Item, number_of, text, text_of};
 
 /// Bounds an item that is written, in bytes. `DynamoDB` takes 400 KB; the rest is left for what an estimate
@@ -19,23 +19,23 @@ const MAX_ITEM_BYTES: usize = 390 * 1024;
 
 /// Names all attributes but the maps of parts and what is computed ([`Projection::derived`]).
 const OWN: [&str; 17] = [
-    "aggregate",
-    "status",
-    "moved_back_from",
-    "related",
-    "user_id",
-    "history",
-    "history_truncated",
-    "unknown_types",
-    "object_event_id",
-    "object_type",
-    "object_occurred",
-    "last_event_id",
-    "last_event_type",
-    "last_occurred",
-    "version",
-    "fold",
-    "transitions",
+    attributes::AGGREGATE,
+    attributes::STATUS,
+    attributes::MOVED_BACK_FROM,
+    attributes::RELATED,
+    attributes::USER_ID,
+    attributes::HISTORY,
+    attributes::HISTORY_TRUNCATED,
+    attributes::UNKNOWN_TYPES,
+    attributes::OBJECT_EVENT_ID,
+    attributes::OBJECT_TYPE,
+    attributes::OBJECT_OCCURRED,
+    attributes::LAST_EVENT_ID,
+    attributes::LAST_EVENT_TYPE,
+    attributes::LAST_OCCURRED,
+    attributes::VERSION,
+    attributes::FOLD,
+    attributes::TRANSITIONS,
 ];
 
 pub(super) fn to_item(entity: &EntityKey, state: &Stored) -> Result<Item, EntityError> {
@@ -53,36 +53,36 @@ pub(super) fn to_item(entity: &EntityKey, state: &Stored) -> Result<Item, Entity
 fn state_item(entity: &EntityKey, projection: &Projection) -> Item {
     let mut item = Item::new();
     let mut put = |name: &str, value| item.insert(name.to_owned(), value);
-    put("aggregate", text(entity.as_str()));
+    put(attributes::AGGREGATE, text(entity.as_str()));
     if let Some(last) = &projection.last {
-        put("last_event_id", text(&last.occurred.event_id));
-        put("last_event_type", text(&last.event_type));
-        put("last_occurred", text(last.occurred.to_string()));
+        put(attributes::LAST_EVENT_ID, text(&last.occurred.event_id));
+        put(attributes::LAST_EVENT_TYPE, text(&last.event_type));
+        put(attributes::LAST_OCCURRED, text(last.occurred.to_string()));
     }
     if let Some(newest) = &projection.newest {
-        put("object_event_id", text(&newest.occurred.event_id));
+        put(attributes::OBJECT_EVENT_ID, text(&newest.occurred.event_id));
         // Usually the object is the last event's, of which all is there already.
         if projection
             .last
             .as_ref()
             .is_none_or(|last| last.occurred != newest.occurred)
         {
-            put("object_type", text(&newest.event_type));
-            put("object_occurred", bytes(pack_place(&newest.occurred)));
+            put(attributes::OBJECT_TYPE, text(&newest.event_type));
+            put(attributes::OBJECT_OCCURRED, bytes(pack_place(&newest.occurred)));
         }
     }
     if let Some(status) = projection.status() {
-        put("status", text(status));
+        put(attributes::STATUS, text(status));
     }
     if let Some(status) = projection.moved_back_from() {
-        put("moved_back_from", text(status));
+        put(attributes::MOVED_BACK_FROM, text(status));
     }
     if let Some(user_id) = projection.user_id() {
-        put("user_id", text(user_id));
+        put(attributes::USER_ID, text(user_id));
     }
-    put("history", bytes(pack_history(&projection.history)));
+    put(attributes::HISTORY, bytes(pack_history(&projection.history)));
     if projection.history_truncated {
-        put("history_truncated", AttributeValue::Bool(true));
+        put(attributes::HISTORY_TRUNCATED, AttributeValue::Bool(true));
     }
     for (map, parts) in &projection.parts {
         put(map, bytes(parts.pack()));
@@ -92,7 +92,7 @@ fn state_item(entity: &EntityKey, projection: &Projection) -> Item {
         .map(|(event_type, occurred)| (event_type.clone(), text(occurred.to_string())))
         .collect();
     if !unknown_types.is_empty() {
-        put("unknown_types", AttributeValue::M(unknown_types));
+        put(attributes::UNKNOWN_TYPES, AttributeValue::M(unknown_types));
     }
     for (name, value) in projection.derived(entity.entity_type()) {
         put(&name, derived(value));
@@ -100,7 +100,7 @@ fn state_item(entity: &EntityKey, projection: &Projection) -> Item {
     let related = projection.related();
     if !related.is_empty() {
         let related = related.iter().map(|key| text(key.as_str()));
-        put("related", AttributeValue::L(related.collect()));
+        put(attributes::RELATED, AttributeValue::L(related.collect()));
     }
     item
 }
@@ -108,12 +108,18 @@ fn state_item(entity: &EntityKey, projection: &Projection) -> Item {
 /// Writes how the events came: see [`NOTES`](super::NOTES).
 fn notes(state: &Stored) -> Item {
     let mut item = Item::from([
-        ("version".to_owned(), AttributeValue::N(state.version.to_string())),
-        ("fold".to_owned(), AttributeValue::N(state.fold.to_string())),
+        (
+            attributes::VERSION.to_owned(),
+            AttributeValue::N(state.version.to_string()),
+        ),
+        (
+            attributes::FOLD.to_owned(),
+            AttributeValue::N(state.fold.to_string()),
+        ),
     ]);
     if !state.transitions.is_empty() {
         let transitions = Transition::pack(&state.transitions);
-        item.insert("transitions".to_owned(), bytes(transitions));
+        item.insert(attributes::TRANSITIONS.to_owned(), bytes(transitions));
     }
     item
 }
@@ -121,43 +127,45 @@ fn notes(state: &Stored) -> Item {
 /// Reads an item; where that cannot be done, names the attribute that is missing or is not what we write.
 pub(super) fn from_item(entity: &EntityKey, item: &Item) -> Result<Stored, String> {
     let last = LastEvent {
-        event_type: required(item, "last_event_type")?,
-        occurred: occurred(item, "last_occurred")?,
+        event_type: required(item, attributes::LAST_EVENT_TYPE)?,
+        occurred: occurred(item, attributes::LAST_OCCURRED)?,
     };
     let mut parts = BTreeMap::new();
     for name in part_maps(entity.entity_type()).filter(|name| item.contains_key(*name)) {
         parts.insert(name.to_owned(), packed(item, name, Parts::unpack)?);
     }
-    let transitions = match item.contains_key("transitions") {
-        true => packed(item, "transitions", Transition::unpack)?,
+    let transitions = match item.contains_key(attributes::TRANSITIONS) {
+        true => packed(item, attributes::TRANSITIONS, Transition::unpack)?,
         false => Vec::new(),
     };
     Ok(Stored {
         projection: Projection {
             newest: newest(entity, item, &last)?,
             last: Some(last),
-            history: packed(item, "history", unpack_history)?,
-            history_truncated: item.contains_key("history_truncated"),
+            history: packed(item, attributes::HISTORY, unpack_history)?,
+            history_truncated: item.contains_key(attributes::HISTORY_TRUNCATED),
             parts,
             unknown_types: unknown_types(item)?,
         },
-        version: positive(item, "version")?,
-        fold: positive(item, "fold")?.try_into().map_err(|_| "fold")?,
+        version: positive(item, attributes::VERSION)?,
+        fold: positive(item, attributes::FOLD)?
+            .try_into()
+            .map_err(|_| attributes::FOLD)?,
         transitions,
     })
 }
 
 fn newest(entity: &EntityKey, item: &Item, last: &LastEvent) -> Result<Option<Newest>, String> {
-    if !item.contains_key("object_event_id") {
+    if !item.contains_key(attributes::OBJECT_EVENT_ID) {
         return Ok(None);
     }
-    let event_id = required(item, "object_event_id")?;
+    let event_id = required(item, attributes::OBJECT_EVENT_ID)?;
     let (event_type, occurred) = match event_id == last.occurred.event_id {
         true => (last.event_type.clone(), last.occurred.clone()),
         false => {
             let unpack = |bytes: &[u8]| unpack_place(bytes, event_id.clone());
-            let occurred = packed(item, "object_occurred", unpack)?;
-            (required(item, "object_type")?, occurred)
+            let occurred = packed(item, attributes::OBJECT_OCCURRED, unpack)?;
+            (required(item, attributes::OBJECT_TYPE)?, occurred)
         }
     };
     let maps: BTreeSet<&str> = part_maps(entity.entity_type()).collect();
@@ -165,8 +173,8 @@ fn newest(entity: &EntityKey, item: &Item, last: &LastEvent) -> Result<Option<Ne
         .iter()
         .filter(|(name, _)| !OWN.contains(&name.as_str()) && !maps.contains(name.as_str()));
     let computed = computed.filter_map(|(name, value)| Some((name.clone(), derived_from(value)?)));
-    let related = match item.get("related") {
-        Some(related) => texts(related).ok_or("related")?,
+    let related = match item.get(attributes::RELATED) {
+        Some(related) => texts(related).ok_or(attributes::RELATED)?,
         None => Vec::new(),
     };
     Ok(Some(Newest::from_stored(
@@ -174,12 +182,12 @@ fn newest(entity: &EntityKey, item: &Item, last: &LastEvent) -> Result<Option<Ne
         occurred,
         computed.collect(),
         related.into_iter().map(EntityKey::from_stored).collect(),
-        text_of(item, "user_id").map(str::to_owned),
+        text_of(item, attributes::USER_ID).map(str::to_owned),
     )))
 }
 
 fn unknown_types(item: &Item) -> Result<BTreeMap<String, Occurred>, String> {
-    const NAME: &str = "unknown_types";
+    const NAME: &str = attributes::UNKNOWN_TYPES;
     let Some(types) = item.get(NAME) else {
         return Ok(BTreeMap::new());
     };

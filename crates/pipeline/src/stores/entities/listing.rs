@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use upvest::{EntityKey, Occurred};
 
 use super::reading::key_of;
-use super::{Entities, EntityError};
+use super::{Entities, EntityError, attributes};
 use crate::error::AwsError;
 use crate::stores::item::{Item, text_of};
 
@@ -43,8 +43,8 @@ impl Entities {
             .scan()
             .projection_expression("#aggregate, #status, user_id, last_event_type, last_occurred")
             // Reserved words of DynamoDB.
-            .expression_attribute_names("#aggregate", "aggregate")
-            .expression_attribute_names("#status", "status");
+            .expression_attribute_names("#aggregate", attributes::AGGREGATE)
+            .expression_attribute_names("#status", attributes::STATUS);
         let page = self.page(scan, after).await?;
         Ok(SummaryPage {
             entities: page.items().iter().filter_map(Summary::of).collect(),
@@ -83,12 +83,13 @@ impl Entities {
 impl Summary {
     fn of(item: &Item) -> Option<Self> {
         let owned = |name: &str| text_of(item, name).map(str::to_owned);
-        let occurred = text_of(item, "last_occurred").and_then(|text| Occurred::from_stored(text).ok());
+        let occurred =
+            text_of(item, attributes::LAST_OCCURRED).and_then(|text| Occurred::from_stored(text).ok());
         Some(Self {
             entity: key_of(item)?,
-            status: owned("status"),
-            user_id: owned("user_id"),
-            last: owned("last_event_type").zip(occurred),
+            status: owned(attributes::STATUS),
+            user_id: owned(attributes::USER_ID),
+            last: owned(attributes::LAST_EVENT_TYPE).zip(occurred),
         })
     }
 }

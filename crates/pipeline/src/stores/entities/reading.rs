@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::operation::scan::ScanOutput;
 use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use upvest::EntityKey;
 
-use super::{Entities, EntityError, EntityItem, Stored};
+use super::{Entities, EntityError, EntityItem, Stored, attributes};
 use crate::error::AwsError;
 use crate::stores::batch_get::BatchGet;
 use crate::stores::item::{Item, text, text_of};
@@ -47,7 +47,7 @@ impl Entities {
     ) -> Result<HashMap<EntityKey, Result<Loaded, EntityError>>, AwsError> {
         const CALL: &str = "BatchGetItem of the entities table";
         let keys: Vec<&str> = entities.iter().map(|entity| entity.as_str()).collect();
-        let read = BatchGet::new(&self.client, &self.table, "aggregate", CALL);
+        let read = BatchGet::new(&self.client, &self.table, attributes::AGGREGATE, CALL);
         let items = read.read(&keys).await?;
         let loaded = items.into_iter().filter_map(|item| {
             let entity = key_of(&item)?;
@@ -68,7 +68,7 @@ impl Entities {
             .client
             .get_item()
             .table_name(&self.table)
-            .key("aggregate", text(entity.as_str()))
+            .key(attributes::AGGREGATE, text(entity.as_str()))
             .consistent_read(true)
             .send()
             .await
@@ -141,7 +141,8 @@ impl Entities {
         scan: ScanFluentBuilder,
         after: Option<EntityKey>,
     ) -> Result<ScanOutput, AwsError> {
-        let after = after.map(|entity| Item::from([("aggregate".to_owned(), text(entity.as_str()))]));
+        let after =
+            after.map(|entity| Item::from([(attributes::AGGREGATE.to_owned(), text(entity.as_str()))]));
         let page = scan.table_name(&self.table).set_exclusive_start_key(after);
         page.send().await.map_err(AwsError::of(SCAN))
     }
@@ -152,10 +153,10 @@ impl Entities {
             .table_name(&self.table)
             .projection_expression("#aggregate")
             // A reserved word of DynamoDB.
-            .expression_attribute_names("#aggregate", "aggregate")
+            .expression_attribute_names("#aggregate", attributes::AGGREGATE)
     }
 }
 
 pub(super) fn key_of(item: &Item) -> Option<EntityKey> {
-    text_of(item, "aggregate").map(|key| EntityKey::from_stored(key.to_owned()))
+    text_of(item, attributes::AGGREGATE).map(|key| EntityKey::from_stored(key.to_owned()))
 }

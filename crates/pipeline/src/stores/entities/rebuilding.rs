@@ -5,7 +5,7 @@ use upvest::effects::Transition;
 use upvest::{EntityKey, Projection};
 
 use super::item::to_item;
-use super::{Entities, EntityError, EntityItem, Stored};
+use super::{Entities, EntityError, EntityItem, Stored, attributes};
 use crate::stores::item::{condition_held, number_of};
 
 impl Entities {
@@ -41,8 +41,10 @@ impl Entities {
         EntityItem(before): &EntityItem,
         projection: Projection,
     ) -> Result<Stored, EntityError> {
-        let version = number_of(before, "version").and_then(|number| number.try_into().ok());
-        let transitions = before.get("transitions").and_then(|packed| packed.as_b().ok());
+        let version = number_of(before, attributes::VERSION).and_then(|number| number.try_into().ok());
+        let transitions = before
+            .get(attributes::TRANSITIONS)
+            .and_then(|packed| packed.as_b().ok());
         let transitions = transitions.and_then(|packed| Transition::unpack(packed.as_ref()).ok());
         let state = Stored {
             version: version.unwrap_or(0_u64).saturating_add(1),
@@ -54,15 +56,15 @@ impl Entities {
             .put_item()
             .table_name(&self.table)
             .set_item(Some(to_item(entity, &state)?))
-            .expression_attribute_names("#version", "version");
-        let request = match before.get("version") {
+            .expression_attribute_names("#version", attributes::VERSION);
+        let request = match before.get(attributes::VERSION) {
             Some(version) => request
                 .condition_expression("#version = :before")
                 .expression_attribute_values(":before", AttributeValue::clone(version)),
             // `aggregate` is a reserved word.
             None => request
                 .condition_expression("attribute_exists(#aggregate) AND attribute_not_exists(#version)")
-                .expression_attribute_names("#aggregate", "aggregate"),
+                .expression_attribute_names("#aggregate", attributes::AGGREGATE),
         };
         match condition_held(request.send().await, "PutItem to the entities table")? {
             true => Ok(state),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use upvest::EntityKey;
 
-use super::Entities;
 use super::reading::key_of;
+use super::{Entities, attributes};
 use crate::error::AwsError;
 
 /// Holds what a page of the table says of unknown event types.
@@ -30,11 +30,14 @@ impl Entities {
         let scan = self
             .client
             .scan()
-            .projection_expression("unknown_types")
+            .projection_expression(attributes::UNKNOWN_TYPES)
             .filter_expression("attribute_exists(unknown_types)");
         let page = self.page(scan, after).await?;
         let mut types = BTreeMap::new();
-        let named = page.items().iter().filter_map(|item| item.get("unknown_types"));
+        let named = page
+            .items()
+            .iter()
+            .filter_map(|item| item.get(attributes::UNKNOWN_TYPES));
         for event_type in named
             .filter_map(|types| AttributeValue::as_m(types).ok())
             .flat_map(|types| types.keys())

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use upvest::EntityKey;
 
 use super::item::to_item;
-use super::{Entities, EntityError, Loaded, Stored};
+use super::{Entities, EntityError, Loaded, Stored, attributes};
 use crate::error::AwsError;
 use crate::stores::item::{Item, condition_held, text};
 
@@ -116,10 +116,10 @@ impl Entities {
             // `aggregate` is a reserved word.
             ..=1 => request
                 .condition_expression("attribute_not_exists(#aggregate)")
-                .expression_attribute_names("#aggregate", "aggregate"),
+                .expression_attribute_names("#aggregate", attributes::AGGREGATE),
             version => request
                 .condition_expression("#version = :before")
-                .expression_attribute_names("#version", "version")
+                .expression_attribute_names("#version", attributes::VERSION)
                 .expression_attribute_values(":before", before(version)),
         };
         match condition_held(request.send().await, "PutItem to the entities table")? {
@@ -159,7 +159,7 @@ fn update(
 ) -> (String, Vec<AttributeValue>) {
     let mut clauses = String::new();
     let mut parameters = Vec::new();
-    for (name, value) in item.iter().filter(|(name, _)| *name != "aggregate") {
+    for (name, value) in item.iter().filter(|(name, _)| *name != attributes::AGGREGATE) {
         clauses.push_str(&format!(" SET \"{name}\"=?"));
         parameters.push(value.clone());
     }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use upvest::{EntityKey, Occurred};
 
+use super::attributes;
 use crate::error::AwsError;
 use crate::stores::item::{Item, take_text};
 
@@ -100,18 +101,18 @@ impl LoggedEvent {
     pub(super) fn from_item(item: Item) -> Result<Self, LogError> {
         let mut required = Required::of(item)?;
         Ok(Self {
-            event_type: required.text("type")?,
-            delivery_id: required.text("delivery_id")?,
-            sha256: required.text("sha256")?,
+            event_type: required.text(attributes::EVENT_TYPE)?,
+            delivery_id: required.text(attributes::DELIVERY_ID)?,
+            sha256: required.text(attributes::SHA256)?,
             received_at: required
-                .text("received_at")?
+                .text(attributes::RECEIVED_AT)?
                 .parse()
-                .map_err(|_| required.unusable("received_at"))?,
+                .map_err(|_| required.unusable(attributes::RECEIVED_AT))?,
             occurred: required.occurred()?,
-            aggregate: take_text(&mut required.item, "aggregate").map(EntityKey::from_stored),
-            time_flag: take_text(&mut required.item, "time_flag"),
-            object: take_text(&mut required.item, "object"),
-            archived_at: take_text(&mut required.item, "archived_at"),
+            aggregate: take_text(&mut required.item, attributes::AGGREGATE).map(EntityKey::from_stored),
+            time_flag: take_text(&mut required.item, attributes::TIME_FLAG),
+            object: take_text(&mut required.item, attributes::OBJECT),
+            archived_at: take_text(&mut required.item, attributes::ARCHIVED_AT),
             event_id: required.event_id,
         })
     }
@@ -126,7 +127,7 @@ pub(super) struct Required {
 impl Required {
     /// Takes the item's key out of it, by which the errors of the others name it.
     pub(super) fn of(mut item: Item) -> Result<Self, LogError> {
-        let event_id = take_text(&mut item, "event_id").ok_or_else(|| unusable("", "event_id"))?;
+        let event_id = take_text(&mut item, attributes::EVENT_ID).ok_or_else(|| unusable("", attributes::EVENT_ID))?;
         Ok(Self { event_id, item })
     }
 
@@ -137,8 +138,8 @@ impl Required {
 
     /// Takes the attribute `occurred`, the sort key of the index by entity, or names it as unusable.
     pub(super) fn occurred(&mut self) -> Result<Occurred, LogError> {
-        let occurred = self.text("occurred")?;
-        Occurred::from_stored(&occurred).map_err(|_| self.unusable("occurred"))
+        let occurred = self.text(attributes::OCCURRED)?;
+        Occurred::from_stored(&occurred).map_err(|_| self.unusable(attributes::OCCURRED))
     }
 
     fn unusable(&self, attribute: &'static str) -> LogError {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use upvest::{EntityKey, Occurred};
 
-use super::EventLog;
 use super::item::{LogError, LoggedEvent, conflict_key};
+use super::{EventLog, attributes};
 use crate::error::AwsError;
 use crate::stores::batch_get::{BATCH, BatchGet};
 use crate::stores::item::{Item, take_text, text};
@@ -48,7 +48,7 @@ impl EventLog {
     ///
     /// [`AwsError`] when that cannot be found out.
     pub async fn contains(&self, event_id: &str) -> Result<bool, AwsError> {
-        Ok(self.item(event_id, Some("event_id")).await?.is_some())
+        Ok(self.item(event_id, Some(attributes::EVENT_ID)).await?.is_some())
     }
 
     /// Reads the events of these keys that are in the log, by key. Each key is to be given once.
@@ -72,25 +72,25 @@ impl EventLog {
     /// [`AwsError`] when some of them are not known.
     pub async fn owners(&self, keys: &[&str]) -> Result<HashMap<String, Owner>, AwsError> {
         let read = self.batch_get().only(&[
-            "event_id",
-            "delivery_id",
-            "sha256",
-            "type",
-            "aggregate",
-            "occurred",
+            attributes::EVENT_ID,
+            attributes::DELIVERY_ID,
+            attributes::SHA256,
+            attributes::EVENT_TYPE,
+            attributes::AGGREGATE,
+            attributes::OCCURRED,
         ]);
         let items = read.read(keys).await?;
         let owner = |mut item: Item| {
             let mut own = |name| take_text(&mut item, name);
-            let event_id = own("event_id").ok_or("event_id")?;
+            let event_id = own(attributes::EVENT_ID).ok_or(attributes::EVENT_ID)?;
             let owner = Owner {
-                aggregate: own("aggregate").map(EntityKey::from_stored),
-                delivery_id: own("delivery_id").ok_or("delivery_id")?,
-                sha256: own("sha256").ok_or("sha256")?,
-                event_type: own("type").ok_or("type")?,
-                occurred: own("occurred")
+                aggregate: own(attributes::AGGREGATE).map(EntityKey::from_stored),
+                delivery_id: own(attributes::DELIVERY_ID).ok_or(attributes::DELIVERY_ID)?,
+                sha256: own(attributes::SHA256).ok_or(attributes::SHA256)?,
+                event_type: own(attributes::EVENT_TYPE).ok_or(attributes::EVENT_TYPE)?,
+                occurred: own(attributes::OCCURRED)
                     .and_then(|occurred| Occurred::from_stored(&occurred).ok())
-                    .ok_or("occurred")?,
+                    .ok_or(attributes::OCCURRED)?,
             };
             Ok((event_id, owner))
         };
@@ -140,7 +140,7 @@ impl EventLog {
             .client
             .get_item()
             .table_name(&self.table)
-            .key("event_id", text(key))
+            .key(attributes::EVENT_ID, text(key))
             .set_projection_expression(projection.map(str::to_owned))
             .consistent_read(true)
             .send()
@@ -150,6 +150,6 @@ impl EventLog {
     }
 
     fn batch_get(&self) -> BatchGet<'_> {
-        BatchGet::new(&self.client, &self.table, "event_id", CALL)
+        BatchGet::new(&self.client, &self.table, attributes::EVENT_ID, CALL)
     }
 }

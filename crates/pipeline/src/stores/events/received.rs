@@ -5,8 +5,8 @@ use std::ops::Range;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::EventLog;
 use super::item::{LogError, LoggedEvent};
+use super::{EventLog, attributes};
 use crate::error::AwsError;
 use crate::stores::item::{Item, take_text, text};
 
@@ -32,12 +32,14 @@ impl EventLog {
             )
             .filter_expression("received_at >= :from AND received_at < :to")
             // Reserved words of DynamoDB.
-            .expression_attribute_names("#type", "type")
-            .expression_attribute_names("#aggregate", "aggregate")
+            .expression_attribute_names("#type", attributes::EVENT_TYPE)
+            .expression_attribute_names("#aggregate", attributes::AGGREGATE)
             .expression_attribute_values(":from", text(from))
             .expression_attribute_values(":to", text(to))
             .consistent_read(true)
-            .set_exclusive_start_key(after.map(|key| Item::from([("event_id".to_owned(), text(key))])))
+            .set_exclusive_start_key(
+                after.map(|key| Item::from([(attributes::EVENT_ID.to_owned(), text(key))])),
+            )
             .send()
             .await
             .map_err(AwsError::of("Scan of the events table"))?;
@@ -54,7 +56,7 @@ impl EventLog {
         Ok((
             events.filter(is_within).collect::<Result<_, _>>()?,
             page.last_evaluated_key
-                .and_then(|mut key| take_text(&mut key, "event_id")),
+                .and_then(|mut key| take_text(&mut key, attributes::EVENT_ID)),
         ))
     }
 }

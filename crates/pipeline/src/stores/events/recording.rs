@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use super::{EventLog, Owner, conflict_key};
+use super::{EventLog, Owner, attributes, conflict_key};
 use crate::error::AwsError;
 
 const CALL: &str = "BatchExecuteStatement of the events table";
@@ -66,23 +66,23 @@ impl NewEvent<'_> {
 
     fn attributes(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let object = if self.object.len() <= MAX_OBJECT_BYTES {
-            ("object", self.object)
+            (attributes::OBJECT, self.object)
         } else {
-            ("archived_at", &*self.archived_at)
+            (attributes::ARCHIVED_AT, &*self.archived_at)
         };
         let aggregate = self.aggregate.as_deref();
         [
-            ("event_id", &*self.event_id),
-            ("type", &*self.event_type),
-            ("occurred", &*self.occurred),
-            ("delivery_id", &*self.delivery_id),
-            ("received_at", &*self.received_at),
-            ("sha256", &*self.sha256),
+            (attributes::EVENT_ID, &*self.event_id),
+            (attributes::EVENT_TYPE, &*self.event_type),
+            (attributes::OCCURRED, &*self.occurred),
+            (attributes::DELIVERY_ID, &*self.delivery_id),
+            (attributes::RECEIVED_AT, &*self.received_at),
+            (attributes::SHA256, &*self.sha256),
             object,
         ]
         .into_iter()
-        .chain(aggregate.map(|aggregate| ("aggregate", aggregate)))
-        .chain(self.time_flag.map(|flag| ("time_flag", flag)))
+        .chain(aggregate.map(|aggregate| (attributes::AGGREGATE, aggregate)))
+        .chain(self.time_flag.map(|flag| (attributes::TIME_FLAG, flag)))
     }
 }
 

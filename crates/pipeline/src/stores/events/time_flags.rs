@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::EventLog;
+use super::{EventLog, attributes};
 use crate::error::AwsError;
 use crate::stores::item::{Item, text, text_of};
 
@@ -30,8 +30,10 @@ impl EventLog {
             .table_name(&self.table)
             .projection_expression("time_flag,#type")
             .filter_expression("attribute_exists(time_flag)")
-            .expression_attribute_names("#type", "type")
-            .set_exclusive_start_key(after.map(|key| Item::from([("event_id".to_owned(), text(key))])));
+            .expression_attribute_names("#type", attributes::EVENT_TYPE)
+            .set_exclusive_start_key(
+                after.map(|key| Item::from([(attributes::EVENT_ID.to_owned(), text(key))])),
+            );
         let page = scan
             .send()
             .await
@@ -39,14 +41,16 @@ impl EventLog {
         let mut flagged = BTreeMap::new();
         for item in page.items() {
             let of = |attribute| text_of(item, attribute).unwrap_or_default().to_owned();
-            *flagged.entry((of("time_flag"), of("type"))).or_default() += 1;
+            *flagged
+                .entry((of(attributes::TIME_FLAG), of(attributes::EVENT_TYPE)))
+                .or_default() += 1;
         }
         Ok(TimeFlags {
             flagged,
             events: u64::try_from(page.scanned_count()).unwrap_or(0),
             next: page
                 .last_evaluated_key()
-                .and_then(|key| text_of(key, "event_id").map(str::to_owned)),
+                .and_then(|key| text_of(key, attributes::EVENT_ID).map(str::to_owned)),
         })
     }
 }

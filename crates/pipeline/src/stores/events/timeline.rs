@@ -2,8 +2,8 @@
 
 use upvest::{EntityKey, Occurred};
 
-use super::EventLog;
 use super::item::{LogError, LoggedEvent, Required};
+use super::{EventLog, attributes};
 use crate::error::AwsError;
 use crate::stores::batch_get::BATCH;
 use crate::stores::item::{Item, take_text, text};
@@ -44,9 +44,9 @@ impl TimelineEntry {
     fn from_item(item: Item) -> Result<Self, LogError> {
         let mut required = Required::of(item)?;
         Ok(Self {
-            entity: EntityKey::from_stored(required.text("aggregate")?),
+            entity: EntityKey::from_stored(required.text(attributes::AGGREGATE)?),
             occurred: required.occurred()?,
-            event_type: required.text("type")?,
+            event_type: required.text(attributes::EVENT_TYPE)?,
         })
     }
 }
@@ -54,9 +54,9 @@ impl TimelineEntry {
 impl TimelineCursor {
     fn into_key(self) -> Item {
         [
-            ("event_id", self.occurred.event_id.clone()),
-            ("aggregate", self.entity.to_string()),
-            ("occurred", self.occurred.to_string()),
+            (attributes::EVENT_ID, self.occurred.event_id.clone()),
+            (attributes::AGGREGATE, self.entity.to_string()),
+            (attributes::OCCURRED, self.occurred.to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), text(value)))
         .into()
@@ -64,8 +64,8 @@ impl TimelineCursor {
 
     fn from_key(mut key: Item) -> Option<Self> {
         Some(Self {
-            entity: EntityKey::from_stored(take_text(&mut key, "aggregate")?),
-            occurred: Occurred::from_stored(&take_text(&mut key, "occurred")?).ok()?,
+            entity: EntityKey::from_stored(take_text(&mut key, attributes::AGGREGATE)?),
+            occurred: Occurred::from_stored(&take_text(&mut key, attributes::OCCURRED)?).ok()?,
         })
     }
 }
@@ -100,7 +100,7 @@ impl EventLog {
             .index_name(INDEX)
             .key_condition_expression("#aggregate = :entity AND occurred > :after")
             // A reserved word of DynamoDB.
-            .expression_attribute_names("#aggregate", "aggregate")
+            .expression_attribute_names("#aggregate", attributes::AGGREGATE)
             .expression_attribute_values(":entity", text(entity.as_str()))
             .expression_attribute_values(":after", text(after))
             .set_limit(limit)

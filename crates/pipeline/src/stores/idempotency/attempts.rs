@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 
-use super::Invocation;
+use super::{Invocation, attributes};
 use crate::error::AwsError;
 use crate::runtime::clock::Clock;
 use crate::stores::item::{Item, condition_held, item_in_the_way, number, number_of, text, text_of};
@@ -134,11 +134,13 @@ impl Attempts {
             }
             Err(error) => item_in_the_way(error, UPDATE)?,
         };
-        let is_of_another = text_of(&found, "message") != Some(message_id);
-        if is_of_another || number_of(&found, "expiration").is_none_or(|until| until < now.as_second()) {
+        let is_of_another = text_of(&found, attributes::MESSAGE) != Some(message_id);
+        if is_of_another
+            || number_of(&found, attributes::EXPIRATION).is_none_or(|until| until < now.as_second())
+        {
             return self.begin_anew(id, message_id, invocation, now).await;
         }
-        Ok(match text_of(&found, "owner") {
+        Ok(match text_of(&found, attributes::OWNER) {
             Some(owner) if owner == invocation.request_id => {
                 Opening::Opened(attempt(id, invocation, count_of(&found)))
             }
@@ -178,7 +180,7 @@ impl Attempts {
             }
             Err(error) => {
                 let found = item_in_the_way(error, UPDATE)?;
-                let is_ours = text_of(&found, "owner") == Some(&invocation.request_id);
+                let is_ours = text_of(&found, attributes::OWNER) == Some(&invocation.request_id);
                 Ok(is_ours.then(|| attempt(suspect.id.clone(), invocation, count_of(&found))))
             }
         }
@@ -199,10 +201,10 @@ impl Attempts {
             .client
             .update_item()
             .table_name(&self.table)
-            .key("id", text(&attempt.id))
+            .key(attributes::ID, text(&attempt.id))
             .update_expression("REMOVE #owner, in_progress_expiration ADD attempts :not_counted")
             .condition_expression("#owner = :owner")
-            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_names("#owner", attributes::OWNER)
             .expression_attribute_values(":owner", text(&attempt.owner))
             .expression_attribute_values(":not_counted", number(not_counted));
         condition_held(request.send().await, UPDATE).map(drop)
@@ -222,9 +224,9 @@ impl Attempts {
             .client
             .delete_item()
             .table_name(&self.table)
-            .key("id", text(id))
+            .key(attributes::ID, text(id))
             .condition_expression("#owner = :owner")
-            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_names("#owner", attributes::OWNER)
             .expression_attribute_values(":owner", text(owner));
         condition_held(request.send().await, DELETE).map(drop)
     }
@@ -249,7 +251,7 @@ impl Attempts {
             Ok(_) => Ok(Opening::Opened(attempt(id, invocation, 1))),
             Err(error) => {
                 let found = item_in_the_way(error, UPDATE)?;
-                let is_ours = text_of(&found, "owner") == Some(&invocation.request_id);
+                let is_ours = text_of(&found, attributes::OWNER) == Some(&invocation.request_id);
                 Ok(match is_ours {
                     true => Opening::Opened(attempt(id, invocation, 1)),
                     false => Opening::InProgress,
@@ -265,9 +267,9 @@ impl Attempts {
         self.client
             .update_item()
             .table_name(&self.table)
-            .key("id", text(id))
-            .expression_attribute_names("#owner", "owner")
-            .expression_attribute_names("#message", "message")
+            .key(attributes::ID, text(id))
+            .expression_attribute_names("#owner", attributes::OWNER)
+            .expression_attribute_names("#message", attributes::MESSAGE)
             .expression_attribute_values(":owner", text(&invocation.request_id))
             .expression_attribute_values(":message", text(message_id))
             .expression_attribute_values(":deadline", number(invocation.deadline.as_millisecond()))
@@ -287,11 +289,11 @@ fn attempt(id: String, invocation: &Invocation, count: u32) -> Attempt {
 }
 
 fn count_of(item: &Item) -> u32 {
-    let count = number_of(item, "attempts").and_then(|count| u32::try_from(count).ok());
+    let count = number_of(item, attributes::ATTEMPTS).and_then(|count| u32::try_from(count).ok());
     count.unwrap_or(1)
 }
 
 fn has_ended(item: &Item, now: Timestamp) -> bool {
-    let ends = number_of(item, "in_progress_expiration");
+    let ends = number_of(item, attributes::IN_PROGRESS_EXPIRATION);
     ends.is_none_or(|ends| ends < now.as_millisecond())
 }

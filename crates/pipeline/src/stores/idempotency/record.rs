@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::attributes;
 use crate::stores::item::{Item, number_of, text_of};
 
 /// Gives the value of `status` while somebody works.
@@ -48,14 +49,15 @@ impl Record {
         let own = |name| text_of(item, name).map(str::to_owned);
         Self {
             // A condition that did not hold because there is no record gives an empty item.
-            id: own("id").unwrap_or_default(),
-            validation: own("validation"),
-            data: own("data"),
-            leased_until: number_of(item, "in_progress_expiration")
+            id: own(attributes::ID).unwrap_or_default(),
+            validation: own(attributes::VALIDATION),
+            data: own(attributes::DATA),
+            leased_until: number_of(item, attributes::IN_PROGRESS_EXPIRATION)
                 .and_then(|at| Timestamp::from_millisecond(at).ok()),
-            kept_until: number_of(item, "expiration").and_then(|at| Timestamp::from_second(at).ok()),
-            status: own("status"),
-            owner: own("owner"),
+            kept_until: number_of(item, attributes::EXPIRATION)
+                .and_then(|at| Timestamp::from_second(at).ok()),
+            status: own(attributes::STATUS),
+            owner: own(attributes::OWNER),
         }
     }
 

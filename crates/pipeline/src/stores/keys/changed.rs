@@ -7,7 +7,7 @@
 
 use upvest::signature::Jwk;
 
-use super::{KeyRow, KeysTable, PUT};
+use super::{KeyRow, KeysTable, PUT, attributes};
 use crate::error::AwsError;
 use crate::stores::item::{Item, condition_held, text};
 
@@ -106,7 +106,10 @@ impl KeysTable {
 
 /// Writes the condition that a row is the key that was read, and that nobody said anything else of its trust since.
 pub(super) fn unchanged(row: &KeyRow) -> (String, Option<Item>) {
-    let attributes = [("jwk", &row.jwk), ("distrusted_at", &row.distrusted_at)];
+    let attributes = [
+        (attributes::JWK, &row.jwk),
+        (attributes::DISTRUSTED_AT, &row.distrusted_at),
+    ];
     let (mut condition, mut values) = ("attribute_exists(key_id)".to_owned(), Item::new());
     for (name, value) in attributes {
         match value {

@@ -5,7 +5,7 @@
 
 use upvest::signature::Jwk;
 
-use super::{KeyRow, KeysTable, UPDATE};
+use super::{KeyRow, KeysTable, UPDATE, attributes};
 use crate::error::AwsError;
 use crate::stores::item::{condition_held, text};
 
@@ -47,7 +47,7 @@ impl KeysTable {
     ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
         self.update_now(&row.key_id, expression)
             // A reserved word of DynamoDB.
-            .expression_attribute_names("#source", "source")
+            .expression_attribute_names("#source", attributes::SOURCE)
             .expression_attribute_values(
                 ":source",
                 text(row.source.as_ref().expect("a fetch wrote the row")),

@@ -4,12 +4,15 @@ mod new_rows;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use upvest::signature::{Algorithm, Dialect, Jwk};
 
+use super::attributes;
 use super::changed::{is_reserved, named};
 use super::proved::Use;
 use crate::stores::item::{Item, text, text_of};
@@ -145,13 +148,13 @@ impl KeyRow {
 
     /// Reads `algorithm`, or names it as unusable.
     pub(super) fn parsed_algorithm(&self) -> Result<Algorithm, Unusable> {
-        parsed(self.algorithm.as_deref(), "algorithm")
+        parsed(self.algorithm.as_deref(), attributes::ALGORITHM)
     }
 
     /// Reads `jwk`, or names it as unusable.
     pub(super) fn parsed_jwk(&self) -> Result<Jwk, Unusable> {
-        let jwk = self.jwk.as_deref().ok_or("jwk")?;
-        let jwk: Jwk = serde_json::from_str(jwk).map_err(|_| "jwk")?;
+        let jwk = self.jwk.as_deref().ok_or(attributes::JWK)?;
+        let jwk: Jwk = serde_json::from_str(jwk).map_err(|_| attributes::JWK)?;
         Ok(jwk.with_key_id(self.named()))
     }
 
@@ -160,7 +163,7 @@ impl KeyRow {
         match self.only.as_deref() {
             None => Ok(Limit::None),
             Some(SYNTHETIC) => Ok(Limit::SyntheticEvents),
-            Some(_) => Err("only"),
+            Some(_) => Err(attributes::ONLY),
         }
     }
 
@@ -168,41 +171,45 @@ impl KeyRow {
     pub(super) fn from_item(item: &Item) -> Self {
         let own = |name| text_of(item, name).map(str::to_owned);
         Self {
-            key_id: own("key_id").expect("the table's key is a text, and read with every item"),
-            algorithm: own("algorithm"),
-            source: own("source"),
-            first_seen: own("first_seen"),
-            last_seen: own("last_seen"),
-            retired_at: own("retired_at"),
-            distrusted_at: own("distrusted_at"),
-            last_proved: own("last_proved"),
-            dialects: texts_of(item, "dialects"),
-            earlier: texts_of(item, "earlier"),
-            jwk: own("jwk"),
-            secret: own("secret"),
+            key_id: own(attributes::KEY_ID).expect("the table's key is a text, and read with every item"),
+            algorithm: own(attributes::ALGORITHM),
+            source: own(attributes::SOURCE),
+            first_seen: own(attributes::FIRST_SEEN),
+            last_seen: own(attributes::LAST_SEEN),
+            retired_at: own(attributes::RETIRED_AT),
+            distrusted_at: own(attributes::DISTRUSTED_AT),
+            last_proved: own(attributes::LAST_PROVED),
+            dialects: texts_of(item, attributes::DIALECTS),
+            earlier: texts_of(item, attributes::EARLIER),
+            jwk: own(attributes::JWK),
+            secret: own(attributes::SECRET),
             // A limit of another kind must not disappear: it would be taken for none.
             only: item
-                .get("only")
+                .get(attributes::ONLY)
                 .map(|only| only.as_s().cloned().unwrap_or_default()),
         }
     }
 
-    /// Writes the item that keeps it.
-    pub(super) fn to_item(&self) -> Item {
+    /// Writes the item that keeps it, as whoever puts a row there by hand does too.
+    #[must_use]
+    pub fn to_item(&self) -> HashMap<String, AttributeValue> {
         let attributes = [
-            ("key_id", Some(&self.key_id)),
-            ("algorithm", self.algorithm.as_ref()),
-            ("source", self.source.as_ref()),
-            ("first_seen", self.first_seen.as_ref()),
-            ("last_seen", self.last_seen.as_ref()),
-            ("retired_at", self.retired_at.as_ref()),
-            ("distrusted_at", self.distrusted_at.as_ref()),
-            ("last_proved", self.last_proved.as_ref()),
-            ("jwk", self.jwk.as_ref()),
-            ("secret", self.secret.as_ref()),
-            ("only", self.only.as_ref()),
+            (attributes::KEY_ID, Some(&self.key_id)),
+            (attributes::ALGORITHM, self.algorithm.as_ref()),
+            (attributes::SOURCE, self.source.as_ref()),
+            (attributes::FIRST_SEEN, self.first_seen.as_ref()),
+            (attributes::LAST_SEEN, self.last_seen.as_ref()),
+            (attributes::RETIRED_AT, self.retired_at.as_ref()),
+            (attributes::DISTRUSTED_AT, self.distrusted_at.as_ref()),
+            (attributes::LAST_PROVED, self.last_proved.as_ref()),
+            (attributes::JWK, self.jwk.as_ref()),
+            (attributes::SECRET, self.secret.as_ref()),
+            (attributes::ONLY, self.only.as_ref()),
         ];
-        let lists = [("dialects", &self.dialects), ("earlier", &self.earlier)];
+        let lists = [
+            (attributes::DIALECTS, &self.dialects),
+            (attributes::EARLIER, &self.earlier),
+        ];
         let lists = lists.into_iter().filter(|(_, values)| !values.is_empty());
         attributes
             .into_iter()

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::attributes;
 use super::row::{KeyRow, Unusable, parsed};
 
 /// Says how long a key that Upvest does not serve any longer still proves deliveries: what it signed may have waited.
@@ -32,8 +33,8 @@ impl KeyRow {
     pub(super) fn validity(&self) -> Result<Validity, Unusable> {
         let time = |text: Option<&str>, attribute| text.map(|text| parsed(Some(text), attribute)).transpose();
         Ok(Validity {
-            retired_at: time(self.retired_at.as_deref(), "retired_at")?,
-            distrusted_at: time(self.distrusted_at.as_deref(), "distrusted_at")?,
+            retired_at: time(self.retired_at.as_deref(), attributes::RETIRED_AT)?,
+            distrusted_at: time(self.distrusted_at.as_deref(), attributes::DISTRUSTED_AT)?,
         })
     }
 

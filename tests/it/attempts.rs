@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use fake_aws::{Aws, CallFilter, Fault, Service};
 use pipeline::stores::idempotency::attempts::{Attempt, Attempts, Opening, Outcome};
+use pipeline::stores::idempotency::attributes::{ATTEMPTS, ID, OWNER};
 
 use crate::support::{idempotency_table, invocation};
 
@@ -60,7 +61,7 @@ async fn attempts_that_count_add_up_and_those_that_do_not_do_not() {
         assert_eq!(attempt.count, count);
         world.close(&attempt, outcome).await;
     }
-    assert_eq!(world.records()[0]["id"]["S"], "attempt#orders#e1");
+    assert_eq!(world.records()[0][ID]["S"], "attempt#orders#e1");
     let attempt = world.opened("m1", "one").await;
     world.close(&attempt, Outcome::Over).await;
     assert_eq!(world.records().len(), 0);
@@ -156,7 +157,7 @@ async fn an_invocation_that_is_late_closes_nothing_that_another_has_opened() {
     }
     let record = &world.records()[0];
     assert_eq!(
-        (&record["owner"]["S"], &record["attempts"]["N"]),
+        (&record[OWNER]["S"], &record[ATTEMPTS]["N"]),
         (&"two".into(), &"2".into())
     );
 }

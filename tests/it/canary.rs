@@ -11,7 +11,6 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue::S;
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
@@ -20,7 +19,7 @@ use fake_aws::{CallFilter, Fault, Service};
 use pipeline::queues::domains::{DomainQueues, EventMessage};
 use pipeline::stores::entities::Entities;
 use pipeline::stores::events::EventLog;
-use pipeline::stores::keys::{Keys, KeysError};
+use pipeline::stores::keys::{KeyRow, Keys, KeysError};
 use tokio::sync::{mpsc, oneshot};
 use upvest::effects::Dispatch;
 use upvest::signature::{Dialect, Headers, SignatureOptions, SigningKey};
@@ -226,17 +225,18 @@ async fn its_key_is_no_row_of_the_keys_table() {
 /// Writes a row as somebody does who may write rows under the ids of canaries.
 async fn write_row(receiver: &Receiver, key_id: &str, secret: &str) {
     receiver.aws.create_secret_string(secret, SECRET_VALUE);
-    let put = receiver.aws.dynamodb().put_item().table_name("keys");
-    let attributes = [
-        ("key_id", key_id),
-        ("algorithm", "hmac-sha256"),
-        ("secret", secret),
-        ("source", "import"),
-    ];
-    let put = attributes
-        .into_iter()
-        .fold(put, |put, (name, value)| put.item(name, S(value.to_owned())));
-    put.send().await.unwrap();
+    receiver.put_key_row(&hmac_row(key_id, secret)).await;
+}
+
+/// Makes the row of an HMAC key as an import writes one, but for its times.
+fn hmac_row(key_id: &str, secret: &str) -> KeyRow {
+    KeyRow {
+        key_id: key_id.to_owned(),
+        algorithm: Some("hmac-sha256".to_owned()),
+        secret: Some(secret.to_owned()),
+        source: Some("import".to_owned()),
+        ..KeyRow::default()
+    }
 }
 
 #[tokio::test]

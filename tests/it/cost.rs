@@ -16,6 +16,7 @@ use jiff::SignedDuration;
 use operator::cost::{CHUNK, Counts, ONE, Observability, TEN, TEN_WAITING, US_EAST_1 as PRICES};
 use pipeline::actions::{Actions, DomainActions};
 use pipeline::processor::Processor;
+use pipeline::stores::events::attributes::{AGGREGATE, EVENT_ID, EVENT_TYPE, OCCURRED};
 use serde_json::Value;
 use upvest::{Domain, Event};
 use upvest_simulator::generate;
@@ -120,7 +121,7 @@ impl Bill {
                 "an event",
                 attributes.iter().map(size).sum::<usize>().div_ceil(1024),
             );
-            let indexed = ["event_id", "aggregate", "occurred", "type"].map(|name| (name, &attributes[name]));
+            let indexed = [EVENT_ID, AGGREGATE, OCCURRED, EVENT_TYPE].map(|name| (name, &attributes[name]));
             let size = indexed.map(|(name, value)| name.len() + value["S"].as_str().unwrap().len());
             self.wrote(
                 "its place in by-aggregate",

@@ -372,19 +372,7 @@ async fn of_a_batch_of_entities_one_that_cannot_be_written_holds_up_no_other() {
 async fn an_item_that_was_edited_by_hand_has_its_events_wait_in_the_dead_letter_queue_with_the_way_out() {
     let receiver = receiver(Policy::Flag).await;
     deliver_events(&receiver, &[order(1, "NEW")]).await;
-    let edit = receiver.aws.dynamodb().update_item().table_name("entities");
-    edit.key(
-        "aggregate",
-        aws_sdk_dynamodb::types::AttributeValue::S("ORDER#o1".to_owned()),
-    )
-    .update_expression("SET last_occurred = :now")
-    .expression_attribute_values(
-        ":now",
-        aws_sdk_dynamodb::types::AttributeValue::S("yesterday".to_owned()),
-    )
-    .send()
-    .await
-    .unwrap();
+    receiver.break_entity("ORDER#o1").await;
     let other = event_at("n1", 3, "ORDER.NEW", r#"{"id":"o2","status":"NEW"}"#);
     deliver_events(&receiver, &[order(2, "FILLED"), other]).await;
     assert!(receiver.effects.runs_of("n1").len() == 1 && receiver.effects.runs_of("e2").is_empty());

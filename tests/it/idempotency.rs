@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use fake_aws::{Aws, CallFilter, Fault, Service};
+use pipeline::stores::idempotency::attributes::{OWNER, STATUS};
 use pipeline::stores::idempotency::{Claim, CompleteError, Idempotency, Lease};
 
 use crate::support::{LEASE, idempotency_table, invocation};
@@ -54,7 +55,7 @@ async fn who_comes_second_waits_and_then_gets_the_result() {
     world.records.complete(&lease, r#"{"sent":true}"#).await.unwrap();
     let result = Some(r#"{"sent":true}"#.to_owned());
     assert_eq!(world.claim("b", "hash").await, Claim::Completed(result));
-    assert_eq!(world.attribute("status"), "COMPLETED");
+    assert_eq!(world.attribute(STATUS), "COMPLETED");
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,8 +84,8 @@ async fn a_slow_twin_neither_completes_nor_releases_a_record_that_was_taken_over
         "{completed:?}"
     );
     world.records.release(&slow).await.unwrap();
-    assert_eq!(world.attribute("owner"), "fast");
-    assert_eq!(world.attribute("status"), "IN_PROGRESS");
+    assert_eq!(world.attribute(OWNER), "fast");
+    assert_eq!(world.attribute(STATUS), "IN_PROGRESS");
     world.records.complete(&fast, "2").await.unwrap();
     let completed = world.records.complete(&slow, "1").await;
     assert!(
@@ -156,7 +157,7 @@ async fn a_lost_reply_to_our_own_write_does_not_look_like_somebody_else() {
     world.aws.inject(Fault::LoseReply, delete);
     let release = world.records.release(&lease);
     world.aws.invoke("orders", release).await.unwrap().unwrap();
-    assert_eq!(world.attribute("status"), "COMPLETED");
+    assert_eq!(world.attribute(STATUS), "COMPLETED");
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,9 +7,9 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use pipeline::stores::archive::ArchivedDelivery;
+use pipeline::stores::keys::attributes::{DISTRUSTED_AT, RETIRED_AT};
 use verify_and_store::Policy;
 use webhook_tests::deliveries::{body_of, envelope, sign};
 use webhook_tests::receiver::Receiver;
@@ -21,13 +21,8 @@ const A_WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 const KNOWN_FOR: Duration = Duration::from_secs(300);
 
 pub(crate) async fn note(receiver: &Receiver, attribute: &str, at: Timestamp) {
-    let update = receiver.aws.dynamodb().update_item().table_name("keys");
-    let update = update.key("key_id", AttributeValue::S(key().key_id().to_owned()));
-    let update = update
-        .update_expression("SET #attribute = :at")
-        .expression_attribute_names("#attribute", attribute)
-        .expression_attribute_values(":at", AttributeValue::S(at.to_string()));
-    update.send().await.unwrap();
+    let (rows, at) = (receiver.rows("keys"), at.to_string());
+    rows.set(key().key_id(), (attribute, &at)).await;
 }
 
 async fn deliver(receiver: &Receiver, id: &str) {
@@ -49,7 +44,7 @@ async fn send_as_received(receiver: &Receiver, id: &str, ago: SignedDuration) {
 async fn a_retired_key_proves_for_a_week_more_and_no_longer() {
     let receiver = receiver(Policy::Flag).await;
     let retired = receiver.aws.clock().timestamp();
-    note(&receiver, "retired_at", retired).await;
+    note(&receiver, RETIRED_AT, retired).await;
     receiver.aws.clock().advance(A_WEEK - Duration::from_millis(1));
     deliver(&receiver, "e1").await;
     receiver.aws.clock().advance(Duration::from_millis(1));
@@ -66,7 +61,7 @@ async fn no_receipt_before_the_retirement_helps_a_retired_key_where_sqs_took_the
             true => receiver.doubting_ingest(),
             false => receiver,
         };
-        note(&receiver, "retired_at", receiver.aws.clock().timestamp()).await;
+        note(&receiver, RETIRED_AT, receiver.aws.clock().timestamp()).await;
         receiver.aws.clock().advance(A_WEEK + Duration::from_secs(3600));
         send_as_received(&receiver, "e1", SignedDuration::from_hours(2)).await;
         // Without SQS's word, whoever stands at the door says as of when a delivery is verified.
@@ -94,7 +89,7 @@ async fn a_receipt_that_is_not_believed_is_told_by_the_archive_and_verified_so_a
 async fn a_key_that_is_not_trusted_proves_what_was_received_before_alone() {
     let receiver = receiver(Policy::Flag).await;
     deliver(&receiver, "e1").await;
-    note(&receiver, "distrusted_at", receiver.aws.clock().timestamp()).await;
+    note(&receiver, DISTRUSTED_AT, receiver.aws.clock().timestamp()).await;
     receiver.aws.clock().advance(KNOWN_FOR);
     deliver(&receiver, "e2").await;
     assert_eq!(receiver.stored("events"), ["e1"]);

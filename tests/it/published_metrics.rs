@@ -12,6 +12,8 @@ use pipeline::actions::DomainActions;
 use pipeline::queues::deliveries::DeliveriesQueue;
 use pipeline::queues::domains::{DomainQueues, EventMessage};
 use pipeline::runtime::{aws, metrics};
+use pipeline::stores::keys::KeyRow;
+use pipeline::stores::keys::attributes::RETIRED_AT;
 use serde_json::json;
 use upvest::Domain;
 use upvest::effects::Dispatch;
@@ -117,7 +119,7 @@ async fn verify_in_every_way() {
     deliver(&receiver, foreign.as_bytes()).await;
     let stranger = Receiver::new(1, Policy::Flag);
     deliver(&stranger, order.as_bytes()).await;
-    note(&receiver, "retired_at", "2025-12-01T00:00:00Z".parse().unwrap()).await;
+    note(&receiver, RETIRED_AT, "2025-12-01T00:00:00Z".parse().unwrap()).await;
     receiver.aws.clock().advance(Duration::from_secs(301));
     deliver(&receiver, order.as_bytes()).await;
 }
@@ -179,12 +181,13 @@ async fn look_after_keys_and_subscription() {
     let endpoint = world.subscribe().await;
     world.deliver(&endpoint, 1, 3).await;
     world.receiver.verify_and_store().await.unwrap();
-    let conflicting = [
-        ("key_id", &*world.key_id()),
-        ("source", "operator"),
-        ("jwk", "{}"),
-    ];
-    world.put(&conflicting).await;
+    let conflicting = KeyRow {
+        key_id: world.key_id(),
+        source: Some("operator".to_owned()),
+        jwk: Some("{}".to_owned()),
+        ..KeyRow::default()
+    };
+    world.put(conflicting).await;
     world.scheduled().await.unwrap();
     for change in ["returned", "retired"] {
         metrics::keys_changed(change, 1);
@@ -340,7 +343,7 @@ async fn a_signature_made_now_with_a_retired_key_is_counted_and_one_of_earlier_i
     let receiver = receiver(Policy::Flag).await;
     let earlier = event("e1", "ORDER.NEW", r#"{"id":"o1","status":"NEW"}"#);
     let headers = signed_now(&receiver, &earlier);
-    note(&receiver, "retired_at", receiver.aws.clock().timestamp()).await;
+    note(&receiver, RETIRED_AT, receiver.aws.clock().timestamp()).await;
     receiver.aws.clock().advance(Duration::from_secs(8 * 24 * 3600));
     deliver_with(&receiver, &headers, earlier.as_bytes()).await;
     assert_eq!(measured.values(metrics::BY_RETIRED_KEYS, &[]), [0.0; 0]);

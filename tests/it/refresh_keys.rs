@@ -95,14 +95,9 @@ impl World {
         self.receiver.key_row(key_id).await
     }
 
-    /// Writes a row as the store never does: by another version, or by hand. So it names the attributes itself.
-    pub(crate) async fn put(&self, attributes: &[(&str, &str)]) {
-        use aws_sdk_dynamodb::types::AttributeValue::S;
-        let put = self.aws().dynamodb().put_item().table_name("keys");
-        let put = attributes
-            .iter()
-            .fold(put, |put, (name, value)| put.item(*name, S((*value).to_owned())));
-        put.send().await.unwrap();
+    /// Writes a row as the store never does: by another version, or by hand.
+    pub(crate) async fn put(&self, row: KeyRow) {
+        self.receiver.put_key_row(&row).await;
     }
 
     /// Has Upvest deliver generated events, and the receiver take the deliveries in.
@@ -199,17 +194,12 @@ async fn a_retired_key_that_is_served_again_is_in_use_again() {
     let world = World::new().await;
     world.scheduled().await.unwrap();
     let id = world.key_id();
-    let row = world.row(&id).await;
-    world
-        .put(&[
-            ("key_id", &id),
-            ("algorithm", &row.algorithm.unwrap()),
-            ("jwk", &row.jwk.unwrap()),
-            ("source", &row.source.unwrap()),
-            ("first_seen", &row.first_seen.unwrap()),
-            ("retired_at", "2025-12-31T00:00:00Z"),
-        ])
-        .await;
+    let retired = KeyRow {
+        retired_at: Some("2025-12-31T00:00:00Z".to_owned()),
+        last_seen: None,
+        ..world.row(&id).await
+    };
+    world.put(retired).await;
     assert_eq!(world.scheduled().await.unwrap()["returned"], 1);
     let row = world.row(&id).await;
     assert!(!row.is_retired() && row.last_seen.is_some());
@@ -256,21 +246,23 @@ async fn keys_of_the_operator_are_left_alone() {
     let world = World::new().await;
     let imported = upvest_simulator::generate_key().unwrap();
     import_key(world.aws(), imported.to_jwk().unwrap().with_key_id("imported")).await;
-    world
-        .put(&[
-            ("key_id", "smoke"),
-            ("algorithm", "hmac-sha256"),
-            ("secret", "arn"),
-            ("source", "import"),
-        ])
-        .await;
+    let smoke = KeyRow {
+        key_id: "smoke".to_owned(),
+        algorithm: Some("hmac-sha256".to_owned()),
+        secret: Some("arn".to_owned()),
+        source: Some("import".to_owned()),
+        ..KeyRow::default()
+    };
+    world.put(smoke).await;
     // The key that Upvest serves, imported by hand before.
     let served = world.upvest.simulator.verify_keys().keys.remove(0);
-    let served = serde_json::to_string(&served).unwrap();
-    let id = world.key_id();
-    world
-        .put(&[("key_id", &id), ("jwk", &served), ("source", "import")])
-        .await;
+    let by_hand = KeyRow {
+        key_id: world.key_id(),
+        jwk: Some(serde_json::to_string(&served).unwrap()),
+        source: Some("import".to_owned()),
+        ..KeyRow::default()
+    };
+    world.put(by_hand).await;
     let before = world.aws().items("keys");
     let counts = world.scheduled().await.unwrap();
     assert_eq!((&counts["known"], &counts["retired"]), (&json!(1), &json!(0)));

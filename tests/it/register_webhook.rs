@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use pipeline::runtime::clock::Clock;
 use pipeline::stores::subscriptions::Subscriptions;
+use pipeline::stores::subscriptions::attributes::{OURS, WEBHOOK_ID};
 use register_webhook::{Deps, RegisterError, Settings};
 use serde_json::json;
 use upvest_simulator::{Subscription, TestBehaviour, Trouble};
@@ -33,10 +34,10 @@ fn delayed(answers: u32, delay_ms: u64) -> Trouble {
 }
 
 /// The subscriptions that verify-and-store is told are ours. The store does not list them, and asking it for one that is
-/// not ours would note that: so the attributes are named here.
+/// not ours would note that.
 fn ours(stack: &Stack) -> Vec<String> {
     let rows = stack.aws.items("subscriptions").into_iter();
-    let ours = rows.filter(|row| row["ours"]["BOOL"] == true);
-    ours.map(|row| row["webhook_id"]["S"].as_str().unwrap().to_owned())
+    let ours = rows.filter(|row| row[OURS]["BOOL"] == true);
+    ours.map(|row| row[WEBHOOK_ID]["S"].as_str().unwrap().to_owned())
         .collect()
 }

@@ -20,10 +20,9 @@
 mod connected;
 mod moving;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use fake_aws::{Aws, QueuedMessage};
 use jiff::Timestamp;
 use operator::{Queue, Repair, RepairOptions, Reporter, Stack, StackFinder};
@@ -34,9 +33,8 @@ use upvest::signature::{Headers, SigningKey};
 use verify_and_store::Policy;
 
 use crate::deliveries::{KNOWN_SEED, body_of, import_key, sign, signing_key};
-use crate::receiver::{
-    CHANGES, DELIVERIES, DELIVERIES_DLQ, EFFECTS, Receiver, dead_letter_name, key_of, queue_name,
-};
+use crate::receiver::{CHANGES, DELIVERIES, DELIVERIES_DLQ, EFFECTS, Receiver, dead_letter_name, queue_name};
+use crate::stored::by_hand::Item;
 
 /// Is longer than the functions remember a key, in seconds.
 pub const KEY_FORGOTTEN_S: u64 = 301;
@@ -371,27 +369,18 @@ impl Deployment {
     /// # Panics
     ///
     /// If there is none.
-    pub async fn item(&self, table: &str, id: &str) -> HashMap<String, AttributeValue> {
-        let get = self.receiver.aws.dynamodb().get_item().table_name(table);
-        let found = get
-            .key(key_of(table), AttributeValue::S(id.to_owned()))
-            .send()
-            .await;
-        found.expect("the table exists").item.expect("the item exists")
+    pub async fn item(&self, table: &str, id: &str) -> Item {
+        self.receiver.rows(table).item(id).await
     }
 
-    /// Gives an attribute of an item another text, as somebody who edits it by hand: no store writes such a thing, so
-    /// tests name the attribute.
+    /// Gives an attribute of an item another text, as somebody who edits it by hand: no store writes such a thing. What the
+    /// attribute is called the store says.
     ///
     /// # Panics
     ///
     /// If there is no such item.
-    pub async fn set(&self, table: &str, id: &str, (attribute, text): (&str, &str)) {
-        let mut item = self.item(table, id).await;
-        item.insert(attribute.to_owned(), AttributeValue::S(text.to_owned()));
-        let put = self.receiver.aws.dynamodb().put_item().table_name(table);
-        let put = put.set_item(Some(item)).send().await;
-        put.expect("the table takes the item");
+    pub async fn set(&self, table: &str, id: &str, changed: (&str, &str)) {
+        self.receiver.rows(table).set(id, changed).await;
     }
 
     /// Deletes an item.
@@ -400,9 +389,7 @@ impl Deployment {
     ///
     /// If there is no such table.
     pub async fn delete(&self, table: &str, id: &str) {
-        let delete = self.receiver.aws.dynamodb().delete_item().table_name(table);
-        let delete = delete.key(key_of(table), AttributeValue::S(id.to_owned()));
-        delete.send().await.expect("the table exists");
+        self.receiver.rows(table).delete(id).await;
     }
 
     /// Lists the keys of the verified deliveries in the archive, in the order of receipt.

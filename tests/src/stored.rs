@@ -1,4 +1,7 @@
-//! What a receiver has stored, read through the rooms of the stores, which alone know the attributes.
+//! What a receiver has stored, read through the rooms of the stores, which alone know the attributes; and, in [`by_hand`],
+//! what somebody edits.
+
+pub mod by_hand;
 
 use std::collections::BTreeSet;
 

@@ -71,16 +71,7 @@ async fn whoever_has_the_canarys_key_can_report_nothing_real() {
 async fn an_hmac_key_of_the_operator_signs_what_it_wants() {
     let receiver = receiver(Policy::Flag).await;
     receiver.aws.create_secret("smoke", &[7; 32]);
-    let put = receiver.aws.dynamodb().put_item().table_name("keys");
-    let put = [
-        ("key_id", "smoke"),
-        ("algorithm", "hmac-sha256"),
-        ("secret", "smoke"),
-        ("source", "import"),
-    ]
-    .into_iter()
-    .fold(put, |put, (name, value)| put.item(name, S(value.to_owned())));
-    put.send().await.unwrap();
+    receiver.put_key_row(&hmac_row("smoke", "smoke")).await;
     let key = SigningKey::hmac("smoke", Dialect::UnquotedDigest, vec![7; 32].into()).unwrap();
     let body = delivery(&[order("e1"), synthetic("synthetic-1")]);
     let headers = sign_with(&key, &body, &SignatureOptions::new(COVERED));

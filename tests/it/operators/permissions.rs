@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use fake_aws::{Call, Outcome, Service};
+use pipeline::stores::audit::attributes::COMMAND;
 use serde_json::Value;
 use upvest_webhooks::Cli;
 use webhook_tests::deployment::UPVEST_SECRET;
@@ -70,7 +71,7 @@ fn assert_restores(rights: &BTreeSet<Right>, look: &IamPolicy, repair: &IamPolic
 async fn assert_records_are_named(stage: &Stage) {
     // Read as items: `restore` brought a row that is no operation.
     let items = stage.world.receiver.aws.items("audit");
-    let commands = items.iter().filter_map(|item| item["command"]["S"].as_str());
+    let commands = items.iter().filter_map(|item| item[COMMAND]["S"].as_str());
     let recorded: BTreeSet<String> = commands.map(str::to_owned).collect();
     let named = operator::audit::COMMANDS.map(str::to_owned);
     assert_eq!(recorded, BTreeSet::from(named));

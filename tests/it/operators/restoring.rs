@@ -11,7 +11,6 @@ mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use fake_aws::{CallFilter, Fault, Service};
 use jiff::{SignedDuration, Timestamp};
 use operator::archive::{self, Finding, Problem, ResendReport};

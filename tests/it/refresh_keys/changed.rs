@@ -15,18 +15,18 @@ fn earlier_key(world: &World) -> SigningKey {
     SigningKey::ed25519_from_seed(world.key_id(), Dialect::UnquotedDigest, &[9; 32]).unwrap()
 }
 
-async fn put_earlier(world: &World, more: &[(&str, &str)]) -> String {
-    let (id, key) = (world.key_id(), earlier_key(world).to_jwk().unwrap());
-    let jwk = serde_json::to_string(&key).unwrap();
-    let mut row = vec![
-        ("key_id", id.as_str()),
-        ("algorithm", "ed25519"),
-        ("jwk", &jwk),
-        ("source", "upvest"),
-        ("first_seen", "2025-01-01T00:00:00Z"),
-    ];
-    row.extend(more);
-    world.put(&row).await;
+async fn put_earlier(world: &World, distrusted_at: Option<&str>) -> String {
+    let key = earlier_key(world).to_jwk().unwrap();
+    let row = KeyRow {
+        key_id: world.key_id(),
+        algorithm: Some("ed25519".to_owned()),
+        jwk: Some(serde_json::to_string(&key).unwrap()),
+        source: Some("upvest".to_owned()),
+        first_seen: Some("2025-01-01T00:00:00Z".to_owned()),
+        distrusted_at: distrusted_at.map(str::to_owned),
+        ..KeyRow::default()
+    };
+    world.put(row).await;
     key.thumbprint()
 }
 
@@ -48,7 +48,7 @@ async fn deliver_by_earlier(world: &World, id: &str) {
 #[tokio::test]
 async fn a_key_changed_under_its_id_proves_at_once_and_the_earlier_one_for_a_week_more() {
     let world = World::new().await;
-    let thumbprint = put_earlier(&world, &[]).await;
+    let thumbprint = put_earlier(&world, None).await;
     deliver_by_earlier(&world, "before").await;
     let endpoint = world.subscribe().await;
     let mut expected = world.deliver(&endpoint, 1, 5).await;
@@ -78,7 +78,7 @@ async fn a_key_changed_under_its_id_proves_at_once_and_the_earlier_one_for_a_wee
 #[tokio::test]
 async fn what_each_key_of_an_id_proved_can_be_proven_for_good() {
     let world = World::new().await;
-    let thumbprint = put_earlier(&world, &[]).await;
+    let thumbprint = put_earlier(&world, None).await;
     deliver_by_earlier(&world, "before").await;
     world.scheduled().await.unwrap();
     world.advance(300);
@@ -104,7 +104,7 @@ async fn what_each_key_of_an_id_proved_can_be_proven_for_good() {
 #[tokio::test]
 async fn an_operators_distrust_stays_with_the_key_that_it_is_about() {
     let world = World::new().await;
-    let thumbprint = put_earlier(&world, &[("distrusted_at", "2025-12-01T00:00:00Z")]).await;
+    let thumbprint = put_earlier(&world, Some("2025-12-01T00:00:00Z")).await;
     world.scheduled().await.unwrap();
     assert_eq!(world.row(&world.key_id()).await.distrusted_at, None);
     let earlier = world.row(&earlier_id(&world.key_id(), &thumbprint)).await;
@@ -130,7 +130,7 @@ async fn an_operators_distrust_stays_with_the_key_that_it_is_about() {
 #[tokio::test]
 async fn nobody_names_the_row_of_an_earlier_key() {
     let world = World::new().await;
-    let thumbprint = put_earlier(&world, &[]).await;
+    let thumbprint = put_earlier(&world, None).await;
     world.scheduled().await.unwrap();
     let id = earlier_id(&world.key_id(), &thumbprint);
     let key = SigningKey::ed25519_from_seed(&id, Dialect::UnquotedDigest, &[9; 32]).unwrap();
@@ -154,7 +154,7 @@ async fn nobody_names_the_row_of_an_earlier_key() {
 #[tokio::test]
 async fn a_distrust_during_a_fetch_is_not_lost_with_the_key_that_it_is_about() {
     let world = World::new().await;
-    let thumbprint = put_earlier(&world, &[]).await;
+    let thumbprint = put_earlier(&world, None).await;
     let before = world.row(&world.key_id()).await;
     let now = world.aws().clock().timestamp();
     assert!(world.receiver.keys().distrust(&before, now).await.unwrap());
@@ -179,7 +179,7 @@ async fn a_distrust_during_a_fetch_is_not_lost_with_the_key_that_it_is_about() {
 #[tokio::test]
 async fn a_secret_in_the_place_of_a_public_key_loses_none_of_what_was_proven() {
     let world = World::new().await;
-    let thumbprint = put_earlier(&world, &[]).await;
+    let thumbprint = put_earlier(&world, None).await;
     let secrets = HmacSecrets::new(aws_sdk_secretsmanager::Client::new(world.aws().sdk_config()));
     let key = NewKey {
         key_id: world.key_id(),
@@ -205,7 +205,7 @@ async fn a_secret_in_the_place_of_a_public_key_loses_none_of_what_was_proven() {
 #[tokio::test]
 async fn a_pinned_key_gives_its_place_to_none_that_is_not() {
     let mut world = World::new().await;
-    let thumbprint = put_earlier(&world, &[]).await;
+    let thumbprint = put_earlier(&world, None).await;
     world.refresh.waiting.pinned = thumbprint.parse().unwrap();
     let counts = world.scheduled().await.unwrap();
     assert_eq!(

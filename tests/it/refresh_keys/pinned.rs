@@ -46,15 +46,14 @@ async fn a_key_that_is_not_pinned_proves_nothing_until_it_is() {
 async fn a_row_that_somebody_wrote_by_hand_proves_nothing_where_keys_are_pinned() {
     let world = World::new().await;
     let own = SigningKey::ed25519_from_seed("upvest-2", Dialect::UnquotedDigest, &[9; 32]).unwrap();
-    let jwk = serde_json::to_string(&own.to_jwk().unwrap()).unwrap();
-    world
-        .put(&[
-            ("key_id", "upvest-2"),
-            ("algorithm", "ed25519"),
-            ("jwk", &jwk),
-            ("source", "upvest"),
-        ])
-        .await;
+    let row = KeyRow {
+        key_id: "upvest-2".to_owned(),
+        algorithm: Some("ed25519".to_owned()),
+        jwk: Some(serde_json::to_string(&own.to_jwk().unwrap()).unwrap()),
+        source: Some("upvest".to_owned()),
+        ..KeyRow::default()
+    };
+    world.put(row).await;
     let served = world.upvest.simulator.verify_keys().keys.remove(0).thumbprint();
     let receiver = world.receiver.with_pinned(served.parse().unwrap());
     let body = br#"{"payload":[]}"#;

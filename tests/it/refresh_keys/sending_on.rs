@@ -3,6 +3,7 @@
 use fake_aws::{CallFilter, Fault, Service};
 use pipeline::sending_on::Folder;
 use pipeline::stores::archive::KEY_RETIRED;
+use pipeline::stores::keys::attributes::{DISTRUSTED_AT, RETIRED_AT};
 use webhook_tests::receiver::DELIVERIES;
 
 use super::*;
@@ -10,30 +11,21 @@ use super::*;
 impl World {
     /// Takes the key that Upvest signs with out of the table.
     async fn forget_key(&self) {
-        let delete = self.aws().dynamodb().delete_item().table_name("keys");
-        let key_id = aws_sdk_dynamodb::types::AttributeValue::S(self.key_id());
-        delete.key("key_id", key_id).send().await.unwrap();
+        self.receiver.rows("keys").delete(&self.key_id()).await;
     }
 }
 
 /// Writes a time into the row of the key that Upvest signs with.
 async fn note(world: &World, attribute: &str, at: &str) {
-    let row = world.row(&world.key_id()).await;
-    let attributes = [
-        ("key_id", row.key_id.as_str()),
-        ("algorithm", row.algorithm.as_deref().unwrap()),
-        ("jwk", row.jwk.as_deref().unwrap()),
-        ("source", row.source.as_deref().unwrap()),
-        (attribute, at),
-    ];
-    world.put(&attributes).await;
+    let rows = world.receiver.rows("keys");
+    rows.set(&world.key_id(), (attribute, at)).await;
 }
 
 #[tokio::test]
 async fn what_a_retired_key_signed_is_sent_on_when_upvest_serves_it_again() {
     let world = World::new().await;
     world.scheduled().await.unwrap();
-    note(&world, "retired_at", "2025-12-01T00:00:00Z").await;
+    note(&world, RETIRED_AT, "2025-12-01T00:00:00Z").await;
     let endpoint = world.subscribe().await;
     let ids = world.deliver(&endpoint, 1, 5).await;
     while world.receiver.verify_and_store().await.is_some() {}
@@ -64,7 +56,7 @@ async fn what_a_retired_key_signed_is_sent_on_when_upvest_serves_it_again() {
 async fn a_fetch_neither_trusts_a_distrusted_key_nor_sends_on_what_it_signed() {
     let world = World::new().await;
     world.scheduled().await.unwrap();
-    note(&world, "distrusted_at", "2025-12-01T00:00:00Z").await;
+    note(&world, DISTRUSTED_AT, "2025-12-01T00:00:00Z").await;
     let endpoint = world.subscribe().await;
     world.deliver(&endpoint, 1, 5).await;
     while world.receiver.verify_and_store().await.is_some() {}
@@ -174,15 +166,15 @@ async fn what_does_not_hold_under_a_new_key_either_is_sent_on_once_an_hour_and_a
     let world = World::new().await;
     let other = upvest_simulator::generate_key().unwrap();
     let other = serde_json::to_string(&other.to_jwk().unwrap().with_key_id(world.key_id())).unwrap();
-    let (id, algorithm) = (world.key_id(), "ecdsa-p521-sha512");
-    world
-        .put(&[
-            ("key_id", &id),
-            ("algorithm", algorithm),
-            ("jwk", &other),
-            ("source", "upvest"),
-        ])
-        .await;
+    let id = world.key_id();
+    let row = KeyRow {
+        key_id: id.clone(),
+        algorithm: Some("ecdsa-p521-sha512".to_owned()),
+        jwk: Some(other),
+        source: Some("upvest".to_owned()),
+        ..KeyRow::default()
+    };
+    world.put(row).await;
     for _ in 0..5 {
         world.forge(&id).await;
     }

@@ -15,6 +15,7 @@ use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::Archive;
 use pipeline::stores::entities::Entities;
 use pipeline::stores::idempotency::Idempotency;
+use pipeline::stores::{audit, entities, events, idempotency, keys, subscriptions};
 use serde_json::json;
 use upvest::Domain;
 
@@ -23,12 +24,12 @@ use crate::effects::Effects;
 
 /// Names the attribute by which each table has its items, as the template creates them.
 const TABLE_KEYS: [(&str, &str); 6] = [
-    ("events", "event_id"),
-    ("entities", "aggregate"),
-    ("keys", "key_id"),
-    ("idempotency", "id"),
-    ("audit", "id"),
-    ("subscriptions", "webhook_id"),
+    ("events", events::attributes::EVENT_ID),
+    ("entities", entities::attributes::AGGREGATE),
+    ("keys", keys::attributes::KEY_ID),
+    ("idempotency", idempotency::attributes::ID),
+    ("audit", audit::attributes::ID),
+    ("subscriptions", subscriptions::attributes::WEBHOOK_ID),
 ];
 /// How often the queues hand a message out at most, as in the template.
 const MAX_RECEIVES: u32 = 1_000;
@@ -87,15 +88,15 @@ fn entities_table() -> serde_json::Value {
         "TableName": "entities",
         "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": [
-            { "AttributeName": "aggregate", "AttributeType": "S" },
-            { "AttributeName": "user_id", "AttributeType": "S" },
+            { "AttributeName": entities::attributes::AGGREGATE, "AttributeType": "S" },
+            { "AttributeName": entities::attributes::USER_ID, "AttributeType": "S" },
         ],
-        "KeySchema": [{ "AttributeName": "aggregate", "KeyType": "HASH" }],
+        "KeySchema": [{ "AttributeName": entities::attributes::AGGREGATE, "KeyType": "HASH" }],
         "GlobalSecondaryIndexes": [{
             "IndexName": "by-user",
             "KeySchema": [
-                { "AttributeName": "user_id", "KeyType": "HASH" },
-                { "AttributeName": "aggregate", "KeyType": "RANGE" },
+                { "AttributeName": entities::attributes::USER_ID, "KeyType": "HASH" },
+                { "AttributeName": entities::attributes::AGGREGATE, "KeyType": "RANGE" },
             ],
             "Projection": { "ProjectionType": "KEYS_ONLY" },
         }],
@@ -108,18 +109,18 @@ fn events_table() -> serde_json::Value {
         "TableName": "events",
         "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": [
-            { "AttributeName": "event_id", "AttributeType": "S" },
-            { "AttributeName": "aggregate", "AttributeType": "S" },
-            { "AttributeName": "occurred", "AttributeType": "S" },
+            { "AttributeName": events::attributes::EVENT_ID, "AttributeType": "S" },
+            { "AttributeName": events::attributes::AGGREGATE, "AttributeType": "S" },
+            { "AttributeName": events::attributes::OCCURRED, "AttributeType": "S" },
         ],
-        "KeySchema": [{ "AttributeName": "event_id", "KeyType": "HASH" }],
+        "KeySchema": [{ "AttributeName": events::attributes::EVENT_ID, "KeyType": "HASH" }],
         "GlobalSecondaryIndexes": [{
             "IndexName": "by-aggregate",
             "KeySchema": [
-                { "AttributeName": "aggregate", "KeyType": "HASH" },
-                { "AttributeName": "occurred", "KeyType": "RANGE" },
+                { "AttributeName": events::attributes::AGGREGATE, "KeyType": "HASH" },
+                { "AttributeName": events::attributes::OCCURRED, "KeyType": "RANGE" },
             ],
-            "Projection": { "ProjectionType": "INCLUDE", "NonKeyAttributes": ["type"] },
+            "Projection": { "ProjectionType": "INCLUDE", "NonKeyAttributes": [events::attributes::EVENT_TYPE] },
         }],
     })
 }

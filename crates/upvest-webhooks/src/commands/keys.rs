@@ -60,7 +60,6 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_dynamodb::types::AttributeValue;
     use clap::Parser;
     use fake_aws::{CallFilter, Fault, Service};
     use operator::keys::{KeyList, ListedKey, RefreshResult, RefreshedKeys};
@@ -218,11 +217,12 @@ mod tests {
     async fn another_key_under_a_served_id_is_kept_and_told() {
         let world = ConnectedDeployment::new().await;
         let key_id = world.simulator.state().key_id;
-        let put = world.receiver.aws.dynamodb().put_item().table_name("keys");
-        let put = put
-            .item("key_id", AttributeValue::S(key_id.clone()))
-            .item("source", AttributeValue::S("import".to_owned()));
-        put.send().await.unwrap();
+        let without_key = KeyRow {
+            key_id: key_id.clone(),
+            source: Some("import".to_owned()),
+            ..KeyRow::default()
+        };
+        world.receiver.put_key_row(&without_key).await;
         let report = refresh(false).run(&world.stacks, &Clock::system()).await.unwrap();
         assert_eq!(
             results(report.as_ref()),

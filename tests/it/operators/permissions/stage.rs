@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use clap::Parser;
 use pipeline::runtime::clock::Clock;
+use pipeline::stores::entities::attributes::STATUS;
+use pipeline::stores::restoring::RestorableTable;
 use upvest::Domain;
 use upvest_simulator::Subscription;
 use verify_and_store::Policy;
@@ -12,6 +13,7 @@ use webhook_tests::deliveries::{event, sign, signing_key};
 use webhook_tests::deployment::{ConnectedDeployment, Deployment};
 use webhook_tests::receiver::{dead_letter_name, gateway_request, queue_name};
 use webhook_tests::schemas::assert_described;
+use webhook_tests::stored::by_hand::Rows;
 
 use super::*;
 
@@ -136,19 +138,12 @@ impl Stage {
 
     /// Has a restored copy of each table, with a row that the table has not; and the archive have what the log lacks.
     pub(super) async fn lose_rows(&self) {
-        for (table, key, attribute) in [
-            ("events", "event_id", "sha256"),
-            ("idempotency", "id", "expiration"),
-            ("keys", "key_id", "algorithm"),
-            ("subscriptions", "webhook_id", "first_seen"),
-            ("audit", "id", "at"),
-        ] {
-            let (aws, copy) = (&self.world.receiver.aws, format!("{table}-restored"));
+        for table in RestorableTable::ALL {
+            let aws = &self.world.receiver.aws;
+            let (copy, (key, attribute)) = (format!("{}-restored", table.name()), table.attributes());
             aws.create_table(&copy, key, None);
-            let text = |text: &str| AttributeValue::S(text.to_owned());
-            let put = aws.dynamodb().put_item().table_name(copy);
-            let put = put.item(key, text("lost")).item(attribute, text("x"));
-            put.send().await.unwrap();
+            let rows = Rows::of(aws.dynamodb(), &copy, key);
+            rows.put_texts(&[(key, "lost"), (attribute, "x")]).await;
         }
         self.world.delete("events", "order-5").await;
     }
@@ -175,7 +170,7 @@ impl Stage {
         self.world.lose(&home).await;
         self.stand_ins.insert("$WAITING", "topup-1".to_owned());
         let item = "ORDER#o1";
-        self.world.set("entities", item, ("status", "SPOILED")).await;
+        self.world.set("entities", item, (STATUS, "SPOILED")).await;
     }
 
     pub(super) fn write_files(&mut self) {

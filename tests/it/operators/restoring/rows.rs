@@ -1,5 +1,9 @@
 //! Rows of one table that are put back, and those that stay.
 
+use pipeline::stores::events::attributes::{EVENT_ID, OBJECT};
+use pipeline::stores::idempotency::attempts::attempt_id;
+use pipeline::stores::{audit, idempotency, keys, subscriptions};
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -7,13 +11,13 @@ async fn an_event_that_was_overwritten_is_put_back_when_that_is_asked_for() {
     let (deployment, _) = copied().await;
     let log = items(&deployment, "events");
     deployment
-        .set("events", "o2-3", ("object", r#"{"id":"o2","status":"FORGED"}"#))
+        .set("events", "o2-3", (OBJECT, r#"{"id":"o2","status":"FORGED"}"#))
         .await;
     let kept = put_back(&deployment, RestorableTable::Events).await;
     assert_eq!((kept.missing, kept.differing, kept.put_back), (0, 1, 0));
     assert_eq!(
         (kept.named[0].key.as_str(), &kept.named[0].attributes),
-        ("o2-3", &vec!["object".to_owned()])
+        ("o2-3", &vec![OBJECT.to_owned()])
     );
     let overwriting = Request {
         overwrite: true,
@@ -27,17 +31,21 @@ async fn an_event_that_was_overwritten_is_put_back_when_that_is_asked_for() {
 
 #[tokio::test(start_paused = true)]
 async fn rows_that_are_there_are_newer_and_stay_and_missing_ones_come_back() {
-    for (table, name, key, attribute) in [
-        (RestorableTable::Keys, "keys", "key", "distrusted_at"),
-        (RestorableTable::Idempotency, "idempotency", "orders#o1-1", "data"),
+    for (table, key, attribute) in [
+        (RestorableTable::Keys, "key", keys::attributes::DISTRUSTED_AT),
+        (
+            RestorableTable::Idempotency,
+            "orders#o1-1",
+            idempotency::attributes::DATA,
+        ),
         (
             RestorableTable::Subscriptions,
-            "subscriptions",
             "ours",
-            "outlived_at",
+            subscriptions::attributes::OUTLIVED_AT,
         ),
-        (RestorableTable::Audit, "audit", "", "result"),
+        (RestorableTable::Audit, "", audit::attributes::RESULT),
     ] {
+        let name = table.name();
         let deployment = Deployment::new().await;
         deployment.deliver(&[order("o1", 1, "NEW")]).await;
         deployment.receiver.subscriptions().adopt("ours").await.unwrap();
@@ -75,16 +83,10 @@ async fn rebuild_with_record(deployment: &Deployment) {
 async fn records_of_attempts_and_what_is_no_row_are_left_out() {
     let deployment = Deployment::new().await;
     deployment.deliver(&[order("o1", 1, "NEW")]).await;
-    let mut attempt = deployment.item("idempotency", "orders#o1-1").await;
-    let id = AttributeValue::S("attempt#orders#o9-1".to_owned());
-    attempt.insert("id".to_owned(), id);
-    let put = deployment
-        .receiver
-        .aws
-        .dynamodb()
-        .put_item()
-        .table_name("idempotency");
-    put.set_item(Some(attempt)).send().await.unwrap();
+    let attempt = attempt_id(Domain::Orders.name(), "o9-1");
+    let records = deployment.receiver.rows("idempotency");
+    let changed = [(idempotency::attributes::ID, attempt.as_str())];
+    records.copy("orders#o1-1", &changed).await;
     deployment.copy_table("idempotency", COPY).await;
     lose(&deployment, "idempotency").await;
     let back = put_back(&deployment, RestorableTable::Idempotency).await;
@@ -99,7 +101,7 @@ async fn records_of_attempts_and_what_is_no_row_are_left_out() {
 async fn a_row_that_somebody_writes_meanwhile_stays_as_it_is_then() {
     let (deployment, _) = copied().await;
     deployment.delete("events", "o1-1").await;
-    deployment.set("events", "o2-3", ("object", "{}")).await;
+    deployment.set("events", "o2-3", (OBJECT, "{}")).await;
     let restoring = Restoring::new(
         deployment.receiver.aws.dynamodb().clone(),
         RestorableTable::Events,
@@ -108,11 +110,9 @@ async fn a_row_that_somebody_writes_meanwhile_stays_as_it_is_then() {
     );
     let compared = restoring.compare(None).await.unwrap();
     assert_eq!(compared.rows.len(), 2);
-    deployment.set("events", "o2-3", ("object", "[]")).await;
-    let put = deployment.receiver.aws.dynamodb().put_item().table_name("events");
-    let mut other = deployment.item("events", "o2-3").await;
-    other.insert("event_id".to_owned(), AttributeValue::S("o1-1".to_owned()));
-    put.set_item(Some(other)).send().await.unwrap();
+    deployment.set("events", "o2-3", (OBJECT, "[]")).await;
+    let log = deployment.receiver.rows("events");
+    log.copy("o2-3", &[(EVENT_ID, "o1-1")]).await;
     let written = items(&deployment, "events");
     for row in &compared.rows {
         assert!(!restoring.put(row).await.unwrap(), "{}", row.key);

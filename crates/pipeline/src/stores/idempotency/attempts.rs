@@ -73,7 +73,8 @@ pub enum Outcome {
 }
 
 /// Names the record of a message: of the event or delivery `subject`, in the queue of a domain or that of deliveries.
-fn attempt_id(of: &str, subject: &str) -> String {
+#[must_use]
+pub fn attempt_id(of: &str, subject: &str) -> String {
     format!("{PREFIX}{of}#{subject}")
 }
 

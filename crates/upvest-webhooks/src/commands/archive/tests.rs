@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use clap::Parser;
 use fake_aws::{CallFilter, Fault, Service};
 use pipeline::runtime::clock::Clock;
+use pipeline::stores::archive::VERIFIED_PREFIX;
+use pipeline::stores::events::attributes as of_event;
 use pipeline::stores::events::conflicts_with;
+use pipeline::stores::keys::KeyRow;
+use pipeline::stores::keys::attributes as of_key;
 use upvest::signature::{Dialect, SigningKey};
 use webhook_tests::deliveries::{KEY_ID, event, import_key, order, topup};
 use webhook_tests::deployment::Deployment;
@@ -41,6 +44,11 @@ async fn findings_of(deployed: &Deployment) -> Vec<(Problem, Option<String>, Str
     findings
         .map(|finding| (finding.problem, finding.event_id.clone(), finding.reason.clone()))
         .collect()
+}
+
+/// Makes the key of an object among the verified deliveries of the first hour of 2026, whatever its name.
+fn key_in_the_first_hour(name: &str) -> String {
+    format!("{VERIFIED_PREFIX}2026/01/01/00/{name}")
 }
 
 async fn change_event(deployed: &Deployment, id: &str, attribute: &str, text: &str) {
@@ -206,26 +214,31 @@ async fn a_conflict_that_the_log_lost_is_found() {
 
 #[tokio::test(start_paused = true)]
 async fn a_change_of_anything_that_the_log_says_is_found() {
+    let elsewhere = key_in_the_first_hour("other");
     for (attribute, text, problem) in [
-        ("sha256", "00ff", Problem::Changed),
-        ("type", "ORDER.CANCELLED", Problem::Changed),
-        ("object", r#"{"id":"o1","status":"CANCELLED"}"#, Problem::Changed),
+        (of_event::SHA256, "00ff", Problem::Changed),
+        (of_event::EVENT_TYPE, "ORDER.CANCELLED", Problem::Changed),
         (
-            "occurred",
+            of_event::OBJECT,
+            r#"{"id":"o1","status":"CANCELLED"}"#,
+            Problem::Changed,
+        ),
+        (
+            of_event::OCCURRED,
             "2026-01-01T00:00:04#2020##2026-01-01T00:00:00#00000#o1-3",
             Problem::Changed,
         ),
-        ("aggregate", "USER#o1", Problem::Changed),
-        ("aggregate", "ORDER#o2", Problem::Changed),
-        ("received_at", "2026-01-01T00:00:00Z", Problem::Changed),
-        ("received_at", "2025-01-01T00:00:00Z", Problem::Changed),
-        ("archived_at", "verified/2026/01/01/00/other", Problem::Changed),
+        (of_event::AGGREGATE, "USER#o1", Problem::Changed),
+        (of_event::AGGREGATE, "ORDER#o2", Problem::Changed),
+        (of_event::RECEIVED_AT, "2026-01-01T00:00:00Z", Problem::Changed),
+        (of_event::RECEIVED_AT, "2025-01-01T00:00:00Z", Problem::Changed),
+        (of_event::ARCHIVED_AT, elsewhere.as_str(), Problem::Changed),
         (
-            "delivery_id",
+            of_event::DELIVERY_ID,
             "019b76da-a87b-7def-8123-456789abcdef",
             Problem::Extra,
         ),
-        ("delivery_id", "nobody", Problem::Extra),
+        (of_event::DELIVERY_ID, "nobody", Problem::Extra),
     ] {
         let deployed = deployed().await;
         change_event(&deployed, "o1-3", attribute, text).await;
@@ -237,11 +250,8 @@ async fn a_change_of_anything_that_the_log_says_is_found() {
 #[tokio::test(start_paused = true)]
 async fn an_event_that_nobody_delivered_is_extra() {
     let deployed = deployed().await;
-    let mut item = deployed.item("events", "o1-3").await;
-    item.insert("event_id".to_owned(), AttributeValue::S("forged".to_owned()));
-    item.insert("sha256".to_owned(), AttributeValue::S("00ff".to_owned()));
-    let put = deployed.receiver.aws.dynamodb().put_item().table_name("events");
-    put.set_item(Some(item)).send().await.unwrap();
+    let forged = [(of_event::EVENT_ID, "forged"), (of_event::SHA256, "00ff")];
+    deployed.receiver.rows("events").copy("o1-3", &forged).await;
     let found = findings_of(&deployed).await;
     assert!(found[0].2.contains("its delivery does not have it"), "{found:?}");
     assert_eq!(without_reasons(found), [event_of(Problem::Extra, "forged")]);
@@ -252,11 +262,10 @@ async fn objects_that_are_no_deliveries_or_lie_elsewhere_are_bad() {
     let deployed = deployed().await;
     let key = deployed.verified()[0].clone();
     let bytes = deployed.receiver.aws.objects("archive")[&key].bytes.clone();
-    let copy = "verified/2026/01/01/00/019b76da-a87b-7def-8123-456789abcdef";
-    deployed.put_archived(copy, bytes.clone()).await;
-    deployed
-        .put_archived("verified/2026/01/01/00/notes.txt", b"hello".to_vec())
-        .await;
+    let copy = key_in_the_first_hour("019b76da-a87b-7def-8123-456789abcdef");
+    deployed.put_archived(&copy, bytes.clone()).await;
+    let notes = key_in_the_first_hour("notes.txt");
+    deployed.put_archived(&notes, b"hello".to_vec()).await;
     deployed.put_archived(&key.replace("/00/", "/01/"), bytes).await;
     let found = findings_of(&deployed).await;
     assert_eq!(found.len(), 3, "{found:?}");
@@ -311,9 +320,8 @@ async fn more_deliveries_than_a_page_of_keys_has_are_all_checked() {
     let key = deployed.verified()[0].clone();
     let object = deployed.receiver.aws.objects("archive")[&key].bytes.clone();
     for number in 0..1_100 {
-        deployed
-            .put_archived(&format!("verified/2026/01/01/00/{number:04}"), object.clone())
-            .await;
+        let copy = key_in_the_first_hour(&format!("{number:04}"));
+        deployed.put_archived(&copy, object.clone()).await;
     }
     assert_eq!(
         verify_archive(&deployed, ALL).await.unwrap().findings.len(),
@@ -327,7 +335,7 @@ async fn more_deliveries_than_a_page_of_keys_has_are_all_checked() {
 async fn a_retired_key_verifies_and_an_unknown_one_does_not() {
     let deployed = deployed().await;
     deployed
-        .set("keys", KEY_ID, ("retired_at", "2026-01-01T00:00:00.500Z"))
+        .set("keys", KEY_ID, (of_key::RETIRED_AT, "2026-01-01T00:00:00.500Z"))
         .await;
     assert_eq!(findings_of(&deployed).await, []);
     deployed.delete("keys", KEY_ID).await;
@@ -345,7 +353,7 @@ async fn another_key_under_the_same_id_does_not_verify() {
     let deployed = deployed().await;
     let other = SigningKey::ed25519_from_seed(KEY_ID, Dialect::UnquotedDigest, &[8; 32]).unwrap();
     let jwk = serde_json::to_string(&other.to_jwk()).unwrap();
-    deployed.set("keys", KEY_ID, ("jwk", &jwk)).await;
+    deployed.set("keys", KEY_ID, (of_key::JWK, &jwk)).await;
     let found = findings_of(&deployed).await;
     assert_eq!(found.len(), 2);
     assert_eq!(
@@ -359,14 +367,13 @@ async fn a_delivery_whose_secret_cannot_be_read_is_not_checked_and_not_wrong() {
     let deployed = Deployment::new().await;
     let secret = vec![9; 32];
     deployed.receiver.aws.create_secret("arn:smoke", &secret);
-    let attributes = [
-        ("key_id", "smoke"),
-        ("algorithm", "hmac-sha256"),
-        ("secret", "arn:smoke"),
-    ];
-    let item = attributes.map(|(name, text)| (name.to_owned(), AttributeValue::S(text.to_owned())));
-    let put = deployed.receiver.aws.dynamodb().put_item().table_name("keys");
-    put.set_item(Some(item.into())).send().await.unwrap();
+    let smoke = KeyRow {
+        key_id: "smoke".to_owned(),
+        algorithm: Some("hmac-sha256".to_owned()),
+        secret: Some("arn:smoke".to_owned()),
+        ..KeyRow::default()
+    };
+    deployed.receiver.put_key_row(&smoke).await;
     let key = SigningKey::hmac("smoke", Dialect::QuotedContentDigest, secret.into()).unwrap();
     deployed.store_signed(&key, &[order("o1", 1, "NEW")]).await;
     let not_checked = async || {
@@ -381,7 +388,7 @@ async fn a_delivery_whose_secret_cannot_be_read_is_not_checked_and_not_wrong() {
     };
     let (count, events, _) = not_checked().await;
     assert_eq!((count, events), (0, 1));
-    deployed.set("keys", "smoke", ("secret", "arn:gone")).await;
+    deployed.set("keys", "smoke", (of_key::SECRET, "arn:gone")).await;
     let (count, events, text) = not_checked().await;
     assert_eq!((count, events), (1, 1), "its events are compared all the same");
     assert!(text.contains("the secret of smoke cannot be read"), "{text}");
@@ -416,7 +423,7 @@ async fn an_event_of_a_category_that_was_unknown_when_it_came_is_not_changed() {
     deployed
         .deliver(&[event("e1", 1, "EXECUTION.FILLED", execution)])
         .await;
-    change_event(&deployed, "e1", "aggregate", "EXECUTION#x1").await;
+    change_event(&deployed, "e1", of_event::AGGREGATE, "EXECUTION#x1").await;
     assert_eq!(findings_of(&deployed).await, []);
 }
 
@@ -427,7 +434,8 @@ async fn a_large_event_is_where_the_log_says() {
     let large = event("e1", 1, "ORDER.NEW", &format!(r#"{{"id":"o1","note":"{note}"}}"#));
     deployed.deliver(&[large]).await;
     assert_eq!(findings_of(&deployed).await, []);
-    change_event(&deployed, "e1", "archived_at", "verified/2026/01/01/00/other").await;
+    let elsewhere = key_in_the_first_hour("other");
+    change_event(&deployed, "e1", of_event::ARCHIVED_AT, &elsewhere).await;
     assert_eq!(
         without_reasons(findings_of(&deployed).await),
         [event_of(Problem::Changed, "e1")]

@@ -5,12 +5,12 @@ mod interrupted;
 mod looking;
 mod resuming;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use fake_aws::{CallFilter, CrashError, Fault, Service};
 use jiff::SignedDuration;
 use operator::ErrorKind;
 use operator::dlq::{QueueRedriven, RedriveReport};
 use pipeline::runtime::clock::Clock;
+use pipeline::stores::keys::KeyRow;
 use serde_json::{Value, json};
 use upvest::Domain;
 use webhook_tests::commands::{REASON, parsed};
@@ -271,12 +271,12 @@ async fn a_message_that_fails_again_is_not_redriven_by_the_same_command_whatever
 #[tokio::test(start_paused = true)]
 async fn deliveries_whose_key_was_no_key_are_verified_and_processed_once_it_is_mended() {
     let site = Deployment::builder().without_key().start().await;
-    let text = |value: &str| AttributeValue::S(value.to_owned());
-    let broken = site.receiver.aws.dynamodb().put_item().table_name("keys");
-    let broken = broken
-        .item("key_id", text(KEY_ID))
-        .item("algorithm", text("ed25519"));
-    broken.send().await.unwrap();
+    let broken = KeyRow {
+        key_id: KEY_ID.to_owned(),
+        algorithm: Some("ed25519".to_owned()),
+        ..KeyRow::default()
+    };
+    site.receiver.put_key_row(&broken).await;
     site.store(&[order("o1", 1, "NEW")]).await;
     site.pass(1);
     while site.receiver.aws.messages(DELIVERIES_DLQ).is_empty() {
@@ -287,8 +287,7 @@ async fn deliveries_whose_key_was_no_key_are_verified_and_processed_once_it_is_m
         .await
         .text();
     assert!(listed.contains("keys-failed for 24 hours"), "{listed}");
-    let broken = site.receiver.aws.dynamodb().delete_item().table_name("keys");
-    broken.key("key_id", text(KEY_ID)).send().await.unwrap();
+    site.delete("keys", KEY_ID).await;
     site.know_key(&signing_key(7)).await;
     site.pass(301);
     let report = redrive(&site, &["--queue", "deliveries"]).await;

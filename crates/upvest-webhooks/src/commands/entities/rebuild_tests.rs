@@ -4,6 +4,7 @@ use clap::Parser;
 use fake_aws::{CallFilter, Fault, Service};
 use operator::entities::{Problem, RebuildReport, Rebuilding};
 use pipeline::stores::entities::NOTES;
+use pipeline::stores::entities::attributes::{AGGREGATE, FOLD, HISTORY, LAST_OCCURRED, STATUS, VERSION};
 use serde_json::{Value, json};
 use upvest::Domain;
 use webhook_tests::deliveries::{order, topup};
@@ -80,12 +81,12 @@ fn said(site: &Deployment) -> Vec<Value> {
 #[tokio::test(start_paused = true)]
 async fn what_was_edited_deleted_or_made_unreadable_is_as_its_events_say_again() {
     for (attribute, value, version) in [
-        ("status", "CANCELLED", 3),
+        (STATUS, "CANCELLED", 3),
         ("note", "mine", 3),
-        ("last_occurred", "yesterday", 3),
-        ("history", "?", 3),
+        (LAST_OCCURRED, "yesterday", 3),
+        (HISTORY, "?", 3),
         // What it was cannot be known, and the next write must find one.
-        ("version", "two", 1),
+        (VERSION, "two", 1),
     ] {
         let site = site().await;
         let (before, told) = (said(&site), site.receiver.aws.published(CHANGES).len());
@@ -109,11 +110,8 @@ async fn all_entities_of_a_domain_are_rebuilt_where_they_are_lost_or_of_other_ru
     let site = site().await;
     let before = said(&site);
     site.delete("entities", "ORDER#o2").await;
-    let mut item = site.item("entities", "ORDER#o1").await;
-    let rules = aws_sdk_dynamodb::types::AttributeValue::N("999".to_owned());
-    item.insert("fold".to_owned(), rules);
-    let put = site.receiver.aws.dynamodb().put_item().table_name("entities");
-    put.set_item(Some(item)).send().await.unwrap();
+    let rows = site.receiver.rows("entities");
+    rows.set_number("ORDER#o1", (FOLD, 999)).await;
     let verified = run(&site, "verify --domain orders").await.unwrap();
     assert!(!verified.succeeded());
     assert!(verified.text().contains("to-be-rebuilt"), "{}", verified.text());
@@ -148,8 +146,7 @@ async fn all_entities_of_a_domain_are_rebuilt_where_they_are_lost_or_of_other_ru
 #[tokio::test(start_paused = true)]
 async fn an_event_that_waits_is_left_out_and_told_as_the_change_that_it_is() {
     let site = site().await;
-    let item = "ORDER#o1";
-    site.set("entities", item, ("last_occurred", "yesterday")).await;
+    site.receiver.break_entity("ORDER#o1").await;
     site.store(&[order("o1", 3, "CANCELLED")]).await;
     while site
         .receiver
@@ -164,10 +161,8 @@ async fn an_event_that_waits_is_left_out_and_told_as_the_change_that_it_is() {
     assert_eq!(report.entities[0].left_out, ["o1-3"]);
     let text = report.text();
     assert!(text.contains("o1-3") && text.contains("dlq redrive"), "{text}");
-    let status = |item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>| {
-        item["status"].as_s().unwrap().clone()
-    };
-    assert_eq!(status(&site.item("entities", "ORDER#o1").await), "FILLED");
+    let status = site.receiver.status("ORDER#o1").await;
+    assert_eq!(status.as_deref(), Some("FILLED"));
     // Nothing is wrong with it now but what waits.
     let again = rebuild(&site, "ORDER#o1").await;
     assert_eq!(
@@ -178,7 +173,8 @@ async fn an_event_that_waits_is_left_out_and_told_as_the_change_that_it_is() {
     let queue = webhook_tests::receiver::queue_name(Domain::Orders);
     site.copy_to(&queue, &messages[0]).await;
     site.process().await;
-    assert_eq!(status(&site.item("entities", "ORDER#o1").await), "CANCELLED");
+    let status = site.receiver.status("ORDER#o1").await;
+    assert_eq!(status.as_deref(), Some("CANCELLED"));
     let told = site.receiver.aws.published(CHANGES).pop().unwrap();
     let told: Value = serde_json::from_str(&told.detail).unwrap();
     assert_eq!(
@@ -197,8 +193,7 @@ async fn effects_that_are_still_to_come_come_after_a_rebuild_too() {
     site.deliver(&[order("o1", 1, "NEW")]).await;
     site.receiver.effects.trouble("o1-2", Trouble::Fails);
     site.deliver(&[order("o1", 2, "FILLED")]).await;
-    let item = "ORDER#o1";
-    site.set("entities", item, ("status", "CANCELLED")).await;
+    site.set("entities", "ORDER#o1", (STATUS, "CANCELLED")).await;
     rebuild(&site, "ORDER#o1").await;
     site.receiver.effects.mend();
     site.receiver.drain().await;
@@ -211,7 +206,7 @@ async fn effects_that_are_still_to_come_come_after_a_rebuild_too() {
 #[tokio::test(start_paused = true)]
 async fn an_entity_that_its_processor_changes_meanwhile_is_folded_again() {
     let site = site().await;
-    site.set("entities", "ORDER#o1", ("status", "CANCELLED")).await;
+    site.set("entities", "ORDER#o1", (STATUS, "CANCELLED")).await;
     // Our own write arrives, and its reply does not: the SDK sends it again, and finds another version.
     let write = CallFilter::operation(Service::DynamoDb, "PutItem")
         .on("entities")
@@ -225,12 +220,9 @@ async fn an_entity_that_its_processor_changes_meanwhile_is_folded_again() {
 #[tokio::test(start_paused = true)]
 async fn what_no_event_tells_of_stays_and_a_rehearsal_changes_nothing() {
     let site = site().await;
-    let mut item = site.item("entities", "ORDER#o1").await;
-    let stray = aws_sdk_dynamodb::types::AttributeValue::S("ORDER#stray".to_owned());
-    item.insert("aggregate".to_owned(), stray);
-    let put = site.receiver.aws.dynamodb().put_item().table_name("entities");
-    put.set_item(Some(item)).send().await.unwrap();
-    site.set("entities", "ORDER#o2", ("status", "FILLED")).await;
+    let rows = site.receiver.rows("entities");
+    rows.copy("ORDER#o1", &[(AGGREGATE, "ORDER#stray")]).await;
+    site.set("entities", "ORDER#o2", (STATUS, "FILLED")).await;
     let before = site.entities();
     let report = run(&site, "rebuild ORDER#stray ORDER#o2 --dry-run")
         .await

@@ -8,6 +8,8 @@ use webhook_tests::deployment::Deployment;
 use operator::entities::{Problem, Verified};
 use operator::explain::{Question, explain};
 use pipeline::runtime::clock::Clock;
+use pipeline::stores::entities::attributes::{AGGREGATE, LAST_OCCURRED, STATUS};
+use pipeline::stores::events;
 
 use super::*;
 use crate::output::Report;
@@ -139,11 +141,8 @@ async fn a_changed_attribute_is_named_and_one_that_is_behind_too() {
 #[tokio::test(start_paused = true)]
 async fn an_entity_without_events_is_found() {
     let deployed = deployed().await;
-    let mut item = deployed.item("entities", "ORDER#o2").await;
-    let forged = aws_sdk_dynamodb::types::AttributeValue::S("ORDER#forged".to_owned());
-    item.insert("aggregate".to_owned(), forged);
-    let put = deployed.receiver.aws.dynamodb().put_item().table_name("entities");
-    put.set_item(Some(item)).send().await.unwrap();
+    let rows = deployed.receiver.rows("entities");
+    rows.copy("ORDER#o2", &[(AGGREGATE, "ORDER#forged")]).await;
     let expected = ("ORDER#forged".to_owned(), Problem::WithoutEvents, None);
     assert_eq!(differences_in(&deployed, "orders").await, [expected]);
     assert_eq!(differences_in(&deployed, "payments").await, []);
@@ -154,7 +153,7 @@ async fn an_entity_without_events_is_found() {
 async fn an_event_belongs_to_the_entity_that_the_log_has() {
     let deployed = deployed().await;
     deployed
-        .set("events", "x1-2", ("aggregate", "EXECUTION#x1"))
+        .set("events", "x1-2", (events::attributes::AGGREGATE, "EXECUTION#x1"))
         .await;
     let found = differences_in(&deployed, "orders").await;
     let found: Vec<_> = found
@@ -178,11 +177,11 @@ async fn explain_and_verify_agree_about_every_entity() {
         assert_eq!(verdicts(&deployed, entity).await, [false, false], "{entity}");
     }
     deployed
-        .set("events", "x1-2", ("aggregate", "EXECUTION#x1"))
+        .set("events", "x1-2", (events::attributes::AGGREGATE, "EXECUTION#x1"))
         .await;
     assert_eq!(verdicts(&deployed, "EXECUTION#x1").await, [true, true]);
     assert_eq!(verdicts(&deployed, "ORDER#o1").await, [true, true]);
-    deployed.set("entities", "ORDER#o2", ("status", "FILLED")).await;
+    deployed.set("entities", "ORDER#o2", (STATUS, "FILLED")).await;
     assert_eq!(verdicts(&deployed, "ORDER#o2").await, [true, true]);
     deployed.delete("entities", "TOPUP#t1").await;
     assert_eq!(verdicts(&deployed, "TOPUP#t1").await, [true, true]);
@@ -213,13 +212,11 @@ async fn an_event_that_is_nowhere_is_named() {
 #[tokio::test(start_paused = true)]
 async fn an_item_that_is_no_entity_is_different() {
     let deployed = deployed().await;
-    deployed
-        .set("entities", "ORDER#o1", ("last_occurred", "yesterday"))
-        .await;
+    deployed.receiver.break_entity("ORDER#o1").await;
     let found = differences_in(&deployed, "orders").await;
     assert_eq!((found.len(), found[0].1), (1, Problem::Different));
     assert!(
-        found[0].2.as_deref().unwrap().contains("last_occurred"),
+        found[0].2.as_deref().unwrap().contains(LAST_OCCURRED),
         "{found:?}"
     );
     let entity = EntityKey::from_stored("ORDER#o1".to_owned());

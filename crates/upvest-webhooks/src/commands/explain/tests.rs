@@ -10,6 +10,7 @@ use fake_aws::{CallFilter, Fault, Service};
 use pipeline::policy::Policy;
 use pipeline::queues::domains::{DomainQueues, EventMessage};
 use pipeline::stores::audit::AuditLog;
+use pipeline::stores::events::attributes::RECEIVED_AT;
 use pipeline::stores::events::{EventLog, NewEvent};
 use serde_json::Value;
 use upvest::{Domain, Event};
@@ -292,7 +293,7 @@ async fn what_the_entity_keeps_outweighs_the_order_of_receipt() {
         .deliver(&[order("e2", 2, "PROCESSING"), order("e3", 3, "FILLED")])
         .await;
     // By the order of receipt both came after e3; but the change that e2 made is kept.
-    let later = ("received_at", "2026-01-01T00:00:59Z");
+    let later = (RECEIVED_AT, "2026-01-01T00:00:59Z");
     for (event, effect) in [("e1", Effect::Late), ("e2", Effect::Fresh)] {
         signed.set("events", event, later).await;
         let explanation = explain(&signed, event).await;
@@ -412,9 +413,7 @@ async fn a_forged_delivery_shows_nothing_of_what_it_claims() {
 #[tokio::test(start_paused = true)]
 async fn an_event_that_was_delivered_and_is_not_logged_is_lost() {
     let (signed, [first, _]) = with_order().await;
-    let delete = signed.receiver.aws.dynamodb().delete_item().table_name("events");
-    let id = aws_sdk_dynamodb::types::AttributeValue::S("e1".to_owned());
-    delete.key("event_id", id).send().await.unwrap();
+    signed.delete("events", "e1").await;
     assert_finding(
         &explain(&signed, &first).await,
         "event e1: it was delivered, and is not in the log",

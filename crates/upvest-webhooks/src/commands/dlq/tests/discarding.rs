@@ -1,6 +1,7 @@
 //! Giving events up.
 
 use operator::dlq::{DiscardResult, Discarded};
+use pipeline::stores::entities::attributes::LAST_OCCURRED;
 use webhook_tests::receiver::CHANGES;
 
 use super::*;
@@ -23,17 +24,15 @@ async fn spoiled_site() -> Deployment {
     site.store(&[order("o1", 1, "NEW")]).await;
     site.settle().await;
     let item = "ORDER#o1";
-    let good = site.item("entities", "ORDER#o1").await["last_occurred"]
-        .as_s()
-        .unwrap()
-        .clone();
-    site.set("entities", item, ("last_occurred", "yesterday")).await;
+    let last = site.receiver.state(item).await.projection.last.unwrap();
+    site.receiver.break_entity(item).await;
     site.store(&[order("o1", 2, "FILLED")]).await;
     while dead(&site).is_empty() {
         site.settle().await;
         site.pass(900);
     }
-    site.set("entities", item, ("last_occurred", &good)).await;
+    let good = last.occurred.to_string();
+    site.set("entities", item, (LAST_OCCURRED, &good)).await;
     site
 }
 
@@ -41,17 +40,17 @@ async fn spoiled_site() -> Deployment {
 async fn an_event_that_is_given_up_is_in_the_state_and_nobody_is_told() {
     let site = spoiled_site().await;
     let told = site.receiver.aws.published(CHANGES).len();
-    let before = site.item("entities", "ORDER#o1").await;
+    let before = site.receiver.state("ORDER#o1").await;
     let report = discard_report(&site, &["o1-2", "--queue", "orders"]).await;
     assert_eq!(
         results(&report),
         [(Some("o1-2"), &DiscardResult::Folded { version: 2 })]
     );
     site.settle().await;
-    let item = site.item("entities", "ORDER#o1").await;
-    assert_eq!(item["status"].as_s().unwrap(), "FILLED");
+    let state = site.receiver.state("ORDER#o1").await;
+    assert_eq!(state.projection.status(), Some("FILLED"));
     // What the processor keeps to resume by is not this command's to drop.
-    assert_eq!(item.get("transitions"), before.get("transitions"));
+    assert_eq!(state.transitions, before.transitions);
     assert_eq!((dead(&site).len(), site.receiver.waiting()), (0, 0));
     assert_eq!(site.receiver.aws.published(CHANGES).len(), told);
     assert_eq!(site.effects(), ["o1-1"]);
@@ -88,8 +87,7 @@ async fn an_event_whose_action_failed_is_in_the_state_already_and_is_gone_withou
 #[tokio::test(start_paused = true)]
 async fn an_event_stays_while_its_entity_cannot_be_read_and_the_way_out_is_named() {
     let site = spoiled_site().await;
-    let item = "ORDER#o1";
-    site.set("entities", item, ("last_occurred", "yesterday")).await;
+    site.receiver.break_entity("ORDER#o1").await;
     let report = discard_report(&site, &["o1-2"]).await;
     assert!(!report.succeeded());
     let text = report.text();
@@ -157,9 +155,9 @@ async fn after_a_crash_at_any_call_the_same_command_finishes_and_nobody_is_told(
             site.pass(121);
             run(&site, &words).await;
             site.settle().await;
-            let item = site.item("entities", "ORDER#o1").await;
-            assert_eq!(item["status"].as_s().unwrap(), "FILLED", "{fault:?} {calls}");
-            assert_eq!(item["version"].as_n().unwrap(), "2", "{fault:?} {calls}");
+            let state = site.receiver.state("ORDER#o1").await;
+            let status = state.projection.status();
+            assert_eq!((status, state.version), (Some("FILLED"), 2), "{fault:?} {calls}");
             assert_eq!(dead(&site), [""; 0], "{fault:?} {calls}");
             assert_eq!(site.receiver.aws.published(CHANGES).len(), told);
             if !crashed {

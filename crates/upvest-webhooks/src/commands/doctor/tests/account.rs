@@ -1,5 +1,6 @@
 //! What is wrong with the account at Upvest: its subscriptions, keys and credentials.
 
+use pipeline::stores::keys::attributes::{DISTRUSTED_AT, LAST_SEEN};
 use webhook_tests::deliveries::{import_key, signing_key};
 
 use super::*;
@@ -73,7 +74,7 @@ async fn a_second_subscription_is_one_too_many() {
 async fn a_key_that_is_missing_and_keys_that_are_stale_are_found() {
     let site = Site::healthy().await;
     let key_id = site.world.receiver.stored("keys").remove(0);
-    let long_ago = ("last_seen", "2026-01-01T00:00:00Z");
+    let long_ago = (LAST_SEEN, "2026-01-01T00:00:00Z");
     site.world.set("keys", &key_id, long_ago).await;
     let stale = site.check("").await;
     stale.assert_only("failed", "last fetched", "minutes ago", "refresh-keys");
@@ -95,7 +96,7 @@ async fn keys_that_upvest_does_not_serve_and_distrusted_ones_are_listed_with_the
         expected.push(format!("{key_id} ({}, import)", key.thumbprint()));
         import_key(&site.world.receiver.aws, key).await;
     }
-    let since = ("distrusted_at", "2026-01-01T00:00:00Z");
+    let since = (DISTRUSTED_AT, "2026-01-01T00:00:00Z");
     site.world.set("keys", "stolen", since).await;
     let checked = site.check("").await;
     for (check, found) in [

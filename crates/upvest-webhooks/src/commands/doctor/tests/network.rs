@@ -1,5 +1,6 @@
 //! What is told of functions that are in a VPC, and what is wrong with their network.
 
+use pipeline::stores::keys::attributes::LAST_SEEN;
 use serde_json::json;
 
 use super::*;
@@ -58,7 +59,7 @@ async fn functions_that_are_not_in_one_network_are_found() {
 async fn keys_that_are_not_fetched_from_within_a_vpc_may_be_that_there_is_no_way_out() {
     let site = Site::healthy().await;
     let key_id = site.world.receiver.stored("keys").remove(0);
-    let long_ago = ("last_seen", "2026-01-01T00:00:00Z");
+    let long_ago = (LAST_SEEN, "2026-01-01T00:00:00Z");
     site.world.set("keys", &key_id, long_ago).await;
     assert_eq!(network(&site.check("").await, "warning"), None, "outside a VPC");
     for function in ["ingest-1", "orders-1"] {

@@ -1,5 +1,6 @@
 //! Actions that ran, failed, were stopped, or ran for something else.
 
+use pipeline::stores::idempotency::attributes::VALIDATION;
 use webhook_tests::effects::Trouble;
 
 use super::*;
@@ -94,7 +95,7 @@ async fn an_expired_record_says_nothing_any_more() {
 #[tokio::test(start_paused = true)]
 async fn an_action_that_ran_for_other_content_is_told() {
     let (signed, _) = with_order().await;
-    signed.set("idempotency", "orders#e1", ("validation", "00")).await;
+    signed.set("idempotency", "orders#e1", (VALIDATION, "00")).await;
     assert_finding(
         &explain(&signed, "e1").await,
         "event e1: the action orders ran for other content than the log has",

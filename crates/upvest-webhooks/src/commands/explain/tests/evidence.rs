@@ -1,5 +1,9 @@
 //! What does not hold: keys, the archive, the log, the state.
 
+use pipeline::stores::entities::attributes as of_entity;
+use pipeline::stores::events::attributes::{OBJECT, SHA256};
+use pipeline::stores::keys::attributes as of_key;
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -42,9 +46,7 @@ async fn a_tampered_archive_object_does_not_hold_any_more() {
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_gone_leaves_the_signature_unverified() {
     let (signed, _) = with_order().await;
-    let delete = signed.receiver.aws.dynamodb().delete_item().table_name("keys");
-    let key = aws_sdk_dynamodb::types::AttributeValue::S("key".to_owned());
-    delete.key("key_id", key).send().await.unwrap();
+    signed.delete("keys", "key").await;
     let explanation = explain(&signed, "e1").await;
     assert_finding(&explanation, "its key key is not in the keys table");
 }
@@ -53,8 +55,8 @@ async fn a_key_that_is_gone_leaves_the_signature_unverified() {
 async fn the_history_of_a_key_is_told() {
     let (signed, _) = with_order().await;
     for (name, at) in [
-        ("first_seen", "2025-01-01T00:00:00Z"),
-        ("retired_at", "2026-02-01T00:00:00Z"),
+        (of_key::FIRST_SEEN, "2025-01-01T00:00:00Z"),
+        (of_key::RETIRED_AT, "2026-02-01T00:00:00Z"),
     ] {
         signed.set("keys", "key", (name, at)).await;
     }
@@ -85,14 +87,14 @@ async fn what_the_receiver_remarked_is_told() {
 async fn an_event_that_was_changed_in_the_log_is_not_what_was_signed() {
     let (signed, _) = with_order().await;
     let object = r#"{"id":"o1","status":"NEW","user_id":"u2"}"#;
-    signed.set("events", "e1", ("object", object)).await;
+    signed.set("events", "e1", (OBJECT, object)).await;
     assert_finding(
         &explain(&signed, "ORDER#o1").await,
         "event e1: the log does not have what was signed: object",
     );
-    signed.set("events", "e3", ("sha256", "00")).await;
+    signed.set("events", "e3", (SHA256, "00")).await;
     signed
-        .set("events", "e3", ("received_at", "2026-01-01T00:00:00Z"))
+        .set("events", "e3", (RECEIVED_AT, "2026-01-01T00:00:00Z"))
         .await;
     assert_finding(
         &explain(&signed, "e3").await,
@@ -104,15 +106,19 @@ async fn an_event_that_was_changed_in_the_log_is_not_what_was_signed() {
 async fn an_entity_that_was_edited_by_hand_is_not_what_the_log_folds_to() {
     let (signed, _) = with_order().await;
     let item = "ORDER#o1";
-    signed.set("entities", item, ("status", "CANCELLED")).await;
+    signed
+        .set("entities", item, (of_entity::STATUS, "CANCELLED"))
+        .await;
     let explanation = explain(&signed, "ORDER#o1").await;
     assert_finding(&explanation, "status is CANCELLED, by the log FILLED");
     // Who it belongs to is personal data: only that it differs is told.
-    signed.set("entities", item, ("user_id", "someone")).await;
+    signed
+        .set("entities", item, (of_entity::USER_ID, "someone"))
+        .await;
     let explanation = explain(&signed, "e3").await;
     assert_finding(&explanation, "status is CANCELLED, by the log FILLED; user_id");
     assert!(!explanation.text().contains("someone"));
-    signed.set("entities", item, ("last_occurred", "yesterday")).await;
+    signed.receiver.break_entity(item).await;
     assert_finding(&explain(&signed, "ORDER#o1").await, "has no usable last_occurred");
 }
 

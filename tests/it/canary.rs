@@ -169,8 +169,7 @@ fn deps(receiver: &Receiver, url: &str) -> Deps {
 }
 
 fn verified(receiver: &Receiver) -> usize {
-    let objects = receiver.kept();
-    objects.keys().filter(|key| key.starts_with("verified/")).count()
+    receiver.verified().len()
 }
 
 /// Nothing came of an event outside the log and its own entity.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use fake_aws::{CallFilter, Fault, Service};
 use jiff::Timestamp;
 use pipeline::sending_on::Folder;
-use pipeline::stores::archive::{ArchivedDelivery, UNKNOWN_KEY};
+use pipeline::stores::archive::{ArchivedDelivery, QUARANTINE_PREFIX, UNKNOWN_KEY, VERIFIED_PREFIX};
 use pipeline::stores::entities::{Entities, EntityItem, Stored};
 use upvest::effects::Dispatch;
 use upvest::projection::{Placed, RULES};
@@ -17,6 +17,7 @@ use upvest::{Domain, EntityKey, Event, Projection};
 use verify_and_store::Policy;
 use webhook_tests::deliveries::{KEY_ID, import_key};
 use webhook_tests::receiver::{DELIVERIES, Receiver};
+use webhook_tests::stored::{key_in_the_first_hour, quarantine_reason};
 
 use crate::support::{
     COVERED, deliver, deliver_with, event, key, message_of, quarantine, receiver, sign_with,
@@ -39,7 +40,7 @@ async fn a_good_delivery_is_archived_logged_and_projected() {
     );
     assert_eq!(logged.object.unwrap(), r#"{"id":"o1","status":"NEW"}"#);
     let (key, object) = receiver.aws.objects("archive").pop_first().unwrap();
-    assert_eq!(key, format!("verified/2026/01/01/00/{}", logged.delivery_id));
+    assert_eq!(key, key_in_the_first_hour(&logged.delivery_id));
     assert_eq!(
         ArchivedDelivery::parse(&object.bytes).unwrap().envelope.body,
         body.as_bytes()

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use fake_aws::{CallFilter, Fault, Service};
 use pipeline::runtime::metrics::FOREIGN_SUBSCRIPTIONS;
-use pipeline::stores::archive::ArchivedDelivery;
 use pipeline::stores::subscriptions::SubscriptionOwner;
 use upvest::signature::{Dialect, SigningKey};
 use verify_and_store::Policy;
@@ -51,11 +50,8 @@ fn stored(receiver: &Receiver) -> Vec<String> {
 
 /// The flags of the archived deliveries, in the order of their receipt.
 fn flags(receiver: &Receiver) -> Vec<Vec<String>> {
-    let objects = receiver.aws.objects("archive").into_iter();
-    let verified = objects.filter(|(key, _)| key.starts_with("verified/"));
-    verified
-        .map(|(_, object)| ArchivedDelivery::parse(&object.bytes).unwrap().flags)
-        .collect()
+    let deliveries = receiver.verified_deliveries().into_iter();
+    deliveries.map(|delivery| delivery.flags).collect()
 }
 
 #[tokio::test(start_paused = true)]

@@ -108,11 +108,7 @@ pub(crate) fn message_of(json: &str, dispatch: Dispatch, dispatched_at: Timestam
 
 /// Lists the reasons of what is in quarantine.
 pub(crate) fn quarantine(receiver: &Receiver) -> Vec<String> {
-    let objects = receiver.kept();
-    let quarantined = objects.keys().filter_map(|key| key.strip_prefix("quarantine/"));
-    quarantined
-        .map(|key| key.split_once('/').unwrap().0.to_owned())
-        .collect()
+    receiver.quarantine_reasons()
 }
 
 /// Creates an account that has an empty idempotency table and nothing else, with the clock that it shows.

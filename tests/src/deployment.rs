@@ -394,8 +394,7 @@ impl Deployment {
 
     /// Lists the keys of the verified deliveries in the archive, in the order of receipt.
     pub fn verified(&self) -> Vec<String> {
-        let keys = self.receiver.kept().into_keys();
-        keys.filter(|key| key.starts_with("verified/")).collect()
+        self.receiver.verified()
     }
 
     /// Reads an object of the archive as JSON.

@@ -6,6 +6,7 @@ pub mod by_hand;
 use std::collections::BTreeSet;
 
 use pipeline::runtime::clock::Clock;
+use pipeline::stores::archive::{ArchivedDelivery, QUARANTINE_PREFIX, VERIFIED_PREFIX};
 use pipeline::stores::audit::{AuditLog, Operation};
 use pipeline::stores::entities::{Entities, Stored};
 use pipeline::stores::events::{EventLog, LOAD_BATCH, LoggedEvent};
@@ -88,6 +89,37 @@ impl Receiver {
         found.unwrap_or_else(|| panic!("no key {key_id}"))
     }
 
+    /// Lists the keys of the verified deliveries in the archive, in the order of receipt.
+    pub fn verified(&self) -> Vec<String> {
+        self.kept_below(VERIFIED_PREFIX)
+    }
+
+    /// Reads the verified deliveries of the archive, in the order of receipt.
+    pub fn verified_deliveries(&self) -> Vec<ArchivedDelivery> {
+        let objects = self.kept();
+        let verified = objects.iter().filter(|(key, _)| key.starts_with(VERIFIED_PREFIX));
+        verified
+            .map(|(_, object)| ArchivedDelivery::parse(&object.bytes).expect("an object is a delivery"))
+            .collect()
+    }
+
+    /// Lists the keys of what is in quarantine, by the reason.
+    pub fn quarantined(&self) -> Vec<String> {
+        self.kept_below(QUARANTINE_PREFIX)
+    }
+
+    /// Lists the reasons of what is in quarantine, in the order of the keys.
+    pub fn quarantine_reasons(&self) -> Vec<String> {
+        let keys = self.quarantined();
+        let reasons = keys.iter().filter_map(|key| quarantine_reason(key));
+        reasons.map(str::to_owned).collect()
+    }
+
+    fn kept_below(&self, prefix: &str) -> Vec<String> {
+        let keys = self.kept().into_keys();
+        keys.filter(|key| key.starts_with(prefix)).collect()
+    }
+
     /// Lists the operations of the audit table, oldest first.
     pub async fn operations(&self) -> Vec<Operation> {
         let log = AuditLog::new(self.aws.dynamodb().clone(), "audit".to_owned(), self.clock());
@@ -107,4 +139,15 @@ impl Receiver {
         let mut found = found.expect("the idempotency table can be read");
         found.remove(id).unwrap_or_else(|| panic!("no record {id}"))
     }
+}
+
+/// Tells why the object of this key is in quarantine; `None` where it is not.
+pub fn quarantine_reason(key: &str) -> Option<&str> {
+    Some(key.strip_prefix(QUARANTINE_PREFIX)?.split_once('/')?.0)
+}
+
+/// Makes the key of an object among the verified deliveries of the first hour of 2026, whatever its name: what somebody puts
+/// there.
+pub fn key_in_the_first_hour(name: &str) -> String {
+    format!("{VERIFIED_PREFIX}2026/01/01/00/{name}")
 }

@@ -74,11 +74,8 @@ impl Stage {
         let aws = &self.0.receiver.aws;
         match word {
             "$QUARANTINED" => {
-                let key = aws
-                    .objects("quarantine")
-                    .into_keys()
-                    .find(|key| key.starts_with("quarantine/"));
-                key.unwrap().rsplit('/').next().unwrap().to_owned()
+                let key = self.0.receiver.quarantined().remove(0);
+                key.rsplit('/').next().unwrap().to_owned()
             }
             "$LETTER" => aws.messages(&dead_letter_name(Domain::Payments))[0].id.clone(),
             "$OPERATION" => self.0.receiver.stored("audit").remove(0),

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fake_aws::{Call, Fault, Outcome};
-use pipeline::stores::archive::ArchivedDelivery;
+use pipeline::stores::archive::{ArchivedDelivery, BAD_SIGNATURE, VERIFIED_PREFIX};
 use pipeline::stores::events::{LoggedEvent, conflict_key};
 use upvest::projection::Placed;
 use upvest::{EntityKey, Event, Projection};
 
 use super::Run;
 use crate::receiver::CHANGES;
+use crate::stored::quarantine_reason;
 
 impl Run {
     pub(super) async fn hold_promises(&mut self) {
@@ -86,17 +87,14 @@ impl Run {
                 let keys = places
                     .get(id)
                     .unwrap_or_else(|| panic!("delivery {id} is nowhere"));
-                let of = |prefix| keys.iter().find(|key| key.starts_with(prefix));
-                let place = if delivery.genuine {
-                    "verified/"
-                } else {
-                    "quarantine/bad-signature/"
+                let verified = keys.iter().find(|key| key.starts_with(VERIFIED_PREFIX));
+                let forged = || {
+                    assert_eq!(verified, None, "a forged delivery counts as verified");
+                    keys.iter()
+                        .find(|key| quarantine_reason(key) == Some(BAD_SIGNATURE))
                 };
-                let key = of(place).unwrap_or_else(|| panic!("delivery {id} is in {keys:?}"));
-                assert!(
-                    delivery.genuine || of("verified/").is_none(),
-                    "a forged delivery counts as verified"
-                );
+                let key = if delivery.genuine { verified } else { forged() };
+                let key = key.unwrap_or_else(|| panic!("delivery {id} is in {keys:?}"));
                 let archived = ArchivedDelivery::parse(&objects[key].bytes).expect("a delivery");
                 assert_eq!(archived.envelope.body, delivery.body);
                 assert!(!delivery.genuine || archived.key_id.is_some());
@@ -104,7 +102,7 @@ impl Run {
         }
         // One whose answer was lost may be there too; each of those is Upvest's.
         for (id, keys) in &places {
-            let Some(key) = keys.iter().find(|key| key.starts_with("verified/")) else {
+            let Some(key) = keys.iter().find(|key| key.starts_with(VERIFIED_PREFIX)) else {
                 continue;
             };
             let archived = ArchivedDelivery::parse(&objects[key].bytes).expect("a delivery");
@@ -123,7 +121,7 @@ impl Run {
             let keys = places
                 .get(id)
                 .unwrap_or_else(|| panic!("a stranger's {id} is nowhere"));
-            let quarantined = keys.iter().all(|key| key.starts_with("quarantine/"));
+            let quarantined = keys.iter().all(|key| quarantine_reason(key).is_some());
             assert!(quarantined, "a stranger's {id} is in {keys:?}");
         }
     }

@@ -220,6 +220,8 @@ impl FromStr for Place {
 
 #[cfg(test)]
 mod tests {
+    use pipeline::stores::archive::VERIFIED_PREFIX;
+
     use super::*;
 
     #[test]
@@ -241,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_place_is_read_back_as_it_was_written() {
-        let written = "verified/2026/01/05/09/019b8d70-3d1a-7aa5-8123-456789abcdef:7";
+        let written = format!("{VERIFIED_PREFIX}2026/01/05/09/019b8d70-3d1a-7aa5-8123-456789abcdef:7");
         assert_eq!(written.parse::<Place>().unwrap().to_string(), written);
         for wrong in ["", "key", "key:x"] {
             assert!(wrong.parse::<Place>().is_err(), "{wrong}");

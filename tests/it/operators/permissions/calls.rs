@@ -1,5 +1,7 @@
 //! What a call takes of IAM, and what a policy allows.
 
+use pipeline::stores::archive::VERIFIED_PREFIX;
+
 use super::*;
 use crate::template::iam::matches;
 
@@ -95,7 +97,7 @@ fn s3_right(name: &str, operation: &str) -> (String, String) {
     };
     let arn = match action {
         "GetObject" | "DeleteObject" | "PutObject" => match kind {
-            "archive" => format!("{bucket}/verified/1"),
+            "archive" => format!("{bucket}/{VERIFIED_PREFIX}1"),
             _ => format!("{bucket}/{kind}/1"),
         },
         _ => bucket,

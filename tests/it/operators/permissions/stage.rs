@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Parser;
 use pipeline::runtime::clock::Clock;
+use pipeline::stores::archive::BAD_SIGNATURE;
 use pipeline::stores::entities::attributes::STATUS;
 use pipeline::stores::restoring::RestorableTable;
 use upvest::Domain;
@@ -14,6 +15,7 @@ use webhook_tests::deployment::{ConnectedDeployment, Deployment};
 use webhook_tests::receiver::{dead_letter_name, gateway_request, queue_name};
 use webhook_tests::schemas::assert_described;
 use webhook_tests::stored::by_hand::Rows;
+use webhook_tests::stored::quarantine_reason;
 
 use super::*;
 
@@ -117,8 +119,8 @@ impl Stage {
         }
         self.world.receiver.verify_and_store().await;
         self.world.know_key(&signing_key(7)).await;
-        let objects = self.world.receiver.kept().into_keys();
-        let quarantined = objects.filter(|key| key.starts_with("quarantine/bad-signature/"));
+        let quarantined = self.world.receiver.quarantined().into_iter();
+        let quarantined = quarantined.filter(|key| quarantine_reason(key) == Some(BAD_SIGNATURE));
         let ids: Vec<String> = quarantined
             .filter_map(|key| Some(key.rsplit('/').next()?.to_owned()))
             .collect();

@@ -5,7 +5,6 @@ use std::time::Duration;
 use clap::Parser;
 use fake_aws::{CallFilter, Fault, Service};
 use pipeline::runtime::clock::Clock;
-use pipeline::stores::archive::VERIFIED_PREFIX;
 use pipeline::stores::events::attributes as of_event;
 use pipeline::stores::events::conflicts_with;
 use pipeline::stores::keys::KeyRow;
@@ -14,6 +13,7 @@ use upvest::signature::{Dialect, SigningKey};
 use webhook_tests::deliveries::{KEY_ID, event, import_key, order, topup};
 use webhook_tests::deployment::Deployment;
 use webhook_tests::schemas::fitting;
+use webhook_tests::stored::key_in_the_first_hour;
 use webhook_tests::story::Story;
 
 use operator::archive::Problem;
@@ -44,11 +44,6 @@ async fn findings_of(deployed: &Deployment) -> Vec<(Problem, Option<String>, Str
     findings
         .map(|finding| (finding.problem, finding.event_id.clone(), finding.reason.clone()))
         .collect()
-}
-
-/// Makes the key of an object among the verified deliveries of the first hour of 2026, whatever its name.
-fn key_in_the_first_hour(name: &str) -> String {
-    format!("{VERIFIED_PREFIX}2026/01/01/00/{name}")
 }
 
 async fn change_event(deployed: &Deployment, id: &str, attribute: &str, text: &str) {

@@ -28,6 +28,7 @@ impl Report for EventReport {
 
 #[cfg(test)]
 mod tests {
+    use pipeline::stores::archive::VERIFIED_PREFIX;
     use serde_json::value::RawValue;
 
     use super::*;
@@ -64,11 +65,12 @@ mod tests {
 
     #[test]
     fn an_object_too_large_for_the_table_says_where_it_is() {
+        let key = format!("{VERIFIED_PREFIX}2026/01/05/09/d1");
         let event = EventReport {
-            archived_at: Some("verified/2026/01/05/09/d1".to_owned()),
+            archived_at: Some(key.clone()),
             ..report()
         };
         let text = event.text();
-        assert!(text.contains("object in  verified/2026/01/05/09/d1"), "{text}");
+        assert!(text.contains(&format!("object in  {key}")), "{text}");
     }
 }

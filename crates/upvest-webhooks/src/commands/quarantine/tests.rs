@@ -52,20 +52,12 @@ async fn mended_site() -> Deployment {
 
 /// Why objects are in quarantine.
 fn reasons(site: &Deployment) -> Vec<String> {
-    let keys = objects(site, "quarantine/");
-    keys.iter()
-        .map(|key| key.split('/').nth(1).unwrap().to_owned())
-        .collect()
-}
-
-fn objects(site: &Deployment, prefix: &str) -> Vec<String> {
-    let objects = site.receiver.kept().into_keys();
-    objects.filter(|key| key.starts_with(prefix)).collect()
+    site.receiver.quarantine_reasons()
 }
 
 /// The id of the only delivery in quarantine.
 fn delivery(site: &Deployment) -> String {
-    let keys = objects(site, "quarantine/");
+    let keys = site.receiver.quarantined();
     keys[0].rsplit('/').next().unwrap().to_owned()
 }
 
@@ -172,7 +164,7 @@ async fn what_holds_once_its_key_is_right_is_verified_and_processed_once() {
     assert!(report.succeeded());
     site.settle().await;
     assert_eq!(site.effects(), ["e1"]);
-    assert_eq!((reasons(&site).len(), objects(&site, "verified/").len()), (0, 1));
+    assert_eq!((reasons(&site).len(), site.verified().len()), (0, 1));
     let again = reverify(&site, &[]).await;
     assert!(
         again.text().starts_with("no deliveries in quarantine"),

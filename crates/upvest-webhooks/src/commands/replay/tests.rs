@@ -19,6 +19,7 @@ use webhook_tests::deliveries::{event, import_key, order, topup};
 use webhook_tests::deployment::Deployment;
 use webhook_tests::receiver::CHANGES;
 use webhook_tests::schemas::fitting;
+use webhook_tests::stored::key_in_the_first_hour;
 use webhook_tests::story::Story;
 
 use super::*;
@@ -362,9 +363,8 @@ async fn what_somebody_put_into_the_archive_is_not_sent() {
     delivery.body = format!("[{}]", forged.join(",")).into_bytes();
     let forged = serde_json::to_vec(&ArchivedDelivery::of(&delivery, Some("key"))).unwrap();
     deployed.put_archived(key, forged).await;
-    deployed
-        .put_archived("verified/2026/01/01/00/notes.txt", b"hello".to_vec())
-        .await;
+    let notes = key_in_the_first_hour("notes.txt");
+    deployed.put_archived(&notes, b"hello".to_vec()).await;
     let report = replay(&deployed, "--since 2026-01-01 --until 2026-01-02 --domain orders")
         .await
         .unwrap();

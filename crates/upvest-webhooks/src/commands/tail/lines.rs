@@ -115,14 +115,14 @@ fn json(delivery: &WatchedDelivery) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use webhook_tests::stored::key_in_the_first_hour;
+
     use super::*;
 
     #[test]
     fn a_line_of_json_is_one_line_that_steers_no_terminal() {
-        let key = "verified/2026/01/01/00/019b76da-a87b-7def-8123-456789abcdef"
-            .parse()
-            .unwrap();
-        let delivery = WatchedDelivery::unreadable(&key, "a\u{1b}[31m\u{9b}b\nc");
+        let key = key_in_the_first_hour("019b76da-a87b-7def-8123-456789abcdef");
+        let delivery = WatchedDelivery::unreadable(&key.parse().unwrap(), "a\u{1b}[31m\u{9b}b\nc");
         let line = json(&delivery).unwrap();
         assert!(!line.chars().any(char::is_control), "{line}");
         let parsed: serde_json::Value = serde_json::from_str(&line).unwrap();

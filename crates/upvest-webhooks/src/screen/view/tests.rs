@@ -9,6 +9,7 @@ use jiff::tz::{TimeZone, offset};
 use operator::explain::Explanation;
 use operator::listen::Form;
 use operator::watch::{EntityState, Outcome, Update, WatchedDelivery, WatchedEvent};
+use pipeline::stores::archive::{QUARANTINE_PREFIX, VERIFIED_PREFIX};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -40,12 +41,12 @@ fn app() -> App {
 fn delivery(second: u8, result: Outcome, reason: Option<&str>, events: Vec<WatchedEvent>) -> WatchedDelivery {
     let id = format!("019b8d9a-7f0{second:x}-7def-8123-456789abcdef");
     let shelf = match reason {
-        Some(reason) => format!("quarantine/{reason}"),
-        None => "verified".to_owned(),
+        Some(reason) => format!("{QUARANTINE_PREFIX}{reason}/"),
+        None => VERIFIED_PREFIX.to_owned(),
     };
     WatchedDelivery {
         received_at: format!("2026-01-05T09:30:{second:02}.120Z").parse().unwrap(),
-        archived_at: format!("{shelf}/2026/01/05/09/{id}"),
+        archived_at: format!("{shelf}2026/01/05/09/{id}"),
         delivery_id: id,
         result,
         reason: reason.map(str::to_owned),
@@ -195,7 +196,7 @@ fn explanation() -> Explanation {
 fn an_object_that_was_asked_for_stands_beside_its_event() {
     let mut app = running();
     let command = press(&mut app, "o");
-    let archived_at = "verified/2026/01/05/09/019b8d9a-7f09-7def-8123-456789abcdef".to_owned();
+    let archived_at = format!("{VERIFIED_PREFIX}2026/01/05/09/019b8d9a-7f09-7def-8123-456789abcdef");
     assert_eq!(
         command,
         Command::Read {

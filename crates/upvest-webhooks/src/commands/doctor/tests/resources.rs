@@ -1,5 +1,6 @@
 //! What is wrong with queues, alarms, functions and storage.
 
+use pipeline::stores::archive::{QUARANTINE_PREFIX, UNKNOWN_KEY};
 use pipeline::stores::events::{EventLog, NewEvent};
 
 use super::*;
@@ -238,8 +239,8 @@ async fn what_is_in_quarantine_is_counted_by_its_reason() {
     let site = Site::healthy().await;
     let aws = &site.world.receiver.aws;
     for key in [
-        "quarantine/digest-mismatch/2026/01/01/00/a",
-        "quarantine/unknown-key/2026/01/01/00/b",
+        format!("{QUARANTINE_PREFIX}digest-mismatch/2026/01/01/00/a"),
+        format!("{QUARANTINE_PREFIX}{UNKNOWN_KEY}/2026/01/01/00/b"),
     ] {
         let body = aws_sdk_s3::primitives::ByteStream::from_static(b"{}");
         aws.s3()

@@ -14,7 +14,7 @@ async fn after_a_crash_at_any_call_the_same_command_finishes_and_the_effect_is_t
             let crashed = try_to_run(&site, &words).await.is_err();
             site.receiver.aws.heal();
             let in_quarantine = reasons(&site).len();
-            let verified = objects(&site, "verified/").len();
+            let verified = site.verified().len();
             let queued = site.receiver.aws.messages(DELIVERIES).len();
             assert!(in_quarantine == 1 || verified == 1, "{fault:?} {calls} {queued}");
             site.settle().await;

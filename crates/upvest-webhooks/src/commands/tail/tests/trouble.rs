@@ -1,5 +1,7 @@
 //! What is missing or said of the feed when AWS fails, or the archive holds what is no delivery.
 
+use webhook_tests::stored::key_in_the_first_hour;
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -60,9 +62,8 @@ async fn an_object_that_is_no_delivery_is_shown_as_such_and_does_not_stop_the_re
     signed
         .put_archived(&signed.archived_at(&id), b"{}".to_vec())
         .await;
-    signed
-        .put_archived("verified/2026/01/01/00/readme", Vec::new())
-        .await;
+    let readme = key_in_the_first_hour("readme");
+    signed.put_archived(&readme, Vec::new()).await;
     signed.pass(1);
     signed.store(&[order("e2", 2, "FILLED")]).await;
     let deliveries = watch(&signed, "--since 1m").look().await;

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use pipeline::stores::events::conflict_key;
+use pipeline::stores::keys::KeyRow;
 use serde_json::json;
 use tokio::task::JoinSet;
 use upvest::projection::Placed;
 use upvest::signature::{Dialect, Headers, SignatureOptions, SignedRequest, SigningKey};
-use upvest::{Event, Occurred, Projection};
+use upvest::{Event, Projection};
 use upvest_simulator::{Simulator, Subscription, Url, read_events};
 
 use super::sender::{COMPONENTS, Delivery, Sender, batch, event, new_id, new_order};
-use super::stack::{Stack, text, until, version};
+use super::stack::{Stack, last, until};
 
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../events/samples");
 
@@ -25,9 +27,13 @@ async fn simulator(stack: &Stack) -> Simulator {
     };
     let simulator = Simulator::start(options).expect("the simulator starts");
     for key in &simulator.verify_keys().keys {
-        let jwk = serde_json::to_string(key).expect("a key is JSON");
-        let key_id = key.key_id().expect("published keys have ids");
-        stack.import(key_id, "ecdsa-p521-sha512", ("jwk", &jwk)).await;
+        let row = KeyRow {
+            key_id: key.key_id().expect("published keys have ids").to_owned(),
+            algorithm: Some("ecdsa-p521-sha512".to_owned()),
+            jwk: Some(serde_json::to_string(key).expect("a key is JSON")),
+            ..KeyRow::default()
+        };
+        stack.import(&row).await;
     }
     let url: Url = stack.url().parse().expect("the output is a URL");
     let subscription = Subscription::new(Subscription::SAMPLE_ID, url);
@@ -52,24 +58,21 @@ async fn what_the_simulator_delivers_reaches_the_log_and_the_projections() {
     })
     .await;
     for event in &events {
-        let item = logged
-            .iter()
-            .find(|item| text(item, "event_id") == event.id())
-            .unwrap();
-        assert_eq!(text(item, "object"), event.object().get());
-        assert_eq!(text(item, "sha256"), event.identity().to_hex());
+        let logged = logged.iter().find(|logged| logged.event_id == event.id());
+        let logged = logged.unwrap();
+        assert_eq!(logged.object.as_deref(), Some(event.object().get()));
+        assert_eq!(logged.sha256, event.identity().to_hex());
     }
     let mut expected: BTreeMap<String, Projection> = BTreeMap::new();
     for event in &events {
         let Ok(aggregate) = event.entity_key() else {
             continue;
         };
-        let item = logged.iter().find(|item| text(item, "event_id") == event.id());
-        let occurred = Occurred::from_stored(text(item.unwrap(), "occurred")).unwrap();
+        let logged = logged.iter().find(|logged| logged.event_id == event.id());
         let placed = Placed {
             event,
             aggregate: &aggregate,
-            occurred: &occurred,
+            occurred: &logged.unwrap().occurred,
         };
         let state = expected.entry(aggregate.to_string()).or_default();
         state.fold(placed).unwrap();
@@ -77,10 +80,10 @@ async fn what_the_simulator_delivers_reaches_the_log_and_the_projections() {
     let keys: Vec<&String> = expected.keys().collect();
     until("the entities are the fold of the log", async || {
         let entities = stack.entities(&keys).await;
-        let shown = entities.iter().filter(|entity| {
-            let projection = &expected[text(entity, "aggregate")];
-            text(entity, "status") == projection.status().unwrap_or_default()
-                && text(entity, "last_occurred") == projection.last.as_ref().unwrap().occurred.to_string()
+        let shown = entities.iter().filter(|(entity, state)| {
+            let projection = &expected[entity.as_str()];
+            state.projection.status() == projection.status()
+                && last(state).occurred == projection.last.as_ref().unwrap().occurred
         });
         (shown.count() == keys.len()).then_some(())
     })
@@ -99,12 +102,12 @@ async fn another_implementation_s_signatures_verify_in_any_order_of_components()
         let delivery = sender.sign(sender.draft(batch(&[order])).covering(&components));
         let delivery_id = stack.deliver(&delivery).await;
         let item = until("the event is in the log", async || stack.event(&id).await).await;
-        assert_eq!(text(&item, "delivery_id"), delivery_id);
+        assert_eq!(item.delivery_id, delivery_id);
         let archived = stack.archived(&delivery_id).await;
         assert_eq!(archived.envelope.body, delivery.body);
         assert_eq!(archived.key_id.as_deref(), Some(&*sender.key_id));
         let state = until("the order has a state", async || stack.entity(&entity).await).await;
-        assert_eq!(text(&state, "status"), "NEW");
+        assert_eq!(state.projection.status(), Some("NEW"));
     }
 }
 
@@ -119,9 +122,13 @@ async fn a_key_for_hmac_in_secrets_manager_verifies_in_the_quoted_dialect() {
         .send()
         .await
         .unwrap();
-    stack
-        .import(&key_id, "hmac-sha256", ("secret", created.arn().unwrap()))
-        .await;
+    let row = KeyRow {
+        key_id: key_id.clone(),
+        algorithm: Some("hmac-sha256".to_owned()),
+        secret: created.arn().map(str::to_owned),
+        ..KeyRow::default()
+    };
+    stack.import(&row).await;
 
     let key = SigningKey::hmac(&key_id, Dialect::QuotedContentDigest, secret.into()).unwrap();
     let id = new_id();
@@ -162,11 +169,7 @@ async fn the_same_event_in_concurrent_deliveries_is_one_item_with_one_effect() {
         stack.archived(delivery).await;
     }
     let item = until("the event is in the log", async || stack.event(&id).await).await;
-    assert!(
-        deliveries
-            .iter()
-            .any(|delivery| delivery == text(&item, "delivery_id"))
-    );
+    assert!(deliveries.contains(&item.delivery_id));
     until("the order has a state", async || stack.entity(&entity).await).await;
     // A later event of the order passes the same queues: once it shows, all before it is done.
     let last = new_id();
@@ -182,15 +185,11 @@ async fn the_same_event_in_concurrent_deliveries_is_one_item_with_one_effect() {
         stack
             .entity(&entity)
             .await
-            .filter(|state| text(state, "status") == "FILLED")
+            .filter(|state| state.projection.status() == Some("FILLED"))
     });
-    assert_eq!(version(&state.await), "2");
-    assert!(
-        stack
-            .event(&format!("{id}!{}", text(&item, "sha256")))
-            .await
-            .is_none()
-    );
+    assert_eq!(state.await.version, 2);
+    let conflicting = conflict_key(&id, &item.sha256);
+    assert_eq!(stack.event(&conflicting).await, None);
 }
 
 #[tokio::test]
@@ -206,13 +205,10 @@ async fn of_two_payloads_with_the_same_event_id_both_are_kept() {
     stack
         .deliver(&sender.delivery(std::slice::from_ref(&second)))
         .await;
-    let beside = format!("{id}!{}", Event::parse(&second).unwrap().identity().to_hex());
+    let beside = conflict_key(&id, &Event::parse(&second).unwrap().identity().to_hex());
     until("the second is beside it", async || stack.event(&beside).await).await;
     let kept = stack.event(&id).await.unwrap();
-    assert_eq!(
-        text(&kept, "sha256"),
-        Event::parse(&first).unwrap().identity().to_hex()
-    );
+    assert_eq!(kept.sha256, Event::parse(&first).unwrap().identity().to_hex());
 }
 
 #[tokio::test]
@@ -230,15 +226,15 @@ async fn what_nobody_knows_yet_is_stored_and_goes_to_the_catch_all() {
     stack.deliver(&sender.delivery(&[unknown, unknown_type])).await;
     let entity = format!("MOON_LANDING#{category}");
     let state = until("the catch-all has it", async || stack.entity(&entity).await).await;
-    assert_eq!(text(&state, "last_event_id"), category);
+    assert_eq!(last(&state).occurred.event_id, category);
     let entity = format!("ORDER#{order}");
     let state = until("the order has a state", async || stack.entity(&entity).await).await;
     assert_eq!(
-        text(&state, "status"),
-        "",
+        state.projection.status(),
+        None,
         "what is not understood replaces nothing"
     );
-    assert_eq!(text(&state, "last_event_type"), "ORDER.TELEPORTED");
+    assert_eq!(last(&state).event_type, "ORDER.TELEPORTED");
     assert_eq!(stack.events(&[category, order_type]).await.len(), 2);
 }
 
@@ -283,7 +279,7 @@ async fn a_key_that_is_imported_late_verifies_what_waited_for_it() {
         stack.event(&id).await
     })
     .await;
-    assert_eq!(text(&item, "delivery_id"), delivery_id);
+    assert_eq!(item.delivery_id, delivery_id);
     until("it is in quarantine no longer", async || {
         stack.quarantined(&delivery_id).await.is_empty().then_some(())
     })

@@ -8,13 +8,15 @@
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
+use pipeline::stores::events::conflict_key;
 use serde_json::json;
+use upvest::Event;
 use uuid::Uuid;
+use webhook_tests::stored::by_hand::BROKEN;
 
 use super::sender::{Sender, event, new_id, new_order};
-use super::stack::{Stack, text, until};
+use super::stack::{Stack, until};
 
 const PAGE: &str = include_str!("../../../docs/incidents.md");
 /// Above a block whose last command is to find something wrong.
@@ -127,19 +129,6 @@ fn printed(output: &Output) -> String {
     text(&output.stdout) + &text(&output.stderr)
 }
 
-impl Stack {
-    /// Makes an entity's item one that no processor can read.
-    async fn break_entity(&self, entity: &str) {
-        let request = self.clients.dynamodb.update_item();
-        let request = request
-            .table_name(self.output("EntitiesTableName"))
-            .key("aggregate", AttributeValue::S(entity.to_owned()))
-            .update_expression("SET last_occurred = :broken")
-            .expression_attribute_values(":broken", AttributeValue::S("yesterday".to_owned()));
-        request.send().await.unwrap();
-    }
-}
-
 #[tokio::test]
 async fn forged_deliveries_are_looked_at_and_discarded() {
     let stack = Stack::shared().await;
@@ -190,7 +179,7 @@ async fn a_poison_event_is_sent_back_once_its_entity_is_mended() {
     let [second, first] = ids;
     stack.deliver(&sender.delivery(&[status(&first, "NEW")])).await;
     until("the order has a state", async || stack.entity(&entity).await).await;
-    stack.break_entity(&entity).await;
+    stack.entity_rows().set(&entity, BROKEN).await;
     stack
         .deliver(&sender.delivery(&[status(&second, "FILLED")]))
         .await;
@@ -198,7 +187,7 @@ async fn a_poison_event_is_sent_back_once_its_entity_is_mended() {
     walk.set("EVENT", &second);
     walk.set("ENTITY", &entity);
     let seen = walk.run_until(&second).await;
-    assert!(seen.contains("last_occurred"), "it says why: {seen}");
+    assert!(seen.contains(BROKEN.0), "it says why: {seen}");
     let rebuilt = walk.run().await;
     assert!(
         rebuilt.contains(&second) && rebuilt.contains("left out"),
@@ -209,7 +198,7 @@ async fn a_poison_event_is_sent_back_once_its_entity_is_mended() {
         stack
             .entity(&entity)
             .await
-            .filter(|item| text(item, "status") == "FILLED")
+            .filter(|state| state.projection.status() == Some("FILLED"))
     })
     .await;
     let explained = walk.run_until("FILLED").await;
@@ -225,18 +214,19 @@ async fn a_conflicting_payload_is_explained() {
     let stack = Stack::shared().await;
     let sender = Sender::known(&stack).await;
     let (order, id) = (new_id(), new_id());
-    for status in ["NEW", "CANCELLED"] {
+    let events = ["NEW", "CANCELLED"].map(|status| {
         let object = json!({ "id": order, "status": status });
-        let delivery = sender.delivery(&[event(&id, "ORDER.NEW", &object)]);
+        event(&id, "ORDER.NEW", &object)
+    });
+    for event in &events {
+        let delivery = sender.delivery(std::slice::from_ref(event));
         let delivery = stack.deliver(&delivery).await;
         stack.archived(&delivery).await;
         until("the event is in the log", async || stack.event(&id).await).await;
     }
-    let conflict = format!("{id}!");
-    let conflict = until("both are in the log", async || {
-        stack.event_keys(&conflict).await.pop()
-    })
-    .await;
+    let second = Event::parse(&events[1]).unwrap();
+    let conflict = conflict_key(&id, &second.identity().to_hex());
+    until("both are in the log", async || stack.event(&conflict).await).await;
     until("the order has a state", async || {
         stack.entity(&format!("ORDER#{order}")).await
     })

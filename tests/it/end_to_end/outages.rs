@@ -16,7 +16,7 @@ use upvest_simulator::DeliveryRecord;
 
 use super::incidents::Walk;
 use super::sender::{Sender, batch, event, new_id, new_order};
-use super::stack::{Stack, text, until, until_within, version};
+use super::stack::{Stack, last, until, until_within};
 
 /// The name of every local stack.
 const STACK: &str = "upvest-webhooks";
@@ -143,8 +143,8 @@ async fn what_upvest_sends_while_the_queue_is_out_of_reach_arrives_once_when_it_
     stack.refuse_deliveries(false).await;
     stack.upvest().delivered().await;
     let filled = until("the order is filled", async || {
-        let item = stack.entity(&entity).await?;
-        (text(&item, "status") == "FILLED").then_some(item)
+        let state = stack.entity(&entity).await?;
+        (state.projection.status() == Some("FILLED")).then_some(state)
     })
     .await;
     let changes = stack.published(&entity, &ids[2]).await;
@@ -184,7 +184,7 @@ async fn a_queue_that_is_gone_holds_up_its_own_domain_and_its_events_arrive_once
         stack.entity(&user).await
     })
     .await;
-    assert_eq!(version(&state), "1");
+    assert_eq!(state.version, 1);
     assert_eq!(stack.published(&user, &user_event).await.len(), 1);
 }
 
@@ -212,7 +212,7 @@ async fn a_delivery_of_a_wrong_clock_is_accepted_once_the_policy_allows_it() {
     stack.deploy_with("FreshnessPolicy", "flag").await;
     walk.run().await;
     let state = until("the order has a state", async || stack.entity(&entity).await).await;
-    assert_eq!(version(&state), "1");
+    assert_eq!(state.version, 1);
     assert!(stack.event(&id).await.is_some());
     assert!(stack.quarantined(&delivery).await.is_empty());
     // Whatever else doctor finds, it compares the clocks.
@@ -230,8 +230,8 @@ async fn the_canary_goes_all_the_way_by_itself_and_nothing_is_published_of_it() 
         stack.entity(entity.as_str()).await
     })
     .await;
-    let event_id = text(&state, "last_event_id").to_owned();
-    assert!(stack.event(&event_id).await.is_some());
+    let event_id = &last(&state).occurred.event_id;
+    assert!(stack.event(event_id).await.is_some());
     // By the time a later change is published, the canary's would be.
     let id = new_id();
     let (order, order_entity) = new_order(&id);

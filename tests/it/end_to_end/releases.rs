@@ -19,6 +19,9 @@ use std::time::Duration;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use local_stack::{Emulated, LocalStack, Options};
+use pipeline::stores::archive::VERIFIED_PREFIX;
+use pipeline::stores::audit::attributes::ID;
+use pipeline::stores::events::attributes::EVENT_ID;
 use release::ARCHITECTURE;
 use serde_json::Value;
 
@@ -144,21 +147,24 @@ async fn assert_refused(account: &Account, outputs: &Value) {
     let key = || AttributeValue::S("x".to_owned());
     let dynamodb = aws_sdk_dynamodb::Client::new(&account.deployer);
     let get = dynamodb.get_item().table_name(output("EventsTableName"));
-    refused("GetItem of events", get.key("event_id", key()).send().await);
+    refused("GetItem of events", get.key(EVENT_ID, key()).send().await);
     let scan = dynamodb.scan().table_name(output("EventsTableName"));
     refused("Scan of events", scan.send().await);
     let update = dynamodb.update_item().table_name(output("AuditTableName"));
-    let update = update.key("operation_id", key()).send().await;
+    let update = update.key(ID, key()).send().await;
     refused("UpdateItem of the audit table", update);
     let delete = dynamodb.delete_item().table_name(output("AuditTableName"));
-    let delete = delete.key("operation_id", key()).send().await;
+    let delete = delete.key(ID, key()).send().await;
     refused("DeleteItem of the audit table", delete);
     let secrets = aws_sdk_secretsmanager::Client::new(&account.deployer);
     let secret = secrets.get_secret_value().secret_id(super::upvest::SECRET);
     refused("GetSecretValue", secret.send().await);
     let s3 = account.s3();
     let object = s3.get_object().bucket(output("ArchiveBucketName"));
-    refused("GetObject", object.key("verified/x").send().await);
+    refused(
+        "GetObject",
+        object.key(format!("{VERIFIED_PREFIX}x")).send().await,
+    );
     let receive = aws_sdk_sqs::Client::new(&account.deployer).receive_message();
     let receive = receive.queue_url(output("DeliveriesQueueUrl")).send().await;
     refused("ReceiveMessage", receive);

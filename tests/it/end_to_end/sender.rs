@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use p521::ecdsa::signature::Signer;
 use p521::ecdsa::{DerSignature, SigningKey};
+use pipeline::stores::keys::KeyRow;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256, Sha512};
 use uuid::Uuid;
@@ -80,13 +81,21 @@ impl Sender {
     }
 
     pub(super) async fn import(&self, stack: &Stack) {
-        stack
-            .import(&self.key_id, "ecdsa-p521-sha512", ("jwk", &self.jwk()))
-            .await;
+        stack.import(&self.row()).await;
+    }
+
+    /// The row of its key in a keys table.
+    pub(super) fn row(&self) -> KeyRow {
+        KeyRow {
+            key_id: self.key_id.clone(),
+            algorithm: Some("ecdsa-p521-sha512".to_owned()),
+            jwk: Some(self.jwk()),
+            ..KeyRow::default()
+        }
     }
 
     /// Writes the public half of the key as a JWK.
-    pub(super) fn jwk(&self) -> String {
+    fn jwk(&self) -> String {
         let point = self.key.verifying_key().to_sec1_point(false);
         let coordinates: &[u8] = &point.as_bytes()[1..];
         let jwk = json!({

@@ -8,15 +8,23 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_sdk_sqs::types::QueueAttributeName;
 use local_stack::{LocalStack, LocalStackError, Options};
 use pipeline::error::ErrorChain;
 use pipeline::runtime::aws::connections;
-use pipeline::stores::archive::ArchivedDelivery;
+use pipeline::stores::archive::{Archive, ArchivedDelivery, QUARANTINE_PREFIX};
+use pipeline::stores::entities::{Entities, Stored};
+use pipeline::stores::events::{EventLog, LoggedEvent};
+use pipeline::stores::keys::KeyRow;
+use pipeline::stores::{entities, events, keys};
 use serde_json::Value;
 use tokio::time::Instant;
+use upvest::EntityKey;
+use upvest::projection::LastEvent;
 use upvest_simulator::Simulator;
+use uuid::Uuid;
+use webhook_tests::stored::by_hand::Rows;
+use webhook_tests::stored::quarantine_reason;
 
 use super::changes::tap;
 use super::sender::Delivery;
@@ -26,10 +34,6 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 const INTERVAL: Duration = Duration::from_millis(20);
 /// How long a delivery is invisible when its function was killed: the template's six minutes would outlast the test.
 const VISIBILITY_TIMEOUT_S: u32 = 12;
-/// The most keys in one batch read.
-const READ_BATCH: usize = 100;
-
-pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// Started by the first test that asks for it. It ends with this process, however that ends.
 static SHARED: OnceLock<Result<Started, String>> = OnceLock::new();
@@ -200,82 +204,81 @@ impl Stack {
             .to_owned()
     }
 
-    /// Puts a key into the keys table; `material` is its `jwk` or the `secret` that holds it.
-    pub(super) async fn import(&self, key_id: &str, algorithm: &str, material: (&str, &str)) {
-        let text = |value: &str| AttributeValue::S(value.to_owned());
-        let request = self
-            .clients
-            .dynamodb
-            .put_item()
-            .table_name(self.output("KeysTableName"));
-        let request = request
-            .item("key_id", text(key_id))
-            .item("algorithm", text(algorithm))
-            .item(material.0, text(material.1));
-        request.send().await.expect("the key can be written");
+    /// Edits the log by hand.
+    pub(super) fn log_rows(&self) -> Rows {
+        let table = self.output("EventsTableName");
+        Rows::of(&self.clients.dynamodb, table, events::attributes::EVENT_ID)
+    }
+
+    /// Edits the states of entities by hand.
+    pub(super) fn entity_rows(&self) -> Rows {
+        let table = self.output("EntitiesTableName");
+        Rows::of(&self.clients.dynamodb, table, entities::attributes::AGGREGATE)
+    }
+
+    /// Puts a key into the keys table, as somebody who writes rows there.
+    pub(super) async fn import(&self, key: &KeyRow) {
+        self.import_into(self.output("KeysTableName"), key).await;
+    }
+
+    /// Puts a key into the keys table of any stack.
+    pub(super) async fn import_into(&self, table: &str, key: &KeyRow) {
+        let rows = Rows::of(&self.clients.dynamodb, table, keys::attributes::KEY_ID);
+        rows.put(key.to_item()).await;
+    }
+
+    fn log(&self) -> EventLog {
+        let table = self.output("EventsTableName");
+        EventLog::new(self.clients.dynamodb.clone(), table.to_owned())
     }
 
     /// Lists the events of these ids that are in the log.
-    pub(super) async fn events<I: AsRef<str>>(&self, ids: &[I]) -> Vec<Item> {
-        self.items(self.output("EventsTableName"), "event_id", ids).await
+    pub(super) async fn events<I: AsRef<str>>(&self, ids: &[I]) -> Vec<LoggedEvent> {
+        let ids: Vec<&str> = ids.iter().map(AsRef::as_ref).collect();
+        let loaded = self.log().load(&ids).await;
+        loaded.expect("the log can be read").into_values().collect()
     }
 
-    pub(super) async fn event(&self, id: &str) -> Option<Item> {
-        self.events(&[id]).await.pop()
+    pub(super) async fn event(&self, id: &str) -> Option<LoggedEvent> {
+        let found = self.log().find(id).await;
+        found.expect("the log can be read")
     }
 
-    /// Lists the keys of the log's items that begin so: an event, and what conflicts with it.
-    pub(super) async fn event_keys(&self, beginning: &str) -> Vec<String> {
-        let scan = self.clients.dynamodb.scan();
-        let scan = scan
-            .table_name(self.output("EventsTableName"))
-            .filter_expression("begins_with(event_id, :beginning)")
-            .expression_attribute_values(":beginning", AttributeValue::S(beginning.to_owned()));
-        let mut items = scan.into_paginator().items().send();
-        let mut keys = Vec::new();
-        while let Some(item) = items.next().await {
-            keys.push(text(&item.expect("the table can be read"), "event_id").to_owned());
-        }
-        keys
+    fn states(&self) -> Entities {
+        let table = self.output("EntitiesTableName");
+        Entities::new(self.clients.dynamodb.clone(), table.to_owned())
     }
 
-    /// Lists the entities of these keys that have a state.
-    pub(super) async fn entities<I: AsRef<str>>(&self, keys: &[I]) -> Vec<Item> {
-        self.items(self.output("EntitiesTableName"), "aggregate", keys)
-            .await
+    /// Reads the states of the entities of these keys that have one.
+    pub(super) async fn entities<I: AsRef<str>>(&self, keys: &[I]) -> HashMap<EntityKey, Stored> {
+        let keys = keys.iter().map(|key| key.as_ref().to_owned());
+        let keys: Vec<EntityKey> = keys.map(EntityKey::from_stored).collect();
+        let loaded = self.states().load_many(&keys.iter().collect()).await;
+        let loaded = loaded.expect("the table can be read").into_iter();
+        loaded
+            .map(|(entity, loaded)| (entity, loaded.expect("the item is an entity's").stored))
+            .collect()
     }
 
-    pub(super) async fn entity(&self, key: &str) -> Option<Item> {
-        self.entities(&[key]).await.pop()
-    }
-
-    async fn items<I: AsRef<str>>(&self, table: &str, key: &str, values: &[I]) -> Vec<Item> {
-        let mut items = Vec::new();
-        for values in values.chunks(READ_BATCH) {
-            let keys = values
-                .iter()
-                .map(|value| Item::from([(key.to_owned(), AttributeValue::S(value.as_ref().to_owned()))]));
-            let wanted = KeysAndAttributes::builder()
-                .set_keys(Some(keys.collect()))
-                .consistent_read(true)
-                .build();
-            let request = self
-                .clients
-                .dynamodb
-                .batch_get_item()
-                .request_items(table, wanted.expect("there are keys"));
-            let answer = request.send().await.expect("the table can be read");
-            items.extend(answer.responses.unwrap_or_default().into_values().flatten());
-        }
-        items
+    pub(super) async fn entity(&self, key: &str) -> Option<Stored> {
+        let key = EntityKey::from_stored(key.to_owned());
+        let found = self.states().load(&key).await;
+        found.expect("the item is an entity's")
     }
 
     /// Lists the reasons for which a delivery, or a part of it, is in quarantine.
     pub(super) async fn quarantined(&self, delivery_id: &str) -> BTreeSet<String> {
-        let keys = self.archive_keys("quarantine/", delivery_id).await;
-        keys.iter()
-            .map(|key| key.split('/').nth(1).unwrap_or_default().to_owned())
-            .collect()
+        let bucket = self.output("QuarantineBucketName");
+        let list = self.clients.s3.list_objects_v2().bucket(bucket);
+        let mut pages = list.prefix(QUARANTINE_PREFIX).into_paginator().send();
+        let mut reasons = BTreeSet::new();
+        while let Some(page) = pages.next().await {
+            let page = page.expect("the quarantine can be listed");
+            let keys = page.contents().iter().filter_map(|object| object.key());
+            let own = keys.filter(|key| key.ends_with(delivery_id));
+            reasons.extend(own.filter_map(quarantine_reason).map(str::to_owned));
+        }
+        reasons
     }
 
     /// Waits until a delivery is in quarantine, and returns why.
@@ -288,43 +291,15 @@ impl Stack {
 
     /// Waits until a delivery is in the archive, and returns what is kept there.
     pub(super) async fn archived(&self, delivery_id: &str) -> ArchivedDelivery {
-        let key = until("the delivery is in the archive", async || {
-            self.archive_keys("verified/", delivery_id).await.pop()
+        let [verified, quarantine] =
+            ["ArchiveBucketName", "QuarantineBucketName"].map(|name| self.output(name).to_owned());
+        let archive = Archive::new(self.clients.s3.clone(), verified, quarantine);
+        let delivery_id: Uuid = delivery_id.parse().expect("a delivery has a UUID");
+        let found = until("the delivery is in the archive", async || {
+            let found = archive.verified(delivery_id).await;
+            found.expect("the archive can be read")
         });
-        let request = self
-            .clients
-            .s3
-            .get_object()
-            .bucket(self.output("ArchiveBucketName"))
-            .key(key.await);
-        let object = request.send().await.expect("the object can be read");
-        let bytes = object
-            .body
-            .collect()
-            .await
-            .expect("the object arrives")
-            .into_bytes();
-        ArchivedDelivery::parse(&bytes).expect("the object is a delivery")
-    }
-
-    async fn archive_keys(&self, prefix: &str, delivery_id: &str) -> Vec<String> {
-        let bucket = match prefix {
-            "quarantine/" => self.output("QuarantineBucketName"),
-            _ => self.output("ArchiveBucketName"),
-        };
-        let request = self.clients.s3.list_objects_v2().bucket(bucket).prefix(prefix);
-        let mut pages = request.into_paginator().send();
-        let mut keys = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.expect("the archive can be listed");
-            let found = page
-                .contents
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|object| object.key);
-            keys.extend(found.filter(|key| key.ends_with(delivery_id)));
-        }
-        keys
+        found.await.delivery
     }
 
     /// Has the keys fetched by hand, which sends on whatever waited for one of the table.
@@ -342,19 +317,10 @@ impl Stack {
     }
 }
 
-/// Reads a text attribute.
-pub(super) fn text<'i>(item: &'i Item, name: &str) -> &'i str {
-    item.get(name)
-        .and_then(|value| value.as_s().ok())
-        .map_or("", String::as_str)
-}
-
-/// Tells how often an entity was written.
-pub(super) fn version(entity: &Item) -> &str {
-    entity
-        .get("version")
-        .and_then(|value| value.as_n().ok())
-        .map_or("", String::as_str)
+/// The event that an entity was changed by last.
+pub(super) fn last(state: &Stored) -> &LastEvent {
+    let last = state.projection.last.as_ref();
+    last.expect("who has a state has a last event")
 }
 
 /// Fails unless AWS refused a call to its caller.

@@ -7,12 +7,18 @@
 
 use aws_sdk_cloudformation::types::{Capability, Parameter};
 use serde_json::json;
+use webhook_tests::stored::by_hand::Item;
 
 use super::sender::{Sender, event, new_id};
-use super::stack::{Stack, text, until};
+use super::stack::{Stack, until};
 
 const TEMPLATE: &str = include_str!("../../../infra/examples/subscriber.yaml");
 const NAME: &str = "order-desk";
+
+/// Reads what the example notes in a text attribute of its own table.
+fn text<'i>(item: &'i Item, name: &str) -> &'i str {
+    item[name].as_s().unwrap()
+}
 
 /// Deploys the example, and tells the name of its table.
 async fn deploy(stack: &Stack) -> String {

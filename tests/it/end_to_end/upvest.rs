@@ -5,15 +5,15 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_sdk_dynamodb::types::AttributeValue;
 use pipeline::queues::key_requests::INTERVAL;
 use pipeline::runtime::clock::Clock;
+use pipeline::stores::events::EventLog;
 use serde_json::json;
 use upvest_simulator::api::{listen, serve};
 use upvest_simulator::{Options, Simulator};
 
 use super::sender::{event, new_id};
-use super::stack::{Stack, text, until, until_within};
+use super::stack::{Stack, until, until_within};
 
 /// Names the secret with the credentials for the simulator's API.
 pub(super) const SECRET: &str = "upvest";
@@ -66,10 +66,9 @@ fn deliver(simulator: &Simulator) -> String {
 pub(super) async fn delivered(simulator: &Simulator, config: &SdkConfig, events_table: &str) {
     let id = deliver(simulator);
     let dynamodb = aws_sdk_dynamodb::Client::new(config);
+    let log = EventLog::new(dynamodb, events_table.to_owned());
     until("the event is in the log", async || {
-        let get = dynamodb.get_item().table_name(events_table);
-        let get = get.key("event_id", AttributeValue::S(id.clone()));
-        get.send().await.expect("the table can be read").item
+        log.find(&id).await.expect("the log can be read")
     })
     .await;
 }
@@ -91,7 +90,7 @@ async fn a_deployed_stack_is_subscribed_enabled_and_tested_and_knows_the_keys() 
     assert!(tested);
     let id = deliver(simulator);
     let item = until("the event is in the log", async || stack.event(&id).await).await;
-    assert_eq!(text(&item, "type"), "ORDER.NEW");
+    assert_eq!(item.event_type, "ORDER.NEW");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use upvest::Event;
 
 use super::sender::{Sender, event, new_id};
-use super::stack::{Stack, text};
+use super::stack::{Stack, last};
 
 mod deposits;
 mod orders;
@@ -62,11 +62,10 @@ impl Case {
 
     /// An entity's status, and the event that it was changed by last.
     async fn state(&self, subject: &Subject) -> (String, String) {
-        let entity = self.stack.entity(&subject.key()).await;
-        let entity = entity.expect("the entity has a state");
-        ["status", "last_event_type"]
-            .map(|name| text(&entity, name).to_owned())
-            .into()
+        let state = self.stack.entity(&subject.key()).await;
+        let state = state.expect("the entity has a state");
+        let status = state.projection.status().unwrap_or_default();
+        (status.to_owned(), last(&state).event_type.clone())
     }
 }
 

@@ -9,13 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_cloudformation::types::{Capability, Parameter, TemplateStage};
-use aws_sdk_dynamodb::types::AttributeValue;
 use pipeline::runtime::clock::Clock;
+use pipeline::stores::events::attributes::OBJECT;
+use pipeline::stores::events::{EventLog, LoggedEvent};
+use pipeline::stores::keys::KeyRow;
 use serde_json::json;
 
 use super::incidents::Walk;
 use super::sender::{Sender, event, new_id};
-use super::stack::{Item, Stack, text, until, until_within};
+use super::stack::{Stack, until, until_within};
 
 /// The name of every local stack.
 const STACK: &str = "upvest-webhooks";
@@ -23,26 +25,18 @@ const STACK: &str = "upvest-webhooks";
 const A_DEPLOYMENT: Duration = Duration::from_secs(240);
 
 impl Stack {
-    async fn delete(&self, table: &str, key: &str, value: &str) {
-        let request = self.clients.dynamodb.delete_item();
-        let request = request
-            .table_name(self.output(table))
-            .key(key, AttributeValue::S(value.to_owned()));
-        request.send().await.unwrap();
-    }
-
-    /// Delivers a status of an order, and waits until its state shows it.
-    async fn order_becomes(&self, sender: &Sender, order: &str, status: &str) -> (String, Item) {
+    /// Delivers a status of an order, and waits until its state shows it; returns the event's id.
+    async fn order_becomes(&self, sender: &Sender, order: &str, status: &str) -> String {
         let id = new_id();
         let object = json!({ "id": order, "status": status });
         let event = event(&id, &format!("ORDER.{status}"), &object);
         self.deliver(&sender.delivery(&[event])).await;
-        let state = until("the order has the status", async || {
-            let item = self.entity(&format!("ORDER#{order}")).await?;
-            (text(&item, "status") == status).then_some(item)
-        });
-        let state = state.await;
-        (id, state)
+        until("the order has the status", async || {
+            let state = self.entity(&format!("ORDER#{order}")).await?;
+            (state.projection.status() == Some(status)).then_some(())
+        })
+        .await;
+        id
     }
 }
 
@@ -51,41 +45,38 @@ async fn rows_that_were_deleted_or_edited_come_back_and_what_came_since_is_store
     let (stack, _turn) = Stack::alone().await;
     let sender = Sender::known(&stack).await;
     let (order, other) = (new_id(), new_id());
-    let (first, _) = stack.order_becomes(&sender, &order, "NEW").await;
-    let (edited, _) = stack.order_becomes(&sender, &other, "NEW").await;
+    let first = stack.order_becomes(&sender, &order, "NEW").await;
+    let edited = stack.order_becomes(&sender, &other, "NEW").await;
     let mut walk = Walk::through("Rows of a table are lost", &stack);
     walk.set("EVENTS_TABLE", stack.output("EventsTableName"));
     walk.set("BEFORE", Clock::system().now().to_string());
     // The emulator's copy is of the table as it is now, whatever the time.
     walk.run().await;
-    let (second, _) = stack.order_becomes(&sender, &order, "FILLED").await;
+    let second = stack.order_becomes(&sender, &order, "FILLED").await;
     let ids = [first.clone(), second.clone(), edited.clone()];
     let log = stack.events(&ids).await;
     assert_eq!(log.len(), 3);
 
+    let rows = stack.log_rows();
     for id in [&first, &second] {
-        stack.delete("EventsTableName", "event_id", id).await;
+        rows.delete(id).await;
     }
-    let mut forged = stack.event(&edited).await.unwrap();
-    forged.insert("object".to_owned(), AttributeValue::S("{}".to_owned()));
-    let put = stack.clients.dynamodb.put_item().set_item(Some(forged));
-    put.table_name(stack.output("EventsTableName"))
-        .send()
-        .await
-        .unwrap();
-    stack
-        .delete("EntitiesTableName", "aggregate", &format!("ORDER#{other}"))
-        .await;
+    rows.set(&edited, (OBJECT, "{}")).await;
+    let state = format!("ORDER#{other}");
+    stack.entity_rows().delete(&state).await;
 
     let seen = walk.run().await;
-    assert!(seen.contains(&edited) && seen.contains("object"), "{seen}");
+    assert!(seen.contains(&edited) && seen.contains(OBJECT), "{seen}");
     walk.run().await;
     walk.run().await;
     walk.run_until("nothing is wrong").await;
-    let texts = |items: &[Item]| -> BTreeSet<String> {
-        let names = ["event_id", "object", "sha256", "delivery_id", "occurred"];
-        let all = |item: &Item| names.map(|name| text(item, name).to_owned()).join("|");
-        items.iter().map(all).collect()
+    let texts = |events: &[LoggedEvent]| -> BTreeSet<String> {
+        let all = |event: &LoggedEvent| {
+            let (place, object) = (&event.occurred, event.object.as_deref().unwrap_or_default());
+            let ids = [&event.event_id, &event.sha256, &event.delivery_id].map(String::as_str);
+            format!("{}|{place}|{object}", ids.join("|"))
+        };
+        events.iter().map(all).collect()
     };
     assert_eq!(
         texts(&stack.events(&ids).await),
@@ -213,9 +204,11 @@ async fn what_a_failed_first_deployment_leaves_is_deleted_unless_something_is_in
     let left = tables(&stack, another.name).await;
     assert_eq!(left.len(), 6, "{left:?}");
     let kept = left.iter().find(|table| table.contains("KeysTable")).unwrap();
-    let put = stack.clients.dynamodb.put_item().table_name(kept);
-    let put = put.item("key_id", AttributeValue::S("k".to_owned()));
-    put.send().await.unwrap();
+    let key = KeyRow {
+        key_id: "k".to_owned(),
+        ..KeyRow::default()
+    };
+    stack.import_into(kept, &key).await;
 
     let mut walk = Walk::through("A first deployment that failed", &stack);
     walk.set("STACK_ID", &id);
@@ -261,16 +254,7 @@ async fn post(stack: &Stack, outputs: &BTreeMap<String, String>) -> String {
     let (api, path) = (url.host_str().unwrap().split('.').next().unwrap(), url.path());
     let url = format!("{}/_aws/execute-api/{api}{path}", stack.connection().endpoint_url);
     let sender = Sender::unknown(stack).to(path);
-    let put = stack
-        .clients
-        .dynamodb
-        .put_item()
-        .table_name(&outputs["KeysTableName"]);
-    let put = put
-        .item("key_id", AttributeValue::S(sender.key_id.clone()))
-        .item("algorithm", AttributeValue::S("ecdsa-p521-sha512".to_owned()))
-        .item("jwk", AttributeValue::S(sender.jwk()));
-    put.send().await.unwrap();
+    stack.import_into(&outputs["KeysTableName"], &sender.row()).await;
     let id = new_id();
     let object = json!({ "id": new_id(), "status": "NEW" });
     let delivery = sender.delivery(&[event(&id, "ORDER.NEW", &object)]);
@@ -285,14 +269,10 @@ async fn post(stack: &Stack, outputs: &BTreeMap<String, String>) -> String {
 
 /// Waits until an event is in the log of a stack beside the one of the tests.
 async fn logged(stack: &Stack, outputs: &BTreeMap<String, String>, what: &str, id: &str) {
+    let table = outputs["EventsTableName"].clone();
+    let log = EventLog::new(stack.clients.dynamodb.clone(), table);
     until(&format!("{what} is in the log"), async || {
-        let get = stack
-            .clients
-            .dynamodb
-            .get_item()
-            .table_name(&outputs["EventsTableName"]);
-        let get = get.key("event_id", AttributeValue::S(id.to_owned()));
-        get.send().await.unwrap().item
+        log.find(id).await.unwrap()
     })
     .await;
 }

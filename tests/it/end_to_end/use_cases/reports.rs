@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::sender::new_id;
-use super::super::stack::text;
+use super::super::stack::last;
 use super::{Case, Subject, related, types};
 
 const PAGE: &str = include_str!("../../../../docs/use-cases/reporting.md");
@@ -50,7 +50,7 @@ async fn a_report_is_told_once_though_it_is_delivered_twice() {
     let changes = case.deliver(&[event, again]).await;
     assert_eq!(changes.len(), 2);
     let entity = case.stack.entity(&report.key()).await.unwrap();
-    assert_eq!(text(&entity, "last_event_type"), "REPORT.CREATED");
+    assert_eq!(last(&entity).event_type, "REPORT.CREATED");
 }
 
 #[tokio::test]

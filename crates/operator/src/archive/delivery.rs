@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline::stores::archive::Found;
-use pipeline::stores::events::{LOAD_BATCH, LoggedEvent, conflict_key};
+use pipeline::stores::events::{LOAD_BATCH, LoggedEvent, attributes, conflict_key};
 use serde_json::value::RawValue;
 use upvest::delivery::events_of;
 use upvest::synthetic::Scope;
@@ -112,11 +112,20 @@ impl Delivered<'_> {
             _ => false,
         };
         let checks = [
-            ("type", logged.event_type == self.event.event_type()),
-            ("occurred", is_same_place(&self.occurred, &logged.occurred)),
-            ("received_at", logged.received_at == envelope.received_at),
-            ("aggregate", self.is_entity(logged)),
-            ("object", has_object),
+            (
+                attributes::EVENT_TYPE,
+                logged.event_type == self.event.event_type(),
+            ),
+            (
+                attributes::OCCURRED,
+                is_same_place(&self.occurred, &logged.occurred),
+            ),
+            (
+                attributes::RECEIVED_AT,
+                logged.received_at == envelope.received_at,
+            ),
+            (attributes::AGGREGATE, self.is_entity(logged)),
+            (attributes::OBJECT, has_object),
         ];
         let (attribute, _) = checks.into_iter().find(|(_, is_so)| !is_so)?;
         Some((

@@ -1,6 +1,6 @@
 //! Events as a delivery has them, and whether the log has the same.
 
-use pipeline::stores::events::{LoggedEvent, conflicts_with, original_id};
+use pipeline::stores::events::{LoggedEvent, attributes, conflicts_with, original_id};
 use serde::Serialize;
 use upvest::{EntityKey, Event, Occurred};
 
@@ -76,14 +76,20 @@ impl Signed {
             .filter(|_| conflicts_with(&event.event_id).is_none());
         let object = event.object.as_ref();
         let fields = [
-            ("sha256", self.sha256 == event.sha256),
-            ("type", self.event_type == event.event_type),
+            (attributes::SHA256, self.sha256 == event.sha256),
+            (attributes::EVENT_TYPE, self.event_type == event.event_type),
             (
-                "aggregate",
+                attributes::AGGREGATE,
                 entity.map(String::as_str) == event.aggregate.as_ref().map(EntityKey::as_str),
             ),
-            ("occurred", is_same_place(&self.occurred, &event.occurred)),
-            ("object", object.is_none_or(|object| *object == self.object)),
+            (
+                attributes::OCCURRED,
+                is_same_place(&self.occurred, &event.occurred),
+            ),
+            (
+                attributes::OBJECT,
+                object.is_none_or(|object| *object == self.object),
+            ),
         ];
         let differing = fields.into_iter().filter(|(_, same)| !same);
         differing.map(|(name, _)| name).collect()

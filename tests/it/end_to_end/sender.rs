@@ -84,7 +84,7 @@ impl Sender {
         stack.import(&self.row()).await;
     }
 
-    /// The row of its key in a keys table.
+    /// Makes the row of its key in a keys table.
     pub(super) fn row(&self) -> KeyRow {
         KeyRow {
             key_id: self.key_id.clone(),

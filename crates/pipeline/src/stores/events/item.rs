@@ -127,7 +127,8 @@ pub(super) struct Required {
 impl Required {
     /// Takes the item's key out of it, by which the errors of the others name it.
     pub(super) fn of(mut item: Item) -> Result<Self, LogError> {
-        let event_id = take_text(&mut item, attributes::EVENT_ID).ok_or_else(|| unusable("", attributes::EVENT_ID))?;
+        let event_id =
+            take_text(&mut item, attributes::EVENT_ID).ok_or_else(|| unusable("", attributes::EVENT_ID))?;
         Ok(Self { event_id, item })
     }
 

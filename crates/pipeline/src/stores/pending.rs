@@ -29,7 +29,7 @@ use crate::error::{AwsError, Kind};
 use crate::queues::consumer::REASON;
 
 /// Says what the keys of all objects begin with.
-const PENDING_PREFIX: &str = "pending/";
+pub const PENDING_PREFIX: &str = "pending/";
 /// Names the attribute of a message that may lie under `pending/` though it is received for the first time: a person sent it
 /// again.
 pub const MAY_BE_PENDING: &str = "pending";

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use clap::Parser;
+use pipeline::stores::keys::KeyRow;
 use serde_json::Value;
 use webhook_tests::deployment::ConnectedDeployment;
 use webhook_tests::schemas::fitting;
@@ -101,14 +101,13 @@ async fn the_key_is_made_once_and_the_audit_table_says_by_whom() {
 #[tokio::test]
 async fn a_row_of_the_key_without_a_secret_is_refused_before_secrets_manager_is_asked() {
     let world = sandbox().await;
-    for secret in [None, Some("")] {
-        let put = world.receiver.aws.dynamodb().put_item().table_name("keys");
-        let put = put.item("key_id", AttributeValue::S("developer-trigger".to_owned()));
-        let secret = secret.map(|secret| ("secret".to_owned(), AttributeValue::S(secret.to_owned())));
-        let put = secret
-            .into_iter()
-            .fold(put, |put, (name, value)| put.item(name, value));
-        put.send().await.unwrap();
+    for secret in [None, Some(String::new())] {
+        let row = KeyRow {
+            key_id: "developer-trigger".to_owned(),
+            secret,
+            ..KeyRow::default()
+        };
+        world.receiver.put_key_row(&row).await;
         let refused = run(&world, "ORDER.NEW").await.err().unwrap().to_string();
         assert!(refused.contains("developer-trigger has no secret"), "{refused}");
     }

@@ -47,7 +47,6 @@
 mod base;
 mod claims;
 mod component;
-mod delivery;
 mod dialect;
 mod digest;
 mod error;
@@ -64,6 +63,7 @@ mod rfc9421;
 mod search;
 mod signing;
 mod unsigned;
+mod unverified;
 mod upvest_proxy;
 mod value;
 mod verified;
@@ -74,7 +74,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use delivery::UnverifiedDelivery;
 pub use dialect::Dialect;
 use dialect::{DigestHeader, Names};
 pub use digest::DigestAlgorithm;
@@ -87,6 +86,7 @@ pub use origin::{Origin, OriginError};
 pub use request::SignedRequest;
 pub use signing::SigningKey;
 pub use unsigned::{NONCE_DIGITS, SIGNATURE_LIFETIME, UnsignedDelivery};
+pub use unverified::UnverifiedDelivery;
 pub use verified::Verified;
 pub use verifying::{KeyError, VerifyingKey};
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use saphyr::{LoadableYamlNode, Yaml};
 
 use super::artifacts::Store;
-use super::definitions::{member, text};
+use super::parameters::{member, text};
 use crate::error::{Error, Result};
 use crate::release::checksum;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Target;
-use super::definitions::ARTIFACTS_PREFIX;
+use super::parameters::ARTIFACTS_PREFIX;
 use crate::error::{Error, Result};
 use crate::stack::look_up;
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::delivery::{Signature, UnverifiedDelivery, bounded_header};
+use super::unverified::{Signature, UnverifiedDelivery, bounded_header};
 use super::value::Form;
 use super::{
     Dialect, DigestHeader, MAX_VERIFICATIONS, Names, SignedRequest, VerifyError, VerifyingKey, digest,

@@ -6,7 +6,6 @@
 )]
 
 use lambda_runtime::tracing::subscriber::filter::LevelFilter;
-use lambda_runtime::tracing::subscriber::util::SubscriberInitExt;
 use pipeline::actions::{Actions, DomainActions};
 use pipeline::processor::Processor;
 use pipeline::runtime::metrics::Collector;
@@ -85,8 +84,7 @@ async fn an_invocation_logs_at_most_six_hundred_bytes() {
         log: Log::default(),
         metrics: Collector::new("upvest-webhooks"),
     };
-    let subscriber = pipeline::runtime::log::subscriber(LevelFilter::INFO, output.log.clone());
-    let _log = subscriber.set_default();
+    let _log = output.log.keep_at(LevelFilter::INFO);
     let receiver = &receiver(Policy::Flag).await;
     // The first delivery of a key says so, once.
     post(receiver, 900..901).await;

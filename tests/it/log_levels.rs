@@ -10,7 +10,6 @@ use std::collections::BTreeSet;
 use fake_aws::{CallFilter, Fault, Service};
 use jiff::Timestamp;
 use lambda_runtime::tracing::subscriber::filter::LevelFilter;
-use lambda_runtime::tracing::subscriber::util::SubscriberInitExt;
 use pipeline::runtime::metrics::{self, Collector};
 use serde_json::{Value, json};
 
@@ -68,7 +67,7 @@ fn application_log_level(template: &Template, log_level: &str) -> String {
 async fn lines_at(level: LevelFilter) -> (Vec<String>, Vec<String>) {
     let (log, collector) = (Log::default(), Collector::new("upvest-webhooks"));
     {
-        let _log = pipeline::runtime::log::subscriber(level, log.clone()).set_default();
+        let _log = log.keep_at(level);
         let _metrics = ::metrics::set_default_local_recorder(&collector);
         crate::published_metrics::run_in_every_way().await;
         fail_to_look_after_keys_and_subscription().await;

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use fake_aws::{CallFilter, Fault, Service};
 use lambda_runtime::tracing::subscriber::filter::LevelFilter;
-use lambda_runtime::tracing::subscriber::util::SubscriberInitExt;
 use pipeline::actions::{ActionError, Actions, Change, DomainActions};
 use serde_json::{Value, json};
 use upvest::Domain;
@@ -222,7 +221,7 @@ fn reasons(receiver: &Receiver) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn nothing_of_a_delivery_is_logged_measured_or_given_as_a_reason() {
     let log = Log::default();
-    let _logged = pipeline::runtime::log::subscriber(LevelFilter::TRACE, log.clone()).set_default();
+    let _logged = log.keep_at(LevelFilter::TRACE);
     let measured = Measured::default();
     let _measured = metrics::set_default_local_recorder(&measured);
     let receiver = receiver(Policy::Flag).await;

@@ -7,16 +7,18 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use ::tracing::subscriber::{DefaultGuard, NoSubscriber};
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use fake_aws::Aws;
+use lambda_runtime::tracing::subscriber::filter::LevelFilter;
 use lambda_runtime::tracing::subscriber::fmt::MakeWriter;
 use lambda_runtime::tracing::subscriber::util::SubscriberInitExt;
-use lambda_runtime::tracing::{self, subscriber};
+use lambda_runtime::tracing::{Dispatch, Level, Subscriber, subscriber};
 use pipeline::runtime::clock::Clock;
 use pipeline::upvest_api::UpvestAccess;
 use serde_json::Value;
@@ -179,18 +181,31 @@ pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     /// Keeps the log of this thread until the guard is dropped.
-    pub(crate) fn keep(&self) -> impl Sized + use<> {
+    pub(crate) fn keep(&self) -> DefaultGuard {
         let subscriber = subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_writer(self.clone())
-            .finish();
-        subscriber.set_default()
+            .with_max_level(Level::TRACE)
+            .with_writer(self.clone());
+        kept_by(subscriber.finish())
+    }
+
+    /// Keeps the log of this thread as a function writes it at a level, until the guard is dropped.
+    pub(crate) fn keep_at(&self, level: LevelFilter) -> DefaultGuard {
+        kept_by(pipeline::runtime::log::subscriber(level, self.clone()))
     }
 
     /// Gives the text so far.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
+}
+
+/// Logs what this thread does by a subscriber.
+fn kept_by(subscriber: impl Subscriber + Send + Sync + 'static) -> DefaultGuard {
+    // One that is always there. Of a single subscriber, tracing asks the thread that comes by a line first, and where it is a
+    // test without a log, the line is off for all threads.
+    static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+    LazyLock::force(&ANOTHER);
+    subscriber.set_default()
 }
 
 impl io::Write for Log {

@@ -97,7 +97,10 @@ fn report_panic(panic: &PanicHookInfo<'_>) {
 #[cfg(test)]
 pub(crate) mod tests {
     use std::io;
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Arc, LazyLock, Mutex};
+
+    use tracing::Dispatch;
+    use tracing::subscriber::NoSubscriber;
 
     use super::*;
 
@@ -116,6 +119,10 @@ pub(crate) mod tests {
 
     /// Returns what is logged while it acts.
     pub(crate) fn logged(level: LevelFilter, act: impl FnOnce()) -> String {
+        // Of a single subscriber, tracing asks the thread that comes by a line first, and where that is a test without a log,
+        // the line is off for all threads.
+        static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+        LazyLock::force(&ANOTHER);
         let lines = Lines::default();
         let writer = lines.clone();
         let subscriber = subscriber(level, move || writer.clone());

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::SqsEvent;
+use futures_util::future::LocalBoxFuture;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use upvest::Domain;
 
@@ -38,12 +39,13 @@ pub async fn run<A: Actions + 'static>(
     crate::runtime::process::run(Box::pin(serve)).await
 }
 
-async fn serve(processor: &Processor) -> Result<(), Error> {
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
+/// Serves the function. Behind a pointer, so that all of it is compiled here once, and not in the program of each domain.
+fn serve(processor: &Processor) -> LocalBoxFuture<'_, Result<(), Error>> {
+    let handle = move |event: LambdaEvent<SqsEvent>| async move {
         let invocation = Invocation::of(event.context);
         Ok::<_, Error>(processor.handle(&event.payload, &invocation).await)
-    }))
-    .await
+    };
+    Box::pin(lambda_runtime::run(service_fn(handle)))
 }
 
 impl Processor {

@@ -54,6 +54,9 @@ build: export CARGO_BUILD_RUSTFLAGS = $(BUILD_FLAGS)
 release-functions release-cli: export CARGO_BUILD_RUSTFLAGS = $(if $(HAS_SPACE),$(error a release takes a checkout, a Cargo and a \
 	compiler in folders without a space in their names),$(strip $(REMAPPED)))
 
+# How many tests run at a time: those that take long wait more than they compute.
+TEST_THREADS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
+
 # How many deliveries `make simulate` makes, those of the calls before included.
 DELIVERIES ?= 100000
 
@@ -73,7 +76,7 @@ watch: ## Run it, and put changes of functions/ and crates/ live within seconds 
 
 test: $(EMULATOR) $(SAM) ## Run all tests, end to end ones included
 	$(CARGO) build --locked --workspace --bins
-	$(CARGO) test --locked --workspace
+	RUST_TEST_THREADS="$(TEST_THREADS)" $(CARGO) test --locked --workspace
 
 check: $(LINT) $(SAM) ## Run everything that CI runs: format, secrets, spelling, licences, lints, documentation, template, tests
 	$(MAKE) secrets
@@ -210,13 +213,14 @@ help: ## List the targets
 
 tools: $(EMULATOR) $(SAM) $(LINT) ## Install the pinned tools into .tools
 
+# Python compiles what is imported when it is, which is a small part of what is installed.
 .tools/%/.installed: tools/%.txt
 	@echo "Installing $* into .tools/$* (once)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "Python 3.10 or newer is needed: set PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -m venv --clear .tools/$* || \
 		{ echo "Python's venv module is needed; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	@.tools/$*/bin/python -m pip install --quiet --disable-pip-version-check \
+	@.tools/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
 		--require-hashes --no-deps --only-binary :all: --requirement tools/$*.txt
 	@.tools/$*/bin/python -m pip check > /dev/null
 	@touch $@

@@ -1,7 +1,9 @@
 //! The policy of a stack: what it lets nobody replace or delete is found out before CloudFormation begins.
 //!
 //! CloudFormation itself finds it out at the resource, and takes back what it did until then. Nor can a change set be executed
-//! under a policy of its own, as an update without one can: what the policy denies takes another one in its place.
+//! under a policy of its own, as an update without one can: what the policy denies takes another one in its place. What is
+//! changed and stays what it is (`Update:Modify`) is not looked at: a change set says of nested stacks that they are, where
+//! nothing in them is.
 
 use std::path::Path;
 
@@ -120,7 +122,7 @@ fn denied<'p>(policy: &'p Value, plan: &'p Plan) -> impl Iterator<Item = &'p Cha
     })
 }
 
-/// Tells whether a statement is about a change. A condition that is not known here is taken for what refuses less: CloudFormation
+/// Tells whether a statement is about a change. An operator that is not known here is taken for what refuses less: CloudFormation
 /// has the last word.
 fn is_about(statement: &Value, effect: &str, change: &Change) -> bool {
     let resource = format!("{LOGICAL_ID}{}", change.resource);

@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use operator::ErrorKind;
@@ -18,6 +18,7 @@ use operator::deploy::NESTED_TEMPLATES;
 use operator::release::{CHECKSUMS_FILE, RELEASE_FILE, Release, checksum, function_path};
 use release::{PackagedTemplate, Parts, package, packaged};
 use serde_json::{Value, json};
+use tempfile::{TempDir, tempdir_in};
 
 use crate::template::cloudformation::{Template, as_written, parse, repository_file, text_of};
 
@@ -35,24 +36,15 @@ fn built() -> Value {
 }
 
 /// A folder of a test, which is removed in the end.
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+struct Scratch(TempDir);
 
 impl Scratch {
-    fn new(name: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("releases-{name}"));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        Self(folder)
+    fn new() -> Self {
+        Self(tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap())
     }
 
     fn write(&self, path: &str, text: &str) {
-        let path = self.0.join(path);
+        let path = self.0.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
@@ -84,13 +76,13 @@ impl Scratch {
     }
 
     fn parts(&self, dist: &str) -> Parts {
-        let functions = ARCHITECTURES.map(|name| (name.to_owned(), self.0.join(name)));
+        let functions = ARCHITECTURES.map(|name| (name.to_owned(), self.0.path().join(name)));
         Parts {
             repository: ROOT.into(),
-            dist: self.0.join(dist),
+            dist: self.0.path().join(dist),
             functions: functions.to_vec(),
-            cli: Some(self.0.join("cli")),
-            sbom: Some(self.0.join("sbom")),
+            cli: Some(self.0.path().join("cli")),
+            sbom: Some(self.0.path().join("sbom")),
             commit: Some(COMMIT.to_owned()),
             tag: None,
             is_fast: false,
@@ -140,17 +132,17 @@ fn files(folder: &Path) -> BTreeSet<String> {
 
 #[test]
 fn a_release_that_is_made_twice_has_the_same_bytes() {
-    let scratch = Scratch::new("twice");
+    let scratch = Scratch::new();
     scratch.build();
     let first = package(&scratch.parts("dist")).unwrap();
     let second = package(&scratch.parts("other/dist")).unwrap();
     assert_eq!(first, second);
     assert_eq!(first.prefix(), second.prefix());
-    for file in files(&scratch.0.join("dist")) {
-        let read = |dist: &str| fs::read(scratch.0.join(dist).join(&file)).unwrap();
+    for file in files(&scratch.0.path().join("dist")) {
+        let read = |dist: &str| fs::read(scratch.0.path().join(dist).join(&file)).unwrap();
         assert!(read("dist") == read("other/dist"), "{file} differs");
     }
-    let archive = |name: &str| fs::read(scratch.0.join(name)).unwrap();
+    let archive = |name: &str| fs::read(scratch.0.path().join(name)).unwrap();
     assert!(
         archive("dist.tar.gz") == archive("other/dist.tar.gz"),
         "the archives differ"
@@ -159,10 +151,10 @@ fn a_release_that_is_made_twice_has_the_same_bytes() {
 
 #[test]
 fn a_release_has_the_checksum_of_everything_that_is_in_it_and_of_nothing_else() {
-    let scratch = Scratch::new("checksums");
+    let scratch = Scratch::new();
     scratch.build();
     let release = package(&scratch.parts("dist")).unwrap();
-    let dist = scratch.0.join("dist");
+    let dist = scratch.0.path().join("dist");
     let mut there = files(&dist);
     assert!(there.remove(CHECKSUMS_FILE));
     let sums = fs::read_to_string(dist.join(CHECKSUMS_FILE)).unwrap();
@@ -195,12 +187,12 @@ fn a_release_has_the_checksum_of_everything_that_is_in_it_and_of_nothing_else() 
 
 #[test]
 fn a_release_of_which_a_file_was_changed_is_refused_by_the_files_name() {
-    let scratch = Scratch::new("changed");
+    let scratch = Scratch::new();
     scratch.build();
     package(&scratch.parts("dist")).unwrap();
     let changed = function_path("arm64", "verify-and-store");
     scratch.write(&format!("dist/{changed}"), "another program");
-    let error = Release::read(&scratch.0.join("dist")).unwrap_err();
+    let error = Release::read(&scratch.0.path().join("dist")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Failed);
     assert!(
         error.to_string().contains(&format!("{changed} was changed")),
@@ -210,7 +202,7 @@ fn a_release_of_which_a_file_was_changed_is_refused_by_the_files_name() {
 
 #[test]
 fn every_function_of_the_template_has_its_code_for_every_architecture() {
-    let scratch = Scratch::new("functions");
+    let scratch = Scratch::new();
     scratch.build();
     let release = package(&scratch.parts("dist")).unwrap();
     let template = Template::read();
@@ -329,19 +321,19 @@ fn functions_whose_condition_does_not_hold_keep_their_bucket() {
 
 #[test]
 fn who_has_no_command_line_is_told_the_place_and_the_files_that_deploy_uploads() {
-    let scratch = Scratch::new("by-hand");
+    let scratch = Scratch::new();
     scratch.build();
     let release = package(&scratch.parts("dist")).unwrap();
-    let sum = checksum(&fs::read(scratch.0.join("dist").join(RELEASE_FILE)).unwrap());
+    let sum = checksum(&fs::read(scratch.0.path().join("dist").join(RELEASE_FILE)).unwrap());
     let place = format!("upvest-webhooks/{}-{}", release.version, &sum[..12]);
     assert_eq!(release.prefix(), place);
-    let page = fs::read_to_string(scratch.0.join("dist/README.md")).unwrap();
+    let page = fs::read_to_string(scratch.0.path().join("dist/README.md")).unwrap();
     assert!(page.contains("place=upvest-webhooks/VERSION-$(sha256sum release.json | cut -c 1-12)"));
     // As `deploy/artifacts.rs` uploads them.
     assert!(
         page.contains("--exclude '*' --include template.yaml --include 'infra/*' --include 'functions/*'")
     );
-    let template = parse(&fs::read_to_string(scratch.0.join("dist/template.yaml")).unwrap());
+    let template = parse(&fs::read_to_string(scratch.0.path().join("dist/template.yaml")).unwrap());
     assert!(page.contains("ParameterKey=ArtifactsBucket") && page.contains("ParameterKey=ArtifactsPrefix"));
     for word in page.split_whitespace() {
         let Some(given) = word.strip_prefix("ParameterKey=") else {
@@ -369,9 +361,9 @@ fn the_parameters_that_a_release_shows_are_those_of_the_template() {
 
 #[test]
 fn a_program_that_is_missing_or_names_its_folder_is_in_no_release() {
-    let scratch = Scratch::new("missing");
+    let scratch = Scratch::new();
     scratch.build();
-    fs::remove_file(scratch.0.join("x86_64/ingest")).unwrap();
+    fs::remove_file(scratch.0.path().join("x86_64/ingest")).unwrap();
     let error = package(&scratch.parts("dist")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("has no ingest"), "{error}");
@@ -395,7 +387,7 @@ fn a_program_that_is_missing_or_names_its_folder_is_in_no_release() {
 
 #[test]
 fn a_command_line_of_another_version_or_commit_is_in_no_release() {
-    let scratch = Scratch::new("stale");
+    let scratch = Scratch::new();
     scratch.build();
     let release = package(&scratch.parts("dist")).unwrap();
     assert_eq!(release.commit.as_deref(), Some(COMMIT));
@@ -406,18 +398,21 @@ fn a_command_line_of_another_version_or_commit_is_in_no_release() {
         let error = package(&scratch.parts("dist")).unwrap_err().to_string();
         assert!(error.contains(&format!("is of {of} {wrong}")), "{error}");
     }
-    fs::remove_file(scratch.0.join("cli/x86_64-unknown-linux-gnu/built.json")).unwrap();
+    fs::remove_file(scratch.0.path().join("cli/x86_64-unknown-linux-gnu/built.json")).unwrap();
     let error = package(&scratch.parts("dist")).unwrap_err().to_string();
     assert!(error.contains("does not say what was built"), "{error}");
 }
 
 #[test]
 fn what_is_built_is_noted_with_version_and_commit() {
-    let scratch = Scratch::new("noted");
+    let scratch = Scratch::new();
     let script = Path::new(ROOT).join("tools/built.sh");
-    let noting = Command::new(script).arg(scratch.0.join("part")).status().unwrap();
+    let noting = Command::new(script)
+        .arg(scratch.0.path().join("part"))
+        .status()
+        .unwrap();
     assert!(noting.success());
-    let noted = fs::read(scratch.0.join("part/built.json")).unwrap();
+    let noted = fs::read(scratch.0.path().join("part/built.json")).unwrap();
     let noted: Value = serde_json::from_slice(&noted).unwrap();
     assert_eq!(noted["version"], env!("CARGO_PKG_VERSION"));
     // Of changes that are not committed there is no commit.
@@ -434,7 +429,7 @@ fn a_version_that_the_changelog_does_not_know_is_not_released() {
     let version = env!("CARGO_PKG_VERSION");
     let changelog = repository_file("CHANGELOG.md");
     let is_known = release::section(&changelog, version).is_ok();
-    let scratch = Scratch::new("unreleased");
+    let scratch = Scratch::new();
     scratch.build();
     let parts = Parts {
         is_unreleased: false,
@@ -453,9 +448,9 @@ fn a_version_that_the_changelog_does_not_know_is_not_released() {
 
 #[test]
 fn what_stays_on_this_machine_is_packaged_without_an_archive_and_whatever_the_changelog_says() {
-    let scratch = Scratch::new("fast");
+    let scratch = Scratch::new();
     scratch.build();
-    let repository = scratch.0.join("repository");
+    let repository = scratch.0.path().join("repository");
     repository_with(&repository, "CHANGELOG.md", "# Changelog\n");
     let parts = Parts {
         repository,
@@ -467,6 +462,6 @@ fn what_stays_on_this_machine_is_packaged_without_an_archive_and_whatever_the_ch
         ..parts
     })
     .unwrap();
-    assert_eq!(Release::read(&scratch.0.join("dist")).unwrap(), release);
-    assert!(!scratch.0.join("dist.tar.gz").exists());
+    assert_eq!(Release::read(&scratch.0.path().join("dist")).unwrap(), release);
+    assert!(!scratch.0.path().join("dist.tar.gz").exists());
 }

@@ -9,8 +9,6 @@ mod failures;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fake_aws::{Aws, CallFilter, Fault, Service, StoredObject};
@@ -20,6 +18,7 @@ use pipeline::stores::idempotency::record_id;
 use processors::report_files::{ReportFiles, Retrieval, SETTLEMENT_REPORTS};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tempfile::TempDir;
 use upvest::Domain;
 use upvest::effects::Dispatch;
 use upvest_simulator::Trouble;
@@ -31,21 +30,12 @@ use crate::upvest::{Log, SECRET, Upvest, access, secrets};
 
 const BUCKET: &str = "reports";
 
-/// Numbers the directories of temporary files, of which each test has its own.
-static DIRECTORIES: AtomicU64 = AtomicU64::new(0);
-
 /// A receiver that retrieves files, and the Upvest that has them.
 struct World {
     receiver: Receiver,
     upvest: Upvest,
     actions: DomainActions,
-    directory: PathBuf,
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.directory);
-    }
+    directory: TempDir,
 }
 
 impl World {
@@ -58,11 +48,9 @@ impl World {
         let aws = &receiver.aws;
         aws.create_bucket(BUCKET);
         let upvest = Upvest::start_in_time_of(aws).await;
-        let number = DIRECTORIES.fetch_add(1, Ordering::Relaxed);
-        let directory = std::env::temp_dir().join(format!("report-files-{}-{number}", std::process::id()));
-        fs::create_dir_all(&directory).unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let mut retrieval = Retrieval::new(access(aws), aws.s3().clone(), BUCKET.to_owned());
-        retrieval.directory.clone_from(&directory);
+        retrieval.directory = directory.path().to_owned();
         change(&mut retrieval);
         Self {
             actions: DomainActions::new(ReportFiles::new(Some(retrieval))),

@@ -6,8 +6,10 @@
 )]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
+
+use tempfile::{Builder, TempDir};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// As ours: whoever calls it says where the release is. It takes no folder that is there, and no tag.
@@ -25,24 +27,22 @@ release-check:
 "#;
 
 /// A folder with a repository of git's, which is removed in the end.
-struct Repository(PathBuf);
-
-impl Drop for Repository {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+struct Repository(TempDir);
 
 impl Repository {
-    fn new(name: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("reproducing {name}"));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(folder.join("tools")).unwrap();
+    fn new() -> Self {
+        // With a space, as a folder of a user's may have.
+        let scratch = Builder::new()
+            .prefix("a release ")
+            .tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+        let scratch = scratch.unwrap();
+        let folder = scratch.path();
+        fs::create_dir(folder.join("tools")).unwrap();
         for script in ["tools/reproduce.sh", "tools/same.sh"] {
             fs::copy(Path::new(ROOT).join(script), folder.join(script)).unwrap();
         }
         fs::write(folder.join("Makefile"), MAKEFILE).unwrap();
-        let repository = Self(folder);
+        let repository = Self(scratch);
         let commands = "git init --quiet && git add . && git commit --quiet --message 'Have a release'";
         repository.run("sh", &["-euc", commands]);
         repository
@@ -52,7 +52,7 @@ impl Repository {
         let mut command = Command::new(program);
         command
             .args(arguments)
-            .current_dir(&self.0)
+            .current_dir(self.0.path())
             // Nobody's own settings: no signatures, no hooks.
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_CONFIG_NOSYSTEM", "1");
@@ -85,15 +85,15 @@ impl Repository {
 
 #[test]
 fn a_release_that_is_checked_stays_as_it_is_wherever_it_lies() {
-    let repository = Repository::new("elsewhere");
-    let absolute = repository.0.join("of ours/dist");
-    fs::create_dir(repository.0.join("of ours")).unwrap();
+    let repository = Repository::new();
+    let absolute = repository.0.path().join("of ours/dist");
+    fs::create_dir(repository.0.path().join("of ours")).unwrap();
     for dist in [absolute.to_str().unwrap(), "dist", "other"] {
         let named = format!("DIST={dist}");
         repository.run("make", &["release", &named]);
         let told = repository.run("make", &["release-check", &named, "TAG=v1", "NOTES=notes.md"]);
         assert!(told.contains("the same bytes twice"), "{told}");
-        fs::write(repository.0.join(dist).join("more"), "text").unwrap();
+        fs::write(repository.0.path().join(dist).join("more"), "text").unwrap();
         let told = repository.refused(&["release-check", &named]);
         assert!(told.contains("differs: ./more"), "{told}");
     }
@@ -101,26 +101,27 @@ fn a_release_that_is_checked_stays_as_it_is_wherever_it_lies() {
 
 #[test]
 fn what_cannot_be_made_again_is_refused_before_anything_is_built() {
-    let repository = Repository::new("not again");
+    let repository = Repository::new();
     let refused = |told: &str| {
         let refusal = repository.refused(&["release-check"]);
         assert!(refusal.contains(told), "{refusal}");
-        assert!(!repository.0.join("target").exists(), "{told}");
+        assert!(!repository.0.path().join("target").exists(), "{told}");
     };
     refused("there is no release in dist");
     repository.run("make", &["release"]);
-    let archive = repository.0.join("dist.tar.gz");
+    let archive = repository.0.path().join("dist.tar.gz");
     fs::remove_file(&archive).unwrap();
     refused("no archive of it beside");
     fs::write(&archive, "an archive\n").unwrap();
     let other = repository
         .0
+        .path()
         .join("dist/cli/upvest-webhooks-of-another-machine.tar.gz");
     fs::write(&other, "a program").unwrap();
     refused("the command lines in dist are not this machine's alone");
     fs::remove_file(&other).unwrap();
     let uncommitted = r#"{ "commit": null, "architectures": ["arm64"] }"#;
-    fs::write(repository.0.join("dist/release.json"), uncommitted).unwrap();
+    fs::write(repository.0.path().join("dist/release.json"), uncommitted).unwrap();
     refused("changes that are not committed");
 }
 

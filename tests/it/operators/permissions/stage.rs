@@ -7,6 +7,7 @@ use pipeline::runtime::clock::Clock;
 use pipeline::stores::archive::BAD_SIGNATURE;
 use pipeline::stores::entities::attributes::STATUS;
 use pipeline::stores::restoring::RestorableTable;
+use tempfile::TempDir;
 use upvest::Domain;
 use upvest_simulator::Subscription;
 use verify_and_store::Policy;
@@ -26,13 +27,7 @@ const OPERATOR: &str = "operator";
 pub(super) struct Stage {
     pub(super) world: ConnectedDeployment,
     pub(super) stand_ins: BTreeMap<&'static str, String>,
-    pub(super) files: std::path::PathBuf,
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.files);
-    }
+    pub(super) files: TempDir,
 }
 
 impl Stage {
@@ -44,8 +39,7 @@ impl Stage {
         world.catch_up();
         add_key_requests(&mut world);
         world.know_keys().await;
-        let files = std::env::temp_dir().join(format!("permissions-{}", std::process::id()));
-        std::fs::create_dir_all(&files).unwrap();
+        let files = tempfile::tempdir().unwrap();
         let mut stage = Self {
             world,
             stand_ins: BTreeMap::new(),
@@ -182,7 +176,7 @@ impl Stage {
             ("$SECRET", "sixteen bytes or more"),
             ("$OTHER", "another sixteen bytes"),
         ] {
-            let file = self.files.join(name.trim_start_matches('$'));
+            let file = self.files.path().join(name.trim_start_matches('$'));
             webhook_tests::files::write_secret(&file, content);
             self.stand_ins.insert(name, file.display().to_string());
         }

@@ -6,10 +6,10 @@
 )]
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
+use tempfile::{TempDir, tempdir_in};
 
 use crate::template::cloudformation::{parse, repository_file, text_of};
 
@@ -36,20 +36,11 @@ fn script<'a>(workflow: &'a Value, name: &str) -> &'a str {
 }
 
 /// A folder of a test, which is removed in the end.
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+struct Scratch(TempDir);
 
 impl Scratch {
-    fn new(name: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("release-workflow-{name}"));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        Self(folder)
+    fn new() -> Self {
+        Self(tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap())
     }
 
     /// Runs a script by the shell that GitHub runs it by; gives whether it went well, and what it printed.
@@ -57,7 +48,7 @@ impl Scratch {
         let mut command = Command::new("bash");
         command
             .args(["-e", "-c", script])
-            .current_dir(&self.0)
+            .current_dir(self.0.path())
             // Nobody's own settings: no signatures, no hooks.
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_CONFIG_NOSYSTEM", "1")
@@ -107,12 +98,13 @@ fn what_is_packaged_and_published_is_taken_by_the_id_that_its_own_job_was_given(
 #[test]
 fn a_tag_that_is_not_on_the_default_branch_is_not_released() {
     let workflow = workflow();
-    let (origin, scratch) = (Scratch::new("origin"), Scratch::new("tag"));
+    let (origin, scratch) = (Scratch::new(), Scratch::new());
     let begin = "git init -q -b main
         git commit -q --allow-empty -m 'What is reviewed' && git tag v1 && git commit -q --allow-empty -m 'More of it'
         git switch -q -c aside v1 && git commit -q --allow-empty -m 'What nobody has seen' && git tag v2
-        git clone -q . ../release-workflow-tag";
-    let (is_made, printed) = origin.run(begin, &[]);
+        git clone -q . \"$CLONE\"";
+    let clone = scratch.0.path().to_str().unwrap();
+    let (is_made, printed) = origin.run(begin, &[("CLONE", clone)]);
     assert!(is_made, "{printed}");
     for (tag, is_released) in [("v1", true), ("v2", false)] {
         let (is_there, printed) = scratch.run(&format!("git checkout -q --detach {tag}"), &[]);
@@ -159,27 +151,28 @@ fn a_private_repository_that_cannot_attest_drafts_its_release_all_the_same() {
     );
 }
 
-/// In the place of GitHub's command line: finds what `$FOUND` says, and notes what it was called for.
+/// In the place of GitHub's command line: finds what `$FOUND` says, or is in trouble, and notes what it was called for.
 const GH: &str = r#"#!/bin/sh
 echo "$2" >> called
-[ "$2" != view ] || { [ -n "$FOUND" ] && echo "$FOUND"; }
+[ "$2" != list ] || { [ "$FOUND" != trouble ] && echo "$FOUND"; }
 "#;
 
 #[test]
 fn a_draft_of_an_earlier_attempt_gives_its_place_and_what_is_published_stays() {
     let workflow = workflow();
-    let scratch = Scratch::new("draft");
+    let scratch = Scratch::new();
     let (is_made, printed) = scratch.run("cat > gh <<< \"$GH\" && chmod +x gh", &[("GH", GH)]);
     assert!(is_made, "{printed}");
     for (found, is_drafted, called) in [
-        ("", true, "view\ncreate\n"),
-        ("true", true, "view\ndelete\ncreate\n"),
-        ("false", false, "view\n"),
+        ("", true, "list\ncreate\n"),
+        ("true", true, "list\ndelete\ncreate\n"),
+        ("false", false, "list\n"),
+        ("trouble", false, "list\n"),
     ] {
         let script = format!("PATH=$PWD:$PATH\n{}", script(&workflow, "Draft the release"));
         let drafted = scratch.run(&script, &[("GITHUB_REF_NAME", "v1"), ("FOUND", found)]);
         assert_eq!(drafted.0, is_drafted, "{found}: {}", drafted.1);
-        let calls = scratch.0.join("called");
+        let calls = scratch.0.path().join("called");
         assert_eq!(fs::read_to_string(&calls).unwrap(), called);
         fs::remove_file(calls).unwrap();
     }
@@ -188,7 +181,7 @@ fn a_draft_of_an_earlier_attempt_gives_its_place_and_what_is_published_stays() {
 #[test]
 fn a_command_line_for_macos_that_two_builds_make_differently_is_left_out_and_the_notes_say_so() {
     let workflow = workflow();
-    let scratch = Scratch::new("macos");
+    let scratch = Scratch::new();
     let build =
         "mkdir -p target/{first,second}/cli/{aarch64-apple-darwin,{aarch64,x86_64}-unknown-linux-gnu}/bin
         for folder in target/*/cli/*/bin; do echo \"a program\" > $folder/upvest-webhooks; done";
@@ -200,11 +193,11 @@ fn a_command_line_for_macos_that_two_builds_make_differently_is_left_out_and_the
         );
         let (is_done, printed) = scratch.run(&format!("{build}\n{before}\n{compare}"), &[]);
         assert!(is_done, "{printed}");
-        let note = fs::read_to_string(scratch.0.join("left-out.md")).unwrap();
+        let note = fs::read_to_string(scratch.0.path().join("left-out.md")).unwrap();
         assert_eq!(note.contains("no command line for macOS"), is_left_out, "{note}");
         assert_eq!(printed.contains("::warning::"), is_left_out, "{printed}");
         for which in ["first", "second"] {
-            let cli = scratch.0.join("target").join(which).join("cli");
+            let cli = scratch.0.path().join("target").join(which).join("cli");
             assert_eq!(!cli.join("aarch64-apple-darwin").exists(), is_left_out);
             assert!(cli.join("x86_64-unknown-linux-gnu/bin/upvest-webhooks").exists());
         }

@@ -122,7 +122,7 @@ fn denied<'p>(policy: &'p Value, plan: &'p Plan) -> impl Iterator<Item = &'p Cha
     })
 }
 
-/// Tells whether a statement is about a change. An operator that is not known here is taken for what refuses less: CloudFormation
+/// Tells whether a statement is about a change. A condition that is not known here is taken for what refuses less: CloudFormation
 /// has the last word.
 fn is_about(statement: &Value, effect: &str, change: &Change) -> bool {
     let resource = format!("{LOGICAL_ID}{}", change.resource);
@@ -136,9 +136,12 @@ fn is_about(statement: &Value, effect: &str, change: &Change) -> bool {
     };
     let holds = |(operator, keys): (&String, &Value)| {
         let mut types = items(&keys["ResourceType"]).iter().filter_map(Value::as_str);
+        let is_of_types_alone = keys
+            .as_object()
+            .is_some_and(|keys| keys.keys().eq(["ResourceType"]));
         match operator.as_str() {
-            "StringEquals" => types.any(|wanted| wanted == change.resource_type),
-            "StringLike" => types.any(|wanted| matches(wanted, &change.resource_type)),
+            "StringEquals" if is_of_types_alone => types.any(|wanted| wanted == change.resource_type),
+            "StringLike" if is_of_types_alone => types.any(|wanted| matches(wanted, &change.resource_type)),
             _ => effect == "Allow",
         }
     };
@@ -241,13 +244,14 @@ mod tests {
             ..Plan::default()
         };
         let count = |policy: Value| denied(&policy, &plan).count();
-        let statement = |effect: &str| {
-            json!({ "Statement": { "Effect": effect, "Action": "Update:*", "Resource": "*",
-                "Condition": { "StringNotLike": { "ResourceType": "AWS::S3::*" } } } })
-        };
         assert_eq!(count(json!({ "Statement": [] })), 1);
-        assert_eq!(count(statement("Allow")), 0);
-        let unknown = statement("Deny")["Statement"].clone();
-        assert!(denied_by(vec![unknown], plan.changes.clone()).is_empty());
+        for condition in [
+            json!({ "StringNotLike": { "ResourceType": "AWS::S3::*" } }),
+            json!({ "StringEquals": { "ResourceName": "EventsTable" } }),
+        ] {
+            let statement = |effect: &str| json!({ "Effect": effect, "Action": "Update:*", "Resource": "*", "Condition": condition });
+            assert_eq!(count(json!({ "Statement": statement("Allow") })), 0);
+            assert!(denied_by(vec![statement("Deny")], plan.changes.clone()).is_empty());
+        }
     }
 }

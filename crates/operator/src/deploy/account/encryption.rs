@@ -7,6 +7,8 @@ use crate::error::{Error, Result};
 const KEY: &str = "KmsKeyArn";
 /// Names the parameter with the keys of before, with commas between them.
 const FORMER_KEYS: &str = "FormerKmsKeyArns";
+/// Bounds the number of these, as the pattern of the parameter does.
+const FORMER_KEYS_AT_MOST: usize = 5;
 
 /// Refuses another key, or none, where the functions could not decrypt any more what lies under the key that the stack has, or
 /// under one that it had before. `value` gives what a parameter is going to be.
@@ -28,6 +30,14 @@ pub(super) fn check(present: &Present, value: impl Fn(&str) -> Option<String>) -
     let named: Vec<&str> = named.split(',').collect();
     if needed.iter().all(|key| named.contains(key)) {
         return Ok(());
+    }
+    if needed.len() > FORMER_KEYS_AT_MOST {
+        return Err(Error::usage(format!(
+            "{KEY} cannot become another one yet: the functions would have to decrypt by {} keys of before, and {FORMER_KEYS} takes \
+             {FORMER_KEYS_AT_MOST}: take one out first, under which nothing lies any more that is to be settled (docs/platform.md, \
+             Another key, or none)",
+            needed.len()
+        )));
     }
     let after = match after.is_empty() {
         true => "empty",

@@ -308,12 +308,37 @@ async fn noted(
     stop: &Notify,
     answer: impl AsyncFnOnce() -> Result<bool>,
 ) -> (Result<Value>, Vec<String>) {
-    let notes = RefCell::new(Vec::new());
-    let take = |progress: Progress<'_>| {
+    let notes = RefCell::default();
+    let done = told(site, stop, Reporter::new(&notes_into(&notes)), answer).await;
+    (done, notes.take())
+}
+
+/// Makes a dry run; gives what would change, and what an operator is told besides.
+async fn rehearsed(site: &Site, settings: Settings) -> (Plan, Vec<String>) {
+    let notes = RefCell::default();
+    let take = notes_into(&notes);
+    let target = Target {
+        config: site.aws.sdk_config(),
+        stack: STACK,
+        reporter: Reporter::new(&take),
+        stop: &Notify::new(),
+    };
+    let deployment = Deployment {
+        release: site.release.display().to_string(),
+        settings,
+        dry_run: true,
+        ..Deployment::default()
+    };
+    let done = deploy(&target, &deployment, async |_: &Plan| Ok(false))
+        .await
+        .unwrap();
+    (done.plan, notes.take())
+}
+
+fn notes_into(notes: &RefCell<Vec<String>>) -> impl Fn(Progress<'_>) {
+    |progress| {
         if let Progress::Note(note) = progress {
             notes.borrow_mut().push(note.to_owned());
         }
-    };
-    let done = told(site, stop, Reporter::new(&take), answer).await;
-    (done, notes.take())
+    }
 }

@@ -32,29 +32,9 @@ fn line(command: &str, subnets: &str, groups: &str) -> String {
 
 /// Says what a deployment into this network would tell besides, as a dry run.
 async fn notes(site: &Site, subnets: &str, groups: &str) -> Vec<String> {
-    let notes = RefCell::new(Vec::new());
-    let take = |progress: Progress<'_>| {
-        if let Progress::Note(note) = progress {
-            notes.borrow_mut().push(note.to_owned());
-        }
-    };
-    let target = Target {
-        config: site.aws.sdk_config(),
-        stack: STACK,
-        reporter: Reporter::new(&take),
-        stop: &Notify::new(),
-    };
     let settings = [("VpcSubnetIds", subnets), ("VpcSecurityGroupIds", groups)];
-    let deployment = Deployment {
-        release: site.release.display().to_string(),
-        settings: Settings::new(settings.map(|(name, value)| (name.to_owned(), value.to_owned()))),
-        dry_run: true,
-        ..Deployment::default()
-    };
-    deploy(&target, &deployment, async |_: &Plan| Ok(false))
-        .await
-        .unwrap();
-    notes.take()
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    rehearsed(site, Settings::new(settings)).await.1
 }
 
 #[tokio::test(start_paused = true)]

